@@ -1,0 +1,106 @@
+import type { Cost } from "./cost.ts"
+import type { Reading } from "./usage.ts"
+
+/** Header names and values as they came, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
+export type RawHeaders = readonly string[]
+
+/** Headers by lower-case name, as node merges them. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/** One request as it arrived whole. `X-Majordomo-*` is in `headers` still; `metadata` holds what became of it. */
+export interface Call {
+  /** UUIDv7; the row's id and `X-Majordomo-Request-Id`. */
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
+  readonly method: string
+  /** The path without its query, as sent: never decoded, never normalised. */
+  readonly path: string
+  /** `""`, or `?` and the rest, as sent. */
+  readonly query: string
+  readonly rawHeaders: RawHeaders
+  readonly headers: Headers
+  readonly metadata: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+/** Who sent it: an accepted API key. */
+export interface Caller {
+  readonly keyId: string
+}
+
+/** Where it goes. */
+export interface Target {
+  /** The provider's name: `openai`, `anthropic`, `gemini`, or one of the configuration. */
+  readonly provider: string
+  /** Scheme, host and port; never from client input. */
+  readonly origin: string
+  /** Path and query as the provider gets them. */
+  readonly path: string
+  readonly method: string
+  readonly headers: readonly string[]
+  readonly body: Buffer | undefined
+}
+
+export type Outcome = "complete" | "client_left" | "upstream_broke" | "gateway_died" | "gap"
+
+/** How an answer ended: exactly one per request. */
+export interface Ending {
+  readonly outcome: Outcome
+  readonly statusCode: number
+  readonly respondedAt: number
+  /** Milliseconds from the arrival of the request to the first byte of the provider's answer. */
+  readonly firstByteMs: number | undefined
+  readonly streamed: boolean
+  readonly error: string | undefined
+  readonly reading: Reading
+}
+
+/**
+ * One row of `llm_requests`: the names are its columns, so the JSON line of the journal is the row. Fields that say
+ * nothing are left out (`undefined`): short lines, and NULL in the database. Times are ISO 8601 in UTC.
+ */
+export interface LogRecord {
+  readonly id: string
+  readonly majordomo_api_key_id: string
+  readonly provider_api_key_hash: string | undefined
+  readonly provider_api_key_alias: string | undefined
+  readonly provider: string
+  /** The model that answered, else the one that was asked for, else `""`. */
+  readonly model: string
+  readonly requested_model: string | undefined
+  readonly request_path: string
+  readonly request_method: string
+  readonly requested_at: string
+  readonly responded_at: string
+  readonly response_time_ms: number
+  readonly first_byte_ms: number | undefined
+  readonly input_tokens: number
+  readonly cached_tokens: number
+  readonly cache_creation_tokens: number
+  readonly cache_creation_1h_tokens: number
+  readonly output_tokens: number
+  readonly reasoning_tokens: number
+  /** USD as plain decimals; undefined = not known, never 0 for that. */
+  readonly input_cost: string | undefined
+  readonly output_cost: string | undefined
+  readonly total_cost: string | undefined
+  readonly cost_status: Cost["status"]
+  readonly price: unknown
+  readonly usage: unknown
+  readonly usage_source: Reading["source"]
+  readonly status_code: number
+  readonly error_message: string | undefined
+  readonly streamed: boolean
+  readonly outcome: Outcome
+  readonly raw_metadata: Readonly<Record<string, string>> | undefined
+  readonly request_body: string | undefined
+  readonly response_body: string | undefined
+  readonly s3_key: string | undefined
+  readonly created_at: string
+}
+
+/** Where records go. `append` never throws and never waits. */
+export interface Ledger {
+  append(record: LogRecord): void
+}

@@ -1,0 +1,75 @@
+import type { Headers } from "../core/call.ts"
+import type { RefusalCode } from "../core/errors.ts"
+import type { Reading } from "../core/usage.ts"
+
+/** The API that a provider speaks; a configured provider chooses one of these. */
+export type Format = "openai" | "anthropic" | "gemini"
+
+/** What the gateway knows of a request when it asks a dialect something. Pure data. */
+export interface Exchange {
+  readonly provider: string
+  readonly method: string
+  /** The path that the provider gets, without query. */
+  readonly path: string
+  readonly query: string
+  readonly headers: Headers
+  /** The request's body; may be empty, may be anything. */
+  readonly body: Uint8Array
+  /** Host name of the provider (for regional prices). */
+  readonly host: string
+}
+
+/** What a dialect makes of a request before it is forwarded. */
+export interface Prepared {
+  /** The model that was asked for: body, or path for Gemini. */
+  readonly requestedModel: string | undefined
+  /** The body to send instead, when usage had to be asked for; undefined: the body as it came. */
+  readonly body: Uint8Array | undefined
+  /** When `body` is set: takes out of the answer what only our asking put in. */
+  readonly createFilter: (() => StreamFilter) | undefined
+  /** Does the client ask for a stream? (A hint: the answer's content type decides.) */
+  readonly stream: boolean
+}
+
+/** Takes stream bytes, gives the bytes that the client may see; holds back at most one unfinished event. */
+export interface StreamFilter {
+  push(bytes: Uint8Array): Uint8Array
+  /** What is still held when the stream ended. */
+  end(): Uint8Array
+}
+
+/** Head of the provider's answer. */
+export interface AnswerHead {
+  readonly statusCode: number
+  readonly contentType: string
+  readonly headers: Headers
+}
+
+/** Folds the decoded bytes of one answer, in any chunking, in bounded memory. Never throws. */
+export interface Meter {
+  push(bytes: Uint8Array): void
+  /** The reading; `complete: false` when the answer was cut off (then what was billed may be only partly known). */
+  end(options: { readonly complete: boolean }): Reading
+}
+
+/** One API dialect: pure functions, one literal per file. */
+export interface Dialect {
+  readonly format: Format
+  prepare(exchange: Exchange, options: { readonly injectStreamUsage: boolean }): Prepared
+  /** undefined: nothing to read in such an answer (then the reading is NO_READING, or free by `isFree`). */
+  createMeter(exchange: Exchange, head: AnswerHead): Meter | undefined
+  /** Free by the provider's own rule: count_tokens, models, moderations, GET of a stored response, … */
+  isFree(exchange: Exchange): boolean
+  /** The credential that the request carries for this provider, for `provider_api_key_hash`; undefined: none. */
+  credential(exchange: Exchange): string | undefined
+  /** A refusal of the gateway's own as a JSON text in this dialect. */
+  refusal(code: RefusalCode, status: number, message: string): string
+}
+
+/** A provider as configured: who, where, and which dialect. */
+export interface Provider {
+  readonly name: string
+  readonly format: Format
+  /** `https://host[:port][/prefix]`, no slash at the end. */
+  readonly baseUrl: string
+}
