@@ -1,0 +1,225 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { findPostgresBinaries, type PostgresBinaries } from "./_postgres-binaries.ts"
+
+export interface PostgresServerOptions {
+  /** Further settings, as on its command line: `{ max_connections: "20" }`. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** PEM texts; with them the server offers TLS. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+  /** Lines for pg_hba.conf instead of `host all all all scram-sha-256`; `local` is always trusted. */
+  readonly hostRules?: readonly string[]
+}
+
+/** A PostgreSQL of its own, which a test may mistreat. */
+export interface PostgresServer {
+  /** Superuser, loopback TCP, with its password. The same over restarts. */
+  readonly url: string
+  readonly port: number
+  readonly socketDir: string
+  /** Ends it (fast shutdown) and keeps its data: `start` brings it back. */
+  stop(): Promise<void>
+  /** SIGKILL to it and all its backends: what a power cut leaves. */
+  kill(): Promise<void>
+  /** SIGSTOP to it and all its backends: connections stay open and nobody answers. */
+  freeze(): Promise<void>
+  thaw(): Promise<void>
+  start(): Promise<void>
+  /** Ends it and deletes everything. */
+  remove(): Promise<void>
+}
+
+const PASSWORD = "test-password"
+const LOOSE = [
+  "fsync=off",
+  "full_page_writes=off",
+  "synchronous_commit=off",
+  "shared_buffers=64MB",
+  "max_connections=200",
+]
+
+/** Starts a private PostgreSQL: about a second. It goes when `remove` is called or this process ends, however it ends. */
+export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+  const dir = mkdtempSync(join(tmpdir(), "mdm-pg-"))
+  const binaries = findPostgresBinaries(dir)
+  const port = await findFreePort()
+  let running: Running | undefined
+  try {
+    await initialise(dir, binaries, options)
+    running = await run(dir, binaries, port, options)
+  } catch (error) {
+    rmSync(dir, { recursive: true, force: true })
+    throw error
+  }
+
+  const end = async (signal: NodeJS.Signals) => {
+    const ending = running
+    running = undefined
+    if (ending === undefined) return
+    if (signal === "SIGKILL") signalAll(ending.pid, "SIGKILL")
+    else process.kill(ending.pid, signal)
+    await ending.exited
+  }
+  const thaw = async () => running && signalAll(running.pid, "SIGCONT")
+  return {
+    url: `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/postgres`,
+    port,
+    socketDir: dir,
+    stop: () => end("SIGINT"),
+    kill: () => end("SIGKILL"),
+    freeze: async () => void (running && signalAll(running.pid, "SIGSTOP")),
+    thaw: async () => void (await thaw()),
+    start: async () => {
+      running ??= await run(dir, binaries, port, options)
+    },
+    remove: async () => {
+      await thaw()
+      await end("SIGQUIT")
+      rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+async function initialise(dir: string, { bin, user }: PostgresBinaries, options: PostgresServerOptions): Promise<void> {
+  const give = (path: string) => user && chownSync(path, user.uid, user.gid)
+  const put = (name: string, content: string) => {
+    const path = join(dir, name)
+    writeFileSync(path, content, { mode: 0o600 })
+    give(path)
+    return path
+  }
+  const data = join(dir, "data")
+  mkdirSync(data, { mode: 0o700 })
+  give(data)
+  give(dir)
+  chmodSync(dir, 0o755) // psql of another user reaches the socket in here
+  const password = put("password", PASSWORD)
+  const args = ["-D", data, "-U", "postgres", "--no-sync", "--no-locale", "--encoding=UTF8", `--pwfile=${password}`]
+  await promisify(execFile)(join(bin, "initdb"), args, { ...user, cwd: dir })
+  const rules = options.hostRules ?? ["host all all all scram-sha-256"]
+  put("data/pg_hba.conf", ["local all all trust", ...rules, ""].join("\n"))
+  if (options.tls !== undefined) {
+    put("server.key", options.tls.key)
+    put("server.crt", options.tls.cert)
+  }
+}
+
+interface Running {
+  readonly pid: number
+  readonly exited: Promise<unknown>
+}
+
+/**
+ * The shell in the middle outlives us: it reads our end of its standard input, which the system closes when this
+ * process ends in whatever way, and then it ends the server and removes the directory.
+ */
+const KEEPER = `dir=$1; shift
+"$@" </dev/null 3<&- &
+server=$!
+echo "$server"
+( read -r word; if [ "$word" != done ]; then
+    kill -CONT $server; kill -QUIT $server; while kill -0 $server; do sleep 0.1; done; rm -rf "$dir"; fi ) 2>/dev/null <&3 &
+wait $server`
+
+async function run(
+  dir: string,
+  { bin, user }: PostgresBinaries,
+  port: number,
+  options: PostgresServerOptions,
+): Promise<Running> {
+  const tls = options.tls ? ["ssl=on", `ssl_cert_file=${dir}/server.crt`, `ssl_key_file=${dir}/server.key`] : []
+  const extra = Object.entries(options.settings ?? {}).map(([name, value]) => `${name}=${value}`)
+  const settings = [...LOOSE, "listen_addresses=127.0.0.1", `port=${port}`, `unix_socket_directories=${dir}`, ...tls]
+  const flags = [...settings, ...extra].flatMap((setting) => ["-c", setting])
+  const child = spawn(
+    "/bin/sh",
+    ["-c", KEEPER, "keeper", dir, join(bin, "postgres"), "-D", join(dir, "data"), ...flags],
+    {
+      ...user,
+      cwd: dir,
+      detached: true, // Ctrl-C at the terminal is for the test runner, which then ends us in order
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    },
+  )
+  const exited = new Promise((resolve) => child.once("exit", resolve))
+  void exited.then(() => (child.stdio[3] as NodeJS.WritableStream).end("done\n"))
+  ;(child.stdio[3] as NodeJS.WritableStream).on("error", () => {})
+  const pid = await untilReady(child)
+  for (const stream of [child, child.stdout, child.stderr, ...child.stdio.slice(3)]) unref(stream)
+  return { pid, exited }
+}
+
+function unref(handle: unknown): void {
+  ;(handle as { unref?: () => void } | null)?.unref?.()
+}
+
+function untilReady(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let pid = ""
+    let said = ""
+    child.stdout!.on("data", (chunk) => {
+      pid += chunk
+    })
+    child.stderr!.on("data", (chunk) => {
+      if (said.length < 100_000) said += chunk
+      if (said.includes("database system is ready to accept connections")) resolve(Number(pid.split("\n", 1)[0]))
+    })
+    child.once("error", reject)
+    child.once("exit", () => reject(new Error(`PostgreSQL ended before it was ready:\n${said}`)))
+  })
+}
+
+/** The postmaster first, so that it makes no new backend meanwhile (and last when it goes on). */
+function signalAll(pid: number, signal: NodeJS.Signals): void {
+  const parentFirst = [pid, ...findChildren(pid)]
+  for (const each of signal === "SIGCONT" ? parentFirst.reverse() : parentFirst) {
+    try {
+      process.kill(each, signal)
+    } catch {
+      // gone meanwhile
+    }
+  }
+}
+
+function findChildren(parent: number): number[] {
+  const pairs = existsSync("/proc/self/stat") ? readProcesses() : execFileSync("ps", ["-A", "-o", "pid=,ppid="])
+  const lines = String(pairs).trim().split("\n")
+  return lines.map((line) => line.trim().split(/\s+/).map(Number)).flatMap(([pid, of]) => (of === parent ? [pid!] : []))
+}
+
+/** What `ps -A -o pid=,ppid=` prints, for slim containers that have no ps. */
+function readProcesses(): string {
+  const lines = readdirSync("/proc").map((name) => {
+    try {
+      const stat = readFileSync(`/proc/${Number(name)}/stat`, "utf8")
+      return `${name} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]}`
+    } catch {
+      return "" // not a process, or gone meanwhile
+    }
+  })
+  return lines.filter((line) => line !== "").join("\n")
+}
+
+function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject)
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address()
+      probe.close(() => (typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port"))))
+    })
+  })
+}

@@ -1,0 +1,60 @@
+import { connect } from "node:net"
+import { text } from "node:stream/consumers"
+import pg from "pg"
+import { inject } from "vitest"
+
+export { type PostgresServer, type PostgresServerOptions, startPostgres } from "./_postgres-server.ts"
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** The loopback port at which the run's global setup tells the URL of its PostgreSQL, which starts when first asked. */
+    postgresDoor: number
+  }
+}
+
+export interface TestDatabase {
+  readonly url: string
+  readonly name: string
+  /** The directory of the server's Unix socket: `psql -h SOCKET_DIR -U postgres NAME`. */
+  readonly socketDir: string
+  /** Disconnects whoever is still there. Only needed when the room matters: the server goes when the run ends. */
+  drop(): Promise<void>
+}
+
+/**
+ * A database of its own in the PostgreSQL of this test run, with schema.sql applied unless `empty`.
+ * All test files share the server, so nothing may be changed for the whole of it: `startPostgres` is for that.
+ */
+export async function createTestDatabase({ empty = false } = {}): Promise<TestDatabase> {
+  const server = await askForServer()
+  const name = `t_${crypto.randomUUID().replaceAll("-", "")}`
+  await runOnce(server.url, `CREATE DATABASE ${name} TEMPLATE ${empty ? "template0" : server.template}`)
+  const url = new URL(server.url)
+  url.pathname = `/${name}`
+  const drop = () => runOnce(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  return { url: url.href, name, socketDir: server.socketDir, drop }
+}
+
+/** What the global setup answers at `postgresDoor`. */
+export interface SharedServer {
+  readonly url: string
+  readonly socketDir: string
+  /** The database that holds schema.sql and nothing else. */
+  readonly template: string
+}
+
+async function askForServer(): Promise<SharedServer> {
+  const answer = JSON.parse(await text(connect(inject("postgresDoor"), "127.0.0.1"))) as SharedServer | string
+  if (typeof answer === "string") throw new Error(`the PostgreSQL for the tests did not start: ${answer}`)
+  return answer
+}
+
+async function runOnce(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
