@@ -1,0 +1,309 @@
+-- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
+--
+--   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
+--
+-- It may be applied again and again, also while gateways run: whatever is there already is looked up in the catalogue
+-- and not touched, so a repetition takes no lock on a table. A database of the Go gateway is brought up to date with
+-- all its rows. All or nothing: one transaction, under one advisory lock.
+
+BEGIN;
+
+SET LOCAL client_min_messages = warning;
+
+DO $$ BEGIN PERFORM pg_advisory_xact_lock(7680, 1); END $$;
+
+
+-- ## Tables, as the Go gateway knew them ------------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS api_keys (
+  id             uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  key_hash       text NOT NULL UNIQUE,               -- SHA-256 of the key, in hex; the key itself is nowhere
+  name           text NOT NULL,
+  description    text,
+  is_active      boolean NOT NULL DEFAULT true,
+  created_at     timestamptz NOT NULL DEFAULT now(),
+  revoked_at     timestamptz,                        -- a key is accepted while it is active and this is empty
+  last_used_at   timestamptz,
+  request_count  bigint NOT NULL DEFAULT 0
+);
+
+-- One row per request that the gateway answered after it knew the caller.
+--
+-- majordomo_api_key_id has no foreign key on purpose: a key that somebody deletes by hand while rows still wait to be
+-- written must not make those rows fail, and rows keep the id of their key for ever.
+CREATE TABLE IF NOT EXISTS llm_requests (
+  id                      uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  majordomo_api_key_id    uuid,
+  provider_api_key_hash   text,                      -- SHA-256 of the provider credential that was sent
+  provider_api_key_alias  text,
+  provider                text NOT NULL,
+  model                   text NOT NULL,             -- the model that answered
+  request_path            text NOT NULL,
+  request_method          text NOT NULL,
+  requested_at            timestamptz NOT NULL,
+  responded_at            timestamptz NOT NULL,
+  response_time_ms        integer NOT NULL,
+  input_tokens            bigint NOT NULL DEFAULT 0, -- ALL input
+  cached_tokens           bigint NOT NULL DEFAULT 0, -- of it: read from the provider's cache
+  cache_creation_tokens   bigint NOT NULL DEFAULT 0, -- of it: written to the provider's cache
+  output_tokens           bigint NOT NULL DEFAULT 0, -- ALL output, reasoning inside it
+  input_cost              numeric(20,12),            -- USD; NULL = not known, which is never 0
+  output_cost             numeric(20,12),
+  total_cost              numeric(20,12),
+  status_code             integer NOT NULL,
+  error_message           text,
+  raw_metadata            jsonb,                     -- every X-Majordomo-* header, names in Train-Case
+  indexed_metadata        jsonb,                     -- of them the names that are active
+  request_body            text,
+  response_body           text,
+  s3_key                  text,
+  created_at              timestamptz NOT NULL DEFAULT now() -- when the request ended
+);
+
+-- The metadata names that each key has used, and which of them are active (indexed and counted by value).
+CREATE TABLE IF NOT EXISTS llm_requests_metadata_keys (
+  majordomo_api_key_id  uuid NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+  key_name              text NOT NULL,
+  display_name          text,
+  key_type              text DEFAULT 'string',
+  is_required           boolean DEFAULT false,
+  is_active             boolean NOT NULL DEFAULT false,
+  activated_at          timestamptz,
+  request_count         bigint NOT NULL DEFAULT 0,
+  last_seen_at          timestamptz,
+  approx_cardinality    integer NOT NULL DEFAULT 0,
+  created_at            timestamptz DEFAULT now(),
+  PRIMARY KEY (majordomo_api_key_id, key_name)
+);
+
+
+-- ## Columns that came later ------------------------------------------------------------------------------------------
+-- A new column of any table is one line here. Constant defaults: adding them does not rewrite a table.
+
+DO $$
+DECLARE
+  missing record;
+BEGIN
+  -- The Go gateway's name for the same thing.
+  IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'llm_requests'::regclass AND attname = 'body_s3_key')
+     AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'llm_requests'::regclass AND attname = 's3_key') THEN
+    ALTER TABLE llm_requests RENAME COLUMN body_s3_key TO s3_key;
+  END IF;
+
+  FOR missing IN
+    SELECT table_name, string_agg(format('ADD COLUMN %I %s', column_name, definition), ', ' ORDER BY position) AS actions
+    FROM (VALUES
+      ( 1, 'api_keys',     'updated_at',               'timestamptz NOT NULL DEFAULT now()'),
+      ( 2, 'llm_requests', 'requested_model',          'text'),                              -- as the client asked for it
+      ( 3, 'llm_requests', 'first_byte_ms',            'integer'),                           -- until the provider's first byte
+      ( 4, 'llm_requests', 'cache_creation_1h_tokens', 'bigint NOT NULL DEFAULT 0'),         -- of the writes: at the 1 h rate
+      ( 5, 'llm_requests', 'reasoning_tokens',         'bigint NOT NULL DEFAULT 0'),         -- of the output
+      ( 6, 'llm_requests', 'cost_status',              'text NOT NULL DEFAULT ''unpriced'''),-- exact, estimated, unpriced, free, inconsistent
+      ( 7, 'llm_requests', 'price',                    'jsonb'),                             -- the certificate: rates, sources, the sum
+      ( 8, 'llm_requests', 'usage',                    'jsonb'),                             -- the provider's own usage object
+      ( 9, 'llm_requests', 'usage_source',             'text NOT NULL DEFAULT ''none'''),    -- reported, estimated, none
+      (10, 'llm_requests', 'streamed',                 'boolean NOT NULL DEFAULT false'),
+      (11, 'llm_requests', 'outcome',                  'text NOT NULL DEFAULT ''complete'''),-- or client_left, upstream_broke, gateway_died, gap
+      -- a Go database from before these existed
+      (12, 'llm_requests', 's3_key',                   'text'),
+      (13, 'llm_requests', 'provider_api_key_alias',   'text'),
+      (14, 'llm_requests', 'cached_tokens',            'bigint NOT NULL DEFAULT 0'),
+      (15, 'llm_requests', 'cache_creation_tokens',    'bigint NOT NULL DEFAULT 0'),
+      (16, 'llm_requests', 'raw_metadata',             'jsonb'),
+      (17, 'llm_requests', 'indexed_metadata',         'jsonb'),
+      (18, 'llm_requests', 'request_body',             'text'),
+      (19, 'llm_requests', 'response_body',            'text'),
+      (20, 'llm_requests_metadata_keys', 'display_name',       'text'),
+      (21, 'llm_requests_metadata_keys', 'key_type',           'text DEFAULT ''string'''),
+      (22, 'llm_requests_metadata_keys', 'is_required',        'boolean DEFAULT false'),
+      (23, 'llm_requests_metadata_keys', 'activated_at',       'timestamptz'),
+      (24, 'llm_requests_metadata_keys', 'request_count',      'bigint NOT NULL DEFAULT 0'),
+      (25, 'llm_requests_metadata_keys', 'last_seen_at',       'timestamptz'),
+      (26, 'llm_requests_metadata_keys', 'approx_cardinality', 'integer NOT NULL DEFAULT 0')
+    ) AS wanted (position, table_name, column_name, definition)
+    WHERE NOT EXISTS (
+      SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = column_name AND NOT attisdropped)
+    GROUP BY table_name
+  LOOP
+    EXECUTE format('ALTER TABLE %I %s', missing.table_name, missing.actions);
+  END LOOP;
+END $$;
+
+
+-- ## Types that became wider ------------------------------------------------------------------------------------------
+-- The Go gateway's costs end after 8 digits and overflow at 10,000; its token counts are 32 bit; its models are cut at
+-- 100 characters. Everything that means reading each row is in one ALTER TABLE, so a large table is rewritten once.
+
+DO $$
+DECLARE
+  seen record;
+  view_ record;
+  definitions text[] := '{}';
+  definition text;
+  actions text;
+  from_go boolean;
+BEGIN
+  SELECT
+    string_agg(
+      CASE kind
+        WHEN 'text'   THEN format('ALTER COLUMN %I TYPE text', column_name)
+        WHEN 'tokens' THEN format('ALTER COLUMN %1$I TYPE bigint USING coalesce(%1$I, 0), ALTER COLUMN %1$I SET DEFAULT 0, ALTER COLUMN %1$I SET NOT NULL', column_name)
+        WHEN 'cost'   THEN format('ALTER COLUMN %1$I TYPE numeric(20,12), ALTER COLUMN %1$I DROP NOT NULL, ALTER COLUMN %1$I DROP DEFAULT', column_name)
+      END, ', '),
+    coalesce(bool_or(kind = 'cost'), false)
+  INTO actions, from_go
+  FROM (VALUES
+    ('provider_api_key_hash', 'text'), ('provider_api_key_alias', 'text'), ('provider', 'text'), ('model', 'text'),
+    ('request_path', 'text'), ('request_method', 'text'), ('error_message', 'text'), ('s3_key', 'text'),
+    ('input_tokens', 'tokens'), ('output_tokens', 'tokens'), ('cached_tokens', 'tokens'), ('cache_creation_tokens', 'tokens'),
+    ('input_cost', 'cost'), ('output_cost', 'cost'), ('total_cost', 'cost')
+  ) AS wanted (column_name, kind)
+  JOIN pg_attribute ON attrelid = 'llm_requests'::regclass AND attname = column_name AND NOT attisdropped
+  WHERE format_type(atttypid, atttypmod) <> CASE kind WHEN 'text' THEN 'text' WHEN 'tokens' THEN 'bigint' ELSE 'numeric(20,12)' END;
+
+  IF actions IS NULL THEN RETURN; END IF;
+
+  IF from_go THEN
+    -- What the Go gateway's rows are worth. Its costs above 0 are 'estimated', for it knew neither tiers nor the cost
+    -- of cache writes and it cut at 8 digits. It wrote 0 where it had no price or saw no usage: those are 'unpriced'
+    -- (their cost columns stay as they are, so that sums which somebody took before do not change). Providers do not
+    -- bill an error: 'free'.
+    actions := actions || $case$,
+      ALTER COLUMN cost_status TYPE text USING CASE
+        WHEN total_cost > 0 THEN 'estimated'
+        WHEN status_code >= 400 AND input_tokens = 0 AND output_tokens = 0 THEN 'free'
+        ELSE 'unpriced' END,
+      ALTER COLUMN usage_source TYPE text USING CASE
+        WHEN input_tokens > 0 OR output_tokens > 0 THEN 'reported' ELSE 'none' END,
+      ALTER COLUMN created_at TYPE timestamptz USING coalesce(created_at, responded_at),
+      ALTER COLUMN created_at SET NOT NULL $case$;
+    -- Half of the table's size, and no report reads it: a provider credential is looked for within a period.
+    DROP INDEX IF EXISTS idx_llm_requests_provider_key_time;
+  END IF;
+
+  -- Views forbid a change of the columns they show. They are taken away and put back as they were, with their owners
+  -- and grants; innermost first, outermost last.
+  FOR view_ IN
+    WITH RECURSIVE dependent (view_oid, depth) AS (
+      SELECT r.ev_class, 1 FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+          AND d.refobjid = 'llm_requests'::regclass AND r.ev_class <> d.refobjid
+      UNION
+      SELECT r.ev_class, depth + 1 FROM dependent JOIN pg_depend d ON d.refobjid = view_oid
+        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> view_oid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND depth < 100
+    )
+    SELECT c.oid, c.oid::regclass::text AS name, c.relkind, c.relacl, c.relowner, c.reloptions,
+           pg_get_viewdef(c.oid) AS body, obj_description(c.oid, 'pg_class') AS remark, max(depth) AS depth
+    FROM dependent JOIN pg_class c ON c.oid = view_oid
+    GROUP BY c.oid, c.relkind, c.relacl, c.relowner, c.reloptions
+    ORDER BY max(depth)
+  LOOP
+    IF view_.relkind <> 'v' THEN
+      RAISE EXCEPTION 'the materialized view % depends on llm_requests', view_.name
+        USING HINT = 'Its definition would have to be built again: drop it, apply schema.sql, and create it again.';
+    END IF;
+    definitions := definitions || format('CREATE VIEW %s %s AS %s', view_.name,
+      'WITH (' || array_to_string(view_.reloptions, ', ') || ')', view_.body);
+    definitions := definitions || format('ALTER VIEW %s OWNER TO %I', view_.name, pg_get_userbyid(view_.relowner));
+    FOR seen IN SELECT a.privilege_type, a.is_grantable, r.rolname FROM aclexplode(view_.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee LOOP
+      definitions := definitions || format('GRANT %s ON %s TO %s %s', seen.privilege_type, view_.name,
+        coalesce(quote_ident(seen.rolname), 'PUBLIC'), CASE WHEN seen.is_grantable THEN 'WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
+    IF view_.remark IS NOT NULL THEN
+      definitions := definitions || format('COMMENT ON VIEW %s IS %L', view_.name, view_.remark);
+    END IF;
+    EXECUTE format('DROP VIEW IF EXISTS %s CASCADE', view_.name);
+  END LOOP;
+
+  EXECUTE 'ALTER TABLE llm_requests ' || actions;
+  FOREACH definition IN ARRAY definitions LOOP EXECUTE definition; END LOOP;
+END $$;
+
+-- Without reading the rows again: a foreign key that other versions declared, text that was bounded, a default.
+DO $$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT conname FROM pg_constraint
+    WHERE conrelid = 'llm_requests'::regclass AND contype = 'f' AND confrelid = 'api_keys'::regclass
+      AND conkey = ARRAY[(SELECT attnum FROM pg_attribute WHERE attrelid = 'llm_requests'::regclass AND attname = 'majordomo_api_key_id')]
+  LOOP
+    EXECUTE format('ALTER TABLE llm_requests DROP CONSTRAINT %I', found.conname);
+  END LOOP;
+
+  FOR found IN
+    SELECT attrelid::regclass AS table_name, attname FROM pg_attribute
+    WHERE attrelid IN ('api_keys'::regclass, 'llm_requests_metadata_keys'::regclass) AND NOT attisdropped
+      AND attname IN ('key_name', 'display_name', 'key_type') AND atttypid = 'varchar'::regtype
+  LOOP
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE text', found.table_name, found.attname);
+  END LOOP;
+END $$;
+
+
+-- ## Indexes ----------------------------------------------------------------------------------------------------------
+-- Each one is paid for by every row that is written. The looked-up name spares CREATE INDEX its lock on the table.
+
+DO $$
+DECLARE
+  missing record;
+BEGIN
+  FOR missing IN
+    SELECT name, definition FROM (VALUES
+      -- A period in a table that grows in the order of time: 0.3 MB where a B-tree has 110 MB at five million rows.
+      ('idx_llm_requests_requested_at', 'llm_requests USING brin (requested_at) WITH (autosummarize = on)'),
+      -- The newest rows at once (`usage requests`, `usage tail`, ORDER BY created_at DESC LIMIT n). New rows go to its right edge.
+      ('idx_llm_requests_created_at', 'llm_requests (created_at)'),
+      -- The newest rows of one key, however rarely it is used. Reports by key read the roll-up.
+      ('idx_llm_requests_majordomo_key_time', 'llm_requests (majordomo_api_key_id, requested_at DESC)'),
+      -- Rows by the value of an active metadata name: indexed_metadata @> '{"User-Id": "42"}'.
+      ('idx_llm_requests_indexed_metadata_gin', 'llm_requests USING gin (indexed_metadata)'),
+      -- The active names, of which there are few, for each batch that is written.
+      ('idx_llm_requests_metadata_keys_active', 'llm_requests_metadata_keys (majordomo_api_key_id) WHERE is_active')
+    ) AS wanted (name, definition)
+    WHERE to_regclass(name) IS NULL
+  LOOP
+    EXECUTE format('CREATE INDEX %I ON %s', missing.name, missing.definition);
+  END LOOP;
+END $$;
+
+
+-- ## Keys are remembered by gateways: every change is told to them ----------------------------------------------------
+-- The payload is the key's hash, or '*' for all keys. Whoever makes the change: keys revoke, psql, another program.
+-- On the three columns alone, so that counting requests tells nobody.
+
+CREATE OR REPLACE FUNCTION majordomo_tell_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN PERFORM pg_notify('majordomo_keys', OLD.key_hash); END IF;
+  IF TG_OP <> 'DELETE' THEN PERFORM pg_notify('majordomo_keys', NEW.key_hash); END IF;
+  RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION majordomo_tell_all_keys() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('majordomo_keys', '*');
+  RETURN NULL;
+END $$;
+
+
+-- ## Triggers ---------------------------------------------------------------------------------------------------------
+
+DO $$
+DECLARE
+  missing record;
+BEGIN
+  FOR missing IN
+    SELECT name, table_name, definition FROM (VALUES
+      ('majordomo_key_added',    'api_keys', 'AFTER INSERT OR DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key()'),
+      ('majordomo_key_changed',  'api_keys', 'AFTER UPDATE OF key_hash, is_active, revoked_at ON api_keys FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key()'),
+      ('majordomo_keys_emptied', 'api_keys', 'AFTER TRUNCATE ON api_keys FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_all_keys()')
+    ) AS wanted (name, table_name, definition)
+    WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = table_name::regclass AND tgname = name)
+  LOOP
+    EXECUTE format('CREATE TRIGGER %I %s', missing.name, missing.definition);
+  END LOOP;
+END $$;
+
+COMMIT;
