@@ -1,0 +1,51 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { isGoGatewayVariable, isNoSetting } from "./foreign.ts"
+import { type Given, type Notes, toProblem } from "./given.ts"
+import { findNearest } from "./nearest.ts"
+import { PROVIDER_SETTINGS } from "./providers.ts"
+import { listRows, toVariable } from "./rows.ts"
+
+export type Variables = Readonly<Record<string, string | undefined>>
+
+/** The variables of `.env` in the working directory; nothing of it reaches `process.env`. */
+export async function readDotenv(cwd: string): Promise<Variables> {
+  if (!existsSync(join(cwd, ".env"))) return {}
+  const { loadDotenv } = await import("c12")
+  return { ...(await loadDotenv({ cwd, fileName: ".env", interpolate: false, env: {} })) }
+}
+
+/** The settings among some variables. `file` names the file that they came from. */
+export function readVariables(
+  variables: Variables,
+  from: { readonly dir: string; readonly file?: string; readonly providers: Iterable<string> },
+  notes: Notes,
+): Given[] {
+  const paths = new Map(listRows().map(({ variable, path }) => [variable, path]))
+  const given: Given[] = []
+  for (const [variable, value] of Object.entries(variables)) {
+    if (value === undefined || !variable.startsWith("MAJORDOMO_") || isNoSetting(variable, value)) continue
+    const path = paths.get(variable) ?? toProviderPath(variable, from.providers)
+    const source = from.file === undefined ? variable : `${variable} in ${from.file}`
+    if (path !== undefined) given.push({ path, value, source, dir: from.dir })
+    else if (isGoGatewayVariable(variable)) {
+      notes.warnings.push(`${source} belongs to the Go gateway and has no effect here`)
+    } else {
+      const meant = findNearest(variable, paths.keys())
+      const where = from.file ?? "environment"
+      notes.problems.push(toProblem(variable, where, `no such setting${meant ? `; did you mean ${meant}?` : ""}`))
+    }
+  }
+  return given
+}
+
+/** `MAJORDOMO_PROVIDERS_MY_LLM_BASE_URL` -> `providers.my_llm.base_url`, or `my-llm` where a file has that name. */
+function toProviderPath(variable: string, known: Iterable<string>): string | undefined {
+  for (const key of Object.keys(PROVIDER_SETTINGS)) {
+    const name = new RegExp(`^MAJORDOMO_PROVIDERS_([A-Z0-9_]+)_${key.toUpperCase()}$`).exec(variable)?.[1]
+    if (name === undefined) continue
+    const existing = [...known].find((each) => toVariable(each) === `MAJORDOMO_${name}`)
+    return `providers.${existing ?? name.toLowerCase()}.${key}`
+  }
+  return undefined
+}

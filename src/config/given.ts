@@ -1,0 +1,29 @@
+/** One value that somebody set. */
+export interface Given {
+  readonly path: string
+  readonly value: unknown
+  /** The file's name, the variable or the flag. */
+  readonly source: string
+  /** Where relative paths in it start. */
+  readonly dir: string
+}
+
+/** Collects what is wrong, so that all of it can be said at once. */
+export interface Notes {
+  readonly problems: string[]
+  readonly warnings: string[]
+}
+
+/** A line of a refusal: `server.port (majordomo.yaml): expected …`. */
+export function toProblem(path: string, source: string, why: string): string {
+  return `${path.replace(/[\x00-\x1f\x7f-\x9f]/g, "?")} (${source}): ${why}`
+}
+
+/** A value as a message may show it: short, one line, without the credentials that an address may hold. */
+export function showValue(value: unknown): string {
+  if (value === "" || value === undefined || value === null) return "nothing"
+  const shown = JSON.stringify(value) ?? String(value)
+  const harmless = shown.replace(/\/\/[^/\s"]*@/g, "//…@").replace(/\?[^\s"]*/g, "?…")
+  const oneLine = harmless.replace(/[\x7f-\x9f]/g, "?")
+  return oneLine.length > 80 ? `${oneLine.slice(0, 77)}…` : oneLine
+}

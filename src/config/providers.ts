@@ -1,0 +1,54 @@
+import { type Kind, oneOf, webAddress } from "./kinds.ts"
+import type { ProviderSettings, Setting } from "./settings.ts"
+
+const format = oneOf("openai", "anthropic", "gemini")
+
+/** What may be said of each provider, under `providers.NAME`. */
+export const PROVIDER_SETTINGS = {
+  base_url: row(webAddress, "where its API lives, without `/v1`"),
+  format: row(format, "the API that it speaks: `openai`, `anthropic` or `gemini`"),
+  prices: row(oneOf("free"), "`free`: its calls cost nothing; else see `pricing.overrides`"),
+} as const
+
+export const BUILT_IN: Readonly<Record<string, ProviderSettings>> = {
+  openai: { baseUrl: "https://api.openai.com", format: "openai" },
+  anthropic: { baseUrl: "https://api.anthropic.com", format: "anthropic" },
+  gemini: { baseUrl: "https://generativelanguage.googleapis.com", format: "gemini" },
+}
+
+/** These select the OpenAI-compatible surface of a built-in provider. */
+const RESERVED = new Set(["gemini-openai", "anthropic-openai"])
+
+/** What is wrong with a name, or undefined. */
+export function refuseProviderName(name: string): string | undefined {
+  if (RESERVED.has(name)) return "this name is taken: it selects the OpenAI-compatible surface of a built-in provider"
+  if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name)) return undefined
+  return "expected a provider name of lower-case letters, digits, - and _ (at most 63)"
+}
+
+/** The built-in providers and the configured ones; `refuse` hears of a provider that lacks something. */
+export function toProviders(
+  values: ReadonlyMap<string, unknown>,
+  refuse: (path: string, why: string) => void,
+): Readonly<Record<string, ProviderSettings>> {
+  const names = new Set(Object.keys(BUILT_IN))
+  for (const path of values.keys()) if (path.startsWith("providers.")) names.add(path.split(".")[1]!)
+  const providers: Record<string, ProviderSettings> = {}
+  for (const name of names) {
+    const said = (key: keyof typeof PROVIDER_SETTINGS) => values.get(`providers.${name}.${key}`)
+    const baseUrl = said("base_url") ?? BUILT_IN[name]?.baseUrl
+    const speaks = said("format") ?? BUILT_IN[name]?.format
+    if (baseUrl === undefined) refuse(`providers.${name}.base_url`, `expected ${webAddress.expected}, got nothing`)
+    if (speaks === undefined) refuse(`providers.${name}.format`, `expected ${format.expected}, got nothing`)
+    if (typeof speaks === "string" && speaks !== (BUILT_IN[name]?.format ?? speaks)) {
+      refuse(`providers.${name}.format`, `${name} speaks ${BUILT_IN[name]?.format}; give another provider another name`)
+    }
+    const free = said("prices") === "free" ? ({ prices: "free" } as const) : {}
+    providers[name] = { baseUrl, format: speaks, ...free } as ProviderSettings
+  }
+  return providers
+}
+
+function row<T>(kind: Kind<T, "">, doc: string): Setting<T | undefined, ""> {
+  return { kind, initial: undefined, doc, secret: false, notYet: false }
+}

@@ -1,0 +1,39 @@
+import { PROVIDER_SETTINGS } from "./providers.ts"
+import { SETTINGS, type Setting } from "./settings.ts"
+
+export interface Row {
+  readonly path: string
+  readonly variable: string
+  readonly setting: Setting<unknown>
+}
+
+/** Every setting outside `providers`, by its path, in the order of the table. */
+export function listRows(): readonly Row[] {
+  return flatten("", SETTINGS)
+}
+
+/** The setting at a path, those of any provider included. */
+export function createRowFinder(): (path: string) => Setting<unknown> | undefined {
+  const rows = new Map(listRows().map((row) => [row.path, row.setting]))
+  return (path) => {
+    const key = /^providers\.[^.]+\.([^.]+)$/.exec(path)?.[1]
+    if (key === undefined) return rows.get(path)
+    return Object.hasOwn(PROVIDER_SETTINGS, key) ? PROVIDER_SETTINGS[key as keyof typeof PROVIDER_SETTINGS] : undefined
+  }
+}
+
+/** `storage.postgres.host` -> `MAJORDOMO_STORAGE_POSTGRES_HOST`. */
+export function toVariable(path: string): string {
+  return `MAJORDOMO_${path.replace(/[.-]/g, "_").toUpperCase()}`
+}
+
+export function isSetting(node: object): node is Setting<unknown> {
+  return "kind" in node && "doc" in node
+}
+
+function flatten(prefix: string, group: object): Row[] {
+  return Object.entries(group).flatMap(([key, node]: [string, object]) => {
+    const path = prefix + key
+    return isSetting(node) ? [{ path, variable: toVariable(path), setting: node }] : flatten(`${path}.`, node)
+  })
+}

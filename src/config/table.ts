@@ -1,0 +1,31 @@
+import { BUILT_IN, PROVIDER_SETTINGS } from "./providers.ts"
+import { listRows } from "./rows.ts"
+
+/** The README's table of settings, in markdown. */
+export function toSettingsTable(): string {
+  const rows = listRows().map(({ path, setting }) => toLine(path, setting.initial, note(setting.doc, setting.notYet)))
+  const providers = [
+    ...Object.entries(BUILT_IN).map(([name, { baseUrl }]) =>
+      toLine(`providers.${name}.base_url`, baseUrl, `where ${name}'s API lives`),
+    ),
+    ...Object.entries(PROVIDER_SETTINGS).map(([key, { doc }]) =>
+      toLine(`providers.NAME.${key}`, undefined, `a further provider: ${doc}`),
+    ),
+  ]
+  const at = rows.findIndex((row) => row.startsWith("| `logging."))
+  return [
+    "| setting | default | meaning |",
+    "|---|---|---|",
+    ...rows.slice(0, at),
+    ...providers,
+    ...rows.slice(at),
+  ].join("\n")
+}
+
+function toLine(path: string, initial: unknown, doc: string): string {
+  return `| \`${path}\` | ${initial === undefined ? "–" : `\`${initial}\``} | ${doc} |`
+}
+
+function note(doc: string, notYet: boolean): string {
+  return notYet ? `${doc} (not yet)` : doc
+}

@@ -1,0 +1,306 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { homedir, tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { type LoadOptions, loadSettings } from "../../src/config/load.ts"
+
+let cwd: string
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), "mdm-config-"))
+})
+afterEach(() => rmSync(cwd, { recursive: true }))
+
+const put = (name: string, content: string) => writeFileSync(join(cwd, name), content)
+const load = (options: LoadOptions = {}) =>
+  loadSettings({ cwd, env: {}, systemFile: join(cwd, "etc/majordomo.yaml"), ...options })
+const refusal = (options?: LoadOptions) =>
+  load(options).then(
+    () => "accepted",
+    (error: Error) => error.message,
+  )
+
+describe("what is set", () => {
+  test("nothing set gives the documented defaults", async () => {
+    const { settings, warnings, sources } = await load()
+    expect(settings).toMatchObject({
+      server: {
+        host: "127.0.0.1",
+        port: 7680,
+        readTimeoutMs: 30_000,
+        writeTimeoutMs: 120_000,
+        maxBodyBytes: 100_000_000,
+        workers: 1,
+        shutdownTimeoutMs: 30_000,
+      },
+      storage: {
+        driver: "auto",
+        dataDir: join(homedir(), ".majordomo"),
+        autoMigrate: true,
+        postgres: {
+          host: "localhost",
+          port: 5432,
+          user: undefined,
+          password: undefined,
+          database: "majordomo",
+          sslmode: "prefer",
+          maxConns: 20,
+          url: undefined,
+          isSet: false,
+        },
+      },
+      upstream: {
+        connectTimeoutMs: 10_000,
+        firstByteTimeoutMs: 600_000,
+        idleTimeoutMs: 300_000,
+        maxConnections: 256,
+      },
+      logging: {
+        bodyStorage: "none",
+        storeRequestBody: true,
+        storeResponseBody: true,
+        maxBodyBytes: 65_536,
+        injectStreamUsage: true,
+      },
+      pricing: { remoteUrl: "https://www.llm-prices.com/current-v1.json", refreshIntervalMs: 3_600_000, overrides: {} },
+      ledger: { journal: true, syncIntervalMs: 100, maxJournalBytes: 2 ** 30, whenFull: "drop" },
+      metadata: { maxKeys: 32, maxValueLength: 1024 },
+      providers: {
+        openai: { baseUrl: "https://api.openai.com", format: "openai" },
+        anthropic: { baseUrl: "https://api.anthropic.com", format: "anthropic" },
+        gemini: { baseUrl: "https://generativelanguage.googleapis.com", format: "gemini" },
+      },
+    })
+    expect(warnings).toEqual([])
+    expect(sources["server.port"]).toBe("default")
+  })
+
+  test("flags win over the environment, over .env, over the file", async () => {
+    put("majordomo.yaml", "server: {host: file, port: 1, read_timeout: 1s, write_timeout: 1s}")
+    put(".env", "MAJORDOMO_SERVER_HOST=dotenv\nMAJORDOMO_SERVER_PORT=2\nMAJORDOMO_SERVER_READ_TIMEOUT=2s\n")
+    const env = { MAJORDOMO_SERVER_HOST: "environment", MAJORDOMO_SERVER_PORT: "3" }
+    const { settings, sources } = await load({ env, overrides: { "server.host": "flag", "server.port": undefined } })
+    expect(settings.server).toMatchObject({ host: "flag", port: 3, readTimeoutMs: 2000, writeTimeoutMs: 1000 })
+    expect(sources).toMatchObject({
+      "server.host": "--host",
+      "server.port": "MAJORDOMO_SERVER_PORT",
+      "server.read_timeout": "MAJORDOMO_SERVER_READ_TIMEOUT in .env",
+      "server.write_timeout": "majordomo.yaml",
+    })
+    expect(process.env["MAJORDOMO_SERVER_READ_TIMEOUT"]).toBeUndefined()
+  })
+
+  test.each([
+    ["majordomo.yml", "server:\n  port: 4001\n"],
+    ["majordomo.json", '{"server": {"port": 4001}}'],
+    ["majordomo.toml", "[server]\nport = 4001\n"],
+    ["majordomo.ts", "const port: number = 4001\nexport default { server: { port } }\n"],
+  ])("%s is read", async (name, content) => {
+    put(name, content)
+    expect((await load()).settings.server.port).toBe(4001)
+  })
+
+  test("the system's file is read only when the working directory has none", async () => {
+    mkdirSync(join(cwd, "etc"))
+    put("etc/majordomo.yaml", "server: {port: 4002}")
+    expect((await load()).settings.server.port).toBe(4002)
+    put("majordomo.yaml", "server: {host: here}")
+    expect((await load()).settings.server).toMatchObject({ host: "here", port: 7680 })
+  })
+
+  test("the file of --config is read alone, and its relative paths start beside it", async () => {
+    put("majordomo.yaml", "server: {host: other}")
+    mkdirSync(join(cwd, "conf"))
+    put("conf/my.yaml", "pricing: {fallback_file: prices.json}\nstorage: {data_dir: ../data}")
+    const { settings } = await load({ configFile: "conf/my.yaml" })
+    expect(settings.server.host).toBe("127.0.0.1")
+    expect(settings.pricing.fallbackFile).toBe(join(cwd, "conf/prices.json"))
+    expect(settings.storage.dataDir).toBe(join(cwd, "data"))
+  })
+
+  test.each(["", "# port: 1\n", "---\n# nothing\n", "server:\n"])(
+    "a file that sets nothing is no mistake: %j",
+    async (it) => {
+      put("majordomo.yaml", it)
+      expect((await load()).settings.server.port).toBe(7680)
+    },
+  )
+
+  test("rc files, package.json, extends and NODE_ENV sections change nothing", async () => {
+    put(".majordomorc", "server.port=1")
+    put("package.json", '{"majordomo": {"server": {"port": 2}}}')
+    put("base.yaml", "server: {port: 3}")
+    put("majordomo.yaml", "extends: ./base.yaml\n")
+    expect(await refusal()).toBe("extends (majordomo.yaml): no such setting")
+    put("majordomo.yaml", "server: {host: here}")
+    expect((await load()).settings.server.port).toBe(7680)
+  })
+
+  test("an empty variable is the empty value", async () => {
+    const env = {
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_STORAGE_POSTGRES_URL: "",
+      MAJORDOMO_PRICING_FALLBACK_FILE: "",
+    }
+    const { settings } = await load({ env })
+    expect(settings.pricing).toMatchObject({ remoteUrl: "", fallbackFile: undefined })
+    expect(settings.storage.postgres).toMatchObject({ url: undefined, isSet: false })
+    expect(await refusal({ env: { MAJORDOMO_SERVER_PORT: "" } })).toBe(
+      "server.port (MAJORDOMO_SERVER_PORT): expected a whole number from 0 to 65535, got nothing",
+    )
+  })
+
+  test("any storage.postgres setting, or DATABASE_URL, chooses Postgres", async () => {
+    const isSet = async (env: Record<string, string>) => (await load({ env })).settings.storage.postgres.isSet
+    expect(await isSet({ MAJORDOMO_STORAGE_POSTGRES_USER: "me" })).toBe(true)
+    expect(await isSet({ DATABASE_URL: "postgres://a@b/c" })).toBe(true)
+    expect(await isSet({ DATABASE_URL: "mysql://a@b/c" })).toBe(false)
+    put(".env", "DATABASE_URL=postgres://dotenv/x")
+    expect((await load()).settings.storage.postgres.url).toBe("postgres://dotenv/x")
+  })
+
+  test("DATABASE_URL yields to what was said to the gateway itself, and says so", async () => {
+    const env = { DATABASE_URL: "postgres://u:hidden@b/c", MAJORDOMO_STORAGE_POSTGRES_HOST: "db" }
+    const { settings, warnings } = await load({ env })
+    expect(settings.storage.postgres).toMatchObject({ url: undefined, host: "db" })
+    expect(warnings).toEqual([
+      "DATABASE_URL is not used, for storage.postgres.host is set (MAJORDOMO_STORAGE_POSTGRES_HOST)",
+    ])
+  })
+
+  test("further providers come from the file and from variables", async () => {
+    put("majordomo.yaml", "providers:\n  my-llm: {base_url: https://llm.example/api/, format: openai, prices: free}\n")
+    const env = {
+      MAJORDOMO_PROVIDERS_MY_LLM_BASE_URL: "http://10.0.0.1:8000",
+      MAJORDOMO_PROVIDERS_GROQ_BASE_URL: "https://api.groq.com/openai/",
+      MAJORDOMO_PROVIDERS_GROQ_FORMAT: "openai",
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: "http://127.0.0.1:9000/",
+    }
+    const { providers } = (await load({ env })).settings
+    expect(providers).toMatchObject({
+      "my-llm": { baseUrl: "http://10.0.0.1:8000", format: "openai", prices: "free" },
+      groq: { baseUrl: "https://api.groq.com/openai", format: "openai" },
+      openai: { baseUrl: "http://127.0.0.1:9000", format: "openai" },
+    })
+  })
+
+  test("prices become decimals by the names of the rates", async () => {
+    put(
+      "majordomo.yaml",
+      "pricing:\n  overrides:\n    my.model: {input: 0.15, output: '0.6', cache_write_1h: 0.0000001}\n",
+    )
+    expect((await load()).settings.pricing.overrides).toEqual({
+      "my.model": { input: "0.15", output: "0.6", cacheWrite1h: "0.0000001" },
+    })
+  })
+})
+
+describe("what is refused", () => {
+  test("everything wrong is said at once, each with its path, its source and what was expected", async () => {
+    put("majordomo.yaml", "server: {prot: 1, read_timeout: 30}\nledger: {when_full: wait}\nstorage: postgres\n")
+    const env = { MAJORDOMO_SERVER_PORT: "http", MAJORDOMO_SERVR_HOST: "x" }
+    expect(await refusal({ env, overrides: { "server.host": "" } })).toMatchInlineSnapshot(`
+      "the configuration has 7 mistakes:
+        server.prot (majordomo.yaml): no such setting; did you mean server.port?
+        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, postgres, got "postgres"
+        MAJORDOMO_SERVR_HOST (environment): no such setting; did you mean MAJORDOMO_SERVER_HOST?
+        server.read_timeout (majordomo.yaml): expected a duration from 1ms to 24d, such as 250ms, 30s, 5m or 1h30m, got 30
+        ledger.when_full (majordomo.yaml): expected drop or block, got "wait"
+        server.port (MAJORDOMO_SERVER_PORT): expected a whole number from 0 to 65535, got "http"
+        server.host (--host): expected a name without spaces, got nothing"
+    `)
+  })
+
+  test("a secret is never shown", async () => {
+    put("majordomo.yaml", "storage: {postgres: {password: 123456, url: 'mysql://u:swordfish@h/d'}}")
+    const env = { MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: "https://user:swordfish@api.example/?key=swordfish" }
+    const message = await refusal({ env })
+    expect(message).toContain("storage.postgres.password")
+    expect(message).toContain("providers.openai.base_url")
+    expect(message).not.toMatch(/swordfish|123456/)
+  })
+
+  test.each(["yaml", "json", "toml"])("broken %s is refused without quoting the file", async (extension) => {
+    put(`majordomo.${extension}`, 'password = swordfish ] { "password": "swordfish" : } [')
+    const message = await refusal()
+    expect(message).toContain(`majordomo.${extension} cannot be read: `)
+    expect(message).not.toContain("swordfish")
+    expect(message).not.toContain("\n")
+  })
+
+  test.each([
+    ["a missing file", "nowhere.yaml", "--config nowhere.yaml: there is no such file"],
+    ["a list", "list.yaml", 'list.yaml: expected settings by name, got ["a"]'],
+    ["an unknown format", "x.conf", /^--config x.conf: expected a file that ends in .yaml, .yml/],
+  ])("%s as --config", async (_, configFile, message) => {
+    put("list.yaml", "- a\n")
+    put("x.conf", "a")
+    expect(await refusal({ configFile })).toMatch(message)
+  })
+
+  test.each([
+    ["providers: {OpenAI: {base_url: https://x.example}}", /lower-case/],
+    [
+      "providers: {groq: {base_url: https://x.example}}",
+      /^providers.groq.format \(unset\): expected one of openai, anthropic, gemini, got nothing/,
+    ],
+    ["providers: {groq: {format: openai}}", /^providers.groq.base_url/],
+    ["providers: {gemini-openai: {format: openai, base_url: https://x.example}}", /name is taken/],
+    ["providers: {openai: {format: gemini}}", /openai speaks openai/],
+    ["providers: {openai: {base_url: 'ftp://x.example'}}", /expected an http/],
+    ["providers: {openai: {base_url: 'https://x.example?a=b'}}", /expected an http/],
+    ["providers: {openai: {baseurl: 'https://x.example'}}", /did you mean providers.openai.base_url/],
+    ["upstream: {idle_timeout: 25d}", /expected a duration from 1ms to 24d/],
+    ["upstream: {idle_timeout: 0s}", /expected a duration/],
+    ["pricing: {overrides: {m: {inptu: 1}}}", /expected prices by model/],
+    ["pricing: {overrides: {m: {input: -1}}}", /expected prices by model/],
+    ["__proto__: {a: 1}", /no such setting/],
+    ["constructor: {a: 1}", /no such setting/],
+  ])("%s", async (yaml, message) => {
+    put("majordomo.yaml", yaml)
+    expect(await refusal()).toMatch(message)
+  })
+
+  test.each([
+    ["logging: {body_storage: s3}", "logging.body_storage (majordomo.yaml): not yet in this version; leave it at none"],
+    ["s3: {bucket: b}", "s3.bucket (majordomo.yaml): not yet in this version; leave it out"],
+    ["server: {workers: auto}", "server.workers (majordomo.yaml): not yet in this version; leave it at 1"],
+    ["{logging: {body_storage: none}, s3: {enabled: false}, server: {workers: 1}}", "accepted"],
+  ])("a feature that is not there is refused only when it is asked for: %s", async (yaml, message) => {
+    put("majordomo.yaml", yaml)
+    expect(await refusal()).toBe(message)
+  })
+})
+
+describe("what is only warned of", () => {
+  test("keys and variables of the Go gateway", async () => {
+    put("majordomo.yaml", "jwt: {secret: x}\nmetadata: {hll_flush_interval: 60s, max_keys: 5}\n")
+    const { settings, warnings } = await load({ env: { MAJORDOMO_CORS_ALLOWED_ORIGINS: "*" } })
+    expect(settings.metadata.maxKeys).toBe(5)
+    expect(warnings).toEqual([
+      "jwt (majordomo.yaml) belongs to the Go gateway and has no effect here",
+      "metadata.hll_flush_interval (majordomo.yaml) belongs to the Go gateway and has no effect here",
+      "MAJORDOMO_CORS_ALLOWED_ORIGINS belongs to the Go gateway and has no effect here",
+    ])
+  })
+
+  test("a second file in the working directory", async () => {
+    put("majordomo.yaml", "server: {port: 1}")
+    put("majordomo.json", "{}")
+    expect((await load()).warnings).toEqual(["majordomo.json is not read, for majordomo.yaml is"])
+  })
+
+  test("the variables that Kubernetes makes for a Service named majordomo are not ours", async () => {
+    const env = {
+      MAJORDOMO_SERVICE_HOST: "10.0.0.1",
+      MAJORDOMO_SERVICE_PORT: "7680",
+      MAJORDOMO_PORT: "tcp://10.0.0.1:7680",
+      MAJORDOMO_PORT_7680_TCP_ADDR: "10.0.0.1",
+      MAJORDOMO_SERVER_PORT: "tcp://10.0.0.1:7680",
+      MAJORDOMO_API_KEY: "mdm_sk_x",
+    }
+    expect((await load({ env })).settings.server.port).toBe(7680)
+    expect(await refusal({ env: { MAJORDOMO_PORT: "7680" } })).toContain(
+      "MAJORDOMO_PORT (environment): no such setting",
+    )
+  })
+})
