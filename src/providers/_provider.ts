@@ -64,6 +64,8 @@ export interface Dialect {
   credential(exchange: Exchange): string | undefined
   /** A refusal of the gateway's own as a JSON text in this dialect. */
   refusal(code: RefusalCode, status: number, message: string): string
+  /** The provider's own words in an error answer's body, at most 500 characters, credentials blotted out; undefined: none. */
+  errorMessage(body: Uint8Array): string | undefined
 }
 
 /** A provider as configured: who, where, and which dialect. */

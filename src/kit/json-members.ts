@@ -1,0 +1,117 @@
+const QUOTE = 34
+const BACKSLASH = 92
+
+/** Where a member stands in the bytes: from its key's quote, its value from `start` to before `end`. */
+export interface Member {
+  readonly keyStart: number
+  readonly start: number
+  readonly end: number
+}
+
+export interface Members {
+  /** Of the names asked for, those that the object has; of a name that comes twice, the last. */
+  readonly found: Readonly<Record<string, Member>>
+  /** Just behind the opening brace. */
+  readonly open: number
+  /** At the closing brace; -1: the bytes end before it, or the search gave up. */
+  readonly close: number
+  readonly empty: boolean
+}
+
+/**
+ * Finds members of a JSON object without parsing it: the top level only, strings jumped over natively. Gives up after
+ * `budget` bytes of anything else, so that no body can block the loop. undefined: not an object.
+ */
+export function findMembers(bytes: Buffer, names: readonly string[], budget = 8_000_000): Members | undefined {
+  let at = skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0)
+  if (bytes[at] !== 123) return undefined
+  const open = at + 1
+  const found: Record<string, Member> = Object.create(null)
+  let empty = true
+  let steps = 0
+  let depth = 1
+  let keyStart = -1
+  let name: string | undefined
+  let valueStart = -1
+  let expectKey = true
+  at = open
+  const { length } = bytes
+  for (; at < length; at++) {
+    if (++steps > budget) break
+    const byte = bytes[at]!
+    if (byte === QUOTE) {
+      const end = stringEnd(bytes, at)
+      if (end < 0) break
+      if (depth === 1 && expectKey) {
+        keyStart = at
+        name = nameAt(bytes, at, end, names)
+        expectKey = false
+        empty = false
+      }
+      // A run of many short strings is paid for by their number, not their length.
+      at = end - 1
+    } else if (byte === 58) {
+      if (depth === 1 && valueStart < 0 && keyStart >= 0) valueStart = skipSpace(bytes, at + 1)
+    } else if (byte === 123 || byte === 91) {
+      depth++
+    } else if (byte === 125 || byte === 93) {
+      if (--depth === 0) {
+        endMember(at)
+        return { found, open, close: at, empty }
+      }
+    } else if (byte === 44 && depth === 1) {
+      endMember(at)
+      expectKey = true
+    }
+  }
+  return { found, open, close: -1, empty }
+
+  function endMember(stop: number) {
+    if (name !== undefined && valueStart >= 0) {
+      let end = stop
+      while (end > valueStart && bytes[end - 1]! <= 32) end--
+      found[name] = { keyStart, start: valueStart, end }
+    }
+    name = undefined
+    keyStart = -1
+    valueStart = -1
+  }
+}
+
+/** The value of a member, parsed; undefined when it is missing or longer than `maxBytes`. */
+export function memberValue(bytes: Buffer, member: Member | undefined, maxBytes = 4096): unknown {
+  if (!member || member.end - member.start > maxBytes) return undefined
+  try {
+    return JSON.parse(bytes.toString("utf8", member.start, member.end))
+  } catch {
+    return undefined
+  }
+}
+
+/** Behind the closing quote of the string that begins at `start`; -1: it does not end. */
+export function stringEnd(bytes: Buffer, start: number): number {
+  let quote = start
+  for (;;) {
+    quote = bytes.indexOf(QUOTE, quote + 1)
+    if (quote < 0) return -1
+    let backslashes = 0
+    for (let i = quote - 1; i > start && bytes[i] === BACKSLASH; i--) backslashes++
+    if (backslashes % 2 === 0) return quote + 1
+  }
+}
+
+export function skipSpace(bytes: Buffer, start: number): number {
+  let at = start
+  while (at < bytes.length && bytes[at]! <= 32) at++
+  return at
+}
+
+function nameAt(bytes: Buffer, start: number, end: number, names: readonly string[]): string | undefined {
+  const length = end - start - 2
+  if (length > 256) return undefined
+  const text = bytes.toString("latin1", start + 1, end - 1)
+  if (names.includes(text)) return text
+  if (!text.includes("\\")) return undefined
+  const parsed = memberValue(bytes, { keyStart: start, start, end })
+  return typeof parsed === "string" && names.includes(parsed) ? parsed : undefined
+}

@@ -1,0 +1,55 @@
+import { NO_USAGE, type Usage } from "../core/usage.ts"
+
+/** Totals and their shares as providers tell them: `cached`, `written` and the modalities are inside `input`. */
+export interface Totals {
+  readonly input: number
+  readonly cached: number
+  readonly written?: number
+  readonly written1h?: number
+  readonly inputAudio?: number
+  readonly inputImage?: number
+  readonly cachedAudio?: number
+  readonly cachedImage?: number
+  readonly output: number
+  readonly reasoning: number
+  readonly outputAudio?: number
+  readonly outputImage?: number
+}
+
+/**
+ * Disjoint buckets whose sums are exactly the totals. A share that does not fit is cut, in the order in which the
+ * providers' own totals are trustworthy: reads before writes before modalities; reasoning before audio before image.
+ */
+export function toBuckets(totals: Totals): Usage {
+  const cached = Math.min(totals.cached, totals.input)
+  const written = Math.min(totals.written ?? 0, totals.input - cached)
+  const written1h = Math.min(totals.written1h ?? 0, written)
+  const cacheReadAudio = Math.min(totals.cachedAudio ?? 0, totals.inputAudio ?? 0, cached)
+  const cacheReadImage = Math.min(totals.cachedImage ?? 0, totals.inputImage ?? 0, cached - cacheReadAudio)
+  let uncached = totals.input - cached - written
+  const inputAudio = Math.min((totals.inputAudio ?? 0) - cacheReadAudio, uncached)
+  uncached -= inputAudio
+  const inputImage = Math.min((totals.inputImage ?? 0) - cacheReadImage, uncached)
+  uncached -= inputImage
+  const reasoning = Math.min(totals.reasoning, totals.output)
+  let output = totals.output - reasoning
+  const outputAudio = Math.min(totals.outputAudio ?? 0, output)
+  output -= outputAudio
+  const outputImage = Math.min(totals.outputImage ?? 0, output)
+  output -= outputImage
+  return {
+    ...NO_USAGE,
+    input: uncached,
+    inputAudio,
+    inputImage,
+    cacheRead: cached - cacheReadAudio - cacheReadImage,
+    cacheReadAudio,
+    cacheReadImage,
+    cacheWrite: written - written1h,
+    cacheWrite1h: written1h,
+    output,
+    reasoning,
+    outputAudio,
+    outputImage,
+  }
+}

@@ -1,0 +1,29 @@
+const HEAD_END = Buffer.from("\r\n\r\n")
+const MAX_FIELD_BYTES = 1024
+/** More parts than any request to these APIs has. */
+const MAX_PARTS = 512
+
+/** Short text fields of a `multipart/form-data` body, by name. Files are jumped over, not read. */
+export function readFormFields(contentType: string, body: Buffer, names: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {}
+  const match = /boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(contentType)
+  const boundary = match?.[1] ?? match?.[2]
+  if (!boundary) return fields
+  const delimiter = Buffer.from(`--${boundary}`)
+  let part = body.indexOf(delimiter)
+  for (let count = 0; part >= 0 && count < MAX_PARTS; count++) {
+    const headEnd = body.indexOf(HEAD_END, part)
+    if (headEnd < 0) break
+    const next = body.indexOf(delimiter, headEnd)
+    if (headEnd - part < 8192) {
+      const name = /\bname="([^"]*)"/i.exec(body.toString("latin1", part, headEnd))?.[1]
+      const end = next < 0 ? body.length : next - 2
+      const start = headEnd + HEAD_END.length
+      if (name !== undefined && names.includes(name) && end - start <= MAX_FIELD_BYTES && end > start) {
+        fields[name] = body.toString("utf8", start, end)
+      }
+    }
+    part = next
+  }
+  return fields
+}

@@ -1,0 +1,48 @@
+import { readErrorMessage } from "./_error-message.ts"
+import { bearerOf, headerOf } from "./_headers.ts"
+import { createFoldingMeter } from "./_meter.ts"
+import type { Dialect, Exchange } from "./_provider.ts"
+import { readRequest } from "./_request.ts"
+import { createAnthropicFold } from "./anthropic/fold.ts"
+import { createOpenAiMeter } from "./openai/meter.ts"
+
+/** Anthropic's Messages API, and its OpenAI-compatible endpoint. */
+export const anthropic = {
+  format: "anthropic",
+  prepare(exchange) {
+    const { model, stream } = readRequest(exchange)
+    return { requestedModel: model, body: undefined, createFilter: undefined, stream }
+  },
+  createMeter(exchange, head) {
+    if (/\/(chat\/completions|embeddings)$/.test(exchange.path)) return createOpenAiMeter(exchange, head)
+    if (/\/count_tokens$/.test(exchange.path)) return undefined
+    return createFoldingMeter(head, createAnthropicFold({ free: isFree(exchange) }))
+  },
+  isFree,
+  credential: ({ headers }) => headerOf(headers, "x-api-key") ?? bearerOf(headers),
+  refusal: (_code, status, message) =>
+    JSON.stringify({
+      type: "error",
+      error: { type: TYPES[status] ?? (status < 500 ? "invalid_request_error" : "api_error"), message },
+    }),
+  errorMessage: readErrorMessage,
+} satisfies Dialect
+
+/** Counting tokens, and whatever only shows or files; results of a batch are where its usage is told. */
+function isFree({ method, path }: Exchange): boolean {
+  if (/\/count_tokens$/.test(path)) return true
+  if (/\/batches\/[^/]+\/results$/.test(path)) return false
+  return method !== "POST" || /\/(batches|files|models|skills)(\/|$)/.test(path)
+}
+
+/** Anthropic's own error types, by which its SDKs and users tell errors apart. */
+const TYPES: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  403: "permission_error",
+  404: "not_found_error",
+  408: "timeout_error",
+  413: "request_too_large",
+  429: "rate_limit_error",
+  503: "overloaded_error",
+  504: "timeout_error",
+}

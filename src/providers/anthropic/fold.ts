@@ -1,0 +1,105 @@
+import { NO_READING, type Units } from "../../core/usage.ts"
+import type { Shape } from "../../kit/json-prune.ts"
+import type { Fold, JsonObject } from "../_fold.ts"
+import { createParts } from "../_parts.ts"
+import { boundedCopy } from "../_raw.ts"
+import { countOf, listOf, objectOf, textOf } from "../_values.ts"
+import { mergeUsage } from "./merge.ts"
+import { impossibleCount, readParts, saysTokens } from "./usage.ts"
+
+const USAGE = Buffer.from('"usage"')
+
+/** Folds Anthropic's Messages: whole, streamed, and the lines of a batch's results. */
+export function createAnthropicFold({ free }: { readonly free: boolean }): Fold {
+  let model: string | undefined
+  let usage: JsonObject | undefined
+  let stopReason: string | undefined
+  let content = false
+  /** A stream whose last word on usage has not come yet. */
+  let open = false
+  const lines = createParts()
+
+  function addMessage(message: JsonObject) {
+    model = textOf(message["model"]) ?? model
+    stopReason = textOf(message["stop_reason"]) ?? stopReason
+    usage = objectOf(message["usage"]) ?? usage
+    content ||= listOf(message["content"]).length > 0
+  }
+
+  function addLine(message: JsonObject) {
+    const said = objectOf(message["usage"])
+    if (!said || !saysTokens(said)) return
+    for (const part of readParts(said, textOf(message["model"]))) {
+      const units = part.role === "answer" ? unitsOf(said) : {}
+      lines.add({ ...part, units, raw: said, inconsistent: impossibleCount(said) })
+    }
+  }
+
+  return {
+    shape: SHAPE,
+    wants: (data) => data.includes(USAGE),
+    add(document) {
+      switch (document["type"]) {
+        case "message_start": {
+          const message = objectOf(document["message"])
+          if (message) addMessage(message)
+          open = true
+          return
+        }
+        case "message_delta": {
+          const said = objectOf(document["usage"])
+          stopReason = textOf(objectOf(document["delta"])?.["stop_reason"]) ?? stopReason
+          if (said) usage = mergeUsage(usage ?? {}, said)
+          open = false
+          return
+        }
+        default: {
+          const result = objectOf(document["result"])
+          const message = objectOf(result?.["message"])
+          if (message) addLine(message)
+          else if (!result) addMessage(document)
+        }
+      }
+    },
+    reading() {
+      if (!lines.isEmpty()) return { ...lines.reading(), tier: "batch" }
+      if (free || !usage || !saysTokens(usage)) return { ...NO_READING, model, free }
+      const units = unitsOf(usage)
+      const output = countOf(usage["output_tokens"]) ?? 0
+      return {
+        model,
+        parts: readParts(usage, model),
+        units,
+        tier: textOf(usage["service_tier"])?.toLowerCase(),
+        speed: textOf(usage["speed"])?.toLowerCase(),
+        geo: geoOf(usage["inference_geo"]),
+        reportedCostUsd: undefined,
+        raw: boundedCopy(usage),
+        source: open ? "estimated" : "reported",
+        // Since 2026-06-02 a refusal that gave nothing is not billed.
+        free: stopReason === "refusal" && output === 0 && !content,
+        inconsistent: impossibleCount(usage),
+      }
+    },
+  }
+}
+
+const MESSAGE_SHAPE = { model: true, stop_reason: true, usage: true, content: [{ type: true }] } satisfies Shape
+
+const SHAPE: Shape = {
+  ...MESSAGE_SHAPE,
+  type: true,
+  message: MESSAGE_SHAPE,
+  delta: { stop_reason: true },
+  result: { type: true, message: MESSAGE_SHAPE },
+}
+
+function unitsOf(usage: JsonObject): Units {
+  const searches = countOf(objectOf(usage["server_tool_use"])?.["web_search_requests"])
+  return searches ? { webSearches: searches } : {}
+}
+
+function geoOf(value: unknown): string | undefined {
+  const geo = textOf(value)?.toLowerCase()
+  return geo === "not_available" ? undefined : geo
+}

@@ -1,0 +1,73 @@
+import { readErrorMessage } from "./_error-message.ts"
+import { bearerOf, headerOf } from "./_headers.ts"
+import { createFoldingMeter } from "./_meter.ts"
+import type { Dialect, Exchange } from "./_provider.ts"
+import { readRequest } from "./_request.ts"
+import { createGeminiFold } from "./gemini/fold.ts"
+import { createOpenAiMeter } from "./openai/meter.ts"
+
+/** Gemini's API, Vertex's twin of it, and its OpenAI-compatible surface. */
+export const gemini = {
+  format: "gemini",
+  prepare(exchange) {
+    const named = modelOf(exchange.path)
+    const facts = named === undefined || isCompatible(exchange.path) ? readRequest(exchange) : undefined
+    return {
+      requestedModel: named ?? facts?.model?.replace(/^models\//, ""),
+      body: undefined,
+      createFilter: undefined,
+      stream: /:streamGenerateContent$/.test(exchange.path) || facts?.stream === true,
+    }
+  },
+  createMeter(exchange, head) {
+    if (isCompatible(exchange.path)) return createOpenAiMeter(exchange, head)
+    if (/^(audio|image|video)\//i.test(head.contentType)) return undefined
+    return createFoldingMeter(
+      head,
+      createGeminiFold({
+        free: isFree(exchange),
+        splitImages: /:(batch)?embedContents?$/i.test(exchange.path),
+        requestedModel: modelOf(exchange.path),
+      }),
+    )
+  },
+  isFree,
+  credential: ({ headers, query }) => headerOf(headers, "x-goog-api-key") ?? keyIn(query) ?? bearerOf(headers),
+  refusal: (_code, status, message) =>
+    JSON.stringify({
+      error: { code: status, message, status: STATUSES[status] ?? (status < 500 ? "INVALID_ARGUMENT" : "INTERNAL") },
+    }),
+  errorMessage: readErrorMessage,
+} satisfies Dialect
+
+function isCompatible(path: string): boolean {
+  return /\/openai\//.test(path)
+}
+
+/** The name in `…/models/NAME:method` or `…/models/NAME`. */
+function modelOf(path: string): string | undefined {
+  return /\/(?:models|tunedModels)\/([^/:]+)(?::|$)/.exec(path)?.[1]
+}
+
+/** Counting, and whatever only shows or files. */
+function isFree({ method, path }: Exchange): boolean {
+  if (/:(countTokens|computeTokens)$/.test(path)) return true
+  return method !== "POST" || /\/(files|cachedContents|operations|batches)(\/|$)/.test(path)
+}
+
+function keyIn(query: string): string | undefined {
+  if (!query.includes("key=")) return undefined
+  return new URLSearchParams(query).get("key") || undefined
+}
+
+/** Google's own status words. */
+const STATUSES: Readonly<Record<number, string>> = {
+  401: "UNAUTHENTICATED",
+  403: "PERMISSION_DENIED",
+  404: "NOT_FOUND",
+  408: "DEADLINE_EXCEEDED",
+  429: "RESOURCE_EXHAUSTED",
+  502: "UNAVAILABLE",
+  503: "UNAVAILABLE",
+  504: "DEADLINE_EXCEEDED",
+}

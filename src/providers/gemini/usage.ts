@@ -1,0 +1,78 @@
+import type { Usage } from "../../core/usage.ts"
+import { toBuckets } from "../_buckets.ts"
+import type { JsonObject } from "../_fold.ts"
+import { countOf, firstCount, isImpossible, listOf, objectOf } from "../_values.ts"
+
+const COUNTERS = [
+  "promptTokenCount",
+  "toolUsePromptTokenCount",
+  "cachedContentTokenCount",
+  "candidatesTokenCount",
+  "responseTokenCount",
+  "thoughtsTokenCount",
+  "totalTokenCount",
+] as const
+
+export interface ReadUsage {
+  readonly usage: Usage
+  /** `promptTokenCount`: tool-use prompts do not count for the long-context threshold. */
+  readonly contextTokens: number
+  readonly inconsistent: string | undefined
+}
+
+/** Does the object count tokens? Vertex begins its streams with chunks that say only `trafficType`. */
+export function saysTokens(raw: JsonObject): boolean {
+  return COUNTERS.some((name) => countOf(raw[name]) !== undefined)
+}
+
+/**
+ * Gemini's `usageMetadata`. The prompt includes what came from the cache; tool-use prompts, candidates and thoughts
+ * stand beside it, and the total is the sum of the four. Details by modality may be missing or list only some: the
+ * remainder is text. Video and documents are billed as text.
+ */
+export function readUsage(raw: JsonObject, options: { readonly splitImages: boolean }): ReadUsage {
+  const prompt = countOf(raw["promptTokenCount"]) ?? 0
+  const tools = countOf(raw["toolUsePromptTokenCount"]) ?? 0
+  const cached = countOf(raw["cachedContentTokenCount"]) ?? 0
+  const thoughts = countOf(raw["thoughtsTokenCount"]) ?? 0
+  const total = countOf(raw["totalTokenCount"])
+  const said = firstCount(raw["candidatesTokenCount"], raw["responseTokenCount"])
+  // A total without its candidates still bills them.
+  const candidates = said ?? Math.max(0, (total ?? 0) - prompt - tools - thoughts)
+  const given = modalities(raw["promptTokensDetails"] ?? raw["promptTokenDetails"])
+  const read = modalities(raw["cacheTokensDetails"])
+  const used = modalities(raw["toolUsePromptTokensDetails"])
+  const produced = modalities(raw["candidatesTokensDetails"] ?? raw["responseTokensDetails"])
+
+  const problems: string[] = []
+  for (const name of COUNTERS) if (isImpossible(raw[name])) problems.push(`${name} is negative or not finite`)
+  if (cached > prompt) problems.push("cachedContentTokenCount > promptTokenCount as reported")
+  return {
+    usage: toBuckets({
+      input: prompt + tools,
+      cached: Math.min(cached, prompt),
+      inputAudio: given.audio + used.audio,
+      cachedAudio: read.audio,
+      inputImage: options.splitImages ? given.image : 0,
+      cachedImage: options.splitImages ? read.image : 0,
+      output: candidates + thoughts,
+      reasoning: thoughts,
+      outputAudio: produced.audio,
+      outputImage: produced.image,
+    }),
+    contextTokens: prompt,
+    inconsistent: problems.length > 0 ? problems.join("; ") : undefined,
+  }
+}
+
+function modalities(details: unknown): { audio: number; image: number } {
+  let audio = 0
+  let image = 0
+  for (const element of listOf(details)) {
+    const detail = objectOf(element)
+    const count = countOf(detail?.["tokenCount"]) ?? 0
+    if (detail?.["modality"] === "AUDIO") audio += count
+    else if (detail?.["modality"] === "IMAGE") image += count
+  }
+  return { audio, image }
+}

@@ -1,0 +1,121 @@
+import { NO_READING, type Units } from "../../core/usage.ts"
+import type { Shape } from "../../kit/json-prune.ts"
+import type { Fold, JsonObject } from "../_fold.ts"
+import { createParts } from "../_parts.ts"
+import { boundedCopy } from "../_raw.ts"
+import { listOf, objectOf, textOf } from "../_values.ts"
+import { readReportedCost } from "./reported-cost.ts"
+import { readServerTools } from "./server-tools.ts"
+import { type Modality, readUsage } from "./usage.ts"
+
+export interface OpenAiFoldOptions {
+  /** What output is when the provider does not split it: image endpoints image, speech audio. */
+  readonly unsplitOutput: Modality
+  /** `eu`, `us`: OpenAI's regional hosts. */
+  readonly geo: string | undefined
+  /** The operation costs nothing; its numbers are shown, not charged. */
+  readonly free: boolean
+  /** Each document is an answer of its own: the lines of a batch's output file. */
+  readonly batch: boolean
+}
+
+const USAGE = Buffer.from('"usage"')
+
+/** Folds the answers of the OpenAI family: whole, streamed and batched, chat, Responses and the rest. */
+export function createOpenAiFold({ unsplitOutput, geo, free, batch }: OpenAiFoldOptions): Fold {
+  let model: string | undefined
+  let tier: string | undefined
+  let usage: JsonObject | undefined
+  let output: unknown
+  let images = 0
+  /** The usage came in the middle of a stream: more may have followed it. */
+  let provisional = false
+  const lines = batch ? createParts() : undefined
+
+  function addAnswer(body: JsonObject, isStreamed: boolean) {
+    model = textOf(body["model"]) ?? model
+    tier = textOf(body["service_tier"])?.toLowerCase() ?? tier
+    const said = objectOf(body["usage"]) ?? objectOf(objectOf(body["x_groq"])?.["usage"])
+    if (said) {
+      usage = said
+      provisional = isStreamed && isUnfinished(body)
+    }
+    if (Array.isArray(body["output"])) output = body["output"]
+    if (unsplitOutput === "image") images = Math.max(images, listOf(body["data"]).length)
+  }
+
+  function addLine(line: JsonObject) {
+    const body = objectOf(objectOf(line["response"])?.["body"])
+    const said = objectOf(body?.["usage"])
+    const read = body && said ? readUsage(said) : undefined
+    if (!body || !said || !read) return
+    const { units } = readServerTools(body["output"])
+    lines!.add({ model: textOf(body["model"]), raw: said, units, ...read })
+  }
+
+  return {
+    shape: batch ? BATCH_SHAPE : SHAPE,
+    wants(data) {
+      const at = data.indexOf(USAGE)
+      if (at < 0) return model === undefined
+      return model === undefined || !isNullAt(data, at + USAGE.length)
+    },
+    add(document) {
+      if (batch) return addLine(document)
+      const response = objectOf(document["response"])
+      addAnswer(response ?? document, document["choices"] !== undefined)
+    },
+    reading(complete) {
+      if (lines) return { ...lines.reading(), tier: "batch", geo, free: lines.isEmpty() }
+      const read = usage && readUsage(usage, unsplitOutput)
+      const { units, calls } = readServerTools(output)
+      if (!usage || !read) {
+        return { ...NO_READING, model, tier, geo, free, units: images > 0 ? { images } : {} }
+      }
+      const tools: Units = read.audioSeconds === undefined ? units : { ...units, audioSeconds: read.audioSeconds }
+      return {
+        model,
+        parts: [{ model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }],
+        units: tools,
+        tier,
+        speed: undefined,
+        geo,
+        reportedCostUsd: readReportedCost(usage),
+        raw: {
+          ...(boundedCopy(usage) as object),
+          ...(tier && usage["service_tier"] === undefined ? { service_tier: tier } : {}),
+          ...(calls ? { server_tool_calls: calls } : {}),
+        },
+        source: complete || !provisional ? "reported" : "estimated",
+        free,
+        inconsistent: read.inconsistent,
+      }
+    },
+  }
+}
+
+const ANSWER_SHAPE = {
+  model: true,
+  service_tier: true,
+  usage: true,
+  x_groq: { usage: true },
+  output: [{ type: true, action: { type: true }, container_id: true }],
+  choices: [{ finish_reason: true }],
+  data: [{ index: true }],
+} satisfies Shape
+
+const SHAPE: Shape = { ...ANSWER_SHAPE, type: true, response: ANSWER_SHAPE }
+
+const BATCH_SHAPE: Shape = { response: { body: { model: true, usage: true, output: ANSWER_SHAPE.output } } }
+
+/** Some choice of this chunk goes on: its usage is a running count (Perplexity). */
+function isUnfinished(chunk: JsonObject): boolean {
+  return listOf(chunk["choices"]).some((choice) => objectOf(choice)?.["finish_reason"] == null)
+}
+
+/** Is the value behind a key `null`? Every chunk of OpenAI's says so until the last. */
+function isNullAt(data: Buffer, start: number): boolean {
+  let at = start
+  while (at < data.length && (data[at]! <= 32 || data[at] === 58)) at++
+  return data[at] === 110
+}

@@ -1,0 +1,148 @@
+import { findMembers, type Member } from "../../kit/json-members.ts"
+import type { StreamFilter } from "../_provider.ts"
+
+const LF = 10
+const CR = 13
+const COMMA = 44
+const USAGE = Buffer.from('"usage"')
+const NOTHING = Buffer.alloc(0)
+/** An event that grows past this is no usage chunk: it is passed on as it comes. */
+const MAX_HELD_BYTES = 1024 * 1024
+
+/**
+ * Takes out of a chat stream what only asking for usage put in: the extra chunk with `choices: []` and a usage, and
+ * the `usage: null` of the others. Everything else passes at once and unchanged, what it does not understand
+ * included; at most one unfinished event is held back.
+ */
+export function createUsageFilter(): StreamFilter {
+  let held: Buffer[] = []
+  let heldBytes = 0
+  /** Was the last held line ended, so that a blank line now ends the event? */
+  let lineStart = true
+  /** Of an event too long to hold: passed on until its end. */
+  let passing = false
+  let first = true
+
+  function takeHeld(last: Buffer): Buffer {
+    if (heldBytes === 0) return last
+    const whole = Buffer.concat([...held, last])
+    held = []
+    heldBytes = 0
+    return whole
+  }
+
+  return {
+    push(piece) {
+      const bytes = Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
+      if (first && bytes.length > 0) {
+        first = false
+        // A JSON document, not a stream.
+        passing = bytes[0] === 123 || bytes[0] === 91
+        if (passing) lineStart = false
+      }
+      const out: Buffer[] = []
+      let eventStart = 0
+      let at = 0
+      while (at < bytes.length) {
+        const newline = bytes.indexOf(LF, at)
+        if (newline < 0) {
+          // A lone CR may be the first half of a blank line's end.
+          if (!(lineStart && bytes.length - at === 1 && bytes[at] === CR)) lineStart = false
+          break
+        }
+        const blank = lineStart && (newline === at || (newline === at + 1 && bytes[at] === CR))
+        at = newline + 1
+        lineStart = true
+        if (!blank) continue
+        const event = bytes.subarray(eventStart, at)
+        if (passing && heldBytes === 0) out.push(event)
+        else filterEvent(takeHeld(event), out)
+        passing = false
+        eventStart = at
+      }
+      if (eventStart < bytes.length) {
+        const rest = bytes.subarray(eventStart)
+        if (passing) {
+          out.push(rest)
+        } else {
+          held.push(Buffer.from(rest))
+          heldBytes += rest.length
+          if (heldBytes > MAX_HELD_BYTES) {
+            passing = true
+            out.push(takeHeld(NOTHING))
+          }
+        }
+      }
+      return joined(out)
+    },
+    end() {
+      const out: Buffer[] = []
+      if (heldBytes > 0) filterEvent(takeHeld(NOTHING), out)
+      return joined(out)
+    },
+  }
+}
+
+function joined(out: Buffer[]): Buffer {
+  if (out.length === 0) return NOTHING
+  return out.length === 1 ? out[0]! : Buffer.concat(out)
+}
+
+function filterEvent(event: Buffer, out: Buffer[]): void {
+  if (event.indexOf(USAGE) < 0) {
+    out.push(event)
+    return
+  }
+  const start = dataStart(event)
+  const line = start < 0 ? -1 : event.indexOf(LF, start)
+  const data = start < 0 ? NOTHING : event.subarray(start, line < 0 ? event.length : line)
+  const members = findMembers(data, ["usage", "choices"])
+  const usage = members?.found["usage"]
+  if (!members || members.close < 0 || !usage) {
+    out.push(event)
+    return
+  }
+  const value = data[usage.start]
+  if (value === 110) {
+    const { from, to } = withItsComma(data, usage)
+    out.push(event.subarray(0, start + from), event.subarray(start + to))
+  } else if (!(value === 123 && isEmptyList(data, members.found["choices"]))) {
+    out.push(event)
+  }
+}
+
+/** Where the JSON of the event's one data line begins; -1: no data line, or several. */
+function dataStart(event: Buffer): number {
+  let at = event[0] === 0xef ? 3 : 0
+  let found = -1
+  while (at < event.length) {
+    if (event[at] === 100 && event.toString("latin1", at, at + 5) === "data:") {
+      if (found >= 0) return -1
+      found = event[at + 5] === 32 ? at + 6 : at + 5
+    }
+    const newline = event.indexOf(LF, at)
+    if (newline < 0) break
+    at = newline + 1
+  }
+  return found
+}
+
+function isEmptyList(data: Buffer, member: Member | undefined): boolean {
+  return (
+    member !== undefined &&
+    /^\[\s*\]$/.test(data.toString("latin1", member.start, Math.min(member.end, member.start + 64)))
+  )
+}
+
+/** A member with the comma before it; the first of its object with the comma after it. */
+function withItsComma(data: Buffer, member: Member): { from: number; to: number } {
+  let from = member.keyStart
+  while (from > 0 && data[from - 1]! <= 32) from--
+  if (data[from - 1] === COMMA) return { from: from - 1, to: member.end }
+  let to = member.end
+  while (to < data.length && data[to]! <= 32) to++
+  if (data[to] !== COMMA) return { from: member.keyStart, to: member.end }
+  to++
+  while (to < data.length && data[to] === 32) to++
+  return { from: member.keyStart, to }
+}

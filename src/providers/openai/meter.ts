@@ -1,0 +1,31 @@
+import { createFoldingMeter } from "../_meter.ts"
+import type { AnswerHead, Exchange, Meter } from "../_provider.ts"
+import { createOpenAiFold } from "./fold.ts"
+import { operationOf } from "./paths.ts"
+
+/** The meter for an answer in OpenAI's dialect, whoever gave it; undefined: sound, pictures, files. */
+export function createOpenAiMeter(exchange: Exchange, head: AnswerHead): Meter | undefined {
+  const operation = operationOf(exchange.method, exchange.path)
+  if (operation === "count") return undefined
+  const isBatch = operation === "batch_output"
+  if (!isBatch && /^(audio|image|video)\/|^application\/octet-stream/i.test(head.contentType)) return undefined
+  return createFoldingMeter(
+    isBatch ? { ...head, contentType: "application/jsonl" } : head,
+    createOpenAiFold({
+      unsplitOutput: operation === "images" ? "image" : operation === "speech" ? "audio" : "text",
+      geo: /^(eu|us)\.api\.openai\.com$/.exec(exchange.host)?.[1],
+      free: isFreeOperation(exchange),
+      batch: isBatch,
+    }),
+  )
+}
+
+/**
+ * Free by OpenAI's own rule: counting, moderation, and everything that only shows or files what is there already. A
+ * stored response repeats the usage that its making was billed for.
+ */
+export function isFreeOperation({ method, path }: Pick<Exchange, "method" | "path">): boolean {
+  return FREE.has(operationOf(method, path))
+}
+
+const FREE: ReadonlySet<string> = new Set(["count", "moderations", "stored", "retrieve"])

@@ -1,0 +1,41 @@
+/** What an OpenAI path does, as far as money is concerned. Prefixes (`/v1`, Azure's, a proxy's) do not matter. */
+export type Operation =
+  | "chat"
+  | "completions"
+  | "responses"
+  | "retrieve"
+  | "embeddings"
+  | "images"
+  | "speech"
+  | "transcription"
+  | "batch_output"
+  | "moderations"
+  | "count"
+  | "stored"
+  | "other"
+
+export function operationOf(method: string, path: string): Operation {
+  for (const [pattern, operation] of PATHS) {
+    if (!pattern.test(path)) continue
+    if (method === "GET" && operation === "stored" && /\/responses\/[^/]+$/.test(path)) return "retrieve"
+    return operation
+  }
+  return method === "GET" || method === "HEAD" || method === "DELETE" || method === "OPTIONS" ? "stored" : "other"
+}
+
+/** First that fits. */
+const PATHS: readonly (readonly [RegExp, Operation])[] = [
+  [/\/chat\/completions$/, "chat"],
+  [/\/responses\/input_tokens$/, "count"],
+  [/\/responses(\/compact)?$/, "responses"],
+  [/\/responses\/[^/]+(\/(cancel|input_items))?$/, "stored"],
+  [/\/chat\/completions\//, "stored"],
+  [/\/completions$/, "completions"],
+  [/\/embeddings$/, "embeddings"],
+  [/\/images\/[^/]+$/, "images"],
+  [/\/audio\/speech$/, "speech"],
+  [/\/audio\/[^/]+$/, "transcription"],
+  [/\/moderations$/, "moderations"],
+  [/\/files\/[^/]+\/content$/, "batch_output"],
+  [/\/(files|uploads|batches|models|conversations)(\/|$)/, "stored"],
+]

@@ -1,0 +1,40 @@
+import type { Units } from "../../core/usage.ts"
+import { listOf, objectOf, textOf } from "../_values.ts"
+
+export interface ServerTools {
+  readonly units: Units
+  /** Calls by item type, for the row's `usage`; undefined: none. */
+  readonly calls: Readonly<Record<string, number>> | undefined
+}
+
+const COUNTED = new Set(["web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"])
+
+/**
+ * The server tools of a Responses answer, which its usage does not hold: they are items of `output`. A web search is
+ * billed when its action is a search; opening or looking through a page is not. Containers are billed each once.
+ */
+export function readServerTools(output: unknown): ServerTools {
+  const calls: Record<string, number> = {}
+  const containers = new Set<string>()
+  let any = false
+  for (const element of listOf(output)) {
+    const item = objectOf(element)
+    const type = textOf(item?.["type"])
+    if (!item || !type || !COUNTED.has(type)) continue
+    any = true
+    const action = textOf(objectOf(item["action"])?.["type"])
+    const name =
+      type === "web_search_call" && action !== undefined && action !== "search" ? `${type}_nonsearch_action` : type
+    calls[name] = (calls[name] ?? 0) + 1
+    if (type === "code_interpreter_call") containers.add(textOf(item["container_id"]) ?? "")
+  }
+  if (!any) return { units: {}, calls: undefined }
+  return {
+    units: {
+      ...(calls["web_search_call"] ? { webSearches: calls["web_search_call"] } : {}),
+      ...(calls["file_search_call"] ? { fileSearches: calls["file_search_call"] } : {}),
+      ...(containers.size > 0 ? { codeContainers: containers.size } : {}),
+    },
+    calls,
+  }
+}

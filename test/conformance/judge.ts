@@ -1,0 +1,105 @@
+import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
+import type { Format } from "../../src/providers/_provider.ts"
+import { DIALECTS } from "../../src/providers/index.ts"
+import type { Recording } from "./recordings.ts"
+
+/** Reads a recorded answer with the meter of its dialect, in pieces of `size` bytes. */
+export function meterRecording(recording: Recording, size: number): Reading {
+  const { exchange, head } = asExchange(recording)
+  const dialect = DIALECTS[formatOf(recording)]
+  const meter = dialect.createMeter(exchange, head)
+  const bytes = Buffer.from(recording.response_body)
+  for (let at = 0; meter && at < bytes.length; at += size) meter.push(Buffer.from(bytes.subarray(at, at + size)))
+  const reading = meter?.end({ complete: recording.expected.partial !== true })
+  return reading ?? { ...NOTHING, free: dialect.isFree(exchange) }
+}
+
+const NOTHING: Reading = {
+  model: undefined,
+  parts: [],
+  units: {},
+  tier: undefined,
+  speed: undefined,
+  geo: undefined,
+  reportedCostUsd: undefined,
+  raw: undefined,
+  source: "none",
+  free: false,
+  inconsistent: undefined,
+}
+
+export function formatOf({ provider }: Recording): Format {
+  if (provider === "anthropic") return "anthropic"
+  return provider.startsWith("google") ? "gemini" : "openai"
+}
+
+export function asExchange(recording: Recording) {
+  const [path = "", query] = recording.path.split("?")
+  const exchange = {
+    provider: recording.provider,
+    method: recording.kind === "responses_retrieve" || recording.kind === "batch_results" ? "GET" : "POST",
+    path,
+    query: query === undefined ? "" : `?${query}`,
+    headers: {},
+    body: Buffer.alloc(0),
+    host: "provider.test",
+  }
+  return { exchange, head: { statusCode: recording.status, contentType: recording.content_type, headers: {} } }
+}
+
+/** What of a reading is not as expected, in words; empty: all right. */
+export function judge({ expected, kind }: Recording, reading: Reading): string[] {
+  const wrong: string[] = []
+  const check = (name: string, got: unknown, want: unknown) => {
+    if (got !== want) wrong.push(`${name}: expected ${JSON.stringify(want)}, got ${JSON.stringify(got)}`)
+  }
+  const totals = toTokenTotals(reading.parts)
+  const extra = expected.additional_billed_iterations ?? []
+  const sum = (of: (one: (typeof extra)[number]) => number) => extra.reduce((total, one) => total + of(one), 0)
+  const input =
+    expected.input_tokens + sum((one) => one.input_tokens_uncached + one.cached_tokens + one.cache_creation_tokens)
+
+  check("model", reading.model ?? null, expected.model)
+  // A cut stream may be estimated where the recording only says that nothing was reported.
+  if (!(expected.partial && !expected.usage_found)) {
+    check("usage found", reading.source !== "none", expected.usage_found)
+    check("input tokens", totals.inputTokens, input)
+    check("output tokens", totals.outputTokens, expected.output_tokens + sum((one) => one.output_tokens))
+  }
+  // The columns are parts of the input and output: what a provider says beyond that is clamped, and said.
+  check("cached tokens", totals.cachedTokens, Math.min(input, expected.cached_tokens + sum((one) => one.cached_tokens)))
+  check(
+    "written tokens",
+    totals.cacheCreationTokens,
+    expected.cache_creation_tokens + sum((one) => one.cache_creation_tokens),
+  )
+  check("written for 1 h", totals.cacheCreation1hTokens, expected.cache_creation_1h_tokens ?? 0)
+  check("reasoning", totals.reasoningTokens, Math.min(totals.outputTokens, expected.reasoning_tokens ?? 0))
+  check("inconsistent", reading.inconsistent, expected.inconsistent_usage)
+  check("parts", reading.parts.length, expected.usage_found ? 1 + extra.length : 0)
+
+  const usage = reading.parts[0]?.usage
+  if (usage) {
+    check("audio in", usage.inputAudio + usage.cacheReadAudio, expected.input_audio_tokens ?? 0)
+    if (expected.cached_audio_tokens) check("cached audio", usage.cacheReadAudio, expected.cached_audio_tokens)
+    check("audio out", usage.outputAudio, expected.output_audio_tokens ?? 0)
+    check("image out", usage.outputImage, expected.output_image_tokens ?? 0)
+  }
+  if (expected.usage_found) check("tier", reading.tier, (expected.service_tier ?? expected.traffic_type)?.toLowerCase())
+  if (expected.provider_reported_cost_usd !== undefined) {
+    const cost = reading.reportedCostUsd
+    check("reported cost", cost === undefined ? 0 : Number(cost), expected.provider_reported_cost_usd)
+  } else {
+    check("reported cost", reading.reportedCostUsd, undefined)
+  }
+  const calls = expected.server_tool_calls
+  const searches = expected.web_search_requests ?? calls?.["web_search_call"]
+  if (!kind.includes("Content")) check("web searches", reading.units.webSearches, searches || undefined)
+  check("file searches", reading.units.fileSearches, calls?.["file_search_call"])
+  if (calls) {
+    const { server_tool_calls } = reading.raw as { server_tool_calls?: unknown }
+    check("tool calls", JSON.stringify(server_tool_calls), JSON.stringify(calls))
+  }
+  if (expected.free_endpoint) check("free", reading.free, true)
+  return wrong
+}

@@ -1,0 +1,21 @@
+import { describe, expect, it } from "vitest"
+import { judge, meterRecording } from "../conformance/judge.ts"
+import { readRecordings } from "../conformance/recordings.ts"
+
+const recordings = readRecordings("../shared/corpus")?.filter((recording) => !recording.expected.ambiguous)
+
+describe.skipIf(!recordings)("recorded answers (skipped where the recordings are not at hand)", () => {
+  for (const [how, size] of [
+    ["whole", Number.MAX_SAFE_INTEGER],
+    ["in pieces of 1400 bytes", 1400],
+    ["in pieces of 7 bytes", 7],
+  ] as const) {
+    it(`are all read as they are billed, ${how}`, () => {
+      const wrong = recordings!.flatMap((recording) => {
+        const problems = judge(recording, meterRecording(recording, size))
+        return problems.length > 0 ? [`${recording.id}: ${problems.join("; ")}`] : []
+      })
+      expect(wrong).toEqual([])
+    })
+  }
+})
