@@ -1,0 +1,46 @@
+/**
+ * One kind of work. `per` is what the CPU is divided by.
+ *
+ * @typedef {object} Scenario
+ * @property {string} name
+ * @property {"request" | "piece"} per
+ * @property {number} goal CPU of the gateway by CPU of the bare pass-through, at most
+ * @property {number} connections
+ * @property {number} [perSecond] offered load; absent: as much as it takes
+ * @property {Record<string, string>} headers
+ * @property {object} body
+ */
+
+/** Content pieces of a stream, and milliseconds between them: each must arrive alone, as it does from a model. */
+const PIECES = 100
+const stream = JSON.stringify({ pieces: PIECES, pieceDelayMs: 4 })
+
+const prompt = "Say in one sentence why a gateway should not cost more than the work that it passes on."
+const ask = { model: "gpt-4o-mini", messages: [{ role: "user", content: prompt }], temperature: 0 }
+
+/** What the far side answers to a request without a script of its own: about 0.5 KB. */
+export const wholeAnswer = {
+  text: "Because every millisecond that it takes is taken from each caller.",
+  usage: { prompt_tokens: 22, completion_tokens: 17, total_tokens: 39 },
+}
+
+/** @type {readonly Scenario[]} */
+export const scenarios = [
+  { name: "JSON, 0.2 KB in, 0.5 KB out", per: "request", goal: 1.5, connections: 16, headers: {}, body: ask },
+  {
+    name: `SSE of ${PIECES} pieces, client asks for usage`,
+    per: "piece",
+    goal: 1.3,
+    connections: 48,
+    headers: { "x-far-side": stream },
+    body: { ...ask, stream: true, stream_options: { include_usage: true } },
+  },
+  {
+    name: `SSE of ${PIECES} pieces, gateway asks for usage`,
+    per: "piece",
+    goal: 1.3,
+    connections: 48,
+    headers: { "x-far-side": stream },
+    body: { ...ask, stream: true },
+  },
+]
