@@ -10,6 +10,7 @@ export const REFUSALS = {
   provider_unreachable: 502,
   shutting_down: 503,
   keys_unavailable: 503,
+  ledger_full: 503,
   provider_timeout: 504,
 } as const
 

@@ -1,0 +1,63 @@
+import { createConsola } from "consola"
+import type { LogRecord } from "../core/call.ts"
+import { CommandError } from "../core/errors.ts"
+import { toRequestLine } from "./_request-line.ts"
+
+type Level = "info" | "warn" | "error"
+
+export interface Log {
+  line(level: Level, text: string): void
+  /** One line per request, written after the request's own work is done. */
+  request(record: LogRecord): void
+}
+
+/** Talk goes to stderr: text for people, one JSON object per line for machines. */
+export function createLog(options: { readonly format: string | undefined; readonly quiet: boolean }): Log {
+  const format = options.format ?? (process.stderr.isTTY ? "text" : "json")
+  if (format !== "text" && format !== "json") {
+    throw new CommandError(`--log-format: expected text or json, got ${JSON.stringify(format)}`, 2)
+  }
+  const line = format === "json" ? jsonLine : textLine()
+  const waiting: LogRecord[] = []
+  function flush(): void {
+    const lines = waiting.splice(0).map((record) => (format === "json" ? toJson(record) : toRequestLine(record)))
+    process.stderr.write(`${lines.join("\n")}\n`)
+  }
+  return {
+    line,
+    request(record) {
+      if (options.quiet) return
+      if (waiting.length === 0) setImmediate(flush)
+      waiting.push(record)
+    },
+  }
+}
+
+function textLine(): Log["line"] {
+  const consola = createConsola({ stdout: process.stderr, stderr: process.stderr, formatOptions: { date: false } })
+  return (level, text) => consola[level](text)
+}
+
+function jsonLine(level: Level, text: string): void {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message: text })}\n`)
+}
+
+function toJson(record: LogRecord): string {
+  return JSON.stringify({
+    time: record.responded_at,
+    level: "info",
+    message: "request",
+    id: record.id,
+    provider: record.provider,
+    model: record.model,
+    status: record.status_code,
+    outcome: record.outcome,
+    streamed: record.streamed,
+    duration_ms: record.response_time_ms,
+    input_tokens: record.input_tokens,
+    cached_tokens: record.cached_tokens,
+    output_tokens: record.output_tokens,
+    total_cost: record.total_cost ?? null,
+    cost_status: record.cost_status,
+  })
+}

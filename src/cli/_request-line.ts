@@ -1,0 +1,45 @@
+import type { LogRecord } from "../core/call.ts"
+
+/** `12:03:11  anthropic  claude-sonnet-4-5  200 stream  1.9s  in 87,000 (80,000 cached)  out 1,000  $0.0638` */
+export function toRequestLine(record: LogRecord): string {
+  const parts = [
+    new Date(record.responded_at).toTimeString().slice(0, 8),
+    record.provider,
+    printable(record.model) || record.request_path,
+    `${record.status_code}${record.streamed ? " stream" : ""}`,
+    toDuration(record.response_time_ms),
+    ...toTokens(record),
+    toCost(record),
+  ]
+  if (record.outcome !== "complete") parts.push(record.outcome.replace("_", " "))
+  return parts.filter((part) => part !== "").join("  ")
+}
+
+function toTokens(record: LogRecord): string[] {
+  if (record.input_tokens === 0 && record.output_tokens === 0) return []
+  const notes = [
+    record.cached_tokens > 0 ? `${count(record.cached_tokens)} cached` : "",
+    record.cache_creation_tokens > 0 ? `${count(record.cache_creation_tokens)} written` : "",
+  ].filter((note) => note !== "")
+  const cached = notes.length === 0 ? "" : ` (${notes.join(", ")})`
+  return [`in ${count(record.input_tokens)}${cached}`, `out ${count(record.output_tokens)}`]
+}
+
+function toCost(record: LogRecord): string {
+  if (record.total_cost === undefined) return "unpriced"
+  if (record.cost_status === "free") return "free"
+  return `${record.cost_status === "estimated" ? "~" : ""}$${record.total_cost}`
+}
+
+function toDuration(ms: number): string {
+  return ms < 1000 ? `${ms}ms` : `${(ms / 1000).toFixed(1)}s`
+}
+
+function count(n: number): string {
+  return n.toLocaleString("en-US")
+}
+
+/** A model name comes from outside: no control characters reach the terminal. */
+function printable(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?").slice(0, 60)
+}

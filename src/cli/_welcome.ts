@@ -1,0 +1,41 @@
+/** What `serve` prints when it is ready: the banner, and on the very first run how to make the first call. */
+export function welcome(server: {
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly modelCount: number
+  readonly firstKey: string | undefined
+}): string {
+  const banner = [
+    `Starting Majordomo Gateway on ${server.host}:${server.port}`,
+    `Connected to ${server.database}`,
+    `Pricing data loaded (${server.modelCount} models)`,
+    "",
+  ]
+  return [...banner, ...(server.firstKey ? firstSteps(server.firstKey, toUrl(server)) : [])].join("\n")
+}
+
+function firstSteps(key: string, url: string): string[] {
+  return [
+    "",
+    `  Your first key (shown once):  ${key}`,
+    "",
+    `  curl ${url}/v1/chat/completions \\`,
+    `    -H "X-Majordomo-Key: ${key}" \\`,
+    '    -H "Authorization: Bearer $OPENAI_API_KEY" -H "Content-Type: application/json" \\',
+    `    -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Say hello"}]}'`,
+    "",
+    `  OpenAI SDK     new OpenAI({ baseURL: "${url}/v1", defaultHeaders: { "X-Majordomo-Key": "${key}" } })`,
+    `  Anthropic SDK  new Anthropic({ baseURL: "${url}", defaultHeaders: { "X-Majordomo-Key": "${key}" } })`,
+    "",
+    "  Then see what it cost:  npx majordomo-gateway usage --by model",
+    "",
+    "",
+  ]
+}
+
+/** An address that a client on this machine can call. */
+function toUrl({ host, port }: { readonly host: string; readonly port: number }): string {
+  const callable = host === "0.0.0.0" || host === "[::]" || host === "127.0.0.1" ? "localhost" : host
+  return `http://${callable}:${port}`
+}

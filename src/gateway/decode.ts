@@ -1,0 +1,81 @@
+import * as zlib from "node:zlib"
+import type { Meter } from "../providers/_provider.ts"
+
+/** A copy for the meter is never decoded beyond this, nor beyond this multiple of what came. */
+const MAX_DECODED_BYTES = 256 * 1024 * 1024
+const MAX_RATIO = 1000
+const FREE_BYTES = 16 * 1024 * 1024
+
+/** Feeds the meter with decoded bytes. `end` calls back when the last of them has arrived there. */
+export interface Tap {
+  push(bytes: Buffer): void
+  end(done: () => void): void
+}
+
+/** What lies between the provider's bytes and the meter: nothing, a decoder, or (unknown coding) a wall. */
+export function createTap(contentEncoding: string | undefined, meter: Meter): Tap {
+  const coding = contentEncoding?.trim().toLowerCase()
+  if (coding === undefined || coding === "" || coding === "identity") {
+    return { push: (bytes) => meter.push(bytes), end: (done) => done() }
+  }
+  let tap: Tap | undefined
+  return {
+    push(bytes) {
+      if (bytes.length === 0) return
+      tap ??= tapThrough(createDecoder(coding, bytes[0]!), meter)
+      tap.push(bytes)
+    },
+    end: (done) => (tap ? tap.end(done) : done()),
+  }
+}
+
+type Decoder = zlib.Gunzip | zlib.BrotliDecompress
+
+function tapThrough(decoder: Decoder | undefined, meter: Meter): Tap {
+  if (!decoder) return { push: () => {}, end: (done) => done() }
+  let received = 0
+  let decoded = 0
+  let broken = false
+  let onDone: (() => void) | undefined
+  const stop = () => {
+    broken = true
+    onDone?.()
+    onDone = undefined
+  }
+  decoder.on("data", (bytes: Buffer) => {
+    decoded += bytes.length
+    if (decoded > MAX_DECODED_BYTES || (decoded > FREE_BYTES && decoded > received * MAX_RATIO)) {
+      decoder.destroy()
+      stop()
+    } else meter.push(bytes)
+  })
+  // A damaged or cut copy costs us the rest of the reading, and the client nothing.
+  decoder.on("error", stop)
+  decoder.on("close", stop)
+  decoder.on("end", stop)
+  return {
+    push(bytes) {
+      received += bytes.length
+      if (!broken) decoder.write(bytes)
+    },
+    end(done) {
+      if (broken) return done()
+      onDone = done
+      decoder.end()
+    },
+  }
+}
+
+function createDecoder(coding: string, firstByte: number): Decoder | undefined {
+  // Z_SYNC_FLUSH: a stream that was cut gives what had arrived instead of an error.
+  const options = { finishFlush: zlib.constants.Z_SYNC_FLUSH }
+  if (coding === "gzip" || coding === "x-gzip") return zlib.createGunzip(options)
+  // `deflate` is sent both with its zlib header (whose low nibble is 8) and, wrongly, without.
+  if (coding === "deflate")
+    return (firstByte & 0x0f) === 8 ? zlib.createInflate(options) : zlib.createInflateRaw(options)
+  if (coding === "br") return zlib.createBrotliDecompress({ finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH })
+  if (coding === "zstd" && "createZstdDecompress" in zlib) {
+    return (zlib as unknown as { createZstdDecompress(): Decoder }).createZstdDecompress()
+  }
+  return undefined
+}

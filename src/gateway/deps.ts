@@ -1,0 +1,34 @@
+import type { Caller, LogRecord } from "../core/call.ts"
+import type { Cost, PriceQuestion } from "../core/cost.ts"
+import type { Dialect, Format, Provider } from "../providers/_provider.ts"
+
+/** The settings that the pipeline reads; times in ms, sizes in bytes. */
+export interface GatewaySettings {
+  readonly readTimeoutMs: number
+  readonly writeTimeoutMs: number
+  readonly maxBodyBytes: number
+  readonly connectTimeoutMs: number
+  readonly firstByteTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxConnections: number
+  readonly injectStreamUsage: boolean
+  readonly maxMetadataKeys: number
+  readonly maxMetadataValueLength: number
+}
+
+/** All that the pipeline needs of the world, as functions: a test runs it with no server and no database. */
+export interface Deps {
+  readonly settings: GatewaySettings
+  readonly providers: Readonly<Record<string, Provider>>
+  readonly dialects: Readonly<Record<Format, Dialect>>
+  /** Throws when the key is not in memory and cannot be looked up now. */
+  findCaller(keyHash: string): Caller | undefined | Promise<Caller | undefined>
+  price(question: PriceQuestion): Cost
+  /** Takes the row; never throws, never waits. */
+  record(record: LogRecord): void
+  /** True when new requests must be refused because rows could not be kept (`ledger.when_full: block`). */
+  isRefusing(): boolean
+  isStopping(): boolean
+  /** A bug, or trouble worth a line; never holds a secret. */
+  onError(error: unknown, where: string): void
+}

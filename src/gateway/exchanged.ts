@@ -1,0 +1,118 @@
+import type { ServerResponse } from "node:http"
+import type { Call, Caller, Ending } from "../core/call.ts"
+import type { Cost } from "../core/cost.ts"
+import { NO_READING, type Reading } from "../core/usage.ts"
+import type { Dialect, Exchange, Prepared } from "../providers/_provider.ts"
+import type { Deps } from "./deps.ts"
+import type { Upstream } from "./forward.ts"
+import { toUpstreamHeaders } from "./headers.ts"
+import { toLogRecord } from "./record.ts"
+import type { Relay } from "./relay.ts"
+import type { Route } from "./route.ts"
+
+/** What is known of a request when it is sent on: everything but the answer. */
+export interface Sent {
+  readonly deps: Deps
+  readonly call: Call
+  readonly caller: Caller
+  readonly route: Route
+  readonly upstream: Upstream
+  readonly dialect: Dialect
+  readonly response: ServerResponse
+  /** `performance.now()` at the request's arrival: durations do not jump with the clock. */
+  readonly startedAt: number
+}
+
+type Unsettled = Omit<Ending, "respondedAt">
+
+/** One request on its way: what the relay may ask and do, and the single place where its row is made. */
+export class Exchanged {
+  readonly call: Call
+  readonly route: Route
+  readonly dialect: Dialect
+  readonly response: ServerResponse
+  readonly exchange: Exchange
+  readonly prepared: Prepared
+  readonly writeTimeoutMs: number
+  private readonly sent: Sent
+
+  constructor(sent: Sent) {
+    this.sent = sent
+    this.call = sent.call
+    this.route = sent.route
+    this.dialect = sent.dialect
+    this.response = sent.response
+    this.writeTimeoutMs = sent.deps.settings.writeTimeoutMs
+    const { call, route, upstream } = sent
+    this.exchange = {
+      provider: route.provider.name,
+      method: call.method,
+      path: route.path,
+      query: call.query,
+      headers: call.headers,
+      body: call.body,
+      host: upstream.host,
+    }
+    this.prepared = sent.dialect.prepare(this.exchange, { injectStreamUsage: sent.deps.settings.injectStreamUsage })
+  }
+
+  elapsedMs(): number {
+    return performance.now() - this.sent.startedAt
+  }
+
+  /** Sends the request. Whatever goes wrong reaches the relay as an answer, never as an exception. */
+  dispatch(relay: Relay, injected: boolean): void {
+    const { call, route, upstream } = this.sent
+    const body = injected ? (this.prepared.body as Buffer) : call.body
+    try {
+      upstream.pool.dispatch(
+        {
+          path: upstream.prefix + route.path + call.query,
+          method: call.method as "POST",
+          headers: toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly: injected }),
+          body: body.length === 0 ? null : body,
+        },
+        relay,
+      )
+    } catch (error) {
+      relay.onError(error as Error)
+    }
+  }
+
+  /** The reading of an answer that has nothing to read. */
+  emptyReading(): Reading {
+    return this.dialect.isFree(this.exchange) ? { ...NO_READING, free: true } : NO_READING
+  }
+
+  /** Prices the answer and writes its row. Never throws: a bug here must not cost the client its answer. */
+  settle(unsettled: Unsettled): Cost {
+    const { deps, call, caller, route } = this.sent
+    const ending: Ending = { ...unsettled, respondedAt: call.receivedAt + this.elapsedMs() }
+    try {
+      const cost = deps.price({
+        provider: route.provider.name,
+        requestedModel: this.prepared.requestedModel,
+        reading: ending.reading,
+        at: call.receivedAt,
+        failed: ending.statusCode >= 400,
+      })
+      const credential = this.dialect.credential(this.exchange)
+      const { requestedModel } = this.prepared
+      deps.record(
+        toLogRecord({ call, caller, provider: route.provider.name, requestedModel, credential, ending, cost }),
+      )
+      return cost
+    } catch (error) {
+      deps.onError(error, "settle")
+      return UNPRICED
+    }
+  }
+}
+
+const UNPRICED: Cost = {
+  status: "unpriced",
+  inputCost: undefined,
+  outputCost: undefined,
+  totalCost: undefined,
+  price: undefined,
+}

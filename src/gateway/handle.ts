@@ -1,0 +1,128 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Call, Caller } from "../core/call.ts"
+import { GatewayError } from "../core/errors.ts"
+import { NO_READING } from "../core/usage.ts"
+import { uuidV7 } from "../kit/uuid.ts"
+import type { Dialect } from "../providers/_provider.ts"
+import type { Deps } from "./deps.ts"
+import { Exchanged } from "./exchanged.ts"
+import { createUpstreams } from "./forward.ts"
+import { identify } from "./identify.ts"
+import { readMetadata } from "./metadata.ts"
+import { ClientLeft, checkHead, readBody, splitTarget } from "./receive.ts"
+import { refuse } from "./refuse.ts"
+import { Relay } from "./relay.ts"
+import { findRoute, guessFormat, type Route } from "./route.ts"
+
+const NO_BODY = Buffer.alloc(0)
+const STATUS_CLIENT_LEFT = 499
+
+export interface Gateway {
+  /** Answers one proxied request; never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /** Requests that are running now. */
+  open(): number
+  close(): Promise<void>
+}
+
+/** The pipeline: one call in, one answer and one row out. */
+export function createGateway(deps: Deps): Gateway {
+  const upstreams = createUpstreams(deps.settings)
+  let open = 0
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    open++
+    response.once("close", () => open--)
+    // A client that resets its connection is no news; without a listener node would throw.
+    response.on("error", () => {})
+    void run(request, response)
+  }
+
+  async function run(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAt = performance.now()
+    const receivedAt = Date.now()
+    const id = uuidV7(receivedAt)
+    let dialect: Dialect = deps.dialects.openai
+    let exchanged: Exchanged | undefined
+    try {
+      const { path, query } = splitTarget(request.url)
+      dialect = deps.dialects[guessFormat(path, request.headers)]
+      checkHead(request)
+      if (deps.isStopping()) throw new GatewayError("shutting_down", "The gateway is shutting down.")
+      const route = findRoute({ path, query, headers: request.headers }, deps.providers)
+      dialect = deps.dialects[route.format]
+      const identified = identify(request.headers, deps.findCaller)
+      const caller = identified instanceof Promise ? await identified : identified
+      if (deps.isRefusing())
+        throw new GatewayError("ledger_full", "The gateway's journal is full: no request is taken.")
+
+      const head = { id, receivedAt, path, query, request }
+      const take = (body: Buffer) => new Exchanged(toSent(toCall(head, body), caller, route, response, startedAt))
+      exchanged = await takeWhole(take, request, response)
+      new Relay(exchanged).start()
+    } catch (error) {
+      if (error instanceof ClientLeft || response.destroyed) return
+      const refusal = error instanceof GatewayError ? error : internal(error)
+      refuse(response, { error: refusal, dialect, id, close: !request.complete || deps.isStopping() })
+    }
+  }
+
+  /** Reads the body; a request that fails to arrive has a row too, for its caller is known. */
+  async function takeWhole(
+    take: (body: Buffer) => Exchanged,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Exchanged> {
+    const { maxBodyBytes, readTimeoutMs } = deps.settings
+    try {
+      const reading = readBody(request, response, { maxBytes: maxBodyBytes, timeoutMs: readTimeoutMs })
+      return take(reading instanceof Promise ? await reading : reading)
+    } catch (error) {
+      const refused = error instanceof GatewayError
+      if (refused || error instanceof ClientLeft) {
+        take(NO_BODY).settle({
+          outcome: refused ? "complete" : "client_left",
+          statusCode: refused ? error.status : STATUS_CLIENT_LEFT,
+          firstByteMs: undefined,
+          streamed: false,
+          error: error.message,
+          reading: NO_READING,
+        })
+      }
+      throw error
+    }
+  }
+
+  function toCall(
+    head: { id: string; receivedAt: number; path: string; query: string; request: IncomingMessage },
+    body: Buffer,
+  ): Call {
+    const { request } = head
+    return {
+      id: head.id,
+      receivedAt: head.receivedAt,
+      method: request.method ?? "GET",
+      path: head.path,
+      query: head.query,
+      rawHeaders: request.rawHeaders,
+      headers: request.headers,
+      metadata: readMetadata(request.rawHeaders, {
+        maxKeys: deps.settings.maxMetadataKeys,
+        maxValueLength: deps.settings.maxMetadataValueLength,
+      }),
+      body,
+    }
+  }
+
+  function toSent(call: Call, caller: Caller, route: Route, response: ServerResponse, startedAt: number) {
+    const upstream = upstreams.get(route.provider)
+    return { deps, call, caller, route, upstream, dialect: deps.dialects[route.format], response, startedAt }
+  }
+
+  function internal(error: unknown): GatewayError {
+    deps.onError(error, "handle")
+    return new GatewayError("internal_error", "internal error")
+  }
+
+  return { handle, open: () => open, close: () => upstreams.close() }
+}

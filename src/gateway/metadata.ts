@@ -1,0 +1,53 @@
+import type { RawHeaders } from "../core/call.ts"
+
+const PREFIX = "x-majordomo-"
+/** Ours to read, not the user's metadata. */
+const RESERVED = new Set(["key", "provider", "provider-alias", "request-id", "store-bodies"])
+const NONE: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
+const MAX_NAME_LENGTH = 128
+
+/**
+ * The request's metadata: every `X-Majordomo-*` header that is not ours, by the rest of its name in Train-Case
+ * (`x-majordomo-user-id` is `User-Id`), whatever case an HTTP library sent. Over the limits it is cut, never refused.
+ */
+export function readMetadata(
+  raw: RawHeaders,
+  limits: { readonly maxKeys: number; readonly maxValueLength: number },
+): Readonly<Record<string, string>> {
+  let metadata: Record<string, string> | undefined
+  let count = 0
+  for (let i = 0; i < raw.length; i += 2) {
+    const header = raw[i]!
+    if (header.length <= PREFIX.length || (header.charCodeAt(0) | 32) !== 120) continue
+    const lower = header.toLowerCase()
+    if (!lower.startsWith(PREFIX) || RESERVED.has(lower.slice(PREFIX.length))) continue
+    const name = toTrainCase(lower.slice(PREFIX.length, PREFIX.length + MAX_NAME_LENGTH))
+    metadata ??= Object.create(null) as Record<string, string>
+    const before = metadata[name]
+    if (before === undefined && count === limits.maxKeys) continue
+    if (before === undefined) count++
+    const value = fromLatin1(raw[i + 1]!)
+    metadata[name] = cut(before === undefined ? value : `${before}, ${value}`, limits.maxValueLength)
+  }
+  return metadata ?? NONE
+}
+
+/** `user-id` → `User-Id`. */
+function toTrainCase(lower: string): string {
+  return lower.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase())
+}
+
+/** Header bytes reach us as latin1; a client that sent UTF-8 meant UTF-8. */
+function fromLatin1(value: string): string {
+  if (!/[\x80-\xff]/.test(value)) return value
+  const bytes = Buffer.from(value, "latin1")
+  const text = bytes.toString("utf8")
+  return text.includes("\ufffd") ? value : text
+}
+
+/** At most `max` UTF-16 units, never through the middle of a character. */
+function cut(value: string, max: number): string {
+  if (value.length <= max) return value
+  const last = value.charCodeAt(max - 1)
+  return value.slice(0, last >= 0xd800 && last <= 0xdbff ? max - 1 : max)
+}

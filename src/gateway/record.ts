@@ -1,0 +1,70 @@
+import type { Call, Caller, Ending, LogRecord } from "../core/call.ts"
+import type { Cost } from "../core/cost.ts"
+import { hashKey } from "../core/key.ts"
+import { toTokenTotals } from "../core/usage.ts"
+
+const MAX_ERROR_LENGTH = 500
+
+/** Everything known of one request when it has ended. */
+export interface Account {
+  readonly call: Call
+  readonly caller: Caller
+  readonly provider: string
+  readonly requestedModel: string | undefined
+  readonly credential: string | undefined
+  readonly ending: Ending
+  readonly cost: Cost
+}
+
+/** The row. Pure: all the shapes that the request took, and its price. */
+export function toLogRecord({ call, caller, provider, requestedModel, credential, ending, cost }: Account): LogRecord {
+  const { reading } = ending
+  const tokens = toTokenTotals(reading.parts)
+  const respondedAt = new Date(ending.respondedAt).toISOString()
+  return {
+    id: call.id,
+    majordomo_api_key_id: caller.keyId,
+    provider_api_key_hash: credential === undefined ? undefined : hashKey(credential),
+    provider_api_key_alias: textHeader(call.headers["x-majordomo-provider-alias"]),
+    provider,
+    model: reading.model ?? requestedModel ?? "",
+    requested_model: requestedModel,
+    request_path: call.path,
+    request_method: call.method,
+    requested_at: new Date(call.receivedAt).toISOString(),
+    responded_at: respondedAt,
+    response_time_ms: Math.max(0, Math.round(ending.respondedAt - call.receivedAt)),
+    first_byte_ms: ending.firstByteMs === undefined ? undefined : Math.max(0, Math.round(ending.firstByteMs)),
+    input_tokens: tokens.inputTokens,
+    cached_tokens: tokens.cachedTokens,
+    cache_creation_tokens: tokens.cacheCreationTokens,
+    cache_creation_1h_tokens: tokens.cacheCreation1hTokens,
+    output_tokens: tokens.outputTokens,
+    reasoning_tokens: tokens.reasoningTokens,
+    input_cost: cost.inputCost,
+    output_cost: cost.outputCost,
+    total_cost: cost.totalCost,
+    cost_status: cost.status,
+    price: cost.price,
+    usage: reading.raw,
+    usage_source: reading.source,
+    status_code: ending.statusCode,
+    error_message: ending.error?.slice(0, MAX_ERROR_LENGTH),
+    streamed: ending.streamed,
+    outcome: ending.outcome,
+    raw_metadata: isEmpty(call.metadata) ? undefined : call.metadata,
+    request_body: undefined,
+    response_body: undefined,
+    s3_key: undefined,
+    created_at: respondedAt,
+  }
+}
+
+function textHeader(value: string | string[] | undefined): string | undefined {
+  return value === undefined ? undefined : String(value).slice(0, 255)
+}
+
+function isEmpty(record: Readonly<Record<string, string>>): boolean {
+  for (const _ in record) return false
+  return true
+}

@@ -1,0 +1,259 @@
+import type { ServerResponse } from "node:http"
+import type { Outcome } from "../core/call.ts"
+import { GatewayError } from "../core/errors.ts"
+import { NO_READING, type Reading } from "../core/usage.ts"
+import type { Meter, StreamFilter } from "../providers/_provider.ts"
+import { type AnswerPlan, MAX_COLLECTED_BYTES, planAnswer } from "./answer.ts"
+import { createTap, type Tap } from "./decode.ts"
+import type { Exchanged } from "./exchanged.ts"
+import { toUpstreamError } from "./forward.ts"
+import { toClientHeaders, toHeaderRecord } from "./headers.ts"
+import { refuse } from "./refuse.ts"
+
+const NOTHING = Buffer.alloc(0)
+const MAX_ERROR_BODY_BYTES = 64 * 1024
+const STATUS_CLIENT_LEFT = 499
+
+/**
+ * Carries one answer from the provider to the client, as undici's dispatcher calls it. A class with fields and no
+ * closures, for this is the hot path. Whatever happens first (end, error, the client's leaving) decides the one
+ * Ending; all that comes later finds `ended` set.
+ */
+export class Relay {
+  private readonly x: Exchanged
+  private readonly response: ServerResponse
+  private abort: ((reason: Error) => void) | undefined
+  private resume: (() => void) | undefined
+  private ended = false
+  private injected: boolean
+  private statusCode = 0
+  private statusText = ""
+  private rawHeaders: readonly Buffer[] = []
+  private plan: AnswerPlan | undefined
+  private collecting = false
+  private pieces: Buffer[] = []
+  private bytes = 0
+  private meter: Meter | undefined
+  private tap: Tap | undefined
+  private filter: StreamFilter | undefined
+  private errorBody: Buffer = NOTHING
+  private firstByteMs: number | undefined
+  private stallTimer: NodeJS.Timeout | undefined
+
+  constructor(exchanged: Exchanged) {
+    this.x = exchanged
+    this.response = exchanged.response
+    this.injected = exchanged.prepared.body !== undefined
+    this.response.once("close", () => this.onClosed())
+  }
+
+  start(): void {
+    if (this.response.destroyed) {
+      this.onClosed()
+      return
+    }
+    this.x.dispatch(this, this.injected)
+  }
+
+  onConnect(abort: (reason?: Error) => void): void {
+    this.abort = abort
+    if (this.ended) abort()
+  }
+
+  onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
+    if (statusCode < 200 || this.ended) return true
+    this.firstByteMs = this.x.elapsedMs()
+    this.statusCode = statusCode
+    this.statusText = statusText
+    this.rawHeaders = rawHeaders
+    this.resume = resume
+    const plan = planAnswer(rawHeaders, { path: this.x.exchange.path, statusCode })
+    this.plan = plan
+    this.collecting = plan.collect
+    this.openMeter(plan)
+    // An answer that came compressed although we asked for plain bytes goes on as it is.
+    if (this.injected && plan.streamed && !isCoded(plan)) this.filter = this.x.prepared.createFilter?.()
+    if (!plan.collect && this.sendHead([])) this.response.flushHeaders()
+    return true
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.ended) return true
+    this.tap?.push(chunk)
+    if (this.collecting) {
+      this.pieces.push(chunk)
+      this.bytes += chunk.length
+      return this.bytes <= MAX_COLLECTED_BYTES || this.stopCollecting()
+    }
+    return this.write(this.filter ? (this.filter.push(chunk) as Buffer) : chunk)
+  }
+
+  onComplete(): void {
+    if (this.ended) return
+    if (this.tap) this.tap.end(() => this.onMetered())
+    else this.onMetered()
+  }
+
+  onError(error: Error): void {
+    if (this.ended) return
+    if (this.statusCode !== 0) {
+      this.onBroken(error)
+      return
+    }
+    const refusal = toUpstreamError(error, this.x.route.provider.name)
+    this.statusCode = refusal.status
+    this.settle("complete", NO_READING, refusal.message)
+    refuse(this.response, { error: refusal, dialect: this.x.dialect, id: this.x.call.id, close: false })
+  }
+
+  /** The provider's whole answer has come and is metered. */
+  private onMetered(): void {
+    if (this.ended) return
+    if (this.collecting && this.injected && this.isRefusalOfInjection()) {
+      this.askAgain()
+      return
+    }
+    const reading = this.meter?.end({ complete: true }) ?? this.x.emptyReading()
+    const body = this.collecting ? Buffer.concat(this.pieces, this.bytes) : NOTHING
+    const error = this.statusCode >= 400 ? this.x.dialect.errorMessage(this.errorBody) : undefined
+    const cost = this.settle("complete", reading, error)
+    if (!this.collecting) {
+      this.response.end(this.filter?.end())
+    } else {
+      const head = ["X-Majordomo-Cost-Status", cost.status]
+      if (cost.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
+      if (this.mayHaveBody()) head.push("Content-Length", String(this.bytes))
+      if (this.sendHead(head)) this.response.end(body)
+    }
+    if (this.response.writableLength > 0) this.watchStall()
+  }
+
+  /** The provider broke off after its head: so does the client's connection, for a clean end would be a lie. */
+  private onBroken(error: Error): void {
+    const cause = toUpstreamError(error, this.x.route.provider.name).code
+    const message = cause === "provider_timeout" ? "the provider stopped sending" : "the provider broke off its answer"
+    this.settleCut("upstream_broke", message)
+    // What has come goes out still; then the connection ends without the answer's end.
+    this.response.socket?.destroySoon()
+  }
+
+  /** The end of every answer to the client; one that has not been settled yet was left by its client. */
+  private onClosed(): void {
+    clearTimeout(this.stallTimer)
+    if (this.ended) return
+    if (this.statusCode === 0) this.statusCode = STATUS_CLIENT_LEFT
+    this.settleCut("client_left", "the client left before the answer's end")
+    this.abort?.(new Error("the client left"))
+  }
+
+  private settleCut(outcome: Outcome, error: string): void {
+    // A decoder may still hold bytes that came; what it has not given by now is not waited for.
+    this.settle(outcome, this.meter?.end({ complete: false }) ?? this.x.emptyReading(), error)
+  }
+
+  private settle(outcome: Outcome, reading: Reading, error: string | undefined) {
+    this.ended = true
+    return this.x.settle({
+      outcome,
+      statusCode: this.statusCode,
+      firstByteMs: this.firstByteMs,
+      streamed: this.plan?.streamed ?? false,
+      error,
+      reading,
+    })
+  }
+
+  private openMeter(plan: AnswerPlan): void {
+    const head = {
+      statusCode: this.statusCode,
+      contentType: plan.contentType,
+      headers: toHeaderRecord(this.rawHeaders),
+    }
+    const meter = this.x.dialect.createMeter(this.x.exchange, head)
+    this.meter = this.statusCode >= 400 ? this.keepingErrorBody(meter) : meter
+    this.tap = this.meter && createTap(plan.contentEncoding, this.meter)
+  }
+
+  /** Of an error answer the decoded text is kept too, for the row's message and to see what was refused. */
+  private keepingErrorBody(meter: Meter | undefined): Meter {
+    return {
+      push: (bytes) => {
+        if (this.errorBody.length < MAX_ERROR_BODY_BYTES) this.errorBody = Buffer.concat([this.errorBody, bytes])
+        meter?.push(bytes)
+      },
+      end: (options) => meter?.end(options) ?? this.x.emptyReading(),
+    }
+  }
+
+  private sendHead(extra: readonly string[]): boolean {
+    const dropLength = this.filter !== undefined || (this.collecting && this.mayHaveBody())
+    const headers = toClientHeaders(this.rawHeaders, { dropLength })
+    headers.push("X-Majordomo-Request-Id", this.x.call.id, ...extra)
+    try {
+      this.response.writeHead(this.statusCode, this.statusText, headers)
+      return true
+    } catch {
+      this.onUnsendableHead()
+      return false
+    }
+  }
+
+  /** A status or header that node will not write (099, control characters): a 502 for this request alone. */
+  private onUnsendableHead(): void {
+    const name = this.x.route.provider.name
+    const error = new GatewayError("provider_unreachable", `The provider ${name} answered with an invalid head.`)
+    if (!this.ended) {
+      this.statusCode = error.status
+      this.settle("complete", NO_READING, error.message)
+    }
+    refuse(this.response, { error, dialect: this.x.dialect, id: this.x.call.id, close: false })
+    this.abort?.(error)
+  }
+
+  private stopCollecting(): boolean {
+    this.collecting = false
+    if (!this.sendHead([])) return true
+    const pieces = this.pieces
+    this.pieces = []
+    return this.write(Buffer.concat(pieces, this.bytes))
+  }
+
+  private write(bytes: Buffer): boolean {
+    if (bytes.length === 0 || this.response.write(bytes)) return true
+    this.watchStall()
+    this.response.once("drain", () => {
+      clearTimeout(this.stallTimer)
+      this.resume?.()
+    })
+    return false
+  }
+
+  /** Until `drain`, or `close`, which comes after every answer. */
+  private watchStall(): void {
+    clearTimeout(this.stallTimer)
+    this.stallTimer = setTimeout(() => this.response.destroy(), this.x.writeTimeoutMs)
+  }
+
+  private mayHaveBody(): boolean {
+    return this.x.call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
+  }
+
+  private isRefusalOfInjection(): boolean {
+    if (this.statusCode !== 400 && this.statusCode !== 422) return false
+    return /stream_options|include_usage/.test(this.errorBody.toString("latin1"))
+  }
+
+  /** A provider that does not know `stream_options` gets the request again as the client sent it. */
+  private askAgain(): void {
+    this.injected = false
+    this.statusCode = 0
+    this.pieces = []
+    this.bytes = 0
+    this.errorBody = NOTHING
+    this.x.dispatch(this, false)
+  }
+}
+
+function isCoded(plan: AnswerPlan): boolean {
+  return plan.contentEncoding !== undefined && plan.contentEncoding.toLowerCase() !== "identity"
+}

@@ -1,0 +1,90 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { listen } from "listhen"
+import { CommandError } from "../core/errors.ts"
+
+/** Metadata is legal up to 32 × 1 KiB, so node's 16 KiB for all headers would refuse honest requests. */
+const MAX_HEADER_BYTES = 64 * 1024
+const KEEP_ALIVE_TIMEOUT_MS = 75_000
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  /** Stops accepting; resolves when the last connection has ended, which `cutAll` hastens. */
+  close(): Promise<void>
+  cutAll(): void
+}
+
+/** Binds the port that was asked for, or says in one line why not: never another one. */
+export async function startListening(
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  options: { readonly host: string; readonly port: number; readonly readTimeoutMs: number },
+): Promise<Listener> {
+  const { host, port } = options
+  const listener = await listen(handler, {
+    hostname: host,
+    port:
+      port === 0
+        ? { random: true }
+        : { port, ports: [port], portRange: [port, port], alternativePortRange: [port, port] },
+    // As listhen's defaults stand, it would end the process on a signal, take another port when this one is
+    // taken, print a banner, and refuse to listen beyond this machine.
+    autoClose: false,
+    isProd: true,
+    public: true,
+    showURL: false,
+    qr: false,
+    open: false,
+    clipboard: false,
+    tunnel: false,
+  }).catch((error: unknown) => {
+    throw toCommandError(error, host, port)
+  })
+  const server = listener.server as Server
+  tune(server, handler, options.readTimeoutMs)
+  const address = server.address() as AddressInfo
+  return {
+    host: address.family === "IPv6" ? `[${address.address}]` : address.address,
+    port: address.port,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+    cutAll: () => server.closeAllConnections(),
+  }
+}
+
+function tune(
+  server: Server,
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  readTimeoutMs: number,
+): void {
+  Object.assign(server, {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // The gateway's own clock covers the body (it answers in the caller's dialect); this one covers the head.
+    headersTimeout: readTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // 0: all headers are read (their bytes are bounded), none is dropped in silence.
+    maxHeadersCount: 0,
+  })
+  // The body is asked for only when the key is known.
+  server.on("checkContinue", handler)
+  server.on("connection", (socket) => socket.setNoDelay(true))
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
+    const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request"
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  })
+  server.on("connect", (_request, socket) => socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"))
+}
+
+function toCommandError(error: unknown, host: string, port: number): unknown {
+  const { code, name, message } = error as NodeJS.ErrnoException
+  if (code === "EADDRINUSE" || name === "GetPortError" || /available port/.test(message)) {
+    return new CommandError(
+      `Port ${port} on ${host} is taken or not allowed. Stop what uses it, or choose another: serve --port ${port + 1}`,
+    )
+  }
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
+    return new CommandError(`server.host: this machine has no address ${host}. Use 127.0.0.1, or 0.0.0.0 for all.`)
+  }
+  return error
+}

@@ -1,0 +1,26 @@
+import type { Database } from "../database/_database.ts"
+import type { Probe } from "./app.ts"
+
+const TIMEOUT_MS = 3000
+
+/** Readiness: the database answers, and the gateway is not stopping. Probes that come together ask it once. */
+export function createProbe(database: Database, isStopping: () => boolean): Probe {
+  let asking: Promise<string | undefined> | undefined
+  async function ask(): Promise<string | undefined> {
+    try {
+      await database.query({ text: "SELECT 1", timeoutMs: TIMEOUT_MS })
+      return undefined
+    } catch {
+      return `the database does not answer (${database.kind})`
+    } finally {
+      asking = undefined
+    }
+  }
+  return {
+    async notReadyReason() {
+      if (isStopping()) return "the gateway is shutting down"
+      asking ??= ask()
+      return asking
+    },
+  }
+}
