@@ -25,7 +25,8 @@ export interface Database {
   transaction<T>(work: (query: RunQuery) => Promise<T>): Promise<T>
   /**
    * LISTEN on a line of its own that reconnects by itself and whose heartbeat notices a dead one.
-   * `onState(false)` as soon as notifications may be lost, `onState(true)` when they arrive again.
+   * `onState(false)` as soon as notifications may be lost, `onState(true)` when they arrive again, and again with each
+   * heartbeat (every 5 s, answered within 3). Resolves after the first attempt to connect, whatever came of it.
    */
   listen(
     channel: string,

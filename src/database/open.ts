@@ -1,0 +1,43 @@
+import type { Database } from "./_database.ts"
+import { type PostgresOptions, toConnection } from "./connection.ts"
+import { explainConnectFailure } from "./failures.ts"
+import { createPostgresDatabase } from "./postgres.ts"
+
+export interface StorageOptions {
+  /** `auto`: postgres if any of its settings is set, else embedded. */
+  readonly driver: "auto" | "postgres" | "embedded"
+  /** The directory of the embedded database. */
+  readonly dataDir: string
+  readonly postgres: PostgresOptions
+}
+
+export interface OpenContext {
+  /** `serve` keeps an embedded database open for others; a `command` joins the one that runs, or opens it for a moment. */
+  readonly role: "serve" | "command"
+  readonly log: (line: string) => void
+}
+
+/** Opens the configured database and has one connection answer. Throws CommandError that says what to do. */
+export async function openDatabase(options: StorageOptions, context: OpenContext): Promise<Database> {
+  if (isPostgres(options)) return openPostgres(options.postgres)
+  const { openEmbedded } = await import("./embedded/owner.ts")
+  return openEmbedded({ dataDir: options.dataDir, ...context })
+}
+
+/** Which of the two `openDatabase` opens. */
+export function isPostgres({ driver, postgres }: StorageOptions): boolean {
+  return driver === "postgres" || (driver === "auto" && postgres.isSet)
+}
+
+/** The same for a real PostgreSQL alone: the far end of `migrate --to URL`. */
+export async function openPostgres(options: PostgresOptions): Promise<Database> {
+  const { config, preferTls, where } = toConnection(options)
+  const database = createPostgresDatabase(config, { kind: "postgres", title: "PostgreSQL", preferTls })
+  try {
+    await database.query({ text: "SELECT 1", timeoutMs: 10_000 })
+    return database
+  } catch (error) {
+    await database.close()
+    throw explainConnectFailure(error, where)
+  }
+}

@@ -1,0 +1,138 @@
+import type { PoolClient, PoolConfig, QueryResult } from "pg"
+import type { Database, Query, Result, RunQuery } from "./_database.ts"
+import { type Connector, type ConnectorOptions, createConnector } from "./connector.ts"
+import { DatabaseTimeout, toErrorCode } from "./failures.ts"
+import { openLine } from "./line.ts"
+
+const TIMEOUT_MS = 30_000
+const CLOSE_GRACE_MS = 2_000
+
+export interface PostgresDatabaseOptions extends ConnectorOptions {
+  readonly kind: Database["kind"]
+  readonly title: string
+  /** Called once, after the last connection has ended. */
+  readonly onClose?: () => Promise<void>
+}
+
+/** A Database over a pool of connections; opens none of them yet. */
+export function createPostgresDatabase(config: PoolConfig, options: PostgresDatabaseOptions): Database {
+  const connector = createConnector(config, options)
+  const lines = new Set<{ close(): Promise<void> }>()
+  let closing: Promise<void> | undefined
+
+  const query: RunQuery = async <Row>(statement: Query | string) => {
+    const deadline = performance.now() + toTimeout(statement)
+    const client = await borrow(connector, deadline, toTimeout(statement))
+    let failure: unknown
+    try {
+      return await ask<Row>(client, statement, deadline - performance.now())
+    } catch (error) {
+      failure = error
+      throw error
+    } finally {
+      client.release(isBroken(failure))
+    }
+  }
+
+  const transaction = async <T>(work: (query: RunQuery) => Promise<T>): Promise<T> => {
+    const client = await borrow(connector, performance.now() + TIMEOUT_MS, TIMEOUT_MS)
+    const run: RunQuery = (statement) => ask(client, statement, toTimeout(statement))
+    let failure: unknown
+    try {
+      await run("BEGIN")
+      const value = await work(run)
+      const { command } = await commit(client)
+      // What the server answers to COMMIT when a statement failed before, although `work` went on.
+      if (command === "ROLLBACK")
+        throw new Error("the transaction was rolled back because one of its statements failed")
+      return value
+    } catch (error) {
+      failure = error
+      if (!isBroken(error)) await run("ROLLBACK").catch((second) => (failure = second))
+      throw error
+    } finally {
+      client.release(isBroken(failure))
+    }
+  }
+
+  return {
+    kind: options.kind,
+    title: options.title,
+    query,
+    transaction,
+    listen: async (channel, on) => {
+      const line = await openLine({ connector, channel, query, ...on })
+      const handle = {
+        close: async () => {
+          lines.delete(handle)
+          await line.close()
+        },
+      }
+      lines.add(handle)
+      return handle
+    },
+    close: () => {
+      closing ??= (async () => {
+        await Promise.all([...lines].map((line) => line.close()))
+        await connector.end(CLOSE_GRACE_MS)
+        await options.onClose?.()
+      })()
+      return closing
+    },
+  }
+}
+
+function toTimeout(statement: Query | string): number {
+  return typeof statement === "string" ? TIMEOUT_MS : (statement.timeoutMs ?? TIMEOUT_MS)
+}
+
+/** A connection of the pool, at latest at `deadline`; one that comes later goes straight back. */
+async function borrow(connector: Connector, deadline: number, timeoutMs: number): Promise<PoolClient> {
+  for (;;) {
+    const coming = connector.pool.connect()
+    try {
+      return await within(coming, deadline - performance.now(), timeoutMs)
+    } catch (error) {
+      if (error instanceof DatabaseTimeout) coming.then((client) => client.release()).catch(() => {})
+      if (!connector.learn(error)) throw toTimeoutError(error, timeoutMs)
+    }
+  }
+}
+
+function toTimeoutError(error: unknown, timeoutMs: number): unknown {
+  return error instanceof Error &&
+    /timeout exceeded when trying to connect|due to connection timeout/.test(error.message)
+    ? new DatabaseTimeout(timeoutMs)
+    : error
+}
+
+async function ask<Row>(client: PoolClient, statement: Query | string, timeoutMs: number): Promise<Result<Row>> {
+  const { text, values, name } = typeof statement === "string" ? { text: statement } : statement
+  const answer = client.query({ text, name, values: values as unknown[] | undefined })
+  const result: QueryResult | QueryResult[] = await within(answer, timeoutMs, timeoutMs)
+  const last = Array.isArray(result) ? result.at(-1)! : result // several statements in one text: the last one's rows
+  return { rows: last.rows as Row[], rowCount: last.rowCount ?? 0 }
+}
+
+function commit(client: PoolClient): Promise<QueryResult> {
+  return within(client.query("COMMIT"), TIMEOUT_MS, TIMEOUT_MS)
+}
+
+/** The server's own timeouts do not help when it is frozen or the network swallows its answers: ours runs here. */
+function within<T>(work: Promise<T>, leftMs: number, timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new DatabaseTimeout(timeoutMs)), Math.max(0, leftMs))
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
+/** After anything but the server's plain "no" to a statement, what the connection would answer next is not known. */
+function isBroken(failure: unknown): boolean {
+  if (failure === undefined) return false
+  const code = toErrorCode(failure)
+  if (failure instanceof DatabaseTimeout) return true
+  const isAnswer =
+    code !== undefined && /^[0-9A-Z]{5}$/.test(code) && typeof (failure as { severity?: unknown }).severity === "string"
+  // 08P01: protocol violation; 25006: we were led to a standby; 57P0x: this backend is going away.
+  return !isAnswer || (failure as { severity: string }).severity !== "ERROR" || /^(08|57P0|25006)/.test(code)
+}

@@ -1,0 +1,59 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe } from "vitest"
+import type { Database } from "../../src/database/_database.ts"
+import { openDatabase, type StorageOptions } from "../../src/database/open.ts"
+import { createTestDatabase } from "./postgres.ts"
+
+/** The settings of nothing configured, for tests to spread over. */
+export const NO_POSTGRES: StorageOptions["postgres"] = {
+  host: undefined,
+  port: undefined,
+  user: undefined,
+  password: undefined,
+  database: undefined,
+  sslmode: undefined,
+  maxConns: undefined,
+  url: undefined,
+  isSet: false,
+}
+
+export function postgresAt(url: string, more: Partial<StorageOptions["postgres"]> = {}): StorageOptions {
+  return { driver: "postgres", dataDir: "", postgres: { ...NO_POSTGRES, isSet: true, url, ...more } }
+}
+
+export type OpenTestDatabase = (options?: { readonly empty?: boolean }) => Promise<Database>
+
+/**
+ * The same tests on a real PostgreSQL and on the embedded engine. `open` gives a database of its own, with schema.sql
+ * applied unless `empty`; it is closed when the file's tests are done.
+ */
+export function describeDatabases(name: string, tests: (open: OpenTestDatabase, kind: Database["kind"]) => void): void {
+  describe.each(["postgres", "embedded"] as const)(`${name} (%s)`, (kind) => {
+    const closers: (() => Promise<unknown>)[] = []
+    afterAll(async () => {
+      for (const close of closers.reverse()) await close()
+    })
+    const open: OpenTestDatabase = async ({ empty = false } = {}) => {
+      const database = await openDatabase(await place(kind, empty, closers), { role: "serve", log: () => {} })
+      closers.push(() => database.close())
+      if (kind === "embedded" && !empty) await database.query(readFileSync(SCHEMA, "utf8"))
+      return database
+    }
+    tests(open, kind)
+  })
+}
+
+const SCHEMA = new URL("../../schema.sql", import.meta.url)
+
+async function place(
+  kind: Database["kind"],
+  empty: boolean,
+  closers: (() => Promise<unknown>)[],
+): Promise<StorageOptions> {
+  if (kind === "postgres") return postgresAt((await createTestDatabase({ empty })).url)
+  const dataDir = mkdtempSync(join(tmpdir(), "mdm-data-"))
+  closers.push(async () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
+  return { driver: "embedded", dataDir, postgres: NO_POSTGRES }
+}
