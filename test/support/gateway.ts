@@ -1,97 +1,111 @@
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
-import type { LogRecord } from "../../src/core/call.ts"
-import type { Cost } from "../../src/core/cost.ts"
-import { hashKey } from "../../src/core/key.ts"
-import type { GatewaySettings } from "../../src/gateway/deps.ts"
-import { createGateway } from "../../src/gateway/handle.ts"
-import type { Provider } from "../../src/providers/_provider.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { text } from "node:stream/consumers"
+import { fileURLToPath } from "node:url"
 
-export const KEY = "mdm_sk_test_0123456789abcdefghijklmnop"
-const KEY_ID = "00000000-0000-7000-8000-000000000001"
+const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
+const DIST = fileURLToPath(new URL("../../dist/index.mjs", import.meta.url))
 
-const SETTINGS: GatewaySettings = {
-  readTimeoutMs: 5000,
-  writeTimeoutMs: 5000,
-  maxBodyBytes: 10 * 1024 * 1024,
-  connectTimeoutMs: 2000,
-  firstByteTimeoutMs: 5000,
-  idleTimeoutMs: 5000,
-  maxConnections: 16,
-  injectStreamUsage: true,
-  maxMetadataKeys: 32,
-  maxMetadataValueLength: 1024,
+/** The built program as a user runs it, in an empty home that is also its working directory. */
+export interface Installation {
+  readonly home: string
+  /** Runs one command to its end. */
+  run(args: readonly string[], settings?: Settings): Promise<Ran>
+  /** Runs `serve` on a free port until it is ready. */
+  serve(options?: { readonly args?: readonly string[]; readonly settings?: Settings }): Promise<RunningGateway>
+  /** Ends what still runs and deletes the home. */
+  remove(): Promise<void>
 }
 
-const PRICED: Cost = {
-  status: "exact",
-  inputCost: "0.0001",
-  outputCost: "0.0002",
-  totalCost: "0.0003",
-  price: undefined,
+/** Variables of the environment; nothing else is there but PATH and HOME. */
+export type Settings = Readonly<Record<string, string>>
+
+export interface Ran {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
 }
 
-export interface TestGateway {
+export interface RunningGateway {
+  /** `http://127.0.0.1:PORT`. */
   readonly origin: string
   readonly port: number
-  readonly records: readonly LogRecord[]
-  /** The next row that no earlier call took, as soon as it is there. */
-  nextRecord(): Promise<LogRecord>
-  close(): Promise<void>
+  readonly pid: number
+  /** From the start of the process to the banner. */
+  readonly readyMs: number
+  /** What it has printed so far. */
+  readonly stdout: string
+  readonly stderr: string
+  /** Sends the signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<Ran>
 }
 
-/** The pipeline behind a real listener, with no database: keys, prices and rows are functions of the test. */
-export async function startGateway(options: {
-  readonly upstream: string
-  readonly settings?: Partial<GatewaySettings>
-  readonly providers?: Readonly<Record<string, Provider>>
-  readonly findCaller?: (keyHash: string) => { keyId: string } | undefined | Promise<{ keyId: string } | undefined>
-  readonly price?: () => Cost
-}): Promise<TestGateway> {
-  const records: LogRecord[] = []
-  const untaken: LogRecord[] = []
-  const waiting: ((record: LogRecord) => void)[] = []
-  const errors: unknown[] = []
-  const known = hashKey(KEY)
-  const provider = (name: string, format: Provider["format"]) => ({ name, format, baseUrl: options.upstream })
-  const gateway = createGateway({
-    settings: { ...SETTINGS, ...options.settings },
-    providers: options.providers ?? {
-      openai: provider("openai", "openai"),
-      anthropic: provider("anthropic", "anthropic"),
-      gemini: provider("gemini", "gemini"),
-    },
-    dialects: DIALECTS,
-    findCaller: options.findCaller ?? ((hash) => (hash === known ? { keyId: KEY_ID } : undefined)),
-    price: options.price ?? (() => PRICED),
-    record(record) {
-      records.push(record)
-      const taker = waiting.shift()
-      if (taker) taker(record)
-      else untaken.push(record)
-    },
-    isRefusing: () => false,
-    isStopping: () => false,
-    onError: (error) => void errors.push(error),
-  })
-  const server = createServer((request, response) => gateway.handle(request, response))
-  server.on("checkContinue", (request, response) => gateway.handle(request, response))
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as AddressInfo
+/** An empty home for the built program, with settings that hold for all its commands. */
+export function createInstallation(always: Settings = {}): Installation {
+  if (!existsSync(DIST)) throw new Error("these tests run the built program: npm run build")
+  const home = mkdtempSync(join(tmpdir(), "majordomo-home-"))
+  const running = new Set<ChildProcess>()
+
+  const start = (args: readonly string[], settings: Settings) => {
+    const env = { PATH: process.env["PATH"] ?? "", HOME: home, ...always, ...settings }
+    const child = spawn(process.execPath, [BIN, ...args], { cwd: home, env, stdio: ["ignore", "pipe", "pipe"] })
+    running.add(child)
+    const exited = new Promise<Pick<Ran, "code" | "signal">>((resolve) => {
+      child.once("exit", (code, signal) => {
+        running.delete(child)
+        resolve({ code, signal })
+      })
+    })
+    return { child, exited }
+  }
+
   return {
-    origin: `http://127.0.0.1:${port}`,
-    port,
-    records,
-    nextRecord: () => {
-      const record = untaken.shift()
-      return record ? Promise.resolve(record) : new Promise((resolve) => waiting.push(resolve))
+    home,
+    async run(args, settings = {}) {
+      const { child, exited } = start(args, settings)
+      const [stdout, stderr, ended] = await Promise.all([text(child.stdout), text(child.stderr), exited])
+      return { ...ended, stdout, stderr }
     },
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-      await gateway.close()
-      if (errors.length > 0) throw errors[0]
+    async serve({ args = [], settings = {} } = {}) {
+      const startedAt = performance.now()
+      const { child, exited } = start(["serve", "--port", "0", ...args], settings)
+      const said = { stdout: "", stderr: "" }
+      const port = await new Promise<number>((resolve, reject) => {
+        const listen = (stream: keyof typeof said) => (bytes: Buffer) => {
+          said[stream] += bytes
+          // The line after the banner's first: then the whole of the port has been printed.
+          const found = /Starting Majordomo Gateway on \S*:(\d+)\n/.exec(said[stream])
+          if (found !== null) resolve(Number(found[1]))
+        }
+        child.stdout.on("data", listen("stdout"))
+        child.stderr.on("data", listen("stderr"))
+        void exited.then(({ code }) => reject(new Error(`serve ended with ${code}: ${said.stdout}${said.stderr}`)))
+      })
+      return {
+        origin: `http://127.0.0.1:${port}`,
+        port,
+        pid: child.pid ?? 0,
+        readyMs: performance.now() - startedAt,
+        get stdout() {
+          return said.stdout
+        },
+        get stderr() {
+          return said.stderr
+        },
+        async stop(signal = "SIGTERM") {
+          child.kill(signal)
+          return { ...(await exited), ...said }
+        },
+      }
+    },
+    async remove() {
+      const ended = [...running].map((child) => new Promise((resolve) => child.once("exit", resolve)))
+      for (const child of running) child.kill("SIGKILL")
+      await Promise.all(ended)
+      rmSync(home, { recursive: true, force: true, maxRetries: 3 })
     },
   }
 }

@@ -1,0 +1,144 @@
+import { execFile } from "node:child_process"
+import { readdirSync, statSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+
+/** From the command to the first priced request: the promise of the README. */
+const FIRST_REQUEST_MS = 60_000
+const MODEL = "gpt-4o-mini"
+const TOKENS = { input: 1000, cached: 400, output: 500 }
+/** 600 x 0.15 + 400 x 0.075 + 500 x 0.60 USD per million. */
+const COST = 0.00042
+
+describe("in an empty home, with nothing configured", () => {
+  let farSide: FarSide
+  let installation: Installation
+  let gateway: RunningGateway
+  let startedAt: number
+
+  beforeAll(async () => {
+    farSide = await startFarSide()
+    installation = createInstallation({
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
+      // No test leaves the loopback: the bundled prices are enough.
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+    })
+    startedAt = performance.now()
+    gateway = await installation.serve()
+  })
+  afterAll(async () => {
+    await installation.remove()
+    await farSide.close()
+  })
+
+  test("serve prints the banner, a first key, and how to use it", async () => {
+    await expect.poll(() => gateway.stdout).toContain("usage --by model")
+    expect(gateway.stdout).toContain(`Starting Majordomo Gateway on 127.0.0.1:${gateway.port}\n`)
+    expect(gateway.stdout).toContain(`Connected to embedded PostgreSQL (${join(installation.home, ".majordomo")}`)
+    expect(gateway.stdout).toMatch(/Pricing data loaded \(\d{3,} models\)\n/)
+    expect(new Set(gateway.stdout.match(/mdm_sk_[\w-]+/g))).toHaveProperty("size", 1)
+    expect(gateway.stdout).toContain("new OpenAI(")
+    expect(gateway.stdout).toContain("new Anthropic(")
+  })
+
+  test("its curl line works as printed, and the request has a priced row", async ({ skip }) => {
+    const curl = /^ *curl .*(?:\\\n.*)+/m.exec(gateway.stdout)?.[0] ?? ""
+    expect(curl).toContain(`:${gateway.port}/v1/chat/completions`)
+    const run = promisify(execFile)
+    const hasCurl = await run("curl", ["--version"]).then(
+      () => true,
+      () => false,
+    )
+    skip(!hasCurl, "curl is not installed")
+    farSide.next({ tokens: TOKENS, model: `${MODEL}-2024-07-18` })
+    const { stdout } = await run("sh", ["-c", curl], { env: { PATH: process.env["PATH"], OPENAI_API_KEY: "sk-test" } })
+    expect(JSON.parse(stdout)).toHaveProperty("usage.prompt_tokens", TOKENS.input)
+    expect(await farSide.nextRequest()).toHaveProperty("headers.authorization", "Bearer sk-test")
+
+    const row = await firstRow()
+    expect(performance.now() - startedAt).toBeLessThan(FIRST_REQUEST_MS)
+    expect(row).toMatchObject({
+      provider: "openai",
+      model: `${MODEL}-2024-07-18`,
+      requested_model: MODEL,
+      status_code: 200,
+      input_tokens: TOKENS.input,
+      cached_tokens: TOKENS.cached,
+      output_tokens: TOKENS.output,
+      usage_source: "reported",
+      cost_status: "exact",
+      outcome: "complete",
+    })
+    expect(Number(row["total_cost"])).toBe(COST)
+  })
+
+  test("usage --by model shows it", async () => {
+    const { code, stdout } = await installation.run(["usage", "--by", "model"])
+    expect(code).toBe(0)
+    expect(stdout).toContain(`${MODEL}-2024-07-18`)
+    expect(stdout).toContain("0.00042")
+    const json = await installation.run(["usage", "--by", "model", "--json"])
+    const [row, ...others] = JSON.parse(json.stdout).rows
+    expect(others).toEqual([])
+    expect(row).toMatchObject({ model: `${MODEL}-2024-07-18`, requests: 1, errors: 0, input_tokens: 1000, exact: 1 })
+    expect(Number(row.total_cost)).toBe(COST)
+  })
+
+  test("what it wrote is for its user alone", () => {
+    const data = join(installation.home, ".majordomo")
+    expect(statSync(data).mode & 0o777).toBe(0o700)
+    const open = readdirSync(data, { recursive: true, encoding: "utf8" })
+      .filter((path) => (statSync(join(data, path), { throwIfNoEntry: false })?.mode ?? 0) & 0o077)
+      // Sockets and directories below one that is 0700 cannot be reached by others.
+      .filter((path) => statSync(join(data, path), { throwIfNoEntry: false })?.isFile())
+    expect(open).toEqual([])
+  })
+
+  test("a port that is taken: one clear line, exit 1, and the first gateway goes on", async () => {
+    const other = createInstallation()
+    const blocker = createServer()
+    await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve))
+    const { port } = blocker.address() as { readonly port: number }
+    try {
+      const { code, stderr } = await other.run(["serve", "--port", String(port)])
+      expect(code).toBe(1)
+      const lines = stderr.trim().split("\n")
+      expect(lines).toHaveLength(1)
+      expect(lines[0]).toContain(String(port))
+      expect(lines[0]).not.toContain("    at ")
+    } finally {
+      blocker.close()
+      await other.remove()
+    }
+    expect(await (await fetch(`${gateway.origin}/health`)).text()).toBe("ok")
+  })
+
+  test("SIGTERM ends it with exit 0; the next start knows the key and the row, and prints no second key", async () => {
+    const key = /mdm_sk_[\w-]+/.exec(gateway.stdout)?.[0] ?? ""
+    expect(await gateway.stop("SIGTERM")).toMatchObject({ code: 0, signal: null })
+    gateway = await installation.serve()
+    await expect.poll(() => gateway.stdout).toContain("Pricing data loaded")
+    const headers = { "x-majordomo-key": key, authorization: "Bearer sk-test" }
+    expect((await fetch(`${gateway.origin}/v1/models`, { headers })).status).toBe(200)
+    const rows = JSON.parse((await installation.run(["usage", "requests", "--json"])).stdout)
+    expect(rows.map((row: { readonly model: string }) => row.model)).toContain(`${MODEL}-2024-07-18`)
+    expect((await gateway.stop("SIGINT")).code).toBe(0)
+    expect(gateway.stdout).not.toContain("mdm_sk_")
+  })
+
+  /** The row of the first request, as soon as it has reached the database. */
+  async function firstRow(): Promise<Record<string, unknown>> {
+    const deadline = performance.now() + 10_000
+    for (;;) {
+      const { stdout, stderr, code } = await installation.run(["usage", "requests", "--json"])
+      if (code !== 0) throw new Error(`usage requests: ${stderr}`)
+      const [row] = JSON.parse(stdout)
+      if (row !== undefined) return row
+      if (performance.now() > deadline) throw new Error("the row did not arrive within 10 s")
+    }
+  }
+})
