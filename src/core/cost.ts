@@ -1,7 +1,11 @@
+import { type Decimal, divide, formatDecimal, fromNumber, parseDecimal, toMoney } from "../kit/decimal.ts"
+import { type Sum, sumOf } from "./cost-sum.ts"
 import type { Bucket, Reading, Units } from "./usage.ts"
 
 /** USD per million tokens (token buckets) or per piece (units), as plain decimal text: `"0.15"`. */
 export type Rates = { readonly [K in Bucket | keyof Units]?: string }
+
+export type RateName = keyof Rates
 
 /** Rates of one model, with the tier of prompt size from which other rates hold for the whole request. */
 export interface PriceEntry {
@@ -28,7 +32,7 @@ export interface PriceCertificate {
 /** One line of the sum: `quantity × rate × factor`. Amounts have at most 12 digits after the point; they add up to the total. */
 export interface CostLine {
   readonly side: "input" | "output"
-  readonly bucket: Bucket | keyof Units
+  readonly bucket: RateName
   readonly model: string
   readonly quantity: number
   /** USD per million tokens, or per piece. */
@@ -57,4 +61,128 @@ export interface PriceQuestion {
   readonly reading: Reading
   /** Milliseconds since the epoch: the price of that moment. */
   readonly at: number
+  /** The provider answered with an error (status 400 or more): what it does not report, it does not bill. */
+  readonly failed?: boolean
+}
+
+/** What the price book knows of one model, at the moment and in the tier of the question. */
+export type Resolution =
+  | {
+      readonly kind: "priced"
+      readonly entry: PriceEntry
+      /** What the provider multiplies every token amount with (never the fees), each with its name. */
+      readonly factors: readonly { readonly name: string; readonly value: string }[]
+      /** Why the price may be wrong whatever was used: an unknown tier, a model matched without its date, … */
+      readonly doubts: readonly string[]
+      /** Rates of `entry` that may be wrong, with the reason; said only when they are used. */
+      readonly unsure: { readonly [K in RateName]?: string }
+    }
+  | { readonly kind: "free"; readonly reason: string }
+  | { readonly kind: "unknown"; readonly reason: string }
+
+/** Finds the rates for a model that the answer named (undefined: it named none). */
+export type Resolve = (model: string | undefined) => Resolution
+
+/**
+ * What an answer cost: each bucket of each part at the rates of the part's own model, then the fees, one line each.
+ * The amounts of the lines add up to `inputCost`, `outputCost` and `totalCost` to the last digit; only where the
+ * provider's own figure was preferred (`price.reported`) they add up to `price.computed` instead.
+ *
+ * Worked example: `{ input: 600, cacheRead: 400, output: 500 }` at 2.5, 1.25 and 10 USD per million is
+ * 0.0015 + 0.0005 + 0.005 = 0.007.
+ */
+export function computeCost(
+  question: PriceQuestion,
+  resolve: Resolve,
+  options: { /** The provider's figure is what it charges: it is the cost. */ readonly trustReported: boolean },
+): Cost {
+  const { reading } = question
+  if (reading.free) return freeOf("free by the provider's own rule")
+  const sum = sumOf(reading, resolve)
+  const reported = options.trustReported ? positiveMoney(reading.reportedCostUsd) : undefined
+  if (reported !== undefined && sum.kind !== "free") return reportedOf(reading, reported, sum)
+  if (sum.kind === "free") return freeOf(sum.reason)
+  if (question.failed && reading.source === "none") return freeOf("provider error: not billed")
+  if (sum.kind === "unknown") return unpricedOf(sum.reason)
+  return {
+    status: statusOf(reading, sum.doubts),
+    inputCost: formatDecimal(sum.input),
+    outputCost: formatDecimal(sum.output),
+    totalCost: formatDecimal(sum.input + sum.output),
+    price: certificateOf(reading, sum.lines, sum.doubts),
+  }
+}
+
+const ZERO = "0"
+
+function freeOf(reason: string): Cost {
+  return { status: "free", inputCost: ZERO, outputCost: ZERO, totalCost: ZERO, price: { lines: [], reason } }
+}
+
+function unpricedOf(reason: string): Cost {
+  return {
+    status: "unpriced",
+    inputCost: undefined,
+    outputCost: undefined,
+    totalCost: undefined,
+    price: { lines: [], reason },
+  }
+}
+
+/** The provider's total, split between input and output as our own sum is; without one the split is not known. */
+function reportedOf(reading: Reading, total: Decimal, sum: Exclude<Sum, { kind: "free" }>): Cost {
+  const reported = formatDecimal(total)
+  if (sum.kind === "unknown") {
+    const price = { ...certificateOf(reading, [], []), reported, reason: joined([sum.reason, reading.inconsistent]) }
+    return {
+      status: statusOf(reading, []),
+      inputCost: undefined,
+      outputCost: undefined,
+      totalCost: reported,
+      price,
+    }
+  }
+  const computed = sum.input + sum.output
+  const input = computed === 0n ? total : toMoney((total * divide(sum.input, computed)) / fromNumber(1))
+  return {
+    status: statusOf(reading, []),
+    inputCost: formatDecimal(input),
+    outputCost: formatDecimal(total - input),
+    totalCost: reported,
+    price: { ...certificateOf(reading, sum.lines, sum.doubts), reported, computed: formatDecimal(computed) },
+  }
+}
+
+function statusOf(reading: Reading, doubts: readonly string[]): Cost["status"] {
+  if (reading.inconsistent !== undefined) return "inconsistent"
+  return reading.source === "reported" && doubts.length === 0 ? "exact" : "estimated"
+}
+
+function certificateOf(reading: Reading, lines: readonly CostLine[], doubts: readonly string[]): PriceCertificate {
+  const reason = joined([
+    reading.inconsistent,
+    reading.source === "estimated" ? "usage counted from the text" : undefined,
+    ...doubts,
+  ])
+  return {
+    lines,
+    ...(reading.tier !== undefined && { tier: reading.tier }),
+    ...(reason !== undefined && { reason }),
+  }
+}
+
+function joined(reasons: readonly (string | undefined)[]): string | undefined {
+  const said = reasons.filter((reason) => reason !== undefined)
+  return said.length > 0 ? said.join("; ") : undefined
+}
+
+function positiveMoney(text: string | undefined): Decimal | undefined {
+  if (text === undefined) return undefined
+  try {
+    const value = toMoney(parseDecimal(text))
+    return value > 0n ? value : undefined
+  } catch {
+    // What a provider calls its cost is not ours to trust: a text that is no decimal is no cost.
+    return undefined
+  }
 }

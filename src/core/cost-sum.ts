@@ -1,0 +1,131 @@
+import { amount, type Decimal, formatDecimal, fromNumber, multiply, parseDecimal } from "../kit/decimal.ts"
+import type { CostLine, PriceEntry, RateName, Rates, Resolution, Resolve } from "./cost.ts"
+import { BUCKETS, type Bucket, type Part, type Reading, type Units } from "./usage.ts"
+
+/** The lines of a reading and what they add up to, or why there is no sum. */
+export type Sum =
+  | {
+      readonly kind: "sum"
+      readonly lines: readonly CostLine[]
+      readonly input: Decimal
+      readonly output: Decimal
+      readonly doubts: readonly string[]
+    }
+  | { readonly kind: "free"; readonly reason: string }
+  | { readonly kind: "unknown"; readonly reason: string }
+
+type Priced = Extract<Resolution, { kind: "priced" }>
+type Add = (line: Omit<CostLine, "side" | "per" | "amount" | "factor">, factor: Decimal) => void
+
+const SIDES: { readonly [K in RateName]?: "output" } = {
+  output: "output",
+  reasoning: "output",
+  outputAudio: "output",
+  outputImage: "output",
+  images: "output",
+}
+const ONE = fromNumber(1)
+const MILLION = 1_000_000n
+const NOTHING = "the answer reported no usage"
+
+/** Adds up every part at its own model's rates, and the fees at the first part's. */
+export function sumOf(reading: Reading, resolve: Resolve): Sum {
+  const lines: CostLine[] = []
+  const doubts = new Set<string>()
+  let input = 0n
+  let output = 0n
+  const add: Add = (line, factor) => {
+    const isToken = (BUCKETS as readonly string[]).includes(line.bucket)
+    const value = amount({
+      quantity: fromNumber(line.quantity),
+      rate: parseDecimal(line.rate),
+      factor,
+      per: isToken ? MILLION : 1n,
+    })
+    const side = SIDES[line.bucket] ?? "input"
+    if (side === "input") input += value
+    else output += value
+    const { source, date, ...what } = line
+    lines.push({
+      side,
+      ...what,
+      per: isToken ? "million" : "one",
+      factor: formatDecimal(factor),
+      amount: formatDecimal(value),
+      source,
+      ...(date !== undefined && { date }),
+    })
+  }
+
+  const main = resolve(reading.model)
+  if (main.kind === "free") return main
+  const units = Object.entries(reading.units).filter(([, quantity]) => quantity > 0) as [keyof Units, number][]
+  if (reading.source === "none" || (reading.parts.length === 0 && units.length === 0)) return unknown(NOTHING)
+  for (const part of reading.parts) {
+    const resolution = part.model === undefined || part.model === reading.model ? main : resolve(part.model)
+    if (resolution.kind !== "priced") return unknown(resolution.reason)
+    const bucket = addPart(part, resolution, add, doubts)
+    if (bucket !== undefined) return unknown(`no rate for ${bucket} of ${resolution.entry.model}`)
+  }
+  if (units.length > 0) {
+    if (main.kind === "unknown") return main
+    addUnits(units, main, add, doubts)
+    if (reading.parts.length === 0 && lines.length === 0) return unknown([...doubts].join("; "))
+  }
+  return { kind: "sum", lines, input, output, doubts: [...doubts] }
+}
+
+function unknown(reason: string): Sum {
+  return { kind: "unknown", reason }
+}
+
+/** Adds a line per bucket in use; gives the bucket that has no rate, if one has none. */
+function addPart(part: Part, resolution: Priced, add: Add, doubts: Set<string>): Bucket | undefined {
+  const { entry, factors } = resolution
+  const rates = ratesAt(entry, part.contextTokens)
+  let factor = ONE
+  for (const { value } of factors) factor = multiply(factor, parseDecimal(value))
+  for (const doubt of resolution.doubts) doubts.add(doubt)
+  for (const bucket of BUCKETS) {
+    const quantity = part.usage[bucket]
+    if (quantity === 0) continue
+    const rate = rates[bucket]
+    if (rate === undefined) return bucket
+    const unsure = resolution.unsure[bucket]
+    if (unsure !== undefined) doubts.add(unsure)
+    add({ bucket, model: entry.model, quantity, rate, ...sourceOf(entry, bucket) }, factor)
+  }
+  return undefined
+}
+
+/** Adds a line per kind of fee. Fees know no tier, no discount. One whose rate is not known makes the sum a lower bound. */
+function addUnits(
+  units: readonly (readonly [keyof Units, number])[],
+  { entry, unsure, doubts: general }: Priced,
+  add: Add,
+  doubts: Set<string>,
+): void {
+  for (const doubt of general) doubts.add(doubt)
+  for (const [bucket, quantity] of units) {
+    const rate = entry.base[bucket]
+    if (rate === undefined) {
+      doubts.add(`no rate for ${bucket} of ${entry.model}: not in the sum`)
+      continue
+    }
+    const doubt = unsure[bucket]
+    if (doubt !== undefined) doubts.add(doubt)
+    add({ bucket, model: entry.model, quantity, rate, ...sourceOf(entry, bucket) }, ONE)
+  }
+}
+
+function sourceOf(entry: PriceEntry, name: RateName): { readonly source: string; readonly date?: string } {
+  const { source, date } = entry.sources[name] ?? { source: "unknown", date: undefined }
+  return date === undefined ? { source } : { source, date }
+}
+
+/** The rates for a request of that size: the highest tier that it exceeds holds for all of it, not for the excess. */
+function ratesAt(entry: PriceEntry, contextTokens: number): Rates {
+  let rates = entry.base
+  for (const tier of entry.tiers) if (contextTokens > tier.above) rates = { ...rates, ...tier.rates }
+  return rates
+}

@@ -1,0 +1,86 @@
+/** A decimal with 18 digits after the point, as a whole number of 10^-18: `parseDecimal("1.5")` is 15n × 10^17. */
+export type Decimal = bigint
+
+const DIGITS = 18
+const ONE: Decimal = 10n ** 18n
+const PLAIN = /^(-?)(\d+)(?:\.(\d+))?$/
+
+/** Reads a plain decimal of at most 18 digits after the point. Throws RangeError for anything else (`1e-7`, `.5`, ` 1`). */
+export function parseDecimal(text: string): Decimal {
+  const match = PLAIN.exec(text)
+  const fraction = match?.[3] ?? ""
+  if (!match || fraction.length > DIGITS) {
+    throw new RangeError(`expected a plain decimal with at most ${DIGITS} digits after the point, got "${text}"`)
+  }
+  const value = BigInt(match[2] + fraction) * 10n ** BigInt(DIGITS - fraction.length)
+  return match[1] === "-" ? -value : value
+}
+
+/** Writes the shortest plain decimal: `"0.15"`, `"3"`, never an exponent, no zeros at the end. */
+export function formatDecimal(value: Decimal): string {
+  const sign = value < 0n ? "-" : ""
+  const digits = (value < 0n ? -value : value).toString().padStart(DIGITS + 1, "0")
+  const whole = digits.slice(0, -DIGITS)
+  const fraction = digits.slice(-DIGITS).replace(/0+$/, "")
+  return fraction === "" ? sign + whole : `${sign}${whole}.${fraction}`
+}
+
+/**
+ * The decimal that a JavaScript number stands for when it is printed: `0.1` is exactly 0.1, not its binary neighbour.
+ * Digits past the 18th are dropped. Throws RangeError for NaN and infinities.
+ */
+export function fromNumber(value: number): Decimal {
+  if (!Number.isFinite(value)) throw new RangeError(`expected a finite number, got ${value}`)
+  if (Number.isSafeInteger(value)) return BigInt(value) * ONE
+  const [mantissa = "0", exponent = "0"] = String(value).split("e")
+  const [whole = "0", fraction = ""] = mantissa.replace("-", "").split(".")
+  const shift = DIGITS - fraction.length + Number(exponent)
+  const digits = BigInt(whole + fraction)
+  const magnitude = shift >= 0 ? digits * 10n ** BigInt(shift) : digits / 10n ** BigInt(-shift)
+  return value < 0 ? -magnitude : magnitude
+}
+
+/** `a × b`, rounded once, half to even, to 18 digits. Exact while the digits of both together are not more than 18. */
+export function multiply(a: Decimal, b: Decimal): Decimal {
+  return divideHalfEven(a * b, ONE)
+}
+
+/** `a / b`, rounded once, half to even, to 18 digits. Throws RangeError when `b` is 0. */
+export function divide(a: Decimal, b: Decimal): Decimal {
+  return b < 0n ? divideHalfEven(-a * ONE, -b) : divideHalfEven(a * ONE, b)
+}
+
+const AMOUNT_DIGITS = 12
+const AMOUNT_STEP = 10n ** BigInt(DIGITS - AMOUNT_DIGITS)
+
+/**
+ * `quantity × rate × factor / per` in money of 12 digits after the point, the scale of `NUMERIC(20,12)`. The product is
+ * exact; it is rounded once, half to even, so a line does not drift up or down over millions of rows.
+ *
+ * Worked example: 4 tokens at 0.0375 USD per million is 0.00000015.
+ */
+export function amount(of: {
+  readonly quantity: Decimal
+  readonly rate: Decimal
+  readonly factor: Decimal
+  readonly per: bigint
+}): Decimal {
+  return divideHalfEven(of.quantity * of.rate * of.factor, ONE * ONE * of.per * AMOUNT_STEP) * AMOUNT_STEP
+}
+
+/** Rounds to 12 digits after the point, half to even. */
+export function toMoney(value: Decimal): Decimal {
+  return divideHalfEven(value, AMOUNT_STEP) * AMOUNT_STEP
+}
+
+/** `dividend / divisor` to the nearest whole number, ties to the even one; `divisor` is positive. */
+function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
+  let quotient = dividend / divisor
+  let rest = dividend % divisor
+  if (rest < 0n) {
+    rest += divisor
+    quotient -= 1n
+  }
+  const twice = rest * 2n
+  return twice > divisor || (twice === divisor && quotient % 2n !== 0n) ? quotient + 1n : quotient
+}

@@ -1,0 +1,120 @@
+import type { Rates } from "../core/cost.ts"
+import { formatDecimal, fromNumber } from "../kit/decimal.ts"
+import { correct } from "./corrections.ts"
+import { VENDORS } from "./identify.ts"
+import type { Row } from "./row.ts"
+
+/** The list of llm-prices.com, ready to be asked. */
+export interface LlmPrices {
+  /** `YYYY-MM-DD`: the day that the list is from. */
+  readonly day: string
+  readonly size: number
+  /** The row for a model of a catalogue's provider, as corrected for that moment. */
+  find(provider: string, id: string, at: number): Row | undefined
+}
+
+/** One row as it stands in `current-v1.json`: USD per million tokens. */
+export interface ListedPrice {
+  readonly id: string
+  readonly vendor: string
+  readonly name: string
+  readonly input: number
+  readonly output: number
+  readonly input_cached: number | null
+}
+
+/** Fewer good rows than this is no price list but an error page, or a list gone wrong. */
+const MIN_ROWS = 20
+const MAX_RATE = 100_000
+const LONG = /^(.+)-(\d+)k$/
+
+/** Reads `{ updated_at, prices: [{ id, vendor, name, input, output, input_cached }] }`. Throws what is wrong with it. */
+export function parseLlmPrices(body: unknown): LlmPrices {
+  if (!isRecord(body) || !Array.isArray(body["prices"])) throw new Error("expected an object with a list `prices`")
+  const day = body["updated_at"]
+  if (typeof day !== "string" || !/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(Date.parse(day))) {
+    throw new Error("expected a day in `updated_at`")
+  }
+  const rows = new Map<string, ListedPrice>()
+  for (const each of body["prices"] as readonly unknown[]) {
+    const row = toListed(each)
+    if (row) rows.set(keyOf(VENDORS[row.vendor] ?? row.vendor, row.id), row)
+  }
+  if (rows.size < MIN_ROWS) throw new Error(`expected at least ${MIN_ROWS} usable prices, got ${rows.size}`)
+  const long = longRows(rows)
+
+  return {
+    day,
+    size: rows.size,
+    find(provider, id, at) {
+      const key = keyOf(provider, id)
+      const row = rows.get(key)
+      // A long-context row is a part of its model's price, not a model.
+      if (!row || isLong(row)) return undefined
+      const tiers = (long.get(key) ?? []).flatMap(({ above, row: longRow }) => {
+        const rates = correct(longRow, ratesOf(longRow), at)
+        return rates ? [{ above, rates }] : []
+      })
+      const base = correct(row, ratesOf(row), at)
+      return base && { model: row.id, source: "llm-prices.com", date: day, base, tiers }
+    },
+  }
+}
+
+/** `gpt-5.4-272k`, named "GPT-5.4 >272k", is what gpt-5.4 costs over 272,000 tokens. */
+function longRows(rows: ReadonlyMap<string, ListedPrice>) {
+  const long = new Map<string, { readonly above: number; readonly row: ListedPrice }[]>()
+  for (const row of rows.values()) {
+    const [, id, thousands] = LONG.exec(row.id) ?? []
+    const key = keyOf(VENDORS[row.vendor] ?? row.vendor, id ?? "")
+    if (!isLong(row) || id === undefined || !rows.has(key)) continue
+    long.set(
+      key,
+      [...(long.get(key) ?? []), { above: Number(thousands) * 1000, row }].sort((a, b) => a.above - b.above),
+    )
+  }
+  return long
+}
+
+function isLong(row: ListedPrice): boolean {
+  return LONG.test(row.id) && row.name.includes(">")
+}
+
+function ratesOf(row: ListedPrice): Rates {
+  return {
+    input: plain(row.input),
+    output: plain(row.output),
+    ...(row.input_cached !== null && { cacheRead: plain(row.input_cached) }),
+  }
+}
+
+function toListed(value: unknown): ListedPrice | undefined {
+  if (!isRecord(value)) return undefined
+  const { id, vendor, name, input, output, input_cached: cached = null } = value
+  if (typeof id !== "string" || id === "" || typeof vendor !== "string") return undefined
+  if (!isRate(input) || !isRate(output) || (cached !== null && !isRate(cached))) return undefined
+  return {
+    id: id.toLowerCase(),
+    vendor: vendor.toLowerCase(),
+    name: String(name ?? ""),
+    input,
+    output,
+    input_cached: cached,
+  }
+}
+
+function isRate(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= MAX_RATE
+}
+
+function keyOf(provider: string, id: string): string {
+  return `${provider}/${id}`
+}
+
+function plain(value: number): string {
+  return formatDecimal(fromNumber(value))
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,221 @@
+import type { PriceEntry, RateName, Rates } from "../core/cost.ts"
+import { LLM_PRICES_IDS, MODEL_ALIASES } from "./aliases.ts"
+import { bundledRow } from "./bundled.ts"
+import type { PriceBookOptions } from "./catalog.ts"
+import { feesOf } from "./fees.ts"
+import { identifyProvider } from "./identify.ts"
+import type { LlmPrices } from "./llm-prices.ts"
+import { type Catalogue, findModel, type Match, spellingsOf } from "./match.ts"
+import { type Merged, mergeRows } from "./merge.ts"
+import type { Row, SourceName } from "./row.ts"
+
+/** One model for a list of prices: rates in USD per million tokens. */
+export interface Listed {
+  readonly provider: string
+  readonly model: string
+  readonly entry: PriceEntry
+}
+
+export interface Explanation {
+  readonly provider: string
+  readonly asked: string
+  readonly how: Match["how"]
+  readonly entry: PriceEntry
+  /** What each source says, the best first. */
+  readonly rows: readonly Row[]
+  readonly unsure: { readonly [K in RateName]?: string }
+  /** Rates of which a source with less weight says something else than the one that was taken. */
+  readonly disagreements: readonly {
+    readonly rate: RateName
+    readonly taken: string
+    readonly from: string
+    readonly other: string
+    readonly otherFrom: SourceName
+  }[]
+}
+
+type Found =
+  | {
+      readonly kind: "found"
+      readonly billedBy: string | undefined
+      readonly isUsers: boolean
+      readonly how: Match["how"]
+      readonly rows: readonly Row[]
+      readonly merged: Merged
+      readonly doubts: readonly string[]
+    }
+  | {
+      readonly kind: "unknown"
+      readonly billedBy: string | undefined
+      readonly isUsers: false
+      readonly reason: string
+    }
+
+interface Sources {
+  readonly catalogue: Catalogue
+  readonly file: ReadonlyMap<string, Row>
+  readonly aliases: ReadonlyMap<string, string>
+  readonly options: Pick<PriceBookOptions, "overrides" | "providerPrices" | "baseUrls">
+  readonly remote: () => LlmPrices | undefined
+}
+
+export type Lookup = ReturnType<typeof createLookup>
+
+/** Finds the price of a model in all sources. */
+export function createLookup({ catalogue, file, aliases, options, remote }: Sources) {
+  const overrides = lowerKeys(options.overrides)
+  const tables = new Map(Object.entries(options.providerPrices ?? {}).map(([name, table]) => [name, lowerTable(table)]))
+
+  /** The user's own row for a model, by `provider/model` or `model`. */
+  const usersRow = (table: ReadonlyMap<string, Rates> | undefined, provider: string, names: readonly string[]) => {
+    for (const name of names) {
+      const base = table?.get(`${provider}/${name}`) ?? table?.get(name)
+      if (base) return { model: name, source: "overrides", date: undefined, base, tiers: [] } satisfies Row
+    }
+    return undefined
+  }
+
+  const findNamed = (provider: string, asked: string, at: number): Found | undefined => {
+    const billedBy = identifyProvider(catalogue, provider, options.baseUrls?.[provider])
+    const name = provider.toLowerCase()
+    const lower = asked.trim().toLowerCase()
+    const aliased = aliases.get(`${name}/${lower}`) ?? aliases.get(lower) ?? MODEL_ALIASES[billedBy ?? ""]?.[lower]
+    const names = spellingsOf(billedBy ?? name, asked)
+    const all = aliased === undefined ? names : [...spellingsOf(billedBy ?? name, aliased), ...names]
+
+    const rows: Row[] = []
+    const table = tables.get(provider)
+    const own = usersRow(overrides, name, all) ?? (table instanceof Map ? usersRow(table, name, all) : undefined)
+    if (own) rows.push(own)
+    const filed = all.map((each) => file.get(`${name}/${each}`) ?? file.get(each)).find((row) => row !== undefined)
+    if (filed) rows.push(filed)
+
+    const match = billedBy === undefined ? undefined : findModel(catalogue, billedBy, all)
+    const bundled = match && bundledRow(match.model, at)
+    const listed = billedBy === undefined ? undefined : findListed(remote(), match?.owner ?? billedBy, match, all, at)
+    // The list has today's prices only: it says nothing of a price that begins after it, changes by the hour, or is past.
+    const isCurrent =
+      listed !== undefined &&
+      (bundled === undefined ||
+        (!bundled.varies &&
+          !(bundled.since !== undefined && bundled.since > listed.day) &&
+          at >= Date.parse(listed.day)))
+    if (listed && isCurrent) rows.push(listed.row)
+    if (bundled && Object.keys(bundled.row.base).length > 0) rows.push(bundled.row)
+    if (rows.length === 0) return undefined
+    const fees = feesOf(billedBy ?? "")
+    const owner = match?.owner ?? billedBy ?? name
+    const model = match?.model.id ?? rows[0]?.model ?? asked
+    const how = own || filed ? "exact" : (match?.how ?? "exact")
+    return {
+      kind: "found",
+      billedBy,
+      isUsers: own !== undefined,
+      how,
+      rows,
+      merged: mergeRows(fees ? [...rows, fees] : rows, { model, owner }),
+      doubts: how === "undated" ? [`${asked} has no price of its own: priced as ${model}`] : [],
+    }
+  }
+
+  const find = (of: {
+    readonly provider: string
+    readonly model: string | undefined
+    readonly requestedModel: string | undefined
+    readonly at: number
+  }): Found => {
+    const answered = of.model === undefined ? undefined : findNamed(of.provider, of.model, of.at)
+    const asked =
+      answered !== undefined || of.requestedModel === undefined
+        ? undefined
+        : findNamed(of.provider, of.requestedModel, of.at)
+    if (answered) return answered
+    if (asked?.kind === "found") {
+      const doubt = `no price for ${of.model}, which answered: priced as ${of.requestedModel}, which was asked`
+      return of.model === undefined ? asked : { ...asked, doubts: [...asked.doubts, doubt] }
+    }
+    const billedBy = identifyProvider(catalogue, of.provider, options.baseUrls?.[of.provider])
+    const name = of.model ?? of.requestedModel
+    const reason =
+      name === undefined ? "the answer and the request name no model" : `no price for ${name} at ${of.provider}`
+    return { kind: "unknown", billedBy, isUsers: false, reason }
+  }
+
+  return {
+    find,
+    isFree: (provider: string) => options.providerPrices?.[provider] === "free",
+    count: () => {
+      let bundled = 0
+      for (const provider of catalogue.values()) bundled += provider.models.length
+      return bundled + overrides.size + file.size
+    },
+    list: (provider: string | undefined, at: number): readonly Listed[] => {
+      const wanted =
+        provider === undefined ? undefined : identifyProvider(catalogue, provider, options.baseUrls?.[provider])
+      return [...catalogue.values()]
+        .filter(({ id }) => (wanted === undefined ? provider === undefined : id === wanted))
+        .flatMap(({ id, models }) =>
+          models.flatMap((model) => {
+            const found = findNamed(id, model.id, at)
+            return found?.kind === "found" ? [{ provider: id, model: model.id, entry: found.merged.entry }] : []
+          }),
+        )
+    },
+    explain: (provider: string | undefined, asked: string, at: number): readonly Explanation[] =>
+      (provider === undefined ? [...catalogue.keys()] : [provider]).flatMap((each) => {
+        const found = findNamed(each, asked, at)
+        if (found?.kind !== "found") return []
+        const { rows, merged, how } = found
+        return [
+          {
+            provider: each,
+            asked,
+            how,
+            rows,
+            entry: merged.entry,
+            unsure: merged.unsure,
+            disagreements: disagreementsOf(rows),
+          },
+        ]
+      }),
+  }
+}
+
+function findListed(
+  list: LlmPrices | undefined,
+  owner: string,
+  match: Match | undefined,
+  names: readonly string[],
+  at: number,
+): { readonly row: Row; readonly day: string } | undefined {
+  if (list === undefined) return undefined
+  const spelled = match && LLM_PRICES_IDS[`${match.owner}/${match.model.id}`]
+  const candidates = [...names, ...(match ? [match.model.id] : []), ...(spelled ? [spelled] : [])]
+  for (const id of candidates) {
+    const row = list.find(owner, id, at)
+    if (row) return { row, day: list.day }
+  }
+  return undefined
+}
+
+function disagreementsOf(rows: readonly Row[]): Explanation["disagreements"] {
+  const found: Explanation["disagreements"][number][] = []
+  rows.forEach((row, index) => {
+    for (const [rate, other] of Object.entries(row.base) as [RateName, string][]) {
+      const winner = rows.slice(0, index).find((each) => each.base[rate] !== undefined)
+      const taken = winner?.base[rate]
+      if (winner && taken !== undefined && taken !== other) {
+        found.push({ rate, taken, from: winner.source, other, otherFrom: row.source })
+      }
+    }
+  })
+  return found
+}
+
+function lowerKeys(table: Readonly<Record<string, Rates>> | undefined): ReadonlyMap<string, Rates> {
+  return new Map(Object.entries(table ?? {}).map(([name, rates]) => [name.toLowerCase(), rates]))
+}
+
+function lowerTable(table: "free" | Readonly<Record<string, Rates>>): ReadonlyMap<string, Rates> | undefined {
+  return table === "free" ? undefined : lowerKeys(table)
+}

@@ -1,0 +1,21 @@
+/**
+ * OpenAI's priority tier as a multiple of the list price, the same for input, cached input and output; by model of the
+ * catalogue. Where the page's price is no short multiple (gpt-4o-mini: 0.15 -> 0.25) the multiple has 18 digits,
+ * more than a line's rounding can show.
+ */
+export const PRIORITY: Readonly<Record<string, string>> = {
+  "gpt-4.1": "1.75",
+  "gpt-4.1-mini": "1.75",
+  "gpt-4.1-nano": "2",
+  "gpt-4o": "1.7",
+  "gpt-4o-2024-05-13": "1.75",
+  "gpt-4o-mini": "1.666666666666666667",
+  "gpt-5": "2",
+  "gpt-5-mini": "1.8",
+  "gpt-5.1": "2",
+  "gpt-5.2": "2",
+  "gpt-5.4": "2",
+  "gpt-5.5": "2.5",
+  o3: "1.75",
+  "o4-mini": "1.818181818181818182",
+}
