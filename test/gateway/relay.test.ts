@@ -2,14 +2,14 @@ import { createServer } from "node:net"
 import { gunzipSync } from "node:zlib"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type FarSide, type Script, startFarSide } from "../support/far-side.ts"
-import { KEY, startGateway, type TestGateway } from "../support/gateway.ts"
+import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 
 let far: FarSide
-let gateway: TestGateway
+let gateway: Pipeline
 beforeAll(async () => {
   far = await startFarSide()
-  gateway = await startGateway({ upstream: far.origin })
+  gateway = await startPipeline({ upstream: far.origin })
 })
 afterEach(() => far.reset())
 afterAll(async () => {
@@ -204,7 +204,7 @@ describe("a stream", () => {
 
 describe("a client that stops reading", () => {
   test("holds the provider back, and is let go after the write timeout with a row", async () => {
-    const strict = await startGateway({ upstream: far.origin, settings: { writeTimeoutMs: 300 } })
+    const strict = await startPipeline({ upstream: far.origin, settings: { writeTimeoutMs: 300 } })
     far.next({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
     const client = await connectRaw(strict.port)
     client.socket.pause()
@@ -231,7 +231,7 @@ describe("a provider that fails", () => {
   })
 
   test("by never answering: 504 after the first-byte timeout", async () => {
-    const impatient = await startGateway({ upstream: far.origin, settings: { firstByteTimeoutMs: 300 } })
+    const impatient = await startPipeline({ upstream: far.origin, settings: { firstByteTimeoutMs: 300 } })
     far.next({ never: true })
     const response = await fetch(`${impatient.origin}/v1/chat/completions`, {
       method: "POST",
@@ -259,7 +259,7 @@ describe("a provider that fails", () => {
     const odd = createServer((socket) => socket.once("data", () => socket.end(answer)))
     await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve))
     const { port } = odd.address() as { port: number }
-    const strange = await startGateway({ upstream: `http://127.0.0.1:${port}` })
+    const strange = await startPipeline({ upstream: `http://127.0.0.1:${port}` })
     const response = await fetch(`${strange.origin}/v1/models`, { headers: { "x-majordomo-key": KEY } })
     expect(response.status).toBe(status)
     await response.arrayBuffer()

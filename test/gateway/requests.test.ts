@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type FarSide, startFarSide } from "../support/far-side.ts"
-import { KEY, startGateway, type TestGateway } from "../support/gateway.ts"
+import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 
 let far: FarSide
-let gateway: TestGateway
+let gateway: Pipeline
 beforeAll(async () => {
   far = await startFarSide()
-  gateway = await startGateway({ upstream: far.origin, settings: { maxBodyBytes: 1000, readTimeoutMs: 400 } })
+  gateway = await startPipeline({ upstream: far.origin, settings: { maxBodyBytes: 1000, readTimeoutMs: 400 } })
 })
 afterEach(() => far.reset())
 afterAll(async () => {
@@ -43,7 +43,7 @@ describe("the key", () => {
   })
 
   test("that cannot be checked: 503 with Retry-After, never 401", async () => {
-    const down = await startGateway({
+    const down = await startPipeline({
       upstream: far.origin,
       findCaller: () => Promise.reject(new Error("database away")),
     })

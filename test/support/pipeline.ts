@@ -1,0 +1,97 @@
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { LogRecord } from "../../src/core/call.ts"
+import type { Cost } from "../../src/core/cost.ts"
+import { hashKey } from "../../src/core/key.ts"
+import type { GatewaySettings } from "../../src/gateway/deps.ts"
+import { createGateway } from "../../src/gateway/handle.ts"
+import type { Provider } from "../../src/providers/_provider.ts"
+import { DIALECTS } from "../../src/providers/index.ts"
+
+export const KEY = "mdm_sk_test_0123456789abcdefghijklmnop"
+const KEY_ID = "00000000-0000-7000-8000-000000000001"
+
+const SETTINGS: GatewaySettings = {
+  readTimeoutMs: 5000,
+  writeTimeoutMs: 5000,
+  maxBodyBytes: 10 * 1024 * 1024,
+  connectTimeoutMs: 2000,
+  firstByteTimeoutMs: 5000,
+  idleTimeoutMs: 5000,
+  maxConnections: 16,
+  injectStreamUsage: true,
+  maxMetadataKeys: 32,
+  maxMetadataValueLength: 1024,
+}
+
+const PRICED: Cost = {
+  status: "exact",
+  inputCost: "0.0001",
+  outputCost: "0.0002",
+  totalCost: "0.0003",
+  price: undefined,
+}
+
+export interface Pipeline {
+  readonly origin: string
+  readonly port: number
+  readonly records: readonly LogRecord[]
+  /** The next row that no earlier call took, as soon as it is there. */
+  nextRecord(): Promise<LogRecord>
+  close(): Promise<void>
+}
+
+/** The pipeline behind a real listener, with no database: keys, prices and rows are functions of the test. */
+export async function startPipeline(options: {
+  readonly upstream: string
+  readonly settings?: Partial<GatewaySettings>
+  readonly providers?: Readonly<Record<string, Provider>>
+  readonly findCaller?: (keyHash: string) => { keyId: string } | undefined | Promise<{ keyId: string } | undefined>
+  readonly price?: () => Cost
+}): Promise<Pipeline> {
+  const records: LogRecord[] = []
+  const untaken: LogRecord[] = []
+  const waiting: ((record: LogRecord) => void)[] = []
+  const errors: unknown[] = []
+  const known = hashKey(KEY)
+  const provider = (name: string, format: Provider["format"]) => ({ name, format, baseUrl: options.upstream })
+  const gateway = createGateway({
+    settings: { ...SETTINGS, ...options.settings },
+    providers: options.providers ?? {
+      openai: provider("openai", "openai"),
+      anthropic: provider("anthropic", "anthropic"),
+      gemini: provider("gemini", "gemini"),
+    },
+    dialects: DIALECTS,
+    findCaller: options.findCaller ?? ((hash) => (hash === known ? { keyId: KEY_ID } : undefined)),
+    price: options.price ?? (() => PRICED),
+    record(record) {
+      records.push(record)
+      const taker = waiting.shift()
+      if (taker) taker(record)
+      else untaken.push(record)
+    },
+    isRefusing: () => false,
+    isStopping: () => false,
+    onError: (error) => void errors.push(error),
+  })
+  const server = createServer((request, response) => gateway.handle(request, response))
+  server.on("checkContinue", (request, response) => gateway.handle(request, response))
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    port,
+    records,
+    nextRecord: () => {
+      const record = untaken.shift()
+      return record ? Promise.resolve(record) : new Promise((resolve) => waiting.push(resolve))
+    },
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await gateway.close()
+      if (errors.length > 0) throw errors[0]
+    },
+  }
+}
