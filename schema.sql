@@ -77,6 +77,55 @@ CREATE TABLE IF NOT EXISTS llm_requests_metadata_keys (
 );
 
 
+-- Gateways that remember keys, so that a revocation can wait until each has forgotten the key (src/database/keys.ts).
+CREATE TABLE IF NOT EXISTS majordomo_gateways (
+  id       uuid PRIMARY KEY,
+  seen_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Which schema.sql was applied by `migrate`; psql leaves no mark.
+CREATE TABLE IF NOT EXISTS majordomo_schema (
+  one_row     boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+  digest      text,
+  applied_at  timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO majordomo_schema DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+-- ## Sums that reports read --------------------------------------------------------------------------------------------
+-- By created_at, in UTC; their further columns are the counters below. All rows count, however they were written, once.
+-- A DELETE does not take away from them: rows may be pruned and the sums stay.
+
+CREATE TABLE IF NOT EXISTS llm_usage_hourly (
+  hour                  timestamptz NOT NULL,
+  provider              text NOT NULL,
+  model                 text NOT NULL,               -- its first 255 characters
+  PRIMARY KEY (hour, provider, model)
+);
+
+CREATE TABLE IF NOT EXISTS llm_usage_daily (
+  day                   date NOT NULL,
+  majordomo_api_key_id  uuid NOT NULL,               -- zeros: a row without a key
+  provider              text NOT NULL,
+  model                 text NOT NULL,
+  PRIMARY KEY (day, majordomo_api_key_id, provider, model)
+);
+
+-- Of active metadata names only; after 10,000 values of a name in a day, further ones are counted as '(other)'.
+CREATE TABLE IF NOT EXISTS llm_usage_metadata (
+  day                   date NOT NULL,
+  name                  text NOT NULL,
+  value                 text NOT NULL,               -- its first 255 characters
+  PRIMARY KEY (name, day, value)
+);
+
+CREATE TABLE IF NOT EXISTS llm_usage_metadata_values (
+  day                   date NOT NULL,
+  name                  text NOT NULL,
+  distinct_values       integer NOT NULL DEFAULT 0,
+  PRIMARY KEY (name, day)
+);
+
+
 -- ## Columns that came later ------------------------------------------------------------------------------------------
 -- A new column of any table is one line here. Constant defaults: adding them does not rewrite a table.
 
@@ -288,6 +337,158 @@ BEGIN
 END $$;
 
 
+-- ## Counting ---------------------------------------------------------------------------------------------------------
+-- Statement-level triggers with transition tables: they see the rows that were really written, so a batch that is sent
+-- twice (ON CONFLICT DO NOTHING) counts once, and rows of any other program count too.
+
+DO $build$
+DECLARE
+  counter record;
+  names text;   -- requests, errors, …
+  firsts text;  -- … from rows: sum(sign), …
+  totals text;  -- … from sums: sum(requests), …
+  adds text;    -- requests = t.requests + excluded.requests, …
+  alter_ text;
+  body text;
+BEGIN
+  -- A new counter is one line here; it starts at 0 in sums that exist (majordomo_count_again fills it).
+  -- numeric, not bigint: a provider's absurd token counts must not make the sum, and with it the batch, fail.
+  CREATE TEMP TABLE majordomo_counters ON COMMIT DROP AS
+    SELECT * FROM (VALUES
+      ( 1, 'requests',                 'bigint',  'sum(sign)'),
+      ( 2, 'errors',                   'bigint',  'sum(sign) FILTER (WHERE status_code >= 400)'),
+      ( 3, 'input_tokens',             'numeric', 'sum(sign * input_tokens)'),
+      ( 4, 'cached_tokens',            'numeric', 'sum(sign * cached_tokens)'),
+      ( 5, 'cache_creation_tokens',    'numeric', 'sum(sign * cache_creation_tokens)'),
+      ( 6, 'cache_creation_1h_tokens', 'numeric', 'sum(sign * cache_creation_1h_tokens)'),
+      ( 7, 'output_tokens',            'numeric', 'sum(sign * output_tokens)'),
+      ( 8, 'reasoning_tokens',         'numeric', 'sum(sign * reasoning_tokens)'),
+      ( 9, 'input_cost',               'numeric', 'sum(sign * input_cost)'),
+      (10, 'output_cost',              'numeric', 'sum(sign * output_cost)'),
+      (11, 'total_cost',               'numeric', 'sum(sign * total_cost)'),
+      (12, 'without_cost',             'bigint',  'sum(sign) FILTER (WHERE total_cost IS NULL)'),
+      (13, 'exact',                    'bigint',  'sum(sign) FILTER (WHERE cost_status = ''exact'')'),
+      (14, 'estimated',                'bigint',  'sum(sign) FILTER (WHERE cost_status = ''estimated'')'),
+      (15, 'unpriced',                 'bigint',  'sum(sign) FILTER (WHERE cost_status = ''unpriced'')'),
+      (16, 'free',                     'bigint',  'sum(sign) FILTER (WHERE cost_status = ''free'')'),
+      (17, 'inconsistent',             'bigint',  'sum(sign) FILTER (WHERE cost_status = ''inconsistent'')'),
+      (18, 'response_time_ms',         'numeric', 'sum(sign * response_time_ms::bigint)')
+    ) AS counters (position, name, type, expression);
+
+  FOR counter IN
+    SELECT table_name, string_agg(format('ADD COLUMN %I %s NOT NULL DEFAULT 0', name, type), ', ' ORDER BY position) AS actions
+    FROM majordomo_counters CROSS JOIN unnest(ARRAY['llm_usage_hourly', 'llm_usage_daily', 'llm_usage_metadata']) AS table_name
+    WHERE NOT EXISTS (
+      SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = name AND NOT attisdropped)
+    GROUP BY table_name
+  LOOP
+    EXECUTE format('ALTER TABLE %I %s', counter.table_name, counter.actions);
+  END LOOP;
+
+  SELECT string_agg(name, ', ' ORDER BY position),
+         string_agg(format('coalesce(%s, 0) AS %I', expression, name), ', ' ORDER BY position),
+         string_agg(format('sum(%1$I) AS %1$I', name), ', ' ORDER BY position),
+         string_agg(format('%1$I = t.%1$I + excluded.%1$I', name), ', ' ORDER BY position)
+  INTO names, firsts, totals, adds FROM majordomo_counters;
+
+  -- {rows} are rows of llm_requests with a sign: 1 to count them, -1 to count them no more.
+  body := $body$
+    -- All batches change the same few sums, so they would wait for each other anyway: in one line they cannot deadlock.
+    PERFORM pg_advisory_xact_lock(7680, 2);
+
+    WITH cells AS (
+      SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+             coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+             left(provider, 255) AS provider, left(model, 255) AS model, {firsts}
+      FROM ({rows}) AS changes GROUP BY 1, 2, 3, 4
+    ), hourly AS (
+      INSERT INTO llm_usage_hourly AS t (hour, provider, model, {names})
+      SELECT hour, provider, model, {totals} FROM cells GROUP BY 1, 2, 3
+      ON CONFLICT (hour, provider, model) DO UPDATE SET {adds}
+    )
+    INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model, {names})
+    SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model, {totals} FROM cells GROUP BY 1, 2, 3, 4
+    ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET {adds};
+
+    IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active) THEN
+      WITH cells AS (
+        SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value, {firsts}
+        FROM ({rows}) AS changes
+        JOIN (SELECT majordomo_api_key_id AS key_id, key_name FROM llm_requests_metadata_keys WHERE is_active) AS k
+          ON k.key_id = majordomo_api_key_id
+        WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+      ), fresh AS (
+        SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+        WHERE NOT EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+      ), admitted AS (
+        SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+        WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+      ), counted AS (
+        INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+        SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+        ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+      ), placed AS (
+        SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+        FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+      )
+      INSERT INTO llm_usage_metadata AS t (day, name, value, {names})
+      SELECT day, name, place, {totals} FROM placed GROUP BY 1, 2, 3
+      ON CONFLICT (name, day, value) DO UPDATE SET {adds};
+    END IF;
+  $body$;
+  body := replace(replace(replace(replace(body, '{names}', names), '{firsts}', firsts), '{totals}', totals), '{adds}', adds);
+
+  EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS %L',
+    'BEGIN' || replace(body, '{rows}', 'SELECT 1 AS sign, * FROM added') || $keys$
+      UPDATE api_keys k SET request_count = k.request_count + u.requests, last_used_at = greatest(k.last_used_at, u.last_used_at)
+      FROM (SELECT majordomo_api_key_id, count(*) AS requests, max(requested_at) AS last_used_at FROM added GROUP BY 1) AS u
+      WHERE k.id = u.majordomo_api_key_id;
+
+      -- Names are the clients' choice, so their number per key is bounded.
+      IF EXISTS (SELECT FROM added WHERE jsonb_typeof(raw_metadata) = 'object') THEN
+        INSERT INTO llm_requests_metadata_keys AS m (majordomo_api_key_id, key_name, request_count, last_seen_at)
+        SELECT u.* FROM (
+          SELECT majordomo_api_key_id, left(name, 255) AS name, count(*) AS requests, max(requested_at) AS last_seen_at
+          FROM added CROSS JOIN LATERAL jsonb_object_keys(CASE WHEN jsonb_typeof(raw_metadata) = 'object' THEN raw_metadata END) AS name
+          GROUP BY 1, 2) AS u
+        JOIN api_keys k ON k.id = u.majordomo_api_key_id
+        WHERE EXISTS (SELECT FROM llm_requests_metadata_keys o WHERE (o.majordomo_api_key_id, o.key_name) = (u.majordomo_api_key_id, u.name))
+           OR (SELECT count(*) FROM llm_requests_metadata_keys o WHERE o.majordomo_api_key_id = u.majordomo_api_key_id) < 1000
+        ON CONFLICT (majordomo_api_key_id, key_name) DO UPDATE
+          SET request_count = m.request_count + excluded.request_count, last_seen_at = greatest(m.last_seen_at, excluded.last_seen_at);
+      END IF;
+      RETURN NULL;
+    END $keys$);
+
+  -- A row that changes (a cost worked out again) counts as what it is now. Changes that no sum shows cancel out.
+  EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS %L',
+    'BEGIN' || replace(body, '{rows}', 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1 AS sign, * FROM removed') || ' RETURN NULL; END');
+
+  -- Builds the sums from the rows again, from the day (UTC) of `since` on: after a restore without triggers, on a
+  -- database of the Go gateway, when a metadata name becomes active. Earlier days stay as they are, pruned or not.
+  EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_again(since timestamptz DEFAULT ''-infinity'') RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS %L', $head$
+    DECLARE
+      first_day date := CASE WHEN since = '-infinity' THEN '-infinity'::date ELSE (since AT TIME ZONE 'UTC')::date END;
+      start timestamptz := CASE WHEN since = '-infinity' THEN since ELSE date_trunc('day', since, 'UTC') END;
+    BEGIN
+      LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE; -- no row may come between the two
+      DELETE FROM llm_usage_hourly WHERE hour >= start;
+      DELETE FROM llm_usage_daily WHERE day >= first_day;
+      DELETE FROM llm_usage_metadata WHERE day >= first_day;
+      DELETE FROM llm_usage_metadata_values WHERE day >= first_day;
+    $head$ || replace(body, '{rows}', 'SELECT 1 AS sign, * FROM llm_requests WHERE created_at >= start') || ' END');
+END $build$;
+
+-- Copies the active names of a row to indexed_metadata, unless who writes the row did so.
+CREATE OR REPLACE FUNCTION majordomo_index_metadata() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  NEW.indexed_metadata := (
+    SELECT jsonb_object_agg(key_name, NEW.raw_metadata -> key_name) FROM llm_requests_metadata_keys
+    WHERE majordomo_api_key_id = NEW.majordomo_api_key_id AND is_active AND NEW.raw_metadata ? key_name);
+  RETURN NEW;
+END $$;
+
+
 -- ## Triggers ---------------------------------------------------------------------------------------------------------
 
 DO $$
@@ -296,6 +497,9 @@ DECLARE
 BEGIN
   FOR missing IN
     SELECT name, table_name, definition FROM (VALUES
+      ('majordomo_metadata',     'llm_requests', 'BEFORE INSERT ON llm_requests FOR EACH ROW WHEN (NEW.raw_metadata IS NOT NULL AND NEW.indexed_metadata IS NULL) EXECUTE FUNCTION majordomo_index_metadata()'),
+      ('majordomo_added',        'llm_requests', 'AFTER INSERT ON llm_requests REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION majordomo_count_added()'),
+      ('majordomo_changed',      'llm_requests', 'AFTER UPDATE ON llm_requests REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION majordomo_count_changed()'),
       ('majordomo_key_added',    'api_keys', 'AFTER INSERT OR DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key()'),
       ('majordomo_key_changed',  'api_keys', 'AFTER UPDATE OF key_hash, is_active, revoked_at ON api_keys FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key()'),
       ('majordomo_keys_emptied', 'api_keys', 'AFTER TRUNCATE ON api_keys FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_all_keys()')
@@ -304,6 +508,14 @@ BEGIN
   LOOP
     EXECUTE format('CREATE TRIGGER %I %s', missing.name, missing.definition);
   END LOOP;
+END $$;
+
+-- The rows of a database that had no sums before.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM llm_requests) AND NOT EXISTS (SELECT FROM llm_usage_hourly) THEN
+    PERFORM majordomo_count_again();
+  END IF;
 END $$;
 
 COMMIT;
