@@ -1,5 +1,5 @@
-import { amount, type Decimal, formatDecimal, fromNumber, multiply, parseDecimal } from "../kit/decimal.ts"
 import type { CostLine, PriceEntry, RateName, Rates, Resolution, Resolve } from "./cost.ts"
+import { amount, type Decimal, formatDecimal, fromNumber, multiply, parseDecimal } from "./decimal.ts"
 import { BUCKETS, type Bucket, type Part, type Reading, type Units } from "./usage.ts"
 
 /** The lines of a reading and what they add up to, or why there is no sum. */
@@ -60,7 +60,7 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
   const main = resolve(reading.model)
   if (main.kind === "free") return main
   const units = Object.entries(reading.units).filter(([, quantity]) => quantity > 0) as [keyof Units, number][]
-  if (reading.source === "none" || (reading.parts.length === 0 && units.length === 0)) return unknown(NOTHING)
+  if (units.length === 0 && (reading.source === "none" || reading.parts.length === 0)) return unknown(NOTHING)
   for (const part of reading.parts) {
     const resolution = part.model === undefined || part.model === reading.model ? main : resolve(part.model)
     if (resolution.kind !== "priced") return unknown(resolution.reason)

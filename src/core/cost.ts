@@ -1,5 +1,5 @@
-import { type Decimal, divide, formatDecimal, fromNumber, parseDecimal, toMoney } from "../kit/decimal.ts"
 import { type Sum, sumOf } from "./cost-sum.ts"
+import { type Decimal, divide, formatDecimal, fromNumber, parseDecimal, toMoney } from "./decimal.ts"
 import type { Bucket, Reading, Units } from "./usage.ts"
 
 /** USD per million tokens (token buckets) or per piece (units), as plain decimal text: `"0.15"`. */

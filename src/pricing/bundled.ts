@@ -1,5 +1,5 @@
 import type { RateName, Rates } from "../core/cost.ts"
-import { divide, formatDecimal, fromNumber } from "../kit/decimal.ts"
+import { divide, formatDecimal, fromNumber } from "../core/decimal.ts"
 import { OWN_DATE, OWN_MODELS } from "./own-models.ts"
 import type { Row } from "./row.ts"
 

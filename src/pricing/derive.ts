@@ -1,5 +1,5 @@
 import type { RateName, Rates } from "../core/cost.ts"
-import { formatDecimal, multiply, parseDecimal } from "../kit/decimal.ts"
+import { formatDecimal, multiply, parseDecimal } from "../core/decimal.ts"
 
 export interface Completed {
   readonly rates: Rates

@@ -1,5 +1,5 @@
 import type { Rates } from "../core/cost.ts"
-import { formatDecimal, fromNumber } from "../kit/decimal.ts"
+import { formatDecimal, fromNumber } from "../core/decimal.ts"
 import { correct } from "./corrections.ts"
 import { VENDORS } from "./identify.ts"
 import type { Row } from "./row.ts"

@@ -81,7 +81,7 @@ const ANYWHERE: ReadonlySet<string> = new Set(["", "global", "not_available", "d
 /** Claude models from before `inference_geo`: it costs them nothing. */
 const BEFORE_GEO = /^claude-(?:[123v]|instant|(?:opus|sonnet|haiku)-4-[015]$)/
 /** OpenAI adds 10 % in a region for models released since 2026-03-05: GPT-5.4 and newer. */
-const OPENAI_REGIONAL = /^gpt-(?:5\.[4-9]|[6-9]|realtime-2)/
+const OPENAI_REGIONAL = /^gpt-(?:5\.[4-9]|[6-9])/
 
 function regionFactor(provider: string, model: string, geo: string): string | undefined {
   if (provider === "anthropic") return geo !== "us" ? undefined : BEFORE_GEO.test(model) ? "1" : "1.1"

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import type { RateName, Rates } from "../core/cost.ts"
+import { formatDecimal, fromNumber, parseDecimal } from "../core/decimal.ts"
 import { CommandError } from "../core/errors.ts"
-import { formatDecimal, fromNumber, parseDecimal } from "../kit/decimal.ts"
 import { RATE_NAMES, type Row } from "./row.ts"
 
 /**
