@@ -45,7 +45,7 @@ export const NO_USAGE: Usage = {
 
 export const BUCKETS = Object.keys(NO_USAGE) as readonly Bucket[]
 
-/** The work of one model inside one answer. Most answers have one part; Anthropic's compaction and advisor add more. */
+/** The work of one model inside one answer. Most answers have one part; compaction, advisors and tools add more. */
 export interface Part {
   /** The model that answered, as the provider named it; undefined: it did not say. */
   readonly model: string | undefined
@@ -53,7 +53,7 @@ export interface Part {
   /** The prompt size, in tokens, that the provider compares with its long-context threshold. */
   readonly contextTokens: number
   /** What this part is, for `--explain`. */
-  readonly role: "answer" | "compaction" | "advisor"
+  readonly role: "answer" | "compaction" | "advisor" | "tool"
 }
 
 /** What is billed by the piece beside the tokens. A name is absent when there was none. */

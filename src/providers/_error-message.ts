@@ -1,4 +1,4 @@
-import { listOf, objectOf, textOf } from "./_values.ts"
+import { bytesOf, listOf, objectOf, textOf } from "./_values.ts"
 
 const MAX_BODY_BYTES = 64 * 1024
 const MAX_CHARACTERS = 500
@@ -22,7 +22,7 @@ export function readErrorMessage(body: Uint8Array): string | undefined {
   if (body.length === 0 || body.length > MAX_BODY_BYTES) return undefined
   let parsed: unknown
   try {
-    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8")
+    const text = bytesOf(body).toString("utf8")
     parsed = JSON.parse(/^(?:event:[^\n]*\n)?data:/.test(text) ? text.replace(/^(?:event:[^\n]*\n)?data:/, "") : text)
   } catch {
     return undefined

@@ -2,6 +2,7 @@ import { createJsonPruner, type JsonPruner } from "../kit/json-prune.ts"
 import { createSseSplitter, type SseSplitter } from "../kit/sse.ts"
 import type { Fold, JsonObject } from "./_fold.ts"
 import type { AnswerHead, Meter } from "./_provider.ts"
+import { bytesOf } from "./_values.ts"
 
 /** Up to this size a document is parsed; a larger one is scanned for the wanted members only. */
 const MAX_PARSED_BYTES = 256 * 1024
@@ -17,7 +18,7 @@ export function createFoldingMeter(head: AnswerHead, fold: Fold): Meter {
   return {
     push(bytes) {
       if (bytes.length === 0) return
-      const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      const buffer = bytesOf(bytes)
       framing ??= chooseFraming(head, buffer, fold)
       framing?.push(buffer)
     },

@@ -1,5 +1,5 @@
 import { BUCKETS, NO_READING, type Part, type Reading, type Units, type Usage } from "../core/usage.ts"
-import { boundedCopy } from "./_raw.ts"
+import { boundedJson } from "./_raw.ts"
 
 /** One answer among many in one body: a line of a batch's results. */
 export interface Piece {
@@ -36,7 +36,7 @@ export function createParts() {
       answers++
       inconsistent ??= piece.inconsistent
       units = addUnits(units, piece.units)
-      if (raws.length < MAX_RAW) raws.push(boundedCopy(piece.raw))
+      if (raws.length < MAX_RAW) raws.push(boundedJson(piece.raw))
       const band = THRESHOLDS.filter((threshold) => piece.contextTokens > threshold).length
       const key = `${band} ${piece.model ?? ""}`
       const sum = sums.get(key)

@@ -2,7 +2,7 @@ import { findMembers, type Members, memberValue } from "../kit/json-members.ts"
 import { headerOf } from "./_headers.ts"
 import { readFormFields } from "./_multipart.ts"
 import type { Exchange } from "./_provider.ts"
-import { textOf } from "./_values.ts"
+import { bytesOf, textOf } from "./_values.ts"
 
 /** What a request's body says about itself. */
 export interface RequestFacts {
@@ -17,7 +17,7 @@ const NAMES = ["model", "stream", "stream_options"]
 /** Reads the model and the wish for a stream from a JSON or form body of any size, without parsing all of it. */
 export function readRequest({ headers, body }: Exchange): RequestFacts {
   if (body.length === 0) return { model: undefined, stream: false, json: undefined }
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const bytes = bytesOf(body)
   const type = headerOf(headers, "content-type") ?? ""
   if (/^multipart\/form-data/i.test(type)) {
     const fields = readFormFields(type, bytes, NAMES)

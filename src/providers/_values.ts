@@ -20,10 +20,12 @@ export function textOf(value: unknown): string | undefined {
 
 /** A number of tokens or calls: whole and not negative. undefined: not said. */
 export function countOf(value: unknown): number | undefined {
-  const number =
-    typeof value === "number" ? value : typeof value === "string" && /^\d{1,15}$/.test(value) ? +value : Number.NaN
-  if (Number.isNaN(number)) return undefined
-  return Math.min(Math.max(0, Math.floor(number)), MAX_COUNT)
+  if (typeof value === "number") return value >= 0 && value <= MAX_COUNT ? Math.floor(value) : clamped(value)
+  return typeof value === "string" && /^\d{1,12}$/.test(value) ? Number(value) : undefined
+}
+
+function clamped(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value < 0 ? 0 : MAX_COUNT
 }
 
 /** The first of the values that is a count. */
@@ -55,4 +57,9 @@ export function plainDecimal(text: string): string {
   if (point <= 0) return `0.${"0".repeat(-point)}${digits}`
   if (point >= digits.length) return digits + "0".repeat(point - digits.length)
   return `${digits.slice(0, point)}.${digits.slice(point)}`
+}
+
+/** The same bytes as a Buffer: its searches are native. */
+export function bytesOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -23,10 +23,11 @@ export const gemini = {
     if (isCompatible(exchange.path)) return createOpenAiMeter(exchange, head)
     if (/^(audio|image|video)\//i.test(head.contentType)) return undefined
     return createFoldingMeter(
-      head,
+      isResultFile(exchange) ? { ...head, contentType: "application/jsonl" } : head,
       createGeminiFold({
         free: isFree(exchange),
         splitImages: /:(batch)?embedContents?$/i.test(exchange.path),
+        batch: isResultFile(exchange),
         requestedModel: modelOf(exchange.path),
       }),
     )
@@ -49,9 +50,15 @@ function modelOf(path: string): string | undefined {
   return /\/(?:models|tunedModels)\/([^/:]+)(?::|$)/.exec(path)?.[1]
 }
 
+/** The file that a batch leaves; its lines are answers. */
+function isResultFile({ method, path }: Pick<Exchange, "method" | "path">): boolean {
+  return method === "GET" && /\/files\/[^/]+:download$/.test(path)
+}
+
 /** Counting, and whatever only shows or files. */
 function isFree({ method, path }: Exchange): boolean {
   if (/:(countTokens|computeTokens)$/.test(path)) return true
+  if (isResultFile({ method, path })) return false
   return method !== "POST" || /\/(files|cachedContents|operations|batches)(\/|$)/.test(path)
 }
 

@@ -64,7 +64,9 @@ export function judge({ expected, kind }: Recording, reading: Reading): string[]
   if (!(expected.partial && !expected.usage_found)) {
     check("usage found", reading.source !== "none", expected.usage_found)
     check("input tokens", totals.inputTokens, input)
-    check("output tokens", totals.outputTokens, expected.output_tokens + sum((one) => one.output_tokens))
+    const output = expected.output_tokens + sum((one) => one.output_tokens)
+    // Of a cut stream the recording knows only a lower bound.
+    check("output tokens", expected.partial ? Math.min(totals.outputTokens, output) : totals.outputTokens, output)
   }
   // The columns are parts of the input and output: what a provider says beyond that is clamped, and said.
   check("cached tokens", totals.cachedTokens, Math.min(input, expected.cached_tokens + sum((one) => one.cached_tokens)))
@@ -76,7 +78,7 @@ export function judge({ expected, kind }: Recording, reading: Reading): string[]
   check("written for 1 h", totals.cacheCreation1hTokens, expected.cache_creation_1h_tokens ?? 0)
   check("reasoning", totals.reasoningTokens, Math.min(totals.outputTokens, expected.reasoning_tokens ?? 0))
   check("inconsistent", reading.inconsistent, expected.inconsistent_usage)
-  check("parts", reading.parts.length, expected.usage_found ? 1 + extra.length : 0)
+  if (expected.usage_found) check("parts", reading.parts.length, 1 + extra.length)
 
   const usage = reading.parts[0]?.usage
   if (usage) {

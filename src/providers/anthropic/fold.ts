@@ -1,8 +1,9 @@
 import { NO_READING, type Units } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json-prune.ts"
+import { createTextCounter } from "../_estimate.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
 import { createParts } from "../_parts.ts"
-import { boundedCopy } from "../_raw.ts"
+import { boundedJson } from "../_raw.ts"
 import { countOf, listOf, objectOf, textOf } from "../_values.ts"
 import { mergeUsage } from "./merge.ts"
 import { impossibleCount, readParts, saysTokens } from "./usage.ts"
@@ -18,6 +19,7 @@ export function createAnthropicFold({ free }: { readonly free: boolean }): Fold 
   /** A stream whose last word on usage has not come yet. */
   let open = false
   const lines = createParts()
+  const counter = createTextCounter(["text", "partial_json", "thinking"])
 
   function addMessage(message: JsonObject) {
     model = textOf(message["model"]) ?? model
@@ -37,7 +39,11 @@ export function createAnthropicFold({ free }: { readonly free: boolean }): Fold 
 
   return {
     shape: SHAPE,
-    wants: (data) => data.includes(USAGE),
+    wants(data) {
+      if (data.includes(USAGE)) return true
+      counter.addEvent(data)
+      return false
+    },
     add(document) {
       switch (document["type"]) {
         case "message_start": {
@@ -63,6 +69,10 @@ export function createAnthropicFold({ free }: { readonly free: boolean }): Fold 
     },
     reading() {
       if (!lines.isEmpty()) return { ...lines.reading(), tier: "batch" }
+      // Of a cut stream the start knows the input; the output is at least what came.
+      if (open && usage) {
+        usage = { ...usage, output_tokens: Math.max(countOf(usage["output_tokens"]) ?? 0, counter.tokens()) }
+      }
       if (free || !usage || !saysTokens(usage)) return { ...NO_READING, model, free }
       const units = unitsOf(usage)
       const output = countOf(usage["output_tokens"]) ?? 0
@@ -74,7 +84,7 @@ export function createAnthropicFold({ free }: { readonly free: boolean }): Fold 
         speed: textOf(usage["speed"])?.toLowerCase(),
         geo: geoOf(usage["inference_geo"]),
         reportedCostUsd: undefined,
-        raw: boundedCopy(usage),
+        raw: boundedJson(usage),
         source: open ? "estimated" : "reported",
         // Since 2026-06-02 a refusal that gave nothing is not billed.
         free: stopReason === "refusal" && output === 0 && !content,

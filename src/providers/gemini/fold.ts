@@ -1,49 +1,83 @@
 import { NO_READING } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json-prune.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
-import { boundedCopy } from "../_raw.ts"
+import { createParts } from "../_parts.ts"
+import { boundedJson } from "../_raw.ts"
 import { listOf, objectOf, textOf } from "../_values.ts"
 import { createGrounding } from "./grounding.ts"
+import { fromInteraction } from "./interactions.ts"
 import { readUsage, saysTokens } from "./usage.ts"
 
 export interface GeminiFoldOptions {
   readonly free: boolean
   /** Embeddings have prices by modality; generation bills an image like text. */
   readonly splitImages: boolean
+  /** Each document is an answer of its own: the lines of a batch's result file. */
+  readonly batch: boolean
   readonly requestedModel: string | undefined
 }
 
+const FINISH = Buffer.from('"finishReason"')
+const GROUNDING = Buffer.from('"groundingMetadata"')
+const PROMPT = Buffer.from('"promptTokenCount"')
+const INTERACTION = Buffer.from('"interaction"')
+
 /** Folds Gemini's answers: each chunk repeats the counts so far, so the last that has a prompt count is the answer's. */
-export function createGeminiFold({ free, splitImages, requestedModel }: GeminiFoldOptions): Fold {
+export function createGeminiFold({ free, splitImages, batch, requestedModel }: GeminiFoldOptions): Fold {
   let model: string | undefined
   let usage: JsonObject | undefined
   let tier: string | undefined
   let finished = false
-  let streamed = 0
+  let images = 0
+  /** The newest chunk with counts that was not parsed, for a newer one replaces it: only a cut stream needs it. */
+  let newest: Buffer | undefined
   const grounding = createGrounding()
+  const lines = createParts()
+
+  function add(answer: JsonObject) {
+    newest = undefined
+    model = textOf(answer["modelVersion"]) ?? textOf(answer["model"]) ?? model
+    const said = objectOf(answer["usageMetadata"]) ?? fromInteraction(answer)
+    if (said) {
+      tier = textOf(said["serviceTier"])?.toLowerCase() ?? textOf(said["trafficType"])?.toLowerCase() ?? tier
+      if (said["promptTokenCount"] !== undefined || (usage === undefined && saysTokens(said))) usage = said
+    }
+    for (const element of listOf(answer["candidates"])) {
+      const candidate = objectOf(element)
+      if (!candidate) continue
+      if (textOf(candidate["finishReason"])) finished = true
+      grounding.add(candidate["groundingMetadata"])
+    }
+    images = Math.max(images, listOf(answer["predictions"]).length)
+  }
+
+  function addLine(answer: JsonObject) {
+    const said = objectOf(answer["usageMetadata"])
+    if (!said || !saysTokens(said)) return
+    const name = textOf(answer["modelVersion"])
+    lines.add({ model: name, units: {}, raw: said, ...readUsage(said, { splitImages }) })
+  }
 
   return {
     shape: SHAPE,
-    wants: () => true,
+    wants(data) {
+      if (model === undefined || data.includes(FINISH) || data.includes(GROUNDING) || data.includes(INTERACTION))
+        return true
+      if (data.includes(PROMPT)) newest = Buffer.from(data)
+      return false
+    },
     add(document) {
-      // The code-assist surface wraps each answer in `response`.
-      const answer = objectOf(document["response"]) ?? document
-      streamed++
-      model = textOf(answer["modelVersion"]) ?? model
-      const said = objectOf(answer["usageMetadata"])
-      if (said) {
-        tier = textOf(said["serviceTier"])?.toLowerCase() ?? textOf(said["trafficType"])?.toLowerCase() ?? tier
-        if (said["promptTokenCount"] !== undefined || (usage === undefined && saysTokens(said))) usage = said
-      }
-      for (const element of listOf(answer["candidates"])) {
-        const candidate = objectOf(element)
-        if (!candidate) continue
-        if (textOf(candidate["finishReason"])) finished = true
-        grounding.add(candidate["groundingMetadata"])
-      }
+      // Batch results, the Interactions API's events and some proxies wrap the answer.
+      const answer = objectOf(document["response"]) ?? objectOf(document["interaction"]) ?? document
+      if (batch) addLine(answer)
+      else add(answer)
     },
     reading(complete) {
-      if (free || !usage || !saysTokens(usage)) return { ...NO_READING, model, free }
+      if (batch) return { ...lines.reading(), tier: "batch", free: lines.isEmpty() }
+      if (newest) add(parsed(newest) ?? {})
+      if (free || !usage || !saysTokens(usage)) {
+        return { ...NO_READING, model, free, units: images > 0 ? { images } : {} }
+      }
       const read = readUsage(usage, { splitImages })
       const { units, calls } = grounding.units(model ?? requestedModel)
       return {
@@ -54,8 +88,8 @@ export function createGeminiFold({ free, splitImages, requestedModel }: GeminiFo
         speed: undefined,
         geo: undefined,
         reportedCostUsd: undefined,
-        raw: { ...(boundedCopy(usage) as object), ...(calls ? { grounding: calls } : {}) },
-        source: complete || finished || streamed === 0 ? "reported" : "estimated",
+        raw: { ...(boundedJson(usage) as object), ...(calls ? { grounding: calls } : {}) },
+        source: complete || finished ? "reported" : "estimated",
         free: false,
         inconsistent: read.inconsistent,
       }
@@ -65,10 +99,22 @@ export function createGeminiFold({ free, splitImages, requestedModel }: GeminiFo
 
 const ANSWER_SHAPE = {
   modelVersion: true,
+  model: true,
   usageMetadata: true,
+  usage: true,
   candidates: [
     { finishReason: true, groundingMetadata: { webSearchQueries: true, groundingChunks: [{ web: { domain: true } }] } },
   ],
+  predictions: [{ mimeType: true }],
 } satisfies Shape
 
-const SHAPE: Shape = { ...ANSWER_SHAPE, response: ANSWER_SHAPE }
+const SHAPE: Shape = { ...ANSWER_SHAPE, response: ANSWER_SHAPE, interaction: ANSWER_SHAPE }
+
+function parsed(data: Buffer): JsonObject | undefined {
+  try {
+    const document = objectOf(JSON.parse(data.toString("utf8")))
+    return document && (objectOf(document["response"]) ?? document)
+  } catch {
+    return undefined
+  }
+}

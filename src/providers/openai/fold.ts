@@ -1,11 +1,13 @@
-import { NO_READING, type Units } from "../../core/usage.ts"
+import { NO_READING, type Part, type Units } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json-prune.ts"
+import type { TextCounter } from "../_estimate.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
 import { createParts } from "../_parts.ts"
-import { boundedCopy } from "../_raw.ts"
+import { boundedJson } from "../_raw.ts"
 import { listOf, objectOf, textOf } from "../_values.ts"
+import { estimateUsage } from "./estimate.ts"
 import { readReportedCost } from "./reported-cost.ts"
-import { readServerTools } from "./server-tools.ts"
+import { readImageTool, readServerTools } from "./server-tools.ts"
 import { type Modality, readUsage } from "./usage.ts"
 
 export interface OpenAiFoldOptions {
@@ -17,19 +19,28 @@ export interface OpenAiFoldOptions {
   readonly free: boolean
   /** Each document is an answer of its own: the lines of a batch's output file. */
   readonly batch: boolean
+  /** Counts the text of a stream, in case it is cut before its usage; undefined: not billed by text. */
+  readonly counter: TextCounter | undefined
+  readonly request: Buffer
 }
+
+/** Streams that never name a model (speech, pictures) are not parsed for it beyond this many events. */
+const MAX_EVENTS_WITHOUT_MODEL = 8
 
 const USAGE = Buffer.from('"usage"')
 
 /** Folds the answers of the OpenAI family: whole, streamed and batched, chat, Responses and the rest. */
-export function createOpenAiFold({ unsplitOutput, geo, free, batch }: OpenAiFoldOptions): Fold {
+export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
+  const { unsplitOutput, geo, free, batch, counter } = options
   let model: string | undefined
   let tier: string | undefined
   let usage: JsonObject | undefined
   let output: unknown
+  let pictures: Part | undefined
   let images = 0
   /** The usage came in the middle of a stream: more may have followed it. */
   let provisional = false
+  let events = 0
   const lines = batch ? createParts() : undefined
 
   function addAnswer(body: JsonObject, isStreamed: boolean) {
@@ -41,6 +52,7 @@ export function createOpenAiFold({ unsplitOutput, geo, free, batch }: OpenAiFold
       provisional = isStreamed && isUnfinished(body)
     }
     if (Array.isArray(body["output"])) output = body["output"]
+    pictures = readImageTool(body) ?? pictures
     if (unsplitOutput === "image") images = Math.max(images, listOf(body["data"]).length)
   }
 
@@ -56,9 +68,11 @@ export function createOpenAiFold({ unsplitOutput, geo, free, batch }: OpenAiFold
   return {
     shape: batch ? BATCH_SHAPE : SHAPE,
     wants(data) {
+      events++
+      counter?.addEvent(data)
+      if (model === undefined && events <= MAX_EVENTS_WITHOUT_MODEL) return true
       const at = data.indexOf(USAGE)
-      if (at < 0) return model === undefined
-      return model === undefined || !isNullAt(data, at + USAGE.length)
+      return at >= 0 && !isNullAt(data, at + USAGE.length)
     },
     add(document) {
       if (batch) return addLine(document)
@@ -70,19 +84,22 @@ export function createOpenAiFold({ unsplitOutput, geo, free, batch }: OpenAiFold
       const read = usage && readUsage(usage, unsplitOutput)
       const { units, calls } = readServerTools(output)
       if (!usage || !read) {
-        return { ...NO_READING, model, tier, geo, free, units: images > 0 ? { images } : {} }
+        const nothing = { ...NO_READING, model, tier, geo, free, units: images > 0 ? { images } : {} }
+        if (complete || !counter || events === 0) return nothing
+        return { ...nothing, ...estimateUsage(options.request, counter, model) }
       }
+      const answer: Part = { model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }
       const tools: Units = read.audioSeconds === undefined ? units : { ...units, audioSeconds: read.audioSeconds }
       return {
         model,
-        parts: [{ model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }],
+        parts: pictures ? [answer, pictures] : [answer],
         units: tools,
         tier,
         speed: undefined,
         geo,
         reportedCostUsd: readReportedCost(usage),
         raw: {
-          ...(boundedCopy(usage) as object),
+          ...(boundedJson(usage) as object),
           ...(tier && usage["service_tier"] === undefined ? { service_tier: tier } : {}),
           ...(calls ? { server_tool_calls: calls } : {}),
         },
@@ -102,6 +119,8 @@ const ANSWER_SHAPE = {
   output: [{ type: true, action: { type: true }, container_id: true }],
   choices: [{ finish_reason: true }],
   data: [{ index: true }],
+  tool_usage: { image_gen: true },
+  tools: [{ type: true, model: true }],
 } satisfies Shape
 
 const SHAPE: Shape = { ...ANSWER_SHAPE, type: true, response: ANSWER_SHAPE }

@@ -1,5 +1,6 @@
-import { findMembers, type Member } from "../../kit/json-members.ts"
+import { findMembers, type Member, skipSpace, stringEnd } from "../../kit/json-members.ts"
 import type { StreamFilter } from "../_provider.ts"
+import { bytesOf } from "../_values.ts"
 
 const LF = 10
 const CR = 13
@@ -33,7 +34,7 @@ export function createUsageFilter(): StreamFilter {
 
   return {
     push(piece) {
-      const bytes = Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
+      const bytes = bytesOf(piece)
       if (first && bytes.length > 0) {
         first = false
         // A JSON document, not a stream.
@@ -89,13 +90,20 @@ function joined(out: Buffer[]): Buffer {
 }
 
 function filterEvent(event: Buffer, out: Buffer[]): void {
-  if (event.indexOf(USAGE) < 0) {
+  const key = event.indexOf(USAGE)
+  if (key < 0) {
     out.push(event)
     return
   }
   const start = dataStart(event)
   const line = start < 0 ? -1 : event.indexOf(LF, start)
   const data = start < 0 ? NOTHING : event.subarray(start, line < 0 ? event.length : line)
+  const quick = start < 0 ? undefined : lastNull(data, key - start)
+  if (quick) {
+    const { from, to } = withItsComma(data, quick)
+    out.push(event.subarray(0, start + from), event.subarray(start + to))
+    return
+  }
   const members = findMembers(data, ["usage", "choices"])
   const usage = members?.found["usage"]
   if (!members || members.close < 0 || !usage) {
@@ -111,12 +119,35 @@ function filterEvent(event: Buffer, out: Buffer[]): void {
   }
 }
 
+/**
+ * The member at `keyStart`, if it is a null of the outermost object: only then the first bracket that its rest closes
+ * too many is the very end. Looks at the few bytes behind it instead of all before it.
+ */
+function lastNull(data: Buffer, keyStart: number): Member | undefined {
+  let start = keyStart + USAGE.length
+  while (start < data.length && (data[start]! <= 32 || data[start] === 58)) start++
+  if (data[start] !== 110) return undefined
+  const end = start + 4
+  let depth = 0
+  let at = end
+  for (; at < data.length; at++) {
+    const byte = data[at]!
+    if (byte === 34) {
+      const behind = stringEnd(data, at)
+      if (behind < 0) return undefined
+      at = behind - 1
+    } else if (byte === 123 || byte === 91) depth++
+    else if ((byte === 125 || byte === 93) && --depth < 0) break
+  }
+  return depth < 0 && skipSpace(data, at + 1) === data.length ? { keyStart, start, end } : undefined
+}
+
 /** Where the JSON of the event's one data line begins; -1: no data line, or several. */
 function dataStart(event: Buffer): number {
   let at = event[0] === 0xef ? 3 : 0
   let found = -1
   while (at < event.length) {
-    if (event[at] === 100 && event.toString("latin1", at, at + 5) === "data:") {
+    if (event[at] === 100 && event[at + 1] === 97 && event[at + 4] === 58) {
       if (found >= 0) return -1
       found = event[at + 5] === 32 ? at + 6 : at + 5
     }

@@ -1,5 +1,7 @@
 import { createFoldingMeter } from "../_meter.ts"
 import type { AnswerHead, Exchange, Meter } from "../_provider.ts"
+import { bytesOf } from "../_values.ts"
+import { createOpenAiCounter } from "./estimate.ts"
 import { createOpenAiFold } from "./fold.ts"
 import { operationOf } from "./paths.ts"
 
@@ -16,6 +18,8 @@ export function createOpenAiMeter(exchange: Exchange, head: AnswerHead): Meter |
       geo: /^(eu|us)\.api\.openai\.com$/.exec(exchange.host)?.[1],
       free: isFreeOperation(exchange),
       batch: isBatch,
+      counter: createOpenAiCounter(operation),
+      request: bytesOf(exchange.body),
     }),
   )
 }

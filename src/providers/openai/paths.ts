@@ -37,5 +37,5 @@ const PATHS: readonly (readonly [RegExp, Operation])[] = [
   [/\/audio\/[^/]+$/, "transcription"],
   [/\/moderations$/, "moderations"],
   [/\/files\/[^/]+\/content$/, "batch_output"],
-  [/\/(files|uploads|batches|models|conversations)(\/|$)/, "stored"],
+  [/\/(files|uploads|batches|models|conversations|assistants)(\/|$)/, "stored"],
 ]

@@ -1,5 +1,7 @@
-import type { Units } from "../../core/usage.ts"
+import type { Part, Units } from "../../core/usage.ts"
+import type { JsonObject } from "../_fold.ts"
 import { listOf, objectOf, textOf } from "../_values.ts"
+import { readUsage } from "./usage.ts"
 
 export interface ServerTools {
   readonly units: Units
@@ -37,4 +39,19 @@ export function readServerTools(output: unknown): ServerTools {
     },
     calls,
   }
+}
+
+/** OpenAI's image tool draws with this model unless the request names another. */
+const DEFAULT_IMAGE_MODEL = "gpt-image-1"
+
+/** The work of the image tool: tokens of another model, beside the answer's. undefined: it was not used, or not told. */
+export function readImageTool(response: JsonObject): Part | undefined {
+  const said = objectOf(objectOf(response["tool_usage"])?.["image_gen"])
+  const read = said && readUsage(said, "image")
+  if (!read || read.contextTokens + read.usage.outputImage + read.usage.output === 0) return undefined
+  const tool = listOf(response["tools"])
+    .map(objectOf)
+    .find((tool) => tool?.["type"] === "image_generation")
+  const model = textOf(tool?.["model"]) ?? DEFAULT_IMAGE_MODEL
+  return { model, usage: read.usage, contextTokens: read.contextTokens, role: "tool" }
 }

@@ -1,7 +1,7 @@
 import type { Usage } from "../../core/usage.ts"
 import { toBuckets } from "../_buckets.ts"
 import type { JsonObject } from "../_fold.ts"
-import { countOf, firstCount, isImpossible, objectOf } from "../_values.ts"
+import { countOf, isImpossible, objectOf } from "../_values.ts"
 
 /** What the tokens of an endpoint are when the provider does not split them. */
 export type Modality = "text" | "image" | "audio"
@@ -24,8 +24,8 @@ export interface ReadUsage {
  */
 export function readUsage(raw: JsonObject, unsplitOutput: Modality = "text"): ReadUsage | undefined {
   const seconds = raw["type"] === "duration" ? raw["seconds"] : undefined
-  const prompt = firstCount(raw["prompt_tokens"], raw["input_tokens"])
-  const completion = firstCount(raw["completion_tokens"], raw["output_tokens"])
+  const prompt = countOf(raw["prompt_tokens"]) ?? countOf(raw["input_tokens"])
+  const completion = countOf(raw["completion_tokens"]) ?? countOf(raw["output_tokens"])
   const total = countOf(raw["total_tokens"])
   if (prompt === undefined && completion === undefined && total === undefined && typeof seconds !== "number") {
     return undefined
@@ -33,7 +33,10 @@ export function readUsage(raw: JsonObject, unsplitOutput: Modality = "text"): Re
   const given = detailsOf(raw, INPUT_DETAILS)
   const produced = detailsOf(raw, OUTPUT_DETAILS)
   const problems: string[] = []
-  for (const name of COUNTERS) if (isImpossible(raw[name])) problems.push(`${name} is negative or not finite`)
+  for (const place of [raw, given, produced]) {
+    for (const name in place)
+      if (isImpossible(place[name])) problems.push(`${name.slice(0, 40)} is negative or not finite`)
+  }
 
   let input = prompt ?? Math.max(0, (total ?? 0) - (completion ?? 0))
   let output = completion ?? 0
@@ -77,7 +80,6 @@ export function readUsage(raw: JsonObject, unsplitOutput: Modality = "text"): Re
   }
 }
 
-const COUNTERS = ["prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens"] as const
 const INPUT_DETAILS = ["prompt_tokens_details", "input_tokens_details", "input_token_details", "prompt_token_details"]
 const OUTPUT_DETAILS = ["completion_tokens_details", "output_tokens_details", "output_token_details"]
 const SPLITS = ["text_tokens", "image_tokens", "audio_tokens"]
@@ -102,8 +104,12 @@ function detailsOf(raw: JsonObject, names: readonly string[]): JsonObject {
 }
 
 /** One fact under several names, some of which may stand there as 0. */
-function largest(names: readonly string[], ...places: readonly JsonObject[]): number {
+function largest(names: readonly string[], raw: JsonObject, details: JsonObject): number {
   let found = 0
-  for (const place of places) for (const name of names) found = Math.max(found, countOf(place[name]) ?? 0)
+  for (const name of names) {
+    const count = countOf(raw[name]) ?? 0
+    const detail = countOf(details[name]) ?? 0
+    found = Math.max(found, count, detail)
+  }
   return found
 }
