@@ -1,0 +1,23 @@
+import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
+
+export { findZone, toOffsetIso } from "./_zone.ts"
+export { DIMENSIONS, type Dimension, listDays, toTrainCase, type Value } from "./dimensions.ts"
+export type { Filters } from "./filters.ts"
+export { MOMENTS, type Period, parseMoment } from "./period.ts"
+export { askRequest, askRequests, COLUMNS, toRequestObject } from "./requests.ts"
+export {
+  askUsage,
+  type Measures,
+  readUsage,
+  SORTS,
+  type Sort,
+  type UsageAnswer,
+  type UsageQuestion,
+  type UsageRow,
+} from "./usage.ts"
+
+/** The dimension of a name: one of the table, else that metadata name (`User-Id`). Undefined: no possible name. */
+export function findDimension(name: string): Dimension | undefined {
+  if (Object.hasOwn(DIMENSIONS, name)) return DIMENSIONS[name]
+  return /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(name) ? metadataDimension(name) : undefined
+}

@@ -1,0 +1,85 @@
+import { createStatement, type Statement } from "./_sql.ts"
+import { type Filters, toCondition } from "./filters.ts"
+import type { Period } from "./period.ts"
+
+/** The columns of llm_requests, and what becomes of each: a count is a number, money a plain decimal, the rest as it is. */
+export const COLUMNS = {
+  id: "text",
+  majordomo_api_key_id: "text",
+  provider_api_key_hash: "text",
+  provider_api_key_alias: "text",
+  provider: "text",
+  model: "text",
+  requested_model: "text",
+  request_path: "text",
+  request_method: "text",
+  requested_at: "time",
+  responded_at: "time",
+  response_time_ms: "count",
+  first_byte_ms: "count",
+  input_tokens: "count",
+  cached_tokens: "count",
+  cache_creation_tokens: "count",
+  cache_creation_1h_tokens: "count",
+  output_tokens: "count",
+  reasoning_tokens: "count",
+  input_cost: "money",
+  output_cost: "money",
+  total_cost: "money",
+  cost_status: "text",
+  price: "json",
+  usage: "json",
+  usage_source: "text",
+  status_code: "count",
+  error_message: "text",
+  streamed: "boolean",
+  outcome: "text",
+  raw_metadata: "json",
+  indexed_metadata: "json",
+  s3_key: "text",
+  created_at: "time",
+} as const
+
+export type RequestRow = Readonly<Record<keyof typeof COLUMNS | "key_name", unknown>>
+
+const LIST = Object.entries(COLUMNS)
+  .map(([name, kind]) => (kind === "money" ? `trim_scale(r.${name})::text AS ${name}` : `r.${name}`))
+  .join(", ")
+const FROM = "FROM llm_requests r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
+
+/** The newest rows, newest first. */
+export function askRequests({
+  filters,
+  period,
+  limit,
+}: {
+  filters: Filters
+  period?: Period
+  limit: number
+}): Statement {
+  return createStatement((bind) => {
+    const condition = toCondition(filters, period, bind)
+    return `SELECT ${LIST}, k.name AS key_name ${FROM} WHERE ${condition} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)}`
+  })
+}
+
+/** One row, with its bodies where the database holds them. */
+export function askRequest(id: string): Statement {
+  return createStatement(
+    (bind) =>
+      `SELECT ${LIST}, k.name AS key_name, r.request_body, r.response_body ${FROM} WHERE r.id = ${bind(id)}::uuid`,
+  )
+}
+
+/** The row under the names of its columns, in types that JSON can hold exactly. */
+export function toRequestObject(row: Record<string, unknown>): Record<string, unknown> {
+  const object: Record<string, unknown> = {}
+  for (const [name, kind] of Object.entries(COLUMNS)) {
+    const value = row[name] ?? null
+    if (value === null) object[name] = null
+    else if (kind === "count") object[name] = Number(value)
+    else if (kind === "time") object[name] = value instanceof Date ? value.toISOString() : value
+    else object[name] = value
+  }
+  return object
+}

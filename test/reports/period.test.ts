@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest"
+import { findZone, parseMoment, toOffsetIso } from "../../src/reports/index.ts"
+
+const now = Date.parse("2026-11-20T15:30:00Z")
+const tz = "Europe/Lisbon"
+const at = (text: string, edge: "since" | "until" = "since", zone = tz) => {
+  const moment = parseMoment(text, edge, { now, tz: zone })
+  return moment === undefined ? undefined : toOffsetIso(moment, zone)
+}
+
+describe("--since", () => {
+  test.each([
+    ["30d", "2026-10-21T00:00:00+01:00"], // summer time then
+    ["7d", "2026-11-13T00:00:00+00:00"],
+    ["24h", "2026-11-19T15:30:00+00:00"],
+    ["90m", "2026-11-20T14:00:00+00:00"],
+    ["2w", "2026-11-06T00:00:00+00:00"],
+    ["today", "2026-11-20T00:00:00+00:00"],
+    ["yesterday", "2026-11-19T00:00:00+00:00"],
+    ["week", "2026-11-16T00:00:00+00:00"],
+    ["month", "2026-11-01T00:00:00+00:00"],
+    ["year", "2026-01-01T00:00:00+00:00"],
+    ["2026-07-01", "2026-07-01T00:00:00+01:00"],
+    ["2026-07", "2026-07-01T00:00:00+01:00"],
+    ["2026-07-01T14:30", "2026-07-01T14:30:00+01:00"],
+    ["2026-07-01T14:30:00Z", "2026-07-01T15:30:00+01:00"],
+    ["2026-02-30", undefined],
+    ["2026-13-01", undefined],
+    ["2026-07-01T25:00", undefined],
+    ["tomorrow?", undefined],
+    ["7 d", undefined],
+    ["-7d", undefined],
+  ])("%s", (text, expected) => expect(at(text)).toBe(expected))
+})
+
+describe("--until includes what it names", () => {
+  test.each([
+    ["2026-11-30", "2026-12-01T00:00:00+00:00"],
+    ["2026-12", "2027-01-01T00:00:00+00:00"],
+    ["today", "2026-11-21T00:00:00+00:00"],
+    ["yesterday", "2026-11-20T00:00:00+00:00"],
+    ["month", "2026-12-01T00:00:00+00:00"],
+    ["2026-11-30T10:00", "2026-11-30T10:00:00+00:00"],
+    ["7d", "2026-11-13T00:00:00+00:00"],
+  ])("%s", (text, expected) => expect(at(text, "until")).toBe(expected))
+})
+
+test("today is the zone's own", () => {
+  expect(at("today", "since", "Pacific/Auckland")).toBe("2026-11-21T00:00:00+13:00")
+  expect(at("today", "since", "America/St_Johns")).toBe("2026-11-20T00:00:00-03:30")
+})
+
+test("a day whose midnight does not exist begins with its first moment", () => {
+  expect(at("2026-03-29", "since", "Asia/Beirut")).toBe("2026-03-29T01:00:00+03:00")
+})
+
+test("a zone is a name that PostgreSQL reads alike", () => {
+  expect(findZone("europe/lisbon")).toBe("Europe/Lisbon")
+  expect(["+02:00", "-3", "UTC+3", "Mars/Base", ""].map(findZone)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ])
+})
