@@ -1,11 +1,17 @@
+import { join } from "node:path"
 import { defineBuildConfig } from "unbuild"
+import { ensureSeed } from "./src/database/embedded/make-seed.ts"
 
 export default defineBuildConfig({
-  entries: ["src/index"],
+  // The worker is a file of its own, for a thread starts from a file.
+  entries: ["src/index", { input: "src/database/embedded/worker", name: "embedded/worker" }],
   outDir: "dist",
   clean: true,
   declaration: false,
   sourcemap: false,
   failOnWarn: false,
   rollup: { emitCJS: false, esbuild: { target: "node20" } },
+  hooks: {
+    "build:done": (context) => ensureSeed(join(context.options.outDir, "embedded/seed.tar.gz")),
+  },
 })

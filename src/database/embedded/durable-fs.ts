@@ -1,0 +1,54 @@
+import { fsyncSync } from "node:fs"
+import { PGlite } from "@electric-sql/pglite"
+import { NodeFS } from "@electric-sql/pglite/nodefs"
+import { syncDirectory } from "./sync.ts"
+
+/** Emscripten's errno for an input/output error (WASI numbering). */
+const EIO = 29
+
+type Init = NodeFS["init"]
+
+interface NodeFsModule {
+  readonly NODEFS: {
+    readonly stream_ops: { fsync?: (stream: { nfd?: number | null; node: unknown }) => number }
+    realPath(node: unknown): string
+  }
+}
+
+/**
+ * PGlite's file system on node's, with an fsync that syncs: Emscripten's has none, so PostgreSQL's calls do nothing.
+ * `onSync` is called once per file or directory that reached the disk.
+ */
+export class DurableFs extends NodeFS {
+  readonly #onSync: () => void
+
+  constructor(directory: string, onSync: () => void) {
+    super(directory)
+    this.#onSync = onSync
+  }
+
+  override async init(...args: Parameters<Init>): ReturnType<Init> {
+    const ready = await super.init(...args)
+    const install = (module: unknown) => {
+      const { NODEFS } = module as NodeFsModule
+      NODEFS.stream_ops.fsync = (stream) => {
+        try {
+          if (typeof stream.nfd === "number") fsyncSync(stream.nfd)
+          else syncDirectory(NODEFS.realPath(stream.node))
+          this.#onSync()
+          return 0
+        } catch {
+          return -EIO
+        }
+      }
+    }
+    ready.emscriptenOpts.preRun = [...(ready.emscriptenOpts.preRun ?? []), install]
+    return ready
+  }
+}
+
+/** `fsync`, because Emscripten's fdatasync does nothing either. No `-F`: that would switch syncing off. */
+export function durableStartParams(): string[] {
+  const settings = ["shared_buffers=16MB", "wal_sync_method=fsync", "synchronous_commit=on", "min_wal_size=32MB"]
+  return [...PGlite.defaultStartParams.filter((param) => param !== "-F"), ...settings.flatMap((set) => ["-c", set])]
+}

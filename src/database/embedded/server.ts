@@ -1,0 +1,81 @@
+import { chmodSync } from "node:fs"
+import { setTimeout as delay } from "node:timers/promises"
+import { type Engine, startEngine } from "./engine.ts"
+import { createMultiplexer, type MultiplexerOptions } from "./multiplexer.ts"
+import { createUpkeep } from "./upkeep.ts"
+
+/** A PostgreSQL on a socket: engine, multiplexer and upkeep, with an engine that died replaced by a new one. */
+export interface EmbeddedServer {
+  /** Files and directories that the present engine synced to disk. */
+  syncCount(): number
+  /** Lets clients finish for `graceMs` and cuts the rest (57P01); then checkpoint and shutdown. */
+  close(graceMs: number): Promise<void>
+}
+
+export interface EmbeddedServerOptions {
+  readonly workerUrl: URL
+  /** The cluster. */
+  readonly directory: string
+  readonly socket: string
+  readonly log: (line: string) => void
+  readonly limits?: Pick<MultiplexerOptions, "idleTransactionMs" | "statementLimitMs" | "maxClients">
+}
+
+const RETRY_MS = [100, 1_000, 5_000, 15_000]
+
+export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
+  const { workerUrl, directory, socket, log, limits } = options
+  const upkeep = createUpkeep(directory, log)
+  const multiplexer = createMultiplexer({ isDiskLow: upkeep.isDiskLow, log, ...limits })
+  const closing = new AbortController()
+  let engine = await startEngine(workerUrl, directory)
+  let restart: Promise<void> = Promise.resolve()
+
+  const watch = (watched: Engine) => {
+    watched.died.then((reason) => {
+      if (closing.signal.aborted) return
+      log(`embedded database: restarting, because ${reason}`)
+      multiplexer.detach()
+      restart = replace(watched)
+    })
+  }
+
+  async function replace(dead: Engine): Promise<void> {
+    // Two backends on one directory would destroy it: the old thread must be gone first.
+    await dead.close()
+    for (let attempt = 0; !closing.signal.aborted; attempt++) {
+      try {
+        engine = await startEngine(workerUrl, directory)
+        await multiplexer.attach(engine)
+        return watch(engine)
+      } catch (error) {
+        log(`embedded database: restart failed: ${(error as Error).message}`)
+        await engine.close()
+        const waitMs = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]
+        await delay(waitMs, undefined, { signal: closing.signal }).catch(() => {})
+      }
+    }
+  }
+
+  try {
+    await multiplexer.attach(engine)
+    await multiplexer.listen(socket)
+    if (process.platform !== "win32") chmodSync(socket, 0o600)
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+  watch(engine)
+  upkeep.start(multiplexer)
+
+  return {
+    syncCount: () => engine.syncCount(),
+    async close(graceMs) {
+      closing.abort()
+      upkeep.stop()
+      await multiplexer.close(graceMs)
+      await restart
+      await engine.close()
+    },
+  }
+}

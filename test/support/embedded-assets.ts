@@ -1,0 +1,43 @@
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { build } from "vite"
+import { ensureSeed } from "../../src/database/embedded/make-seed.ts"
+
+/** Where the sources look for what a build would put into `dist/embedded`. */
+export const EMBEDDED_CACHE = "node_modules/.cache/majordomo-gateway/embedded"
+
+/**
+ * The embedded database's worker as JavaScript (a thread cannot load TypeScript on node 20), its seed archive, and
+ * `owner.mjs`, with which tests open a data directory from processes that they kill.
+ */
+export default async function setup(): Promise<void> {
+  mkdirSync(EMBEDDED_CACHE, { recursive: true })
+  const draft = mkdtempSync(join(EMBEDDED_CACHE, "draft-"))
+  try {
+    await ensureSeed(join(draft, "seed.tar.gz"))
+    await build({
+      configFile: false,
+      logLevel: "error",
+      build: {
+        ssr: true,
+        target: "node20",
+        minify: false,
+        outDir: draft,
+        emptyOutDir: false,
+        rollupOptions: {
+          input: {
+            worker: "src/database/embedded/worker.ts",
+            owner: "src/database/embedded/owner.ts",
+            lock: "src/database/embedded/lock.ts",
+          },
+          output: { entryFileNames: "[name].mjs", chunkFileNames: "chunk-[hash].mjs" },
+        },
+      },
+    })
+    // Other runs may be using the files: each is replaced whole, what is imported before what imports it.
+    const names = readdirSync(draft).sort((one) => (one.startsWith("chunk-") ? -1 : 1))
+    for (const name of names) renameSync(join(draft, name), join(EMBEDDED_CACHE, name))
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
