@@ -62,7 +62,8 @@ export interface Ending {
  */
 export interface LogRecord {
   readonly id: string
-  readonly majordomo_api_key_id: string
+  /** Undefined only in a row that is no request of anybody (`gap`). */
+  readonly majordomo_api_key_id: string | undefined
   readonly provider_api_key_hash: string | undefined
   readonly provider_api_key_alias: string | undefined
   readonly provider: string

@@ -1,0 +1,30 @@
+import type { LogRecord } from "../../core/call.ts"
+
+/** A row of which nothing was measured. */
+export const EMPTY_RECORD = {
+  provider_api_key_hash: undefined,
+  provider_api_key_alias: undefined,
+  requested_model: undefined,
+  response_time_ms: 0,
+  first_byte_ms: undefined,
+  input_tokens: 0,
+  cached_tokens: 0,
+  cache_creation_tokens: 0,
+  cache_creation_1h_tokens: 0,
+  output_tokens: 0,
+  reasoning_tokens: 0,
+  input_cost: undefined,
+  output_cost: undefined,
+  total_cost: undefined,
+  cost_status: "unpriced",
+  price: undefined,
+  usage: undefined,
+  usage_source: "none",
+  status_code: 0,
+  error_message: undefined,
+  streamed: false,
+  raw_metadata: undefined,
+  request_body: undefined,
+  response_body: undefined,
+  s3_key: undefined,
+} as const satisfies Partial<LogRecord>

@@ -1,0 +1,53 @@
+import type { Batch, Kept, Spool } from "./spool.ts"
+
+export interface BatchQueue extends Spool {
+  /** Never waits. */
+  append(line: string): Kept
+}
+
+/** Lines that wait in memory, up to `maxBytes` (counted in UTF-16 units): they go when the process goes. */
+export function createBatchQueue({ maxBytes }: { readonly maxBytes: number }): BatchQueue {
+  let lines: string[] = []
+  let taken = 0 // of `lines`: moving the rest at every batch would cost their number squared
+  let size = 0
+
+  function append(line: string): Kept {
+    if (size + line.length > maxBytes) return "full"
+    lines.push(line)
+    size += line.length
+    return "kept"
+  }
+
+  async function read(batchBytes: number): Promise<Batch | undefined> {
+    const starts: number[] = []
+    let end = taken
+    let at = 1
+    for (; end < lines.length && (end === taken || at + lines[end]!.length < batchBytes); end++) {
+      starts.push(at)
+      at += Buffer.byteLength(lines[end]!) + 1
+    }
+    if (end === taken) return undefined
+    const array = Buffer.from(`[${lines.slice(taken, end).join(",")}]`)
+    return { array, starts, lines: end - taken, broken: [] }
+  }
+
+  function ack(batch: Batch): void {
+    for (let i = taken; i < taken + batch.lines; i++) size -= lines[i]!.length
+    taken += batch.lines
+    if (taken < lines.length / 2) return
+    lines = lines.slice(taken)
+    taken = 0
+  }
+
+  return {
+    get waitingLines() {
+      return lines.length - taken
+    },
+    get waitingBytes() {
+      return size
+    },
+    append,
+    read,
+    ack,
+  }
+}
