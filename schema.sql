@@ -77,10 +77,12 @@ CREATE TABLE IF NOT EXISTS llm_requests_metadata_keys (
 );
 
 
--- Gateways that remember keys, so that a revocation can wait until each has forgotten the key (src/database/keys.ts).
+-- Gateways that remember keys, so that a revocation can wait until each has forgotten the key (src/database/gateways.ts).
+CREATE SEQUENCE IF NOT EXISTS majordomo_questions;
 CREATE TABLE IF NOT EXISTS majordomo_gateways (
   id       uuid PRIMARY KEY,
-  seen_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+  seen_at  timestamptz NOT NULL DEFAULT clock_timestamp(), -- its line was up then
+  heard    bigint NOT NULL DEFAULT 0                       -- the latest question of majordomo_questions it has answered
 );
 
 -- Which schema.sql was applied by `migrate`; psql leaves no mark.

@@ -1,0 +1,180 @@
+import type { Caller } from "../core/call.ts"
+import { CommandError } from "../core/errors.ts"
+import { hashKey, mintKey } from "../core/key.ts"
+import type { Database, RunQuery } from "./_database.ts"
+import { awaitGateways } from "./gateways.ts"
+
+/** An API key without its secret, which is stored nowhere. Times are ISO 8601 in UTC. */
+export interface ApiKey {
+  readonly id: string
+  readonly name: string
+  readonly description: string | undefined
+  readonly isActive: boolean
+  readonly createdAt: string
+  readonly updatedAt: string
+  readonly revokedAt: string | undefined
+  readonly lastUsedAt: string | undefined
+  readonly requestCount: number
+}
+
+export interface NewKey {
+  readonly key: ApiKey
+  /** The key itself: shown once. */
+  readonly secret: string
+}
+
+const MAX_NAME_LENGTH = 255
+const LOOKUP_TIMEOUT_MS = 2_000
+
+export async function createKey(db: Database, wanted: { name: string; description?: string }): Promise<NewKey> {
+  return insertKey(db.query, wanted)
+}
+
+/** Mints a key if there is none, not even a revoked one; undefined otherwise. Of several at once, one mints. */
+export async function ensureFirstKey(db: Database, name = "Default"): Promise<NewKey | undefined> {
+  if ((await countKeys(db)) > 0) return undefined
+  return db.transaction(async (query) => {
+    await query("SELECT pg_advisory_xact_lock(7680, 3)")
+    return (await count(query)) > 0 ? undefined : insertKey(query, { name })
+  })
+}
+
+/** Oldest first. */
+export async function listKeys(db: Database): Promise<ApiKey[]> {
+  const { rows } = await db.query<KeyRow>(`SELECT ${COLUMNS} FROM api_keys ORDER BY created_at, id`)
+  return rows.map(toApiKey)
+}
+
+export async function getKey(db: Database, id: string): Promise<ApiKey> {
+  return one(id, await db.query<KeyRow>({ text: `SELECT ${COLUMNS} FROM api_keys WHERE id = $1`, values: [toId(id)] }))
+}
+
+/** An empty description takes it away; what is undefined stays. */
+export async function updateKey(
+  db: Database,
+  id: string,
+  change: { name?: string; description?: string },
+): Promise<ApiKey> {
+  if (change.name === undefined && change.description === undefined) {
+    throw new CommandError("nothing to change: give --name, --description, or both", 2)
+  }
+  return one(
+    id,
+    await db.query<KeyRow>({
+      text: `UPDATE api_keys SET name = coalesce($2, name), updated_at = now(),
+          description = CASE WHEN $3::text IS NULL THEN description ELSE nullif($3, '') END
+        WHERE id = $1 RETURNING ${COLUMNS}`,
+      values: [
+        toId(id),
+        change.name === undefined ? undefined : toName(change.name),
+        change.description === undefined ? undefined : toStorable(change.description),
+      ],
+    }),
+  )
+}
+
+export interface Revocation {
+  readonly key: ApiKey
+  readonly wasRevokedBefore: boolean
+}
+
+/** When it resolves, the key is refused on every running gateway of the database (gateways.ts says how). */
+export async function revokeKey(db: Database, id: string): Promise<Revocation> {
+  const key = await db.query<KeyRow & { was_revoked: boolean }>({
+    text: `WITH before AS (
+        SELECT id AS key_id, NOT is_active OR revoked_at IS NOT NULL AS was_revoked FROM api_keys WHERE id = $1 FOR UPDATE)
+      UPDATE api_keys SET is_active = false, revoked_at = coalesce(revoked_at, now()),
+        updated_at = CASE WHEN was_revoked THEN updated_at ELSE now() END
+      FROM before WHERE id = key_id RETURNING ${COLUMNS}, was_revoked`,
+    values: [toId(id)],
+  })
+  const revoked = one(id, key)
+  await awaitGateways(db)
+  return { key: revoked, wasRevokedBefore: key.rows[0]!.was_revoked }
+}
+
+/** The caller whose key has this hash, if the key is active. */
+export async function findCaller(db: Database, keyHash: string): Promise<Caller | undefined> {
+  const { rows } = await db.query<{ id: string }>({
+    text: "SELECT id FROM api_keys WHERE key_hash = $1 AND is_active AND revoked_at IS NULL",
+    values: [keyHash],
+    timeoutMs: LOOKUP_TIMEOUT_MS,
+  })
+  return rows[0] && { keyId: rows[0].id }
+}
+
+/** All keys, revoked ones too. */
+export function countKeys(db: Database): Promise<number> {
+  return count(db.query)
+}
+
+async function count(query: RunQuery): Promise<number> {
+  return (await query<{ keys: number }>("SELECT count(*)::int AS keys FROM api_keys")).rows[0]!.keys
+}
+
+async function insertKey(query: RunQuery, wanted: { name: string; description?: string }): Promise<NewKey> {
+  const name = toName(wanted.name)
+  const description = wanted.description ? toStorable(wanted.description) : undefined
+  const secret = mintKey()
+  const { rows } = await query<KeyRow>({
+    text: `INSERT INTO api_keys (key_hash, name, description) VALUES ($1, $2, $3) RETURNING ${COLUMNS}`,
+    values: [hashKey(secret), name, description],
+  })
+  return { key: toApiKey(rows[0]!), secret }
+}
+
+const COLUMNS = "id, name, description, is_active, created_at, updated_at, revoked_at, last_used_at, request_count"
+
+interface KeyRow {
+  readonly id: string
+  readonly name: string
+  readonly description: string | null
+  readonly is_active: boolean
+  readonly created_at: Date
+  readonly updated_at: Date
+  readonly revoked_at: Date | null
+  readonly last_used_at: Date | null
+  readonly request_count: string
+}
+
+function toApiKey(row: KeyRow): ApiKey {
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description ?? undefined,
+    isActive: row.is_active && row.revoked_at === null,
+    createdAt: row.created_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+    revokedAt: row.revoked_at?.toISOString(),
+    lastUsedAt: row.last_used_at?.toISOString(),
+    requestCount: Number(row.request_count),
+  }
+}
+
+function one(id: string, { rows }: { readonly rows: readonly KeyRow[] }): ApiKey {
+  if (rows[0] === undefined) throw new CommandError(`there is no API key with the id ${id}: see keys list`)
+  return toApiKey(rows[0])
+}
+
+function toId(text: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
+  const shown = text.startsWith("mdm_sk_") ? "a key itself" : `"${text.slice(0, 60)}"`
+  throw new CommandError(
+    `the id of an API key looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890, got ${shown}: see keys list`,
+  )
+}
+
+function toName(text: string): string {
+  const name = toStorable(text)
+  const length = [...name].length
+  if (name.trim() === "") throw new CommandError("the name of an API key must not be empty")
+  if (length > MAX_NAME_LENGTH) {
+    throw new CommandError(`the name of an API key has at most ${MAX_NAME_LENGTH} characters, got ${length}`)
+  }
+  return name
+}
+
+/** PostgreSQL holds neither U+0000 nor half of a surrogate pair. */
+function toStorable(text: string): string {
+  return text.replace(/\0|\p{Surrogate}/gu, "\uFFFD")
+}

@@ -1,0 +1,184 @@
+import { describe, expect, onTestFinished, test } from "vitest"
+import { hashKey } from "../../src/core/key.ts"
+import type { Database, Query, RunQuery } from "../../src/database/_database.ts"
+import { createKeyCache, type KeyCacheOptions } from "../../src/database/key-cache.ts"
+import { createKey, revokeKey } from "../../src/database/keys.ts"
+import { openDatabase } from "../../src/database/open.ts"
+import { migrate } from "../../src/database/schema.ts"
+import { describeDatabases, postgresAt } from "../support/databases.ts"
+import { startPostgres } from "../support/postgres.ts"
+
+const isLookUp = (query: Query | string) => typeof query !== "string" && query.text.includes("WHERE key_hash")
+
+/** The same database, counting how often keys are looked up. */
+function countLookUps(db: Database): { db: Database; lookUps: () => number } {
+  let count = 0
+  const query: RunQuery = (statement) => {
+    if (isLookUp(statement)) count++
+    return db.query(statement)
+  }
+  return { db: { ...db, query }, lookUps: () => count }
+}
+
+async function openCache(db: Database, options?: KeyCacheOptions) {
+  const cache = createKeyCache(db, options)
+  onTestFinished(() => cache.close())
+  await expect.poll(cache.isTrusted, { interval: 5 }).toBe(true)
+  return cache
+}
+
+describeDatabases("remembered keys", (open) => {
+  test("a key is looked up once, then found at once; a thousand first requests are one look-up", async () => {
+    const { db, lookUps } = countLookUps(await open())
+    const { key, secret } = await createKey(db, { name: "k" })
+    const cache = await openCache(db)
+    const callers = await Promise.all(Array.from({ length: 1000 }, () => cache.find(hashKey(secret))))
+    expect(new Set(callers.map((caller) => caller?.keyId))).toEqual(new Set([key.id]))
+    expect(cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    expect(lookUps()).toBe(1)
+  })
+
+  test("an unknown key is asked for once, and works as soon as it is created", async () => {
+    const { db, lookUps } = countLookUps(await open())
+    const cache = await openCache(db)
+    const hash = hashKey("mdm_sk_guessed")
+    expect(await cache.find(hash)).toBeUndefined()
+    expect(cache.find(hash)).toBeUndefined()
+    expect(lookUps()).toBe(1)
+    await db.query({ text: "INSERT INTO api_keys (key_hash, name) VALUES ($1, 'n')", values: [hash] })
+    await expect.poll(async () => (await cache.find(hash)) !== undefined).toBe(true)
+  })
+
+  test("when revoking returns, every gateway of the database refuses the key", async () => {
+    const db = await open()
+    const caches = await Promise.all([openCache(db), openCache(db), openCache(db)])
+    for (let round = 0; round < 20; round++) {
+      const { key, secret } = await createKey(db, { name: "k" })
+      for (const cache of caches) expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+      await revokeKey(db, key.id)
+      for (const cache of caches) expect(await cache.find(hashKey(secret))).toBeUndefined()
+    }
+  })
+
+  test("a revocation by hand is heard of too", async () => {
+    const db = await open()
+    const { secret } = await createKey(db, { name: "k" })
+    const cache = await openCache(db)
+    expect(await cache.find(hashKey(secret))).toBeDefined()
+    await db.query("UPDATE api_keys SET is_active = false")
+    await expect.poll(() => cache.find(hashKey(secret))).toBeUndefined()
+  })
+
+  test("after its time a key is looked up again", async () => {
+    const { db, lookUps } = countLookUps(await open())
+    const { secret } = await createKey(db, { name: "k" })
+    let skipped = 0
+    const cache = await openCache(db, { now: () => performance.now() + skipped, ttlMs: 5_000 })
+    await cache.find(hashKey(secret))
+    skipped = 5_000
+    expect(cache.isTrusted()).toBe(true)
+    await cache.find(hashKey(secret))
+    expect(lookUps()).toBe(2)
+  })
+
+  test("what is remembered is bounded, known and unknown keys apart", async () => {
+    const { db, lookUps } = countLookUps(await open())
+    const { secret } = await createKey(db, { name: "k" })
+    const cache = await openCache(db, { maxKnown: 1, maxUnknown: 10 })
+    await cache.find(hashKey(secret))
+    for (let n = 0; n < 30; n++) await cache.find(hashKey(`guess ${n}`))
+    expect(lookUps()).toBe(31)
+    expect(cache.find(hashKey(secret))).toBeDefined()
+    expect(cache.find(hashKey("guess 29"))).toBeUndefined()
+    await cache.find(hashKey("guess 0"))
+    expect(lookUps()).toBe(32)
+  })
+})
+
+describe("remembered keys when the database is in trouble", () => {
+  test("it is gone: known keys are accepted, others are neither accepted nor refused; it comes back: all are asked for again", async () => {
+    const server = await startPostgres()
+    onTestFinished(server.remove)
+    const { db, lookUps } = countLookUps(await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} }))
+    onTestFinished(() => db.close())
+    await migrate(db)
+    const known = await createKey(db, { name: "known" })
+    const revoked = await createKey(db, { name: "revoked meanwhile" })
+    const cache = await openCache(db)
+    for (const { secret } of [known, revoked]) await cache.find(hashKey(secret))
+
+    await server.stop()
+    await expect.poll(cache.isTrusted, { interval: 5 }).toBe(false)
+    for (let n = 0; n < 100; n++) expect(await cache.find(hashKey(known.secret))).toEqual({ keyId: known.key.id })
+    expect(lookUps()).toBeLessThan(10)
+    const other = async () => cache.find(hashKey("mdm_sk_other"))
+    await expect(other()).rejects.toMatchObject({ code: "keys_unavailable", status: 503 })
+
+    await server.start()
+    await db.query("UPDATE api_keys SET revoked_at = now() WHERE name LIKE 'revoked%'")
+    await expect.poll(cache.isTrusted, { timeout: 10_000 }).toBe(true)
+    expect(await cache.find(hashKey(revoked.secret))).toBeUndefined()
+    expect(await cache.find(hashKey(known.secret))).toEqual({ keyId: known.key.id })
+    expect(await other()).toBeUndefined()
+  })
+
+  test("it is frozen: after a first wait, known keys are accepted at once", async () => {
+    const server = await startPostgres()
+    onTestFinished(server.remove)
+    const db = await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} })
+    onTestFinished(() => db.close())
+    await migrate(db)
+    const { key, secret } = await createKey(db, { name: "k" })
+    let skipped = 0
+    const cache = await openCache(db, { now: () => performance.now() + skipped })
+    await cache.find(hashKey(secret))
+    await server.freeze()
+    skipped = 60_000 // as if this process had been frozen too
+    expect(cache.isTrusted()).toBe(false)
+    expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    for (let n = 0; n < 10; n++) {
+      skipped += 300
+      expect(cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    }
+    await server.thaw()
+  })
+
+  test("its notifications are lost (a pooler in transaction mode): every request asks, and a revocation counts at once", async () => {
+    const server = await startPostgres()
+    onTestFinished(server.remove)
+    const real = await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} })
+    onTestFinished(() => real.close())
+    await migrate(real)
+    const deaf: Database = {
+      ...real,
+      listen: async (_, { onState }) => {
+        onState(false)
+        return { close: async () => {} }
+      },
+    }
+    const { db, lookUps } = countLookUps(deaf)
+    const { key, secret } = await createKey(db, { name: "k" })
+    const cache = createKeyCache(db)
+    onTestFinished(() => cache.close())
+    for (let n = 0; n < 3; n++) expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    expect(lookUps()).toBe(3)
+    await revokeKey(db, key.id)
+    expect(await cache.find(hashKey(secret))).toBeUndefined()
+  })
+
+  test("a gateway that was killed holds a revocation up until its memory cannot be trusted any more, and no longer", async () => {
+    const server = await startPostgres()
+    onTestFinished(server.remove)
+    const db = await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} })
+    onTestFinished(() => db.close())
+    await migrate(db)
+    const { key } = await createKey(db, { name: "k" })
+    await db.query(
+      "INSERT INTO majordomo_gateways (id, seen_at) VALUES (gen_random_uuid(), clock_timestamp() - interval '11.5 s')",
+    )
+    const started = performance.now()
+    await revokeKey(db, key.id)
+    expect(performance.now() - started).toBeGreaterThan(400)
+    expect(performance.now() - started).toBeLessThan(5_000)
+  })
+})

@@ -1,0 +1,78 @@
+import { expect, test } from "vitest"
+import { hashKey } from "../../src/core/key.ts"
+import {
+  countKeys,
+  createKey,
+  ensureFirstKey,
+  findCaller,
+  getKey,
+  listKeys,
+  revokeKey,
+  updateKey,
+} from "../../src/database/keys.ts"
+import { describeDatabases } from "../support/databases.ts"
+
+describeDatabases("API keys", (open) => {
+  test("a new key is accepted by its hash, and its secret is nowhere in the database", async () => {
+    const db = await open()
+    const { key, secret } = await createKey(db, { name: "Development", description: "for tests" })
+    expect(secret).toMatch(/^mdm_sk_[A-Za-z0-9_-]{43}$/)
+    expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id })
+    expect(await listKeys(db)).toEqual([
+      {
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        name: "Development",
+        description: "for tests",
+        isActive: true,
+        createdAt: expect.stringMatching(/^20\d\d-.*Z$/),
+        updatedAt: key.createdAt,
+        revokedAt: undefined,
+        lastUsedAt: undefined,
+        requestCount: 0,
+      },
+    ])
+    const { rows } = await db.query<{ all: string }>("SELECT string_agg(k::text, '') AS all FROM api_keys k")
+    expect(rows[0]!.all).not.toContain(secret.slice("mdm_sk_".length))
+  })
+
+  test("a revoked key is refused; revoking it again changes nothing and says so", async () => {
+    const db = await open()
+    const { key, secret } = await createKey(db, { name: "k" })
+    const first = await revokeKey(db, key.id)
+    expect(first).toMatchObject({ wasRevokedBefore: false, key: { isActive: false, revokedAt: expect.any(String) } })
+    expect(await findCaller(db, hashKey(secret))).toBeUndefined()
+    expect(await revokeKey(db, key.id)).toEqual({ ...first, wasRevokedBefore: true })
+  })
+
+  test("name and description change on their own, and an empty description takes it away", async () => {
+    const db = await open()
+    const { key } = await createKey(db, { name: "old", description: "text" })
+    expect(await updateKey(db, key.id, { name: "new" })).toMatchObject({ name: "new", description: "text" })
+    expect(await updateKey(db, key.id, { description: "" })).toMatchObject({ name: "new", description: undefined })
+    await expect(updateKey(db, key.id, {})).rejects.toThrow(/nothing to change/)
+  })
+
+  test("ids that are unknown or malformed, and names that are empty or too long, are refused with their reason", async () => {
+    const db = await open()
+    const unknown = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+    for (const act of [getKey, revokeKey, (d: typeof db, id: string) => updateKey(d, id, { name: "n" })]) {
+      await expect(act(db, unknown)).rejects.toThrow(`there is no API key with the id ${unknown}: see keys list`)
+      await expect(act(db, "7")).rejects.toThrow(/^the id of an API key looks like a1b2.*, got "7"/)
+    }
+    await expect(getKey(db, "mdm_sk_secret")).rejects.toThrow(/got a key itself/)
+    await expect(createKey(db, { name: " \t" })).rejects.toThrow("the name of an API key must not be empty")
+    await expect(createKey(db, { name: "é".repeat(256) })).rejects.toThrow(/at most 255 characters, got 256/)
+    const longest = "👍".repeat(255)
+    expect((await createKey(db, { name: longest })).key.name).toBe(longest)
+    expect((await createKey(db, { name: "a\0b\ud800" })).key.name).toBe("a\ufffdb\ufffd")
+  })
+
+  test("a first key is minted once, however many ask at the same time, and never beside others", async () => {
+    const db = await open()
+    const minted = await Promise.all([1, 2, 3, 4].map(() => ensureFirstKey(db)))
+    expect(minted.filter(Boolean).map((each) => each!.key.name)).toEqual(["Default"])
+    expect(await countKeys(db)).toBe(1)
+    await revokeKey(db, (await listKeys(db))[0]!.id)
+    expect(await ensureFirstKey(db)).toBeUndefined()
+  })
+})
