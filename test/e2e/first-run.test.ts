@@ -14,6 +14,8 @@ const TOKENS = { input: 1000, cached: 400, output: 500 }
 /** 600 x 0.15 + 400 x 0.075 + 500 x 0.60 USD per million. */
 const COST = 0.00042
 
+type Row = Readonly<Record<string, unknown>>
+
 describe("in an empty home, with nothing configured", () => {
   let farSide: FarSide
   let installation: Installation
@@ -46,7 +48,7 @@ describe("in an empty home, with nothing configured", () => {
   })
 
   test("its curl line works as printed, and the request has a priced row", async ({ skip }) => {
-    const curl = /^ *curl .*(?:\\\n.*)+/m.exec(gateway.stdout)?.[0] ?? ""
+    const curl = /^ *curl (?:.*\\\n)*.*$/m.exec(gateway.stdout)?.[0] ?? ""
     expect(curl).toContain(`:${gateway.port}/v1/chat/completions`)
     const run = promisify(execFile)
     const hasCurl = await run("curl", ["--version"]).then(
@@ -81,11 +83,11 @@ describe("in an empty home, with nothing configured", () => {
     expect(code).toBe(0)
     expect(stdout).toContain(`${MODEL}-2024-07-18`)
     expect(stdout).toContain("0.00042")
-    const json = await installation.run(["usage", "--by", "model", "--json"])
-    const [row, ...others] = JSON.parse(json.stdout).rows
-    expect(others).toEqual([])
-    expect(row).toMatchObject({ model: `${MODEL}-2024-07-18`, requests: 1, errors: 0, input_tokens: 1000, exact: 1 })
-    expect(Number(row.total_cost)).toBe(COST)
+    const { rows } = (await installation.runJson(["usage", "--by", "model"])) as { readonly rows: readonly Row[] }
+    expect(rows).toMatchObject([
+      { model: `${MODEL}-2024-07-18`, requests: 1, errors: 0, input_tokens: 1000, output_tokens: 500, exact: 1 },
+    ])
+    expect(Number(rows[0]?.["total_cost"])).toBe(COST)
   })
 
   test("what it wrote is for its user alone", () => {
@@ -99,7 +101,7 @@ describe("in an empty home, with nothing configured", () => {
   })
 
   test("a port that is taken: one clear line, exit 1, and the first gateway goes on", async () => {
-    const other = createInstallation()
+    const other = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" })
     const blocker = createServer()
     await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve))
     const { port } = blocker.address() as { readonly port: number }
@@ -124,19 +126,17 @@ describe("in an empty home, with nothing configured", () => {
     await expect.poll(() => gateway.stdout).toContain("Pricing data loaded")
     const headers = { "x-majordomo-key": key, authorization: "Bearer sk-test" }
     expect((await fetch(`${gateway.origin}/v1/models`, { headers })).status).toBe(200)
-    const rows = JSON.parse((await installation.run(["usage", "requests", "--json"])).stdout)
-    expect(rows.map((row: { readonly model: string }) => row.model)).toContain(`${MODEL}-2024-07-18`)
+    const rows = (await installation.runJson(["usage", "requests"])) as readonly Row[]
+    expect(rows.map(({ model }) => model)).toContain(`${MODEL}-2024-07-18`)
     expect((await gateway.stop("SIGINT")).code).toBe(0)
     expect(gateway.stdout).not.toContain("mdm_sk_")
   })
 
   /** The row of the first request, as soon as it has reached the database. */
-  async function firstRow(): Promise<Record<string, unknown>> {
+  async function firstRow(): Promise<Row> {
     const deadline = performance.now() + 10_000
     for (;;) {
-      const { stdout, stderr, code } = await installation.run(["usage", "requests", "--json"])
-      if (code !== 0) throw new Error(`usage requests: ${stderr}`)
-      const [row] = JSON.parse(stdout)
+      const [row] = (await installation.runJson(["usage", "requests"])) as readonly Row[]
       if (row !== undefined) return row
       if (performance.now() > deadline) throw new Error("the row did not arrive within 10 s")
     }

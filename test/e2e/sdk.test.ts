@@ -130,7 +130,7 @@ describe("the official SDKs, through the gateway", () => {
       MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
-    const { key } = JSON.parse((await installation.run(["keys", "create", "--name", "SDKs", "--json"])).stdout)
+    const { key } = (await installation.runJson(["keys", "create", "--name", "SDKs"])) as { readonly key: string }
     gateway = await installation.serve()
     direct = { origin: farSide.origin, headers: {} }
     through = { origin: gateway.origin, headers: { "X-Majordomo-Key": key } }

@@ -13,6 +13,8 @@ export interface Installation {
   readonly home: string
   /** Runs one command to its end. */
   run(args: readonly string[], settings?: Settings): Promise<Ran>
+  /** What a command with `--json` prints; throws with what it said when it fails. */
+  runJson(args: readonly string[], settings?: Settings): Promise<unknown>
   /** Runs `serve` on a free port until it is ready. */
   serve(options?: { readonly args?: readonly string[]; readonly settings?: Settings }): Promise<RunningGateway>
   /** Ends what still runs and deletes the home. */
@@ -62,12 +64,19 @@ export function createInstallation(always: Settings = {}): Installation {
     return { child, exited }
   }
 
+  const run = async (args: readonly string[], settings: Settings = {}): Promise<Ran> => {
+    const { child, exited } = start(args, settings)
+    const [stdout, stderr, ended] = await Promise.all([text(child.stdout), text(child.stderr), exited])
+    return { ...ended, stdout, stderr }
+  }
+
   return {
     home,
-    async run(args, settings = {}) {
-      const { child, exited } = start(args, settings)
-      const [stdout, stderr, ended] = await Promise.all([text(child.stdout), text(child.stderr), exited])
-      return { ...ended, stdout, stderr }
+    run,
+    async runJson(args, settings) {
+      const { code, stdout, stderr } = await run([...args, "--json"], settings)
+      if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`)
+      return JSON.parse(stdout)
     },
     async serve({ args = [], settings = {} } = {}) {
       const startedAt = performance.now()
