@@ -1,5 +1,6 @@
 const QUOTE = 34
 const BACKSLASH = 92
+const SHORT_STRING = 48
 
 /** Where a member stands in the bytes: from its key's quote, its value from `start` to before `end`. */
 export interface Member {
@@ -90,12 +91,21 @@ export function memberValue(bytes: Buffer, member: Member | undefined, maxBytes 
 
 /** Behind the closing quote of the string that begins at `start`; -1: it does not end. */
 export function stringEnd(bytes: Buffer, start: number): number {
-  let quote = start
+  // Most strings are short: only what is left after a few bytes is worth a native search.
+  let at = start + 1
+  const near = Math.min(at + SHORT_STRING, bytes.length)
+  while (at < near) {
+    const byte = bytes[at++]!
+    if (byte === QUOTE) return at
+    if (byte === BACKSLASH) at++
+  }
+  const from = at
+  let quote = at - 1
   for (;;) {
     quote = bytes.indexOf(QUOTE, quote + 1)
     if (quote < 0) return -1
     let backslashes = 0
-    for (let i = quote - 1; i > start && bytes[i] === BACKSLASH; i--) backslashes++
+    for (let i = quote - 1; i >= from && bytes[i] === BACKSLASH; i--) backslashes++
     if (backslashes % 2 === 0) return quote + 1
   }
 }

@@ -15,6 +15,7 @@ const BACKSLASH = 92
 const COMMA = 44
 const COLON = 58
 const MAX_KEY_BYTES = 256
+const SHORT_STRING = 48
 
 interface Level {
   readonly array: boolean
@@ -197,6 +198,20 @@ export function createJsonPruner(
     if (escaped) {
       escaped = false
       at++
+    }
+    // Most strings are short: only what is left after a few bytes is worth a native search.
+    const near = Math.min(at + SHORT_STRING, bytes.length)
+    while (at < near) {
+      const byte = bytes[at++]!
+      if (byte === QUOTE) {
+        inString = false
+        return at
+      }
+      if (byte === BACKSLASH) at++
+    }
+    if (at >= bytes.length) {
+      escaped = at > bytes.length
+      return bytes.length
     }
     for (;;) {
       const quote = bytes.indexOf(QUOTE, at)

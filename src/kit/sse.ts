@@ -43,18 +43,22 @@ export function createSseSplitter(sink: SseSink, maxEventBytes: number): SseSpli
     data = undefined
   }
 
+  /** One more data line; those of one event are joined by line ends. */
   function addData(bytes: Buffer) {
-    if (long) return long.push(bytes)
-    if (!data) {
-      data = bytes
-    } else {
-      data = Buffer.concat([data, NEWLINE, bytes])
+    if (long) {
+      long.push(NEWLINE)
+      long.push(bytes)
+      return
     }
-    if (data.length > maxEventBytes) {
-      long = sink.long()
-      long.push(data)
-      data = undefined
-    }
+    data = data ? Buffer.concat([data, NEWLINE, bytes]) : bytes
+    if (data.length > maxEventBytes) beginLong()
+  }
+
+  function beginLong() {
+    if (long) return
+    long = sink.long()
+    if (data) long.push(data)
+    data = undefined
   }
 
   /** A whole line without its end, `from <= to`. */
@@ -82,6 +86,7 @@ export function createSseSplitter(sink: SseSink, maxEventBytes: number): SseSpli
     const held = line.subarray(behindMark(line, 0), lineLength)
     if (isData(held, 0, held.length)) {
       addData(held.subarray(dataStart(held, 0, held.length)))
+      beginLong()
       inLongLine = true
       lineLength = 0
       line = undefined

@@ -48,7 +48,13 @@ export function decimalOf(value: unknown): string | undefined {
   return plainDecimal(String(value))
 }
 
+/** Decimal text without exponent and without zeros that say nothing. */
 export function plainDecimal(text: string): string {
+  const plain = withoutExponent(text)
+  return plain.includes(".") ? plain.replace(/\.?0+$/, "") : plain
+}
+
+function withoutExponent(text: string): string {
   const [mantissa = "", exponent] = text.split("e")
   if (exponent === undefined) return mantissa
   const [whole = "", fraction = ""] = mantissa.split(".")

@@ -35,7 +35,9 @@ export function createGeminiFold({ free, splitImages, batch, requestedModel }: G
   const lines = createParts()
 
   function add(answer: JsonObject) {
+    const earlier = newest
     newest = undefined
+    if (earlier && objectOf(answer["usageMetadata"])?.["promptTokenCount"] === undefined) add(parsed(earlier) ?? {})
     model = textOf(answer["modelVersion"]) ?? textOf(answer["model"]) ?? model
     const said = objectOf(answer["usageMetadata"]) ?? fromInteraction(answer)
     if (said) {

@@ -1,0 +1,101 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { isDeepStrictEqual } from "node:util"
+import { describe, expect, it } from "vitest"
+import { NO_READING, NO_USAGE, type Part, type Reading } from "../../src/core/usage.ts"
+import type { Dialect, Exchange } from "../../src/providers/_provider.ts"
+
+interface Fixture {
+  readonly about: string
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly contentType: string
+  readonly request?: string
+  readonly complete?: false
+  /** Its lines. */
+  readonly body: readonly string[]
+  /** Buckets and fields that are left out are empty. */
+  readonly expected: Partial<Omit<Reading, "parts">> & { readonly parts: readonly Partial<Part>[] }
+}
+
+/** What every dialect owes: each answer of `test/fixtures/NAME` is read as expected, however its bytes arrive. */
+export function describeProvider(name: string, dialect: Dialect): void {
+  describe(`${name}: its answers are read as they are billed`, () => {
+    const directory = new URL(`../fixtures/${name}/`, import.meta.url)
+    for (const file of readdirSync(directory).sort()) {
+      const fixture = JSON.parse(readFileSync(new URL(file, directory), "utf8")) as Fixture
+      it(`${file.replace(".json", "")}: ${fixture.about}`, () => {
+        const right = expected(fixture)
+        for (const [how, pieces] of arrivals(fixture)) {
+          const reading = read(dialect, fixture, pieces)
+          // Thousands of cuts: the slow, telling comparison only for the one that is wrong.
+          if (!isDeepStrictEqual(reading, right)) expect(reading, how).toEqual(right)
+        }
+        expect(read(dialect, fixture, [Buffer.from(fixture.body.join("\n"))])).toEqual(right)
+      })
+    }
+  })
+}
+
+function arrivals(fixture: Fixture): [string, Buffer[]][] {
+  const text = fixture.body.join("\n")
+  const bytes = Buffer.from(text)
+  const forms: [string, Buffer[]][] = [
+    ["whole", [bytes]],
+    ["byte by byte", Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))],
+    ["with CRLF", [Buffer.from(text.replaceAll("\n", "\r\n"))]],
+    ["with CRLF, byte by byte", Array.from(Buffer.from(text.replaceAll("\n", "\r\n")), (byte) => Buffer.from([byte]))],
+    ["after a byte order mark", [Buffer.from(`\uFEFF${text}`)]],
+    ["after a byte order mark, byte by byte", Array.from(Buffer.from(`\uFEFF${text}`), (byte) => Buffer.from([byte]))],
+  ]
+  for (let cut = 1; cut < bytes.length; cut++) {
+    forms.push([`cut at ${cut}`, [bytes.subarray(0, cut), bytes.subarray(cut)]])
+  }
+  if (!fixture.contentType.startsWith("text/event-stream")) return forms
+  return [
+    ...forms,
+    ["with comments", [Buffer.from(text.replace(/^data:/gm, ": keep-alive\n\n: x\ndata:"))]],
+    ["with ids and retries", [Buffer.from(text.replace(/^data:/gm, "id: 1\nretry: 5\ndata:"))]],
+    ["without the space", [Buffer.from(text.replace(/^data: /gm, "data:"))]],
+    ["with data on several lines", [Buffer.from(text.replace(/^(data: \{)/gm, "$1\ndata: "))]],
+    ["without the last line end", [Buffer.from(text.trimEnd())]],
+    ["called JSON", [bytes]],
+  ]
+}
+
+function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Reading {
+  const exchange: Exchange = {
+    provider: "test",
+    method: fixture.method,
+    path: fixture.path,
+    query: "",
+    headers: { "content-type": "application/json" },
+    body: Buffer.from(fixture.request ?? ""),
+    host: "provider.test",
+  }
+  const meter = dialect.createMeter(exchange, {
+    statusCode: fixture.status,
+    contentType: fixture.contentType,
+    headers: {},
+  })
+  for (const piece of pieces) {
+    // What the caller does with its bytes afterwards is its own business, whole documents apart.
+    const copy = Buffer.from(piece)
+    meter?.push(copy)
+    if (fixture.contentType.startsWith("text/event-stream")) copy.fill(0)
+  }
+  const { raw, ...reading } = meter?.end({ complete: fixture.complete !== false }) ?? {
+    ...NO_READING,
+    free: dialect.isFree(exchange),
+  }
+  if (JSON.stringify(raw ?? null).length > 4096) throw new Error("raw is not bounded")
+  if (reading.source === "reported" && !raw) throw new Error("raw is missing")
+  return { ...reading, raw: undefined }
+}
+
+function expected({ expected }: Fixture): Reading {
+  const parts = expected.parts.map(
+    (part) => ({ model: undefined, ...part, usage: { ...NO_USAGE, ...part.usage } }) as Part,
+  )
+  return { ...NO_READING, ...expected, parts }
+}

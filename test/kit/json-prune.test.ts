@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest"
+import { createJsonPruner, type Shape } from "../../src/kit/json-prune.ts"
+
+const SHAPE: Shape = { model: true, usage: true, output: [{ type: true }], deep: { "*": { n: true } } }
+
+function prune(text: string | Buffer, { size = Number.MAX_SAFE_INTEGER, max = 4096, shape = SHAPE } = {}) {
+  const documents: [unknown, boolean][] = []
+  const pruner = createJsonPruner(shape, (document, complete) => documents.push([document, complete]), max)
+  const bytes = Buffer.from(text)
+  for (let at = 0; at < bytes.length; at += size) pruner.push(Buffer.from(bytes.subarray(at, at + size)))
+  pruner.end()
+  return documents
+}
+
+describe("pruning JSON", () => {
+  it("keeps the parts that the shape names, wherever the bytes are cut", () => {
+    const text =
+      '\uFEFF {"x":[1,{"model":"no"}],"model" : "a\\"b\\\\","usage":{"n":[1.5e3,-2],"s":"}{\\u00e9é🌍","z":null},"y":"\\\\","output":[{"type":"a","big":{}},7,{"type":"b"}],"deep":{"p":{"n":1,"m":2},"q":{"n":true}}}'
+    const right = [
+      [
+        {
+          model: 'a"b\\',
+          usage: { n: [1500, -2], s: "}{éé🌍", z: null },
+          output: [{ type: "a" }, { type: "b" }],
+          deep: { p: { n: 1 }, q: { n: true } },
+        },
+        true,
+      ],
+    ]
+    for (let size = 1; size < 40; size++) expect(prune(text, { size })).toEqual(right)
+  })
+  it("gives each document of an array, of lines, and of documents run together", () => {
+    const right = [
+      [{ model: "a" }, true],
+      [{ usage: 1 }, true],
+    ]
+    for (const text of [
+      '[{"model":"a"}\n,\n{"usage":1}]',
+      '{"model":"a"}\n{"usage":1}\n',
+      '{"model":"a"}{"usage":1}',
+      '[ {"model":"a"},[],3,{"usage":1} ]',
+    ]) {
+      for (const size of [1, 2, 3, 100]) expect(prune(text, { size }), text).toEqual(right)
+    }
+  })
+  it("gives of a cut document what was whole", () => {
+    expect(prune('{"model":"a","usage":{"n":1')).toEqual([[{ model: "a" }, false]])
+    expect(prune('{"output":[{"type":"a"},{"type":"b')).toEqual([[{ output: [{ type: "a" }, {}] }, false]])
+    expect(prune('[{"model":"a"},{"usa')).toEqual([
+      [{ model: "a" }, true],
+      [{}, false],
+    ])
+  })
+  it("leaves out what is longer than it may keep, and goes on behind it", () => {
+    expect(prune(`{"usage":"${"x".repeat(5000)}","model":"a"}`, { size: 100 })).toEqual([[{ model: "a" }, true]])
+    const many = `{"output":[${'{"type":"a"},'.repeat(100_000)}{}],"model":"a"}`
+    const [[document]] = prune(many) as [[{ output: unknown[]; model?: string }, boolean]]
+    expect(document.output.length).toBeLessThan(1000)
+  })
+  it("does not mind depth, names of objects' own, or bytes that are no JSON", () => {
+    expect(prune(`{"x":${"[".repeat(2_000_000)}${"]".repeat(2_000_000)},"model":"a"}`)).toEqual([
+      [{ model: "a" }, true],
+    ])
+    expect(prune('{"__proto__":{"n":1},"deep":{"__proto__":{"n":1},"p":{"n":2}}}')).toEqual([
+      [{ deep: { p: { n: 2 } } }, true],
+    ])
+    expect(prune('}]:,\u0000 nonsense 12 "text" {]}')).toEqual([[{}, true]])
+    expect(prune("")).toEqual([])
+  })
+})

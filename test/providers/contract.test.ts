@@ -1,0 +1,7 @@
+import { DIALECTS } from "../../src/providers/index.ts"
+import { describeProvider } from "../contract/provider.ts"
+
+describeProvider("openai", DIALECTS.openai)
+describeProvider("compatible", DIALECTS.openai)
+describeProvider("anthropic", DIALECTS.anthropic)
+describeProvider("gemini", DIALECTS.gemini)
