@@ -1,0 +1,15 @@
+/** Lines of comma-separated values with a head, which a spreadsheet can open without running anything. */
+export function toCsv(fields: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  return [fields, ...rows].map((row) => `${row.map(toCell).join(",")}\n`).join("")
+}
+
+/**
+ * Text that begins like a formula gets an apostrophe before it (https://owasp.org/www-community/attacks/CSV_Injection);
+ * control characters become U+FFFD. Nothing is an empty cell.
+ */
+function toCell(value: unknown): string {
+  if (value === null || value === undefined) return ""
+  const text = String(value).replace(/[\x00-\x1f\x7f-\x9f]/g, "\ufffd")
+  const safe = typeof value === "string" && /^[=+\-@\ufffd\uff0b\uff0d\uff1d\uff20]/.test(text) ? `'${text}` : text
+  return /[",;\s']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}

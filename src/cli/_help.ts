@@ -1,0 +1,96 @@
+import type { ArgsDef } from "citty"
+import { type AnyCommand, hintOf } from "./_command.ts"
+import type { CommandEntry, CommandTable, Program } from "./_program.ts"
+
+/** Help for a name that has commands below it; it loads none of them. */
+export function groupHelp(title: string, program: Program, group: Program | CommandEntry): string {
+  const isProgram = group === program
+  const head = isProgram
+    ? `${program.name} ${program.version}: what did our LLM calls cost, and who spent it?`
+    : `${title}: ${(group as CommandEntry).summary}`
+  return lines([
+    head,
+    "",
+    `Usage: ${title} COMMAND [OPTIONS]`,
+    "",
+    "Commands:",
+    ...columns(listCommands(group.commands!)),
+    "",
+    "Options:",
+    ...columns([
+      ["--help", "explain a command: COMMAND --help"],
+      ...(isProgram ? ([["--version", "print the version"]] as const) : []),
+    ]),
+    ...(isProgram
+      ? ["", "First steps:", "  npx majordomo-gateway serve", "  npx majordomo-gateway usage --by model"]
+      : []),
+  ])
+}
+
+/** Help for one command, from its definition. */
+export function commandHelp(title: string, command: AnyCommand, entry: CommandEntry): string {
+  const args = command.args as ArgsDef
+  const { description } = command.meta as { description?: string }
+  const places = Object.entries(args).filter(([, { type }]) => type === "positional")
+  const options = Object.entries(args).filter(([, { type }]) => type !== "positional")
+  const shape = places.map(([name, { required }]) =>
+    required === false ? `[${name.toUpperCase()}]` : name.toUpperCase(),
+  )
+  const needed = options.flatMap(([name, arg]) => (arg.required ? [`--${name} ${hintOf(name, arg)}`] : []))
+  return lines([
+    ...wrap(`${title}: ${description ?? entry.summary}`, 80),
+    "",
+    `Usage: ${[title, ...shape, ...needed, "[OPTIONS]"].join(" ")}`,
+    ...(entry.commands ? ["", "Commands:", ...columns(listCommands(entry.commands))] : []),
+    ...section(
+      "Arguments",
+      places.map(([name, arg]) => [name.toUpperCase(), arg.description ?? ""]),
+    ),
+    ...section("Options", [
+      ...options.map(([name, arg]): Pair => {
+        const value = arg.type === "boolean" ? "" : ` ${hintOf(name, arg)}`
+        return [`--${name}${value}`, arg.description ?? ""]
+      }),
+      ["--help", "print this"],
+    ]),
+    ...(command.examples ? ["", "Examples:", ...command.examples.map((example) => `  ${example}`)] : []),
+  ])
+}
+
+type Pair = readonly [name: string, text: string]
+
+function listCommands(commands: CommandTable): Pair[] {
+  return Object.entries(commands).map(([name, { summary, commands: below }]) => [
+    name,
+    below ? `${summary} (${Object.keys(below).join(", ")})` : summary,
+  ])
+}
+
+function section(title: string, pairs: readonly Pair[]): string[] {
+  return pairs.length === 0 ? [] : ["", `${title}:`, ...columns(pairs)]
+}
+
+/** Two columns within 80; a name that is too long for the first gets a line of its own. */
+function columns(pairs: readonly Pair[]): string[] {
+  const width = Math.min(24, Math.max(...pairs.map(([name]) => name.length)))
+  return pairs.flatMap(([name, text]) => {
+    const [first = "", ...more] = wrap(text, 80 - width - 4)
+    const rest = more.map((line) => " ".repeat(width + 4) + line)
+    if (name.length > width) return [`  ${name}`, " ".repeat(width + 4) + first, ...rest]
+    return [`  ${name.padEnd(width)}  ${first}`.trimEnd(), ...rest]
+  })
+}
+
+function wrap(text: string, width: number): string[] {
+  const wrapped: string[] = []
+  for (const word of text.split(" ")) {
+    const last = wrapped.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width) wrapped[wrapped.length - 1] = `${last} ${word}`
+    else wrapped.push(word)
+  }
+  return wrapped
+}
+
+function lines(all: readonly string[]): string {
+  return `${all.join("\n")}\n`
+}

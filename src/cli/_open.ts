@@ -1,0 +1,37 @@
+import { loadSettings } from "../config/load.ts"
+import type { Settings } from "../config/settings.ts"
+import { CommandError } from "../core/errors.ts"
+import type { Database } from "../database/_database.ts"
+import { openDatabase } from "../database/open.ts"
+import { say } from "./_print.ts"
+
+/** The settings of a command; warnings are said. */
+export async function openSettings(configFile: string | undefined): Promise<Settings> {
+  const { settings, warnings } = await loadSettings({ configFile })
+  for (const warning of warnings) say(`warning: ${warning}`)
+  return settings
+}
+
+/** Opens the configured database for one piece of work and closes it again. */
+export async function withDatabase<T>(
+  configFile: string | undefined,
+  work: (database: Database, settings: Settings) => Promise<T>,
+): Promise<T> {
+  const settings = await openSettings(configFile)
+  const database = await openDatabase(settings.storage, { role: "command", log: say })
+  try {
+    return await work(database, settings)
+  } catch (error) {
+    throw isWithoutSchema(error) ? new CommandError(NO_SCHEMA) : error
+  } finally {
+    await database.close()
+  }
+}
+
+const NO_SCHEMA = "the database has no schema yet, or an old one: run majordomo-gateway migrate"
+
+/** undefined_table, undefined_column. */
+export function isWithoutSchema(error: unknown): boolean {
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
+  return code === "42P01" || code === "42703"
+}

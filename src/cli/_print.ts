@@ -1,0 +1,33 @@
+import { readSurroundings } from "../config/surroundings.ts"
+
+/** Data, and nothing else, goes to stdout. */
+export function print(text: string): void {
+  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`)
+}
+
+/** One JSON value. C1 control characters, which JSON leaves as they are and terminals obey, are written as escapes. */
+export function printJson(value: unknown): void {
+  const toEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  print(JSON.stringify(value, undefined, 2).replace(/[\x7f-\x9f\u2028\u2029]/g, toEscape))
+}
+
+/** Talk: what a person should know and a program should not have to skip. */
+export function say(text: string): void {
+  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`)
+}
+
+/** What stdout can show. */
+export interface Screen {
+  /** Undefined: not a terminal, lines may be as long as they like. */
+  readonly width: number | undefined
+  readonly colour: boolean
+  /** Bars and boxes. */
+  readonly drawing: boolean
+}
+
+export function findScreen(): Screen {
+  const { noColor } = readSurroundings()
+  const isTerminal = process.stdout.isTTY === true
+  const width = isTerminal ? Math.max(40, process.stdout.columns || 80) : undefined
+  return { width, colour: isTerminal && !noColor, drawing: isTerminal && !noColor }
+}

@@ -1,0 +1,119 @@
+import { runCommand } from "citty"
+import { findNearest } from "../config/nearest.ts"
+import { readSurroundings } from "../config/surroundings.ts"
+import { CommandError } from "../core/errors.ts"
+import { type AnyCommand, checkArguments } from "./_command.ts"
+import { commandHelp, groupHelp } from "./_help.ts"
+import { printable } from "./_text.ts"
+
+export interface CommandEntry {
+  /** For the list of commands, which loads none of them. */
+  readonly summary: string
+  readonly load?: () => Promise<{ readonly default: AnyCommand }>
+  readonly commands?: CommandTable
+}
+export type CommandTable = Readonly<Record<string, CommandEntry>>
+
+export interface Program {
+  readonly name: string
+  readonly version: string
+  readonly commands: CommandTable
+}
+
+/** Finds the command, checks what it was given, runs it, and turns whatever happens into lines and an exit code. */
+export async function runProgram(program: Program, args: readonly string[]): Promise<void> {
+  endQuietlyOnBrokenPipe()
+  try {
+    await dispatch(program, args)
+  } catch (error) {
+    process.exitCode = tell(error)
+  }
+}
+
+async function dispatch(program: Program, args: readonly string[]): Promise<void> {
+  const { names, entry, rest } = findCommand(program, args)
+  const options = beforeDashes(rest)
+  if (entry === program && options.some((arg) => arg === "--version" || arg === "-v")) {
+    process.stdout.write(`${program.version}\n`)
+    return
+  }
+  const title = [program.name, ...names].join(" ")
+  const wantsHelp = options.some((arg) => arg === "--help" || arg === "-h")
+  if (!("load" in entry) || entry.load === undefined) {
+    if (wantsHelp) return void process.stdout.write(groupHelp(title, program, entry))
+    if (options.length === 0 && entry === program) {
+      process.stderr.write(groupHelp(title, program, entry))
+      process.exitCode = 2
+      return
+    }
+    throw new CommandError(whyNoCommand(title, entry, options[0]), 2)
+  }
+  const { default: command } = await entry.load()
+  if (wantsHelp) return void process.stdout.write(commandHelp(title, command, entry))
+  checkArguments(title, command, rest)
+  await runCommand(command, { rawArgs: rest })
+}
+
+type Group = Program | CommandEntry
+
+/** The deepest command that the words name, and the arguments that are left for it. */
+function findCommand(program: Program, args: readonly string[]): { names: string[]; entry: Group; rest: string[] } {
+  const names: string[] = []
+  let entry: Group = program
+  let rest = [...args]
+  while (entry.commands !== undefined) {
+    const at = findWord(rest)
+    const word = at === -1 ? undefined : rest[at]!
+    if (word === undefined) break
+    const next: CommandEntry | undefined = Object.hasOwn(entry.commands, word) ? entry.commands[word] : undefined
+    if (next === undefined) throw new CommandError(whyUnknown([program.name, ...names].join(" "), entry, word), 2)
+    names.push(word)
+    rest = rest.toSpliced(at, 1)
+    entry = next
+  }
+  return { names, entry, rest }
+}
+
+/** The first word, over `--config FILE`; after any other option a word may be its value, so a command comes before it. */
+function findWord(args: readonly string[]): number {
+  const at = args[0] === "--config" ? 2 : args[0]?.startsWith("--config=") ? 1 : 0
+  return args[at] === undefined || args[at].startsWith("-") ? -1 : at
+}
+
+function whyUnknown(title: string, { commands }: Group, word: string): string {
+  const meant = findNearest(word, Object.keys(commands!))
+  const hint = meant === undefined ? `there are ${Object.keys(commands!).join(", ")}` : `did you mean "${meant}"?`
+  return `${title}: no such command "${printable(word)}"; ${hint}`
+}
+
+function whyNoCommand(title: string, { commands }: Group, option: string | undefined): string {
+  const names = Object.keys(commands!).join(", ")
+  if (option === undefined) return `${title}: say which command: ${names} (--help explains them)`
+  return `${title}: no such option ${printable(option)}; the commands are ${names}`
+}
+
+function beforeDashes(args: readonly string[]): readonly string[] {
+  const end = args.indexOf("--")
+  return end === -1 ? args : args.slice(0, end)
+}
+
+function tell(error: unknown): number {
+  if (error instanceof CommandError) {
+    process.stderr.write(`error: ${printable(error.message, "lines")}\n`)
+    return error.exitCode
+  }
+  const { debug } = readSurroundings()
+  if (debug) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  else process.stderr.write("error: internal error; run it again with MAJORDOMO_DEBUG=1 to see where\n")
+  return 1
+}
+
+/** `majordomo usage | head` is no failure. */
+function endQuietlyOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(process.exitCode ?? 0)
+      throw error
+    })
+  }
+}

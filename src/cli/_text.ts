@@ -1,0 +1,20 @@
+/**
+ * Text from outside as a terminal may show it: control characters, which could move the cursor or write a title, and the
+ * marks that turn the direction of writing become a replacement character. `lines` keeps line ends.
+ */
+export function printable(text: string, keep?: "lines"): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g, (character) =>
+    keep === "lines" && character === "\n" ? character : "\ufffd",
+  )
+}
+
+/** 1234567 -> "1,234,567". */
+export function withThousands(whole: string | number | bigint): string {
+  return String(whole).replace(/\B(?=(\d{3})+(?!\d))/g, ",")
+}
+
+/** A moment as the table shows it: `2026-11-21 09:30:05` in a time zone. */
+export function toMoment(at: Date, tz: string): string {
+  const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: tz, dateStyle: "short", timeStyle: "medium" })
+  return parts.format(at)
+}

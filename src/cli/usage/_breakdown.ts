@@ -1,0 +1,76 @@
+import type { Dimension, Measures, UsageAnswer, UsageRow } from "../../reports/index.ts"
+import { alignPoints, toDollars } from "../_money.ts"
+import type { Screen } from "../_print.ts"
+import { type Column, renderTable, toCounts, toShares } from "../_table.ts"
+import { withThousands } from "../_text.ts"
+
+/** The table of a usage report: one line per group, and a total. */
+export function renderBreakdown(
+  by: readonly Dimension[],
+  { rows, total, groups }: UsageAnswer,
+  screen: Screen,
+): string {
+  const all = [...rows, total]
+  const count = (title: string, pick: (row: Measures) => number, leaves?: number): Column => {
+    const cells = toCounts(all.map(pick))
+    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, leaves }
+  }
+  const costs = alignPoints(all.map(toCostCell))
+  const labels = by.map((dimension, i): Column => {
+    const cells = rows.map((row) => toLabel(dimension, row, i, rows))
+    return {
+      title: dimension.title,
+      align: "left",
+      cells,
+      total: i === 0 ? "Total" : "",
+      shrinks: dimension.order !== "time",
+    }
+  })
+  const columns: Column[] = [
+    ...labels,
+    count("Requests", ({ requests }) => requests),
+    ...(total.errors > 0 ? [count("Errors", ({ errors }) => errors, 3)] : []),
+    count("Input", ({ input_tokens }) => input_tokens, 1),
+    ...(total.cached_tokens > 0 ? [count("Cached", ({ cached_tokens }) => cached_tokens, 5)] : []),
+    count("Output", ({ output_tokens }) => output_tokens, 1),
+    ...(total.unpriced > 0 ? [count("Unpriced", ({ unpriced }) => unpriced, 4)] : []),
+    { title: "Cost", align: "right", cells: costs.slice(0, -1), total: costs.at(-1)! },
+    {
+      title: "Share",
+      align: screen.drawing ? "left" : "right",
+      cells: toShares(
+        rows.map(({ share }) => share),
+        screen,
+        (screen.width ?? 0) < 100 ? 6 : 10,
+      ),
+      leaves: 2,
+    },
+  ]
+  return [renderTable(columns, screen), ...toNotes(total, groups - rows.length)].join("")
+}
+
+/** `~`: some of it is estimated. A sum without its unpriced part is a lower bound. */
+function toCostCell({ total_cost, estimated, unpriced }: Measures): string {
+  if (total_cost === null) return "unpriced"
+  return `${unpriced > 0 ? ">" : estimated > 0 ? "~" : ""}${toDollars(total_cost)}`
+}
+
+function toLabel(dimension: Dimension, row: UsageRow, i: number, rows: readonly UsageRow[]): string {
+  const value = row.values[i]
+  if (value === null || value === undefined || value === "") return "(none)"
+  if (dimension.name === "hour") return String(value).slice(0, 16).replace("T", " ")
+  if (dimension.name !== "key") return String(value)
+  const namesakes = rows.some((other) => other.values[i] === value && other.keyId !== row.keyId)
+  return namesakes ? `${value} (${row.keyId?.slice(0, 8)})` : String(value)
+}
+
+function toNotes(total: Measures, hidden: number): string[] {
+  const plural = (count: number, noun: string) => `${withThousands(count)} ${noun}${count === 1 ? "" : "s"}`
+  return [
+    ...(hidden > 0 ? [`And ${plural(hidden, "more row")}; the total counts them all.\n`] : []),
+    ...(total.unpriced > 0
+      ? [`> ${plural(total.unpriced, "request")} without a known price: what they cost is not in these sums.\n`]
+      : []),
+    ...(total.estimated > 0 ? [`~ ${plural(total.estimated, "request")} estimated.\n`] : []),
+  ]
+}

@@ -1,0 +1,79 @@
+import { askRequests, toRequestObject } from "../../reports/index.ts"
+import { parseWhole } from "../_args.ts"
+import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
+import { toCsv } from "../_csv.ts"
+import { alignPoints, toDollars } from "../_money.ts"
+import { withDatabase } from "../_open.ts"
+import { findScreen, print, printJson, type Screen } from "../_print.ts"
+import { type Column, renderTable, toCounts } from "../_table.ts"
+import { toMoment } from "../_text.ts"
+import { explainEmpty } from "./_empty.ts"
+import { FILTER_OPTIONS, toFilters, toPeriod } from "./_question.ts"
+
+export default defineCommand({
+  meta: { name: "requests", description: "the newest requests, newest first" },
+  args: {
+    ...FILTER_OPTIONS,
+    limit: { type: "string", valueHint: "N", description: "at most so many (default 20)" },
+    ...JSON_OPTION,
+    csv: { type: "boolean", description: "print comma-separated values" },
+    ...COMMON,
+  },
+  examples: [
+    "majordomo-gateway usage requests --status error --since today",
+    "majordomo-gateway usage requests --limit 1 --json",
+  ],
+  async run({ args, rawArgs }) {
+    const period = toPeriod(args, Date.now(), "1970-01-01")
+    const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 20
+    const filters = toFilters(args, rawArgs)
+    await withDatabase(args.config, async (database, settings) => {
+      const { rows } = await database.query(askRequests({ filters, period, limit }))
+      const objects = rows.map(toRequestObject)
+      if (args.json) printJson(objects)
+      else if (args.csv) print(toCsv(Object.keys(objects[0] ?? {}), objects.map(toCells)))
+      else if (rows.length === 0) print(await explainEmpty(database, settings, period.tz))
+      else print(renderRequests(rows, period.tz, findScreen()))
+    })
+  },
+})
+
+function toCells(row: Record<string, unknown>): unknown[] {
+  return Object.values(row).map((value) =>
+    typeof value === "object" && value !== null ? JSON.stringify(value) : value,
+  )
+}
+
+export function renderRequests(rows: readonly Record<string, unknown>[], tz: string, screen: Screen): string {
+  const text = (title: string, pick: (row: Record<string, unknown>) => string, more: Partial<Column> = {}): Column => {
+    return { title, align: "left", cells: rows.map(pick), ...more }
+  }
+  const counts = (title: string, name: string): Column => {
+    return { title, align: "right", cells: toCounts(rows.map((row) => Number(row[name]))), leaves: 2 }
+  }
+  return renderTable(
+    [
+      text("Time", (row) => toMoment(new Date(row["created_at"] as Date), tz)),
+      text("Model", (row) => String(row["model"] || row["request_path"]), { shrinks: true }),
+      text("Provider", (row) => String(row["provider"]), { leaves: 4 }),
+      text("Key", (row) => String(row["key_name"] ?? row["majordomo_api_key_id"] ?? ""), { leaves: 3, shrinks: true }),
+      text("Status", toStatus),
+      counts("ms", "response_time_ms"),
+      counts("Input", "input_tokens"),
+      counts("Output", "output_tokens"),
+      { title: "Cost", align: "right", cells: alignPoints(rows.map(toCostCell)) },
+      text("ID", (row) => String(row["id"]), { leaves: 5 }),
+    ],
+    screen,
+  )
+}
+
+function toStatus({ status_code, outcome }: Record<string, unknown>): string {
+  return outcome === "complete" ? String(status_code) : `${status_code} ${String(outcome).replace("_", " ")}`
+}
+
+export function toCostCell({ total_cost, cost_status }: Record<string, unknown>): string {
+  if (cost_status === "free") return "free"
+  if (cost_status === "unpriced" || total_cost === null || total_cost === undefined) return "unpriced"
+  return `${cost_status === "exact" ? "" : "~"}${toDollars(String(total_cost))}`
+}

@@ -1,0 +1,14 @@
+import type { Variables } from "./environment.ts"
+
+/** What the environment says of the terminal and of how to tell errors; none of it is a setting. */
+export interface Surroundings {
+  /** NO_COLOR is set to anything (https://no-color.org), or the terminal is a dumb one. */
+  readonly noColor: boolean
+  /** MAJORDOMO_DEBUG: show the stack of an internal error. */
+  readonly debug: boolean
+}
+
+export function readSurroundings(env: Variables = process.env): Surroundings {
+  const noColor = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb"
+  return { noColor, debug: !["", "0", "false"].includes(env["MAJORDOMO_DEBUG"] ?? "") }
+}

@@ -1,0 +1,39 @@
+import { version } from "../package.json"
+import { type CommandTable, runProgram } from "./cli/_program.ts"
+
+/** Every command, loaded only when it is called. */
+const COMMANDS: CommandTable = {
+  serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
+  migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
+  keys: {
+    summary: "the API keys that callers send as X-Majordomo-Key",
+    commands: {
+      create: { summary: "mint a key and show it once", load: () => import("./cli/keys/create.ts") },
+      list: { summary: "all keys, with their use", load: () => import("./cli/keys/list.ts") },
+      get: { summary: "one key", load: () => import("./cli/keys/get.ts") },
+      update: { summary: "change a key's name or description", load: () => import("./cli/keys/update.ts") },
+      revoke: { summary: "refuse a key from now on", load: () => import("./cli/keys/revoke.ts") },
+    },
+  },
+  usage: {
+    summary: "what was used, what it cost, and by whom",
+    load: () => import("./cli/usage/report.ts"),
+    commands: {
+      requests: { summary: "the newest requests", load: () => import("./cli/usage/requests.ts") },
+      request: { summary: "one request, and the sum of its cost", load: () => import("./cli/usage/request.ts") },
+    },
+  },
+  pricing: {
+    summary: "the price book: USD per million tokens, with source and date",
+    commands: {
+      list: { summary: "every model that has a price", load: () => import("./cli/pricing/list.ts") },
+      get: { summary: "one model's prices", load: () => import("./cli/pricing/get.ts") },
+      refresh: { summary: "fetch the price list now", load: () => import("./cli/pricing/refresh.ts") },
+    },
+  },
+}
+
+/** Runs the program with the arguments after its name; sets the exit code. */
+export function run(args: readonly string[]): Promise<void> {
+  return runProgram({ name: "majordomo-gateway", version, commands: COMMANDS }, args)
+}

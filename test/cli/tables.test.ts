@@ -1,0 +1,178 @@
+import { describe, expect, test } from "vitest"
+import { toCsv } from "../../src/cli/_csv.ts"
+import { toDollars } from "../../src/cli/_money.ts"
+import type { Screen } from "../../src/cli/_print.ts"
+import { displayWidth } from "../../src/cli/_table.ts"
+import { renderBreakdown } from "../../src/cli/usage/_breakdown.ts"
+import { findDimension, type Measures, type UsageAnswer, type UsageRow } from "../../src/reports/index.ts"
+
+const screen = (width: number): Screen => ({ width, colour: false, drawing: true })
+const PIPE: Screen = { width: undefined, colour: false, drawing: false }
+
+function row(value: string | null, more: Partial<UsageRow>): UsageRow {
+  const none: Measures = {
+    requests: 1,
+    errors: 0,
+    input_tokens: 0,
+    cached_tokens: 0,
+    cache_creation_tokens: 0,
+    output_tokens: 0,
+    total_cost: "0",
+    share: 0,
+    exact: 1,
+    estimated: 0,
+    unpriced: 0,
+  }
+  return { ...none, values: [value], keyId: undefined, ...more }
+}
+
+const answer: UsageAnswer = {
+  groups: 6,
+  rows: [
+    row("claude-sonnet-4-5-20250929", {
+      requests: 1204,
+      input_tokens: 87_000_000,
+      cached_tokens: 80_000_000,
+      output_tokens: 1_000_000,
+      total_cost: "63.812",
+      share: 0.9,
+      errors: 3,
+    }),
+    row("gpt-4o-mini-2024-07-18", {
+      requests: 3,
+      input_tokens: 3000,
+      cached_tokens: 1200,
+      output_tokens: 1500,
+      total_cost: "0.00108",
+      share: 0.0004,
+      estimated: 1,
+    }),
+    row("mystery-model", { requests: 2, total_cost: null, unpriced: 2 }),
+    row(null, { requests: 5 }),
+  ],
+  total: row(null, {
+    requests: 1214,
+    input_tokens: 87_003_000,
+    cached_tokens: 80_001_200,
+    output_tokens: 1_001_500,
+    total_cost: "63.81308",
+    share: 1,
+    errors: 3,
+    estimated: 1,
+    unpriced: 2,
+  }),
+}
+const by = [findDimension("model")!]
+
+describe("the table of a usage report", () => {
+  test("at 80 columns", () =>
+    expect(`\n${renderBreakdown(by, answer, screen(80))}`).toMatchInlineSnapshot(`
+      "
+      Model                 Requests       Input     Output        Cost  Share
+      ────────────────────────────────────────────────────────────────────────────────
+      claude-sonnet-4-5-2…     1,204  87,000,000  1,000,000   $63.812     90.0% █████▍
+      gpt-4o-mini-2024-07…         3       3,000      1,500   ~$0.00108    0.0% ▏
+      mystery-model                2           0          0    unpriced    0.0%
+      (none)                       5           0          0    $0.00       0.0%
+      ────────────────────────────────────────────────────────────────────────────────
+      Total                    1,214  87,003,000  1,001,500  >$63.81308
+      And 2 more rows; the total counts them all.
+      > 2 requests without a known price: what they cost is not in these sums.
+      ~ 1 request estimated.
+      "
+    `))
+  test("at 120 columns", () =>
+    expect(`\n${renderBreakdown(by, answer, screen(120))}`).toMatchInlineSnapshot(`
+      "
+      Model                       Requests  Errors       Input      Cached     Output  Unpriced        Cost  Share
+      ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+      claude-sonnet-4-5-20250929     1,204       3  87,000,000  80,000,000  1,000,000         0   $63.812     90.0% █████████
+      gpt-4o-mini-2024-07-18             3       0       3,000       1,200      1,500         0   ~$0.00108    0.0% ▏
+      mystery-model                      2       0           0           0          0         2    unpriced    0.0%
+      (none)                             5       0           0           0          0         0    $0.00       0.0%
+      ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+      Total                          1,214       3  87,003,000  80,001,200  1,001,500         2  >$63.81308
+      And 2 more rows; the total counts them all.
+      > 2 requests without a known price: what they cost is not in these sums.
+      ~ 1 request estimated.
+      "
+    `))
+  test("in a pipe: no drawing, nothing cut", () =>
+    expect(`\n${renderBreakdown(by, answer, PIPE)}`).toMatchInlineSnapshot(`
+      "
+      Model                       Requests  Errors       Input      Cached     Output  Unpriced        Cost  Share
+      ------------------------------------------------------------------------------------------------------------
+      claude-sonnet-4-5-20250929     1,204       3  87,000,000  80,000,000  1,000,000         0   $63.812    90.0%
+      gpt-4o-mini-2024-07-18             3       0       3,000       1,200      1,500         0   ~$0.00108   0.0%
+      mystery-model                      2       0           0           0          0         2    unpriced   0.0%
+      (none)                             5       0           0           0          0         0    $0.00      0.0%
+      ------------------------------------------------------------------------------------------------------------
+      Total                          1,214       3  87,003,000  80,001,200  1,001,500         2  >$63.81308
+      And 2 more rows; the total counts them all.
+      > 2 requests without a known price: what they cost is not in these sums.
+      ~ 1 request estimated.
+      "
+    `))
+
+  test.each([80, 60, 40])("no line is longer than %i columns", (width) => {
+    const long = {
+      ...answer,
+      rows: [...answer.rows, row("ft:gpt-4o-2024-08-06:some-organisation::a-very-long-suffix-日本語のモデル名", {})],
+    }
+    const lines = renderBreakdown(by, long, screen(width))
+      .split("\n")
+      .filter((line) => !/^(And|[>~])/.test(line))
+    expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(width)
+  })
+
+  test("a name cannot drive the terminal", () => {
+    const evil = { ...answer, rows: [row("\u001b]0;title\u0007\u001b[2J\r\n\u009b31m\u202egnp", {})] }
+    expect(renderBreakdown(by, evil, screen(80))).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/)
+  })
+
+  test("two keys of one name are told apart by their ids", () => {
+    const keys = {
+      ...answer,
+      rows: [row("ci", { keyId: "aaaaaaaa-1" }), row("ci", { keyId: "bbbbbbbb-2" }), row("prod", { keyId: "c" })],
+    }
+    const table = renderBreakdown([findDimension("key")!], keys, PIPE)
+    expect(table).toContain("ci (aaaaaaaa)")
+    expect(table).toContain("ci (bbbbbbbb)")
+    expect(table).not.toContain("prod (")
+  })
+})
+
+describe("dollars have as many digits as they need", () => {
+  test.each([
+    ["0", "$0.00"],
+    ["0.5", "$0.50"],
+    ["0.00108", "$0.00108"],
+    ["0.000000000001", "$0.000000000001"],
+    ["0.000000123456", "$0.000000123"],
+    ["0.0123456789", "$0.012346"],
+    ["12.3456789", "$12.34568"],
+    ["1234567.891", "$1,234,567.89"],
+    ["99999.999", "$100,000.00"],
+    ["0.9999999", "$1.00"],
+    ["100", "$100.00"],
+  ])("%s -> %s", (decimal, shown) => expect(toDollars(decimal)).toBe(shown))
+})
+
+describe("CSV", () => {
+  test.each([
+    ["=1+1", "'=1+1"],
+    ["@SUM(A1)", "'@SUM(A1)"],
+    ["-2+3", "'-2+3"],
+    ["a,b", "a,b"],
+    ['say "hi"', 'say "hi"'],
+    ["\t=1", "'\ufffd=1"],
+    ["a\u001b[2J\nb", "a\ufffd[2J\ufffdb"],
+  ])("%j is text and runs nothing", (given, read) => {
+    const line = toCsv(["x"], [[given]]).split("\n")[1]!
+    expect(line.startsWith('"') ? line.slice(1, -1).replaceAll('""', '"') : line).toBe(read)
+  })
+
+  test("numbers and money stay as they are, nothing is empty", () => {
+    expect(toCsv(["a", "b", "c"], [[3, "0.00108", null]])).toBe("a,b,c\n3,0.00108,\n")
+  })
+})
