@@ -17,13 +17,8 @@ export type Sum =
 type Priced = Extract<Resolution, { kind: "priced" }>
 type Add = (line: Omit<CostLine, "side" | "per" | "amount" | "factor">, factor: Decimal) => void
 
-const SIDES: { readonly [K in RateName]?: "output" } = {
-  output: "output",
-  reasoning: "output",
-  outputAudio: "output",
-  outputImage: "output",
-  images: "output",
-}
+const OUTPUT: ReadonlySet<RateName> = new Set(["output", "reasoning", "outputAudio", "outputImage", "images"])
+const TOKENS: ReadonlySet<RateName> = new Set(BUCKETS)
 const ONE = fromNumber(1)
 const MILLION = 1_000_000n
 const NOTHING = "the answer reported no usage"
@@ -34,23 +29,20 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
   const doubts = new Set<string>()
   let input = 0n
   let output = 0n
-  const add: Add = (line, factor) => {
-    const isToken = (BUCKETS as readonly string[]).includes(line.bucket)
-    const value = amount({
-      quantity: fromNumber(line.quantity),
-      rate: parseDecimal(line.rate),
-      factor,
-      per: isToken ? MILLION : 1n,
-    })
-    const side = SIDES[line.bucket] ?? "input"
+  const add: Add = ({ bucket, model, quantity, rate, source, date }, factor) => {
+    const isToken = TOKENS.has(bucket)
+    const value = amount({ quantity, rate: parseDecimal(rate), factor, per: isToken ? MILLION : 1n })
+    const side = OUTPUT.has(bucket) ? "output" : "input"
     if (side === "input") input += value
     else output += value
-    const { source, date, ...what } = line
     lines.push({
       side,
-      ...what,
+      bucket,
+      model,
+      quantity,
+      rate,
       per: isToken ? "million" : "one",
-      factor: formatDecimal(factor),
+      factor: factor === ONE ? "1" : formatDecimal(factor),
       amount: formatDecimal(value),
       source,
       ...(date !== undefined && { date }),

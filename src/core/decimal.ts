@@ -18,11 +18,12 @@ export function parseDecimal(text: string): Decimal {
 
 /** Writes the shortest plain decimal: `"0.15"`, `"3"`, never an exponent, no zeros at the end. */
 export function formatDecimal(value: Decimal): string {
-  const sign = value < 0n ? "-" : ""
-  const digits = (value < 0n ? -value : value).toString().padStart(DIGITS + 1, "0")
-  const whole = digits.slice(0, -DIGITS)
-  const fraction = digits.slice(-DIGITS).replace(/0+$/, "")
-  return fraction === "" ? sign + whole : `${sign}${whole}.${fraction}`
+  if (value < 0n) return `-${formatDecimal(-value)}`
+  const digits = value.toString().padStart(DIGITS + 1, "0")
+  const point = digits.length - DIGITS
+  let end = digits.length
+  while (end > point && digits.charCodeAt(end - 1) === 48) end--
+  return end === point ? digits.slice(0, point) : `${digits.slice(0, point)}.${digits.slice(point, end)}`
 }
 
 /**
@@ -55,17 +56,28 @@ const AMOUNT_STEP = 10n ** BigInt(DIGITS - AMOUNT_DIGITS)
 
 /**
  * `quantity × rate × factor / per` in money of 12 digits after the point, the scale of `NUMERIC(20,12)`. The product is
- * exact; it is rounded once, half to even, so a line does not drift up or down over millions of rows.
+ * exact; it is rounded once, half to even, so that sums over millions of lines drift neither up nor down.
  *
- * Worked example: 4 tokens at 0.0375 USD per million is 0.00000015.
+ * Worked example: 4 tokens at 0.0375 USD per million are 0.00000015.
  */
 export function amount(of: {
-  readonly quantity: Decimal
+  readonly quantity: number
   readonly rate: Decimal
   readonly factor: Decimal
   readonly per: bigint
 }): Decimal {
-  return divideHalfEven(of.quantity * of.rate * of.factor, ONE * ONE * of.per * AMOUNT_STEP) * AMOUNT_STEP
+  let product = of.rate
+  let scale = of.per * AMOUNT_STEP
+  if (Number.isSafeInteger(of.quantity)) product *= BigInt(of.quantity)
+  else {
+    product *= fromNumber(of.quantity)
+    scale *= ONE
+  }
+  if (of.factor !== ONE) {
+    product *= of.factor
+    scale *= ONE
+  }
+  return divideHalfEven(product, scale) * AMOUNT_STEP
 }
 
 /** Rounds to 12 digits after the point, half to even. */

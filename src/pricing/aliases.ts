@@ -1,5 +1,6 @@
 /** Names that providers answer with and that the catalogue's rules miss or get wrong: catalogue provider -> name -> model id. */
 export const MODEL_ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  anthropic: { "claude-2.0": "claude-2", "claude-2.1": "claude-2" },
   openai: {
     // What davinci-002 and babbage-002 answer with; by its look it would be the ten times dearer davinci.
     "davinci:2023-07-21-v2": "davinci-002",

@@ -1,6 +1,7 @@
 import { type Cost, computeCost, type PriceQuestion, type Rates, type Resolution } from "../core/cost.ts"
 import { loadBundled } from "./bundled.ts"
-import { createLookup, type Explanation, type Listed } from "./lookup.ts"
+import { createListing, type Explanation, type Listed } from "./listing.ts"
+import { createLookup, type Lookup } from "./lookup.ts"
 import type { Served } from "./multipliers.ts"
 import { multipliersOf } from "./multipliers.ts"
 import { readAliasesFile, readPriceFile } from "./price-file.ts"
@@ -55,7 +56,9 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
     readAliasesFile(options.aliasesFile),
     remote.load(),
   ])
-  const lookup = createLookup({ catalogue, file, aliases, options, remote: () => remote.current() })
+  const sources = { catalogue, file, aliases, options, remote: remote.current }
+  const lookup = createLookup(sources)
+  const listing = createListing(lookup, sources)
 
   const remember = (key: string, make: () => Remembered): Remembered => {
     const known = remembered.get(key)
@@ -78,9 +81,9 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
         trustReported: main.trustReported,
       })
     },
-    modelCount: () => lookup.count(),
-    models: (provider) => lookup.list(provider, options.now()),
-    explain: (provider, model, at = options.now()) => lookup.explain(provider, model, at),
+    modelCount: () => listing.count(),
+    models: (provider) => listing.list(provider, options.now()),
+    explain: (provider, model, at = options.now()) => listing.explain(provider, model, at),
     refresh: () => remote.refresh(),
     start: () => remote.start(),
     close: () => remote.close(),
@@ -93,7 +96,7 @@ interface Remembered {
 }
 
 function resolveModel(
-  lookup: ReturnType<typeof createLookup>,
+  lookup: Lookup,
   of: {
     readonly provider: string
     readonly requestedModel: string | undefined

@@ -11,6 +11,8 @@ export interface LlmPrices {
   readonly size: number
   /** The row for a model of a catalogue's provider, as corrected for that moment. */
   find(provider: string, id: string, at: number): Row | undefined
+  /** Every model of the list by the catalogue's provider; long-context rows are not models. */
+  ids(): readonly { readonly provider: string; readonly id: string }[]
 }
 
 /** One row as it stands in `current-v1.json`: USD per million tokens. */
@@ -46,6 +48,10 @@ export function parseLlmPrices(body: unknown): LlmPrices {
   return {
     day,
     size: rows.size,
+    ids: () =>
+      [...rows.values()].flatMap((row) =>
+        isLong(row) ? [] : [{ provider: VENDORS[row.vendor] ?? row.vendor, id: row.id }],
+      ),
     find(provider, id, at) {
       const key = keyOf(provider, id)
       const row = rows.get(key)

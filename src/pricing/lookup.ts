@@ -1,4 +1,4 @@
-import type { PriceEntry, RateName, Rates } from "../core/cost.ts"
+import type { Rates } from "../core/cost.ts"
 import { LLM_PRICES_IDS, MODEL_ALIASES } from "./aliases.ts"
 import { bundledRow } from "./bundled.ts"
 import type { PriceBookOptions } from "./catalog.ts"
@@ -7,40 +7,18 @@ import { identifyProvider } from "./identify.ts"
 import type { LlmPrices } from "./llm-prices.ts"
 import { type Catalogue, findModel, type Match, spellingsOf } from "./match.ts"
 import { type Merged, mergeRows } from "./merge.ts"
-import type { Row, SourceName } from "./row.ts"
+import type { Row } from "./row.ts"
 
-/** One model for a list of prices: rates in USD per million tokens. */
-export interface Listed {
-  readonly provider: string
-  readonly model: string
-  readonly entry: PriceEntry
-}
-
-export interface Explanation {
-  readonly provider: string
-  readonly asked: string
-  readonly how: Match["how"]
-  readonly entry: PriceEntry
-  /** What each source says, the best first. */
-  readonly rows: readonly Row[]
-  readonly unsure: { readonly [K in RateName]?: string }
-  /** Rates of which a source with less weight says something else than the one that was taken. */
-  readonly disagreements: readonly {
-    readonly rate: RateName
-    readonly taken: string
-    readonly from: string
-    readonly other: string
-    readonly otherFrom: SourceName
-  }[]
-}
-
-type Found =
+/** What the sources say of a model at a provider, and what was made of it. */
+export type Found =
   | {
       readonly kind: "found"
       readonly billedBy: string | undefined
       readonly isUsers: boolean
       readonly how: Match["how"]
       readonly rows: readonly Row[]
+      /** Rows that were not used, and why. */
+      readonly setAside: readonly { readonly row: Row; readonly reason: string }[]
       readonly merged: Merged
       readonly doubts: readonly string[]
     }
@@ -51,7 +29,7 @@ type Found =
       readonly reason: string
     }
 
-interface Sources {
+export interface Sources {
   readonly catalogue: Catalogue
   readonly file: ReadonlyMap<string, Row>
   readonly aliases: ReadonlyMap<string, string>
@@ -67,9 +45,9 @@ export function createLookup({ catalogue, file, aliases, options, remote }: Sour
   const tables = new Map(Object.entries(options.providerPrices ?? {}).map(([name, table]) => [name, lowerTable(table)]))
 
   /** The user's own row for a model, by `provider/model` or `model`. */
-  const usersRow = (table: ReadonlyMap<string, Rates> | undefined, provider: string, names: readonly string[]) => {
+  const usersRow = (table: ReadonlyMap<string, Rates> | undefined, names: readonly string[]) => {
     for (const name of names) {
-      const base = table?.get(`${provider}/${name}`) ?? table?.get(name)
+      const base = table?.get(name)
       if (base) return { model: name, source: "overrides", date: undefined, base, tiers: [] } satisfies Row
     }
     return undefined
@@ -85,22 +63,17 @@ export function createLookup({ catalogue, file, aliases, options, remote }: Sour
 
     const rows: Row[] = []
     const table = tables.get(provider)
-    const own = usersRow(overrides, name, all) ?? (table instanceof Map ? usersRow(table, name, all) : undefined)
+    const qualified = all.flatMap((each) => [`${name}/${each}`, ...(billedBy ? [`${billedBy}/${each}`] : []), each])
+    const own = usersRow(overrides, qualified) ?? usersRow(table, qualified)
     if (own) rows.push(own)
-    const filed = all.map((each) => file.get(`${name}/${each}`) ?? file.get(each)).find((row) => row !== undefined)
+    const filed = qualified.map((each) => file.get(each)).find((row) => row !== undefined)
     if (filed) rows.push(filed)
 
     const match = billedBy === undefined ? undefined : findModel(catalogue, billedBy, all)
     const bundled = match && bundledRow(match.model, at)
     const listed = billedBy === undefined ? undefined : findListed(remote(), match?.owner ?? billedBy, match, all, at)
-    // The list has today's prices only: it says nothing of a price that begins after it, changes by the hour, or is past.
-    const isCurrent =
-      listed !== undefined &&
-      (bundled === undefined ||
-        (!bundled.varies &&
-          !(bundled.since !== undefined && bundled.since > listed.day) &&
-          at >= Date.parse(listed.day)))
-    if (listed && isCurrent) rows.push(listed.row)
+    const aside = listed && bundled ? whyAside(listed.day, bundled, at) : undefined
+    if (listed && aside === undefined) rows.push(listed.row)
     if (bundled && Object.keys(bundled.row.base).length > 0) rows.push(bundled.row)
     if (rows.length === 0) return undefined
     const fees = feesOf(billedBy ?? "")
@@ -113,6 +86,7 @@ export function createLookup({ catalogue, file, aliases, options, remote }: Sour
       isUsers: own !== undefined,
       how,
       rows,
+      setAside: listed && aside !== undefined ? [{ row: listed.row, reason: aside }] : [],
       merged: mergeRows(fees ? [...rows, fees] : rows, { model, owner }),
       doubts: how === "undated" ? [`${asked} has no price of its own: priced as ${model}`] : [],
     }
@@ -143,42 +117,18 @@ export function createLookup({ catalogue, file, aliases, options, remote }: Sour
 
   return {
     find,
+    findNamed,
     isFree: (provider: string) => options.providerPrices?.[provider] === "free",
-    count: () => {
-      let bundled = 0
-      for (const provider of catalogue.values()) bundled += provider.models.length
-      return bundled + overrides.size + file.size
-    },
-    list: (provider: string | undefined, at: number): readonly Listed[] => {
-      const wanted =
-        provider === undefined ? undefined : identifyProvider(catalogue, provider, options.baseUrls?.[provider])
-      return [...catalogue.values()]
-        .filter(({ id }) => (wanted === undefined ? provider === undefined : id === wanted))
-        .flatMap(({ id, models }) =>
-          models.flatMap((model) => {
-            const found = findNamed(id, model.id, at)
-            return found?.kind === "found" ? [{ provider: id, model: model.id, entry: found.merged.entry }] : []
-          }),
-        )
-    },
-    explain: (provider: string | undefined, asked: string, at: number): readonly Explanation[] =>
-      (provider === undefined ? [...catalogue.keys()] : [provider]).flatMap((each) => {
-        const found = findNamed(each, asked, at)
-        if (found?.kind !== "found") return []
-        const { rows, merged, how } = found
-        return [
-          {
-            provider: each,
-            asked,
-            how,
-            rows,
-            entry: merged.entry,
-            unsure: merged.unsure,
-            disagreements: disagreementsOf(rows),
-          },
-        ]
-      }),
   }
+}
+
+/** Why the list, which knows today's flat prices only, is not asked about a model that the catalogue knows better. */
+function whyAside(day: string, bundled: ReturnType<typeof bundledRow>, at: number): string | undefined {
+  if (bundled.varies) return "the price depends on the hour"
+  if (at < Date.parse(day)) return `the list is of ${day}, after the request`
+  return bundled.since !== undefined && bundled.since > day
+    ? `the price changed on ${bundled.since}, after the list`
+    : undefined
 }
 
 function findListed(
@@ -196,20 +146,6 @@ function findListed(
     if (row) return { row, day: list.day }
   }
   return undefined
-}
-
-function disagreementsOf(rows: readonly Row[]): Explanation["disagreements"] {
-  const found: Explanation["disagreements"][number][] = []
-  rows.forEach((row, index) => {
-    for (const [rate, other] of Object.entries(row.base) as [RateName, string][]) {
-      const winner = rows.slice(0, index).find((each) => each.base[rate] !== undefined)
-      const taken = winner?.base[rate]
-      if (winner && taken !== undefined && taken !== other) {
-        found.push({ rate, taken, from: winner.source, other, otherFrom: row.source })
-      }
-    }
-  })
-  return found
 }
 
 function lowerKeys(table: Readonly<Record<string, Rates>> | undefined): ReadonlyMap<string, Rates> {
