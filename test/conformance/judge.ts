@@ -1,4 +1,4 @@
-import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
+import { NO_READING, type Reading, toTokenTotals } from "../../src/core/usage.ts"
 import type { Format } from "../../src/providers/_provider.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 import type { Recording } from "./recordings.ts"
@@ -11,21 +11,7 @@ export function meterRecording(recording: Recording, size: number): Reading {
   const bytes = Buffer.from(recording.response_body)
   for (let at = 0; meter && at < bytes.length; at += size) meter.push(Buffer.from(bytes.subarray(at, at + size)))
   const reading = meter?.end({ complete: recording.expected.partial !== true })
-  return reading ?? { ...NOTHING, free: dialect.isFree(exchange) }
-}
-
-const NOTHING: Reading = {
-  model: undefined,
-  parts: [],
-  units: {},
-  tier: undefined,
-  speed: undefined,
-  geo: undefined,
-  reportedCostUsd: undefined,
-  raw: undefined,
-  source: "none",
-  free: false,
-  inconsistent: undefined,
+  return reading ?? { ...NO_READING, free: dialect.isFree(exchange) }
 }
 
 export function formatOf({ provider }: Recording): Format {
