@@ -239,9 +239,10 @@ describe("the official SDKs, through the gateway", () => {
     expect(id).toMatch(/^[0-9a-f-]{36}$/)
     return vi.waitFor(
       async () => {
-        const { rows } = await database.query("SELECT * FROM llm_requests WHERE id = $1", [id])
+        const text = "SELECT to_jsonb(llm_requests) AS row FROM llm_requests WHERE id = $1"
+        const { rows } = await database.query(text, [id])
         expect(rows, `row ${id}`).toHaveLength(1)
-        return rows[0]
+        return rows[0].row
       },
       { timeout: 10_000, interval: 50 },
     )
