@@ -312,8 +312,8 @@ describe("reports", () => {
       "
       Requests  3, 1 with an error
       Tokens    4,500
-      Cost      $0.00084
-      Sure      66.6% exact, 33.3% unpriced (1 request: model evil�[2J)
+      Cost      >$0.00084
+      Sure      66.7 % exact, 33.3 % unpriced (1 request: model evil�[2J)
 
       2026-11-01  $0.00042  1 request
       2026-11-02  $0.00042  2 requests
@@ -324,14 +324,12 @@ describe("reports", () => {
       evil�[2J            1       1  1,000     400     500         1   unpriced    0.0%
       ---------------------------------------------------------------------------------
       Total               3       1  3,000   1,200   1,500         1  >$0.00084
-      > 1 request without a known price: what they cost is not in these sums.
 
       Key          Requests  Errors  Input  Cached  Output  Unpriced       Cost   Share
       ---------------------------------------------------------------------------------
       Development         3       1  3,000   1,200   1,500         1  >$0.00084  100.0%
       ---------------------------------------------------------------------------------
       Total               3       1  3,000   1,200   1,500         1  >$0.00084
-      > 1 request without a known price: what they cost is not in these sums.
       "
     `)
   })

@@ -9,6 +9,7 @@ export function renderBreakdown(
   by: readonly Dimension[],
   { rows, total, groups }: UsageAnswer,
   screen: Screen,
+  notes?: "no notes",
 ): string {
   const all = [...rows, total]
   const count = (title: string, pick: (row: Measures) => number, leaves?: number): Column => {
@@ -46,11 +47,11 @@ export function renderBreakdown(
       leaves: 2,
     },
   ]
-  return [renderTable(columns, screen), ...toNotes(total, groups - rows.length)].join("")
+  return [renderTable(columns, screen), ...(notes ? [] : toNotes(total, groups - rows.length))].join("")
 }
 
 /** `~`: some of it is estimated. A sum without its unpriced part is a lower bound. */
-function toCostCell({ total_cost, estimated, unpriced }: Measures): string {
+export function toCostCell({ total_cost, estimated, unpriced }: Measures): string {
   if (total_cost === null) return "unpriced"
   return `${unpriced > 0 ? ">" : estimated > 0 ? "~" : ""}${toDollars(total_cost)}`
 }

@@ -2,7 +2,7 @@ import { DIMENSIONS, listDays, type Measures, type UsageAnswer, type UsageQuesti
 import { toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
 import { printable, withThousands } from "../_text.ts"
-import { renderBreakdown } from "./_breakdown.ts"
+import { renderBreakdown, toCostCell } from "./_breakdown.ts"
 import { toMeasureObject, toRowObjects } from "./_json.ts"
 
 /** `usage` alone: a period, the one before it, and where its cost came from. */
@@ -65,13 +65,13 @@ export function renderOverview(overview: Overview, screen: Screen): string {
   return [
     `Requests  ${withThousands(now.requests)}${change(now.requests, then.requests)}${now.errors > 0 ? `, ${withThousands(now.errors)} with an error` : ""}`,
     `Tokens    ${withThousands(tokens(now))}${change(tokens(now), tokens(then))}`,
-    `Cost      ${now.total_cost === null ? "unpriced" : toDollars(now.total_cost)}${change(Number(now.total_cost), Number(then.total_cost))}`,
+    `Cost      ${toCostCell(now)}${change(Number(now.total_cost), Number(then.total_cost))}`,
     `Sure      ${toSureness(overview)}`,
     "",
     ...renderDays(overview, screen),
     "",
-    renderBreakdown(BY.model, models, screen),
-    renderBreakdown(BY.key, keys, screen),
+    renderBreakdown(BY.model, models, screen, "no notes"),
+    renderBreakdown(BY.key, keys, screen, "no notes"),
   ].join("\n")
 }
 
@@ -87,9 +87,9 @@ function change(now: number, before: number): string {
 function toSureness({ current: { total }, unpricedModels }: Overview): string {
   const percent = (count: number) => {
     const share = (count / total.requests) * 100
-    // Rounding must not turn "nearly all" into all, nor "a few" into none.
-    if (count > 0 && share < 0.1) return "<0.1%"
-    return `${(Math.floor(share * 10) / 10).toFixed(share === 100 ? 0 : 1)}%`
+    // Rounding must not turn nearly all into all, nor a few into none.
+    if (count === total.requests || count === 0) return `${share} %`
+    return share < 0.1 ? "< 0.1 %" : `${Math.min(99.9, share).toFixed(1)} %`
   }
   const parts = [`${percent(total.exact)} exact`]
   if (total.estimated > 0) parts.push(`${percent(total.estimated)} estimated`)
