@@ -2,7 +2,7 @@ import { withThousands } from "./_text.ts"
 
 /**
  * USD for people: exact where that takes at most six digits after the point, else rounded to seven significant digits
- * (three for the smallest), and never to nothing: `0.00108` -> `$0.00108`, `1234.5678912` -> `$1,234.568`, `0` -> `$0.00`.
+ * (four for the smallest), and never to nothing: `0.00108` -> `$0.00108`, `1234.5678912` -> `$1,234.568`, `0` -> `$0.00`.
  */
 export function toDollars(decimal: string): string {
   const [whole = "0", fraction = ""] = decimal.split(".")
@@ -14,7 +14,7 @@ export function toDollars(decimal: string): string {
 function digitsFor(whole: string, fraction: string): number {
   if (whole !== "0") return Math.max(2, Math.min(6, 7 - whole.length))
   const leadingZeros = /^0*/.exec(fraction)![0].length
-  return Math.max(6, leadingZeros + 3)
+  return Math.max(6, leadingZeros + 4)
 }
 
 /** Half up, in whole numbers of the last digit. */
