@@ -133,13 +133,14 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   }
 
   async function read(maxBatchBytes: number): Promise<Batch | undefined> {
+    const last = writer.live.number // begin lines that are written again make new segments: those are for the next call
     let batchBytes = maxBatchBytes
     for (;;) {
       const segment = segments[0]!
       const left = segment.bytes - segment.taken
       next = segment.bytes
       if (left === 0 && segment.waiting > 0) return { ...NO_ROWS, lines: segment.waiting } // gone from the disk
-      if (left === 0 && segment === writer.live) return undefined
+      if (left === 0 && (segment === writer.live || (waitingLines === 0 && segment.number >= last))) return undefined
       if (left === 0) {
         removeOldest(segment)
         continue
