@@ -219,7 +219,7 @@ describe("the official SDKs, through the gateway", () => {
     expect(farSide.exchanges).toEqual([])
   })
 
-  test("a provider that refuses include_usage is asked again without it", async () => {
+  test("a provider that refuses include_usage is asked again without it, and the row says that nothing is known", async () => {
     farSide.always({ refuseIncludeUsage: true })
     let text = ""
     for await (const chunk of await openai(through).chat.completions.create({ ...chat, stream: true })) {
@@ -230,7 +230,7 @@ describe("the official SDKs, through the gateway", () => {
       { ...chat, stream: true, stream_options: { include_usage: true } },
       { ...chat, stream: true },
     ])
-    expect(await rowOf(fetched[0]!.headers)).toMatchObject({ usage_source: "estimated", cost_status: "estimated" })
+    expect(await rowOf(fetched[0]!.headers)).toMatchObject({ usage_source: "none", cost_status: "unpriced" })
   })
 
   /** The row of an answer, as soon as it has reached the database. */
