@@ -24,7 +24,7 @@ export interface TextCounter {
 
 /**
  * Counts the text that the events of a stream carry, without keeping it: for streams that end before their usage.
- * `names` are the members that hold new text; the first that an event has is counted.
+ * `names` are the members that hold new text; the first that an event fills is counted.
  */
 export function createTextCounter(names: readonly string[]): TextCounter {
   const keys = names.map((name) => Buffer.from(`"${name}"`))
@@ -39,7 +39,9 @@ export function createTextCounter(names: readonly string[]): TextCounter {
         if (data[start] !== QUOTE) continue
         const end = stringEnd(data, start)
         if (end < 0) return
-        if (end - start > 2) pieces++
+        // A tool call comes beside an empty content.
+        if (end - start === 2) continue
+        pieces++
         countText(data, start + 1, end - 1, count)
         return
       }

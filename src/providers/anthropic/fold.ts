@@ -6,7 +6,7 @@ import { createParts } from "../_parts.ts"
 import { boundedJson } from "../_raw.ts"
 import { countOf, listOf, objectOf, textOf } from "../_values.ts"
 import { mergeUsage } from "./merge.ts"
-import { impossibleCount, readParts, saysTokens } from "./usage.ts"
+import { contradictionIn, readParts, saysTokens } from "./usage.ts"
 
 const USAGE = Buffer.from('"usage"')
 
@@ -33,7 +33,7 @@ export function createAnthropicFold({ free }: { readonly free: boolean }): Fold 
     if (!said || !saysTokens(said)) return
     for (const part of readParts(said, textOf(message["model"]))) {
       const units = part.role === "answer" ? unitsOf(said) : {}
-      lines.add({ ...part, units, raw: said, inconsistent: impossibleCount(said) })
+      lines.add({ ...part, units, raw: said, inconsistent: contradictionIn(said) })
     }
   }
 
@@ -88,7 +88,7 @@ export function createAnthropicFold({ free }: { readonly free: boolean }): Fold 
         source: open ? "estimated" : "reported",
         // Since 2026-06-02 a refusal that gave nothing is not billed.
         free: stopReason === "refusal" && output === 0 && !content,
-        inconsistent: impossibleCount(usage),
+        inconsistent: contradictionIn(usage),
       }
     },
   }

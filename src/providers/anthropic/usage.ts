@@ -10,9 +10,12 @@ export function saysTokens(raw: JsonObject): boolean {
   return COUNTERS.some((name) => countOf(raw[name]) !== undefined)
 }
 
-export function impossibleCount(raw: JsonObject): string | undefined {
+/** Why the object contradicts itself; undefined: it does not. */
+export function contradictionIn(raw: JsonObject): string | undefined {
   const name = COUNTERS.find((name) => isImpossible(raw[name]))
-  return name && `${name} is negative or not finite`
+  if (name) return `${name} is negative or not finite`
+  const thinking = countOf(objectOf(raw["output_tokens_details"])?.["thinking_tokens"]) ?? 0
+  return thinking > (countOf(raw["output_tokens"]) ?? 0) ? "thinking_tokens > output_tokens as reported" : undefined
 }
 
 /**

@@ -44,7 +44,8 @@ export function readUsage(raw: JsonObject, unsplitOutput: Modality = "text"): Re
   let reasoning = countOf(produced["reasoning_tokens"]) ?? 0
   const hidden = total === undefined ? 0 : total - input - output
   if (hidden > 0) {
-    if (hidden === inputAudio) {
+    // Without a word on output (embeddings) there was none.
+    if (hidden === inputAudio || completion === undefined) {
       input += hidden
     } else {
       output += hidden
