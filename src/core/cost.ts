@@ -1,5 +1,5 @@
 import { type Sum, sumOf } from "./cost-sum.ts"
-import { type Decimal, divide, formatDecimal, fromNumber, parseDecimal, toMoney } from "./decimal.ts"
+import { type Decimal, divide, formatDecimal, multiply, parseDecimal, toMoney } from "./decimal.ts"
 import type { Bucket, Reading, Units } from "./usage.ts"
 
 /** USD per million tokens (token buckets) or per piece (units), as plain decimal text: `"0.15"`. */
@@ -143,7 +143,7 @@ function reportedOf(reading: Reading, total: Decimal, sum: Exclude<Sum, { kind: 
     }
   }
   const computed = sum.input + sum.output
-  const input = computed === 0n ? total : toMoney((total * divide(sum.input, computed)) / fromNumber(1))
+  const input = computed === 0n ? total : toMoney(multiply(total, divide(sum.input, computed)))
   return {
     status: statusOf(reading, []),
     inputCost: formatDecimal(input),

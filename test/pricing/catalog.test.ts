@@ -1,30 +1,295 @@
-import { expect, test } from "vitest"
+import { mkdtemp, writeFile } from "node:fs/promises"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import packageJson from "../../package.json" with { type: "json" }
 import { NO_READING, NO_USAGE, type Reading, type Usage } from "../../src/core/usage.ts"
-import { createPriceBook } from "../../src/pricing/catalog.ts"
+import { createPriceBook, type PriceBook, type PriceBookOptions } from "../../src/pricing/catalog.ts"
+import { bodyOf, listedRow } from "./_list.ts"
 
-function reading(model: string, usage: Partial<Usage>, more: Partial<Reading> = {}): Reading {
-  const full = { ...NO_USAGE, ...usage }
-  const contextTokens = full.input + full.cacheRead + full.cacheWrite + full.cacheWrite1h
-  return {
-    ...NO_READING,
-    model,
-    parts: [{ model, usage: full, contextTokens, role: "answer" }],
-    source: "reported",
-    ...more,
-  }
+const AT = Date.parse("2026-11-20T12:00:00Z")
+
+function create(options: Partial<PriceBookOptions> = {}): Promise<PriceBook> {
+  return createPriceBook({ remoteUrl: "", refreshIntervalMs: 3_600_000, now: () => AT, log: () => {}, ...options })
 }
 
-test("a plain reading costs its tokens at the catalogue's rates", async () => {
-  const book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: () => 0, log: () => {} })
+interface Asked extends Partial<Omit<Reading, "model">> {
+  readonly provider?: string
+  readonly model?: string | undefined
+  readonly requested?: string | undefined
+  readonly usage?: Partial<Usage>
+  readonly contextTokens?: number
+  readonly at?: number
+}
 
-  const cost = book.price({
-    provider: "openai",
-    requestedModel: "gpt-4o-mini",
-    reading: reading("gpt-4o-mini-2024-07-18", { input: 600, cacheRead: 400, output: 500 }),
-    at: Date.parse("2026-11-20T12:00:00Z"),
+function ask(book: PriceBook, asked: Asked) {
+  const { provider = "openai", model, requested = model, usage = { input: 1_000_000 }, at = AT, ...more } = asked
+  const { contextTokens = 0, ...rest } = more
+  const parts = [{ model, usage: { ...NO_USAGE, ...usage }, contextTokens, role: "answer" as const }]
+  const reading: Reading = { ...NO_READING, model, source: "reported", parts, ...rest }
+  return book.price({ provider, requestedModel: requested, reading, at })
+}
+
+async function fileOf(content: unknown): Promise<string> {
+  const path = join(await mkdtemp(join(tmpdir(), "prices-")), "file.json")
+  await writeFile(path, typeof content === "string" ? content : JSON.stringify(content))
+  return path
+}
+
+test("the bundled data is of the version whose day the certificates name", () => {
+  // A new version: set BUNDLED_DATE in src/pricing/bundled.ts to the day of its data, then this.
+  expect(packageJson.dependencies["@pydantic/genai-prices"]).toBe("0.1.8")
+})
+
+describe("without any source but the bundled one", () => {
+  let book: PriceBook
+  beforeAll(async () => {
+    book = await create()
   })
 
-  // 600 × 0.15/M = 0.00009, 400 × 0.075/M = 0.00003, 500 × 0.6/M = 0.0003
-  expect(cost).toMatchObject({ status: "exact", inputCost: "0.00012", outputCost: "0.0003", totalCost: "0.00042" })
-  expect(book.modelCount()).toBeGreaterThan(1600)
+  test("there are prices for more than 1600 models", () => {
+    expect(book.modelCount()).toBeGreaterThan(1600)
+    expect(book.models().length).toBeGreaterThan(1500)
+  })
+
+  test("the model that answered is priced, not the one that was asked for", () => {
+    const cost = ask(book, { model: "gpt-4o-mini-2024-07-18", requested: "gpt-4o" })
+    expect(cost).toMatchObject({ status: "exact", totalCost: "0.15" })
+  })
+
+  test("the one that was asked for is, where the answer names none", () => {
+    expect(ask(book, { model: undefined, requested: "gpt-4o" })).toMatchObject({ status: "exact", totalCost: "2.5" })
+  })
+
+  test("or names one that nobody knows: an estimate", () => {
+    expect(ask(book, { model: "gpt-x", requested: "gpt-4o" })).toMatchObject({
+      status: "estimated",
+      totalCost: "2.5",
+      price: { reason: "no price for gpt-x, which answered: priced as gpt-4o, which was asked" },
+    })
+  })
+
+  test("no name at all is no price", () => {
+    expect(ask(book, { model: undefined })).toMatchObject({
+      status: "unpriced",
+      totalCost: undefined,
+      price: { reason: "the answer and the request name no model" },
+    })
+  })
+
+  test("a cached rate that Anthropic does not list is not made up", () => {
+    expect(ask(book, { provider: "anthropic", model: "claude-2", usage: { cacheRead: 1 } })).toMatchObject({
+      status: "unpriced",
+      price: { reason: "no rate for cacheRead of claude-2" },
+    })
+  })
+
+  test("a cached rate that OpenAI does not list is the input's; another provider's is an estimate", () => {
+    const usage = { cacheRead: 1_000_000 }
+    expect(ask(book, { model: "gpt-4", usage })).toMatchObject({ status: "exact", totalCost: "30" })
+    expect(ask(book, { provider: "x-ai", model: "grok-2-1212", usage })).toMatchObject({
+      status: "estimated",
+      totalCost: "2",
+      price: { reason: "cacheRead of grok-2-1212 is not listed: taken from input" },
+    })
+  })
+
+  test("the certificate names source and date of each rate", () => {
+    const { price } = ask(book, { model: "o3" })
+    expect(price?.lines[0]).toMatchObject({ model: "o3", rate: "2", source: "genai-prices", date: "2025-06-10" })
+  })
+
+  test("the price is the one of the request's moment", () => {
+    const of = (day: string) => ask(book, { model: "o3", at: Date.parse(day) }).totalCost
+    expect([of("2025-06-09T23:59:59Z"), of("2025-06-10T00:00:00Z")]).toEqual(["10", "2"])
+  })
+})
+
+describe("the user's word", () => {
+  test("wins over all, at any size of request, and leaves the other rates to the catalogue", async () => {
+    const book = await create({ overrides: { "GPT-5.4": { input: "1" } } })
+    const usage = { input: 1_000_000, output: 1_000_000 }
+
+    const cost = ask(book, { model: "gpt-5.4", usage, contextTokens: 1_000_000 })
+
+    expect(cost).toMatchObject({ status: "exact", inputCost: "1", outputCost: "22.5" })
+    expect(cost.price?.lines.map(({ source }) => source)).toEqual(["overrides", "genai-prices"])
+  })
+
+  test("wins over the provider's own figure", async () => {
+    const book = await create({ overrides: { "openrouter/acme/m": { input: "1", output: "2" } } })
+    const asked = { model: "acme/m", reportedCostUsd: "9" }
+    expect(ask(book, { provider: "openrouter", ...asked }).totalCost).toBe("1")
+  })
+
+  test("prices a provider that nobody knows", async () => {
+    const book = await create({ overrides: { "my-proxy/gpt-4o": { input: "7" } } })
+    expect(ask(book, { provider: "my-proxy", model: "gpt-4o" }).totalCost).toBe("7")
+    expect(ask(book, { model: "gpt-4o" }).totalCost).toBe("2.5")
+  })
+
+  test("may be that a provider is free, or has prices of its own", async () => {
+    const book = await create({ providerPrices: { ollama: "free", lab: { m: { input: "3" } } } })
+    expect(ask(book, { provider: "ollama", model: "llama" })).toMatchObject({ status: "free", totalCost: "0" })
+    expect(ask(book, { provider: "lab", model: "m" }).totalCost).toBe("3")
+    expect(ask(book, { provider: "openai", model: "m" }).status).toBe("unpriced")
+  })
+
+  test("may be an address by which a provider is known whatever it is called", async () => {
+    const book = await create({ baseUrls: { fast: "https://api.groq.com/openai", mine: "https://llm.acme.test" } })
+    const model = "llama-3.3-70b-versatile"
+    expect(ask(book, { provider: "fast", model }).totalCost).toBe("0.59")
+    expect(ask(book, { provider: "mine", model }).status).toBe("unpriced")
+  })
+
+  test("may be names: of any provider, or of one", async () => {
+    const aliasesFile = await fileOf({ _comment: "ours", prod: "gpt-4o", "azure/prod": "gpt-4o-mini" })
+    const book = await create({ aliasesFile })
+    expect(ask(book, { model: "prod" })).toMatchObject({ status: "exact", totalCost: "2.5" })
+    expect(ask(book, { provider: "azure", model: "PROD" }).totalCost).toBe("0.15")
+  })
+
+  test("may be a file of prices, in our names, the Go gateway's, or those of llm-prices.com", async () => {
+    const ours = await fileOf({ _note: "x", m: { input: 0.5, output: "1.25", cache_write_1h: 1e-7 } })
+    const go = await fileOf({
+      m: { input_price_per_million: 0.5, output_price_per_million: 2, cached_price_per_million: 0.1 },
+    })
+    const list = await fileOf({
+      prices: [{ id: "m", vendor: "v", name: "M", input: 0.5, output: 2, input_cached: null }],
+    })
+    for (const fallbackFile of [ours, go, list]) {
+      const book = await create({ fallbackFile })
+      expect(ask(book, { provider: "anything", model: "m" })).toMatchObject({ status: "exact", totalCost: "0.5" })
+    }
+  })
+
+  test.each([
+    ["fallbackFile", "[]", "pricing.fallback_file: PATH: expected a JSON object"],
+    ["fallbackFile", "{", "pricing.fallback_file: PATH: expected a JSON object"],
+    ["fallbackFile", { m: 1 }, "pricing.fallback_file: m: expected an object of rates"],
+    ["fallbackFile", { m: {} }, "pricing.fallback_file: m: expected at least one rate"],
+    ["fallbackFile", { m: { inptu: 1 } }, 'pricing.fallback_file: m: unknown rate "inptu"; known are'],
+    ["fallbackFile", { m: { input: -1 } }, "pricing.fallback_file: m.input: expected USD per million tokens"],
+    ["fallbackFile", { prices: [{ input: 1 }] }, "pricing.fallback_file: prices[0]: expected an `id`"],
+    ["aliasesFile", { a: 1 }, "pricing.aliases_file: a: expected the name of a model, got 1"],
+  ] as const)("that is wrong in the %s is refused with its place: %j", async (option, content, message) => {
+    const path = await fileOf(content)
+    await expect(create({ [option]: path })).rejects.toThrow(message.replace("PATH", path))
+  })
+
+  test("about a file that is not there is refused", async () => {
+    await expect(create({ aliasesFile: "/nowhere/a.json" })).rejects.toThrow(
+      "pricing.aliases_file: /nowhere/a.json: no such file",
+    )
+  })
+})
+
+describe("with the list of the web", () => {
+  let body: unknown
+  let remoteUrl: string
+  const server = createServer((_, response) => response.end(JSON.stringify(body)))
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    remoteUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  })
+  afterAll(() => server.close())
+
+  async function createWith(rows: readonly ReturnType<typeof listedRow>[], options: Partial<PriceBookOptions> = {}) {
+    body = bodyOf(rows)
+    const book = await create({ remoteUrl, ...options })
+    expect((await book.refresh()).status).toBe("updated")
+    return book
+  }
+
+  test("its rates win over the bundled ones, which fill in what it does not know", async () => {
+    const book = await createWith([listedRow("anthropic", "claude-4.5-haiku", 1, 6, null)])
+    const usage = { input: 1_000_000, cacheRead: 1_000_000, output: 1_000_000 }
+
+    const cost = ask(book, { provider: "anthropic", model: "claude-haiku-4-5-20251001", usage })
+
+    expect(cost).toMatchObject({ status: "exact", inputCost: "1.1", outputCost: "6" })
+    expect(cost.price?.lines.map(({ source, date }) => [source, date])).toEqual([
+      ["llm-prices.com", "2026-11-01"],
+      ["genai-prices", "2026-09-23"],
+      ["llm-prices.com", "2026-11-01"],
+    ])
+  })
+
+  test("a bundled rate is doubted where the two do not agree on the price of input", async () => {
+    const book = await createWith([listedRow("anthropic", "claude-4.5-haiku", 2, 10, null)])
+    const of = (usage: Partial<Usage>) => ask(book, { provider: "anthropic", model: "claude-haiku-4-5", usage })
+
+    expect(of({ input: 1 }).status).toBe("exact")
+    expect(of({ cacheRead: 1 })).toMatchObject({
+      status: "estimated",
+      price: { reason: "cacheRead is from genai-prices, whose input rate is not the one of llm-prices.com" },
+    })
+  })
+
+  test("its long-context rows hold from the same threshold as the bundled ones", async () => {
+    const rows = [
+      listedRow("openai", "gpt-5.4", 3, 15, 0.3),
+      { ...listedRow("openai", "gpt-5.4-272k", 6, 22, 0.6), name: "GPT-5.4 >272k" },
+    ]
+    const book = await createWith(rows)
+
+    expect(ask(book, { model: "gpt-5.4", contextTokens: 271_999 }).totalCost).toBe("3")
+    expect(ask(book, { model: "gpt-5.4", contextTokens: 272_000 }).totalCost).toBe("6")
+  })
+
+  test("a price that began after the list, is older than it, or changes by the hour is not its business", async () => {
+    const rows = [
+      listedRow("openai", "o3", 1, 1, 1),
+      listedRow("deepseek", "deepseek-v4-pro", 9, 9, 9),
+      listedRow("google", "gemini-3.7-flash", 9, 9, 9),
+    ]
+    const book = await createWith(rows)
+
+    expect(ask(book, { model: "o3" }).totalCost).toBe("1")
+    expect(ask(book, { model: "o3", at: Date.parse("2026-10-31T12:00:00Z") }).totalCost).toBe("2")
+    expect(ask(book, { provider: "deepseek", model: "deepseek-v4-pro" }).totalCost).toBe("0.66")
+    const gemini = { provider: "gemini", model: "gemini-3.7-flash" }
+    expect(ask(book, { ...gemini, at: Date.parse("2027-01-01") }).totalCost).toBe("1.5")
+    expect(book.explain("openai", "o3", Date.parse("2026-10-31"))[0]?.setAside).toMatchObject([
+      { reason: "the list is of 2026-11-01, after the request" },
+    ])
+  })
+
+  test("a model that it alone knows is priced by it, at its vendor", async () => {
+    const before = (await createWith([])).modelCount()
+    const book = await createWith([listedRow("openai", "gpt-7", 3, 9, null)])
+    expect(ask(book, { model: "gpt-7" })).toMatchObject({ status: "exact", totalCost: "3" })
+    expect(ask(book, { provider: "anthropic", model: "gpt-7" }).status).toBe("unpriced")
+    expect(book.modelCount()).toBe(before + 1)
+    expect(book.models("openai").map(({ model }) => model)).toContain("gpt-7")
+  })
+
+  test("a refresh changes what has been asked before", async () => {
+    const book = await createWith([listedRow("openai", "gpt-4o", 2, 10, 1)])
+    expect(ask(book, { model: "gpt-4o" }).totalCost).toBe("2")
+
+    body = bodyOf([listedRow("openai", "gpt-4o", 3, 10, 1)])
+    await book.refresh()
+
+    expect(ask(book, { model: "gpt-4o" }).totalCost).toBe("3")
+  })
+
+  test("a file of the user wins over it, and the disagreement is kept", async () => {
+    const fallbackFile = await fileOf({ "gpt-4o": { input: 1 } })
+    const book = await createWith([listedRow("openai", "gpt-4o", 2, 10, 1)], { fallbackFile })
+
+    const [found] = book.explain("openai", "gpt-4o")
+
+    expect(found?.entry.base.input).toBe("1")
+    expect(found?.rows.map(({ source }) => source)).toEqual(["fallback_file", "llm-prices.com", "genai-prices"])
+    expect(found?.disagreements).toContainEqual({
+      rate: "input",
+      taken: "1",
+      from: "fallback_file",
+      other: "2",
+      otherFrom: "llm-prices.com",
+    })
+  })
 })

@@ -1,0 +1,270 @@
+import { describe, expect, test } from "vitest"
+import {
+  type Cost,
+  computeCost,
+  type PriceEntry,
+  type Rates,
+  type Resolution,
+  type Resolve,
+} from "../../src/core/cost.ts"
+import { formatDecimal, parseDecimal } from "../../src/core/decimal.ts"
+import { BUCKETS, NO_READING, NO_USAGE, type Part, type Reading, type Usage } from "../../src/core/usage.ts"
+
+const RATES: Rates = { input: "2", cacheRead: "0.2", output: "10", reasoning: "10", webSearches: "0.01" }
+
+function entry(base: Rates = RATES, tiers: PriceEntry["tiers"] = []): PriceEntry {
+  const sources = Object.fromEntries(Object.keys(base).map((name) => [name, { source: "test", date: "2026-01-01" }]))
+  return { model: "m-1", base, tiers, sources }
+}
+
+function priced(more: Partial<Extract<Resolution, { kind: "priced" }>> = {}): Resolution {
+  return { kind: "priced", entry: entry(), factors: [], doubts: [], unsure: {}, ...more }
+}
+
+function part(usage: Partial<Usage>, more: Partial<Part> = {}): Part {
+  return { model: "m", usage: { ...NO_USAGE, ...usage }, contextTokens: 0, role: "answer", ...more }
+}
+
+function cost(
+  reading: Partial<Reading>,
+  resolve: Resolve = () => priced(),
+  more: { readonly failed?: boolean; readonly trustReported?: boolean } = {},
+): Cost {
+  const { failed = false, trustReported = false } = more
+  const question = { provider: "p", requestedModel: "m", at: 0, failed }
+  const full = { ...NO_READING, model: "m", source: "reported" as const, ...reading }
+  return computeCost({ ...question, reading: full }, resolve, { trustReported })
+}
+
+describe("the status of a cost", () => {
+  test("exact: all was reported and all rates are listed", () => {
+    const { price, ...rest } = cost({ parts: [part({ input: 600, cacheRead: 400, output: 500 })] })
+
+    expect(rest).toEqual({ status: "exact", inputCost: "0.00128", outputCost: "0.005", totalCost: "0.00628" })
+    expect(price?.lines[1]).toEqual({
+      side: "input",
+      bucket: "cacheRead",
+      model: "m-1",
+      quantity: 400,
+      rate: "0.2",
+      per: "million",
+      factor: "1",
+      amount: "0.00008",
+      source: "test",
+      date: "2026-01-01",
+    })
+    expect(price?.reason).toBeUndefined()
+  })
+
+  test("estimated: the tokens were counted from the text", () => {
+    expect(cost({ parts: [part({ output: 5 })], source: "estimated" })).toMatchObject({
+      status: "estimated",
+      price: { reason: "usage counted from the text" },
+    })
+  })
+
+  test("estimated: a rate that was used may be wrong, and only if it was used", () => {
+    const resolve = () => priced({ unsure: { cacheRead: "cacheRead is not listed" } })
+
+    expect(cost({ parts: [part({ cacheRead: 1 })] }, resolve)).toMatchObject({
+      status: "estimated",
+      price: { reason: "cacheRead is not listed" },
+    })
+    expect(cost({ parts: [part({ input: 1 })] }, resolve).status).toBe("exact")
+  })
+
+  test("unpriced: without a price there is no cost, which is not 0", () => {
+    const unknown = cost({ parts: [part({ input: 1 })] }, () => ({ kind: "unknown", reason: "no price for m" }))
+
+    expect(unknown).toEqual({
+      status: "unpriced",
+      inputCost: undefined,
+      outputCost: undefined,
+      totalCost: undefined,
+      price: { lines: [], reason: "no price for m" },
+    })
+  })
+
+  test("unpriced: a bucket in use has no rate", () => {
+    expect(cost({ parts: [part({ input: 1, outputImage: 1 })] })).toMatchObject({
+      status: "unpriced",
+      totalCost: undefined,
+      price: { reason: "no rate for outputImage of m-1" },
+    })
+  })
+
+  test("unpriced: a good answer that says nothing of its usage", () => {
+    expect(cost({ source: "none" })).toMatchObject({
+      status: "unpriced",
+      totalCost: undefined,
+      price: { reason: "the answer reported no usage" },
+    })
+  })
+
+  test("free: an error that reports no usage is not billed; one that does is", () => {
+    expect(cost({ source: "none" }, undefined, { failed: true })).toMatchObject({
+      status: "free",
+      totalCost: "0",
+      price: { reason: "provider error: not billed" },
+    })
+    expect(cost({ parts: [part({ input: 1000 })] }, undefined, { failed: true }).totalCost).toBe("0.002")
+  })
+
+  test("free: by the provider's rule, whatever the numbers say", () => {
+    expect(cost({ free: true, parts: [part({ input: 1000 })] })).toMatchObject({ status: "free", totalCost: "0" })
+  })
+
+  test("inconsistent: the contradiction is said, the clamped numbers are priced", () => {
+    expect(cost({ parts: [part({ cacheRead: 10 })], inconsistent: "161 cached of 10" })).toMatchObject({
+      status: "inconsistent",
+      totalCost: "0.000002",
+      price: { reason: "161 cached of 10" },
+    })
+  })
+
+  test("exact 0: an answer that used nothing, and says so, cost nothing", () => {
+    expect(cost({ parts: [part({})] })).toMatchObject({ status: "exact", totalCost: "0" })
+  })
+})
+
+describe("each part", () => {
+  test("is priced at its own model", () => {
+    const resolve: Resolve = (model) => priced({ entry: entry({ input: model === "advisor" ? "20" : "2" }) })
+
+    const both = cost(
+      { parts: [part({ input: 1_000_000 }), part({ input: 1_000_000 }, { model: "advisor", role: "advisor" })] },
+      resolve,
+    )
+
+    expect(both.totalCost).toBe("22")
+  })
+
+  test("without a price leaves the whole answer without one", () => {
+    const resolve: Resolve = (model) => (model === "m" ? priced() : { kind: "unknown", reason: "no price for x" })
+
+    expect(cost({ parts: [part({ input: 1 }), part({ input: 1 }, { model: "x" })] }, resolve)).toMatchObject({
+      status: "unpriced",
+      totalCost: undefined,
+    })
+  })
+
+  test("over a threshold is priced by the long rates as a whole, at it is not", () => {
+    const tiers = [{ above: 1000, rates: { input: "4" } }]
+    const resolve = () => priced({ entry: entry(RATES, tiers) })
+    const of = (contextTokens: number) => cost({ parts: [part({ input: 1_000_000 }, { contextTokens })] }, resolve)
+
+    expect(of(1000).totalCost).toBe("2")
+    expect(of(1001).totalCost).toBe("4")
+  })
+})
+
+describe("multipliers", () => {
+  test("multiply every token and no fee", () => {
+    const factors = [
+      { name: "batch", value: "0.5" },
+      { name: "region us", value: "1.1" },
+    ]
+
+    const all = cost({ parts: [part({ input: 1_000_000 })], units: { webSearches: 2 } }, () => priced({ factors }))
+
+    expect(all.price?.lines.map(({ factor, amount }) => [factor, amount])).toEqual([
+      ["0.55", "1.1"],
+      ["1", "0.02"],
+    ])
+    expect(all.totalCost).toBe("1.12")
+  })
+
+  test("a fee without a rate makes the sum an estimate that says what is missing", () => {
+    expect(cost({ parts: [part({ input: 1 })], units: { codeContainers: 1 } })).toMatchObject({
+      status: "estimated",
+      price: { reason: "no rate for codeContainers of m-1: not in the sum" },
+    })
+  })
+
+  test("a fee alone without a rate is no cost of 0", () => {
+    expect(cost({ units: { images: 1 }, source: "none" })).toMatchObject({ status: "unpriced", totalCost: undefined })
+  })
+})
+
+describe("the provider's own figure", () => {
+  const reading = { parts: [part({ input: 1000, output: 1000 })], reportedCostUsd: "0.024" }
+
+  test("is the cost where it is trusted, divided as ours is, and both are kept", () => {
+    expect(cost(reading, undefined, { trustReported: true })).toMatchObject({
+      status: "exact",
+      inputCost: "0.004",
+      outputCost: "0.02",
+      totalCost: "0.024",
+      price: { reported: "0.024", computed: "0.012" },
+    })
+  })
+
+  test.each([undefined, "0", "-1", "free", "1e-3"])("%j is none", (reportedCostUsd) => {
+    expect(cost({ ...reading, reportedCostUsd }, undefined, { trustReported: true }).totalCost).toBe("0.012")
+  })
+
+  test("is not taken from others", () => {
+    expect(cost(reading).totalCost).toBe("0.012")
+  })
+
+  test("stands alone where we have no price", () => {
+    const unknown: Resolve = () => ({ kind: "unknown", reason: "no price for m" })
+
+    expect(cost(reading, unknown, { trustReported: true })).toMatchObject({
+      status: "exact",
+      inputCost: undefined,
+      outputCost: undefined,
+      totalCost: "0.024",
+      price: { reported: "0.024", reason: "no price for m" },
+    })
+  })
+})
+
+describe("for any usage", () => {
+  /** Numbers that look random and are the same each time. */
+  function createDice(seed: number) {
+    let state = seed
+    return (sides: number) => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+      return Math.floor((state / 2 ** 32) * sides)
+    }
+  }
+
+  test("the lines add up to the last digit, nothing is negative, and no known price is unpriced", () => {
+    const dice = createDice(20_261_121)
+    for (let round = 0; round < 2000; round++) {
+      const rate = () => formatDecimal(BigInt(dice(1_000_000_000)) * 10n ** BigInt(6 + dice(6)))
+      const base = Object.fromEntries(BUCKETS.map((bucket) => [bucket, rate()]))
+      const usage = Object.fromEntries(BUCKETS.map((bucket) => [bucket, dice(3) === 0 ? dice(2 ** 31) : 0]))
+      const factors = dice(2) ? [] : [{ name: "f", value: "1.666666666666666667" }]
+      const resolve = () => priced({ entry: entry(base), factors })
+
+      const { status, inputCost, outputCost, totalCost, price } = cost({ parts: [part(usage), part(usage)] }, resolve)
+
+      const sum = (side: string | undefined) =>
+        price!.lines
+          .filter((line) => side === undefined || line.side === side)
+          .reduce((total, line) => total + parseDecimal(line.amount), 0n)
+      expect(status).toBe("exact")
+      expect(formatDecimal(sum("input"))).toBe(inputCost)
+      expect(formatDecimal(sum("output"))).toBe(outputCost)
+      expect(formatDecimal(sum(undefined))).toBe(totalCost)
+      for (const line of price!.lines) {
+        expect(parseDecimal(line.amount)).toBeGreaterThanOrEqual(0n)
+        expect(line.amount).toMatch(/^\d+(\.\d{1,12})?$/)
+      }
+    }
+  })
+
+  test("a reported total is divided without losing a digit", () => {
+    const dice = createDice(7)
+    for (let round = 0; round < 500; round++) {
+      const reportedCostUsd = formatDecimal(BigInt(1 + dice(2 ** 30)) * 10n ** 6n)
+      const parts = [part({ input: dice(100_000), output: dice(100_000) })]
+      const { inputCost, outputCost, totalCost } = cost({ parts, reportedCostUsd }, undefined, { trustReported: true })
+      expect(formatDecimal(parseDecimal(inputCost!) + parseDecimal(outputCost!))).toBe(totalCost)
+      expect(totalCost).toBe(reportedCostUsd)
+      expect(parseDecimal(outputCost!)).toBeGreaterThanOrEqual(0n)
+    }
+  })
+})

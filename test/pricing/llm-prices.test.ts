@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest"
+import { CORRECTIONS } from "../../src/pricing/corrections.ts"
+import { parseLlmPrices } from "../../src/pricing/llm-prices.ts"
+import { bodyOf, listedRow } from "./_list.ts"
+
+const NOW = Date.parse("2026-11-20T12:00:00Z")
+
+describe("the list", () => {
+  test("gives a model's rates, numbers as they are printed", () => {
+    const list = parseLlmPrices(bodyOf([listedRow("openai", "gpt-test", 0.1, 0.4, 0.025)]))
+
+    expect(list.find("openai", "gpt-test", NOW)).toEqual({
+      model: "gpt-test",
+      source: "llm-prices.com",
+      date: "2026-11-01",
+      base: { input: "0.1", output: "0.4", cacheRead: "0.025" },
+      tiers: [],
+    })
+  })
+
+  test("knows no cached rate where it says null", () => {
+    const list = parseLlmPrices(bodyOf([listedRow("openai", "gpt-test", 1, 4, null)]))
+    expect(list.find("openai", "gpt-test", NOW)?.base).toEqual({ input: "1", output: "4" })
+  })
+
+  test("takes the row of long contexts as a part of its model's price", () => {
+    const list = parseLlmPrices(
+      bodyOf([
+        listedRow("openai", "gpt-test", 1, 4, null),
+        { ...listedRow("openai", "gpt-test-272k", 2, 6, null), name: "GPT Test >272k" },
+      ]),
+    )
+
+    expect(list.find("openai", "gpt-test", NOW)?.tiers).toEqual([
+      { above: 272_000, rates: { input: "2", output: "6" } },
+    ])
+    expect(list.find("openai", "gpt-test-272k", NOW)).toBeUndefined()
+    expect(list.ids().map(({ id }) => id)).not.toContain("gpt-test-272k")
+  })
+
+  test("takes a model whose name ends like that for a model", () => {
+    const list = parseLlmPrices(
+      bodyOf([listedRow("openai", "gpt-4-32k", 60, 120, null), listedRow("openai", "gpt-4", 30, 60, null)]),
+    )
+    expect(list.find("openai", "gpt-4-32k", NOW)?.base.input).toBe("60")
+  })
+
+  test("leaves out rows that are no prices", () => {
+    const bad = [
+      null,
+      7,
+      {},
+      { ...listedRow("openai", "a", 1, 1, null), input: "1" },
+      listedRow("openai", "b", -1, 1, null),
+    ]
+    const list = parseLlmPrices(bodyOf(bad as never[]))
+    expect(list.find("openai", "a", NOW)).toBeUndefined()
+    expect(list.find("openai", "b", NOW)).toBeUndefined()
+  })
+
+  test.each([
+    [undefined, "expected an object"],
+    [[], "expected an object"],
+    [{ prices: {} }, "expected an object"],
+    [{ ...bodyOf([]), updated_at: "soon" }, "expected a day"],
+    [{ updated_at: "2026-11-01", prices: [listedRow("openai", "a", 1, 1, null)] }, "at least 20"],
+  ])("is refused when it is none: %j", (body, why) => expect(() => parseLlmPrices(body)).toThrow(why))
+})
+
+describe("a correction", () => {
+  const rows = CORRECTIONS.map(({ vendor, id, shown }) => listedRow(vendor, id, ...shown))
+  const o3 = CORRECTIONS.find(({ id }) => id === "o3")!
+
+  test("holds while the row shows what is known to be wrong", () => {
+    expect(parseLlmPrices(bodyOf(rows)).find("openai", "o3", NOW)?.base).toEqual(o3.right)
+  })
+
+  test("rests once the row shows anything else", () => {
+    const list = parseLlmPrices(bodyOf([listedRow("openai", "o3", 1.5, 6, 0.4)]))
+    expect(list.find("openai", "o3", NOW)?.base).toEqual({ input: "1.5", output: "6", cacheRead: "0.4" })
+  })
+
+  test("holds on its days only", () => {
+    const list = parseLlmPrices(bodyOf(rows))
+    const inputAt = (day: string) => list.find("google", "gemini-3.6-flash", Date.parse(day))?.base.input
+    expect(inputAt("2026-12-31T23:59:59Z")).toBe("0.75")
+    expect(inputAt("2027-01-01T00:00:00Z")).toBe("1.5")
+    expect(list.find("openai", "o3", Date.parse("2025-06-09"))?.base.input).toBe("10")
+  })
+})

@@ -1,0 +1,168 @@
+import { mkdtemp, readFile, stat, writeFile } from "node:fs/promises"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { createRemote } from "../../src/pricing/remote.ts"
+import { bodyOf, listedRow } from "./_list.ts"
+
+const NOW = Date.parse("2026-11-20T12:00:00Z")
+const GOOD = JSON.stringify(bodyOf([listedRow("openai", "gpt-test", 1, 4, null)]))
+
+let answer: (request: IncomingMessage, response: ServerResponse) => void
+let url: string
+let requests: IncomingMessage[]
+let cacheFile: string
+let said: string[]
+let close: () => void
+
+beforeEach(async () => {
+  requests = []
+  said = []
+  const server = createServer((request, response) => {
+    requests.push(request)
+    answer(request, response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/list.json?key=secret`
+  cacheFile = join(await mkdtemp(join(tmpdir(), "prices-")), "deep", "list.json")
+  close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+afterEach(() => close())
+
+function create(more: Partial<Parameters<typeof createRemote>[0]> = {}) {
+  const options = { remoteUrl: url, refreshIntervalMs: 3_600_000, cacheFile, log: (line: string) => said.push(line) }
+  return createRemote({ ...options, ...more }, () => {})
+}
+
+describe("the list of the web", () => {
+  test("is fetched, used, and kept on disk for its owner only", async () => {
+    answer = (_, response) => response.setHeader("etag", '"1"').end(GOOD)
+    const remote = create()
+
+    expect(await remote.refresh()).toEqual({ status: "updated", day: "2026-11-01", models: 26 })
+
+    expect(remote.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
+    expect((await stat(cacheFile)).mode & 0o777).toBe(0o600)
+    const later = create()
+    await later.load()
+    expect(later.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
+  })
+
+  test("that has not changed is not sent again", async () => {
+    answer = (request, response) => {
+      if (request.headers["if-none-match"] === '"1"') response.writeHead(304).end()
+      else response.setHeader("etag", '"1"').end(GOOD)
+    }
+    const remote = create()
+    await remote.refresh()
+
+    expect(await remote.refresh()).toEqual({ status: "unchanged", day: "2026-11-01", models: 26 })
+    const later = create()
+    await later.load()
+    expect((await later.refresh()).status).toBe("unchanged")
+  })
+
+  test.each([
+    ["an error", (response: ServerResponse) => response.writeHead(404).end("gone"), "it answered 404"],
+    ["no JSON", (response: ServerResponse) => response.end("<html>"), "its answer is not JSON"],
+    ["no list", (response: ServerResponse) => response.end("{}"), "expected an object"],
+    [
+      "an empty list",
+      (response: ServerResponse) => response.end('{"updated_at":"2026-11-02","prices":[]}'),
+      "at least 20",
+    ],
+  ])("never replaces a good one by %s", async (_, fail, why) => {
+    answer = (_request, response) => response.end(GOOD)
+    const remote = create()
+    await remote.refresh()
+    const before = await readFile(cacheFile, "utf8")
+    answer = (_request, response) => fail(response)
+
+    const result = await remote.refresh()
+
+    expect(result).toMatchObject({ status: "failed", reason: expect.stringContaining(why) })
+    expect(remote.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
+    expect(await readFile(cacheFile, "utf8")).toBe(before)
+  })
+
+  test("that cannot be reached fails without a word of its address", async () => {
+    close()
+    const result = await create().refresh()
+
+    expect(result).toMatchObject({ status: "failed", reason: expect.stringContaining("ECONNREFUSED") })
+    expect(JSON.stringify(result)).not.toMatch(/secret|127\.0\.0\.1/)
+  })
+
+  test("is fetched at once and in the background when it starts, and a failure is said", async () => {
+    answer = (_, response) => response.writeHead(404).end()
+    const remote = create()
+    remote.start()
+    expect(requests).toHaveLength(0)
+
+    await vi.waitFor(() => expect(said).toEqual([expect.stringContaining("it answered 404")]))
+    remote.close()
+  })
+
+  test("is fetched again after each interval", async () => {
+    answer = (_, response) => response.end(GOOD)
+    const remote = create({ refreshIntervalMs: 20 })
+    remote.start()
+
+    await vi.waitFor(() => expect(requests.length).toBeGreaterThanOrEqual(3))
+    remote.close()
+  })
+
+  test("whose server hangs is given up when the book closes, without a word", async () => {
+    answer = () => {}
+    const remote = create()
+    const result = remote.refresh()
+    await vi.waitFor(() => expect(requests).toHaveLength(1))
+    remote.close()
+
+    expect((await result).status).toBe("failed")
+    expect(said).toEqual([])
+  })
+
+  test("without an address is never fetched", async () => {
+    const remote = create({ remoteUrl: "" })
+    remote.start()
+
+    expect(await remote.refresh()).toEqual({ status: "off" })
+    expect(requests).toHaveLength(0)
+  })
+})
+
+describe("the copy on disk", () => {
+  test("that is damaged is left out, and said", async () => {
+    answer = (_, response) => response.end(GOOD)
+    await create().refresh()
+    await writeFile(cacheFile, "{")
+    const remote = create()
+    await remote.load()
+
+    expect(remote.current()).toBeUndefined()
+    expect(said).toEqual(["the price list kept on disk is unusable and is left out"])
+  })
+
+  test("of another address is left out", async () => {
+    answer = (_, response) => response.end(GOOD)
+    await create().refresh()
+    const remote = create({ remoteUrl: `${url}&other` })
+    await remote.load()
+
+    expect(remote.current()).toBeUndefined()
+  })
+
+  test("that cannot be written costs nothing but a line", async () => {
+    answer = (_, response) => response.end(GOOD)
+    const remote = create({ cacheFile: "/dev/null/list.json" })
+
+    expect((await remote.refresh()).status).toBe("updated")
+    expect(said).toEqual([expect.stringContaining("could not be kept on disk")])
+  })
+})
