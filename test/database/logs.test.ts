@@ -1,5 +1,8 @@
-import { readdirSync, statSync } from "node:fs"
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
+import type { LogRecord } from "../../src/core/call.ts"
+import type { Database } from "../../src/database/_database.ts"
+import type { LedgerStats } from "../../src/database/logs.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { aRecord, connect, makeDirectory, openTestLedger } from "./_ledger.ts"
 
@@ -8,6 +11,20 @@ let url: string
 beforeAll(async () => {
   url = (await createTestDatabase()).url
 })
+
+/** Nothing happens by itself: for what waits. */
+const NEVER = { lingerMs: 600_000 }
+
+const sumOf = ({ written, waiting, rejected, dropped }: LedgerStats) => written + waiting + rejected + dropped
+
+async function findRows(db: Database, ids: readonly string[]): Promise<Record<string, unknown>[]> {
+  const { rows } = await db.query({ text: "SELECT * FROM llm_requests WHERE id = ANY($1::uuid[])", values: [ids] })
+  return rows
+}
+
+async function findRow(db: Database, id: string) {
+  return (await findRows(db, [id]))[0]
+}
 
 describe("a row", () => {
   it("is in the database as it was appended, and what was not said is NULL", async () => {
@@ -57,3 +74,316 @@ describe("a row", () => {
     expect(statSync(`${dir}/journal/${files[0]}`).size).toBeGreaterThan(500)
   })
 })
+
+describe("what a row may hold", () => {
+  // Each of these makes a plain INSERT fail, or is changed by one that is not careful.
+  const cases: [string, Partial<LogRecord>, Record<string, unknown>][] = [
+    ["U+0000 in a text", { model: "a\0b" }, { model: "a\ufffdb" }],
+    [
+      "U+0000 in the names and values of objects",
+      { raw_metadata: { "K\0": "v\0" } },
+      { raw_metadata: { "K\ufffd": "v\ufffd" } },
+    ],
+    ["lone surrogates", { error_message: "\ud800 \udfff x" }, { error_message: "\ufffd \ufffd x" }],
+    ["paired surrogates and control characters", { error_message: "😀\u001b[0m" }, { error_message: "😀\u001b[0m" }],
+    [
+      "the six characters of an escape",
+      { model: "\\u0000", usage: { a: "\\ud800", b: "\\\\u0000" } },
+      { model: "\\u0000", usage: { a: "\\ud800", b: "\\\\u0000" } },
+    ],
+    ["an error message that is too long", { error_message: "e".repeat(5000) }, { error_message: "e".repeat(500) }],
+    [
+      "a text that is cut inside a pair",
+      { error_message: `${"e".repeat(499)}😀` },
+      { error_message: `${"e".repeat(499)}\ufffd` },
+    ],
+    ["a model name without end", { model: "m".repeat(100_000) }, { model: "m".repeat(255) }],
+    [
+      "token counts that are none",
+      { input_tokens: 2 ** 60, output_tokens: Number.NaN, cached_tokens: -5 },
+      { input_tokens: "9007199254740991", output_tokens: "0", cached_tokens: "0" },
+    ],
+    ["token counts with a fraction", { output_tokens: 1.5 }, { output_tokens: "2" }],
+    [
+      "a duration of months",
+      { response_time_ms: 1e12, first_byte_ms: Number.POSITIVE_INFINITY },
+      { response_time_ms: 2147483647, first_byte_ms: 2147483647 },
+    ],
+    [
+      "names that mean something to JavaScript",
+      { raw_metadata: JSON.parse('{"__proto__":"x","constructor":"y"}') },
+      { raw_metadata: JSON.parse('{"__proto__":"x","constructor":"y"}') },
+    ],
+    ["numbers that only JSON can write", { usage: JSON.parse('{"n":1e308}') }, { outcome: "complete" }],
+  ]
+
+  it.each(cases)("%s", async (_, changes, expected) => {
+    const db = await connect(url)
+    const ledger = await openTestLedger(db, await makeDirectory())
+    const record = aRecord(changes)
+    ledger.append(record)
+    await ledger.drain(5000)
+    expect(await findRow(db, record.id)).toMatchObject(expected)
+    expect(ledger.stats()).toMatchObject({ written: 1, rejected: 0, batches: 1, lastError: undefined })
+  })
+
+  const refused: [string, Partial<LogRecord>, Record<string, unknown>][] = [
+    [
+      "a cost that no column holds",
+      { total_cost: "123456789012" },
+      { total_cost: null, cost_status: "unpriced", input_tokens: "1000" },
+    ],
+    ["a cost that is no number", { input_cost: "NaN?" }, { input_cost: null, cost_status: "unpriced" }],
+    [
+      "a time beyond the calendar",
+      { requested_at: "+275760-09-13T00:00:00.000Z" },
+      { requested_at: new Date("2026-11-20T10:00:00.412Z") },
+    ],
+    [
+      "a key id that is none",
+      { majordomo_api_key_id: "nobody" },
+      { majordomo_api_key_id: null, total_cost: "0.000420000000" },
+    ],
+    ["an object of great depth", { usage: nest(7000) }, { usage: null, total_cost: "0.000420000000" }],
+  ]
+
+  it.each(refused)("%s: the row is written without what the database refuses", async (_, changes, expected) => {
+    const db = await connect(url)
+    const ledger = await openTestLedger(db, await makeDirectory())
+    const record = aRecord(changes)
+    ledger.append(record)
+    await ledger.drain(5000)
+    const row = await findRow(db, record.id)
+    expect(row).toMatchObject({ ...expected, model: record.model, status_code: 200 })
+    expect(row!["error_message"]).toMatch(/^stored without its details: /)
+    expect(ledger.stats()).toMatchObject({ written: 1, rejected: 0 })
+  })
+
+  it("a value that cannot be serialised: the row is written without its details", async () => {
+    const db = await connect(url)
+    const ledger = await openTestLedger(db, await makeDirectory())
+    const usage: { self?: unknown } = {}
+    usage.self = usage
+    const record = aRecord({ usage })
+    ledger.append(record)
+    await ledger.drain(5000)
+    expect(await findRow(db, record.id)).toMatchObject({ usage: null, total_cost: "0.000420000000" })
+  })
+})
+
+describe("rows that the database refuses", () => {
+  it("never take their neighbours with them, and what has no form that it takes is kept beside the journal", async () => {
+    const db = await connect(url)
+    const dir = await makeDirectory()
+    const ledger = await openTestLedger(db, dir, { timing: NEVER })
+    const good = Array.from({ length: 500 }, () => aRecord())
+    const curable = Array.from({ length: 5 }, () => aRecord({ total_cost: "99999999999" }))
+    const hopeless = [aRecord({ id: "no-uuid-1" }), aRecord({ id: "no-uuid-2", model: "secret-model" })]
+    const all = [...good, ...curable]
+    all.splice(100, 0, hopeless[0]!)
+    all.splice(400, 0, hopeless[1]!)
+    for (const record of all) ledger.append(record)
+    const started = performance.now()
+    expect(await ledger.drain(5000)).toEqual({ drained: true, waiting: 0 })
+    expect(performance.now() - started).toBeLessThan(3000)
+    expect(
+      (
+        await findRows(
+          db,
+          [...good, ...curable].map(({ id }) => id),
+        )
+      ).length,
+    ).toBe(505)
+    expect(ledger.stats()).toMatchObject({ accepted: 507, written: 505, rejected: 2, waiting: 0, dropped: 0 })
+    const rejected = readFileSync(`${dir}/rejected.jsonl`, "utf8").trim().split("\n")
+    expect(rejected.map((line) => JSON.parse(JSON.parse(line).line).id)).toEqual(["no-uuid-1", "no-uuid-2"])
+    expect(ledger.lines.join("\n")).toContain("2 rows were refused by the database in every form (SQLSTATE 22P02)")
+    expect(ledger.lines.join("\n")).not.toContain("secret-model")
+  })
+
+  it("and lines that a disk has broken are counted and kept", async () => {
+    const db = await connect(url)
+    const dir = await makeDirectory()
+    const records = [aRecord(), aRecord()]
+    const [first, second] = records.map((record) => JSON.stringify(record))
+    writeFileSync(`${dir}/000000000001.jsonl`, `${first}\n\0\0\0\n${second!.slice(0, 90)}"}\n${second}\n`)
+    const ledger = await openTestLedger(db, dir)
+    await ledger.drain(5000)
+    expect(
+      (
+        await findRows(
+          db,
+          records.map(({ id }) => id),
+        )
+      ).length,
+    ).toBe(2)
+    expect(ledger.stats()).toMatchObject({ accepted: 4, written: 2, rejected: 2 })
+    expect(readFileSync(`${dir}/rejected.jsonl`, "utf8").trim().split("\n").length).toBe(2)
+  })
+})
+
+describe("the next process", () => {
+  it("writes what was left, each row once, although the cursor is lost", async () => {
+    const db = await connect(url)
+    const dir = await makeDirectory()
+    const records = Array.from({ length: 300 }, () => aRecord())
+    const ledger = await openTestLedger(db, dir, { timing: NEVER })
+    for (const record of records.slice(0, 200)) ledger.append(record)
+    await ledger.drain(5000)
+    for (const record of records.slice(200)) ledger.append(record)
+    await ledger.close()
+    expect(ledger.lines.at(-1)).toBe("info ledger: 300 accepted = 200 written + 100 waiting + 0 rejected + 0 dropped")
+    rmSync(`${dir}/cursor.json`)
+    const next = await openTestLedger(db, dir)
+    expect(next.stats().accepted).toBe(300)
+    expect((await next.drain(5000)).drained).toBe(true)
+    expect(
+      (
+        await findRows(
+          db,
+          records.map(({ id }) => id),
+        )
+      ).length,
+    ).toBe(300)
+  })
+
+  it("writes a row for each request that was in flight, with what was known, and only for those", async () => {
+    const db = await connect(url)
+    const dir = await makeDirectory()
+    const ledger = await openTestLedger(db, dir, { timing: NEVER })
+    const [ended, died] = [aRecord(), aRecord({ requested_at: new Date(Date.now() - 5000).toISOString() })]
+    for (const {
+      id,
+      majordomo_api_key_id,
+      provider,
+      model,
+      request_path,
+      request_method,
+      requested_at,
+      raw_metadata,
+    } of [ended, died]) {
+      ledger.begin({
+        id,
+        majordomo_api_key_id,
+        provider,
+        model,
+        request_path,
+        request_method,
+        requested_at,
+        raw_metadata,
+      })
+    }
+    ledger.append(ended)
+    await ledger.close()
+    for (let restart = 0; restart < 2; restart++) {
+      const next = await openTestLedger(db, dir)
+      await next.drain(5000)
+      await next.close()
+    }
+    expect(await findRow(db, ended.id)).toMatchObject({ outcome: "complete" })
+    const row = await findRow(db, died.id)
+    expect(row).toMatchObject({
+      outcome: "gateway_died",
+      model: died.model,
+      raw_metadata: died.raw_metadata,
+      total_cost: null,
+      cost_status: "unpriced",
+      status_code: 0,
+    })
+    expect(row!["response_time_ms"]).toBeGreaterThanOrEqual(5000)
+    expect(row!["response_time_ms"]).toBeLessThan(60_000)
+  })
+
+  it("passes over the row that was torn when the last one died", async () => {
+    const db = await connect(url)
+    const dir = await makeDirectory()
+    const record = aRecord()
+    const ledger = await openTestLedger(db, dir, { timing: NEVER })
+    ledger.begin(record)
+    ledger.append(aRecord())
+    await ledger.close()
+    appendFileSync(`${dir}/000000000001.jsonl`, JSON.stringify(record).slice(0, 200))
+    const next = await openTestLedger(db, dir)
+    await next.drain(5000)
+    expect(await findRow(db, record.id)).toMatchObject({ outcome: "gateway_died" })
+    expect(next.stats()).toMatchObject({ accepted: 2, written: 2, rejected: 0 })
+  })
+})
+
+describe("a full journal", () => {
+  it("drops new rows, counts them, says so, and leaves a gap row with their number", async () => {
+    const db = await connect(url)
+    const ledger = await openTestLedger(db, await makeDirectory(), {
+      maxJournalBytes: 100_000,
+      timing: { ...NEVER, gapIntervalMs: 50 },
+    })
+    const records = Array.from({ length: 200 }, () => aRecord())
+    for (const record of records) {
+      ledger.append(record)
+      expect(sumOf(ledger.stats())).toBe(ledger.stats().accepted)
+    }
+    const { dropped, waiting } = ledger.stats()
+    expect(dropped).toBeGreaterThan(50)
+    expect(waiting + dropped).toBe(200)
+    expect(ledger.stats().journalBytes).toBeLessThanOrEqual(100_000)
+    expect(ledger.isFull()).toBe(false)
+    await expect.poll(() => ledger.stats().waiting).toBe(waiting + 1)
+    await ledger.drain(5000)
+    const { rows } = await db.query("SELECT * FROM llm_requests WHERE outcome = 'gap'")
+    expect(rows).toMatchObject([
+      {
+        usage: { dropped },
+        majordomo_api_key_id: null,
+        cost_status: "unpriced",
+        total_cost: null,
+        error_message: `${dropped} requests have no rows: the journal is full`,
+      },
+    ])
+    expect(ledger.lines).toContainEqual("error rows are dropped: the journal is full; traffic goes on")
+    ledger.append(aRecord())
+    expect((await ledger.drain(5000)).drained).toBe(true)
+    expect(ledger.stats()).toMatchObject({ accepted: 202, dropped, waiting: 0, written: 202 - dropped })
+  })
+
+  it("with `block` is told before it is full, so that the rows of requests in flight are kept, and until it is not", async () => {
+    const db = await connect(url)
+    const ledger = await openTestLedger(db, await makeDirectory(), {
+      maxJournalBytes: 100_000,
+      whenFull: "block",
+      timing: NEVER,
+    })
+    while (!ledger.isFull()) ledger.append(aRecord())
+    for (let inFlight = 0; inFlight < 8; inFlight++) ledger.append(aRecord())
+    expect(ledger.stats().dropped).toBe(0)
+    await ledger.drain(5000)
+    expect(ledger.isFull()).toBe(false)
+  })
+})
+
+describe("without a journal", () => {
+  it("rows wait in memory, within bounds, and come to the database all the same", async () => {
+    const db = await connect(url)
+    const dir = await makeDirectory()
+    const ledger = await openTestLedger(db, dir, { journal: false, maxJournalBytes: 100_000, timing: NEVER })
+    const records = Array.from({ length: 200 }, () => aRecord())
+    for (const record of records) ledger.append(record)
+    const { waiting, dropped } = ledger.stats()
+    expect([waiting + dropped, dropped > 50]).toEqual([200, true])
+    expect((await ledger.drain(5000)).drained).toBe(true)
+    expect(
+      (
+        await findRows(
+          db,
+          records.map(({ id }) => id),
+        )
+      ).length,
+    ).toBe(waiting)
+    expect(readdirSync(dir)).toEqual([])
+  })
+})
+
+function nest(depth: number): unknown {
+  let value: unknown = 1
+  for (let i = 0; i < depth; i++) value = [value]
+  return value
+}
