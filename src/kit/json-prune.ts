@@ -1,3 +1,5 @@
+import { createValueScanner } from "./json-value.ts"
+
 /**
  * Which parts of a JSON document to keep. `true`: the whole value. An object: those members, by name (`*`: any name).
  * `[shape]`: every element of an array. Everything else is skipped without being built.
@@ -11,16 +13,16 @@ export interface JsonPruner {
 }
 
 const QUOTE = 34
-const BACKSLASH = 92
 const COMMA = 44
 const COLON = 58
 const MAX_KEY_BYTES = 256
-const SHORT_STRING = 48
+/** What any value is taken to cost beside its own bytes. */
+const BYTES_PER_VALUE = 16
 
+/** A container that is being built: an object or array with wanted parts. */
 interface Level {
   readonly array: boolean
-  /** undefined: the members of this container are not wanted (only the root's own list of documents has none). */
-  readonly shape: Shape | undefined
+  readonly shape: Shape
   readonly value: Record<string, unknown> | unknown[]
   key: string | undefined
   /** Between key and value of an object. */
@@ -30,7 +32,7 @@ interface Level {
 /**
  * Reads any number of JSON documents (one; one per line; or the elements of one array) from bytes cut anywhere, and
  * gives of each the parts that the shape names. Memory is bounded by `maxKeptBytes` per document whatever its size;
- * a wanted value that is longer is left out. Depth costs nothing: skipped nesting is only counted. Never throws.
+ * a wanted value that is longer is left out. Never throws.
  */
 export function createJsonPruner(
   shape: Shape,
@@ -38,74 +40,43 @@ export function createJsonPruner(
   maxKeptBytes: number,
 ): JsonPruner {
   const stack: Level[] = []
-  /** A value that is being skipped or kept: how deep we are inside it, and whether in a string. */
-  let depth = 0
-  let inString = false
-  let escaped = false
-  /** Reading a scalar (number, literal) outside any container of the value. */
-  let inScalar = false
+  const scanner = createValueScanner()
+  const keeper = createKeeper()
   let mode: "structure" | "skip" | "keep" | "key" = "structure"
-  let kept: Buffer[] = []
-  let keptBytes = 0
+  /** What the running document has taken up. */
   let documentBytes = 0
-  let overflow = false
-  let rootArray = false
+  /** Inside the array whose elements are the documents. */
+  let inList = false
 
-  function top(): Level | undefined {
-    return stack[stack.length - 1]
-  }
+  const top = () => stack[stack.length - 1]
 
-  function keep(bytes: Buffer, from: number, to: number, limit: number) {
-    if (overflow || to <= from) return
-    if (keptBytes + (to - from) > limit) {
-      overflow = true
-      kept = []
-      return
-    }
-    kept.push(Buffer.from(bytes.subarray(from, to)))
-    keptBytes += to - from
-  }
-
-  function taken(): unknown {
-    const text = kept.length === 1 ? kept[0]!.toString() : Buffer.concat(kept).toString()
-    const lost = overflow
-    kept = []
-    keptBytes = 0
-    overflow = false
-    if (lost) return undefined
-    documentBytes += text.length
-    try {
-      return JSON.parse(text)
-    } catch {
-      return undefined
-    }
+  /** Lists may fill half of the room: what stands behind a long one must still find a place. */
+  function room(): number {
+    const limit = stack.some((level) => level.array) ? maxKeptBytes / 2 : maxKeptBytes
+    return limit - documentBytes
   }
 
   function put(value: unknown) {
-    if (value === undefined) return
     const level = top()
-    if (!level) return
-    if (Array.isArray(level.value)) {
-      if (documentBytes < maxKeptBytes) level.value.push(value)
-    } else if (level.key !== undefined && level.key !== "__proto__") {
-      level.value[level.key] = value
-    }
-    documentBytes += 16
+    if (!level || value === undefined || room() <= 0) return
+    if (Array.isArray(level.value)) level.value.push(value)
+    else if (level.key !== undefined && level.key !== "__proto__") level.value[level.key] = value
+    documentBytes += BYTES_PER_VALUE
   }
 
+  /** What is wanted of the value that begins now; undefined: nothing. */
   function wanted(): Shape | undefined {
     const level = top()
     if (!level) return shape
-    if (level.array) return Array.isArray(level.shape) ? level.shape[0] : undefined
-    if (level.key === undefined || typeof level.shape !== "object" || Array.isArray(level.shape)) return undefined
+    if (Array.isArray(level.shape)) return level.shape[0]
     const members = level.shape as { readonly [name: string]: Shape }
-    if (Object.hasOwn(members, level.key)) return members[level.key]
-    return members["*"]
+    if (level.key === undefined) return undefined
+    return Object.hasOwn(members, level.key) ? members[level.key] : members["*"]
   }
 
   function valueDone() {
     const level = top()
-    if (level && !level.array) {
+    if (level) {
       level.key = undefined
       level.afterColon = false
     }
@@ -113,152 +84,73 @@ export function createJsonPruner(
   }
 
   function closeLevel() {
-    const level = stack.pop()
-    if (!level) return
+    const level = stack.pop()!
     if (stack.length > 0) {
       put(level.value)
       valueDone()
     } else {
-      if (!level.array) onDocument(level.value as Record<string, unknown>, true)
+      onDocument(level.value as Record<string, unknown>, true)
       documentBytes = 0
     }
   }
 
-  /** At the first byte of a value: decides what becomes of it. Gives true when the byte is consumed. */
+  /** At the first byte of a value. Gives true when the byte is consumed. */
   function startValue(byte: number): boolean {
-    const isObject = byte === 123
-    const isArray = byte === 91
-    if (stack.length === 0 && isArray && !rootArray) {
-      // The list of documents itself: its elements are taken as if they stood alone.
-      rootArray = true
+    if (stack.length === 0 && byte === 91 && !inList) {
+      inList = true
       return true
     }
     const want = wanted()
-    const level = top()
-    if (isObject && typeof want === "object" && !Array.isArray(want)) {
-      stack.push({ array: false, shape: want, value: {}, key: undefined, afterColon: false })
+    const array = byte === 91
+    if ((array && stack.length > 0 && Array.isArray(want)) || (byte === 123 && isMembers(want))) {
+      stack.push({ array, shape: want!, value: array ? [] : {}, key: undefined, afterColon: false })
       return true
     }
-    if (isArray && Array.isArray(want) && level) {
-      stack.push({ array: true, shape: want, value: [], key: undefined, afterColon: false })
-      return true
-    }
-    mode = want === true && level && documentBytes < maxKeptBytes ? "keep" : "skip"
-    depth = 0
-    inString = false
-    escaped = false
-    inScalar = !(isObject || isArray || byte === QUOTE)
+    mode = want === true && stack.length > 0 && room() > 0 ? "keep" : "skip"
+    scanner.begin(byte)
     return false
   }
 
-  /** Runs through a value that is kept or skipped; gives where to go on. */
-  function runValue(bytes: Buffer, start: number): number {
-    const { length } = bytes
-    let at = start
-    while (at < length) {
-      if (inString) {
-        at = skipString(bytes, at)
-        if (inString) break
-        if (depth === 0) return finishValue(bytes, start, at)
-        continue
-      }
-      const byte = bytes[at]!
-      if (inScalar) {
-        if (byte === COMMA || byte === 125 || byte === 93 || byte <= 32) return finishValue(bytes, start, at)
-        at++
-        continue
-      }
-      at++
-      if (byte === QUOTE) {
-        inString = true
-      } else if (byte === 123 || byte === 91) {
-        depth++
-      } else if (byte === 125 || byte === 93) {
-        depth--
-        if (depth <= 0) return finishValue(bytes, start, at)
-      }
-    }
-    if (mode === "keep") keep(bytes, start, length, maxKeptBytes - documentBytes)
-    return length
-  }
-
-  function finishValue(bytes: Buffer, start: number, end: number): number {
-    if (mode === "keep") {
-      keep(bytes, start, end, maxKeptBytes - documentBytes)
-      put(taken())
-    }
-    inScalar = false
-    valueDone()
-    return end
-  }
-
-  /** From inside a string to behind its closing quote, or to the end of the bytes. */
-  function skipString(bytes: Buffer, start: number): number {
-    let at = start
-    if (escaped) {
-      escaped = false
-      at++
-    }
-    // Most strings are short: only what is left after a few bytes is worth a native search.
-    const near = Math.min(at + SHORT_STRING, bytes.length)
-    while (at < near) {
-      const byte = bytes[at++]!
-      if (byte === QUOTE) {
-        inString = false
-        return at
-      }
-      if (byte === BACKSLASH) at++
-    }
-    if (at >= bytes.length) {
-      escaped = at > bytes.length
-      return bytes.length
-    }
-    for (;;) {
-      const quote = bytes.indexOf(QUOTE, at)
-      const stop = quote < 0 ? bytes.length : quote
-      let backslashes = 0
-      for (let i = stop - 1; i >= at && bytes[i] === BACKSLASH; i--) backslashes++
-      const odd = backslashes % 2 === 1
-      if (quote < 0) {
-        escaped = odd
-        return bytes.length
-      }
-      at = quote + 1
-      if (odd) continue
-      inString = false
-      return at
-    }
-  }
-
-  function structure(bytes: Buffer, at: number): number {
-    const byte = bytes[at]!
+  /** One byte between values. Gives where to go on: the same place when a value begins. */
+  function structure(byte: number, at: number): number {
     if (byte <= 32 || byte === COMMA) return at + 1
     const level = top()
-    if (level && !level.array) {
-      if (byte === 125) {
-        closeLevel()
-        return at + 1
+    if (level && !level.array && !level.afterColon) {
+      if (byte === 125) closeLevel()
+      else if (byte === COLON && level.key !== undefined) level.afterColon = true
+      else if (byte === QUOTE) {
+        mode = "key"
+        scanner.begin(QUOTE)
+        return at
       }
-      if (!level.afterColon) {
-        if (byte === COLON && level.key !== undefined) level.afterColon = true
-        else if (byte === QUOTE) {
-          mode = "key"
-          inString = true
-          escaped = false
-          kept.push(QUOTE_BYTES)
-          keptBytes = 1
-        }
-        return at + 1
-      }
-    } else if (byte === 93) {
-      if (level) closeLevel()
-      else rootArray = false
-      return at + 1
-    } else if (!level && (byte === 125 || byte === COLON || byte >= 0x80)) {
-      // Not JSON, or a byte order mark: go on until something begins.
       return at + 1
     }
-    return startValue(byte) ? at + 1 : runValue(bytes, at)
+    if (byte === 125 && level && !level.array) {
+      closeLevel()
+      return at + 1
+    }
+    if (byte === 93) {
+      if (level) closeLevel()
+      else inList = false
+      return at + 1
+    }
+    // Not JSON, or a byte order mark: go on until something begins.
+    if (!level && (byte === 125 || byte === COLON || byte >= 0x80)) return at + 1
+    return startValue(byte) ? at + 1 : at
+  }
+
+  function finishValue() {
+    if (mode === "key") {
+      const key = keeper.take()
+      top()!.key = typeof key === "string" ? key : ""
+      mode = "structure"
+      return
+    }
+    if (mode === "keep") {
+      documentBytes += keeper.size()
+      put(keeper.take())
+    }
+    valueDone()
   }
 
   return {
@@ -266,36 +158,59 @@ export function createJsonPruner(
       let at = 0
       while (at < bytes.length) {
         if (mode === "structure") {
-          at = structure(bytes, at)
-        } else if (mode === "key") {
-          const from = at
-          at = skipString(bytes, at)
-          keep(bytes, from, at, MAX_KEY_BYTES)
-          if (!inString) {
-            const key = taken()
-            top()!.key = typeof key === "string" ? key : ""
-            mode = "structure"
-          }
-        } else {
-          at = runValue(bytes, at)
+          at = structure(bytes[at]!, at)
+          continue
         }
+        const end = scanner.run(bytes, at)
+        const to = end < 0 ? bytes.length : end
+        if (mode !== "skip") keeper.keep(bytes, at, to, mode === "key" ? MAX_KEY_BYTES : room())
+        if (end >= 0) finishValue()
+        at = to
       }
     },
     end() {
-      if (mode === "keep") {
-        if (inScalar) put(taken())
-        else taken()
-      }
+      if (mode === "keep" && scanner.isScalar()) finishValue()
+      keeper.take()
       mode = "structure"
-      while (stack.length > 1) {
-        const level = stack.pop()!
-        put(level.value)
-      }
+      while (stack.length > 1) put(stack.pop()!.value)
       const root = stack.pop()
-      if (root && !root.array) onDocument(root.value as Record<string, unknown>, false)
-      kept = []
+      if (root) onDocument(root.value as Record<string, unknown>, false)
     },
   }
 }
 
-const QUOTE_BYTES = Buffer.from('"')
+function isMembers(shape: Shape | undefined): boolean {
+  return typeof shape === "object" && !Array.isArray(shape)
+}
+
+/** Collects the bytes of one value up to a limit, over which it is lost, and parses them. */
+function createKeeper() {
+  let pieces: Buffer[] = []
+  let bytesKept = 0
+  let lost = false
+  return {
+    size: () => (lost ? 0 : bytesKept),
+    keep(bytes: Buffer, from: number, to: number, limit: number) {
+      if (lost || to <= from) return
+      bytesKept += to - from
+      if (bytesKept > limit) {
+        lost = true
+        pieces = []
+      } else {
+        pieces.push(Buffer.from(bytes.subarray(from, to)))
+      }
+    },
+    /** The value; undefined when it was lost, cut, or no JSON. Ready for the next. */
+    take(): unknown {
+      const text = lost ? "" : Buffer.concat(pieces).toString()
+      pieces = []
+      bytesKept = 0
+      lost = false
+      try {
+        return JSON.parse(text)
+      } catch {
+        return undefined
+      }
+    },
+  }
+}

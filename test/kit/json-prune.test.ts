@@ -56,6 +56,7 @@ describe("pruning JSON", () => {
     const many = `{"output":[${'{"type":"a"},'.repeat(100_000)}{}],"model":"a"}`
     const [[document]] = prune(many) as [[{ output: unknown[]; model?: string }, boolean]]
     expect(document.output.length).toBeLessThan(1000)
+    expect(document.model).toBe("a")
   })
   it("does not mind depth, names of objects' own, or bytes that are no JSON", () => {
     expect(prune(`{"x":${"[".repeat(2_000_000)}${"]".repeat(2_000_000)},"model":"a"}`)).toEqual([
