@@ -61,7 +61,13 @@ function withOwnModels(provider: BundledProvider): BundledProvider {
 export function bundledRow(
   model: BundledModel,
   at: number,
-): { readonly row: Row; readonly varies: boolean; readonly since: string | undefined } {
+): {
+  readonly row: Row
+  readonly varies: boolean
+  readonly since: string | undefined
+  /** What else is billed and no reading tells: without it a sum is a lower bound. */
+  readonly beside: readonly string[]
+} {
   const dated: readonly DatedPrices[] = Array.isArray(model.prices)
     ? model.prices
     : [{ prices: model.prices as Prices }]
@@ -71,7 +77,14 @@ export function bundledRow(
     row: { model: model.id, source, date: since ?? date, ...toRates(prices) },
     varies: dated.some(({ constraint }) => constraint?.type === "time_of_date"),
     since,
+    beside: Object.entries(BESIDE).flatMap(([key, what]) => (prices[key] === undefined ? [] : [what])),
   }
+}
+
+const BESIDE: Readonly<Record<string, string>> = {
+  requests_kcount: "a fee per request",
+  output_citation_mtok: "a fee for citations",
+  input_text_messages_kcount: "a fee per message",
 }
 
 /** The last condition that holds wins. A daily window that is listed after a day begins to hold on that day. */

@@ -16,6 +16,8 @@ export interface Explanation {
   readonly provider: string
   readonly asked: string
   readonly how: Match["how"]
+  /** The provider resells the model and is billed as its maker lists it. */
+  readonly isResold: boolean
   readonly entry: PriceEntry
   /** What each source says, the best first. */
   readonly rows: readonly Row[]
@@ -80,12 +82,13 @@ export function createListing(lookup: Lookup, { catalogue, file, options, remote
       (provider === undefined ? [...catalogue.keys()] : [provider]).flatMap((each) => {
         const found = lookup.findNamed(each, asked, at)
         if (found?.kind !== "found") return []
-        const { rows, setAside, merged, how } = found
+        const { rows, setAside, merged, how, isResold } = found
         return [
           {
             provider: each,
             asked,
             how,
+            isResold,
             rows,
             setAside,
             entry: merged.entry,

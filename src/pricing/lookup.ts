@@ -16,6 +16,8 @@ export type Found =
       readonly billedBy: string | undefined
       readonly isUsers: boolean
       readonly how: Match["how"]
+      /** The provider resells the model and is billed as its maker lists it. */
+      readonly isResold: boolean
       readonly rows: readonly Row[]
       /** Rows that were not used, and why. */
       readonly setAside: readonly { readonly row: Row; readonly reason: string }[]
@@ -85,10 +87,14 @@ export function createLookup({ catalogue, file, aliases, options, remote }: Sour
       billedBy,
       isUsers: own !== undefined,
       how,
+      isResold: match !== undefined && match.owner !== billedBy,
       rows,
       setAside: listed && aside !== undefined ? [{ row: listed.row, reason: aside }] : [],
       merged: mergeRows(fees ? [...rows, fees] : rows, { model, owner }),
-      doubts: how === "undated" ? [`${asked} has no price of its own: priced as ${model}`] : [],
+      doubts: [
+        ...(how === "undated" ? [`${asked} has no price of its own: priced as ${model}`] : []),
+        ...(own || filed ? [] : (bundled?.beside ?? []).map((what) => `${what} of ${model} is not in the sum`)),
+      ],
     }
   }
 

@@ -45,7 +45,10 @@ function explain(
 ): readonly Explanation[] {
   if (of.provider !== undefined) return book.explain(of.provider, of.model)
   const near = of.configured.flatMap((name) => book.explain(name, of.model))
-  return near.length > 0 ? near : book.explain(undefined, of.model)
+  const found = near.length > 0 ? near : book.explain(undefined, of.model)
+  // Resellers come with their makers' prices: the makers say it all.
+  const own = found.filter(({ isResold }) => !isResold)
+  return own.length > 0 ? own : found
 }
 
 function toObject({ provider, asked, how, entry, unsure, disagreements }: Explanation) {
