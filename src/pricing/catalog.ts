@@ -42,7 +42,9 @@ export interface PriceBook {
 
 /** Providers whose own figure is what they charge. */
 const TRUSTED: ReadonlySet<string> = new Set(["openrouter", "x-ai", "perplexity"])
+/** Clients choose model names, so neither their number nor their length may fill the memory. */
 const MAX_REMEMBERED = 4096
+const MAX_KEY_LENGTH = 1024
 /** Daily price windows begin and end on the half hour. */
 const WINDOW_MS = 1_800_000
 
@@ -63,6 +65,7 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   const remember = (key: string, make: () => Remembered): Remembered => {
     const known = remembered.get(key)
     if (known) return known
+    if (key.length > MAX_KEY_LENGTH) return make()
     if (remembered.size >= MAX_REMEMBERED) remembered.clear()
     const made = make()
     remembered.set(key, made)

@@ -39,6 +39,9 @@ export interface Sources {
   readonly remote: () => LlmPrices | undefined
 }
 
+/** No model has a longer name. */
+const MAX_NAME_LENGTH = 256
+
 export type Lookup = ReturnType<typeof createLookup>
 
 /** Finds the price of a model in all sources. */
@@ -56,6 +59,7 @@ export function createLookup({ catalogue, file, aliases, options, remote }: Sour
   }
 
   const findNamed = (provider: string, asked: string, at: number): Found | undefined => {
+    if (asked.length > MAX_NAME_LENGTH) return undefined
     const billedBy = identifyProvider(catalogue, provider, options.baseUrls?.[provider])
     const name = provider.toLowerCase()
     const lower = asked.trim().toLowerCase()
@@ -111,13 +115,15 @@ export function createLookup({ catalogue, file, aliases, options, remote }: Sour
         : findNamed(of.provider, of.requestedModel, of.at)
     if (answered) return answered
     if (asked?.kind === "found") {
-      const doubt = `no price for ${of.model}, which answered: priced as ${of.requestedModel}, which was asked`
+      const doubt = `no price for ${shortened(of.model ?? "")}, which answered: priced as ${of.requestedModel}, which was asked`
       return of.model === undefined ? asked : { ...asked, doubts: [...asked.doubts, doubt] }
     }
     const billedBy = identifyProvider(catalogue, of.provider, options.baseUrls?.[of.provider])
     const name = of.model ?? of.requestedModel
     const reason =
-      name === undefined ? "the answer and the request name no model" : `no price for ${name} at ${of.provider}`
+      name === undefined
+        ? "the answer and the request name no model"
+        : `no price for ${shortened(name)} at ${of.provider}`
     return { kind: "unknown", billedBy, isUsers: false, reason }
   }
 
@@ -152,6 +158,10 @@ function findListed(
     if (row) return { row, day: list.day }
   }
   return undefined
+}
+
+function shortened(name: string): string {
+  return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name
 }
 
 function lowerKeys(table: Readonly<Record<string, Rates>> | undefined): ReadonlyMap<string, Rates> {

@@ -79,6 +79,12 @@ describe("without any source but the bundled one", () => {
     })
   })
 
+  test("a name of any length is no price, and only its beginning is kept", () => {
+    const { status, price } = ask(book, { model: "x".repeat(1_000_000) })
+    expect(status).toBe("unpriced")
+    expect(price?.reason?.length).toBeLessThan(400)
+  })
+
   test("a cached rate that Anthropic does not list is not made up", () => {
     expect(ask(book, { provider: "anthropic", model: "claude-2", usage: { cacheRead: 1 } })).toMatchObject({
       status: "unpriced",
