@@ -18,19 +18,17 @@
  * after a kill are for the reader to recognise by their id. A segment whose lines are all taken away is deleted, after
  * the begin lines in it that still wait for their rows have been written again.
  */
-import { close as closeFd, mkdirSync, openSync, read as readBytes } from "node:fs"
-import { unlink } from "node:fs/promises"
-import { promisify } from "node:util"
-import { readCursor, writeCursor } from "./journal/cursor.ts"
-import { packRows, toBeginLine } from "./journal/lines.ts"
+import { mkdirSync } from "node:fs"
+import { createBacklog } from "./journal/backlog.ts"
+import { readCursor } from "./journal/cursor.ts"
+import { toBeginLine } from "./journal/lines.ts"
 import { replay } from "./journal/replay.ts"
 import type { Segment } from "./journal/segment.ts"
 import { createSegmentWriter } from "./journal/writer.ts"
-import type { Batch, Kept, Spool } from "./spool.ts"
+import type { Kept, Spool } from "./spool.ts"
 
 const SEGMENT_BYTES = 8 << 20
 const SEGMENTS_AT_LEAST = 8 // so that what is taken away, but not yet deleted, is a small part of the limit
-const CURSOR_INTERVAL_MS = 1000
 
 export interface JournalOptions {
   /** Made if it is not there. One process at a time: see `lock`. */
@@ -79,39 +77,27 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const cursor = await readCursor(dir)
   const left = await replay(dir, cursor)
 
-  const segments: Segment[] = [...left.segments]
+  const backlog = createBacklog({ dir, segments: left.segments, onRemove: beginAgain, onError })
   const begun = new Map([...left.unended].map(([id, line]) => [id, { line, segment: 0 }]))
-  let bytes = sum(segments, (segment) => segment.bytes)
-  let waitingLines = sum(segments, (segment) => segment.waiting)
-  let waitingBytes = sum(segments, (segment) => segment.bytes - segment.taken)
-  let buffer = Buffer.alloc(0)
-  let next = 0 // where the batch that was last read ends, in the oldest segment
+  const { waitingLines: replayedLines } = backlog
   let lastFailure: unknown
   let isClosed = false
-  let cursorTimer: NodeJS.Timeout | undefined
-  let savingCursor = Promise.resolve()
-  let deleting = Promise.resolve()
 
   const writer = createSegmentWriter({
     dir,
-    firstNumber: Math.max(cursor?.segment ?? 0, segments.at(-1)?.number ?? 0) + 1,
+    firstNumber: Math.max(cursor?.segment ?? 0, left.segments.at(-1)?.number ?? 0) + 1,
     segmentBytes: Math.min(options.segmentBytes ?? SEGMENT_BYTES, Math.ceil(maxBytes / SEGMENTS_AT_LEAST)),
     syncIntervalMs: options.syncIntervalMs,
-    onSegment: (segment) => segments.push(segment),
-    onSynced: (segment) => {
-      if (segment !== segments[0]) closeFile(segment) // else the reader is in it
-    },
+    onSegment: backlog.add,
+    onSynced: backlog.settle,
     onError,
   })
 
-  function keep(line: string, waiting: 0 | 1, overLimit: boolean): Kept {
+  function keep(line: string, lines: 0 | 1, overLimit: boolean): Kept {
     if (isClosed) return "failed"
-    if (!overLimit && bytes + line.length >= maxBytes) return "full"
+    if (!overLimit && backlog.bytes + line.length >= maxBytes) return "full"
     try {
-      const written = writer.write(line, waiting)
-      bytes += written
-      waitingBytes += written
-      waitingLines += waiting
+      backlog.grew(writer.write(line, lines), lines)
       return "kept"
     } catch (error) {
       lastFailure = error
@@ -132,122 +118,45 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     return kept
   }
 
-  async function read(maxBatchBytes: number): Promise<Batch | undefined> {
-    const last = writer.live.number // begin lines that are written again make new segments: those are for the next call
-    let batchBytes = maxBatchBytes
-    for (;;) {
-      const segment = segments[0]!
-      const left = segment.bytes - segment.taken
-      next = segment.bytes
-      if (left === 0 && segment.waiting > 0) return { ...NO_ROWS, lines: segment.waiting } // gone from the disk
-      if (left === 0 && (segment === writer.live || (waitingLines === 0 && segment.number >= last))) return undefined
-      if (left === 0) {
-        removeOldest(segment)
-        continue
-      }
-      const length = await fill(segment, Math.min(left, batchBytes)) // which may replace the buffer
-      const { consumed, ...batch } = packRows(buffer, 1, 1 + length)
-      if (consumed > 0) next = segment.taken + consumed
-      if (batch.lines > 0) return batch
-      if (consumed > 0 || batchBytes >= left) ack(batch)
-      else batchBytes *= 2 // one line is longer than the batch
-    }
-  }
-
-  /** Reads what is next into `buffer`, from its second byte; returns how many bytes: 0 when the file has vanished. */
-  async function fill(segment: Segment, length: number): Promise<number> {
-    if (buffer.length < length + 1) buffer = Buffer.allocUnsafeSlow(length + 1)
-    try {
-      segment.fd ??= openSync(segment.path, "r")
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
-      onError(error, `reading a journal file of ${segment.waiting} waiting rows`)
-      return 0
-    }
-    return (await promisify(readBytes)(segment.fd, buffer, 1, length, segment.taken)).bytesRead
-  }
-
-  function ack({ lines }: Batch): void {
-    const segment = segments[0]!
-    waitingBytes -= next - segment.taken
-    waitingLines -= lines
-    segment.waiting -= lines
-    segment.taken = next
-    cursorTimer ??= setTimeout(saveCursor, CURSOR_INTERVAL_MS).unref()
-  }
-
-  function removeOldest(segment: Segment): void {
-    for (const [id, promise] of begun) {
-      if (promise.segment > segment.number) break
+  /** The begin lines of a segment that goes are written again, at the end. */
+  function beginAgain({ number }: Segment): void {
+    for (const [id, { line, segment }] of begun) {
+      if (segment > number) break
       begun.delete(id) // to the end of the map, which is in the order of segments; gone if the disk refuses
-      begin(promise.line, id, true)
+      begin(line, id, true)
     }
-    segments.shift()
-    bytes -= segment.bytes
-    closeFile(segment)
-    deleteFile(segment)
-  }
-
-  function deleteFile({ path }: Segment): void {
-    deleting = deleting
-      .then(() => unlink(path))
-      .catch((error) => {
-        if (error.code !== "ENOENT") onError(error, "deleting a journal file whose rows are taken away")
-      })
-  }
-
-  function saveCursor(): void {
-    cursorTimer = undefined
-    savingCursor = savingCursor
-      .then(() => writeCursor(dir, { segment: segments[0]!.number, offset: segments[0]!.taken }))
-      .catch((error) => onError(error, "writing the journal's cursor"))
   }
 
   async function close(): Promise<void> {
     if (isClosed) return
     isClosed = true
-    clearTimeout(cursorTimer)
     await writer.close()
-    saveCursor()
-    if (waitingLines === 0 && begun.size === 0) for (const segment of segments) deleteFile(segment)
-    for (const segment of segments) closeFile(segment)
-    await Promise.all([savingCursor, deleting])
+    await backlog.close(backlog.waitingLines === 0 && begun.size === 0)
     await lock?.release()
   }
 
   return {
-    get bytes() {
-      return bytes
-    },
     maxBytes,
-    get waitingLines() {
-      return waitingLines
-    },
-    get waitingBytes() {
-      return waitingBytes
-    },
-    replayedLines: waitingLines,
+    replayedLines,
     unended: [...left.unended.values()],
     lastWriteMs: left.lastWriteMs,
+    get bytes() {
+      return backlog.bytes
+    },
+    get waitingLines() {
+      return backlog.waitingLines
+    },
+    get waitingBytes() {
+      return backlog.waitingBytes
+    },
     get lastFailure() {
       return lastFailure
     },
     append,
-    begin,
+    begin: (line, id) => begin(line, id),
     probe: () => keep("", 0, true) === "kept",
-    read,
-    ack,
+    read: backlog.read,
+    ack: backlog.ack,
     close,
   }
-}
-
-const NO_ROWS = { array: undefined, starts: [], broken: [] } as const
-
-function closeFile(segment: Segment): void {
-  if (segment.fd !== undefined) closeFd(segment.fd, () => {})
-  segment.fd = undefined
-}
-
-function sum(segments: readonly Segment[], size: (segment: Segment) => number): number {
-  return segments.reduce((total, segment) => total + size(segment), 0)
 }

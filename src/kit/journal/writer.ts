@@ -90,7 +90,7 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
     try {
       await promisify(fdatasync)(segment.fd!)
     } catch (error) {
-      options.onError(error, "syncing the journal")
+      if (segment.fd !== undefined) options.onError(error, "syncing the journal") // else it was taken away meanwhile
     }
   }
 
