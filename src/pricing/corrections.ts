@@ -14,7 +14,7 @@ interface Correction {
   readonly source: string
 }
 
-/** Rows of llm-prices.com (seen on 2026-08-05) that are not what the provider charges. */
+/** Rows of llm-prices.com (seen on 2026-08-05) that genai-prices or others contradict, with whom we side. */
 export const CORRECTIONS: readonly Correction[] = [
   {
     vendor: "openai",
@@ -22,7 +22,7 @@ export const CORRECTIONS: readonly Correction[] = [
     shown: [10, 40, 0.5],
     right: { input: "2", output: "8", cacheRead: "0.5" },
     from: "2025-06-10",
-    source: "OpenAI's price cut of 2025-06-10",
+    source: "genai-prices: price cut of 2025-06-10",
   },
   {
     vendor: "anthropic",
@@ -30,7 +30,7 @@ export const CORRECTIONS: readonly Correction[] = [
     shown: [3, 15, null],
     right: { input: "2", output: "10", cacheRead: "0.2" },
     from: "2026-09-01",
-    source: "Anthropic's pricing page: the rise announced for 2026-09-01 was called off",
+    source: "yiliangs/agent-usage-stat#81 and genai-prices: the rise announced for 2026-09-01 was called off",
   },
   {
     vendor: "openai",
@@ -38,7 +38,7 @@ export const CORRECTIONS: readonly Correction[] = [
     shown: [5, 30, 0.5],
     right: { input: "4", output: "20", cacheRead: "0.4" },
     from: "2026-08-21",
-    source: "OpenAI's price cut of 2026-08-21",
+    source: "genai-prices: price cut of 2026-08-21",
   },
   {
     vendor: "openai",
@@ -46,7 +46,7 @@ export const CORRECTIONS: readonly Correction[] = [
     shown: [10, 45, 1],
     right: { input: "8", output: "30", cacheRead: "0.8" },
     from: "2026-08-21",
-    source: "OpenAI's price cut of 2026-08-21",
+    source: "genai-prices: price cut of 2026-08-21",
   },
   {
     vendor: "google",
@@ -54,7 +54,7 @@ export const CORRECTIONS: readonly Correction[] = [
     shown: [1.5, 7.5, 0.15],
     right: { input: "0.75", output: "3.75", cacheRead: "0.075" },
     until: "2027-01-01",
-    source: "Google's pricing page: introductory rates through 2026-12-31",
+    source: "genai-prices: introductory rates through 2026-12-31",
   },
   {
     vendor: "deepseek",
@@ -62,7 +62,7 @@ export const CORRECTIONS: readonly Correction[] = [
     shown: [0.14, 0.28, 0.028],
     right: { input: "0.22", output: "0.66", cacheRead: "0.007" },
     from: "2026-08-17",
-    source: "DeepSeek's pricing page: new rates from 2026-08-17, twice as much in peak hours",
+    source: "genai-prices: new rates from 2026-08-17, twice as much in peak hours",
   },
   {
     vendor: "deepseek",
@@ -70,7 +70,7 @@ export const CORRECTIONS: readonly Correction[] = [
     shown: [1.74, 3.48, 0.145],
     right: { input: "0.66", output: "1.98", cacheRead: "0.022" },
     from: "2026-08-17",
-    source: "DeepSeek's pricing page: new rates from 2026-08-17, twice as much in peak hours",
+    source: "genai-prices: new rates from 2026-08-17, twice as much in peak hours",
   },
   {
     vendor: "openai",
@@ -84,7 +84,7 @@ export const CORRECTIONS: readonly Correction[] = [
       output: "40",
       outputImage: "40",
     },
-    source: "OpenAI's model page: the list shows the image rate as the text rate",
+    source: "genai-prices: the list shows the image rate as the text rate",
   },
   {
     vendor: "anthropic",
@@ -92,7 +92,7 @@ export const CORRECTIONS: readonly Correction[] = [
     shown: [6, 22.5, null],
     right: undefined,
     from: "2026-05-01",
-    source: "Anthropic's pricing page: the 1M-token beta of Sonnet 4 and 4.5 ended on 2026-04-30",
+    source: "second-hand: the 1M-token beta of Sonnet 4 and 4.5 ended on 2026-04-30",
   },
 ]
 

@@ -2,7 +2,10 @@ import type { Rates } from "../core/cost.ts"
 import { OWN_DATE } from "./own-models.ts"
 import type { Row } from "./row.ts"
 
-/** What providers charge by the piece for any model, in USD, as their price pages list it (checked on `OWN_DATE`). */
+/**
+ * What providers charge by the piece for any model, in USD. Searches: as several metering projects agree (BerriAI/litellm
+ * #24369, #31316); containers: OpenAI's list as remembered. None was read on a price page on `OWN_DATE`.
+ */
 const FEES: Readonly<Record<string, Rates>> = {
   // $10 per 1,000 searches, $2.50 per 1,000 file searches, $0.03 per container of the default size.
   openai: { webSearches: "0.01", fileSearches: "0.0025", codeContainers: "0.03" },

@@ -1,7 +1,7 @@
 import type { BundledModel } from "./bundled.ts"
 
-/** The day on which these rows were last compared with the providers' price pages. */
-export const OWN_DATE = "2026-11-20"
+/** The day on which our own rows and fees were written down, from second-hand lists: no price page was read for them. */
+export const OWN_DATE = "2026-11-21"
 
 const SONNET_4 = {
   short: { input_mtok: 3, cache_write_mtok: 3.75, cache_write_1h_mtok: 6, cache_read_mtok: 0.3, output_mtok: 15 },
@@ -36,7 +36,7 @@ export const OWN_MODELS: Readonly<Record<string, readonly BundledModel[]>> = {
   ],
   google: [
     {
-      // Falls to gemini-1.5-flash there, at twice the price.
+      // Falls to gemini-1.5-flash there, at twice the price. Rates: its row `gemini-flash-1.5-8b`, and llm-prices.com.
       id: "gemini-1.5-flash-8b",
       match: { or: [{ starts_with: "gemini-1.5-flash-8b" }] },
       prices: {
@@ -47,6 +47,7 @@ export const OWN_MODELS: Readonly<Record<string, readonly BundledModel[]>> = {
     },
   ],
   openai: [
+    // Rates of these and of the audio models: OpenAI's list as remembered, not re-read.
     { id: "davinci-002", match: { equals: "davinci-002" }, prices: { input_mtok: 2, output_mtok: 2 } },
     { id: "babbage-002", match: { equals: "babbage-002" }, prices: { input_mtok: 0.4, output_mtok: 0.4 } },
     {

@@ -79,7 +79,7 @@ describe("pricing get", () => {
       output               15  million tokens  genai-prices  2026-09-23
       web_searches       0.01  piece           genai-prices  2026-09-23
       file_searches    0.0025  piece           genai-prices  2026-09-23
-      code_containers    0.03  piece           majordomo     2026-11-20
+      code_containers    0.03  piece           majordomo     2026-11-21
       Over 271,999 tokens of input, for the whole request: input 5, cache_read 0.5, output 22.5
       "
     `)
