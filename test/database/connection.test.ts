@@ -1,0 +1,144 @@
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { CommandError } from "../../src/core/errors.ts"
+import { openDatabase } from "../../src/database/open.ts"
+import { NO_POSTGRES, postgresAt } from "../support/databases.ts"
+import { type PostgresServer, startPostgres } from "../support/postgres.ts"
+
+const TLS = new URL("../fixtures/tls/", import.meta.url)
+const AUTHORITY = fileURLToPath(new URL("authority.crt", TLS))
+const tls = {
+  key: readFileSync(new URL("server.key", TLS), "utf8"),
+  cert: readFileSync(new URL("server.crt", TLS), "utf8"),
+}
+const context = { role: "command", log: () => {} } as const
+
+const USES_TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+async function connectBy(options: ReturnType<typeof postgresAt>): Promise<boolean> {
+  const db = await openDatabase(options, context)
+  try {
+    return (await db.query<{ ssl: boolean }>(USES_TLS)).rows[0]!.ssl
+  } finally {
+    await db.close()
+  }
+}
+
+async function refusal(options: ReturnType<typeof postgresAt>): Promise<string> {
+  const error = await openDatabase(options, context).then(
+    () => "it connected",
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(CommandError)
+  const { message } = error as CommandError
+  expect(message).not.toContain("\n")
+  expect(message).not.toMatch(/test-password|wrong-password/)
+  return message
+}
+
+describe("sslmode", () => {
+  let plain: PostgresServer
+  let secure: PostgresServer
+  let secureOnly: PostgresServer
+  let plainOnly: PostgresServer
+  beforeAll(async () => {
+    plain = await startPostgres()
+    secure = await startPostgres({ tls })
+    secureOnly = await startPostgres({ tls, hostRules: ["hostssl all all all scram-sha-256"] })
+    plainOnly = await startPostgres({ tls, hostRules: ["hostnossl all all all scram-sha-256"] })
+  })
+  afterAll(() => Promise.all([plain, secure, secureOnly, plainOnly].map((server) => server?.remove())))
+  const at = (server: PostgresServer, sslmode: string, query = "") =>
+    postgresAt(`${server.url}?sslmode=${sslmode}${query}`.replace("127.0.0.1", "localhost"))
+
+  test("disable is plain even where TLS is offered", async () => {
+    expect(await connectBy(at(secure, "disable"))).toBe(false)
+    expect(await refusal(at(secureOnly, "disable"))).toMatch(/set storage\.postgres\.sslmode to require/)
+  })
+
+  test("prefer is TLS where it is offered, whoever signed it, else plain; also when the server insists on plain", async () => {
+    expect(await connectBy(at(secure, "prefer"))).toBe(true)
+    expect(await connectBy(at(plain, "prefer"))).toBe(false)
+    expect(await connectBy(at(secureOnly, "prefer"))).toBe(true)
+    expect(await connectBy(at(plainOnly, "prefer"))).toBe(false)
+  })
+
+  test("require is TLS, whoever signed it", async () => {
+    expect(await connectBy(at(secure, "require"))).toBe(true)
+    expect(await refusal(at(plain, "require"))).toMatch(/offers no TLS, and storage\.postgres\.sslmode is require/)
+  })
+
+  test("verify-ca wants a known authority, verify-full the right name too", async () => {
+    const known = `&sslrootcert=${encodeURIComponent(AUTHORITY)}`
+    expect(await refusal(at(secure, "verify-ca"))).toMatch(/certificate .* was not accepted/)
+    expect(await connectBy(at(secure, "verify-ca", known))).toBe(true)
+    expect(await connectBy(at(secure, "verify-full", known))).toBe(true)
+    const byAddress = (mode: string) => postgresAt(`${secure.url}?sslmode=${mode}${known}`)
+    expect(await connectBy(byAddress("verify-ca"))).toBe(true)
+    expect(await refusal(byAddress("verify-full"))).toMatch(
+      /certificate .* was not accepted \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
+    )
+  })
+
+  test("the socket directory as host needs no TLS and no password", async () => {
+    const options = {
+      ...NO_POSTGRES,
+      isSet: true,
+      host: plain.socketDir,
+      port: plain.port,
+      user: "postgres",
+      database: "postgres",
+    }
+    expect(await connectBy({ driver: "auto", dataDir: "", postgres: { ...options, sslmode: "verify-full" } })).toBe(
+      false,
+    )
+    const url = `postgres://postgres@/postgres?host=${encodeURIComponent(plain.socketDir)}&port=${plain.port}`
+    expect(await connectBy(postgresAt(url))).toBe(false)
+  })
+
+  test("what is wrong is said in one line, with what to do, without the password", async () => {
+    const parts = {
+      ...NO_POSTGRES,
+      isSet: true,
+      host: "127.0.0.1",
+      port: plain.port,
+      user: "postgres",
+      password: "test-password",
+      database: "postgres",
+    }
+    const by = (change: Partial<typeof parts>) =>
+      refusal({ driver: "postgres", dataDir: "", postgres: { ...parts, ...change } })
+    const here = `127.0.0.1:${plain.port}`
+    expect(await by({ port: 1 })).toBe(
+      "no PostgreSQL listens at 127.0.0.1:1: start it, or correct storage.postgres.host and storage.postgres.port",
+    )
+    expect(await by({ password: "wrong-password" })).toBe(
+      `PostgreSQL at ${here} refused the password of user "postgres": correct storage.postgres.password`,
+    )
+    expect(await by({ password: undefined })).toMatch(/refused the password of user "postgres"/)
+    expect(await by({ database: "nowhere" })).toBe(
+      `there is no database "nowhere" on ${here}: create it (createdb nowhere), or correct storage.postgres.database`,
+    )
+    expect(await by({ host: "no-such-host.invalid" })).toBe(
+      "the host no-such-host.invalid is not known: correct storage.postgres.host",
+    )
+    expect(await by({ sslmode: "sometimes" })).toMatch(
+      /^storage\.postgres\.sslmode: expected one of disable, prefer, .*, got "sometimes"$/,
+    )
+    expect(await by({ url: "postgres://u:wrong-password%@h/d" })).toMatch(
+      /^storage\.postgres\.url: expected postgres:\/\/USER/,
+    )
+    expect(await by({ url: "mysql://u:wrong-password@h/d" })).toMatch(/got the scheme mysql$/)
+    expect(await by({ url: "postgres://u:wrong-password@a,b/d" })).toMatch(/storage\.postgres\.url|is not known/)
+  })
+
+  test("a server that accepts and says nothing is given up after ten seconds", async () => {
+    const server = await startPostgres()
+    await server.freeze()
+    const started = performance.now()
+    expect(await refusal(postgresAt(server.url))).toMatch(/does not answer: check that it runs/)
+    expect(performance.now() - started).toBeLessThan(13_000)
+    await server.remove()
+  })
+})
