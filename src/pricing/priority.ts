@@ -2,7 +2,8 @@
  * OpenAI's priority tier as a multiple of the list price, the same for input, cached input and output; by model of the
  * catalogue. Where the page's price is no short multiple (gpt-4o-mini: 0.15 -> 0.25) the multiple has 18 digits,
  * more than a line's rounding can show. Second-hand: litellm's price map agrees for GPT-5, 5.1 codex mini, 5.3, 5.4
- * and 5.6; for gpt-5.5 it says 2 where models.dev and others say 2.5. A model that is not here is flagged.
+ * and 5.6; for gpt-5.5 it says 2 where models.dev and others say 2.5. gpt-4o is as in
+ * BerriAI/litellm#37046; the other GPT-4, o3 and o4-mini rows are OpenAI's list as remembered, not re-read. A model that is not here is flagged.
  */
 export const PRIORITY: Readonly<Record<string, string>> = {
   "gpt-4.1": "1.75",
