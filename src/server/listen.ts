@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, createServer } from "node:net"
 import { listen } from "listhen"
 import { CommandError } from "../core/errors.ts"
 
@@ -31,7 +31,7 @@ export async function startListening(
     // taken, print a banner, and refuse to listen beyond this machine.
     autoClose: false,
     isProd: true,
-    public: true,
+    public: !isLocal(host),
     showURL: false,
     qr: false,
     open: false,
@@ -49,6 +49,23 @@ export async function startListening(
     close: () => new Promise((resolve) => server.close(() => resolve())),
     cutAll: () => server.closeAllConnections(),
   }
+}
+
+/** Refuses a port that is taken before anything else is opened; binding it later is still the last word. */
+export async function checkPort(host: string, port: number): Promise<void> {
+  if (port === 0) return
+  const trial = createServer()
+  await new Promise<void>((resolve, reject) => trial.once("error", reject).listen(port, host, resolve)).catch(
+    (error: unknown) => {
+      throw toCommandError(error, host, port)
+    },
+  )
+  await new Promise((resolve) => trial.close(resolve))
+}
+
+/** As listhen sees it: anything else must be called public, or it warns. */
+function isLocal(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.")
 }
 
 function tune(
@@ -80,8 +97,11 @@ function toCommandError(error: unknown, host: string, port: number): unknown {
   const { code, name, message } = error as NodeJS.ErrnoException
   if (code === "EADDRINUSE" || name === "GetPortError" || /available port/.test(message)) {
     return new CommandError(
-      `Port ${port} on ${host} is taken or not allowed. Stop what uses it, or choose another: serve --port ${port + 1}`,
+      `Port ${port} on ${host} is taken. Stop what uses it, or choose another: serve --port ${port + 1}`,
     )
+  }
+  if (code === "EACCES") {
+    return new CommandError(`Port ${port} needs rights that this user lacks. Choose one above 1023: serve --port 7680`)
   }
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
     return new CommandError(`server.host: this machine has no address ${host}. Use 127.0.0.1, or 0.0.0.0 for all.`)

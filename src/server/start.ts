@@ -13,7 +13,7 @@ import { createScope } from "../kit/scope.ts"
 import { createPriceBook } from "../pricing/catalog.ts"
 import { DIALECTS } from "../providers/index.ts"
 import { createApp } from "./app.ts"
-import { type Listener, startListening } from "./listen.ts"
+import { checkPort, type Listener, startListening } from "./listen.ts"
 import { createProbe } from "./probe.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
@@ -51,6 +51,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 async function open(options: ServerOptions, scope: ReturnType<typeof createScope>): Promise<RunningServer> {
   const { settings, log } = options
   let stopping = false
+  await checkPort(settings.server.host, settings.server.port)
 
   const database = await openDatabase(settings.storage, { role: "serve", log: (line) => log("warn", line) })
   scope.own(() => database.close())
@@ -64,6 +65,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     ...settings.pricing,
     cacheFile: join(settings.storage.dataDir, "llm-prices.json"),
     providerPrices: toProviderPrices(settings),
+    baseUrls: Object.fromEntries(Object.entries(settings.providers).map(([name, { baseUrl }]) => [name, baseUrl])),
     now: Date.now,
     log: (line) => log("warn", line),
   })
