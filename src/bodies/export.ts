@@ -1,0 +1,59 @@
+import type { Bodies, BodyReader, BodyRow, ReadBody } from "./read.ts"
+
+/** What of a row stands beside its bodies. */
+export interface ExportRow extends BodyRow {
+  readonly requested_at: string | Date
+  readonly provider: string
+  readonly model: string
+  readonly request_path: string
+  readonly status_code: number
+}
+
+/**
+ * One JSON line per request that has bodies, in the order of the rows: `{id, requested_at, provider, model, request_path, status_code, request,
+ * response}`. A JSON body stands in it as JSON, byte for byte but for line ends between its tokens; other text as a
+ * string; binary as `{"base64": "…"}`. A body that is not whole has its name in `"truncated"`.
+ *
+ * @param onMissing is told of rows whose bodies cannot be read; they are left out
+ */
+export async function* exportBodies(
+  rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
+  reader: BodyReader,
+  onMissing: (id: string, reason: string) => void,
+): AsyncGenerator<string> {
+  for await (const row of rows) {
+    try {
+      const bodies = await reader.read(row)
+      if (bodies.source !== "none") yield toLine(row, bodies)
+    } catch (error) {
+      onMissing(row.id, error instanceof Error ? error.message : "unknown error")
+    }
+  }
+}
+
+function toLine(row: ExportRow, { request, response }: Bodies): string {
+  const { id, provider, model, request_path, status_code } = row
+  const requested_at = new Date(row.requested_at).toISOString()
+  const head = JSON.stringify({ id, requested_at, provider, model, request_path, status_code })
+  const truncated = Object.entries({ request, response }).flatMap(([name, body]) => (isCut(body) ? [name] : []))
+  const note = truncated.length === 0 ? "" : `,"truncated":${JSON.stringify(truncated)}`
+  return `${head.slice(0, -1)},"request":${toJson(request)},"response":${toJson(response)}${note}}\n`
+}
+
+function isCut(body: ReadBody): boolean {
+  return body.kind !== "none" && body.isCut
+}
+
+function toJson(body: ReadBody): string {
+  switch (body.kind) {
+    case "none":
+      return "null"
+    case "json":
+      // Inside of a JSON string no raw line end can stand, so those here lie between tokens.
+      return body.text.replace(/[\r\n]+/g, " ")
+    case "text":
+      return JSON.stringify(body.text)
+    case "binary":
+      return JSON.stringify({ base64: body.base64 })
+  }
+}

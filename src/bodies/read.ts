@@ -1,0 +1,108 @@
+import { promisify } from "node:util"
+import { gunzip } from "node:zlib"
+import { findMembers, type Members, memberValue } from "../kit/json-members.ts"
+import { type Bucket, openBucket, type S3Settings } from "./s3/client.ts"
+
+/** What a row says of where its bodies are. */
+export interface BodyRow {
+  readonly id: string
+  readonly request_body: string | null | undefined
+  readonly response_body: string | null | undefined
+  readonly s3_key: string | null | undefined
+}
+
+/** One body, read back. `text` is as it was stored: JSON byte for byte. */
+export type ReadBody =
+  | { readonly kind: "none" }
+  | { readonly kind: "json" | "text"; readonly text: string; readonly isCut: boolean }
+  | { readonly kind: "binary"; readonly base64: string; readonly isCut: boolean }
+
+export interface Bodies {
+  readonly source: "none" | "postgres" | "s3"
+  readonly request: ReadBody
+  readonly response: ReadBody
+}
+
+/** Where rows say that their bodies are. The bucket is opened when the first of them is in S3. */
+export interface BodyReader {
+  /** @throws Error, safe to show, when an object is not there or cannot be read */
+  read(row: BodyRow): Promise<Bodies>
+  close(): Promise<void>
+}
+
+const NONE: ReadBody = { kind: "none" }
+const READ_TIMEOUT_MS = 30_000
+
+export function createBodyReader(s3: S3Settings): BodyReader {
+  let bucket: Promise<Bucket> | undefined
+  return {
+    async read(row) {
+      if (!row.s3_key) return fromColumns(row)
+      bucket ??= openBucket(s3, READ_TIMEOUT_MS)
+      const object = await (await bucket).get(row.s3_key)
+      if (object === undefined) {
+        throw new Error(
+          `the bodies of ${row.id} are not in S3: they wait for their upload still, or somebody removed them`,
+        )
+      }
+      return fromDocument(await promisify(gunzip)(object))
+    },
+    async close() {
+      ;(await bucket?.catch(() => undefined))?.close()
+    },
+  }
+}
+
+/** The bodies in a stored document. @throws Error when it is none */
+export function fromDocument(document: Buffer): Bodies {
+  const members = findMembers(document, ["request", "response"], Number.POSITIVE_INFINITY)
+  if (!members?.found.request || !members.found.response) throw new Error("the object is no stored exchange")
+  const part = (name: string) => {
+    const { start, end } = members.found[name]!
+    return fromPart(document.subarray(start, end))
+  }
+  return { source: "s3", request: part("request"), response: part("response") }
+}
+
+function fromPart(part: Buffer): ReadBody {
+  const members = findMembers(part, ["body", "body_encoding", "body_truncated"], Number.POSITIVE_INFINITY)
+  const body = members?.found.body
+  if (members === undefined || body === undefined) return NONE
+  const text = part.toString("utf8", body.start, body.end)
+  if (text === "null") return NONE
+  const isCut = valueOf(part, members, "body_truncated") === true
+  if (!text.startsWith('"')) return { kind: "json", text, isCut }
+  const value = JSON.parse(text) as string
+  if (valueOf(part, members, "body_encoding") === "base64") return { kind: "binary", base64: value, isCut }
+  return { kind: "text", text: value, isCut }
+}
+
+function valueOf(part: Buffer, { found }: Members, name: string): unknown {
+  return memberValue(part, found[name])
+}
+
+function fromColumns({ request_body, response_body }: BodyRow): Bodies {
+  const request = fromColumn(request_body)
+  const response = fromColumn(response_body)
+  return { source: request === NONE && response === NONE ? "none" : "postgres", request, response }
+}
+
+const CUT = /\n?\[cut: \d+ of \d+ bytes\]$/
+const DATA_URL = /^data:[\w.+/-]{1,100};base64,([A-Za-z0-9+/]*={0,2})/
+
+function fromColumn(column: string | null | undefined): ReadBody {
+  if (column === null || column === undefined) return NONE
+  const isCut = CUT.test(column)
+  const base64 = DATA_URL.exec(column)?.[1]
+  if (base64 !== undefined) return { kind: "binary", base64, isCut }
+  return { kind: isJson(column) ? "json" : "text", text: column, isCut }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

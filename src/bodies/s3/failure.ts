@@ -1,0 +1,75 @@
+/** What went wrong with S3, for a person to mend; never an address, a key or a body. */
+export interface Failure {
+  /** One line is logged per kind. */
+  readonly kind: string
+  readonly text: string
+  /** Nothing will change before somebody mends it: tried again slowly. */
+  readonly isLasting: boolean
+  /** It may lie with this one object. */
+  readonly isOfObject: boolean
+}
+
+const LASTING: readonly (readonly [names: RegExp, text: string])[] = [
+  [/^NoSuchBucket$/, "the bucket does not exist: create it, or correct s3.bucket"],
+  [/^InvalidBucketName$/, "s3.bucket is no possible name of a bucket"],
+  [
+    /^(?:PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException)$/,
+    "the bucket is in another region: correct s3.region",
+  ],
+  [/^(?:RequestTimeTooSkewed|RequestExpired)$/, "this machine's clock differs too much from that of S3: set it"],
+  [/^InvalidAccessKeyId$/, "S3 does not know the access key: correct s3.access_key_id"],
+  [/^SignatureDoesNotMatch$/, "S3 does not accept the signature: correct s3.secret_access_key"],
+  [/^(?:ExpiredToken|InvalidToken|TokenRefreshRequired)/, "the credentials have expired"],
+  [/^CredentialsProviderError$/, "no AWS credentials were found: set s3.access_key_id and s3.secret_access_key"],
+  [/^(?:AccessDenied|AllAccessDisabled|AccountProblem)$/, "these credentials may not put objects (s3:PutObject)"],
+]
+
+const NETWORK: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "S3 refuses connections",
+  ENOTFOUND: "the name of S3's host could not be resolved",
+  EAI_AGAIN: "the name of S3's host could not be resolved",
+  ETIMEDOUT: "S3 did not accept a connection in time",
+  EHOSTUNREACH: "there is no way to S3's host",
+  ECONNRESET: "the connection to S3 broke",
+  EPIPE: "the connection to S3 broke",
+}
+
+export function toFailure(error: unknown): Failure {
+  const {
+    name = "",
+    code,
+    $metadata,
+  } = (error ?? {}) as {
+    name?: string
+    code?: unknown
+    $metadata?: { httpStatusCode?: number }
+  }
+  const status = $metadata?.httpStatusCode
+  for (const [names, text] of LASTING) {
+    if (names.test(name)) return { kind: name, text, isLasting: true, isOfObject: false }
+  }
+  if (typeof code === "string" && NETWORK[code] !== undefined) return passing(code, NETWORK[code])
+  if (name === "TimeoutError" || name === "AbortError") return passing("timeout", "S3 did not answer in time")
+  if (status === 301) return lasting("PermanentRedirect", "the bucket is in another region: correct s3.region")
+  if (status === 403) return lasting("AccessDenied", "S3 refuses access (403)")
+  if (status === 404)
+    return lasting("NoSuchBucket", "the bucket does not exist (404): correct s3.bucket or s3.endpoint")
+  if (status === 429 || status === 503) return passing("SlowDown", "S3 asks for fewer requests")
+  if (status !== undefined && status >= 400 && status < 500) {
+    return { ...lasting(String(status), `S3 refuses with ${safe(name)} (${status})`), isOfObject: true }
+  }
+  if (status !== undefined) return passing(String(status), `S3 answers ${status}`)
+  return passing(safe(name), `S3 could not be reached (${safe(typeof code === "string" ? code : name)})`)
+}
+
+function passing(kind: string, text: string): Failure {
+  return { kind, text, isLasting: false, isOfObject: false }
+}
+
+function lasting(kind: string, text: string): Failure {
+  return { kind, text, isLasting: true, isOfObject: false }
+}
+
+function safe(name: string): string {
+  return /^\w{1,60}$/.test(name) ? name : "an unknown error"
+}

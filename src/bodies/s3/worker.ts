@@ -1,0 +1,24 @@
+import { parentPort, workerData } from "node:worker_threads"
+import { openBucket, type S3Settings } from "./client.ts"
+import type { Backoff } from "./trouble.ts"
+import { createUploader, type ToUploader } from "./uploader.ts"
+
+export interface UploaderData {
+  readonly dir: string
+  readonly s3: S3Settings
+  readonly backoff: Backoff
+}
+
+// The entry of a thread: it begins when it is loaded.
+const { dir, s3, backoff } = workerData as UploaderData
+const port = parentPort!
+const tell = createUploader({
+  dir,
+  openBucket: () => openBucket(s3),
+  backoff,
+  post: (message) => {
+    port.postMessage(message)
+    if (message.type === "closed") port.close()
+  },
+})
+port.on("message", (message: ToUploader) => tell(message))

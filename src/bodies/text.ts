@@ -1,0 +1,42 @@
+import { isUtf8 } from "node:buffer"
+
+/** The longest beginning of `bytes`, at most `maxBytes`, that does not end within a UTF-8 character. */
+export function cutAtCharacter(bytes: Buffer, maxBytes: number): Buffer {
+  if (bytes.length <= maxBytes) return bytes
+  let end = Math.max(0, maxBytes)
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
+}
+
+/** Without the beginning of a character whose rest is missing: what ends early may end anywhere. */
+export function withoutTornEnd(bytes: Buffer): Buffer {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back]!
+    if ((byte & 0xc0) === 0x80) continue
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+    return length > back ? bytes.subarray(0, bytes.length - back) : bytes
+  }
+  return bytes
+}
+
+/** The content decides, not what a header says of it. */
+export function isText(bytes: Buffer): boolean {
+  return isUtf8(bytes) && !bytes.includes(0)
+}
+
+/** What comes event by event or line by line: text, even where it happens to be JSON. */
+export function isLines(contentType: string | undefined): boolean {
+  return /^\s*(?:text\/event-stream|application\/(?:x-)?(?:ndjson|jsonl|json-seq|json-stream|stream\+json))\b/i.test(
+    contentType ?? "",
+  )
+}
+
+/** Worth looking at as one JSON document. */
+export function mayBeJson(bytes: Buffer, contentType: string | undefined): boolean {
+  if (isLines(contentType)) return false
+  if (/json/i.test(contentType ?? "")) return true
+  if (contentType !== undefined && /^\s*text\//i.test(contentType)) return false
+  let at = 0
+  while (bytes[at]! <= 32) at++
+  return bytes[at] === 123 || bytes[at] === 91
+}
