@@ -290,7 +290,8 @@ describe("the next process", () => {
       cost_status: "unpriced",
       status_code: 0,
     })
-    expect(row!["response_time_ms"]).toBeGreaterThanOrEqual(5000)
+    // The file system stamps the last write by a clock of a few ms.
+    expect(row!["response_time_ms"]).toBeGreaterThanOrEqual(4980)
     expect(row!["response_time_ms"]).toBeLessThan(60_000)
   })
 

@@ -11,6 +11,7 @@ type Init = NodeFS["init"]
 interface NodeFsModule {
   readonly NODEFS: {
     readonly stream_ops: { fsync?: (stream: { nfd?: number | null; node: unknown }) => number }
+    readonly node_ops: { setattr(node: unknown, attributes: { mode?: number }): void }
     realPath(node: unknown): string
   }
 }
@@ -31,6 +32,12 @@ export class DurableFs extends NodeFS {
     const ready = await super.init(...args)
     const install = (module: unknown) => {
       const { NODEFS } = module as NodeFsModule
+      // Emscripten sets the mode of each new file itself, past the process's umask, for some to 0644.
+      const { setattr } = NODEFS.node_ops
+      NODEFS.node_ops.setattr = (node, attributes) => {
+        const { mode } = attributes
+        setattr(node, mode === undefined ? attributes : { ...attributes, mode: mode & ~0o077 })
+      }
       NODEFS.stream_ops.fsync = (stream) => {
         try {
           if (typeof stream.nfd === "number") fsyncSync(stream.nfd)

@@ -79,8 +79,6 @@ async function join({ dataDir }: EmbeddedOptions): Promise<Database | undefined>
 }
 
 async function own({ dataDir, role, log }: EmbeddedOptions, lock: Lock): Promise<Database> {
-  // The engine makes its files for everybody to read, and a worker thread has no umask of its own to set.
-  process.umask(0o077)
   try {
     removeEndpoint(dataDir)
     const socket = makeSocketPath(dataDir)
