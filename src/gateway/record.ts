@@ -1,7 +1,7 @@
 import type { Call, Caller, Ending, LogRecord } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { hashKey } from "../core/key.ts"
-import { toTokenTotals } from "../core/usage.ts"
+import { type Reading, toTokenTotals } from "../core/usage.ts"
 
 const MAX_ERROR_LENGTH = 500
 
@@ -19,7 +19,7 @@ export interface Account {
 /** The row. Pure: all the shapes that the request took, and its price. */
 export function toLogRecord({ call, caller, provider, requestedModel, credential, ending, cost }: Account): LogRecord {
   const { reading } = ending
-  const tokens = toTokenTotals(reading.parts)
+  const tokens = toTokenTotals(isShownAgain(call, reading) ? [] : reading.parts)
   const respondedAt = new Date(ending.respondedAt).toISOString()
   return {
     id: call.id,
@@ -58,6 +58,14 @@ export function toLogRecord({ call, caller, provider, requestedModel, credential
     s3_key: undefined,
     created_at: respondedAt,
   }
+}
+
+/**
+ * A GET of a stored answer repeats the usage of the call that made it. Its row keeps that in `usage`; in the columns the
+ * same tokens would be added up twice.
+ */
+function isShownAgain({ method }: Call, { free }: Reading): boolean {
+  return free && (method === "GET" || method === "HEAD")
 }
 
 function textHeader(value: string | string[] | undefined): string | undefined {

@@ -19,11 +19,15 @@ export function formatOf({ provider }: Recording): Format {
   return provider.startsWith("google") ? "gemini" : "openai"
 }
 
+export function methodOf({ kind }: Recording): "GET" | "POST" {
+  return kind === "responses_retrieve" || kind === "batch_results" ? "GET" : "POST"
+}
+
 export function asExchange(recording: Recording) {
   const [path = "", query] = recording.path.split("?")
   const exchange = {
     provider: recording.provider,
-    method: recording.kind === "responses_retrieve" || recording.kind === "batch_results" ? "GET" : "POST",
+    method: methodOf(recording),
     path,
     query: query === undefined ? "" : `?${query}`,
     headers: {},

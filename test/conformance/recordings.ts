@@ -43,6 +43,11 @@ export interface Recording {
   readonly streaming: boolean
   readonly content_type: string
   readonly status: number
+  /** What is known of the request's body. */
+  readonly request?: Readonly<Record<string, unknown>>
+  readonly request_model?: string | null
+  /** When the answer was recorded: its price is that day's. */
+  readonly recorded_at?: string
   readonly response_body: string
   readonly expected: Expected
 }

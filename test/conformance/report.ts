@@ -1,5 +1,6 @@
 import { judge, meterRecording } from "./judge.ts"
 import type { Recording } from "./recordings.ts"
+import { startRelay } from "./relay.ts"
 
 /** Recordings whose expectation we hold to be wrong: id -> why. They are run, named, and not counted. */
 export const DISPUTED: Readonly<Record<string, string>> = {}
@@ -12,11 +13,15 @@ export interface Report {
   readonly passed: boolean
 }
 
-/** The share of recordings that are read right, by provider and kind, and what is wrong with the others. */
-export function report(recordings: readonly Recording[]): Report {
+/**
+ * The share of recordings that come through the gateway unchanged and are read right, by provider and kind, and what is
+ * wrong with the others. Each goes through the relay once, and through its meter alone in pieces of each size.
+ */
+export async function report(recordings: readonly Recording[]): Promise<Report> {
   const groups = new Map<string, { right: number; all: number }>()
   const failures: string[] = []
   const excluded: string[] = []
+  const relay = await startRelay(recordings)
   for (const recording of recordings) {
     const { id, provider, kind, streaming, expected } = recording
     const why = expected.ambiguous ?? DISPUTED[id]
@@ -24,7 +29,10 @@ export function report(recordings: readonly Recording[]): Report {
       excluded.push(`  ${id}: ${why}`)
       continue
     }
-    const problems = SIZES.flatMap((size) => judge(recording, meterRecording(recording, size)))
+    const problems = [
+      ...(await relay.judge(recording)),
+      ...SIZES.flatMap((size) => judge(recording, meterRecording(recording, size))),
+    ]
     const name = `${provider} ${kind}${streaming ? " stream" : ""}`
     const group = groups.get(name) ?? { right: 0, all: 0 }
     groups.set(name, group)
@@ -32,6 +40,7 @@ export function report(recordings: readonly Recording[]): Report {
     if (problems.length === 0) group.right++
     else failures.push(`  ${id}: ${[...new Set(problems)].join("; ")}`)
   }
+  await relay.close()
   const all = [...groups.values()].reduce((sum, group) => sum + group.all, 0)
   const lines = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { right, all }]) => line(name, right, all))
   lines.push(line("all", all - failures.length, all))

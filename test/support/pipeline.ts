@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { LogRecord } from "../../src/core/call.ts"
-import type { Cost } from "../../src/core/cost.ts"
+import type { Cost, PriceQuestion } from "../../src/core/cost.ts"
 import { hashKey } from "../../src/core/key.ts"
 import type { GatewaySettings } from "../../src/gateway/deps.ts"
 import { createGateway } from "../../src/gateway/handle.ts"
@@ -47,7 +47,7 @@ export async function startPipeline(options: {
   readonly settings?: Partial<GatewaySettings>
   readonly providers?: Readonly<Record<string, Provider>>
   readonly findCaller?: (keyHash: string) => { keyId: string } | undefined | Promise<{ keyId: string } | undefined>
-  readonly price?: () => Cost
+  readonly price?: (question: PriceQuestion) => Cost
 }): Promise<Pipeline> {
   const records: LogRecord[] = []
   const untaken: LogRecord[] = []

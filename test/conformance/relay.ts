@@ -1,0 +1,207 @@
+import { Agent, createServer, type IncomingHttpHeaders, request } from "node:http"
+import type { AddressInfo } from "node:net"
+import { setImmediate as turn } from "node:timers/promises"
+import type { LogRecord } from "../../src/core/call.ts"
+import type { PriceQuestion } from "../../src/core/cost.ts"
+import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
+import { createPriceBook } from "../../src/pricing/catalog.ts"
+import type { Provider } from "../../src/providers/_provider.ts"
+import { KEY, startPipeline } from "../support/pipeline.ts"
+import { formatOf, judge, methodOf } from "./judge.ts"
+import type { Recording } from "./recordings.ts"
+import { sumProblems } from "./sum.ts"
+
+/** What went through the gateway for one recording. */
+interface Relayed {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+  /** The connection ended before the answer did. */
+  readonly isCut: boolean
+  readonly record: LogRecord
+  readonly reading: Reading
+}
+
+/** A stand-in of the providers, the gateway before it, and a client: real sockets, one recording at a time. */
+export async function startRelay(recordings: readonly Recording[]) {
+  const farSide = await startReplay(new Map(recordings.map((recording) => [recording.id, recording])))
+  const book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: Date.now, log: () => {} })
+  const asked: PriceQuestion[] = []
+  const pipeline = await startPipeline({
+    upstream: farSide.origin,
+    providers: providersOf(recordings, farSide.origin),
+    price(question) {
+      asked.push(question)
+      return book.price(question)
+    },
+  })
+  const agent = new Agent({ keepAlive: true })
+
+  async function relay(recording: Recording): Promise<Relayed> {
+    const answer = await ask(recording, pipeline.port, agent)
+    const record = await pipeline.nextRecord()
+    const { reading } = asked.shift()!
+    return { ...answer, record, reading }
+  }
+
+  return {
+    /** What is not as recorded, in words: the bytes, the reading, each column of the row; empty: all right. */
+    async judge(recording: Recording): Promise<string[]> {
+      const relayed = await relay(recording)
+      return [
+        ...bytesProblems(recording, relayed),
+        ...judge(recording, relayed.reading),
+        ...rowProblems(recording, relayed),
+        ...sumProblems(relayed.record),
+      ]
+    },
+    async close(): Promise<void> {
+      agent.destroy()
+      await pipeline.close()
+      await farSide.close()
+      book.close()
+    },
+  }
+}
+
+function bytesProblems({ response_body, status, expected }: Recording, relayed: Relayed): string[] {
+  const sent = Buffer.from(response_body)
+  const wrong: string[] = []
+  if (relayed.status !== status) wrong.push(`status: ${status} became ${relayed.status}`)
+  if (!relayed.body.equals(sent)) {
+    const at = sent.findIndex((byte, index) => byte !== relayed.body[index])
+    wrong.push(`bytes: ${sent.length} came, ${relayed.body.length} went out, the first other one at ${at}`)
+  }
+  if (relayed.isCut !== (expected.partial === true)) wrong.push(`cut: ${relayed.isCut}`)
+  return wrong
+}
+
+/** Each column that is about the answer, against the recording. */
+function rowProblems(recording: Recording, { record, reading, headers }: Relayed): string[] {
+  const { expected, provider, path, status } = recording
+  const method = methodOf(recording)
+  const totals = toTokenTotals(reading.free && method === "GET" ? [] : reading.parts)
+  const isStream = expected.partial === true || /event-stream|jsonl/.test(recording.content_type)
+  const columns: Partial<Record<keyof LogRecord, unknown>> = {
+    id: headers["x-majordomo-request-id"],
+    provider,
+    model: expected.model ?? recording.request_model ?? record.requested_model ?? "",
+    request_path: path.split("?")[0],
+    request_method: method,
+    input_tokens: totals.inputTokens,
+    cached_tokens: totals.cachedTokens,
+    cache_creation_tokens: totals.cacheCreationTokens,
+    cache_creation_1h_tokens: totals.cacheCreation1hTokens,
+    output_tokens: totals.outputTokens,
+    reasoning_tokens: totals.reasoningTokens,
+    usage_source: expected.partial ? record.usage_source : expected.usage_found ? "reported" : "none",
+    usage: reading.raw,
+    status_code: status,
+    outcome: expected.partial ? "upstream_broke" : "complete",
+    ...(isStream && { streamed: true }),
+    ...(expected.free_endpoint && { cost_status: "free", total_cost: "0" }),
+  }
+  const wrong = Object.entries(columns).flatMap(([name, want]) => {
+    const got = record[name as keyof LogRecord]
+    return got === want ? [] : [`column ${name}: expected ${JSON.stringify(want)}, got ${JSON.stringify(got)}`]
+  })
+  if (expected.partial && record.cost_status === "exact") wrong.push("the cost of a cut answer is exact")
+  if (status >= 400 && record.error_message === undefined) wrong.push("column error_message: nothing")
+  const header = headers["x-majordomo-cost-status"]
+  if (!record.streamed && header !== undefined && header !== record.cost_status) wrong.push(`header: cost is ${header}`)
+  if (!record.streamed && header !== undefined && headers["x-majordomo-cost"] !== record.total_cost) {
+    wrong.push(`header: cost ${headers["x-majordomo-cost"]}, row ${record.total_cost}`)
+  }
+  return wrong
+}
+
+function providersOf(recordings: readonly Recording[], baseUrl: string): Readonly<Record<string, Provider>> {
+  return Object.fromEntries(
+    recordings.map((recording) => [
+      recording.provider,
+      { name: recording.provider, format: formatOf(recording), baseUrl },
+    ]),
+  )
+}
+
+function ask(recording: Recording, port: number, agent: Agent): Promise<Omit<Relayed, "record" | "reading">> {
+  const method = methodOf(recording)
+  const named = recording.request_model ? { model: recording.request_model } : {}
+  const body = method === "GET" ? "" : JSON.stringify({ ...named, ...recording.request, ...asking(recording) })
+  return new Promise((resolve, reject) => {
+    const outgoing = request({
+      host: "127.0.0.1",
+      port,
+      agent,
+      method,
+      path: recording.path,
+      headers: {
+        "content-type": "application/json",
+        "content-length": Buffer.byteLength(body),
+        "x-majordomo-key": KEY,
+        "x-majordomo-provider": recording.provider,
+        "x-recording": recording.id,
+      },
+    })
+    outgoing.on("error", reject)
+    outgoing.on("response", (answer) => {
+      const pieces: Buffer[] = []
+      const end = (isCut: boolean) =>
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(pieces), isCut })
+      answer.on("data", (piece: Buffer) => pieces.push(piece))
+      answer.on("end", () => end(false))
+      answer.on("error", () => end(true))
+    })
+    outgoing.end(body)
+  })
+}
+
+/**
+ * A chat stream that tells its usage was asked to, or its provider tells it unasked: in both cases these are the bytes
+ * that a client gets who asks. (One who does not is shown none of it, for the gateway cannot know who would have.)
+ */
+function asking({ streaming, path, expected }: Recording): object {
+  const isChat = /\/(chat\/)?completions$/.test(path.split("?")[0]!)
+  return streaming && isChat && expected.usage_found ? { stream: true, stream_options: { include_usage: true } } : {}
+}
+
+/** Answers with the recording that the request names: its status, type and bytes, event by event where it streams. */
+async function startReplay(recordings: ReadonlyMap<string, Recording>) {
+  const server = createServer(async (incoming, response) => {
+    incoming.resume()
+    const recording = recordings.get(String(incoming.headers["x-recording"]))!
+    const bytes = Buffer.from(recording.response_body)
+    const pieces = recording.streaming ? piecesOf(recording.response_body) : [bytes]
+    response.writeHead(recording.status, {
+      "content-type": recording.content_type,
+      ...(recording.streaming || recording.expected.partial ? {} : { "content-length": bytes.length }),
+    })
+    for (const piece of pieces) {
+      response.write(piece)
+      if (recording.streaming) await turn()
+    }
+    if (!recording.expected.partial) response.end()
+    // What was written must have left before the connection breaks.
+    else response.write("", () => response.socket?.end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
+
+const MAX_PIECES = 40
+
+/** Each event or line of a stream; of a long one several in a piece. */
+function piecesOf(text: string): string[] {
+  const events = text.split(/(?<=\n\r?\n)|(?<=\n,\r?\n)/)
+  const size = Math.ceil(events.length / MAX_PIECES)
+  return Array.from({ length: Math.ceil(events.length / size) }, (_, at) =>
+    events.slice(at * size, (at + 1) * size).join(""),
+  )
+}

@@ -1,0 +1,52 @@
+import { expect, test } from "vitest"
+import type { Call, Ending } from "../../src/core/call.ts"
+import { NO_READING, NO_USAGE, type Reading } from "../../src/core/usage.ts"
+import { toLogRecord } from "../../src/gateway/record.ts"
+
+const READING: Reading = {
+  ...NO_READING,
+  model: "gpt-4o",
+  parts: [{ model: "gpt-4o", usage: { ...NO_USAGE, input: 15, output: 9 }, contextTokens: 15, role: "answer" }],
+  raw: { input_tokens: 15, output_tokens: 9 },
+  source: "reported",
+}
+
+function rowOf(method: string, reading: Reading) {
+  const call: Call = {
+    id: "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d",
+    receivedAt: 0,
+    method,
+    path: "/v1/responses/resp_1",
+    query: "",
+    rawHeaders: [],
+    headers: {},
+    metadata: {},
+    body: Buffer.alloc(0),
+  }
+  const ending: Ending = {
+    outcome: "complete",
+    statusCode: 200,
+    respondedAt: 1,
+    firstByteMs: 1,
+    streamed: false,
+    error: undefined,
+    reading,
+  }
+  const cost = { status: "free", inputCost: "0", outputCost: "0", totalCost: "0", price: undefined } as const
+  const more = { provider: "openai", requestedModel: undefined, credential: undefined }
+  return toLogRecord({ call, caller: { keyId: "k" }, ending, cost, ...more })
+}
+
+test("a stored answer that is shown again keeps its usage, and adds no tokens to the sums a second time", () => {
+  expect(rowOf("GET", { ...READING, free: true })).toMatchObject({
+    input_tokens: 0,
+    output_tokens: 0,
+    usage: { input_tokens: 15, output_tokens: 9 },
+    usage_source: "reported",
+  })
+})
+
+test("results that are fetched with GET and billed there, and free answers that were made, count their tokens", () => {
+  expect(rowOf("GET", READING)).toMatchObject({ input_tokens: 15, output_tokens: 9 })
+  expect(rowOf("POST", { ...READING, free: true })).toMatchObject({ input_tokens: 15, output_tokens: 9 })
+})
