@@ -70,14 +70,14 @@ function fromPart(part: Buffer): ReadBody {
   if (members === undefined || body === undefined) return NONE
   const text = part.toString("utf8", body.start, body.end)
   if (text === "null") return NONE
-  const isCut = valueOf(part, members, "body_truncated") === true
+  const isCut = noteOf(part, members, "body_truncated") === true
   if (!text.startsWith('"')) return { kind: "json", text, isCut }
   const value = JSON.parse(text) as string
-  if (valueOf(part, members, "body_encoding") === "base64") return { kind: "binary", base64: value, isCut }
+  if (noteOf(part, members, "body_encoding") === "base64") return { kind: "binary", base64: value, isCut }
   return { kind: "text", text: value, isCut }
 }
 
-function valueOf(part: Buffer, { found }: Members, name: string): unknown {
+function noteOf(part: Buffer, { found }: Members, name: string): unknown {
   return memberValue(part, found[name])
 }
 

@@ -26,9 +26,12 @@ const MAX_ON_THE_SPOT_BYTES = 256 << 10
 const TELL_MS = 5
 const RESTART_MS = 1000
 
-export interface S3Timing extends Backoff {}
+export interface S3Timing extends Backoff {
+  /** The longest time of one attempt: a link of a few kB/s is waited for. */
+  readonly attemptMs: number
+}
 
-const TIMING: S3Timing = { minMs: 200, maxMs: 20_000, lastingMs: 60_000 }
+const TIMING: S3Timing = { minMs: 200, maxMs: 20_000, lastingMs: 60_000, attemptMs: 120_000 }
 
 export async function openS3Sink(options: {
   readonly s3: S3Settings
@@ -42,12 +45,14 @@ export async function openS3Sink(options: {
 }): Promise<Sink> {
   const { dir, s3, log } = options
   checkSettings(s3)
+  const timing = { ...TIMING, ...options.timing }
   const count = { kept: 0, uploaded: 0, dropped: 0, lost: 0 }
   const changed = new Map<string, SpoolFile>()
   let tellTimer: NodeJS.Timeout | undefined
   let restartTimer: NodeJS.Timeout | undefined
   let trouble: string | undefined
   let saidRefusal: string | undefined
+  let beingWritten = 0
   let isClosed = false
   let onProgress: (() => void) | undefined
 
@@ -56,6 +61,7 @@ export async function openS3Sink(options: {
     maxBytes: options.maxDiskBytes,
     syncIntervalMs: options.syncIntervalMs,
     onChange(file) {
+      if (isClosed) return
       changed.set(file.name, file)
       tellTimer ??= setTimeout(tellChanges, TELL_MS)
     },
@@ -73,11 +79,14 @@ export async function openS3Sink(options: {
 
   function start(): Uploading {
     const started = startUploading({
-      data: { dir, s3, backoff: { ...TIMING, ...options.timing } },
+      data: { dir, s3, backoff: timing, attemptMs: timing.attemptMs },
       workerUrl: options.workerUrl,
       onMessage,
       onDied(reason) {
         if (isClosed) return
+        // The next one begins every file again from its start.
+        const onDisk = spool.files().reduce((sum, { records }) => sum + records, 0) + beingWritten
+        count.uploaded = Math.min(count.uploaded, Math.max(0, count.kept - count.lost - onDisk))
         log("error", `the uploader of bodies has ended (${reason}) and is started again`)
         restartTimer = setTimeout(() => {
           uploading = start()
@@ -116,16 +125,18 @@ export async function openS3Sink(options: {
     try {
       const pieces = toRecord({ key, exchange })
       const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-      const isSmall = length <= MAX_ON_THE_SPOT_BYTES
+      const isLarge = length > MAX_ON_THE_SPOT_BYTES
       const done = (error: unknown) => {
         release()
+        beingWritten--
         if (!error) return
         lose(exchange.id)
         refuse(`the disk refuses them (${codeOf(error)})`)
       }
-      const isKept = isSmall ? spool.append(pieces, length) : spool.appendLarge(exchange.id, pieces, length, done)
-      if (isSmall || !isKept) release()
+      const isKept = isLarge ? spool.appendLarge(exchange.id, pieces, length, done) : spool.append(pieces, length)
+      if (!isLarge || !isKept) release()
       if (!isKept) return drop(`the ${options.maxDiskBytes} bytes of disk for those that wait are used up`)
+      if (isLarge) beingWritten++
     } catch (error) {
       release()
       return drop(`the disk refuses them (${codeOf(error)})`)

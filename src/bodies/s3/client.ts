@@ -1,4 +1,5 @@
 import type { S3Client } from "@aws-sdk/client-s3"
+import { toFailure } from "./failure.ts"
 
 export interface S3Settings {
   readonly bucket: string | undefined
@@ -13,14 +14,12 @@ export interface S3Settings {
 export interface Bucket {
   /** Puts a gzip JSON object. Tries once. */
   put(key: string, gzip: Buffer): Promise<void>
-  /** The object as it is stored; undefined: there is none. */
+  /** The object as it is stored; undefined: there is none. @throws Error, safe to show */
   get(key: string): Promise<Buffer | undefined>
   close(): void
 }
 
 const CONNECT_TIMEOUT_MS = 5000
-/** Of one attempt: a link of a few kB/s is waited for. */
-const ATTEMPT_TIMEOUT_MS = 120_000
 
 /** @throws Error when the settings cannot be right */
 export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settings): string {
@@ -32,8 +31,11 @@ export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settin
   return bucket
 }
 
-/** The SDK is loaded here and nowhere else: 100 ms and 40 MB that only those pay who use it. */
-export async function openBucket(settings: S3Settings, timeoutMs = ATTEMPT_TIMEOUT_MS): Promise<Bucket> {
+/**
+ * The SDK is loaded here and nowhere else: 100 ms and 40 MB that only those pay who use it.
+ * @param attemptMs the longest time of one request
+ */
+export async function openBucket(settings: S3Settings, attemptMs: number): Promise<Bucket> {
   const Bucket = checkSettings(settings)
   const { S3Client, PutObjectCommand, GetObjectCommand } = await import("@aws-sdk/client-s3")
   const { accessKeyId, secretAccessKey, endpoint, region } = settings
@@ -48,27 +50,36 @@ export async function openBucket(settings: S3Settings, timeoutMs = ATTEMPT_TIMEO
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   })
+  async function within<T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const abort = new AbortController()
+    const timer = setTimeout(() => abort.abort(), attemptMs)
+    try {
+      return await work(abort.signal)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   return {
     async put(Key, Body) {
-      await client.send(
-        new PutObjectCommand({
-          Bucket,
-          Key,
-          Body,
-          ContentType: "application/json",
-          ContentEncoding: "gzip",
-        }),
-        { abortSignal: AbortSignal.timeout(timeoutMs) },
-      )
+      const put = new PutObjectCommand({
+        Bucket,
+        Key,
+        Body,
+        ContentType: "application/json",
+        ContentEncoding: "gzip",
+      })
+      await within((abortSignal) => client.send(put, { abortSignal }))
     },
     async get(Key) {
       try {
-        const abortSignal = AbortSignal.timeout(timeoutMs)
-        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal })
-        return Body === undefined ? undefined : Buffer.from(await Body.transformToByteArray())
+        return await within(async (abortSignal) => {
+          const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal })
+          return Body === undefined ? undefined : Buffer.from(await Body.transformToByteArray())
+        })
       } catch (error) {
         if ((error as Error).name === "NoSuchKey") return undefined
-        throw error
+        throw new Error(`S3 does not give ${Key}: ${toFailure(error).text}`)
       }
     },
     close: () => client.destroy(),

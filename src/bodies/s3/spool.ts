@@ -109,6 +109,7 @@ export async function openBodySpool(options: SpoolOptions): Promise<BodySpool> {
   }
 
   function openSegment(): Live {
+    mkdirSync(dir, { recursive: true, mode: 0o700 }) // somebody may have removed it meanwhile
     const name = `${nextNumber()}${SEGMENT}`
     return { name, fd: openSync(join(dir, name), "ax", 0o600), bytes: 0, records: 0, isSealed: false, isTorn: false }
   }

@@ -64,10 +64,10 @@ function startThread(url: URL, { data, onMessage, onDied }: StartOptions): Uploa
 
 function startHere({ data, onMessage }: StartOptions): Uploading {
   let onClosed: (() => void) | undefined
-  const { dir, s3, backoff } = data
+  const { dir, s3, backoff, attemptMs } = data
   const tell = createUploader({
     dir,
-    openBucket: () => openBucket(s3),
+    openBucket: () => openBucket(s3, attemptMs),
     backoff,
     post: (message) => (message.type === "closed" ? onClosed?.() : onMessage(message)),
   })

@@ -1,11 +1,10 @@
-import { type FileHandle, open } from "node:fs/promises"
-import { join } from "node:path"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
 import { toDocument } from "../document.ts"
 import type { Bucket } from "./client.ts"
 import { type Failure, toFailure } from "./failure.ts"
-import { fromRecord, recordLength, type Stored } from "./record.ts"
+import { beginReading, type Reading, readNext } from "./reader.ts"
+import { fromRecord, type Stored } from "./record.ts"
 import type { SpoolFile } from "./spool.ts"
 import { type Backoff, createTrouble } from "./trouble.ts"
 
@@ -38,20 +37,9 @@ export interface UploaderOptions {
 const CONCURRENCY = 32
 /** Records that are being uploaded, together; one is always let in. */
 const MAX_INFLIGHT_BYTES = 32 << 20
-const READ_BYTES = 256 << 10
 const REPORT_MS = 20
 /** An object that S3 refuses while it takes others is given up after so many attempts. */
 const MAX_REFUSALS = 8
-
-interface Reading {
-  file: SpoolFile
-  handle: FileHandle | undefined
-  readTo: number
-  /** Records read that are not in S3 yet. */
-  outstanding: number
-  /** What was read ahead, from `readTo` on. */
-  ahead: Buffer
-}
 
 /** Takes what the spool holds to S3, in any thread: memory holds what is under way, all else waits on disk. */
 export function createUploader({ dir, openBucket, backoff, post }: UploaderOptions): (message: ToUploader) => void {
@@ -72,7 +60,7 @@ export function createUploader({ dir, openBucket, backoff, post }: UploaderOptio
     backoff,
     () =>
       [...readings.values()].reduce(
-        (sum, { file, readTo, outstanding }) => sum + outstanding + (readTo === 0 ? file.records : 0),
+        (sum, { file, recordsRead, outstanding }) => sum + file.records - recordsRead + outstanding,
         0,
       ),
   )
@@ -88,7 +76,7 @@ export function createUploader({ dir, openBucket, backoff, post }: UploaderOptio
   function noteFile(file: SpoolFile): void {
     const reading = readings.get(file.name)
     if (reading) reading.file = file
-    else readings.set(file.name, { file, handle: undefined, readTo: 0, outstanding: 0, ahead: EMPTY })
+    else readings.set(file.name, beginReading(file))
     if (reading) settle(reading)
   }
 
@@ -99,59 +87,19 @@ export function createUploader({ dir, openBucket, backoff, post }: UploaderOptio
     while (isAgain) {
       isAgain = false
       while (!isClosed && inflight < CONCURRENCY && (inflight === 0 || inflightBytes < MAX_INFLIGHT_BYTES)) {
-        const next = await readNext()
-        if (next === undefined) break
-        void upload(next.reading, next.record)
+        const next = await readNext(dir, readings.values())
+        if (next.kind === "none") break
+        if (next.kind === "record") void upload(next.reading, next.record)
+        else giveUpRest(next.reading, next.records)
       }
     }
     isPumping = false
   }
 
-  async function readNext(): Promise<{ readonly reading: Reading; readonly record: Buffer } | undefined> {
-    for (const reading of readings.values()) {
-      if (reading.readTo >= reading.file.bytes) continue
-      try {
-        const record = await readRecord(reading)
-        reading.readTo += record.length
-        reading.outstanding++
-        return { reading, record }
-      } catch {
-        giveUpFile(reading)
-      }
-    }
-    return undefined
-  }
-
-  async function readRecord(reading: Reading): Promise<Buffer> {
-    reading.handle ??= await open(join(dir, reading.file.name), "r")
-    let length = recordLength(reading.ahead, 0)
-    if (length === undefined || length > reading.ahead.length) {
-      reading.ahead = await fill(reading, Math.max(READ_BYTES, length ?? 0))
-      length = recordLength(reading.ahead, 0)
-    }
-    if (length !== undefined && length > reading.ahead.length) reading.ahead = await fill(reading, length)
-    if (length === undefined || length < 0 || length > reading.ahead.length) throw new Error("not a record")
-    const record = reading.ahead.subarray(0, length)
-    reading.ahead = reading.ahead.subarray(length)
-    return record
-  }
-
-  async function fill({ handle, file, readTo }: Reading, wanted: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(wanted, file.bytes - readTo))
-    let filled = 0
-    while (filled < bytes.length) {
-      const { bytesRead } = await handle!.read(bytes, filled, bytes.length - filled, readTo + filled)
-      if (bytesRead === 0) break
-      filled += bytesRead
-    }
-    return bytes.subarray(0, filled)
-  }
-
-  /** What a disk, or a hand, has made of a file: the rest of it is of no use. */
-  function giveUpFile(reading: Reading): void {
-    post({ type: "log", level: "error", line: `a file of bodies that wait is damaged or gone: ${reading.file.name}` })
-    lost.push(undefined)
-    reading.readTo = reading.file.bytes
+  function giveUpRest(reading: Reading, records: number): void {
+    const line = `bodies of ${records} requests are lost: the file ${reading.file.name} is damaged or gone`
+    post({ type: "log", level: "error", line })
+    for (let i = 0; i < records; i++) lost.push(undefined)
     settle(reading)
     report()
   }
@@ -252,5 +200,3 @@ export function createUploader({ dir, openBucket, backoff, post }: UploaderOptio
 
   return tell
 }
-
-const EMPTY = Buffer.alloc(0)

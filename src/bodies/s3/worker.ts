@@ -7,14 +7,16 @@ export interface UploaderData {
   readonly dir: string
   readonly s3: S3Settings
   readonly backoff: Backoff
+  /** The longest time of one attempt. */
+  readonly attemptMs: number
 }
 
 // The entry of a thread: it begins when it is loaded.
-const { dir, s3, backoff } = workerData as UploaderData
+const { dir, s3, backoff, attemptMs } = workerData as UploaderData
 const port = parentPort!
 const tell = createUploader({
   dir,
-  openBucket: () => openBucket(s3),
+  openBucket: () => openBucket(s3, attemptMs),
   backoff,
   post: (message) => {
     port.postMessage(message)
