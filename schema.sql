@@ -95,7 +95,8 @@ INSERT INTO majordomo_schema DEFAULT VALUES ON CONFLICT DO NOTHING;
 
 -- ## Sums that reports read --------------------------------------------------------------------------------------------
 -- By created_at, in UTC; their further columns are the counters below. All rows count, however they were written, once.
--- A DELETE does not take away from them: rows may be pruned and the sums stay.
+-- A DELETE does not take away from them: rows may be pruned and the sums stay. TRUNCATE empties them too. Rows of outcome
+-- 'gap' are no requests and are not in them.
 
 CREATE TABLE IF NOT EXISTS llm_usage_hourly (
   hour                  timestamptz NOT NULL,
@@ -125,6 +126,15 @@ CREATE TABLE IF NOT EXISTS llm_usage_metadata_values (
   name                  text NOT NULL,
   distinct_values       integer NOT NULL DEFAULT 0,
   PRIMARY KEY (name, day)
+);
+
+-- What is known of a metadata name as a whole. The moment one of its keys makes it active, further rows are summed; only
+-- `metadata activate` goes back to the earlier rows, and says here when it has been through them all.
+CREATE TABLE IF NOT EXISTS llm_usage_metadata_names (
+  name       text PRIMARY KEY,
+  every_key  boolean NOT NULL DEFAULT false,         -- active for all keys, those to come included
+  summed     boolean NOT NULL DEFAULT false,         -- llm_usage_metadata holds all rows that have it
+  indexed    boolean NOT NULL DEFAULT false          -- and so does indexed_metadata
 );
 
 
@@ -170,7 +180,8 @@ BEGIN
       (23, 'llm_requests_metadata_keys', 'activated_at',       'timestamptz'),
       (24, 'llm_requests_metadata_keys', 'request_count',      'bigint NOT NULL DEFAULT 0'),
       (25, 'llm_requests_metadata_keys', 'last_seen_at',       'timestamptz'),
-      (26, 'llm_requests_metadata_keys', 'approx_cardinality', 'integer NOT NULL DEFAULT 0')
+      (26, 'llm_requests_metadata_keys', 'approx_cardinality', 'integer NOT NULL DEFAULT 0'),
+      (27, 'majordomo_schema', 'pruned_before', 'timestamptz')                                -- a midnight (UTC): earlier rows may be gone
     ) AS wanted (position, table_name, column_name, definition)
     WHERE NOT EXISTS (
       SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = column_name AND NOT attisdropped)
@@ -358,7 +369,7 @@ BEGIN
   CREATE TEMP TABLE majordomo_counters ON COMMIT DROP AS
     SELECT * FROM (VALUES
       ( 1, 'requests',                 'bigint',  'sum(sign)'),
-      ( 2, 'errors',                   'bigint',  'sum(sign) FILTER (WHERE status_code >= 400)'),
+      ( 2, 'errors',                   'bigint',  'sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN (''upstream_broke'', ''gateway_died''))'),
       ( 3, 'input_tokens',             'numeric', 'sum(sign * input_tokens)'),
       ( 4, 'cached_tokens',            'numeric', 'sum(sign * cached_tokens)'),
       ( 5, 'cache_creation_tokens',    'numeric', 'sum(sign * cache_creation_tokens)'),
@@ -415,12 +426,13 @@ BEGIN
     SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model, {totals} FROM cells GROUP BY 1, 2, 3, 4
     ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET {adds};
 
-    IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active) THEN
+    IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active) OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
       WITH cells AS (
         SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value, {firsts}
         FROM ({rows}) AS changes
-        JOIN (SELECT majordomo_api_key_id AS key_id, key_name FROM llm_requests_metadata_keys WHERE is_active) AS k
-          ON k.key_id = majordomo_api_key_id
+        -- Of all keys' rows, although one key may have made the name active: sums that leave some out help no report.
+        CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+              UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
         WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
       ), fresh AS (
         SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
@@ -444,20 +456,21 @@ BEGIN
   body := replace(replace(replace(replace(body, '{names}', names), '{firsts}', firsts), '{totals}', totals), '{adds}', adds);
 
   EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS %L',
-    'BEGIN' || replace(replace(replace(body, '{rows}', 'SELECT * FROM added'), 'sum(sign)', 'count(*)'), 'sign * ', '') || $keys$
+    'BEGIN' || replace(replace(replace(body, '{rows}', 'SELECT * FROM added WHERE outcome <> ''gap'''), 'sum(sign)', 'count(*)'), 'sign * ', '') || $keys$
       UPDATE api_keys k SET request_count = k.request_count + u.requests, last_used_at = greatest(k.last_used_at, u.last_used_at)
       FROM (SELECT majordomo_api_key_id, count(*) AS requests, max(requested_at) AS last_used_at FROM added GROUP BY 1) AS u
       WHERE k.id = u.majordomo_api_key_id;
 
       -- Names are the clients' choice, so their number per key is bounded.
       IF EXISTS (SELECT FROM added WHERE jsonb_typeof(raw_metadata) = 'object') THEN
-        INSERT INTO llm_requests_metadata_keys AS m (majordomo_api_key_id, key_name, request_count, last_seen_at)
-        SELECT u.* FROM (
+        INSERT INTO llm_requests_metadata_keys AS m (majordomo_api_key_id, key_name, request_count, last_seen_at, is_active, activated_at)
+        SELECT u.*, n.name IS NOT NULL, CASE WHEN n.name IS NOT NULL THEN now() END FROM (
           SELECT majordomo_api_key_id, left(name, 255) AS name, count(*) AS requests, max(requested_at) AS last_seen_at
           FROM (SELECT majordomo_api_key_id, requested_at,
                   jsonb_object_keys(CASE WHEN jsonb_typeof(raw_metadata) = 'object' THEN raw_metadata END) AS name FROM added) AS names
           GROUP BY 1, 2) AS u
         JOIN api_keys k ON k.id = u.majordomo_api_key_id
+        LEFT JOIN llm_usage_metadata_names n ON n.name = u.name AND n.every_key
         WHERE EXISTS (SELECT FROM llm_requests_metadata_keys o WHERE (o.majordomo_api_key_id, o.key_name) = (u.majordomo_api_key_id, u.name))
            OR (SELECT count(*) FROM llm_requests_metadata_keys o WHERE o.majordomo_api_key_id = u.majordomo_api_key_id) < 1000
         ON CONFLICT (majordomo_api_key_id, key_name) DO UPDATE
@@ -468,21 +481,57 @@ BEGIN
 
   -- A row that changes (a cost worked out again) counts as what it is now. Changes that no sum shows cancel out.
   EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS %L',
-    'BEGIN' || replace(body, '{rows}', 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1 AS sign, * FROM removed') || ' RETURN NULL; END');
+    $skip$BEGIN
+      -- Who changes many rows and no column that is summed (`metadata activate`, `prune --bodies-only`) says so.
+      IF current_setting('majordomo.same_sums', true) = 'on' THEN RETURN NULL; END IF;
+    $skip$ || replace(body, '{rows}', $rows$SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+      UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap'$rows$) || ' RETURN NULL; END');
 
   -- Builds the sums from the rows again, from the day (UTC) of `since` on: after a restore without triggers, on a
-  -- database of the Go gateway, when a metadata name becomes active. Earlier days stay as they are, pruned or not.
+  -- database of the Go gateway. Earlier days stay as they are, and so do those whose rows were pruned.
   EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_again(since timestamptz DEFAULT ''-infinity'') RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS %L', $head$
     DECLARE
       first_day date := CASE WHEN since = '-infinity' THEN '-infinity'::date ELSE (since AT TIME ZONE 'UTC')::date END;
       start timestamptz := CASE WHEN since = '-infinity' THEN since ELSE date_trunc('day', since, 'UTC') END;
+      pruned timestamptz := (SELECT pruned_before FROM majordomo_schema);
     BEGIN
+      IF pruned > start THEN
+        start := pruned;
+        first_day := (pruned AT TIME ZONE 'UTC')::date;
+      END IF;
       LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE; -- no row may come between the two
       DELETE FROM llm_usage_hourly WHERE hour >= start;
       DELETE FROM llm_usage_daily WHERE day >= first_day;
       DELETE FROM llm_usage_metadata WHERE day >= first_day;
       DELETE FROM llm_usage_metadata_values WHERE day >= first_day;
-    $head$ || replace(body, '{rows}', 'SELECT 1 AS sign, * FROM llm_requests WHERE created_at >= start') || ' END');
+    $head$ || replace(body, '{rows}', 'SELECT 1 AS sign, * FROM llm_requests WHERE created_at >= start AND outcome <> ''gap''') || ' END');
+
+  -- The sums of one metadata name on one day (UTC), built from that day's rows; gives their number. Writers wait meanwhile.
+  EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_name(wanted text, on_day date) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS %L',
+    replace(replace(replace($body$
+    DECLARE
+      counted bigint;
+      kept integer;
+    BEGIN
+      IF on_day::timestamp AT TIME ZONE 'UTC' < (SELECT pruned_before FROM majordomo_schema) THEN RETURN 0; END IF;
+      PERFORM pg_advisory_xact_lock(7680, 2);
+      DELETE FROM llm_usage_metadata WHERE (name, day) = (wanted, on_day);
+      DELETE FROM llm_usage_metadata_values WHERE (name, day) = (wanted, on_day);
+      WITH cells AS (
+        SELECT left(raw_metadata ->> wanted, 255) AS value, {firsts} FROM llm_requests
+        WHERE created_at >= on_day::timestamp AT TIME ZONE 'UTC' AND created_at < (on_day + 1)::timestamp AT TIME ZONE 'UTC'
+          AND outcome <> 'gap' AND raw_metadata ->> wanted IS NOT NULL GROUP BY 1
+      ), placed AS (
+        SELECT CASE WHEN row_number() OVER (ORDER BY requests DESC, value) <= 10000 THEN value ELSE '(other)' END AS place, * FROM cells
+      ), added AS (
+        INSERT INTO llm_usage_metadata (day, name, value, {names})
+        SELECT on_day, wanted, place, {totals} FROM placed GROUP BY 3
+        RETURNING value, requests
+      )
+      SELECT coalesce(sum(requests), 0), count(*) FILTER (WHERE value <> '(other)') INTO counted, kept FROM added;
+      IF kept > 0 THEN INSERT INTO llm_usage_metadata_values (day, name, distinct_values) VALUES (on_day, wanted, kept); END IF;
+      RETURN counted;
+    END $body$, '{names}', names), '{firsts}', replace(replace(firsts, 'sum(sign)', 'count(*)'), 'sign * ', '')), '{totals}', totals));
 END $build$;
 
 -- Copies the active names of a row to indexed_metadata, unless who writes the row did so. It runs for every row with
@@ -492,11 +541,37 @@ BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_index_metadata() RETURNS trigger LANGUAGE plpgsql AS %L', format($body$
     BEGIN
       NEW.indexed_metadata := (
-        SELECT jsonb_object_agg(key_name, NEW.raw_metadata -> key_name) FROM %I.llm_requests_metadata_keys
-        WHERE majordomo_api_key_id = NEW.majordomo_api_key_id AND is_active AND NEW.raw_metadata ? key_name);
+        SELECT jsonb_object_agg(key_name, NEW.raw_metadata -> key_name) FROM (
+          SELECT key_name FROM %1$I.llm_requests_metadata_keys WHERE majordomo_api_key_id = NEW.majordomo_api_key_id AND is_active
+          UNION SELECT name FROM %1$I.llm_usage_metadata_names WHERE every_key) AS active
+        WHERE NEW.raw_metadata ? key_name);
       RETURN NEW;
     END $body$, current_schema()));
 END $build$;
+
+-- A name that no key has active any more is not summed from then on: half of a sum would be worse than none.
+CREATE OR REPLACE FUNCTION majordomo_forget_names() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  WITH forgotten AS (
+    DELETE FROM llm_usage_metadata_names n
+    WHERE NOT every_key AND NOT EXISTS (SELECT FROM llm_requests_metadata_keys k WHERE k.key_name = n.name AND k.is_active)
+    RETURNING name
+  ), sums AS (
+    DELETE FROM llm_usage_metadata m USING forgotten f WHERE m.name = f.name
+  )
+  DELETE FROM llm_usage_metadata_values v USING forgotten f WHERE v.name = f.name;
+  -- One key less, and not all of its rows are in indexed_metadata as they come.
+  UPDATE llm_usage_metadata_names n SET indexed = false
+  WHERE indexed AND NOT every_key;
+  RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION majordomo_empty_sums() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  TRUNCATE llm_usage_hourly, llm_usage_daily, llm_usage_metadata, llm_usage_metadata_values;
+  UPDATE majordomo_schema SET pruned_before = NULL;
+  RETURN NULL;
+END $$;
 
 -- ## Triggers ---------------------------------------------------------------------------------------------------------
 
@@ -509,6 +584,8 @@ BEGIN
       ('majordomo_metadata',     'llm_requests', 'BEFORE INSERT ON llm_requests FOR EACH ROW WHEN (NEW.raw_metadata IS NOT NULL AND NEW.indexed_metadata IS NULL) EXECUTE FUNCTION majordomo_index_metadata()'),
       ('majordomo_added',        'llm_requests', 'AFTER INSERT ON llm_requests REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION majordomo_count_added()'),
       ('majordomo_changed',      'llm_requests', 'AFTER UPDATE ON llm_requests REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION majordomo_count_changed()'),
+      ('majordomo_emptied',      'llm_requests', 'AFTER TRUNCATE ON llm_requests FOR EACH STATEMENT EXECUTE FUNCTION majordomo_empty_sums()'),
+      ('majordomo_name_inactive', 'llm_requests_metadata_keys', 'AFTER UPDATE OF is_active OR DELETE ON llm_requests_metadata_keys FOR EACH STATEMENT EXECUTE FUNCTION majordomo_forget_names()'),
       ('majordomo_key_added',    'api_keys', 'AFTER INSERT OR DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key()'),
       ('majordomo_key_changed',  'api_keys', 'AFTER UPDATE OF key_hash, is_active, revoked_at ON api_keys FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key()'),
       ('majordomo_keys_emptied', 'api_keys', 'AFTER TRUNCATE ON api_keys FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_all_keys()')
@@ -524,6 +601,9 @@ DO $$
 BEGIN
   IF EXISTS (SELECT FROM llm_requests) AND NOT EXISTS (SELECT FROM llm_usage_hourly) THEN
     PERFORM majordomo_count_again();
+    -- Names that the Go gateway had active are summed with the rest.
+    INSERT INTO llm_usage_metadata_names (name, summed)
+    SELECT DISTINCT key_name, true FROM llm_requests_metadata_keys WHERE is_active ON CONFLICT DO NOTHING;
   END IF;
 END $$;
 

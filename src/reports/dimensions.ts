@@ -1,5 +1,6 @@
-import { type Bind, TIME } from "./_sql.ts"
+import type { Bind } from "./_sql.ts"
 import { toDate, toOffsetIso } from "./_zone.ts"
+import type { ColumnName, Source } from "./sources.ts"
 
 export type Value = string | number | null
 
@@ -9,16 +10,19 @@ export interface Dimension {
   readonly name: string
   /** The column's head. */
   readonly title: string
-  /** What rows are grouped by. */
-  sql(bind: Bind, tz: string): string
+  /** What the rows of a source are grouped by; undefined: it does not know that. */
+  sql(source: Source, bind: Bind, tz: string): string | undefined
   /** What the database gave -> what JSON and CSV say. */
   toValue(raw: unknown, tz: string): Value
   /** Time goes forward; everything else goes by cost. */
   readonly order: "time" | "cost"
+  /** The name, when it is a metadata name. */
+  readonly metadata?: string
 }
 
-function text(name: string, title: string, column: string): Dimension {
-  return { name, title, order: "cost", sql: () => column, toValue: (raw) => (raw === null ? null : String(raw)) }
+function text(name: ColumnName, title: string): Dimension {
+  const toValue = (raw: unknown) => (raw === null ? null : String(raw))
+  return { name, title, order: "cost", sql: ({ columns }) => columns[name], toValue }
 }
 
 /** `bucket` is the wall time at which a row's bucket begins; buckets are told apart by it. */
@@ -27,7 +31,7 @@ function time(name: string, title: string, format: (wall: Date) => string): Dime
     name,
     title,
     order: "time",
-    sql: (bind, tz) => `date_trunc('${name}', ${TIME} AT TIME ZONE ${bind(tz)}::text)::text`,
+    sql: ({ at }, bind, tz) => `date_trunc('${name}', ${at} AT TIME ZONE ${bind(tz)}::text)::text`,
     toValue: (raw) => format(new Date(`${String(raw).slice(0, 10)}T00:00:00Z`)),
   }
 }
@@ -44,17 +48,17 @@ function isoWeek(monday: Date): string {
 
 /** Every dimension that is not a metadata name. */
 export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
-  model: text("model", "Model", "r.model"),
-  provider: text("provider", "Provider", "r.provider"),
-  key: text("key", "Key", "r.majordomo_api_key_id::text"),
+  model: text("model", "Model"),
+  provider: text("provider", "Provider"),
+  key: text("key", "Key"),
   hour: {
     name: "hour",
     title: "Hour",
     order: "time",
     // By moment, for a wall shows one hour twice a year; and by the wall's minutes, for some zones are off by 30.
-    sql: (bind, tz) => {
-      const wall = `(${TIME} AT TIME ZONE ${bind(tz)}::text)`
-      return `extract(epoch FROM ${TIME} - (${wall} - date_trunc('hour', ${wall})))::bigint`
+    sql: ({ at }, bind, tz) => {
+      const wall = `(${at} AT TIME ZONE ${bind(tz)}::text)`
+      return `extract(epoch FROM ${at} - (${wall} - date_trunc('hour', ${wall})))::bigint`
     },
     toValue: (raw, tz) => toOffsetIso(Number(raw) * 1000, tz),
   },
@@ -65,10 +69,10 @@ export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
     name: "status",
     title: "Status",
     order: "cost",
-    sql: () => "r.status_code",
+    sql: ({ columns }) => columns.status,
     toValue: (raw) => Number(raw),
   },
-  outcome: text("outcome", "Outcome", "r.outcome"),
+  outcome: text("outcome", "Outcome"),
 }
 
 /** A metadata name as the gateway stores it: `user-id` is `User-Id`. */
@@ -78,7 +82,8 @@ export function metadataDimension(name: string): Dimension {
     name: stored,
     title: stored,
     order: "cost",
-    sql: (bind) => `r.raw_metadata ->> ${bind(stored)}::text`,
+    metadata: stored,
+    sql: (source, bind) => source.metadata?.(stored, bind),
     toValue: (raw) => (raw === null || raw === undefined ? null : String(raw)),
   }
 }

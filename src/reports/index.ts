@@ -3,7 +3,9 @@ import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
 export { findZone, toOffsetIso } from "./_zone.ts"
 export { DIMENSIONS, type Dimension, listDays, toTrainCase, type Value } from "./dimensions.ts"
 export type { Filters } from "./filters.ts"
+export { askGround, type Ground, NO_SUMS, readGround } from "./ground.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
+export { missesPruned } from "./plan.ts"
 export { askRequest, askRequests, COLUMNS, toRequestObject } from "./requests.ts"
 export {
   askUsage,

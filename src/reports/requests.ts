@@ -58,7 +58,7 @@ export function askRequests({
   limit: number
 }): Statement {
   return createStatement((bind) => {
-    const condition = toCondition(filters, period, bind)
+    const condition = toCondition({ filters, span: period }, bind)
     return `SELECT ${LIST}, k.name AS key_name ${FROM} WHERE ${condition} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)}`
   })
 }

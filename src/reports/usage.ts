@@ -1,7 +1,10 @@
-import { createStatement, IS_ERROR, type Statement } from "./_sql.ts"
+import { createStatement, type Statement } from "./_sql.ts"
 import type { Dimension, Value } from "./dimensions.ts"
-import { type Filters, toCondition } from "./filters.ts"
+import type { Filters } from "./filters.ts"
+import { type Ground, NO_SUMS } from "./ground.ts"
+import { toParts } from "./parts.ts"
 import type { Period } from "./period.ts"
+import { MEASURE_NAMES } from "./sources.ts"
 
 /** The numbers of one group of requests. Every request is in exactly one of exact, estimated and unpriced. */
 export interface Measures {
@@ -46,7 +49,7 @@ export interface UsageAnswer {
 }
 
 const ORDERS: Readonly<Record<Exclude<Sort, "time" | "name">, string>> = {
-  cost: "total_cost DESC NULLS LAST, requests DESC",
+  cost: "s.cost DESC NULLS LAST, requests DESC",
   requests: "requests DESC",
   errors: "errors DESC, requests DESC",
   input: "input_tokens DESC",
@@ -55,34 +58,28 @@ const ORDERS: Readonly<Record<Exclude<Sort, "time" | "name">, string>> = {
 }
 
 /** One statement for the rows and their total, so that both tell of the same moment. */
-export function askUsage({ by, period, filters, sort, limit }: UsageQuestion): Statement {
+export function askUsage(question: UsageQuestion, ground: Ground = NO_SUMS): Statement {
+  const { by, sort, limit } = question
   const names = by.map((_, i) => `d${i}`)
   const order = toOrder(by, sort)
   return createStatement((bind) => {
-    const groups = by.map((dimension, i) => `${dimension.sql(bind, period.tz)} AS d${i}`)
-    const condition = toCondition(filters, period, bind)
+    const parts = toParts(question, ground, bind)
     const isTotal = by.length === 0 ? "1" : `grouping(${names.join(", ")})`
     const sets = by.length === 0 ? "()" : `(${names.join(", ")}), ()`
     const keyAt = by.findIndex(({ name }) => name === "key")
     return `
-WITH picked AS (
-  SELECT ${[...groups, "r.*"].join(", ")} FROM llm_requests r WHERE ${condition}
+WITH cells AS (
+${parts.join("\nUNION ALL\n")}
 ), summed AS (
-  SELECT ${[...names, `${isTotal} > 0 AS is_total`].join(", ")},
-    count(*) AS requests,
-    count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
-    coalesce(sum(r.input_tokens), 0) AS input_tokens,
-    coalesce(sum(r.cached_tokens), 0) AS cached_tokens,
-    coalesce(sum(r.cache_creation_tokens), 0) AS cache_creation_tokens,
-    coalesce(sum(r.output_tokens), 0) AS output_tokens,
-    sum(r.total_cost) FILTER (WHERE r.cost_status <> 'unpriced') AS total_cost,
-    count(*) FILTER (WHERE r.cost_status IN ('exact', 'free')) AS exact,
-    count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent')) AS estimated,
-    count(*) FILTER (WHERE r.cost_status = 'unpriced') AS unpriced
-  FROM picked r GROUP BY GROUPING SETS (${sets})
+  SELECT ${[...names, `${isTotal} > 0 AS is_total`, ...MEASURE_NAMES.map((name) => `sum(${name}) AS ${name}`)].join(", ")}
+  FROM cells GROUP BY GROUPING SETS (${sets})
+), priced AS (
+  -- Nothing is known of what they cost: the Go gateway wrote 0 for that.
+  SELECT *, CASE WHEN requests = without_cost OR (requests = unpriced AND total_cost = 0) THEN NULL ELSE total_cost END AS cost
+  FROM summed WHERE is_total OR requests <> 0
 )
-SELECT s.*, trim_scale(s.total_cost)::text AS cost, (count(*) OVER ()) - 1 AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
-FROM summed s${keyAt < 0 ? "" : ` LEFT JOIN api_keys k ON k.id::text = s.d${keyAt}`}
+SELECT s.*, trim_scale(s.cost)::text AS cost, (count(*) OVER ()) - 1 AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
+FROM priced s${keyAt < 0 ? "" : ` LEFT JOIN api_keys k ON k.id = s.d${keyAt}`}
 ORDER BY is_total DESC, ${order}
 ${limit === undefined ? "" : `LIMIT ${bind(limit + 1)}`}`
   })
@@ -94,7 +91,7 @@ function toOrder(by: readonly Dimension[], sort: Sort | undefined): string {
   const chosen = sort ?? (by.some(({ order }) => order === "time") ? "time" : "cost")
   if (chosen !== "time" && chosen !== "name") return [ORDERS[chosen], ...names].join(", ")
   const times = by.flatMap(({ order }, i) => (order === "time" && chosen === "time" ? [`d${i}`] : []))
-  const rest = sort === "name" ? names : [ORDERS.cost, ...names]
+  const rest = sort === "name" && names.length > 0 ? names : [ORDERS.cost, ...names]
   return [...times, ...rest].join(", ")
 }
 

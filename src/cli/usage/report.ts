@@ -1,11 +1,11 @@
 import { CommandError } from "../../core/errors.ts"
-import type { Database } from "../../database/_database.ts"
-import { askUsage, readUsage, SORTS, type Sort, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
+import { SORTS, type Sort, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
 import { parseWhole } from "../_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { withDatabase } from "../_open.ts"
 import { findScreen, print, printJson } from "../_print.ts"
+import { createAsker, sayWhatIsMissing } from "./_ask.ts"
 import { renderBreakdown } from "./_breakdown.ts"
 import { explainEmpty } from "./_empty.ts"
 import { MEASURES, toDimensionFields, toMeasureObject, toQuestionObject, toRowObjects } from "./_json.ts"
@@ -44,14 +44,16 @@ export default defineCommand({
     const question: UsageQuestion = { by, period, filters, sort: toSort(args.sort), limit }
     await withDatabase(args.config, async (database, settings) => {
       const head = toQuestionObject(by, period, filters, now)
+      const { ask, ground } = await createAsker(database)
+      sayWhatIsMissing(question, ground)
       if (by.length === 0 && !args.csv) {
-        const overview = await readOverview(question, now, (each) => ask(database, each))
+        const overview = await readOverview(question, now, ask)
         if (args.json) printJson({ ...head, ...toOverviewObject(overview) })
         else if (overview.current.total.requests === 0) print(await explainEmpty(database, settings, period.tz))
         else print(renderOverview(overview, findScreen()))
         return
       }
-      const answer = await ask(database, question)
+      const answer = await ask(question)
       if (args.json) printJson({ ...head, rows: toRowObjects(by, answer), total: toMeasureObject(answer.total) })
       else if (args.csv) print(renderCsv(question, answer))
       else if (answer.total.requests === 0) print(await explainEmpty(database, settings, period.tz))
@@ -59,11 +61,6 @@ export default defineCommand({
     })
   },
 })
-
-async function ask(database: Database, question: UsageQuestion): Promise<UsageAnswer> {
-  const { rows } = await database.query(askUsage(question))
-  return readUsage(rows, question)
-}
 
 /** The same fields as JSON; without a dimension, the total. */
 function renderCsv({ by }: UsageQuestion, { rows, total }: UsageAnswer): string {

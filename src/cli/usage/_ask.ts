@@ -1,0 +1,39 @@
+import type { Database } from "../../database/_database.ts"
+import {
+  askGround,
+  askUsage,
+  type Ground,
+  missesPruned,
+  readGround,
+  readUsage,
+  type UsageAnswer,
+  type UsageQuestion,
+} from "../../reports/index.ts"
+import { say } from "../_print.ts"
+
+/** Over rows that no sum and no index helps with, a report takes its time. */
+export const PATIENCE_MS = 10 * 60_000
+
+export interface Asker {
+  readonly ground: Ground
+  ask(question: UsageQuestion): Promise<UsageAnswer>
+}
+
+/** Reports of one database, read from its sums where they cover the question. */
+export async function createAsker(database: Database): Promise<Asker> {
+  const ground = readGround((await database.query(askGround())).rows)
+  return {
+    ground,
+    async ask(question) {
+      const { rows } = await database.query({ ...askUsage(question, ground), timeoutMs: PATIENCE_MS })
+      return readUsage(rows, question)
+    },
+  }
+}
+
+/** Tells whom it concerns that older requests are not in a report, for they were pruned. */
+export function sayWhatIsMissing(question: UsageQuestion, ground: Ground): void {
+  if (!missesPruned(question, ground)) return
+  const day = new Date(ground.prunedBefore!).toISOString().slice(0, 10)
+  say(`note: requests before ${day} were pruned; this report needs them and counts later ones only`)
+}

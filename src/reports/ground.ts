@@ -1,0 +1,48 @@
+import { createStatement, type Statement } from "./_sql.ts"
+
+/** What the sums of the database cover: what a report may rely on. */
+export interface Ground {
+  /** Whether there are sums at all. */
+  readonly hasSums: boolean
+  /** Milliseconds since the epoch, a midnight of UTC: of earlier requests only sums are left. */
+  readonly prunedBefore: number | undefined
+  /** Metadata names of which every request is in the sums. */
+  readonly summed: ReadonlySet<string>
+  /** Metadata names of which every request is in the index. */
+  readonly indexed: ReadonlySet<string>
+  /** Summed names with so many values in a day that some of them may be counted together, as `(other)`. */
+  readonly crowded: ReadonlySet<string>
+}
+
+/** The rows and nothing else. */
+export const NO_SUMS: Ground = {
+  hasSums: false,
+  prunedBefore: undefined,
+  summed: new Set(),
+  indexed: new Set(),
+  crowded: new Set(),
+}
+
+/** Values of a name in a day from which on schema.sql counts further ones as `(other)`. */
+const CROWD = 10_000
+
+export function askGround(): Statement {
+  return createStatement(
+    (bind) => `SELECT
+    (SELECT extract(epoch FROM pruned_before)::float8 * 1000 FROM majordomo_schema) AS pruned_before,
+    ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
+    ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
+    ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values WHERE distinct_values >= ${bind(CROWD)}) AS crowded`,
+  )
+}
+
+export function readGround([row]: readonly Record<string, unknown>[]): Ground {
+  const names = (column: string) => new Set((row?.[column] ?? []) as string[])
+  return {
+    hasSums: true,
+    prunedBefore: typeof row?.["pruned_before"] === "number" ? row["pruned_before"] : undefined,
+    summed: names("summed"),
+    indexed: names("indexed"),
+    crowded: names("crowded"),
+  }
+}

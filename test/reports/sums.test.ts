@@ -1,0 +1,215 @@
+import pg from "pg"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import {
+  askGround,
+  askUsage,
+  type Filters,
+  findDimension,
+  type Ground,
+  missesPruned,
+  NO_SUMS,
+  readGround,
+  readUsage,
+  type UsageQuestion,
+} from "../../src/reports/index.ts"
+import { planUsage } from "../../src/reports/plan.ts"
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts"
+import { insertRandomUsage } from "../support/random-usage.ts"
+import { insertKey } from "../support/usage-rows.ts"
+
+let home: TestDatabase
+let client: pg.Client
+let ground: Ground
+
+beforeAll(async () => {
+  home = await createTestDatabase()
+  client = new pg.Client({ connectionString: home.url })
+  await client.connect()
+  const keys = [await insertKey(client, "alpha"), await insertKey(client, "beta"), await insertKey(client, "alpha")]
+  await client.query(
+    "INSERT INTO llm_usage_metadata_names (name, every_key, summed, indexed) VALUES ('User-Id', true, true, true)",
+  )
+  // Over the end of summer time in Europe and America, and the begin of it in Australia.
+  const time = { since: "2026-09-25T00:00:00Z", until: "2026-11-20T00:00:00Z" }
+  await insertRandomUsage(client, { ...time, rows: 4000, keys, seed: 7 })
+  ground = await readFacts()
+})
+afterAll(async () => {
+  await client.end()
+  await home.drop()
+})
+
+const readFacts = async () => readGround((await client.query(...toArgs(askGround()))).rows)
+const toArgs = ({ text, values }: { text: string; values: readonly unknown[] }): [string, unknown[]] => [
+  text,
+  [...values],
+]
+
+async function answer(question: UsageQuestion, on: Ground) {
+  return readUsage((await client.query(...toArgs(askUsage(question, on)))).rows, question)
+}
+
+interface Ask {
+  readonly by: readonly string[]
+  readonly tz: string
+  readonly since: string
+  readonly until?: string | undefined
+  readonly filters?: Filters
+}
+
+function toQuestion({ by, tz, since, until, filters = {} }: Ask): UsageQuestion {
+  const period = { since: Date.parse(since), until: until === undefined ? undefined : Date.parse(until), tz }
+  return { by: by.map((name) => findDimension(name)!), period, filters, sort: "name" }
+}
+
+const PERIODS = [
+  ["2026-10-01T00:00:00Z", undefined],
+  ["2026-10-03T13:27:11.123Z", "2026-11-17T05:59:59.999Z"],
+  ["2026-10-24T23:00:00Z", "2026-10-25T22:30:00Z"],
+  ["2026-10-25T10:10:00Z", "2026-10-25T10:50:00Z"],
+  ["2026-11-19T01:00:00Z", "2026-11-19T02:00:00Z"],
+  ["2026-12-24T00:00:00Z", "2026-12-25T00:00:00Z"],
+] as const
+const ZONES = ["UTC", "Europe/Lisbon", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe"]
+const BY = [
+  ...[
+    [],
+    ["model"],
+    ["provider"],
+    ["key"],
+    ["hour"],
+    ["day"],
+    ["week"],
+    ["month"],
+    ["User-Id"],
+    ["Feature"],
+    ["status"],
+  ],
+  ...[
+    ["model", "provider"],
+    ["key", "model"],
+    ["day", "model"],
+    ["month", "key"],
+    ["User-Id", "day"],
+    ["week", "User-Id"],
+  ],
+]
+const FILTERS: readonly Filters[] = [
+  {},
+  { model: "gpt*" },
+  { provider: "openai", model: "claude" },
+  { key: "alpha" },
+  { status: "error" },
+  { where: { "User-Id": "u3" } },
+  { where: { "User-Id": "u1*" } },
+  { where: { Feature: "chat" }, provider: "gemini" },
+]
+
+describe("a report from the sums is the report from the rows, to the last digit", () => {
+  describe.each(ZONES)("in %s", (tz) => {
+    test.each(BY.map((by) => [by]))("by %j", async (by) => {
+      for (const [since, until] of PERIODS) {
+        for (const filters of FILTERS) {
+          const question = toQuestion({ by, tz, since, until, filters })
+          const told = JSON.stringify({ since, until, filters })
+          expect(await answer(question, ground), told).toEqual(await answer(question, NO_SUMS))
+        }
+      }
+    })
+  })
+})
+
+describe("a report is what plain SQL says", () => {
+  const MEASURES = `count(*)::int AS requests, sum(input_tokens)::int AS input_tokens, sum(output_tokens)::int AS output_tokens,
+    trim_scale(sum(total_cost) FILTER (WHERE cost_status <> 'unpriced'))::text AS total_cost, count(*) FILTER (WHERE cost_status = 'unpriced')::int AS unpriced`
+  test.each([
+    ["model", "left(model, 255)"],
+    ["provider", "provider"],
+    ["day", "to_char(created_at AT TIME ZONE 'America/Los_Angeles', 'YYYY-MM-DD')"],
+    ["month", "to_char(created_at AT TIME ZONE 'America/Los_Angeles', 'YYYY-MM')"],
+    ["User-Id", "raw_metadata ->> 'User-Id'"],
+    ["key", "(SELECT name || left(k.id::text, 8) FROM api_keys k WHERE k.id = majordomo_api_key_id)"],
+  ])("by %s", async (by, expression) => {
+    const since = "2026-10-03T13:27:11.123Z"
+    const { rows } = await client.query(
+      `SELECT ${expression} AS value, ${MEASURES} FROM llm_requests WHERE outcome <> 'gap' AND created_at >= $1 GROUP BY 1`,
+      [since],
+    )
+    const plain = new Map(rows.map(({ value, ...measures }) => [value, measures]))
+    const told = await answer(toQuestion({ by: [by], tz: "America/Los_Angeles", since }), ground)
+    expect(told.rows).toHaveLength(plain.size)
+    for (const { values, keyId, ...measures } of told.rows) {
+      const value = by === "key" && keyId !== undefined ? `${values[0]}${keyId.slice(0, 8)}` : values[0]
+      expect(measures).toMatchObject(plain.get(value ?? null)!)
+    }
+  })
+})
+
+describe("sums are read where they know the answer", () => {
+  const source = (ask: Partial<Ask>) => {
+    const question = toQuestion({ by: ["model"], tz: "UTC", since: "2026-10-01T00:00:00Z", ...ask })
+    const plan = planUsage(question, ground)
+    return plan.from === "rows" ? "rows" : plan.source.table
+  }
+  test.each<[Partial<Ask>, string]>([
+    [{}, "llm_usage_hourly"],
+    [{ by: ["day"], tz: "America/Los_Angeles" }, "llm_usage_hourly"],
+    [{ by: ["hour"], tz: "Asia/Kolkata" }, "rows"],
+    [{ by: ["key"] }, "llm_usage_daily"],
+    [{ by: ["model"], filters: { key: "alpha" } }, "llm_usage_daily"],
+    [{ by: ["key", "day"] }, "llm_usage_daily"],
+    [{ by: ["key", "day"], tz: "America/Los_Angeles" }, "rows"],
+    [{ by: ["key", "month"], tz: "America/Los_Angeles" }, "llm_usage_daily"],
+    [{ by: ["User-Id"] }, "llm_usage_metadata"],
+    [{ by: ["day"], filters: { where: { "User-Id": "u3" } } }, "llm_usage_metadata"],
+    [{ by: ["User-Id", "model"] }, "rows"],
+    [{ by: ["Feature"] }, "rows"],
+    [{ by: ["status"] }, "rows"],
+    [{ filters: { status: "error" } }, "rows"],
+  ])("%j: %s", (ask, table) => expect(source(ask)).toBe(table))
+})
+
+describe("of requests that were pruned, sums are left", () => {
+  const since = "2026-10-01T00:00:00Z"
+  test("reports by what is summed stay as they were; others say that they miss some", async () => {
+    const asks: Ask[] = ["UTC", "Asia/Kolkata", "Europe/Lisbon"].flatMap((tz) =>
+      [[], ["model"], ["key"], ["User-Id"], ["month", "key"]].map((by) => ({ by, tz, since })),
+    )
+    const before = await Promise.all(asks.map((ask) => answer(toQuestion({ ...ask, tz: "UTC" }), ground)))
+    await client.query("BEGIN")
+    await client.query("DELETE FROM llm_requests WHERE created_at < '2026-11-01Z'")
+    await client.query("UPDATE majordomo_schema SET pruned_before = '2026-11-01Z'")
+    const pruned = await readFacts()
+    const after = await Promise.all(asks.map((ask) => answer(toQuestion(ask), pruned)))
+    const rebuilt = await client
+      .query("SELECT majordomo_count_again()")
+      .then(() => answer(toQuestion(asks[1]!), pruned))
+    await client.query("ROLLBACK")
+    asks.forEach(({ by }, i) => {
+      // In another zone a day is elsewhere, but the whole is the same.
+      expect(after[i]!.total).toEqual(before[i]!.total)
+      if (by[0] !== "month") expect(after[i]!.rows).toEqual(before[i]!.rows)
+    })
+    expect(rebuilt).toEqual(before[1])
+    expect(missesPruned(toQuestion({ by: ["model"], tz: "UTC", since }), pruned)).toBe(false)
+    expect(missesPruned(toQuestion({ by: ["status"], tz: "UTC", since }), pruned)).toBe(true)
+    expect(missesPruned(toQuestion({ by: ["status"], tz: "UTC", since: "2026-11-01T00:00:00Z" }), pruned)).toBe(false)
+  })
+
+  test("a period that ends among them is the sum of whole hours or days, each in one period", async () => {
+    const pruned: Ground = { ...ground, prunedBefore: Date.parse("2026-11-01T00:00:00Z") }
+    const middle = "2026-10-20T10:30:00Z"
+    const total = async (from: string, until: string) =>
+      (await answer(toQuestion({ by: [], tz: "UTC", since: from, until }), pruned)).total.requests
+    const end = "2026-11-05T00:00:00Z"
+    expect((await total(since, middle)) + (await total(middle, end))).toBe(await total(since, end))
+  })
+})
+
+test("TRUNCATE empties the sums, and gaps are no requests", async () => {
+  await client.query("BEGIN")
+  await client.query("TRUNCATE llm_requests")
+  const { total } = await answer(toQuestion({ by: ["key"], tz: "UTC", since: "2026-01-01T00:00:00Z" }), ground)
+  await client.query("ROLLBACK")
+  expect(total.requests).toBe(0)
+})
