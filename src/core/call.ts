@@ -101,7 +101,14 @@ export interface LogRecord {
   readonly created_at: string
 }
 
-/** Where records go. `append` never throws and never waits. */
+/** What is known of a row when its request is forwarded: enough to say later that its answer is not known. */
+export type LogStart = Partial<LogRecord> &
+  Pick<
+    LogRecord,
+    "id" | "majordomo_api_key_id" | "provider" | "model" | "request_path" | "request_method" | "requested_at"
+  >
+
+/** Where records go. `append` never throws and never waits; `onKept` says when the record cannot be lost any more. */
 export interface Ledger {
-  append(record: LogRecord): void
+  append(record: LogRecord, onKept?: () => void): void
 }

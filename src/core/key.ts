@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto"
+import { hash, randomBytes } from "node:crypto"
 
 const PREFIX = "mdm_sk_"
 const BYTES = 32
@@ -10,5 +10,5 @@ export function mintKey(): string {
 
 /** The SHA-256 of a key or credential in hex: all that is ever stored of it. */
 export function hashKey(key: string): string {
-  return createHash("sha256").update(key).digest("hex")
+  return hash("sha256", key, "hex")
 }

@@ -1,17 +1,17 @@
 import { appendFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Ledger, LogRecord } from "../core/call.ts"
+import type { Ledger, LogRecord, LogStart } from "../core/call.ts"
+import type { Entry } from "../kit/journal.ts"
 import type { Kept } from "../kit/spool.ts"
 import type { Database } from "./_database.ts"
-import { type LogStart, toDiedRecord } from "./ledger/died.ts"
+import { toDiedRecord } from "./ledger/died.ts"
 import { createGaps } from "./ledger/gaps.ts"
 import { createOutage, type Log } from "./ledger/outage.ts"
 import { describeFailure } from "./ledger/refusal.ts"
 import { toLine, toSmallestLine, toStartLine } from "./ledger/serialise.ts"
 import { createMemoryStore, openDiskStore } from "./ledger/store.ts"
+import { createTurn } from "./ledger/turn.ts"
 import { createWriter, type RejectedRow, WRITER_TIMING, type WriterTiming } from "./ledger/writer.ts"
-
-export type { LogStart } from "./ledger/died.ts"
 
 const CLOSE_PATIENCE_MS = 1000
 
@@ -114,6 +114,8 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
     },
   })
 
+  const turn = createTurn(keepTurn)
+
   function keep(record: LogRecord, overLimit: boolean): Kept {
     const kept = store.append(serialise(record), record.id, overLimit)
     if (kept === "kept") {
@@ -123,14 +125,36 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
     return kept
   }
 
-  function append(record: LogRecord): void {
+  function append(record: LogRecord, onKept?: () => void): void {
+    const line = isClosed ? undefined : tryTo(() => serialise(record), "a row cannot be serialised")
+    if (line === undefined) {
+      drop(isClosed ? "the gateway is closing" : "it cannot be serialised")
+      onKept?.()
+      return
+    }
+    turn.add({ line, id: record.id, begins: false }, onKept)
+  }
+
+  function begin(start: LogStart): void {
+    const line = isClosed ? undefined : tryTo(() => toStartLine(start), "the begin of a row cannot be serialised")
+    if (line !== undefined) turn.add({ line, id: start.id, begins: true })
+  }
+
+  /** All that was handed over in one turn of the event loop, by one write. */
+  function keepTurn(entries: readonly Entry[]): void {
+    for (const kept of store.appendAll(entries)) {
+      if (kept === "kept") count.accepted++
+      else drop(kept === "full" ? "the journal is full" : "the disk refuses to keep it")
+    }
+    writer.wake()
+  }
+
+  function tryTo(serialiseIt: () => string, otherwise: string): string | undefined {
     try {
-      const kept = isClosed ? "failed" : keep(record, false)
-      if (kept === "kept") return
-      drop(kept === "full" ? "the journal is full" : "the disk refuses to keep it")
+      return serialiseIt()
     } catch (error) {
-      drop("it cannot be serialised")
-      log("error", `a row cannot be serialised: ${describeFailure(error)}`)
+      log("error", `${otherwise}: ${describeFailure(error)}`)
+      return undefined
     }
   }
 
@@ -140,19 +164,13 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
     gaps.add(reason)
   }
 
-  function begin(start: LogStart): void {
-    try {
-      if (!isClosed) store.begin(toStartLine(start), start.id)
-    } catch (error) {
-      log("error", `the begin of a row cannot be kept: ${describeFailure(error)}`)
-    }
-  }
-
   function stats(): LedgerStats {
+    turn.flush() // so that the four numbers are of one moment
     return { ...count, waiting: countWaiting(), journalBytes: store.journalBytes(), lastWrittenAt, lastError }
   }
 
   async function drain(deadlineMs: number) {
+    turn.flush()
     gaps.flush()
     await writer.drain(deadlineMs)
     const waiting = countWaiting()
@@ -161,6 +179,7 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
 
   async function close(): Promise<void> {
     if (isClosed) return
+    turn.flush()
     gaps.flush()
     isClosed = true
     await writer.close(CLOSE_PATIENCE_MS)

@@ -1,4 +1,4 @@
-import type { Caller, LogRecord } from "../core/call.ts"
+import type { Caller, LogRecord, LogStart } from "../core/call.ts"
 import type { Cost, PriceQuestion } from "../core/cost.ts"
 import type { Dialect, Format, Provider } from "../providers/_provider.ts"
 
@@ -24,8 +24,10 @@ export interface Deps {
   /** Throws when the key is not in memory and cannot be looked up now. */
   findCaller(keyHash: string): Caller | undefined | Promise<Caller | undefined>
   price(question: PriceQuestion): Cost
-  /** Takes the row; never throws, never waits. */
-  record(record: LogRecord): void
+  /** The request is about to be forwarded; its row will come by `record`, unless this process dies. Never throws. */
+  begin?(start: LogStart): void
+  /** Takes the row; never throws, never waits. `onKept` is called when it cannot be lost any more. */
+  record(record: LogRecord, onKept: () => void): void
   /** True when new requests must be refused because rows could not be kept (`ledger.when_full: block`). */
   isRefusing(): boolean
   isStopping(): boolean

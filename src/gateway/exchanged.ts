@@ -1,12 +1,13 @@
 import type { ServerResponse } from "node:http"
 import type { Call, Caller, Ending } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import { hashKey } from "../core/key.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Dialect, Exchange, Prepared } from "../providers/_provider.ts"
 import type { Deps } from "./deps.ts"
 import type { Upstream } from "./forward.ts"
 import { toUpstreamHeaders } from "./headers.ts"
-import { toLogRecord } from "./record.ts"
+import { toLogRecord, toLogStart } from "./record.ts"
 import type { Relay } from "./relay.ts"
 import type { Route } from "./route.ts"
 
@@ -35,6 +36,8 @@ export class Exchanged {
   readonly prepared: Prepared
   readonly writeTimeoutMs: number
   private readonly sent: Sent
+  private credentialHash: string | undefined
+  private begun = false
 
   constructor(sent: Sent) {
     this.sent = sent
@@ -64,6 +67,7 @@ export class Exchanged {
   dispatch(relay: Relay, injected: boolean): void {
     const { call, route, upstream } = this.sent
     const body = injected ? (this.prepared.body as Buffer) : call.body
+    if (!this.begun) this.begin()
     try {
       upstream.pool.dispatch(
         {
@@ -79,13 +83,38 @@ export class Exchanged {
     }
   }
 
+  /** From here on the provider may bill the request, so it has a row even if this process is killed. */
+  private begin(): void {
+    this.begun = true
+    const { deps, call, caller, route } = this.sent
+    if (deps.begin === undefined) return
+    try {
+      const { requestedModel } = this.prepared
+      const credentialHash = this.hashCredential()
+      deps.begin(toLogStart({ call, caller, provider: route.provider.name, requestedModel, credentialHash }))
+    } catch (error) {
+      deps.onError(error, "begin")
+    }
+  }
+
+  private hashCredential(): string | undefined {
+    if (this.credentialHash === undefined) {
+      const credential = this.dialect.credential(this.exchange)
+      if (credential !== undefined) this.credentialHash = hashKey(credential)
+    }
+    return this.credentialHash
+  }
+
   /** The reading of an answer that has nothing to read. */
   emptyReading(): Reading {
     return this.dialect.isFree(this.exchange) ? { ...NO_READING, free: true } : NO_READING
   }
 
-  /** Prices the answer and writes its row. Never throws: a bug here must not cost the client its answer. */
-  settle(unsettled: Unsettled): Cost {
+  /**
+   * Prices the answer and writes its row; `onKept` follows soon, when the row cannot be lost any more. Never throws: a
+   * bug here must not cost the client its answer.
+   */
+  settle(unsettled: Unsettled, onKept: (cost: Cost) => void = ignore): void {
     const { deps, call, caller, route } = this.sent
     const ending: Ending = { ...unsettled, respondedAt: call.receivedAt + this.elapsedMs() }
     try {
@@ -96,18 +125,20 @@ export class Exchanged {
         at: call.receivedAt,
         failed: ending.statusCode >= 400,
       })
-      const credential = this.dialect.credential(this.exchange)
       const { requestedModel } = this.prepared
+      const credentialHash = this.hashCredential()
       deps.record(
-        toLogRecord({ call, caller, provider: route.provider.name, requestedModel, credential, ending, cost }),
+        toLogRecord({ call, caller, provider: route.provider.name, requestedModel, credentialHash, ending, cost }),
+        () => onKept(cost),
       )
-      return cost
     } catch (error) {
       deps.onError(error, "settle")
-      return UNPRICED
+      onKept(UNPRICED)
     }
   }
 }
+
+function ignore(): void {}
 
 const UNPRICED: Cost = {
   status: "unpriced",

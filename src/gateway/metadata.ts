@@ -3,7 +3,8 @@ import type { RawHeaders } from "../core/call.ts"
 const PREFIX = "x-majordomo-"
 /** Ours to read, not the user's metadata. */
 const RESERVED = new Set(["key", "provider", "provider-alias", "request-id", "store-bodies"])
-const NONE: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
+/** No metadata: one object, so that it is told by identity. */
+export const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 const MAX_NAME_LENGTH = 128
 
 /**
@@ -29,12 +30,20 @@ export function readMetadata(
     const value = fromLatin1(raw[i + 1]!)
     metadata[name] = cut(before === undefined ? value : `${before}, ${value}`, limits.maxValueLength)
   }
-  return metadata ?? NONE
+  return metadata ?? NO_METADATA
 }
 
-/** `user-id` → `User-Id`. */
+const names = new Map<string, string>()
+const MAX_REMEMBERED_NAMES = 1000
+
+/** `user-id` → `User-Id`. The names of an application are few and come again with each request. */
 function toTrainCase(lower: string): string {
-  return lower.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase())
+  let name = names.get(lower)
+  if (name === undefined) {
+    name = lower.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase())
+    if (names.size < MAX_REMEMBERED_NAMES) names.set(lower, name)
+  }
+  return name
 }
 
 /** Header bytes reach us as latin1; a client that sent UTF-8 meant UTF-8. */

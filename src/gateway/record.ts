@@ -1,7 +1,7 @@
-import type { Call, Caller, Ending, LogRecord } from "../core/call.ts"
+import type { Call, Caller, Ending, LogRecord, LogStart } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
-import { hashKey } from "../core/key.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
+import { NO_METADATA } from "./metadata.ts"
 
 const MAX_ERROR_LENGTH = 500
 
@@ -11,20 +11,28 @@ export interface Account {
   readonly caller: Caller
   readonly provider: string
   readonly requestedModel: string | undefined
-  readonly credential: string | undefined
+  readonly credentialHash: string | undefined
   readonly ending: Ending
   readonly cost: Cost
 }
 
 /** The row. Pure: all the shapes that the request took, and its price. */
-export function toLogRecord({ call, caller, provider, requestedModel, credential, ending, cost }: Account): LogRecord {
+export function toLogRecord({
+  call,
+  caller,
+  provider,
+  requestedModel,
+  credentialHash,
+  ending,
+  cost,
+}: Account): LogRecord {
   const { reading } = ending
   const tokens = toTokenTotals(isShownAgain(call, reading) ? [] : reading.parts)
   const respondedAt = new Date(ending.respondedAt).toISOString()
   return {
     id: call.id,
     majordomo_api_key_id: caller.keyId,
-    provider_api_key_hash: credential === undefined ? undefined : hashKey(credential),
+    provider_api_key_hash: credentialHash,
     provider_api_key_alias: textHeader(call.headers["x-majordomo-provider-alias"]),
     provider,
     model: reading.model ?? requestedModel ?? "",
@@ -52,7 +60,7 @@ export function toLogRecord({ call, caller, provider, requestedModel, credential
     error_message: ending.error?.slice(0, MAX_ERROR_LENGTH),
     streamed: ending.streamed,
     outcome: ending.outcome,
-    raw_metadata: isEmpty(call.metadata) ? undefined : call.metadata,
+    raw_metadata: call.metadata === NO_METADATA ? undefined : call.metadata,
     request_body: undefined,
     response_body: undefined,
     s3_key: undefined,
@@ -68,11 +76,24 @@ function isShownAgain({ method }: Call, { free }: Reading): boolean {
   return free && (method === "GET" || method === "HEAD")
 }
 
-function textHeader(value: string | string[] | undefined): string | undefined {
-  return value === undefined ? undefined : String(value).slice(0, 255)
+/** What is known of the row before there is an answer. */
+export function toLogStart(account: Omit<Account, "ending" | "cost">): LogStart {
+  const { call, caller, provider, requestedModel, credentialHash } = account
+  return {
+    id: call.id,
+    majordomo_api_key_id: caller.keyId,
+    provider_api_key_hash: credentialHash,
+    provider_api_key_alias: textHeader(call.headers["x-majordomo-provider-alias"]),
+    provider,
+    model: requestedModel ?? "",
+    requested_model: requestedModel,
+    request_path: call.path,
+    request_method: call.method,
+    requested_at: new Date(call.receivedAt).toISOString(),
+    raw_metadata: call.metadata === NO_METADATA ? undefined : call.metadata,
+  }
 }
 
-function isEmpty(record: Readonly<Record<string, string>>): boolean {
-  for (const _ in record) return false
-  return true
+function textHeader(value: string | string[] | undefined): string | undefined {
+  return value === undefined ? undefined : String(value).slice(0, 255)
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http"
 import type { Outcome } from "../core/call.ts"
+import type { Cost } from "../core/cost.ts"
 import { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Meter, StreamFilter } from "../providers/_provider.ts"
@@ -12,6 +13,7 @@ import { refuse } from "./refuse.ts"
 
 const NOTHING = Buffer.alloc(0)
 const MAX_ERROR_BODY_BYTES = 64 * 1024
+const MAX_TEXT_BYTES = 16 * 1024
 const STATUS_CLIENT_LEFT = 499
 
 /**
@@ -102,8 +104,7 @@ export class Relay {
     }
     const refusal = toUpstreamError(error, this.x.route.provider.name)
     this.statusCode = refusal.status
-    this.settle("complete", NO_READING, refusal.message)
-    refuse(this.response, { error: refusal, dialect: this.x.dialect, id: this.x.call.id, close: false })
+    this.settle("complete", NO_READING, refusal.message, () => this.refuse(refusal))
   }
 
   /** The provider's whole answer has come and is metered. */
@@ -114,18 +115,28 @@ export class Relay {
       return
     }
     const reading = this.meter?.end({ complete: true }) ?? this.x.emptyReading()
-    const body = this.collecting ? Buffer.concat(this.pieces, this.bytes) : NOTHING
     const error = this.statusCode >= 400 ? this.x.dialect.errorMessage(this.errorBody) : undefined
-    const cost = this.settle("complete", reading, error)
+    this.settle("complete", reading, error, (cost) => this.deliver(cost))
+  }
+
+  /** The row is kept: the answer may end. */
+  private deliver(cost: Cost): void {
+    if (this.response.destroyed) return
     if (!this.collecting) {
       this.response.end(this.filter?.end())
     } else {
       const head = ["X-Majordomo-Cost-Status", cost.status]
       if (cost.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
       if (this.mayHaveBody()) head.push("Content-Length", String(this.bytes))
-      if (this.sendHead(head)) this.response.end(body)
+      if (this.sendHead(head)) this.endWith(this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces))
     }
     if (this.response.writableLength > 0) this.watchStall()
+  }
+
+  /** As latin1 text a short body leaves in one write with the head; as bytes it would be a write of its own. */
+  private endWith(body: Buffer): void {
+    if (body.length <= MAX_TEXT_BYTES) this.response.end(body.toString("latin1"), "latin1")
+    else this.response.end(body)
   }
 
   /** The provider broke off after its head: so does the client's connection, for a clean end would be a lie. */
@@ -151,16 +162,14 @@ export class Relay {
     this.settle(outcome, this.meter?.end({ complete: false }) ?? this.x.emptyReading(), error)
   }
 
-  private settle(outcome: Outcome, reading: Reading, error: string | undefined) {
+  private settle(outcome: Outcome, reading: Reading, error: string | undefined, onKept?: (cost: Cost) => void): void {
     this.ended = true
-    return this.x.settle({
-      outcome,
-      statusCode: this.statusCode,
-      firstByteMs: this.firstByteMs,
-      streamed: this.plan?.streamed ?? false,
-      error,
-      reading,
-    })
+    const { statusCode, firstByteMs } = this
+    this.x.settle({ outcome, statusCode, firstByteMs, streamed: this.plan?.streamed ?? false, error, reading }, onKept)
+  }
+
+  private refuse(error: GatewayError): void {
+    refuse(this.response, { error, dialect: this.x.dialect, id: this.x.call.id, close: false })
   }
 
   private openMeter(plan: AnswerPlan): void {
@@ -206,7 +215,7 @@ export class Relay {
       this.statusCode = error.status
       this.settle("complete", NO_READING, error.message)
     }
-    refuse(this.response, { error, dialect: this.x.dialect, id: this.x.call.id, close: false })
+    this.refuse(error)
     this.abort?.(error)
   }
 

@@ -64,10 +64,19 @@ export interface Journal extends Spool {
   append(line: string, id?: string, overLimit?: boolean): Kept
   /** Keeps the promise of a row: `line` begins with `{"id":"…"` as well. Ends with `append` of that id. */
   begin(line: string, id: string): Kept
+  /** Keeps several lines by one write: all of them, or none. */
+  appendAll(entries: readonly Entry[]): Kept
   /** Whether the disk takes anything: writes a blank line. */
   probe(): boolean
   /** What waits stays for the next process. Call it when nobody reads. */
   close(): Promise<void>
+}
+
+/** A row, or with `begins` the promise of one. */
+export interface Entry {
+  readonly line: string
+  readonly id: string
+  readonly begins: boolean
 }
 
 export async function openJournal(options: JournalOptions): Promise<Journal> {
@@ -93,7 +102,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     onError,
   })
 
-  function keep(line: string, lines: 0 | 1, overLimit: boolean): Kept {
+  function keep(line: string, lines: number, overLimit: boolean): Kept {
     if (isClosed) return "failed"
     if (!overLimit && backlog.bytes + line.length >= maxBytes) return "full"
     try {
@@ -107,7 +116,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 
   function append(line: string, id?: string, overLimit = false): Kept {
     const kept = keep(line, 1, overLimit)
-    if (kept === "kept" && id !== undefined) begun.delete(id)
+    if (id !== undefined) begun.delete(id) // of a row that is not kept too: its work has ended
     return kept
   }
 
@@ -115,6 +124,23 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     const segment = writer.live.number
     const kept = keep(toBeginLine(line), 0, overLimit)
     if (kept === "kept") begun.set(id, { line, segment })
+    return kept
+  }
+
+  function appendAll(entries: readonly Entry[]): Kept {
+    const segment = writer.live.number
+    let text = ""
+    let rows = 0
+    for (const { line, begins } of entries) {
+      text += `${text === "" ? "" : "\n"}${begins ? toBeginLine(line) : line}`
+      if (!begins) rows++
+    }
+    const kept = keep(text, rows, false)
+    if (kept !== "kept") return kept
+    for (const { line, id, begins } of entries) {
+      if (begins) begun.set(id, { line, segment })
+      else begun.delete(id)
+    }
     return kept
   }
 
@@ -153,6 +179,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       return lastFailure
     },
     append,
+    appendAll,
     begin: (line, id) => begin(line, id),
     probe: () => keep("", 0, true) === "kept",
     read: backlog.read,

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer } from "node:net"
 import { listen } from "listhen"
 import { CommandError } from "../core/errors.ts"
@@ -13,14 +13,48 @@ export interface Listener {
   /** Stops accepting; resolves when the last connection has ended, which `cutAll` hastens. */
   close(): Promise<void>
   cutAll(): void
+  /** Ends the connections that carry no request now. */
+  cutIdle(): void
 }
 
 /** Binds the port that was asked for, or says in one line why not: never another one. */
 export async function startListening(
   handler: (request: IncomingMessage, response: ServerResponse) => void,
-  options: { readonly host: string; readonly port: number; readonly readTimeoutMs: number },
+  options: {
+    readonly host: string
+    readonly port: number
+    readonly readTimeoutMs: number
+    /** The port is bound by the cluster's primary, for all workers. */
+    readonly isWorker?: boolean
+  },
 ): Promise<Listener> {
   const { host, port } = options
+  const server = await (options.isWorker ? listenAsWorker : listenAlone)(handler, host, port).catch(
+    (error: unknown) => {
+      throw toCommandError(error, host, port)
+    },
+  )
+  tune(server, handler, options.readTimeoutMs)
+  const address = server.address() as AddressInfo
+  return {
+    host: address.family === "IPv6" ? `[${address.address}]` : address.address,
+    port: address.port,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+    cutAll: () => server.closeAllConnections(),
+    cutIdle: () => server.closeIdleConnections(),
+  }
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Without listhen's trial of the port: a port that a sibling has bound is free for us. */
+async function listenAsWorker(handler: Handler, host: string, port: number): Promise<Server> {
+  const server = createHttpServer(handler)
+  await new Promise<void>((resolve, reject) => void server.once("error", reject).listen(port, host, resolve))
+  return server
+}
+
+async function listenAlone(handler: Handler, host: string, port: number): Promise<Server> {
   const listener = await listen(handler, {
     hostname: host,
     port:
@@ -37,30 +71,24 @@ export async function startListening(
     open: false,
     clipboard: false,
     tunnel: false,
-  }).catch((error: unknown) => {
-    throw toCommandError(error, host, port)
   })
-  const server = listener.server as Server
-  tune(server, handler, options.readTimeoutMs)
-  const address = server.address() as AddressInfo
-  return {
-    host: address.family === "IPv6" ? `[${address.address}]` : address.address,
-    port: address.port,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-    cutAll: () => server.closeAllConnections(),
-  }
+  return listener.server as Server
 }
 
-/** Refuses a port that is taken before anything else is opened; binding it later is still the last word. */
-export async function checkPort(host: string, port: number): Promise<void> {
-  if (port === 0) return
+/**
+ * Refuses a port that is taken before anything else is opened; binding it later is still the last word. Gives the
+ * port: for 0, one that is free now.
+ */
+export async function checkPort(host: string, port: number): Promise<number> {
   const trial = createServer()
   await new Promise<void>((resolve, reject) => trial.once("error", reject).listen(port, host, resolve)).catch(
     (error: unknown) => {
       throw toCommandError(error, host, port)
     },
   )
+  const { port: found } = trial.address() as AddressInfo
   await new Promise((resolve) => trial.close(resolve))
+  return found
 }
 
 /** As listhen sees it: anything else must be called public, or it warns. */

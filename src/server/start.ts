@@ -87,8 +87,9 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     dialects: DIALECTS,
     findCaller: keys.find,
     price: prices.price,
-    record(record) {
-      ledger.append(record)
+    begin: ledger.begin,
+    record(record, onKept) {
+      ledger.append(record, onKept)
       options.onRecord(record)
     },
     isRefusing: ledger.isFull,

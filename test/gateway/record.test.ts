@@ -33,7 +33,7 @@ function rowOf(method: string, reading: Reading) {
     reading,
   }
   const cost = { status: "free", inputCost: "0", outputCost: "0", totalCost: "0", price: undefined } as const
-  const more = { provider: "openai", requestedModel: undefined, credential: undefined }
+  const more = { provider: "openai", requestedModel: undefined, credentialHash: undefined }
   return toLogRecord({ call, caller: { keyId: "k" }, ending, cost, ...more })
 }
 

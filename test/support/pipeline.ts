@@ -65,8 +65,9 @@ export async function startPipeline(options: {
     dialects: DIALECTS,
     findCaller: options.findCaller ?? ((hash) => (hash === known ? { keyId: KEY_ID } : undefined)),
     price: options.price ?? (() => PRICED),
-    record(record) {
+    record(record, onKept) {
       records.push(record)
+      onKept()
       const taker = waiting.shift()
       if (taker) taker(record)
       else untaken.push(record)

@@ -1,12 +1,5 @@
-import type { LogRecord } from "../../core/call.ts"
+import type { LogRecord, LogStart } from "../../core/call.ts"
 import { EMPTY_RECORD } from "./empty.ts"
-
-/** What is known of a request when its head has been forwarded. */
-export type LogStart = Partial<LogRecord> &
-  Pick<
-    LogRecord,
-    "id" | "majordomo_api_key_id" | "provider" | "model" | "request_path" | "request_method" | "requested_at"
-  >
 
 /**
  * The row of a request that was in flight when the gateway died.

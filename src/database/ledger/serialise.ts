@@ -1,5 +1,4 @@
-import type { LogRecord } from "../../core/call.ts"
-import type { LogStart } from "./died.ts"
+import type { LogRecord, LogStart } from "../../core/call.ts"
 
 const MAX_NAME_LENGTH = 255
 const MAX_PATH_LENGTH = 16_384 // node's own limit for a request head

@@ -1,5 +1,5 @@
 import { type BatchQueue, createBatchQueue } from "../../kit/batch-queue.ts"
-import { type Journal, type JournalOptions, openJournal } from "../../kit/journal.ts"
+import { type Entry, type Journal, type JournalOptions, openJournal } from "../../kit/journal.ts"
 import type { Kept, Spool } from "../../kit/spool.ts"
 import type { Log } from "./outage.ts"
 
@@ -13,7 +13,8 @@ export interface Store {
   /** Files, in bytes. */
   journalBytes(): number
   append(line: string, id: string | undefined, overLimit: boolean): Kept
-  begin(line: string, id: string): void
+  /** By one write where it can be; what is returned says what became of each row. */
+  appendAll(entries: readonly Entry[]): readonly Kept[]
   /** So full that a new request should not be taken: what is in flight still has room. */
   isFull(): boolean
   /** Left by earlier processes. */
@@ -45,7 +46,12 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
     spools: [overflow, journal],
     journalBytes: () => journal.bytes,
     append,
-    begin: (line, id) => void journal.begin(line, id),
+    appendAll(entries) {
+      const rows = entries.filter(({ begins }) => !begins)
+      if (journal.appendAll(entries) === "kept") return rows.map(() => "kept")
+      // One by one: some may find room, and begin lines are only worth their place while there is plenty.
+      return rows.map(({ line, id }) => append(line, id, false))
+    },
     isFull: () => disk.isRefusing() || isNearly(journal.bytes, journal.maxBytes),
     replayedLines: journal.replayedLines,
     unended: journal.unended,
@@ -65,7 +71,7 @@ export function createMemoryStore(maxBytes: number): Store {
     spools: [queue],
     journalBytes: () => 0,
     append: (line) => queue.append(line),
-    begin: () => {},
+    appendAll: (entries) => entries.flatMap(({ line, begins }) => (begins ? [] : [queue.append(line)])),
     isFull: () => isNearly(queue.waitingBytes, Math.min(MAX_MEMORY_BYTES, maxBytes)),
     replayedLines: 0,
     unended: [],

@@ -11,10 +11,11 @@ export interface SegmentWriter {
   /** Lines are appended to this one. */
   readonly live: Segment
   /**
-   * Appends a line and its newline by one write; returns its bytes. Throws when the disk refuses, and leaves no trace.
-   * @param waiting 1 for a line that waits to be taken away
+   * Appends a line, or several, and a newline by one write; returns the bytes. Throws when the disk refuses, and leaves
+   * no trace.
+   * @param waiting how many of the lines wait to be taken away
    */
-  write(line: string, waiting: 0 | 1): number
+  write(line: string, waiting: number): number
   close(): Promise<void>
 }
 
@@ -38,7 +39,7 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
   let syncing: Promise<void> | undefined
   options.onSegment(live)
 
-  function write(line: string, waiting: 0 | 1): number {
+  function write(line: string, waiting: number): number {
     if (torn) mend()
     const bytes =
       line.length * MAX_BYTES_PER_UNIT < SCRATCH_BYTES ? scratch : Buffer.allocUnsafe(Buffer.byteLength(line) + 1)
