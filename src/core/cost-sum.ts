@@ -1,4 +1,4 @@
-import type { CostLine, PriceEntry, RateName, Rates, Resolution, Resolve } from "./cost.ts"
+import type { CostFactor, CostLine, PriceEntry, RateName, Rates, Resolution, Resolve } from "./cost.ts"
 import { amount, type Decimal, formatDecimal, fromNumber, multiply, parseDecimal } from "./decimal.ts"
 import { BUCKETS, type Bucket, type Part, type Reading, type Units } from "./usage.ts"
 
@@ -10,6 +10,8 @@ export type Sum =
       readonly input: Decimal
       readonly output: Decimal
       readonly doubts: readonly string[]
+      /** What the token lines were multiplied with, by name. */
+      readonly factors: readonly CostFactor[]
     }
   | { readonly kind: "free"; readonly reason: string }
   | { readonly kind: "unknown"; readonly reason: string }
@@ -21,12 +23,13 @@ const OUTPUT: ReadonlySet<RateName> = new Set(["output", "reasoning", "outputAud
 const TOKENS: ReadonlySet<RateName> = new Set(BUCKETS)
 const ONE = fromNumber(1)
 const MILLION = 1_000_000n
-const NOTHING = "the answer reported no usage"
+export const NO_USAGE_REASON = "the answer reported no usage"
 
 /** Adds up every part at its own model's rates, and the fees at the first part's. */
 export function sumOf(reading: Reading, resolve: Resolve): Sum {
   const lines: CostLine[] = []
   const doubts = new Set<string>()
+  const factors = new Map<string, CostFactor>()
   let input = 0n
   let output = 0n
   const add: Add = ({ bucket, model, quantity, rate, source, date }, factor) => {
@@ -52,10 +55,11 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
   const main = resolve(reading.model)
   if (main.kind === "free") return main
   const units = Object.entries(reading.units).filter(([, quantity]) => quantity > 0) as [keyof Units, number][]
-  if (units.length === 0 && (reading.source === "none" || reading.parts.length === 0)) return unknown(NOTHING)
+  if (units.length === 0 && (reading.source === "none" || reading.parts.length === 0)) return unknown(NO_USAGE_REASON)
   for (const part of reading.parts) {
     const resolution = part.model === undefined || part.model === reading.model ? main : resolve(part.model)
     if (resolution.kind !== "priced") return unknown(resolution.reason)
+    for (const factor of resolution.factors) factors.set(factor.name, factor)
     const bucket = addPart(part, resolution, add, doubts)
     if (bucket !== undefined) return unknown(`no rate for ${bucket} of ${resolution.entry.model}`)
   }
@@ -64,7 +68,7 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
     addUnits(units, main, add, doubts)
     if (reading.parts.length === 0 && lines.length === 0) return unknown([...doubts].join("; "))
   }
-  return { kind: "sum", lines, input, output, doubts: [...doubts] }
+  return { kind: "sum", lines, input, output, doubts: [...doubts], factors: [...factors.values()] }
 }
 
 function unknown(reason: string): Sum {

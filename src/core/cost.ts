@@ -22,11 +22,19 @@ export interface PriceEntry {
 export interface PriceCertificate {
   readonly lines: readonly CostLine[]
   readonly tier?: string
+  /** What the token lines were multiplied with, and why; their product is each line's `factor`. */
+  readonly factors?: readonly CostFactor[]
   /** Why there is no price, or why it is not exact. */
   readonly reason?: string
   /** The provider's own figure where it was preferred, and ours beside it. */
   readonly reported?: string
   readonly computed?: string
+}
+
+/** A multiplier of all token amounts: `{ name: "tier flex", value: "0.5" }`. */
+export interface CostFactor {
+  readonly name: string
+  readonly value: string
 }
 
 /** One line of the sum: `quantity × rate × factor`. Amounts have at most 12 digits after the point; they add up to the total. */
@@ -71,7 +79,7 @@ export type Resolution =
       readonly kind: "priced"
       readonly entry: PriceEntry
       /** What the provider multiplies every token amount with (never the fees), each with its name. */
-      readonly factors: readonly { readonly name: string; readonly value: string }[]
+      readonly factors: readonly CostFactor[]
       /** Why the price may be wrong whatever was used: an unknown tier, a model matched without its date, … */
       readonly doubts: readonly string[]
       /** Rates of `entry` that may be wrong, with the reason; said only when they are used. */
@@ -97,7 +105,7 @@ export function computeCost(
   options: { /** The provider's figure is what it charges: it is the cost. */ readonly trustReported: boolean },
 ): Cost {
   const { reading } = question
-  if (reading.free) return freeOf("free by the provider's own rule")
+  if (reading.free) return freeOf(FREE_BY_RULE)
   const sum = sumOf(reading, resolve)
   const reported = options.trustReported ? positiveMoney(reading.reportedCostUsd) : undefined
   if (reported !== undefined && sum.kind !== "free") return reportedOf(reading, reported, sum)
@@ -109,10 +117,12 @@ export function computeCost(
     inputCost: formatDecimal(sum.input),
     outputCost: formatDecimal(sum.output),
     totalCost: formatDecimal(sum.input + sum.output),
-    price: certificateOf(reading, sum.lines, sum.doubts),
+    price: certificateOf(reading, sum),
   }
 }
 
+/** The reason of answers that are free whatever prices say: a row that has it stays free when it is priced again. */
+export const FREE_BY_RULE = "free by the provider's own rule"
 const ZERO = "0"
 
 function freeOf(reason: string): Cost {
@@ -133,7 +143,7 @@ function unpricedOf(reason: string): Cost {
 function reportedOf(reading: Reading, total: Decimal, sum: Exclude<Sum, { kind: "free" }>): Cost {
   const reported = formatDecimal(total)
   if (sum.kind === "unknown") {
-    const price = { ...certificateOf(reading, [], []), reported, reason: joined([sum.reason, reading.inconsistent]) }
+    const price = { ...certificateOf(reading, NO_SUM), reported, reason: joined([sum.reason, reading.inconsistent]) }
     return {
       status: statusOf(reading, []),
       inputCost: undefined,
@@ -149,7 +159,7 @@ function reportedOf(reading: Reading, total: Decimal, sum: Exclude<Sum, { kind: 
     inputCost: formatDecimal(input),
     outputCost: formatDecimal(total - input),
     totalCost: reported,
-    price: { ...certificateOf(reading, sum.lines, sum.doubts), reported, computed: formatDecimal(computed) },
+    price: { ...certificateOf(reading, sum), reported, computed: formatDecimal(computed) },
   }
 }
 
@@ -158,7 +168,11 @@ function statusOf(reading: Reading, doubts: readonly string[]): Cost["status"] {
   return reading.source === "reported" && doubts.length === 0 ? "exact" : "estimated"
 }
 
-function certificateOf(reading: Reading, lines: readonly CostLine[], doubts: readonly string[]): PriceCertificate {
+type Summed = Pick<Extract<Sum, { kind: "sum" }>, "lines" | "doubts" | "factors">
+
+const NO_SUM: Summed = { lines: [], doubts: [], factors: [] }
+
+function certificateOf(reading: Reading, { lines, doubts, factors }: Summed): PriceCertificate {
   const reason = joined([
     reading.inconsistent,
     reading.source === "estimated" ? "usage counted from the text" : undefined,
@@ -167,6 +181,7 @@ function certificateOf(reading: Reading, lines: readonly CostLine[], doubts: rea
   return {
     lines,
     ...(reading.tier !== undefined && { tier: reading.tier }),
+    ...(factors.length > 0 && { factors }),
     ...(reason !== undefined && { reason }),
   }
 }

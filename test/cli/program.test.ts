@@ -228,7 +228,7 @@ describe("reports", () => {
     const at = (hour: string) => `2026-11-0${hour}:00Z`
     const call = { key: dev, model: "gpt-4o-mini", cost: "0.00042", input: 1000, cached: 400, output: 500 }
     await insertRows(client, [
-      { ...call, id: ID, at: at("1T10:00"), metadata, price: { lines } },
+      { ...call, id: ID, at: at("1T10:00"), metadata, price: { lines }, sides: ["0.00012", "0.0003"] },
       { ...call, at: at("2T10:00"), metadata: { "User-Id": "42" } },
       { ...call, at: at("2T11:00"), model: "evil\u001b[2J", cost: null, status: "unpriced", code: 500 },
     ])
@@ -374,6 +374,7 @@ describe("reports", () => {
       output             gpt-4o-mini       500  $0.6    1M   $0.0003   llm-prices.com 2026-11-01
       ------------------------------------------------------------------------------------------
       Total                                                  $0.00042
+      Input $0.00012 + output $0.0003 = $0.00042
       "
     `)
   })

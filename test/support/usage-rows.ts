@@ -9,7 +9,9 @@ export interface RowSeed {
   readonly input?: number
   readonly cached?: number
   readonly output?: number
+  /** All of it input, unless `sides` says how it divides. */
   readonly cost?: string | null
+  readonly sides?: readonly [input: string, output: string]
   readonly status?: string
   readonly code?: number
   readonly outcome?: string
@@ -34,7 +36,7 @@ export async function insertRows(client: pg.Client, rows: readonly RowSeed[]): P
          response_time_ms, input_tokens, cached_tokens, output_tokens, input_cost, output_cost, total_cost, cost_status,
          usage_source, status_code, outcome, raw_metadata, price, created_at)
        VALUES (coalesce($1::uuid, gen_random_uuid()), $2, $3, $4, '/v1/chat/completions', 'POST', $5, $5, 800, $6, $7, $8,
-         $9, 0, $9, $10, 'reported', $11, $12, $13, $14, $5)`,
+         $15, $16, $9, $10, 'reported', $11, $12, $13, $14, $5)`,
       [
         row.id ?? null,
         row.key ?? null,
@@ -50,6 +52,8 @@ export async function insertRows(client: pg.Client, rows: readonly RowSeed[]): P
         row.outcome ?? "complete",
         row.metadata === undefined ? null : JSON.stringify(row.metadata),
         row.price === undefined ? null : JSON.stringify(row.price),
+        row.sides?.[0] ?? (row.cost === undefined ? "0" : row.cost),
+        row.sides?.[1] ?? "0",
       ],
     )
   }

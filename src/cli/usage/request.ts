@@ -1,15 +1,12 @@
-import type { PriceCertificate } from "../../core/cost.ts"
 import { CommandError } from "../../core/errors.ts"
 import { askRequest, toRequestObject } from "../../reports/index.ts"
 import { parseRequestId } from "../_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { alignPoints } from "../_money.ts"
 import { withDatabase } from "../_open.ts"
-import { findScreen, print, printJson, type Screen } from "../_print.ts"
-import { renderTable, toCounts } from "../_table.ts"
+import { findScreen, print, printJson } from "../_print.ts"
 import { printable, toMoment, withThousands } from "../_text.ts"
+import { explain, renderExplanation } from "./_explain.ts"
 import { toZone } from "./_question.ts"
-import { toCostCell } from "./requests.ts"
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -38,7 +35,8 @@ export default defineCommand({
         throw new CommandError(`there is no request ${id}; a row arrives within a second of its answer's end`)
       }
       const bodies = { request_body: row["request_body"] ?? null, response_body: row["response_body"] ?? null }
-      if (args.json) printJson({ ...toRequestObject(row), ...(args.body ? bodies : {}) })
+      const explanation = args.explain ? { explanation: explain(row) } : {}
+      if (args.json) printJson({ ...toRequestObject(row), ...explanation, ...(args.body ? bodies : {}) })
       else {
         print(renderRequest(row, tz))
         if (args.explain) print(`\n${renderExplanation(row, findScreen())}`)
@@ -83,52 +81,6 @@ function renderRequest(row: Row, tz: string): string {
   ]
   const width = Math.max(...lines.map(([name]) => name.length))
   return lines.map(([name, value]) => `${printable(name).padEnd(width)}  ${printable(value)}`).join("\n")
-}
-
-/** The certificate as a sum that one can do again: quantity, rate, factor, amount, and where the rate is from. */
-function renderExplanation(row: Row, screen: Screen): string {
-  const price = row["price"] as PriceCertificate | null
-  const lines = price?.lines ?? []
-  const reason = price?.reason === undefined ? [] : [`Why: ${printable(price.reason)}`]
-  if (lines.length === 0) return [`Cost: ${toCostCell(row)}`, ...reason].join("\n")
-  const amounts = alignPoints([...lines.map(({ amount }) => `$${amount}`), `$${price?.computed ?? row["total_cost"]}`])
-  const hasFactor = lines.some(({ factor }) => factor !== "1")
-  const table = renderTable(
-    [
-      {
-        title: "Bucket",
-        align: "left",
-        cells: lines.map(({ side, bucket }) => (bucket === side ? bucket : `${side}: ${toWords(bucket)}`)),
-        total: "Total",
-      },
-      { title: "Model", align: "left", cells: lines.map(({ model }) => model), leaves: 3, shrinks: true },
-      { title: "Quantity", align: "right", cells: toCounts(lines.map(({ quantity }) => quantity)) },
-      { title: "Rate", align: "right", cells: alignPoints(lines.map(({ rate }) => `$${rate}`)) },
-      { title: "per", align: "left", cells: lines.map(({ per }) => (per === "million" ? "1M" : "1")) },
-      ...(hasFactor
-        ? [{ title: "Factor", align: "right" as const, cells: lines.map(({ factor }) => `x${factor}`) }]
-        : []),
-      { title: "Amount", align: "right", cells: amounts.slice(0, -1), total: amounts.at(-1)! },
-      {
-        title: "Source",
-        align: "left",
-        cells: lines.map(({ source, date }) => (date ? `${source} ${date}` : source)),
-        leaves: 1,
-      },
-    ],
-    screen,
-  )
-  const notes = [
-    ...(price?.tier ? [`Tier: ${printable(price.tier)}`] : []),
-    ...reason,
-    ...(price?.reported ? [`The provider's own figure, $${price.reported}, is the cost.`] : []),
-  ]
-  return table + notes.join("\n")
-}
-
-/** `cacheRead` -> `cache read` */
-function toWords(bucket: string): string {
-  return bucket.replace(/([A-Z]|1h)/g, (part) => ` ${part.toLowerCase()}`)
 }
 
 function renderBodies(row: Row): string {
