@@ -1,5 +1,7 @@
 import { BUCKETS, NO_READING, type Part, type Reading, type Units, type Usage } from "../core/usage.ts"
+import type { JsonObject } from "./_fold.ts"
 import { boundedJson } from "./_raw.ts"
+import { countOf, listOf, objectOf, textOf } from "./_values.ts"
 
 /** One answer among many in one body: a line of a batch's results. */
 export interface Piece {
@@ -57,12 +59,54 @@ export function createParts() {
         model: parts[0]?.model,
         parts,
         units,
-        raw: { answers, usages: raws },
+        raw: {
+          answers,
+          usages: raws,
+          sums: parts.map(({ model, usage, contextTokens }) => ({
+            model,
+            context_tokens: contextTokens,
+            buckets: Object.fromEntries(Object.entries(usage).filter(([, count]) => count > 0)),
+          })),
+          ...(Object.keys(units).length > 0 ? { units } : {}),
+          ...(inconsistent === undefined ? {} : { inconsistent }),
+        },
         source: "reported",
         inconsistent,
       }
     },
   }
+}
+
+/** The reading of a body of many answers from its `raw`; undefined: it is of no such body. */
+export function rereadParts(raw: JsonObject): Reading | undefined {
+  if (!Array.isArray(raw["sums"])) return undefined
+  const parts = listOf(raw["sums"]).flatMap((element): Part[] => {
+    const sum = objectOf(element)
+    const counts = objectOf(sum?.["buckets"])
+    if (!sum || !counts) return []
+    const usage: Record<string, number> = {}
+    for (const bucket of BUCKETS) usage[bucket] = countOf(counts[bucket]) ?? 0
+    const contextTokens = countOf(sum["context_tokens"]) ?? 0
+    return [{ model: textOf(sum["model"]), usage: usage as unknown as Usage, contextTokens, role: "answer" }]
+  })
+  return {
+    ...NO_READING,
+    model: parts[0]?.model,
+    parts,
+    units: readUnits(raw["units"]),
+    tier: "batch",
+    raw,
+    source: "reported",
+    inconsistent: textOf(raw["inconsistent"]),
+  }
+}
+
+function readUnits(stored: unknown): Units {
+  const units: Record<string, number> = {}
+  for (const [name, count] of Object.entries(objectOf(stored) ?? {})) {
+    if (typeof count === "number" && count >= 0) units[name] = count
+  }
+  return units
 }
 
 export function addUsage(a: Usage, b: Usage): Usage {

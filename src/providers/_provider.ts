@@ -52,12 +52,24 @@ export interface Meter {
   end(options: { readonly complete: boolean }): Reading
 }
 
+/** What a row keeps of an answer. */
+export interface StoredAnswer {
+  readonly method: string
+  readonly path: string
+  /** The model that answered, else the one that was asked for. */
+  readonly model: string | undefined
+  /** `raw` of the reading, as JSON gives it back. */
+  readonly raw: unknown
+}
+
 /** One API dialect: pure functions, one literal per file. */
 export interface Dialect {
   readonly format: Format
   prepare(exchange: Exchange, options: { readonly injectStreamUsage: boolean }): Prepared
   /** undefined: nothing to read in such an answer (then the reading is NO_READING, or free by `isFree`). */
   createMeter(exchange: Exchange, head: AnswerHead): Meter | undefined
+  /** The reading of an answer whose row is all that is left, so that it can be priced again; undefined: it holds no usage. */
+  reread(stored: StoredAnswer): Reading | undefined
   /** Free by the provider's own rule: count_tokens, models, moderations, GET of a stored response, … */
   isFree(exchange: Exchange): boolean
   /** The credential that the request carries for this provider, for `provider_api_key_hash`; undefined: none. */

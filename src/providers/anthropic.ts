@@ -3,8 +3,9 @@ import { bearerOf, headerOf } from "./_headers.ts"
 import { createFoldingMeter } from "./_meter.ts"
 import type { Dialect, Exchange } from "./_provider.ts"
 import { readRequest } from "./_request.ts"
-import { createAnthropicFold } from "./anthropic/fold.ts"
+import { createAnthropicFold, rereadAnthropic } from "./anthropic/fold.ts"
 import { createOpenAiMeter } from "./openai/meter.ts"
+import { rereadOpenAi } from "./openai/reread.ts"
 
 /** Anthropic's Messages API, and its OpenAI-compatible endpoint. */
 export const anthropic = {
@@ -14,10 +15,11 @@ export const anthropic = {
     return { requestedModel: model, body: undefined, createFilter: undefined, stream }
   },
   createMeter(exchange, head) {
-    if (/\/(chat\/completions|embeddings)$/.test(exchange.path)) return createOpenAiMeter(exchange, head)
+    if (isCompatible(exchange.path)) return createOpenAiMeter(exchange, head)
     if (/\/count_tokens$/.test(exchange.path)) return undefined
     return createFoldingMeter(head, createAnthropicFold({ free: isFree(exchange) }))
   },
+  reread: (stored) => (isCompatible(stored.path) ? rereadOpenAi(stored) : rereadAnthropic(stored)),
   isFree,
   credential: ({ headers }) => headerOf(headers, "x-api-key") ?? bearerOf(headers),
   refusal: (_code, status, message) =>
@@ -27,6 +29,10 @@ export const anthropic = {
     }),
   errorMessage: readErrorMessage,
 } satisfies Dialect
+
+function isCompatible(path: string): boolean {
+  return /\/(chat\/completions|embeddings)$/.test(path)
+}
 
 /** Counting tokens, and whatever only shows or files; results of a batch are where its usage is told. */
 function isFree({ method, path }: Exchange): boolean {

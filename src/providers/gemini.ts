@@ -3,8 +3,9 @@ import { bearerOf, headerOf } from "./_headers.ts"
 import { createFoldingMeter } from "./_meter.ts"
 import type { Dialect, Exchange } from "./_provider.ts"
 import { readRequest } from "./_request.ts"
-import { createGeminiFold } from "./gemini/fold.ts"
+import { createGeminiFold, isEmbedding, rereadGemini } from "./gemini/fold.ts"
 import { createOpenAiMeter } from "./openai/meter.ts"
+import { rereadOpenAi } from "./openai/reread.ts"
 
 /** Gemini's API, Vertex's twin of it, and its OpenAI-compatible surface. */
 export const gemini = {
@@ -26,12 +27,13 @@ export const gemini = {
       isResultFile(exchange) ? { ...head, contentType: "application/jsonl" } : head,
       createGeminiFold({
         free: isFree(exchange),
-        splitImages: /:(batch)?embedContents?$/i.test(exchange.path),
+        splitImages: isEmbedding(exchange.path),
         batch: isResultFile(exchange),
         requestedModel: modelOf(exchange.path),
       }),
     )
   },
+  reread: (stored) => (isCompatible(stored.path) ? rereadOpenAi(stored) : rereadGemini(stored)),
   isFree,
   credential: ({ headers, query }) => headerOf(headers, "x-goog-api-key") ?? keyIn(query) ?? bearerOf(headers),
   refusal: (_code, status, message) =>

@@ -6,6 +6,7 @@ import { askForUsage } from "./openai/ask-usage.ts"
 import { createUsageFilter } from "./openai/hide-usage.ts"
 import { createOpenAiMeter, isFreeOperation } from "./openai/meter.ts"
 import { operationOf } from "./openai/paths.ts"
+import { rereadOpenAi } from "./openai/reread.ts"
 
 /** OpenAI's API, and everybody's who speaks it. */
 export const openai = {
@@ -24,6 +25,7 @@ export const openai = {
     }
   },
   createMeter: createOpenAiMeter,
+  reread: rereadOpenAi,
   isFree: isFreeOperation,
   credential: ({ headers }) => bearerOf(headers) ?? headerOf(headers, "api-key"),
   refusal: (code, status, message) =>

@@ -1,8 +1,9 @@
-import { NO_READING, type Units } from "../../core/usage.ts"
+import { NO_READING, type Reading, type Units } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json-prune.ts"
 import { createTextCounter } from "../_estimate.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
-import { createParts } from "../_parts.ts"
+import { createParts, rereadParts } from "../_parts.ts"
+import type { StoredAnswer } from "../_provider.ts"
 import { boundedJson } from "../_raw.ts"
 import { countOf, listOf, objectOf, textOf } from "../_values.ts"
 import { mergeUsage } from "./merge.ts"
@@ -74,21 +75,13 @@ export function createAnthropicFold({ free }: { readonly free: boolean }): Fold 
         usage = { ...usage, output_tokens: Math.max(countOf(usage["output_tokens"]) ?? 0, counter.tokens()) }
       }
       if (free || !usage || !saysTokens(usage)) return { ...NO_READING, model, free }
-      const units = unitsOf(usage)
       const output = countOf(usage["output_tokens"]) ?? 0
       return {
-        model,
-        parts: readParts(usage, model),
-        units,
-        tier: textOf(usage["service_tier"])?.toLowerCase(),
-        speed: textOf(usage["speed"])?.toLowerCase(),
-        geo: geoOf(usage["inference_geo"]),
-        reportedCostUsd: undefined,
+        ...readAnswer(usage, model),
         raw: boundedJson(usage),
         source: open ? "estimated" : "reported",
         // Since 2026-06-02 a refusal that gave nothing is not billed.
         free: stopReason === "refusal" && output === 0 && !content,
-        inconsistent: contradictionIn(usage),
       }
     },
   }
@@ -102,6 +95,29 @@ const SHAPE: Shape = {
   message: MESSAGE_SHAPE,
   delta: { stop_reason: true },
   result: { type: true, message: MESSAGE_SHAPE },
+}
+
+/** All that a usage object says of an answer. */
+function readAnswer(usage: JsonObject, model: string | undefined): Reading {
+  return {
+    ...NO_READING,
+    model,
+    parts: readParts(usage, model),
+    units: unitsOf(usage),
+    tier: textOf(usage["service_tier"])?.toLowerCase(),
+    speed: textOf(usage["speed"])?.toLowerCase(),
+    geo: geoOf(usage["inference_geo"]),
+    source: "reported",
+    inconsistent: contradictionIn(usage),
+  }
+}
+
+export function rereadAnthropic({ raw, model }: StoredAnswer): Reading | undefined {
+  const usage = objectOf(raw)
+  if (!usage) return undefined
+  const many = rereadParts(usage)
+  if (many || !saysTokens(usage)) return many
+  return { ...readAnswer(usage, model), raw }
 }
 
 function unitsOf(usage: JsonObject): Units {

@@ -1,10 +1,11 @@
-import { NO_READING } from "../../core/usage.ts"
+import { NO_READING, type Reading } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json-prune.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
-import { createParts } from "../_parts.ts"
+import { createParts, rereadParts } from "../_parts.ts"
+import type { StoredAnswer } from "../_provider.ts"
 import { boundedJson } from "../_raw.ts"
-import { listOf, objectOf, textOf } from "../_values.ts"
-import { createGrounding } from "./grounding.ts"
+import { countOf, listOf, objectOf, textOf } from "../_values.ts"
+import { createGrounding, groundingUnits } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
 import { readUsage, saysTokens } from "./usage.ts"
 
@@ -41,7 +42,7 @@ export function createGeminiFold({ free, splitImages, batch, requestedModel }: G
     model = textOf(answer["modelVersion"]) ?? textOf(answer["model"]) ?? model
     const said = objectOf(answer["usageMetadata"]) ?? fromInteraction(answer)
     if (said) {
-      tier = textOf(said["serviceTier"])?.toLowerCase() ?? textOf(said["trafficType"])?.toLowerCase() ?? tier
+      tier = tierOf(said) ?? tier
       if (said["promptTokenCount"] !== undefined || (usage === undefined && saysTokens(said))) usage = said
     }
     for (const element of listOf(answer["candidates"])) {
@@ -78,7 +79,8 @@ export function createGeminiFold({ free, splitImages, batch, requestedModel }: G
       if (batch) return { ...lines.reading(), tier: "batch", free: lines.isEmpty() }
       if (newest) add(parsed(newest) ?? {})
       if (free || !usage || !saysTokens(usage)) {
-        return { ...NO_READING, model, free, units: images > 0 ? { images } : {} }
+        if (images === 0) return { ...NO_READING, model, free }
+        return { ...NO_READING, model, free, units: { images }, raw: { billed_beside: { images } } }
       }
       const read = readUsage(usage, { splitImages })
       const { units, calls } = grounding.units(model ?? requestedModel)
@@ -90,13 +92,48 @@ export function createGeminiFold({ free, splitImages, batch, requestedModel }: G
         speed: undefined,
         geo: undefined,
         reportedCostUsd: undefined,
-        raw: { ...(boundedJson(usage) as object), ...(calls ? { grounding: calls } : {}) },
+        raw: {
+          ...(boundedJson(usage) as object),
+          ...(tier !== undefined && tierOf(usage) !== tier ? { serviceTier: tier } : {}),
+          ...(calls ? { grounding: calls } : {}),
+        },
         source: complete || finished ? "reported" : "estimated",
         free: false,
         inconsistent: read.inconsistent,
       }
     },
   }
+}
+
+function tierOf(usage: JsonObject): string | undefined {
+  return textOf(usage["serviceTier"])?.toLowerCase() ?? textOf(usage["trafficType"])?.toLowerCase()
+}
+
+export function rereadGemini({ raw, model, path }: StoredAnswer): Reading | undefined {
+  const usage = objectOf(raw)
+  if (!usage) return undefined
+  const many = rereadParts(usage)
+  if (many) return many
+  const images = countOf(objectOf(usage["billed_beside"])?.["images"])
+  if (images) return { ...NO_READING, model, raw, units: { images } }
+  if (!saysTokens(usage)) return undefined
+  const read = readUsage(usage, { splitImages: isEmbedding(path) })
+  const grounding = objectOf(usage["grounding"])
+  return {
+    ...NO_READING,
+    model,
+    parts: [{ model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }],
+    units: grounding ? groundingUnits(countOf(grounding["web_search_queries"]) ?? 0, model) : {},
+    tier: tierOf(usage),
+    raw,
+    source: "reported",
+    inconsistent: read.inconsistent,
+  }
+}
+
+/** Embeddings have prices by modality; generation bills an image like text. */
+export function isEmbedding(path: string): boolean {
+  return /:(batch)?embedContents?$/i.test(path)
 }
 
 const ANSWER_SHAPE = {

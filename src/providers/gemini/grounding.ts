@@ -27,10 +27,15 @@ export function createGrounding() {
       if (!grounded) return { units: {}, calls: undefined }
       const count = Math.max(queries.size, longest)
       const calls = { web_search_queries: count }
-      if (isBilledByQuery(model)) return { units: count > 0 ? { groundingQueries: count } : {}, calls }
-      return { units: { groundedRequests: 1 }, calls }
+      return { units: groundingUnits(count, model), calls }
     },
   }
+}
+
+/** What a grounded answer with so many queries is billed. */
+export function groundingUnits(queries: number, model: string | undefined): Units {
+  if (!isBilledByQuery(model)) return { groundedRequests: 1 }
+  return queries > 0 ? { groundingQueries: queries } : {}
 }
 
 /** Gemini 3 and later; names without a version (`gemini-flash-latest`) are later too. */

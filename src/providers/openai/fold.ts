@@ -1,4 +1,4 @@
-import { NO_READING, type Part, type Units } from "../../core/usage.ts"
+import { NO_READING, type Part } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json-prune.ts"
 import type { TextCounter } from "../_estimate.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
@@ -7,7 +7,7 @@ import { boundedJson } from "../_raw.ts"
 import { listOf, objectOf, textOf } from "../_values.ts"
 import { estimateUsage } from "./estimate.ts"
 import { readReportedCost } from "./reported-cost.ts"
-import { readImageTool, readServerTools } from "./server-tools.ts"
+import { findImageTool, readImageTool, readServerTools } from "./server-tools.ts"
 import { type Modality, readUsage } from "./usage.ts"
 
 export interface OpenAiFoldOptions {
@@ -36,7 +36,7 @@ export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
   let tier: string | undefined
   let usage: JsonObject | undefined
   let output: unknown
-  let pictures: Part | undefined
+  let imageTool: JsonObject | undefined
   let images = 0
   /** The usage came in the middle of a stream: more may have followed it. */
   let provisional = false
@@ -52,7 +52,7 @@ export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
       provisional = isStreamed && isUnfinished(body)
     }
     if (Array.isArray(body["output"])) output = body["output"]
-    pictures = readImageTool(body) ?? pictures
+    imageTool = findImageTool(body) ?? imageTool
     if (unsplitOutput === "image") images = Math.max(images, listOf(body["data"]).length)
   }
 
@@ -80,28 +80,42 @@ export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
       addAnswer(response ?? document, document["choices"] !== undefined)
     },
     reading(complete) {
-      if (lines) return { ...lines.reading(), tier: "batch", geo, free: lines.isEmpty() }
+      if (lines) {
+        const reading = lines.reading()
+        const raw = geo ? { ...(reading.raw as object), region: geo } : reading.raw
+        return { ...reading, raw, tier: "batch", geo, free: lines.isEmpty() }
+      }
       const read = usage && readUsage(usage, unsplitOutput)
       const { units, calls } = readServerTools(output)
       if (!usage || !read) {
-        const nothing = { ...NO_READING, model, tier, geo, free, units: images > 0 ? { images } : {} }
+        const nothing = { ...NO_READING, model, tier, geo, free }
+        const region = geo ? { region: geo } : {}
+        if (images > 0) return { ...nothing, units: { images }, raw: { billed_beside: { images, ...region } } }
         if (complete || !counter || events === 0) return nothing
-        return { ...nothing, ...estimateUsage(options.request, counter, model) }
+        const estimate = estimateUsage(options.request, counter, model)
+        const served = { ...(tier ? { service_tier: tier } : {}), ...(geo ? { billed_beside: region } : {}) }
+        return { ...nothing, ...estimate, raw: { ...estimate.raw, ...served } }
       }
+      const pictures = readImageTool(imageTool)
       const answer: Part = { model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }
-      const tools: Units = read.audioSeconds === undefined ? units : { ...units, audioSeconds: read.audioSeconds }
+      const beside = {
+        ...(geo ? { region: geo } : {}),
+        ...(units.codeContainers ? { code_containers: units.codeContainers } : {}),
+        ...(pictures ? { image_generation: boundedJson(imageTool) } : {}),
+      }
       return {
         model,
         parts: pictures ? [answer, pictures] : [answer],
-        units: tools,
+        units: read.audioSeconds === undefined ? units : { ...units, audioSeconds: read.audioSeconds },
         tier,
         speed: undefined,
         geo,
         reportedCostUsd: readReportedCost(usage),
         raw: {
           ...(boundedJson(usage) as object),
-          ...(tier && usage["service_tier"] === undefined ? { service_tier: tier } : {}),
+          ...(tier ? { service_tier: tier } : {}),
           ...(calls ? { server_tool_calls: calls } : {}),
+          ...(hasMembers(beside) ? { billed_beside: beside } : {}),
         },
         source: complete || !provisional ? "reported" : "estimated",
         free,
@@ -109,6 +123,11 @@ export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
       }
     },
   }
+}
+
+function hasMembers(object: object): boolean {
+  for (const _ in object) return true
+  return false
 }
 
 const ANSWER_SHAPE = {

@@ -3,7 +3,7 @@ import type { AnswerHead, Exchange, Meter } from "../_provider.ts"
 import { bytesOf } from "../_values.ts"
 import { createOpenAiCounter } from "./estimate.ts"
 import { createOpenAiFold } from "./fold.ts"
-import { operationOf } from "./paths.ts"
+import { operationOf, unsplitOutputOf } from "./paths.ts"
 
 /** The meter for an answer in OpenAI's dialect, whoever gave it; undefined: sound, pictures, files. */
 export function createOpenAiMeter(exchange: Exchange, head: AnswerHead): Meter | undefined {
@@ -14,7 +14,7 @@ export function createOpenAiMeter(exchange: Exchange, head: AnswerHead): Meter |
   return createFoldingMeter(
     isBatch ? { ...head, contentType: "application/jsonl" } : head,
     createOpenAiFold({
-      unsplitOutput: operation === "images" ? "image" : operation === "speech" ? "audio" : "text",
+      unsplitOutput: unsplitOutputOf(operation),
       geo: /^(eu|us)\.api\.openai\.com$/.exec(exchange.host)?.[1],
       free: isFreeOperation(exchange),
       batch: isBatch,

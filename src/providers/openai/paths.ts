@@ -1,3 +1,5 @@
+import type { Modality } from "./usage.ts"
+
 /** What an OpenAI path does, as far as money is concerned. Prefixes (`/v1`, Azure's, a proxy's) do not matter. */
 export type Operation =
   | "chat"
@@ -21,6 +23,11 @@ export function operationOf(method: string, path: string): Operation {
     return operation
   }
   return method === "GET" || method === "HEAD" || method === "DELETE" || method === "OPTIONS" ? "stored" : "other"
+}
+
+/** What the output of an operation is when the provider does not split it. */
+export function unsplitOutputOf(operation: Operation): Modality {
+  return operation === "images" ? "image" : operation === "speech" ? "audio" : "text"
 }
 
 /** First that fits. */

@@ -1,6 +1,6 @@
 import type { Part, Units } from "../../core/usage.ts"
 import type { JsonObject } from "../_fold.ts"
-import { listOf, objectOf, textOf } from "../_values.ts"
+import { countOf, listOf, objectOf, textOf } from "../_values.ts"
 import { readUsage } from "./usage.ts"
 
 export interface ServerTools {
@@ -31,27 +31,37 @@ export function readServerTools(output: unknown): ServerTools {
     if (type === "code_interpreter_call") containers.add(textOf(item["container_id"]) ?? "")
   }
   if (!any) return { units: {}, calls: undefined }
-  return {
-    units: {
-      ...(calls["web_search_call"] ? { webSearches: calls["web_search_call"] } : {}),
-      ...(calls["file_search_call"] ? { fileSearches: calls["file_search_call"] } : {}),
-      ...(containers.size > 0 ? { codeContainers: containers.size } : {}),
-    },
-    calls,
-  }
+  return { units: toolUnits(calls, containers.size), calls }
 }
 
 /** OpenAI's image tool draws with this model unless the request names another. */
 const DEFAULT_IMAGE_MODEL = "gpt-image-1"
 
-/** The work of the image tool: tokens of another model, beside the answer's. undefined: it was not used, or not told. */
-export function readImageTool(response: JsonObject): Part | undefined {
-  const said = objectOf(objectOf(response["tool_usage"])?.["image_gen"])
-  const read = said && readUsage(said, "image")
-  if (!read || read.contextTokens + read.usage.outputImage + read.usage.output === 0) return undefined
+/** The image tool's own usage and model, beside the answer's. undefined: it was not used, or not told. */
+export function findImageTool(response: JsonObject): JsonObject | undefined {
+  const usage = objectOf(objectOf(response["tool_usage"])?.["image_gen"])
+  if (!usage) return undefined
   const tool = listOf(response["tools"])
     .map(objectOf)
     .find((tool) => tool?.["type"] === "image_generation")
-  const model = textOf(tool?.["model"]) ?? DEFAULT_IMAGE_MODEL
-  return { model, usage: read.usage, contextTokens: read.contextTokens, role: "tool" }
+  return { model: textOf(tool?.["model"]) ?? DEFAULT_IMAGE_MODEL, usage }
+}
+
+/** The work of the image tool as a part: tokens of another model. */
+export function readImageTool(tool: JsonObject | undefined): Part | undefined {
+  const said = objectOf(tool?.["usage"])
+  const read = said && readUsage(said, "image")
+  if (!read || read.contextTokens + read.usage.outputImage + read.usage.output === 0) return undefined
+  return { model: textOf(tool?.["model"]), usage: read.usage, contextTokens: read.contextTokens, role: "tool" }
+}
+
+/** The units of what `readServerTools` counted. */
+export function toolUnits(calls: JsonObject | undefined, containers: number): Units {
+  const searches = countOf(calls?.["web_search_call"])
+  const files = countOf(calls?.["file_search_call"])
+  return {
+    ...(searches ? { webSearches: searches } : {}),
+    ...(files ? { fileSearches: files } : {}),
+    ...(containers > 0 ? { codeContainers: containers } : {}),
+  }
 }

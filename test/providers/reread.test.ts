@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { describe, expect, test } from "vitest"
+import type { Reading } from "../../src/core/usage.ts"
+import type { Dialect } from "../../src/providers/_provider.ts"
+import { DIALECTS } from "../../src/providers/index.ts"
+import { asExchange, formatOf, meterRecording } from "../conformance/judge.ts"
+import { readRecordings } from "../conformance/recordings.ts"
+
+/** What a price depends on. Mistral says its list-price tier inside the usage, where no other provider does. */
+function billed({ parts, units, tier, speed, geo, reportedCostUsd, inconsistent }: Reading) {
+  return { parts, units, tier: tier === "standard" ? undefined : tier, speed, geo, reportedCostUsd, inconsistent }
+}
+
+/** Read again from what the row keeps, after its way through JSON. */
+function reread(dialect: Dialect, stored: { method: string; path: string }, reading: Reading): Reading | undefined {
+  const raw = reading.raw === undefined ? undefined : JSON.parse(JSON.stringify(reading.raw))
+  return dialect.reread({ ...stored, model: reading.model, raw })
+}
+
+const recordings = readRecordings("../shared/corpus")
+
+test.skipIf(!recordings)("every recorded answer is read from its row as it was read from its bytes", () => {
+  let counted = 0
+  for (const recording of recordings!) {
+    const reading = meterRecording(recording, Number.MAX_SAFE_INTEGER)
+    const again = reread(DIALECTS[formatOf(recording)], asExchange(recording).exchange, reading)
+    if (reading.source === "none" && Object.keys(reading.units).length === 0) {
+      expect(again, recording.id).toBeUndefined()
+      continue
+    }
+    counted++
+    expect(again && billed(again), recording.id).toEqual(billed(reading))
+  }
+  expect(counted).toBeGreaterThan(380)
+})
+
+describe.each(["openai", "anthropic", "gemini", "compatible"] as const)("%s", (name) => {
+  const directory = new URL(`../fixtures/${name}/`, import.meta.url)
+  const dialect = DIALECTS[name === "compatible" ? "openai" : name]
+  test.each(readdirSync(directory))("%s is read from its row as from its bytes", (file) => {
+    const fixture = JSON.parse(readFileSync(new URL(file, directory), "utf8"))
+    for (const host of ["api.openai.com", "eu.api.openai.com"]) {
+      const exchange = {
+        provider: "test",
+        method: fixture.method,
+        path: fixture.path,
+        query: "",
+        headers: { "content-type": "application/json" },
+        body: Buffer.from(fixture.request ?? ""),
+        host,
+      }
+      const head = { statusCode: fixture.status, contentType: fixture.contentType, headers: {} }
+      const meter = dialect.createMeter(exchange, head)
+      meter?.push(Buffer.from(fixture.body.join("\n")))
+      const reading = meter?.end({ complete: fixture.complete !== false })
+      if (!reading || (reading.source === "none" && Object.keys(reading.units).length === 0)) return
+      const again = reread(dialect, fixture, reading)
+      expect(again && billed(again)).toEqual(billed(reading))
+    }
+  })
+})
+
+test.each(["openai", "anthropic", "gemini"] as const)("%s: a row without usage says nothing", (name) => {
+  const stored = { method: "POST", path: "/v1/chat/completions", model: "m" }
+  for (const raw of [undefined, null, 1, "x", [], {}, { sums: 1 }, { billed_beside: 7 }]) {
+    expect(DIALECTS[name].reread({ ...stored, raw })).toBeUndefined()
+  }
+})
