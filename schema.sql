@@ -77,6 +77,25 @@ CREATE TABLE IF NOT EXISTS llm_requests_metadata_keys (
 );
 
 
+-- What rows cost before `pricing reprice` priced them again, and since. Rows are only ever added.
+CREATE TABLE IF NOT EXISTS llm_request_repricings (
+  request_id       uuid NOT NULL,                    -- a row of llm_requests, which may be pruned before this one
+  repriced_at      timestamptz NOT NULL DEFAULT now(),
+  reason           text NOT NULL,
+  old_input_cost   numeric(20,12),
+  old_output_cost  numeric(20,12),
+  old_total_cost   numeric(20,12),
+  old_cost_status  text NOT NULL,
+  old_price        jsonb,
+  new_input_cost   numeric(20,12),
+  new_output_cost  numeric(20,12),
+  new_total_cost   numeric(20,12),
+  new_cost_status  text NOT NULL,
+  new_price        jsonb,
+  PRIMARY KEY (request_id, repriced_at)
+);
+
+
 -- Gateways that remember keys, so that a revocation can wait until each has forgotten the key (src/database/gateways.ts).
 CREATE SEQUENCE IF NOT EXISTS majordomo_questions;
 CREATE TABLE IF NOT EXISTS majordomo_gateways (
@@ -573,6 +592,11 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE OR REPLACE FUNCTION majordomo_only_add() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% only takes new rows', TG_TABLE_NAME;
+END $$;
+
 -- ## Triggers ---------------------------------------------------------------------------------------------------------
 
 DO $$
@@ -588,6 +612,7 @@ BEGIN
       ('majordomo_name_inactive', 'llm_requests_metadata_keys', 'AFTER UPDATE OF is_active OR DELETE ON llm_requests_metadata_keys FOR EACH STATEMENT EXECUTE FUNCTION majordomo_forget_names()'),
       ('majordomo_key_added',    'api_keys', 'AFTER INSERT OR DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key()'),
       ('majordomo_key_changed',  'api_keys', 'AFTER UPDATE OF key_hash, is_active, revoked_at ON api_keys FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key()'),
+      ('majordomo_only_add',     'llm_request_repricings', 'BEFORE UPDATE OR DELETE OR TRUNCATE ON llm_request_repricings FOR EACH STATEMENT EXECUTE FUNCTION majordomo_only_add()'),
       ('majordomo_keys_emptied', 'api_keys', 'AFTER TRUNCATE ON api_keys FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_all_keys()')
     ) AS wanted (name, table_name, definition)
     WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = table_name::regclass AND tgname = name)

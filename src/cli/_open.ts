@@ -18,9 +18,14 @@ export async function withDatabase<T>(
   work: (database: Database, settings: Settings) => Promise<T>,
 ): Promise<T> {
   const settings = await openSettings(configFile)
+  return withDatabaseOf(settings, (database) => work(database, settings))
+}
+
+/** The same where the settings are read already. */
+export async function withDatabaseOf<T>(settings: Settings, work: (database: Database) => Promise<T>): Promise<T> {
   const database = await openDatabase(settings.storage, { role: "command", log: say })
   try {
-    return await work(database, settings)
+    return await work(database)
   } catch (error) {
     throw isWithoutSchema(error) ? new CommandError(NO_SCHEMA) : error
   } finally {

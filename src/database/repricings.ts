@@ -1,0 +1,110 @@
+import type { Database } from "./_database.ts"
+
+/** What a price depends on in a row of llm_requests; money as plain decimals. */
+export interface RepriceableRow {
+  readonly id: string
+  /** The database's text for `created_at`: a Date would drop its microseconds. */
+  readonly ended_at: string
+  readonly requested_at: Date
+  readonly provider: string
+  readonly model: string
+  readonly requested_model: string | null
+  readonly request_path: string
+  readonly request_method: string
+  readonly status_code: number
+  readonly input_tokens: string
+  readonly cached_tokens: string
+  readonly cache_creation_tokens: string
+  readonly cache_creation_1h_tokens: string
+  readonly output_tokens: string
+  readonly reasoning_tokens: string
+  readonly usage: unknown
+  readonly usage_source: "reported" | "estimated" | "none"
+  readonly cost_status: string
+  readonly input_cost: string | null
+  readonly output_cost: string | null
+  readonly total_cost: string | null
+  readonly price: unknown
+}
+
+export interface RepriceFilter {
+  /** By the time when the request ended, ms since the epoch. */
+  readonly since: number
+  readonly until: number | undefined
+  /** A model's name; with `*` at its end: all that begin so. */
+  readonly model: string | undefined
+  readonly provider: string | undefined
+  /** Only rows that have no price. */
+  readonly unpricedOnly: boolean
+}
+
+export interface Repricing {
+  readonly id: string
+  /** Of the row as it was read: one that somebody changed since is left alone. */
+  readonly old_cost_status: string
+  readonly old_total_cost: string | null
+  readonly input_cost: string | undefined
+  readonly output_cost: string | undefined
+  readonly total_cost: string | undefined
+  readonly cost_status: string
+  readonly price: unknown
+  readonly reason: string
+}
+
+const COLUMNS = `id, created_at::text AS ended_at, requested_at, provider, model, requested_model, request_path, request_method, status_code,
+  input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens, reasoning_tokens,
+  usage, usage_source, cost_status, input_cost, output_cost, total_cost, price`
+
+/** The next rows in the order of time; `after` is the last row of the chunk before. Gaps and killed requests have no usage. */
+export async function readRepriceable(
+  db: Database,
+  filter: RepriceFilter,
+  page: { readonly after: Pick<RepriceableRow, "ended_at" | "id"> | undefined; readonly limit: number },
+): Promise<readonly RepriceableRow[]> {
+  const values: unknown[] = []
+  const bind = (value: unknown) => `$${values.push(value)}`
+  const { since, until, model, provider, unpricedOnly } = filter
+  const conditions = [`created_at >= ${bind(new Date(since).toISOString())}::timestamptz`]
+  if (until !== undefined) conditions.push(`created_at < ${bind(new Date(until).toISOString())}::timestamptz`)
+  if (provider !== undefined) conditions.push(`provider = ${bind(provider.toLowerCase())}::text`)
+  if (model?.endsWith("*")) conditions.push(`starts_with(model, ${bind(model.slice(0, -1))}::text)`)
+  else if (model !== undefined) conditions.push(`model = ${bind(model)}::text`)
+  if (unpricedOnly) conditions.push("cost_status = 'unpriced'")
+  if (page.after !== undefined) {
+    conditions.push(`(created_at, id) > (${bind(page.after.ended_at)}::timestamptz, ${bind(page.after.id)}::uuid)`)
+  }
+  const { rows } = await db.query<RepriceableRow>({
+    text: `SELECT ${COLUMNS} FROM llm_requests WHERE ${conditions.join(" AND ")} AND outcome NOT IN ('gap', 'gateway_died')
+      ORDER BY created_at, id LIMIT ${bind(page.limit)}`,
+    values,
+  })
+  return rows
+}
+
+/**
+ * Gives rows their new costs and keeps the old ones in llm_request_repricings, both or neither; the sums follow by the
+ * triggers of schema.sql. Gives how many rows it changed.
+ */
+export async function applyRepricings(db: Database, repricings: readonly Repricing[]): Promise<number> {
+  const { rowCount } = await db.query({ text: APPLY, values: [JSON.stringify(repricings)] })
+  return rowCount
+}
+
+// FOR UPDATE looks at a locked row again when its lock is free: two runs at once change and keep a row once.
+const APPLY = `WITH given AS (
+  SELECT * FROM json_to_recordset($1::json) AS g(id uuid, old_cost_status text, old_total_cost numeric, input_cost numeric,
+    output_cost numeric, total_cost numeric, cost_status text, price jsonb, reason text)
+), old AS (
+  SELECT r.id, r.input_cost, r.output_cost, r.total_cost, r.cost_status, r.price FROM llm_requests r JOIN given g ON r.id = g.id
+  WHERE r.cost_status = g.old_cost_status AND r.total_cost IS NOT DISTINCT FROM g.old_total_cost
+  ORDER BY r.id FOR UPDATE OF r
+), kept AS (
+  INSERT INTO llm_request_repricings (request_id, reason, old_input_cost, old_output_cost, old_total_cost, old_cost_status, old_price,
+    new_input_cost, new_output_cost, new_total_cost, new_cost_status, new_price)
+  SELECT o.id, g.reason, o.input_cost, o.output_cost, o.total_cost, o.cost_status, o.price,
+    g.input_cost, g.output_cost, g.total_cost, g.cost_status, g.price FROM old o JOIN given g ON g.id = o.id
+  RETURNING request_id
+)
+UPDATE llm_requests r SET input_cost = g.input_cost, output_cost = g.output_cost, total_cost = g.total_cost,
+  cost_status = g.cost_status, price = g.price
+FROM given g JOIN kept k ON k.request_id = g.id WHERE r.id = g.id`
