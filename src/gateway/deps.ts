@@ -1,4 +1,4 @@
-import type { Caller, LogRecord, LogStart } from "../core/call.ts"
+import type { Call, Caller, LogRecord, LogStart } from "../core/call.ts"
 import type { Cost, PriceQuestion } from "../core/cost.ts"
 import type { Dialect, Format, Provider } from "../providers/_provider.ts"
 
@@ -16,6 +16,19 @@ export interface GatewaySettings {
   readonly maxMetadataValueLength: number
 }
 
+/** Keeps the bodies of one request; `finish` is called once, whatever happened. */
+export interface BodyCapture {
+  /** A piece of the answer's body as the client gets it. */
+  push(bytes: Buffer): void
+  /** What was pushed is void: the provider is asked again. */
+  restart(): void
+  /** The columns of the row that say where the bodies are. Never throws. */
+  finish(answer: {
+    readonly statusCode: number
+    readonly headers: readonly (Buffer | string)[]
+  }): Partial<Pick<LogRecord, "request_body" | "response_body" | "s3_key">>
+}
+
 /** All that the pipeline needs of the world, as functions: a test runs it with no server and no database. */
 export interface Deps {
   readonly settings: GatewaySettings
@@ -24,6 +37,8 @@ export interface Deps {
   /** Throws when the key is not in memory and cannot be looked up now. */
   findCaller(keyHash: string): Caller | undefined | Promise<Caller | undefined>
   price(question: PriceQuestion): Cost
+  /** Begins to keep the bodies of a request; undefined: they are not wanted. */
+  openBodies?(call: Call, caller: Caller): BodyCapture | undefined
   /** The request is about to be forwarded; its row will come by `record`, unless this process dies. Never throws. */
   begin?(start: LogStart): void
   /** Takes the row; never throws, never waits. `onKept` is called when it cannot be lost any more. */

@@ -4,7 +4,7 @@ import type { Cost } from "../core/cost.ts"
 import { hashKey } from "../core/key.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Dialect, Exchange, Prepared } from "../providers/_provider.ts"
-import type { Deps } from "./deps.ts"
+import type { BodyCapture, Deps } from "./deps.ts"
 import type { Upstream } from "./forward.ts"
 import { toUpstreamHeaders } from "./headers.ts"
 import { toLogRecord, toLogStart } from "./record.ts"
@@ -24,7 +24,8 @@ export interface Sent {
   readonly startedAt: number
 }
 
-type Unsettled = Omit<Ending, "respondedAt">
+/** The ending without its time, and the head that the client got. */
+type Unsettled = Omit<Ending, "respondedAt"> & { readonly rawHeaders: readonly Buffer[] }
 
 /** One request on its way: what the relay may ask and do, and the single place where its row is made. */
 export class Exchanged {
@@ -35,6 +36,7 @@ export class Exchanged {
   readonly exchange: Exchange
   readonly prepared: Prepared
   readonly writeTimeoutMs: number
+  readonly capture: BodyCapture | undefined
   private readonly sent: Sent
   private credentialHash: string | undefined
   private begun = false
@@ -47,6 +49,7 @@ export class Exchanged {
     this.response = sent.response
     this.writeTimeoutMs = sent.deps.settings.writeTimeoutMs
     const { call, route, upstream } = sent
+    this.capture = sent.deps.openBodies?.(call, sent.caller)
     this.exchange = {
       provider: route.provider.name,
       method: call.method,
@@ -116,7 +119,10 @@ export class Exchanged {
    */
   settle(unsettled: Unsettled, onKept: (cost: Cost) => void = ignore): void {
     const { deps, call, caller, route } = this.sent
-    const ending: Ending = { ...unsettled, respondedAt: call.receivedAt + this.elapsedMs() }
+    const { rawHeaders, ...rest } = unsettled
+    const ending: Ending = { ...rest, respondedAt: call.receivedAt + this.elapsedMs() }
+    // The bodies come first: a row may only name an object that is sure to come.
+    const bodies = this.capture?.finish({ statusCode: ending.statusCode, headers: rawHeaders })
     try {
       const cost = deps.price({
         provider: route.provider.name,
@@ -127,10 +133,9 @@ export class Exchanged {
       })
       const { requestedModel } = this.prepared
       const credentialHash = this.hashCredential()
-      deps.record(
-        toLogRecord({ call, caller, provider: route.provider.name, requestedModel, credentialHash, ending, cost }),
-        () => onKept(cost),
-      )
+      const account = { call, caller, provider: route.provider.name, requestedModel, credentialHash, ending, cost }
+      const record = toLogRecord(account)
+      deps.record(bodies ? { ...record, ...bodies } : record, () => onKept(cost))
     } catch (error) {
       deps.onError(error, "settle")
       onKept(UNPRICED)

@@ -87,6 +87,7 @@ export function createGateway(deps: Deps): Gateway {
           streamed: false,
           error: error.message,
           reading: NO_READING,
+          rawHeaders: [],
         })
       }
       throw error

@@ -38,6 +38,8 @@ export class Relay {
   private meter: Meter | undefined
   private tap: Tap | undefined
   private filter: StreamFilter | undefined
+  /** What the filter held when the stream ended. */
+  private rest: Buffer | undefined
   private errorBody: Buffer = NOTHING
   private firstByteMs: number | undefined
   private stallTimer: NodeJS.Timeout | undefined
@@ -83,11 +85,14 @@ export class Relay {
     if (this.ended) return true
     this.tap?.push(chunk)
     if (this.collecting) {
+      this.x.capture?.push(chunk)
       this.pieces.push(chunk)
       this.bytes += chunk.length
       return this.bytes <= MAX_COLLECTED_BYTES || this.stopCollecting()
     }
-    return this.write(this.filter ? (this.filter.push(chunk) as Buffer) : chunk)
+    const visible = this.filter ? (this.filter.push(chunk) as Buffer) : chunk
+    this.x.capture?.push(visible)
+    return this.write(visible)
   }
 
   onComplete(): void {
@@ -114,6 +119,8 @@ export class Relay {
       this.askAgain()
       return
     }
+    this.rest = this.filter?.end() as Buffer | undefined
+    if (this.rest) this.x.capture?.push(this.rest)
     const reading = this.meter?.end({ complete: true }) ?? this.x.emptyReading()
     const error = this.statusCode >= 400 ? this.x.dialect.errorMessage(this.errorBody) : undefined
     this.settle("complete", reading, error, (cost) => this.deliver(cost))
@@ -123,7 +130,7 @@ export class Relay {
   private deliver(cost: Cost): void {
     if (this.response.destroyed) return
     if (!this.collecting) {
-      this.response.end(this.filter?.end())
+      this.response.end(this.rest)
     } else {
       const head = ["X-Majordomo-Cost-Status", cost.status]
       if (cost.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
@@ -164,8 +171,9 @@ export class Relay {
 
   private settle(outcome: Outcome, reading: Reading, error: string | undefined, onKept?: (cost: Cost) => void): void {
     this.ended = true
-    const { statusCode, firstByteMs } = this
-    this.x.settle({ outcome, statusCode, firstByteMs, streamed: this.plan?.streamed ?? false, error, reading }, onKept)
+    const { statusCode, firstByteMs, rawHeaders } = this
+    const streamed = this.plan?.streamed ?? false
+    this.x.settle({ outcome, statusCode, firstByteMs, streamed, error, reading, rawHeaders }, onKept)
   }
 
   private refuse(error: GatewayError): void {
@@ -255,6 +263,7 @@ export class Relay {
   /** A provider that does not know `stream_options` gets the request again as the client sent it. */
   private askAgain(): void {
     this.injected = false
+    this.x.capture?.restart()
     this.statusCode = 0
     this.pieces = []
     this.bytes = 0
