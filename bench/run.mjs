@@ -1,3 +1,4 @@
+// npm run bench -- usage   the reports over five million rows: see usage.mjs
 // npm run bench [-- --rounds 7] [--seconds 3] [--only TEXT] [--self]
 // Compares the gateway, everything on, with a bare pass-through in one run. `--self` compares the pass-through with
 // itself: what the ratios are worth on this machine. DATABASE_URL names a PostgreSQL; without it one is started.
@@ -14,6 +15,12 @@ import { measure } from "./_measure.mjs"
 import { requestsThrough, rssBytes, runGateway, startGateway, startLoad, startScript } from "./_processes.mjs"
 import { toTable } from "./_report.mjs"
 import { scenarios, wholeAnswer } from "./_scenarios.mjs"
+
+if (process.argv[2] === "usage") {
+  process.argv.splice(2, 1)
+  await import("./usage.mjs")
+  process.exit()
+}
 
 const { values } = parseArgs({
   options: {

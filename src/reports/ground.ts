@@ -4,6 +4,8 @@ import { createStatement, type Statement } from "./_sql.ts"
 export interface Ground {
   /** Whether there are sums at all. */
   readonly hasSums: boolean
+  /** The database's clock, in milliseconds since the epoch. */
+  readonly now: number
   /** Milliseconds since the epoch, a midnight of UTC: of earlier requests only sums are left. */
   readonly prunedBefore: number | undefined
   /** Metadata names of which every request is in the sums. */
@@ -17,6 +19,7 @@ export interface Ground {
 /** The rows and nothing else. */
 export const NO_SUMS: Ground = {
   hasSums: false,
+  now: 0,
   prunedBefore: undefined,
   summed: new Set(),
   indexed: new Set(),
@@ -29,6 +32,7 @@ const CROWD = 10_000
 export function askGround(): Statement {
   return createStatement(
     (bind) => `SELECT
+    extract(epoch FROM now())::float8 * 1000 AS now,
     (SELECT extract(epoch FROM pruned_before)::float8 * 1000 FROM majordomo_schema) AS pruned_before,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
@@ -40,6 +44,7 @@ export function readGround([row]: readonly Record<string, unknown>[]): Ground {
   const names = (column: string) => new Set((row?.[column] ?? []) as string[])
   return {
     hasSums: true,
+    now: Number(row?.["now"] ?? 0),
     prunedBefore: typeof row?.["pruned_before"] === "number" ? row["pruned_before"] : undefined,
     summed: names("summed"),
     indexed: names("indexed"),

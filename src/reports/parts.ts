@@ -12,20 +12,27 @@ interface PartsQuestion {
   readonly filters: Filters
 }
 
+export interface Parts {
+  readonly parts: readonly string[]
+  /** What parts call `named`: it is read twice. */
+  readonly named?: string
+}
+
 type Sums = Extract<Plan, { from: "sums" }>
 
 /**
  * Statements whose rows together hold every request of the period once, each with its groups (`d0`, `d1`) and its
  * measures. Measures may be negative where one part takes away what another counts too much.
  */
-export function toParts(question: PartsQuestion, ground: Ground, bind: Bind): string[] {
+export function toParts(question: PartsQuestion, ground: Ground, bind: Bind): Parts {
   const plan = planUsage(question, ground)
   const rows = (span: Span) => toRowsPart(question, span, ground, bind)
-  if (plan.from === "rows") return [rows(question.period)]
-  const parts = [toSumsPart(question, plan, ground, bind), ...plan.edges.map(rows)]
-  if (plan.metadata?.countsOthers) parts.push(...toOthersParts(question, plan, ground, bind))
-  if (question.by.some(({ order }) => order === "time")) parts.push(toCrossingPart(question, plan, ground, bind))
-  return parts
+  if (plan.from === "rows") return { parts: [rows(question.period)] }
+  const sums = toSumsPart(question, plan, ground, bind)
+  const edges = plan.edges.map(rows)
+  if (plan.crosses) edges.push(toCrossingPart(question, plan, ground, bind))
+  if (!plan.metadata?.countsOthers) return { parts: [sums, ...edges] }
+  return { named: sums, parts: ["SELECT * FROM named", ...toOthersParts(question, plan, ground, bind), ...edges] }
 }
 
 function toRowsPart({ by, period, filters }: PartsQuestion, span: Span, { indexed }: Ground, bind: Bind): string {
@@ -40,13 +47,15 @@ function toSumsPart(question: PartsQuestion, plan: Sums, ground: Ground, bind: B
 
 /** Requests without the metadata name: all there are, less those that have it. */
 function toOthersParts(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string[] {
-  return [DAILY, BY_METADATA].map((source) => {
-    const groups = question.by.map(({ metadata, sql }) =>
-      metadata === undefined ? sql(source, bind, question.period.tz)! : "NULL::text",
-    )
-    const where = toSumsCondition(question, plan, source, ground, bind)
-    return select({ groups, source, where, sign: source === BY_METADATA ? "-" : "" })
-  })
+  const where = toSumsCondition(question, plan, DAILY, ground, bind)
+  const all = question.by.map(({ metadata, sql }) =>
+    metadata === undefined ? sql(DAILY, bind, question.period.tz)! : "NULL::text",
+  )
+  const named = question.by.map(({ metadata }, i) => (metadata === undefined ? `d${i}` : `NULL::text AS d${i}`))
+  return [
+    select({ groups: all, source: DAILY, where }),
+    `SELECT ${[...named, ...MEASURE_NAMES.map((name) => `-${name}`)].join(", ")} FROM named`,
+  ]
 }
 
 /** The rows of stretches that lie across two groups, such as the hour in which a day of India begins. */
@@ -57,19 +66,21 @@ function toCrossingPart(question: PartsQuestion, plan: Sums, ground: Ground, bin
   const isOfSource = toCondition({ filters: {}, span: plan.span, source }, bind)
   const stretches = `SELECT DISTINCT ${source.at} AS start FROM ${source.table} r WHERE ${isOfSource} AND ${isCrossing(question, source, ground, bind)}`
   const groups = by.map((dimension) => dimension.sql(ROWS, bind, period.tz)!)
+  // OFFSET 0 keeps the planner from joining the other way round, which would read the whole table.
+  const ofStretch = `SELECT * FROM llm_requests r WHERE ${ROWS.at} >= c.start AND ${ROWS.at} < c.start + interval '${source.stepMs} milliseconds' OFFSET 0`
   return select({
     groups,
     source: ROWS,
-    from: `(${stretches}) c JOIN llm_requests r ON ${ROWS.at} >= c.start AND ${ROWS.at} < c.start + interval '${source.stepMs} milliseconds'`,
+    from: `(${stretches}) c CROSS JOIN LATERAL (${ofStretch}) r`,
     where: toCondition({ filters, indexed: ground.indexed }, bind),
   })
 }
 
 function toSumsCondition(question: PartsQuestion, plan: Sums, source: Source, ground: Ground, bind: Bind): string {
-  const { by, filters } = question
+  const { filters } = question
   const conditions = [toCondition({ filters, span: plan.span, source }, bind)]
   if (source === BY_METADATA) conditions.push(`r.name = ${bind(plan.metadata!.name)}::text`)
-  if (by.some(({ order }) => order === "time")) conditions.push(`NOT ${isCrossing(question, source, ground, bind)}`)
+  if (plan.crosses) conditions.push(`NOT ${isCrossing(question, source, ground, bind)}`)
   return conditions.join(" AND ")
 }
 
@@ -90,17 +101,15 @@ function select({
   source,
   from = `${source.table} r`,
   where,
-  sign = "",
 }: {
   readonly groups: readonly string[]
   readonly source: Source
   readonly from?: string
   readonly where: string
-  readonly sign?: "-" | ""
 }): string {
   const columns = [
     ...groups.map((group, i) => `${group} AS d${i}`),
-    ...MEASURE_NAMES.map((name) => `${sign}${source.measures[name]} AS ${name}`),
+    ...MEASURE_NAMES.map((name) => `${source.measures[name]} AS ${name}`),
   ]
   const places = groups.map((_, i) => i + 1)
   return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${where}${places.length === 0 ? "" : ` GROUP BY ${places.join(", ")}`}`

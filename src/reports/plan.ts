@@ -1,4 +1,4 @@
-import { toWall } from "./_zone.ts"
+import { createWallClock } from "./_zone.ts"
 import type { Dimension } from "./dimensions.ts"
 import type { Filters, Span } from "./filters.ts"
 import type { Ground } from "./ground.ts"
@@ -15,6 +15,8 @@ export type Plan =
       readonly span: Span
       /** What is left at the ends, where a stretch lies only partly in the period: read from the rows. */
       readonly edges: readonly Span[]
+      /** Whether some of the stretches may lie across two groups: those are read from the rows. */
+      readonly crosses: boolean
       /** The metadata name of `BY_METADATA`, and whether requests without it are a group of their own. */
       readonly metadata: { readonly name: string; readonly countsOthers: boolean } | undefined
     }
@@ -32,8 +34,10 @@ export function planUsage(question: PlanQuestion, ground: Ground): Plan {
   const metadata = findMetadata(question, ground)
   if (!ground.hasSums || metadata === "rows only") return ROWS_ONLY
   const source = metadata ? BY_METADATA : [HOURLY, DAILY].find((each) => knows(each, question))
-  if (source === undefined || !knows(source, question) || crosses(source, question)) return ROWS_ONLY
-  return { from: "sums", source, metadata, ...cut(question.period, source.stepMs, ground.prunedBefore) }
+  if (source === undefined || !knows(source, question)) return ROWS_ONLY
+  const crosses = question.by.some(({ order }) => order === "time") && isShifted(source, question.period, ground.now)
+  if (crosses && question.by.some(({ name }) => STEPS[name] === source.stepMs)) return ROWS_ONLY
+  return { from: "sums", source, metadata, crosses, ...cut(question.period, source.stepMs, ground.prunedBefore) }
 }
 
 /** Whether the report leaves out requests of its period of which only sums are left. */
@@ -72,18 +76,23 @@ function knows(source: Source, { by, filters }: PlanQuestion): boolean {
   )
 }
 
-/** Whether nearly every stretch lies across two groups, as days of UTC do with days of another zone: sums are no use then. */
-function crosses({ stepMs }: Source, { by, period }: PlanQuestion): boolean {
-  const finest = by.some(({ name }) => name === "hour")
-    ? HOURLY.stepMs
-    : by.some(({ name }) => name === "day")
-      ? DAILY.stepMs
-      : 0
-  if (finest === 0 || finest > stepMs) return false
-  const shifts = [period.since, period.until ?? period.since].map(
-    (at) => (toWall(at, period.tz) - Math.floor(at / 1000) * 1000) % stepMs,
-  )
-  return shifts.every((shift) => shift !== 0)
+/** Groups as long as a stretch: where those are shifted against each other, all stretches lie across two groups. */
+const STEPS: Readonly<Record<string, number>> = { hour: HOURLY.stepMs, day: DAILY.stepMs }
+
+/** No zone keeps an offset for less than that. */
+const SAMPLE_MS = 3 * 24 * 3_600_000
+const YEAR_MS = 366 * 24 * 3_600_000
+
+/** Whether the zone's hours or days do, at any time of the period, begin at other moments than those of UTC. */
+function isShifted({ stepMs }: Source, { since, until, tz }: Period, now: number): boolean {
+  if (tz === "UTC") return false
+  // Where the period has no end, rows may be from a clock that is ahead: all seasons to come are looked at.
+  const end = until ?? Math.max(now, since) + YEAR_MS
+  const read = createWallClock(tz)
+  for (let at = Math.floor(since / 1000) * 1000; ; at = Math.min(at + SAMPLE_MS, end)) {
+    if ((read(at) - at) % stepMs !== 0) return true
+    if (at >= end) return false
+  }
 }
 
 /** A stretch before `prunedBefore` cannot be cut any more: it counts where it begins. */

@@ -63,12 +63,12 @@ export function askUsage(question: UsageQuestion, ground: Ground = NO_SUMS): Sta
   const names = by.map((_, i) => `d${i}`)
   const order = toOrder(by, sort)
   return createStatement((bind) => {
-    const parts = toParts(question, ground, bind)
+    const { parts, named } = toParts(question, ground, bind)
     const isTotal = by.length === 0 ? "1" : `grouping(${names.join(", ")})`
     const sets = by.length === 0 ? "()" : `(${names.join(", ")}), ()`
     const keyAt = by.findIndex(({ name }) => name === "key")
     return `
-WITH cells AS (
+WITH ${named === undefined ? "" : `named AS (${named}), `}cells AS (
 ${parts.join("\nUNION ALL\n")}
 ), summed AS (
   SELECT ${[...names, `${isTotal} > 0 AS is_total`, ...MEASURE_NAMES.map((name) => `sum(${name}) AS ${name}`)].join(", ")}

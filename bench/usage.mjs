@@ -1,0 +1,263 @@
+// npm run bench -- usage [--rows 5000000] [--rounds 5]
+// Loads a month of requests into a PostgreSQL (30 days, 20 models, 50 keys, 10,000 users, 8 features) and takes the time
+// of each report against the plain query of the README. DATABASE_URL names a database of its own, which is emptied;
+// without it a server is started.
+import "./_typescript.mjs"
+import { readFileSync } from "node:fs"
+import { parseArgs } from "node:util"
+import pg from "pg"
+import { INSERT, MODELS } from "./_usage-rows.mjs"
+
+const { values } = parseArgs({
+  options: { rows: { type: "string", default: "5000000" }, rounds: { type: "string", default: "5" } },
+})
+const rows = Number(values.rows)
+const rounds = Number(values.rounds)
+const DAYS = 30
+const SCHEMA = readFileSync(new URL("../schema.sql", import.meta.url), "utf8")
+const { askGround, askUsage, findDimension, readGround, readUsage } = await import("../src/reports/index.ts")
+
+/** @type {{ what: string, by: string[], tz?: string, hours?: number, filters?: object, goalMs?: number, plain: string }[]} */
+const REPORTS = [
+  {
+    what: "--by model",
+    by: ["model"],
+    goalMs: 100,
+    plain: "SELECT model, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by provider",
+    by: ["provider"],
+    goalMs: 100,
+    plain: "SELECT provider, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by key",
+    by: ["key"],
+    goalMs: 100,
+    plain:
+      "SELECT ak.name, count(*), sum(lr.total_cost) FROM llm_requests lr JOIN api_keys ak ON lr.majordomo_api_key_id = ak.id WHERE lr.created_at >= $1 GROUP BY ak.id, ak.name",
+  },
+  {
+    what: "--by day",
+    by: ["day"],
+    goalMs: 100,
+    plain:
+      "SELECT date(created_at) AS date, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by day, America/Los_Angeles",
+    by: ["day"],
+    tz: "America/Los_Angeles",
+    goalMs: 100,
+    plain:
+      "SELECT date(created_at AT TIME ZONE 'America/Los_Angeles') AS date, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by day, Asia/Kolkata",
+    by: ["day"],
+    tz: "Asia/Kolkata",
+    plain:
+      "SELECT date(created_at AT TIME ZONE 'Asia/Kolkata') AS date, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by hour",
+    by: ["hour"],
+    plain:
+      "SELECT date_trunc('hour', created_at), count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by key, America/Los_Angeles",
+    by: ["key"],
+    tz: "America/Los_Angeles",
+    goalMs: 100,
+    plain: "SELECT majordomo_api_key_id, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by model --key NAME",
+    by: ["model"],
+    filters: { key: "key 7" },
+    plain:
+      "SELECT model, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 AND majordomo_api_key_id = (SELECT id FROM api_keys WHERE name = 'key 7') GROUP BY 1",
+  },
+  {
+    what: "--by model --since 24h",
+    by: ["model"],
+    hours: 24,
+    goalMs: 100,
+    plain: "SELECT model, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by User-Id (10,000 values)",
+    by: ["User-Id"],
+    goalMs: 300,
+    plain:
+      "SELECT raw_metadata->>'User-Id' AS user_id, sum(total_cost) FROM llm_requests WHERE raw_metadata->>'User-Id' IS NOT NULL AND created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by User-Id --since 7d",
+    by: ["User-Id"],
+    hours: 7 * 24,
+    goalMs: 300,
+    plain:
+      "SELECT raw_metadata->>'User-Id' AS user_id, sum(total_cost) FROM llm_requests WHERE raw_metadata->>'User-Id' IS NOT NULL AND created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by Feature",
+    by: ["Feature"],
+    goalMs: 300,
+    plain:
+      "SELECT raw_metadata->>'Feature' AS feature, sum(total_cost) FROM llm_requests WHERE raw_metadata->>'Feature' IS NOT NULL AND created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by model --where User-Id=u42",
+    by: ["model"],
+    filters: { where: { "User-Id": "u42" } },
+    goalMs: 300,
+    plain:
+      "SELECT model, count(*), sum(total_cost) FROM llm_requests WHERE raw_metadata->>'User-Id' = 'u42' AND created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by day --where Feature=search",
+    by: ["day"],
+    filters: { where: { Feature: "search" } },
+    goalMs: 300,
+    plain:
+      "SELECT date(created_at), count(*), sum(total_cost) FROM llm_requests WHERE raw_metadata->>'Feature' = 'search' AND created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by status (no sums)",
+    by: ["status"],
+    plain: "SELECT status_code, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+]
+
+const server = process.env.DATABASE_URL ? undefined : await startServer()
+const url = process.env.DATABASE_URL ?? server?.url
+const client = new pg.Client({ connectionString: url })
+const awake = setInterval(() => {}, 60_000) // the server's handles alone do not keep this process
+try {
+  await client.connect()
+  await load()
+  await report()
+  await sizes()
+} finally {
+  await client.end()
+  await server?.remove()
+  clearInterval(awake)
+}
+
+async function startServer() {
+  const { startPostgres } = await import("../test/support/_postgres-server.ts")
+  return startPostgres({ settings: { shared_buffers: "512MB", max_wal_size: "8GB", maintenance_work_mem: "512MB" } })
+}
+
+async function load() {
+  await client.query(SCHEMA)
+  await client.query("TRUNCATE llm_requests, api_keys CASCADE")
+  // Indexes are made once at the end, and sums too: a month of batches is what a month is for.
+  const { rows: indexes } = await client.query(
+    "SELECT indexrelid::regclass AS name FROM pg_index WHERE indrelid = 'llm_requests'::regclass AND NOT indisprimary",
+  )
+  for (const { name } of indexes) await client.query(`DROP INDEX ${name}`)
+  await client.query("ALTER TABLE llm_requests DISABLE TRIGGER USER")
+  await client.query(
+    "INSERT INTO api_keys (key_hash, name) SELECT 'bench ' || n, 'key ' || n FROM generate_series(1, 50) n",
+  )
+  await client.query(MODELS)
+  await step("rows", () => Promise.all([insert(0, 2), insert(1, 2)]))
+  await client.query("ALTER TABLE llm_requests ENABLE TRIGGER USER")
+  await step("indexes", () => client.query(SCHEMA))
+  await client.query(
+    "INSERT INTO llm_usage_metadata_names VALUES ('User-Id', true, true, true), ('Feature', true, true, true) ON CONFLICT DO NOTHING",
+  )
+  await step("sums", () => client.query("SELECT majordomo_count_again()"))
+  await step("vacuum", () => client.query("VACUUM (ANALYZE)"))
+}
+
+/** @param {string} what @param {() => Promise<unknown>} work */
+async function step(what, work) {
+  const start = performance.now()
+  await work()
+  process.stderr.write(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s\n`)
+}
+
+/** One half of the rows, on a connection of its own. @param {number} part @param {number} of */
+async function insert(part, of) {
+  const own = new pg.Client({ connectionString: url })
+  own.on("error", () => {}) // the other half failed, and the server went
+  await own.connect()
+  await own.query(INSERT, [part, Math.floor(rows / of), of, DAYS])
+  await own.end()
+}
+
+async function report() {
+  const ground = readGround((await client.query(askGround().text, [...askGround().values])).rows)
+  const {
+    rows: [{ now }],
+  } = await client.query("SELECT max(created_at) AS now FROM llm_requests")
+  const midnight = Math.floor(Number(now) / 86_400_000) * 86_400_000
+  const lines = [["report", "ours", "plain query", "goal", ""]]
+  for (const { what, by, tz = "UTC", hours, filters = {}, goalMs, plain } of REPORTS) {
+    const since =
+      hours === undefined ? toMidnight(midnight - (DAYS - 1) * 86_400_000, tz) : Number(now) - hours * 3_600_000
+    const question = { by: by.map((name) => findDimension(name)), period: { since, until: undefined, tz }, filters }
+    const ours = await median(rounds, async () => {
+      const { text, values } = askUsage(question, ground)
+      const answer = readUsage((await client.query(text, [...values])).rows, question)
+      return answer.total
+    })
+    const theirs = await median(Math.min(rounds, 2), () => client.query(plain, [new Date(since)]))
+    const verdict = goalMs === undefined ? "" : ours <= goalMs ? "met" : "missed"
+    lines.push([
+      what,
+      `${ours.toFixed(0)} ms`,
+      `${theirs.toFixed(0)} ms`,
+      goalMs === undefined ? "" : `< ${goalMs} ms`,
+      verdict,
+    ])
+  }
+  print(lines)
+}
+
+/** The first midnight of a zone after a midnight of UTC, so that a period begins within a day of UTC as it does for people. */
+function toMidnight(/** @type {number} */ at, /** @type {string} */ tz) {
+  for (let minute = 0; ; minute += 30) {
+    const clock = new Date(at + minute * 60_000).toLocaleTimeString("en-GB", { timeZone: tz })
+    if (clock.startsWith("00:00") || clock.startsWith("24:00")) return at + minute * 60_000
+  }
+}
+
+/** @param {number} times @param {() => Promise<unknown>} work */
+async function median(times, work) {
+  await work()
+  const taken = []
+  for (let i = 0; i < times; i++) {
+    const start = performance.now()
+    await work()
+    taken.push(performance.now() - start)
+  }
+  return taken.sort((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
+}
+
+async function sizes() {
+  const { rows: found } = await client.query(`
+    SELECT c.relname AS name, CASE c.relkind WHEN 'r' THEN c.reltuples::bigint::text ELSE '' END AS rows,
+      pg_size_pretty(CASE c.relkind WHEN 'r' THEN pg_table_size(c.oid) ELSE pg_relation_size(c.oid) END) AS size
+    FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid
+    WHERE coalesce(i.indrelid, c.oid)::regclass::text ~ '^llm_' AND c.relkind IN ('r', 'i')
+    ORDER BY coalesce(i.indrelid, c.oid)::regclass::text, c.relkind DESC, c.relname`)
+  print([["table or index", "rows", "size"], ...found.map(({ name, rows, size }) => [name, rows, size])])
+}
+
+/** @param {string[][]} lines */
+function print(lines) {
+  const widths = lines[0]?.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0))) ?? []
+  const text = lines.map((line) =>
+    line
+      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  )
+  process.stdout.write(`${text.join("\n")}\n\n`)
+}
