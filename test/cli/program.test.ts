@@ -314,6 +314,7 @@ describe("reports", () => {
       Tokens    4,500
       Cost      >$0.00084
       Sure      66.7 % exact, 33.3 % unpriced (1 request: model evil�[2J)
+                with prices for them: majordomo-gateway pricing reprice --since 2026-11-01
 
       2026-11-01  $0.00042  1 request
       2026-11-02  $0.00042  2 requests
@@ -377,6 +378,17 @@ describe("reports", () => {
       Input $0.00012 + output $0.0003 = $0.00042
       "
     `)
+  })
+
+  test("pricing reprice --dry-run says what would change, and why the rest has no price", async () => {
+    const { stdout, code } = await home.run(
+      ["pricing", "reprice", "--since", "2026-11-02", "--tz", "UTC", "--dry-run", "--json"],
+      settings,
+    )
+    expect(code).toBe(0)
+    const { dry_run, models } = JSON.parse(stdout)
+    expect(dry_run).toBe(true)
+    expect(models.map(({ model }: { model: string }) => model).sort()).toEqual(["evil\u001b[2J", "gpt-4o-mini"])
   })
 
   test("nothing that a client sent drives the terminal", async () => {

@@ -1,4 +1,11 @@
-import { DIMENSIONS, listDays, type Measures, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
+import {
+  DIMENSIONS,
+  listDays,
+  type Measures,
+  toOffsetIso,
+  type UsageAnswer,
+  type UsageQuestion,
+} from "../../reports/index.ts"
 import { toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
 import { printable, withThousands } from "../_text.ts"
@@ -46,7 +53,14 @@ export async function readOverview(
   }
 }
 
-export function toOverviewObject({ current, before, days, models, keys }: Overview): Record<string, unknown> {
+export function toOverviewObject({
+  current,
+  before,
+  days,
+  models,
+  keys,
+  unpricedModels,
+}: Overview): Record<string, unknown> {
   return {
     rows: [],
     total: toMeasureObject(current.total),
@@ -54,6 +68,7 @@ export function toOverviewObject({ current, before, days, models, keys }: Overvi
     days: toRowObjects(BY.day, days),
     models: toRowObjects(BY.model, models),
     keys: toRowObjects(BY.key, keys),
+    unpriced_models: unpricedModels,
   }
 }
 
@@ -67,6 +82,7 @@ export function renderOverview(overview: Overview, screen: Screen): string {
     `Tokens    ${withThousands(tokens(now))}${change(tokens(now), tokens(then))}`,
     `Cost      ${toCostCell(now)}${change(Number(now.total_cost), Number(then.total_cost))}`,
     `Sure      ${toSureness(overview)}`,
+    ...(now.unpriced > 0 ? [`          with prices for them: ${toRepriceCommand(overview.question)}`] : []),
     "",
     ...renderDays(overview, screen),
     "",
@@ -102,6 +118,11 @@ function toSureness({ current: { total }, unpricedModels }: Overview): string {
     )
   }
   return parts.join(", ")
+}
+
+/** What prices the period's requests again, once their models have a price in pricing.overrides. */
+function toRepriceCommand({ period }: UsageQuestion): string {
+  return `majordomo-gateway pricing reprice --since ${toOffsetIso(period.since, period.tz).slice(0, 10)}`
 }
 
 const LEVELS = " ▁▂▃▄▅▆▇█"
