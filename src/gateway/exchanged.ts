@@ -10,6 +10,7 @@ import { toUpstreamHeaders } from "./headers.ts"
 import { toLogRecord, toLogStart } from "./record.ts"
 import type { Relay } from "./relay.ts"
 import type { Route } from "./route.ts"
+import type { Tally } from "./tally.ts"
 
 /** What is known of a request when it is sent on: everything but the answer. */
 export interface Sent {
@@ -22,6 +23,7 @@ export interface Sent {
   readonly response: ServerResponse
   /** `performance.now()` at the request's arrival: durations do not jump with the clock. */
   readonly startedAt: number
+  readonly tally: Tally
 }
 
 /** The ending without its time, and the head that the client got. */
@@ -36,6 +38,7 @@ export class Exchanged {
   readonly exchange: Exchange
   readonly prepared: Prepared
   readonly writeTimeoutMs: number
+  readonly tally: Tally
   readonly capture: BodyCapture | undefined
   private readonly sent: Sent
   private credentialHash: string | undefined
@@ -47,6 +50,7 @@ export class Exchanged {
     this.route = sent.route
     this.dialect = sent.dialect
     this.response = sent.response
+    this.tally = sent.tally
     this.writeTimeoutMs = sent.deps.settings.writeTimeoutMs
     const { call, route, upstream } = sent
     this.capture = sent.deps.openBodies?.(call, sent.caller)

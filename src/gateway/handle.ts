@@ -13,6 +13,7 @@ import { ClientLeft, checkHead, readBody, splitTarget } from "./receive.ts"
 import { refuse } from "./refuse.ts"
 import { Relay } from "./relay.ts"
 import { findRoute, guessFormat, type Route } from "./route.ts"
+import { createTally, type Tally } from "./tally.ts"
 
 const NO_BODY = Buffer.alloc(0)
 const STATUS_CLIENT_LEFT = 499
@@ -22,12 +23,16 @@ export interface Gateway {
   handle(request: IncomingMessage, response: ServerResponse): void
   /** Requests that are running now. */
   open(): number
+  readonly tally: Readonly<Tally>
+  /** Running answers are about to be cut: their rows say so. */
+  cut(): void
   close(): Promise<void>
 }
 
 /** The pipeline: one call in, one answer and one row out. */
 export function createGateway(deps: Deps): Gateway {
   const upstreams = createUpstreams(deps.settings)
+  const tally = createTally()
   let open = 0
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
@@ -107,17 +112,21 @@ export function createGateway(deps: Deps): Gateway {
       query: head.query,
       rawHeaders: request.rawHeaders,
       headers: request.headers,
-      metadata: readMetadata(request.rawHeaders, {
-        maxKeys: deps.settings.maxMetadataKeys,
-        maxValueLength: deps.settings.maxMetadataValueLength,
-      }),
+      metadata: readMetadata(
+        request.rawHeaders,
+        {
+          maxKeys: deps.settings.maxMetadataKeys,
+          maxValueLength: deps.settings.maxMetadataValueLength,
+        },
+        tally,
+      ),
       body,
     }
   }
 
   function toSent(call: Call, caller: Caller, route: Route, response: ServerResponse, startedAt: number) {
     const upstream = upstreams.get(route.provider)
-    return { deps, call, caller, route, upstream, dialect: deps.dialects[route.format], response, startedAt }
+    return { deps, call, caller, route, upstream, dialect: deps.dialects[route.format], response, startedAt, tally }
   }
 
   function internal(error: unknown): GatewayError {
@@ -125,5 +134,9 @@ export function createGateway(deps: Deps): Gateway {
     return new GatewayError("internal_error", "internal error")
   }
 
-  return { handle, open: () => open, close: () => upstreams.close() }
+  function cut(): void {
+    tally.isCutting = true
+  }
+
+  return { handle, open: () => open, tally, cut, close: () => upstreams.close() }
 }

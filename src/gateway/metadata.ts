@@ -1,4 +1,5 @@
 import type { RawHeaders } from "../core/call.ts"
+import type { Tally } from "./tally.ts"
 
 const PREFIX = "x-majordomo-"
 /** Ours to read, not the user's metadata. */
@@ -14,6 +15,7 @@ const MAX_NAME_LENGTH = 128
 export function readMetadata(
   raw: RawHeaders,
   limits: { readonly maxKeys: number; readonly maxValueLength: number },
+  tally: Pick<Tally, "metadataCut"> = { metadataCut: 0 },
 ): Readonly<Record<string, string>> {
   let metadata: Record<string, string> | undefined
   let count = 0
@@ -25,10 +27,14 @@ export function readMetadata(
     const name = toTrainCase(lower.slice(PREFIX.length, PREFIX.length + MAX_NAME_LENGTH))
     metadata ??= Object.create(null) as Record<string, string>
     const before = metadata[name]
-    if (before === undefined && count === limits.maxKeys) continue
+    if (before === undefined && count === limits.maxKeys) {
+      tally.metadataCut++
+      continue
+    }
     if (before === undefined) count++
-    const value = fromLatin1(raw[i + 1]!)
-    metadata[name] = cut(before === undefined ? value : `${before}, ${value}`, limits.maxValueLength)
+    const value = before === undefined ? fromLatin1(raw[i + 1]!) : `${before}, ${fromLatin1(raw[i + 1]!)}`
+    if (value.length > limits.maxValueLength) tally.metadataCut++
+    metadata[name] = cut(value, limits.maxValueLength)
   }
   return metadata ?? NO_METADATA
 }

@@ -6,15 +6,15 @@ import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Meter, StreamFilter } from "../providers/_provider.ts"
 import { type AnswerPlan, MAX_COLLECTED_BYTES, planAnswer } from "./answer.ts"
 import { createTap, type Tap } from "./decode.ts"
+import { type ErrorBody, keepErrorBody } from "./error-body.ts"
 import type { Exchanged } from "./exchanged.ts"
 import { toUpstreamError } from "./forward.ts"
 import { toClientHeaders, toHeaderRecord } from "./headers.ts"
+import { Outlet } from "./outlet.ts"
 import { refuse } from "./refuse.ts"
 
-const NOTHING = Buffer.alloc(0)
-const MAX_ERROR_BODY_BYTES = 64 * 1024
-const MAX_TEXT_BYTES = 16 * 1024
 const STATUS_CLIENT_LEFT = 499
+const CUT_BY_SHUTDOWN = "the gateway stopped before the answer's end: server.shutdown_timeout was over"
 
 /**
  * Carries one answer from the provider to the client, as undici's dispatcher calls it. A class with fields and no
@@ -24,6 +24,7 @@ const STATUS_CLIENT_LEFT = 499
 export class Relay {
   private readonly x: Exchanged
   private readonly response: ServerResponse
+  private readonly outlet: Outlet
   private abort: ((reason: Error) => void) | undefined
   private resume: (() => void) | undefined
   private ended = false
@@ -40,13 +41,13 @@ export class Relay {
   private filter: StreamFilter | undefined
   /** What the filter held when the stream ended. */
   private rest: Buffer | undefined
-  private errorBody: Buffer = NOTHING
+  private errorBody: ErrorBody | undefined
   private firstByteMs: number | undefined
-  private stallTimer: NodeJS.Timeout | undefined
 
   constructor(exchanged: Exchanged) {
     this.x = exchanged
     this.response = exchanged.response
+    this.outlet = new Outlet(exchanged.response, exchanged.writeTimeoutMs)
     this.injected = exchanged.prepared.body !== undefined
     this.response.once("close", () => this.onClosed())
   }
@@ -72,12 +73,13 @@ export class Relay {
     this.rawHeaders = rawHeaders
     this.resume = resume
     const plan = planAnswer(rawHeaders, { path: this.x.exchange.path, statusCode })
+    if (plan.streamed && !this.plan?.streamed) this.x.tally.streams++
     this.plan = plan
     this.collecting = plan.collect
     this.openMeter(plan)
     // An answer that came compressed although we asked for plain bytes goes on as it is.
     if (this.injected && plan.streamed && !isCoded(plan)) this.filter = this.x.prepared.createFilter?.()
-    if (!plan.collect && this.sendHead([])) this.response.flushHeaders()
+    if (!plan.collect && this.sendHead([])) this.outlet.flushHead()
     return true
   }
 
@@ -92,7 +94,7 @@ export class Relay {
     }
     const visible = this.filter ? (this.filter.push(chunk) as Buffer) : chunk
     this.x.capture?.push(visible)
-    return this.write(visible)
+    return this.outlet.write(visible, this.resume!)
   }
 
   onComplete(): void {
@@ -122,7 +124,7 @@ export class Relay {
     this.rest = this.filter?.end() as Buffer | undefined
     if (this.rest) this.x.capture?.push(this.rest)
     const reading = this.meter?.end({ complete: true }) ?? this.x.emptyReading()
-    const error = this.statusCode >= 400 ? this.x.dialect.errorMessage(this.errorBody) : undefined
+    const error = this.errorBody && this.x.dialect.errorMessage(this.errorBody.text)
     this.settle("complete", reading, error, (cost) => this.deliver(cost))
   }
 
@@ -130,20 +132,14 @@ export class Relay {
   private deliver(cost: Cost): void {
     if (this.response.destroyed) return
     if (!this.collecting) {
-      this.response.end(this.rest)
-    } else {
-      const head = ["X-Majordomo-Cost-Status", cost.status]
-      if (cost.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
-      if (this.mayHaveBody()) head.push("Content-Length", String(this.bytes))
-      if (this.sendHead(head)) this.endWith(this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces))
+      this.outlet.end(this.rest)
+      return
     }
-    if (this.response.writableLength > 0) this.watchStall()
-  }
-
-  /** As latin1 text a short body leaves in one write with the head; as bytes it would be a write of its own. */
-  private endWith(body: Buffer): void {
-    if (body.length <= MAX_TEXT_BYTES) this.response.end(body.toString("latin1"), "latin1")
-    else this.response.end(body)
+    const head = ["X-Majordomo-Cost-Status", cost.status]
+    if (cost.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
+    if (this.mayHaveBody()) head.push("Content-Length", String(this.bytes))
+    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
+    if (this.sendHead(head)) this.outlet.end(body)
   }
 
   /** The provider broke off after its head: so does the client's connection, for a clean end would be a lie. */
@@ -151,22 +147,26 @@ export class Relay {
     const cause = toUpstreamError(error, this.x.route.provider.name).code
     const message = cause === "provider_timeout" ? "the provider stopped sending" : "the provider broke off its answer"
     this.settleCut("upstream_broke", message)
-    // What has come goes out still; then the connection ends without the answer's end.
-    this.response.socket?.destroySoon()
+    this.outlet.breakOff()
   }
 
   /** The end of every answer to the client; one that has not been settled yet was left by its client. */
   private onClosed(): void {
-    clearTimeout(this.stallTimer)
+    this.outlet.closed()
+    if (this.plan?.streamed) this.x.tally.streams--
     if (this.ended) return
     if (this.statusCode === 0) this.statusCode = STATUS_CLIENT_LEFT
-    this.settleCut("client_left", "the client left before the answer's end")
+    if (this.x.tally.isCutting) this.settleCut("gateway_died", CUT_BY_SHUTDOWN)
+    else this.settleCut("client_left", "the client left before the answer's end")
     this.abort?.(new Error("the client left"))
   }
 
   private settleCut(outcome: Outcome, error: string): void {
-    // A decoder may still hold bytes that came; what it has not given by now is not waited for.
-    this.settle(outcome, this.meter?.end({ complete: false }) ?? this.x.emptyReading(), error)
+    this.ended = true
+    const settle = () => this.settle(outcome, this.meter?.end({ complete: false }) ?? this.x.emptyReading(), error)
+    // A decoder may still hold bytes that came, and the usage among them; at a shutdown there is no time for it.
+    if (this.tap && !this.x.tally.isCutting) this.tap.end(settle)
+    else settle()
   }
 
   private settle(outcome: Outcome, reading: Reading, error: string | undefined, onKept?: (cost: Cost) => void): void {
@@ -187,32 +187,18 @@ export class Relay {
       headers: toHeaderRecord(this.rawHeaders),
     }
     const meter = this.x.dialect.createMeter(this.x.exchange, head)
-    this.meter = this.statusCode >= 400 ? this.keepingErrorBody(meter) : meter
+    this.errorBody = this.statusCode >= 400 ? keepErrorBody(meter, () => this.x.emptyReading()) : undefined
+    this.meter = this.errorBody ?? meter
     this.tap = this.meter && createTap(plan.contentEncoding, this.meter)
-  }
-
-  /** Of an error answer the decoded text is kept too, for the row's message and to see what was refused. */
-  private keepingErrorBody(meter: Meter | undefined): Meter {
-    return {
-      push: (bytes) => {
-        if (this.errorBody.length < MAX_ERROR_BODY_BYTES) this.errorBody = Buffer.concat([this.errorBody, bytes])
-        meter?.push(bytes)
-      },
-      end: (options) => meter?.end(options) ?? this.x.emptyReading(),
-    }
   }
 
   private sendHead(extra: readonly string[]): boolean {
     const dropLength = this.filter !== undefined || (this.collecting && this.mayHaveBody())
     const headers = toClientHeaders(this.rawHeaders, { dropLength })
     headers.push("X-Majordomo-Request-Id", this.x.call.id, ...extra)
-    try {
-      this.response.writeHead(this.statusCode, this.statusText, headers)
-      return true
-    } catch {
-      this.onUnsendableHead()
-      return false
-    }
+    if (this.outlet.head(this.statusCode, this.statusText, headers)) return true
+    this.onUnsendableHead()
+    return false
   }
 
   /** A status or header that node will not write (099, control characters): a 502 for this request alone. */
@@ -232,23 +218,7 @@ export class Relay {
     if (!this.sendHead([])) return true
     const pieces = this.pieces
     this.pieces = []
-    return this.write(Buffer.concat(pieces, this.bytes))
-  }
-
-  private write(bytes: Buffer): boolean {
-    if (bytes.length === 0 || this.response.write(bytes)) return true
-    this.watchStall()
-    this.response.once("drain", () => {
-      clearTimeout(this.stallTimer)
-      this.resume?.()
-    })
-    return false
-  }
-
-  /** Until `drain`, or `close`, which comes after every answer. */
-  private watchStall(): void {
-    clearTimeout(this.stallTimer)
-    this.stallTimer = setTimeout(() => this.response.destroy(), this.x.writeTimeoutMs)
+    return this.outlet.write(Buffer.concat(pieces, this.bytes), this.resume!)
   }
 
   private mayHaveBody(): boolean {
@@ -257,7 +227,7 @@ export class Relay {
 
   private isRefusalOfInjection(): boolean {
     if (this.statusCode !== 400 && this.statusCode !== 422) return false
-    return /stream_options|include_usage/.test(this.errorBody.toString("latin1"))
+    return /stream_options|include_usage/.test(this.errorBody?.text.toString("latin1") ?? "")
   }
 
   /** A provider that does not know `stream_options` gets the request again as the client sent it. */
@@ -267,7 +237,6 @@ export class Relay {
     this.statusCode = 0
     this.pieces = []
     this.bytes = 0
-    this.errorBody = NOTHING
     this.x.dispatch(this, false)
   }
 }

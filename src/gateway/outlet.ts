@@ -1,0 +1,64 @@
+import type { ServerResponse } from "node:http"
+
+/** As latin1 text a short body leaves in one write with the head; as bytes it would be a write of its own. */
+const MAX_TEXT_BYTES = 16 * 1024
+
+/** The client's side of one answer: written with backpressure, and let go when the client stops reading. */
+export class Outlet {
+  private readonly response: ServerResponse
+  private readonly writeTimeoutMs: number
+  private stallTimer: NodeJS.Timeout | undefined
+
+  constructor(response: ServerResponse, writeTimeoutMs: number) {
+    this.response = response
+    this.writeTimeoutMs = writeTimeoutMs
+  }
+
+  /** False: the status or a header is one that node will not write (099, control characters). */
+  head(statusCode: number, statusText: string, headers: string[]): boolean {
+    try {
+      this.response.writeHead(statusCode, statusText, headers)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** The head leaves at once, without waiting for the first piece. */
+  flushHead(): void {
+    this.response.flushHeaders()
+  }
+
+  /** False: hold the provider back until `resume` is called. */
+  write(bytes: Buffer, resume: () => void): boolean {
+    if (bytes.length === 0 || this.response.write(bytes)) return true
+    this.watchStall()
+    this.response.once("drain", () => {
+      clearTimeout(this.stallTimer)
+      resume()
+    })
+    return false
+  }
+
+  end(body: Buffer | undefined): void {
+    if (body !== undefined && body.length <= MAX_TEXT_BYTES) this.response.end(body.toString("latin1"), "latin1")
+    else this.response.end(body)
+    if (this.response.writableLength > 0) this.watchStall()
+  }
+
+  /** What has come goes out still; then the connection ends without the answer's end. */
+  breakOff(): void {
+    this.response.socket?.destroySoon()
+  }
+
+  /** The answer's connection has closed. */
+  closed(): void {
+    clearTimeout(this.stallTimer)
+  }
+
+  /** Until `drain`, or `closed`, which comes after every answer. */
+  private watchStall(): void {
+    clearTimeout(this.stallTimer)
+    this.stallTimer = setTimeout(() => this.response.destroy(), this.writeTimeoutMs)
+  }
+}
