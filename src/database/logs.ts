@@ -50,6 +50,8 @@ export interface LedgerHandle extends Ledger {
   stats(): LedgerStats
   /** Writes what waits without lingering, for `deadlineMs` at most. */
   drain(deadlineMs: number): Promise<{ readonly drained: boolean; readonly waiting: number }>
+  /** For a process that ends at once: what was handed over is on the disk, if it can be, when this returns. */
+  rescue(): void
   /** What waits in the journal stays for the next start; what waits in memory is gone. */
   close(): Promise<void>
 }
@@ -64,6 +66,8 @@ export interface LedgerOptions {
   readonly log: Log
   /** Takes `dir` for this process. */
   lock?(dir: string): Promise<{ release(): Promise<void> }>
+  /** A batch of so many rows was settled. */
+  onBatch?(rows: number, tookMs: number): void
   readonly timing?: Partial<WriterTiming & { readonly gapIntervalMs: number; readonly probeIntervalMs: number }>
 }
 
@@ -100,13 +104,14 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
     spools: store.spools,
     timing,
     reject: (rows) => keepRejected(dir, rows, log),
-    onSettled(batch, rejected) {
+    onSettled(batch, rejected, tookMs) {
       count.written += batch.lines - rejected
       count.rejected += rejected
       count.batches++
       lastWrittenAt = now()
       lastError = undefined
       outage.wrote()
+      options.onBatch?.(batch.lines, tookMs)
     },
     onFailure(error) {
       lastError = describeFailure(error)
@@ -177,6 +182,11 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
     return { drained: waiting === 0, waiting }
   }
 
+  function rescue(): void {
+    turn.flush()
+    store.syncNow()
+  }
+
   async function close(): Promise<void> {
     if (isClosed) return
     turn.flush()
@@ -200,7 +210,7 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
     )
     writer.wake()
   }
-  return { append, begin, isFull: () => settings.whenFull === "block" && store.isFull(), stats, drain, close }
+  return { append, begin, isFull: () => settings.whenFull === "block" && store.isFull(), stats, drain, rescue, close }
 }
 
 function serialise(record: LogRecord): string {

@@ -68,6 +68,8 @@ export interface Journal extends Spool {
   appendAll(entries: readonly Entry[]): Kept
   /** Whether the disk takes anything: writes a blank line. */
   probe(): boolean
+  /** All that was kept is synced when this returns; never throws. */
+  syncNow(): void
   /** What waits stays for the next process. Call it when nobody reads. */
   close(): Promise<void>
 }
@@ -181,6 +183,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     append,
     appendAll,
     begin: (line, id) => begin(line, id),
+    syncNow: writer.syncNow,
     probe: () => keep("", 0, true) === "kept",
     read: backlog.read,
     ack: backlog.ack,

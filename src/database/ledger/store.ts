@@ -17,6 +17,7 @@ export interface Store {
   appendAll(entries: readonly Entry[]): readonly Kept[]
   /** So full that a new request should not be taken: what is in flight still has room. */
   isFull(): boolean
+  syncNow(): void
   /** Left by earlier processes. */
   readonly replayedLines: number
   readonly unended: readonly string[]
@@ -53,6 +54,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
       return rows.map(({ line, id }) => append(line, id, false))
     },
     isFull: () => disk.isRefusing() || isNearly(journal.bytes, journal.maxBytes),
+    syncNow: () => journal.syncNow(),
     replayedLines: journal.replayedLines,
     unended: journal.unended,
     lastWriteMs: journal.lastWriteMs,
@@ -73,6 +75,7 @@ export function createMemoryStore(maxBytes: number): Store {
     append: (line) => queue.append(line),
     appendAll: (entries) => entries.flatMap(({ line, begins }) => (begins ? [] : [queue.append(line)])),
     isFull: () => isNearly(queue.waitingBytes, Math.min(MAX_MEMORY_BYTES, maxBytes)),
+    syncNow: () => {},
     replayedLines: 0,
     unended: [],
     lastWriteMs: undefined,

@@ -39,7 +39,7 @@ export interface WriterOptions {
   /** Keeps what the database refuses; called before the batch is acknowledged. */
   reject(rows: readonly RejectedRow[]): void
   /** The batch is settled and acknowledged: all of its lines are written but `rejected`. */
-  onSettled(batch: Batch, rejected: number): void
+  onSettled(batch: Batch, rejected: number, tookMs: number): void
   /** The batch stays and is sent again. */
   onFailure(error: unknown): void
 }
@@ -103,12 +103,14 @@ export function createWriter({ db, spools, timing, reject, onSettled, onFailure 
   async function writeOne(spool: Spool): Promise<void> {
     const batch = await spool.read(batchBytes)
     if (batch === undefined) throw new Error("rows wait, but none can be read")
+    const startedAt = performance.now()
     const rejected: RejectedRow[] = batch.broken.map((line) => ({ line, reason: "not a JSON object" }))
     await insert(batch, 0, batch.starts.length, rejected)
     if (isAbandoned) return
     if (rejected.length > 0) reject(rejected)
     spool.ack(batch)
-    onSettled(batch, rejected.length + (batch.lines - batch.starts.length - batch.broken.length))
+    const lost = batch.lines - batch.starts.length - batch.broken.length
+    onSettled(batch, rejected.length + lost, performance.now() - startedAt)
   }
 
   /** Halves what the database refuses until the row is alone, so that its neighbours are written all the same. */

@@ -1,4 +1,4 @@
-import { fdatasync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs"
+import { fdatasync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -16,6 +16,8 @@ export interface SegmentWriter {
    * @param waiting how many of the lines wait to be taken away
    */
   write(line: string, waiting: number): number
+  /** Syncs the live segment and waits for it; never throws. */
+  syncNow(): void
   close(): Promise<void>
 }
 
@@ -95,6 +97,14 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
     }
   }
 
+  function syncNow(): void {
+    try {
+      fdatasyncSync(live.fd!)
+    } catch (error) {
+      options.onError(error, "syncing the journal")
+    }
+  }
+
   async function close(): Promise<void> {
     clearTimeout(timer)
     sync()
@@ -107,6 +117,7 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
       return live
     },
     write,
+    syncNow,
     close,
   }
 }
