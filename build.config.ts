@@ -3,8 +3,12 @@ import { defineBuildConfig } from "unbuild"
 import { ensureSeed } from "./src/database/embedded/make-seed.ts"
 
 export default defineBuildConfig({
-  // The worker is a file of its own, for a thread starts from a file.
-  entries: ["src/index", { input: "src/database/embedded/worker", name: "embedded/worker" }],
+  // The workers are files of their own, for a thread starts from a file.
+  entries: [
+    "src/index",
+    { input: "src/database/embedded/worker", name: "embedded/worker" },
+    { input: "src/bodies/s3/worker", name: "bodies/uploader" },
+  ],
   outDir: "dist",
   clean: true,
   declaration: false,

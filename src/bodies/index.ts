@@ -42,11 +42,11 @@ const SINKS = {
 
 export type StoreName = keyof typeof SINKS
 
-/** Opens the store of `logging.body_storage`. @throws Error when a setting of it cannot be */
+/** Opens the store of `logging.body_storage`. @throws CommandError when a setting of it cannot be */
 export async function openBodyStore(options: BodyOptions): Promise<BodyStore> {
+  const rules = parseRules(options.redact)
   const open = SINKS[options.storage]
   if (open === undefined) return NONE
-  const rules = parseRules(options.redact)
   const sink = await open(options)
   const budget: Budget = { used: 0, max: options.budgetBytes ?? BUDGET_BYTES, cuts: 0 }
   const to = {

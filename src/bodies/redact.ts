@@ -1,3 +1,4 @@
+import { CommandError } from "../core/errors.ts"
 import { createJsonPaths, type JsonPaths, parseJsonPath } from "../kit/json-paths.ts"
 import { scanJson } from "../kit/json-scan.ts"
 import { isLines } from "./text.ts"
@@ -16,9 +17,17 @@ export interface Rules {
  * Reads `logging.redact`: JSON paths (`$.messages[*].content`, `$..api_key`) for both bodies, `header:NAME` for the
  * headers of both.
  *
- * @throws Error that names the rule and what was expected
+ * @throws CommandError that names the rule and what was expected
  */
 export function parseRules(rules: readonly string[]): Rules {
+  try {
+    return toRules(rules)
+  } catch (error) {
+    throw new CommandError(`logging.redact: ${(error as Error).message}`)
+  }
+}
+
+function toRules(rules: readonly string[]): Rules {
   const headers = new Set<string>()
   const paths: ReturnType<typeof parseJsonPath>[] = []
   for (const rule of rules) {

@@ -71,6 +71,25 @@ export function either<A, B>(one: Kind<A, "">, other: Kind<B, "">): Kind<A | B, 
   }
 }
 
+/** Several texts. As one text: separated by commas, or a JSON list where they hold commas themselves. */
+export const list: Kind<readonly string[], ""> = {
+  unit: "",
+  expected: "a list of texts",
+  parse: (raw) => {
+    const items = typeof raw === "string" ? splitList(raw.trim()) : raw
+    return Array.isArray(items) && items.every((item) => typeof item === "string" && item !== "") ? items : REFUSED
+  },
+}
+
+function splitList(text: string): unknown {
+  if (!text.startsWith("[")) return text === "" ? [] : text.split(",").map((item) => item.trim())
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 /** Node's timers hold 31 bits: a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -86,6 +105,21 @@ export const duration: Kind<number, "Ms"> = {
     const ms = Math.round(sum)
     return ms >= 1 && ms <= MAX_TIMER_MS ? ms : REFUSED
   },
+}
+
+const AGE_MS: Readonly<Record<string, number>> = { d: MS.d, w: 7 * MS.d, y: 365 * MS.d }
+
+/** `90d`, `12w`, `1y` in milliseconds; at least a day. Undefined: something else. */
+export function parseAge(text: string): number | undefined {
+  const [, count, unit = ""] = /^\s*([1-9]\d{0,4})\s*([dwy])\s*$/.exec(text) ?? []
+  return count === undefined ? undefined : Number(count) * AGE_MS[unit]!
+}
+
+/** How long something is kept; undefined: for ever. */
+export const age: Kind<number | undefined, "Ms"> = {
+  unit: "Ms",
+  expected: "`keep`, or an age such as 90d, 12w or 1y",
+  parse: (raw) => (raw === "keep" || raw === "" ? undefined : (parseAge(String(raw)) ?? REFUSED)),
 }
 
 const BYTES: Readonly<Record<string, number>> = {

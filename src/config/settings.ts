@@ -1,8 +1,10 @@
 import type { Rates } from "../core/cost.ts"
 import {
+  age,
   duration,
   either,
   type Kind,
+  list,
   oneOf,
   orNothing,
   path,
@@ -91,24 +93,25 @@ export const SETTINGS = {
     max_connections: row(wholeNumber(1, 65535), 256, "sockets per provider and process"),
   },
   logging: {
-    body_storage: row(
-      oneOf("none", "postgres", "s3"),
-      "none",
-      "where bodies are kept: `none`, `postgres`, `s3`",
-      later,
-    ),
+    body_storage: row(oneOf("none", "postgres", "s3"), "none", "where bodies are kept: `none`, `postgres`, `s3`"),
     store_request_body: row(yesOrNo, true, "keep request bodies, when storage is not `none`"),
     store_response_body: row(yesOrNo, true, "keep response bodies, when storage is not `none`"),
     max_body_size: row(size, 65536, "bytes kept per body in Postgres; a cut is marked"),
+    redact: row(
+      list,
+      "[]",
+      "what is replaced before bodies are stored: JSON paths such as `$.messages[*].content`, and `header:NAME`",
+    ),
     inject_stream_usage: row(yesOrNo, true, "ask OpenAI streams for their usage, and take the added fields out again"),
+    retention: row(age, "keep", "how long requests are kept, such as `90d`; `keep`: for ever. Totals of reports stay"),
   },
   s3: {
-    enabled: row(yesOrNo, false, "keep bodies in S3", later),
-    bucket: optional(text, "bucket", later),
-    region: row(text, "us-east-1", "region", later),
-    endpoint: optional(orNothing(webAddress), "for MinIO, R2, LocalStack: path style", later),
-    access_key_id: optional(text, "without keys: the AWS default credential chain", { ...later, ...secret }),
-    secret_access_key: optional(text, "secret key", { ...later, ...secret }),
+    enabled: row(yesOrNo, false, "keep bodies in S3, as `logging.body_storage: s3` does"),
+    bucket: optional(text, "bucket"),
+    region: row(text, "us-east-1", "region"),
+    endpoint: optional(orNothing(webAddress), "for MinIO, R2, LocalStack: path style"),
+    access_key_id: optional(text, "without keys: the AWS default credential chain", secret),
+    secret_access_key: optional(text, "secret key", secret),
   },
   pricing: {
     remote_url: row(

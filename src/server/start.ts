@@ -1,7 +1,9 @@
 import { join } from "node:path"
+import { type BodyStore, openBodyStore } from "../bodies/index.ts"
 import type { Settings } from "../config/settings.ts"
 import type { LogRecord } from "../core/call.ts"
 import type { Rates } from "../core/cost.ts"
+import type { Database } from "../database/_database.ts"
 import { createKeyCache } from "../database/key-cache.ts"
 import { ensureFirstKey } from "../database/keys.ts"
 import { openLedger } from "../database/logs.ts"
@@ -15,6 +17,7 @@ import { DIALECTS } from "../providers/index.ts"
 import { createApp } from "./app.ts"
 import { checkPort, type Listener, startListening } from "./listen.ts"
 import { createProbe } from "./probe.ts"
+import { startRetention } from "./retention.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
@@ -72,6 +75,9 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   scope.own(() => prices.close())
   prices.start()
 
+  const bodies = await openBodies(options, database, join(settings.storage.dataDir, "bodies"))
+  scope.own(() => bodies.close())
+
   const ledger = await openLedger({
     db: database,
     dir: join(settings.storage.dataDir, "journal"),
@@ -87,6 +93,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     dialects: DIALECTS,
     findCaller: keys.find,
     price: prices.price,
+    ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
     begin: ledger.begin,
     record(record, onKept) {
       ledger.append(record, onKept)
@@ -99,6 +106,9 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   })
   scope.own(() => gateway.close())
 
+  const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
+  scope.own(() => retention.close())
+
   const probe = createProbe(database, () => stopping)
   const { host, port, readTimeoutMs, shutdownTimeoutMs } = settings.server
   const listener = await startListening(createApp(gateway, probe), { host, port, readTimeoutMs })
@@ -107,7 +117,8 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     stopping = true
     const deadline = Date.now() + shutdownTimeoutMs
     await finishRequests(listener, gateway, shutdownTimeoutMs)
-    const { waiting } = await ledger.drain(Math.max(MIN_DRAIN_MS, deadline - Date.now()))
+    const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
+    const [{ waiting }] = await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
     const { written } = ledger.stats()
     await scope.close()
     return { written, waiting }
@@ -121,6 +132,26 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     firstKey: first?.secret,
     stop,
   }
+}
+
+function openBodies({ settings, log }: ServerOptions, database: Database, dir: string): Promise<BodyStore> {
+  const { logging, s3, ledger } = settings
+  return openBodyStore({
+    storage: logging.bodyStorage === "none" && s3.enabled ? "s3" : logging.bodyStorage,
+    storeRequestBody: logging.storeRequestBody,
+    storeResponseBody: logging.storeResponseBody,
+    maxBodyBytes: logging.maxBodyBytes,
+    redact: logging.redact,
+    s3,
+    dir,
+    maxDiskBytes: ledger.maxJournalBytes,
+    syncIntervalMs: ledger.syncIntervalMs,
+    async forget(ids) {
+      const text = "UPDATE llm_requests SET s3_key = NULL WHERE id = ANY($1::uuid[]) RETURNING id"
+      return (await database.query<{ id: string }>({ text, values: [ids] })).rows.map(({ id }) => id)
+    },
+    log,
+  })
 }
 
 /** No new connection; the running answers end by themselves or, at the deadline, are cut. */

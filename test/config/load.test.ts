@@ -59,6 +59,7 @@ describe("what is set", () => {
         storeRequestBody: true,
         storeResponseBody: true,
         maxBodyBytes: 65_536,
+        redact: [],
         injectStreamUsage: true,
       },
       pricing: { remoteUrl: "https://www.llm-prices.com/current-v1.json", refreshIntervalMs: 3_600_000, overrides: {} },
@@ -72,6 +73,17 @@ describe("what is set", () => {
     })
     expect(warnings).toEqual([])
     expect(sources["server.port"]).toBe("default")
+  })
+
+  test.each([
+    ["a list in the file", "logging: {redact: [$.a, 'header:X-Team']}", undefined, ["$.a", "header:X-Team"]],
+    ["text with commas", "", "$.a, header:X-Team", ["$.a", "header:X-Team"]],
+    ["text that is a JSON list", "", `["$['a,b']"]`, ["$['a,b']"]],
+    ["an empty variable over the file", "logging: {redact: [$.a]}", "", []],
+  ])("logging.redact as %s", async (_, yaml, variable, rules) => {
+    put("majordomo.yaml", yaml)
+    const env = variable === undefined ? {} : { MAJORDOMO_LOGGING_REDACT: variable }
+    expect((await load({ env })).settings.logging.redact).toEqual(rules)
   })
 
   test("flags win over the environment, over .env, over the file", async () => {
@@ -253,6 +265,8 @@ describe("what is refused", () => {
     ["upstream: {idle_timeout: 0s}", /expected a duration/],
     ["pricing: {overrides: {m: {inptu: 1}}}", /expected prices by model/],
     ["pricing: {overrides: {m: {input: -1}}}", /expected prices by model/],
+    ["logging: {redact: {a: 1}}", /expected a list of texts, got {"a":1}/],
+    ["logging: {redact: [1]}", /expected a list of texts, got \[1\]/],
     ["__proto__: {a: 1}", /no such setting/],
     ["constructor: {a: 1}", /no such setting/],
   ])("%s", async (yaml, message) => {
@@ -261,10 +275,8 @@ describe("what is refused", () => {
   })
 
   test.each([
-    ["logging: {body_storage: s3}", "logging.body_storage (majordomo.yaml): not yet in this version; leave it at none"],
-    ["s3: {bucket: b}", "s3.bucket (majordomo.yaml): not yet in this version; leave it out"],
     ["server: {workers: auto}", "server.workers (majordomo.yaml): not yet in this version; leave it at 1"],
-    ["{logging: {body_storage: none}, s3: {enabled: false}, server: {workers: 1}}", "accepted"],
+    ["server: {workers: 1}", "accepted"],
   ])("a feature that is not there is refused only when it is asked for: %s", async (yaml, message) => {
     put("majordomo.yaml", yaml)
     expect(await refusal()).toBe(message)

@@ -1,4 +1,5 @@
 import type { S3Client } from "@aws-sdk/client-s3"
+import { CommandError } from "../../core/errors.ts"
 import { toFailure } from "./failure.ts"
 
 export interface S3Settings {
@@ -21,12 +22,12 @@ export interface Bucket {
 
 const CONNECT_TIMEOUT_MS = 5000
 
-/** @throws Error when the settings cannot be right */
+/** @throws CommandError when the settings cannot be right */
 export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settings): string {
-  if (!bucket) throw new Error("s3.bucket: the name of a bucket is needed to store bodies in S3")
+  if (!bucket) throw new CommandError("s3.bucket: the name of a bucket is needed to store bodies in S3")
   if (Boolean(accessKeyId) !== Boolean(secretAccessKey)) {
     const missing = accessKeyId ? "secret_access_key" : "access_key_id"
-    throw new Error(`s3.${missing}: missing; give both keys, or neither for the AWS default credential chain`)
+    throw new CommandError(`s3.${missing}: missing; give both keys, or neither for the AWS default credential chain`)
   }
   return bucket
 }
