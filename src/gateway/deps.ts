@@ -1,5 +1,6 @@
 import type { Call, Caller, LogRecord, LogStart } from "../core/call.ts"
 import type { Cost, PriceQuestion } from "../core/cost.ts"
+import type { Countable, Reading } from "../core/usage.ts"
 import type { Dialect, Format, Provider } from "../providers/_provider.ts"
 
 /** The settings that the pipeline reads; times in ms, sizes in bytes. */
@@ -41,6 +42,8 @@ export interface Deps {
   openBodies?(call: Call, caller: Caller): BodyCapture | undefined
   /** The request is about to be forwarded; its row will come by `record`, unless this process dies. Never throws. */
   begin?(start: LogStart): void
+  /** Counts the text of a cut answer with its model's tokenizer, soon; undefined: not counted. Never rejects. */
+  countText?(countable: Countable): Promise<Reading | undefined>
   /** Takes the row; never throws, never waits. `onKept` is called when it cannot be lost any more. */
   record(record: LogRecord, onKept: () => void): void
   /** True when new requests must be refused because rows could not be kept (`ledger.when_full: block`). */

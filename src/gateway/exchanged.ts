@@ -5,10 +5,9 @@ import { hashKey } from "../core/key.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Dialect, Exchange, Prepared } from "../providers/_provider.ts"
 import type { BodyCapture, Deps } from "./deps.ts"
-import type { Upstream } from "./forward.ts"
+import type { AnswerHandler, Upstream } from "./forward.ts"
 import { toUpstreamHeaders } from "./headers.ts"
 import { toLogRecord, toLogStart } from "./record.ts"
-import type { Relay } from "./relay.ts"
 import type { Route } from "./route.ts"
 import type { Tally } from "./tally.ts"
 
@@ -27,6 +26,8 @@ export interface Sent {
 }
 
 /** The ending without its time, and the head that the client got. */
+type StoredBodies = ReturnType<BodyCapture["finish"]>
+
 type Unsettled = Omit<Ending, "respondedAt"> & { readonly rawHeaders: readonly Buffer[] }
 
 /** One request on its way: what the relay may ask and do, and the single place where its row is made. */
@@ -70,8 +71,8 @@ export class Exchanged {
     return performance.now() - this.sent.startedAt
   }
 
-  /** Sends the request. Whatever goes wrong reaches the relay as an answer, never as an exception. */
-  dispatch(relay: Relay, injected: boolean): void {
+  /** Sends the request. Whatever goes wrong reaches `answer` as an error of its own, never as an exception. */
+  dispatch(answer: AnswerHandler, injected: boolean): void {
     const { call, route, upstream } = this.sent
     const body = injected ? (this.prepared.body as Buffer) : call.body
     if (!this.begun) this.begin()
@@ -83,10 +84,10 @@ export class Exchanged {
           headers: toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly: injected }),
           body: body.length === 0 ? null : body,
         },
-        relay,
+        answer,
       )
     } catch (error) {
-      relay.onError(error as Error)
+      answer.onError(error as Error)
     }
   }
 
@@ -122,11 +123,24 @@ export class Exchanged {
    * bug here must not cost the client its answer.
    */
   settle(unsettled: Unsettled, onKept: (cost: Cost) => void = ignore): void {
-    const { deps, call, caller, route } = this.sent
+    const { deps, call } = this.sent
     const { rawHeaders, ...rest } = unsettled
     const ending: Ending = { ...rest, respondedAt: call.receivedAt + this.elapsedMs() }
     // The bodies come first: a row may only name an object that is sure to come.
     const bodies = this.capture?.finish({ statusCode: ending.statusCode, headers: rawHeaders })
+    const { countable } = ending.reading
+    if (!countable || !deps.countText) {
+      this.keep(ending, bodies, onKept)
+      return
+    }
+    // Nobody waits for the end of an answer that was cut: its row may come a moment later.
+    void deps
+      .countText(countable)
+      .then((reading) => this.keep({ ...ending, reading: reading ?? ending.reading }, bodies, onKept))
+  }
+
+  private keep(ending: Ending, bodies: StoredBodies | undefined, onKept: (cost: Cost) => void): void {
+    const { deps, call, caller, route } = this.sent
     try {
       const cost = deps.price({
         provider: route.provider.name,

@@ -12,6 +12,9 @@ export interface Upstream {
   readonly prefix: string
 }
 
+/** What undici tells of one answer, in its order. */
+export type AnswerHandler = Dispatcher.DispatchHandler & { onError(error: Error): void }
+
 const MAX_HEADER_BYTES = 64 * 1024
 const KEEP_ALIVE_MS = 30_000
 
