@@ -17,7 +17,6 @@ import { DIALECTS } from "../providers/index.ts"
 import { createApp } from "./app.ts"
 import { checkPort, type Listener, startListening } from "./listen.ts"
 import { createProbe } from "./probe.ts"
-import { startRetention } from "./retention.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
@@ -106,8 +105,6 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   })
   scope.own(() => gateway.close())
 
-  const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
-  scope.own(() => retention.close())
 
   const probe = createProbe(database, () => stopping)
   const { host, port, readTimeoutMs, shutdownTimeoutMs } = settings.server
