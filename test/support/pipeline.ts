@@ -1,12 +1,11 @@
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import type { LogRecord } from "../../src/core/call.ts"
 import type { Cost, PriceQuestion } from "../../src/core/cost.ts"
 import { hashKey } from "../../src/core/key.ts"
 import type { GatewaySettings } from "../../src/gateway/deps.ts"
-import { createGateway } from "../../src/gateway/handle.ts"
+import { createGateway, type Gateway } from "../../src/gateway/handle.ts"
 import type { Provider } from "../../src/providers/_provider.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
+import { startListening } from "../../src/server/listen.ts"
 
 export const KEY = "mdm_sk_test_0123456789abcdefghijklmnop"
 const KEY_ID = "00000000-0000-7000-8000-000000000001"
@@ -35,6 +34,7 @@ const PRICED: Cost = {
 export interface Pipeline {
   readonly origin: string
   readonly port: number
+  readonly gateway: Gateway
   readonly records: readonly LogRecord[]
   /** The next row that no earlier call took, as soon as it is there. */
   nextRecord(): Promise<LogRecord>
@@ -76,21 +76,25 @@ export async function startPipeline(options: {
     isStopping: () => false,
     onError: (error) => void errors.push(error),
   })
-  const server = createServer((request, response) => gateway.handle(request, response))
-  server.on("checkContinue", (request, response) => gateway.handle(request, response))
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as AddressInfo
+  const listener = await startListening((request, response) => gateway.handle(request, response), {
+    host: "127.0.0.1",
+    port: 0,
+    readTimeoutMs: options.settings?.readTimeoutMs ?? SETTINGS.readTimeoutMs,
+    isWorker: true,
+  })
+  const { port } = listener
   return {
     origin: `http://127.0.0.1:${port}`,
     port,
+    gateway,
     records,
     nextRecord: () => {
       const record = untaken.shift()
       return record ? Promise.resolve(record) : new Promise((resolve) => waiting.push(resolve))
     },
     async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      listener.cutAll()
+      await listener.close()
       await gateway.close()
       if (errors.length > 0) throw errors[0]
     },
