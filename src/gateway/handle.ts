@@ -36,6 +36,13 @@ export function createGateway(deps: Deps): Gateway {
   let open = 0
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
+    // Sent before the one in front of it was answered: it takes its turn. Where that one ends the connection (a
+    // refusal, a client that leaves), what came behind it on the wire is not worth sending to anybody.
+    if (response.socket === null) response.once("socket", () => begin(request, response))
+    else begin(request, response)
+  }
+
+  function begin(request: IncomingMessage, response: ServerResponse): void {
     open++
     response.once("close", () => open--)
     // A client that resets its connection is no news; without a listener node would throw.
@@ -68,7 +75,9 @@ export function createGateway(deps: Deps): Gateway {
     } catch (error) {
       if (error instanceof ClientLeft || response.destroyed) return
       const refusal = error instanceof GatewayError ? error : internal(error)
-      refuse(response, { error: refusal, dialect, id, close: !request.complete || deps.isStopping() })
+      // What stands behind a malformed request on the same connection is not trusted to be one.
+      const close = !request.complete || refusal.code === "bad_request" || deps.isStopping()
+      refuse(response, { error: refusal, dialect, id, close })
     }
   }
 

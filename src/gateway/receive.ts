@@ -25,10 +25,15 @@ export function splitTarget(url: string | undefined): { readonly path: string; r
 
 /** Refuses what node accepts and a proxy must not. @throws GatewayError `bad_request` */
 export function checkHead(request: IncomingMessage): void {
+  const { method, httpVersion } = request
+  // TRACE would show the caller's credential to whoever stands at its end (RFC 9110, section 9.3.8).
+  if (method === "TRACE" || (httpVersion !== "1.1" && httpVersion !== "1.0")) {
+    throw new GatewayError("bad_request", "This method or version of HTTP is not spoken here.")
+  }
   checkSingle(request.rawHeaders)
   const coding = request.headers["transfer-encoding"]
   if (coding === undefined) return
-  if (request.httpVersion !== "1.1" || coding.toLowerCase() !== "chunked") {
+  if (httpVersion !== "1.1" || coding.toLowerCase() !== "chunked") {
     throw new GatewayError("bad_request", "Transfer-Encoding may only be chunked, in HTTP/1.1.")
   }
 }

@@ -1,5 +1,6 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer } from "node:net"
+import type { Duplex } from "node:stream"
 import { listen } from "listhen"
 import { CommandError } from "../core/errors.ts"
 
@@ -116,9 +117,28 @@ function tune(
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
     const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request"
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    endAfterRunning(socket as Speaking, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   })
-  server.on("connect", (_request, socket) => socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"))
+  server.on("connect", (_request, socket) => {
+    // Node has taken its own listener off this socket: without one, a client that resets it would end the process.
+    socket.on("error", () => socket.destroy())
+    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+  })
+}
+
+/** Node's own note of the answer that runs on a connection; there is no public one. */
+type Speaking = Duplex & { readonly _httpMessage?: ServerResponse | null }
+
+/**
+ * What cannot be read is refused after the requests in front of it have been answered; one that has not come whole, the
+ * broken one itself, is cut.
+ */
+function endAfterRunning(socket: Speaking, refusal: string): void {
+  const running = socket._httpMessage
+  const isBroken = running && !running.req.complete
+  if (!running || (isBroken && !running.headersSent)) return void socket.end(refusal)
+  if (isBroken) return void socket.destroy()
+  running.once("close", () => setImmediate(() => socket.writable && endAfterRunning(socket, refusal)))
 }
 
 function toCommandError(error: unknown, host: string, port: number): unknown {

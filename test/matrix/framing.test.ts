@@ -1,0 +1,240 @@
+import { createHash } from "node:crypto"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
+import { connectRaw } from "../support/raw.ts"
+import { BODY, exchange, KEY_LINE, nextRecords, request, statusOf } from "./_raw.ts"
+
+let far: FarSide
+let gateway: Pipeline
+beforeAll(async () => {
+  far = await startFarSide()
+  gateway = await startPipeline({ upstream: far.origin, settings: { maxBodyBytes: 32 * 1024 * 1024 } })
+})
+afterEach(() => {
+  far.reset()
+})
+afterAll(async () => {
+  await gateway.close()
+  await far.close()
+})
+
+const HEAD = `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n${KEY_LINE}`
+const CHUNKED = `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n`
+
+describe("a body whose length can be read in two ways", () => {
+  test.each([
+    ["xchunked", "Transfer-Encoding: xchunked\r\n"],
+    ["chunkedx", "Transfer-Encoding: chunkedx\r\n"],
+    ["chunked twice in one line", "Transfer-Encoding: chunked, chunked\r\n"],
+    ["chunked before gzip", "Transfer-Encoding: chunked, gzip\r\n"],
+    ["two lines", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"],
+    ["two lines, one foreign", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"],
+    ["identity", "Transfer-Encoding: identity\r\n"],
+    ["a space before the colon", "Transfer-Encoding : chunked\r\n"],
+    ["a vertical tab before the value", "Transfer-Encoding: \vchunked\r\n"],
+    ["a null before the value", "Transfer-Encoding: \0chunked\r\n"],
+    ["quotes", 'Transfer-Encoding: "chunked"\r\n'],
+    ["a parameter", "Transfer-Encoding: chunked;q=1\r\n"],
+    ["a folded line", "Transfer-Encoding:\r\n chunked\r\n"],
+    ["an empty value", "Transfer-Encoding:\r\n"],
+    ["both lengths", `Transfer-Encoding: chunked\r\nContent-Length: ${CHUNKED.length}\r\n`],
+    ["a length with a sign", "Content-Length: +27\r\n"],
+    ["a length in hexadecimal", "Content-Length: 0x1b\r\n"],
+    ["two lengths", "Content-Length: 27\r\nContent-Length: 28\r\n"],
+    ["a list of lengths", "Content-Length: 27, 27\r\n"],
+    ["a bare CR after a header", "X-A: b\rTransfer-Encoding: chunked\r\n"],
+    ["a line without a colon", "Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n"],
+  ])("[FRM-03] is refused and never sent on: %s", async (_, header) => {
+    const answer = await exchange(gateway.port, `${HEAD}${header}Connection: close\r\n\r\n${CHUNKED}`)
+    expect([400, 501]).toContain(statusOf(answer))
+    expect(far.exchanges.length).toBe(0)
+  })
+
+  test("[FRM-04] a coding that we do not undo is refused, not dropped", async () => {
+    const answer = await exchange(gateway.port, `${HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n${CHUNKED}`)
+    expect(statusOf(answer)).toBe(400)
+    expect(far.exchanges.length).toBe(0)
+  })
+
+  test("[FRM-05] HTTP/1.0 has no chunks", async () => {
+    const text = `${HEAD.replace("HTTP/1.1", "HTTP/1.0")}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}`
+    expect(statusOf(await exchange(gateway.port, text))).toBe(400)
+    expect(far.exchanges.length).toBe(0)
+  })
+})
+
+describe("chunks", () => {
+  const chunked = (chunks: string) => `${HEAD}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunks}`
+  test.each([
+    ["a bare LF after the size", `5\n{"a":\r\n2\r\n1}\r\n0\r\n\r\n`],
+    ["a bare LF inside an extension", `7;a\nb\r\n{"a":1}\r\n0\r\n\r\n`],
+    ["a negative size", `-7\r\n{"a":1}\r\n0\r\n\r\n`],
+    ["seventeen digits", `1000000000000007f\r\n{"a":1}\r\n0\r\n\r\n`],
+    ["a size beyond counting", `ffffffffffffffffff\r\n{"a":1}\r\n0\r\n\r\n`],
+    ["a size in words", `seven\r\n{"a":1}\r\n0\r\n\r\n`],
+    ["0x before the size", `0x7\r\n{"a":1}\r\n0\r\n\r\n`],
+    ["no line end after the data", `7\r\n{"a":1}0\r\n\r\n`],
+    ["too much data", `5\r\n{"a":1}\r\n0\r\n\r\n`],
+    ["64 KB of extensions", `7;${"a".repeat(65_536)}\r\n{"a":1}\r\n0\r\n\r\n`],
+  ])("[FRM-06] %s: refused, not sent on", async (_, chunks) => {
+    expect([400, 413]).toContain(statusOf(await exchange(gateway.port, chunked(chunks))))
+    expect(far.exchanges.length).toBe(0)
+    // Its caller was known when the body broke: the request has its row.
+    await gateway.nextRecord()
+  })
+
+  test("[FRM-06] a hundred thousand of one byte are one body", async () => {
+    const json = JSON.stringify({ model: "m", messages: [], pad: "x".repeat(100_000) })
+    const chunks = [...json].map((letter) => `1\r\n${letter}\r\n`).join("")
+    expect(statusOf(await exchange(gateway.port, chunked(`${chunks}0\r\n\r\n`)))).toBe(200)
+    expect((await far.nextRequest()).body.toString()).toBe(json)
+    await gateway.nextRecord()
+  })
+})
+
+describe("requests that are sent without waiting", () => {
+  test.each([
+    ["whose parser gives up", "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nBad Header\r\n\r\n", 400],
+    ["that we refuse", `${HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n${CHUNKED}`, 400],
+    ["with an unknown key and a body", request("").replace(KEY, "mdm_sk_unknown_unknown_unknown"), 401],
+  ])("[FRM-07] are answered in order up to the one %s, and none after it is sent on", async (_, bad, status) => {
+    const good = (index: number) => request(`X-Count: ${index}\r\n`, { close: false })
+    const all = [
+      ...Array.from({ length: 25 }, (_, index) => good(index)),
+      bad,
+      ...Array.from({ length: 24 }, () => good(99)),
+    ]
+    const answer = await exchange(gateway.port, all.join(""))
+    const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]))
+    expect(statuses).toEqual([...Array.from({ length: 25 }, () => 200), status])
+    expect(far.exchanges.map(({ headers }) => headers["x-count"])).toEqual(
+      Array.from({ length: 25 }, (_, i) => String(i)),
+    )
+    expect(await nextRecords(gateway, 25)).toHaveLength(25)
+    await expect.poll(() => gateway.gateway.open()).toBe(0)
+  })
+
+  test("[FRM-07] whose client leaves are all forgotten: none stays open, none is sent on later", async () => {
+    far.always({ hangAfterPieces: 1, pieces: 3 })
+    const stream = request("", { close: false, body: '{"model":"m","stream":true,"messages":[]}' })
+    const client = await connectRaw(gateway.port)
+    client.send(stream + stream + stream)
+    await client.until(/data: /)
+    client.close()
+    expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left" })
+    await expect.poll(() => gateway.gateway.open()).toBe(0)
+    expect(far.exchanges.length).toBe(1)
+  })
+})
+
+describe("a large body behind a bad key", () => {
+  const announced = 100 * 1024 * 1024
+  const bad = `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nX-Majordomo-Key: nobody\r\nContent-Length: ${announced}\r\n`
+
+  test("[FRM-09] is not asked for: 401 without 100 Continue, and the connection ends", async () => {
+    const answer = await exchange(gateway.port, `${bad}Expect: 100-continue\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1.1 401 /)
+    expect(answer).toMatch(/^connection: close/im)
+  })
+
+  test("[FRM-11] is not read: the refusal comes at once, and what the kernel holds is all that was taken", async () => {
+    const client = await connectRaw(gateway.port)
+    client.send(`${bad}\r\n`)
+    const piece = Buffer.alloc(64 * 1024, "a")
+    for (let sent = 0; sent < announced; sent += piece.length) client.send(piece)
+    expect(await client.until(/invalid_gateway_key/)).toMatch(/^HTTP\/1.1 401 /)
+    await client.closed()
+    expect(client.socket.bytesWritten - client.socket.writableLength).toBeLessThan(announced / 4)
+    expect(gateway.gateway.open()).toBe(0)
+  })
+})
+
+test("[FRM-10] [LIM-02] an upload that is too large is refused at once, with its reason, and its connection ends", async () => {
+  const client = await connectRaw(gateway.port)
+  client.send(`${HEAD}Content-Length: ${100 * 1024 * 1024}\r\n\r\n${"a".repeat(1024 * 1024)}`)
+  const answer = await client.closed()
+  expect(answer).toMatch(/^HTTP\/1.1 413 /)
+  expect(answer).toMatch(/^connection: close/im)
+  expect(await gateway.nextRecord()).toMatchObject({ status_code: 413 })
+  expect(far.exchanges.length).toBe(0)
+})
+
+test.each([
+  ["padded JSON", Buffer.from(`  {"model" : "m" ,\n\t"messages":[ ] }  \n`)],
+  ["a byte order mark", Buffer.from('\ufeff{"model":"m"}')],
+  ["bytes that are no UTF-8", Buffer.from([0x7b, 0xff, 0xfe, 0xc0, 0x80, 0x7d])],
+  ["null bytes", Buffer.from('{"model":"m\0"}\0\0')],
+  ["a JSON with the same member twice", Buffer.from('{"model":"a","model":"b","n":1.0e2}')],
+  ["an upload of 20 MB", Buffer.alloc(20 * 1024 * 1024, "multipart ")],
+])("[FRM-14] a body arrives as it was sent: %s", async (_, body) => {
+  const head = `POST /v1/files HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${KEY_LINE}Content-Length: ${body.length}\r\n\r\n`
+  const client = await connectRaw(gateway.port)
+  client.send(head)
+  client.send(body)
+  const { body: arrived } = await far.nextRequest()
+  const sha = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex")
+  expect(sha(arrived)).toBe(sha(body))
+  await client.closed()
+  await gateway.nextRecord()
+})
+
+describe("other protocols", () => {
+  test.each([
+    ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400],
+    ["HTTP/0.9", "GET /v1/models\r\n\r\n", 400],
+    ["HTTP/2.0 in the line", "GET /v1/models HTTP/2.0\r\nHost: a\r\n\r\n", 400],
+    ["TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
+    ["no protocol at all", "hello\r\n\r\n", 400],
+  ])("[FRM-15] %s: refused and closed", async (_, text, status) => {
+    expect(statusOf(await exchange(gateway.port, text))).toBe(status)
+  })
+
+  test.each([
+    [
+      "a WebSocket",
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n",
+      "/v1/realtime?model=m",
+      404,
+    ],
+    [
+      "h2c",
+      "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n",
+      "/v1/models",
+      200,
+    ],
+  ])(
+    "[FRM-15] an upgrade to %s is not granted, and the request is answered as if it had not asked",
+    async (_, headers, path, status) => {
+      const client = await connectRaw(gateway.port)
+      client.send(request(headers, { method: "GET", path, body: "", close: false }))
+      const answer = await client.until(/\r\n\r\n/)
+      expect(statusOf(answer)).toBe(status)
+      expect(answer).not.toMatch(/^upgrade:/im)
+      client.close()
+      if (status === 200) await gateway.nextRecord()
+    },
+  )
+
+  test.each([
+    ["CONNECT", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n", 400],
+    ["CONNECT with a key", request("", { method: "CONNECT", path: "evil.example:443", body: "" }), 400],
+    ["TRACE", request("", { method: "TRACE", body: "" }), 400],
+    ["OPTIONS *", request("", { method: "OPTIONS", path: "*", body: "" }), 400],
+    ["GET *", request("", { method: "GET", path: "*", body: "" }), 400],
+    ["a method that nobody knows", request("", { method: "GOPHER", body: "" }), 400],
+  ])("[FRM-16] %s is refused and reaches no provider", async (_, text, status) => {
+    expect(statusOf(await exchange(gateway.port, text))).toBe(status)
+    expect(far.exchanges.length).toBe(0)
+  })
+
+  test("[FRM-16] a CONNECT whose client resets at once costs nobody anything", async () => {
+    for (let i = 0; i < 50; i++) {
+      const client = await connectRaw(gateway.port)
+      client.send("CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+      client.socket.resetAndDestroy()
+    }
+    expect(statusOf(await exchange(gateway.port, request()))).toBe(200)
+    await gateway.nextRecord()
+  })
+})

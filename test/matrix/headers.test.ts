@@ -1,0 +1,205 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { headLines, type OddUpstream, OK, startOddUpstream } from "../support/odd-upstream.ts"
+import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
+import { BODY, exchange, KEY_LINE, request, statusOf } from "./_raw.ts"
+
+let far: OddUpstream
+let gateway: Pipeline
+let answer = OK
+beforeAll(async () => {
+  far = await startOddUpstream((socket) => socket.write(Buffer.from(answer, "latin1")))
+  gateway = await startPipeline({ upstream: far.origin })
+})
+afterEach(() => {
+  answer = OK
+})
+afterAll(async () => {
+  await gateway.close()
+  await far.close()
+})
+
+/** What the provider got of the request: its header lines. */
+async function forwarded(text: string): Promise<string[]> {
+  const before = far.received.join("").length
+  expect(statusOf(await exchange(gateway.port, text))).toBe(200)
+  await gateway.nextRecord()
+  return headLines(far.received.join("").slice(before))
+}
+
+const names = (lines: readonly string[]) => lines.map((line) => line.split(":")[0]!.toLowerCase())
+
+describe("towards the provider", () => {
+  test("[HDR-01] no hop-by-hop header goes on, TE only as exactly `trailers`; Trailers in the plural is a header like others", async () => {
+    const lines = await forwarded(
+      request(
+        "Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nProxy-Authenticate: Basic\r\nProxy-Authorization: Basic eA==\r\n" +
+          "TE: gzip\r\nTE: trailers\r\nTE: trailers, deflate\r\nTrailer: Expires\r\nUpgrade: h2c\r\nTrailers: kept\r\n",
+      ),
+    )
+    expect(lines.filter((line) => /^te:/i.test(line))).toEqual(["TE: trailers"])
+    expect(lines).toContain("Trailers: kept")
+    const hops =
+      /^(keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|trailer|transfer-encoding|upgrade)$/
+    expect(names(lines).filter((name) => hops.test(name))).toEqual([])
+    expect(lines.filter((line) => /^connection:/i.test(line))).toEqual(["connection: keep-alive"])
+  })
+
+  test.each([
+    ["one list", "Connection: close, X-A, x-b\r\n"],
+    ["any case", "CONNECTION: Close, x-a, X-B\r\n"],
+    ["several lines", "Connection: close\r\nConnection: X-A\r\nconnection: x-b\r\n"],
+    ["empty tokens", "Connection: ,,close,,X-A,,x-b,,\r\n"],
+    ["no spaces", "Connection: close,X-A,x-b\r\n"],
+    ["tabs and spaces", "Connection: close ,\tX-A ,  x-b\t\r\n"],
+    ["the same name twice", "Connection: close, X-A, X-A, x-b\r\n"],
+    ["a name that is not there", "Connection: close, X-A, X-None, x-b\r\n"],
+  ])("[HDR-02] what Connection names stays behind, whatever it looks like: %s", async (_, connection) => {
+    const lines = await forwarded(request(`${connection}X-A: 1\r\nx-b: 2\r\nX-C: 3\r\n`, { close: false }))
+    expect(lines).toContain("X-C: 3")
+    expect(names(lines).filter((name) => name === "x-a" || name === "x-b")).toEqual([])
+  })
+
+  test("[HDR-06] no X-Majordomo header goes on, in any case and with any ending", async () => {
+    const lines = await forwarded(
+      request(
+        "X-MAJORDOMO-FEATURE: a\r\nx-majordomo-: b\r\nX-majordomo-Unknown-Ending: c\r\nX-Majordomo-Provider: openai\r\n",
+      ),
+    )
+    expect(lines.filter((line) => /majordomo/i.test(line))).toEqual([])
+    expect(far.received.join("")).not.toContain(KEY)
+  })
+
+  test.each(["X_Majordomo_Key", "X-Majordomo_Key", "X_Majordomo-Key", "X-Majordomo-Key_", "XMajordomoKey"])(
+    "[HDR-07] %s is no key: 401",
+    async (name) => {
+      const text = request(`${name}: ${KEY}\r\n`).replace(KEY_LINE, "")
+      const before = far.accepted
+      expect(statusOf(await exchange(gateway.port, text))).toBe(401)
+      expect(far.accepted).toBe(before)
+    },
+  )
+
+  test("[HDR-07] look-alikes with underscores are no metadata: they go on like any other header", async () => {
+    const before = far.received.join("").length
+    await exchange(gateway.port, request("X_Majordomo_User: a\r\nX-Majordomo_Team: b\r\n"))
+    expect((await gateway.nextRecord()).raw_metadata).toBeUndefined()
+    const lines = headLines(far.received.join("").slice(before))
+    expect(lines).toEqual(expect.arrayContaining(["X_Majordomo_User: a", "X-Majordomo_Team: b"]))
+  })
+
+  test("[HDR-09] names that mean something to JavaScript are headers and metadata like others", async () => {
+    const odd = ["__proto__", "constructor", "prototype", "hasOwnProperty", "toString"]
+    const before = far.received.join("").length
+    const lines = odd.map((name) => `${name}: polluted\r\nX-Majordomo-${name}: polluted\r\n`).join("")
+    expect(statusOf(await exchange(gateway.port, request(lines)))).toBe(200)
+    const { raw_metadata } = await gateway.nextRecord()
+    expect(Object.keys(raw_metadata ?? {}).sort()).toEqual([
+      "Constructor",
+      "Hasownproperty",
+      "Prototype",
+      "Tostring",
+      "__proto__",
+    ])
+    expect(headLines(far.received.join("").slice(before))).toEqual(
+      expect.arrayContaining(odd.map((name) => `${name}: polluted`)),
+    )
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined()
+    expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain("polluted")
+  })
+
+  test("[HDR-11] names keep their case and order, values their bytes", async () => {
+    const value = "caf\xe9 \xe2\x82\xac \t tail"
+    const lines = await forwarded(request(`X-zULU: 1\r\nx-Alpha: ${value}\r\nX-zULU: 2\r\n`))
+    expect(lines.filter((line) => /^x-(zulu|alpha)/i.test(line))).toEqual([
+      "X-zULU: 1",
+      `x-Alpha: ${value}`,
+      "X-zULU: 2",
+    ])
+  })
+
+  test.each(["evil.example", "a/#", "x/?", "127.0.0.1:1", "user@evil.example", "[::1]", ""])(
+    "[HDR-12] the client's Host %j chooses nothing: the provider gets its own",
+    async (host) => {
+      const lines = await forwarded(request().replace("Host: gateway", `Host: ${host}`))
+      expect(lines.filter((line) => /^host:/i.test(line))).toEqual([`host: 127.0.0.1:${far.port}`])
+    },
+  )
+
+  test("[HDR-16] User-Agent is the client's, or none", async () => {
+    expect(names(await forwarded(request()))).not.toContain("user-agent")
+    expect(await forwarded(request("User-Agent: my app/1 (x)\r\n"))).toContain("User-Agent: my app/1 (x)")
+  })
+
+  test("[HDR-17] a preflight without a key reaches no provider and is allowed nothing", async () => {
+    const before = far.accepted
+    const text = request("Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n", {
+      method: "OPTIONS",
+      body: "",
+    }).replace(KEY_LINE, "")
+    const refusal = await exchange(gateway.port, text)
+    expect(statusOf(refusal)).toBe(401)
+    expect(refusal).not.toMatch(/access-control/i)
+    expect(far.accepted).toBe(before)
+  })
+})
+
+describe("towards the client", () => {
+  test.each([
+    ["one list", "Connection: keep-alive, X-A, x-b\r\n"],
+    ["several lines, any case, empty tokens", "connection: ,,X-a\r\nCONNECTION: x-B,,\r\n"],
+  ])("[HDR-02] what the provider's Connection names stays behind: %s", async (_, connection) => {
+    answer = `HTTP/1.1 200 OK\r\n${connection}X-A: 1\r\nX-B: 2\r\nX-C: 3\r\nKeep-Alive: timeout=9\r\nContent-Length: 2\r\n\r\n{}`
+    const got = await exchange(gateway.port, request())
+    await gateway.nextRecord()
+    expect(got).toContain("X-C: 3\r\n")
+    expect(got).toContain("X-Majordomo-Request-Id: ")
+    expect(got).not.toMatch(/^(x-a|x-b|keep-alive: timeout=9)/im)
+  })
+
+  test("[HDR-06] a provider cannot speak in our name", async () => {
+    answer = "HTTP/1.1 200 OK\r\nx-majordomo-cost: 0\r\nX-MAJORDOMO-Request-Id: fake\r\nContent-Length: 2\r\n\r\n{}"
+    const got = await exchange(gateway.port, request())
+    const { id } = await gateway.nextRecord()
+    expect(got.match(/^x-majordomo-request-id: .*$/gim)).toEqual([`X-Majordomo-Request-Id: ${id}`])
+    expect(got.match(/^x-majordomo-cost: .*$/gim)).toEqual(["X-Majordomo-Cost: 0.0003"])
+  })
+
+  test("[HDR-10] repeated headers keep their number and order, none is joined", async () => {
+    const lines = [
+      "Set-Cookie: a=1",
+      "Vary: x",
+      "Set-Cookie: b=2",
+      "Vary: y",
+      "WWW-Authenticate: A",
+      "WWW-Authenticate: B",
+    ]
+    answer = `HTTP/1.1 401 No\r\n${lines.join("\r\n")}\r\nContent-Length: 2\r\n\r\n{}`
+    const got = await exchange(gateway.port, request())
+    await gateway.nextRecord()
+    expect(headLines(got).filter((line) => /^(set-cookie|vary|www-auth)/i.test(line))).toEqual(lines)
+  })
+
+  test("[HDR-11] values keep their bytes, latin1 or UTF-8", async () => {
+    answer = "HTTP/1.1 200 OK\r\nX-latin: \xe9\r\nX-UTF: \xe2\x82\xac\r\nContent-Length: 2\r\n\r\n{}"
+    const got = await exchange(gateway.port, request())
+    await gateway.nextRecord()
+    expect(headLines(got)).toEqual(expect.arrayContaining(["X-latin: \xe9", "X-UTF: \xe2\x82\xac"]))
+  })
+
+  test.each([
+    ["a provider's name", request("X-Majordomo-Provider: a\tb\xe9\r\n")],
+    ["a model", request("", { body: '{"model":"a\\r\\nX-Injected: 1\\u2028\u{1f600}"}' })],
+    ["a path", request("", { path: "/v1/models/%0d%0aX-Injected:%201" })],
+    ["metadata", request("X-Majordomo-Note: a%0d%0aX-Injected: 1 \xf0\x9f\x98\x80\r\n")],
+    ["a query", request("", { path: "/nowhere?a=%0d%0aX-Injected:1" })],
+  ])("[HDR-15] nothing that a client sends becomes a header of our answer: %s", async (_, text) => {
+    const got = await exchange(gateway.port, text)
+    expect(statusOf(got)).toBeGreaterThanOrEqual(200)
+    expect(headLines(got).filter((line) => /injected/i.test(line))).toEqual([])
+    if (statusOf(got) === 200) await gateway.nextRecord()
+  })
+})
+
+test("[HDR-11] the body's bytes are those that were sent", () => {
+  expect(far.received.join("")).toContain(BODY)
+})

@@ -1,0 +1,69 @@
+import { createServer, type Socket } from "node:net"
+
+/** A provider that speaks bytes: any answer, valid or not, and a look at the very bytes that reached it. */
+export interface OddUpstream {
+  readonly origin: string
+  readonly port: number
+  /** All bytes that came, by connection, as latin1. */
+  readonly received: readonly string[]
+  /** Connections taken so far. */
+  readonly accepted: number
+  /** Connections that are open now. */
+  readonly open: number
+  close(): Promise<void>
+}
+
+/** `answer` is called with each request whose head has come whole; it may write, wait or destroy. */
+export async function startOddUpstream(
+  answer: (socket: Socket, request: string, count: number) => void,
+): Promise<OddUpstream> {
+  const received: string[] = []
+  const sockets = new Set<Socket>()
+  let count = 0
+  const server = createServer({ noDelay: true }, (socket) => {
+    const index = received.push("") - 1
+    let unanswered = ""
+    sockets.add(socket)
+    socket.on("error", () => {})
+    socket.on("close", () => sockets.delete(socket))
+    socket.on("data", (bytes) => {
+      const text = bytes.toString("latin1")
+      received[index] += text
+      unanswered += text
+      if (!/\r\n\r\n/.test(unanswered) || !isWhole(unanswered)) return
+      const request = unanswered
+      unanswered = ""
+      answer(socket, request, count++)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as { port: number }
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    port,
+    received,
+    get accepted() {
+      return received.length
+    },
+    get open() {
+      return sockets.size
+    },
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function isWhole(request: string): boolean {
+  const end = request.indexOf("\r\n\r\n") + 4
+  const length = /^content-length: *(\d+)/im.exec(request.slice(0, end))?.[1]
+  return length === undefined || request.length - end >= Number(length)
+}
+
+/** The lines of a request's head, without the request line. */
+export function headLines(request: string): string[] {
+  return request.slice(0, request.indexOf("\r\n\r\n")).split("\r\n").slice(1)
+}
+
+export const OK = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
