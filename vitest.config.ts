@@ -2,7 +2,11 @@ import { defineConfig } from "vitest/config"
 
 export default defineConfig({
   test: {
-    globalSetup: ["test/support/global-setup.ts", "test/support/embedded-assets.ts"],
+    globalSetup: [
+      "test/support/global-setup.ts",
+      "test/support/embedded-assets.ts",
+      "test/support/tokenizer-assets.ts",
+    ],
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,

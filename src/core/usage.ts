@@ -92,6 +92,24 @@ export interface Reading {
   readonly free: boolean
   /** Why the provider's numbers contradict themselves (after which they were clamped); undefined: they do not. */
   readonly inconsistent: string | undefined
+  /** Of an estimate: what a tokenizer could count better; absent: no tokenizer knows the model. */
+  readonly countable?: Countable
+}
+
+/** The vocabularies of OpenAI's models. */
+export type Encoding = "o200k_base" | "cl100k_base"
+
+/** The texts behind an estimate, for a tokenizer to count better than by their length. */
+export interface Countable {
+  readonly encoding: Encoding
+  /** The request's body. */
+  readonly request: Uint8Array
+  /** Text of the answer as it stood in its JSON, with its escapes; the beginning of it when there was more. */
+  readonly output: Uint8Array
+  /** All of the answer's text by what is in `output`: 1, or more. */
+  readonly outputScale: number
+  /** The reading by such counts, within the limits of the request and the model; undefined: the one by length stays. */
+  toReading(counted: { readonly input: number | undefined; readonly output: number }): Reading
 }
 
 export const NO_READING: Reading = {

@@ -25,9 +25,9 @@ export interface Sent {
   readonly tally: Tally
 }
 
-/** The ending without its time, and the head that the client got. */
 type StoredBodies = ReturnType<BodyCapture["finish"]>
 
+/** The ending without its time, and the head that the client got. */
 type Unsettled = Omit<Ending, "respondedAt"> & { readonly rawHeaders: readonly Buffer[] }
 
 /** One request on its way: what the relay may ask and do, and the single place where its row is made. */

@@ -15,7 +15,12 @@ const MAX_COUNTED_BYTES = 4 * 1024 * 1024
 /** A text longer than this without a space at its beginning is no text. */
 const FILE_BYTES = 1024
 
+/** Of a stream's text this much is kept for a tokenizer; the rest is counted by its length. */
+const MAX_KEPT_BYTES = 16 * 1024
+
 export interface TextCounter {
+  /** The text so far, as it stood in its JSON, up to a bound; `all` is its whole length in bytes. */
+  kept(): { readonly text: Buffer; readonly all: number }
   /** Counts the new text of one event of a stream. */
   addEvent(data: Buffer): void
   /** Tokens so far, about; never less than the pieces that carried text. */
@@ -30,7 +35,25 @@ export function createTextCounter(names: readonly string[]): TextCounter {
   const keys = names.map((name) => Buffer.from(`"${name}"`))
   const count = { ascii: 0, wide: 0 }
   let pieces = 0
+  let kept = Buffer.alloc(0)
+  let keptBytes = 0
+  let allBytes = 0
+
+  function keep(data: Buffer, start: number, end: number): void {
+    allBytes += end - start
+    const needed = keptBytes + end - start
+    if (needed > MAX_KEPT_BYTES) return
+    if (needed > kept.length) {
+      const larger = Buffer.allocUnsafe(Math.min(MAX_KEPT_BYTES, Math.max(512, 2 * needed)))
+      kept.copy(larger, 0, 0, keptBytes)
+      kept = larger
+    }
+    data.copy(kept, keptBytes, start, end)
+    keptBytes = needed
+  }
+
   return {
+    kept: () => ({ text: kept.subarray(0, keptBytes), all: allBytes }),
     addEvent(data) {
       for (const key of keys) {
         const at = data.indexOf(key)
@@ -43,6 +66,7 @@ export function createTextCounter(names: readonly string[]): TextCounter {
         if (end - start === 2) continue
         pieces++
         countText(data, start + 1, end - 1, count)
+        keep(data, start + 1, end - 1)
         return
       }
     },

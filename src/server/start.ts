@@ -14,6 +14,7 @@ import { createGateway, type Gateway } from "../gateway/handle.ts"
 import { createScope } from "../kit/scope.ts"
 import { createPriceBook } from "../pricing/catalog.ts"
 import { DIALECTS } from "../providers/index.ts"
+import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { createApp } from "./app.ts"
 import { checkPort, type Listener, startListening } from "./listen.ts"
 import { createProbe } from "./probe.ts"
@@ -86,6 +87,9 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   })
   scope.own(() => ledger.close())
 
+  const tokenizer = createTokenizer({ log: (line) => log("warn", line) })
+  scope.own(() => tokenizer.close())
+
   const gateway = createGateway({
     settings: toGatewaySettings(settings),
     providers: toProviders(settings),
@@ -94,6 +98,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     price: prices.price,
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
     begin: ledger.begin,
+    countText: tokenizer.count,
     record(record, onKept) {
       ledger.append(record, onKept)
       options.onRecord(record)
@@ -114,6 +119,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     stopping = true
     const deadline = Date.now() + shutdownTimeoutMs
     await finishRequests(listener, gateway, shutdownTimeoutMs)
+    await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
     const [{ waiting }] = await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
     const { written } = ledger.stats()

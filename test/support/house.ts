@@ -4,7 +4,7 @@ import ts from "typescript"
 export const ROOMS = {
   index: ["cli", "core", "kit"],
   cli: ["server", "reports", "database", "config", "pricing", "core", "kit"],
-  server: ["gateway", "providers", "pricing", "database", "bodies", "config", "core", "kit"],
+  server: ["gateway", "providers", "pricing", "database", "bodies", "tokenizer", "config", "core", "kit"],
   gateway: ["providers", "core", "kit"],
   reports: ["core", "kit"],
   config: ["core", "kit"],
@@ -12,6 +12,7 @@ export const ROOMS = {
   pricing: ["core", "kit"],
   database: ["core", "kit"],
   bodies: ["core", "kit"],
+  tokenizer: ["core", "kit"],
   core: [],
   kit: [],
 } as const satisfies Record<string, readonly string[]>
@@ -30,6 +31,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@pydantic/genai-prices": ["pricing"],
   pg: ["database"],
   "@electric-sql/": ["database"],
+  "gpt-tokenizer": ["tokenizer"],
   "@aws-sdk/": ["bodies"],
   "@smithy/": ["bodies"],
 }

@@ -1,5 +1,6 @@
-import { NO_USAGE, type Reading } from "../../core/usage.ts"
+import { NO_READING, NO_USAGE, type Reading } from "../../core/usage.ts"
 import { createTextCounter, estimateInput, outputLimit, type TextCounter } from "../_estimate.ts"
+import { findFamily } from "./models.ts"
 import type { Operation } from "./paths.ts"
 
 /** The members that carry new text in the events of each kind of stream; other streams are not billed by text. */
@@ -14,13 +15,51 @@ export function createOpenAiCounter(operation: Operation): TextCounter | undefin
   return names && createTextCounter(names)
 }
 
+/** What is known of a cut answer beside its text. */
+export interface Cut {
+  readonly model: string | undefined
+  readonly tier: string | undefined
+  readonly geo: string | undefined
+}
+
 /** Usage counted from the texts of the request and of as much of the answer as came. */
-export function estimateUsage(request: Buffer, counter: TextCounter, model: string | undefined) {
-  const input = estimateInput(request)
-  const output = Math.min(counter.tokens(), outputLimit(request) ?? Number.POSITIVE_INFINITY)
+export function estimateUsage(request: Buffer, counter: TextCounter, cut: Cut): Reading {
+  const { model, tier, geo } = cut
+  const family = findFamily(model)
+  const limit = Math.min(outputLimit(request) ?? Number.POSITIVE_INFINITY, family?.output ?? Number.POSITIVE_INFINITY)
+  const byLength = { input: estimateInput(request), output: counter.tokens() }
+
+  function toReading(counted: { readonly input: number; readonly output: number }, tokenizer: string): Reading {
+    const input = Math.min(counted.input, family?.context ?? Number.POSITIVE_INFINITY)
+    const output = Math.min(counted.output, limit)
+    return {
+      ...NO_READING,
+      model,
+      parts: [{ model, usage: { ...NO_USAGE, input, output }, contextTokens: input, role: "answer" }],
+      tier,
+      geo,
+      raw: {
+        estimated_from_text: { input_tokens: input, output_tokens: output, tokenizer },
+        ...(tier ? { service_tier: tier } : {}),
+        ...(geo ? { billed_beside: { region: geo } } : {}),
+      },
+      source: "estimated",
+    }
+  }
+
+  const reading = toReading(byLength, "characters")
+  if (!family) return reading
+  const { encoding } = family
+  const { text, all } = counter.kept()
   return {
-    parts: [{ model, usage: { ...NO_USAGE, input, output }, contextTokens: input, role: "answer" }],
-    raw: { estimated_from_text: { input_tokens: input, output_tokens: output } },
-    source: "estimated",
-  } satisfies Partial<Reading>
+    ...reading,
+    countable: {
+      encoding,
+      request,
+      output: text,
+      outputScale: text.length === 0 ? 1 : all / text.length,
+      toReading: ({ input, output }) =>
+        toReading({ input: input ?? byLength.input, output: text.length === 0 ? byLength.output : output }, encoding),
+    },
+  }
 }

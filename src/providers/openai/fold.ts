@@ -92,9 +92,7 @@ export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
         const region = geo ? { region: geo } : {}
         if (images > 0) return { ...nothing, units: { images }, raw: { billed_beside: { images, ...region } } }
         if (complete || !counter || events === 0) return nothing
-        const estimate = estimateUsage(options.request, counter, model)
-        const served = { ...(tier ? { service_tier: tier } : {}), ...(geo ? { billed_beside: region } : {}) }
-        return { ...nothing, ...estimate, raw: { ...estimate.raw, ...served } }
+        return estimateUsage(options.request, counter, { model, tier, geo })
       }
       const pictures = readImageTool(imageTool)
       const answer: Part = { model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }
