@@ -1,7 +1,10 @@
 import { defineCommand } from "citty"
 import { loadSettings } from "../config/load.ts"
 import { startServer } from "../server/start.ts"
+import { countWorkers, startPrimary } from "../server/workers/primary.ts"
+import { isWorker, startWorker } from "../server/workers/worker.ts"
 import { parsePort } from "./_args.ts"
+import { endOnBugs, untilStopped } from "./_ending.ts"
 import { createLog } from "./_log.ts"
 import { welcome } from "./_welcome.ts"
 
@@ -21,23 +24,15 @@ export default defineCommand({
     })
     const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
     for (const warning of warnings) log.line("warn", warning)
-    const server = await startServer({ settings, log: log.line, onRecord: log.request })
+    const options = { settings, log: log.line, onRecord: log.request }
+    if (isWorker()) {
+      const worker = await startWorker(options)
+      endOnBugs(worker.rescue, log.line)
+      return untilStopped(worker, log.line, worker.stopAsked)
+    }
+    const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
+    endOnBugs(server.rescue, log.line)
     process.stdout.write(welcome(server))
     await untilStopped(server, log.line)
   },
 })
-
-type Log = ReturnType<typeof createLog>
-
-/** The first signal drains; a second one ends at once. */
-async function untilStopped(server: Awaited<ReturnType<typeof startServer>>, log: Log["line"]): Promise<void> {
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, resolve)
-  })
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => process.exit(1))
-  log("info", `${signal}: letting running requests finish (a second signal ends at once)`)
-  const { written, waiting } = await server.stop()
-  const rest = waiting === 0 ? "" : `, ${waiting} waiting in the journal: they are written at the next start`
-  log(waiting === 0 ? "info" : "warn", `Stopped. ${written} rows written${rest}.`)
-  process.exit(0)
-}

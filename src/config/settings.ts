@@ -36,7 +36,6 @@ interface Notes {
   readonly notYet?: boolean
 }
 
-const later = { notYet: true } as const
 const secret = { secret: true } as const
 
 /** Every setting, once. */
@@ -51,12 +50,7 @@ export const SETTINGS = {
       "the longest time a client may stop reading its answer; never ends a stream that flows",
     ),
     max_body_size: row(size, "100MB", "a larger request body is refused with 413"),
-    workers: row(
-      either(wholeNumber(1, 256), oneOf("auto")),
-      1,
-      "processes that share the port; `auto`: one per core",
-      later,
-    ),
+    workers: row(either(wholeNumber(1, 256), oneOf("auto")), 1, "processes that share the port; `auto`: one per core"),
     shutdown_timeout: row(duration, "30s", "how long running requests may finish after SIGTERM"),
   },
   storage: {

@@ -6,9 +6,12 @@ export interface Surroundings {
   readonly noColor: boolean
   /** MAJORDOMO_DEBUG: show the stack of an internal error. */
   readonly debug: boolean
+  /** Started by npx or `npm exec`. */
+  readonly isNpx: boolean
 }
 
 export function readSurroundings(env: Variables = process.env): Surroundings {
   const noColor = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb"
-  return { noColor, debug: !["", "0", "false"].includes(env["MAJORDOMO_DEBUG"] ?? "") }
+  const debug = !["", "0", "false"].includes(env["MAJORDOMO_DEBUG"] ?? "")
+  return { noColor, debug, isNpx: env["npm_command"] === "exec" }
 }

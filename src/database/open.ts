@@ -12,16 +12,20 @@ export interface StorageOptions {
 }
 
 export interface OpenContext {
-  /** `serve` keeps an embedded database open for others; a `command` joins the one that runs, or opens it for a moment. */
-  readonly role: "serve" | "command"
+  /**
+   * `serve` keeps an embedded database open for others; a `worker` is a client of the `serve` that started it; a
+   * `command` joins the one that runs, or opens it for a moment.
+   */
+  readonly role: "serve" | "worker" | "command"
   readonly log: (line: string) => void
 }
 
 /** Opens the configured database and has one connection answer. Throws CommandError that says what to do. */
 export async function openDatabase(options: StorageOptions, context: OpenContext): Promise<Database> {
   if (isPostgres(options)) return openPostgres(options.postgres)
-  const { openEmbedded } = await import("./embedded/owner.ts")
-  return openEmbedded({ dataDir: options.dataDir, ...context })
+  const { joinEmbedded, openEmbedded } = await import("./embedded/owner.ts")
+  const { role, log } = context
+  return role === "worker" ? joinEmbedded(options.dataDir) : openEmbedded({ dataDir: options.dataDir, role, log })
 }
 
 /** Which of the two `openDatabase` opens. */
@@ -40,4 +44,13 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     await database.close()
     throw explainConnectFailure(error, where)
   }
+}
+
+/**
+ * For a command that stays for long: the configured database if it runs without us, real or of a running gateway. It
+ * never opens the embedded one itself, for then no gateway could start.
+ */
+  if (isPostgres(options)) return openPostgres(options.postgres)
+  const { openAsGuest } = await import("./embedded/guest.ts")
+  return openAsGuest(options.dataDir)
 }

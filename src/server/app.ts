@@ -7,14 +7,16 @@ export interface Probe {
   notReadyReason(): Promise<string | undefined>
 }
 
+export interface Own extends Probe {
+  /** Prometheus text. */
+  metrics(): Promise<string>
+}
+
 /**
  * What the gateway itself owns is h3's; all else is proxied on node's own request and response. The seam is here
  * because it is measured: through h3 and web streams a proxied request costs two to ten times the processor time.
  */
-export function createApp(
-  gateway: Gateway,
-  probe: Probe,
-): (request: IncomingMessage, response: ServerResponse) => void {
+export function createApp(gateway: Gateway, probe: Own): (request: IncomingMessage, response: ServerResponse) => void {
   const own = toNodeHandler(createOwnApp(probe))
   return (request, response) => {
     if (isOwn(request.url)) void own(request, response)
@@ -25,12 +27,16 @@ export function createApp(
 function isOwn(url: string | undefined): boolean {
   if (url === undefined || url.length > 64) return false
   const path = url.split("?", 1)[0]
-  return path === "/health" || path === "/readyz"
+  return path === "/health" || path === "/readyz" || path === "/metrics"
 }
 
-function createOwnApp(probe: Probe): H3 {
+function createOwnApp(probe: Own): H3 {
   return new H3()
     .get("/health", () => new Response("ok", { headers: { "Content-Type": "text/plain; charset=utf-8" } }))
+    .get("/metrics", async () => {
+      const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }
+      return new Response(await probe.metrics(), { headers })
+    })
     .get("/readyz", async () => {
       const reason = await probe.notReadyReason()
       return reason === undefined

@@ -6,7 +6,8 @@ import type { Rates } from "../core/cost.ts"
 import type { Database } from "../database/_database.ts"
 import { createKeyCache } from "../database/key-cache.ts"
 import { ensureFirstKey } from "../database/keys.ts"
-import { openLedger } from "../database/logs.ts"
+import { startAdoption, sumStats, takeDirectory } from "../database/ledger/directories.ts"
+import { type LedgerStats, openLedger } from "../database/logs.ts"
 import { openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Deps } from "../gateway/deps.ts"
@@ -17,17 +18,27 @@ import { DIALECTS } from "../providers/index.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { createApp } from "./app.ts"
 import { checkPort, type Listener, startListening } from "./listen.ts"
+import { createMetrics } from "./metrics.ts"
 import { createProbe } from "./probe.ts"
+import { type Metric, toText } from "./prometheus.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
 
+/** A connection that carries no request for so long after the end was asked for carries none any more. */
+const QUIET_MS = 300
 export interface ServerOptions {
   readonly settings: Settings
   log(level: "info" | "warn" | "error", line: string): void
   /** Called after each row was handed to the ledger; must be quick. */
   onRecord(record: LogRecord): void
 }
+  /** This process is one of several behind a port that their primary has bound. */
+  readonly worker?: {
+    readonly port: number
+    /** The metrics of all processes, given this one's. */
+    collectAll(own: readonly Metric[]): Promise<readonly Metric[]>
+  }
 
 export interface RunningServer {
   readonly host: string
@@ -36,8 +47,13 @@ export interface RunningServer {
   readonly modelCount: number
   /** The key that was minted because there was none: shown once. */
   readonly firstKey: string | undefined
-  /** Lets running requests finish, writes what was accepted, closes all. Says what could not be written. */
-  stop(): Promise<{ readonly written: number; readonly waiting: number }>
+  /** accepted = written + waiting + rejected + dropped. */
+  stats(): LedgerStats
+  collect(): Metric[]
+  /** For a process that ends at once: what was accepted is on the disk when this returns. */
+  rescue(): void
+  /** Lets running requests finish, writes what was accepted, closes all. Says how the rows stand then. */
+  stop(): Promise<LedgerStats>
 }
 
 /** Opens everything in order and wires it; what fails to open closes what was opened before it. */
@@ -52,14 +68,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 async function open(options: ServerOptions, scope: ReturnType<typeof createScope>): Promise<RunningServer> {
-  const { settings, log } = options
+  const { settings, log, worker } = options
   let stopping = false
-  await checkPort(settings.server.host, settings.server.port)
+  if (!worker) await checkPort(settings.server.host, settings.server.port)
 
-  const database = await openDatabase(settings.storage, { role: "serve", log: (line) => log("warn", line) })
+  const role = worker ? "worker" : "serve"
+  const database = await openDatabase(settings.storage, { role, log: (line) => log("warn", line) })
   scope.own(() => database.close())
-  if (settings.storage.autoMigrate) await migrate(database)
-  const first = await ensureFirstKey(database)
+  if (!worker && settings.storage.autoMigrate) await migrate(database)
+  const first = worker ? undefined : await ensureFirstKey(database)
 
   const keys = await createKeyCache(database)
   scope.own(() => keys.close())
@@ -75,18 +92,22 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   scope.own(() => prices.close())
   prices.start()
 
-  const bodies = await openBodies(options, database, join(settings.storage.dataDir, "bodies"))
+  const journals = join(settings.storage.dataDir, "journal")
+  const { dir, lock, number } = await takeDirectory(journals)
+  const bodies = await openBodies(options, database, join(settings.storage.dataDir, toBodyDirectory(number)))
   scope.own(() => bodies.close())
 
-  const ledger = await openLedger({
-    db: database,
-    dir: join(settings.storage.dataDir, "journal"),
-    settings: settings.ledger,
-    now: Date.now,
-    log,
-  })
+  const ledgerOptions = { db: database, settings: settings.ledger, now: Date.now, log }
+  const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
+  const ledger = await openLedger({ ...ledgerOptions, dir, lock: async () => lock, onBatch })
   scope.own(() => ledger.close())
 
+  // Of several processes the primary does it.
+  const adoption = worker ? undefined : startAdoption({ ...ledgerOptions, root: journals })
+  scope.own(() => adoption?.close())
+  const stats = () => (adoption ? sumStats([ledger.stats(), adoption.stats()]) : ledger.stats())
+  const metrics = createMetrics({ ledger: stats, gateway: () => ({ requests: gateway.open(), ...gateway.tally }) })
+  scope.own(() => metrics.close())
   const tokenizer = createTokenizer({ log: (line) => log("warn", line) })
   scope.own(() => tokenizer.close())
 
@@ -102,6 +123,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     record(record, onKept) {
       ledger.append(record, onKept)
       options.onRecord(record)
+      metrics.onRecord(record)
     },
     isRefusing: ledger.isFull,
     isStopping: () => stopping,
@@ -111,9 +133,12 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   scope.own(() => gateway.close())
 
 
-  const probe = createProbe(database, () => stopping)
-  const { host, port, readTimeoutMs, shutdownTimeoutMs } = settings.server
-  const listener = await startListening(createApp(gateway, probe), { host, port, readTimeoutMs })
+  const probe = createProbe({ database, isStopping: () => stopping, countWaiting: () => stats().waiting })
+  const measured = async () => toText(worker ? await worker.collectAll(metrics.collect()) : metrics.collect())
+  const { host, readTimeoutMs, shutdownTimeoutMs } = settings.server
+  const port = worker?.port ?? settings.server.port
+  const app = createApp(gateway, { ...probe, metrics: measured })
+  const listener = await startListening(app, { host, port, readTimeoutMs, isWorker: worker !== undefined })
 
   async function stop() {
     stopping = true
@@ -121,10 +146,9 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     await finishRequests(listener, gateway, shutdownTimeoutMs)
     await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
-    const [{ waiting }] = await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
-    const { written } = ledger.stats()
+    await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
     await scope.close()
-    return { written, waiting }
+    return stats()
   }
 
   return {
@@ -136,6 +160,9 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     stop,
   }
 }
+    stats,
+    collect: metrics.collect,
+    rescue: ledger.rescue,
 
 function openBodies({ settings, log }: ServerOptions, database: Database, dir: string): Promise<BodyStore> {
   const { logging, s3, ledger } = settings
@@ -160,9 +187,18 @@ function openBodies({ settings, log }: ServerOptions, database: Database, dir: s
 /** No new connection; the running answers end by themselves or, at the deadline, are cut. */
 async function finishRequests(listener: Listener, gateway: Gateway, timeoutMs: number): Promise<void> {
   const closed = listener.close()
-  const timer = setTimeout(() => listener.cutAll(), timeoutMs)
-  // A kept-alive connection that is idle would hold the listener open until its own timeout.
-  const idle = setInterval(() => gateway.open() === 0 && listener.cutAll(), 20)
+  const timer = setTimeout(() => {
+    gateway.cut()
+    listener.cutAll()
+  }, timeoutMs)
+  // A kept-alive connection that is idle would hold the listener open until its own timeout; one on which a request is
+  // just arriving gets its answer.
+  let quietSince = performance.now()
+  const idle = setInterval(() => {
+    listener.cutIdle()
+    if (gateway.open() > 0) quietSince = performance.now()
+    else if (performance.now() - quietSince > QUIET_MS) listener.cutAll()
+  }, 20)
   await closed
   clearTimeout(timer)
   clearInterval(idle)
@@ -171,6 +207,11 @@ async function finishRequests(listener: Listener, gateway: Gateway, timeoutMs: n
 function toProviders(settings: Settings): Deps["providers"] {
   return Object.fromEntries(Object.entries(settings.providers).map(([name, provider]) => [name, { name, ...provider }]))
 }
+/** What waits for S3 belongs to the process that has the journal of this number. */
+function toBodyDirectory(number: number): string {
+  return number === 1 ? "bodies" : `bodies-${number}`
+}
+
 
 function toProviderPrices(settings: Settings): Readonly<Record<string, "free" | Readonly<Record<string, Rates>>>> {
   return Object.fromEntries(

@@ -274,12 +274,9 @@ describe("what is refused", () => {
     expect(await refusal()).toMatch(message)
   })
 
-  test.each([
-    ["server: {workers: auto}", "server.workers (majordomo.yaml): not yet in this version; leave it at 1"],
-    ["server: {workers: 1}", "accepted"],
-  ])("a feature that is not there is refused only when it is asked for: %s", async (yaml, message) => {
-    put("majordomo.yaml", yaml)
-    expect(await refusal()).toBe(message)
+  test.each(["auto", 4])("server.workers may be %s", async (workers) => {
+    put("majordomo.yaml", `server: {workers: ${workers}}`)
+    expect((await load()).settings.server.workers).toBe(workers)
   })
 })
 

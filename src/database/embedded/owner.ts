@@ -42,6 +42,13 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Database> 
   return options.role === "serve" ? await openOrConnect(options) : createReopening(() => openOrConnect(options))
 }
 
+/** A client of the owner that runs; never the owner itself, even when that one ends. */
+export async function joinEmbedded(dataDir: string): Promise<Database> {
+  const joined = await join({ dataDir })
+  if (joined) return joined
+  throw new CommandError(`the embedded database in ${dataDir} does not run`)
+}
+
 async function openOrConnect(options: EmbeddedOptions): Promise<Database> {
   const { dataDir, role } = options
   const startedAt = performance.now()
@@ -64,7 +71,7 @@ async function openOrConnect(options: EmbeddedOptions): Promise<Database> {
 }
 
 /** A client of the owner, if one answers. */
-async function join({ dataDir }: EmbeddedOptions): Promise<Database | undefined> {
+async function join({ dataDir }: Pick<EmbeddedOptions, "dataDir">): Promise<Database | undefined> {
   const socket = await findListeningSocket(dataDir)
   if (!socket) return undefined
   const database = createPostgresDatabase(toPoolConfig(socket), { kind: "embedded", title: toTitle(dataDir) })

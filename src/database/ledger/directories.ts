@@ -7,13 +7,20 @@ import { type LedgerHandle, type LedgerOptions, type LedgerStats, openLedger } f
 const LOOK_AGAIN_MS = 30_000
 const PATIENCE_MS = 3_600_000
 
+export interface Place {
+  readonly dir: string
+  readonly lock: Lock
+  /** From 1. */
+  readonly number: number
+}
+
 /** `ROOT/1`, `ROOT/2`, …: each process writes in the first that no other has. The kernel ends its claim with it. */
-export async function takeDirectory(root: string): Promise<{ readonly dir: string; readonly lock: Lock }> {
+export async function takeDirectory(root: string): Promise<Place> {
   for (let number = 1; ; number++) {
     const dir = join(root, String(number))
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     const lock = await acquireLock(dir)
-    if (lock) return { dir, lock }
+    if (lock) return { dir, lock, number }
   }
 }
 
