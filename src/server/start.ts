@@ -24,21 +24,21 @@ import { type Metric, toText } from "./prometheus.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
-
 /** A connection that carries no request for so long after the end was asked for carries none any more. */
 const QUIET_MS = 300
+
 export interface ServerOptions {
   readonly settings: Settings
   log(level: "info" | "warn" | "error", line: string): void
   /** Called after each row was handed to the ledger; must be quick. */
   onRecord(record: LogRecord): void
-}
   /** This process is one of several behind a port that their primary has bound. */
   readonly worker?: {
     readonly port: number
     /** The metrics of all processes, given this one's. */
     collectAll(own: readonly Metric[]): Promise<readonly Metric[]>
   }
+}
 
 export interface RunningServer {
   readonly host: string
@@ -101,13 +101,13 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
   const ledger = await openLedger({ ...ledgerOptions, dir, lock: async () => lock, onBatch })
   scope.own(() => ledger.close())
-
   // Of several processes the primary does it.
   const adoption = worker ? undefined : startAdoption({ ...ledgerOptions, root: journals })
   scope.own(() => adoption?.close())
   const stats = () => (adoption ? sumStats([ledger.stats(), adoption.stats()]) : ledger.stats())
   const metrics = createMetrics({ ledger: stats, gateway: () => ({ requests: gateway.open(), ...gateway.tally }) })
   scope.own(() => metrics.close())
+
   const tokenizer = createTokenizer({ log: (line) => log("warn", line) })
   scope.own(() => tokenizer.close())
 
@@ -122,8 +122,8 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     countText: tokenizer.count,
     record(record, onKept) {
       ledger.append(record, onKept)
-      options.onRecord(record)
       metrics.onRecord(record)
+      options.onRecord(record)
     },
     isRefusing: ledger.isFull,
     isStopping: () => stopping,
@@ -157,12 +157,12 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     database: database.title,
     modelCount: prices.modelCount(),
     firstKey: first?.secret,
-    stop,
-  }
-}
     stats,
     collect: metrics.collect,
     rescue: ledger.rescue,
+    stop,
+  }
+}
 
 function openBodies({ settings, log }: ServerOptions, database: Database, dir: string): Promise<BodyStore> {
   const { logging, s3, ledger } = settings
@@ -204,14 +204,14 @@ async function finishRequests(listener: Listener, gateway: Gateway, timeoutMs: n
   clearInterval(idle)
 }
 
-function toProviders(settings: Settings): Deps["providers"] {
-  return Object.fromEntries(Object.entries(settings.providers).map(([name, provider]) => [name, { name, ...provider }]))
-}
 /** What waits for S3 belongs to the process that has the journal of this number. */
 function toBodyDirectory(number: number): string {
   return number === 1 ? "bodies" : `bodies-${number}`
 }
 
+function toProviders(settings: Settings): Deps["providers"] {
+  return Object.fromEntries(Object.entries(settings.providers).map(([name, provider]) => [name, { name, ...provider }]))
+}
 
 function toProviderPrices(settings: Settings): Readonly<Record<string, "free" | Readonly<Record<string, Rates>>>> {
   return Object.fromEntries(
