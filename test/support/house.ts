@@ -4,7 +4,7 @@ import ts from "typescript"
 export const ROOMS = {
   index: ["cli", "core", "kit"],
   cli: ["server", "reports", "database", "config", "pricing", "core", "kit"],
-  server: ["gateway", "providers", "pricing", "database", "bodies", "tokenizer", "config", "core", "kit"],
+  server: ["demo", "gateway", "providers", "pricing", "database", "bodies", "tokenizer", "config", "core", "kit"],
   gateway: ["providers", "core", "kit"],
   reports: ["core", "kit"],
   config: ["core", "kit"],
@@ -15,6 +15,9 @@ export const ROOMS = {
   tokenizer: ["core", "kit"],
   core: [],
   kit: [],
+  demo: ["core", "kit"],
+  // Runs in other people's programs: it knows nothing of ours, and nothing of ours knows it.
+  client: [],
 } as const satisfies Record<string, readonly string[]>
 
 export type Room = keyof typeof ROOMS
@@ -140,7 +143,8 @@ function memberProblem(node: ts.PropertyAccessExpression | ts.ElementAccessExpre
   const member = `${node.expression.getText().replace(/^globalThis\./, "")}.${name}`
   const cli = room === "cli" || room === "index"
   if (member.startsWith("console.") && !cli) return "only cli prints; return the text, or take a log function"
-  if (member === "process.env" && room !== "config") return "only config reads the environment; make it a setting"
+  if (member === "process.env" && room !== "config" && room !== "client")
+    return "only config reads the environment; make it a setting"
   if (member === "process.stdout" && !cli) return "only cli prints to stdout; return the text"
   if (/^process\.(exit|exitCode|abort|reallyExit)$/.test(member) && !cli)
     return "only cli ends the process; throw instead"
