@@ -21,6 +21,7 @@ const COMMANDS: CommandTable = {
     commands: {
       requests: { summary: "the newest requests", load: () => import("./cli/usage/requests.ts") },
       request: { summary: "one request, and the sum of its cost", load: () => import("./cli/usage/request.ts") },
+      export: { summary: "requests with their bodies, as JSON lines", load: () => import("./cli/usage/export.ts") },
     },
   },
   pricing: {

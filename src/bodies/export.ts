@@ -1,4 +1,5 @@
-import type { Bodies, BodyReader, BodyRow, ReadBody } from "./read.ts"
+import { CommandError } from "../core/errors.ts"
+import { type Bodies, BodiesMissing, type BodyReader, type BodyRow, type ReadBody } from "./read.ts"
 
 /** What of a row stands beside its bodies. */
 export interface ExportRow extends BodyRow {
@@ -9,26 +10,59 @@ export interface ExportRow extends BodyRow {
   readonly status_code: number
 }
 
+/** Objects that are fetched at once: each takes a round trip, and their order is kept. */
+const READ_AHEAD = 16
+/** So many failures one after the other are no accident of one object. */
+const MAX_FAILURES = READ_AHEAD
+
 /**
  * One JSON line per request that has bodies, in the order of the rows: `{id, requested_at, provider, model, request_path, status_code, request,
  * response}`. A JSON body stands in it as JSON, byte for byte but for line ends between its tokens; other text as a
  * string; binary as `{"base64": "…"}`. A body that is not whole has its name in `"truncated"`.
  *
  * @param onMissing is told of rows whose bodies cannot be read; they are left out
+ * @throws CommandError when S3 refuses one after the other
  */
 export async function* exportBodies(
   rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
   reader: BodyReader,
   onMissing: (id: string, reason: string) => void,
 ): AsyncGenerator<string> {
-  for await (const row of rows) {
-    try {
-      const bodies = await reader.read(row)
-      if (bodies.source !== "none") yield toLine(row, bodies)
-    } catch (error) {
-      onMissing(row.id, error instanceof Error ? error.message : "unknown error")
+  let failures = 0
+  for await (const read of readAhead(rows, reader)) {
+    if (read.bodies !== undefined) {
+      failures = 0
+      if (read.bodies.source !== "none") yield toLine(read.row, read.bodies)
+      continue
     }
+    failures = read.error instanceof BodiesMissing ? 0 : failures + 1
+    if (failures >= MAX_FAILURES || !(read.error instanceof CommandError)) throw read.error
+    onMissing(read.row.id, read.error.message)
   }
+}
+
+interface Read {
+  readonly row: ExportRow
+  readonly bodies?: Bodies
+  readonly error?: unknown
+}
+
+/** The rows with their bodies, in order, some of them on their way at any time. */
+async function* readAhead(
+  rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
+  reader: BodyReader,
+): AsyncGenerator<Read> {
+  const underway: Promise<Read>[] = []
+  for await (const row of rows) {
+    underway.push(
+      reader.read(row).then(
+        (bodies) => ({ row, bodies }),
+        (error: unknown) => ({ row, error }),
+      ),
+    )
+    if (underway.length >= READ_AHEAD) yield await underway.shift()!
+  }
+  for (const read of underway) yield await read
 }
 
 function toLine(row: ExportRow, { request, response }: Bodies): string {

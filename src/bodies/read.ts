@@ -1,5 +1,6 @@
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
+import { CommandError } from "../core/errors.ts"
 import { findMembers, type Members, memberValue } from "../kit/json-members.ts"
 import { type Bucket, openBucket, type S3Settings } from "./s3/client.ts"
 
@@ -25,27 +26,35 @@ export interface Bodies {
 
 /** Where rows say that their bodies are. The bucket is opened when the first of them is in S3. */
 export interface BodyReader {
-  /** @throws Error, safe to show, when an object is not there or cannot be read */
+  /** @throws CommandError when an object is not there or cannot be read */
   read(row: BodyRow): Promise<Bodies>
   close(): Promise<void>
 }
 
 const NONE: ReadBody = { kind: "none" }
 const READ_TIMEOUT_MS = 30_000
+const READ_ATTEMPTS = 4
+
+/** S3 answers, and has no such object, or one that cannot be read. */
+export class BodiesMissing extends CommandError {}
 
 export function createBodyReader(s3: S3Settings): BodyReader {
   let bucket: Promise<Bucket> | undefined
   return {
     async read(row) {
       if (!row.s3_key) return fromColumns(row)
-      bucket ??= openBucket(s3, READ_TIMEOUT_MS)
+      bucket ??= openBucket(s3, READ_TIMEOUT_MS, READ_ATTEMPTS)
       const object = await (await bucket).get(row.s3_key)
       if (object === undefined) {
-        throw new Error(
+        throw new BodiesMissing(
           `the bodies of ${row.id} are not in S3: they wait for their upload still, or somebody removed them`,
         )
       }
-      return fromDocument(await promisify(gunzip)(object))
+      try {
+        return fromDocument(await promisify(gunzip)(object))
+      } catch {
+        throw new BodiesMissing(`the bodies of ${row.id} are in S3, but damaged: ${row.s3_key}`)
+      }
     },
     async close() {
       ;(await bucket?.catch(() => undefined))?.close()

@@ -5,6 +5,11 @@ export function print(text: string): void {
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`)
 }
 
+/** Data that comes in many pieces, or is not text: settles when it is taken, so that nothing piles up. */
+export function printPiece(piece: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => process.stdout.write(piece, (error) => (error ? reject(error) : resolve())))
+}
+
 /** One JSON value. C1 control characters, which JSON leaves as they are and terminals obey, are written as escapes. */
 export function printJson(value: unknown): void {
   const toEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`

@@ -6,7 +6,16 @@ export type { Filters } from "./filters.ts"
 export { askGround, type Ground, NO_SUMS, readGround } from "./ground.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
 export { missesPruned } from "./plan.ts"
-export { askRequest, askRequests, COLUMNS, toRequestObject } from "./requests.ts"
+export {
+  askBodies,
+  askRequest,
+  askRequests,
+  type BodyCursor,
+  type BodyQuestion,
+  COLUMNS,
+  countBodies,
+  toRequestObject,
+} from "./requests.ts"
 export {
   askUsage,
   type Measures,

@@ -71,6 +71,41 @@ export function askRequest(id: string): Statement {
   )
 }
 
+/** The place of a row among those that are read page by page, oldest first. */
+export interface BodyCursor {
+  /** To the microsecond, which a Date has not. */
+  readonly created_at: string
+  readonly id: string
+}
+
+export interface BodyQuestion {
+  readonly filters: Filters
+  readonly period: Period
+}
+
+const HAS_BODIES = "(r.s3_key IS NOT NULL OR r.request_body IS NOT NULL OR r.response_body IS NOT NULL)"
+
+/** How many requests have bodies somewhere: one row, `requests`. */
+export function countBodies({ filters, period }: BodyQuestion): Statement {
+  return createStatement((bind) => {
+    return `SELECT count(*)::int AS requests FROM llm_requests r WHERE ${toCondition({ filters, span: period }, bind)} AND ${HAS_BODIES}`
+  })
+}
+
+/** Requests that have bodies somewhere, oldest first, `limit` of them from behind the cursor on. */
+export function askBodies(
+  { filters, period }: BodyQuestion,
+  { after, limit }: { after: BodyCursor | undefined; limit: number },
+): Statement {
+  return createStatement((bind) => {
+    const conditions = [toCondition({ filters, span: period }, bind), HAS_BODIES]
+    if (after)
+      conditions.push(`(r.created_at, r.id) > (${bind(after.created_at)}::timestamptz, ${bind(after.id)}::uuid)`)
+    return `SELECT r.id, r.requested_at, r.provider, r.model, r.request_path, r.status_code, r.request_body, r.response_body, r.s3_key,
+      r.created_at::text AS created_at FROM llm_requests r WHERE ${conditions.join(" AND ")} ORDER BY r.created_at, r.id LIMIT ${bind(limit)}`
+  })
+}
+
 /** The row under the names of its columns, in types that JSON can hold exactly. */
 export function toRequestObject(row: Record<string, unknown>): Record<string, unknown> {
   const object: Record<string, unknown> = {}

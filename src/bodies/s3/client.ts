@@ -13,9 +13,9 @@ export interface S3Settings {
 }
 
 export interface Bucket {
-  /** Puts a gzip JSON object. Tries once. */
+  /** Puts a gzip JSON object. */
   put(key: string, gzip: Buffer): Promise<void>
-  /** The object as it is stored; undefined: there is none. @throws Error, safe to show */
+  /** The object as it is stored; undefined: there is none. @throws CommandError that says what is wrong with S3 */
   get(key: string): Promise<Buffer | undefined>
   close(): void
 }
@@ -35,8 +35,9 @@ export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settin
 /**
  * The SDK is loaded here and nowhere else: 100 ms and 40 MB that only those pay who use it.
  * @param attemptMs the longest time of one request
+ * @param maxAttempts 1 for the uploader, which tries again itself, and knows that one trouble is everybody's
  */
-export async function openBucket(settings: S3Settings, attemptMs: number): Promise<Bucket> {
+export async function openBucket(settings: S3Settings, attemptMs: number, maxAttempts = 1): Promise<Bucket> {
   const Bucket = checkSettings(settings)
   const { S3Client, PutObjectCommand, GetObjectCommand } = await import("@aws-sdk/client-s3")
   const { accessKeyId, secretAccessKey, endpoint, region } = settings
@@ -44,8 +45,7 @@ export async function openBucket(settings: S3Settings, attemptMs: number): Promi
     region,
     ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
     ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
-    // The uploader tries again itself, and knows that one trouble is everybody's.
-    maxAttempts: 1,
+    maxAttempts,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS },
     // Older MinIO and others do not know the checksums that newer SDKs add by themselves.
     requestChecksumCalculation: "WHEN_REQUIRED",
@@ -80,7 +80,7 @@ export async function openBucket(settings: S3Settings, attemptMs: number): Promi
         })
       } catch (error) {
         if ((error as Error).name === "NoSuchKey") return undefined
-        throw new Error(`S3 does not give ${Key}: ${toFailure(error).text}`)
+        throw new CommandError(`S3 does not give ${Key}: ${toFailure(error, "get").text}`)
       }
     },
     close: () => client.destroy(),

@@ -21,8 +21,13 @@ const LASTING: readonly (readonly [names: RegExp, text: string])[] = [
   [/^SignatureDoesNotMatch$/, "S3 does not accept the signature: correct s3.secret_access_key"],
   [/^(?:ExpiredToken|InvalidToken|TokenRefreshRequired)/, "the credentials have expired"],
   [/^CredentialsProviderError$/, "no AWS credentials were found: set s3.access_key_id and s3.secret_access_key"],
-  [/^(?:AccessDenied|AllAccessDisabled|AccountProblem)$/, "these credentials may not put objects (s3:PutObject)"],
 ]
+
+const DENIED = {
+  put: "these credentials may not put objects (s3:PutObject)",
+  // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, Permissions
+  get: "these credentials may not get objects (s3:GetObject), or it is not there and they may not know (s3:ListBucket)",
+} as const
 
 const NETWORK: Readonly<Record<string, string>> = {
   ECONNREFUSED: "S3 refuses connections",
@@ -34,7 +39,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   EPIPE: "the connection to S3 broke",
 }
 
-export function toFailure(error: unknown): Failure {
+export function toFailure(error: unknown, doing: keyof typeof DENIED = "put"): Failure {
   const {
     name = "",
     code,
@@ -46,8 +51,9 @@ export function toFailure(error: unknown): Failure {
   }
   const status = $metadata?.httpStatusCode
   for (const [names, text] of LASTING) {
-    if (names.test(name)) return { kind: name, text, isLasting: true, isOfObject: false }
+    if (names.test(name)) return lasting(name, text)
   }
+  if (/^(?:AccessDenied|AllAccessDisabled|AccountProblem)$/.test(name)) return lasting(name, DENIED[doing])
   if (typeof code === "string" && NETWORK[code] !== undefined) return passing(code, NETWORK[code])
   if (name === "TimeoutError" || name === "AbortError") return passing("timeout", "S3 did not answer in time")
   if (status === 301) return lasting("PermanentRedirect", "the bucket is in another region: correct s3.region")
