@@ -108,7 +108,10 @@ export type LogStart = Partial<LogRecord> &
     "id" | "majordomo_api_key_id" | "provider" | "model" | "request_path" | "request_method" | "requested_at"
   >
 
-/** Where records go. `append` never throws and never waits; `onKept` says when the record cannot be lost any more. */
+/**
+ * Where records go. `append` never throws and never waits; `onKept` says when the record cannot be lost any more: soon,
+ * together with others, or before `append` returns when asked for `"now"`.
+ */
 export interface Ledger {
-  append(record: LogRecord, onKept?: () => void): void
+  append(record: LogRecord, onKept?: () => void, when?: "soon" | "now"): void
 }

@@ -130,7 +130,7 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
     return kept
   }
 
-  function append(record: LogRecord, onKept?: () => void): void {
+  function append(record: LogRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
     const line = isClosed ? undefined : tryTo(() => serialise(record), "a row cannot be serialised")
     if (line === undefined) {
       drop(isClosed ? "the gateway is closing" : "it cannot be serialised")
@@ -138,6 +138,7 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
       return
     }
     turn.add({ line, id: record.id, begins: false }, onKept)
+    if (when === "now") turn.flush()
   }
 
   function begin(start: LogStart): void {

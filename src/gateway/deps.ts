@@ -44,8 +44,8 @@ export interface Deps {
   begin?(start: LogStart): void
   /** Counts the text of a cut answer with its model's tokenizer, soon; undefined: not counted. Never rejects. */
   countText?(countable: Countable): Promise<Reading | undefined>
-  /** Takes the row; never throws, never waits. `onKept` is called when it cannot be lost any more. */
-  record(record: LogRecord, onKept: () => void): void
+  /** Takes the row; never throws, never waits. `onKept` is called when it cannot be lost any more (see `Ledger`). */
+  record(record: LogRecord, onKept: () => void, when: "soon" | "now"): void
   /** True when new requests must be refused because rows could not be kept (`ledger.when_full: block`). */
   isRefusing(): boolean
   isStopping(): boolean

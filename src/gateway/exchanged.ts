@@ -153,7 +153,9 @@ export class Exchanged {
       const credentialHash = this.hashCredential()
       const account = { call, caller, provider: route.provider.name, requestedModel, credentialHash, ending, cost }
       const record = toLogRecord(account)
-      deps.record(bodies ? { ...record, ...bodies } : record, () => onKept(cost))
+      // What ends with its last piece ends in the same write to the client, if its row is kept without waiting.
+      const when = ending.streamed ? "now" : "soon"
+      deps.record(bodies ? { ...record, ...bodies } : record, () => onKept(cost), when)
     } catch (error) {
       deps.onError(error, "settle")
       onKept(UNPRICED)

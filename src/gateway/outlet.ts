@@ -8,6 +8,7 @@ export class Outlet {
   private readonly response: ServerResponse
   private readonly writeTimeoutMs: number
   private stallTimer: NodeJS.Timeout | undefined
+  private hasWritten = false
 
   constructor(response: ServerResponse, writeTimeoutMs: number) {
     this.response = response
@@ -24,14 +25,16 @@ export class Outlet {
     }
   }
 
-  /** The head leaves at once, without waiting for the first piece. */
+  /** The head leaves in this turn, together with a first piece that came with it, or without one. */
   flushHead(): void {
-    this.response.flushHeaders()
+    process.nextTick(flushHead, this)
   }
 
   /** False: hold the provider back until `resume` is called. */
   write(bytes: Buffer, resume: () => void): boolean {
-    if (bytes.length === 0 || this.response.write(bytes)) return true
+    if (bytes.length === 0) return true
+    this.hasWritten = true
+    if (this.response.write(bytes)) return true
     this.watchStall()
     this.response.once("drain", () => {
       clearTimeout(this.stallTimer)
@@ -56,9 +59,17 @@ export class Outlet {
     clearTimeout(this.stallTimer)
   }
 
+  flushHeadAlone(): void {
+    if (!this.hasWritten && !this.response.writableEnded && !this.response.destroyed) this.response.flushHeaders()
+  }
+
   /** Until `drain`, or `closed`, which comes after every answer. */
   private watchStall(): void {
     clearTimeout(this.stallTimer)
     this.stallTimer = setTimeout(() => this.response.destroy(), this.writeTimeoutMs)
   }
+}
+
+function flushHead(outlet: Outlet): void {
+  outlet.flushHeadAlone()
 }
