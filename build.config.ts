@@ -1,13 +1,23 @@
-import { join } from "node:path"
+import { writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
 import { defineBuildConfig } from "unbuild"
+import { packEngine } from "./build/engine.ts"
+import { lean } from "./build/lean.ts"
+import { collectLicenses } from "./build/licenses.ts"
+import { minifyPackages } from "./build/minify.ts"
+import { writeTypes } from "./build/types.ts"
 import { ensureSeed } from "./src/database/embedded/make-seed.ts"
 
+const licenses = collectLicenses("THIRD_PARTY_LICENSES", writeFileSync)
+
 export default defineBuildConfig({
-  // The workers are files of their own, for a thread starts from a file.
+  // A thread starts from a file, so each has one of its own.
   entries: [
     "src/index",
     { input: "src/database/embedded/worker", name: "embedded/worker" },
     { input: "src/bodies/s3/worker", name: "bodies/uploader" },
+    // What users import: majordomo-gateway/client.
+    { input: "src/client/index", name: "client" },
     { input: "src/tokenizer/worker", name: "tokenizer/worker" },
   ],
   outDir: "dist",
@@ -15,8 +25,26 @@ export default defineBuildConfig({
   declaration: false,
   sourcemap: false,
   failOnWarn: false,
-  rollup: { inlineDependencies: ["gpt-tokenizer"], emitCJS: false, esbuild: { target: "node20" } },
+  rollup: {
+    emitCJS: false,
+    // Whoever installs the package gets nothing else: all that is used of other packages is in it.
+    inlineDependencies: true,
+    resolve: { exportConditions: ["node"] },
+    esbuild: { target: "node20" },
+  },
   hooks: {
-    "build:done": (context) => ensureSeed(join(context.options.outDir, "embedded/seed.tar.gz")),
+    "rollup:options": (_context, options) => {
+      const plugins = Array.isArray(options.plugins) ? options.plugins : [options.plugins]
+      // A chunk imports what it uses: with the imports of its imports, `--help` would load the file system and TLS.
+      for (const output of [options.output].flat()) Object.assign(output ?? {}, { hoistTransitiveImports: false })
+      options.plugins = [lean(), ...plugins, minifyPackages(), licenses.plugin]
+    },
+    "build:done": async ({ options }) => {
+      const embedded = join(options.outDir, "embedded")
+      await Promise.all([ensureSeed(join(embedded, "seed.tar.br")), packEngine(embedded)])
+      for (const name of ["@pydantic/genai-prices", "jiti"]) licenses.see(resolve("node_modules", name, "package.json"))
+      licenses.finish()
+      writeTypes("src/client/index.ts", join(options.outDir, "client.d.mts"))
+    },
   },
 })

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import packageJson from "../package.json" with { type: "json" }
-import { findPackages, findViolations } from "./support/house.ts"
+import { DOORS, findPackages, findViolations } from "./support/house.ts"
 
 /** Lines from which a file is usually two things. */
 const LONGEST = 250
@@ -37,12 +37,18 @@ describe("the house", () => {
     ).toEqual([])
   })
 
-  test("every runtime dependency is imported, and every import is a runtime dependency", () => {
+  test("the package brings what it uses: it depends on nothing, and what it is built from is pinned", () => {
+    expect(packageJson).not.toHaveProperty("dependencies")
+    expect(packageJson).not.toHaveProperty("optionalDependencies")
+    const locked = new Map(Object.entries<string>(packageJson.devDependencies))
     const imported = new Set(files.flatMap(({ path, text }) => findPackages(path, text)))
-    // The build takes two of its vocabularies into the package.
-    imported.delete("gpt-tokenizer")
-    const advice = "take the package out of package.json, or move it to the dependencies"
-    expect([...imported].sort(), advice).toEqual(Object.keys(packageJson.dependencies).sort())
+    const advice = "npm i --save-dev --save-exact: whoever builds the same source bundles the same code"
+    for (const name of imported) expect(locked.get(name), `${name}: ${advice}`).toMatch(/^\d+\.\d+\.\d+$/)
+    const doors = Object.keys(DOORS).filter((name) => !name.endsWith("/"))
+    expect(
+      doors.filter((name) => !imported.has(name)),
+      "no longer imported: take its door out",
+    ).toEqual([])
   })
 })
 

@@ -14,7 +14,7 @@ export default async function setup(): Promise<void> {
   mkdirSync(EMBEDDED_CACHE, { recursive: true })
   const draft = mkdtempSync(join(EMBEDDED_CACHE, "draft-"))
   try {
-    await ensureSeed(join(draft, "seed.tar.gz"))
+    await ensureSeed(join(draft, "seed.tar.br"))
     await build({
       configFile: false,
       logLevel: "error",

@@ -18,7 +18,7 @@ export function findAssets(from: string = import.meta.url): Assets {
   const worker = findUpwards(from, "worker.mjs")
   if (!worker)
     throw new Error("the embedded database's worker file is missing from this installation: install it again")
-  return { workerUrl: pathToFileURL(worker), seedFile: findUpwards(from, "seed.tar.gz") }
+  return { workerUrl: pathToFileURL(worker), seedFile: findUpwards(from, "seed.tar.br") }
 }
 
 function findUpwards(from: string, name: string): string | undefined {

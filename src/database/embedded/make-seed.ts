@@ -11,7 +11,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { gzipSync } from "node:zlib"
+import { brotliCompressSync, constants } from "node:zlib"
 import { PGlite } from "@electric-sql/pglite"
 import { NodeFS } from "@electric-sql/pglite/nodefs"
 import { type TarEntry, toTar } from "./tar.ts"
@@ -19,14 +19,14 @@ import { type TarEntry, toTar } from "./tar.ts"
 /** Where the archive waits for the next build or test run; of a version, for initdb takes seconds and is always the same. */
 const CACHE = "node_modules/.cache/majordomo-gateway"
 /** Raise it when what `makeSeed` does changes. */
-const RECIPE = 1
+const RECIPE = 2
 
 /** Build step: puts the seed archive at `file`, made first if it has not been made for this PGlite before. */
 export async function ensureSeed(file: string): Promise<void> {
   const { version } = JSON.parse(readFileSync("node_modules/@electric-sql/pglite/package.json", "utf8")) as {
     version: string
   }
-  const cached = join(CACHE, `seed-${version}-${RECIPE}.tar.gz`)
+  const cached = join(CACHE, `seed-${version}-${RECIPE}.tar.br`)
   mkdirSync(CACHE, { recursive: true })
   if (!existsSync(cached)) {
     const draft = `${cached}.${process.pid}`
@@ -50,10 +50,20 @@ async function makeSeed(file: string): Promise<void> {
     await database.exec("VACUUM (FREEZE, ANALYZE)")
     await database.exec("CHECKPOINT")
     await database.close()
-    writeFileSync(file, gzipSync(toTar(readTree(directory)), { level: 9 }))
+    writeFileSync(file, compress(toTar(readTree(directory))))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** A window over all of it, for its files are alike: 1.0 MB where gzip makes 2.6 MB. */
+function compress(bytes: Buffer): Buffer {
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+    [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
+    [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+  }
+  return brotliCompressSync(bytes, { params })
 }
 
 function readTree(root: string, under = ""): TarEntry[] {

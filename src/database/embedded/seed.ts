@@ -2,7 +2,7 @@ import { existsSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { mkdir, mkdtemp, open, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { gunzip } from "node:zlib"
+import { brotliDecompress } from "node:zlib"
 import { startEngine } from "./engine.ts"
 import { syncDirectory } from "./sync.ts"
 import { parseTar, type TarEntry } from "./tar.ts"
@@ -43,7 +43,7 @@ export async function prepareCluster(options: {
 }
 
 async function unpack(seedFile: string, directory: string): Promise<void> {
-  const entries = [...parseTar(await promisify(gunzip)(await readFile(seedFile)))]
+  const entries = [...parseTar(await promisify(brotliDecompress)(await readFile(seedFile)))]
   const directories = entries.filter((entry) => entry.kind === "directory")
   for (const { path } of directories) await mkdir(join(directory, path), { mode: 0o700, recursive: true })
   const files = entries.filter((entry) => entry.kind === "file")

@@ -2,6 +2,7 @@ import { parentPort, workerData } from "node:worker_threads"
 import { PGlite } from "@electric-sql/pglite"
 import { DurableFs, durableStartParams } from "./durable-fs.ts"
 import type { FromWorker, ToWorker, WorkerData } from "./engine.ts"
+import { readProgram } from "./program.ts"
 
 /** Output is posted in pieces of about this size. */
 const CHUNK_BYTES = 64 * 1024
@@ -15,6 +16,7 @@ const port = parentPort!
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
 const database = await PGlite.create({
+  ...(await readProgram(new URL(".", import.meta.url), directory)),
   fs: new DurableFs(directory, () => Atomics.add(counters, 1, 1)),
   startParams: durableStartParams(),
   onStderr: (line) => {

@@ -1,0 +1,93 @@
+import { createRequire } from "node:module"
+import type { Rollup } from "vite"
+import { brotliFile } from "./brotli.ts"
+import { leanPrices } from "./prices.ts"
+
+const require = createRequire(import.meta.url)
+const PREFIX = "\0lean:"
+
+/** What we never reach. A package that begins to need one of these fails in its tests, not in silence. */
+const UNREACHED: Readonly<Record<string, readonly string[]>> = {
+  // listhen: certificates, QR codes, tunnels, the clipboard, web sockets, watching
+  "node-forge": ["default"],
+  uqr: ["renderUnicodeCompact"],
+  untun: [],
+  tinyclip: [],
+  "crossws/adapters/node": [],
+  "@parcel/watcher": [],
+  "@parcel/watcher-wasm": [],
+  // c12: watching, remote layers
+  chokidar: [],
+  giget: [],
+  ohash: [],
+  "ohash/utils": [],
+}
+/** Files of packages that only an option which we do not take leads to. */
+const UNREACHED_FILES = [/\/listhen\/dist\/chunks\//]
+
+/** The dispatcher alone: `undici` itself would bring fetch, mocks, caches and web sockets, at every start. */
+const UNDICI = `
+export { default as Pool } from "undici/lib/dispatcher/pool.js"
+export { default as errors } from "undici/lib/core/errors.js"`
+
+/** libpq's bindings are chosen by whoever installs them; here nobody can. */
+const PG_NATIVE = `module.exports = class { constructor() { throw new Error("pg-native is not part of this package") } }`
+
+/** jiti, loaded when a file that is code is read. Its transpiler is most of it, so it lies compressed beside. */
+const jiti = (transpilerUrl: string) => `
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { compileFunction } from "node:vm"
+import { brotliDecompressSync } from "node:zlib"
+let transpiler
+function transform(options) {
+  if (transpiler === undefined) {
+    const code = brotliDecompressSync(readFileSync(new URL(${transpilerUrl}))).toString()
+    const module = { exports: {} }
+    compileFunction(code, ["module", "exports", "require"])(module, module.exports, createRequire(import.meta.url))
+    transpiler = module.exports
+  }
+  return transpiler(options)
+}
+const onError = (error) => { throw error }
+const nativeImport = (id) => import(id)
+export function createJiti(id, options = {}) {
+  const load = () => import("jiti/dist/jiti.cjs").then(({ default: create }) =>
+    create(id, { ...options, transform }, { onError, nativeImport, createRequire }))
+  return { import: async (...args) => (await load()).import(...args) }
+}`
+
+/** Takes of the bundled packages what is used, where a bundler cannot see it. */
+export function lean(): Rollup.Plugin {
+  return {
+    name: "lean",
+    resolveId(source: string) {
+      if (source === "jiti/dist/jiti.cjs") return require.resolve("jiti").replace(/lib\/jiti\.cjs$/, "dist/jiti.cjs")
+      if (source in UNREACHED || ["undici", "jiti", "@pydantic/genai-prices"].includes(source)) return PREFIX + source
+      return undefined
+    },
+    async load(id: string) {
+      if (UNREACHED_FILES.some((file) => file.test(id))) return "export {}"
+      if (/\/pg\/lib\/native\/index\.js$/.test(id)) return PG_NATIVE
+      if (!id.startsWith(PREFIX)) return undefined
+      const name = id.slice(PREFIX.length)
+      if (name === "undici") return UNDICI
+      if (name === "@pydantic/genai-prices") return await leanPrices()
+      if (name === "jiti") {
+        const file = require.resolve("jiti").replace(/lib\/jiti\.cjs$/, "dist/babel.cjs")
+        const reference = this.emitFile({
+          type: "asset",
+          fileName: "config/transpiler.cjs.br",
+          source: await brotliFile(file),
+        })
+        return jiti(`import.meta.ROLLUP_FILE_URL_${reference}`)
+      }
+      const names = UNREACHED[name] ?? []
+      return (
+        names
+          .map((each) => (each === "default" ? "export default undefined" : `export const ${each} = undefined`))
+          .join("\n") || "export {}"
+      )
+    },
+  }
+}
