@@ -2,7 +2,7 @@ import { loadSettings } from "../config/load.ts"
 import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "../database/_database.ts"
-import { openDatabase } from "../database/open.ts"
+import { joinDatabase, openDatabase } from "../database/open.ts"
 import { say } from "./_print.ts"
 
 /** The settings of a command; warnings are said. */
@@ -23,7 +23,19 @@ export async function withDatabase<T>(
 
 /** The same where the settings are read already. */
 export async function withDatabaseOf<T>(settings: Settings, work: (database: Database) => Promise<T>): Promise<T> {
-  const database = await openDatabase(settings.storage, { role: "command", log: say })
+  return using(await openDatabase(settings.storage, { role: "command", log: say }), work)
+}
+
+/** For a command that stays: it joins the embedded database of a running gateway, and never opens it itself. */
+export async function withRunningDatabase<T>(
+  configFile: string | undefined,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const settings = await openSettings(configFile)
+  return using(await joinDatabase(settings.storage), work)
+}
+
+async function using<T>(database: Database, work: (database: Database) => Promise<T>): Promise<T> {
   try {
     return await work(database)
   } catch (error) {

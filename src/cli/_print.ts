@@ -10,10 +10,13 @@ export function printPiece(piece: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => process.stdout.write(piece, (error) => (error ? reject(error) : resolve())))
 }
 
-/** One JSON value. C1 control characters, which JSON leaves as they are and terminals obey, are written as escapes. */
-export function printJson(value: unknown): void {
+/**
+ * One JSON value, over several lines unless all is to be on `one line`. C1 control characters, which JSON leaves as they
+ * are and terminals obey, are written as escapes.
+ */
+export function printJson(value: unknown, shape?: "one line"): void {
   const toEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
-  print(JSON.stringify(value, undefined, 2).replace(/[\x7f-\x9f\u2028\u2029]/g, toEscape))
+  print(JSON.stringify(value, undefined, shape ? undefined : 2).replace(/[\x7f-\x9f\u2028\u2029]/g, toEscape))
 }
 
 /** Talk: what a person should know and a program should not have to skip. */

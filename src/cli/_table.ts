@@ -99,7 +99,7 @@ function pad(cell: string, width: number, align: Column["align"]): string {
   return align === "left" ? cell + space : space + cell
 }
 
-function ellipsis(cell: string, width: number): string {
+export function ellipsis(cell: string, width: number): string {
   if (displayWidth(cell) <= width) return cell
   let kept = ""
   for (const { segment } of new Intl.Segmenter().segment(cell)) {

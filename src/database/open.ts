@@ -45,3 +45,13 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     throw explainConnectFailure(error, where)
   }
 }
+
+/**
+ * For a command that stays for long: the configured database if it runs without us, real or of a running gateway. It
+ * never opens the embedded one itself, for then no gateway could start.
+ */
+export async function joinDatabase(options: StorageOptions): Promise<Database> {
+  if (isPostgres(options)) return openPostgres(options.postgres)
+  const { openAsGuest } = await import("./embedded/guest.ts")
+  return openAsGuest(options.dataDir)
+}

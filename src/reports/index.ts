@@ -16,6 +16,9 @@ export {
   countBodies,
   toRequestObject,
 } from "./requests.ts"
+export { askRun, askRuns, RUN_FIELDS, RUN_SORTS, type Run, type RunSort, readRun } from "./runs.ts"
+export { readStep, type SpanNode, type Step, toSpans } from "./spans.ts"
+export { askNew, OVERLAP_MS } from "./tail.ts"
 export {
   askUsage,
   type Measures,

@@ -42,10 +42,10 @@ export const COLUMNS = {
 
 export type RequestRow = Readonly<Record<keyof typeof COLUMNS | "key_name", unknown>>
 
-const LIST = Object.entries(COLUMNS)
+export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .map(([name, kind]) => (kind === "money" ? `trim_scale(r.${name})::text AS ${name}` : `r.${name}`))
   .join(", ")
-const FROM = "FROM llm_requests r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
+export const REQUEST_TABLES = "FROM llm_requests r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
 
 /** The newest rows, newest first. */
 export function askRequests({
@@ -59,7 +59,7 @@ export function askRequests({
 }): Statement {
   return createStatement((bind) => {
     const condition = toCondition({ filters, span: period }, bind)
-    return `SELECT ${LIST}, k.name AS key_name ${FROM} WHERE ${condition} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)}`
+    return `SELECT ${REQUEST_COLUMNS}, k.name AS key_name ${REQUEST_TABLES} WHERE ${condition} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)}`
   })
 }
 
@@ -67,7 +67,7 @@ export function askRequests({
 export function askRequest(id: string): Statement {
   return createStatement(
     (bind) =>
-      `SELECT ${LIST}, k.name AS key_name, r.request_body, r.response_body ${FROM} WHERE r.id = ${bind(id)}::uuid`,
+      `SELECT ${REQUEST_COLUMNS}, k.name AS key_name, r.request_body, r.response_body ${REQUEST_TABLES} WHERE r.id = ${bind(id)}::uuid`,
   )
 }
 

@@ -1,4 +1,5 @@
 import type { Database } from "../../database/_database.ts"
+import { readMuch } from "../../database/read.ts"
 import {
   askGround,
   askUsage,
@@ -11,9 +12,6 @@ import {
 } from "../../reports/index.ts"
 import { say } from "../_print.ts"
 
-/** Over rows that no sum and no index helps with, a report takes its time. */
-export const PATIENCE_MS = 10 * 60_000
-
 export interface Asker {
   readonly ground: Ground
   ask(question: UsageQuestion): Promise<UsageAnswer>
@@ -25,7 +23,7 @@ export async function createAsker(database: Database): Promise<Asker> {
   return {
     ground,
     async ask(question) {
-      const { rows } = await database.query({ ...askUsage(question, ground), timeoutMs: PATIENCE_MS })
+      const { rows } = await readMuch(database, askUsage(question, ground))
       return readUsage(rows, question)
     },
   }

@@ -51,7 +51,11 @@ export function renderBreakdown(
 }
 
 /** `~`: some of it is estimated. A sum without its unpriced part is a lower bound. */
-export function toCostCell({ total_cost, estimated, unpriced }: Measures): string {
+export function toCostCell({
+  total_cost,
+  estimated,
+  unpriced,
+}: Pick<Measures, "total_cost" | "estimated" | "unpriced">): string {
   if (total_cost === null) return "unpriced"
   return `${unpriced > 0 ? ">" : estimated > 0 ? "~" : ""}${toDollars(total_cost)}`
 }

@@ -1,0 +1,40 @@
+import { readSurroundings } from "../config/surroundings.ts"
+import { toBar } from "./_table.ts"
+import { withThousands } from "./_text.ts"
+
+export interface Progress {
+  update(done: number, total: number): void
+  /** Takes the line away: what comes next begins where it was. */
+  end(): void
+}
+
+const REDRAW_MS = 100
+const WIDTH = 24
+
+/** A line on a terminal that is drawn again and again; elsewhere nothing. */
+export function createProgress(noun: string): Progress {
+  const { noColor } = readSurroundings()
+  if (process.stderr.isTTY !== true || noColor) return { update: () => {}, end: () => {} }
+  let drawnAt = Number.NEGATIVE_INFINITY
+  let isDrawn = false
+  return {
+    update(done, total) {
+      const now = performance.now()
+      if (now - drawnAt < REDRAW_MS && done < total) return
+      drawnAt = now
+      isDrawn = true
+      process.stderr.write(`\r${toProgressLine(done, total, noun)}\u001b[K`)
+    },
+    end() {
+      if (isDrawn) process.stderr.write("\r\u001b[K")
+      isDrawn = false
+    },
+  }
+}
+
+/** `██████▌                   27 %  1,350,000 of 5,000,000 requests` */
+export function toProgressLine(done: number, total: number, noun: string): string {
+  const share = total === 0 ? 1 : Math.min(1, done / total)
+  const percent = `${Math.floor(share * 100)} %`.padStart(5)
+  return `${toBar(share, WIDTH).padEnd(WIDTH)} ${percent}  ${withThousands(done)} of ${withThousands(total)} ${noun}`
+}

@@ -1,0 +1,108 @@
+import { createStatement, IS_ERROR, type Statement } from "./_sql.ts"
+import { type Filters, toCondition } from "./filters.ts"
+import type { Ground } from "./ground.ts"
+import type { Period } from "./period.ts"
+
+/** Metadata that makes requests one run of an agent, and says where in it each stands: `planner/tool:search`. */
+export const RUN_NAMES = { trace: "Trace-Id", path: "Span-Path", span: "Span-Name" } as const
+
+const TRACE = `r.raw_metadata ->> '${RUN_NAMES.trace}'`
+
+/** One run of an agent: the requests that carried one trace. */
+export interface Run {
+  readonly trace: string
+  readonly requests: number
+  readonly errors: number
+  readonly unpriced: number
+  readonly estimated: number
+  /** From the begin of its first request to the end of its last, ms. */
+  readonly duration_ms: number
+  readonly input_tokens: number
+  readonly output_tokens: number
+  /** USD as a plain decimal; null: no price is known for any of it. */
+  readonly total_cost: string | null
+  /** ISO 8601 in UTC. */
+  readonly first: string
+  readonly last: string
+}
+
+export const RUN_FIELDS = [
+  "trace",
+  "requests",
+  "errors",
+  "unpriced",
+  "estimated",
+  "duration_ms",
+  "input_tokens",
+  "output_tokens",
+  "total_cost",
+  "first",
+  "last",
+] as const satisfies readonly (keyof Run)[]
+
+export const RUN_SORTS = ["time", "cost", "requests", "errors", "duration"] as const
+export type RunSort = (typeof RUN_SORTS)[number]
+
+const ORDERS: Readonly<Record<RunSort, string>> = {
+  time: "last DESC",
+  cost: "total_cost DESC NULLS LAST",
+  requests: "requests DESC",
+  errors: "errors DESC",
+  duration: "last - first DESC",
+}
+
+/** The runs that have a request in the period, newest first unless asked otherwise. */
+export function askRuns({
+  filters,
+  period,
+  sort = "time",
+  limit,
+}: {
+  readonly filters: Filters
+  readonly period: Period
+  readonly sort?: RunSort | undefined
+  readonly limit: number
+}): Statement {
+  return createStatement(
+    (bind) => `SELECT * FROM (
+  SELECT ${TRACE} AS trace, count(*) AS requests, count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
+    count(*) FILTER (WHERE r.cost_status = 'unpriced') AS unpriced,
+    count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent')) AS estimated,
+    sum(r.input_tokens) AS input_tokens, sum(r.output_tokens) AS output_tokens,
+    trim_scale(sum(r.total_cost) FILTER (WHERE r.cost_status <> 'unpriced')) AS total_cost,
+    min(r.requested_at) AS first, max(r.created_at) AS last
+  FROM llm_requests r WHERE ${toCondition({ filters, span: period }, bind)} AND ${TRACE} <> '' GROUP BY 1
+) runs ORDER BY ${ORDERS[sort]}, trace LIMIT ${bind(limit)}`,
+  )
+}
+
+export function readRun(row: Record<string, unknown>): Run {
+  const count = (name: string) => Number(row[name] ?? 0)
+  const first = new Date(row["first"] as Date)
+  const last = new Date(row["last"] as Date)
+  return {
+    trace: String(row["trace"]),
+    requests: count("requests"),
+    errors: count("errors"),
+    unpriced: count("unpriced"),
+    estimated: count("estimated"),
+    duration_ms: last.getTime() - first.getTime(),
+    input_tokens: count("input_tokens"),
+    output_tokens: count("output_tokens"),
+    total_cost: row["total_cost"] === null || row["total_cost"] === undefined ? null : String(row["total_cost"]),
+    first: first.toISOString(),
+    last: last.toISOString(),
+  }
+}
+
+/** Every request of one run, in the order in which they began. */
+export function askRun(trace: string, ground: Ground): Statement {
+  return createStatement((bind) => {
+    const where = toCondition({ filters: { where: { [RUN_NAMES.trace]: trace } }, indexed: ground.indexed }, bind)
+    const exact = `${TRACE} = ${bind(trace)}::text`
+    return `SELECT r.id, r.requested_at, r.created_at, r.provider, r.model, r.status_code, r.outcome, ${IS_ERROR} AS is_error,
+      r.input_tokens, r.output_tokens, trim_scale(r.total_cost)::text AS total_cost, r.cost_status,
+      r.raw_metadata ->> '${RUN_NAMES.path}' AS span_path, r.raw_metadata ->> '${RUN_NAMES.span}' AS span_name
+    FROM llm_requests r WHERE ${where} AND ${exact} ORDER BY r.requested_at, r.id`
+  })
+}
