@@ -1,7 +1,7 @@
 import type { LogRecord } from "../../src/core/call.ts"
 import type { Cost, PriceQuestion } from "../../src/core/cost.ts"
 import { hashKey } from "../../src/core/key.ts"
-import type { GatewaySettings } from "../../src/gateway/deps.ts"
+import type { Deps, GatewaySettings } from "../../src/gateway/deps.ts"
 import { createGateway, type Gateway } from "../../src/gateway/handle.ts"
 import type { Provider } from "../../src/providers/_provider.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
@@ -48,6 +48,7 @@ export async function startPipeline(options: {
   readonly providers?: Readonly<Record<string, Provider>>
   readonly findCaller?: (keyHash: string) => { keyId: string } | undefined | Promise<{ keyId: string } | undefined>
   readonly price?: (question: PriceQuestion) => Cost
+  readonly countText?: Deps["countText"]
 }): Promise<Pipeline> {
   const records: LogRecord[] = []
   const untaken: LogRecord[] = []
@@ -65,6 +66,7 @@ export async function startPipeline(options: {
     dialects: DIALECTS,
     findCaller: options.findCaller ?? ((hash) => (hash === known ? { keyId: KEY_ID } : undefined)),
     price: options.price ?? (() => PRICED),
+    ...(options.countText && { countText: options.countText }),
     record(record, onKept) {
       records.push(record)
       onKept()

@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { NO_READING, toTokenTotals } from "../../src/core/usage.ts"
+import { toLogRecord } from "../../src/gateway/record.ts"
+import { createPriceBook, type PriceBook } from "../../src/pricing/catalog.ts"
+import { DIALECTS } from "../../src/providers/index.ts"
+
+/** One answer as a provider gives it, and what a gateway must make of it: see README.md. */
+interface AnswerVector {
+  readonly title: string
+  readonly rule: string
+  readonly provider: string
+  readonly method?: string
+  readonly path: string
+  readonly requested?: string
+  readonly at: string
+  readonly answer?: unknown
+  readonly stream?: readonly unknown[]
+  readonly tokens: Readonly<Record<"input" | "cached" | "written" | "written_1h" | "output" | "reasoning", number>>
+  readonly arithmetic: string
+  readonly status: string
+  readonly input?: string
+  readonly output?: string
+  readonly total?: string
+}
+
+const vectors = JSON.parse(readFileSync(new URL("answers.json", import.meta.url), "utf8")) as readonly AnswerVector[]
+const RULES = /^(openai|anthropic|gemini|compatible)\.|^unpriced$/
+
+function bodyOf({ answer, stream }: AnswerVector): string {
+  if (!stream) return JSON.stringify(answer)
+  return stream.map((each) => `data: ${typeof each === "string" ? each : JSON.stringify(each)}\n\n`).join("")
+}
+
+function read(vector: AnswerVector) {
+  const format = vector.provider === "anthropic" ? "anthropic" : vector.provider === "gemini" ? "gemini" : "openai"
+  const dialect = DIALECTS[format]
+  const exchange = {
+    provider: vector.provider,
+    method: vector.method ?? "POST",
+    path: vector.path,
+    query: "",
+    headers: { "content-type": "application/json" },
+    body: Buffer.from(JSON.stringify({ model: vector.requested })),
+    host: "provider.test",
+  }
+  const contentType = vector.stream ? "text/event-stream" : "application/json"
+  const meter = dialect.createMeter(exchange, { statusCode: 200, contentType, headers: {} })
+  meter?.push(Buffer.from(bodyOf(vector)))
+  return meter?.end({ complete: true }) ?? { ...NO_READING, free: dialect.isFree(exchange) }
+}
+
+describe("answers as they are billed", () => {
+  let book: PriceBook
+  beforeAll(async () => {
+    book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: () => 0, log: () => {} })
+  })
+  afterAll(() => book.close())
+
+  test.each(vectors.map((vector) => [`${vector.rule}: ${vector.title}`, vector] as const))("%s", (_, vector) => {
+    const reading = read(vector)
+    const at = Date.parse(vector.at)
+    const cost = book.price({ provider: vector.provider, requestedModel: vector.requested, reading, at })
+
+    const call = { id: "", receivedAt: at, method: vector.method ?? "POST", path: vector.path, query: "" }
+    const row = toLogRecord({
+      call: { ...call, rawHeaders: [], headers: {}, metadata: {}, body: Buffer.alloc(0) },
+      caller: { keyId: "" },
+      provider: vector.provider,
+      requestedModel: vector.requested,
+      credentialHash: undefined,
+      ending: {
+        outcome: "complete",
+        statusCode: 200,
+        respondedAt: at,
+        firstByteMs: 0,
+        streamed: vector.stream !== undefined,
+        error: undefined,
+        reading,
+      },
+      cost,
+    })
+    expect({
+      input: row.input_tokens,
+      cached: row.cached_tokens,
+      written: row.cache_creation_tokens,
+      written_1h: row.cache_creation_1h_tokens,
+      output: row.output_tokens,
+      reasoning: row.reasoning_tokens,
+    }).toEqual(vector.tokens)
+    expect(
+      [row.cost_status, row.input_cost, row.output_cost, row.total_cost],
+      `${vector.arithmetic}\n${JSON.stringify(cost.price)}\n${JSON.stringify(toTokenTotals(reading.parts))}`,
+    ).toEqual([vector.status, vector.input, vector.output, vector.total])
+  })
+})
+
+test("the arithmetic that is shown is right", () => {
+  const equations = vectors.flatMap(({ arithmetic }) => [...arithmetic.matchAll(/([\d.e*+/() ]+?) = ([\d.]+)/g)])
+  expect(equations.length).toBeGreaterThan(40)
+  for (const [equation, sum, result] of equations) {
+    // Digits and signs alone, by the pattern above.
+    expect(Number(new Function(`return ${sum}`)()), equation).toBeCloseTo(Number(result), 12)
+  }
+})
+
+test("every vector names its rule", () => {
+  expect(vectors.filter(({ rule }) => !RULES.test(rule))).toEqual([])
+})
