@@ -21,9 +21,21 @@ const COMMANDS: CommandTable = {
     commands: {
       requests: { summary: "the newest requests", load: () => import("./cli/usage/requests.ts") },
       request: { summary: "one request, and the sum of its cost", load: () => import("./cli/usage/request.ts") },
+      tail: { summary: "requests as they come", load: () => import("./cli/usage/tail.ts") },
+      runs: { summary: "agent runs: requests with one trace", load: () => import("./cli/usage/runs.ts") },
+      run: { summary: "one agent run as a waterfall of its cost", load: () => import("./cli/usage/run.ts") },
       export: { summary: "requests with their bodies, as JSON lines", load: () => import("./cli/usage/export.ts") },
     },
   },
+  metadata: {
+    summary: "the names that callers send as X-Majordomo-NAME",
+    commands: {
+      list: { summary: "all names, and which are active", load: () => import("./cli/metadata/list.ts") },
+      activate: { summary: "index and sum by a name", load: () => import("./cli/metadata/activate.ts") },
+      deactivate: { summary: "stop that", load: () => import("./cli/metadata/deactivate.ts") },
+    },
+  },
+  prune: { summary: "delete old requests; totals stay", load: () => import("./cli/prune.ts") },
   pricing: {
     summary: "the price book: USD per million tokens, with source and date",
     commands: {
