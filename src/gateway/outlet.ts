@@ -18,7 +18,7 @@ export class Outlet {
   /** False: the status or a header is one that node will not write (099, control characters). */
   head(statusCode: number, statusText: string, headers: string[]): boolean {
     try {
-      this.response.writeHead(statusCode, statusText, headers)
+      this.response.writeHead(statusCode, isPhrase(statusText) ? statusText : "", headers)
       return true
     } catch {
       return false
@@ -72,4 +72,9 @@ export class Outlet {
 
 function flushHead(outlet: Outlet): void {
   outlet.flushHeadAlone()
+}
+
+/** What node writes as a reason phrase. It means nothing to any client, so an odd one is left out. */
+function isPhrase(text: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(text)
 }

@@ -20,6 +20,8 @@ export function refuse(
   headers.push("X-Majordomo-Request-Id", refusal.id)
   if (error.status === 503) headers.push("Retry-After", RETRY_AFTER_S)
   if (refusal.close) headers.push("Connection", "close")
+  // A head that node refused to write has left its reason phrase behind.
+  response.statusMessage = ""
   response.writeHead(error.status, headers)
   response.end(body)
   if (refusal.close) closeUnread(response)
