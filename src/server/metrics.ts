@@ -1,7 +1,9 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import type { BodyStats } from "../bodies/index.ts"
 import type { LogRecord } from "../core/call.ts"
 import type { LedgerStats } from "../database/logs.ts"
-import { createHistogram, type Metric, type Sample } from "./prometheus.ts"
+import { toBodyMetrics } from "./body-metrics.ts"
+import { counter, createHistogram, gauge, type Metric, type Sample } from "./prometheus.ts"
 
 const BATCH_ROWS = [1, 10, 50, 100, 250, 500, 1000, 2500]
 const WRITE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
@@ -19,11 +21,13 @@ export interface Metrics {
 
 export interface Measured {
   ledger(): LedgerStats
+  /** undefined: no bodies are kept. */
+  readonly bodies?: (() => BodyStats) | undefined
   gateway(): { readonly requests: number; readonly streams: number; readonly metadataCut: number }
 }
 
 /** Names and their labels are bounded by the configuration and by HTTP; nothing that a client sends becomes a label. */
-export function createMetrics({ ledger, gateway }: Measured): Metrics {
+export function createMetrics({ ledger, gateway, bodies }: Measured): Metrics {
   const requests = new Map<string, { provider: string; status: string; count: number }>()
   const batchRows = createHistogram(BATCH_ROWS)
   const writeSeconds = createHistogram(WRITE_SECONDS)
@@ -66,6 +70,7 @@ export function createMetrics({ ledger, gateway }: Measured): Metrics {
         help: "Time until the database has taken a batch.",
         samples: writeSeconds.samples(),
       },
+      ...(bodies ? toBodyMetrics(bodies()) : []),
       gauge("majordomo_open_requests", "Requests that run now.", open),
       gauge("majordomo_open_streams", "Streamed answers that run now.", streams),
       {
@@ -100,12 +105,4 @@ export function createMetrics({ ledger, gateway }: Measured): Metrics {
   }
 
   return { onRecord, onBatch, collect, close: () => lag.disable() }
-}
-
-function counter(name: string, help: string, value: number): Metric {
-  return { name, type: "counter", help, samples: [{ value }] }
-}
-
-function gauge(name: string, help: string, value: number): Metric {
-  return { name, type: "gauge", help, samples: [{ value }] }
 }

@@ -14,6 +14,14 @@ export interface Sample {
   readonly value: number
 }
 
+export function counter(name: string, help: string, value: number): Metric {
+  return { name, type: "counter", help, samples: [{ value }] }
+}
+
+export function gauge(name: string, help: string, value: number): Metric {
+  return { name, type: "gauge", help, samples: [{ value }] }
+}
+
 /** Text format 0.0.4. */
 export function toText(metrics: readonly Metric[]): string {
   const lines = metrics.flatMap(({ name, type, help, samples }) => [

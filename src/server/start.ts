@@ -105,7 +105,11 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   const adoption = worker ? undefined : startAdoption({ ...ledgerOptions, root: journals })
   scope.own(() => adoption?.close())
   const stats = () => (adoption ? sumStats([ledger.stats(), adoption.stats()]) : ledger.stats())
-  const metrics = createMetrics({ ledger: stats, gateway: () => ({ requests: gateway.open(), ...gateway.tally }) })
+  const metrics = createMetrics({
+    ledger: stats,
+    bodies: bodies.name === "none" ? undefined : bodies.stats,
+    gateway: () => ({ requests: gateway.open(), ...gateway.tally }),
+  })
   scope.own(() => metrics.close())
 
   const tokenizer = createTokenizer({ log: (line) => log("warn", line) })
@@ -131,7 +135,6 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
       log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),
   })
   scope.own(() => gateway.close())
-
 
   const probe = createProbe({ database, isStopping: () => stopping, countWaiting: () => stats().waiting })
   const measured = async () => toText(worker ? await worker.collectAll(metrics.collect()) : metrics.collect())
