@@ -1,6 +1,7 @@
 import { type ExportRow, exportBodies } from "../../bodies/export.ts"
 import { createBodyReader } from "../../bodies/read.ts"
 import type { Database } from "../../database/_database.ts"
+import { readMuch } from "../../database/read.ts"
 import { askBodies, type BodyCursor, type BodyQuestion, countBodies } from "../../reports/index.ts"
 import { COMMON, defineCommand } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
@@ -44,7 +45,7 @@ async function exportAll(
   question: BodyQuestion,
   reader: ReturnType<typeof createBodyReader>,
 ): Promise<void> {
-  const { rows } = await database.query<{ requests: number }>({ ...countBodies(question), timeoutMs: PATIENCE_MS })
+  const { rows } = await readMuch<{ requests: number }>(database, countBodies(question))
   const total = withThousands(rows[0]!.requests)
   let exported = 0
   let missing = 0
@@ -69,8 +70,8 @@ async function exportAll(
 async function* readPages(database: Database, question: BodyQuestion): AsyncGenerator<ExportRow> {
   let after: BodyCursor | undefined
   for (;;) {
-    const statement = askBodies(question, { after, limit: PAGE_ROWS })
-    const { rows } = await database.query<ExportRow & BodyCursor>({ ...statement, timeoutMs: PATIENCE_MS })
+    const page = askBodies(question, { after, limit: PAGE_ROWS })
+    const { rows } = await readMuch<ExportRow & BodyCursor>(database, page)
     yield* rows
     after = rows.at(-1)
     if (rows.length < PAGE_ROWS) return
