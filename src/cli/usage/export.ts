@@ -10,8 +10,6 @@ import { withThousands } from "../_text.ts"
 import { FILTER_OPTIONS, toFilters, toPeriod } from "./_question.ts"
 
 const PROGRESS_MS = 1000
-/** Filters that no index helps with take their time. */
-const PATIENCE_MS = 10 * 60_000
 /** Rows are read with the bodies that the database holds: up to some MB at once. */
 const PAGE_ROWS = 64
 const MAX_SAID = 10
