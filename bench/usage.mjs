@@ -15,7 +15,9 @@ const rows = Number(values.rows)
 const rounds = Number(values.rounds)
 const DAYS = 30
 const SCHEMA = readFileSync(new URL("../schema.sql", import.meta.url), "utf8")
-const { askGround, askUsage, findDimension, readGround, readUsage } = await import("../src/reports/index.ts")
+const { findDimension } = await import("../src/reports/index.ts")
+const { createAsker } = await import("../src/cli/usage/_ask.ts")
+const { openDatabase } = await import("../src/database/open.ts")
 
 /** @type {{ what: string, by: string[], tz?: string, hours?: number, filters?: object, goalMs?: number, plain: string }[]} */
 const REPORTS = [
@@ -192,7 +194,9 @@ async function insert(part, of) {
 }
 
 async function report() {
-  const ground = readGround((await client.query(askGround().text, [...askGround().values])).rows)
+  const storage = { driver: "postgres", dataDir: "", postgres: { isSet: true, url } }
+  const database = await openDatabase(storage, { role: "command", log: () => {} })
+  const { ask } = await createAsker(database)
   const {
     rows: [{ now }],
   } = await client.query("SELECT max(created_at) AS now FROM llm_requests")
@@ -202,11 +206,7 @@ async function report() {
     const since =
       hours === undefined ? toMidnight(midnight - (DAYS - 1) * 86_400_000, tz) : Number(now) - hours * 3_600_000
     const question = { by: by.map((name) => findDimension(name)), period: { since, until: undefined, tz }, filters }
-    const ours = await median(rounds, async () => {
-      const { text, values } = askUsage(question, ground)
-      const answer = readUsage((await client.query(text, [...values])).rows, question)
-      return answer.total
-    })
+    const ours = await median(rounds, () => ask(question))
     const theirs = await median(Math.min(rounds, 2), () => client.query(plain, [new Date(since)]))
     const verdict = goalMs === undefined ? "" : ours <= goalMs ? "met" : "missed"
     lines.push([
@@ -217,6 +217,7 @@ async function report() {
       verdict,
     ])
   }
+  await database.close()
   print(lines)
 }
 

@@ -1,7 +1,7 @@
 import type { Database, Query, Result } from "./_database.ts"
 
 /** Over rows that no sum and no index helps with, a report takes its time. */
-const PATIENCE_MS = 10 * 60_000
+export const PATIENCE_MS = 10 * 60_000
 
 /**
  * One statement that reads much and answers little. Memory for groups, so that ten thousand of them need no disk; no

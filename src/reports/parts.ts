@@ -3,7 +3,7 @@ import type { Dimension } from "./dimensions.ts"
 import { type Filters, type Span, toCondition } from "./filters.ts"
 import type { Ground } from "./ground.ts"
 import type { Period } from "./period.ts"
-import { type Plan, planUsage } from "./plan.ts"
+import { type Edge, type Plan, planUsage } from "./plan.ts"
 import { BY_METADATA, DAILY, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
 
 interface PartsQuestion {
@@ -26,8 +26,8 @@ type Sums = Extract<Plan, { from: "sums" }>
  */
 export function toParts(question: PartsQuestion, ground: Ground, bind: Bind): Parts {
   const plan = planUsage(question, ground)
-  const rows = (span: Span) => toRowsPart(question, span, ground, bind)
-  if (plan.from === "rows") return { parts: [rows(question.period)] }
+  const rows = ({ span, sign }: Edge) => toRowsPart(question, span, ground, bind, sign)
+  if (plan.from === "rows") return { parts: [rows({ span: question.period, sign: "+" })] }
   const sums = toSumsPart(question, plan, ground, bind)
   const edges = plan.edges.map(rows)
   if (plan.crosses) edges.push(toCrossingPart(question, plan, ground, bind))
@@ -35,9 +35,15 @@ export function toParts(question: PartsQuestion, ground: Ground, bind: Bind): Pa
   return { named: sums, parts: ["SELECT * FROM named", ...toOthersParts(question, plan, ground, bind), ...edges] }
 }
 
-function toRowsPart({ by, period, filters }: PartsQuestion, span: Span, { indexed }: Ground, bind: Bind): string {
+function toRowsPart(
+  { by, period, filters }: PartsQuestion,
+  span: Span,
+  { indexed }: Ground,
+  bind: Bind,
+  sign: Edge["sign"],
+): string {
   const groups = by.map((dimension) => dimension.sql(ROWS, bind, period.tz)!)
-  return select({ groups, source: ROWS, where: toCondition({ filters, span, indexed }, bind) })
+  return select({ groups, source: ROWS, where: toCondition({ filters, span, indexed }, bind), sign })
 }
 
 function toSumsPart(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string {
@@ -101,15 +107,17 @@ function select({
   source,
   from = `${source.table} r`,
   where,
+  sign = "+",
 }: {
   readonly groups: readonly string[]
   readonly source: Source
   readonly from?: string
   readonly where: string
+  readonly sign?: Edge["sign"]
 }): string {
   const columns = [
     ...groups.map((group, i) => `${group} AS d${i}`),
-    ...MEASURE_NAMES.map((name) => `${source.measures[name]} AS ${name}`),
+    ...MEASURE_NAMES.map((name) => `${sign}${source.measures[name]} AS ${name}`),
   ]
   const places = groups.map((_, i) => i + 1)
   return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${where}${places.length === 0 ? "" : ` GROUP BY ${places.join(", ")}`}`

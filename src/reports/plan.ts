@@ -13,13 +13,18 @@ export type Plan =
       readonly source: Source
       /** Whole stretches of the source. */
       readonly span: Span
-      /** What is left at the ends, where a stretch lies only partly in the period: read from the rows. */
-      readonly edges: readonly Span[]
+      /** Where a stretch lies only partly in the period: rows that it lacks, or rows of it that are too many. */
+      readonly edges: readonly Edge[]
       /** Whether some of the stretches may lie across two groups: those are read from the rows. */
       readonly crosses: boolean
       /** The metadata name of `BY_METADATA`, and whether requests without it are a group of their own. */
       readonly metadata: { readonly name: string; readonly countsOthers: boolean } | undefined
     }
+
+export interface Edge {
+  readonly span: Span
+  readonly sign: "+" | "-"
+}
 
 interface PlanQuestion {
   readonly by: readonly Dimension[]
@@ -37,7 +42,16 @@ export function planUsage(question: PlanQuestion, ground: Ground): Plan {
   if (source === undefined || !knows(source, question)) return ROWS_ONLY
   const crosses = question.by.some(({ order }) => order === "time") && isShifted(source, question.period, ground.now)
   if (crosses && question.by.some(({ name }) => STEPS[name] === source.stepMs)) return ROWS_ONLY
-  return { from: "sums", source, metadata, crosses, ...cut(question.period, source.stepMs, ground.prunedBefore) }
+  // Of a crowded name it is not known under which value a row was counted: it cannot be taken away.
+  const mayTake = metadata === undefined || !ground.crowded.has(metadata.name)
+  const { prunedBefore } = ground
+  return {
+    from: "sums",
+    source,
+    metadata,
+    crosses,
+    ...cut(question.period, { stepMs: source.stepMs, prunedBefore, mayTake }),
+  }
 }
 
 /** Whether the report leaves out requests of its period of which only sums are left. */
@@ -95,16 +109,34 @@ function isShifted({ stepMs }: Source, { since, until, tz }: Period, now: number
   }
 }
 
-/** A stretch before `prunedBefore` cannot be cut any more: it counts where it begins. */
-function cut({ since, until }: Period, stepMs: number, prunedBefore = Number.NEGATIVE_INFINITY) {
-  const first = Math.ceil(since / stepMs) * stepMs
-  const head = since < first && since >= prunedBefore
-  if (until === undefined) return { span: { since: first }, edges: head ? [{ since, until: first }] : [] }
-  const isPruned = until < prunedBefore
-  const last = (isPruned ? Math.ceil(until / stepMs) : Math.floor(until / stepMs)) * stepMs
-  if (last < first) return { span: { since: first, until: first }, edges: [{ since, until }] }
-  return {
-    span: { since: first, until: last },
-    edges: [...(head ? [{ since, until: first }] : []), ...(last < until ? [{ since: last, until }] : [])],
-  }
+interface Cutting {
+  readonly stepMs: number
+  readonly prunedBefore: number | undefined
+  readonly mayTake: boolean
+}
+
+/**
+ * The whole stretches of a period, and the edges: what is missing is added, or where that is less, the whole stretch is
+ * taken and the rest of it taken away. A stretch before `prunedBefore` has no rows any more: it counts where it begins.
+ */
+function cut({ since, until }: Period, cutting: Cutting): { readonly span: Span; readonly edges: readonly Edge[] } {
+  const { stepMs, prunedBefore = Number.NEGATIVE_INFINITY } = cutting
+  const floor = (at: number) => Math.floor(at / stepMs) * stepMs
+  const ceil = (at: number) => Math.ceil(at / stepMs) * stepMs
+  if (until !== undefined && floor(until) < ceil(since) && until >= prunedBefore)
+    return { span: { since: ceil(since), until: ceil(since) }, edges: [{ span: { since, until }, sign: "+" }] }
+  const head = cutAt(since, [ceil(since), floor(since)], cutting)
+  if (until === undefined) return { span: { since: head.at }, edges: head.edges }
+  if (until < prunedBefore) return { span: { since: head.at, until: ceil(until) }, edges: head.edges }
+  const tail = cutAt(until, [floor(until), ceil(until)], cutting)
+  return { span: { since: head.at, until: tail.at }, edges: [...head.edges, ...tail.edges] }
+}
+
+/** Where the stretches begin or end instead of at `at`: inside the period, or outside and with rows taken away. */
+function cutAt(at: number, [inside, outside]: readonly [number, number], { prunedBefore, mayTake }: Cutting) {
+  if (prunedBefore !== undefined && at < prunedBefore) return { at: inside, edges: [] }
+  const takes = mayTake && Math.abs(at - outside) < Math.abs(at - inside)
+  const end = takes ? outside : inside
+  const edge: Edge = { span: { since: Math.min(at, end), until: Math.max(at, end) }, sign: takes ? "-" : "+" }
+  return { at: end, edges: at === end ? [] : [edge] }
 }

@@ -12,6 +12,8 @@ import {
 } from "../../reports/index.ts"
 import { say } from "../_print.ts"
 
+export { PATIENCE_MS } from "../../database/read.ts"
+
 export interface Asker {
   readonly ground: Ground
   ask(question: UsageQuestion): Promise<UsageAnswer>
