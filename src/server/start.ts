@@ -20,6 +20,7 @@ import { createApp } from "./app.ts"
 import { checkPort, type Listener, startListening } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import { createProbe } from "./probe.ts"
+import { startRetention } from "./retention.ts"
 import { type Metric, toText } from "./prometheus.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
@@ -135,6 +136,9 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
       log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),
   })
   scope.own(() => gateway.close())
+
+  const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
+  scope.own(() => retention.close())
 
   const probe = createProbe({ database, isStopping: () => stopping, countWaiting: () => stats().waiting })
   const measured = async () => toText(worker ? await worker.collectAll(metrics.collect()) : metrics.collect())
