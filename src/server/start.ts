@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { setImmediate as nextTurn } from "node:timers/promises"
 import { type BodyStore, openBodyStore } from "../bodies/index.ts"
 import type { Settings } from "../config/settings.ts"
 import type { LogRecord } from "../core/call.ts"
@@ -20,13 +21,13 @@ import { createApp } from "./app.ts"
 import { checkPort, type Listener, startListening } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import { createProbe } from "./probe.ts"
-import { startRetention } from "./retention.ts"
 import { type Metric, toText } from "./prometheus.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
 /** A connection that carries no request for so long after the end was asked for carries none any more. */
 const QUIET_MS = 300
+const MAX_TURNS = 100
 
 export interface ServerOptions {
   readonly settings: Settings
@@ -125,8 +126,8 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
     begin: ledger.begin,
     countText: tokenizer.count,
-    record(record, onKept) {
-      ledger.append(record, onKept)
+    record(record, onKept, when) {
+      ledger.append(record, onKept, when)
       metrics.onRecord(record)
       options.onRecord(record)
     },
@@ -137,8 +138,6 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   })
   scope.own(() => gateway.close())
 
-  const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
-  scope.own(() => retention.close())
 
   const probe = createProbe({ database, isStopping: () => stopping, countWaiting: () => stats().waiting })
   const measured = async () => toText(worker ? await worker.collectAll(metrics.collect()) : metrics.collect())
@@ -209,6 +208,8 @@ async function finishRequests(listener: Listener, gateway: Gateway, timeoutMs: n
   await closed
   clearTimeout(timer)
   clearInterval(idle)
+  // Their ends follow those of their connections.
+  for (let turns = 0; gateway.open() > 0 && turns < MAX_TURNS; turns++) await nextTurn()
 }
 
 /** What waits for S3 belongs to the process that has the journal of this number. */

@@ -11,6 +11,8 @@ export type ToWorker =
 
 /** What a worker says to the primary process. */
 export type ToPrimary =
+  /** It listens to messages: what was sent before may be lost. */
+  | { readonly say: "hello" }
   | { readonly say: "ready"; readonly host: string; readonly port: number; readonly modelCount: number }
   /** It cannot start, for a reason that a person can understand. */
   | { readonly say: "refused"; readonly message: string }

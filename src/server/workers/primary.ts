@@ -103,11 +103,11 @@ function createCrew({ port, log }: { readonly port: number; readonly log: Server
     let refusal: string | undefined
     let isReady = false
     present.add(worker)
-    tell(worker, { say: "start", port })
     return new Promise((resolve, reject) => {
       worker.on("error", () => {})
       worker.on("message", (message: ToPrimary) => {
-        if (message.say === "ready") {
+        if (message.say === "hello") tell(worker, { say: "start", port })
+        else if (message.say === "ready") {
           isReady = true
           resolve(message)
         } else if (message.say === "refused") refusal = message.message

@@ -56,25 +56,32 @@ export async function startWorker(options: ServerOptions): Promise<RunningWorker
     })
   }
 
+  tell({ say: "hello" })
   try {
     const running = await startServer({ ...options, worker: { port: await started, collectAll } })
     server = running
     tell({ say: "ready", host: running.host, port: running.port, modelCount: running.modelCount })
     const stop = async () => {
       const stats = await running.stop()
-      await new Promise<void>((resolve) => {
-        if (!process.connected) resolve()
-        else process.send?.({ say: "stopped", stats } satisfies ToPrimary, undefined, undefined, () => resolve())
-      })
+      await send({ say: "stopped", stats })
       return stats
     }
     return { ...running, stop, stopAsked }
   } catch (error) {
-    if (error instanceof CommandError) tell({ say: "refused", message: error.message })
+    if (error instanceof CommandError) await send({ say: "refused", message: error.message })
+    process.disconnect?.() // it would keep this process
     throw error
   }
 }
 
 function tell(message: ToPrimary): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+  void send(message)
+}
+
+/** Resolves when the message is on its way, or cannot be. */
+function send(message: ToPrimary): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected && process.send) process.send(message, undefined, undefined, () => resolve())
+    else resolve()
+  })
 }
