@@ -6,6 +6,8 @@ const COMMANDS: CommandTable = {
   serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
   keys: {
+  doctor: { summary: "check everything the gateway needs", load: () => import("./cli/doctor.ts") },
+  health: { summary: "is the gateway ready? (for container checks)", load: () => import("./cli/health.ts") },
     summary: "the API keys that callers send as X-Majordomo-Key",
     commands: {
       create: { summary: "mint a key and show it once", load: () => import("./cli/keys/create.ts") },

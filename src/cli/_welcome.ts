@@ -5,6 +5,8 @@ export function welcome(server: {
   readonly database: string
   readonly modelCount: number
   readonly firstKey: string | undefined
+  /** Of a demo: the file by which other commands look at it. */
+  readonly demo?: string
 }): string {
   const banner = [
     `Starting Majordomo Gateway on ${server.host}:${server.port}`,
@@ -12,7 +14,28 @@ export function welcome(server: {
     `Pricing data loaded (${server.modelCount} models)`,
     "",
   ]
-  return [...banner, ...(server.firstKey ? firstSteps(server.firstKey, toUrl(server)) : [])].join("\n")
+  const { firstKey, demo } = server
+  if (firstKey === undefined) return banner.join("\n")
+  const url = toUrl(server)
+  return [...banner, ...(demo === undefined ? firstSteps(firstKey, url) : demoSteps(firstKey, url, demo))].join("\n")
+}
+
+function demoSteps(key: string, url: string, configFile: string): string[] {
+  const program = "npx majordomo-gateway"
+  return [
+    "",
+    "  This is a demo: thirty days of samples, answers that no provider gave, a directory of its own.",
+    "  Each start begins anew; your own data is not touched.",
+    "",
+    `  curl ${url}/v1/chat/completions -H "X-Majordomo-Key: ${key}" \\`,
+    '    -H "Content-Type: application/json" -H "X-Majordomo-User-Id: me" \\',
+    `    -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Say hello"}]}'`,
+    "",
+    `  ${program} usage --config ${configFile}`,
+    `  ${program} usage --by Feature --config ${configFile}`,
+    "",
+    "",
+  ]
 }
 
 function firstSteps(key: string, url: string): string[] {

@@ -1,11 +1,12 @@
 import { defineCommand } from "citty"
 import { loadSettings } from "../config/load.ts"
+import { CommandError } from "../core/errors.ts"
 import { startServer } from "../server/start.ts"
 import { countWorkers, startPrimary } from "../server/workers/primary.ts"
 import { isWorker, startWorker } from "../server/workers/worker.ts"
 import { parsePort } from "./_args.ts"
 import { endOnBugs, untilStopped } from "./_ending.ts"
-import { createLog } from "./_log.ts"
+import { createLog, type Log } from "./_log.ts"
 import { welcome } from "./_welcome.ts"
 
 export default defineCommand({
@@ -16,13 +17,15 @@ export default defineCommand({
     port: { type: "string", valueHint: "N", description: "Port to listen on (default 7680; 0: any free one)" },
     "log-format": { type: "string", valueHint: "text|json", description: "Log lines for people or for machines" },
     quiet: { type: "boolean", description: "No line per request" },
+    demo: { type: "boolean", description: "Try it with samples and a provider of its own: no key, no network" },
   },
   async run({ args }) {
+    const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
+    if (args.demo) return serveDemo(args, log)
     const { settings, warnings } = await loadSettings({
       configFile: args.config,
       overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
     })
-    const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
     for (const warning of warnings) log.line("warn", warning)
     const options = { settings, log: log.line, onRecord: log.request }
     if (isWorker()) {
@@ -36,3 +39,18 @@ export default defineCommand({
     await untilStopped(server, log.line)
   },
 })
+
+/** Nothing of it is loaded, or touches real data, without `--demo`. */
+async function serveDemo(args: { config?: string; host?: string; port?: string }, log: Log): Promise<void> {
+  if (args.config !== undefined) throw new CommandError("--demo has settings of its own: leave --config out", 2)
+  const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
+  const { settings, farSide, configFile } = await openDemo({ host: args.host, port: parsePort(args.port) })
+  const options = { settings, log: log.line, onRecord: log.request, firstKey: fillDemo }
+  const server = await startServer(options).catch(async (error: unknown) => {
+    await farSide.close()
+    throw error
+  })
+  endOnBugs(server.rescue, log.line)
+  process.stdout.write(welcome({ ...server, demo: configFile }))
+  await untilStopped(server, log.line)
+}

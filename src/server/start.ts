@@ -6,7 +6,7 @@ import type { LogRecord } from "../core/call.ts"
 import type { Rates } from "../core/cost.ts"
 import type { Database } from "../database/_database.ts"
 import { createKeyCache } from "../database/key-cache.ts"
-import { ensureFirstKey } from "../database/keys.ts"
+import { ensureFirstKey, type NewKey } from "../database/keys.ts"
 import { startAdoption, sumStats, takeDirectory } from "../database/ledger/directories.ts"
 import { type LedgerStats, openLedger } from "../database/logs.ts"
 import { openDatabase } from "../database/open.ts"
@@ -35,6 +35,8 @@ export interface ServerOptions {
   /** Called after each row was handed to the ledger; must be quick. */
   onRecord(record: LogRecord): void
   /** This process is one of several behind a port that their primary has bound. */
+  /** Mints the key that is shown once, instead of the usual `Default`. */
+  firstKey?(database: Database): Promise<NewKey | undefined>
   readonly worker?: {
     readonly port: number
     /** The metrics of all processes, given this one's. */
@@ -78,7 +80,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   const database = await openDatabase(settings.storage, { role, log: (line) => log("warn", line) })
   scope.own(() => database.close())
   if (!worker && settings.storage.autoMigrate) await migrate(database)
-  const first = worker ? undefined : await ensureFirstKey(database)
+  const first = worker ? undefined : await (options.firstKey ?? ensureFirstKey)(database)
 
   const keys = await createKeyCache(database)
   scope.own(() => keys.close())

@@ -17,6 +17,7 @@ export interface Bucket {
   put(key: string, gzip: Buffer): Promise<void>
   /** The object as it is stored; undefined: there is none. @throws CommandError that says what is wrong with S3 */
   get(key: string): Promise<Buffer | undefined>
+  remove(key: string): Promise<void>
   close(): void
 }
 
@@ -39,7 +40,7 @@ export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settin
  */
 export async function openBucket(settings: S3Settings, attemptMs: number, maxAttempts = 1): Promise<Bucket> {
   const Bucket = checkSettings(settings)
-  const { S3Client, PutObjectCommand, GetObjectCommand } = await import("@aws-sdk/client-s3")
+  const { S3Client, PutObjectCommand, GetObjectCommand, DeleteObjectCommand } = await import("@aws-sdk/client-s3")
   const { accessKeyId, secretAccessKey, endpoint, region } = settings
   const client: S3Client = new S3Client({
     region,
@@ -82,6 +83,9 @@ export async function openBucket(settings: S3Settings, attemptMs: number, maxAtt
         if ((error as Error).name === "NoSuchKey") return undefined
         throw new CommandError(`S3 does not give ${Key}: ${toFailure(error, "get").text}`)
       }
+    },
+    async remove(Key) {
+      await within((abortSignal) => client.send(new DeleteObjectCommand({ Bucket, Key }), { abortSignal }))
     },
     close: () => client.destroy(),
   }

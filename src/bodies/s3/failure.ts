@@ -27,6 +27,7 @@ const DENIED = {
   put: "these credentials may not put objects (s3:PutObject)",
   // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, Permissions
   get: "these credentials may not get objects (s3:GetObject), or it is not there and they may not know (s3:ListBucket)",
+  remove: "these credentials may not delete objects (s3:DeleteObject)",
 } as const
 
 const NETWORK: Readonly<Record<string, string>> = {

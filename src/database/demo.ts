@@ -1,0 +1,19 @@
+import type { LogRecord } from "../core/call.ts"
+import type { Database } from "./_database.ts"
+import { INSERT_ROWS } from "./ledger/columns.ts"
+
+const ROWS_AT_ONCE = 500
+
+/** Empties every table, then lets `fill` write rows as the ledger does. Refuses any database but an embedded one. */
+export async function refillDemo(
+  db: Database,
+  fill: (insert: (rows: readonly LogRecord[]) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  if (db.kind !== "embedded") throw new Error("samples are for the demo's own embedded database")
+  await db.query("TRUNCATE llm_requests, llm_requests_metadata_keys, llm_usage_metadata_names, api_keys")
+  await fill(async (rows) => {
+    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+      await db.query({ text: INSERT_ROWS, values: [JSON.stringify(rows.slice(at, at + ROWS_AT_ONCE))] })
+    }
+  })
+}

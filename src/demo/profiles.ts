@@ -1,0 +1,138 @@
+export const TEAMS = {
+  support: { name: "Support", description: "the chat bot on the website" },
+  engineering: { name: "Engineering", description: "code review and agents" },
+  research: { name: "Research", description: "reports from many documents" },
+  search: { name: "Search", description: "embeddings and ranking" },
+} as const
+
+export type Team = (typeof TEAMS)[keyof typeof TEAMS]
+
+type Range = readonly [from: number, to: number]
+
+/** One kind of request that comes again and again. */
+export interface Profile {
+  readonly team: keyof typeof TEAMS
+  readonly feature: string
+  readonly steps: readonly string[]
+  readonly sessions: boolean
+  readonly provider: string
+  readonly path: string
+  readonly model: string
+  /** The model that answers. */
+  readonly answers: string
+  readonly streamed: boolean
+  /** On a working day. */
+  readonly perDay: number
+  readonly users: number
+  /** All tokens in, and all out. */
+  readonly input: Range
+  readonly output: Range
+  /** Shares: of the input, read from and written to the provider's cache; of the output, reasoning. */
+  readonly cached: number
+  readonly written: number
+  readonly reasoning: number
+}
+
+const NONE = { steps: [], sessions: false, streamed: false, cached: 0, written: 0, reasoning: 0 } as const
+const CHAT = { ...NONE, provider: "openai", path: "/v1/chat/completions" } as const
+const CLAUDE = { ...NONE, provider: "anthropic", path: "/v1/messages" } as const
+
+export const PROFILES: readonly Profile[] = [
+  {
+    ...CHAT,
+    team: "support",
+    feature: "chat-bot",
+    sessions: true,
+    streamed: true,
+    model: "gpt-4o-mini",
+    answers: "gpt-4o-mini-2024-07-18",
+    perDay: 34,
+    users: 60,
+    input: [600, 4_000],
+    output: [60, 500],
+    cached: 0.4,
+  },
+  {
+    ...CHAT,
+    team: "support",
+    feature: "ticket-triage",
+    model: "gpt-5-mini",
+    answers: "gpt-5-mini-2025-08-07",
+    perDay: 12,
+    users: 8,
+    input: [400, 1_800],
+    output: [150, 900],
+    reasoning: 0.6,
+  },
+  {
+    ...CLAUDE,
+    team: "engineering",
+    feature: "code-review",
+    streamed: true,
+    model: "claude-sonnet-4-5",
+    answers: "claude-sonnet-4-5-20250929",
+    perDay: 10,
+    users: 14,
+    input: [9_000, 60_000],
+    output: [400, 2_500],
+    cached: 0.8,
+    written: 0.1,
+  },
+  {
+    ...CLAUDE,
+    team: "engineering",
+    feature: "agent",
+    steps: ["plan", "edit", "test", "summarise"],
+    sessions: true,
+    streamed: true,
+    model: "claude-opus-4-5",
+    answers: "claude-opus-4-5-20251101",
+    perDay: 5,
+    users: 6,
+    input: [20_000, 110_000],
+    output: [500, 4_000],
+    cached: 0.85,
+    written: 0.08,
+    reasoning: 0.3,
+  },
+  {
+    ...NONE,
+    team: "research",
+    feature: "reports",
+    steps: ["search", "read", "write"],
+    sessions: true,
+    provider: "gemini",
+    path: "/v1beta/models/gemini-2.5-flash:generateContent",
+    model: "gemini-2.5-flash",
+    answers: "gemini-2.5-flash",
+    perDay: 14,
+    users: 5,
+    input: [5_000, 45_000],
+    output: [300, 3_000],
+    reasoning: 0.4,
+  },
+  {
+    ...CHAT,
+    team: "research",
+    feature: "house-style",
+    model: "ft:house-style-7b",
+    answers: "ft:house-style-7b",
+    perDay: 1,
+    users: 3,
+    input: [800, 2_000],
+    output: [100, 600],
+  },
+  {
+    ...NONE,
+    team: "search",
+    feature: "index",
+    provider: "openai",
+    path: "/v1/embeddings",
+    model: "text-embedding-3-small",
+    answers: "text-embedding-3-small",
+    perDay: 18,
+    users: 1,
+    input: [2_000, 8_000],
+    output: [0, 0],
+  },
+]

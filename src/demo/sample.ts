@@ -1,0 +1,120 @@
+import type { Call, Ending } from "../core/call.ts"
+import { NO_READING, NO_USAGE, type Usage } from "../core/usage.ts"
+import { uuidV7 } from "../kit/uuid.ts"
+import { PROFILES, type Profile, TEAMS, type Team } from "./profiles.ts"
+import { createRandom, type Random } from "./random.ts"
+
+/** One request of the past thirty days that never was. */
+export interface Sample {
+  readonly team: Team
+  readonly call: Call
+  readonly provider: string
+  readonly requestedModel: string
+  readonly ending: Ending
+}
+
+const DAY_MS = 86_400_000
+/** Share of a day's requests that come in each of its hours (UTC); people sleep, agents less so. */
+const HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 10, 12, 12, 11, 9, 11, 12, 11, 10, 8, 6, 5, 4, 3, 2, 1]
+
+/**
+ * Thirty days of a small company's requests up to `nowMs`: four keys, features, users and agent runs, quieter at night and on
+ * Sundays, growing a little; with errors, broken streams, one model without a price. The same for the same moment.
+ */
+export function sampleDays(nowMs: number, days = 30): Sample[] {
+  const samples: Sample[] = []
+  const today = Math.floor(nowMs / DAY_MS)
+  for (let day = today - days; day <= today; day++) {
+    const random = createRandom(day)
+    const weekday = new Date(day * DAY_MS).getUTCDay()
+    const rhythm = (weekday === 0 ? 0.25 : weekday === 6 ? 0.35 : 1) * (1 + (day - today) / (3 * days))
+    for (const profile of PROFILES) {
+      const count = Math.round(profile.perDay * rhythm * random.between(0.8, 1.2))
+      for (let i = 0; i < count; i++) {
+        const sample = toSample(profile, day * DAY_MS + random.weighted(HOURS) * 3_600_000, random)
+        const isPast = sample.ending.respondedAt < nowMs && sample.call.receivedAt > nowMs - days * DAY_MS
+        if (isPast) samples.push(sample)
+      }
+    }
+  }
+  return samples.sort((one, other) => one.ending.respondedAt - other.ending.respondedAt)
+}
+
+function toSample(profile: Profile, hourMs: number, random: Random): Sample {
+  const receivedAt = hourMs + Math.floor(random.between(0, 3_600_000))
+  const fate = random.between(0, 1)
+  const ending = fate < 0.012 ? failed(random) : answered(profile, random, fate > 0.99)
+  const user = `user-${String(1 + Math.floor(profile.users * random.between(0, 1) ** 2)).padStart(3, "0")}`
+  const metadata: Record<string, string> = { Feature: profile.feature, "User-Id": user }
+  if (profile.steps.length > 0) metadata["Step"] = profile.steps[Math.floor(random.between(0, profile.steps.length))]!
+  if (profile.sessions) metadata["Session-Id"] = `${user}-${Math.floor(receivedAt / 1_800_000).toString(36)}`
+  return {
+    team: TEAMS[profile.team],
+    provider: profile.provider,
+    requestedModel: profile.model,
+    call: {
+      id: uuidV7(receivedAt),
+      receivedAt,
+      method: "POST",
+      path: profile.path,
+      query: "",
+      rawHeaders: [],
+      headers: {},
+      metadata,
+      body: Buffer.alloc(0),
+    },
+    ending: { ...ending, respondedAt: receivedAt + ending.ms, streamed: profile.streamed },
+  }
+}
+
+type Fate = Omit<Ending, "respondedAt" | "streamed"> & { readonly ms: number }
+
+function failed(random: Random): Fate {
+  const isBusy = random.between(0, 1) < 0.7
+  return {
+    ms: Math.round(random.between(40, 400)),
+    outcome: "complete",
+    statusCode: isBusy ? 429 : 500,
+    firstByteMs: 38,
+    error: isBusy ? "Rate limit reached" : "The server had an error while processing your request",
+    reading: NO_READING,
+  }
+}
+
+function answered(profile: Profile, random: Random, broken: boolean): Fate {
+  const usage = toUsage(profile, random)
+  const out = usage.output + usage.reasoning
+  const firstByteMs = Math.round(random.between(180, 900) + usage.reasoning * 4)
+  const left = broken && profile.streamed
+  const input = usage.input + usage.cacheRead + usage.cacheWrite + usage.cacheWrite1h
+  return {
+    ms: firstByteMs + Math.round(out * random.between(6, 14)),
+    outcome: left ? "client_left" : "complete",
+    statusCode: 200,
+    firstByteMs,
+    error: undefined,
+    reading: {
+      ...NO_READING,
+      model: profile.answers,
+      parts: [{ model: profile.answers, usage, contextTokens: input, role: "answer" }],
+      source: left ? "estimated" : "reported",
+      raw: { demo: true },
+    },
+  }
+}
+
+function toUsage({ input, output, cached, written, reasoning }: Profile, random: Random): Usage {
+  const all = Math.round(random.between(...input))
+  const out = Math.round(random.between(...output))
+  const cacheRead = Math.round(all * cached * random.between(0.7, 1))
+  const write = Math.round(all * written * random.between(0.5, 1))
+  const thought = Math.round(out * reasoning * random.between(0.6, 1))
+  return {
+    ...NO_USAGE,
+    input: all - cacheRead - write,
+    cacheRead,
+    cacheWrite: write,
+    output: out - thought,
+    reasoning: thought,
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto"
+import type { LogRecord } from "../core/call.ts"
+import type { Database } from "../database/_database.ts"
+import { refillDemo } from "../database/demo.ts"
+import { createKey, type NewKey } from "../database/keys.ts"
+import { type Sample, sampleDays } from "../demo/sample.ts"
+import { toLogRecord } from "../gateway/record.ts"
+import { createPriceBook, type PriceBook } from "../pricing/catalog.ts"
+
+export { type DemoFarSide, startDemoFarSide } from "../demo/far-side.ts"
+
+/**
+ * Empties a demo's database and fills it with thirty days of samples, priced as the gateway prices; gives a key to try.
+ * Only ever for the demo's own database: whatever is in it is deleted.
+ */
+export async function fillDemo(database: Database): Promise<NewKey> {
+  const book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 0, now: Date.now, log: () => {} })
+  try {
+    const samples = sampleDays(Date.now())
+    const teams = [...new Map(samples.map(({ team }) => [team.name, team])).values()]
+    await refillDemo(database, async (insert) => {
+      const keys = new Map<string, string>()
+      for (const team of teams) keys.set(team.name, (await createKey(database, team)).key.id)
+      await insert(samples.map((sample) => toRow(sample, keys.get(sample.team.name)!, book)))
+    })
+    return await createKey(database, { name: "Demo", description: "yours to try" })
+  } finally {
+    book.close()
+  }
+}
+
+function toRow({ team, call, provider, requestedModel, ending }: Sample, keyId: string, book: PriceBook): LogRecord {
+  const question = { provider, requestedModel, reading: ending.reading, at: call.receivedAt }
+  return toLogRecord({
+    call,
+    caller: { keyId },
+    provider,
+    requestedModel,
+    credentialHash: createHash("sha256").update(`demo ${team.name} ${provider}`).digest("hex"),
+    ending,
+    cost: book.price({ ...question, failed: ending.statusCode >= 400 }),
+  })
+}
