@@ -4,10 +4,11 @@ import { type CommandTable, runProgram } from "./cli/_program.ts"
 /** Every command, loaded only when it is called. */
 const COMMANDS: CommandTable = {
   serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
+  verify: { summary: "whether journals, rows and sums agree", load: () => import("./cli/verify.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
-  keys: {
   doctor: { summary: "check everything the gateway needs", load: () => import("./cli/doctor.ts") },
   health: { summary: "is the gateway ready? (for container checks)", load: () => import("./cli/health.ts") },
+  keys: {
     summary: "the API keys that callers send as X-Majordomo-Key",
     commands: {
       create: { summary: "mint a key and show it once", load: () => import("./cli/keys/create.ts") },
