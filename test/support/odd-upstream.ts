@@ -6,6 +6,8 @@ export interface OddUpstream {
   readonly port: number
   /** All bytes that came, by connection, as latin1. */
   readonly received: readonly string[]
+  /** The requests that came whole, in their order. */
+  readonly requests: readonly string[]
   /** Connections taken so far. */
   readonly accepted: number
   /** Connections that are open now. */
@@ -18,6 +20,7 @@ export async function startOddUpstream(
   answer: (socket: Socket, request: string, count: number) => void,
 ): Promise<OddUpstream> {
   const received: string[] = []
+  const requests: string[] = []
   const sockets = new Set<Socket>()
   let count = 0
   const server = createServer({ noDelay: true }, (socket) => {
@@ -33,6 +36,7 @@ export async function startOddUpstream(
       if (!/\r\n\r\n/.test(unanswered) || !isWhole(unanswered)) return
       const request = unanswered
       unanswered = ""
+      requests.push(request)
       answer(socket, request, count++)
     })
   })
@@ -42,6 +46,7 @@ export async function startOddUpstream(
     origin: `http://127.0.0.1:${port}`,
     port,
     received,
+    requests,
     get accepted() {
       return received.length
     },

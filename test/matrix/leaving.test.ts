@@ -1,0 +1,200 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type Pipeline, startPipeline } from "../support/pipeline.ts"
+import { connectRaw, type RawClient } from "../support/raw.ts"
+import { exchange, KEY_LINE, nextRecords, request } from "./_raw.ts"
+
+const STREAM = request("", { close: false, body: '{"model":"m","stream":true,"messages":[]}' })
+const PROMPT_MS = 1000
+
+let far: FarSide
+let gateway: Pipeline
+beforeAll(async () => {
+  far = await startFarSide()
+  gateway = await startPipeline({
+    upstream: far.origin,
+    settings: { maxConnections: 4000, writeTimeoutMs: 1000, idleTimeoutMs: 60_000 },
+  })
+})
+afterEach(async () => {
+  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  far.reset()
+})
+afterAll(async () => {
+  await gateway.close()
+  await far.close()
+})
+
+async function open(text: string, until: RegExp | undefined): Promise<RawClient> {
+  const client = await connectRaw(gateway.port)
+  client.send(text)
+  if (until) await client.until(until)
+  return client
+}
+
+/** The providers' sides of `count` requests, each aborted; ms from `since` to the last. */
+async function aborted(count: number, since: number): Promise<number> {
+  for (let i = 0; i < count; i++) expect(await (await far.nextRequest()).ended).toBe("caller_left")
+  return performance.now() - since
+}
+
+const leave = {
+  FIN: (client: RawClient) => client.socket.destroy(),
+  RST: (client: RawClient) => client.socket.resetAndDestroy(),
+} as const
+const ways = ["FIN", "RST"] as const
+
+describe.each(ways)("a client that leaves with %s", (way) => {
+  test("[ABT-01] before the provider's head: the provider is let go within a second, the row says 499 and nothing of usage", async () => {
+    far.always({ never: true })
+    const clients = await Promise.all(Array.from({ length: 20 }, () => open(STREAM, undefined)))
+    await expect.poll(() => far.exchanges.length).toBe(20)
+    const since = performance.now()
+    for (const client of clients) leave[way](client)
+    expect(await aborted(20, since)).toBeLessThan(PROMPT_MS)
+    for (const row of await nextRecords(gateway, 20)) {
+      expect(row).toMatchObject({ status_code: 499, outcome: "client_left", usage_source: "none" })
+    }
+  })
+
+  test("[ABT-02] in the middle of a stream: the same, with what is known of usage", async () => {
+    far.always({ pieces: 9, hangAfterPieces: 4 })
+    const clients = await Promise.all(Array.from({ length: 20 }, () => open(STREAM, /data: /)))
+    const since = performance.now()
+    for (const client of clients) leave[way](client)
+    expect(await aborted(20, since)).toBeLessThan(PROMPT_MS)
+    for (const row of await nextRecords(gateway, 20)) {
+      expect(row).toMatchObject({ outcome: "client_left", status_code: 200, streamed: true, usage_source: "estimated" })
+    }
+  })
+
+  test("[ABT-03] while it reads nothing and all buffers are full: the same", async () => {
+    far.always({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
+    const client = await connectRaw(gateway.port)
+    client.socket.pause()
+    client.send(request("", { close: false }))
+    const upstream = await far.nextRequest()
+    let sent = -1
+    await expect
+      .poll(
+        () => {
+          const before = sent
+          sent = upstream.sentBody.length
+          return sent > 1_000_000 && sent === before
+        },
+        { interval: 100, timeout: 5000 },
+      )
+      .toBe(true)
+    const since = performance.now()
+    leave[way](client)
+    expect(await upstream.ended).toBe("caller_left")
+    expect(performance.now() - since).toBeLessThan(PROMPT_MS)
+    expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left" })
+  })
+
+  test("[ABT-05] in the middle of its upload: nothing is sent on, and there is a row", async () => {
+    const client = await connectRaw(gateway.port)
+    client.send(`POST /v1/files HTTP/1.1\r\nHost: a\r\n${KEY_LINE}Content-Length: 8000000\r\n\r\n`)
+    client.send(Buffer.alloc(4_000_000))
+    await expect.poll(() => client.socket.writableLength).toBe(0)
+    leave[way](client)
+    expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left", status_code: 499 })
+    expect(far.exchanges.length).toBe(0)
+  })
+})
+
+test("[ABT-04] leaving is noticed whatever the garbage collector does meanwhile", async () => {
+  setFlagsFromString("--expose-gc")
+  const collect = runInNewContext("gc") as () => void
+  const timer = setInterval(collect, 100)
+  far.always({ pieces: 5, hangAfterPieces: 2 })
+  for (let round = 0; round < 5; round++) {
+    const clients = await Promise.all(Array.from({ length: 100 }, () => open(STREAM, /data: /)))
+    collect()
+    const since = performance.now()
+    for (const client of clients) client.close()
+    expect(await aborted(100, since)).toBeLessThan(2 * PROMPT_MS)
+    for (const row of await nextRecords(gateway, 100)) expect(row.outcome).toBe("client_left")
+  }
+  clearInterval(timer)
+})
+
+test("[ABT-06] a client that does not read holds its provider back: neither side's bytes pile up here", async () => {
+  const slow = await startPipeline({ upstream: far.origin, settings: { maxConnections: 100, writeTimeoutMs: 60_000 } })
+  far.always({ textBytes: 12_000_000, chunked: true, chunkBytes: 65_536 })
+  const clients = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const client = await connectRaw(slow.port)
+      client.socket.pause()
+      client.send(request("", { close: false }))
+      return client
+    }),
+  )
+  await expect.poll(() => far.exchanges.length, { timeout: 10_000 }).toBe(5)
+  const sentOf = () => far.exchanges.map(({ sentBody }) => sentBody.length)
+  let sent: number[] = []
+  await expect
+    .poll(
+      () => {
+        const before = sent
+        sent = sentOf()
+        return sent.every((bytes, index) => bytes > 500_000 && bytes === before[index])
+      },
+      { interval: 200, timeout: 10_000 },
+    )
+    .toBe(true)
+  // Two pairs of socket buffers on the loopback take a few megabytes; what we hold ourselves is bounded by our own marks.
+  for (const bytes of sent) expect(bytes).toBeLessThan(11_000_000)
+  for (const client of clients) client.close()
+  for (const row of await nextRecords(slow, 5)) expect(row.outcome).toBe("client_left")
+  await slow.close()
+})
+
+test("[ABT-08] a thousand streams whose clients leave at once: every provider is let go, each has its row", async () => {
+  far.always({ pieces: 5, hangAfterPieces: 2 })
+  const count = 1000
+  const clients: RawClient[] = []
+  while (clients.length < count) {
+    clients.push(...(await Promise.all(Array.from({ length: 200 }, () => open(STREAM, /data: /)))))
+  }
+  const since = performance.now()
+  for (const client of clients) client.socket.resetAndDestroy()
+  // Both ends are in this process too, on a shared machine.
+  expect(await aborted(count, since)).toBeLessThan(4000)
+  const rows = await nextRecords(gateway, count)
+  expect(new Set(rows.map(({ id }) => id)).size).toBe(count)
+  expect(rows.filter(({ outcome }) => outcome !== "client_left")).toEqual([])
+})
+
+test("[ABT-09] a client that is gone without a word is let go after the write timeout, with a row", async () => {
+  far.always({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
+  const client = await connectRaw(gateway.port)
+  client.socket.pause()
+  client.send(request("", { close: false }))
+  expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left" })
+  client.close()
+})
+
+test("[ABT-10] thousands of requests, some of them left, leave no listener, timer or handle behind", async () => {
+  const warnings: Error[] = []
+  const warn = (warning: Error) => void warnings.push(warning)
+  process.on("warning", warn)
+  const work = async (index: number) => {
+    if (index % 10 === 0) {
+      const client = await open(request("", { close: false }), undefined)
+      client.close()
+    } else await exchange(gateway.port, request())
+  }
+  for (let i = 0; i < 20; i++) await work(i)
+  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  const before = process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+  for (let i = 0; i < 1000; i += 20) await Promise.all(Array.from({ length: 20 }, (_, j) => work(i + j)))
+  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  await expect
+    .poll(() => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length)
+    .toBeLessThan(before + 6)
+  process.off("warning", warn)
+  expect(warnings).toEqual([])
+})
