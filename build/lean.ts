@@ -1,6 +1,6 @@
 import { createRequire } from "node:module"
 import type { Rollup } from "vite"
-import { brotliFile } from "./brotli.ts"
+import { brotli, brotliFile } from "./brotli.ts"
 import { leanPrices } from "./prices.ts"
 
 const require = createRequire(import.meta.url)
@@ -23,7 +23,7 @@ const UNREACHED: Readonly<Record<string, readonly string[]>> = {
   "ohash/utils": [],
 }
 /** Files of packages that only an option which we do not take leads to. */
-const UNREACHED_FILES = [/\/listhen\/dist\/chunks\//]
+const UNREACHED_FILES = [/\/listhen\/dist\/chunks\//, /\/consola\/dist\/chunks\/prompt\./]
 
 /** The dispatcher alone: `undici` itself would bring fetch, mocks, caches and web sockets, at every start. */
 const UNDICI = `
@@ -57,6 +57,12 @@ export function createJiti(id, options = {}) {
   return { import: async (...args) => (await load()).import(...args) }
 }`
 
+/** A vocabulary of the tokenizer: an array that is a third as text, compressed, of what it is as a program. */
+const vocabulary = (url: string) => `
+import { readFileSync } from "node:fs"
+import { brotliDecompressSync } from "node:zlib"
+export default JSON.parse(brotliDecompressSync(readFileSync(new URL(${url}))).toString())`
+
 /** Takes of the bundled packages what is used, where a bundler cannot see it. */
 export function lean(): Rollup.Plugin {
   return {
@@ -69,6 +75,13 @@ export function lean(): Rollup.Plugin {
     async load(id: string) {
       if (UNREACHED_FILES.some((file) => file.test(id))) return "export {}"
       if (/\/pg\/lib\/native\/index\.js$/.test(id)) return PG_NATIVE
+      const ranks = /\/gpt-tokenizer\/.*\/bpeRanks\/(\w+)\.js$/.exec(id)?.[1]
+      if (ranks !== undefined) {
+        const { default: words } = (await import(id)) as { readonly default: unknown }
+        const source = await brotli(Buffer.from(JSON.stringify(words)))
+        const reference = this.emitFile({ type: "asset", fileName: `tokenizer/${ranks}.json.br`, source })
+        return vocabulary(`import.meta.ROLLUP_FILE_URL_${reference}`)
+      }
       if (!id.startsWith(PREFIX)) return undefined
       const name = id.slice(PREFIX.length)
       if (name === "undici") return UNDICI

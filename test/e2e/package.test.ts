@@ -1,0 +1,141 @@
+import { execFileSync } from "node:child_process"
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { builtinModules } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { gunzipSync } from "node:zlib"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { startFarSide } from "../support/far-side.ts"
+import { createInstallation } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+import { ACCESS_KEY, BUCKET, REGION, SECRET_KEY, startS3 } from "../support/s3.ts"
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url))
+const MAX_TARBALL_BYTES = 7_000_000
+const MAX_INSTALLED_BYTES = 9_000_000
+
+/** What `npm pack` makes, unpacked where no other package is, for nobody to write. */
+describe("the package as it is installed", () => {
+  let directory: string
+  let bin: string
+  let files: readonly string[]
+  const read = (path: string) => readFileSync(join(directory, "package", path), "utf8")
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), "majordomo-package-"))
+    execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", directory], { cwd: ROOT, stdio: "pipe" })
+    const tarball = readdirSync(directory).find((name) => name.endsWith(".tgz"))!
+    execFileSync("tar", ["-xzf", tarball], { cwd: directory })
+    files = readdirSync(join(directory, "package"), { recursive: true, encoding: "utf8" })
+    bin = join(directory, "package/bin/majordomo.mjs")
+    for (const path of files) chmodSync(join(directory, "package", path), 0o555)
+    expect(statSync(join(directory, tarball)).size).toBeLessThan(MAX_TARBALL_BYTES)
+  })
+  afterAll(() => {
+    for (const path of files) chmodSync(join(directory, "package", path), 0o755)
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  test("brings nothing with it and runs nothing when it is installed", () => {
+    const manifest = JSON.parse(read("package.json")) as { scripts: object }
+    for (const field of ["dependencies", "optionalDependencies", "peerDependencies"]) {
+      expect(manifest).not.toHaveProperty(field)
+    }
+    expect(Object.keys(manifest.scripts).filter((name) => /install|^prepare$/.test(name))).toEqual([])
+    const bytes = files.reduce((sum, path) => sum + statSync(join(directory, "package", path)).size, 0)
+    expect(bytes).toBeLessThan(MAX_INSTALLED_BYTES)
+  })
+
+  test("imports nothing but its own files and what node has", () => {
+    const modules = files.filter((path) => path.endsWith(".mjs"))
+    expect(modules).toContain("dist/index.mjs")
+    const imports =
+      /(?:^|[;}\n])import\s*(?:[\w$*{][^;"'`()]*?from\s*)?["']([^"'\n]+)["']|[^.\w]import\(["']([^"'\n]+)["']\)/g
+    const foreign = modules.flatMap((path) =>
+      [...read(path).matchAll(imports)].flatMap(([, fixed, lazy]) => {
+        const name = fixed ?? lazy ?? ""
+        const isKnown = /^(node:|\.\.?\/)/.test(name) || builtinModules.includes(name)
+        return isKnown ? [] : [`${path}: ${name}`]
+      }),
+    )
+    expect(foreign).toEqual([])
+  })
+
+  test("holds the licences of what is bundled", () => {
+    const licenses = read("THIRD_PARTY_LICENSES")
+    for (const name of [
+      "@electric-sql/pglite",
+      "@aws-sdk/client-s3",
+      "@pydantic/genai-prices",
+      "undici",
+      "pg",
+      "h3",
+      "jiti",
+    ]) {
+      expect(licenses).toMatch(new RegExp(`^${name} \\d`, "m"))
+    }
+    expect(licenses).toContain("Apache License")
+    expect(licenses).toContain("PostgreSQL")
+  })
+
+  test("on the embedded database, with a configuration in TypeScript, a request has its row", async () => {
+    const farSide = await startFarSide()
+    const installation = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" }, { bin })
+    try {
+      const config = `const base_url: string = ${JSON.stringify(farSide.origin)}\nexport default { providers: { openai: { base_url } } }\n`
+      writeFileSync(join(installation.home, "majordomo.ts"), config)
+      const gateway = await installation.serve()
+      await expect.poll(() => gateway.stdout).toMatch(/mdm_sk_[\w-]+/)
+      const key = /mdm_sk_[\w-]+/.exec(gateway.stdout)![0]
+      expect((await ask(gateway.origin, key)).status).toBe(200)
+      await gateway.stop()
+      expect(await installation.runJson(["usage"])).toHaveProperty("total.requests", 1)
+    } finally {
+      await installation.remove()
+      await farSide.close()
+    }
+  })
+
+  test("on PostgreSQL, with bodies in S3, every command group works", async () => {
+    const [farSide, s3, database] = await Promise.all([startFarSide(), startS3(), createTestDatabase({ empty: true })])
+    const installation = createInstallation(
+      {
+        MAJORDOMO_PRICING_REMOTE_URL: "",
+        DATABASE_URL: database.url,
+        MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
+        MAJORDOMO_LOGGING_BODY_STORAGE: "s3",
+        MAJORDOMO_S3_ENABLED: "true",
+        MAJORDOMO_S3_BUCKET: BUCKET,
+        MAJORDOMO_S3_REGION: REGION,
+        MAJORDOMO_S3_ENDPOINT: s3.endpoint,
+        // By the environment: so the SDK's own chain of credentials is part of the package too.
+        AWS_ACCESS_KEY_ID: ACCESS_KEY,
+        AWS_SECRET_ACCESS_KEY: SECRET_KEY,
+      },
+      { bin },
+    )
+    try {
+      expect(await installation.run(["migrate"])).toHaveProperty("code", 0)
+      const { key } = (await installation.runJson(["keys", "create", "--name", "one"])) as { readonly key: string }
+      const gateway = await installation.serve()
+      expect((await ask(gateway.origin, key)).status).toBe(200)
+      await s3.waitForKeys(1)
+      expect(JSON.parse(gunzipSync(s3.puts[0]!.body).toString())).toHaveProperty("response.status_code", 200)
+      await gateway.stop()
+      expect(await installation.runJson(["usage", "--by", "model"])).toHaveProperty("total.requests", 1)
+      expect(await installation.runJson(["pricing", "list"])).not.toEqual([])
+    } finally {
+      await installation.remove()
+      await Promise.all([farSide.close(), s3.close(), database.drop()])
+    }
+  })
+})
+
+function ask(origin: string, key: string): Promise<Response> {
+  return fetch(`${origin}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-majordomo-key": key, authorization: "Bearer sk-test" },
+    body: JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "hi" }] }),
+  })
+}
