@@ -1,6 +1,7 @@
 import type { ArgsDef } from "citty"
 import { type AnyCommand, hintOf } from "./_command.ts"
 import type { CommandEntry, CommandTable, Program } from "./_program.ts"
+import { wrap } from "./_text.ts"
 
 /** Help for a name that has commands below it; it loads none of them. */
 export function groupHelp(title: string, program: Program, group: Program | CommandEntry): string {
@@ -79,16 +80,6 @@ function columns(pairs: readonly Pair[]): string[] {
     if (name.length > width) return [`  ${name}`, " ".repeat(width + 4) + first, ...rest]
     return [`  ${name.padEnd(width)}  ${first}`.trimEnd(), ...rest]
   })
-}
-
-function wrap(text: string, width: number): string[] {
-  const wrapped: string[] = []
-  for (const word of text.split(" ")) {
-    const last = wrapped.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= width) wrapped[wrapped.length - 1] = `${last} ${word}`
-    else wrapped.push(word)
-  }
-  return wrapped
 }
 
 function lines(all: readonly string[]): string {

@@ -25,6 +25,7 @@ export function renderTable(all: readonly Column[], screen: Screen): string {
       .map((cell, i) => pad(cell, widths[i]!, columns[i]!.align))
       .join(GAP)
       .trimEnd()
+  const tint = (text: string) => (screen.colour ? text.replace(/[━█▉▊▋▌▍▎▏]+/g, "\u001b[36m$&\u001b[39m") : text)
   const rule = (screen.drawing ? "─" : "-").repeat(widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length))
   const count = Math.max(0, ...columns.map(({ cells }) => cells.length))
   const hasTotal = columns.some(({ total }) => total !== undefined)
@@ -33,7 +34,7 @@ export function renderTable(all: readonly Column[], screen: Screen): string {
   return [
     bold(line(columns.map(({ title }) => title))),
     dim(rule),
-    ...Array.from({ length: count }, (_, row) => line(columns.map(({ cells }) => cells[row] ?? ""))),
+    ...Array.from({ length: count }, (_, row) => tint(line(columns.map(({ cells }) => cells[row] ?? "")))),
     ...(hasTotal ? [dim(rule), bold(line(columns.map(({ total }) => total ?? "")))] : []),
     "",
   ].join("\n")

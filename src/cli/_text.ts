@@ -18,3 +18,15 @@ export function toMoment(at: Date, tz: string): string {
   const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: tz, dateStyle: "short", timeStyle: "medium" })
   return parts.format(at)
 }
+
+/** Lines of at most `width` columns of ASCII text, broken between words; undefined: one line. */
+export function wrap(text: string, width: number | undefined): string[] {
+  const lines: string[] = []
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1)
+    if (last !== undefined && (width === undefined || last.length + 1 + word.length <= width))
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}

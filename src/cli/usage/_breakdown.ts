@@ -2,14 +2,13 @@ import type { Dimension, Measures, UsageAnswer, UsageRow } from "../../reports/i
 import { alignPoints, toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts, toShares } from "../_table.ts"
-import { withThousands } from "../_text.ts"
+import { withThousands, wrap } from "../_text.ts"
 
 /** The table of a usage report: one line per group, and a total. */
 export function renderBreakdown(
   by: readonly Dimension[],
   { rows, total, groups }: UsageAnswer,
   screen: Screen,
-  notes?: "no notes",
 ): string {
   const all = [...rows, total]
   const count = (title: string, pick: (row: Measures) => number, leaves?: number): Column => {
@@ -47,7 +46,7 @@ export function renderBreakdown(
       leaves: 2,
     },
   ]
-  return [renderTable(columns, screen), ...(notes ? [] : toNotes(total, groups - rows.length))].join("")
+  return [renderTable(columns, screen), ...toNotes(total, groups - rows.length, screen)].join("")
 }
 
 /** `~`: some of it is estimated. A sum without its unpriced part is a lower bound. */
@@ -60,7 +59,8 @@ export function toCostCell({
   return `${unpriced > 0 ? ">" : estimated > 0 ? "~" : ""}${toDollars(total_cost)}`
 }
 
-function toLabel(dimension: Dimension, row: UsageRow, i: number, rows: readonly UsageRow[]): string {
+/** What stands for a group: its value, with its id where two keys have one name. */
+export function toLabel(dimension: Dimension, row: UsageRow, i: number, rows: readonly UsageRow[]): string {
   const value = row.values[i]
   if (value === null || value === undefined || value === "") return "(none)"
   if (dimension.name === "hour") return String(value).slice(0, 16).replace("T", " ")
@@ -69,13 +69,14 @@ function toLabel(dimension: Dimension, row: UsageRow, i: number, rows: readonly 
   return namesakes ? `${value} (${row.keyId?.slice(0, 8)})` : String(value)
 }
 
-function toNotes(total: Measures, hidden: number): string[] {
+function toNotes(total: Measures, hidden: number, { width }: Screen): string[] {
   const plural = (count: number, noun: string) => `${withThousands(count)} ${noun}${count === 1 ? "" : "s"}`
-  return [
-    ...(hidden > 0 ? [`And ${plural(hidden, "more row")}; the total counts them all.\n`] : []),
+  const notes = [
+    ...(hidden > 0 ? [`And ${plural(hidden, "more row")}; the total counts them all.`] : []),
     ...(total.unpriced > 0
-      ? [`> ${plural(total.unpriced, "request")} without a known price: what they cost is not in these sums.\n`]
+      ? [`> ${plural(total.unpriced, "request")} without a known price: what they cost is not in these sums.`]
       : []),
-    ...(total.estimated > 0 ? [`~ ${plural(total.estimated, "request")} estimated.\n`] : []),
+    ...(total.estimated > 0 ? [`~ ${plural(total.estimated, "request")} estimated.`] : []),
   ]
+  return notes.flatMap((note) => wrap(note, width).map((line, i) => `${i === 0 ? "" : "  "}${line}\n`))
 }

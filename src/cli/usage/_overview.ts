@@ -1,15 +1,18 @@
 import {
   DIMENSIONS,
+  type Dimension,
   listDays,
   type Measures,
   toOffsetIso,
   type UsageAnswer,
   type UsageQuestion,
 } from "../../reports/index.ts"
-import { toDollars } from "../_money.ts"
+import { renderBars } from "../_chart.ts"
+import { alignPoints, toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
-import { printable, withThousands } from "../_text.ts"
-import { renderBreakdown, toCostCell } from "./_breakdown.ts"
+import { type Column, ellipsis, renderTable, toCounts, toShares } from "../_table.ts"
+import { printable, withThousands, wrap } from "../_text.ts"
+import { toCostCell, toLabel } from "./_breakdown.ts"
 import { toMeasureObject, toRowObjects } from "./_json.ts"
 
 /** `usage` alone: a period, the one before it, and where its cost came from. */
@@ -76,19 +79,67 @@ export function renderOverview(overview: Overview, screen: Screen): string {
   const { current, before, models, keys } = overview
   const now = current.total
   const then = before.total
-  const tokens = (m: Measures) => m.input_tokens + m.output_tokens
+  const facts = [
+    [
+      "Requests",
+      `${withThousands(now.requests)}${change(now.requests, then.requests)}${now.errors > 0 ? `, ${withThousands(now.errors)} with an error` : ""}`,
+    ],
+    ["Tokens", `${withThousands(tokensOf(now))}${change(tokensOf(now), tokensOf(then))}`],
+    ["Cost", `${toCostCell(now)}${change(Number(now.total_cost), Number(then.total_cost))}`],
+    ["Sure", toSureness(overview)],
+    ...(now.unpriced > 0 ? [["", `with prices for them: ${toRepriceCommand(overview.question)}`]] : []),
+  ] as const
+  const bold = (text: string) => (screen.colour ? `\u001b[1m${text}\u001b[22m` : text)
   return [
-    `Requests  ${withThousands(now.requests)}${change(now.requests, then.requests)}${now.errors > 0 ? `, ${withThousands(now.errors)} with an error` : ""}`,
-    `Tokens    ${withThousands(tokens(now))}${change(tokens(now), tokens(then))}`,
-    `Cost      ${toCostCell(now)}${change(Number(now.total_cost), Number(then.total_cost))}`,
-    `Sure      ${toSureness(overview)}`,
-    ...(now.unpriced > 0 ? [`          with prices for them: ${toRepriceCommand(overview.question)}`] : []),
+    ...facts.flatMap(([name, fact]) =>
+      wrap(fact, screen.width === undefined ? undefined : screen.width - 10).map(
+        (line, i) => `${bold((i === 0 ? name : "").padEnd(10))}${line}`,
+      ),
+    ),
     "",
     ...renderDays(overview, screen),
     "",
-    renderBreakdown(BY.model, models, screen, "no notes"),
-    renderBreakdown(BY.key, keys, screen, "no notes"),
+    renderTop(BY.model, models, screen),
+    renderTop(BY.key, keys, screen),
   ].join("\n")
+}
+
+const tokensOf = (m: Measures) => m.input_tokens + m.output_tokens
+
+/** The few groups that cost most, with bars that can be compared. */
+function renderTop(by: readonly Dimension[], { rows, total, groups }: UsageAnswer, screen: Screen): string {
+  const all = [...rows, total]
+  const count = (title: string, pick: (m: Measures) => number, leaves?: number): Column => {
+    const cells = toCounts(all.map(pick))
+    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, leaves }
+  }
+  const costs = alignPoints(all.map(toCostCell))
+  const isAll = groups <= rows.length
+  return renderTable(
+    [
+      {
+        title: by[0]!.title,
+        align: "left",
+        cells: rows.map((row) => toLabel(by[0]!, row, 0, rows)),
+        total: isAll ? "Total" : `Total of ${withThousands(groups)}`,
+        shrinks: true,
+      },
+      count("Requests", ({ requests }) => requests),
+      count("Tokens", tokensOf, 2),
+      { title: "Cost", align: "right", cells: costs.slice(0, -1), total: costs.at(-1)! },
+      {
+        title: "Share",
+        align: screen.drawing ? "left" : "right",
+        cells: toShares(
+          rows.map(({ share }) => share),
+          screen,
+          (screen.width ?? 0) < 100 ? 10 : 24,
+        ),
+        leaves: 1,
+      },
+    ],
+    screen,
+  )
 }
 
 function change(now: number, before: number): string {
@@ -110,7 +161,7 @@ function toSureness({ current: { total }, unpricedModels }: Overview): string {
   const parts = [`${percent(total.exact)} exact`]
   if (total.estimated > 0) parts.push(`${percent(total.estimated)} estimated`)
   if (total.unpriced > 0) {
-    const named = unpricedModels.slice(0, 3).map((model) => printable(model) || "(no model)")
+    const named = unpricedModels.slice(0, 3).map((model) => ellipsis(printable(model), 40) || "(no model)")
     const more = unpricedModels.length > 3 ? ", …" : ""
     const noun = total.unpriced === 1 ? "request" : "requests"
     parts.push(
@@ -125,23 +176,27 @@ function toRepriceCommand({ period }: UsageQuestion): string {
   return `majordomo-gateway pricing reprice --since ${toOffsetIso(period.since, period.tz).slice(0, 10)}`
 }
 
-const LEVELS = " ▁▂▃▄▅▆▇█"
-
-/** A bar per day, side by side; where nothing can be drawn, the days that had requests. */
-function renderDays({ days, allDays }: Overview, { drawing, width = 80 }: Screen): string[] {
-  const costs = new Map(days.rows.map((row) => [row.values[0], row]))
-  if (!drawing) {
-    return [...costs].map(([day, { total_cost, requests }]) => {
-      const cost = total_cost === null ? "unpriced" : toDollars(total_cost)
-      return `${day}  ${cost}  ${withThousands(requests)} request${requests === 1 ? "" : "s"}`
+/** A bar per day; where nothing can be drawn, a line per day that had requests. */
+function renderDays({ days, allDays }: Overview, screen: Screen): string[] {
+  const byDay = new Map(days.rows.map((row) => [row.values[0], row]))
+  if (!screen.drawing) {
+    const rows = [...byDay.values()]
+    const costs = alignPoints(rows.map(toCostCell))
+    const longest = Math.max(0, ...costs.map(({ length }) => length))
+    return rows.map(({ values, requests }, i) => {
+      const cost = costs[i]!.padStart(longest)
+      return `${values[0]}  ${cost}  ${withThousands(requests)} request${requests === 1 ? "" : "s"}`
     })
   }
-  const perBar = Math.max(1, Math.ceil(allDays.length / (width - 2)))
-  const sums = Array.from({ length: Math.ceil(allDays.length / perBar) }, (_, i) =>
-    allDays.slice(i * perBar, (i + 1) * perBar).reduce((sum, day) => sum + Number(costs.get(day)?.total_cost ?? 0), 0),
+  const toBars = (pick: (m: Measures) => number) =>
+    allDays.map((label) => ({ label, value: byDay.has(label) ? pick(byDay.get(label)!) : 0 }))
+  const costs = toBars(({ total_cost }) => Number(total_cost))
+  const cents = (value: number) =>
+    toDollars(value >= 1 ? value.toFixed(2) : value.toFixed(12).replace(/(\.0*\d\d)\d*$/, "$1"))
+  if (costs.some(({ value }) => value > 0)) return renderBars(costs, screen, cents)
+  return renderBars(
+    toBars(({ requests }) => requests),
+    screen,
+    (value) => `${withThousands(Math.round(value))} requests`,
   )
-  const highest = Math.max(...sums)
-  const bars = sums.map((sum) => (sum === 0 ? "·" : LEVELS[Math.max(1, Math.round((sum / highest) * 8))]!))
-  const caption = `${allDays[0]} to ${allDays.at(-1)}, cost per ${perBar === 1 ? "day" : `${perBar} days`}`
-  return [bars.join(""), caption]
 }

@@ -7,7 +7,7 @@ import { withDatabase } from "../_open.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { createAsker, sayWhatIsMissing } from "./_ask.ts"
 import { renderBreakdown } from "./_breakdown.ts"
-import { explainEmpty } from "./_empty.ts"
+import { explainEmpty, refuseUnknownName } from "./_empty.ts"
 import { MEASURES, toDimensionFields, toMeasureObject, toQuestionObject, toRowObjects } from "./_json.ts"
 import { readOverview, renderOverview, toOverviewObject } from "./_overview.ts"
 import { FILTER_OPTIONS, toDimensions, toFilters, toPeriod } from "./_question.ts"
@@ -49,14 +49,15 @@ export default defineCommand({
       if (by.length === 0 && !args.csv) {
         const overview = await readOverview(question, now, ask)
         if (args.json) printJson({ ...head, ...toOverviewObject(overview) })
-        else if (overview.current.total.requests === 0) print(await explainEmpty(database, settings, period.tz))
+        else if (overview.current.total.requests === 0) print(await explainEmpty(database, settings, period, now))
         else print(renderOverview(overview, findScreen()))
         return
       }
       const answer = await ask(question)
+      await refuseUnknownName(database, by, answer)
       if (args.json) printJson({ ...head, rows: toRowObjects(by, answer), total: toMeasureObject(answer.total) })
       else if (args.csv) print(renderCsv(question, answer))
-      else if (answer.total.requests === 0) print(await explainEmpty(database, settings, period.tz))
+      else if (answer.total.requests === 0) print(await explainEmpty(database, settings, period, now))
       else print(renderBreakdown(by, answer, findScreen()))
     })
   },

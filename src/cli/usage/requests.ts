@@ -24,7 +24,8 @@ export default defineCommand({
     "majordomo-gateway usage requests --limit 1 --json",
   ],
   async run({ args, rawArgs }) {
-    const period = toPeriod(args, Date.now(), "1970-01-01")
+    const now = Date.now()
+    const period = toPeriod(args, now, "1970-01-01")
     const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 20
     const filters = toFilters(args, rawArgs)
     await withDatabase(args.config, async (database, settings) => {
@@ -32,7 +33,7 @@ export default defineCommand({
       const objects = rows.map(toRequestObject)
       if (args.json) printJson(objects)
       else if (args.csv) print(toCsv(Object.keys(objects[0] ?? {}), objects.map(toCells)))
-      else if (rows.length === 0) print(await explainEmpty(database, settings, period.tz))
+      else if (rows.length === 0) print(await explainEmpty(database, settings, period, now))
       else print(renderRequests(rows, period.tz, findScreen()))
     })
   },
