@@ -418,7 +418,8 @@ describe("rows in the embedded database", () => {
 })
 
 test("a setting that cannot be is refused at start, by its name", async () => {
-  const installation = createInstallation(settings({}))
+  const { url } = await createTestDatabase()
+  const installation = createInstallation(settings({ MAJORDOMO_STORAGE_POSTGRES_URL: url }))
   try {
     const refusal = async (more: Readonly<Record<string, string>>) => {
       const { code, stderr } = await installation.run(["serve", "--port", "0"], more)
