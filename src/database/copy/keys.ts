@@ -1,0 +1,56 @@
+import type { Database } from "../_database.ts"
+import { listColumns, readAll, write } from "./tables.ts"
+
+/** Keys with their hashes, so that callers go on as they are. Revoked on either side is revoked. Gives their number. */
+export async function copyKeys(source: Database, target: Database): Promise<number> {
+  // The rows that follow are counted by triggers: a new key begins at 0.
+  const columns = await listColumns(source, "api_keys", ["request_count", "last_used_at"])
+  return write(
+    target,
+    `INSERT INTO api_keys AS k (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::api_keys, $1::json)
+      ON CONFLICT (id) DO UPDATE SET is_active = k.is_active AND excluded.is_active,
+        revoked_at = coalesce(k.revoked_at, excluded.revoked_at),
+        name = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.name ELSE k.name END,
+        description = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.description ELSE k.description END,
+        updated_at = greatest(k.updated_at, excluded.updated_at)`,
+    [await readAll(source, "SELECT * FROM api_keys")],
+  )
+}
+
+/** Before the rows: the triggers then sum and index by the names that are active. */
+export async function copyMetadataNames(source: Database, target: Database): Promise<void> {
+  const columns = await listColumns(source, "llm_requests_metadata_keys", ["request_count", "last_seen_at"])
+  await write(
+    target,
+    `INSERT INTO llm_usage_metadata_names SELECT * FROM json_populate_recordset(NULL::llm_usage_metadata_names, $1::json)
+      ON CONFLICT DO NOTHING`,
+    [await readAll(source, "SELECT name, every_key, summed, indexed FROM llm_usage_metadata_names")],
+  )
+  await write(
+    target,
+    `INSERT INTO llm_requests_metadata_keys AS m (${columns})
+      SELECT ${columns} FROM json_populate_recordset(NULL::llm_requests_metadata_keys, $1::json)
+      ON CONFLICT (majordomo_api_key_id, key_name) DO UPDATE
+        SET is_active = m.is_active OR excluded.is_active, activated_at = coalesce(m.activated_at, excluded.activated_at)`,
+    [await readAll(source, "SELECT * FROM llm_requests_metadata_keys")],
+  )
+}
+
+/** After the rows: what was counted for rows that were pruned since. */
+export async function raiseCounters(source: Database, target: Database): Promise<void> {
+  await write(
+    target,
+    `UPDATE api_keys k SET request_count = greatest(k.request_count, s.request_count), last_used_at = greatest(k.last_used_at, s.last_used_at)
+      FROM json_populate_recordset(NULL::api_keys, $1::json) AS s
+      WHERE s.id = k.id AND (s.request_count > k.request_count OR s.last_used_at > coalesce(k.last_used_at, '-infinity'))`,
+    [await readAll(source, "SELECT * FROM api_keys")],
+  )
+  await write(
+    target,
+    `UPDATE llm_requests_metadata_keys m
+      SET request_count = greatest(m.request_count, s.request_count), last_seen_at = greatest(m.last_seen_at, s.last_seen_at)
+      FROM json_populate_recordset(NULL::llm_requests_metadata_keys, $1::json) AS s
+      WHERE (s.majordomo_api_key_id, s.key_name) = (m.majordomo_api_key_id, m.key_name) AND s.request_count > m.request_count`,
+    [await readAll(source, "SELECT * FROM llm_requests_metadata_keys")],
+  )
+}

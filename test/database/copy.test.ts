@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { Database } from "../../src/database/_database.ts"
+import { copyDatabase } from "../../src/database/copy.ts"
+import { createKey, revokeKey } from "../../src/database/keys.ts"
+import { openDatabase } from "../../src/database/open.ts"
+import { prune } from "../../src/database/prune.ts"
+import { migrate } from "../../src/database/schema.ts"
+import { fillDemo } from "../../src/server/demo.ts"
+import { NO_POSTGRES, postgresAt } from "../support/databases.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+
+const TABLES = [
+  "llm_requests ORDER BY id",
+  "api_keys ORDER BY id",
+  "llm_requests_metadata_keys ORDER BY majordomo_api_key_id, key_name",
+  "llm_request_repricings ORDER BY request_id, repriced_at",
+  "llm_usage_hourly ORDER BY hour, provider, model",
+  "llm_usage_daily ORDER BY day, majordomo_api_key_id, provider, model",
+  "llm_usage_metadata ORDER BY name, day, value",
+  "llm_usage_metadata_values ORDER BY name, day",
+  "llm_usage_metadata_names ORDER BY name",
+]
+
+describe("migrate --to copies the embedded database into a PostgreSQL", () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "mdm-data-"))
+  let source: Database
+  let target: Database
+
+  beforeAll(async () => {
+    source = await openDatabase(
+      { driver: "embedded", dataDir, postgres: NO_POSTGRES },
+      { role: "serve", log: () => {} },
+    )
+    await migrate(source)
+    await fillDemo(source)
+    const { key } = await createKey(source, { name: "Old" })
+    await revokeKey(source, key.id)
+    await source.query(
+      "UPDATE llm_requests_metadata_keys SET is_active = true, activated_at = now() WHERE key_name = 'Feature'",
+    )
+    await source.query("SELECT majordomo_count_again()")
+    const { url } = await createTestDatabase({ empty: true })
+    target = await openDatabase(postgresAt(url), { role: "command", log: () => {} })
+  })
+  afterAll(async () => {
+    await target?.close()
+    await source?.close()
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
+  })
+
+  test("into an empty database: rows, keys, names and sums are equal, digit by digit", async () => {
+    const seen: number[] = []
+    const copied = await copyDatabase(source, target, (done) => seen.push(done))
+    expect(copied.requests).toBeGreaterThan(1_000)
+    expect(copied).toMatchObject({ added: copied.requests, keys: 6, repricings: 0, sumsLeftOut: undefined })
+    expect(seen[0]).toBe(0)
+    expect(seen.at(-1)).toBe(copied.requests)
+    await expectEqual()
+  })
+
+  test("repeated, it adds nothing and counts nothing twice", async () => {
+    const again = await copyDatabase(source, target)
+    expect(again.added).toBe(0)
+    await expectEqual()
+  })
+
+  test("rows that came since are added, a key revoked since is revoked, a row priced again takes its new cost", async () => {
+    const { rows } = await source.query<{ id: string; key: string }>(
+      "SELECT id, majordomo_api_key_id AS key FROM llm_requests WHERE total_cost > 0 ORDER BY id LIMIT 1",
+    )
+    const { id, key } = rows[0]!
+    await source.query({ text: "UPDATE llm_requests SET total_cost = 12.000000000001 WHERE id = $1", values: [id] })
+    await source.query({
+      text: `INSERT INTO llm_request_repricings (request_id, reason, old_cost_status, new_total_cost, new_cost_status)
+        VALUES ($1, 'test', 'exact', 12.000000000001, 'exact')`,
+      values: [id],
+    })
+    await source.query({
+      text: `INSERT INTO llm_requests (majordomo_api_key_id, provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, raw_metadata, request_body)
+        VALUES ($1, 'openai', 'm', '/v1/x', 'POST', now(), now(), 1, 200, '{"Feature":"new","Ünï":"\\"\\\\"}', E'a\\tb\\u2028 "')`,
+      values: [key],
+    })
+    await revokeKey(source, key)
+    expect(await copyDatabase(source, target)).toMatchObject({ added: 1, repricings: 1 })
+    await expectEqual()
+  })
+
+  test("totals of pruned days come along, whether their rows were copied before or not", async () => {
+    const olderThan = Date.now() - 20 * 86_400_000
+    await prune(source, { olderThan, bodiesOnly: false })
+    const { url } = await createTestDatabase()
+    const fresh = await openDatabase(postgresAt(url), { role: "command", log: () => {} })
+    try {
+      expect((await copyDatabase(source, fresh)).sumsLeftOut).toBeUndefined()
+      await expectEqual(fresh)
+      await copyDatabase(source, fresh)
+      await expectEqual(fresh)
+    } finally {
+      await fresh.close()
+    }
+    await copyDatabase(source, target)
+    await expectEqual(target, TABLES.slice(1))
+  })
+
+  async function expectEqual(other: Database = target, tables: readonly string[] = TABLES): Promise<void> {
+    for (const table of tables) {
+      const [wanted, found] = [await read(source, table), await read(other, table)]
+      const at = wanted.findIndex((row, index) => row !== found[index])
+      expect(found[at], `${table}, row ${at}`).toBe(wanted[at])
+      expect(found.length, table).toBe(wanted.length)
+    }
+  }
+
+  /**
+   * As jsonb, which has one spelling for each value and each order of columns. Without indexed_metadata: rows of before
+   * a name became active have none of it, and get it where they are copied to.
+   */
+  async function read(database: Database, table: string): Promise<readonly string[]> {
+    const text = `SELECT (to_jsonb(t) - 'indexed_metadata')::text AS row FROM (SELECT * FROM ${table}) AS t`
+    const { rows } = await database.query<{ row: string }>({ text, timeoutMs: 60_000 })
+    return rows.map(({ row }) => row)
+  }
+})
