@@ -1,0 +1,34 @@
+# syntax=docker/dockerfile:1
+
+# The package as npm would publish it, unpacked in /package. It depends on nothing but node.
+FROM node:22-bookworm-slim AS build
+WORKDIR /src
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY . .
+RUN npm run build \
+ && npm pack --ignore-scripts --silent --pack-destination /tmp \
+ && tar -xzf /tmp/majordomo-gateway-*.tgz -C / \
+ && chmod 755 /package/bin/majordomo.mjs
+
+FROM node:22-bookworm-slim
+LABEL org.opencontainers.image.title="majordomo-gateway" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /package /app
+# The data directory belongs to the user that runs it, and to nobody else.
+RUN ln -s /app/bin/majordomo.mjs /usr/local/bin/majordomo-gateway \
+ && install -d -o node -g node -m 0700 /var/lib/majordomo \
+ && install -d /etc/majordomo
+ENV NODE_ENV=production \
+    MAJORDOMO_SERVER_HOST=0.0.0.0 \
+    MAJORDOMO_STORAGE_DATA_DIR=/var/lib/majordomo
+WORKDIR /etc/majordomo
+# By number, so that Kubernetes can see that it is not root.
+USER 1000:1000
+VOLUME /var/lib/majordomo
+EXPOSE 7680
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --retries=3 \
+  CMD ["node", "/app/bin/majordomo.mjs", "health"]
+# Not npx and not a shell: SIGTERM reaches the program, which lets running requests finish.
+ENTRYPOINT ["node", "/app/bin/majordomo.mjs"]
+CMD ["serve"]
