@@ -27,12 +27,9 @@ export async function withDatabaseOf<T>(settings: Settings, work: (database: Dat
 }
 
 /** For a command that stays: it joins the embedded database of a running gateway, and never opens it itself. */
-export async function withRunningDatabase<T>(
-  configFile: string | undefined,
-  work: (database: Database) => Promise<T>,
-): Promise<T> {
-  const settings = await openSettings(configFile)
-  return using(await joinDatabase(settings.storage), work)
+export async function createJoin(configFile: string | undefined): Promise<() => Promise<Database>> {
+  const { storage } = await openSettings(configFile)
+  return () => joinDatabase(storage)
 }
 
 async function using<T>(database: Database, work: (database: Database) => Promise<T>): Promise<T> {
@@ -45,7 +42,7 @@ async function using<T>(database: Database, work: (database: Database) => Promis
   }
 }
 
-const NO_SCHEMA = "the database has no schema yet, or an old one: run majordomo-gateway migrate"
+export const NO_SCHEMA = "the database has no schema yet, or an old one: run majordomo-gateway migrate"
 
 /** undefined_table, undefined_column. */
 export function isWithoutSchema(error: unknown): boolean {

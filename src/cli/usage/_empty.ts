@@ -2,7 +2,15 @@ import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
 import { listMetadata } from "../../database/metadata.ts"
-import { askRequests, DIMENSIONS, type Dimension, type Period, type UsageAnswer } from "../../reports/index.ts"
+import {
+  askGround,
+  askRequests,
+  DIMENSIONS,
+  type Dimension,
+  type Period,
+  readGround,
+  type UsageAnswer,
+} from "../../reports/index.ts"
 import { toMoment } from "../_text.ts"
 
 /** What to say when there is nothing to report: that the period is yet to come, how to make the first request, or that the question excludes them all. */
@@ -21,6 +29,11 @@ export async function explainEmpty(
   const newest = rows[0]?.created_at
   if (newest !== undefined) {
     return `No request fits. The newest of all was on ${toMoment(new Date(newest), tz)}: try a longer --since, or fewer filters.\n`
+  }
+  const { prunedBefore } = readGround((await database.query(askGround())).rows)
+  if (prunedBefore !== undefined) {
+    const day = new Date(prunedBefore).toISOString().slice(0, 10)
+    return `No request fits: those before ${day} were pruned. Their sums are left: usage --by model, provider, key or a time.\n`
   }
   const { host, port } = settings.server
   const url = `http://${/^(0\.0\.0\.0|127\.0\.0\.1|::1?|\[::1?\])$/.test(host) ? "localhost" : host}:${port}`

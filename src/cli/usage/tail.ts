@@ -4,7 +4,7 @@ import type { Database } from "../../database/_database.ts"
 import { askNew, type Filters, OVERLAP_MS, toRequestObject } from "../../reports/index.ts"
 import { parseWhole } from "../_args.ts"
 import { COMMON, defineCommand } from "../_command.ts"
-import { withRunningDatabase } from "../_open.ts"
+import { createJoin, isWithoutSchema, NO_SCHEMA } from "../_open.ts"
 import { findScreen, print, printJson, say } from "../_print.ts"
 import { FILTER_OPTIONS, toFilters, toZone } from "./_question.ts"
 import { createTailLines } from "./_tail-line.ts"
@@ -33,16 +33,15 @@ export default defineCommand({
     }
     const stop = new AbortController()
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort())
-    await withRunningDatabase(args.config, (database) =>
-      follow({ database, filters, first, show, signal: stop.signal }),
-    )
+    const join = await createJoin(args.config)
+    await follow({ join, filters, first, show, signal: stop.signal })
   },
 })
 
 type Row = Record<string, unknown>
 
 interface Following {
-  readonly database: Database
+  readonly join: () => Promise<Database>
   readonly filters: Filters
   readonly first: number
   readonly show: (rows: readonly Row[]) => void
@@ -50,25 +49,39 @@ interface Following {
 }
 
 /** Looks again and again until the signal; a gateway or database that goes away is waited for. */
-async function follow({ database, filters, first, show, signal }: Following): Promise<void> {
+async function follow({ join, filters, first, show, signal }: Following): Promise<void> {
   const seen = new Map<string, number>()
-  let isGone = false
-  let isFirst = true
-  while (!signal.aborted) {
-    try {
-      const rows = await look(database, filters, seen, isFirst ? first : MAX_ROWS)
-      if (isGone) say("The database answers again.")
-      isGone = false
-      show(isFirst && first === 0 ? [] : rows)
-      if (!isFirst && rows.length === MAX_ROWS) say(`(more than ${MAX_ROWS} at once: the others are not shown)`)
-      isFirst = false
-    } catch (error) {
-      if (isFirst || !isOutage(error)) throw error
-      if (!isGone) say("The gateway or its database is gone; waiting for it to come back (Ctrl-C ends).")
-      isGone = true
+  let database: Database | undefined = await join()
+  try {
+    show((await look(database, filters, seen, Math.max(1, first))).slice(-first || Number.POSITIVE_INFINITY))
+    while (await pause(signal)) {
+      try {
+        if (database === undefined) {
+          database = await join()
+          say("The database answers again.")
+        }
+        const rows = await look(database, filters, seen, MAX_ROWS)
+        show(rows)
+        if (rows.length === MAX_ROWS) say(`(more than ${MAX_ROWS} at once: the others are not shown)`)
+      } catch (error) {
+        if (!isOutage(error)) throw error
+        if (database !== undefined)
+          say("The gateway or its database is gone; waiting for it to come back (Ctrl-C ends).")
+        await database?.close()
+        database = undefined
+      }
     }
-    await delay(LOOK_MS, undefined, { signal }).catch(() => {})
+  } catch (error) {
+    throw isWithoutSchema(error) ? new CommandError(NO_SCHEMA) : error
+  } finally {
+    await database?.close()
   }
+}
+
+/** Until the next look; false: there is none. */
+async function pause(signal: AbortSignal): Promise<boolean> {
+  await delay(LOOK_MS, undefined, { signal }).catch(() => {})
+  return !signal.aborted
 }
 
 /** What came since the last look, oldest first. */
@@ -76,7 +89,7 @@ async function look(database: Database, filters: Filters, seen: Map<string, numb
   const newest = Math.max(...seen.values(), 0)
   const since = newest === 0 ? 0 : newest - OVERLAP_MS
   for (const [id, at] of seen) if (at < since) seen.delete(id)
-  const { rows } = await database.query(askNew({ filters, since, seen: [...seen.keys()], limit: Math.max(1, limit) }))
+  const { rows } = await database.query(askNew({ filters, since, seen: [...seen.keys()], limit }))
   for (const row of rows) seen.set(String(row["id"]), new Date(row["created_at"] as Date).getTime())
   return rows.reverse()
 }

@@ -1,0 +1,211 @@
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import pg from "pg"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createInstallation, type Installation } from "../support/gateway.ts"
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts"
+import { insertKey, insertRows } from "../support/usage-rows.ts"
+
+const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
+
+let database: TestDatabase
+let home: Installation
+const run = (...args: string[]) => home.run(args)
+const json = async (...args: string[]) => JSON.parse((await run(...args, "--json")).stdout)
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  home = createInstallation({ DATABASE_URL: database.url, TZ: "UTC" })
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  const key = await insertKey(client, "Development")
+  const call = { key, cost: "0.25", input: 100, output: 10 }
+  const span = (path: string) => ({ "Trace-Id": "t-1", "Span-Path": path, "Span-Name": "call" })
+  await insertRows(client, [
+    { ...call, at: "2026-01-01T10:00:00Z", metadata: { "User-Id": "1" } },
+    { ...call, at: "2026-01-02T10:00:00Z", metadata: { "User-Id": "2", ...span("planner/tool:search") } },
+    { ...call, at: "2026-01-02T10:00:30Z", metadata: span("planner"), code: 500 },
+  ])
+  await client.end()
+})
+afterAll(async () => {
+  await home.remove()
+  await database.drop()
+})
+
+const PERIOD = ["--since", "2026-01-01", "--until", "2026-01-31"]
+
+describe("usage", () => {
+  test("by a name that no request carried: the dimensions that there are, and the names seen", async () => {
+    const { code, stdout, stderr } = await run("usage", "--by", "Usr-Id", ...PERIOD)
+    expect(stderr).toMatch(
+      /there is no dimension "Usr-Id"; there are model, provider, key, .*of metadata requests carried .*User-Id/,
+    )
+    expect([code, stdout]).toEqual([2, ""])
+  })
+
+  test("of a period in the future says so", async () => {
+    for (const args of [["usage"], ["usage", "--by", "model"], ["usage", "requests"]]) {
+      const { code, stdout } = await run(...args, "--since", "2099-01-01")
+      expect(stdout).toMatch(/^The period begins in the future, on 2099-01-01 00:00:00 \(UTC\)/)
+      expect(code).toBe(0)
+    }
+  })
+
+  test("runs are the traces, and a run is its spans", async () => {
+    expect(await json("usage", "runs", ...PERIOD)).toEqual([
+      expect.objectContaining({ trace: "t-1", requests: 2, errors: 1, duration_ms: 30_000, total_cost: "0.5" }),
+    ])
+    const tree = await json("usage", "run", "t-1")
+    expect(tree).toMatchObject({
+      trace: "t-1",
+      requests: 2,
+      total_cost: "0.5",
+      spans: [{ path: "planner", requests: 2 }],
+    })
+    expect(tree.spans[0]).toMatchObject({ steps: [{ status_code: 500 }], spans: [{ path: "planner/tool:search" }] })
+    const none = await run("usage", "run", "nobody")
+    expect([none.code, none.stderr]).toEqual([1, 'error: no request carried the trace "nobody": see usage runs\n'])
+    expect((await run("usage", "runs", "--since", "2026-02-01")).stdout).toContain("X-Majordomo-Trace-Id")
+  })
+
+  test("runs as CSV have the fields of JSON", async () => {
+    const [head, line] = (await run("usage", "runs", ...PERIOD, "--csv")).stdout.split("\n")
+    expect(head).toBe(
+      "trace,requests,errors,unpriced,estimated,duration_ms,input_tokens,output_tokens,total_cost,first,last",
+    )
+    expect(line).toMatch(/^t-1,2,1,0,0,30000,/)
+  })
+})
+
+describe("metadata", () => {
+  test("list, activate and deactivate, by the header's name too; reports stay the same", async () => {
+    const before = await json("usage", "--by", "User-Id", ...PERIOD)
+    expect(await json("metadata", "activate", "x-majordomo-user-id")).toEqual({
+      name: "User-Id",
+      key: null,
+      active: true,
+      indexed: 2,
+    })
+    expect(await json("usage", "--by", "User-Id", ...PERIOD)).toEqual(before)
+    const names = await json("metadata", "list")
+    expect(names.find(({ name }: { name: string }) => name === "User-Id")).toMatchObject({
+      requests: 2,
+      distinct_values: 2,
+      active: "all",
+    })
+    expect((await run("metadata", "list")).stdout).toMatch(/User-Id +2 +2 +yes/)
+    expect((await run("metadata", "deactivate", "User-Id")).stdout).toContain("User-Id is not active any more")
+    expect(await json("usage", "--by", "User-Id", ...PERIOD)).toEqual(before)
+    const again = await run("metadata", "deactivate", "User-Id")
+    expect([again.code, again.stderr]).toEqual([
+      1,
+      'error: the metadata name "User-Id" is not active: see metadata list\n',
+    ])
+  })
+})
+
+describe("prune", () => {
+  test("says what it would do, does it, and totals stay", async () => {
+    const before = await json("usage", "--by", "model", ...PERIOD)
+    expect(await json("prune", "--older-than", "1d", "--dry-run")).toMatchObject({ requests: 3, dry_run: true })
+    expect((await run("prune", "--older-than", "1d")).stdout).toMatch(
+      /^3 requests from before .* were deleted; the totals of reports stay/,
+    )
+    expect((await run("prune", "--older-than", "1d")).stdout).toMatch(/^Nothing to do/)
+    expect(await json("usage", "--by", "model", ...PERIOD)).toEqual(before)
+    const { stdout, stderr } = await run("usage", "--by", "status", ...PERIOD)
+    expect(stdout).toContain("No request fits")
+    expect(stderr).toMatch(/^note: requests before .* were pruned/)
+  })
+
+  test.each(["90", "0d", "soon", "-1d"])("refuses --older-than %s", async (age) => {
+    const { code, stderr } = await run("prune", `--older-than=${age}`)
+    expect(stderr).toContain("--older-than: expected an age such as 90d")
+    expect(code).toBe(2)
+  })
+})
+
+describe("usage tail", () => {
+  /** Runs tail and hands out its lines, from wherever they come, as they come. */
+  function follow(of: Installation, env: Record<string, string>) {
+    const child = spawn(process.execPath, [BIN, "usage", "tail", "--limit", "1", "--json"], {
+      cwd: of.home,
+      env: { PATH: process.env["PATH"] ?? "", HOME: of.home, TZ: "UTC", ...env },
+    })
+    const lines: string[] = []
+    const told = new EventTarget()
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface(stream).on("line", (line) => {
+        lines.push(line)
+        told.dispatchEvent(new Event("line"))
+      })
+    }
+    const exited = new Promise<number | null>((resolve) => child.once("close", resolve))
+    const waitFor = async (text: string) => {
+      while (!lines.some((line) => line.includes(text))) {
+        await Promise.race([
+          new Promise((resolve) => told.addEventListener("line", resolve, { once: true })),
+          exited.then((code) => Promise.reject(new Error(`tail ended with ${code}: ${lines.join(" ")}`))),
+        ])
+      }
+    }
+    const stop = () => {
+      child.kill("SIGINT")
+      return exited
+    }
+    return { lines, waitFor, stop }
+  }
+
+  test("shows each request once as it comes, and Ctrl-C ends it well", async () => {
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    const now = new Date().toISOString()
+    await insertRows(client, [{ model: "first", at: now }])
+    const tail = follow(home, { DATABASE_URL: database.url })
+    await tail.waitFor("first")
+    await insertRows(client, [
+      { model: "second", at: now },
+      { model: "late", at: new Date(Date.now() - 5000).toISOString() },
+    ])
+    await tail.waitFor("second")
+    await tail.waitFor("late")
+    await client.end()
+    expect(await tail.stop()).toBe(0)
+    expect(tail.lines.map((line) => JSON.parse(line).model).toSorted()).toEqual(["first", "late", "second"])
+  })
+
+  test("on the embedded database joins a running gateway, which can end and come back meanwhile", async () => {
+    const alone = createInstallation({ TZ: "UTC", MAJORDOMO_PRICING_REMOTE_URL: "" })
+    try {
+      const refused = await alone.run(["usage", "tail"])
+      expect(refused.stderr).toMatch(
+        /^error: no gateway runs on the embedded database in .*: start one in another terminal with majordomo-gateway serve\n$/,
+      )
+      expect(refused.code).toBe(1)
+
+      const gateway = await alone.serve()
+      const tail = follow(alone, {})
+      const write = async (model: string) => {
+        const client = new pg.Client({ host: join(alone.home, ".majordomo"), user: "postgres", database: "postgres" })
+        await client.connect()
+        await insertRows(client, [{ model }])
+        await client.end()
+      }
+      await write("one")
+      await tail.waitFor("one")
+      await gateway.stop()
+      await tail.waitFor("gone")
+      const second = await alone.serve()
+      await tail.waitFor("answers again")
+      await write("two")
+      await tail.waitFor("two")
+      expect(await tail.stop()).toBe(0)
+      await second.stop()
+    } finally {
+      await alone.remove()
+    }
+  })
+})
