@@ -1,46 +1,30 @@
 import { execFileSync } from "node:child_process"
-import { lstatSync, readdirSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 /**
- * What `npm install` of the package puts on the disk besides itself: bytes per direct dependency (with what only comes
- * because of it counted to the first that brings it), packages and bytes in all.
+ * What `npm install` of the package brings: packages, bytes of the download, bytes on the disk, the largest files. The
+ * package has no dependencies, so it is what `npm pack` makes of the build that is there.
  *
  * @param {string} root
  */
 export function measureInstalled(root) {
-  const tree = JSON.parse(
-    execFileSync("npm", ["ls", "--omit=dev", "--all", "--json", "--long"], { cwd: root, encoding: "utf8" }),
-  )
-  const counted = new Set()
-  /** @type {Record<string, { packages: number, bytes: number }>} */
-  const direct = {}
-  for (const [name, node] of Object.entries(tree.dependencies ?? {})) {
-    const own = { packages: 0, bytes: 0 }
-    add(node, own)
-    direct[name] = own
+  const directory = mkdtempSync(join(tmpdir(), "majordomo-bench-pack-"))
+  try {
+    const args = ["pack", "--ignore-scripts", "--json", "--pack-destination", directory]
+    const [pack] = JSON.parse(
+      execFileSync("npm", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+    )
+    const [tarball = ""] = readdirSync(directory)
+    const files = /** @type {{ path: string, size: number }[]} */ (pack.files).toSorted((a, b) => b.size - a.size)
+    return {
+      packages: 1,
+      downloadBytes: statSync(join(directory, tarball)).size,
+      bytes: files.reduce((sum, { size }) => sum + size, 0),
+      largest: files.slice(0, 12),
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
   }
-  const all = Object.values(direct)
-  const sum = (/** @type {"packages" | "bytes"} */ field) => all.reduce((total, one) => total + one[field], 0)
-  return { direct, packages: sum("packages"), bytes: sum("bytes") }
-
-  /** @param {any} node @param {{ packages: number, bytes: number }} own */
-  function add(node, own) {
-    if (typeof node.path !== "string" || counted.has(node.path)) return
-    counted.add(node.path)
-    own.packages++
-    own.bytes += bytesOf(node.path)
-    for (const child of Object.values(node.dependencies ?? {})) add(child, own)
-  }
-}
-
-/** Bytes of the files below, other packages inside excluded. @param {string} directory @returns {number} */
-function bytesOf(directory) {
-  let bytes = 0
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (entry.name === "node_modules") continue
-    const path = join(directory, entry.name)
-    bytes += entry.isDirectory() ? bytesOf(path) : lstatSync(path).size
-  }
-  return bytes
 }

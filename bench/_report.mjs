@@ -1,12 +1,23 @@
-/** @typedef {{ what: string, bare: string, gateway: string, ratio: string, goal: string, met: boolean | undefined }} Line */
+/** @typedef {{ what: string, against: string, gateway: string, ratio: string, goal: string, met: boolean | undefined }} Line */
+
+const HEAD = ["", "against", "gateway", "ratio", "goal", ""]
+
+/** @param {readonly Line[]} lines */
+function toRows(lines) {
+  return lines.map(({ what, against, gateway, ratio, goal, met }) => [
+    what,
+    against,
+    gateway,
+    ratio,
+    goal,
+    verdict(met),
+  ])
+}
 
 /** A table for people. @param {readonly Line[]} lines */
 export function toTable(lines) {
-  const rows = [
-    ["", "bare", "gateway", "ratio", "goal", ""],
-    ...lines.map(({ what, bare, gateway, ratio, goal, met }) => [what, bare, gateway, ratio, goal, verdict(met)]),
-  ]
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  const rows = [HEAD, ...toRows(lines)]
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows
     .map((row) =>
       row
@@ -15,6 +26,12 @@ export function toTable(lines) {
         .trimEnd(),
     )
     .join("\n")
+}
+
+/** The same for BENCHMARKS.md. @param {readonly Line[]} lines */
+export function toMarkdown(lines) {
+  const rows = [HEAD, HEAD.map((_, at) => (at === 0 ? "---" : "---:")), ...toRows(lines)]
+  return rows.map((row) => `| ${row.join(" | ")} |`).join("\n")
 }
 
 /** @param {boolean | undefined} met */

@@ -4,7 +4,9 @@
  * @typedef {object} Scenario
  * @property {string} name
  * @property {"request" | "piece"} per
- * @property {number} goal CPU of the gateway by CPU of the bare pass-through, at most
+ * @property {number} [goal] CPU of the gateway by CPU of the bare pass-through, at most; absent: the contract has none
+ * @property {boolean} [withLatency] measured again at half of the gateway's load
+ * @property {boolean} [withPeer] the peer does the same work
  * @property {number} connections
  * @property {number} [perSecond] offered load; absent: as much as it takes
  * @property {Record<string, string>} headers
@@ -26,7 +28,16 @@ export const wholeAnswer = {
 
 /** @type {readonly Scenario[]} */
 export const scenarios = [
-  { name: "JSON, 0.2 KB in, 0.5 KB out", per: "request", goal: 1.5, connections: 16, headers: {}, body: ask },
+  {
+    name: "JSON, 0.2 KB in, 0.5 KB out",
+    per: "request",
+    goal: 1.5,
+    connections: 16,
+    headers: {},
+    body: ask,
+    withLatency: true,
+    withPeer: true,
+  },
   {
     name: `SSE of ${PIECES} pieces, client asks for usage`,
     per: "piece",
@@ -42,5 +53,27 @@ export const scenarios = [
     connections: 48,
     headers: { "x-far-side": stream },
     body: { ...ask, stream: true },
+    withPeer: true,
+  },
+  {
+    name: "JSON, prompt of 100 KB",
+    per: "request",
+    connections: 16,
+    headers: {},
+    body: { ...ask, messages: [{ role: "user", content: prompt.repeat(Math.ceil(100_000 / prompt.length)) }] },
+  },
+  {
+    name: "JSON, answer of 1 MB",
+    per: "request",
+    connections: 8,
+    headers: { "x-far-side": JSON.stringify({ textBytes: 1_000_000 }) },
+    body: ask,
+  },
+  {
+    name: "JSON, gzip answer of 5 KB",
+    per: "request",
+    connections: 16,
+    headers: { "accept-encoding": "gzip", "x-far-side": JSON.stringify({ textBytes: 5000, encoding: "gzip" }) },
+    body: ask,
   },
 ]

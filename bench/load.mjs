@@ -10,6 +10,7 @@ import { createHttpReader } from "./_http-reader.mjs"
  * @property {string} body
  * @property {number} connections open ones, each with one request at a time
  * @property {number} durationMs
+ * @property {boolean} [once] one request per connection, all at once; ends with the last answer
  * @property {number} [perSecond] requests started per second, whatever the answers do; absent: as fast as they are answered
  */
 
@@ -80,12 +81,14 @@ async function run(job) {
 
   /** One connection after another, one request after another, until the time is over. */
   async function lane() {
-    while (!stopped) await connection()
+    do await connection()
+    while (!stopped && !job.once)
   }
 
   function connection() {
     return new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
       let dueAt = -1
+      let asked = false
       const socket = connect({ port: job.port, host: "127.0.0.1", noDelay: true })
       const reader = createHttpReader(({ status, bytes, chunks }) => {
         counts.requests++
@@ -98,8 +101,9 @@ async function run(job) {
         void send()
       })
       const send = async () => {
-        const next = await nextDue()
+        const next = job.once && asked ? -1 : await nextDue()
         if (next === -1) return socket.end()
+        asked = true
         dueAt = next
         socket.write(request)
       }

@@ -1,24 +1,30 @@
+// npm run bench [-- --rounds 7] [--seconds 3] [--only TEXT] [--self] [--no-peer] [--long] [--markdown]
 // npm run bench -- usage   the reports over five million rows: see usage.mjs
-// npm run bench [-- --rounds 7] [--seconds 3] [--only TEXT] [--self]
-// Compares the gateway, everything on, with a bare pass-through in one run. `--self` compares the pass-through with
-// itself: what the ratios are worth on this machine. DATABASE_URL names a PostgreSQL; without it one is started.
+// npm run bench -- guard   the check of CI: see guard.mjs
+// Compares the gateway, everything on, with a bare pass-through and with a peer, in one run. `--self` compares the
+// pass-through with itself: what the ratios are worth on this machine. `--only` takes the scenarios whose name has the
+// text. `--long` adds a million requests. DATABASE_URL names a PostgreSQL; without it one is started.
 import "./_typescript.mjs"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { cpus, tmpdir } from "node:os"
+import { cpus, tmpdir, totalmem } from "node:os"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import pg from "pg"
+import { findDatabase, startWholeGateway } from "./_gateway.mjs"
 import { measureInstalled } from "./_installed.mjs"
+import * as line from "./_lines.mjs"
 import { measure } from "./_measure.mjs"
-import { requestsThrough, rssBytes, runGateway, startGateway, startLoad, startScript } from "./_processes.mjs"
-import { toTable } from "./_report.mjs"
+import { measureMemory } from "./_memory.mjs"
+import { startPeer } from "./_peer.mjs"
+import { startLoad, startScript } from "./_processes.mjs"
+import { toMarkdown, toTable } from "./_report.mjs"
 import { scenarios, wholeAnswer } from "./_scenarios.mjs"
+import { measureStarting } from "./_starting.mjs"
+import { measureStreams, STREAMS } from "./_streams.mjs"
 
-if (process.argv[2] === "usage") {
-  process.argv.splice(2, 1)
-  await import("./usage.mjs")
+if (process.argv[2] === "usage" || process.argv[2] === "guard") {
+  const [name] = process.argv.splice(2, 1)
+  await import(`./${name}.mjs`)
   process.exit()
 }
 
@@ -28,17 +34,27 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "3" },
     only: { type: "string", default: "" },
     self: { type: "boolean", default: false },
+    "no-peer": { type: "boolean", default: false },
+    long: { type: "boolean", default: false },
+    markdown: { type: "boolean", default: false },
   },
 })
 const rounds = Number(values.rounds)
 const durationMs = Number(values.seconds) * 1000
 const directory = mkdtempSync(join(tmpdir(), "majordomo-bench-"))
-const noGoal = { bare: "", gateway: "", ratio: "", goal: "", met: undefined }
 /** @type {(() => unknown)[]} what to close, last first */
 const opened = [() => rmSync(directory, { recursive: true, force: true })]
+const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, memoryBytes: totalmem() }
+/** @type {Record<string, unknown>} */
+const results = { at: new Date().toISOString(), ...machine, rounds, durationMs }
+/** @type {import("./_report.mjs").Line[]} */
+const lines = []
 
 try {
   await bench()
+  results["lines"] = lines
+  writeFileSync(new URL("./results.json", import.meta.url), `${JSON.stringify(results, null, 2)}\n`)
+  process.stdout.write(`${(values.markdown ? toMarkdown : toTable)(lines)}\n`)
 } finally {
   for (const close of opened.toReversed()) await close()
 }
@@ -47,84 +63,98 @@ async function bench() {
   const farSide = await own(startScript("./far-side.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }))
   const origin = `http://127.0.0.1:${farSide.port}`
   const load = await own(startLoad())
-  const bare = { name: "bare", headers: {}, ...(await own(startScript("./pass-through.mjs", { args: [origin] }))) }
-  const gateway = values.self ? await startSecondBare(origin) : await startWholeGateway(origin)
+  const startBare = () => own(startScript("./pass-through.mjs", { args: [origin] }))
+  const bare = { name: "bare", headers: {}, ...(await startBare()) }
   const how = { load, durationMs, rounds }
+  if (values.self) return compare(bare, { name: "bare again", headers: {}, ...(await startBare()) }, how)
 
-  /** @type {import("./_report.mjs").Line[]} */
-  const lines = []
-  /** @type {Record<string, unknown>} */
-  const results = { at: new Date().toISOString(), node: process.version, cpus: cpus().length, rounds, durationMs }
-  for (const scenario of scenarios.filter(({ name }) => name.includes(values.only))) {
-    process.stderr.write(`${scenario.name}\n`)
-    const found = await measure(scenario, [bare, gateway], how)
-    const [one, other] = [found["bare"], found[gateway.name]]
-    if (one === undefined || other === undefined) throw new Error("a proxy was not measured")
-    results[scenario.name] = found
-    const ratio = other.cpuUs / one.cpuUs
-    lines.push({
-      what: `CPU per ${scenario.per}: ${scenario.name}`,
-      bare: `${one.cpuUs.toFixed(1)} us`,
-      gateway: `${other.cpuUs.toFixed(1)} us`,
-      ratio: ratio.toFixed(2),
-      goal: `<= ${scenario.goal}`,
-      met: ratio <= scenario.goal,
-    })
-    if (scenario.per === "request") lines.push(...(await latency(scenario, other.perSecond / 2)))
+  const database = await own(findDatabase())
+  const where = { origin, databaseUrl: database.url, directory }
+  // 5,000 streams need as many sockets on both sides.
+  const more = { MAJORDOMO_UPSTREAM_MAX_CONNECTIONS: String(STREAMS + 100) }
+  const gateway = await own(startWholeGateway({ ...where, more }))
+  await compare(bare, gateway, how)
+  if (values.only !== "") return
+
+  if (!values["no-peer"]) await comparePeer(gateway, await own(startPeer(origin)), how)
+  await compareJournal(gateway, where, how)
+  say("rows")
+  lines.push(line.rows(await gateway.rows()))
+  if (values.long) {
+    say("a million requests")
+    const memory = await measureMemory(gateway, load)
+    results["memory"] = memory
+    lines.push(line.memory(memory))
   }
-  results["memory"] = { bareBytes: rssBytes(bare.pid), gatewayBytes: rssBytes(gateway.pid) }
-  lines.push({
-    ...noGoal,
-    what: "memory afterwards",
-    bare: megabytes(rssBytes(bare.pid)),
-    gateway: megabytes(rssBytes(gateway.pid)),
-  })
-  if (gateway.rows !== undefined) lines.push(rowsLine(await gateway.rows()))
+  say("open streams")
+  // One that has done nothing yet: what others have left in its memory is not of the streams.
+  const fresh = await own(startWholeGateway({ ...where, more, name: "streams" }))
+  const streams = await measureStreams(fresh, load)
+  results["streams"] = streams
+  lines.push(...line.streams(streams))
+  await fresh.stop()
+
+  say("starting")
+  const starting = await measureStarting({ rounds, postgres: { ...gateway.settings } })
+  results["starting"] = starting
+  lines.push(...line.starting(starting))
   const installed = measureInstalled(fileURLToPath(new URL("..", import.meta.url)))
   results["installed"] = installed
-  lines.push({
-    ...noGoal,
-    what: `dependencies installed: ${installed.packages} packages`,
-    gateway: megabytes(installed.bytes),
-  })
+  lines.push(line.installed(installed))
+}
 
-  results["lines"] = lines
-  writeFileSync(new URL("./results.json", import.meta.url), `${JSON.stringify(results, null, 2)}\n`)
-  process.stdout.write(`${toTable(lines)}\n`)
+/** @typedef {import("./_measure.mjs").Proxy} Proxy */
+/** @typedef {Parameters<typeof measure>[2]} How */
 
-  /** @param {import("./_scenarios.mjs").Scenario} scenario @param {number} perSecond */
-  async function latency(scenario, perSecond) {
-    const found = await measure(scenario, [bare, gateway], { ...how, perSecond })
-    results[`${scenario.name}, at half load`] = found
-    const [one, other] = [found["bare"], found[gateway.name]]
-    if (one === undefined || other === undefined) throw new Error("a proxy was not measured")
-    const added = other.p50Ms - one.p50Ms
-    const ratio = other.p99Ms / one.p99Ms
-    const at = `at ${Math.round(perSecond)} requests/s`
-    return [
-      {
-        what: `latency p50, ${at}`,
-        bare: `${one.p50Ms.toFixed(2)} ms`,
-        gateway: `${other.p50Ms.toFixed(2)} ms`,
-        ratio: `+${added.toFixed(2)} ms`,
-        goal: "<= +0.5 ms",
-        met: added <= 0.5,
-      },
-      {
-        what: `latency p99, ${at}`,
-        bare: `${one.p99Ms.toFixed(2)} ms`,
-        gateway: `${other.p99Ms.toFixed(2)} ms`,
-        ratio: ratio.toFixed(2),
-        goal: "<= 1.3",
-        met: ratio <= 1.3,
-      },
-    ]
+/** @param {Proxy} bare @param {Proxy} gateway @param {How} how */
+async function compare(bare, gateway, how) {
+  for (const scenario of scenarios.filter(({ name }) => name.includes(values.only))) {
+    const [one, other] = await both(scenario.name, scenario, [bare, gateway], how)
+    lines.push(line.cpu(scenario, one, other))
+    if (!scenario.withLatency) continue
+    const perSecond = other.perSecond / 2
+    const half = { ...how, perSecond }
+    lines.push(
+      ...line.latency(perSecond, ...(await both(`${scenario.name}, at half load`, scenario, [bare, gateway], half))),
+    )
   }
 }
 
-/** @param {number} bytes */
-function megabytes(bytes) {
-  return `${(bytes / 2 ** 20).toFixed(1)} MB`
+/** @param {Proxy} gateway @param {Proxy} peer @param {How} how */
+async function comparePeer(gateway, peer, how) {
+  for (const scenario of scenarios.filter(({ withPeer }) => withPeer)) {
+    const [one, other] = await both(`${scenario.name}, ${peer.name}`, scenario, [peer, gateway], how)
+    lines.push(...line.peer(scenario, peer.name, one, other))
+  }
+}
+
+/** What the journal costs. @param {Proxy} gateway @param {Parameters<typeof startWholeGateway>[0]} where @param {How} how */
+async function compareJournal(gateway, where, how) {
+  const without = await own(
+    startWholeGateway({ ...where, name: "journal off", more: { MAJORDOMO_LEDGER_JOURNAL: "false" } }),
+  )
+  const scenario = /** @type {import("./_scenarios.mjs").Scenario} */ (scenarios[0])
+  const [one, other] = await both("journal off and on", scenario, [without, gateway], how)
+  lines.push(line.journal(scenario, one, other))
+  await without.stop()
+}
+
+/**
+ * @param {string} title @param {import("./_scenarios.mjs").Scenario} scenario @param {readonly [Proxy, Proxy]} proxies
+ * @param {How} how
+ */
+async function both(title, scenario, proxies, how) {
+  say(title)
+  const found = await measure(scenario, proxies, how)
+  results[title] = found
+  const [one, other] = proxies.map(({ name }) => found[name])
+  if (one === undefined || other === undefined) throw new Error("a proxy was not measured")
+  return /** @type {const} */ ([one, other])
+}
+
+/** @param {string} what */
+function say(what) {
+  process.stderr.write(`${what}\n`)
 }
 
 /** Keeps what was started, to be stopped at the end. @template {{ stop(): unknown }} T @param {T | Promise<T>} starting */
@@ -132,73 +162,4 @@ async function own(starting) {
   const started = await starting
   opened.push(() => started.stop())
   return started
-}
-
-/** @param {string} origin @returns {Promise<Gateway>} */
-async function startSecondBare(origin) {
-  const second = await own(startScript("./pass-through.mjs", { args: [origin] }))
-  return { name: "bare again", headers: {}, ...second }
-}
-
-/**
- * @typedef {import("./_measure.mjs").Proxy & { rows?: () => Promise<{ written: number, requests: number }> }} Gateway
- */
-
-/** Key check, metering, pricing, journal and PostgreSQL on. @param {string} origin @returns {Promise<Gateway>} */
-async function startWholeGateway(origin) {
-  const url = await databaseUrl()
-  const settings = {
-    HOME: directory,
-    DATABASE_URL: url,
-    MAJORDOMO_SERVER_PORT: "0",
-    MAJORDOMO_STORAGE_DATA_DIR: join(directory, "data"),
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: origin,
-    MAJORDOMO_PRICING_REMOTE_URL: "",
-  }
-  runGateway(["migrate"], settings, directory)
-  const { id, key } = JSON.parse(runGateway(["keys", "create", "--name", "bench", "--json"], settings, directory))
-  const running = await own(startGateway(settings, directory))
-  const rows = async () => {
-    const requests = requestsThrough(running.port)
-    return { requests, written: await countRows(url, id, requests) }
-  }
-  return { name: "gateway", headers: { "x-majordomo-key": key }, rows, ...running }
-}
-
-async function databaseUrl() {
-  if (process.env.DATABASE_URL) return process.env.DATABASE_URL
-  const { startPostgres } = await import("../test/support/_postgres-server.ts")
-  const server = await startPostgres()
-  opened.push(() => server.remove())
-  return server.url
-}
-
-/** Waits until the rows of the key are as many as expected, at most half a minute. */
-async function countRows(/** @type {string} */ url, /** @type {string} */ keyId, /** @type {number} */ expected) {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    const deadline = Date.now() + 30_000
-    for (;;) {
-      const text = "SELECT count(*)::int AS rows FROM llm_requests WHERE majordomo_api_key_id = $1"
-      const written = (await client.query(text, [keyId])).rows[0].rows
-      if (written >= expected || Date.now() > deadline) return written
-      await sleep(200)
-    }
-  } finally {
-    await client.end()
-  }
-}
-
-/** @param {{ written: number, requests: number }} counted @returns {import("./_report.mjs").Line} */
-function rowsLine({ written, requests }) {
-  const what = "rows written of requests answered"
-  return {
-    what,
-    bare: "",
-    gateway: `${written} of ${requests}`,
-    ratio: (written / requests).toFixed(4),
-    goal: "1",
-    met: written === requests,
-  }
 }
