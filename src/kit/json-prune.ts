@@ -125,8 +125,9 @@ export function createJsonPruner(
       }
       return at + 1
     }
-    if (byte === 125 && level && !level.array) {
-      closeLevel()
+    // One that closes nothing is passed over: as a value it would have no byte, and never end.
+    if (byte === 125) {
+      if (level && !level.array) closeLevel()
       return at + 1
     }
     if (byte === 93) {
@@ -135,7 +136,7 @@ export function createJsonPruner(
       return at + 1
     }
     // Not JSON, or a byte order mark: go on until something begins.
-    if (!level && (byte === 125 || byte === COLON || byte >= 0x80)) return at + 1
+    if (!level && (byte === COLON || byte >= 0x80)) return at + 1
     return startValue(byte) ? at + 1 : at
   }
 

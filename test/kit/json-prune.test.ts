@@ -68,4 +68,11 @@ describe("pruning JSON", () => {
     expect(prune('}]:,\u0000 nonsense 12 "text" {]}')).toEqual([[{}, true]])
     expect(prune("")).toEqual([])
   })
+  it("comes to an end with brackets that close nothing, in every place", () => {
+    expect(prune('{"output":[{"type":"a"}}],"model":"a"}')).toEqual([[{ output: [{ type: "a" }], model: "a" }, true]])
+    for (const bracket of ["}", "]", "{", "[", ":", ",", '"']) {
+      const text = '{"output":[{"type":"a"},{"type":"b"}],"deep":{"x":{"n":1}},"model":"a"}'
+      for (let at = 0; at <= text.length; at++) prune(text.slice(0, at) + bracket + text.slice(at))
+    }
+  })
 })
