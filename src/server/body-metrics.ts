@@ -16,10 +16,9 @@ export function toBodyMetrics(stats: BodyStats): Metric[] {
     counter("majordomo_bodies_cut_total", "Bodies of which only the beginning is kept.", stats.cut),
     gauge("majordomo_bodies_memory_bytes", "Bytes of bodies in memory.", stats.memoryBytes),
     gauge("majordomo_bodies_disk_bytes", "Bytes of bodies that wait on disk.", stats.diskBytes),
-    gauge(
-      "majordomo_bodies_in_trouble",
-      "1 while the last upload to S3 has failed.",
-      stats.trouble === undefined ? 0 : 1,
-    ),
+    {
+      ...gauge("majordomo_bodies_in_trouble", "1 while the last upload to S3 has failed.", stats.trouble ? 1 : 0),
+      together: "max",
+    },
   ]
 }

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { gunzipSync, gzipSync } from "node:zlib"
 import { DeleteObjectCommand, GetObjectCommand, S3Client } from "@aws-sdk/client-s3"
 import pg from "pg"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type FarSide, type Script, startFarSide } from "../support/far-side.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
@@ -28,6 +28,10 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await Promise.all([farSide.close(), s3.close()])
+})
+
+afterEach(() => {
+  s3.fault = undefined
 })
 
 function settings(more: Readonly<Record<string, string>>) {
@@ -335,9 +339,9 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => call(gateway, key)))
     expect(answers.every(({ status }) => status === 200)).toBe(true)
     await expect.poll(() => gateway.stderr.slice(before), { timeout: 10_000 }).toContain("may not put objects")
-    const metrics = await (await fetch(`${gateway.origin}/metrics`)).text()
-    expect(Number(/^majordomo_bodies_waiting (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(0)
-    expect(metrics).toMatch(/^majordomo_bodies_in_trouble 1$/m)
+    const metrics = async () => (await fetch(`${gateway.origin}/metrics`)).text()
+    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/^majordomo_bodies_in_trouble 1$/m)
+    expect(Number(/^majordomo_bodies_waiting (\d+)$/m.exec(await metrics())?.[1])).toBeGreaterThan(0)
     s3.fault = undefined
     for (const { id } of answers) await findObject(id)
     await expect.poll(() => gateway.stderr.slice(before), { timeout: 10_000 }).toContain("stored again")
@@ -372,9 +376,14 @@ describe("rows in the embedded database", () => {
       const large = await call(gateway, key, { script: { textBytes: 5000 } })
       await call(gateway, key, { headers: { "X-Majordomo-Store-Bodies": "false" } })
       const bodies = async (id: string) => {
-        const one = () => installation.run(["usage", "request", id, "--body", "--json"])
-        await expect.poll(async () => (await one()).code, { timeout: 10_000 }).toBe(0)
-        return JSON.parse((await one()).stdout)
+        let stdout = ""
+        const look = async () => {
+          const ran = await installation.run(["usage", "request", id, "--body", "--json"])
+          stdout = ran.stdout
+          return ran.code
+        }
+        await expect.poll(look, { timeout: 20_000 }).toBe(0)
+        return JSON.parse(stdout)
       }
       expect(await bodies(small.id)).toMatchObject({
         request_body: CHAT,
@@ -414,7 +423,7 @@ describe("rows in the embedded database", () => {
     } finally {
       await installation.remove()
     }
-  })
+  }, 60_000)
 })
 
 test("a setting that cannot be is refused at start, by its name", async () => {
