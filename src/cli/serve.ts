@@ -35,8 +35,9 @@ export default defineCommand({
     }
     const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
     endOnBugs(server.rescue, log.line)
+    const stopped = untilStopped(server, log.line) // from the banner on, a signal drains
     process.stdout.write(welcome(server))
-    await untilStopped(server, log.line)
+    await stopped
   },
 })
 

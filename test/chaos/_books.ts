@@ -1,0 +1,83 @@
+import { setTimeout as wait } from "node:timers/promises"
+import type { Installation, RunningGateway } from "../support/gateway.ts"
+
+/** The rows of a database against what clients and provider know. */
+export interface Account {
+  readonly rows: number
+  readonly died: number
+  /** Answered whole, or seen by the provider, and without a row. */
+  readonly lost: readonly string[]
+  /** Rows of one request beyond its first. */
+  readonly duplicates: readonly string[]
+}
+
+export interface TaggedRow {
+  readonly tag: string
+  readonly outcome: string
+}
+
+export function toAccount(rows: readonly TaggedRow[], expected: Iterable<string>): Account {
+  const seen = new Set<string>()
+  const duplicates: string[] = []
+  for (const { tag } of rows) {
+    if (seen.has(tag)) duplicates.push(tag)
+    seen.add(tag)
+  }
+  const lost = [...new Set(expected)].filter((tag) => !seen.has(tag))
+  const died = rows.filter(({ outcome }) => outcome === "gateway_died").length
+  return { rows: rows.length, died, lost, duplicates }
+}
+
+export const ROWS = "SELECT raw_metadata ->> 'Tag' AS tag, outcome FROM llm_requests WHERE raw_metadata ? 'Tag'"
+
+/** The value of one line of /metrics, without labels. */
+export async function metric(gateway: RunningGateway, name: string): Promise<number> {
+  const text = await (await fetch(`${gateway.origin}/metrics`)).text()
+  const found = new RegExp(`^${name} (\\S+)$`, "m").exec(text)
+  if (found === null) throw new Error(`/metrics does not tell ${name}`)
+  return Number(found[1])
+}
+
+export interface FourNumbers {
+  readonly accepted: number
+  readonly written: number
+  readonly waiting: number
+  readonly rejected: number
+  readonly dropped: number
+}
+
+/** The last log line of a gateway that has ended. */
+export function lastNumbers(stderr: string): FourNumbers {
+  const last = stderr.trimEnd().split("\n").at(-1)!
+  const found = /(\d+) accepted = (\d+) written \+ (\d+) waiting \+ (\d+) rejected \+ (\d+) dropped/.exec(last)
+  if (found === null) throw new Error(`the last line tells no numbers: ${last}`)
+  const [accepted, written, waiting, rejected, dropped] = found.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  return { accepted, written, waiting, rejected, dropped }
+}
+
+/** Waits until the gateway has written all that waits. */
+export async function untilDrained(gateway: RunningGateway, timeoutMs: number): Promise<number> {
+  const startedAt = performance.now()
+  for (;;) {
+    if ((await metric(gateway, "majordomo_rows_waiting")) < 200) return performance.now() - startedAt
+    if (performance.now() - startedAt > timeoutMs) throw new Error("the backlog does not drain")
+    await wait(50)
+  }
+}
+
+/** The first key, from the banner of the first start. */
+export function firstKey(gateway: RunningGateway): string {
+  const key = /mdm_sk_[\w-]+/.exec(gateway.stdout)?.[0]
+  if (key === undefined) throw new Error("no first key was printed")
+  return key
+}
+
+export async function verifyBooks(home: Installation): Promise<unknown> {
+  return home.runJson(["verify"])
+}

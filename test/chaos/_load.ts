@@ -1,0 +1,132 @@
+import { Agent, request } from "node:http"
+import type { FarSide } from "../support/far-side.ts"
+
+/** What became of the requests of a load. */
+export interface Sent {
+  readonly requests: number
+  /** Answers other than a whole 200. */
+  readonly failed: readonly { readonly tag: string; readonly why: string }[]
+  /** Of requests that were answered whole. */
+  readonly answered: readonly string[]
+  readonly p99Ms: number
+  readonly worstMs: number
+}
+
+export interface Load {
+  /** Takes a gateway away, so that nobody asks it until `aim` names one: for gateways that are killed. */
+  aim(port: number | undefined): void
+  /** So far. */
+  readonly requests: number
+  stop(): Promise<Sent>
+}
+
+const PATIENCE_MS = 60_000
+
+/** Clients that ask one after the other, each request with a tag of its own in its metadata and its text. */
+export function startLoad(options: {
+  readonly key: string
+  readonly clients: number
+  readonly prefix: string
+  readonly perSecond?: number
+}): Load {
+  const agent = new Agent({ keepAlive: true, maxSockets: options.clients })
+  const failed: { tag: string; why: string }[] = []
+  const answered: string[] = []
+  const timesMs: number[] = []
+  const pauseMs = options.perSecond === undefined ? 0 : (1000 * options.clients) / options.perSecond
+  let port: number | undefined
+  let requests = 0
+  let isStopped = false
+  let wake = () => {}
+  let aimed = new Promise<void>((resolve) => {
+    wake = resolve
+  })
+
+  async function ask(): Promise<void> {
+    while (!isStopped) {
+      if (port === undefined) {
+        await aimed
+        continue
+      }
+      const tag = `${options.prefix}-${requests++}`
+      const startedAt = performance.now()
+      const why = await askOnce({ ...options, agent, port, tag, stream: requests % 5 === 0 })
+      timesMs.push(performance.now() - startedAt)
+      if (why === undefined) answered.push(tag)
+      else failed.push({ tag, why })
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+  }
+
+  const clients = Array.from({ length: options.clients }, ask)
+  return {
+    get requests() {
+      return requests
+    },
+    aim(next) {
+      port = next
+      wake()
+      aimed = new Promise((resolve) => {
+        wake = resolve
+      })
+    },
+    async stop() {
+      isStopped = true
+      wake()
+      await Promise.all(clients)
+      agent.destroy()
+      timesMs.sort((a, b) => a - b)
+      const p99Ms = timesMs[Math.floor(timesMs.length * 0.99)] ?? 0
+      return { requests, failed, answered, p99Ms, worstMs: timesMs.at(-1) ?? 0 }
+    },
+  }
+}
+
+interface One {
+  readonly key: string
+  readonly agent?: Agent
+  readonly port: number
+  readonly tag: string
+  readonly stream: boolean
+  readonly script?: object
+}
+
+/** Undefined: answered whole with 200. Else why not. */
+export function askOnce({ key, agent, port, tag, stream, script }: One): Promise<string | undefined> {
+  const body = JSON.stringify({ model: "gpt-4o-mini", stream, messages: [{ role: "user", content: tag }] })
+  const headers: Record<string, string> = {
+    "x-majordomo-key": key,
+    "x-majordomo-tag": tag,
+    "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(body)),
+  }
+  if (script) headers["x-far-side"] = JSON.stringify(script)
+  return new Promise((resolve) => {
+    const asking = request(
+      { host: "127.0.0.1", port, path: "/v1/chat/completions", method: "POST", agent, headers },
+      (response) => {
+        let text = ""
+        response.setEncoding("utf8").on("data", (piece) => {
+          text += piece
+        })
+        response.once("end", () => {
+          const isWhole = !stream || text.trimEnd().endsWith("[DONE]")
+          if (response.statusCode === 200 && isWhole) resolve(undefined)
+          else resolve(`${response.statusCode} ${text.slice(0, 200)}`)
+        })
+        response.once("error", (error) => resolve(error.message))
+      },
+    )
+    asking.setTimeout(PATIENCE_MS, () => asking.destroy(new Error("no answer within a minute")))
+    asking.once("error", (error) => resolve(error.message))
+    asking.end(body)
+  })
+}
+
+/** The tags of all requests that reached the far side. */
+export function tagsSeen({ exchanges }: FarSide): string[] {
+  return exchanges.map(({ json }) => {
+    const { messages } = json as { messages: { content: string }[] }
+    return messages[0]!.content
+  })
+}

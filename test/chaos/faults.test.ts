@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs"
+import { setTimeout as wait } from "node:timers/promises"
+import pg from "pg"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type RunningGateway } from "../support/gateway.ts"
+import { type PostgresServer, startPostgres } from "../support/postgres.ts"
+import { firstKey, lastNumbers, metric, ROWS, type TaggedRow, toAccount, untilDrained, verifyBooks } from "./_books.ts"
+import { type Fault, faultsOf, startWire, type Wire } from "./_faults.ts"
+import { startLoad, tagsSeen } from "./_load.ts"
+import { report, times } from "./_mode.ts"
+
+const FAULT_MS = times(1500, 20_000)
+const PER_SECOND = 200
+/** Resident memory may not grow with the backlog: so much is for garbage. */
+const MEMORY_BOUND_MB = 120
+
+let far: FarSide
+let server: PostgresServer
+let wire: Wire
+beforeAll(async () => {
+  far = await startFarSide()
+  server = await startPostgres({ settings: { synchronous_commit: "on", max_connections: "30" } })
+  wire = await startWire(server.port)
+})
+afterAll(async () => {
+  await wire.close()
+  await far.close()
+  await server.remove()
+})
+
+it("whatever befalls PostgreSQL under load: no request fails, no row is lost or there twice, the numbers add up", async () => {
+  const home = createInstallation({
+    MAJORDOMO_STORAGE_POSTGRES_URL: server.url.replace(`:${server.port}/`, `:${wire.port}/`),
+    MAJORDOMO_STORAGE_POSTGRES_MAX_CONNS: "6",
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PRICING_REMOTE_URL: "",
+  })
+  try {
+    const gateway = await home.serve({ args: ["--quiet"] })
+    const load = startLoad({ key: firstKey(gateway), clients: 16, prefix: "fault", perSecond: PER_SECOND })
+    load.aim(gateway.port)
+    await expect.poll(() => metric(gateway, "majordomo_rows_written_total"), { timeout: 20_000 }).toBeGreaterThan(100)
+    const memory = watchMemory(gateway)
+    for (const fault of faultsOf(server, wire, server.url)) await suffer(fault, gateway)
+    const grownMb = memory.stop()
+    const sent = await load.stop()
+    const { code, stderr } = await gateway.stop()
+    expect(code).toBe(0)
+    const numbers = lastNumbers(stderr)
+    const account = toAccount(await readRows(), [...sent.answered, ...tagsSeen(far)])
+    report("all faults", {
+      requests: sent.requests,
+      failed: sent.failed.length,
+      rows: account.rows,
+      lost: account.lost.length,
+      twice: account.duplicates.length,
+      "memory +MB": grownMb,
+      "p99 ms": sent.p99Ms.toFixed(1),
+      "worst ms": sent.worstMs.toFixed(0),
+    })
+    expect(sent.failed).toEqual([])
+    expect(account).toMatchObject({ rows: sent.requests, lost: [], duplicates: [], died: 0 })
+    expect(numbers).toEqual({ accepted: sent.requests, written: sent.requests, waiting: 0, rejected: 0, dropped: 0 })
+    expect(grownMb).toBeLessThan(MEMORY_BOUND_MB)
+    expect(await verifyBooks(home)).toMatchObject({ balanced: true, written: sent.requests, lost: 0, wrong_days: [] })
+  } finally {
+    await home.remove()
+  }
+}, 400_000)
+
+async function suffer(fault: Fault, gateway: RunningGateway): Promise<void> {
+  await fault.begin()
+  await wait(FAULT_MS) // the fault lasts so long: that is what is tested
+  const waiting = await metric(gateway, "majordomo_rows_waiting")
+  await fault.heal()
+  const drainedMs = await untilDrained(gateway, 60_000)
+  report(fault.name, { "lasted ms": FAULT_MS, waited: waiting, "drained after ms": Math.round(drainedMs) })
+  expect(waiting).toBeGreaterThan(0)
+}
+
+async function readRows(): Promise<TaggedRow[]> {
+  const client = new pg.Client({ connectionString: server.url })
+  await client.connect()
+  try {
+    return (await client.query<TaggedRow>(ROWS)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** How much the process's memory grew at most, in MB. */
+function watchMemory({ pid }: RunningGateway): { stop(): number } {
+  const read = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024
+  const before = read()
+  let most = before
+  const timer = setInterval(() => {
+    most = Math.max(most, read())
+  }, 100)
+  return {
+    stop() {
+      clearInterval(timer)
+      return Math.round(most - before)
+    },
+  }
+}

@@ -1,0 +1,178 @@
+import pg from "pg"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type Installation } from "../support/gateway.ts"
+import { type PostgresServer, startPostgres } from "../support/postgres.ts"
+import { firstKey, lastNumbers, ROWS, type TaggedRow, toAccount, verifyBooks } from "./_books.ts"
+import { askOnce, startLoad, tagsSeen } from "./_load.ts"
+import { report, times } from "./_mode.ts"
+
+const LIMIT_MS = times(120_000, 1_800_000)
+
+let far: FarSide
+let server: PostgresServer
+beforeAll(async () => {
+  far = await startFarSide()
+  server = await startPostgres({ settings: { synchronous_commit: "on" } })
+})
+afterAll(async () => {
+  await far.close()
+  await server.remove()
+})
+
+const COMMON = () => ({
+  MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+  MAJORDOMO_PRICING_REMOTE_URL: "",
+  MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "10s",
+})
+
+async function withHome(settings: Record<string, string>, work: (home: Installation) => Promise<void>): Promise<void> {
+  const home = createInstallation({ ...COMMON(), ...settings })
+  try {
+    far.reset()
+    far.always({ delayMs: 5 })
+    await work(home)
+  } finally {
+    await home.remove()
+  }
+}
+
+async function newDatabase(): Promise<string> {
+  const name = `c_${crypto.randomUUID().replaceAll("-", "")}`
+  await query(server.url, `CREATE DATABASE ${name}`)
+  return server.url.replace(/\/postgres$/, `/${name}`)
+}
+
+async function query<Row extends object>(url: string, text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** Kills the gateway again and again while it works, and starts it again in the same home. */
+async function killUnderLoad(home: Installation, rounds: number, workMs: number) {
+  let gateway = await home.serve({ args: ["--quiet"] })
+  const load = startLoad({ key: firstKey(gateway), clients: 16, prefix: "kill" })
+  for (let round = 0; round < rounds; round++) {
+    const before = load.requests
+    load.aim(gateway.port)
+    await expect.poll(() => load.requests - before, { timeout: 20_000 }).toBeGreaterThan(50)
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * workMs))
+    load.aim(undefined)
+    await gateway.stop("SIGKILL")
+    gateway = await home.serve({ args: ["--quiet"] })
+  }
+  const sent = await load.stop()
+  const { code, stderr } = await gateway.stop()
+  expect(code).toBe(0)
+  const numbers = lastNumbers(stderr)
+  expect(numbers).toMatchObject({ waiting: 0, rejected: 0, dropped: 0, written: numbers.accepted })
+  return sent
+}
+
+it(
+  "kill -9 under load takes no row of a request that reached the provider, and makes none twice",
+  async () => {
+    const url = await newDatabase()
+    await withHome({ DATABASE_URL: url }, async (home) => {
+      const rounds = times(3, 50)
+      const sent = await killUnderLoad(home, rounds, 300)
+      const account = toAccount(await query<TaggedRow>(url, ROWS), [...sent.answered, ...tagsSeen(far)])
+      report("kill -9, PostgreSQL", {
+        rounds,
+        requests: sent.requests,
+        answered: sent.answered.length,
+        rows: account.rows,
+        died: account.died,
+        lost: account.lost.length,
+        twice: account.duplicates.length,
+      })
+      expect(account).toMatchObject({ lost: [], duplicates: [] })
+      expect(account.died).toBeGreaterThan(0)
+      expect(await verifyBooks(home)).toMatchObject({ balanced: true, lost: 0, waiting: 0 })
+    })
+  },
+  LIMIT_MS,
+)
+
+it(
+  "kill -9 of the process that holds the embedded database, while it writes, takes no row either",
+  async () => {
+    await withHome({}, async (home) => {
+      const rounds = times(1, 10)
+      const sent = await killUnderLoad(home, rounds, 600)
+      const rows = (await home.runJson(["usage", "requests", "--limit", "1000000"])) as {
+        raw_metadata: { Tag: string }
+        outcome: string
+      }[]
+      const tagged = rows.map(({ raw_metadata, outcome }) => ({ tag: raw_metadata.Tag, outcome }))
+      const account = toAccount(tagged, [...sent.answered, ...tagsSeen(far)])
+      report("kill -9, embedded", {
+        rounds,
+        requests: sent.requests,
+        answered: sent.answered.length,
+        rows: account.rows,
+        died: account.died,
+        lost: account.lost.length,
+        twice: account.duplicates.length,
+      })
+      expect(account).toMatchObject({ lost: [], duplicates: [] })
+      expect(await verifyBooks(home)).toMatchObject({ balanced: true, lost: 0, waiting: 0 })
+    })
+  },
+  LIMIT_MS,
+)
+
+it(
+  "SIGTERM with running streams: each ends whole, has its row, and the process ends with 0",
+  async () => {
+    const url = await newDatabase()
+    await withHome({ DATABASE_URL: url }, async (home) => {
+      const rounds = times(2, 20)
+      const streams = 20
+      let key = ""
+      const tags: string[] = []
+      const broken: string[] = []
+      for (let round = 0; round < rounds; round++) {
+        const gateway = await home.serve({ args: ["--quiet"] })
+        if (round === 0) key = firstKey(gateway)
+        const script = { pieces: 40, pieceDelayMs: 20 + round }
+        const before = far.exchanges.length
+        const asked = Array.from({ length: streams }, (_, i) => {
+          const tag = `term-${round}-${i}`
+          tags.push(tag)
+          return askOnce({ key, port: gateway.port, tag, stream: true, script })
+        })
+        await expect.poll(() => far.exchanges.length - before, { timeout: 20_000, interval: 5 }).toBe(streams)
+        const ran = gateway.stop()
+        for (const why of await Promise.all(asked)) if (why !== undefined) broken.push(why)
+        const { code, stderr } = await ran
+        expect(code).toBe(0)
+        expect(lastNumbers(stderr)).toEqual({
+          accepted: streams,
+          written: streams,
+          waiting: 0,
+          rejected: 0,
+          dropped: 0,
+        })
+      }
+      const rows = await query<TaggedRow>(url, ROWS)
+      const account = toAccount(rows, tags)
+      report("SIGTERM with streams", {
+        rounds,
+        streams: tags.length,
+        broken: broken.length,
+        rows: account.rows,
+        lost: account.lost.length,
+        twice: account.duplicates.length,
+      })
+      expect(broken).toEqual([])
+      expect(account).toMatchObject({ lost: [], duplicates: [], died: 0 })
+    })
+  },
+  LIMIT_MS,
+)

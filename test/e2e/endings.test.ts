@@ -1,0 +1,204 @@
+import { spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
+import { firstKey, lastNumbers } from "../chaos/_books.ts"
+import { askOnce } from "../chaos/_load.ts"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+import { createTestDatabase, type PostgresServer, startPostgres } from "../support/postgres.ts"
+
+const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
+const LIMIT_MS = 60_000
+
+let far: FarSide
+let url: string
+const homes: Installation[] = []
+beforeAll(async () => {
+  far = await startFarSide()
+  url = (await createTestDatabase()).url
+})
+afterEach(async () => {
+  far.reset()
+  await Promise.all(homes.splice(0).map((home) => home.remove()))
+})
+afterAll(() => far.close())
+
+function install(settings: Readonly<Record<string, string>> = {}): Installation {
+  const home = createInstallation({
+    DATABASE_URL: url,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PRICING_REMOTE_URL: "",
+    ...settings,
+  })
+  homes.push(home)
+  return home
+}
+
+interface Row {
+  readonly raw_metadata: { readonly Tag: string } | null
+  readonly outcome: string
+  readonly error_message: string | null
+  readonly status_code: number
+}
+
+async function rowOf(home: Installation, tag: string): Promise<Row | undefined> {
+  const rows = (await home.runJson(["usage", "requests", "--where", `Tag=${tag}`])) as Row[]
+  return rows[0]
+}
+
+async function newKey(home: Installation): Promise<string> {
+  return ((await home.runJson(["keys", "create", "--name", "test"])) as { key: string }).key
+}
+
+/** A stream that has begun and will not end soon. */
+async function openStream(gateway: RunningGateway, key: string, tag: string) {
+  const script = { pieces: 1000, pieceDelayMs: 50 }
+  const ended = askOnce({ key, port: gateway.port, tag, stream: true, script })
+  await far.nextRequest()
+  return { ended }
+}
+
+it("a stream that is cut at the shutdown's deadline has a row that says so", { timeout: LIMIT_MS }, async () => {
+  const home = install({ MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "300ms" })
+  const key = await newKey(home)
+  const gateway = await home.serve()
+  const { ended } = await openStream(gateway, key, "cut")
+  const { code, stderr } = await gateway.stop()
+  expect(code).toBe(0)
+  expect(await ended).toBeDefined()
+  expect(lastNumbers(stderr)).toEqual({ accepted: 1, written: 1, waiting: 0, rejected: 0, dropped: 0 })
+  expect(await rowOf(home, "cut")).toMatchObject({
+    outcome: "gateway_died",
+    error_message: "the gateway stopped before the answer's end: server.shutdown_timeout was over",
+  })
+})
+
+it("a second signal ends at once with 1; the request that ran has its row at the next start", {
+  timeout: LIMIT_MS,
+}, async () => {
+  const home = install()
+  const key = await newKey(home)
+  const gateway = await home.serve()
+  const { ended } = await openStream(gateway, key, "twice")
+  const first = gateway.stop("SIGTERM")
+  await expect.poll(() => gateway.stderr).toContain("a second signal ends at once")
+  const { code, stderr } = await gateway.stop("SIGINT")
+  await first
+  expect(code).toBe(1)
+  expect(await ended).toBeDefined()
+  expect(stderr.trimEnd().split("\n").at(-1)).toContain("Stopped at once. Rows: 0 accepted = 0 written")
+
+  const next = await home.serve()
+  await expect.poll(() => rowOf(home, "twice"), { timeout: 10_000 }).toMatchObject({ outcome: "gateway_died" })
+  await next.stop()
+})
+
+it("SIGTERM while the database is gone: what waits is said, kept, and written at the next start", {
+  timeout: LIMIT_MS,
+}, async () => {
+  const server: PostgresServer = await startPostgres({ settings: { synchronous_commit: "on" } })
+  try {
+    const home = install({ DATABASE_URL: server.url, MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "500ms" })
+    const gateway = await home.serve()
+    const key = firstKey(gateway)
+    expect(await askOnce({ key, port: gateway.port, tag: "known", stream: false })).toBeUndefined()
+    await server.stop()
+    expect(await askOnce({ key, port: gateway.port, tag: "away", stream: false })).toBeUndefined()
+    const ready = await fetch(`${gateway.origin}/readyz`)
+    expect(ready.status).toBe(503)
+    expect(((await ready.json()) as { error: string }).error).toMatch(
+      /does not answer \(postgres\); \d+ rows? waits? in the journal/,
+    )
+    const stranger = await fetch(`${gateway.origin}/v1/models`, {
+      headers: { "x-majordomo-key": `mdm_sk_${"x".repeat(43)}` },
+    })
+    expect([stranger.status, stranger.headers.get("retry-after") !== null]).toEqual([503, true])
+    const { code, stderr } = await gateway.stop()
+    expect(code).toBe(0)
+    expect(lastNumbers(stderr).waiting).toBeGreaterThan(0)
+    expect(stderr).toContain("What waits is in the journal and is written at the next start.")
+
+    await server.start()
+    const next = await home.serve()
+    await expect.poll(() => rowOf(home, "away"), { timeout: 10_000 }).toMatchObject({ outcome: "complete" })
+    await next.stop()
+  } finally {
+    await server.remove()
+  }
+})
+
+it("npx passes no signals on: a gateway whose npx is killed stops by itself and loses nothing", {
+  timeout: LIMIT_MS,
+}, async () => {
+  const home = install({ MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "5s" })
+  // As npx does: a process that starts a shell that starts us, and dies of its signal alone.
+  const launcher = join(home.home, "launcher.mjs")
+  writeFileSync(
+    launcher,
+    `import { spawn } from "node:child_process"
+     spawn("sh", ["-c", '"$0" "$1" serve --port 0; true', process.execPath, ${JSON.stringify(BIN)}], { stdio: "inherit" })`,
+  )
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: home.home,
+    DATABASE_URL: url,
+    MAJORDOMO_PRICING_REMOTE_URL: "",
+    npm_command: "exec",
+  }
+  const child = spawn(process.execPath, [launcher], { env, cwd: home.home, stdio: ["ignore", "pipe", "pipe"] })
+  let said = ""
+  const closed = new Promise((resolve) => child.once("close", resolve)) // when the last holder of the pipes has ended
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (said += bytes))
+  await expect.poll(() => said, { timeout: 20_000 }).toContain("Pricing data loaded")
+  child.kill("SIGTERM")
+  await closed
+  expect(said).toContain("npx, which started the gateway, is gone")
+  expect(said).toContain("Stopped. Rows: 0 accepted")
+})
+
+it("a full journal refuses new requests with 503 ledger_full, if it is told to", { timeout: LIMIT_MS }, async () => {
+  const server = await startPostgres()
+  try {
+    const home = install({
+      DATABASE_URL: server.url,
+      MAJORDOMO_LEDGER_WHEN_FULL: "block",
+      MAJORDOMO_LEDGER_MAX_JOURNAL_SIZE: "64KiB",
+      MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "300ms",
+    })
+    const gateway = await home.serve()
+    const key = firstKey(gateway)
+    expect(await askOnce({ key, port: gateway.port, tag: "before", stream: false })).toBeUndefined()
+    await server.stop()
+    const refusals: string[] = []
+    for (let i = 0; i < 200 && refusals.length === 0; i++) {
+      const why = await askOnce({ key, port: gateway.port, tag: `fill-${i}`, stream: false })
+      if (why !== undefined) refusals.push(why)
+    }
+    expect(refusals[0]).toMatch(/^503 .*ledger_full/)
+    await server.start()
+    await expect
+      .poll(() => askOnce({ key, port: gateway.port, tag: "after", stream: false }), { timeout: 20_000 })
+      .toBeUndefined()
+    const { stderr } = await gateway.stop()
+    expect(lastNumbers(stderr)).toMatchObject({ rejected: 0, dropped: 0 })
+  } finally {
+    await server.remove()
+  }
+})
+
+it("a bug that nobody caught ends the gateway with 1, and its rows are kept", { timeout: LIMIT_MS }, async () => {
+  const home = install()
+  const bug = join(home.home, "bug.cjs")
+  writeFileSync(bug, 'process.on("SIGUSR2", () => { throw new Error("a bug") })')
+  const key = await newKey(home)
+  const gateway = await home.serve({ settings: { NODE_OPTIONS: `--require ${bug}` } })
+  expect(await askOnce({ key, port: gateway.port, tag: "bug", stream: false })).toBeUndefined()
+  const { code, stderr } = await gateway.stop("SIGUSR2")
+  expect(code).toBe(1)
+  expect(stderr).toContain("internal error, the gateway ends: Error: a bug")
+  const next = await home.serve()
+  await expect.poll(() => rowOf(home, "bug"), { timeout: 10_000 }).toMatchObject({ outcome: "complete" })
+  await next.stop()
+})
