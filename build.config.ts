@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { defineBuildConfig } from "unbuild"
-import { packEngine } from "./build/engine.ts"
+import { engineLicenses, packEngine } from "./build/engine.ts"
 import { lean } from "./build/lean.ts"
 import { collectLicenses } from "./build/licenses.ts"
 import { minifyPackages } from "./build/minify.ts"
@@ -43,7 +43,7 @@ export default defineBuildConfig({
       const embedded = join(options.outDir, "embedded")
       await Promise.all([ensureSeed(join(embedded, "seed.tar.br")), packEngine(embedded)])
       for (const name of ["@pydantic/genai-prices", "jiti"]) licenses.see(resolve("node_modules", name, "package.json"))
-      licenses.finish()
+      licenses.finish(engineLicenses())
       writeTypes("src/client/index.ts", join(options.outDir, "client.d.mts"))
     },
   },

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { brotli } from "./brotli.ts"
+import type { Licensed } from "./licenses.ts"
 
 const PGLITE = "node_modules/@electric-sql/pglite/dist"
 
@@ -24,15 +25,43 @@ export async function packEngine(directory: string): Promise<void> {
   writeFileSync(join(directory, "pglite.data.br"), data)
 }
 
+/** Whose work PGlite has compiled into its program. ICU's licence lies in its archive. */
+export function engineLicenses(): Licensed[] {
+  const { version } = JSON.parse(readFileSync(join(PGLITE, "../package.json"), "utf8")) as { version: string }
+  const data = readFileSync(join(PGLITE, "pglite.data"))
+  const { start, end } = listFiles(data).find(({ name }) => name === "/pglite/icu/LICENSE")!
+  const postgresql = readFileSync(new URL("./postgresql-licence.txt", import.meta.url), "utf8").trim()
+  return [
+    { name: "PostgreSQL", version: `in PGlite ${version}`, license: "PostgreSQL", text: postgresql },
+    { name: "ICU", version: `in PGlite ${version}`, license: "Unicode-3.0", text: data.toString("utf8", start, end) },
+    {
+      name: "musl",
+      version: `in PGlite ${version}`,
+      license: "MIT",
+      text: "Copyright (c) 2005-2020 Rich Felker, et al.",
+    },
+    {
+      name: "Emscripten",
+      version: `in PGlite ${version}`,
+      license: "MIT",
+      text: "Copyright (c) 2010-2014 Emscripten authors, see its AUTHORS file.",
+    },
+  ]
+}
+
 /** The program knows where each file lies in the archive, so what is unused is not cut out but made zeros. */
 function trimmedData(): Buffer {
   const data = readFileSync(join(PGLITE, "pglite.data"))
-  const index = readFileSync(join(PGLITE, "pglite.js"), "utf8")
-  const files = [...index.matchAll(/filename:"([^"]+)",start:([\d.e]+),end:([\d.e]+)/g)]
-  if (Number(files.at(-1)?.[3]) !== data.length)
-    throw new Error("pglite.js: its list of files does not fit its archive")
-  for (const [, name = "", start, end] of files) {
-    if (UNUSED.some((unused) => unused.test(name))) data.fill(0, Number(start), Number(end))
+  for (const { name, start, end } of listFiles(data)) {
+    if (UNUSED.some((unused) => unused.test(name))) data.fill(0, start, end)
   }
   return data
+}
+
+function listFiles(data: Buffer): { readonly name: string; readonly start: number; readonly end: number }[] {
+  const index = readFileSync(join(PGLITE, "pglite.js"), "utf8")
+  const found = [...index.matchAll(/filename:"([^"]+)",start:([\d.e]+),end:([\d.e]+)/g)]
+  const files = found.map(([, name = "", start, end]) => ({ name, start: Number(start), end: Number(end) }))
+  if (files.at(-1)?.end !== data.length) throw new Error("pglite.js: its list of files does not fit its archive")
+  return files
 }

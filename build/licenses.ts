@@ -2,16 +2,12 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Rollup } from "vite"
 
-interface Manifest {
+export interface Licensed {
   readonly name: string
   readonly version: string
   readonly license?: string
+  readonly text: string
 }
-/** Code of others that came to us inside of a package, by the package. */
-const INSIDE: Readonly<Record<string, string>> = {
-  "@electric-sql/pglite": "PostgreSQL, ICU, Emscripten and musl are compiled into it.",
-}
-
 /** Writes the licence texts of all packages of which the bundle holds a part. */
 export function collectLicenses(file: string, write: (file: string, text: string) => void) {
   const found = new Map<string, string>()
@@ -30,28 +26,37 @@ export function collectLicenses(file: string, write: (file: string, text: string
     } satisfies Rollup.Plugin,
     /** For what comes in by another way than an import: any path inside of the package. */
     see,
-    finish() {
-      write(file, toText([...found.keys()].map(readPackage)))
+    /** `inside`: what others have compiled into a package. */
+    finish(inside: readonly Licensed[]) {
+      write(file, toText([...[...found.keys()].map(readPackage), ...inside]))
     },
   }
 }
 
-function readPackage(directory: string) {
-  const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest
+function readPackage(directory: string): Licensed {
+  const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Omit<Licensed, "text">
   const texts = readdirSync(directory)
     .filter((name) => /^(licen[cs]e|notice|copying)/i.test(name) && !/\.(gz|js|ts)$/.test(name))
     .sort()
     .map((name) => readFileSync(join(directory, name), "utf8").trim())
-  return { ...manifest, text: texts.join("\n\n") }
+  const { name, version, license } = manifest
+  return { name, version, license, text: texts.join("\n\n") || inReadme(directory) }
 }
 
-function toText(packages: readonly ReturnType<typeof readPackage>[]): string {
+/** Some packages have their licence at the end of their README. */
+function inReadme(directory: string): string {
+  const name = readdirSync(directory).find((each) => /^readme/i.test(each))
+  const text = name === undefined ? "" : readFileSync(join(directory, name), "utf8")
+  return /^#+ *licen[cs]e\s+([\s\S]*copyright[\s\S]*)$/im.exec(text)?.[1]?.trim() ?? ""
+}
+
+function toText(packages: readonly Licensed[]): string {
   const byText = new Map<string, string[]>()
   for (const { name, version, license, text } of packages) {
     if (text === "" && license === undefined) throw new Error(`${name} has neither a licence nor its text`)
-    const key = text || `${license} (the package holds no text of its own)`
-    const line = `${name} ${version} (${license})${INSIDE[name] ? `. ${INSIDE[name]}` : ""}`
-    byText.set(key, [...(byText.get(key) ?? []), line])
+    const key = text || `${license}: the package holds no text of its own; the text of that licence is above or below.`
+    const line = `${name} ${version} (${license})`
+    byText.set(key, [...new Set([...(byText.get(key) ?? []), line])])
   }
   const parts = [...byText].map(([text, names]) => `${names.sort().join("\n")}\n\n${text}`).sort()
   const head = "Parts of these packages are in this one. Their licences:"
