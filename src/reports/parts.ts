@@ -58,9 +58,12 @@ function toOthersParts(question: PartsQuestion, plan: Sums, ground: Ground, bind
     metadata === undefined ? sql(DAILY, bind, question.period.tz)! : "NULL::text",
   )
   const named = question.by.map(({ metadata }, i) => (metadata === undefined ? `d${i}` : `NULL::text AS d${i}`))
+  const times = question.by.flatMap(({ metadata }, i) => (metadata === undefined ? [`d${i}`] : []))
+  const taken = MEASURE_NAMES.map((name) => `-sum(${name})`)
   return [
     select({ groups: all, source: DAILY, where }),
-    `SELECT ${[...named, ...MEASURE_NAMES.map((name) => `-${name}`)].join(", ")} FROM named`,
+    // HAVING: without a group there is a row of nothing where nothing is named.
+    `SELECT ${[...named, ...taken].join(", ")} FROM named ${times.length === 0 ? "HAVING count(*) > 0" : `GROUP BY ${times.join(", ")}`}`,
   ]
 }
 
