@@ -22,8 +22,13 @@ export function toProblem(path: string, source: string, why: string): string {
 /** A value as a message may show it: short, one line, without the credentials that an address may hold. */
 export function showValue(value: unknown): string {
   if (value === "" || value === undefined || value === null) return "nothing"
-  const shown = JSON.stringify(value) ?? String(value)
-  const harmless = shown.replace(/\/\/[^/\s"]*@/g, "//…@").replace(/\?[^\s"]*/g, "?…")
+  const shown = JSON.stringify(value, withoutSecrets) ?? String(value)
+  const harmless = shown.replace(/\/\/[^\s"]*@/g, "//…@").replace(/\?[^\s"]*/g, "?…")
   const oneLine = harmless.replace(/[\x7f-\x9f]/g, "?")
   return oneLine.length > 80 ? `${oneLine.slice(0, 77)}…` : oneLine
+}
+
+/** A section in the wrong place is shown as a value: what its names call a secret is not. */
+function withoutSecrets(name: string, value: unknown): unknown {
+  return /pass|secret|key|token|credential|url/i.test(name) && typeof value !== "object" ? "…" : value
 }

@@ -231,6 +231,15 @@ describe("what is refused", () => {
     expect(message).not.toMatch(/swordfish|123456/)
   })
 
+  test.each([
+    "storage: [{postgres: {password: swordfish}}]",
+    "server: {port: {password: swordfish}}",
+    "server: {port: 'http://u:sword/fish@h'}",
+  ])("a secret in a wrong place is not shown: %s", async (yaml) => {
+    put("majordomo.yaml", yaml)
+    expect(await refusal()).not.toMatch(/swordfish|sword.fish@/)
+  })
+
   test.each(["yaml", "json", "toml"])("broken %s is refused without quoting the file", async (extension) => {
     put(`majordomo.${extension}`, 'password = swordfish ] { "password": "swordfish" : } [')
     const message = await refusal()

@@ -298,7 +298,7 @@ describe("a coded answer", () => {
       const compress = codings[name as keyof typeof codings]
       const label = name.split(" ")[0]!
       const plain = how === "whole" ? usage : `data: ${usage}\n\ndata: [DONE]\n\n`
-      const body = compress(Buffer.from(plain)) as Buffer
+      const body = compress!(Buffer.from(plain)) as Buffer
       const marks = `Content-Encoding: ${label}\r\nETag: "abc"\r\n`
       respond = (socket) => {
         if (how === "whole") {
