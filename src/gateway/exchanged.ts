@@ -141,14 +141,8 @@ export class Exchanged {
 
   private keep(ending: Ending, bodies: StoredBodies | undefined, onKept: (cost: Cost) => void): void {
     const { deps, call, caller, route } = this.sent
+    const cost = this.price(ending)
     try {
-      const cost = deps.price({
-        provider: route.provider.name,
-        requestedModel: this.prepared.requestedModel,
-        reading: ending.reading,
-        at: call.receivedAt,
-        failed: ending.statusCode >= 400,
-      })
       const { requestedModel } = this.prepared
       const credentialHash = this.hashCredential()
       const account = { call, caller, provider: route.provider.name, requestedModel, credentialHash, ending, cost }
@@ -158,7 +152,24 @@ export class Exchanged {
       deps.record(bodies ? { ...record, ...bodies } : record, () => onKept(cost), when)
     } catch (error) {
       deps.onError(error, "settle")
-      onKept(UNPRICED)
+      onKept(cost)
+    }
+  }
+
+  /** A price that cannot be worked out costs the request its price, not its row. */
+  private price({ reading, statusCode }: Ending): Cost {
+    const { deps, call, route } = this.sent
+    try {
+      return deps.price({
+        provider: route.provider.name,
+        requestedModel: this.prepared.requestedModel,
+        reading,
+        at: call.receivedAt,
+        failed: statusCode >= 400,
+      })
+    } catch (error) {
+      deps.onError(error, "price")
+      return UNPRICED
     }
   }
 }
