@@ -123,7 +123,9 @@ function explain(error: unknown): string {
     column?: number
     message?: string
   }
-  if (reason && mark) return `${reason} (line ${mark.line + 1}, column ${mark.column + 1})`
+  // A password that begins with `*` or `!` is an alias or a tag to YAML, and quoted in its reason.
+  if (reason && mark)
+    return `${reason.replace(/["'<!].*["'>]/s, "…")} (line ${mark.line + 1}, column ${mark.column + 1})`
   if (typeof line === "number") return `wrong syntax (line ${line}${column === undefined ? "" : `, column ${column}`})`
   if (error instanceof SyntaxError) return `wrong syntax${/ at position \d+/.exec(message ?? "")?.[0] ?? ""}`
   return (message ?? "unknown reason").split("\n", 1)[0]!

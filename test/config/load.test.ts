@@ -235,6 +235,8 @@ describe("what is refused", () => {
     "storage: [{postgres: {password: swordfish}}]",
     "server: {port: {password: swordfish}}",
     "server: {port: 'http://u:sword/fish@h'}",
+    "storage: {postgres: {password: *swordfish}}",
+    "storage: {postgres: {password: !swordfish x}}",
   ])("a secret in a wrong place is not shown: %s", async (yaml) => {
     put("majordomo.yaml", yaml)
     expect(await refusal()).not.toMatch(/swordfish|sword.fish@/)

@@ -222,7 +222,7 @@ test(
         await loadSettings({ cwd: join(cwd, "none"), env, configFile, systemFile: join(cwd, "none.yaml") })
       } catch (error) {
         if (!(error instanceof CommandError)) throw error
-        if (/:swordfish@|got [^;]*swordfish|\bat .*:\d+:\d+/.test(error.message))
+        if (/:swordfish@|got [^;\n]*swordfish|\bat .*:\d+:\d+/.test(error.message))
           throw new Error(`says too much: ${error.message}`)
       }
     })
