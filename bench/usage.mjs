@@ -19,7 +19,7 @@ const { findDimension } = await import("../src/reports/index.ts")
 const { createAsker } = await import("../src/cli/usage/_ask.ts")
 const { openDatabase } = await import("../src/database/open.ts")
 
-/** @type {{ what: string, by: string[], tz?: string, hours?: number, filters?: object, goalMs?: number, plain: string }[]} */
+/** @type {{ what: string, by: string[], tz?: string, hours?: number, days?: number, filters?: object, goalMs?: number, plain: string }[]} */
 const REPORTS = [
   {
     what: "--by model",
@@ -99,7 +99,7 @@ const REPORTS = [
   {
     what: "--by User-Id --since 7d",
     by: ["User-Id"],
-    hours: 7 * 24,
+    days: 7,
     goalMs: 300,
     plain:
       "SELECT raw_metadata->>'User-Id' AS user_id, sum(total_cost) FROM llm_requests WHERE raw_metadata->>'User-Id' IS NOT NULL AND created_at >= $1 GROUP BY 1",
@@ -202,9 +202,8 @@ async function report() {
   } = await client.query("SELECT max(created_at) AS now FROM llm_requests")
   const midnight = Math.floor(Number(now) / 86_400_000) * 86_400_000
   const lines = [["report", "ours", "plain query", "goal", ""]]
-  for (const { what, by, tz = "UTC", hours, filters = {}, goalMs, plain } of REPORTS) {
-    const since =
-      hours === undefined ? toMidnight(midnight - (DAYS - 1) * 86_400_000, tz) : Number(now) - hours * 3_600_000
+  for (const { what, by, tz = "UTC", hours, days = DAYS - 1, filters = {}, goalMs, plain } of REPORTS) {
+    const since = hours === undefined ? toMidnight(midnight - days * 86_400_000, tz) : Number(now) - hours * 3_600_000
     const question = { by: by.map((name) => findDimension(name)), period: { since, until: undefined, tz }, filters }
     const ours = await median(rounds, () => ask(question))
     const theirs = await median(Math.min(rounds, 2), () => client.query(plain, [new Date(since)]))
