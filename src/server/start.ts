@@ -22,6 +22,7 @@ import { checkPort, type Listener, startListening } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import { createProbe } from "./probe.ts"
 import { type Metric, toText } from "./prometheus.ts"
+import { startRetention } from "./retention.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
@@ -34,9 +35,9 @@ export interface ServerOptions {
   log(level: "info" | "warn" | "error", line: string): void
   /** Called after each row was handed to the ledger; must be quick. */
   onRecord(record: LogRecord): void
-  /** This process is one of several behind a port that their primary has bound. */
   /** Mints the key that is shown once, instead of the usual `Default`. */
   firstKey?(database: Database): Promise<NewKey | undefined>
+  /** This process is one of several behind a port that their primary has bound. */
   readonly worker?: {
     readonly port: number
     /** The metrics of all processes, given this one's. */
@@ -140,6 +141,8 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   })
   scope.own(() => gateway.close())
 
+  const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
+  scope.own(() => retention.close())
 
   const probe = createProbe({ database, isStopping: () => stopping, countWaiting: () => stats().waiting })
   const measured = async () => toText(worker ? await worker.collectAll(metrics.collect()) : metrics.collect())
