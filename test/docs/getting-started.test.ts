@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { isShown, readBlocks, toSteps } from "./_page.ts"
+import { startWalk, type Walk } from "./_walk.ts"
+
+describe("docs/getting-started.md works line by line as printed", () => {
+  let farSide: FarSide
+  let walk: Walk
+
+  beforeAll(async () => {
+    farSide = await startFarSide()
+    walk = await startWalk({
+      OPENAI_API_KEY: "sk-test",
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+    })
+  })
+  afterAll(async () => {
+    await walk?.end()
+    await farSide?.close()
+  })
+
+  const blocks = readBlocks("getting-started.md").filter(({ marks }) => marks.has("run"))
+  test.each(blocks.map((block) => [block.line, block] as const))("line %i", async (_line, block) => {
+    await walk.follow(block)
+  })
+})
+
+describe("a page's output is compared", () => {
+  test("literally, with … for a part of a line, and alone for any lines", () => {
+    expect(isShown("a … c", "a b c\n")).toBe(true)
+    expect(isShown("a\n…\nd", "a\nb\nc\nd")).toBe(true)
+    expect(isShown("a\n…\nd", "a\nd\n")).toBe(true)
+    expect(isShown("a … c", "a b d")).toBe(false)
+    expect(isShown("a (b)", "a b")).toBe(false)
+    expect(isShown("a", "a\nb")).toBe(false)
+  })
+  test("command by command", () => {
+    expect(toSteps("$ one \\\n  more\nout\n$ two")).toEqual([
+      { command: "one \\\n  more", expected: "out" },
+      { command: "two", expected: "" },
+    ])
+  })
+})

@@ -1,0 +1,92 @@
+import { readdirSync } from "node:fs"
+import pg from "pg"
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+import { type Block, readBlocks } from "./_page.ts"
+import { type Desk, openDesk, whySkipped } from "./_snippets.ts"
+
+const pages = readdirSync(new URL("../../docs/integrations/", import.meta.url)).filter((name) => name.endsWith(".md"))
+
+describe("the guides under docs/integrations do what they say", () => {
+  let farSide: FarSide
+  let installation: Installation
+  let gateway: RunningGateway
+  let database: pg.Client
+  let desk: Desk
+  let env: Record<string, string>
+  let settings: Record<string, string>
+
+  beforeAll(async () => {
+    farSide = await startFarSide()
+    const { url } = await createTestDatabase()
+    database = new pg.Client({ connectionString: url })
+    await database.connect()
+    settings = {
+      DATABASE_URL: url,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+    }
+    installation = createInstallation(settings)
+    const { key } = (await installation.runJson(["keys", "create", "--name", "Guides"])) as { readonly key: string }
+    gateway = await installation.serve()
+    desk = openDesk()
+    env = {
+      MAJORDOMO_GATEWAY_URL: gateway.origin,
+      MAJORDOMO_API_KEY: key,
+      OPENAI_API_KEY: "sk-test",
+      ANTHROPIC_API_KEY: "sk-ant-test",
+      GEMINI_API_KEY: "g-test",
+      ...(process.env["DOCS_TOOLS"] && { PATH: `${desk.home}:${process.env["DOCS_TOOLS"]}:${process.env["PATH"]}` }),
+    }
+  })
+  afterAll(async () => {
+    desk?.remove()
+    await installation?.remove()
+    await database?.end()
+    await farSide?.close()
+  })
+  beforeEach(() => farSide.reset())
+
+  describe.each(pages)("%s", (page) => {
+    const blocks = readBlocks(`integrations/${page}`).filter(({ marks }) => marks.has("run") || marks.has("file"))
+
+    test("has something to run, and each call of it says what its row must be", () => {
+      expect(blocks.length).toBeGreaterThan(0)
+      const calls = blocks.filter(({ language, marks }) => /^(ts|python)$/.test(language) && marks.has("run"))
+      expect(calls.filter(({ row }) => row === undefined).map(({ line }) => `line ${line}`)).toEqual([])
+    })
+
+    for (const block of blocks) {
+      test(`line ${block.line}: ${block.language}`, async (context) => {
+        const reason = whySkipped(block)
+        if (reason !== undefined) return context.skip(reason)
+        if (block.language === "sql") {
+          await database.query(block.text)
+          return
+        }
+        await database.query("CREATE TABLE IF NOT EXISTS seen (id uuid PRIMARY KEY)")
+        await database.query("INSERT INTO seen SELECT id FROM llm_requests ON CONFLICT DO NOTHING")
+        // The gateway's own commands need its settings; a caller's program knows nothing of them.
+        await desk.execute(block, /majordomo-gateway usage/.test(block.text) ? { ...env, ...settings } : env)
+        if (block.row !== undefined) await expectRow(block)
+      })
+    }
+  })
+
+  /** One of the rows that came of the block is as the page says. */
+  async function expectRow({ row }: Block): Promise<void> {
+    await vi.waitFor(
+      async () => {
+        const { rows } = await database.query(
+          "SELECT to_jsonb(r) AS row FROM llm_requests r WHERE id NOT IN (SELECT id FROM seen) ORDER BY created_at DESC",
+        )
+        expect(rows.map((each) => each.row)).toContainEqual(expect.objectContaining({ ...row, status_code: 200 }))
+      },
+      { timeout: 15_000, interval: 100 },
+    )
+  }
+})
