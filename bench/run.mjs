@@ -1,7 +1,7 @@
 // npm run bench [-- --rounds 7] [--seconds 3] [--only TEXT] [--self] [--no-peer] [--long] [--markdown]
 // npm run bench -- usage   the reports over five million rows: see usage.mjs
 // npm run bench -- guard   the check of CI: see guard.mjs
-// Compares the gateway, everything on, with a bare pass-through and with a peer, in one run. `--self` compares the
+// [LOD-03] [LOD-04] [LOD-08] Compares the gateway, everything on, with a bare pass-through and with a peer, in one run. `--self` compares the
 // pass-through with itself: what the ratios are worth on this machine. `--only` takes the scenarios whose name has the
 // text. `--long` adds a million requests. DATABASE_URL names a PostgreSQL; without it one is started.
 import "./_typescript.mjs"
@@ -51,7 +51,11 @@ const results = { at: new Date().toISOString(), ...machine, rounds, durationMs }
 const lines = []
 
 try {
-  await bench()
+  // What was measured before something failed is not lost.
+  await bench().catch((error) => {
+    process.exitCode = 1
+    process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
+  })
   results["lines"] = lines
   writeFileSync(new URL("./results.json", import.meta.url), `${JSON.stringify(results, null, 2)}\n`)
   process.stdout.write(`${(values.markdown ? toMarkdown : toTable)(lines)}\n`)
