@@ -69,6 +69,8 @@ export async function startGateway(settings, cwd) {
   return {
     pid: /** @type {number} */ (child.pid),
     port,
+    /** What it has printed. */
+    said: () => said,
     readyMs: performance.now() - startedAt,
     stop: () => stop(child),
   }

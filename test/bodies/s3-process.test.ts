@@ -48,7 +48,7 @@ function isInS3(key: string): boolean {
 }
 
 describe("bodies in S3, across processes", () => {
-  test("after a kill -9, the next start stores every body whose row has a key", async () => {
+  test("[S3F-06] [LOG-15] after a kill -9, the next start stores every body whose row has a key", async () => {
     s3.fault = { status: 503, code: "SlowDown" }
     const { options } = makeOptions({ endpoint: s3.endpoint })
     const [keys, child] = await keepInChild(options.dir, 300, 1000)

@@ -59,7 +59,7 @@ describe("bodies in S3", () => {
     }
   })
 
-  test("the object has the documented key, headers and shape", async () => {
+  test("[SEC-07] [S3F-07] the object has the documented key, headers and shape", async () => {
     const { store } = await openStore()
     const call = makeCall({
       path: "/v1/chat/completions",
@@ -80,7 +80,7 @@ describe("bodies in S3", () => {
     )
   })
 
-  test("no credential is in an object, a file of the spool, a row or a log line, wherever it was sent", async () => {
+  test("[SEC-06] [SEC-01] no credential is in an object, a file of the spool, a row or a log line, wherever it was sent", async () => {
     const dir = makeOptions().options.dir
     s3.fault = { status: 503, code: "SlowDown" }
     const { store, logged } = await openStore({ dir })
@@ -170,7 +170,7 @@ describe("bodies in S3", () => {
     expect(store.stats()).toMatchObject({ kept: 1001, uploaded: 1001, waiting: 0, dropped: 0, lost: 0, memoryBytes: 0 })
   })
 
-  test("captures beyond the budget are cut, marked and counted, and give their memory back", async () => {
+  test("[LIM-09] captures beyond the budget are cut, marked and counted, and give their memory back", async () => {
     const { store } = await openStore({ budgetBytes: 10_000 })
     const streams = Array.from({ length: 5 }, () => {
       const call = makeCall({ body: Buffer.alloc(0) })
@@ -231,7 +231,7 @@ describe("bodies in S3", () => {
     for (const { key } of kept) expect(keysInS3().has(key!)).toBe(true)
   })
 
-  test("refused connections: the same", async () => {
+  test("[S3F-01] refused connections: the same", async () => {
     await s3.down()
     const { store, waitForLine } = await openStore()
     const kept = Array.from({ length: 60 }, () => keepOne(store))
@@ -264,7 +264,7 @@ describe("bodies in S3", () => {
     expect(JSON.stringify(logged)).not.toMatch(/AKIA|wrong|127\.0\.0\.1/)
   })
 
-  test("one object that S3 will not have is given up, and its row is corrected; its neighbours are stored", async () => {
+  test("[S3F-02] one object that S3 will not have is given up, and its row is corrected; its neighbours are stored", async () => {
     const forgotten: string[] = []
     const { store, waitForLine } = await openStore({
       forget: async (ids) => {
@@ -284,7 +284,7 @@ describe("bodies in S3", () => {
     await expect.poll(() => forgotten).toEqual([id])
   })
 
-  test("slow uploads hold up nobody: keeping goes on at once", async () => {
+  test("[S3F-03] [S3F-08] slow uploads hold up nobody: keeping goes on at once", async () => {
     s3.fault = { slowMs: 300 }
     const { store } = await openStore()
     const startedAt = performance.now()

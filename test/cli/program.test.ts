@@ -280,7 +280,7 @@ describe("reports", () => {
     expect(Date.parse(since)).toBe(today - 30 * 86_400_000)
   })
 
-  test("--csv has the same fields, and no cell runs anything", async () => {
+  test("[OUT-02] --csv has the same fields, and no cell runs anything", async () => {
     const { stdout } = await report("--by", "User-Id", ...period, "--csv", "--sort", "name")
     expect(stdout).toMatchInlineSnapshot(`
       "User-Id,requests,errors,input_tokens,cached_tokens,cache_creation_tokens,output_tokens,total_cost,share,exact,estimated,unpriced
@@ -391,7 +391,7 @@ describe("reports", () => {
     expect(models.map(({ model }: { model: string }) => model).sort()).toEqual(["evil\u001b[2J", "gpt-4o-mini"])
   })
 
-  test("nothing that a client sent drives the terminal", async () => {
+  test("[SEC-10] nothing that a client sent drives the terminal", async () => {
     for (const args of [["--by", "model"], ["requests"], [], ["--by", "model", "--json"], ["--by", "model", "--csv"]]) {
       expect((await report(...args, ...period)).stdout).not.toContain("\u001b")
     }

@@ -125,7 +125,7 @@ describe("the table of a usage report", () => {
     expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(width)
   })
 
-  test("a name cannot drive the terminal", () => {
+  test("[OUT-03] a name cannot drive the terminal", () => {
     const evil = { ...answer, rows: [row("\u001b]0;title\u0007\u001b[2J\r\n\u009b31m\u202egnp", {})] }
     expect(renderBreakdown(by, evil, screen(80))).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/)
   })

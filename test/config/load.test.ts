@@ -222,7 +222,7 @@ describe("what is refused", () => {
     `)
   })
 
-  test("a secret is never shown", async () => {
+  test("[URL-12] [SEC-09] a secret is never shown", async () => {
     put("majordomo.yaml", "storage: {postgres: {password: 123456, url: 'mysql://u:swordfish@h/d'}}")
     const env = { MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: "https://user:swordfish@api.example/?key=swordfish" }
     const message = await refusal({ env })
@@ -236,6 +236,7 @@ describe("what is refused", () => {
     "server: {port: {password: swordfish}}",
     "server: {port: 'http://u:sword/fish@h'}",
     "storage: {postgres: {password: *swordfish}}",
+    "storage:\n  postgres:\n    url:postgres://u:swordfish@h/d: 1",
     "storage: {postgres: {password: !swordfish x}}",
   ])("a secret in a wrong place is not shown: %s", async (yaml) => {
     put("majordomo.yaml", yaml)

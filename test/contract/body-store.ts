@@ -49,7 +49,7 @@ export function bodyStoreContract(
     expect(response).toEqual({ kind: "text", text: answer, isCut: false })
   })
 
-  test("what is no text is base64", async () => {
+  test("[DAT-04] what is no text is base64", async () => {
     const answer = Buffer.from([0xff, 0xd8, 0, 1, 2, 3])
     const { response } = await roundTrip({ answer, type: "image/jpeg" })
     expect(response).toEqual({ kind: "binary", base64: answer.toString("base64"), isCut: false })
@@ -141,7 +141,7 @@ export function bodyStoreContract(
     expect(store.stats().memoryBytes).toBe(0)
   })
 
-  test("a compressed answer that would grow without end costs little and is cut", async () => {
+  test("[S3F-04] a compressed answer that would grow without end costs little and is cut", async () => {
     const bomb = gzipSync(Buffer.alloc(200 << 20, 32), { level: 1 })
     const startedAt = performance.now()
     const { response } = await roundTrip({ answer: bomb, coding: "gzip", type: "text/plain" })

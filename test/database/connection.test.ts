@@ -97,7 +97,7 @@ describe("sslmode", () => {
     expect(await connectBy(postgresAt(url))).toBe(false)
   })
 
-  test("what is wrong is said in one line, with what to do, without the password", async () => {
+  test("[PGF-14] [SEC-09] what is wrong is said in one line, with what to do, without the password", async () => {
     const parts = {
       ...NO_POSTGRES,
       isSet: true,

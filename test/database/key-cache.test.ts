@@ -28,7 +28,7 @@ async function openCache(db: Database, options?: KeyCacheOptions) {
 }
 
 describeDatabases("remembered keys", (open) => {
-  test("a key is looked up once, then found at once; a thousand first requests are one look-up", async () => {
+  test("[AUT-12] a key is looked up once, then found at once; a thousand first requests are one look-up", async () => {
     const { db, lookUps } = countLookUps(await open())
     const { key, secret } = await createKey(db, { name: "k" })
     const cache = await openCache(db)
@@ -38,7 +38,7 @@ describeDatabases("remembered keys", (open) => {
     expect(lookUps()).toBe(1)
   })
 
-  test("an unknown key is asked for once, and works as soon as it is created", async () => {
+  test("[AUT-13] an unknown key is asked for once, and works as soon as it is created", async () => {
     const { db, lookUps } = countLookUps(await open())
     const cache = await openCache(db)
     const hash = hashKey("mdm_sk_guessed")
@@ -60,7 +60,7 @@ describeDatabases("remembered keys", (open) => {
     }
   })
 
-  test("a revocation by hand is heard of too", async () => {
+  test("[AUT-02] a revocation by hand is heard of too", async () => {
     const db = await open()
     const { secret } = await createKey(db, { name: "k" })
     const cache = await openCache(db)
@@ -69,7 +69,7 @@ describeDatabases("remembered keys", (open) => {
     await expect.poll(() => cache.find(hashKey(secret))).toBeUndefined()
   })
 
-  test("after its time a key is looked up again", async () => {
+  test("[AUT-14] after its time a key is looked up again", async () => {
     const { db, lookUps } = countLookUps(await open())
     const { secret } = await createKey(db, { name: "k" })
     let skipped = 0
@@ -81,7 +81,7 @@ describeDatabases("remembered keys", (open) => {
     expect(lookUps()).toBe(2)
   })
 
-  test("what is remembered is bounded, known and unknown keys apart", async () => {
+  test("[LIM-04] what is remembered is bounded, known and unknown keys apart", async () => {
     const { db, lookUps } = countLookUps(await open())
     const { secret } = await createKey(db, { name: "k" })
     const cache = await openCache(db, { maxKnown: 1, maxUnknown: 10 })
@@ -143,7 +143,7 @@ describe("remembered keys when the database is in trouble", () => {
     await server.thaw()
   })
 
-  test("its notifications are lost (a pooler in transaction mode): every request asks, and a revocation counts at once", async () => {
+  test("[AUT-04] its notifications are lost (a pooler in transaction mode): every request asks, and a revocation counts at once", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const real = await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} })

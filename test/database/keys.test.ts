@@ -13,7 +13,7 @@ import {
 import { describeDatabases } from "../support/databases.ts"
 
 describeDatabases("API keys", (open) => {
-  test("a new key is accepted by its hash, and its secret is nowhere in the database", async () => {
+  test("[AUT-16] a new key is accepted by its hash, and its secret is nowhere in the database", async () => {
     const db = await open()
     const { key, secret } = await createKey(db, { name: "Development", description: "for tests" })
     expect(secret).toMatch(/^mdm_sk_[A-Za-z0-9_-]{43}$/)

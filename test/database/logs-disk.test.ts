@@ -18,7 +18,7 @@ beforeEach(() => {
   disk.refuses = false
 })
 
-it("a disk that refuses: rows go to the database through memory, and through the disk again when it takes them", async () => {
+it("[LOG-07] a disk that refuses: rows go to the database through memory, and through the disk again when it takes them", async () => {
   const db = await connect((await createTestDatabase()).url)
   const ledger = await openTestLedger(db, await makeDirectory(), { timing: { probeIntervalMs: 20 } })
   ledger.append(aRecord())

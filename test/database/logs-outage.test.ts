@@ -44,7 +44,7 @@ function startLoad(ledger: OpenedLedger) {
   }
 }
 
-it("the database is stopped, killed and frozen under load: traffic goes on, and no row is lost or there twice", async () => {
+it("[LOG-13] [PGF-01] [PGF-02] [PGF-03] the database is stopped, killed and frozen under load: traffic goes on, and no row is lost or there twice", async () => {
   const db = await openEmpty()
   const ledger = await openTestLedger(db, await makeDirectory(), { timing: { queryTimeoutMs: 700 } })
   const stopLoad = startLoad(ledger)
@@ -76,7 +76,7 @@ it("the database is stopped, killed and frozen under load: traffic goes on, and 
   expect(said).not.toContain("test-password")
 })
 
-it("30,000 rows that waited through an outage are in the database within 10 s, and took no memory meanwhile", async () => {
+it("[LOG-10] [DAT-11] 30,000 rows that waited through an outage are in the database within 10 s, and took no memory meanwhile", async () => {
   const db = await openEmpty()
   await server.stop()
   const ledger = await openTestLedger(db, await makeDirectory())
@@ -107,7 +107,7 @@ it("30,000 rows that waited through an outage are in the database within 10 s, a
   )
 })
 
-it("a process that ends while the database is away keeps its rows for the next", async () => {
+it("[SHU-04] a process that ends while the database is away keeps its rows for the next", async () => {
   const db = await openEmpty()
   const dir = await makeDirectory()
   await server.stop()
@@ -121,7 +121,7 @@ it("a process that ends while the database is away keeps its rows for the next",
   expect(await countRows(db)).toBe(100)
 })
 
-it("a locked table and a missing table hold the rows back and lose none", async () => {
+it("[PGF-09] [LOG-16] a locked table and a missing table hold the rows back and lose none", async () => {
   const db = await openEmpty()
   const ledger = await openTestLedger(db, await makeDirectory(), { timing: { queryTimeoutMs: 300 } })
   await db.transaction(async (query) => {

@@ -27,7 +27,7 @@ async function findRow(db: Database, id: string) {
 }
 
 describe("a row", () => {
-  it("is in the database as it was appended, and what was not said is NULL", async () => {
+  it("[DAT-12] is in the database as it was appended, and what was not said is NULL", async () => {
     const db = await connect(url)
     const ledger = await openTestLedger(db, await makeDirectory())
     const record = aRecord()
@@ -78,7 +78,7 @@ describe("a row", () => {
 describe("what a row may hold", () => {
   // Each of these makes a plain INSERT fail, or is changed by one that is not careful.
   const cases: [string, Partial<LogRecord>, Record<string, unknown>][] = [
-    ["U+0000 in a text", { model: "a\0b" }, { model: "a\ufffdb" }],
+    ["[DAT-01] U+0000 in a text", { model: "a\0b" }, { model: "a\ufffdb" }],
     [
       "U+0000 in the names and values of objects",
       { raw_metadata: { "K\0": "v\0" } },
@@ -87,7 +87,7 @@ describe("what a row may hold", () => {
     ["lone surrogates", { error_message: "\ud800 \udfff x" }, { error_message: "\ufffd \ufffd x" }],
     ["paired surrogates and control characters", { error_message: "😀\u001b[0m" }, { error_message: "😀\u001b[0m" }],
     [
-      "the six characters of an escape",
+      "[DAT-02] the six characters of an escape",
       { model: "\\u0000", usage: { a: "\\ud800", b: "\\\\u0000" } },
       { model: "\\u0000", usage: { a: "\\ud800", b: "\\\\u0000" } },
     ],
@@ -147,19 +147,22 @@ describe("what a row may hold", () => {
     ["an object of great depth", { usage: nest(7000) }, { usage: null, total_cost: "0.000420000000" }],
   ]
 
-  it.each(refused)("%s: the row is written without what the database refuses", async (_, changes, expected) => {
-    const db = await connect(url)
-    const ledger = await openTestLedger(db, await makeDirectory())
-    const record = aRecord(changes)
-    ledger.append(record)
-    await ledger.drain(5000)
-    const row = await findRow(db, record.id)
-    expect(row).toMatchObject({ ...expected, model: record.model, status_code: 200 })
-    expect(row!["error_message"]).toMatch(/^stored without its details: /)
-    expect(ledger.stats()).toMatchObject({ written: 1, rejected: 0 })
-  })
+  it.each(refused)(
+    "[DAT-07] [DAT-13] [DAT-14] %s: the row is written without what the database refuses",
+    async (_, changes, expected) => {
+      const db = await connect(url)
+      const ledger = await openTestLedger(db, await makeDirectory())
+      const record = aRecord(changes)
+      ledger.append(record)
+      await ledger.drain(5000)
+      const row = await findRow(db, record.id)
+      expect(row).toMatchObject({ ...expected, model: record.model, status_code: 200 })
+      expect(row!["error_message"]).toMatch(/^stored without its details: /)
+      expect(ledger.stats()).toMatchObject({ written: 1, rejected: 0 })
+    },
+  )
 
-  it("a value that cannot be serialised: the row is written without its details", async () => {
+  it("[DAT-10] a value that cannot be serialised: the row is written without its details", async () => {
     const db = await connect(url)
     const ledger = await openTestLedger(db, await makeDirectory())
     const usage: { self?: unknown } = {}
@@ -172,7 +175,7 @@ describe("what a row may hold", () => {
 })
 
 describe("rows that the database refuses", () => {
-  it("never take their neighbours with them, and what has no form that it takes is kept beside the journal", async () => {
+  it("[DAT-09] [LOG-03] [SEC-04] never take their neighbours with them, and what has no form that it takes is kept beside the journal", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const ledger = await openTestLedger(db, dir, { timing: NEVER })
@@ -223,7 +226,7 @@ describe("rows that the database refuses", () => {
 })
 
 describe("the next process", () => {
-  it("writes what was left, each row once, although the cursor is lost", async () => {
+  it("[LOG-02] writes what was left, each row once, although the cursor is lost", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const records = Array.from({ length: 300 }, () => aRecord())
@@ -295,7 +298,7 @@ describe("the next process", () => {
     expect(row!["response_time_ms"]).toBeLessThan(60_000)
   })
 
-  it("passes over the row that was torn when the last one died", async () => {
+  it("[LOG-06] passes over the row that was torn when the last one died", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const record = aRecord()
@@ -362,7 +365,7 @@ describe("a full journal", () => {
 })
 
 describe("without a journal", () => {
-  it("rows wait in memory, within bounds, and come to the database all the same", async () => {
+  it("[LOG-12] rows wait in memory, within bounds, and come to the database all the same", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const ledger = await openTestLedger(db, dir, { journal: false, maxJournalBytes: 100_000, timing: NEVER })

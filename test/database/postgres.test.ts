@@ -8,7 +8,7 @@ import { startPostgres } from "../support/postgres.ts"
 const context = { role: "serve", log: () => {} } as const
 
 describeDatabases("a database", (open) => {
-  test("gives numeric and bigint as text, and binds every value", async () => {
+  test("[AUT-08] gives numeric and bigint as text, and binds every value", async () => {
     const db = await open({ empty: true })
     const { rows } = await db.query({
       text: "SELECT 0.000000000001::numeric(20,12) AS cost, 9007199254740993::bigint AS tokens, $1::text AS said, date '2026-03-29' AS day",
@@ -67,7 +67,7 @@ describeDatabases("a database", (open) => {
     expect(states).toEqual([true, false])
   })
 
-  test("a statement that takes too long rejects in its time, and the next one works", async () => {
+  test("[PGF-16] a statement that takes too long rejects in its time, and the next one works", async () => {
     const db = await open({ empty: true })
     const slow = db.query({ text: "SELECT pg_sleep(1)", timeoutMs: 100 })
     await expect(slow).rejects.toMatchObject({ code: "DATABASE_TIMEOUT" })
@@ -76,7 +76,7 @@ describeDatabases("a database", (open) => {
 })
 
 describe("a real PostgreSQL in trouble", () => {
-  test("frozen: statements reject within their time and leave; thawed: they work again; closing does not wait for it", async () => {
+  test("[PGF-17] frozen: statements reject within their time and leave; thawed: they work again; closing does not wait for it", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const db = await openDatabase(postgresAt(server.url, { maxConns: 2 }), context)
@@ -117,7 +117,7 @@ describe("a real PostgreSQL in trouble", () => {
     }
   })
 
-  test("a line that is dead without a word is noticed by its heartbeat", async () => {
+  test("[PGF-04] a line that is dead without a word is noticed by its heartbeat", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const { port, swallow } = await openSwallowingProxy(server.port)

@@ -121,7 +121,7 @@ describeDatabases("sums of usage", (open) => {
     expect(await all(db, fromSums("llm_usage_daily"))).toEqual(before)
   })
 
-  test("an active metadata name is indexed and summed by value, an inactive one is not", async () => {
+  test("[AUT-15] an active metadata name is indexed and summed by value, an inactive one is not", async () => {
     const db = await openWithKey(open)
     await db.query({
       text: "INSERT INTO llm_requests_metadata_keys (majordomo_api_key_id, key_name, is_active) VALUES ($1, 'User-Id', true)",
@@ -163,7 +163,7 @@ describeDatabases("sums of usage", (open) => {
     expect(await all(db, "SELECT requests::int FROM llm_usage_metadata WHERE value = 'u5'")).toEqual([{ requests: 2 }])
   })
 
-  test("absurd values fail no row: long names, huge counts, metadata that is no object, a key that is gone", async () => {
+  test("[DAT-15] absurd values fail no row: long names, huge counts, metadata that is no object, a key that is gone", async () => {
     const db = await openWithKey(open)
     const long = "長".repeat(20_000)
     await db.query({
@@ -201,7 +201,7 @@ describeDatabases("sums of usage", (open) => {
     await expectSumsOfRows(db)
   })
 
-  test("writers side by side lose no count and do not deadlock", async () => {
+  test("[PGF-11] writers side by side lose no count and do not deadlock", async () => {
     const db = await openWithKey(open)
     const models = ["a", "b", "c", "d", "e"]
     const batches = Array.from({ length: 24 }, (_, n) =>

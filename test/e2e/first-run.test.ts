@@ -37,7 +37,7 @@ describe("in an empty home, with nothing configured", () => {
     await farSide.close()
   })
 
-  test("serve prints the banner, a first key, and how to use it", async () => {
+  test("[LOD-11] serve prints the banner, a first key, and how to use it", async () => {
     await expect.poll(() => gateway.stdout).toContain("usage --by model")
     expect(gateway.stdout).toContain(`Starting Majordomo Gateway on 127.0.0.1:${gateway.port}\n`)
     expect(gateway.stdout).toContain(`Connected to embedded PostgreSQL (${join(installation.home, ".majordomo")}`)
@@ -119,7 +119,7 @@ describe("in an empty home, with nothing configured", () => {
     expect(await (await fetch(`${gateway.origin}/health`)).text()).toBe("ok")
   })
 
-  test("SIGTERM ends it with exit 0; the next start knows the key and the row, and prints no second key", async () => {
+  test("[SHU-02] SIGTERM ends it with exit 0; the next start knows the key and the row, and prints no second key", async () => {
     const key = /mdm_sk_[\w-]+/.exec(gateway.stdout)?.[0] ?? ""
     expect(await gateway.stop("SIGTERM")).toMatchObject({ code: 0, signal: null })
     gateway = await installation.serve()

@@ -37,7 +37,7 @@ describe("the package as it is installed", () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
-  test("brings nothing with it and runs nothing when it is installed", () => {
+  test("[SUP-05] brings nothing with it and runs nothing when it is installed", () => {
     const manifest = JSON.parse(read("package.json")) as { scripts: object }
     for (const field of ["dependencies", "optionalDependencies", "peerDependencies"]) {
       expect(manifest).not.toHaveProperty(field)
@@ -47,7 +47,7 @@ describe("the package as it is installed", () => {
     expect(bytes).toBeLessThan(MAX_INSTALLED_BYTES)
   })
 
-  test("imports nothing but its own files and what node has", () => {
+  test("[OUT-07] imports nothing but its own files and what node has", () => {
     const modules = files.filter((path) => path.endsWith(".mjs"))
     expect(modules).toContain("dist/index.mjs")
     const imports =
@@ -82,7 +82,7 @@ describe("the package as it is installed", () => {
     expect(licenses).not.toMatch(/^MIT: the package holds no text/m)
   })
 
-  test("on the embedded database, with a configuration in TypeScript, a request has its row", async () => {
+  test("[SUP-11] on the embedded database, with a configuration in TypeScript, a request has its row", async () => {
     const farSide = await startFarSide()
     const installation = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" }, { bin })
     try {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 import { startFarSide } from "../support/far-side.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 
-test("a price that throws costs the request its price, not its row nor its answer", async () => {
+test("[SHU-08] a price that throws costs the request its price, not its row nor its answer", async () => {
   const far = await startFarSide()
   const gateway = await startPipeline({
     upstream: far.origin,

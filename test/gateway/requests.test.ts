@@ -123,7 +123,7 @@ describe("what is refused", () => {
     ["a target with two slashes", chat(key, BODY, "//evil.example/v1/chat/completions"), 400],
     ["two keys", chat(`${key}${key}`), 400],
     ["two credentials", chat(`${key}Authorization: Bearer a\r\nAuthorization: Bearer b\r\n`), 400],
-    ["two hosts", chat(`${key}Host: b\r\n`), 400],
+    ["two hosts [HDR-13]", chat(`${key}Host: b\r\n`), 400],
     [
       "a coding before chunked",
       `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${key}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,

@@ -21,7 +21,7 @@ async function appendAndKill(dir: string, afterIds: number): Promise<string[]> {
   return told.slice(0, told.lastIndexOf("\n")).split("\n")
 }
 
-it("kill -9 at any moment: no line that was told as kept is lost, none is there twice", async () => {
+it("[LOG-05] kill -9 at any moment: no line that was told as kept is lost, none is there twice", async () => {
   const trials = [100, 3000, 20_000]
   const counts = await Promise.all(
     trials.map(async (afterIds) => {

@@ -166,7 +166,7 @@ describe("the next process", () => {
     expect(readFileSync(join(dir, "notes.txt"), "utf8")).toBe("keep me")
   })
 
-  it("sets a broken line apart from its neighbours", async () => {
+  it("[LOG-06] sets a broken line apart from its neighbours", async () => {
     const dir = await makeDirectory()
     writeFileSync(join(dir, "000000000001.jsonl"), `${aLine("a")}\n\0\0\0\0\n\n{"id":"torn","te\n${aLine("b")}\n`)
     const journal = await openTestJournal(dir)

@@ -128,7 +128,7 @@ describe("the list of the web", () => {
     expect(said).toEqual([])
   })
 
-  test("without an address is never fetched", async () => {
+  test("[SUP-12] without an address is never fetched", async () => {
     const remote = create({ remoteUrl: "" })
     remote.start()
 
@@ -138,7 +138,7 @@ describe("the list of the web", () => {
 })
 
 describe("the copy on disk", () => {
-  test("that is damaged is left out, and said", async () => {
+  test("[SUP-14] that is damaged is left out, and said", async () => {
     answer = (_, response) => response.end(GOOD)
     await create().refresh()
     await writeFile(cacheFile, "{")

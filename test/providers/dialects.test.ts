@@ -156,7 +156,7 @@ describe("the provider's own error message", () => {
     expect(message("{}")).toBeUndefined()
     expect(message("")).toBeUndefined()
   })
-  it("never repeats a credential", () => {
+  it("[SEC-03] never repeats a credential", () => {
     const text = (said: string) => message(JSON.stringify({ error: { message: said } }))
     expect(text("Incorrect API key provided: sk-proj-abc***********xyz. You can find it there.")).toBe(
       "Incorrect API key provided: *** You can find it there.",

@@ -115,7 +115,7 @@ describe("the numbers", () => {
     expect((await usage([], { filters: { model: "mystery" } })).total).toMatchObject({ requests: 1, total_cost: null })
   })
 
-  test("a limit keeps the total and says how many rows there are", async () => {
+  test("[LIM-11] a limit keeps the total and says how many rows there are", async () => {
     const { rows, total, groups } = await usage(["model"], { limit: 1 })
     expect([rows.length, total.requests, groups]).toEqual([1, 8, 4])
   })

@@ -9,7 +9,7 @@ const gauge = (name: string, value: number, together?: "max"): Metric => ({
   ...(together && { together }),
 })
 
-it("each metric has its help and type once, then its samples; labels and help are escaped", () => {
+it("[SEC-12] [LOG-17] each metric has its help and type once, then its samples; labels and help are escaped", () => {
   const metric: Metric = {
     name: "requests_total",
     type: "counter",

@@ -11,7 +11,7 @@ import { makeDirectory } from "./_harness.ts"
 let close = async () => {}
 afterAll(() => close())
 
-test("while the disk is nearly full, statements that write are refused with 53100, and reading goes on", async () => {
+test("[PGF-08] while the disk is nearly full, statements that write are refused with 53100, and reading goes on", async () => {
   const dataDir = makeDirectory()
   const assets = findAssets()
   const directory = await prepareCluster({ dataDir, ...assets, log: () => {} })

@@ -1,0 +1,272 @@
+import { readFileSync } from "node:fs"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { hashKey } from "../../src/core/key.ts"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { startOddUpstream } from "../support/odd-upstream.ts"
+import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
+import { connectRaw } from "../support/raw.ts"
+import { exchange, KEY_LINE, nextRecords, request, statusOf } from "./_raw.ts"
+
+let far: FarSide
+let gateway: Pipeline
+let asked = 0
+beforeAll(async () => {
+  far = await startFarSide()
+  gateway = await startPipeline({
+    upstream: far.origin,
+    findCaller: (hash) => {
+      asked++
+      return hash === hashKey(KEY) ? { keyId: "00000000-0000-7000-8000-000000000001" } : undefined
+    },
+  })
+})
+afterAll(async () => {
+  await gateway.close()
+  await far.close()
+})
+
+describe("keys", () => {
+  test.each([
+    "",
+    " ",
+    "mdm_sk_",
+    "mdm_sk_short",
+    "MDM_SK_0123456789abcdefghijklmnop",
+    "sk-0123456789abcdefghijklmnop",
+    "mdm_sk_0123456789abcdef ghijklmnop",
+    "mdm_sk_0123456789abcdef\u00e9",
+    "mdm_sk_0123456789abcdef'--",
+    "mdm_sk_0123456789abcdef;DROP",
+    "mdm_sk_0123456789abcdef%00",
+    "null",
+    "undefined",
+    "[object Object]",
+    `mdm_sk_${"a".repeat(129)}`,
+    `mdm_sk_${"a".repeat(16_000)}`,
+    `Bearer ${KEY}`,
+    `${KEY},${KEY}`,
+    "mdm_sk_../../../../etc/passwd",
+    "mdm_sk_\u00f0\u009f\u0098\u0080aaaaaaaaaaaaaaaa",
+  ])("[LIM-05] one that cannot have been minted asks no database: %.40s", async (key) => {
+    const before = asked
+    const text = request().replace(KEY_LINE, `X-Majordomo-Key: ${key}\r\n`)
+    expect(statusOf(await exchange(gateway.port, text))).toBe(401)
+    expect(asked).toBe(before)
+  })
+
+  test.each([
+    "/v1/models",
+    "//v1/models",
+    "/v1/models/",
+    "/v1%2fmodels",
+    "/V1/models",
+    "/health/../v1/models",
+    "/health;/v1",
+    "/readyz/x",
+    "/health/",
+    "/%68ealth",
+    "/v1/messages",
+    "/metrics/",
+  ])("[AUT-11] no spelling of a path gets in without one: %s", async (path) => {
+    const before = far.exchanges.length
+    const text = request("X-Majordomo-Provider: openai\r\n", { method: "GET", path, body: "" }).replace(KEY_LINE, "")
+    expect([400, 401]).toContain(statusOf(await exchange(gateway.port, text)))
+    expect(far.exchanges.length).toBe(before)
+  })
+
+  test("[AUT-10] are looked up by their hash; no comparison of secrets is in the source", () => {
+    const source = ["identify.ts", "receive.ts", "handle.ts"]
+      .map((name) => readFileSync(new URL(`../../src/gateway/${name}`, import.meta.url), "utf8"))
+      .join("")
+    expect(source).toContain("findCaller(hashKey(")
+    expect(source).not.toMatch(/[kK]ey\)? [!=]==? (?!undefined)/)
+  })
+
+  test("[AUT-07] that are revoked let a running stream end; the next request is refused", async () => {
+    let known = true
+    const strict = await startPipeline({
+      upstream: far.origin,
+      findCaller: () => (known ? { keyId: "00000000-0000-7000-8000-000000000001" } : undefined),
+    })
+    let letGo = () => {}
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    far.next({ pieces: 4, beforePiece: (index) => (index === 2 ? held : undefined) })
+    const client = await connectRaw(strict.port)
+    client.send(request("", { body: '{"model":"m","stream":true,"messages":[]}' }))
+    await client.until(/data: /)
+    known = false
+    expect(statusOf(await exchange(strict.port, request()))).toBe(401)
+    letGo()
+    expect(await client.closed()).toContain("[DONE]")
+    expect(await strict.nextRecord()).toMatchObject({ outcome: "complete", status_code: 200 })
+    await strict.close()
+  })
+
+  test("[LIM-04] thousands of unknown ones leave memory, and whoever has a good one, alone", async () => {
+    const rss = process.memoryUsage().rss
+    const before = gateway.records.length
+    const count = 2000
+    let next = 0
+    const lane = async () => {
+      while (next < count) {
+        const key = `mdm_sk_unknown_${String(next++).padStart(20, "0")}`
+        const text = request("", { method: "GET", path: "/v1/models", body: "" }).replace(KEY, key)
+        expect(statusOf(await exchange(gateway.port, text))).toBe(401)
+      }
+    }
+    const flood = Promise.all(Array.from({ length: 50 }, lane))
+    expect(statusOf(await exchange(gateway.port, request("", { method: "GET", path: "/v1/models", body: "" })))).toBe(
+      200,
+    )
+    await flood
+    await gateway.nextRecord()
+    expect(gateway.records.length).toBe(before + 1)
+    expect(process.memoryUsage().rss - rss).toBeLessThan(100 * 1024 * 1024)
+  })
+})
+
+describe("sizes", () => {
+  test.each([
+    [15, 200],
+    [60, 200],
+    [70, 431],
+  ])("[LIM-01] %i KB of headers: %i", async (kilobytes, status) => {
+    const lines = Array.from({ length: kilobytes }, (_, i) => `X-Majordomo-Fill-${i}: ${"a".repeat(1010)}\r\n`).join("")
+    expect(
+      statusOf(await exchange(gateway.port, request(lines, { method: "GET", path: "/v1/models", body: "" }))),
+    ).toBe(status)
+    if (status === 200) await gateway.nextRecord()
+  })
+
+  test.each([
+    `/v1/${"a/".repeat(8000)}`,
+    `/${"%2e".repeat(5000)}`,
+    `/v1beta/${":".repeat(16_000)}`,
+    `/v1/models/${"generateConten".repeat(1000)}`,
+  ])("[LIM-10] a path of 16 KB is routed in no time: %.30s", async (path) => {
+    const since = performance.now()
+    await exchange(
+      gateway.port,
+      request("X-Majordomo-Key-Nothing: 1\r\n", { method: "GET", path, body: "" }).replace(KEY_LINE, ""),
+    )
+    expect(performance.now() - since).toBeLessThan(200)
+  })
+
+  test("[DAT-16] the id of a row is ours, whatever ids a client sends, however often", async () => {
+    const same =
+      "X-Request-Id: 1\r\nX-Majordomo-Request-Id: 0197a000-0000-7000-8000-000000000009\r\ntraceparent: 00-1-1-00\r\n"
+    const text = request(same, { method: "GET", path: "/v1/models", body: "" })
+    await Promise.all(Array.from({ length: 50 }, () => exchange(gateway.port, text)))
+    const rows = await nextRecords(gateway, 50)
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(50)
+    expect(rows.map(({ id }) => id)).not.toContain("0197a000-0000-7000-8000-000000000009")
+  })
+})
+
+describe("time", () => {
+  test("[TMO-01] between its head and its end an answer may take what our own settings allow: no library ends it", async () => {
+    const calm = await startPipeline({
+      upstream: far.origin,
+      settings: { firstByteTimeoutMs: 1500, idleTimeoutMs: 1500 },
+    })
+    far.next({ delayMs: 900 })
+    expect(statusOf(await exchange(calm.port, request()))).toBe(200)
+    far.next({ delayMs: 4000 })
+    expect(statusOf(await exchange(calm.port, request()))).toBe(504)
+    await calm.close()
+  })
+
+  test("[TMO-04] a head that comes byte by byte is cut off by our own deadline", async () => {
+    const strict = await startPipeline({ upstream: far.origin, settings: { readTimeoutMs: 300 } })
+    const clients = await Promise.all(Array.from({ length: 100 }, () => connectRaw(strict.port)))
+    for (const client of clients)
+      client.send(`POST /v1/messages HTTP/1.1\r\nHost: a\r\n${KEY_LINE}Content-Length: 50\r\n\r\n{`)
+    for (const client of clients) expect(statusOf(await client.closed())).toBe(408)
+    expect(await nextRecords(strict, 100)).toHaveLength(100)
+    await strict.close()
+  })
+
+  test("[TMO-03] a provider that does not take the connection is given up after upstream.connect_timeout", async () => {
+    // TEST-NET-1 (RFC 5737) is nobody's: the connection is dropped, or refused at once where there is no route.
+    const lost = await startPipeline({ upstream: "http://192.0.2.1:81", settings: { connectTimeoutMs: 300 } })
+    const since = performance.now()
+    expect([502, 504]).toContain(statusOf(await exchange(lost.port, request())))
+    expect(performance.now() - since).toBeLessThan(3000)
+    await lost.nextRecord()
+    await lost.close()
+  })
+
+  test("[TMO-07] a deadline that meets the last byte gives one answer and one row, two hundred times", async () => {
+    const close = await startPipeline({
+      upstream: far.origin,
+      settings: { firstByteTimeoutMs: 1000, maxConnections: 64 },
+    })
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => exchange(close.port, request(`x-far-side: {"delayMs":${900 + i}}\r\n`))),
+    )
+    for (const answer of answers) expect([200, 504]).toContain(statusOf(answer))
+    expect(answers.map((answer) => answer.split("HTTP/1.1 ").length - 1)).toEqual(answers.map(() => 1))
+    const rows = await nextRecords(close, 200)
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(200)
+    await close.close()
+  })
+})
+
+describe("connections", () => {
+  test("[CON-02] [CON-11] a provider that never answers, or breaks off, is asked once per request; others are not slowed", async () => {
+    const dead = await startOddUpstream((socket, _text, count) => {
+      if (count % 2 === 0) socket.destroy()
+    })
+    const two = await startPipeline({
+      upstream: "",
+      settings: { firstByteTimeoutMs: 500, maxConnections: 64 },
+      providers: {
+        openai: { name: "openai", format: "openai", baseUrl: dead.origin },
+        anthropic: { name: "anthropic", format: "anthropic", baseUrl: far.origin },
+        gemini: { name: "gemini", format: "gemini", baseUrl: far.origin },
+      },
+    })
+    const lost = Promise.all(Array.from({ length: 40 }, (_, i) => exchange(two.port, request(`X-N: ${i}\r\n`))))
+    const since = performance.now()
+    expect(statusOf(await exchange(two.port, request("", { path: "/v1/messages" })))).toBe(200)
+    expect(performance.now() - since).toBeLessThan(400)
+    for (const answer of await lost) expect([502, 504]).toContain(statusOf(answer))
+    const numbers = dead.requests.map((text) => /X-N: (\d+)/.exec(text)?.[1])
+    expect(new Set(numbers).size).toBe(numbers.length)
+    await two.close()
+    await dead.close()
+  })
+
+  test("[CON-09] towards one provider are at most upstream.max_connections; what is over waits", async () => {
+    const far2 = await startOddUpstream(
+      (socket) => void setTimeout(() => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), 20),
+    )
+    const few = await startPipeline({ upstream: far2.origin, settings: { maxConnections: 4 } })
+    const answers = await Promise.all(Array.from({ length: 40 }, () => exchange(few.port, request())))
+    for (const answer of answers) expect(statusOf(answer)).toBe(200)
+    expect(far2.accepted).toBe(4)
+    await few.close()
+    await far2.close()
+  })
+
+  test("[CON-06] a certificate that nobody vouches for is refused, and nothing is sent in the clear", async () => {
+    const read = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), "utf8")
+    const tls = await startFarSide({ tls: { key: read("server.key"), cert: read("server.crt") } })
+    const strict = await startPipeline({ upstream: tls.origin })
+    const answer = await exchange(strict.port, request())
+    expect(statusOf(answer)).toBe(502)
+    expect(answer).toContain("certificate")
+    expect(tls.exchanges).toEqual([])
+    await strict.close()
+    await tls.close()
+  })
+
+  test("[CON-05] a name that does not resolve costs its own requests only, and is asked for again at the next", async () => {
+    const lost = await startPipeline({ upstream: "http://nowhere.invalid" })
+    for (let i = 0; i < 3; i++) expect(statusOf(await exchange(lost.port, request()))).toBe(502)
+    expect(await nextRecords(lost, 3)).toHaveLength(3)
+    await lost.close()
+  })
+})

@@ -1,0 +1,69 @@
+import { execFileSync, spawnSync } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { describe, expect, test } from "vitest"
+import packageJson from "../../package.json" with { type: "json" }
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url))
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
+const workflows = readdirSync(new URL("../../.github/workflows/", import.meta.url)).map((name) =>
+  read(`.github/workflows/${name}`),
+)
+
+describe("the package", () => {
+  test("[SUP-01] holds the program, its schema and its papers, and nothing else", () => {
+    const npm = process.platform === "win32" ? "npm.cmd" : "npm"
+    const printed = execFileSync(npm, ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+      cwd: ROOT,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      shell: process.platform === "win32",
+    })
+    const [{ files }] = JSON.parse(printed) as [{ files: { path: string }[] }]
+    const allowed =
+      /^(?:bin\/majordomo\.mjs|dist\/[\w./@-]+|schema\.sql|package\.json|README\.md|LICENSE|CHANGELOG\.md|THIRD_PARTY_LICENSES)$/
+    expect(files.map(({ path }) => path).filter((path) => !allowed.test(path))).toEqual([])
+    expect(files.map(({ path }) => path).filter((path) => /\.map$|\.env|(^|\/)test\/|\.test\./.test(path))).toEqual([])
+  })
+
+  test("[SUP-08] brings no package along that a reader of advisories would have to know, and locks what it is built from", () => {
+    expect(Object.keys((packageJson as { dependencies?: object }).dependencies ?? {})).toEqual([])
+    expect(JSON.parse(read("package-lock.json"))).toHaveProperty("lockfileVersion", 3)
+  })
+
+  test("[SUP-07] refuses an older node in one line that says which it needs; the number is that of `engines`", () => {
+    const start = (version: string) => {
+      const code = `Object.defineProperty(process.versions,"node",{value:"${version}"});process.argv.push("--version");await import("./bin/majordomo.mjs")`
+      return spawnSync(process.execPath, ["--input-type=module", "-e", code], { cwd: ROOT, encoding: "utf8" })
+    }
+    for (const old of ["18.20.0", "20.18.9", "8.0.0"]) {
+      const { status, stderr } = start(old)
+      expect(status).toBe(1)
+      expect(stderr).toBe(`majordomo-gateway needs node 20.19 or newer; this is node ${old}.\n`)
+    }
+    expect(start("20.19.0").stderr).not.toContain("needs node")
+    expect(packageJson.engines.node).toBe(">=20.19.0")
+    expect(workflows.join("")).toContain('["20.19", "22", "24", "26"]')
+  })
+})
+
+describe("the workflows", () => {
+  test("[SUP-02] publish with provenance by the workflow's own identity: no token is stored anywhere", () => {
+    const release = read(".github/workflows/release.yml")
+    expect(release).toMatch(/id-token: write/)
+    expect(release).toMatch(/npm publish --provenance/)
+    expect(release).toMatch(/environment: npm/)
+    expect(workflows.join("")).not.toMatch(/secrets\.|NPM_TOKEN|NODE_AUTH_TOKEN/)
+  })
+
+  test("[SUP-09] have least rights, use GitHub's own actions only, and audit what is released", () => {
+    for (const text of workflows) {
+      expect(text).toMatch(/^permissions:(?: \{\}|\n {2}contents: read)$/m)
+      expect(text).not.toMatch(/pull_request_target|write-all/)
+      expect(
+        [...text.matchAll(/uses: (\S+)/g)].map(([, name]) => name).filter((name) => !/^actions\/[\w-]+@/.test(name!)),
+      ).toEqual([])
+      expect(text).toContain("npm audit --omit=dev --audit-level=high")
+    }
+  })
+})
