@@ -29,7 +29,7 @@ afterAll(async () => {
   await server.remove()
 })
 
-it("[PGF-05] [PGF-06] [PGF-10] [FUZ-06] whatever befalls PostgreSQL under load: no request fails, no row is lost or there twice, the numbers add up", async () => {
+it("[PGF-08] [PGF-10] whatever befalls PostgreSQL under load: no request fails, no row is lost or there twice, the numbers add up", async () => {
   const home = createInstallation({
     MAJORDOMO_STORAGE_POSTGRES_URL: server.url.replace(`:${server.port}/`, `:${wire.port}/`),
     MAJORDOMO_STORAGE_POSTGRES_MAX_CONNS: "6",
