@@ -11,5 +11,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Most tests wait for sockets and processes: two files at once on two cores take little more than half the time.
+    maxWorkers: 2,
   },
 })

@@ -5,6 +5,9 @@ import type { Meter } from "../providers/_provider.ts"
 const MAX_DECODED_BYTES = 256 * 1024 * 1024
 const MAX_RATIO = 1000
 const FREE_BYTES = 16 * 1024 * 1024
+/** Decoding this much takes well under a millisecond. */
+const MAX_SHORT_BYTES = 16 * 1024
+const MAX_SHORT_DECODED_BYTES = 256 * 1024
 
 /** Feeds the meter with decoded bytes. `end` calls back when the last of them has arrived there. */
 export interface Tap {
@@ -12,12 +15,58 @@ export interface Tap {
   end(done: () => void): void
 }
 
-/** What lies between the provider's bytes and the meter: nothing, a decoder, or (unknown coding) a wall. */
-export function createTap(contentEncoding: string | undefined, meter: Meter): Tap {
+/**
+ * What lies between the provider's bytes and the meter: nothing, a decoder, or (unknown coding) a wall.
+ * @param collected the answer is held back until it is whole, so nothing is won by decoding it piece by piece
+ */
+export function createTap(contentEncoding: string | undefined, meter: Meter, collected: boolean): Tap {
   const coding = contentEncoding?.trim().toLowerCase()
   if (coding === undefined || coding === "" || coding === "identity") {
     return { push: (bytes) => meter.push(bytes), end: (done) => done() }
   }
+  return collected ? tapAtEnd(coding, meter) : tapPieces(coding, meter)
+}
+
+/** A short answer decoded in one call costs a fraction of a decoder of its own. */
+function tapAtEnd(coding: string, meter: Meter): Tap {
+  let pieces: Buffer[] = []
+  let held = 0
+  let tap: Tap | undefined
+  const stream = () => {
+    tap = tapPieces(coding, meter)
+    for (const piece of pieces) tap.push(piece)
+    pieces = []
+    return tap
+  }
+  return {
+    push(bytes) {
+      if (tap) return tap.push(bytes)
+      pieces.push(bytes)
+      held += bytes.length
+      if (held > MAX_SHORT_BYTES) stream()
+    },
+    end(done) {
+      const text = tap || held === 0 ? undefined : decodeShort(coding, Buffer.concat(pieces, held))
+      if (text) meter.push(text)
+      if (text || held === 0) done()
+      else (tap ?? stream()).end(done)
+    },
+  }
+}
+
+/** Undefined: damaged, or longer than it should be at once: then a decoder gives what it can. */
+function decodeShort(coding: string, bytes: Buffer): Buffer | undefined {
+  const options = { maxOutputLength: MAX_SHORT_DECODED_BYTES }
+  try {
+    if (coding === "gzip" || coding === "x-gzip") return zlib.gunzipSync(bytes, options)
+    if (coding === "br") return zlib.brotliDecompressSync(bytes, options)
+    return undefined
+  } catch {
+    return undefined
+  }
+}
+
+function tapPieces(coding: string, meter: Meter): Tap {
   let tap: Tap | undefined
   return {
     push(bytes) {

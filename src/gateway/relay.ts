@@ -189,7 +189,7 @@ export class Relay {
     const meter = this.x.dialect.createMeter(this.x.exchange, head)
     this.errorBody = this.statusCode >= 400 ? keepErrorBody(meter, () => this.x.emptyReading()) : undefined
     this.meter = this.errorBody ?? meter
-    this.tap = this.meter && createTap(plan.contentEncoding, this.meter)
+    this.tap = this.meter && createTap(plan.contentEncoding, this.meter, plan.collect)
   }
 
   private sendHead(extra: readonly string[]): boolean {
