@@ -1,0 +1,128 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import Anthropic from "@anthropic-ai/sdk"
+import { GoogleGenAI } from "@google/genai"
+import OpenAI from "openai"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { majordomo } from "../../src/client/index.ts"
+import { sampleDays } from "../../src/demo/sample.ts"
+import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+
+describe("serve --demo", () => {
+  let installation: Installation
+  let gateway: RunningGateway
+  let config: readonly string[]
+
+  beforeAll(async () => {
+    // Whatever is configured is left alone: nobody listens there.
+    installation = createInstallation({ DATABASE_URL: "postgres://x@127.0.0.1:9/x" })
+    gateway = await installation.serve({ args: ["--demo"] })
+    config = ["--config", join(installation.home, ".majordomo-demo/majordomo.yaml")]
+  })
+  afterAll(() => installation?.remove())
+
+  const connect = async () => {
+    const said = await vi.waitUntil(() => gateway.stdout.includes("mdm_sk_") && gateway.stdout)
+    return majordomo({ url: gateway.origin, apiKey: /mdm_sk_[\w-]+/.exec(said)![0], userId: "me" })
+  }
+
+  test("has thirty days of requests: several keys, features and models, all kinds of certainty", async () => {
+    const { rows, total } = (await installation.runJson(["usage", "--by", "day", "--since", "30d", ...config])) as Usage
+    expect(rows.length).toBeGreaterThanOrEqual(30)
+    expect(total.requests).toBeGreaterThan(1_000)
+    for (const kind of ["errors", "exact", "estimated", "unpriced"] as const)
+      expect(total[kind], kind).toBeGreaterThan(0)
+    const keys = (await installation.runJson(["usage", "--by", "key", ...config])) as Usage
+    expect(keys.rows.map(({ key }) => key)).toEqual(
+      expect.arrayContaining(["Support", "Engineering", "Research", "Search"]),
+    )
+  })
+
+  test("answers every SDK, whole and streamed, without a provider's key; each has its exact row", async () => {
+    const gate = await connect()
+    const openai = new OpenAI({ apiKey: "none", maxRetries: 0, ...gate.openai })
+    const anthropic = new Anthropic({ apiKey: "none", maxRetries: 0, ...gate.anthropic })
+    const gemini = new GoogleGenAI({ apiKey: "none", ...gate.google })
+    const messages = [{ role: "user" as const, content: "Say hello" }]
+    const chat = { model: "gpt-4o-mini", messages }
+    const claude = { model: "claude-sonnet-4-6", max_tokens: 50, messages }
+    const flash = { model: "gemini-2.5-flash", contents: "Say hello" }
+    const said: (string | undefined)[] = [
+      (await openai.chat.completions.create(chat)).choices[0]!.message.content!,
+      await joined(
+        await openai.chat.completions.create({ ...chat, stream: true }),
+        (chunk) => chunk.choices[0]?.delta.content,
+      ),
+      (await openai.responses.create({ model: "gpt-5-mini", input: "Say hello" })).output_text,
+      await joined(await openai.responses.create({ model: "gpt-5-mini", input: "Say hello", stream: true }), (event) =>
+        event.type === "response.output_text.delta" ? event.delta : "",
+      ),
+      textOf(await anthropic.messages.create(claude)),
+      textOf(await anthropic.messages.stream(claude).finalMessage()),
+      (await gemini.models.generateContent(flash)).text,
+      await joined(await gemini.models.generateContentStream(flash), (chunk) => chunk.text),
+    ]
+    expect(new Set(said)).toEqual(new Set(["This is the demo: no provider was asked. Your prompt has 9 characters."]))
+    await openai.embeddings.create({ model: "text-embedding-3-small", input: "Say hello" })
+    await vi.waitFor(
+      async () => {
+        const { total } = (await installation.runJson(["usage", "--where", "User-Id=me", ...config])) as Usage
+        expect(total).toMatchObject({ requests: 9, exact: 9 })
+      },
+      { timeout: 15_000, interval: 200 },
+    )
+  })
+
+  test("leaves the real data directory alone, and begins anew each time", async () => {
+    expect(existsSync(join(installation.home, ".majordomo"))).toBe(false)
+    await gateway.stop()
+    gateway = await installation.serve({ args: ["--demo"] })
+    const { total } = (await installation.runJson(["usage", "--where", "User-Id=me", ...config])) as Usage
+    expect(total.requests).toBe(0)
+    await gateway.stop()
+  })
+
+  test("a directory that it did not make is never emptied", async () => {
+    const dir = join(installation.home, ".majordomo-demo")
+    rmSync(dir, { recursive: true })
+    mkdirSync(dir)
+    writeFileSync(join(dir, "precious"), "")
+    const { code, stderr } = await installation.run(["serve", "--demo", "--port", "0"])
+    expect(code).toBe(1)
+    expect(stderr).toContain("holds something else than a demo")
+    expect(readdirSync(dir)).toEqual(["precious"])
+  })
+
+  test("settings of one's own do not go with it: exit 2", async () => {
+    expect(await installation.run(["serve", "--demo", "--config", "x.yaml"])).toMatchObject({ code: 2, stdout: "" })
+  })
+})
+
+describe("the samples", () => {
+  const now = Date.parse("2026-11-21T10:00:00Z")
+  test("all lie in the thirty days before, in order", () => {
+    const times = sampleDays(now).map(({ ending }) => ending.respondedAt)
+    expect(times).toEqual([...times].sort((one, other) => one - other))
+    expect(times[0]).toBeGreaterThan(now - 31 * 86_400_000)
+    expect(times.at(-1)).toBeLessThan(now)
+  })
+  test("are the same for the same moment, but for their ids", () => {
+    const shown = () => sampleDays(now).map(({ call: { id: _, ...call }, ...rest }) => ({ call, ...rest }))
+    expect(shown()).toEqual(shown())
+  })
+})
+
+interface Usage {
+  readonly rows: readonly { readonly key?: string }[]
+  readonly total: Record<"requests" | "errors" | "exact" | "estimated" | "unpriced", number>
+}
+
+async function joined<T>(stream: AsyncIterable<T>, toText: (piece: T) => string | null | undefined): Promise<string> {
+  let text = ""
+  for await (const piece of stream) text += toText(piece) ?? ""
+  return text
+}
+
+function textOf({ content }: Anthropic.Message): string {
+  return content.map((block) => (block.type === "text" ? block.text : "")).join("")
+}

@@ -1,0 +1,135 @@
+import { chmodSync, mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { openBucket } from "../../src/bodies/s3/client.ts"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type Installation, type Ran } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+import { ACCESS_KEY, BUCKET, REGION, type S3Server, SECRET_KEY, startS3 } from "../support/s3.ts"
+
+interface Report {
+  readonly healthy: boolean
+  readonly findings: readonly { check: string; status: string; message: string; fix?: string }[]
+}
+
+describe("doctor", () => {
+  let farSide: FarSide
+  let s3: S3Server
+  let installation: Installation
+  let settings: Record<string, string>
+
+  beforeAll(async () => {
+    ;[farSide, s3] = await Promise.all([startFarSide(), startS3()])
+    settings = {
+      DATABASE_URL: (await createTestDatabase({ empty: true })).url,
+      MAJORDOMO_SERVER_PORT: "1",
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_S3_ENABLED: "true",
+      MAJORDOMO_S3_BUCKET: BUCKET,
+      MAJORDOMO_S3_REGION: REGION,
+      MAJORDOMO_S3_ENDPOINT: s3.endpoint,
+      MAJORDOMO_S3_ACCESS_KEY_ID: ACCESS_KEY,
+      MAJORDOMO_S3_SECRET_ACCESS_KEY: SECRET_KEY,
+    }
+    installation = createInstallation(settings)
+  })
+  afterAll(async () => {
+    await installation?.remove()
+    await s3?.close()
+    await farSide?.close()
+  })
+
+  async function examine(changed: Record<string, string> = {}): Promise<Report & Pick<Ran, "code">> {
+    const { code, stdout } = await installation.run(["doctor", "--json"], changed)
+    return { code, ...(JSON.parse(stdout) as Report) }
+  }
+
+  test("all is well: exit 0, each check has looked, and nothing is left in S3", async () => {
+    const { code, healthy, findings } = await examine()
+    expect(findings.filter(({ status }) => status === "problem")).toEqual([])
+    expect({ code, healthy }).toEqual({ code: 0, healthy: true })
+    const checks = ["settings", "data directory", "database", "S3", "prices", "providers", "clock", "gateway"]
+    expect([...new Set(findings.map(({ check }) => check))]).toEqual(checks)
+    expect(findings.map(({ message }) => message)).toContain("LISTEN works: a revoked key is refused at once")
+    const [probe] = s3.puts
+    const where = { bucket: BUCKET, region: REGION, endpoint: s3.endpoint }
+    const bucket = await openBucket({ ...where, accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY }, 5_000)
+    expect(await bucket.get(probe!.key)).toBeUndefined()
+    bucket.close()
+    expect(farSide.exchanges.every(({ method }) => method === "HEAD")).toBe(true)
+  })
+
+  const broken: readonly (readonly [what: string, changed: Record<string, string>, problem: RegExp])[] = [
+    ["a setting that is none", { MAJORDOMO_SERVER_PROT: "1" }, /did you mean MAJORDOMO_SERVER_PORT/],
+    [
+      "a database that is not there",
+      { DATABASE_URL: "postgres://x:geheim@127.0.0.1:9/x" },
+      /no PostgreSQL listens at 127\.0\.0\.1:9/,
+    ],
+    ["a bucket that is not there", { MAJORDOMO_S3_BUCKET: "nowhere" }, /bucket does not exist/],
+    ["a wrong secret of S3", { MAJORDOMO_S3_SECRET_ACCESS_KEY: "geheim" }, /S3/],
+    [
+      "a provider that is not there",
+      { MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: "http://127.0.0.1:9" },
+      /gemini cannot be reached/,
+    ],
+    ["a price file that is not there", { MAJORDOMO_PRICING_FALLBACK_FILE: "/nowhere.json" }, /nowhere\.json/],
+  ]
+  test.each(broken)("%s is one problem, with exit 1 and no secret said", async (_what, changed, problem) => {
+    const { code, healthy, findings } = await examine(changed)
+    const problems = findings.filter(({ status }) => status === "problem")
+    expect(problems.map(({ message, fix }) => `${message} ${fix ?? ""}`)).toEqual([expect.stringMatching(problem)])
+    expect({ code, healthy }).toEqual({ code: 1, healthy: false })
+    expect(JSON.stringify(findings)).not.toMatch(new RegExp(`geheim|${SECRET_KEY.replaceAll("+", "\\+")}`))
+  })
+
+  test.skipIf(process.getuid?.() === 0)(
+    "a data directory that cannot be written is a problem (skipped: root can)",
+    async () => {
+      const dir = join(installation.home, "closed")
+      mkdirSync(dir)
+      chmodSync(dir, 0o500)
+      const { code, findings } = await examine({ MAJORDOMO_STORAGE_DATA_DIR: dir })
+      expect(code).toBe(1)
+      expect(findings.find(({ status }) => status === "problem")?.message).toContain("cannot be written")
+    },
+  )
+
+  test("a data directory that is a file is a problem, whoever asks", async () => {
+    const { code, findings } = await examine({ MAJORDOMO_STORAGE_DATA_DIR: "/dev/null/x" })
+    expect(code).toBe(1)
+    expect(findings.find(({ check, status }) => check === "data directory" && status === "problem")?.message).toContain(
+      "ENOTDIR",
+    )
+  })
+
+  test("for people: a line for each finding, the fix below it, and the number of problems on stderr", async () => {
+    const { code, stdout, stderr } = await installation.run(["doctor"], { MAJORDOMO_S3_BUCKET: "nowhere" })
+    expect(stdout).toContain("problem   S3              S3 does not take objects: the bucket does not exist")
+    expect(stderr).toMatch(/^error: 1 problem was found\n$/m)
+    expect(code).toBe(1)
+  })
+
+  test("health asks the running gateway, at the port of the settings or of --port", async () => {
+    const gateway = await installation.serve()
+    const port = String(gateway.port)
+    expect(await installation.run(["health"], { MAJORDOMO_SERVER_PORT: port })).toMatchObject({
+      code: 0,
+      stdout: "ok\n",
+    })
+    expect(await installation.runJson(["health", "--port", port])).toEqual({
+      healthy: true,
+      gateway: gateway.origin,
+      status: 200,
+    })
+    const running = (await examine({ MAJORDOMO_SERVER_PORT: port })).findings.find(({ check }) => check === "gateway")
+    expect(running).toMatchObject({ status: "ok", message: `it runs at ${gateway.origin} and is ready` })
+    await gateway.stop()
+    const gone = await installation.run(["health", "--live", "--port", port])
+    expect(gone).toMatchObject({ code: 1, stdout: "" })
+    expect(gone.stderr).toContain(`no gateway answers at ${gateway.origin}`)
+  })
+})

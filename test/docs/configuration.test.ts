@@ -1,0 +1,24 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, test } from "vitest"
+import { loadSettings } from "../../src/config/load.ts"
+import { readBlocks } from "./_page.ts"
+
+describe("every settings file of the pages is read without a warning, and is not all defaults", () => {
+  const dir = mkdtempSync(join(tmpdir(), "majordomo-docs-"))
+  afterAll(() => rmSync(dir, { recursive: true }))
+  const blocks = ["configuration.md", "deployment.md", "migrating.md"].flatMap((page) =>
+    readBlocks(page).filter(({ language, marks }) => language === "yaml" && marks.has("run")),
+  )
+  test.each(blocks.map((block) => [`${block.page}:${block.line}`, block] as const))(
+    "%s",
+    async (_where, { text, line }) => {
+      const configFile = join(dir, `line-${line}.yaml`)
+      writeFileSync(configFile, text)
+      const { warnings, sources } = await loadSettings({ configFile, cwd: dir, env: {} })
+      expect(warnings).toEqual([])
+      expect(Object.values(sources).some((source) => source !== "default")).toBe(true)
+    },
+  )
+})
