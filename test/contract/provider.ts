@@ -84,7 +84,11 @@ function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Re
     meter?.push(copy)
     if (fixture.contentType.startsWith("text/event-stream")) copy.fill(0)
   }
-  const { raw, countable: _, ...reading } = meter?.end({ complete: fixture.complete !== false }) ?? {
+  const {
+    raw,
+    countable: _,
+    ...reading
+  } = meter?.end({ complete: fixture.complete !== false }) ?? {
     ...NO_READING,
     free: dialect.isFree(exchange),
   }

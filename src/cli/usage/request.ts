@@ -34,7 +34,7 @@ export default defineCommand({
   },
   examples: [
     "majordomo-gateway usage request 0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d --explain",
-    "majordomo-gateway usage request 0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d --body --json",
+    "majordomo-gateway usage request 0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d --body",
   ],
   async run({ args }) {
     const id = parseRequestId(args.id)
