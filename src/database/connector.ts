@@ -30,14 +30,20 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
     types: { getTypeParser },
     ...config,
   }
-  const pool = new pg.Pool({ ...common, onConnect: prepare })
+  // Told from their making on: one that is still connecting to a server that does not answer holds up an end as well.
+  const open = new Set<pg.Client>()
+  class OwnClient extends pg.Client {
+    constructor(settings?: pg.ClientConfig) {
+      super(settings)
+      open.add(this)
+      this.once("end", () => open.delete(this))
+    }
+  }
+  const pool = new pg.Pool({ ...common, Client: OwnClient, onConnect: prepare } as pg.PoolConfig)
   // pg throws errors of idle connections at whoever listens, and ends the process if nobody does. A broken connection
   // has left the pool by then; the next statement makes a new one.
   pool.on("error", () => {})
   pool.on("connect", (client) => client.on("error", () => {}))
-  const open = new Set<pg.PoolClient>()
-  pool.on("connect", (client) => open.add(client))
-  pool.on("remove", (client) => open.delete(client))
 
   const connect = async (timeoutMs: number): Promise<pg.Client> => {
     const ssl = pool.options.ssl
@@ -66,7 +72,7 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
   }
 
   const end = async (graceMs: number) => {
-    const clients = [...open]
+    const clients = [...open].filter((client) => !toSocket(client).closed)
     const timer = setTimeout(() => clients.forEach(cut), graceMs)
     await pool.end()
     // The pool forgets its clients at once; their sockets take a moment.
