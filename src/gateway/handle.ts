@@ -11,12 +11,11 @@ import { identify } from "./identify.ts"
 import { readMetadata } from "./metadata.ts"
 import { ClientLeft, checkHead, readBody, splitTarget } from "./receive.ts"
 import { refuse } from "./refuse.ts"
-import { Relay } from "./relay.ts"
+import { Relay, STATUS_CLIENT_LEFT } from "./relay.ts"
 import { findRoute, guessFormat, type Route } from "./route.ts"
 import { createTally, type Tally } from "./tally.ts"
 
 const NO_BODY = Buffer.alloc(0)
-const STATUS_CLIENT_LEFT = 499
 
 export interface Gateway {
   /** Answers one proxied request; never rejects. */
@@ -55,7 +54,6 @@ export function createGateway(deps: Deps): Gateway {
     const receivedAt = Date.now()
     const id = uuidV7(receivedAt)
     let dialect: Dialect = deps.dialects.openai
-    let exchanged: Exchanged | undefined
     try {
       const { path, query } = splitTarget(request.url)
       dialect = deps.dialects[guessFormat(path, request.headers)]
@@ -70,8 +68,7 @@ export function createGateway(deps: Deps): Gateway {
 
       const head = { id, receivedAt, path, query, request }
       const take = (body: Buffer) => new Exchanged(toSent(toCall(head, body), caller, route, response, startedAt))
-      exchanged = await takeWhole(take, request, response)
-      new Relay(exchanged).start()
+      new Relay(await takeWhole(take, request, response)).start()
     } catch (error) {
       if (error instanceof ClientLeft || response.destroyed) return
       const refusal = error instanceof GatewayError ? error : internal(error)

@@ -13,7 +13,8 @@ import { toClientHeaders, toHeaderRecord } from "./headers.ts"
 import { Outlet } from "./outlet.ts"
 import { refuse } from "./refuse.ts"
 
-const STATUS_CLIENT_LEFT = 499
+/** No answer reached the client: nginx's word for it, which log readers know. */
+export const STATUS_CLIENT_LEFT = 499
 const CUT_BY_SHUTDOWN = "the gateway stopped before the answer's end: server.shutdown_timeout was over"
 
 /**
