@@ -4,6 +4,7 @@ import { GatewayError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { isUnavailable } from "./failures.ts"
 import { type GatewayRow, KEY_CHANNEL, parseQuestion, removeGateway, renewGateway, TRUST_MS } from "./gateways.ts"
+import { createKeyLookUps } from "./key-lookups.ts"
 import { findCaller } from "./keys.ts"
 
 export interface KeyCacheOptions {
@@ -38,6 +39,7 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
   const ttlMs = options.ttlMs ?? TTL_MS
   const known = createMemory<Caller>(options.maxKnown ?? 10_000)
   const unknown = createMemory<undefined>(options.maxUnknown ?? 10_000)
+  const findWithOthers = createKeyLookUps(db)
   const lookups = new Map<string, Promise<Caller | undefined>>()
   /** What was learnt in an earlier epoch is asked again: notifications may have been lost in between. */
   let epoch = 0
@@ -89,7 +91,8 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
 
   const ask = async (hash: string, learn: (caller: Caller | undefined) => void): Promise<Caller | undefined> => {
     try {
-      const caller = await findCaller(db, hash)
+      // What was a good key is no guess: it need not wait for others.
+      const caller = await (known.get(hash) ? findCaller(db, hash) : findWithOthers(hash))
       isCutOff = false
       learn(caller)
       return caller

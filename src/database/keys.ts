@@ -95,12 +95,17 @@ export async function revokeKey(db: Database, id: string): Promise<Revocation> {
 
 /** The caller whose key has this hash, if the key is active. */
 export async function findCaller(db: Database, keyHash: string): Promise<Caller | undefined> {
-  const { rows } = await db.query<{ id: string }>({
-    text: "SELECT id FROM api_keys WHERE key_hash = $1 AND is_active AND revoked_at IS NULL",
-    values: [keyHash],
+  return (await findCallers(db, [keyHash])).get(keyHash)
+}
+
+/** The callers of those of the hashes whose keys are active. */
+export async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
+  const { rows } = await db.query<{ id: string; key_hash: string }>({
+    text: "SELECT id, key_hash FROM api_keys WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL",
+    values: [keyHashes],
     timeoutMs: LOOKUP_TIMEOUT_MS,
   })
-  return rows[0] && { keyId: rows[0].id }
+  return new Map(rows.map(({ id, key_hash }) => [key_hash, { keyId: id }]))
 }
 
 /** All keys, revoked ones too. */

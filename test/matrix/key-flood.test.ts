@@ -1,0 +1,113 @@
+import { expect, onTestFinished, test } from "vitest"
+import { hashKey } from "../../src/core/key.ts"
+import type { Database, Query, Result } from "../../src/database/_database.ts"
+import { createKeyCache } from "../../src/database/key-cache.ts"
+import { createKey } from "../../src/database/keys.ts"
+import { connect } from "../database/_ledger.ts"
+import { collectGarbage } from "../support/garbage.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+
+const PER_SECOND = 10_000
+const LASTS_MS = 3000
+
+/** The same database; `asked` tells how many keys each look-up was for. */
+function watch(db: Database): { db: Database; asked: number[] } {
+  const asked: number[] = []
+  const query = <Row>(statement: Query | string): Promise<Result<Row>> => {
+    if (typeof statement !== "string" && statement.text.includes("WHERE key_hash"))
+      asked.push((statement.values![0] as string[]).length)
+    return db.query<Row>(statement)
+  }
+  return { db: { ...db, query }, asked }
+}
+
+test("[LIM-04] 10,000 guessed keys a second: 100 statements a second at most; a remembered key is found at once, a new one soon", async () => {
+  const { db, asked } = watch(await connect((await createTestDatabase()).url))
+  const remembered = await createKey(db, { name: "remembered" })
+  const cache = createKeyCache(db)
+  onTestFinished(() => cache.close())
+  await expect.poll(cache.isTrusted, { interval: 5 }).toBe(true)
+  await cache.find(hashKey(remembered.secret))
+  asked.length = 0
+
+  const startedAt = performance.now()
+  const found: unknown[] = []
+  const outcomes = { unknown: 0, refused: 0, accepted: 0 }
+  const guesses: Promise<void>[] = []
+  const newKeys: Promise<number>[] = []
+  await new Promise<void>((resolve) => {
+    const timer = setInterval(() => {
+      const elapsedMs = performance.now() - startedAt
+      const due = Math.floor((Math.min(elapsedMs, LASTS_MS) / 1000) * PER_SECOND)
+      while (guesses.length < due) {
+        guesses.push(
+          Promise.resolve()
+            .then(() => cache.find(hashKey(`guess ${guesses.length} ${Math.random()}`)))
+            .then(
+              (caller) => void (caller ? outcomes.accepted++ : outcomes.unknown++),
+              () => void outcomes.refused++,
+            ),
+        )
+      }
+      found.push(cache.find(hashKey(remembered.secret)))
+      if (newKeys.length < Math.floor(elapsedMs / 500)) newKeys.push(useNewKey())
+      if (elapsedMs < LASTS_MS) return
+      clearInterval(timer)
+      resolve()
+    }, 5)
+  })
+  async function useNewKey(): Promise<number> {
+    const { key, secret } = await createKey(db, { name: "new" })
+    const since = performance.now()
+    expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    return performance.now() - since
+  }
+  await Promise.all(guesses)
+  const tookMs = performance.now() - startedAt
+  const waits = await Promise.all(newKeys)
+
+  expect(guesses.length).toBe((PER_SECOND * LASTS_MS) / 1000)
+  expect(outcomes).toEqual({ unknown: guesses.length, refused: 0, accepted: 0 })
+  expect(asked.reduce((sum, keys) => sum + keys, 0)).toBe(guesses.length + waits.length)
+  expect(asked.length).toBeLessThan(tookMs / 9) // a timer may be a ms early
+  // At once: no promise, so that nothing is waited for.
+  expect(found.filter((caller) => caller instanceof Promise || caller === undefined)).toEqual([])
+  expect(found.length).toBeGreaterThan(100)
+  expect(waits.length).toBeGreaterThanOrEqual(4)
+  expect(Math.max(...waits)).toBeLessThan(1000)
+}, 20_000)
+
+test("[LIM-04] 200,000 guessed keys leave memory as it was after the first 20,000", async () => {
+  const cache = createKeyCache(silentDatabase(async () => ({ rows: [], rowCount: 0 })))
+  onTestFinished(() => cache.close())
+  let next = 0
+  const guess = async (count: number) => {
+    for (let done = 0; done < count; done += 500)
+      await Promise.all(Array.from({ length: 500 }, () => cache.find(hashKey(`guess ${next++}`))))
+    return collectGarbage().heapUsed
+  }
+  const before = await guess(20_000)
+  expect((await guess(180_000)) - before).toBeLessThan(4 << 20)
+}, 30_000)
+
+test("[LIM-04] a database that does not answer: 1,000 guessed keys wait for it, the next ones are refused at once", async () => {
+  const cache = createKeyCache(silentDatabase(() => new Promise(() => {})))
+  let refused = 0
+  for (let n = 0; n < 1500; n++) void Promise.resolve(cache.find(hashKey(`guess ${n}`))).catch(() => refused++)
+  await expect.poll(() => refused).toBe(500)
+})
+
+/** Answers look-ups as told, and knows neither notifications nor anything else. */
+function silentDatabase(query: () => Promise<Result<never>>): Database {
+  return {
+    kind: "postgres",
+    title: "a database of the test",
+    query: query as Database["query"],
+    transaction: () => Promise.reject(new Error("not asked for")),
+    listen: async (_channel, { onState }) => {
+      onState(true)
+      return { close: async () => {} }
+    },
+    close: async () => {},
+  }
+}
