@@ -36,7 +36,8 @@ export function createUpstreams(settings: GatewaySettings): {
           // rarely meets a socket that is just being closed: it would be lost, for it is never sent twice.
           keepAliveTimeout: KEEP_ALIVE_MS,
           keepAliveMaxTimeout: KEEP_ALIVE_MS,
-          connect: { timeout: settings.connectTimeoutMs, noDelay: true },
+          // Said, so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for something else, does not give credentials to anybody.
+          connect: { timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true },
           headersTimeout: settings.firstByteTimeoutMs,
           bodyTimeout: settings.idleTimeoutMs,
           maxHeaderSize: MAX_HEADER_BYTES,
