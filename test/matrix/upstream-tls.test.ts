@@ -1,0 +1,88 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:https"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+
+const path = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url))
+const read = (name: string) => readFileSync(path(name), "utf8")
+
+let good: FarSide
+let expired: FarSide
+let old: { readonly port: number; readonly requests: () => number; close(): void }
+let home: Installation
+let gateway: RunningGateway
+let key: string
+beforeAll(async () => {
+  good = await startFarSide({ tls: { key: read("server.key"), cert: read("server.crt") } })
+  expired = await startFarSide({ tls: { key: read("expired.key"), cert: read("expired.crt") } })
+  old = await startOldTls()
+  home = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" })
+  // An operator's own authority is believed where NODE_EXTRA_CA_CERTS names it; so a refusal is not for want of trust.
+  writeFileSync(join(home.home, "authorities.pem"), read("authority.crt") + read("expired.crt"))
+  const provider = (name: string, url: string) => `  ${name}: { base_url: "${url}", format: openai }\n`
+  writeFileSync(
+    join(home.home, "majordomo.yaml"),
+    `providers:\n${provider("trusted", `https://localhost:${good.port}`)}` +
+      provider("wrong-host", `https://127.0.0.1:${good.port}`) +
+      provider("expired", `https://localhost:${expired.port}`) +
+      provider("old", `https://localhost:${old.port}`),
+  )
+  key = ((await home.runJson(["keys", "create", "--name", "test"])) as { key: string }).key
+})
+afterAll(async () => {
+  await gateway?.stop()
+  await home.remove()
+  await Promise.all([good.close(), expired.close(), old.close()])
+})
+
+/** Speaks nothing newer than TLS 1.0. */
+async function startOldTls() {
+  let requests = 0
+  const server = createServer(
+    {
+      key: read("server.key"),
+      cert: read("server.crt"),
+      minVersion: "TLSv1",
+      maxVersion: "TLSv1",
+      ciphers: "DEFAULT@SECLEVEL=0",
+    },
+    (_request, response) => {
+      requests++
+      response.end("{}")
+    },
+  )
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  return { port: (server.address() as AddressInfo).port, requests: () => requests, close: () => server.close() }
+}
+
+async function ask(provider: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${gateway.origin}/v1/models`, {
+    headers: { "x-majordomo-key": key, "x-majordomo-provider": provider, authorization: "Bearer sk-1" },
+  })
+  return { status: response.status, text: await response.text() }
+}
+
+test.each([
+  ["as it is", {}],
+  ["with node's switch that turns checking off for everything", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }],
+])(
+  "[CON-06] a provider of another name, of a past time, of an old protocol, is not spoken to; an authority of one's own can be added (%s)",
+  async (_, settings) => {
+    await gateway?.stop()
+    gateway = await home.serve({ settings: { ...settings, NODE_EXTRA_CA_CERTS: join(home.home, "authorities.pem") } })
+    good.reset()
+    expect((await ask("trusted")).status).toBe(200)
+    expect(good.exchanges.length).toBe(1)
+    for (const provider of ["wrong-host", "expired", "old"]) {
+      const { status, text } = await ask(provider)
+      expect([provider, status]).toEqual([provider, 502])
+      expect(text).toContain("provider_unreachable")
+      expect(text).not.toMatch(/localhost|127\.0\.0\.1|sk-1/)
+    }
+    expect([good.exchanges.length, expired.exchanges.length, old.requests()]).toEqual([1, 0, 0])
+  },
+)
