@@ -1,7 +1,7 @@
-// npm run bench -- usage [--rows 5000000] [--rounds 5]
+// npm run bench -- usage [--rows 5000000] [--rounds 5] [--only TEXT] [--loaded | --load]
 // Loads a month of requests into a PostgreSQL (30 days, 20 models, 50 keys, 10,000 users, 8 features) and takes the time
 // of each report against the plain query of the README. DATABASE_URL names a database of its own, which is emptied;
-// without it a server is started.
+// without it a server is started. --load only fills the database, --loaded takes it as an earlier run filled it.
 import "./_typescript.mjs"
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -9,7 +9,13 @@ import pg from "pg"
 import { INSERT, MODELS } from "./_usage-rows.mjs"
 
 const { values } = parseArgs({
-  options: { rows: { type: "string", default: "5000000" }, rounds: { type: "string", default: "5" } },
+  options: {
+    rows: { type: "string", default: "5000000" },
+    rounds: { type: "string", default: "5" },
+    only: { type: "string", default: "" },
+    load: { type: "boolean", default: false },
+    loaded: { type: "boolean", default: false },
+  },
 })
 const rows = Number(values.rows)
 const rounds = Number(values.rounds)
@@ -140,8 +146,8 @@ const client = new pg.Client({ connectionString: url })
 const awake = setInterval(() => {}, 60_000) // the server's handles alone do not keep this process
 try {
   await client.connect()
-  await load()
-  await report()
+  if (!values.loaded) await load()
+  if (!values.load) await report()
   await sizes()
 } finally {
   await client.end()
@@ -203,6 +209,7 @@ async function report() {
   const midnight = Math.floor(Number(now) / 86_400_000) * 86_400_000
   const lines = [["report", "ours", "plain query", "goal", ""]]
   for (const { what, by, tz = "UTC", hours, days = DAYS - 1, filters = {}, goalMs, plain } of REPORTS) {
+    if (!what.includes(values.only)) continue
     const since = hours === undefined ? toMidnight(midnight - days * 86_400_000, tz) : Number(now) - hours * 3_600_000
     const question = { by: by.map((name) => findDimension(name)), period: { since, until: undefined, tz }, filters }
     const ours = await median(rounds, () => ask(question))

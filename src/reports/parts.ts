@@ -12,27 +12,30 @@ interface PartsQuestion {
   readonly filters: Filters
 }
 
+/**
+ * Statements with the groups (`d0`, `d1`) and the measures of requests, one group in any number of rows. Measures may be
+ * negative where one takes away what another counts too much.
+ */
 export interface Parts {
-  readonly parts: readonly string[]
-  /** What parts call `named`: it is read twice. */
-  readonly named?: string
+  /** Together they hold every request of the period once; where there is `whole`, those that have the metadata name. */
+  readonly named: readonly string[]
+  /** Requests that are read one by one, in few rows: a statement may read them twice. */
+  readonly edges: readonly string[]
+  /** All requests but those of `edges`, with or without the metadata name, which is NULL here. */
+  readonly whole?: string
 }
 
 type Sums = Extract<Plan, { from: "sums" }>
 
-/**
- * Statements whose rows together hold every request of the period once, each with its groups (`d0`, `d1`) and its
- * measures. Measures may be negative where one part takes away what another counts too much.
- */
 export function toParts(question: PartsQuestion, ground: Ground, bind: Bind): Parts {
   const plan = planUsage(question, ground)
   const rows = ({ span, sign }: Edge) => toRowsPart(question, span, ground, bind, sign)
-  if (plan.from === "rows") return { parts: [rows({ span: question.period, sign: "+" })] }
-  const sums = toSumsPart(question, plan, ground, bind)
+  if (plan.from === "rows") return { named: [rows({ span: question.period, sign: "+" })], edges: [] }
+  const named = [toSumsPart(question, plan, ground, bind)]
   const edges = plan.edges.map(rows)
   if (plan.crosses) edges.push(toCrossingPart(question, plan, ground, bind))
-  if (!plan.metadata?.countsOthers) return { parts: [sums, ...edges] }
-  return { named: sums, parts: ["SELECT * FROM named", ...toOthersParts(question, plan, ground, bind), ...edges] }
+  if (!plan.metadata?.countsOthers) return { named, edges }
+  return { named, edges, whole: toWholePart(question, plan, ground, bind) }
 }
 
 function toRowsPart(
@@ -51,20 +54,12 @@ function toSumsPart(question: PartsQuestion, plan: Sums, ground: Ground, bind: B
   return select({ groups, source: plan.source, where: toSumsCondition(question, plan, plan.source, ground, bind) })
 }
 
-/** Requests without the metadata name: all there are, less those that have it. */
-function toOthersParts(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string[] {
-  const where = toSumsCondition(question, plan, DAILY, ground, bind)
-  const all = question.by.map(({ metadata, sql }) =>
+/** What the sums of the metadata name leave out is found by what all requests add up to. */
+function toWholePart(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string {
+  const groups = question.by.map(({ metadata, sql }) =>
     metadata === undefined ? sql(DAILY, bind, question.period.tz)! : "NULL::text",
   )
-  const named = question.by.map(({ metadata }, i) => (metadata === undefined ? `d${i}` : `NULL::text AS d${i}`))
-  const times = question.by.flatMap(({ metadata }, i) => (metadata === undefined ? [`d${i}`] : []))
-  const taken = MEASURE_NAMES.map((name) => `-sum(${name})`)
-  return [
-    select({ groups: all, source: DAILY, where }),
-    // HAVING: without a group there is a row of nothing where nothing is named.
-    `SELECT ${[...named, ...taken].join(", ")} FROM named ${times.length === 0 ? "HAVING count(*) > 0" : `GROUP BY ${times.join(", ")}`}`,
-  ]
+  return select({ groups, source: DAILY, where: toSumsCondition(question, plan, DAILY, ground, bind) })
 }
 
 /** The rows of stretches that lie across two groups, such as the hour in which a day of India begins. */
@@ -122,6 +117,6 @@ function select({
     ...groups.map((group, i) => `${group} AS d${i}`),
     ...MEASURE_NAMES.map((name) => `${sign}${source.measures[name]} AS ${name}`),
   ]
-  const places = groups.map((_, i) => i + 1)
+  const places = source === ROWS ? groups.map((_, i) => i + 1) : []
   return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${where}${places.length === 0 ? "" : ` GROUP BY ${places.join(", ")}`}`
 }

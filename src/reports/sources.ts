@@ -13,6 +13,7 @@ export interface Source {
   readonly columns: Readonly<Partial<Record<ColumnName, string>>>
   /** The value of a metadata name. */
   metadata?(name: string, bind: Bind): string
+  /** Of one row of sums; of the requests themselves, which are many, what they add up to. */
   readonly measures: Readonly<Record<MeasureName, string>>
 }
 
@@ -36,21 +37,18 @@ export type MeasureName = (typeof MEASURE_NAMES)[number]
 const HOUR_MS = 3_600_000
 const sum = (expression: string) => `coalesce(sum(${expression}), 0)`
 
-/** Whole numbers that stay small are added as such: `numeric`, which the sum of bigints is, takes five times as long. */
-const count = (expression: string) => `${sum(expression)}::bigint`
-
 const SUMMED: Source["measures"] = {
-  requests: count("r.requests"),
-  errors: count("r.errors"),
-  input_tokens: sum("r.input_tokens"),
-  cached_tokens: sum("r.cached_tokens"),
-  cache_creation_tokens: sum("r.cache_creation_tokens"),
-  output_tokens: sum("r.output_tokens"),
-  total_cost: sum("r.total_cost"),
-  without_cost: count("r.without_cost"),
-  exact: count("r.exact + r.free"),
-  estimated: count("r.estimated + r.inconsistent"),
-  unpriced: count("r.unpriced"),
+  requests: "r.requests",
+  errors: "r.errors",
+  input_tokens: "r.input_tokens",
+  cached_tokens: "r.cached_tokens",
+  cache_creation_tokens: "r.cache_creation_tokens",
+  output_tokens: "r.output_tokens",
+  total_cost: "r.total_cost",
+  without_cost: "r.without_cost",
+  exact: "(r.exact + r.free)",
+  estimated: "(r.estimated + r.inconsistent)",
+  unpriced: "r.unpriced",
 }
 
 /** Sums hold names up to this length; what is read from rows is cut alike, so that both tell the same groups apart. */

@@ -57,33 +57,62 @@ const ORDERS: Readonly<Record<Exclude<Sort, "time" | "name">, string>> = {
   tokens: "input_tokens + output_tokens DESC",
 }
 
-/** One statement for the rows and their total, so that both tell of the same moment. */
+/** What the database adds up, and what of it an answer shows beside the cost. */
+const SUMS = MEASURE_NAMES.map((name) => `sum(${name}) AS ${name}`)
+const SHOWN = MEASURE_NAMES.filter((name) => name !== "total_cost" && name !== "without_cost")
+
+/**
+ * One statement for the rows and their total, so that both tell of the same moment. All is added up in one pass and the
+ * total taken from the groups: of ten thousand groups, every further pass costs as much as reading them.
+ */
 export function askUsage(question: UsageQuestion, ground: Ground = NO_SUMS): Statement {
   const { by, sort, limit } = question
   const names = by.map((_, i) => `d${i}`)
-  const order = toOrder(by, sort)
+  const keyAt = by.findIndex(({ name }) => name === "key")
   return createStatement((bind) => {
-    const { parts, named } = toParts(question, ground, bind)
-    const isTotal = by.length === 0 ? "1" : `grouping(${names.join(", ")})`
-    const sets = by.length === 0 ? "()" : `(${names.join(", ")}), ()`
-    const keyAt = by.findIndex(({ name }) => name === "key")
-    return `
-WITH ${named === undefined ? "" : `named AS (${named}), `}cells AS (
-${parts.join("\nUNION ALL\n")}
-), summed AS (
-  SELECT ${[...names, `${isTotal} > 0 AS is_total`, ...MEASURE_NAMES.map((name) => `sum(${name}) AS ${name}`)].join(", ")}
-  FROM cells GROUP BY GROUPING SETS (${sets})
-), priced AS (
-  -- Nothing is known of what they cost: the Go gateway wrote 0 for that.
-  SELECT *, CASE WHEN requests = without_cost OR (requests = unpriced AND total_cost = 0) THEN NULL ELSE total_cost END AS cost
-  FROM summed WHERE is_total OR requests <> 0
-)
-SELECT s.*, trim_scale(s.cost)::text AS cost, (count(*) OVER ()) - 1 AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
+    const { named, edges, whole } = toParts(question, ground, bind)
+    const ofEdges = edges.length === 0 ? [] : ["SELECT * FROM edges"]
+    const rows = by.length === 0 ? "" : "SELECT false AS is_total, * FROM groups WHERE requests <> 0 UNION ALL "
+    const steps = [
+      ...(edges.length === 0 ? [] : [["edges", unite(edges)]]),
+      ["cells", unite([...named, ...ofEdges])],
+      ["added", `SELECT ${[...names, ...SUMS]} FROM cells${groupBy(names)}`],
+      ["groups", whole === undefined ? "SELECT * FROM added" : toGroupsOfWhole(by, whole, ofEdges)],
+      ["summed", `${rows}SELECT ${["true AS is_total", ...names.map(() => "NULL"), ...SUMS]} FROM groups`],
+      ["priced", `SELECT *, ${COST} AS cost FROM summed`],
+    ]
+    return `WITH ${steps.map(([name, text]) => `${name} AS (\n${text}\n)`).join(", ")}
+SELECT ${["is_total", ...names, ...SHOWN].join(", ")}, trim_scale(s.cost)::text AS cost,
+  (count(*) OVER ()) - 1 AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
 FROM priced s${keyAt < 0 ? "" : ` LEFT JOIN api_keys k ON k.id = s.d${keyAt}`}
-ORDER BY is_total DESC, ${order}
+ORDER BY is_total DESC, ${toOrder(by, sort)}
 ${limit === undefined ? "" : `LIMIT ${bind(limit + 1)}`}`
   })
 }
+
+/** NULL: nothing is known of what they cost; the Go gateway wrote 0 for that. */
+const COST =
+  "CASE WHEN requests = without_cost OR (requests = unpriced AND total_cost = 0) THEN NULL ELSE total_cost END"
+
+/** The groups by a metadata name, and the requests without it: all there are, less those that have it. */
+function toGroupsOfWhole(by: readonly Dimension[], whole: string, ofEdges: readonly string[]): string {
+  const names = by.map((_, i) => `d${i}`)
+  const has = `d${by.findIndex(({ metadata }) => metadata !== undefined)} IS NOT NULL`
+  const unnamed = by.map(({ metadata }, i) => (metadata === undefined ? `d${i}` : `NULL::text AS d${i}`))
+  const taken = MEASURE_NAMES.map((name) => `-${name}`)
+  const others = [
+    whole,
+    ...ofEdges.map(() => `SELECT ${[...unnamed, ...MEASURE_NAMES]} FROM edges`),
+    `SELECT ${[...unnamed, ...taken]} FROM added WHERE ${has}`,
+  ]
+  return unite([
+    `SELECT * FROM added WHERE ${has}`,
+    `SELECT ${[...names, ...SUMS]} FROM (${unite(others)}) o${groupBy(names)}`,
+  ])
+}
+
+const unite = (parts: readonly string[]) => parts.join("\nUNION ALL\n")
+const groupBy = (names: readonly string[]) => (names.length === 0 ? "" : ` GROUP BY ${names.join(", ")}`)
 
 /** Ends with the names, so that equal rows do not change places from one run to the next. */
 function toOrder(by: readonly Dimension[], sort: Sort | undefined): string {
