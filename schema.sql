@@ -140,6 +140,15 @@ CREATE TABLE IF NOT EXISTS llm_usage_metadata (
   PRIMARY KEY (name, day, value)
 );
 
+-- The sums of llm_usage_metadata of the days before majordomo_schema.folded_before, value by value, so that a month of
+-- ten thousand values is not three hundred thousand rows. Closed days are added once, and what comes late for them at once.
+CREATE TABLE IF NOT EXISTS llm_usage_metadata_weekly (
+  week                  date NOT NULL,               -- its Monday
+  name                  text NOT NULL,
+  value                 text NOT NULL,
+  PRIMARY KEY (name, week, value)
+);
+
 CREATE TABLE IF NOT EXISTS llm_usage_metadata_values (
   day                   date NOT NULL,
   name                  text NOT NULL,
@@ -200,7 +209,8 @@ BEGIN
       (24, 'llm_requests_metadata_keys', 'request_count',      'bigint NOT NULL DEFAULT 0'),
       (25, 'llm_requests_metadata_keys', 'last_seen_at',       'timestamptz'),
       (26, 'llm_requests_metadata_keys', 'approx_cardinality', 'integer NOT NULL DEFAULT 0'),
-      (27, 'majordomo_schema', 'pruned_before', 'timestamptz')                                -- a midnight (UTC): earlier rows may be gone
+      (27, 'majordomo_schema', 'pruned_before', 'timestamptz'),                               -- a midnight (UTC): earlier rows may be gone
+      (28, 'majordomo_schema', 'folded_before', 'date')                                       -- a day (UTC): earlier ones are in llm_usage_metadata_weekly
     ) AS wanted (position, table_name, column_name, definition)
     WHERE NOT EXISTS (
       SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = column_name AND NOT attisdropped)
@@ -382,6 +392,13 @@ DECLARE
   adds text;    -- requests = t.requests + excluded.requests, …
   alter_ text;
   body text;
+  again text;   -- the body of majordomo_count_again, which adds up weeks when all their days are there
+  weekly text := $body$, weekly AS (
+        INSERT INTO llm_usage_metadata_weekly AS t (week, name, value, {names})
+        SELECT date_trunc('week', day)::date, name, place, {totals} FROM placed
+        WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+        ON CONFLICT (name, week, value) DO UPDATE SET {adds}
+      )$body$;
 BEGIN
   -- A new counter is one line here; it starts at 0 in sums that exist (majordomo_count_again fills it).
   -- numeric, not bigint: a provider's absurd token counts must not make the sum, and with it the batch, fail.
@@ -409,7 +426,7 @@ BEGIN
 
   FOR counter IN
     SELECT table_name, string_agg(format('ADD COLUMN %I %s NOT NULL DEFAULT 0', name, type), ', ' ORDER BY position) AS actions
-    FROM majordomo_counters CROSS JOIN unnest(ARRAY['llm_usage_hourly', 'llm_usage_daily', 'llm_usage_metadata']) AS table_name
+    FROM majordomo_counters CROSS JOIN unnest(ARRAY['llm_usage_hourly', 'llm_usage_daily', 'llm_usage_metadata', 'llm_usage_metadata_weekly']) AS table_name
     WHERE NOT EXISTS (
       SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = name AND NOT attisdropped)
     GROUP BY table_name
@@ -446,6 +463,8 @@ BEGIN
     ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET {adds};
 
     IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active) OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+      PERFORM majordomo_fold_days();
+
       WITH cells AS (
         SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value, {firsts}
         FROM ({rows}) AS changes
@@ -466,13 +485,44 @@ BEGIN
       ), placed AS (
         SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
         FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
-      )
+      ){weekly}
       INSERT INTO llm_usage_metadata AS t (day, name, value, {names})
       SELECT day, name, place, {totals} FROM placed GROUP BY 1, 2, 3
       ON CONFLICT (name, day, value) DO UPDATE SET {adds};
     END IF;
   $body$;
-  body := replace(replace(replace(replace(body, '{names}', names), '{firsts}', firsts), '{totals}', totals), '{adds}', adds);
+  -- Adds the days that ended since the last time to their weeks: with the first batch of a day, and before a day is
+  -- counted again. Whoever calls it holds the line of the batches.
+  EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_fold_days() RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS %L',
+    replace(replace(replace($body$
+    DECLARE
+      since date := (SELECT coalesce(folded_before, '-infinity') FROM majordomo_schema);
+      until date := (now() AT TIME ZONE 'UTC')::date;
+    BEGIN
+      IF since >= until THEN RETURN; END IF;
+      INSERT INTO llm_usage_metadata_weekly AS t (week, name, value, {names})
+      SELECT date_trunc('week', day)::date, name, value, {totals} FROM llm_usage_metadata WHERE day >= since AND day < until GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET {adds};
+      UPDATE majordomo_schema SET folded_before = until;
+    END $body$, '{names}', names), '{totals}', totals), '{adds}', adds));
+
+  -- Adds up again from their days the weeks that have a day from `since` up to before `until`, of one name or of all.
+  EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_fold_again(since date, until date DEFAULT ''infinity'', wanted text DEFAULT NULL) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS %L',
+    replace(replace($body$
+    DECLARE
+      first_week date := date_trunc('week', since);
+      next_week date := CASE WHEN until = 'infinity' THEN until ELSE date_trunc('week', until - 1)::date + 7 END;
+    BEGIN
+      PERFORM pg_advisory_xact_lock(7680, 2);
+      DELETE FROM llm_usage_metadata_weekly WHERE week >= first_week AND week < next_week AND (wanted IS NULL OR name = wanted);
+      INSERT INTO llm_usage_metadata_weekly (week, name, value, {names})
+      SELECT date_trunc('week', day)::date, name, value, {totals} FROM llm_usage_metadata
+      WHERE day >= first_week AND day < least(next_week, (SELECT folded_before FROM majordomo_schema)) AND (wanted IS NULL OR name = wanted)
+      GROUP BY 1, 2, 3;
+    END $body$, '{names}', names), '{totals}', totals));
+
+  again := replace(replace(replace(replace(replace(body, '{weekly}', ''), '{names}', names), '{firsts}', firsts), '{totals}', totals), '{adds}', adds);
+  body := replace(replace(replace(replace(replace(body, '{weekly}', weekly), '{names}', names), '{firsts}', firsts), '{totals}', totals), '{adds}', adds);
 
   EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS %L',
     'BEGIN' || replace(replace(replace(body, '{rows}', 'SELECT * FROM added WHERE outcome <> ''gap'''), 'sum(sign)', 'count(*)'), 'sign * ', '') || $keys$
@@ -512,6 +562,7 @@ BEGIN
     DECLARE
       first_day date := CASE WHEN since = '-infinity' THEN '-infinity'::date ELSE (since AT TIME ZONE 'UTC')::date END;
       start timestamptz := CASE WHEN since = '-infinity' THEN since ELSE date_trunc('day', since, 'UTC') END;
+      asked date := first_day;
       pruned timestamptz := (SELECT pruned_before FROM majordomo_schema);
     BEGIN
       IF pruned > start THEN
@@ -523,7 +574,7 @@ BEGIN
       DELETE FROM llm_usage_daily WHERE day >= first_day;
       DELETE FROM llm_usage_metadata WHERE day >= first_day;
       DELETE FROM llm_usage_metadata_values WHERE day >= first_day;
-    $head$ || replace(body, '{rows}', 'SELECT 1 AS sign, * FROM llm_requests WHERE created_at >= start AND outcome <> ''gap''') || ' END');
+    $head$ || replace(again, '{rows}', 'SELECT 1 AS sign, * FROM llm_requests WHERE created_at >= start AND outcome <> ''gap''') || ' PERFORM majordomo_fold_again(asked); END');
 
   -- The sums of one metadata name on one day (UTC), built from that day's rows; gives their number. Writers wait meanwhile.
   EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_name(wanted text, on_day date) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS %L',
@@ -534,6 +585,7 @@ BEGIN
     BEGIN
       IF on_day::timestamp AT TIME ZONE 'UTC' < (SELECT pruned_before FROM majordomo_schema) THEN RETURN 0; END IF;
       PERFORM pg_advisory_xact_lock(7680, 2);
+      PERFORM majordomo_fold_days();
       DELETE FROM llm_usage_metadata WHERE (name, day) = (wanted, on_day);
       DELETE FROM llm_usage_metadata_values WHERE (name, day) = (wanted, on_day);
       WITH cells AS (
@@ -549,6 +601,7 @@ BEGIN
       )
       SELECT coalesce(sum(requests), 0), count(*) FILTER (WHERE value <> '(other)') INTO counted, kept FROM added;
       IF kept > 0 THEN INSERT INTO llm_usage_metadata_values (day, name, distinct_values) VALUES (on_day, wanted, kept); END IF;
+      IF on_day < (SELECT folded_before FROM majordomo_schema) THEN PERFORM majordomo_fold_again(on_day, on_day + 1, wanted); END IF;
       RETURN counted;
     END $body$, '{names}', names), '{firsts}', replace(replace(firsts, 'sum(sign)', 'count(*)'), 'sign * ', '')), '{totals}', totals));
 END $build$;
@@ -577,6 +630,8 @@ BEGIN
     RETURNING name
   ), sums AS (
     DELETE FROM llm_usage_metadata m USING forgotten f WHERE m.name = f.name
+  ), weekly AS (
+    DELETE FROM llm_usage_metadata_weekly w USING forgotten f WHERE w.name = f.name
   )
   DELETE FROM llm_usage_metadata_values v USING forgotten f WHERE v.name = f.name;
   -- One key less, and not all of its rows are in indexed_metadata as they come.
@@ -587,7 +642,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION majordomo_empty_sums() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-  TRUNCATE llm_usage_hourly, llm_usage_daily, llm_usage_metadata, llm_usage_metadata_values;
+  TRUNCATE llm_usage_hourly, llm_usage_daily, llm_usage_metadata, llm_usage_metadata_weekly, llm_usage_metadata_values;
   UPDATE majordomo_schema SET pruned_before = NULL;
   RETURN NULL;
 END $$;
@@ -629,6 +684,17 @@ BEGIN
     -- Names that the Go gateway had active are summed with the rest.
     INSERT INTO llm_usage_metadata_names (name, summed)
     SELECT DISTINCT key_name, true FROM llm_requests_metadata_keys WHERE is_active ON CONFLICT DO NOTHING;
+  END IF;
+END $$;
+
+-- The days of a database that had no weeks before. No batch may come between: the functions that know of weeks are not
+-- committed yet.
+DO $$
+BEGIN
+  IF (SELECT folded_before IS NULL FROM majordomo_schema) THEN
+    LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock(7680, 2);
+    PERFORM majordomo_fold_days();
   END IF;
 END $$;
 
