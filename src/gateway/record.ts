@@ -2,6 +2,7 @@ import type { Call, Caller, Ending, LogRecord, LogStart } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
 import { NO_METADATA } from "./metadata.ts"
+import { withoutQuoted } from "./quoted.ts"
 
 const MAX_ERROR_LENGTH = 500
 
@@ -57,7 +58,8 @@ export function toLogRecord({
     usage: reading.raw,
     usage_source: reading.source,
     status_code: ending.statusCode,
-    error_message: ending.error?.slice(0, MAX_ERROR_LENGTH),
+    error_message:
+      ending.error === undefined ? undefined : withoutQuoted(ending.error, call).slice(0, MAX_ERROR_LENGTH),
     streamed: ending.streamed,
     outcome: ending.outcome,
     raw_metadata: call.metadata === NO_METADATA ? undefined : call.metadata,
