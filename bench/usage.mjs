@@ -82,6 +82,20 @@ const REPORTS = [
     plain: "SELECT majordomo_api_key_id, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
   },
   {
+    what: "--by key, Pacific/Chatham",
+    by: ["key"],
+    tz: "Pacific/Chatham",
+    goalMs: 100,
+    plain: "SELECT majordomo_api_key_id, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
+  },
+  {
+    what: "--by key,day, America/Los_Angeles",
+    by: ["key", "day"],
+    tz: "America/Los_Angeles",
+    plain:
+      "SELECT majordomo_api_key_id, date(created_at AT TIME ZONE 'America/Los_Angeles'), count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1, 2",
+  },
+  {
     what: "--by model --key NAME",
     by: ["model"],
     filters: { key: "key 7" },
@@ -229,7 +243,7 @@ async function report() {
 
 /** The first midnight of a zone after a midnight of UTC, so that a period begins within a day of UTC as it does for people. */
 function toMidnight(/** @type {number} */ at, /** @type {string} */ tz) {
-  for (let minute = 0; ; minute += 30) {
+  for (let minute = 0; ; minute += 15) {
     const clock = new Date(at + minute * 60_000).toLocaleTimeString("en-GB", { timeZone: tz })
     if (clock.startsWith("00:00") || clock.startsWith("24:00")) return at + minute * 60_000
   }

@@ -8,6 +8,8 @@ export interface Ground {
   readonly now: number
   /** Milliseconds since the epoch, a midnight of UTC: of earlier requests only sums are left. */
   readonly prunedBefore: number | undefined
+  /** Milliseconds since the epoch, a midnight of UTC: sums of earlier days are added up by week, too. */
+  readonly foldedBefore: number | undefined
   /** Metadata names of which every request is in the sums. */
   readonly summed: ReadonlySet<string>
   /** Metadata names of which every request is in the index. */
@@ -21,6 +23,7 @@ export const NO_SUMS: Ground = {
   hasSums: false,
   now: 0,
   prunedBefore: undefined,
+  foldedBefore: undefined,
   summed: new Set(),
   indexed: new Set(),
   crowded: new Set(),
@@ -34,6 +37,7 @@ export function askGround(): Statement {
     (bind) => `SELECT
     extract(epoch FROM now())::float8 * 1000 AS now,
     (SELECT extract(epoch FROM pruned_before)::float8 * 1000 FROM majordomo_schema) AS pruned_before,
+    (SELECT extract(epoch FROM folded_before)::float8 * 1000 FROM majordomo_schema) AS folded_before,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
     ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values WHERE distinct_values >= ${bind(CROWD)}) AS crowded`,
@@ -42,10 +46,12 @@ export function askGround(): Statement {
 
 export function readGround([row]: readonly Record<string, unknown>[]): Ground {
   const names = (column: string) => new Set((row?.[column] ?? []) as string[])
+  const moment = (column: string) => (typeof row?.[column] === "number" ? row[column] : undefined)
   return {
     hasSums: true,
     now: Number(row?.["now"] ?? 0),
-    prunedBefore: typeof row?.["pruned_before"] === "number" ? row["pruned_before"] : undefined,
+    prunedBefore: moment("pruned_before"),
+    foldedBefore: moment("folded_before"),
     summed: names("summed"),
     indexed: names("indexed"),
     crowded: names("crowded"),

@@ -5,7 +5,7 @@ export { DIMENSIONS, type Dimension, listDays, toTrainCase, type Value } from ".
 export type { Filters } from "./filters.ts"
 export { askGround, type Ground, NO_SUMS, readGround } from "./ground.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
-export { missesPruned } from "./plan.ts"
+export { isOfSums, missesPruned } from "./plan.ts"
 export {
   askBodies,
   askRequest,

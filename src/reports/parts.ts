@@ -4,7 +4,8 @@ import { type Filters, type Span, toCondition } from "./filters.ts"
 import type { Ground } from "./ground.ts"
 import type { Period } from "./period.ts"
 import { type Edge, type Plan, planUsage } from "./plan.ts"
-import { BY_METADATA, DAILY, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
+import { BY_METADATA, BY_METADATA_WEEK, DAILY, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
+import { toPieces } from "./weeks.ts"
 
 interface PartsQuestion {
   readonly by: readonly Dimension[]
@@ -31,7 +32,7 @@ export function toParts(question: PartsQuestion, ground: Ground, bind: Bind): Pa
   const plan = planUsage(question, ground)
   const rows = ({ span, sign }: Edge) => toRowsPart(question, span, ground, bind, sign)
   if (plan.from === "rows") return { named: [rows({ span: question.period, sign: "+" })], edges: [] }
-  const named = [toSumsPart(question, plan, ground, bind)]
+  const named = toSumsParts(question, plan, ground, bind)
   const edges = plan.edges.map(rows)
   if (plan.crosses) edges.push(toCrossingPart(question, plan, ground, bind))
   if (!plan.metadata?.countsOthers) return { named, edges }
@@ -49,9 +50,14 @@ function toRowsPart(
   return select({ groups, source: ROWS, where: toCondition({ filters, span, indexed }, bind), sign })
 }
 
-function toSumsPart(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string {
-  const groups = question.by.map((dimension) => dimension.sql(plan.source, bind, question.period.tz)!)
-  return select({ groups, source: plan.source, where: toSumsCondition(question, plan, plan.source, ground, bind) })
+function toSumsParts(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string[] {
+  const hasTime = question.by.some(({ order }) => order === "time")
+  const foldedBefore = plan.source === BY_METADATA && !hasTime ? ground.foldedBefore : undefined
+  return toPieces(plan.span, foldedBefore).map(({ from, span, sign }) => {
+    const source = from === "weeks" ? BY_METADATA_WEEK : plan.source
+    const groups = question.by.map((dimension) => dimension.sql(source, bind, question.period.tz)!)
+    return select({ groups, source, where: toSumsCondition(question, { ...plan, span }, source, ground, bind), sign })
+  })
 }
 
 /** What the sums of the metadata name leave out is found by what all requests add up to. */
@@ -83,7 +89,8 @@ function toCrossingPart(question: PartsQuestion, plan: Sums, ground: Ground, bin
 function toSumsCondition(question: PartsQuestion, plan: Sums, source: Source, ground: Ground, bind: Bind): string {
   const { filters } = question
   const conditions = [toCondition({ filters, span: plan.span, source }, bind)]
-  if (source === BY_METADATA) conditions.push(`r.name = ${bind(plan.metadata!.name)}::text`)
+  if (source === BY_METADATA || source === BY_METADATA_WEEK)
+    conditions.push(`r.name = ${bind(plan.metadata!.name)}::text`)
   if (plan.crosses) conditions.push(`NOT ${isCrossing(question, source, ground, bind)}`)
   return conditions.join(" AND ")
 }

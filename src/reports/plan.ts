@@ -54,6 +54,11 @@ export function planUsage(question: PlanQuestion, ground: Ground): Plan {
   }
 }
 
+/** Whether the report is read from sums, but for the edges of its period. */
+export function isOfSums(question: PlanQuestion, ground: Ground): boolean {
+  return planUsage(question, ground).from === "sums"
+}
+
 /** Whether the report leaves out requests of its period of which only sums are left. */
 export function missesPruned(question: PlanQuestion, ground: Ground): boolean {
   const { prunedBefore } = ground

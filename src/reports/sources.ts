@@ -108,10 +108,18 @@ export const DAILY: Source = {
   },
 }
 
-/** Of one metadata name: what is read from it must say `r.name = …`. */
+/** Of one metadata name: what is read from it must say `r.name = …`. Its weeks are in a table of their own: weeks.ts. */
 export const BY_METADATA: Source = {
   ...BY_DAY,
   table: "llm_usage_metadata",
   columns: {},
   metadata: () => "r.value",
+}
+
+export const BY_METADATA_WEEK: Source = {
+  ...BY_METADATA,
+  table: "llm_usage_metadata_weekly",
+  at: "(r.week::timestamp AT TIME ZONE 'UTC')",
+  stepMs: 7 * 24 * HOUR_MS,
+  bound: { column: "r.week", type: "date" },
 }

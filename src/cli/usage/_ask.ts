@@ -4,6 +4,7 @@ import {
   askGround,
   askUsage,
   type Ground,
+  isOfSums,
   missesPruned,
   readGround,
   readUsage,
@@ -25,7 +26,7 @@ export async function createAsker(database: Database): Promise<Asker> {
   return {
     ground,
     async ask(question) {
-      const { rows } = await readMuch(database, askUsage(question, ground))
+      const { rows } = await readMuch(database, askUsage(question, ground), { serial: isOfSums(question, ground) })
       return readUsage(rows, question)
     },
   }
