@@ -17,8 +17,6 @@ export type Sum =
   | { readonly kind: "unknown"; readonly reason: string }
 
 type Priced = Extract<Resolution, { kind: "priced" }>
-type Add = (line: Omit<CostLine, "side" | "per" | "amount" | "factor">, factor: Decimal) => void
-
 const OUTPUT: ReadonlySet<RateName> = new Set(["output", "reasoning", "outputAudio", "outputImage", "images"])
 const TOKENS: ReadonlySet<RateName> = new Set(BUCKETS)
 const ONE = fromNumber(1)
@@ -27,48 +25,82 @@ export const NO_USAGE_REASON = "the answer reported no usage"
 
 /** Adds up every part at its own model's rates, and the fees at the first part's. */
 export function sumOf(reading: Reading, resolve: Resolve): Sum {
-  const lines: CostLine[] = []
-  const doubts = new Set<string>()
-  const factors = new Map<string, CostFactor>()
-  let input = 0n
-  let output = 0n
-  const add: Add = ({ bucket, model, quantity, rate, source, date }, factor) => {
+  const sum = new Lines()
+  let factors: Map<string, CostFactor> | undefined
+  const main = resolve(reading.model)
+  if (main.kind === "free") return main
+  const units = unitsIn(reading.units)
+  if (units.length === 0 && (reading.source === "none" || reading.parts.length === 0)) return unknown(NO_USAGE_REASON)
+  for (const part of reading.parts) {
+    const resolution = part.model === undefined || part.model === reading.model ? main : resolve(part.model)
+    if (resolution.kind !== "priced") return unknown(resolution.reason)
+    for (const factor of resolution.factors) factors = (factors ?? new Map()).set(factor.name, factor)
+    const bucket = addPart(part, resolution, sum)
+    if (bucket !== undefined) return unknown(`no rate for ${bucket} of ${resolution.entry.model}`)
+  }
+  if (units.length > 0) {
+    if (main.kind === "unknown") return main
+    addUnits(units, main, sum)
+    if (reading.parts.length === 0 && sum.lines.length === 0) return unknown([...sum.doubts].join("; "))
+  }
+  const { lines, input, output, doubts } = sum
+  return { kind: "sum", lines, input, output, doubts: [...doubts], factors: factors ? [...factors.values()] : NONE }
+}
+
+const NONE: readonly CostFactor[] = []
+
+/** The lines so far and what they add up to. */
+class Lines {
+  readonly lines: CostLine[] = []
+  readonly doubts = new Set<string>()
+  input = 0n
+  output = 0n
+
+  add(bucket: RateName, quantity: number, entry: PriceEntry, rate: string, factor: Decimal): void {
     const isToken = TOKENS.has(bucket)
-    const value = amount({ quantity, rate: parseDecimal(rate), factor, per: isToken ? MILLION : 1n })
+    const value = amount({ quantity, rate: readRate(rate), factor, per: isToken ? MILLION : 1n })
     const side = OUTPUT.has(bucket) ? "output" : "input"
-    if (side === "input") input += value
-    else output += value
-    lines.push({
+    if (side === "input") this.input += value
+    else this.output += value
+    const { source, date } = entry.sources[bucket] ?? UNKNOWN_SOURCE
+    const line: CostLine & { date?: string } = {
       side,
       bucket,
-      model,
+      model: entry.model,
       quantity,
       rate,
       per: isToken ? "million" : "one",
       factor: factor === ONE ? "1" : formatDecimal(factor),
       amount: formatDecimal(value),
       source,
-      ...(date !== undefined && { date }),
-    })
+    }
+    if (date !== undefined) line.date = date
+    this.lines.push(line)
   }
+}
 
-  const main = resolve(reading.model)
-  if (main.kind === "free") return main
-  const units = Object.entries(reading.units).filter(([, quantity]) => quantity > 0) as [keyof Units, number][]
-  if (units.length === 0 && (reading.source === "none" || reading.parts.length === 0)) return unknown(NO_USAGE_REASON)
-  for (const part of reading.parts) {
-    const resolution = part.model === undefined || part.model === reading.model ? main : resolve(part.model)
-    if (resolution.kind !== "priced") return unknown(resolution.reason)
-    for (const factor of resolution.factors) factors.set(factor.name, factor)
-    const bucket = addPart(part, resolution, add, doubts)
-    if (bucket !== undefined) return unknown(`no rate for ${bucket} of ${resolution.entry.model}`)
+const UNKNOWN_SOURCE = { source: "unknown", date: undefined }
+
+/** The same few rates come with every request. */
+const rates = new Map<string, Decimal>()
+const MAX_RATES = 10_000
+
+function readRate(text: string): Decimal {
+  let rate = rates.get(text)
+  if (rate === undefined) {
+    if (rates.size >= MAX_RATES) rates.clear()
+    rate = parseDecimal(text)
+    rates.set(text, rate)
   }
-  if (units.length > 0) {
-    if (main.kind === "unknown") return main
-    addUnits(units, main, add, doubts)
-    if (reading.parts.length === 0 && lines.length === 0) return unknown([...doubts].join("; "))
-  }
-  return { kind: "sum", lines, input, output, doubts: [...doubts], factors: [...factors.values()] }
+  return rate
+}
+
+const NO_UNITS: readonly [keyof Units, number][] = []
+
+function unitsIn(units: Units): readonly [keyof Units, number][] {
+  for (const _ in units)
+    return (Object.entries(units) as [keyof Units, number][]).filter(([, quantity]) => quantity > 0)
+  return NO_UNITS
 }
 
 function unknown(reason: string): Sum {
@@ -76,20 +108,20 @@ function unknown(reason: string): Sum {
 }
 
 /** Adds a line per bucket in use; gives the bucket that has no rate, if one has none. */
-function addPart(part: Part, resolution: Priced, add: Add, doubts: Set<string>): Bucket | undefined {
+function addPart(part: Part, resolution: Priced, sum: Lines): Bucket | undefined {
   const { entry, factors } = resolution
   const rates = ratesAt(entry, part.contextTokens)
   let factor = ONE
   for (const { value } of factors) factor = multiply(factor, parseDecimal(value))
-  for (const doubt of resolution.doubts) doubts.add(doubt)
+  for (const doubt of resolution.doubts) sum.doubts.add(doubt)
   for (const bucket of BUCKETS) {
     const quantity = part.usage[bucket]
     if (quantity === 0) continue
     const rate = rates[bucket]
     if (rate === undefined) return bucket
     const unsure = resolution.unsure[bucket]
-    if (unsure !== undefined) doubts.add(unsure)
-    add({ bucket, model: entry.model, quantity, rate, ...sourceOf(entry, bucket) }, factor)
+    if (unsure !== undefined) sum.doubts.add(unsure)
+    sum.add(bucket, quantity, entry, rate, factor)
   }
   return undefined
 }
@@ -97,26 +129,20 @@ function addPart(part: Part, resolution: Priced, add: Add, doubts: Set<string>):
 /** Adds a line per kind of fee. Fees know no tier, no discount. One whose rate is not known makes the sum a lower bound. */
 function addUnits(
   units: readonly (readonly [keyof Units, number])[],
-  { entry, unsure, doubts: general }: Priced,
-  add: Add,
-  doubts: Set<string>,
+  { entry, unsure, doubts }: Priced,
+  sum: Lines,
 ): void {
-  for (const doubt of general) doubts.add(doubt)
+  for (const doubt of doubts) sum.doubts.add(doubt)
   for (const [bucket, quantity] of units) {
     const rate = entry.base[bucket]
     if (rate === undefined) {
-      doubts.add(`no rate for ${bucket} of ${entry.model}: not in the sum`)
+      sum.doubts.add(`no rate for ${bucket} of ${entry.model}: not in the sum`)
       continue
     }
     const doubt = unsure[bucket]
-    if (doubt !== undefined) doubts.add(doubt)
-    add({ bucket, model: entry.model, quantity, rate, ...sourceOf(entry, bucket) }, ONE)
+    if (doubt !== undefined) sum.doubts.add(doubt)
+    sum.add(bucket, quantity, entry, rate, ONE)
   }
-}
-
-function sourceOf(entry: PriceEntry, name: RateName): { readonly source: string; readonly date?: string } {
-  const { source, date } = entry.sources[name] ?? { source: "unknown", date: undefined }
-  return date === undefined ? { source } : { source, date }
 }
 
 /** The rates for a request of that size: the highest tier that it exceeds holds for all of it, not for the excess. */

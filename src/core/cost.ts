@@ -173,17 +173,13 @@ type Summed = Pick<Extract<Sum, { kind: "sum" }>, "lines" | "doubts" | "factors"
 const NO_SUM: Summed = { lines: [], doubts: [], factors: [] }
 
 function certificateOf(reading: Reading, { lines, doubts, factors }: Summed): PriceCertificate {
-  const reason = joined([
-    reading.inconsistent,
-    reading.source === "estimated" ? "usage counted from the text" : undefined,
-    ...doubts,
-  ])
-  return {
-    lines,
-    ...(reading.tier !== undefined && { tier: reading.tier }),
-    ...(factors.length > 0 && { factors }),
-    ...(reason !== undefined && { reason }),
-  }
+  const counted = reading.source === "estimated" ? "usage counted from the text" : undefined
+  const reason = joined([reading.inconsistent, counted, ...doubts])
+  const price: { -readonly [K in keyof PriceCertificate]: PriceCertificate[K] } = { lines }
+  if (reading.tier !== undefined) price.tier = reading.tier
+  if (factors.length > 0) price.factors = factors
+  if (reason !== undefined) price.reason = reason
+  return price
 }
 
 function joined(reasons: readonly (string | undefined)[]): string | undefined {

@@ -1,3 +1,4 @@
+import type { RawHeaders } from "../core/call.ts"
 import { findRaw } from "./headers.ts"
 
 /** An answer that is not a stream is collected up to this size, for its cost to travel in its head. */
@@ -18,7 +19,7 @@ const STREAM_TYPES = /^(?:text\/event-stream|application\/(?:x-)?(?:ndjson|jsonl
 const MEDIA_TYPES = /^(?:audio|video)\/|^application\/octet-stream\b/i
 
 export function planAnswer(
-  raw: readonly Buffer[],
+  raw: RawHeaders,
   request: { readonly path: string; readonly statusCode: number },
 ): AnswerPlan {
   const contentType = findRaw(raw, "content-type") ?? ""

@@ -1,4 +1,4 @@
-import type { Call, Caller, LogRecord, LogStart } from "../core/call.ts"
+import type { Call, Caller, LogRecord, LogStart, RawHeaders } from "../core/call.ts"
 import type { Cost, PriceQuestion } from "../core/cost.ts"
 import type { Countable, Reading } from "../core/usage.ts"
 import type { Dialect, Format, Provider } from "../providers/_provider.ts"
@@ -26,7 +26,7 @@ export interface BodyCapture {
   /** The columns of the row that say where the bodies are. Never throws. */
   finish(answer: {
     readonly statusCode: number
-    readonly headers: readonly (Buffer | string)[]
+    readonly headers: RawHeaders
   }): Partial<Pick<LogRecord, "request_body" | "response_body" | "s3_key">>
 }
 

@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http"
-import type { Call, Caller, Ending } from "../core/call.ts"
+import type { Call, Caller, Ending, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
-import { hashKey } from "../core/key.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Dialect, Exchange, Prepared } from "../providers/_provider.ts"
 import type { BodyCapture, Deps } from "./deps.ts"
 import type { AnswerHandler, Upstream } from "./forward.ts"
+import { hashOn } from "./hashed.ts"
 import { toUpstreamHeaders } from "./headers.ts"
 import { toLogRecord, toLogStart } from "./record.ts"
 import type { Route } from "./route.ts"
@@ -26,9 +26,6 @@ export interface Sent {
 }
 
 type StoredBodies = ReturnType<BodyCapture["finish"]>
-
-/** The ending without its time, and the head that the client got. */
-type Unsettled = Omit<Ending, "respondedAt"> & { readonly rawHeaders: readonly Buffer[] }
 
 /** One request on its way: what the relay may ask and do, and the single place where its row is made. */
 export class Exchanged {
@@ -71,6 +68,11 @@ export class Exchanged {
     return performance.now() - this.sent.startedAt
   }
 
+  /** Milliseconds since the epoch, by the clock that does not jump. */
+  now(): number {
+    return this.call.receivedAt + this.elapsedMs()
+  }
+
   /** Sends the request. Whatever goes wrong reaches `answer` as an error of its own, never as an exception. */
   dispatch(answer: AnswerHandler, injected: boolean): void {
     const { call, route, upstream } = this.sent
@@ -108,7 +110,7 @@ export class Exchanged {
   private hashCredential(): string | undefined {
     if (this.credentialHash === undefined) {
       const credential = this.dialect.credential(this.exchange)
-      if (credential !== undefined) this.credentialHash = hashKey(credential)
+      if (credential !== undefined) this.credentialHash = hashOn(this.response.req.socket, credential)
     }
     return this.credentialHash
   }
@@ -121,13 +123,12 @@ export class Exchanged {
   /**
    * Prices the answer and writes its row; `onKept` follows soon, when the row cannot be lost any more. Never throws: a
    * bug here must not cost the client its answer.
+   * @param headers of the provider's answer
    */
-  settle(unsettled: Unsettled, onKept: (cost: Cost) => void = ignore): void {
-    const { deps, call } = this.sent
-    const { rawHeaders, ...rest } = unsettled
-    const ending: Ending = { ...rest, respondedAt: call.receivedAt + this.elapsedMs() }
+  settle(ending: Ending, headers: RawHeaders, onKept: (cost: Cost) => void = ignore): void {
+    const { deps } = this.sent
     // The bodies come first: a row may only name an object that is sure to come.
-    const bodies = this.capture?.finish({ statusCode: ending.statusCode, headers: rawHeaders })
+    const bodies = this.capture?.finish({ statusCode: ending.statusCode, headers })
     const { countable } = ending.reading
     if (!countable || !deps.countText) {
       this.keep(ending, bodies, onKept)

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Call, Caller } from "../core/call.ts"
+import type { Call, Caller, Ending } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { NO_READING } from "../core/usage.ts"
 import { uuidV7 } from "../kit/uuid.ts"
@@ -61,7 +61,7 @@ export function createGateway(deps: Deps): Gateway {
       if (deps.isStopping()) throw new GatewayError("shutting_down", "The gateway is shutting down.")
       const route = findRoute({ path, query, headers: request.headers }, deps.providers)
       dialect = deps.dialects[route.format]
-      const identified = identify(request.headers, deps.findCaller)
+      const identified = identify(request, deps.findCaller)
       const caller = identified instanceof Promise ? await identified : identified
       if (deps.isRefusing())
         throw new GatewayError("ledger_full", "The gateway's journal is full: no request is taken.")
@@ -91,15 +91,17 @@ export function createGateway(deps: Deps): Gateway {
     } catch (error) {
       const refused = error instanceof GatewayError
       if (refused || error instanceof ClientLeft) {
-        take(NO_BODY).settle({
+        const exchanged = take(NO_BODY)
+        const ending: Ending = {
           outcome: refused ? "complete" : "client_left",
           statusCode: refused ? error.status : STATUS_CLIENT_LEFT,
+          respondedAt: exchanged.now(),
           firstByteMs: undefined,
           streamed: false,
           error: error.message,
           reading: NO_READING,
-          rawHeaders: [],
-        })
+        }
+        exchanged.settle(ending, [])
       }
       throw error
     }
@@ -132,7 +134,8 @@ export function createGateway(deps: Deps): Gateway {
 
   function toSent(call: Call, caller: Caller, route: Route, response: ServerResponse, startedAt: number) {
     const upstream = upstreams.get(route.provider)
-    return { deps, call, caller, route, upstream, dialect: deps.dialects[route.format], response, startedAt, tally }
+    const dialect = deps.dialects[route.format]
+    return { deps, call, caller, route, upstream, dialect, response, startedAt, tally }
   }
 
   function internal(error: unknown): GatewayError {

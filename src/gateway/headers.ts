@@ -45,46 +45,36 @@ export function toUpstreamHeaders(
   return out
 }
 
-/** What goes on to the client: all but hop-by-hop headers, and names that are ours. Values stay latin1, byte for byte. */
-export function toClientHeaders(raw: readonly Buffer[], options: { readonly dropLength: boolean }): string[] {
-  let dropped: Set<string> | undefined
-  for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]!.length === 10 && raw[i]!.toString("latin1").toLowerCase() === "connection") {
-      const tokens = connectionTokens(raw[i + 1]!.toString("latin1"))
-      if (tokens) dropped = dropped ? new Set([...dropped, ...tokens]) : tokens
-    }
-  }
+/** The provider's header bytes as text. As latin1 they go out again byte for byte. */
+export function decodeHeaders(raw: readonly Buffer[]): RawHeaders {
+  const headers: string[] = []
+  for (const bytes of raw) headers.push(bytes.toString("latin1"))
+  return headers
+}
+
+/** What goes on to the client: all but hop-by-hop headers, and names that are ours. */
+export function toClientHeaders(raw: RawHeaders, options: { readonly dropLength: boolean }): string[] {
+  const connection = findRaw(raw, "connection")
+  const dropped = connection === undefined ? undefined : connectionTokens(connection)
   const out: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toString("latin1")
+    const name = raw[i]!
     const lower = name.toLowerCase()
     if (HOP_BY_HOP.has(lower) || lower.startsWith(OWN_PREFIX) || dropped?.has(lower)) continue
     if (options.dropLength && lower === "content-length") continue
-    out.push(name, raw[i + 1]!.toString("latin1"))
+    out.push(name, raw[i + 1]!)
   }
   return out
 }
 
 /** One header's value among raw ones, lower-case `name`; several are joined with a comma. */
-export function findRaw(raw: readonly Buffer[], name: string): string | undefined {
+export function findRaw(raw: RawHeaders, name: string): string | undefined {
   let found: string | undefined
   for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]!.length !== name.length || raw[i]!.toString("latin1").toLowerCase() !== name) continue
-    const value = raw[i + 1]!.toString("latin1")
-    found = found === undefined ? value : `${found}, ${value}`
+    if (raw[i]!.length !== name.length || raw[i]!.toLowerCase() !== name) continue
+    found = found === undefined ? raw[i + 1]! : `${found}, ${raw[i + 1]}`
   }
   return found
-}
-
-/** Raw answer headers by lower-case name. */
-export function toHeaderRecord(raw: readonly Buffer[]): Headers {
-  const record: Record<string, string> = Object.create(null)
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toString("latin1").toLowerCase()
-    const value = raw[i + 1]!.toString("latin1")
-    record[name] = record[name] === undefined ? value : `${record[name]}, ${value}`
-  }
-  return record
 }
 
 /** Names that a Connection header lists; they are hop-by-hop too. Undefined for the usual `keep-alive` and `close`. */

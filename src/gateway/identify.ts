@@ -1,6 +1,6 @@
 import type { Caller, Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
-import { hashKey } from "../core/key.ts"
+import { hashOn } from "./hashed.ts"
 
 /** Whatever does not look like this was never minted, so no database is asked about it. */
 const MINTED = /^mdm_sk_[A-Za-z0-9_-]{16,128}$/
@@ -13,13 +13,14 @@ const HELP =
  * @throws GatewayError `invalid_gateway_key` 401, `keys_unavailable` 503
  */
 export function identify(
-  headers: Headers,
+  { headers, socket }: { readonly headers: Headers; readonly socket: object },
   findCaller: (keyHash: string) => Caller | undefined | Promise<Caller | undefined>,
 ): Caller | Promise<Caller> {
   const key = headers["x-majordomo-key"]
   if (key === undefined) throw new GatewayError("invalid_gateway_key", `The gateway key is missing. ${HELP}`)
   if (!MINTED.test(String(key))) throw unknown()
-  const found = look(() => findCaller(hashKey(String(key))))
+  const hash = hashOn(socket, String(key))
+  const found = look(() => findCaller(hash))
   if (!(found instanceof Promise)) return found ?? refuse()
   return found.then((caller) => caller ?? refuse(), unavailable)
 }

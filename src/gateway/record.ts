@@ -1,5 +1,6 @@
 import type { Call, Caller, Ending, LogRecord, LogStart } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
 import { NO_METADATA } from "./metadata.ts"
 import { withoutQuoted } from "./quoted.ts"
@@ -29,7 +30,7 @@ export function toLogRecord({
 }: Account): LogRecord {
   const { reading } = ending
   const tokens = toTokenTotals(isShownAgain(call, reading) ? [] : reading.parts)
-  const respondedAt = new Date(ending.respondedAt).toISOString()
+  const respondedAt = toIsoTime(ending.respondedAt)
   return {
     id: call.id,
     majordomo_api_key_id: caller.keyId,
@@ -40,7 +41,7 @@ export function toLogRecord({
     requested_model: requestedModel,
     request_path: call.path,
     request_method: call.method,
-    requested_at: new Date(call.receivedAt).toISOString(),
+    requested_at: toIsoTime(call.receivedAt),
     responded_at: respondedAt,
     response_time_ms: Math.max(0, Math.round(ending.respondedAt - call.receivedAt)),
     first_byte_ms: ending.firstByteMs === undefined ? undefined : Math.max(0, Math.round(ending.firstByteMs)),
@@ -91,7 +92,7 @@ export function toLogStart(account: Omit<Account, "ending" | "cost">): LogStart 
     requested_model: requestedModel,
     request_path: call.path,
     request_method: call.method,
-    requested_at: new Date(call.receivedAt).toISOString(),
+    requested_at: toIsoTime(call.receivedAt),
     raw_metadata: call.metadata === NO_METADATA ? undefined : call.metadata,
   }
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http"
-import type { Outcome } from "../core/call.ts"
+import type { Outcome, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
@@ -9,7 +9,7 @@ import { createTap, type Tap } from "./decode.ts"
 import { type ErrorBody, keepErrorBody } from "./error-body.ts"
 import type { Exchanged } from "./exchanged.ts"
 import { toUpstreamError } from "./forward.ts"
-import { toClientHeaders, toHeaderRecord } from "./headers.ts"
+import { decodeHeaders, toClientHeaders } from "./headers.ts"
 import { Outlet } from "./outlet.ts"
 import { refuse } from "./refuse.ts"
 
@@ -32,7 +32,7 @@ export class Relay {
   private injected: boolean
   private statusCode = 0
   private statusText = ""
-  private rawHeaders: readonly Buffer[] = []
+  private headers: RawHeaders = []
   private plan: AnswerPlan | undefined
   private collecting = false
   private pieces: Buffer[] = []
@@ -71,9 +71,9 @@ export class Relay {
     this.firstByteMs = this.x.elapsedMs()
     this.statusCode = statusCode
     this.statusText = statusText
-    this.rawHeaders = rawHeaders
+    this.headers = decodeHeaders(rawHeaders)
     this.resume = resume
-    const plan = planAnswer(rawHeaders, { path: this.x.exchange.path, statusCode })
+    const plan = planAnswer(this.headers, { path: this.x.exchange.path, statusCode })
     if (plan.streamed && !this.plan?.streamed) this.x.tally.streams++
     this.plan = plan
     this.collecting = plan.collect
@@ -172,9 +172,10 @@ export class Relay {
 
   private settle(outcome: Outcome, reading: Reading, error: string | undefined, onKept?: (cost: Cost) => void): void {
     this.ended = true
-    const { statusCode, firstByteMs, rawHeaders } = this
+    const { statusCode, firstByteMs, headers } = this
     const streamed = this.plan?.streamed ?? false
-    this.x.settle({ outcome, statusCode, firstByteMs, streamed, error, reading, rawHeaders }, onKept)
+    const respondedAt = this.x.now()
+    this.x.settle({ outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading }, headers, onKept)
   }
 
   private refuse(error: GatewayError): void {
@@ -182,11 +183,7 @@ export class Relay {
   }
 
   private openMeter(plan: AnswerPlan): void {
-    const head = {
-      statusCode: this.statusCode,
-      contentType: plan.contentType,
-      headers: toHeaderRecord(this.rawHeaders),
-    }
+    const head = { statusCode: this.statusCode, contentType: plan.contentType }
     const meter = this.x.dialect.createMeter(this.x.exchange, head)
     this.errorBody = this.statusCode >= 400 ? keepErrorBody(meter, () => this.x.emptyReading()) : undefined
     this.meter = this.errorBody ?? meter
@@ -195,8 +192,9 @@ export class Relay {
 
   private sendHead(extra: readonly string[]): boolean {
     const dropLength = this.filter !== undefined || (this.collecting && this.mayHaveBody())
-    const headers = toClientHeaders(this.rawHeaders, { dropLength })
-    headers.push("X-Majordomo-Request-Id", this.x.call.id, ...extra)
+    const headers = toClientHeaders(this.headers, { dropLength })
+    headers.push("X-Majordomo-Request-Id", this.x.call.id)
+    for (const part of extra) headers.push(part)
     if (this.outlet.head(this.statusCode, this.statusText, headers)) return true
     this.onUnsendableHead()
     return false

@@ -1,6 +1,7 @@
 const QUOTE = 34
 const BACKSLASH = 92
 const SHORT_STRING = 48
+const MAX_ESCAPED = 256 // bytes of a key that says one of the names by escapes
 
 /** Where a member stands in the bytes: from its key's quote, its value from `start` to before `end`. */
 export interface Member {
@@ -27,7 +28,7 @@ export function findMembers(bytes: Buffer, names: readonly string[], budget = 8_
   let at = skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0)
   if (bytes[at] !== 123) return undefined
   const open = at + 1
-  const found: Record<string, Member> = Object.create(null)
+  const found: { [name: string]: Member } = {}
   let empty = true
   let steps = 0
   let depth = 1
@@ -118,10 +119,18 @@ export function skipSpace(bytes: Buffer, start: number): number {
 
 function nameAt(bytes: Buffer, start: number, end: number, names: readonly string[]): string | undefined {
   const length = end - start - 2
-  if (length > 256) return undefined
-  const text = bytes.toString("latin1", start + 1, end - 1)
-  if (names.includes(text)) return text
-  if (!text.includes("\\")) return undefined
+  for (const name of names) if (name.length === length && isAt(bytes, start + 1, name)) return name
+  if (length > MAX_ESCAPED || !hasEscape(bytes, start, end)) return undefined
   const parsed = memberValue(bytes, { keyStart: start, start, end })
   return typeof parsed === "string" && names.includes(parsed) ? parsed : undefined
+}
+
+function hasEscape(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] === BACKSLASH) return true
+  return false
+}
+
+function isAt(bytes: Buffer, start: number, ascii: string): boolean {
+  for (let i = 0; i < ascii.length; i++) if (bytes[start + i] !== ascii.charCodeAt(i)) return false
+  return true
 }

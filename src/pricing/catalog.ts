@@ -1,7 +1,8 @@
-import { type Cost, computeCost, type PriceQuestion, type Rates, type Resolution } from "../core/cost.ts"
+import { type Cost, computeCost, type PriceQuestion, type Rates } from "../core/cost.ts"
 import { loadBundled } from "./bundled.ts"
 import { createListing, type Explanation, type Listed } from "./listing.ts"
 import { createLookup, type Lookup } from "./lookup.ts"
+import { createMemory, type Resolved } from "./memory.ts"
 import type { Served } from "./multipliers.ts"
 import { multipliersOf } from "./multipliers.ts"
 import { readAliasesFile, readPriceFile } from "./price-file.ts"
@@ -42,16 +43,13 @@ export interface PriceBook {
 
 /** Providers whose own figure is what they charge. */
 const TRUSTED: ReadonlySet<string> = new Set(["openrouter", "x-ai", "perplexity"])
-/** Clients choose model names, so neither their number nor their length may fill the memory. */
-const MAX_REMEMBERED = 4096
-const MAX_KEY_LENGTH = 1024
 /** Daily price windows begin and end on the half hour. */
 const WINDOW_MS = 1_800_000
 
 /** Opens the book: bundled data, the user's files and the last good list. Throws CommandError for an unreadable user file. */
 export async function createPriceBook(options: PriceBookOptions): Promise<PriceBook> {
-  const remembered = new Map<string, Remembered>()
-  const remote = createRemote(options, () => remembered.clear())
+  const memory = createMemory()
+  const remote = createRemote(options, () => memory.clear())
   const [catalogue, file, aliases] = await Promise.all([
     loadBundled(),
     readPriceFile(options.fallbackFile),
@@ -62,23 +60,15 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   const lookup = createLookup(sources)
   const listing = createListing(lookup, sources)
 
-  const remember = (key: string, make: () => Remembered): Remembered => {
-    const known = remembered.get(key)
-    if (known) return known
-    if (key.length > MAX_KEY_LENGTH) return make()
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-    const made = make()
-    remembered.set(key, made)
-    return made
-  }
-
   return {
     price(question) {
       const { provider, requestedModel, reading, at } = question
+      const { tier, speed, geo } = reading
       const window = Math.floor(at / WINDOW_MS)
-      const served = `${reading.tier}\n${reading.speed}\n${reading.geo}\n${window}\n${provider}\n${requestedModel}`
-      const resolve = (model: string | undefined) =>
-        remember(`${served}\n${model}`, () => resolveModel(lookup, { provider, requestedModel, model, at }, reading))
+      const resolve = (model: string | undefined): Resolved => {
+        const asked = { tier, speed, geo, window, provider, requestedModel, model }
+        return memory.find(asked) ?? memory.keep(asked, resolveModel(lookup, { ...asked, at }, reading))
+      }
       const main = resolve(reading.model)
       return computeCost(question, (model) => (model === reading.model ? main : resolve(model)).resolution, {
         trustReported: main.trustReported,
@@ -93,11 +83,6 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   }
 }
 
-interface Remembered {
-  readonly resolution: Resolution
-  readonly trustReported: boolean
-}
-
 function resolveModel(
   lookup: Lookup,
   of: {
@@ -107,7 +92,7 @@ function resolveModel(
     readonly at: number
   },
   served: Served,
-): Remembered {
+): Resolved {
   if (lookup.isFree(of.provider)) {
     return { resolution: { kind: "free", reason: `${of.provider} is configured as free` }, trustReported: false }
   }

@@ -1,4 +1,4 @@
-import { NO_USAGE, type Usage } from "../core/usage.ts"
+import type { Usage } from "../core/usage.ts"
 
 /** Totals and their shares as providers tell them: `cached`, `written` and the modalities are inside `input`. */
 export interface Totals {
@@ -38,7 +38,6 @@ export function toBuckets(totals: Totals): Usage {
   const outputImage = Math.min(totals.outputImage ?? 0, output)
   output -= outputImage
   return {
-    ...NO_USAGE,
     input: uncached,
     inputAudio,
     inputImage,

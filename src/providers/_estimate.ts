@@ -27,15 +27,23 @@ export interface TextCounter {
   tokens(): number
 }
 
+/** Names of members that hold text, as they stand in JSON: quoted. */
+export type TextNames = readonly Buffer[]
+
+export function textNames(...names: readonly string[]): TextNames {
+  return names.map((name) => Buffer.from(`"${name}"`))
+}
+
+const NOTHING = Buffer.alloc(0)
+
 /**
  * Counts the text that the events of a stream carry, without keeping it: for streams that end before their usage.
  * `names` are the members that hold new text; the first that an event fills is counted.
  */
-export function createTextCounter(names: readonly string[]): TextCounter {
-  const keys = names.map((name) => Buffer.from(`"${name}"`))
+export function createTextCounter(names: TextNames): TextCounter {
   const count = { ascii: 0, wide: 0 }
   let pieces = 0
-  let kept = Buffer.alloc(0)
+  let kept = NOTHING
   let keptBytes = 0
   let allBytes = 0
 
@@ -55,7 +63,7 @@ export function createTextCounter(names: readonly string[]): TextCounter {
   return {
     kept: () => ({ text: kept.subarray(0, keptBytes), all: allBytes }),
     addEvent(data) {
-      for (const key of keys) {
+      for (const key of names) {
         const at = data.indexOf(key)
         if (at < 0) continue
         const start = valueStart(data, at + key.length)

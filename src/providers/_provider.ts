@@ -42,7 +42,6 @@ export interface StreamFilter {
 export interface AnswerHead {
   readonly statusCode: number
   readonly contentType: string
-  readonly headers: Headers
 }
 
 /** Folds the decoded bytes of one answer, in any chunking, in bounded memory. Never throws. */

@@ -34,7 +34,7 @@ export function asExchange(recording: Recording) {
     body: Buffer.alloc(0),
     host: "provider.test",
   }
-  return { exchange, head: { statusCode: recording.status, contentType: recording.content_type, headers: {} } }
+  return { exchange, head: { statusCode: recording.status, contentType: recording.content_type } }
 }
 
 /** What of a reading is not as expected, in words; empty: all right. */

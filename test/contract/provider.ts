@@ -76,7 +76,6 @@ function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Re
   const meter = dialect.createMeter(exchange, {
     statusCode: fixture.status,
     contentType: fixture.contentType,
-    headers: {},
   })
   for (const piece of pieces) {
     // What the caller does with its bytes afterwards is its own business, whole documents apart.

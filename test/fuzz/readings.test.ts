@@ -35,7 +35,7 @@ const ALL = FORMATS.flatMap((format) => {
 
 function read(format: Format, fixture: Fixture, pieces: readonly Buffer[]): Reading | undefined {
   const { method, path, status, contentType } = fixture
-  const head = { statusCode: status, contentType, headers: {} }
+  const head = { statusCode: status, contentType }
   const exchange = {
     provider: "test",
     method,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { createTextCounter, estimateInput, outputLimit } from "../../src/providers/_estimate.ts"
+import { createTextCounter, estimateInput, outputLimit, textNames } from "../../src/providers/_estimate.ts"
 
 function counted(...events: string[]): number {
-  const counter = createTextCounter(["content", "arguments"])
+  const counter = createTextCounter(textNames("content", "arguments"))
   for (const event of events) counter.addEvent(Buffer.from(event))
   return counter.tokens()
 }

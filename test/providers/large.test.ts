@@ -9,7 +9,7 @@ const PIECE = 64 * 1024
 /** Pushes the parts in network-sized pieces; gives the reading, the longest push and what the heap grew by. */
 function meter(format: Format, path: string, contentType: string, parts: Iterable<Buffer>) {
   const exchange = { provider: format, method: "POST", path, query: "", headers: {}, body: Buffer.alloc(0), host: "h" }
-  const meter = DIALECTS[format].createMeter(exchange, { statusCode: 200, contentType, headers: {} })!
+  const meter = DIALECTS[format].createMeter(exchange, { statusCode: 200, contentType })!
   let longestMs = 0
   let bytes = 0
   const timed = <T>(act: () => T): T => {

@@ -18,7 +18,7 @@ const PATHS: Readonly<Record<Format, readonly string[]>> = {
 
 function read(format: Format, path: string, text: string, contentType = "application/json", method = "POST"): Reading {
   const exchange = { provider: format, method, path, query: "", headers: {}, body: Buffer.alloc(0), host: "h" }
-  const meter = DIALECTS[format].createMeter(exchange, { statusCode: 200, contentType, headers: {} })!
+  const meter = DIALECTS[format].createMeter(exchange, { statusCode: 200, contentType })!
   meter.push(Buffer.from(text))
   return meter.end({ complete: true })
 }

@@ -49,7 +49,7 @@ describe.each(["openai", "anthropic", "gemini", "compatible"] as const)("%s", (n
         body: Buffer.from(fixture.request ?? ""),
         host,
       }
-      const head = { statusCode: fixture.status, contentType: fixture.contentType, headers: {} }
+      const head = { statusCode: fixture.status, contentType: fixture.contentType }
       const meter = dialect.createMeter(exchange, head)
       meter?.push(Buffer.from(fixture.body.join("\n")))
       const reading = meter?.end({ complete: fixture.complete !== false })

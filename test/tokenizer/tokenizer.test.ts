@@ -31,7 +31,6 @@ function cutStream(chunks: readonly string[], request: object, model = "gpt-4o-m
   const meter = DIALECTS.openai.createMeter(exchange, {
     statusCode: 200,
     contentType: "text/event-stream",
-    headers: {},
   })!
   for (const content of chunks) {
     meter.push(Buffer.from(`data: ${JSON.stringify({ model, choices: [{ delta: { content } }] })}\n\n`))

@@ -45,7 +45,7 @@ function read(vector: AnswerVector) {
     host: "provider.test",
   }
   const contentType = vector.stream ? "text/event-stream" : "application/json"
-  const meter = dialect.createMeter(exchange, { statusCode: 200, contentType, headers: {} })
+  const meter = dialect.createMeter(exchange, { statusCode: 200, contentType })
   meter?.push(Buffer.from(bodyOf(vector)))
   return meter?.end({ complete: true }) ?? { ...NO_READING, free: dialect.isFree(exchange) }
 }

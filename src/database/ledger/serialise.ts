@@ -5,16 +5,70 @@ const MAX_PATH_LENGTH = 16_384 // node's own limit for a request head
 const MAX_ERROR_LENGTH = 500
 const MAX_INTEGER = 2 ** 31 - 1
 
-/** The row as its JSON line: the only time that it is serialised. Throws when a value cannot be (a cycle, a depth). */
+/**
+ * The row as its JSON line: the only time that it is serialised. Written member by member, for that costs half of what
+ * `JSON.stringify` does; the order is that of `COLUMNS`. Throws when a value cannot be written (a cycle, a depth).
+ */
 export function toLine(record: LogRecord): string {
-  const line = JSON.stringify(fits(record) ? record : toFit(record))
-  return line.includes("\\u") ? replaceUnstorable(line) : line
+  const row = fits(record) ? record : toFit(record)
+  return `{"id":${quoted(row.id)}${toBeginning(row)}${text(
+    ',"responded_at":',
+    row.responded_at,
+  )},"response_time_ms":${row.response_time_ms}${
+    row.first_byte_ms === undefined ? "" : `,"first_byte_ms":${row.first_byte_ms}`
+  },"input_tokens":${row.input_tokens},"cached_tokens":${row.cached_tokens},"cache_creation_tokens":${
+    row.cache_creation_tokens
+  },"cache_creation_1h_tokens":${row.cache_creation_1h_tokens},"output_tokens":${
+    row.output_tokens
+  },"reasoning_tokens":${row.reasoning_tokens}${
+    text(',"input_cost":', row.input_cost) + text(',"output_cost":', row.output_cost)
+  }${text(',"total_cost":', row.total_cost) + text(',"cost_status":', row.cost_status)}${
+    json(',"price":', row.price) + json(',"usage":', row.usage)
+  }${text(',"usage_source":', row.usage_source)},"status_code":${row.status_code}${text(
+    ',"error_message":',
+    row.error_message,
+  )},"streamed":${row.streamed}${text(',"outcome":', row.outcome)}${json(
+    ',"raw_metadata":',
+    row.raw_metadata,
+  )}${text(',"request_body":', row.request_body)}${text(
+    ',"response_body":',
+    row.response_body,
+  )}${text(',"s3_key":', row.s3_key)}${text(',"created_at":', row.created_at)}}`
 }
 
 /** What is known of a row when it begins, as JSON. */
 export function toStartLine(start: LogStart): string {
-  const line = JSON.stringify(start)
-  return line.includes("\\u") ? replaceUnstorable(line) : line
+  return `{"id":${quoted(start.id)}${toBeginning(start)}${json(',"raw_metadata":', start.raw_metadata)}}`
+}
+
+/** The members behind the id that a row has from its beginning. */
+function toBeginning(row: LogStart): string {
+  return `${text(',"majordomo_api_key_id":', row.majordomo_api_key_id)}${text(
+    ',"provider_api_key_hash":',
+    row.provider_api_key_hash,
+  )}${text(',"provider_api_key_alias":', row.provider_api_key_alias)}${
+    text(',"provider":', row.provider) + text(',"model":', row.model)
+  }${text(',"requested_model":', row.requested_model)}${
+    text(',"request_path":', row.request_path) + text(',"request_method":', row.request_method)
+  }${text(',"requested_at":', row.requested_at)}`
+}
+
+/** Nothing in it has to be escaped, and no lone surrogate is in it. */
+const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
+
+function quoted(value: string): string {
+  return PLAIN.test(value) ? `"${value}"` : replaceUnstorable(JSON.stringify(value))
+}
+
+function text(key: string, value: string | undefined): string {
+  return value === undefined ? "" : key + quoted(value)
+}
+
+function json(key: string, value: unknown): string {
+  if (value === undefined) return ""
+  const written = JSON.stringify(value) as string | undefined
+  if (written === undefined) return ""
+  return key + (written.includes("\\u") ? replaceUnstorable(written) : written)
 }
 
 /**

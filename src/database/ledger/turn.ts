@@ -2,6 +2,8 @@ import type { Entry } from "../../kit/journal.ts"
 
 /** As much as the journal writes without asking for memory. */
 const MAX_TURN_BYTES = 16 * 1024
+/** Nobody waits for the promise of a row, so it waits this long for company. */
+const PROMISE_MS = 1
 
 /** Collects what is handed over in one turn of the event loop. */
 export interface Turn {
@@ -18,21 +20,34 @@ export function createTurn(take: (entries: readonly Entry[]) => void): Turn {
   let entries: Entry[] = []
   let waiting: (() => void)[] = []
   let bytes = 0
+  let isTurnEnding = false
+  let timer: NodeJS.Timeout | undefined
+
+  function endTurn(): void {
+    isTurnEnding = false
+    flush()
+  }
 
   function flush(): void {
+    clearTimeout(timer)
+    timer = undefined
     if (entries.length === 0) return
     const taken = entries
     const callbacks = waiting
     entries = []
     waiting = []
     bytes = 0
-    take(taken)
+    take(withoutKeptPromises(taken))
     for (const callback of callbacks) callback()
   }
 
   return {
     add(entry, onKept) {
-      if (entries.length === 0) setImmediate(flush)
+      if (entry.begins) timer ??= setTimeout(flush, PROMISE_MS)
+      else if (!isTurnEnding) {
+        isTurnEnding = true
+        setImmediate(endTurn)
+      }
       entries.push(entry)
       if (onKept) waiting.push(onKept)
       bytes += entry.line.length
@@ -40,4 +55,16 @@ export function createTurn(take: (entries: readonly Entry[]) => void): Turn {
     },
     flush,
   }
+}
+
+/** A promise whose row comes in the same write need not be written. */
+function withoutKeptPromises(entries: readonly Entry[]): readonly Entry[] {
+  let ended: Set<string> | undefined
+  let promises = 0
+  for (const { id, begins } of entries) {
+    if (begins) promises++
+    else ended = (ended ?? new Set()).add(id)
+  }
+  if (ended === undefined || promises === 0) return entries
+  return entries.filter(({ id, begins }) => !begins || !ended.has(id))
 }

@@ -1,6 +1,6 @@
 import { NO_READING, type Reading, type Units } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json-prune.ts"
-import { createTextCounter } from "../_estimate.ts"
+import { createTextCounter, textNames } from "../_estimate.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
 import { createParts, rereadParts } from "../_parts.ts"
 import type { StoredAnswer } from "../_provider.ts"
@@ -10,6 +10,7 @@ import { mergeUsage } from "./merge.ts"
 import { contradictionIn, readParts, saysTokens } from "./usage.ts"
 
 const USAGE = Buffer.from('"usage"')
+const TEXT = textNames("text", "partial_json", "thinking")
 
 /** Folds Anthropic's Messages: whole, streamed, and the lines of a batch's results. */
 export function createAnthropicFold({ free }: { readonly free: boolean }): Fold {
@@ -20,7 +21,7 @@ export function createAnthropicFold({ free }: { readonly free: boolean }): Fold 
   /** A stream whose last word on usage has not come yet. */
   let open = false
   const lines = createParts()
-  const counter = createTextCounter(["text", "partial_json", "thinking"])
+  const counter = createTextCounter(TEXT)
 
   function addMessage(message: JsonObject) {
     model = textOf(message["model"]) ?? model

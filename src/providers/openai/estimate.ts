@@ -1,13 +1,20 @@
 import { NO_READING, NO_USAGE, type Reading } from "../../core/usage.ts"
-import { createTextCounter, estimateInput, outputLimit, type TextCounter } from "../_estimate.ts"
+import {
+  createTextCounter,
+  estimateInput,
+  outputLimit,
+  type TextCounter,
+  type TextNames,
+  textNames,
+} from "../_estimate.ts"
 import { findFamily } from "./models.ts"
 import type { Operation } from "./paths.ts"
 
 /** The members that carry new text in the events of each kind of stream; other streams are not billed by text. */
-const TEXT: { readonly [K in Operation]?: readonly string[] } = {
-  chat: ["content", "arguments", "reasoning_content", "reasoning", "refusal"],
-  completions: ["text"],
-  responses: ["delta"],
+const TEXT: { readonly [K in Operation]?: TextNames } = {
+  chat: textNames("content", "arguments", "reasoning_content", "reasoning", "refusal"),
+  completions: textNames("text"),
+  responses: textNames("delta"),
 }
 
 export function createOpenAiCounter(operation: Operation): TextCounter | undefined {

@@ -96,11 +96,6 @@ export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
       }
       const pictures = readImageTool(imageTool)
       const answer: Part = { model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }
-      const beside = {
-        ...(geo ? { region: geo } : {}),
-        ...(units.codeContainers ? { code_containers: units.codeContainers } : {}),
-        ...(pictures ? { image_generation: boundedJson(imageTool) } : {}),
-      }
       return {
         model,
         parts: pictures ? [answer, pictures] : [answer],
@@ -109,12 +104,7 @@ export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
         speed: undefined,
         geo,
         reportedCostUsd: readReportedCost(usage),
-        raw: {
-          ...(boundedJson(usage) as object),
-          ...(tier ? { service_tier: tier } : {}),
-          ...(calls ? { server_tool_calls: calls } : {}),
-          ...(hasMembers(beside) ? { billed_beside: beside } : {}),
-        },
+        raw: toRaw(usage, { tier, calls, geo, codeContainers: units.codeContainers, imageTool: pictures && imageTool }),
         source: complete || !provisional ? "reported" : "estimated",
         free,
         inconsistent: read.inconsistent,
@@ -123,9 +113,29 @@ export function createOpenAiFold(options: OpenAiFoldOptions): Fold {
   }
 }
 
-function hasMembers(object: object): boolean {
-  for (const _ in object) return true
-  return false
+/** The usage as the provider said it, with what it bills and said elsewhere. */
+function toRaw(
+  usage: JsonObject,
+  beside: {
+    readonly tier: string | undefined
+    readonly calls: unknown
+    readonly geo: string | undefined
+    readonly codeContainers: number | undefined
+    readonly imageTool: JsonObject | undefined
+  },
+): Record<string, unknown> {
+  const { tier, calls, geo, codeContainers, imageTool } = beside
+  // Parsed for this answer alone: what is written into it, is written into nobody else's.
+  const raw = boundedJson(usage) as Record<string, unknown>
+  if (tier) raw["service_tier"] = tier
+  if (calls) raw["server_tool_calls"] = calls
+  if (!geo && !codeContainers && !imageTool) return raw
+  raw["billed_beside"] = {
+    ...(geo ? { region: geo } : {}),
+    ...(codeContainers ? { code_containers: codeContainers } : {}),
+    ...(imageTool ? { image_generation: boundedJson(imageTool) } : {}),
+  }
+  return raw
 }
 
 const ANSWER_SHAPE = {

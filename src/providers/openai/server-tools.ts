@@ -9,6 +9,7 @@ export interface ServerTools {
   readonly calls: Readonly<Record<string, number>> | undefined
 }
 
+const NO_TOOLS: ServerTools = { units: {}, calls: undefined }
 const COUNTED = new Set(["web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"])
 
 /**
@@ -16,10 +17,11 @@ const COUNTED = new Set(["web_search_call", "file_search_call", "code_interprete
  * billed when its action is a search; opening or looking through a page is not. Containers are billed each once.
  */
 export function readServerTools(output: unknown): ServerTools {
+  if (!Array.isArray(output)) return NO_TOOLS
   const calls: Record<string, number> = {}
   const containers = new Set<string>()
   let any = false
-  for (const element of listOf(output)) {
+  for (const element of output) {
     const item = objectOf(element)
     const type = textOf(item?.["type"])
     if (!item || !type || !COUNTED.has(type)) continue
@@ -30,7 +32,7 @@ export function readServerTools(output: unknown): ServerTools {
     calls[name] = (calls[name] ?? 0) + 1
     if (type === "code_interpreter_call") containers.add(textOf(item["container_id"]) ?? "")
   }
-  if (!any) return { units: {}, calls: undefined }
+  if (!any) return NO_TOOLS
   return { units: toolUnits(calls, containers.size), calls }
 }
 
