@@ -7,6 +7,7 @@ import type { Dialect } from "../providers/_provider.ts"
 import type { Deps } from "./deps.ts"
 import { Exchanged } from "./exchanged.ts"
 import { createUpstreams } from "./forward.ts"
+import { guard } from "./guard.ts"
 import { identify } from "./identify.ts"
 import { readMetadata } from "./metadata.ts"
 import { ClientLeft, checkHead, readBody, splitTarget } from "./receive.ts"
@@ -29,7 +30,8 @@ export interface Gateway {
 }
 
 /** The pipeline: one call in, one answer and one row out. */
-export function createGateway(deps: Deps): Gateway {
+export function createGateway(given: Deps): Gateway {
+  const deps = guard(given)
   const upstreams = createUpstreams(deps.settings)
   const tally = createTally()
   let open = 0

@@ -49,6 +49,8 @@ export async function startPipeline(options: {
   readonly findCaller?: (keyHash: string) => { keyId: string } | undefined | Promise<{ keyId: string } | undefined>
   readonly price?: (question: PriceQuestion) => Cost
   readonly countText?: Deps["countText"]
+  /** Whatever else of the world is another one here. */
+  readonly deps?: Partial<Deps>
 }): Promise<Pipeline> {
   const records: LogRecord[] = []
   const untaken: LogRecord[] = []
@@ -77,6 +79,7 @@ export async function startPipeline(options: {
     isRefusing: () => false,
     isStopping: () => false,
     onError: (error) => void errors.push(error),
+    ...options.deps,
   })
   const listener = await startListening((request, response) => gateway.handle(request, response), {
     host: "127.0.0.1",
