@@ -20,7 +20,7 @@ export interface Books {
   readonly lost: number
   /** Requests that run now, or whose process died and that get their row when its journal is opened. */
   readonly begun: number
-  /** Days (UTC) whose sums are not what their rows add up to. */
+  /** Days (UTC) whose sums are not what their rows add up to; Mondays of weeks that are not what their days add up to. */
   readonly wrongDays: readonly string[]
 }
 
@@ -46,7 +46,8 @@ export async function verifyBooks(db: Database, journalRoot: string): Promise<Bo
       journals.taken.filter((id) => !rejectedIds.has(id)),
     )
     const rejected = journals.rejected.length
-    const wrongDays = await findWrongDays(query)
+    const wrong = [...(await findWrongDays(query)), ...(await findWrongNames(query)), ...(await findWrongWeeks(query))]
+    const wrongDays = [...new Set(wrong)].sort()
     const accepted = written + waiting + rejected + dropped + lost
     return { accepted, written, waiting, rejected, dropped, lost, begun: journals.begun, wrongDays }
   })
@@ -88,7 +89,7 @@ async function findWrongDays(query: RunQuery): Promise<string[]> {
     text: `WITH truth AS (
         SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS requests, coalesce(sum(input_tokens), 0) AS input,
           coalesce(sum(output_tokens), 0) AS output, coalesce(sum(total_cost), 0) AS cost
-        FROM llm_requests GROUP BY 1
+        FROM llm_requests WHERE outcome <> 'gap' GROUP BY 1
       ), daily AS (SELECT day, ${numbers} FROM llm_usage_daily GROUP BY 1),
       hourly AS (SELECT (hour AT TIME ZONE 'UTC')::date AS day, ${numbers} FROM llm_usage_hourly GROUP BY 1),
       oldest AS (SELECT min(day) AS first_day FROM truth)
@@ -101,4 +102,37 @@ async function findWrongDays(query: RunQuery): Promise<string[]> {
     timeoutMs: NO_HURRY_MS,
   })
   return rows.map(({ day }) => day)
+}
+
+/** The same for the sums by metadata names, of those that say that all their rows are in them. */
+async function findWrongNames(query: RunQuery): Promise<string[]> {
+  const { rows } = await query<{ day: string }>({
+    text: `WITH truth AS (
+        SELECT n.name, (r.created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS requests, coalesce(sum(r.total_cost), 0) AS cost
+        FROM llm_requests r JOIN llm_usage_metadata_names n ON n.summed AND r.raw_metadata ->> n.name IS NOT NULL
+        WHERE r.outcome <> 'gap' GROUP BY 1, 2
+      ), sums AS (
+        SELECT m.name, m.day, sum(m.requests) AS requests, sum(m.total_cost) AS cost
+        FROM llm_usage_metadata m JOIN llm_usage_metadata_names n ON n.summed AND n.name = m.name GROUP BY 1, 2
+      ), oldest AS (SELECT min((created_at AT TIME ZONE 'UTC')::date) AS first_day FROM llm_requests)
+      SELECT DISTINCT day::text FROM truth FULL JOIN sums USING (name, day) CROSS JOIN oldest
+      WHERE day >= first_day AND CASE WHEN day = first_day THEN truth.requests > coalesce(sums.requests, 0)
+        ELSE (coalesce(truth.requests, 0), coalesce(truth.cost, 0)) <> (coalesce(sums.requests, 0), coalesce(sums.cost, 0)) END`,
+    timeoutMs: NO_HURRY_MS,
+  })
+  return rows.map(({ day }) => day)
+}
+
+/** Value by value; of weeks whose rows were pruned too, for their days are left. */
+async function findWrongWeeks(query: RunQuery): Promise<string[]> {
+  const { rows } = await query<{ week: string }>({
+    text: `WITH days AS (
+        SELECT date_trunc('week', day)::date AS week, name, value, sum(requests) AS requests, sum(total_cost) AS cost
+        FROM llm_usage_metadata WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      )
+      SELECT DISTINCT week::text FROM days FULL JOIN llm_usage_metadata_weekly w USING (week, name, value)
+      WHERE (coalesce(days.requests, 0), coalesce(days.cost, 0)) <> (coalesce(w.requests, 0), coalesce(w.total_cost, 0))`,
+    timeoutMs: NO_HURRY_MS,
+  })
+  return rows.map(({ week }) => week)
 }

@@ -20,6 +20,7 @@ const TABLES = [
   "llm_usage_hourly ORDER BY hour, provider, model",
   "llm_usage_daily ORDER BY day, majordomo_api_key_id, provider, model",
   "llm_usage_metadata ORDER BY name, day, value",
+  "llm_usage_metadata_weekly ORDER BY name, week, value",
   "llm_usage_metadata_values ORDER BY name, day",
   "llm_usage_metadata_names ORDER BY name",
 ]

@@ -52,3 +52,29 @@ it("sums that differ from the rows are named by day, and built again; sums of da
   const { rows } = await db.query("SELECT count(*)::int AS days FROM llm_usage_daily")
   expect(rows).toEqual([{ days: 4 }])
 })
+
+it("sums by a metadata name that differ from the rows, and weeks that differ from their days, are found and built again", async () => {
+  const db = await connect((await createTestDatabase()).url)
+  const root = await makeDirectory()
+  await db.query("INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('User-Id', true, true)")
+  const ledger = await openTestLedger(db, join(root, "1"))
+  for (const day of ["02", "03", "04", "11"])
+    ledger.append(aRecord({ created_at: `2026-02-${day}T10:00:00.000Z`, raw_metadata: { "User-Id": "7" } }))
+  await ledger.drain(5000)
+  await db.query(`INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, outcome, created_at)
+    VALUES ('', '', '', '', '2026-02-03', '2026-02-03', 0, 0, 'gap', '2026-02-03')`)
+  expect((await verifyBooks(db, root)).wrongDays).toEqual([])
+
+  const wrong: [change: string, days: string[]][] = [
+    ["UPDATE llm_usage_metadata_weekly SET total_cost = total_cost + 1 WHERE week = '2026-02-09'", ["2026-02-09"]],
+    ["DELETE FROM llm_usage_metadata_weekly WHERE week = '2026-02-02'", ["2026-02-02"]],
+    ["DELETE FROM llm_usage_metadata WHERE day = '2026-02-04'", ["2026-02-02", "2026-02-04"]],
+  ]
+  for (const [change, days] of wrong) {
+    await db.query(change)
+    const { wrongDays } = await verifyBooks(db, root)
+    expect(wrongDays).toEqual(days)
+    await repairSums(db, wrongDays)
+    expect((await verifyBooks(db, root)).wrongDays).toEqual([])
+  }
+})

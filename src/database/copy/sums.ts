@@ -52,6 +52,7 @@ export async function copyPrunedSums(source: Database, target: Database): Promis
       [await readAll(source, `SELECT ${columns} FROM ${table} WHERE ${time} < ${bound}`, [before])],
     )
   }
+  await write(target, "SELECT majordomo_fold_again('-infinity')", [])
   const mark = "UPDATE majordomo_schema SET pruned_before = greatest(pruned_before, $1::timestamptz)"
   await write(target, mark, [before])
   return undefined

@@ -1,0 +1,219 @@
+import pg from "pg"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import {
+  askGround,
+  askUsage,
+  type Filters,
+  findDimension,
+  type Ground,
+  NO_SUMS,
+  readGround,
+  readUsage,
+  type UsageQuestion,
+} from "../../src/reports/index.ts"
+import { toPieces } from "../../src/reports/weeks.ts"
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts"
+import { createRandom, insertRandomUsage } from "../support/random-usage.ts"
+import { insertKey } from "../support/usage-rows.ts"
+
+const DAY_MS = 86_400_000
+const MONDAY = Date.parse("2026-10-19T00:00:00Z")
+
+describe("a span of days as weeks and days", () => {
+  /** How often each day from 100 days before that Monday to 100 days after it is counted. */
+  function countDays(pieces: ReturnType<typeof toPieces>, foldedBefore: number): Map<number, number> {
+    const counts = new Map<number, number>()
+    for (let n = -100; n < 100; n++) {
+      const day = MONDAY + n * DAY_MS
+      const monday = MONDAY + Math.floor(n / 7) * 7 * DAY_MS
+      for (const { from, span, sign } of pieces) {
+        const at = from === "weeks" ? monday : day
+        const isIn = at >= (span.since ?? Number.NEGATIVE_INFINITY) && at < (span.until ?? Number.POSITIVE_INFINITY)
+        if (!isIn || (from === "weeks" && day >= foldedBefore)) continue
+        counts.set(day, (counts.get(day) ?? 0) + (sign === "+" ? 1 : -1))
+      }
+    }
+    return counts
+  }
+
+  test("counts every day of the span once and no other, wherever the weeks end", () => {
+    const random = createRandom(3)
+    const someDay = () => MONDAY + Math.floor(random() * 100 - 50) * DAY_MS
+    let withWeeks = 0
+    for (let i = 0; i < 5000; i++) {
+      const [since, end] = [someDay(), someDay()].sort((a, b) => a - b) as [number, number]
+      const until = random() < 0.3 ? undefined : end
+      const foldedBefore = someDay()
+      const pieces = toPieces({ since, until }, foldedBefore)
+      if (pieces.some(({ from }) => from === "weeks")) withWeeks++
+      for (const [day, count] of countDays(pieces, foldedBefore)) {
+        const isIn = day >= since && (until === undefined || day < until)
+        expect(count, JSON.stringify({ since, until, foldedBefore, day })).toBe(isIn ? 1 : 0)
+      }
+    }
+    expect(withWeeks).toBeGreaterThan(1000)
+  })
+
+  test("takes at most three days at each end, and today's", () => {
+    for (let n = 0; n < 7; n++) {
+      const since = MONDAY + n * DAY_MS
+      const pieces = toPieces({ since }, MONDAY + 40 * DAY_MS)
+      const days = pieces.flatMap(({ from, span }) =>
+        from === "days" && span.until !== undefined ? [(span.until - span.since!) / DAY_MS] : [],
+      )
+      expect(Math.max(0, ...days)).toBeLessThanOrEqual(3)
+    }
+  })
+})
+
+describe("reports by a metadata name, from weeks", () => {
+  let home: TestDatabase
+  let client: pg.Client
+  let keys: string[]
+  beforeAll(async () => {
+    home = await createTestDatabase()
+    client = new pg.Client({ connectionString: home.url })
+    await client.connect()
+    keys = [await insertKey(client, "alpha"), await insertKey(client, "beta")]
+    await client.query(
+      "INSERT INTO llm_usage_metadata_names (name, every_key, summed, indexed) VALUES ('User-Id', true, true, true), ('Feature', true, true, true)",
+    )
+    const time = { since: "2026-02-25T00:00:00Z", until: "2026-05-20T00:00:00Z" }
+    await insertRandomUsage(client, { ...time, rows: 3000, keys, seed: 11 })
+  })
+  afterAll(async () => {
+    await client.end()
+    await home.drop()
+  })
+
+  const run = async ({ text, values }: { text: string; values: readonly unknown[] }) =>
+    (await client.query(text, [...values])).rows
+  const readFacts = async () => readGround(await run(askGround()))
+  const answer = async (question: UsageQuestion, on: Ground) => readUsage(await run(askUsage(question, on)), question)
+
+  const PERIODS = [
+    ["2026-03-01T00:00:00Z", undefined],
+    ["2026-03-03T13:27:11.123Z", "2026-05-16T05:59:59.999Z"],
+    ["2026-03-16T00:00:00Z", "2026-04-13T00:00:00Z"],
+    ["2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z"],
+    ["2026-05-12T10:45:00Z", undefined],
+  ] as const
+  const ASKS: readonly { by: string[]; filters: Filters }[] = [
+    { by: ["User-Id"], filters: {} },
+    { by: ["Feature"], filters: { where: { Feature: "s*" } } },
+    { by: [], filters: { where: { "User-Id": "u3" } } },
+    { by: ["User-Id", "week"], filters: {} },
+  ]
+  const QUESTIONS = ["UTC", "Asia/Kolkata", "Pacific/Chatham"].flatMap((tz) =>
+    PERIODS.flatMap(([since, until]) =>
+      ASKS.map(({ by, filters }): UsageQuestion => {
+        const period = { since: Date.parse(since), until: until === undefined ? undefined : Date.parse(until), tz }
+        return { by: by.map((name) => findDimension(name)!), period, filters, sort: "name" }
+      }),
+    ),
+  )
+
+  async function expectSumsOfRows(): Promise<void> {
+    const ground = await readFacts()
+    for (const question of QUESTIONS) {
+      const told = JSON.stringify([question.by.map(({ name }) => name), question.period, question.filters])
+      expect(await answer(question, ground), told).toEqual(await answer(question, NO_SUMS))
+    }
+    expect(await differences()).toEqual([])
+  }
+
+  /** Weeks that are not the sum of their days, in any column. */
+  async function differences(): Promise<unknown[]> {
+    const { rows: columns } = await client.query(
+      "SELECT attname FROM pg_attribute WHERE attrelid = 'llm_usage_metadata'::regclass AND attnum > 0 AND attname NOT IN ('day', 'name', 'value')",
+    )
+    const [sums, all] = [(c: string) => `sum(${c}) AS ${c}`, (c: string) => c].map((write) =>
+      columns.map(({ attname }) => write!(attname)).join(", "),
+    )
+    const days = `SELECT date_trunc('week', day)::date AS week, name, value, ${sums} FROM llm_usage_metadata
+      WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3`
+    const weeks = `SELECT week, name, value, ${all} FROM llm_usage_metadata_weekly`
+    return (await client.query(`(${days} EXCEPT ${weeks}) UNION ALL (${weeks} EXCEPT ${days})`)).rows
+  }
+
+  /** What is done within is undone. */
+  async function undone(work: () => Promise<void>): Promise<void> {
+    await client.query("BEGIN")
+    try {
+      await work()
+    } finally {
+      await client.query("ROLLBACK")
+    }
+  }
+  const foldBefore = async (day: string) => {
+    await client.query("UPDATE majordomo_schema SET folded_before = $1", [day])
+    await client.query("SELECT majordomo_fold_again('-infinity')")
+  }
+
+  test.each(["2026-02-20", "2026-03-02", "2026-04-16", "2026-05-13", "2027-01-01"])(
+    "are those from the rows, to the last digit, when days before %s have ended",
+    (day) =>
+      undone(async () => {
+        await foldBefore(day)
+        await expectSumsOfRows()
+      }),
+    60_000,
+  )
+
+  test("read the weeks", async () => {
+    await undone(async () => {
+      await foldBefore("2026-05-13")
+      expect(askUsage(QUESTIONS[0]!, await readFacts()).text).toContain("llm_usage_metadata_weekly")
+    })
+  })
+
+  test(
+    "stay so when days end, rows come late, costs change, days are counted again and rows are pruned",
+    () =>
+      undone(async () => {
+        await foldBefore("2026-04-16")
+        const time = { since: "2026-04-01T00:00:00Z", until: "2026-05-18T00:00:00Z" }
+        await insertRandomUsage(client, { ...time, rows: 300, keys, seed: 12 })
+        await expectSumsOfRows()
+        await client.query(
+          "UPDATE llm_requests SET total_cost = 0.000000000001, cost_status = 'exact' WHERE cost_status = 'unpriced'",
+        )
+        await expectSumsOfRows()
+        await client.query(
+          `UPDATE llm_requests SET raw_metadata = '{"User-Id": "u99"}' WHERE raw_metadata ->> 'User-Id' = 'u7'`,
+        )
+        await expectSumsOfRows()
+        await client.query(
+          "UPDATE llm_usage_metadata SET requests = requests + 1 WHERE day IN ('2026-04-22', '2026-05-03') AND name = 'User-Id'",
+        )
+        await client.query(
+          "SELECT majordomo_count_name('User-Id', '2026-04-22'), majordomo_count_name('User-Id', '2026-05-03')",
+        )
+        await expectSumsOfRows()
+        await client.query("UPDATE llm_usage_metadata_weekly SET requests = requests + 1 WHERE week > '2026-04-10'")
+        await client.query("SELECT majordomo_count_again('2026-04-15T12:00:00Z')")
+        await expectSumsOfRows()
+
+        const question = QUESTIONS[0]!
+        const before = await answer(question, NO_SUMS)
+        await client.query("UPDATE majordomo_schema SET pruned_before = '2026-04-22Z'")
+        await client.query("DELETE FROM llm_requests WHERE created_at < '2026-04-22Z'")
+        expect(await answer(question, await readFacts())).toEqual(before)
+        await client.query("SELECT majordomo_count_again()")
+        expect(await answer(question, await readFacts())).toEqual(before)
+        expect(await differences()).toEqual([])
+      }),
+    120_000,
+  )
+
+  test("of a name that is active nowhere any more, and of a table that was emptied, no week is left", () =>
+    undone(async () => {
+      await foldBefore("2026-05-13")
+      const weeks = async () => (await client.query("SELECT DISTINCT name FROM llm_usage_metadata_weekly")).rows
+      await client.query("UPDATE llm_usage_metadata_names SET every_key = false WHERE name = 'Feature'")
+      await client.query("UPDATE llm_requests_metadata_keys SET is_active = false WHERE key_name = 'Feature'")
+      expect(await weeks()).toEqual([{ name: "User-Id" }])
+      await client.query("TRUNCATE llm_requests")
+      expect(await weeks()).toEqual([])
+    }))
+})
