@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
+import type { Database } from "../../src/database/_database.ts"
+import { createWriter, WRITER_TIMING } from "../../src/database/ledger/writer.ts"
+import { makeDirectory, openTestLedger } from "../database/_ledger.ts"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { KEY, startPipeline } from "../support/pipeline.ts"
+
+let far: FarSide
+beforeAll(async () => {
+  far = await startFarSide({ record: false })
+})
+afterAll(() => far.close())
+
+function databaseWith(query: () => Promise<unknown>): Database {
+  return {
+    kind: "postgres",
+    title: "a database of the test",
+    query: query as Database["query"],
+    transaction: () => Promise.reject(new Error("not asked for")),
+    listen: () => Promise.reject(new Error("not asked for")),
+    close: async () => {},
+  }
+}
+
+async function startWith(database: Database) {
+  const ledger = await openTestLedger(database, await makeDirectory(), { timing: { queryTimeoutMs: 100 } })
+  const pipeline = await startPipeline({
+    upstream: far.origin,
+    deps: { record: ledger.append, begin: ledger.begin },
+  })
+  return { ledger, pipeline }
+}
+
+test("[LOG-13] behind a database that never answers an answer takes at most a ms longer than behind one that does", async () => {
+  const well = await startWith(databaseWith(async () => ({ rows: [], rowCount: 0 })))
+  const paused = await startWith(databaseWith(() => new Promise(() => {})))
+  const took = { well: [] as number[], paused: [] as number[] }
+  const ask = async ({ pipeline }: typeof well, stream: boolean, times: number[]) => {
+    const since = performance.now()
+    const answer = await fetch(`${pipeline.origin}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "x-majordomo-key": KEY, "content-type": "application/json" },
+      body: JSON.stringify({ model: "gpt-4o-mini", stream, messages: [] }),
+    })
+    expect(answer.status).toBe(200)
+    await answer.text()
+    times.push(performance.now() - since)
+  }
+  for (let i = 0; i < 400; i++) {
+    // In turns, and first one and then the other, so that what else the machine does meets both.
+    const turns = [() => ask(well, i % 3 === 0, took.well), () => ask(paused, i % 3 === 0, took.paused)]
+    for (const turn of i % 2 === 0 ? turns : turns.reverse()) await turn()
+  }
+  expect(median(took.paused) - median(took.well)).toBeLessThan(1)
+  expect(paused.ledger.stats()).toMatchObject({ accepted: 400, written: 0, waiting: 400, dropped: 0 })
+  await expect.poll(() => well.ledger.stats().written).toBe(400)
+  await Promise.all([well.pipeline.close(), paused.pipeline.close()])
+})
+
+function median(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[times.length >> 1]!
+}
+
+/** When a writer asked the database, in ms, given when the database is well. */
+async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, random: () => number): Promise<number[]> {
+  const startedAt = Date.now()
+  const asked: number[] = []
+  const random_ = vi.spyOn(Math, "random").mockImplementation(random)
+  const spool = {
+    waitingLines: 1_000_000,
+    waitingBytes: 1,
+    read: async () => ({ array: Buffer.from('[{"id":"1"}]'), starts: [1], lines: 1, broken: [] }),
+    ack: () => {},
+  }
+  const writer = createWriter({
+    db: databaseWith(async () => {
+      const ms = Date.now() - startedAt
+      asked.push(ms)
+      if (!isWell(ms)) throw Object.assign(new Error("gone"), { code: "ECONNREFUSED" })
+      return { rows: [], rowCount: 1 }
+    }),
+    spools: [spool],
+    timing: WRITER_TIMING,
+    reject: () => {},
+    onSettled: () => {},
+    onFailure: () => {},
+  })
+  writer.wake()
+  await vi.advanceTimersByTimeAsync(untilMs)
+  await writer.close(0)
+  random_.mockRestore()
+  return asked
+}
+
+const gaps = (moments: readonly number[]) => moments.slice(1).map((ms, i) => ms - moments[i]!)
+
+test("[LOG-14] the pauses between attempts double from 50 ms to 2 s, each shortened by up to half; after a success they begin anew", async () => {
+  vi.useFakeTimers()
+  try {
+    const longest = gaps(
+      await traceWriter(
+        20_000,
+        () => false,
+        () => 1,
+      ),
+    )
+    expect(longest.slice(0, 8)).toEqual([50, 100, 200, 400, 800, 1600, 2000, 2000])
+    expect(Math.max(...longest)).toBe(2000)
+    const shortest = gaps(
+      await traceWriter(
+        20_000,
+        () => false,
+        () => 0,
+      ),
+    )
+    expect(shortest.slice(0, 8)).toEqual([25, 50, 100, 200, 400, 800, 1000, 1000])
+    const again = await traceWriter(
+      20_000,
+      (ms) => ms > 9000 && ms < 9500,
+      () => 1,
+    )
+    const fresh = gaps(again.filter((ms) => ms >= 9500))
+    expect(fresh.slice(0, 4)).toEqual([50, 100, 200, 400])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test("[LOG-14] ten gateways whose database goes at one moment do not return to it as one", async () => {
+  vi.useFakeTimers()
+  try {
+    const traces: number[][] = []
+    for (let i = 0; i < 10; i++) traces.push(await traceWriter(60_000, () => false, Math.random))
+    const late = traces.flatMap((moments) => moments.filter((ms) => ms > 10_000))
+    // In any 100 ms at most half of them; if they came as one it would be all ten.
+    const most = Math.max(...late.map((at) => late.filter((ms) => ms >= at && ms < at + 100).length))
+    expect(late.length).toBeGreaterThan(10 * 25)
+    expect(most).toBeLessThanOrEqual(6)
+  } finally {
+    vi.useRealTimers()
+  }
+})
