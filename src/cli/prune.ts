@@ -1,6 +1,6 @@
 import { parseAge } from "../config/kinds.ts"
 import { CommandError } from "../core/errors.ts"
-import { countPrunable, prune, toPruneDate } from "../database/prune.ts"
+import { countBodiesInS3, countPrunable, prune, toPruneDate } from "../database/prune.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { withDatabase } from "./_open.ts"
 import { print, printJson } from "./_print.ts"
@@ -32,11 +32,12 @@ export default defineCommand({
     const choice = { olderThan: Date.now() - ageMs, bodiesOnly }
     const before = toPruneDate(choice).toISOString()
     await withDatabase(args.config, async (database) => {
+      const inS3 = await countBodiesInS3(database, choice)
       const progress = createProgress("requests")
       const work = isDry ? countPrunable(database, choice) : prune(database, choice, progress.update)
       const requests = await work.finally(progress.end)
-      if (args.json) printJson({ before, requests, bodies_only: bodiesOnly, dry_run: isDry })
-      else print(describe(requests, before.slice(0, 10), bodiesOnly, isDry))
+      if (args.json) printJson({ before, requests, bodies_only: bodiesOnly, dry_run: isDry, bodies_left_in_s3: inS3 })
+      else print([describe(requests, before.slice(0, 10), bodiesOnly, isDry), ...describeRest(inS3)].join("\n"))
     })
   },
 })
@@ -49,4 +50,11 @@ function describe(requests: number, day: string, bodiesOnly: boolean, isDry: boo
       ? `The bodies of ${whose} would be deleted`
       : `${whose} would be deleted; the totals of reports would stay`
   return bodiesOnly ? `The bodies of ${whose} were deleted` : `${whose} were deleted; the totals of reports stay`
+}
+
+/** Deleting in a bucket is the bucket's work: it does so by age, and goes on when no gateway runs. */
+function describeRest(inS3: number): string[] {
+  if (inS3 === 0) return []
+  const whose = `${withThousands(inS3)} ${inS3 === 1 ? "request" : "requests"}`
+  return [`The bodies of ${whose} are in S3 and stay there: delete old ones by a lifecycle rule of the bucket`]
 }

@@ -28,6 +28,16 @@ export async function countPrunable(db: Database, choice: PruneChoice): Promise<
   return Number(rows[0]!.count)
 }
 
+/** Of how many requests before that moment the bodies are in S3, where no pruning reaches them. */
+export async function countBodiesInS3(db: Database, choice: PruneChoice): Promise<number> {
+  const { rows } = await db.query<{ count: string }>({
+    text: "SELECT count(*) FROM llm_requests WHERE created_at < $1 AND s3_key IS NOT NULL",
+    values: [toPruneDate(choice)],
+    timeoutMs: CHUNK_TIMEOUT_MS,
+  })
+  return Number(rows[0]!.count)
+}
+
 /**
  * Deletes old requests, or empties their bodies, in chunks that are committed one by one: what was interrupted goes on
  * the next time. The sums stay, so old totals do. Resolves with the number of requests.

@@ -30,7 +30,7 @@ export const NO_SUMS: Ground = {
 }
 
 /** Values of a name in a day from which on schema.sql counts further ones as `(other)`. */
-const CROWD = 10_000
+export const CROWD = 10_000
 
 export function askGround(): Statement {
   return createStatement(

@@ -3,7 +3,7 @@ import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
 export { findZone, toOffsetIso } from "./_zone.ts"
 export { DIMENSIONS, type Dimension, listDays, toTrainCase, type Value } from "./dimensions.ts"
 export type { Filters } from "./filters.ts"
-export { askGround, type Ground, NO_SUMS, readGround } from "./ground.ts"
+export { askGround, CROWD, type Ground, NO_SUMS, readGround } from "./ground.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
 export { isOfSums, missesPruned } from "./plan.ts"
 export {
@@ -16,7 +16,7 @@ export {
   countBodies,
   toRequestObject,
 } from "./requests.ts"
-export { askRun, askRuns, RUN_FIELDS, RUN_SORTS, type Run, type RunSort, readRun } from "./runs.ts"
+export { askRun, askRuns, RUN_FIELDS, RUN_NAMES, RUN_SORTS, type Run, type RunSort, readRun } from "./runs.ts"
 export { readStep, type SpanNode, type Step, toSpans } from "./spans.ts"
 export { askNew, OVERLAP_MS } from "./tail.ts"
 export {

@@ -1,6 +1,6 @@
 import { createStatement, IS_ERROR, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
-import type { Ground } from "./ground.ts"
+import { type Ground, NO_SUMS } from "./ground.ts"
 import type { Period } from "./period.ts"
 
 /** Metadata that makes requests one run of an agent, and says where in it each stands: `planner/tool:search`. */
@@ -51,18 +51,18 @@ const ORDERS: Readonly<Record<RunSort, string>> = {
   duration: "last - first DESC",
 }
 
-/** The runs that have a request in the period, newest first unless asked otherwise. */
-export function askRuns({
-  filters,
-  period,
-  sort = "time",
-  limit,
-}: {
+interface RunsQuestion {
   readonly filters: Filters
   readonly period: Period
   readonly sort?: RunSort | undefined
   readonly limit: number
-}): Statement {
+}
+
+/** The runs that have a request in the period, newest first unless asked otherwise. */
+export function askRuns({ filters, period, sort = "time", limit }: RunsQuestion, ground: Ground = NO_SUMS): Statement {
+  const { indexed } = ground
+  // Requests without a trace are not even looked at where the index knows which have one.
+  const isNamed = indexed.has(RUN_NAMES.trace) ? ` AND r.indexed_metadata ? '${RUN_NAMES.trace}'` : ""
   return createStatement(
     (bind) => `SELECT * FROM (
   SELECT ${TRACE} AS trace, count(*) AS requests, count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
@@ -71,7 +71,7 @@ export function askRuns({
     sum(r.input_tokens) AS input_tokens, sum(r.output_tokens) AS output_tokens,
     trim_scale(sum(r.total_cost) FILTER (WHERE r.cost_status <> 'unpriced')) AS total_cost,
     min(r.requested_at) AS first, max(r.created_at) AS last
-  FROM llm_requests r WHERE ${toCondition({ filters, span: period }, bind)} AND ${TRACE} <> '' GROUP BY 1
+  FROM llm_requests r WHERE ${toCondition({ filters, span: period, indexed }, bind)}${isNamed} AND ${TRACE} <> '' GROUP BY 1
 ) runs ORDER BY ${ORDERS[sort]}, trace LIMIT ${bind(limit)}`,
   )
 }

@@ -71,6 +71,22 @@ describe("usage", () => {
     expect((await run("usage", "runs", "--since", "2026-02-01")).stdout).toContain("X-Majordomo-Trace-Id")
   })
 
+  test("runs say how they become quick, and are the same when they are", async () => {
+    const note =
+      "note: Trace-Id is not active, so every request was looked through; quick with: metadata activate Trace-Id\n"
+    const [runs, tree] = [
+      ["usage", "runs", ...PERIOD, "--json"],
+      ["usage", "run", "t-1", "--json"],
+    ] as const
+    const before = [await run(...runs), await run(...tree)]
+    expect(before.map(({ stderr }) => stderr)).toEqual([note, note])
+    await run("metadata", "activate", "Trace-Id")
+    const after = [await run(...runs), await run(...tree)]
+    await run("metadata", "deactivate", "Trace-Id")
+    expect(after.map(({ stderr }) => stderr)).toEqual(["", ""])
+    expect(after.map(({ stdout }) => stdout)).toEqual(before.map(({ stdout }) => stdout))
+  })
+
   test("runs as CSV have the fields of JSON", async () => {
     const [head, line] = (await run("usage", "runs", ...PERIOD, "--csv")).stdout.split("\n")
     expect(head).toBe(
@@ -81,6 +97,28 @@ describe("usage", () => {
 })
 
 describe("metadata", () => {
+  test("values that are counted together are explained, in JSON too", async () => {
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    await client.query("BEGIN")
+    await client.query("INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('Crowd', true, true)")
+    await client.query(
+      `INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, raw_metadata, created_at)
+       SELECT 'p', 'm', '/', 'POST', '2025-06-01Z', '2025-06-01Z', 1, 200, jsonb_build_object('Crowd', n::text), '2025-06-01Z' FROM generate_series(1, 10002) n`,
+    )
+    await client.query("COMMIT")
+    const ask = ["usage", "--by", "Crowd", "--since", "2025-06-01", "--until", "2025-06-30"]
+    const note = "(other): on days with more than 10,000 values of Crowd, those beyond are counted together"
+    const told = await json(...ask)
+    expect(told.notes).toEqual([note])
+    expect(told.rows.find(({ Crowd }: { Crowd: string }) => Crowd === "(other)")).toMatchObject({ requests: 2 })
+    expect((await run(...ask, "--limit", "5")).stderr).toBe(`note: ${note}\n`)
+    await client.query("DELETE FROM llm_requests WHERE created_at < '2025-07-01'")
+    await client.query("DELETE FROM llm_usage_metadata_names WHERE name = 'Crowd'")
+    await client.query("DELETE FROM llm_usage_metadata WHERE name = 'Crowd'")
+    await client.end()
+  })
+
   test("list, activate and deactivate, by the header's name too; reports stay the same", async () => {
     const before = await json("usage", "--by", "User-Id", ...PERIOD)
     expect(await json("metadata", "activate", "x-majordomo-user-id")).toEqual({
@@ -119,6 +157,24 @@ describe("prune", () => {
     const { stdout, stderr } = await run("usage", "--by", "status", ...PERIOD)
     expect(stdout).toContain("No request fits")
     expect(stderr).toMatch(/^note: requests before .* were pruned/)
+    expect((await json("usage", "--by", "status", ...PERIOD)).notes).toEqual([
+      expect.stringMatching(/^requests before .* were pruned/),
+    ])
+  })
+
+  test("leaves bodies in S3 where they are, and says so and who deletes them", async () => {
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    await insertRows(client, [{ at: "2025-01-01T10:00:00Z" }, { at: "2025-01-02T10:00:00Z" }])
+    await client.query("UPDATE llm_requests SET s3_key = 'x' WHERE created_at < '2025-01-02'")
+    await client.end()
+    const rest = "The bodies of 1 request are in S3 and stay there: delete old ones by a lifecycle rule of the bucket\n"
+    expect((await run("prune", "--older-than", "1d", "--bodies-only")).stdout).toMatch(
+      new RegExp(`^Nothing to do: no body is from before .*\\n${rest}$`),
+    )
+    expect(await json("prune", "--older-than", "1d", "--dry-run")).toMatchObject({ requests: 2, bodies_left_in_s3: 1 })
+    expect((await run("prune", "--older-than", "1d")).stdout).toContain(`2 requests from before`)
+    expect(await json("prune", "--older-than", "1d")).toMatchObject({ requests: 0, bodies_left_in_s3: 0 })
   })
 
   test.each(["90", "0d", "soon", "-1d"])("refuses --older-than %s", async (age) => {

@@ -3,6 +3,7 @@ import { readMuch } from "../../database/read.ts"
 import {
   askGround,
   askUsage,
+  CROWD,
   type Ground,
   isOfSums,
   missesPruned,
@@ -12,6 +13,7 @@ import {
   type UsageQuestion,
 } from "../../reports/index.ts"
 import { say } from "../_print.ts"
+import { withThousands } from "../_text.ts"
 
 export { PATIENCE_MS } from "../../database/read.ts"
 
@@ -32,9 +34,25 @@ export async function createAsker(database: Database): Promise<Asker> {
   }
 }
 
-/** Tells whom it concerns that older requests are not in a report, for they were pruned. */
-export function sayWhatIsMissing(question: UsageQuestion, ground: Ground): void {
-  if (!missesPruned(question, ground)) return
-  const day = new Date(ground.prunedBefore!).toISOString().slice(0, 10)
-  say(`note: requests before ${day} were pruned; this report needs them and counts later ones only`)
+/** What a reader of the answer would otherwise get wrong: requests that were pruned, values that are counted together. */
+export function listNotes(question: UsageQuestion, { rows }: UsageAnswer, ground: Ground): string[] {
+  const notes: string[] = []
+  if (missesPruned(question, ground)) {
+    const day = new Date(ground.prunedBefore!).toISOString().slice(0, 10)
+    notes.push(`requests before ${day} were pruned; this report needs them and counts later ones only`)
+  }
+  question.by.forEach(({ metadata }, i) => {
+    if (metadata === undefined || !ground.crowded.has(metadata)) return
+    if (rows.some(({ values }) => values[i] === "(other)"))
+      notes.push(
+        `(other): on days with more than ${withThousands(CROWD)} values of ${metadata}, those beyond are counted together`,
+      )
+  })
+  return notes
+}
+
+/** Requests by a metadata name are looked up only while it is active; else every one of the period is read. */
+export function sayIfNotIndexed(name: string, { indexed }: Ground): void {
+  if (indexed.has(name)) return
+  say(`note: ${name} is not active, so every request was looked through; quick with: metadata activate ${name}`)
 }

@@ -4,8 +4,8 @@ import { parseWhole } from "../_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { withDatabase } from "../_open.ts"
-import { findScreen, print, printJson } from "../_print.ts"
-import { createAsker, sayWhatIsMissing } from "./_ask.ts"
+import { findScreen, print, printJson, say } from "../_print.ts"
+import { createAsker, listNotes } from "./_ask.ts"
 import { renderBreakdown } from "./_breakdown.ts"
 import { explainEmpty, refuseUnknownName } from "./_empty.ts"
 import { MEASURES, toDimensionFields, toMeasureObject, toQuestionObject, toRowObjects } from "./_json.ts"
@@ -45,23 +45,30 @@ export default defineCommand({
     await withDatabase(args.config, async (database, settings) => {
       const head = toQuestionObject(by, period, filters, now)
       const { ask, ground } = await createAsker(database)
-      sayWhatIsMissing(question, ground)
       if (by.length === 0 && !args.csv) {
         const overview = await readOverview(question, now, ask)
-        if (args.json) printJson({ ...head, ...toOverviewObject(overview) })
+        const notes = listNotes(question, overview.current, ground)
+        sayNotes(notes)
+        if (args.json) printJson({ ...head, ...toOverviewObject(overview), notes })
         else if (overview.current.total.requests === 0) print(await explainEmpty(database, settings, period, now))
         else print(renderOverview(overview, findScreen()))
         return
       }
       const answer = await ask(question)
       await refuseUnknownName(database, by, answer)
-      if (args.json) printJson({ ...head, rows: toRowObjects(by, answer), total: toMeasureObject(answer.total) })
+      const notes = listNotes(question, answer, ground)
+      sayNotes(notes)
+      if (args.json) printJson({ ...head, rows: toRowObjects(by, answer), total: toMeasureObject(answer.total), notes })
       else if (args.csv) print(renderCsv(question, answer))
       else if (answer.total.requests === 0) print(await explainEmpty(database, settings, period, now))
       else print(renderBreakdown(by, answer, findScreen()))
     })
   },
 })
+
+function sayNotes(notes: readonly string[]): void {
+  for (const note of notes) say(`note: ${note}`)
+}
 
 /** The same fields as JSON; without a dimension, the total. */
 function renderCsv({ by }: UsageQuestion, { rows, total }: UsageAnswer): string {

@@ -1,11 +1,11 @@
 import { CommandError } from "../../core/errors.ts"
 import { readMuch } from "../../database/read.ts"
-import { askRun, readStep, type SpanNode, type Step, toSpans } from "../../reports/index.ts"
+import { askRun, RUN_NAMES, readStep, type SpanNode, type Step, toSpans } from "../../reports/index.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { printable, toMoment, withThousands } from "../_text.ts"
-import { createAsker } from "./_ask.ts"
+import { createAsker, sayIfNotIndexed } from "./_ask.ts"
 import { toZone } from "./_question.ts"
 import { renderWaterfall, toSpanCost } from "./_waterfall.ts"
 import { toDuration } from "./runs.ts"
@@ -29,6 +29,7 @@ export default defineCommand({
           `no request carried the trace ${JSON.stringify(args.trace.slice(0, 100))}: see usage runs`,
         )
       }
+      sayIfNotIndexed(RUN_NAMES.trace, ground)
       const root = toSpans(rows.map(readStep))
       if (args.json) printJson({ trace: args.trace, ...toSpanObject(root) })
       else print(`${toHead(args.trace, root, tz)}\n\n${renderWaterfall(root, findScreen())}`)

@@ -1,6 +1,6 @@
 import { CommandError } from "../../core/errors.ts"
 import { readMuch } from "../../database/read.ts"
-import { askRuns, RUN_FIELDS, RUN_SORTS, type Run, type RunSort, readRun } from "../../reports/index.ts"
+import { askRuns, RUN_FIELDS, RUN_NAMES, RUN_SORTS, type Run, type RunSort, readRun } from "../../reports/index.ts"
 import { parseWhole } from "../_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
@@ -9,6 +9,7 @@ import { withDatabase } from "../_open.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment } from "../_text.ts"
+import { createAsker, sayIfNotIndexed } from "./_ask.ts"
 import { toCostCell } from "./_breakdown.ts"
 import { FILTER_OPTIONS, toFilters, toPeriod } from "./_question.ts"
 
@@ -32,8 +33,10 @@ export default defineCommand({
     const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 20
     const question = { filters: toFilters(args, rawArgs), period, sort: toSort(args.sort), limit }
     await withDatabase(args.config, async (database) => {
-      const { rows } = await readMuch(database, askRuns(question))
+      const { ground } = await createAsker(database)
+      const { rows } = await readMuch(database, askRuns(question, ground))
       const runs = rows.map(readRun)
+      if (runs.length > 0) sayIfNotIndexed(RUN_NAMES.trace, ground)
       if (args.json) printJson(runs)
       else if (args.csv)
         print(
