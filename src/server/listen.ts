@@ -7,6 +7,8 @@ import { CommandError } from "../core/errors.ts"
 /** Metadata is legal up to 32 × 1 KiB, so node's 16 KiB for all headers would refuse honest requests. */
 const MAX_HEADER_BYTES = 64 * 1024
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
+/** A head that does not come is noticed at most so much later than its time. */
+const CHECK_HEADS_EVERY_MS = 1000
 
 export interface Listener {
   readonly host: string
@@ -110,20 +112,37 @@ function tune(
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // 0: all headers are read (their bytes are bounded), none is dropped in silence.
     maxHeadersCount: 0,
+    connectionsCheckingInterval: Math.min(CHECK_HEADS_EVERY_MS, readTimeoutMs),
   })
+  // Node looks for late heads every 30 s, unless told when the server is made, which listhen does for us; it takes a new
+  // interval whenever the server listens.
+  server.emit("listening")
   // The body is asked for only when the key is known.
   server.on("checkContinue", handler)
   server.on("connection", (socket) => socket.setNoDelay(true))
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
-    const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request"
-    endAfterRunning(socket as Speaking, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    endAfterRunning(
+      socket as Speaking,
+      `HTTP/1.1 ${toStatusLine(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    )
   })
   server.on("connect", (_request, socket) => {
     // Node has taken its own listener off this socket: without one, a client that resets it would end the process.
     socket.on("error", () => socket.destroy())
     socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
   })
+}
+
+function toStatusLine(code: string | undefined): string {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return "431 Request Header Fields Too Large"
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return "408 Request Timeout"
+    default:
+      return "400 Bad Request"
+  }
 }
 
 /** Node's own note of the answer that runs on a connection; there is no public one. */

@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs"
+import { connect, type Socket } from "node:net"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+
+const SOCKETS = 1000
+const READ_TIMEOUT_MS = 2000
+const BYTE_EVERY_MS = 200
+
+let far: FarSide
+let home: Installation
+let gateway: RunningGateway
+let key: string
+beforeAll(async () => {
+  far = await startFarSide({ record: false })
+  home = createInstallation({
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PRICING_REMOTE_URL: "",
+    MAJORDOMO_SERVER_READ_TIMEOUT: `${READ_TIMEOUT_MS}ms`,
+  })
+  key = ((await home.runJson(["keys", "create", "--name", "test"])) as { key: string }).key
+  gateway = await home.serve({ args: ["--quiet"] })
+})
+afterAll(async () => {
+  await gateway?.stop()
+  await home.remove()
+  await far.close()
+})
+
+/** Sends a byte every now and then for as long as it is let; tells how long that was and what it was answered. */
+function drip(start: string, text: string): Promise<{ ms: number; status: string }> {
+  return new Promise((resolve) => {
+    const since = performance.now()
+    let answer = ""
+    let at = 0
+    let timer: NodeJS.Timeout | undefined
+    const socket: Socket = connect(gateway.port, "127.0.0.1", () => {
+      socket.write(start)
+      timer = setInterval(() => socket.write(text[at++ % text.length]!), BYTE_EVERY_MS)
+    })
+    socket.on("data", (bytes) => {
+      answer += bytes.toString("latin1")
+    })
+    socket.on("error", () => {})
+    socket.once("close", () => {
+      clearInterval(timer)
+      resolve({ ms: performance.now() - since, status: answer.slice(9, 12) })
+    })
+  })
+}
+
+async function ask(): Promise<number> {
+  const since = performance.now()
+  const response = await fetch(`${gateway.origin}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "x-majordomo-key": key, "content-type": "application/json" },
+    body: '{"model":"gpt-4o-mini","messages":[]}',
+  })
+  expect(response.status).toBe(200)
+  await response.text()
+  return performance.now() - since
+}
+
+async function askTimes(count: number): Promise<number> {
+  const times: number[] = []
+  for (let i = 0; i < count; i++) times.push(await ask())
+  return times.sort((a, b) => a - b)[count >> 1]!
+}
+
+const memoryKb = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, "utf8"))?.[1])
+
+test.skipIf(process.platform !== "linux")(
+  "[TMO-04] 1,000 heads and 1,000 bodies that come byte by byte are cut off after server.read_timeout; others are served as before, and memory stays",
+  async () => {
+    await askTimes(300)
+    const before = { ms: await askTimes(100), kb: memoryKb() }
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n`
+    const heads = Array.from({ length: SOCKETS }, () => drip(head, "X-Slow: 1\r\n"))
+    const bodies = Array.from({ length: SOCKETS }, () =>
+      drip(`${head}X-Majordomo-Key: ${key}\r\nContent-Length: 5000\r\n\r\n`, "x"),
+    )
+    const during = { ms: await askTimes(100), kb: memoryKb() }
+    const [cutHeads, cutBodies] = await Promise.all([Promise.all(heads), Promise.all(bodies)])
+    const after = await askTimes(20)
+    expect(new Set([...cutHeads, ...cutBodies].map(({ status }) => status))).toEqual(new Set(["408"]))
+    for (const { ms } of [...cutHeads, ...cutBodies]) expect(ms).toBeLessThan(2.5 * READ_TIMEOUT_MS)
+    expect(during.ms).toBeLessThan(2 * before.ms + 20)
+    expect(during.kb - before.kb).toBeLessThan(2 * SOCKETS * 40)
+    expect(after).toBeLessThan(2 * before.ms + 20)
+  },
+  90_000,
+)
