@@ -1,60 +1,27 @@
-import type { AddressInfo } from "node:net"
-import { connect, createServer, type Socket } from "node:net"
 import pg from "pg"
 import type { PostgresServer } from "../support/postgres.ts"
+import type { Wire } from "./_wire.ts"
 
 /** Something that befalls a database; `heal` ends it. */
 export interface Fault {
   readonly name: string
+  /** The database goes on taking rows meanwhile. */
+  readonly mayWrite?: boolean
   begin(): Promise<void>
   heal(): Promise<void>
-}
-
-/** The way to the database, which can be cut: connections break or, worse, go silent. */
-export interface Wire {
-  readonly port: number
-  cut(): void
-  mend(): void
-  close(): Promise<void>
-}
-
-export async function startWire(to: number): Promise<Wire> {
-  const sockets = new Set<Socket>()
-  let isCut = false
-  const server = createServer((client) => {
-    sockets.add(client)
-    client.on("error", () => {}).on("close", () => sockets.delete(client))
-    if (isCut) return // taken, and never answered
-    const upstream = connect(to, "127.0.0.1")
-    sockets.add(upstream)
-    upstream.on("error", () => client.destroy()).on("close", () => sockets.delete(upstream) && client.destroy())
-    client.on("close", () => upstream.destroy())
-    client.pipe(upstream).pipe(client)
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  return {
-    port: (server.address() as AddressInfo).port,
-    cut() {
-      isCut = true
-      for (const socket of sockets) socket.unpipe().pause()
-    },
-    mend() {
-      isCut = false
-      for (const socket of sockets) socket.destroy()
-    },
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
 }
 
 const DISCONNECT_GATEWAY =
   "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'majordomo-gateway'"
 
+const BACKGROUND =
+  "SELECT pid FROM pg_stat_activity WHERE backend_type IN ('checkpointer', 'background writer', 'walwriter', 'autovacuum launcher')"
+
 /** Every fault of a PostgreSQL that belongs to the test alone. `url`: to the gateway's database, past the wire. */
 export function faultsOf(server: PostgresServer, wire: Wire, url: string): Fault[] {
   const hogs: pg.Client[] = []
+  const stalled: number[] = []
+  let checkpoint: Promise<void> | undefined
   const sql = (text: string) => runOnce(url, text)
   const fill = async () => {
     for (;;) {
@@ -74,6 +41,20 @@ export function faultsOf(server: PostgresServer, wire: Wire, url: string): Fault
     { name: "killed", begin: () => server.kill(), heal: () => server.start() },
     { name: "frozen", begin: () => server.freeze(), heal: () => server.thaw() },
     { name: "unreachable", begin: async () => wire.cut(), heal: async () => wire.mend() },
+    { name: "behind a narrow line", begin: async () => wire.narrow(), heal: async () => wire.mend() },
+    {
+      name: "without its checkpointer",
+      mayWrite: true,
+      async begin() {
+        stalled.push(...(await query<{ pid: number }>(url, BACKGROUND)).map(({ pid }) => pid))
+        for (const pid of stalled) process.kill(pid, "SIGSTOP")
+        checkpoint = sql("CHECKPOINT").catch(() => {}) // waits for the one that is stopped
+      },
+      async heal() {
+        for (const pid of stalled.splice(0)) process.kill(pid, "SIGCONT")
+        await checkpoint
+      },
+    },
     {
       name: "out of connections",
       async begin() {
@@ -121,6 +102,16 @@ async function runOnce(url: string, text: string): Promise<void> {
   try {
     const statements = text.includes("ALTER SYSTEM") ? text.split("; ") : [text]
     for (const statement of statements) await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+async function query<Row extends object>(url: string, text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text)).rows
   } finally {
     await client.end()
   }

@@ -6,9 +6,10 @@ import { type FarSide, startFarSide } from "../support/far-side.ts"
 import { createInstallation, type RunningGateway } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { firstKey, lastNumbers, metric, ROWS, type TaggedRow, toAccount, untilDrained, verifyBooks } from "./_books.ts"
-import { type Fault, faultsOf, startWire, type Wire } from "./_faults.ts"
+import { type Fault, faultsOf } from "./_faults.ts"
 import { startLoad, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
+import { startWire, type Wire } from "./_wire.ts"
 
 const FAULT_MS = times(1500, 20_000)
 const PER_SECOND = 200
@@ -29,7 +30,7 @@ afterAll(async () => {
   await server.remove()
 })
 
-it("[PGF-08] [PGF-10] whatever befalls PostgreSQL under load: no request fails, no row is lost or there twice, the numbers add up", async () => {
+it("[PGF-06] [PGF-08] [PGF-10] [PGF-13] whatever befalls PostgreSQL under load: no request fails, no row is lost or there twice, the numbers add up", async () => {
   const home = createInstallation({
     MAJORDOMO_STORAGE_POSTGRES_URL: server.url.replace(`:${server.port}/`, `:${wire.port}/`),
     MAJORDOMO_STORAGE_POSTGRES_MAX_CONNS: "6",
@@ -76,7 +77,7 @@ async function suffer(fault: Fault, gateway: RunningGateway): Promise<void> {
   await fault.heal()
   const drainedMs = await untilDrained(gateway, 60_000)
   report(fault.name, { "lasted ms": FAULT_MS, waited: waiting, "drained after ms": Math.round(drainedMs) })
-  expect(waiting).toBeGreaterThan(0)
+  if (!fault.mayWrite) expect(waiting).toBeGreaterThan(0)
 }
 
 async function readRows(): Promise<TaggedRow[]> {

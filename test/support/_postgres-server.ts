@@ -23,6 +23,10 @@ export interface PostgresServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string }
   /** Lines for pg_hba.conf instead of `host all all all scram-sha-256`; `local` is always trusted. */
   readonly hostRules?: readonly string[]
+  /** Its directory is made in this one instead of the system's temporary one. */
+  readonly under?: string
+  /** Begins as a hot standby of the server at this URL, which must let it in (`host replication …`); `pg_promote()` ends that. */
+  readonly standbyOf?: string
 }
 
 /** A PostgreSQL of its own, which a test may mistreat. */
@@ -54,7 +58,7 @@ const LOOSE = [
 
 /** Starts a private PostgreSQL: about a second. It goes when `remove` is called or this process ends, however it ends. */
 export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
-  const dir = mkdtempSync(join(tmpdir(), "mdm-pg-"))
+  const dir = mkdtempSync(join(options.under ?? tmpdir(), "mdm-pg-"))
   const binaries = findPostgresBinaries(dir)
   const port = await findFreePort()
   let running: Running | undefined
@@ -109,7 +113,11 @@ async function initialise(dir: string, { bin, user }: PostgresBinaries, options:
   chmodSync(dir, 0o755) // psql of another user reaches the socket in here
   const password = put("password", PASSWORD)
   const args = ["-D", data, "-U", "postgres", "--no-sync", "--no-locale", "--encoding=UTF8", `--pwfile=${password}`]
-  await promisify(execFile)(join(bin, "initdb"), args, { ...user, cwd: dir })
+  if (options.standbyOf === undefined) await promisify(execFile)(join(bin, "initdb"), args, { ...user, cwd: dir })
+  else {
+    const copy = ["-D", data, "-d", options.standbyOf, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+    await promisify(execFile)(join(bin, "pg_basebackup"), copy, { ...user, cwd: dir })
+  }
   const rules = options.hostRules ?? ["host all all all scram-sha-256"]
   put("data/pg_hba.conf", ["local all all trust", ...rules, ""].join("\n"))
   if (options.tls !== undefined) {
@@ -176,7 +184,8 @@ function untilReady(child: ChildProcess): Promise<number> {
     })
     child.stderr!.on("data", (chunk) => {
       if (said.length < 100_000) said += chunk
-      if (said.includes("database system is ready to accept connections")) resolve(Number(pid.split("\n", 1)[0]))
+      if (/database system is ready to accept (read-only )?connections/.test(said))
+        resolve(Number(pid.split("\n", 1)[0]))
     })
     child.once("error", reject)
     child.once("exit", () => reject(new Error(`PostgreSQL ended before it was ready:\n${said}`)))
