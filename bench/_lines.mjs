@@ -11,17 +11,27 @@ const us = (/** @type {number} */ value) => `${value.toFixed(1)} us`
 const ms = (/** @type {number} */ value, digits = 0) => `${value.toFixed(digits)} ms`
 const mb = (/** @type {number} */ bytes) => `${(bytes / MB).toFixed(1)} MB`
 
-/** @param {Scenario} scenario @param {Measured} bare @param {Measured} gateway @returns {Line} */
-export function cpu({ name, per, goal }, bare, gateway) {
+/**
+ * @param {Pick<Scenario, "name" | "per" | "goal">} scenario @param {Measured} bare @param {Measured} gateway
+ * @param {number} [perSecond] of both
+ * @returns {Line}
+ */
+export function cpu({ name, per, goal }, bare, gateway, perSecond) {
   const ratio = gateway.cpuUs / bare.cpuUs
   return {
-    what: `CPU per ${per}: ${name}`,
+    what: `CPU per ${per}: ${name}${perSecond === undefined ? "" : `; both at ${perSecond.toFixed(0)}/s`}`,
     against: us(bare.cpuUs),
     gateway: us(gateway.cpuUs),
     ratio: ratio.toFixed(2),
     goal: goal === undefined ? "" : `<= ${goal}`,
     met: goal === undefined ? undefined : ratio <= goal,
   }
+}
+
+/** @param {Pick<Scenario, "name" | "per">} scenario @param {Measured} bare @param {Measured} gateway @returns {Line} */
+export function cpuAtLimit({ name, per }, bare, gateway) {
+  const limits = `${bare.perSecond.toFixed(0)}/s and ${gateway.perSecond.toFixed(0)}/s`
+  return { ...cpu({ name, per }, bare, gateway), what: `the same, each at its limit: ${limits}` }
 }
 
 /** @param {number} perSecond @param {Measured} bare @param {Measured} gateway @returns {Line[]} */

@@ -12,6 +12,9 @@ import { cpuMs } from "./_processes.mjs"
 /** How long work may go on behind the last answer (rows on their way) and still counts. */
 const TAIL_MS = 700
 
+/** Of the gateway's limit: where its processor time is compared with that of another at the same rate. */
+export const EQUAL_RATE = 0.9
+
 /**
  * One round of one scenario through one proxy.
  *

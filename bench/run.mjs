@@ -13,7 +13,7 @@ import { parseArgs } from "node:util"
 import { findDatabase, startWholeGateway } from "./_gateway.mjs"
 import { measureInstalled } from "./_installed.mjs"
 import * as line from "./_lines.mjs"
-import { measure } from "./_measure.mjs"
+import { EQUAL_RATE, measure } from "./_measure.mjs"
 import { measureMemory } from "./_memory.mjs"
 import { startPeer } from "./_peer.mjs"
 import { startLoad, startScript } from "./_processes.mjs"
@@ -113,13 +113,20 @@ async function bench() {
 /** @param {Proxy} bare @param {Proxy} gateway @param {How} how */
 async function compare(bare, gateway, how) {
   for (const scenario of scenarios.filter(({ name }) => name.includes(values.only))) {
-    const [one, other] = await both(scenario.name, scenario, [bare, gateway], how)
-    lines.push(line.cpu(scenario, one, other))
+    const limit = await both(scenario.name, scenario, [bare, gateway], how)
+    if (scenario.per === "piece") {
+      lines.push(line.cpu(scenario, ...limit))
+      continue
+    }
+    const most = limit[1].perSecond
+    // The same work in the same time: whoever is slower at its limit meets peers that sleep, and pays for waking them.
+    const rate = most * EQUAL_RATE
+    const equal = await both(`${scenario.name}, at one rate`, scenario, [bare, gateway], { ...how, perSecond: rate })
+    lines.push(line.cpu(scenario, ...equal, rate), line.cpuAtLimit(scenario, ...limit))
     if (!scenario.withLatency) continue
-    const perSecond = other.perSecond / 2
-    const half = { ...how, perSecond }
+    const half = { ...how, perSecond: most / 2 }
     lines.push(
-      ...line.latency(perSecond, ...(await both(`${scenario.name}, at half load`, scenario, [bare, gateway], half))),
+      ...line.latency(most / 2, ...(await both(`${scenario.name}, at half load`, scenario, [bare, gateway], half))),
     )
   }
 }

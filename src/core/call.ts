@@ -1,4 +1,4 @@
-import type { Cost } from "./cost.ts"
+import type { Cost, PriceCertificate } from "./cost.ts"
 import type { Reading } from "./usage.ts"
 
 /** Header names and values as they came, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
@@ -87,7 +87,7 @@ export interface LogRecord {
   readonly output_cost: string | undefined
   readonly total_cost: string | undefined
   readonly cost_status: Cost["status"]
-  readonly price: unknown
+  readonly price: PriceCertificate | undefined
   readonly usage: unknown
   readonly usage_source: Reading["source"]
   readonly status_code: number

@@ -92,12 +92,14 @@ async function findWrongDays(query: RunQuery): Promise<string[]> {
         FROM llm_requests WHERE outcome <> 'gap' GROUP BY 1
       ), daily AS (SELECT day, ${numbers} FROM llm_usage_daily GROUP BY 1),
       hourly AS (SELECT (hour AT TIME ZONE 'UTC')::date AS day, ${numbers} FROM llm_usage_hourly GROUP BY 1),
+      keys AS (SELECT (hour AT TIME ZONE 'UTC')::date AS day, ${numbers} FROM llm_usage_hourly_keys GROUP BY 1),
       oldest AS (SELECT min(day) AS first_day FROM truth)
-      SELECT day::text FROM truth FULL JOIN daily USING (day) FULL JOIN hourly USING (day) CROSS JOIN oldest
+      SELECT day::text FROM truth FULL JOIN daily USING (day) FULL JOIN hourly USING (day) FULL JOIN keys USING (day) CROSS JOIN oldest
       WHERE day >= first_day AND CASE WHEN day = first_day
-        THEN truth.requests > coalesce(daily.requests, 0) OR truth.requests > coalesce(hourly.requests, 0)
+        THEN truth.requests > least(coalesce(daily.requests, 0), coalesce(hourly.requests, 0), coalesce(keys.requests, 0))
         ELSE (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (daily.requests, daily.input, daily.output, daily.cost)
-          OR (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (hourly.requests, hourly.input, hourly.output, hourly.cost) END
+          OR (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (hourly.requests, hourly.input, hourly.output, hourly.cost)
+          OR (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (keys.requests, keys.input, keys.output, keys.cost) END
       ORDER BY 1`,
     timeoutMs: NO_HURRY_MS,
   })

@@ -1,9 +1,10 @@
-import { randomFillSync } from "node:crypto"
+import { randomBytes } from "node:crypto"
 
-// Random bytes are drawn for many ids at once: one system call per id would cost more than the id.
+// Random digits are drawn for many ids at once: one system call per id would cost more than the id.
 const POOL_BYTES = 8192
-const pool = Buffer.allocUnsafe(POOL_BYTES)
-let used = POOL_BYTES
+const DIGITS_PER_ID = 19
+let digits = ""
+let used = 0
 
 /**
  * A UUID version 7 (RFC 9562): 48 bits of time, then random. Ids of one moment stay together in an index,
@@ -12,14 +13,14 @@ let used = POOL_BYTES
  * @param nowMs milliseconds since the epoch
  */
 export function uuidV7(nowMs: number): string {
-  if (used + 10 > POOL_BYTES) {
-    randomFillSync(pool)
+  if (used + DIGITS_PER_ID > digits.length) {
+    digits = randomBytes(POOL_BYTES).toString("hex")
     used = 0
   }
-  pool[used] = 0x70 | (pool[used]! & 0x0f)
-  pool[used + 2] = 0x80 | (pool[used + 2]! & 0x3f)
-  const tail = pool.toString("hex", used, used + 10)
-  used += 10
+  const at = used
+  used += DIGITS_PER_ID
   const time = nowMs.toString(16).padStart(12, "0")
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-${tail.slice(0, 4)}-${tail.slice(4, 8)}-${tail.slice(8)}`
+  // Two of the four bits behind the third dash say which variant this is; the other two are random.
+  const variant = "89ab"[digits.charCodeAt(at + 3) & 3]
+  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${digits.slice(at, at + 3)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + DIGITS_PER_ID)}`
 }

@@ -4,7 +4,7 @@ import { type Filters, type Span, toCondition } from "./filters.ts"
 import type { Ground } from "./ground.ts"
 import type { Period } from "./period.ts"
 import { type Edge, type Plan, planUsage } from "./plan.ts"
-import { BY_METADATA, BY_METADATA_WEEK, DAILY, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
+import { BY_METADATA, BY_METADATA_WEEK, DAILY, HOURLY_KEYS, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
 import { toPieces } from "./weeks.ts"
 
 interface PartsQuestion {
@@ -53,11 +53,15 @@ function toRowsPart(
 function toSumsParts(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string[] {
   const hasTime = question.by.some(({ order }) => order === "time")
   const foldedBefore = plan.source === BY_METADATA && !hasTime ? ground.foldedBefore : undefined
-  return toPieces(plan.span, foldedBefore).map(({ from, span, sign }) => {
-    const source = from === "weeks" ? BY_METADATA_WEEK : plan.source
+  const ofPiece = (source: Source, { span, sign }: Edge) => {
     const groups = question.by.map((dimension) => dimension.sql(source, bind, question.period.tz)!)
     return select({ groups, source, where: toSumsCondition(question, { ...plan, span }, source, ground, bind), sign })
-  })
+  }
+  const pieces = toPieces(plan.span, foldedBefore)
+  return [
+    ...pieces.map((piece) => ofPiece(piece.from === "weeks" ? BY_METADATA_WEEK : plan.source, piece)),
+    ...plan.hours.map((hours) => ofPiece(HOURLY_KEYS, hours)),
+  ]
 }
 
 /** What the sums of the metadata name leave out is found by what all requests add up to. */

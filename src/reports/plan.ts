@@ -3,7 +3,7 @@ import type { Dimension } from "./dimensions.ts"
 import type { Filters, Span } from "./filters.ts"
 import type { Ground } from "./ground.ts"
 import type { Period } from "./period.ts"
-import { BY_METADATA, DAILY, HOURLY, MAX_NAME, type Source } from "./sources.ts"
+import { BY_METADATA, DAILY, HOURLY, HOURLY_KEYS, MAX_NAME, type Source } from "./sources.ts"
 
 /** From where a report reads which time. Together the spans are the period, and no moment is in two of them. */
 export type Plan =
@@ -13,6 +13,8 @@ export type Plan =
       readonly source: Source
       /** Whole stretches of the source. */
       readonly span: Span
+      /** Hours where a day lies only partly in the period, from `HOURLY_KEYS`. */
+      readonly hours: readonly Edge[]
       /** Where a stretch lies only partly in the period: rows that it lacks, or rows of it that are too many. */
       readonly edges: readonly Edge[]
       /** Whether some of the stretches may lie across two groups: those are read from the rows. */
@@ -38,21 +40,34 @@ const ROWS_ONLY: Plan = { from: "rows" }
 export function planUsage(question: PlanQuestion, ground: Ground): Plan {
   const metadata = findMetadata(question, ground)
   if (!ground.hasSums || metadata === "rows only") return ROWS_ONLY
-  const source = metadata ? BY_METADATA : [HOURLY, DAILY].find((each) => knows(each, question))
-  if (source === undefined || !knows(source, question)) return ROWS_ONLY
-  const crosses = question.by.some(({ order }) => order === "time") && isShifted(source, question.period, ground.now)
+  const hasTime = question.by.some(({ order }) => order === "time")
+  const isCrossed = (source: Source) => hasTime && isShifted(source, question.period, ground.now)
+  const able = (metadata ? [BY_METADATA] : SOURCES).filter((each) => knows(each, question))
+  const source = able.find((each) => each !== DAILY || !able.includes(HOURLY_KEYS) || !isCrossed(DAILY))
+  if (source === undefined) return ROWS_ONLY
+  const crosses = isCrossed(source)
   if (crosses && question.by.some(({ name }) => STEPS[name] === source.stepMs)) return ROWS_ONLY
   // Of a crowded name it is not known under which value a row was counted: it cannot be taken away.
   const mayTake = metadata === undefined || !ground.crowded.has(metadata.name)
   const { prunedBefore } = ground
+  const { span, edges } = cut(question.period, { stepMs: source.stepMs, prunedBefore, mayTake })
+  const sums = { from: "sums", source, metadata, crosses, span } as const
+  if (source !== DAILY || !able.includes(HOURLY_KEYS)) return { ...sums, edges, hours: [] }
+  const cuts = edges.map((edge) => ({
+    sign: edge.sign,
+    ...cut({ ...question.period, ...edge.span }, { stepMs: HOUR_MS, prunedBefore, mayTake }),
+  }))
   return {
-    from: "sums",
-    source,
-    metadata,
-    crosses,
-    ...cut(question.period, { stepMs: source.stepMs, prunedBefore, mayTake }),
+    ...sums,
+    hours: cuts.map(({ span, sign }) => ({ span, sign })),
+    edges: cuts.flatMap(({ sign, edges }) => edges.map((edge) => ({ ...edge, sign: times(sign, edge.sign) }))),
   }
 }
+
+/** The first that knows all that is asked; by key, hours take the place of days that lie across two groups. */
+const SOURCES = [HOURLY, DAILY, HOURLY_KEYS]
+const HOUR_MS = HOURLY.stepMs
+const times = (one: Edge["sign"], other: Edge["sign"]) => (one === other ? "+" : "-")
 
 /** Whether the report is read from sums, but for the edges of its period. */
 export function isOfSums(question: PlanQuestion, ground: Ground): boolean {

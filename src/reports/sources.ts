@@ -91,6 +91,13 @@ export const HOURLY: Source = {
   measures: SUMMED,
 }
 
+/** By key alone: what a day's sums cannot tell of its hours. */
+export const HOURLY_KEYS: Source = {
+  ...HOURLY,
+  table: "llm_usage_hourly_keys",
+  columns: { key: "nullif(r.majordomo_api_key_id, '00000000-0000-0000-0000-000000000000')" },
+}
+
 const BY_DAY = {
   at: "(r.day::timestamp AT TIME ZONE 'UTC')",
   stepMs: 24 * HOUR_MS,

@@ -36,7 +36,21 @@ export function aRecord(changes: Partial<LogRecord> = {}): LogRecord {
     output_cost: "0.0003",
     total_cost: "0.00042",
     cost_status: "exact",
-    price: { lines: [{ side: "input", bucket: "input", quantity: 600, rate: "0.15", amount: "0.00009" }] },
+    price: {
+      lines: [
+        {
+          side: "input",
+          bucket: "input",
+          model: "gpt-4o-mini",
+          quantity: 600,
+          rate: "0.15",
+          per: "million",
+          factor: "1",
+          amount: "0.00009",
+          source: "genai-prices",
+        },
+      ],
+    },
     usage: { prompt_tokens: 1000, completion_tokens: 500, prompt_tokens_details: { cached_tokens: 400 } },
     usage_source: "reported",
     status_code: 200,

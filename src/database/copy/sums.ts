@@ -4,6 +4,12 @@ import { listColumns, readAll, write } from "./tables.ts"
 const SUMS = [
   { table: "llm_usage_hourly", key: ["hour", "provider", "model"], counter: "requests", before: "$1::timestamptz" },
   {
+    table: "llm_usage_hourly_keys",
+    key: ["hour", "majordomo_api_key_id"],
+    counter: "requests",
+    before: "$1::timestamptz",
+  },
+  {
     table: "llm_usage_daily",
     key: ["day", "majordomo_api_key_id", "provider", "model"],
     counter: "requests",

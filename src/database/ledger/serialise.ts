@@ -1,4 +1,5 @@
 import type { LogRecord, LogStart } from "../../core/call.ts"
+import type { PriceCertificate } from "../../core/cost.ts"
 
 const MAX_NAME_LENGTH = 255
 const MAX_PATH_LENGTH = 16_384 // node's own limit for a request head
@@ -6,51 +7,77 @@ const MAX_ERROR_LENGTH = 500
 const MAX_INTEGER = 2 ** 31 - 1
 
 /**
- * The row as its JSON line: the only time that it is serialised. Written member by member, for that costs half of what
+ * The row as its JSON line: the only time that it is serialised. Written member by member, for that costs less than
  * `JSON.stringify` does; the order is that of `COLUMNS`. Throws when a value cannot be written (a cycle, a depth).
  */
 export function toLine(record: LogRecord): string {
   const row = fits(record) ? record : toFit(record)
-  return `{"id":${quoted(row.id)}${toBeginning(row)}${text(
-    ',"responded_at":',
-    row.responded_at,
-  )},"response_time_ms":${row.response_time_ms}${
-    row.first_byte_ms === undefined ? "" : `,"first_byte_ms":${row.first_byte_ms}`
-  },"input_tokens":${row.input_tokens},"cached_tokens":${row.cached_tokens},"cache_creation_tokens":${
-    row.cache_creation_tokens
-  },"cache_creation_1h_tokens":${row.cache_creation_1h_tokens},"output_tokens":${
-    row.output_tokens
-  },"reasoning_tokens":${row.reasoning_tokens}${
-    text(',"input_cost":', row.input_cost) + text(',"output_cost":', row.output_cost)
-  }${text(',"total_cost":', row.total_cost) + text(',"cost_status":', row.cost_status)}${
-    json(',"price":', row.price) + json(',"usage":', row.usage)
-  }${text(',"usage_source":', row.usage_source)},"status_code":${row.status_code}${text(
-    ',"error_message":',
-    row.error_message,
-  )},"streamed":${row.streamed}${text(',"outcome":', row.outcome)}${json(
-    ',"raw_metadata":',
-    row.raw_metadata,
-  )}${text(',"request_body":', row.request_body)}${text(
-    ',"response_body":',
-    row.response_body,
-  )}${text(',"s3_key":', row.s3_key)}${text(',"created_at":', row.created_at)}}`
+  let line = toBeginning(row)
+  line += own(',"responded_at":"', row.responded_at)
+  line += `,"response_time_ms":${row.response_time_ms}`
+  if (row.first_byte_ms !== undefined) line += `,"first_byte_ms":${row.first_byte_ms}`
+  line += `,"input_tokens":${row.input_tokens},"cached_tokens":${row.cached_tokens}`
+  line += `,"cache_creation_tokens":${row.cache_creation_tokens}`
+  line += `,"cache_creation_1h_tokens":${row.cache_creation_1h_tokens}`
+  line += `,"output_tokens":${row.output_tokens},"reasoning_tokens":${row.reasoning_tokens}`
+  line += own(',"input_cost":"', row.input_cost)
+  line += own(',"output_cost":"', row.output_cost)
+  line += own(',"total_cost":"', row.total_cost)
+  line += own(',"cost_status":"', row.cost_status)
+  line += certificate(',"price":', row.price)
+  line += json(',"usage":', row.usage)
+  line += own(',"usage_source":"', row.usage_source)
+  line += `,"status_code":${row.status_code}`
+  line += text(',"error_message":', row.error_message)
+  line += `,"streamed":${row.streamed}`
+  line += own(',"outcome":"', row.outcome)
+  line += json(',"raw_metadata":', row.raw_metadata)
+  line += text(',"request_body":', row.request_body)
+  line += text(',"response_body":', row.response_body)
+  line += text(',"s3_key":', row.s3_key)
+  return `${line}${own(',"created_at":"', row.created_at)}}`
 }
 
 /** What is known of a row when it begins, as JSON. */
 export function toStartLine(start: LogStart): string {
-  return `{"id":${quoted(start.id)}${toBeginning(start)}${json(',"raw_metadata":', start.raw_metadata)}}`
+  return `${toBeginning(start)}${json(',"raw_metadata":', start.raw_metadata)}}`
 }
 
-/** The members behind the id that a row has from its beginning. */
+/** What a row has from its beginning, the id first. */
 function toBeginning(row: LogStart): string {
-  return `${text(',"majordomo_api_key_id":', row.majordomo_api_key_id)}${text(
-    ',"provider_api_key_hash":',
-    row.provider_api_key_hash,
-  )}${text(',"provider_api_key_alias":', row.provider_api_key_alias)}${
-    text(',"provider":', row.provider) + text(',"model":', row.model)
-  }${text(',"requested_model":', row.requested_model)}${
-    text(',"request_path":', row.request_path) + text(',"request_method":', row.request_method)
-  }${text(',"requested_at":', row.requested_at)}`
+  let line = `{"id":"${row.id}"`
+  line += own(',"majordomo_api_key_id":"', row.majordomo_api_key_id)
+  line += own(',"provider_api_key_hash":"', row.provider_api_key_hash)
+  line += text(',"provider_api_key_alias":', row.provider_api_key_alias)
+  line += text(',"provider":', row.provider)
+  line += text(',"model":', row.model)
+  line += text(',"requested_model":', row.requested_model)
+  line += text(',"request_path":', row.request_path)
+  line += text(',"request_method":', row.request_method)
+  return line + own(',"requested_at":"', row.requested_at)
+}
+
+/** The certificate with its usual members; with others it is left to JSON. */
+function certificate(key: string, price: PriceCertificate | undefined): string {
+  if (price === undefined || price.factors !== undefined) return json(key, price)
+  let lines = ""
+  for (const line of price.lines) {
+    lines += lines === "" ? '{"side":"' : ',{"side":"'
+    lines += `${line.side}","bucket":"${line.bucket}"${text(',"model":', line.model)},"quantity":${line.quantity}`
+    lines += `,"rate":"${line.rate}","per":"${line.per}","factor":"${line.factor}","amount":"${line.amount}"`
+    lines += `${text(',"source":', line.source)}${text(',"date":', line.date)}}`
+  }
+  const { tier, reason, reported, computed } = price
+  return `${key}{"lines":[${lines}]${text(',"tier":', tier)}${text(',"reason":', reason)}${text(',"reported":', reported)}${text(',"computed":', computed)}}`
+}
+
+/** A text of our own making, with nothing in it that JSON escapes: an id, a hash, a time, an amount, one of our words. */
+function own(key: string, value: string | undefined): string {
+  return value === undefined ? "" : `${key}${value}"`
+}
+
+function text(key: string, value: string | undefined): string {
+  return value === undefined ? "" : key + quoted(value)
 }
 
 /** Nothing in it has to be escaped, and no lone surrogate is in it. */
@@ -58,10 +85,6 @@ const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
 
 function quoted(value: string): string {
   return PLAIN.test(value) ? `"${value}"` : replaceUnstorable(JSON.stringify(value))
-}
-
-function text(key: string, value: string | undefined): string {
-  return value === undefined ? "" : key + quoted(value)
 }
 
 function json(key: string, value: unknown): string {

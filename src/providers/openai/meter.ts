@@ -15,7 +15,7 @@ export function createOpenAiMeter(exchange: Exchange, head: AnswerHead): Meter |
     isBatch ? { ...head, contentType: "application/jsonl" } : head,
     createOpenAiFold({
       unsplitOutput: unsplitOutputOf(operation),
-      geo: /^(eu|us)\.api\.openai\.com$/.exec(exchange.host)?.[1],
+      geo: REGIONS.get(exchange.host),
       free: isFreeOperation(exchange),
       batch: isBatch,
       counter: createOpenAiCounter(operation),
@@ -23,6 +23,12 @@ export function createOpenAiMeter(exchange: Exchange, head: AnswerHead): Meter |
     }),
   )
 }
+
+/** OpenAI's regional hosts. */
+const REGIONS: ReadonlyMap<string, string> = new Map([
+  ["eu.api.openai.com", "eu"],
+  ["us.api.openai.com", "us"],
+])
 
 /**
  * Free by OpenAI's own rule: counting, moderation, and everything that only shows or files what is there already. A

@@ -17,6 +17,20 @@ export type Operation =
   | "other"
 
 export function operationOf(method: string, path: string): Operation {
+  // Asked several times of each request, and most requests do the same.
+  if (path !== lastPath || method !== lastMethod) {
+    lastOperation = findOperation(method, path)
+    lastMethod = method
+    lastPath = path
+  }
+  return lastOperation
+}
+
+let lastMethod = ""
+let lastPath = ""
+let lastOperation: Operation = "other"
+
+function findOperation(method: string, path: string): Operation {
   for (const [pattern, operation] of PATHS) {
     if (!pattern.test(path)) continue
     if (method === "GET" && operation === "stored" && /\/responses\/[^/]+$/.test(path)) return "retrieve"
