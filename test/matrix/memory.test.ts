@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { collectGarbage } from "../support/garbage.ts"
+import { type Pipeline, startPipeline } from "../support/pipeline.ts"
+import { connectRaw } from "../support/raw.ts"
+import { exchange, request } from "./_raw.ts"
+
+const ROUND = 1000
+const ROUNDS = 4
+const LANES = 20
+/** A listener, a closure or an entry of a map per request would be more. */
+const MAX_BYTES_PER_REQUEST = 150
+
+let far: FarSide
+let gateway: Pipeline
+let rows = 0
+beforeAll(async () => {
+  far = await startFarSide({ record: false })
+  gateway = await startPipeline({
+    upstream: far.origin,
+    settings: { maxConnections: LANES, firstByteTimeoutMs: 500 },
+    deps: {
+      record: (_record, onKept) => {
+        rows++
+        onKept()
+      },
+    },
+  })
+})
+afterAll(async () => {
+  await gateway.close()
+  await far.close()
+})
+
+const STREAM = '{"model":"gpt-4o-mini","stream":true,"messages":[]}'
+const script = (given: object) => `x-far-side: ${JSON.stringify(given)}\r\n`
+
+/** The n-th of a mixture: whole and streamed, compressed, broken off, refused, and left by its client. */
+async function one(n: number): Promise<void> {
+  switch (n % 8) {
+    case 0:
+    case 1:
+      return void (await exchange(gateway.port, request(`X-Majordomo-Tag: ${n}\r\n`)))
+    case 2:
+      return void (await exchange(gateway.port, request(script({ pieces: 5 }), { body: STREAM })))
+    case 3:
+      return void (await exchange(gateway.port, request(script({ encoding: "gzip" }), { body: STREAM })))
+    case 4:
+      return void (await exchange(gateway.port, request(script({ pieces: 9, breakAfterPieces: 3 }), { body: STREAM })))
+    case 5:
+      return void (await exchange(gateway.port, request("", { path: `/nowhere/${n}` })))
+    case 6:
+      return void (await exchange(gateway.port, request(script({ breakAfterPieces: 0 }))))
+    default: {
+      const client = await connectRaw(gateway.port)
+      client.send(request(script({ pieces: 50, pieceDelayMs: 50 }), { body: STREAM }))
+      await client.until(/data: /)
+      client.close()
+    }
+  }
+}
+
+async function round(from: number): Promise<number> {
+  let next = from
+  const lane = async () => {
+    while (next < from + ROUND) await one(next++)
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  return collectGarbage().heapUsed
+}
+
+test("[LOD-05] [ABT-10] thousands of requests of every ending leave no memory, timer or socket behind", async () => {
+  await round(0)
+  await round(ROUND)
+  const before = { heap: await round(2 * ROUND), rows, resources: process.getActiveResourcesInfo().length }
+  const heaps: number[] = []
+  for (let i = 0; i < ROUNDS; i++) heaps.push(await round((3 + i) * ROUND))
+  const perRequest = (Math.min(...heaps.slice(-2)) - before.heap) / (ROUND * (ROUNDS - 1))
+  console.info(`heap: ${perRequest.toFixed(0)} bytes per request over ${ROUND * ROUNDS} requests`)
+  expect(rows - before.rows).toBe((ROUND * ROUNDS * 7) / 8)
+  expect(perRequest).toBeLessThan(MAX_BYTES_PER_REQUEST)
+  await expect.poll(() => process.getActiveResourcesInfo().length).toBeLessThan(before.resources + 2 * LANES)
+}, 60_000)

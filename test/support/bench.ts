@@ -1,0 +1,42 @@
+/** What the bench starts and measures with, for tests that put real load on the built program from processes of their own. */
+export interface BenchProcesses {
+  /** One of the bench's scripts; `far-side.mjs` takes the script of its answers in JSON. */
+  startScript(
+    script: string,
+    options?: { readonly args?: readonly string[]; readonly typescript?: boolean },
+  ): Promise<BenchScript>
+  startLoad(): { run(job: LoadJob): Promise<LoadCounts>; stop(): Promise<void> }
+  /** CPU of a process and its children so far. */
+  cpuMs(pid: number): number
+  rssBytes(pid: number): number
+}
+
+export interface BenchScript {
+  readonly pid: number
+  readonly port: number
+  stop(): Promise<void>
+}
+
+export interface LoadJob {
+  readonly port: number
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly connections: number
+  readonly durationMs: number
+  readonly once?: boolean
+  readonly perSecond?: number
+}
+
+export interface LoadCounts {
+  readonly requests: number
+  readonly failed: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+const PROCESSES = new URL("../../bench/_processes.mjs", import.meta.url).href
+
+export async function loadBench(): Promise<BenchProcesses> {
+  return (await import(PROCESSES)) as BenchProcesses
+}
