@@ -124,6 +124,13 @@ CREATE TABLE IF NOT EXISTS llm_usage_hourly (
   PRIMARY KEY (hour, provider, model)
 );
 
+-- Where a day of a time zone begins, and which hours of a day are whose: a day's sums do not know it, and its rows are many.
+CREATE TABLE IF NOT EXISTS llm_usage_hourly_keys (
+  hour                  timestamptz NOT NULL,
+  majordomo_api_key_id  uuid NOT NULL,               -- as below
+  PRIMARY KEY (hour, majordomo_api_key_id)
+);
+
 CREATE TABLE IF NOT EXISTS llm_usage_daily (
   day                   date NOT NULL,
   majordomo_api_key_id  uuid NOT NULL,               -- zeros: a row without a key
@@ -426,7 +433,7 @@ BEGIN
 
   FOR counter IN
     SELECT table_name, string_agg(format('ADD COLUMN %I %s NOT NULL DEFAULT 0', name, type), ', ' ORDER BY position) AS actions
-    FROM majordomo_counters CROSS JOIN unnest(ARRAY['llm_usage_hourly', 'llm_usage_daily', 'llm_usage_metadata', 'llm_usage_metadata_weekly']) AS table_name
+    FROM majordomo_counters CROSS JOIN unnest(ARRAY['llm_usage_hourly', 'llm_usage_hourly_keys', 'llm_usage_daily', 'llm_usage_metadata', 'llm_usage_metadata_weekly']) AS table_name
     WHERE NOT EXISTS (
       SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = name AND NOT attisdropped)
     GROUP BY table_name
@@ -457,6 +464,10 @@ BEGIN
       INSERT INTO llm_usage_hourly AS t (hour, provider, model, {names})
       SELECT hour, provider, model, {totals} FROM cells GROUP BY 1, 2, 3
       ON CONFLICT (hour, provider, model) DO UPDATE SET {adds}
+    ), hourly_keys AS (
+      INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id, {names})
+      SELECT hour, majordomo_api_key_id, {totals} FROM cells GROUP BY 1, 2
+      ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET {adds}
     )
     INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model, {names})
     SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model, {totals} FROM cells GROUP BY 1, 2, 3, 4
@@ -571,10 +582,28 @@ BEGIN
       END IF;
       LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE; -- no row may come between the two
       DELETE FROM llm_usage_hourly WHERE hour >= start;
+      DELETE FROM llm_usage_hourly_keys WHERE hour >= start;
       DELETE FROM llm_usage_daily WHERE day >= first_day;
       DELETE FROM llm_usage_metadata WHERE day >= first_day;
       DELETE FROM llm_usage_metadata_values WHERE day >= first_day;
     $head$ || replace(again, '{rows}', 'SELECT 1 AS sign, * FROM llm_requests WHERE created_at >= start AND outcome <> ''gap''') || ' PERFORM majordomo_fold_again(asked); END');
+
+  -- The hours of keys in a database that had only days of them: from the rows, and what a day has more than its rows (they
+  -- were pruned) in its first hour.
+  EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_fill_hourly_keys() RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS %L',
+    replace(replace(replace(replace(replace($body$
+    BEGIN
+      INSERT INTO llm_usage_hourly_keys (hour, majordomo_api_key_id, {names})
+      SELECT date_trunc('hour', created_at, 'UTC'), coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000'), {firsts}
+      FROM llm_requests WHERE outcome <> 'gap' GROUP BY 1, 2;
+
+      INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id, {names})
+      SELECT day::timestamp AT TIME ZONE 'UTC', majordomo_api_key_id, {totals} FROM (
+        SELECT day, majordomo_api_key_id, {names} FROM llm_usage_daily
+        UNION ALL SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, {negated} FROM llm_usage_hourly_keys) AS rest
+      GROUP BY 1, 2 HAVING sum(requests) > 0
+      ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET {adds};
+    END $body$, '{negated}', '-' || replace(names, ', ', ', -')), '{names}', names), '{firsts}', replace(replace(firsts, 'sum(sign)', 'count(*)'), 'sign * ', '')), '{totals}', totals), '{adds}', adds));
 
   -- The sums of one metadata name on one day (UTC), built from that day's rows; gives their number. Writers wait meanwhile.
   EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_name(wanted text, on_day date) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS %L',
@@ -642,7 +671,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION majordomo_empty_sums() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-  TRUNCATE llm_usage_hourly, llm_usage_daily, llm_usage_metadata, llm_usage_metadata_weekly, llm_usage_metadata_values;
+  TRUNCATE llm_usage_hourly, llm_usage_hourly_keys, llm_usage_daily, llm_usage_metadata, llm_usage_metadata_weekly, llm_usage_metadata_values;
   UPDATE majordomo_schema SET pruned_before = NULL;
   RETURN NULL;
 END $$;
@@ -687,10 +716,15 @@ BEGIN
   END IF;
 END $$;
 
--- The days of a database that had no weeks before. No batch may come between: the functions that know of weeks are not
--- committed yet.
+-- The sums that a database did not have before, of days by week and by hour of keys. No batch may come between: the
+-- functions that know of them are not committed yet.
 DO $$
 BEGIN
+  IF EXISTS (SELECT FROM llm_usage_daily) AND NOT EXISTS (SELECT FROM llm_usage_hourly_keys) THEN
+    LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock(7680, 2);
+    PERFORM majordomo_fill_hourly_keys();
+  END IF;
   IF (SELECT folded_before IS NULL FROM majordomo_schema) THEN
     LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
     PERFORM pg_advisory_xact_lock(7680, 2);

@@ -18,6 +18,7 @@ const TABLES = [
   "llm_requests_metadata_keys ORDER BY majordomo_api_key_id, key_name",
   "llm_request_repricings ORDER BY request_id, repriced_at",
   "llm_usage_hourly ORDER BY hour, provider, model",
+  "llm_usage_hourly_keys ORDER BY hour, majordomo_api_key_id",
   "llm_usage_daily ORDER BY day, majordomo_api_key_id, provider, model",
   "llm_usage_metadata ORDER BY name, day, value",
   "llm_usage_metadata_weekly ORDER BY name, week, value",

@@ -34,6 +34,39 @@ describeDatabases("migrate", (open) => {
     expect(await schemaState(db)).toBe("current")
   })
 
+  test("sums that an older database lacks are built: hours of keys, with days whose rows are gone, and weeks of metadata", async () => {
+    const db = await open()
+    await db.query("INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('User-Id', true, true)")
+    await db.query(`INSERT INTO llm_requests (majordomo_api_key_id, provider, model, request_path, request_method, requested_at, responded_at,
+        response_time_ms, status_code, input_tokens, total_cost, cost_status, outcome, raw_metadata, created_at)
+      SELECT CASE WHEN n % 3 > 0 THEN ('00000000-0000-0000-0000-00000000000' || n % 3)::uuid END, 'p', 'm' || n % 2, '/', 'POST', at, at, n, 200, n, n * 0.000000000001,
+        'exact', CASE WHEN n % 50 = 0 THEN 'gap' ELSE 'complete' END, jsonb_build_object('User-Id', n % 7), at
+      FROM (SELECT n, '2026-01-01T00:00:00Z'::timestamptz + make_interval(mins => n * 97) AS at FROM generate_series(1, 300) n) rows`)
+    // Pruned, and some of a day by hand.
+    await db.query("DELETE FROM llm_requests WHERE created_at < '2026-01-05T07:00:00Z'")
+    await db.query("UPDATE majordomo_schema SET pruned_before = '2026-01-05T00:00:00Z'")
+    const weeks = "SELECT * FROM llm_usage_metadata_weekly ORDER BY name, week, value"
+    const hours =
+      "SELECT * FROM llm_usage_hourly_keys WHERE hour >= '2026-01-06T00:00:00Z' ORDER BY hour, majordomo_api_key_id"
+    const before = [(await db.query(weeks)).rows, (await db.query(hours)).rows]
+    expect(before.map(({ length }) => length > 10)).toEqual([true, true])
+    await db.query("DROP TABLE llm_usage_hourly_keys, llm_usage_metadata_weekly")
+    await db.query("ALTER TABLE majordomo_schema DROP COLUMN folded_before")
+    await db.query("UPDATE majordomo_schema SET digest = NULL")
+
+    expect((await migrate(db)).did).toBe("updated")
+    expect([(await db.query(weeks)).rows, (await db.query(hours)).rows]).toEqual(before)
+    const sums =
+      "sum(requests) AS requests, sum(input_tokens) AS input, sum(total_cost) AS cost, sum(response_time_ms) AS ms"
+    const days = (
+      await db.query(
+        `SELECT day::text, majordomo_api_key_id AS key, ${sums} FROM llm_usage_daily GROUP BY 1, 2 ORDER BY 1, 2`,
+      )
+    ).rows
+    const ofHours = `SELECT (hour AT TIME ZONE 'UTC')::date::text AS day, majordomo_api_key_id AS key, ${sums} FROM llm_usage_hourly_keys GROUP BY 1, 2 ORDER BY 1, 2`
+    expect((await db.query(ofHours)).rows).toEqual(days)
+  })
+
   test("four at once: one does it, the others wait and find it done", async () => {
     const db = await open({ empty: true })
     const all = await Promise.all([1, 2, 3, 4].map(() => migrate(db)))

@@ -66,6 +66,7 @@ const fromSums = (
 async function expectSumsOfRows(db: Database): Promise<void> {
   const expected = await all(db, FROM_ROWS)
   expect(await all(db, fromSums("llm_usage_hourly"))).toEqual(expected)
+  expect(await all(db, fromSums("llm_usage_hourly_keys"))).toEqual(expected)
   expect(await all(db, fromSums("llm_usage_daily"))).toEqual(expected)
 }
 

@@ -68,6 +68,7 @@ it("sums by a metadata name that differ from the rows, and weeks that differ fro
   const wrong: [change: string, days: string[]][] = [
     ["UPDATE llm_usage_metadata_weekly SET total_cost = total_cost + 1 WHERE week = '2026-02-09'", ["2026-02-09"]],
     ["DELETE FROM llm_usage_metadata_weekly WHERE week = '2026-02-02'", ["2026-02-02"]],
+    ["UPDATE llm_usage_hourly_keys SET total_cost = 0 WHERE hour >= '2026-02-11'", ["2026-02-11"]],
     ["DELETE FROM llm_usage_metadata WHERE day = '2026-02-04'", ["2026-02-02", "2026-02-04"]],
   ]
   for (const [change, days] of wrong) {

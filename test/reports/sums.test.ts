@@ -72,7 +72,7 @@ const PERIODS = [
   ["2026-11-19T01:00:00Z", "2026-11-19T02:00:00Z"],
   ["2026-12-24T00:00:00Z", "2026-12-25T00:00:00Z"],
 ] as const
-const ZONES = ["UTC", "Europe/Lisbon", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe"]
+const ZONES = ["UTC", "Europe/Lisbon", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Chatham"]
 const BY = [
   ...[
     [],
@@ -91,6 +91,7 @@ const BY = [
     ["model", "provider"],
     ["key", "model"],
     ["day", "model"],
+    ["day", "key"],
     ["month", "key"],
     ["User-Id", "day"],
     ["week", "User-Id"],
@@ -160,8 +161,12 @@ describe("sums are read where they know the answer", () => {
     [{ by: ["key"] }, "llm_usage_daily"],
     [{ by: ["model"], filters: { key: "alpha" } }, "llm_usage_daily"],
     [{ by: ["key", "day"] }, "llm_usage_daily"],
-    [{ by: ["key", "day"], tz: "America/Los_Angeles" }, "rows"],
-    [{ by: ["key", "month"], tz: "America/Los_Angeles" }, "llm_usage_daily"],
+    [{ by: ["key", "day"], tz: "America/Los_Angeles" }, "llm_usage_hourly_keys"],
+    [{ by: ["day"], tz: "Asia/Kolkata", filters: { key: "alpha" } }, "llm_usage_hourly_keys"],
+    [{ by: ["key", "hour"] }, "llm_usage_hourly_keys"],
+    [{ by: ["key", "day", "model"], tz: "America/Los_Angeles" }, "rows"],
+    [{ by: ["key", "month"], tz: "America/Los_Angeles" }, "llm_usage_hourly_keys"],
+    [{ by: ["model", "month"], tz: "America/Los_Angeles", filters: { key: "alpha" } }, "llm_usage_daily"],
     [{ by: ["User-Id"] }, "llm_usage_metadata"],
     [{ by: ["day"], filters: { where: { "User-Id": "u3" } } }, "llm_usage_metadata"],
     [{ by: ["User-Id", "model"] }, "rows"],
