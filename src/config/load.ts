@@ -64,11 +64,10 @@ function readValues(given: readonly Given[], cwd: string, notes: Notes) {
     values.set(path, setting.initial === undefined ? undefined : setting.kind.parse(setting.initial, cwd))
     sources.set(path, "default")
   }
-  const initial = new Map(values)
   for (const { path, value, source, dir } of given) {
     const setting = find(path)
     const parsed = setting?.kind.parse(value, dir) ?? undefined
-    const why = refuse(path, setting, { value, parsed, initial: initial.get(path) })
+    const why = refuse(path, setting, { value, parsed })
     if (why !== undefined) notes.problems.push(toProblem(path, source, why))
     values.set(path, parsed)
     sources.set(path, source)
@@ -79,14 +78,11 @@ function readValues(given: readonly Given[], cwd: string, notes: Notes) {
 function refuse(
   path: string,
   setting: Setting<unknown> | undefined,
-  { value, parsed, initial }: { value: unknown; parsed: unknown; initial: unknown },
+  { value, parsed }: { value: unknown; parsed: unknown },
 ): string | undefined {
   if (setting === undefined) return "no such setting"
   if (parsed === REFUSED) {
     return `expected ${setting.kind.expected}, got ${setting.secret && value !== "" ? "something else (not shown)" : showValue(value)}`
-  }
-  if (setting.notYet && parsed !== initial && parsed !== "") {
-    return `not yet in this version; leave it ${setting.initial === undefined ? "out" : `at ${setting.initial}`}`
   }
   return path.startsWith("providers.") ? refuseProviderName(path.split(".")[1]!) : undefined
 }

@@ -50,5 +50,5 @@ export function toProviders(
 }
 
 function row<T>(kind: Kind<T, "">, doc: string): Setting<T | undefined, ""> {
-  return { kind, initial: undefined, doc, secret: false, notYet: false }
+  return { kind, initial: undefined, doc, secret: false }
 }

@@ -27,13 +27,10 @@ export interface Setting<T, U extends Unit = Unit> {
   readonly doc: string
   /** Its value is never shown. */
   readonly secret: boolean
-  /** The feature behind it is not there: any value but the default is refused. */
-  readonly notYet: boolean
 }
 
 interface Notes {
   readonly secret?: boolean
-  readonly notYet?: boolean
 }
 
 const secret = { secret: true } as const
@@ -175,11 +172,11 @@ function row<T, U extends Unit>(
   doc: string,
   notes: Notes = {},
 ): Setting<T, U> {
-  return { kind, initial, doc, secret: notes.secret ?? false, notYet: notes.notYet ?? false }
+  return { kind, initial, doc, secret: notes.secret ?? false }
 }
 
 function optional<T, U extends Unit>(kind: Kind<T, U>, doc: string, notes: Notes = {}): Setting<T | undefined, U> {
-  return { kind, initial: undefined, doc, secret: notes.secret ?? false, notYet: notes.notYet ?? false }
+  return { kind, initial: undefined, doc, secret: notes.secret ?? false }
 }
 
 function orEmpty(kind: Kind<string, "">): Kind<string, ""> {

@@ -3,7 +3,7 @@ import { listRows } from "./rows.ts"
 
 /** The README's table of settings, in markdown. */
 export function toSettingsTable(): string {
-  const rows = listRows().map(({ path, setting }) => toLine(path, setting.initial, note(setting.doc, setting.notYet)))
+  const rows = listRows().map(({ path, setting }) => toLine(path, setting.initial, setting.doc))
   const providers = [
     ...Object.entries(BUILT_IN).map(([name, { baseUrl }]) =>
       toLine(`providers.${name}.base_url`, baseUrl, `where ${name}'s API lives`),
@@ -24,8 +24,4 @@ export function toSettingsTable(): string {
 
 function toLine(path: string, initial: unknown, doc: string): string {
   return `| \`${path}\` | ${initial === undefined ? "–" : `\`${initial}\``} | ${doc} |`
-}
-
-function note(doc: string, notYet: boolean): string {
-  return notYet ? `${doc} (not yet)` : doc
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Call, Caller, Ending } from "../core/call.ts"
-import { GatewayError } from "../core/errors.ts"
+import { GatewayError, type RefusalCode } from "../core/errors.ts"
 import { NO_READING } from "../core/usage.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Dialect } from "../providers/_provider.ts"
@@ -10,13 +10,15 @@ import { createUpstreams } from "./forward.ts"
 import { guard } from "./guard.ts"
 import { identify } from "./identify.ts"
 import { readMetadata } from "./metadata.ts"
-import { ClientLeft, checkHead, readBody, splitTarget } from "./receive.ts"
+import { ClientLeft, checkHead, isShort, readBody, splitTarget } from "./receive.ts"
 import { refuse } from "./refuse.ts"
 import { Relay, STATUS_CLIENT_LEFT } from "./relay.ts"
 import { findRoute, guessFormat, type Route } from "./route.ts"
 import { createTally, type Tally } from "./tally.ts"
 
 const NO_BODY = Buffer.alloc(0)
+/** What stands behind a malformed or unfinished request on its connection is not trusted to be another. */
+const CLOSING: ReadonlySet<RefusalCode> = new Set(["bad_request", "body_too_large", "request_timeout"])
 
 export interface Gateway {
   /** Answers one proxied request; never rejects. */
@@ -74,8 +76,7 @@ export function createGateway(given: Deps): Gateway {
     } catch (error) {
       if (error instanceof ClientLeft || response.destroyed) return
       const refusal = error instanceof GatewayError ? error : internal(error)
-      // What stands behind a malformed request on the same connection is not trusted to be one.
-      const close = !request.complete || refusal.code === "bad_request" || deps.isStopping()
+      const close = deps.isStopping() || CLOSING.has(refusal.code) || !(request.complete || isShort(request))
       refuse(response, { error: refusal, dialect, id, close })
     }
   }

@@ -13,6 +13,7 @@ const SINGLE = new Set([
   "x-majordomo-provider",
 ])
 const NO_BODY = Buffer.alloc(0)
+const MAX_SHORT_BYTES = 64 * 1024
 
 /** The path and the query of a request target, as sent. @throws GatewayError for any target that is not a plain path */
 export function splitTarget(url: string | undefined): { readonly path: string; readonly query: string } {
@@ -54,6 +55,12 @@ export function readBody(
   if (!hasBody) return NO_BODY
   if (request.headers.expect !== undefined) response.writeContinue()
   return collect(request, limits)
+}
+
+/** What is left of a refused request is so short that reading it costs less than a new connection would. */
+export function isShort({ headers }: IncomingMessage): boolean {
+  if (headers["transfer-encoding"] !== undefined || headers.expect !== undefined) return false
+  return Number(headers["content-length"] ?? 0) <= MAX_SHORT_BYTES
 }
 
 /** The client closed its connection before its request was complete. */

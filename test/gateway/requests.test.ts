@@ -60,6 +60,23 @@ describe("the key", () => {
     expect(answer).toMatch(/^HTTP\/1.1 401 /)
   })
 
+  test("that is refused leaves its connection open, body or none; one whose body would be long closes it", async () => {
+    const client = await connectRaw(gateway.port)
+    client.send("GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
+    await client.until(/HTTP\/1.1 401 /)
+    const unknown = "X-Majordomo-Key: mdm_sk_unknown_0123456789012345678901\r\n"
+    const head = "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+    client.send(`${head}${unknown}Content-Length: ${BODY.length}\r\n\r\n${BODY}`)
+    await client.until(/(?:HTTP\/1.1 401 [^]*){2}/)
+    client.send(`${head}Connection: close\r\nX-Majordomo-Key: ${KEY}\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`)
+    expect(await client.closed()).toMatch(/HTTP\/1.1 200 /)
+    await gateway.nextRecord()
+
+    const long = await connectRaw(gateway.port)
+    long.send(`${head}${unknown}Content-Length: 100000\r\n\r\n`)
+    expect(await long.closed()).toMatch(/^connection: close/im)
+  })
+
   test("is followed by 100 Continue when it is known", async () => {
     const client = await connectRaw(gateway.port)
     client.send(
