@@ -45,15 +45,22 @@ export interface RunningGateway {
   stop(signal?: NodeJS.Signals): Promise<Ran>
 }
 
-/** An empty home for the built program, or that of another `bin`, with settings that hold for all its commands. */
-export function createInstallation(always: Settings = {}, { bin = BIN } = {}): Installation {
+/**
+ * An empty home for the built program, or that of another `bin`, with settings that hold for all its commands.
+ * `under`: a command line that becomes the program's own process, such as `unshare …`.
+ */
+export function createInstallation(
+  always: Settings = {},
+  { bin = BIN, under = [] }: { readonly bin?: string; readonly under?: readonly string[] } = {},
+): Installation {
   if (!existsSync(DIST)) throw new Error("these tests run the built program: npm run build")
   const home = mkdtempSync(join(tmpdir(), "majordomo-home-"))
   const running = new Set<ChildProcess>()
 
   const start = (args: readonly string[], settings: Settings) => {
     const env = { PATH: process.env["PATH"] ?? "", HOME: home, ...always, ...settings }
-    const child = spawn(process.execPath, [bin, ...args], { cwd: home, env, stdio: ["ignore", "pipe", "pipe"] })
+    const [command = "", ...words] = [...under, process.execPath, bin, ...args]
+    const child = spawn(command, words, { cwd: home, env, stdio: ["ignore", "pipe", "pipe"] })
     running.add(child)
     const exited = new Promise<Pick<Ran, "code" | "signal">>((resolve) => {
       child.once("exit", (code, signal) => {

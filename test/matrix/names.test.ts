@@ -1,0 +1,139 @@
+import { createSocket } from "node:dgram"
+import dns from "node:dns"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, onTestFinished, test } from "vitest"
+import { startFarSide } from "../support/far-side.ts"
+import { createInstallation } from "../support/gateway.ts"
+import { canRun, inNamespaces } from "../support/namespaces.ts"
+import { startPipeline } from "../support/pipeline.ts"
+import { exchange, request, statusOf } from "./_raw.ts"
+
+/** Counts its requests, at an address of the loopback. */
+async function startAt(host: string, port: number): Promise<{ server: Server; port: number; requests: () => number }> {
+  let requests = 0
+  const server = createServer((incoming, response) => {
+    requests++
+    incoming.resume()
+    response.end("{}")
+  })
+  await new Promise<void>((resolve, reject) => void server.once("error", reject).listen(port, host, resolve))
+  return { server, port: (server.address() as AddressInfo).port, requests: () => requests }
+}
+
+test.skipIf(process.platform !== "linux")(
+  "[CON-04] each new connection asks for the provider's address anew: when it changes, and the old one lets its connections go, requests go to the new one",
+  async () => {
+    const old = await startAt("127.0.0.1", 0)
+    const next = await startAt("127.0.0.2", old.port)
+    const original = dns.lookup
+    let address = "127.0.0.1"
+    let lookUps = 0
+    dns.lookup = ((name: string, options: dns.LookupOptions, done: (...args: unknown[]) => void) => {
+      if (name !== "provider.example") return void original(name, options, done as never)
+      lookUps++
+      if (options.all) done(null, [{ address, family: 4 }])
+      else done(null, address, 4)
+    }) as unknown as typeof dns.lookup
+    const gateway = await startPipeline({ upstream: `http://provider.example:${old.port}` })
+    try {
+      for (let i = 0; i < 3; i++) expect(statusOf(await exchange(gateway.port, request()))).toBe(200)
+      expect([old.requests(), lookUps]).toEqual([3, 1])
+      address = "127.0.0.2"
+      // More at once than there are connections: those that are made now go to the new address already.
+      const answers = await Promise.all(Array.from({ length: 8 }, () => exchange(gateway.port, request())))
+      for (const answer of answers) expect(statusOf(answer)).toBe(200)
+      expect(next.requests()).toBeGreaterThan(0)
+      const before = old.requests()
+      old.server.closeIdleConnections()
+      await expect.poll(() => new Promise((resolve) => old.server.getConnections((_, count) => resolve(count)))).toBe(0)
+      for (let i = 0; i < 5; i++) expect(statusOf(await exchange(gateway.port, request()))).toBe(200)
+      expect(old.requests()).toBe(before)
+    } finally {
+      dns.lookup = original
+      await gateway.close()
+      old.server.close()
+      next.server.close()
+    }
+  },
+)
+
+const NAMESERVER = "127.9.9.9"
+const SLOW_LOOK_UPS = 16
+
+/** A name server that is asked and never answers: a look-up takes 10 s in a thread of node's. */
+async function startSilentNames(): Promise<{ asked: () => number; close(): void } | undefined> {
+  let asked = 0
+  const socket = createSocket("udp4")
+  socket.on("message", () => asked++)
+  try {
+    await new Promise<void>((resolve, reject) => void socket.once("error", reject).bind(53, NAMESERVER, resolve))
+  } catch {
+    socket.close()
+    return undefined
+  }
+  return { asked: () => asked, close: () => socket.close() }
+}
+
+const directory = mkdtempSync(join(tmpdir(), "mdm-names-"))
+const resolver = join(directory, "resolv.conf")
+writeFileSync(resolver, `nameserver ${NAMESERVER}\n`)
+const NO_NAMES = inNamespaces(["--mount"], `mount --bind ${resolver} /etc/resolv.conf`)
+const names = canRun(NO_NAMES) ? await startSilentNames() : undefined
+
+// Another resolver for one process takes root.
+test.skipIf(names === undefined)(
+  "[ENC-07] while look-ups of names hang in node's threads, compressed streams are decoded, metered and kept as fast as before",
+  async () => {
+    onTestFinished(() => {
+      names?.close()
+      rmSync(directory, { recursive: true, force: true })
+    })
+    const far = await startFarSide()
+    const home = createInstallation(
+      {
+        MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+        MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: "http://nobody.example",
+        MAJORDOMO_UPSTREAM_CONNECT_TIMEOUT: "30s",
+        MAJORDOMO_PRICING_REMOTE_URL: "",
+        MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "100ms",
+      },
+      { under: NO_NAMES },
+    )
+    onTestFinished(() => home.remove())
+    onTestFinished(() => far.close())
+    const { key } = (await home.runJson(["keys", "create", "--name", "test"])) as { key: string }
+    const gateway = await home.serve({ args: ["--quiet"] })
+    const ask = async (path: string, script: object) =>
+      fetch(gateway.origin + path, {
+        method: "POST",
+        headers: { "x-majordomo-key": key, "content-type": "application/json", "x-far-side": JSON.stringify(script) },
+        body: '{"model":"gpt-4o-mini","stream":true,"messages":[]}',
+      })
+    const stream = async () => {
+      const since = performance.now()
+      // Larger than what is decoded at once: each needs a thread of node's, again and again.
+      const answer = await ask("/v1/chat/completions", { pieces: 500, encoding: "gzip" })
+      expect(await answer.text()).toContain("[DONE]")
+      return performance.now() - since
+    }
+    const streams = async () => {
+      const times = []
+      for (let i = 0; i < 5; i++) times.push(...(await Promise.all(Array.from({ length: 10 }, stream))))
+      return times.sort((a, b) => a - b)[times.length >> 1]!
+    }
+    await streams()
+    const before = await streams()
+    const hanging = Array.from({ length: SLOW_LOOK_UPS }, () => ask("/v1/messages", {}).catch(() => {}))
+    await expect.poll(names!.asked).toBeGreaterThanOrEqual(2)
+    const during = await streams()
+    console.info(`median of a stream: ${before.toFixed(1)} ms, while look-ups hang ${during.toFixed(1)} ms`)
+    expect(during).toBeLessThan(before + 100)
+    await gateway.stop("SIGKILL")
+    await Promise.all(hanging)
+  },
+  60_000,
+)

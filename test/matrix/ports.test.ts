@@ -1,0 +1,37 @@
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { expect, test } from "vitest"
+import { canRun, inNamespaces } from "../support/namespaces.ts"
+
+const CHILD = fileURLToPath(new URL("ports.child.ts", import.meta.url))
+const TYPESCRIPT = new URL("../../bench/_typescript.mjs", import.meta.url).href
+const PORTS = 200
+const FEW_PORTS = inNamespaces(
+  ["--net"],
+  `ip link set lo up && echo "40000 ${40_000 + PORTS - 1}" > /proc/sys/net/ipv4/ip_local_port_range`,
+)
+
+// A network of one's own takes root; elsewhere CON-08 (no file descriptors) is the nearest that is tested.
+test.skipIf(!canRun(FEW_PORTS))(
+  "[CON-07] when no port is left towards a provider, what is over gets 502 with a code, running answers end well, and all is well again",
+  async () => {
+    const [command = "", ...args] = [...FEW_PORTS, process.execPath, "--import", TYPESCRIPT, CHILD]
+    const { stdout, stderr } = await promisify(execFile)(command, args, { timeout: 25_000 })
+    expect(stderr.replace(/.*ExperimentalWarning[\s\S]*/, "")).toBe("")
+    const { during, refused, recoveredMs, open } = JSON.parse(stdout) as {
+      during: Record<string, number>
+      refused: string
+      recoveredMs: number
+      open: number
+    }
+    expect(Object.keys(during).sort()).toEqual(["200", "502"])
+    expect(during["200"]! + during["502"]!).toBe(300)
+    expect(during["200"]).toBeLessThanOrEqual(PORTS)
+    expect(during["200"]).toBeGreaterThan(PORTS / 2)
+    expect(refused).toContain('"code":"provider_unreachable"')
+    expect(refused).not.toMatch(/127\.0\.0|EADDRNOTAVAIL/)
+    expect(recoveredMs).toBeLessThan(5000)
+    expect(open).toBe(0)
+  },
+)
