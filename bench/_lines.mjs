@@ -100,6 +100,32 @@ export function journal({ name }, off, on) {
   }
 }
 
+/** So many cores for the two workers to have theirs for themselves, beside the load, the provider and the database. */
+const CORES_FOR_WORKERS = 6
+
+/** @param {Scenario} scenario @param {Measured} one @param {Measured} two @param {number} cores @returns {Line[]} */
+export function workers({ name }, one, two, cores) {
+  const speed = two.perSecond / one.perSecond
+  return [
+    {
+      what: `two workers against one, requests per second${cores < CORES_FOR_WORKERS ? ` (${cores} cores for all: no answer)` : ""}: ${name}`,
+      against: one.perSecond.toFixed(0),
+      gateway: two.perSecond.toFixed(0),
+      ratio: `${speed.toFixed(2)} x`,
+      goal: ">= 1.7 x",
+      met: cores < CORES_FOR_WORKERS ? undefined : speed >= 1.7,
+    },
+    {
+      what: "two workers against one, CPU per request",
+      against: us(one.cpuUs),
+      gateway: us(two.cpuUs),
+      ratio: (two.cpuUs / one.cpuUs).toFixed(2),
+      goal: "",
+      met: undefined,
+    },
+  ]
+}
+
 /** @param {{ written: number, requests: number }} counted @returns {Line} */
 export function rows({ written, requests }) {
   return {

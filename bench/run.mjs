@@ -82,6 +82,7 @@ async function bench() {
 
   if (!values["no-peer"]) await comparePeer(gateway, await own(startPeer(origin)), how)
   await compareJournal(gateway, where, how)
+  await compareWorkers(gateway, where, how)
   say("rows")
   lines.push(line.rows(await gateway.rows()))
   if (values.long) {
@@ -148,6 +149,15 @@ async function compareJournal(gateway, where, how) {
   const [one, other] = await both("journal off and on", scenario, [without, gateway], how)
   lines.push(line.journal(scenario, one, other))
   await without.stop()
+}
+
+/** Two workers and one process. @param {Proxy} gateway @param {Parameters<typeof startWholeGateway>[0]} where @param {How} how */
+async function compareWorkers(gateway, where, how) {
+  const two = await own(startWholeGateway({ ...where, name: "two workers", more: { MAJORDOMO_SERVER_WORKERS: "2" } }))
+  const scenario = /** @type {import("./_scenarios.mjs").Scenario} */ (scenarios[0])
+  const [one, other] = await both("two workers and one", scenario, [gateway, two], how)
+  lines.push(...line.workers(scenario, one, other, cpus().length))
+  await two.stop()
 }
 
 /**

@@ -30,6 +30,10 @@ const UNDICI = `
 export { default as Pool } from "undici/lib/dispatcher/pool.js"
 export { default as errors } from "undici/lib/core/errors.js"`
 
+/** Which node later versions of the SDK will want is nothing to whoever runs this one. */
+const NO_WARNING = `export const state = { warningEmitted: true }
+export const emitWarningIfUnsupportedVersion = () => {}`
+
 /** libpq's bindings are chosen by whoever installs them; here nobody can. */
 const PG_NATIVE = `module.exports = class { constructor() { throw new Error("pg-native is not part of this package") } }`
 
@@ -75,6 +79,7 @@ export function lean(): Rollup.Plugin {
     async load(id: string) {
       if (UNREACHED_FILES.some((file) => file.test(id))) return "export {}"
       if (/\/pg\/lib\/native\/index\.js$/.test(id)) return PG_NATIVE
+      if (/\/emitWarningIfUnsupportedVersion\.js$/.test(id)) return NO_WARNING
       const ranks = /\/gpt-tokenizer\/.*\/bpeRanks\/(\w+)\.js$/.exec(id)?.[1]
       if (ranks !== undefined) {
         const { default: words } = (await import(id)) as { readonly default: unknown }
