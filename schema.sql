@@ -605,27 +605,41 @@ BEGIN
       ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET {adds};
     END $body$, '{negated}', '-' || replace(names, ', ', ', -')), '{names}', names), '{firsts}', replace(replace(firsts, 'sum(sign)', 'count(*)'), 'sign * ', '')), '{totals}', totals), '{adds}', adds));
 
-  -- The sums of one metadata name on one day (UTC), built from that day's rows; gives their number. Writers wait meanwhile.
+  -- The sums of one metadata name on one day (UTC), built from that day's rows; gives their number. The rows are read
+  -- before writers have to wait, and once more, while they do, if some of that day came meanwhile: each row that comes or
+  -- changes makes new versions of the day's sums, whose places and transactions are `seen`.
   EXECUTE format('CREATE OR REPLACE FUNCTION majordomo_count_name(wanted text, on_day date) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS %L',
     replace(replace(replace($body$
     DECLARE
+      sums json;
+      seen text;
+      now_seen text;
       counted bigint;
       kept integer;
     BEGIN
       IF on_day::timestamp AT TIME ZONE 'UTC' < (SELECT pruned_before FROM majordomo_schema) THEN RETURN 0; END IF;
-      PERFORM pg_advisory_xact_lock(7680, 2);
+      FOR attempt IN 1..2 LOOP
+        seen := (SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+        WITH cells AS (
+          SELECT left(raw_metadata ->> wanted, 255) AS value, {firsts} FROM llm_requests
+          WHERE created_at >= on_day::timestamp AT TIME ZONE 'UTC' AND created_at < (on_day + 1)::timestamp AT TIME ZONE 'UTC'
+            AND outcome <> 'gap' AND raw_metadata ->> wanted IS NOT NULL GROUP BY 1
+        ), placed AS (
+          SELECT CASE WHEN row_number() OVER (ORDER BY requests DESC, value) <= 10000 THEN value ELSE '(other)' END AS place, * FROM cells
+        ), sums_ AS (
+          SELECT on_day AS day, wanted AS name, place AS value, {totals} FROM placed GROUP BY 3
+        )
+        SELECT json_agg(s) INTO sums FROM sums_ s;
+        PERFORM pg_advisory_xact_lock(7680, 2);
+        now_seen := (SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+        EXIT WHEN now_seen IS NOT DISTINCT FROM seen;
+      END LOOP;
       PERFORM majordomo_fold_days();
       DELETE FROM llm_usage_metadata WHERE (name, day) = (wanted, on_day);
       DELETE FROM llm_usage_metadata_values WHERE (name, day) = (wanted, on_day);
-      WITH cells AS (
-        SELECT left(raw_metadata ->> wanted, 255) AS value, {firsts} FROM llm_requests
-        WHERE created_at >= on_day::timestamp AT TIME ZONE 'UTC' AND created_at < (on_day + 1)::timestamp AT TIME ZONE 'UTC'
-          AND outcome <> 'gap' AND raw_metadata ->> wanted IS NOT NULL GROUP BY 1
-      ), placed AS (
-        SELECT CASE WHEN row_number() OVER (ORDER BY requests DESC, value) <= 10000 THEN value ELSE '(other)' END AS place, * FROM cells
-      ), added AS (
+      WITH added AS (
         INSERT INTO llm_usage_metadata (day, name, value, {names})
-        SELECT on_day, wanted, place, {totals} FROM placed GROUP BY 3
+        SELECT day, name, value, {names} FROM json_populate_recordset(NULL::llm_usage_metadata, sums)
         RETURNING value, requests
       )
       SELECT coalesce(sum(requests), 0), count(*) FILTER (WHERE value <> '(other)') INTO counted, kept FROM added;

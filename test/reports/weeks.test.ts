@@ -217,3 +217,36 @@ describe("reports by a metadata name, from weeks", () => {
       expect(await weeks()).toEqual([])
     }))
 })
+
+test("a row that comes while the days of a name are counted is in its sums once", async () => {
+  const home = await createTestDatabase()
+  const [one, other] = [0, 1].map(() => new pg.Client({ connectionString: home.url })) as [pg.Client, pg.Client]
+  await Promise.all([one.connect(), other.connect()])
+  const insert = `INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, raw_metadata, created_at)
+    VALUES ('p', 'm', '/', 'POST', '2026-03-04Z', '2026-03-04Z', 1, 200, '{"User-Id": "7"}', '2026-03-04Z')`
+  await one.query(insert)
+  await one.query("INSERT INTO llm_usage_metadata_names (name, every_key) VALUES ('User-Id', true)")
+
+  await one.query("BEGIN; SELECT pg_advisory_xact_lock(7680, 2)") // as a batch that is being written
+  const counted = other.query("SELECT majordomo_count_name('User-Id', '2026-03-04')::int AS requests")
+  while (
+    (
+      await one.query(
+        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+      )
+    ).rowCount === 0
+  );
+  await one.query(insert)
+  await one.query("COMMIT")
+
+  expect((await counted).rows).toEqual([{ requests: 2 }])
+  const { rows } = await one.query(
+    "SELECT value, requests::int FROM llm_usage_metadata UNION ALL SELECT value, requests::int FROM llm_usage_metadata_weekly",
+  )
+  expect(rows).toEqual([
+    { value: "7", requests: 2 },
+    { value: "7", requests: 2 },
+  ])
+  await Promise.all([one.end(), other.end()])
+  await home.drop()
+})
