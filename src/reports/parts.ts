@@ -5,7 +5,7 @@ import type { Ground } from "./ground.ts"
 import type { Period } from "./period.ts"
 import { type Edge, type Plan, planUsage } from "./plan.ts"
 import { BY_METADATA, BY_METADATA_WEEK, DAILY, HOURLY_KEYS, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
-import { toPieces } from "./weeks.ts"
+import { type Piece, toPieces } from "./weeks.ts"
 
 interface PartsQuestion {
   readonly by: readonly Dimension[]
@@ -53,7 +53,7 @@ function toRowsPart(
 function toSumsParts(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string[] {
   const hasTime = question.by.some(({ order }) => order === "time")
   const foldedBefore = plan.source === BY_METADATA && !hasTime ? ground.foldedBefore : undefined
-  const ofPiece = (source: Source, { span, sign }: Edge) => {
+  const ofPiece = (source: Source, { span, sign }: Pick<Piece, "span" | "sign">) => {
     const groups = question.by.map((dimension) => dimension.sql(source, bind, question.period.tz)!)
     return select({ groups, source, where: toSumsCondition(question, { ...plan, span }, source, ground, bind), sign })
   }

@@ -24,7 +24,7 @@ export type Plan =
     }
 
 export interface Edge {
-  readonly span: Span
+  readonly span: Span & { readonly since: number }
   readonly sign: "+" | "-"
 }
 
@@ -49,25 +49,30 @@ export function planUsage(question: PlanQuestion, ground: Ground): Plan {
   if (crosses && question.by.some(({ name }) => STEPS[name] === source.stepMs)) return ROWS_ONLY
   // Of a crowded name it is not known under which value a row was counted: it cannot be taken away.
   const mayTake = metadata === undefined || !ground.crowded.has(metadata.name)
-  const { prunedBefore } = ground
-  const { span, edges } = cut(question.period, { stepMs: source.stepMs, prunedBefore, mayTake })
-  const sums = { from: "sums", source, metadata, crosses, span } as const
-  if (source !== DAILY || !able.includes(HOURLY_KEYS)) return { ...sums, edges, hours: [] }
-  const cuts = edges.map((edge) => ({
-    sign: edge.sign,
-    ...cut({ ...question.period, ...edge.span }, { stepMs: HOUR_MS, prunedBefore, mayTake }),
-  }))
+  const cutting = { stepMs: source.stepMs, prunedBefore: ground.prunedBefore, mayTake }
+  const { span, edges } = cut(question.period, cutting)
+  const hasHours = source === DAILY && able.includes(HOURLY_KEYS)
   return {
-    ...sums,
-    hours: cuts.map(({ span, sign }) => ({ span, sign })),
-    edges: cuts.flatMap(({ sign, edges }) => edges.map((edge) => ({ ...edge, sign: times(sign, edge.sign) }))),
+    from: "sums",
+    source,
+    metadata,
+    crosses,
+    span,
+    ...(hasHours ? toHours(edges, cutting) : { hours: [], edges }),
   }
 }
 
 /** The first that knows all that is asked; by key, hours take the place of days that lie across two groups. */
 const SOURCES = [HOURLY, DAILY, HOURLY_KEYS]
-const HOUR_MS = HOURLY.stepMs
-const times = (one: Edge["sign"], other: Edge["sign"]) => (one === other ? "+" : "-")
+
+/** Edges of days as hours, and what these lack or have too many as edges of theirs. */
+function toHours(edges: readonly Edge[], cutting: Cutting): { readonly hours: Edge[]; readonly edges: Edge[] } {
+  const cuts = edges.map(({ span, sign }) => ({ sign, ...cut(span, { ...cutting, stepMs: HOURLY_KEYS.stepMs }) }))
+  return {
+    hours: cuts.map(({ span, sign }) => ({ span, sign })),
+    edges: cuts.flatMap(({ sign, edges }) => edges.map((edge) => ({ ...edge, sign: edge.sign === sign ? "+" : "-" }))),
+  }
+}
 
 /** Whether the report is read from sums, but for the edges of its period. */
 export function isOfSums(question: PlanQuestion, ground: Ground): boolean {
@@ -139,7 +144,10 @@ interface Cutting {
  * The whole stretches of a period, and the edges: what is missing is added, or where that is less, the whole stretch is
  * taken and the rest of it taken away. A stretch before `prunedBefore` has no rows any more: it counts where it begins.
  */
-function cut({ since, until }: Period, cutting: Cutting): { readonly span: Span; readonly edges: readonly Edge[] } {
+function cut(
+  { since, until }: Pick<Period, "since"> & Span,
+  cutting: Cutting,
+): { readonly span: Edge["span"]; readonly edges: readonly Edge[] } {
   const { stepMs, prunedBefore = Number.NEGATIVE_INFINITY } = cutting
   const floor = (at: number) => Math.floor(at / stepMs) * stepMs
   const ceil = (at: number) => Math.ceil(at / stepMs) * stepMs
