@@ -206,6 +206,28 @@ describe("reports by a metadata name, from weeks", () => {
     120_000,
   )
 
+  test("hold yesterday, whenever its rows come, and not yet today", () =>
+    undone(async () => {
+      const write = (day: string) =>
+        client.query(`INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, raw_metadata, created_at)
+          VALUES ('p', 'm', '/', 'POST', ${day}, ${day}, 1, 200, '{"User-Id": "near"}', ${day})`)
+      const near = async () =>
+        (
+          await client.query(
+            "SELECT sum(requests)::int AS requests FROM llm_usage_metadata_weekly WHERE value = 'near'",
+          )
+        ).rows[0].requests
+      await foldBefore("2026-04-16")
+      await write("now() - interval '1 day'")
+      expect(await near()).toBe(1)
+      await write("now() - interval '1 day'")
+      await write("now()")
+      expect(await near()).toBe(2)
+      await expectSumsOfRows()
+      await foldBefore("tomorrow")
+      expect(await near()).toBe(3)
+    }))
+
   test("of a name that is active nowhere any more, and of a table that was emptied, no week is left", () =>
     undone(async () => {
       await foldBefore("2026-05-13")
