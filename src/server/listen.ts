@@ -1,5 +1,5 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import { type AddressInfo, createServer } from "node:net"
+import { type AddressInfo, createServer, Server as TcpServer } from "node:net"
 import type { Duplex } from "node:stream"
 import { listen } from "listhen"
 import { CommandError } from "../core/errors.ts"
@@ -16,8 +16,6 @@ export interface Listener {
   /** Stops accepting; resolves when the last connection has ended, which `cutAll` hastens. */
   close(): Promise<void>
   cutAll(): void
-  /** Ends the connections that carry no request now. */
-  cutIdle(): void
 }
 
 /** Binds the port that was asked for, or says in one line why not: never another one. */
@@ -42,10 +40,18 @@ export async function startListening(
   return {
     host: address.family === "IPv6" ? `[${address.address}]` : address.address,
     port: address.port,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () => closeDoor(server),
     cutAll: () => server.closeAllConnections(),
-    cutIdle: () => server.closeIdleConnections(),
   }
+}
+
+/**
+ * Node's own close of an HTTP server cuts idle connections at once, and with them requests that are already on the wire;
+ * that of its parent only stops accepting.
+ */
+async function closeDoor(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => void TcpServer.prototype.close.call(server, () => resolve()))
+  server.close(() => {}) // for the timer that it holds
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void

@@ -149,12 +149,17 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   const { host, readTimeoutMs, shutdownTimeoutMs } = settings.server
   const port = worker?.port ?? settings.server.port
   const app = createApp(gateway, { ...probe, metrics: measured })
-  const listener = await startListening(app, { host, port, readTimeoutMs, isWorker: worker !== undefined })
+  let lastRequestAt = 0
+  const answer: typeof app = (request, response) => {
+    if (stopping) lastRequestAt = performance.now()
+    app(request, response)
+  }
+  const listener = await startListening(answer, { host, port, readTimeoutMs, isWorker: worker !== undefined })
 
   async function stop() {
     stopping = true
     const deadline = Date.now() + shutdownTimeoutMs
-    await finishRequests(listener, gateway, shutdownTimeoutMs)
+    await finishRequests(listener, gateway, shutdownTimeoutMs, () => lastRequestAt)
     await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
     await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
@@ -196,19 +201,25 @@ function openBodies({ settings, log }: ServerOptions, database: Database, dir: s
 }
 
 /** No new connection; the running answers end by themselves or, at the deadline, are cut. */
-async function finishRequests(listener: Listener, gateway: Gateway, timeoutMs: number): Promise<void> {
+async function finishRequests(
+  listener: Listener,
+  gateway: Gateway,
+  timeoutMs: number,
+  lastRequestAt: () => number,
+): Promise<void> {
+  // Connections that the system has taken already become ours, by a whole turn, before the door closes: it resets them.
+  for (let turns = 0; turns < 2; turns++) await nextTurn()
   const closed = listener.close()
   const timer = setTimeout(() => {
     gateway.cut()
     listener.cutAll()
   }, timeoutMs)
-  // A kept-alive connection that is idle would hold the listener open until its own timeout; one on which a request is
-  // just arriving gets its answer.
+  // A kept-alive connection that is idle would hold the listener open until its own timeout. It is not cut while requests
+  // come: one that is on the wire already gets its answer, if only that it must be sent to another gateway.
   let quietSince = performance.now()
   const idle = setInterval(() => {
-    listener.cutIdle()
-    if (gateway.open() > 0) quietSince = performance.now()
-    else if (performance.now() - quietSince > QUIET_MS) listener.cutAll()
+    quietSince = gateway.open() > 0 ? performance.now() : Math.max(quietSince, lastRequestAt())
+    if (performance.now() - quietSince > QUIET_MS) listener.cutAll()
   }, 20)
   await closed
   clearTimeout(timer)
