@@ -1,0 +1,127 @@
+import { Agent } from "node:http"
+import pg from "pg"
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { createInstallation, type RunningGateway } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+import { connectRaw } from "../support/raw.ts"
+import { firstKey, lastNumbers, ROWS, type TaggedRow, toAccount } from "./_books.ts"
+import { askOnce, tagsSeen } from "./_load.ts"
+import { report, times } from "./_mode.ts"
+
+const RESTARTS = times(4, 20)
+const PER_SECOND = 200
+const CLIENTS = 16
+/** Of one request that no gateway takes: what a balancer in front of them gives it. */
+const MAX_TRIES = 100
+/**
+ * No answer has begun: SDKs ask again by themselves. A reset is what the system gives to connections that it has taken
+ * and the gateway not yet when its door closes.
+ */
+const MAY_BE_ASKED_AGAIN = /ECONNREFUSED|ECONNRESET|socket hang up|^503 .*shutting_down/
+
+let far: FarSide
+let url: string
+beforeAll(async () => {
+  far = await startFarSide()
+  url = (await createTestDatabase()).url
+})
+afterAll(() => far.close())
+
+async function readRows(): Promise<TaggedRow[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<TaggedRow>(ROWS)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+it("[SHU-11] two gateways of one database are restarted in turns under load: a client that asks the other one when it gets no answer sees no failure, no request reaches the provider twice, and each has one row", async () => {
+  const homes = [0, 1].map(() =>
+    createInstallation({
+      DATABASE_URL: url,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+      MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "10s",
+    }),
+  )
+  onTestFinished(async () => void (await Promise.all(homes.map((home) => home.remove()))))
+  const serve = (which: number) => homes[which]!.serve({ args: ["--quiet"] })
+  const gateways: RunningGateway[] = [await serve(0), await serve(1)]
+  const key = firstKey(gateways[0]!)
+  const agent = new Agent({ keepAlive: true })
+  const answered: string[] = []
+  const failed: string[] = []
+  let tries = 0
+  let resets = 0
+  let asked = 0
+  let isStopped = false
+
+  async function client(): Promise<void> {
+    while (!isStopped) {
+      const tag = `roll-${asked++}`
+      let why: string | undefined
+      for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+        const { port } = gateways[(asked + attempt) % 2]!
+        tries++
+        why = await askOnce({ key, agent, port, tag, stream: asked % 4 === 0 })
+        if (why === undefined || !MAY_BE_ASKED_AGAIN.test(why)) break
+        if (/ECONNRESET|hang up/.test(why)) resets++
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      if (why === undefined) answered.push(tag)
+      else failed.push(why)
+      await new Promise((resolve) => setTimeout(resolve, (1000 * CLIENTS) / PER_SECOND))
+    }
+  }
+
+  far.always({ delayMs: 20 })
+  const clients = Array.from({ length: CLIENTS }, client)
+  const ends: string[] = []
+  for (let restart = 0; restart < RESTARTS; restart++) {
+    const before = answered.length
+    const { code, stderr } = await gateways[restart % 2]!.stop()
+    expect(code).toBe(0)
+    ends.push(stderr)
+    gateways[restart % 2] = await serve(restart % 2)
+    await expect.poll(() => answered.length, { timeout: 20_000 }).toBeGreaterThan(before + 100)
+  }
+  isStopped = true
+  await Promise.all(clients)
+  agent.destroy()
+  for (const gateway of gateways) ends.push((await gateway.stop()).stderr)
+  const account = toAccount(await readRows(), [...answered, ...tagsSeen(far)])
+  report("rolling restarts", {
+    restarts: RESTARTS,
+    requests: asked,
+    "asked again": tries - asked,
+    resets,
+    failed: failed.length,
+    rows: account.rows,
+    lost: account.lost.length,
+    twice: account.duplicates.length,
+  })
+  expect([...new Set(failed)]).toEqual([])
+  expect(tagsSeen(far).length).toBe(asked)
+  expect(tries).toBeGreaterThan(asked)
+  expect(account).toMatchObject({ rows: asked, lost: [], duplicates: [], died: 0 })
+  for (const end of ends) expect(lastNumbers(end)).toMatchObject({ waiting: 0, rejected: 0, dropped: 0 })
+}, 200_000)
+
+it("[SHU-11] a request that arrives on an idle connection just after SIGTERM is told to go elsewhere, not cut", async () => {
+  const home = createInstallation({ DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" })
+  onTestFinished(() => home.remove())
+  const gateway = await home.serve({ args: ["--quiet"] })
+  const client = await connectRaw(gateway.port)
+  const text = "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n"
+  client.send(text)
+  await client.until(/^HTTP\/1\.1 401 [\s\S]*\}/)
+  const stopped = gateway.stop()
+  await expect.poll(() => gateway.stderr, { interval: 5 }).toContain("a second signal ends at once")
+  client.send(text)
+  const answer = await client.closed()
+  expect(answer).toMatch(/HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*shutting_down/i)
+  expect((await stopped).code).toBe(0)
+})
