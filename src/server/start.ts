@@ -1,5 +1,4 @@
 import { join } from "node:path"
-import { setImmediate as nextTurn } from "node:timers/promises"
 import { type BodyStore, openBodyStore } from "../bodies/index.ts"
 import type { Settings } from "../config/settings.ts"
 import type { LogRecord } from "../core/call.ts"
@@ -12,13 +11,14 @@ import { type LedgerStats, openLedger } from "../database/logs.ts"
 import { openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Deps } from "../gateway/deps.ts"
-import { createGateway, type Gateway } from "../gateway/handle.ts"
+import { createGateway } from "../gateway/handle.ts"
 import { createScope } from "../kit/scope.ts"
 import { createPriceBook } from "../pricing/catalog.ts"
 import { DIALECTS } from "../providers/index.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { createApp } from "./app.ts"
-import { checkPort, type Listener, startListening } from "./listen.ts"
+import { finishRequests } from "./finish.ts"
+import { checkPort, startListening } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import { createProbe } from "./probe.ts"
 import { type Metric, toText } from "./prometheus.ts"
@@ -26,9 +26,6 @@ import { startRetention } from "./retention.ts"
 
 /** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
-/** A connection that carries no request for so long after the end was asked for carries none any more. */
-const QUIET_MS = 300
-const MAX_TURNS = 100
 
 export interface ServerOptions {
   readonly settings: Settings
@@ -159,7 +156,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   async function stop() {
     stopping = true
     const deadline = Date.now() + shutdownTimeoutMs
-    await finishRequests(listener, gateway, shutdownTimeoutMs, () => lastRequestAt)
+    await finishRequests({ listener, gateway, timeoutMs: shutdownTimeoutMs, lastRequestAt: () => lastRequestAt })
     await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
     await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
@@ -198,34 +195,6 @@ function openBodies({ settings, log }: ServerOptions, database: Database, dir: s
     },
     log,
   })
-}
-
-/** No new connection; the running answers end by themselves or, at the deadline, are cut. */
-async function finishRequests(
-  listener: Listener,
-  gateway: Gateway,
-  timeoutMs: number,
-  lastRequestAt: () => number,
-): Promise<void> {
-  // Connections that the system has taken already become ours, by a whole turn, before the door closes: it resets them.
-  for (let turns = 0; turns < 2; turns++) await nextTurn()
-  const closed = listener.close()
-  const timer = setTimeout(() => {
-    gateway.cut()
-    listener.cutAll()
-  }, timeoutMs)
-  // A kept-alive connection that is idle would hold the listener open until its own timeout. It is not cut while requests
-  // come: one that is on the wire already gets its answer, if only that it must be sent to another gateway.
-  let quietSince = performance.now()
-  const idle = setInterval(() => {
-    quietSince = gateway.open() > 0 ? performance.now() : Math.max(quietSince, lastRequestAt())
-    if (performance.now() - quietSince > QUIET_MS) listener.cutAll()
-  }, 20)
-  await closed
-  clearTimeout(timer)
-  clearInterval(idle)
-  // Their ends follow those of their connections.
-  for (let turns = 0; gateway.open() > 0 && turns < MAX_TURNS; turns++) await nextTurn()
 }
 
 /** What waits for S3 belongs to the process that has the journal of this number. */
