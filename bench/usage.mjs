@@ -125,6 +125,14 @@ const REPORTS = [
       "SELECT raw_metadata->>'User-Id' AS user_id, sum(total_cost) FROM llm_requests WHERE raw_metadata->>'User-Id' IS NOT NULL AND created_at >= $1 GROUP BY 1",
   },
   {
+    what: "--by User-Id, America/Los_Angeles",
+    by: ["User-Id"],
+    tz: "America/Los_Angeles",
+    goalMs: 300,
+    plain:
+      "SELECT raw_metadata->>'User-Id' AS user_id, sum(total_cost) FROM llm_requests WHERE raw_metadata->>'User-Id' IS NOT NULL AND created_at >= $1 GROUP BY 1",
+  },
+  {
     what: "--by Feature",
     by: ["Feature"],
     goalMs: 300,
