@@ -10,6 +10,17 @@ const workflows = readdirSync(new URL("../../.github/workflows/", import.meta.ur
   read(`.github/workflows/${name}`),
 )
 
+/** What is beside `dist` in the tarball, no more and no less. */
+const PAPERS = [
+  "CHANGELOG.md",
+  "LICENSE",
+  "README.md",
+  "THIRD_PARTY_LICENSES",
+  "bin/majordomo.mjs",
+  "package.json",
+  "schema.sql",
+]
+
 describe("the package", () => {
   test("[SUP-01] holds the program, its schema and its papers, and nothing else", () => {
     const npm = process.platform === "win32" ? "npm.cmd" : "npm"
@@ -23,12 +34,34 @@ describe("the package", () => {
     const allowed =
       /^(?:bin\/majordomo\.mjs|dist\/[\w./@-]+|schema\.sql|package\.json|README\.md|LICENSE|CHANGELOG\.md|THIRD_PARTY_LICENSES)$/
     expect(files.map(({ path }) => path).filter((path) => !allowed.test(path))).toEqual([])
+    const papers = files.map(({ path }) => path).filter((path) => !path.startsWith("dist/"))
+    expect(papers.sort()).toEqual(PAPERS)
     expect(files.map(({ path }) => path).filter((path) => /\.map$|\.env|(^|\/)test\/|\.test\./.test(path))).toEqual([])
   })
 
   test("[SUP-08] brings no package along that a reader of advisories would have to know, and locks what it is built from", () => {
     expect(Object.keys((packageJson as { dependencies?: object }).dependencies ?? {})).toEqual([])
     expect(JSON.parse(read("package-lock.json"))).toHaveProperty("lockfileVersion", 3)
+  })
+
+  test("[SUP-01] runs nothing when it is installed", () => {
+    const scripts = Object.keys(packageJson.scripts)
+    expect(scripts.filter((name) => /^(?:pre|post)?install$|^(?:pre|post)?prepare$|^dependencies$/.test(name))).toEqual(
+      [],
+    )
+    expect(packageJson).not.toHaveProperty("gypfile")
+  })
+
+  test("[SUP-05] what it is built from is locked by its digest; without one are only binaries of other systems", () => {
+    const { packages } = JSON.parse(read("package-lock.json")) as {
+      packages: Record<
+        string,
+        { integrity?: string; optional?: boolean; inBundle?: boolean; os?: unknown; cpu?: unknown }
+      >
+    }
+    const open = Object.entries(packages).filter(([name, { integrity }]) => name !== "" && integrity === undefined)
+    const isForeign = ([, { optional, os, cpu }]: (typeof open)[number]) => optional && (os ?? cpu) !== undefined
+    expect(open.filter((each) => !isForeign(each) && !each[1].inBundle).map(([name]) => name)).toEqual([])
   })
 
   test("[SUP-07] refuses an older node in one line that says which it needs; the number is that of `engines`", () => {
