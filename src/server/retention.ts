@@ -1,5 +1,5 @@
 import type { Database } from "../database/_database.ts"
-import { prune, toPruneDate } from "../database/prune.ts"
+import { countBodiesInS3, prune, toPruneDate } from "../database/prune.ts"
 
 /** Not at once: a gateway that just started has other things to do. */
 const FIRST_MS = 60_000
@@ -23,9 +23,12 @@ export function startRetention(options: RetentionOptions): { close(): Promise<vo
   async function run(keepMs: number): Promise<void> {
     const choice = { olderThan: now() - keepMs, bodiesOnly: false }
     try {
+      const inS3 = await countBodiesInS3(database, choice)
       const count = await prune(database, choice)
       const day = toPruneDate(choice).toISOString().slice(0, 10)
-      if (count > 0) log("info", `retention: ${count} requests from before ${day} were deleted; their sums stay`)
+      const rest =
+        inS3 === 0 ? "" : `, and so do the bodies of ${inS3} in S3: a lifecycle rule of the bucket deletes those`
+      if (count > 0) log("info", `retention: ${count} requests from before ${day} were deleted; their sums stay${rest}`)
     } catch (error) {
       log(
         "warn",

@@ -190,16 +190,19 @@ describeDatabases("pruning", (open) => {
     expect(await all(db, "SELECT pruned_before FROM majordomo_schema")).toEqual([{ pruned_before: null }])
   })
 
-  test("a gateway with a retention does so by itself", async () => {
+  test("a gateway with a retention does so by itself, and says what it cannot delete", async () => {
     const db = await open()
     await fill(db)
+    await db.query("UPDATE llm_requests SET s3_key = 'bodies/' || id WHERE request_body IS NOT NULL")
     let resolve: (line: string) => void = () => {}
     const said = new Promise<string>((done) => {
       resolve = done
     })
     const log = (_: string, line: string) => resolve(line)
     const job = startRetention({ database: db, retentionMs: 86_400_000, now: () => old + 86_400_000, log, firstMs: 1 })
-    expect(await said).toBe("retention: 51 requests from before 2026-03-02 were deleted; their sums stay")
+    expect(await said).toBe(
+      "retention: 51 requests from before 2026-03-02 were deleted; their sums stay, and so do the bodies of 50 in S3: a lifecycle rule of the bucket deletes those",
+    )
     await job.close()
   })
 })
