@@ -14,7 +14,7 @@ import { startWire, type Wire } from "./_wire.ts"
 
 /** CHAOS_SEED repeats a run: the same faults in the same order, for as long. The moments of the load are the machine's. */
 const SEED = Number(process.env["CHAOS_SEED"] ?? Date.now() % 2 ** 31)
-const SCHEDULES = times(1, 10)
+const SCHEDULES = times(1, 5)
 const STEPS = times(6, 20)
 const MOST_MS = times(500, 3000)
 
