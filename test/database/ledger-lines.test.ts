@@ -145,7 +145,7 @@ test("a promise whose row comes in the same write is not written; any other is, 
   expect(taken).toEqual([["begin b", "a", "begin c"], ["b"]])
 })
 
-test("a promise alone is written by itself, soon", async () => {
+test("a promise alone is written at the end of its turn", async () => {
   const taken = new Promise((resolve) => createTurn(resolve).add({ id: "a", line: '{"id":"a"}', begins: true }))
   expect(await taken).toMatchObject([{ id: "a", begins: true }])
 })

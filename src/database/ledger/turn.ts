@@ -2,8 +2,6 @@ import type { Entry } from "../../kit/journal.ts"
 
 /** As much as the journal writes without asking for memory. */
 const MAX_TURN_BYTES = 16 * 1024
-/** Nobody waits for the promise of a row, so it waits this long for company. */
-const PROMISE_MS = 1
 
 /** Collects what is handed over in one turn of the event loop. */
 export interface Turn {
@@ -21,7 +19,6 @@ export function createTurn(take: (entries: readonly Entry[]) => void): Turn {
   let waiting: (() => void)[] = []
   let bytes = 0
   let isTurnEnding = false
-  let timer: NodeJS.Timeout | undefined
 
   function endTurn(): void {
     isTurnEnding = false
@@ -29,8 +26,6 @@ export function createTurn(take: (entries: readonly Entry[]) => void): Turn {
   }
 
   function flush(): void {
-    clearTimeout(timer)
-    timer = undefined
     if (entries.length === 0) return
     const taken = entries
     const callbacks = waiting
@@ -43,8 +38,8 @@ export function createTurn(take: (entries: readonly Entry[]) => void): Turn {
 
   return {
     add(entry, onKept) {
-      if (entry.begins) timer ??= setTimeout(flush, PROMISE_MS)
-      else if (!isTurnEnding) {
+      // A promise does not wait either: it is asked for before its request is sent, so it is written before that too.
+      if (!isTurnEnding) {
         isTurnEnding = true
         setImmediate(endTurn)
       }
