@@ -1,16 +1,18 @@
 import pg from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { firstKey, metric } from "../chaos/_books.ts"
+
 import { type BenchScript, loadBench } from "../support/bench.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
+import { firstKey, metric } from "./_books.ts"
+import { times } from "./_mode.ts"
 
-/** Bounds of the list; they are far from what is measured on a quiet machine, so that a busy one passes too. */
-const MAX_CPU_MS = 1.6
+/** The list's bounds hold in `npm run chaos`; in `npm test` other tests have the machine too, and only what is badly wrong counts. */
+const MAX_CPU_MS = times(4, 1.6)
 const MAX_STATEMENTS = 1.2
-const MAX_LAG_S = { "0.99": 0.02, "1": 0.2 }
-const MAX_ADDED_MS = 2
-const MAX_P99_RATIO = 1.15
+const MAX_LAG_S = { "0.99": times(0.2, 0.02), "1": times(2, 0.2) }
+const MAX_ADDED_MS = times(20, 2)
+const MAX_P99_RATIO = times(1.6, 1.15)
 const PAIRS = 3
 const PER_SECOND = 200
 
