@@ -67,7 +67,7 @@ describe("the key", () => {
     const unknown = "X-Majordomo-Key: mdm_sk_unknown_0123456789012345678901\r\n"
     const head = "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
     client.send(`${head}${unknown}Content-Length: ${BODY.length}\r\n\r\n${BODY}`)
-    await client.until(/(?:HTTP\/1.1 401 [^]*){2}/)
+    await client.until(/(?:HTTP\/1.1 401 [\s\S]*){2}/)
     client.send(`${head}Connection: close\r\nX-Majordomo-Key: ${KEY}\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`)
     expect(await client.closed()).toMatch(/HTTP\/1.1 200 /)
     await gateway.nextRecord()
