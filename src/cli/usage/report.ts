@@ -49,7 +49,7 @@ export default defineCommand({
         const overview = await readOverview(question, now, ask)
         const notes = listNotes(question, overview.current, ground)
         sayNotes(notes)
-        if (args.json) printJson({ ...head, ...toOverviewObject(overview), notes })
+        if (args.json) printJson({ ...head, ...toOverviewObject(overview), ...toNotesField(notes) })
         else if (overview.current.total.requests === 0) print(await explainEmpty(database, settings, period, now))
         else print(renderOverview(overview, findScreen()))
         return
@@ -58,8 +58,10 @@ export default defineCommand({
       await refuseUnknownName(database, by, answer)
       const notes = listNotes(question, answer, ground)
       sayNotes(notes)
-      if (args.json) printJson({ ...head, rows: toRowObjects(by, answer), total: toMeasureObject(answer.total), notes })
-      else if (args.csv) print(renderCsv(question, answer))
+      if (args.json) {
+        const found = { rows: toRowObjects(by, answer), total: toMeasureObject(answer.total) }
+        printJson({ ...head, ...found, ...toNotesField(notes) })
+      } else if (args.csv) print(renderCsv(question, answer))
       else if (answer.total.requests === 0) print(await explainEmpty(database, settings, period, now))
       else print(renderBreakdown(by, answer, findScreen()))
     })
@@ -68,6 +70,11 @@ export default defineCommand({
 
 function sayNotes(notes: readonly string[]): void {
   for (const note of notes) say(`note: ${note}`)
+}
+
+/** Most reports have none, and then not the field either. */
+function toNotesField(notes: readonly string[]): { readonly notes?: readonly string[] } {
+  return notes.length === 0 ? {} : { notes }
 }
 
 /** The same fields as JSON; without a dimension, the total. */
