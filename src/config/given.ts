@@ -16,8 +16,8 @@ export interface Notes {
 
 /** A line of a refusal: `server.port (majordomo.yaml): expected …`. */
 export function toProblem(path: string, source: string, why: string): string {
-  // An address behind a colon without its space is part of the name to YAML.
-  return `${path.replace(/[\x00-\x1f\x7f-\x9f]/g, "?").replace(/\/\/\S*@/g, "//…@")} (${source}): ${why}`
+  // An address behind a colon without its space, whole or what a slip left of it, is part of the name to YAML.
+  return `${path.replace(/[\x00-\x1f\x7f-\x9f]/g, "?").replace(/[:/].*@/gs, "…@")} (${source}): ${why}`
 }
 
 /** A value as a message may show it: short, one line, without the credentials that an address may hold. */

@@ -1,0 +1,11 @@
+import { expect, test } from "vitest"
+import { toProblem } from "../../src/config/given.ts"
+
+test.each([
+  ["storage.url:postgres://u:swordfish@h/d", "storage.url…@h/d"],
+  ["storage.postgres.\u00deurl*atgres:\u00ce/u:swordfish@h/d", "storage.postgres.\u00deurl*atgres…@h/d"],
+  ["url//sword fish@h", "url…@h"],
+  ["server.prot", "server.prot"],
+])("the name of a setting that swallowed an address, %j, is told without its credentials", (name, told) => {
+  expect(toProblem(name, "file", "no such setting")).toBe(`${told} (file): no such setting`)
+})
