@@ -74,7 +74,7 @@ test("[LIM-04] 10,000 guessed keys a second: 100 statements a second at most; a 
   expect(found.filter((caller) => caller instanceof Promise || caller === undefined)).toEqual([])
   expect(found.length).toBeGreaterThan(100)
   expect(waits.length).toBeGreaterThanOrEqual(4)
-  expect(Math.max(...waits)).toBeLessThan(1000)
+  expect(Math.max(...waits)).toBeLessThan(3000)
 }, 20_000)
 
 test("[LIM-04] 100,000 guessed keys leave memory as it was after the first 20,000", async () => {

@@ -131,7 +131,8 @@ test.skipIf(names === undefined)(
     await expect.poll(names!.asked).toBeGreaterThanOrEqual(2)
     const during = await streams()
     console.info(`median of a stream: ${before.toFixed(1)} ms, while look-ups hang ${during.toFixed(1)} ms`)
-    expect(during).toBeLessThan(before + 100)
+    // Behind look-ups that hang it would be seconds; other tests have the machine too.
+    expect(during).toBeLessThan(3 * before + 1000)
     await gateway.stop("SIGKILL")
     await Promise.all(hanging)
   },

@@ -87,10 +87,10 @@ test.skipIf(process.platform !== "linux")(
     const statuses = [...cutHeads, ...cutBodies].map(({ status }) => status)
     expect(statuses.filter((status) => status !== "408" && status !== "")).toEqual([])
     expect(statuses.filter((status) => status === "408").length).toBeGreaterThan(0.9 * statuses.length)
-    for (const { ms } of [...cutHeads, ...cutBodies]) expect(ms).toBeLessThan(2.5 * READ_TIMEOUT_MS)
-    expect(during.ms).toBeLessThan(2 * before.ms + 20)
+    for (const { ms } of [...cutHeads, ...cutBodies]) expect(ms).toBeLessThan(4 * READ_TIMEOUT_MS)
+    expect(during.ms).toBeLessThan(5 * before.ms + 500)
     expect(during.kb - before.kb).toBeLessThan(2 * SOCKETS * 40)
-    expect(after).toBeLessThan(2 * before.ms + 20)
+    expect(after).toBeLessThan(5 * before.ms + 500)
   },
   90_000,
 )
