@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises"
 import type { Installation, RunningGateway } from "../support/gateway.ts"
+import { ask } from "./_ask.ts"
 
 /** The rows of a database against what clients and provider know. */
 export interface Account {
@@ -28,7 +29,9 @@ export function toAccount(rows: readonly TaggedRow[], expected: Iterable<string>
   return { rows: rows.length, died, lost, duplicates }
 }
 
-export const ROWS = "SELECT raw_metadata ->> 'Tag' AS tag, outcome FROM llm_requests WHERE raw_metadata ? 'Tag'"
+const ROWS = "SELECT raw_metadata ->> 'Tag' AS tag, outcome FROM llm_requests WHERE raw_metadata ? 'Tag'"
+
+export const readRows = (url: string): Promise<TaggedRow[]> => ask<TaggedRow>(url, ROWS)
 
 /** The value of one line of /metrics, without labels. */
 export async function metric(gateway: RunningGateway, name: string): Promise<number> {

@@ -1,5 +1,6 @@
 import pg from "pg"
 import type { PostgresServer } from "../support/postgres.ts"
+import { ask } from "./_ask.ts"
 import type { Wire } from "./_wire.ts"
 
 /** Something that befalls a database; `heal` ends it. */
@@ -46,7 +47,7 @@ export function faultsOf(server: PostgresServer, wire: Wire, url: string): Fault
       name: "without its checkpointer",
       mayWrite: true,
       async begin() {
-        stalled.push(...(await query<{ pid: number }>(url, BACKGROUND)).map(({ pid }) => pid))
+        stalled.push(...(await ask<{ pid: number }>(url, BACKGROUND)).map(({ pid }) => pid))
         for (const pid of stalled) process.kill(pid, "SIGSTOP")
         checkpoint = sql("CHECKPOINT").catch(() => {}) // waits for the one that is stopped
       },
@@ -102,16 +103,6 @@ async function runOnce(url: string, text: string): Promise<void> {
   try {
     const statements = text.includes("ALTER SYSTEM") ? text.split("; ") : [text]
     for (const statement of statements) await client.query(statement)
-  } finally {
-    await client.end()
-  }
-}
-
-async function query<Row extends object>(url: string, text: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query<Row>(text)).rows
   } finally {
     await client.end()
   }

@@ -1,13 +1,13 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import pg from "pg"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
 import { findPostgresBinaries } from "../support/_postgres-binaries.ts"
 import { type FarSide, startFarSide } from "../support/far-side.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
-import { firstKey, lastNumbers, metric, ROWS, type TaggedRow, toAccount, untilDrained } from "./_books.ts"
+import { ask } from "./_ask.ts"
+import { firstKey, lastNumbers, metric, readRows, toAccount, untilDrained } from "./_books.ts"
 import { startLoad, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
 import { startWire, type Wire } from "./_wire.ts"
@@ -34,18 +34,8 @@ afterAll(async () => {
   await primary.remove()
 })
 
-async function ask<Row extends object>({ url }: PostgresServer, text: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query<Row>(text)).rows
-  } finally {
-    await client.end()
-  }
-}
-
 const count = async (server: PostgresServer) =>
-  (await ask<{ count: number }>(server, "SELECT count(*)::int AS count FROM llm_requests"))[0]!.count
+  (await ask<{ count: number }>(server.url, "SELECT count(*)::int AS count FROM llm_requests"))[0]!.count
 
 /** The binaries of npm come without the program that makes a standby. */
 function canCopy(): boolean {
@@ -85,14 +75,14 @@ it.skipIf(!canCopy())(
     await new Promise((resolve) => setTimeout(resolve, READ_ONLY_MS)) // it stays read-only for so long
     const waited = await metric(gateway, "majordomo_rows_waiting")
     expect(waited).toBeGreaterThan(0)
-    await ask(replica, "SELECT pg_promote()")
+    await ask(replica.url, "SELECT pg_promote()")
     const drainedMs = await untilDrained(gateway, 60_000)
 
     const sent = await load.stop()
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
-    const before = await ask<TaggedRow>(primary, ROWS)
-    const after = await ask<TaggedRow>(replica, ROWS)
+    const before = await readRows(primary.url)
+    const after = await readRows(replica.url)
     const inNew = toAccount(after, [...sent.answered, ...tagsSeen(far)])
     const inOld = new Set(before.map(({ tag }) => tag))
     report("failover", {

@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs"
 import { setTimeout as wait } from "node:timers/promises"
-import pg from "pg"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { type FarSide, startFarSide } from "../support/far-side.ts"
 import { createInstallation, type RunningGateway } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
-import { firstKey, lastNumbers, metric, ROWS, type TaggedRow, toAccount, untilDrained, verifyBooks } from "./_books.ts"
+import { firstKey, lastNumbers, metric, readRows, toAccount, untilDrained, verifyBooks } from "./_books.ts"
 import { type Fault, faultsOf } from "./_faults.ts"
 import { startLoad, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
@@ -49,7 +48,7 @@ it("[PGF-06] [PGF-08] [PGF-10] [PGF-13] whatever befalls PostgreSQL under load: 
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
     const numbers = lastNumbers(stderr)
-    const account = toAccount(await readRows(), [...sent.answered, ...tagsSeen(far)])
+    const account = toAccount(await readRows(server.url), [...sent.answered, ...tagsSeen(far)])
     report("all faults", {
       requests: sent.requests,
       failed: sent.failed.length,
@@ -78,16 +77,6 @@ async function suffer(fault: Fault, gateway: RunningGateway): Promise<void> {
   const drainedMs = await untilDrained(gateway, 60_000)
   report(fault.name, { "lasted ms": FAULT_MS, waited: waiting, "drained after ms": Math.round(drainedMs) })
   if (!fault.mayWrite) expect(waiting).toBeGreaterThan(0)
-}
-
-async function readRows(): Promise<TaggedRow[]> {
-  const client = new pg.Client({ connectionString: server.url })
-  await client.connect()
-  try {
-    return (await client.query<TaggedRow>(ROWS)).rows
-  } finally {
-    await client.end()
-  }
 }
 
 /** How much the process's memory grew at most, in MB. */

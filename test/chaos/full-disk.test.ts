@@ -1,10 +1,10 @@
-import pg from "pg"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
 import { type FarSide, startFarSide } from "../support/far-side.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { mountSmallDisk } from "../support/small-disk.ts"
-import { firstKey, lastNumbers, metric, ROWS, type TaggedRow, toAccount, untilDrained, verifyBooks } from "./_books.ts"
+import { ask } from "./_ask.ts"
+import { firstKey, lastNumbers, metric, readRows, toAccount, untilDrained, verifyBooks } from "./_books.ts"
 import { startLoad, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
 
@@ -23,22 +23,11 @@ afterAll(async () => {
   disk?.remove()
 })
 
-async function ask<Row extends object>(text: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: server.url })
-  client.on("error", () => {})
-  await client.connect()
-  try {
-    return (await client.query<Row>(text)).rows
-  } finally {
-    await client.end().catch(() => {})
-  }
-}
-
 /** Writes ahead-log until there is no room for the next segment of it, which makes the server panic. */
 async function exhaustLog(): Promise<unknown> {
   for (let i = 0; i < 100; i++) {
     try {
-      await ask("SELECT pg_logical_emit_message(false, 'fill', repeat('x', 4000000))")
+      await ask(server.url, "SELECT pg_logical_emit_message(false, 'fill', repeat('x', 4000000))")
     } catch (error) {
       return error
     }
@@ -84,7 +73,7 @@ it.skipIf(disk === undefined)(
     const sent = await load.stop()
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
-    const account = toAccount(await ask<TaggedRow>(ROWS), [...sent.answered, ...tagsSeen(far)])
+    const account = toAccount(await readRows(server.url), [...sent.answered, ...tagsSeen(far)])
     report("full disk", {
       requests: sent.requests,
       failed: sent.failed.length,

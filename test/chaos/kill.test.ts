@@ -1,9 +1,9 @@
-import pg from "pg"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { type FarSide, startFarSide } from "../support/far-side.ts"
 import { createInstallation, type Installation } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
-import { firstKey, lastNumbers, ROWS, type TaggedRow, toAccount, verifyBooks } from "./_books.ts"
+import { ask } from "./_ask.ts"
+import { firstKey, lastNumbers, readRows, toAccount, verifyBooks } from "./_books.ts"
 import { askOnce, startLoad, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
 
@@ -39,18 +39,8 @@ async function withHome(settings: Record<string, string>, work: (home: Installat
 
 async function newDatabase(): Promise<string> {
   const name = `c_${crypto.randomUUID().replaceAll("-", "")}`
-  await query(server.url, `CREATE DATABASE ${name}`)
+  await ask(server.url, `CREATE DATABASE ${name}`)
   return server.url.replace(/\/postgres$/, `/${name}`)
-}
-
-async function query<Row extends object>(url: string, text: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query<Row>(text)).rows
-  } finally {
-    await client.end()
-  }
 }
 
 /** Kills the gateway again and again while it works, and starts it again in the same home. */
@@ -81,7 +71,7 @@ it(
     await withHome({ DATABASE_URL: url }, async (home) => {
       const rounds = times(3, 50)
       const sent = await killUnderLoad(home, rounds, 300)
-      const account = toAccount(await query<TaggedRow>(url, ROWS), [...sent.answered, ...tagsSeen(far)])
+      const account = toAccount(await readRows(url), [...sent.answered, ...tagsSeen(far)])
       report("kill -9, PostgreSQL", {
         rounds,
         requests: sent.requests,
@@ -160,7 +150,7 @@ it(
           dropped: 0,
         })
       }
-      const rows = await query<TaggedRow>(url, ROWS)
+      const rows = await readRows(url)
       const account = toAccount(rows, tags)
       report("SIGTERM with streams", {
         rounds,

@@ -1,9 +1,9 @@
-import pg from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
 
 import { type BenchScript, loadBench } from "../support/bench.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
+import { ask } from "./_ask.ts"
 import { firstKey, metric } from "./_books.ts"
 import { times } from "./_mode.ts"
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
   slowFar = await startScript("./far-side.mjs", { args: ['{"delayMs":200}'], typescript: true })
   const counting = { shared_preload_libraries: "pg_stat_statements", synchronous_commit: "on" }
   server = await startPostgres({ settings: counting }).catch(() => startPostgres())
-  counts = await ask("CREATE EXTENSION pg_stat_statements").then(
+  counts = await ask(server.url, "CREATE EXTENSION pg_stat_statements").then(
     () => true,
     () => false, // a server without its contributed modules
   )
@@ -46,16 +46,6 @@ afterAll(async () => {
   await home?.remove()
   await Promise.all([load.stop(), far.stop(), slowFar.stop(), server?.remove()])
 })
-
-async function ask<Row extends object>(text: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: server.url })
-  await client.connect()
-  try {
-    return (await client.query<Row>(text)).rows
-  } finally {
-    await client.end()
-  }
-}
 
 const written = () => metric(gateway, "majordomo_rows_written_total")
 
@@ -92,10 +82,11 @@ test("[LOD-09] 200 requests a second with 50 metadata headers each: the database
   const headers = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`X-Majordomo-Meta-${i}`, `value ${i}`]))
   await run({ seconds: 1, headers })
   const before = await written()
-  await ask("SELECT pg_stat_statements_reset()")
+  await ask(server.url, "SELECT pg_stat_statements_reset()")
   const { requests } = await run({ seconds: 3, headers })
   await expect.poll(written, { timeout: 10_000 }).toBeGreaterThanOrEqual(before + requests)
   const [row] = await ask<{ calls: string }>(
+    server.url,
     "SELECT sum(calls) AS calls FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'",
   )
   console.info(`statements per request: ${(Number(row!.calls) / requests).toFixed(3)}`)

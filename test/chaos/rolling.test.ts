@@ -1,11 +1,10 @@
 import { Agent } from "node:http"
-import pg from "pg"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
 import { type FarSide, startFarSide } from "../support/far-side.ts"
 import { createInstallation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { connectRaw } from "../support/raw.ts"
-import { firstKey, lastNumbers, ROWS, type TaggedRow, toAccount } from "./_books.ts"
+import { firstKey, lastNumbers, readRows, toAccount } from "./_books.ts"
 import { askOnce, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
 
@@ -27,16 +26,6 @@ beforeAll(async () => {
   url = (await createTestDatabase()).url
 })
 afterAll(() => far.close())
-
-async function readRows(): Promise<TaggedRow[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query<TaggedRow>(ROWS)).rows
-  } finally {
-    await client.end()
-  }
-}
 
 it("[SHU-11] two gateways of one database are restarted in turns under load: a client that asks the other one when it gets no answer sees no failure, no request reaches the provider twice, and each has one row", async () => {
   const homes = [0, 1].map(() =>
@@ -92,7 +81,7 @@ it("[SHU-11] two gateways of one database are restarted in turns under load: a c
   await Promise.all(clients)
   agent.destroy()
   for (const gateway of gateways) ends.push((await gateway.stop()).stderr)
-  const account = toAccount(await readRows(), [...answered, ...tagsSeen(far)])
+  const account = toAccount(await readRows(url), [...answered, ...tagsSeen(far)])
   report("rolling restarts", {
     restarts: RESTARTS,
     requests: asked,

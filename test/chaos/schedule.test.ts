@@ -6,7 +6,7 @@ import { createRandom, type Random } from "../providers/_random.ts"
 import { type FarSide, startFarSide } from "../support/far-side.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
-import { firstKey, lastNumbers, metric, ROWS, type TaggedRow, toAccount, untilDrained, verifyBooks } from "./_books.ts"
+import { firstKey, lastNumbers, metric, readRows, toAccount, untilDrained, verifyBooks } from "./_books.ts"
 import { type Fault, faultsOf } from "./_faults.ts"
 import { type Load, startLoad, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
@@ -101,16 +101,6 @@ function leave({ key, gateway }: Scene, afterMs: number, index: number): Promise
     asking.end(body)
     setTimeout(() => asking.destroy(), afterMs)
   })
-}
-
-async function readRows(url: string): Promise<TaggedRow[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query<TaggedRow>(ROWS)).rows
-  } finally {
-    await client.end()
-  }
 }
 
 it.each(Array.from({ length: SCHEDULES }, (_, i) => SEED + i))(
