@@ -173,13 +173,6 @@ type Summed = Pick<Extract<Sum, { kind: "sum" }>, "lines" | "doubts" | "factors"
 const NO_SUM: Summed = { lines: [], doubts: [], factors: [] }
 
 function certificateOf(reading: Reading, { lines, doubts, factors }: Summed): PriceCertificate {
-  if (
-    reading.source === "reported" &&
-    reading.inconsistent === undefined &&
-    doubts.length === 0 &&
-    factors.length === 0
-  )
-    return reading.tier === undefined ? { lines } : { lines, tier: reading.tier }
   const counted = reading.source === "estimated" ? "usage counted from the text" : undefined
   const reason = joined([reading.inconsistent, counted, ...doubts])
   const price: { -readonly [K in keyof PriceCertificate]: PriceCertificate[K] } = { lines }
