@@ -20,11 +20,15 @@ export function toProblem(path: string, source: string, why: string): string {
   return `${path.replace(/[\x00-\x1f\x7f-\x9f]/g, "?").replace(/[:/].*@/gs, "…@")} (${source}): ${why}`
 }
 
+const SWALLOWED_SECRET = /((?:pass|secret|key|token|credential|url)\w*)\W*:.*/is
+
 /** A value as a message may show it: short, one line, without the credentials that an address may hold. */
 export function showValue(value: unknown): string {
   if (value === "" || value === undefined || value === null) return "nothing"
   const shown = JSON.stringify(value, withoutSecrets) ?? String(value)
-  const harmless = shown.replace(/\/\/[^\s"]*@/g, "//…@").replace(/\?[^\s"]*/g, "?…")
+  // A text that a slip never ended has swallowed the settings behind it.
+  const own = typeof value === "string" ? shown.replace(SWALLOWED_SECRET, "$1…") : shown
+  const harmless = own.replace(/\/\/[^\s"]*@/g, "//…@").replace(/\?[^\s"]*/g, "?…")
   const oneLine = harmless.replace(/[\x7f-\x9f]/g, "?")
   return oneLine.length > 80 ? `${oneLine.slice(0, 77)}…` : oneLine
 }
