@@ -32,7 +32,7 @@ export async function readConfigFile(
       else if (isRecord(value)) visit(`${path}.`, below, value)
       else if (value !== null && value !== undefined) {
         const keys = prefix === "" && key === "providers" ? "names of providers" : Object.keys(below).join(", ")
-        notes.problems.push(toProblem(path, source, `expected a section with ${keys}, got ${showMisplaced(value)}`))
+        notes.problems.push(toProblem(path, source, `expected a section with ${keys}, got ${showValue(value)}`))
       }
     }
   }
@@ -45,11 +45,6 @@ function findBelow(known: object, prefix: string, key: string): object | undefin
   if (prefix === "" && key === "providers") return {}
   if (prefix === "providers." && !isGoGatewayKey(`providers.${key}`)) return PROVIDER_SETTINGS
   return Object.hasOwn(known, key) ? (known as Record<string, object>)[key] : undefined
-}
-
-/** What stands for a section may be what a slip made of all its settings, secrets too. One word is a value. */
-function showMisplaced(value: unknown): string {
-  return typeof value === "string" && /\s/.test(value) ? "a text" : showValue(value)
 }
 
 function noteUnknown(path: string, source: string, notes: Notes): void {

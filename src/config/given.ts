@@ -20,20 +20,18 @@ export function toProblem(path: string, source: string, why: string): string {
   return `${path.replace(/[\x00-\x1f\x7f-\x9f]/g, "?").replace(/[:/].*@/gs, "…@")} (${source}): ${why}`
 }
 
-const SWALLOWED_SECRET = /((?:pass|secret|key|token|credential|url)\w*)\W*:.*/is
+/** A slip (an unended text, a brace too many) makes one text of the settings behind it, and those may be secrets. */
+const HOLDS_SETTINGS = /[{}[\]\x00-\x1f]|:\s|:$/
 
-/** A value as a message may show it: short, one line, without the credentials that an address may hold. */
+/** A value as a message may show it: short, one line, without secrets. What can hold other settings is only named. */
 export function showValue(value: unknown): string {
   if (value === "" || value === undefined || value === null) return "nothing"
-  const shown = JSON.stringify(value, withoutSecrets) ?? String(value)
-  // A text that a slip never ended has swallowed the settings behind it.
-  const own = typeof value === "string" ? shown.replace(SWALLOWED_SECRET, "$1…") : shown
-  const harmless = own.replace(/\/\/[^\s"]*@/g, "//…@").replace(/\?[^\s"]*/g, "?…")
-  const oneLine = harmless.replace(/[\x7f-\x9f]/g, "?")
-  return oneLine.length > 80 ? `${oneLine.slice(0, 77)}…` : oneLine
-}
-
-/** A section in the wrong place is shown as a value: what its names call a secret is not. */
-function withoutSecrets(name: string, value: unknown): unknown {
-  return /pass|secret|key|token|credential|url/i.test(name) && typeof value !== "object" ? "…" : value
+  if (Array.isArray(value)) return "a list"
+  if (typeof value === "object") return "a section"
+  if (typeof value === "string" && HOLDS_SETTINGS.test(value)) return "a text that may hold other settings (not shown)"
+  const shown = (JSON.stringify(value) ?? String(value))
+    .replace(/\/\/[^\s"]*@/g, "//…@")
+    .replace(/\?[^\s"]*/g, "?…")
+    .replace(/[\x7f-\x9f]/g, "?")
+  return shown.length > 80 ? `${shown.slice(0, 77)}…` : shown
 }

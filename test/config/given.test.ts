@@ -10,9 +10,15 @@ test.each([
   expect(toProblem(name, "file", "no such setting")).toBe(`${told} (file): no such setting`)
 })
 
-test("a value that swallowed the settings behind it is told up to the first secret", () => {
-  expect(showValue("7680, host: h}\nstorage: {password: swordfish, url: x}")).toBe(
-    '"7680, host: h}\\nstorage: {password…',
-  )
-  expect(showValue("http://h:80")).toBe('"http://h:80"')
+test.each([
+  ["7680, host: h}\nstorage: {password: swordfish, url: x}", "a text that may hold other settings (not shown)"],
+  ["7680assword: swordfish", "a text that may hold other settings (not shown)"],
+  [[{ stgres: { "\u00dcassword": "swordfish" } }], "a list"],
+  [{ "\u00dcassword": "swordfish" }, "a section"],
+  ["http://u:swordfish@h:80/?key=swordfish", '"http://…@h:80/?…"'],
+  ["10 MB", '"10 MB"'],
+  [-1, "-1"],
+  ["", "nothing"],
+])("a refused value %j is told as %s, for what a slip let it swallow may be a secret", (value, told) => {
+  expect(showValue(value)).toBe(told)
 })

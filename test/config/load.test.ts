@@ -253,7 +253,7 @@ describe("what is refused", () => {
 
   test.each([
     ["a missing file", "nowhere.yaml", "--config nowhere.yaml: there is no such file"],
-    ["a list", "list.yaml", 'list.yaml: expected settings by name, got ["a"]'],
+    ["a list", "list.yaml", "list.yaml: expected settings by name, got a list"],
     ["an unknown format", "x.conf", /^--config x.conf: expected a file that ends in .yaml, .yml/],
   ])("%s as --config", async (_, configFile, message) => {
     put("list.yaml", "- a\n")
@@ -277,8 +277,8 @@ describe("what is refused", () => {
     ["upstream: {idle_timeout: 0s}", /expected a duration/],
     ["pricing: {overrides: {m: {inptu: 1}}}", /expected prices by model/],
     ["pricing: {overrides: {m: {input: -1}}}", /expected prices by model/],
-    ["logging: {redact: {a: 1}}", /expected a list of texts, got {"a":1}/],
-    ["logging: {redact: [1]}", /expected a list of texts, got \[1\]/],
+    ["logging: {redact: {a: 1}}", /expected a list of texts, got a section/],
+    ["logging: {redact: [1]}", /expected a list of texts, got a list/],
     ["__proto__: {a: 1}", /no such setting/],
     ["constructor: {a: 1}", /no such setting/],
   ])("%s", async (yaml, message) => {
