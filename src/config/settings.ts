@@ -82,6 +82,11 @@ export const SETTINGS = {
     first_byte_timeout: row(duration, "10m", "until the head of the answer"),
     idle_timeout: row(duration, "5m", "between two pieces of the answer"),
     max_connections: row(wholeNumber(1, 65535), 256, "sockets per provider and process"),
+    max_connection_age: row(
+      duration,
+      "5m",
+      "then requests take new sockets, which look the provider's address up anew; running answers finish on the old ones",
+    ),
   },
   logging: {
     body_storage: row(oneOf("none", "postgres", "s3"), "none", "where bodies are kept: `none`, `postgres`, `s3`"),

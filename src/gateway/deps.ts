@@ -12,6 +12,7 @@ export interface GatewaySettings {
   readonly firstByteTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly maxConnections: number
+  readonly maxConnectionAgeMs: number
   readonly injectStreamUsage: boolean
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number

@@ -79,7 +79,7 @@ export class Exchanged {
     const body = injected ? (this.prepared.body as Buffer) : call.body
     if (!this.begun) this.begin()
     try {
-      upstream.pool.dispatch(
+      upstream.pool().dispatch(
         {
           path: upstream.prefix + route.path + call.query,
           method: call.method as "POST",

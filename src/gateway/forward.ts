@@ -5,11 +5,11 @@ import type { GatewaySettings } from "./deps.ts"
 
 /** A provider's address, split once. */
 export interface Upstream {
-  readonly pool: Dispatcher
-  readonly origin: string
   readonly host: string
   /** Path prefix of the base URL, without a slash at the end. */
   readonly prefix: string
+  /** The connections for a request that is sent now. */
+  pool(): Dispatcher
 }
 
 /** What undici tells of one answer, in its order. */
@@ -24,32 +24,64 @@ export function createUpstreams(settings: GatewaySettings): {
   close(): Promise<void>
 } {
   const upstreams = new Map<string, Upstream>()
+  const pools = new Set<Pool>()
+
+  function open(origin: string): Pool {
+    const pool = new Pool(origin, {
+      connections: settings.maxConnections,
+      pipelining: 1,
+      // Below the idle time after which the big providers close (60 s and more), so that a request
+      // rarely meets a socket that is just being closed: it would be lost, for it is never sent twice.
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      // Said, so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for something else, does not give credentials to anybody.
+      connect: { timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true },
+      headersTimeout: settings.firstByteTimeoutMs,
+      bodyTimeout: settings.idleTimeoutMs,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    })
+    pools.add(pool)
+    return pool
+  }
+
+  /** Lets its running answers finish, however long they take. */
+  function retire(pool: Pool): void {
+    const forget = () => void pools.delete(pool)
+    pool.close().then(forget, forget)
+  }
+
+  function create(url: URL): Upstream {
+    let current = open(url.origin)
+    let openedAt = performance.now()
+    return {
+      host: url.hostname,
+      prefix: url.pathname.replace(/\/$/, ""),
+      pool() {
+        // A connection in constant use would stay with an address that the provider's name has long left. (undici's
+        // own clientTtl keeps one callback per request while a stream outlives that age.)
+        if (performance.now() - openedAt > settings.maxConnectionAgeMs) {
+          retire(current)
+          current = open(url.origin)
+          openedAt = performance.now()
+        }
+        return current
+      },
+    }
+  }
+
   return {
     get(provider) {
       let upstream = upstreams.get(provider.name)
       if (!upstream) {
-        const url = new URL(provider.baseUrl)
-        const pool = new Pool(url.origin, {
-          connections: settings.maxConnections,
-          pipelining: 1,
-          // Below the idle time after which the big providers close (60 s and more), so that a request
-          // rarely meets a socket that is just being closed: it would be lost, for it is never sent twice.
-          keepAliveTimeout: KEEP_ALIVE_MS,
-          keepAliveMaxTimeout: KEEP_ALIVE_MS,
-          // Said, so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for something else, does not give credentials to anybody.
-          connect: { timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true },
-          headersTimeout: settings.firstByteTimeoutMs,
-          bodyTimeout: settings.idleTimeoutMs,
-          maxHeaderSize: MAX_HEADER_BYTES,
-        })
-        upstream = { pool, origin: url.origin, host: url.hostname, prefix: url.pathname.replace(/\/$/, "") }
+        upstream = create(new URL(provider.baseUrl))
         upstreams.set(provider.name, upstream)
       }
       return upstream
     },
     async close() {
-      await Promise.all([...upstreams.values()].map(({ pool }) => pool.destroy()))
+      await Promise.all([...pools].map((pool) => pool.destroy()))
       upstreams.clear()
+      pools.clear()
     },
   }
 }

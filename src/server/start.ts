@@ -221,6 +221,7 @@ function toGatewaySettings({ server, upstream, logging, metadata }: Settings): D
     firstByteTimeoutMs: upstream.firstByteTimeoutMs,
     idleTimeoutMs: upstream.idleTimeoutMs,
     maxConnections: upstream.maxConnections,
+    maxConnectionAgeMs: upstream.maxConnectionAgeMs,
     injectStreamUsage: logging.injectStreamUsage,
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,

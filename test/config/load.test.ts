@@ -53,6 +53,7 @@ describe("what is set", () => {
         firstByteTimeoutMs: 600_000,
         idleTimeoutMs: 300_000,
         maxConnections: 256,
+        maxConnectionAgeMs: 300_000,
       },
       logging: {
         bodyStorage: "none",

@@ -123,13 +123,7 @@ export const CASES: readonly Case[] = [
   },
   { id: "TMO-07", priority: "P1", rule: "a timeout at the last byte gives one outcome and one row" },
   { id: "CON-02", priority: "P0", rule: "a request is never executed twice" },
-  {
-    id: "CON-04",
-    priority: "P1",
-    rule: "a provider's new address is used",
-    fails:
-      "each new connection asks anew, and idle ones live 30 s; one in constant use lives as long as the provider lets it (undici's clientTtl would end it, but calls back once per request while a stream of that age runs)",
-  },
+  { id: "CON-04", priority: "P1", rule: "a provider's new address is used, under constant traffic too" },
   { id: "CON-05", priority: "P1", rule: "failing look-ups cost their own requests only" },
   { id: "CON-06", priority: "P0", rule: "upstream TLS is verified and never falls back" },
   { id: "CON-07", priority: "P1", rule: "ports run out: refused, and well again" },

@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram"
 import dns from "node:dns"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type Server } from "node:http"
+import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,16 +12,47 @@ import { canRun, inNamespaces } from "../support/namespaces.ts"
 import { startPipeline } from "../support/pipeline.ts"
 import { exchange, request, statusOf } from "./_raw.ts"
 
-/** Counts its requests, at an address of the loopback. */
-async function startAt(host: string, port: number): Promise<{ server: Server; port: number; requests: () => number }> {
+/** Counts its requests, at an address of the loopback; answers `/v1/files/slow` when it is told to. */
+async function startAt(host: string, port: number) {
   let requests = 0
+  const held: ServerResponse[] = []
   const server = createServer((incoming, response) => {
     requests++
     incoming.resume()
-    response.end("{}")
+    if (incoming.url === "/v1/files/slow") held.push(response)
+    else response.end("{}")
   })
   await new Promise<void>((resolve, reject) => void server.once("error", reject).listen(port, host, resolve))
-  return { server, port: (server.address() as AddressInfo).port, requests: () => requests }
+  return {
+    server,
+    port: (server.address() as AddressInfo).port,
+    requests: () => requests,
+    held: () => held.length,
+    release: () => held.splice(0).forEach((response) => void response.end("{}")),
+    connections: () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count))),
+  }
+}
+
+/** `provider.example` is where `moveTo` says; counts how often it is looked up. */
+function nameProvider(): { moveTo(address: string): void; lookUps(): number } {
+  const original = dns.lookup
+  let address = "127.0.0.1"
+  let lookUps = 0
+  dns.lookup = ((name: string, options: dns.LookupOptions, done: (...args: unknown[]) => void) => {
+    if (name !== "provider.example") return void original(name, options, done as never)
+    lookUps++
+    if (options.all) done(null, [{ address, family: 4 }])
+    else done(null, address, 4)
+  }) as unknown as typeof dns.lookup
+  onTestFinished(() => {
+    dns.lookup = original
+  })
+  return {
+    moveTo(next) {
+      address = next
+    },
+    lookUps: () => lookUps,
+  }
 }
 
 test.skipIf(process.platform !== "linux")(
@@ -29,31 +60,57 @@ test.skipIf(process.platform !== "linux")(
   async () => {
     const old = await startAt("127.0.0.1", 0)
     const next = await startAt("127.0.0.2", old.port)
-    const original = dns.lookup
-    let address = "127.0.0.1"
-    let lookUps = 0
-    dns.lookup = ((name: string, options: dns.LookupOptions, done: (...args: unknown[]) => void) => {
-      if (name !== "provider.example") return void original(name, options, done as never)
-      lookUps++
-      if (options.all) done(null, [{ address, family: 4 }])
-      else done(null, address, 4)
-    }) as unknown as typeof dns.lookup
+    const name = nameProvider()
     const gateway = await startPipeline({ upstream: `http://provider.example:${old.port}` })
     try {
       for (let i = 0; i < 3; i++) expect(statusOf(await exchange(gateway.port, request()))).toBe(200)
-      expect([old.requests(), lookUps]).toEqual([3, 1])
-      address = "127.0.0.2"
+      expect([old.requests(), name.lookUps()]).toEqual([3, 1])
+      name.moveTo("127.0.0.2")
       // More at once than there are connections: those that are made now go to the new address already.
       const answers = await Promise.all(Array.from({ length: 8 }, () => exchange(gateway.port, request())))
       for (const answer of answers) expect(statusOf(answer)).toBe(200)
       expect(next.requests()).toBeGreaterThan(0)
       const before = old.requests()
       old.server.closeIdleConnections()
-      await expect.poll(() => new Promise((resolve) => old.server.getConnections((_, count) => resolve(count)))).toBe(0)
+      await expect.poll(() => old.connections()).toBe(0)
       for (let i = 0; i < 5; i++) expect(statusOf(await exchange(gateway.port, request()))).toBe(200)
       expect(old.requests()).toBe(before)
     } finally {
-      dns.lookup = original
+      await gateway.close()
+      old.server.close()
+      next.server.close()
+    }
+  },
+)
+
+test.skipIf(process.platform !== "linux")(
+  "[CON-04] under constant traffic requests go to the new address once the connections are of age; an answer that runs on an old one ends well, and then that is closed",
+  async () => {
+    const old = await startAt("127.0.0.1", 0)
+    const next = await startAt("127.0.0.2", old.port)
+    const name = nameProvider()
+    const gateway = await startPipeline({
+      upstream: `http://provider.example:${old.port}`,
+      settings: { maxConnectionAgeMs: 1000 },
+    })
+    try {
+      const ask = (path?: string) => exchange(gateway.port, request("", path === undefined ? {} : { path }))
+      const both = [ask("/v1/files/slow"), ask("/v1/files/slow")]
+      await expect.poll(() => old.held()).toBe(2)
+      name.moveTo("127.0.0.2")
+      old.release()
+      await Promise.all(both)
+      // One of the two connections waits for its answer, the other is in constant use.
+      const slow = ask("/v1/files/slow")
+      await expect.poll(() => old.held()).toBe(1)
+      while (next.requests() < 20) expect(statusOf(await ask())).toBe(200)
+      expect(old.requests()).toBeGreaterThan(3)
+      await expect.poll(() => old.connections()).toBe(1)
+      old.release()
+      expect(statusOf(await slow)).toBe(200)
+      await expect.poll(() => old.connections()).toBe(0)
+      expect(old.requests() + next.requests()).toBe(gateway.records.length)
+    } finally {
       await gateway.close()
       old.server.close()
       next.server.close()

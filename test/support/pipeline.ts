@@ -18,6 +18,7 @@ const SETTINGS: GatewaySettings = {
   firstByteTimeoutMs: 5000,
   idleTimeoutMs: 5000,
   maxConnections: 16,
+  maxConnectionAgeMs: 300_000,
   injectStreamUsage: true,
   maxMetadataKeys: 32,
   maxMetadataValueLength: 1024,
