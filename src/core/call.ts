@@ -24,6 +24,13 @@ export interface Call {
   readonly body: Buffer
 }
 
+/** One change of a body: the bytes from `start` to before `end` give way to `by`; every other byte stays. */
+export interface Edit {
+  readonly start: number
+  readonly end: number
+  readonly by: Buffer
+}
+
 /** Who sent it: an accepted API key. */
 export interface Caller {
   readonly keyId: string

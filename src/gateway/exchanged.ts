@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http"
-import type { Call, Caller, Ending, RawHeaders } from "../core/call.ts"
+import type { Call, Caller, Edit, Ending, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Dialect, Exchange, Prepared } from "../providers/_provider.ts"
@@ -76,7 +76,8 @@ export class Exchanged {
   /** Sends the request. Whatever goes wrong reaches `answer` as an error of its own, never as an exception. */
   dispatch(answer: AnswerHandler, injected: boolean): void {
     const { call, route, upstream } = this.sent
-    const body = injected ? (this.prepared.body as Buffer) : call.body
+    const { edit } = this.prepared
+    const body = injected && edit ? edited(call.body, edit) : call.body
     if (!this.begun) this.begin()
     try {
       upstream.pool().dispatch(
@@ -173,6 +174,10 @@ export class Exchanged {
       return UNPRICED
     }
   }
+}
+
+function edited(body: Buffer, { start, end, by }: Edit): Buffer {
+  return Buffer.concat([body.subarray(0, start), by, body.subarray(end)])
 }
 
 function ignore(): void {}

@@ -49,7 +49,7 @@ export class Relay {
     this.x = exchanged
     this.response = exchanged.response
     this.outlet = new Outlet(exchanged.response, exchanged.writeTimeoutMs)
-    this.injected = exchanged.prepared.body !== undefined
+    this.injected = exchanged.prepared.edit !== undefined
     this.response.once("close", () => this.onClosed())
   }
 

@@ -1,4 +1,4 @@
-import type { Headers } from "../core/call.ts"
+import type { Edit, Headers } from "../core/call.ts"
 import type { RefusalCode } from "../core/errors.ts"
 import type { Reading } from "../core/usage.ts"
 
@@ -23,9 +23,9 @@ export interface Exchange {
 export interface Prepared {
   /** The model that was asked for: body, or path for Gemini. */
   readonly requestedModel: string | undefined
-  /** The body to send instead, when usage had to be asked for; undefined: the body as it came. */
-  readonly body: Uint8Array | undefined
-  /** When `body` is set: takes out of the answer what only our asking put in. */
+  /** What to change in the body, when usage has to be asked for; undefined: it goes on as it came. */
+  readonly edit: Edit | undefined
+  /** When `edit` is set: takes out of the answer what only our asking put in. */
   readonly createFilter: (() => StreamFilter) | undefined
   /** Does the client ask for a stream? (A hint: the answer's content type decides.) */
   readonly stream: boolean

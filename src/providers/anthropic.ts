@@ -12,7 +12,7 @@ export const anthropic = {
   format: "anthropic",
   prepare(exchange) {
     const { model, stream } = readRequest(exchange)
-    return { requestedModel: model, body: undefined, createFilter: undefined, stream }
+    return { requestedModel: model, edit: undefined, createFilter: undefined, stream }
   },
   createMeter(exchange, head) {
     if (isCompatible(exchange.path)) return createOpenAiMeter(exchange, head)

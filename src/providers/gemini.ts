@@ -15,7 +15,7 @@ export const gemini = {
     const facts = named === undefined || isCompatible(exchange.path) ? readRequest(exchange) : undefined
     return {
       requestedModel: named ?? facts?.model?.replace(/^models\//, ""),
-      body: undefined,
+      edit: undefined,
       createFilter: undefined,
       stream: /:streamGenerateContent$/.test(exchange.path) || facts?.stream === true,
     }

@@ -16,11 +16,11 @@ export const openai = {
     const operation = operationOf(exchange.method, exchange.path)
     const asks =
       injectStreamUsage && exchange.method === "POST" && (operation === "chat" || operation === "completions")
-    const body = asks ? askForUsage(facts) : undefined
+    const edit = asks ? askForUsage(facts) : undefined
     return {
       requestedModel: facts.model ?? deploymentOf(exchange.path),
-      body,
-      createFilter: body && createUsageFilter,
+      edit,
+      createFilter: edit && createUsageFilter,
       stream: facts.stream,
     }
   },
