@@ -109,7 +109,7 @@ export class RunningCapture implements Capture {
       responseHeaders: redactHeaders(responseHeaders, to.rules),
       request: to.storeRequest
         ? this.toBody(
-            call.body,
+            this.requestBytes(),
             call.body.length,
             textOf(call.headers["content-type"]),
             textOf(call.headers["content-encoding"]),
@@ -126,6 +126,13 @@ export class RunningCapture implements Capture {
           )
         : undefined,
     }
+  }
+
+  private requestBytes(): Buffer {
+    const { body } = this.call
+    if (Buffer.isBuffer(body)) return body
+    const { budget, maxBodyBytes } = this.to
+    return body.read(Math.min(maxBodyBytes, Math.max(0, budget.max - budget.used)))
   }
 
   private toBody(

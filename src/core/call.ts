@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream"
 import type { Cost, PriceCertificate } from "./cost.ts"
 import type { Reading } from "./usage.ts"
 
@@ -21,7 +22,19 @@ export interface Call {
   readonly rawHeaders: RawHeaders
   readonly headers: Headers
   readonly metadata: Readonly<Record<string, string>>
-  readonly body: Buffer
+  readonly body: Buffer | LargeBody
+}
+
+/** A body that is too large to be held: its bytes lie in a file that goes with the request. */
+export interface LargeBody {
+  readonly length: number
+  /** What finds the members of a JSON object, or the fields of a form, finds the same in it as in the whole. */
+  readonly outline: Buffer
+  /** The first bytes, at most so many. @throws what the disk says */
+  read(maxBytes: number): Buffer
+  /** All bytes, read as they are asked for; with a change of the outline done to them. May be asked for again. */
+  stream(edit: Edit | undefined): Readable
+  close(): void
 }
 
 /** One change of a body: the bytes from `start` to before `end` give way to `by`; every other byte stays. */

@@ -1,6 +1,7 @@
 import type { Call, Caller, LogRecord, LogStart, RawHeaders } from "../core/call.ts"
 import type { Cost, PriceQuestion } from "../core/cost.ts"
 import type { Countable, Reading } from "../core/usage.ts"
+import type { Shelf } from "../kit/shelf.ts"
 import type { Dialect, Format, Provider } from "../providers/_provider.ts"
 
 /** The settings that the pipeline reads; times in ms, sizes in bytes. */
@@ -39,6 +40,8 @@ export interface Deps {
   /** Throws when the key is not in memory and cannot be looked up now. */
   findCaller(keyHash: string): Caller | undefined | Promise<Caller | undefined>
   price(question: PriceQuestion): Cost
+  /** Where large bodies wait; undefined: in memory. */
+  readonly shelf?: Shelf
   /** Begins to keep the bodies of a request; undefined: they are not wanted. */
   openBodies?(call: Call, caller: Caller): BodyCapture | undefined
   /** The request is about to be forwarded; its row will come by `record`, unless this process dies. Never throws. */

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http"
-import type { Call, Caller, Edit, Ending, RawHeaders } from "../core/call.ts"
+import type { Call, Caller, Edit, Ending, LargeBody, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Dialect, Exchange, Prepared } from "../providers/_provider.ts"
@@ -52,13 +52,15 @@ export class Exchanged {
     this.writeTimeoutMs = sent.deps.settings.writeTimeoutMs
     const { call, route, upstream } = sent
     this.capture = sent.deps.openBodies?.(call, sent.caller)
+    const { body } = call
     this.exchange = {
       provider: route.provider.name,
       method: call.method,
       path: route.path,
       query: call.query,
       headers: call.headers,
-      body: call.body,
+      body: isLarge(body) ? body.outline : body,
+      readStart: isLarge(body) ? (maxBytes) => body.read(maxBytes) : undefined,
       host: upstream.host,
     }
     this.prepared = sent.dialect.prepare(this.exchange, { injectStreamUsage: sent.deps.settings.injectStreamUsage })
@@ -76,16 +78,18 @@ export class Exchanged {
   /** Sends the request. Whatever goes wrong reaches `answer` as an error of its own, never as an exception. */
   dispatch(answer: AnswerHandler, injected: boolean): void {
     const { call, route, upstream } = this.sent
-    const { edit } = this.prepared
-    const body = injected && edit ? edited(call.body, edit) : call.body
+    const { body } = call
+    const edit = injected ? this.prepared.edit : undefined
+    const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly: injected })
+    if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
     if (!this.begun) this.begin()
     try {
       upstream.pool().dispatch(
         {
           path: upstream.prefix + route.path + call.query,
           method: call.method as "POST",
-          headers: toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly: injected }),
-          body: body.length === 0 ? null : body,
+          headers,
+          body: isLarge(body) ? body.stream(edit) : edit ? change(body, edit) : body.length === 0 ? null : body,
         },
         answer,
       )
@@ -156,6 +160,7 @@ export class Exchanged {
       deps.onError(error, "settle")
       onKept(cost)
     }
+    if (isLarge(call.body)) call.body.close()
   }
 
   /** A price that cannot be worked out costs the request its price, not its row. */
@@ -176,8 +181,16 @@ export class Exchanged {
   }
 }
 
-function edited(body: Buffer, { start, end, by }: Edit): Buffer {
+function isLarge(body: Call["body"]): body is LargeBody {
+  return !Buffer.isBuffer(body)
+}
+
+function change(body: Buffer, { start, end, by }: Edit): Buffer {
   return Buffer.concat([body.subarray(0, start), by, body.subarray(end)])
+}
+
+function lengthOf({ length }: LargeBody, edit: Edit | undefined): number {
+  return edit === undefined ? length : length - (edit.end - edit.start) + edit.by.length
 }
 
 function ignore(): void {}

@@ -4,17 +4,20 @@ import { GatewayError, type RefusalCode } from "../core/errors.ts"
 import { NO_READING } from "../core/usage.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Dialect } from "../providers/_provider.ts"
+import { type BodyLimits, ClientLeft } from "./collect.ts"
 import type { Deps } from "./deps.ts"
 import { Exchanged } from "./exchanged.ts"
 import { createUpstreams } from "./forward.ts"
 import { guard } from "./guard.ts"
 import { identify } from "./identify.ts"
 import { readMetadata } from "./metadata.ts"
-import { ClientLeft, checkHead, isShort, readBody, splitTarget } from "./receive.ts"
+import { checkHead, isShort, readBody, splitTarget } from "./receive.ts"
 import { refuse } from "./refuse.ts"
 import { Relay, STATUS_CLIENT_LEFT } from "./relay.ts"
 import { findRoute, guessFormat, type Route } from "./route.ts"
 import { createTally, type Tally } from "./tally.ts"
+
+type Body = Call["body"]
 
 const NO_BODY = Buffer.alloc(0)
 /** What stands behind a malformed or unfinished request on its connection is not trusted to be another. */
@@ -36,6 +39,12 @@ export function createGateway(given: Deps): Gateway {
   const deps = guard(given)
   const upstreams = createUpstreams(deps.settings)
   const tally = createTally()
+  const limits: BodyLimits = {
+    maxBytes: deps.settings.maxBodyBytes,
+    timeoutMs: deps.settings.readTimeoutMs,
+    shelf: deps.shelf,
+    onDiskError: (error) => deps.onError(error, "body"),
+  }
   let open = 0
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
@@ -71,7 +80,7 @@ export function createGateway(given: Deps): Gateway {
         throw new GatewayError("ledger_full", "The gateway's journal is full: no request is taken.")
 
       const head = { id, receivedAt, path, query, request }
-      const take = (body: Buffer) => new Exchanged(toSent(toCall(head, body), caller, route, response, startedAt))
+      const take = (body: Body) => new Exchanged(toSent(toCall(head, body), caller, route, response, startedAt))
       new Relay(await takeWhole(take, request, response)).start()
     } catch (error) {
       if (error instanceof ClientLeft || response.destroyed) return
@@ -83,13 +92,12 @@ export function createGateway(given: Deps): Gateway {
 
   /** Reads the body; a request that fails to arrive has a row too, for its caller is known. */
   async function takeWhole(
-    take: (body: Buffer) => Exchanged,
+    take: (body: Body) => Exchanged,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<Exchanged> {
-    const { maxBodyBytes, readTimeoutMs } = deps.settings
     try {
-      const reading = readBody(request, response, { maxBytes: maxBodyBytes, timeoutMs: readTimeoutMs })
+      const reading = readBody(request, response, limits)
       return take(reading instanceof Promise ? await reading : reading)
     } catch (error) {
       const refused = error instanceof GatewayError
@@ -112,7 +120,7 @@ export function createGateway(given: Deps): Gateway {
 
   function toCall(
     head: { id: string; receivedAt: number; path: string; query: string; request: IncomingMessage },
-    body: Buffer,
+    body: Body,
   ): Call {
     const { request } = head
     return {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { RawHeaders } from "../core/call.ts"
+import type { LargeBody, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import { type BodyLimits, collectBody, tooLarge } from "./collect.ts"
 
 /** Headers that must not come twice: which of two would count is a question that attackers like. */
 const SINGLE = new Set([
@@ -47,67 +48,20 @@ export function checkHead(request: IncomingMessage): void {
 export function readBody(
   request: IncomingMessage,
   response: ServerResponse,
-  limits: { readonly maxBytes: number; readonly timeoutMs: number },
-): Buffer | Promise<Buffer> {
+  limits: BodyLimits,
+): Buffer | Promise<Buffer | LargeBody> {
   const declared = request.headers["content-length"]
   if (declared !== undefined && Number(declared) > limits.maxBytes) throw tooLarge(limits.maxBytes)
   const hasBody = (declared !== undefined && declared !== "0") || request.headers["transfer-encoding"] !== undefined
   if (!hasBody) return NO_BODY
   if (request.headers.expect !== undefined) response.writeContinue()
-  return collect(request, limits)
+  return collectBody(request, limits)
 }
 
 /** What is left of a refused request is so short that reading it costs less than a new connection would. */
 export function isShort({ headers }: IncomingMessage): boolean {
   if (headers["transfer-encoding"] !== undefined || headers.expect !== undefined) return false
   return Number(headers["content-length"] ?? 0) <= MAX_SHORT_BYTES
-}
-
-/** The client closed its connection before its request was complete. */
-export class ClientLeft extends Error {
-  override readonly name = "ClientLeft"
-}
-
-function collect(
-  request: IncomingMessage,
-  limits: { readonly maxBytes: number; readonly timeoutMs: number },
-): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = []
-    let bytes = 0
-    const timer = setTimeout(() => {
-      stop()
-      reject(new GatewayError("request_timeout", `The request did not arrive whole within ${limits.timeoutMs} ms.`))
-    }, limits.timeoutMs)
-    const onData = (piece: Buffer) => {
-      bytes += piece.length
-      if (bytes > limits.maxBytes) {
-        stop()
-        reject(tooLarge(limits.maxBytes))
-        return
-      }
-      pieces.push(piece)
-    }
-    const onEnd = () => {
-      stop()
-      resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes))
-    }
-    const onGone = () => {
-      stop()
-      reject(new ClientLeft("the client left before its request was complete"))
-    }
-    const stop = () => {
-      clearTimeout(timer)
-      request.off("data", onData).off("end", onEnd).off("close", onGone)
-      request.pause()
-    }
-    // `error` always comes with `close`; without a listener it would be thrown.
-    request
-      .on("data", onData)
-      .on("end", onEnd)
-      .on("close", onGone)
-      .on("error", () => {})
-  })
 }
 
 function checkSingle(raw: RawHeaders): void {
@@ -124,10 +78,3 @@ function checkSingle(raw: RawHeaders): void {
 }
 
 const BITS: Readonly<Record<string, number>> = Object.fromEntries([...SINGLE].map((name, index) => [name, 1 << index]))
-
-function tooLarge(maxBytes: number): GatewayError {
-  return new GatewayError(
-    "body_too_large",
-    `The request body is larger than ${maxBytes} bytes, the limit of this gateway (server.max_body_size).`,
-  )
-}

@@ -11,7 +11,7 @@ const TOKENS_PER_WIDE = 0.75
 /** What an embedded picture or file is taken for: the order of one image, whatever its bytes. */
 const TOKENS_PER_FILE = 800
 /** Of a request this much is looked at, so that counting never holds the loop. */
-const MAX_COUNTED_BYTES = 4 * 1024 * 1024
+export const MAX_COUNTED_BYTES = 4 * 1024 * 1024
 /** A text longer than this without a space at its beginning is no text. */
 const FILE_BYTES = 1024
 
@@ -89,8 +89,9 @@ export function estimateInput(body: Buffer): number {
   let files = 0
   let at = body.indexOf(QUOTE)
   while (at >= 0 && at < limit) {
-    const end = stringEnd(body, at)
-    if (end < 0) break
+    const found = stringEnd(body, at)
+    // Of a large body only the beginning may be here.
+    const end = found < 0 ? body.length + 1 : found
     if (end - at > FILE_BYTES && body.subarray(at, at + FILE_BYTES).indexOf(32) < 0) files++
     else countText(body, at + 1, Math.min(end - 1, limit), count)
     at = body.indexOf(QUOTE, end)

@@ -13,8 +13,10 @@ export interface Exchange {
   readonly path: string
   readonly query: string
   readonly headers: Headers
-  /** The request's body; may be empty, may be anything. */
+  /** The request's body, or the outline of a large one (`LargeBody`); may be empty, may be anything. */
   readonly body: Uint8Array
+  /** Of a large body: its first bytes, at most so many. */
+  readonly readStart?: ((maxBytes: number) => Uint8Array) | undefined
   /** Host name of the provider (for regional prices). */
   readonly host: string
 }

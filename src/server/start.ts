@@ -13,6 +13,7 @@ import { migrate } from "../database/schema.ts"
 import type { Deps } from "../gateway/deps.ts"
 import { createGateway } from "../gateway/handle.ts"
 import { createScope } from "../kit/scope.ts"
+import { createShelf } from "../kit/shelf.ts"
 import { createPriceBook } from "../pricing/catalog.ts"
 import { DIALECTS } from "../providers/index.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
@@ -124,6 +125,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     findCaller: keys.find,
     price: prices.price,
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
+    shelf: createShelf(join(settings.storage.dataDir, "arriving")),
     begin: ledger.begin,
     countText: tokenizer.count,
     record(record, onKept, when) {

@@ -2,11 +2,14 @@ import { NO_READING, NO_USAGE, type Reading } from "../../core/usage.ts"
 import {
   createTextCounter,
   estimateInput,
+  MAX_COUNTED_BYTES,
   outputLimit,
   type TextCounter,
   type TextNames,
   textNames,
 } from "../_estimate.ts"
+import type { Exchange } from "../_provider.ts"
+import { bytesOf } from "../_values.ts"
 import { findFamily } from "./models.ts"
 import type { Operation } from "./paths.ts"
 
@@ -29,11 +32,17 @@ export interface Cut {
   readonly geo: string | undefined
 }
 
+export type RequestBody = Pick<Exchange, "body" | "readStart">
+
 /** Usage counted from the texts of the request and of as much of the answer as came. */
-export function estimateUsage(request: Buffer, counter: TextCounter, cut: Cut): Reading {
+export function estimateUsage({ body, readStart }: RequestBody, counter: TextCounter, cut: Cut): Reading {
   const { model, tier, geo } = cut
   const family = findFamily(model)
-  const limit = Math.min(outputLimit(request) ?? Number.POSITIVE_INFINITY, family?.output ?? Number.POSITIVE_INFINITY)
+  const limit = Math.min(
+    outputLimit(bytesOf(body)) ?? Number.POSITIVE_INFINITY,
+    family?.output ?? Number.POSITIVE_INFINITY,
+  )
+  const request = bytesOf(readStart?.(MAX_COUNTED_BYTES) ?? body)
   const byLength = { input: estimateInput(request), output: counter.tokens() }
 
   function toReading(counted: { readonly input: number; readonly output: number }, tokenizer: string): Reading {

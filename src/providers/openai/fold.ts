@@ -5,7 +5,7 @@ import type { Fold, JsonObject } from "../_fold.ts"
 import { createParts } from "../_parts.ts"
 import { boundedJson } from "../_raw.ts"
 import { listOf, objectOf, textOf } from "../_values.ts"
-import { estimateUsage } from "./estimate.ts"
+import { estimateUsage, type RequestBody } from "./estimate.ts"
 import { readReportedCost } from "./reported-cost.ts"
 import { findImageTool, readImageTool, readServerTools } from "./server-tools.ts"
 import { type Modality, readUsage } from "./usage.ts"
@@ -21,7 +21,7 @@ export interface OpenAiFoldOptions {
   readonly batch: boolean
   /** Counts the text of a stream, in case it is cut before its usage; undefined: not billed by text. */
   readonly counter: TextCounter | undefined
-  readonly request: Buffer
+  readonly request: RequestBody
 }
 
 /** Streams that never name a model (speech, pictures) are not parsed for it beyond this many events. */

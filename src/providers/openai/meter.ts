@@ -1,6 +1,5 @@
 import { createFoldingMeter } from "../_meter.ts"
 import type { AnswerHead, Exchange, Meter } from "../_provider.ts"
-import { bytesOf } from "../_values.ts"
 import { createOpenAiCounter } from "./estimate.ts"
 import { createOpenAiFold } from "./fold.ts"
 import { operationOf, unsplitOutputOf } from "./paths.ts"
@@ -19,7 +18,7 @@ export function createOpenAiMeter(exchange: Exchange, head: AnswerHead): Meter |
       free: isFreeOperation(exchange),
       batch: isBatch,
       counter: createOpenAiCounter(operation),
-      request: bytesOf(exchange.body),
+      request: exchange,
     }),
   )
 }

@@ -1,0 +1,121 @@
+import type { IncomingMessage } from "node:http"
+import type { LargeBody } from "../core/call.ts"
+import { GatewayError } from "../core/errors.ts"
+import type { Shelf } from "../kit/shelf.ts"
+import { LargeBodyWriter } from "./large-body.ts"
+
+export interface BodyLimits {
+  readonly maxBytes: number
+  readonly timeoutMs: number
+  /** Where what is too large to be held is laid; undefined: everything is held. */
+  readonly shelf: Shelf | undefined
+  /** The disk said no: the body is held. */
+  onDiskError(error: unknown): void
+}
+
+/** So much of a body is held while it arrives; what is longer is laid down, in portions of that size. */
+const HELD_BYTES = 512 * 1024
+
+/** The client closed its connection before its request was complete. */
+export class ClientLeft extends Error {
+  override readonly name = "ClientLeft"
+}
+
+/**
+ * The bytes of a body as they arrive: held while they are few, in a file when they are many.
+ *
+ * @throws GatewayError `body_too_large`, `request_timeout`; a ClientLeft when the client went away
+ */
+export function collectBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer | LargeBody> {
+  return new Promise((resolve, reject) => {
+    let pieces: Buffer[] = []
+    let heldBytes = 0
+    let bytes = 0
+    let { shelf } = limits
+    let writer: LargeBodyWriter | undefined
+    let hasFailed = false
+    const timer = setTimeout(() => {
+      fail(new GatewayError("request_timeout", `The request did not arrive whole within ${limits.timeoutMs} ms.`))
+    }, limits.timeoutMs)
+
+    function onData(piece: Buffer): void {
+      bytes += piece.length
+      if (bytes > limits.maxBytes) {
+        fail(tooLarge(limits.maxBytes))
+        return
+      }
+      pieces.push(piece)
+      heldBytes += piece.length
+      if (heldBytes <= HELD_BYTES || shelf === undefined) return
+      // The client waits meanwhile: nothing piles up behind a slow disk.
+      request.pause()
+      void layDown(shelf).then(() => {
+        if (hasFailed) writer?.discard()
+        else request.resume()
+      })
+    }
+
+    async function layDown(shelf: Shelf): Promise<void> {
+      const portion = pieces
+      pieces = []
+      heldBytes = 0
+      try {
+        writer ??= await LargeBodyWriter.open(shelf)
+        await writer.write(portion)
+      } catch (error) {
+        if (!hasFailed) holdAll(portion, error)
+      }
+    }
+
+    /** A disk that is full costs memory, not the request. */
+    function holdAll(portion: readonly Buffer[], error: unknown): void {
+      limits.onDiskError(error)
+      shelf = undefined
+      try {
+        pieces = writer === undefined ? [...portion] : [writer.takeBack(), ...portion]
+        writer?.discard()
+        writer = undefined
+      } catch {
+        fail(new GatewayError("internal_error", "The request's body could not be kept until it was whole."))
+      }
+    }
+
+    async function onEnd(): Promise<void> {
+      stop()
+      if (writer !== undefined && shelf !== undefined) await layDown(shelf)
+      if (writer !== undefined) resolve(writer.finish())
+      else resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes))
+    }
+
+    function onGone(): void {
+      fail(new ClientLeft("the client left before its request was complete"))
+    }
+
+    function fail(error: Error): void {
+      hasFailed = true
+      stop()
+      writer?.discard()
+      reject(error)
+    }
+
+    function stop(): void {
+      clearTimeout(timer)
+      request.off("data", onData).off("end", onEnd).off("close", onGone)
+      request.pause()
+    }
+
+    // `error` always comes with `close`; without a listener it would be thrown.
+    request
+      .on("data", onData)
+      .on("end", onEnd)
+      .on("close", onGone)
+      .on("error", () => {})
+  })
+}
+
+export function tooLarge(maxBytes: number): GatewayError {
+  return new GatewayError(
+    "body_too_large",
+    `The request body is larger than ${maxBytes} bytes, the limit of this gateway (server.max_body_size).`,
+  )
+}

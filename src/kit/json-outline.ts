@@ -1,0 +1,161 @@
+const QUOTE = 34
+const BACKSLASH = 92
+const BRACE = 123
+/** Of a text this much is kept: more than any member has whose value somebody reads (json-members.ts: 4096). */
+const TEXT_BYTES = 8 * 1024
+/** Of one member of the outermost object. */
+const VALUE_BYTES = 64 * 1024
+/** Of all. Something longer is no request that anybody sends: its outline ends there, as if it had been cut off. */
+const OUTLINE_BYTES = 1024 * 1024
+/** Of something that is no object, at its beginning and at its end. */
+const HEAD_BYTES = 256 * 1024
+const TAIL_BYTES = 64 * 1024
+/** So much at once, that a value without texts can be left out in its middle. */
+const STEP_BYTES = 16 * 1024
+
+/**
+ * The outline of a JSON object of any size, from pieces of any size: every member of the outermost object, in its order,
+ * without the rest of long texts and long values. What finds members (json-members.ts) finds the same in it as in the
+ * whole. Of something that is no object the beginning and the end are kept.
+ */
+export class JsonOutline {
+  private kept = Buffer.allocUnsafe(STEP_BYTES)
+  private keptBytes = 0
+  /** Where bytes are missing: in the outline, and how many up to there. */
+  private readonly gaps: { readonly at: number; missing: number }[] = []
+  private tail = Buffer.alloc(0)
+  private isObject: boolean | undefined
+  private depth = 0
+  private valueBytes = 0
+  /** From this depth on nothing is kept; 0: all is. */
+  private skipDepth = 0
+  private inText = false
+  private textBytes = 0
+  private isTextCut = false
+  /** The piece before ended in an odd number of backslashes. */
+  private isEscaped = false
+
+  push(piece: Buffer): void {
+    this.isObject ??= startsObject(piece)
+    if (!this.isObject) {
+      this.pushOpaque(piece)
+      return
+    }
+    let at = 0
+    while (at < piece.length && this.keptBytes < OUTLINE_BYTES) {
+      at = this.inText ? this.readText(piece, at) : this.readMarks(piece, at)
+    }
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat([this.kept.subarray(0, this.keptBytes), this.tail])
+  }
+
+  /** Where a byte of the outline stands in the whole. */
+  toOffset(at: number): number {
+    return at + (this.gaps.findLast((gap) => gap.at <= at)?.missing ?? 0)
+  }
+
+  /** What stands between two texts, with the quote that opens the second. */
+  private readMarks(piece: Buffer, from: number): number {
+    if (this.skipDepth === 0 && this.depth > 1 && this.valueBytes > VALUE_BYTES) this.skipDepth = this.depth
+    const end = Math.min(piece.length, from + STEP_BYTES)
+    let start = from
+    for (let at = from; at < end; at++) {
+      const byte = piece[at]!
+      if (byte === QUOTE) {
+        this.take(piece, start, at + 1)
+        this.inText = true
+        this.textBytes = 0
+        this.isTextCut = false
+        return at + 1
+      }
+      if (byte === BRACE || byte === 91) this.depth++
+      else if (byte === 125 || byte === 93) {
+        this.depth--
+        // Brackets that close what is skipped are kept, so that the outline closes what it has opened.
+        if (this.depth !== 1 && this.depth >= this.skipDepth) continue
+        this.take(piece, start, at)
+        this.keep(piece, at, at + 1)
+        start = at + 1
+        this.skipDepth = this.skipDepth > 0 && this.depth > 1 ? this.depth : 0
+        if (this.depth === 1) this.valueBytes = 0
+      }
+    }
+    this.take(piece, start, end)
+    return end
+  }
+
+  /** A text, or as much of it as this piece has, with the quote that closes it. */
+  private readText(piece: Buffer, from: number): number {
+    const quote = textEnd(piece, from, this.isEscaped)
+    const end = quote < 0 ? piece.length : quote
+    let cut = end
+    if (this.isTextCut) cut = from
+    else if (this.textBytes + end - from > TEXT_BYTES) {
+      cut = Math.max(from, from + TEXT_BYTES - this.textBytes)
+      // An escape is kept whole: a backslash at the end of what is kept would hide the closing quote.
+      if (cut < end && isEscaping(piece, from, cut, this.isEscaped)) cut++
+    }
+    this.isTextCut = cut < end
+    this.textBytes += end - from
+    this.take(piece, from, cut)
+    this.leaveOut(end - cut)
+    this.isEscaped = quote < 0 && isEscaping(piece, from, end, this.isEscaped)
+    if (quote < 0) return end
+    this.inText = false
+    this.take(piece, quote, quote + 1)
+    return quote + 1
+  }
+
+  private take(piece: Buffer, from: number, to: number): void {
+    if (this.skipDepth > 0) this.leaveOut(to - from)
+    else this.keep(piece, from, to)
+  }
+
+  private keep(piece: Buffer, from: number, to: number): void {
+    const needed = this.keptBytes + to - from
+    if (needed > this.kept.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.kept.length))
+      this.kept.copy(larger, 0, 0, this.keptBytes)
+      this.kept = larger
+    }
+    piece.copy(this.kept, this.keptBytes, from, to)
+    this.keptBytes = needed
+    if (this.depth > 1) this.valueBytes += to - from
+  }
+
+  private leaveOut(bytes: number): void {
+    if (bytes === 0) return
+    const last = this.gaps.at(-1)
+    if (last?.at === this.keptBytes) last.missing += bytes
+    else this.gaps.push({ at: this.keptBytes, missing: (last?.missing ?? 0) + bytes })
+  }
+
+  private pushOpaque(piece: Buffer): void {
+    const room = Math.min(piece.length, HEAD_BYTES - this.keptBytes)
+    this.keep(piece, 0, room)
+    if (room < piece.length) this.tail = Buffer.concat([this.tail, piece.subarray(room)]).subarray(-TAIL_BYTES)
+  }
+}
+
+function startsObject(bytes: Buffer): boolean {
+  let at = bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0
+  while (at < bytes.length && bytes[at]! <= 32) at++
+  return bytes[at] === BRACE
+}
+
+/** The quote that ends a text; -1: it goes on behind the piece. */
+function textEnd(piece: Buffer, from: number, isEscaped: boolean): number {
+  let quote = piece.indexOf(QUOTE, from)
+  while (quote >= 0 && isEscaping(piece, from, quote, isEscaped)) quote = piece.indexOf(QUOTE, quote + 1)
+  return quote
+}
+
+/** Whether the byte at `at` of a text is escaped; `isEscaped`: the one at `from` is. */
+function isEscaping(piece: Buffer, from: number, at: number, isEscaped: boolean): boolean {
+  let first = at
+  while (first > from && piece[first - 1] === BACKSLASH) first--
+  const count = at - first
+  return (count % 2 === 1) !== (first === from && isEscaped)
+}

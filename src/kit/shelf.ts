@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto"
+import { mkdirSync, readSync } from "node:fs"
+import { type FileHandle, open, unlink } from "node:fs/promises"
+import { join } from "node:path"
+
+const PIECE_BYTES = 64 * 1024
+
+/** Where bytes are laid that are too many to be held. */
+export interface Shelf {
+  /** @throws what the disk says */
+  open(): Promise<Shelved>
+}
+
+/** A file that lost its name before its first byte was written: whoever dies, nothing of it stays. One writer. */
+export interface Shelved {
+  readonly length: number
+  /** Appends; one call at a time. @throws what the disk says; then nothing was appended */
+  write(pieces: readonly Buffer[]): Promise<void>
+  /** The first bytes, at most so many: read at once, for they were written a moment ago. */
+  read(maxBytes: number): Buffer
+  /** The bytes from `start` to before `end`, read as they are asked for; as often as one likes, side by side too. */
+  pieces(start: number, end: number): AsyncGenerator<Buffer>
+  /** Gives the place back; whoever still reads gets an error. */
+  close(): void
+}
+
+/** Files in this directory, which is made when the first comes. */
+export function createShelf(directory: string): Shelf {
+  let isMade = false
+  return {
+    async open() {
+      if (!isMade) mkdirSync(directory, { recursive: true, mode: 0o700 })
+      isMade = true
+      const file = join(directory, randomUUID())
+      const handle = await open(file, "wx+", 0o600)
+      await unlink(file).catch(async (error: unknown) => {
+        await handle.close()
+        throw error
+      })
+      return new ShelvedFile(handle)
+    },
+  }
+}
+
+class ShelvedFile implements Shelved {
+  length = 0
+  private readonly handle: FileHandle
+
+  constructor(handle: FileHandle) {
+    this.handle = handle
+  }
+
+  async write(pieces: readonly Buffer[]): Promise<void> {
+    let end = this.length
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.length; ) {
+        const { bytesWritten } = await this.handle.write(piece, at, piece.length - at, end)
+        at += bytesWritten
+        end += bytesWritten
+      }
+    }
+    this.length = end
+  }
+
+  read(maxBytes: number): Buffer {
+    const bytes = Buffer.allocUnsafe(Math.min(maxBytes, this.length))
+    let at = 0
+    while (at < bytes.length) {
+      const count = readSync(this.handle.fd, bytes, at, bytes.length - at, at)
+      if (count === 0) throw new Error("a shelved file is shorter than it was")
+      at += count
+    }
+    return bytes
+  }
+
+  async *pieces(start: number, end: number): AsyncGenerator<Buffer> {
+    for (let at = start; at < end; ) {
+      const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, end - at))
+      const { bytesRead } = await this.handle.read(piece, 0, piece.length, at)
+      if (bytesRead === 0) throw new Error("a shelved file is shorter than it was")
+      at += bytesRead
+      yield bytesRead === piece.length ? piece : piece.subarray(0, bytesRead)
+    }
+  }
+
+  close(): void {
+    this.handle.close().catch(() => {})
+  }
+}

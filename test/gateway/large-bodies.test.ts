@@ -1,0 +1,259 @@
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import type { LogRecord } from "../../src/core/call.ts"
+import { createShelf, type Shelf } from "../../src/kit/shelf.ts"
+import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
+import { connectRaw } from "../support/raw.ts"
+
+const directory = mkdtempSync(join(tmpdir(), "mdm-large-"))
+const settings = { maxBodyBytes: 20_000_000, readTimeoutMs: 20_000 }
+let far: FarSide
+let gateway: Pipeline
+let opened = 0
+const counted = (shelf: Shelf): Shelf => ({
+  open: () => {
+    opened++
+    return shelf.open()
+  },
+})
+beforeAll(async () => {
+  far = await startFarSide()
+  gateway = await startPipeline({ upstream: far.origin, settings, deps: { shelf: counted(createShelf(directory)) } })
+})
+afterEach(() => {
+  far.reset()
+  opened = 0
+})
+afterAll(async () => {
+  await gateway.close()
+  await far.close()
+  rmSync(directory, { recursive: true })
+})
+
+type Body = Uint8Array<ArrayBuffer> | ReadableStream | FormData
+
+const words = "what did our calls cost, and who spent it? "
+const prompt = words.repeat(100_000)
+const chat = (extra: object, text = prompt) =>
+  Buffer.from(JSON.stringify({ messages: [{ role: "user", content: text }], model: "gpt-4o-mini", ...extra }))
+
+function send(body: Body, headers: Record<string, string> = {}, to = gateway, path = "/v1/chat/completions") {
+  return fetch(`${to.origin}${path}`, {
+    method: "POST",
+    headers: { "x-majordomo-key": KEY, "content-type": "application/json", ...headers },
+    body,
+    duplex: "half",
+  } as RequestInit)
+}
+
+/** Of files that this process holds open in the directory, whether they have a name or not. */
+function filesOpen(): number {
+  if (process.platform !== "linux") return 0
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory)
+    } catch {
+      return false
+    }
+  }).length
+}
+
+async function expectNothingLeft(): Promise<void> {
+  expect(readdirSync(directory)).toEqual([])
+  await expect.poll(filesOpen).toBe(0)
+}
+
+describe("a body that is too large to be held", () => {
+  test.each([
+    ["with its length", (body: Buffer): Body => new Uint8Array(body)],
+    [
+      "chunked",
+      (body: Buffer): Body =>
+        new ReadableStream({
+          start(controller) {
+            for (let at = 0; at < body.length; at += 70_001) controller.enqueue(body.subarray(at, at + 70_001))
+            controller.close()
+          },
+        }),
+    ],
+  ])("that comes %s reaches the provider byte for byte, with its length, and its row is exact", async (_, toInit) => {
+    const body = chat({})
+    const response = await send(toInit(body))
+    expect(response.status).toBe(200)
+    const answer = (await response.json()) as { usage: { prompt_tokens: number } }
+    const [exchange] = far.exchanges
+    expect(exchange!.body.equals(body)).toBe(true)
+    expect(exchange!.headers["content-length"]).toBe(String(body.length))
+    expect(exchange!.headers["transfer-encoding"]).toBeUndefined()
+    const record = await gateway.nextRecord()
+    expect(record).toMatchObject({ requested_model: "gpt-4o-mini", usage_source: "reported", status_code: 200 })
+    expect(record.input_tokens).toBe(answer.usage.prompt_tokens)
+    expect(opened).toBe(1)
+    await expectNothingLeft()
+  })
+
+  test("is asked for its usage by an insertion, every other byte stays, and again without it where that is refused", async () => {
+    const body = chat({ stream: true, user: "\u00e9" })
+    expect(await (await send(body)).text()).not.toContain('"usage":{')
+    const [asked] = far.exchanges
+    const at = body.indexOf('"stream":true') + 13
+    const inserted = Buffer.from(',"stream_options":{"include_usage":true}')
+    const changed = Buffer.concat([body.subarray(0, at), inserted, body.subarray(at)])
+    expect(asked!.body.equals(changed)).toBe(true)
+    expect(asked!.headers["content-length"]).toBe(String(changed.length))
+    expect(await gateway.nextRecord()).toMatchObject({ usage_source: "reported", input_tokens: asked!.tokens.input })
+
+    far.reset()
+    far.always({ refuseIncludeUsage: true })
+    expect((await send(body)).status).toBe(200)
+    expect(far.exchanges.map((exchange) => exchange.body.equals(body))).toEqual([false, true])
+    await gateway.nextRecord()
+    await expectNothingLeft()
+  })
+
+  test("is estimated from its texts when its answer is cut, as one that is held", async () => {
+    const held = await startPipeline({ upstream: far.origin, settings })
+    far.always({ breakAfterPieces: 3 })
+    const inputs: number[] = []
+    for (const to of [gateway, held]) {
+      const response = await send(chat({ stream: true, model: "of-no-known-family" }), {}, to)
+      await expect(response.text()).rejects.toThrow()
+      const record = await to.nextRecord()
+      expect(record).toMatchObject({ outcome: "upstream_broke", usage_source: "estimated" })
+      inputs.push(record.input_tokens)
+    }
+    expect(inputs[0]).toBe(inputs[1])
+    expect(inputs[0]).toBeGreaterThan(prompt.length / 8)
+    await held.close()
+    await expectNothingLeft()
+  })
+
+  test("may be a form whose model comes behind its file", async () => {
+    const file = randomBytes(3_000_000)
+    const form = new FormData()
+    form.append("file", new Blob([file]), "speech.wav")
+    form.append("model", "whisper-1")
+    const response = await fetch(`${gateway.origin}/v1/audio/transcriptions`, {
+      method: "POST",
+      headers: { "x-majordomo-key": KEY },
+      body: form,
+    })
+    await response.arrayBuffer()
+    expect((await gateway.nextRecord()).requested_model).toBe("whisper-1")
+    expect(far.exchanges[0]!.body.includes(file)).toBe(true)
+    await expectNothingLeft()
+  })
+
+  test("goes when its client leaves in the middle of it: nothing is sent on, and it has its row", async () => {
+    const client = await connectRaw(gateway.port)
+    client.send(
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nX-Majordomo-Key: ${KEY}\r\nContent-Length: 9000000\r\n\r\n`,
+    )
+    client.send(Buffer.alloc(4_000_000, " "))
+    await expect.poll(filesOpen).toBe(process.platform === "linux" ? 1 : 0)
+    client.close()
+    expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left", status_code: 499 })
+    expect(far.exchanges).toEqual([])
+    await expectNothingLeft()
+  })
+
+  test("goes when it turns out larger than the limit: 413, with its row", async () => {
+    const response = await send(
+      new ReadableStream({
+        start(controller) {
+          for (let i = 0; i < 21; i++) controller.enqueue(Buffer.alloc(1_000_000, " "))
+          controller.close()
+        },
+      }),
+    ).catch((error: Error) => error)
+    if (response instanceof Response) expect(response.status).toBe(413)
+    expect(await gateway.nextRecord()).toMatchObject({ status_code: 413 })
+    expect(far.exchanges).toEqual([])
+    await expectNothingLeft()
+  })
+
+  test("goes when the provider cannot be reached", async () => {
+    const nobody = await startPipeline({
+      upstream: "http://127.0.0.1:9",
+      settings,
+      deps: { shelf: createShelf(directory) },
+    })
+    expect((await send(chat({}), {}, nobody)).status).toBe(502)
+    await nobody.nextRecord()
+    await nobody.close()
+    await expectNothingLeft()
+  })
+
+  test("goes when the provider answers before it has it all: the client gets that answer, in one row", async () => {
+    const hasty = createServer((socket) => {
+      socket.on("error", () => {})
+      socket.once("data", () => {
+        socket.pause()
+        socket.write("HTTP/1.1 401 No\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}")
+      })
+    })
+    await new Promise<void>((resolve) => void hasty.listen(0, "127.0.0.1", resolve))
+    const to = await startPipeline({
+      upstream: `http://127.0.0.1:${(hasty.address() as AddressInfo).port}`,
+      settings,
+      deps: { shelf: createShelf(directory) },
+    })
+    const response = await send(chat({}, words.repeat(400_000)), {}, to)
+    expect([response.status, await response.text()]).toEqual([401, "{}"])
+    expect(await to.nextRecord()).toMatchObject({ status_code: 401, outcome: "complete" })
+    await expectNothingLeft()
+    expect(to.records.length).toBe(1)
+    await to.close()
+    hasty.close()
+  })
+})
+
+describe("a disk that does not take it costs memory, not the request", () => {
+  const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
+  const writable = createShelf(directory)
+  /** Takes so many portions, then no more. */
+  const takes = (portions: number): Shelf => ({
+    async open() {
+      if (portions === 0) throw full
+      const shelved = await writable.open()
+      let taken = 0
+      return {
+        get length() {
+          return shelved.length
+        },
+        write: (pieces) => (taken++ < portions ? shelved.write(pieces) : Promise.reject(full)),
+        read: (maxBytes) => shelved.read(maxBytes),
+        pieces: (start, end) => shelved.pieces(start, end),
+        close: () => shelved.close(),
+      }
+    },
+  })
+  test.each([0, 1, 3])("full after %i portions", async (portions) => {
+    const errors: unknown[] = []
+    const records: LogRecord[] = []
+    const poor = await startPipeline({
+      upstream: far.origin,
+      settings,
+      deps: {
+        shelf: takes(portions),
+        onError: (error) => void errors.push(error),
+        record: (record, onKept) => {
+          records.push(record)
+          onKept()
+        },
+      },
+    })
+    const body = chat({})
+    expect((await send(body, {}, poor)).status).toBe(200)
+    expect(far.exchanges[0]!.body.equals(body)).toBe(true)
+    expect(errors).toEqual([full])
+    expect(records.length).toBe(1)
+    await poor.close()
+    await expectNothingLeft()
+  })
+})
