@@ -56,7 +56,11 @@ export const SETTINGS = {
       "auto",
       "`postgres`, `embedded`, or `auto`: postgres if any `storage.postgres.*` is set, else embedded",
     ),
-    data_dir: row(path, "~/.majordomo", "the embedded database, the journal, the last good price list"),
+    data_dir: row(
+      path,
+      "~/.majordomo",
+      "the embedded database, the journal, the last good price list, large bodies on their way",
+    ),
     auto_migrate: row(yesOrNo, true, "`serve` applies the schema itself"),
     postgres: {
       host: row(word, "localhost", "host name, address, or directory of the Unix socket"),

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream"
 import type { Cost, PriceCertificate } from "./cost.ts"
 import type { Reading } from "./usage.ts"
 
@@ -33,7 +32,7 @@ export interface LargeBody {
   /** The first bytes, at most so many. @throws what the disk says */
   read(maxBytes: number): Buffer
   /** All bytes, read as they are asked for; with a change of the outline done to them. May be asked for again. */
-  stream(edit: Edit | undefined): Readable
+  pieces(edit: Edit | undefined): AsyncIterable<Buffer>
   close(): void
 }
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http"
+import { Readable } from "node:stream"
 import type { Call, Caller, Edit, Ending, LargeBody, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
@@ -89,7 +90,7 @@ export class Exchanged {
           path: upstream.prefix + route.path + call.query,
           method: call.method as "POST",
           headers,
-          body: isLarge(body) ? body.stream(edit) : edit ? change(body, edit) : body.length === 0 ? null : body,
+          body: toSendable(body, edit),
         },
         answer,
       )
@@ -179,6 +180,12 @@ export class Exchanged {
       return UNPRICED
     }
   }
+}
+
+function toSendable(body: Call["body"], edit: Edit | undefined): Buffer | Readable | null {
+  if (isLarge(body)) return Readable.from(body.pieces(edit), { objectMode: false })
+  if (edit !== undefined) return change(body, edit)
+  return body.length === 0 ? null : body
 }
 
 function isLarge(body: Call["body"]): body is LargeBody {

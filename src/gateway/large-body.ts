@@ -1,4 +1,3 @@
-import { Readable } from "node:stream"
 import type { Edit, LargeBody } from "../core/call.ts"
 import { JsonOutline } from "../kit/json-outline.ts"
 import type { Shelf, Shelved } from "../kit/shelf.ts"
@@ -40,34 +39,30 @@ class ShelvedBody implements LargeBody {
   readonly length: number
   readonly outline: Buffer
   private readonly shelved: Shelved
-  private readonly toOffset: (inOutline: number) => number
+  private readonly map: JsonOutline
 
   constructor(shelved: Shelved, outline: JsonOutline) {
     this.shelved = shelved
     this.length = shelved.length
     this.outline = outline.bytes()
-    this.toOffset = (inOutline) => outline.toOffset(inOutline)
+    this.map = outline
   }
 
   read(maxBytes: number): Buffer {
     return this.shelved.read(maxBytes)
   }
 
-  stream(edit: Edit | undefined): Readable {
-    return Readable.from(this.pieces(edit), { objectMode: false })
-  }
-
-  close(): void {
-    this.shelved.close()
-  }
-
-  private async *pieces(edit: Edit | undefined): AsyncGenerator<Buffer> {
+  async *pieces(edit: Edit | undefined): AsyncGenerator<Buffer> {
     if (edit === undefined) {
       yield* this.shelved.pieces(0, this.length)
       return
     }
-    yield* this.shelved.pieces(0, this.toOffset(edit.start))
+    yield* this.shelved.pieces(0, this.map.toOffset(edit.start))
     yield edit.by
-    yield* this.shelved.pieces(this.toOffset(edit.end), this.length)
+    yield* this.shelved.pieces(this.map.toOffset(edit.end), this.length)
+  }
+
+  close(): void {
+    this.shelved.close()
   }
 }
