@@ -16,14 +16,18 @@ const MAX_ATTEMPTS = 5
  * repeated only if it reads; else nobody knows whether it happened, and the error says so.
  */
 export async function createReopening(open: () => Promise<Database>): Promise<Database> {
-  let current = await open()
-  let reopening: Promise<void> | undefined
+  const first = await open()
+  /** Undefined: it was lost, and its successor could not be opened yet. */
+  let current: Database | undefined = first
+  let reopening: Promise<Database> | undefined
 
-  const reopen = (lost: Database): Promise<void> => {
-    if (lost !== current) return Promise.resolve()
+  const reopen = (lost: Database | undefined): Promise<Database> => {
+    if (current !== undefined && lost !== current) return Promise.resolve(current)
     reopening ??= (async () => {
-      await lost.close()
+      current = undefined
+      await lost?.close()
       current = await open()
+      return current
     })().finally(() => {
       reopening = undefined
     })
@@ -32,8 +36,7 @@ export async function createReopening(open: () => Promise<Database>): Promise<Da
 
   async function attempt<T>(work: (database: Database) => Promise<T>, mayRepeat: boolean): Promise<T> {
     for (let attempts = 1; ; attempts++) {
-      await reopening
-      const database = current
+      const database: Database = (await reopening) ?? current ?? (await reopen(undefined))
       try {
         return await work(database)
       } catch (error) {
@@ -51,12 +54,12 @@ export async function createReopening(open: () => Promise<Database>): Promise<Da
     attempt((database) => database.query<Row>(statement), READS.test(toText(statement)))
 
   return {
-    kind: current.kind,
-    title: current.title,
+    kind: first.kind,
+    title: first.title,
     query,
     transaction: (work) => attempt((database) => database.transaction(work), false),
     listen: (channel, on) => attempt((database) => database.listen(channel, on), true),
-    close: () => current.close(),
+    close: async () => current?.close(),
   }
 }
 
