@@ -54,7 +54,7 @@ export async function openS3Sink(options: {
   let saidRefusal: string | undefined
   let beingWritten = 0
   let isClosed = false
-  let onProgress: (() => void) | undefined
+  let endDrain: (() => void) | undefined
 
   const spool = await openBodySpool({
     dir,
@@ -112,7 +112,7 @@ export async function openS3Sink(options: {
     trouble = message.trouble
     for (const id of message.lost) lose(id)
     for (const { name, bytes } of message.taken) spool.taken(name, bytes)
-    onProgress?.()
+    if (countWaiting() === 0) endDrain?.()
   }
 
   function lose(id: string | undefined): void {
@@ -167,18 +167,18 @@ export async function openS3Sink(options: {
     if (countWaiting() === 0) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, deadlineMs)
-      onProgress = () => {
-        if (countWaiting() > 0) return
+      endDrain = () => {
         clearTimeout(timer)
         resolve()
       }
     })
-    onProgress = undefined
+    endDrain = undefined
   }
 
   async function close(): Promise<void> {
     if (isClosed) return
     isClosed = true
+    endDrain?.()
     clearTimeout(tellTimer)
     clearTimeout(restartTimer)
     forgetting.close()

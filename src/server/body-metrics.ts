@@ -2,7 +2,8 @@ import type { BodyStats } from "../bodies/index.ts"
 import { counter, gauge, type Metric } from "./prometheus.ts"
 
 /** kept = uploaded + waiting + lost, where bodies go to S3; in the database they are there with their row. */
-export function toBodyMetrics(stats: BodyStats): Metric[] {
+export function toBodyMetrics(stats: BodyStats | undefined): Metric[] {
+  if (stats === undefined) return []
   return [
     counter("majordomo_bodies_kept_total", "Requests whose row says where their bodies are.", stats.kept),
     counter("majordomo_bodies_uploaded_total", "Of them, those that S3 has.", stats.uploaded),

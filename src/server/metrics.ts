@@ -22,7 +22,7 @@ export interface Metrics {
 export interface Measured {
   ledger(): LedgerStats
   /** undefined: no bodies are kept. */
-  readonly bodies?: (() => BodyStats) | undefined
+  bodies(): BodyStats | undefined
   gateway(): { readonly requests: number; readonly streams: number; readonly metadataCut: number }
 }
 
@@ -70,7 +70,7 @@ export function createMetrics({ ledger, gateway, bodies }: Measured): Metrics {
         help: "Time until the database has taken a batch.",
         samples: writeSeconds.samples(),
       },
-      ...(bodies ? toBodyMetrics(bodies()) : []),
+      ...toBodyMetrics(bodies()),
       gauge("majordomo_open_requests", "Requests that run now.", open),
       gauge("majordomo_open_streams", "Streamed answers that run now.", streams),
       {

@@ -1,23 +1,24 @@
 import { join } from "node:path"
-import { type BodyStore, openBodyStore } from "../bodies/index.ts"
 import type { Settings } from "../config/settings.ts"
 import type { LogRecord } from "../core/call.ts"
 import type { Rates } from "../core/cost.ts"
 import type { Database } from "../database/_database.ts"
 import { createKeyCache } from "../database/key-cache.ts"
 import { ensureFirstKey, type NewKey } from "../database/keys.ts"
-import { startAdoption, sumStats, takeDirectory } from "../database/ledger/directories.ts"
+import { startAdoption, sumStats } from "../database/ledger/adoption.ts"
 import { type LedgerStats, openLedger } from "../database/logs.ts"
 import { openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Deps } from "../gateway/deps.ts"
 import { createGateway } from "../gateway/handle.ts"
+import { takePlace } from "../kit/places.ts"
 import { createScope } from "../kit/scope.ts"
 import { createShelf } from "../kit/shelf.ts"
 import { createPriceBook } from "../pricing/catalog.ts"
 import { DIALECTS } from "../providers/index.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { createApp } from "./app.ts"
+import { openBodies, startBodyAdoption, sumBodyStats } from "./bodies.ts"
 import { finishRequests } from "./finish.ts"
 import { checkPort, startListening } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
@@ -96,8 +97,9 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   prices.start()
 
   const journals = join(settings.storage.dataDir, "journal")
-  const { dir, lock, number } = await takeDirectory(journals)
-  const bodies = await openBodies(options, database, join(settings.storage.dataDir, toBodyDirectory(number)))
+  const { dir, lock } = await takePlace(journals)
+  const bodyOwner = { settings, log, database }
+  const bodies = await openBodies(bodyOwner)
   scope.own(() => bodies.close())
 
   const ledgerOptions = { db: database, settings: settings.ledger, now: Date.now, log }
@@ -107,10 +109,12 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   // Of several processes the primary does it.
   const adoption = worker ? undefined : startAdoption({ ...ledgerOptions, root: journals })
   scope.own(() => adoption?.close())
+  const bodyAdoption = worker ? undefined : startBodyAdoption(bodyOwner)
+  scope.own(() => bodyAdoption?.close())
   const stats = () => (adoption ? sumStats([ledger.stats(), adoption.stats()]) : ledger.stats())
   const metrics = createMetrics({
     ledger: stats,
-    bodies: bodies.name === "none" ? undefined : bodies.stats,
+    bodies: () => (bodies.name === "none" ? undefined : sumBodyStats([bodies.stats(), bodyAdoption?.stats()])),
     gateway: () => ({ requests: gateway.open(), ...gateway.tally }),
   })
   scope.own(() => metrics.close())
@@ -177,31 +181,6 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     rescue: ledger.rescue,
     stop,
   }
-}
-
-function openBodies({ settings, log }: ServerOptions, database: Database, dir: string): Promise<BodyStore> {
-  const { logging, s3, ledger } = settings
-  return openBodyStore({
-    storage: logging.bodyStorage === "none" && s3.enabled ? "s3" : logging.bodyStorage,
-    storeRequestBody: logging.storeRequestBody,
-    storeResponseBody: logging.storeResponseBody,
-    maxBodyBytes: logging.maxBodyBytes,
-    redact: logging.redact,
-    s3,
-    dir,
-    maxDiskBytes: ledger.maxJournalBytes,
-    syncIntervalMs: ledger.syncIntervalMs,
-    async forget(ids) {
-      const text = "UPDATE llm_requests SET s3_key = NULL WHERE id = ANY($1::uuid[]) RETURNING id"
-      return (await database.query<{ id: string }>({ text, values: [ids] })).rows.map(({ id }) => id)
-    },
-    log,
-  })
-}
-
-/** What waits for S3 belongs to the process that has the journal of this number. */
-function toBodyDirectory(number: number): string {
-  return number === 1 ? "bodies" : `bodies-${number}`
 }
 
 function toProviders(settings: Settings): Deps["providers"] {

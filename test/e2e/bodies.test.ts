@@ -363,6 +363,26 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(code).toBe(0)
     expect(stderr).toMatch(/bodies: (\d+) kept = \1 uploaded \+ 0 waiting \+ 0 lost; 0 dropped/)
   })
+
+  test("what three workers left waiting is stored by one process that comes after them", async () => {
+    await s3.down()
+    gateway = await installation.serve({
+      settings: { MAJORDOMO_SERVER_WORKERS: "3", MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "1s" },
+    })
+    const answers = await Promise.all(Array.from({ length: 30 }, () => call(gateway, key)))
+    await gateway.stop()
+    const root = join(installation.home, ".majordomo", "bodies")
+    const left = () => readdirSync(root).filter((place) => readdirSync(join(root, place)).length > 0)
+    expect(left().length).toBeGreaterThan(1)
+    gateway = await installation.serve()
+    await s3.up()
+    for (const { id } of answers) await findObject(id)
+    const waiting = async () =>
+      /^majordomo_bodies_waiting (\d+)$/m.exec(await (await fetch(`${gateway.origin}/metrics`)).text())?.[1]
+    await expect.poll(waiting, { timeout: 10_000 }).toBe("0")
+    expect((await gateway.stop()).code).toBe(0)
+    expect(left()).toEqual([])
+  })
 })
 
 describe("rows in the embedded database", () => {

@@ -28,7 +28,7 @@ export default async function setup(): Promise<void> {
           input: {
             worker: "src/database/embedded/worker.ts",
             owner: "src/database/embedded/owner.ts",
-            lock: "src/database/embedded/lock.ts",
+            lock: "src/kit/lock.ts",
           },
           output: { entryFileNames: "[name].mjs", chunkFileNames: "chunk-[hash].mjs" },
         },

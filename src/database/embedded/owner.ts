@@ -4,6 +4,7 @@ import { dirname } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import type { PoolConfig } from "pg"
 import { CommandError } from "../../core/errors.ts"
+import { acquireLock, type Lock } from "../../kit/lock.ts"
 import type { Database } from "../_database.ts"
 import { createPostgresDatabase } from "../postgres.ts"
 import { findAssets } from "./assets.ts"
@@ -15,7 +16,6 @@ import {
   removeEndpoint,
   writeEndpoint,
 } from "./endpoint.ts"
-import { acquireLock, type Lock } from "./lock.ts"
 import { createReopening } from "./reopening.ts"
 import { prepareCluster } from "./seed.ts"
 import { startEmbeddedServer } from "./server.ts"

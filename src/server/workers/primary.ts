@@ -4,11 +4,12 @@ import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import { ensureFirstKey } from "../../database/keys.ts"
-import { startAdoption, sumStats } from "../../database/ledger/directories.ts"
+import { startAdoption, sumStats } from "../../database/ledger/adoption.ts"
 import type { LedgerStats } from "../../database/logs.ts"
 import { openDatabase } from "../../database/open.ts"
 import { migrate } from "../../database/schema.ts"
 import { createScope, type Scope } from "../../kit/scope.ts"
+import { startBodyAdoption } from "../bodies.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import { combine, type Metric } from "../prometheus.ts"
@@ -58,8 +59,11 @@ async function open({ settings, log }: Omit<ServerOptions, "onRecord">, scope: S
   const root = join(settings.storage.dataDir, "journal")
   const adoption = startAdoption({ db: database, root, settings: settings.ledger, now: Date.now, log })
   scope.own(() => adoption.close())
+  const bodyAdoption = startBodyAdoption({ settings, log, database })
+  scope.own(() => bodyAdoption.close())
   const metrics = createMetrics({
     ledger: adoption.stats,
+    bodies: bodyAdoption.stats,
     gateway: () => ({ requests: 0, streams: 0, metadataCut: 0 }),
   })
   scope.own(() => metrics.close())

@@ -3,9 +3,9 @@ import { once } from "node:events"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { expect, test } from "vitest"
-import { acquireLock } from "../../../src/database/embedded/lock.ts"
-import { EMBEDDED_CACHE } from "../../support/embedded-assets.ts"
-import { makeDirectory } from "./_harness.ts"
+import { acquireLock } from "../../src/kit/lock.ts"
+import { makeDirectory } from "../database/embedded/_harness.ts"
+import { EMBEDDED_CACHE } from "../support/embedded-assets.ts"
 
 test("a second taker is refused until the first lets go", async () => {
   const directory = makeDirectory()

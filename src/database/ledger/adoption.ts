@@ -1,0 +1,55 @@
+import { adoptPlaces } from "../../kit/places.ts"
+import { type LedgerHandle, type LedgerOptions, type LedgerStats, openLedger } from "../logs.ts"
+
+const PATIENCE_MS = 3_600_000
+
+export interface Adoption {
+  /** Of all that was taken over, finished ones too. */
+  stats(): LedgerStats
+  close(): Promise<void>
+}
+
+export type AdoptionOptions = Omit<LedgerOptions, "dir" | "lock"> & { readonly root: string }
+
+/** Brings the rows to the database that processes left behind whose place nobody has taken. */
+export function startAdoption({ root, ...options }: AdoptionOptions): Adoption {
+  const adopted: LedgerHandle[] = []
+  const adopting = adoptPlaces({
+    root,
+    isLeft: (names) => names.some((name) => name.endsWith(".jsonl") && name !== "rejected.jsonl"),
+    async adopt({ dir, lock }) {
+      const ledger = await openLedger({ ...options, dir, lock: async () => lock })
+      adopted.push(ledger)
+      await ledger.drain(PATIENCE_MS)
+      await ledger.close()
+    },
+    onError: (error) => options.log("error", `trouble while looking for journals left behind: ${error.message}`),
+  })
+  return {
+    stats: () => sumStats(adopted.map((ledger) => ledger.stats())),
+    async close() {
+      const closed = adopting.close()
+      await Promise.all(adopted.map((ledger) => ledger.close()))
+      await closed
+    },
+  }
+}
+
+export function sumStats(all: readonly LedgerStats[]): LedgerStats {
+  const sum = (pick: (stats: LedgerStats) => number) => all.reduce((total, stats) => total + pick(stats), 0)
+  return {
+    accepted: sum((stats) => stats.accepted),
+    written: sum((stats) => stats.written),
+    waiting: sum((stats) => stats.waiting),
+    rejected: sum((stats) => stats.rejected),
+    dropped: sum((stats) => stats.dropped),
+    journalBytes: sum((stats) => stats.journalBytes),
+    batches: sum((stats) => stats.batches),
+    lastWrittenAt: all.reduce<number | undefined>((last, { lastWrittenAt }) => later(last, lastWrittenAt), undefined),
+    lastError: all.find(({ lastError }) => lastError !== undefined)?.lastError,
+  }
+}
+
+function later(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a
+}

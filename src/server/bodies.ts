@@ -1,0 +1,104 @@
+import { join } from "node:path"
+import { type BodyStats, type BodyStore, openBodyStore } from "../bodies/index.ts"
+import type { Settings } from "../config/settings.ts"
+import type { Database } from "../database/_database.ts"
+import type { Lock } from "../kit/lock.ts"
+import { adoptPlaces, takePlace } from "../kit/places.ts"
+import type { ServerOptions } from "./start.ts"
+
+const PATIENCE_MS = 3_600_000
+
+type BodyOwner = Pick<ServerOptions, "settings" | "log"> & { readonly database: Database }
+
+/** What waits for S3 waits in a directory that is this process's alone. */
+export async function openBodies(owner: BodyOwner): Promise<BodyStore> {
+  if (toStorage(owner.settings) !== "s3") return open(owner, "")
+  const place = await takePlace(toRoot(owner.settings))
+  return releasing(await open(owner, place.dir), place.lock)
+}
+
+export interface BodyAdoption {
+  /** Of all that was taken over, finished ones too; undefined: nothing was. */
+  stats(): BodyStats | undefined
+  close(): Promise<void>
+}
+
+/** Brings the bodies to S3 that processes left behind whose place nobody has taken. */
+export function startBodyAdoption(owner: BodyOwner): BodyAdoption {
+  const adopted: BodyStore[] = []
+  if (toStorage(owner.settings) !== "s3") return { stats: () => undefined, close: async () => {} }
+  const adopting = adoptPlaces({
+    root: toRoot(owner.settings),
+    isLeft: (names) => names.some((name) => /\.(seg|large|part)$/.test(name)),
+    async adopt({ dir, lock }) {
+      const store = releasing(await open(owner, dir), lock)
+      adopted.push(store)
+      await store.drain(PATIENCE_MS)
+      await store.close()
+    },
+    onError: (error) => owner.log("error", `trouble while looking for bodies left behind: ${error.message}`),
+  })
+  return {
+    stats: () => (adopted.length === 0 ? undefined : sumBodyStats(adopted.map((store) => store.stats()))),
+    async close() {
+      const closed = adopting.close()
+      await Promise.all(adopted.map((store) => store.close()))
+      await closed
+    },
+  }
+}
+
+function open({ settings, log, database }: BodyOwner, dir: string): Promise<BodyStore> {
+  const { logging, s3, ledger } = settings
+  return openBodyStore({
+    storage: toStorage(settings),
+    storeRequestBody: logging.storeRequestBody,
+    storeResponseBody: logging.storeResponseBody,
+    maxBodyBytes: logging.maxBodyBytes,
+    redact: logging.redact,
+    s3,
+    dir,
+    maxDiskBytes: ledger.maxJournalBytes,
+    syncIntervalMs: ledger.syncIntervalMs,
+    async forget(ids) {
+      const text = "UPDATE llm_requests SET s3_key = NULL WHERE id = ANY($1::uuid[]) RETURNING id"
+      return (await database.query<{ id: string }>({ text, values: [ids] })).rows.map(({ id }) => id)
+    },
+    log,
+  })
+}
+
+function toStorage({ logging, s3 }: Settings): Settings["logging"]["bodyStorage"] {
+  return logging.bodyStorage === "none" && s3.enabled ? "s3" : logging.bodyStorage
+}
+
+function toRoot({ storage }: Settings): string {
+  return join(storage.dataDir, "bodies")
+}
+
+function releasing(store: BodyStore, lock: Lock): BodyStore {
+  return {
+    ...store,
+    async close() {
+      await store.close()
+      await lock.release()
+    },
+  }
+}
+
+export function sumBodyStats(all: readonly (BodyStats | undefined)[]): BodyStats | undefined {
+  return all.reduce((sum, stats) => {
+    if (sum === undefined || stats === undefined) return sum ?? stats
+    return {
+      kept: sum.kept + stats.kept,
+      uploaded: sum.uploaded + stats.uploaded,
+      waiting: sum.waiting + stats.waiting,
+      dropped: sum.dropped + stats.dropped,
+      cut: sum.cut + stats.cut,
+      lost: sum.lost + stats.lost,
+      memoryBytes: sum.memoryBytes + stats.memoryBytes,
+      diskBytes: sum.diskBytes + stats.diskBytes,
+      trouble: sum.trouble ?? stats.trouble,
+    }
+  })
+}
