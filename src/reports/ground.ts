@@ -14,7 +14,7 @@ export interface Ground {
   readonly summed: ReadonlySet<string>
   /** Metadata names of which every request is in the index. */
   readonly indexed: ReadonlySet<string>
-  /** Summed names with so many values in a day that some of them may be counted together, as `(other)`. */
+  /** Summed names with more values in a day than have sums of their own: some are counted together, as `(other)`. */
   readonly crowded: ReadonlySet<string>
 }
 
@@ -40,7 +40,8 @@ export function askGround(): Statement {
     (SELECT extract(epoch FROM folded_before)::float8 * 1000 FROM majordomo_schema) AS folded_before,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
-    ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values WHERE distinct_values >= ${bind(CROWD)}) AS crowded`,
+    ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values v WHERE distinct_values >= ${bind(CROWD)}
+      AND EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.name, m.day, m.value) = (v.name, v.day, '(other)'))) AS crowded`,
   )
 }
 

@@ -124,9 +124,10 @@ function select({
   readonly where: string
   readonly sign?: Edge["sign"]
 }): string {
+  const signed = sign === "+" ? "" : sign // a plus would be worked out for each of many values
   const columns = [
     ...groups.map((group, i) => `${group} AS d${i}`),
-    ...MEASURE_NAMES.map((name) => `${sign}${source.measures[name]} AS ${name}`),
+    ...MEASURE_NAMES.map((name) => `${signed}${source.measures[name]} AS ${name}`),
   ]
   const places = source === ROWS ? groups.map((_, i) => i + 1) : []
   return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${where}${places.length === 0 ? "" : ` GROUP BY ${places.join(", ")}`}`

@@ -63,7 +63,8 @@ const SHOWN = MEASURE_NAMES.filter((name) => name !== "total_cost" && name !== "
 
 /**
  * One statement for the rows and their total, so that both tell of the same moment. All is added up in one pass and the
- * total taken from the groups: of ten thousand groups, every further pass costs as much as reading them.
+ * total taken from the groups: of ten thousand groups, every further pass costs as much as reading them. The total comes
+ * first only where a limit would cut it off: a column before the cost makes a long sort slower.
  */
 export function askUsage(question: UsageQuestion, ground: Ground = NO_SUMS): Statement {
   const { by, sort, limit } = question
@@ -85,7 +86,7 @@ export function askUsage(question: UsageQuestion, ground: Ground = NO_SUMS): Sta
 SELECT ${["is_total", ...names, ...SHOWN].join(", ")}, trim_scale(s.cost)::text AS cost,
   (count(*) OVER ()) - 1 AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
 FROM priced s${keyAt < 0 ? "" : ` LEFT JOIN api_keys k ON k.id = s.d${keyAt}`}
-ORDER BY is_total DESC, ${toOrder(by, sort)}
+ORDER BY ${limit === undefined ? "" : "is_total DESC, "}${toOrder(by, sort)}
 ${limit === undefined ? "" : `LIMIT ${bind(limit + 1)}`}`
   })
 }
@@ -94,16 +95,20 @@ ${limit === undefined ? "" : `LIMIT ${bind(limit + 1)}`}`
 const COST =
   "CASE WHEN requests = without_cost OR (requests = unpriced AND total_cost = 0) THEN NULL ELSE total_cost END"
 
-/** The groups by a metadata name, and the requests without it: all there are, less those that have it. */
+/**
+ * The groups by a metadata name, and the requests without it: all there are, less those that have it. Each of the parts is
+ * added up before they are united, for a union makes wide rows of the widest types.
+ */
 function toGroupsOfWhole(by: readonly Dimension[], whole: string, ofEdges: readonly string[]): string {
   const names = by.map((_, i) => `d${i}`)
   const has = `d${by.findIndex(({ metadata }) => metadata !== undefined)} IS NOT NULL`
   const unnamed = by.map(({ metadata }, i) => (metadata === undefined ? `d${i}` : `NULL::text AS d${i}`))
-  const taken = MEASURE_NAMES.map((name) => `-${name}`)
+  const byRest = groupBy(by.flatMap(({ metadata }, i) => (metadata === undefined ? [`d${i}`] : [])))
+  const taken = MEASURE_NAMES.map((name) => `-sum(${name}) AS ${name}`)
   const others = [
-    whole,
-    ...ofEdges.map(() => `SELECT ${[...unnamed, ...MEASURE_NAMES]} FROM edges`),
-    `SELECT ${[...unnamed, ...taken]} FROM added WHERE ${has}`,
+    `SELECT ${[...names, ...SUMS]} FROM (${whole}) w${groupBy(names)}`,
+    ...ofEdges.map(() => `SELECT ${[...unnamed, ...SUMS]} FROM edges${byRest}`),
+    `SELECT ${[...unnamed, ...taken]} FROM added WHERE ${has}${byRest}`,
   ]
   return unite([
     `SELECT * FROM added WHERE ${has}`,

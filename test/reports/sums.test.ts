@@ -176,6 +176,36 @@ describe("sums are read where they know the answer", () => {
   ])("%j: %s", (ask, table) => expect(source(ask)).toBe(table))
 })
 
+describe("a name of as many values in a day as have sums of their own", () => {
+  const write = (values: string) =>
+    client.query(
+      `INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, total_cost, raw_metadata, created_at)
+       SELECT 'p', 'm', '/', 'POST', at, at, 1, 200, n * 0.000000000001, jsonb_build_object('Crowd', 'c' || n), at
+       FROM generate_series(${values}) n, LATERAL (SELECT '2026-06-02Z'::timestamptz + interval '8 seconds' * n AS at) t`,
+    )
+  const question = toQuestion({ by: ["Crowd"], tz: "America/Los_Angeles", since: "2026-06-02T07:00:00Z" })
+  const signs = (on: Ground) => {
+    const plan = planUsage(question, on)
+    return plan.from === "rows" ? [] : plan.edges.map(({ sign }) => sign)
+  }
+
+  test("has the rest of a day taken away; with one value more it is not known from which sum", async () => {
+    await client.query("BEGIN")
+    await client.query("INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('Crowd', true, true)")
+    await write("1, 10000")
+    const full = await readFacts()
+    expect(signs(full)).toEqual(["-"])
+    const rows = await answer(question, NO_SUMS)
+    expect(rows.groups).toBeGreaterThan(6000)
+    expect(await answer(question, full)).toEqual(rows)
+    await write("10001, 10001")
+    const over = await readFacts()
+    expect(signs(over)).toEqual(["+"])
+    expect(await answer(question, over)).toEqual(await answer(question, NO_SUMS))
+    await client.query("ROLLBACK")
+  })
+})
+
 describe("of requests that were pruned, sums are left", () => {
   const since = "2026-10-01T00:00:00Z"
   test("reports by what is summed stay as they were; others say that they miss some", async () => {
