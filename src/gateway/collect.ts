@@ -13,8 +13,9 @@ export interface BodyLimits {
   onDiskError(error: unknown): void
 }
 
-/** So much of a body is held while it arrives; what is longer is laid down, in portions of that size. */
+/** So much of a body is held while it arrives; what is longer is laid down, and its rest in portions. */
 const HELD_BYTES = 512 * 1024
+const PORTION_BYTES = 128 * 1024
 
 /** The client closed its connection before its request was complete. */
 export class ClientLeft extends Error {
@@ -46,7 +47,7 @@ export function collectBody(request: IncomingMessage, limits: BodyLimits): Promi
       }
       pieces.push(piece)
       heldBytes += piece.length
-      if (heldBytes <= HELD_BYTES || shelf === undefined) return
+      if (heldBytes <= (writer === undefined ? HELD_BYTES : PORTION_BYTES) || shelf === undefined) return
       // The client waits meanwhile: nothing piles up behind a slow disk.
       request.pause()
       void layDown(shelf).then(() => {

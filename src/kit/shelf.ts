@@ -3,7 +3,7 @@ import { mkdirSync, readSync } from "node:fs"
 import { type FileHandle, open, unlink } from "node:fs/promises"
 import { join } from "node:path"
 
-const PIECE_BYTES = 256 * 1024
+const PIECE_BYTES = 128 * 1024
 
 /** Where bytes are laid that are too many to be held. */
 export interface Shelf {
