@@ -62,6 +62,13 @@ export const scenarios = [
     body: { ...ask, messages: [{ role: "user", content: prompt.repeat(Math.ceil(100_000 / prompt.length)) }] },
   },
   {
+    name: "JSON, prompt of 2 MB, which waits in a file",
+    per: "request",
+    connections: 8,
+    headers: {},
+    body: { ...ask, messages: [{ role: "user", content: prompt.repeat(Math.ceil(2_000_000 / prompt.length)) }] },
+  },
+  {
     name: "JSON, answer of 1 MB",
     per: "request",
     connections: 8,
