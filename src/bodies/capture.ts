@@ -7,7 +7,7 @@ import { queryWithoutSecrets, withoutQuoted, withoutSecrets } from "./secrets.ts
 /** Pieces are kept as they are; so many small ones are then joined, for each has a cost of its own. */
 const MAX_PIECES = 256
 /** What has to be looked into is looked into before it is stored, on the spot: so much of it and no more. */
-const MAX_INSPECTED_BYTES = 1 << 20
+export const MAX_INSPECTED_BYTES = 1 << 20
 const NOTHING = Buffer.alloc(0)
 
 export interface Capturing {
@@ -17,6 +17,8 @@ export interface Capturing {
   readonly storeResponse: boolean
   /** Of one body; what follows is cut off. */
   readonly maxBodyBytes: number
+  /** Of a request's body that is not in memory. */
+  readonly maxReadBytes: number
   /** Shared by all captures of the process. */
   readonly budget: Budget
 }
@@ -131,8 +133,8 @@ export class RunningCapture implements Capture {
   private requestBytes(): Buffer {
     const { body } = this.call
     if (Buffer.isBuffer(body)) return body
-    const { budget, maxBodyBytes } = this.to
-    return body.read(Math.min(maxBodyBytes, Math.max(0, budget.max - budget.used)))
+    const { budget, maxReadBytes } = this.to
+    return body.read(Math.min(maxReadBytes, Math.max(0, budget.max - budget.used)))
   }
 
   private toBody(

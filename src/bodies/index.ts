@@ -1,5 +1,5 @@
 import type { BodyStore, Log, Sink } from "./_store.ts"
-import { type Budget, RunningCapture } from "./capture.ts"
+import { type Budget, MAX_INSPECTED_BYTES, RunningCapture } from "./capture.ts"
 import { openPostgresSink } from "./postgres.ts"
 import { parseRules } from "./redact.ts"
 import type { S3Settings } from "./s3/client.ts"
@@ -55,6 +55,9 @@ export async function openBodyStore(options: BodyOptions): Promise<BodyStore> {
     storeRequest: options.storeRequestBody,
     storeResponse: options.storeResponseBody,
     maxBodyBytes: MAX_BODY_BYTES,
+    // The database keeps the beginning; rules need all that they may look into.
+    maxReadBytes:
+      options.storage === "s3" ? MAX_BODY_BYTES : Math.max(options.maxBodyBytes, rules.paths ? MAX_INSPECTED_BYTES : 0),
     budget,
   }
   const isIdle = !to.storeRequest && !to.storeResponse

@@ -67,7 +67,10 @@ export async function openS3Sink(options: {
     },
     onError: (error, doing) => log("error", `trouble while ${doing}: ${codeOf(error)}`),
   })
-  const forgetting = createForgetting(options.forget, (id) => void spool.forgetTorn(id).catch(() => {}))
+  const forgetting = createForgetting(options.forget, {
+    onForgotten: (id) => spool.forgetTorn(id),
+    onIdle: checkDrained,
+  })
   const left = spool.files()
   count.kept = left.reduce((sum, { records }) => sum + records, 0) + spool.torn.length
   for (const id of spool.torn) lose(id)
@@ -112,7 +115,7 @@ export async function openS3Sink(options: {
     trouble = message.trouble
     for (const id of message.lost) lose(id)
     for (const { name, bytes } of message.taken) spool.taken(name, bytes)
-    if (countWaiting() === 0) endDrain?.()
+    checkDrained()
   }
 
   function lose(id: string | undefined): void {
@@ -159,12 +162,18 @@ export async function openS3Sink(options: {
   }
 
   const countWaiting = () => Math.max(0, count.kept - count.uploaded - count.lost)
+  /** What was lost is settled when its row says so. */
+  const isDrained = () => countWaiting() === 0 && forgetting.size === 0
+
+  function checkDrained(): void {
+    if (isDrained()) endDrain?.()
+  }
 
   async function drain(deadlineMs: number): Promise<void> {
     if (tellTimer !== undefined) clearTimeout(tellTimer)
     tellChanges()
     uploading.tell({ type: "hurry" })
-    if (countWaiting() === 0) return
+    if (isDrained()) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, deadlineMs)
       endDrain = () => {

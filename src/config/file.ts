@@ -21,7 +21,7 @@ export async function readConfigFile(
   if (file === undefined) return []
   const source = dirname(file) === options.cwd ? basename(file) : file
   const content = isBlank(file) ? {} : await parseFile(file, source)
-  if (!isRecord(content)) throw new CommandError(`${source}: expected settings by name, got ${showValue(content)}`)
+  if (!isRecord(content)) throw new CommandError(`${source}: expected settings by name, got ${nameKind(content)}`)
   const given: Given[] = []
   const visit = (prefix: string, known: object, node: Record<string, unknown>) => {
     for (const [key, value] of Object.entries(node)) {
@@ -32,7 +32,7 @@ export async function readConfigFile(
       else if (isRecord(value)) visit(`${path}.`, below, value)
       else if (value !== null && value !== undefined) {
         const keys = prefix === "" && key === "providers" ? "names of providers" : Object.keys(below).join(", ")
-        notes.problems.push(toProblem(path, source, `expected a section with ${keys}, got ${showValue(value)}`))
+        notes.problems.push(toProblem(path, source, `expected a section with ${keys}, got ${nameKind(value)}`))
       }
     }
   }
@@ -45,6 +45,11 @@ function findBelow(known: object, prefix: string, key: string): object | undefin
   if (prefix === "" && key === "providers") return {}
   if (prefix === "providers." && !isGoGatewayKey(`providers.${key}`)) return PROVIDER_SETTINGS
   return Object.hasOwn(known, key) ? (known as Record<string, object>)[key] : undefined
+}
+
+/** What stands for settings may be what a slip made of them, secrets too. */
+function nameKind(value: unknown): string {
+  return typeof value === "string" ? "a text" : showValue(value)
 }
 
 function noteUnknown(path: string, source: string, notes: Notes): void {

@@ -20,8 +20,8 @@ export function toProblem(path: string, source: string, why: string): string {
   return `${path.replace(/[\x00-\x1f\x7f-\x9f]/g, "?").replace(/[:/].*@/gs, "…@")} (${source}): ${why}`
 }
 
-/** A slip (an unended text, a brace too many) makes one text of the settings behind it, and those may be secrets. */
-const HOLDS_SETTINGS = /[{}[\]\x00-\x1f]|:\s|:$/
+/** A slip (an unended text, no space behind a colon) makes one text of the settings behind it: those may be secrets. */
+const HOLDS_SETTINGS = /[{}[\]\x00-\x1f]|:\s|:$|[\s,;]\S*[:=]|(?:pass|pwd|secret|key|token|credential)\w*\W*[:=]/i
 
 /** A value as a message may show it: short, one line, without secrets. What can hold other settings is only named. */
 export function showValue(value: unknown): string {
@@ -30,7 +30,8 @@ export function showValue(value: unknown): string {
   if (typeof value === "object") return "a section"
   if (typeof value === "string" && HOLDS_SETTINGS.test(value)) return "a text that may hold other settings (not shown)"
   const shown = (JSON.stringify(value) ?? String(value))
-    .replace(/\/\/[^\s"]*@/g, "//…@")
+    .replace(/\/\/.*@/g, "//…@")
+    .replace(/^"[^\s"/]*:[^"/]*@/, '"…@')
     .replace(/\?[^\s"]*/g, "?…")
     .replace(/[\x7f-\x9f]/g, "?")
   return shown.length > 80 ? `${shown.slice(0, 77)}…` : shown

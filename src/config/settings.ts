@@ -89,7 +89,7 @@ export const SETTINGS = {
     max_connection_age: row(
       duration,
       "5m",
-      "then requests take new sockets, which look the provider's address up anew; running answers finish on the old ones",
+      "then requests take new sockets, which look the provider's address up anew; running answers finish on the old ones, beside `max_connections` new ones",
     ),
   },
   logging: {

@@ -102,8 +102,8 @@ export type Encoding = "o200k_base" | "cl100k_base"
 /** The texts behind an estimate, for a tokenizer to count better than by their length. */
 export interface Countable {
   readonly encoding: Encoding
-  /** The request's body. */
-  readonly request: Uint8Array
+  /** The request's body; undefined: too long to be counted by anything but its length. */
+  readonly request: Uint8Array | undefined
   /** Text of the answer as it stood in its JSON, with its escapes; the beginning of it when there was more. */
   readonly output: Uint8Array
   /** All of the answer's text by what is in `output`: 1, or more. */

@@ -34,6 +34,7 @@ export function collectBody(request: IncomingMessage, limits: BodyLimits): Promi
     let bytes = 0
     let { shelf } = limits
     let writer: LargeBodyWriter | undefined
+    let laying: Promise<void> | undefined
     let hasFailed = false
     const timer = setTimeout(() => {
       fail(new GatewayError("request_timeout", `The request did not arrive whole within ${limits.timeoutMs} ms.`))
@@ -50,7 +51,7 @@ export function collectBody(request: IncomingMessage, limits: BodyLimits): Promi
       if (heldBytes <= (writer === undefined ? HELD_BYTES : PORTION_BYTES) || shelf === undefined) return
       // The client waits meanwhile: nothing piles up behind a slow disk.
       request.pause()
-      void layDown(shelf).then(() => {
+      laying = layDown(shelf).then(() => {
         if (hasFailed) writer?.discard()
         else request.resume()
       })
@@ -83,6 +84,9 @@ export function collectBody(request: IncomingMessage, limits: BodyLimits): Promi
 
     async function onEnd(): Promise<void> {
       stop()
+      // The end may come with the last piece that was buffered, pause or no pause.
+      if (laying) await laying
+      if (hasFailed) return
       if (writer !== undefined && shelf !== undefined) await layDown(shelf)
       if (writer !== undefined) resolve(writer.finish())
       else resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes))

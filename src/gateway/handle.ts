@@ -98,7 +98,13 @@ export function createGateway(given: Deps): Gateway {
   ): Promise<Exchanged> {
     try {
       const reading = readBody(request, response, limits)
-      return take(reading instanceof Promise ? await reading : reading)
+      const body = reading instanceof Promise ? await reading : reading
+      try {
+        return take(body)
+      } catch (error) {
+        if (!Buffer.isBuffer(body)) body.close()
+        throw error
+      }
     } catch (error) {
       const refused = error instanceof GatewayError
       if (refused || error instanceof ClientLeft) {

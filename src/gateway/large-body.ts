@@ -1,11 +1,14 @@
 import type { Edit, LargeBody } from "../core/call.ts"
-import { JsonOutline } from "../kit/json-outline.ts"
+import { createOutline, type Outline } from "../kit/outline.ts"
 import type { Shelf, Shelved } from "../kit/shelf.ts"
+
+const BEGINNING_BYTES = 1024
+const NOTHING = Buffer.alloc(0)
 
 /** A body on its way into a file. */
 export class LargeBodyWriter {
   private readonly shelved: Shelved
-  private readonly outline = new JsonOutline()
+  private outline: Outline | undefined
 
   private constructor(shelved: Shelved) {
     this.shelved = shelved
@@ -18,6 +21,7 @@ export class LargeBodyWriter {
   /** @throws what the disk says; then nothing of these pieces counts as written */
   async write(pieces: readonly Buffer[]): Promise<void> {
     await this.shelved.write(pieces)
+    this.outline ??= createOutline(Buffer.concat(pieces, BEGINNING_BYTES))
     for (const piece of pieces) this.outline.push(piece)
   }
 
@@ -31,7 +35,7 @@ export class LargeBodyWriter {
   }
 
   finish(): LargeBody {
-    return new ShelvedBody(this.shelved, this.outline)
+    return new ShelvedBody(this.shelved, this.outline ?? createOutline(NOTHING))
   }
 }
 
@@ -39,9 +43,9 @@ class ShelvedBody implements LargeBody {
   readonly length: number
   readonly outline: Buffer
   private readonly shelved: Shelved
-  private readonly map: JsonOutline
+  private readonly map: Outline
 
-  constructor(shelved: Shelved, outline: JsonOutline) {
+  constructor(shelved: Shelved, outline: Outline) {
     this.shelved = shelved
     this.length = shelved.length
     this.outline = outline.bytes()
@@ -57,9 +61,10 @@ class ShelvedBody implements LargeBody {
       yield* this.shelved.pieces(0, this.length)
       return
     }
-    yield* this.shelved.pieces(0, this.map.toOffset(edit.start))
+    const start = this.map.toOffset(edit.start)
+    yield* this.shelved.pieces(0, start)
     yield edit.by
-    yield* this.shelved.pieces(this.map.toOffset(edit.end), this.length)
+    yield* this.shelved.pieces(start + edit.end - edit.start, this.length)
   }
 
   close(): void {

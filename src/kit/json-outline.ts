@@ -1,3 +1,5 @@
+import type { Outline } from "./outline.ts"
+
 const QUOTE = 34
 const BACKSLASH = 92
 const BRACE = 123
@@ -5,26 +7,21 @@ const BRACE = 123
 const TEXT_BYTES = 8 * 1024
 /** Of one member of the outermost object. */
 const VALUE_BYTES = 64 * 1024
-/** Of all. Something longer is no request that anybody sends: its outline ends there, as if it had been cut off. */
+/** Of all. What has a longer one is no request that anybody sends: it has none, for its end might say another thing. */
 const OUTLINE_BYTES = 1024 * 1024
-/** Of something that is no object, at its beginning and at its end. */
-const HEAD_BYTES = 256 * 1024
-const TAIL_BYTES = 64 * 1024
 /** So much at once, that a value without texts can be left out in its middle. */
 const STEP_BYTES = 16 * 1024
 
 /**
  * The outline of a JSON object of any size, from pieces of any size: every member of the outermost object, in its order,
  * without the rest of long texts and long values. What finds members (json-members.ts) finds the same in it as in the
- * whole. Of something that is no object the beginning and the end are kept.
+ * whole.
  */
-export class JsonOutline {
+export class JsonOutline implements Outline {
   private kept = Buffer.allocUnsafe(STEP_BYTES)
   private keptBytes = 0
   /** Where bytes are missing: in the outline, and how many up to there. */
   private readonly gaps: { readonly at: number; missing: number }[] = []
-  private tail = Buffer.alloc(0)
-  private isObject: boolean | undefined
   private depth = 0
   private valueBytes = 0
   /** From this depth on nothing is kept; 0: all is. */
@@ -36,11 +33,6 @@ export class JsonOutline {
   private isEscaped = false
 
   push(piece: Buffer): void {
-    this.isObject ??= startsObject(piece)
-    if (!this.isObject) {
-      this.pushOpaque(piece)
-      return
-    }
     let at = 0
     while (at < piece.length && this.keptBytes < OUTLINE_BYTES) {
       at = this.inText ? this.readText(piece, at) : this.readMarks(piece, at)
@@ -48,7 +40,7 @@ export class JsonOutline {
   }
 
   bytes(): Buffer {
-    return Buffer.concat([this.kept.subarray(0, this.keptBytes), this.tail])
+    return this.keptBytes < OUTLINE_BYTES ? this.kept.subarray(0, this.keptBytes) : Buffer.alloc(0)
   }
 
   /** Where a byte of the outline stands in the whole. */
@@ -131,18 +123,6 @@ export class JsonOutline {
     if (last?.at === this.keptBytes) last.missing += bytes
     else this.gaps.push({ at: this.keptBytes, missing: (last?.missing ?? 0) + bytes })
   }
-
-  private pushOpaque(piece: Buffer): void {
-    const room = Math.min(piece.length, HEAD_BYTES - this.keptBytes)
-    this.keep(piece, 0, room)
-    if (room < piece.length) this.tail = Buffer.concat([this.tail, piece.subarray(room)]).subarray(-TAIL_BYTES)
-  }
-}
-
-function startsObject(bytes: Buffer): boolean {
-  let at = bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0
-  while (at < bytes.length && bytes[at]! <= 32) at++
-  return bytes[at] === BRACE
 }
 
 /** The quote that ends a text; -1: it goes on behind the piece. */

@@ -4,6 +4,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 
 export interface Lock {
+  /** Once; later calls do nothing. */
   release(): Promise<void>
 }
 
@@ -33,7 +34,7 @@ function acquireName(path: string): Promise<Lock | undefined> {
       else reject(error)
     })
     server.listen({ path, exclusive: true }, () => {
-      resolve({ release: () => new Promise((done) => server.close(() => done())) })
+      resolve(toLock(() => new Promise((done) => server.close(() => done()))))
     })
   })
 }
@@ -42,9 +43,20 @@ async function acquireFile(path: string): Promise<Lock | undefined> {
   try {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | O_EXLOCK
     const descriptor = openSync(path, flags, 0o600)
-    return { release: async () => closeSync(descriptor) }
+    return toLock(async () => closeSync(descriptor))
   } catch (error) {
     if (TAKEN.has((error as NodeJS.ErrnoException).code ?? "")) return undefined
     throw error
+  }
+}
+
+/** A number of a file that is closed twice may be another's the second time. */
+function toLock(release: () => Promise<void>): Lock {
+  let released: Promise<void> | undefined
+  return {
+    release() {
+      released ??= release()
+      return released
+    },
   }
 }

@@ -40,26 +40,29 @@ export function adoptPlaces(options: {
   let looking: Promise<void> | undefined
 
   function look(): void {
-    looking ??= lookOnce()
-      .catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== "ENOENT") options.onError(error)
-      })
-      .finally(() => {
-        looking = undefined
-      })
+    looking ??= lookOnce().finally(() => {
+      looking = undefined
+    })
   }
 
   async function lookOnce(): Promise<void> {
-    for (const name of await readdir(root)) {
-      const dir = join(root, name)
-      if (isClosed || !/^\d+$/.test(name) || !isLeft(await readdir(dir))) continue
-      const lock = await acquireLock(dir)
-      if (!lock) continue
-      try {
-        await adopt({ dir, lock })
-      } finally {
-        await lock.release()
-      }
+    const names = await readdir(root).catch(() => [])
+    for (const name of names) {
+      if (!/^\d+$/.test(name) || isClosed) continue
+      await lookInto(join(root, name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOENT") options.onError(error)
+      })
+    }
+  }
+
+  async function lookInto(dir: string): Promise<void> {
+    if (!isLeft(await readdir(dir))) return
+    const lock = await acquireLock(dir)
+    if (!lock) return
+    try {
+      if (!isClosed) await adopt({ dir, lock })
+    } finally {
+      await lock.release()
     }
   }
 

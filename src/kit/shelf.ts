@@ -24,13 +24,11 @@ export interface Shelved {
   close(): void
 }
 
-/** Files in this directory, which is made when the first comes. */
+/** Files in this directory, which is made where it is not. */
 export function createShelf(directory: string): Shelf {
-  let isMade = false
   return {
     async open() {
-      if (!isMade) mkdirSync(directory, { recursive: true, mode: 0o700 })
-      isMade = true
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
       const file = join(directory, randomUUID())
       const handle = await open(file, "wx+", 0o600)
       await unlink(file).catch(async (error: unknown) => {

@@ -40,7 +40,7 @@ export function askGround(): Statement {
     (SELECT extract(epoch FROM folded_before)::float8 * 1000 FROM majordomo_schema) AS folded_before,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
-    ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values v WHERE distinct_values >= ${bind(CROWD)}
+    ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values v WHERE distinct_values >= ${bind(CROWD - 1)}
       AND EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.name, m.day, m.value) = (v.name, v.day, '(other)'))) AS crowded`,
   )
 }

@@ -25,24 +25,29 @@ export interface BodyAdoption {
 
 /** Brings the bodies to S3 that processes left behind whose place nobody has taken. */
 export function startBodyAdoption(owner: BodyOwner): BodyAdoption {
-  const adopted: BodyStore[] = []
+  let running: BodyStore | undefined
+  let settled: BodyStats | undefined
+  let isClosing = false
   if (toStorage(owner.settings) !== "s3") return { stats: () => undefined, close: async () => {} }
   const adopting = adoptPlaces({
     root: toRoot(owner.settings),
     isLeft: (names) => names.some((name) => /\.(seg|large|part)$/.test(name)),
     async adopt({ dir, lock }) {
       const store = releasing(await open(owner, dir), lock)
-      adopted.push(store)
-      await store.drain(PATIENCE_MS)
+      running = store
+      if (!isClosing) await store.drain(PATIENCE_MS)
       await store.close()
+      running = undefined
+      settled = sumBodyStats([settled, toSettled(store.stats())])
     },
     onError: (error) => owner.log("error", `trouble while looking for bodies left behind: ${error.message}`),
   })
   return {
-    stats: () => (adopted.length === 0 ? undefined : sumBodyStats(adopted.map((store) => store.stats()))),
+    stats: () => sumBodyStats([settled, running?.stats()]),
     async close() {
+      isClosing = true
       const closed = adopting.close()
-      await Promise.all(adopted.map((store) => store.close()))
+      await running?.close()
       await closed
     },
   }
@@ -84,6 +89,11 @@ function releasing(store: BodyStore, lock: Lock): BodyStore {
       await lock.release()
     },
   }
+}
+
+/** What still waits is counted again by whoever adopts it next. */
+function toSettled(stats: BodyStats): BodyStats {
+  return { ...stats, kept: stats.kept - stats.waiting, waiting: 0, diskBytes: 0, trouble: undefined }
 }
 
 export function sumBodyStats(all: readonly (BodyStats | undefined)[]): BodyStats | undefined {

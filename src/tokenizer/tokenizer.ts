@@ -33,8 +33,6 @@ export interface TokenizerOptions {
   readonly idleMs?: number
 }
 
-/** A larger request is counted by its length. */
-const MAX_REQUEST_BYTES = 1024 * 1024
 /** When thousands of streams are cut at once, the rest are counted by their length. */
 const MAX_WAITING = 128
 
@@ -108,8 +106,7 @@ export function createTokenizer({ log, timeoutMs = 2000, idleMs = 60_000 }: Toke
       }
       waiting.set(id, { countable, done })
       const { encoding, request, output } = countable
-      const small = request.length <= MAX_REQUEST_BYTES ? request : undefined
-      target.postMessage({ id, encoding, request: small, output } satisfies ToWorker)
+      target.postMessage({ id, encoding, request, output } satisfies ToWorker)
     })
   }
 

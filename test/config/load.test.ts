@@ -214,7 +214,7 @@ describe("what is refused", () => {
     expect(await refusal({ env, overrides: { "server.host": "" } })).toMatchInlineSnapshot(`
       "the configuration has 7 mistakes:
         server.prot (majordomo.yaml): no such setting; did you mean server.port?
-        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, postgres, got "postgres"
+        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, postgres, got a text
         MAJORDOMO_SERVR_HOST (environment): no such setting; did you mean MAJORDOMO_SERVER_HOST?
         server.read_timeout (majordomo.yaml): expected a duration from 1ms to 24d, such as 250ms, 30s, 5m or 1h30m, got 30
         ledger.when_full (majordomo.yaml): expected drop or block, got "wait"

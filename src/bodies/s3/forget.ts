@@ -5,6 +5,8 @@
 export type ForgetBodies = (requestIds: readonly string[]) => Promise<readonly string[]>
 
 export interface Forgetting {
+  /** Rows that are still to be found. */
+  readonly size: number
   add(requestId: string): void
   close(): void
 }
@@ -15,7 +17,10 @@ const MAX_ATTEMPTS = 200
 const MAX_WAITING = 10_000
 
 /** Asks again until the row is there: it may itself wait for the database. */
-export function createForgetting(forget: ForgetBodies, onForgotten: (requestId: string) => void): Forgetting {
+export function createForgetting(
+  forget: ForgetBodies,
+  on: { onForgotten(requestId: string): Promise<void>; onIdle(): void },
+): Forgetting {
   const attempts = new Map<string, number>()
   let timer: NodeJS.Timeout | undefined
   let pauseMs = MIN_PAUSE_MS
@@ -28,12 +33,13 @@ export function createForgetting(forget: ForgetBodies, onForgotten: (requestId: 
       const count = attempts.get(id)! + 1
       if (found.has(id) || count > MAX_ATTEMPTS) {
         attempts.delete(id)
-        if (!isClosed) onForgotten(id)
+        if (!isClosed) await on.onForgotten(id).catch(() => {})
       } else attempts.set(id, count)
     }
     pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
     timer = undefined
     if (attempts.size > 0) schedule()
+    else on.onIdle()
   }
 
   function schedule(): void {
@@ -41,6 +47,9 @@ export function createForgetting(forget: ForgetBodies, onForgotten: (requestId: 
   }
 
   return {
+    get size() {
+      return attempts.size
+    },
     add(requestId) {
       if (attempts.size >= MAX_WAITING) return
       attempts.set(requestId, 0)

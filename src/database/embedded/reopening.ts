@@ -59,7 +59,7 @@ export async function createReopening(open: () => Promise<Database>): Promise<Da
     query,
     transaction: (work) => attempt((database) => database.transaction(work), false),
     listen: (channel, on) => attempt((database) => database.listen(channel, on), true),
-    close: async () => current?.close(),
+    close: async () => ((await reopening?.catch(() => undefined)) ?? current)?.close(),
   }
 }
 

@@ -14,13 +14,14 @@ export type AdoptionOptions = Omit<LedgerOptions, "dir" | "lock"> & { readonly r
 /** Brings the rows to the database that processes left behind whose place nobody has taken. */
 export function startAdoption({ root, ...options }: AdoptionOptions): Adoption {
   const adopted: LedgerHandle[] = []
+  let isClosing = false
   const adopting = adoptPlaces({
     root,
     isLeft: (names) => names.some((name) => name.endsWith(".jsonl") && name !== "rejected.jsonl"),
     async adopt({ dir, lock }) {
       const ledger = await openLedger({ ...options, dir, lock: async () => lock })
       adopted.push(ledger)
-      await ledger.drain(PATIENCE_MS)
+      if (!isClosing) await ledger.drain(PATIENCE_MS)
       await ledger.close()
     },
     onError: (error) => options.log("error", `trouble while looking for journals left behind: ${error.message}`),
@@ -28,6 +29,7 @@ export function startAdoption({ root, ...options }: AdoptionOptions): Adoption {
   return {
     stats: () => sumStats(adopted.map((ledger) => ledger.stats())),
     async close() {
+      isClosing = true
       const closed = adopting.close()
       await Promise.all(adopted.map((ledger) => ledger.close()))
       await closed

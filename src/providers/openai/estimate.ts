@@ -32,6 +32,9 @@ export interface Cut {
   readonly geo: string | undefined
 }
 
+/** A larger request is counted by its length: the tokenizer would take seconds. */
+const MAX_TOKENIZED_BYTES = 1024 * 1024
+
 export type RequestBody = Pick<Exchange, "body" | "readStart">
 
 /** Usage counted from the texts of the request and of as much of the answer as came. */
@@ -71,7 +74,7 @@ export function estimateUsage({ body, readStart }: RequestBody, counter: TextCou
     ...reading,
     countable: {
       encoding,
-      request,
+      request: request.length <= MAX_TOKENIZED_BYTES ? request : undefined,
       output: text,
       outputScale: text.length === 0 ? 1 : all / text.length,
       toReading: ({ input, output }) =>
