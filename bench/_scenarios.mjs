@@ -62,7 +62,7 @@ export const scenarios = [
     body: { ...ask, messages: [{ role: "user", content: prompt.repeat(Math.ceil(100_000 / prompt.length)) }] },
   },
   {
-    name: "JSON, prompt of 2 MB, which waits in a file",
+    name: "JSON, prompt of 2 MB",
     per: "request",
     connections: 8,
     headers: {},

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import type { LargeBody } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import type { Shelf } from "../kit/shelf.ts"
@@ -9,12 +9,16 @@ export interface BodyLimits {
   readonly timeoutMs: number
   /** Where what is too large to be held is laid; undefined: everything is held. */
   readonly shelf: Shelf | undefined
+  /** Bytes that all bodies above `HELD_BYTES` may hold together. */
+  readonly room: { used: number; readonly max: number }
   /** The disk said no: the body is held. */
   onDiskError(error: unknown): void
 }
 
-/** So much of a body is held while it arrives; what is longer is laid down, and its rest in portions. */
+/** So much of any body is held. A longer one is held where there is room, for a file costs it twice the CPU. */
 const HELD_BYTES = 512 * 1024
+const MAX_HELD_BYTES = 4 * 1024 * 1024
+/** What is laid down is laid down in portions. */
 const PORTION_BYTES = 128 * 1024
 
 /** The client closed its connection before its request was complete. */
@@ -27,7 +31,11 @@ export class ClientLeft extends Error {
  *
  * @throws GatewayError `body_too_large`, `request_timeout`; a ClientLeft when the client went away
  */
-export function collectBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer | LargeBody> {
+export function collectBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limits: BodyLimits,
+): Promise<Buffer | LargeBody> {
   return new Promise((resolve, reject) => {
     let pieces: Buffer[] = []
     let heldBytes = 0
@@ -36,6 +44,7 @@ export function collectBody(request: IncomingMessage, limits: BodyLimits): Promi
     let writer: LargeBodyWriter | undefined
     let laying: Promise<void> | undefined
     let hasFailed = false
+    let reserved: number | undefined
     const timer = setTimeout(() => {
       fail(new GatewayError("request_timeout", `The request did not arrive whole within ${limits.timeoutMs} ms.`))
     }, limits.timeoutMs)
@@ -49,6 +58,7 @@ export function collectBody(request: IncomingMessage, limits: BodyLimits): Promi
       pieces.push(piece)
       heldBytes += piece.length
       if (heldBytes <= (writer === undefined ? HELD_BYTES : PORTION_BYTES) || shelf === undefined) return
+      if (writer === undefined && mayHold()) return
       // The client waits meanwhile: nothing piles up behind a slow disk.
       request.pause()
       laying = layDown(shelf).then(() => {
@@ -57,10 +67,27 @@ export function collectBody(request: IncomingMessage, limits: BodyLimits): Promi
       })
     }
 
+    /** Asked for once: then this body has its room until its request has ended, or until it outgrows it. */
+    function mayHold(): boolean {
+      if (reserved !== undefined) return heldBytes <= reserved
+      const { room } = limits
+      const wanted = Number(request.headers["content-length"] ?? MAX_HELD_BYTES)
+      reserved = wanted <= MAX_HELD_BYTES && room.used + wanted <= room.max ? wanted : 0
+      room.used += reserved
+      response.once("close", giveBack)
+      return reserved > 0
+    }
+
+    function giveBack(): void {
+      limits.room.used -= reserved ?? 0
+      reserved = 0
+    }
+
     async function layDown(shelf: Shelf): Promise<void> {
       const portion = pieces
       pieces = []
       heldBytes = 0
+      giveBack()
       try {
         writer ??= await LargeBodyWriter.open(shelf)
         await writer.write(portion)

@@ -19,6 +19,8 @@ import { createTally, type Tally } from "./tally.ts"
 
 type Body = Call["body"]
 
+/** Of bodies that are large and held all the same, together. */
+const LARGE_BODIES_BYTES = 32 * 1024 * 1024
 const NO_BODY = Buffer.alloc(0)
 /** What stands behind a malformed or unfinished request on its connection is not trusted to be another. */
 const CLOSING: ReadonlySet<RefusalCode> = new Set(["bad_request", "body_too_large", "request_timeout"])
@@ -43,6 +45,7 @@ export function createGateway(given: Deps): Gateway {
     maxBytes: deps.settings.maxBodyBytes,
     timeoutMs: deps.settings.readTimeoutMs,
     shelf: deps.shelf,
+    room: { used: 0, max: LARGE_BODIES_BYTES },
     onDiskError: (error) => deps.onError(error, "body"),
   }
   let open = 0

@@ -55,7 +55,7 @@ export function readBody(
   const hasBody = (declared !== undefined && declared !== "0") || request.headers["transfer-encoding"] !== undefined
   if (!hasBody) return NO_BODY
   if (request.headers.expect !== undefined) response.writeContinue()
-  return collectBody(request, limits)
+  return collectBody(request, response, limits)
 }
 
 /** What is left of a refused request is so short that reading it costs less than a new connection would. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
+import { EventEmitter } from "node:events"
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs"
-import type { IncomingMessage } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -137,7 +138,7 @@ describe("a body that is too large to be held", () => {
   })
 
   test("may be a form whose model comes behind its file", async () => {
-    const file = randomBytes(3_000_000)
+    const file = randomBytes(5_000_000)
     const form = new FormData()
     form.append("file", new Blob([file]), "speech.wav")
     form.append("model", "whisper-1")
@@ -278,7 +279,9 @@ test("a body whose last pieces come while a portion is on its way to a slow disk
   const request = Object.assign(new Readable({ highWaterMark: 4_000_000, read() {} }), { headers: {} })
   // Pieces of 60 kB: nine, then portions of three, and with the last piece a portion is full.
   const bytes = randomBytes(48 * 60_000)
-  const collected = collectBody(request as unknown as IncomingMessage, {
+  const response = new EventEmitter() as ServerResponse
+  const collected = collectBody(request as unknown as IncomingMessage, response, {
+    room: { used: 0, max: 0 },
     maxBytes: 1e9,
     timeoutMs: 10_000,
     shelf: slow,
@@ -293,4 +296,26 @@ test("a body whose last pieces come while a portion is on its way to a slow disk
     expect(body.read(1e9).equals(bytes)).toBe(true)
     body.close()
   }
+})
+
+describe("a body that is large, and not so large that it must lie in a file", () => {
+  test("is held while there is room, lies in a file while there is none, and gives its room back", async () => {
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    far.always({ beforePiece: () => released })
+    const body = chat({ stream: true }, words.repeat(90_000)) // 3.9 MB: eight of them have room
+    const running = Array.from({ length: 12 }, () => send(body).then((response) => response.text()))
+    await expect.poll(() => far.exchanges.length).toBe(12)
+    expect(opened).toBe(4)
+    release()
+    await Promise.all(running)
+    await expect.poll(() => gateway.gateway.open()).toBe(0)
+    await send(body).then((response) => response.text())
+    expect(opened).toBe(4)
+    expect(far.exchanges.every((exchange) => exchange.body.equals(far.exchanges[0]!.body))).toBe(true)
+    for (let i = 0; i < 13; i++) expect(await gateway.nextRecord()).toMatchObject({ usage_source: "reported" })
+    await expectNothingLeft()
+  })
 })
