@@ -48,19 +48,6 @@ export interface Caller {
   readonly keyId: string
 }
 
-/** Where it goes. */
-export interface Target {
-  /** The provider's name: `openai`, `anthropic`, `gemini`, or one of the configuration. */
-  readonly provider: string
-  /** Scheme, host and port; never from client input. */
-  readonly origin: string
-  /** Path and query as the provider gets them. */
-  readonly path: string
-  readonly method: string
-  readonly headers: readonly string[]
-  readonly body: Buffer | undefined
-}
-
 export type Outcome = "complete" | "client_left" | "upstream_broke" | "gateway_died" | "gap"
 
 /** How an answer ended: exactly one per request. */

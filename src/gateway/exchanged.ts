@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http"
-import { Readable } from "node:stream"
-import type { Call, Caller, Edit, Ending, LargeBody, RawHeaders } from "../core/call.ts"
+import type { Call, Caller, Ending, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Dialect, Exchange, Prepared } from "../providers/_provider.ts"
+import { isLarge, lengthOf, toSendable } from "./body.ts"
 import type { BodyCapture, Deps } from "./deps.ts"
 import type { AnswerHandler, Upstream } from "./forward.ts"
 import { hashOn } from "./hashed.ts"
@@ -180,24 +180,6 @@ export class Exchanged {
       return UNPRICED
     }
   }
-}
-
-function toSendable(body: Call["body"], edit: Edit | undefined): Buffer | Readable | null {
-  if (isLarge(body)) return Readable.from(body.pieces(edit), { objectMode: false })
-  if (edit !== undefined) return change(body, edit)
-  return body.length === 0 ? null : body
-}
-
-function isLarge(body: Call["body"]): body is LargeBody {
-  return !Buffer.isBuffer(body)
-}
-
-function change(body: Buffer, { start, end, by }: Edit): Buffer {
-  return Buffer.concat([body.subarray(0, start), by, body.subarray(end)])
-}
-
-function lengthOf({ length }: LargeBody, edit: Edit | undefined): number {
-  return edit === undefined ? length : length - (edit.end - edit.start) + edit.by.length
 }
 
 function ignore(): void {}

@@ -1,9 +1,11 @@
 import type { Edit, LargeBody } from "../core/call.ts"
-import { createOutline, type Outline } from "../kit/outline.ts"
+import { FormOutline } from "../kit/form-outline.ts"
+import { JsonOutline } from "../kit/json-outline.ts"
+import type { Outline } from "../kit/outline.ts"
 import type { Shelf, Shelved } from "../kit/shelf.ts"
 
 const BEGINNING_BYTES = 1024
-const NOTHING = Buffer.alloc(0)
+const NO_BYTES = Buffer.alloc(0)
 
 /** A body on its way into a file. */
 export class LargeBodyWriter {
@@ -35,7 +37,7 @@ export class LargeBodyWriter {
   }
 
   finish(): LargeBody {
-    return new ShelvedBody(this.shelved, this.outline ?? createOutline(NOTHING))
+    return new ShelvedBody(this.shelved, this.outline ?? createOutline(NO_BYTES))
   }
 }
 
@@ -70,4 +72,24 @@ class ShelvedBody implements LargeBody {
   close(): void {
     this.shelved.close()
   }
+}
+
+/** The outline of what begins so: of a JSON object its members, of a form the beginning of each part, else nothing. */
+export function createOutline(beginning: Buffer): Outline {
+  const first = firstByte(beginning)
+  if (first === 123) return new JsonOutline()
+  if (first === 45) return new FormOutline(beginning)
+  return NONE
+}
+
+const NONE: Outline = {
+  push() {},
+  bytes: () => NO_BYTES,
+  toOffset: (at) => at,
+}
+
+function firstByte(bytes: Buffer): number | undefined {
+  let at = bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0
+  while (at < bytes.length && bytes[at]! <= 32) at++
+  return bytes[at]
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { expect, test } from "vitest"
-import { createOutline } from "../../src/kit/outline.ts"
+import { createOutline } from "../../src/gateway/large-body.ts"
 import { readFormFields } from "../../src/providers/_multipart.ts"
 import { createRandom, type Random } from "../providers/_random.ts"
 

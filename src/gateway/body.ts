@@ -1,0 +1,22 @@
+import { Readable } from "node:stream"
+import type { Call, Edit, LargeBody } from "../core/call.ts"
+
+/** What undici sends: as it came, or with the change done. */
+export function toSendable(body: Call["body"], edit: Edit | undefined): Buffer | Readable | null {
+  if (isLarge(body)) return Readable.from(body.pieces(edit), { objectMode: false })
+  if (edit !== undefined) return change(body, edit)
+  return body.length === 0 ? null : body
+}
+
+export function isLarge(body: Call["body"]): body is LargeBody {
+  return !Buffer.isBuffer(body)
+}
+
+function change(body: Buffer, { start, end, by }: Edit): Buffer {
+  return Buffer.concat([body.subarray(0, start), by, body.subarray(end)])
+}
+
+/** Of what is sent. */
+export function lengthOf({ length }: LargeBody, edit: Edit | undefined): number {
+  return edit === undefined ? length : length - (edit.end - edit.start) + edit.by.length
+}
