@@ -21,8 +21,10 @@ export interface Call {
   readonly rawHeaders: RawHeaders
   readonly headers: Headers
   readonly metadata: Readonly<Record<string, string>>
-  readonly body: Buffer | LargeBody
+  readonly body: Body
 }
+
+export type Body = Buffer | LargeBody
 
 /** A body that is too large to be held: its bytes lie in a file that goes with the request. */
 export interface LargeBody {

@@ -1,14 +1,14 @@
 import { Readable } from "node:stream"
-import type { Call, Edit, LargeBody } from "../core/call.ts"
+import type { Body, Edit, LargeBody } from "../core/call.ts"
 
 /** What undici sends: as it came, or with the change done. */
-export function toSendable(body: Call["body"], edit: Edit | undefined): Buffer | Readable | null {
+export function toSendable(body: Body, edit: Edit | undefined): Buffer | Readable | null {
   if (isLarge(body)) return Readable.from(body.pieces(edit), { objectMode: false })
   if (edit !== undefined) return change(body, edit)
   return body.length === 0 ? null : body
 }
 
-export function isLarge(body: Call["body"]): body is LargeBody {
+export function isLarge(body: Body): body is LargeBody {
   return !Buffer.isBuffer(body)
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { LargeBody } from "../core/call.ts"
+import type { Body } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import type { Shelf } from "../kit/shelf.ts"
 import { LargeBodyWriter } from "./large-body.ts"
@@ -18,6 +18,8 @@ export interface BodyLimits {
 /** So much of any body is held. A longer one is held where there is room, for a file costs it twice the CPU. */
 const HELD_BYTES = 512 * 1024
 const MAX_HELD_BYTES = 4 * 1024 * 1024
+/** Of bodies between the two, together. */
+export const ROOM_BYTES = 32 * 1024 * 1024
 /** What is laid down is laid down in portions. */
 const PORTION_BYTES = 128 * 1024
 
@@ -31,11 +33,7 @@ export class ClientLeft extends Error {
  *
  * @throws GatewayError `body_too_large`, `request_timeout`; a ClientLeft when the client went away
  */
-export function collectBody(
-  request: IncomingMessage,
-  response: ServerResponse,
-  limits: BodyLimits,
-): Promise<Buffer | LargeBody> {
+export function collectBody(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): Promise<Body> {
   return new Promise((resolve, reject) => {
     let pieces: Buffer[] = []
     let heldBytes = 0

@@ -81,10 +81,10 @@ export class Exchanged {
     const { call, route, upstream } = this.sent
     const { body } = call
     const edit = injected ? this.prepared.edit : undefined
-    const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly: injected })
-    if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
     if (!this.begun) this.begin()
     try {
+      const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly: injected })
+      if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
       upstream.pool().dispatch(
         {
           path: upstream.prefix + route.path + call.query,

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Call, Caller, Ending } from "../core/call.ts"
+import type { Body, Call, Caller, Ending } from "../core/call.ts"
 import { GatewayError, type RefusalCode } from "../core/errors.ts"
 import { NO_READING } from "../core/usage.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Dialect } from "../providers/_provider.ts"
-import { type BodyLimits, ClientLeft } from "./collect.ts"
+import { isLarge } from "./body.ts"
+import { type BodyLimits, ClientLeft, ROOM_BYTES } from "./collect.ts"
 import type { Deps } from "./deps.ts"
 import { Exchanged } from "./exchanged.ts"
 import { createUpstreams } from "./forward.ts"
@@ -17,10 +18,6 @@ import { Relay, STATUS_CLIENT_LEFT } from "./relay.ts"
 import { findRoute, guessFormat, type Route } from "./route.ts"
 import { createTally, type Tally } from "./tally.ts"
 
-type Body = Call["body"]
-
-/** Of bodies that are large and held all the same, together. */
-const LARGE_BODIES_BYTES = 32 * 1024 * 1024
 const NO_BODY = Buffer.alloc(0)
 /** What stands behind a malformed or unfinished request on its connection is not trusted to be another. */
 const CLOSING: ReadonlySet<RefusalCode> = new Set(["bad_request", "body_too_large", "request_timeout"])
@@ -45,7 +42,7 @@ export function createGateway(given: Deps): Gateway {
     maxBytes: deps.settings.maxBodyBytes,
     timeoutMs: deps.settings.readTimeoutMs,
     shelf: deps.shelf,
-    room: { used: 0, max: LARGE_BODIES_BYTES },
+    room: { used: 0, max: ROOM_BYTES },
     onDiskError: (error) => deps.onError(error, "body"),
   }
   let open = 0
@@ -99,16 +96,13 @@ export function createGateway(given: Deps): Gateway {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<Exchanged> {
+    let body: Body = NO_BODY
     try {
       const reading = readBody(request, response, limits)
-      const body = reading instanceof Promise ? await reading : reading
-      try {
-        return take(body)
-      } catch (error) {
-        if (!Buffer.isBuffer(body)) body.close()
-        throw error
-      }
+      body = reading instanceof Promise ? await reading : reading
+      return take(body)
     } catch (error) {
+      if (isLarge(body)) body.close()
       const refused = error instanceof GatewayError
       if (refused || error instanceof ClientLeft) {
         const exchanged = take(NO_BODY)

@@ -1,5 +1,6 @@
 import type { Edit, LargeBody } from "../core/call.ts"
 import { FormOutline } from "../kit/form-outline.ts"
+import { contentStart } from "../kit/json-members.ts"
 import { JsonOutline } from "../kit/json-outline.ts"
 import type { Outline } from "../kit/outline.ts"
 import type { Shelf, Shelved } from "../kit/shelf.ts"
@@ -76,7 +77,7 @@ class ShelvedBody implements LargeBody {
 
 /** The outline of what begins so: of a JSON object its members, of a form the beginning of each part, else nothing. */
 export function createOutline(beginning: Buffer): Outline {
-  const first = firstByte(beginning)
+  const first = beginning[contentStart(beginning)]
   if (first === 123) return new JsonOutline()
   if (first === 45) return new FormOutline(beginning)
   return NONE
@@ -86,10 +87,4 @@ const NONE: Outline = {
   push() {},
   bytes: () => NO_BYTES,
   toOffset: (at) => at,
-}
-
-function firstByte(bytes: Buffer): number | undefined {
-  let at = bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0
-  while (at < bytes.length && bytes[at]! <= 32) at++
-  return bytes[at]
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { LargeBody, RawHeaders } from "../core/call.ts"
+import type { Body, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { type BodyLimits, collectBody, tooLarge } from "./collect.ts"
 
@@ -45,11 +45,7 @@ export function checkHead(request: IncomingMessage): void {
  *
  * @throws GatewayError `body_too_large`, `request_timeout`; a ClientLeft when the client went away
  */
-export function readBody(
-  request: IncomingMessage,
-  response: ServerResponse,
-  limits: BodyLimits,
-): Buffer | Promise<Buffer | LargeBody> {
+export function readBody(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): Body | Promise<Body> {
   const declared = request.headers["content-length"]
   if (declared !== undefined && Number(declared) > limits.maxBytes) throw tooLarge(limits.maxBytes)
   const hasBody = (declared !== undefined && declared !== "0") || request.headers["transfer-encoding"] !== undefined

@@ -25,7 +25,7 @@ export interface Members {
  * `budget` bytes of anything else, so that no body can block the loop. undefined: not an object.
  */
 export function findMembers(bytes: Buffer, names: readonly string[], budget = 8_000_000): Members | undefined {
-  let at = skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0)
+  let at = contentStart(bytes)
   if (bytes[at] !== 123) return undefined
   const open = at + 1
   const found: { [name: string]: Member } = {}
@@ -109,6 +109,11 @@ export function stringEnd(bytes: Buffer, start: number): number {
     for (let i = quote - 1; i >= from && bytes[i] === BACKSLASH; i--) backslashes++
     if (backslashes % 2 === 0) return quote + 1
   }
+}
+
+/** Behind a byte order mark and white space. */
+export function contentStart(bytes: Buffer): number {
+  return skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0)
 }
 
 export function skipSpace(bytes: Buffer, start: number): number {

@@ -1,3 +1,4 @@
+import { createValueScanner } from "./json-value.ts"
 import type { Outline } from "./outline.ts"
 
 const QUOTE = 34
@@ -26,11 +27,9 @@ export class JsonOutline implements Outline {
   private valueBytes = 0
   /** From this depth on nothing is kept; 0: all is. */
   private skipDepth = 0
+  private readonly text = createValueScanner()
   private inText = false
   private textBytes = 0
-  private isTextCut = false
-  /** The piece before ended in an odd number of backslashes. */
-  private isEscaped = false
 
   push(piece: Buffer): void {
     let at = 0
@@ -48,7 +47,7 @@ export class JsonOutline implements Outline {
     return at + (this.gaps.findLast((gap) => gap.at <= at)?.missing ?? 0)
   }
 
-  /** What stands between two texts, with the quote that opens the second. */
+  /** What stands between two texts. */
   private readMarks(piece: Buffer, from: number): number {
     if (this.skipDepth === 0 && this.depth > 1 && this.valueBytes > VALUE_BYTES) this.skipDepth = this.depth
     const end = Math.min(piece.length, from + STEP_BYTES)
@@ -56,11 +55,11 @@ export class JsonOutline implements Outline {
     for (let at = from; at < end; at++) {
       const byte = piece[at]!
       if (byte === QUOTE) {
-        this.take(piece, start, at + 1)
+        this.take(piece, start, at)
+        this.text.begin(QUOTE)
         this.inText = true
         this.textBytes = 0
-        this.isTextCut = false
-        return at + 1
+        return at
       }
       if (byte === BRACE || byte === 91) this.depth++
       else if (byte === 125 || byte === 93) {
@@ -78,26 +77,30 @@ export class JsonOutline implements Outline {
     return end
   }
 
-  /** A text, or as much of it as this piece has, with the quote that closes it. */
+  /** A text with its quotes, or as much of it as this piece has. */
   private readText(piece: Buffer, from: number): number {
-    const quote = textEnd(piece, from, this.isEscaped)
-    const end = quote < 0 ? piece.length : quote
-    let cut = end
-    if (this.isTextCut) cut = from
-    else if (this.textBytes + end - from > TEXT_BYTES) {
-      cut = Math.max(from, from + TEXT_BYTES - this.textBytes)
-      // An escape is kept whole: a backslash at the end of what is kept would hide the closing quote.
-      if (cut < end && isEscaping(piece, from, cut, this.isEscaped)) cut++
-    }
-    this.isTextCut = cut < end
+    const behind = this.text.run(piece, from)
+    const end = behind < 0 ? piece.length : behind - 1
+    const cut = Math.min(end, from + Math.max(0, TEXT_BYTES - this.textBytes))
     this.textBytes += end - from
     this.take(piece, from, cut)
-    this.leaveOut(end - cut)
-    this.isEscaped = quote < 0 && isEscaping(piece, from, end, this.isEscaped)
-    if (quote < 0) return end
+    if (cut < end) {
+      this.dropEscape()
+      this.leaveOut(end - cut)
+    }
+    if (behind < 0) return end
     this.inText = false
-    this.take(piece, quote, quote + 1)
-    return quote + 1
+    this.take(piece, end, behind)
+    return behind
+  }
+
+  /** A backslash at the end of what is kept of a text would hide the closing quote. */
+  private dropEscape(): void {
+    let first = this.keptBytes
+    while (first > 0 && this.kept[first - 1] === BACKSLASH) first--
+    if ((this.keptBytes - first) % 2 === 0) return
+    this.keptBytes--
+    this.leaveOut(1)
   }
 
   private take(piece: Buffer, from: number, to: number): void {
@@ -123,19 +126,4 @@ export class JsonOutline implements Outline {
     if (last?.at === this.keptBytes) last.missing += bytes
     else this.gaps.push({ at: this.keptBytes, missing: (last?.missing ?? 0) + bytes })
   }
-}
-
-/** The quote that ends a text; -1: it goes on behind the piece. */
-function textEnd(piece: Buffer, from: number, isEscaped: boolean): number {
-  let quote = piece.indexOf(QUOTE, from)
-  while (quote >= 0 && isEscaping(piece, from, quote, isEscaped)) quote = piece.indexOf(QUOTE, quote + 1)
-  return quote
-}
-
-/** Whether the byte at `at` of a text is escaped; `isEscaped`: the one at `from` is. */
-function isEscaping(piece: Buffer, from: number, at: number, isEscaped: boolean): boolean {
-  let first = at
-  while (first > from && piece[first - 1] === BACKSLASH) first--
-  const count = at - first
-  return (count % 2 === 1) !== (first === from && isEscaped)
 }

@@ -4,6 +4,8 @@ import { join } from "node:path"
 import { acquireLock, type Lock } from "./lock.ts"
 
 const LOOK_AGAIN_MS = 30_000
+/** Then what is left waits for another look. */
+const PATIENCE_MS = 3_600_000
 
 /** A directory that is one process's alone. */
 export interface Place {
@@ -21,8 +23,15 @@ export async function takePlace(root: string): Promise<Place> {
   }
 }
 
+/** Brings what is left in a place to where it belongs. */
+export interface Adopted {
+  drain(deadlineMs: number): Promise<unknown>
+  /** Ends a drain that runs. May be called twice. */
+  close(): Promise<void>
+}
+
 export interface Adopting {
-  /** Nothing more is adopted; resolves when what is being adopted is let go, which its owner has to bring about. */
+  /** Lets go of what is being adopted; nothing more follows. */
   close(): Promise<void>
 }
 
@@ -31,13 +40,14 @@ export function adoptPlaces(options: {
   readonly root: string
   /** Whether there is something left to do, by the names of the files. */
   isLeft(names: readonly string[]): boolean
-  /** Does it; the place is let go afterwards, if it was not before. */
-  adopt(place: Place): Promise<void>
+  /** The place is let go when this is closed, if it was not before. */
+  open(place: Place): Promise<Adopted>
   onError(error: Error): void
 }): Adopting {
-  const { root, isLeft, adopt } = options
+  const { root, isLeft, open } = options
   let isClosed = false
   let looking: Promise<void> | undefined
+  let running: Adopted | undefined
 
   function look(): void {
     looking ??= lookOnce().finally(() => {
@@ -60,8 +70,11 @@ export function adoptPlaces(options: {
     const lock = await acquireLock(dir)
     if (!lock) return
     try {
-      if (!isClosed) await adopt({ dir, lock })
+      running = await open({ dir, lock })
+      if (!isClosed) await running.drain(PATIENCE_MS)
+      await running.close()
     } finally {
+      running = undefined
       await lock.release()
     }
   }
@@ -72,6 +85,7 @@ export function adoptPlaces(options: {
     async close() {
       isClosed = true
       clearInterval(timer)
+      await running?.close()
       await looking
     },
   }

@@ -6,8 +6,6 @@ import type { Lock } from "../kit/lock.ts"
 import { adoptPlaces, takePlace } from "../kit/places.ts"
 import type { ServerOptions } from "./start.ts"
 
-const PATIENCE_MS = 3_600_000
-
 type BodyOwner = Pick<ServerOptions, "settings" | "log"> & { readonly database: Database }
 
 /** What waits for S3 waits in a directory that is this process's alone. */
@@ -25,31 +23,23 @@ export interface BodyAdoption {
 
 /** Brings the bodies to S3 that processes left behind whose place nobody has taken. */
 export function startBodyAdoption(owner: BodyOwner): BodyAdoption {
-  let running: BodyStore | undefined
-  let settled: BodyStats | undefined
-  let isClosing = false
   if (toStorage(owner.settings) !== "s3") return { stats: () => undefined, close: async () => {} }
+  const adopted: BodyStore[] = []
   const adopting = adoptPlaces({
     root: toRoot(owner.settings),
     isLeft: (names) => names.some((name) => /\.(seg|large|part)$/.test(name)),
-    async adopt({ dir, lock }) {
-      const store = releasing(await open(owner, dir), lock)
-      running = store
-      if (!isClosing) await store.drain(PATIENCE_MS)
-      await store.close()
-      running = undefined
-      settled = sumBodyStats([settled, toSettled(store.stats())])
+    async open({ dir }) {
+      const store = await open(owner, dir)
+      adopted.push(store)
+      return store
     },
     onError: (error) => owner.log("error", `trouble while looking for bodies left behind: ${error.message}`),
   })
   return {
-    stats: () => sumBodyStats([settled, running?.stats()]),
-    async close() {
-      isClosing = true
-      const closed = adopting.close()
-      await running?.close()
-      await closed
-    },
+    // What still waits when a place is let go is counted again by whoever adopts it next.
+    stats: () =>
+      sumBodyStats(adopted.map((store, i) => (i === adopted.length - 1 ? store.stats() : toSettled(store.stats())))),
+    close: () => adopting.close(),
   }
 }
 
@@ -97,7 +87,7 @@ function toSettled(stats: BodyStats): BodyStats {
 }
 
 export function sumBodyStats(all: readonly (BodyStats | undefined)[]): BodyStats | undefined {
-  return all.reduce((sum, stats) => {
+  return all.reduce<BodyStats | undefined>((sum, stats) => {
     if (sum === undefined || stats === undefined) return sum ?? stats
     return {
       kept: sum.kept + stats.kept,
@@ -110,5 +100,5 @@ export function sumBodyStats(all: readonly (BodyStats | undefined)[]): BodyStats
       diskBytes: sum.diskBytes + stats.diskBytes,
       trouble: sum.trouble ?? stats.trouble,
     }
-  })
+  }, undefined)
 }

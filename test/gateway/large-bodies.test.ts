@@ -269,7 +269,7 @@ test("a body whose last pieces come while a portion is on its way to a slow disk
       const shelved = await shelf.open()
       const write = shelved.write.bind(shelved)
       shelved.write = async (pieces) => {
-        await new Promise((resolve) => setTimeout(resolve, 5))
+        await new Promise((resolve) => setImmediate(resolve)) // later than the end
         await write(pieces)
       }
       return shelved

@@ -37,9 +37,10 @@ test("what is left in places that nobody has is adopted, one after the other; on
   const adopting = adoptPlaces({
     root,
     isLeft,
-    async adopt({ dir }) {
+    async open({ dir }) {
       adopted.push(basename(dir))
       if (adopted.length === 1) throw new Error("not this one")
+      return { drain: async () => {}, close: async () => {} }
     },
     onError: ({ message }) => void errors.push(message),
   })
@@ -56,7 +57,7 @@ test("nothing more is adopted once it is closed, and a lock that was let go is a
   const adopting = adoptPlaces({
     root,
     isLeft,
-    async adopt({ dir, lock }) {
+    async open({ dir, lock }) {
       adopted.push(basename(dir))
       await lock.release()
       const next = await acquireLock(dir)
@@ -64,10 +65,31 @@ test("nothing more is adopted once it is closed, and a lock that was let go is a
       expect(await acquireLock(dir)).toBeUndefined()
       await next?.release()
       void adopting.close()
+      return { drain: () => expect.unreachable("it is closed"), close: async () => {} }
     },
     onError: (error) => expect.unreachable(error.message),
   })
   await expect.poll(() => adopted.length).toBe(1)
   await adopting.close()
   expect(adopted).toEqual(["1"])
+})
+
+test("what is being adopted is let go at once when it is closed", async () => {
+  const root = makeRoot("1")
+  let endDrain: (() => void) | undefined
+  const adopting = adoptPlaces({
+    root,
+    isLeft,
+    open: async () => ({
+      drain: () =>
+        new Promise<void>((resolve) => {
+          endDrain = resolve
+        }),
+      close: async () => endDrain?.(),
+    }),
+    onError: (error) => expect.unreachable(error.message),
+  })
+  await expect.poll(() => endDrain).toBeDefined()
+  await adopting.close()
+  await (await acquireLock(join(root, "1")))!.release()
 })

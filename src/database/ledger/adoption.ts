@@ -1,8 +1,6 @@
 import { adoptPlaces } from "../../kit/places.ts"
 import { type LedgerHandle, type LedgerOptions, type LedgerStats, openLedger } from "../logs.ts"
 
-const PATIENCE_MS = 3_600_000
-
 export interface Adoption {
   /** Of all that was taken over, finished ones too. */
   stats(): LedgerStats
@@ -14,26 +12,19 @@ export type AdoptionOptions = Omit<LedgerOptions, "dir" | "lock"> & { readonly r
 /** Brings the rows to the database that processes left behind whose place nobody has taken. */
 export function startAdoption({ root, ...options }: AdoptionOptions): Adoption {
   const adopted: LedgerHandle[] = []
-  let isClosing = false
   const adopting = adoptPlaces({
     root,
     isLeft: (names) => names.some((name) => name.endsWith(".jsonl") && name !== "rejected.jsonl"),
-    async adopt({ dir, lock }) {
+    async open({ dir, lock }) {
       const ledger = await openLedger({ ...options, dir, lock: async () => lock })
       adopted.push(ledger)
-      if (!isClosing) await ledger.drain(PATIENCE_MS)
-      await ledger.close()
+      return ledger
     },
     onError: (error) => options.log("error", `trouble while looking for journals left behind: ${error.message}`),
   })
   return {
     stats: () => sumStats(adopted.map((ledger) => ledger.stats())),
-    async close() {
-      isClosing = true
-      const closed = adopting.close()
-      await Promise.all(adopted.map((ledger) => ledger.close()))
-      await closed
-    },
+    close: () => adopting.close(),
   }
 }
 
