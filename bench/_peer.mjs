@@ -12,9 +12,9 @@ const READY_MS = 20_000
 
 /**
  * The peer, fetched by npm at the first run and kept outside of our dependencies. It forwards the same request to the
- * same far side; it keeps no keys, no prices and no rows.
+ * same fake provider; it keeps no keys, no prices and no rows.
  *
- * @param {string} origin of the far side
+ * @param {string} origin of the fake provider
  */
 export async function startPeer(origin) {
   const program = join(CACHE, "node_modules", PEER, "build/start-server.js")

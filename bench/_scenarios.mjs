@@ -20,7 +20,7 @@ const stream = JSON.stringify({ pieces: PIECES, pieceDelayMs: 4 })
 const prompt = "Say in one sentence why a gateway should not cost more than the work that it passes on."
 const ask = { model: "gpt-4o-mini", messages: [{ role: "user", content: prompt }], temperature: 0 }
 
-/** What the far side answers to a request without a script of its own: about 0.5 KB. */
+/** What the fake provider answers to a request without a script of its own: about 0.5 KB. */
 export const wholeAnswer = {
   text: "Because every millisecond that it takes is taken from each caller.",
   usage: { prompt_tokens: 22, completion_tokens: 17, total_tokens: 39 },
@@ -43,7 +43,7 @@ export const scenarios = [
     per: "piece",
     goal: 1.3,
     connections: 48,
-    headers: { "x-far-side": stream },
+    headers: { "x-fake-provider": stream },
     body: { ...ask, stream: true, stream_options: { include_usage: true } },
   },
   {
@@ -51,7 +51,7 @@ export const scenarios = [
     per: "piece",
     goal: 1.3,
     connections: 48,
-    headers: { "x-far-side": stream },
+    headers: { "x-fake-provider": stream },
     body: { ...ask, stream: true },
   },
   {
@@ -72,14 +72,14 @@ export const scenarios = [
     name: "JSON, answer of 1 MB",
     per: "request",
     connections: 8,
-    headers: { "x-far-side": JSON.stringify({ textBytes: 1_000_000 }) },
+    headers: { "x-fake-provider": JSON.stringify({ textBytes: 1_000_000 }) },
     body: ask,
   },
   {
     name: "JSON, gzip answer of 5 KB",
     per: "request",
     connections: 16,
-    headers: { "accept-encoding": "gzip", "x-far-side": JSON.stringify({ textBytes: 5000, encoding: "gzip" }) },
+    headers: { "accept-encoding": "gzip", "x-fake-provider": JSON.stringify({ textBytes: 5000, encoding: "gzip" }) },
     body: ask,
   },
 ]

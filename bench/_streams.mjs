@@ -23,7 +23,7 @@ export async function measureStreams(proxy, load) {
     headers: {
       "content-type": "application/json",
       authorization: "Bearer sk-bench",
-      "x-far-side": JSON.stringify(script),
+      "x-fake-provider": JSON.stringify(script),
       ...proxy.headers,
     },
     body: JSON.stringify({ model: "gpt-4o-mini", stream: true, messages: [{ role: "user", content: "hi" }] }),

@@ -34,8 +34,10 @@ const own = async (starting) => {
 }
 
 try {
-  const farSide = await own(startScript("./far-side.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }))
-  const origin = `http://127.0.0.1:${farSide.port}`
+  const fakeProvider = await own(
+    startScript("./fake-provider.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }),
+  )
+  const origin = `http://127.0.0.1:${fakeProvider.port}`
   const load = await own(Promise.resolve(startLoad()))
   const startBare = async (/** @type {string} */ name) => {
     return { name, headers: {}, ...(await own(startScript("./pass-through.mjs", { args: [origin] }))) }

@@ -64,8 +64,10 @@ try {
 }
 
 async function bench() {
-  const farSide = await own(startScript("./far-side.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }))
-  const origin = `http://127.0.0.1:${farSide.port}`
+  const fakeProvider = await own(
+    startScript("./fake-provider.mjs", { args: [JSON.stringify(wholeAnswer)], typescript: true }),
+  )
+  const origin = `http://127.0.0.1:${fakeProvider.port}`
   const load = await own(startLoad())
   const startBare = () => own(startScript("./pass-through.mjs", { args: [origin] }))
   const bare = { name: "bare", headers: {}, ...(await startBare()) }

@@ -16,7 +16,7 @@ const LEAVE_EVERY_MS = 100
 const BREAK_EVERY_MS = 500
 const directory = mkdtempSync(join(tmpdir(), "majordomo-soak-"))
 const script = { pieces: 20 }
-const farSide = await startScript("./far-side.mjs", { args: [JSON.stringify(script)], typescript: true })
+const fakeProvider = await startScript("./fake-provider.mjs", { args: [JSON.stringify(script)], typescript: true })
 const load = startLoad()
 const gateway = await startGateway(
   {
@@ -25,7 +25,7 @@ const gateway = await startGateway(
     MAJORDOMO_STORAGE_DRIVER: "embedded",
     MAJORDOMO_STORAGE_DATA_DIR: join(directory, "data"),
     MAJORDOMO_PRICING_REMOTE_URL: "",
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${farSide.port}`,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${fakeProvider.port}`,
   },
   directory,
 )
@@ -112,7 +112,7 @@ try {
 } finally {
   await gateway.stop()
   await load.stop()
-  await farSide.stop()
+  await fakeProvider.stop()
   rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
 }
 

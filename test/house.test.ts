@@ -82,7 +82,7 @@ describe("the rule finds", () => {
 
   const allowed: readonly (readonly [what: string, path: string, text: string])[] = [
     ["a type from below", "gateway/a.ts", 'import type { Call } from "../core/call.ts"'],
-    ["a neighbour in the room", "database/embedded/a.ts", 'import { b } from "../b.ts"'],
+    ["a neighbour in the room", "database/ledger/a.ts", 'import { b } from "../b.ts"'],
     ["crypto in core/key", "core/key.ts", 'import { createHash } from "node:crypto"'],
     ["a property that is called like a global", "core/a.ts", "const a = { process: 1, fetch: 2 }; a.process + a.fetch"],
     ["a date of a given time", "reports/a.ts", "const day = new Date(0)"],

@@ -18,11 +18,11 @@ export interface Capture {
   /** What was pushed is void: the provider is asked again. */
   restart(): void
   /** The columns of its row. Never throws; waits for nothing but the write of a small record. */
-  finish(answer: AnswerHead): BodyColumns
+  finish(answer: ResponseHead): BodyColumns
 }
 
 /** The head that the client got. `headers`: names and values alternating, as undici or node has them. */
-export interface AnswerHead {
+export interface ResponseHead {
   readonly statusCode: number
   readonly headers: readonly (Buffer | string)[]
 }
@@ -38,14 +38,14 @@ export interface BodyStats {
   /** No room or no disk: their rows say nothing of bodies. */
   readonly dropped: number
   /** Bodies of which only the beginning is kept. */
-  readonly cut: number
+  readonly truncated: number
   /** Were kept, and cannot be uploaded any more: their rows are corrected. */
   readonly lost: number
   /** Bytes that wait in memory, and on disk. */
   readonly memoryBytes: number
   readonly diskBytes: number
   /** Why the last upload failed; undefined when one has worked since. */
-  readonly trouble: string | undefined
+  readonly lastError: string | undefined
 }
 
 export type Log = (level: "info" | "warn" | "error", line: string) => void
@@ -55,13 +55,13 @@ export interface CapturedBody {
   readonly bytes: Buffer
   /** Of all of it, as it passed. */
   readonly totalBytes: number
-  readonly isCut: boolean
+  readonly isTruncated: boolean
   /** Of the bytes; undefined: none. */
   readonly coding: string | undefined
 }
 
 /** One exchange, free of credentials, redacted: ready to be stored. */
-export interface Exchange {
+export interface CapturedExchange {
   readonly id: string
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
@@ -80,8 +80,8 @@ export interface Exchange {
 export interface Sink {
   readonly name: BodyStore["name"]
   /** Never throws. `release` is called when the bytes are no longer needed, perhaps before `keep` returns. */
-  keep(exchange: Exchange, keyId: string, release: () => void): BodyColumns
-  stats(): Pick<BodyStats, "kept" | "uploaded" | "waiting" | "dropped" | "lost" | "diskBytes" | "trouble">
+  keep(exchange: CapturedExchange, keyId: string, release: () => void): BodyColumns
+  stats(): Pick<BodyStats, "kept" | "uploaded" | "waiting" | "dropped" | "lost" | "diskBytes" | "lastError">
   drain(deadlineMs: number): Promise<void>
   close(): Promise<void>
 }

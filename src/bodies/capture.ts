@@ -1,8 +1,8 @@
 import type { Call, Caller } from "../core/call.ts"
-import type { AnswerHead, BodyColumns, Capture, CapturedBody, Exchange, Sink } from "./_store.ts"
+import type { BodyColumns, Capture, CapturedBody, CapturedExchange, ResponseHead, Sink } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
 import { type Rules, redact, redactHeaders } from "./redact.ts"
-import { queryWithoutSecrets, withoutQuoted, withoutSecrets } from "./secrets.ts"
+import { redactCredentials, redactHeaders_, redactQuery } from "./secrets.ts"
 
 /** Pieces are kept as they are; so many small ones are then joined, for each has a cost of its own. */
 const MAX_PIECES = 256
@@ -69,7 +69,7 @@ export class RunningCapture implements Capture {
     this.isFull = false
   }
 
-  finish(answer: AnswerHead): BodyColumns {
+  finish(answer: ResponseHead): BodyColumns {
     const { sink, budget } = this.to
     const pieces = this.pieces
     let held = this.heldBytes
@@ -81,7 +81,7 @@ export class RunningCapture implements Capture {
     }
     try {
       const exchange = this.toExchange(answer, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
-      for (const body of [exchange.request, exchange.response]) if (body?.isCut) budget.cuts++
+      for (const body of [exchange.request, exchange.response]) if (body?.isTruncated) budget.cuts++
       const requestBytes = exchange.request?.bytes.length ?? 0
       held += requestBytes
       budget.used += requestBytes
@@ -93,13 +93,13 @@ export class RunningCapture implements Capture {
     }
   }
 
-  private toExchange(answer: AnswerHead, response: Buffer): Exchange {
+  private toExchange(answer: ResponseHead, response: Buffer): CapturedExchange {
     const { call, to } = this
     const credentials: string[] = []
     const note = (credential: string) => credentials.push(credential)
-    const requestHeaders = withoutSecrets(call.rawHeaders, note)
-    const responseHeaders = withoutSecrets(answer.headers)
-    const path = call.path + queryWithoutSecrets(call.query, note)
+    const requestHeaders = redactHeaders_(call.rawHeaders, note)
+    const responseHeaders = redactHeaders_(answer.headers)
+    const path = call.path + redactQuery(call.query, note)
     const find = (name: string) => findHeader(responseHeaders, name)
     return {
       id: call.id,
@@ -146,27 +146,32 @@ export class RunningCapture implements Capture {
   ): CapturedBody {
     const { rules, maxBodyBytes } = this.to
     const kept = bytes.length > maxBodyBytes ? bytes.subarray(0, maxBodyBytes) : bytes
-    const isCut = kept.length < totalBytes
+    const isTruncated = kept.length < totalBytes
     if ((rules.paths === undefined && quotable.length === 0) || kept.length === 0) {
-      return { bytes: kept, totalBytes, isCut, coding }
+      return { bytes: kept, totalBytes, isTruncated: isTruncated, coding }
     }
     const decoded = decodeBody(kept, coding, MAX_INSPECTED_BYTES)
     if (rules.paths === undefined) {
       // Only an answer that is whole, and decoded, can be searched; another one is not kept.
-      const plain = decoded === undefined ? NOTHING : withoutQuoted(decoded.bytes, quotable)
-      return { bytes: plain, totalBytes, isCut: isCut || plain === NOTHING || decoded!.isCut, coding: undefined }
+      const plain = decoded === undefined ? NOTHING : redactCredentials(decoded.bytes, quotable)
+      return {
+        bytes: plain,
+        totalBytes,
+        isTruncated: isTruncated || plain === NOTHING || decoded!.isTruncated,
+        coding: undefined,
+      }
     }
-    if (decoded === undefined || decoded.isCut || isCut) {
+    if (decoded === undefined || decoded.isTruncated || isTruncated) {
       const why = decoded === undefined ? "whose coding is not known" : "too many to look into"
       return {
         bytes: Buffer.from(`[redacted: ${totalBytes} bytes, ${why}]`),
         totalBytes,
-        isCut: true,
+        isTruncated: true,
         coding: undefined,
       }
     }
-    const redacted = redact(withoutQuoted(decoded.bytes, quotable), contentType, rules)
-    return { bytes: redacted, totalBytes, isCut: false, coding: undefined }
+    const redacted = redact(redactCredentials(decoded.bytes, quotable), contentType, rules)
+    return { bytes: redacted, totalBytes, isTruncated: false, coding: undefined }
   }
 }
 

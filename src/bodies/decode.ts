@@ -9,7 +9,7 @@ const SMALL_BYTES = 1 << 20
 
 export interface Decoded {
   readonly bytes: Buffer
-  readonly isCut: boolean
+  readonly isTruncated: boolean
 }
 
 /**
@@ -19,7 +19,7 @@ export interface Decoded {
 export function decodeBody(bytes: Buffer, coding: string | undefined, maxBytes: number): Decoded | undefined {
   const name = coding?.trim().toLowerCase() ?? ""
   if (name === "" || name === "identity" || bytes.length === 0) {
-    return { bytes: bytes.subarray(0, maxBytes), isCut: bytes.length > maxBytes }
+    return { bytes: bytes.subarray(0, maxBytes), isTruncated: bytes.length > maxBytes }
   }
   const decode = findDecoder(name, bytes)
   if (decode === undefined) return undefined
@@ -30,10 +30,10 @@ export function decodeBody(bytes: Buffer, coding: string | undefined, maxBytes: 
   for (;;) {
     try {
       const whole = decode(bytes.subarray(0, taken), limit)
-      return { bytes: whole.subarray(0, maxBytes), isCut: taken < bytes.length || whole.length > maxBytes }
+      return { bytes: whole.subarray(0, maxBytes), isTruncated: taken < bytes.length || whole.length > maxBytes }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ERR_BUFFER_TOO_LARGE") return undefined
-      if (taken < SLACK) return { bytes: bytes.subarray(0, 0), isCut: true }
+      if (taken < SLACK) return { bytes: bytes.subarray(0, 0), isTruncated: true }
       taken = Math.floor(taken / SLACK)
     }
   }

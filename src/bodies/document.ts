@@ -1,7 +1,7 @@
-import { scanJson } from "../kit/json-scan.ts"
-import type { CapturedBody, Exchange } from "./_store.ts"
+import { scanJson } from "../kit/json/scan.ts"
+import type { CapturedBody, CapturedExchange } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
-import { isText, mayBeJson, withoutTornEnd } from "./text.ts"
+import { isText, mayBeJson, trimPartialCharacter } from "./text.ts"
 
 /** A document never holds more of one body, however well it was compressed. */
 const MAX_DECODED_BYTES = 64 << 20
@@ -11,7 +11,7 @@ const MAX_DECODED_BYTES = 64 << 20
  * text is a string; anything else base64 with `"body_encoding": "base64"`. A body that was cut says so by
  * `"body_truncated": true`, with its whole length on the wire in `"body_bytes"`.
  */
-export function toDocument(exchange: Exchange): Buffer {
+export function toDocument(exchange: CapturedExchange): Buffer {
   const { id, receivedAt, method, path, requestHeaders, statusCode, responseHeaders } = exchange
   const start = { request_id: id, timestamp: new Date(receivedAt).toISOString() }
   return Buffer.concat([
@@ -46,12 +46,12 @@ interface Value {
 const NULL = Buffer.from("null")
 
 function toValue(body: CapturedBody | undefined, contentType: string | undefined): Value {
-  if (body === undefined || (body.bytes.length === 0 && !body.isCut)) return { value: NULL, notes: undefined }
+  if (body === undefined || (body.bytes.length === 0 && !body.isTruncated)) return { value: NULL, notes: undefined }
   const decoded = decodeBody(body.bytes, body.coding, MAX_DECODED_BYTES)
-  const isCut = body.isCut || decoded?.isCut === true
-  const cut = isCut ? { body_truncated: true, body_bytes: body.totalBytes } : undefined
-  const bytes = decoded === undefined ? body.bytes : isCut ? withoutTornEnd(decoded.bytes) : decoded.bytes
-  if (!isCut && mayBeJson(bytes, contentType) && scanJson(bytes) !== undefined)
+  const isTruncated = body.isTruncated || decoded?.isTruncated === true
+  const cut = isTruncated ? { body_truncated: true, body_bytes: body.totalBytes } : undefined
+  const bytes = decoded === undefined ? body.bytes : isTruncated ? trimPartialCharacter(decoded.bytes) : decoded.bytes
+  if (!isTruncated && mayBeJson(bytes, contentType) && scanJson(bytes) !== undefined)
     return { value: bytes, notes: undefined }
   if (isText(bytes)) return { value: Buffer.from(JSON.stringify(bytes.toString("utf8"))), notes: cut }
   return {

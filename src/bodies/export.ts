@@ -69,13 +69,13 @@ function toLine(row: ExportRow, { request, response }: Bodies): string {
   const { id, provider, model, request_path, status_code } = row
   const requested_at = new Date(row.requested_at).toISOString()
   const head = JSON.stringify({ id, requested_at, provider, model, request_path, status_code })
-  const truncated = Object.entries({ request, response }).flatMap(([name, body]) => (isCut(body) ? [name] : []))
+  const truncated = Object.entries({ request, response }).flatMap(([name, body]) => (isTruncated(body) ? [name] : []))
   const note = truncated.length === 0 ? "" : `,"truncated":${JSON.stringify(truncated)}`
   return `${head.slice(0, -1)},"request":${toJson(request)},"response":${toJson(response)}${note}}\n`
 }
 
-function isCut(body: ReadBody): boolean {
-  return body.kind !== "none" && body.isCut
+function isTruncated(body: ReadBody): boolean {
+  return body.kind !== "none" && body.isTruncated
 }
 
 function toJson(body: ReadBody): string {

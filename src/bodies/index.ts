@@ -3,9 +3,9 @@ import { type Budget, MAX_INSPECTED_BYTES, RunningCapture } from "./capture.ts"
 import { openPostgresSink } from "./postgres.ts"
 import { parseRules } from "./redact.ts"
 import type { S3Settings } from "./s3/client.ts"
-import { type ForgetBodies, openS3Sink, type S3Timing } from "./s3.ts"
+import { type ClearBodyKeys, openS3Sink, type S3Timing } from "./s3.ts"
 
-export type { AnswerHead, BodyColumns, BodyStats, BodyStore, Capture, Log } from "./_store.ts"
+export type { BodyColumns, BodyStats, BodyStore, Capture, Log, ResponseHead } from "./_store.ts"
 
 /** Bytes of captured bodies that wait in memory, of all requests together. */
 const BUDGET_BYTES = 64 << 20
@@ -26,7 +26,7 @@ export interface BodyOptions {
   /** Of what waits there. */
   readonly maxDiskBytes: number
   readonly syncIntervalMs: number
-  readonly forget: ForgetBodies
+  readonly forget: ClearBodyKeys
   readonly log: Log
   readonly budgetBytes?: number
   readonly timing?: Partial<S3Timing>
@@ -68,7 +68,7 @@ export async function openBodyStore(options: BodyOptions): Promise<BodyStore> {
       if (isIdle || (wish !== undefined && /^\s*(?:false|no|off|0)\s*$/i.test(String(wish)))) return undefined
       return new RunningCapture(to, call, caller)
     },
-    stats: () => ({ ...sink.stats(), cut: budget.cuts, memoryBytes: budget.used }),
+    stats: () => ({ ...sink.stats(), truncated: budget.cuts, memoryBytes: budget.used }),
     async drain(deadlineMs) {
       await sink.drain(deadlineMs)
       return { waiting: sink.stats().waiting }
@@ -85,11 +85,11 @@ const NONE: BodyStore = {
     uploaded: 0,
     waiting: 0,
     dropped: 0,
-    cut: 0,
+    truncated: 0,
     lost: 0,
     memoryBytes: 0,
     diskBytes: 0,
-    trouble: undefined,
+    lastError: undefined,
   }),
   drain: async () => ({ waiting: 0 }),
   close: async () => {},

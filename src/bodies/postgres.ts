@@ -1,6 +1,6 @@
 import type { CapturedBody, Sink } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
-import { cutAtCharacter, isText, withoutTornEnd } from "./text.ts"
+import { isText, trimPartialCharacter, truncateAtCharacter } from "./text.ts"
 
 /** Bodies as texts in their row: the ledger brings them to the database with it. */
 export function openPostgresSink({ maxBodyBytes }: { readonly maxBodyBytes: number }): Sink {
@@ -16,7 +16,7 @@ export function openPostgresSink({ maxBodyBytes }: { readonly maxBodyBytes: numb
       kept++
       return columns
     },
-    stats: () => ({ kept, uploaded: 0, waiting: 0, dropped: 0, lost: 0, diskBytes: 0, trouble: undefined }),
+    stats: () => ({ kept, uploaded: 0, waiting: 0, dropped: 0, lost: 0, diskBytes: 0, lastError: undefined }),
     drain: async () => {},
     close: async () => {},
   }
@@ -27,14 +27,14 @@ export function openPostgresSink({ maxBodyBytes }: { readonly maxBodyBytes: numb
  * A cut falls on a character and is marked at the end, `[cut: 1000 of 5000 bytes]`, within `maxBytes`.
  */
 export function toText(body: CapturedBody | undefined, type: string | undefined, maxBytes: number): string | undefined {
-  if (body === undefined || (body.bytes.length === 0 && !body.isCut)) return undefined
+  if (body === undefined || (body.bytes.length === 0 && !body.isTruncated)) return undefined
   const decoded = decodeBody(body.bytes, body.coding, maxBytes)
-  const isCut = body.isCut || decoded?.isCut === true
-  const bytes = decoded === undefined ? body.bytes : isCut ? withoutTornEnd(decoded.bytes) : decoded.bytes
+  const isTruncated = body.isTruncated || decoded?.isTruncated === true
+  const bytes = decoded === undefined ? body.bytes : isTruncated ? trimPartialCharacter(decoded.bytes) : decoded.bytes
   const text = decoded !== undefined && isText(bytes) ? bytes : toDataUrl(decoded?.bytes ?? bytes, type, maxBytes)
-  if (!isCut && text.length <= maxBytes) return text.toString("utf8")
+  if (!isTruncated && text.length <= maxBytes) return text.toString("utf8")
   const room = maxBytes - `\n[cut: ${maxBytes} of ${body.totalBytes} bytes]`.length
-  const beginning = cutAtCharacter(text, Math.max(0, room))
+  const beginning = truncateAtCharacter(text, Math.max(0, room))
   const mark = `[cut: ${beginning.length} of ${body.totalBytes} bytes]`
   return beginning.length === 0 ? mark : `${beginning.toString("utf8")}\n${mark}`
 }

@@ -1,7 +1,7 @@
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
 import { CommandError } from "../core/errors.ts"
-import { findMembers, type Members, memberValue } from "../kit/json-members.ts"
+import { findMembers, type Members, memberValue } from "../kit/json/members.ts"
 import { type Bucket, openBucket, type S3Settings } from "./s3/client.ts"
 
 /** What a row says of where its bodies are. */
@@ -15,8 +15,8 @@ export interface BodyRow {
 /** One body, read back. `text` is as it was stored: JSON byte for byte. */
 export type ReadBody =
   | { readonly kind: "none" }
-  | { readonly kind: "json" | "text"; readonly text: string; readonly isCut: boolean }
-  | { readonly kind: "binary"; readonly base64: string; readonly isCut: boolean }
+  | { readonly kind: "json" | "text"; readonly text: string; readonly isTruncated: boolean }
+  | { readonly kind: "binary"; readonly base64: string; readonly isTruncated: boolean }
 
 export interface Bodies {
   readonly source: "none" | "postgres" | "s3"
@@ -79,11 +79,11 @@ function fromPart(part: Buffer): ReadBody {
   if (members === undefined || body === undefined) return NONE
   const text = part.toString("utf8", body.start, body.end)
   if (text === "null") return NONE
-  const isCut = noteOf(part, members, "body_truncated") === true
-  if (!text.startsWith('"')) return { kind: "json", text, isCut }
+  const isTruncated = noteOf(part, members, "body_truncated") === true
+  if (!text.startsWith('"')) return { kind: "json", text, isTruncated }
   const value = JSON.parse(text) as string
-  if (noteOf(part, members, "body_encoding") === "base64") return { kind: "binary", base64: value, isCut }
-  return { kind: "text", text: value, isCut }
+  if (noteOf(part, members, "body_encoding") === "base64") return { kind: "binary", base64: value, isTruncated }
+  return { kind: "text", text: value, isTruncated }
 }
 
 function noteOf(part: Buffer, { found }: Members, name: string): unknown {
@@ -101,10 +101,10 @@ const DATA_URL = /^data:[\w.+/-]{1,100};base64,([A-Za-z0-9+/]*={0,2})/
 
 function fromColumn(column: string | null | undefined): ReadBody {
   if (column === null || column === undefined) return NONE
-  const isCut = CUT.test(column)
+  const isTruncated = CUT.test(column)
   const base64 = DATA_URL.exec(column)?.[1]
-  if (base64 !== undefined) return { kind: "binary", base64, isCut }
-  return { kind: isJson(column) ? "json" : "text", text: column, isCut }
+  if (base64 !== undefined) return { kind: "binary", base64, isTruncated }
+  return { kind: isJson(column) ? "json" : "text", text: column, isTruncated }
 }
 
 function isJson(text: string): boolean {

@@ -1,6 +1,6 @@
 import { CommandError } from "../core/errors.ts"
-import { createJsonPaths, type JsonPaths, parseJsonPath } from "../kit/json-paths.ts"
-import { scanJson } from "../kit/json-scan.ts"
+import { createJsonPaths, type JsonPaths, parseJsonPath } from "../kit/json/paths.ts"
+import { scanJson } from "../kit/json/scan.ts"
 import { isLines } from "./text.ts"
 
 export const REDACTED = "[redacted]"

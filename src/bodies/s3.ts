@@ -1,13 +1,13 @@
-import type { BodyColumns, Exchange, Log, Sink } from "./_store.ts"
+import type { BodyColumns, CapturedExchange, Log, Sink } from "./_store.ts"
+import { type ClearBodyKeys, createKeyClearing } from "./s3/clear-keys.ts"
 import { checkSettings, type S3Settings } from "./s3/client.ts"
-import { createForgetting, type ForgetBodies } from "./s3/forget.ts"
+import type { Backoff } from "./s3/failure-state.ts"
 import { toRecord } from "./s3/record.ts"
 import { openBodySpool, type SpoolFile } from "./s3/spool.ts"
 import { startUploading, type Uploading } from "./s3/thread.ts"
-import type { Backoff } from "./s3/trouble.ts"
 import type { FromUploader } from "./s3/uploader.ts"
 
-export type { ForgetBodies } from "./s3/forget.ts"
+export type { ClearBodyKeys } from "./s3/clear-keys.ts"
 
 /*
  * The order of things, for one request:
@@ -38,7 +38,7 @@ export async function openS3Sink(options: {
   readonly dir: string
   readonly maxDiskBytes: number
   readonly syncIntervalMs: number
-  readonly forget: ForgetBodies
+  readonly forget: ClearBodyKeys
   readonly log: Log
   readonly timing?: Partial<S3Timing>
   readonly workerUrl?: URL | null
@@ -67,7 +67,7 @@ export async function openS3Sink(options: {
     },
     onError: (error, doing) => log("error", `trouble while ${doing}: ${codeOf(error)}`),
   })
-  const forgetting = createForgetting(options.forget, {
+  const forgetting = createKeyClearing(options.forget, {
     onForgotten: (id) => spool.forgetTorn(id),
     onIdle: checkDrained,
   })
@@ -123,7 +123,7 @@ export async function openS3Sink(options: {
     if (id !== undefined) forgetting.add(id)
   }
 
-  function keep(exchange: Exchange, keyId: string, release: () => void): BodyColumns {
+  function keep(exchange: CapturedExchange, keyId: string, release: () => void): BodyColumns {
     const key = toKey(exchange, keyId)
     try {
       const pieces = toRecord({ key, exchange })
@@ -203,14 +203,14 @@ export async function openS3Sink(options: {
   return {
     name: "s3",
     keep,
-    stats: () => ({ ...count, waiting: countWaiting(), diskBytes: spool.bytes, trouble }),
+    stats: () => ({ ...count, waiting: countWaiting(), diskBytes: spool.bytes, lastError: trouble }),
     drain,
     close,
   }
 }
 
 /** Made of ids only, so that nothing that a client sends can choose a place. */
-function toKey({ id, receivedAt }: Exchange, keyId: string): string {
+function toKey({ id, receivedAt }: CapturedExchange, keyId: string): string {
   return `${keyId.slice(0, 16)}/${new Date(receivedAt).toISOString().slice(0, 10)}/${id}.json.gz`
 }
 

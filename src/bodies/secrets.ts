@@ -27,7 +27,7 @@ export function isSecretName(name: string): boolean {
  * @param raw names and values, alternating
  * @param found is given each credential that was left out
  */
-export function withoutSecrets(
+export function redactHeaders_(
   raw: readonly (Buffer | string)[],
   found?: (credential: string) => void,
 ): Record<string, string> {
@@ -43,7 +43,7 @@ export function withoutSecrets(
 }
 
 /** The query as sent, without the parameters that hold a credential; `""` when none remain. */
-export function queryWithoutSecrets(query: string, found?: (credential: string) => void): string {
+export function redactQuery(query: string, found?: (credential: string) => void): string {
   if (query.length < 2) return ""
   const kept = query
     .slice(1)
@@ -60,7 +60,7 @@ export function queryWithoutSecrets(query: string, found?: (credential: string) 
 }
 
 /** The same bytes with the request's own credentials, which some providers quote in their errors, taken out. */
-export function withoutQuoted(bytes: Buffer, credentials: readonly string[]): Buffer {
+export function redactCredentials(bytes: Buffer, credentials: readonly string[]): Buffer {
   let text: string | undefined
   for (const credential of credentials) {
     if (!(text ?? bytes).includes(credential)) continue

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer"
 
 /** The longest beginning of `bytes`, at most `maxBytes`, that does not end within a UTF-8 character. */
-export function cutAtCharacter(bytes: Buffer, maxBytes: number): Buffer {
+export function truncateAtCharacter(bytes: Buffer, maxBytes: number): Buffer {
   if (bytes.length <= maxBytes) return bytes
   let end = Math.max(0, maxBytes)
   while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--
@@ -9,7 +9,7 @@ export function cutAtCharacter(bytes: Buffer, maxBytes: number): Buffer {
 }
 
 /** Without the beginning of a character whose rest is missing: what ends early may end anywhere. */
-export function withoutTornEnd(bytes: Buffer): Buffer {
+export function trimPartialCharacter(bytes: Buffer): Buffer {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!
     if ((byte & 0xc0) === 0x80) continue

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { loadSettings } from "../config/load.ts"
 import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
-import { type DemoFarSide, startDemoFarSide } from "../server/demo.ts"
+import { type DemoProvider, startDemoProvider } from "../server/demo.ts"
 
 /** Tells the demo's directory from any other: only one that has it is ever emptied. */
 const MARK =
@@ -12,19 +12,19 @@ const MARK =
 
 export interface Demo {
   readonly settings: Settings
-  readonly farSide: DemoFarSide
+  readonly provider: DemoProvider
   /** The file by which other commands look at the demo. */
   readonly configFile: string
 }
 
 /**
- * The settings of a demo: a directory of its own, a far side of its own, nothing from files or the environment, so that
+ * The settings of a demo: a directory of its own, a fake provider of its own, nothing from files or the environment, so that
  * nothing real is touched and nothing leaves this machine.
  */
 export async function openDemo(flags: { readonly host?: string; readonly port?: number }): Promise<Demo> {
   const dir = join(homedir(), ".majordomo-demo")
   const configFile = prepareDirectory(dir)
-  const farSide = await startDemoFarSide()
+  const provider = await startDemoProvider()
   const { settings } = await loadSettings({
     configFile,
     cwd: dir,
@@ -32,12 +32,12 @@ export async function openDemo(flags: { readonly host?: string; readonly port?: 
     overrides: {
       "server.host": flags.host,
       "server.port": flags.port,
-      "providers.openai.base_url": farSide.origin,
-      "providers.anthropic.base_url": farSide.origin,
-      "providers.gemini.base_url": farSide.origin,
+      "providers.openai.base_url": provider.origin,
+      "providers.anthropic.base_url": provider.origin,
+      "providers.gemini.base_url": provider.origin,
     },
   })
-  return { settings, farSide, configFile }
+  return { settings, provider, configFile }
 }
 
 function prepareDirectory(dir: string): string {

@@ -1,6 +1,6 @@
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { readSurroundings } from "../config/surroundings.ts"
+import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 
 const LOOK_EVERY_MS = 500
 const SHELL = /^-?(?:sh|dash|bash|zsh|ash|busybox)$/
@@ -9,8 +9,8 @@ const SHELL = /^-?(?:sh|dash|bash|zsh|ash|busybox)$/
  * Resolves when the `npx` that started this process has ended. It passes no signals on: killed, it would leave a
  * gateway behind that nobody knows of. Between the two there may be a shell, which stays until we end.
  */
-export function whenLauncherIsGone(): { readonly gone: Promise<string>; forget(): void } {
-  if (!readSurroundings().isNpx) return { gone: new Promise(() => {}), forget() {} }
+export function watchLauncher(): { readonly gone: Promise<string>; forget(): void } {
+  if (!readRuntimeEnvironment().isNpx) return { gone: new Promise(() => {}), forget() {} }
   const parent = process.ppid
   const launcher = findLauncher(parent)
   let timer: NodeJS.Timeout | undefined

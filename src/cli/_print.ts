@@ -1,4 +1,4 @@
-import { readSurroundings } from "../config/surroundings.ts"
+import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 
 /** Data, and nothing else, goes to stdout. */
 export function print(text: string): void {
@@ -34,7 +34,7 @@ export interface Screen {
 }
 
 export function findScreen(): Screen {
-  const { noColor } = readSurroundings()
+  const { noColor } = readRuntimeEnvironment()
   const isTerminal = process.stdout.isTTY === true
   const width = isTerminal ? Math.max(40, process.stdout.columns || 80) : undefined
   return { width, colour: isTerminal && !noColor, drawing: isTerminal && !noColor }

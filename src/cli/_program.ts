@@ -1,6 +1,6 @@
 import { runCommand } from "citty"
 import { findNearest } from "../config/nearest.ts"
-import { readSurroundings } from "../config/surroundings.ts"
+import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { CommandError } from "../core/errors.ts"
 import { type AnyCommand, checkArguments } from "./_command.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
@@ -102,7 +102,7 @@ function tell(error: unknown): number {
     process.stderr.write(`error: ${printable(error.message, "lines")}\n`)
     return error.exitCode
   }
-  const { debug } = readSurroundings()
+  const { debug } = readRuntimeEnvironment()
   if (debug) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
   else process.stderr.write("error: internal error; run it again with MAJORDOMO_DEBUG=1 to see where\n")
   return 1

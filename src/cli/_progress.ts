@@ -1,4 +1,4 @@
-import { readSurroundings } from "../config/surroundings.ts"
+import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { toBar } from "./_table.ts"
 import { withThousands } from "./_text.ts"
 
@@ -13,7 +13,7 @@ const WIDTH = 24
 
 /** A line on a terminal that is drawn again and again; elsewhere nothing. */
 export function createProgress(noun: string): Progress {
-  const { noColor } = readSurroundings()
+  const { noColor } = readRuntimeEnvironment()
   if (process.stderr.isTTY !== true || noColor) return { update: () => {}, end: () => {} }
   let drawnAt = Number.NEGATIVE_INFINITY
   let isDrawn = false

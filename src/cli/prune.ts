@@ -1,4 +1,4 @@
-import { parseAge } from "../config/kinds.ts"
+import { parseAge } from "../config/value-parsers.ts"
 import { CommandError } from "../core/errors.ts"
 import { countBodiesInS3, countPrunable, prune, toPruneDate } from "../database/prune.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"

@@ -5,8 +5,8 @@ import { startServer } from "../server/start.ts"
 import { countWorkers, startPrimary } from "../server/workers/primary.ts"
 import { isWorker, startWorker } from "../server/workers/worker.ts"
 import { parsePort } from "./_args.ts"
-import { endOnBugs, untilStopped } from "./_ending.ts"
 import { createLog, type Log } from "./_log.ts"
+import { exitOnBug, waitForShutdown } from "./_shutdown.ts"
 import { welcome } from "./_welcome.ts"
 
 export default defineCommand({
@@ -30,12 +30,12 @@ export default defineCommand({
     const options = { settings, log: log.line, onRecord: log.request }
     if (isWorker()) {
       const worker = await startWorker(options)
-      endOnBugs(worker.rescue, log.line)
-      return untilStopped(worker, log.line, worker.stopAsked)
+      exitOnBug(worker.flushSync, log.line)
+      return waitForShutdown(worker, log.line, worker.stopAsked)
     }
     const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
-    endOnBugs(server.rescue, log.line)
-    const stopped = untilStopped(server, log.line) // from the banner on, a signal drains
+    exitOnBug(server.flushSync, log.line)
+    const stopped = waitForShutdown(server, log.line) // from the banner on, a signal drains
     process.stdout.write(welcome(server))
     await stopped
   },
@@ -45,13 +45,13 @@ export default defineCommand({
 async function serveDemo(args: { config?: string; host?: string; port?: string }, log: Log): Promise<void> {
   if (args.config !== undefined) throw new CommandError("--demo has settings of its own: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
-  const { settings, farSide, configFile } = await openDemo({ host: args.host, port: parsePort(args.port) })
+  const { settings, provider, configFile } = await openDemo({ host: args.host, port: parsePort(args.port) })
   const options = { settings, log: log.line, onRecord: log.request, firstKey: fillDemo }
   const server = await startServer(options).catch(async (error: unknown) => {
-    await farSide.close()
+    await provider.close()
     throw error
   })
-  endOnBugs(server.rescue, log.line)
+  exitOnBug(server.flushSync, log.line)
   process.stdout.write(welcome({ ...server, demo: configFile }))
-  await untilStopped(server, log.line)
+  await waitForShutdown(server, log.line)
 }

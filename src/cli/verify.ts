@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { type Books, repairSums, verifyBooks } from "../database/verify.ts"
+import { repairRollups, type VerifyResult, verifyLedger } from "../database/verify.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { withDatabase } from "./_open.ts"
 import { print, printJson } from "./_print.ts"
@@ -19,10 +19,10 @@ export default defineCommand({
   async run({ args }) {
     await withDatabase(args.config, async (database, settings) => {
       const journals = join(settings.storage.dataDir, "journal")
-      const before = await verifyBooks(database, journals)
+      const before = await verifyLedger(database, journals)
       const repaired = args.repair === true && before.wrongDays.length > 0
-      if (repaired) await repairSums(database, before.wrongDays)
-      const books = repaired ? await verifyBooks(database, journals) : before
+      if (repaired) await repairRollups(database, before.wrongDays)
+      const books = repaired ? await verifyLedger(database, journals) : before
       const isBalanced = books.lost === 0 && books.wrongDays.length === 0
       if (args.json)
         printJson({ balanced: isBalanced, ...toJson(books), repaired_days: repaired ? before.wrongDays : [] })
@@ -35,11 +35,11 @@ export default defineCommand({
   },
 })
 
-function toJson({ wrongDays, ...books }: Books) {
+function toJson({ wrongDays, ...books }: VerifyResult) {
   return { ...books, wrong_days: wrongDays }
 }
 
-function describe({ accepted, written, waiting, rejected, dropped, lost, wrongDays }: Books): string {
+function describe({ accepted, written, waiting, rejected, dropped, lost, wrongDays }: VerifyResult): string {
   const n = withThousands
   const sum = `${n(accepted)} accepted = ${n(written)} written + ${n(waiting)} waiting + ${n(rejected)} rejected + ${n(dropped)} dropped`
   const missing = lost === 0 ? "" : ` + ${n(lost)} that left the journal and are not in the database`

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { isGoGatewayVariable, isNoSetting } from "./foreign.ts"
-import { type Given, type Notes, toProblem } from "./given.ts"
+import { isGoGatewayVariable, isNoSetting } from "./go-compat.ts"
 import { findNearest } from "./nearest.ts"
 import { PROVIDER_SETTINGS } from "./providers.ts"
 import { listRows, toVariable } from "./rows.ts"
+import { type Notes, type SourcedValue, toProblemLine } from "./sources.ts"
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
@@ -20,9 +20,9 @@ export function readVariables(
   variables: Variables,
   from: { readonly dir: string; readonly file?: string; readonly providers: Iterable<string> },
   notes: Notes,
-): Given[] {
+): SourcedValue[] {
   const paths = new Map(listRows().map(({ variable, path }) => [variable, path]))
-  const given: Given[] = []
+  const given: SourcedValue[] = []
   for (const [variable, value] of Object.entries(variables)) {
     if (value === undefined || !variable.startsWith("MAJORDOMO_") || isNoSetting(variable, value)) continue
     const path = paths.get(variable) ?? toProviderPath(variable, from.providers)
@@ -33,7 +33,7 @@ export function readVariables(
     } else {
       const meant = findNearest(variable, paths.keys())
       const where = from.file ?? "environment"
-      notes.problems.push(toProblem(variable, where, `no such setting${meant ? `; did you mean ${meant}?` : ""}`))
+      notes.problems.push(toProblemLine(variable, where, `no such setting${meant ? `; did you mean ${meant}?` : ""}`))
     }
   }
   return given

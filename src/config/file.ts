@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from "node:fs"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { CommandError } from "../core/errors.ts"
-import { isGoGatewayKey } from "./foreign.ts"
-import { type Given, type Notes, showValue, toProblem } from "./given.ts"
+import { isGoGatewayKey } from "./go-compat.ts"
 import { findNearest } from "./nearest.ts"
 import { isRecord } from "./prices.ts"
 import { PROVIDER_SETTINGS } from "./providers.ts"
 import { isSetting, listRows } from "./rows.ts"
 import { SETTINGS } from "./settings.ts"
+import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
 
 const EXTENSIONS = ["yaml", "yml", "json", "jsonc", "json5", "toml", "ts", "mts", "cts", "mjs", "js", "cjs"]
 const SYSTEM_FILE = "/etc/majordomo/majordomo.yaml"
@@ -16,13 +16,13 @@ const SYSTEM_FILE = "/etc/majordomo/majordomo.yaml"
 export async function readConfigFile(
   options: { readonly configFile: string | undefined; readonly cwd: string; readonly systemFile?: string },
   notes: Notes,
-): Promise<Given[]> {
+): Promise<SourcedValue[]> {
   const file = findFile(options, notes)
   if (file === undefined) return []
   const source = dirname(file) === options.cwd ? basename(file) : file
   const content = isBlank(file) ? {} : await parseFile(file, source)
   if (!isRecord(content)) throw new CommandError(`${source}: expected settings by name, got ${nameKind(content)}`)
-  const given: Given[] = []
+  const given: SourcedValue[] = []
   const visit = (prefix: string, known: object, node: Record<string, unknown>) => {
     for (const [key, value] of Object.entries(node)) {
       const path = prefix + key
@@ -32,7 +32,7 @@ export async function readConfigFile(
       else if (isRecord(value)) visit(`${path}.`, below, value)
       else if (value !== null && value !== undefined) {
         const keys = prefix === "" && key === "providers" ? "names of providers" : Object.keys(below).join(", ")
-        notes.problems.push(toProblem(path, source, `expected a section with ${keys}, got ${nameKind(value)}`))
+        notes.problems.push(toProblemLine(path, source, `expected a section with ${keys}, got ${nameKind(value)}`))
       }
     }
   }
@@ -62,7 +62,7 @@ function noteUnknown(path: string, source: string, notes: Notes): void {
     ? Object.keys(PROVIDER_SETTINGS).map((key) => `${provider}.${key}`)
     : [...listRows().map((row) => row.path), ...Object.keys(SETTINGS), "providers"]
   const meant = findNearest(path, known)
-  notes.problems.push(toProblem(path, source, `no such setting${meant ? `; did you mean ${meant}?` : ""}`))
+  notes.problems.push(toProblemLine(path, source, `no such setting${meant ? `; did you mean ${meant}?` : ""}`))
 }
 
 function findFile(

@@ -1,11 +1,11 @@
 import { CommandError } from "../core/errors.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
-import { type Given, type Notes, showValue, toProblem } from "./given.ts"
-import { postgresAddress, REFUSED } from "./kinds.ts"
 import { BUILT_IN, refuseProviderName, toProviders } from "./providers.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
 import { SETTINGS, type Setting, type Settings, toPropertyName } from "./settings.ts"
+import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
+import { postgresAddress, REFUSED } from "./value-parsers.ts"
 
 export interface LoadOptions {
   /** The file of `--config`: then no other is read, and it must exist. */
@@ -46,7 +46,7 @@ export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSet
   const all = [...given, ...readDatabaseUrl(given, { ...dotenv, ...env }, notes)]
   const { values, sources } = readValues(all, cwd, notes)
   const built = toProviders(values, (path, why) =>
-    notes.problems.push(toProblem(path, sources.get(path) ?? "unset", why)),
+    notes.problems.push(toProblemLine(path, sources.get(path) ?? "unset", why)),
   )
   if (notes.problems.length > 0) throw new CommandError(toRefusal(notes.problems))
   if (values.get("storage.postgres.url") !== undefined) warnOfUnusedParts(sources, notes)
@@ -56,7 +56,7 @@ export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSet
   return { settings: { ...settings, storage }, sources: Object.fromEntries(sources), warnings: notes.warnings }
 }
 
-function readValues(given: readonly Given[], cwd: string, notes: Notes) {
+function readValues(given: readonly SourcedValue[], cwd: string, notes: Notes) {
   const values = new Map<string, unknown>()
   const sources = new Map<string, string>()
   const find = createRowFinder()
@@ -68,7 +68,7 @@ function readValues(given: readonly Given[], cwd: string, notes: Notes) {
     const setting = find(path)
     const parsed = setting?.kind.parse(value, dir) ?? undefined
     const why = refuse(path, setting, { value, parsed })
-    if (why !== undefined) notes.problems.push(toProblem(path, source, why))
+    if (why !== undefined) notes.problems.push(toProblemLine(path, source, why))
     values.set(path, parsed)
     sources.set(path, source)
   }
@@ -88,7 +88,7 @@ function refuse(
 }
 
 /** `DATABASE_URL` counts only while nobody said anything of `storage.postgres` to the gateway itself. */
-function readDatabaseUrl(given: readonly Given[], variables: Variables, notes: Notes): Given[] {
+function readDatabaseUrl(given: readonly SourcedValue[], variables: Variables, notes: Notes): SourcedValue[] {
   const value = variables["DATABASE_URL"]
   if (value === undefined || value === "") return []
   const path = "storage.postgres.url"

@@ -1,6 +1,6 @@
 import type { Rates } from "../core/cost.ts"
 import { BUCKETS, type Units } from "../core/usage.ts"
-import { type Kind, REFUSED } from "./kinds.ts"
+import { REFUSED, type ValueParser } from "./value-parsers.ts"
 
 const UNITS = {
   webSearches: true,
@@ -18,7 +18,7 @@ const RATE_NAMES = new Map(
 )
 
 /** Prices by model: `{ "my-model": { input: 0.5, output: "1.25", cache_read: 0.05 } }`; text is read as JSON. */
-export const priceTable: Kind<Readonly<Record<string, Rates>>, ""> = {
+export const priceTable: ValueParser<Readonly<Record<string, Rates>>, ""> = {
   unit: "",
   expected: `prices by model in USD per million tokens, each of ${[...RATE_NAMES.keys()].join(", ")}, not negative`,
   parse: (raw) => {

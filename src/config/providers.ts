@@ -1,5 +1,5 @@
-import { type Kind, oneOf, webAddress } from "./kinds.ts"
 import type { ProviderSettings, Setting } from "./settings.ts"
+import { oneOf, type ValueParser, webAddress } from "./value-parsers.ts"
 
 const format = oneOf("openai", "anthropic", "gemini")
 
@@ -49,6 +49,6 @@ export function toProviders(
   return providers
 }
 
-function row<T>(kind: Kind<T, "">, doc: string): Setting<T | undefined, ""> {
+function row<T>(kind: ValueParser<T, "">, doc: string): Setting<T | undefined, ""> {
   return { kind, initial: undefined, doc, secret: false }
 }

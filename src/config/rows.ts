@@ -1,14 +1,14 @@
 import { PROVIDER_SETTINGS } from "./providers.ts"
 import { SETTINGS, type Setting } from "./settings.ts"
 
-export interface Row {
+export interface SettingRow {
   readonly path: string
   readonly variable: string
   readonly setting: Setting<unknown>
 }
 
 /** Every setting outside `providers`, by its path, in the order of the table. */
-export function listRows(): readonly Row[] {
+export function listRows(): readonly SettingRow[] {
   return flatten("", SETTINGS)
 }
 
@@ -31,7 +31,7 @@ export function isSetting(node: object): node is Setting<unknown> {
   return "kind" in node && "doc" in node
 }
 
-function flatten(prefix: string, group: object): Row[] {
+function flatten(prefix: string, group: object): SettingRow[] {
   return Object.entries(group).flatMap(([key, node]: [string, object]) => {
     const path = prefix + key
     return isSetting(node) ? [{ path, variable: toVariable(path), setting: node }] : flatten(`${path}.`, node)

@@ -1,9 +1,9 @@
 import type { Rates } from "../core/cost.ts"
+import { priceTable } from "./prices.ts"
 import {
   age,
   duration,
   either,
-  type Kind,
   list,
   oneOf,
   orNothing,
@@ -12,16 +12,16 @@ import {
   size,
   text,
   type Unit,
+  type ValueParser,
   webAddress,
   wholeNumber,
   word,
   yesOrNo,
-} from "./kinds.ts"
-import { priceTable } from "./prices.ts"
+} from "./value-parsers.ts"
 
 /** One setting. Its place in the table below is its YAML path, and with it its variable and its property. */
 export interface Setting<T, U extends Unit = Unit> {
-  readonly kind: Kind<T, U>
+  readonly kind: ValueParser<T, U>
   /** As one would write it in YAML; undefined: nothing. */
   readonly initial: string | number | boolean | undefined
   readonly doc: string
@@ -176,7 +176,7 @@ export function toPropertyName(key: string, unit: Unit): string {
 }
 
 function row<T, U extends Unit>(
-  kind: Kind<T, U>,
+  kind: ValueParser<T, U>,
   initial: string | number | boolean,
   doc: string,
   notes: Notes = {},
@@ -184,10 +184,14 @@ function row<T, U extends Unit>(
   return { kind, initial, doc, secret: notes.secret ?? false }
 }
 
-function optional<T, U extends Unit>(kind: Kind<T, U>, doc: string, notes: Notes = {}): Setting<T | undefined, U> {
+function optional<T, U extends Unit>(
+  kind: ValueParser<T, U>,
+  doc: string,
+  notes: Notes = {},
+): Setting<T | undefined, U> {
   return { kind, initial: undefined, doc, secret: notes.secret ?? false }
 }
 
-function orEmpty(kind: Kind<string, "">): Kind<string, ""> {
+function orEmpty(kind: ValueParser<string, "">): ValueParser<string, ""> {
   return { ...kind, parse: (raw, dir) => (raw === "" ? "" : kind.parse(raw, dir)) }
 }

@@ -110,7 +110,7 @@ export interface LogRecord {
 }
 
 /** What is known of a row when its request is forwarded: enough to say later that its answer is not known. */
-export type LogStart = Partial<LogRecord> &
+export type LogIntent = Partial<LogRecord> &
   Pick<
     LogRecord,
     "id" | "majordomo_api_key_id" | "provider" | "model" | "request_path" | "request_method" | "requested_at"

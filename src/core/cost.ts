@@ -63,7 +63,7 @@ export interface Cost {
 }
 
 /** What the gateway asks of the price book. */
-export interface PriceQuestion {
+export interface PriceQuery {
   readonly provider: string
   readonly requestedModel: string | undefined
   readonly reading: Reading
@@ -100,7 +100,7 @@ export type Resolve = (model: string | undefined) => Resolution
  * 0.0015 + 0.0005 + 0.005 = 0.007.
  */
 export function computeCost(
-  question: PriceQuestion,
+  question: PriceQuery,
   resolve: Resolve,
   options: { /** The provider's figure is what it charges: it is the cost. */ readonly trustReported: boolean },
 ): Cost {

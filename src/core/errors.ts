@@ -1,5 +1,5 @@
 /** What the gateway itself refuses, with the HTTP status of each. */
-export const REFUSALS = {
+export const GATEWAY_ERRORS = {
   bad_request: 400,
   unknown_provider: 400,
   invalid_gateway_key: 401,
@@ -14,18 +14,18 @@ export const REFUSALS = {
   provider_timeout: 504,
 } as const
 
-export type RefusalCode = keyof typeof REFUSALS
+export type GatewayErrorCode = keyof typeof GATEWAY_ERRORS
 
 /** An expected failure. Its message is safe to show: no key, no address, no stack. Anything else is a bug. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError"
-  readonly code: RefusalCode
+  readonly code: GatewayErrorCode
   readonly status: number
 
-  constructor(code: RefusalCode, message: string) {
+  constructor(code: GatewayErrorCode, message: string) {
     super(message)
     this.code = code
-    this.status = REFUSALS[code]
+    this.status = GATEWAY_ERRORS[code]
   }
 }
 

@@ -73,7 +73,7 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
 
   const end = async (graceMs: number) => {
     const clients = [...open].filter((client) => !toSocket(client).closed)
-    const timer = setTimeout(() => clients.forEach(cut), graceMs)
+    const timer = setTimeout(() => clients.forEach(abortConnection), graceMs)
     await pool.end()
     // The pool forgets its clients at once; their sockets take a moment.
     await Promise.all(clients.map(untilClosed))
@@ -84,7 +84,7 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
 }
 
 /** Ends a connection without waiting for a server that may not answer. */
-export function cut(client: pg.ClientBase): void {
+export function abortConnection(client: pg.ClientBase): void {
   toSocket(client).destroy()
 }
 

@@ -2,7 +2,7 @@ import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { copyKeys, copyMetadataNames, raiseCounters } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
-import { copyPrunedSums } from "./copy/sums.ts"
+import { copyPrunedRollups } from "./copy/rollups.ts"
 import { listColumns, NO_HURRY_MS } from "./copy/tables.ts"
 import { migrate, schemaState } from "./schema.ts"
 
@@ -38,7 +38,7 @@ export async function copyDatabase(
   const rows = await copyRequests(source, target, onProgress)
   const repricings = await copyRepricings(source, target)
   await raiseCounters(source, target)
-  const sumsLeftOut = await copyPrunedSums(source, target)
+  const sumsLeftOut = await copyPrunedRollups(source, target)
   return { keys, ...rows, repricings, sumsLeftOut }
 }
 

@@ -2,7 +2,7 @@ import type { PoolClient, PoolConfig, QueryResult } from "pg"
 import type { Database, Query, Result, RunQuery } from "./_database.ts"
 import { type Connector, type ConnectorOptions, createConnector } from "./connector.ts"
 import { DatabaseTimeout, toErrorCode } from "./failures.ts"
-import { openLine } from "./line.ts"
+import { openListener } from "./listener.ts"
 
 const TIMEOUT_MS = 30_000
 const CLOSE_GRACE_MS = 2_000
@@ -61,7 +61,7 @@ export function createPostgresDatabase(config: PoolConfig, options: PostgresData
     query,
     transaction,
     listen: async (channel, on) => {
-      const line = await openLine({ connector, channel, query, ...on })
+      const line = await openListener({ connector, channel, query, ...on })
       const handle = {
         close: async () => {
           lines.delete(handle)

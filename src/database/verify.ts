@@ -6,7 +6,7 @@ const NO_HURRY_MS = 3_600_000
 const IDS_PER_QUESTION = 5000
 
 /** accepted = written + waiting + rejected + dropped + lost, as far as disk and database know of rows. */
-export interface Books {
+export interface VerifyResult {
   readonly accepted: number
   /** Rows of requests in the database. */
   readonly written: number
@@ -28,7 +28,7 @@ export interface Books {
  * Compares journals, rows and sums. Journals are read first, so rows that come meanwhile are in the database when it
  * is asked; rows and sums are read in one snapshot. Nothing is locked.
  */
-export async function verifyBooks(db: Database, journalRoot: string): Promise<Books> {
+export async function verifyLedger(db: Database, journalRoot: string): Promise<VerifyResult> {
   const journals = await readJournals(journalRoot)
   return db.transaction(async (query) => {
     await query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -54,7 +54,7 @@ export async function verifyBooks(db: Database, journalRoot: string): Promise<Bo
 }
 
 /** Builds the sums again from the rows, from the first wrong day on. */
-export async function repairSums(db: Database, wrongDays: readonly string[]): Promise<void> {
+export async function repairRollups(db: Database, wrongDays: readonly string[]): Promise<void> {
   const [first] = [...wrongDays].sort()
   if (first === undefined) return
   await db.query({

@@ -1,8 +1,8 @@
-import type { Call, Caller, LogRecord, LogStart, RawHeaders } from "../core/call.ts"
-import type { Cost, PriceQuestion } from "../core/cost.ts"
+import type { Call, Caller, LogIntent, LogRecord, RawHeaders } from "../core/call.ts"
+import type { Cost, PriceQuery } from "../core/cost.ts"
 import type { Countable, Reading } from "../core/usage.ts"
-import type { Shelf } from "../kit/shelf.ts"
-import type { Dialect, Format, Provider } from "../providers/_provider.ts"
+import type { SpillDirectory } from "../kit/spill-file.ts"
+import type { Dialect, Format, Provider } from "../providers/_dialect.ts"
 
 /** The settings that the pipeline reads; times in ms, sizes in bytes. */
 export interface GatewaySettings {
@@ -39,19 +39,19 @@ export interface Deps {
   readonly dialects: Readonly<Record<Format, Dialect>>
   /** Throws when the key is not in memory and cannot be looked up now. */
   findCaller(keyHash: string): Caller | undefined | Promise<Caller | undefined>
-  price(question: PriceQuestion): Cost
+  price(question: PriceQuery): Cost
   /** Where large bodies wait; undefined: in memory. */
-  readonly shelf?: Shelf
+  readonly spill?: SpillDirectory
   /** Begins to keep the bodies of a request; undefined: they are not wanted. */
   openBodies?(call: Call, caller: Caller): BodyCapture | undefined
   /** The request is about to be forwarded; its row will come by `record`, unless this process dies. Never throws. */
-  begin?(start: LogStart): void
+  recordIntent?(start: LogIntent): void
   /** Counts the text of a cut answer with its model's tokenizer, soon; undefined: not counted. Never rejects. */
   countText?(countable: Countable): Promise<Reading | undefined>
   /** Takes the row; never throws, never waits. `onKept` is called when it cannot be lost any more (see `Ledger`). */
   record(record: LogRecord, onKept: () => void, when: "soon" | "now"): void
   /** True when new requests must be refused because rows could not be kept (`ledger.when_full: block`). */
-  isRefusing(): boolean
+  isLedgerFull(): boolean
   isStopping(): boolean
   /** A bug, or trouble worth a line; never holds a secret. */
   onError(error: unknown, where: string): void

@@ -1,14 +1,14 @@
 import type { Reading } from "../core/usage.ts"
-import type { Meter } from "../providers/_provider.ts"
+import type { Meter } from "../providers/_dialect.ts"
 
 const MAX_BYTES = 64 * 1024
 
 /** A meter that keeps the decoded text of an error answer too: for the row's message, and to see what was refused. */
-export interface ErrorBody extends Meter {
+export interface ErrorBodyMeter extends Meter {
   readonly text: Buffer
 }
 
-export function keepErrorBody(meter: Meter | undefined, emptyReading: () => Reading): ErrorBody {
+export function createErrorBodyMeter(meter: Meter | undefined, emptyReading: () => Reading): ErrorBodyMeter {
   let text: Buffer = Buffer.alloc(0)
   return {
     get text() {

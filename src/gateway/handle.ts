@@ -1,48 +1,48 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body, Call, Caller, Ending } from "../core/call.ts"
-import { GatewayError, type RefusalCode } from "../core/errors.ts"
+import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
 import { NO_READING } from "../core/usage.ts"
 import { uuidV7 } from "../kit/uuid.ts"
-import type { Dialect } from "../providers/_provider.ts"
+import type { Dialect } from "../providers/_dialect.ts"
 import { isLarge } from "./body.ts"
-import { type BodyLimits, ClientLeft, ROOM_BYTES } from "./collect.ts"
+import { type Counters, createCounters } from "./counters.ts"
 import type { Deps } from "./deps.ts"
-import { Exchanged } from "./exchanged.ts"
+import { isolateFaults } from "./fault-isolation.ts"
 import { createUpstreams } from "./forward.ts"
-import { guard } from "./guard.ts"
 import { identify } from "./identify.ts"
 import { readMetadata } from "./metadata.ts"
+import { ProxiedRequest } from "./proxied-request.ts"
+import { type BodyLimits, ClientLeft, MEMORY_BUDGET_BYTES } from "./read-body.ts"
 import { checkHead, isShort, readBody, splitTarget } from "./receive.ts"
-import { refuse } from "./refuse.ts"
-import { Relay, STATUS_CLIENT_LEFT } from "./relay.ts"
+import { Relay, STATUS_CLIENT_CLOSED_REQUEST } from "./relay.ts"
 import { findRoute, guessFormat, type Route } from "./route.ts"
-import { createTally, type Tally } from "./tally.ts"
+import { sendError } from "./send-error.ts"
 
 const NO_BODY = Buffer.alloc(0)
 /** What stands behind a malformed or unfinished request on its connection is not trusted to be another. */
-const CLOSING: ReadonlySet<RefusalCode> = new Set(["bad_request", "body_too_large", "request_timeout"])
+const CLOSING: ReadonlySet<GatewayErrorCode> = new Set(["bad_request", "body_too_large", "request_timeout"])
 
 export interface Gateway {
   /** Answers one proxied request; never rejects. */
   handle(request: IncomingMessage, response: ServerResponse): void
   /** Requests that are running now. */
-  open(): number
-  readonly tally: Readonly<Tally>
+  openRequests(): number
+  readonly counters: Readonly<Counters>
   /** Running answers are about to be cut: their rows say so. */
-  cut(): void
+  abortRunning(): void
   close(): Promise<void>
 }
 
 /** The pipeline: one call in, one answer and one row out. */
 export function createGateway(given: Deps): Gateway {
-  const deps = guard(given)
+  const deps = isolateFaults(given)
   const upstreams = createUpstreams(deps.settings)
-  const tally = createTally()
+  const tally = createCounters()
   const limits: BodyLimits = {
     maxBytes: deps.settings.maxBodyBytes,
     timeoutMs: deps.settings.readTimeoutMs,
-    shelf: deps.shelf,
-    room: { used: 0, max: ROOM_BYTES },
+    spill: deps.spill,
+    memoryBudget: { used: 0, max: MEMORY_BUDGET_BYTES },
     onDiskError: (error) => deps.onError(error, "body"),
   }
   let open = 0
@@ -76,26 +76,26 @@ export function createGateway(given: Deps): Gateway {
       dialect = deps.dialects[route.format]
       const identified = identify(request, deps.findCaller)
       const caller = identified instanceof Promise ? await identified : identified
-      if (deps.isRefusing())
+      if (deps.isLedgerFull())
         throw new GatewayError("ledger_full", "The gateway's journal is full: no request is taken.")
 
       const head = { id, receivedAt, path, query, request }
-      const take = (body: Body) => new Exchanged(toSent(toCall(head, body), caller, route, response, startedAt))
+      const take = (body: Body) => new ProxiedRequest(toSent(toCall(head, body), caller, route, response, startedAt))
       new Relay(await takeWhole(take, request, response)).start()
     } catch (error) {
       if (error instanceof ClientLeft || response.destroyed) return
       const refusal = error instanceof GatewayError ? error : internal(error)
       const close = deps.isStopping() || CLOSING.has(refusal.code) || !(request.complete || isShort(request))
-      refuse(response, { error: refusal, dialect, id, close })
+      sendError(response, { error: refusal, dialect, id, close })
     }
   }
 
   /** Reads the body; a request that fails to arrive has a row too, for its caller is known. */
   async function takeWhole(
-    take: (body: Body) => Exchanged,
+    take: (body: Body) => ProxiedRequest,
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<Exchanged> {
+  ): Promise<ProxiedRequest> {
     let body: Body = NO_BODY
     try {
       const reading = readBody(request, response, limits)
@@ -108,7 +108,7 @@ export function createGateway(given: Deps): Gateway {
         const exchanged = take(NO_BODY)
         const ending: Ending = {
           outcome: refused ? "complete" : "client_left",
-          statusCode: refused ? error.status : STATUS_CLIENT_LEFT,
+          statusCode: refused ? error.status : STATUS_CLIENT_CLOSED_REQUEST,
           respondedAt: exchanged.now(),
           firstByteMs: undefined,
           streamed: false,
@@ -158,8 +158,8 @@ export function createGateway(given: Deps): Gateway {
   }
 
   function cut(): void {
-    tally.isCutting = true
+    tally.isAborting = true
   }
 
-  return { handle, open: () => open, tally, cut, close: () => upstreams.close() }
+  return { handle, openRequests: () => open, counters: tally, abortRunning: cut, close: () => upstreams.close() }
 }

@@ -1,6 +1,6 @@
 import type { Caller, Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
-import { hashOn } from "./hashed.ts"
+import { hashOncePerSocket } from "./credential-hash.ts"
 
 /** Whatever does not look like this was never minted, so no database is asked about it. */
 const MINTED = /^mdm_sk_[A-Za-z0-9_-]{16,128}$/
@@ -19,7 +19,7 @@ export function identify(
   const key = headers["x-majordomo-key"]
   if (key === undefined) throw new GatewayError("invalid_gateway_key", `The gateway key is missing. ${HELP}`)
   if (!MINTED.test(String(key))) throw unknown()
-  const hash = hashOn(socket, String(key))
+  const hash = hashOncePerSocket(socket, String(key))
   const found = look(() => findCaller(hash))
   if (!(found instanceof Promise)) return found ?? refuse()
   return found.then((caller) => caller ?? refuse(), unavailable)

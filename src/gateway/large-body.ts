@@ -1,23 +1,23 @@
 import type { Edit, LargeBody } from "../core/call.ts"
 import { FormOutline } from "../kit/form-outline.ts"
-import { contentStart } from "../kit/json-members.ts"
-import { JsonOutline } from "../kit/json-outline.ts"
+import { contentStart } from "../kit/json/members.ts"
+import { JsonOutline } from "../kit/json/outline.ts"
 import type { Outline } from "../kit/outline.ts"
-import type { Shelf, Shelved } from "../kit/shelf.ts"
+import type { SpillDirectory, SpillFile } from "../kit/spill-file.ts"
 
 const BEGINNING_BYTES = 1024
 const NO_BYTES = Buffer.alloc(0)
 
 /** A body on its way into a file. */
 export class LargeBodyWriter {
-  private readonly shelved: Shelved
+  private readonly shelved: SpillFile
   private outline: Outline | undefined
 
-  private constructor(shelved: Shelved) {
+  private constructor(shelved: SpillFile) {
     this.shelved = shelved
   }
 
-  static async open(shelf: Shelf): Promise<LargeBodyWriter> {
+  static async open(shelf: SpillDirectory): Promise<LargeBodyWriter> {
     return new LargeBodyWriter(await shelf.open())
   }
 
@@ -38,17 +38,17 @@ export class LargeBodyWriter {
   }
 
   finish(): LargeBody {
-    return new ShelvedBody(this.shelved, this.outline ?? createOutline(NO_BYTES))
+    return new SpilledBody(this.shelved, this.outline ?? createOutline(NO_BYTES))
   }
 }
 
-class ShelvedBody implements LargeBody {
+class SpilledBody implements LargeBody {
   readonly length: number
   readonly outline: Buffer
-  private readonly shelved: Shelved
+  private readonly shelved: SpillFile
   private readonly map: Outline
 
-  constructor(shelved: Shelved, outline: Outline) {
+  constructor(shelved: SpillFile, outline: Outline) {
     this.shelved = shelved
     this.length = shelved.length
     this.outline = outline.bytes()

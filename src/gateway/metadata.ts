@@ -1,5 +1,5 @@
 import type { RawHeaders } from "../core/call.ts"
-import type { Tally } from "./tally.ts"
+import type { Counters } from "./counters.ts"
 
 const PREFIX = "x-majordomo-"
 /** Ours to read, not the user's metadata. */
@@ -15,7 +15,7 @@ const MAX_NAME_LENGTH = 128
 export function readMetadata(
   raw: RawHeaders,
   limits: { readonly maxKeys: number; readonly maxValueLength: number },
-  tally: Pick<Tally, "metadataCut"> = { metadataCut: 0 },
+  tally: Pick<Counters, "metadataTruncated"> = { metadataTruncated: 0 },
 ): Readonly<Record<string, string>> {
   let metadata: Record<string, string> | undefined
   let count = 0
@@ -28,12 +28,12 @@ export function readMetadata(
     metadata ??= Object.create(null) as Record<string, string>
     const before = metadata[name]
     if (before === undefined && count === limits.maxKeys) {
-      tally.metadataCut++
+      tally.metadataTruncated++
       continue
     }
     if (before === undefined) count++
     const value = before === undefined ? fromLatin1(raw[i + 1]!) : `${before}, ${fromLatin1(raw[i + 1]!)}`
-    if (value.length > limits.maxValueLength) tally.metadataCut++
+    if (value.length > limits.maxValueLength) tally.metadataTruncated++
     metadata[name] = cut(value, limits.maxValueLength)
   }
   return metadata ?? NO_METADATA

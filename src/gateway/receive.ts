@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
-import { type BodyLimits, collectBody, tooLarge } from "./collect.ts"
+import { type BodyLimits, readStreamedBody, tooLarge } from "./read-body.ts"
 
 /** Headers that must not come twice: which of two would count is a question that attackers like. */
 const SINGLE = new Set([
@@ -51,7 +51,7 @@ export function readBody(request: IncomingMessage, response: ServerResponse, lim
   const hasBody = (declared !== undefined && declared !== "0") || request.headers["transfer-encoding"] !== undefined
   if (!hasBody) return NO_BODY
   if (request.headers.expect !== undefined) response.writeContinue()
-  return collectBody(request, response, limits)
+  return readStreamedBody(request, response, limits)
 }
 
 /** What is left of a refused request is so short that reading it costs less than a new connection would. */

@@ -1,9 +1,9 @@
-import type { Call, Caller, Ending, LogRecord, LogStart } from "../core/call.ts"
+import type { Call, Caller, Ending, LogIntent, LogRecord } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
 import { NO_METADATA } from "./metadata.ts"
-import { withoutQuoted } from "./quoted.ts"
+import { redactEchoedCredentials } from "./redact.ts"
 
 const MAX_ERROR_LENGTH = 500
 
@@ -60,7 +60,7 @@ export function toLogRecord({
     usage_source: reading.source,
     status_code: ending.statusCode,
     error_message:
-      ending.error === undefined ? undefined : withoutQuoted(ending.error, call).slice(0, MAX_ERROR_LENGTH),
+      ending.error === undefined ? undefined : redactEchoedCredentials(ending.error, call).slice(0, MAX_ERROR_LENGTH),
     streamed: ending.streamed,
     outcome: ending.outcome,
     raw_metadata: call.metadata === NO_METADATA ? undefined : call.metadata,
@@ -80,7 +80,7 @@ function isShownAgain({ method }: Call, { free }: Reading): boolean {
 }
 
 /** What is known of the row before there is an answer. */
-export function toLogStart(account: Omit<Account, "ending" | "cost">): LogStart {
+export function toLogStart(account: Omit<Account, "ending" | "cost">): LogIntent {
   const { call, caller, provider, requestedModel, credentialHash } = account
   return {
     id: call.id,

@@ -3,18 +3,18 @@ import type { Outcome, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
-import type { Meter, StreamFilter } from "../providers/_provider.ts"
-import { type AnswerPlan, MAX_COLLECTED_BYTES, planAnswer } from "./answer.ts"
+import type { Meter, StreamFilter } from "../providers/_dialect.ts"
+import { ClientResponse } from "./client-response.ts"
 import { createTap, type Tap } from "./decode.ts"
-import { type ErrorBody, keepErrorBody } from "./error-body.ts"
-import type { Exchanged } from "./exchanged.ts"
+import { createErrorBodyMeter, type ErrorBodyMeter } from "./error-body.ts"
 import { toUpstreamError } from "./forward.ts"
 import { decodeHeaders, toClientHeaders } from "./headers.ts"
-import { Outlet } from "./outlet.ts"
-import { refuse } from "./refuse.ts"
+import type { ProxiedRequest } from "./proxied-request.ts"
+import { MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
+import { sendError } from "./send-error.ts"
 
 /** No answer reached the client: nginx's word for it, which log readers know. */
-export const STATUS_CLIENT_LEFT = 499
+export const STATUS_CLIENT_CLOSED_REQUEST = 499
 const CUT_BY_SHUTDOWN = "the gateway stopped before the answer's end: server.shutdown_timeout was over"
 
 /**
@@ -23,9 +23,9 @@ const CUT_BY_SHUTDOWN = "the gateway stopped before the answer's end: server.shu
  * Ending; all that comes later finds `ended` set.
  */
 export class Relay {
-  private readonly x: Exchanged
+  private readonly x: ProxiedRequest
   private readonly response: ServerResponse
-  private readonly outlet: Outlet
+  private readonly outlet: ClientResponse
   private abort: ((reason: Error) => void) | undefined
   private resume: (() => void) | undefined
   private ended = false
@@ -33,7 +33,7 @@ export class Relay {
   private statusCode = 0
   private statusText = ""
   private headers: RawHeaders = []
-  private plan: AnswerPlan | undefined
+  private plan: ResponsePlan | undefined
   private collecting = false
   private pieces: Buffer[] = []
   private bytes = 0
@@ -42,13 +42,13 @@ export class Relay {
   private filter: StreamFilter | undefined
   /** What the filter held when the stream ended. */
   private rest: Buffer | undefined
-  private errorBody: ErrorBody | undefined
+  private errorBody: ErrorBodyMeter | undefined
   private firstByteMs: number | undefined
 
-  constructor(exchanged: Exchanged) {
+  constructor(exchanged: ProxiedRequest) {
     this.x = exchanged
     this.response = exchanged.response
-    this.outlet = new Outlet(exchanged.response, exchanged.writeTimeoutMs)
+    this.outlet = new ClientResponse(exchanged.response, exchanged.writeTimeoutMs)
     this.injected = exchanged.prepared.edit !== undefined
     this.response.once("close", () => this.onClosed())
   }
@@ -73,7 +73,7 @@ export class Relay {
     this.statusText = statusText
     this.headers = decodeHeaders(rawHeaders)
     this.resume = resume
-    const plan = planAnswer(this.headers, { path: this.x.exchange.path, statusCode })
+    const plan = planResponse(this.headers, { path: this.x.exchange.path, statusCode })
     if (plan.streamed && !this.plan?.streamed) this.x.tally.streams++
     this.plan = plan
     this.collecting = plan.collect
@@ -125,7 +125,7 @@ export class Relay {
     this.rest = this.filter?.end() as Buffer | undefined
     if (this.rest) this.x.capture?.push(this.rest)
     const reading = this.meter?.end({ complete: true }) ?? this.x.emptyReading()
-    const error = this.errorBody && this.x.dialect.errorMessage(this.errorBody.text)
+    const error = this.errorBody && this.x.dialect.readErrorMessage(this.errorBody.text)
     this.settle("complete", reading, error, (cost) => this.deliver(cost))
   }
 
@@ -156,8 +156,8 @@ export class Relay {
     this.outlet.closed()
     if (this.plan?.streamed) this.x.tally.streams--
     if (this.ended) return
-    if (this.statusCode === 0) this.statusCode = STATUS_CLIENT_LEFT
-    if (this.x.tally.isCutting) this.settleCut("gateway_died", CUT_BY_SHUTDOWN)
+    if (this.statusCode === 0) this.statusCode = STATUS_CLIENT_CLOSED_REQUEST
+    if (this.x.tally.isAborting) this.settleCut("gateway_died", CUT_BY_SHUTDOWN)
     else this.settleCut("client_left", "the client left before the answer's end")
     this.abort?.(new Error("the client left"))
   }
@@ -166,7 +166,7 @@ export class Relay {
     this.ended = true
     const settle = () => this.settle(outcome, this.meter?.end({ complete: false }) ?? this.x.emptyReading(), error)
     // A decoder may still hold bytes that came, and the usage among them; at a shutdown there is no time for it.
-    if (this.tap && !this.x.tally.isCutting) this.tap.end(settle)
+    if (this.tap && !this.x.tally.isAborting) this.tap.end(settle)
     else settle()
   }
 
@@ -179,13 +179,13 @@ export class Relay {
   }
 
   private refuse(error: GatewayError): void {
-    refuse(this.response, { error, dialect: this.x.dialect, id: this.x.call.id, close: false })
+    sendError(this.response, { error, dialect: this.x.dialect, id: this.x.call.id, close: false })
   }
 
-  private openMeter(plan: AnswerPlan): void {
+  private openMeter(plan: ResponsePlan): void {
     const head = { statusCode: this.statusCode, contentType: plan.contentType }
     const meter = this.x.dialect.createMeter(this.x.exchange, head)
-    this.errorBody = this.statusCode >= 400 ? keepErrorBody(meter, () => this.x.emptyReading()) : undefined
+    this.errorBody = this.statusCode >= 400 ? createErrorBodyMeter(meter, () => this.x.emptyReading()) : undefined
     this.meter = this.errorBody ?? meter
     this.tap = this.meter && createTap(plan.contentEncoding, this.meter, plan.collect)
   }
@@ -240,6 +240,6 @@ export class Relay {
   }
 }
 
-function isCoded(plan: AnswerPlan): boolean {
+function isCoded(plan: ResponsePlan): boolean {
   return plan.contentEncoding !== undefined && plan.contentEncoding.toLowerCase() !== "identity"
 }

@@ -1,6 +1,6 @@
 import type { Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
-import type { Format, Provider } from "../providers/_provider.ts"
+import type { Format, Provider } from "../providers/_dialect.ts"
 
 /** Where a request goes, before its body is read. */
 export interface Route {

@@ -1,8 +1,8 @@
-import type { Batch, Kept, Spool } from "./spool.ts"
+import type { AppendResult, Batch, Spool } from "./spool.ts"
 
 export interface BatchQueue extends Spool {
   /** Never waits. */
-  append(line: string): Kept
+  append(line: string): AppendResult
 }
 
 /** Lines that wait in memory, up to `maxBytes` (counted in UTF-16 units): they go when the process goes. */
@@ -11,7 +11,7 @@ export function createBatchQueue({ maxBytes }: { readonly maxBytes: number }): B
   let taken = 0 // of `lines`: moving the rest at every batch would cost their number squared
   let size = 0
 
-  function append(line: string): Kept {
+  function append(line: string): AppendResult {
     if (size + line.length > maxBytes) return "full"
     lines.push(line)
     size += line.length

@@ -21,11 +21,11 @@
 import { mkdirSync } from "node:fs"
 import { createBacklog } from "./journal/backlog.ts"
 import { readCursor } from "./journal/cursor.ts"
-import { toBeginLine } from "./journal/lines.ts"
+import { toIntentLine } from "./journal/lines.ts"
 import { replay } from "./journal/replay.ts"
 import type { Segment } from "./journal/segment.ts"
 import { createSegmentWriter } from "./journal/writer.ts"
-import type { Kept, Spool } from "./spool.ts"
+import type { AppendResult, Spool } from "./spool.ts"
 
 const SEGMENT_BYTES = 8 << 20
 const SEGMENTS_AT_LEAST = 8 // so that what is taken away, but not yet deleted, is a small part of the limit
@@ -61,11 +61,11 @@ export interface Journal extends Spool {
    * @param id of the begun row that it ends
    * @param overLimit take it although `maxBytes` are used
    */
-  append(line: string, id?: string, overLimit?: boolean): Kept
+  append(line: string, id?: string, overLimit?: boolean): AppendResult
   /** Keeps the promise of a row: `line` begins with `{"id":"…"` as well. Ends with `append` of that id. */
-  begin(line: string, id: string): Kept
+  begin(line: string, id: string): AppendResult
   /** Keeps several lines by one write: all of them, or none. */
-  appendAll(entries: readonly Entry[]): Kept
+  appendAll(entries: readonly Entry[]): AppendResult
   /** Whether the disk takes anything: writes a blank line. */
   probe(): boolean
   /** All that was kept is synced when this returns; never throws. */
@@ -104,7 +104,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     onError,
   })
 
-  function keep(line: string, lines: number, overLimit: boolean): Kept {
+  function keep(line: string, lines: number, overLimit: boolean): AppendResult {
     if (isClosed) return "failed"
     if (!overLimit && backlog.bytes + line.length >= maxBytes) return "full"
     try {
@@ -116,25 +116,25 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     }
   }
 
-  function append(line: string, id?: string, overLimit = false): Kept {
+  function append(line: string, id?: string, overLimit = false): AppendResult {
     const kept = keep(line, 1, overLimit)
     if (id !== undefined) begun.delete(id) // of a row that is not kept too: its work has ended
     return kept
   }
 
-  function begin(line: string, id: string, overLimit = false): Kept {
+  function begin(line: string, id: string, overLimit = false): AppendResult {
     const segment = writer.live.number
-    const kept = keep(toBeginLine(line), 0, overLimit)
+    const kept = keep(toIntentLine(line), 0, overLimit)
     if (kept === "kept") begun.set(id, { line, segment })
     return kept
   }
 
-  function appendAll(entries: readonly Entry[]): Kept {
+  function appendAll(entries: readonly Entry[]): AppendResult {
     const segment = writer.live.number
     let text = ""
     let rows = 0
     for (const { line, begins } of entries) {
-      text += `${text === "" ? "" : "\n"}${begins ? toBeginLine(line) : line}`
+      text += `${text === "" ? "" : "\n"}${begins ? toIntentLine(line) : line}`
       if (!begins) rows++
     }
     const kept = keep(text, rows, false)

@@ -2,7 +2,7 @@
  * What became of a line that was handed over: `kept`; `full`: no room within the limit; `failed`: the disk refused.
  * A line that was not kept has left no trace.
  */
-export type Kept = "kept" | "full" | "failed"
+export type AppendResult = "kept" | "full" | "failed"
 
 /** The oldest waiting lines, ready to be sent as one JSON array. */
 export interface Batch {

@@ -1,11 +1,11 @@
-import { type Cost, computeCost, type PriceQuestion, type Rates } from "../core/cost.ts"
+import { type Cost, computeCost, type PriceQuery, type Rates } from "../core/cost.ts"
 import { loadBundled } from "./bundled.ts"
-import { createListing, type Explanation, type Listed } from "./listing.ts"
 import { createLookup, type Lookup } from "./lookup.ts"
-import { createMemory, type Resolved } from "./memory.ts"
 import type { Served } from "./multipliers.ts"
 import { multipliersOf } from "./multipliers.ts"
+import { type CachedPrice, createPriceCache } from "./price-cache.ts"
 import { readAliasesFile, readPriceFile } from "./price-file.ts"
+import { createPriceList, type PricedModel, type PriceExplanation } from "./price-list.ts"
 import { createRemote, type Refreshed } from "./remote.ts"
 
 export interface PriceBookOptions {
@@ -28,12 +28,12 @@ export interface PriceBookOptions {
 }
 
 export interface PriceBook {
-  price(question: PriceQuestion): Cost
+  price(question: PriceQuery): Cost
   modelCount(): number
   /** Every model that has a price now, of one provider or of all. */
-  models(provider?: string): readonly Listed[]
+  models(provider?: string): readonly PricedModel[]
   /** What each source says of a model and what was made of it; undefined: no source knows it. */
-  explain(provider: string | undefined, model: string, at?: number): readonly Explanation[]
+  explain(provider: string | undefined, model: string, at?: number): readonly PriceExplanation[]
   /** Fetches the list now. Never throws: a failure is a result, and leaves the prices as they are. */
   refresh(): Promise<Refreshed>
   /** Begins to fetch in the background: at once, then each interval. */
@@ -48,7 +48,7 @@ const WINDOW_MS = 1_800_000
 
 /** Opens the book: bundled data, the user's files and the last good list. Throws CommandError for an unreadable user file. */
 export async function createPriceBook(options: PriceBookOptions): Promise<PriceBook> {
-  const memory = createMemory()
+  const memory = createPriceCache()
   const remote = createRemote(options, () => memory.clear())
   const [catalogue, file, aliases] = await Promise.all([
     loadBundled(),
@@ -58,14 +58,14 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   ])
   const sources = { catalogue, file, aliases, options, remote: remote.current }
   const lookup = createLookup(sources)
-  const listing = createListing(lookup, sources)
+  const listing = createPriceList(lookup, sources)
 
   return {
     price(question) {
       const { provider, requestedModel, reading, at } = question
       const { tier, speed, geo } = reading
       const window = Math.floor(at / WINDOW_MS)
-      const resolve = (model: string | undefined): Resolved => {
+      const resolve = (model: string | undefined): CachedPrice => {
         const asked = { tier, speed, geo, window, provider, requestedModel, model }
         return memory.find(asked) ?? memory.keep(asked, resolveModel(lookup, { ...asked, at }, reading))
       }
@@ -92,7 +92,7 @@ function resolveModel(
     readonly at: number
   },
   served: Served,
-): Resolved {
+): CachedPrice {
   if (lookup.isFree(of.provider)) {
     return { resolution: { kind: "free", reason: `${of.provider} is configured as free` }, trustReported: false }
   }

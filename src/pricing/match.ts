@@ -116,7 +116,7 @@ function fitsAt(name: string, literal: string, index: number): boolean {
   const after = name.slice(index + literal.length)
   const isOpen = /[-@:/]$/.test(literal)
   // `claude-sonnet-4-2025` and `gemini-2.0-flash-0` end within a date or a version.
-  const isCut = /-(?:20\d\d|0)$/.test(literal)
-  const rest = isOpen ? `-${after}` : isCut ? `-00${after}`.replace(/^-00$/, "") : after
+  const isTruncated = /-(?:20\d\d|0)$/.test(literal)
+  const rest = isOpen ? `-${after}` : isTruncated ? `-00${after}`.replace(/^-00$/, "") : after
   return (before === "" || /[/.@]$/.test(before)) && AFTER.test(rest === "-" ? "" : rest)
 }

@@ -1,4 +1,4 @@
-import { findMembers, memberValue, stringEnd } from "../kit/json-members.ts"
+import { findMembers, memberValue, stringEnd } from "../kit/json/members.ts"
 import { countOf } from "./_values.ts"
 
 const QUOTE = 34

@@ -1,5 +1,5 @@
 import type { Reading } from "../core/usage.ts"
-import type { Shape } from "../kit/json-prune.ts"
+import type { Shape } from "../kit/json/prune.ts"
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

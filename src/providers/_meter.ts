@@ -1,7 +1,7 @@
-import { createJsonPruner, type JsonPruner } from "../kit/json-prune.ts"
+import { createJsonPruner, type JsonPruner } from "../kit/json/prune.ts"
 import { createSseSplitter, type SseSplitter } from "../kit/sse.ts"
+import type { Meter, ResponseHead } from "./_dialect.ts"
 import type { Fold, JsonObject } from "./_fold.ts"
-import type { AnswerHead, Meter } from "./_provider.ts"
 import { bytesOf } from "./_values.ts"
 
 /** Up to this size a document is parsed; a larger one is scanned for the wanted members only. */
@@ -13,7 +13,7 @@ const MAX_KEPT_BYTES = 64 * 1024
  * A meter that finds the documents in an answer's bytes and gives them to a fold. The content type says what to
  * expect; the first byte decides, for providers send JSON errors as `text/event-stream` and streams as JSON.
  */
-export function createFoldingMeter(head: AnswerHead, fold: Fold): Meter {
+export function createFoldingMeter(head: ResponseHead, fold: Fold): Meter {
   let framing: Framing | undefined
   return {
     push(bytes) {
@@ -35,7 +35,7 @@ interface Framing {
 }
 
 /** undefined: nothing but white space so far. */
-function chooseFraming(head: AnswerHead, bytes: Buffer, fold: Fold): Framing | undefined {
+function chooseFraming(head: ResponseHead, bytes: Buffer, fold: Fold): Framing | undefined {
   const type = head.contentType.toLowerCase()
   if (type.startsWith("text/event-stream")) {
     const first = firstByte(bytes)

@@ -4,7 +4,7 @@ import { boundedJson } from "./_raw.ts"
 import { countOf, listOf, objectOf, textOf } from "./_values.ts"
 
 /** One answer among many in one body: a line of a batch's results. */
-export interface Piece {
+export interface BatchItem {
   readonly model: string | undefined
   readonly usage: Usage
   readonly contextTokens: number
@@ -34,7 +34,7 @@ export function createParts() {
 
   return {
     isEmpty: () => answers === 0,
-    add(piece: Piece) {
+    add(piece: BatchItem) {
       answers++
       inconsistent ??= piece.inconsistent
       units = addUnits(units, piece.units)

@@ -1,7 +1,7 @@
-import { findMembers, type Members, memberValue } from "../kit/json-members.ts"
+import { findMembers, type Members, memberValue } from "../kit/json/members.ts"
+import type { ProviderRequest } from "./_dialect.ts"
 import { headerOf } from "./_headers.ts"
 import { readFormFields } from "./_multipart.ts"
-import type { Exchange } from "./_provider.ts"
 import { bytesOf, textOf } from "./_values.ts"
 
 /** What a request's body says about itself. */
@@ -15,7 +15,7 @@ export interface RequestFacts {
 const NAMES = ["model", "stream", "stream_options"]
 
 /** Reads the model and the wish for a stream from a JSON or form body of any size, without parsing all of it. */
-export function readRequest({ headers, body }: Exchange): RequestFacts {
+export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
   if (body.length === 0) return { model: undefined, stream: false, json: undefined }
   const bytes = bytesOf(body)
   const type = headerOf(headers, "content-type") ?? ""

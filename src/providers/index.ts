@@ -1,7 +1,7 @@
-import type { Dialect, Format, Provider } from "./_provider.ts"
-import { anthropic } from "./anthropic.ts"
-import { gemini } from "./gemini.ts"
-import { openai } from "./openai.ts"
+import type { Dialect, Format, Provider } from "./_dialect.ts"
+import { anthropic } from "./anthropic/index.ts"
+import { gemini } from "./gemini/index.ts"
+import { openai } from "./openai/index.ts"
 
 /** The APIs that we speak. */
 export const DIALECTS: Readonly<Record<Format, Dialect>> = { openai, anthropic, gemini }

@@ -3,9 +3,8 @@ import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
 export { findZone, toOffsetIso } from "./_zone.ts"
 export { DIMENSIONS, type Dimension, listDays, toTrainCase, type Value } from "./dimensions.ts"
 export type { Filters } from "./filters.ts"
-export { askGround, CROWD, type Ground, NO_SUMS, readGround } from "./ground.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
-export { isOfSums, missesPruned } from "./plan.ts"
+export { missesPrunedRows, readsRollups } from "./plan.ts"
 export {
   askBodies,
   askRequest,
@@ -16,6 +15,7 @@ export {
   countBodies,
   toRequestObject,
 } from "./requests.ts"
+export { askRollupState, MAX_VALUES_PER_DAY, NO_ROLLUPS, type RollupState, readRollupState } from "./rollup-state.ts"
 export { askRun, askRuns, RUN_FIELDS, RUN_NAMES, RUN_SORTS, type Run, type RunSort, readRun } from "./runs.ts"
 export { readStep, type SpanNode, type Step, toSpans } from "./spans.ts"
 export { askNew, OVERLAP_MS } from "./tail.ts"

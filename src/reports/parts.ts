@@ -1,9 +1,9 @@
 import type { Bind } from "./_sql.ts"
 import type { Dimension } from "./dimensions.ts"
 import { type Filters, type Span, toCondition } from "./filters.ts"
-import type { Ground } from "./ground.ts"
 import type { Period } from "./period.ts"
 import { type Edge, type Plan, planUsage } from "./plan.ts"
+import type { RollupState } from "./rollup-state.ts"
 import { BY_METADATA, BY_METADATA_WEEK, DAILY, HOURLY_KEYS, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
 import { type Piece, toPieces } from "./weeks.ts"
 
@@ -28,7 +28,7 @@ export interface Parts {
 
 type Sums = Extract<Plan, { from: "sums" }>
 
-export function toParts(question: PartsQuestion, ground: Ground, bind: Bind): Parts {
+export function toParts(question: PartsQuestion, ground: RollupState, bind: Bind): Parts {
   const plan = planUsage(question, ground)
   const rows = ({ span, sign }: Edge) => toRowsPart(question, span, ground, bind, sign)
   if (plan.from === "rows") return { named: [rows({ span: question.period, sign: "+" })], edges: [] }
@@ -42,7 +42,7 @@ export function toParts(question: PartsQuestion, ground: Ground, bind: Bind): Pa
 function toRowsPart(
   { by, period, filters }: PartsQuestion,
   span: Span,
-  { indexed }: Ground,
+  { indexed }: RollupState,
   bind: Bind,
   sign: Edge["sign"],
 ): string {
@@ -50,7 +50,7 @@ function toRowsPart(
   return select({ groups, source: ROWS, where: toCondition({ filters, span, indexed }, bind), sign })
 }
 
-function toSumsParts(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string[] {
+function toSumsParts(question: PartsQuestion, plan: Sums, ground: RollupState, bind: Bind): string[] {
   const hasTime = question.by.some(({ order }) => order === "time")
   const foldedBefore = plan.source === BY_METADATA && !hasTime ? ground.foldedBefore : undefined
   const ofPiece = (source: Source, { span, sign }: Pick<Piece, "span" | "sign">) => {
@@ -65,7 +65,7 @@ function toSumsParts(question: PartsQuestion, plan: Sums, ground: Ground, bind: 
 }
 
 /** What the sums of the metadata name leave out is found by what all requests add up to. */
-function toWholePart(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string {
+function toWholePart(question: PartsQuestion, plan: Sums, ground: RollupState, bind: Bind): string {
   const groups = question.by.map(({ metadata, sql }) =>
     metadata === undefined ? sql(DAILY, bind, question.period.tz)! : "NULL::text",
   )
@@ -73,7 +73,7 @@ function toWholePart(question: PartsQuestion, plan: Sums, ground: Ground, bind: 
 }
 
 /** The rows of stretches that lie across two groups, such as the hour in which a day of India begins. */
-function toCrossingPart(question: PartsQuestion, plan: Sums, ground: Ground, bind: Bind): string {
+function toCrossingPart(question: PartsQuestion, plan: Sums, ground: RollupState, bind: Bind): string {
   const { by, period, filters } = question
   // Sums of a metadata name have no stretch where nobody used it.
   const source = plan.source === BY_METADATA ? DAILY : plan.source
@@ -90,7 +90,7 @@ function toCrossingPart(question: PartsQuestion, plan: Sums, ground: Ground, bin
   })
 }
 
-function toSumsCondition(question: PartsQuestion, plan: Sums, source: Source, ground: Ground, bind: Bind): string {
+function toSumsCondition(question: PartsQuestion, plan: Sums, source: Source, ground: RollupState, bind: Bind): string {
   const { filters } = question
   const conditions = [toCondition({ filters, span: plan.span, source }, bind)]
   if (source === BY_METADATA || source === BY_METADATA_WEEK)
@@ -99,16 +99,16 @@ function toSumsCondition(question: PartsQuestion, plan: Sums, source: Source, gr
   return conditions.join(" AND ")
 }
 
-function isCrossing({ by, period }: PartsQuestion, source: Source, { prunedBefore }: Ground, bind: Bind): string {
+function isCrossing({ by, period }: PartsQuestion, source: Source, { prunedBefore }: RollupState, bind: Bind): string {
   const last = { ...source, at: `(${source.at} + interval '${source.stepMs} milliseconds' - interval '1 microsecond')` }
   const crossings = by.flatMap((dimension) =>
     dimension.order === "time"
       ? [`${dimension.sql(source, bind, period.tz)} <> ${dimension.sql(last, bind, period.tz)}`]
       : [],
   )
-  const isCut =
+  const isTruncated =
     prunedBefore === undefined ? "" : `${source.at} >= ${bind(new Date(prunedBefore).toISOString())}::timestamptz AND `
-  return `(${isCut}(${crossings.join(" OR ")}))`
+  return `(${isTruncated}(${crossings.join(" OR ")}))`
 }
 
 function select({

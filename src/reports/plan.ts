@@ -1,8 +1,8 @@
 import { createWallClock } from "./_zone.ts"
 import type { Dimension } from "./dimensions.ts"
 import type { Filters, Span } from "./filters.ts"
-import type { Ground } from "./ground.ts"
 import type { Period } from "./period.ts"
+import type { RollupState } from "./rollup-state.ts"
 import { BY_METADATA, DAILY, HOURLY, HOURLY_KEYS, MAX_NAME, type Source } from "./sources.ts"
 
 /** From where a report reads which time. Together the spans are the period, and no moment is in two of them. */
@@ -37,9 +37,9 @@ interface PlanQuestion {
 const ROWS_ONLY: Plan = { from: "rows" }
 
 /** Sums where they know all that is asked for, in the coarsest stretches that do not lie across too many groups. */
-export function planUsage(question: PlanQuestion, ground: Ground): Plan {
+export function planUsage(question: PlanQuestion, ground: RollupState): Plan {
   const metadata = findMetadata(question, ground)
-  if (!ground.hasSums || metadata === "rows only") return ROWS_ONLY
+  if (!ground.hasRollups || metadata === "rows only") return ROWS_ONLY
   const hasTime = question.by.some(({ order }) => order === "time")
   const isCrossed = (source: Source) => hasTime && isShifted(source, question.period, ground.now)
   const able = (metadata ? [BY_METADATA] : SOURCES).filter((each) => knows(each, question))
@@ -48,7 +48,7 @@ export function planUsage(question: PlanQuestion, ground: Ground): Plan {
   const crosses = isCrossed(source)
   if (crosses && question.by.some(({ name }) => STEPS[name] === source.stepMs)) return ROWS_ONLY
   // Of a crowded name it is not known under which value a row was counted: it cannot be taken away.
-  const mayTake = metadata === undefined || !ground.crowded.has(metadata.name)
+  const mayTake = metadata === undefined || !ground.overflowing.has(metadata.name)
   const cutting = { stepMs: source.stepMs, prunedBefore: ground.prunedBefore, mayTake }
   const { span, edges } = cut(question.period, cutting)
   const hasHours = source === DAILY && able.includes(HOURLY_KEYS)
@@ -75,12 +75,12 @@ function toHours(edges: readonly Edge[], cutting: Cutting): { readonly hours: Ed
 }
 
 /** Whether the report is read from sums, but for the edges of its period. */
-export function isOfSums(question: PlanQuestion, ground: Ground): boolean {
+export function readsRollups(question: PlanQuestion, ground: RollupState): boolean {
   return planUsage(question, ground).from === "sums"
 }
 
 /** Whether the report leaves out requests of its period of which only sums are left. */
-export function missesPruned(question: PlanQuestion, ground: Ground): boolean {
+export function missesPrunedRows(question: PlanQuestion, ground: RollupState): boolean {
   const { prunedBefore } = ground
   return (
     prunedBefore !== undefined && question.period.since < prunedBefore && planUsage(question, ground).from === "rows"
@@ -88,13 +88,13 @@ export function missesPruned(question: PlanQuestion, ground: Ground): boolean {
 }
 
 /** The one metadata name that is asked about; undefined: none. */
-function findMetadata({ by, filters }: PlanQuestion, { summed, crowded }: Ground) {
+function findMetadata({ by, filters }: PlanQuestion, { summed, overflowing }: RollupState) {
   const where = Object.entries(filters.where ?? {})
   const divided = by.flatMap(({ metadata }) => metadata ?? [])
   const names = new Set([...divided, ...where.map(([name]) => name)])
   if (names.size === 0) return undefined
   const [name] = names
-  const isExact = where.every(([each, value]) => !crowded.has(each) && value.length < MAX_NAME)
+  const isExact = where.every(([each, value]) => !overflowing.has(each) && value.length < MAX_NAME)
   if (names.size > 1 || name === undefined || !summed.has(name) || !isExact) return "rows only"
   return { name, countsOthers: where.length === 0 }
 }

@@ -1,7 +1,7 @@
 import { createStatement, IS_ERROR, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
-import { type Ground, NO_SUMS } from "./ground.ts"
 import type { Period } from "./period.ts"
+import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
 
 /** Metadata that makes requests one run of an agent, and says where in it each stands: `planner/tool:search`. */
 export const RUN_NAMES = { trace: "Trace-Id", path: "Span-Path", span: "Span-Name" } as const
@@ -59,7 +59,10 @@ interface RunsQuestion {
 }
 
 /** The runs that have a request in the period, newest first unless asked otherwise. */
-export function askRuns({ filters, period, sort = "time", limit }: RunsQuestion, ground: Ground = NO_SUMS): Statement {
+export function askRuns(
+  { filters, period, sort = "time", limit }: RunsQuestion,
+  ground: RollupState = NO_ROLLUPS,
+): Statement {
   const { indexed } = ground
   // Requests without a trace are not even looked at where the index knows which have one.
   const isNamed = indexed.has(RUN_NAMES.trace) ? ` AND r.indexed_metadata ? '${RUN_NAMES.trace}'` : ""
@@ -96,7 +99,7 @@ export function readRun(row: Record<string, unknown>): Run {
 }
 
 /** Every request of one run, in the order in which they began. */
-export function askRun(trace: string, ground: Ground): Statement {
+export function askRun(trace: string, ground: RollupState): Statement {
   return createStatement((bind) => {
     const where = toCondition({ filters: { where: { [RUN_NAMES.trace]: trace } }, indexed: ground.indexed }, bind)
     const exact = `${TRACE} = ${bind(trace)}::text`

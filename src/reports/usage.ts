@@ -1,9 +1,9 @@
 import { createStatement, type Statement } from "./_sql.ts"
 import type { Dimension, Value } from "./dimensions.ts"
 import type { Filters } from "./filters.ts"
-import { type Ground, NO_SUMS } from "./ground.ts"
 import { toParts } from "./parts.ts"
 import type { Period } from "./period.ts"
+import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
 import { MEASURE_NAMES } from "./sources.ts"
 
 /** The numbers of one group of requests. Every request is in exactly one of exact, estimated and unpriced. */
@@ -66,7 +66,7 @@ const SHOWN = MEASURE_NAMES.filter((name) => name !== "total_cost" && name !== "
  * total taken from the groups: of ten thousand groups, every further pass costs as much as reading them. The total comes
  * first only where a limit would cut it off: a column before the cost makes a long sort slower.
  */
-export function askUsage(question: UsageQuestion, ground: Ground = NO_SUMS): Statement {
+export function askUsage(question: UsageQuestion, ground: RollupState = NO_ROLLUPS): Statement {
   const { by, sort, limit } = question
   const names = by.map((_, i) => `d${i}`)
   const keyAt = by.findIndex(({ name }) => name === "key")

@@ -7,7 +7,7 @@ export interface Probe {
   notReadyReason(): Promise<string | undefined>
 }
 
-export interface Own extends Probe {
+export interface OwnRoutes extends Probe {
   /** Prometheus text. */
   metrics(): Promise<string>
 }
@@ -16,7 +16,10 @@ export interface Own extends Probe {
  * What the gateway itself owns is h3's; all else is proxied on node's own request and response. The seam is here
  * because it is measured: through h3 and web streams a proxied request costs two to ten times the processor time.
  */
-export function createApp(gateway: Gateway, probe: Own): (request: IncomingMessage, response: ServerResponse) => void {
+export function createApp(
+  gateway: Gateway,
+  probe: OwnRoutes,
+): (request: IncomingMessage, response: ServerResponse) => void {
   const own = toNodeHandler(createOwnApp(probe))
   return (request, response) => {
     if (isOwn(request.url)) void own(request, response)
@@ -33,7 +36,7 @@ function isOwn(url: string | undefined): boolean {
   return path === "/health" || path === "/readyz" || path === "/metrics"
 }
 
-function createOwnApp(probe: Own): H3 {
+function createOwnApp(probe: OwnRoutes): H3 {
   return new H3()
     .get("/health", () => new Response("ok", { headers: { "Content-Type": "text/plain; charset=utf-8" } }))
     .get("/metrics", async () => {

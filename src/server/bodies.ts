@@ -3,7 +3,7 @@ import { type BodyStats, type BodyStore, openBodyStore } from "../bodies/index.t
 import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import type { Lock } from "../kit/lock.ts"
-import { adoptPlaces, takePlace } from "../kit/places.ts"
+import { claimSlot, recoverSlots } from "../kit/slots.ts"
 import type { ServerOptions } from "./start.ts"
 
 type BodyOwner = Pick<ServerOptions, "settings" | "log"> & { readonly database: Database }
@@ -11,21 +11,21 @@ type BodyOwner = Pick<ServerOptions, "settings" | "log"> & { readonly database: 
 /** What waits for S3 waits in a directory that is this process's alone. */
 export async function openBodies(owner: BodyOwner): Promise<BodyStore> {
   if (toStorage(owner.settings) !== "s3") return open(owner, "")
-  const place = await takePlace(toRoot(owner.settings))
+  const place = await claimSlot(toRoot(owner.settings))
   return releasing(await open(owner, place.dir), place.lock)
 }
 
-export interface BodyAdoption {
+export interface BodyRecovery {
   /** Of all that was taken over, finished ones too; undefined: nothing was. */
   stats(): BodyStats | undefined
   close(): Promise<void>
 }
 
 /** Brings the bodies to S3 that processes left behind whose place nobody has taken. */
-export function startBodyAdoption(owner: BodyOwner): BodyAdoption {
+export function startBodyRecovery(owner: BodyOwner): BodyRecovery {
   if (toStorage(owner.settings) !== "s3") return { stats: () => undefined, close: async () => {} }
   const adopted: BodyStore[] = []
-  const adopting = adoptPlaces({
+  const adopting = recoverSlots({
     root: toRoot(owner.settings),
     isLeft: (names) => names.some((name) => /\.(seg|large|part)$/.test(name)),
     async open({ dir }) {
@@ -38,7 +38,7 @@ export function startBodyAdoption(owner: BodyOwner): BodyAdoption {
   return {
     // What still waits when a place is let go is counted again by whoever adopts it next.
     stats: () =>
-      sumBodyStats(adopted.map((store, i) => (i === adopted.length - 1 ? store.stats() : toSettled(store.stats())))),
+      addBodyStats(adopted.map((store, i) => (i === adopted.length - 1 ? store.stats() : toSettled(store.stats())))),
     close: () => adopting.close(),
   }
 }
@@ -83,10 +83,10 @@ function releasing(store: BodyStore, lock: Lock): BodyStore {
 
 /** What still waits is counted again by whoever adopts it next. */
 function toSettled(stats: BodyStats): BodyStats {
-  return { ...stats, kept: stats.kept - stats.waiting, waiting: 0, diskBytes: 0, trouble: undefined }
+  return { ...stats, kept: stats.kept - stats.waiting, waiting: 0, diskBytes: 0, lastError: undefined }
 }
 
-export function sumBodyStats(all: readonly (BodyStats | undefined)[]): BodyStats | undefined {
+export function addBodyStats(all: readonly (BodyStats | undefined)[]): BodyStats | undefined {
   return all.reduce<BodyStats | undefined>((sum, stats) => {
     if (sum === undefined || stats === undefined) return sum ?? stats
     return {
@@ -94,11 +94,11 @@ export function sumBodyStats(all: readonly (BodyStats | undefined)[]): BodyStats
       uploaded: sum.uploaded + stats.uploaded,
       waiting: sum.waiting + stats.waiting,
       dropped: sum.dropped + stats.dropped,
-      cut: sum.cut + stats.cut,
+      truncated: sum.truncated + stats.truncated,
       lost: sum.lost + stats.lost,
       memoryBytes: sum.memoryBytes + stats.memoryBytes,
       diskBytes: sum.diskBytes + stats.diskBytes,
-      trouble: sum.trouble ?? stats.trouble,
+      lastError: sum.lastError ?? stats.lastError,
     }
   }, undefined)
 }

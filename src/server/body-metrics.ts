@@ -14,11 +14,11 @@ export function toBodyMetrics(stats: BodyStats | undefined): Metric[] {
       stats.lost,
     ),
     counter("majordomo_bodies_dropped_total", "Requests for whose bodies there was no room.", stats.dropped),
-    counter("majordomo_bodies_cut_total", "Bodies of which only the beginning is kept.", stats.cut),
+    counter("majordomo_bodies_cut_total", "Bodies of which only the beginning is kept.", stats.truncated),
     gauge("majordomo_bodies_memory_bytes", "Bytes of bodies in memory.", stats.memoryBytes),
     gauge("majordomo_bodies_disk_bytes", "Bytes of bodies that wait on disk.", stats.diskBytes),
     {
-      ...gauge("majordomo_bodies_in_trouble", "1 while the last upload to S3 has failed.", stats.trouble ? 1 : 0),
+      ...gauge("majordomo_bodies_in_trouble", "1 while the last upload to S3 has failed.", stats.lastError ? 1 : 0),
       together: "max",
     },
   ]

@@ -7,7 +7,7 @@ import { type Sample, sampleDays } from "../demo/sample.ts"
 import { toLogRecord } from "../gateway/record.ts"
 import { createPriceBook, type PriceBook } from "../pricing/catalog.ts"
 
-export { type DemoFarSide, startDemoFarSide } from "../demo/far-side.ts"
+export { type DemoProvider, startDemoProvider } from "../demo/provider.ts"
 
 /**
  * Empties a demo's database and fills it with thirty days of samples, priced as the gateway prices; gives a key to try.

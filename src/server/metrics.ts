@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { BodyStats } from "../bodies/index.ts"
 import type { LogRecord } from "../core/call.ts"
-import type { LedgerStats } from "../database/logs.ts"
+import type { LedgerStats } from "../database/ledger/ledger.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
 import { counter, createHistogram, gauge, type Metric, type Sample } from "./prometheus.ts"
 
@@ -23,7 +23,7 @@ export interface Measured {
   ledger(): LedgerStats
   /** undefined: no bodies are kept. */
   bodies(): BodyStats | undefined
-  gateway(): { readonly requests: number; readonly streams: number; readonly metadataCut: number }
+  gateway(): { readonly requests: number; readonly streams: number; readonly metadataTruncated: number }
 }
 
 /** Names and their labels are bounded by the configuration and by HTTP; nothing that a client sends becomes a label. */
@@ -49,7 +49,7 @@ export function createMetrics({ ledger, gateway, bodies }: Measured): Metrics {
 
   function collect(): Metric[] {
     const { accepted, written, waiting, rejected, dropped, journalBytes } = ledger()
-    const { requests: open, streams, metadataCut } = gateway()
+    const { requests: open, streams, metadataTruncated } = gateway()
     const { rss } = process.memoryUsage()
     const { user, system } = process.cpuUsage()
     return [
@@ -82,7 +82,11 @@ export function createMetrics({ ledger, gateway, bodies }: Measured): Metrics {
           value: count,
         })),
       },
-      counter("majordomo_metadata_cut_total", "Metadata headers dropped or cut because of the limits.", metadataCut),
+      counter(
+        "majordomo_metadata_cut_total",
+        "Metadata headers dropped or cut because of the limits.",
+        metadataTruncated,
+      ),
       {
         name: "majordomo_event_loop_lag_seconds",
         type: "gauge",

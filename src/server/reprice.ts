@@ -1,4 +1,4 @@
-import { type Cost, FREE_BY_RULE, type PriceCertificate, type PriceQuestion } from "../core/cost.ts"
+import { type Cost, FREE_BY_RULE, type PriceCertificate, type PriceQuery } from "../core/cost.ts"
 import { formatDecimal, parseDecimal } from "../core/decimal.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Database } from "../database/_database.ts"
@@ -10,7 +10,7 @@ import {
   readRepriceable,
 } from "../database/repricings.ts"
 import { guessFormat } from "../gateway/route.ts"
-import type { Format } from "../providers/_provider.ts"
+import type { Format } from "../providers/_dialect.ts"
 import { DIALECTS } from "../providers/index.ts"
 import { readingOfColumns } from "./reread-columns.ts"
 
@@ -21,7 +21,7 @@ const TOO_MUCH = parseDecimal("100000000")
 
 export interface RepriceOptions {
   readonly database: Database
-  price(question: PriceQuestion): Cost
+  price(question: PriceQuery): Cost
   /** The API that a configured provider speaks; undefined: no such provider any more. */
   formatOf(provider: string): Format | undefined
   readonly filter: RepriceFilter

@@ -5,21 +5,21 @@ import type { Rates } from "../core/cost.ts"
 import type { Database } from "../database/_database.ts"
 import { createKeyCache } from "../database/key-cache.ts"
 import { ensureFirstKey, type NewKey } from "../database/keys.ts"
-import { startAdoption, sumStats } from "../database/ledger/adoption.ts"
-import { type LedgerStats, openLedger } from "../database/logs.ts"
+import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
+import { addLedgerStats, startRecovery } from "../database/ledger/recovery.ts"
 import { openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Deps } from "../gateway/deps.ts"
 import { createGateway } from "../gateway/handle.ts"
-import { takePlace } from "../kit/places.ts"
 import { createScope } from "../kit/scope.ts"
-import { createShelf } from "../kit/shelf.ts"
+import { claimSlot } from "../kit/slots.ts"
+import { createSpillDirectory } from "../kit/spill-file.ts"
 import { createPriceBook } from "../pricing/catalog.ts"
 import { DIALECTS } from "../providers/index.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { createApp } from "./app.ts"
-import { openBodies, startBodyAdoption, sumBodyStats } from "./bodies.ts"
-import { finishRequests } from "./finish.ts"
+import { addBodyStats, openBodies, startBodyRecovery } from "./bodies.ts"
+import { drainRequests } from "./drain.ts"
 import { checkPort, startListening } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import { createProbe } from "./probe.ts"
@@ -55,7 +55,7 @@ export interface RunningServer {
   stats(): LedgerStats
   collect(): Metric[]
   /** For a process that ends at once: what was accepted is on the disk when this returns. */
-  rescue(): void
+  flushSync(): void
   /** Lets running requests finish, writes what was accepted, closes all. Says how the rows stand then. */
   stop(): Promise<LedgerStats>
 }
@@ -97,7 +97,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   prices.start()
 
   const journals = join(settings.storage.dataDir, "journal")
-  const { dir, lock } = await takePlace(journals)
+  const { dir, lock } = await claimSlot(journals)
   const bodyOwner = { settings, log, database }
   const bodies = await openBodies(bodyOwner)
   scope.own(() => bodies.close())
@@ -107,15 +107,15 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   const ledger = await openLedger({ ...ledgerOptions, dir, lock: async () => lock, onBatch })
   scope.own(() => ledger.close())
   // Of several processes the primary does it.
-  const adoption = worker ? undefined : startAdoption({ ...ledgerOptions, root: journals })
+  const adoption = worker ? undefined : startRecovery({ ...ledgerOptions, root: journals })
   scope.own(() => adoption?.close())
-  const bodyAdoption = worker ? undefined : startBodyAdoption(bodyOwner)
+  const bodyAdoption = worker ? undefined : startBodyRecovery(bodyOwner)
   scope.own(() => bodyAdoption?.close())
-  const stats = () => (adoption ? sumStats([ledger.stats(), adoption.stats()]) : ledger.stats())
+  const stats = () => (adoption ? addLedgerStats([ledger.stats(), adoption.stats()]) : ledger.stats())
   const metrics = createMetrics({
     ledger: stats,
-    bodies: () => (bodies.name === "none" ? undefined : sumBodyStats([bodies.stats(), bodyAdoption?.stats()])),
-    gateway: () => ({ requests: gateway.open(), ...gateway.tally }),
+    bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), bodyAdoption?.stats()])),
+    gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
   })
   scope.own(() => metrics.close())
 
@@ -129,15 +129,15 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     findCaller: keys.find,
     price: prices.price,
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
-    shelf: createShelf(join(settings.storage.dataDir, "arriving")),
-    begin: ledger.begin,
+    spill: createSpillDirectory(join(settings.storage.dataDir, "arriving")),
+    recordIntent: ledger.recordIntent,
     countText: tokenizer.count,
     record(record, onKept, when) {
       ledger.append(record, onKept, when)
       metrics.onRecord(record)
       options.onRecord(record)
     },
-    isRefusing: ledger.isFull,
+    isLedgerFull: ledger.isFull,
     isStopping: () => stopping,
     onError: (error, where) =>
       log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),
@@ -162,7 +162,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   async function stop() {
     stopping = true
     const deadline = Date.now() + shutdownTimeoutMs
-    await finishRequests({ listener, gateway, timeoutMs: shutdownTimeoutMs, lastRequestAt: () => lastRequestAt })
+    await drainRequests({ listener, gateway, timeoutMs: shutdownTimeoutMs, lastRequestAt: () => lastRequestAt })
     await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
     await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
@@ -178,7 +178,7 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     firstKey: first?.secret,
     stats,
     collect: metrics.collect,
-    rescue: ledger.rescue,
+    flushSync: ledger.flushSync,
     stop,
   }
 }

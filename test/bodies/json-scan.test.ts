@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
-import { createJsonPaths, parseJsonPath } from "../../src/kit/json-paths.ts"
-import { scanJson } from "../../src/kit/json-scan.ts"
+import { createJsonPaths, parseJsonPath } from "../../src/kit/json/paths.ts"
+import { scanJson } from "../../src/kit/json/scan.ts"
 
 function pick(text: string, ...paths: string[]): string[] | undefined {
   const bytes = Buffer.from(text)

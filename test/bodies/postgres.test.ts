@@ -17,7 +17,7 @@ describe("bodies in the database", () => {
 
   const body = (text: string | Buffer) => {
     const bytes = Buffer.from(text)
-    return { bytes, totalBytes: bytes.length, isCut: false, coding: undefined }
+    return { bytes, totalBytes: bytes.length, isTruncated: false, coding: undefined }
   }
 
   test.each(Array.from({ length: 12 }, (_, i) => 60 + i))(

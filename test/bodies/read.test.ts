@@ -5,9 +5,9 @@ import { openBodyStore } from "../../src/bodies/index.ts"
 import { createBodyReader, fromDocument } from "../../src/bodies/read.ts"
 import { answerHead, CALLER, makeCall, makeOptions, RECEIVED_AT } from "./_bodies.ts"
 
-function body(text: string | Buffer, more: { readonly isCut?: boolean; readonly totalBytes?: number } = {}) {
+function body(text: string | Buffer, more: { readonly isTruncated?: boolean; readonly totalBytes?: number } = {}) {
   const bytes = Buffer.from(text)
-  return { bytes, totalBytes: bytes.length, isCut: false, coding: undefined, ...more }
+  return { bytes, totalBytes: bytes.length, isTruncated: false, coding: undefined, ...more }
 }
 
 const EXCHANGE = {
@@ -26,8 +26,8 @@ describe("a document", () => {
     const document = toDocument({ ...EXCHANGE, request: body(json), response: body("data: [1]\n\n") })
     expect(fromDocument(document)).toEqual({
       source: "s3",
-      request: { kind: "json", text: json, isCut: false },
-      response: { kind: "text", text: "data: [1]\n\n", isCut: false },
+      request: { kind: "json", text: json, isTruncated: false },
+      response: { kind: "text", text: "data: [1]\n\n", isTruncated: false },
     })
   })
 
@@ -36,17 +36,20 @@ describe("a document", () => {
     const document = toDocument({
       ...EXCHANGE,
       request: undefined,
-      response: body(bytes, { isCut: true, totalBytes: 6 }),
+      response: body(bytes, { isTruncated: true, totalBytes: 6 }),
     })
     expect(JSON.parse(document.toString()).response).toMatchObject({ body: "h", body_truncated: true, body_bytes: 6 })
-    expect(fromDocument(document)).toMatchObject({ request: { kind: "none" }, response: { text: "h", isCut: true } })
+    expect(fromDocument(document)).toMatchObject({
+      request: { kind: "none" },
+      response: { text: "h", isTruncated: true },
+    })
   })
 
   test("of invalid UTF-8 that was cut is base64 and says so", () => {
     const document = toDocument({
       ...EXCHANGE,
       request: undefined,
-      response: body(Buffer.from([0xff, 0x41]), { isCut: true, totalBytes: 9 }),
+      response: body(Buffer.from([0xff, 0x41]), { isTruncated: true, totalBytes: 9 }),
     })
     expect(JSON.parse(document.toString()).response).toMatchObject({
       body: "/0E=",

@@ -1,5 +1,5 @@
 import { Agent, request } from "node:http"
-import type { FarSide } from "../support/far-side.ts"
+import type { FakeProvider } from "../support/fake-provider.ts"
 
 /** What became of the requests of a load. */
 export interface Sent {
@@ -100,7 +100,7 @@ export function askOnce({ key, agent, port, tag, stream, script }: One): Promise
     "content-type": "application/json",
     "content-length": String(Buffer.byteLength(body)),
   }
-  if (script) headers["x-far-side"] = JSON.stringify(script)
+  if (script) headers["x-fake-provider"] = JSON.stringify(script)
   return new Promise((resolve) => {
     const asking = request(
       { host: "127.0.0.1", port, path: "/v1/chat/completions", method: "POST", agent, headers },
@@ -123,8 +123,8 @@ export function askOnce({ key, agent, port, tag, stream, script }: One): Promise
   })
 }
 
-/** The tags of all requests that reached the far side. */
-export function tagsSeen({ exchanges }: FarSide): string[] {
+/** The tags of all requests that reached the fake provider. */
+export function tagsSeen({ exchanges }: FakeProvider): string[] {
   return exchanges.map(({ json }) => {
     const { messages } = json as { messages: { content: string }[] }
     return messages[0]!.content

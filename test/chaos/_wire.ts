@@ -20,12 +20,12 @@ const MAX_PIECE = 50
 export async function startWire(to: number): Promise<Wire> {
   const sockets = new Set<Socket>()
   let target = to
-  let isCut = false
+  let isTruncated = false
   let isNarrow = false
   const server = createServer((client) => {
     sockets.add(client)
     client.on("error", () => {}).on("close", () => sockets.delete(client))
-    if (isCut) return // taken, and never answered
+    if (isTruncated) return // taken, and never answered
     const upstream = connect(target, "127.0.0.1")
     sockets.add(upstream)
     upstream.on("error", () => client.destroy()).on("close", () => sockets.delete(upstream) && client.destroy())
@@ -42,7 +42,7 @@ export async function startWire(to: number): Promise<Wire> {
   return {
     port: (server.address() as AddressInfo).port,
     cut() {
-      isCut = true
+      isTruncated = true
       for (const socket of sockets) socket.unpipe().pause()
     },
     narrow() {
@@ -50,7 +50,7 @@ export async function startWire(to: number): Promise<Wire> {
       breakAll() // those that are made anew are narrow
     },
     mend() {
-      isCut = isNarrow = false
+      isTruncated = isNarrow = false
       breakAll()
     },
     leadTo(port) {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
 import { findPostgresBinaries } from "../support/_postgres-binaries.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { ask } from "./_ask.ts"
@@ -17,13 +17,13 @@ const BEHIND_MS = 200
 const READ_ONLY_MS = times(1500, 20_000)
 const TRUSTING = ["host all all all scram-sha-256", "host replication all all trust"]
 
-let far: FarSide
+let far: FakeProvider
 let primary: PostgresServer
 let replica: PostgresServer
 let wire: Wire
 let replication: Wire
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   primary = await startPostgres({ hostRules: TRUSTING, settings: { synchronous_commit: "on" } })
   wire = await startWire(primary.port)
   replication = await startWire(primary.port)

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { setTimeout as wait } from "node:timers/promises"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type RunningGateway } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { firstKey, lastNumbers, metric, readRows, toAccount, untilDrained, verifyBooks } from "./_books.ts"
@@ -15,11 +15,11 @@ const PER_SECOND = 200
 /** Resident memory may not grow with the backlog: so much is for garbage. */
 const MEMORY_BOUND_MB = 120
 
-let far: FarSide
+let far: FakeProvider
 let server: PostgresServer
 let wire: Wire
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   server = await startPostgres({ settings: { synchronous_commit: "on", max_connections: "30" } })
   wire = await startWire(server.port)
 })

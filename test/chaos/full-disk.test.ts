@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { mountSmallDisk } from "../support/small-disk.ts"
@@ -12,10 +12,10 @@ const FULL_MS = times(1500, 20_000)
 const MEGABYTES = 400
 
 const disk = mountSmallDisk(MEGABYTES)
-let far: FarSide
+let far: FakeProvider
 let server: PostgresServer
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
 })
 afterAll(async () => {
   await far.close()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { ask } from "./_ask.ts"
@@ -9,10 +9,10 @@ import { report, times } from "./_mode.ts"
 
 const LIMIT_MS = times(120_000, 1_800_000)
 
-let far: FarSide
+let far: FakeProvider
 let server: PostgresServer
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   server = await startPostgres({ settings: { synchronous_commit: "on" } })
 })
 afterAll(async () => {

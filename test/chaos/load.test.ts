@@ -25,8 +25,8 @@ let gateway: RunningGateway
 let far: BenchScript
 let slowFar: BenchScript
 beforeAll(async () => {
-  far = await startScript("./far-side.mjs", { typescript: true })
-  slowFar = await startScript("./far-side.mjs", { args: ['{"delayMs":200}'], typescript: true })
+  far = await startScript("./fake-provider.mjs", { typescript: true })
+  slowFar = await startScript("./fake-provider.mjs", { args: ['{"delayMs":200}'], typescript: true })
   const counting = { shared_preload_libraries: "pg_stat_statements", synchronous_commit: "on" }
   server = await startPostgres({ settings: counting }).catch(() => startPostgres())
   counts = await ask(server.url, "CREATE EXTENSION pg_stat_statements").then(

@@ -1,6 +1,6 @@
 import { Agent } from "node:http"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { connectRaw } from "../support/raw.ts"
@@ -19,10 +19,10 @@ const MAX_TRIES = 100
  */
 const MAY_BE_ASKED_AGAIN = /ECONNREFUSED|ECONNRESET|socket hang up|^503 .*shutting_down/
 
-let far: FarSide
+let far: FakeProvider
 let url: string
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   url = (await createTestDatabase()).url
 })
 afterAll(() => far.close())

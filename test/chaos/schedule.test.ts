@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises"
 import pg from "pg"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
 import { createRandom, type Random } from "../providers/_random.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { firstKey, lastNumbers, metric, readRows, toAccount, untilDrained, verifyBooks } from "./_books.ts"
@@ -18,11 +18,11 @@ const SCHEDULES = times(1, 5)
 const STEPS = times(6, 20)
 const MOST_MS = times(500, 3000)
 
-let far: FarSide
+let far: FakeProvider
 let server: PostgresServer
 let wire: Wire
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   server = await startPostgres({ settings: { synchronous_commit: "on", max_connections: "30" } })
   wire = await startWire(server.port)
 })
@@ -93,7 +93,7 @@ function leave({ key, gateway }: Scene, afterMs: number, index: number): Promise
         "x-majordomo-key": key,
         "x-majordomo-tag": tag,
         "content-type": "application/json",
-        "x-far-side": '{"pieces":20,"pieceDelayMs":10}',
+        "x-fake-provider": '{"pieces":20,"pieceDelayMs":10}',
       },
     })
     asking.on("error", () => {}).on("close", () => resolve())

@@ -22,7 +22,7 @@ it.skipIf(isLong && maxFiles() < 2 * STREAMS + 200)(
   "[LOD-02] 8,000 streams at once (500 in a check) all end whole, each with its row, in 600 MB",
   async () => {
     const { startScript, startLoad, rssBytes } = await loadBench()
-    const far = await startScript("./far-side.mjs", { args: [JSON.stringify(SCRIPT)], typescript: true })
+    const far = await startScript("./fake-provider.mjs", { args: [JSON.stringify(SCRIPT)], typescript: true })
     const load = startLoad()
     const home = createInstallation({
       DATABASE_URL: (await createTestDatabase()).url,

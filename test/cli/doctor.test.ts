@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { openBucket } from "../../src/bodies/s3/client.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type Ran } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { ACCESS_KEY, BUCKET, REGION, type S3Server, SECRET_KEY, startS3 } from "../support/s3.ts"
@@ -13,19 +13,19 @@ interface Report {
 }
 
 describe("doctor", () => {
-  let farSide: FarSide
+  let fakeProvider: FakeProvider
   let s3: S3Server
   let installation: Installation
   let settings: Record<string, string>
 
   beforeAll(async () => {
-    ;[farSide, s3] = await Promise.all([startFarSide(), startS3()])
+    ;[fakeProvider, s3] = await Promise.all([startFakeProvider(), startS3()])
     settings = {
       DATABASE_URL: (await createTestDatabase({ empty: true })).url,
       MAJORDOMO_SERVER_PORT: "1",
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
       MAJORDOMO_S3_ENABLED: "true",
       MAJORDOMO_S3_BUCKET: BUCKET,
@@ -39,7 +39,7 @@ describe("doctor", () => {
   afterAll(async () => {
     await installation?.remove()
     await s3?.close()
-    await farSide?.close()
+    await fakeProvider?.close()
   })
 
   async function examine(changed: Record<string, string> = {}): Promise<Report & Pick<Ran, "code">> {
@@ -59,7 +59,7 @@ describe("doctor", () => {
     const bucket = await openBucket({ ...where, accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY }, 5_000)
     expect(await bucket.get(probe!.key)).toBeUndefined()
     bucket.close()
-    expect(farSide.exchanges.every(({ method }) => method === "HEAD")).toBe(true)
+    expect(fakeProvider.exchanges.every(({ method }) => method === "HEAD")).toBe(true)
   })
 
   const broken: readonly (readonly [what: string, changed: Record<string, string>, problem: RegExp])[] = [

@@ -8,20 +8,20 @@ import { generateText } from "ai"
 import OpenAI from "openai"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { majordomo } from "../../src/client/index.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 
 const messages = [{ role: "user" as const, content: "Say hello" }]
 
 describe("each SDK takes what majordomo() gives it, by its types, and sends it", () => {
-  let farSide: FarSide
+  let fakeProvider: FakeProvider
   let gateway: ReturnType<typeof majordomo>
 
   beforeAll(async () => {
-    farSide = await startFarSide()
-    gateway = majordomo({ url: farSide.origin, apiKey: "mdm_sk_test", feature: "chat-bot", userId: "Zoë" })
+    fakeProvider = await startFakeProvider()
+    gateway = majordomo({ url: fakeProvider.origin, apiKey: "mdm_sk_test", feature: "chat-bot", userId: "Zoë" })
   })
-  afterAll(() => farSide?.close())
-  beforeEach(() => farSide.reset())
+  afterAll(() => fakeProvider?.close())
+  beforeEach(() => fakeProvider.reset())
 
   const calls: Readonly<Record<string, readonly [path: string, call: () => Promise<unknown>]>> = {
     OpenAI: [
@@ -77,8 +77,8 @@ describe("each SDK takes what majordomo() gives it, by its types, and sends it",
 
   test.each(Object.entries(calls))("%s", async (_name, [path, call]) => {
     await call()
-    const [exchange] = farSide.exchanges
-    expect(farSide.exchanges).toHaveLength(1)
+    const [exchange] = fakeProvider.exchanges
+    expect(fakeProvider.exchanges).toHaveLength(1)
     expect(exchange!.url.split("?")[0]).toBe(path)
     expect(exchange!.headers).toMatchObject({ "x-majordomo-key": "mdm_sk_test", "x-majordomo-feature": "chat-bot" })
     expect(Buffer.from(String(exchange!.headers["x-majordomo-user-id"]), "latin1").toString("utf8")).toBe("Zoë")

@@ -1,5 +1,5 @@
 import { NO_READING, type Reading, toTokenTotals } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_provider.ts"
+import type { Format } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 import type { Recording } from "./recordings.ts"
 

@@ -2,10 +2,10 @@ import { Agent, createServer, type IncomingHttpHeaders, request } from "node:htt
 import type { AddressInfo } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
 import type { LogRecord } from "../../src/core/call.ts"
-import type { PriceQuestion } from "../../src/core/cost.ts"
+import type { PriceQuery } from "../../src/core/cost.ts"
 import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
 import { createPriceBook } from "../../src/pricing/catalog.ts"
-import type { Provider } from "../../src/providers/_provider.ts"
+import type { Provider } from "../../src/providers/_dialect.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 import { formatOf, judge, methodOf } from "./judge.ts"
 import type { Recording } from "./recordings.ts"
@@ -17,19 +17,19 @@ interface Relayed {
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
   /** The connection ended before the answer did. */
-  readonly isCut: boolean
+  readonly isTruncated: boolean
   readonly record: LogRecord
   readonly reading: Reading
 }
 
 /** A stand-in of the providers, the gateway before it, and a client: real sockets, one recording at a time. */
 export async function startRelay(recordings: readonly Recording[]) {
-  const farSide = await startReplay(new Map(recordings.map((recording) => [recording.id, recording])))
+  const fakeProvider = await startReplay(new Map(recordings.map((recording) => [recording.id, recording])))
   const book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: Date.now, log: () => {} })
-  const asked: PriceQuestion[] = []
+  const asked: PriceQuery[] = []
   const pipeline = await startPipeline({
-    upstream: farSide.origin,
-    providers: providersOf(recordings, farSide.origin),
+    upstream: fakeProvider.origin,
+    providers: providersOf(recordings, fakeProvider.origin),
     price(question) {
       asked.push(question)
       return book.price(question)
@@ -58,7 +58,7 @@ export async function startRelay(recordings: readonly Recording[]) {
     async close(): Promise<void> {
       agent.destroy()
       await pipeline.close()
-      await farSide.close()
+      await fakeProvider.close()
       book.close()
     },
   }
@@ -72,7 +72,7 @@ function bytesProblems({ response_body, status, expected }: Recording, relayed: 
     const at = sent.findIndex((byte, index) => byte !== relayed.body[index])
     wrong.push(`bytes: ${sent.length} came, ${relayed.body.length} went out, the first other one at ${at}`)
   }
-  if (relayed.isCut !== (expected.partial === true)) wrong.push(`cut: ${relayed.isCut}`)
+  if (relayed.isTruncated !== (expected.partial === true)) wrong.push(`cut: ${relayed.isTruncated}`)
   return wrong
 }
 
@@ -146,8 +146,8 @@ function ask(recording: Recording, port: number, agent: Agent): Promise<Omit<Rel
     outgoing.on("error", reject)
     outgoing.on("response", (answer) => {
       const pieces: Buffer[] = []
-      const end = (isCut: boolean) =>
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(pieces), isCut })
+      const end = (isTruncated: boolean) =>
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(pieces), isTruncated })
       answer.on("data", (piece: Buffer) => pieces.push(piece))
       answer.on("end", () => end(false))
       answer.on("error", () => end(true))

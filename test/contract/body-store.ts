@@ -39,25 +39,25 @@ export function bodyStoreContract(
     const request = '{ "a": 1, "a": 2,\n "big": 12345678901234567890.10, "text": "\\u00e9é\\/" }'
     const answer = '[ {"n":1e400}, "é" ]'
     const bodies = await roundTrip({ request, answer })
-    expect(bodies.request).toEqual({ kind: "json", text: request, isCut: false })
-    expect(bodies.response).toEqual({ kind: "json", text: answer, isCut: false })
+    expect(bodies.request).toEqual({ kind: "json", text: request, isTruncated: false })
+    expect(bodies.response).toEqual({ kind: "json", text: answer, isTruncated: false })
   })
 
   test("a stream is text, whatever pieces it came in", async () => {
     const answer = 'data: {"delta":"héé 🎉"}\n\n'.repeat(700)
     const { response } = await roundTrip({ answer, type: "text/event-stream", pieceBytes: 7 })
-    expect(response).toEqual({ kind: "text", text: answer, isCut: false })
+    expect(response).toEqual({ kind: "text", text: answer, isTruncated: false })
   })
 
   test("[DAT-04] what is no text is base64", async () => {
     const answer = Buffer.from([0xff, 0xd8, 0, 1, 2, 3])
     const { response } = await roundTrip({ answer, type: "image/jpeg" })
-    expect(response).toEqual({ kind: "binary", base64: answer.toString("base64"), isCut: false })
+    expect(response).toEqual({ kind: "binary", base64: answer.toString("base64"), isTruncated: false })
   })
 
   test("JSON that is not valid is text", async () => {
     const { response } = await roundTrip({ answer: '{"a":1' })
-    expect(response).toEqual({ kind: "text", text: '{"a":1', isCut: false })
+    expect(response).toEqual({ kind: "text", text: '{"a":1', isTruncated: false })
   })
 
   test("a body that is empty is none", async () => {
@@ -69,7 +69,7 @@ export function bodyStoreContract(
   const codings = { gzip: gzipSync, deflate: deflateSync, "raw deflate": deflateRawSync, br: brotliCompressSync }
   test.each(Object.entries(codings))("an answer in %s is stored decoded", async (name, compress) => {
     const { response } = await roundTrip({ answer: compress(json), coding: name.replace("raw ", ""), pieceBytes: 100 })
-    expect(response).toEqual({ kind: "json", text: json.toString(), isCut: false })
+    expect(response).toEqual({ kind: "json", text: json.toString(), isTruncated: false })
   })
 
   test.each(Object.entries(codings))(
@@ -145,7 +145,7 @@ export function bodyStoreContract(
     const bomb = gzipSync(Buffer.alloc(200 << 20, 32), { level: 1 })
     const startedAt = performance.now()
     const { response } = await roundTrip({ answer: bomb, coding: "gzip", type: "text/plain" })
-    expect(response).toMatchObject({ kind: "text", isCut: true })
+    expect(response).toMatchObject({ kind: "text", isTruncated: true })
     expect(performance.now() - startedAt).toBeLessThan(5000)
   })
 }

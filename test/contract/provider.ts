@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { isDeepStrictEqual } from "node:util"
 import { describe, expect, it } from "vitest"
 import { NO_READING, NO_USAGE, type Part, type Reading } from "../../src/core/usage.ts"
-import type { Dialect, Exchange } from "../../src/providers/_provider.ts"
+import type { Dialect, ProviderRequest } from "../../src/providers/_dialect.ts"
 
 interface Fixture {
   readonly about: string
@@ -64,7 +64,7 @@ function arrivals(fixture: Fixture): [string, Buffer[]][] {
 }
 
 function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Reading {
-  const exchange: Exchange = {
+  const exchange: ProviderRequest = {
     provider: "test",
     method: fixture.method,
     path: fixture.path,

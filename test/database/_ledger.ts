@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import type { LogRecord } from "../../src/core/call.ts"
 import type { Database } from "../../src/database/_database.ts"
-import { type LedgerHandle, type LedgerOptions, openLedger } from "../../src/database/logs.ts"
+import { type LedgerHandle, type LedgerOptions, openLedger } from "../../src/database/ledger/ledger.ts"
 import { openPostgres } from "../../src/database/open.ts"
 import { uuidV7 } from "../../src/kit/uuid.ts"
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest"
 import type { LogRecord } from "../../src/core/call.ts"
 import { COLUMNS } from "../../src/database/ledger/columns.ts"
-import { replaceUnstorable, toLine, toStartLine } from "../../src/database/ledger/serialise.ts"
-import { createTurn } from "../../src/database/ledger/turn.ts"
+import { replaceUnstorable, toIntentLine, toLine } from "../../src/database/ledger/serialize.ts"
+import { createTickBatch } from "../../src/database/ledger/tick-batch.ts"
 import { createRandom } from "../support/random-usage.ts"
 
 const PIECES = [
@@ -126,14 +126,14 @@ test("a begin line has the row's id first and what is known by then", () => {
     requested_at: "2026-11-21T15:16:43.029Z",
     raw_metadata: { "User-Id": "é" },
   }
-  const line = toStartLine(start)
+  const line = toIntentLine(start)
   expect(line.startsWith(`{"id":"${start.id}"`)).toBe(true)
   expect(JSON.parse(line)).toEqual({ ...start, request_path: "/v1/\ufffd" })
 })
 
 test("a promise whose row comes in the same write is not written; any other is, in its place", () => {
   const taken: string[][] = []
-  const turn = createTurn((entries) => taken.push(entries.map(({ id, begins }) => (begins ? `begin ${id}` : id))))
+  const turn = createTickBatch((entries) => taken.push(entries.map(({ id, begins }) => (begins ? `begin ${id}` : id))))
   const add = (id: string, begins: boolean) => turn.add({ id, line: `{"id":"${id}"}`, begins })
   add("a", true)
   add("b", true)
@@ -146,6 +146,6 @@ test("a promise whose row comes in the same write is not written; any other is, 
 })
 
 test("a promise alone is written at the end of its turn", async () => {
-  const taken = new Promise((resolve) => createTurn(resolve).add({ id: "a", line: '{"id":"a"}', begins: true }))
+  const taken = new Promise((resolve) => createTickBatch(resolve).add({ id: "a", line: '{"id":"a"}', begins: true }))
   expect(await taken).toMatchObject([{ id: "a", begins: true }])
 })

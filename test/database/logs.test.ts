@@ -2,7 +2,7 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileS
 import { beforeAll, describe, expect, it } from "vitest"
 import type { LogRecord } from "../../src/core/call.ts"
 import type { Database } from "../../src/database/_database.ts"
-import type { LedgerStats } from "../../src/database/logs.ts"
+import type { LedgerStats } from "../../src/database/ledger/ledger.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { aRecord, connect, makeDirectory, openTestLedger } from "./_ledger.ts"
 
@@ -265,7 +265,7 @@ describe("the next process", () => {
       requested_at,
       raw_metadata,
     } of [ended, died]) {
-      ledger.begin({
+      ledger.recordIntent({
         id,
         majordomo_api_key_id,
         provider,
@@ -303,7 +303,7 @@ describe("the next process", () => {
     const dir = await makeDirectory()
     const record = aRecord()
     const ledger = await openTestLedger(db, dir, { timing: NEVER })
-    ledger.begin(record)
+    ledger.recordIntent(record)
     ledger.append(aRecord())
     await ledger.close()
     appendFileSync(`${dir}/000000000001.jsonl`, JSON.stringify(record).slice(0, 200))

@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
-import { repairSums, verifyBooks } from "../../src/database/verify.ts"
+import { repairRollups, verifyLedger } from "../../src/database/verify.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { aRecord, connect, makeDirectory, openTestLedger } from "./_ledger.ts"
 
@@ -13,9 +13,9 @@ it("the books balance: what waits in a journal counts as waiting, what is in the
   const ledger = await openTestLedger(db, join(root, "1"), { timing: { lingerMs: 600_000 } })
   for (let i = 0; i < 3; i++) ledger.append(aRecord())
   ledger.stats() // flushes
-  expect(await verifyBooks(db, root)).toEqual({ ...BALANCED, accepted: 3, written: 0, waiting: 3 })
+  expect(await verifyLedger(db, root)).toEqual({ ...BALANCED, accepted: 3, written: 0, waiting: 3 })
   await ledger.drain(5000)
-  expect(await verifyBooks(db, root)).toEqual({ ...BALANCED, accepted: 3, written: 3 })
+  expect(await verifyLedger(db, root)).toEqual({ ...BALANCED, accepted: 3, written: 3 })
 })
 
 it("a row that left the journal and is not in the database is found; so are requests without an end, and refused rows", async () => {
@@ -24,13 +24,13 @@ it("a row that left the journal and is not in the database is found; so are requ
   const ledger = await openTestLedger(db, join(root, "1"))
   const [kept, gone, refused] = [aRecord(), aRecord(), aRecord()]
   for (const record of [kept, gone, refused]) ledger.append(record)
-  ledger.begin(aRecord())
+  ledger.recordIntent(aRecord())
   await ledger.drain(5000)
   await ledger.close() // writes the cursor
   await db.query({ text: "DELETE FROM llm_requests WHERE id = ANY($1)", values: [[gone.id, refused.id]] })
   const line = JSON.stringify(refused)
   appendFileSync(join(root, "1", "rejected.jsonl"), `${JSON.stringify({ line, reason: "SQLSTATE 22003" })}\n`)
-  const books = await verifyBooks(db, root)
+  const books = await verifyLedger(db, root)
   expect(books).toMatchObject({ accepted: 3, written: 1, waiting: 0, rejected: 1, lost: 1, begun: 1 })
 })
 
@@ -41,14 +41,14 @@ it("sums that differ from the rows are named by day, and built again; sums of da
   for (const day of [18, 19, 20, 21]) ledger.append(aRecord({ created_at: `2026-11-${day}T10:00:00.000Z` }))
   await ledger.drain(5000)
   await db.query("DELETE FROM llm_requests WHERE created_at < '2026-11-19'")
-  expect((await verifyBooks(db, root)).wrongDays).toEqual([])
+  expect((await verifyLedger(db, root)).wrongDays).toEqual([])
 
   await db.query("UPDATE llm_usage_daily SET total_cost = total_cost + 1 WHERE day = '2026-11-20'")
   await db.query("DELETE FROM llm_usage_hourly WHERE hour >= '2026-11-21'")
-  const { wrongDays } = await verifyBooks(db, root)
+  const { wrongDays } = await verifyLedger(db, root)
   expect(wrongDays).toEqual(["2026-11-20", "2026-11-21"])
-  await repairSums(db, wrongDays)
-  expect((await verifyBooks(db, root)).wrongDays).toEqual([])
+  await repairRollups(db, wrongDays)
+  expect((await verifyLedger(db, root)).wrongDays).toEqual([])
   const { rows } = await db.query("SELECT count(*)::int AS days FROM llm_usage_daily")
   expect(rows).toEqual([{ days: 4 }])
 })
@@ -63,7 +63,7 @@ it("sums by a metadata name that differ from the rows, and weeks that differ fro
   await ledger.drain(5000)
   await db.query(`INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, outcome, created_at)
     VALUES ('', '', '', '', '2026-02-03', '2026-02-03', 0, 0, 'gap', '2026-02-03')`)
-  expect((await verifyBooks(db, root)).wrongDays).toEqual([])
+  expect((await verifyLedger(db, root)).wrongDays).toEqual([])
 
   const wrong: [change: string, days: string[]][] = [
     ["UPDATE llm_usage_metadata_weekly SET total_cost = total_cost + 1 WHERE week = '2026-02-09'", ["2026-02-09"]],
@@ -73,9 +73,9 @@ it("sums by a metadata name that differ from the rows, and weeks that differ fro
   ]
   for (const [change, days] of wrong) {
     await db.query(change)
-    const { wrongDays } = await verifyBooks(db, root)
+    const { wrongDays } = await verifyLedger(db, root)
     expect(wrongDays).toEqual(days)
-    await repairSums(db, wrongDays)
-    expect((await verifyBooks(db, root)).wrongDays).toEqual([])
+    await repairRollups(db, wrongDays)
+    expect((await verifyLedger(db, root)).wrongDays).toEqual([])
   }
 })

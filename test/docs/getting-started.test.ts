@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { isShown, readBlocks, toSteps } from "./_page.ts"
 import { startWalk, type Walk } from "./_walk.ts"
 
 describe("docs/getting-started.md works line by line as printed", () => {
-  let farSide: FarSide
+  let fakeProvider: FakeProvider
   let walk: Walk
 
   beforeAll(async () => {
-    farSide = await startFarSide()
+    fakeProvider = await startFakeProvider()
     walk = await startWalk({
       OPENAI_API_KEY: "sk-test",
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
   })
   afterAll(async () => {
     await walk?.end()
-    await farSide?.close()
+    await fakeProvider?.close()
   })
 
   const blocks = readBlocks("getting-started.md").filter(({ marks }) => marks.has("run"))

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs"
 import pg from "pg"
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { type Block, readBlocks } from "./_page.ts"
@@ -11,7 +11,7 @@ const guides = readdirSync(new URL("../../docs/integrations/", import.meta.url))
 const pages = [...guides.map((name) => `integrations/${name}`), "migrating.md"]
 
 describe("the guides do what they say", () => {
-  let farSide: FarSide
+  let fakeProvider: FakeProvider
   let installation: Installation
   let gateway: RunningGateway
   let database: pg.Client
@@ -20,15 +20,15 @@ describe("the guides do what they say", () => {
   let settings: Record<string, string>
 
   beforeAll(async () => {
-    farSide = await startFarSide()
+    fakeProvider = await startFakeProvider()
     const { url } = await createTestDatabase()
     database = new pg.Client({ connectionString: url })
     await database.connect()
     settings = {
       DATABASE_URL: url,
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
     }
     installation = createInstallation(settings)
@@ -48,9 +48,9 @@ describe("the guides do what they say", () => {
     desk?.remove()
     await installation?.remove()
     await database?.end()
-    await farSide?.close()
+    await fakeProvider?.close()
   })
-  beforeEach(() => farSide.reset())
+  beforeEach(() => fakeProvider.reset())
 
   describe.each(pages)("%s", (page) => {
     const blocks = readBlocks(page).filter(

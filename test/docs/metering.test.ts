@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { readBlocks } from "./_page.ts"
 
@@ -15,17 +15,17 @@ interface Row {
 }
 
 describe("the examples of docs/metering-and-pricing.md are what the gateway computes", () => {
-  let farSide: FarSide
+  let fakeProvider: FakeProvider
   let installation: Installation
   let gateway: RunningGateway
   let key: string
 
   beforeAll(async () => {
-    farSide = await startFarSide()
+    fakeProvider = await startFakeProvider()
     installation = createInstallation({
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
     gateway = await installation.serve()
@@ -33,12 +33,12 @@ describe("the examples of docs/metering-and-pricing.md are what the gateway comp
   })
   afterAll(async () => {
     await installation?.remove()
-    await farSide?.close()
+    await fakeProvider?.close()
   })
 
   const blocks = readBlocks(PAGE).filter(({ marks }) => marks.has("run"))
   test.each(blocks.map((block) => [block.marks.get("model")!, block] as const))("%s", async (model, block) => {
-    farSide.next({ body: block.text })
+    fakeProvider.next({ body: block.text })
     const answer = await fetch(`${gateway.origin}${block.marks.get("path")}`, {
       method: "POST",
       headers: { "x-majordomo-key": key, "content-type": "application/json", authorization: "Bearer sk-test" },

@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from "node:zlib"
 import { DeleteObjectCommand, GetObjectCommand, S3Client } from "@aws-sdk/client-s3"
 import pg from "pg"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { type FarSide, type Script, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, type Script, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { ACCESS_KEY, BUCKET, REGION, type S3Server, SECRET_KEY, startS3 } from "../support/s3.ts"
@@ -20,14 +20,14 @@ interface Answer {
   readonly body: Buffer
 }
 
-let farSide: FarSide
+let fakeProvider: FakeProvider
 let s3: S3Server
 
 beforeAll(async () => {
-  ;[farSide, s3] = await Promise.all([startFarSide(), startS3()])
+  ;[fakeProvider, s3] = await Promise.all([startFakeProvider(), startS3()])
 })
 afterAll(async () => {
-  await Promise.all([farSide.close(), s3.close()])
+  await Promise.all([fakeProvider.close(), s3.close()])
 })
 
 afterEach(() => {
@@ -36,9 +36,9 @@ afterEach(() => {
 
 function settings(more: Readonly<Record<string, string>>) {
   return {
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
-    MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
-    MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
+    MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
+    MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     ...more,
   }
@@ -199,7 +199,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     const boundary = "xyz"
     const headers = { "Content-Type": `multipart/form-data; boundary=${boundary}` }
     const body = Buffer.concat([Buffer.from(`--${boundary}\r\n\r\n`), PNG, Buffer.from(`\r\n--${boundary}--\r\n`)])
-    farSide.next({ body: PNG, contentType: "image/png" })
+    fakeProvider.next({ body: PNG, contentType: "image/png" })
     const answer = await call(gateway, key, { path: "/v1/images/edits", headers, body })
     expect(answer.body).toEqual(PNG)
     const { request, response } = JSON.parse((await findObject(answer.id)).text)
@@ -303,14 +303,14 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     ]
     const answers: Answer[] = []
     for (const [path, body, script] of calls) {
-      // The script is the far side's alone: a header of the request would be stored.
-      farSide.next(script)
+      // The script is the fake provider's alone: a header of the request would be stored.
+      fakeProvider.next(script)
       const answer = await call(gateway, key, { path, body, headers: everywhere() }).catch(() => undefined)
       if (answer) answers.push(answer)
     }
     // A provider that quotes the credential that it refuses, and one that is not there.
     const quoted = canary("sk-")
-    farSide.next({ status: 401, body: `{"error":{"message":"Incorrect API key provided: ${quoted}"}}` })
+    fakeProvider.next({ status: 401, body: `{"error":{"message":"Incorrect API key provided: ${quoted}"}}` })
     answers.push(await call(gateway, key, { headers: { Authorization: `Bearer ${quoted}` } }))
     for (const { id } of answers) await Promise.all([findObject(id), rowOf(id)])
     const refused = await call(gateway, `mdm_sk_${canary()}`)
@@ -429,9 +429,9 @@ describe("rows in the embedded database", () => {
       const redact = { MAJORDOMO_LOGGING_REDACT: "$..ssn, header:X-Team" }
       const second = await installation.serve({ settings: { ...s3Settings(), ...redact } })
       const body = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x","ssn":"123-45-6789"}]}'
-      farSide.reset()
+      fakeProvider.reset()
       const redacted = await call(second, key, { body, headers: { "X-Team": "blue-team-9" } })
-      expect((await farSide.nextRequest()).body.toString()).toBe(body)
+      expect((await fakeProvider.nextRequest()).body.toString()).toBe(body)
       const { text } = await findObject(redacted.id)
       expect(text).toContain(body.replace("123-45-6789", "[redacted]"))
       expect(text).not.toMatch(/123-45-6789|blue-team-9/)

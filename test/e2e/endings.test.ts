@@ -5,18 +5,18 @@ import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
 import { firstKey, lastNumbers } from "../chaos/_books.ts"
 import { askOnce } from "../chaos/_load.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase, type PostgresServer, startPostgres } from "../support/postgres.ts"
 
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
 const LIMIT_MS = 60_000
 
-let far: FarSide
+let far: FakeProvider
 let url: string
 const homes: Installation[] = []
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   url = (await createTestDatabase()).url
 })
 afterEach(async () => {

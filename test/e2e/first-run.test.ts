@@ -4,7 +4,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 
 /** From the command to the first priced request: the promise of the README. */
@@ -17,15 +17,15 @@ const COST = 0.00042
 type Row = Readonly<Record<string, unknown>>
 
 describe("in an empty home, with nothing configured", () => {
-  let farSide: FarSide
+  let fakeProvider: FakeProvider
   let installation: Installation
   let gateway: RunningGateway
   let startedAt: number
 
   beforeAll(async () => {
-    farSide = await startFarSide()
+    fakeProvider = await startFakeProvider()
     installation = createInstallation({
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       // No test leaves the loopback: the bundled prices are enough.
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
@@ -34,7 +34,7 @@ describe("in an empty home, with nothing configured", () => {
   })
   afterAll(async () => {
     await installation.remove()
-    await farSide.close()
+    await fakeProvider.close()
   })
 
   test("[LOD-11] serve prints the banner, a first key, and how to use it", async () => {
@@ -56,10 +56,10 @@ describe("in an empty home, with nothing configured", () => {
       () => false,
     )
     skip(!hasCurl, "curl is not installed")
-    farSide.next({ tokens: TOKENS, model: `${MODEL}-2024-07-18` })
+    fakeProvider.next({ tokens: TOKENS, model: `${MODEL}-2024-07-18` })
     const { stdout } = await run("sh", ["-c", curl], { env: { PATH: process.env["PATH"], OPENAI_API_KEY: "sk-test" } })
     expect(JSON.parse(stdout)).toHaveProperty("usage.prompt_tokens", TOKENS.input)
-    expect(await farSide.nextRequest()).toHaveProperty("headers.authorization", "Bearer sk-test")
+    expect(await fakeProvider.nextRequest()).toHaveProperty("headers.authorization", "Bearer sk-test")
 
     const row = await firstRow()
     expect(performance.now() - startedAt).toBeLessThan(FIRST_REQUEST_MS)

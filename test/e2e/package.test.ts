@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { startFarSide } from "../support/far-side.ts"
+import { startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { ACCESS_KEY, BUCKET, REGION, SECRET_KEY, startS3 } from "../support/s3.ts"
@@ -83,10 +83,10 @@ describe("the package as it is installed", () => {
   })
 
   test("[SUP-11] on the embedded database, with a configuration in TypeScript, a request has its row", async () => {
-    const farSide = await startFarSide()
+    const fakeProvider = await startFakeProvider()
     const installation = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" }, { bin })
     try {
-      const config = `const base_url: string = ${JSON.stringify(farSide.origin)}\nexport default { providers: { openai: { base_url } } }\n`
+      const config = `const base_url: string = ${JSON.stringify(fakeProvider.origin)}\nexport default { providers: { openai: { base_url } } }\n`
       writeFileSync(join(installation.home, "majordomo.ts"), config)
       const gateway = await installation.serve()
       await expect.poll(() => gateway.stdout).toMatch(/mdm_sk_[\w-]+/)
@@ -96,17 +96,21 @@ describe("the package as it is installed", () => {
       expect(await installation.runJson(["usage"])).toHaveProperty("total.requests", 1)
     } finally {
       await installation.remove()
-      await farSide.close()
+      await fakeProvider.close()
     }
   })
 
   test("on PostgreSQL, with bodies in S3, every command group works", async () => {
-    const [farSide, s3, database] = await Promise.all([startFarSide(), startS3(), createTestDatabase({ empty: true })])
+    const [fakeProvider, s3, database] = await Promise.all([
+      startFakeProvider(),
+      startS3(),
+      createTestDatabase({ empty: true }),
+    ])
     const installation = createInstallation(
       {
         MAJORDOMO_PRICING_REMOTE_URL: "",
         DATABASE_URL: database.url,
-        MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
+        MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
         MAJORDOMO_LOGGING_BODY_STORAGE: "s3",
         MAJORDOMO_S3_ENABLED: "true",
         MAJORDOMO_S3_BUCKET: BUCKET,
@@ -130,7 +134,7 @@ describe("the package as it is installed", () => {
       expect(await installation.runJson(["pricing", "list"])).not.toEqual([])
     } finally {
       await installation.remove()
-      await Promise.all([farSide.close(), s3.close(), database.drop()])
+      await Promise.all([fakeProvider.close(), s3.close(), database.drop()])
     }
   })
 })

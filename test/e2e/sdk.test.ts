@@ -3,16 +3,16 @@ import { GoogleGenAI } from "@google/genai"
 import OpenAI from "openai"
 import pg from "pg"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
-import { type FarSide, startFarSide, type Tokens } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider, type Tokens } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
-/** What every answer of the far side counts here, where its API has such a count. */
+/** What every answer of the fake provider counts here, where its API has such a count. */
 const COUNTS: Tokens = { input: 120, cached: 40, cacheWrite: 0, cacheWrite1h: 0, output: 30, reasoning: 10 }
-const PROMPT = "How far is it to the far side?"
+const PROMPT = "How far is it to the fake provider?"
 const messages = [{ role: "user" as const, content: PROMPT }]
 
-/** Where a call goes: straight to the far side, or through the gateway with its header. */
+/** Where a call goes: straight to the fake provider, or through the gateway with its header. */
 interface Door {
   readonly origin: string
   readonly headers: Record<string, string>
@@ -109,7 +109,7 @@ const cases: Readonly<Record<string, Case>> = {
 }
 
 describe("the official SDKs, through the gateway", () => {
-  let farSide: FarSide
+  let fakeProvider: FakeProvider
   let installation: Installation
   let gateway: RunningGateway
   let database: pg.Client
@@ -119,29 +119,29 @@ describe("the official SDKs, through the gateway", () => {
   let fetched: { readonly headers: Headers; readonly bytes: Promise<Buffer> }[]
 
   beforeAll(async () => {
-    farSide = await startFarSide()
+    fakeProvider = await startFakeProvider()
     const { url } = await createTestDatabase()
     database = new pg.Client({ connectionString: url })
     await database.connect()
     installation = createInstallation({
       DATABASE_URL: url,
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: farSide.origin,
-      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: farSide.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
     const { key } = (await installation.runJson(["keys", "create", "--name", "SDKs"])) as { readonly key: string }
     gateway = await installation.serve()
-    direct = { origin: farSide.origin, headers: {} }
+    direct = { origin: fakeProvider.origin, headers: {} }
     through = { origin: gateway.origin, headers: { "X-Majordomo-Key": key } }
   })
   afterAll(async () => {
     await installation?.remove()
     await database?.end()
-    await farSide?.close()
+    await fakeProvider?.close()
   })
   beforeEach(() => {
-    farSide.reset()
+    fakeProvider.reset()
     fetched = []
     const realFetch = globalThis.fetch
     vi.stubGlobal("fetch", async (...args: Parameters<typeof fetch>) => {
@@ -159,7 +159,7 @@ describe("the official SDKs, through the gateway", () => {
   })
 
   test.each(Object.entries(cases))("%s: the same bytes, and the row is the usage", async (_name, { call, row }) => {
-    farSide.always({ tokens: COUNTS })
+    fakeProvider.always({ tokens: COUNTS })
     const usageDirect = await call(direct)
     const usageThrough = await call(through)
     const [one, other] = fetched
@@ -198,7 +198,7 @@ describe("the official SDKs, through the gateway", () => {
   })
 
   test("a provider's refusal reaches the SDK as its own error, with a row", async () => {
-    farSide.always({ status: 429, headers: ["retry-after", "7"] })
+    fakeProvider.always({ status: 429, headers: ["retry-after", "7"] })
     const refused = await openai(through)
       .chat.completions.create(chat)
       .catch((error: unknown) => error)
@@ -216,17 +216,17 @@ describe("the official SDKs, through the gateway", () => {
     await expect(openai(wrong).chat.completions.create(chat)).rejects.toBeInstanceOf(OpenAI.AuthenticationError)
     await expect(anthropic(wrong).messages.create(claude)).rejects.toBeInstanceOf(Anthropic.AuthenticationError)
     await expect(gemini(wrong).models.generateContent(flash)).rejects.toMatchObject({ status: 401 })
-    expect(farSide.exchanges).toEqual([])
+    expect(fakeProvider.exchanges).toEqual([])
   })
 
   test("a provider that refuses include_usage is asked again without it, and the row says that nothing is known", async () => {
-    farSide.always({ refuseIncludeUsage: true })
+    fakeProvider.always({ refuseIncludeUsage: true })
     let text = ""
     for await (const chunk of await openai(through).chat.completions.create({ ...chat, stream: true })) {
       text += chunk.choices[0]?.delta.content ?? ""
     }
-    expect(text).toBe(`The far side heard ${PROMPT.length} characters.`)
-    expect(farSide.exchanges.map(({ json }) => json)).toEqual([
+    expect(text).toBe(`The fake provider heard ${PROMPT.length} characters.`)
+    expect(fakeProvider.exchanges.map(({ json }) => json)).toEqual([
       { ...chat, stream: true, stream_options: { include_usage: true } },
       { ...chat, stream: true },
     ])

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { firstKey, lastNumbers, metric } from "../chaos/_books.ts"
 import { askOnce } from "../chaos/_load.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
 const LIMIT_MS = 90_000
 
-let far: FarSide
+let far: FakeProvider
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
 })
 afterAll(() => far.close())
 

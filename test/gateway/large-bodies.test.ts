@@ -8,26 +8,30 @@ import { join } from "node:path"
 import { Readable } from "node:stream"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import type { LogRecord } from "../../src/core/call.ts"
-import { collectBody } from "../../src/gateway/collect.ts"
-import { createShelf, type Shelf } from "../../src/kit/shelf.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { readStreamedBody } from "../../src/gateway/read-body.ts"
+import { createSpillDirectory, type SpillDirectory } from "../../src/kit/spill-file.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "mdm-large-"))
 const settings = { maxBodyBytes: 20_000_000, readTimeoutMs: 20_000 }
-let far: FarSide
+let far: FakeProvider
 let gateway: Pipeline
 let opened = 0
-const counted = (shelf: Shelf): Shelf => ({
+const counted = (shelf: SpillDirectory): SpillDirectory => ({
   open: () => {
     opened++
     return shelf.open()
   },
 })
 beforeAll(async () => {
-  far = await startFarSide()
-  gateway = await startPipeline({ upstream: far.origin, settings, deps: { shelf: counted(createShelf(directory)) } })
+  far = await startFakeProvider()
+  gateway = await startPipeline({
+    upstream: far.origin,
+    settings,
+    deps: { spill: counted(createSpillDirectory(directory)) },
+  })
 })
 afterEach(() => {
   far.reset()
@@ -185,7 +189,7 @@ describe("a body that is too large to be held", () => {
     const nobody = await startPipeline({
       upstream: "http://127.0.0.1:9",
       settings,
-      deps: { shelf: createShelf(directory) },
+      deps: { spill: createSpillDirectory(directory) },
     })
     expect((await send(chat({}), {}, nobody)).status).toBe(502)
     await nobody.nextRecord()
@@ -205,7 +209,7 @@ describe("a body that is too large to be held", () => {
     const to = await startPipeline({
       upstream: `http://127.0.0.1:${(hasty.address() as AddressInfo).port}`,
       settings,
-      deps: { shelf: createShelf(directory) },
+      deps: { spill: createSpillDirectory(directory) },
     })
     const response = await send(chat({}, words.repeat(400_000)), {}, to)
     expect([response.status, await response.text()]).toEqual([401, "{}"])
@@ -219,9 +223,9 @@ describe("a body that is too large to be held", () => {
 
 describe("a disk that does not take it costs memory, not the request", () => {
   const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
-  const writable = createShelf(directory)
+  const writable = createSpillDirectory(directory)
   /** Takes so many portions, then no more. */
-  const takes = (portions: number): Shelf => ({
+  const takes = (portions: number): SpillDirectory => ({
     async open() {
       if (portions === 0) throw full
       const shelved = await writable.open()
@@ -244,7 +248,7 @@ describe("a disk that does not take it costs memory, not the request", () => {
       upstream: far.origin,
       settings,
       deps: {
-        shelf: takes(portions),
+        spill: takes(portions),
         onError: (error) => void errors.push(error),
         record: (record, onKept) => {
           records.push(record)
@@ -263,8 +267,8 @@ describe("a disk that does not take it costs memory, not the request", () => {
 })
 
 test("a body whose last pieces come while a portion is on its way to a slow disk is whole", async () => {
-  const shelf = createShelf(directory)
-  const slow: Shelf = {
+  const shelf = createSpillDirectory(directory)
+  const slow: SpillDirectory = {
     async open() {
       const shelved = await shelf.open()
       const write = shelved.write.bind(shelved)
@@ -280,11 +284,11 @@ test("a body whose last pieces come while a portion is on its way to a slow disk
   // Pieces of 60 kB: nine, then portions of three, and with the last piece a portion is full.
   const bytes = randomBytes(48 * 60_000)
   const response = new EventEmitter() as ServerResponse
-  const collected = collectBody(request as unknown as IncomingMessage, response, {
-    room: { used: 0, max: 0 },
+  const collected = readStreamedBody(request as unknown as IncomingMessage, response, {
+    memoryBudget: { used: 0, max: 0 },
     maxBytes: 1e9,
     timeoutMs: 10_000,
-    shelf: slow,
+    spill: slow,
     onDiskError: (error) => expect.unreachable(String(error)),
   })
   for (let at = 0; at < bytes.length; at += 60_000) request.push(bytes.subarray(at, at + 60_000))
@@ -311,7 +315,7 @@ describe("a body that is large, and not so large that it must lie in a file", ()
     expect(opened).toBe(4)
     release()
     await Promise.all(running)
-    await expect.poll(() => gateway.gateway.open()).toBe(0)
+    await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
     await send(body).then((response) => response.text())
     expect(opened).toBe(4)
     expect(far.exchanges.every((exchange) => exchange.body.equals(far.exchanges[0]!.body))).toBe(true)

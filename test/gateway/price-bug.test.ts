@@ -1,9 +1,9 @@
 import { expect, test } from "vitest"
-import { startFarSide } from "../support/far-side.ts"
+import { startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 
 test("[SHU-08] a price that throws costs the request its price, not its row nor its answer", async () => {
-  const far = await startFarSide()
+  const far = await startFakeProvider()
   const gateway = await startPipeline({
     upstream: far.origin,
     price: () => {

@@ -1,14 +1,14 @@
 import { createServer } from "node:net"
 import { gunzipSync } from "node:zlib"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { type FarSide, type Script, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, type Script, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 
-let far: FarSide
+let far: FakeProvider
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   gateway = await startPipeline({ upstream: far.origin })
 })
 afterEach(() => far.reset())

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 
-let far: FarSide
+let far: FakeProvider
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   gateway = await startPipeline({ upstream: far.origin, settings: { maxBodyBytes: 1000, readTimeoutMs: 400 } })
 })
 afterEach(() => far.reset())

@@ -2,7 +2,7 @@ import type * as fs from "node:fs"
 import { beforeEach, expect, it, vi } from "vitest"
 import { aLine, makeDirectory, openTestJournal, takeAll } from "./_journal.ts"
 
-// The far side here is the disk: only what it refuses is made up, all else is real.
+// The fake provider here is the disk: only what it refuses is made up, all else is real.
 const disk = vi.hoisted(() => ({
   write: undefined as undefined | ((length: number) => number),
   truncates: true,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { findMembers, memberValue } from "../../src/kit/json-members.ts"
+import { findMembers, memberValue } from "../../src/kit/json/members.ts"
 
 function values(text: string, names: readonly string[]) {
   const bytes = Buffer.from(text)

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
-import { findMembers, memberValue } from "../../src/kit/json-members.ts"
-import { JsonOutline } from "../../src/kit/json-outline.ts"
+import { findMembers, memberValue } from "../../src/kit/json/members.ts"
+import { JsonOutline } from "../../src/kit/json/outline.ts"
 import { createRandom, type Random } from "../providers/_random.ts"
 
 const NAMES = ["model", "stream", "stream_options", "max_tokens"]

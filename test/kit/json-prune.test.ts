@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { createJsonPruner, type Shape } from "../../src/kit/json-prune.ts"
+import { createJsonPruner, type Shape } from "../../src/kit/json/prune.ts"
 
 const SHAPE: Shape = { model: true, usage: true, output: [{ type: true }], deep: { "*": { n: true } } }
 

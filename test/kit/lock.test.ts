@@ -4,7 +4,7 @@ import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { expect, test } from "vitest"
 import { acquireLock } from "../../src/kit/lock.ts"
-import { makeDirectory } from "../database/embedded/_harness.ts"
+import { makeDirectory } from "../embedded/_harness.ts"
 import { EMBEDDED_CACHE } from "../support/embedded-assets.ts"
 
 test("a second taker is refused until the first lets go", async () => {

@@ -4,20 +4,20 @@ import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import pg from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { connectRaw } from "../support/raw.ts"
 import { ACCESS_KEY, BUCKET, REGION, type S3Server, SECRET_KEY, startS3 } from "../support/s3.ts"
 
-let far: FarSide
+let far: FakeProvider
 let s3: S3Server
 let url: string
 let home: Installation
 let gateway: RunningGateway
 let key: string
 beforeAll(async () => {
-  ;[far, s3] = await Promise.all([startFarSide(), startS3()])
+  ;[far, s3] = await Promise.all([startFakeProvider(), startS3()])
   url = (await createTestDatabase()).url
   home = createInstallation({
     DATABASE_URL: url,

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 import { BODY, exchange, KEY_LINE, nextRecords, request, statusOf } from "./_raw.ts"
 
-let far: FarSide
+let far: FakeProvider
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   gateway = await startPipeline({ upstream: far.origin, settings: { maxBodyBytes: 32 * 1024 * 1024 } })
 })
 afterEach(() => {
@@ -112,7 +112,7 @@ describe("requests that are sent without waiting", () => {
       Array.from({ length: 25 }, (_, i) => String(i)),
     )
     expect(await nextRecords(gateway, 25)).toHaveLength(25)
-    await expect.poll(() => gateway.gateway.open()).toBe(0)
+    await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
   })
 
   test("[FRM-07] whose client leaves are all forgotten: none stays open, none is sent on later", async () => {
@@ -123,7 +123,7 @@ describe("requests that are sent without waiting", () => {
     await client.until(/data: /)
     client.close()
     expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left" })
-    await expect.poll(() => gateway.gateway.open()).toBe(0)
+    await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
     expect(far.exchanges.length).toBe(1)
   })
 })
@@ -146,7 +146,7 @@ describe("a large body behind a bad key", () => {
     expect(await client.until(/invalid_gateway_key/)).toMatch(/^HTTP\/1.1 401 /)
     await client.closed()
     expect(client.socket.bytesWritten - client.socket.writableLength).toBeLessThan(announced / 4)
-    expect(gateway.gateway.open()).toBe(0)
+    expect(gateway.gateway.openRequests()).toBe(0)
   })
 })
 

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw, type RawClient } from "../support/raw.ts"
 import { exchange, KEY_LINE, nextRecords, request } from "./_raw.ts"
@@ -9,17 +9,17 @@ import { exchange, KEY_LINE, nextRecords, request } from "./_raw.ts"
 const STREAM = request("", { close: false, body: '{"model":"m","stream":true,"messages":[]}' })
 const PROMPT_MS = 1000
 
-let far: FarSide
+let far: FakeProvider
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   gateway = await startPipeline({
     upstream: far.origin,
     settings: { maxConnections: 4000, writeTimeoutMs: 1000, idleTimeoutMs: 60_000 },
   })
 })
 afterEach(async () => {
-  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
   far.reset()
 })
 afterAll(async () => {
@@ -188,10 +188,10 @@ test("[ABT-10] thousands of requests, some of them left, leave no listener, time
     } else await exchange(gateway.port, request())
   }
   for (let i = 0; i < 20; i++) await work(i)
-  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
   const before = process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
   for (let i = 0; i < 1000; i += 20) await Promise.all(Array.from({ length: 20 }, (_, j) => work(i + j)))
-  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
   await expect
     .poll(() => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length)
     .toBeLessThan(before + 6)

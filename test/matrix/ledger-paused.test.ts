@@ -2,15 +2,15 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { createWriter, WRITER_TIMING } from "../../src/database/ledger/writer.ts"
 import { makeDirectory, openTestLedger } from "../database/_ledger.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 
 /** A wait for the ledger would be as long as its pause; other tests have the machine too. */
 const NOTICEABLE_MS = 20
 
-let far: FarSide
+let far: FakeProvider
 beforeAll(async () => {
-  far = await startFarSide({ record: false })
+  far = await startFakeProvider({ record: false })
 })
 afterAll(() => far.close())
 
@@ -29,7 +29,7 @@ async function startWith(database: Database) {
   const ledger = await openTestLedger(database, await makeDirectory(), { timing: { queryTimeoutMs: 100 } })
   const pipeline = await startPipeline({
     upstream: far.origin,
-    deps: { record: ledger.append, begin: ledger.begin },
+    deps: { record: ledger.append, recordIntent: ledger.recordIntent },
   })
   return { ledger, pipeline }
 }

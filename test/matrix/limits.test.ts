@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { hashKey } from "../../src/core/key.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { startOddUpstream } from "../support/odd-upstream.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 import { exchange, KEY_LINE, nextRecords, request, statusOf } from "./_raw.ts"
 
-let far: FarSide
+let far: FakeProvider
 let gateway: Pipeline
 let asked = 0
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
   gateway = await startPipeline({
     upstream: far.origin,
     findCaller: (hash) => {
@@ -204,7 +204,9 @@ describe("time", () => {
       settings: { firstByteTimeoutMs: 1000, maxConnections: 64 },
     })
     const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, i) => exchange(close.port, request(`x-far-side: {"delayMs":${900 + i}}\r\n`))),
+      Array.from({ length: 200 }, (_, i) =>
+        exchange(close.port, request(`x-fake-provider: {"delayMs":${900 + i}}\r\n`)),
+      ),
     )
     for (const answer of answers) expect([200, 504]).toContain(statusOf(answer))
     expect(answers.map((answer) => answer.split("HTTP/1.1 ").length - 1)).toEqual(answers.map(() => 1))
@@ -253,7 +255,7 @@ describe("connections", () => {
 
   test("[CON-06] a certificate that nobody vouches for is refused, and nothing is sent in the clear", async () => {
     const read = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), "utf8")
-    const tls = await startFarSide({ tls: { key: read("server.key"), cert: read("server.crt") } })
+    const tls = await startFakeProvider({ tls: { key: read("server.key"), cert: read("server.crt") } })
     const strict = await startPipeline({ upstream: tls.origin })
     const answer = await exchange(strict.port, request())
     expect(statusOf(answer)).toBe(502)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { collectGarbage } from "../support/garbage.ts"
 import { type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
@@ -11,11 +11,11 @@ const LANES = 20
 /** A listener, a closure or an entry of a map per request would be more. */
 const MAX_BYTES_PER_REQUEST = 150
 
-let far: FarSide
+let far: FakeProvider
 let gateway: Pipeline
 let rows = 0
 beforeAll(async () => {
-  far = await startFarSide({ record: false })
+  far = await startFakeProvider({ record: false })
   gateway = await startPipeline({
     upstream: far.origin,
     settings: { maxConnections: LANES, firstByteTimeoutMs: 500 },
@@ -33,7 +33,7 @@ afterAll(async () => {
 })
 
 const STREAM = '{"model":"gpt-4o-mini","stream":true,"messages":[]}'
-const script = (given: object) => `x-far-side: ${JSON.stringify(given)}\r\n`
+const script = (given: object) => `x-fake-provider: ${JSON.stringify(given)}\r\n`
 
 /** The n-th of a mixture: whole and streamed, compressed, broken off, refused, and left by its client. */
 async function one(n: number): Promise<void> {
@@ -66,7 +66,7 @@ async function round(from: number): Promise<number> {
     while (next < from + ROUND) await one(next++)
   }
   await Promise.all(Array.from({ length: LANES }, lane))
-  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
   // Twice, a turn apart: what ends with a finaliser goes with the second.
   collectGarbage()
   await new Promise((resolve) => setImmediate(resolve))

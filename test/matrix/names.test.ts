@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
-import { startFarSide } from "../support/far-side.ts"
+import { startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { canRun, inNamespaces } from "../support/namespaces.ts"
 import { startPipeline } from "../support/pipeline.ts"
@@ -149,7 +149,7 @@ test.skipIf(names === undefined)(
       names?.close()
       rmSync(directory, { recursive: true, force: true })
     })
-    const far = await startFarSide()
+    const far = await startFakeProvider()
     const home = createInstallation(
       {
         MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
@@ -167,7 +167,11 @@ test.skipIf(names === undefined)(
     const ask = async (path: string, script: object) =>
       fetch(gateway.origin + path, {
         method: "POST",
-        headers: { "x-majordomo-key": key, "content-type": "application/json", "x-far-side": JSON.stringify(script) },
+        headers: {
+          "x-majordomo-key": key,
+          "content-type": "application/json",
+          "x-fake-provider": JSON.stringify(script),
+        },
         body: '{"model":"gpt-4o-mini","stream":true,"messages":[]}',
       })
     const stream = async () => {

@@ -66,5 +66,5 @@ while (recoveredMs === undefined && performance.now() - freeAt < 10_000) {
   const answers = count(await Promise.all(Array.from({ length: 50 }, (_, n) => ask(n))))
   if (answers["200"] === 50) recoveredMs = performance.now() - freeAt
 }
-console.log(JSON.stringify({ during, refused, recoveredMs, open: gateway.gateway.open() }))
+console.log(JSON.stringify({ during, refused, recoveredMs, open: gateway.gateway.openRequests() }))
 process.exit(0)

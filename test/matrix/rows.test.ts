@@ -5,20 +5,20 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { startPipeline } from "../support/pipeline.ts"
 import { connectRaw, type RawClient } from "../support/raw.ts"
 import { exchange, nextRecords, request, statusOf } from "./_raw.ts"
 
 test("[LOG-01] whatever becomes of a request whose caller is known, it has one row", async () => {
-  const far = await startFarSide()
+  const far = await startFakeProvider()
   const gateway = await startPipeline({
     upstream: far.origin,
     settings: { firstByteTimeoutMs: 400, idleTimeoutMs: 400, maxBodyBytes: 500, maxConnections: 256 },
   })
   const script = (value: object) =>
-    request(`x-far-side: ${JSON.stringify(value)}\r\n`, { body: '{"model":"m","stream":true,"messages":[]}' })
+    request(`x-fake-provider: ${JSON.stringify(value)}\r\n`, { body: '{"model":"m","stream":true,"messages":[]}' })
   const whole = (text: string) => exchange(gateway.port, text)
   const left = async (text: string) => {
     const client = await connectRaw(gateway.port)
@@ -42,19 +42,19 @@ test("[LOG-01] whatever becomes of a request whose caller is known, it has one r
   await Promise.all(Array.from({ length: rounds }, () => Promise.all(fates.map((fate) => fate()))))
   const rows = await nextRecords(gateway, rounds * fates.length)
   expect(new Set(rows.map(({ id }) => id)).size).toBe(rounds * fates.length)
-  await expect.poll(() => gateway.gateway.open()).toBe(0)
+  await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
   expect(gateway.records.length).toBe(rounds * fates.length)
   await gateway.close()
   await far.close()
 })
 
-const settings = (far: FarSide) => ({
+const settings = (far: FakeProvider) => ({
   MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
   MAJORDOMO_PRICING_REMOTE_URL: "",
 })
 
 test("[SHU-05] a second signal ends the gateway at once, and the next one has every row", async () => {
-  const far = await startFarSide()
+  const far = await startFakeProvider()
   const home = createInstallation(settings(far))
   const gateway = await home.serve()
   await expect.poll(() => gateway.stdout).toMatch(/mdm_sk_[\w-]{16,}\s/)
@@ -89,7 +89,7 @@ test("[SHU-05] a second signal ends the gateway at once, and the next one has ev
 test.skipIf(process.platform === "win32")(
   "[CON-08] without file descriptors new connections wait or are refused, running ones go on, and it recovers",
   async () => {
-    const far = await startFarSide()
+    const far = await startFakeProvider()
     const home = mkdtempSync(join(tmpdir(), "mdm-files-"))
     const bin = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
     const child = spawn("sh", ["-c", 'ulimit -n 160; exec "$0" "$@"', process.execPath, bin, "serve", "--port", "0"], {

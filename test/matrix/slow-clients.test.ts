@@ -1,19 +1,19 @@
 import { readFileSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 
 const SOCKETS = 1000
 const READ_TIMEOUT_MS = 2000
 const BYTE_EVERY_MS = 200
 
-let far: FarSide
+let far: FakeProvider
 let home: Installation
 let gateway: RunningGateway
 let key: string
 beforeAll(async () => {
-  far = await startFarSide({ record: false })
+  far = await startFakeProvider({ record: false })
   home = createInstallation({
     MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",

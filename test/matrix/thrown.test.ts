@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { LogRecord } from "../../src/core/call.ts"
 import type { Deps } from "../../src/gateway/deps.ts"
-import type { Dialect, Meter } from "../../src/providers/_provider.ts"
+import type { Dialect, Meter } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { startPipeline } from "../support/pipeline.ts"
 import { exchange, request, statusOf } from "./_raw.ts"
 
-let far: FarSide
+let far: FakeProvider
 beforeAll(async () => {
-  far = await startFarSide()
+  far = await startFakeProvider()
 })
 afterAll(() => far.close())
 
@@ -43,13 +43,13 @@ interface Place {
 const PLACES: readonly Place[] = [
   { where: "the look-up of a key", deps: { findCaller: bug }, status: 503 },
   { where: "the look-up of a key, later", deps: { findCaller: async () => bug() }, status: 503 },
-  { where: "whether the journal is full", deps: { isRefusing: bug }, status: 500 },
+  { where: "whether the journal is full", deps: { isLedgerFull: bug }, status: 500 },
   { where: "preparing the request", deps: withBug({ prepare: bug }), status: 500 },
   { where: "opening the bodies", deps: { openBodies: bug }, status: 200 },
   { where: "keeping a piece of the body", deps: { openBodies: () => ({ ...CAPTURE, push: bug }) }, status: 200 },
   { where: "the end of the bodies", deps: { openBodies: () => ({ ...CAPTURE, finish: bug }) }, status: 200 },
-  { where: "announcing the row", deps: { begin: bug }, status: 200 },
-  { where: "the credential's hash", deps: withBug({ credential: bug }), status: 200 },
+  { where: "announcing the row", deps: { recordIntent: bug }, status: 200 },
+  { where: "the credential's hash", deps: withBug({ readCredential: bug }), status: 200 },
   { where: "making the meter", deps: withBug({ createMeter: bug }), status: 200 },
   { where: "metering a piece", deps: withMeterBug({ push: bug }), status: 200 },
   { where: "the meter's end", deps: withMeterBug({ end: bug }), status: 200 },
@@ -88,7 +88,7 @@ test.each(ALL)(
       if (given.status === 200) expect(answer).toMatch(given.whole)
       else expect(answer).not.toContain("a bug")
     }
-    await expect.poll(() => gateway.gateway.open()).toBe(0)
+    await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
     expect(records.map(({ status_code, outcome }) => `${status_code} ${outcome}`)).toEqual(
       given.status === 200 ? ["200 complete", "200 complete"] : [],
     )
@@ -100,7 +100,7 @@ test.each(ALL)(
 test("[SHU-08] a bug in reading a provider's refusal: the refusal and the row are there without its words", async () => {
   const gateway = await startPipeline({
     upstream: far.origin,
-    deps: { ...withBug({ errorMessage: bug }), onError: () => {} },
+    deps: { ...withBug({ readErrorMessage: bug }), onError: () => {} },
   })
   far.next({ status: 429, body: '{"error":{"message":"slow down"}}' })
   const answer = await exchange(gateway.port, request())

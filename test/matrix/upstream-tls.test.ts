@@ -4,21 +4,21 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { type FarSide, startFarSide } from "../support/far-side.ts"
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 
 const path = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url))
 const read = (name: string) => readFileSync(path(name), "utf8")
 
-let good: FarSide
-let expired: FarSide
+let good: FakeProvider
+let expired: FakeProvider
 let old: { readonly port: number; readonly requests: () => number; close(): void }
 let home: Installation
 let gateway: RunningGateway
 let key: string
 beforeAll(async () => {
-  good = await startFarSide({ tls: { key: read("server.key"), cert: read("server.crt") } })
-  expired = await startFarSide({ tls: { key: read("expired.key"), cert: read("expired.crt") } })
+  good = await startFakeProvider({ tls: { key: read("server.key"), cert: read("server.crt") } })
+  expired = await startFakeProvider({ tls: { key: read("expired.key"), cert: read("expired.crt") } })
   old = await startOldTls()
   home = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" })
   // An operator's own authority is believed where NODE_EXTRA_CA_CERTS names it; so a refusal is not for want of trust.

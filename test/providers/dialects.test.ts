@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest"
-import type { Exchange, Format } from "../../src/providers/_provider.ts"
+import type { Format, ProviderRequest } from "../../src/providers/_dialect.ts"
 import { BUILT_IN_PROVIDERS, DIALECTS } from "../../src/providers/index.ts"
 
-function exchange(given: Partial<Omit<Exchange, "body">> & { readonly body?: string | Buffer }): Exchange {
+function exchange(
+  given: Partial<Omit<ProviderRequest, "body">> & { readonly body?: string | Buffer },
+): ProviderRequest {
   return {
     provider: "p",
     method: "POST",
@@ -86,7 +88,7 @@ describe("the credential", () => {
     ["gemini", { query: "?monkey=x" }, undefined],
     ["gemini", { headers: { authorization: "Bearer ya29" } }, "ya29"],
   ] as const)("%s %j", (format, given, credential) => {
-    expect(DIALECTS[format].credential(exchange(given))).toBe(credential)
+    expect(DIALECTS[format].readCredential(exchange(given))).toBe(credential)
   })
 })
 
@@ -119,30 +121,30 @@ describe("what costs nothing", () => {
 
 describe("a refusal", () => {
   it("has the shape and the words of the API that was called", () => {
-    expect(JSON.parse(DIALECTS.openai.refusal("invalid_gateway_key", 401, "No."))).toEqual({
+    expect(JSON.parse(DIALECTS.openai.errorBody("invalid_gateway_key", 401, "No."))).toEqual({
       error: { message: "No.", type: "invalid_request_error", param: null, code: "invalid_gateway_key" },
     })
-    expect(JSON.parse(DIALECTS.openai.refusal("provider_timeout", 504, "No."))).toMatchObject({
+    expect(JSON.parse(DIALECTS.openai.errorBody("provider_timeout", 504, "No."))).toMatchObject({
       error: { type: "server_error" },
     })
-    expect(JSON.parse(DIALECTS.anthropic.refusal("body_too_large", 413, "No."))).toEqual({
+    expect(JSON.parse(DIALECTS.anthropic.errorBody("body_too_large", 413, "No."))).toEqual({
       type: "error",
       error: { type: "request_too_large", message: "No." },
     })
-    expect(JSON.parse(DIALECTS.anthropic.refusal("unknown_provider", 400, "No."))).toMatchObject({
+    expect(JSON.parse(DIALECTS.anthropic.errorBody("unknown_provider", 400, "No."))).toMatchObject({
       error: { type: "invalid_request_error" },
     })
-    expect(JSON.parse(DIALECTS.gemini.refusal("shutting_down", 503, "No."))).toEqual({
+    expect(JSON.parse(DIALECTS.gemini.errorBody("shutting_down", 503, "No."))).toEqual({
       error: { code: 503, message: "No.", status: "UNAVAILABLE" },
     })
-    expect(JSON.parse(DIALECTS.gemini.refusal("internal_error", 500, "No."))).toMatchObject({
+    expect(JSON.parse(DIALECTS.gemini.errorBody("internal_error", 500, "No."))).toMatchObject({
       error: { status: "INTERNAL" },
     })
   })
 })
 
 describe("the provider's own error message", () => {
-  const message = (body: string) => DIALECTS.openai.errorMessage(Buffer.from(body))
+  const message = (body: string) => DIALECTS.openai.readErrorMessage(Buffer.from(body))
   it("is found in every shape that errors have", () => {
     expect(message('{"error":{"message":"Bad model","type":"x"}}')).toBe("Bad model")
     expect(message('{"error":"unauthorized"}')).toBe("unauthorized")

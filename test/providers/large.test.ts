@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { Reading } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_provider.ts"
+import type { Format } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 
 const MiB = 1024 * 1024

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { BUCKETS, type Reading, toTokenTotals } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_provider.ts"
+import type { Format } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 import { createRandom, type Random } from "./_random.ts"
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import type { Reading } from "../../src/core/usage.ts"
-import type { Dialect } from "../../src/providers/_provider.ts"
+import type { Dialect } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 import { asExchange, formatOf, meterRecording } from "../conformance/judge.ts"
 import { readRecordings } from "../conformance/recordings.ts"

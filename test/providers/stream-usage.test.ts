@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { createUsageFilter } from "../../src/providers/openai/hide-usage.ts"
-import { openai } from "../../src/providers/openai.ts"
+import { openai } from "../../src/providers/openai/index.ts"
 
 function prepare(body: string, { path = "/v1/chat/completions", inject = true } = {}) {
   const exchange = {

@@ -1,14 +1,14 @@
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import {
-  askGround,
+  askRollupState,
   askUsage,
   type Filters,
   findDimension,
-  type Ground,
-  missesPruned,
-  NO_SUMS,
-  readGround,
+  missesPrunedRows,
+  NO_ROLLUPS,
+  type RollupState,
+  readRollupState,
   readUsage,
   type UsageQuestion,
 } from "../../src/reports/index.ts"
@@ -19,7 +19,7 @@ import { insertKey } from "../support/usage-rows.ts"
 
 let home: TestDatabase
 let client: pg.Client
-let ground: Ground
+let ground: RollupState
 
 beforeAll(async () => {
   home = await createTestDatabase()
@@ -41,13 +41,13 @@ afterAll(async () => {
   await home.drop()
 })
 
-const readFacts = async () => readGround((await client.query(...toArgs(askGround()))).rows)
+const readFacts = async () => readRollupState((await client.query(...toArgs(askRollupState()))).rows)
 const toArgs = ({ text, values }: { text: string; values: readonly unknown[] }): [string, unknown[]] => [
   text,
   [...values],
 ]
 
-async function answer(question: UsageQuestion, on: Ground) {
+async function answer(question: UsageQuestion, on: RollupState) {
   return readUsage((await client.query(...toArgs(askUsage(question, on)))).rows, question)
 }
 
@@ -115,7 +115,7 @@ describe("a report from the sums is the report from the rows, to the last digit"
         for (const filters of FILTERS) {
           const question = toQuestion({ by, tz, since, until, filters })
           const told = JSON.stringify({ since, until, filters })
-          expect(await answer(question, ground), told).toEqual(await answer(question, NO_SUMS))
+          expect(await answer(question, ground), told).toEqual(await answer(question, NO_ROLLUPS))
         }
       }
     })
@@ -184,7 +184,7 @@ describe("a name of as many values in a day as have sums of their own", () => {
        FROM generate_series(${values}) n, LATERAL (SELECT '2026-06-02Z'::timestamptz + interval '8 seconds' * n AS at) t`,
     )
   const question = toQuestion({ by: ["Crowd"], tz: "America/Los_Angeles", since: "2026-06-02T07:00:00Z" })
-  const signs = (on: Ground) => {
+  const signs = (on: RollupState) => {
     const plan = planUsage(question, on)
     return plan.from === "rows" ? [] : plan.edges.map(({ sign }) => sign)
   }
@@ -195,13 +195,13 @@ describe("a name of as many values in a day as have sums of their own", () => {
     await write("1, 10000")
     const full = await readFacts()
     expect(signs(full)).toEqual(["-"])
-    const rows = await answer(question, NO_SUMS)
+    const rows = await answer(question, NO_ROLLUPS)
     expect(rows.groups).toBeGreaterThan(6000)
     expect(await answer(question, full)).toEqual(rows)
     await write("10001, 10001")
     const over = await readFacts()
     expect(signs(over)).toEqual(["+"])
-    expect(await answer(question, over)).toEqual(await answer(question, NO_SUMS))
+    expect(await answer(question, over)).toEqual(await answer(question, NO_ROLLUPS))
     await client.query("ROLLBACK")
   })
 })
@@ -228,13 +228,15 @@ describe("of requests that were pruned, sums are left", () => {
       if (by[0] !== "month") expect(after[i]!.rows).toEqual(before[i]!.rows)
     })
     expect(rebuilt).toEqual(before[1])
-    expect(missesPruned(toQuestion({ by: ["model"], tz: "UTC", since }), pruned)).toBe(false)
-    expect(missesPruned(toQuestion({ by: ["status"], tz: "UTC", since }), pruned)).toBe(true)
-    expect(missesPruned(toQuestion({ by: ["status"], tz: "UTC", since: "2026-11-01T00:00:00Z" }), pruned)).toBe(false)
+    expect(missesPrunedRows(toQuestion({ by: ["model"], tz: "UTC", since }), pruned)).toBe(false)
+    expect(missesPrunedRows(toQuestion({ by: ["status"], tz: "UTC", since }), pruned)).toBe(true)
+    expect(missesPrunedRows(toQuestion({ by: ["status"], tz: "UTC", since: "2026-11-01T00:00:00Z" }), pruned)).toBe(
+      false,
+    )
   })
 
   test("a period that ends among them is the sum of whole hours or days, each in one period", async () => {
-    const pruned: Ground = { ...ground, prunedBefore: Date.parse("2026-11-01T00:00:00Z") }
+    const pruned: RollupState = { ...ground, prunedBefore: Date.parse("2026-11-01T00:00:00Z") }
     const middle = "2026-10-20T10:30:00Z"
     const total = async (from: string, until: string) =>
       (await answer(toQuestion({ by: [], tz: "UTC", since: from, until }), pruned)).total.requests

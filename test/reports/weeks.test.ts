@@ -1,13 +1,13 @@
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import {
-  askGround,
+  askRollupState,
   askUsage,
   type Filters,
   findDimension,
-  type Ground,
-  NO_SUMS,
-  readGround,
+  NO_ROLLUPS,
+  type RollupState,
+  readRollupState,
   readUsage,
   type UsageQuestion,
 } from "../../src/reports/index.ts"
@@ -88,8 +88,9 @@ describe("reports by a metadata name, from weeks", () => {
 
   const run = async ({ text, values }: { text: string; values: readonly unknown[] }) =>
     (await client.query(text, [...values])).rows
-  const readFacts = async () => readGround(await run(askGround()))
-  const answer = async (question: UsageQuestion, on: Ground) => readUsage(await run(askUsage(question, on)), question)
+  const readFacts = async () => readRollupState(await run(askRollupState()))
+  const answer = async (question: UsageQuestion, on: RollupState) =>
+    readUsage(await run(askUsage(question, on)), question)
 
   const PERIODS = [
     ["2026-03-01T00:00:00Z", undefined],
@@ -117,7 +118,7 @@ describe("reports by a metadata name, from weeks", () => {
     const ground = await readFacts()
     for (const question of QUESTIONS) {
       const told = JSON.stringify([question.by.map(({ name }) => name), question.period, question.filters])
-      expect(await answer(question, ground), told).toEqual(await answer(question, NO_SUMS))
+      expect(await answer(question, ground), told).toEqual(await answer(question, NO_ROLLUPS))
     }
     expect(await differences()).toEqual([])
   }
@@ -195,7 +196,7 @@ describe("reports by a metadata name, from weeks", () => {
         await expectSumsOfRows()
 
         const question = QUESTIONS[0]!
-        const before = await answer(question, NO_SUMS)
+        const before = await answer(question, NO_ROLLUPS)
         await client.query("UPDATE majordomo_schema SET pruned_before = '2026-04-22Z'")
         await client.query("DELETE FROM llm_requests WHERE created_at < '2026-04-22Z'")
         expect(await answer(question, await readFacts())).toEqual(before)

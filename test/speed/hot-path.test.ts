@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { afterEach, describe, expect, test, vi } from "vitest"
-import { startFarSide } from "../support/far-side.ts"
+import { startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 
 const SRC = new URL("../../src/", import.meta.url)
@@ -36,9 +36,9 @@ describe("the hot path", () => {
     ["Anthropic", "/v1/messages", { stream: true, max_tokens: 100 }],
     ["Gemini", "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", {}],
   ])("a stream of %s is metered without parsing all of it", async (_name, path, more) => {
-    const farSide = await startFarSide()
-    farSide.always({ pieces: PIECES })
-    const pipeline = await startPipeline({ upstream: farSide.origin })
+    const fakeProvider = await startFakeProvider()
+    fakeProvider.always({ pieces: PIECES })
+    const pipeline = await startPipeline({ upstream: fakeProvider.origin })
     try {
       const body = JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "hi" }], ...more })
       const parse = JSON.parse
@@ -57,7 +57,7 @@ describe("the hot path", () => {
       expect(parsed / bytes).toBeLessThan(PARSED_SHARE)
     } finally {
       await pipeline.close()
-      await farSide.close()
+      await fakeProvider.close()
     }
   })
 })

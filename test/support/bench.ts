@@ -1,6 +1,6 @@
 /** What the bench starts and measures with, for tests that put real load on the built program from processes of their own. */
 export interface BenchProcesses {
-  /** One of the bench's scripts; `far-side.mjs` takes the script of its answers in JSON. */
+  /** One of the bench's scripts; `fake-provider.mjs` takes the script of its answers in JSON. */
   startScript(
     script: string,
     options?: { readonly args?: readonly string[]; readonly typescript?: boolean },

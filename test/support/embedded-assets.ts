@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "vite"
-import { ensureSeed } from "../../src/database/embedded/make-seed.ts"
+import { ensureSeed } from "../../src/embedded/make-seed.ts"
 
 /** Where the sources look for what a build would put into `dist/embedded`. */
 export const EMBEDDED_CACHE = "node_modules/.cache/majordomo-gateway/embedded"
@@ -26,8 +26,8 @@ export default async function setup(): Promise<void> {
         emptyOutDir: false,
         rollupOptions: {
           input: {
-            worker: "src/database/embedded/worker.ts",
-            owner: "src/database/embedded/owner.ts",
+            worker: "src/embedded/worker.ts",
+            owner: "src/embedded/owner.ts",
             lock: "src/kit/lock.ts",
           },
           output: { entryFileNames: "[name].mjs", chunkFileNames: "chunk-[hash].mjs" },

@@ -1,9 +1,9 @@
 import type { LogRecord } from "../../src/core/call.ts"
-import type { Cost, PriceQuestion } from "../../src/core/cost.ts"
+import type { Cost, PriceQuery } from "../../src/core/cost.ts"
 import { hashKey } from "../../src/core/key.ts"
 import type { Deps, GatewaySettings } from "../../src/gateway/deps.ts"
 import { createGateway, type Gateway } from "../../src/gateway/handle.ts"
-import type { Provider } from "../../src/providers/_provider.ts"
+import type { Provider } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 import { startListening } from "../../src/server/listen.ts"
 
@@ -48,7 +48,7 @@ export async function startPipeline(options: {
   readonly settings?: Partial<GatewaySettings>
   readonly providers?: Readonly<Record<string, Provider>>
   readonly findCaller?: (keyHash: string) => { keyId: string } | undefined | Promise<{ keyId: string } | undefined>
-  readonly price?: (question: PriceQuestion) => Cost
+  readonly price?: (question: PriceQuery) => Cost
   readonly countText?: Deps["countText"]
   /** Whatever else of the world is another one here. */
   readonly deps?: Partial<Deps>
@@ -77,7 +77,7 @@ export async function startPipeline(options: {
       if (taker) taker(record)
       else untaken.push(record)
     },
-    isRefusing: () => false,
+    isLedgerFull: () => false,
     isStopping: () => false,
     onError: (error) => void errors.push(error),
     ...options.deps,

@@ -1,4 +1,4 @@
-import type { CapturedBody, Exchange } from "../_store.ts"
+import type { CapturedBody, CapturedExchange } from "../_store.ts"
 
 /*
  * One exchange in the spool: magic, lengths of the three parts (32 bits each, little endian), then the parts: what is
@@ -10,14 +10,14 @@ export const HEADER_BYTES = 16
 
 interface Note {
   readonly key: string
-  readonly exchange: Omit<Exchange, "request" | "response">
+  readonly exchange: Omit<CapturedExchange, "request" | "response">
   readonly request: Omit<CapturedBody, "bytes"> | undefined
   readonly response: Omit<CapturedBody, "bytes"> | undefined
 }
 
 export interface Stored {
   readonly key: string
-  readonly exchange: Exchange
+  readonly exchange: CapturedExchange
 }
 
 /** The pieces of a record, to be written one after the other; the bodies are not copied. */
@@ -58,5 +58,5 @@ export function fromRecord(record: Buffer): Stored {
 }
 
 function withoutBytes(body: CapturedBody | undefined): Omit<CapturedBody, "bytes"> | undefined {
-  return body && { totalBytes: body.totalBytes, isCut: body.isCut, coding: body.coding }
+  return body && { totalBytes: body.totalBytes, isTruncated: body.isTruncated, coding: body.coding }
 }

@@ -2,7 +2,7 @@ import { closeSync, fdatasync, ftruncateSync, mkdirSync, openSync, writeSync, wr
 import { open, rename, unlink } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { findLeft, LARGE, type LeftFile, PART, SEGMENT } from "./left.ts"
+import { findOrphanedFiles, LARGE, type OrphanedFile, PART, SEGMENT } from "./orphaned.ts"
 
 /*
  * What waits for S3, on disk beside the journal, so that it survives any end of this process.
@@ -70,8 +70,10 @@ interface Live {
 export async function openBodySpool(options: SpoolOptions): Promise<BodySpool> {
   const { dir, maxBytes, onChange, onError } = options
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const left = await findLeft(dir, onError)
-  const files = new Map<string, SpoolFile>(left.files.map((file: LeftFile) => [file.name, { ...file, isSealed: true }]))
+  const left = await findOrphanedFiles(dir, onError)
+  const files = new Map<string, SpoolFile>(
+    left.files.map((file: OrphanedFile) => [file.name, { ...file, isSealed: true }]),
+  )
   const torn = new Map(left.torn.map(({ id, name }) => [id, name]))
   let bytes = left.files.reduce((sum, file) => sum + file.bytes, 0)
   let number = left.lastNumber

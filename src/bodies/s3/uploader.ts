@@ -3,10 +3,10 @@ import { gzip } from "node:zlib"
 import { toDocument } from "../document.ts"
 import type { Bucket } from "./client.ts"
 import { type Failure, toFailure } from "./failure.ts"
+import { type Backoff, createFailureState } from "./failure-state.ts"
 import { beginReading, type Reading, readNext } from "./reader.ts"
 import { fromRecord, type Stored } from "./record.ts"
 import type { SpoolFile } from "./spool.ts"
-import { type Backoff, createTrouble } from "./trouble.ts"
 
 export type ToUploader =
   | { readonly type: "files"; readonly files: readonly SpoolFile[] }
@@ -55,7 +55,7 @@ export function createUploader({ dir, openBucket, backoff, post }: UploaderOptio
   const finished: { name: string; bytes: number }[] = []
   let reportTimer: NodeJS.Timeout | undefined
   let reported: string | undefined
-  const trouble = createTrouble(
+  const trouble = createFailureState(
     (level, line) => post({ type: "log", level, line }),
     backoff,
     () =>

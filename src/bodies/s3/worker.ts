@@ -2,7 +2,7 @@ import { readlinkSync } from "node:fs"
 import { constants, setPriority } from "node:os"
 import { parentPort, workerData } from "node:worker_threads"
 import { openBucket, type S3Settings } from "./client.ts"
-import type { Backoff } from "./trouble.ts"
+import type { Backoff } from "./failure-state.ts"
 import { createUploader, type ToUploader } from "./uploader.ts"
 
 export interface UploaderData {

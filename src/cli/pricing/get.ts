@@ -1,6 +1,6 @@
 import { CommandError } from "../../core/errors.ts"
 import type { PriceBook } from "../../pricing/catalog.ts"
-import type { Explanation } from "../../pricing/listing.ts"
+import type { PriceExplanation } from "../../pricing/price-list.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
@@ -42,7 +42,7 @@ export default defineCommand({
 function explain(
   book: PriceBook,
   of: { readonly model: string; readonly provider: string | undefined; readonly configured: readonly string[] },
-): readonly Explanation[] {
+): readonly PriceExplanation[] {
   if (of.provider !== undefined) return book.explain(of.provider, of.model)
   const near = of.configured.flatMap((name) => book.explain(name, of.model))
   const found = near.length > 0 ? near : book.explain(undefined, of.model)
@@ -51,7 +51,7 @@ function explain(
   return own.length > 0 ? own : found
 }
 
-function toObject({ provider, asked, how, entry, unsure, disagreements }: Explanation) {
+function toObject({ provider, asked, how, entry, unsure, disagreements }: PriceExplanation) {
   return {
     asked,
     matched: how,
@@ -77,7 +77,7 @@ const HOW = {
   undated: " (without its date: a cost by it is an estimate)",
 } as const
 
-function renderPrice(found: Explanation, screen: Screen): string {
+function renderPrice(found: PriceExplanation, screen: Screen): string {
   const { provider, asked, how, entry, disagreements, setAside } = found
   const rates = listRates(entry)
   const table = renderTable(

@@ -1,5 +1,5 @@
 import { CommandError } from "../../core/errors.ts"
-import type { Listed } from "../../pricing/listing.ts"
+import type { PricedModel } from "../../pricing/price-list.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
@@ -27,7 +27,7 @@ export default defineCommand({
   },
 })
 
-function renderModels(models: readonly Listed[], screen: Screen): string {
+function renderModels(models: readonly PricedModel[], screen: Screen): string {
   const rate = (name: "input" | "cacheRead" | "output") =>
     models.map(({ entry }) => (entry.sources[name]?.source === "derived" ? "" : (entry.base[name] ?? "")))
   return renderTable(
@@ -44,7 +44,7 @@ function renderModels(models: readonly Listed[], screen: Screen): string {
   )
 }
 
-function sourceOf(sources: Listed["entry"]["sources"]): { readonly source: string; readonly date: string } {
+function sourceOf(sources: PricedModel["entry"]["sources"]): { readonly source: string; readonly date: string } {
   const { source, date } = sources.input ?? Object.values(sources)[0] ?? { source: "", date: undefined }
   return { source, date: date ?? "" }
 }

@@ -1,5 +1,5 @@
 import type { Bodies, ReadBody } from "../../bodies/read.ts"
-import { indentJson } from "../../kit/json-indent.ts"
+import { indentJson } from "../../kit/json/indent.ts"
 import { printable } from "../_text.ts"
 
 /** Which bodies of a request somebody asked for. */
@@ -20,7 +20,7 @@ const TITLES = { request: "Request body", response: "Response body" } as const
 
 function renderBody(body: ReadBody): string {
   if (body.kind === "none") return ": not kept"
-  const cut = body.isCut ? " (only its beginning is kept)" : ""
+  const cut = body.isTruncated ? " (only its beginning is kept)" : ""
   if (body.kind === "binary") return `${cut}: ${Buffer.byteLength(body.base64, "base64")} bytes that are no text`
   return `${cut}:\n${printable(body.kind === "json" ? indentJson(body.text) : body.text.trimEnd(), "lines")}`
 }
@@ -36,7 +36,7 @@ export function toBodyObject(bodies: Bodies, sides: Sides): Record<string, unkno
   const texts = sides.map((side) => [`${side}_body`, toColumn(bodies[side])])
   const cut = sides.filter((side) => {
     const body = bodies[side]
-    return body.kind !== "none" && body.isCut
+    return body.kind !== "none" && body.isTruncated
   })
   return { ...Object.fromEntries(texts), bodies_from: bodies.source, bodies_cut: cut }
 }

@@ -3,12 +3,12 @@ import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
 import { listMetadata } from "../../database/metadata.ts"
 import {
-  askGround,
   askRequests,
+  askRollupState,
   DIMENSIONS,
   type Dimension,
   type Period,
-  readGround,
+  readRollupState,
   type UsageAnswer,
 } from "../../reports/index.ts"
 import { toMoment } from "../_text.ts"
@@ -30,7 +30,7 @@ export async function explainEmpty(
   if (newest !== undefined) {
     return `No request fits. The newest of all was on ${toMoment(new Date(newest), tz)}: try a longer --since, or fewer filters.\n`
   }
-  const { prunedBefore } = readGround((await database.query(askGround())).rows)
+  const { prunedBefore } = readRollupState((await database.query(askRollupState())).rows)
   if (prunedBefore !== undefined) {
     const day = new Date(prunedBefore).toISOString().slice(0, 10)
     return `No request fits: those before ${day} were pruned. Their sums are left: usage --by model, provider, key or a time.\n`

@@ -1,7 +1,7 @@
 import { type ExportRow, exportBodies } from "../../bodies/export.ts"
 import { createBodyReader } from "../../bodies/read.ts"
 import type { Database } from "../../database/_database.ts"
-import { readMuch } from "../../database/read.ts"
+import { readSlowly } from "../../database/slow-read.ts"
 import { askBodies, type BodyCursor, type BodyQuestion, countBodies } from "../../reports/index.ts"
 import { COMMON, defineCommand } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
@@ -43,7 +43,7 @@ async function exportAll(
   question: BodyQuestion,
   reader: ReturnType<typeof createBodyReader>,
 ): Promise<void> {
-  const { rows } = await readMuch<{ requests: number }>(database, countBodies(question))
+  const { rows } = await readSlowly<{ requests: number }>(database, countBodies(question))
   const total = withThousands(rows[0]!.requests)
   let exported = 0
   let missing = 0
@@ -69,7 +69,7 @@ async function* readPages(database: Database, question: BodyQuestion): AsyncGene
   let after: BodyCursor | undefined
   for (;;) {
     const page = askBodies(question, { after, limit: PAGE_ROWS })
-    const { rows } = await readMuch<ExportRow & BodyCursor>(database, page)
+    const { rows } = await readSlowly<ExportRow & BodyCursor>(database, page)
     yield* rows
     after = rows.at(-1)
     if (rows.length < PAGE_ROWS) return

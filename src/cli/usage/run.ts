@@ -1,5 +1,5 @@
 import { CommandError } from "../../core/errors.ts"
-import { readMuch } from "../../database/read.ts"
+import { readSlowly } from "../../database/slow-read.ts"
 import { askRun, RUN_NAMES, readStep, type SpanNode, type Step, toSpans } from "../../reports/index.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
@@ -23,7 +23,7 @@ export default defineCommand({
     const tz = toZone(args.tz)
     await withDatabase(args.config, async (database) => {
       const { ground } = await createAsker(database)
-      const { rows } = await readMuch(database, askRun(args.trace, ground))
+      const { rows } = await readSlowly(database, askRun(args.trace, ground))
       if (rows.length === 0) {
         throw new CommandError(
           `no request carried the trace ${JSON.stringify(args.trace.slice(0, 100))}: see usage runs`,

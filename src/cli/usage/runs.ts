@@ -1,5 +1,5 @@
 import { CommandError } from "../../core/errors.ts"
-import { readMuch } from "../../database/read.ts"
+import { readSlowly } from "../../database/slow-read.ts"
 import { askRuns, RUN_FIELDS, RUN_NAMES, RUN_SORTS, type Run, type RunSort, readRun } from "../../reports/index.ts"
 import { parseWhole } from "../_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
@@ -34,7 +34,7 @@ export default defineCommand({
     const question = { filters: toFilters(args, rawArgs), period, sort: toSort(args.sort), limit }
     await withDatabase(args.config, async (database) => {
       const { ground } = await createAsker(database)
-      const { rows } = await readMuch(database, askRuns(question, ground))
+      const { rows } = await readSlowly(database, askRuns(question, ground))
       const runs = rows.map(readRun)
       if (runs.length > 0) sayIfNotIndexed(RUN_NAMES.trace, ground)
       if (args.json) printJson(runs)

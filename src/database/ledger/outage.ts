@@ -1,4 +1,4 @@
-import { describeFailure, isWrongSchema } from "./refusal.ts"
+import { describeFailure, isSchemaMismatch } from "./data-errors.ts"
 
 const REPEAT_MS = 30_000
 
@@ -25,7 +25,7 @@ export function createOutage(log: Log, now: () => number, countWaiting: () => nu
     const state = first
       ? "the database does not take rows"
       : `the database has not taken rows for ${seconds(now() - since)}`
-    const advice = isWrongSchema(error)
+    const advice = isSchemaMismatch(error)
       ? "; its tables are not those of this version: run `majordomo-gateway migrate`"
       : ""
     log("warn", `${state} (${describeFailure(error)}): ${rows(countWaiting())}, traffic goes on${advice}`)

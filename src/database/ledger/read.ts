@@ -5,7 +5,7 @@ import { findId, forEachLine, kindOfLine } from "../../kit/journal/lines.ts"
 import { numberOfSegment } from "../../kit/journal/segment.ts"
 
 /** What the journals of all processes hold, by the ids of their rows. */
-export interface JournalsRead {
+export interface JournalSummary {
   /** Lines that are not known to be in the database. */
   readonly waiting: readonly string[]
   /** Lines that the cursor has passed: the database must have them. */
@@ -18,7 +18,7 @@ export interface JournalsRead {
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Looks only, at journals that others may be writing: a file that goes meanwhile is one whose rows were taken. */
-export async function readJournals(root: string): Promise<JournalsRead> {
+export async function readJournals(root: string): Promise<JournalSummary> {
   const waiting = new Set<string>()
   const taken = new Set<string>()
   const rejected: string[] = []

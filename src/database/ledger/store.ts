@@ -1,6 +1,6 @@
 import { type BatchQueue, createBatchQueue } from "../../kit/batch-queue.ts"
 import { type Entry, type Journal, type JournalOptions, openJournal } from "../../kit/journal.ts"
-import type { Kept, Spool } from "../../kit/spool.ts"
+import type { AppendResult, Spool } from "../../kit/spool.ts"
 import type { Log } from "./outage.ts"
 
 /** Memory that rows may take when there is no disk for them. */
@@ -12,9 +12,9 @@ export interface Store {
   readonly spools: readonly Spool[]
   /** Files, in bytes. */
   journalBytes(): number
-  append(line: string, id: string | undefined, overLimit: boolean): Kept
+  append(line: string, id: string | undefined, overLimit: boolean): AppendResult
   /** By one write where it can be; what is returned says what became of each row. */
-  appendAll(entries: readonly Entry[]): readonly Kept[]
+  appendAll(entries: readonly Entry[]): readonly AppendResult[]
   /** So full that a new request should not be taken: what is in flight still has room. */
   isFull(): boolean
   syncNow(): void
@@ -36,7 +36,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
   const overflow = createBatchQueue({ maxBytes: Math.min(MAX_MEMORY_BYTES, options.maxBytes) })
   const disk = watchDisk(journal, options)
 
-  function append(line: string, id: string | undefined, overLimit: boolean): Kept {
+  function append(line: string, id: string | undefined, overLimit: boolean): AppendResult {
     const kept = journal.append(line, id, overLimit)
     if (kept !== "failed") return kept
     disk.refused()

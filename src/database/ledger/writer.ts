@@ -1,8 +1,8 @@
 import { type Batch, rowAt, type Spool, sliceRows } from "../../kit/spool.ts"
 import type { Database } from "../_database.ts"
 import { INSERT_ROWS } from "./columns.ts"
-import { describeFailure, isRefusalOfData } from "./refusal.ts"
-import { toSmallestLine } from "./serialise.ts"
+import { describeFailure, isDataError } from "./data-errors.ts"
+import { toSmallestLine } from "./serialize.ts"
 
 const MIN_BATCH_BYTES = 32 << 10
 
@@ -119,7 +119,7 @@ export function createWriter({ db, spools, timing, reject, onSettled, onFailure 
     try {
       await send(sliceRows(batch, from, to))
     } catch (error) {
-      if (!isRefusalOfData(error)) throw error
+      if (!isDataError(error)) throw error
       if (to - from === 1) return insertSmallest(rowAt(batch, from).toString(), error, rejected)
       const middle = (from + to) >> 1
       await insert(batch, from, middle, rejected)
@@ -139,7 +139,7 @@ export function createWriter({ db, spools, timing, reject, onSettled, onFailure 
     try {
       await send(Buffer.from(`[${smallest}]`))
     } catch (error) {
-      if (!isRefusalOfData(error)) throw error
+      if (!isDataError(error)) throw error
       rejected.push({ line, reason: describeFailure(error) })
     }
   }

@@ -30,12 +30,12 @@ export function findId(bytes: Buffer, start: number, end: number, kind: "row" | 
   return to === -1 || to >= end ? undefined : bytes.toString("latin1", from, to)
 }
 
-export function toBeginLine(row: string): string {
+export function toIntentLine(row: string): string {
   return `{"begin":${row}}`
 }
 
 /** The row inside a begin line. */
-export function fromBeginLine(bytes: Buffer, start: number, end: number): string {
+export function fromIntentLine(bytes: Buffer, start: number, end: number): string {
   return bytes.toString("utf8", start + BEGIN.length, end - 1)
 }
 

@@ -1,7 +1,7 @@
 import { type FileHandle, open, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import type { Position } from "./cursor.ts"
-import { findId, forEachLine, fromBeginLine, kindOfLine } from "./lines.ts"
+import { findId, forEachLine, fromIntentLine, kindOfLine } from "./lines.ts"
 import { numberOfSegment, type Segment } from "./segment.ts"
 
 const CHUNK_BYTES = 1 << 20
@@ -59,7 +59,7 @@ async function scanSegment(path: string, offset: number, unended: Map<string, st
       if (kind === "blank") return
       const id = kind === "broken" ? undefined : findId(chunk, start, end, kind)
       if (kind === "begin") {
-        if (id !== undefined) unended.set(id, fromBeginLine(chunk, start, end))
+        if (id !== undefined) unended.set(id, fromIntentLine(chunk, start, end))
         return
       }
       if (id !== undefined) unended.delete(id)

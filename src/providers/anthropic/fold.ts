@@ -1,9 +1,9 @@
 import { NO_READING, type Reading, type Units } from "../../core/usage.ts"
-import type { Shape } from "../../kit/json-prune.ts"
+import type { Shape } from "../../kit/json/prune.ts"
+import type { StoredResponse } from "../_dialect.ts"
 import { createTextCounter, textNames } from "../_estimate.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
 import { createParts, rereadParts } from "../_parts.ts"
-import type { StoredAnswer } from "../_provider.ts"
 import { boundedJson } from "../_raw.ts"
 import { countOf, listOf, objectOf, textOf } from "../_values.ts"
 import { mergeUsage } from "./merge.ts"
@@ -113,7 +113,7 @@ function readAnswer(usage: JsonObject, model: string | undefined): Reading {
   }
 }
 
-export function rereadAnthropic({ raw, model }: StoredAnswer): Reading | undefined {
+export function rereadAnthropic({ raw, model }: StoredResponse): Reading | undefined {
   const usage = objectOf(raw)
   if (!usage) return undefined
   const many = rereadParts(usage)

@@ -1,8 +1,8 @@
 import { NO_READING, type Reading } from "../../core/usage.ts"
-import type { Shape } from "../../kit/json-prune.ts"
+import type { Shape } from "../../kit/json/prune.ts"
+import type { StoredResponse } from "../_dialect.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
 import { createParts, rereadParts } from "../_parts.ts"
-import type { StoredAnswer } from "../_provider.ts"
 import { boundedJson } from "../_raw.ts"
 import { countOf, listOf, objectOf, textOf } from "../_values.ts"
 import { createGrounding, groundingUnits } from "./grounding.ts"
@@ -109,7 +109,7 @@ function tierOf(usage: JsonObject): string | undefined {
   return textOf(usage["serviceTier"])?.toLowerCase() ?? textOf(usage["trafficType"])?.toLowerCase()
 }
 
-export function rereadGemini({ raw, model, path }: StoredAnswer): Reading | undefined {
+export function rereadGemini({ raw, model, path }: StoredResponse): Reading | undefined {
   const usage = objectOf(raw)
   if (!usage) return undefined
   const many = rereadParts(usage)

@@ -1,5 +1,5 @@
 import type { Edit } from "../../core/call.ts"
-import { findMembers } from "../../kit/json-members.ts"
+import { findMembers } from "../../kit/json/members.ts"
 import type { RequestFacts } from "../_request.ts"
 
 const OPTIONS = Buffer.from(',"stream_options":{"include_usage":true}')

@@ -1,4 +1,5 @@
 import { NO_READING, NO_USAGE, type Reading } from "../../core/usage.ts"
+import type { ProviderRequest } from "../_dialect.ts"
 import {
   createTextCounter,
   estimateInput,
@@ -8,7 +9,6 @@ import {
   type TextNames,
   textNames,
 } from "../_estimate.ts"
-import type { Exchange } from "../_provider.ts"
 import { bytesOf } from "../_values.ts"
 import { findFamily } from "./models.ts"
 import type { Operation } from "./paths.ts"
@@ -35,7 +35,7 @@ export interface Cut {
 /** A larger request is counted by its length: the tokenizer would take seconds. */
 const MAX_TOKENIZED_BYTES = 1024 * 1024
 
-export type RequestBody = Pick<Exchange, "body" | "readStart">
+export type RequestBody = Pick<ProviderRequest, "body" | "readStart">
 
 /** Usage counted from the texts of the request and of as much of the answer as came. */
 export function estimateUsage({ body, readStart }: RequestBody, counter: TextCounter, cut: Cut): Reading {

@@ -1,5 +1,5 @@
 import { NO_READING, type Part } from "../../core/usage.ts"
-import type { Shape } from "../../kit/json-prune.ts"
+import type { Shape } from "../../kit/json/prune.ts"
 import type { TextCounter } from "../_estimate.ts"
 import type { Fold, JsonObject } from "../_fold.ts"
 import { createParts } from "../_parts.ts"

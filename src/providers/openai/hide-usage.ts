@@ -1,4 +1,4 @@
-import type { StreamFilter } from "../_provider.ts"
+import type { StreamFilter } from "../_dialect.ts"
 import { bytesOf } from "../_values.ts"
 import { hideUsage } from "./usage-event.ts"
 

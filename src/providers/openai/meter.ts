@@ -1,11 +1,11 @@
+import type { Meter, ProviderRequest, ResponseHead } from "../_dialect.ts"
 import { createFoldingMeter } from "../_meter.ts"
-import type { AnswerHead, Exchange, Meter } from "../_provider.ts"
 import { createOpenAiCounter } from "./estimate.ts"
 import { createOpenAiFold } from "./fold.ts"
 import { operationOf, unsplitOutputOf } from "./paths.ts"
 
 /** The meter for an answer in OpenAI's dialect, whoever gave it; undefined: sound, pictures, files. */
-export function createOpenAiMeter(exchange: Exchange, head: AnswerHead): Meter | undefined {
+export function createOpenAiMeter(exchange: ProviderRequest, head: ResponseHead): Meter | undefined {
   const operation = operationOf(exchange.method, exchange.path)
   if (operation === "count") return undefined
   const isBatch = operation === "batch_output"
@@ -33,7 +33,7 @@ const REGIONS: ReadonlyMap<string, string> = new Map([
  * Free by OpenAI's own rule: counting, moderation, and everything that only shows or files what is there already. A
  * stored response repeats the usage that its making was billed for.
  */
-export function isFreeOperation({ method, path }: Pick<Exchange, "method" | "path">): boolean {
+export function isFreeOperation({ method, path }: Pick<ProviderRequest, "method" | "path">): boolean {
   return FREE.has(operationOf(method, path))
 }
 

@@ -1,6 +1,6 @@
 import { NO_READING, NO_USAGE, type Reading } from "../../core/usage.ts"
+import type { StoredResponse } from "../_dialect.ts"
 import { rereadParts } from "../_parts.ts"
-import type { StoredAnswer } from "../_provider.ts"
 import { countOf, objectOf, textOf } from "../_values.ts"
 import { operationOf, unsplitOutputOf } from "./paths.ts"
 import { readReportedCost } from "./reported-cost.ts"
@@ -8,7 +8,7 @@ import { readImageTool, toolUnits } from "./server-tools.ts"
 import { readUsage } from "./usage.ts"
 
 /** The reading of an answer in OpenAI's dialect from what its row keeps. */
-export function rereadOpenAi({ raw, model, method, path }: StoredAnswer): Reading | undefined {
+export function rereadOpenAi({ raw, model, method, path }: StoredResponse): Reading | undefined {
   const usage = objectOf(raw)
   if (!usage) return undefined
   const beside = objectOf(usage["billed_beside"])

@@ -1,4 +1,4 @@
-import { findMembers, type Member, skipSpace, stringEnd } from "../../kit/json-members.ts"
+import { findMembers, type Member, skipSpace, stringEnd } from "../../kit/json/members.ts"
 
 const LF = 10
 const COMMA = 44

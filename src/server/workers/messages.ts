@@ -1,4 +1,4 @@
-import type { LedgerStats } from "../../database/logs.ts"
+import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import type { Metric } from "../prometheus.ts"
 
 /** What the primary process says to a worker. */

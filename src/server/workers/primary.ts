@@ -4,12 +4,12 @@ import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import { ensureFirstKey } from "../../database/keys.ts"
-import { startAdoption, sumStats } from "../../database/ledger/adoption.ts"
-import type { LedgerStats } from "../../database/logs.ts"
+import type { LedgerStats } from "../../database/ledger/ledger.ts"
+import { addLedgerStats, startRecovery } from "../../database/ledger/recovery.ts"
 import { openDatabase } from "../../database/open.ts"
 import { migrate } from "../../database/schema.ts"
 import { createScope, type Scope } from "../../kit/scope.ts"
-import { startBodyAdoption } from "../bodies.ts"
+import { startBodyRecovery } from "../bodies.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import { combine, type Metric } from "../prometheus.ts"
@@ -57,14 +57,14 @@ async function open({ settings, log }: Omit<ServerOptions, "onRecord">, scope: S
   const ready = await crew.start(countWorkers(settings))
 
   const root = join(settings.storage.dataDir, "journal")
-  const adoption = startAdoption({ db: database, root, settings: settings.ledger, now: Date.now, log })
+  const adoption = startRecovery({ db: database, root, settings: settings.ledger, now: Date.now, log })
   scope.own(() => adoption.close())
-  const bodyAdoption = startBodyAdoption({ settings, log, database })
+  const bodyAdoption = startBodyRecovery({ settings, log, database })
   scope.own(() => bodyAdoption.close())
   const metrics = createMetrics({
     ledger: adoption.stats,
     bodies: bodyAdoption.stats,
-    gateway: () => ({ requests: 0, streams: 0, metadataCut: 0 }),
+    gateway: () => ({ requests: 0, streams: 0, metadataTruncated: 0 }),
   })
   scope.own(() => metrics.close())
   crew.onAsking(async () => combine([metrics.collect(), ...(await crew.collect())]))
@@ -72,7 +72,7 @@ async function open({ settings, log }: Omit<ServerOptions, "onRecord">, scope: S
   async function stop(): Promise<LedgerStats> {
     const stopped = await crew.stop(shutdownTimeoutMs + END_GRACE_MS)
     await adoption.close()
-    const stats = sumStats([...stopped, adoption.stats()])
+    const stats = addLedgerStats([...stopped, adoption.stats()])
     await scope.close()
     return stats
   }
@@ -85,7 +85,7 @@ async function open({ settings, log }: Omit<ServerOptions, "onRecord">, scope: S
     firstKey: first?.secret,
     stats: adoption.stats,
     collect: metrics.collect,
-    rescue: crew.kill,
+    flushSync: crew.kill,
     stop,
   }
 }

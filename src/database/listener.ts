@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto"
+import type { Client } from "pg"
+import type { RunQuery } from "./_database.ts"
+import { abortConnection, type Connector } from "./connector.ts"
+
+const CONNECT_TIMEOUT_MS = 5_000
+const HEARTBEAT_EVERY_MS = 5_000
+const HEARTBEAT_TIMEOUT_MS = 3_000
+const BACKOFF_MS = { first: 50, last: 2_000 }
+
+export interface ListenerOptions {
+  readonly connector: Connector
+  /** Statements on other connections than the line's. */
+  readonly query: RunQuery
+  readonly channel: string
+  readonly onNotify: (payload: string) => void
+  /** `true` when notifications arrive, and again with every heartbeat; `false` as soon as they may be lost. */
+  readonly onState: (up: boolean) => void
+}
+
+/**
+ * LISTEN on a connection of its own, which comes back by itself. Resolves after the first attempt, whatever came of it.
+ * A connection counts as up only after a notification sent over *another* connection has arrived: a pooler in
+ * transaction mode, or a standby, takes LISTEN and stays silent.
+ */
+export async function openListener(options: ListenerOptions): Promise<{ close(): Promise<void> }> {
+  const stop = new AbortController()
+  const { signal } = stop
+  let client: Client | undefined
+  let backoffMs = BACKOFF_MS.first
+  let firstAttempt = () => {}
+  const attempted = new Promise<void>((resolve) => {
+    firstAttempt = resolve
+  })
+
+  const hold = async (): Promise<void> => {
+    client = await options.connector.connect(CONNECT_TIMEOUT_MS)
+    if (signal.aborted) return
+    const ended = new Promise<void>((resolve) => void client!.once("end", resolve))
+    await prove(client, options, signal)
+    backoffMs = BACKOFF_MS.first
+    options.onState(true)
+    firstAttempt()
+    while (!signal.aborted) {
+      if (await within(ended, HEARTBEAT_EVERY_MS, signal)) return
+      if (signal.aborted || !(await within(client.query("SELECT 1"), HEARTBEAT_TIMEOUT_MS, signal))) return
+      options.onState(true)
+    }
+  }
+
+  const running = (async () => {
+    while (!signal.aborted) {
+      await hold().catch(() => {})
+      if (client) abortConnection(client)
+      client = undefined
+      options.onState(false)
+      firstAttempt()
+      await within(new Promise(() => {}), backoffMs, signal)
+      backoffMs = Math.min(backoffMs * 2, BACKOFF_MS.last)
+    }
+  })()
+  await attempted
+
+  return {
+    close: async () => {
+      stop.abort()
+      if (client) abortConnection(client)
+      await running
+    },
+  }
+}
+
+/** Listens, and resolves when a notification of another connection has come through. */
+async function prove(client: Client, options: ListenerOptions, signal: AbortSignal): Promise<void> {
+  const probe = `majordomo_probe_${randomUUID()}`
+  const heard = new Promise<void>((resolve) => {
+    client.on("notification", ({ channel, payload }) => {
+      if (channel === probe) resolve()
+      else if (channel === options.channel) options.onNotify(payload ?? "")
+    })
+  })
+  const set = (async () => {
+    await client.query(`LISTEN ${quote(options.channel)}; LISTEN ${quote(probe)}`)
+    await options.query({ text: "SELECT pg_notify($1, '')", values: [probe], timeoutMs: HEARTBEAT_TIMEOUT_MS })
+    await heard
+    await client.query(`UNLISTEN ${quote(probe)}`)
+  })()
+  if (!(await within(set, CONNECT_TIMEOUT_MS, signal)))
+    throw new Error("notifications do not arrive on this connection")
+}
+
+function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** True when `work` succeeded within `ms`; false when it was too late or `signal` came first; throws what `work` throws. */
+function within(work: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const settle = (value: boolean) => {
+      clearTimeout(timer)
+      signal.removeEventListener("abort", abort)
+      resolve(value)
+    }
+    const abort = () => settle(false)
+    const timer = setTimeout(abort, ms)
+    signal.addEventListener("abort", abort)
+    if (signal.aborted) abort()
+    work.then(
+      () => settle(true),
+      (error) => {
+        settle(false)
+        reject(error)
+      },
+    )
+  })
+}

@@ -1,0 +1,129 @@
+import type { Outline } from "../outline.ts"
+import { createValueScanner } from "./value.ts"
+
+const QUOTE = 34
+const BACKSLASH = 92
+const BRACE = 123
+/** Of a text this much is kept: more than any member has whose value somebody reads (json-members.ts: 4096). */
+const TEXT_BYTES = 8 * 1024
+/** Of one member of the outermost object. */
+const VALUE_BYTES = 64 * 1024
+/** Of all. What has a longer one is no request that anybody sends: it has none, for its end might say another thing. */
+const OUTLINE_BYTES = 1024 * 1024
+/** So much at once, that a value without texts can be left out in its middle. */
+const STEP_BYTES = 16 * 1024
+
+/**
+ * The outline of a JSON object of any size, from pieces of any size: every member of the outermost object, in its order,
+ * without the rest of long texts and long values. What finds members (json-members.ts) finds the same in it as in the
+ * whole.
+ */
+export class JsonOutline implements Outline {
+  private kept = Buffer.allocUnsafe(STEP_BYTES)
+  private keptBytes = 0
+  /** Where bytes are missing: in the outline, and how many up to there. */
+  private readonly gaps: { readonly at: number; missing: number }[] = []
+  private depth = 0
+  private valueBytes = 0
+  /** From this depth on nothing is kept; 0: all is. */
+  private skipDepth = 0
+  private readonly text = createValueScanner()
+  private inText = false
+  private textBytes = 0
+
+  push(piece: Buffer): void {
+    let at = 0
+    while (at < piece.length && this.keptBytes < OUTLINE_BYTES) {
+      at = this.inText ? this.readText(piece, at) : this.readMarks(piece, at)
+    }
+  }
+
+  bytes(): Buffer {
+    return this.keptBytes < OUTLINE_BYTES ? this.kept.subarray(0, this.keptBytes) : Buffer.alloc(0)
+  }
+
+  /** Where a byte of the outline stands in the whole. */
+  toOffset(at: number): number {
+    return at + (this.gaps.findLast((gap) => gap.at <= at)?.missing ?? 0)
+  }
+
+  /** What stands between two texts. */
+  private readMarks(piece: Buffer, from: number): number {
+    if (this.skipDepth === 0 && this.depth > 1 && this.valueBytes > VALUE_BYTES) this.skipDepth = this.depth
+    const end = Math.min(piece.length, from + STEP_BYTES)
+    let start = from
+    for (let at = from; at < end; at++) {
+      const byte = piece[at]!
+      if (byte === QUOTE) {
+        this.take(piece, start, at)
+        this.text.begin(QUOTE)
+        this.inText = true
+        this.textBytes = 0
+        return at
+      }
+      if (byte === BRACE || byte === 91) this.depth++
+      else if (byte === 125 || byte === 93) {
+        this.depth--
+        // Brackets that close what is skipped are kept, so that the outline closes what it has opened.
+        if (this.depth !== 1 && this.depth >= this.skipDepth) continue
+        this.take(piece, start, at)
+        this.keep(piece, at, at + 1)
+        start = at + 1
+        this.skipDepth = this.skipDepth > 0 && this.depth > 1 ? this.depth : 0
+        if (this.depth === 1) this.valueBytes = 0
+      }
+    }
+    this.take(piece, start, end)
+    return end
+  }
+
+  /** A text with its quotes, or as much of it as this piece has. */
+  private readText(piece: Buffer, from: number): number {
+    const behind = this.text.run(piece, from)
+    const end = behind < 0 ? piece.length : behind - 1
+    const cut = Math.min(end, from + Math.max(0, TEXT_BYTES - this.textBytes))
+    this.textBytes += end - from
+    this.take(piece, from, cut)
+    if (cut < end) {
+      this.dropEscape()
+      this.leaveOut(end - cut)
+    }
+    if (behind < 0) return end
+    this.inText = false
+    this.take(piece, end, behind)
+    return behind
+  }
+
+  /** A backslash at the end of what is kept of a text would hide the closing quote. */
+  private dropEscape(): void {
+    let first = this.keptBytes
+    while (first > 0 && this.kept[first - 1] === BACKSLASH) first--
+    if ((this.keptBytes - first) % 2 === 0) return
+    this.keptBytes--
+    this.leaveOut(1)
+  }
+
+  private take(piece: Buffer, from: number, to: number): void {
+    if (this.skipDepth > 0) this.leaveOut(to - from)
+    else this.keep(piece, from, to)
+  }
+
+  private keep(piece: Buffer, from: number, to: number): void {
+    const needed = this.keptBytes + to - from
+    if (needed > this.kept.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.kept.length))
+      this.kept.copy(larger, 0, 0, this.keptBytes)
+      this.kept = larger
+    }
+    piece.copy(this.kept, this.keptBytes, from, to)
+    this.keptBytes = needed
+    if (this.depth > 1) this.valueBytes += to - from
+  }
+
+  private leaveOut(bytes: number): void {
+    if (bytes === 0) return
+    const last = this.gaps.at(-1)
+    if (last?.at === this.keptBytes) last.missing += bytes
+    else this.gaps.push({ at: this.keptBytes, missing: (last?.missing ?? 0) + bytes })
+  }
+}

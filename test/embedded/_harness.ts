@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
+import { createInterface } from "node:readline"
+import { pathToFileURL } from "node:url"
+import pg from "pg"
+import { onTestFinished } from "vitest"
+import { findAssets } from "../../src/embedded/assets.ts"
+import { makeSocketPath } from "../../src/embedded/endpoint.ts"
+import type { MultiplexerOptions } from "../../src/embedded/multiplexer.ts"
+import { prepareCluster } from "../../src/embedded/seed.ts"
+import { type EmbeddedServer, startEmbeddedServer } from "../../src/embedded/server.ts"
+import { EMBEDDED_CACHE } from "../support/embedded-assets.ts"
+
+/** A directory of the test file's own, gone when the process ends. */
+export function makeDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "majordomo-embedded-"))
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+export interface TestServer extends EmbeddedServer {
+  readonly socket: string
+  readonly lines: string[]
+  /** A connected client that is closed with the test. */
+  connect(config?: pg.ClientConfig): Promise<pg.Client>
+}
+
+/** An embedded server without the lock and the pool around it. */
+export async function startTestServer(
+  limits: Pick<MultiplexerOptions, "idleTransactionMs" | "statementLimitMs" | "maxClients"> = {},
+): Promise<TestServer> {
+  const dataDir = makeDirectory()
+  const lines: string[] = []
+  const log = (line: string) => void lines.push(line)
+  const { workerUrl, seedFile } = findAssets()
+  const directory = await prepareCluster({ dataDir, seedFile, workerUrl, log })
+  const socket = makeSocketPath(dataDir)
+  const server = await startEmbeddedServer({ workerUrl, directory, socket, log, limits })
+  return {
+    ...server,
+    socket,
+    lines,
+    async connect(config) {
+      const client = new pg.Client({ host: dirname(socket), user: "postgres", database: "postgres", ...config })
+      client.on("error", () => {})
+      await client.connect()
+      onTestFinished(() => client.end().catch(() => {}))
+      return client
+    },
+  }
+}
+
+export interface Opener {
+  readonly process: ChildProcess
+  /** The next line that it prints. */
+  next(): Promise<string>
+  kill(): Promise<void>
+}
+
+/** A node process that runs `script` with `openEmbedded` and `dataDir` in scope, and the lock and seed modules too. */
+export function spawnScript(dataDir: string, script: string): Opener {
+  const owner = pathToFileURL(resolve(EMBEDDED_CACHE, "owner.mjs")).href
+  const code = `import { openEmbedded } from ${JSON.stringify(owner)}
+    const dataDir = ${JSON.stringify(dataDir)}
+    const say = (text) => new Promise((done) => process.stdout.write(text + "\\n", done))
+    ${script}`
+  const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["pipe", "pipe", "inherit"] })
+  const lines = createInterface(child.stdout!)[Symbol.asyncIterator]()
+  const exited = once(child, "exit")
+  process.once("exit", () => child.kill("SIGKILL"))
+  return {
+    process: child,
+    async next() {
+      const { value, done } = await lines.next()
+      if (done) throw new Error("the process ended without a further line")
+      return value
+    },
+    async kill() {
+      child.kill("SIGKILL")
+      await exited
+    },
+  }
+}
