@@ -6,7 +6,7 @@ import { lean } from "./build/lean.ts"
 import { collectLicenses } from "./build/licenses.ts"
 import { minifyPackages } from "./build/minify.ts"
 import { writeTypes } from "./build/types.ts"
-import { ensureSeed } from "./src/embedded/make-seed.ts"
+import { ensureSeed } from "./src/embedded/seed/make-seed.ts"
 
 const licenses = collectLicenses("THIRD_PARTY_LICENSES", writeFileSync)
 
@@ -14,7 +14,7 @@ export default defineBuildConfig({
   // A thread starts from a file, so each has one of its own.
   entries: [
     "src/index",
-    { input: "src/embedded/worker", name: "embedded/worker" },
+    { input: "src/embedded/engine/worker", name: "embedded/worker" },
     { input: "src/bodies/s3/worker", name: "bodies/uploader" },
     // What users import: majordomo-gateway/client.
     { input: "src/client/index", name: "client" },
