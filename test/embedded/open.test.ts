@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterEach, expect, test } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
-import { openEmbedded } from "../../src/embedded/owner.ts"
+import { openEmbedded } from "../../src/database/embedded.ts"
 import { makeDirectory, spawnScript, startTestServer } from "./_harness.ts"
 
 const open: Database[] = []
@@ -18,7 +18,7 @@ async function openHere(dataDir: string, role: "serve" | "command", lines: strin
 
 const SERVE = `const database = await openEmbedded({ dataDir, role: "serve", log: () => {} })`
 
-test("rows of one opening are there at the next", async () => {
+test("rows are still there when the database is opened again", async () => {
   const dataDir = makeDirectory()
   const first = await openHere(dataDir, "serve")
   expect(first).toMatchObject({ kind: "embedded", title: `embedded PostgreSQL (${dataDir})` })
@@ -28,9 +28,9 @@ test("rows of one opening are there at the next", async () => {
   expect((await second.query("SELECT answer FROM kept")).rows).toEqual([{ answer: 42 }])
 })
 
-test("a command joins the gateway that runs, and goes on by itself when the gateway is killed", async () => {
+test("a command joins the running gateway, and opens the database itself when the gateway is killed", async () => {
   const dataDir = makeDirectory()
-  const serve = spawnScript(dataDir, `${SERVE}; await database.query("CREATE TABLE t (n int)"); await say("open")`)
+  const serve = spawnScript(dataDir, `${SERVE}; await database.query("CREATE TABLE t (n int)"); await print("open")`)
   await serve.next()
   const command = await openHere(dataDir, "command")
   await command.query("INSERT INTO t VALUES (1)")
@@ -40,13 +40,13 @@ test("a command joins the gateway that runs, and goes on by itself when the gate
   expect((await command.query("SELECT count(*)::int AS n FROM t")).rows).toEqual([{ n: 2 }])
 })
 
-test("a second gateway on the same directory is refused at once, with the name of the first", async () => {
+test("a second gateway on the same directory fails at once, with an error that names the first", async () => {
   const dataDir = makeDirectory()
   await openHere(dataDir, "serve")
   const second = spawnScript(
     dataDir,
     `${SERVE}.catch((error) => error)
-    await say(database.name + ": " + database.message)`,
+    await print(database.name + ": " + database.message)`,
   )
   const startedAt = performance.now()
   expect(await second.next()).toMatch(
@@ -58,13 +58,13 @@ test("a second gateway on the same directory is refused at once, with the name o
   await second.kill()
 })
 
-test("a gateway that starts while a command has the database waits for it to end", async () => {
+test("a gateway that starts while a command owns the database waits until the command has ended", async () => {
   const dataDir = makeDirectory()
   const command = spawnScript(
     dataDir,
     `const database = await openEmbedded({ dataDir, role: "command", log: () => {} })
     await database.query("CREATE TABLE done (n int)")
-    await say("open")
+    await print("open")
     await new Promise((next) => process.stdin.once("data", next))
     await database.query("INSERT INTO done VALUES (1)")
     await database.close()
@@ -76,7 +76,7 @@ test("a gateway that starts while a command has the database waits for it to end
   expect((await (await serve).query("SELECT n FROM done")).rows).toEqual([{ n: 1 }])
 })
 
-test("commands that start together all succeed", async () => {
+test("commands that start at the same time all succeed", async () => {
   const dataDir = makeDirectory()
   await (await openHere(dataDir, "command")).query("CREATE TABLE t (n int)")
   await open.pop()?.close()
@@ -86,7 +86,7 @@ test("commands that start together all succeed", async () => {
       `const database = await openEmbedded({ dataDir, role: "command", log: () => {} })
       await database.query("INSERT INTO t VALUES (${n})")
       await database.close()
-      await say("done")
+      await print("done")
       process.exit()`,
     ).next()
   expect(await Promise.all([1, 2, 3, 4].map(run))).toEqual(["done", "done", "done", "done"])
@@ -94,7 +94,7 @@ test("commands that start together all succeed", async () => {
   expect(rows).toEqual([{ sum: 10 }])
 })
 
-test("a directory whose path is too long for a socket gets one elsewhere, named in endpoint.json", async () => {
+test("when the path of the directory is too long for a socket, the socket is elsewhere and endpoint.json names it", async () => {
   const dataDir = join(makeDirectory(), "d".repeat(60), "e".repeat(60))
   mkdirSync(dataDir, { recursive: true })
   const serve = await openHere(dataDir, "serve")
@@ -105,7 +105,7 @@ test("a directory whose path is too long for a socket gets one elsewhere, named 
   expect((await command.query("SELECT n FROM t")).rows).toEqual([{ n: 7 }])
 })
 
-test("LISTEN of the Database hears a command's NOTIFY", async () => {
+test("Database.listen receives the NOTIFY of a command", async () => {
   const dataDir = makeDirectory()
   const serve = await openHere(dataDir, "serve")
   const command = await openHere(dataDir, "command")
@@ -119,7 +119,7 @@ test("LISTEN of the Database hears a command's NOTIFY", async () => {
   expect(await heard).toBe("a key")
 })
 
-test("a statement that never answers costs its thread, not the database", async () => {
+test("a statement that never ends kills its thread, and the database restarts", async () => {
   const server = await startTestServer({ statementLimitMs: 1_000 })
   const one = await server.connect()
   await one.query("CREATE TABLE kept AS SELECT 1 AS n")

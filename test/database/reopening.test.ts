@@ -1,10 +1,10 @@
 import { expect, test } from "vitest"
 import type { Database, RunQuery } from "../../src/database/_database.ts"
-import { createReopening } from "../../src/embedded/reopening.ts"
+import { createReopening } from "../../src/database/reopening.ts"
 
 const GONE = Object.assign(new Error("connect ENOENT"), { code: "ENOENT" })
 
-/** A database that answers with its number until it goes. */
+/** Creates a function that opens databases. Each one answers with its number until its connection is lost. */
 function createOpener() {
   const opened: { number: number; isGone: boolean; closes: number }[] = []
   let canOpen = true
@@ -34,7 +34,7 @@ function createOpener() {
 
 const rowOf = async (database: Database) => (await database.query("SELECT 1")).rows[0]
 
-test("when the database goes, the next statement opens it anew, once for all who wait", async () => {
+test("when the connection is lost, the next statement opens the database again, once for all waiting statements", async () => {
   const { open, opened } = createOpener()
   const database = await createReopening(open)
   expect(await rowOf(database)).toBe(0)
@@ -45,7 +45,7 @@ test("when the database goes, the next statement opens it anew, once for all who
   expect(opened.map(({ closes }) => closes)).toEqual([1, 1])
 })
 
-test("an opening that fails is tried again by the next statement, and nothing is closed twice", async () => {
+test("when opening fails, the next statement tries again, and nothing is closed twice", async () => {
   const { open, opened, allow } = createOpener()
   const database = await createReopening(open)
   opened[0]!.isGone = true
@@ -58,7 +58,7 @@ test("an opening that fails is tried again by the next statement, and nothing is
   await database.close()
 })
 
-test("a database that could not be opened again is closed without a word", async () => {
+test("a database that could not be opened again can be closed", async () => {
   const { open, opened, allow } = createOpener()
   const database = await createReopening(open)
   opened[0]!.isGone = true

@@ -1,14 +1,14 @@
 import { parentPort, workerData } from "node:worker_threads"
 import { PGlite } from "@electric-sql/pglite"
 import { DurableFs, durableStartParams } from "./durable-fs.ts"
-import type { FromWorker, ToWorker, WorkerData } from "./engine.ts"
+import type { FromWorker, ToWorker, WorkerData } from "./messages.ts"
 import { readProgram } from "./program.ts"
 
-/** Output is posted in pieces of about this size. */
+/** Output is posted in chunks of about this size. */
 const CHUNK_BYTES = 64 * 1024
-/** The thread sleeps while more than this has not been taken by the client: its memory stays bounded. */
-const MAX_UNTAKEN_BYTES = 4 * 1024 * 1024
-/** What PostgreSQL logs when its backend ends. PGlite swallows that end and would spin at the next statement. */
+/** The thread sleeps while more output than this has not been consumed, which bounds its memory. */
+const MAX_UNCONSUMED_BYTES = 4 * 1024 * 1024
+/** A line that PostgreSQL logs when its backend ends. PGlite hides that end and would spin at the next statement. */
 const BACKEND_ENDED = /^\S+ \S+ \S+ \[\d+\] (?:PANIC|FATAL): {2}/
 
 const { directory, counters } = workerData as WorkerData
@@ -38,36 +38,36 @@ port.on("message", (message: ToWorker) => {
 post({ type: "ready" })
 
 async function run(bytes: Uint8Array): Promise<void> {
-  let held: Uint8Array[] = []
-  let heldBytes = 0
-  const send = () => {
-    if (heldBytes === 0) return
-    const chunk = new Uint8Array(heldBytes)
+  let pieces: Uint8Array[] = []
+  let pieceBytes = 0
+  const flush = () => {
+    if (pieceBytes === 0) return
+    const chunk = new Uint8Array(pieceBytes)
     let at = 0
-    for (const piece of held) {
+    for (const piece of pieces) {
       chunk.set(piece, at)
       at += piece.length
     }
-    const untaken = Atomics.add(counters, 0, heldBytes) + heldBytes
-    held = []
-    heldBytes = 0
+    const unconsumed = Atomics.add(counters, 0, pieceBytes) + pieceBytes
+    pieces = []
+    pieceBytes = 0
     post({ type: "output", bytes: chunk }, [chunk.buffer])
-    if (untaken > MAX_UNTAKEN_BYTES) waitUntilTaken()
+    if (unconsumed > MAX_UNCONSUMED_BYTES) waitUntilConsumed()
   }
   const onRawData = (piece: Uint8Array) => {
-    // The piece is a view of the wasm memory, which the next one overwrites.
-    held.push(piece.slice())
-    heldBytes += piece.length
-    if (heldBytes >= CHUNK_BYTES) send()
+    // The piece is a view of the WebAssembly memory, which the next piece overwrites.
+    pieces.push(piece.slice())
+    pieceBytes += piece.length
+    if (pieceBytes >= CHUNK_BYTES) flush()
   }
   await database.execProtocolRawStream(bytes, { syncToFs: false, onRawData })
-  send()
+  flush()
 }
 
-function waitUntilTaken(): void {
+function waitUntilConsumed(): void {
   for (;;) {
-    const untaken = Atomics.load(counters, 0)
-    if (untaken <= MAX_UNTAKEN_BYTES) return
-    Atomics.wait(counters, 0, untaken)
+    const unconsumed = Atomics.load(counters, 0)
+    if (unconsumed <= MAX_UNCONSUMED_BYTES) return
+    Atomics.wait(counters, 0, unconsumed)
   }
 }

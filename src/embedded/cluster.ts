@@ -4,18 +4,19 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { brotliDecompress } from "node:zlib"
 import { startEngine } from "./engine.ts"
+import { parseTar, type TarEntry } from "./seed/tar.ts"
 import { syncDirectory } from "./sync.ts"
-import { parseTar, type TarEntry } from "./tar.ts"
 
-/** The cluster inside the data directory. */
+/** The name of the cluster's directory inside the data directory. */
 const CLUSTER = "postgres"
 const UNFINISHED = /^postgres\.new-/
-/** Each is a sync of its own; the file system joins those that run at once. */
+/** Each file needs a sync. The file system combines those that run at the same time. */
 const FILES_AT_ONCE = 16
 
 /**
- * The directory of the cluster, made first if there is none: from the seed archive in a second, else by initdb in
- * several. It is made beside and renamed when all of it is on disk, so a kill at any moment leaves nothing half made.
+ * Returns the directory of the cluster. Creates the cluster first if there is none: from the seed archive in about 1 s,
+ * else by initdb in 5 to 11 s. The cluster is built under another name and renamed when all of it is on disk, so a kill
+ * at any moment never leaves an incomplete cluster.
  */
 export async function prepareCluster(options: {
   readonly dataDir: string
@@ -33,7 +34,7 @@ export async function prepareCluster(options: {
   const unfinished = await mkdtemp(join(dataDir, "postgres.new-"))
   if (seedFile) await unpack(seedFile, unfinished)
   else {
-    log("making the embedded database without its seed archive: this takes some seconds")
+    log("creating the embedded database without its seed archive: this takes several seconds")
     const engine = await startEngine(workerUrl, unfinished)
     await engine.close()
   }

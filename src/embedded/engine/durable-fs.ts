@@ -1,9 +1,9 @@
 import { fsyncSync } from "node:fs"
 import { PGlite } from "@electric-sql/pglite"
 import { NodeFS } from "@electric-sql/pglite/nodefs"
-import { syncDirectory } from "./sync.ts"
+import { syncDirectory } from "../sync.ts"
 
-/** Emscripten's errno for an input/output error (WASI numbering). */
+/** The number of EIO (input/output error) in Emscripten, which uses WASI numbering. */
 const EIO = 29
 
 type Init = NodeFS["init"]
@@ -17,8 +17,8 @@ interface NodeFsModule {
 }
 
 /**
- * PGlite's file system on node's, with an fsync that syncs: Emscripten's has none, so PostgreSQL's calls do nothing.
- * `onSync` is called once per file or directory that reached the disk.
+ * PGlite's file system on top of Node's, with a working fsync. Emscripten's NODEFS has no fsync, so PostgreSQL's calls
+ * would do nothing. `onSync` is called after each file or directory that was synced to disk.
  */
 export class DurableFs extends NodeFS {
   readonly #onSync: () => void
@@ -32,7 +32,7 @@ export class DurableFs extends NodeFS {
     const ready = await super.init(...args)
     const install = (module: unknown) => {
       const { NODEFS } = module as NodeFsModule
-      // Emscripten sets the mode of each new file itself, past the process's umask, for some to 0644.
+      // Emscripten sets the mode of new files itself and ignores the umask: some would be 0644.
       const { setattr } = NODEFS.node_ops
       NODEFS.node_ops.setattr = (node, attributes) => {
         const { mode } = attributes
@@ -54,7 +54,10 @@ export class DurableFs extends NodeFS {
   }
 }
 
-/** `fsync`, because Emscripten's fdatasync does nothing either. No `-F`: that would switch syncing off. */
+/**
+ * Returns PostgreSQL's start parameters for durable commits. `wal_sync_method` is `fsync` because Emscripten's fdatasync
+ * does nothing either. The parameter `-F` is removed because it disables fsync.
+ */
 export function durableStartParams(): string[] {
   const settings = ["shared_buffers=16MB", "wal_sync_method=fsync", "synchronous_commit=on", "min_wal_size=32MB"]
   return [...PGlite.defaultStartParams.filter((param) => param !== "-F"), ...settings.flatMap((set) => ["-c", set])]

@@ -1,23 +1,23 @@
 import { CommandError } from "../core/errors.ts"
-import type { Database, Query, RunQuery } from "../database/_database.ts"
-import { toErrorCode } from "../database/failures.ts"
+import type { Database, Query, RunQuery } from "./_database.ts"
+import { toErrorCode } from "./failures.ts"
 
-/** Nobody listens: the statement has not been sent. */
+/** Error codes that mean that nobody listens, so the statement was not sent. */
 const NOT_SENT = new Set(["ENOENT", "ECONNREFUSED"])
 const LOST = /Connection terminated|Client has encountered a connection error/i
 const LOST_CODES = new Set(["ECONNRESET", "EPIPE", "57P01"])
-/** May be run twice. */
+/** Statements that may run twice. */
 const READS = /^\s*(?:select|show|values)\b/i
 const MAX_ATTEMPTS = 5
 
 /**
- * A Database for a command that may outlive the gateway whose embedded database it uses: when the gateway ends, the
- * next statement goes to whoever owns the directory then, this command included. A statement that was on its way is
- * repeated only if it reads; else nobody knows whether it happened, and the error says so.
+ * Creates a Database for a command that may outlive the gateway whose embedded database it uses. When the gateway ends,
+ * the next statement goes to the directory's next owner, which may be this command. A statement that was running is
+ * repeated only if it reads. Otherwise it may or may not have taken effect, and the error says so.
  */
 export async function createReopening(open: () => Promise<Database>): Promise<Database> {
   const first = await open()
-  /** Undefined: it was lost, and its successor could not be opened yet. */
+  /** Undefined when the connection was lost and no new one could be opened yet. */
   let current: Database | undefined = first
   let reopening: Promise<Database> | undefined
 
@@ -67,6 +67,6 @@ const toText = (statement: Query | string): string => (typeof statement === "str
 
 function toLostError(): CommandError {
   return new CommandError(
-    "the gateway that held the embedded database ended while this command ran, so it may or may not have taken effect: look, and run it again if it has not",
+    "the gateway that owned the embedded database ended while this command ran, so the command may or may not have taken effect: check, and run it again if it has not",
   )
 }

@@ -16,12 +16,12 @@ import { PGlite } from "@electric-sql/pglite"
 import { NodeFS } from "@electric-sql/pglite/nodefs"
 import { type TarEntry, toTar } from "./tar.ts"
 
-/** Where the archive waits for the next build or test run; of a version, for initdb takes seconds and is always the same. */
+/** The cache of archives, by version. initdb takes seconds and always gives the same result. */
 const CACHE = "node_modules/.cache/majordomo-gateway"
-/** Raise it when what `makeSeed` does changes. */
+/** The version of `makeSeed`. Raise it when `makeSeed` changes. */
 const RECIPE = 2
 
-/** Build step: puts the seed archive at `file`, made first if it has not been made for this PGlite before. */
+/** Build step: writes the seed archive to `file`. Makes the archive first if the cache has none for this PGlite. */
 export async function ensureSeed(file: string): Promise<void> {
   const { version } = JSON.parse(readFileSync("node_modules/@electric-sql/pglite/package.json", "utf8")) as {
     version: string
@@ -37,12 +37,12 @@ export async function ensureSeed(file: string): Promise<void> {
   copyFileSync(cached, file)
 }
 
-/** The archive of a bare cluster, as initdb makes it, from which a first start takes a second. */
+/** Writes the archive of an empty cluster. A first start from it takes 1 s; initdb would take several. */
 async function makeSeed(file: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "majordomo-seed-"))
   try {
     const database = await PGlite.create({ fs: new NodeFS(directory) })
-    // Nothing is ever created from the templates, and nothing would vacuum them: they go, two thirds of all files.
+    // The templates are two thirds of all files. No database is ever created from them, and nothing would vacuum them.
     for (const name of ["template0", "template1"]) {
       await database.exec(`UPDATE pg_database SET datistemplate = false WHERE datname = '${name}'`)
       await database.exec(`DROP DATABASE ${name}`)
@@ -56,7 +56,7 @@ async function makeSeed(file: string): Promise<void> {
   }
 }
 
-/** A window over all of it, for its files are alike: 1.0 MB where gzip makes 2.6 MB. */
+/** Compresses with a window over the whole archive, because its files are alike: 1.0 MB instead of gzip's 2.6 MB. */
 function compress(bytes: Buffer): Buffer {
   const params = {
     [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
@@ -72,7 +72,7 @@ function readTree(root: string, under = ""): TarEntry[] {
     .flatMap((entry): TarEntry[] => {
       const path = under ? `${under}/${entry.name}` : entry.name
       if (entry.isDirectory()) return [{ kind: "directory", path }, ...readTree(root, path)]
-      // Caches that the backend rebuilds, and the mark of a running one.
+      // These are caches that the backend rebuilds, and the marks of a running server.
       if (/^(?:pg_internal\.init|postmaster\.(?:pid|opts))$/.test(entry.name)) return []
       return [{ kind: "file", path, data: readFileSync(join(root, path)) }]
     })

@@ -1,11 +1,11 @@
-/** A directory or file of a cluster, by its path with forward slashes. */
+/** A directory or file of a cluster. The path uses forward slashes. */
 export type TarEntry =
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "file"; readonly path: string; readonly data: Buffer }
 
 const BLOCK = 512
 
-/** A ustar archive of short paths; owners, times and modes are left at zero so that it is the same every time. */
+/** Builds a ustar archive. Paths must be short. Owners and times are zero, so that the archive is reproducible. */
 export function toTar(entries: readonly TarEntry[]): Buffer {
   const blocks = entries.flatMap((entry) => {
     const data = entry.kind === "file" ? entry.data : Buffer.alloc(0)
@@ -31,16 +31,16 @@ function toHeader(entry: TarEntry, size: number): Buffer {
   return header
 }
 
-/** Entries of an archive made by `toTar`, in order. Throws when it is cut or not one of ours. */
+/** Yields the entries of an archive made by `toTar`, in order. Throws when it is truncated or was not made by it. */
 export function* parseTar(archive: Buffer): Generator<TarEntry> {
   for (let at = 0; ; ) {
-    if (at + BLOCK > archive.length) throw new RangeError("the seed archive is cut")
+    if (at + BLOCK > archive.length) throw new RangeError("the seed archive is truncated")
     if (archive[at] === 0) return
     const path = archive.toString("utf8", at, archive.indexOf(0, at))
     const size = Number.parseInt(archive.toString("latin1", at + 124, at + 135), 8)
     if (path.startsWith("/") || path.split("/").includes("..")) throw new RangeError("the seed archive is damaged")
     const start = at + BLOCK
-    if (!(start + size <= archive.length)) throw new RangeError("the seed archive is cut")
+    if (!(start + size <= archive.length)) throw new RangeError("the seed archive is truncated")
     if (archive[at + 156] === 0x35) yield { kind: "directory", path }
     else yield { kind: "file", path, data: archive.subarray(start, start + size) }
     at = start + Math.ceil(size / BLOCK) * BLOCK

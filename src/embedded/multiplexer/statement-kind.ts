@@ -1,22 +1,23 @@
-/** What the multiplexer must know of a statement before it runs it. Told from its text; when in doubt, the safe side. */
+/** What the multiplexer must know about a statement before it runs. Derived from its text; in doubt, the safe choice. */
 export interface StatementKind {
-  /** It changes data or the schema: refused while the disk is nearly full. */
+  /** It changes data or the schema. Such statements are rejected while the disk is nearly full. */
   readonly writes: boolean
-  /** It may rightly take minutes. */
+  /** It may legitimately take minutes. */
   readonly long: boolean
-  /** `one`: the text is one COPY … FROM STDIN. `maybe`: such a COPY may be inside. */
+  /** `one`: the text is a single COPY … FROM STDIN. `maybe`: the text may contain such a COPY. */
   readonly copyIn: "no" | "one" | "maybe"
-  /** It may change what belongs to the session: settings, roles, prepared statements, LISTEN. */
+  /** It may change the session's state: settings, roles, prepared statements, LISTEN. */
   readonly touchesSession: boolean
-  /** It may drop the prepared statements of every client. */
+  /** It may deallocate the prepared statements of every client. */
   readonly forgetsStatements: boolean
   readonly makesTemporary: boolean
+  /** The channels that it starts to listen on. */
   readonly listens: readonly string[]
-  /** Channels, or `*`. */
+  /** The channels that it stops to listen on, or `*`. */
   readonly unlistens: readonly string[]
 }
 
-/** Longer texts are scripts; their head decides, and the rest is looked at by the same expressions. */
+/** Only this much of a text is examined. A longer text is a script: its start decides, and it counts as `long`. */
 const MAX_SCANNED_CHARS = 256 * 1024
 const START = String.raw`(?:^|;)\s*`
 const WRITES =
@@ -59,7 +60,7 @@ function withoutComments(text: string): string {
   return text.includes("--") || text.includes("/*") ? text.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, " ") : text
 }
 
-/** An identifier as PostgreSQL folds it. */
+/** Folds an identifier as PostgreSQL does: lower case, unless it is quoted. */
 function toChannel(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
 }
