@@ -4,7 +4,7 @@ import type { Database } from "../database/_database.ts"
 import { refillDemo } from "../database/demo.ts"
 import { createKey, type NewKey } from "../database/keys.ts"
 import { type Sample, sampleDays } from "../demo/sample.ts"
-import { toLogRecord } from "../gateway/record.ts"
+import { toLogRecord } from "../gateway/log-record.ts"
 import { createPriceBook, type PriceBook } from "../pricing/catalog.ts"
 
 export { type DemoProvider, startDemoProvider } from "../demo/provider.ts"
@@ -34,10 +34,11 @@ function toRow({ team, call, provider, requestedModel, ending }: Sample, keyId: 
   return toLogRecord({
     call,
     caller: { keyId },
-    provider,
-    requestedModel,
+    route: { provider: { name: provider } },
+    prepared: { requestedModel },
     credentialHash: createHash("sha256").update(`demo ${team.name} ${provider}`).digest("hex"),
     ending,
+    bodies: undefined,
     cost: book.price({ ...question, failed: ending.statusCode >= 400 }),
   })
 }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises"
-import type { Gateway } from "../gateway/handle.ts"
+import type { Gateway } from "../gateway/pipeline.ts"
 import type { Listener } from "./listen.ts"
 
 /** A connection that carries no request for so long after the end was asked for carries none any more. */

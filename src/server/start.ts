@@ -10,7 +10,7 @@ import { addLedgerStats, startRecovery } from "../database/ledger/recovery.ts"
 import { openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Deps } from "../gateway/deps.ts"
-import { createGateway } from "../gateway/handle.ts"
+import { createGateway } from "../gateway/pipeline.ts"
 import { createScope } from "../kit/scope.ts"
 import { claimSlot } from "../kit/slots.ts"
 import { createSpillDirectory } from "../kit/spill-file.ts"
@@ -129,15 +129,10 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
     findCaller: keys.find,
     price: prices.price,
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
-    spill: createSpillDirectory(join(settings.storage.dataDir, "arriving")),
-    recordIntent: ledger.recordIntent,
+    spill: createSpillDirectory(join(settings.storage.dataDir, "spill")),
     countText: tokenizer.count,
-    record(record, onKept, when) {
-      ledger.append(record, onKept, when)
-      metrics.onRecord(record)
-      options.onRecord(record)
-    },
-    isLedgerFull: ledger.isFull,
+    ledger,
+    subscribers: [({ record }) => metrics.onRecord(record), ({ record }) => options.onRecord(record)],
     isStopping: () => stopping,
     onError: (error, where) =>
       log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),

@@ -75,10 +75,10 @@ describe("keys", () => {
   })
 
   test("[AUT-10] are looked up by their hash; no comparison of secrets is in the source", () => {
-    const source = ["identify.ts", "hashed.ts", "receive.ts", "handle.ts"]
+    const source = ["identify.ts", "credential-hash.ts", "receive.ts", "pipeline.ts"]
       .map((name) => readFileSync(new URL(`../../src/gateway/${name}`, import.meta.url), "utf8"))
       .join("")
-    expect(source).toMatch(/const hash = hash(?:Key|On)\([^)]*String\(key\)\)[\s\S]*findCaller\(hash\)/)
+    expect(source).toMatch(/const hash = hash(?:Key|OncePerSocket)\([^)]*String\(key\)\)[\s\S]*findCaller\(hash\)/)
     expect(source).not.toMatch(/[kK]ey\)? [!=]==? (?!undefined)/)
   })
 
