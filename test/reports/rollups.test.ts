@@ -19,7 +19,7 @@ import { insertKey } from "../support/usage-rows.ts"
 
 let home: TestDatabase
 let client: pg.Client
-let ground: RollupState
+let rollups: RollupState
 
 beforeAll(async () => {
   home = await createTestDatabase()
@@ -29,19 +29,19 @@ beforeAll(async () => {
   await client.query(
     "INSERT INTO llm_usage_metadata_names (name, every_key, summed, indexed) VALUES ('User-Id', true, true, true)",
   )
-  // Days of the middle of a week and later were not over when their rows came.
+  // Days from the middle of that week on were not over when their rows arrived.
   await client.query("UPDATE majordomo_schema SET folded_before = '2026-10-15'")
-  // Over the end of summer time in Europe and America, and the begin of it in Australia.
+  // The period contains the end of summer time in Europe and America, and its start in Australia.
   const time = { since: "2026-09-25T00:00:00Z", until: "2026-11-20T00:00:00Z" }
   await insertRandomUsage(client, { ...time, rows: 4000, keys, seed: 7 })
-  ground = await readFacts()
+  rollups = await readState()
 })
 afterAll(async () => {
   await client.end()
   await home.drop()
 })
 
-const readFacts = async () => readRollupState((await client.query(...toArgs(askRollupState()))).rows)
+const readState = async () => readRollupState((await client.query(...toArgs(askRollupState()))).rows)
 const toArgs = ({ text, values }: { text: string; values: readonly unknown[] }): [string, unknown[]] => [
   text,
   [...values],
@@ -108,21 +108,21 @@ const FILTERS: readonly Filters[] = [
   { where: { Feature: "chat" }, provider: "gemini" },
 ]
 
-describe("a report from the sums is the report from the rows, to the last digit", () => {
+describe("a report from rollups equals the report from rows, to the last digit", () => {
   describe.each(ZONES)("in %s", (tz) => {
     test.each(BY.map((by) => [by]))("by %j", async (by) => {
       for (const [since, until] of PERIODS) {
         for (const filters of FILTERS) {
           const question = toQuestion({ by, tz, since, until, filters })
-          const told = JSON.stringify({ since, until, filters })
-          expect(await answer(question, ground), told).toEqual(await answer(question, NO_ROLLUPS))
+          const description = JSON.stringify({ since, until, filters })
+          expect(await answer(question, rollups), description).toEqual(await answer(question, NO_ROLLUPS))
         }
       }
     })
   })
 })
 
-describe("a report is what plain SQL says", () => {
+describe("a report equals the result of plain SQL", () => {
   const MEASURES = `count(*)::int AS requests, sum(input_tokens)::int AS input_tokens, sum(output_tokens)::int AS output_tokens,
     trim_scale(sum(total_cost) FILTER (WHERE cost_status <> 'unpriced'))::text AS total_cost, count(*) FILTER (WHERE cost_status = 'unpriced')::int AS unpriced`
   test.each([
@@ -139,19 +139,19 @@ describe("a report is what plain SQL says", () => {
       [since],
     )
     const plain = new Map(rows.map(({ value, ...measures }) => [value, measures]))
-    const told = await answer(toQuestion({ by: [by], tz: "America/Los_Angeles", since }), ground)
-    expect(told.rows).toHaveLength(plain.size)
-    for (const { values, keyId, ...measures } of told.rows) {
+    const result = await answer(toQuestion({ by: [by], tz: "America/Los_Angeles", since }), rollups)
+    expect(result.rows).toHaveLength(plain.size)
+    for (const { values, keyId, ...measures } of result.rows) {
       const value = by === "key" && keyId !== undefined ? `${values[0]}${keyId.slice(0, 8)}` : values[0]
       expect(measures).toMatchObject(plain.get(value ?? null)!)
     }
   })
 })
 
-describe("sums are read where they know the answer", () => {
+describe("a report reads rollups if they contain everything it needs", () => {
   const source = (ask: Partial<Ask>) => {
     const question = toQuestion({ by: ["model"], tz: "UTC", since: "2026-10-01T00:00:00Z", ...ask })
-    const plan = planUsage(question, ground)
+    const plan = planUsage(question, rollups)
     return plan.from === "rows" ? "rows" : plan.source.table
   }
   test.each<[Partial<Ask>, string]>([
@@ -176,7 +176,7 @@ describe("sums are read where they know the answer", () => {
   ])("%j: %s", (ask, table) => expect(source(ask)).toBe(table))
 })
 
-describe("a name of as many values in a day as have sums of their own", () => {
+describe("a name with the maximum number of values in a day", () => {
   const write = (values: string) =>
     client.query(
       `INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, total_cost, raw_metadata, created_at)
@@ -189,41 +189,41 @@ describe("a name of as many values in a day as have sums of their own", () => {
     return plan.from === "rows" ? [] : plan.edges.map(({ sign }) => sign)
   }
 
-  test("has the rest of a day taken away; with one value more it is not known from which sum", async () => {
+  test("allows subtraction; with one more value, rows are only added", async () => {
     await client.query("BEGIN")
     await client.query("INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('Crowd', true, true)")
     await write("1, 10000")
-    const full = await readFacts()
+    const full = await readState()
     expect(signs(full)).toEqual(["-"])
     const rows = await answer(question, NO_ROLLUPS)
     expect(rows.groups).toBeGreaterThan(6000)
     expect(await answer(question, full)).toEqual(rows)
     await write("10001, 10001")
-    const over = await readFacts()
+    const over = await readState()
     expect(signs(over)).toEqual(["+"])
     expect(await answer(question, over)).toEqual(await answer(question, NO_ROLLUPS))
     await client.query("ROLLBACK")
   })
 })
 
-describe("of requests that were pruned, sums are left", () => {
+describe("the rollups of pruned requests stay", () => {
   const since = "2026-10-01T00:00:00Z"
-  test("reports by what is summed stay as they were; others say that they miss some", async () => {
+  test("reports from rollups do not change; other reports say that they miss requests", async () => {
     const asks: Ask[] = ["UTC", "Asia/Kolkata", "Europe/Lisbon"].flatMap((tz) =>
       [[], ["model"], ["key"], ["User-Id"], ["month", "key"]].map((by) => ({ by, tz, since })),
     )
-    const before = await Promise.all(asks.map((ask) => answer(toQuestion({ ...ask, tz: "UTC" }), ground)))
+    const before = await Promise.all(asks.map((ask) => answer(toQuestion({ ...ask, tz: "UTC" }), rollups)))
     await client.query("BEGIN")
     await client.query("DELETE FROM llm_requests WHERE created_at < '2026-11-01Z'")
     await client.query("UPDATE majordomo_schema SET pruned_before = '2026-11-01Z'")
-    const pruned = await readFacts()
+    const pruned = await readState()
     const after = await Promise.all(asks.map((ask) => answer(toQuestion(ask), pruned)))
     const rebuilt = await client
       .query("SELECT majordomo_count_again()")
       .then(() => answer(toQuestion(asks[1]!), pruned))
     await client.query("ROLLBACK")
     asks.forEach(({ by }, i) => {
-      // In another zone a day is elsewhere, but the whole is the same.
+      // In another time zone, days are different, but the total is the same.
       expect(after[i]!.total).toEqual(before[i]!.total)
       if (by[0] !== "month") expect(after[i]!.rows).toEqual(before[i]!.rows)
     })
@@ -235,8 +235,8 @@ describe("of requests that were pruned, sums are left", () => {
     )
   })
 
-  test("a period that ends among them is the sum of whole hours or days, each in one period", async () => {
-    const pruned: RollupState = { ...ground, prunedBefore: Date.parse("2026-11-01T00:00:00Z") }
+  test("a period that ends in pruned time counts whole hours or days, each in exactly one period", async () => {
+    const pruned: RollupState = { ...rollups, prunedBefore: Date.parse("2026-11-01T00:00:00Z") }
     const middle = "2026-10-20T10:30:00Z"
     const total = async (from: string, until: string) =>
       (await answer(toQuestion({ by: [], tz: "UTC", since: from, until }), pruned)).total.requests
@@ -245,10 +245,10 @@ describe("of requests that were pruned, sums are left", () => {
   })
 })
 
-test("TRUNCATE empties the sums, and gaps are no requests", async () => {
+test("TRUNCATE empties the rollups, and gaps do not count as requests", async () => {
   await client.query("BEGIN")
   await client.query("TRUNCATE llm_requests")
-  const { total } = await answer(toQuestion({ by: ["key"], tz: "UTC", since: "2026-01-01T00:00:00Z" }), ground)
+  const { total } = await answer(toQuestion({ by: ["key"], tz: "UTC", since: "2026-01-01T00:00:00Z" }), rollups)
   await client.query("ROLLBACK")
   expect(total.requests).toBe(0)
 })
