@@ -54,7 +54,8 @@ function toText(packages: readonly Licensed[]): string {
   const byText = new Map<string, string[]>()
   for (const { name, version, license, text } of packages) {
     if (text === "" && license === undefined) throw new Error(`${name} has neither a license nor its text`)
-    const key = text || `${license}: the package has no license text of its own; the text of that license is above or below.`
+    const key =
+      text || `${license}: the package has no license text of its own; the text of that license is above or below.`
     const line = `${name} ${version} (${license})`
     byText.set(key, [...new Set([...(byText.get(key) ?? []), line])])
   }
