@@ -200,6 +200,7 @@ BEGIN
       ( 9, 'llm_requests', 'usage_source',             'text NOT NULL DEFAULT ''none'''),    -- reported, estimated, none
       (10, 'llm_requests', 'streamed',                 'boolean NOT NULL DEFAULT false'),
       (11, 'llm_requests', 'outcome',                  'text NOT NULL DEFAULT ''complete'''),-- or client_left, upstream_broke, gateway_died, gap
+      (33, 'llm_requests', 'dialect',                  'text'),                              -- the API dialect that metered the answer
       -- a Go database from before these existed
       (12, 'llm_requests', 's3_key',                   'text'),
       (13, 'llm_requests', 'provider_api_key_alias',   'text'),

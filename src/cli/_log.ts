@@ -1,5 +1,5 @@
 import { createConsola } from "consola"
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import { CommandError } from "../core/errors.ts"
 import { toRequestLine } from "./_request-line.ts"
 

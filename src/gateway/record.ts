@@ -1,5 +1,6 @@
-import type { Call, Caller, Ending, LogIntent, LogRecord } from "../core/call.ts"
+import type { Call, Caller, Ending } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import type { LogIntent, LogRecord } from "../core/log-record.ts"
 import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
 import { NO_METADATA } from "./metadata.ts"
@@ -14,6 +15,8 @@ export interface Account {
   readonly provider: string
   readonly requestedModel: string | undefined
   readonly credentialHash: string | undefined
+  /** The API dialect that metered the answer. */
+  readonly dialect?: string
   readonly ending: Ending
   readonly cost: Cost
 }
@@ -25,6 +28,7 @@ export function toLogRecord({
   provider,
   requestedModel,
   credentialHash,
+  dialect,
   ending,
   cost,
 }: Account): LogRecord {
@@ -58,6 +62,7 @@ export function toLogRecord({
     price: cost.price,
     usage: reading.raw,
     usage_source: reading.source,
+    dialect,
     status_code: ending.statusCode,
     error_message:
       ending.error === undefined ? undefined : redactEchoedCredentials(ending.error, call).slice(0, MAX_ERROR_LENGTH),

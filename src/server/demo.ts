@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
 import { refillDemo } from "../database/demo.ts"
 import { createKey, type NewKey } from "../database/keys.ts"

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { BodyStats } from "../bodies/index.ts"
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
 import { counter, createHistogram, gauge, type Metric, type Sample } from "./prometheus.ts"

@@ -1,6 +1,6 @@
-import type { LogRecord } from "../../src/core/call.ts"
 import type { Cost, PriceQuery } from "../../src/core/cost.ts"
 import { hashKey } from "../../src/core/key.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Deps, GatewaySettings } from "../../src/gateway/deps.ts"
 import { createGateway, type Gateway } from "../../src/gateway/handle.ts"
 import type { Provider } from "../../src/providers/_dialect.ts"
