@@ -1,5 +1,5 @@
 /** A wait that can be ended early. Only one caller may wait at a time. */
-export interface Pause {
+interface Pause {
   wait(ms: number): Promise<void>
   /** Ends the wait that is running. */
   end(): void
@@ -24,7 +24,7 @@ export function createPause(): Pause {
 }
 
 /** A moment from which on nobody waits any more. */
-export interface Deadline {
+interface Deadline {
   /** Waits for `work`, but not beyond the deadline. Returns whether `work` was settled in time. */
   settles(work: Promise<void> | undefined): Promise<boolean>
   clear(): void

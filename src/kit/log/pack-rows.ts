@@ -21,7 +21,7 @@ interface DamagedLine {
 }
 
 /** Why a line counts as damaged. */
-export const NOT_AN_OBJECT = "it is not a JSON object"
+const NOT_AN_OBJECT = "it is not a JSON object"
 export const WRONG_CHECKSUM = "its checksum does not match"
 
 /**
