@@ -1,6 +1,6 @@
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "./_database.ts"
-import { INSERT_ROWS } from "./ledger/columns.ts"
+import { INSERT_ROWS } from "./ledger/insert.ts"
 
 const ROWS_AT_ONCE = 500
 

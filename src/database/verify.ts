@@ -43,13 +43,13 @@ export async function verifyLedger(db: Database, journalRoot: string): Promise<V
     const rejectedIds = new Set(journals.rejected)
     const lost = await countMissing(
       query,
-      journals.taken.filter((id) => !rejectedIds.has(id)),
+      journals.acknowledged.filter((id) => !rejectedIds.has(id)),
     )
     const rejected = journals.rejected.length
     const wrong = [...(await findWrongDays(query)), ...(await findWrongNames(query)), ...(await findWrongWeeks(query))]
     const wrongDays = [...new Set(wrong)].sort()
     const accepted = written + waiting + rejected + dropped + lost
-    return { accepted, written, waiting, rejected, dropped, lost, begun: journals.begun, wrongDays }
+    return { accepted, written, waiting, rejected, dropped, lost, begun: journals.open, wrongDays }
   })
 }
 

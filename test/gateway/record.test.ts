@@ -33,7 +33,7 @@ function rowOf(method: string, reading: Reading) {
     reading,
   }
   const cost = { status: "free", inputCost: "0", outputCost: "0", totalCost: "0", price: undefined } as const
-  const route = { provider: { name: "openai" } }
+  const route = { provider: { name: "openai" }, format: "openai" }
   const prepared = { requestedModel: undefined }
   const more = { route, prepared, credentialHash: undefined, bodies: undefined }
   return toLogRecord({ call, caller: { keyId: "k" }, ending, cost, ...more })

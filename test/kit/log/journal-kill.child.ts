@@ -1,4 +1,4 @@
-import { openJournal } from "../../src/kit/journal.ts"
+import { openJournal } from "../../../src/kit/log/journal.ts"
 
 const [dir = ""] = process.argv.slice(2)
 const journal = await openJournal({
@@ -6,20 +6,21 @@ const journal = await openJournal({
   maxBytes: 1 << 30,
   segmentBytes: 1 << 20,
   syncIntervalMs: 50,
+  onDamaged: console.error,
   onError: console.error,
 })
 
-// Tells each id after its line was kept, as the gateway ends an answer; lines of many sizes, large ones among them.
+// Prints each id after its row was kept, as the gateway ends an answer. Rows have many sizes, and some are large.
 let n = 0
 function round() {
-  let told = ""
+  let kept = ""
   for (let i = 0; i < 50; i++, n++) {
     const id = `${n}`
-    journal.begin(JSON.stringify({ id, begun: true }), id)
+    journal.appendIntent(JSON.stringify({ id, isIntent: true }), id)
     const line = JSON.stringify({ id, text: "x".repeat(n % 100 === 0 ? 100_000 : n % 900) })
-    if (journal.append(line, id) === "kept") told += `${id}\n`
+    if (journal.append(line, id) === "kept") kept += `${id}\n`
   }
-  process.stdout.write(told)
+  process.stdout.write(kept)
   setImmediate(round)
 }
 round()
