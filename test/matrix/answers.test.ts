@@ -127,7 +127,7 @@ describe("a head that cannot be sent on costs its own request and nothing else",
     expect(statuses).toContain(status)
     expect(row.status_code).toBe(status)
     expect(gateway.records.length).toBe(before + 1)
-    if (status >= 500) expect(JSON.parse(bodyOf(text)).error.code).toMatch(/^fakeProvider(unreachable|timeout)$/)
+    if (status >= 500) expect(JSON.parse(bodyOf(text)).error.code).toMatch(/^provider_(unreachable|timeout)$/)
     if (status >= 500) expect(text).not.toContain("127.0.0.1")
     await expectWell()
   })
