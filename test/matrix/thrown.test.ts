@@ -18,7 +18,7 @@ const bug = (): never => {
 }
 const { openai } = DIALECTS
 
-/** OpenAI's dialect with a bug in it. */
+/** OpenAI's dialect with a bug. */
 function withBug(changes: Partial<Dialect>): Partial<Deps> {
   return { dialects: { ...DIALECTS, openai: { ...openai, ...changes } } }
 }
@@ -68,7 +68,7 @@ const KINDS = [
 const ALL = PLACES.flatMap((place) => KINDS.map(([kind, body, whole]) => ({ ...place, kind, body, whole })))
 
 test.each(ALL)(
-  "[SHU-08] a bug in $where ($kind): at most that is missing, or the request is refused; it is told, and the next one is well",
+  "[SHU-08] a bug in $where ($kind) loses at most that part or rejects the request; it is reported, and the next request succeeds",
   async (given) => {
     const records: LogRecord[] = []
     const told: unknown[] = []
@@ -101,7 +101,7 @@ test.each(ALL)(
   },
 )
 
-test("[SHU-08] a bug in reading a provider's refusal: the refusal and the row are there without its words", async () => {
+test("[SHU-08] a bug in reading a provider's error leaves the response and the row, without the error message", async () => {
   const gateway = await startPipeline({
     upstream: far.origin,
     deps: { ...withBug({ readErrorMessage: bug }), onError: () => {} },
@@ -114,7 +114,7 @@ test("[SHU-08] a bug in reading a provider's refusal: the refusal and the row ar
   await gateway.close()
 })
 
-test("[SHU-08] a tokenizer that fails: a cut stream has its row", async () => {
+test("[SHU-08] if the tokenizer fails, an interrupted stream still has its row", async () => {
   const told: unknown[] = []
   const gateway = await startPipeline({
     upstream: far.origin,

@@ -106,7 +106,7 @@ export async function startPipeline(options: {
       return record ? Promise.resolve(record) : new Promise((resolve) => waiting.push(resolve))
     },
     async close() {
-      listener.cutAll()
+      listener.closeConnections()
       await listener.close()
       await gateway.close()
       if (errors.length > 0) throw errors[0]
