@@ -12,7 +12,9 @@ import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sourc
 const EXTENSIONS = ["yaml", "yml", "json", "jsonc", "json5", "toml", "ts", "mts", "cts", "mjs", "js", "cjs"]
 const SYSTEM_FILE = "/etc/majordomo/majordomo.yaml"
 
-/** Reads the values of the configuration file, or returns none when there is no file. A file of `--config` must exist. */
+/**
+ * Reads the values of the configuration file, or returns none when there is no file. A file of `--config` must exist.
+ */
 export async function readConfigFile(
   options: { readonly configFile: string | undefined; readonly cwd: string; readonly systemFile?: string },
   notes: Notes,

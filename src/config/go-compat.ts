@@ -1,6 +1,6 @@
 /**
- * Settings of the Go gateway that have no effect here. They are accepted with a warning, so that its configuration files
- * can be used unchanged.
+ * Settings of the Go gateway that have no effect here. They are accepted with a warning, so that its configuration
+ * files can be used unchanged.
  */
 const GO_GATEWAY = [
   "admin",

@@ -26,8 +26,8 @@ export interface LoadedSettings {
 }
 
 /**
- * Loads the settings. Flags take precedence over the environment, `.env`, the file and the defaults, in this order. Throws
- * one `CommandError` with a line for each problem.
+ * Loads the settings. Flags take precedence over the environment, `.env`, the file and the defaults, in this order.
+ * Throws one `CommandError` with a line for each problem.
  */
 export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSettings> {
   const { configFile, systemFile, cwd = process.cwd(), env = process.env } = options

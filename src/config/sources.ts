@@ -21,12 +21,14 @@ export function toProblemLine(path: string, source: string, why: string): string
 }
 
 /**
- * Matches text that may contain other settings. A mistake such as a missing quote or a missing space after a colon makes
- * the settings that follow part of one text, and they may be secrets.
+ * Matches text that may contain other settings. A mistake such as a missing quote or a missing space after a colon
+ * makes the settings that follow part of one text, and they may be secrets.
  */
 const CONTAINS_SETTINGS = /[{}[\]\x00-\x1f]|:\s|:$|[\s,;]\S*[:=]|(?:pass|pwd|secret|key|token|credential)\w*\W*[:=]/i
 
-/** Formats a value for a message: short, on one line, without secrets. Only names the type of what may contain secrets. */
+/**
+ * Formats a value for a message: short, on one line, without secrets. Only names the type of what may contain secrets.
+ */
 export function showValue(value: unknown): string {
   if (value === "" || value === undefined || value === null) return "nothing"
   if (Array.isArray(value)) return "a list"

@@ -14,8 +14,8 @@ interface Assets {
 }
 
 /**
- * Finds the files in a directory above this module, because the bundler decides how deep in `dist` the module is. Throws
- * when there is no worker.
+ * Finds the files in a directory above this module, because the bundler decides how deep in `dist` the module is.
+ * Throws when there is no worker.
  */
 export function findAssets(from: string = import.meta.url): Assets {
   const worker = findUpwards(from, "worker.mjs")

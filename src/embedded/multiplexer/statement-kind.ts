@@ -1,4 +1,6 @@
-/** What the multiplexer must know about a statement before it runs. Derived from its text; in doubt, the safe choice. */
+/**
+ * What the multiplexer must know about a statement before it runs. Derived from its text; in doubt, the safe choice.
+ */
 export interface StatementKind {
   /** It changes data or the schema. Such statements are rejected while the disk is nearly full. */
   readonly writes: boolean
