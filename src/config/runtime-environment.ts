@@ -1,6 +1,6 @@
 import type { Variables } from "./environment.ts"
 
-/** What the environment says about the terminal and the display of errors. None of it is a setting. */
+/** Facts from the environment about the terminal and the display of errors. None of them is a setting. */
 interface RuntimeEnvironment {
   /** True when NO_COLOR is not empty (https://no-color.org), or when the terminal supports no colors. */
   readonly noColor: boolean

@@ -18,7 +18,7 @@ const IDLE_PING_MS = 15_000
 const PING_LIMIT_MS = 10_000
 const CHECKPOINT_MS = 5 * 60_000
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024
-/** With less WAL than this since the last checkpoint, another one is not worth its cost. */
+/** The least WAL since the last checkpoint that makes another one worth its cost. */
 const MIN_WAL_BYTES = 64 * 1024
 const CHECKPOINT_LIMIT_MS = 5 * 60_000
 const VACUUM_EVERY_MS = 60_000
