@@ -33,7 +33,9 @@ export interface RunningServer {
   collect(): Metric[]
   /** For a process that exits at once: all accepted rows are on disk when this returns. */
   flushSync(): void
-  /** Waits for running requests, writes the accepted rows and closes everything. Returns the final state of the rows. */
+  /**
+   * Waits for running requests, writes the accepted rows and closes everything. Returns the final state of the rows.
+   */
   stop(): Promise<LedgerStats>
 }
 

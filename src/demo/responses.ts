@@ -1,20 +1,22 @@
 import { randomUUID } from "node:crypto"
 
-export interface Ask {
+/** A request to the demo's provider. */
+interface DemoRequest {
   readonly path: string
-  /** `?alt=sse`. */
+  /** True for `?alt=sse`. */
   readonly isSse: boolean
   readonly body: Readonly<Record<string, unknown>>
 }
 
-export interface Answer {
+export interface DemoResponse {
   readonly status: number
   readonly contentType: string
-  /** One: the whole. More: a stream. */
+  /** One piece is a complete response. Several pieces are a stream. */
   readonly pieces: readonly string[]
 }
 
-interface Said {
+/** The content of a response, and what of the request decides its shape. */
+interface Content {
   readonly id: string
   readonly model: string
   readonly words: readonly string[]
@@ -22,16 +24,16 @@ interface Said {
   readonly input: number
   readonly output: number
   readonly isStream: boolean
-  readonly body: Ask["body"]
+  readonly body: DemoRequest["body"]
   readonly isSse: boolean
 }
 
-/** What the provider that owns the path would answer, in its own shape. */
-export function answer(ask: Ask): Answer {
-  const { path, body } = ask
+/** Creates the response of the provider to which the path belongs, in that provider's format. */
+export function createResponse(request: DemoRequest): DemoResponse {
+  const { path, body } = request
   const prompt = textOf(body)
   const text = `This is the demo: no provider was asked. Your prompt has ${prompt.length} characters.`
-  const said: Said = {
+  const content: Content = {
     id: randomUUID().replaceAll("-", ""),
     model: typeof body["model"] === "string" ? body["model"] : (/models\/([^/:]+)/.exec(path)?.[1] ?? "demo"),
     words: text.match(/\S+\s*/g)!,
@@ -40,14 +42,15 @@ export function answer(ask: Ask): Answer {
     output: toTokens(text),
     isStream: body["stream"] === true || path.endsWith(":streamGenerateContent"),
     body,
-    isSse: ask.isSse,
+    isSse: request.isSse,
   }
   const make = ROUTES.find(([route]) => route.test(path))?.[1]
-  if (make === undefined) return { ...json({ error: { message: `the demo knows no ${path}` } }), status: 404 }
-  return make(said)
+  if (make === undefined)
+    return { ...json({ error: { message: `the demo has no response for ${path}` } }), status: 404 }
+  return make(content)
 }
 
-const ROUTES: readonly (readonly [path: RegExp, make: (said: Said) => Answer])[] = [
+const ROUTES: readonly (readonly [path: RegExp, make: (content: Content) => DemoResponse])[] = [
   [/\/messages\/count_tokens$/, ({ input }) => json({ input_tokens: input })],
   [/\/messages$/, messages],
   [/\/chat\/completions$/, chat],
@@ -59,7 +62,7 @@ const ROUTES: readonly (readonly [path: RegExp, make: (said: Said) => Answer])[]
   [/\/models$/, () => json({ object: "list", data: [{ id: "gpt-4o-mini", object: "model", owned_by: "demo" }] })],
 ]
 
-function chat({ id, model, words, text, input, output, isStream, body }: Said): Answer {
+function chat({ id, model, words, text, input, output, isStream, body }: Content): DemoResponse {
   const usage = {
     prompt_tokens: input,
     completion_tokens: output,
@@ -89,9 +92,9 @@ function chat({ id, model, words, text, input, output, isStream, body }: Said): 
   ])
 }
 
-function responses({ id, model, words, text, input, output, isStream }: Said): Answer {
+function responses({ id, model, words, text, input, output, isStream }: Content): DemoResponse {
   const item = { id: `msg_${id}`, type: "message", role: "assistant" }
-  const part = (said: string) => ({ type: "output_text", text: said, annotations: [], logprobs: [] })
+  const part = (partText: string) => ({ type: "output_text", text: partText, annotations: [], logprobs: [] })
   const response = (done: boolean) => ({
     id: `resp_${id}`,
     object: "response",
@@ -132,7 +135,7 @@ function responses({ id, model, words, text, input, output, isStream }: Said): A
   return events(all.map((each, sequence_number) => event({ ...each, sequence_number })))
 }
 
-function messages({ id, model, words, text, input, output, isStream }: Said): Answer {
+function messages({ id, model, words, text, input, output, isStream }: Content): DemoResponse {
   const usage = { input_tokens: input, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 }
   const head = { id: `msg_${id}`, type: "message", role: "assistant", model, stop_sequence: null }
   if (!isStream) {
@@ -152,10 +155,10 @@ function messages({ id, model, words, text, input, output, isStream }: Said): An
   return events(all.map((each) => event(each)))
 }
 
-function generate({ id, model, words, text, input, output, isStream, isSse }: Said): Answer {
-  const chunk = (said: string, last: boolean) => ({
+function generate({ id, model, words, text, input, output, isStream, isSse }: Content): DemoResponse {
+  const chunk = (chunkText: string, last: boolean) => ({
     candidates: [
-      { content: { role: "model", parts: [{ text: said }] }, index: 0, ...(last && { finishReason: "STOP" }) },
+      { content: { role: "model", parts: [{ text: chunkText }] }, index: 0, ...(last && { finishReason: "STOP" }) },
     ],
     usageMetadata: { promptTokenCount: input, candidatesTokenCount: output, totalTokenCount: input + output },
     modelVersion: model,
@@ -168,7 +171,7 @@ function generate({ id, model, words, text, input, output, isStream, isSse }: Sa
   return { status: 200, contentType: "application/json; charset=UTF-8", pieces: [...pieces, "]"] }
 }
 
-function embeddings({ model, input, body }: Said): Answer {
+function embeddings({ model, input, body }: Content): DemoResponse {
   const vector = [0.25, -0.5, 0.125, 0.75]
   const embedding =
     body["encoding_format"] === "base64" ? Buffer.from(Float32Array.from(vector).buffer).toString("base64") : vector
@@ -177,11 +180,11 @@ function embeddings({ model, input, body }: Said): Answer {
   return json({ object: "list", data: list, model, usage: { prompt_tokens: input, total_tokens: input } })
 }
 
-function json(value: unknown): Answer {
+function json(value: unknown): DemoResponse {
   return { status: 200, contentType: "application/json", pieces: [JSON.stringify(value)] }
 }
 
-function events(pieces: readonly string[]): Answer {
+function events(pieces: readonly string[]): DemoResponse {
   return { status: 200, contentType: "text/event-stream; charset=utf-8", pieces }
 }
 
@@ -197,7 +200,7 @@ function data(value: unknown): string {
 
 const TEXT_KEYS: readonly string[] = ["content", "text", "input", "prompt", "system", "instructions"]
 
-/** All strings under keys that hold what is said to the model. */
+/** Returns all text that a request sends to the model. */
 function textOf(value: unknown): string {
   if (Array.isArray(value)) return value.map((item) => (typeof item === "string" ? item : textOf(item))).join("")
   if (typeof value !== "object" || value === null) return ""
