@@ -57,7 +57,8 @@ async function examine(database: Database, settings: Settings): Promise<Finding[
 
 function aboutSchema({ state }: Awaited<ReturnType<typeof diagnose>>, { storage }: Settings): Finding {
   if (state.kind === "current") return say.ok("the schema is up to date")
-  if (state.kind === "newer") return say.ok(`the schema is newer than this program (version ${state.version}), and compatible`)
+  if (state.kind === "newer")
+    return say.ok(`the schema is newer than this program (version ${state.version}), and compatible`)
   const what = {
     none: "there is no schema yet",
     go: "the schema is the Go gateway's",
