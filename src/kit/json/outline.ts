@@ -1,5 +1,5 @@
 import type { Outline } from "../outline.ts"
-import { createValueScanner } from "./value.ts"
+import { resumeString, stringEnd } from "./tokenizer.ts"
 
 const QUOTE = 34
 const BACKSLASH = 92
@@ -29,7 +29,8 @@ export class JsonOutline implements Outline {
   private valueBytes = 0
   /** Nothing is kept from this depth on; 0: everything is kept. */
   private skipDepth = 0
-  private readonly text = createValueScanner()
+  /** The negative result of `stringEnd` for the text that goes on in the next piece; 0: it has just begun. */
+  private textState = 0
   private inText = false
   private textBytes = 0
 
@@ -57,7 +58,7 @@ export class JsonOutline implements Outline {
       const byte = piece[at]!
       if (byte === QUOTE) {
         this.take(piece, start, at)
-        this.text.begin(QUOTE)
+        this.textState = 0
         this.inText = true
         this.textBytes = 0
         return at
@@ -80,7 +81,8 @@ export class JsonOutline implements Outline {
 
   /** Reads a text with its quotes, or as much of it as this piece has. Returns the position after it. */
   private readText(piece: Buffer, from: number): number {
-    const behind = this.text.run(piece, from)
+    const behind = this.textState === 0 ? stringEnd(piece, from) : resumeString(piece, this.textState)
+    this.textState = behind
     const end = behind < 0 ? piece.length : behind - 1
     const keptEnd = Math.min(end, from + Math.max(0, TEXT_BYTES - this.textBytes))
     this.textBytes += end - from
