@@ -3,11 +3,11 @@ import { join } from "node:path"
 import { build } from "vite"
 import { ensureSeed } from "../../src/embedded/make-seed.ts"
 
-/** Where the sources look for what a build would put into `dist/embedded`. */
+/** The directory in which the sources look for what a build puts into `dist/embedded`. */
 export const EMBEDDED_CACHE = "node_modules/.cache/majordomo-gateway/embedded"
 
 /**
- * The embedded database's worker as JavaScript (a thread cannot load TypeScript on node 20), its seed archive, and
+ * Builds the embedded database's worker as JavaScript (a thread cannot load TypeScript on node 20), its seed archive, and
  * `owner.mjs`, with which tests open a data directory from processes that they kill.
  */
 export default async function setup(): Promise<void> {
@@ -34,7 +34,7 @@ export default async function setup(): Promise<void> {
         },
       },
     })
-    // Other runs may be using the files: each is replaced whole, what is imported before what imports it.
+    // Other runs may use the files. Each is therefore replaced as a whole, and imported files before those that import them.
     const names = readdirSync(draft).sort((one) => (one.startsWith("chunk-") ? -1 : 1))
     for (const name of names) renameSync(join(draft, name), join(EMBEDDED_CACHE, name))
   } finally {

@@ -37,12 +37,12 @@ export interface Pipeline {
   readonly port: number
   readonly gateway: Gateway
   readonly records: readonly LogRecord[]
-  /** The next row that no earlier call took, as soon as it is there. */
+  /** Waits for the next row that no earlier call returned. */
   nextRecord(): Promise<LogRecord>
   close(): Promise<void>
 }
 
-/** The pipeline behind a real listener, with no database: keys, prices and rows are functions of the test. */
+/** Starts the pipeline with a real listener and no database: keys, prices and rows are functions of the test. */
 export async function startPipeline(options: {
   readonly upstream: string
   readonly settings?: Partial<GatewaySettings>
@@ -50,7 +50,7 @@ export async function startPipeline(options: {
   readonly findCaller?: (keyHash: string) => { keyId: string } | undefined | Promise<{ keyId: string } | undefined>
   readonly price?: (question: PriceQuery) => Cost
   readonly countText?: Deps["countText"]
-  /** Whatever else of the world is another one here. */
+  /** Further dependencies to replace. */
   readonly deps?: Partial<Deps>
 }): Promise<Pipeline> {
   const records: LogRecord[] = []
