@@ -4,7 +4,8 @@ import { copyKeys, copyMetadataNames, raiseCounters } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
 import { listColumns, NO_HURRY_MS } from "./copy/tables.ts"
-import { migrate, schemaState } from "./schema.ts"
+import { migrate } from "./schema.ts"
+import { readSchemaState } from "./schema-state.ts"
 
 export interface Copied {
   readonly keys: number
@@ -30,7 +31,8 @@ export async function copyDatabase(
   target: Database,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<Copied> {
-  if ((await schemaState(source)) === "none") throw new CommandError("the embedded database is empty: nothing to copy")
+  if ((await readSchemaState(source.query)).kind === "none")
+    throw new CommandError("the embedded database is empty: nothing to copy")
   await migrate(source)
   await migrate(target)
   const keys = await copyKeys(source, target)

@@ -1,5 +1,5 @@
 import type { Database } from "./_database.ts"
-import { type SchemaState, schemaState } from "./schema.ts"
+import { readSchemaState, type SchemaState } from "./schema-state.ts"
 
 /** What is to be known of a database before it is trusted. */
 export interface Diagnosis {
@@ -17,7 +17,7 @@ export interface Diagnosis {
 
 /** Looks only. */
 export async function diagnose(db: Database): Promise<Diagnosis> {
-  const state = await schemaState(db)
+  const state = await readSchemaState(db.query)
   const askedAt = Date.now()
   const { rows } = await db.query<{
     version: number

@@ -29,7 +29,7 @@ async function startWith(database: Database) {
   const ledger = await openTestLedger(database, await makeDirectory(), { timing: { queryTimeoutMs: 100 } })
   const pipeline = await startPipeline({
     upstream: far.origin,
-    deps: { record: ledger.append, recordIntent: ledger.recordIntent },
+    ledger: { append: ledger.append, recordIntent: ledger.recordIntent },
   })
   return { ledger, pipeline }
 }

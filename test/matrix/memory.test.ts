@@ -19,10 +19,10 @@ beforeAll(async () => {
   gateway = await startPipeline({
     upstream: far.origin,
     settings: { maxConnections: LANES, firstByteTimeoutMs: 500 },
-    deps: {
-      record: (_record, onKept) => {
+    ledger: {
+      append: (_record, onStored) => {
         rows++
-        onKept()
+        onStored?.()
       },
     },
   })

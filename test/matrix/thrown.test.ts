@@ -36,19 +36,20 @@ const CAPTURE = { push: () => {}, restart: () => {}, finish: () => ({}) }
 
 interface Place {
   readonly where: string
-  readonly deps: Partial<Deps>
+  readonly deps?: Partial<Deps>
+  readonly ledger?: Partial<Deps["ledger"]>
   readonly status: 200 | 500 | 503
 }
 
 const PLACES: readonly Place[] = [
   { where: "the look-up of a key", deps: { findCaller: bug }, status: 503 },
   { where: "the look-up of a key, later", deps: { findCaller: async () => bug() }, status: 503 },
-  { where: "whether the journal is full", deps: { isLedgerFull: bug }, status: 500 },
+  { where: "whether the journal is full", ledger: { isFull: bug }, status: 500 },
   { where: "preparing the request", deps: withBug({ prepare: bug }), status: 500 },
   { where: "opening the bodies", deps: { openBodies: bug }, status: 200 },
   { where: "keeping a piece of the body", deps: { openBodies: () => ({ ...CAPTURE, push: bug }) }, status: 200 },
   { where: "the end of the bodies", deps: { openBodies: () => ({ ...CAPTURE, finish: bug }) }, status: 200 },
-  { where: "announcing the row", deps: { recordIntent: bug }, status: 200 },
+  { where: "announcing the row", ledger: { recordIntent: bug }, status: 200 },
   { where: "the credential's hash", deps: withBug({ readCredential: bug }), status: 200 },
   { where: "making the meter", deps: withBug({ createMeter: bug }), status: 200 },
   { where: "metering a piece", deps: withMeterBug({ push: bug }), status: 200 },
@@ -73,12 +74,15 @@ test.each(ALL)(
     const told: unknown[] = []
     const gateway = await startPipeline({
       upstream: far.origin,
+      ledger: {
+        append: (record, onStored) => {
+          records.push(record)
+          onStored?.()
+        },
+        ...given.ledger,
+      },
       deps: {
         ...given.deps,
-        record: (record, onKept) => {
-          records.push(record)
-          onKept()
-        },
         onError: (error) => void told.push(error),
       },
     })
