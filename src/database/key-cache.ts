@@ -15,7 +15,7 @@ export interface KeyCacheOptions {
   readonly maxUnknown?: number
 }
 
-interface KeyCache {
+export interface KeyCache {
   /**
    * Returns the caller of a key's hash, at once if the key is cached; `undefined` for an unknown or revoked key. Rejects,
    * or throws, `GatewayError("keys_unavailable")` when the key is not cached and the database cannot be reached.
