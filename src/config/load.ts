@@ -1,7 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
-import { BUILT_IN, refuseProviderName, toProviders } from "./providers.ts"
+import { type ProviderCatalog, refuseProviderName, toProviders } from "./providers.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
 import { SETTINGS, type Setting, type Settings, toPropertyName } from "./settings.ts"
 import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
@@ -29,13 +29,13 @@ export interface LoadedSettings {
  * The settings: defaults, then the file, `.env`, the environment and the flags, later wins. Everything that is wrong is
  * refused at once, in one `CommandError` with a line for each.
  */
-export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSettings> {
+export async function loadSettings(options: LoadOptions, catalog: ProviderCatalog): Promise<LoadedSettings> {
   const { configFile, systemFile, cwd = process.cwd(), env = process.env } = options
   const notes: Notes = { problems: [], warnings: [] }
   const inFile = await readConfigFile({ configFile, cwd, systemFile }, notes)
   const dotenv = await readDotenv(cwd)
   const fromFile = inFile.flatMap(({ path }) => (path.startsWith("providers.") ? [path.split(".")[1]!] : []))
-  const providers = new Set([...Object.keys(BUILT_IN), ...fromFile])
+  const providers = new Set([...Object.keys(catalog.builtIn), ...fromFile])
   const flags = Object.entries(options.overrides ?? {}).filter(([, value]) => value !== undefined)
   const given = [
     ...inFile,
@@ -44,8 +44,8 @@ export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSet
     ...flags.map(([path, value]) => ({ path, value, source: toFlag(path), dir: cwd })),
   ]
   const all = [...given, ...readDatabaseUrl(given, { ...dotenv, ...env }, notes)]
-  const { values, sources } = readValues(all, cwd, notes)
-  const built = toProviders(values, (path, why) =>
+  const { values, sources } = readValues({ given: all, cwd, catalog }, notes)
+  const built = toProviders(values, catalog, (path, why) =>
     notes.problems.push(toProblemLine(path, sources.get(path) ?? "unset", why)),
   )
   if (notes.problems.length > 0) throw new CommandError(toRefusal(notes.problems))
@@ -56,10 +56,17 @@ export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSet
   return { settings: { ...settings, storage }, sources: Object.fromEntries(sources), warnings: notes.warnings }
 }
 
-function readValues(given: readonly SourcedValue[], cwd: string, notes: Notes) {
+function readValues(
+  {
+    given,
+    cwd,
+    catalog,
+  }: { readonly given: readonly SourcedValue[]; readonly cwd: string; readonly catalog: ProviderCatalog },
+  notes: Notes,
+) {
   const values = new Map<string, unknown>()
   const sources = new Map<string, string>()
-  const find = createRowFinder()
+  const find = createRowFinder(catalog)
   for (const { path, setting } of listRows()) {
     values.set(path, setting.initial === undefined ? undefined : setting.kind.parse(setting.initial, cwd))
     sources.set(path, "default")
@@ -67,7 +74,7 @@ function readValues(given: readonly SourcedValue[], cwd: string, notes: Notes) {
   for (const { path, value, source, dir } of given) {
     const setting = find(path)
     const parsed = setting?.kind.parse(value, dir) ?? undefined
-    const why = refuse(path, setting, { value, parsed })
+    const why = refuse({ path, setting, value, parsed }, catalog)
     if (why !== undefined) notes.problems.push(toProblemLine(path, source, why))
     values.set(path, parsed)
     sources.set(path, source)
@@ -76,15 +83,19 @@ function readValues(given: readonly SourcedValue[], cwd: string, notes: Notes) {
 }
 
 function refuse(
-  path: string,
-  setting: Setting<unknown> | undefined,
-  { value, parsed }: { value: unknown; parsed: unknown },
+  {
+    path,
+    setting,
+    value,
+    parsed,
+  }: { path: string; setting: Setting<unknown> | undefined; value: unknown; parsed: unknown },
+  catalog: ProviderCatalog,
 ): string | undefined {
   if (setting === undefined) return "no such setting"
   if (parsed === REFUSED) {
     return `expected ${setting.kind.expected}, got ${setting.secret && value !== "" ? "something else (not shown)" : showValue(value)}`
   }
-  return path.startsWith("providers.") ? refuseProviderName(path.split(".")[1]!) : undefined
+  return path.startsWith("providers.") ? refuseProviderName(path.split(".")[1]!, catalog) : undefined
 }
 
 /** `DATABASE_URL` counts only while nobody said anything of `storage.postgres` to the gateway itself. */

@@ -1,4 +1,4 @@
-import { PROVIDER_SETTINGS } from "./providers.ts"
+import { type ProviderCatalog, toProviderSettings } from "./providers.ts"
 import { SETTINGS, type Setting } from "./settings.ts"
 
 export interface SettingRow {
@@ -12,13 +12,14 @@ export function listRows(): readonly SettingRow[] {
   return flatten("", SETTINGS)
 }
 
-/** The setting at a path, those of any provider included. */
-export function createRowFinder(): (path: string) => Setting<unknown> | undefined {
+/** Creates the search for the setting at a path, those of any provider included. */
+export function createRowFinder(catalog: ProviderCatalog): (path: string) => Setting<unknown> | undefined {
   const rows = new Map(listRows().map((row) => [row.path, row.setting]))
+  const ofProvider = toProviderSettings(catalog)
   return (path) => {
     const key = /^providers\.[^.]+\.([^.]+)$/.exec(path)?.[1]
     if (key === undefined) return rows.get(path)
-    return Object.hasOwn(PROVIDER_SETTINGS, key) ? PROVIDER_SETTINGS[key as keyof typeof PROVIDER_SETTINGS] : undefined
+    return Object.hasOwn(ofProvider, key) ? ofProvider[key] : undefined
   }
 }
 

@@ -140,12 +140,11 @@ export const SETTINGS = {
   },
 } as const
 
-export type Format = "openai" | "anthropic" | "gemini"
-
 export interface ProviderSettings {
   /** http or https, without a trailing slash. */
   readonly baseUrl: string
-  readonly format: Format
+  /** The name of the dialect that it speaks. */
+  readonly format: string
   /** `free`: its calls cost nothing. */
   readonly prices?: "free"
 }
@@ -156,7 +155,7 @@ export type Settings = Values<typeof SETTINGS> & {
     /** `isSet`: somebody set any `storage.postgres.*`, or `DATABASE_URL`. */
     readonly postgres: { readonly isSet: boolean }
   }
-  /** By lower-case name; `openai`, `anthropic` and `gemini` are always there. */
+  /** The providers by name in lower case, the built-in ones included. */
   readonly providers: Readonly<Record<string, ProviderSettings>>
   readonly pricing: { readonly overrides: Readonly<Record<string, Rates>> }
 }

@@ -1,5 +1,5 @@
 import * as zlib from "node:zlib"
-import type { Meter } from "../providers/_dialect.ts"
+import type { Meter } from "../providers/_meter.ts"
 
 /** A copy for the meter is never decoded beyond this, nor beyond this multiple of what came. */
 const MAX_DECODED_BYTES = 256 * 1024 * 1024

@@ -2,7 +2,8 @@ import type { Call, Caller, LogIntent, LogRecord, RawHeaders } from "../core/cal
 import type { Cost, PriceQuery } from "../core/cost.ts"
 import type { Countable, Reading } from "../core/usage.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
-import type { Dialect, Format, Provider } from "../providers/_dialect.ts"
+import type { Dialect } from "../providers/_dialect.ts"
+import type { Format, Provider } from "../providers/catalog.ts"
 
 /** The settings that the pipeline reads; times in ms, sizes in bytes. */
 export interface GatewaySettings {

@@ -1,5 +1,5 @@
 import type { Reading } from "../core/usage.ts"
-import type { Meter } from "../providers/_dialect.ts"
+import type { Meter } from "../providers/_meter.ts"
 
 const MAX_BYTES = 64 * 1024
 

@@ -1,6 +1,6 @@
 import { type Dispatcher, errors, Pool } from "undici"
 import { GatewayError } from "../core/errors.ts"
-import type { Provider } from "../providers/_dialect.ts"
+import type { Provider } from "../providers/catalog.ts"
 import type { GatewaySettings } from "./deps.ts"
 
 /** A provider's address, split once. */

@@ -15,8 +15,9 @@ import { ProxiedRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, MEMORY_BUDGET_BYTES } from "./read-body.ts"
 import { checkHead, isShort, readBody, splitTarget } from "./receive.ts"
 import { Relay, STATUS_CLIENT_CLOSED_REQUEST } from "./relay.ts"
-import { findRoute, guessFormat, type Route } from "./route.ts"
+import { createRouter, type Route } from "./route.ts"
 import { sendError } from "./send-error.ts"
+import { createSingleHeaderCheck } from "./single-headers.ts"
 
 const NO_BODY = Buffer.alloc(0)
 /** What stands behind a malformed or unfinished request on its connection is not trusted to be another. */
@@ -37,6 +38,8 @@ export interface Gateway {
 export function createGateway(given: Deps): Gateway {
   const deps = isolateFaults(given)
   const upstreams = createUpstreams(deps.settings)
+  const router = createRouter(deps.dialects, deps.providers)
+  const checkSingle = createSingleHeaderCheck(Object.values(deps.dialects))
   const tally = createCounters()
   const limits: BodyLimits = {
     maxBytes: deps.settings.maxBodyBytes,
@@ -66,13 +69,12 @@ export function createGateway(given: Deps): Gateway {
     const startedAt = performance.now()
     const receivedAt = Date.now()
     const id = uuidV7(receivedAt)
-    let dialect: Dialect = deps.dialects.openai
+    let dialect: Dialect | undefined
     try {
       const { path, query } = splitTarget(request.url)
-      dialect = deps.dialects[guessFormat(path, request.headers)]
-      checkHead(request)
+      checkHead(request, checkSingle)
       if (deps.isStopping()) throw new GatewayError("shutting_down", "The gateway is shutting down.")
-      const route = findRoute({ path, query, headers: request.headers }, deps.providers)
+      const route = router.find({ path, query, headers: request.headers })
       dialect = deps.dialects[route.format]
       const identified = identify(request, deps.findCaller)
       const caller = identified instanceof Promise ? await identified : identified
@@ -86,8 +88,15 @@ export function createGateway(given: Deps): Gateway {
       if (error instanceof ClientLeft || response.destroyed) return
       const refusal = error instanceof GatewayError ? error : internal(error)
       const close = deps.isStopping() || CLOSING.has(refusal.code) || !(request.complete || isShort(request))
-      sendError(response, { error: refusal, dialect, id, close })
+      sendError(response, { error: refusal, dialect: dialect ?? guessDialect(request), id, close })
     }
+  }
+
+  /** Returns the dialect of the answer to a request that found no route. */
+  function guessDialect({ url = "", headers }: IncomingMessage): Dialect {
+    const mark = url.indexOf("?")
+    const [path, query] = mark === -1 ? [url, ""] : [url.slice(0, mark), url.slice(mark)]
+    return deps.dialects[router.guessFormat({ path, query, headers })]
   }
 
   /** Reads the body; a request that fails to arrive has a row too, for its caller is known. */

@@ -152,8 +152,8 @@ export class ProxiedRequest {
     try {
       const { requestedModel } = this.prepared
       const credentialHash = this.hashCredential()
-      const account = { call, caller, provider: route.provider.name, requestedModel, credentialHash, ending, cost }
-      const record = toLogRecord(account)
+      const known = { call, caller, provider: route.provider.name, requestedModel, credentialHash, ending, cost }
+      const record = toLogRecord({ ...known, credentials: this.dialect.credentials })
       // What ends with its last piece ends in the same write to the client, if its row is kept without waiting.
       const when = ending.streamed ? "now" : "soon"
       deps.record(bodies ? { ...record, ...bodies } : record, () => onKept(cost), when)

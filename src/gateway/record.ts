@@ -2,6 +2,7 @@ import type { Call, Caller, Ending, LogIntent, LogRecord } from "../core/call.ts
 import type { Cost } from "../core/cost.ts"
 import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
+import type { CredentialPlace } from "../providers/_credentials.ts"
 import { NO_METADATA } from "./metadata.ts"
 import { redactEchoedCredentials } from "./redact.ts"
 
@@ -14,6 +15,8 @@ export interface Account {
   readonly provider: string
   readonly requestedModel: string | undefined
   readonly credentialHash: string | undefined
+  /** Where the provider's credential can stand in the request. */
+  readonly credentials?: readonly CredentialPlace[]
   readonly ending: Ending
   readonly cost: Cost
 }
@@ -25,6 +28,7 @@ export function toLogRecord({
   provider,
   requestedModel,
   credentialHash,
+  credentials,
   ending,
   cost,
 }: Account): LogRecord {
@@ -60,7 +64,9 @@ export function toLogRecord({
     usage_source: reading.source,
     status_code: ending.statusCode,
     error_message:
-      ending.error === undefined ? undefined : redactEchoedCredentials(ending.error, call).slice(0, MAX_ERROR_LENGTH),
+      ending.error === undefined
+        ? undefined
+        : redactEchoedCredentials(ending.error, call, credentials).slice(0, MAX_ERROR_LENGTH),
     streamed: ending.streamed,
     outcome: ending.outcome,
     raw_metadata: call.metadata === NO_METADATA ? undefined : call.metadata,

@@ -3,7 +3,8 @@ import type { Outcome, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
-import type { Meter, StreamFilter } from "../providers/_dialect.ts"
+import type { StreamFilter } from "../providers/_dialect.ts"
+import type { Meter } from "../providers/_meter.ts"
 import { ClientResponse } from "./client-response.ts"
 import { createTap, type Tap } from "./decode.ts"
 import { createErrorBodyMeter, type ErrorBodyMeter } from "./error-body.ts"
@@ -73,7 +74,8 @@ export class Relay {
     this.statusText = statusText
     this.headers = decodeHeaders(rawHeaders)
     this.resume = resume
-    const plan = planResponse(this.headers, { path: this.x.exchange.path, statusCode })
+    const { dialect, exchange } = this.x
+    const plan = planResponse(this.headers, { statusCode, dialect, request: exchange })
     if (plan.streamed && !this.plan?.streamed) this.x.tally.streams++
     this.plan = plan
     this.collecting = plan.collect
@@ -183,8 +185,7 @@ export class Relay {
   }
 
   private openMeter(plan: ResponsePlan): void {
-    const head = { statusCode: this.statusCode, contentType: plan.contentType }
-    const meter = this.x.dialect.createMeter(this.x.exchange, head)
+    const meter = this.x.dialect.createMeter(this.x.exchange, plan.framing)
     this.errorBody = this.statusCode >= 400 ? createErrorBodyMeter(meter, () => this.x.emptyReading()) : undefined
     this.meter = this.errorBody ?? meter
     this.tap = this.meter && createTap(plan.contentEncoding, this.meter, plan.collect)
@@ -225,11 +226,10 @@ export class Relay {
   }
 
   private isRefusalOfInjection(): boolean {
-    if (this.statusCode !== 400 && this.statusCode !== 422) return false
-    return /stream_options|include_usage/.test(this.errorBody?.text.toString("latin1") ?? "")
+    return this.errorBody !== undefined && this.x.dialect.retryWithout(this.statusCode, this.errorBody.text)
   }
 
-  /** A provider that does not know `stream_options` gets the request again as the client sent it. */
+  /** A provider that rejected what the dialect added gets the request again as the client sent it. */
   private askAgain(): void {
     this.injected = false
     this.x.capture?.restart()

@@ -15,7 +15,7 @@ import { createScope } from "../kit/scope.ts"
 import { claimSlot } from "../kit/slots.ts"
 import { createSpillDirectory } from "../kit/spill-file.ts"
 import { createPriceBook } from "../pricing/catalog.ts"
-import { DIALECTS } from "../providers/index.ts"
+import { DIALECTS, findFormat } from "../providers/catalog.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { createApp } from "./app.ts"
 import { addBodyStats, openBodies, startBodyRecovery } from "./bodies.ts"
@@ -184,7 +184,12 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
 }
 
 function toProviders(settings: Settings): Deps["providers"] {
-  return Object.fromEntries(Object.entries(settings.providers).map(([name, provider]) => [name, { name, ...provider }]))
+  return Object.fromEntries(
+    Object.entries(settings.providers).map(([name, { baseUrl, format }]) => {
+      // The settings were read with the catalog's formats, so there is a dialect of this name.
+      return [name, { name, baseUrl, format: findFormat(format)! }]
+    }),
+  )
 }
 
 function toProviderPrices(settings: Settings): Readonly<Record<string, "free" | Readonly<Record<string, Rates>>>> {
