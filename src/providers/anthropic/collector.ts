@@ -8,6 +8,7 @@ import { countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } fro
 import { mergeUsage } from "./merge.ts"
 import { toReading } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
+import { reportsTokens } from "./usage.ts"
 
 const USAGE = Buffer.from('"usage"')
 const TEXT = textNames("text", "partial_json", "thinking")
@@ -101,7 +102,8 @@ export class MessageCollector implements Collector {
 
   /** Since 2026-06-02 a refusal without any output is not billed. */
   private isUnbilledRefusal(usage: JsonObject): boolean {
-    return this.stopReason === "refusal" && !this.hasContent && (countOf(usage["output_tokens"]) ?? 0) === 0
+    if (this.stopReason !== "refusal" || this.hasContent || !reportsTokens(usage)) return false
+    return (countOf(usage["output_tokens"]) ?? 0) === 0
   }
 }
 
