@@ -1,20 +1,20 @@
 import type { Cost, PriceCertificate } from "./cost.ts"
 import type { Reading } from "./usage.ts"
 
-/** Header names and values as they came, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
+/** Header names and values as sent, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
 export type RawHeaders = readonly string[]
 
 /** Headers by lower-case name, as node merges them. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** One request as it arrived whole. `X-Majordomo-*` is in `headers` still; `metadata` holds what became of it. */
+/** One complete request. `headers` still contains the `X-Majordomo-*` headers; `metadata` is what was read from them. */
 export interface Call {
-  /** UUIDv7; the row's id and `X-Majordomo-Request-Id`. */
+  /** A UUIDv7: the id of the row, and `X-Majordomo-Request-Id`. */
   readonly id: string
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
   readonly method: string
-  /** The path without its query, as sent: never decoded, never normalised. */
+  /** The path without its query, as sent: never decoded, never normalized. */
   readonly path: string
   /** `""`, or `?` and the rest, as sent. */
   readonly query: string
@@ -26,38 +26,38 @@ export interface Call {
 
 export type Body = Buffer | LargeBody
 
-/** A body that is too large to be held: its bytes lie in a file that goes with the request. */
+/** A request body that is too large for memory. Its bytes are in a spill file that exists as long as the request. */
 export interface LargeBody {
   readonly length: number
-  /** What finds the members of a JSON object, or the fields of a form, finds the same in it as in the whole. */
+  /** A short version of the body: a search for the members of a JSON object or the fields of a form finds the same. */
   readonly outline: Buffer
-  /** The first bytes, at most so many. @throws what the disk says */
+  /** Returns the first bytes, at most `maxBytes`. @throws the error of the disk */
   read(maxBytes: number): Buffer
-  /** All bytes, read as they are asked for; with a change of the outline done to them. May be asked for again. */
+  /** Reads all bytes on demand, with an edit of the outline applied to them. Can be called more than once. */
   pieces(edit: Edit | undefined): AsyncIterable<Buffer>
   close(): void
 }
 
-/** One change of a body: the bytes from `start` to before `end` give way to `by`; every other byte stays. */
+/** One change of a body: `by` replaces the bytes from `start` to before `end`; every other byte stays. */
 export interface Edit {
   readonly start: number
   readonly end: number
   readonly by: Buffer
 }
 
-/** Who sent it: an accepted API key. */
+/** The client of a request: a valid API key. */
 export interface Caller {
   readonly keyId: string
 }
 
 export type Outcome = "complete" | "client_left" | "upstream_broke" | "gateway_died" | "gap"
 
-/** How an answer ended: exactly one per request. */
+/** How an answer ended. Each request has exactly one ending. */
 export interface Ending {
   readonly outcome: Outcome
   readonly statusCode: number
   readonly respondedAt: number
-  /** Milliseconds from the arrival of the request to the first byte of the provider's answer. */
+  /** Milliseconds from the arrival of the request to the head of the provider's answer. */
   readonly firstByteMs: number | undefined
   readonly streamed: boolean
   readonly error: string | undefined
@@ -116,10 +116,12 @@ export type LogIntent = Partial<LogRecord> &
     "id" | "majordomo_api_key_id" | "provider" | "model" | "request_path" | "request_method" | "requested_at"
   >
 
-/**
- * Where records go. `append` never throws and never waits; `onKept` says when the record cannot be lost any more: soon,
- * together with others, or before `append` returns when asked for `"now"`.
- */
+/** Stores rows. */
 export interface Ledger {
-  append(record: LogRecord, onKept?: () => void, when?: "soon" | "now"): void
+  /**
+   * Takes a row. Never throws and never waits.
+   * @param onStored called once, when the row can no longer be lost
+   * @param when `"soon"`: together with other rows, soon; `"now"`: before `append` returns
+   */
+  append(record: LogRecord, onStored?: () => void, when?: "soon" | "now"): void
 }

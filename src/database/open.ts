@@ -23,7 +23,7 @@ export interface OpenContext {
 /** Opens the configured database and has one connection answer. Throws CommandError that says what to do. */
 export async function openDatabase(options: StorageOptions, context: OpenContext): Promise<Database> {
   if (isPostgres(options)) return openPostgres(options.postgres)
-  const { joinEmbedded, openEmbedded } = await import("../embedded/owner.ts")
+  const { joinEmbedded, openEmbedded } = await import("./embedded.ts")
   const { role, log } = context
   return role === "worker" ? joinEmbedded(options.dataDir) : openEmbedded({ dataDir: options.dataDir, role, log })
 }
@@ -52,6 +52,6 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
  */
 export async function joinDatabase(options: StorageOptions): Promise<Database> {
   if (isPostgres(options)) return openPostgres(options.postgres)
-  const { openAsGuest } = await import("../embedded/guest.ts")
-  return openAsGuest(options.dataDir)
+  const { joinGateway } = await import("./embedded.ts")
+  return joinGateway(options.dataDir)
 }

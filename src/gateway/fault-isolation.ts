@@ -2,7 +2,8 @@ import { NO_READING, type Reading } from "../core/usage.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import { framingOf } from "../providers/_framing.ts"
 import type { Meter } from "../providers/_meter.ts"
-import type { BodyCapture, Deps } from "./deps.ts"
+import type { BodyCapture } from "./body-capture.ts"
+import type { Deps } from "./deps.ts"
 
 /** Receives the error of a bug. The request continues without what failed. */
 type Report = (error: unknown) => void

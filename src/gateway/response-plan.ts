@@ -1,7 +1,7 @@
 import type { RawHeaders } from "../core/call.ts"
-import type { Dialect, ProviderRequest } from "../providers/_dialect.ts"
 import { type Framing, isStream } from "../providers/_framing.ts"
 import { findRaw } from "./headers.ts"
+import type { ProxiedRequest } from "./proxied-request.ts"
 
 /** The gateway holds an answer that is no stream up to this size, so that its cost can be sent in the head. */
 export const MAX_COLLECTED_BYTES = 1024 * 1024
@@ -23,20 +23,13 @@ const PLAYED_TYPES = /^(?:audio|video)\/|^application\/octet-stream\b/i
 /** Plans how an answer is relayed and metered. */
 export function planResponse(
   raw: RawHeaders,
-  {
-    statusCode,
-    dialect,
-    request,
-  }: {
-    readonly statusCode: number
-    readonly dialect: Dialect
-    readonly request: ProviderRequest
-  },
+  answer: { readonly statusCode: number; readonly request: ProxiedRequest },
 ): ResponsePlan {
+  const { statusCode, request } = answer
   const contentType = findRaw(raw, "content-type") ?? ""
   const length = findRaw(raw, "content-length")
   const isChunked = length === undefined
-  const framing = dialect.framing(request, { statusCode, contentType, isChunked })
+  const framing = request.dialect.framing(request.providerRequest, { statusCode, contentType, isChunked })
   const streamed = isStream(framing)
   const tooLarge = length !== undefined && Number(length) > MAX_COLLECTED_BYTES
   return {

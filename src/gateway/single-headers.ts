@@ -5,8 +5,8 @@ import type { Dialect } from "../providers/_dialect.ts"
 const OWN_NAMES = ["host", "content-length", "x-majordomo-key", "x-majordomo-provider"]
 
 /**
- * Creates the check that no header which may come only once came twice: the headers that decide where a request goes
- * and who sends it. Which of two would count is a question that attackers like.
+ * Creates the check of the headers that must not be sent twice: those that decide where a request goes and who sends it.
+ * Servers disagree on which of two values counts, and attackers use that.
  *
  * The check throws a GatewayError `bad_request`.
  */
@@ -25,7 +25,7 @@ export function createSingleHeaderCheck(dialects: readonly Dialect[]): (raw: Raw
       const name = raw[i]!.toLowerCase()
       const bit = bits.get(name)
       if (bit === undefined) continue
-      if (seen & bit) throw new GatewayError("bad_request", `The header ${name} was sent twice.`)
+      if (seen & bit) throw new GatewayError("bad_request", `The header ${name} was sent more than once. Send it once.`)
       seen |= bit
     }
   }

@@ -2,7 +2,10 @@ import { createStatement, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 
-/** The columns of llm_requests, and what becomes of each: a count is a number, money a plain decimal, the rest as it is. */
+/**
+ * The columns of llm_requests with the kind of each. A count becomes a number, money becomes a plain decimal, and a time
+ * becomes an ISO 8601 text. The other kinds stay as they are.
+ */
 export const COLUMNS = {
   id: "text",
   majordomo_api_key_id: "text",
@@ -40,14 +43,12 @@ export const COLUMNS = {
   created_at: "time",
 } as const
 
-export type RequestRow = Readonly<Record<keyof typeof COLUMNS | "key_name", unknown>>
-
 export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .map(([name, kind]) => (kind === "money" ? `trim_scale(r.${name})::text AS ${name}` : `r.${name}`))
   .join(", ")
 export const REQUEST_TABLES = "FROM llm_requests r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
 
-/** The newest rows, newest first. */
+/** Selects the newest rows, newest first. */
 export function askRequests({
   filters,
   period,
@@ -63,7 +64,7 @@ export function askRequests({
   })
 }
 
-/** One row, with its bodies where the database holds them. */
+/** Selects one row, with its bodies if the database contains them. */
 export function askRequest(id: string): Statement {
   return createStatement(
     (bind) =>
@@ -71,9 +72,9 @@ export function askRequest(id: string): Statement {
   )
 }
 
-/** The place of a row among those that are read page by page, oldest first. */
+/** The position of a row when rows are read page by page, oldest first. */
 export interface BodyCursor {
-  /** To the microsecond, which a Date has not. */
+  /** A timestamp text with microseconds, which a Date cannot represent. */
   readonly created_at: string
   readonly id: string
 }
@@ -85,14 +86,14 @@ export interface BodyQuestion {
 
 const HAS_BODIES = "(r.s3_key IS NOT NULL OR r.request_body IS NOT NULL OR r.response_body IS NOT NULL)"
 
-/** How many requests have bodies somewhere: one row, `requests`. */
+/** Counts the requests with stored bodies. The result is one row with the column `requests`. */
 export function countBodies({ filters, period }: BodyQuestion): Statement {
   return createStatement((bind) => {
     return `SELECT count(*)::int AS requests FROM llm_requests r WHERE ${toCondition({ filters, span: period }, bind)} AND ${HAS_BODIES}`
   })
 }
 
-/** Requests that have bodies somewhere, oldest first, `limit` of them from behind the cursor on. */
+/** Selects up to `limit` requests with stored bodies after the cursor, oldest first. */
 export function askBodies(
   { filters, period }: BodyQuestion,
   { after, limit }: { after: BodyCursor | undefined; limit: number },
@@ -106,7 +107,7 @@ export function askBodies(
   })
 }
 
-/** The row under the names of its columns, in types that JSON can hold exactly. */
+/** Converts a row to an object with the names of its columns, in types that JSON represents exactly. */
 export function toRequestObject(row: Record<string, unknown>): Record<string, unknown> {
   const object: Record<string, unknown> = {}
   for (const [name, kind] of Object.entries(COLUMNS)) {

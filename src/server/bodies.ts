@@ -4,7 +4,7 @@ import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import type { Lock } from "../kit/lock.ts"
 import { claimSlot, recoverSlots } from "../kit/slots.ts"
-import type { ServerOptions } from "./start.ts"
+import type { ServerOptions } from "./options.ts"
 
 type BodyOwner = Pick<ServerOptions, "settings" | "log"> & { readonly database: Database }
 

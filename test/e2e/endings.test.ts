@@ -71,7 +71,7 @@ it("a stream that is cut at the shutdown's deadline has a row that says so", { t
   expect(lastNumbers(stderr)).toEqual({ accepted: 1, written: 1, waiting: 0, rejected: 0, dropped: 0 })
   expect(await rowOf(home, "cut")).toMatchObject({
     outcome: "gateway_died",
-    error_message: "the gateway stopped before the answer's end: server.shutdown_timeout was over",
+    error_message: "the gateway stopped before the answer was complete: server.shutdown_timeout was exceeded",
   })
 })
 

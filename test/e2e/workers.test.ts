@@ -83,7 +83,7 @@ it("one worker that is killed is replaced, its requests have their rows, and the
         { timeout: 20_000 },
       )
       .toBe(1)
-    expect(gateway.stderr).toContain("another takes its place")
+    expect(gateway.stderr).toContain("starting another one")
     for (let i = 0; i < 8; i++)
       expect(await askOnce({ key, port: gateway.port, tag: `on-${i}`, stream: false })).toBeUndefined()
     process.kill(other.pid, "SIGKILL") // whichever of the two had the stream: now it is cut

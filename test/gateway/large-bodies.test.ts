@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { Readable } from "node:stream"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import type { LogRecord } from "../../src/core/call.ts"
-import { readStreamedBody } from "../../src/gateway/read-body.ts"
+import { readBody } from "../../src/gateway/read-body.ts"
 import { createSpillDirectory, type SpillDirectory } from "../../src/kit/spill-file.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
@@ -247,14 +247,13 @@ describe("a disk that does not take it costs memory, not the request", () => {
     const poor = await startPipeline({
       upstream: far.origin,
       settings,
-      deps: {
-        spill: takes(portions),
-        onError: (error) => void errors.push(error),
-        record: (record, onKept) => {
+      ledger: {
+        append: (record, onStored) => {
           records.push(record)
-          onKept()
+          onStored?.()
         },
       },
+      deps: { spill: takes(portions), onError: (error) => void errors.push(error) },
     })
     const body = chat({})
     expect((await send(body, {}, poor)).status).toBe(200)
@@ -284,7 +283,7 @@ test("a body whose last pieces come while a portion is on its way to a slow disk
   // Pieces of 60 kB: nine, then portions of three, and with the last piece a portion is full.
   const bytes = randomBytes(48 * 60_000)
   const response = new EventEmitter() as ServerResponse
-  const collected = readStreamedBody(request as unknown as IncomingMessage, response, {
+  const collected = readBody(request as unknown as IncomingMessage, response, {
     memoryBudget: { used: 0, max: 0 },
     maxBytes: 1e9,
     timeoutMs: 10_000,

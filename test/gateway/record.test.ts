@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { Call, Ending } from "../../src/core/call.ts"
 import { NO_READING, NO_USAGE, type Reading } from "../../src/core/usage.ts"
-import { toLogRecord } from "../../src/gateway/record.ts"
+import { toLogRecord } from "../../src/gateway/log-record.ts"
 
 const READING: Reading = {
   ...NO_READING,
@@ -33,7 +33,9 @@ function rowOf(method: string, reading: Reading) {
     reading,
   }
   const cost = { status: "free", inputCost: "0", outputCost: "0", totalCost: "0", price: undefined } as const
-  const more = { provider: "openai", requestedModel: undefined, credentialHash: undefined }
+  const route = { provider: { name: "openai" } }
+  const prepared = { requestedModel: undefined }
+  const more = { route, prepared, credentialHash: undefined, bodies: undefined }
   return toLogRecord({ call, caller: { keyId: "k" }, ending, cost, ...more })
 }
 
