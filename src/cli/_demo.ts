@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
-import { loadSettings } from "../config/load.ts"
 import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
 import { type DemoProvider, startDemoProvider } from "../server/demo.ts"
+import { loadSettings } from "../server/settings.ts"
 
 /** Tells the demo's directory from any other: only one that has it is ever emptied. */
 const MARK =

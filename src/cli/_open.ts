@@ -1,8 +1,8 @@
-import { loadSettings } from "../config/load.ts"
 import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "../database/_database.ts"
 import { joinDatabase, openDatabase } from "../database/open.ts"
+import { loadSettings } from "../server/settings.ts"
 import { say } from "./_print.ts"
 
 /** The settings of a command; warnings are said. */

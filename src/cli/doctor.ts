@@ -1,6 +1,7 @@
-import { type LoadedSettings, loadSettings } from "../config/load.ts"
+import type { LoadedSettings } from "../config/load.ts"
 import { CommandError } from "../core/errors.ts"
 import { isPostgres } from "../database/open.ts"
+import { loadSettings } from "../server/settings.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { findScreen, print, printJson, say } from "./_print.ts"
 import { printable } from "./_text.ts"

@@ -1,5 +1,5 @@
-import { loadSettings } from "../config/load.ts"
 import { CommandError } from "../core/errors.ts"
+import { loadSettings } from "../server/settings.ts"
 import { parsePort } from "./_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { askGateway, toLocalOrigin } from "./_gateway.ts"

@@ -1,6 +1,6 @@
 import { defineCommand } from "citty"
-import { loadSettings } from "../config/load.ts"
 import { CommandError } from "../core/errors.ts"
+import { loadSettings } from "../server/settings.ts"
 import { startServer } from "../server/start.ts"
 import { countWorkers, startPrimary } from "../server/workers/primary.ts"
 import { isWorker, startWorker } from "../server/workers/worker.ts"

@@ -9,9 +9,7 @@ import {
   type Repricing,
   readRepriceable,
 } from "../database/repricings.ts"
-import { guessFormat } from "../gateway/route.ts"
-import type { Format } from "../providers/_dialect.ts"
-import { DIALECTS } from "../providers/index.ts"
+import { findStoredDialect, readStoredAnswer } from "../providers/stored.ts"
 import { readingOfColumns } from "./reread-columns.ts"
 
 /** Rows per transaction: their sums are locked for some ten milliseconds. */
@@ -23,7 +21,7 @@ export interface RepriceOptions {
   readonly database: Database
   price(question: PriceQuery): Cost
   /** The API that a configured provider speaks; undefined: no such provider any more. */
-  formatOf(provider: string): Format | undefined
+  formatOf(provider: string): string | undefined
   readonly filter: RepriceFilter
   readonly dryRun: boolean
   onProgress(done: { readonly looked: number; readonly changed: number }): void
@@ -71,10 +69,10 @@ export async function repriceRequests(options: RepriceOptions): Promise<readonly
 }
 
 function priceAgain(row: RepriceableRow, { price, formatOf }: RepriceOptions): Cost {
-  const dialect = DIALECTS[formatOf(row.provider) ?? guessFormat(row.request_path, {})]
-  const { request_method: method, request_path: path, usage: raw } = row
+  const { request_method: method, request_path: path, usage } = row
+  const dialect = findStoredDialect(formatOf(row.provider), path)
   const model = row.model || undefined
-  const read = dialect.reread({ method, path, model, raw: raw ?? undefined })
+  const read = readStoredAnswer(dialect, { method, path, model, usage })
   const columns = read === undefined ? readingOfColumns(row) : undefined
   const isFree = (row.price as PriceCertificate | null)?.reason === FREE_BY_RULE
   const reading: Reading = { ...(read ?? columns ?? { ...NO_READING, model }), free: isFree }
