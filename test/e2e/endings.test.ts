@@ -118,7 +118,7 @@ it("SIGTERM while the database is gone: what waits is said, kept, and written at
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
     expect(lastNumbers(stderr).waiting).toBeGreaterThan(0)
-    expect(stderr).toContain("What waits is in the journal and is written at the next start.")
+    expect(stderr).toContain("The waiting rows are in the journal and are written at the next start.")
 
     await server.start()
     const next = await home.serve()
@@ -133,7 +133,7 @@ it("npx passes no signals on: a gateway whose npx is killed stops by itself and 
   timeout: LIMIT_MS,
 }, async () => {
   const home = install({ MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "5s" })
-  // As npx does: a process that starts a shell that starts us, and dies of its signal alone.
+  // Like npx: it starts a shell, the shell starts the gateway, and a signal to npx ends only npx.
   const launcher = join(home.home, "launcher.mjs")
   writeFileSync(
     launcher,
@@ -154,7 +154,7 @@ it("npx passes no signals on: a gateway whose npx is killed stops by itself and 
   await expect.poll(() => said, { timeout: 20_000 }).toContain("Pricing data loaded")
   child.kill("SIGTERM")
   await closed
-  expect(said).toContain("npx, which started the gateway, is gone")
+  expect(said).toContain("npx, which started the gateway, has ended")
   expect(said).toContain("Stopped. Rows: 0 accepted")
 })
 

@@ -3,9 +3,21 @@ import ts from "typescript"
 /** Who may import whom. Rooms see only downwards; those on one level do not know each other. */
 export const ROOMS = {
   index: ["cli", "core", "kit"],
-  cli: ["operations", "server", "reports", "database", "bodies", "config", "pricing", "core", "kit"],
+  cli: ["operations", "server", "config", "core", "kit"],
   operations: ["providers", "reports", "database", "bodies", "config", "pricing", "core", "kit"],
-  server: ["demo", "gateway", "providers", "pricing", "database", "bodies", "tokenizer", "config", "core", "kit"],
+  server: [
+    "operations",
+    "demo",
+    "gateway",
+    "providers",
+    "pricing",
+    "database",
+    "bodies",
+    "tokenizer",
+    "config",
+    "core",
+    "kit",
+  ],
   gateway: ["providers", "core", "kit"],
   reports: ["core", "kit"],
   config: ["core", "kit"],
