@@ -310,11 +310,11 @@ describe("reports", () => {
     const { stdout } = await report(...period)
     expect(`\n${stdout}`).toMatchInlineSnapshot(`
       "
-      Requests  3, 1 with an error
-      Tokens    4,500
-      Cost      >$0.00084
-      Sure      66.7 % exact, 33.3 % unpriced (1 request: model evil�[2J)
-                with prices for them: majordomo-gateway pricing reprice --since 2026-11-01
+      Requests    3, 1 with an error
+      Tokens      4,500
+      Cost        >$0.00084
+      Confidence  66.7 % exact, 33.3 % unpriced (1 request: model evil�[2J)
+                  to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
       2026-11-01   $0.00042  1 request
       2026-11-02  >$0.00042  2 requests

@@ -3,8 +3,8 @@ import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
 import { type Diagnosis, diagnose } from "../../database/diagnose.ts"
-import { openDatabase } from "../../database/open.ts"
 import type { Context } from "../context.ts"
+import { openForOperation } from "../open/database.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
 const OLDEST_VERSION = 14
@@ -15,10 +15,10 @@ const MAX_SKEW_MS = 2_000
 const { ok, warning, problem } = findingsOf("database")
 
 /** Checks that the database answers, is new enough, has the schema, accepts writes, and delivers notifications. */
-export async function checkDatabase({ settings, log }: Context<"settings" | "log">): Promise<Finding[]> {
+export async function checkDatabase(context: Context<"settings" | "log">): Promise<Finding[]> {
   let database: Database
   try {
-    database = await openDatabase(settings.storage, { role: "command", log })
+    database = await openForOperation(context)
   } catch (error) {
     if (error instanceof CommandError) return [problem(error.message)]
     throw error
@@ -27,7 +27,7 @@ export async function checkDatabase({ settings, log }: Context<"settings" | "log
     const diagnosis = await diagnose(database)
     return [
       checkVersion(diagnosis, database),
-      checkSchema(diagnosis, settings),
+      checkSchema(diagnosis, context.settings),
       ...checkWrites(diagnosis),
       ...checkClock(diagnosis),
       await checkListen(database),

@@ -10,8 +10,7 @@ interface OpenOptions {
 }
 
 /**
- * Opens the configured database, calls `work` with it, and closes it again. An embedded database is joined if a gateway
- * has it open.
+ * Opens the configured database, calls `work` with it, and closes it again.
  *
  * @throws CommandError if the database cannot be opened, or has no schema or an old one
  */
@@ -19,7 +18,7 @@ export async function withDatabase<T>(
   { settings, log }: OpenOptions,
   work: (context: Context<"settings" | "database" | "now" | "log">) => Promise<T>,
 ): Promise<T> {
-  const database = await openDatabase(settings.storage, { role: "command", log })
+  const database = await openForOperation({ settings, log })
   try {
     return await work({ settings, database, now: Date.now, log })
   } catch (error) {
@@ -27,6 +26,15 @@ export async function withDatabase<T>(
   } finally {
     await database.close()
   }
+}
+
+/**
+ * Opens the configured database until the caller closes it. An embedded database is joined if a gateway has it open.
+ *
+ * @throws CommandError if the database cannot be opened
+ */
+export function openForOperation({ settings, log }: OpenOptions): Promise<Database> {
+  return openDatabase(settings.storage, { role: "command", log })
 }
 
 /**
