@@ -2,7 +2,7 @@ import type { ProviderSettings, Setting } from "./settings.ts"
 import { oneOf, text, type ValueParser, webAddress } from "./value-parsers.ts"
 
 /**
- * What the settings have to know of the providers. The caller of `loadSettings` hands it in, because `config` does not
+ * What the settings have to know of the providers. The caller of `loadSettings` passes it in, because `config` does not
  * import `providers`.
  */
 export interface ProviderCatalog {
@@ -10,34 +10,33 @@ export interface ProviderCatalog {
   readonly formats: readonly string[]
   /** The providers that need no configuration, by name. */
   readonly builtIn: Readonly<Record<string, ProviderSettings>>
-  /** Names that select a surface of a built-in provider, so that no configured provider can have them. */
+  /** Names that select the OpenAI-compatible API of a built-in provider, so no configured provider can have them. */
   readonly reservedNames: readonly string[]
 }
 
 /** The settings of each provider, under `providers.NAME`. */
 export const PROVIDER_SETTINGS = {
-  base_url: row(webAddress, "where its API lives, without `/v1`"),
-  format: row(text, "the API that it speaks"),
-  prices: row(oneOf("free"), "`free`: its calls cost nothing; else see `pricing.overrides`"),
+  base_url: row(webAddress, "base URL of its API, without `/v1`"),
+  format: row(text, "API that it implements"),
+  prices: row(oneOf("free"), "`free` if requests to it cost nothing; for prices see `pricing.overrides`"),
 } as const
 
-/** Returns the same settings with the formats of the catalog. */
+/** Returns the same settings, of which `format` accepts the formats of the catalog. */
 export function toProviderSettings({ formats }: ProviderCatalog): Readonly<Record<string, Setting<unknown>>> {
   const names = formats.map((name) => `\`${name}\``)
   const listed = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`
   return { ...PROVIDER_SETTINGS, format: row(oneOf(...formats), `${PROVIDER_SETTINGS.format.doc}: ${listed}`) }
 }
 
-/** Returns what is wrong with the name of a provider; undefined when nothing is. */
+/** Returns what is wrong with a provider's name, or undefined. */
 export function refuseProviderName(name: string, { reservedNames }: ProviderCatalog): string | undefined {
-  if (reservedNames.includes(name)) {
-    return "this name is taken: it selects the OpenAI-compatible surface of a built-in provider"
-  }
+  if (reservedNames.includes(name))
+    return "this name is reserved: it selects the OpenAI-compatible API of a built-in provider; choose another name"
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name)) return undefined
   return "expected a provider name of lower-case letters, digits, - and _ (at most 63)"
 }
 
-/** Returns the built-in providers and the configured ones. `refuse` is called for each provider that lacks something. */
+/** Returns the built-in and the configured providers. Calls `refuse` for a provider that lacks a setting. */
 export function toProviders(
   values: ReadonlyMap<string, unknown>,
   { builtIn, formats }: ProviderCatalog,
@@ -53,7 +52,10 @@ export function toProviders(
     if (baseUrl === undefined) refuse(`providers.${name}.base_url`, `expected ${webAddress.expected}, got nothing`)
     if (speaks === undefined) refuse(`providers.${name}.format`, `expected ${oneOf(...formats).expected}, got nothing`)
     if (typeof speaks === "string" && speaks !== (builtIn[name]?.format ?? speaks)) {
-      refuse(`providers.${name}.format`, `${name} speaks ${builtIn[name]?.format}; give another provider another name`)
+      refuse(
+        `providers.${name}.format`,
+        `the format of ${name} is ${builtIn[name]?.format}; use another name for another provider`,
+      )
     }
     const free = said("prices") === "free" ? ({ prices: "free" } as const) : {}
     providers[name] = { baseUrl, format: speaks, ...free } as ProviderSettings
@@ -61,6 +63,6 @@ export function toProviders(
   return providers
 }
 
-function row<T>(kind: ValueParser<T, "">, doc: string): Setting<T | undefined, ""> {
-  return { kind, initial: undefined, doc, secret: false }
+function row<T>(parser: ValueParser<T, "">, doc: string): Setting<T | undefined, ""> {
+  return { parser, initial: undefined, doc, secret: false }
 }

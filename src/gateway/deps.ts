@@ -1,5 +1,6 @@
-import type { Call, Caller, Ledger, LogIntent } from "../core/call.ts"
+import type { Call, Caller } from "../core/call.ts"
 import type { Cost, PriceQuery } from "../core/cost.ts"
+import type { Ledger, LogIntent } from "../core/log-record.ts"
 import type { Countable, Reading } from "../core/usage.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import type { Dialect } from "../providers/_dialect.ts"

@@ -1,4 +1,5 @@
-import { findMembers, memberValue, stringEnd } from "../kit/json/members.ts"
+import { findMembers, memberValue } from "../kit/json/members.ts"
+import { stringEnd } from "../kit/json/tokenizer.ts"
 import { countOf } from "./_values.ts"
 
 const QUOTE = 34

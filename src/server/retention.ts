@@ -14,7 +14,10 @@ interface RetentionOptions {
   readonly firstMs?: number
 }
 
-/** Implements `logging.retention`: deletes old requests, one minute after the start and then daily. Totals of reports stay. */
+/**
+ * Implements `logging.retention`: deletes old requests, one minute after the start and then daily. Totals of reports
+ * stay.
+ */
 export function startRetention(options: RetentionOptions): { close(): Promise<void> } {
   const { database, retentionMs, now, log, firstMs = FIRST_MS } = options
   let running: Promise<void> = Promise.resolve()

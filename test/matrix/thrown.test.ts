@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { LogRecord } from "../../src/core/call.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Deps } from "../../src/gateway/deps.ts"
 import type { Dialect } from "../../src/providers/_dialect.ts"
 import type { Meter } from "../../src/providers/_meter.ts"

@@ -1,6 +1,6 @@
-import type { LogRecord } from "../../src/core/call.ts"
 import type { Cost, PriceQuery } from "../../src/core/cost.ts"
 import { hashKey } from "../../src/core/key.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Deps } from "../../src/gateway/deps.ts"
 import { createGateway, type Gateway } from "../../src/gateway/pipeline.ts"
 import type { GatewaySettings } from "../../src/gateway/settings.ts"

@@ -67,7 +67,7 @@ describe("answers as they are billed", () => {
     const row = toLogRecord({
       call: { ...call, rawHeaders: [], headers: {}, metadata: {}, body: Buffer.alloc(0) },
       caller: { keyId: "" },
-      route: { provider: { name: vector.provider } },
+      route: { provider: { name: vector.provider }, format: "openai" },
       prepared: { requestedModel: vector.requested },
       credentialHash: undefined,
       bodies: undefined,

@@ -1,4 +1,5 @@
-import { findMembers, type Member, skipSpace, stringEnd } from "../../kit/json/members.ts"
+import { findMembers, type Member, skipSpace } from "../../kit/json/members.ts"
+import { stringEnd } from "../../kit/json/tokenizer.ts"
 
 const LF = 10
 const COMMA = 44
