@@ -16,7 +16,7 @@ export interface Claims {
 }
 
 /** A header in lower case, or a query parameter on some paths. */
-export type Sign = { readonly header: string } | { readonly query: string; readonly path: RegExp }
+type Sign = { readonly header: string } | { readonly query: string; readonly path: RegExp }
 
 /** A part of a provider's API that speaks another dialect, such as an OpenAI-compatible surface. */
 export interface Surface {
@@ -42,10 +42,10 @@ export interface Surface {
  * - `result`: it fetches such a result, which is billed here
  * - `unknown`: it is in no row of the table
  */
-export type Operation = "inference" | "free" | "job" | "result" | "unknown"
+type Operation = "inference" | "free" | "job" | "result" | "unknown"
 
 /** One row of a dialect's table of operations. */
-export interface OperationRow<Kind extends string = string> {
+interface OperationRow<Kind extends string = string> {
   /** Tested against the path without anchoring its beginning: base URLs, Azure and proxies add prefixes. */
   readonly match: RegExp
   /** The methods of the row; undefined: all. */

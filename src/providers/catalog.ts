@@ -16,11 +16,12 @@ export interface Provider {
 export const FALLBACK_FORMAT: Format = "openai"
 
 const TABLE: Readonly<Record<Format, Dialect>> = { ...table }
-const FORMATS = [FALLBACK_FORMAT, ...Object.keys(TABLE).filter((name) => name !== FALLBACK_FORMAT)] as readonly Format[]
+const OTHERS = Object.keys(TABLE).filter((name) => name !== FALLBACK_FORMAT)
+const FORMATS = [FALLBACK_FORMAT, ...OTHERS.sort()] as readonly Format[]
 
 /**
- * The dialects by name, the fallback first. Where two claim the same request by the same means, the one that comes first
- * here gets it.
+ * The dialects by name: the fallback, then the others in the order of the alphabet. Where two claim the same request by
+ * the same means, the one that comes first here gets it.
  */
 export const DIALECTS = Object.fromEntries(FORMATS.map((name) => [name, TABLE[name]])) as {
   readonly [K in Format]: Dialect
