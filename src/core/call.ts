@@ -1,22 +1,22 @@
 import type { Cost, PriceCertificate } from "./cost.ts"
 import type { Reading } from "./usage.ts"
 
-/** Header names and values as they came, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
+/** Header names and values as they arrived, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
 export type RawHeaders = readonly string[]
 
-/** Headers by lower-case name, as node merges them. */
+/** Headers by lower-case name, merged as node does it. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** One request as it arrived whole. `X-Majordomo-*` is in `headers` still; `metadata` holds what became of it. */
+/** One request that has arrived whole. `headers` still contains `X-Majordomo-*`; `metadata` holds what they mean. */
 export interface Call {
-  /** UUIDv7; the row's id and `X-Majordomo-Request-Id`. */
+  /** A UUIDv7: the id of the row and the value of `X-Majordomo-Request-Id`. */
   readonly id: string
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
   readonly method: string
-  /** The path without its query, as sent: never decoded, never normalised. */
+  /** The path without the query, as the client sent it: not decoded and not normalized. */
   readonly path: string
-  /** `""`, or `?` and the rest, as sent. */
+  /** The query with its `?`, as the client sent it, or `""`. */
   readonly query: string
   readonly rawHeaders: RawHeaders
   readonly headers: Headers
@@ -45,19 +45,19 @@ export interface Edit {
   readonly by: Buffer
 }
 
-/** Who sent it: an accepted API key. */
+/** The client that sent a request, known by an accepted API key. */
 export interface Caller {
   readonly keyId: string
 }
 
 export type Outcome = "complete" | "client_left" | "upstream_broke" | "gateway_died" | "gap"
 
-/** How an answer ended: exactly one per request. */
+/** The end of one request. Each request has exactly one. */
 export interface Ending {
   readonly outcome: Outcome
   readonly statusCode: number
   readonly respondedAt: number
-  /** Milliseconds from the arrival of the request to the first byte of the provider's answer. */
+  /** The time from the arrival of the request to the first byte of the provider's answer, in milliseconds. */
   readonly firstByteMs: number | undefined
   readonly streamed: boolean
   readonly error: string | undefined

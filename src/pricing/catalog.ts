@@ -1,4 +1,5 @@
-import { type Cost, computeCost, type PriceQuery, type Rates } from "../core/cost.ts"
+import { computeCost } from "../core/compute-cost.ts"
+import type { Cost, PriceQuery, Rates } from "../core/cost.ts"
 import { loadBundled } from "./bundled.ts"
 import { createLookup, type Lookup } from "./lookup.ts"
 import type { Served } from "./multipliers.ts"
