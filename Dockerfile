@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# The package as npm would publish it, unpacked in /package. It depends on nothing but node.
+# Builds the package as npm would publish it, and unpacks it in /package. It needs only node.
 FROM node:22-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
@@ -15,7 +15,7 @@ FROM node:22-bookworm-slim
 LABEL org.opencontainers.image.title="majordomo-gateway" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=build /package /app
-# The data directory belongs to the user that runs it, and to nobody else.
+# Only the user that runs the gateway can access the data directory.
 RUN ln -s /app/bin/majordomo.mjs /usr/local/bin/majordomo-gateway \
  && install -d -o node -g node -m 0700 /var/lib/majordomo \
  && install -d /etc/majordomo
@@ -23,12 +23,12 @@ ENV NODE_ENV=production \
     MAJORDOMO_SERVER_HOST=0.0.0.0 \
     MAJORDOMO_STORAGE_DATA_DIR=/var/lib/majordomo
 WORKDIR /etc/majordomo
-# By number, so that Kubernetes can see that it is not root.
+# A number, so that Kubernetes can verify that the user is not root.
 USER 1000:1000
 VOLUME /var/lib/majordomo
 EXPOSE 7680
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --retries=3 \
   CMD ["node", "/app/bin/majordomo.mjs", "health"]
-# Not npx and not a shell: SIGTERM reaches the program, which lets running requests finish.
+# Neither npx nor a shell, so that SIGTERM reaches the program, which then lets running requests finish.
 ENTRYPOINT ["node", "/app/bin/majordomo.mjs"]
 CMD ["serve"]

@@ -6,17 +6,17 @@ import { lean } from "./build/lean.ts"
 import { collectLicenses } from "./build/licenses.ts"
 import { minifyPackages } from "./build/minify.ts"
 import { writeTypes } from "./build/types.ts"
-import { ensureSeed } from "./src/embedded/make-seed.ts"
+import { ensureSeed } from "./src/embedded/seed/make-seed.ts"
 
 const licenses = collectLicenses("THIRD_PARTY_LICENSES", writeFileSync)
 
 export default defineBuildConfig({
-  // A thread starts from a file, so each has one of its own.
+  // A worker thread starts from a file, so each kind of thread is an entry.
   entries: [
     "src/index",
-    { input: "src/embedded/worker", name: "embedded/worker" },
+    { input: "src/embedded/engine/worker", name: "embedded/worker" },
     { input: "src/bodies/s3/worker", name: "bodies/uploader" },
-    // What users import: majordomo-gateway/client.
+    // Users import it as majordomo-gateway/client.
     { input: "src/client/index", name: "client" },
     { input: "src/tokenizer/worker", name: "tokenizer/worker" },
   ],
@@ -27,7 +27,7 @@ export default defineBuildConfig({
   failOnWarn: false,
   rollup: {
     emitCJS: false,
-    // Whoever installs the package gets nothing else: all that is used of other packages is in it.
+    // The package has no dependencies: everything that it uses of other packages is bundled.
     inlineDependencies: true,
     resolve: { exportConditions: ["node"] },
     esbuild: { target: "node20" },
@@ -35,7 +35,7 @@ export default defineBuildConfig({
   hooks: {
     "rollup:options": (_context, options) => {
       const plugins = Array.isArray(options.plugins) ? options.plugins : [options.plugins]
-      // A chunk imports what it uses: with the imports of its imports, `--help` would load the file system and TLS.
+      // A chunk imports only what it uses itself. With hoisted imports, `--help` would load the file system and TLS.
       for (const output of [options.output].flat()) Object.assign(output ?? {}, { hoistTransitiveImports: false })
       options.plugins = [lean(), ...plugins, minifyPackages(), licenses.plugin]
     },

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import pg from "pg"
 import { requestsThrough, runGateway, startGateway } from "./_processes.mjs"
 
-/** The base of a bench: a PostgreSQL that is named, or one that is started. */
+/** Returns the PostgreSQL that `DATABASE_URL` names, or starts one. */
 export async function findDatabase() {
   if (process.env.DATABASE_URL) return { url: process.env.DATABASE_URL, stop: () => {} }
   const { startPostgres } = await import("../test/support/_postgres-server.ts")
@@ -12,7 +12,7 @@ export async function findDatabase() {
 }
 
 /**
- * Key check, metering, pricing, journal and PostgreSQL on.
+ * Starts the gateway with everything on: key check, metering, pricing, journal and PostgreSQL.
  *
  * @param {{ origin: string, databaseUrl: string, directory: string, name?: string, more?: Record<string, string> }} options
  */
@@ -36,7 +36,7 @@ export async function startWholeGateway({ origin, databaseUrl, directory, name =
   return { name, headers: { "x-majordomo-key": key }, rows, settings, ...running }
 }
 
-/** Waits until the rows of the key are as many as expected, at most a minute. */
+/** Waits up to a minute until the key has as many rows as expected. */
 async function countRows(/** @type {string} */ url, /** @type {string} */ keyId, /** @type {number} */ expected) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()

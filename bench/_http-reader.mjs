@@ -1,6 +1,6 @@
 /**
- * Reads HTTP/1.1 answers from one connection, in order: status, and the end by content-length or chunks.
- * The least that finds the end of an answer, so that the load generator costs little.
+ * Reads HTTP/1.1 responses from one connection in order: the status, and the end by content-length or chunks.
+ * It does only what is needed to find the end of a response, so that the load generator costs little CPU.
  *
  * @param {(answer: { status: number, bytes: number, chunks: number }) => void} onAnswer
  */
@@ -11,7 +11,7 @@ export function createHttpReader(onAnswer) {
   let chunked = false
   let bytes = 0
   let chunks = 0
-  // What comes next: the head, so many bytes of a body, a chunk's size line, or so many bytes of a chunk.
+  // What comes next: the headers, the rest of a body, the size line of a chunk, or the rest of a chunk.
   /** @type {"head" | "body" | "size" | "chunk"} */
   let state = "head"
   let left = 0
@@ -23,7 +23,7 @@ export function createHttpReader(onAnswer) {
     chunks = 0
   }
 
-  /** @param {Buffer} data @param {number} at @returns {number} how far it was read; the same position: more is needed */
+  /** @param {Buffer} data @param {number} at @returns {number} the position after what was read; the same position if more data is needed */
   function step(data, at) {
     if (state === "head") {
       const end = data.indexOf("\r\n\r\n", at)
@@ -39,7 +39,7 @@ export function createHttpReader(onAnswer) {
     if (state === "size") {
       const end = data.indexOf("\r\n", at)
       if (end < 0) return at
-      // The chunk, and the line end after it; of the last chunk only that line end (no trailers are expected).
+      // The chunk and the line end after it. The last chunk has only the line end, because no trailers are expected.
       const size = Number.parseInt(data.toString("latin1", at, end), 16)
       bytes += size
       if (size > 0) chunks++

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 /**
- * What `npm install` of the package brings: packages, bytes of the download, bytes on the disk, the largest files. The
- * package has no dependencies, so it is what `npm pack` makes of the build that is there.
+ * Returns what `npm install` of the package adds: packages, bytes of the download, bytes on disk, and the largest files. The
+ * package has no dependencies, so this is the result of `npm pack` for the present build.
  *
  * @param {string} root
  */

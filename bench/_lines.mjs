@@ -1,5 +1,5 @@
 /**
- * What was measured, as lines of the table.
+ * Converts measurements to lines of the table.
  *
  * @typedef {import("./_report.mjs").Line} Line
  * @typedef {import("./_scenarios.mjs").Scenario} Scenario
@@ -31,7 +31,7 @@ export function cpu({ name, per, goal }, bare, gateway, perSecond) {
 /** @param {Pick<Scenario, "name" | "per">} scenario @param {Measured} bare @param {Measured} gateway @returns {Line} */
 export function cpuAtLimit({ name, per }, bare, gateway) {
   const limits = `${bare.perSecond.toFixed(0)}/s and ${gateway.perSecond.toFixed(0)}/s`
-  return { ...cpu({ name, per }, bare, gateway), what: `the same, each at its limit: ${limits}` }
+  return { ...cpu({ name, per }, bare, gateway), what: `the same, each at its maximum: ${limits}` }
 }
 
 /** @param {number} perSecond @param {Measured} bare @param {Measured} gateway @returns {Line[]} */
@@ -100,7 +100,7 @@ export function journal({ name }, off, on) {
   }
 }
 
-/** So many cores for the two workers to have theirs for themselves, beside the load, the provider and the database. */
+/** The number of cores at which two workers do not share theirs with the load, the provider and the database. */
 const CORES_FOR_WORKERS = 6
 
 /** @param {Scenario} scenario @param {Measured} one @param {Measured} two @param {number} cores @returns {Line[]} */
@@ -108,7 +108,7 @@ export function workers({ name }, one, two, cores) {
   const speed = two.perSecond / one.perSecond
   return [
     {
-      what: `two workers against one, requests per second${cores < CORES_FOR_WORKERS ? ` (${cores} cores for all: no answer)` : ""}: ${name}`,
+      what: `two workers against one, requests per second${cores < CORES_FOR_WORKERS ? ` (${cores} cores for everything: inconclusive)` : ""}: ${name}`,
       against: one.perSecond.toFixed(0),
       gateway: two.perSecond.toFixed(0),
       ratio: `${speed.toFixed(2)} x`,
@@ -129,7 +129,7 @@ export function workers({ name }, one, two, cores) {
 /** @param {{ written: number, requests: number }} counted @returns {Line} */
 export function rows({ written, requests }) {
   return {
-    what: "rows written of requests answered",
+    what: "rows written, of requests answered",
     against: String(requests),
     gateway: String(written),
     ratio: (written / requests).toFixed(4),
@@ -174,7 +174,7 @@ export function streams({ streams, complete, before, highest, perStream }) {
       met: perStream <= 40 * 1024,
     },
     {
-      what: `${streams} streams open at once: memory in all, against before`,
+      what: `${streams} streams open at once: total memory, against before`,
       against: mb(before),
       gateway: mb(highest),
       ratio: "",

@@ -6,17 +6,17 @@ import { cpuMs } from "./_processes.mjs"
  * @property {string} name
  * @property {number} pid
  * @property {number} port
- * @property {Record<string, string>} headers what this one needs besides the scenario's
+ * @property {Record<string, string>} headers additional to the scenario's
  */
 
-/** How long work may go on behind the last answer (rows on their way) and still counts. */
+/** How long the CPU of work after the last response (writing rows) still counts. */
 const TAIL_MS = 700
 
-/** Of the gateway's limit: where its processor time is compared with that of another at the same rate. */
+/** The part of the gateway's maximum rate at which its CPU time is compared with that of another proxy. */
 export const EQUAL_RATE = 0.9
 
 /**
- * One round of one scenario through one proxy.
+ * Measures one round of one scenario through one proxy.
  *
  * @param {import("./_scenarios.mjs").Scenario} scenario
  * @param {Proxy} proxy
@@ -43,7 +43,7 @@ export async function measureRound(scenario, proxy, { load, durationMs, perSecon
   if (counts.failed > 0) {
     throw new Error(`${proxy.name}: ${counts.failed} requests failed, statuses ${JSON.stringify(counts.statuses)}`)
   }
-  const units = scenario.per === "piece" ? counts.pieces : counts.requests
+  const units = scenario.per === "chunk" ? counts.pieces : counts.requests
   return {
     cpuUs: (usedMs * 1000) / units,
     perSecond: (counts.requests * 1000) / counts.elapsedMs,
@@ -54,7 +54,8 @@ export async function measureRound(scenario, proxy, { load, durationMs, perSecon
 }
 
 /**
- * Rounds through all proxies in turn, each time in the other order, so that what the machine does meanwhile meets all.
+ * Measures rounds through all proxies alternately, each time in the opposite order, so that other work on the machine
+ * affects all of them.
  *
  * @param {import("./_scenarios.mjs").Scenario} scenario
  * @param {readonly Proxy[]} proxies

@@ -7,7 +7,7 @@ const LONG = 1_000_000
 const STEP_MS = 10_000
 
 /**
- * Memory after ten thousand requests and after a million. Takes minutes.
+ * Measures the memory after ten thousand requests and after a million. Takes minutes.
  *
  * @param {import("./_measure.mjs").Proxy} proxy
  * @param {ReturnType<typeof import("./_processes.mjs").startLoad>} load

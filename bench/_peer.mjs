@@ -11,8 +11,8 @@ const CACHE = fileURLToPath(new URL("../node_modules/.cache/majordomo-gateway/pe
 const READY_MS = 20_000
 
 /**
- * The peer, fetched by npm at the first run and kept outside of our dependencies. It forwards the same request to the
- * same fake provider; it keeps no keys, no prices and no rows.
+ * Starts the peer, which npm downloads on the first run and which is not one of our dependencies. It forwards the same
+ * request to the same fake provider, without keys, prices or rows.
  *
  * @param {string} origin of the fake provider
  */
@@ -44,7 +44,7 @@ export async function startPeer(origin) {
 }
 
 function fetchPeer() {
-  process.stderr.write(`fetching ${PEER}@${VERSION}\n`)
+  process.stderr.write(`downloading ${PEER}@${VERSION}\n`)
   mkdirSync(CACHE, { recursive: true })
   writeFileSync(join(CACHE, "package.json"), "{}")
   const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts", `${PEER}@${VERSION}`]

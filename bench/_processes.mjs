@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
 
 /**
- * Starts one of our own scripts and waits until it has told its port.
+ * Starts one of our own scripts and waits until it has sent its port.
  *
  * @param {string} script
  * @param {{ args?: string[], typescript?: boolean }} [options]
@@ -18,7 +18,7 @@ export async function startScript(script, { args = [], typescript = false } = {}
   return { pid: /** @type {number} */ (child.pid), port: /** @type {number} */ (port), stop: () => stop(child) }
 }
 
-/** Requests answered so far through a port, by all load generators. @type {Map<number, number>} */
+/** The number of requests answered so far through a port, for all load generators. @type {Map<number, number>} */
 const answered = new Map()
 
 /** @param {number} port */
@@ -69,7 +69,7 @@ export async function startGateway(settings, cwd) {
   return {
     pid: /** @type {number} */ (child.pid),
     port,
-    /** What it has printed. */
+    /** Returns what the program has printed. */
     said: () => said,
     readyMs: performance.now() - startedAt,
     stop: () => stop(child),
@@ -77,7 +77,7 @@ export async function startGateway(settings, cwd) {
 }
 
 /**
- * What a command of the program prints.
+ * Runs a command of the program and returns what it prints.
  *
  * @param {string[]} args @param {Record<string, string>} settings @param {string} cwd
  */
@@ -90,8 +90,8 @@ export function runGateway(args, settings, cwd) {
 }
 
 /**
- * CPU that a process and its children have used so far, in milliseconds, as the operating system counts it.
- * Linux: clock ticks of 10 ms. Elsewhere by ps, of the process alone, in hundredths of a second at best.
+ * Returns the CPU time in ms that a process and its children have used so far, as the operating system counts it. On Linux,
+ * the resolution is a clock tick of 10 ms. Elsewhere, ps provides it for the process alone, in hundredths of a second at best.
  *
  * @param {number} pid
  */
@@ -105,7 +105,7 @@ export function cpuMs(pid) {
   return ticks * 10
 }
 
-/** Memory that a process and its children hold, in bytes. @param {number} pid */
+/** Returns the resident memory of a process and its children, in bytes. @param {number} pid */
 export function rssBytes(pid) {
   if (process.platform !== "linux") return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)])) * 1024
   let pages = 0
@@ -128,7 +128,7 @@ function withChildren(pid) {
   return family
 }
 
-/** The fields of /proc/PID/stat after the name, which may hold spaces. @param {number} pid */
+/** Returns the fields of /proc/PID/stat after the name, which can contain spaces. @param {number} pid */
 function statOf(pid) {
   try {
     const line = readFileSync(`/proc/${pid}/stat`, "utf8")

@@ -14,7 +14,7 @@ function toRows(lines) {
   ])
 }
 
-/** A table for people. @param {readonly Line[]} lines */
+/** Formats a table for the terminal. @param {readonly Line[]} lines */
 export function toTable(lines) {
   const rows = [HEAD, ...toRows(lines)]
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
@@ -28,7 +28,7 @@ export function toTable(lines) {
     .join("\n")
 }
 
-/** The same for BENCHMARKS.md. @param {readonly Line[]} lines */
+/** Formats the same table for BENCHMARKS.md. @param {readonly Line[]} lines */
 export function toMarkdown(lines) {
   const rows = [HEAD, HEAD.map((_, at) => (at === 0 ? "---" : "---:")), ...toRows(lines)]
   return rows.map((row) => `| ${row.join(" | ")} |`).join("\n")

@@ -1,26 +1,26 @@
 /**
- * One kind of work. `per` is what the CPU is divided by.
+ * One kind of load. The CPU is divided by the number of what `per` names.
  *
  * @typedef {object} Scenario
  * @property {string} name
- * @property {"request" | "piece"} per
- * @property {number} [goal] CPU of the gateway by CPU of the bare pass-through, at most; absent: the contract has none
- * @property {boolean} [withLatency] measured again at half of the gateway's load
- * @property {boolean} [withPeer] the peer does the same work. Not streams: on node 20 it answers them with 500
+ * @property {"request" | "chunk"} per
+ * @property {number} [goal] maximum ratio of the gateway's CPU to that of the bare pass-through; absent: there is no goal
+ * @property {boolean} [withLatency] whether latencies are measured at half of the gateway's maximum rate
+ * @property {boolean} [withPeer] whether the peer is measured too. It answers streams with 500 on node 20
  * @property {number} connections
- * @property {number} [perSecond] offered load; absent: as much as it takes
+ * @property {number} [perSecond] offered rate; absent: the maximum
  * @property {Record<string, string>} headers
  * @property {object} body
  */
 
-/** Content pieces of a stream, and milliseconds between them: each must arrive alone, as it does from a model. */
+/** The content chunks of a stream. The ms between them let each arrive alone, as from a model. */
 const PIECES = 100
 const stream = JSON.stringify({ pieces: PIECES, pieceDelayMs: 4 })
 
 const prompt = "Say in one sentence why a gateway should not cost more than the work that it passes on."
 const ask = { model: "gpt-4o-mini", messages: [{ role: "user", content: prompt }], temperature: 0 }
 
-/** What the fake provider answers to a request without a script of its own: about 0.5 KB. */
+/** The fake provider's response to a request without its own script: about 0.5 KB. */
 export const wholeAnswer = {
   text: "Because every millisecond that it takes is taken from each caller.",
   usage: { prompt_tokens: 22, completion_tokens: 17, total_tokens: 39 },
@@ -39,16 +39,16 @@ export const scenarios = [
     withPeer: true,
   },
   {
-    name: `SSE of ${PIECES} pieces, client asks for usage`,
-    per: "piece",
+    name: `SSE of ${PIECES} chunks, client asks for usage`,
+    per: "chunk",
     goal: 1.3,
     connections: 48,
     headers: { "x-fake-provider": stream },
     body: { ...ask, stream: true, stream_options: { include_usage: true } },
   },
   {
-    name: `SSE of ${PIECES} pieces, gateway asks for usage`,
-    per: "piece",
+    name: `SSE of ${PIECES} chunks, gateway asks for usage`,
+    per: "chunk",
     goal: 1.3,
     connections: 48,
     headers: { "x-fake-provider": stream },
@@ -69,14 +69,14 @@ export const scenarios = [
     body: { ...ask, messages: [{ role: "user", content: prompt.repeat(Math.ceil(2_000_000 / prompt.length)) }] },
   },
   {
-    name: "JSON, answer of 1 MB",
+    name: "JSON, response of 1 MB",
     per: "request",
     connections: 8,
     headers: { "x-fake-provider": JSON.stringify({ textBytes: 1_000_000 }) },
     body: ask,
   },
   {
-    name: "JSON, gzip answer of 5 KB",
+    name: "JSON, gzip response of 5 KB",
     per: "request",
     connections: 16,
     headers: { "accept-encoding": "gzip", "x-fake-provider": JSON.stringify({ textBytes: 5000, encoding: "gzip" }) },

@@ -9,8 +9,8 @@ import { startGateway } from "./_processes.mjs"
 const BIN = fileURLToPath(new URL("../bin/majordomo.mjs", import.meta.url))
 
 /**
- * Milliseconds from the start of a process: node alone, `--help`, `serve` until it is ready on PostgreSQL and on the
- * embedded database from its second start on. In turn, medians.
+ * Measures start times in ms: node alone, `--help`, and `serve` until it is ready, on PostgreSQL and on the embedded database
+ * from its second start on. The measurements alternate, and the results are medians.
  *
  * @param {{ rounds: number, postgres: Record<string, string> }} options
  */

@@ -2,11 +2,11 @@ import { rssBytes } from "./_processes.mjs"
 
 export const STREAMS = 5000
 const SAMPLE_MS = 500
-/** Twelve seconds in all, so that every stream is open before the first one ends. */
+/** A stream takes twelve seconds, so that all of them are open before the first one ends. */
 const script = { pieces: 6, pieceDelayMs: 2400 }
 
 /**
- * Thousands of streams open at once: what each costs in memory, and whether all end as they should.
+ * Opens thousands of streams at once. Measures the memory of each, and whether all of them complete.
  *
  * @param {import("./_measure.mjs").Proxy} proxy
  * @param {ReturnType<typeof import("./_processes.mjs").startLoad>} load

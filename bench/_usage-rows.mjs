@@ -1,4 +1,4 @@
-/** Twenty models, of which the first are used far more than the last, with the certificate of a price. */
+/** Twenty models with the certificate of a price. The first ones are used far more often than the last ones. */
 export const MODELS = `
 CREATE TABLE IF NOT EXISTS bench_models AS
 SELECT n, (ARRAY['openai', 'anthropic', 'gemini'])[1 + n % 3] AS provider, 'model-' || n || '-2026-05-01' AS model,
@@ -7,7 +7,7 @@ SELECT n, (ARRAY['openai', 'anthropic', 'gemini'])[1 + n % 3] AS provider, 'mode
     FROM (VALUES ('input', 'input'), ('input', 'cacheRead'), ('output', 'output')) AS lines (side, bucket))) AS price
 FROM generate_series(0, 19) AS n`
 
-/** $1 of $3 parts, $2 rows over $4 days until now; ids in the order of time. */
+/** Inserts part $1 of $3 of $2 rows over the last $4 days, with ids in the order of time. */
 export const INSERT = `
 INSERT INTO llm_requests (id, majordomo_api_key_id, provider_api_key_hash, provider, model, requested_model, request_path, request_method,
   requested_at, responded_at, response_time_ms, first_byte_ms, input_tokens, cached_tokens, cache_creation_tokens, output_tokens, reasoning_tokens,

@@ -1,4 +1,4 @@
-// The provider, as a process of its own. Tells its port by IPC. Arguments: the script of every answer, in JSON.
+// Runs the fake provider as a separate process. Sends its port by IPC. The argument is the script of every response, in JSON.
 import { startFakeProvider } from "../test/support/fake-provider.ts"
 
 const fakeProvider = await startFakeProvider({ record: false })

@@ -1,7 +1,7 @@
 // npm run bench -- guard
-// CPU per request of the gateway, everything on, by that of the bare pass-through in the same run and at the same rate:
-// at most 2. Short rounds in turn, the least of each counts, for noise only adds. Up to five tries before it says no, and
-// a try counts only where two pass-throughs agree with each other: on a machine where they do not, nobody can say.
+// Fails if a request costs the gateway, with everything on, more than twice the CPU of the bare pass-through, in the same run
+// and at the same rate. Short rounds alternate, and the minimum of each counts, because noise only adds. There are up to five
+// tries. A try counts only if two pass-throughs agree; on a machine where they do not, there is no verdict.
 import "./_typescript.mjs"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -11,14 +11,14 @@ import { EQUAL_RATE, measureRound } from "./_measure.mjs"
 import { startLoad, startScript } from "./_processes.mjs"
 import { scenarios, wholeAnswer } from "./_scenarios.mjs"
 
-/** The goal is 1.5 (npm run bench). This only finds what somebody has broken. */
+/** The goal of `npm run bench` is 1.5. This limit only finds regressions. */
 const LIMIT = 2
 const TRIES = 5
 const MIN_VERDICTS = 2
-/** What two of the same may differ by. */
+/** The maximum ratio between the two pass-throughs. */
 const STEADY = 1.15
 const ROUNDS = 5
-/** Through each before anything counts: until then the compiler is at work, and it is not cheap. */
+/** Requests through each proxy before the measurement, because the CPU of the compiler does not count. */
 const WARM_UP_REQUESTS = 10_000
 const WARM_UP_MS = 20_000
 const ROUND_MS = 800
@@ -68,16 +68,18 @@ try {
     const isSteady = other / one <= STEADY
     if (isSteady) verdicts++
     const said = `${least.gateway.toFixed(0)} us against ${one.toFixed(0)} us: ${ratio.toFixed(2)} x, at most ${LIMIT} x`
-    const doubt = isSteady || passed ? "" : `; does not count, for two pass-throughs differ (${other.toFixed(0)} us)`
+    const doubt =
+      isSteady || passed ? "" : `; does not count, because two pass-throughs differ (${other.toFixed(0)} us)`
     process.stdout.write(`CPU per request at ${perSecond.toFixed(0)}/s, try ${attempt}: ${said}${doubt}\n`)
   }
-  if (!passed && verdicts < MIN_VERDICTS) process.stdout.write("no verdict: this machine is too unsteady\n")
+  if (!passed && verdicts < MIN_VERDICTS)
+    process.stdout.write("no verdict: the measurements on this machine vary too much\n")
   process.exitCode = passed || verdicts < MIN_VERDICTS ? 0 : 1
 } finally {
   for (const close of opened.toReversed()) await close()
 }
 
-/** Gives its requests per second at the end. @param {import("./_measure.mjs").Proxy} proxy @param {ReturnType<typeof startLoad>} load */
+/** Sends requests until the compiler is done, and returns the last rate per second. @param {import("./_measure.mjs").Proxy} proxy @param {ReturnType<typeof startLoad>} load */
 async function warmUp(proxy, load) {
   const deadline = performance.now() + WARM_UP_MS
   let perSecond = 0

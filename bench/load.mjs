@@ -1,4 +1,4 @@
-// The load generator, as a process of its own. Takes one job at a time by IPC and answers with what it counted.
+// The load generator, a separate process. It takes one job at a time by IPC and sends back its counts.
 import { connect } from "node:net"
 import { createHttpReader } from "./_http-reader.mjs"
 
@@ -8,18 +8,18 @@ import { createHttpReader } from "./_http-reader.mjs"
  * @property {string} path
  * @property {Record<string, string>} headers
  * @property {string} body
- * @property {number} connections open ones, each with one request at a time
+ * @property {number} connections the number of connections, each with one request at a time
  * @property {number} durationMs
- * @property {boolean} [once] one request per connection, all at once; ends with the last answer
- * @property {number} [perSecond] requests started per second, whatever the answers do; absent: as fast as they are answered
+ * @property {boolean} [once] one request per connection, all at once; ends with the last response
+ * @property {number} [perSecond] requests to start per second, independent of the responses; absent: as fast as they are answered
  */
 
 /**
  * @typedef {object} Counts
- * @property {number} requests answered whole
- * @property {number} failed connections that broke off, and statuses other than 200
+ * @property {number} requests completely answered
+ * @property {number} failed broken connections, and statuses other than 200
  * @property {Record<string, number>} statuses
- * @property {number} pieces chunks of chunked answers
+ * @property {number} pieces chunks of chunked responses
  * @property {number} bytes of the bodies
  * @property {number} elapsedMs
  * @property {number} p50Ms @property {number} p99Ms
@@ -34,7 +34,7 @@ async function run(job) {
   const counts = { requests: 0, failed: 0, statuses: /** @type {Record<string, number>} */ ({}), pieces: 0, bytes: 0 }
   /** @type {number[]} */
   const latencies = []
-  /** Times at which requests were due and that no free connection has taken yet. @type {number[]} */
+  /** The due times of requests that wait for a free connection. @type {number[]} */
   const due = []
   /** @type {((dueAt: number) => void)[]} */
   const free = []
@@ -56,7 +56,7 @@ async function run(job) {
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
   return { ...counts, elapsedMs, p50Ms: at(0.5), p99Ms: at(0.99) }
 
-  /** Starts what is due; its latency counts from when it was due, not from when a connection was free. */
+  /** Starts due requests. Their latency counts from the due time, and not from when a connection was free. */
   function tick(/** @type {number} */ perSecond) {
     let started = 0
     return setInterval(() => {
@@ -71,7 +71,7 @@ async function run(job) {
     }, 1)
   }
 
-  /** @returns {Promise<number>} when the next request was due; -1: no more */
+  /** @returns {Promise<number>} the due time of the next request, or -1 if there are no more */
   function nextDue() {
     if (stopped) return Promise.resolve(-1)
     if (job.perSecond === undefined) return Promise.resolve(performance.now())
@@ -79,7 +79,7 @@ async function run(job) {
     return dueAt === undefined ? new Promise((resolve) => free.push(resolve)) : Promise.resolve(dueAt)
   }
 
-  /** One connection after another, one request after another, until the time is over. */
+  /** Sends one request after another, and reconnects if necessary, until the time is over. */
   async function lane() {
     do await connection()
     while (!stopped && !job.once)

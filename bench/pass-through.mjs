@@ -1,5 +1,5 @@
-// What any gateway on this stack costs at least: node:http in, undici's dispatcher out, headers copied without the
-// hop-by-hop ones, bodies streamed both ways with backpressure. No keys, no meter, no rows.
+// The minimum that any gateway on this stack costs: node:http on the client side, undici's dispatcher on the provider side.
+// It copies headers except hop-by-hop ones and streams bodies both ways with backpressure. No keys, no metering, no rows.
 import { createServer } from "node:http"
 import { Pool } from "undici"
 

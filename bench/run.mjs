@@ -1,9 +1,10 @@
 // npm run bench [-- --rounds 7] [--seconds 3] [--only TEXT] [--self] [--no-peer] [--long] [--markdown]
-// npm run bench -- usage   the reports over five million rows: see usage.mjs
-// npm run bench -- guard   the check of CI: see guard.mjs
-// [LOD-03] [LOD-04] [LOD-08] Compares the gateway, everything on, with a bare pass-through and with a peer, in one run. `--self` compares the
-// pass-through with itself: what the ratios are worth on this machine. `--only` takes the scenarios whose name has the
-// text. `--long` adds a million requests. DATABASE_URL names a PostgreSQL; without it one is started.
+// npm run bench -- usage   measures the reports over five million rows: see usage.mjs
+// npm run bench -- guard   runs the check of CI: see guard.mjs
+// [LOD-03] [LOD-04] [LOD-08] Compares the gateway, with everything on, with a bare pass-through and with a peer in one run.
+// `--self` compares the pass-through with itself, which shows how accurate the ratios are on this machine. `--only` runs the
+// scenarios whose name contains the text. `--long` adds a million requests. DATABASE_URL names a PostgreSQL; without it, one
+// is started.
 import "./_typescript.mjs"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { cpus, tmpdir, totalmem } from "node:os"
@@ -42,7 +43,7 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds)
 const durationMs = Number(values.seconds) * 1000
 const directory = mkdtempSync(join(tmpdir(), "majordomo-bench-"))
-/** @type {(() => unknown)[]} what to close, last first */
+/** @type {(() => unknown)[]} what to close, in reverse order */
 const opened = [() => rmSync(directory, { recursive: true, force: true })]
 const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, memoryBytes: totalmem() }
 /** @type {Record<string, unknown>} */
@@ -51,7 +52,7 @@ const results = { at: new Date().toISOString(), ...machine, rounds, durationMs }
 const lines = []
 
 try {
-  // What was measured before something failed is not lost.
+  // If something fails, the measurements so far are printed.
   await bench().catch((error) => {
     process.exitCode = 1
     process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
@@ -76,7 +77,7 @@ async function bench() {
 
   const database = await own(findDatabase())
   const where = { origin, databaseUrl: database.url, directory }
-  // 5,000 streams need as many sockets on both sides.
+  // 5,000 streams need that many sockets on both sides.
   const more = { MAJORDOMO_UPSTREAM_MAX_CONNECTIONS: String(STREAMS + 100) }
   const gateway = await own(startWholeGateway({ ...where, more }))
   await compare(bare, gateway, how)
@@ -94,7 +95,7 @@ async function bench() {
     lines.push(line.memory(memory))
   }
   say("open streams")
-  // One that has done nothing yet: what others have left in its memory is not of the streams.
+  // A new gateway, because memory that earlier scenarios left behind would count for the streams.
   const fresh = await own(startWholeGateway({ ...where, more, name: "streams" }))
   const streams = await measureStreams(fresh, load)
   results["streams"] = streams
@@ -117,12 +118,12 @@ async function bench() {
 async function compare(bare, gateway, how) {
   for (const scenario of scenarios.filter(({ name }) => name.includes(values.only))) {
     const limit = await both(scenario.name, scenario, [bare, gateway], how)
-    if (scenario.per === "piece") {
+    if (scenario.per === "chunk") {
       lines.push(line.cpu(scenario, ...limit))
       continue
     }
     const most = limit[1].perSecond
-    // The same work in the same time: whoever is slower at its limit meets peers that sleep, and pays for waking them.
+    // Both at the same rate, because the slower proxy otherwise meets peers that sleep and pays for waking them.
     const rate = most * EQUAL_RATE
     const equal = await both(`${scenario.name}, at one rate`, scenario, [bare, gateway], { ...how, perSecond: rate })
     lines.push(line.cpu(scenario, ...equal, rate), line.cpuAtLimit(scenario, ...limit))
@@ -142,7 +143,7 @@ async function comparePeer(gateway, peer, how) {
   }
 }
 
-/** What the journal costs. @param {Proxy} gateway @param {Parameters<typeof startWholeGateway>[0]} where @param {How} how */
+/** Measures what the journal costs. @param {Proxy} gateway @param {Parameters<typeof startWholeGateway>[0]} where @param {How} how */
 async function compareJournal(gateway, where, how) {
   const without = await own(
     startWholeGateway({ ...where, name: "journal off", more: { MAJORDOMO_LEDGER_JOURNAL: "false" } }),
@@ -153,7 +154,7 @@ async function compareJournal(gateway, where, how) {
   await without.stop()
 }
 
-/** Two workers and one process. @param {Proxy} gateway @param {Parameters<typeof startWholeGateway>[0]} where @param {How} how */
+/** Compares two workers with one process. @param {Proxy} gateway @param {Parameters<typeof startWholeGateway>[0]} where @param {How} how */
 async function compareWorkers(gateway, where, how) {
   const two = await own(startWholeGateway({ ...where, name: "two workers", more: { MAJORDOMO_SERVER_WORKERS: "2" } }))
   const scenario = /** @type {import("./_scenarios.mjs").Scenario} */ (scenarios[0])
@@ -180,7 +181,7 @@ function say(what) {
   process.stderr.write(`${what}\n`)
 }
 
-/** Keeps what was started, to be stopped at the end. @template {{ stop(): unknown }} T @param {T | Promise<T>} starting */
+/** Registers what was started, so that it is stopped at the end. @template {{ stop(): unknown }} T @param {T | Promise<T>} starting */
 async function own(starting) {
   const started = await starting
   opened.push(() => started.stop())

@@ -1,5 +1,5 @@
-// npm run soak: [LOD-05] load for SOAK_MINUTES (default 10): 200 requests a second, beside them clients that leave (5 %) and
-// providers that break off (1 %). Then how many rows that made, and the memory's line: its slope must be flat.
+// npm run soak: [LOD-05] runs a load for SOAK_MINUTES (default 10): 200 requests per second, plus clients that disconnect (5 %)
+// and providers that break off (1 %). Prints how many rows there are, and the slope of the memory, which must be flat.
 import "./_typescript.mjs"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { request } from "node:http"
@@ -10,7 +10,7 @@ import { rssBytes, startGateway, startLoad, startScript } from "./_processes.mjs
 const minutes = Number(process.env["SOAK_MINUTES"] ?? 10)
 const SAMPLE_MS = 5000
 const MAX_MB_PER_MINUTE = 2
-/** In a shorter run the slope is that of the warming up. */
+/** In a shorter run, the slope is that of the warm-up. */
 const MIN_MINUTES = 5
 const LEAVE_EVERY_MS = 100
 const BREAK_EVERY_MS = 500
@@ -41,7 +41,7 @@ try {
   let failed = 0
   let leaving = 0
   let broken = 0
-  /** A stream that does not end well. @param {object} how */
+  /** Starts a stream that does not complete. @param {object} how */
   const ask = (how) =>
     request({
       port: gateway.port,
@@ -89,7 +89,7 @@ try {
       `${last?.minute.toFixed(1)} min  ${last?.megabytes.toFixed(0)} MB  ${last?.files} files  ${requests} requests  ${failed} failed`,
     )
   }
-  // The first third warms up: code is compiled, the pools and caches fill.
+  // The first third is the warm-up: code is compiled, and pools and caches fill.
   const warm = samples.slice(Math.floor(samples.length / 3))
   const slope = fit(
     warm.map(({ minute }) => minute),
@@ -98,10 +98,10 @@ try {
   for (const timer of disturbing) clearInterval(timer)
   await gateway.stop()
   const rows =
-    /\d+ accepted = .* dropped/.exec(gateway.said().trimEnd().split("\n").at(-1) ?? "")?.[0] ?? "rows: not told"
+    /\d+ accepted = .* dropped/.exec(gateway.said().trimEnd().split("\n").at(-1) ?? "")?.[0] ?? "rows: unknown"
   const [first, last] = [warm[0]?.megabytes ?? 0, warm.at(-1)?.megabytes ?? 0]
   console.log(
-    `${minutes} minutes: ${requests} requests, ${failed} failed; beside them ${leaving} clients left, ${broken} answers were broken off`,
+    `${minutes} minutes: ${requests} requests, ${failed} failed; in addition, ${leaving} clients disconnected and ${broken} responses broke off`,
   )
   console.log(rows)
   console.log(
@@ -116,7 +116,7 @@ try {
   rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
 }
 
-/** The slope of the line through the points, by least squares. @param {number[]} x @param {number[]} y */
+/** Returns the slope of the line through the points, by least squares. @param {number[]} x @param {number[]} y */
 function fit(x, y) {
   const mean = (/** @type {number[]} */ list) => list.reduce((sum, value) => sum + value, 0) / list.length
   const [mx, my] = [mean(x), mean(y)]

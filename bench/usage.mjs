@@ -1,7 +1,7 @@
 // npm run bench -- usage [--rows 5000000] [--rounds 5] [--only TEXT] [--loaded | --load]
-// Loads a month of requests into a PostgreSQL (30 days, 20 models, 50 keys, 10,000 users, 8 features) and takes the time
-// of each report against the plain query of the README. DATABASE_URL names a database of its own, which is emptied;
-// without it a server is started. --load only fills the database, --loaded takes it as an earlier run filled it.
+// Loads a month of requests into a PostgreSQL (30 days, 20 models, 50 keys, 10,000 users, 8 features) and compares the time
+// of each report with that of the plain query of the README. DATABASE_URL names a database for this purpose, which is emptied;
+// without it, a server is started. --load only fills the database, and --loaded uses a database that an earlier run filled.
 import "./_typescript.mjs"
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -156,7 +156,7 @@ const REPORTS = [
       "SELECT date(created_at), count(*), sum(total_cost) FROM llm_requests WHERE raw_metadata->>'Feature' = 'search' AND created_at >= $1 GROUP BY 1",
   },
   {
-    what: "--by status (no sums)",
+    what: "--by status (no rollups)",
     by: ["status"],
     plain: "SELECT status_code, count(*), sum(total_cost) FROM llm_requests WHERE created_at >= $1 GROUP BY 1",
   },
@@ -165,7 +165,7 @@ const REPORTS = [
 const server = process.env.DATABASE_URL ? undefined : await startServer()
 const url = process.env.DATABASE_URL ?? server?.url
 const client = new pg.Client({ connectionString: url })
-const awake = setInterval(() => {}, 60_000) // the server's handles alone do not keep this process
+const awake = setInterval(() => {}, 60_000) // the server's handles alone do not keep this process alive
 try {
   await client.connect()
   if (!values.loaded) await load()
@@ -185,7 +185,7 @@ async function startServer() {
 async function load() {
   await client.query(SCHEMA)
   await client.query("TRUNCATE llm_requests, api_keys CASCADE")
-  // Indexes are made once at the end, and sums too: a month of batches is what a month is for.
+  // Indexes and rollups are created once at the end, because doing so in batches would take far longer.
   const { rows: indexes } = await client.query(
     "SELECT indexrelid::regclass AS name FROM pg_index WHERE indrelid = 'llm_requests'::regclass AND NOT indisprimary",
   )
@@ -212,10 +212,10 @@ async function step(what, work) {
   process.stderr.write(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s\n`)
 }
 
-/** One half of the rows, on a connection of its own. @param {number} part @param {number} of */
+/** Inserts one part of the rows on its own connection. @param {number} part @param {number} of */
 async function insert(part, of) {
   const own = new pg.Client({ connectionString: url })
-  own.on("error", () => {}) // the other half failed, and the server went
+  own.on("error", () => {}) // the other part failed, and the server has stopped
   await own.connect()
   await own.query(INSERT, [part, Math.floor(rows / of), of, DAYS])
   await own.end()
@@ -229,7 +229,7 @@ async function report() {
     rows: [{ now }],
   } = await client.query("SELECT max(created_at) AS now FROM llm_requests")
   const midnight = Math.floor(Number(now) / 86_400_000) * 86_400_000
-  const lines = [["report", "ours", "plain query", "goal", ""]]
+  const lines = [["report", "gateway", "plain query", "goal", ""]]
   for (const { what, by, tz = "UTC", hours, days = DAYS - 1, filters = {}, goalMs, plain } of REPORTS) {
     if (!what.includes(values.only)) continue
     const since = hours === undefined ? toMidnight(midnight - days * 86_400_000, tz) : Number(now) - hours * 3_600_000
@@ -249,7 +249,7 @@ async function report() {
   print(lines)
 }
 
-/** The first midnight of a zone after a midnight of UTC, so that a period begins within a day of UTC as it does for people. */
+/** Returns the first midnight of a time zone after a midnight in UTC, so that a period begins inside a UTC day. */
 function toMidnight(/** @type {number} */ at, /** @type {string} */ tz) {
   for (let minute = 0; ; minute += 15) {
     const clock = new Date(at + minute * 60_000).toLocaleTimeString("en-GB", { timeZone: tz })

@@ -4,12 +4,12 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { brotliCompress, constants } from "node:zlib"
 
-/** Compressing takes half a minute in all and always gives the same: it waits here for the next build. */
+/** The cache of compressed files. Compressing all of them takes half a minute and always gives the same result. */
 const CACHE = "node_modules/.cache/majordomo-gateway/brotli"
 
 export const brotliFile = (file: string): Promise<Buffer> => brotli(readFileSync(file))
 
-/** The smallest that brotli makes of it. */
+/** Compresses with brotli's highest quality. */
 export async function brotli(bytes: Uint8Array): Promise<Buffer> {
   const cached = join(CACHE, createHash("sha256").update(bytes).digest("hex"))
   if (existsSync(cached)) return readFileSync(cached)

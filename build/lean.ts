@@ -6,7 +6,7 @@ import { leanPrices } from "./prices.ts"
 const require = createRequire(import.meta.url)
 const PREFIX = "\0lean:"
 
-/** What we never reach. A package that begins to need one of these fails in its tests, not in silence. */
+/** Modules that are never used, with the names that their importers need. The tests fail when one is used after all. */
 const UNREACHED: Readonly<Record<string, readonly string[]>> = {
   // listhen: certificates, QR codes, tunnels, the clipboard, web sockets, watching
   "node-forge": ["default"],
@@ -22,22 +22,24 @@ const UNREACHED: Readonly<Record<string, readonly string[]>> = {
   ohash: [],
   "ohash/utils": [],
 }
-/** Files of packages that only an option which we do not take leads to. */
+/** Files of packages that only unused options load. */
 const UNREACHED_FILES = [/\/listhen\/dist\/chunks\//, /\/consola\/dist\/chunks\/prompt\./]
 
-/** The dispatcher alone: `undici` itself would bring fetch, mocks, caches and web sockets, at every start. */
+/** Only undici's dispatcher. All of `undici` would load fetch, mocks, caches and web sockets at every start. */
 const UNDICI = `
 export { default as Pool } from "undici/lib/dispatcher/pool.js"
 export { default as errors } from "undici/lib/core/errors.js"`
 
-/** Which node later versions of the SDK will want is nothing to whoever runs this one. */
+/** Replaces the AWS SDK's warning about the Node versions that its later releases will require. */
 const NO_WARNING = `export const state = { warningEmitted: true }
 export const emitWarningIfUnsupportedVersion = () => {}`
 
-/** libpq's bindings are chosen by whoever installs them; here nobody can. */
+/** Replaces pg's optional bindings to libpq, which cannot be installed beside a bundle. */
 const PG_NATIVE = `module.exports = class { constructor() { throw new Error("pg-native is not part of this package") } }`
 
-/** jiti, loaded when a file that is code is read. Its transpiler is most of it, so it lies compressed beside. */
+/**
+ * Replaces jiti, which loads a configuration file that is code. Its transpiler is large, so it is a compressed file.
+ */
 const jiti = (transpilerUrl: string) => `
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -61,13 +63,13 @@ export function createJiti(id, options = {}) {
   return { import: async (...args) => (await load()).import(...args) }
 }`
 
-/** A vocabulary of the tokenizer: an array that is a third as text, compressed, of what it is as a program. */
+/** A vocabulary of the tokenizer. Its array as compressed text is a third of its size as a program. */
 const vocabulary = (url: string) => `
 import { readFileSync } from "node:fs"
 import { brotliDecompressSync } from "node:zlib"
 export default JSON.parse(brotliDecompressSync(readFileSync(new URL(${url}))).toString())`
 
-/** Takes of the bundled packages what is used, where a bundler cannot see it. */
+/** Removes unused parts of bundled packages that the bundler itself cannot recognize as unused. */
 export function lean(): Rollup.Plugin {
   return {
     name: "lean",

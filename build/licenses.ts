@@ -8,7 +8,7 @@ export interface Licensed {
   readonly license?: string
   readonly text: string
 }
-/** Writes the licence texts of all packages of which the bundle holds a part. */
+/** Collects the license texts of all packages that the bundle contains a part of, and writes them to a file. */
 export function collectLicenses(file: string, write: (file: string, text: string) => void) {
   const found = new Map<string, string>()
   const see = (id: string) => {
@@ -24,9 +24,9 @@ export function collectLicenses(file: string, write: (file: string, text: string
         }
       },
     } satisfies Rollup.Plugin,
-    /** For what comes in by another way than an import: any path inside of the package. */
+    /** Adds the package of a path, for a package that enters the bundle by another way than an import. */
     see,
-    /** `inside`: what others have compiled into a package. */
+    /** Writes the file. `inside` are the licenses of software that is compiled into a package. */
     finish(inside: readonly Licensed[]) {
       write(file, toText([...[...found.keys()].map(readPackage), ...inside]))
     },
@@ -43,7 +43,7 @@ function readPackage(directory: string): Licensed {
   return { name, version, license, text: texts.join("\n\n") || inReadme(directory) }
 }
 
-/** Some packages have their licence at the end of their README. */
+/** Reads the license at the end of a README, where some packages have it. */
 function inReadme(directory: string): string {
   const name = readdirSync(directory).find((each) => /^readme/i.test(each))
   const text = name === undefined ? "" : readFileSync(join(directory, name), "utf8")
@@ -53,12 +53,13 @@ function inReadme(directory: string): string {
 function toText(packages: readonly Licensed[]): string {
   const byText = new Map<string, string[]>()
   for (const { name, version, license, text } of packages) {
-    if (text === "" && license === undefined) throw new Error(`${name} has neither a licence nor its text`)
-    const key = text || `${license}: the package holds no text of its own; the text of that licence is above or below.`
+    if (text === "" && license === undefined) throw new Error(`${name} has neither a license nor its text`)
+    const key =
+      text || `${license}: the package has no license text of its own; the text of that license is above or below.`
     const line = `${name} ${version} (${license})`
     byText.set(key, [...new Set([...(byText.get(key) ?? []), line])])
   }
   const parts = [...byText].map(([text, names]) => `${names.sort().join("\n")}\n\n${text}`).sort()
-  const head = "Parts of these packages are in this one. Their licences:"
+  const head = "This package contains parts of the following packages. Their licenses:"
   return `${[head, ...parts].join(`\n\n${"-".repeat(80)}\n\n`)}\n`
 }

@@ -1,6 +1,6 @@
 import { type Rollup, transformWithEsbuild } from "vite"
 
-/** Packages are made small; our own code stays as it is read, so that a stack says where. */
+/** Minifies bundled packages. Our own code stays readable, so that a stack trace shows where an error happened. */
 export function minifyPackages(): Rollup.Plugin {
   return {
     name: "minify-packages",

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import ts from "typescript"
 
-/** Writes what users of a module see of its types: from that file alone, for what it exports says its types itself. */
+/** Writes the type declarations of a module. Its exports have explicit types, so no other file is needed. */
 export function writeTypes(source: string, file: string): void {
   const { outputText, diagnostics = [] } = ts.transpileDeclaration(readFileSync(source, "utf8"), {
     fileName: source,

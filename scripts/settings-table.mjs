@@ -1,4 +1,4 @@
-// Writes the table of settings into README.md, between its two markers. Run from anywhere: node scripts/settings-table.mjs
+// Writes the table of settings into README.md between its two markers. Runs in any directory: node scripts/settings-table.mjs
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { runnerImport } from "vite"

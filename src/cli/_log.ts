@@ -1,6 +1,6 @@
 import { createConsola } from "consola"
-import type { LogRecord } from "../core/call.ts"
 import { CommandError } from "../core/errors.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import { toRequestLine } from "./_request-line.ts"
 
 type Level = "info" | "warn" | "error"

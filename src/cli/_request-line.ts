@@ -1,4 +1,4 @@
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 
 /** `12:03:11  anthropic  claude-sonnet-4-5  200 stream  1.9s  in 87,000 (80,000 cached)  out 1,000  $0.0638` */
 export function toRequestLine(record: LogRecord): string {

@@ -71,7 +71,10 @@ function toText({ keys, requests, added }: Copied): string {
 Point storage.postgres.url at it, restart the gateway, and repeat this once for what came in between.`
 }
 
-function describe({ did, rowsKept }: Migration): string {
+function describe({ did, rowsKept, newerVersion }: Migration): string {
+  if (newerVersion !== undefined) {
+    return `The schema is newer than this program (version ${newerVersion}), and compatible: it was left as it is`
+  }
   if (did === "nothing") return "The schema is up to date: nothing to do"
   if (did === "upgraded from the Go gateway") {
     return `The schema of the Go gateway was upgraded, and its ${withThousands(rowsKept)} requests were kept`

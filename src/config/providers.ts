@@ -3,11 +3,11 @@ import { oneOf, type ValueParser, webAddress } from "./value-parsers.ts"
 
 const format = oneOf("openai", "anthropic", "gemini")
 
-/** What may be said of each provider, under `providers.NAME`. */
+/** The settings of each provider, under `providers.NAME`. */
 export const PROVIDER_SETTINGS = {
-  base_url: row(webAddress, "where its API lives, without `/v1`"),
-  format: row(format, "the API that it speaks: `openai`, `anthropic` or `gemini`"),
-  prices: row(oneOf("free"), "`free`: its calls cost nothing; else see `pricing.overrides`"),
+  base_url: row(webAddress, "base URL of its API, without `/v1`"),
+  format: row(format, "API that it implements: `openai`, `anthropic` or `gemini`"),
+  prices: row(oneOf("free"), "`free` if requests to it cost nothing; for prices see `pricing.overrides`"),
 } as const
 
 export const BUILT_IN: Readonly<Record<string, ProviderSettings>> = {
@@ -16,17 +16,18 @@ export const BUILT_IN: Readonly<Record<string, ProviderSettings>> = {
   gemini: { baseUrl: "https://generativelanguage.googleapis.com", format: "gemini" },
 }
 
-/** These select the OpenAI-compatible surface of a built-in provider. */
+/** Names that select the OpenAI-compatible API of a built-in provider. */
 const RESERVED = new Set(["gemini-openai", "anthropic-openai"])
 
-/** What is wrong with a name, or undefined. */
+/** Returns what is wrong with a provider's name, or undefined. */
 export function refuseProviderName(name: string): string | undefined {
-  if (RESERVED.has(name)) return "this name is taken: it selects the OpenAI-compatible surface of a built-in provider"
+  if (RESERVED.has(name))
+    return "this name is reserved: it selects the OpenAI-compatible API of a built-in provider; choose another name"
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name)) return undefined
   return "expected a provider name of lower-case letters, digits, - and _ (at most 63)"
 }
 
-/** The built-in providers and the configured ones; `refuse` hears of a provider that lacks something. */
+/** Returns the built-in and the configured providers. Calls `refuse` for a provider that lacks a setting. */
 export function toProviders(
   values: ReadonlyMap<string, unknown>,
   refuse: (path: string, why: string) => void,
@@ -41,7 +42,10 @@ export function toProviders(
     if (baseUrl === undefined) refuse(`providers.${name}.base_url`, `expected ${webAddress.expected}, got nothing`)
     if (speaks === undefined) refuse(`providers.${name}.format`, `expected ${format.expected}, got nothing`)
     if (typeof speaks === "string" && speaks !== (BUILT_IN[name]?.format ?? speaks)) {
-      refuse(`providers.${name}.format`, `${name} speaks ${BUILT_IN[name]?.format}; give another provider another name`)
+      refuse(
+        `providers.${name}.format`,
+        `the format of ${name} is ${BUILT_IN[name]?.format}; use another name for another provider`,
+      )
     }
     const free = said("prices") === "free" ? ({ prices: "free" } as const) : {}
     providers[name] = { baseUrl, format: speaks, ...free } as ProviderSettings
@@ -49,6 +53,6 @@ export function toProviders(
   return providers
 }
 
-function row<T>(kind: ValueParser<T, "">, doc: string): Setting<T | undefined, ""> {
-  return { kind, initial: undefined, doc, secret: false }
+function row<T>(parser: ValueParser<T, "">, doc: string): Setting<T | undefined, ""> {
+  return { parser, initial: undefined, doc, secret: false }
 }

@@ -1,18 +1,18 @@
 import { PROVIDER_SETTINGS } from "./providers.ts"
 import { SETTINGS, type Setting } from "./settings.ts"
 
-export interface SettingRow {
+interface SettingRow {
   readonly path: string
   readonly variable: string
   readonly setting: Setting<unknown>
 }
 
-/** Every setting outside `providers`, by its path, in the order of the table. */
+/** Lists every setting outside of `providers`, in the order of the table. */
 export function listRows(): readonly SettingRow[] {
   return flatten("", SETTINGS)
 }
 
-/** The setting at a path, those of any provider included. */
+/** Creates a function that finds the setting of a path, including the settings of any provider. */
 export function createRowFinder(): (path: string) => Setting<unknown> | undefined {
   const rows = new Map(listRows().map((row) => [row.path, row.setting]))
   return (path) => {
@@ -22,13 +22,13 @@ export function createRowFinder(): (path: string) => Setting<unknown> | undefine
   }
 }
 
-/** `storage.postgres.host` -> `MAJORDOMO_STORAGE_POSTGRES_HOST`. */
+/** Converts a path to its variable: `storage.postgres.host` -> `MAJORDOMO_STORAGE_POSTGRES_HOST`. */
 export function toVariable(path: string): string {
   return `MAJORDOMO_${path.replace(/[.-]/g, "_").toUpperCase()}`
 }
 
 export function isSetting(node: object): node is Setting<unknown> {
-  return "kind" in node && "doc" in node
+  return "parser" in node && "doc" in node
 }
 
 function flatten(prefix: string, group: object): SettingRow[] {

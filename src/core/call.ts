@@ -1,22 +1,21 @@
-import type { Cost, PriceCertificate } from "./cost.ts"
 import type { Reading } from "./usage.ts"
 
-/** Header names and values as they arrived, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
+/** Header names and values as sent, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
 export type RawHeaders = readonly string[]
 
-/** Headers by lower-case name, merged as node does it. */
+/** Headers by lower-case name, as node merges them. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** One request that has arrived whole. `headers` still contains `X-Majordomo-*`; `metadata` holds what they mean. */
+/** One complete request. `headers` still contains the `X-Majordomo-*` headers; `metadata` is what was read from them. */
 export interface Call {
-  /** A UUIDv7: the id of the row and the value of `X-Majordomo-Request-Id`. */
+  /** A UUIDv7: the id of the row, and `X-Majordomo-Request-Id`. */
   readonly id: string
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
   readonly method: string
-  /** The path without the query, as the client sent it: not decoded and not normalized. */
+  /** The path without its query, as sent: never decoded, never normalized. */
   readonly path: string
-  /** The query with its `?`, as the client sent it, or `""`. */
+  /** `""`, or `?` and the rest, as sent. */
   readonly query: string
   readonly rawHeaders: RawHeaders
   readonly headers: Headers
@@ -26,100 +25,40 @@ export interface Call {
 
 export type Body = Buffer | LargeBody
 
-/** A body that is too large to be held: its bytes lie in a file that goes with the request. */
+/** A request body that is too large for memory. Its bytes are in a spill file that exists as long as the request. */
 export interface LargeBody {
   readonly length: number
-  /** What finds the members of a JSON object, or the fields of a form, finds the same in it as in the whole. */
+  /** A short version of the body: a search for the members of a JSON object or the fields of a form finds the same. */
   readonly outline: Buffer
-  /** The first bytes, at most so many. @throws what the disk says */
+  /** Returns the first bytes, at most `maxBytes`. @throws the error of the disk */
   read(maxBytes: number): Buffer
-  /** All bytes, read as they are asked for; with a change of the outline done to them. May be asked for again. */
+  /** Reads all bytes on demand, with an edit of the outline applied to them. Can be called more than once. */
   pieces(edit: Edit | undefined): AsyncIterable<Buffer>
   close(): void
 }
 
-/** One change of a body: the bytes from `start` to before `end` give way to `by`; every other byte stays. */
+/** One change of a body: `by` replaces the bytes from `start` to before `end`; every other byte stays. */
 export interface Edit {
   readonly start: number
   readonly end: number
   readonly by: Buffer
 }
 
-/** The client that sent a request, known by an accepted API key. */
+/** The client of a request: a valid API key. */
 export interface Caller {
   readonly keyId: string
 }
 
 export type Outcome = "complete" | "client_left" | "upstream_broke" | "gateway_died" | "gap"
 
-/** The end of one request. Each request has exactly one. */
+/** How an answer ended. Each request has exactly one ending. */
 export interface Ending {
   readonly outcome: Outcome
   readonly statusCode: number
   readonly respondedAt: number
-  /** The time from the arrival of the request to the first byte of the provider's answer, in milliseconds. */
+  /** Milliseconds from the arrival of the request to the head of the provider's answer. */
   readonly firstByteMs: number | undefined
   readonly streamed: boolean
   readonly error: string | undefined
   readonly reading: Reading
-}
-
-/**
- * One row of `llm_requests`: the names are its columns, so the JSON line of the journal is the row. Fields that say
- * nothing are left out (`undefined`): short lines, and NULL in the database. Times are ISO 8601 in UTC.
- */
-export interface LogRecord {
-  readonly id: string
-  /** Undefined only in a row that is no request of anybody (`gap`). */
-  readonly majordomo_api_key_id: string | undefined
-  readonly provider_api_key_hash: string | undefined
-  readonly provider_api_key_alias: string | undefined
-  readonly provider: string
-  /** The model that answered, else the one that was asked for, else `""`. */
-  readonly model: string
-  readonly requested_model: string | undefined
-  readonly request_path: string
-  readonly request_method: string
-  readonly requested_at: string
-  readonly responded_at: string
-  readonly response_time_ms: number
-  readonly first_byte_ms: number | undefined
-  readonly input_tokens: number
-  readonly cached_tokens: number
-  readonly cache_creation_tokens: number
-  readonly cache_creation_1h_tokens: number
-  readonly output_tokens: number
-  readonly reasoning_tokens: number
-  /** USD as plain decimals; undefined = not known, never 0 for that. */
-  readonly input_cost: string | undefined
-  readonly output_cost: string | undefined
-  readonly total_cost: string | undefined
-  readonly cost_status: Cost["status"]
-  readonly price: PriceCertificate | undefined
-  readonly usage: unknown
-  readonly usage_source: Reading["source"]
-  readonly status_code: number
-  readonly error_message: string | undefined
-  readonly streamed: boolean
-  readonly outcome: Outcome
-  readonly raw_metadata: Readonly<Record<string, string>> | undefined
-  readonly request_body: string | undefined
-  readonly response_body: string | undefined
-  readonly s3_key: string | undefined
-  readonly created_at: string
-}
-
-/** What is known of a row when its request is forwarded: enough to say later that its answer is not known. */
-export type LogIntent = Partial<LogRecord> &
-  Pick<
-    LogRecord,
-    "id" | "majordomo_api_key_id" | "provider" | "model" | "request_path" | "request_method" | "requested_at"
-  >
-
-/**
- * Where records go. `append` never throws and never waits; `onKept` says when the record cannot be lost any more: soon,
- * together with others, or before `append` returns when asked for `"now"`.
- */
-export interface Ledger {
-  append(record: LogRecord, onKept?: () => void, when?: "soon" | "now"): void
 }

@@ -2,9 +2,10 @@ import type { Database } from "./_database.ts"
 import { type PostgresOptions, toConnection } from "./connection.ts"
 import { explainConnectFailure } from "./failures.ts"
 import { createPostgresDatabase } from "./postgres.ts"
+import { refuseNewerSchema } from "./schema-state.ts"
 
 export interface StorageOptions {
-  /** `auto`: postgres if any of its settings is set, else embedded. */
+  /** `auto` means `postgres` if any of its settings is set, else `embedded`. */
   readonly driver: "auto" | "postgres" | "embedded"
   /** The directory of the embedded database. */
   readonly dataDir: string
@@ -13,45 +14,59 @@ export interface StorageOptions {
 
 export interface OpenContext {
   /**
-   * `serve` keeps an embedded database open for others; a `worker` is a client of the `serve` that started it; a
-   * `command` joins the one that runs, or opens it for a moment.
+   * `serve` keeps an embedded database open for other processes. A `worker` is a client of the `serve` that started it. A
+   * `command` is a client of a running `serve`, or opens the database itself for as long as it runs.
    */
   readonly role: "serve" | "worker" | "command"
   readonly log: (line: string) => void
 }
 
-/** Opens the configured database and has one connection answer. Throws CommandError that says what to do. */
+/**
+ * Opens the configured database and checks that one connection works. Throws a CommandError that says what to do, also
+ * for a database whose schema is newer than this program and not compatible with it.
+ */
 export async function openDatabase(options: StorageOptions, context: OpenContext): Promise<Database> {
   if (isPostgres(options)) return openPostgres(options.postgres)
-  const { joinEmbedded, openEmbedded } = await import("../embedded/owner.ts")
+  const { joinEmbedded, openEmbedded } = await import("./embedded.ts")
   const { role, log } = context
-  return role === "worker" ? joinEmbedded(options.dataDir) : openEmbedded({ dataDir: options.dataDir, role, log })
+  const { dataDir } = options
+  return checkSchema(role === "worker" ? await joinEmbedded(dataDir) : await openEmbedded({ dataDir, role, log }))
 }
 
-/** Which of the two `openDatabase` opens. */
+/** Whether `openDatabase` opens a PostgreSQL server, not the embedded database. */
 export function isPostgres({ driver, postgres }: StorageOptions): boolean {
   return driver === "postgres" || (driver === "auto" && postgres.isSet)
 }
 
-/** The same for a real PostgreSQL alone: the far end of `migrate --to URL`. */
+/** Opens a PostgreSQL server, for example the target of `migrate --to URL`. Throws like `openDatabase`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const { config, preferTls, where } = toConnection(options)
   const database = createPostgresDatabase(config, { kind: "postgres", title: "PostgreSQL", preferTls })
   try {
     await database.query({ text: "SELECT 1", timeoutMs: 10_000 })
-    return database
   } catch (error) {
     await database.close()
     throw explainConnectFailure(error, where)
   }
+  return checkSchema(database)
 }
 
 /**
- * For a command that stays for long: the configured database if it runs without us, real or of a running gateway. It
- * never opens the embedded one itself, for then no gateway could start.
+ * Opens the configured database for a command that runs for long. It never opens the embedded database itself, because
+ * then no gateway could start; it connects to the one of a running gateway. Throws like `openDatabase`.
  */
 export async function joinDatabase(options: StorageOptions): Promise<Database> {
   if (isPostgres(options)) return openPostgres(options.postgres)
-  const { openAsGuest } = await import("../embedded/guest.ts")
-  return openAsGuest(options.dataDir)
+  const { joinGateway } = await import("./embedded.ts")
+  return checkSchema(await joinGateway(options.dataDir))
+}
+
+async function checkSchema(database: Database): Promise<Database> {
+  try {
+    await refuseNewerSchema(database)
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
 }

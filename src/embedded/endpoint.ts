@@ -4,26 +4,26 @@ import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
-/** Who owns the embedded database, and where it listens: the content of `endpoint.json`. */
+/** The owner of the embedded database and its socket. This is the content of `endpoint.json`. */
 export interface Endpoint {
   readonly pid: number
   readonly role: "serve" | "command"
-  /** The command line of the owner, without its arguments' values. */
+  /** The owner's command, without options and their values. */
   readonly command: string
   /** ISO 8601. */
   readonly since: string
-  /** Path of the socket (a pipe's name on Windows). */
+  /** The path of the socket, or the name of the pipe on Windows. */
   readonly socket: string
 }
 
-/** The name that `psql -h DIRECTORY` and every libpq client look for. */
+/** The socket's name that `psql -h DIRECTORY` and every libpq client expect. */
 const SOCKET_NAME = ".s.PGSQL.5432"
-/** sun_path holds 104 bytes on macOS, 108 on Linux, with the final zero. */
+/** `sun_path` holds 104 bytes on macOS and 108 on Linux, including the terminating zero. */
 const MAX_SOCKET_PATH_BYTES = 100
 
 const endpointFile = (dataDir: string): string => join(dataDir, "endpoint.json")
 
-/** The endpoint file as it is; undefined: nobody has written one, or not one that can be read. */
+/** Returns the content of the endpoint file. Undefined when the file is missing or not valid. */
 export function readEndpoint(dataDir: string): Endpoint | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(endpointFile(dataDir), "utf8"))
@@ -33,14 +33,14 @@ export function readEndpoint(dataDir: string): Endpoint | undefined {
   }
 }
 
-/** Written beside and renamed, so that nobody reads half of it. */
+/** Writes the endpoint file under another name and renames it, so that nobody reads an incomplete file. */
 export function writeEndpoint(dataDir: string, endpoint: Endpoint): void {
   const draft = `${endpointFile(dataDir)}.new`
   writeFileSync(draft, `${JSON.stringify(endpoint, null, 2)}\n`, { mode: 0o600 })
   renameSync(draft, endpointFile(dataDir))
 }
 
-/** Takes away the socket and the endpoint file. For whoever holds the lock. */
+/** Removes the socket and the endpoint file. Only the holder of the lock may call it. */
 export function removeEndpoint(dataDir: string): void {
   const socket = readEndpoint(dataDir)?.socket
   rmSync(endpointFile(dataDir), { force: true })
@@ -49,7 +49,10 @@ export function removeEndpoint(dataDir: string): void {
   if (socket && isShortDirectory(dirname(socket))) rmSync(dirname(socket), { recursive: true, force: true })
 }
 
-/** Where the owner listens: in the data directory, or where its path is too long for a socket, in a short one. */
+/**
+ * Returns the path at which the owner listens. It is in the data directory, or in a new short directory when the path
+ * of the data directory is too long for a socket.
+ */
 export function makeSocketPath(dataDir: string): string {
   if (process.platform === "win32") return `\\\\.\\pipe\\majordomo-${randomBytes(12).toString("hex")}`
   const inside = join(dataDir, SOCKET_NAME)
@@ -61,13 +64,13 @@ export function makeSocketPath(dataDir: string): string {
 
 const isShortDirectory = (path: string): boolean => dirname(path) === tmpdir() && /majordomo-[0-9a-f]{12}$/.test(path)
 
-/** The socket that answers now for this directory; undefined: nobody listens. */
+/** Returns the socket of the directory's owner. Undefined when nobody listens at it. */
 export async function findListeningSocket(dataDir: string): Promise<string | undefined> {
   const socket = readEndpoint(dataDir)?.socket
-  return socket !== undefined && (await answers(socket)) ? socket : undefined
+  return socket !== undefined && (await isListening(socket)) ? socket : undefined
 }
 
-function answers(path: string): Promise<boolean> {
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path })
     socket.once("connect", () => {

@@ -4,17 +4,17 @@ import { type Engine, startEngine } from "./engine.ts"
 import { createMultiplexer, type MultiplexerOptions } from "./multiplexer.ts"
 import { createUpkeep } from "./upkeep.ts"
 
-/** A PostgreSQL on a socket: engine, multiplexer and upkeep, with an engine that died replaced by a new one. */
+/** A PostgreSQL server on a socket: engine, multiplexer and upkeep. It replaces an engine that dies. */
 export interface EmbeddedServer {
-  /** Files and directories that the present engine synced to disk. */
+  /** The number of fsync calls of the current engine, for files and directories. */
   syncCount(): number
-  /** Lets clients finish for `graceMs` and cuts the rest (57P01); then checkpoint and shutdown. */
+  /** Lets clients finish for `graceMs`, disconnects the rest (57P01), and shuts PostgreSQL down with a checkpoint. */
   close(graceMs: number): Promise<void>
 }
 
-export interface EmbeddedServerOptions {
+interface EmbeddedServerOptions {
   readonly workerUrl: URL
-  /** The cluster. */
+  /** The directory of the cluster. */
   readonly directory: string
   readonly socket: string
   readonly log: (line: string) => void
@@ -41,7 +41,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   }
 
   async function replace(dead: Engine): Promise<void> {
-    // Two backends on one directory would destroy it: the old thread must be gone first.
+    // Two backends on one directory would destroy it, so the old thread must be gone first.
     await dead.close()
     for (let attempt = 0; !closing.signal.aborted; attempt++) {
       try {

@@ -2,10 +2,10 @@ import { statfs } from "node:fs/promises"
 import type { Multiplexer } from "./multiplexer.ts"
 
 /**
- * What a PostgreSQL server's background processes would do, and PGlite has none of: checkpoints, so that WAL and
- * recovery stay short; VACUUM and ANALYZE; and a look at the free space, for PGlite does not survive a full disk.
+ * Does the work of PostgreSQL's background processes, which PGlite lacks: checkpoints, which keep WAL and recovery
+ * short, and VACUUM (ANALYZE). It also checks the free disk space, because PGlite does not survive a full disk.
  */
-export interface Upkeep {
+interface Upkeep {
   isDiskLow(): boolean
   start(multiplexer: Multiplexer): void
   stop(): void
@@ -13,12 +13,12 @@ export interface Upkeep {
 
 const MIN_FREE_BYTES = 64 * 1024 * 1024
 const TICK_MS = 1_000
-/** How often an idle database is asked whether it still answers. */
+/** How often an idle database is checked for an answer. */
 const IDLE_PING_MS = 15_000
 const PING_LIMIT_MS = 10_000
 const CHECKPOINT_MS = 5 * 60_000
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024
-/** Less WAL than this since the last checkpoint is not worth another. */
+/** The least WAL since the last checkpoint that makes another one worth its cost. */
 const MIN_WAL_BYTES = 64 * 1024
 const CHECKPOINT_LIMIT_MS = 5 * 60_000
 const VACUUM_EVERY_MS = 60_000
@@ -26,7 +26,9 @@ const VACUUM_LIMIT_MS = 30 * 60_000
 
 const WAL_SINCE_CHECKPOINT =
   "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), redo_lsn)::bigint FROM pg_catalog.pg_control_checkpoint()"
-/** The thresholds of PostgreSQL's autovacuum, one table at a time so that clients get in between. */
+/**
+ * Finds a table above the thresholds of PostgreSQL's autovacuum. One table at a time, so that clients can run between.
+ */
 const NEEDS_VACUUM = `SELECT pg_catalog.format('%I.%I', schemaname, relname) FROM pg_catalog.pg_stat_user_tables
   WHERE n_dead_tup > 1000 + 0.2 * n_live_tup OR n_ins_since_vacuum > 10000 + 0.2 * n_live_tup
     OR n_mod_since_analyze > 1000 + 0.1 * n_live_tup
@@ -37,14 +39,14 @@ export function createUpkeep(directory: string, log: (line: string) => void): Up
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
 
-  async function lookAtDisk(): Promise<void> {
+  async function checkDisk(): Promise<void> {
     const { bavail, bsize } = await statfs(directory)
     const isLowNow = bavail * bsize < MIN_FREE_BYTES
     if (isLowNow !== isLow) {
       log(
         isLowNow
-          ? "embedded database: less than 64 MB of disk left: writes are refused until some is freed"
-          : "embedded database: there is disk space again: writes go on",
+          ? "embedded database: less than 64 MB of disk space is left; writes are rejected until you free some"
+          : "embedded database: there is enough disk space again; writes are accepted",
       )
     }
     isLow = isLowNow
@@ -59,7 +61,7 @@ export function createUpkeep(directory: string, log: (line: string) => void): Up
       let vacuumAt = performance.now()
 
       async function tick(): Promise<void> {
-        await lookAtDisk()
+        await checkDisk()
         const now = performance.now()
         const isQuiet = multiplexer.unitCount() === seenUnits
         if (isQuiet && now - pingedAt < IDLE_PING_MS) return
@@ -80,7 +82,7 @@ export function createUpkeep(directory: string, log: (line: string) => void): Up
 
       const schedule = () => {
         if (isStopped) return
-        // A tick that fails met a dead database, whose watcher restarts it, or a refusal that the next tick meets again.
+        // A failed tick needs no handling: the server restarts a dead engine, and the next tick repeats the rest.
         timer = setTimeout(
           () =>
             void tick()
@@ -90,7 +92,7 @@ export function createUpkeep(directory: string, log: (line: string) => void): Up
         )
         timer.unref()
       }
-      void lookAtDisk()
+      void checkDisk()
         .catch(() => {})
         .finally(schedule)
     },

@@ -1,10 +1,10 @@
 import { Readable } from "node:stream"
 import type { Body, Edit, LargeBody } from "../core/call.ts"
 
-/** What undici sends: as it came, or with the change done. */
+/** Returns the body in a form that undici sends, with the edit applied if there is one. */
 export function toSendable(body: Body, edit: Edit | undefined): Buffer | Readable | null {
   if (isLarge(body)) return Readable.from(body.pieces(edit), { objectMode: false })
-  if (edit !== undefined) return change(body, edit)
+  if (edit !== undefined) return applyEdit(body, edit)
   return body.length === 0 ? null : body
 }
 
@@ -12,11 +12,11 @@ export function isLarge(body: Body): body is LargeBody {
   return !Buffer.isBuffer(body)
 }
 
-function change(body: Buffer, { start, end, by }: Edit): Buffer {
-  return Buffer.concat([body.subarray(0, start), by, body.subarray(end)])
-}
-
-/** Of what is sent. */
+/** Returns the number of bytes that are sent. */
 export function lengthOf({ length }: LargeBody, edit: Edit | undefined): number {
   return edit === undefined ? length : length - (edit.end - edit.start) + edit.by.length
+}
+
+function applyEdit(body: Buffer, { start, end, by }: Edit): Buffer {
+  return Buffer.concat([body.subarray(0, start), by, body.subarray(end)])
 }

@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http"
 
-/** As latin1 text a short body leaves in one write with the head; as bytes it would be a write of its own. */
+/** A short body is written as latin1 text: node then sends it with the head in one write, and bytes in a second one. */
 const MAX_TEXT_BYTES = 16 * 1024
 
-/** The client's side of one answer: written with backpressure, and let go when the client stops reading. */
+/** Writes one answer to the client, with backpressure, and disconnects a client that stops reading. */
 export class ClientResponse {
   private readonly response: ServerResponse
   private readonly writeTimeoutMs: number
@@ -15,7 +15,7 @@ export class ClientResponse {
     this.writeTimeoutMs = writeTimeoutMs
   }
 
-  /** False: the status or a header is one that node will not write (099, control characters). */
+  /** Returns false if node rejects the status or a header (status 099, control characters). */
   head(statusCode: number, statusText: string, headers: string[]): boolean {
     try {
       this.response.writeHead(statusCode, isPhrase(statusText) ? statusText : "", headers)
@@ -25,12 +25,12 @@ export class ClientResponse {
     }
   }
 
-  /** The head leaves in this turn, together with a first piece that came with it, or without one. */
+  /** Sends the head at the end of this tick: together with the first piece if that arrived with it, else alone. */
   flushHead(): void {
     process.nextTick(flushHead, this)
   }
 
-  /** False: hold the provider back until `resume` is called. */
+  /** Returns false if the client is slow: the provider must pause until `resume` is called. */
   write(bytes: Buffer, resume: () => void): boolean {
     if (bytes.length === 0) return true
     this.hasWritten = true
@@ -49,12 +49,12 @@ export class ClientResponse {
     if (this.response.writableLength > 0) this.watchStall()
   }
 
-  /** What has come goes out still; then the connection ends without the answer's end. */
+  /** Sends what has been written, then closes the connection without the regular end of the answer. */
   breakOff(): void {
     this.response.socket?.destroySoon()
   }
 
-  /** The answer's connection has closed. */
+  /** Must be called when the connection of the answer has closed. */
   closed(): void {
     clearTimeout(this.stallTimer)
   }
@@ -63,18 +63,18 @@ export class ClientResponse {
     if (!this.hasWritten && !this.response.writableEnded && !this.response.destroyed) this.response.flushHeaders()
   }
 
-  /** Until `drain`, or `closed`, which comes after every answer. */
+  /** Starts the write timeout. It ends with `drain` or with `closed`, which follows every answer. */
   private watchStall(): void {
     clearTimeout(this.stallTimer)
     this.stallTimer = setTimeout(() => this.response.destroy(), this.writeTimeoutMs)
   }
 }
 
-function flushHead(outlet: ClientResponse): void {
-  outlet.flushHeadAlone()
+function flushHead(client: ClientResponse): void {
+  client.flushHeadAlone()
 }
 
-/** What node writes as a reason phrase. It means nothing to any client, so an odd one is left out. */
+/** Whether node accepts the text as a reason phrase. Clients ignore the phrase, so another text is left out. */
 function isPhrase(text: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(text)
 }

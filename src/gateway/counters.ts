@@ -1,10 +1,10 @@
-/** What one gateway counts while it runs; the pipeline changes it in place, for it is the hot path. */
+/** What one gateway counts while it runs. The pipeline changes it in place because it is on the hot path. */
 export interface Counters {
-  /** Streamed answers that run now. */
+  /** Streamed answers that are running. */
   streams: number
-  /** Metadata headers that were left out or cut because of the limits. */
+  /** Metadata headers that were dropped or truncated because of the limits. */
   metadataTruncated: number
-  /** The time that running answers had after SIGTERM is over: what closes from now on is closed by us. */
+  /** The time for running answers after SIGTERM is over: connections that close from now on are closed by the gateway. */
   isAborting: boolean
 }
 

@@ -1,24 +1,24 @@
 import { hashKey } from "../core/key.ts"
 
-interface Hashed {
+interface HashedSecret {
   readonly secret: string
   readonly hash: string
 }
 
-/** The gateway key, and the provider's credential. */
-const PER_CONNECTION = 2
-const remembered = new WeakMap<object, Hashed[]>()
+/** A connection carries the gateway key and the provider's credential. */
+const MAX_PER_CONNECTION = 2
+const hashes = new WeakMap<object, HashedSecret[]>()
 
 /**
- * The hash of a secret that came on a connection. Clients send the same one with every request, so it is remembered,
- * with its hash, as long as the connection lives, and not longer.
+ * Returns the hash of a secret that arrived on a connection. Clients send the same secrets with every request, so the
+ * last two are kept with their hashes until the connection closes.
  */
-export function hashOncePerSocket(connection: object, secret: string): string {
-  const known = remembered.get(connection) ?? []
+export function hashOncePerSocket(socket: object, secret: string): string {
+  const known = hashes.get(socket) ?? []
   for (const each of known) if (each.secret === secret) return each.hash
   const hash = hashKey(secret)
-  if (known.length === 0) remembered.set(connection, known)
-  if (known.length === PER_CONNECTION) known.shift()
+  if (known.length === 0) hashes.set(socket, known)
+  if (known.length === MAX_PER_CONNECTION) known.shift()
   known.push({ secret, hash })
   return hash
 }

@@ -1,34 +1,42 @@
 import * as zlib from "node:zlib"
-import type { Meter } from "../providers/_dialect.ts"
 
-/** A copy for the meter is never decoded beyond this, nor beyond this multiple of what came. */
+/** The most that is decoded of one answer for the meter, in bytes and as a multiple of the bytes that arrived. */
 const MAX_DECODED_BYTES = 256 * 1024 * 1024
 const MAX_RATIO = 1000
+/** The ratio is not checked below this. */
 const FREE_BYTES = 16 * 1024 * 1024
-/** Decoding this much takes well under a millisecond. */
+/** Decoding this much takes well below a millisecond. */
 const MAX_SHORT_BYTES = 16 * 1024
 const MAX_SHORT_DECODED_BYTES = 256 * 1024
 
-/** Feeds the meter with decoded bytes. `end` calls back when the last of them has arrived there. */
+/** What receives the decoded bytes. */
+interface Sink {
+  push(bytes: Buffer): void
+}
+
+/** Gives decoded bytes to the meter. `end` calls `done` when the meter has received the last of them. */
 export interface Tap {
   push(bytes: Buffer): void
   end(done: () => void): void
 }
 
 /**
- * What lies between the provider's bytes and the meter: nothing, a decoder, or (unknown coding) a wall.
- * @param collected the answer is held back until it is whole, so nothing is won by decoding it piece by piece
+ * Creates the tap for an answer: it passes the bytes on, decodes them, or, if the coding is unknown, drops them.
+ * @param collected the answer is held back until it is complete, so that it need not be decoded piece by piece
  */
-export function createTap(contentEncoding: string | undefined, meter: Meter, collected: boolean): Tap {
-  const coding = contentEncoding?.trim().toLowerCase()
-  if (coding === undefined || coding === "" || coding === "identity") {
-    return { push: (bytes) => meter.push(bytes), end: (done) => done() }
-  }
+export function createTap(contentEncoding: string | undefined, meter: Sink, collected: boolean): Tap {
+  if (!isCompressed(contentEncoding)) return { push: (bytes) => meter.push(bytes), end: (done) => done() }
+  const coding = contentEncoding.trim().toLowerCase()
   return collected ? tapAtEnd(coding, meter) : tapPieces(coding, meter)
 }
 
-/** A short answer decoded in one call costs a fraction of a decoder of its own. */
-function tapAtEnd(coding: string, meter: Meter): Tap {
+/** Whether a message with this Content-Encoding must be decoded before it can be read. */
+export function isCompressed(contentEncoding: string | undefined): contentEncoding is string {
+  return contentEncoding !== undefined && !/^\s*(?:identity\s*)?$/i.test(contentEncoding)
+}
+
+/** Decodes a short answer in one call, which costs a fraction of a decoder stream. */
+function tapAtEnd(coding: string, meter: Sink): Tap {
   let pieces: Buffer[] = []
   let held = 0
   let tap: Tap | undefined
@@ -54,7 +62,7 @@ function tapAtEnd(coding: string, meter: Meter): Tap {
   }
 }
 
-/** Undefined: damaged, or longer than it should be at once: then a decoder gives what it can. */
+/** Returns undefined for damaged bytes or too long a text: a decoder stream then gives as much as it can. */
 function decodeShort(coding: string, bytes: Buffer): Buffer | undefined {
   const options = { maxOutputLength: MAX_SHORT_DECODED_BYTES }
   try {
@@ -66,7 +74,7 @@ function decodeShort(coding: string, bytes: Buffer): Buffer | undefined {
   }
 }
 
-function tapPieces(coding: string, meter: Meter): Tap {
+function tapPieces(coding: string, meter: Sink): Tap {
   let tap: Tap | undefined
   return {
     push(bytes) {
@@ -80,7 +88,7 @@ function tapPieces(coding: string, meter: Meter): Tap {
 
 type Decoder = zlib.Gunzip | zlib.BrotliDecompress
 
-function tapThrough(decoder: Decoder | undefined, meter: Meter): Tap {
+function tapThrough(decoder: Decoder | undefined, meter: Sink): Tap {
   if (!decoder) return { push: () => {}, end: (done) => done() }
   let received = 0
   let decoded = 0
@@ -98,7 +106,7 @@ function tapThrough(decoder: Decoder | undefined, meter: Meter): Tap {
       stop()
     } else meter.push(bytes)
   })
-  // A damaged or cut copy costs us the rest of the reading, and the client nothing.
+  // Damaged or incomplete bytes cost the rest of the reading; the client receives them unchanged.
   decoder.on("error", stop)
   decoder.on("close", stop)
   decoder.on("end", stop)
@@ -116,10 +124,10 @@ function tapThrough(decoder: Decoder | undefined, meter: Meter): Tap {
 }
 
 function createDecoder(coding: string, firstByte: number): Decoder | undefined {
-  // Z_SYNC_FLUSH: a stream that was cut gives what had arrived instead of an error.
+  // Z_SYNC_FLUSH: an interrupted stream gives what has arrived instead of an error.
   const options = { finishFlush: zlib.constants.Z_SYNC_FLUSH }
   if (coding === "gzip" || coding === "x-gzip") return zlib.createGunzip(options)
-  // `deflate` is sent both with its zlib header (whose low nibble is 8) and, wrongly, without.
+  // Servers send `deflate` with a zlib header (its low nibble is 8) and, against the standard, without one.
   if (coding === "deflate")
     return (firstByte & 0x0f) === 8 ? zlib.createInflate(options) : zlib.createInflateRaw(options)
   if (coding === "br") return zlib.createBrotliDecompress({ finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH })

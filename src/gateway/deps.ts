@@ -1,58 +1,50 @@
-import type { Call, Caller, LogIntent, LogRecord, RawHeaders } from "../core/call.ts"
+import type { Call, Caller } from "../core/call.ts"
 import type { Cost, PriceQuery } from "../core/cost.ts"
+import type { Ledger, LogIntent } from "../core/log-record.ts"
 import type { Countable, Reading } from "../core/usage.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import type { Dialect, Format, Provider } from "../providers/_dialect.ts"
+import type { BodyCapture } from "./body-capture.ts"
+import type { RecordedRequest } from "./proxied-request.ts"
+import type { GatewaySettings } from "./settings.ts"
 
-/** The settings that the pipeline reads; times in ms, sizes in bytes. */
-export interface GatewaySettings {
-  readonly readTimeoutMs: number
-  readonly writeTimeoutMs: number
-  readonly maxBodyBytes: number
-  readonly connectTimeoutMs: number
-  readonly firstByteTimeoutMs: number
-  readonly idleTimeoutMs: number
-  readonly maxConnections: number
-  readonly maxConnectionAgeMs: number
-  readonly injectStreamUsage: boolean
-  readonly maxMetadataKeys: number
-  readonly maxMetadataValueLength: number
+/** Stores the rows of requests. */
+interface RequestLedger extends Ledger {
+  /**
+   * Notes that a request is about to be forwarded: its row follows by `append`, unless this process is killed first.
+   * Never throws.
+   */
+  recordIntent?(intent: LogIntent): void
+  /** True when new requests must be rejected because their rows could not be stored (`ledger.when_full: block`). */
+  isFull(): boolean
 }
 
-/** Keeps the bodies of one request; `finish` is called once, whatever happened. */
-export interface BodyCapture {
-  /** A piece of the answer's body as the client gets it. */
-  push(bytes: Buffer): void
-  /** What was pushed is void: the provider is asked again. */
-  restart(): void
-  /** The columns of the row that say where the bodies are. Never throws. */
-  finish(answer: {
-    readonly statusCode: number
-    readonly headers: RawHeaders
-  }): Partial<Pick<LogRecord, "request_body" | "response_body" | "s3_key">>
-}
-
-/** All that the pipeline needs of the world, as functions: a test runs it with no server and no database. */
+/**
+ * Everything that the pipeline needs from outside, as functions, so that tests run it without a server and a database.
+ */
 export interface Deps {
   readonly settings: GatewaySettings
   readonly providers: Readonly<Record<string, Provider>>
   readonly dialects: Readonly<Record<Format, Dialect>>
-  /** Throws when the key is not in memory and cannot be looked up now. */
+  /**
+   * Finds the API key with this hash; undefined if there is none.
+   * @throws when the key is not in memory and the database cannot be asked
+   */
   findCaller(keyHash: string): Caller | undefined | Promise<Caller | undefined>
-  price(question: PriceQuery): Cost
-  /** Where large bodies wait; undefined: in memory. */
+  price(query: PriceQuery): Cost
+  /** The directory for spill files of large request bodies; undefined: all bodies stay in memory. */
   readonly spill?: SpillDirectory
-  /** Begins to keep the bodies of a request; undefined: they are not wanted. */
+  /** Starts the capture of a request's bodies; undefined: they are not stored. */
   openBodies?(call: Call, caller: Caller): BodyCapture | undefined
-  /** The request is about to be forwarded; its row will come by `record`, unless this process dies. Never throws. */
-  recordIntent?(start: LogIntent): void
-  /** Counts the text of a cut answer with its model's tokenizer, soon; undefined: not counted. Never rejects. */
+  /**
+   * Counts the text of an interrupted answer with the tokenizer of its model; undefined: the text cannot be counted.
+   * Never rejects.
+   */
   countText?(countable: Countable): Promise<Reading | undefined>
-  /** Takes the row; never throws, never waits. `onKept` is called when it cannot be lost any more (see `Ledger`). */
-  record(record: LogRecord, onKept: () => void, when: "soon" | "now"): void
-  /** True when new requests must be refused because rows could not be kept (`ledger.when_full: block`). */
-  isLedgerFull(): boolean
+  readonly ledger: RequestLedger
+  /** Each is called once per recorded request, after the ledger and in this order. A subscriber must be quick. */
+  readonly subscribers: readonly ((request: RecordedRequest) => void)[]
   isStopping(): boolean
-  /** A bug, or trouble worth a line; never holds a secret. */
+  /** Reports a bug or a fault of the machine. Must not throw; `error` never contains a secret. */
   onError(error: unknown, where: string): void
 }

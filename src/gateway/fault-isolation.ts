@@ -1,6 +1,7 @@
 import { NO_READING } from "../core/usage.ts"
 import type { Dialect, Meter } from "../providers/_dialect.ts"
-import type { BodyCapture, Deps } from "./deps.ts"
+import type { BodyCapture } from "./body-capture.ts"
+import type { Deps } from "./deps.ts"
 
 /** Hears of a bug; the request goes on without what it broke. */
 type Tell = (error: unknown) => void

@@ -2,13 +2,13 @@ import type { Caller, Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
 
-/** Whatever does not look like this was never minted, so no database is asked about it. */
-const MINTED = /^mdm_sk_[A-Za-z0-9_-]{16,128}$/
+/** The form of every gateway key. The database is not asked about anything else. */
+const KEY_FORM = /^mdm_sk_[A-Za-z0-9_-]{16,128}$/
 const HELP =
-  "Send a valid gateway key in the header X-Majordomo-Key (majordomo-gateway keys create --name NAME mints one)."
+  "Send a valid gateway key in the header X-Majordomo-Key. To create one, run majordomo-gateway keys create --name NAME."
 
 /**
- * Who is calling, by the hash of `X-Majordomo-Key`. A key in memory costs no waiting.
+ * Finds the client of a request by the hash of `X-Majordomo-Key`. Returns a promise only if the key is not in memory.
  *
  * @throws GatewayError `invalid_gateway_key` 401, `keys_unavailable` 503
  */
@@ -18,29 +18,29 @@ export function identify(
 ): Caller | Promise<Caller> {
   const key = headers["x-majordomo-key"]
   if (key === undefined) throw new GatewayError("invalid_gateway_key", `The gateway key is missing. ${HELP}`)
-  if (!MINTED.test(String(key))) throw unknown()
+  if (!KEY_FORM.test(String(key))) throw invalidKey()
   const hash = hashOncePerSocket(socket, String(key))
-  const found = look(() => findCaller(hash))
-  if (!(found instanceof Promise)) return found ?? refuse()
-  return found.then((caller) => caller ?? refuse(), unavailable)
+  const found = lookUp(() => findCaller(hash))
+  if (!(found instanceof Promise)) return found ?? rejectKey()
+  return found.then((caller) => caller ?? rejectKey(), throwUnavailable)
 }
 
-function look<T>(find: () => T): T {
+function lookUp<T>(find: () => T): T {
   try {
     return find()
   } catch {
-    return unavailable()
+    return throwUnavailable()
   }
 }
 
-function refuse(): never {
-  throw unknown()
+function rejectKey(): never {
+  throw invalidKey()
 }
 
-function unknown(): GatewayError {
+function invalidKey(): GatewayError {
   return new GatewayError("invalid_gateway_key", `The gateway key is unknown or revoked. ${HELP}`)
 }
 
-function unavailable(): never {
+function throwUnavailable(): never {
   throw new GatewayError("keys_unavailable", "The gateway cannot check keys at the moment. Try again shortly.")
 }

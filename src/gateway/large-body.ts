@@ -5,85 +5,92 @@ import { JsonOutline } from "../kit/json/outline.ts"
 import type { Outline } from "../kit/outline.ts"
 import type { SpillDirectory, SpillFile } from "../kit/spill-file.ts"
 
+/** The first bytes of a body, by which the kind of its outline is chosen. */
 const BEGINNING_BYTES = 1024
 const NO_BYTES = Buffer.alloc(0)
+const OPEN_BRACE = 123
+const HYPHEN = 45
 
-/** A body on its way into a file. */
+/** Writes a large body into a spill file, and its outline into memory. */
 export class LargeBodyWriter {
-  private readonly shelved: SpillFile
+  private readonly file: SpillFile
   private outline: Outline | undefined
 
-  private constructor(shelved: SpillFile) {
-    this.shelved = shelved
+  private constructor(file: SpillFile) {
+    this.file = file
   }
 
-  static async open(shelf: SpillDirectory): Promise<LargeBodyWriter> {
-    return new LargeBodyWriter(await shelf.open())
+  /** @throws the error of the disk */
+  static async open(spill: SpillDirectory): Promise<LargeBodyWriter> {
+    return new LargeBodyWriter(await spill.open())
   }
 
-  /** @throws what the disk says; then nothing of these pieces counts as written */
+  /** @throws the error of the disk; then none of these pieces counts as written */
   async write(pieces: readonly Buffer[]): Promise<void> {
-    await this.shelved.write(pieces)
+    await this.file.write(pieces)
     this.outline ??= createOutline(Buffer.concat(pieces, BEGINNING_BYTES))
     for (const piece of pieces) this.outline.push(piece)
   }
 
-  /** What was written, for a body that has to be held after all. */
+  /** Returns all bytes that were written, for a body that has to stay in memory. @throws the error of the disk */
   takeBack(): Buffer {
-    return this.shelved.read(this.shelved.length)
+    return this.file.read(this.file.length)
   }
 
   discard(): void {
-    this.shelved.close()
+    this.file.close()
   }
 
   finish(): LargeBody {
-    return new SpilledBody(this.shelved, this.outline ?? createOutline(NO_BYTES))
+    return new SpilledBody(this.file, this.outline ?? createOutline(NO_BYTES))
   }
 }
 
 class SpilledBody implements LargeBody {
   readonly length: number
   readonly outline: Buffer
-  private readonly shelved: SpillFile
-  private readonly map: Outline
+  private readonly file: SpillFile
+  private readonly toOffset: (at: number) => number
 
-  constructor(shelved: SpillFile, outline: Outline) {
-    this.shelved = shelved
-    this.length = shelved.length
+  constructor(file: SpillFile, outline: Outline) {
+    this.file = file
+    this.length = file.length
     this.outline = outline.bytes()
-    this.map = outline
+    this.toOffset = (at) => outline.toOffset(at)
   }
 
   read(maxBytes: number): Buffer {
-    return this.shelved.read(maxBytes)
+    return this.file.read(maxBytes)
   }
 
   async *pieces(edit: Edit | undefined): AsyncGenerator<Buffer> {
     if (edit === undefined) {
-      yield* this.shelved.pieces(0, this.length)
+      yield* this.file.pieces(0, this.length)
       return
     }
-    const start = this.map.toOffset(edit.start)
-    yield* this.shelved.pieces(0, start)
+    const start = this.toOffset(edit.start)
+    yield* this.file.pieces(0, start)
     yield edit.by
-    yield* this.shelved.pieces(start + edit.end - edit.start, this.length)
+    yield* this.file.pieces(start + edit.end - edit.start, this.length)
   }
 
   close(): void {
-    this.shelved.close()
+    this.file.close()
   }
 }
 
-/** The outline of what begins so: of a JSON object its members, of a form the beginning of each part, else nothing. */
+/**
+ * Creates the outline for a body with this beginning. The outline of a JSON object has its members, that of a form the
+ * beginning of each part, and that of any other body is empty.
+ */
 export function createOutline(beginning: Buffer): Outline {
   const first = beginning[contentStart(beginning)]
-  if (first === 123) return new JsonOutline()
-  if (first === 45) return new FormOutline(beginning)
-  return NONE
+  if (first === OPEN_BRACE) return new JsonOutline()
+  if (first === HYPHEN) return new FormOutline(beginning)
+  return EMPTY
 }
 
-const NONE: Outline = {
+const EMPTY: Outline = {
   push() {},
   bytes: () => NO_BYTES,
   toOffset: (at) => at,

@@ -1,193 +1,103 @@
 import type { ServerResponse } from "node:http"
-import type { Call, Caller, Ending, RawHeaders } from "../core/call.ts"
+import type { Body, Call, Caller, Ending } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
-import { NO_READING, type Reading } from "../core/usage.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { Dialect, PreparedRequest, ProviderRequest } from "../providers/_dialect.ts"
-import { isLarge, lengthOf, toSendable } from "./body.ts"
-import type { Counters } from "./counters.ts"
+import { isLarge } from "./body.ts"
+import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
-import type { BodyCapture, Deps } from "./deps.ts"
-import type { AnswerHandler, Upstream } from "./forward.ts"
-import { toUpstreamHeaders } from "./headers.ts"
-import { toLogRecord, toLogStart } from "./record.ts"
 import type { Route } from "./route.ts"
+import type { Upstream } from "./upstreams.ts"
 
-/** What is known of a request when it is sent on: everything but the answer. */
-export interface Sent {
-  readonly deps: Deps
+/** What the steps before `forward` found out. */
+interface AdmittedRequest {
   readonly call: Call
   readonly caller: Caller
   readonly route: Route
-  readonly upstream: Upstream
   readonly dialect: Dialect
+  readonly upstream: Upstream
   readonly response: ServerResponse
-  /** `performance.now()` at the request's arrival: durations do not jump with the clock. */
+  /** `performance.now()` when the request arrived. */
   readonly startedAt: number
-  readonly tally: Counters
+  readonly capture: BodyCapture | undefined
+  readonly injectStreamUsage: boolean
 }
 
-type StoredBodies = ReturnType<BodyCapture["finish"]>
-
-/** One request on its way: what the relay may ask and do, and the single place where its row is made. */
+/**
+ * All that is known of one request. Each step of the pipeline adds to this object, and no step copies it. It is a class
+ * because the hot path needs one object whose fields are all there from the beginning.
+ */
 export class ProxiedRequest {
   readonly call: Call
+  readonly caller: Caller
   readonly route: Route
   readonly dialect: Dialect
+  readonly upstream: Upstream
   readonly response: ServerResponse
-  readonly exchange: ProviderRequest
-  readonly prepared: PreparedRequest
-  readonly writeTimeoutMs: number
-  readonly tally: Counters
   readonly capture: BodyCapture | undefined
-  private readonly sent: Sent
-  private credentialHash: string | undefined
-  private begun = false
+  /** The part of the request that the dialect sees. */
+  readonly providerRequest: ProviderRequest
+  readonly prepared: PreparedRequest
+  /** The hash of the provider's credential that the client sent; undefined: there is none. */
+  readonly credentialHash: string | undefined
+  /** Added by `forward`: the ledger knows that the request was forwarded. */
+  hasIntent = false
+  /** Added by `settle`. */
+  ending: Ending | undefined
+  bodies: BodyColumns | undefined
+  cost: Cost | undefined
+  /** The row, added by `record`. */
+  record: LogRecord | undefined
+  private readonly startedAt: number
 
-  constructor(sent: Sent) {
-    this.sent = sent
-    this.call = sent.call
-    this.route = sent.route
-    this.dialect = sent.dialect
-    this.response = sent.response
-    this.tally = sent.tally
-    this.writeTimeoutMs = sent.deps.settings.writeTimeoutMs
-    const { call, route, upstream } = sent
-    this.capture = sent.deps.openBodies?.(call, sent.caller)
-    const { body } = call
-    this.exchange = {
-      provider: route.provider.name,
-      method: call.method,
-      path: route.path,
-      query: call.query,
-      headers: call.headers,
-      body: isLarge(body) ? body.outline : body,
-      readStart: isLarge(body) ? (maxBytes) => body.read(maxBytes) : undefined,
-      host: upstream.host,
-    }
-    this.prepared = sent.dialect.prepare(this.exchange, { injectStreamUsage: sent.deps.settings.injectStreamUsage })
+  /** @throws when the dialect cannot prepare the request, which is a bug */
+  constructor(admitted: AdmittedRequest) {
+    const { call, route, dialect, upstream, response } = admitted
+    this.call = call
+    this.caller = admitted.caller
+    this.route = route
+    this.dialect = dialect
+    this.upstream = upstream
+    this.response = response
+    this.startedAt = admitted.startedAt
+    this.capture = admitted.capture
+    this.providerRequest = toProviderRequest(call, route, upstream)
+    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage: admitted.injectStreamUsage })
+    const credential = dialect.readCredential(this.providerRequest)
+    this.credentialHash = credential === undefined ? undefined : hashOncePerSocket(response.req.socket, credential)
   }
 
+  /** Milliseconds since the request arrived, by a clock that never jumps. */
   elapsedMs(): number {
-    return performance.now() - this.sent.startedAt
+    return performance.now() - this.startedAt
   }
 
-  /** Milliseconds since the epoch, by the clock that does not jump. */
+  /** Milliseconds since the epoch, by the same clock. */
   now(): number {
     return this.call.receivedAt + this.elapsedMs()
   }
+}
 
-  /** Sends the request. Whatever goes wrong reaches `answer` as an error of its own, never as an exception. */
-  dispatch(answer: AnswerHandler, injected: boolean): void {
-    const { call, route, upstream } = this.sent
-    const { body } = call
-    const edit = injected ? this.prepared.edit : undefined
-    if (!this.begun) this.begin()
-    try {
-      const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly: injected })
-      if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
-      upstream.pool().dispatch(
-        {
-          path: upstream.prefix + route.path + call.query,
-          method: call.method as "POST",
-          headers,
-          body: toSendable(body, edit),
-        },
-        answer,
-      )
-    } catch (error) {
-      answer.onError(error as Error)
-    }
-  }
+/** A request whose answer has ended and is priced. */
+export type SettledRequest = ProxiedRequest & { readonly ending: Ending; readonly cost: Cost }
 
-  /** From here on the provider may bill the request, so it has a row even if this process is killed. */
-  private begin(): void {
-    this.begun = true
-    const { deps, call, caller, route } = this.sent
-    if (deps.recordIntent === undefined) return
-    try {
-      const { requestedModel } = this.prepared
-      const credentialHash = this.hashCredential()
-      deps.recordIntent(toLogStart({ call, caller, provider: route.provider.name, requestedModel, credentialHash }))
-    } catch (error) {
-      deps.onError(error, "begin")
-    }
-  }
+/** A request whose row was given to the ledger. */
+export type RecordedRequest = SettledRequest & { readonly record: LogRecord }
 
-  private hashCredential(): string | undefined {
-    if (this.credentialHash === undefined) {
-      const credential = this.dialect.readCredential(this.exchange)
-      if (credential !== undefined) this.credentialHash = hashOncePerSocket(this.response.req.socket, credential)
-    }
-    return this.credentialHash
-  }
-
-  /** The reading of an answer that has nothing to read. */
-  emptyReading(): Reading {
-    return this.dialect.isFree(this.exchange) ? { ...NO_READING, free: true } : NO_READING
-  }
-
-  /**
-   * Prices the answer and writes its row; `onKept` follows soon, when the row cannot be lost any more. Never throws: a
-   * bug here must not cost the client its answer.
-   * @param headers of the provider's answer
-   */
-  settle(ending: Ending, headers: RawHeaders, onKept: (cost: Cost) => void = ignore): void {
-    const { deps } = this.sent
-    // The bodies come first: a row may only name an object that is sure to come.
-    const bodies = this.capture?.finish({ statusCode: ending.statusCode, headers })
-    const { countable } = ending.reading
-    if (!countable || !deps.countText) {
-      this.keep(ending, bodies, onKept)
-      return
-    }
-    // Nobody waits for the end of an answer that was cut: its row may come a moment later.
-    void deps
-      .countText(countable)
-      .then((reading) => this.keep({ ...ending, reading: reading ?? ending.reading }, bodies, onKept))
-  }
-
-  private keep(ending: Ending, bodies: StoredBodies | undefined, onKept: (cost: Cost) => void): void {
-    const { deps, call, caller, route } = this.sent
-    const cost = this.price(ending)
-    try {
-      const { requestedModel } = this.prepared
-      const credentialHash = this.hashCredential()
-      const account = { call, caller, provider: route.provider.name, requestedModel, credentialHash, ending, cost }
-      const record = toLogRecord(account)
-      // What ends with its last piece ends in the same write to the client, if its row is kept without waiting.
-      const when = ending.streamed ? "now" : "soon"
-      deps.record(bodies ? { ...record, ...bodies } : record, () => onKept(cost), when)
-    } catch (error) {
-      deps.onError(error, "settle")
-      onKept(cost)
-    }
-    if (isLarge(call.body)) call.body.close()
-  }
-
-  /** A price that cannot be worked out costs the request its price, not its row. */
-  private price({ reading, statusCode }: Ending): Cost {
-    const { deps, call, route } = this.sent
-    try {
-      return deps.price({
-        provider: route.provider.name,
-        requestedModel: this.prepared.requestedModel,
-        reading,
-        at: call.receivedAt,
-        failed: statusCode >= 400,
-      })
-    } catch (error) {
-      deps.onError(error, "price")
-      return UNPRICED
-    }
+function toProviderRequest(call: Call, route: Route, upstream: Upstream): ProviderRequest {
+  const { body } = call
+  return {
+    provider: route.provider.name,
+    method: call.method,
+    path: route.path,
+    query: call.query,
+    headers: call.headers,
+    body: isLarge(body) ? body.outline : body,
+    readStart: toReadStart(body),
+    host: upstream.host,
   }
 }
 
-function ignore(): void {}
-
-const UNPRICED: Cost = {
-  status: "unpriced",
-  inputCost: undefined,
-  outputCost: undefined,
-  totalCost: undefined,
-  price: undefined,
+function toReadStart(body: Body): ProviderRequest["readStart"] {
+  return isLarge(body) ? (maxBytes) => body.read(maxBytes) : undefined
 }

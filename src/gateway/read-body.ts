@@ -3,148 +3,48 @@ import type { Body } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import { LargeBodyWriter } from "./large-body.ts"
+import type { GatewaySettings } from "./settings.ts"
 
 export interface BodyLimits {
   readonly maxBytes: number
   readonly timeoutMs: number
-  /** Where what is too large to be held is laid; undefined: everything is held. */
+  /** Where large bodies are stored; undefined: all bodies stay in memory. */
   readonly spill: SpillDirectory | undefined
-  /** Bytes that all bodies above `HELD_BYTES` may hold together. */
+  /** The bytes that all bodies above `SMALL_BYTES` may hold in memory together. */
   readonly memoryBudget: { used: number; readonly max: number }
-  /** The disk said no: the body is held. */
+  /** Called when a write to the disk fails. The body then stays in memory. */
   onDiskError(error: unknown): void
 }
 
-/** So much of any body is held. A longer one is held where there is room, for a file costs it twice the CPU. */
-const HELD_BYTES = 512 * 1024
-const MAX_HELD_BYTES = 4 * 1024 * 1024
-/** Of bodies between the two, together. */
-export const MEMORY_BUDGET_BYTES = 32 * 1024 * 1024
-/** What is laid down is laid down in portions. */
-const PORTION_BYTES = 128 * 1024
+/** A body up to this size stays in memory. */
+const SMALL_BYTES = 512 * 1024
+/** A body up to this size stays in memory if the memory budget allows, because a file costs it twice the CPU. */
+const MAX_IN_MEMORY_BYTES = 4 * 1024 * 1024
+const MEMORY_BUDGET_BYTES = 32 * 1024 * 1024
+/** The size of one write to a spill file. */
+const SPILL_WRITE_BYTES = 128 * 1024
 
 /** The client closed its connection before its request was complete. */
 export class ClientLeft extends Error {
   override readonly name = "ClientLeft"
 }
 
+export function createBodyLimits(
+  { maxBodyBytes, readTimeoutMs }: GatewaySettings,
+  spill: SpillDirectory | undefined,
+  onDiskError: (error: unknown) => void,
+): BodyLimits {
+  const memoryBudget = { used: 0, max: MEMORY_BUDGET_BYTES }
+  return { maxBytes: maxBodyBytes, timeoutMs: readTimeoutMs, spill, memoryBudget, onDiskError }
+}
+
 /**
- * The bytes of a body as they arrive: held while they are few, in a file when they are many.
+ * Reads the body of a request to its end: a small one into memory, a large one into a spill file.
  *
- * @throws GatewayError `body_too_large`, `request_timeout`; a ClientLeft when the client went away
+ * @throws GatewayError `body_too_large`, `request_timeout`; ClientLeft when the client disconnects
  */
-export function readStreamedBody(
-  request: IncomingMessage,
-  response: ServerResponse,
-  limits: BodyLimits,
-): Promise<Body> {
-  return new Promise((resolve, reject) => {
-    let pieces: Buffer[] = []
-    let heldBytes = 0
-    let bytes = 0
-    let { spill } = limits
-    let writer: LargeBodyWriter | undefined
-    let laying: Promise<void> | undefined
-    let hasFailed = false
-    let reserved: number | undefined
-    const timer = setTimeout(() => {
-      fail(new GatewayError("request_timeout", `The request did not arrive whole within ${limits.timeoutMs} ms.`))
-    }, limits.timeoutMs)
-
-    function onData(piece: Buffer): void {
-      bytes += piece.length
-      if (bytes > limits.maxBytes) {
-        fail(tooLarge(limits.maxBytes))
-        return
-      }
-      pieces.push(piece)
-      heldBytes += piece.length
-      if (heldBytes <= (writer === undefined ? HELD_BYTES : PORTION_BYTES) || spill === undefined) return
-      if (writer === undefined && mayHold()) return
-      // The client waits meanwhile: nothing piles up behind a slow disk.
-      request.pause()
-      laying = layDown(spill).then(() => {
-        if (hasFailed) writer?.discard()
-        else request.resume()
-      })
-    }
-
-    /** Asked for once: then this body has its room until its request has ended, or until it outgrows it. */
-    function mayHold(): boolean {
-      if (reserved !== undefined) return heldBytes <= reserved
-      const { memoryBudget } = limits
-      const wanted = Number(request.headers["content-length"] ?? MAX_HELD_BYTES)
-      reserved = wanted <= MAX_HELD_BYTES && memoryBudget.used + wanted <= memoryBudget.max ? wanted : 0
-      memoryBudget.used += reserved
-      response.once("close", giveBack)
-      return reserved > 0
-    }
-
-    function giveBack(): void {
-      limits.memoryBudget.used -= reserved ?? 0
-      reserved = 0
-    }
-
-    async function layDown(shelf: SpillDirectory): Promise<void> {
-      const portion = pieces
-      pieces = []
-      heldBytes = 0
-      giveBack()
-      try {
-        writer ??= await LargeBodyWriter.open(shelf)
-        await writer.write(portion)
-      } catch (error) {
-        if (!hasFailed) holdAll(portion, error)
-      }
-    }
-
-    /** A disk that is full costs memory, not the request. */
-    function holdAll(portion: readonly Buffer[], error: unknown): void {
-      limits.onDiskError(error)
-      spill = undefined
-      try {
-        pieces = writer === undefined ? [...portion] : [writer.takeBack(), ...portion]
-        writer?.discard()
-        writer = undefined
-      } catch {
-        fail(new GatewayError("internal_error", "The request's body could not be kept until it was whole."))
-      }
-    }
-
-    async function onEnd(): Promise<void> {
-      stop()
-      // The end may come with the last piece that was buffered, pause or no pause.
-      if (laying) await laying
-      if (hasFailed) return
-      if (writer !== undefined && spill !== undefined) await layDown(spill)
-      if (writer !== undefined) resolve(writer.finish())
-      else resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes))
-    }
-
-    function onGone(): void {
-      fail(new ClientLeft("the client left before its request was complete"))
-    }
-
-    function fail(error: Error): void {
-      hasFailed = true
-      stop()
-      writer?.discard()
-      reject(error)
-    }
-
-    function stop(): void {
-      clearTimeout(timer)
-      request.off("data", onData).off("end", onEnd).off("close", onGone)
-      request.pause()
-    }
-
-    // `error` always comes with `close`; without a listener it would be thrown.
-    request
-      .on("data", onData)
-      .on("end", onEnd)
-      .on("close", onGone)
-      .on("error", () => {})
-  })
+export function readBody(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): Promise<Body> {
+  return new Promise((resolve, reject) => new BodyReader({ request, response, limits, resolve, reject }).start())
 }
 
 export function tooLarge(maxBytes: number): GatewayError {
@@ -153,3 +53,151 @@ export function tooLarge(maxBytes: number): GatewayError {
     `The request body is larger than ${maxBytes} bytes, the limit of this gateway (server.max_body_size).`,
   )
 }
+
+interface Reading {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly limits: BodyLimits
+  resolve(body: Body): void
+  reject(error: Error): void
+}
+
+/**
+ * - `memory`: the pieces are held in memory.
+ * - `spilling`: they go to a spill file; at most `SPILL_WRITE_BYTES` and a piece are held.
+ * - `diskless`: no file, because there is no spill directory or its disk failed; everything is held.
+ * - `ended`: the whole body has arrived, or reading it has failed.
+ */
+type State = "memory" | "spilling" | "diskless" | "ended"
+
+class BodyReader {
+  private readonly to: Reading
+  private state: State
+  private pieces: Buffer[] = []
+  private heldBytes = 0
+  private totalBytes = 0
+  /** The reservation in the memory budget; undefined: not asked for yet. */
+  private reservedBytes: number | undefined
+  private writer: LargeBodyWriter | undefined
+  /** The last write to the spill file. */
+  private writing: Promise<void> | undefined
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(to: Reading) {
+    this.to = to
+    this.state = to.limits.spill === undefined ? "diskless" : "memory"
+  }
+
+  start(): void {
+    const { request, limits } = this.to
+    this.timer = setTimeout(() => {
+      const message = `The request did not arrive completely within ${limits.timeoutMs} ms (server.read_timeout).`
+      this.fail(new GatewayError("request_timeout", message))
+    }, limits.timeoutMs)
+    // `error` is always followed by `close`; without a listener node would throw it.
+    request.on("data", this.onData).on("end", this.onEnd).on("close", this.onClose).on("error", ignore)
+  }
+
+  private readonly onData = (piece: Buffer): void => {
+    this.totalBytes += piece.length
+    if (this.totalBytes > this.to.limits.maxBytes) {
+      this.fail(tooLarge(this.to.limits.maxBytes))
+      return
+    }
+    this.pieces.push(piece)
+    this.heldBytes += piece.length
+    if (this.mustSpill()) this.spill()
+  }
+
+  private readonly onEnd = async (): Promise<void> => {
+    this.stop()
+    // The end can come with the last buffered piece, even while the request is paused for a write.
+    if (this.writing) await this.writing
+    if (this.state === "spilling") await this.write()
+    if (this.state !== "ended") this.finish()
+  }
+
+  private finish(): void {
+    this.state = "ended"
+    if (this.writer) this.to.resolve(this.writer.finish())
+    else this.to.resolve(this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.totalBytes))
+  }
+
+  private readonly onClose = (): void => {
+    this.fail(new ClientLeft("the client disconnected before its request was complete"))
+  }
+
+  private mustSpill(): boolean {
+    if (this.state === "spilling") return this.heldBytes > SPILL_WRITE_BYTES
+    return this.state === "memory" && this.heldBytes > SMALL_BYTES && !this.mayStayInMemory()
+  }
+
+  /** Asks the memory budget once. The reservation lasts until the request has ended or the body outgrows it. */
+  private mayStayInMemory(): boolean {
+    if (this.reservedBytes !== undefined) return this.heldBytes <= this.reservedBytes
+    const { memoryBudget } = this.to.limits
+    const wanted = Number(this.to.request.headers["content-length"] ?? MAX_IN_MEMORY_BYTES)
+    const isGranted = wanted <= MAX_IN_MEMORY_BYTES && memoryBudget.used + wanted <= memoryBudget.max
+    this.reservedBytes = isGranted ? wanted : 0
+    memoryBudget.used += this.reservedBytes
+    this.to.response.once("close", () => this.release())
+    return isGranted
+  }
+
+  private release(): void {
+    this.to.limits.memoryBudget.used -= this.reservedBytes ?? 0
+    this.reservedBytes = 0
+  }
+
+  /** The request is paused during the write, so that memory does not grow if the disk is slower than the client. */
+  private spill(): void {
+    this.state = "spilling"
+    this.release()
+    this.to.request.pause()
+    this.writing = this.write().then(() => {
+      if (this.state === "ended") this.writer?.discard()
+      else this.to.request.resume()
+    })
+  }
+
+  private async write(): Promise<void> {
+    const { pieces } = this
+    this.pieces = []
+    this.heldBytes = 0
+    try {
+      this.writer ??= await LargeBodyWriter.open(this.to.limits.spill!)
+      await this.writer.write(pieces)
+    } catch (error) {
+      if (this.state !== "ended") this.returnToMemory(pieces, error)
+    }
+  }
+
+  /** A full disk costs memory, not the request. */
+  private returnToMemory(unwritten: readonly Buffer[], error: unknown): void {
+    this.to.limits.onDiskError(error)
+    try {
+      const written = this.writer ? [this.writer.takeBack()] : []
+      this.pieces = [...written, ...unwritten, ...this.pieces]
+      this.writer?.discard()
+      this.writer = undefined
+      this.state = "diskless"
+    } catch {
+      this.fail(new GatewayError("internal_error", "The request's body could not be stored until it was complete."))
+    }
+  }
+
+  private fail(error: Error): void {
+    this.state = "ended"
+    this.stop()
+    this.writer?.discard()
+    this.to.reject(error)
+  }
+
+  private stop(): void {
+    clearTimeout(this.timer)
+    this.to.request.off("data", this.onData).off("end", this.onEnd).off("close", this.onClose)
+    this.to.request.pause()
+  }
+}
+
+function ignore(): void {}

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
-import { type BodyLimits, readStreamedBody, tooLarge } from "./read-body.ts"
+import { type BodyLimits, readBody, tooLarge } from "./read-body.ts"
 
-/** Headers that must not come twice: which of two would count is a question that attackers like. */
+/** Headers that must not be sent twice: servers disagree on which of two values counts, and attackers use that. */
 const SINGLE = new Set([
   "host",
   "content-length",
@@ -16,21 +16,39 @@ const SINGLE = new Set([
 const NO_BODY = Buffer.alloc(0)
 const MAX_SHORT_BYTES = 64 * 1024
 
-/** The path and the query of a request target, as sent. @throws GatewayError for any target that is not a plain path */
-export function splitTarget(url: string | undefined): { readonly path: string; readonly query: string } {
-  if (!url?.startsWith("/") || url.startsWith("//") || url.includes("\\")) {
+/** The path and the query of a request, as sent: never decoded, never normalized. */
+export interface Target {
+  readonly path: string
+  /** `""`, or `?` and the rest. */
+  readonly query: string
+}
+
+/**
+ * Checks the head of a request: rejects what node accepts and a proxy must not.
+ *
+ * @throws GatewayError `bad_request`
+ */
+export function receive(request: IncomingMessage): Target {
+  const target = parseTarget(request.url)
+  if (target === undefined) {
     throw new GatewayError("bad_request", "The request target must be a path that begins with one slash.")
   }
+  checkHead(request)
+  return target
+}
+
+/** Splits a request target; undefined: it is not a plain path. */
+export function parseTarget(url: string | undefined): Target | undefined {
+  if (!url?.startsWith("/") || url.startsWith("//") || url.includes("\\")) return undefined
   const mark = url.indexOf("?")
   return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark) }
 }
 
-/** Refuses what node accepts and a proxy must not. @throws GatewayError `bad_request` */
-export function checkHead(request: IncomingMessage): void {
+function checkHead(request: IncomingMessage): void {
   const { method, httpVersion } = request
-  // TRACE would show the caller's credential to whoever stands at its end (RFC 9110, section 9.3.8).
+  // The answer to TRACE would contain the client's credential (RFC 9110, section 9.3.8).
   if (method === "TRACE" || (httpVersion !== "1.1" && httpVersion !== "1.0")) {
-    throw new GatewayError("bad_request", "This method or version of HTTP is not spoken here.")
+    throw new GatewayError("bad_request", "This HTTP method or version is not supported.")
   }
   checkSingle(request.rawHeaders)
   const coding = request.headers["transfer-encoding"]
@@ -41,20 +59,24 @@ export function checkHead(request: IncomingMessage): void {
 }
 
 /**
- * The body, whole. The client is told to send it (`100 Continue`) only when we come here.
+ * Reads the whole body. A client that waits for `100 Continue` gets it only here, after all checks of the head.
  *
- * @throws GatewayError `body_too_large`, `request_timeout`; a ClientLeft when the client went away
+ * @throws GatewayError `body_too_large`, `request_timeout`; ClientLeft when the client disconnects
  */
-export function readBody(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): Body | Promise<Body> {
+export function receiveBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limits: BodyLimits,
+): Body | Promise<Body> {
   const declared = request.headers["content-length"]
   if (declared !== undefined && Number(declared) > limits.maxBytes) throw tooLarge(limits.maxBytes)
   const hasBody = (declared !== undefined && declared !== "0") || request.headers["transfer-encoding"] !== undefined
   if (!hasBody) return NO_BODY
   if (request.headers.expect !== undefined) response.writeContinue()
-  return readStreamedBody(request, response, limits)
+  return readBody(request, response, limits)
 }
 
-/** What is left of a refused request is so short that reading it costs less than a new connection would. */
+/** Whether the rest of a rejected request is so short that reading it costs less than a new connection. */
 export function isShort({ headers }: IncomingMessage): boolean {
   if (headers["transfer-encoding"] !== undefined || headers.expect !== undefined) return false
   return Number(headers["content-length"] ?? 0) <= MAX_SHORT_BYTES
@@ -68,7 +90,7 @@ function checkSingle(raw: RawHeaders): void {
     const name = raw[i]!.toLowerCase()
     if (!SINGLE.has(name)) continue
     const bit = BITS[name]!
-    if (seen & bit) throw new GatewayError("bad_request", `The header ${name} was sent twice.`)
+    if (seen & bit) throw new GatewayError("bad_request", `The header ${name} was sent more than once. Send it once.`)
     seen |= bit
   }
 }

@@ -1,245 +1,249 @@
 import type { ServerResponse } from "node:http"
 import type { Outcome, RawHeaders } from "../core/call.ts"
-import type { Cost } from "../core/cost.ts"
 import { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
-import type { Meter, StreamFilter } from "../providers/_dialect.ts"
+import type { StreamFilter } from "../providers/_dialect.ts"
+import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
-import { createTap, type Tap } from "./decode.ts"
-import { createErrorBodyMeter, type ErrorBodyMeter } from "./error-body.ts"
-import { toUpstreamError } from "./forward.ts"
+import { isCompressed } from "./decode.ts"
+import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST } from "./endings.ts"
+import type { AnswerHandler } from "./forward.ts"
 import { decodeHeaders, toClientHeaders } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
+import type { RelaySteps } from "./relay-steps.ts"
 import { MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
 import { sendError } from "./send-error.ts"
-
-/** No answer reached the client: nginx's word for it, which log readers know. */
-export const STATUS_CLIENT_CLOSED_REQUEST = 499
-const CUT_BY_SHUTDOWN = "the gateway stopped before the answer's end: server.shutdown_timeout was over"
+import { toUpstreamError } from "./upstream-error.ts"
 
 /**
- * Carries one answer from the provider to the client, as undici's dispatcher calls it. A class with fields and no
- * closures, for this is the hot path. Whatever happens first (end, error, the client's leaving) decides the one
- * Ending; all that comes later finds `ended` set.
+ * - `waiting`: the provider has not answered yet.
+ * - `collecting`: the answer is held back until it is complete, so that its cost can be sent in the head.
+ * - `streaming`: the head was sent, and each piece is passed on as it arrives.
+ * - `ended`: the one Ending is decided; whatever the provider or the client does now changes nothing.
  */
-export class Relay {
-  private readonly x: ProxiedRequest
+type Phase = "waiting" | "collecting" | "streaming" | "ended"
+
+/**
+ * Relays one answer from the provider to the client; undici calls its `on…` methods. The first of end, error and
+ * disconnection decides the Ending. This is the hot path: a class with fields, and no closure per piece.
+ */
+export class Relay implements AnswerHandler {
+  private readonly steps: RelaySteps
+  private readonly request: ProxiedRequest
   private readonly response: ServerResponse
-  private readonly outlet: ClientResponse
+  private readonly client: ClientResponse
+  private phase: Phase = "waiting"
+  /** Whether the request was sent with the dialect's edit. */
+  private isEdited: boolean
   private abort: ((reason: Error) => void) | undefined
   private resume: (() => void) | undefined
-  private ended = false
-  private injected: boolean
   private statusCode = 0
   private statusText = ""
   private headers: RawHeaders = []
   private plan: ResponsePlan | undefined
-  private collecting = false
+  /** What was collected. */
   private pieces: Buffer[] = []
   private bytes = 0
-  private meter: Meter | undefined
-  private tap: Tap | undefined
+  private meter: AnswerMeter | undefined
   private filter: StreamFilter | undefined
-  /** What the filter held when the stream ended. */
+  /** What the filter still held when the stream ended. */
   private rest: Buffer | undefined
-  private errorBody: ErrorBodyMeter | undefined
   private firstByteMs: number | undefined
 
-  constructor(exchanged: ProxiedRequest) {
-    this.x = exchanged
-    this.response = exchanged.response
-    this.outlet = new ClientResponse(exchanged.response, exchanged.writeTimeoutMs)
-    this.injected = exchanged.prepared.edit !== undefined
+  constructor(steps: RelaySteps, request: ProxiedRequest) {
+    this.steps = steps
+    this.request = request
+    this.response = request.response
+    this.client = new ClientResponse(request.response, steps.writeTimeoutMs)
+    this.isEdited = request.prepared.edit !== undefined
     this.response.once("close", () => this.onClosed())
   }
 
   start(): void {
-    if (this.response.destroyed) {
-      this.onClosed()
-      return
-    }
-    this.x.dispatch(this, this.injected)
+    if (this.response.destroyed) this.onClosed()
+    else this.steps.forward(this.request, this, this.isEdited)
   }
 
   onConnect(abort: (reason?: Error) => void): void {
     this.abort = abort
-    if (this.ended) abort()
+    if (this.phase === "ended") abort()
   }
 
   onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
-    if (statusCode < 200 || this.ended) return true
-    this.firstByteMs = this.x.elapsedMs()
+    if (statusCode < 200 || this.phase === "ended") return true
+    this.firstByteMs = this.request.elapsedMs()
     this.statusCode = statusCode
     this.statusText = statusText
     this.headers = decodeHeaders(rawHeaders)
     this.resume = resume
-    const plan = planResponse(this.headers, { path: this.x.exchange.path, statusCode })
-    if (plan.streamed && !this.plan?.streamed) this.x.tally.streams++
+    const plan = planResponse(this.headers, { path: this.request.providerRequest.path, statusCode })
+    if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
     this.plan = plan
-    this.collecting = plan.collect
-    this.openMeter(plan)
-    // An answer that came compressed although we asked for plain bytes goes on as it is.
-    if (this.injected && plan.streamed && !isCoded(plan)) this.filter = this.x.prepared.createFilter?.()
-    if (!plan.collect && this.sendHead([])) this.outlet.flushHead()
+    this.meter = new AnswerMeter(this.request, statusCode, plan)
+    // An answer that is compressed although the gateway asked for plain bytes is passed on as it is.
+    if (this.isEdited && plan.streamed && !isCompressed(plan.contentEncoding))
+      this.filter = this.request.prepared.createFilter?.()
+    if (plan.collect) this.phase = "collecting"
+    else if (this.startStreaming()) this.client.flushHead()
     return true
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.ended) return true
-    this.tap?.push(chunk)
-    if (this.collecting) {
-      this.x.capture?.push(chunk)
-      this.pieces.push(chunk)
-      this.bytes += chunk.length
-      return this.bytes <= MAX_COLLECTED_BYTES || this.stopCollecting()
-    }
+    if (this.phase === "ended") return true
+    this.meter?.push(chunk)
+    if (this.phase === "collecting") return this.collect(chunk)
     const visible = this.filter ? (this.filter.push(chunk) as Buffer) : chunk
-    this.x.capture?.push(visible)
-    return this.outlet.write(visible, this.resume!)
+    this.request.capture?.push(visible)
+    return this.client.write(visible, this.resume!)
   }
 
   onComplete(): void {
-    if (this.ended) return
-    if (this.tap) this.tap.end(() => this.onMetered())
+    if (this.phase === "ended") return
+    if (this.meter) this.meter.flush(() => this.onMetered())
     else this.onMetered()
   }
 
   onError(error: Error): void {
-    if (this.ended) return
-    if (this.statusCode !== 0) {
-      this.onBroken(error)
+    if (this.phase === "ended") return
+    const failure = toUpstreamError(error, this.request.route.provider.name)
+    if (this.phase !== "waiting") {
+      this.onBroken(failure)
       return
     }
-    const refusal = toUpstreamError(error, this.x.route.provider.name)
-    this.statusCode = refusal.status
-    this.settle("complete", NO_READING, refusal.message, () => this.refuse(refusal))
+    this.statusCode = failure.status
+    this.settle("complete", NO_READING, failure.message, () => this.sendError(failure))
   }
 
-  /** The provider's whole answer has come and is metered. */
+  /** The provider's whole answer has arrived and is metered. */
   private onMetered(): void {
-    if (this.ended) return
-    if (this.collecting && this.injected && this.isRefusalOfInjection()) {
-      this.askAgain()
+    if (this.phase === "ended") return
+    const isCollected = this.phase === "collecting"
+    if (isCollected && this.isEdited && this.isEditRejected()) {
+      this.retryWithoutEdit()
       return
     }
     this.rest = this.filter?.end() as Buffer | undefined
-    if (this.rest) this.x.capture?.push(this.rest)
-    const reading = this.meter?.end({ complete: true }) ?? this.x.emptyReading()
-    const error = this.errorBody && this.x.dialect.readErrorMessage(this.errorBody.text)
-    this.settle("complete", reading, error, (cost) => this.deliver(cost))
+    if (this.rest) this.request.capture?.push(this.rest)
+    const errorText = this.meter?.errorText
+    const error = errorText && this.request.dialect.readErrorMessage(errorText)
+    this.settle("complete", this.read(true), error, isCollected ? () => this.sendCollected() : () => this.endStream())
   }
 
-  /** The row is kept: the answer may end. */
-  private deliver(cost: Cost): void {
-    if (this.response.destroyed) return
-    if (!this.collecting) {
-      this.outlet.end(this.rest)
-      return
-    }
-    const head = ["X-Majordomo-Cost-Status", cost.status]
-    if (cost.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
-    if (this.mayHaveBody()) head.push("Content-Length", String(this.bytes))
-    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
-    if (this.sendHead(head)) this.outlet.end(body)
+  /**
+   * The provider broke off after its head. The client's connection is broken off too: a regular end would tell the
+   * client that the answer is complete.
+   */
+  private onBroken(failure: GatewayError): void {
+    const isSilent = failure.code === "provider_timeout"
+    this.interrupt("upstream_broke", isSilent ? INTERRUPTIONS.providerSilent : INTERRUPTIONS.providerBrokeOff)
+    this.client.breakOff()
   }
 
-  /** The provider broke off after its head: so does the client's connection, for a clean end would be a lie. */
-  private onBroken(error: Error): void {
-    const cause = toUpstreamError(error, this.x.route.provider.name).code
-    const message = cause === "provider_timeout" ? "the provider stopped sending" : "the provider broke off its answer"
-    this.settleCut("upstream_broke", message)
-    this.outlet.breakOff()
-  }
-
-  /** The end of every answer to the client; one that has not been settled yet was left by its client. */
+  /** The connection to the client has closed: after its answer, or because the client disconnected. */
   private onClosed(): void {
-    this.outlet.closed()
-    if (this.plan?.streamed) this.x.tally.streams--
-    if (this.ended) return
-    if (this.statusCode === 0) this.statusCode = STATUS_CLIENT_CLOSED_REQUEST
-    if (this.x.tally.isAborting) this.settleCut("gateway_died", CUT_BY_SHUTDOWN)
-    else this.settleCut("client_left", "the client left before the answer's end")
-    this.abort?.(new Error("the client left"))
+    this.client.closed()
+    if (this.plan?.streamed) this.steps.counters.streams--
+    if (this.phase === "ended") return
+    if (this.phase === "waiting") this.statusCode = STATUS_CLIENT_CLOSED_REQUEST
+    if (this.steps.counters.isAborting) this.interrupt("gateway_died", INTERRUPTIONS.aborted)
+    else this.interrupt("client_left", INTERRUPTIONS.clientLeft)
+    this.abort?.(new Error(INTERRUPTIONS.clientLeft))
   }
 
-  private settleCut(outcome: Outcome, error: string): void {
-    this.ended = true
-    const settle = () => this.settle(outcome, this.meter?.end({ complete: false }) ?? this.x.emptyReading(), error)
-    // A decoder may still hold bytes that came, and the usage among them; at a shutdown there is no time for it.
-    if (this.tap && !this.x.tally.isAborting) this.tap.end(settle)
+  private interrupt(outcome: Outcome, error: string): void {
+    this.phase = "ended"
+    const settle = () => this.settle(outcome, this.read(false), error)
+    // A decoder may still hold bytes that arrived, and the usage among them. A shutdown leaves no time for it.
+    if (this.meter && !this.steps.counters.isAborting) this.meter.flush(settle)
     else settle()
   }
 
-  private settle(outcome: Outcome, reading: Reading, error: string | undefined, onKept?: (cost: Cost) => void): void {
-    this.ended = true
-    const { statusCode, firstByteMs, headers } = this
+  private settle(outcome: Outcome, reading: Reading, error: string | undefined, onStored: () => void = ignore): void {
+    this.phase = "ended"
+    const { statusCode, firstByteMs } = this
     const streamed = this.plan?.streamed ?? false
-    const respondedAt = this.x.now()
-    this.x.settle({ outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading }, headers, onKept)
+    const respondedAt = this.request.now()
+    const ending = { outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading }
+    this.steps.settle(this.request, ending, this.headers, onStored)
   }
 
-  private refuse(error: GatewayError): void {
-    sendError(this.response, { error, dialect: this.x.dialect, id: this.x.call.id, close: false })
+  private collect(chunk: Buffer): boolean {
+    this.request.capture?.push(chunk)
+    this.pieces.push(chunk)
+    this.bytes += chunk.length
+    if (this.bytes <= MAX_COLLECTED_BYTES) return true
+    // Too large to be held: the answer goes on without its cost in the head.
+    const { pieces } = this
+    this.pieces = []
+    return !this.startStreaming() || this.client.write(Buffer.concat(pieces, this.bytes), this.resume!)
   }
 
-  private openMeter(plan: ResponsePlan): void {
-    const head = { statusCode: this.statusCode, contentType: plan.contentType }
-    const meter = this.x.dialect.createMeter(this.x.exchange, head)
-    this.errorBody = this.statusCode >= 400 ? createErrorBodyMeter(meter, () => this.x.emptyReading()) : undefined
-    this.meter = this.errorBody ?? meter
-    this.tap = this.meter && createTap(plan.contentEncoding, this.meter, plan.collect)
+  private startStreaming(): boolean {
+    this.phase = "streaming"
+    return this.sendHead([], this.filter !== undefined)
   }
 
-  private sendHead(extra: readonly string[]): boolean {
-    const dropLength = this.filter !== undefined || (this.collecting && this.mayHaveBody())
+  private endStream(): void {
+    if (!this.response.destroyed) this.client.end(this.rest)
+  }
+
+  private sendCollected(): void {
+    if (this.response.destroyed) return
+    const { cost, call } = this.request
+    const mayHaveBody = call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
+    const head = ["X-Majordomo-Cost-Status", cost?.status ?? "unpriced"]
+    if (cost?.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
+    if (mayHaveBody) head.push("Content-Length", String(this.bytes))
+    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
+    if (this.sendHead(head, mayHaveBody)) this.client.end(body)
+  }
+
+  private sendHead(extra: readonly string[], dropLength: boolean): boolean {
     const headers = toClientHeaders(this.headers, { dropLength })
-    headers.push("X-Majordomo-Request-Id", this.x.call.id)
+    headers.push("X-Majordomo-Request-Id", this.request.call.id)
     for (const part of extra) headers.push(part)
-    if (this.outlet.head(this.statusCode, this.statusText, headers)) return true
+    if (this.client.head(this.statusCode, this.statusText, headers)) return true
     this.onUnsendableHead()
     return false
   }
 
-  /** A status or header that node will not write (099, control characters): a 502 for this request alone. */
+  /** Node rejects the status or a header (099, control characters): this request alone gets a 502. */
   private onUnsendableHead(): void {
-    const name = this.x.route.provider.name
+    const name = this.request.route.provider.name
     const error = new GatewayError("provider_unreachable", `The provider ${name} answered with an invalid head.`)
-    if (!this.ended) {
+    if (this.phase !== "ended") {
       this.statusCode = error.status
       this.settle("complete", NO_READING, error.message)
     }
-    this.refuse(error)
+    this.sendError(error)
     this.abort?.(error)
   }
 
-  private stopCollecting(): boolean {
-    this.collecting = false
-    if (!this.sendHead([])) return true
-    const pieces = this.pieces
-    this.pieces = []
-    return this.outlet.write(Buffer.concat(pieces, this.bytes), this.resume!)
+  private sendError(error: GatewayError): void {
+    sendError(this.response, { error, dialect: this.request.dialect, id: this.request.call.id, close: false })
   }
 
-  private mayHaveBody(): boolean {
-    return this.x.call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
+  private read(isComplete: boolean): Reading {
+    return this.meter?.read(isComplete) ?? emptyReading(this.request)
   }
 
-  private isRefusalOfInjection(): boolean {
+  /** Whether the provider rejected what the dialect's edit added. */
+  private isEditRejected(): boolean {
     if (this.statusCode !== 400 && this.statusCode !== 422) return false
-    return /stream_options|include_usage/.test(this.errorBody?.text.toString("latin1") ?? "")
+    return /stream_options|include_usage/.test(this.meter?.errorText?.toString("latin1") ?? "")
   }
 
-  /** A provider that does not know `stream_options` gets the request again as the client sent it. */
-  private askAgain(): void {
-    this.injected = false
-    this.x.capture?.restart()
+  /** Sends the request again, now exactly as the client sent it. */
+  private retryWithoutEdit(): void {
+    this.phase = "waiting"
+    this.isEdited = false
+    this.meter = undefined
+    this.request.capture?.restart()
     this.statusCode = 0
     this.pieces = []
     this.bytes = 0
-    this.x.dispatch(this, false)
+    this.steps.forward(this.request, this, false)
   }
 }
 
-function isCoded(plan: ResponsePlan): boolean {
-  return plan.contentEncoding !== undefined && plan.contentEncoding.toLowerCase() !== "identity"
-}
+function ignore(): void {}

@@ -2,37 +2,42 @@ import type { ServerResponse } from "node:http"
 import type { GatewayError } from "../core/errors.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 
-/** Seconds after which a client may try again what was refused for our own trouble. */
+/** Seconds after which a client may retry a request that was rejected because of a fault of the gateway. */
 const RETRY_AFTER_S = "5"
+/** How long a client has to read an error response before its connection is closed. */
+const CLOSE_DELAY_MS = 1000
 
-/**
- * The gateway's own answer, as the error of the API that was called. When the request was not read to its end the
- * connection is closed: what follows on it could be mistaken for the next request.
- */
-export function sendError(
-  response: ServerResponse,
-  refusal: { readonly error: GatewayError; readonly dialect: Dialect; readonly id: string; readonly close: boolean },
-): void {
+/** An error response of the gateway itself. */
+interface ErrorResponse {
+  readonly error: GatewayError
+  /** The API in whose form the error is sent. */
+  readonly dialect: Dialect
+  readonly id: string
+  /** Close the connection: the request was not read to its end, and what follows could be mistaken for the next one. */
+  readonly close: boolean
+}
+
+/** Sends an error of the gateway, in the form of the API that the client called. */
+export function sendError(response: ServerResponse, { error, dialect, id, close }: ErrorResponse): void {
   if (response.headersSent || response.destroyed) return
-  const { error, dialect } = refusal
   const body = Buffer.from(dialect.errorBody(error.code, error.status, error.message))
   const headers = ["Content-Type", "application/json; charset=utf-8", "Content-Length", String(body.length)]
-  headers.push("X-Majordomo-Request-Id", refusal.id)
+  headers.push("X-Majordomo-Request-Id", id)
   if (error.status === 503) headers.push("Retry-After", RETRY_AFTER_S)
-  if (refusal.close) headers.push("Connection", "close")
-  // A head that node refused to write has left its reason phrase behind.
+  if (close) headers.push("Connection", "close")
+  // If node rejected a head before, its reason phrase is still set.
   response.statusMessage = ""
   response.writeHead(error.status, headers)
   response.end(body)
-  if (refusal.close) closeUnread(response)
+  if (close) closeUnread(response)
 }
 
-/** Lets the refusal arrive, then drops a connection whose request we do not want to read. */
+/** Closes a connection whose request is not read to its end, after the client has had time to read the response. */
 function closeUnread(response: ServerResponse): void {
-  const socket = response.socket
+  const { socket } = response
   if (!socket) return
   response.once("finish", () => {
-    const timer = setTimeout(() => socket.destroy(), 1000)
+    const timer = setTimeout(() => socket.destroy(), CLOSE_DELAY_MS)
     socket.once("close", () => clearTimeout(timer))
   })
 }

@@ -1,20 +1,21 @@
-/** A statement's text and its bound values. */
+/** The text of a statement and its bound values. */
 export interface Statement {
   readonly text: string
   readonly values: readonly unknown[]
 }
 
-/** Binds a value and gives the place for it: nothing that a user typed is ever part of the text. */
+/** Binds a value and returns its placeholder (`$1`). User input therefore never becomes part of the statement's text. */
 export type Bind = (value: unknown) => string
 
+/** Builds a statement from text that `write` returns, and collects the values that `write` binds. */
 export function createStatement(write: (bind: Bind) => string): Statement {
   const values: unknown[] = []
   const bind = (value: unknown) => `$${values.push(value)}`
   return { text: write(bind), values }
 }
 
-/** The time by which a row belongs to a period: when the request ended, as in hand-written `DATE(created_at)`. */
+/** The time that assigns a row to a period: when the request ended, as in a handwritten `DATE(created_at)`. */
 export const TIME = "r.created_at"
 
-/** What counts as an error: the provider or we said so, or there was no whole answer. */
+/** The condition for an error: the status says so, or the response is incomplete. */
 export const IS_ERROR = "(r.status_code >= 400 OR r.outcome IN ('upstream_broke', 'gateway_died'))"

@@ -1,8 +1,12 @@
-/** Calendar arithmetic in a time zone by name, with nothing but Intl. Moments are milliseconds since the epoch. */
+/** Calendar arithmetic in a named time zone, based only on Intl. Moments are milliseconds since the epoch. */
 
-const MINUTE = 60_000
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
 
-/** The zone's canonical name, or undefined when it is none. `+02:00` is none: PostgreSQL reads its sign the other way. */
+/**
+ * Returns the canonical name of a time zone, or undefined if there is no such zone. An offset such as `+02:00` is not
+ * accepted, because PostgreSQL reads its sign the other way round.
+ */
 export function findZone(name: string): string | undefined {
   if (!/^[A-Za-z]/.test(name)) return undefined
   try {
@@ -12,21 +16,22 @@ export function findZone(name: string): string | undefined {
   }
 }
 
-export interface WallTime {
+/** A local date and time without a time zone. */
+interface WallTime {
   readonly year: number
-  /** 1 to 12; day and month may run over: the 32nd is the 1st of the next. */
+  /** 1 to 12. Month and day may overflow: the 32nd of a month is the 1st of the next one. */
   readonly month: number
   readonly day: number
   readonly hour?: number
   readonly minute?: number
 }
 
-/** What the clock on the wall shows, as milliseconds of a clock that knows no zones. */
-export function toWall(at: number, tz: string): number {
+/** Returns the local time of a moment, as milliseconds on a clock without time zones. */
+function toWall(at: number, tz: string): number {
   return createWallClock(tz)(at)
 }
 
-/** The same for many moments: a formatter costs a hundred times what its use does. */
+/** Returns `toWall` for many moments of one zone: creating the formatter costs a hundred times as much as using it. */
 export function createWallClock(tz: string): (at: number) => number {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone: tz,
@@ -45,16 +50,19 @@ export function createWallClock(tz: string): (at: number) => number {
   }
 }
 
-/** The moment at which the wall shows a time: the earlier of two, or the first after a gap. */
+/**
+ * Returns the moment at which a zone has a local time. If the local time occurs twice, it is the earlier moment. If the
+ * clock skips it, it is the first moment after the gap.
+ */
 export function fromWall({ year, month, day, hour = 0, minute = 0 }: WallTime, tz: string): number {
   const wanted = Date.UTC(year, month - 1, day, hour, minute)
-  const offsets = [wanted - 24 * 60 * MINUTE, wanted + 24 * 60 * MINUTE].map((at) => toWall(at, tz) - at)
+  const offsets = [wanted - DAY_MS, wanted + DAY_MS].map((at) => toWall(at, tz) - at)
   const fitting = offsets.map((offset) => wanted - offset).filter((at) => toWall(at, tz) === wanted)
-  // In a gap neither fits; by the offset from before it, the wall shows a time just after it.
+  // In a gap neither offset fits. The offset from before the gap then gives a moment just after it.
   return fitting.length > 0 ? Math.min(...fitting) : wanted - offsets[0]!
 }
 
-/** The date on the wall. */
+/** Returns the local date of a moment. */
 export function toDate(
   at: number,
   tz: string,
@@ -63,11 +71,11 @@ export function toDate(
   return { year: wall.getUTCFullYear(), month: wall.getUTCMonth() + 1, day: wall.getUTCDate() }
 }
 
-/** `2026-10-21T00:00:00+01:00` */
+/** Formats a moment as local time with its offset: `2026-10-21T00:00:00+01:00`. */
 export function toOffsetIso(at: number, tz: string): string {
   const whole = Math.floor(at / 1000) * 1000
   const wall = toWall(whole, tz)
-  const offset = Math.round((wall - whole) / MINUTE)
+  const offset = Math.round((wall - whole) / MINUTE_MS)
   const two = (n: number) => String(Math.trunc(n)).padStart(2, "0")
   const sign = offset < 0 ? "-" : "+"
   return `${new Date(wall).toISOString().slice(0, 19)}${sign}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`

@@ -1,22 +1,23 @@
+import { toTrainCase } from "../core/train-case.ts"
 import type { Bind } from "./_sql.ts"
 import { toDate, toOffsetIso } from "./_zone.ts"
 import type { ColumnName, Source } from "./sources.ts"
 
 export type Value = string | number | null
 
-/** One way to cut the requests up. */
+/** One way to divide requests into groups. */
 export interface Dimension {
-  /** The field's name in JSON and CSV. */
+  /** The name of the field in JSON and CSV. */
   readonly name: string
-  /** The column's head. */
+  /** The header of the column in a table. */
   readonly title: string
-  /** What the rows of a source are grouped by; undefined: it does not know that. */
+  /** Returns the SQL expression that groups the rows of a source, or undefined if the source does not contain it. */
   sql(source: Source, bind: Bind, tz: string): string | undefined
-  /** What the database gave -> what JSON and CSV say. */
+  /** Converts the value from the database to the value in JSON and CSV. */
   toValue(raw: unknown, tz: string): Value
-  /** Time goes forward; everything else goes by cost. */
+  /** The default order of the groups: times ascending, everything else by descending cost. */
   readonly order: "time" | "cost"
-  /** The name, when it is a metadata name. */
+  /** The metadata name, if the dimension is one. */
   readonly metadata?: string
 }
 
@@ -25,7 +26,7 @@ function text(name: ColumnName, title: string): Dimension {
   return { name, title, order: "cost", sql: ({ columns }) => columns[name], toValue }
 }
 
-/** `bucket` is the wall time at which a row's bucket begins; buckets are told apart by it. */
+/** Groups by the local time at which the hour, day, week or month of a row begins. */
 function time(name: string, title: string, format: (wall: Date) => string): Dimension {
   return {
     name,
@@ -38,7 +39,7 @@ function time(name: string, title: string, format: (wall: Date) => string): Dime
 
 const isoDay = (wall: Date) => wall.toISOString().slice(0, 10)
 
-/** `2026-W47`: the ISO week, which begins on Monday and belongs to the year of its Thursday. */
+/** Formats an ISO week (`2026-W47`), which begins on Monday and belongs to the year of its Thursday. */
 function isoWeek(monday: Date): string {
   const thursday = new Date(monday.getTime() + 3 * 86_400_000)
   const year = thursday.getUTCFullYear()
@@ -46,7 +47,7 @@ function isoWeek(monday: Date): string {
   return `${year}-W${String(week).padStart(2, "0")}`
 }
 
-/** Every dimension that is not a metadata name. */
+/** All dimensions that are not metadata names. */
 export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
   model: text("model", "Model"),
   provider: text("provider", "Provider"),
@@ -55,7 +56,8 @@ export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
     name: "hour",
     title: "Hour",
     order: "time",
-    // By moment, for a wall shows one hour twice a year; and by the wall's minutes, for some zones are off by 30.
+    // Groups by moment and not by local time, because one local hour occurs twice a year. The minutes of the local time
+    // are used because some zones have offsets of 30 minutes.
     sql: ({ at }, bind, tz) => {
       const wall = `(${at} AT TIME ZONE ${bind(tz)}::text)`
       return `extract(epoch FROM ${at} - (${wall} - date_trunc('hour', ${wall})))::bigint`
@@ -75,7 +77,7 @@ export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
   outcome: text("outcome", "Outcome"),
 }
 
-/** A metadata name as the gateway stores it: `user-id` is `User-Id`. */
+/** Returns the dimension of a metadata name, which the gateway stores in Train-Case (`user-id` as `User-Id`). */
 export function metadataDimension(name: string): Dimension {
   const stored = toTrainCase(name)
   return {
@@ -88,11 +90,7 @@ export function metadataDimension(name: string): Dimension {
   }
 }
 
-export function toTrainCase(name: string): string {
-  return name.toLowerCase().replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase())
-}
-
-/** Every day from `since` to `until`, so that a chart has its gaps. */
+/** Lists every day from `since` to `until`, so that a chart also shows days without requests. */
 export function listDays(since: number, until: number, tz: string): string[] {
   const last = toDate(until - 1, tz)
   const end = Date.UTC(last.year, last.month - 1, last.day)

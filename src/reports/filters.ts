@@ -1,38 +1,40 @@
 import { type Bind, IS_ERROR } from "./_sql.ts"
 import { ROWS, type Source } from "./sources.ts"
 
-/** Which requests; every text may end in `*`, which stands for anything. */
+/** Selects requests. Every text may end in `*`, which matches any rest. */
 export interface Filters {
   readonly model?: string | undefined
   readonly provider?: string | undefined
-  /** A key's id or name. */
+  /** The id or the name of a key. */
   readonly key?: string | undefined
-  /** `error`, `success`, a status code, or `4*`. */
+  /** `error`, `success`, a status code, or a class of codes such as `4*`. */
   readonly status?: string | undefined
-  /** By metadata name, as it is stored. */
+  /** The value of each metadata name, with names as they are stored. */
   readonly where?: Readonly<Record<string, string>> | undefined
 }
 
-/** A stretch of time, in milliseconds since the epoch: from the first on, up to but not including the second. */
+/** An interval in milliseconds since the epoch that includes `since` and excludes `until`. */
 export interface Span {
   readonly since?: number | undefined
   readonly until?: number | undefined
 }
 
-/** What holds for the rows of a source within a span: an expression over `r`. Names that are `indexed` are looked up. */
+/**
+ * Returns the condition on the rows of a source (`r`) for a span and filters. Metadata names in `indexed` use the index.
+ */
 export function toCondition({ filters, span = {}, source = ROWS, indexed }: ConditionQuestion, bind: Bind): string {
   const { column, type } = source.bound
   const moment = (at: number) => bind(new Date(at).toISOString())
   const edge = (at: number) =>
     type === "date" ? `(${moment(at)}::timestamptz AT TIME ZONE 'UTC')::date` : `${moment(at)}::timestamptz`
-  // A gap is no request: it stands for rows that could not be kept.
+  // A gap is not a request: it stands for rows that were dropped.
   const conditions = source === ROWS ? ["r.outcome <> 'gap'"] : ["true"]
   if (span.since !== undefined) conditions.push(`${column} >= ${edge(span.since)}`)
   if (span.until !== undefined) conditions.push(`${column} < ${edge(span.until)}`)
   const { model, provider, key, status, where = {} } = filters
   if (model !== undefined) conditions.push(matches("r.model", model, bind))
   if (provider !== undefined) conditions.push(matches("r.provider", provider.toLowerCase(), bind))
-  if (key !== undefined) conditions.push(ofKey(key, bind))
+  if (key !== undefined) conditions.push(matchesKey(key, bind))
   if (status === "error") conditions.push(IS_ERROR)
   else if (status === "success") conditions.push(`NOT ${IS_ERROR}`)
   else if (status !== undefined) conditions.push(matches("r.status_code::text", status, bind))
@@ -52,7 +54,7 @@ interface ConditionQuestion {
   readonly indexed?: ReadonlySet<string> | undefined
 }
 
-function ofKey(key: string, bind: Bind): string {
+function matchesKey(key: string, bind: Bind): string {
   const isId = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(key)
   if (isId) return `r.majordomo_api_key_id = ${bind(key)}::uuid`
   return `r.majordomo_api_key_id IN (SELECT k.id FROM api_keys k WHERE ${matches("k.name", key, bind)})`

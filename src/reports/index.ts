@@ -1,7 +1,8 @@
 import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
 
+export { toTrainCase } from "../core/train-case.ts"
 export { findZone, toOffsetIso } from "./_zone.ts"
-export { DIMENSIONS, type Dimension, listDays, toTrainCase, type Value } from "./dimensions.ts"
+export { DIMENSIONS, type Dimension, listDays, type Value } from "./dimensions.ts"
 export type { Filters } from "./filters.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
 export { missesPrunedRows, readsRollups } from "./plan.ts"
@@ -30,7 +31,10 @@ export {
   type UsageRow,
 } from "./usage.ts"
 
-/** The dimension of a name: one of the table, else that metadata name (`User-Id`). Undefined: no possible name. */
+/**
+ * Returns the dimension with a name: one of the table, or else the metadata name (`User-Id`). Returns undefined if the text
+ * cannot be a metadata name.
+ */
 export function findDimension(name: string): Dimension | undefined {
   if (Object.hasOwn(DIMENSIONS, name)) return DIMENSIONS[name]
   return /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(name) ? metadataDimension(name) : undefined

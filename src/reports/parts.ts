@@ -1,134 +1,143 @@
 import type { Bind } from "./_sql.ts"
 import type { Dimension } from "./dimensions.ts"
-import { type Filters, type Span, toCondition } from "./filters.ts"
+import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 import { type Edge, type Plan, planUsage } from "./plan.ts"
 import type { RollupState } from "./rollup-state.ts"
 import { BY_METADATA, BY_METADATA_WEEK, DAILY, HOURLY_KEYS, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
 import { type Piece, toPieces } from "./weeks.ts"
 
-interface PartsQuestion {
-  readonly by: readonly Dimension[]
-  readonly period: Period
-  readonly filters: Filters
+/** What every part is built from: the question, the state of the rollups, and the values of the statement. */
+interface PartsContext {
+  readonly question: {
+    readonly by: readonly Dimension[]
+    readonly period: Period
+    readonly filters: Filters
+  }
+  readonly rollups: RollupState
+  readonly bind: Bind
 }
 
 /**
- * Statements with the groups (`d0`, `d1`) and the measures of requests, one group in any number of rows. Measures may be
- * negative where one takes away what another counts too much.
+ * The statements that a report combines. Each selects groups (`d0`, `d1`) and measures, with any number of rows per group.
+ * Measures are negative where a part subtracts what another part counts in excess.
  */
-export interface Parts {
-  /** Together they hold every request of the period once; where there is `whole`, those that have the metadata name. */
+interface Parts {
+  /** Together these parts and `edges` count every request of the period once, or with `all` those with the metadata name. */
   readonly named: readonly string[]
-  /** Requests that are read one by one, in few rows: a statement may read them twice. */
+  /** Parts that read individual requests. They have few rows, so a statement can read them twice. */
   readonly edges: readonly string[]
-  /** All requests but those of `edges`, with or without the metadata name, which is NULL here. */
-  readonly whole?: string
+  /** All requests except those in `edges`, with or without the metadata name. The name's column is NULL here. */
+  readonly all?: string
 }
 
-type Sums = Extract<Plan, { from: "sums" }>
+type RollupPlan = Extract<Plan, { from: "rollups" }>
 
-export function toParts(question: PartsQuestion, ground: RollupState, bind: Bind): Parts {
-  const plan = planUsage(question, ground)
-  const rows = ({ span, sign }: Edge) => toRowsPart(question, span, ground, bind, sign)
-  if (plan.from === "rows") return { named: [rows({ span: question.period, sign: "+" })], edges: [] }
-  const named = toSumsParts(question, plan, ground, bind)
-  const edges = plan.edges.map(rows)
-  if (plan.crosses) edges.push(toCrossingPart(question, plan, ground, bind))
+/** Plans the question and returns the statements of the plan. */
+export function toParts(context: PartsContext): Parts {
+  const plan = planUsage(context.question, context.rollups)
+  if (plan.from === "rows")
+    return { named: [toRowsPart(context, { span: context.question.period, sign: "+" })], edges: [] }
+  const named = toRollupParts(context, plan)
+  const edges = plan.edges.map((edge) => toRowsPart(context, edge))
+  if (plan.crosses) edges.push(toCrossingPart(context, plan))
   if (!plan.metadata?.countsOthers) return { named, edges }
-  return { named, edges, whole: toWholePart(question, plan, ground, bind) }
+  return { named, edges, all: toAllPart(context, plan) }
 }
 
-function toRowsPart(
-  { by, period, filters }: PartsQuestion,
-  span: Span,
-  { indexed }: RollupState,
-  bind: Bind,
-  sign: Edge["sign"],
-): string {
+/** Reads the rows of an interval. */
+function toRowsPart({ question, rollups, bind }: PartsContext, { span, sign }: Edge): string {
+  const { by, period, filters } = question
   const groups = by.map((dimension) => dimension.sql(ROWS, bind, period.tz)!)
-  return select({ groups, source: ROWS, where: toCondition({ filters, span, indexed }, bind), sign })
+  const where = toCondition({ filters, span, indexed: rollups.indexed }, bind)
+  return select({ groups, source: ROWS, where, sign })
 }
 
-function toSumsParts(question: PartsQuestion, plan: Sums, ground: RollupState, bind: Bind): string[] {
+/** Reads whole buckets, with weeks in place of days where that is possible. */
+function toRollupParts(context: PartsContext, plan: RollupPlan): string[] {
+  const { question, rollups, bind } = context
   const hasTime = question.by.some(({ order }) => order === "time")
-  const foldedBefore = plan.source === BY_METADATA && !hasTime ? ground.foldedBefore : undefined
-  const ofPiece = (source: Source, { span, sign }: Pick<Piece, "span" | "sign">) => {
+  const foldedBefore = plan.source === BY_METADATA && !hasTime ? rollups.foldedBefore : undefined
+  const toPart = (source: Source, { span, sign }: Pick<Piece, "span" | "sign">) => {
     const groups = question.by.map((dimension) => dimension.sql(source, bind, question.period.tz)!)
-    return select({ groups, source, where: toSumsCondition(question, { ...plan, span }, source, ground, bind), sign })
+    return select({ groups, source, where: toRollupCondition(context, { ...plan, span }, source), sign })
   }
   const pieces = toPieces(plan.span, foldedBefore)
   return [
-    ...pieces.map((piece) => ofPiece(piece.from === "weeks" ? BY_METADATA_WEEK : plan.source, piece)),
-    ...plan.hours.map((hours) => ofPiece(HOURLY_KEYS, hours)),
+    ...pieces.map((piece) => toPart(piece.from === "weeks" ? BY_METADATA_WEEK : plan.source, piece)),
+    ...plan.hours.map((hours) => toPart(HOURLY_KEYS, hours)),
   ]
 }
 
-/** What the sums of the metadata name leave out is found by what all requests add up to. */
-function toWholePart(question: PartsQuestion, plan: Sums, ground: RollupState, bind: Bind): string {
+/** Reads all requests. The difference to those with the metadata name is the group of the requests without it. */
+function toAllPart(context: PartsContext, plan: RollupPlan): string {
+  const { question, bind } = context
   const groups = question.by.map(({ metadata, sql }) =>
     metadata === undefined ? sql(DAILY, bind, question.period.tz)! : "NULL::text",
   )
-  return select({ groups, source: DAILY, where: toSumsCondition(question, plan, DAILY, ground, bind) })
+  return select({ groups, source: DAILY, where: toRollupCondition(context, plan, DAILY) })
 }
 
-/** The rows of stretches that lie across two groups, such as the hour in which a day of India begins. */
-function toCrossingPart(question: PartsQuestion, plan: Sums, ground: RollupState, bind: Bind): string {
+/** Reads the rows of buckets that lie across two groups, such as the hour in which a day of India begins. */
+function toCrossingPart(context: PartsContext, plan: RollupPlan): string {
+  const { question, rollups, bind } = context
   const { by, period, filters } = question
-  // Sums of a metadata name have no stretch where nobody used it.
+  // The rollups of a metadata name have no buckets where no request used the name.
   const source = plan.source === BY_METADATA ? DAILY : plan.source
   const isOfSource = toCondition({ filters: {}, span: plan.span, source }, bind)
-  const stretches = `SELECT DISTINCT ${source.at} AS start FROM ${source.table} r WHERE ${isOfSource} AND ${isCrossing(question, source, ground, bind)}`
+  const buckets = `SELECT DISTINCT ${source.at} AS start FROM ${source.table} r WHERE ${isOfSource} AND ${isCrossing(context, source)}`
   const groups = by.map((dimension) => dimension.sql(ROWS, bind, period.tz)!)
-  // OFFSET 0 keeps the planner from joining the other way round, which would read the whole table.
-  const ofStretch = `SELECT * FROM llm_requests r WHERE ${ROWS.at} >= c.start AND ${ROWS.at} < c.start + interval '${source.stepMs} milliseconds' OFFSET 0`
+  // OFFSET 0 prevents the planner from joining in the other direction, which would read the whole table.
+  const rowsOfBucket = `SELECT * FROM llm_requests r WHERE ${ROWS.at} >= c.start AND ${ROWS.at} < c.start + interval '${source.stepMs} milliseconds' OFFSET 0`
   return select({
     groups,
     source: ROWS,
-    from: `(${stretches}) c CROSS JOIN LATERAL (${ofStretch}) r`,
-    where: toCondition({ filters, indexed: ground.indexed }, bind),
+    from: `(${buckets}) c CROSS JOIN LATERAL (${rowsOfBucket}) r`,
+    where: toCondition({ filters, indexed: rollups.indexed }, bind),
   })
 }
 
-function toSumsCondition(question: PartsQuestion, plan: Sums, source: Source, ground: RollupState, bind: Bind): string {
-  const { filters } = question
-  const conditions = [toCondition({ filters, span: plan.span, source }, bind)]
+function toRollupCondition(context: PartsContext, plan: RollupPlan, source: Source): string {
+  const { question, bind } = context
+  const conditions = [toCondition({ filters: question.filters, span: plan.span, source }, bind)]
   if (source === BY_METADATA || source === BY_METADATA_WEEK)
     conditions.push(`r.name = ${bind(plan.metadata!.name)}::text`)
-  if (plan.crosses) conditions.push(`NOT ${isCrossing(question, source, ground, bind)}`)
+  if (plan.crosses) conditions.push(`NOT ${isCrossing(context, source)}`)
   return conditions.join(" AND ")
 }
 
-function isCrossing({ by, period }: PartsQuestion, source: Source, { prunedBefore }: RollupState, bind: Bind): string {
+/** Returns the condition for a bucket whose first and last moment are in different groups. */
+function isCrossing({ question, rollups, bind }: PartsContext, source: Source): string {
+  const { by, period } = question
   const last = { ...source, at: `(${source.at} + interval '${source.stepMs} milliseconds' - interval '1 microsecond')` }
   const crossings = by.flatMap((dimension) =>
     dimension.order === "time"
       ? [`${dimension.sql(source, bind, period.tz)} <> ${dimension.sql(last, bind, period.tz)}`]
       : [],
   )
-  const isTruncated =
-    prunedBefore === undefined ? "" : `${source.at} >= ${bind(new Date(prunedBefore).toISOString())}::timestamptz AND `
-  return `(${isTruncated}(${crossings.join(" OR ")}))`
+  // A pruned bucket has no rows, so the whole bucket counts in the group in which it begins.
+  const hasRows =
+    rollups.prunedBefore === undefined
+      ? ""
+      : `${source.at} >= ${bind(new Date(rollups.prunedBefore).toISOString())}::timestamptz AND `
+  return `(${hasRows}(${crossings.join(" OR ")}))`
 }
 
-function select({
-  groups,
-  source,
-  from = `${source.table} r`,
-  where,
-  sign = "+",
-}: {
+interface Selection {
   readonly groups: readonly string[]
   readonly source: Source
   readonly from?: string
   readonly where: string
   readonly sign?: Edge["sign"]
-}): string {
-  const signed = sign === "+" ? "" : sign // a plus would be worked out for each of many values
+}
+
+/** Returns a statement with the groups and measures of a source. */
+function select({ groups, source, from = `${source.table} r`, where, sign = "+" }: Selection): string {
+  const signed = sign === "+" ? "" : sign // the database would evaluate a plus sign for each value
   const columns = [
     ...groups.map((group, i) => `${group} AS d${i}`),
     ...MEASURE_NAMES.map((name) => `${signed}${source.measures[name]} AS ${name}`),
   ]
-  const places = source === ROWS ? groups.map((_, i) => i + 1) : []
-  return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${where}${places.length === 0 ? "" : ` GROUP BY ${places.join(", ")}`}`
+  const positions = source === ROWS ? groups.map((_, i) => i + 1) : []
+  return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${where}${positions.length === 0 ? "" : ` GROUP BY ${positions.join(", ")}`}`
 }

@@ -1,17 +1,20 @@
 import { fromWall, toDate } from "./_zone.ts"
 
-/** From `since` on, up to but not including `until`; undefined: open end. Milliseconds since the epoch. */
+/** An interval that includes `since` and excludes `until`, in milliseconds since the epoch. */
 export interface Period {
   readonly since: number
+  /** Undefined means that the period has no end. */
   readonly until: number | undefined
   readonly tz: string
 }
 
+/** The forms that `parseMoment` accepts, for help texts and error messages. */
 export const MOMENTS = "7d, 24h, today, yesterday, week, month, year, 2026-11-01 or 2026-11-01T14:30"
 
 /**
- * The moment that a text means, or undefined. `Nd`: the start of the day N days ago; `Nh`, `Nm`: so long ago. A date or a
- * named stretch means its start for `since`, and its end for `until`: `--until 2026-11-30` includes that day.
+ * Returns the moment that a text means, or undefined if it cannot be parsed. `Nd` is the start of the day N days ago, and
+ * `Nh` and `Nm` are that many hours and minutes ago. A date or a name such as `week` means its start for `since` and its end
+ * for `until`: `--until 2026-11-30` includes that day.
  */
 export function parseMoment(text: string, edge: "since" | "until", { now, tz }: { now: number; tz: string }) {
   const today = toDate(now, tz)

@@ -5,24 +5,25 @@ import type { Period } from "./period.ts"
 import type { RollupState } from "./rollup-state.ts"
 import { BY_METADATA, DAILY, HOURLY, HOURLY_KEYS, MAX_NAME, type Source } from "./sources.ts"
 
-/** From where a report reads which time. Together the spans are the period, and no moment is in two of them. */
+/** Which part of the period a report reads from which table. The parts cover the period, and no moment is in two of them. */
 export type Plan =
   | { readonly from: "rows" }
   | {
-      readonly from: "sums"
+      readonly from: "rollups"
       readonly source: Source
-      /** Whole stretches of the source. */
+      /** The whole buckets of the source. */
       readonly span: Span
-      /** Hours where a day lies only partly in the period, from `HOURLY_KEYS`. */
+      /** The hours of days that are only partly in the period, read from `HOURLY_KEYS`. */
       readonly hours: readonly Edge[]
-      /** Where a stretch lies only partly in the period: rows that it lacks, or rows of it that are too many. */
+      /** The rows of buckets that are only partly in the period. */
       readonly edges: readonly Edge[]
-      /** Whether some of the stretches may lie across two groups: those are read from the rows. */
+      /** Whether a bucket can lie across two groups. Such buckets are read from the rows. */
       readonly crosses: boolean
-      /** The metadata name of `BY_METADATA`, and whether requests without it are a group of their own. */
+      /** The metadata name of `BY_METADATA`, and whether the requests without it form a group. */
       readonly metadata: { readonly name: string; readonly countsOthers: boolean } | undefined
     }
 
+/** An interval at the start or the end of a period, which is added to the whole buckets or subtracted from them. */
 export interface Edge {
   readonly span: Span & { readonly since: number }
   readonly sign: "+" | "-"
@@ -36,58 +37,64 @@ interface PlanQuestion {
 
 const ROWS_ONLY: Plan = { from: "rows" }
 
-/** Sums where they know all that is asked for, in the coarsest stretches that do not lie across too many groups. */
-export function planUsage(question: PlanQuestion, ground: RollupState): Plan {
-  const metadata = findMetadata(question, ground)
-  if (!ground.hasRollups || metadata === "rows only") return ROWS_ONLY
+/** The candidates for a plan; the first that contains everything a question asks for is used. */
+const SOURCES = [HOURLY, DAILY, HOURLY_KEYS]
+
+/**
+ * Plans to read rollups if they contain everything that the question asks for, and rows otherwise. For questions about keys,
+ * hourly rollups replace daily ones if the days of the time zone lie across two days in UTC.
+ */
+export function planUsage(question: PlanQuestion, rollups: RollupState): Plan {
+  const metadata = findMetadata(question, rollups)
+  if (!rollups.hasRollups || metadata === "rows only") return ROWS_ONLY
   const hasTime = question.by.some(({ order }) => order === "time")
-  const isCrossed = (source: Source) => hasTime && isShifted(source, question.period, ground.now)
-  const able = (metadata ? [BY_METADATA] : SOURCES).filter((each) => knows(each, question))
+  const isCrossed = (source: Source) => hasTime && isShifted(source, question.period, rollups.now)
+  const able = (metadata ? [BY_METADATA] : SOURCES).filter((each) => containsAll(each, question))
   const source = able.find((each) => each !== DAILY || !able.includes(HOURLY_KEYS) || !isCrossed(DAILY))
   if (source === undefined) return ROWS_ONLY
   const crosses = isCrossed(source)
   if (crosses && question.by.some(({ name }) => STEPS[name] === source.stepMs)) return ROWS_ONLY
-  // Of a crowded name it is not known under which value a row was counted: it cannot be taken away.
-  const mayTake = metadata === undefined || !ground.overflowing.has(metadata.name)
-  const cutting = { stepMs: source.stepMs, prunedBefore: ground.prunedBefore, mayTake }
-  const { span, edges } = cut(question.period, cutting)
+  // For an overflowing name it is unknown whether a row counted under its value or under `(other)`.
+  const canSubtract = metadata === undefined || !rollups.overflowing.has(metadata.name)
+  const splitting = { stepMs: source.stepMs, prunedBefore: rollups.prunedBefore, canSubtract }
+  const { span, edges } = splitPeriod(question.period, splitting)
   const hasHours = source === DAILY && able.includes(HOURLY_KEYS)
   return {
-    from: "sums",
+    from: "rollups",
     source,
     metadata,
     crosses,
     span,
-    ...(hasHours ? toHours(edges, cutting) : { hours: [], edges }),
+    ...(hasHours ? toHours(edges, splitting) : { hours: [], edges }),
   }
 }
 
-/** The first that knows all that is asked; by key, hours take the place of days that lie across two groups. */
-const SOURCES = [HOURLY, DAILY, HOURLY_KEYS]
-
-/** Edges of days as hours, and what these lack or have too many as edges of theirs. */
-function toHours(edges: readonly Edge[], cutting: Cutting): { readonly hours: Edge[]; readonly edges: Edge[] } {
-  const cuts = edges.map(({ span, sign }) => ({ sign, ...cut(span, { ...cutting, stepMs: HOURLY_KEYS.stepMs }) }))
+/** Splits the edges of days into whole hours and the edges of these hours. */
+function toHours(edges: readonly Edge[], splitting: Splitting): { readonly hours: Edge[]; readonly edges: Edge[] } {
+  const parts = edges.map(({ span, sign }) => ({
+    sign,
+    ...splitPeriod(span, { ...splitting, stepMs: HOURLY_KEYS.stepMs }),
+  }))
   return {
-    hours: cuts.map(({ span, sign }) => ({ span, sign })),
-    edges: cuts.flatMap(({ sign, edges }) => edges.map((edge) => ({ ...edge, sign: edge.sign === sign ? "+" : "-" }))),
+    hours: parts.map(({ span, sign }) => ({ span, sign })),
+    edges: parts.flatMap(({ sign, edges }) => edges.map((edge) => ({ ...edge, sign: edge.sign === sign ? "+" : "-" }))),
   }
 }
 
-/** Whether the report is read from sums, but for the edges of its period. */
-export function readsRollups(question: PlanQuestion, ground: RollupState): boolean {
-  return planUsage(question, ground).from === "sums"
+/** Returns whether the report reads rollups, except at the edges of its period. */
+export function readsRollups(question: PlanQuestion, rollups: RollupState): boolean {
+  return planUsage(question, rollups).from === "rollups"
 }
 
-/** Whether the report leaves out requests of its period of which only sums are left. */
-export function missesPrunedRows(question: PlanQuestion, ground: RollupState): boolean {
-  const { prunedBefore } = ground
+/** Returns whether the report misses requests of its period because their rows were pruned. */
+export function missesPrunedRows(question: PlanQuestion, rollups: RollupState): boolean {
+  const { prunedBefore } = rollups
   return (
-    prunedBefore !== undefined && question.period.since < prunedBefore && planUsage(question, ground).from === "rows"
+    prunedBefore !== undefined && question.period.since < prunedBefore && planUsage(question, rollups).from === "rows"
   )
 }
 
-/** The one metadata name that is asked about; undefined: none. */
+/** Returns the one metadata name in the question, undefined if there is none, or "rows only" if rollups cannot answer. */
 function findMetadata({ by, filters }: PlanQuestion, { summed, overflowing }: RollupState) {
   const where = Object.entries(filters.where ?? {})
   const divided = by.flatMap(({ metadata }) => metadata ?? [])
@@ -99,7 +106,8 @@ function findMetadata({ by, filters }: PlanQuestion, { summed, overflowing }: Ro
   return { name, countsOthers: where.length === 0 }
 }
 
-function knows(source: Source, { by, filters }: PlanQuestion): boolean {
+/** Returns whether a source contains every dimension and filter of the question. */
+function containsAll(source: Source, { by, filters }: PlanQuestion): boolean {
   const { columns } = source
   const { model, provider, key, status } = filters
   const isShort = (text: string | undefined) => text === undefined || text.length < MAX_NAME
@@ -115,17 +123,17 @@ function knows(source: Source, { by, filters }: PlanQuestion): boolean {
   )
 }
 
-/** Groups as long as a stretch: where those are shifted against each other, all stretches lie across two groups. */
+/** Groups that are as long as a bucket. If they are shifted against the buckets, every bucket lies across two groups. */
 const STEPS: Readonly<Record<string, number>> = { hour: HOURLY.stepMs, day: DAILY.stepMs }
 
-/** No zone keeps an offset for less than that. */
+/** The interval at which offsets are sampled. No time zone keeps an offset for less than that. */
 const SAMPLE_MS = 3 * 24 * 3_600_000
 const YEAR_MS = 366 * 24 * 3_600_000
 
-/** Whether the zone's hours or days do, at any time of the period, begin at other moments than those of UTC. */
+/** Returns whether hours or days of the time zone begin at other moments than those of UTC, at any time of the period. */
 function isShifted({ stepMs }: Source, { since, until, tz }: Period, now: number): boolean {
   if (tz === "UTC") return false
-  // Where the period has no end, rows may be from a clock that is ahead: all seasons to come are looked at.
+  // A period without an end can contain rows of a clock that is ahead, so all offsets of the next year are sampled.
   const end = Math.floor((until ?? Math.max(now, since) + YEAR_MS) / 1000) * 1000
   const read = createWallClock(tz)
   for (let at = Math.floor(since / 1000) * 1000; ; at = Math.min(at + SAMPLE_MS, end)) {
@@ -134,37 +142,39 @@ function isShifted({ stepMs }: Source, { since, until, tz }: Period, now: number
   }
 }
 
-interface Cutting {
+/** How a period is split into buckets. */
+interface Splitting {
   readonly stepMs: number
   readonly prunedBefore: number | undefined
-  readonly mayTake: boolean
+  readonly canSubtract: boolean
 }
 
 /**
- * The whole stretches of a period, and the edges: what is missing is added, or where that is less, the whole stretch is
- * taken and the rest of it taken away. A stretch before `prunedBefore` has no rows any more: it counts where it begins.
+ * Splits a period into whole buckets and edges. An edge adds the rows that the buckets lack. Where that is less, the whole
+ * bucket is read instead and the edge subtracts its remaining rows. A bucket before `prunedBefore` has no rows any more, so
+ * all of it counts at the moment when it begins.
  */
-function cut(
+function splitPeriod(
   { since, until }: Pick<Period, "since"> & Span,
-  cutting: Cutting,
+  splitting: Splitting,
 ): { readonly span: Edge["span"]; readonly edges: readonly Edge[] } {
-  const { stepMs, prunedBefore = Number.NEGATIVE_INFINITY } = cutting
+  const { stepMs, prunedBefore = Number.NEGATIVE_INFINITY } = splitting
   const floor = (at: number) => Math.floor(at / stepMs) * stepMs
   const ceil = (at: number) => Math.ceil(at / stepMs) * stepMs
   if (until !== undefined && floor(until) < ceil(since) && until >= prunedBefore)
     return { span: { since: ceil(since), until: ceil(since) }, edges: [{ span: { since, until }, sign: "+" }] }
-  const head = cutAt(since, [ceil(since), floor(since)], cutting)
+  const head = splitAt(since, [ceil(since), floor(since)], splitting)
   if (until === undefined) return { span: { since: head.at }, edges: head.edges }
   if (until < prunedBefore) return { span: { since: head.at, until: ceil(until) }, edges: head.edges }
-  const tail = cutAt(until, [floor(until), ceil(until)], cutting)
+  const tail = splitAt(until, [floor(until), ceil(until)], splitting)
   return { span: { since: head.at, until: tail.at }, edges: [...head.edges, ...tail.edges] }
 }
 
-/** Where the stretches begin or end instead of at `at`: inside the period, or outside and with rows taken away. */
-function cutAt(at: number, [inside, outside]: readonly [number, number], { prunedBefore, mayTake }: Cutting) {
+/** Moves an end of a period to a bucket's limit: inside of the period, or outside of it with an edge that is subtracted. */
+function splitAt(at: number, [inside, outside]: readonly [number, number], { prunedBefore, canSubtract }: Splitting) {
   if (prunedBefore !== undefined && at < prunedBefore) return { at: inside, edges: [] }
-  const takes = mayTake && Math.abs(at - outside) < Math.abs(at - inside)
-  const end = takes ? outside : inside
-  const edge: Edge = { span: { since: Math.min(at, end), until: Math.max(at, end) }, sign: takes ? "-" : "+" }
+  const subtracts = canSubtract && Math.abs(at - outside) < Math.abs(at - inside)
+  const end = subtracts ? outside : inside
+  const edge: Edge = { span: { since: Math.min(at, end), until: Math.max(at, end) }, sign: subtracts ? "-" : "+" }
   return { at: end, edges: at === end ? [] : [edge] }
 }

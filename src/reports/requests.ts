@@ -1,53 +1,39 @@
+import { type ColumnName, ROW_COLUMNS, type RowColumn } from "../core/row-columns.ts"
 import { createStatement, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 
-/** The columns of llm_requests, and what becomes of each: a count is a number, money a plain decimal, the rest as it is. */
-export const COLUMNS = {
-  id: "text",
-  majordomo_api_key_id: "text",
-  provider_api_key_hash: "text",
-  provider_api_key_alias: "text",
-  provider: "text",
-  model: "text",
-  requested_model: "text",
-  request_path: "text",
-  request_method: "text",
-  requested_at: "time",
-  responded_at: "time",
-  response_time_ms: "count",
-  first_byte_ms: "count",
-  input_tokens: "count",
-  cached_tokens: "count",
-  cache_creation_tokens: "count",
-  cache_creation_1h_tokens: "count",
-  output_tokens: "count",
-  reasoning_tokens: "count",
-  input_cost: "money",
-  output_cost: "money",
-  total_cost: "money",
-  cost_status: "text",
-  price: "json",
-  usage: "json",
-  usage_source: "text",
-  status_code: "count",
-  error_message: "text",
-  streamed: "boolean",
-  outcome: "text",
-  raw_metadata: "json",
-  indexed_metadata: "json",
-  s3_key: "text",
-  created_at: "time",
-} as const
+type FieldKind = "text" | "time" | "count" | "money" | "boolean" | "json"
 
-export type RequestRow = Readonly<Record<keyof typeof COLUMNS | "key_name", unknown>>
+const KIND_OF_SQL: Readonly<Record<RowColumn["sql"], FieldKind>> = {
+  uuid: "text",
+  text: "text",
+  timestamptz: "time",
+  integer: "count",
+  bigint: "count",
+  numeric: "money",
+  boolean: "boolean",
+  jsonb: "json",
+}
+
+/** Bodies are read for one request at a time. */
+type FieldName = Exclude<ColumnName, "request_body" | "response_body">
+
+/** The fields of a request in a report: a count is a number, money a plain decimal, anything else as it is stored. */
+export const COLUMNS = Object.fromEntries(
+  Object.entries(ROW_COLUMNS)
+    .filter(([name]) => name !== "request_body" && name !== "response_body")
+    .map(([name, { sql }]) => [name, KIND_OF_SQL[sql]]),
+) as Readonly<Record<FieldName, FieldKind>>
+
+export type RequestRow = Readonly<Record<FieldName | "key_name", unknown>>
 
 export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .map(([name, kind]) => (kind === "money" ? `trim_scale(r.${name})::text AS ${name}` : `r.${name}`))
   .join(", ")
 export const REQUEST_TABLES = "FROM llm_requests r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
 
-/** The newest rows, newest first. */
+/** Selects the newest rows, newest first. */
 export function askRequests({
   filters,
   period,
@@ -63,7 +49,7 @@ export function askRequests({
   })
 }
 
-/** One row, with its bodies where the database holds them. */
+/** Selects one row, with its bodies if the database contains them. */
 export function askRequest(id: string): Statement {
   return createStatement(
     (bind) =>
@@ -71,9 +57,9 @@ export function askRequest(id: string): Statement {
   )
 }
 
-/** The place of a row among those that are read page by page, oldest first. */
+/** The position of a row when rows are read page by page, oldest first. */
 export interface BodyCursor {
-  /** To the microsecond, which a Date has not. */
+  /** A timestamp text with microseconds, which a Date cannot represent. */
   readonly created_at: string
   readonly id: string
 }
@@ -85,14 +71,14 @@ export interface BodyQuestion {
 
 const HAS_BODIES = "(r.s3_key IS NOT NULL OR r.request_body IS NOT NULL OR r.response_body IS NOT NULL)"
 
-/** How many requests have bodies somewhere: one row, `requests`. */
+/** Counts the requests with stored bodies. The result is one row with the column `requests`. */
 export function countBodies({ filters, period }: BodyQuestion): Statement {
   return createStatement((bind) => {
     return `SELECT count(*)::int AS requests FROM llm_requests r WHERE ${toCondition({ filters, span: period }, bind)} AND ${HAS_BODIES}`
   })
 }
 
-/** Requests that have bodies somewhere, oldest first, `limit` of them from behind the cursor on. */
+/** Selects up to `limit` requests with stored bodies after the cursor, oldest first. */
 export function askBodies(
   { filters, period }: BodyQuestion,
   { after, limit }: { after: BodyCursor | undefined; limit: number },
@@ -106,7 +92,7 @@ export function askBodies(
   })
 }
 
-/** The row under the names of its columns, in types that JSON can hold exactly. */
+/** Converts a row to an object with the names of its columns, in types that JSON represents exactly. */
 export function toRequestObject(row: Record<string, unknown>): Record<string, unknown> {
   const object: Record<string, unknown> = {}
   for (const [name, kind] of Object.entries(COLUMNS)) {

@@ -1,24 +1,24 @@
 import { createStatement, type Statement } from "./_sql.ts"
 
-/** What the sums of the database cover: what a report may rely on. */
+/** What the rollups in the database contain, and therefore what a report can read from them. */
 export interface RollupState {
-  /** Whether there are sums at all. */
+  /** Whether there are rollups at all. */
   readonly hasRollups: boolean
   /** The database's clock, in milliseconds since the epoch. */
   readonly now: number
-  /** Milliseconds since the epoch, a midnight of UTC: of earlier requests only sums are left. */
+  /** A midnight in UTC, in milliseconds since the epoch. Rows before it were pruned, and only their rollups are left. */
   readonly prunedBefore: number | undefined
-  /** Milliseconds since the epoch, a midnight of UTC: sums of earlier days are added up by week, too. */
+  /** A midnight in UTC, in milliseconds since the epoch. Days before it are also contained in the weekly rollups. */
   readonly foldedBefore: number | undefined
-  /** Metadata names of which every request is in the sums. */
+  /** The metadata names whose rollups contain every request. */
   readonly summed: ReadonlySet<string>
-  /** Metadata names of which every request is in the index. */
+  /** The metadata names whose index contains every request. */
   readonly indexed: ReadonlySet<string>
-  /** Summed names with more values in a day than have sums of their own: some are counted together, as `(other)`. */
+  /** The names with more values in a day than have rollups of their own: the others are counted together as `(other)`. */
   readonly overflowing: ReadonlySet<string>
 }
 
-/** The rows and nothing else. */
+/** The state without rollups: every report reads the rows. */
 export const NO_ROLLUPS: RollupState = {
   hasRollups: false,
   now: 0,
@@ -29,9 +29,10 @@ export const NO_ROLLUPS: RollupState = {
   overflowing: new Set(),
 }
 
-/** Values of a name in a day from which on schema.sql counts further ones as `(other)`. */
+/** The number of values of a name in one day above which the database counts further values as `(other)`. */
 export const MAX_VALUES_PER_DAY = 10_000
 
+/** Selects the state of the rollups as one row for `readRollupState`. */
 export function askRollupState(): Statement {
   return createStatement(
     (bind) => `SELECT
@@ -41,10 +42,11 @@ export function askRollupState(): Statement {
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
     ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values v WHERE distinct_values >= ${bind(MAX_VALUES_PER_DAY - 1)}
-      AND EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.name, m.day, m.value) = (v.name, v.day, '(other)'))) AS crowded`,
+      AND EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.name, m.day, m.value) = (v.name, v.day, '(other)'))) AS overflowing`,
   )
 }
 
+/** Reads the row that `askRollupState` selects. */
 export function readRollupState([row]: readonly Record<string, unknown>[]): RollupState {
   const names = (column: string) => new Set((row?.[column] ?? []) as string[])
   const moment = (column: string) => (typeof row?.[column] === "number" ? row[column] : undefined)
@@ -55,6 +57,6 @@ export function readRollupState([row]: readonly Record<string, unknown>[]): Roll
     foldedBefore: moment("folded_before"),
     summed: names("summed"),
     indexed: names("indexed"),
-    overflowing: names("crowded"),
+    overflowing: names("overflowing"),
   }
 }

@@ -3,29 +3,31 @@ import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
 
-/** Metadata that makes requests one run of an agent, and says where in it each stands: `planner/tool:search`. */
+/** The metadata names that group requests into a run of an agent and place them in it (`planner/tool:search`). */
 export const RUN_NAMES = { trace: "Trace-Id", path: "Span-Path", span: "Span-Name" } as const
 
 const TRACE = `r.raw_metadata ->> '${RUN_NAMES.trace}'`
 
-/** One run of an agent: the requests that carried one trace. */
+/** One run of an agent, which is all requests with the same trace. */
 export interface Run {
   readonly trace: string
   readonly requests: number
   readonly errors: number
   readonly unpriced: number
   readonly estimated: number
-  /** From the begin of its first request to the end of its last, ms. */
+  /** Milliseconds from the start of the first request to the end of the last one. */
   readonly duration_ms: number
   readonly input_tokens: number
   readonly output_tokens: number
-  /** USD as a plain decimal; null: no price is known for any of it. */
+  /** USD as a plain decimal. Null means that none of the requests has a known price. */
   readonly total_cost: string | null
-  /** ISO 8601 in UTC. */
+  /** The start of the first request, in ISO 8601 and UTC. */
   readonly first: string
+  /** The end of the last request, in ISO 8601 and UTC. */
   readonly last: string
 }
 
+/** The fields of a run in JSON and CSV, in their order. */
 export const RUN_FIELDS = [
   "trace",
   "requests",
@@ -58,13 +60,12 @@ interface RunsQuestion {
   readonly limit: number
 }
 
-/** The runs that have a request in the period, newest first unless asked otherwise. */
+/** Selects the runs with at least one request in the period. By default, the newest runs come first. */
 export function askRuns(
   { filters, period, sort = "time", limit }: RunsQuestion,
-  ground: RollupState = NO_ROLLUPS,
+  { indexed }: RollupState = NO_ROLLUPS,
 ): Statement {
-  const { indexed } = ground
-  // Requests without a trace are not even looked at where the index knows which have one.
+  // With an index on the trace, the database does not read requests without one.
   const isNamed = indexed.has(RUN_NAMES.trace) ? ` AND r.indexed_metadata ? '${RUN_NAMES.trace}'` : ""
   return createStatement(
     (bind) => `SELECT * FROM (
@@ -79,6 +80,7 @@ export function askRuns(
   )
 }
 
+/** Converts a row that `askRuns` selects. */
 export function readRun(row: Record<string, unknown>): Run {
   const count = (name: string) => Number(row[name] ?? 0)
   const first = new Date(row["first"] as Date)
@@ -98,10 +100,10 @@ export function readRun(row: Record<string, unknown>): Run {
   }
 }
 
-/** Every request of one run, in the order in which they began. */
-export function askRun(trace: string, ground: RollupState): Statement {
+/** Selects every request of one run, in the order in which they started. */
+export function askRun(trace: string, { indexed }: RollupState): Statement {
   return createStatement((bind) => {
-    const where = toCondition({ filters: { where: { [RUN_NAMES.trace]: trace } }, indexed: ground.indexed }, bind)
+    const where = toCondition({ filters: { where: { [RUN_NAMES.trace]: trace } }, indexed }, bind)
     const exact = `${TRACE} = ${bind(trace)}::text`
     return `SELECT r.id, r.requested_at, r.created_at, r.provider, r.model, r.status_code, r.outcome, ${IS_ERROR} AS is_error,
       r.input_tokens, r.output_tokens, trim_scale(r.total_cost)::text AS total_cost, r.cost_status,

@@ -1,24 +1,25 @@
 import { type Bind, IS_ERROR, TIME } from "./_sql.ts"
 
-/** Where numbers are read from: the requests themselves, or sums of them that the database keeps (schema.sql). */
+/** A table that reports read numbers from: the requests themselves, or one of their rollups. */
 export interface Source {
   readonly table: string
-  /** The moment of a row: when the request ended, or when the stretch that was summed began. */
+  /** The moment of a row as SQL: when the request ended, or when the time bucket of the rollup began. */
   readonly at: string
-  /** How long a stretch is; 0: nothing was summed. Stretches begin at whole hours or midnights of UTC. */
+  /** The length of a time bucket, or 0 for the requests themselves. Buckets begin at full hours or midnights in UTC. */
   readonly stepMs: number
-  /** The table's own column for `at`, and the type that a bound for it has, so that its index is used. */
+  /** The column for limits on `at`, and the type of such a limit, so that the database uses the column's index. */
   readonly bound: { readonly column: string; readonly type: "timestamptz" | "date" }
-  /** What it can be divided and filtered by; what is not here it does not know. */
+  /** The expressions to group and filter by. A column that is missing here is not contained in the source. */
   readonly columns: Readonly<Partial<Record<ColumnName, string>>>
-  /** The value of a metadata name. */
+  /** Returns the expression for the value of a metadata name. */
   metadata?(name: string, bind: Bind): string
-  /** Of one row of sums; of the requests themselves, which are many, what they add up to. */
+  /** The expression of each measure: a column of one rollup row, or an aggregate over the requests. */
   readonly measures: Readonly<Record<MeasureName, string>>
 }
 
 export type ColumnName = "model" | "provider" | "key" | "status" | "outcome"
 
+/** The numbers that every source provides. */
 export const MEASURE_NAMES = [
   "requests",
   "errors",
@@ -32,12 +33,12 @@ export const MEASURE_NAMES = [
   "estimated",
   "unpriced",
 ] as const
-export type MeasureName = (typeof MEASURE_NAMES)[number]
+type MeasureName = (typeof MEASURE_NAMES)[number]
 
 const HOUR_MS = 3_600_000
 const sum = (expression: string) => `coalesce(sum(${expression}), 0)`
 
-const SUMMED: Source["measures"] = {
+const ROLLUP_MEASURES: Source["measures"] = {
   requests: "r.requests",
   errors: "r.errors",
   input_tokens: "r.input_tokens",
@@ -51,7 +52,7 @@ const SUMMED: Source["measures"] = {
   unpriced: "r.unpriced",
 }
 
-/** Sums hold names up to this length; what is read from rows is cut alike, so that both tell the same groups apart. */
+/** The maximum length of names in rollups. Names read from rows are truncated to it too, so that both form the same groups. */
 export const MAX_NAME = 255
 
 export const ROWS: Source = {
@@ -88,10 +89,10 @@ export const HOURLY: Source = {
   stepMs: HOUR_MS,
   bound: { column: "r.hour", type: "timestamptz" },
   columns: { model: "r.model", provider: "r.provider" },
-  measures: SUMMED,
+  measures: ROLLUP_MEASURES,
 }
 
-/** By key alone: what a day's sums cannot tell of its hours. */
+/** The hourly rollup by key, which provides the hours that a daily rollup does not contain. */
 export const HOURLY_KEYS: Source = {
   ...HOURLY,
   table: "llm_usage_hourly_keys",
@@ -102,7 +103,7 @@ const BY_DAY = {
   at: "(r.day::timestamp AT TIME ZONE 'UTC')",
   stepMs: 24 * HOUR_MS,
   bound: { column: "r.day", type: "date" },
-  measures: SUMMED,
+  measures: ROLLUP_MEASURES,
 } as const
 
 export const DAILY: Source = {
@@ -115,7 +116,7 @@ export const DAILY: Source = {
   },
 }
 
-/** Of one metadata name: what is read from it must say `r.name = …`. Its weeks are in a table of their own: weeks.ts. */
+/** The rollup of metadata values. A statement must restrict it with `r.name = …`. weeks.ts uses its weekly rollup. */
 export const BY_METADATA: Source = {
   ...BY_DAY,
   table: "llm_usage_metadata",

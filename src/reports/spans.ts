@@ -1,6 +1,6 @@
 import { formatDecimal, parseDecimal } from "../core/decimal.ts"
 
-/** One request of a run. Times are milliseconds since the epoch. */
+/** One request of a run. `since` and `until` are milliseconds since the epoch. */
 export interface Step {
   readonly id: string
   readonly name: string
@@ -12,12 +12,12 @@ export interface Step {
   readonly status: number
   readonly inputTokens: number
   readonly outputTokens: number
-  /** USD as a plain decimal; undefined: not known. */
+  /** USD as a plain decimal, or undefined if it is not known. */
   readonly cost: string | undefined
   readonly costStatus: string
 }
 
-/** A part of a run with all that happened in it, itself included. */
+/** One span of a run. Its numbers include its own requests and those of the spans below it. */
 export interface SpanNode {
   readonly name: string
   readonly path: string
@@ -29,13 +29,14 @@ export interface SpanNode {
   readonly estimated: number
   readonly inputTokens: number
   readonly outputTokens: number
-  /** Of what is known, as a plain decimal; undefined: nothing is. */
+  /** The sum of the known costs in USD as a plain decimal, or undefined if no cost is known. */
   readonly cost: string | undefined
   readonly children: readonly SpanNode[]
-  /** Requests of this very span, not of those below it. */
+  /** The requests of this span itself, without those of the spans below it. */
   readonly steps: readonly Step[]
 }
 
+/** Converts a row that `askRun` selects. */
 export function readStep(row: Record<string, unknown>): Step {
   const text = (name: string) => (typeof row[name] === "string" ? (row[name] as string) : "")
   const path = text("span_path")
@@ -57,7 +58,7 @@ export function readStep(row: Record<string, unknown>): Step {
   }
 }
 
-/** The tree of spans that the paths of the steps describe; the root is the run. Spans stand in the order of their begin. */
+/** Builds the tree of spans from the paths of the steps. Its root is the run. Spans are in the order in which they start. */
 export function toSpans(steps: readonly Step[], name = "", depth = 0, path = ""): SpanNode {
   const below = new Map<string, Step[]>()
   const own: Step[] = []

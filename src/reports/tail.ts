@@ -2,12 +2,12 @@ import { createStatement, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
 import { REQUEST_COLUMNS, REQUEST_TABLES } from "./requests.ts"
 
-/** How long after the end of a request its row may still arrive and be seen, ms. */
+/** How many milliseconds after the end of a request its row can arrive and still be shown. */
 export const OVERLAP_MS = 60_000
 
 /**
- * The rows since a moment that were not seen yet, newest first. Rows arrive a little out of order (several gateways, a
- * batch that waited), so each look goes back over the same minute and leaves out what it knows.
+ * Selects the rows since a moment that were not shown yet, newest first. Rows can arrive out of order (from several
+ * gateways, or in a batch that waited). Each query therefore covers the last minute again and excludes the ids in `seen`.
  */
 export function askNew({
   filters,

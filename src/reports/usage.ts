@@ -6,7 +6,7 @@ import type { Period } from "./period.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
 import { MEASURE_NAMES } from "./sources.ts"
 
-/** The numbers of one group of requests. Every request is in exactly one of exact, estimated and unpriced. */
+/** The numbers of one group of requests. Each request counts in exactly one of `exact`, `estimated` and `unpriced`. */
 export interface Measures {
   readonly requests: number
   readonly errors: number
@@ -14,9 +14,9 @@ export interface Measures {
   readonly cached_tokens: number
   readonly cache_creation_tokens: number
   readonly output_tokens: number
-  /** USD as a plain decimal; null: there are requests, and no price is known for any of them. */
+  /** USD as a plain decimal. Null means that there are requests, but none of them has a known price. */
   readonly total_cost: string | null
-  /** The part of the report's cost, from 0 to 1. */
+  /** The share of the report's total cost, from 0 to 1. */
   readonly share: number
   readonly exact: number
   readonly estimated: number
@@ -35,16 +35,16 @@ export interface UsageQuestion {
 }
 
 export interface UsageRow extends Measures {
-  /** One value per dimension, in their order. */
+  /** One value per dimension, in the order of the dimensions. */
   readonly values: readonly Value[]
-  /** With `key` among the dimensions: its id, for names need not be unique. */
+  /** The id of the key if `key` is a dimension, because names of keys need not be unique. */
   readonly keyId: string | undefined
 }
 
 export interface UsageAnswer {
   readonly rows: readonly UsageRow[]
   readonly total: Measures
-  /** How many rows there are without the limit. */
+  /** The number of rows without the limit. */
   readonly groups: number
 }
 
@@ -57,28 +57,29 @@ const ORDERS: Readonly<Record<Exclude<Sort, "time" | "name">, string>> = {
   tokens: "input_tokens + output_tokens DESC",
 }
 
-/** What the database adds up, and what of it an answer shows beside the cost. */
+/** The aggregates that the statement computes. */
 const SUMS = MEASURE_NAMES.map((name) => `sum(${name}) AS ${name}`)
+/** The measures that the answer shows in addition to the cost. */
 const SHOWN = MEASURE_NAMES.filter((name) => name !== "total_cost" && name !== "without_cost")
 
 /**
- * One statement for the rows and their total, so that both tell of the same moment. All is added up in one pass and the
- * total taken from the groups: of ten thousand groups, every further pass costs as much as reading them. The total comes
- * first only where a limit would cut it off: a column before the cost makes a long sort slower.
+ * Builds one statement for the rows and their total, so that both describe the same moment. The statement reads everything
+ * in one pass and computes the total from the groups, because with ten thousand groups each further pass costs as much as
+ * reading them. The total comes first only if there is a limit, because sorting by one more column is slower.
  */
-export function askUsage(question: UsageQuestion, ground: RollupState = NO_ROLLUPS): Statement {
+export function askUsage(question: UsageQuestion, rollups: RollupState = NO_ROLLUPS): Statement {
   const { by, sort, limit } = question
   const names = by.map((_, i) => `d${i}`)
   const keyAt = by.findIndex(({ name }) => name === "key")
   return createStatement((bind) => {
-    const { named, edges, whole } = toParts(question, ground, bind)
-    const ofEdges = edges.length === 0 ? [] : ["SELECT * FROM edges"]
+    const { named, edges, all } = toParts({ question, rollups, bind })
+    const fromEdges = edges.length === 0 ? [] : ["SELECT * FROM edges"]
     const rows = by.length === 0 ? "" : "SELECT false AS is_total, * FROM groups WHERE requests <> 0 UNION ALL "
     const steps = [
-      ...(edges.length === 0 ? [] : [["edges", unite(edges)]]),
-      ["cells", unite([...named, ...ofEdges])],
+      ...(edges.length === 0 ? [] : [["edges", unionAll(edges)]]),
+      ["cells", unionAll([...named, ...fromEdges])],
       ["added", `SELECT ${[...names, ...SUMS]} FROM cells${groupBy(names)}`],
-      ["groups", whole === undefined ? "SELECT * FROM added" : toGroupsOfWhole(by, whole, ofEdges)],
+      ["groups", all === undefined ? "SELECT * FROM added" : toGroupsWithUnnamed(by, all, fromEdges)],
       ["summed", `${rows}SELECT ${["true AS is_total", ...names.map(() => "NULL"), ...SUMS]} FROM groups`],
       ["priced", `SELECT *, ${COST} AS cost FROM summed`],
     ]
@@ -91,35 +92,35 @@ ${limit === undefined ? "" : `LIMIT ${bind(limit + 1)}`}`
   })
 }
 
-/** NULL: nothing is known of what they cost; the Go gateway wrote 0 for that. */
+/** The cost of a group, or NULL if no cost is known. The Go gateway stored 0 in that case. */
 const COST =
   "CASE WHEN requests = without_cost OR (requests = unpriced AND total_cost = 0) THEN NULL ELSE total_cost END"
 
 /**
- * The groups by a metadata name, and the requests without it: all there are, less those that have it. Each of the parts is
- * added up before they are united, for a union makes wide rows of the widest types.
+ * Selects the groups by a metadata name, and the group of the requests without it: all requests minus those with the name.
+ * Each part is aggregated before the union, because a union converts all rows to the widest types.
  */
-function toGroupsOfWhole(by: readonly Dimension[], whole: string, ofEdges: readonly string[]): string {
+function toGroupsWithUnnamed(by: readonly Dimension[], all: string, fromEdges: readonly string[]): string {
   const names = by.map((_, i) => `d${i}`)
   const has = `d${by.findIndex(({ metadata }) => metadata !== undefined)} IS NOT NULL`
   const unnamed = by.map(({ metadata }, i) => (metadata === undefined ? `d${i}` : `NULL::text AS d${i}`))
   const byRest = groupBy(by.flatMap(({ metadata }, i) => (metadata === undefined ? [`d${i}`] : [])))
-  const taken = MEASURE_NAMES.map((name) => `-sum(${name}) AS ${name}`)
+  const negated = MEASURE_NAMES.map((name) => `-sum(${name}) AS ${name}`)
   const others = [
-    `SELECT ${[...names, ...SUMS]} FROM (${whole}) w${groupBy(names)}`,
-    ...ofEdges.map(() => `SELECT ${[...unnamed, ...SUMS]} FROM edges${byRest}`),
-    `SELECT ${[...unnamed, ...taken]} FROM added WHERE ${has}${byRest}`,
+    `SELECT ${[...names, ...SUMS]} FROM (${all}) w${groupBy(names)}`,
+    ...fromEdges.map(() => `SELECT ${[...unnamed, ...SUMS]} FROM edges${byRest}`),
+    `SELECT ${[...unnamed, ...negated]} FROM added WHERE ${has}${byRest}`,
   ]
-  return unite([
+  return unionAll([
     `SELECT * FROM added WHERE ${has}`,
-    `SELECT ${[...names, ...SUMS]} FROM (${unite(others)}) o${groupBy(names)}`,
+    `SELECT ${[...names, ...SUMS]} FROM (${unionAll(others)}) o${groupBy(names)}`,
   ])
 }
 
-const unite = (parts: readonly string[]) => parts.join("\nUNION ALL\n")
+const unionAll = (parts: readonly string[]) => parts.join("\nUNION ALL\n")
 const groupBy = (names: readonly string[]) => (names.length === 0 ? "" : ` GROUP BY ${names.join(", ")}`)
 
-/** Ends with the names, so that equal rows do not change places from one run to the next. */
+/** Returns the ORDER BY list. It ends with the names, so that rows with equal values keep their order between runs. */
 function toOrder(by: readonly Dimension[], sort: Sort | undefined): string {
   const names = by.map((dimension, i) => (dimension.name === "key" ? `k.name, d${i}` : `d${i}`))
   const chosen = sort ?? (by.some(({ order }) => order === "time") ? "time" : "cost")
@@ -129,11 +130,11 @@ function toOrder(by: readonly Dimension[], sort: Sort | undefined): string {
   return [...times, ...rest].join(", ")
 }
 
-/** What the database answered to `askUsage`, in types that a program can rely on. */
+/** Converts the rows of the statement from `askUsage` to typed values. */
 export function readUsage(raw: readonly Record<string, unknown>[], { by, period }: UsageQuestion): UsageAnswer {
   const totalRow = raw.find((row) => row["is_total"] === true)
   const total = toMeasures(totalRow ?? {}, undefined)
-  const all = toCost(totalRow ?? {}) ?? "0"
+  const totalCost = toCost(totalRow ?? {}) ?? "0"
   const rows = raw
     .filter((row) => row !== totalRow)
     .map((row): UsageRow => {
@@ -144,12 +145,12 @@ export function readUsage(raw: readonly Record<string, unknown>[], { by, period 
       })
       const keyAt = by.findIndex(({ name }) => name === "key")
       const keyId = keyAt < 0 || row[`d${keyAt}`] === null ? undefined : String(row[`d${keyAt}`])
-      return { values, keyId, ...toMeasures(row, all) }
+      return { values, keyId, ...toMeasures(row, totalCost) }
     })
   return { rows, total, groups: Number(totalRow?.["groups"] ?? 0) }
 }
 
-function toMeasures(row: Record<string, unknown>, all: string | undefined): Measures {
+function toMeasures(row: Record<string, unknown>, totalCost: string | undefined): Measures {
   const count = (name: string) => Number(row[name] ?? 0)
   const cost = toCost(row)
   return {
@@ -160,7 +161,7 @@ function toMeasures(row: Record<string, unknown>, all: string | undefined): Meas
     cache_creation_tokens: count("cache_creation_tokens"),
     output_tokens: count("output_tokens"),
     total_cost: cost ?? (count("requests") === 0 ? "0" : null),
-    share: toShare(cost, all ?? cost),
+    share: toShare(cost, totalCost ?? cost),
     exact: count("exact"),
     estimated: count("estimated"),
     unpriced: count("unpriced"),
@@ -171,8 +172,8 @@ function toCost(row: Record<string, unknown>): string | undefined {
   return row["cost"] === null || row["cost"] === undefined ? undefined : String(row["cost"])
 }
 
-/** A part for people and bars: six digits are enough, and money itself stays in decimals. */
-function toShare(cost: string | undefined, all: string | undefined): number {
-  const whole = Number(all ?? 0)
+/** Computes a share for charts. Six digits are enough; the costs themselves stay exact decimals. */
+function toShare(cost: string | undefined, totalCost: string | undefined): number {
+  const whole = Number(totalCost ?? 0)
   return whole > 0 ? Math.round((Number(cost ?? 0) / whole) * 1e6) / 1e6 : 0
 }

@@ -1,9 +1,9 @@
 import type { Span } from "./filters.ts"
 
-/** A stretch of the sums of days, or of the weeks that they were added to. */
+/** A part of a span that is read from daily or weekly rollups, and added or subtracted. */
 export interface Piece {
   readonly from: "days" | "weeks"
-  /** Of weeks: by when they begin. */
+  /** The interval in which the days or weeks begin. */
   readonly span: Span
   readonly sign: "+" | "-"
 }
@@ -14,18 +14,18 @@ const WEEK_MS = 7 * DAY_MS
 const MONDAY_MS = 4 * DAY_MS
 
 /**
- * A span of whole days as weeks, and days before and after them: added, or taken away where the week's other days are
- * fewer. Weeks hold the days before `foldedBefore`, so the last of them may be a part of one. Exact, for a week is the sum
- * of its days, value by value.
+ * Splits a span of whole days into whole weeks, plus days before and after them. Days are added, or they are subtracted
+ * where a week has fewer days outside of the span than inside. Weekly rollups contain the days before `foldedBefore`, so the
+ * last one can be incomplete. The result is exact, because a week is the sum of its days, value by value.
  */
 export function toPieces({ since, until }: Span, foldedBefore: number | undefined): readonly Piece[] {
-  const alone: Piece[] = [{ from: "days", span: { since, until }, sign: "+" }]
-  if (since === undefined || foldedBefore === undefined) return alone
+  const daysOnly: Piece[] = [{ from: "days", span: { since, until }, sign: "+" }]
+  if (since === undefined || foldedBefore === undefined) return daysOnly
   const first = toMonday(since)
   const isOpen = until === undefined || until >= foldedBefore
   const next = isOpen ? foldedBefore : toMonday(until)
   const end = Math.min(next, foldedBefore)
-  if (first >= end || since > end) return alone
+  if (first >= end || since > end) return daysOnly
   const days = (from: number, to: number | undefined, sign: Piece["sign"]): Piece[] =>
     from === to ? [] : [{ from: "days", span: { since: from, until: to }, sign }]
   return [
@@ -35,7 +35,7 @@ export function toPieces({ since, until }: Span, foldedBefore: number | undefine
   ]
 }
 
-/** The nearest of the Mondays. */
+/** Returns the nearest Monday. */
 function toMonday(at: number): number {
   return Math.round((at - MONDAY_MS) / WEEK_MS) * WEEK_MS + MONDAY_MS
 }

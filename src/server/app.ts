@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { H3, toNodeHandler } from "h3"
-import type { Gateway } from "../gateway/handle.ts"
+import type { Gateway } from "../gateway/pipeline.ts"
 
 export interface Probe {
   /** Why requests cannot be served as they should; undefined: they can. */

@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto"
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
 import { refillDemo } from "../database/demo.ts"
 import { createKey, type NewKey } from "../database/keys.ts"
 import { type Sample, sampleDays } from "../demo/sample.ts"
-import { toLogRecord } from "../gateway/record.ts"
+import { toLogRecord } from "../gateway/log-record.ts"
 import { createPriceBook, type PriceBook } from "../pricing/catalog.ts"
 
 export { type DemoProvider, startDemoProvider } from "../demo/provider.ts"
 
 /**
- * Empties a demo's database and fills it with thirty days of samples, priced as the gateway prices; gives a key to try.
- * Only ever for the demo's own database: whatever is in it is deleted.
+ * Deletes everything in the demo's own database and fills it with 30 days of sample requests, priced as the gateway
+ * prices requests. Returns a key to try the demo with. Never call it with any other database.
  */
 export async function fillDemo(database: Database): Promise<NewKey> {
   const book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 0, now: Date.now, log: () => {} })
@@ -30,14 +30,15 @@ export async function fillDemo(database: Database): Promise<NewKey> {
 }
 
 function toRow({ team, call, provider, requestedModel, ending }: Sample, keyId: string, book: PriceBook): LogRecord {
-  const question = { provider, requestedModel, reading: ending.reading, at: call.receivedAt }
+  const query = { provider, requestedModel, reading: ending.reading, at: call.receivedAt }
   return toLogRecord({
     call,
     caller: { keyId },
-    provider,
-    requestedModel,
+    route: { provider: { name: provider }, format: provider },
+    prepared: { requestedModel },
     credentialHash: createHash("sha256").update(`demo ${team.name} ${provider}`).digest("hex"),
     ending,
-    cost: book.price({ ...question, failed: ending.statusCode >= 400 }),
+    bodies: undefined,
+    cost: book.price({ ...query, failed: ending.statusCode >= 400 }),
   })
 }

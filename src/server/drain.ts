@@ -1,37 +1,39 @@
-import { setImmediate as nextTurn } from "node:timers/promises"
-import type { Gateway } from "../gateway/handle.ts"
+import { setImmediate as nextLoopTurn } from "node:timers/promises"
+import type { Gateway } from "../gateway/pipeline.ts"
 import type { Listener } from "./listen.ts"
 
-/** A connection that carries no request for so long after the end was asked for carries none any more. */
+/** After this time without a request, connections are assumed to carry no more requests, and are closed. */
 const QUIET_MS = 300
+/** How many turns of the event loop the last requests may take to end after their connections. */
 const MAX_TURNS = 100
 
-/** No new connection; the running answers end by themselves or, at the deadline, are cut. */
-export async function drainRequests(given: {
+/** Takes no new connections and waits until running requests have ended. Aborts them after `timeoutMs`. */
+export async function drainRequests(options: {
   readonly listener: Listener
   readonly gateway: Gateway
   readonly timeoutMs: number
-  /** By `performance.now()`. */
+  /** The time of the latest request, by `performance.now()`. */
   lastRequestAt(): number
 }): Promise<void> {
-  const { listener, gateway, timeoutMs, lastRequestAt } = given
-  // Connections that the system has taken already become ours, by a whole turn, before the door closes: it resets them.
-  for (let turns = 0; turns < 2; turns++) await nextTurn()
+  const { listener, gateway, timeoutMs, lastRequestAt } = options
+  // Closing the listener resets connections that the system has accepted and Node has not. Two turns of the event loop
+  // give Node the time to accept them.
+  for (let turns = 0; turns < 2; turns++) await nextLoopTurn()
   const closed = listener.close()
   const timer = setTimeout(() => {
     gateway.abortRunning()
-    listener.cutAll()
+    listener.closeConnections()
   }, timeoutMs)
-  // A kept-alive connection that is idle would hold the listener open until its own timeout. It is not cut while requests
-  // come: one that is on the wire already gets its answer, if only that it must be sent to another gateway.
+  // An idle keep-alive connection would hold the listener open until its own timeout. Idle connections stay open while
+  // requests arrive, so that a request that is on its way gets a response, even if it is only a 503.
   let quietSince = performance.now()
   const idle = setInterval(() => {
     quietSince = gateway.openRequests() > 0 ? performance.now() : Math.max(quietSince, lastRequestAt())
-    if (performance.now() - quietSince > QUIET_MS) listener.cutAll()
+    if (performance.now() - quietSince > QUIET_MS) listener.closeConnections()
   }, 20)
   await closed
   clearTimeout(timer)
   clearInterval(idle)
-  // Their ends follow those of their connections.
-  for (let turns = 0; gateway.openRequests() > 0 && turns < MAX_TURNS; turns++) await nextTurn()
+  // Requests end shortly after their connections.
+  for (let turns = 0; gateway.openRequests() > 0 && turns < MAX_TURNS; turns++) await nextLoopTurn()
 }

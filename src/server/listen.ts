@@ -4,28 +4,29 @@ import type { Duplex } from "node:stream"
 import { listen } from "listhen"
 import { CommandError } from "../core/errors.ts"
 
-/** Metadata is legal up to 32 × 1 KiB, so node's 16 KiB for all headers would refuse honest requests. */
+/** Metadata may take 32 × 1 KiB, so Node's limit of 16 KiB for all headers would reject valid requests. */
 const MAX_HEADER_BYTES = 64 * 1024
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
-/** A head that does not come is noticed at most so much later than its time. */
-const CHECK_HEADS_EVERY_MS = 1000
+/** How often Node checks for connections whose request headers are late. */
+const CHECK_HEADERS_EVERY_MS = 1000
 
 export interface Listener {
   readonly host: string
   readonly port: number
-  /** Stops accepting; resolves when the last connection has ended, which `cutAll` hastens. */
+  /** Stops accepting connections. Resolves when the last connection has ended. */
   close(): Promise<void>
-  cutAll(): void
+  /** Closes all connections at once. */
+  closeConnections(): void
 }
 
-/** Binds the port that was asked for, or says in one line why not: never another one. */
+/** Listens on exactly the requested port. Throws `CommandError` with the reason when that is not possible. */
 export async function startListening(
   handler: (request: IncomingMessage, response: ServerResponse) => void,
   options: {
     readonly host: string
     readonly port: number
     readonly readTimeoutMs: number
-    /** The port is bound by the cluster's primary, for all workers. */
+    /** True when the cluster's primary process has bound the port for all workers. */
     readonly isWorker?: boolean
   },
 ): Promise<Listener> {
@@ -40,23 +41,23 @@ export async function startListening(
   return {
     host: address.family === "IPv6" ? `[${address.address}]` : address.address,
     port: address.port,
-    close: () => closeDoor(server),
-    cutAll: () => server.closeAllConnections(),
+    close: () => stopAccepting(server),
+    closeConnections: () => server.closeAllConnections(),
   }
 }
 
 /**
- * Node's own close of an HTTP server cuts idle connections at once, and with them requests that are already on the wire;
- * that of its parent only stops accepting.
+ * Stops accepting connections. Node's own `close` of an HTTP server also closes idle connections, and with them
+ * requests that are already on their way. The `close` of its parent class only stops accepting.
  */
-async function closeDoor(server: Server): Promise<void> {
+async function stopAccepting(server: Server): Promise<void> {
   await new Promise<void>((resolve) => void TcpServer.prototype.close.call(server, () => resolve()))
-  server.close(() => {}) // for the timer that it holds
+  server.close(() => {}) // This stops the timer that checks the connections.
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** Without listhen's trial of the port: a port that a sibling has bound is free for us. */
+/** Listens without listhen, which would find the port taken because another worker has it. */
 async function listenAsWorker(handler: Handler, host: string, port: number): Promise<Server> {
   const server = createHttpServer(handler)
   await new Promise<void>((resolve, reject) => void server.once("error", reject).listen(port, host, resolve))
@@ -70,8 +71,8 @@ async function listenAlone(handler: Handler, host: string, port: number): Promis
       port === 0
         ? { random: true }
         : { port, ports: [port], portRange: [port, port], alternativePortRange: [port, port] },
-    // As listhen's defaults stand, it would end the process on a signal, take another port when this one is
-    // taken, print a banner, and refuse to listen beyond this machine.
+    // By default, listhen would end the process on a signal, use another port when this one is taken, print a banner,
+    // and listen only on this machine.
     autoClose: false,
     isProd: true,
     public: !isLocal(host),
@@ -85,8 +86,8 @@ async function listenAlone(handler: Handler, host: string, port: number): Promis
 }
 
 /**
- * Refuses a port that is taken before anything else is opened; binding it later is still the last word. Gives the
- * port: for 0, one that is free now.
+ * Throws `CommandError` when the port is in use, before anything else is opened. Another program can still take the
+ * port before the server binds it. Returns the port; for 0, one that is free now.
  */
 export async function checkPort(host: string, port: number): Promise<number> {
   const trial = createServer()
@@ -100,7 +101,7 @@ export async function checkPort(host: string, port: number): Promise<number> {
   return found
 }
 
-/** As listhen sees it: anything else must be called public, or it warns. */
+/** Listhen warns about any other host unless `public` is set. */
 function isLocal(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.")
 }
@@ -112,29 +113,30 @@ function tune(
 ): void {
   Object.assign(server, {
     maxHeaderSize: MAX_HEADER_BYTES,
-    // The gateway's own clock covers the body (it answers in the caller's dialect); this one covers the head.
+    // This limit covers the request headers. The gateway has a limit of its own for the body, with an error in the
+    // dialect.
     headersTimeout: readTimeoutMs,
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    // 0: all headers are read (their bytes are bounded), none is dropped in silence.
+    // 0 means no limit on the number of headers. Otherwise Node would drop headers silently; their bytes are bounded.
     maxHeadersCount: 0,
-    connectionsCheckingInterval: Math.min(CHECK_HEADS_EVERY_MS, readTimeoutMs),
+    connectionsCheckingInterval: Math.min(CHECK_HEADERS_EVERY_MS, readTimeoutMs),
   })
-  // Node looks for late heads every 30 s, unless told when the server is made, which listhen does for us; it takes a new
-  // interval whenever the server listens.
+  // Node reads the check interval when the server starts to listen, and listhen has already done that with the default
+  // of 30 s. The event makes Node read it again.
   server.emit("listening")
-  // The body is asked for only when the key is known.
+  // The gateway sends 100 Continue only after it has checked the key.
   server.on("checkContinue", handler)
   server.on("connection", (socket) => socket.setNoDelay(true))
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
     endAfterRunning(
-      socket as Speaking,
+      socket as HttpSocket,
       `HTTP/1.1 ${toStatusLine(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
     )
   })
   server.on("connect", (_request, socket) => {
-    // Node has taken its own listener off this socket: without one, a client that resets it would end the process.
+    // Node has removed its error listener from this socket. Without one, a connection reset would end the process.
     socket.on("error", () => socket.destroy())
     socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
   })
@@ -151,33 +153,37 @@ function toStatusLine(code: string | undefined): string {
   }
 }
 
-/** Node's own note of the answer that runs on a connection; there is no public one. */
-type Speaking = Duplex & { readonly _httpMessage?: ServerResponse | null }
+/** A socket with the response that is running on it. Node has no public property for that. */
+type HttpSocket = Duplex & { readonly _httpMessage?: ServerResponse | null }
 
 /**
- * What cannot be read is refused after the requests in front of it have been answered; one that has not come whole, the
- * broken one itself, is cut.
+ * Rejects a malformed request after the requests before it have been answered. When the malformed request itself is
+ * already being answered, the connection is closed.
  */
-function endAfterRunning(socket: Speaking, refusal: string): void {
+function endAfterRunning(socket: HttpSocket, response: string): void {
   const running = socket._httpMessage
   const isBroken = running && !running.req.complete
-  if (!running || (isBroken && !running.headersSent)) return void socket.end(refusal)
+  if (!running || (isBroken && !running.headersSent)) return void socket.end(response)
   if (isBroken) return void socket.destroy()
-  running.once("close", () => setImmediate(() => socket.writable && endAfterRunning(socket, refusal)))
+  running.once("close", () => setImmediate(() => socket.writable && endAfterRunning(socket, response)))
 }
 
 function toCommandError(error: unknown, host: string, port: number): unknown {
   const { code, name, message } = error as NodeJS.ErrnoException
   if (code === "EADDRINUSE" || name === "GetPortError" || /available port/.test(message)) {
     return new CommandError(
-      `Port ${port} on ${host} is taken. Stop what uses it, or choose another: serve --port ${port + 1}`,
+      `Port ${port} on ${host} is in use. Stop the program that uses it, or choose another port: serve --port ${port + 1}`,
     )
   }
   if (code === "EACCES") {
-    return new CommandError(`Port ${port} needs rights that this user lacks. Choose one above 1023: serve --port 7680`)
+    return new CommandError(
+      `You may not listen on port ${port} without more privileges. Choose a port above 1023: serve --port 7680`,
+    )
   }
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
-    return new CommandError(`server.host: this machine has no address ${host}. Use 127.0.0.1, or 0.0.0.0 for all.`)
+    return new CommandError(
+      `server.host: this machine has no address ${host}. Use 127.0.0.1, or 0.0.0.0 for all addresses.`,
+    )
   }
   return error
 }

@@ -3,16 +3,19 @@ import type { Probe } from "./app.ts"
 
 const TIMEOUT_MS = 3000
 
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly database: Database
   isStopping(): boolean
-  /** Rows that are not in the database yet. */
+  /** The number of rows that are not in the database yet. */
   countWaiting(): number
 }
 
-/** Readiness: the database answers, and the gateway is not stopping. Probes that come together ask it once. */
+/**
+ * Creates the readiness probe: the database must answer, and the gateway must not be stopping. Probes at the same time
+ * share one query.
+ */
 export function createProbe({ database, isStopping, countWaiting }: ProbeOptions): Probe {
-  let asking: Promise<string | undefined> | undefined
+  let running: Promise<string | undefined> | undefined
   async function ask(): Promise<string | undefined> {
     try {
       await database.query({ text: "SELECT 1", timeoutMs: TIMEOUT_MS })
@@ -22,14 +25,14 @@ export function createProbe({ database, isStopping, countWaiting }: ProbeOptions
       const rows = waiting === 1 ? "1 row waits" : `${waiting} rows wait`
       return `the database does not answer (${database.kind}); ${rows} in the journal`
     } finally {
-      asking = undefined
+      running = undefined
     }
   }
   return {
     async notReadyReason() {
       if (isStopping()) return "the gateway is shutting down"
-      asking ??= ask()
-      return asking
+      running ??= ask()
+      return running
     },
   }
 }

@@ -1,10 +1,10 @@
-/** One measured thing, in the words of https://prometheus.io/docs/instrumenting/exposition_formats/ */
+/** One metric, in the terms of https://prometheus.io/docs/instrumenting/exposition_formats/ */
 export interface Metric {
   readonly name: string
   readonly type: "counter" | "gauge" | "histogram"
   readonly help: string
   readonly samples: readonly Sample[]
-  /** How the processes of one gateway make one number; default: their sum. */
+  /** How the values of several processes are combined. Default: their sum. */
   readonly together?: "max"
 }
 
@@ -22,7 +22,7 @@ export function gauge(name: string, help: string, value: number): Metric {
   return { name, type: "gauge", help, samples: [{ value }] }
 }
 
-/** Text format 0.0.4. */
+/** Formats metrics in text format 0.0.4. */
 export function toText(metrics: readonly Metric[]): string {
   const lines = metrics.flatMap(({ name, type, help, samples }) => [
     `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`,
@@ -32,7 +32,7 @@ export function toText(metrics: readonly Metric[]): string {
   return `${lines.join("\n")}\n`
 }
 
-/** What several processes measured, as one. */
+/** Combines the metrics of several processes. */
 export function combine(all: readonly (readonly Metric[])[]): Metric[] {
   const found = new Map<string, { metric: Metric; samples: Map<string, Sample> }>()
   for (const metric of all.flat()) {
@@ -62,12 +62,12 @@ function escapeLabel(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")
 }
 
-export interface Histogram {
+interface Histogram {
   observe(value: number): void
   samples(): Sample[]
 }
 
-/** Counts values by upper bounds, each bucket with all below it. */
+/** Counts values by upper bounds. Each bucket includes the values of all smaller buckets. */
 export function createHistogram(bounds: readonly number[]): Histogram {
   const counts = bounds.map(() => 0)
   let count = 0

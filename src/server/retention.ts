@@ -1,20 +1,23 @@
 import type { Database } from "../database/_database.ts"
 import { countBodiesInS3, prune, toPruneDate } from "../database/prune.ts"
 
-/** Not at once: a gateway that just started has other things to do. */
+/** The first run waits, because a gateway that just started has other work. */
 const FIRST_MS = 60_000
 const EVERY_MS = 24 * 3_600_000
 
-export interface RetentionOptions {
+interface RetentionOptions {
   readonly database: Database
-  /** How long requests are kept; undefined: for ever. */
+  /** How long requests are kept. Undefined means forever. */
   readonly retentionMs: number | undefined
   now(): number
   log(level: "info" | "warn", line: string): void
   readonly firstMs?: number
 }
 
-/** `logging.retention`: deletes the requests that are older, soon and then once a day. The sums of reports stay. */
+/**
+ * Implements `logging.retention`: deletes old requests, one minute after the start and then daily. Totals of reports
+ * stay.
+ */
 export function startRetention(options: RetentionOptions): { close(): Promise<void> } {
   const { database, retentionMs, now, log, firstMs = FIRST_MS } = options
   let running: Promise<void> = Promise.resolve()
@@ -27,12 +30,15 @@ export function startRetention(options: RetentionOptions): { close(): Promise<vo
       const count = await prune(database, choice)
       const day = toPruneDate(choice).toISOString().slice(0, 10)
       const rest =
-        inS3 === 0 ? "" : `, and so do the bodies of ${inS3} in S3: a lifecycle rule of the bucket deletes those`
-      if (count > 0) log("info", `retention: ${count} requests from before ${day} were deleted; their sums stay${rest}`)
+        inS3 === 0
+          ? ""
+          : `. The bodies of ${inS3} of them stay in S3: add a lifecycle rule to the bucket to delete them`
+      if (count > 0)
+        log("info", `retention: deleted ${count} requests from before ${day}; the totals of reports stay${rest}`)
     } catch (error) {
       log(
         "warn",
-        `retention: old requests could not be deleted (${error instanceof Error ? error.message : error}); tomorrow again`,
+        `retention: old requests could not be deleted (${error instanceof Error ? error.message : error}). The next attempt is in 24 hours`,
       )
     }
   }

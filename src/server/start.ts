@@ -1,66 +1,45 @@
-import { join } from "node:path"
-import type { Settings } from "../config/settings.ts"
-import type { LogRecord } from "../core/call.ts"
-import type { Rates } from "../core/cost.ts"
-import type { Database } from "../database/_database.ts"
 import { createKeyCache } from "../database/key-cache.ts"
-import { ensureFirstKey, type NewKey } from "../database/keys.ts"
+import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
-import { addLedgerStats, startRecovery } from "../database/ledger/recovery.ts"
-import { openDatabase } from "../database/open.ts"
-import { migrate } from "../database/schema.ts"
-import type { Deps } from "../gateway/deps.ts"
-import { createGateway } from "../gateway/handle.ts"
-import { createScope } from "../kit/scope.ts"
-import { claimSlot } from "../kit/slots.ts"
-import { createSpillDirectory } from "../kit/spill-file.ts"
-import { createPriceBook } from "../pricing/catalog.ts"
-import { DIALECTS } from "../providers/index.ts"
+import type { Gateway } from "../gateway/pipeline.ts"
+import { claimSlot } from "../kit/log/slots.ts"
+import { createScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
-import { createApp } from "./app.ts"
-import { addBodyStats, openBodies, startBodyRecovery } from "./bodies.ts"
-import { drainRequests } from "./drain.ts"
-import { checkPort, startListening } from "./listen.ts"
+import { addBodyStats, openBodies } from "./bodies.ts"
+import { openFront } from "./front.ts"
+import { wireGateway } from "./gateway.ts"
+import { checkPort } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
-import { createProbe } from "./probe.ts"
-import { type Metric, toText } from "./prometheus.ts"
+import type { ServerOptions } from "./options.ts"
+import { openPrices } from "./prices.ts"
+import type { Metric } from "./prometheus.ts"
+import { startRecoveries, toJournalRoot } from "./recoveries.ts"
 import { startRetention } from "./retention.ts"
+import { openStorage } from "./storage.ts"
 
-/** Whatever the deadline, what is accepted gets this long to reach the database; the rest stays in the journal. */
+/** Accepted rows get at least this long to reach the database. The rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
-
-export interface ServerOptions {
-  readonly settings: Settings
-  log(level: "info" | "warn" | "error", line: string): void
-  /** Called after each row was handed to the ledger; must be quick. */
-  onRecord(record: LogRecord): void
-  /** Mints the key that is shown once, instead of the usual `Default`. */
-  firstKey?(database: Database): Promise<NewKey | undefined>
-  /** This process is one of several behind a port that their primary has bound. */
-  readonly worker?: {
-    readonly port: number
-    /** The metrics of all processes, given this one's. */
-    collectAll(own: readonly Metric[]): Promise<readonly Metric[]>
-  }
-}
 
 export interface RunningServer {
   readonly host: string
   readonly port: number
+  /** The title of the database. */
   readonly database: string
   readonly modelCount: number
-  /** The key that was minted because there was none: shown once. */
+  /** The key that was created because there was none. It is shown once. */
   readonly firstKey: string | undefined
   /** accepted = written + waiting + rejected + dropped. */
   stats(): LedgerStats
   collect(): Metric[]
-  /** For a process that ends at once: what was accepted is on the disk when this returns. */
+  /** For a process that exits at once: all accepted rows are on disk when this returns. */
   flushSync(): void
-  /** Lets running requests finish, writes what was accepted, closes all. Says how the rows stand then. */
+  /**
+   * Waits for running requests, writes the accepted rows and closes everything. Returns the final state of the rows.
+   */
   stop(): Promise<LedgerStats>
 }
 
-/** Opens everything in order and wires it; what fails to open closes what was opened before it. */
+/** Opens all parts in order and wires them. When a part fails to open, closes the parts opened before it. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const scope = createScope()
   try {
@@ -71,98 +50,47 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function open(options: ServerOptions, scope: ReturnType<typeof createScope>): Promise<RunningServer> {
+async function open(options: ServerOptions, scope: Scope): Promise<RunningServer> {
   const { settings, log, worker } = options
   let stopping = false
-  if (!worker) await checkPort(settings.server.host, settings.server.port)
-
-  const role = worker ? "worker" : "serve"
-  const database = await openDatabase(settings.storage, { role, log: (line) => log("warn", line) })
-  scope.own(() => database.close())
-  if (!worker && settings.storage.autoMigrate) await migrate(database)
-  const first = worker ? undefined : await (options.firstKey ?? ensureFirstKey)(database)
-
-  const keys = await createKeyCache(database)
-  scope.own(() => keys.close())
-
-  const prices = await createPriceBook({
-    ...settings.pricing,
-    cacheFile: join(settings.storage.dataDir, "llm-prices.json"),
-    providerPrices: toProviderPrices(settings),
-    baseUrls: Object.fromEntries(Object.entries(settings.providers).map(([name, { baseUrl }]) => [name, baseUrl])),
-    now: Date.now,
-    log: (line) => log("warn", line),
-  })
-  scope.own(() => prices.close())
-  prices.start()
-
-  const journals = join(settings.storage.dataDir, "journal")
-  const { dir, lock } = await claimSlot(journals)
-  const bodyOwner = { settings, log, database }
-  const bodies = await openBodies(bodyOwner)
-  scope.own(() => bodies.close())
-
-  const ledgerOptions = { db: database, settings: settings.ledger, now: Date.now, log }
-  const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
-  const ledger = await openLedger({ ...ledgerOptions, dir, lock: async () => lock, onBatch })
-  scope.own(() => ledger.close())
-  // Of several processes the primary does it.
-  const adoption = worker ? undefined : startRecovery({ ...ledgerOptions, root: journals })
-  scope.own(() => adoption?.close())
-  const bodyAdoption = worker ? undefined : startBodyRecovery(bodyOwner)
-  scope.own(() => bodyAdoption?.close())
-  const stats = () => (adoption ? addLedgerStats([ledger.stats(), adoption.stats()]) : ledger.stats())
-  const metrics = createMetrics({
-    ledger: stats,
-    bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), bodyAdoption?.stats()])),
-    gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
-  })
-  scope.own(() => metrics.close())
-
-  const tokenizer = createTokenizer({ log: (line) => log("warn", line) })
-  scope.own(() => tokenizer.close())
-
-  const gateway = createGateway({
-    settings: toGatewaySettings(settings),
-    providers: toProviders(settings),
-    dialects: DIALECTS,
-    findCaller: keys.find,
-    price: prices.price,
-    ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
-    spill: createSpillDirectory(join(settings.storage.dataDir, "arriving")),
-    recordIntent: ledger.recordIntent,
-    countText: tokenizer.count,
-    record(record, onKept, when) {
-      ledger.append(record, onKept, when)
-      metrics.onRecord(record)
-      options.onRecord(record)
-    },
-    isLedgerFull: ledger.isFull,
-    isStopping: () => stopping,
-    onError: (error, where) =>
-      log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),
-  })
-  scope.own(() => gateway.close())
-
-  const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
-  scope.own(() => retention.close())
-
-  const probe = createProbe({ database, isStopping: () => stopping, countWaiting: () => stats().waiting })
-  const measured = async () => toText(worker ? await worker.collectAll(metrics.collect()) : metrics.collect())
-  const { host, readTimeoutMs, shutdownTimeoutMs } = settings.server
-  const port = worker?.port ?? settings.server.port
-  const app = createApp(gateway, { ...probe, metrics: measured })
-  let lastRequestAt = 0
-  const answer: typeof app = (request, response) => {
-    if (stopping) lastRequestAt = performance.now()
-    app(request, response)
+  const isStopping = () => stopping
+  /** Makes the scope close a part. The scope closes the parts in reverse order. */
+  const own = <T extends { close(): void | Promise<void> }>(part: T): T => {
+    scope.own(() => part.close())
+    return part
   }
-  const listener = await startListening(answer, { host, port, readTimeoutMs, isWorker: worker !== undefined })
 
-  async function stop() {
+  if (!worker) await checkPort(settings.server.host, settings.server.port)
+  const { database, firstKey } = await openStorage(options, scope)
+  const keys = own(createKeyCache(database))
+  const prices = own(await openPrices(options))
+
+  const { dir, lock } = await claimSlot(toJournalRoot(settings))
+  const bodies = own(await openBodies({ settings, log, database }))
+  const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
+  const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
+  const ledger = own(await openLedger({ ...ledgerOptions, onBatch }))
+  const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
+
+  const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())
+  const metrics = own(
+    createMetrics({
+      ledger: stats,
+      bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), recovery?.bodies.stats()])),
+      gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
+    }),
+  )
+  const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
+  const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
+  own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
+  const countWaiting = () => stats().waiting
+  const front = await openFront(options, { gateway, database, collect: metrics.collect, countWaiting, isStopping })
+
+  async function stop(): Promise<LedgerStats> {
     stopping = true
+    const { shutdownTimeoutMs } = settings.server
     const deadline = Date.now() + shutdownTimeoutMs
-    await drainRequests({ listener, gateway, timeoutMs: shutdownTimeoutMs, lastRequestAt: () => lastRequestAt })
+    await front.drain(shutdownTimeoutMs)
     await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
     await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
@@ -171,40 +99,14 @@ async function open(options: ServerOptions, scope: ReturnType<typeof createScope
   }
 
   return {
-    host: listener.host,
-    port: listener.port,
+    host: front.host,
+    port: front.port,
     database: database.title,
     modelCount: prices.modelCount(),
-    firstKey: first?.secret,
+    firstKey: firstKey?.secret,
     stats,
     collect: metrics.collect,
     flushSync: ledger.flushSync,
     stop,
-  }
-}
-
-function toProviders(settings: Settings): Deps["providers"] {
-  return Object.fromEntries(Object.entries(settings.providers).map(([name, provider]) => [name, { name, ...provider }]))
-}
-
-function toProviderPrices(settings: Settings): Readonly<Record<string, "free" | Readonly<Record<string, Rates>>>> {
-  return Object.fromEntries(
-    Object.entries(settings.providers).flatMap(([name, { prices }]) => (prices === undefined ? [] : [[name, prices]])),
-  )
-}
-
-function toGatewaySettings({ server, upstream, logging, metadata }: Settings): Deps["settings"] {
-  return {
-    readTimeoutMs: server.readTimeoutMs,
-    writeTimeoutMs: server.writeTimeoutMs,
-    maxBodyBytes: server.maxBodyBytes,
-    connectTimeoutMs: upstream.connectTimeoutMs,
-    firstByteTimeoutMs: upstream.firstByteTimeoutMs,
-    idleTimeoutMs: upstream.idleTimeoutMs,
-    maxConnections: upstream.maxConnections,
-    maxConnectionAgeMs: upstream.maxConnectionAgeMs,
-    injectStreamUsage: logging.injectStreamUsage,
-    maxMetadataKeys: metadata.maxKeys,
-    maxMetadataValueLength: metadata.maxValueLength,
   }
 }

@@ -1,6 +1,6 @@
 import pg from "pg"
 
-/** The rows of one statement, on a connection of its own that the server may end whenever it likes. */
+/** Runs one statement and returns its rows, on its own connection, which the server may end at any time. */
 export async function ask<Row extends object>(url: string, text: string): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url })
   client.on("error", () => {})

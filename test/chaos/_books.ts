@@ -2,13 +2,13 @@ import { setTimeout as wait } from "node:timers/promises"
 import type { Installation, RunningGateway } from "../support/gateway.ts"
 import { ask } from "./_ask.ts"
 
-/** The rows of a database against what clients and provider know. */
+/** The differences between the rows of a database and what clients and the provider know. */
 export interface Account {
   readonly rows: number
   readonly died: number
-  /** Answered whole, or seen by the provider, and without a row. */
+  /** Requests without a row that were answered completely or reached the provider. */
   readonly lost: readonly string[]
-  /** Rows of one request beyond its first. */
+  /** Rows of a request beyond its first. */
   readonly duplicates: readonly string[]
 }
 
@@ -33,11 +33,11 @@ const ROWS = "SELECT raw_metadata ->> 'Tag' AS tag, outcome FROM llm_requests WH
 
 export const readRows = (url: string): Promise<TaggedRow[]> => ask<TaggedRow>(url, ROWS)
 
-/** The value of one line of /metrics, without labels. */
+/** Returns the value of one line of /metrics, without labels. */
 export async function metric(gateway: RunningGateway, name: string): Promise<number> {
   const text = await (await fetch(`${gateway.origin}/metrics`)).text()
   const found = new RegExp(`^${name} (\\S+)$`, "m").exec(text)
-  if (found === null) throw new Error(`/metrics does not tell ${name}`)
+  if (found === null) throw new Error(`/metrics does not contain ${name}`)
   return Number(found[1])
 }
 
@@ -49,11 +49,11 @@ export interface FourNumbers {
   readonly dropped: number
 }
 
-/** The last log line of a gateway that has ended. */
+/** Reads the last log line of a gateway that has ended. */
 export function lastNumbers(stderr: string): FourNumbers {
   const last = stderr.trimEnd().split("\n").at(-1)!
   const found = /(\d+) accepted = (\d+) written \+ (\d+) waiting \+ (\d+) rejected \+ (\d+) dropped/.exec(last)
-  if (found === null) throw new Error(`the last line tells no numbers: ${last}`)
+  if (found === null) throw new Error(`the last line contains no numbers: ${last}`)
   const [accepted, written, waiting, rejected, dropped] = found.slice(1).map(Number) as [
     number,
     number,
@@ -64,7 +64,7 @@ export function lastNumbers(stderr: string): FourNumbers {
   return { accepted, written, waiting, rejected, dropped }
 }
 
-/** Waits until the gateway has written all that waits. */
+/** Waits until the gateway has written all waiting rows. */
 export async function untilDrained(gateway: RunningGateway, timeoutMs: number): Promise<number> {
   const startedAt = performance.now()
   for (;;) {
@@ -74,7 +74,7 @@ export async function untilDrained(gateway: RunningGateway, timeoutMs: number): 
   }
 }
 
-/** The first key, from the banner of the first start. */
+/** Returns the first key, from the banner of the first start. */
 export function firstKey(gateway: RunningGateway): string {
   const key = /mdm_sk_[\w-]+/.exec(gateway.stdout)?.[0]
   if (key === undefined) throw new Error("no first key was printed")

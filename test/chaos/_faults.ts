@@ -3,10 +3,10 @@ import type { PostgresServer } from "../support/postgres.ts"
 import { ask } from "./_ask.ts"
 import type { Wire } from "./_wire.ts"
 
-/** Something that befalls a database; `heal` ends it. */
+/** A fault of a database. `heal` ends it. */
 export interface Fault {
   readonly name: string
-  /** The database goes on taking rows meanwhile. */
+  /** Whether the database accepts rows during the fault. */
   readonly mayWrite?: boolean
   begin(): Promise<void>
   heal(): Promise<void>
@@ -18,7 +18,7 @@ const DISCONNECT_GATEWAY =
 const BACKGROUND =
   "SELECT pid FROM pg_stat_activity WHERE backend_type IN ('checkpointer', 'background writer', 'walwriter', 'autovacuum launcher')"
 
-/** Every fault of a PostgreSQL that belongs to the test alone. `url`: to the gateway's database, past the wire. */
+/** All faults for a PostgreSQL that belongs to the test. `url` reaches the gateway's database without the proxy. */
 export function faultsOf(server: PostgresServer, wire: Wire, url: string): Fault[] {
   const hogs: pg.Client[] = []
   const stalled: number[] = []
@@ -49,7 +49,7 @@ export function faultsOf(server: PostgresServer, wire: Wire, url: string): Fault
       async begin() {
         stalled.push(...(await ask<{ pid: number }>(url, BACKGROUND)).map(({ pid }) => pid))
         for (const pid of stalled) process.kill(pid, "SIGSTOP")
-        checkpoint = sql("CHECKPOINT").catch(() => {}) // waits for the one that is stopped
+        checkpoint = sql("CHECKPOINT").catch(() => {}) // waits for the checkpoint that is stopped
       },
       async heal() {
         for (const pid of stalled.splice(0)) process.kill(pid, "SIGCONT")
@@ -60,7 +60,7 @@ export function faultsOf(server: PostgresServer, wire: Wire, url: string): Fault
       name: "out of connections",
       async begin() {
         for (;;) {
-          await fill() // takes what the gateway was just made to let go of, before the gateway does
+          await fill() // takes the connections that the gateway just lost, before the gateway reconnects
           const { rowCount } = await hogs[0]!.query(DISCONNECT_GATEWAY)
           if (rowCount === 0) return
         }
@@ -96,7 +96,7 @@ export function faultsOf(server: PostgresServer, wire: Wire, url: string): Fault
   ]
 }
 
-/** Statements of one text must be simple ones where ALTER SYSTEM is among them: it refuses a transaction. */
+/** Runs statements one by one, because ALTER SYSTEM cannot run in the transaction of a multi-statement text. */
 async function runOnce(url: string, text: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()

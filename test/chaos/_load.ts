@@ -1,28 +1,28 @@
 import { Agent, request } from "node:http"
 import type { FakeProvider } from "../support/fake-provider.ts"
 
-/** What became of the requests of a load. */
+/** The results of the requests of a load. */
 export interface Sent {
   readonly requests: number
-  /** Answers other than a whole 200. */
+  /** Responses other than a complete 200. */
   readonly failed: readonly { readonly tag: string; readonly why: string }[]
-  /** Of requests that were answered whole. */
+  /** The tags of the completely answered requests. */
   readonly answered: readonly string[]
   readonly p99Ms: number
   readonly worstMs: number
 }
 
 export interface Load {
-  /** Takes a gateway away, so that nobody asks it until `aim` names one: for gateways that are killed. */
+  /** Removes a gateway that will be killed, so that no client uses it until `aim` sets another one. */
   aim(port: number | undefined): void
-  /** So far. */
+  /** The number of requests so far. */
   readonly requests: number
   stop(): Promise<Sent>
 }
 
 const PATIENCE_MS = 60_000
 
-/** Clients that ask one after the other, each request with a tag of its own in its metadata and its text. */
+/** Clients that send requests one after the other, each with its own tag in its metadata and its text. */
 export function startLoad(options: {
   readonly key: string
   readonly clients: number
@@ -91,7 +91,7 @@ interface One {
   readonly script?: object
 }
 
-/** Undefined: answered whole with 200. Else why not. */
+/** Returns undefined for a complete 200, or else the reason why not. */
 export function askOnce({ key, agent, port, tag, stream, script }: One): Promise<string | undefined> {
   const body = JSON.stringify({ model: "gpt-4o-mini", stream, messages: [{ role: "user", content: tag }] })
   const headers: Record<string, string> = {
@@ -123,7 +123,7 @@ export function askOnce({ key, agent, port, tag, stream, script }: One): Promise
   })
 }
 
-/** The tags of all requests that reached the fake provider. */
+/** Returns the tags of all requests that reached the fake provider. */
 export function tagsSeen({ exchanges }: FakeProvider): string[] {
   return exchanges.map(({ json }) => {
     const { messages } = json as { messages: { content: string }[] }

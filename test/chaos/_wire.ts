@@ -1,13 +1,13 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 
-/** The way to the database: it can be cut (connections go silent), be narrow, and lead elsewhere. */
+/** A proxy to the database that can be silenced, slowed down, or pointed elsewhere. */
 export interface Wire {
   readonly port: number
   cut(): void
-  /** From now on half a second's way, give or take 0.3 s, 20 KB a second, in pieces of some bytes. */
+  /** Adds half a second of latency, give or take 0.3 s, and limits it to 20 KB per second in pieces of some bytes. */
   narrow(): void
   mend(): void
-  /** Breaks all connections; new ones go to this port. */
+  /** Breaks all connections. New ones go to this port. */
   leadTo(port: number): void
   close(): Promise<void>
 }
@@ -25,7 +25,7 @@ export async function startWire(to: number): Promise<Wire> {
   const server = createServer((client) => {
     sockets.add(client)
     client.on("error", () => {}).on("close", () => sockets.delete(client))
-    if (isTruncated) return // taken, and never answered
+    if (isTruncated) return // accepted, but never answered
     const upstream = connect(target, "127.0.0.1")
     sockets.add(upstream)
     upstream.on("error", () => client.destroy()).on("close", () => sockets.delete(upstream) && client.destroy())
@@ -47,7 +47,7 @@ export async function startWire(to: number): Promise<Wire> {
     },
     narrow() {
       isNarrow = true
-      breakAll() // those that are made anew are narrow
+      breakAll() // new connections are slow
     },
     mend() {
       isTruncated = isNarrow = false
@@ -64,14 +64,14 @@ export async function startWire(to: number): Promise<Wire> {
   }
 }
 
-/** Passes on what comes, late, slowly and in small pieces, in its order. */
+/** Passes bytes on late, slowly and in small pieces, in their order. */
 function trickle(from: Socket, to: Socket): void {
   to.setNoDelay(true)
   const waiting: { bytes: Buffer; readonly at: number }[] = []
   from.on("data", (bytes) => {
     const at = performance.now() + LATENCY_MS.least + Math.random() * (LATENCY_MS.most - LATENCY_MS.least)
     waiting.push({ bytes, at })
-    from.pause() // what the line cannot take stays with who sends it
+    from.pause() // what does not fit stays with the sender
   })
   const timer = setInterval(() => {
     let left = BYTES_PER_TICK

@@ -37,7 +37,7 @@ afterAll(async () => {
 const count = async (server: PostgresServer) =>
   (await ask<{ count: number }>(server.url, "SELECT count(*)::int AS count FROM llm_requests"))[0]!.count
 
-/** The binaries of npm come without the program that makes a standby. */
+/** The npm binaries lack the program that creates a standby. */
 function canCopy(): boolean {
   const scratch = mkdtempSync(join(tmpdir(), "mdm-bin-"))
   try {
@@ -48,7 +48,7 @@ function canCopy(): boolean {
 }
 
 it.skipIf(!canCopy())(
-  "[PGF-10] a failover to a hot standby that is behind, read-only at first, then promoted: no request fails; a row is missing only if it was committed in time on the old primary alone",
+  "[PGF-10] a failover to a lagging hot standby that is read-only at first and then promoted: no request fails; a row is missing only if the old primary alone had committed it",
   async () => {
     const home = createInstallation({
       MAJORDOMO_STORAGE_POSTGRES_URL: primary.url.replace(`:${primary.port}/`, `:${wire.port}/`),
@@ -69,10 +69,10 @@ it.skipIf(!canCopy())(
     replication.cut()
     await new Promise((resolve) => setTimeout(resolve, BEHIND_MS))
     const behindFrom = await count(primary)
-    await expect.poll(() => count(primary), { timeout: 10_000 }).toBeGreaterThan(behindFrom) // more that will be missing
+    await expect.poll(() => count(primary), { timeout: 10_000 }).toBeGreaterThan(behindFrom) // more rows that will be missing
     wire.leadTo(replica.port)
     await expect.poll(() => gateway.stderr, { timeout: 20_000 }).toMatch(/does not take rows.*25006/)
-    await new Promise((resolve) => setTimeout(resolve, READ_ONLY_MS)) // it stays read-only for so long
+    await new Promise((resolve) => setTimeout(resolve, READ_ONLY_MS)) // it stays read-only for this long
     const waited = await metric(gateway, "majordomo_rows_waiting")
     expect(waited).toBeGreaterThan(0)
     await ask(replica.url, "SELECT pg_promote()")
@@ -97,7 +97,7 @@ it.skipIf(!canCopy())(
     })
     expect(sent.failed).toEqual([])
     expect(inNew.duplicates).toEqual([])
-    // What asynchronous replication loses is lost by the database; the gateway had it acknowledged.
+    // The database loses what asynchronous replication loses: the gateway had an acknowledgment for these rows.
     expect(inNew.lost.length).toBeGreaterThan(0)
     expect(inNew.lost.filter((tag) => !inOld.has(tag))).toEqual([])
     expect(lastNumbers(stderr)).toMatchObject({ written: sent.requests, waiting: 0, rejected: 0, dropped: 0 })

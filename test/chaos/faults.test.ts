@@ -12,7 +12,7 @@ import { startWire, type Wire } from "./_wire.ts"
 
 const FAULT_MS = times(1500, 20_000)
 const PER_SECOND = 200
-/** Resident memory may not grow with the backlog: so much is for garbage. */
+/** Resident memory may not grow with the backlog. This much is allowed for garbage. */
 const MEMORY_BOUND_MB = 120
 
 let far: FakeProvider
@@ -29,7 +29,7 @@ afterAll(async () => {
   await server.remove()
 })
 
-it("[PGF-06] [PGF-08] [PGF-10] [PGF-13] whatever befalls PostgreSQL under load: no request fails, no row is lost or there twice, the numbers add up", async () => {
+it("[PGF-06] [PGF-08] [PGF-10] [PGF-13] whatever fault PostgreSQL has under load: no request fails, no row is lost or duplicated, and the counts add up", async () => {
   const home = createInstallation({
     MAJORDOMO_STORAGE_POSTGRES_URL: server.url.replace(`:${server.port}/`, `:${wire.port}/`),
     MAJORDOMO_STORAGE_POSTGRES_MAX_CONNS: "6",
@@ -71,7 +71,7 @@ it("[PGF-06] [PGF-08] [PGF-10] [PGF-13] whatever befalls PostgreSQL under load: 
 
 async function suffer(fault: Fault, gateway: RunningGateway): Promise<void> {
   await fault.begin()
-  await wait(FAULT_MS) // the fault lasts so long: that is what is tested
+  await wait(FAULT_MS) // the duration of the fault is what is tested
   const waiting = await metric(gateway, "majordomo_rows_waiting")
   await fault.heal()
   const drainedMs = await untilDrained(gateway, 60_000)
@@ -79,7 +79,7 @@ async function suffer(fault: Fault, gateway: RunningGateway): Promise<void> {
   if (!fault.mayWrite) expect(waiting).toBeGreaterThan(0)
 }
 
-/** How much the process's memory grew at most, in MB. */
+/** Returns the maximum growth of the process's memory, in MB. */
 function watchMemory({ pid }: RunningGateway): { stop(): number } {
   const read = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024
   const before = read()

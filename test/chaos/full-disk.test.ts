@@ -23,7 +23,7 @@ afterAll(async () => {
   disk?.remove()
 })
 
-/** Writes ahead-log until there is no room for the next segment of it, which makes the server panic. */
+/** Writes to the write-ahead log until there is no room for its next segment, which makes the server panic. */
 async function exhaustLog(): Promise<unknown> {
   for (let i = 0; i < 100; i++) {
     try {
@@ -35,9 +35,9 @@ async function exhaustLog(): Promise<unknown> {
   return undefined
 }
 
-// Mounting needs root; elsewhere the test of the embedded database and the fault `disk full (53100)` stand for it.
+// Mounting requires root. Elsewhere, the test of the embedded database and the fault `disk full (53100)` replace this test.
 it.skipIf(disk === undefined)(
-  "[PGF-08] the disk of PostgreSQL is really full, first for rows, then for its log, so that it panics: no request fails, and once there is room no row is lost or there twice",
+  "[PGF-08] the disk of PostgreSQL is really full, first for rows and then for its log, so that it panics: no request fails, and afterwards no row is lost or duplicated",
   async () => {
     server = await startPostgres({
       under: disk!.dir,
@@ -56,7 +56,7 @@ it.skipIf(disk === undefined)(
 
     disk!.fill()
     await expect.poll(() => gateway.stderr, { timeout: 20_000 }).toMatch(/does not take rows.*53100/)
-    await new Promise((resolve) => setTimeout(resolve, FULL_MS)) // the disk is full for so long: that is what is tested
+    await new Promise((resolve) => setTimeout(resolve, FULL_MS)) // the duration of the full disk is what is tested
     const waitedForRows = await metric(gateway, "majordomo_rows_waiting")
     disk!.clear()
     await untilDrained(gateway, 60_000)
@@ -66,7 +66,7 @@ it.skipIf(disk === undefined)(
     expect(String(panic)).toMatch(/terminated|ECONNRESET|no space|recovery|refused/i)
     await expect.poll(() => metric(gateway, "majordomo_rows_waiting"), { timeout: 20_000 }).toBeGreaterThan(200)
     disk!.clear()
-    await server.kill() // it has ended, or cannot recover: what an operator starts again
+    await server.kill() // it has ended or cannot recover, so an operator would start it again
     await server.start()
     await untilDrained(gateway, 60_000)
 

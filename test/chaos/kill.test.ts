@@ -43,7 +43,7 @@ async function newDatabase(): Promise<string> {
   return server.url.replace(/\/postgres$/, `/${name}`)
 }
 
-/** Kills the gateway again and again while it works, and starts it again in the same home. */
+/** Kills the gateway repeatedly while it works, and starts it again in the same home. */
 async function killUnderLoad(home: Installation, rounds: number, workMs: number) {
   let gateway = await home.serve({ args: ["--quiet"] })
   const load = startLoad({ key: firstKey(gateway), clients: 16, prefix: "kill" })
@@ -65,7 +65,7 @@ async function killUnderLoad(home: Installation, rounds: number, workMs: number)
 }
 
 it(
-  "kill -9 under load takes no row of a request that reached the provider, and makes none twice",
+  "kill -9 under load loses no row of a request that reached the provider, and duplicates none",
   async () => {
     const url = await newDatabase()
     await withHome({ DATABASE_URL: url }, async (home) => {
@@ -90,7 +90,7 @@ it(
 )
 
 it(
-  "kill -9 of the process that holds the embedded database, while it writes, takes no row either",
+  "kill -9 of the process with the embedded database, while it writes, loses no row either",
   async () => {
     await withHome({}, async (home) => {
       const rounds = times(1, 10)
@@ -118,7 +118,7 @@ it(
 )
 
 it(
-  "SIGTERM with running streams: each ends whole, has its row, and the process ends with 0",
+  "SIGTERM with running streams: each stream completes and has its row, and the process ends with 0",
   async () => {
     const url = await newDatabase()
     await withHome({ DATABASE_URL: url }, async (home) => {

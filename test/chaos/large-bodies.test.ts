@@ -14,13 +14,13 @@ import { report, times } from "./_mode.ts"
 
 const MB = 1_000_000
 const MAX_GROWTH_MB = 100
-/** The list's bound holds in `npm run chaos`; in `npm test` other tests have the machine too. */
+/** The limit of the matrix applies in `npm run chaos`. In `npm test`, other tests use the machine at the same time. */
 const MAX_LAG_S = times(1, 0.05)
 const PIECE = 64 * 1024
 const TICK_MS = 20
 const LAG = 'majordomo_event_loop_lag_seconds{quantile="0.99"}'
 
-/** Lets so many bytes through per second. */
+/** Limits a stream to this many bytes per second. */
 function createPace(perSecond: number): (bytes: number) => Promise<void> | undefined {
   let inTick = 0
   return (bytes) => {
@@ -36,7 +36,7 @@ function* piecesOf(bytes: number): Generator<Buffer> {
   for (let left = bytes; left > 0; left -= piece.length) yield piece.subarray(0, left)
 }
 
-/** Reads each body, no faster than it is told to, answers with as many bytes, and says what both add up to. */
+/** Reads each body at a given speed, responds with as many bytes, and reports the digests of both. */
 const far = createServer(async (incoming, response) => {
   const read = createHash("sha1")
   const pace = createPace(Number(incoming.headers["x-per-second"] ?? Number.POSITIVE_INFINITY))
@@ -73,7 +73,7 @@ beforeAll(async () => {
   })
   key = ((await home.runJson(["keys", "create", "--name", "large"])) as { key: string }).key
 })
-// A new one for each test: memory that an earlier one left behind would be used again, unseen.
+// A new gateway for each test, because memory that an earlier test left behind would be reused unnoticed.
 beforeEach(async () => {
   gateway = await home.serve({ args: ["--quiet"] })
   for (let i = 0; i < 20; i++) await exchange({ bytes: 10_000 })
@@ -85,7 +85,7 @@ afterAll(async () => {
   far.close()
 })
 
-/** Uploads so many bytes and downloads as many; both must be what the other side sent. */
+/** Uploads this many bytes and downloads as many. Both must equal what the other side sent. */
 async function exchange(given: {
   readonly bytes: number
   readonly uploadPerSecond?: number
@@ -127,7 +127,7 @@ async function exchange(given: {
 
 const residentMb = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, "utf8"))?.[1]) / 1000
 
-/** Many at once; how much memory the gateway took more than before, at most, and how late its timers were. */
+/** Runs many at once. Returns how much additional memory the gateway used at most, and how late its timers were. */
 async function watch(count: number, one: () => Promise<void>): Promise<{ grownMb: number; lagS: number }> {
   await metric(gateway, LAG)
   const before = residentMb()
@@ -144,7 +144,7 @@ async function watch(count: number, one: () => Promise<void>): Promise<{ grownMb
 }
 
 test.skipIf(process.platform !== "linux")(
-  "[LOD-07] 50 bodies of 20 MB up and down at once arrive as they were sent, and take at most 100 MB of memory",
+  "[LOD-07] 50 concurrent bodies of 20 MB in both directions arrive unchanged and take at most 100 MB of memory",
   async () => {
     const count = times(10, 50)
     const { grownMb, lagS } = await watch(count, () => exchange({ bytes: 20 * MB }))
@@ -159,7 +159,7 @@ test.skipIf(process.platform !== "linux").each([
   ["clients that send slowly", { uploadPerSecond: times(20, 5) * MB }],
   ["a provider that reads slowly", { readPerSecond: times(20, 5) * MB }],
 ])(
-  "[ABT-07] ten uploads of 200 MB, of %s, take no more memory than small ones",
+  "[ABT-07] ten uploads of 200 MB with %s take no more memory than small ones",
   async (_, pace) => {
     const bytes = times(12, 200) * MB
     const { grownMb } = await watch(10, () => exchange({ bytes, ...pace }))

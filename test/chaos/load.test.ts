@@ -7,7 +7,7 @@ import { ask } from "./_ask.ts"
 import { firstKey, metric } from "./_books.ts"
 import { times } from "./_mode.ts"
 
-/** The list's bounds hold in `npm run chaos`; in `npm test` other tests have the machine too, and only what is badly wrong counts. */
+/** The limits of the matrix apply in `npm run chaos`. In `npm test`, other tests use the machine, so the limits are loose. */
 const MAX_CPU_MS = times(4, 1.6)
 const MAX_STATEMENTS = 1.2
 const MAX_LAG_S = { "0.99": times(0.2, 0.02), "1": times(2, 0.2) }
@@ -31,7 +31,7 @@ beforeAll(async () => {
   server = await startPostgres({ settings: counting }).catch(() => startPostgres())
   counts = await ask(server.url, "CREATE EXTENSION pg_stat_statements").then(
     () => true,
-    () => false, // a server without its contributed modules
+    () => false, // a server without the contrib modules
   )
   home = createInstallation({
     DATABASE_URL: server.url,
@@ -75,7 +75,7 @@ async function run(given: {
 
 const middle = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!
 
-test("[LOD-09] 200 requests a second with 50 metadata headers each: the database runs at most 1.2 statements per request", async ({
+test("[LOD-09] at 200 requests per second with 50 metadata headers each, the database runs at most 1.2 statements per request", async ({
   skip,
 }) => {
   skip(!counts, "this PostgreSQL has no pg_stat_statements")
@@ -93,12 +93,12 @@ test("[LOD-09] 200 requests a second with 50 metadata headers each: the database
   expect(Number(row!.calls) / requests).toBeLessThan(MAX_STATEMENTS)
 })
 
-// Tried again where another program had the machine for a while: what is bounded is the gateway's part.
-test("[LOD-04] [LOD-10] at 200 requests of 2 KB a second a request costs at most 1.6 ms of CPU, and the event loop is free", {
+// Repeated if another program used the machine for a while, because the limit is on the gateway's part.
+test("[LOD-04] [LOD-10] at 200 requests of 2 KB per second, a request costs at most 1.6 ms of CPU, and the event loop is not blocked", {
   retry: 2,
 }, async () => {
   await run({ seconds: 1 })
-  await fetch(`${gateway.origin}/metrics`) // begins the lag anew
+  await fetch(`${gateway.origin}/metrics`) // resets the lag
   const before = cpuMs(gateway.pid)
   const { requests } = await run({ seconds: 3 })
   const perRequest = (cpuMs(gateway.pid) - before) / requests
@@ -116,7 +116,7 @@ test("[LOD-04] [LOD-10] at 200 requests of 2 KB a second a request costs at most
     expect([quantile, lag[quantile]! < most]).toEqual([quantile, true])
 })
 
-test("[LOD-03] before a provider that takes 200 ms the gateway adds at most 2 ms at the median, and 15 % at the 99th percentile", {
+test("[LOD-03] with a provider that takes 200 ms, the gateway adds at most 2 ms at the median and 15 % at the 99th percentile", {
   retry: 2,
 }, async () => {
   const direct: { p50Ms: number; p99Ms: number }[] = []

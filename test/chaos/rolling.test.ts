@@ -11,11 +11,11 @@ import { report, times } from "./_mode.ts"
 const RESTARTS = times(4, 20)
 const PER_SECOND = 200
 const CLIENTS = 16
-/** Of one request that no gateway takes: what a balancer in front of them gives it. */
+/** How often a client tries a request that no gateway accepts, like a load balancer. */
 const MAX_TRIES = 100
 /**
- * No answer has begun: SDKs ask again by themselves. A reset is what the system gives to connections that it has taken
- * and the gateway not yet when its door closes.
+ * Errors after which a request can be sent again because its response had not started: SDKs do so themselves. The system
+ * resets connections that it had accepted, but the gateway had not, when the gateway closes its listening socket.
  */
 const MAY_BE_ASKED_AGAIN = /ECONNREFUSED|ECONNRESET|socket hang up|^503 .*shutting_down/
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => far.close())
 
-it("[SHU-11] two gateways of one database are restarted in turns under load: a client that asks the other one when it gets no answer sees no failure, no request reaches the provider twice, and each has one row", async () => {
+it("[SHU-11] two gateways on one database are restarted alternately under load: a client that tries the other one when it gets no response sees no failure, no request reaches the provider twice, and each has one row", async () => {
   const homes = [0, 1].map(() =>
     createInstallation({
       DATABASE_URL: url,
@@ -99,7 +99,7 @@ it("[SHU-11] two gateways of one database are restarted in turns under load: a c
   for (const end of ends) expect(lastNumbers(end)).toMatchObject({ waiting: 0, rejected: 0, dropped: 0 })
 }, 200_000)
 
-it("[SHU-11] a request that arrives on an idle connection just after SIGTERM is told to go elsewhere, not cut", async () => {
+it("[SHU-11] a request that arrives on an idle connection just after SIGTERM gets a 503, not a reset", async () => {
   const home = createInstallation({ DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" })
   onTestFinished(() => home.remove())
   const gateway = await home.serve({ args: ["--quiet"] })

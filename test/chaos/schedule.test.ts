@@ -12,7 +12,7 @@ import { type Load, startLoad, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
 import { startWire, type Wire } from "./_wire.ts"
 
-/** CHAOS_SEED repeats a run: the same faults in the same order, for as long. The moments of the load are the machine's. */
+/** CHAOS_SEED repeats a run with the same faults in the same order and for the same time. The timing of the load varies. */
 const SEED = Number(process.env["CHAOS_SEED"] ?? Date.now() % 2 ** 31)
 const SCHEDULES = times(1, 5)
 const STEPS = times(6, 20)
@@ -31,7 +31,7 @@ afterAll(async () => {
   await server.remove()
 })
 
-/** What the faults besides the database's need. */
+/** What the faults other than those of the database need. */
 interface Scene {
   readonly home: Installation
   readonly load: Load
@@ -79,7 +79,7 @@ function faultsBeside(scene: Scene, random: Random): Fault[] {
 
 let left = 0
 
-/** Asks for a stream and goes, somewhere in it or before it. */
+/** Requests a stream and disconnects during it or before it. */
 function leave({ key, gateway }: Scene, afterMs: number, index: number): Promise<void> {
   const tag = `left-${left++}-${index}`
   const body = JSON.stringify({ model: "gpt-4o-mini", stream: true, messages: [{ role: "user", content: tag }] })
@@ -104,7 +104,7 @@ function leave({ key, gateway }: Scene, afterMs: number, index: number): Promise
 }
 
 it.each(Array.from({ length: SCHEDULES }, (_, i) => SEED + i))(
-  "[FUZ-06] whatever befalls database, gateway, provider and clients, in any order: no row is lost or there twice, the numbers add up (CHAOS_SEED=%i)",
+  "[FUZ-06] whatever faults database, gateway, provider and clients have, in any order: no row is lost or duplicated, and the counts add up (CHAOS_SEED=%i)",
   async (seed) => {
     const random = createRandom(seed)
     far.reset()
@@ -131,13 +131,13 @@ it.each(Array.from({ length: SCHEDULES }, (_, i) => SEED + i))(
     const beside = faultsBeside(scene, random)
     const happened: string[] = []
     for (let step = 0; step < STEPS; step++) {
-      // One of the database's under one that is not: a gateway cannot start without its database, so that one ends first.
+      // A fault of the database inside another fault ends first, because a gateway cannot start without its database.
       const outer = random.one(beside)
       const inner = random.below(3) === 0 ? undefined : random.one(ofDatabase)
       const lasts = [random.below(MOST_MS), random.below(MOST_MS)]
       happened.push(inner ? `${outer.name} + ${inner.name}` : outer.name)
       await inner?.begin()
-      await wait(lasts[0]!) // faults last for so long: that is what is tested
+      await wait(lasts[0]!) // the duration of the faults is what is tested
       await outer.begin()
       await wait(lasts[1]!)
       await inner?.heal()

@@ -8,10 +8,10 @@ import { isLong, report, times } from "./_mode.ts"
 
 const STREAMS = times(500, 8000)
 const MAX_MB = 600
-/** All streams are open before the first one ends. */
+/** The delays are long enough that all streams are open before the first one ends. */
 const SCRIPT = { pieces: 6, pieceDelayMs: times(400, 4000) }
 
-/** How many files a process may open: a stream takes two of the gateway's. */
+/** Returns how many files a process may open. A stream needs two of the gateway's. */
 function maxFiles(): number {
   const text =
     process.platform === "win32" ? "unlimited" : execFileSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" })
@@ -19,7 +19,7 @@ function maxFiles(): number {
 }
 
 it.skipIf(isLong && maxFiles() < 2 * STREAMS + 200)(
-  "[LOD-02] 8,000 streams at once (500 in a check) all end whole, each with its row, in 600 MB",
+  "[LOD-02] 8,000 concurrent streams (500 in a check) all complete with their rows, in 600 MB",
   async () => {
     const { startScript, startLoad, rssBytes } = await loadBench()
     const far = await startScript("./fake-provider.mjs", { args: [JSON.stringify(SCRIPT)], typescript: true })

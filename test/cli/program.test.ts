@@ -87,7 +87,7 @@ describe("refusals end with 1 and one line", () => {
   test("a configuration with mistakes", async () => {
     const { code, stderr } = await home.run(["usage"], { MAJORDOMO_SERVER_PROT: "1" })
     expect(stderr).toBe(
-      "error: MAJORDOMO_SERVER_PROT (environment): no such setting; did you mean MAJORDOMO_SERVER_PORT?\n",
+      "error: MAJORDOMO_SERVER_PROT (environment): unknown setting; did you mean MAJORDOMO_SERVER_PORT?\n",
     )
     expect(code).toBe(1)
   })

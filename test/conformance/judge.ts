@@ -3,7 +3,7 @@ import type { Format } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 import type { Recording } from "./recordings.ts"
 
-/** Reads a recorded answer with the meter of its dialect, in pieces of `size` bytes. */
+/** Reads a recorded response with the meter of its dialect, in pieces of `size` bytes. */
 export function meterRecording(recording: Recording, size: number): Reading {
   const { exchange, head } = asExchange(recording)
   const dialect = DIALECTS[formatOf(recording)]
@@ -37,7 +37,7 @@ export function asExchange(recording: Recording) {
   return { exchange, head: { statusCode: recording.status, contentType: recording.content_type } }
 }
 
-/** What of a reading is not as expected, in words; empty: all right. */
+/** Returns in words how a reading differs from the expected one. The list is empty if it does not. */
 export function judge({ expected, kind }: Recording, reading: Reading): string[] {
   const wrong: string[] = []
   const check = (name: string, got: unknown, want: unknown) => {
@@ -50,15 +50,15 @@ export function judge({ expected, kind }: Recording, reading: Reading): string[]
     expected.input_tokens + sum((one) => one.input_tokens_uncached + one.cached_tokens + one.cache_creation_tokens)
 
   check("model", reading.model ?? null, expected.model)
-  // A cut stream may be estimated where the recording only says that nothing was reported.
+  // An interrupted stream may be estimated where the recording only says that no usage was reported.
   if (!(expected.partial && !expected.usage_found)) {
     check("usage found", reading.source !== "none", expected.usage_found)
     check("input tokens", totals.inputTokens, input)
     const output = expected.output_tokens + sum((one) => one.output_tokens)
-    // Of a cut stream the recording knows only a lower bound.
+    // For an interrupted stream, the recording has only a lower bound.
     check("output tokens", expected.partial ? Math.min(totals.outputTokens, output) : totals.outputTokens, output)
   }
-  // The columns are parts of the input and output: what a provider says beyond that is clamped, and said.
+  // The columns are parts of input and output. What a provider reports beyond that is clamped and marked.
   check("cached tokens", totals.cachedTokens, Math.min(input, expected.cached_tokens + sum((one) => one.cached_tokens)))
   check(
     "written tokens",

@@ -2,7 +2,7 @@ import { resolve } from "node:path"
 import { readRecordings } from "./recordings.ts"
 import { report } from "./report.ts"
 
-// The module that loads this one cannot load more once it has: everything is done by the time that it is loaded.
+// The module that loads this one cannot load further modules afterwards, so everything runs during the import.
 const directory = process.argv[2] ?? ""
 const recordings = readRecordings(resolve(directory))
 if (!recordings || recordings.length === 0) {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** What a recorded answer must be read as. Names are those of the recordings' files. */
+/** The expected reading of a recorded response. The names are those of the recordings' files. */
 export interface Expected {
   readonly model: string | null
   readonly usage_found: boolean
@@ -34,7 +34,7 @@ export interface Expected {
   }[]
 }
 
-/** One recorded answer of a provider. */
+/** One recorded response of a provider. */
 export interface Recording {
   readonly id: string
   readonly provider: string
@@ -46,13 +46,13 @@ export interface Recording {
   /** What is known of the request's body. */
   readonly request?: Readonly<Record<string, unknown>>
   readonly request_model?: string | null
-  /** When the answer was recorded: its price is that day's. */
+  /** When the response was recorded. Its price is that of this day. */
   readonly recorded_at?: string
   readonly response_body: string
   readonly expected: Expected
 }
 
-/** The recordings of a directory of JSON files; undefined when there is no such directory. */
+/** Reads the recordings from a directory of JSON files. Returns undefined if there is no such directory. */
 export function readRecordings(directory: string): readonly Recording[] | undefined {
   if (!existsSync(directory)) return undefined
   return readdirSync(directory)

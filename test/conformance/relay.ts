@@ -1,8 +1,8 @@
 import { Agent, createServer, type IncomingHttpHeaders, request } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
-import type { LogRecord } from "../../src/core/call.ts"
 import type { PriceQuery } from "../../src/core/cost.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
 import { createPriceBook } from "../../src/pricing/catalog.ts"
 import type { Provider } from "../../src/providers/_dialect.ts"
@@ -16,13 +16,13 @@ interface Relayed {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
-  /** The connection ended before the answer did. */
+  /** Whether the connection ended before the response did. */
   readonly isTruncated: boolean
   readonly record: LogRecord
   readonly reading: Reading
 }
 
-/** A stand-in of the providers, the gateway before it, and a client: real sockets, one recording at a time. */
+/** A stand-in for the providers, the gateway, and a client, with real sockets and one recording at a time. */
 export async function startRelay(recordings: readonly Recording[]) {
   const fakeProvider = await startReplay(new Map(recordings.map((recording) => [recording.id, recording])))
   const book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: Date.now, log: () => {} })
@@ -45,7 +45,7 @@ export async function startRelay(recordings: readonly Recording[]) {
   }
 
   return {
-    /** What is not as recorded, in words: the bytes, the reading, each column of the row; empty: all right. */
+    /** The differences from the recording in words: bytes, reading, and columns of the row. Empty if there are none. */
     async judge(recording: Recording): Promise<string[]> {
       const relayed = await relay(recording)
       return [
@@ -76,7 +76,7 @@ function bytesProblems({ response_body, status, expected }: Recording, relayed: 
   return wrong
 }
 
-/** Each column that is about the answer, against the recording. */
+/** Compares each column that describes the response with the recording. */
 function rowProblems(recording: Recording, { record, reading, headers }: Relayed): string[] {
   const { expected, provider, path, status } = recording
   const method = methodOf(recording)
@@ -157,15 +157,16 @@ function ask(recording: Recording, port: number, agent: Agent): Promise<Omit<Rel
 }
 
 /**
- * A chat stream that tells its usage was asked to, or its provider tells it unasked: in both cases these are the bytes
- * that a client gets who asks. (One who does not is shown none of it, for the gateway cannot know who would have.)
+ * Returns what the request asks for, so that the client gets the recorded bytes. A chat stream contains its usage because
+ * the request asked for it, or because the provider always sends it. In both cases these are the bytes for a client that
+ * asks. (A client that does not ask gets no usage, because the gateway cannot know whether the provider would send it.)
  */
 function asking({ streaming, path, expected }: Recording): object {
   const isChat = /\/(chat\/)?completions$/.test(path.split("?")[0]!)
   return streaming && isChat && expected.usage_found ? { stream: true, stream_options: { include_usage: true } } : {}
 }
 
-/** Answers with the recording that the request names: its status, type and bytes, event by event where it streams. */
+/** Responds with the recording that the request names: status, type and bytes, and event by event for a stream. */
 async function startReplay(recordings: ReadonlyMap<string, Recording>) {
   const server = createServer(async (incoming, response) => {
     incoming.resume()
@@ -181,7 +182,7 @@ async function startReplay(recordings: ReadonlyMap<string, Recording>) {
       if (recording.streaming) await turn()
     }
     if (!recording.expected.partial) response.end()
-    // What was written must have left before the connection breaks.
+    // The written bytes must leave before the connection breaks.
     else response.write("", () => response.socket?.end())
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -197,7 +198,7 @@ async function startReplay(recordings: ReadonlyMap<string, Recording>) {
 
 const MAX_PIECES = 40
 
-/** Each event or line of a stream; of a long one several in a piece. */
+/** Splits a stream into events or lines, or a long stream into several of them per piece. */
 function piecesOf(text: string): string[] {
   const events = text.split(/(?<=\n\r?\n)|(?<=\n,\r?\n)/)
   const size = Math.ceil(events.length / MAX_PIECES)

@@ -29,27 +29,27 @@ const STREAM: Recording = {
   },
 }
 
-test("a recording that comes through unchanged and is read as expected counts as right", async () => {
+test("a recording that passes unchanged and is read as expected counts as correct", async () => {
   const { text, passed } = await report([STREAM])
   expect(text).toContain("all                                                1/1    100 %")
   expect(passed).toBe(true)
 })
 
-test("one that is read otherwise is named with what is wrong, and fails the run", async () => {
+test("a recording that is read differently is listed with its differences and fails the run", async () => {
   const wrong = { ...STREAM, id: "wrong", expected: { ...STREAM.expected, output_tokens: 501 } }
   const { text, passed } = await report([STREAM, wrong])
   expect(text).toContain("wrong: output tokens: expected 501, got 500")
   expect(passed).toBe(false)
 })
 
-test("an ambiguous one is named and not counted", async () => {
+test("an ambiguous recording is listed and not counted", async () => {
   const ambiguous = { ...STREAM, id: "both", expected: { ...STREAM.expected, output_tokens: 1, ambiguous: "two sums" } }
   const { text, passed } = await report([STREAM, ambiguous])
   expect(text).toContain("not counted (1):\n  both: two sums")
   expect(passed).toBe(true)
 })
 
-test("a row whose lines are off by the last digit is found", () => {
+test("a row whose lines differ in the last digit is found", () => {
   const line = {
     side: "input",
     bucket: "input",

@@ -2,10 +2,10 @@ import { judge, meterRecording } from "./judge.ts"
 import type { Recording } from "./recordings.ts"
 import { startRelay } from "./relay.ts"
 
-/** Recordings whose expectation we hold to be wrong: id -> why. They are run, named, and not counted. */
+/** Recordings whose expectation we consider wrong, with the reason by id. They are run and listed, but not counted. */
 export const DISPUTED: Readonly<Record<string, string>> = {}
 
-/** Sizes of the pieces in which each answer is metered, in bytes: whole, a network's, and nearly nothing. */
+/** The sizes of the pieces in which each response is metered, in bytes: whole, typical of a network, and tiny. */
 const SIZES = [Number.MAX_SAFE_INTEGER, 1400, 3]
 
 export interface Report {
@@ -14,8 +14,8 @@ export interface Report {
 }
 
 /**
- * The share of recordings that come through the gateway unchanged and are read right, by provider and kind, and what is
- * wrong with the others. Each goes through the relay once, and through its meter alone in pieces of each size.
+ * Reports the share of recordings that pass the gateway unchanged and are read correctly, by provider and kind, and what is
+ * wrong with the others. Each recording passes the relay once, and its meter alone in pieces of each size.
  */
 export async function report(recordings: readonly Recording[]): Promise<Report> {
   const groups = new Map<string, { right: number; all: number }>()

@@ -1,6 +1,6 @@
-// npm run conformance -- DIR: sends every recorded answer in DIR/*.json through the gateway, compares the bytes that come
-// out with those that went in, and each column of the row with what is billed.
-// Works on the sources, on any node that the project supports: vite takes the types out.
+// npm run conformance -- DIR: sends every recorded response in DIR/*.json through the gateway. Compares the bytes on both
+// sides, and each column of the row with what is billed.
+// Runs from the sources on every supported version of node, because vite removes the types.
 
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"

@@ -1,10 +1,10 @@
-import type { LogRecord } from "../../src/core/call.ts"
 import type { PriceCertificate } from "../../src/core/cost.ts"
 import { formatDecimal, parseDecimal } from "../../src/core/decimal.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 
 type Costs = Pick<LogRecord, "input_cost" | "output_cost" | "total_cost" | "cost_status" | "price">
 
-/** Where the certificate of a row does not add up to its cost columns, to the last digit; empty: it does. */
+/** Returns where the certificate of a row does not add up to its cost columns, to the last digit. Empty if it does. */
 export function sumProblems(row: Costs): string[] {
   const price = row.price as PriceCertificate | undefined | null
   const sum = (side?: "input" | "output") =>

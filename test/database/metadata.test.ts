@@ -201,7 +201,7 @@ describeDatabases("pruning", (open) => {
     const log = (_: string, line: string) => resolve(line)
     const job = startRetention({ database: db, retentionMs: 86_400_000, now: () => old + 86_400_000, log, firstMs: 1 })
     expect(await said).toBe(
-      "retention: 51 requests from before 2026-03-02 were deleted; their sums stay, and so do the bodies of 50 in S3: a lifecycle rule of the bucket deletes those",
+      "retention: deleted 51 requests from before 2026-03-02; the totals of reports stay. The bodies of 50 of them stay in S3: add a lifecycle rule to the bucket to delete them",
     )
     await job.close()
   })

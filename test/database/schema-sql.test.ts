@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import pg from "pg"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { createTestDatabase } from "../support/postgres.ts"
+import { describeSchema } from "./_schemas.ts"
 
 const SCHEMA = readFileSync(new URL("../../schema.sql", import.meta.url), "utf8")
 const GO_DATABASE = readFileSync(new URL("../fixtures/go-schema.sql", import.meta.url), "utf8")
@@ -22,18 +23,6 @@ async function openEmpty(before = ""): Promise<pg.Client> {
   onTestFinished(() => client.end())
   if (before !== "") await client.query(before)
   return client
-}
-
-/** The names, types and defaults of the columns, the indexes and the triggers: all that two schemas can differ in. */
-async function describeSchema(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ line: string }>(`
-    SELECT format('%s.%s %s %s %s', c.relname, attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) AS line
-      FROM pg_attribute JOIN pg_class c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
-    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
-    ORDER BY 1`)
-  return rows.map((row) => row.line)
 }
 
 describe("schema.sql", () => {

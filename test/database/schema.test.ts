@@ -1,23 +1,25 @@
 import { readFileSync } from "node:fs"
 import { expect, test } from "vitest"
-import { migrate, schemaState } from "../../src/database/schema.ts"
+import { migrate } from "../../src/database/schema.ts"
+import { readSchemaState } from "../../src/database/schema-state.ts"
 import { describeDatabases } from "../support/databases.ts"
+import { FORGET_VERSIONS } from "./_schemas.ts"
 
 const GO_DATABASE = readFileSync(new URL("../fixtures/go-schema.sql", import.meta.url), "utf8")
 
 describeDatabases("migrate", (open) => {
   test("creates, and the next time finds nothing to do", async () => {
     const db = await open({ empty: true })
-    expect(await schemaState(db)).toBe("none")
+    expect((await readSchemaState(db.query)).kind).toBe("none")
     expect(await migrate(db)).toEqual({ did: "created", rowsKept: 0 })
-    expect(await schemaState(db)).toBe("current")
+    expect((await readSchemaState(db.query)).kind).toBe("current")
     expect(await migrate(db)).toEqual({ did: "nothing", rowsKept: 0 })
   })
 
   test("brings a database of the Go gateway up to date, and says so first", async () => {
     const db = await open({ empty: true })
     await db.query(GO_DATABASE)
-    expect(await schemaState(db)).toBe("go")
+    expect((await readSchemaState(db.query)).kind).toBe("go")
     const lines: string[] = []
     expect(await migrate(db, (line) => lines.push(line))).toEqual({ did: "upgraded from the Go gateway", rowsKept: 4 })
     expect(lines).toEqual(["bringing the Go gateway's tables up to date (4 requests)"])
@@ -26,12 +28,13 @@ describeDatabases("migrate", (open) => {
     ).toEqual([{ requests: 4, cost: "0.000435000000" }])
   })
 
-  test("marks a schema that psql applied", async () => {
+  test("recognizes a schema that psql applied, and brings one from before versions up to date", async () => {
     const db = await open()
-    await db.query("UPDATE majordomo_schema SET digest = NULL")
-    expect(await schemaState(db)).toBe("older")
+    expect(await migrate(db)).toEqual({ did: "nothing", rowsKept: 0 })
+    await db.query(FORGET_VERSIONS)
+    expect((await readSchemaState(db.query)).kind).toBe("older")
     expect((await migrate(db)).did).toBe("updated")
-    expect(await schemaState(db)).toBe("current")
+    expect((await readSchemaState(db.query)).kind).toBe("current")
   })
 
   test("sums that an older database lacks are built: hours of keys, with days whose rows are gone, and weeks of metadata", async () => {
@@ -52,7 +55,7 @@ describeDatabases("migrate", (open) => {
     expect(before.map(({ length }) => length > 10)).toEqual([true, true])
     await db.query("DROP TABLE llm_usage_hourly_keys, llm_usage_metadata_weekly")
     await db.query("ALTER TABLE majordomo_schema DROP COLUMN folded_before")
-    await db.query("UPDATE majordomo_schema SET digest = NULL")
+    await db.query(FORGET_VERSIONS)
 
     expect((await migrate(db)).did).toBe("updated")
     expect([(await db.query(weeks)).rows, (await db.query(hours)).rows]).toEqual(before)
@@ -78,6 +81,6 @@ describeDatabases("migrate", (open) => {
     await db.query(GO_DATABASE)
     await db.query("CREATE MATERIALIZED VIEW totals AS SELECT sum(total_cost) FROM llm_requests")
     await expect(migrate(db)).rejects.toThrow(/materialized view totals depends on llm_requests: drop/)
-    expect(await schemaState(db)).toBe("go")
+    expect((await readSchemaState(db.query)).kind).toBe("go")
   })
 })

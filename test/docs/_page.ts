@@ -1,21 +1,21 @@
 import { readFileSync } from "node:fs"
 
-/** A fenced block of a page that is marked to be run: ```` ```ts run ````. */
+/** A fenced block of a page that is marked to be run, such as ```` ```ts run ````. */
 export interface Block {
   readonly page: string
-  /** Of the fence that opens it. */
+  /** The line number of the opening fence. */
   readonly line: number
   readonly language: string
-  /** The words behind the language: `run`, `background`, `name=value`. */
+  /** The words after the language: `run`, `background`, `name=value`. */
   readonly marks: ReadonlyMap<string, string>
   readonly text: string
-  /** From a comment behind the block: what the newest row must have. */
+  /** The columns that the newest row must have, from a comment after the block. */
   readonly row: Readonly<Record<string, unknown>> | undefined
 }
 
 const PAGES = new URL("../../docs/", import.meta.url)
 
-/** All fenced blocks of a page, in order. */
+/** Returns all fenced blocks of a page, in order. */
 export function readBlocks(page: string): Block[] {
   const lines = readFileSync(new URL(page, PAGES), "utf8").split("\n")
   const blocks: Block[] = []
@@ -23,7 +23,7 @@ export function readBlocks(page: string): Block[] {
     const [, info] = /^```(\S.*)$/.exec(lines[at]!) ?? []
     if (info === undefined) continue
     const end = lines.indexOf("```", at + 1)
-    if (end === -1) throw new Error(`${page}:${at + 1}: this block has no end`)
+    if (end === -1) throw new Error(`${page}:${at + 1}: this block is not closed`)
     const [language = "", ...words] = info.split(/\s+/)
     blocks.push({
       page,
@@ -43,13 +43,13 @@ function readRow(line: string): Readonly<Record<string, unknown>> | undefined {
   return json === undefined ? undefined : (JSON.parse(json) as Record<string, unknown>)
 }
 
-/** One command of a `console` block, and what the page says that it prints. */
+/** One command of a `console` block, and the output that the page shows for it. */
 export interface Step {
   readonly command: string
   readonly expected: string
 }
 
-/** `$ command`, further lines of it behind a backslash or `>`, then its output up to the next command. */
+/** Splits a block into steps: `$ command`, continuation lines after a backslash, then the output up to the next command. */
 export function toSteps(text: string): Step[] {
   const steps: { command: string; expected: string[] }[] = []
   for (const line of text.split("\n")) {
@@ -62,7 +62,7 @@ export function toSteps(text: string): Step[] {
   return steps.map(({ command, expected }) => ({ command, expected: expected.join("\n") }))
 }
 
-/** Whether an output is what the page shows. `…` stands for any part of a line, and alone in a line for any lines. */
+/** Compares an output with the page. `…` stands for any part of a line, and alone on a line for any number of lines. */
 export function isShown(expected: string, output: string): boolean {
   const lines = expected.trimEnd().split("\n")
   const pattern = lines.map((line) => {

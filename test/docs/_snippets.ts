@@ -10,10 +10,10 @@ import type { Block } from "./_page.ts"
 const ROOT = fileURLToPath(new URL("../../", import.meta.url))
 const run = promisify(execFile)
 
-/** A directory in which a snippet of a page finds the packages that it imports, ours by its name. */
+/** A directory in which snippets find the packages that they import, including ours by its name. */
 export interface Desk {
   readonly home: string
-  /** Runs a block to its end; throws with what it printed when it fails. */
+  /** Runs a block until it ends. @throws with its output if it fails */
   execute(block: Block, env: Readonly<Record<string, string>>): Promise<string>
   remove(): void
 }
@@ -35,7 +35,7 @@ export function openDesk(): Desk {
     async execute({ language, text, line, marks }, more) {
       const start = async (command: string, args: readonly string[]) => {
         const running = run(command, args, { cwd: home, env: { ...env, ...more }, timeout: 60_000 })
-        // Some programs wait for more to be said.
+        // Some programs wait for more input on stdin.
         running.child.stdin?.end()
         const { stdout, stderr } = await running
         return stdout + stderr
@@ -52,7 +52,7 @@ export function openDesk(): Desk {
         return start(process.execPath, [file])
       }
       if (language === "python") return start(findPython(marks.get("run")!)!, ["-c", text])
-      // A pipe's first failure counts, and so does curl's status.
+      // pipefail reports the first failure in a pipe, and -f makes curl fail on an error status.
       return start("bash", ["-euo", "pipefail", "-c", text.replaceAll("curl -s ", "curl -sf ")])
     },
     remove: () => rmSync(home, { recursive: true, force: true }),
@@ -60,7 +60,7 @@ export function openDesk(): Desk {
 }
 
 /**
- * Python with the packages of the guides, where somebody says that there is one: installing them takes minutes.
+ * Returns the Python interpreter with the packages of the guides, if the environment names one: installing them takes minutes.
  *
  *     python3 -m venv .venv && .venv/bin/pip install openai anthropic google-genai "pydantic-ai-slim[anthropic,openai]"
  *     DOCS_PYTHON=.venv/bin/python npx vitest run test/docs
@@ -69,13 +69,13 @@ export function findPython(kind: string): string | undefined {
   return process.env[kind === "frameworks" ? "DOCS_PYTHON_FRAMEWORKS" : "DOCS_PYTHON"] || undefined
 }
 
-/** Why a block cannot be run here; undefined: it can. */
+/** Returns why a block cannot run here, or undefined if it can. */
 export function whySkipped({ language, marks }: Block): string | undefined {
   const kind = marks.get("run")
   if (language === "python" && findPython(kind ?? "") === undefined) {
     return kind === "frameworks" ? "DOCS_PYTHON_FRAMEWORKS is not set" : "DOCS_PYTHON is not set"
   }
-  // Programs that are large, log in and change from week to week: only where somebody says where they are.
+  // These programs are large, need a login and change every week, so they run only where DOCS_TOOLS names their directory.
   if ((kind === "claude" || kind === "codex") && !process.env["DOCS_TOOLS"]) return "DOCS_TOOLS is not set"
   return undefined
 }

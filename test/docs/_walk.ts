@@ -11,15 +11,15 @@ import { type Block, isShown, toSteps } from "./_page.ts"
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
 const PORT = "7680"
 
-/** A newcomer's machine: an empty home, and the program under its names, `npx` included. */
+/** The machine of a new user: an empty home directory, and the program under its names, including `npx`. */
 export interface Walk {
   readonly home: string
-  /** Runs every command of a `console` block and compares what it prints; throws with both. */
+  /** Runs every command of a `console` block and compares its output. @throws with both outputs if they differ */
   follow(block: Block): Promise<void>
   end(): Promise<void>
 }
 
-/** @param settings further variables; those of the gateway are for its `serve` alone, as on another machine */
+/** @param settings further environment variables; those of the gateway apply only to `serve`, as on another machine */
 export async function startWalk(settings: Readonly<Record<string, string>> = {}): Promise<Walk> {
   const home = mkdtempSync(join(tmpdir(), "majordomo-walk-"))
   const bin = join(home, ".bin")
@@ -44,9 +44,9 @@ export async function startWalk(settings: Readonly<Record<string, string>> = {})
 
   const start = (command: string) => {
     const line = command.replaceAll(PORT, port).replaceAll("mdm_sk_…", key)
-    // `serve --demo` has settings of its own: the port must be said.
+    // `serve --demo` has its own settings, so the port must be an argument.
     const script = /\bserve\b/.test(line) ? line.replace(/\bserve\b/, `serve --port ${port}`) : line
-    // exec: a signal reaches the program and not only a shell around it.
+    // exec, so that a signal reaches the program and not only a shell around it.
     const child = spawn("sh", ["-c", /\bserve\b/.test(script) ? `exec ${script}` : script], {
       cwd: home,
       env,
@@ -69,7 +69,7 @@ export async function startWalk(settings: Readonly<Record<string, string>> = {})
   return {
     home,
     async follow({ page, line, text: body, marks }) {
-      // What runs already is stopped by Ctrl-C first: it has the port.
+      // Stops what is already running with Ctrl-C, because it uses the port.
       if (marks.has("background")) await stopAll("SIGINT")
       for (const { command, expected } of toSteps(body)) {
         const where = `${page}:${line}`
@@ -88,7 +88,7 @@ export async function startWalk(settings: Readonly<Record<string, string>> = {})
           const said = await Promise.all([text(child.stdout!), text(child.stderr!)])
           check(where, command, expected, show(said.join("")))
         }
-        // A row is in the reports a moment after its answer.
+        // A row appears in reports shortly after its response.
         if (/\busage\b/.test(command)) await vi.waitFor(once, { timeout: 15_000, interval: 200 })
         else await once()
       }
@@ -100,7 +100,7 @@ export async function startWalk(settings: Readonly<Record<string, string>> = {})
   }
 }
 
-/** A command without output on the page may print anything. */
+/** Compares an output with the page. A command without an output on the page may print anything. */
 function check(where: string, command: string, expected: string, output: string): void {
   if (expected.trim() === "" || isShown(expected, output)) return
   throw new Error(`${where}: $ ${command}\nshould print\n${expected}\nand prints\n${output}`)

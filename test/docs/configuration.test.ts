@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest"
 import { loadSettings } from "../../src/config/load.ts"
 import { readBlocks } from "./_page.ts"
 
-describe("every settings file of the pages is read without a warning, and is not all defaults", () => {
+describe("every settings file on the pages is read without a warning and changes a default", () => {
   const dir = mkdtempSync(join(tmpdir(), "majordomo-docs-"))
   afterAll(() => rmSync(dir, { recursive: true }))
   const blocks = ["configuration.md", "deployment.md", "migrating.md"].flatMap((page) =>

@@ -3,7 +3,7 @@ import { type FakeProvider, startFakeProvider } from "../support/fake-provider.t
 import { isShown, readBlocks, toSteps } from "./_page.ts"
 import { startWalk, type Walk } from "./_walk.ts"
 
-describe("docs/getting-started.md works line by line as printed", () => {
+describe("every command in docs/getting-started.md prints what the page shows", () => {
   let fakeProvider: FakeProvider
   let walk: Walk
 
@@ -28,8 +28,8 @@ describe("docs/getting-started.md works line by line as printed", () => {
   })
 })
 
-describe("a page's output is compared", () => {
-  test("literally, with … for a part of a line, and alone for any lines", () => {
+describe("the output of a page is compared", () => {
+  test("literally, where … stands for a part of a line, or alone for any lines", () => {
     expect(isShown("a … c", "a b c\n")).toBe(true)
     expect(isShown("a\n…\nd", "a\nb\nc\nd")).toBe(true)
     expect(isShown("a\n…\nd", "a\nd\n")).toBe(true)
@@ -37,7 +37,7 @@ describe("a page's output is compared", () => {
     expect(isShown("a (b)", "a b")).toBe(false)
     expect(isShown("a", "a\nb")).toBe(false)
   })
-  test("command by command", () => {
+  test("separately for each command", () => {
     expect(toSteps("$ one \\\n  more\nout\n$ two")).toEqual([
       { command: "one \\\n  more", expected: "out" },
       { command: "two", expected: "" },

@@ -10,7 +10,7 @@ import { type Desk, openDesk, whySkipped } from "./_snippets.ts"
 const guides = readdirSync(new URL("../../docs/integrations/", import.meta.url)).filter((name) => name.endsWith(".md"))
 const pages = [...guides.map((name) => `integrations/${name}`), "migrating.md"]
 
-describe("the guides do what they say", () => {
+describe("the snippets of the guides work", () => {
   let fakeProvider: FakeProvider
   let installation: Installation
   let gateway: RunningGateway
@@ -57,7 +57,7 @@ describe("the guides do what they say", () => {
       ({ language, marks }) => language !== "yaml" && (marks.has("run") || marks.has("file")),
     )
 
-    test("has something to run, and each call of it says what its row must be", () => {
+    test("has a block to run, and each call states its expected row", () => {
       expect(blocks.length).toBeGreaterThan(0)
       const calls = blocks.filter(({ language, marks }) => /^(ts|python)$/.test(language) && marks.has("run"))
       expect(calls.filter(({ row }) => row === undefined).map(({ line }) => `line ${line}`)).toEqual([])
@@ -73,14 +73,14 @@ describe("the guides do what they say", () => {
         }
         await database.query("CREATE TABLE IF NOT EXISTS seen (id uuid PRIMARY KEY)")
         await database.query("INSERT INTO seen SELECT id FROM llm_requests ON CONFLICT DO NOTHING")
-        // The gateway's own commands need its settings; a caller's program knows nothing of them.
+        // The gateway's own commands need its settings; a client program does not know them.
         await desk.execute(block, /majordomo-gateway usage/.test(block.text) ? { ...env, ...settings } : env)
         if (block.row !== undefined) await expectRow(block)
       })
     }
   })
 
-  /** One of the rows that came of the block is as the page says. */
+  /** Expects that one of the new rows has the columns that the page states. */
   async function expectRow({ row }: Block): Promise<void> {
     await vi.waitFor(
       async () => {

@@ -14,7 +14,7 @@ interface Row {
   readonly price: { readonly lines: readonly Record<string, unknown>[] }
 }
 
-describe("the examples of docs/metering-and-pricing.md are what the gateway computes", () => {
+describe("the gateway computes the examples of docs/metering-and-pricing.md", () => {
   let fakeProvider: FakeProvider
   let installation: Installation
   let gateway: RunningGateway
@@ -60,7 +60,7 @@ describe("the examples of docs/metering-and-pricing.md are what the gateway comp
   })
 })
 
-/** The table and the last line behind an example. */
+/** Reads the table and the last line after an example. */
 function readResult(line: number): {
   readonly table: readonly string[][]
   readonly total: string

@@ -16,7 +16,7 @@ interface Answer {
   readonly id: string
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** As it came, compressed or not. */
+  /** The body as stored, compressed or not. */
   readonly body: Buffer
 }
 
@@ -55,7 +55,7 @@ function s3Settings() {
   }
 }
 
-/** A gateway with a key of its own, which it has never printed. */
+/** Starts a gateway with a key that it has never printed. */
 async function begin(installation: Installation): Promise<{ gateway: RunningGateway; key: string; keyId: string }> {
   const { key, id } = (await installation.runJson(["keys", "create", "--name", "Test"])) as { key: string; id: string }
   return { gateway: await installation.serve(), key, keyId: id }
@@ -100,7 +100,7 @@ function call(
   })
 }
 
-// No formatter writes it so: bytes that survive only if nobody parses and prints them again.
+// No serializer writes JSON like this, so the bytes survive only if nothing parses and prints them again.
 const CHAT =
   '{"model": "gpt-4o-mini","seed":12345678901234567890, "messages":[{"role":"user","content":"h\\u00e9llo 👋"}]}'
 const STREAM = '{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"stream it"}]}'
@@ -147,7 +147,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     return (await find())!
   }
 
-  test("a whole answer: the object is at its documented place, and holds both bodies byte for byte", async () => {
+  test("a complete response: the object has its documented name and contains both bodies byte for byte", async () => {
     const { id, body } = await call(gateway, key)
     const { s3_key } = await rowOf(id)
     expect(s3_key).toBe(`${keyId.slice(0, 16)}/${new Date().toISOString().slice(0, 10)}/${id}.json.gz`)
@@ -163,7 +163,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     })
   })
 
-  test("the documented retrieval works: GetObject gives gzip of JSON, and says so", async () => {
+  test("the documented retrieval works: GetObject returns gzip-compressed JSON with matching headers", async () => {
     const { id } = await call(gateway, key)
     const { key: Key } = await findObject(id)
     const { Body, ContentType, ContentEncoding } = await client().send(new GetObjectCommand({ Bucket: BUCKET, Key }))
@@ -173,8 +173,8 @@ describe("bodies in S3, rows in PostgreSQL", () => {
   })
 
   test.each([
-    ["a stream is the text that the client got, without what the gateway asked for", STREAM, {}],
-    ["a compressed stream is stored decoded", STREAM.replace("4o-mini", "4o"), { encoding: "gzip" }],
+    ["a stream is stored as the text that the client got, without what the gateway asked for", STREAM, {}],
+    ["a compressed stream is stored decompressed", STREAM.replace("4o-mini", "4o"), { encoding: "gzip" }],
     ["a stream in pieces of three bytes", STREAM.replace("it", "3"), { chunkBytes: 3 }],
   ] as const)("%s", async (_, body, script) => {
     const answer = await call(gateway, key, { body, script, headers: { "Accept-Encoding": "gzip" } })
@@ -185,7 +185,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(request.body).toEqual(JSON.parse(body))
   })
 
-  test("a compressed answer is stored decoded, a compressed request too", async () => {
+  test("a compressed response and a compressed request are stored decompressed", async () => {
     const headers = { "Accept-Encoding": "br, gzip", "Content-Encoding": "gzip" }
     const sent = { body: gzipSync(CHAT), script: { encoding: "gzip", text: "whole" } as const, headers }
     const answer = await call(gateway, key, sent)
@@ -195,7 +195,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(text).toContain(`"body":${CHAT}}`)
   })
 
-  test("what is no text is base64 and says so", async () => {
+  test("a body that is not text is stored as base64 and marked", async () => {
     const boundary = "xyz"
     const headers = { "Content-Type": `multipart/form-data; boundary=${boundary}` }
     const body = Buffer.concat([Buffer.from(`--${boundary}\r\n\r\n`), PNG, Buffer.from(`\r\n--${boundary}--\r\n`)])
@@ -210,7 +210,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(JSON.parse(stdout)).toMatchObject({ response_body: expect.stringContaining(PNG.toString("base64")) })
   })
 
-  test("X-Majordomo-Store-Bodies: false keeps a request's bodies out, and is no metadata", async () => {
+  test("X-Majordomo-Store-Bodies: false prevents storing the bodies of a request and is not metadata", async () => {
     const headers = { "X-Majordomo-Store-Bodies": "false", "X-Majordomo-Feature": "private" }
     const { id } = await call(gateway, key, { headers })
     expect(await rowOf(id)).toMatchObject({
@@ -226,7 +226,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect([code, stdout, stderr]).toEqual([0, "", "note: nothing of it was kept\n"])
   })
 
-  test("usage request --body prints the bytes as they were, --request or --response that one alone", async () => {
+  test("usage request --body prints the original bytes; --request and --response print only that body", async () => {
     const { id, body } = await call(gateway, key)
     await Promise.all([findObject(id), rowOf(id)])
     const run = async (...more: string[]) => (await installation.run(["usage", "request", id, ...more])).stdout
@@ -248,7 +248,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     })
   })
 
-  test("usage export --bodies writes a line per request, oldest first; an object that is gone is said and left out", async () => {
+  test("usage export --bodies writes one line per request, oldest first, and reports and skips missing objects", async () => {
     const headers = { "X-Majordomo-Feature": "export" }
     const first = await call(gateway, key, { headers })
     const gone = await call(gateway, key, { headers })
@@ -276,7 +276,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect([one.code, one.stderr]).toEqual([0, expect.stringContaining("are not in S3")])
   })
 
-  test("no credential is in any object, row, log line, error or file, wherever the client put it", async () => {
+  test("no credential appears in an object, row, log line, error or file, wherever the client put it", async () => {
     const canaries: string[] = []
     const canary = (prefix = "") => {
       const text = `${prefix}canary${canaries.length}x${"4f9Zq7Lw2T".repeat(2)}`
@@ -303,12 +303,12 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     ]
     const answers: Answer[] = []
     for (const [path, body, script] of calls) {
-      // The script is the fake provider's alone: a header of the request would be stored.
+      // The script is set at the fake provider, because a header of the request would be stored.
       fakeProvider.next(script)
       const answer = await call(gateway, key, { path, body, headers: everywhere() }).catch(() => undefined)
       if (answer) answers.push(answer)
     }
-    // A provider that quotes the credential that it refuses, and one that is not there.
+    // One provider quotes the credential that it rejects, and one does not exist.
     const quoted = canary("sk-")
     fakeProvider.next({ status: 401, body: `{"error":{"message":"Incorrect API key provided: ${quoted}"}}` })
     answers.push(await call(gateway, key, { headers: { Authorization: `Bearer ${quoted}` } }))
@@ -333,7 +333,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(places["objects"]).toContain("/v1beta/models/gemini-2.5-flash:generateContent?alt=json")
   })
 
-  test("while S3 denies access, requests go on; it is said once; then all that waited is there", async () => {
+  test("while S3 denies access, requests continue and one message says so; afterwards all waiting bodies are uploaded", async () => {
     const before = gateway.stderr.length
     s3.fault = { status: 403, code: "AccessDenied" }
     const answers = await Promise.all(Array.from({ length: 50 }, () => call(gateway, key)))
@@ -348,7 +348,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(gateway.stderr.slice(before).split("may not put objects")).toHaveLength(2)
   })
 
-  test("what waits while S3 is down survives kill -9, and is stored by the next start", async () => {
+  test("bodies that wait while S3 is down survive kill -9, and the next start uploads them", async () => {
     await s3.down()
     const answers = await Promise.all(Array.from({ length: 20 }, () => call(gateway, key)))
     await gateway.stop("SIGKILL")
@@ -364,7 +364,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(stderr).toMatch(/bodies: (\d+) kept = \1 uploaded \+ 0 waiting \+ 0 lost; 0 dropped/)
   })
 
-  test("what three workers left waiting is stored by one process that comes after them", async () => {
+  test("a later process uploads the waiting bodies of three workers", async () => {
     gateway = await installation.serve()
     const later = await call(gateway, key)
     expect(await rowOf(later.id)).toHaveProperty("s3_key", expect.any(String))
@@ -378,7 +378,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     const root = join(installation.home, ".majordomo", "bodies")
     const left = () => readdirSync(root).filter((place) => readdirSync(join(root, place)).length > 0)
     expect(left().length).toBeGreaterThan(1)
-    // One was killed while it wrote a body: its row names an object that will never be.
+    // One worker was killed while it wrote a body, so its row names an object that will never exist.
     const torn = later.id
     mkdirSync(join(root, "9"))
     writeFileSync(join(root, "9", `000000000001.${torn}.part`), "{")
@@ -395,7 +395,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
 })
 
 describe("rows in the embedded database", () => {
-  test("are in their rows, cut where the setting says; with those in S3 beside them they are printed and exported", async () => {
+  test("are stored in their rows, truncated as configured, and are printed and exported together with those in S3", async () => {
     const installation = createInstallation(
       settings({ MAJORDOMO_LOGGING_BODY_STORAGE: "postgres", MAJORDOMO_LOGGING_MAX_BODY_SIZE: "1000" }),
     )
@@ -425,7 +425,7 @@ describe("rows in the embedded database", () => {
       expect(Buffer.byteLength(response_body)).toBeLessThanOrEqual(1000)
       await gateway.stop()
 
-      // From now on in S3, redacted.
+      // From here on, bodies are stored in S3 and redacted.
       const redact = { MAJORDOMO_LOGGING_REDACT: "$..ssn, header:X-Team" }
       const second = await installation.serve({ settings: { ...s3Settings(), ...redact } })
       const body = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x","ssn":"123-45-6789"}]}'
@@ -455,7 +455,7 @@ describe("rows in the embedded database", () => {
   }, 60_000)
 })
 
-test("a setting that cannot be is refused at start, by its name", async () => {
+test("an invalid setting is rejected at start with its name", async () => {
   const { url } = await createTestDatabase()
   const installation = createInstallation(settings({ MAJORDOMO_STORAGE_POSTGRES_URL: url }))
   try {

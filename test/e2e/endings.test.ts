@@ -52,7 +52,7 @@ async function newKey(home: Installation): Promise<string> {
   return ((await home.runJson(["keys", "create", "--name", "test"])) as { key: string }).key
 }
 
-/** A stream that has begun and will not end soon. */
+/** Starts a stream that does not end soon. */
 async function openStream(gateway: RunningGateway, key: string, tag: string) {
   const script = { pieces: 1000, pieceDelayMs: 50 }
   const ended = askOnce({ key, port: gateway.port, tag, stream: true, script })
@@ -60,7 +60,7 @@ async function openStream(gateway: RunningGateway, key: string, tag: string) {
   return { ended }
 }
 
-it("a stream that is cut at the shutdown's deadline has a row that says so", { timeout: LIMIT_MS }, async () => {
+it("a stream that is aborted at the shutdown timeout has a row that says so", { timeout: LIMIT_MS }, async () => {
   const home = install({ MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "300ms" })
   const key = await newKey(home)
   const gateway = await home.serve()
@@ -71,11 +71,11 @@ it("a stream that is cut at the shutdown's deadline has a row that says so", { t
   expect(lastNumbers(stderr)).toEqual({ accepted: 1, written: 1, waiting: 0, rejected: 0, dropped: 0 })
   expect(await rowOf(home, "cut")).toMatchObject({
     outcome: "gateway_died",
-    error_message: "the gateway stopped before the answer's end: server.shutdown_timeout was over",
+    error_message: "the gateway stopped before the answer was complete: server.shutdown_timeout was exceeded",
   })
 })
 
-it("a second signal ends at once with 1; the request that ran has its row at the next start", {
+it("a second signal ends the process immediately with 1; the running request has its row at the next start", {
   timeout: LIMIT_MS,
 }, async () => {
   const home = install()
@@ -95,7 +95,7 @@ it("a second signal ends at once with 1; the request that ran has its row at the
   await next.stop()
 })
 
-it("SIGTERM while the database is gone: what waits is said, kept, and written at the next start", {
+it("SIGTERM while the database is down: waiting rows are reported, kept, and written at the next start", {
   timeout: LIMIT_MS,
 }, async () => {
   const server: PostgresServer = await startPostgres({ settings: { synchronous_commit: "on" } })
@@ -129,11 +129,11 @@ it("SIGTERM while the database is gone: what waits is said, kept, and written at
   }
 })
 
-it("npx passes no signals on: a gateway whose npx is killed stops by itself and loses nothing", {
+it("npx does not forward signals: a gateway whose npx is killed stops by itself and loses nothing", {
   timeout: LIMIT_MS,
 }, async () => {
   const home = install({ MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "5s" })
-  // As npx does: a process that starts a shell that starts us, and dies of its signal alone.
+  // Behaves like npx: a process that starts a shell that starts the gateway, and dies of a signal alone.
   const launcher = join(home.home, "launcher.mjs")
   writeFileSync(
     launcher,
@@ -149,7 +149,7 @@ it("npx passes no signals on: a gateway whose npx is killed stops by itself and 
   }
   const child = spawn(process.execPath, [launcher], { env, cwd: home.home, stdio: ["ignore", "pipe", "pipe"] })
   let said = ""
-  const closed = new Promise((resolve) => child.once("close", resolve)) // when the last holder of the pipes has ended
+  const closed = new Promise((resolve) => child.once("close", resolve)) // when the last process with the pipes has ended
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (said += bytes))
   await expect.poll(() => said, { timeout: 20_000 }).toContain("Pricing data loaded")
   child.kill("SIGTERM")
@@ -158,7 +158,9 @@ it("npx passes no signals on: a gateway whose npx is killed stops by itself and 
   expect(said).toContain("Stopped. Rows: 0 accepted")
 })
 
-it("a full journal refuses new requests with 503 ledger_full, if it is told to", { timeout: LIMIT_MS }, async () => {
+it("a full journal rejects new requests with 503 ledger_full, if it is configured to", {
+  timeout: LIMIT_MS,
+}, async () => {
   const server = await startPostgres()
   try {
     const home = install({
@@ -188,7 +190,7 @@ it("a full journal refuses new requests with 503 ledger_full, if it is told to",
   }
 })
 
-it("a bug that nobody caught ends the gateway with 1, and its rows are kept", { timeout: LIMIT_MS }, async () => {
+it("an uncaught exception ends the gateway with 1, and its rows are kept", { timeout: LIMIT_MS }, async () => {
   const home = install()
   const bug = join(home.home, "bug.cjs")
   writeFileSync(bug, 'process.on("SIGUSR2", () => { throw new Error("a bug") })')

@@ -7,11 +7,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 
-/** From the command to the first priced request: the promise of the README. */
+/** The maximum time from the command in the README to the first priced request. */
 const FIRST_REQUEST_MS = 60_000
 const MODEL = "gpt-4o-mini"
 const TOKENS = { input: 1000, cached: 400, output: 500 }
-/** 600 x 0.15 + 400 x 0.075 + 500 x 0.60 USD per million. */
+/** 600 × 0.15 + 400 × 0.075 + 500 × 0.60 USD per million tokens. */
 const COST = 0.00042
 
 type Row = Readonly<Record<string, unknown>>
@@ -26,7 +26,7 @@ describe("in an empty home, with nothing configured", () => {
     fakeProvider = await startFakeProvider()
     installation = createInstallation({
       MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
-      // No test leaves the loopback: the bundled prices are enough.
+      // No test leaves the loopback interface; the bundled prices are sufficient.
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
     startedAt = performance.now()
@@ -47,7 +47,7 @@ describe("in an empty home, with nothing configured", () => {
     expect(gateway.stdout).toContain("new Anthropic(")
   })
 
-  test("its curl line works as printed, and the request has a priced row", async ({ skip }) => {
+  test("the printed curl command works, and the request has a priced row", async ({ skip }) => {
     const curl = /^ *curl (?:.*\\\n)*.*$/m.exec(gateway.stdout)?.[0] ?? ""
     expect(curl).toContain(`:${gateway.port}/v1/chat/completions`)
     const run = promisify(execFile)
@@ -78,7 +78,7 @@ describe("in an empty home, with nothing configured", () => {
     expect(Number(row["total_cost"])).toBe(COST)
   })
 
-  test("usage --by model shows it", async () => {
+  test("usage --by model shows the request", async () => {
     const { code, stdout } = await installation.run(["usage", "--by", "model"])
     expect(code).toBe(0)
     expect(stdout).toContain(`${MODEL}-2024-07-18`)
@@ -90,17 +90,17 @@ describe("in an empty home, with nothing configured", () => {
     expect(Number(rows[0]?.["total_cost"])).toBe(COST)
   })
 
-  test("what it wrote is for its user alone", () => {
+  test("only the user can access the files", () => {
     const data = join(installation.home, ".majordomo")
     expect(statSync(data).mode & 0o777).toBe(0o700)
     const open = readdirSync(data, { recursive: true, encoding: "utf8" })
       .filter((path) => (statSync(join(data, path), { throwIfNoEntry: false })?.mode ?? 0) & 0o077)
-      // Sockets and directories below one that is 0700 cannot be reached by others.
+      // Other users cannot reach sockets and directories inside a directory with mode 0700.
       .filter((path) => statSync(join(data, path), { throwIfNoEntry: false })?.isFile())
     expect(open).toEqual([])
   })
 
-  test("a port that is taken: one clear line, exit 1, and the first gateway goes on", async () => {
+  test("a port in use gives one clear line and exit code 1, and the first gateway continues", async () => {
     const other = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" })
     const blocker = createServer()
     await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve))
@@ -119,7 +119,7 @@ describe("in an empty home, with nothing configured", () => {
     expect(await (await fetch(`${gateway.origin}/health`)).text()).toBe("ok")
   })
 
-  test("[SHU-02] SIGTERM ends it with exit 0; the next start knows the key and the row, and prints no second key", async () => {
+  test("[SHU-02] SIGTERM ends it with exit code 0; the next start has the key and the row, and prints no second key", async () => {
     const key = /mdm_sk_[\w-]+/.exec(gateway.stdout)?.[0] ?? ""
     expect(await gateway.stop("SIGTERM")).toMatchObject({ code: 0, signal: null })
     gateway = await installation.serve()
@@ -132,7 +132,7 @@ describe("in an empty home, with nothing configured", () => {
     expect(gateway.stdout).not.toContain("mdm_sk_")
   })
 
-  /** The row of the first request, as soon as it has reached the database. */
+  /** Waits until the row of the first request is in the database. */
   async function firstRow(): Promise<Row> {
     const deadline = performance.now() + 10_000
     for (;;) {

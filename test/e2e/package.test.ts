@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url))
 const MAX_TARBALL_BYTES = 7_000_000
 const MAX_INSTALLED_BYTES = 9_000_000
 
-/** What `npm pack` makes, unpacked where no other package is, for nobody to write. */
+/** The result of `npm pack`, unpacked read-only where no other package is. */
 describe("the package as it is installed", () => {
   let directory: string
   let bin: string
@@ -37,7 +37,7 @@ describe("the package as it is installed", () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
-  test("[SUP-05] brings nothing with it and runs nothing when it is installed", () => {
+  test("[SUP-05] has no dependencies and runs nothing at installation", () => {
     const manifest = JSON.parse(read("package.json")) as { scripts: object }
     for (const field of ["dependencies", "optionalDependencies", "peerDependencies"]) {
       expect(manifest).not.toHaveProperty(field)
@@ -47,7 +47,7 @@ describe("the package as it is installed", () => {
     expect(bytes).toBeLessThan(MAX_INSTALLED_BYTES)
   })
 
-  test("[OUT-07] imports nothing but its own files and what node has", () => {
+  test("[OUT-07] imports only its own files and node's modules", () => {
     const modules = files.filter((path) => path.endsWith(".mjs"))
     expect(modules).toContain("dist/index.mjs")
     const imports =
@@ -62,7 +62,7 @@ describe("the package as it is installed", () => {
     expect(foreign).toEqual([])
   })
 
-  test("holds the licences of what is bundled", () => {
+  test("contains the licenses of the bundled packages", () => {
     const licenses = read("THIRD_PARTY_LICENSES")
     for (const name of [
       "@electric-sql/pglite",
@@ -116,7 +116,7 @@ describe("the package as it is installed", () => {
         MAJORDOMO_S3_BUCKET: BUCKET,
         MAJORDOMO_S3_REGION: REGION,
         MAJORDOMO_S3_ENDPOINT: s3.endpoint,
-        // By the environment: so the SDK's own chain of credentials is part of the package too.
+        // The credentials are in the environment, so this also tests the SDK's credential chain in the package.
         AWS_ACCESS_KEY_ID: ACCESS_KEY,
         AWS_SECRET_ACCESS_KEY: SECRET_KEY,
       },

@@ -7,18 +7,18 @@ import { type FakeProvider, startFakeProvider, type Tokens } from "../support/fa
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
-/** What every answer of the fake provider counts here, where its API has such a count. */
+/** The tokens of every response of the fake provider here, where its API has such a count. */
 const COUNTS: Tokens = { input: 120, cached: 40, cacheWrite: 0, cacheWrite1h: 0, output: 30, reasoning: 10 }
 const PROMPT = "How far is it to the fake provider?"
 const messages = [{ role: "user" as const, content: PROMPT }]
 
-/** Where a call goes: straight to the fake provider, or through the gateway with its header. */
+/** The destination of a call: directly to the fake provider, or through the gateway with its header. */
 interface Door {
   readonly origin: string
   readonly headers: Record<string, string>
 }
 
-/** The usage that an SDK read, in the convention of the row; undefined: the SDK was told none. */
+/** The usage that an SDK read, in the convention of the row, or undefined if it got none. */
 type Usage = Partial<Tokens> | undefined
 
 interface Case {
@@ -42,7 +42,7 @@ const cases: Readonly<Record<string, Case>> = {
     call: async (door) => fromChat((await openai(door).chat.completions.create(chat)).usage),
     row: { provider: "openai", model: "gpt-4o-mini", streamed: false },
   },
-  "OpenAI chat, streamed, usage asked for": {
+  "OpenAI chat, streamed, usage requested": {
     call: async (door) => {
       const asked = { ...chat, stream: true as const, stream_options: { include_usage: true } }
       let usage: Usage
@@ -53,7 +53,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     row: { provider: "openai", model: "gpt-4o-mini", streamed: true },
   },
-  "OpenAI chat, streamed, usage not asked for": {
+  "OpenAI chat, streamed, usage not requested": {
     call: async (door) => {
       for await (const chunk of await openai(door).chat.completions.create({ ...chat, stream: true })) {
         expect(chunk).not.toHaveProperty("usage")
@@ -115,7 +115,7 @@ describe("the official SDKs, through the gateway", () => {
   let database: pg.Client
   let direct: Door
   let through: Door
-  /** Every answer that an SDK fetched, as bytes, in order. */
+  /** The bytes of every response that an SDK fetched, in order. */
   let fetched: { readonly headers: Headers; readonly bytes: Promise<Buffer> }[]
 
   beforeAll(async () => {
@@ -150,7 +150,7 @@ describe("the official SDKs, through the gateway", () => {
       fetched.push({ headers: answer.headers, bytes: bytes.then((buffer) => Buffer.from(buffer)) })
       return answer
     })
-    // An SDK warns once that a model is old; that is not what is looked at here.
+    // An SDK warns once that a model is old. That is not part of this test.
     vi.spyOn(console, "warn").mockImplementation(() => {})
   })
   afterEach(() => {
@@ -158,31 +158,34 @@ describe("the official SDKs, through the gateway", () => {
     vi.restoreAllMocks()
   })
 
-  test.each(Object.entries(cases))("%s: the same bytes, and the row is the usage", async (_name, { call, row }) => {
-    fakeProvider.always({ tokens: COUNTS })
-    const usageDirect = await call(direct)
-    const usageThrough = await call(through)
-    const [one, other] = fetched
-    expect(fetched).toHaveLength(2)
-    expect((await other!.bytes).toString()).toBe((await one!.bytes).toString())
-    expect(other!.headers.get("content-type")).toBe(one!.headers.get("content-type"))
-    expect(usageThrough).toEqual(usageDirect)
+  test.each(Object.entries(cases))(
+    "%s: the bytes are the same, and the row equals the usage",
+    async (_name, { call, row }) => {
+      fakeProvider.always({ tokens: COUNTS })
+      const usageDirect = await call(direct)
+      const usageThrough = await call(through)
+      const [one, other] = fetched
+      expect(fetched).toHaveLength(2)
+      expect((await other!.bytes).toString()).toBe((await one!.bytes).toString())
+      expect(other!.headers.get("content-type")).toBe(one!.headers.get("content-type"))
+      expect(usageThrough).toEqual(usageDirect)
 
-    const written = await rowOf(other!.headers)
-    expect(written).toMatchObject({ ...row, usage_source: "reported", cost_status: "exact", outcome: "complete" })
-    const counted = {
-      input: written["input_tokens"],
-      cached: written["cached_tokens"],
-      output: written["output_tokens"],
-      reasoning: written["reasoning_tokens"],
-    }
-    expect(counted).toEqual(usageThrough ?? { input: 120, cached: 40, output: 30, reasoning: 10 })
-    expect(Number(written["total_cost"])).toBeGreaterThan(0)
-    if (row["streamed"] === false) {
-      expect(other!.headers.get("x-majordomo-cost-status")).toBe("exact")
-      expect(Number(other!.headers.get("x-majordomo-cost"))).toBe(Number(written["total_cost"]))
-    }
-  })
+      const written = await rowOf(other!.headers)
+      expect(written).toMatchObject({ ...row, usage_source: "reported", cost_status: "exact", outcome: "complete" })
+      const counted = {
+        input: written["input_tokens"],
+        cached: written["cached_tokens"],
+        output: written["output_tokens"],
+        reasoning: written["reasoning_tokens"],
+      }
+      expect(counted).toEqual(usageThrough ?? { input: 120, cached: 40, output: 30, reasoning: 10 })
+      expect(Number(written["total_cost"])).toBeGreaterThan(0)
+      if (row["streamed"] === false) {
+        expect(other!.headers.get("x-majordomo-cost-status")).toBe("exact")
+        expect(Number(other!.headers.get("x-majordomo-cost"))).toBe(Number(written["total_cost"]))
+      }
+    },
+  )
 
   test("free calls have a row and cost nothing", async () => {
     const count = { model: "claude-sonnet-4-5", messages }
@@ -197,7 +200,7 @@ describe("the official SDKs, through the gateway", () => {
     expect(fetched).toHaveLength(4)
   })
 
-  test("a provider's refusal reaches the SDK as its own error, with a row", async () => {
+  test("a provider's error reaches the SDK as the SDK's own error, with a row", async () => {
     fakeProvider.always({ status: 429, headers: ["retry-after", "7"] })
     const refused = await openai(through)
       .chat.completions.create(chat)
@@ -219,7 +222,7 @@ describe("the official SDKs, through the gateway", () => {
     expect(fakeProvider.exchanges).toEqual([])
   })
 
-  test("a provider that refuses include_usage is asked again without it, and the row says that nothing is known", async () => {
+  test("a request that the provider rejects because of include_usage is sent again without it, and the row says that the usage is unknown", async () => {
     fakeProvider.always({ refuseIncludeUsage: true })
     let text = ""
     for await (const chunk of await openai(through).chat.completions.create({ ...chat, stream: true })) {
@@ -233,7 +236,7 @@ describe("the official SDKs, through the gateway", () => {
     expect(await rowOf(fetched[0]!.headers)).toMatchObject({ usage_source: "none", cost_status: "unpriced" })
   })
 
-  /** The row of an answer, as soon as it has reached the database. */
+  /** Waits until the row of a response is in the database. */
   async function rowOf(headers: Headers): Promise<Record<string, unknown>> {
     const id = headers.get("x-majordomo-request-id")
     expect(id).toMatch(/^[0-9a-f-]{36}$/)

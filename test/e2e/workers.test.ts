@@ -27,7 +27,7 @@ async function withWorkers(settings: Readonly<Record<string, string>>, work: (ho
   }
 }
 
-it("workers share one port; their rows, metrics and end are one", { timeout: LIMIT_MS }, async () => {
+it("workers share one port, add up their rows and metrics, and end together", { timeout: LIMIT_MS }, async () => {
   await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
     const gateway = await home.serve()
     const key = firstKey(gateway)
@@ -43,7 +43,7 @@ it("workers share one port; their rows, metrics and end are one", { timeout: LIM
   })
 })
 
-it("a key that is revoked is refused by every worker", { timeout: LIMIT_MS }, async () => {
+it("every worker rejects a revoked key", { timeout: LIMIT_MS }, async () => {
   await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
     const { id, key } = (await home.runJson(["keys", "create", "--name", "brief"])) as { id: string; key: string }
     const gateway = await home.serve()
@@ -58,7 +58,7 @@ it("a key that is revoked is refused by every worker", { timeout: LIMIT_MS }, as
   })
 })
 
-it("one worker that is killed is replaced, its requests have their rows, and the others go on", {
+it("a killed worker is replaced, its requests have their rows, and the others continue", {
   timeout: LIMIT_MS,
 }, async () => {
   await withWorkers({}, async (home) => {
@@ -83,10 +83,10 @@ it("one worker that is killed is replaced, its requests have their rows, and the
         { timeout: 20_000 },
       )
       .toBe(1)
-    expect(gateway.stderr).toContain("another takes its place")
+    expect(gateway.stderr).toContain("starting another one")
     for (let i = 0; i < 8; i++)
       expect(await askOnce({ key, port: gateway.port, tag: `on-${i}`, stream: false })).toBeUndefined()
-    process.kill(other.pid, "SIGKILL") // whichever of the two had the stream: now it is cut
+    process.kill(other.pid, "SIGKILL") // one of the two had the stream, which breaks off now
     expect(await running).toBeDefined()
     const outcome = async () => {
       const rows = (await home.runJson(["usage", "requests", "--where", "Tag=killed"])) as { outcome: string }[]
@@ -98,7 +98,7 @@ it("one worker that is killed is replaced, its requests have their rows, and the
   })
 })
 
-/** The worker processes of a primary, oldest first. */
+/** Returns the worker processes of a primary, oldest first. */
 async function findWorkers(parent: number): Promise<{ readonly pid: number }[]> {
   const { readdirSync, readFileSync } = await import("node:fs")
   return readdirSync("/proc").flatMap((name) => {

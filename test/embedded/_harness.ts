@@ -8,13 +8,13 @@ import { pathToFileURL } from "node:url"
 import pg from "pg"
 import { onTestFinished } from "vitest"
 import { findAssets } from "../../src/embedded/assets.ts"
+import { prepareCluster } from "../../src/embedded/cluster.ts"
 import { makeSocketPath } from "../../src/embedded/endpoint.ts"
 import type { MultiplexerOptions } from "../../src/embedded/multiplexer.ts"
-import { prepareCluster } from "../../src/embedded/seed.ts"
 import { type EmbeddedServer, startEmbeddedServer } from "../../src/embedded/server.ts"
 import { EMBEDDED_CACHE } from "../support/embedded-assets.ts"
 
-/** A directory of the test file's own, gone when the process ends. */
+/** Creates a directory that is removed when the process ends. */
 export function makeDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "majordomo-embedded-"))
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
@@ -24,11 +24,11 @@ export function makeDirectory(): string {
 export interface TestServer extends EmbeddedServer {
   readonly socket: string
   readonly lines: string[]
-  /** A connected client that is closed with the test. */
+  /** Connects a client that is closed at the end of the test. */
   connect(config?: pg.ClientConfig): Promise<pg.Client>
 }
 
-/** An embedded server without the lock and the pool around it. */
+/** Starts an embedded server without its lock and without a connection pool. */
 export async function startTestServer(
   limits: Pick<MultiplexerOptions, "idleTransactionMs" | "statementLimitMs" | "maxClients"> = {},
 ): Promise<TestServer> {
@@ -53,19 +53,19 @@ export async function startTestServer(
   }
 }
 
-export interface Opener {
+export interface ScriptProcess {
   readonly process: ChildProcess
-  /** The next line that it prints. */
+  /** Returns the next line that the process prints. */
   next(): Promise<string>
   kill(): Promise<void>
 }
 
-/** A node process that runs `script` with `openEmbedded` and `dataDir` in scope, and the lock and seed modules too. */
-export function spawnScript(dataDir: string, script: string): Opener {
-  const owner = pathToFileURL(resolve(EMBEDDED_CACHE, "owner.mjs")).href
-  const code = `import { openEmbedded } from ${JSON.stringify(owner)}
+/** Starts a Node process that runs `script`, with `openEmbedded`, `dataDir` and `print` in scope. */
+export function spawnScript(dataDir: string, script: string): ScriptProcess {
+  const database = pathToFileURL(resolve(EMBEDDED_CACHE, "database.mjs")).href
+  const code = `import { openEmbedded } from ${JSON.stringify(database)}
     const dataDir = ${JSON.stringify(dataDir)}
-    const say = (text) => new Promise((done) => process.stdout.write(text + "\\n", done))
+    const print = (text) => new Promise((done) => process.stdout.write(text + "\\n", done))
     ${script}`
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["pipe", "pipe", "inherit"] })
   const lines = createInterface(child.stdout!)[Symbol.asyncIterator]()

@@ -2,16 +2,16 @@ import { dirname } from "node:path"
 import pg from "pg"
 import { afterAll, expect, test } from "vitest"
 import { findAssets } from "../../src/embedded/assets.ts"
+import { prepareCluster } from "../../src/embedded/cluster.ts"
 import { makeSocketPath } from "../../src/embedded/endpoint.ts"
 import { startEngine } from "../../src/embedded/engine.ts"
 import { createMultiplexer } from "../../src/embedded/multiplexer.ts"
-import { prepareCluster } from "../../src/embedded/seed.ts"
 import { makeDirectory } from "./_harness.ts"
 
 let close = async () => {}
 afterAll(() => close())
 
-test("[PGF-08] while the disk is nearly full, statements that write are refused with 53100, and reading goes on", async () => {
+test("[PGF-08] while the disk is nearly full, statements that write are rejected with 53100, and statements that read work", async () => {
   const dataDir = makeDirectory()
   const assets = findAssets()
   const directory = await prepareCluster({ dataDir, ...assets, log: () => {} })

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest"
-import { openEmbedded } from "../../src/embedded/owner.ts"
+import { openEmbedded } from "../../src/database/embedded.ts"
 import { makeDirectory, spawnScript, startTestServer } from "./_harness.ts"
 
-test("every row that was acknowledged survives kill -9", async () => {
+test("every acknowledged row survives kill -9", async () => {
   const dataDir = makeDirectory()
   let acknowledged = 0
   for (const rows of [1, 40, 150]) {
@@ -12,7 +12,7 @@ test("every row that was acknowledged survives kill -9", async () => {
       await database.query("CREATE TABLE IF NOT EXISTS t (n int PRIMARY KEY)")
       for (let n = ${acknowledged} + 1; ; n++) {
         await database.query({ text: "INSERT INTO t VALUES ($1) ON CONFLICT DO NOTHING", values: [n], name: "insert" })
-        await say(String(n))
+        await print(String(n))
       }`,
     )
     for (let seen = 0; seen < rows; seen++) acknowledged = Number(await child.next())
@@ -27,7 +27,7 @@ test("every row that was acknowledged survives kill -9", async () => {
   await database.close()
 }, 60_000)
 
-test("a commit is synced to disk before it is acknowledged, a reading is not", async () => {
+test("a commit is synced to disk before it is acknowledged; a read is not synced", async () => {
   const server = await startTestServer()
   const client = await server.connect()
   await client.query("CREATE TABLE t (n int)")

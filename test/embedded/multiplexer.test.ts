@@ -5,7 +5,7 @@ import { dirname } from "node:path"
 import { promisify } from "node:util"
 import type pg from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { toMessage, toQuery, toStartup } from "../../src/embedded/wire.ts"
+import { toMessage, toQuery, toStartup } from "../../src/embedded/multiplexer/wire.ts"
 import { startTestServer, type TestServer } from "./_harness.ts"
 
 let server: TestServer
@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close(0))
 
-/** A client that speaks raw messages; `until` waits for text in what came back. */
+/** Connects a client that sends raw messages. `until` waits for a text in what it receives. */
 async function connectRaw() {
   const socket = connect({ path: server.socket })
   socket.on("error", () => {})
@@ -49,7 +49,7 @@ async function startedRaw() {
   return client
 }
 
-test("clients that use the same statement name, or the unnamed one, each get their own", async () => {
+test("two clients that use the same statement name, or the unnamed statement, each get their own statement", async () => {
   for (const name of ["s1", ""]) {
     const one = await startedRaw()
     const two = await startedRaw()
@@ -66,7 +66,7 @@ test("clients that use the same statement name, or the unnamed one, each get the
   }
 })
 
-test("a client that parses and flushes owns the backend until its Sync", async () => {
+test("a client that sends Parse and Flush owns the backend until its Sync", async () => {
   const one = await startedRaw()
   const two = await startedRaw()
   one.socket.write(Buffer.concat([parse("", "SELECT 'of one'"), toMessage("H")]))
@@ -79,7 +79,7 @@ test("a client that parses and flushes owns the backend until its Sync", async (
   two.socket.destroy()
 })
 
-test("a client's DISCARD ALL does not take the prepared statements of others", async () => {
+test("DISCARD ALL of one client does not deallocate the prepared statements of other clients", async () => {
   const one = await server.connect()
   const two = await server.connect()
   const select = { name: "kept", text: "SELECT $1::int + 1 AS sum", values: [1] }
@@ -88,7 +88,7 @@ test("a client's DISCARD ALL does not take the prepared statements of others", a
   expect((await one.query(select)).rows).toEqual([{ sum: 2 }])
 })
 
-test("settings belong to the client that made them, whatever statement made them", async () => {
+test("a setting applies only to the client that changed it, whichever statement changed it", async () => {
   const one = await server.connect()
   const two = await server.connect({ options: "-c TimeZone=Asia/Tokyo" })
   await one.query("SELECT set_config('search_path', '', false)")
@@ -107,7 +107,7 @@ test("settings belong to the client that made them, whatever statement made them
   expect(await read(await server.connect())).toEqual(["public", "4MB", "UTC"])
 })
 
-test("a transaction is one client's alone: others wait and see it whole or not at all", async () => {
+test("a transaction belongs to one client: other clients wait, and see all of it or nothing", async () => {
   const one = await server.connect()
   const two = await server.connect()
   await one.query("CREATE TABLE alone (n int)")
@@ -119,7 +119,7 @@ test("a transaction is one client's alone: others wait and see it whole or not a
   expect((await counted).rows).toEqual([{ n: 2 }])
 })
 
-test("a client that leaves inside a transaction is rolled back", async () => {
+test("the transaction of a client that disconnects is rolled back", async () => {
   const one = await server.connect()
   const two = await server.connect()
   await one.query("CREATE TABLE undone (n int)")
@@ -129,7 +129,7 @@ test("a client that leaves inside a transaction is rolled back", async () => {
   expect((await two.query("SELECT count(*)::int AS n FROM undone")).rows).toEqual([{ n: 0 }])
 })
 
-test("a client that sits in a transaction while others wait is cut with 25P03", async () => {
+test("a client that is idle in a transaction while others wait is disconnected with 25P03", async () => {
   const idle = await server.connect()
   const other = await server.connect()
   const cut = once(idle, "error")
@@ -138,7 +138,7 @@ test("a client that sits in a transaction while others wait is cut with 25P03", 
   expect((await cut)[0]).toMatchObject({ code: "25P03" })
 })
 
-test("COPY FROM STDIN loads rows, and one that fails leaves the database usable", async () => {
+test("COPY FROM STDIN loads rows, and the database stays usable after a COPY that fails", async () => {
   const client = await startedRaw()
   client.socket.write(toQuery("CREATE TABLE copied (n int)"))
   await client.until(READY)
@@ -157,29 +157,29 @@ test("COPY FROM STDIN loads rows, and one that fails leaves the database usable"
   client.socket.destroy()
 })
 
-test("a notification reaches every client that listens, and no other", async () => {
+test("a notification reaches every client that listens, and no other client", async () => {
   const listeners = [await server.connect(), await server.connect()]
-  const deaf = await server.connect()
+  const quiet = await server.connect()
   const heard = listeners.map(async (client) => (await once(client, "notification"))[0])
   let overheard = 0
-  deaf.on("notification", () => overheard++)
-  await deaf.query("LISTEN news")
+  quiet.on("notification", () => overheard++)
+  await quiet.query("LISTEN news")
   for (const client of listeners) await client.query('LISTEN "news"')
-  await deaf.query("UNLISTEN news")
-  await deaf.query("SELECT pg_notify('news', 'for you')")
+  await quiet.query("UNLISTEN news")
+  await quiet.query("SELECT pg_notify('news', 'for you')")
   expect(await Promise.all(heard)).toMatchObject([{ payload: "for you" }, { channel: "news" }])
-  await deaf.query("SELECT 1")
+  await quiet.query("SELECT 1")
   expect(overheard).toBe(0)
 })
 
-test("an answer larger than all buffers arrives whole", async () => {
+test("a response larger than all buffers arrives completely", async () => {
   const client = await server.connect()
   const { rows } = await client.query("SELECT n, repeat('x', 1000) AS text FROM generate_series(1, 20000) n")
   expect(rows.length).toBe(20_000)
   expect(rows.at(-1)).toEqual({ n: 20_000, text: "x".repeat(1_000) })
 })
 
-test("a parameter of several megabytes arrives whole", async () => {
+test("a parameter of several megabytes arrives completely", async () => {
   const client = await server.connect()
   const { rows } = await client.query("SELECT length($1::text) AS length", ["y".repeat(9_000_000)])
   expect(rows).toEqual([{ length: 9_000_000 }])
@@ -191,7 +191,7 @@ test.for([
   ["a length beyond the limit", Buffer.concat([Buffer.from("Q"), Buffer.from([127, 255, 255, 255])])],
   ["an oversized Execute", toMessage("E", "x".repeat(20_000))],
   ["a Parse without its end", toMessage("P", "name")],
-] as const)("%s ends that client with 08P01 and nobody else", async ([, bytes]) => {
+] as const)("%s disconnects that client with 08P01, and no other client", async ([, bytes]) => {
   const bad = await startedRaw()
   const good = await server.connect()
   bad.socket.write(bytes)
@@ -199,14 +199,14 @@ test.for([
   expect((await good.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }])
 })
 
-test("a malformed Bind is an error of that statement", async () => {
+test("a malformed Bind fails only that statement", async () => {
   const client = await startedRaw()
   client.socket.write(Buffer.concat([parse("", "SELECT 1"), toMessage("B", "\0\0\0"), sync]))
   expect(await client.until(READY)).toContain("08P01")
   client.socket.destroy()
 })
 
-test("SSL and GSS requests are answered N, a cancel request is only hung up", async () => {
+test("SSL and GSS requests are answered with N, and a cancel request closes its connection", async () => {
   const packet = (code: number, rest = 0) => {
     const bytes = Buffer.alloc(8 + rest)
     bytes.writeInt32BE(8 + rest, 0)
@@ -226,8 +226,8 @@ test("SSL and GSS requests are answered N, a cancel request is only hung up", as
   await once(cancel.socket, "close")
 })
 
-test("more clients than allowed are told so", async () => {
-  /** A client of an earlier test may not be gone yet. */
+test("a client above the limit is rejected with 53300", async () => {
+  /** A client of an earlier test may still be connected, so a rejected client tries again. */
   const enter = async (): ReturnType<typeof startedRaw> => startedRaw().catch(enter)
   const clients = await Promise.all(Array.from({ length: 20 }, enter))
   const oneMore = await connectRaw()
@@ -236,7 +236,7 @@ test("more clients than allowed are told so", async () => {
   await Promise.all(clients.map(({ socket }) => socket.closed || once(socket, "close")))
 })
 
-test("psql speaks to the socket", async (context) => {
+test("psql can use the socket", async (context) => {
   if (spawnSync("psql", ["--version"]).error) return context.skip("psql is not installed")
   const args = ["-X", "-At", "-h", dirname(server.socket), "-U", "postgres"]
   const commands = ["-c", "CREATE TABLE from_psql (n int)", "-c", "\\copy from_psql FROM PROGRAM 'seq 1000'"]

@@ -4,16 +4,16 @@ import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { gzipSync } from "node:zlib"
 import { expect, test } from "vitest"
-import { openEmbedded } from "../../src/embedded/owner.ts"
-import { parseTar, type TarEntry, toTar } from "../../src/embedded/tar.ts"
+import { openEmbedded } from "../../src/database/embedded.ts"
+import { parseTar, type TarEntry, toTar } from "../../src/embedded/seed/tar.ts"
 import { makeDirectory, spawnScript } from "./_harness.ts"
 
 const OPEN = `const database = await openEmbedded({ dataDir, role: "serve", log: () => {} })`
 
-test("a kill at any moment of the first start leaves a directory that the next start can use", async () => {
+test("after a kill at any moment of the first start, the next start succeeds", async () => {
   for (const afterMs of [0, 15, 60]) {
     const dataDir = makeDirectory()
-    const child = spawnScript(dataDir, `${OPEN}; await say("open")`)
+    const child = spawnScript(dataDir, `${OPEN}; await print("open")`)
     for await (const { filename } of watch(dataDir)) if (filename?.startsWith("postgres.new-")) break
     await delay(afterMs)
     await child.kill()
@@ -28,16 +28,16 @@ test("a kill at any moment of the first start leaves a directory that the next s
   }
 })
 
-test("the directory is its owner's alone, and one that was open to others is closed", async () => {
+test("only its owner can access the data directory, even when it was accessible to others before", async () => {
   const parent = makeDirectory()
   const child = spawnScript(
     join(parent, "made", "for us"),
     `import { mkdirSync } from "node:fs"
     mkdirSync(dataDir, { recursive: true, mode: 0o755 })
-    ${OPEN}; await say("open")
+    ${OPEN}; await print("open")
     await new Promise((next) => process.stdin.once("data", next))
     await database.close()
-    await say("closed")`,
+    await print("closed")`,
   )
   await child.next()
   const directory = join(parent, "made", "for us")
@@ -55,7 +55,7 @@ test("the directory is its owner's alone, and one that was open to others is clo
   await child.kill()
 })
 
-test("an archive that is cut or points outside is refused", () => {
+test("an archive that is truncated, or that has a path outside of the directory, is rejected", () => {
   const entries: TarEntry[] = [
     { kind: "directory", path: "base" },
     { kind: "file", path: "base/1", data: Buffer.alloc(700, 1) },
@@ -63,6 +63,6 @@ test("an archive that is cut or points outside is refused", () => {
   const archive = toTar(entries)
   expect([...parseTar(archive)]).toEqual(entries)
   expect(gzipSync(archive).length).toBeLessThan(400)
-  expect(() => [...parseTar(archive.subarray(0, 1_200))]).toThrow("cut")
+  expect(() => [...parseTar(archive.subarray(0, 1_200))]).toThrow("truncated")
   expect(() => [...parseTar(toTar([{ kind: "directory", path: "../outside" }]))]).toThrow("damaged")
 })

@@ -1,15 +1,15 @@
 import { createRandom, type Random } from "../providers/_random.ts"
 
-/** Inputs per fuzzer: FUZZ_COUNT; else 10,000 where CI is set, and a taste of them in a check by hand. */
+/** The number of inputs per fuzzer: FUZZ_COUNT, or else 10,000 if CI is set, and a few of them otherwise. */
 export const COUNT = Number(process.env["FUZZ_COUNT"] ?? (process.env["CI"] ? 10_000 : 1000))
-/** FUZZ_SEED repeats a run; without it every run has inputs of its own. */
+/** FUZZ_SEED repeats a run. Without it, every run has new inputs. */
 export const SEED = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31)
-/** A long run may take its time: two ms per input, and at least what a check has. */
+/** The timeout of a fuzzer: 10 ms per input, and at least the timeout of a check. */
 export const TIMEOUT_MS = Math.max(60_000, COUNT * 10)
 
 /**
- * Calls `one` COUNT times, `lanes` at a time. Each input has a seed of its own: what fails is named by it, and
- * `FUZZ_SEED=<that> FUZZ_COUNT=1` makes the same input again.
+ * Calls `one` COUNT times, `lanes` at a time. Each input has its own seed, and a failure names it:
+ * `FUZZ_SEED=<seed> FUZZ_COUNT=1` produces the same input again.
  */
 export async function fuzz(
   name: string,
@@ -34,7 +34,7 @@ export async function fuzz(
   await Promise.all(Array.from({ length: lanes }, lane))
 }
 
-/** Damages a text as wires and attackers do: bytes flipped, parts left out, doubled, moved, put in. */
+/** Damages a text as networks and attackers do: it flips, removes, duplicates, moves and inserts bytes. */
 export function mutate(random: Random, text: string, words: readonly string[], most = 4): string {
   let out = text
   for (let count = 1 + random.below(most); count > 0; count--) {

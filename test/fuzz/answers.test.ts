@@ -54,7 +54,7 @@ const WORDS = [
 ]
 
 test(
-  "[FUZ-02] mutated answers: each request has exactly one row and an end, and the next one is well",
+  "[FUZ-02] mutated responses: each request ends and has exactly one row, and the next request succeeds",
   async () => {
     let answer = (_request: string) => ""
     const far = await startOddUpstream((socket, text) => void socket.end(Buffer.from(answer(text), "latin1")))

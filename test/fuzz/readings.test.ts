@@ -50,7 +50,7 @@ function read(format: Format, fixture: Fixture, pieces: readonly Buffer[]): Read
   return meter?.end({ complete: fixture.complete !== false })
 }
 
-/** The text to be counted later may be kept in other pieces. */
+/** Removes the text that the tokenizer will count, because it can be stored in different pieces. */
 function comparable(reading: Reading | undefined) {
   return reading && { ...reading, countable: undefined }
 }
@@ -67,7 +67,7 @@ function split(random: Random, bytes: Buffer): Buffer[] {
 }
 
 test(
-  "[FUZ-03] [SSE-02] recorded streams cut anywhere, any number of times, are read the same",
+  "[FUZ-03] [SSE-02] recorded streams that are split anywhere, any number of times, give the same reading",
   async () => {
     const whole = new Map(ALL.map((each) => [each, read(each.format, each.fixture, [Buffer.from(each.text)])]))
     await fuzz("splits", (random) => {
@@ -115,7 +115,7 @@ const JSON_WORDS = [
 ]
 
 test(
-  "[DAT-17] [DAT-06] damaged answers and usage objects never stop the reader, and give counts that are whole, finite and not negative",
+  "[DAT-17] [DAT-06] damaged responses and usage objects never make the reader throw, and all counts are non-negative integers",
   async () => {
     await fuzz("usage", (random) => {
       const each = random.one(ALL)
@@ -137,7 +137,7 @@ test(
 )
 
 test(
-  "[LIM-06] [DAT-18] metadata of any names and bytes is bounded, own, storable, and never throws",
+  "[LIM-06] [DAT-18] metadata with any names and bytes is bounded and storable, has only own properties, and never throws",
   async () => {
     const limits = { maxKeys: 5, maxValueLength: 40 }
     await fuzz("metadata", (random) => {
@@ -156,7 +156,7 @@ test(
       }
       const stored = replaceUnstorable(JSON.stringify({ raw_metadata: metadata }))
       JSON.parse(stored)
-      if (stored.includes("\\u0000")) throw new Error("U+0000 is left")
+      if (stored.includes("\\u0000")) throw new Error("U+0000 is not removed")
       if (({} as Record<string, unknown>)["User-Id"] !== undefined) throw new Error("polluted")
     })
   },
@@ -164,7 +164,7 @@ test(
 )
 
 test(
-  "[FUZ-07] configuration of any content is accepted or refused in words, without a stack and without its secrets",
+  "[FUZ-07] any configuration is accepted, or rejected with a message that contains no stack and no secrets",
   async () => {
     const cwd = mkdtempSync(join(tmpdir(), "mdm-fuzz-config-"))
     const paths = listRows().map(({ path }) => path)
@@ -196,7 +196,7 @@ test(
         const path = random.one(paths).replaceAll(".", "_").toUpperCase()
         env[`MAJORDOMO_${mutateSome(random, path)}`] = random.one(values)
       }
-      // Files are slower to read than variables.
+      // Files are slower to read than environment variables, so there are fewer of them.
       const configFile = random.below(10) === 0 ? join(cwd, "majordomo.yaml") : undefined
       if (configFile)
         writeFileSync(
@@ -223,7 +223,7 @@ test(
       } catch (error) {
         if (!(error instanceof CommandError)) throw error
         if (/:swordfish@|got [^;\n]*swordfish|\bat .*:\d+:\d+/.test(error.message))
-          throw new Error(`says too much: ${error.message}`)
+          throw new Error(`the message reveals too much: ${error.message}`)
       }
     })
     rmSync(cwd, { recursive: true })

@@ -66,7 +66,7 @@ const WORDS = [
 ]
 
 test(
-  "[FUZ-01] [URL-06] mutated requests: none is forwarded that has no row, none malformed, none elsewhere; the gateway goes on",
+  "[FUZ-01] [URL-06] mutated requests: every forwarded request has a row, is well-formed and goes to its provider, and the gateway keeps serving",
   async () => {
     let reached = 0
     const malformed: unknown[] = []
@@ -75,7 +75,7 @@ test(
       request.resume().on("end", () => response.end("{}"))
     })
     far.on("clientError", (error, socket) => {
-      // A client that leaves makes us break off what we were sending; anything else is framing that we let through.
+      // If a client disconnects, the gateway aborts what it was sending. Any other framing error means that it let one through.
       if (!["ECONNRESET", "HPE_INVALID_EOF_STATE"].includes((error as NodeJS.ErrnoException).code ?? ""))
         malformed.push(error)
       socket.destroy()
@@ -116,7 +116,7 @@ test(
     await expect.poll(() => gateway.gateway.openRequests(), { timeout: 10_000 }).toBe(0)
     expect(malformed).toEqual([])
     expect([...hosts]).toEqual([`127.0.0.1:${port}`])
-    // What reached the provider has a row; a client that left in between may have one without having reached it.
+    // Every request that reached the provider has a row. A client that disconnected in between can have a row without it.
     expect(gateway.records.length).toBeGreaterThanOrEqual(reached)
     expect(reached).toBeGreaterThan(0)
     const answered = gateway.records.filter(({ first_byte_ms }) => first_byte_ms !== undefined).length

@@ -1,4 +1,4 @@
-// npm run fuzz: the fuzzers at length. FUZZ_COUNT inputs each (default a million), FUZZ_SEED repeats a run.
+// npm run fuzz: runs the fuzzers with FUZZ_COUNT inputs each (default: a million). FUZZ_SEED repeats a run.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 

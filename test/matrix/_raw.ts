@@ -1,11 +1,11 @@
-import type { LogRecord } from "../../src/core/call.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import { KEY, type Pipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 
 export const KEY_LINE = `X-Majordomo-Key: ${KEY}\r\n`
 export const BODY = '{"model":"m","messages":[]}'
 
-/** The text of one request; `headers` are whole lines. */
+/** Returns the text of one request. `headers` contains complete lines. */
 export function request(
   headers = "",
   { method = "POST", path = "/v1/chat/completions", body = BODY, version = "1.1", close = true } = {},
@@ -15,7 +15,7 @@ export function request(
   return `${method} ${path} HTTP/${version}\r\nHost: gateway\r\n${connection}${KEY_LINE}${length}${headers}\r\n${body}`
 }
 
-/** Sends the bytes (latin1) and gives all that came back when the gateway has closed. */
+/** Sends the bytes (latin1) and returns everything that the gateway sent until it closed the connection. */
 export async function exchange(port: number, text: string): Promise<string> {
   const client = await connectRaw(port)
   client.send(Buffer.from(text, "latin1"))
@@ -30,7 +30,7 @@ export function bodyOf(answer: string): string {
   return answer.slice(answer.indexOf("\r\n\r\n") + 4)
 }
 
-/** The next `count` rows. */
+/** Waits for the next `count` rows. */
 export async function nextRecords(gateway: Pipeline, count: number): Promise<LogRecord[]> {
   const records: LogRecord[] = []
   while (records.length < count) records.push(await gateway.nextRecord())

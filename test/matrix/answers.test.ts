@@ -33,7 +33,7 @@ async function ask(...given: Answer[]) {
   return { text, status: statusOf(text), row: await gateway.nextRecord() }
 }
 
-/** After anything odd, the next request must get its own answer. */
+/** After an unusual response, the next request must get its own response. */
 async function expectWell() {
   const { status, text } = await ask(`HTTP/1.1 200 OK\r\nX-Mine: yes\r\n${LENGTH_2}`)
   expect(status).toBe(200)
@@ -41,12 +41,12 @@ async function expectWell() {
   expect(bodyOf(text)).toBe("{}")
 }
 
-describe("a head that cannot be sent on costs its own request and nothing else", () => {
+describe("response headers that cannot be forwarded affect only their own request", () => {
   test.each([
-    ["a Trailer beside a length", `HTTP/1.1 200 OK\r\nTrailer: Expires\r\n${LENGTH_2}`, 200],
+    ["a Trailer header with a length", `HTTP/1.1 200 OK\r\nTrailer: Expires\r\n${LENGTH_2}`, 200],
     ["a Trailer that names Content-Length", `HTTP/1.1 200 OK\r\nTrailer: Content-Length\r\n${LENGTH_2}`, 200],
     [
-      "trailers behind chunks",
+      "trailers after chunks",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n",
       200,
     ],
@@ -80,8 +80,8 @@ describe("a head that cannot be sent on costs its own request and nothing else",
     ["in latin1", "HTTP/1.1 200 D\xe9j\xe0\r\n"],
     ["with control characters", "HTTP/1.1 200 a\x01b\x7f\r\n"],
     ["that is empty", "HTTP/1.1 200 \r\n"],
-    ["that is not there", "HTTP/1.1 200\r\n"],
-  ])("[RSP-02] a reason phrase %s is no reason to lose an answer that was billed", async (_, line) => {
+    ["that is missing", "HTTP/1.1 200\r\n"],
+  ])("[RSP-02] a reason phrase %s does not lose a billed response", async (_, line) => {
     const { status, text, row } = await ask(`${line}${LENGTH_2}`)
     expect(status).toBe(200)
     expect(bodyOf(text)).toBe("{}")
@@ -96,7 +96,7 @@ describe("a head that cannot be sent on costs its own request and nothing else",
     ["a negative length", "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}"],
     ["a length with a sign", "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}"],
     ["a length in hexadecimal", "HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n{}"],
-    ["a length beyond counting", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}"],
+    ["a length that is too large", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}"],
   ])("[RSP-04] %s: 502, and the connection is not used again", async (_, answer) => {
     const before = far.accepted
     const { status, row } = await ask(answer)
@@ -117,40 +117,40 @@ describe("a head that cannot be sent on costs its own request and nothing else",
     ["another protocol", "SSH-2.0-OpenSSH_9\r\n", [502]],
     ["HTTP/0.9", endWith("<html>"), [502]],
     ["HTTP/2.0 in the line", `HTTP/2.0 200 OK\r\n${LENGTH_2}`, [502, 200]],
-    ["half a head", endWith("HTTP/1.1 200 OK\r\nX-Half"), [502]],
+    ["half of the headers", endWith("HTTP/1.1 200 OK\r\nX-Half"), [502]],
     ["nothing", endWith(""), [502]],
     ["a reset", (socket) => socket.resetAndDestroy(), [502]],
     ["silence", () => {}, [504]],
-  ])("[RSP-09] %s: a stable code, one row", async (_, answer, statuses) => {
+  ])("[RSP-09] %s gives a stable error code and one row", async (_, answer, statuses) => {
     const before = gateway.records.length
     const { status, text, row } = await ask(answer)
     expect(statuses).toContain(status)
     expect(row.status_code).toBe(status)
     expect(gateway.records.length).toBe(before + 1)
-    if (status >= 500) expect(JSON.parse(bodyOf(text)).error.code).toMatch(/^fakeProvider(unreachable|timeout)$/)
+    if (status >= 500) expect(JSON.parse(bodyOf(text)).error.code).toMatch(/^provider_(unreachable|timeout)$/)
     if (status >= 500) expect(text).not.toContain("127.0.0.1")
     await expectWell()
   })
 
-  test("[RSP-08] protocols switched unasked: 502, and the connection is closed", async () => {
+  test("[RSP-08] an unexpected switch of protocols gives a 502, and the connection is closed", async () => {
     const { status } = await ask("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nwild bytes")
     expect(status).toBe(502)
     await expectWell()
   })
 })
 
-describe("an answer that ends too early", () => {
+describe("a response that ends too early", () => {
   const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
   test.each<[string, Answer]>([
     ["a stream without its last chunk", endWith(`${stream}b\r\ndata: {}\n\n\n\r\n`)],
-    ["a stream cut inside a chunk", endWith(`${stream}ff\r\ndata: {}\n\n`)],
+    ["a stream that ends inside a chunk", endWith(`${stream}ff\r\ndata: {}\n\n`)],
     [
       "a stream that is reset",
       (socket) => socket.write(`${stream}b\r\ndata: {}\n\n\n\r\n`, () => setImmediate(() => socket.resetAndDestroy())),
     ],
-    ["a stream that falls silent", (socket) => void socket.write(`${stream}b\r\ndata: {}\n\n\n\r\n`)],
+    ["a stream that stops sending", (socket) => void socket.write(`${stream}b\r\ndata: {}\n\n\n\r\n`)],
     ["a stream with a broken chunk", `${stream}b\r\ndata: {}\n\n\n\r\nzz\r\n`],
-  ])("[RSP-03] [SSE-05] %s: the client gets what came, and no clean end", async (_, answer) => {
+  ])("[RSP-03] [SSE-05] %s: the client gets the received bytes and no clean end", async (_, answer) => {
     const { text, row } = await ask(answer)
     expect(text).toContain("data: {}")
     expect(text).not.toMatch(/\r\n0\r\n\r\n$/)
@@ -159,7 +159,7 @@ describe("an answer that ends too early", () => {
     await expectWell()
   })
 
-  test("[RSP-03] a whole one shorter than its length: the client cannot take it for whole", async () => {
+  test("[RSP-03] a response shorter than its length does not look complete to the client", async () => {
     const { text, row } = await ask(endWith("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"))
     expect(text === "" || !/content-length: 2\r\n/i.test(text)).toBe(true)
     expect(statusOf(text)).not.toBe(200)
@@ -167,10 +167,10 @@ describe("an answer that ends too early", () => {
   })
 })
 
-describe("bytes that nobody asked for", () => {
+describe("unexpected bytes", () => {
   test.each<[string, Answer]>([
     [
-      "behind an answer",
+      "after a response",
       `HTTP/1.1 200 OK\r\n${LENGTH_2}HTTP/1.1 200 OK\r\nX-Poison: 1\r\nContent-Length: 6\r\n\r\npoison`,
     ],
     [
@@ -180,7 +180,7 @@ describe("bytes that nobody asked for", () => {
         setTimeout(() => socket.write("HTTP/1.1 200 OK\r\nX-Poison: 1\r\nContent-Length: 6\r\n\r\npoison"), 20)
       },
     ],
-  ])("[RSP-05] %s never become the next client's answer", async (_, answer) => {
+  ])("[RSP-05] %s never become the response of the next client", async (_, answer) => {
     const { text } = await ask(answer)
     expect(text).not.toContain("oison")
     const idle = far.open
@@ -192,7 +192,7 @@ describe("bytes that nobody asked for", () => {
     expect(far.open).toBeLessThanOrEqual(idle + 1)
   })
 
-  test("[RSP-05] in place of the next answer are not waited for: a poisoned connection is closed", async () => {
+  test("[RSP-05] are detected before the next request: the connection is closed", async () => {
     answers = [
       (socket) => {
         socket.write(`HTTP/1.1 200 OK\r\n${LENGTH_2}`)
@@ -214,7 +214,7 @@ describe("bytes that nobody asked for", () => {
     ["102", "HTTP/1.1 102 Processing\r\n\r\n"],
     ["103", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"],
     ["2000 times 103", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(2000)],
-  ])("[RSP-07] an informational answer is no answer: %s", async (_, text) => {
+  ])("[RSP-07] an informational response is skipped: %s", async (_, text) => {
     const { status, row } = await ask(`${text}HTTP/1.1 200 OK\r\n${LENGTH_2}`)
     expect(status).toBe(200)
     expect(row.status_code).toBe(200)
@@ -222,7 +222,7 @@ describe("bytes that nobody asked for", () => {
   })
 })
 
-describe("what is passed as it is", () => {
+describe("what passes unchanged", () => {
   test.each([
     [
       "openai 401",
@@ -245,7 +245,7 @@ describe("what is passed as it is", () => {
       '{\n  "error": {\n    "code": 400,\n    "message": "API key not valid.",\n    "status": "INVALID_ARGUMENT"\n  }\n}\n',
     ],
     ["a 500 without JSON", 500, "upstream connect error"],
-  ])("[RSP-10] an error of the provider, whole: %s", async (_, code, body) => {
+  ])("[RSP-10] a complete error response of the provider: %s", async (_, code, body) => {
     const head = `HTTP/1.1 ${code} No\r\nretry-after: 7\r\nx-ratelimit-remaining-tokens: 0\r\nrequest-id: req_1\r\nContent-Type: application/json\r\n`
     const { status, text, row } = await ask(`${head}Content-Length: ${body.length}\r\n\r\n${body}`)
     expect(status).toBe(code)
@@ -259,12 +259,12 @@ describe("what is passed as it is", () => {
 
   test.each([
     ["no content type", "", '{"a":1}'],
-    ["an odd one", "Content-Type: ;;;/;charset\r\n", '{"a":1}'],
+    ["an unusual content type", "Content-Type: ;;;/;charset\r\n", '{"a":1}'],
     ["a byte order mark", "Content-Type: application/json\r\n", '\xef\xbb\xbf{"a":1}'],
     ["HTML with 200", "Content-Type: text/html\r\n", "<html>"],
     ["an event stream that is JSON", "Content-Type: text/event-stream\r\n", '{"error":{"message":"x"}}'],
     ["JSON that is an event stream", "Content-Type: application/json\r\n", 'data: {"a":1}\n\n'],
-    ["nothing at all", "Content-Type: application/json\r\n", ""],
+    ["an empty body", "Content-Type: application/json\r\n", ""],
   ])("[RSP-12] [SSE-09] %s", async (_, head, body) => {
     const { status, text, row } = await ask(`HTTP/1.1 200 OK\r\n${head}Content-Length: ${body.length}\r\n\r\n${body}`)
     expect(status).toBe(200)
@@ -278,7 +278,7 @@ describe("a provider that cannot be reached", () => {
     ["refuses connections", "http://127.0.0.1:9", 502, "provider_unreachable"],
     ["has no address", "http://nowhere.invalid", 502, "provider_unreachable"],
   ])(
-    "[RSP-11] because it %s: a code and a request id, without address, key or stack, and a row",
+    "[RSP-11] because it %s: the client gets an error code and a request id without address, key or stack, and there is a row",
     async (_, origin, status, code) => {
       const lost = await startPipeline({ upstream: origin })
       const text = await exchange(

@@ -3,7 +3,7 @@ import { expect, test } from "vitest"
 import { aRecord, connect, makeDirectory, openTestLedger } from "../database/_ledger.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
-/** A way to PostgreSQL that is reset after so many bytes of its answers. */
+/** A proxy to PostgreSQL that resets each connection after a number of bytes from the database. */
 async function startBreakingWire(to: { host: string; port: number }, nextLimit: () => number) {
   let isBreaking = false
   const clients = new Set<Socket>()
@@ -13,7 +13,7 @@ async function startBreakingWire(to: { host: string; port: number }, nextLimit: 
   }
   const server = createServer((client) => {
     const upstream = connectSocket(to.port, to.host)
-    // Those by which the pool is opened (with TLS and without) last.
+    // The connections that open the pool (with TLS and without) survive.
     let left = isBreaking ? nextLimit() : Number.POSITIVE_INFINITY
     clients.add(client)
     client.on("error", () => {}).on("close", () => upstream.destroy())
@@ -29,13 +29,13 @@ async function startBreakingWire(to: { host: string; port: number }, nextLimit: 
   return { port: (server.address() as { port: number }).port, breakAll, close: () => server.close() }
 }
 
-test("[PGF-05] connections that are reset after any number of bytes, again and again: every row is there once", async () => {
+test("[PGF-05] when connections are reset repeatedly after any number of bytes, every row is written exactly once", async () => {
   const { url } = await createTestDatabase()
   const direct = await connect(url)
   const address = new URL(url)
   let connections = 0
   const wire = await startBreakingWire({ host: address.hostname, port: Number(address.port) }, () =>
-    // Every place of the conversation is met: the greeting, each answer to a batch, the end of a commit.
+    // The resets hit every part of the conversation: the greeting, each response to a batch, and the end of a commit.
     ++connections > 25 ? Number.POSITIVE_INFINITY : 1 + ((connections * 137) % 3000),
   )
   address.port = String(wire.port)

@@ -22,7 +22,7 @@ beforeAll(async () => {
   home = createInstallation({
     DATABASE_URL: url,
     MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
-    MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: "http://127.0.0.1:9", // nobody listens at the discard port
+    MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: "http://127.0.0.1:9", // nothing listens on the discard port
     MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: far.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     MAJORDOMO_SERVER_MAX_BODY_SIZE: "10000",
@@ -42,7 +42,7 @@ afterAll(async () => {
   await Promise.all([far.close(), s3.close()])
 })
 
-/** Each secret by the way it came; random, so that a hit is no chance. */
+/** Each secret by the way in which it was sent. Secrets are random, so that a match is not a coincidence. */
 const secrets = new Map<string, string>()
 function secret(way: string): string {
   const made = `Cny${randomBytes(15).toString("hex")}/+`
@@ -50,7 +50,7 @@ function secret(way: string): string {
   return made
 }
 
-/** Every header that carries a credential, each with a secret of its own. */
+/** Every header that carries a credential, each with its own secret. */
 function credentials(round: string): string {
   const basic = Buffer.from(`user:${secret(`${round} basic`)}`).toString("base64")
   secrets.set(`${round} basic as sent`, basic)
@@ -96,7 +96,7 @@ async function ask({
 const CHAT = '{"model":"gpt-4o-mini","messages":[]}'
 const STREAM = '{"model":"gpt-4o-mini","stream":true,"messages":[]}'
 
-/** What a reader could make the secret out of: itself, coded, or long pieces of it. */
+/** The forms from which a reader could recover the secret: itself, encoded, or long parts of it. */
 function needlesOf(text: string): string[] {
   const base64 = ["", "x", "xx"].map((before) =>
     Buffer.from(before + text)
@@ -132,12 +132,12 @@ async function readTables(): Promise<[string, string][]> {
   }
 }
 
-test("[SEC-01] no secret, plain, coded or in part, is in a table, an object, a file, a log line, a metric or a refusal, whatever became of its request", async () => {
+test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object, file, log line, metric or error response, whatever the outcome of its request", async () => {
   secrets.set("gateway key", key.slice("mdm_sk_".length))
   secrets.set("database password", new URL(url).password)
   secrets.set("S3 secret key", SECRET_KEY)
   const refusals: string[] = []
-  s3.fault = { status: 503, code: "SlowDown" } // bodies wait on disk, where they are looked at too
+  s3.fault = { status: 503, code: "SlowDown" } // bodies wait on disk, where the test searches them too
 
   await ask({ name: "whole", expected: 200 })
   await ask({ name: "stream", body: STREAM, expected: 200 })
@@ -148,7 +148,7 @@ test("[SEC-01] no secret, plain, coded or in part, is in a table, an object, a f
     body: '{"contents":[]}',
     expected: 200,
   })
-  // A provider that quotes what it was sent, in its words and in its headers.
+  // The provider quotes what it received, in its error message and in its headers.
   const quoted = (name: string) => secrets.get(`quoted ${name}`)!
   const made = credentials("quoted")
   const words = ["authorization", "x-api-key", "x-goog-api-key"].map(quoted).join(" or ")

@@ -22,7 +22,7 @@ afterAll(async () => {
 const HEAD = `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n${KEY_LINE}`
 const CHUNKED = `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n`
 
-describe("a body whose length can be read in two ways", () => {
+describe("a body with an ambiguous length", () => {
   test.each([
     ["xchunked", "Transfer-Encoding: xchunked\r\n"],
     ["chunkedx", "Transfer-Encoding: chunkedx\r\n"],
@@ -45,19 +45,19 @@ describe("a body whose length can be read in two ways", () => {
     ["a list of lengths", "Content-Length: 27, 27\r\n"],
     ["a bare CR after a header", "X-A: b\rTransfer-Encoding: chunked\r\n"],
     ["a line without a colon", "Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n"],
-  ])("[FRM-03] is refused and never sent on: %s", async (_, header) => {
+  ])("[FRM-03] is rejected and never forwarded: %s", async (_, header) => {
     const answer = await exchange(gateway.port, `${HEAD}${header}Connection: close\r\n\r\n${CHUNKED}`)
     expect([400, 501]).toContain(statusOf(answer))
     expect(far.exchanges.length).toBe(0)
   })
 
-  test("[FRM-04] a coding that we do not undo is refused, not dropped", async () => {
+  test("[FRM-04] a transfer coding that the gateway cannot decode is rejected, not dropped", async () => {
     const answer = await exchange(gateway.port, `${HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n${CHUNKED}`)
     expect(statusOf(answer)).toBe(400)
     expect(far.exchanges.length).toBe(0)
   })
 
-  test("[FRM-05] HTTP/1.0 has no chunks", async () => {
+  test("[FRM-05] HTTP/1.0 requests have no chunks", async () => {
     const text = `${HEAD.replace("HTTP/1.1", "HTTP/1.0")}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}`
     expect(statusOf(await exchange(gateway.port, text))).toBe(400)
     expect(far.exchanges.length).toBe(0)
@@ -71,20 +71,20 @@ describe("chunks", () => {
     ["a bare LF inside an extension", `7;a\nb\r\n{"a":1}\r\n0\r\n\r\n`],
     ["a negative size", `-7\r\n{"a":1}\r\n0\r\n\r\n`],
     ["seventeen digits", `1000000000000007f\r\n{"a":1}\r\n0\r\n\r\n`],
-    ["a size beyond counting", `ffffffffffffffffff\r\n{"a":1}\r\n0\r\n\r\n`],
+    ["a size that is too large", `ffffffffffffffffff\r\n{"a":1}\r\n0\r\n\r\n`],
     ["a size in words", `seven\r\n{"a":1}\r\n0\r\n\r\n`],
     ["0x before the size", `0x7\r\n{"a":1}\r\n0\r\n\r\n`],
     ["no line end after the data", `7\r\n{"a":1}0\r\n\r\n`],
     ["too much data", `5\r\n{"a":1}\r\n0\r\n\r\n`],
     ["64 KB of extensions", `7;${"a".repeat(65_536)}\r\n{"a":1}\r\n0\r\n\r\n`],
-  ])("[FRM-06] %s: refused, not sent on", async (_, chunks) => {
+  ])("[FRM-06] %s is rejected and not forwarded", async (_, chunks) => {
     expect([400, 413]).toContain(statusOf(await exchange(gateway.port, chunked(chunks))))
     expect(far.exchanges.length).toBe(0)
-    // Its caller was known when the body broke: the request has its row.
+    // The caller was already known when the body turned out to be malformed, so the request has its row.
     await gateway.nextRecord()
   })
 
-  test("[FRM-06] a hundred thousand of one byte are one body", async () => {
+  test("[FRM-06] a hundred thousand chunks of one byte form one body", async () => {
     const json = JSON.stringify({ model: "m", messages: [], pad: "x".repeat(100_000) })
     const chunks = [...json].map((letter) => `1\r\n${letter}\r\n`).join("")
     expect(statusOf(await exchange(gateway.port, chunked(`${chunks}0\r\n\r\n`)))).toBe(200)
@@ -93,12 +93,12 @@ describe("chunks", () => {
   })
 })
 
-describe("requests that are sent without waiting", () => {
+describe("pipelined requests", () => {
   test.each([
-    ["whose parser gives up", "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nBad Header\r\n\r\n", 400],
-    ["that we refuse", `${HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n${CHUNKED}`, 400],
+    ["that the parser rejects", "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nBad Header\r\n\r\n", 400],
+    ["that the gateway rejects", `${HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n${CHUNKED}`, 400],
     ["with an unknown key and a body", request("").replace(KEY, "mdm_sk_unknown_unknown_unknown"), 401],
-  ])("[FRM-07] are answered in order up to the one %s, and none after it is sent on", async (_, bad, status) => {
+  ])("[FRM-07] are answered in order up to the one %s, and none after it is forwarded", async (_, bad, status) => {
     const good = (index: number) => request(`X-Count: ${index}\r\n`, { close: false })
     const all = [
       ...Array.from({ length: 25 }, (_, index) => good(index)),
@@ -115,7 +115,7 @@ describe("requests that are sent without waiting", () => {
     await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
   })
 
-  test("[FRM-07] whose client leaves are all forgotten: none stays open, none is sent on later", async () => {
+  test("[FRM-07] are all dropped when the client disconnects: none stays open, and none is forwarded later", async () => {
     far.always({ hangAfterPieces: 1, pieces: 3 })
     const stream = request("", { close: false, body: '{"model":"m","stream":true,"messages":[]}' })
     const client = await connectRaw(gateway.port)
@@ -128,17 +128,17 @@ describe("requests that are sent without waiting", () => {
   })
 })
 
-describe("a large body behind a bad key", () => {
+describe("a large body with an invalid key", () => {
   const announced = 100 * 1024 * 1024
   const bad = `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nX-Majordomo-Key: nobody\r\nContent-Length: ${announced}\r\n`
 
-  test("[FRM-09] is not asked for: 401 without 100 Continue, and the connection ends", async () => {
+  test("[FRM-09] is not requested: the gateway sends 401 without 100 Continue and closes the connection", async () => {
     const answer = await exchange(gateway.port, `${bad}Expect: 100-continue\r\n\r\n`)
     expect(answer).toMatch(/^HTTP\/1.1 401 /)
     expect(answer).toMatch(/^connection: close/im)
   })
 
-  test("[FRM-11] is not read: the refusal comes at once, and what the kernel holds is all that was taken", async () => {
+  test("[FRM-11] is not read: the error comes immediately, and only the kernel's buffers took bytes", async () => {
     const client = await connectRaw(gateway.port)
     client.send(`${bad}\r\n`)
     const piece = Buffer.alloc(64 * 1024, "a")
@@ -150,7 +150,7 @@ describe("a large body behind a bad key", () => {
   })
 })
 
-test("[FRM-10] [LIM-02] an upload that is too large is refused at once, with its reason, and its connection ends", async () => {
+test("[FRM-10] [LIM-02] an upload that is too large is rejected immediately with its reason, and its connection ends", async () => {
   const client = await connectRaw(gateway.port)
   client.send(`${HEAD}Content-Length: ${100 * 1024 * 1024}\r\n\r\n${"a".repeat(1024 * 1024)}`)
   const answer = await client.closed()
@@ -163,11 +163,11 @@ test("[FRM-10] [LIM-02] an upload that is too large is refused at once, with its
 test.each([
   ["padded JSON", Buffer.from(`  {"model" : "m" ,\n\t"messages":[ ] }  \n`)],
   ["a byte order mark", Buffer.from('\ufeff{"model":"m"}')],
-  ["bytes that are no UTF-8", Buffer.from([0x7b, 0xff, 0xfe, 0xc0, 0x80, 0x7d])],
+  ["bytes that are not UTF-8", Buffer.from([0x7b, 0xff, 0xfe, 0xc0, 0x80, 0x7d])],
   ["null bytes", Buffer.from('{"model":"m\0"}\0\0')],
   ["a JSON with the same member twice", Buffer.from('{"model":"a","model":"b","n":1.0e2}')],
   ["an upload of 20 MB", Buffer.alloc(20 * 1024 * 1024, "multipart ")],
-])("[FRM-14] a body arrives as it was sent: %s", async (_, body) => {
+])("[FRM-14] a body is forwarded byte for byte: %s", async (_, body) => {
   const head = `POST /v1/files HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${KEY_LINE}Content-Length: ${body.length}\r\n\r\n`
   const client = await connectRaw(gateway.port)
   client.send(head)
@@ -186,7 +186,7 @@ describe("other protocols", () => {
     ["HTTP/2.0 in the line", "GET /v1/models HTTP/2.0\r\nHost: a\r\n\r\n", 400],
     ["TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
     ["no protocol at all", "hello\r\n\r\n", 400],
-  ])("[FRM-15] %s: refused and closed", async (_, text, status) => {
+  ])("[FRM-15] %s is rejected and the connection is closed", async (_, text, status) => {
     expect(statusOf(await exchange(gateway.port, text))).toBe(status)
   })
 
@@ -203,18 +203,15 @@ describe("other protocols", () => {
       "/v1/models",
       200,
     ],
-  ])(
-    "[FRM-15] an upgrade to %s is not granted, and the request is answered as if it had not asked",
-    async (_, headers, path, status) => {
-      const client = await connectRaw(gateway.port)
-      client.send(request(headers, { method: "GET", path, body: "", close: false }))
-      const answer = await client.until(/\r\n\r\n/)
-      expect(statusOf(answer)).toBe(status)
-      expect(answer).not.toMatch(/^upgrade:/im)
-      client.close()
-      if (status === 200) await gateway.nextRecord()
-    },
-  )
+  ])("[FRM-15] an upgrade to %s is ignored, and the request is answered normally", async (_, headers, path, status) => {
+    const client = await connectRaw(gateway.port)
+    client.send(request(headers, { method: "GET", path, body: "", close: false }))
+    const answer = await client.until(/\r\n\r\n/)
+    expect(statusOf(answer)).toBe(status)
+    expect(answer).not.toMatch(/^upgrade:/im)
+    client.close()
+    if (status === 200) await gateway.nextRecord()
+  })
 
   test.each([
     ["CONNECT", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n", 400],
@@ -222,13 +219,13 @@ describe("other protocols", () => {
     ["TRACE", request("", { method: "TRACE", body: "" }), 400],
     ["OPTIONS *", request("", { method: "OPTIONS", path: "*", body: "" }), 400],
     ["GET *", request("", { method: "GET", path: "*", body: "" }), 400],
-    ["a method that nobody knows", request("", { method: "GOPHER", body: "" }), 400],
-  ])("[FRM-16] %s is refused and reaches no provider", async (_, text, status) => {
+    ["an unknown method", request("", { method: "GOPHER", body: "" }), 400],
+  ])("[FRM-16] %s is rejected and reaches no provider", async (_, text, status) => {
     expect(statusOf(await exchange(gateway.port, text))).toBe(status)
     expect(far.exchanges.length).toBe(0)
   })
 
-  test("[FRM-16] a CONNECT whose client resets at once costs nobody anything", async () => {
+  test("[FRM-16] a CONNECT whose client resets the connection immediately affects no other request", async () => {
     for (let i = 0; i < 50; i++) {
       const client = await connectRaw(gateway.port)
       client.send("CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n")

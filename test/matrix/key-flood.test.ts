@@ -10,7 +10,7 @@ import { createTestDatabase } from "../support/postgres.ts"
 const PER_SECOND = 10_000
 const LASTS_MS = 2000
 
-/** The same database; `asked` tells how many keys each look-up was for. */
+/** The same database; `asked` records how many keys each lookup was for. */
 function watch(db: Database): { db: Database; asked: number[] } {
   const asked: number[] = []
   const query = <Row>(statement: Query | string): Promise<Result<Row>> => {
@@ -21,7 +21,7 @@ function watch(db: Database): { db: Database; asked: number[] } {
   return { db: { ...db, query }, asked }
 }
 
-test("[LIM-04] 10,000 guessed keys a second: 100 statements a second at most; a remembered key is found at once, a new one soon", async () => {
+test("[LIM-04] 10,000 guessed keys per second cause at most 100 statements per second; a cached key is found immediately and a new key soon", async () => {
   const { db, asked } = watch(await connect((await createTestDatabase()).url))
   const remembered = await createKey(db, { name: "remembered" })
   const cache = createKeyCache(db)
@@ -69,15 +69,15 @@ test("[LIM-04] 10,000 guessed keys a second: 100 statements a second at most; a 
   expect(guesses.length).toBe((PER_SECOND * LASTS_MS) / 1000)
   expect(outcomes).toEqual({ unknown: guesses.length, refused: 0, accepted: 0 })
   expect(asked.reduce((sum, keys) => sum + keys, 0)).toBe(guesses.length + waits.length)
-  expect(asked.length).toBeLessThan(tookMs / 9) // a timer may be a ms early
-  // At once: no promise, so that nothing is waited for.
+  expect(asked.length).toBeLessThan(tookMs / 9) // a timer can fire a millisecond early
+  // Immediately: the result is not a promise, so that nothing waits.
   expect(found.filter((caller) => caller instanceof Promise || caller === undefined)).toEqual([])
   expect(found.length).toBeGreaterThan(100)
   expect(waits.length).toBeGreaterThanOrEqual(4)
   expect(Math.max(...waits)).toBeLessThan(3000)
 }, 20_000)
 
-test("[LIM-04] 100,000 guessed keys leave memory as it was after the first 20,000", async () => {
+test("[LIM-04] 100,000 guessed keys need no more memory than the first 20,000", async () => {
   const cache = createKeyCache(silentDatabase(async () => ({ rows: [], rowCount: 0 })))
   onTestFinished(() => cache.close())
   let next = 0
@@ -90,14 +90,14 @@ test("[LIM-04] 100,000 guessed keys leave memory as it was after the first 20,00
   expect((await guess(80_000)) - before).toBeLessThan(4 << 20)
 }, 30_000)
 
-test("[LIM-04] a database that does not answer: 1,000 guessed keys wait for it, the next ones are refused at once", async () => {
+test("[LIM-04] if the database does not respond, 1,000 guessed keys wait for it and the next ones are rejected immediately", async () => {
   const cache = createKeyCache(silentDatabase(() => new Promise(() => {})))
   let refused = 0
   for (let n = 0; n < 1500; n++) void Promise.resolve(cache.find(hashKey(`guess ${n}`))).catch(() => refused++)
   await expect.poll(() => refused).toBe(500)
 })
 
-/** Answers look-ups as told, and knows neither notifications nor anything else. */
+/** A key store that returns given results, without notifications. */
 function silentDatabase(query: () => Promise<Result<never>>): Database {
   return {
     kind: "postgres",

@@ -34,7 +34,7 @@ async function open(text: string, until: RegExp | undefined): Promise<RawClient>
   return client
 }
 
-/** The providers' sides of `count` requests, each aborted; ms from `since` to the last. */
+/** Waits until `count` requests are aborted at the provider. Returns the ms from `since` to the last one. */
 async function aborted(count: number, since: number): Promise<number> {
   for (let i = 0; i < count; i++) expect(await (await far.nextRequest()).ended).toBe("caller_left")
   return performance.now() - since
@@ -46,8 +46,8 @@ const leave = {
 } as const
 const ways = ["FIN", "RST"] as const
 
-describe.each(ways)("a client that leaves with %s", (way) => {
-  test("[ABT-01] before the provider's head: the provider is let go within a second, the row says 499 and nothing of usage", async () => {
+describe.each(ways)("a client that disconnects with %s", (way) => {
+  test("[ABT-01] before the response headers: the provider's request is aborted within a second, and the row has status 499 and no usage", async () => {
     far.always({ never: true })
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(STREAM, undefined)))
     await expect.poll(() => far.exchanges.length).toBe(20)
@@ -59,7 +59,7 @@ describe.each(ways)("a client that leaves with %s", (way) => {
     }
   })
 
-  test("[ABT-02] in the middle of a stream: the same, with what is known of usage", async () => {
+  test("[ABT-02] during a stream: the same, with the usage that is known", async () => {
     far.always({ pieces: 9, hangAfterPieces: 4 })
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(STREAM, /data: /)))
     const since = performance.now()
@@ -94,7 +94,7 @@ describe.each(ways)("a client that leaves with %s", (way) => {
     expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left" })
   })
 
-  test("[ABT-05] in the middle of its upload: nothing is sent on, and there is a row", async () => {
+  test("[ABT-05] during its upload: nothing is forwarded, and there is a row", async () => {
     const client = await connectRaw(gateway.port)
     client.send(`POST /v1/files HTTP/1.1\r\nHost: a\r\n${KEY_LINE}Content-Length: 8000000\r\n\r\n`)
     client.send(Buffer.alloc(4_000_000))
@@ -105,7 +105,7 @@ describe.each(ways)("a client that leaves with %s", (way) => {
   })
 })
 
-test("[ABT-04] leaving is noticed whatever the garbage collector does meanwhile", async () => {
+test("[ABT-04] a disconnect is detected whatever the garbage collector does meanwhile", async () => {
   setFlagsFromString("--expose-gc")
   const collect = runInNewContext("gc") as () => void
   const timer = setInterval(collect, 100)
@@ -121,7 +121,7 @@ test("[ABT-04] leaving is noticed whatever the garbage collector does meanwhile"
   clearInterval(timer)
 })
 
-test("[ABT-06] a client that does not read holds its provider back: neither side's bytes pile up here", async () => {
+test("[ABT-06] a client that does not read pauses its provider, so that no bytes accumulate in the gateway", async () => {
   const slow = await startPipeline({ upstream: far.origin, settings: { maxConnections: 100, writeTimeoutMs: 60_000 } })
   far.always({ textBytes: 12_000_000, chunked: true, chunkBytes: 65_536 })
   const clients = await Promise.all(
@@ -145,14 +145,14 @@ test("[ABT-06] a client that does not read holds its provider back: neither side
       { interval: 200, timeout: 10_000 },
     )
     .toBe(true)
-  // Two pairs of socket buffers on the loopback take a few megabytes; what we hold ourselves is bounded by our own marks.
+  // Two pairs of socket buffers on the loopback take a few megabytes. The gateway's own buffers have a limit.
   for (const bytes of sent) expect(bytes).toBeLessThan(11_000_000)
   for (const client of clients) client.close()
   for (const row of await nextRecords(slow, 5)) expect(row.outcome).toBe("client_left")
   await slow.close()
 })
 
-test("[ABT-08] a thousand streams whose clients leave at once: every provider is let go, each has its row", async () => {
+test("[ABT-08] if the clients of a thousand streams disconnect at once, every provider's request is aborted and every request has its row", async () => {
   far.always({ pieces: 5, hangAfterPieces: 2 })
   const count = 1000
   const clients: RawClient[] = []
@@ -161,14 +161,14 @@ test("[ABT-08] a thousand streams whose clients leave at once: every provider is
   }
   const since = performance.now()
   for (const client of clients) client.socket.resetAndDestroy()
-  // Both ends are in this process too, on a shared machine.
+  // Clients and providers are in this process too, on a shared machine.
   expect(await aborted(count, since)).toBeLessThan(4000)
   const rows = await nextRecords(gateway, count)
   expect(new Set(rows.map(({ id }) => id)).size).toBe(count)
   expect(rows.filter(({ outcome }) => outcome !== "client_left")).toEqual([])
 })
 
-test("[ABT-09] a client that is gone without a word is let go after the write timeout, with a row", async () => {
+test("[ABT-09] a client that disappears silently is disconnected after the write timeout, with a row", async () => {
   far.always({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
   const client = await connectRaw(gateway.port)
   client.socket.pause()
@@ -177,7 +177,7 @@ test("[ABT-09] a client that is gone without a word is let go after the write ti
   client.close()
 })
 
-test("[ABT-10] thousands of requests, some of them left, leave no listener, timer or handle behind", async () => {
+test("[ABT-10] thousands of requests, some of them abandoned, leak no listener, timer or handle", async () => {
   const warnings: Error[] = []
   const warn = (warning: Error) => void warnings.push(warning)
   process.on("warning", warn)

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
-import { createWriter, WRITER_TIMING } from "../../src/database/ledger/writer.ts"
+import { WRITER_TIMING, Writer } from "../../src/database/ledger/writer.ts"
 import { makeDirectory, openTestLedger } from "../database/_ledger.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 
-/** A wait for the ledger would be as long as its pause; other tests have the machine too. */
+/** How long a response would wait if it waited for the ledger. Other tests use the machine at the same time. */
 const NOTICEABLE_MS = 20
 
 let far: FakeProvider
@@ -29,12 +29,12 @@ async function startWith(database: Database) {
   const ledger = await openTestLedger(database, await makeDirectory(), { timing: { queryTimeoutMs: 100 } })
   const pipeline = await startPipeline({
     upstream: far.origin,
-    deps: { record: ledger.append, recordIntent: ledger.recordIntent },
+    ledger: { append: ledger.append, recordIntent: ledger.recordIntent },
   })
   return { ledger, pipeline }
 }
 
-test("[LOG-13] behind a database that never answers an answer takes as long as behind one that does", async () => {
+test("[LOG-13] a response takes equally long whether or not the database responds", async () => {
   const well = await startWith(databaseWith(async () => ({ rows: [], rowCount: 0 })))
   const paused = await startWith(databaseWith(() => new Promise(() => {})))
   const took = { well: [] as number[], paused: [] as number[] }
@@ -50,7 +50,7 @@ test("[LOG-13] behind a database that never answers an answer takes as long as b
     times.push(performance.now() - since)
   }
   for (let i = 0; i < 400; i++) {
-    // In turns, and first one and then the other, so that what else the machine does meets both.
+    // The two alternate and change their order, so that other work on the machine affects both.
     const turns = [() => ask(well, i % 3 === 0, took.well), () => ask(paused, i % 3 === 0, took.paused)]
     for (const turn of i % 2 === 0 ? turns : turns.reverse()) await turn()
   }
@@ -64,25 +64,25 @@ function median(times: readonly number[]): number {
   return [...times].sort((a, b) => a - b)[times.length >> 1]!
 }
 
-/** When a writer asked the database, in ms, given when the database is well. */
+/** Returns the times in ms at which a writer tried to reach the database, given when the database recovers. */
 async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, random: () => number): Promise<number[]> {
   const startedAt = Date.now()
   const asked: number[] = []
   const random_ = vi.spyOn(Math, "random").mockImplementation(random)
-  const spool = {
+  const source = {
     waitingLines: 1_000_000,
     waitingBytes: 1,
-    read: async () => ({ array: Buffer.from('[{"id":"1"}]'), starts: [1], lines: 1, broken: [] }),
+    read: async () => ({ array: Buffer.from('[{"id":"1"}]'), starts: [1], lines: 1, damaged: [] }),
     ack: () => {},
   }
-  const writer = createWriter({
+  const writer = new Writer({
     db: databaseWith(async () => {
       const ms = Date.now() - startedAt
       asked.push(ms)
       if (!isWell(ms)) throw Object.assign(new Error("gone"), { code: "ECONNREFUSED" })
       return { rows: [], rowCount: 1 }
     }),
-    spools: [spool],
+    sources: [source],
     timing: WRITER_TIMING,
     reject: () => {},
     onSettled: () => {},
@@ -97,7 +97,7 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
 
 const gaps = (moments: readonly number[]) => moments.slice(1).map((ms, i) => ms - moments[i]!)
 
-test("[LOG-14] the pauses between attempts double from 50 ms to 2 s, each shortened by up to half; after a success they begin anew", async () => {
+test("[LOG-14] delays between retries double from 50 ms to 2 s, each shortened by up to half, and start again after a success", async () => {
   vi.useFakeTimers()
   try {
     const longest = gaps(
@@ -129,13 +129,13 @@ test("[LOG-14] the pauses between attempts double from 50 ms to 2 s, each shorte
   }
 })
 
-test("[LOG-14] ten gateways whose database goes at one moment do not return to it as one", async () => {
+test("[LOG-14] ten gateways that lose their database at the same moment do not retry at the same moment", async () => {
   vi.useFakeTimers()
   try {
     const traces: number[][] = []
     for (let i = 0; i < 10; i++) traces.push(await traceWriter(60_000, () => false, Math.random))
     const late = traces.flatMap((moments) => moments.filter((ms) => ms > 10_000))
-    // In any 100 ms at most half of them; if they came as one it would be all ten.
+    // In any 100 ms, at most half of them retry. Without jitter all ten would.
     const most = Math.max(...late.map((at) => late.filter((ms) => ms >= at && ms < at + 100).length))
     expect(late.length).toBeGreaterThan(10 * 25)
     expect(most).toBeLessThanOrEqual(6)

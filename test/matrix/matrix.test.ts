@@ -5,25 +5,25 @@ import { findPlaces, readMatrix } from "./table.ts"
 
 const LIST = new URL("../../../shared/reliability.json", import.meta.url)
 
-test("every case of first priority has a test, or a reason why it does not apply; none is known to fail", () => {
+test("every P0 case has a test or a reason why it does not apply, and none is known to fail", () => {
   const open = readMatrix().filter(
     ({ priority, state }) => priority === "P0" && (state === "fails" || state === "untested"),
   )
   expect(open.map(({ id, rule }) => `${id} ${rule}`)).toEqual([])
 })
 
-test("every case of second priority has a test or says why not", () => {
+test("every P1 case has a test or a reason why not", () => {
   const open = readMatrix().filter(({ priority, state }) => priority === "P1" && state === "untested")
   expect(open.map(({ id, rule }) => `${id} ${rule}`)).toEqual([])
 })
 
-test("a case stands in the matrix once, and what tests name is a case", () => {
+test("a case is in the matrix once, and every name in a test is a case", () => {
   const ids = CASES.map(({ id }) => id)
   expect(new Set(ids).size).toBe(ids.length)
   expect([...findPlaces().keys()].filter((id) => !ids.includes(id))).toEqual([])
 })
 
-test.skipIf(!existsSync(LIST))("every case of the list is known (skipped where the list is not at hand)", () => {
+test.skipIf(!existsSync(LIST))("every case of the list is known (skipped if the list is not available)", () => {
   const list = JSON.parse(readFileSync(LIST, "utf8")) as { id: string; priority: string }[]
   expect(CASES.map(({ id, priority }) => `${id} ${priority}`).sort()).toEqual(
     list.map(({ id, priority }) => `${id} ${priority}`).sort(),

@@ -8,7 +8,7 @@ import { exchange, request } from "./_raw.ts"
 const ROUND = 1000
 const ROUNDS = 4
 const LANES = 20
-/** A listener, a closure or an entry of a map per request would be more. */
+/** One listener, closure or map entry per request would need more than this. */
 const MAX_BYTES_PER_REQUEST = 150
 
 let far: FakeProvider
@@ -19,10 +19,10 @@ beforeAll(async () => {
   gateway = await startPipeline({
     upstream: far.origin,
     settings: { maxConnections: LANES, firstByteTimeoutMs: 500 },
-    deps: {
-      record: (_record, onKept) => {
+    ledger: {
+      append: (_record, onStored) => {
         rows++
-        onKept()
+        onStored?.()
       },
     },
   })
@@ -35,7 +35,7 @@ afterAll(async () => {
 const STREAM = '{"model":"gpt-4o-mini","stream":true,"messages":[]}'
 const script = (given: object) => `x-fake-provider: ${JSON.stringify(given)}\r\n`
 
-/** The n-th of a mixture: whole and streamed, compressed, broken off, refused, and left by its client. */
+/** The nth request of a mix: complete and streamed, compressed, broken off, rejected, and abandoned by its client. */
 async function one(n: number): Promise<void> {
   switch (n % 8) {
     case 0:
@@ -67,16 +67,16 @@ async function round(from: number): Promise<number> {
   }
   await Promise.all(Array.from({ length: LANES }, lane))
   await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
-  // Twice, a turn apart: what ends with a finaliser goes with the second.
+  // Collects twice with a tick in between, because finalizers release objects only for the second run.
   collectGarbage()
   await new Promise((resolve) => setImmediate(resolve))
   return collectGarbage().heapUsed
 }
 
-test("[LOD-05] [ABT-10] thousands of requests of every ending leave no memory, timer or socket behind", async () => {
+test("[LOD-05] [ABT-10] thousands of requests with every outcome leak no memory, timer or socket", async () => {
   await round(0)
   await round(ROUND)
-  await round(2 * ROUND) // code that is no longer used goes about now
+  await round(2 * ROUND) // V8 releases unused compiled code about now
   const before = { heap: await round(3 * ROUND), rows, resources: process.getActiveResourcesInfo().length }
   const heaps: number[] = []
   for (let i = 0; i < ROUNDS; i++) heaps.push(await round((4 + i) * ROUND))

@@ -12,7 +12,7 @@ import { canRun, inNamespaces } from "../support/namespaces.ts"
 import { startPipeline } from "../support/pipeline.ts"
 import { exchange, request, statusOf } from "./_raw.ts"
 
-/** Counts its requests, at an address of the loopback; answers `/v1/files/slow` when it is told to. */
+/** A provider on a loopback address that counts its requests, and answers `/v1/files/slow` when the test says so. */
 async function startAt(host: string, port: number) {
   let requests = 0
   const held: ServerResponse[] = []
@@ -33,7 +33,7 @@ async function startAt(host: string, port: number) {
   }
 }
 
-/** `provider.example` is where `moveTo` says; counts how often it is looked up. */
+/** Resolves `provider.example` to the address that `moveTo` sets, and counts the lookups. */
 function nameProvider(): { moveTo(address: string): void; lookUps(): number } {
   const original = dns.lookup
   let address = "127.0.0.1"
@@ -56,7 +56,7 @@ function nameProvider(): { moveTo(address: string): void; lookUps(): number } {
 }
 
 test.skipIf(process.platform !== "linux")(
-  "[CON-04] each new connection asks for the provider's address anew: when it changes, and the old one lets its connections go, requests go to the new one",
+  "[CON-04] each new connection looks up the provider's address again: when it changes and the old host closes its connections, requests go to the new host",
   async () => {
     const old = await startAt("127.0.0.1", 0)
     const next = await startAt("127.0.0.2", old.port)
@@ -66,7 +66,7 @@ test.skipIf(process.platform !== "linux")(
       for (let i = 0; i < 3; i++) expect(statusOf(await exchange(gateway.port, request()))).toBe(200)
       expect([old.requests(), name.lookUps()]).toEqual([3, 1])
       name.moveTo("127.0.0.2")
-      // More at once than there are connections: those that are made now go to the new address already.
+      // More concurrent requests than connections, so that new connections go to the new address already.
       const answers = await Promise.all(Array.from({ length: 8 }, () => exchange(gateway.port, request())))
       for (const answer of answers) expect(statusOf(answer)).toBe(200)
       expect(next.requests()).toBeGreaterThan(0)
@@ -84,7 +84,7 @@ test.skipIf(process.platform !== "linux")(
 )
 
 test.skipIf(process.platform !== "linux")(
-  "[CON-04] under constant traffic requests go to the new address once the connections are of age; an answer that runs on an old one ends well, and then that is closed",
+  "[CON-04] under constant traffic, requests go to the new address when connections reach their maximum age; a response on an old connection finishes, and the connection is closed then",
   async () => {
     const old = await startAt("127.0.0.1", 0)
     const next = await startAt("127.0.0.2", old.port)
@@ -100,7 +100,7 @@ test.skipIf(process.platform !== "linux")(
       name.moveTo("127.0.0.2")
       old.release()
       await Promise.all(both)
-      // One of the two connections waits for its answer, the other is in constant use.
+      // One of the two connections waits for its response, and the other is in constant use.
       const slow = ask("/v1/files/slow")
       await expect.poll(() => old.held()).toBe(1)
       while (next.requests() < 20) expect(statusOf(await ask())).toBe(200)
@@ -121,7 +121,7 @@ test.skipIf(process.platform !== "linux")(
 const NAMESERVER = "127.9.9.9"
 const SLOW_LOOK_UPS = 16
 
-/** A name server that is asked and never answers: a look-up takes 10 s in a thread of node's. */
+/** A name server that receives queries and never answers, so that a lookup takes 10 s in a thread of node. */
 async function startSilentNames(): Promise<{ asked: () => number; close(): void } | undefined> {
   let asked = 0
   const socket = createSocket("udp4")
@@ -141,9 +141,9 @@ writeFileSync(resolver, `nameserver ${NAMESERVER}\n`)
 const NO_NAMES = inNamespaces(["--mount"], `mount --bind ${resolver} /etc/resolv.conf`)
 const names = canRun(NO_NAMES) ? await startSilentNames() : undefined
 
-// Another resolver for one process takes root.
+// Changing the resolver for one process requires root.
 test.skipIf(names === undefined)(
-  "[ENC-07] while look-ups of names hang in node's threads, compressed streams are decoded, metered and kept as fast as before",
+  "[ENC-07] while name lookups hang in node's threads, compressed streams are decoded, metered and stored as fast as before",
   async () => {
     onTestFinished(() => {
       names?.close()
@@ -176,7 +176,7 @@ test.skipIf(names === undefined)(
       })
     const stream = async () => {
       const since = performance.now()
-      // Larger than what is decoded at once: each needs a thread of node's, again and again.
+      // These are larger than what is decoded synchronously, so each needs a thread of node repeatedly.
       const answer = await ask("/v1/chat/completions", { pieces: 500, encoding: "gzip" })
       expect(await answer.text()).toContain("[DONE]")
       return performance.now() - since
@@ -192,7 +192,7 @@ test.skipIf(names === undefined)(
     await expect.poll(names!.asked).toBeGreaterThanOrEqual(2)
     const during = await streams()
     console.info(`median of a stream: ${before.toFixed(1)} ms, while look-ups hang ${during.toFixed(1)} ms`)
-    // Behind look-ups that hang it would be seconds; other tests have the machine too.
+    // After lookups that hang, it would take seconds. Other tests use the machine at the same time.
     expect(during).toBeLessThan(3 * before + 1000)
     await gateway.stop("SIGKILL")
     await Promise.all(hanging)

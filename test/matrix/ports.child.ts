@@ -1,4 +1,4 @@
-// Runs where connections may use 200 ports only. Prints what became of each round of requests, in JSON.
+// Runs in a network with only 200 ports for connections. Prints the result of each round of requests as JSON.
 import { createServer } from "node:http"
 import { type AddressInfo, connect } from "node:net"
 import { KEY, startPipeline } from "../support/pipeline.ts"
@@ -23,7 +23,7 @@ const gateway = await startPipeline({
 const BODY = '{"model":"m","messages":[]}'
 const HEAD = `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Majordomo-Key: ${KEY}\r\nContent-Length: ${BODY.length}\r\n\r\n`
 
-/** Clients come from several addresses: their ports are counted by themselves. */
+/** Clients use several addresses, because ports are counted per address. */
 function ask(n: number): Promise<string> {
   return new Promise((resolve) => {
     let text = ""

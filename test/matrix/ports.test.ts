@@ -12,9 +12,9 @@ const FEW_PORTS = inNamespaces(
   `ip link set lo up && echo "40000 ${40_000 + PORTS - 1}" > /proc/sys/net/ipv4/ip_local_port_range`,
 )
 
-// A network of one's own takes root; elsewhere CON-08 (no file descriptors) is the nearest that is tested.
+// A network namespace requires root. Without it, CON-08 (no file descriptors) is the closest test.
 test.skipIf(!canRun(FEW_PORTS))(
-  "[CON-07] when no port is left towards a provider, what is over gets 502 with a code, running answers end well, and all is well again",
+  "[CON-07] when there are no free ports towards a provider, further requests get 502 with a code, running responses finish, and the gateway recovers",
   async () => {
     const [command = "", ...args] = [...FEW_PORTS, process.execPath, "--import", TYPESCRIPT, CHILD]
     const { stdout, stderr } = await promisify(execFile)(command, args, { timeout: 25_000 })

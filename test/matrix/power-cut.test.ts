@@ -3,16 +3,16 @@ import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { makeDirectory, openTestJournal, takeAll } from "../kit/_journal.ts"
+import { makeDirectory, openTestJournal, takeAll } from "../kit/log/_journal.ts"
 import { createRandom, type Random } from "../providers/_random.ts"
 
 const SYNC_INTERVAL_MS = 50
-/** Beside the interval: what the timer and the disk take on a machine with other work. */
+/** The time that the timer and the disk take in addition to the interval, on a machine with other work. */
 const SLACK_MS = 250
 const LASTS_MS = 2500
 const SEED = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31)
 
-/** How much of each file is on the disk for sure, by its inode: what it held when its last finished sync began. */
+/** How much of each file is certainly on the disk, by its inode: its size when its last finished sync began. */
 const durable = new Map<number, number>()
 const original = { fdatasync: fs.fdatasync, fdatasyncSync: fs.fdatasyncSync }
 beforeAll(() => {
@@ -35,7 +35,7 @@ afterAll(() => {
   syncBuiltinESMExports()
 })
 
-/** What a disk may hold after a power cut now: of what was not synced some, none, or zeros in its place. */
+/** Simulates the disk after a power failure: of the unsynced bytes it has some, none, or zeros in their place. */
 function cutPower(from: string, to: string, random: Random): void {
   for (const name of fs.readdirSync(from)) {
     if (name === "cursor.json" && random.below(3) === 0) continue
@@ -48,14 +48,14 @@ function cutPower(from: string, to: string, random: Random): void {
       continue
     }
     const sure = Math.min(durable.get(fs.statSync(join(from, name)).ino) ?? 0, bytes.length)
-    if (sure === 0 && random.below(2) === 0) continue // its name was not on the disk either
+    if (sure === 0 && random.below(2) === 0) continue // the name of the file was not on the disk either
     const left = sure + random.below(bytes.length - sure + 1)
     const zeros = random.below(2) === 0 ? 0 : bytes.length - left
     fs.writeFileSync(join(to, name), Buffer.concat([bytes.subarray(0, left), Buffer.alloc(zeros)]))
   }
 }
 
-test("[LOG-05] a power cut at any moment takes at most the rows of the last sync interval, and the journal opens again", async () => {
+test("[LOG-05] a power failure at any moment loses at most the rows of the last sync interval, and the journal opens again", async () => {
   console.log(`power cuts: FUZZ_SEED=${SEED}`)
   const random = createRandom(SEED)
   const dir = await makeDirectory()
@@ -76,7 +76,7 @@ test("[LOG-05] a power cut at any moment takes at most the rows of the last sync
       expect(journal.append(JSON.stringify({ id, text: "x".repeat(random.below(400)) }), id)).toBe("kept")
       appended.push({ id, at: performance.now() })
     }
-    // Somebody takes rows away meanwhile, so that segments go and the cursor moves.
+    // A reader takes rows at the same time, so that segments are deleted and the cursor moves.
     if (random.below(20) === 0) {
       const batch = await journal.read(8 << 10)
       if (batch?.array) {

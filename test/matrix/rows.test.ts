@@ -11,7 +11,7 @@ import { startPipeline } from "../support/pipeline.ts"
 import { connectRaw, type RawClient } from "../support/raw.ts"
 import { exchange, nextRecords, request, statusOf } from "./_raw.ts"
 
-test("[LOG-01] whatever becomes of a request whose caller is known, it has one row", async () => {
+test("[LOG-01] a request with a known caller has exactly one row, whatever its outcome", async () => {
   const far = await startFakeProvider()
   const gateway = await startPipeline({
     upstream: far.origin,
@@ -53,7 +53,7 @@ const settings = (far: FakeProvider) => ({
   MAJORDOMO_PRICING_REMOTE_URL: "",
 })
 
-test("[SHU-05] a second signal ends the gateway at once, and the next one has every row", async () => {
+test("[SHU-05] a second signal ends the gateway immediately, and the next one recovers every row", async () => {
   const far = await startFakeProvider()
   const home = createInstallation(settings(far))
   const gateway = await home.serve()
@@ -87,7 +87,7 @@ test("[SHU-05] a second signal ends the gateway at once, and the next one has ev
 })
 
 test.skipIf(process.platform === "win32")(
-  "[CON-08] without file descriptors new connections wait or are refused, running ones go on, and it recovers",
+  "[CON-08] without free file descriptors, new connections wait or are rejected, running ones continue, and the gateway recovers",
   async () => {
     const far = await startFakeProvider()
     const home = mkdtempSync(join(tmpdir(), "mdm-files-"))

@@ -28,7 +28,7 @@ afterAll(async () => {
   await far.close()
 })
 
-/** Sends a byte every now and then for as long as it is let; tells how long that was and what it was answered. */
+/** Sends one byte from time to time while the gateway allows it. Returns how long that was and the response. */
 function drip(start: string, text: string): Promise<{ ms: number; status: string }> {
   return new Promise((resolve) => {
     const since = performance.now()
@@ -71,7 +71,7 @@ async function askTimes(count: number): Promise<number> {
 const memoryKb = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, "utf8"))?.[1])
 
 test.skipIf(process.platform !== "linux")(
-  "[TMO-04] 1,000 heads and 1,000 bodies that come byte by byte are cut off after server.read_timeout; others are served as before, and memory stays",
+  "[TMO-04] 1,000 requests with slow headers and 1,000 with slow bodies time out after server.read_timeout; others are served as before, and memory does not grow",
   async () => {
     await askTimes(300)
     const before = { ms: await askTimes(100), kb: memoryKb() }
@@ -83,7 +83,7 @@ test.skipIf(process.platform !== "linux")(
     const during = { ms: await askTimes(100), kb: memoryKb() }
     const [cutHeads, cutBodies] = await Promise.all([Promise.all(heads), Promise.all(bodies)])
     const after = await askTimes(20)
-    // One that sends a byte into the closing connection may lose its answer to the reset.
+    // A client that sends a byte into the closing connection can lose its response to the reset.
     const statuses = [...cutHeads, ...cutBodies].map(({ status }) => status)
     expect(statuses.filter((status) => status !== "408" && status !== "")).toEqual([])
     expect(statuses.filter((status) => status === "408").length).toBeGreaterThan(0.9 * statuses.length)

@@ -29,7 +29,7 @@ const chunk = (text: string | Buffer) =>
 const streamHead = (more = "") =>
   `HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n${more}Transfer-Encoding: chunked\r\n\r\n`
 
-/** The body of an answer in chunks. */
+/** Encodes the body of a response as chunks. */
 function unchunk(body: string): string {
   let rest = body
   let text = ""
@@ -53,7 +53,7 @@ async function stream(pieces: readonly (string | Buffer)[], { more = "", text = 
 }
 
 describe("a stream", () => {
-  test("[SSE-01] its head goes out before its first event, each piece before the next is there", async () => {
+  test("[SSE-01] the headers are sent before the first event, and each event before the next one arrives", async () => {
     let provider: Socket | undefined
     respond = (socket) => {
       provider = socket
@@ -73,11 +73,11 @@ describe("a stream", () => {
     await client.closed()
     await gateway.nextRecord()
     lags.sort((a, b) => a - b)
-    // The goal is 5 ms on an idle machine; this one is shared.
+    // The goal is 5 ms on an idle machine. This machine is shared.
     expect(lags[Math.floor(lags.length / 2)]).toBeLessThan(10)
   })
 
-  test("[SSE-12] single bytes are passed on one by one: nothing waits for more", async () => {
+  test("[SSE-12] single bytes are forwarded one by one without waiting for more", async () => {
     let provider: Socket | undefined
     respond = (socket) => {
       provider = socket
@@ -111,10 +111,10 @@ describe("a stream", () => {
     ["no blank line at the end", "data: {}"],
     ["a byte order mark", "\xef\xbb\xbfdata: {}\n\n"],
     ["a BOM in the middle", "data: {}\n\n\xef\xbb\xbfdata: {}\n\n"],
-    ["no event at all", ""],
+    ["no event", ""],
     ["[DONE] twice", "data: [DONE]\n\ndata: [DONE]\n\n"],
     ["events behind [DONE]", "data: [DONE]\n\ndata: {}\n\n"],
-    ["bytes that are no text", "data: \xff\xfe\x00\n\n"],
+    ["bytes that are not text", "data: \xff\xfe\x00\n\n"],
     ["null bytes", "\0data: {}\0\n\n"],
     ["an HTML page", "<html>\n\n"],
     ["JSON without data", '{"error":"x"}\n\n'],
@@ -135,7 +135,7 @@ describe("a stream", () => {
     }
   })
 
-  test("[SSE-04] a line without end costs bounded memory and passes whole", async () => {
+  test("[SSE-04] an endless line needs bounded memory and passes completely", async () => {
     const bytes = 100 * 1024 * 1024
     const piece = chunk(Buffer.alloc(1024 * 1024, "x"))
     respond = async (socket) => {
@@ -162,11 +162,11 @@ describe("a stream", () => {
     expect(row.outcome).toBe("complete")
     await client.closed()
     expect(received).toBeGreaterThan(bytes)
-    // Client, gateway and provider share this process: what matters is that it is far from the line's length.
+    // Client, gateway and provider share this process. The limit must only be far below the length of the line.
     expect(most - before).toBeLessThan(80 * 1024 * 1024)
   })
 
-  test("[SSE-10] nothing of ours is put into a stream whose provider breaks off", async () => {
+  test("[SSE-10] the gateway adds nothing to a stream that its provider breaks off", async () => {
     respond = (socket) => {
       socket.write(streamHead())
       socket.write(chunk("data: {}\n\n"), () => setImmediate(() => socket.destroy()))
@@ -176,7 +176,7 @@ describe("a stream", () => {
     expect(bodyOf(text)).toBe("a\r\ndata: {}\n\n\r\n")
   })
 
-  test("[SSE-11] hints against buffering are the provider's, and no length is added", async () => {
+  test("[SSE-11] headers against buffering are the provider's, and no length is added", async () => {
     const { text } = await stream(["data: {}\n\n"], {
       more: "X-Accel-Buffering: no\r\nCache-Control: no-cache, no-transform\r\n",
     })
@@ -187,7 +187,7 @@ describe("a stream", () => {
   })
 })
 
-describe("what OpenAI, Anthropic and Gemini say of their usage", () => {
+describe("the usage of OpenAI, Anthropic and Gemini", () => {
   const openai = (...events: string[]) => events.map((event) => `data: ${event}\n\n`)
   const asking = request("", {
     body: '{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}',
@@ -227,7 +227,7 @@ describe("what OpenAI, Anthropic and Gemini say of their usage", () => {
       7,
       3,
     ],
-  ] as const)("[SSE-06] OpenAI's is read %s", async (_, events, source, input, output) => {
+  ] as const)("[SSE-06] of OpenAI is read %s", async (_, events, source, input, output) => {
     const { row } = await stream(events as string[], { text: asking })
     expect(row).toMatchObject({ usage_source: source, input_tokens: input, output_tokens: output })
   })
@@ -235,7 +235,7 @@ describe("what OpenAI, Anthropic and Gemini say of their usage", () => {
   test.each([
     ["null", openai('{"choices":[{"delta":{"content":"Hi"}}],"usage":null}', "[DONE]")],
     ["missing", openai(delta, "[DONE]")],
-  ])("[SSE-06] OpenAI's that is %s is never taken for a true 0", async (_, events) => {
+  ])("[SSE-06] of OpenAI that is %s is never read as a real 0", async (_, events) => {
     const { row } = await stream(events, { text: asking })
     expect(row.usage_source).not.toBe("reported")
   })
@@ -248,14 +248,14 @@ describe("what OpenAI, Anthropic and Gemini say of their usage", () => {
   const more = (count: number) =>
     `event: message_delta\ndata: {"type":"message_delta","delta":{},"usage":{"output_tokens":${count}}}\n\n`
 
-  test("[SSE-07] Anthropic's output is cumulative, not summed", async () => {
+  test("[SSE-07] output tokens of Anthropic are cumulative and not added up", async () => {
     const { row } = await stream([start, more(5), more(15), 'event: message_stop\ndata: {"type":"message_stop"}\n\n'], {
       text: messages,
     })
     expect(row).toMatchObject({ input_tokens: 25, output_tokens: 15, usage_source: "reported" })
   })
 
-  test("[SSE-07] Anthropic's input is known of a stream that was cut behind its start, the output is an estimate", async () => {
+  test("[SSE-07] of an Anthropic stream that breaks off after its start has the input tokens and estimates the output", async () => {
     respond = (socket) => {
       socket.write(streamHead())
       socket.write(chunk(start + text), () => setImmediate(() => socket.destroy()))
@@ -271,7 +271,7 @@ describe("what OpenAI, Anthropic and Gemini say of their usage", () => {
   test.each([
     ["with alt=sse", "?alt=sse", [`data: ${gemini(4, 1)}\n\n`, `data: ${gemini(4, 9)}\n\n`]],
     ["as one JSON array", "", [`[${gemini(4, 1)}\n,`, `\r\n${gemini(4, 9)}`, "\n]"]],
-  ])("[SSE-08] Gemini's last one counts, %s", async (_, query, pieces) => {
+  ])("[SSE-08] the last usage of Gemini counts, %s", async (_, query, pieces) => {
     const asked = request("", { path: `/v1beta/models/g:streamGenerateContent${query}`, body: "{}" })
     const { row, body } = await stream(pieces, { text: asked })
     expect(body).toBe(pieces.join(""))
@@ -279,12 +279,12 @@ describe("what OpenAI, Anthropic and Gemini say of their usage", () => {
   })
 })
 
-describe("a coded answer", () => {
+describe("a compressed response", () => {
   const usage = '{"model":"m","choices":[],"usage":{"prompt_tokens":11,"completion_tokens":5}}'
   const codings = {
     gzip: zlib.gzipSync,
     deflate: zlib.deflateSync,
-    "deflate without its head": zlib.deflateRawSync,
+    "deflate without its header": zlib.deflateRawSync,
     br: zlib.brotliCompressSync,
     ...("zstdCompressSync" in zlib
       ? { zstd: (zlib as unknown as { zstdCompressSync: typeof zlib.gzipSync }).zstdCompressSync }
@@ -293,7 +293,7 @@ describe("a coded answer", () => {
   const cells = Object.keys(codings).flatMap((name) => [[name, "whole"] as const, [name, "streamed"] as const])
 
   test.each(cells)(
-    "[ENC-01] %s, %s: bytes, coding, length and ETag are the provider's, and its usage is read",
+    "[ENC-01] %s, %s: bytes, encoding, length and ETag are the provider's, and the usage is read",
     async (name, how) => {
       const compress = codings[name as keyof typeof codings]
       const label = name.split(" ")[0]!
@@ -334,7 +334,7 @@ describe("a coded answer", () => {
     ["zstd", zstd ? "zstd" : "identity"],
     ["", "identity"],
   ])(
-    "[ENC-02] of what the client accepts, %j, the provider is offered what we can read: %j",
+    "[ENC-02] if the client accepts %j, the provider is offered the encodings that the gateway can read: %j",
     async (accepted, offered) => {
       respond = (socket) => void socket.write(OK)
       await exchange(gateway.port, request(`Accept-Encoding: ${accepted}\r\n`, ANSWERED))
@@ -344,7 +344,7 @@ describe("a coded answer", () => {
     },
   )
 
-  test("[ENC-02] a client that accepts nothing in particular is spoken for in nothing", async () => {
+  test("[ENC-02] no Accept-Encoding is added for a client that sends none", async () => {
     await exchange(gateway.port, request("", ANSWERED))
     await gateway.nextRecord()
     expect(headLines(far.requests.at(-1)!).filter((line) => /^accept-encoding/i.test(line))).toEqual([])
@@ -353,13 +353,13 @@ describe("a coded answer", () => {
   test.each([
     ["fifty codings", Array.from({ length: 50 }, () => "gzip").join(", "), zlib.gzipSync(usage)],
     ["two codings", "gzip, gzip", zlib.gzipSync(zlib.gzipSync(usage))],
-    ["an unknown coding", "foo", Buffer.from(usage)],
-    ["a label that is wrong", "gzip", Buffer.from(usage)],
-    ["a label that is wrong, br", "br", Buffer.from(usage)],
-    ["half of it", "gzip", zlib.gzipSync(Buffer.alloc(5000, "ab")).subarray(0, 20)],
-    ["bytes behind its end", "gzip", Buffer.concat([zlib.gzipSync(usage), Buffer.from("junk")])],
+    ["an unknown encoding", "foo", Buffer.from(usage)],
+    ["a wrong label", "gzip", Buffer.from(usage)],
+    ["a wrong label, br", "br", Buffer.from(usage)],
+    ["half of the data", "gzip", zlib.gzipSync(Buffer.alloc(5000, "ab")).subarray(0, 20)],
+    ["bytes after its end", "gzip", Buffer.concat([zlib.gzipSync(usage), Buffer.from("junk")])],
     ["nothing", "gzip", Buffer.alloc(0)],
-  ])("[ENC-04] that cannot be read passes unchanged: %s", async (_, coding, body) => {
+  ])("[ENC-04] that cannot be decoded passes unchanged: %s", async (_, coding, body) => {
     respond = (socket) => {
       socket.write(
         `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: ${coding}\r\nContent-Length: ${body.length}\r\n\r\n`,
@@ -372,7 +372,7 @@ describe("a coded answer", () => {
     expect(await gateway.nextRecord()).toMatchObject({ status_code: 200, outcome: "complete" })
   })
 
-  test("[ENC-04] a bomb is passed on and stops being read: the loop and the memory stay ours", async () => {
+  test("[ENC-04] a decompression bomb is forwarded but no longer decoded, so that it affects neither the event loop nor memory", async () => {
     const bomb = zlib.gzipSync(Buffer.alloc(512 * 1024 * 1024), { level: 9 })
     respond = (socket) => {
       socket.write(
@@ -393,7 +393,7 @@ describe("a coded answer", () => {
     ["br", zlib.brotliCompressSync('{"model":"m"}')],
     ["foo", Buffer.from("anything")],
     ["gzip, br", Buffer.from("anything")],
-  ])("[ENC-06] a request body in %s goes on as it came", async (coding, body) => {
+  ])("[ENC-06] a request body in %s is forwarded unchanged", async (coding, body) => {
     respond = (socket) => void socket.write(OK)
     const text = request(`Content-Encoding: ${coding}\r\n`, { ...ANSWERED, body: body.toString("latin1") })
     expect(statusOf(await exchange(gateway.port, text))).toBe(200)

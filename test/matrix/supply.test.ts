@@ -10,7 +10,7 @@ const workflows = readdirSync(new URL("../../.github/workflows/", import.meta.ur
   read(`.github/workflows/${name}`),
 )
 
-/** What is beside `dist` in the tarball, no more and no less. */
+/** The exact list of files next to `dist` in the tarball. */
 const PAPERS = [
   "CHANGELOG.md",
   "LICENSE",
@@ -22,7 +22,7 @@ const PAPERS = [
 ]
 
 describe("the package", () => {
-  test("[SUP-01] holds the program, its schema and its papers, and nothing else", () => {
+  test("[SUP-01] contains only the program, its schema and its documents", () => {
     const npm = process.platform === "win32" ? "npm.cmd" : "npm"
     const printed = execFileSync(npm, ["pack", "--dry-run", "--json", "--ignore-scripts"], {
       cwd: ROOT,
@@ -39,12 +39,12 @@ describe("the package", () => {
     expect(files.map(({ path }) => path).filter((path) => /\.map$|\.env|(^|\/)test\/|\.test\./.test(path))).toEqual([])
   })
 
-  test("[SUP-08] brings no package along that a reader of advisories would have to know, and locks what it is built from", () => {
+  test("[SUP-08] has no dependencies that could have advisories, and locks the packages it is built from", () => {
     expect(Object.keys((packageJson as { dependencies?: object }).dependencies ?? {})).toEqual([])
     expect(JSON.parse(read("package-lock.json"))).toHaveProperty("lockfileVersion", 3)
   })
 
-  test("[SUP-01] runs nothing when it is installed", () => {
+  test("[SUP-01] runs nothing at installation", () => {
     const scripts = Object.keys(packageJson.scripts)
     expect(scripts.filter((name) => /^(?:pre|post)?install$|^(?:pre|post)?prepare$|^dependencies$/.test(name))).toEqual(
       [],
@@ -52,7 +52,7 @@ describe("the package", () => {
     expect(packageJson).not.toHaveProperty("gypfile")
   })
 
-  test("[SUP-05] what it is built from is locked by its digest; without one are only binaries of other systems", () => {
+  test("[SUP-05] is built from packages that are locked by digest, except binaries for other systems", () => {
     const { packages } = JSON.parse(read("package-lock.json")) as {
       packages: Record<
         string,
@@ -64,7 +64,7 @@ describe("the package", () => {
     expect(open.filter((each) => !isForeign(each) && !each[1].inBundle).map(([name]) => name)).toEqual([])
   })
 
-  test("[SUP-07] refuses an older node in one line that says which it needs; the number is that of `engines`", () => {
+  test("[SUP-07] rejects an older node with one line that names the required version of `engines`", () => {
     const start = (version: string) => {
       const code = `Object.defineProperty(process.versions,"node",{value:"${version}"});process.argv.push("--version");await import("./bin/majordomo.mjs")`
       return spawnSync(process.execPath, ["--input-type=module", "-e", code], { cwd: ROOT, encoding: "utf8" })
@@ -81,7 +81,7 @@ describe("the package", () => {
 })
 
 describe("the workflows", () => {
-  test("[SUP-02] publish with provenance by the workflow's own identity: no token is stored anywhere", () => {
+  test("[SUP-02] publish with provenance under the workflow's own identity, without a stored token", () => {
     const release = read(".github/workflows/release.yml")
     expect(release).toMatch(/id-token: write/)
     expect(release).toMatch(/npm publish --provenance/)
@@ -89,7 +89,7 @@ describe("the workflows", () => {
     expect(workflows.join("")).not.toMatch(/secrets\.|NPM_TOKEN|NODE_AUTH_TOKEN/)
   })
 
-  test("[SUP-09] have least rights, use GitHub's own actions only, and audit what is released", () => {
+  test("[SUP-09] have the least privileges, use only GitHub's own actions, and audit each release", () => {
     for (const text of workflows) {
       expect(text).toMatch(/^permissions:(?: \{\}|\n {2}contents: read)$/m)
       expect(text).not.toMatch(/pull_request_target|write-all/)

@@ -3,16 +3,16 @@ import { CASES, type Case } from "./cases.ts"
 
 export interface Row extends Case {
   readonly state: "holds" | "fails" | "does not apply" | "untested"
-  /** Files that name the case, from the repository's root. */
+  /** The files that name the case, relative to the root of the repository. */
   readonly places: readonly string[]
 }
 
 const ROOT = new URL("../../", import.meta.url)
 const FOLDERS = ["test", "bench", ".github"]
-/** They speak of cases without testing them. */
+/** Files that mention cases without testing them. */
 const NOT_TESTS = /^test\/matrix\/(?:cases|table|main|matrix\.test)\.ts$/
 
-/** The whole matrix: each case with the tests that name it. */
+/** Returns the whole matrix: each case with the tests that name it. */
 export function readMatrix(): Row[] {
   const places = findPlaces()
   return CASES.map((each) => {
@@ -27,7 +27,7 @@ function toState(each: Case, places: readonly string[]): Row["state"] {
   return places.length > 0 ? "holds" : "untested"
 }
 
-/** Files by the cases that they name; also names that no case has. */
+/** Returns the files that name each case, including names that are not in the matrix. */
 export function findPlaces(): Map<string, string[]> {
   const places = new Map<string, string[]>()
   for (const folder of FOLDERS) {

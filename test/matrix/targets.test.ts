@@ -75,7 +75,7 @@ describe("a target", () => {
     "?/v1/messages",
     "/\\{}/v1/messages",
     "\\\\{}/v1/messages",
-  ])("[URL-01] in another form than a path reaches nobody: %s", async (form) => {
+  ])("[URL-01] that is not a path reaches no host: %s", async (form) => {
     const { status, calls, row } = await send(get(form.replace("{}", sentinelHost())))
     expect(status).toBe(400)
     expect(calls).toEqual([])
@@ -114,7 +114,7 @@ describe("a target", () => {
     "/v1beta/models/../../v1/messages",
     "/v1beta/models/gemini%2Fx:generateContent",
     "/../../etc/passwd",
-  ])("[URL-03] is refused, or routed, sent on and logged as the very same bytes: %s", async (path) => {
+  ])("[URL-03] is rejected, or else routed, forwarded and logged as the same bytes: %s", async (path) => {
     const { status, calls, row } = await send(get(path.replaceAll(" ", "%20")))
     if (calls.length === 0) {
       expect([400, 404]).toContain(status)
@@ -163,17 +163,14 @@ describe("a target", () => {
     "/v1/%6dessages",
     "/v1/../",
     "/v1/organization/usage",
-  ])(
-    "[URL-09] that no provider owns: 404 in JSON, nobody is called, no row, no credential repeated: %s",
-    async (path) => {
-      const { status, calls, text, row } = await send(get(path, "Authorization: Bearer sk-canary-0123456789\r\n"))
-      expect(status).toBe(404)
-      expect(JSON.parse(bodyOf(text))).toHaveProperty("error")
-      expect(calls).toEqual([])
-      expect(row).toBeUndefined()
-      expect(text).not.toMatch(/canary|mdm_sk_test/)
-    },
-  )
+  ])("[URL-09] of no provider gives 404 in JSON without a call, a row or a repeated credential: %s", async (path) => {
+    const { status, calls, text, row } = await send(get(path, "Authorization: Bearer sk-canary-0123456789\r\n"))
+    expect(status).toBe(404)
+    expect(JSON.parse(bodyOf(text))).toHaveProperty("error")
+    expect(calls).toEqual([])
+    expect(row).toBeUndefined()
+    expect(text).not.toMatch(/canary|mdm_sk_test/)
+  })
 })
 
 describe("the address of the provider", () => {
@@ -186,7 +183,7 @@ describe("the address of the provider", () => {
     ["X-Original-Url", () => request(`X-Original-Url: http://${sentinelHost()}/\r\nX-Rewrite-Url: /admin\r\n`)],
     ["a provider's name as a host", () => request(`X-Majordomo-Provider: ${sentinelHost()}\r\n`)],
     ["a provider's name as a URL", () => request(`X-Majordomo-Provider: http://${sentinelHost()}/\r\n`)],
-    ["a provider's name of JavaScript", () => request("X-Majordomo-Provider: __proto__\r\n")],
+    ["a provider's name with a meaning in JavaScript", () => request("X-Majordomo-Provider: __proto__\r\n")],
     ["the query", () => get(`/v1/models?base_url=http://${sentinelHost()}&api_base=http://${sentinelHost()}`)],
     [
       "the body",
@@ -215,7 +212,7 @@ describe("the address of the provider", () => {
   })
 
   test.each([301, 302, 303, 307, 308])(
-    "[URL-07] a redirect (%i) goes to the client and is not followed",
+    "[URL-07] a redirect (%i) is passed to the client and not followed",
     async (status) => {
       answer = `HTTP/1.1 ${status} Moved\r\nLocation: http://${sentinelHost()}/latest/meta-data/\r\nContent-Length: 0\r\n\r\n`
       const { text, calls, row } = await send(request("Authorization: Bearer sk-canary\r\n"))
@@ -228,7 +225,7 @@ describe("the address of the provider", () => {
     },
   )
 
-  test("[URL-06] over all of these, no connection was opened to anybody but the providers of the configuration", () => {
+  test("[URL-06] none of these requests opened a connection to a host that is not configured", () => {
     expect(dialled.length).toBeGreaterThan(0)
     expect(dialled.filter((host) => !ownHosts().has(host))).toEqual([])
   })
@@ -251,7 +248,7 @@ describe("a credential", () => {
     "/elsewhere",
   ]
 
-  /** The routing table of the contract, told once more. */
+  /** The routing table of the specification, stated independently of the code. */
   function expected(path: string, named: string, credential: Credential): string | undefined {
     if (named !== "") return named
     if (path === "/v1/messages") return "anthropic"
@@ -266,7 +263,7 @@ describe("a credential", () => {
     ),
   )
 
-  test(`[URL-08] goes to the provider that the rules name and to no other, in all ${cells.length} combinations`, async () => {
+  test(`[URL-08] goes only to the provider that the rules name, in all ${cells.length} combinations`, async () => {
     const wrong: unknown[] = []
     for (const { path, named, credential } of cells) {
       const { header, query } = credentials[credential]
@@ -281,7 +278,7 @@ describe("a credential", () => {
     expect(wrong).toEqual([])
   })
 
-  test("[URL-11] in Gemini's query is sent on once, as it came, and is in no row", async () => {
+  test("[URL-11] in Gemini's query is forwarded once, unchanged, and is in no row", async () => {
     const { calls, row } = await send(get("/v1beta/models/g:generateContent?alt=sse&key=canary-in-query&x=1"))
     expect(calls.map(({ target }) => target)).toEqual([
       "/v1beta/models/g:generateContent?alt=sse&key=canary-in-query&x=1",
@@ -290,7 +287,7 @@ describe("a credential", () => {
     expect(row?.provider_api_key_hash).toMatch(/^[0-9a-f]{64}$/)
   })
 
-  test("[SEC-05] has the same hash however it was sent, without its `Bearer`", async () => {
+  test("[SEC-05] has the same hash however it was sent, without `Bearer`", async () => {
     const hashes = []
     for (const header of [
       "Authorization: Bearer same-key",
@@ -306,7 +303,7 @@ describe("a credential", () => {
     expect([...new Set(hashes)]).toEqual([sha256])
   })
 
-  test("[SEC-05] of the gateway is never a provider's", () => {
+  test("[SEC-05] of the gateway is never taken for a provider's", () => {
     expect(called.length).toBeGreaterThan(0)
     expect(called.map(({ text }) => text).join("")).not.toContain(KEY)
   })

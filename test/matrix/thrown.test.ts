@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { LogRecord } from "../../src/core/call.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Deps } from "../../src/gateway/deps.ts"
 import type { Dialect, Meter } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
@@ -18,7 +18,7 @@ const bug = (): never => {
 }
 const { openai } = DIALECTS
 
-/** OpenAI's dialect with a bug in it. */
+/** OpenAI's dialect with a bug. */
 function withBug(changes: Partial<Dialect>): Partial<Deps> {
   return { dialects: { ...DIALECTS, openai: { ...openai, ...changes } } }
 }
@@ -36,19 +36,20 @@ const CAPTURE = { push: () => {}, restart: () => {}, finish: () => ({}) }
 
 interface Place {
   readonly where: string
-  readonly deps: Partial<Deps>
+  readonly deps?: Partial<Deps>
+  readonly ledger?: Partial<Deps["ledger"]>
   readonly status: 200 | 500 | 503
 }
 
 const PLACES: readonly Place[] = [
   { where: "the look-up of a key", deps: { findCaller: bug }, status: 503 },
   { where: "the look-up of a key, later", deps: { findCaller: async () => bug() }, status: 503 },
-  { where: "whether the journal is full", deps: { isLedgerFull: bug }, status: 500 },
+  { where: "whether the journal is full", ledger: { isFull: bug }, status: 500 },
   { where: "preparing the request", deps: withBug({ prepare: bug }), status: 500 },
   { where: "opening the bodies", deps: { openBodies: bug }, status: 200 },
   { where: "keeping a piece of the body", deps: { openBodies: () => ({ ...CAPTURE, push: bug }) }, status: 200 },
   { where: "the end of the bodies", deps: { openBodies: () => ({ ...CAPTURE, finish: bug }) }, status: 200 },
-  { where: "announcing the row", deps: { recordIntent: bug }, status: 200 },
+  { where: "announcing the row", ledger: { recordIntent: bug }, status: 200 },
   { where: "the credential's hash", deps: withBug({ readCredential: bug }), status: 200 },
   { where: "making the meter", deps: withBug({ createMeter: bug }), status: 200 },
   { where: "metering a piece", deps: withMeterBug({ push: bug }), status: 200 },
@@ -67,18 +68,21 @@ const KINDS = [
 const ALL = PLACES.flatMap((place) => KINDS.map(([kind, body, whole]) => ({ ...place, kind, body, whole })))
 
 test.each(ALL)(
-  "[SHU-08] a bug in $where ($kind): at most that is missing, or the request is refused; it is told, and the next one is well",
+  "[SHU-08] a bug in $where ($kind) loses at most that part or rejects the request; it is reported, and the next request succeeds",
   async (given) => {
     const records: LogRecord[] = []
     const told: unknown[] = []
     const gateway = await startPipeline({
       upstream: far.origin,
+      ledger: {
+        append: (record, onStored) => {
+          records.push(record)
+          onStored?.()
+        },
+        ...given.ledger,
+      },
       deps: {
         ...given.deps,
-        record: (record, onKept) => {
-          records.push(record)
-          onKept()
-        },
         onError: (error) => void told.push(error),
       },
     })
@@ -97,7 +101,7 @@ test.each(ALL)(
   },
 )
 
-test("[SHU-08] a bug in reading a provider's refusal: the refusal and the row are there without its words", async () => {
+test("[SHU-08] a bug in reading a provider's error leaves the response and the row, without the error message", async () => {
   const gateway = await startPipeline({
     upstream: far.origin,
     deps: { ...withBug({ readErrorMessage: bug }), onError: () => {} },
@@ -110,7 +114,7 @@ test("[SHU-08] a bug in reading a provider's refusal: the refusal and the row ar
   await gateway.close()
 })
 
-test("[SHU-08] a tokenizer that fails: a cut stream has its row", async () => {
+test("[SHU-08] if the tokenizer fails, an interrupted stream still has its row", async () => {
   const told: unknown[] = []
   const gateway = await startPipeline({
     upstream: far.origin,

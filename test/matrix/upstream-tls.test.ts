@@ -21,7 +21,7 @@ beforeAll(async () => {
   expired = await startFakeProvider({ tls: { key: read("expired.key"), cert: read("expired.crt") } })
   old = await startOldTls()
   home = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" })
-  // An operator's own authority is believed where NODE_EXTRA_CA_CERTS names it; so a refusal is not for want of trust.
+  // NODE_EXTRA_CA_CERTS adds the test's own authority, so that a rejection does not come from missing trust.
   writeFileSync(join(home.home, "authorities.pem"), read("authority.crt") + read("expired.crt"))
   const provider = (name: string, url: string) => `  ${name}: { base_url: "${url}", format: openai }\n`
   writeFileSync(
@@ -39,7 +39,7 @@ afterAll(async () => {
   await Promise.all([good.close(), expired.close(), old.close()])
 })
 
-/** Speaks nothing newer than TLS 1.0. */
+/** A server that supports only TLS 1.0. */
 async function startOldTls() {
   let requests = 0
   const server = createServer(
@@ -67,10 +67,10 @@ async function ask(provider: string): Promise<{ status: number; text: string }> 
 }
 
 test.each([
-  ["as it is", {}],
-  ["with node's switch that turns checking off for everything", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }],
+  ["by default", {}],
+  ["with node's variable that turns verification off", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }],
 ])(
-  "[CON-06] a provider of another name, of a past time, of an old protocol, is not spoken to; an authority of one's own can be added (%s)",
+  "[CON-06] a provider with a wrong name, an expired certificate or an old protocol is rejected, and a custom authority can be added (%s)",
   async (_, settings) => {
     await gateway?.stop()
     gateway = await home.serve({ settings: { ...settings, NODE_EXTRA_CA_CERTS: join(home.home, "authorities.pem") } })

@@ -10,7 +10,7 @@ const at = (text: string, edge: "since" | "until" = "since", zone = tz) => {
 
 describe("--since", () => {
   test.each([
-    ["30d", "2026-10-21T00:00:00+01:00"], // summer time then
+    ["30d", "2026-10-21T00:00:00+01:00"], // summer time
     ["7d", "2026-11-13T00:00:00+00:00"],
     ["24h", "2026-11-19T15:30:00+00:00"],
     ["90m", "2026-11-20T14:00:00+00:00"],
@@ -33,7 +33,7 @@ describe("--since", () => {
   ])("%s", (text, expected) => expect(at(text)).toBe(expected))
 })
 
-describe("--until includes what it names", () => {
+describe("--until includes the day or month that it names", () => {
   test.each([
     ["2026-11-30", "2026-12-01T00:00:00+00:00"],
     ["2026-12", "2027-01-01T00:00:00+00:00"],
@@ -45,16 +45,16 @@ describe("--until includes what it names", () => {
   ])("%s", (text, expected) => expect(at(text, "until")).toBe(expected))
 })
 
-test("today is the zone's own", () => {
+test("'today' is the date in the time zone", () => {
   expect(at("today", "since", "Pacific/Auckland")).toBe("2026-11-21T00:00:00+13:00")
   expect(at("today", "since", "America/St_Johns")).toBe("2026-11-20T00:00:00-03:30")
 })
 
-test("a day whose midnight does not exist begins with its first moment", () => {
+test("a day without a midnight begins at its first moment", () => {
   expect(at("2026-03-29", "since", "Asia/Beirut")).toBe("2026-03-29T01:00:00+03:00")
 })
 
-test("a zone is a name that PostgreSQL reads alike", () => {
+test("a time zone is a name, because PostgreSQL reads offsets differently", () => {
   expect(findZone("europe/lisbon")).toBe("Europe/Lisbon")
   expect(["+02:00", "-3", "UTC+3", "Mars/Base", ""].map(findZone)).toEqual([
     undefined,

@@ -71,8 +71,8 @@ const labels = async (by: string[], more?: Parameters<typeof usage>[1]) =>
   (await usage(by, more)).rows.map((row) => row.values.join("|"))
 const count = async (filters: Filters) => (await usage([], { filters })).total.requests
 
-describe("the numbers", () => {
-  test("sums are exact decimals, and every request is exact, estimated or unpriced", async () => {
+describe("measures", () => {
+  test("totals are exact decimals, and every request is exact, estimated or unpriced", async () => {
     const { rows, total, groups } = await usage(["model"])
     expect(rows.map(({ values, requests, total_cost }) => [values[0], requests, total_cost])).toEqual([
       ["claude", 3, "0.3"],
@@ -107,7 +107,7 @@ describe("the numbers", () => {
     expect(groups).toBe(4)
   })
 
-  test("nothing at all costs 0, and something without a price costs null", async () => {
+  test("no requests cost 0, and requests without a price cost null", async () => {
     expect((await usage(["model"], { filters: { model: "nobody" } })).total).toMatchObject({
       requests: 0,
       total_cost: "0",
@@ -115,17 +115,17 @@ describe("the numbers", () => {
     expect((await usage([], { filters: { model: "mystery" } })).total).toMatchObject({ requests: 1, total_cost: null })
   })
 
-  test("[LIM-11] a limit keeps the total and says how many rows there are", async () => {
+  test("[LIM-11] a limit does not change the total or the number of groups", async () => {
     const { rows, total, groups } = await usage(["model"], { limit: 1 })
     expect([rows.length, total.requests, groups]).toEqual([1, 8, 4])
   })
 
-  test("the period includes its first moment and not its last", async () => {
+  test("the period includes its first moment and excludes its last", async () => {
     const { total } = await usage([], { since: "2026-10-31T23:59:59.999Z", until: "2026-11-01T12:00:00Z" })
     expect(total.requests).toBe(2)
   })
 
-  test("the sum of millions of small costs loses nothing", async () => {
+  test("the sum of millions of small costs is exact", async () => {
     await client.query("BEGIN")
     await client.query(
       `INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms,
@@ -140,28 +140,28 @@ describe("the numbers", () => {
 })
 
 describe("dimensions", () => {
-  test("days are those of the time zone, in the order of time", async () => {
+  test("days are those of the time zone, in ascending order", async () => {
     expect(await labels(["day"])).toEqual(["2026-10-25", "2026-10-31", "2026-11-01", "2026-11-02"])
     expect(await labels(["day"], { tz: "Asia/Kolkata" })).toEqual(["2026-10-25", "2026-11-01", "2026-11-02"])
     expect(await labels(["day"], { tz: "America/New_York" })).toEqual(["2026-10-24", "2026-10-31", "2026-11-01"])
   })
 
-  test("the hour that comes twice in autumn is two hours", async () => {
+  test("the local hour that occurs twice in autumn forms two groups", async () => {
     const hours = await labels(["hour"], { tz: "Europe/Lisbon", until: "2026-10-26T00:00:00Z" })
     expect(hours).toEqual(["2026-10-25T01:00:00+01:00", "2026-10-25T01:00:00+00:00"])
   })
 
-  test("hours begin when the zone's own clock says so", async () => {
+  test("hours begin at full hours of the time zone", async () => {
     const hours = await labels(["hour"], { tz: "Asia/Kolkata", until: "2026-10-26T00:00:00Z" })
     expect(hours).toEqual(["2026-10-25T06:00:00+05:30", "2026-10-25T07:00:00+05:30"])
   })
 
-  test("weeks are ISO weeks, months are months", async () => {
+  test("weeks are ISO weeks, and months are calendar months", async () => {
     expect(await labels(["week"])).toEqual(["2026-W43", "2026-W44", "2026-W45"])
     expect(await labels(["month"])).toEqual(["2026-10", "2026-11"])
   })
 
-  test("two dimensions: time first where one is a time, else by cost", async () => {
+  test("two dimensions are ordered by time if one is a time, and by cost otherwise", async () => {
     expect(await labels(["month", "model"])).toEqual([
       "2026-10|gpt-4o-mini",
       "2026-11|claude",
@@ -171,7 +171,7 @@ describe("dimensions", () => {
     expect((await labels(["key", "provider"]))[0]).toBe("beta|anthropic")
   })
 
-  test("a key is its name, and its id beside it; a deleted key is its id", async () => {
+  test("a key is shown by its name with its id; a deleted key is shown by its id", async () => {
     const { rows } = await usage(["key"])
     expect(rows.map(({ values, keyId }) => [values[0], keyId])).toEqual([
       ["beta", beta],
@@ -179,7 +179,7 @@ describe("dimensions", () => {
     ])
   })
 
-  test("status is the code, outcome how it ended, a metadata name its values and null without", async () => {
+  test("groups by status, by outcome, and by metadata value with null for requests without the name", async () => {
     expect((await labels(["status"])).sort()).toEqual(["200", "429"])
     expect((await labels(["outcome"])).sort()).toEqual(["complete", "upstream_broke"])
     const users = await usage(["user-id"], { sort: "name" })
@@ -190,7 +190,7 @@ describe("dimensions", () => {
     ])
   })
 
-  test("rows sort as asked", async () => {
+  test("rows are sorted as requested", async () => {
     expect((await labels(["model"], { sort: "requests" })).slice(0, 2).sort()).toEqual(["claude", "gpt-4o-mini"])
     expect((await labels(["model"], { sort: "input" }))[0]).toBe("gpt-4o-mini")
     expect(await labels(["model"], { sort: "name" })).toEqual(["", "claude", "gpt-4o-mini", "mystery"])
@@ -201,18 +201,18 @@ describe("dimensions", () => {
 describe("filters", () => {
   test.each<[string, Filters, number]>([
     ["a model", { model: "claude" }, 3],
-    ["the beginning of a model", { model: "gpt-4*" }, 3],
-    ["a star alone: all", { model: "*" }, 8],
-    ["signs that LIKE would know mean themselves", { model: "gpt_4*" }, 0],
+    ["a prefix of a model", { model: "gpt-4*" }, 3],
+    ["a star alone matches everything", { model: "*" }, 8],
+    ["wildcards of LIKE are literal characters", { model: "gpt_4*" }, 0],
     ["a provider in any case", { provider: "Anthropic" }, 3],
     ["a key by name", { key: "alpha" }, 3],
     ["errors", { status: "error" }, 2],
     ["successes", { status: "success" }, 6],
-    ["a code", { status: "429" }, 1],
-    ["a class of codes", { status: "4*" }, 1],
+    ["a status code", { status: "429" }, 1],
+    ["a class of status codes", { status: "4*" }, 1],
     ["metadata", { where: { "User-Id": "1" } }, 2],
-    ["several at once", { model: "gpt*", where: { "User-Id": "2" } }, 1],
-    ["text that is no SQL", { model: "'; DROP TABLE llm_requests; --" }, 0],
+    ["several filters at once", { model: "gpt*", where: { "User-Id": "2" } }, 1],
+    ["text that looks like SQL", { model: "'; DROP TABLE llm_requests; --" }, 0],
   ])("%s", async (_, filters, expected) => expect(await count(filters)).toBe(expected))
 
   test("a key by its id", async () => expect(await count({ key: beta })).toBe(5))

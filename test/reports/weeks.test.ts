@@ -19,8 +19,8 @@ import { insertKey } from "../support/usage-rows.ts"
 const DAY_MS = 86_400_000
 const MONDAY = Date.parse("2026-10-19T00:00:00Z")
 
-describe("a span of days as weeks and days", () => {
-  /** How often each day from 100 days before that Monday to 100 days after it is counted. */
+describe("a span of days is split into weeks and days", () => {
+  /** Counts how often the pieces contain each day from 100 days before that Monday to 100 days after it. */
   function countDays(pieces: ReturnType<typeof toPieces>, foldedBefore: number): Map<number, number> {
     const counts = new Map<number, number>()
     for (let n = -100; n < 100; n++) {
@@ -36,7 +36,7 @@ describe("a span of days as weeks and days", () => {
     return counts
   }
 
-  test("counts every day of the span once and no other, wherever the weeks end", () => {
+  test("contains every day of the span once and no other day, wherever the weeks end", () => {
     const random = createRandom(3)
     const someDay = () => MONDAY + Math.floor(random() * 100 - 50) * DAY_MS
     let withWeeks = 0
@@ -54,7 +54,7 @@ describe("a span of days as weeks and days", () => {
     expect(withWeeks).toBeGreaterThan(1000)
   })
 
-  test("takes at most three days at each end, and today's", () => {
+  test("needs at most three days at each end, plus the current day", () => {
     for (let n = 0; n < 7; n++) {
       const since = MONDAY + n * DAY_MS
       const pieces = toPieces({ since }, MONDAY + 40 * DAY_MS)
@@ -66,7 +66,7 @@ describe("a span of days as weeks and days", () => {
   })
 })
 
-describe("reports by a metadata name, from weeks", () => {
+describe("reports by a metadata name from weekly rollups", () => {
   let home: TestDatabase
   let client: pg.Client
   let keys: string[]
@@ -88,7 +88,7 @@ describe("reports by a metadata name, from weeks", () => {
 
   const run = async ({ text, values }: { text: string; values: readonly unknown[] }) =>
     (await client.query(text, [...values])).rows
-  const readFacts = async () => readRollupState(await run(askRollupState()))
+  const readState = async () => readRollupState(await run(askRollupState()))
   const answer = async (question: UsageQuestion, on: RollupState) =>
     readUsage(await run(askUsage(question, on)), question)
 
@@ -114,16 +114,16 @@ describe("reports by a metadata name, from weeks", () => {
     ),
   )
 
-  async function expectSumsOfRows(): Promise<void> {
-    const ground = await readFacts()
+  async function expectEqualToRows(): Promise<void> {
+    const rollups = await readState()
     for (const question of QUESTIONS) {
-      const told = JSON.stringify([question.by.map(({ name }) => name), question.period, question.filters])
-      expect(await answer(question, ground), told).toEqual(await answer(question, NO_ROLLUPS))
+      const description = JSON.stringify([question.by.map(({ name }) => name), question.period, question.filters])
+      expect(await answer(question, rollups), description).toEqual(await answer(question, NO_ROLLUPS))
     }
     expect(await differences()).toEqual([])
   }
 
-  /** Weeks that are not the sum of their days, in any column. */
+  /** Returns the weeks that differ from the sum of their days in any column. */
   async function differences(): Promise<unknown[]> {
     const { rows: columns } = await client.query(
       "SELECT attname FROM pg_attribute WHERE attrelid = 'llm_usage_metadata'::regclass AND attnum > 0 AND attname NOT IN ('day', 'name', 'value')",
@@ -137,8 +137,8 @@ describe("reports by a metadata name, from weeks", () => {
     return (await client.query(`(${days} EXCEPT ${weeks}) UNION ALL (${weeks} EXCEPT ${days})`)).rows
   }
 
-  /** What is done within is undone. */
-  async function undone(work: () => Promise<void>): Promise<void> {
+  /** Runs work in a transaction and rolls it back. */
+  async function rolledBack(work: () => Promise<void>): Promise<void> {
     await client.query("BEGIN")
     try {
       await work()
@@ -152,63 +152,63 @@ describe("reports by a metadata name, from weeks", () => {
   }
 
   test.each(["2026-02-20", "2026-03-02", "2026-04-16", "2026-05-13", "2027-01-01"])(
-    "are those from the rows, to the last digit, when days before %s have ended",
+    "equal reports from rows, to the last digit, when days before %s have ended",
     (day) =>
-      undone(async () => {
+      rolledBack(async () => {
         await foldBefore(day)
-        await expectSumsOfRows()
+        await expectEqualToRows()
       }),
     60_000,
   )
 
-  test("read the weeks", async () => {
-    await undone(async () => {
+  test("read the weekly table", async () => {
+    await rolledBack(async () => {
       await foldBefore("2026-05-13")
-      expect(askUsage(QUESTIONS[0]!, await readFacts()).text).toContain("llm_usage_metadata_weekly")
+      expect(askUsage(QUESTIONS[0]!, await readState()).text).toContain("llm_usage_metadata_weekly")
     })
   })
 
   test(
-    "stay so when days end, rows come late, costs change, days are counted again and rows are pruned",
+    "stay equal when days end, rows arrive late, costs change, days are recounted, and rows are pruned",
     () =>
-      undone(async () => {
+      rolledBack(async () => {
         await foldBefore("2026-04-16")
         const time = { since: "2026-04-01T00:00:00Z", until: "2026-05-18T00:00:00Z" }
         await insertRandomUsage(client, { ...time, rows: 300, keys, seed: 12 })
-        await expectSumsOfRows()
+        await expectEqualToRows()
         await client.query(
           "UPDATE llm_requests SET total_cost = 0.000000000001, cost_status = 'exact' WHERE cost_status = 'unpriced'",
         )
-        await expectSumsOfRows()
+        await expectEqualToRows()
         await client.query(
           `UPDATE llm_requests SET raw_metadata = '{"User-Id": "u99"}' WHERE raw_metadata ->> 'User-Id' = 'u7'`,
         )
-        await expectSumsOfRows()
+        await expectEqualToRows()
         await client.query(
           "UPDATE llm_usage_metadata SET requests = requests + 1 WHERE day IN ('2026-04-22', '2026-05-03') AND name = 'User-Id'",
         )
         await client.query(
           "SELECT majordomo_count_name('User-Id', '2026-04-22'), majordomo_count_name('User-Id', '2026-05-03')",
         )
-        await expectSumsOfRows()
+        await expectEqualToRows()
         await client.query("UPDATE llm_usage_metadata_weekly SET requests = requests + 1 WHERE week > '2026-04-10'")
         await client.query("SELECT majordomo_count_again('2026-04-15T12:00:00Z')")
-        await expectSumsOfRows()
+        await expectEqualToRows()
 
         const question = QUESTIONS[0]!
         const before = await answer(question, NO_ROLLUPS)
         await client.query("UPDATE majordomo_schema SET pruned_before = '2026-04-22Z'")
         await client.query("DELETE FROM llm_requests WHERE created_at < '2026-04-22Z'")
-        expect(await answer(question, await readFacts())).toEqual(before)
+        expect(await answer(question, await readState())).toEqual(before)
         await client.query("SELECT majordomo_count_again()")
-        expect(await answer(question, await readFacts())).toEqual(before)
+        expect(await answer(question, await readState())).toEqual(before)
         expect(await differences()).toEqual([])
       }),
     120_000,
   )
 
-  test("hold yesterday, whenever its rows come, and not yet today", () =>
-    undone(async () => {
+  test("contain yesterday, whenever its rows arrive, but not today", () =>
+    rolledBack(async () => {
       const write = (day: string) =>
         client.query(`INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code, raw_metadata, created_at)
           VALUES ('p', 'm', '/', 'POST', ${day}, ${day}, 1, 200, '{"User-Id": "near"}', ${day})`)
@@ -224,13 +224,13 @@ describe("reports by a metadata name, from weeks", () => {
       await write("now() - interval '1 day'")
       await write("now()")
       expect(await near()).toBe(2)
-      await expectSumsOfRows()
+      await expectEqualToRows()
       await foldBefore("tomorrow")
       expect(await near()).toBe(3)
     }))
 
-  test("of a name that is active nowhere any more, and of a table that was emptied, no week is left", () =>
-    undone(async () => {
+  test("a name that is no longer active and an emptied table have no weeks", () =>
+    rolledBack(async () => {
       await foldBefore("2026-05-13")
       const weeks = async () => (await client.query("SELECT DISTINCT name FROM llm_usage_metadata_weekly")).rows
       await client.query("UPDATE llm_usage_metadata_names SET every_key = false WHERE name = 'Feature'")
@@ -241,7 +241,7 @@ describe("reports by a metadata name, from weeks", () => {
     }))
 })
 
-test("a row that comes while the days of a name are counted is in its sums once", async () => {
+test("a row that arrives while the days of a name are counted is in the rollups once", async () => {
   const home = await createTestDatabase()
   const [one, other] = [0, 1].map(() => new pg.Client({ connectionString: home.url })) as [pg.Client, pg.Client]
   await Promise.all([one.connect(), other.connect()])
@@ -250,7 +250,7 @@ test("a row that comes while the days of a name are counted is in its sums once"
   await one.query(insert)
   await one.query("INSERT INTO llm_usage_metadata_names (name, every_key) VALUES ('User-Id', true)")
 
-  await one.query("BEGIN; SELECT pg_advisory_xact_lock(7680, 2)") // as a batch that is being written
+  await one.query("BEGIN; SELECT pg_advisory_xact_lock(7680, 2)") // the lock of a batch that is being written
   const counted = other.query("SELECT majordomo_count_name('User-Id', '2026-03-04')::int AS requests")
   while (
     (

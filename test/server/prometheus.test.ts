@@ -9,7 +9,7 @@ const gauge = (name: string, value: number, together?: "max"): Metric => ({
   ...(together && { together }),
 })
 
-it("[SEC-12] [LOG-17] each metric has its help and type once, then its samples; labels and help are escaped", () => {
+it("[SEC-12] [LOG-17] each metric has its help and type once, followed by its samples; labels and help are escaped", () => {
   const metric: Metric = {
     name: "requests_total",
     type: "counter",
@@ -21,7 +21,7 @@ it("[SEC-12] [LOG-17] each metric has its help and type once, then its samples; 
   )
 })
 
-it("a histogram's buckets hold all values up to their bound, the last one all", () => {
+it("each bucket of a histogram counts the values up to its bound, and the last bucket counts all values", () => {
   const histogram = createHistogram([1, 10])
   for (const value of [1, 5, 20]) histogram.observe(value)
   const metric: Metric = { name: "rows", type: "histogram", help: "Rows.", samples: histogram.samples() }
@@ -34,7 +34,7 @@ it("a histogram's buckets hold all values up to their bound, the last one all", 
   ])
 })
 
-it("of several processes numbers are added, except where the worst counts; what only one has stays", () => {
+it("the values of several processes are added, or their maximum is taken; a metric that only one process has is kept", () => {
   const combined = combine([
     [gauge("open", 2), gauge("lag", 5, "max")],
     [gauge("open", 3), gauge("lag", 4, "max"), gauge("one", 1)],

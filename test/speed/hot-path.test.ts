@@ -4,10 +4,10 @@ import { startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 
 const SRC = new URL("../../src/", import.meta.url)
-/** What runs for each request or piece, but for the ledger. */
+/** The files that run for each request or chunk, except the ledger. */
 const HOT = ["gateway", "providers"]
 const PIECES = 3000
-/** Of a stream that is metered, this much may go through the parser: its first and last events, not all between. */
+/** How much of a metered stream may pass through the JSON parser: its first and last events, but not all in between. */
 const PARSED_SHARE = 0.05
 
 describe("the hot path", () => {
@@ -15,7 +15,7 @@ describe("the hot path", () => {
     vi.restoreAllMocks()
   })
 
-  test("never waits for the disk or for a child: no synchronous call of node's", () => {
+  test("never blocks on the disk or a child process: it makes no synchronous calls of node", () => {
     const files = HOT.flatMap((room) =>
       readdirSync(new URL(`${room}/`, SRC), { recursive: true, encoding: "utf8" })
         .filter((name) => name.endsWith(".ts"))
@@ -27,7 +27,7 @@ describe("the hot path", () => {
       const calls = [...text.matchAll(/\b(\w+Sync)\(|from "(node:(?:fs|child_process)[^"]*)"/g)]
       return calls.map(([, call, module]) => `${path}: ${call ?? module}`)
     })
-    // A short answer, 16 KiB at most, is decoded at once: that takes less time than a decoder of its own.
+    // A short response (up to 16 KiB) is decompressed synchronously, because that is faster than creating a decoder.
     expect(found).toEqual(["gateway/decode.ts: gunzipSync", "gateway/decode.ts: brotliDecompressSync"])
   })
 
@@ -35,7 +35,7 @@ describe("the hot path", () => {
     ["OpenAI", "/v1/chat/completions", { stream: true, stream_options: { include_usage: true } }],
     ["Anthropic", "/v1/messages", { stream: true, max_tokens: 100 }],
     ["Gemini", "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", {}],
-  ])("a stream of %s is metered without parsing all of it", async (_name, path, more) => {
+  ])("a stream from %s is metered without parsing all of it", async (_name, path, more) => {
     const fakeProvider = await startFakeProvider()
     fakeProvider.always({ pieces: PIECES })
     const pipeline = await startPipeline({ upstream: fakeProvider.origin })

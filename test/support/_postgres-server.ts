@@ -17,33 +17,33 @@ import { promisify } from "node:util"
 import { findPostgresBinaries, type PostgresBinaries } from "./_postgres-binaries.ts"
 
 export interface PostgresServerOptions {
-  /** Further settings, as on its command line: `{ max_connections: "20" }`. */
+  /** Further settings, as on the command line: `{ max_connections: "20" }`. */
   readonly settings?: Readonly<Record<string, string>>
-  /** PEM texts; with them the server offers TLS. */
+  /** Texts in PEM format. With them, the server offers TLS. */
   readonly tls?: { readonly key: string; readonly cert: string }
-  /** Lines for pg_hba.conf instead of `host all all all scram-sha-256`; `local` is always trusted. */
+  /** Lines for pg_hba.conf instead of `host all all all scram-sha-256`. `local` is always trusted. */
   readonly hostRules?: readonly string[]
-  /** Its directory is made in this one instead of the system's temporary one. */
+  /** The directory that contains the server's directory, instead of the system's temporary one. */
   readonly under?: string
-  /** Begins as a hot standby of the server at this URL, which must let it in (`host replication …`); `pg_promote()` ends that. */
+  /** Starts as a hot standby of the server at this URL, which must admit it (`host replication …`). `pg_promote()` ends that. */
   readonly standbyOf?: string
 }
 
-/** A PostgreSQL of its own, which a test may mistreat. */
+/** A private PostgreSQL that a test may damage. */
 export interface PostgresServer {
-  /** Superuser, loopback TCP, with its password. The same over restarts. */
+  /** The URL of the superuser over TCP on the loopback interface, with its password. Restarts do not change it. */
   readonly url: string
   readonly port: number
   readonly socketDir: string
-  /** Ends it (fast shutdown) and keeps its data: `start` brings it back. */
+  /** Stops the server (fast shutdown) and keeps its data. `start` starts it again. */
   stop(): Promise<void>
-  /** SIGKILL to it and all its backends: what a power cut leaves. */
+  /** Sends SIGKILL to the server and all its backends, which leaves what a power failure leaves. */
   kill(): Promise<void>
-  /** SIGSTOP to it and all its backends: connections stay open and nobody answers. */
+  /** Sends SIGSTOP to the server and all its backends: connections stay open, but nothing responds. */
   freeze(): Promise<void>
   thaw(): Promise<void>
   start(): Promise<void>
-  /** Ends it and deletes everything. */
+  /** Stops the server and deletes everything. */
   remove(): Promise<void>
 }
 
@@ -56,7 +56,7 @@ const LOOSE = [
   "max_connections=200",
 ]
 
-/** Starts a private PostgreSQL: about a second. It goes when `remove` is called or this process ends, however it ends. */
+/** Starts a private PostgreSQL in about a second. It ends when `remove` is called or this process ends in any way. */
 export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
   const dir = mkdtempSync(join(options.under ?? tmpdir(), "mdm-pg-"))
   const binaries = findPostgresBinaries(dir)
@@ -110,7 +110,7 @@ async function initialise(dir: string, { bin, user }: PostgresBinaries, options:
   mkdirSync(data, { mode: 0o700 })
   give(data)
   give(dir)
-  chmodSync(dir, 0o755) // psql of another user reaches the socket in here
+  chmodSync(dir, 0o755) // psql of another user must reach the socket in it
   const password = put("password", PASSWORD)
   const args = ["-D", data, "-U", "postgres", "--no-sync", "--no-locale", "--encoding=UTF8", `--pwfile=${password}`]
   if (options.standbyOf === undefined) await promisify(execFile)(join(bin, "initdb"), args, { ...user, cwd: dir })
@@ -132,8 +132,8 @@ interface Running {
 }
 
 /**
- * The shell in the middle outlives us: it reads our end of its standard input, which the system closes when this
- * process ends in whatever way, and then it ends the server and removes the directory.
+ * Runs the server below a shell that outlives this process. The shell reads its standard input, which the system closes when
+ * this process ends in any way. It then stops the server and removes the directory.
  */
 const KEEPER = `dir=$1; shift
 "$@" </dev/null 3<&- &
@@ -159,7 +159,7 @@ async function run(
     {
       ...user,
       cwd: dir,
-      detached: true, // Ctrl-C at the terminal is for the test runner, which then ends us in order
+      detached: true, // Ctrl-C in the terminal is for the test runner, which then stops the server in order
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     },
   )
@@ -192,14 +192,14 @@ function untilReady(child: ChildProcess): Promise<number> {
   })
 }
 
-/** The postmaster first, so that it makes no new backend meanwhile (and last when it goes on). */
+/** Signals the postmaster first, so that it creates no new backend meanwhile (and last for SIGCONT). */
 function signalAll(pid: number, signal: NodeJS.Signals): void {
   const parentFirst = [pid, ...findChildren(pid)]
   for (const each of signal === "SIGCONT" ? parentFirst.reverse() : parentFirst) {
     try {
       process.kill(each, signal)
     } catch {
-      // gone meanwhile
+      // The process has ended meanwhile.
     }
   }
 }
@@ -210,14 +210,14 @@ function findChildren(parent: number): number[] {
   return lines.map((line) => line.trim().split(/\s+/).map(Number)).flatMap(([pid, of]) => (of === parent ? [pid!] : []))
 }
 
-/** What `ps -A -o pid=,ppid=` prints, for slim containers that have no ps. */
+/** Returns what `ps -A -o pid=,ppid=` prints, for slim containers without ps. */
 function readProcesses(): string {
   const lines = readdirSync("/proc").map((name) => {
     try {
       const stat = readFileSync(`/proc/${Number(name)}/stat`, "utf8")
       return `${name} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]}`
     } catch {
-      return "" // not a process, or gone meanwhile
+      return "" // not a process, or it has ended meanwhile
     }
   })
   return lines.filter((line) => line !== "").join("\n")

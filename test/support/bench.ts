@@ -1,12 +1,12 @@
-/** What the bench starts and measures with, for tests that put real load on the built program from processes of their own. */
+/** The parts of the benchmark that start and measure processes, for tests that put real load on the built program. */
 export interface BenchProcesses {
-  /** One of the bench's scripts; `fake-provider.mjs` takes the script of its answers in JSON. */
+  /** Starts one of the benchmark's scripts. `fake-provider.mjs` takes the script of its responses as JSON. */
   startScript(
     script: string,
     options?: { readonly args?: readonly string[]; readonly typescript?: boolean },
   ): Promise<BenchScript>
   startLoad(): { run(job: LoadJob): Promise<LoadCounts>; stop(): Promise<void> }
-  /** CPU of a process and its children so far. */
+  /** Returns the CPU time of a process and its children so far. */
   cpuMs(pid: number): number
   rssBytes(pid: number): number
 }

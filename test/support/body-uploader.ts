@@ -4,14 +4,14 @@ import { pathToFileURL } from "node:url"
 import { build } from "vite"
 
 export interface BuiltBodies {
-  /** What a thread starts from. */
+  /** The file from which a thread starts. */
   readonly uploader: URL
-  /** A process that keeps bodies; see `test/bodies/_keeper.ts`. */
+  /** A process that stores bodies; see `test/bodies/_keeper.ts`. */
   readonly keeper: string
   remove(): void
 }
 
-/** The uploader's thread and a keeper process as JavaScript: node 20 loads no TypeScript. Lies where packages are found. */
+/** Compiles the uploader's thread and a keeper process to JavaScript, because node 20 cannot load TypeScript in them. */
 export async function buildBodies(): Promise<BuiltBodies> {
   const outDir = join("node_modules/.cache/majordomo-gateway", `bodies-${process.pid}`)
   await build({

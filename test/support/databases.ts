@@ -6,7 +6,7 @@ import type { Database } from "../../src/database/_database.ts"
 import { openDatabase, type StorageOptions } from "../../src/database/open.ts"
 import { createTestDatabase } from "./postgres.ts"
 
-/** The settings of nothing configured, for tests to spread over. */
+/** The default settings, for tests to spread. */
 export const NO_POSTGRES: StorageOptions["postgres"] = {
   host: undefined,
   port: undefined,
@@ -26,8 +26,8 @@ export function postgresAt(url: string, more: Partial<StorageOptions["postgres"]
 export type OpenTestDatabase = (options?: { readonly empty?: boolean }) => Promise<Database>
 
 /**
- * The same tests on a real PostgreSQL and on the embedded engine. `open` gives a database of its own, with schema.sql
- * applied unless `empty`; it is closed when the file's tests are done.
+ * Runs the same tests on a real PostgreSQL and on the embedded engine. `open` returns a new database with the schema applied,
+ * unless `empty`. It is closed when the tests of the file end.
  */
 export function describeDatabases(name: string, tests: (open: OpenTestDatabase, kind: Database["kind"]) => void): void {
   describe.each(["postgres", "embedded"] as const)(`${name} (%s)`, (kind) => {

@@ -1,14 +1,14 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "vite"
-import { ensureSeed } from "../../src/embedded/make-seed.ts"
+import { ensureSeed } from "../../src/embedded/seed/make-seed.ts"
 
-/** Where the sources look for what a build would put into `dist/embedded`. */
+/** The directory in which the sources look for what a build puts into `dist/embedded`. */
 export const EMBEDDED_CACHE = "node_modules/.cache/majordomo-gateway/embedded"
 
 /**
- * The embedded database's worker as JavaScript (a thread cannot load TypeScript on node 20), its seed archive, and
- * `owner.mjs`, with which tests open a data directory from processes that they kill.
+ * Builds the embedded database's worker as JavaScript (a thread cannot load TypeScript on Node 20), its seed archive, and
+ * `database.mjs`, with which tests open a data directory from processes that they kill.
  */
 export default async function setup(): Promise<void> {
   mkdirSync(EMBEDDED_CACHE, { recursive: true })
@@ -26,15 +26,15 @@ export default async function setup(): Promise<void> {
         emptyOutDir: false,
         rollupOptions: {
           input: {
-            worker: "src/embedded/worker.ts",
-            owner: "src/embedded/owner.ts",
+            worker: "src/embedded/engine/worker.ts",
+            database: "src/database/embedded.ts",
             lock: "src/kit/lock.ts",
           },
           output: { entryFileNames: "[name].mjs", chunkFileNames: "chunk-[hash].mjs" },
         },
       },
     })
-    // Other runs may be using the files: each is replaced whole, what is imported before what imports it.
+    // Other runs may be using the files, so each is replaced by a rename, and chunks before the files that import them.
     const names = readdirSync(draft).sort((one) => (one.startsWith("chunk-") ? -1 : 1))
     for (const name of names) renameSync(join(draft, name), join(EMBEDDED_CACHE, name))
   } finally {

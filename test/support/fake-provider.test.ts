@@ -21,7 +21,7 @@ afterAll(() => fakeProvider.close())
 
 const messages = [{ role: "user" as const, content: "How far is it?" }]
 
-test("openai reads a whole chat answer, and its usage is what the exchange predicts", async () => {
+test("openai reads a complete chat response, and its usage is what the exchange predicts", async () => {
   const answer = await openai.chat.completions.create({ model: "gpt-4o-mini", messages })
   const { tokens } = await fakeProvider.nextRequest()
   expect(answer.choices[0]?.message.content).toBe("The fake provider heard 14 characters.")
@@ -29,7 +29,7 @@ test("openai reads a whole chat answer, and its usage is what the exchange predi
   expect(tokens).toMatchObject({ input: 4, output: 9 })
 })
 
-test("a chat stream has usage only where it was asked for", async () => {
+test("a chat stream has usage only if the request asks for it", async () => {
   const plain = await openai.chat.completions.create({ model: "gpt-4o-mini", messages, stream: true })
   for await (const chunk of plain) expect(chunk).not.toHaveProperty("usage")
   const asked = { model: "gpt-4o-mini", messages, stream: true as const, stream_options: { include_usage: true } }
@@ -64,7 +64,7 @@ test("openai reads completions, responses, embeddings, models and moderations", 
   expect((await openai.moderations.create({ input: "Hi" })).results[0]?.flagged).toBe(false)
 })
 
-test("anthropic reads whole and streamed messages; the stream's last usage is the whole one's", async () => {
+test("anthropic reads complete and streamed messages, and the last usage of the stream equals the complete one", async () => {
   const tokens = { input: 100, cached: 40, cacheWrite: 30, cacheWrite1h: 10, output: 7 }
   fakeProvider.always({ text: "Far away.", tokens })
   const asked = { model: "claude-sonnet-4-5", max_tokens: 64, messages }
@@ -82,7 +82,7 @@ test("anthropic reads whole and streamed messages; the stream's last usage is th
   expect((await anthropic.messages.countTokens({ model: "claude-sonnet-4-5", messages })).input_tokens).toBe(100)
 })
 
-test("@google/genai reads whole and streamed answers, embeddings and counts", async () => {
+test("@google/genai reads complete and streamed responses, embeddings and counts", async () => {
   fakeProvider.always({ text: "Far away from here.", tokens: { output: 9, reasoning: 4 } })
   const asked = { model: "gemini-2.5-flash", contents: "How far?" }
   const whole = await gemini.models.generateContent(asked)
@@ -112,7 +112,7 @@ test("gemini without alt=sse is one JSON array that arrives element by element",
   expect(raw.equals((await fakeProvider.nextRequest()).sentBody)).toBe(true)
 })
 
-test("equal requests get equal bytes, and any cut gives the same bytes", async () => {
+test("equal requests get equal bytes, and any split gives the same bytes", async () => {
   const send = async (script: object) => {
     const headers = { "x-fake-provider": JSON.stringify(script) }
     const body = JSON.stringify({ model: "gpt-4o", stream: true, messages })
@@ -124,7 +124,7 @@ test("equal requests get equal bytes, and any cut gives the same bytes", async (
   expect(await send({ pieces: 5, encoding: "br" })).toBe(first)
 })
 
-test("a compressed answer: sentBody is what went over the wire", async () => {
+test("for a compressed response, sentBody contains the bytes on the wire", async () => {
   fakeProvider.next({ encoding: "gzip", text: "Far away." })
   const { choices } = await openai.chat.completions.create({ model: "gpt-4o", messages })
   const { sentBody } = await fakeProvider.nextRequest()
@@ -132,7 +132,7 @@ test("a compressed answer: sentBody is what went over the wire", async () => {
   expect(gunzipSync(sentBody).toString()).toContain("Far away.")
 })
 
-test("told to break off, it closes the socket after the pieces that it sent", async () => {
+test("with breakAfterPieces, it closes the socket after that many pieces", async () => {
   fakeProvider.next({ pieces: 10, breakAfterPieces: 3 })
   const body = JSON.stringify({ model: "gpt-4o", stream: true, messages })
   const answer = await fetch(`${fakeProvider.origin}/v1/chat/completions`, { method: "POST", body })
@@ -142,7 +142,7 @@ test("told to break off, it closes the socket after the pieces that it sent", as
   expect(exchange.sentBody.toString().match(/^data: /gm)).toHaveLength(3)
 })
 
-test("a caller that leaves is seen, and how much it got", async () => {
+test("it records that a client disconnected, and how much that client received", async () => {
   fakeProvider.next({ pieces: 10, hangAfterPieces: 2 })
   const leaving = new AbortController()
   const body = JSON.stringify({ model: "gpt-4o", stream: true, messages })
@@ -158,7 +158,7 @@ test("a caller that leaves is seen, and how much it got", async () => {
   expect(exchange.aborted).toBe(true)
 })
 
-test("errors come in the dialect of the path", async () => {
+test("errors have the dialect of the path", async () => {
   fakeProvider.always({ status: 429 })
   await expect(openai.chat.completions.create({ model: "gpt-4o", messages })).rejects.toBeInstanceOf(
     OpenAI.RateLimitError,

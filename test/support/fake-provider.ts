@@ -13,14 +13,14 @@ import { type Sent, sendAnswer } from "./fake-provider/send.ts"
 
 export { countTokens, promptText, type Script, type Tokens } from "./fake-provider/_shape.ts"
 
-/** A request may carry its own script: this header with a `Script` in JSON. It wins over `next` and `always`. */
+/** A header with a `Script` in JSON, so that a request can carry its own script. It overrides `next` and `always`. */
 export const SCRIPT_HEADER = "x-fake-provider"
 
-/** One request that the fake provider saw, and what it answered. Grows until `ended` settles. */
+/** One request that the fake provider received, and its response. It is updated until `ended` settles. */
 export interface ProviderExchange {
-  /** Counts from 0. */
+  /** The number of the request, from 0. */
   readonly number: number
-  /** The connection that it came on, counted from 0: tells kept-alive from new. */
+  /** The number of its connection, from 0, which distinguishes reused connections from new ones. */
   readonly connection: number
   readonly method: string
   /** The request target as sent. */
@@ -28,19 +28,19 @@ export interface ProviderExchange {
   readonly rawHeaders: readonly string[]
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
-  /** The body parsed; undefined where it is no JSON. */
+  /** The parsed body, or undefined if it is not JSON. */
   readonly json: unknown
-  /** What the row of this request must say, if the answer came whole. */
+  /** What the row of this request must contain if the response is complete. */
   readonly tokens: Tokens
-  /** The model that the answer names. */
+  /** The model in the response. */
   readonly model: string
-  /** Undefined until the head was sent. */
+  /** Undefined until the headers were sent. */
   readonly statusCode: number | undefined
-  /** The bytes of the body written so far, compressed where the script says so, without transfer framing. */
+  /** The bytes of the body written so far, compressed if the script says so, without transfer framing. */
   readonly sentBody: Buffer
-  /** The caller's connection closed before the answer was whole. */
+  /** Whether the client's connection closed before the response was complete. */
   readonly aborted: boolean
-  /** How the answer ended. */
+  /** How the response ended. */
   readonly ended: Promise<Sent>
 }
 
@@ -48,32 +48,32 @@ export interface FakeProvider {
   /** `http://127.0.0.1:PORT`, or https. */
   readonly origin: string
   readonly port: number
-  /** All requests seen, oldest first. Empty with `record: false`. */
+  /** All received requests, oldest first. Empty with `record: false`. */
   readonly exchanges: readonly ProviderExchange[]
-  /** Connections that are open now. */
+  /** The number of open connections. */
   readonly openConnections: number
-  /** The script of the next request that has no own one; several calls queue up. */
+  /** Sets the script of the next request without its own script. Several calls form a queue. */
   next(script: Script): void
-  /** The script of every request that has no other one. */
+  /** Sets the script of every request without another one. */
   always(script: Script): void
-  /** The oldest request that no earlier call took, as soon as its body has arrived whole. */
+  /** Waits for the oldest request that no earlier call returned, until its body has arrived completely. */
   nextRequest(): Promise<ProviderExchange>
-  /** Forgets scripts and requests; connections stay. */
+  /** Clears scripts and requests. Connections stay open. */
   reset(): void
-  /** Closes the idle connections, as a provider does whose keep-alive time is over. */
+  /** Closes idle connections, like a provider whose keep-alive timeout is over. */
   closeIdleConnections(): void
   close(): Promise<void>
 }
 
 export interface FakeProviderOptions {
   readonly port?: number
-  /** `false` keeps no requests and makes each answer only once: for the bench. */
+  /** With `false`, it keeps no requests and builds each response only once, for the benchmark. */
   readonly record?: boolean
-  /** PEM texts: speaks TLS. */
+  /** Texts in PEM format. With them, it uses TLS. */
   readonly tls?: { readonly key: string; readonly cert: string }
 }
 
-/** A provider of our own on the loopback: OpenAI, Anthropic and Gemini by path, predictable to the byte. */
+/** Starts a provider on the loopback interface: OpenAI, Anthropic and Gemini by path, with predictable bytes. */
 export async function startFakeProvider({
   port = 0,
   record = true,
@@ -196,7 +196,7 @@ function ownScript(request: IncomingMessage): Script | undefined {
   return typeof header === "string" ? (JSON.parse(header) as Script) : undefined
 }
 
-/** What arrived of the body; all of it, unless the caller left. */
+/** Reads the body that arrived, which is incomplete if the client disconnected. */
 function readBody(request: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = []
   return new Promise((resolve) => {
@@ -215,7 +215,7 @@ function parse(body: Buffer): unknown {
   }
 }
 
-/** `Promise.withResolvers`, which node 20 has not. */
+/** `Promise.withResolvers`, which node 20 does not have. */
 function withResolvers<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => {}
   const promise = new Promise<T>((settle) => {

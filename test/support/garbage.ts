@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm"
 
 let collect: (() => void) | undefined
 
-/** Collects all garbage now, and tells what is left: so a test sees what is held and not what lies about. */
+/** Collects all garbage and returns the memory that is still used, so that a test sees what is really referenced. */
 export function collectGarbage(): NodeJS.MemoryUsage {
   if (collect === undefined) {
     setFlagsFromString("--expose-gc")

@@ -11,17 +11,17 @@ const DIST = fileURLToPath(new URL("../../dist/index.mjs", import.meta.url))
 /** The built program as a user runs it, in an empty home that is also its working directory. */
 export interface Installation {
   readonly home: string
-  /** Runs one command to its end. */
+  /** Runs one command until it ends. */
   run(args: readonly string[], settings?: Settings): Promise<Ran>
-  /** What a command with `--json` prints; throws with what it said when it fails. */
+  /** Returns what a command with `--json` prints. @throws with the command's messages if it fails */
   runJson(args: readonly string[], settings?: Settings): Promise<unknown>
-  /** Runs `serve` on a free port until it is ready. */
+  /** Runs `serve` on a free port and waits until it is ready. */
   serve(options?: { readonly args?: readonly string[]; readonly settings?: Settings }): Promise<RunningGateway>
-  /** Ends what still runs and deletes the home. */
+  /** Stops what is still running and deletes the home. */
   remove(): Promise<void>
 }
 
-/** Variables of the environment; nothing else is there but PATH and HOME. */
+/** Environment variables. The only others are PATH and HOME. */
 export type Settings = Readonly<Record<string, string>>
 
 export interface Ran {
@@ -36,18 +36,18 @@ export interface RunningGateway {
   readonly origin: string
   readonly port: number
   readonly pid: number
-  /** From the start of the process to the banner. */
+  /** The time from the start of the process to the banner, in ms. */
   readonly readyMs: number
-  /** What it has printed so far. */
+  /** What the process has printed so far. */
   readonly stdout: string
   readonly stderr: string
-  /** Sends the signal and waits for the end. */
+  /** Sends the signal and waits for the process to end. */
   stop(signal?: NodeJS.Signals): Promise<Ran>
 }
 
 /**
- * An empty home for the built program, or that of another `bin`, with settings that hold for all its commands.
- * `under`: a command line that becomes the program's own process, such as `unshare …`.
+ * Creates an empty home for the built program, or for another `bin`, with settings for all its commands.
+ * `under` is a command line that becomes the program's own process, such as `unshare …`.
  */
 export function createInstallation(
   always: Settings = {},
@@ -92,7 +92,7 @@ export function createInstallation(
       const port = await new Promise<number>((resolve, reject) => {
         const listen = (stream: keyof typeof said) => (bytes: Buffer) => {
           said[stream] += bytes
-          // The line after the banner's first: then the whole of the port has been printed.
+          // The second line of the banner means that the whole port has been printed.
           const found = /Starting Majordomo Gateway on \S*:(\d+)\n/.exec(said[stream])
           if (found !== null) resolve(Number(found[1]))
         }

@@ -5,7 +5,7 @@ import type { TestProject } from "vitest/node"
 import { type PostgresServer, startPostgres } from "./_postgres-server.ts"
 import type { SharedServer } from "./postgres.ts"
 
-/** One PostgreSQL for the whole run, started when the first test file asks for a database; gone when the run ends. */
+/** One PostgreSQL for the whole run. It starts when the first test file asks for a database and ends with the run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   let server: PostgresServer | undefined
   let starting: Promise<SharedServer> | undefined
@@ -27,7 +27,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     door.once("error", reject).listen(0, "127.0.0.1", resolve)
   })
   const address = door.address()
-  if (address === null || typeof address === "string") throw new Error("the door for test databases has no port")
+  if (address === null || typeof address === "string") throw new Error("the server for test databases has no port")
   project.provide("postgresDoor", address.port)
   return async () => {
     door.close()

@@ -1,6 +1,6 @@
 import ts from "typescript"
 
-/** Who may import whom. Rooms see only downwards; those on one level do not know each other. */
+/** Which room may import which others. Imports go downwards only, and rooms of one level do not import each other. */
 export const ROOMS = {
   index: ["cli", "core", "kit"],
   cli: ["operations", "server", "reports", "database", "bodies", "config", "pricing", "core", "kit"],
@@ -18,13 +18,13 @@ export const ROOMS = {
   core: [],
   kit: [],
   demo: ["core", "kit"],
-  // Runs in other people's programs: it knows nothing of ours, and nothing of ours knows it.
+  // This room runs in other people's programs, so it imports nothing of ours, and nothing of ours imports it.
   client: [],
 } as const satisfies Record<string, readonly string[]>
 
 export type Room = keyof typeof ROOMS
 
-/** The rooms by which an npm package enters; a name that ends in `/` stands for its whole scope. */
+/** The rooms that may import an npm package. A name that ends in `/` stands for its whole scope. */
 export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   citty: ["index", "cli"],
   consola: ["cli", "server"],
@@ -41,7 +41,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@smithy/": ["bodies"],
 }
 
-/** Rooms of pure functions: same input, same output, nothing outside touched. */
+/** Rooms of pure functions: the same input gives the same output, without side effects. */
 const PURE: readonly Room[] = ["core", "providers", "reports"]
 /** SHA-256 and randomness have no other source. */
 const PURE_EXCEPT: Readonly<Record<string, readonly string[]>> = { "core/key.ts": ["node:crypto"] }
@@ -55,7 +55,7 @@ const IMPURE_GLOBALS = new Set([
   "setImmediate",
 ])
 
-/** What a file of `src` does against the rule, one sentence each that says what to do instead. */
+/** Returns one sentence for each rule that a file of `src` breaks, with what to do instead. */
 export function findViolations(path: string, text: string): string[] {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
   const room = toRoom(path)
@@ -70,7 +70,7 @@ export function findViolations(path: string, text: string): string[] {
   return found
 }
 
-/** Every package that a file imports, by any form of import. */
+/** Returns every package that a file imports, by any form of import. */
 export function findPackages(path: string, text: string): string[] {
   const packages: string[] = []
   visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true), (node) => {
@@ -94,7 +94,7 @@ function toPackage(specifier: string): string {
     .join("/")
 }
 
-/** Static, re-exporting, dynamic and type-only imports, and require. */
+/** Returns the specifier of a static, re-exporting, dynamic or type-only import, or of require. */
 function importedBy(node: ts.Node): string | undefined {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return literal(node.moduleSpecifier)
   if (ts.isImportTypeNode(node)) return ts.isLiteralTypeNode(node.argument) ? literal(node.argument.literal) : undefined
@@ -155,7 +155,7 @@ function memberProblem(node: ts.PropertyAccessExpression | ts.ElementAccessExpre
   return undefined
 }
 
-/** Not the name of a property or of something declared: `{ process: … }`, `a.fetch`, `fetch(): void`. */
+/** Returns whether a name is used as a global, and not as a property or a declaration: `{ process: … }`, `a.fetch`. */
 function isGlobalUse(node: ts.Identifier): boolean {
   const { parent } = node
   if (ts.isPropertyAccessExpression(parent))

@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process"
 
-/** A command line that runs what follows it in namespaces of its own, after `setup` (shell) was run in them. */
+/** Returns a command line that runs another one in its own namespaces, after the shell commands of `setup`. */
 export function inNamespaces(flags: readonly ("--net" | "--mount")[], setup: string): readonly string[] {
   return ["unshare", ...flags, "sh", "-c", `${setup} && exec "$@"`, "sh"]
 }
 
-/** Whether this user may do that here: it takes Linux and root, and a container that is not too strict. */
+/** Returns whether this user can do that here. It requires Linux, root, and a container that permits it. */
 export function canRun([command = "", ...args]: readonly string[]): boolean {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return false
   try {

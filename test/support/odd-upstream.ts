@@ -1,21 +1,21 @@
 import { createServer, type Socket } from "node:net"
 
-/** A provider that speaks bytes: any answer, valid or not, and a look at the very bytes that reached it. */
+/** A provider that works with bytes: it sends any response, valid or not, and shows the exact bytes that it received. */
 export interface OddUpstream {
   readonly origin: string
   readonly port: number
-  /** All bytes that came, by connection, as latin1. */
+  /** All received bytes by connection, as latin1. */
   readonly received: readonly string[]
-  /** The requests that came whole, in their order. */
+  /** The complete requests in their order. */
   readonly requests: readonly string[]
-  /** Connections taken so far. */
+  /** The number of accepted connections. */
   readonly accepted: number
-  /** Connections that are open now. */
+  /** The number of open connections. */
   readonly open: number
   close(): Promise<void>
 }
 
-/** `answer` is called with each request whose head has come whole; it may write, wait or destroy. */
+/** `answer` is called with each request whose headers have arrived. It can write, wait or destroy. */
 export async function startOddUpstream(
   answer: (socket: Socket, request: string, count: number) => void,
 ): Promise<OddUpstream> {
@@ -66,7 +66,7 @@ function isWhole(request: string): boolean {
   return length === undefined || request.length - end >= Number(length)
 }
 
-/** The lines of a request's head, without the request line. */
+/** Returns the header lines of a request, without the request line. */
 export function headLines(request: string): string[] {
   return request.slice(0, request.indexOf("\r\n\r\n")).split("\r\n").slice(1)
 }

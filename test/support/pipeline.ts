@@ -1,8 +1,9 @@
-import type { LogRecord } from "../../src/core/call.ts"
 import type { Cost, PriceQuery } from "../../src/core/cost.ts"
 import { hashKey } from "../../src/core/key.ts"
-import type { Deps, GatewaySettings } from "../../src/gateway/deps.ts"
-import { createGateway, type Gateway } from "../../src/gateway/handle.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
+import type { Deps } from "../../src/gateway/deps.ts"
+import { createGateway, type Gateway } from "../../src/gateway/pipeline.ts"
+import type { GatewaySettings } from "../../src/gateway/settings.ts"
 import type { Provider } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 import { startListening } from "../../src/server/listen.ts"
@@ -37,12 +38,12 @@ export interface Pipeline {
   readonly port: number
   readonly gateway: Gateway
   readonly records: readonly LogRecord[]
-  /** The next row that no earlier call took, as soon as it is there. */
+  /** Resolves with the next row that no earlier call returned, as soon as it exists. */
   nextRecord(): Promise<LogRecord>
   close(): Promise<void>
 }
 
-/** The pipeline behind a real listener, with no database: keys, prices and rows are functions of the test. */
+/** Starts the pipeline behind a real listener, without a database: keys, prices and rows are functions of the test. */
 export async function startPipeline(options: {
   readonly upstream: string
   readonly settings?: Partial<GatewaySettings>
@@ -50,7 +51,9 @@ export async function startPipeline(options: {
   readonly findCaller?: (keyHash: string) => { keyId: string } | undefined | Promise<{ keyId: string } | undefined>
   readonly price?: (question: PriceQuery) => Cost
   readonly countText?: Deps["countText"]
-  /** Whatever else of the world is another one here. */
+  /** Methods that replace those of the ledger, which only keeps the rows for the test. */
+  readonly ledger?: Partial<Deps["ledger"]>
+  /** Any other dependency that the test replaces. */
   readonly deps?: Partial<Deps>
 }): Promise<Pipeline> {
   const records: LogRecord[] = []
@@ -70,14 +73,18 @@ export async function startPipeline(options: {
     findCaller: options.findCaller ?? ((hash) => (hash === known ? { keyId: KEY_ID } : undefined)),
     price: options.price ?? (() => PRICED),
     ...(options.countText && { countText: options.countText }),
-    record(record, onKept) {
-      records.push(record)
-      onKept()
-      const taker = waiting.shift()
-      if (taker) taker(record)
-      else untaken.push(record)
+    ledger: {
+      append(record, onStored) {
+        records.push(record)
+        onStored?.()
+        const take = waiting.shift()
+        if (take) take(record)
+        else untaken.push(record)
+      },
+      isFull: () => false,
+      ...options.ledger,
     },
-    isLedgerFull: () => false,
+    subscribers: [],
     isStopping: () => false,
     onError: (error) => void errors.push(error),
     ...options.deps,
@@ -99,7 +106,7 @@ export async function startPipeline(options: {
       return record ? Promise.resolve(record) : new Promise((resolve) => waiting.push(resolve))
     },
     async close() {
-      listener.cutAll()
+      listener.closeConnections()
       await listener.close()
       await gateway.close()
       if (errors.length > 0) throw errors[0]

@@ -7,7 +7,7 @@ export { type PostgresServer, type PostgresServerOptions, startPostgres } from "
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** The loopback port at which the run's global setup tells the URL of its PostgreSQL, which starts when first asked. */
+    /** The loopback port on which the run's global setup returns the URL of its PostgreSQL, which starts on the first request. */
     postgresDoor: number
   }
 }
@@ -17,13 +17,13 @@ export interface TestDatabase {
   readonly name: string
   /** The directory of the server's Unix socket: `psql -h SOCKET_DIR -U postgres NAME`. */
   readonly socketDir: string
-  /** Disconnects whoever is still there. Only needed when the room matters: the server goes when the run ends. */
+  /** Disconnects all clients and drops the database. Needed only to free space, because the server ends with the run. */
   drop(): Promise<void>
 }
 
 /**
- * A database of its own in the PostgreSQL of this test run, with schema.sql applied unless `empty`.
- * All test files share the server, so nothing may be changed for the whole of it: `startPostgres` is for that.
+ * Creates a database in the PostgreSQL of this test run, with the schema applied unless `empty`.
+ * All test files share the server, so a test must not change the whole server. `startPostgres` is for that.
  */
 export async function createTestDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const server = await askForServer()
@@ -35,11 +35,11 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   return { url: url.href, name, socketDir: server.socketDir, drop }
 }
 
-/** What the global setup answers at `postgresDoor`. */
+/** What the global setup responds at `postgresDoor`. */
 export interface SharedServer {
   readonly url: string
   readonly socketDir: string
-  /** The database that holds schema.sql and nothing else. */
+  /** The database that contains the schema and nothing else. */
   readonly template: string
 }
 

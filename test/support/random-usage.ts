@@ -1,6 +1,6 @@
 import type pg from "pg"
 
-/** The same numbers for the same seed (mulberry32). */
+/** Returns the same numbers for the same seed (mulberry32). */
 export function createRandom(seed: number): () => number {
   let state = seed
   return () => {
@@ -19,13 +19,13 @@ interface RandomUsage {
   readonly seed: number
 }
 
-/** Requests of every kind at random moments: no price, no key, no metadata, errors, gaps, cents and trillionths. */
+/** Inserts requests of every kind at random times: without price, key or metadata, errors, gaps, and costs of any size. */
 export async function insertRandomUsage(client: pg.Client, { rows, since, until, keys, seed }: RandomUsage) {
   const random = createRandom(seed)
   const pick = <T>(...all: readonly T[]): T => all[Math.floor(random() * all.length)]!
   const from = Date.parse(since)
   const records = Array.from({ length: rows }, () => {
-    // A third of the moments stand exactly on an edge of an hour or beside it.
+    // A third of the times are exactly at the start of an hour or next to it.
     const at = from + random() * (Date.parse(until) - from)
     const moment = pick(at, at, Math.floor(at / 3_600_000) * 3_600_000 - pick(0, 1))
     const status = pick("exact", "exact", "exact", "estimated", "inconsistent", "free", "unpriced")

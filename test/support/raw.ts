@@ -1,14 +1,14 @@
 import { connect, type Socket } from "node:net"
 
-/** A connection that speaks bytes: what no client library would send, and exactly what came back. */
+/** A connection for raw bytes: it sends what no client library would send, and shows exactly what came back. */
 export interface RawClient {
   readonly socket: Socket
   send(text: string | Buffer): void
-  /** All that has come so far, as latin1. */
+  /** All received bytes so far, as latin1. */
   received(): string
-  /** As soon as what has come matches. */
+  /** Waits until the received bytes match. */
   until(pattern: RegExp): Promise<string>
-  /** When the other side has closed: all that came. */
+  /** Waits until the other side has closed the connection. Returns all received bytes. */
   closed(): Promise<string>
   close(): void
 }

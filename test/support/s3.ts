@@ -11,7 +11,7 @@ export const SECRET_KEY = "secret/for+tests/only"
 export const REGION = "eu-central-1"
 export const BUCKET = "bodies"
 
-/** What S3 answers instead. `blackhole`: nothing; `slow`: what it should, so much later. */
+/** The response of S3 instead of the normal one. `blackhole` sends nothing, and `slow` sends the normal one later. */
 export type Fault =
   | { readonly status: number; readonly code: string }
   | { readonly garbage: string }
@@ -20,20 +20,20 @@ export type Fault =
 
 export interface S3Server {
   readonly endpoint: string
-  /** Puts that were accepted, by key; of one key, as many as came. */
+  /** The accepted puts by key, each as often as it arrived. */
   readonly puts: readonly {
     readonly key: string
     readonly headers: IncomingMessage["headers"]
     readonly body: Buffer
   }[]
-  /** Requests that arrived, whatever was answered. */
+  /** The number of requests that arrived, whatever the response. */
   readonly requests: number
   fault: Fault | ((key: string) => Fault | undefined) | undefined
-  /** How much the server's clock is ahead. */
+  /** How far the server's clock is ahead. */
   clockAheadMs: number
   /** Settles when `count` different keys have been put. */
   waitForKeys(count: number): Promise<void>
-  /** Refuses connections until `up`. */
+  /** Rejects connections until `up`. */
   down(): Promise<void>
   up(): Promise<void>
   close(): Promise<void>
@@ -46,9 +46,9 @@ interface S3rver {
 type S3rverClass = new (options: object) => S3rver
 
 /**
- * An S3 over HTTP: s3rver, behind a door that does what s3rver leaves out: it checks each signature (AWS Signature
- * Version 4, https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html), the region, the clock and the body's
- * digest, and fails as it is told.
+ * Starts an S3 over HTTP: s3rver behind a proxy for what s3rver leaves out. The proxy checks each signature (AWS Signature
+ * Version 4, https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html), the region, the clock and the
+ * digest of the body, and fails as the test says.
  */
 export async function startS3(): Promise<S3Server> {
   const directory = mkdtempSync(join(tmpdir(), "majordomo-s3-"))
@@ -145,7 +145,7 @@ function refuse(response: ServerResponse, { status, code }: { readonly status: n
 
 const MAX_SKEW_MS = 15 * 60 * 1000
 
-/** What S3 would refuse a request for. */
+/** Returns why S3 would reject a request. */
 function findWrong(
   { method, url, headers }: IncomingMessage,
   body: Buffer,

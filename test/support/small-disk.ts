@@ -3,18 +3,18 @@ import { chmodSync, mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A file system of its own that can be filled to the last byte. */
+/** A file system that a test can fill to the last byte. */
 export interface SmallDisk {
   readonly dir: string
-  /** Bytes that can still be written. */
+  /** The number of bytes that can still be written. */
   free(): number
   fill(): void
-  /** Takes away what `fill` wrote. */
+  /** Removes what `fill` wrote. */
   clear(): void
   remove(): void
 }
 
-/** A tmpfs of so many MB; undefined where this user may not mount one. */
+/** Mounts a tmpfs of this many MB. Returns undefined if this user may not mount one. */
 export function mountSmallDisk(megabytes: number): SmallDisk | undefined {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return undefined
   const dir = mkdtempSync(join(tmpdir(), "mdm-disk-"))

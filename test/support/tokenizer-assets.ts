@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, st
 import { join } from "node:path"
 import { build } from "vite"
 
-/** Where a run from the sources looks for what a build puts into `dist/tokenizer`. */
+/** The directory in which a run from the sources looks for what a build puts into `dist/tokenizer`. */
 const CACHE = "node_modules/.cache/majordomo-gateway/tokenizer"
 const SOURCE = "src/tokenizer"
 
-/** The tokenizer's thread as JavaScript, for a thread cannot load TypeScript on node 20. Made again when it is older. */
+/** Compiles the tokenizer's thread to JavaScript if it is out of date, because a thread cannot load TypeScript on node 20. */
 export default async function setup(): Promise<void> {
   const made = join(CACHE, "worker.mjs")
   const madeAt = existsSync(made) ? statSync(made).mtimeMs : 0
@@ -29,7 +29,7 @@ export default async function setup(): Promise<void> {
         },
       },
     })
-    // Other runs may be using the files: each is replaced whole, what is imported before what imports it.
+    // Other runs may use the files. Each is therefore replaced as a whole, and imported files before those that import them.
     const names = readdirSync(draft).sort((one) => (one.startsWith("chunk-") ? -1 : 1))
     for (const name of names) renameSync(join(draft, name), join(CACHE, name))
   } finally {

@@ -1,6 +1,6 @@
 import type pg from "pg"
 
-/** The part of a row that a report looks at; the rest is filled in. */
+/** The part of a row that a report reads. The rest has default values. */
 export interface RowSeed {
   readonly at?: string
   readonly key?: string
@@ -9,7 +9,7 @@ export interface RowSeed {
   readonly input?: number
   readonly cached?: number
   readonly output?: number
-  /** All of it input, unless `sides` says how it divides. */
+  /** The total cost counts as input, unless `sides` divides it. */
   readonly cost?: string | null
   readonly sides?: readonly [input: string, output: string]
   readonly status?: string

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { NO_READING, toTokenTotals } from "../../src/core/usage.ts"
-import { toLogRecord } from "../../src/gateway/record.ts"
+import { toLogRecord } from "../../src/gateway/log-record.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/catalog.ts"
 import { DIALECTS } from "../../src/providers/index.ts"
 
@@ -66,9 +66,10 @@ describe("answers as they are billed", () => {
     const row = toLogRecord({
       call: { ...call, rawHeaders: [], headers: {}, metadata: {}, body: Buffer.alloc(0) },
       caller: { keyId: "" },
-      provider: vector.provider,
-      requestedModel: vector.requested,
+      route: { provider: { name: vector.provider }, format: "openai" },
+      prepared: { requestedModel: vector.requested },
       credentialHash: undefined,
+      bodies: undefined,
       ending: {
         outcome: "complete",
         statusCode: 200,

@@ -39,7 +39,7 @@ async function examine(database: Database, settings: Settings): Promise<Finding[
   findings.push(aboutSchema(seen, settings))
   if (seen.isReadOnly) {
     findings.push(say.problem("it takes no writes (a standby, or read-only)", "connect to the primary"))
-  } else if (seen.state !== "none" && !seen.mayWrite) {
+  } else if (seen.state.kind !== "none" && !seen.mayWrite) {
     findings.push(
       say.problem(
         `the user ${seen.user} may not write our tables`,
@@ -56,12 +56,14 @@ async function examine(database: Database, settings: Settings): Promise<Finding[
 }
 
 function aboutSchema({ state }: Awaited<ReturnType<typeof diagnose>>, { storage }: Settings): Finding {
-  if (state === "current") return say.ok("the schema is up to date")
+  if (state.kind === "current") return say.ok("the schema is up to date")
+  if (state.kind === "newer")
+    return say.ok(`the schema is newer than this program (version ${state.version}), and compatible`)
   const what = {
     none: "there is no schema yet",
     go: "the schema is the Go gateway's",
-    older: "the schema is of another version, or was applied by psql",
-  }[state]
+    older: "the schema is of an older version",
+  }[state.kind]
   if (storage.autoMigrate) return say.ok(`${what}; serve brings it up to date by itself`)
   return say.problem(`${what}, and storage.auto_migrate is false`, "run majordomo-gateway migrate")
 }

@@ -1,6 +1,7 @@
 import type { Database } from "../../database/_database.ts"
 import { createKey } from "../../database/keys.ts"
-import { migrate, schemaState } from "../../database/schema.ts"
+import { migrate } from "../../database/schema.ts"
+import { readSchemaState } from "../../database/schema-state.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
 import { print, printJson, say } from "../_print.ts"
@@ -31,7 +32,7 @@ export default defineCommand({
 
 /** So that a first key can be made before anything else was run. A schema that is there is left to `serve` and `migrate`. */
 async function createSchema(database: Database): Promise<void> {
-  if ((await schemaState(database)) === "none") await migrate(database, say)
+  if ((await readSchemaState(database.query)).kind === "none") await migrate(database, say)
 }
 
 function announce({ id, name, secret }: { id: string; name: string; secret: string }): string {

@@ -15,8 +15,6 @@ import {
 import { say } from "../_print.ts"
 import { withThousands } from "../_text.ts"
 
-export { PATIENCE_MS } from "../../database/slow-read.ts"
-
 export interface Asker {
   readonly ground: RollupState
   ask(question: UsageQuestion): Promise<UsageAnswer>

@@ -1,22 +1,24 @@
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import type { Metric } from "../prometheus.ts"
 
-/** What the primary process says to a worker. */
+/** A message from the primary process to a worker. */
 export type ToWorker =
-  | { readonly say: "start"; readonly port: number }
-  | { readonly say: "stop" }
-  | { readonly say: "collect"; readonly id: number }
-  /** The answer to `asking`. */
-  | { readonly say: "all"; readonly id: number; readonly metrics: readonly Metric[] }
+  | { readonly type: "start"; readonly port: number }
+  | { readonly type: "stop" }
+  /** Asks for the worker's metrics. */
+  | { readonly type: "collect"; readonly id: number }
+  /** The response to `collect-all`. */
+  | { readonly type: "collected-all"; readonly id: number; readonly metrics: readonly Metric[] }
 
-/** What a worker says to the primary process. */
+/** A message from a worker to the primary process. */
 export type ToPrimary =
-  /** It listens to messages: what was sent before may be lost. */
-  | { readonly say: "hello" }
-  | { readonly say: "ready"; readonly host: string; readonly port: number; readonly modelCount: number }
-  /** It cannot start, for a reason that a person can understand. */
-  | { readonly say: "refused"; readonly message: string }
-  | { readonly say: "collected"; readonly id: number; readonly metrics: readonly Metric[] }
-  /** It was asked for the metrics of the whole gateway. */
-  | { readonly say: "asking"; readonly id: number }
-  | { readonly say: "stopped"; readonly stats: LedgerStats }
+  /** The worker handles messages now. Messages sent before may be lost. */
+  | { readonly type: "online" }
+  | { readonly type: "ready"; readonly host: string; readonly port: number; readonly modelCount: number }
+  /** The worker cannot start, for a reason that it can show to people. */
+  | { readonly type: "failed"; readonly message: string }
+  /** The response to `collect`. */
+  | { readonly type: "collected"; readonly id: number; readonly metrics: readonly Metric[] }
+  /** Asks for the metrics of all processes. */
+  | { readonly type: "collect-all"; readonly id: number }
+  | { readonly type: "stopped"; readonly stats: LedgerStats }

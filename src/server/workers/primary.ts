@@ -1,38 +1,32 @@
-import cluster, { type Worker } from "node:cluster"
 import { availableParallelism } from "node:os"
-import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
-import { CommandError } from "../../core/errors.ts"
-import { ensureFirstKey } from "../../database/keys.ts"
+import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
-import { addLedgerStats, startRecovery } from "../../database/ledger/recovery.ts"
-import { openDatabase } from "../../database/open.ts"
-import { migrate } from "../../database/schema.ts"
 import { createScope, type Scope } from "../../kit/scope.ts"
-import { startBodyRecovery } from "../bodies.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
+import type { ServerOptions } from "../options.ts"
 import { combine, type Metric } from "../prometheus.ts"
-import type { RunningServer, ServerOptions } from "../start.ts"
-import type { ToPrimary, ToWorker } from "./messages.ts"
+import { startRecoveries } from "../recoveries.ts"
+import type { RunningServer } from "../start.ts"
+import { openStorage } from "../storage.ts"
+import { WorkerPool } from "./pool.ts"
 
-const COLLECT_TIMEOUT_MS = 1000
-/** After its own deadline a worker has this long to write its rows and to end. */
-const END_GRACE_MS = 8000
-const BACKOFF_MS = { first: 100, last: 10_000 }
-/** A worker that lived this long has not died of its start. */
-const HEALTHY_MS = 30_000
+/** After the shutdown timeout, a worker has this long to write its rows and to exit. */
+const EXIT_GRACE_MS = 8000
 
-/** How many processes `server.workers` means. */
+type PrimaryOptions = Omit<ServerOptions, "onRecord" | "worker">
+
+/** Returns the number of processes that `server.workers` asks for. */
 export function countWorkers({ server }: Settings): number {
   return server.workers === "auto" ? availableParallelism() : server.workers
 }
 
 /**
- * Workers that share one port, each with a journal of its own; this process owns the embedded database, writes what
- * workers without a successor left behind, and starts a worker again that has ended.
+ * Starts workers that share one port, each with a journal of its own. This process owns the embedded database, recovers
+ * what dead processes left behind, and replaces a worker that ends.
  */
-export async function startPrimary(options: Omit<ServerOptions, "onRecord" | "worker">): Promise<RunningServer> {
+export async function startPrimary(options: PrimaryOptions): Promise<RunningServer> {
   const scope = createScope()
   try {
     return await open(options, scope)
@@ -42,37 +36,31 @@ export async function startPrimary(options: Omit<ServerOptions, "onRecord" | "wo
   }
 }
 
-type Ready = Extract<ToPrimary, { say: "ready" }>
-
-async function open({ settings, log }: Omit<ServerOptions, "onRecord">, scope: Scope): Promise<RunningServer> {
+async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServer> {
+  const { settings, log } = options
   const { host, shutdownTimeoutMs } = settings.server
   const port = await checkPort(host, settings.server.port)
-  const database = await openDatabase(settings.storage, { role: "serve", log: (line) => log("warn", line) })
-  scope.own(() => database.close())
-  if (settings.storage.autoMigrate) await migrate(database)
-  const first = await ensureFirstKey(database)
+  const { database, firstKey } = await openStorage(options, scope)
 
-  const crew = createCrew({ port, log })
-  scope.own(async () => void (await crew.stop(0)))
-  const ready = await crew.start(countWorkers(settings))
+  let collectOwn = (): readonly Metric[] => []
+  const collectAll = async (): Promise<readonly Metric[]> => combine([collectOwn(), ...(await pool.collect())])
+  const pool = new WorkerPool({ port, log, collectAll })
+  scope.own(async () => void (await pool.stop(0)))
+  const ready = await pool.start(countWorkers(settings))
 
-  const root = join(settings.storage.dataDir, "journal")
-  const adoption = startRecovery({ db: database, root, settings: settings.ledger, now: Date.now, log })
-  scope.own(() => adoption.close())
-  const bodyAdoption = startBodyRecovery({ settings, log, database })
-  scope.own(() => bodyAdoption.close())
+  const recovery = startRecoveries({ settings, log, database }, scope)
   const metrics = createMetrics({
-    ledger: adoption.stats,
-    bodies: bodyAdoption.stats,
+    ledger: recovery.rows.stats,
+    bodies: recovery.bodies.stats,
     gateway: () => ({ requests: 0, streams: 0, metadataTruncated: 0 }),
   })
   scope.own(() => metrics.close())
-  crew.onAsking(async () => combine([metrics.collect(), ...(await crew.collect())]))
+  collectOwn = metrics.collect
 
   async function stop(): Promise<LedgerStats> {
-    const stopped = await crew.stop(shutdownTimeoutMs + END_GRACE_MS)
-    await adoption.close()
-    const stats = addLedgerStats([...stopped, adoption.stats()])
+    const stopped = await pool.stop(shutdownTimeoutMs + EXIT_GRACE_MS)
+    await recovery.rows.close()
+    const stats = addLedgerStats([...stopped, recovery.rows.stats()])
     await scope.close()
     return stats
   }
@@ -82,119 +70,10 @@ async function open({ settings, log }: Omit<ServerOptions, "onRecord">, scope: S
     port: ready.port,
     database: database.title,
     modelCount: ready.modelCount,
-    firstKey: first?.secret,
-    stats: adoption.stats,
+    firstKey: firstKey?.secret,
+    stats: recovery.rows.stats,
     collect: metrics.collect,
-    flushSync: crew.kill,
+    flushSync: () => pool.kill(),
     stop,
   }
-}
-
-/** The workers: started, started again, asked and ended. */
-function createCrew({ port, log }: { readonly port: number; readonly log: ServerOptions["log"] }) {
-  const present = new Set<Worker>()
-  const stopped: LedgerStats[] = []
-  const answers = new Map<string, (metrics: readonly Metric[]) => void>()
-  let answerAsking: () => Promise<readonly Metric[]> = async () => []
-  let isStopping = false
-  let asked = 0
-  let failures = 0
-
-  /** Resolves when the worker listens; rejects when it ends before. */
-  function fork(): Promise<Ready> {
-    const worker = cluster.fork()
-    const bornAt = performance.now()
-    let refusal: string | undefined
-    let isReady = false
-    present.add(worker)
-    return new Promise((resolve, reject) => {
-      worker.on("error", () => {})
-      worker.on("message", (message: ToPrimary) => {
-        if (message.say === "hello") tell(worker, { say: "start", port })
-        else if (message.say === "ready") {
-          isReady = true
-          resolve(message)
-        } else if (message.say === "refused") refusal = message.message
-        else if (message.say === "collected") answers.get(`${message.id} ${worker.id}`)?.(message.metrics)
-        else if (message.say === "stopped") stopped.push(message.stats)
-        else answerAsking().then((metrics) => tell(worker, { say: "all", id: message.id, metrics }))
-      })
-      worker.once("exit", (code, signal) => {
-        present.delete(worker)
-        reject(new CommandError(refusal ?? `a worker ended before it was ready (${signal ?? `exit code ${code}`})`))
-        if (isStopping || !isReady) return
-        if (performance.now() - bornAt > HEALTHY_MS) failures = 0
-        log("error", `worker ${worker.process.pid} ended (${signal ?? `exit code ${code}`}): another takes its place`)
-        replace()
-      })
-    })
-  }
-
-  function replace(): void {
-    const waitMs = Math.min(BACKOFF_MS.first * 2 ** failures++, BACKOFF_MS.last)
-    setTimeout(() => {
-      if (isStopping) return
-      fork().catch((error: Error) => {
-        if (isStopping) return
-        log("error", error.message)
-        replace()
-      })
-    }, waitMs)
-  }
-
-  async function start(count: number): Promise<Ready> {
-    // The first alone: what it cannot do, none of them can.
-    const ready = await fork()
-    await Promise.all(Array.from({ length: count - 1 }, fork))
-    return ready
-  }
-
-  function collect(): Promise<(readonly Metric[])[]> {
-    const id = asked++
-    return Promise.all(
-      [...present].map(
-        (worker) =>
-          new Promise<readonly Metric[]>((resolve) => {
-            const key = `${id} ${worker.id}`
-            const settle = (metrics: readonly Metric[]) => {
-              clearTimeout(timer)
-              answers.delete(key)
-              resolve(metrics)
-            }
-            const timer = setTimeout(settle, COLLECT_TIMEOUT_MS, [])
-            answers.set(key, settle)
-            tell(worker, { say: "collect", id })
-          }),
-      ),
-    )
-  }
-
-  async function stop(patienceMs: number): Promise<readonly LedgerStats[]> {
-    isStopping = true
-    const timer = setTimeout(kill, patienceMs)
-    const exited = [...present].map((worker) => new Promise((resolve) => worker.once("exit", resolve)))
-    for (const worker of present) tell(worker, { say: "stop" })
-    await Promise.all(exited)
-    clearTimeout(timer)
-    return stopped
-  }
-
-  function kill(): void {
-    isStopping = true
-    for (const worker of present) worker.process.kill("SIGKILL")
-  }
-
-  return {
-    start,
-    collect,
-    stop,
-    kill,
-    onAsking: (answer: typeof answerAsking) => {
-      answerAsking = answer
-    },
-  }
-}
-
-function tell(worker: Worker, message: ToWorker): void {
-  if (worker.isConnected()) worker.send(message, () => {})
 }

@@ -1,8 +1,10 @@
 import cluster from "node:cluster"
 import { CommandError } from "../../core/errors.ts"
+import type { ServerOptions } from "../options.ts"
 import { combine, type Metric } from "../prometheus.ts"
-import { type RunningServer, type ServerOptions, startServer } from "../start.ts"
+import { type RunningServer, startServer } from "../start.ts"
 import type { ToPrimary, ToWorker } from "./messages.ts"
+import { createQuestions } from "./questions.ts"
 
 const ANSWER_TIMEOUT_MS = 2000
 
@@ -10,17 +12,16 @@ export function isWorker(): boolean {
   return cluster.isWorker
 }
 
-/** One of several processes that share a port. Its own `stop` tells the primary how its rows stand. */
-export interface RunningWorker extends RunningServer {
-  /** The primary asks for it, or is gone. */
+/** One of several processes that share a port. Its `stop` also reports its final numbers to the primary process. */
+interface RunningWorker extends RunningServer {
+  /** Resolves with the reason when the primary process asks the worker to stop, or is gone. */
   readonly stopAsked: Promise<string>
 }
 
 /** Runs this process as a worker of `startPrimary`. */
 export async function startWorker(options: ServerOptions): Promise<RunningWorker> {
-  const answers = new Map<number, (metrics: readonly Metric[]) => void>()
+  const questions = createQuestions<readonly Metric[]>(ANSWER_TIMEOUT_MS)
   let server: RunningServer | undefined
-  let asked = 0
   let start: (port: number) => void
   let askStop: (reason: string) => void
   const started = new Promise<number>((resolve) => {
@@ -30,55 +31,44 @@ export async function startWorker(options: ServerOptions): Promise<RunningWorker
     askStop = resolve
   })
   process.on("message", (message: ToWorker) => {
-    if (message.say === "start") start(message.port)
-    else if (message.say === "stop") askStop("the primary process stops")
-    else if (message.say === "collect") tell({ say: "collected", id: message.id, metrics: server?.collect() ?? [] })
-    else if (message.say === "all") answers.get(message.id)?.(message.metrics)
+    if (message.type === "start") start(message.port)
+    else if (message.type === "stop") askStop("the primary process stops")
+    else if (message.type === "collect") post({ type: "collected", id: message.id, metrics: server?.collect() ?? [] })
+    else questions.answer(message.id, message.metrics)
   })
   cluster.worker?.once("disconnect", () => {
-    // Else node ends this process at once, and running answers with it.
+    // Otherwise Node ends this process at once, together with its running requests.
     if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
     askStop("the primary process is gone")
   })
 
-  /** The metrics of all processes; of this one alone when the primary does not answer. */
-  function collectAll(own: readonly Metric[]): Promise<readonly Metric[]> {
-    const id = asked++
-    return new Promise((resolve) => {
-      const settle = (metrics: readonly Metric[]) => {
-        clearTimeout(timer)
-        answers.delete(id)
-        resolve(metrics)
-      }
-      const timer = setTimeout(() => settle(combine([own])), ANSWER_TIMEOUT_MS)
-      answers.set(id, settle)
-      tell({ say: "asking", id })
-    })
-  }
+  /** Returns the metrics of all processes, or of this process alone when the primary does not answer. */
+  const collectAll = (own: readonly Metric[]) =>
+    questions.ask((id) => post({ type: "collect-all", id }), combine([own]))
 
-  tell({ say: "hello" })
+  post({ type: "online" })
   try {
     const running = await startServer({ ...options, worker: { port: await started, collectAll } })
     server = running
-    tell({ say: "ready", host: running.host, port: running.port, modelCount: running.modelCount })
+    post({ type: "ready", host: running.host, port: running.port, modelCount: running.modelCount })
     const stop = async () => {
       const stats = await running.stop()
-      await send({ say: "stopped", stats })
+      await send({ type: "stopped", stats })
       return stats
     }
     return { ...running, stop, stopAsked }
   } catch (error) {
-    if (error instanceof CommandError) await send({ say: "refused", message: error.message })
-    process.disconnect?.() // it would keep this process
+    if (error instanceof CommandError) await send({ type: "failed", message: error.message })
+    process.disconnect?.() // The open channel would keep this process running.
     throw error
   }
 }
 
-function tell(message: ToPrimary): void {
+function post(message: ToPrimary): void {
   void send(message)
 }
 
-/** Resolves when the message is on its way, or cannot be. */
+/** Resolves when the message was sent, or cannot be sent. */
 function send(message: ToPrimary): Promise<void> {
   return new Promise((resolve) => {
     if (process.connected && process.send) process.send(message, undefined, undefined, () => resolve())

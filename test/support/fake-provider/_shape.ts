@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 
-/** Token counts in the convention of the columns of `llm_requests`: `input` is all input, `output` all output. */
+/** Token counts in the convention of the columns of `llm_requests`: `input` is all input, `output` is all output. */
 export interface Tokens {
   readonly input: number
   readonly cached: number
@@ -10,49 +10,49 @@ export interface Tokens {
   readonly reasoning: number
 }
 
-/** How one answer is to be given. What is left out is what the real provider does. */
+/** How one response is given. Missing members mean the behavior of the real provider. */
 export interface Script {
   readonly status?: number
   readonly statusMessage?: string
-  /** Added to the head of the answer, as sent: `[name, value, …]`. A name given here replaces ours. */
+  /** Headers to add, as sent: `[name, value, …]`. A name given here replaces the fake provider's. */
   readonly headers?: readonly string[]
-  /** Sent instead of the answer that the path calls for. An array: one write each. */
+  /** Sent instead of the response of the path. Each element of an array is one write. */
   readonly body?: string | Uint8Array | readonly (string | Uint8Array)[]
   readonly contentType?: string
-  /** The text that the model says. Default: a sentence that names the length of the prompt. */
+  /** The text that the model says. The default is a sentence with the length of the prompt. */
   readonly text?: string
-  /** Content pieces of a stream, default one per word of the text. Given without `text`, the text gets so many words. */
+  /** The number of content pieces of a stream; by default one per word of the text. Without `text`, the text has that many words. */
   readonly pieces?: number
-  /** Makes the text so many bytes long. */
+  /** The length of the text in bytes. */
   readonly textBytes?: number
-  /** The model that answers, default the one that was asked for. */
+  /** The model that responds; by default the requested one. */
   readonly model?: string
-  /** Instead of the predicted counts. */
+  /** Token counts instead of the predicted ones. */
   readonly tokens?: Partial<Tokens>
-  /** `false`: the answer says nothing about usage. An object: sent as the usage object, as it is. */
+  /** With `false`, the response has no usage. An object is sent as the usage object, unchanged. */
   readonly usage?: false | Readonly<Record<string, unknown>>
   readonly serviceTier?: string
-  /** `": "` and `", "` between the parts of OpenAI's JSON, as servers written in Python send it. */
+  /** Writes `": "` and `", "` between the parts of OpenAI's JSON, like servers written in Python. */
   readonly spacedJson?: boolean
   readonly lineEnd?: "\n" | "\r\n"
-  /** 400 to a request that sets `stream_options`, as some compatible servers do. */
+  /** Responds with 400 to a request that sets `stream_options`, like some compatible servers. */
   readonly refuseIncludeUsage?: boolean
   readonly encoding?: "gzip" | "deflate" | "br"
-  /** Writes of so many bytes each, wherever that cuts. */
+  /** Writes this many bytes at a time, wherever that splits the text. */
   readonly chunkBytes?: number
-  /** Without content-length although the answer is whole. */
+  /** Sends no content-length, although the response is complete. */
   readonly chunked?: boolean
-  /** Before the head of the answer. */
+  /** The delay before the headers of the response, in ms. */
   readonly delayMs?: number
-  /** Between two pieces. */
+  /** The delay between two pieces, in ms. */
   readonly pieceDelayMs?: number
-  /** Called, and waited for, before the piece with this number is written: lets a test hold the stream. */
+  /** Called and awaited before the piece with this number is written, so that a test can hold the stream. */
   readonly beforePiece?: (index: number) => Promise<void> | void
-  /** Destroys the socket after so many pieces; 0: before the head. */
+  /** Destroys the socket after this many pieces. 0 means before the headers. */
   readonly breakAfterPieces?: number
-  /** Sends nothing more after so many pieces, and does not end; 0: only the head. */
+  /** Sends nothing more after this many pieces, and does not end. 0 means that only the headers are sent. */
   readonly hangAfterPieces?: number
-  /** Reads the request and never answers. */
+  /** Reads the request and never responds. */
   readonly never?: boolean
 }
 
@@ -66,7 +66,7 @@ export interface Ask {
   readonly tokens: Tokens
   readonly text: string
   readonly model: string
-  /** The same for the same model and prompt, so that two equal requests get equal bytes. */
+  /** The same value for the same model and prompt, so that equal requests get equal bytes. */
   readonly id: string
 }
 
@@ -74,13 +74,13 @@ export interface Made {
   readonly status: number
   readonly contentType: string
   readonly pieces: readonly (string | Uint8Array)[]
-  /** Several writes and no content-length. */
+  /** Whether there are several writes and no content-length. */
   readonly stream: boolean
 }
 
 const TEXT_KEYS = new Set(["content", "text", "input", "prompt", "system", "instructions"])
 
-/** All that a request says to the model, whatever the dialect: the strings under the keys that hold text. */
+/** Returns everything that a request says to the model in any dialect: the strings under the keys that contain text. */
 export function promptText(body: unknown): string {
   if (Array.isArray(body)) return body.map((item) => (typeof item === "string" ? item : promptText(item))).join("")
   if (typeof body !== "object" || body === null) return ""
@@ -92,7 +92,7 @@ export function promptText(body: unknown): string {
   return text
 }
 
-/** The fake provider's tokenizer: one token per four characters begun. */
+/** The tokenizer of the fake provider: one token per four characters, rounded up. */
 export function countTokens(text: string): number {
   return Math.ceil(text.length / 4)
 }
@@ -109,7 +109,7 @@ export function toAsk(method: string, url: string, body: unknown, script: Script
   return { method, path: pathname, query: searchParams, body: fields, script, tokens, text, model, id }
 }
 
-/** The text in the pieces that a stream sends. */
+/** Splits the text into the pieces that a stream sends. */
 export function textPieces({ text, script }: Ask): string[] {
   const words = text.match(/\s*\S+\s*$|\s*\S+/g) ?? [text]
   const wanted = script.pieces ?? words.length

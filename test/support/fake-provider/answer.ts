@@ -4,7 +4,7 @@ import { gemini } from "./gemini.ts"
 import { openai } from "./openai.ts"
 import { responses } from "./responses.ts"
 
-/** What the provider that owns the path would answer. */
+/** Returns the response of the provider that owns the path. */
 export function makeAnswer(ask: Ask): Made {
   const { script } = ask
   const status = script.status ?? 200
@@ -23,7 +23,7 @@ function dialects(ask: Ask): Made | undefined {
   return anthropic(ask) ?? gemini(googleModels(ask)) ?? responses(ask) ?? openai(ask)
 }
 
-/** `/v1/models` is OpenAI's and Anthropic's; only `/v1beta/models` is Gemini's. */
+/** `/v1/models` belongs to OpenAI and Anthropic. Only `/v1beta/models` belongs to Gemini. */
 function googleModels(ask: Ask): Ask {
   return ask.path.startsWith("/v1/models") && !ask.path.includes(":") ? { ...ask, path: "" } : ask
 }

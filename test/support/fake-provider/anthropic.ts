@@ -1,6 +1,6 @@
 import { type Ask, type Made, textPieces, whole } from "./_shape.ts"
 
-/** Anthropic's messages and count_tokens; undefined: not one of its paths. */
+/** Returns Anthropic's response for messages and count_tokens, or undefined for other paths. */
 export function anthropic(ask: Ask): Made | undefined {
   if (ask.path.endsWith("/messages/count_tokens")) return whole({ input_tokens: ask.tokens.input })
   if (!ask.path.endsWith("/messages")) return undefined
@@ -21,7 +21,7 @@ function message({ id, model }: Ask): Record<string, unknown> {
   }
 }
 
-/** `input_tokens` is what was neither read from the cache nor written to it. */
+/** `input_tokens` excludes what was read from the cache or written to it. */
 function counts({ tokens, script }: Ask): Record<string, unknown> {
   return {
     input_tokens: tokens.input - tokens.cached - tokens.cacheWrite,
@@ -41,7 +41,7 @@ function said({ script }: Ask, made: Record<string, unknown>): { readonly usage?
   return script.usage === false ? {} : { usage: script.usage ?? made }
 }
 
-/** The usage of message_delta is cumulative and never says the split of the cache writes again. */
+/** The usage of message_delta is cumulative and does not repeat the split of the cache writes. */
 function stream(ask: Ask): Made {
   const all = counts(ask)
   const { cache_creation: _split, service_tier: _tier, ...last } = all

@@ -2,7 +2,7 @@ import { type Ask, countTokens, type Made, textPieces, whole } from "./_shape.ts
 
 const JSON_TYPE = "application/json; charset=UTF-8"
 
-/** Gemini's own API; undefined: not one of its paths. */
+/** Returns the response of Gemini's own API, or undefined for other paths. */
 export function gemini(ask: Ask): Made | undefined {
   const { path, tokens, text, model } = ask
   if (path.endsWith(":generateContent")) return pretty(chunk(ask, text, tokens.output, true))
@@ -21,7 +21,7 @@ export function gemini(ask: Ask): Made | undefined {
   return undefined
 }
 
-/** One element of an answer. Counts are cumulative; candidates exclude the thoughts. */
+/** One element of a response. Counts are cumulative, and candidates exclude the thoughts. */
 function chunk(ask: Ask, text: string, output: number, last: boolean): Record<string, unknown> {
   const { tokens, script } = ask
   const made = {
@@ -59,7 +59,7 @@ function sse(ask: Ask): Made {
   return { status: 200, contentType: "text/event-stream", pieces, stream: true }
 }
 
-/** Without `alt=sse`: one pretty-printed array whose elements arrive one by one. */
+/** The stream without `alt=sse`: one pretty-printed array whose elements arrive one by one. */
 function array(ask: Ask): Made {
   const elements = chunks(ask).map((element) => JSON.stringify(element, null, 2))
   const pieces = elements.map((element, at) => (at === 0 ? `[${element}` : `\n,\r\n${element}`))

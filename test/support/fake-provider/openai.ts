@@ -2,7 +2,7 @@ import { type Ask, type Made, textPieces, whole } from "./_shape.ts"
 
 const CREATED = 1_760_000_000
 
-/** OpenAI's answer to a path (without `/v1`), in the shapes of its SDK; undefined: not one of its paths. */
+/** Returns OpenAI's response to a path (without `/v1`) in the shapes of its SDK, or undefined for other paths. */
 export function openai(ask: Ask): Made | undefined {
   const { path, body, model, tokens } = ask
   if (path.endsWith("/chat/completions")) return body["stream"] === true ? chatStream(ask) : text(ask, chatWhole(ask))
@@ -52,12 +52,12 @@ export function chatUsage({ tokens }: Ask): Record<string, unknown> {
   }
 }
 
-/** `{ usage }`, or nothing when the script wants none. */
+/** Returns `{ usage }`, or an empty object if the script has no usage. */
 export function usage({ script }: Ask, made: Record<string, unknown>): { readonly usage?: unknown } {
   return script.usage === false ? {} : { usage: script.usage ?? made }
 }
 
-/** One JSON text in the spelling that the script asks for. */
+/** Formats JSON with the spacing that the script asks for. */
 export function spell({ script }: Ask, value: unknown): string {
   if (!script.spacedJson) return JSON.stringify(value)
   return JSON.stringify(value, null, 1)
@@ -142,13 +142,13 @@ interface StreamParts {
   readonly head: Readonly<Record<string, unknown>>
   readonly choices: readonly unknown[]
   readonly counts: Record<string, unknown>
-  /** `obfuscation`, which the real API puts behind `usage` in chat streams. */
+  /** `obfuscation`, which the real API puts after `usage` in chat streams. */
   readonly pad: boolean
 }
 
 /**
- * With `stream_options.include_usage`: `usage: null` in every chunk and one more chunk without choices that has the
- * usage. Without it: neither.
+ * With `stream_options.include_usage`, every chunk has `usage: null`, and one more chunk without choices has the usage.
+ * Without it, there is neither.
  */
 function stream(ask: Ask, { head, choices, counts, pad }: StreamParts): Made {
   const asked = (ask.body["stream_options"] as { include_usage?: unknown } | undefined)?.include_usage === true

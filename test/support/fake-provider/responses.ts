@@ -1,7 +1,7 @@
 import { type Ask, type Made, textPieces, whole } from "./_shape.ts"
 import { spell, usage } from "./openai.ts"
 
-/** OpenAI's Responses API: whole, streamed, counted, and read again; undefined: not one of its paths. */
+/** OpenAI's Responses API: complete, streamed, counted, and retrieved. Returns undefined for other paths. */
 export function responses(ask: Ask): Made | undefined {
   const { path, method, body, tokens } = ask
   if (path.endsWith("/responses/input_tokens")) {

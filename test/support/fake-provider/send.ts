@@ -4,10 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { createBrotliCompress, createDeflate, createGzip, constants as zlib } from "node:zlib"
 import type { Made, Script } from "./_shape.ts"
 
-/** How an answer ended: all of it handed to the socket, the caller left, or the script broke it off. */
+/** How a response ended: completely passed to the socket, the client disconnected, or the script broke it off. */
 export type Sent = "complete" | "caller_left" | "broken_off"
 
-/** Sends one answer as its script says and tells `onBytes` every byte of the body that was written. */
+/** Sends one response as its script says, and reports every written byte of the body to `onBytes`. */
 export async function sendAnswer(
   response: ServerResponse,
   made: Made,
@@ -41,7 +41,7 @@ export async function sendAnswer(
   return gone
 }
 
-/** Settles when the answer is on its way whole, or its socket is gone. */
+/** Settles when the response was written completely, or its socket is closed. */
 async function whenGone(response: ServerResponse): Promise<Sent> {
   await new Promise<void>((resolve) => {
     response.once("finish", resolve)
@@ -55,7 +55,7 @@ function breakOff(response: ServerResponse): Sent {
   return "broken_off"
 }
 
-/** What was written before must reach the caller first, else the break is all it sees. */
+/** Waits until the written bytes reach the client, which otherwise sees only the broken connection. */
 async function flushed(response: ServerResponse): Promise<void> {
   while (response.socket !== null && response.socket.writableLength > 0) await new Promise(setImmediate)
 }
@@ -78,7 +78,7 @@ function headOf(made: Made, pieces: readonly Buffer[], script: Script): string[]
   return [...head, ...given]
 }
 
-/** The pieces as they go over the wire; compressed, each piece is flushed so that it can be read on arrival. */
+/** Returns the pieces as they go over the wire. Each compressed piece is flushed, so that it can be read on arrival. */
 async function encode({ pieces }: Made, { encoding }: Script): Promise<Buffer[]> {
   const plain = pieces.map((piece) => Buffer.from(piece as string))
   if (encoding === undefined) return plain

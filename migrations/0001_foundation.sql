@@ -1,0 +1,1086 @@
+-- 0001 foundation
+-- breaking: no
+--
+-- Creates the whole schema. It also runs on a database from before versions existed, after the files in before/ have
+-- prepared it; that is why every statement says IF NOT EXISTS or OR REPLACE.
+
+
+-- ## The schema itself
+
+-- The migrations that were applied. Every program reads this table first, whatever role it has.
+CREATE TABLE IF NOT EXISTS majordomo_migrations (
+  version     integer PRIMARY KEY,
+  name        text NOT NULL,
+  breaking    boolean NOT NULL,                      -- programs that do not know this version must not use the database
+  applied_at  timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT ON majordomo_migrations TO PUBLIC;
+
+-- Facts about the database as a whole, in one row.
+CREATE TABLE IF NOT EXISTS majordomo_schema (
+  one_row        boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+  digest         text,                               -- for programs from before versions: see below
+  applied_at     timestamptz NOT NULL DEFAULT now(),
+  pruned_before  timestamptz,                        -- a midnight (UTC): requests before it may have been deleted
+  folded_before  date                                -- a day (UTC): days before it are in llm_usage_metadata_weekly
+);
+
+-- A program from before versions (2026-11) compares this digest with that of its own schema.sql. When both are equal it
+-- changes nothing, so it can go on working on a database of this version.
+INSERT INTO majordomo_schema (digest, folded_before)
+VALUES ('e03f6016578e65cb48da70fe618a5c4f001201019d5dc2c7741228765f882202', (now() AT TIME ZONE 'UTC')::date)
+ON CONFLICT (one_row) DO UPDATE SET digest = excluded.digest, applied_at = now();
+
+
+-- ## API keys and requests
+
+CREATE TABLE IF NOT EXISTS api_keys (
+  id             uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  key_hash       text NOT NULL UNIQUE,               -- SHA-256 of the key in hex; the key itself is stored nowhere
+  name           text NOT NULL,
+  description    text,
+  is_active      boolean NOT NULL DEFAULT true,
+  created_at     timestamptz NOT NULL DEFAULT now(),
+  updated_at     timestamptz NOT NULL DEFAULT now(),
+  revoked_at     timestamptz,                        -- a key is accepted while it is active and this is empty
+  last_used_at   timestamptz,
+  request_count  bigint NOT NULL DEFAULT 0
+);
+
+-- One row for each request that the gateway answered after it had identified the caller.
+--
+-- majordomo_api_key_id has no foreign key on purpose. A key that somebody deletes by hand while rows still wait to be
+-- written must not make those rows fail, and rows keep the id of their key forever.
+CREATE TABLE IF NOT EXISTS llm_requests (
+  id                        uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  majordomo_api_key_id      uuid,
+  provider_api_key_hash     text,                    -- SHA-256 of the provider credential that was sent
+  provider_api_key_alias    text,
+  provider                  text NOT NULL,
+  model                     text NOT NULL,           -- the model that answered
+  requested_model           text,                    -- the model that the client asked for
+  request_path              text NOT NULL,
+  request_method            text NOT NULL,
+  requested_at              timestamptz NOT NULL,
+  responded_at              timestamptz NOT NULL,
+  response_time_ms          integer NOT NULL,
+  first_byte_ms             integer,                 -- until the provider's first byte
+  input_tokens              bigint NOT NULL DEFAULT 0, -- all input
+  cached_tokens             bigint NOT NULL DEFAULT 0, -- the part of the input that was read from the provider's cache
+  cache_creation_tokens     bigint NOT NULL DEFAULT 0, -- the part of the input that was written to the provider's cache
+  cache_creation_1h_tokens  bigint NOT NULL DEFAULT 0, -- the part of the cache writes that is billed at the 1 h rate
+  output_tokens             bigint NOT NULL DEFAULT 0, -- all output, including reasoning
+  reasoning_tokens          bigint NOT NULL DEFAULT 0, -- the part of the output that is reasoning
+  input_cost                numeric(20,12),          -- USD; NULL: not known, which is never 0
+  output_cost               numeric(20,12),
+  total_cost                numeric(20,12),
+  cost_status               text NOT NULL DEFAULT 'unpriced', -- exact, estimated, unpriced, free, inconsistent
+  price                     jsonb,                   -- the price certificate: rates, sources, the calculation
+  usage                     jsonb,                   -- the provider's own usage object
+  usage_source              text NOT NULL DEFAULT 'none', -- reported, estimated, none
+  status_code               integer NOT NULL,
+  error_message             text,
+  streamed                  boolean NOT NULL DEFAULT false,
+  outcome                   text NOT NULL DEFAULT 'complete', -- or client_left, upstream_broke, gateway_died, gap
+  raw_metadata              jsonb,                   -- every X-Majordomo-* header, with names in Train-Case
+  indexed_metadata          jsonb,                   -- those of them whose names are active
+  request_body              text,
+  response_body             text,
+  s3_key                    text,
+  created_at                timestamptz NOT NULL DEFAULT now() -- when the request ended
+);
+
+-- The metadata names that each API key has used, and which of them are active (indexed, and counted by value).
+CREATE TABLE IF NOT EXISTS llm_requests_metadata_keys (
+  majordomo_api_key_id  uuid NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+  key_name              text NOT NULL,
+  display_name          text,
+  key_type              text DEFAULT 'string',
+  is_required           boolean DEFAULT false,
+  is_active             boolean NOT NULL DEFAULT false,
+  activated_at          timestamptz,
+  request_count         bigint NOT NULL DEFAULT 0,
+  last_seen_at          timestamptz,
+  approx_cardinality    integer NOT NULL DEFAULT 0,
+  created_at            timestamptz DEFAULT now(),
+  PRIMARY KEY (majordomo_api_key_id, key_name)
+);
+
+-- What requests cost before and after `pricing reprice`. Rows are only ever added.
+CREATE TABLE IF NOT EXISTS llm_request_repricings (
+  request_id       uuid NOT NULL,                    -- a row of llm_requests, which may be pruned before this one
+  repriced_at      timestamptz NOT NULL DEFAULT now(),
+  reason           text NOT NULL,
+  old_input_cost   numeric(20,12),
+  old_output_cost  numeric(20,12),
+  old_total_cost   numeric(20,12),
+  old_cost_status  text NOT NULL,
+  old_price        jsonb,
+  new_input_cost   numeric(20,12),
+  new_output_cost  numeric(20,12),
+  new_total_cost   numeric(20,12),
+  new_cost_status  text NOT NULL,
+  new_price        jsonb,
+  PRIMARY KEY (request_id, repriced_at)
+);
+
+-- The gateways that cache keys. A revocation waits until each of them has dropped the key (src/database/gateways.ts).
+CREATE SEQUENCE IF NOT EXISTS majordomo_questions;
+CREATE TABLE IF NOT EXISTS majordomo_gateways (
+  id       uuid PRIMARY KEY,
+  seen_at  timestamptz NOT NULL DEFAULT clock_timestamp(), -- the last time that its listener was known to be connected
+  heard    bigint NOT NULL DEFAULT 0                       -- the latest number of majordomo_questions that it has answered
+);
+
+
+-- ## Rollups: the totals that reports read
+--
+-- They go by created_at, in UTC. Every request counts once, whatever wrote it. A DELETE does not subtract, so that requests
+-- can be pruned while their totals stay; TRUNCATE empties the totals too. Rows with the outcome 'gap' are not requests and
+-- do not count. Providers, models and metadata values are truncated to 255 characters. The key of requests without an API
+-- key is all zeros.
+
+-- Totals by hour, provider and model.
+CREATE TABLE IF NOT EXISTS llm_usage_hourly (
+  hour timestamptz NOT NULL,
+  provider text NOT NULL,
+  model text NOT NULL,
+  requests bigint NOT NULL DEFAULT 0, errors bigint NOT NULL DEFAULT 0, input_tokens numeric NOT NULL DEFAULT 0,
+  cached_tokens numeric NOT NULL DEFAULT 0, cache_creation_tokens numeric NOT NULL DEFAULT 0,
+  cache_creation_1h_tokens numeric NOT NULL DEFAULT 0, output_tokens numeric NOT NULL DEFAULT 0,
+  reasoning_tokens numeric NOT NULL DEFAULT 0, input_cost numeric NOT NULL DEFAULT 0,
+  output_cost numeric NOT NULL DEFAULT 0, total_cost numeric NOT NULL DEFAULT 0,
+  without_cost bigint NOT NULL DEFAULT 0, exact bigint NOT NULL DEFAULT 0, estimated bigint NOT NULL DEFAULT 0,
+  unpriced bigint NOT NULL DEFAULT 0, free bigint NOT NULL DEFAULT 0, inconsistent bigint NOT NULL DEFAULT 0,
+  response_time_ms numeric NOT NULL DEFAULT 0,
+  PRIMARY KEY (hour, provider, model)
+);
+
+-- Totals by hour and API key: the hours by which a day of another time zone differs from a day of UTC.
+CREATE TABLE IF NOT EXISTS llm_usage_hourly_keys (
+  hour timestamptz NOT NULL,
+  majordomo_api_key_id uuid NOT NULL,
+  requests bigint NOT NULL DEFAULT 0, errors bigint NOT NULL DEFAULT 0, input_tokens numeric NOT NULL DEFAULT 0,
+  cached_tokens numeric NOT NULL DEFAULT 0, cache_creation_tokens numeric NOT NULL DEFAULT 0,
+  cache_creation_1h_tokens numeric NOT NULL DEFAULT 0, output_tokens numeric NOT NULL DEFAULT 0,
+  reasoning_tokens numeric NOT NULL DEFAULT 0, input_cost numeric NOT NULL DEFAULT 0,
+  output_cost numeric NOT NULL DEFAULT 0, total_cost numeric NOT NULL DEFAULT 0,
+  without_cost bigint NOT NULL DEFAULT 0, exact bigint NOT NULL DEFAULT 0, estimated bigint NOT NULL DEFAULT 0,
+  unpriced bigint NOT NULL DEFAULT 0, free bigint NOT NULL DEFAULT 0, inconsistent bigint NOT NULL DEFAULT 0,
+  response_time_ms numeric NOT NULL DEFAULT 0,
+  PRIMARY KEY (hour, majordomo_api_key_id)
+);
+
+-- Totals by day, API key, provider and model.
+CREATE TABLE IF NOT EXISTS llm_usage_daily (
+  day date NOT NULL,
+  majordomo_api_key_id uuid NOT NULL,
+  provider text NOT NULL,
+  model text NOT NULL,
+  requests bigint NOT NULL DEFAULT 0, errors bigint NOT NULL DEFAULT 0, input_tokens numeric NOT NULL DEFAULT 0,
+  cached_tokens numeric NOT NULL DEFAULT 0, cache_creation_tokens numeric NOT NULL DEFAULT 0,
+  cache_creation_1h_tokens numeric NOT NULL DEFAULT 0, output_tokens numeric NOT NULL DEFAULT 0,
+  reasoning_tokens numeric NOT NULL DEFAULT 0, input_cost numeric NOT NULL DEFAULT 0,
+  output_cost numeric NOT NULL DEFAULT 0, total_cost numeric NOT NULL DEFAULT 0,
+  without_cost bigint NOT NULL DEFAULT 0, exact bigint NOT NULL DEFAULT 0, estimated bigint NOT NULL DEFAULT 0,
+  unpriced bigint NOT NULL DEFAULT 0, free bigint NOT NULL DEFAULT 0, inconsistent bigint NOT NULL DEFAULT 0,
+  response_time_ms numeric NOT NULL DEFAULT 0,
+  PRIMARY KEY (day, majordomo_api_key_id, provider, model)
+);
+
+-- Totals by day and value of an active metadata name. After 10,000 values in a day, further ones are '(other)'.
+CREATE TABLE IF NOT EXISTS llm_usage_metadata (
+  name text NOT NULL,
+  day date NOT NULL,
+  value text NOT NULL,
+  requests bigint NOT NULL DEFAULT 0, errors bigint NOT NULL DEFAULT 0, input_tokens numeric NOT NULL DEFAULT 0,
+  cached_tokens numeric NOT NULL DEFAULT 0, cache_creation_tokens numeric NOT NULL DEFAULT 0,
+  cache_creation_1h_tokens numeric NOT NULL DEFAULT 0, output_tokens numeric NOT NULL DEFAULT 0,
+  reasoning_tokens numeric NOT NULL DEFAULT 0, input_cost numeric NOT NULL DEFAULT 0,
+  output_cost numeric NOT NULL DEFAULT 0, total_cost numeric NOT NULL DEFAULT 0,
+  without_cost bigint NOT NULL DEFAULT 0, exact bigint NOT NULL DEFAULT 0, estimated bigint NOT NULL DEFAULT 0,
+  unpriced bigint NOT NULL DEFAULT 0, free bigint NOT NULL DEFAULT 0, inconsistent bigint NOT NULL DEFAULT 0,
+  response_time_ms numeric NOT NULL DEFAULT 0,
+  PRIMARY KEY (name, day, value)
+);
+
+-- The totals of llm_usage_metadata by week (its Monday), for the days before majordomo_schema.folded_before.
+CREATE TABLE IF NOT EXISTS llm_usage_metadata_weekly (
+  name text NOT NULL,
+  week date NOT NULL,
+  value text NOT NULL,
+  requests bigint NOT NULL DEFAULT 0, errors bigint NOT NULL DEFAULT 0, input_tokens numeric NOT NULL DEFAULT 0,
+  cached_tokens numeric NOT NULL DEFAULT 0, cache_creation_tokens numeric NOT NULL DEFAULT 0,
+  cache_creation_1h_tokens numeric NOT NULL DEFAULT 0, output_tokens numeric NOT NULL DEFAULT 0,
+  reasoning_tokens numeric NOT NULL DEFAULT 0, input_cost numeric NOT NULL DEFAULT 0,
+  output_cost numeric NOT NULL DEFAULT 0, total_cost numeric NOT NULL DEFAULT 0,
+  without_cost bigint NOT NULL DEFAULT 0, exact bigint NOT NULL DEFAULT 0, estimated bigint NOT NULL DEFAULT 0,
+  unpriced bigint NOT NULL DEFAULT 0, free bigint NOT NULL DEFAULT 0, inconsistent bigint NOT NULL DEFAULT 0,
+  response_time_ms numeric NOT NULL DEFAULT 0,
+  PRIMARY KEY (name, week, value)
+);
+
+-- How many distinct values of a metadata name a day has.
+CREATE TABLE IF NOT EXISTS llm_usage_metadata_values (
+  name             text NOT NULL,
+  day              date NOT NULL,
+  distinct_values  integer NOT NULL DEFAULT 0,
+  PRIMARY KEY (name, day)
+);
+
+-- The state of each metadata name that is or was active. New requests are counted from the moment an API key activates the
+-- name. Only `metadata activate` goes back to the earlier requests, and records here when it has finished.
+CREATE TABLE IF NOT EXISTS llm_usage_metadata_names (
+  name       text PRIMARY KEY,
+  every_key  boolean NOT NULL DEFAULT false,         -- active for all keys, including future ones
+  summed     boolean NOT NULL DEFAULT false,         -- llm_usage_metadata counts every request that has the name
+  indexed    boolean NOT NULL DEFAULT false          -- indexed_metadata has the name for every request that has it
+);
+
+
+-- ## Indexes. Each one makes every written row more expensive.
+
+-- A period in a table that grows in the order of time. It takes 0.3 MB where a B-tree takes 110 MB at five million rows.
+CREATE INDEX IF NOT EXISTS idx_llm_requests_requested_at ON llm_requests USING brin (requested_at) WITH (autosummarize = on);
+-- The newest rows (usage requests, usage tail). New rows go to its right edge.
+CREATE INDEX IF NOT EXISTS idx_llm_requests_created_at ON llm_requests (created_at);
+-- The newest rows of one key, however rarely the key is used. Reports by key read the rollups.
+CREATE INDEX IF NOT EXISTS idx_llm_requests_majordomo_key_time ON llm_requests (majordomo_api_key_id, requested_at DESC);
+-- Rows by the value of an active metadata name: indexed_metadata @> '{"User-Id": "42"}'.
+CREATE INDEX IF NOT EXISTS idx_llm_requests_indexed_metadata_gin ON llm_requests USING gin (indexed_metadata);
+-- The active names, of which there are few, for each batch that is written.
+CREATE INDEX IF NOT EXISTS idx_llm_requests_metadata_keys_active
+  ON llm_requests_metadata_keys (majordomo_api_key_id) WHERE is_active;
+
+
+-- ## Functions of triggers: notifications about API keys
+--
+-- The payload is the hash of the key, or '*' for all keys. Gateways hear of every change, whether it comes from
+-- `keys revoke`, from psql or from another program.
+
+CREATE OR REPLACE FUNCTION majordomo_tell_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN PERFORM pg_notify('majordomo_keys', OLD.key_hash); END IF;
+  IF TG_OP <> 'DELETE' THEN PERFORM pg_notify('majordomo_keys', NEW.key_hash); END IF;
+  RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION majordomo_tell_all_keys() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('majordomo_keys', '*');
+  RETURN NULL;
+END $$;
+
+
+-- ## Functions of triggers: counting
+--
+-- The triggers run once for each statement and see the rows that were really written. A batch that is sent twice
+-- (ON CONFLICT DO NOTHING) counts once, and rows of any other program count too.
+
+-- >>> counting functions: generated by `npm run schema`, see README.md
+
+-- Adds new requests to the rollup tables, to their API keys and to the metadata names that they carry.
+CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      count(*) AS requests,
+      count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died')) AS errors,
+      coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+      coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+      count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+      count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+      count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+      count(*) FILTER (WHERE cost_status = 'free') AS free,
+      count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+      coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+    FROM (SELECT * FROM added WHERE outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+      FROM (SELECT * FROM added WHERE outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    ), weekly AS (
+      INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+        requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+        reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+        inconsistent, response_time_ms)
+      SELECT name, date_trunc('week', day)::date, place,
+        sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+        sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+        sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+        sum(response_time_ms)
+      FROM placed WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET
+        requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+        input_tokens = t.input_tokens + excluded.input_tokens,
+        cached_tokens = t.cached_tokens + excluded.cached_tokens,
+        cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+        cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+        output_tokens = t.output_tokens + excluded.output_tokens,
+        reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+        input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+        total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+        exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+        unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+        inconsistent = t.inconsistent + excluded.inconsistent,
+        response_time_ms = t.response_time_ms + excluded.response_time_ms
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms;
+  END IF;
+
+  UPDATE api_keys k SET request_count = k.request_count + u.requests, last_used_at = greatest(k.last_used_at, u.last_used_at)
+  FROM (SELECT majordomo_api_key_id, count(*) AS requests, max(requested_at) AS last_used_at FROM added GROUP BY 1) AS u
+  WHERE k.id = u.majordomo_api_key_id;
+
+  -- Clients choose the names, so each key may have at most 1,000 of them.
+  IF EXISTS (SELECT FROM added WHERE jsonb_typeof(raw_metadata) = 'object') THEN
+    INSERT INTO llm_requests_metadata_keys AS m
+      (majordomo_api_key_id, key_name, request_count, last_seen_at, is_active, activated_at)
+    SELECT u.*, n.name IS NOT NULL, CASE WHEN n.name IS NOT NULL THEN now() END FROM (
+      SELECT majordomo_api_key_id, left(name, 255) AS name, count(*) AS requests, max(requested_at) AS last_seen_at
+      FROM (SELECT majordomo_api_key_id, requested_at,
+              jsonb_object_keys(CASE WHEN jsonb_typeof(raw_metadata) = 'object' THEN raw_metadata END) AS name
+            FROM added) AS names
+      GROUP BY 1, 2) AS u
+    JOIN api_keys k ON k.id = u.majordomo_api_key_id
+    LEFT JOIN llm_usage_metadata_names n ON n.name = u.name AND n.every_key
+    WHERE EXISTS (
+        SELECT FROM llm_requests_metadata_keys o
+        WHERE (o.majordomo_api_key_id, o.key_name) = (u.majordomo_api_key_id, u.name))
+      OR (SELECT count(*) FROM llm_requests_metadata_keys o WHERE o.majordomo_api_key_id = u.majordomo_api_key_id) < 1000
+    ON CONFLICT (majordomo_api_key_id, key_name) DO UPDATE
+      SET request_count = m.request_count + excluded.request_count,
+          last_seen_at = greatest(m.last_seen_at, excluded.last_seen_at);
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Replaces what changed requests (such as repriced ones) count for in the rollup tables.
+CREATE OR REPLACE FUNCTION majordomo_count_changed() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+  -- A statement that changes many rows but no counted column (metadata activate, prune) turns this off.
+  IF current_setting('majordomo.same_sums', true) = 'on' THEN RETURN NULL; END IF;
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      coalesce(sum(sign), 0) AS requests,
+      coalesce(sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died')), 0) AS errors,
+      coalesce(sum(sign * input_tokens), 0) AS input_tokens, coalesce(sum(sign * cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(sign * cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(sign * cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(sign * output_tokens), 0) AS output_tokens,
+      coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(sign * input_cost), 0) AS input_cost, coalesce(sum(sign * output_cost), 0) AS output_cost,
+      coalesce(sum(sign * total_cost), 0) AS total_cost,
+      coalesce(sum(sign) FILTER (WHERE total_cost IS NULL), 0) AS without_cost,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'exact'), 0) AS exact,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'estimated'), 0) AS estimated,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'unpriced'), 0) AS unpriced,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'free'), 0) AS free,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'inconsistent'), 0) AS inconsistent,
+      coalesce(sum(sign * response_time_ms::bigint), 0) AS response_time_ms
+    FROM (SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+      UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        coalesce(sum(sign), 0) AS requests,
+        coalesce(sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died')), 0) AS errors,
+        coalesce(sum(sign * input_tokens), 0) AS input_tokens,
+        coalesce(sum(sign * cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(sign * cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(sign * cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(sign * output_tokens), 0) AS output_tokens,
+        coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(sign * input_cost), 0) AS input_cost, coalesce(sum(sign * output_cost), 0) AS output_cost,
+        coalesce(sum(sign * total_cost), 0) AS total_cost,
+        coalesce(sum(sign) FILTER (WHERE total_cost IS NULL), 0) AS without_cost,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'exact'), 0) AS exact,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'estimated'), 0) AS estimated,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'unpriced'), 0) AS unpriced,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'free'), 0) AS free,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'inconsistent'), 0) AS inconsistent,
+        coalesce(sum(sign * response_time_ms::bigint), 0) AS response_time_ms
+      FROM (SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+        UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    ), weekly AS (
+      INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+        requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+        reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+        inconsistent, response_time_ms)
+      SELECT name, date_trunc('week', day)::date, place,
+        sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+        sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+        sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+        sum(response_time_ms)
+      FROM placed WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET
+        requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+        input_tokens = t.input_tokens + excluded.input_tokens,
+        cached_tokens = t.cached_tokens + excluded.cached_tokens,
+        cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+        cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+        output_tokens = t.output_tokens + excluded.output_tokens,
+        reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+        input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+        total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+        exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+        unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+        inconsistent = t.inconsistent + excluded.inconsistent,
+        response_time_ms = t.response_time_ms + excluded.response_time_ms
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Rebuilds the rollup tables from the requests, from the day (UTC) of `since` on, for example after a restore without
+-- triggers. Earlier days keep their totals, and so do days whose requests were pruned.
+CREATE OR REPLACE FUNCTION majordomo_count_again(since timestamptz DEFAULT '-infinity') RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  first_day date := CASE WHEN since = '-infinity' THEN '-infinity'::date ELSE (since AT TIME ZONE 'UTC')::date END;
+  start timestamptz := CASE WHEN since = '-infinity' THEN since ELSE date_trunc('day', since, 'UTC') END;
+  first_weekly_day date := first_day;
+  pruned timestamptz := (SELECT pruned_before FROM majordomo_schema);
+BEGIN
+  IF pruned > start THEN
+    start := pruned;
+    first_day := (pruned AT TIME ZONE 'UTC')::date;
+  END IF;
+  LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE; -- no request may come between DELETE and INSERT
+  DELETE FROM llm_usage_hourly WHERE hour >= start;
+  DELETE FROM llm_usage_hourly_keys WHERE hour >= start;
+  DELETE FROM llm_usage_daily WHERE day >= first_day;
+  DELETE FROM llm_usage_metadata WHERE day >= first_day;
+  DELETE FROM llm_usage_metadata_values WHERE day >= first_day;
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      count(*) AS requests,
+      count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died')) AS errors,
+      coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+      coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+      count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+      count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+      count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+      count(*) FILTER (WHERE cost_status = 'free') AS free,
+      count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+      coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+    FROM (SELECT * FROM llm_requests WHERE created_at >= start AND outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+      FROM (SELECT * FROM llm_requests WHERE created_at >= start AND outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms;
+  END IF;
+  PERFORM majordomo_fold_again(first_weekly_day);
+END $$;
+
+-- Rebuilds the totals of one metadata name on one day (UTC) from that day's requests, and returns their number. It reads
+-- the requests before other writers have to wait. If some requests of that day changed in the meantime, it reads them once
+-- more while the writers wait: each such change makes new row versions in llm_usage_daily, which `before` identifies.
+CREATE OR REPLACE FUNCTION majordomo_count_name(wanted text, on_day date) RETURNS bigint LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  totals json;
+  before text;
+  after text;
+  counted bigint;
+  stored integer;
+BEGIN
+  IF on_day::timestamp AT TIME ZONE 'UTC' < (SELECT pruned_before FROM majordomo_schema) THEN RETURN 0; END IF;
+  FOR attempt IN 1..2 LOOP
+    before := (
+      SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+    WITH cells AS (
+      SELECT left(raw_metadata ->> wanted, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+      FROM llm_requests
+      WHERE created_at >= on_day::timestamp AT TIME ZONE 'UTC' AND created_at < (on_day + 1)::timestamp AT TIME ZONE 'UTC'
+        AND outcome <> 'gap' AND raw_metadata ->> wanted IS NOT NULL
+      GROUP BY 1
+    ), placed AS (
+      SELECT *, CASE WHEN row_number() OVER (ORDER BY requests DESC, value) <= 10000 THEN value ELSE '(other)' END AS place
+      FROM cells
+    ), places AS (
+      SELECT on_day AS day, wanted AS name, place AS value,
+        sum(requests) AS requests, sum(errors) AS errors, sum(input_tokens) AS input_tokens,
+        sum(cached_tokens) AS cached_tokens, sum(cache_creation_tokens) AS cache_creation_tokens,
+        sum(cache_creation_1h_tokens) AS cache_creation_1h_tokens, sum(output_tokens) AS output_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens, sum(input_cost) AS input_cost, sum(output_cost) AS output_cost,
+        sum(total_cost) AS total_cost, sum(without_cost) AS without_cost, sum(exact) AS exact,
+        sum(estimated) AS estimated, sum(unpriced) AS unpriced, sum(free) AS free, sum(inconsistent) AS inconsistent,
+        sum(response_time_ms) AS response_time_ms
+      FROM placed GROUP BY 3
+    )
+    SELECT json_agg(p) INTO totals FROM places p;
+    PERFORM pg_advisory_xact_lock(7680, 2);
+    after := (
+      SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+    EXIT WHEN after IS NOT DISTINCT FROM before;
+  END LOOP;
+  PERFORM majordomo_fold_days();
+  DELETE FROM llm_usage_metadata WHERE (name, day) = (wanted, on_day);
+  DELETE FROM llm_usage_metadata_values WHERE (name, day) = (wanted, on_day);
+  WITH written AS (
+    INSERT INTO llm_usage_metadata (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms
+    FROM json_populate_recordset(NULL::llm_usage_metadata, totals)
+    RETURNING value, requests
+  )
+  SELECT coalesce(sum(requests), 0), count(*) FILTER (WHERE value <> '(other)') INTO counted, stored FROM written;
+  IF stored > 0 THEN
+    INSERT INTO llm_usage_metadata_values (name, day, distinct_values) VALUES (wanted, on_day, stored);
+  END IF;
+  IF on_day < (SELECT folded_before FROM majordomo_schema) THEN
+    PERFORM majordomo_fold_again(on_day, on_day + 1, wanted);
+  END IF;
+  RETURN counted;
+END $$;
+
+-- Adds the days that ended since the last call to their weeks: with the first batch of a day, and before a day is counted
+-- again. The caller holds pg_advisory_xact_lock(7680, 2).
+CREATE OR REPLACE FUNCTION majordomo_fold_days() RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+  since date := (SELECT coalesce(folded_before, '-infinity') FROM majordomo_schema);
+  until date := (now() AT TIME ZONE 'UTC')::date;
+BEGIN
+  IF since >= until THEN RETURN; END IF;
+  INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT name, date_trunc('week', day)::date, value,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM llm_usage_metadata WHERE day >= since AND day < until GROUP BY 1, 2, 3
+  ON CONFLICT (name, week, value) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms;
+  UPDATE majordomo_schema SET folded_before = until;
+END $$;
+
+-- Rebuilds the weeks that have a day from `since` up to, but not including, `until`, for one metadata name or for all.
+CREATE OR REPLACE FUNCTION majordomo_fold_again(since date, until date DEFAULT 'infinity', wanted text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+  first_week date := date_trunc('week', since);
+  next_week date := CASE WHEN until = 'infinity' THEN until ELSE date_trunc('week', until - 1)::date + 7 END;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7680, 2);
+  DELETE FROM llm_usage_metadata_weekly
+  WHERE week >= first_week AND week < next_week AND (wanted IS NULL OR name = wanted);
+  INSERT INTO llm_usage_metadata_weekly (name, week, value,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT name, date_trunc('week', day)::date, value,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM llm_usage_metadata
+  WHERE day >= first_week AND day < least(next_week, (SELECT folded_before FROM majordomo_schema))
+    AND (wanted IS NULL OR name = wanted)
+  GROUP BY 1, 2, 3;
+END $$;
+
+-- <<< counting functions
+
+-- Copies the active names of a row to indexed_metadata, unless the writer of the row has filled it.
+CREATE OR REPLACE FUNCTION majordomo_index_metadata() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  NEW.indexed_metadata := (
+    SELECT jsonb_object_agg(key_name, NEW.raw_metadata -> key_name) FROM (
+      SELECT key_name FROM llm_requests_metadata_keys WHERE majordomo_api_key_id = NEW.majordomo_api_key_id AND is_active
+      UNION ALL SELECT name FROM llm_usage_metadata_names WHERE every_key) AS active -- ALL: a name twice does no harm
+    WHERE NEW.raw_metadata ? key_name);
+  RETURN NEW;
+END $$;
+
+-- Removes the totals of a name that is no longer active for any key: without further requests they would be incomplete.
+CREATE OR REPLACE FUNCTION majordomo_forget_names() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  WITH forgotten AS (
+    DELETE FROM llm_usage_metadata_names n
+    WHERE NOT every_key AND NOT EXISTS (SELECT FROM llm_requests_metadata_keys k WHERE k.key_name = n.name AND k.is_active)
+    RETURNING name
+  ), daily AS (
+    DELETE FROM llm_usage_metadata m USING forgotten f WHERE m.name = f.name
+  ), weekly AS (
+    DELETE FROM llm_usage_metadata_weekly w USING forgotten f WHERE w.name = f.name
+  )
+  DELETE FROM llm_usage_metadata_values v USING forgotten f WHERE v.name = f.name;
+  -- The requests of one more key are no longer indexed as they come.
+  UPDATE llm_usage_metadata_names SET indexed = false WHERE indexed AND NOT every_key;
+  RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION majordomo_empty_sums() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  TRUNCATE llm_usage_hourly, llm_usage_hourly_keys, llm_usage_daily, llm_usage_metadata, llm_usage_metadata_weekly,
+    llm_usage_metadata_values;
+  UPDATE majordomo_schema SET pruned_before = NULL;
+  RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION majordomo_only_add() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% only takes new rows', TG_TABLE_NAME;
+END $$;
+
+
+-- ## Triggers
+
+CREATE OR REPLACE TRIGGER majordomo_metadata BEFORE INSERT ON llm_requests
+  FOR EACH ROW WHEN (NEW.raw_metadata IS NOT NULL AND NEW.indexed_metadata IS NULL) EXECUTE FUNCTION majordomo_index_metadata();
+CREATE OR REPLACE TRIGGER majordomo_added AFTER INSERT ON llm_requests
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION majordomo_count_added();
+CREATE OR REPLACE TRIGGER majordomo_changed AFTER UPDATE ON llm_requests
+  REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION majordomo_count_changed();
+CREATE OR REPLACE TRIGGER majordomo_emptied AFTER TRUNCATE ON llm_requests
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_empty_sums();
+CREATE OR REPLACE TRIGGER majordomo_name_inactive AFTER UPDATE OF is_active OR DELETE ON llm_requests_metadata_keys
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_forget_names();
+CREATE OR REPLACE TRIGGER majordomo_key_added AFTER INSERT OR DELETE ON api_keys
+  FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key();
+-- Only these three columns, so that counting requests sends no notification.
+CREATE OR REPLACE TRIGGER majordomo_key_changed AFTER UPDATE OF key_hash, is_active, revoked_at ON api_keys
+  FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key();
+CREATE OR REPLACE TRIGGER majordomo_keys_emptied AFTER TRUNCATE ON api_keys
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_all_keys();
+CREATE OR REPLACE TRIGGER majordomo_only_add BEFORE UPDATE OR DELETE OR TRUNCATE ON llm_request_repricings
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_only_add();

@@ -1,0 +1,62 @@
+import { NO_READING, type Reading } from "../core/usage.ts"
+import type { Meter } from "../providers/_dialect.ts"
+import { createTap, type Tap } from "./decode.ts"
+import type { ProxiedRequest } from "./proxied-request.ts"
+import type { ResponsePlan } from "./response-plan.ts"
+
+const MAX_ERROR_BYTES = 64 * 1024
+
+/** Reads the usage of one answer from a copy of its bytes, and keeps the text of an error answer. */
+export class AnswerMeter {
+  private readonly request: ProxiedRequest
+  private readonly meter: Meter | undefined
+  private readonly errorBody: ErrorBody | undefined
+  private readonly tap: Tap | undefined
+
+  constructor(request: ProxiedRequest, statusCode: number, plan: ResponsePlan) {
+    this.request = request
+    this.meter = request.dialect.createMeter(request.providerRequest, { statusCode, contentType: plan.contentType })
+    this.errorBody = statusCode >= 400 ? new ErrorBody(this.meter) : undefined
+    const sink = this.errorBody ?? this.meter
+    this.tap = sink && createTap(plan.contentEncoding, sink, plan.collect)
+  }
+
+  /** The decoded text of an error answer, at most its first 64 KiB or so; undefined: the answer is no error. */
+  get errorText(): Buffer | undefined {
+    return this.errorBody?.text
+  }
+
+  push(bytes: Buffer): void {
+    this.tap?.push(bytes)
+  }
+
+  /** Calls `done` when everything that was pushed is decoded and metered: at once, if it is not compressed. */
+  flush(done: () => void): void {
+    if (this.tap) this.tap.end(done)
+    else done()
+  }
+
+  /** @param isComplete false if the answer was interrupted: what was billed may be known only in part */
+  read(isComplete: boolean): Reading {
+    return this.meter?.end({ complete: isComplete }) ?? emptyReading(this.request)
+  }
+}
+
+/** The reading of an answer that reports no usage. */
+export function emptyReading({ dialect, providerRequest }: ProxiedRequest): Reading {
+  return dialect.isFree(providerRequest) ? { ...NO_READING, free: true } : NO_READING
+}
+
+class ErrorBody {
+  text: Buffer = Buffer.alloc(0)
+  private readonly meter: Meter | undefined
+
+  constructor(meter: Meter | undefined) {
+    this.meter = meter
+  }
+
+  push(bytes: Buffer): void {
+    if (this.text.length < MAX_ERROR_BYTES) this.text = Buffer.concat([this.text, bytes])
+    this.meter?.push(bytes)
+  }
+}

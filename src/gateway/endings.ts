@@ -1,0 +1,29 @@
+import type { Ending } from "../core/call.ts"
+import { GatewayError } from "../core/errors.ts"
+import { NO_READING } from "../core/usage.ts"
+import type { ClientLeft } from "./read-body.ts"
+
+/** The status of a row whose client got no answer. nginx uses the same number, which log readers know. */
+export const STATUS_CLIENT_CLOSED_REQUEST = 499
+
+/** What `error_message` says about an answer that was interrupted. */
+export const INTERRUPTIONS = {
+  clientLeft: "the client disconnected before its answer was complete",
+  aborted: "the gateway stopped before the answer was complete: server.shutdown_timeout was exceeded",
+  providerSilent: "the provider stopped sending",
+  providerBrokeOff: "the provider disconnected before its answer was complete",
+} as const
+
+/** The ending of a request whose body did not arrive, or was rejected. */
+export function toUnreadEnding(error: GatewayError | ClientLeft, respondedAt: number): Ending {
+  const isRejected = error instanceof GatewayError
+  return {
+    outcome: isRejected ? "complete" : "client_left",
+    statusCode: isRejected ? error.status : STATUS_CLIENT_CLOSED_REQUEST,
+    respondedAt,
+    firstByteMs: undefined,
+    streamed: false,
+    error: error.message,
+    reading: NO_READING,
+  }
+}

@@ -1,0 +1,111 @@
+import type { Call } from "../core/call.ts"
+import type { LogIntent, LogRecord } from "../core/log-record.ts"
+import { toIsoTime } from "../core/time.ts"
+import { type Reading, toTokenTotals } from "../core/usage.ts"
+import { NO_METADATA } from "./metadata.ts"
+import type { SettledRequest } from "./proxied-request.ts"
+import { redactEchoedCredentials } from "./redact.ts"
+
+const MAX_ERROR_LENGTH = 500
+const MAX_ALIAS_LENGTH = 255
+
+/** The part of a request that its intent needs. */
+type ForwardedFacts = Pick<SettledRequest, "call" | "caller" | "credentialHash"> & {
+  readonly route: { readonly provider: { readonly name: string }; readonly format: string }
+  readonly prepared: { readonly requestedModel: string | undefined }
+}
+
+/** The part of a settled request that its row needs. */
+type RowFacts = ForwardedFacts & Pick<SettledRequest, "ending" | "cost" | "bodies">
+
+/** Returns the row of a settled request. Pure. */
+export function toLogRecord({
+  call,
+  caller,
+  credentialHash,
+  route,
+  prepared,
+  ending,
+  cost,
+  bodies,
+}: RowFacts): LogRecord {
+  const { requestedModel } = prepared
+  const { reading } = ending
+  const tokens = toTokenTotals(repeatsStoredUsage(call, reading) ? [] : reading.parts)
+  const respondedAt = toIsoTime(ending.respondedAt)
+  return {
+    id: call.id,
+    majordomo_api_key_id: caller.keyId,
+    provider_api_key_hash: credentialHash,
+    provider_api_key_alias: toAlias(call),
+    provider: route.provider.name,
+    model: reading.model ?? requestedModel ?? "",
+    requested_model: requestedModel,
+    request_path: call.path,
+    request_method: call.method,
+    requested_at: toIsoTime(call.receivedAt),
+    responded_at: respondedAt,
+    response_time_ms: Math.max(0, Math.round(ending.respondedAt - call.receivedAt)),
+    first_byte_ms: ending.firstByteMs === undefined ? undefined : Math.max(0, Math.round(ending.firstByteMs)),
+    input_tokens: tokens.inputTokens,
+    cached_tokens: tokens.cachedTokens,
+    cache_creation_tokens: tokens.cacheCreationTokens,
+    cache_creation_1h_tokens: tokens.cacheCreation1hTokens,
+    output_tokens: tokens.outputTokens,
+    reasoning_tokens: tokens.reasoningTokens,
+    input_cost: cost.inputCost,
+    output_cost: cost.outputCost,
+    total_cost: cost.totalCost,
+    cost_status: cost.status,
+    price: cost.price,
+    usage: reading.raw,
+    usage_source: reading.source,
+    dialect: route.format,
+    status_code: ending.statusCode,
+    error_message:
+      ending.error === undefined ? undefined : redactEchoedCredentials(ending.error, call).slice(0, MAX_ERROR_LENGTH),
+    streamed: ending.streamed,
+    outcome: ending.outcome,
+    raw_metadata: toRawMetadata(call),
+    request_body: bodies?.request_body,
+    response_body: bodies?.response_body,
+    s3_key: bodies?.s3_key,
+    created_at: respondedAt,
+  }
+}
+
+/** Returns what is known of the row when the request is forwarded. Pure. */
+export function toLogIntent({ call, caller, credentialHash, route, prepared }: ForwardedFacts): LogIntent {
+  const { requestedModel } = prepared
+  return {
+    id: call.id,
+    majordomo_api_key_id: caller.keyId,
+    provider_api_key_hash: credentialHash,
+    provider_api_key_alias: toAlias(call),
+    provider: route.provider.name,
+    model: requestedModel ?? "",
+    requested_model: requestedModel,
+    request_path: call.path,
+    request_method: call.method,
+    requested_at: toIsoTime(call.receivedAt),
+    dialect: route.format,
+    raw_metadata: toRawMetadata(call),
+  }
+}
+
+/**
+ * A GET of a stored answer repeats the usage of the call that created it. Its row keeps that usage in the column
+ * `usage`; in the token columns the same tokens would be counted twice.
+ */
+function repeatsStoredUsage({ method }: Call, { free }: Reading): boolean {
+  return free && (method === "GET" || method === "HEAD")
+}
+
+function toAlias({ headers }: Call): string | undefined {
+  const alias = headers["x-majordomo-provider-alias"]
+  return alias === undefined ? undefined : String(alias).slice(0, MAX_ALIAS_LENGTH)
+}
+
+function toRawMetadata({ metadata }: Call): LogRecord["raw_metadata"] {
+  return metadata === NO_METADATA ? undefined : metadata
+}

@@ -1,0 +1,208 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Body, Call, Caller, Ending, RawHeaders } from "../core/call.ts"
+import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
+import { uuidV7 } from "../kit/uuid.ts"
+import type { Dialect } from "../providers/_dialect.ts"
+import { admit, checkRunning } from "./admit.ts"
+import { isLarge } from "./body.ts"
+import { type Counters, createCounters } from "./counters.ts"
+import type { Deps } from "./deps.ts"
+import { toUnreadEnding } from "./endings.ts"
+import { isolateFaults } from "./fault-isolation.ts"
+import { type AnswerHandler, forward } from "./forward.ts"
+import { identify } from "./identify.ts"
+import { readMetadata } from "./metadata.ts"
+import { ProxiedRequest } from "./proxied-request.ts"
+import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
+import { isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
+import { record } from "./record.ts"
+import { Relay } from "./relay.ts"
+import type { RelaySteps } from "./relay-steps.ts"
+import { findRoute, guessFormat, type Route } from "./route.ts"
+import { sendError } from "./send-error.ts"
+import { settle } from "./settle.ts"
+import { createUpstreams } from "./upstreams.ts"
+
+const NO_BODY = Buffer.alloc(0)
+/** After these errors the rest of the connection is not trusted: it may be the rest of the rejected request. */
+const CLOSING: ReadonlySet<GatewayErrorCode> = new Set(["bad_request", "body_too_large", "request_timeout"])
+
+export interface Gateway {
+  /** Proxies one request. Never throws. */
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /** The number of requests that are running. */
+  openRequests(): number
+  readonly counters: Readonly<Counters>
+  /** Must be called before the connections of running answers are closed, so that their rows say why they ended. */
+  abortRunning(): void
+  close(): Promise<void>
+}
+
+export function createGateway(deps: Deps): Gateway {
+  return new Pipeline(isolateFaults(deps))
+}
+
+/** What is known of a request when it arrives. */
+interface Arrival {
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
+  /** By `performance.now()`. */
+  readonly startedAt: number
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/**
+ * The pipeline: one request in, one answer and one row out, in eight steps.
+ *
+ * 1. `receive` checks the head, and later reads the body.
+ * 2. `route` finds the provider and the dialect. It comes before `identify`, so that an error has the form of the API
+ *    that the client called.
+ * 3. `identify` finds the client by its key.
+ * 4. `admit` decides whether the request may be forwarded now.
+ * 5. `forward` sends it to the provider.
+ * 6. `relay` passes the answer on to the client, and a copy to the meter.
+ * 7. `settle` decides how the answer ended, and prices it.
+ * 8. `record` gives the row to the ledger, and the request to the subscribers.
+ *
+ * A request that fails in steps 1 to 4 gets an error and no row. From then on each request has exactly one row.
+ */
+class Pipeline implements Gateway, RelaySteps {
+  readonly counters = createCounters()
+  readonly writeTimeoutMs: number
+  private readonly deps: Deps
+  private readonly upstreams: ReturnType<typeof createUpstreams>
+  private readonly bodyLimits: BodyLimits
+  private open = 0
+
+  constructor(deps: Deps) {
+    const { settings, spill } = deps
+    this.deps = deps
+    this.writeTimeoutMs = settings.writeTimeoutMs
+    this.upstreams = createUpstreams(settings)
+    this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onError(error, "body"))
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    // The response has no socket while the client still waits for the answer to an earlier request on this connection.
+    // If that answer closes the connection, this request is never forwarded.
+    if (response.socket === null) response.once("socket", () => this.begin(request, response))
+    else this.begin(request, response)
+  }
+
+  openRequests(): number {
+    return this.open
+  }
+
+  abortRunning(): void {
+    this.counters.isAborting = true
+  }
+
+  close(): Promise<void> {
+    return this.upstreams.close()
+  }
+
+  private begin(request: IncomingMessage, response: ServerResponse): void {
+    this.open++
+    response.once("close", () => this.open--)
+    // A client that resets its connection is nothing to report; without a listener node would throw.
+    response.on("error", () => {})
+    void this.run(request, response)
+  }
+
+  /** Steps 1 to 6. The relay then runs by itself, and calls `settle` when the answer has ended. */
+  private async run(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { deps } = this
+    const startedAt = performance.now()
+    const receivedAt = Date.now()
+    const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt, request, response }
+    let route: Route | undefined
+    try {
+      const target = receive(request)
+      checkRunning(deps)
+      route = findRoute({ path: target.path, query: target.query, headers: request.headers }, deps.providers)
+      const identified = identify(request, deps.findCaller)
+      const caller = identified instanceof Promise ? await identified : identified
+      admit(deps)
+      const proxied = await this.prepare(arrival, target, route, caller)
+      new Relay(this, proxied).start()
+    } catch (error) {
+      this.reject(error, arrival, route)
+    }
+  }
+
+  /** Step 5. */
+  forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
+    forward(this.deps, request, handler, isEdited)
+  }
+
+  /** Steps 7 and 8. */
+  settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void {
+    const settled = settle(this.deps, request, ending, headers)
+    if (settled instanceof Promise) void settled.then((late) => record(this.deps, late, onStored))
+    else record(this.deps, settled, onStored)
+  }
+
+  /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
+  private async prepare(arrival: Arrival, target: Target, route: Route, caller: Caller): Promise<ProxiedRequest> {
+    let body: Body = NO_BODY
+    try {
+      const reading = receiveBody(arrival.request, arrival.response, this.bodyLimits)
+      body = reading instanceof Promise ? await reading : reading
+      return this.toProxiedRequest(arrival, route, caller, this.toCall(arrival, target, body))
+    } catch (error) {
+      if (isLarge(body)) body.close()
+      if (error instanceof GatewayError || error instanceof ClientLeft) {
+        const proxied = this.toProxiedRequest(arrival, route, caller, this.toCall(arrival, target, NO_BODY))
+        this.settle(proxied, toUnreadEnding(error, proxied.now()), [], ignore)
+      }
+      throw error
+    }
+  }
+
+  private toProxiedRequest(arrival: Arrival, route: Route, caller: Caller, call: Call): ProxiedRequest {
+    const { dialects, openBodies, settings } = this.deps
+    return new ProxiedRequest({
+      call,
+      caller,
+      route,
+      dialect: dialects[route.format],
+      upstream: this.upstreams.get(route.provider),
+      response: arrival.response,
+      startedAt: arrival.startedAt,
+      capture: openBodies?.(call, caller),
+      injectStreamUsage: settings.injectStreamUsage,
+    })
+  }
+
+  private toCall({ id, receivedAt, request }: Arrival, { path, query }: Target, body: Body): Call {
+    const { maxMetadataKeys: maxKeys, maxMetadataValueLength: maxValueLength } = this.deps.settings
+    const { rawHeaders, headers, method = "GET" } = request
+    const metadata = readMetadata(rawHeaders, { maxKeys, maxValueLength }, this.counters)
+    return { id, receivedAt, method, path, query, rawHeaders, headers, metadata, body }
+  }
+
+  /** Sends the error of a request that was not forwarded. */
+  private reject(error: unknown, { id, request, response }: Arrival, route: Route | undefined): void {
+    if (error instanceof ClientLeft || response.destroyed) return
+    const known = error instanceof GatewayError ? error : this.toInternalError(error)
+    const close = this.deps.isStopping() || CLOSING.has(known.code) || !(request.complete || isShort(request))
+    sendError(response, { error: known, dialect: this.dialectOf(request, route), id, close })
+  }
+
+  private toInternalError(error: unknown): GatewayError {
+    this.deps.onError(error, "pipeline")
+    return new GatewayError("internal_error", "internal error")
+  }
+
+  /** The dialect of an error: that of the route, else a guess from what the client sent. */
+  private dialectOf({ url, headers }: IncomingMessage, route: Route | undefined): Dialect {
+    const { dialects } = this.deps
+    if (route) return dialects[route.format]
+    const target = parseTarget(url)
+    return target ? dialects[guessFormat(target.path, headers)] : dialects.openai
+  }
+}
+
+function ignore(): void {}

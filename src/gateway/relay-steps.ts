@@ -1,0 +1,14 @@
+import type { Ending, RawHeaders } from "../core/call.ts"
+import type { Counters } from "./counters.ts"
+import type { AnswerHandler } from "./forward.ts"
+import type { ProxiedRequest } from "./proxied-request.ts"
+
+/** The steps of the pipeline that the relay calls. */
+export interface RelaySteps {
+  readonly counters: Counters
+  readonly writeTimeoutMs: number
+  /** Sends the request to its provider, whose answer comes to `handler`. */
+  forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void
+  /** Called exactly once per request. It calls `onStored` when the row can no longer be lost. */
+  settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void
+}

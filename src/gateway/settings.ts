@@ -1,0 +1,14 @@
+/** The settings that the pipeline reads; times in milliseconds, sizes in bytes. */
+export interface GatewaySettings {
+  readonly readTimeoutMs: number
+  readonly writeTimeoutMs: number
+  readonly maxBodyBytes: number
+  readonly connectTimeoutMs: number
+  readonly firstByteTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxConnections: number
+  readonly maxConnectionAgeMs: number
+  readonly injectStreamUsage: boolean
+  readonly maxMetadataKeys: number
+  readonly maxMetadataValueLength: number
+}

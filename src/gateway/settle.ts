@@ -1,0 +1,63 @@
+import type { Ending, RawHeaders } from "../core/call.ts"
+import type { Cost } from "../core/cost.ts"
+import { isLarge } from "./body.ts"
+import type { Deps } from "./deps.ts"
+import type { ProxiedRequest, SettledRequest } from "./proxied-request.ts"
+
+const UNPRICED: Cost = {
+  status: "unpriced",
+  inputCost: undefined,
+  outputCost: undefined,
+  totalCost: undefined,
+  price: undefined,
+}
+
+/**
+ * Adds to a request how its answer ended, its captured bodies and its cost. Never throws: a bug here must not cost the
+ * client its answer.
+ * @param headers of the provider's answer
+ * @returns a promise only if the text of an interrupted answer has to be counted first; nobody waits for the end of
+ * such an answer, so that its row may come later
+ */
+export function settle(
+  deps: Pick<Deps, "countText" | "price" | "onError">,
+  request: ProxiedRequest,
+  ending: Ending,
+  headers: RawHeaders,
+): SettledRequest | Promise<SettledRequest> {
+  // The bodies come before the row: a row may only name an object that is certain to be uploaded.
+  request.bodies = request.capture?.finish({ statusCode: ending.statusCode, headers })
+  const { body } = request.call
+  if (isLarge(body)) body.close()
+  const { countable } = ending.reading
+  if (!countable || !deps.countText) return addCost(deps, request, ending)
+  return deps
+    .countText(countable)
+    .then((reading) => addCost(deps, request, reading === undefined ? ending : { ...ending, reading }))
+}
+
+function addCost(deps: Pick<Deps, "price" | "onError">, request: ProxiedRequest, ending: Ending): SettledRequest {
+  request.ending = ending
+  request.cost = findCost(deps, request, ending)
+  return request as SettledRequest
+}
+
+/** A failure to price a request costs it its price, not its row. */
+function findCost(
+  { price, onError }: Pick<Deps, "price" | "onError">,
+  { call, route, prepared }: ProxiedRequest,
+  { reading, statusCode }: Ending,
+): Cost {
+  try {
+    return price({
+      provider: route.provider.name,
+      requestedModel: prepared.requestedModel,
+      reading,
+      at: call.receivedAt,
+      failed: statusCode >= 400,
+    })
+  } catch (error) {
+    onError(error, "price")
+    return UNPRICED
+  }
+}

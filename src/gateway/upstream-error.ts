@@ -1,0 +1,39 @@
+import { errors } from "undici"
+import { GatewayError } from "../core/errors.ts"
+
+/** Explains why a provider gave no answer. The message contains neither an address nor a key. */
+export function toUpstreamError(error: unknown, provider: string): GatewayError {
+  if (error instanceof GatewayError) return error
+  if (error instanceof errors.ConnectTimeoutError) {
+    return new GatewayError("provider_timeout", `The provider ${provider} did not accept a connection in time.`)
+  }
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
+    return new GatewayError("provider_timeout", `The provider ${provider} did not answer in time.`)
+  }
+  if (error instanceof errors.InvalidArgumentError) {
+    return new GatewayError("bad_request", "The request has a header or a target that cannot be forwarded.")
+  }
+  return new GatewayError("provider_unreachable", `The provider ${provider} could not be reached (${reason(error)}).`)
+}
+
+function reason(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  switch (code) {
+    case "ECONNREFUSED":
+      return "connection refused"
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "its name could not be resolved"
+    case "ECONNRESET":
+    case "EPIPE":
+    case "UND_ERR_SOCKET":
+      return "the connection closed before the answer"
+    case "ETIMEDOUT":
+      return "connection timed out"
+    default:
+      if (typeof code === "string" && /CERT|TLS|SSL|SIGNATURE|ALTNAME/.test(code))
+        return "its TLS certificate was not accepted"
+      if (typeof code === "string" && code.startsWith("HPE_")) return "it did not answer in valid HTTP"
+      return "no valid answer"
+  }
+}

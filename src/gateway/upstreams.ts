@@ -1,0 +1,92 @@
+import { type Dispatcher, Pool } from "undici"
+import type { Provider } from "../providers/_dialect.ts"
+import type { GatewaySettings } from "./settings.ts"
+
+/** The parsed address of a provider, and the connections to it. */
+export interface Upstream {
+  readonly host: string
+  /** The path prefix of the base URL, without a slash at the end. */
+  readonly prefix: string
+  /** Returns the connection pool for a request that is sent now. */
+  pool(): Dispatcher
+}
+
+interface Upstreams {
+  get(provider: Provider): Upstream
+  close(): Promise<void>
+}
+
+const MAX_HEADER_BYTES = 64 * 1024
+/**
+ * Shorter than the time after which the large providers close an idle connection (60 s and more). A request on a
+ * connection that the provider is just closing would fail, because the gateway never sends a request twice.
+ */
+const KEEP_ALIVE_MS = 30_000
+
+/** Manages the connections to all providers. The pool of a provider opens with its first request. */
+export function createUpstreams(settings: GatewaySettings): Upstreams {
+  const upstreams = new Map<string, Upstream>()
+  const pools = new Set<Pool>()
+
+  function open(origin: string): Pool {
+    const pool = openPool(origin, settings)
+    pools.add(pool)
+    return pool
+  }
+
+  /** Closes a pool when its running requests have finished, however long they take. */
+  function retire(pool: Pool): void {
+    const forget = () => void pools.delete(pool)
+    pool.close().then(forget, forget)
+  }
+
+  function create(url: URL): Upstream {
+    let current = open(url.origin)
+    let openedAt = performance.now()
+    return {
+      host: url.hostname,
+      prefix: url.pathname.replace(/\/$/, ""),
+      pool() {
+        // A connection in constant use would keep an address that the provider's name no longer resolves to. undici's
+        // own clientTtl does the same, but keeps one callback per request while a stream is older than that age.
+        if (performance.now() - openedAt > settings.maxConnectionAgeMs) {
+          retire(current)
+          current = open(url.origin)
+          openedAt = performance.now()
+        }
+        return current
+      },
+    }
+  }
+
+  return {
+    get(provider) {
+      let upstream = upstreams.get(provider.name)
+      if (!upstream) {
+        upstream = create(new URL(provider.baseUrl))
+        upstreams.set(provider.name, upstream)
+      }
+      return upstream
+    },
+    async close() {
+      await Promise.all([...pools].map((pool) => pool.destroy()))
+      upstreams.clear()
+      pools.clear()
+    },
+  }
+}
+
+function openPool(origin: string, settings: GatewaySettings): Pool {
+  return new Pool(origin, {
+    connections: settings.maxConnections,
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    // `rejectUnauthorized` is explicit so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for another program, does not make
+    // the gateway send credentials to a server that it cannot verify.
+    connect: { timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true },
+    headersTimeout: settings.firstByteTimeoutMs,
+    bodyTimeout: settings.idleTimeoutMs,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  })
+}

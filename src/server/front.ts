@@ -1,0 +1,47 @@
+import type { Database } from "../database/_database.ts"
+import type { Gateway } from "../gateway/pipeline.ts"
+import { createApp } from "./app.ts"
+import { drainRequests } from "./drain.ts"
+import { startListening } from "./listen.ts"
+import type { ServerOptions } from "./options.ts"
+import { createProbe } from "./probe.ts"
+import { type Metric, toText } from "./prometheus.ts"
+
+/** The HTTP side of the server: the listener, the gateway's own routes and the proxied requests. */
+interface Front {
+  readonly host: string
+  readonly port: number
+  /** Takes no new connections and waits for running requests; aborts them after `timeoutMs`. */
+  drain(timeoutMs: number): Promise<void>
+}
+
+/** The parts of the server that its HTTP side uses. */
+interface FrontParts {
+  readonly gateway: Gateway
+  readonly database: Database
+  /** The metrics of this process. */
+  collect(): Metric[]
+  /** The number of rows that are not in the database yet. */
+  countWaiting(): number
+  isStopping(): boolean
+}
+
+/** Starts to accept requests. Throws `CommandError` when it cannot listen. */
+export async function openFront({ settings, worker }: ServerOptions, parts: FrontParts): Promise<Front> {
+  const { gateway, collect, isStopping } = parts
+  const metrics = async () => toText(worker ? await worker.collectAll(collect()) : collect())
+  const app = createApp(gateway, { ...createProbe(parts), metrics })
+  let lastRequestAt = 0
+  const handle: typeof app = (request, response) => {
+    if (isStopping()) lastRequestAt = performance.now()
+    app(request, response)
+  }
+  const { host, readTimeoutMs } = settings.server
+  const port = worker?.port ?? settings.server.port
+  const listener = await startListening(handle, { host, port, readTimeoutMs, isWorker: worker !== undefined })
+  return {
+    host: listener.host,
+    port: listener.port,
+    drain: (timeoutMs) => drainRequests({ listener, gateway, timeoutMs, lastRequestAt: () => lastRequestAt }),
+  }
+}

@@ -1,0 +1,64 @@
+import { join } from "node:path"
+import type { BodyStore } from "../bodies/index.ts"
+import type { Settings } from "../config/settings.ts"
+import type { KeyCache } from "../database/key-cache.ts"
+import type { LedgerHandle } from "../database/ledger/ledger.ts"
+import type { Deps } from "../gateway/deps.ts"
+import { createGateway, type Gateway } from "../gateway/pipeline.ts"
+import { createSpillDirectory } from "../kit/spill-file.ts"
+import type { PriceBook } from "../pricing/catalog.ts"
+import { DIALECTS } from "../providers/index.ts"
+import type { Tokenizer } from "../tokenizer/tokenizer.ts"
+import type { Metrics } from "./metrics.ts"
+import type { ServerOptions } from "./options.ts"
+
+/** The opened parts that the pipeline uses. */
+interface GatewayParts {
+  readonly keys: KeyCache
+  readonly prices: PriceBook
+  readonly bodies: BodyStore
+  readonly ledger: LedgerHandle
+  readonly metrics: Metrics
+  readonly tokenizer: Tokenizer
+  isStopping(): boolean
+}
+
+/** Wires the pipeline to the parts of the server. */
+export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
+  const { keys, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
+  return createGateway({
+    settings: toGatewaySettings(settings),
+    providers: toProviders(settings),
+    dialects: DIALECTS,
+    findCaller: keys.find,
+    price: prices.price,
+    ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
+    spill: createSpillDirectory(join(settings.storage.dataDir, "spill")),
+    countText: tokenizer.count,
+    ledger,
+    subscribers: [({ record }) => metrics.onRecord(record), ({ record }) => onRecord(record)],
+    isStopping,
+    onError: (error, where) =>
+      log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),
+  })
+}
+
+function toProviders(settings: Settings): Deps["providers"] {
+  return Object.fromEntries(Object.entries(settings.providers).map(([name, provider]) => [name, { name, ...provider }]))
+}
+
+function toGatewaySettings({ server, upstream, logging, metadata }: Settings): Deps["settings"] {
+  return {
+    readTimeoutMs: server.readTimeoutMs,
+    writeTimeoutMs: server.writeTimeoutMs,
+    maxBodyBytes: server.maxBodyBytes,
+    connectTimeoutMs: upstream.connectTimeoutMs,
+    firstByteTimeoutMs: upstream.firstByteTimeoutMs,
+    idleTimeoutMs: upstream.idleTimeoutMs,
+    maxConnections: upstream.maxConnections,
+    maxConnectionAgeMs: upstream.maxConnectionAgeMs,
+    injectStreamUsage: logging.injectStreamUsage,
+    maxMetadataKeys: metadata.maxKeys,
+    maxMetadataValueLength: metadata.maxValueLength,
+  }
+}

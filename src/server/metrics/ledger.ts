@@ -1,0 +1,42 @@
+import type { LedgerStats } from "../../database/ledger/ledger.ts"
+import { counter, createHistogram, gauge, type Metric } from "../prometheus.ts"
+
+const BATCH_ROWS = [1, 10, 50, 100, 250, 500, 1000, 2500]
+const WRITE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
+
+export function toLedgerMetrics(stats: LedgerStats): Metric[] {
+  const { accepted, written, waiting, rejected, dropped, journalBytes } = stats
+  return [
+    counter(
+      "majordomo_rows_accepted_total",
+      "Rows handed to the ledger: written + waiting + rejected + dropped.",
+      accepted,
+    ),
+    counter("majordomo_rows_written_total", "Rows that are in the database.", written),
+    gauge("majordomo_rows_waiting", "Rows that wait for the database.", waiting),
+    counter("majordomo_rows_rejected_total", "Rows that the database rejected.", rejected),
+    counter("majordomo_rows_dropped_total", "Rows that were dropped because the journal was full.", dropped),
+    gauge("majordomo_journal_bytes", "Size of the journal's files.", journalBytes),
+  ]
+}
+
+/** Counts batches of rows by size and by the time that the database took for them. */
+export function createBatchMetrics(): { onBatch(rows: number, ms: number): void; collect(): Metric[] } {
+  const rowsPerBatch = createHistogram(BATCH_ROWS)
+  const writeSeconds = createHistogram(WRITE_SECONDS)
+  return {
+    onBatch(rows, ms) {
+      rowsPerBatch.observe(rows)
+      writeSeconds.observe(ms / 1000)
+    },
+    collect: () => [
+      { name: "majordomo_batch_rows", type: "histogram", help: "Rows per batch.", samples: rowsPerBatch.samples() },
+      {
+        name: "majordomo_batch_write_seconds",
+        type: "histogram",
+        help: "Time until the database has written a batch.",
+        samples: writeSeconds.samples(),
+      },
+    ],
+  }
+}

@@ -1,0 +1,44 @@
+import type { LogRecord } from "../../core/log-record.ts"
+import { counter, gauge, type Metric } from "../prometheus.ts"
+
+/** The gateway's own counters. */
+export interface RunningRequests {
+  readonly requests: number
+  readonly streams: number
+  readonly metadataTruncated: number
+}
+
+export function toRunningMetrics({ requests, streams, metadataTruncated }: RunningRequests): Metric[] {
+  return [
+    gauge("majordomo_open_requests", "Requests that are running now.", requests),
+    gauge("majordomo_open_streams", "Streamed responses that are running now.", streams),
+    counter(
+      "majordomo_metadata_cut_total",
+      "Metadata headers that were dropped or truncated because of the limits.",
+      metadataTruncated,
+    ),
+  ]
+}
+
+/** Counts the requests that have a row, by provider and status. */
+export function createRequestCounter(): { onRecord(record: LogRecord): void; collect(): Metric } {
+  const counts = new Map<string, { readonly provider: string; readonly status: string; count: number }>()
+  return {
+    onRecord({ provider, status_code }) {
+      const status = status_code >= 100 && status_code <= 599 ? String(status_code) : "other"
+      const key = `${status} ${provider}`
+      const entry = counts.get(key)
+      if (entry) entry.count++
+      else counts.set(key, { provider, status, count: 1 })
+    },
+    collect: () => ({
+      name: "majordomo_requests_total",
+      type: "counter",
+      help: "Requests that have a row, by provider and status.",
+      samples: [...counts.values()].map(({ provider, status, count }) => ({
+        labels: { provider, status },
+        value: count,
+      })),
+    }),
+  }
+}

@@ -1,0 +1,26 @@
+import { join } from "node:path"
+import type { Settings } from "../config/settings.ts"
+import type { Database } from "../database/_database.ts"
+import { type Recovery, startRecovery } from "../database/ledger/recovery.ts"
+import type { Scope } from "../kit/scope.ts"
+import { type BodyRecovery, startBodyRecovery } from "./bodies.ts"
+import type { ServerOptions } from "./options.ts"
+
+/** The directory with one journal slot per process. */
+export const toJournalRoot = ({ storage }: Settings): string => join(storage.dataDir, "journal")
+
+/**
+ * Starts to recover the rows and bodies that dead processes left behind. The scope closes both recoveries. Of several
+ * processes with one data directory, only the main process does this.
+ */
+export function startRecoveries(
+  { settings, log, database }: Pick<ServerOptions, "settings" | "log"> & { readonly database: Database },
+  scope: Scope,
+): { readonly rows: Recovery; readonly bodies: BodyRecovery } {
+  const root = toJournalRoot(settings)
+  const rows = startRecovery({ db: database, root, settings: settings.ledger, now: Date.now, log })
+  scope.own(() => rows.close())
+  const bodies = startBodyRecovery({ settings, log, database })
+  scope.own(() => bodies.close())
+  return { rows, bodies }
+}

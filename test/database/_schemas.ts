@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+import { makeSchema } from "../../build/schema/index.ts"
+import { readMigrations } from "../../build/schema/migrations.ts"
+import type { Database } from "../../src/database/_database.ts"
+import { readSchemaScript, type SchemaScript, toSchemaScript } from "../../src/database/schema-script.ts"
+
+/**
+ * All that two schemas can differ in, one line each: columns with types and defaults (in any order), constraints, indexes,
+ * triggers, functions with their settings and their source.
+ */
+export async function describeSchema(db: Pick<Database, "query">): Promise<string[]> {
+  const { rows } = await db.query<{ line: string }>(`
+    SELECT format('column %s.%s %s %s %s', c.relname, attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) AS line
+      FROM pg_attribute JOIN pg_class c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+    UNION ALL SELECT format('constraint %s.%s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+      WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT format('sequence %s', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
+    UNION ALL SELECT format('grant on %s: %s', relname, relacl) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relacl IS NOT NULL
+    ORDER BY 1`)
+  return rows.map(({ line }) => line)
+}
+
+/** The schema.sql of a program that knows one migration more than this one. */
+export function makeNewerScript(sql: string, { isBreaking = false } = {}): SchemaScript {
+  const directory = mkdtempSync(join(tmpdir(), "mdm-migrations-"))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const version = String(readMigrations("migrations").length + 1).padStart(4, "0")
+  const header = `-- ${version} newer\n-- breaking: ${isBreaking ? "yes" : "no"}\n`
+  writeFileSync(join(directory, `${version}_newer.sql`), header + sql)
+  return toSchemaScript(makeSchema(directory))
+}
+
+/** The version of this program. */
+export const VERSION = readSchemaScript().version
+
+/** Makes a database of this version look as if it was made before versions existed. */
+export const FORGET_VERSIONS = "DROP TABLE majordomo_migrations; ALTER TABLE llm_requests DROP COLUMN dialect;"

@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, test } from "vitest"
+import { COUNTERS, ROLLUP_TABLES } from "../../build/schema/counters.ts"
+import { toCountingFunctions } from "../../build/schema/functions.ts"
+import { makeSchema, SECTION_END, SECTION_START, toFunctionsSection } from "../../build/schema/index.ts"
+import { readMigrations } from "../../build/schema/migrations.ts"
+import { toRollupTables } from "../../build/schema/tables.ts"
+import { toSchemaScript } from "../../src/database/schema-script.ts"
+import { MEASURE_NAMES } from "../../src/reports/sources.ts"
+
+const root = new URL("../../", import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), "utf8")
+const migrations = readMigrations("migrations")
+
+/** Databases out there have run these texts. A change of the schema is a new migration, never a change of an old one. */
+const FROZEN: Readonly<Record<string, string>> = {
+  "0001_foundation.sql": "cfa10eea3e39d740",
+  "0002_dialect.sql": "2a7a5982d7aaa4ff",
+  "before/go.sql": "04a93fe13830d578",
+  "before/rollups.sql": "604f7b773f2085c8",
+  "before/unversioned.sql": "980c5e5e584e66de",
+}
+
+describe("migrations/", () => {
+  test("files that were released are never changed", () => {
+    const digests = Object.keys(FROZEN).map((file) => {
+      const digest = createHash("sha256")
+        .update(read(`migrations/${file}`))
+        .digest("hex")
+      return [file, digest.slice(0, 16)]
+    })
+    expect(Object.fromEntries(digests)).toEqual(FROZEN)
+  })
+
+  test("every file is read: as a version or as a step before the first version", () => {
+    const files = readdirSync(new URL("migrations", root), { recursive: true, encoding: "utf8" })
+    const known = migrations.map(({ version, name }) => `${String(version).padStart(4, "0")}_${name}.sql`)
+    const before = ["before/go.sql", "before/rollups.sql", "before/unversioned.sql"]
+    expect(files.filter((file) => file.endsWith(".sql")).sort()).toEqual([...known, ...before].sort())
+  })
+
+  test("schema.sql is what `npm run schema` makes of them", () => {
+    expect(read("schema.sql"), "run npm run schema").toBe(makeSchema())
+    expect(toSchemaScript(read("schema.sql")).version).toBe(migrations.at(-1)!.version)
+  })
+
+  test("the newest counting functions are what build/schema makes of the list of counters", () => {
+    const newest = migrations.findLast(({ text }) => text.includes(SECTION_START))!.text
+    const section = newest.slice(newest.indexOf(SECTION_START), newest.indexOf(SECTION_END) + SECTION_END.length + 1)
+    expect(section, "the list needs a migration: npm run schema -- NAME").toBe(toFunctionsSection())
+  })
+
+  test("the rollup tables of version 1 are those of the list of counters", () => {
+    expect(migrations[0]!.text).toContain(toRollupTables())
+    for (const { name } of ROLLUP_TABLES) expect(toCountingFunctions()).toContain(`INTO ${name} `)
+  })
+
+  test("a new database is made by plain statements: nothing is assembled or executed from text", () => {
+    for (const { text } of migrations) {
+      expect(text).not.toMatch(/\bEXECUTE\s+(?!FUNCTION\b)/)
+      expect(text).not.toMatch(/\b(?:format|replace)\(/)
+    }
+  })
+
+  test("every measure of reports has a counter", () => {
+    const names = COUNTERS.map(({ name }) => name)
+    expect(MEASURE_NAMES.filter((name) => !names.includes(name))).toEqual([])
+  })
+})
+
+describe("a directory of migrations is refused", () => {
+  const directory = mkdtempSync(join(tmpdir(), "mdm-migrations-"))
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+  test.each([
+    ["with a gap", "0002_b.sql", "-- 0002 b\n-- breaking: no\n", "expected the version 1"],
+    ["without a breaking flag", "0001_a.sql", "-- 0001 a\nSELECT 1", "expected the header"],
+    ["with another name in the header", "0001_a.sql", "-- 0001 b\n-- breaking: no\n", "expected the header"],
+    ["with another kind of name", "1_a.sql", "", "expected a name like"],
+  ])("%s", (_, file, text, message) => {
+    const path = join(directory, file)
+    writeFileSync(path, text)
+    try {
+      expect(() => readMigrations(directory)).toThrow(message)
+    } finally {
+      rmSync(path)
+    }
+  })
+})
