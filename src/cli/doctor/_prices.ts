@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
-import { createPriceBook } from "../../pricing/catalog.ts"
+import { createPriceBook } from "../../pricing/price-book.ts"
 import { say as talk } from "../_print.ts"
 import { withThousands } from "../_text.ts"
 import { type Finding, finder } from "./_finding.ts"

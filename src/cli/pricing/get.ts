@@ -1,5 +1,5 @@
 import { CommandError } from "../../core/errors.ts"
-import type { PriceBook } from "../../pricing/catalog.ts"
+import type { PriceBook } from "../../pricing/price-book.ts"
 import type { PriceExplanation } from "../../pricing/price-list.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
