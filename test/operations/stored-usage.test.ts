@@ -3,7 +3,7 @@ import type { RepriceableRow } from "../../src/database/repricings.ts"
 import { readStoredUsage } from "../../src/operations/reprice/reading.ts"
 
 /** A row of llm_requests with the usage object of Anthropic's API, on a path that no dialect owns. */
-const ROW: RepriceableRow & { readonly dialect?: string | null } = {
+const ROW: RepriceableRow = {
   id: "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d",
   ended_at: "2026-11-20 10:00:00+00",
   requested_at: new Date("2026-11-20T10:00:00Z"),
@@ -26,6 +26,7 @@ const ROW: RepriceableRow & { readonly dialect?: string | null } = {
   output_cost: null,
   total_cost: null,
   price: null,
+  dialect: null,
 }
 
 const ANTHROPIC = { input: 6, cacheRead: 4, output: 5 }
