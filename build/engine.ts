@@ -49,7 +49,9 @@ export function engineLicenses(): Licensed[] {
   ]
 }
 
-/** Returns the archive with zeros in place of unused files, because the program has the position of each file built in. */
+/**
+ * Returns the archive with zeros in place of unused files, because the program has the position of each file built in.
+ */
 function readTrimmedData(): Buffer {
   const data = readFileSync(join(PGLITE, "pglite.data"))
   for (const { name, start, end } of listFiles(data)) {

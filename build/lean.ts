@@ -37,7 +37,9 @@ export const emitWarningIfUnsupportedVersion = () => {}`
 /** Replaces pg's optional bindings to libpq, which cannot be installed beside a bundle. */
 const PG_NATIVE = `module.exports = class { constructor() { throw new Error("pg-native is not part of this package") } }`
 
-/** Replaces jiti, which loads a configuration file that is code. Its transpiler is large, so it is a compressed file. */
+/**
+ * Replaces jiti, which loads a configuration file that is code. Its transpiler is large, so it is a compressed file.
+ */
 const jiti = (transpilerUrl: string) => `
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"

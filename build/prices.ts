@@ -1,7 +1,9 @@
 /** Fields that are not used here: texts for people, and the package's own rules for reading responses. */
 const UNREAD = new Set(["name", "description", "price_comments", "prices_checked", "pricing_urls", "extractors"])
 
-/** Returns a module with the package's data only, without unused fields, as JSON text that is parsed when it is loaded. */
+/**
+ * Returns a module with the package's data only, without unused fields, as JSON text that is parsed when it is loaded.
+ */
 export async function leanPrices(): Promise<string> {
   const { waitForUpdate } = await import("@pydantic/genai-prices")
   const providers = await waitForUpdate()

@@ -1,4 +1,5 @@
-import type { Call, Caller, LogRecord } from "../core/call.ts"
+import type { Call, Caller } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 
 /** Where bodies are kept: one member of the table in `index.ts`. */
 export interface BodyStore {

@@ -8,38 +8,38 @@ import { type Notes, type SourcedValue, toProblemLine } from "./sources.ts"
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
-/** The variables of `.env` in the working directory; nothing of it reaches `process.env`. */
+/** Reads the variables of `.env` in the working directory. `process.env` does not change. */
 export async function readDotenv(cwd: string): Promise<Variables> {
   if (!existsSync(join(cwd, ".env"))) return {}
   const { loadDotenv } = await import("c12")
   return { ...(await loadDotenv({ cwd, fileName: ".env", interpolate: false, env: {} })) }
 }
 
-/** The settings among some variables. `file` names the file that they came from. */
+/** Finds the settings among variables. `from.file` is the file that the variables came from. */
 export function readVariables(
   variables: Variables,
   from: { readonly dir: string; readonly file?: string; readonly providers: Iterable<string> },
   notes: Notes,
 ): SourcedValue[] {
   const paths = new Map(listRows().map(({ variable, path }) => [variable, path]))
-  const given: SourcedValue[] = []
+  const found: SourcedValue[] = []
   for (const [variable, value] of Object.entries(variables)) {
     if (value === undefined || !variable.startsWith("MAJORDOMO_") || isNoSetting(variable, value)) continue
     const path = paths.get(variable) ?? toProviderPath(variable, from.providers)
     const source = from.file === undefined ? variable : `${variable} in ${from.file}`
-    if (path !== undefined) given.push({ path, value, source, dir: from.dir })
+    if (path !== undefined) found.push({ path, value, source, dir: from.dir })
     else if (isGoGatewayVariable(variable)) {
-      notes.warnings.push(`${source} belongs to the Go gateway and has no effect here`)
+      notes.warnings.push(`${source} is a setting of the Go gateway and has no effect here`)
     } else {
       const meant = findNearest(variable, paths.keys())
       const where = from.file ?? "environment"
-      notes.problems.push(toProblemLine(variable, where, `no such setting${meant ? `; did you mean ${meant}?` : ""}`))
+      notes.problems.push(toProblemLine(variable, where, `unknown setting${meant ? `; did you mean ${meant}?` : ""}`))
     }
   }
-  return given
+  return found
 }
 
-/** `MAJORDOMO_PROVIDERS_MY_LLM_BASE_URL` -> `providers.my_llm.base_url`, or `my-llm` where a file has that name. */
+/** `MAJORDOMO_PROVIDERS_MY_LLM_BASE_URL` -> `providers.my_llm.base_url`, or `my-llm` when a file uses that name. */
 function toProviderPath(variable: string, known: Iterable<string>): string | undefined {
   for (const key of Object.keys(PROVIDER_SETTINGS)) {
     const name = new RegExp(`^MAJORDOMO_PROVIDERS_([A-Z0-9_]+)_${key.toUpperCase()}$`).exec(variable)?.[1]

@@ -12,7 +12,9 @@ import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sourc
 const EXTENSIONS = ["yaml", "yml", "json", "jsonc", "json5", "toml", "ts", "mts", "cts", "mjs", "js", "cjs"]
 const SYSTEM_FILE = "/etc/majordomo/majordomo.yaml"
 
-/** The values of the one configuration file, or none when there is no file. A named file must exist. */
+/**
+ * Reads the values of the configuration file, or returns none when there is no file. A file of `--config` must exist.
+ */
 export async function readConfigFile(
   options: { readonly configFile: string | undefined; readonly cwd: string; readonly systemFile?: string },
   notes: Notes,
@@ -21,24 +23,24 @@ export async function readConfigFile(
   if (file === undefined) return []
   const source = dirname(file) === options.cwd ? basename(file) : file
   const content = isBlank(file) ? {} : await parseFile(file, source)
-  if (!isRecord(content)) throw new CommandError(`${source}: expected settings by name, got ${nameKind(content)}`)
-  const given: SourcedValue[] = []
+  if (!isRecord(content)) throw new CommandError(`${source}: expected settings by name, got ${nameType(content)}`)
+  const found: SourcedValue[] = []
   const visit = (prefix: string, known: object, node: Record<string, unknown>) => {
     for (const [key, value] of Object.entries(node)) {
       const path = prefix + key
       const below = findBelow(known, prefix, key)
       if (below === undefined) noteUnknown(path, source, notes)
-      else if (isSetting(below)) given.push({ path, value, source, dir: dirname(file) })
+      else if (isSetting(below)) found.push({ path, value, source, dir: dirname(file) })
       else if (isRecord(value)) visit(`${path}.`, below, value)
       else if (value !== null && value !== undefined) {
         const keys = prefix === "" && key === "providers" ? "names of providers" : Object.keys(below).join(", ")
-        notes.problems.push(toProblemLine(path, source, `expected a section with ${keys}, got ${nameKind(value)}`))
+        notes.problems.push(toProblemLine(path, source, `expected a section with ${keys}, got ${nameType(value)}`))
       }
     }
   }
   visit("", SETTINGS, content)
-  // A key without a value says nothing in YAML.
-  return given.filter(({ value }) => value !== null && value !== undefined)
+  // In YAML, a key without a value does not set anything.
+  return found.filter(({ value }) => value !== null && value !== undefined)
 }
 
 function findBelow(known: object, prefix: string, key: string): object | undefined {
@@ -47,14 +49,14 @@ function findBelow(known: object, prefix: string, key: string): object | undefin
   return Object.hasOwn(known, key) ? (known as Record<string, object>)[key] : undefined
 }
 
-/** What stands for settings may be what a slip made of them, secrets too. */
-function nameKind(value: unknown): string {
-  return typeof value === "string" ? "a text" : showValue(value)
+/** Names the type of a value in place of a section. The value is not shown because it may contain secrets. */
+function nameType(value: unknown): string {
+  return typeof value === "string" ? "text" : showValue(value)
 }
 
 function noteUnknown(path: string, source: string, notes: Notes): void {
   if (isGoGatewayKey(path)) {
-    notes.warnings.push(`${path} (${source}) belongs to the Go gateway and has no effect here`)
+    notes.warnings.push(`${path} (${source}) is a setting of the Go gateway and has no effect here`)
     return
   }
   const provider = /^(providers\.[^.]+)\./.exec(path)?.[1]
@@ -62,7 +64,7 @@ function noteUnknown(path: string, source: string, notes: Notes): void {
     ? Object.keys(PROVIDER_SETTINGS).map((key) => `${provider}.${key}`)
     : [...listRows().map((row) => row.path), ...Object.keys(SETTINGS), "providers"]
   const meant = findNearest(path, known)
-  notes.problems.push(toProblemLine(path, source, `no such setting${meant ? `; did you mean ${meant}?` : ""}`))
+  notes.problems.push(toProblemLine(path, source, `unknown setting${meant ? `; did you mean ${meant}?` : ""}`))
 }
 
 function findFile(
@@ -71,18 +73,19 @@ function findFile(
 ): string | undefined {
   if (configFile !== undefined) {
     const file = resolve(cwd, configFile)
-    if (configFile === "" || !existsSync(file)) throw new CommandError(`--config ${configFile}: there is no such file`)
+    if (configFile === "" || !existsSync(file))
+      throw new CommandError(`--config ${configFile}: the file does not exist`)
     if (!EXTENSIONS.includes(extname(file).slice(1))) {
       throw new CommandError(`--config ${configFile}: expected a file that ends in .${EXTENSIONS.join(", .")}`)
     }
     return file
   }
   const [file, ...others] = EXTENSIONS.map((extension) => join(cwd, `majordomo.${extension}`)).filter(existsSync)
-  for (const other of others) notes.warnings.push(`${basename(other)} is not read, for ${basename(file!)} is`)
+  for (const other of others) notes.warnings.push(`${basename(other)} is ignored because ${basename(file!)} is read`)
   return file ?? (existsSync(systemFile) ? systemFile : undefined)
 }
 
-/** Nothing but comments: c12 takes that for a broken file. */
+/** Returns true for a file that has only comments, which c12 would reject. */
 function isBlank(file: string): boolean {
   if (!/\.(ya?ml|toml|json[c5]?)$/.test(file)) return false
   return /^(\s|#.*$|---)*$/m.exec(readText(file))?.[0].length === readText(file).length
@@ -110,7 +113,7 @@ async function parseFile(file: string, source: string): Promise<unknown> {
       envName: false,
       extend: false,
       giget: false,
-      // One source, so there is nothing to merge; c12's own merging would concatenate arrays.
+      // There is only one source. c12's default merger would concatenate arrays.
       merger: (...sources) => sources.find((each) => each !== undefined && each !== null) ?? {},
     })
     return config
@@ -119,7 +122,7 @@ async function parseFile(file: string, source: string): Promise<unknown> {
   }
 }
 
-/** Where the syntax broke, without the quoted lines of the file, which may hold secrets. */
+/** Describes a syntax error and its position, without the lines of the file, which may contain secrets. */
 function explain(error: unknown): string {
   const { reason, mark, line, column, message } = error as {
     reason?: string
@@ -128,10 +131,11 @@ function explain(error: unknown): string {
     column?: number
     message?: string
   }
-  // A password that begins with `*` or `!` is an alias or a tag to YAML, and quoted in its reason.
+  // YAML reads a password that starts with `*` or `!` as an alias or a tag, and its error quotes it.
   if (reason && mark)
     return `${reason.replace(/["'<!].*["'>]/s, "…")} (line ${mark.line + 1}, column ${mark.column + 1})`
-  if (typeof line === "number") return `wrong syntax (line ${line}${column === undefined ? "" : `, column ${column}`})`
-  if (error instanceof SyntaxError) return `wrong syntax${/ at position \d+/.exec(message ?? "")?.[0] ?? ""}`
+  if (typeof line === "number")
+    return `invalid syntax (line ${line}${column === undefined ? "" : `, column ${column}`})`
+  if (error instanceof SyntaxError) return `invalid syntax${/ at position \d+/.exec(message ?? "")?.[0] ?? ""}`
   return (message ?? "unknown reason").split("\n", 1)[0]!
 }

@@ -1,4 +1,7 @@
-/** Keys of the Go gateway that have no meaning here: accepted with a warning, so that its files can be used as they are. */
+/**
+ * Settings of the Go gateway that have no effect here. They are accepted with a warning, so that its configuration
+ * files can be used unchanged.
+ */
 const GO_GATEWAY = [
   "admin",
   "cors",
@@ -24,8 +27,8 @@ const GO_GATEWAY = [
   "upstream.key_sync_interval",
 ]
 
-/** Variables of ours that are no settings: tests, clients and `MAJORDOMO_DEBUG` read them. */
-const NO_SETTINGS = new Set(["MAJORDOMO_API_KEY", "MAJORDOMO_GATEWAY_URL", "MAJORDOMO_DEBUG"])
+/** Variables with our prefix that are not settings. Tests, clients and the runtime environment read them. */
+const OTHER_VARIABLES = new Set(["MAJORDOMO_API_KEY", "MAJORDOMO_GATEWAY_URL", "MAJORDOMO_DEBUG"])
 
 export function isGoGatewayKey(path: string): boolean {
   return GO_GATEWAY.some((key) => path === key || path.startsWith(`${key}.`))
@@ -39,11 +42,12 @@ export function isGoGatewayVariable(variable: string): boolean {
 }
 
 /**
- * Variables that are not meant for us. Kubernetes gives every pod some for each Service of its namespace, and a Service
- * named `majordomo` makes them begin as ours do (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+ * Returns true for variables with our prefix that are not settings. Kubernetes sets variables in every pod for each
+ * Service of its namespace. For a Service named `majordomo`, they start with our prefix
+ * (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
  */
 export function isNoSetting(variable: string, value: string): boolean {
-  if (NO_SETTINGS.has(variable)) return true
+  if (OTHER_VARIABLES.has(variable)) return true
   if (/_SERVICE_(HOST|PORT|PORT_[A-Z0-9_]+)$/.test(variable)) return true
   if (/_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(variable)) return true
   return /_PORT$/.test(variable) && /^(tcp|udp|sctp):\/\//.test(value)

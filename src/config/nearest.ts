@@ -1,4 +1,4 @@
-/** The name that was probably meant, or undefined when none is near: "prot" -> "port". */
+/** Finds the name that the user probably meant: "prot" -> "port". Returns undefined when none is similar. */
 export function findNearest(typed: string, names: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Math.max(1, Math.floor(typed.length / 3)) + 1
@@ -9,7 +9,7 @@ export function findNearest(typed: string, names: Iterable<string>): string | un
   return best
 }
 
-/** Levenshtein's distance, a neighbouring pair swapped counting as one. */
+/** Computes the Levenshtein distance, with a swap of two adjacent characters as one edit. */
 function countEdits(a: string, b: string): number {
   let before: number[] = []
   let above = Array.from({ length: b.length + 1 }, (_, j) => j)

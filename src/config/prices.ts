@@ -1,6 +1,6 @@
 import type { Rates } from "../core/cost.ts"
 import { BUCKETS, type Units } from "../core/usage.ts"
-import { REFUSED, type ValueParser } from "./value-parsers.ts"
+import { INVALID, type ValueParser } from "./value-parsers.ts"
 
 const UNITS = {
   webSearches: true,
@@ -12,32 +12,32 @@ const UNITS = {
   images: true,
 } as const satisfies Record<keyof Units, true>
 
-/** `cache_read` -> `cacheRead`: the names of rates as a file writes them. */
+/** The names of rates by their names in a file: `cache_read` -> `cacheRead`. */
 const RATE_NAMES = new Map(
   [...BUCKETS, ...(Object.keys(UNITS) as (keyof Units)[])].map((name) => [toSnake(name), name]),
 )
 
-/** Prices by model: `{ "my-model": { input: 0.5, output: "1.25", cache_read: 0.05 } }`; text is read as JSON. */
+/** Prices by model: `{ "my-model": { input: 0.5, output: "1.25", cache_read: 0.05 } }`. Text is parsed as JSON. */
 export const priceTable: ValueParser<Readonly<Record<string, Rates>>, ""> = {
   unit: "",
   expected: `prices by model in USD per million tokens, each of ${[...RATE_NAMES.keys()].join(", ")}, not negative`,
   parse: (raw) => {
     const models = typeof raw === "string" ? parseJson(raw) : raw
-    if (!isRecord(models)) return REFUSED
+    if (!isRecord(models)) return INVALID
     const table: Record<string, Rates> = {}
-    for (const [model, given] of Object.entries(models)) {
-      const rates = toRates(given)
-      if (rates === undefined || model === "") return REFUSED
+    for (const [model, value] of Object.entries(models)) {
+      const rates = toRates(value)
+      if (rates === undefined || model === "") return INVALID
       table[model] = rates
     }
     return table
   },
 }
 
-function toRates(given: unknown): Rates | undefined {
-  if (!isRecord(given) || Object.keys(given).length === 0) return undefined
+function toRates(prices: unknown): Rates | undefined {
+  if (!isRecord(prices) || Object.keys(prices).length === 0) return undefined
   const rates: Record<string, string> = {}
-  for (const [key, value] of Object.entries(given)) {
+  for (const [key, value] of Object.entries(prices)) {
     const name = RATE_NAMES.get(key)
     const decimal = toDecimal(value)
     if (name === undefined || decimal === undefined) return undefined
@@ -46,7 +46,7 @@ function toRates(given: unknown): Rates | undefined {
   return rates
 }
 
-/** 0.15 -> "0.15"; 1e-7 -> "0.0000001"; text must be a plain decimal already. */
+/** Converts a rate to a plain decimal: 0.15 -> "0.15", 1e-7 -> "0.0000001". Text must be a plain decimal already. */
 function toDecimal(value: unknown): string | undefined {
   if (typeof value === "string") return /^\d{1,9}(\.\d{1,12})?$/.test(value) ? value : undefined
   if (typeof value !== "number" || !(value >= 0 && value < 1e9)) return undefined

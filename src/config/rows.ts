@@ -1,34 +1,35 @@
-import { PROVIDER_SETTINGS } from "./providers.ts"
+import { type ProviderCatalog, toProviderSettings } from "./providers.ts"
 import { SETTINGS, type Setting } from "./settings.ts"
 
-export interface SettingRow {
+interface SettingRow {
   readonly path: string
   readonly variable: string
   readonly setting: Setting<unknown>
 }
 
-/** Every setting outside `providers`, by its path, in the order of the table. */
+/** Lists every setting outside of `providers`, in the order of the table. */
 export function listRows(): readonly SettingRow[] {
   return flatten("", SETTINGS)
 }
 
-/** The setting at a path, those of any provider included. */
-export function createRowFinder(): (path: string) => Setting<unknown> | undefined {
+/** Creates a function that finds the setting of a path, including the settings of any provider. */
+export function createRowFinder(catalog: ProviderCatalog): (path: string) => Setting<unknown> | undefined {
   const rows = new Map(listRows().map((row) => [row.path, row.setting]))
+  const ofProvider = toProviderSettings(catalog)
   return (path) => {
     const key = /^providers\.[^.]+\.([^.]+)$/.exec(path)?.[1]
     if (key === undefined) return rows.get(path)
-    return Object.hasOwn(PROVIDER_SETTINGS, key) ? PROVIDER_SETTINGS[key as keyof typeof PROVIDER_SETTINGS] : undefined
+    return Object.hasOwn(ofProvider, key) ? ofProvider[key] : undefined
   }
 }
 
-/** `storage.postgres.host` -> `MAJORDOMO_STORAGE_POSTGRES_HOST`. */
+/** Converts a path to its variable: `storage.postgres.host` -> `MAJORDOMO_STORAGE_POSTGRES_HOST`. */
 export function toVariable(path: string): string {
   return `MAJORDOMO_${path.replace(/[.-]/g, "_").toUpperCase()}`
 }
 
 export function isSetting(node: object): node is Setting<unknown> {
-  return "kind" in node && "doc" in node
+  return "parser" in node && "doc" in node
 }
 
 function flatten(prefix: string, group: object): SettingRow[] {

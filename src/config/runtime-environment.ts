@@ -1,17 +1,22 @@
 import type { Variables } from "./environment.ts"
 
-/** What the environment says of the terminal and of how to tell errors; none of it is a setting. */
-export interface RuntimeEnvironment {
-  /** NO_COLOR is set to anything (https://no-color.org), or the terminal is a dumb one. */
+/** Facts from the environment about the terminal and the display of errors. None of them is a setting. */
+interface RuntimeEnvironment {
+  /** True when NO_COLOR is not empty (https://no-color.org), or when the terminal supports no colors. */
   readonly noColor: boolean
-  /** MAJORDOMO_DEBUG: show the stack of an internal error. */
+  /** True when MAJORDOMO_DEBUG asks to show the stack trace of internal errors. */
   readonly debug: boolean
-  /** Started by npx or `npm exec`. */
-  readonly isNpx: boolean
+  /** The npm command that started the program, if one did. */
+  readonly startedBy: "npx" | "npm start" | undefined
 }
 
 export function readRuntimeEnvironment(env: Variables = process.env): RuntimeEnvironment {
   const noColor = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb"
   const debug = !["", "0", "false"].includes(env["MAJORDOMO_DEBUG"] ?? "")
-  return { noColor, debug, isNpx: env["npm_command"] === "exec" }
+  return { noColor, debug, startedBy: findNpm(env) }
+}
+
+function findNpm(env: Variables): RuntimeEnvironment["startedBy"] {
+  if (env["npm_command"] === "exec") return "npx"
+  return env["npm_lifecycle_event"] === "start" ? "npm start" : undefined
 }

@@ -1,32 +1,32 @@
 import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
 
-/** What a kind's parser answers when it does not accept the value. */
-export const REFUSED: unique symbol = Symbol("refused")
+/** The result of a parser that does not accept the value. */
+export const INVALID: unique symbol = Symbol("invalid")
 
-/** `Ms` and `Bytes` become part of the property's name: `read_timeout` is `readTimeoutMs`. */
+/** The unit of a value. It becomes part of the property's name: `read_timeout` is `readTimeoutMs`. */
 export type Unit = "" | "Ms" | "Bytes"
 
-/** One kind of value: what is accepted, in words, and the reading of it. */
+/** Parses one type of value. */
 export interface ValueParser<T, U extends Unit = Unit> {
   readonly unit: U
-  /** Completes "expected …". */
+  /** Describes the accepted values. It completes the text "expected …". */
   readonly expected: string
-  /** `raw` is text from the environment or a flag, or whatever a file's format yields; relative paths start at `dir`. */
-  parse(raw: unknown, dir: string): T | typeof REFUSED
+  /** `raw` is text from the environment or a flag, or any value from a file. Relative paths start at `dir`. */
+  parse(raw: unknown, dir: string): T | typeof INVALID
 }
 
 export const text: ValueParser<string, ""> = {
   unit: "",
   expected: "text (in quotes if it looks like a number)",
-  parse: (raw) => (typeof raw === "string" && !raw.includes("\0") ? raw : REFUSED),
+  parse: (raw) => (typeof raw === "string" && !raw.includes("\0") ? raw : INVALID),
 }
 
-/** Text that is needed: a host, a name. */
+/** Text that must not be empty, such as a host or a name. */
 export const word: ValueParser<string, ""> = {
   unit: "",
   expected: "a name without spaces",
-  parse: (raw) => (typeof raw === "string" && /^[^\s\0]+$/.test(raw) ? raw : REFUSED),
+  parse: (raw) => (typeof raw === "string" && /^[^\s\0]+$/.test(raw) ? raw : INVALID),
 }
 
 export const yesOrNo: ValueParser<boolean, ""> = {
@@ -34,9 +34,9 @@ export const yesOrNo: ValueParser<boolean, ""> = {
   expected: "true or false",
   parse: (raw) => {
     if (typeof raw === "boolean") return raw
-    const said = String(raw).trim().toLowerCase()
-    if (["true", "yes", "on", "1"].includes(said)) return true
-    return ["false", "no", "off", "0"].includes(said) ? false : REFUSED
+    const word = String(raw).trim().toLowerCase()
+    if (["true", "yes", "on", "1"].includes(word)) return true
+    return ["false", "no", "off", "0"].includes(word) ? false : INVALID
   },
 }
 
@@ -46,7 +46,7 @@ export function wholeNumber(min: number, max: number): ValueParser<number, ""> {
     expected: `a whole number from ${min} to ${max}`,
     parse: (raw) => {
       const value = typeof raw === "string" && /^\s*\d+\s*$/.test(raw) ? Number(raw) : raw
-      return typeof value === "number" && Number.isInteger(value) && value >= min && value <= max ? value : REFUSED
+      return typeof value === "number" && Number.isInteger(value) && value >= min && value <= max ? value : INVALID
     },
   }
 }
@@ -55,29 +55,29 @@ export function oneOf<const T extends string>(...names: readonly T[]): ValuePars
   return {
     unit: "",
     expected: names.length === 2 ? names.join(" or ") : `one of ${names.join(", ")}`,
-    parse: (raw) => names.find((name) => name === raw) ?? REFUSED,
+    parse: (raw) => names.find((name) => name === raw) ?? INVALID,
   }
 }
 
-/** Either of two kinds: `workers: 4` or `workers: auto`. */
+/** A value of either of two types, such as `workers: 4` or `workers: auto`. */
 export function either<A, B>(one: ValueParser<A, "">, other: ValueParser<B, "">): ValueParser<A | B, ""> {
   return {
     unit: "",
     expected: `${one.expected}, or ${other.expected}`,
     parse: (raw, dir) => {
       const value = one.parse(raw, dir)
-      return value === REFUSED ? other.parse(raw, dir) : value
+      return value === INVALID ? other.parse(raw, dir) : value
     },
   }
 }
 
-/** Several texts. As one text: separated by commas, or a JSON list where they hold commas themselves. */
+/** Several texts. A single text is split at commas, or parsed as a JSON list when it starts with `[`. */
 export const list: ValueParser<readonly string[], ""> = {
   unit: "",
   expected: "a list of texts",
   parse: (raw) => {
     const items = typeof raw === "string" ? splitList(raw.trim()) : raw
-    return Array.isArray(items) && items.every((item) => typeof item === "string" && item !== "") ? items : REFUSED
+    return Array.isArray(items) && items.every((item) => typeof item === "string" && item !== "") ? items : INVALID
   },
 }
 
@@ -91,35 +91,35 @@ function splitList(text: string): unknown {
 }
 
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-/** Node's timers hold 31 bits: a longer one would fire at once. */
+/** Node's timers hold 31 bits. A longer timer would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 export const duration: ValueParser<number, "Ms"> = {
   unit: "Ms",
   expected: "a duration from 1ms to 24d, such as 250ms, 30s, 5m or 1h30m",
   parse: (raw) => {
-    if (typeof raw !== "string" || !/^\s*(\d+(\.\d+)?(ms|s|m|h|d))+\s*$/.test(raw)) return REFUSED
+    if (typeof raw !== "string" || !/^\s*(\d+(\.\d+)?(ms|s|m|h|d))+\s*$/.test(raw)) return INVALID
     let sum = 0
     for (const [, count, unit] of raw.matchAll(/([\d.]+)(ms|[smhd])/g))
       sum += Number(count) * MS[unit as keyof typeof MS]
     const ms = Math.round(sum)
-    return ms >= 1 && ms <= MAX_TIMER_MS ? ms : REFUSED
+    return ms >= 1 && ms <= MAX_TIMER_MS ? ms : INVALID
   },
 }
 
 const AGE_MS: Readonly<Record<string, number>> = { d: MS.d, w: 7 * MS.d, y: 365 * MS.d }
 
-/** `90d`, `12w`, `1y` in milliseconds; at least a day. Undefined: something else. */
+/** Parses an age such as `90d`, `12w` or `1y` to milliseconds. Returns undefined for anything else. */
 export function parseAge(text: string): number | undefined {
   const [, count, unit = ""] = /^\s*([1-9]\d{0,4})\s*([dwy])\s*$/.exec(text) ?? []
   return count === undefined ? undefined : Number(count) * AGE_MS[unit]!
 }
 
-/** How long something is kept; undefined: for ever. */
+/** How long something is kept. Undefined means forever. */
 export const age: ValueParser<number | undefined, "Ms"> = {
   unit: "Ms",
   expected: "`keep`, or an age such as 90d, 12w or 1y",
-  parse: (raw) => (raw === "keep" || raw === "" ? undefined : (parseAge(String(raw)) ?? REFUSED)),
+  parse: (raw) => (raw === "keep" || raw === "" ? undefined : (parseAge(String(raw)) ?? INVALID)),
 }
 
 const BYTES: Readonly<Record<string, number>> = {
@@ -141,31 +141,31 @@ export const size: ValueParser<number, "Bytes"> = {
   parse: (raw) => {
     const [, count, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(String(raw)) ?? []
     const factor = BYTES[(unit ?? "?").toLowerCase()]
-    if (factor === undefined) return REFUSED
+    if (factor === undefined) return INVALID
     const bytes = Math.round(Number(count) * factor)
-    return bytes >= 1 && Number.isSafeInteger(bytes) ? bytes : REFUSED
+    return bytes >= 1 && Number.isSafeInteger(bytes) ? bytes : INVALID
   },
 }
 
-/** A file or directory; absolute, with `~` for the home directory. */
+/** The absolute path of a file or directory. `~` stands for the home directory. */
 export const path: ValueParser<string, ""> = {
   unit: "",
   expected: "a path",
   parse: (raw, dir) => {
-    if (typeof raw !== "string" || raw.trim() === "" || raw.includes("\0")) return REFUSED
+    if (typeof raw !== "string" || raw.trim() === "" || raw.includes("\0")) return INVALID
     if (raw === "~" || /^~[\\/]/.test(raw)) return join(homedir(), raw.slice(1))
     return isAbsolute(raw) ? raw : resolve(dir, raw)
   },
 }
 
-/** An address for requests: http or https, without query, fragment or credentials; a trailing slash is trimmed. */
+/** An http or https URL without query, fragment or credentials. A trailing slash is removed. */
 export const webAddress: ValueParser<string, ""> = {
   unit: "",
   expected: "an http:// or https:// address without credentials, query or fragment",
   parse: (raw) => {
-    if (typeof raw !== "string" || !URL.canParse(raw) || /[?#\s]/.test(raw)) return REFUSED
+    if (typeof raw !== "string" || !URL.canParse(raw) || /[?#\s]/.test(raw)) return INVALID
     const url = new URL(raw)
-    if (!/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") return REFUSED
+    if (!/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") return INVALID
     return `${url.origin}${url.pathname}`.replace(/\/+$/, "")
   },
 }
@@ -173,10 +173,10 @@ export const webAddress: ValueParser<string, ""> = {
 export const postgresAddress: ValueParser<string, ""> = {
   unit: "",
   expected: "a connection string such as postgres://user:password@host:5432/database",
-  parse: (raw) => (typeof raw === "string" && /^postgres(ql)?:\/\/\S*$/.test(raw) ? raw : REFUSED),
+  parse: (raw) => (typeof raw === "string" && /^postgres(ql)?:\/\/\S*$/.test(raw) ? raw : INVALID),
 }
 
-/** `kind`, and the empty text for "none". */
-export function orNothing<U extends Unit>(kind: ValueParser<string, U>): ValueParser<string | undefined, U> {
-  return { ...kind, parse: (raw, dir) => (raw === "" ? undefined : kind.parse(raw, dir)) }
+/** A value of another parser, or empty text for no value. */
+export function orNothing<U extends Unit>(parser: ValueParser<string, U>): ValueParser<string | undefined, U> {
+  return { ...parser, parse: (raw, dir) => (raw === "" ? undefined : parser.parse(raw, dir)) }
 }

@@ -1,10 +1,10 @@
-/** One statement. `values` are bound, never spliced. */
+/** One SQL statement. `values` are bound as parameters and never become part of the text. */
 export interface Query {
   readonly text: string
   readonly values?: readonly unknown[]
   /** A name makes it a prepared statement. */
   readonly name?: string
-  /** Give up on the client's side after so many ms (default 30,000); the connection is then discarded. */
+  /** The client stops waiting after this time and drops the connection. Default: 30,000 ms. */
   readonly timeoutMs?: number
 }
 
@@ -15,18 +15,18 @@ export interface Result<Row> {
 
 export type RunQuery = <Row = Record<string, unknown>>(query: Query | string) => Promise<Result<Row>>
 
-/** A PostgreSQL, real or embedded: the rest of the code does not know which. */
+/** A PostgreSQL database. The rest of the code does not know whether it is a server or the embedded one. */
 export interface Database {
   readonly kind: "postgres" | "embedded"
-  /** For people: `PostgreSQL`, or `embedded PostgreSQL (DIRECTORY)`. Never holds a password. */
+  /** A name for people: `PostgreSQL`, or `embedded PostgreSQL (DIRECTORY)`. It never contains a password. */
   readonly title: string
   readonly query: RunQuery
-  /** Runs `work` on one connection between BEGIN and COMMIT; ROLLBACK when it throws. */
+  /** Runs `work` on one connection between BEGIN and COMMIT. When it throws, the transaction is rolled back. */
   transaction<T>(work: (query: RunQuery) => Promise<T>): Promise<T>
   /**
-   * LISTEN on a line of its own that reconnects by itself and whose heartbeat notices a dead one.
-   * `onState(false)` as soon as notifications may be lost, `onState(true)` when they arrive again, and again with each
-   * heartbeat (every 5 s, answered within 3). Resolves after the first attempt to connect, whatever came of it.
+   * Listens to a channel on a connection of its own, which reconnects by itself. Calls `onState(false)` as soon as
+   * notifications may be lost. Calls `onState(true)` when they arrive again, and after each heartbeat (every 5 s, with a
+   * timeout of 3 s). Resolves after the first attempt to connect, whether it succeeded or not.
    */
   listen(
     channel: string,

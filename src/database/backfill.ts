@@ -1,15 +1,15 @@
 import type { Database } from "./_database.ts"
 
-/** How far a long piece of work is: `done` of `total` requests. */
+/** Reports the progress of a long operation: `done` of `total` requests. */
 export type OnProgress = (done: number, total: number) => void
 
-/** Requests that one transaction changes, about: writers wait for none of them longer than a moment. */
-export const CHUNK = 10_000
+/** About how many requests one transaction changes, so that writers wait only for a moment. */
+const REQUESTS_PER_CHUNK = 10_000
 const CHUNK_TIMEOUT_MS = 10 * 60_000
 
 /**
- * Copies an active metadata name from the requests of the past into the index, and adds them to the name's sums. In
- * chunks, each committed; gateways go on writing. Resolves with the number of requests that were indexed anew.
+ * Adds an active metadata name to the index and to the rollups for earlier requests. It commits in chunks, and gateways
+ * go on writing meanwhile. Returns the number of requests that it added to the index.
  */
 export async function backfillName(db: Database, name: string, onProgress: OnProgress): Promise<number> {
   await awaitWriters(db)
@@ -21,13 +21,13 @@ export async function backfillName(db: Database, name: string, onProgress: OnPro
   const total = rows.reduce((sum, { requests }) => sum + requests, 0)
   let done = 0
   let indexed = 0
-  let day = ""
+  let lastDay = ""
   onProgress(0, total)
   for (const { hour, requests } of rows) {
-    for (const [from, to] of split(hour, requests)) indexed += await indexBetween(db, name, from, to)
-    const today = new Date(hour * 1000).toISOString().slice(0, 10)
-    if (today !== day) await sumDay(db, name, today)
-    day = today
+    for (const [from, to] of splitHour(hour, requests)) indexed += await indexBetween(db, name, from, to)
+    const day = new Date(hour * 1000).toISOString().slice(0, 10)
+    if (day !== lastDay) await countDay(db, name, day)
+    lastDay = day
     done += requests
     onProgress(done, total)
   }
@@ -44,14 +44,14 @@ interface Hour {
   readonly requests: number
 }
 
-/** Statements that began before the name was active have not seen that it is: they end first. */
+/** Waits for running statements: those that began before the name was active did not index or count it. */
 async function awaitWriters(db: Database): Promise<void> {
   await db.transaction((query) => query({ text: "LOCK TABLE llm_requests IN SHARE MODE", timeoutMs: CHUNK_TIMEOUT_MS }))
 }
 
-/** An hour in stretches of about a chunk each, in seconds since the epoch. */
-function split(hour: number, requests: number): (readonly [from: number, to: number])[] {
-  const count = Math.min(3600, Math.max(1, Math.ceil(requests / CHUNK)))
+/** Splits an hour into ranges of about one chunk each, in seconds since the epoch. */
+function splitHour(hour: number, requests: number): (readonly [from: number, to: number])[] {
+  const count = Math.min(3600, Math.max(1, Math.ceil(requests / REQUESTS_PER_CHUNK)))
   const at = (i: number) => hour + Math.round((3600 * i) / count)
   return Array.from({ length: count }, (_, i) => [at(i), at(i + 1)])
 }
@@ -72,7 +72,7 @@ function indexBetween(db: Database, name: string, from: number, to: number): Pro
   })
 }
 
-async function sumDay(db: Database, name: string, day: string): Promise<void> {
+async function countDay(db: Database, name: string, day: string): Promise<void> {
   await db.query({
     text: "SELECT majordomo_count_name($1, $2::date)",
     values: [name, day],

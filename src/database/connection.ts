@@ -4,10 +4,10 @@ import type { PoolConfig } from "pg"
 import { CommandError } from "../core/errors.ts"
 import type { Where } from "./failures.ts"
 
-export const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const
-export type SslMode = (typeof SSL_MODES)[number]
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const
+type SslMode = (typeof SSL_MODES)[number]
 
-/** The settings under `storage.postgres`, as the configuration gives them. */
+/** The settings under `storage.postgres`. */
 export interface PostgresOptions {
   readonly host: string | undefined
   readonly port: number | undefined
@@ -16,20 +16,20 @@ export interface PostgresOptions {
   readonly database: string | undefined
   readonly sslmode: string | undefined
   readonly maxConns: number | undefined
-  /** A connection string instead of the parts; `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `host` may be in its query. */
+  /** A connection string that replaces the parts. Its query may contain `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and `host`. */
   readonly url: string | undefined
-  /** Whether the user set any of them. */
+  /** Whether the user has set any of these settings. */
   readonly isSet: boolean
 }
 
-export interface Connection {
+interface Connection {
   readonly config: PoolConfig
-  /** TLS if the server has it, else plain (libpq's `prefer`). */
+  /** Use TLS if the server offers it, else no TLS (`prefer` in libpq). */
   readonly preferTls: boolean
   readonly where: Where
 }
 
-/** The settings of a connection with libpq's meaning of `sslmode`. Throws CommandError, never with the URL in it. */
+/** Returns the options of a connection. `sslmode` means what it means in libpq. Throws a CommandError without the URL in it. */
 export function toConnection(options: PostgresOptions): Connection {
   const parts = options.url ? parseUrl(options.url) : undefined
   const host = parts?.host ?? options.host ?? "localhost"
@@ -54,7 +54,7 @@ export function toConnection(options: PostgresOptions): Connection {
 }
 
 function toSslMode(text: string): SslMode {
-  if (text === "allow") return "prefer" // plain first, TLS if need be: what we do is never weaker
+  if (text === "allow") return "prefer" // libpq tries without TLS first; `prefer` is never weaker
   const mode = SSL_MODES.find((each) => each === text)
   if (mode === undefined) {
     throw new CommandError(`storage.postgres.sslmode: expected one of ${SSL_MODES.join(", ")}, got "${text}"`)
@@ -67,15 +67,15 @@ type TlsFiles = Partial<Record<"sslrootcert" | "sslcert" | "sslkey", string>>
 /** https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION */
 function toTls(mode: SslMode, files: TlsFiles): ConnectionOptions | false {
   if (mode === "disable") return false
-  const own = {
+  const certificates = {
     ...(files.sslrootcert && files.sslrootcert !== "system" && { ca: readPem("sslrootcert", files.sslrootcert) }),
     ...(files.sslcert && { cert: readPem("sslcert", files.sslcert) }),
     ...(files.sslkey && { key: readPem("sslkey", files.sslkey) }),
   }
-  // With an authority given, libpq checks the chain in mode `require` too.
-  const checksChain = mode.startsWith("verify") || (mode === "require" && own.ca !== undefined)
-  if (!checksChain) return { ...own, rejectUnauthorized: false }
-  return mode === "verify-full" ? own : { ...own, checkServerIdentity: () => undefined }
+  // When a certificate authority is given, libpq checks the chain in the mode `require` too.
+  const checksChain = mode.startsWith("verify") || (mode === "require" && certificates.ca !== undefined)
+  if (!checksChain) return { ...certificates, rejectUnauthorized: false }
+  return mode === "verify-full" ? certificates : { ...certificates, checkServerIdentity: () => undefined }
 }
 
 function readPem(name: string, path: string): string {
@@ -97,38 +97,38 @@ interface UrlParts {
 }
 
 function parseUrl(text: string): UrlParts {
-  const refuse = (why: string) =>
+  const toError = (why: string) =>
     new CommandError(`storage.postgres.url: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, ${why}`)
-  // The URL standard wants a host; libpq does not: postgres:///name?host=/run/postgresql
-  const hostless = /^(postgres(?:ql)?:\/\/)([^/?#]*@)?(?=[/?#]|$)/
+  // The URL standard requires a host, libpq does not: postgres:///name?host=/run/postgresql
+  const withoutHost = /^(postgres(?:ql)?:\/\/)([^/?#]*@)?(?=[/?#]|$)/
   let url: URL
   try {
-    url = new URL(text.replace(hostless, (_, scheme: string, login = "") => `${scheme}${login}localhost`))
+    url = new URL(text.replace(withoutHost, (_, scheme: string, login = "") => `${scheme}${login}localhost`))
   } catch {
-    throw refuse(
+    throw toError(
       text.includes(",")
         ? "and one host only"
         : "got something else (is a character of the password not percent-encoded?)",
     )
   }
-  if (!/^postgres(ql)?:$/.test(url.protocol)) throw refuse(`got the scheme ${url.protocol.slice(0, -1)}`)
+  if (!/^postgres(ql)?:$/.test(url.protocol)) throw toError(`got the scheme ${url.protocol.slice(0, -1)}`)
   const decode = (part: string) => {
     try {
       return part === "" ? undefined : decodeURIComponent(part)
     } catch {
-      throw refuse("got a percent sign that encodes nothing")
+      throw toError("got a percent sign that encodes nothing")
     }
   }
-  const asked = (name: string) => url.searchParams.get(name) ?? undefined
-  const port = url.port || asked("port")
-  if (port !== undefined && !/^\d{1,5}$/.test(port)) throw refuse(`got the port "${port}"`)
+  const parameter = (name: string) => url.searchParams.get(name) ?? undefined
+  const port = url.port || parameter("port")
+  if (port !== undefined && !/^\d{1,5}$/.test(port)) throw toError(`got the port "${port}"`)
   return {
-    host: asked("host") ?? decode(url.hostname)?.replace(/^\[(.*)\]$/, "$1"),
+    host: parameter("host") ?? decode(url.hostname)?.replace(/^\[(.*)\]$/, "$1"),
     port: port === undefined ? undefined : Number(port),
-    user: decode(url.username) ?? asked("user"),
-    password: decode(url.password) ?? asked("password"),
-    database: decode(url.pathname.replace(/^\//, "")) ?? asked("dbname"),
-    sslmode: asked("sslmode"),
-    files: { sslrootcert: asked("sslrootcert"), sslcert: asked("sslcert"), sslkey: asked("sslkey") },
+    user: decode(url.username) ?? parameter("user"),
+    password: decode(url.password) ?? parameter("password"),
+    database: decode(url.pathname.replace(/^\//, "")) ?? parameter("dbname"),
+    sslmode: parameter("sslmode"),
+    files: { sslrootcert: parameter("sslrootcert"), sslcert: parameter("sslcert"), sslkey: parameter("sslkey") },
   }
 }

@@ -3,20 +3,21 @@ import pg from "pg"
 import { DatabaseTimeout, toErrorCode } from "./failures.ts"
 
 export interface ConnectorOptions {
-  /** TLS if the server has it, else plain. */
+  /** Use TLS if the server offers it, else no TLS. */
   readonly preferTls?: boolean
 }
 
-/**
- * Makes connections that carry our settings. With `preferTls` it learns from the server's answer whether to speak TLS:
- * `learn(error)` says true when another attempt, now the other way, is worth it.
- */
+/** Opens connections that have the options of this program. */
 export interface Connector {
   readonly pool: pg.Pool
-  /** A connection outside of the pool. */
+  /** Opens a connection outside of the pool. */
   connect(timeoutMs: number): Promise<pg.Client>
+  /**
+   * Learns from a failed attempt to connect whether the server wants TLS, if TLS is only preferred. Returns true when
+   * another attempt, with the other choice, may succeed.
+   */
   learn(error: unknown): boolean
-  /** Ends the pool: in peace within `graceMs`, for a server that does not answer would never close its side. */
+  /** Ends the pool. Connections that do not close within `graceMs` are aborted, because the server may not answer. */
   end(graceMs: number): Promise<void>
 }
 
@@ -30,18 +31,19 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
     types: { getTypeParser },
     ...config,
   }
-  // Told from their making on: one that is still connecting to a server that does not answer holds up an end as well.
+  // Clients are registered when they are created: one that is still connecting to a server that does not answer would
+  // delay the end of the pool too.
   const open = new Set<pg.Client>()
-  class OwnClient extends pg.Client {
+  class TrackedClient extends pg.Client {
     constructor(settings?: pg.ClientConfig) {
       super(settings)
       open.add(this)
       this.once("end", () => open.delete(this))
     }
   }
-  const pool = new pg.Pool({ ...common, Client: OwnClient, onConnect: prepare } as pg.PoolConfig)
-  // pg throws errors of idle connections at whoever listens, and ends the process if nobody does. A broken connection
-  // has left the pool by then; the next statement makes a new one.
+  const pool = new pg.Pool({ ...common, Client: TrackedClient, onConnect: prepare } as pg.PoolConfig)
+  // pg emits the errors of idle connections, and the process ends if nobody listens. The pool has removed a broken
+  // connection by then, and the next statement opens a new one.
   pool.on("error", () => {})
   pool.on("connect", (client) => client.on("error", () => {}))
 
@@ -75,7 +77,7 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
     const clients = [...open].filter((client) => !toSocket(client).closed)
     const timer = setTimeout(() => clients.forEach(abortConnection), graceMs)
     await pool.end()
-    // The pool forgets its clients at once; their sockets take a moment.
+    // The pool removes its clients at once; their sockets take a moment to close.
     await Promise.all(clients.map(untilClosed))
     clearTimeout(timer)
   }
@@ -83,7 +85,7 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
   return { pool, connect, learn, end }
 }
 
-/** Ends a connection without waiting for a server that may not answer. */
+/** Closes a connection without waiting for a server that may not answer. */
 export function abortConnection(client: pg.ClientBase): void {
   toSocket(client).destroy()
 }
@@ -98,21 +100,21 @@ function toSocket(client: pg.ClientBase): Socket {
 }
 
 /**
- * A statement whose client is gone (a timeout of ours, a killed gateway) would else wait on in the server for a lock.
- * Not as a startup option, which poolers refuse; servers before 14 and the embedded engine do not know it.
+ * Ends statements in the server whose client is gone (after a timeout, or a killed gateway); else they would go on waiting
+ * for a lock. This is not a startup option because poolers reject those. The embedded engine does not support it.
  */
 async function prepare(client: pg.ClientBase): Promise<void> {
   await client.query("SET client_connection_check_interval = '5s'").catch(() => {})
 }
 
 const AS_TEXT = new Set<number>([
-  pg.types.builtins.DATE, // no time zone of ours may move a day
+  pg.types.builtins.DATE, // a Date would depend on the time zone of this process
   pg.types.builtins.TIMESTAMP,
   pg.types.builtins.NUMERIC,
   pg.types.builtins.INT8,
 ])
 
-/** Money and 64-bit counts stay text, for a JavaScript number would round them; so do dates without a time zone. */
+/** Keeps money and 64-bit counts as text, because a JavaScript number would round them; and dates without a time zone. */
 function getTypeParser(oid: number, format?: "text" | "binary"): (value: string) => unknown {
   return AS_TEXT.has(oid)
     ? (value) => value

@@ -3,28 +3,28 @@ import type { Database } from "./_database.ts"
 import { copyKeys, copyMetadataNames, raiseCounters } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
-import { listColumns, NO_HURRY_MS } from "./copy/tables.ts"
+import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
 import { migrate } from "./schema.ts"
 import { readSchemaState } from "./schema-state.ts"
 
 export interface Copied {
   readonly keys: number
-  /** Requests that the source has. */
+  /** The number of requests in the source. */
   readonly requests: number
-  /** Of them, those that were not there before. */
+  /** The number of those that the target did not have. */
   readonly added: number
   readonly repricings: number
-  /** Why totals of pruned days were left out; undefined: they were copied, or there are none. */
+  /** Why the totals of pruned days were not copied; undefined if they were, or if there are none. */
   readonly sumsLeftOut: string | undefined
 }
 
-/** With bodies in them, rows may have 128 KiB each. */
+/** A row with bodies may have 128 KiB. */
 const ROWS_AT_ONCE = 250
 
 /**
- * Copies keys, requests, metadata names, repricings and the totals of pruned days into another database, whose schema
- * it applies first. Rows keep their ids, so it may be repeated, also after an interruption and while both are in use: what is
- * there already stays and is counted once. Sums come from the target's own triggers.
+ * Copies keys, requests, metadata names, repricings and the totals of pruned days into another database, after migrating
+ * both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases are in use:
+ * rows that are there already stay and count once. The target's own triggers make its rollups.
  */
 export async function copyDatabase(
   source: Database,
@@ -33,8 +33,12 @@ export async function copyDatabase(
 ): Promise<Copied> {
   if ((await readSchemaState(source.query)).kind === "none")
     throw new CommandError("the embedded database is empty: nothing to copy")
-  await migrate(source)
-  await migrate(target)
+  const [from, to] = [await migrate(source), await migrate(target)]
+  if (from.newerVersion !== undefined && from.newerVersion > (to.newerVersion ?? 0)) {
+    throw new CommandError(
+      `the schema of the embedded database is newer than this program (version ${from.newerVersion}), so it cannot be copied: upgrade majordomo-gateway`,
+    )
+  }
   const keys = await copyKeys(source, target)
   await copyMetadataNames(source, target)
   const rows = await copyRequests(source, target, onProgress)
@@ -59,16 +63,16 @@ async function copyRequests(
       text: `SELECT coalesce(json_agg(r), '[]')::text AS batch, count(*)::int AS count, (array_agg(r.id ORDER BY r.id DESC))[1] AS last
         FROM (SELECT ${columns} FROM llm_requests WHERE id > $1 ORDER BY id LIMIT ${ROWS_AT_ONCE}) AS r`,
       values: [after],
-      timeoutMs: NO_HURRY_MS,
+      timeoutMs: COPY_TIMEOUT_MS,
     })
     const { batch, count: size, last } = rows[0]!
     if (last === null) return { requests, added }
-    // The text goes on as it is: no number in it becomes one of JavaScript's.
+    // The text is passed on unparsed, so no number in it becomes a JavaScript number.
     const inserted = await target.query({
       text: `INSERT INTO llm_requests (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::llm_requests, $1::json)
         ON CONFLICT (id) DO NOTHING`,
       values: [batch],
-      timeoutMs: NO_HURRY_MS,
+      timeoutMs: COPY_TIMEOUT_MS,
     })
     after = last
     requests += size
@@ -79,5 +83,5 @@ async function copyRequests(
 
 async function count(db: Database, table: string): Promise<string> {
   const text = `SELECT count(*) AS count FROM ${table}`
-  return (await db.query<{ count: string }>({ text, timeoutMs: NO_HURRY_MS })).rows[0]!.count
+  return (await db.query<{ count: string }>({ text, timeoutMs: COPY_TIMEOUT_MS })).rows[0]!.count
 }

@@ -1,15 +1,15 @@
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "./_database.ts"
-import { INSERT_ROWS } from "./ledger/columns.ts"
+import { INSERT_ROWS } from "./ledger/insert.ts"
 
 const ROWS_AT_ONCE = 500
 
-/** Empties every table, then lets `fill` write rows as the ledger does. Refuses any database but an embedded one. */
+/** Empties every table, then lets `fill` write rows as the ledger does. Throws for any database but the embedded one. */
 export async function refillDemo(
   db: Database,
   fill: (insert: (rows: readonly LogRecord[]) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  if (db.kind !== "embedded") throw new Error("samples are for the demo's own embedded database")
+  if (db.kind !== "embedded") throw new Error("demo samples may only be written to the demo's own embedded database")
   await db.query("TRUNCATE llm_requests, llm_requests_metadata_keys, llm_usage_metadata_names, api_keys")
   await fill(async (rows) => {
     for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {

@@ -1,21 +1,21 @@
 import type { Database } from "./_database.ts"
 import { readSchemaState, type SchemaState } from "./schema-state.ts"
 
-/** What is to be known of a database before it is trusted. */
+/** What `doctor` checks about a database. */
 export interface Diagnosis {
-  /** The major version. */
+  /** The major version of PostgreSQL. */
   readonly version: number
   readonly state: SchemaState
   readonly isReadOnly: boolean
-  /** May write the rows of requests; undefined: there is no table yet. */
+  /** Whether the user may write the rows of requests; undefined if the table does not exist yet. */
   readonly mayWrite: boolean | undefined
   readonly user: string
   readonly schema: string
-  /** Its clock less this machine's, in ms, give or take half of the way there and back. */
+  /** The database's clock minus this machine's, in ms, exact to half of the round trip. */
   readonly skewMs: number
 }
 
-/** Looks only. */
+/** Reads the facts about a database and changes nothing. */
 export async function diagnose(db: Database): Promise<Diagnosis> {
   const state = await readSchemaState(db.query)
   const askedAt = Date.now()
@@ -31,15 +31,15 @@ export async function diagnose(db: Database): Promise<Diagnosis> {
       has_table_privilege(to_regclass('llm_requests'), 'INSERT') AND has_table_privilege(to_regclass('api_keys'), 'SELECT') AS may_write,
       quote_ident(current_user) AS user, quote_ident(current_schema()) AS schema,
       (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`)
-  const here = (askedAt + Date.now()) / 2
-  const seen = rows[0]!
+  const middle = (askedAt + Date.now()) / 2
+  const row = rows[0]!
   return {
-    version: seen.version,
+    version: row.version,
     state,
-    isReadOnly: seen.read_only,
-    mayWrite: seen.may_write ?? undefined,
-    user: seen.user,
-    schema: seen.schema,
-    skewMs: Math.round(seen.now_ms - here),
+    isReadOnly: row.read_only,
+    mayWrite: row.may_write ?? undefined,
+    user: row.user,
+    schema: row.schema,
+    skewMs: Math.round(row.now_ms - middle),
   }
 }

@@ -1,14 +1,14 @@
-import { randomUUID } from "node:crypto"
 import type { Caller } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { isUnavailable } from "./failures.ts"
-import { type GatewayRow, KEY_CHANNEL, parseQuestion, removeGateway, renewGateway, TRUST_MS } from "./gateways.ts"
-import { createKeyLookUps } from "./key-lookups.ts"
+import { createKeyLookups } from "./key-lookups.ts"
+import { createKeyTrust } from "./key-trust.ts"
 import { findCaller } from "./keys.ts"
+import { createLruMap } from "./lru-map.ts"
 
 export interface KeyCacheOptions {
-  /** Milliseconds that only go forward. Default: `performance.now`. */
+  /** Milliseconds that only increase. Default: `performance.now`. */
   readonly now?: () => number
   readonly ttlMs?: number
   readonly maxKnown?: number
@@ -17,171 +17,142 @@ export interface KeyCacheOptions {
 
 export interface KeyCache {
   /**
-   * The caller of a key's hash: at once for a remembered one, `undefined` for an unknown or revoked key. Rejects, or
-   * throws, `GatewayError("keys_unavailable")` when the key is not remembered and the database cannot be asked.
+   * Returns the caller of a key's hash, at once if the key is cached; `undefined` for an unknown or revoked key. Rejects,
+   * or throws, `GatewayError("keys_unavailable")` when the key is not cached and the database cannot be reached.
    */
   find(hash: string): Caller | undefined | Promise<Caller | undefined>
-  /** Whether remembered keys are trusted without asking, which is while notifications are known to arrive. */
+  /** Whether cached keys are accepted without a look-up, which they are while notifications are known to arrive. */
   isTrusted(): boolean
-  /** After the first attempt to listen. Nobody needs to wait for it: until then keys are looked up. */
+  /** Resolves after the first attempt to listen. Nobody needs to wait for it: until then every key is looked up. */
   readonly ready: Promise<void>
   close(): Promise<void>
 }
 
+/** `caller` is undefined for a key that the database does not know or no longer accepts. */
+interface Entry {
+  readonly caller: Caller | undefined
+  readonly epoch: number
+  readonly expiresAt: number
+}
+
 const TTL_MS = 5 * 60_000
 const MAX_LOOKUPS = 1_000
-/** While the database cannot be asked, it is asked this often whether it can. */
-const PROBE_EVERY_MS = 250
+/** The time between two attempts to reach a database that was unavailable. */
+const PROBE_INTERVAL_MS = 250
 
-/** Remembers which keys are accepted, and forgets one as soon as the database says that it changed. */
+/** Caches which keys are accepted, and drops a key as soon as the database notifies it of a change. */
 export function createKeyCache(db: Database, options: KeyCacheOptions = {}): KeyCache {
   const now = options.now ?? (() => performance.now())
   const ttlMs = options.ttlMs ?? TTL_MS
-  const known = createMemory<Caller>(options.maxKnown ?? 10_000)
-  const unknown = createMemory<undefined>(options.maxUnknown ?? 10_000)
-  const findWithOthers = createKeyLookUps(db)
-  const lookups = new Map<string, Promise<Caller | undefined>>()
-  /** What was learnt in an earlier epoch is asked again: notifications may have been lost in between. */
-  let epoch = 0
-  let provenAt = Number.NEGATIVE_INFINITY
-  let line = newLine(undefined)
-  /** The last look-up failed for want of a database. */
-  let isCutOff = false
-  let nextProbeAt = 0
+  const known = createLruMap<Entry>(options.maxKnown ?? 10_000)
+  const unknown = createLruMap<Entry>(options.maxUnknown ?? 10_000)
+  const lookups = createLookups({ db, known, now })
 
-  const isTrusted = () => now() - provenAt < TRUST_MS
-  const isFresh = (entry: Entry<unknown>) => entry.epoch === epoch && now() < entry.until
-
-  const find = (hash: string): Caller | undefined | Promise<Caller | undefined> => {
-    const entry = known.get(hash)
-    if (isTrusted()) {
-      if (entry && isFresh(entry)) return entry.value
-      const miss = entry ? undefined : unknown.get(hash)
-      if (miss && isFresh(miss)) return undefined
+  const onChange = (hash: string | undefined) => {
+    for (const each of [known, unknown, lookups]) {
+      if (hash === undefined) each.clear()
+      else each.delete(hash)
     }
-    if (isCutOff && now() < nextProbeAt) {
-      if (entry) return entry.value
-      throw unavailable()
-    }
-    if (isCutOff) nextProbeAt = now() + PROBE_EVERY_MS
-    const answer = lookUp(hash)
-    // A key that was good when the database was last heard of does not wait for it: the answer counts for the next request.
-    return isCutOff && entry ? entry.value : answer
   }
+  const trust = createKeyTrust(db, { now, onChange, onRenewed: lookups.recover })
+
+  const isFresh = (entry: Entry) => entry.epoch === trust.epoch() && now() < entry.expiresAt
 
   const lookUp = (hash: string): Promise<Caller | undefined> => {
-    const running = lookups.get(hash)
-    if (running) return running
-    if (lookups.size >= MAX_LOOKUPS) return Promise.reject(unavailable())
-    const startedIn = epoch
-    const lookup = ask(hash, (caller) => {
-      if (lookups.get(hash) !== lookup) return // the key changed while we asked: the answer is old already
-      const entry = { epoch: startedIn, until: now() + ttlMs }
-      if (caller) known.set(hash, { ...entry, value: caller })
-      else unknown.set(hash, { ...entry, value: undefined })
-      if (caller) unknown.delete(hash)
-      else known.delete(hash)
-    }).finally(() => {
-      if (lookups.get(hash) === lookup) lookups.delete(hash)
+    const epoch = trust.epoch()
+    return lookups.run(hash, (caller) => {
+      const entry = { caller, epoch, expiresAt: now() + ttlMs }
+      if (caller) {
+        known.set(hash, entry)
+        unknown.delete(hash)
+      } else {
+        unknown.set(hash, entry)
+        known.delete(hash)
+      }
     })
-    lookup.catch(() => {}) // who asked in passing does not wait for it
-    lookups.set(hash, lookup)
-    return lookup
   }
 
-  const ask = async (hash: string, learn: (caller: Caller | undefined) => void): Promise<Caller | undefined> => {
+  return {
+    find: (hash) => {
+      const entry = known.get(hash)
+      if (trust.isTrusted()) {
+        if (entry && isFresh(entry)) return entry.caller
+        const miss = entry ? undefined : unknown.get(hash)
+        if (miss && isFresh(miss)) return undefined
+      }
+      if (lookups.mustWait()) {
+        if (entry) return entry.caller
+        throw toUnavailable()
+      }
+      // While the database is unavailable, a known key does not wait for it: the look-up counts for the next request.
+      const isOutage = lookups.isOutage()
+      const caller = lookUp(hash)
+      return isOutage && entry ? entry.caller : caller
+    },
+    isTrusted: trust.isTrusted,
+    ready: trust.ready,
+    close: trust.close,
+  }
+}
+
+interface LookupOptions {
+  readonly db: Database
+  /** The keys that were valid when the database was last reached. They stay valid while it is unavailable. */
+  readonly known: { get(hash: string): Entry | undefined }
+  readonly now: () => number
+}
+
+/** Look-ups that are running, one for each key, and whether the last one failed because the database was unavailable. */
+function createLookups({ db, known, now }: LookupOptions) {
+  const findWithOthers = createKeyLookups(db)
+  const running = new Map<string, Promise<Caller | undefined>>()
+  let isOutage = false
+  let nextProbeAt = 0
+
+  async function lookUp(hash: string, onResult: (caller: Caller | undefined) => void): Promise<Caller | undefined> {
     try {
-      // What was a good key is no guess: it need not wait for others.
+      // A key that was valid is not a guess, so it does not have to wait for other look-ups.
       const caller = await (known.get(hash) ? findCaller(db, hash) : findWithOthers(hash))
-      isCutOff = false
-      learn(caller)
+      isOutage = false
+      onResult(caller)
       return caller
     } catch (error) {
       if (!isUnavailable(error)) throw error
-      isCutOff = true
-      nextProbeAt = now() + PROBE_EVERY_MS
+      isOutage = true
+      nextProbeAt = now() + PROBE_INTERVAL_MS
       const entry = known.get(hash)
-      if (entry) return entry.value
-      throw unavailable()
+      if (entry) return entry.caller
+      throw toUnavailable()
     }
   }
 
-  const forget = (hash: string) => {
-    known.delete(hash)
-    unknown.delete(hash)
-    lookups.delete(hash)
-  }
-
-  const onNotify = (payload: string) => {
-    const question = parseQuestion(payload)
-    if (question !== undefined) {
-      line = { ...line, heard: question }
-      void renewGateway(db, line).catch(() => {}) // the next heartbeat says it again
-    } else if (payload === "*") for (const memory of [known, unknown, lookups]) memory.clear()
-    else forget(payload)
-  }
-
-  const onState = (up: boolean) => {
-    if (!up) {
-      provenAt = Number.NEGATIVE_INFINITY
-      line = newLine(line.id)
-      return
-    }
-    // Counted from before the renewal, so that this clock runs out before the one in the database.
-    const at = now()
-    const { id } = line
-    const renewed = () => {
-      if (id !== line.id) return
-      if (!isTrusted()) epoch++
-      provenAt = at
-      isCutOff = false
-    }
-    void renewGateway(db, line).then(renewed, () => {})
-  }
-
-  const listening = db.listen(KEY_CHANNEL, { onNotify, onState })
   return {
-    find,
-    isTrusted,
-    ready: listening.then(() => {}),
-    close: async () => {
-      await (await listening).close()
-      await removeGateway(db, line.replaces ?? line.id).catch(() => {})
+    /** Looks a key up, or joins the look-up that runs. `onResult` is not called if the key changes in the meantime. */
+    run(hash: string, onResult: (caller: Caller | undefined) => void): Promise<Caller | undefined> {
+      if (isOutage) nextProbeAt = now() + PROBE_INTERVAL_MS
+      const joined = running.get(hash)
+      if (joined) return joined
+      if (running.size >= MAX_LOOKUPS) return Promise.reject(toUnavailable())
+      const lookup = lookUp(hash, (caller) => {
+        if (running.get(hash) === lookup) onResult(caller)
+      }).finally(() => {
+        if (running.get(hash) === lookup) running.delete(hash)
+      })
+      lookup.catch(() => {}) // a caller with a cached key does not wait for the look-up
+      running.set(hash, lookup)
+      return lookup
     },
+    isOutage: () => isOutage,
+    /** Whether the database was unavailable and the time to try it again has not come. */
+    mustWait: () => isOutage && now() < nextProbeAt,
+    recover: () => {
+      isOutage = false
+    },
+    delete: (hash: string) => void running.delete(hash),
+    clear: () => running.clear(),
   }
 }
 
-function newLine(replaces: string | undefined): GatewayRow {
-  return { id: randomUUID(), heard: "0", replaces }
-}
-
-function unavailable(): GatewayError {
+function toUnavailable(): GatewayError {
   return new GatewayError("keys_unavailable", "the gateway cannot check API keys at the moment, try again shortly")
-}
-
-interface Entry<T> {
-  readonly value: T
-  readonly epoch: number
-  readonly until: number
-}
-
-/** At most `max` entries; the one that was used longest ago goes first. */
-function createMemory<T>(max: number) {
-  const entries = new Map<string, Entry<T>>()
-  return {
-    get: (hash: string): Entry<T> | undefined => {
-      const entry = entries.get(hash)
-      if (entry === undefined) return undefined
-      entries.delete(hash)
-      entries.set(hash, entry)
-      return entry
-    },
-    set: (hash: string, entry: Entry<T>): void => {
-      entries.delete(hash)
-      entries.set(hash, entry)
-      if (entries.size > max) entries.delete(entries.keys().next().value as string)
-    },
-    delete: (hash: string) => entries.delete(hash),
-    clear: () => entries.clear(),
-  }
 }

@@ -4,7 +4,7 @@ import { hashKey, mintKey } from "../core/key.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { awaitGateways } from "./gateways.ts"
 
-/** An API key without its secret, which is stored nowhere. Times are ISO 8601 in UTC. */
+/** An API key without its secret, which is not stored. Times are ISO 8601 in UTC. */
 export interface ApiKey {
   readonly id: string
   readonly name: string
@@ -19,18 +19,18 @@ export interface ApiKey {
 
 export interface NewKey {
   readonly key: ApiKey
-  /** The key itself: shown once. */
+  /** The key itself, which can be shown only now. */
   readonly secret: string
 }
 
 const MAX_NAME_LENGTH = 255
 const LOOKUP_TIMEOUT_MS = 2_000
 
-export async function createKey(db: Database, wanted: { name: string; description?: string }): Promise<NewKey> {
-  return insertKey(db.query, wanted)
+export async function createKey(db: Database, input: { name: string; description?: string }): Promise<NewKey> {
+  return insertKey(db.query, input)
 }
 
-/** Mints a key if there is none, not even a revoked one; undefined otherwise. Of several at once, one mints. */
+/** Creates a key if there is none, not even a revoked one; else returns undefined. Of several calls at once, one creates it. */
 export async function ensureFirstKey(db: Database, name = "Default"): Promise<NewKey | undefined> {
   if ((await countKeys(db)) > 0) return undefined
   return db.transaction(async (query) => {
@@ -39,17 +39,21 @@ export async function ensureFirstKey(db: Database, name = "Default"): Promise<Ne
   })
 }
 
-/** Oldest first. */
+/** Returns all keys, the oldest first. */
 export async function listKeys(db: Database): Promise<ApiKey[]> {
   const { rows } = await db.query<KeyRow>(`SELECT ${COLUMNS} FROM api_keys ORDER BY created_at, id`)
   return rows.map(toApiKey)
 }
 
+/** Throws a CommandError if there is no such key. */
 export async function getKey(db: Database, id: string): Promise<ApiKey> {
-  return one(id, await db.query<KeyRow>({ text: `SELECT ${COLUMNS} FROM api_keys WHERE id = $1`, values: [toId(id)] }))
+  return toOneKey(
+    id,
+    await db.query<KeyRow>({ text: `SELECT ${COLUMNS} FROM api_keys WHERE id = $1`, values: [toId(id)] }),
+  )
 }
 
-/** An empty description takes it away; what is undefined stays. */
+/** Changes what is given. An empty description removes it. Throws a CommandError if there is no such key. */
 export async function updateKey(
   db: Database,
   id: string,
@@ -58,7 +62,7 @@ export async function updateKey(
   if (change.name === undefined && change.description === undefined) {
     throw new CommandError("nothing to change: give --name, --description, or both", 2)
   }
-  return one(
+  return toOneKey(
     id,
     await db.query<KeyRow>({
       text: `UPDATE api_keys SET name = coalesce($2, name), updated_at = now(),
@@ -73,12 +77,12 @@ export async function updateKey(
   )
 }
 
-export interface Revocation {
+interface Revocation {
   readonly key: ApiKey
   readonly wasRevokedBefore: boolean
 }
 
-/** When it resolves, the key is refused on every running gateway of the database (gateways.ts says how). */
+/** Revokes a key. When it resolves, every running gateway of the database rejects the key (see gateways.ts). */
 export async function revokeKey(db: Database, id: string): Promise<Revocation> {
   const key = await db.query<KeyRow & { was_revoked: boolean }>({
     text: `WITH before AS (
@@ -88,17 +92,17 @@ export async function revokeKey(db: Database, id: string): Promise<Revocation> {
       FROM before WHERE id = key_id RETURNING ${COLUMNS}, was_revoked`,
     values: [toId(id)],
   })
-  const revoked = one(id, key)
+  const revoked = toOneKey(id, key)
   await awaitGateways(db)
   return { key: revoked, wasRevokedBefore: key.rows[0]!.was_revoked }
 }
 
-/** The caller whose key has this hash, if the key is active. */
+/** Returns the caller whose key has this hash, if the key is active. */
 export async function findCaller(db: Database, keyHash: string): Promise<Caller | undefined> {
   return (await findCallers(db, [keyHash])).get(keyHash)
 }
 
-/** The callers of those of the hashes whose keys are active. */
+/** Returns the callers by the hashes of their keys. Hashes without an active key are left out. */
 export async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
   const { rows } = await db.query<{ id: string; key_hash: string }>({
     text: "SELECT id, key_hash FROM api_keys WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL",
@@ -108,7 +112,7 @@ export async function findCallers(db: Database, keyHashes: readonly string[]): P
   return new Map(rows.map(({ id, key_hash }) => [key_hash, { keyId: id }]))
 }
 
-/** All keys, revoked ones too. */
+/** Returns the number of all keys, including revoked ones. */
 export function countKeys(db: Database): Promise<number> {
   return count(db.query)
 }
@@ -117,9 +121,9 @@ async function count(query: RunQuery): Promise<number> {
   return (await query<{ keys: number }>("SELECT count(*)::int AS keys FROM api_keys")).rows[0]!.keys
 }
 
-async function insertKey(query: RunQuery, wanted: { name: string; description?: string }): Promise<NewKey> {
-  const name = toName(wanted.name)
-  const description = wanted.description ? toStorable(wanted.description) : undefined
+async function insertKey(query: RunQuery, input: { name: string; description?: string }): Promise<NewKey> {
+  const name = toName(input.name)
+  const description = input.description ? toStorable(input.description) : undefined
   const secret = mintKey()
   const { rows } = await query<KeyRow>({
     text: `INSERT INTO api_keys (key_hash, name, description) VALUES ($1, $2, $3) RETURNING ${COLUMNS}`,
@@ -156,7 +160,7 @@ function toApiKey(row: KeyRow): ApiKey {
   }
 }
 
-function one(id: string, { rows }: { readonly rows: readonly KeyRow[] }): ApiKey {
+function toOneKey(id: string, { rows }: { readonly rows: readonly KeyRow[] }): ApiKey {
   if (rows[0] === undefined) throw new CommandError(`there is no API key with the id ${id}: see keys list`)
   return toApiKey(rows[0])
 }
@@ -179,7 +183,7 @@ function toName(text: string): string {
   return name
 }
 
-/** PostgreSQL holds neither U+0000 nor half of a surrogate pair. */
+/** Replaces what PostgreSQL cannot store: U+0000 and unpaired surrogates. */
 function toStorable(text: string): string {
   return text.replace(/\0|\p{Surrogate}/gu, "\uFFFD")
 }

@@ -8,20 +8,20 @@ const HEARTBEAT_EVERY_MS = 5_000
 const HEARTBEAT_TIMEOUT_MS = 3_000
 const BACKOFF_MS = { first: 50, last: 2_000 }
 
-export interface ListenerOptions {
+interface ListenerOptions {
   readonly connector: Connector
-  /** Statements on other connections than the line's. */
+  /** Runs statements on other connections than the listener's. */
   readonly query: RunQuery
   readonly channel: string
   readonly onNotify: (payload: string) => void
-  /** `true` when notifications arrive, and again with every heartbeat; `false` as soon as they may be lost. */
+  /** Called with `true` when notifications arrive and after each heartbeat; with `false` as soon as they may be lost. */
   readonly onState: (up: boolean) => void
 }
 
 /**
- * LISTEN on a connection of its own, which comes back by itself. Resolves after the first attempt, whatever came of it.
- * A connection counts as up only after a notification sent over *another* connection has arrived: a pooler in
- * transaction mode, or a standby, takes LISTEN and stays silent.
+ * Listens to a channel on a connection of its own, which reconnects by itself. Resolves after the first attempt, whether
+ * it succeeded or not. The listener counts as up only after a notification from *another* connection has arrived: a pooler
+ * in transaction mode, and a standby, accept LISTEN but deliver nothing.
  */
 export async function openListener(options: ListenerOptions): Promise<{ close(): Promise<void> }> {
   const stop = new AbortController()
@@ -33,11 +33,11 @@ export async function openListener(options: ListenerOptions): Promise<{ close():
     firstAttempt = resolve
   })
 
-  const hold = async (): Promise<void> => {
+  const listenUntilLost = async (): Promise<void> => {
     client = await options.connector.connect(CONNECT_TIMEOUT_MS)
     if (signal.aborted) return
     const ended = new Promise<void>((resolve) => void client!.once("end", resolve))
-    await prove(client, options, signal)
+    await startListening(client, options, signal)
     backoffMs = BACKOFF_MS.first
     options.onState(true)
     firstAttempt()
@@ -50,7 +50,7 @@ export async function openListener(options: ListenerOptions): Promise<{ close():
 
   const running = (async () => {
     while (!signal.aborted) {
-      await hold().catch(() => {})
+      await listenUntilLost().catch(() => {})
       if (client) abortConnection(client)
       client = undefined
       options.onState(false)
@@ -70,22 +70,22 @@ export async function openListener(options: ListenerOptions): Promise<{ close():
   }
 }
 
-/** Listens, and resolves when a notification of another connection has come through. */
-async function prove(client: Client, options: ListenerOptions, signal: AbortSignal): Promise<void> {
+/** Runs LISTEN, and resolves when a notification from another connection has arrived. */
+async function startListening(client: Client, options: ListenerOptions, signal: AbortSignal): Promise<void> {
   const probe = `majordomo_probe_${randomUUID()}`
-  const heard = new Promise<void>((resolve) => {
+  const arrived = new Promise<void>((resolve) => {
     client.on("notification", ({ channel, payload }) => {
       if (channel === probe) resolve()
       else if (channel === options.channel) options.onNotify(payload ?? "")
     })
   })
-  const set = (async () => {
+  const starting = (async () => {
     await client.query(`LISTEN ${quote(options.channel)}; LISTEN ${quote(probe)}`)
     await options.query({ text: "SELECT pg_notify($1, '')", values: [probe], timeoutMs: HEARTBEAT_TIMEOUT_MS })
-    await heard
+    await arrived
     await client.query(`UNLISTEN ${quote(probe)}`)
   })()
-  if (!(await within(set, CONNECT_TIMEOUT_MS, signal)))
+  if (!(await within(starting, CONNECT_TIMEOUT_MS, signal)))
     throw new Error("notifications do not arrive on this connection")
 }
 
@@ -93,7 +93,7 @@ function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** True when `work` succeeded within `ms`; false when it was too late or `signal` came first; throws what `work` throws. */
+/** Returns whether `work` succeeded within `ms` and before `signal`. Throws what `work` throws. */
 function within(work: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const settle = (value: boolean) => {

@@ -1,24 +1,24 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database, RunQuery } from "./_database.ts"
 
-/** A metadata name over all keys. */
+/** How a metadata name is used, over all API keys. */
 export interface MetadataName {
   readonly name: string
   readonly requests: number
-  /** Counted over the sums where the name is summed, else over the newest requests alone. */
+  /** Counted in the rollups if they are complete for the name (`isCountedWhole`), else over the newest requests. */
   readonly distinctValues: number
   readonly isCountedWhole: boolean
-  /** `all`: for every key, those to come included; `some`: for the keys named. */
+  /** `all` means every key, including future ones; `some` means the keys in `activeKeys`. */
   readonly active: "all" | "some" | "none"
   readonly activeKeys: readonly string[]
   /** ISO 8601 in UTC. */
   readonly lastSeenAt: string | undefined
 }
 
-/** Requests that are looked through for the values of names that are not summed. */
+/** The number of newest requests in which the values of other names are counted. */
 export const NEWEST = 20_000
 
-/** Most used first. */
+/** Returns all metadata names, the most used first. */
 export async function listMetadata(db: Database): Promise<MetadataName[]> {
   const { rows } = await db.query<NameRow>({
     text: `
@@ -26,7 +26,7 @@ export async function listMetadata(db: Database): Promise<MetadataName[]> {
       SELECT m.key_name AS name, sum(m.request_count) AS requests, max(m.last_seen_at) AS last_seen_at,
         coalesce(array_agg(coalesce(k.name, m.majordomo_api_key_id::text) ORDER BY k.name) FILTER (WHERE m.is_active), '{}') AS active_keys
       FROM llm_requests_metadata_keys m LEFT JOIN api_keys k ON k.id = m.majordomo_api_key_id GROUP BY 1
-    ), seen AS (
+    ), recent AS (
       SELECT e.key AS name, count(DISTINCT e.value) AS distinct_values FROM (
         SELECT raw_metadata FROM llm_requests WHERE jsonb_typeof(raw_metadata) = 'object' ORDER BY created_at DESC LIMIT $1) r
       CROSS JOIN jsonb_each_text(r.raw_metadata) e GROUP BY 1
@@ -38,7 +38,7 @@ export async function listMetadata(db: Database): Promise<MetadataName[]> {
       coalesce(n.every_key, false) AS every_key, s.name IS NOT NULL AS is_summed,
       coalesce(s.distinct_values, v.distinct_values, 0)::int AS distinct_values
     FROM used u FULL JOIN llm_usage_metadata_names n ON n.name = u.name
-    LEFT JOIN summed s ON s.name = coalesce(u.name, n.name) LEFT JOIN seen v ON v.name = coalesce(u.name, n.name)
+    LEFT JOIN summed s ON s.name = coalesce(u.name, n.name) LEFT JOIN recent v ON v.name = coalesce(u.name, n.name)
     ORDER BY u.requests DESC NULLS LAST, 1`,
     values: [NEWEST],
     timeoutMs: 120_000,
@@ -64,13 +64,13 @@ interface NameRow {
   readonly last_seen_at: Date | null
 }
 
-/** A metadata name, for one key (by id or name) or, without, for all keys and those to come. */
+/** A metadata name, for one API key (by its id or name), or for all keys and future ones if `key` is undefined. */
 export interface NameChoice {
   readonly name: string
   readonly key: string | undefined
 }
 
-/** Makes a name active for all requests to come. Earlier ones are `backfill`'s work. */
+/** Activates a name for future requests. `backfillName` adds the earlier ones. */
 export async function activateName(db: Database, choice: NameChoice): Promise<void> {
   const keyIds = await findKeyIds(db, choice.key)
   await db.transaction(async (query) => {
@@ -99,19 +99,19 @@ export async function activateName(db: Database, choice: NameChoice): Promise<vo
   })
 }
 
-/** Further requests are not indexed by the name; when no key has it active any more, its sums go. */
+/** Deactivates a name for future requests. When it is active for no key, the database deletes its rollups. */
 export async function deactivateName(db: Database, choice: NameChoice): Promise<void> {
   const keyIds = await findKeyIds(db, choice.key)
   await db.transaction(async (query) => {
     await lockNames(query)
-    const before = await query({
+    const active = await query({
       text: `SELECT FROM llm_usage_metadata_names WHERE name = $1 AND every_key
         UNION ALL SELECT FROM llm_requests_metadata_keys WHERE key_name = $1 AND is_active AND ($2::uuid[] IS NULL OR majordomo_api_key_id = ANY ($2))`,
       values: [choice.name, keyIds],
     })
-    if (before.rowCount === 0) {
-      const whose = choice.key === undefined ? "" : " for this key"
-      throw new CommandError(`the metadata name "${choice.name}" is not active${whose}: see metadata list`)
+    if (active.rowCount === 0) {
+      const forKey = choice.key === undefined ? "" : " for this key"
+      throw new CommandError(`the metadata name "${choice.name}" is not active${forKey}: see metadata list`)
     }
     await query({
       text: "UPDATE llm_usage_metadata_names SET every_key = false WHERE name = $1",
@@ -124,7 +124,7 @@ export async function deactivateName(db: Database, choice: NameChoice): Promise<
   })
 }
 
-/** Changes of names come one after the other. */
+/** Makes concurrent changes of names wait for each other. */
 function lockNames(query: RunQuery) {
   return query("SELECT pg_advisory_xact_lock(7680, 4)")
 }

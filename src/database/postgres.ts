@@ -7,17 +7,17 @@ import { openListener } from "./listener.ts"
 const TIMEOUT_MS = 30_000
 const CLOSE_GRACE_MS = 2_000
 
-export interface PostgresDatabaseOptions extends ConnectorOptions {
+interface PostgresDatabaseOptions extends ConnectorOptions {
   readonly kind: Database["kind"]
   readonly title: string
-  /** Called once, after the last connection has ended. */
+  /** Called once, after the last connection has closed. */
   readonly onClose?: () => Promise<void>
 }
 
-/** A Database over a pool of connections; opens none of them yet. */
+/** Creates a Database that uses a pool of connections. It opens a connection when the first statement needs one. */
 export function createPostgresDatabase(config: PoolConfig, options: PostgresDatabaseOptions): Database {
   const connector = createConnector(config, options)
-  const lines = new Set<{ close(): Promise<void> }>()
+  const listeners = new Set<{ close(): Promise<void> }>()
   let closing: Promise<void> | undefined
 
   const query: RunQuery = async <Row>(statement: Query | string) => {
@@ -42,7 +42,7 @@ export function createPostgresDatabase(config: PoolConfig, options: PostgresData
       await run("BEGIN")
       const value = await work(run)
       const { command } = await commit(client)
-      // What the server answers to COMMIT when a statement failed before, although `work` went on.
+      // The server answers COMMIT with ROLLBACK if a statement failed and `work` ignored it.
       if (command === "ROLLBACK")
         throw new Error("the transaction was rolled back because one of its statements failed")
       return value
@@ -61,19 +61,19 @@ export function createPostgresDatabase(config: PoolConfig, options: PostgresData
     query,
     transaction,
     listen: async (channel, on) => {
-      const line = await openListener({ connector, channel, query, ...on })
+      const listener = await openListener({ connector, channel, query, ...on })
       const handle = {
         close: async () => {
-          lines.delete(handle)
-          await line.close()
+          listeners.delete(handle)
+          await listener.close()
         },
       }
-      lines.add(handle)
+      listeners.add(handle)
       return handle
     },
     close: () => {
       closing ??= (async () => {
-        await Promise.all([...lines].map((line) => line.close()))
+        await Promise.all([...listeners].map((listener) => listener.close()))
         await connector.end(CLOSE_GRACE_MS)
         await options.onClose?.()
       })()
@@ -86,14 +86,14 @@ function toTimeout(statement: Query | string): number {
   return typeof statement === "string" ? TIMEOUT_MS : (statement.timeoutMs ?? TIMEOUT_MS)
 }
 
-/** A connection of the pool, at latest at `deadline`; one that comes later goes straight back. */
+/** Takes a connection from the pool before `deadline`. A connection that comes later goes back to the pool. */
 async function borrow(connector: Connector, deadline: number, timeoutMs: number): Promise<PoolClient> {
   for (;;) {
-    const coming = connector.pool.connect()
+    const connecting = connector.pool.connect()
     try {
-      return await within(coming, deadline - performance.now(), timeoutMs)
+      return await within(connecting, deadline - performance.now(), timeoutMs)
     } catch (error) {
-      if (error instanceof DatabaseTimeout) coming.then((client) => client.release()).catch(() => {})
+      if (error instanceof DatabaseTimeout) connecting.then((client) => client.release()).catch(() => {})
       if (!connector.learn(error)) throw toTimeoutError(error, timeoutMs)
     }
   }
@@ -110,7 +110,7 @@ async function ask<Row>(client: PoolClient, statement: Query | string, timeoutMs
   const { text, values, name } = typeof statement === "string" ? { text: statement } : statement
   const answer = client.query({ text, name, values: values as unknown[] | undefined })
   const result: QueryResult | QueryResult[] = await within(answer, timeoutMs, timeoutMs)
-  const last = Array.isArray(result) ? result.at(-1)! : result // several statements in one text: the last one's rows
+  const last = Array.isArray(result) ? result.at(-1)! : result // a text of several statements gives the rows of the last one
   return { rows: last.rows as Row[], rowCount: last.rowCount ?? 0 }
 }
 
@@ -118,7 +118,7 @@ function commit(client: PoolClient): Promise<QueryResult> {
   return within(client.query("COMMIT"), TIMEOUT_MS, TIMEOUT_MS)
 }
 
-/** The server's own timeouts do not help when it is frozen or the network swallows its answers: ours runs here. */
+/** Limits the time in this process: timeouts of the server do not help when it is frozen or the network loses its answers. */
 function within<T>(work: Promise<T>, leftMs: number, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new DatabaseTimeout(timeoutMs)), Math.max(0, leftMs))
@@ -126,13 +126,13 @@ function within<T>(work: Promise<T>, leftMs: number, timeoutMs: number): Promise
   })
 }
 
-/** After anything but the server's plain "no" to a statement, what the connection would answer next is not known. */
+/** Whether the connection cannot be used again: after anything but a plain error of a statement its state is not known. */
 function isBroken(failure: unknown): boolean {
   if (failure === undefined) return false
   const code = toErrorCode(failure)
   if (failure instanceof DatabaseTimeout) return true
   const isAnswer =
     code !== undefined && /^[0-9A-Z]{5}$/.test(code) && typeof (failure as { severity?: unknown }).severity === "string"
-  // 08P01: protocol violation; 25006: we were led to a standby; 57P0x: this backend is going away.
+  // 08P01: protocol violation. 25006: the connection leads to a standby. 57P0x: the backend is shutting down.
   return !isAnswer || (failure as { severity: string }).severity !== "ERROR" || /^(08|57P0|25006)/.test(code)
 }

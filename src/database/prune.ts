@@ -1,10 +1,10 @@
 import type { Database } from "./_database.ts"
 import type { OnProgress } from "./backfill.ts"
 
-export interface PruneChoice {
-  /** Requests that ended before this moment (ms since the epoch), cut down to a midnight of UTC: sums are by day. */
+interface PruneChoice {
+  /** Ms since the epoch, rounded down to a midnight of UTC because rollups are by day. Requests that ended before are pruned. */
   readonly olderThan: number
-  /** Their bodies alone. */
+  /** Removes the bodies and keeps the requests. */
   readonly bodiesOnly: boolean
 }
 
@@ -13,12 +13,12 @@ const BODIES_PER_CHUNK = 1_000
 const CHUNK_TIMEOUT_MS = 10 * 60_000
 const DAY_MS = 86_400_000
 
-/** The moment before which a choice prunes. */
+/** Returns the midnight before which requests are pruned. */
 export function toPruneDate({ olderThan }: PruneChoice): Date {
   return new Date(Math.floor(olderThan / DAY_MS) * DAY_MS)
 }
 
-/** How many requests a choice would prune. */
+/** Returns how many requests would be pruned. */
 export async function countPrunable(db: Database, choice: PruneChoice): Promise<number> {
   const { rows } = await db.query<{ count: string }>({
     text: `SELECT count(*) FROM llm_requests WHERE created_at < $1${choice.bodiesOnly ? HAS_BODY : ""}`,
@@ -28,7 +28,7 @@ export async function countPrunable(db: Database, choice: PruneChoice): Promise<
   return Number(rows[0]!.count)
 }
 
-/** Of how many requests before that moment the bodies are in S3, where no pruning reaches them. */
+/** Returns how many requests before that midnight have bodies in S3, which are not pruned. */
 export async function countBodiesInS3(db: Database, choice: PruneChoice): Promise<number> {
   const { rows } = await db.query<{ count: string }>({
     text: "SELECT count(*) FROM llm_requests WHERE created_at < $1 AND s3_key IS NOT NULL",
@@ -39,14 +39,14 @@ export async function countBodiesInS3(db: Database, choice: PruneChoice): Promis
 }
 
 /**
- * Deletes old requests, or empties their bodies, in chunks that are committed one by one: what was interrupted goes on
- * the next time. The sums stay, so old totals do. Resolves with the number of requests.
+ * Deletes old requests, or their bodies, in chunks that are committed one by one, so that an interrupted run can be
+ * repeated. The rollups stay, and with them the old totals. Returns the number of requests.
  */
 export async function prune(db: Database, choice: PruneChoice, onProgress: OnProgress = () => {}): Promise<number> {
   const before = toPruneDate(choice)
   const total = await countPrunable(db, choice)
   onProgress(0, total)
-  // Said before the first row goes: reports take from then on what is older from the sums alone.
+  // Recorded before the first row is deleted: from then on reports read everything older from the rollups.
   if (!choice.bodiesOnly && total > 0) {
     await db.query({
       text: "UPDATE majordomo_schema SET pruned_before = $1 WHERE pruned_before IS NULL OR pruned_before < $1",
@@ -65,7 +65,7 @@ export async function prune(db: Database, choice: PruneChoice, onProgress: OnPro
 
 interface Chunk {
   readonly count: number
-  /** When the last request of it ended; undefined: there are no more. */
+  /** When the last request of the chunk ended; undefined if there are no more. */
   readonly last: string | undefined
 }
 
@@ -73,11 +73,11 @@ const HAS_BODY = " AND (request_body IS NOT NULL OR response_body IS NOT NULL)"
 
 function pruneChunk(db: Database, bodiesOnly: boolean, from: string, before: Date): Promise<Chunk> {
   const limit = bodiesOnly ? BODIES_PER_CHUNK : ROWS_PER_CHUNK
-  // From the last chunk's end on: what was deleted stays in the index until it is vacuumed.
-  const chosen = `ARRAY(SELECT id FROM llm_requests WHERE created_at >= $1::timestamptz AND created_at < $2${bodiesOnly ? HAS_BODY : ""} ORDER BY created_at LIMIT ${limit})`
+  // Begins where the last chunk ended, because deleted rows stay in the index until VACUUM.
+  const ids = `ARRAY(SELECT id FROM llm_requests WHERE created_at >= $1::timestamptz AND created_at < $2${bodiesOnly ? HAS_BODY : ""} ORDER BY created_at LIMIT ${limit})`
   const change = bodiesOnly
-    ? `UPDATE llm_requests SET request_body = NULL, response_body = NULL WHERE id = ANY (${chosen}) RETURNING created_at`
-    : `DELETE FROM llm_requests WHERE id = ANY (${chosen}) RETURNING created_at`
+    ? `UPDATE llm_requests SET request_body = NULL, response_body = NULL WHERE id = ANY (${ids}) RETURNING created_at`
+    : `DELETE FROM llm_requests WHERE id = ANY (${ids}) RETURNING created_at`
   return db.transaction(async (query) => {
     await query("SELECT set_config('majordomo.same_sums', 'on', true)")
     const { rows } = await query<{ count: string; last: string | null }>({

@@ -1,9 +1,9 @@
 import type { Database } from "./_database.ts"
 
-/** What a price depends on in a row of llm_requests; money as plain decimals. */
+/** The columns of a request on which its price depends. Money is decimal text. */
 export interface RepriceableRow {
   readonly id: string
-  /** The database's text for `created_at`: a Date would drop its microseconds. */
+  /** `created_at` as text of the database, because a Date has no microseconds. */
   readonly ended_at: string
   readonly requested_at: Date
   readonly provider: string
@@ -25,22 +25,24 @@ export interface RepriceableRow {
   readonly output_cost: string | null
   readonly total_cost: string | null
   readonly price: unknown
+  /** The API dialect by which the answer was metered. NULL in rows of earlier versions. */
+  readonly dialect: string | null
 }
 
 export interface RepriceFilter {
-  /** By the time when the request ended, ms since the epoch. */
+  /** Requests that ended at or after this time, in ms since the epoch. */
   readonly since: number
   readonly until: number | undefined
-  /** A model's name; with `*` at its end: all that begin so. */
+  /** The name of a model, or its beginning followed by `*`. */
   readonly model: string | undefined
   readonly provider: string | undefined
-  /** Only rows that have no price. */
+  /** Only requests that have no price. */
   readonly unpricedOnly: boolean
 }
 
 export interface Repricing {
   readonly id: string
-  /** Of the row as it was read: one that somebody changed since is left alone. */
+  /** The row as it was read. If it has changed since, it keeps its present cost. */
   readonly old_cost_status: string
   readonly old_total_cost: string | null
   readonly input_cost: string | undefined
@@ -53,9 +55,9 @@ export interface Repricing {
 
 const COLUMNS = `id, created_at::text AS ended_at, requested_at, provider, model, requested_model, request_path, request_method, status_code,
   input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens, reasoning_tokens,
-  usage, usage_source, cost_status, input_cost, output_cost, total_cost, price`
+  usage, usage_source, cost_status, input_cost, output_cost, total_cost, price, dialect`
 
-/** The next rows in the order of time; `after` is the last row of the chunk before. Gaps and killed requests have no usage. */
+/** Returns the next requests in the order of time. `after` is the last row of the previous page. Gaps and killed requests have no usage, so they are left out. */
 export async function readRepriceable(
   db: Database,
   filter: RepriceFilter,
@@ -82,15 +84,15 @@ export async function readRepriceable(
 }
 
 /**
- * Gives rows their new costs and keeps the old ones in llm_request_repricings, both or neither; the sums follow by the
- * triggers of schema.sql. Gives how many rows it changed.
+ * Updates the costs of requests and stores the old ones in llm_request_repricings, in one statement. Triggers of the
+ * database update the rollups. Returns how many requests changed.
  */
 export async function applyRepricings(db: Database, repricings: readonly Repricing[]): Promise<number> {
   const { rowCount } = await db.query({ text: APPLY, values: [JSON.stringify(repricings)] })
   return rowCount
 }
 
-// FOR UPDATE looks at a locked row again when its lock is free: two runs at once change and keep a row once.
+// FOR UPDATE reads a locked row again when its lock is released, so two runs at once reprice and record a row once.
 const APPLY = `WITH given AS (
   SELECT * FROM json_to_recordset($1::json) AS g(id uuid, old_cost_status text, old_total_cost numeric, input_cost numeric,
     output_cost numeric, total_cost numeric, cost_status text, price jsonb, reason text)

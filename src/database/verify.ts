@@ -1,32 +1,32 @@
 import type { Database, RunQuery } from "./_database.ts"
 import { readJournals } from "./ledger/read.ts"
 
-/** Reading millions of rows takes its time. */
-const NO_HURRY_MS = 3_600_000
-const IDS_PER_QUESTION = 5000
+/** Reading millions of rows may take long. */
+const TIMEOUT_MS = 3_600_000
+const IDS_PER_QUERY = 5000
 
-/** accepted = written + waiting + rejected + dropped + lost, as far as disk and database know of rows. */
+/** The rows that the disk and the database know of: accepted = written + waiting + rejected + dropped + lost. */
 export interface VerifyResult {
   readonly accepted: number
-  /** Rows of requests in the database. */
+  /** Requests in the database. */
   readonly written: number
-  /** In a journal, and not yet in the database. */
+  /** Rows in a journal that are not in the database yet. */
   readonly waiting: number
-  /** In a `rejected.jsonl`. */
+  /** Rows in a `rejected.jsonl`. */
   readonly rejected: number
-  /** By the rows with `outcome = gap`. */
+  /** Rows that were dropped, according to the rows with `outcome = gap`. */
   readonly dropped: number
-  /** Taken away from a journal, and not in the database: must be 0. */
+  /** Rows that were removed from a journal and are not in the database. Must be 0. */
   readonly lost: number
-  /** Requests that run now, or whose process died and that get their row when its journal is opened. */
+  /** Requests that are running, or whose process died and that get their row when its journal is opened. */
   readonly begun: number
-  /** Days (UTC) whose sums are not what their rows add up to; Mondays of weeks that are not what their days add up to. */
+  /** Days (UTC) whose rollups differ from their requests, and Mondays of weeks whose rollups differ from their days. */
   readonly wrongDays: readonly string[]
 }
 
 /**
- * Compares journals, rows and sums. Journals are read first, so rows that come meanwhile are in the database when it
- * is asked; rows and sums are read in one snapshot. Nothing is locked.
+ * Compares journals, requests and rollups. It reads the journals first, so that rows written in the meantime are found in
+ * the database. It reads requests and rollups in one snapshot, and takes no lock.
  */
 export async function verifyLedger(db: Database, journalRoot: string): Promise<VerifyResult> {
   const journals = await readJournals(journalRoot)
@@ -35,7 +35,7 @@ export async function verifyLedger(db: Database, journalRoot: string): Promise<V
     const { rows } = await query<{ written: string; dropped: string }>({
       text: `SELECT count(*) FILTER (WHERE outcome <> 'gap')::text AS written,
         coalesce(sum((usage ->> 'dropped')::bigint) FILTER (WHERE outcome = 'gap'), 0)::text AS dropped FROM llm_requests`,
-      timeoutMs: NO_HURRY_MS,
+      timeoutMs: TIMEOUT_MS,
     })
     const written = Number(rows[0]!.written)
     const dropped = Number(rows[0]!.dropped)
@@ -43,35 +43,35 @@ export async function verifyLedger(db: Database, journalRoot: string): Promise<V
     const rejectedIds = new Set(journals.rejected)
     const lost = await countMissing(
       query,
-      journals.taken.filter((id) => !rejectedIds.has(id)),
+      journals.acknowledged.filter((id) => !rejectedIds.has(id)),
     )
     const rejected = journals.rejected.length
     const wrong = [...(await findWrongDays(query)), ...(await findWrongNames(query)), ...(await findWrongWeeks(query))]
     const wrongDays = [...new Set(wrong)].sort()
     const accepted = written + waiting + rejected + dropped + lost
-    return { accepted, written, waiting, rejected, dropped, lost, begun: journals.begun, wrongDays }
+    return { accepted, written, waiting, rejected, dropped, lost, begun: journals.open, wrongDays }
   })
 }
 
-/** Builds the sums again from the rows, from the first wrong day on. */
+/** Rebuilds the rollups from the requests, from the first wrong day on. */
 export async function repairRollups(db: Database, wrongDays: readonly string[]): Promise<void> {
   const [first] = [...wrongDays].sort()
   if (first === undefined) return
   await db.query({
     text: "SELECT majordomo_count_again($1::date::timestamp AT TIME ZONE 'UTC')",
     values: [first],
-    timeoutMs: NO_HURRY_MS,
+    timeoutMs: TIMEOUT_MS,
   })
 }
 
 async function countMissing(query: RunQuery, ids: readonly string[]): Promise<number> {
   let missing = 0
-  for (let from = 0; from < ids.length; from += IDS_PER_QUESTION) {
+  for (let from = 0; from < ids.length; from += IDS_PER_QUERY) {
     const { rows } = await query<{ missing: number }>({
-      text: `SELECT count(*)::int AS missing FROM unnest($1::uuid[]) AS asked(id)
-        WHERE NOT EXISTS (SELECT FROM llm_requests r WHERE r.id = asked.id)`,
-      values: [ids.slice(from, from + IDS_PER_QUESTION)],
-      timeoutMs: NO_HURRY_MS,
+      text: `SELECT count(*)::int AS missing FROM unnest($1::uuid[]) AS given(id)
+        WHERE NOT EXISTS (SELECT FROM llm_requests r WHERE r.id = given.id)`,
+      values: [ids.slice(from, from + IDS_PER_QUERY)],
+      timeoutMs: TIMEOUT_MS,
     })
     missing += rows[0]!.missing
   }
@@ -79,8 +79,8 @@ async function countMissing(query: RunQuery, ids: readonly string[]): Promise<nu
 }
 
 /**
- * Sums outlive rows that are pruned, so on the oldest day that has rows they may be more, and before it they are all
- * there is.
+ * Finds days whose rollups by hour, key, or day differ from their requests. The rollups keep pruned requests, so they may
+ * count more on the oldest day that still has requests; earlier days cannot be checked.
  */
 async function findWrongDays(query: RunQuery): Promise<string[]> {
   const numbers =
@@ -101,12 +101,12 @@ async function findWrongDays(query: RunQuery): Promise<string[]> {
           OR (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (hourly.requests, hourly.input, hourly.output, hourly.cost)
           OR (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (keys.requests, keys.input, keys.output, keys.cost) END
       ORDER BY 1`,
-    timeoutMs: NO_HURRY_MS,
+    timeoutMs: TIMEOUT_MS,
   })
   return rows.map(({ day }) => day)
 }
 
-/** The same for the sums by metadata names, of those that say that all their rows are in them. */
+/** Finds days whose rollups by metadata name differ from their requests, for the names whose rollups are complete. */
 async function findWrongNames(query: RunQuery): Promise<string[]> {
   const { rows } = await query<{ day: string }>({
     text: `WITH truth AS (
@@ -120,12 +120,12 @@ async function findWrongNames(query: RunQuery): Promise<string[]> {
       SELECT DISTINCT day::text FROM truth FULL JOIN sums USING (name, day) CROSS JOIN oldest
       WHERE day >= first_day AND CASE WHEN day = first_day THEN truth.requests > coalesce(sums.requests, 0)
         ELSE (coalesce(truth.requests, 0), coalesce(truth.cost, 0)) <> (coalesce(sums.requests, 0), coalesce(sums.cost, 0)) END`,
-    timeoutMs: NO_HURRY_MS,
+    timeoutMs: TIMEOUT_MS,
   })
   return rows.map(({ day }) => day)
 }
 
-/** Value by value; of weeks whose rows were pruned too, for their days are left. */
+/** Finds weeks whose rollups differ from the rollups of their days, value by value, including weeks of pruned requests. */
 async function findWrongWeeks(query: RunQuery): Promise<string[]> {
   const { rows } = await query<{ week: string }>({
     text: `WITH days AS (
@@ -134,7 +134,7 @@ async function findWrongWeeks(query: RunQuery): Promise<string[]> {
       )
       SELECT DISTINCT week::text FROM days FULL JOIN llm_usage_metadata_weekly w USING (week, name, value)
       WHERE (coalesce(days.requests, 0), coalesce(days.cost, 0)) <> (coalesce(w.requests, 0), coalesce(w.total_cost, 0))`,
-    timeoutMs: NO_HURRY_MS,
+    timeoutMs: TIMEOUT_MS,
   })
   return rows.map(({ week }) => week)
 }

@@ -9,7 +9,7 @@ export type Team = (typeof TEAMS)[keyof typeof TEAMS]
 
 type Range = readonly [from: number, to: number]
 
-/** One kind of request that comes again and again. */
+/** A kind of request that a team makes regularly. */
 export interface Profile {
   readonly team: keyof typeof TEAMS
   readonly feature: string
@@ -18,16 +18,16 @@ export interface Profile {
   readonly provider: string
   readonly path: string
   readonly model: string
-  /** The model that answers. */
-  readonly answers: string
+  /** The model that the provider reports in its response. */
+  readonly responseModel: string
   readonly streamed: boolean
-  /** On a working day. */
+  /** Requests on a working day. */
   readonly perDay: number
   readonly users: number
-  /** All tokens in, and all out. */
+  /** All input tokens, and all output tokens. */
   readonly input: Range
   readonly output: Range
-  /** Shares: of the input, read from and written to the provider's cache; of the output, reasoning. */
+  /** The shares of the input that are read from and written to the provider's cache, and of reasoning in the output. */
   readonly cached: number
   readonly written: number
   readonly reasoning: number
@@ -45,7 +45,7 @@ export const PROFILES: readonly Profile[] = [
     sessions: true,
     streamed: true,
     model: "gpt-4o-mini",
-    answers: "gpt-4o-mini-2024-07-18",
+    responseModel: "gpt-4o-mini-2024-07-18",
     perDay: 34,
     users: 60,
     input: [600, 4_000],
@@ -57,7 +57,7 @@ export const PROFILES: readonly Profile[] = [
     team: "support",
     feature: "ticket-triage",
     model: "gpt-5-mini",
-    answers: "gpt-5-mini-2025-08-07",
+    responseModel: "gpt-5-mini-2025-08-07",
     perDay: 12,
     users: 8,
     input: [400, 1_800],
@@ -70,7 +70,7 @@ export const PROFILES: readonly Profile[] = [
     feature: "code-review",
     streamed: true,
     model: "claude-sonnet-4-6",
-    answers: "claude-sonnet-4-6",
+    responseModel: "claude-sonnet-4-6",
     perDay: 10,
     users: 14,
     input: [9_000, 60_000],
@@ -82,11 +82,11 @@ export const PROFILES: readonly Profile[] = [
     ...CLAUDE,
     team: "engineering",
     feature: "agent",
-    steps: ["plan", "edit", "test", "summarise"],
+    steps: ["plan", "edit", "test", "summarize"],
     sessions: true,
     streamed: true,
     model: "claude-opus-4-6",
-    answers: "claude-opus-4-6",
+    responseModel: "claude-opus-4-6",
     perDay: 5,
     users: 6,
     input: [20_000, 110_000],
@@ -104,7 +104,7 @@ export const PROFILES: readonly Profile[] = [
     provider: "gemini",
     path: "/v1beta/models/gemini-2.5-flash:generateContent",
     model: "gemini-2.5-flash",
-    answers: "gemini-2.5-flash",
+    responseModel: "gemini-2.5-flash",
     perDay: 14,
     users: 5,
     input: [5_000, 45_000],
@@ -116,7 +116,7 @@ export const PROFILES: readonly Profile[] = [
     team: "research",
     feature: "house-style",
     model: "ft:house-style-7b",
-    answers: "ft:house-style-7b",
+    responseModel: "ft:house-style-7b",
     perDay: 1,
     users: 3,
     input: [800, 2_000],
@@ -129,7 +129,7 @@ export const PROFILES: readonly Profile[] = [
     provider: "openai",
     path: "/v1/embeddings",
     model: "text-embedding-3-small",
-    answers: "text-embedding-3-small",
+    responseModel: "text-embedding-3-small",
     perDay: 18,
     users: 1,
     input: [2_000, 8_000],

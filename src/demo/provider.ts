@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { type Answer, answer } from "./answers.ts"
+import { createResponse, type DemoResponse } from "./responses.ts"
 
-/** Enough for whatever one types into a demo. */
+/** The demo rejects larger request bodies. */
 const MAX_BODY_BYTES = 4 << 20
-/** So that a stream is seen to be one. */
-const PIECE_EVERY_MS = 25
+/** The pause between the pieces of a stream, which makes streaming visible. */
+const PIECE_INTERVAL_MS = 25
 
 export interface DemoProvider {
   /** `http://127.0.0.1:PORT`. */
@@ -14,8 +14,8 @@ export interface DemoProvider {
 }
 
 /**
- * A provider for trying things out: OpenAI, Anthropic and Gemini by path, on the loopback. It says one sentence and
- * counts a token per four characters. Any credential will do.
+ * Starts a fake provider on the loopback interface. By path, it acts as OpenAI, Anthropic or Gemini. It responds with
+ * one sentence, counts one token per four characters, and accepts any credential.
  */
 export async function startDemoProvider(): Promise<DemoProvider> {
   const server = createServer((request, response) => {
@@ -43,10 +43,10 @@ async function respond(request: IncomingMessage, response: ServerResponse): Prom
   }
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://demo")
   const body = parse(Buffer.concat(pieces).toString("utf8"))
-  await send(answer({ path: pathname, isSse: searchParams.get("alt") === "sse", body }), response)
+  await send(createResponse({ path: pathname, isSse: searchParams.get("alt") === "sse", body }), response)
 }
 
-async function send({ status, contentType, pieces }: Answer, response: ServerResponse): Promise<void> {
+async function send({ status, contentType, pieces }: DemoResponse, response: ServerResponse): Promise<void> {
   const [first = "", ...more] = pieces
   if (more.length === 0) {
     response.writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(first) }).end(first)
@@ -55,7 +55,7 @@ async function send({ status, contentType, pieces }: Answer, response: ServerRes
   response.writeHead(status, { "content-type": contentType })
   response.write(first)
   for (const piece of more) {
-    await new Promise((resolve) => setTimeout(resolve, PIECE_EVERY_MS))
+    await new Promise((resolve) => setTimeout(resolve, PIECE_INTERVAL_MS))
     if (response.destroyed) return
     response.write(piece)
   }

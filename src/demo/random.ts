@@ -1,10 +1,10 @@
 export interface Random {
   between(from: number, to: number): number
-  /** An index, as often as its weight says. */
+  /** Returns an index, with a probability proportional to its weight. */
   weighted(weights: readonly number[]): number
 }
 
-/** The same numbers for the same seed (mulberry32): a sample that can be looked at twice. */
+/** Creates a generator of reproducible random numbers (mulberry32). */
 export function createRandom(seed: number): Random {
   let state = Math.imul(seed, 0x9e3779b1) >>> 0
   function next(): number {

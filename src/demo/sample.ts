@@ -4,7 +4,7 @@ import { uuidV7 } from "../kit/uuid.ts"
 import { PROFILES, type Profile, TEAMS, type Team } from "./profiles.ts"
 import { createRandom, type Random } from "./random.ts"
 
-/** One request of the past thirty days that never was. */
+/** An invented request of the past 30 days. */
 export interface Sample {
   readonly team: Team
   readonly call: Call
@@ -14,12 +14,13 @@ export interface Sample {
 }
 
 const DAY_MS = 86_400_000
-/** Share of a day's requests that come in each of its hours (UTC); people sleep, agents less so. */
+/** The weight of each hour of the day (UTC). */
 const HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 10, 12, 12, 11, 9, 11, 12, 11, 10, 8, 6, 5, 4, 3, 2, 1]
 
 /**
- * Thirty days of a small company's requests up to `nowMs`: four keys, features, users and agent runs, quieter at night and on
- * Sundays, growing a little; with errors, broken streams, one model without a price. The same for the same moment.
+ * Creates 30 days of a small company's requests up to `nowMs`: four teams with features, users and agent runs. There is
+ * less traffic at night and on weekends, and it grows a little. Some requests fail, some streams are aborted, and one
+ * model has no price. The result is the same for the same `nowMs`, except for the ids.
  */
 export function sampleDays(nowMs: number, days = 30): Sample[] {
   const samples: Sample[] = []
@@ -27,9 +28,9 @@ export function sampleDays(nowMs: number, days = 30): Sample[] {
   for (let day = today - days; day <= today; day++) {
     const random = createRandom(day)
     const weekday = new Date(day * DAY_MS).getUTCDay()
-    const rhythm = (weekday === 0 ? 0.25 : weekday === 6 ? 0.35 : 1) * (1 + (day - today) / (3 * days))
+    const volume = (weekday === 0 ? 0.25 : weekday === 6 ? 0.35 : 1) * (1 + (day - today) / (3 * days))
     for (const profile of PROFILES) {
-      const count = Math.round(profile.perDay * rhythm * random.between(0.8, 1.2))
+      const count = Math.round(profile.perDay * volume * random.between(0.8, 1.2))
       for (let i = 0; i < count; i++) {
         const sample = toSample(profile, day * DAY_MS + random.weighted(HOURS) * 3_600_000, random)
         const isPast = sample.ending.respondedAt < nowMs && sample.call.receivedAt > nowMs - days * DAY_MS
@@ -42,8 +43,8 @@ export function sampleDays(nowMs: number, days = 30): Sample[] {
 
 function toSample(profile: Profile, hourMs: number, random: Random): Sample {
   const receivedAt = hourMs + Math.floor(random.between(0, 3_600_000))
-  const fate = random.between(0, 1)
-  const ending = fate < 0.012 ? failed(random) : answered(profile, random, fate > 0.99)
+  const chance = random.between(0, 1)
+  const ending = chance < 0.012 ? createFailure(random) : createSuccess(profile, random, chance > 0.99)
   const user = `user-${String(1 + Math.floor(profile.users * random.between(0, 1) ** 2)).padStart(3, "0")}`
   const metadata: Record<string, string> = { Feature: profile.feature, "User-Id": user }
   if (profile.steps.length > 0) metadata["Step"] = profile.steps[Math.floor(random.between(0, profile.steps.length))]!
@@ -67,9 +68,9 @@ function toSample(profile: Profile, hourMs: number, random: Random): Sample {
   }
 }
 
-type Fate = Omit<Ending, "respondedAt" | "streamed"> & { readonly ms: number }
+type TimedEnding = Omit<Ending, "respondedAt" | "streamed"> & { readonly ms: number }
 
-function failed(random: Random): Fate {
+function createFailure(random: Random): TimedEnding {
   const isBusy = random.between(0, 1) < 0.7
   return {
     ms: Math.round(random.between(40, 400)),
@@ -81,23 +82,23 @@ function failed(random: Random): Fate {
   }
 }
 
-function answered(profile: Profile, random: Random, broken: boolean): Fate {
+function createSuccess(profile: Profile, random: Random, isAborted: boolean): TimedEnding {
   const usage = toUsage(profile, random)
   const out = usage.output + usage.reasoning
   const firstByteMs = Math.round(random.between(180, 900) + usage.reasoning * 4)
-  const left = broken && profile.streamed
+  const hasLeft = isAborted && profile.streamed
   const input = usage.input + usage.cacheRead + usage.cacheWrite + usage.cacheWrite1h
   return {
     ms: firstByteMs + Math.round(out * random.between(6, 14)),
-    outcome: left ? "client_left" : "complete",
+    outcome: hasLeft ? "client_left" : "complete",
     statusCode: 200,
     firstByteMs,
     error: undefined,
     reading: {
       ...NO_READING,
-      model: profile.answers,
-      parts: [{ model: profile.answers, usage, contextTokens: input, role: "answer" }],
-      source: left ? "estimated" : "reported",
+      model: profile.responseModel,
+      parts: [{ model: profile.responseModel, usage, contextTokens: input, role: "answer" }],
+      source: hasLeft ? "estimated" : "reported",
       raw: { demo: true },
     },
   }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 
-/** Where the package has the worker and the seed, and where a run from the sources puts them. */
+/** The directories in which the package and a run from the sources have the worker and the seed. */
 const LOCATIONS = ["embedded", "node_modules/.cache/majordomo-gateway/embedded"]
 const MAX_LEVELS = 6
 
@@ -14,8 +14,8 @@ interface Assets {
 }
 
 /**
- * Finds the files in a directory above this module, because the bundler decides how deep in `dist` the module is. Throws
- * when there is no worker.
+ * Finds the files in a directory above this module, because the bundler decides how deep in `dist` the module is.
+ * Throws when there is no worker.
  */
 export function findAssets(from: string = import.meta.url): Assets {
   const worker = findUpwards(from, "worker.mjs")

@@ -50,8 +50,8 @@ export function removeEndpoint(dataDir: string): void {
 }
 
 /**
- * Returns the path at which the owner listens. It is in the data directory, or in a new short directory when the path of
- * the data directory is too long for a socket.
+ * Returns the path at which the owner listens. It is in the data directory, or in a new short directory when the path
+ * of the data directory is too long for a socket.
  */
 export function makeSocketPath(dataDir: string): string {
   if (process.platform === "win32") return `\\\\.\\pipe\\majordomo-${randomBytes(12).toString("hex")}`

@@ -25,8 +25,8 @@ const RETRY_MS = 100
 const SETTLED_MS = 250
 
 /**
- * Opens the PostgreSQL of a data directory. Waits up to 30 s while another process holds the directory and does not answer.
- * Throws `CommandError` that names that process.
+ * Opens the PostgreSQL of a data directory. Waits up to 30 s while another process holds the directory and does not
+ * answer. Throws `CommandError` that names that process.
  */
 export async function openEmbeddedServer<Client>(options: OpenOptions<Client>): Promise<Opened<Client>> {
   const { dataDir, role, log, connect } = options

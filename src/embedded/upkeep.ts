@@ -2,8 +2,8 @@ import { statfs } from "node:fs/promises"
 import type { Multiplexer } from "./multiplexer.ts"
 
 /**
- * Does the work of PostgreSQL's background processes, which PGlite lacks: checkpoints, which keep WAL and recovery short,
- * and VACUUM (ANALYZE). It also checks the free disk space, because PGlite does not survive a full disk.
+ * Does the work of PostgreSQL's background processes, which PGlite lacks: checkpoints, which keep WAL and recovery
+ * short, and VACUUM (ANALYZE). It also checks the free disk space, because PGlite does not survive a full disk.
  */
 interface Upkeep {
   isDiskLow(): boolean
@@ -18,7 +18,7 @@ const IDLE_PING_MS = 15_000
 const PING_LIMIT_MS = 10_000
 const CHECKPOINT_MS = 5 * 60_000
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024
-/** With less WAL than this since the last checkpoint, another one is not worth its cost. */
+/** The least WAL since the last checkpoint that makes another one worth its cost. */
 const MIN_WAL_BYTES = 64 * 1024
 const CHECKPOINT_LIMIT_MS = 5 * 60_000
 const VACUUM_EVERY_MS = 60_000
@@ -26,7 +26,9 @@ const VACUUM_LIMIT_MS = 30 * 60_000
 
 const WAL_SINCE_CHECKPOINT =
   "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), redo_lsn)::bigint FROM pg_catalog.pg_control_checkpoint()"
-/** Finds a table above the thresholds of PostgreSQL's autovacuum. One table at a time, so that clients can run between. */
+/**
+ * Finds a table above the thresholds of PostgreSQL's autovacuum. One table at a time, so that clients can run between.
+ */
 const NEEDS_VACUUM = `SELECT pg_catalog.format('%I.%I', schemaname, relname) FROM pg_catalog.pg_stat_user_tables
   WHERE n_dead_tup > 1000 + 0.2 * n_live_tup OR n_ins_since_vacuum > 10000 + 0.2 * n_live_tup
     OR n_mod_since_analyze > 1000 + 0.1 * n_live_tup

@@ -1,4 +1,5 @@
-import type { LogRecord, RawHeaders } from "../core/call.ts"
+import type { RawHeaders } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 
 /** The columns of a row that hold its bodies, or the key of the object that does. */
 export type BodyColumns = Partial<Pick<LogRecord, "request_body" | "response_body" | "s3_key">>

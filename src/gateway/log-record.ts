@@ -1,4 +1,5 @@
-import type { Call, LogIntent, LogRecord } from "../core/call.ts"
+import type { Call } from "../core/call.ts"
+import type { LogIntent, LogRecord } from "../core/log-record.ts"
 import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
 import { NO_METADATA } from "./metadata.ts"
@@ -10,18 +11,22 @@ const MAX_ALIAS_LENGTH = 255
 
 /** The part of a request that its intent needs. */
 type ForwardedFacts = Pick<SettledRequest, "call" | "caller" | "credentialHash"> & {
-  readonly route: { readonly provider: { readonly name: string } }
+  readonly route: { readonly provider: { readonly name: string }; readonly format: string }
   readonly prepared: { readonly requestedModel: string | undefined }
 }
 
 /** The part of a settled request that its row needs. */
-type RowFacts = ForwardedFacts & Pick<SettledRequest, "ending" | "cost" | "bodies">
+type RowFacts = ForwardedFacts &
+  Pick<SettledRequest, "ending" | "cost" | "bodies"> & {
+    readonly dialect?: Pick<SettledRequest["dialect"], "credentials">
+  }
 
 /** Returns the row of a settled request. Pure. */
 export function toLogRecord({
   call,
   caller,
   credentialHash,
+  dialect,
   route,
   prepared,
   ending,
@@ -59,9 +64,12 @@ export function toLogRecord({
     price: cost.price,
     usage: reading.raw,
     usage_source: reading.source,
+    dialect: route.format,
     status_code: ending.statusCode,
     error_message:
-      ending.error === undefined ? undefined : redactEchoedCredentials(ending.error, call).slice(0, MAX_ERROR_LENGTH),
+      ending.error === undefined
+        ? undefined
+        : redactEchoedCredentials(ending.error, call, dialect?.credentials).slice(0, MAX_ERROR_LENGTH),
     streamed: ending.streamed,
     outcome: ending.outcome,
     raw_metadata: toRawMetadata(call),
@@ -86,6 +94,7 @@ export function toLogIntent({ call, caller, credentialHash, route, prepared }: F
     request_path: call.path,
     request_method: call.method,
     requested_at: toIsoTime(call.receivedAt),
+    dialect: route.format,
     raw_metadata: toRawMetadata(call),
   }
 }

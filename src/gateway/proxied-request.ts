@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http"
-import type { Body, Call, Caller, Ending, LogRecord } from "../core/call.ts"
+import type { Body, Call, Caller, Ending } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { Dialect, PreparedRequest, ProviderRequest } from "../providers/_dialect.ts"
 import { isLarge } from "./body.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"

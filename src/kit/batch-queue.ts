@@ -1,6 +1,6 @@
-import type { AppendResult, Batch, Spool } from "./spool.ts"
+import type { AppendResult, Batch, BatchSource } from "./log/batch.ts"
 
-export interface BatchQueue extends Spool {
+export interface BatchQueue extends BatchSource {
   /** Never waits. */
   append(line: string): AppendResult
 }
@@ -28,7 +28,7 @@ export function createBatchQueue({ maxBytes }: { readonly maxBytes: number }): B
     }
     if (end === taken) return undefined
     const array = Buffer.from(`[${lines.slice(taken, end).join(",")}]`)
-    return { array, starts, lines: end - taken, broken: [] }
+    return { array, starts, lines: end - taken, damaged: [] }
   }
 
   function ack(batch: Batch): void {

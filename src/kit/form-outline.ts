@@ -1,17 +1,18 @@
 import type { Outline } from "./outline.ts"
 
-/** Of each part: its head and a short field (what reads forms takes heads of 8192 and fields of 1024 bytes). */
+/** Kept of each part: its head and a short value. Readers of forms accept heads of 8,192 and values of 1,024 bytes. */
 const PART_BYTES = 10 * 1024
 const MAX_PARTS = 512
 const MAX_DELIMITER_BYTES = 256
 
-/** The outline of a `multipart/form-data` body: each delimiter, and behind it a head and the beginning of a value. */
+/** The outline of a `multipart/form-data` body: each delimiter with the head of its part and the beginning of its value. */
 export class FormOutline implements Outline {
   private readonly delimiter: Buffer
   private readonly kept: Buffer[] = []
-  private room = 0
+  /** How many more bytes of the present part are kept. */
+  private leftOfPart = 0
   private parts = 0
-  /** Bytes that a delimiter may have begun in. */
+  /** The last bytes, which may be the beginning of a delimiter. */
   private rest = Buffer.alloc(0)
 
   /** @param beginning of the body: its first line is the delimiter */
@@ -28,7 +29,7 @@ export class FormOutline implements Outline {
     let at = 0
     for (let found = bytes.indexOf(this.delimiter); found >= 0; found = bytes.indexOf(this.delimiter, found + length)) {
       this.keep(bytes.subarray(at, found))
-      this.room = this.parts++ < MAX_PARTS ? PART_BYTES : 0
+      this.leftOfPart = this.parts++ < MAX_PARTS ? PART_BYTES : 0
       at = found
     }
     this.keep(bytes.subarray(at, Math.max(at, end)))
@@ -36,16 +37,16 @@ export class FormOutline implements Outline {
   }
 
   bytes(): Buffer {
-    return Buffer.concat([...this.kept, this.rest.subarray(0, this.room)])
+    return Buffer.concat([...this.kept, this.rest.subarray(0, this.leftOfPart)])
   }
 
   toOffset(): number {
-    throw new RangeError("a form is never changed")
+    throw new RangeError("a form is never edited")
   }
 
   private keep(bytes: Buffer): void {
-    const taken = bytes.subarray(0, this.room)
-    this.room -= taken.length
+    const taken = bytes.subarray(0, this.leftOfPart)
+    this.leftOfPart -= taken.length
     if (taken.length > 0) this.kept.push(Buffer.from(taken))
   }
 }

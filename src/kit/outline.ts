@@ -1,9 +1,12 @@
-/** What is kept of a body that is too large to be held, so that what is asked of the whole can be asked of it. */
+/**
+ * A short version of a body that is too large for memory, built from its pieces as they arrive. A search for the members
+ * of a JSON object or for the fields of a form finds the same in the outline as in the whole body.
+ */
 export interface Outline {
-  /** The next bytes of the whole. */
+  /** Adds the next bytes of the whole. */
   push(piece: Buffer): void
-  /** All that is kept. */
+  /** Returns everything that was kept. */
   bytes(): Buffer
-  /** Where a byte that is kept stands in the whole. */
+  /** Converts the position of a kept byte to its position in the whole. */
   toOffset(at: number): number
 }

@@ -5,26 +5,29 @@ import { join } from "node:path"
 
 const PIECE_BYTES = 128 * 1024
 
-/** Where bytes are laid that are too many to be held. */
+/** A directory for data that is too large for memory. */
 export interface SpillDirectory {
-  /** @throws what the disk says */
+  /** @throws the error of the disk */
   open(): Promise<SpillFile>
 }
 
-/** A file that lost its name before its first byte was written: whoever dies, nothing of it stays. One writer. */
+/**
+ * A temporary file for one writer. Its name is removed before the first byte is written, so that the system deletes it
+ * even if the process is killed.
+ */
 export interface SpillFile {
   readonly length: number
-  /** Appends; one call at a time. @throws what the disk says; then nothing was appended */
+  /** Appends, one call at a time. @throws the error of the disk; then nothing was appended */
   write(pieces: readonly Buffer[]): Promise<void>
-  /** The first bytes, at most so many: read at once, for they were written a moment ago. */
+  /** Returns the first bytes, at most `maxBytes`. Reads synchronously: they were just written, and are still cached. */
   read(maxBytes: number): Buffer
-  /** The bytes from `start` to before `end`, read as they are asked for; as often as one likes, side by side too. */
+  /** Reads the bytes from `start` to before `end` on demand. Can be called often, and concurrently. */
   pieces(start: number, end: number): AsyncGenerator<Buffer>
-  /** Gives the place back; whoever still reads gets an error. */
+  /** Frees the disk space. Reads that are still running fail. */
   close(): void
 }
 
-/** Files in this directory, which is made where it is not. */
+/** Opens spill files in a directory, which is created when it does not exist. */
 export function createSpillDirectory(directory: string): SpillDirectory {
   return {
     async open() {
@@ -35,12 +38,12 @@ export function createSpillDirectory(directory: string): SpillDirectory {
         await handle.close()
         throw error
       })
-      return new ShelvedFile(handle)
+      return new NamelessFile(handle)
     },
   }
 }
 
-class ShelvedFile implements SpillFile {
+class NamelessFile implements SpillFile {
   length = 0
   private readonly handle: FileHandle
 
@@ -52,7 +55,7 @@ class ShelvedFile implements SpillFile {
     const end = this.length + pieces.reduce((sum, piece) => sum + piece.length, 0)
     const { bytesWritten } = await this.handle.writev(pieces, this.length)
     let at = this.length + bytesWritten
-    // A disk that is nearly full takes a part; the next call says why.
+    // A disk that is nearly full accepts a part; the next call throws the reason.
     const rest = at < end ? Buffer.concat(pieces).subarray(bytesWritten) : undefined
     while (rest !== undefined && at < end) {
       at += (await this.handle.write(rest, rest.length - (end - at), end - at, at)).bytesWritten
@@ -65,7 +68,7 @@ class ShelvedFile implements SpillFile {
     let at = 0
     while (at < bytes.length) {
       const count = readSync(this.handle.fd, bytes, at, bytes.length - at, at)
-      if (count === 0) throw new Error("a shelved file is shorter than it was")
+      if (count === 0) throw new Error("a spill file is shorter than what was written to it")
       at += count
     }
     return bytes
@@ -75,7 +78,7 @@ class ShelvedFile implements SpillFile {
     for (let at = start; at < end; ) {
       const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, end - at))
       const { bytesRead } = await this.handle.read(piece, 0, piece.length, at)
-      if (bytesRead === 0) throw new Error("a shelved file is shorter than it was")
+      if (bytesRead === 0) throw new Error("a spill file is shorter than what was written to it")
       at += bytesRead
       yield bytesRead === piece.length ? piece : piece.subarray(0, bytesRead)
     }

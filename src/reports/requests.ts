@@ -1,47 +1,32 @@
+import { type ColumnName, ROW_COLUMNS, type RowColumn } from "../core/row-columns.ts"
 import { createStatement, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 
-/**
- * The columns of llm_requests with the kind of each. A count becomes a number, money becomes a plain decimal, and a time
- * becomes an ISO 8601 text. The other kinds stay as they are.
- */
-export const COLUMNS = {
-  id: "text",
-  majordomo_api_key_id: "text",
-  provider_api_key_hash: "text",
-  provider_api_key_alias: "text",
-  provider: "text",
-  model: "text",
-  requested_model: "text",
-  request_path: "text",
-  request_method: "text",
-  requested_at: "time",
-  responded_at: "time",
-  response_time_ms: "count",
-  first_byte_ms: "count",
-  input_tokens: "count",
-  cached_tokens: "count",
-  cache_creation_tokens: "count",
-  cache_creation_1h_tokens: "count",
-  output_tokens: "count",
-  reasoning_tokens: "count",
-  input_cost: "money",
-  output_cost: "money",
-  total_cost: "money",
-  cost_status: "text",
-  price: "json",
-  usage: "json",
-  usage_source: "text",
-  status_code: "count",
-  error_message: "text",
-  streamed: "boolean",
-  outcome: "text",
-  raw_metadata: "json",
-  indexed_metadata: "json",
-  s3_key: "text",
-  created_at: "time",
-} as const
+type FieldKind = "text" | "time" | "count" | "money" | "boolean" | "json"
+
+const KIND_OF_SQL: Readonly<Record<RowColumn["sql"], FieldKind>> = {
+  uuid: "text",
+  text: "text",
+  timestamptz: "time",
+  integer: "count",
+  bigint: "count",
+  numeric: "money",
+  boolean: "boolean",
+  jsonb: "json",
+}
+
+/** Bodies are read for one request at a time. */
+type FieldName = Exclude<ColumnName, "request_body" | "response_body">
+
+/** The fields of a request in a report: a count is a number, money a plain decimal, anything else as it is stored. */
+export const COLUMNS = Object.fromEntries(
+  Object.entries(ROW_COLUMNS)
+    .filter(([name]) => name !== "request_body" && name !== "response_body")
+    .map(([name, { sql }]) => [name, KIND_OF_SQL[sql]]),
+) as Readonly<Record<FieldName, FieldKind>>
+
+export type RequestRow = Readonly<Record<FieldName | "key_name", unknown>>
 
 export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .map(([name, kind]) => (kind === "money" ? `trim_scale(r.${name})::text AS ${name}` : `r.${name}`))

@@ -3,7 +3,7 @@ import { type BodyStats, type BodyStore, openBodyStore } from "../bodies/index.t
 import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import type { Lock } from "../kit/lock.ts"
-import { claimSlot, recoverSlots } from "../kit/slots.ts"
+import { claimSlot, recoverSlots } from "../kit/log/slots.ts"
 import type { ServerOptions } from "./options.ts"
 
 type BodyOwner = Pick<ServerOptions, "settings" | "log"> & { readonly database: Database }
@@ -27,7 +27,7 @@ export function startBodyRecovery(owner: BodyOwner): BodyRecovery {
   const adopted: BodyStore[] = []
   const adopting = recoverSlots({
     root: toRoot(owner.settings),
-    isLeft: (names) => names.some((name) => /\.(seg|large|part)$/.test(name)),
+    isOrphaned: (names) => names.some((name) => /\.(seg|large|part)$/.test(name)),
     async open({ dir }) {
       const store = await open(owner, dir)
       adopted.push(store)

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
 import { refillDemo } from "../database/demo.ts"
 import { createKey, type NewKey } from "../database/keys.ts"
@@ -34,7 +34,7 @@ function toRow({ team, call, provider, requestedModel, ending }: Sample, keyId: 
   return toLogRecord({
     call,
     caller: { keyId },
-    route: { provider: { name: provider } },
+    route: { provider: { name: provider }, format: provider },
     prepared: { requestedModel },
     credentialHash: createHash("sha256").update(`demo ${team.name} ${provider}`).digest("hex"),
     ending,

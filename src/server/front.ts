@@ -15,7 +15,7 @@ interface Front {
   drain(timeoutMs: number): Promise<void>
 }
 
-/** What the HTTP side needs from the rest of the server. */
+/** The parts of the server that its HTTP side uses. */
 interface FrontParts {
   readonly gateway: Gateway
   readonly database: Database

@@ -47,8 +47,8 @@ export async function startListening(
 }
 
 /**
- * Stops accepting connections. Node's own `close` of an HTTP server also closes idle connections, and with them requests
- * that are already on their way. The `close` of its parent class only stops accepting.
+ * Stops accepting connections. Node's own `close` of an HTTP server also closes idle connections, and with them
+ * requests that are already on their way. The `close` of its parent class only stops accepting.
  */
 async function stopAccepting(server: Server): Promise<void> {
   await new Promise<void>((resolve) => void TcpServer.prototype.close.call(server, () => resolve()))
@@ -86,8 +86,8 @@ async function listenAlone(handler: Handler, host: string, port: number): Promis
 }
 
 /**
- * Throws `CommandError` when the port is in use, before anything else is opened. Another program can still take the port
- * before the server binds it. Returns the port; for 0, one that is free now.
+ * Throws `CommandError` when the port is in use, before anything else is opened. Another program can still take the
+ * port before the server binds it. Returns the port; for 0, one that is free now.
  */
 export async function checkPort(host: string, port: number): Promise<number> {
   const trial = createServer()
@@ -113,7 +113,8 @@ function tune(
 ): void {
   Object.assign(server, {
     maxHeaderSize: MAX_HEADER_BYTES,
-    // This limit covers the request headers. The gateway has a limit of its own for the body, with an error in the dialect.
+    // This limit covers the request headers. The gateway has a limit of its own for the body, with an error in the
+    // dialect.
     headersTimeout: readTimeoutMs,
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -121,8 +122,8 @@ function tune(
     maxHeadersCount: 0,
     connectionsCheckingInterval: Math.min(CHECK_HEADERS_EVERY_MS, readTimeoutMs),
   })
-  // Node reads the check interval when the server starts to listen, and listhen has already done that with the default of
-  // 30 s. The event makes Node read it again.
+  // Node reads the check interval when the server starts to listen, and listhen has already done that with the default
+  // of 30 s. The event makes Node read it again.
   server.emit("listening")
   // The gateway sends 100 Continue only after it has checked the key.
   server.on("checkContinue", handler)

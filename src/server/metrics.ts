@@ -1,5 +1,5 @@
 import type { BodyStats } from "../bodies/index.ts"
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
 import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"

@@ -1,5 +1,5 @@
 import type { Settings } from "../config/settings.ts"
-import type { LogRecord } from "../core/call.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
 import type { NewKey } from "../database/keys.ts"
 import type { Metric } from "./prometheus.ts"

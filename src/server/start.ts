@@ -1,9 +1,9 @@
 import { createKeyCache } from "../database/key-cache.ts"
+import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
-import { addLedgerStats } from "../database/ledger/recovery.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
+import { claimSlot } from "../kit/log/slots.ts"
 import { createScope, type Scope } from "../kit/scope.ts"
-import { claimSlot } from "../kit/slots.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { openFront } from "./front.ts"
@@ -33,7 +33,9 @@ export interface RunningServer {
   collect(): Metric[]
   /** For a process that exits at once: all accepted rows are on disk when this returns. */
   flushSync(): void
-  /** Waits for running requests, writes the accepted rows and closes everything. Returns the final state of the rows. */
+  /**
+   * Waits for running requests, writes the accepted rows and closes everything. Returns the final state of the rows.
+   */
   stop(): Promise<LedgerStats>
 }
 

@@ -6,8 +6,8 @@ import type { Scope } from "../kit/scope.ts"
 import type { ServerOptions } from "./options.ts"
 
 /**
- * Opens the configured database. The main process also applies the schema, and creates the first key when there is none.
- * A worker leaves both to its primary process.
+ * Opens the configured database. The main process also applies the schema, and creates the first key when there is
+ * none. A worker leaves both to its primary process.
  */
 export async function openStorage(
   { settings, log, worker, firstKey = ensureFirstKey }: Omit<ServerOptions, "onRecord">,

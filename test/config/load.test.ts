@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { type LoadOptions, loadSettings } from "../../src/config/load.ts"
+import type { LoadOptions } from "../../src/config/load.ts"
+import { loadSettings } from "../../src/server/settings.ts"
 
 let cwd: string
 beforeEach(() => {
@@ -13,14 +14,14 @@ afterEach(() => rmSync(cwd, { recursive: true }))
 const put = (name: string, content: string) => writeFileSync(join(cwd, name), content)
 const load = (options: LoadOptions = {}) =>
   loadSettings({ cwd, env: {}, systemFile: join(cwd, "etc/majordomo.yaml"), ...options })
-const refusal = (options?: LoadOptions) =>
+const errorOf = (options?: LoadOptions) =>
   load(options).then(
     () => "accepted",
     (error: Error) => error.message,
   )
 
-describe("what is set", () => {
-  test("nothing set gives the documented defaults", async () => {
+describe("settings", () => {
+  test("without any setting, the documented defaults apply", async () => {
     const { settings, warnings, sources } = await load()
     expect(settings).toMatchObject({
       server: {
@@ -87,7 +88,7 @@ describe("what is set", () => {
     expect((await load({ env })).settings.logging.redact).toEqual(rules)
   })
 
-  test("flags win over the environment, over .env, over the file", async () => {
+  test("flags take precedence over the environment, .env and the file, in this order", async () => {
     put("majordomo.yaml", "server: {host: file, port: 1, read_timeout: 1s, write_timeout: 1s}")
     put(".env", "MAJORDOMO_SERVER_HOST=dotenv\nMAJORDOMO_SERVER_PORT=2\nMAJORDOMO_SERVER_READ_TIMEOUT=2s\n")
     const env = { MAJORDOMO_SERVER_HOST: "environment", MAJORDOMO_SERVER_PORT: "3" }
@@ -112,7 +113,7 @@ describe("what is set", () => {
     expect((await load()).settings.server.port).toBe(4001)
   })
 
-  test("the system's file is read only when the working directory has none", async () => {
+  test("the system-wide file is read only when the working directory has none", async () => {
     mkdirSync(join(cwd, "etc"))
     put("etc/majordomo.yaml", "server: {port: 4002}")
     expect((await load()).settings.server.port).toBe(4002)
@@ -120,7 +121,7 @@ describe("what is set", () => {
     expect((await load()).settings.server).toMatchObject({ host: "here", port: 7680 })
   })
 
-  test("the file of --config is read alone, and its relative paths start beside it", async () => {
+  test("only the file of --config is read, and its relative paths start at its directory", async () => {
     put("majordomo.yaml", "server: {host: other}")
     mkdirSync(join(cwd, "conf"))
     put("conf/my.yaml", "pricing: {fallback_file: prices.json}\nstorage: {data_dir: ../data}")
@@ -131,24 +132,24 @@ describe("what is set", () => {
   })
 
   test.each(["", "# port: 1\n", "---\n# nothing\n", "server:\n"])(
-    "a file that sets nothing is no mistake: %j",
+    "a file that sets nothing is accepted: %j",
     async (it) => {
       put("majordomo.yaml", it)
       expect((await load()).settings.server.port).toBe(7680)
     },
   )
 
-  test("rc files, package.json, extends and NODE_ENV sections change nothing", async () => {
+  test("rc files, package.json, extends and NODE_ENV sections have no effect", async () => {
     put(".majordomorc", "server.port=1")
     put("package.json", '{"majordomo": {"server": {"port": 2}}}')
     put("base.yaml", "server: {port: 3}")
     put("majordomo.yaml", "extends: ./base.yaml\n")
-    expect(await refusal()).toBe("extends (majordomo.yaml): no such setting")
+    expect(await errorOf()).toBe("extends (majordomo.yaml): unknown setting")
     put("majordomo.yaml", "server: {host: here}")
     expect((await load()).settings.server.port).toBe(7680)
   })
 
-  test("an empty variable is the empty value", async () => {
+  test("an empty variable sets the empty value", async () => {
     const env = {
       MAJORDOMO_PRICING_REMOTE_URL: "",
       MAJORDOMO_STORAGE_POSTGRES_URL: "",
@@ -157,12 +158,12 @@ describe("what is set", () => {
     const { settings } = await load({ env })
     expect(settings.pricing).toMatchObject({ remoteUrl: "", fallbackFile: undefined })
     expect(settings.storage.postgres).toMatchObject({ url: undefined, isSet: false })
-    expect(await refusal({ env: { MAJORDOMO_SERVER_PORT: "" } })).toBe(
+    expect(await errorOf({ env: { MAJORDOMO_SERVER_PORT: "" } })).toBe(
       "server.port (MAJORDOMO_SERVER_PORT): expected a whole number from 0 to 65535, got nothing",
     )
   })
 
-  test("any storage.postgres setting, or DATABASE_URL, chooses Postgres", async () => {
+  test("any storage.postgres setting, or DATABASE_URL, selects PostgreSQL", async () => {
     const isSet = async (env: Record<string, string>) => (await load({ env })).settings.storage.postgres.isSet
     expect(await isSet({ MAJORDOMO_STORAGE_POSTGRES_USER: "me" })).toBe(true)
     expect(await isSet({ DATABASE_URL: "postgres://a@b/c" })).toBe(true)
@@ -171,16 +172,16 @@ describe("what is set", () => {
     expect((await load()).settings.storage.postgres.url).toBe("postgres://dotenv/x")
   })
 
-  test("DATABASE_URL yields to what was said to the gateway itself, and says so", async () => {
+  test("DATABASE_URL is ignored with a warning when a storage.postgres setting is set", async () => {
     const env = { DATABASE_URL: "postgres://u:hidden@b/c", MAJORDOMO_STORAGE_POSTGRES_HOST: "db" }
     const { settings, warnings } = await load({ env })
     expect(settings.storage.postgres).toMatchObject({ url: undefined, host: "db" })
     expect(warnings).toEqual([
-      "DATABASE_URL is not used, for storage.postgres.host is set (MAJORDOMO_STORAGE_POSTGRES_HOST)",
+      "DATABASE_URL is ignored because storage.postgres.host is set (MAJORDOMO_STORAGE_POSTGRES_HOST)",
     ])
   })
 
-  test("further providers come from the file and from variables", async () => {
+  test("additional providers come from the file and from variables", async () => {
     put("majordomo.yaml", "providers:\n  my-llm: {base_url: https://llm.example/api/, format: openai, prices: free}\n")
     const env = {
       MAJORDOMO_PROVIDERS_MY_LLM_BASE_URL: "http://10.0.0.1:8000",
@@ -196,7 +197,7 @@ describe("what is set", () => {
     })
   })
 
-  test("prices become decimals by the names of the rates", async () => {
+  test("prices become decimals by name of rate", async () => {
     put(
       "majordomo.yaml",
       "pricing:\n  overrides:\n    my.model: {input: 0.15, output: '0.6', cache_write_1h: 0.0000001}\n",
@@ -207,15 +208,15 @@ describe("what is set", () => {
   })
 })
 
-describe("what is refused", () => {
-  test("everything wrong is said at once, each with its path, its source and what was expected", async () => {
+describe("errors", () => {
+  test("all problems are reported at once, each with its path, its source and the expected value", async () => {
     put("majordomo.yaml", "server: {prot: 1, read_timeout: 30}\nledger: {when_full: wait}\nstorage: postgres\n")
     const env = { MAJORDOMO_SERVER_PORT: "http", MAJORDOMO_SERVR_HOST: "x" }
-    expect(await refusal({ env, overrides: { "server.host": "" } })).toMatchInlineSnapshot(`
-      "the configuration has 7 mistakes:
-        server.prot (majordomo.yaml): no such setting; did you mean server.port?
-        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, postgres, got a text
-        MAJORDOMO_SERVR_HOST (environment): no such setting; did you mean MAJORDOMO_SERVER_HOST?
+    expect(await errorOf({ env, overrides: { "server.host": "" } })).toMatchInlineSnapshot(`
+      "the configuration has 7 errors:
+        server.prot (majordomo.yaml): unknown setting; did you mean server.port?
+        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, postgres, got text
+        MAJORDOMO_SERVR_HOST (environment): unknown setting; did you mean MAJORDOMO_SERVER_HOST?
         server.read_timeout (majordomo.yaml): expected a duration from 1ms to 24d, such as 250ms, 30s, 5m or 1h30m, got 30
         ledger.when_full (majordomo.yaml): expected drop or block, got "wait"
         server.port (MAJORDOMO_SERVER_PORT): expected a whole number from 0 to 65535, got "http"
@@ -226,7 +227,7 @@ describe("what is refused", () => {
   test("[URL-12] [SEC-09] a secret is never shown", async () => {
     put("majordomo.yaml", "storage: {postgres: {password: 123456, url: 'mysql://u:swordfish@h/d'}}")
     const env = { MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: "https://user:swordfish@api.example/?key=swordfish" }
-    const message = await refusal({ env })
+    const message = await errorOf({ env })
     expect(message).toContain("storage.postgres.password")
     expect(message).toContain("providers.openai.base_url")
     expect(message).not.toMatch(/swordfish|123456/)
@@ -239,27 +240,27 @@ describe("what is refused", () => {
     "storage: {postgres: {password: *swordfish}}",
     "storage:\n  postgres:\n    url:postgres://u:swordfish@h/d: 1",
     "storage: {postgres: {password: !swordfish x}}",
-  ])("a secret in a wrong place is not shown: %s", async (yaml) => {
+  ])("a secret in the wrong place is not shown: %s", async (yaml) => {
     put("majordomo.yaml", yaml)
-    expect(await refusal()).not.toMatch(/swordfish|sword.fish@/)
+    expect(await errorOf()).not.toMatch(/swordfish|sword.fish@/)
   })
 
-  test.each(["yaml", "json", "toml"])("broken %s is refused without quoting the file", async (extension) => {
+  test.each(["yaml", "json", "toml"])("invalid %s is rejected without quoting the file", async (extension) => {
     put(`majordomo.${extension}`, 'password = swordfish ] { "password": "swordfish" : } [')
-    const message = await refusal()
+    const message = await errorOf()
     expect(message).toContain(`majordomo.${extension} cannot be read: `)
     expect(message).not.toContain("swordfish")
     expect(message).not.toContain("\n")
   })
 
   test.each([
-    ["a missing file", "nowhere.yaml", "--config nowhere.yaml: there is no such file"],
+    ["a missing file", "nowhere.yaml", "--config nowhere.yaml: the file does not exist"],
     ["a list", "list.yaml", "list.yaml: expected settings by name, got a list"],
     ["an unknown format", "x.conf", /^--config x.conf: expected a file that ends in .yaml, .yml/],
   ])("%s as --config", async (_, configFile, message) => {
     put("list.yaml", "- a\n")
     put("x.conf", "a")
-    expect(await refusal({ configFile })).toMatch(message)
+    expect(await errorOf({ configFile })).toMatch(message)
   })
 
   test.each([
@@ -269,8 +270,8 @@ describe("what is refused", () => {
       /^providers.groq.format \(unset\): expected one of openai, anthropic, gemini, got nothing/,
     ],
     ["providers: {groq: {format: openai}}", /^providers.groq.base_url/],
-    ["providers: {gemini-openai: {format: openai, base_url: https://x.example}}", /name is taken/],
-    ["providers: {openai: {format: gemini}}", /openai speaks openai/],
+    ["providers: {gemini-openai: {format: openai, base_url: https://x.example}}", /name is reserved/],
+    ["providers: {openai: {format: gemini}}", /the format of openai is openai/],
     ["providers: {openai: {base_url: 'ftp://x.example'}}", /expected an http/],
     ["providers: {openai: {base_url: 'https://x.example?a=b'}}", /expected an http/],
     ["providers: {openai: {baseurl: 'https://x.example'}}", /did you mean providers.openai.base_url/],
@@ -280,11 +281,11 @@ describe("what is refused", () => {
     ["pricing: {overrides: {m: {input: -1}}}", /expected prices by model/],
     ["logging: {redact: {a: 1}}", /expected a list of texts, got a section/],
     ["logging: {redact: [1]}", /expected a list of texts, got a list/],
-    ["__proto__: {a: 1}", /no such setting/],
-    ["constructor: {a: 1}", /no such setting/],
+    ["__proto__: {a: 1}", /unknown setting/],
+    ["constructor: {a: 1}", /unknown setting/],
   ])("%s", async (yaml, message) => {
     put("majordomo.yaml", yaml)
-    expect(await refusal()).toMatch(message)
+    expect(await errorOf()).toMatch(message)
   })
 
   test.each(["auto", 4])("server.workers may be %s", async (workers) => {
@@ -293,25 +294,25 @@ describe("what is refused", () => {
   })
 })
 
-describe("what is only warned of", () => {
-  test("keys and variables of the Go gateway", async () => {
+describe("warnings", () => {
+  test("settings and variables of the Go gateway", async () => {
     put("majordomo.yaml", "jwt: {secret: x}\nmetadata: {hll_flush_interval: 60s, max_keys: 5}\n")
     const { settings, warnings } = await load({ env: { MAJORDOMO_CORS_ALLOWED_ORIGINS: "*" } })
     expect(settings.metadata.maxKeys).toBe(5)
     expect(warnings).toEqual([
-      "jwt (majordomo.yaml) belongs to the Go gateway and has no effect here",
-      "metadata.hll_flush_interval (majordomo.yaml) belongs to the Go gateway and has no effect here",
-      "MAJORDOMO_CORS_ALLOWED_ORIGINS belongs to the Go gateway and has no effect here",
+      "jwt (majordomo.yaml) is a setting of the Go gateway and has no effect here",
+      "metadata.hll_flush_interval (majordomo.yaml) is a setting of the Go gateway and has no effect here",
+      "MAJORDOMO_CORS_ALLOWED_ORIGINS is a setting of the Go gateway and has no effect here",
     ])
   })
 
   test("a second file in the working directory", async () => {
     put("majordomo.yaml", "server: {port: 1}")
     put("majordomo.json", "{}")
-    expect((await load()).warnings).toEqual(["majordomo.json is not read, for majordomo.yaml is"])
+    expect((await load()).warnings).toEqual(["majordomo.json is ignored because majordomo.yaml is read"])
   })
 
-  test("the variables that Kubernetes makes for a Service named majordomo are not ours", async () => {
+  test("variables that Kubernetes sets for a Service named majordomo are ignored", async () => {
     const env = {
       MAJORDOMO_SERVICE_HOST: "10.0.0.1",
       MAJORDOMO_SERVICE_PORT: "7680",
@@ -321,8 +322,8 @@ describe("what is only warned of", () => {
       MAJORDOMO_API_KEY: "mdm_sk_x",
     }
     expect((await load({ env })).settings.server.port).toBe(7680)
-    expect(await refusal({ env: { MAJORDOMO_PORT: "7680" } })).toContain(
-      "MAJORDOMO_PORT (environment): no such setting",
+    expect(await errorOf({ env: { MAJORDOMO_PORT: "7680" } })).toContain(
+      "MAJORDOMO_PORT (environment): unknown setting",
     )
   })
 })

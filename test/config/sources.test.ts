@@ -6,17 +6,17 @@ test.each([
   ["storage.postgres.\u00deurl*atgres:\u00ce/u:swordfish@h/d", "storage.postgres.\u00deurl*atgres…@h/d"],
   ["url//sword fish@h", "url…@h"],
   ["server.prot", "server.prot"],
-])("the name of a setting that swallowed an address, %j, is told without its credentials", (name, told) => {
-  expect(toProblemLine(name, "file", "no such setting")).toBe(`${told} (file): no such setting`)
+])("the name of a setting that contains a URL, %j, is shown without its credentials", (name, shown) => {
+  expect(toProblemLine(name, "file", "unknown setting")).toBe(`${shown} (file): unknown setting`)
 })
 
 test.each([
-  ["7680, host: h}\nstorage: {password: swordfish, url: x}", "a text that may hold other settings (not shown)"],
-  ["7680assword: swordfish", "a text that may hold other settings (not shown)"],
-  ["eu-central-1 secret_access_key:swordfish", "a text that may hold other settings (not shown)"],
-  ["7680,password:swordfish", "a text that may hold other settings (not shown)"],
-  ["7680;token=swordfish", "a text that may hold other settings (not shown)"],
-  ["api_key:swordfish", "a text that may hold other settings (not shown)"],
+  ["7680, host: h}\nstorage: {password: swordfish, url: x}", "text that may contain other settings (not shown)"],
+  ["7680assword: swordfish", "text that may contain other settings (not shown)"],
+  ["eu-central-1 secret_access_key:swordfish", "text that may contain other settings (not shown)"],
+  ["7680,password:swordfish", "text that may contain other settings (not shown)"],
+  ["7680;token=swordfish", "text that may contain other settings (not shown)"],
+  ["api_key:swordfish", "text that may contain other settings (not shown)"],
   ["postgres://u:sword fish@h", '"postgres://…@h"'],
   ["u:swordfish@h/d", '"…@h/d"'],
   ["http://h:80", '"http://h:80"'],
@@ -28,6 +28,6 @@ test.each([
   ["10 MB", '"10 MB"'],
   [-1, "-1"],
   ["", "nothing"],
-])("a refused value %j is told as %s, for what a slip let it swallow may be a secret", (value, told) => {
-  expect(showValue(value)).toBe(told)
+])("an invalid value %j is shown as %s, because it may contain a secret by mistake", (value, shown) => {
+  expect(showValue(value)).toBe(shown)
 })

@@ -1,13 +1,14 @@
 import { NO_READING, type Reading, toTokenTotals } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import type { Format } from "../../src/providers/catalog.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { openMeter } from "../support/meter.ts"
 import type { Recording } from "./recordings.ts"
 
 /** Reads a recorded response with the meter of its dialect, in pieces of `size` bytes. */
 export function meterRecording(recording: Recording, size: number): Reading {
   const { exchange, head } = asExchange(recording)
   const dialect = DIALECTS[formatOf(recording)]
-  const meter = dialect.createMeter(exchange, head)
+  const meter = openMeter(dialect, exchange, head)
   const bytes = Buffer.from(recording.response_body)
   for (let at = 0; meter && at < bytes.length; at += size) meter.push(Buffer.from(bytes.subarray(at, at + size)))
   const reading = meter?.end({ complete: recording.expected.partial !== true })

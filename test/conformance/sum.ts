@@ -1,6 +1,6 @@
-import type { LogRecord } from "../../src/core/call.ts"
 import type { PriceCertificate } from "../../src/core/cost.ts"
 import { formatDecimal, parseDecimal } from "../../src/core/decimal.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 
 type Costs = Pick<LogRecord, "input_cost" | "output_cost" | "total_cost" | "cost_status" | "price">
 

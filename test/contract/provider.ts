@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util"
 import { describe, expect, it } from "vitest"
 import { NO_READING, NO_USAGE, type Part, type Reading } from "../../src/core/usage.ts"
 import type { Dialect, ProviderRequest } from "../../src/providers/_dialect.ts"
+import { openMeter } from "../support/meter.ts"
 
 interface Fixture {
   readonly about: string
@@ -73,7 +74,7 @@ function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Re
     body: Buffer.from(fixture.request ?? ""),
     host: "provider.test",
   }
-  const meter = dialect.createMeter(exchange, {
+  const meter = openMeter(dialect, exchange, {
     statusCode: fixture.status,
     contentType: fixture.contentType,
   })

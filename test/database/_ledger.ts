@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import type { LogRecord } from "../../src/core/call.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { type LedgerHandle, type LedgerOptions, openLedger } from "../../src/database/ledger/ledger.ts"
 import { openPostgres } from "../../src/database/open.ts"
@@ -10,7 +10,7 @@ import { uuidV7 } from "../../src/kit/uuid.ts"
 
 export const KEY_ID = "0197a000-0000-7000-8000-000000000001"
 
-/** A row as the gateway makes it for an ordinary answer. */
+/** Returns a row as the gateway makes it for an ordinary answer. */
 export function aRecord(changes: Partial<LogRecord> = {}): LogRecord {
   return {
     id: uuidV7(Date.now()),
@@ -53,6 +53,7 @@ export function aRecord(changes: Partial<LogRecord> = {}): LogRecord {
     },
     usage: { prompt_tokens: 1000, completion_tokens: 500, prompt_tokens_details: { cached_tokens: 400 } },
     usage_source: "reported",
+    dialect: "openai",
     status_code: 200,
     error_message: undefined,
     streamed: false,
@@ -83,7 +84,7 @@ export interface OpenedLedger extends LedgerHandle {
   readonly lines: string[]
 }
 
-/** A ledger that is closed when the test ends; `lines` is what it said. */
+/** Opens a ledger that is closed when the test ends. `lines` is what it logged. */
 export async function openTestLedger(
   db: Database,
   dir: string,

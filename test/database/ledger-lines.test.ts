@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
-import type { LogRecord } from "../../src/core/call.ts"
-import { COLUMNS } from "../../src/database/ledger/columns.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
+import { WRITTEN_COLUMNS } from "../../src/core/row-columns.ts"
 import { replaceUnstorable, toIntentLine, toLine } from "../../src/database/ledger/serialize.ts"
 import { createTickBatch } from "../../src/database/ledger/tick-batch.ts"
 import { createRandom } from "../support/random-usage.ts"
@@ -25,8 +25,8 @@ const PIECES = [
   "</script>",
 ]
 
-/** Columns whose texts are the gateway's own: nothing in them has to be escaped. */
-const OWN = new Set<string>([
+/** Columns whose texts are written by the gateway itself: nothing in them has to be escaped. */
+const LITERAL = new Set<string>([
   "id",
   "majordomo_api_key_id",
   "provider_api_key_hash",
@@ -52,6 +52,7 @@ const OPTIONAL = new Set<string>([
   "total_cost",
   "price",
   "usage",
+  "dialect",
   "error_message",
   "raw_metadata",
   "request_body",
@@ -59,7 +60,7 @@ const OPTIONAL = new Set<string>([
   "s3_key",
 ] satisfies (keyof LogRecord)[])
 
-/** A record whose foreign texts hold what JSON and PostgreSQL find hard. */
+/** Returns a record whose texts contain what is difficult for JSON and PostgreSQL. */
 function randomRecord(random: () => number): LogRecord {
   const many = (most: number) => Math.floor(random() * most)
   const text = () => Array.from({ length: many(8) }, () => PIECES[many(PIECES.length)]).join("")
@@ -96,16 +97,16 @@ function randomRecord(random: () => number): LogRecord {
     if (type === "jsonb") return json(0)
     if (type === "bigint" || type === "integer") return count()
     if (type === "boolean") return random() < 0.5
-    return OWN.has(name) ? `own ${count()}` : text()
+    return LITERAL.has(name) ? `own ${count()}` : text()
   }
   const values: Record<string, unknown> = {}
-  for (const [name, type] of COLUMNS) {
-    if (!OPTIONAL.has(name) || random() < 0.6) values[name] = toValue(name, type)
+  for (const [name, { sql }] of WRITTEN_COLUMNS) {
+    if (!OPTIONAL.has(name) || random() < 0.6) values[name] = toValue(name, sql)
   }
   return values as unknown as LogRecord
 }
 
-test("a line is the record as JSON writes it, every column of it, whatever its texts are", () => {
+test("a line has every column of the record, as JSON.stringify writes it, with any texts", () => {
   const random = createRandom(20_261_121)
   for (let i = 0; i < 3000; i++) {
     const record = randomRecord(random)
@@ -115,7 +116,7 @@ test("a line is the record as JSON writes it, every column of it, whatever its t
   }
 })
 
-test("a begin line has the row's id first and what is known by then", () => {
+test("an intent has the id of its row first, and what is known when the request is forwarded", () => {
   const start = {
     id: "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d",
     majordomo_api_key_id: "k",
@@ -131,21 +132,23 @@ test("a begin line has the row's id first and what is known by then", () => {
   expect(JSON.parse(line)).toEqual({ ...start, request_path: "/v1/\ufffd" })
 })
 
-test("a promise whose row comes in the same write is not written; any other is, in its place", () => {
+test("an intent whose row is in the same write is not written; any other is, in its place", () => {
   const taken: string[][] = []
-  const turn = createTickBatch((entries) => taken.push(entries.map(({ id, begins }) => (begins ? `begin ${id}` : id))))
-  const add = (id: string, begins: boolean) => turn.add({ id, line: `{"id":"${id}"}`, begins })
+  const batch = createTickBatch((entries) =>
+    taken.push(entries.map(({ id, isIntent }) => (isIntent ? `intent ${id}` : id))),
+  )
+  const add = (id: string, isIntent: boolean) => batch.add({ id, line: `{"id":"${id}"}`, isIntent })
   add("a", true)
   add("b", true)
   add("a", false)
   add("c", true)
-  turn.flush()
+  batch.flush()
   add("b", false)
-  turn.flush()
-  expect(taken).toEqual([["begin b", "a", "begin c"], ["b"]])
+  batch.flush()
+  expect(taken).toEqual([["intent b", "a", "intent c"], ["b"]])
 })
 
-test("a promise alone is written at the end of its turn", async () => {
-  const taken = new Promise((resolve) => createTickBatch(resolve).add({ id: "a", line: '{"id":"a"}', begins: true }))
-  expect(await taken).toMatchObject([{ id: "a", begins: true }])
+test("an intent alone is written at the end of the tick", async () => {
+  const taken = new Promise((resolve) => createTickBatch(resolve).add({ id: "a", line: '{"id":"a"}', isIntent: true }))
+  expect(await taken).toMatchObject([{ id: "a", isIntent: true }])
 })

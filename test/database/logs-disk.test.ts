@@ -3,46 +3,46 @@ import { beforeEach, expect, it, vi } from "vitest"
 import { createTestDatabase } from "../support/postgres.ts"
 import { aRecord, connect, makeDirectory, openTestLedger } from "./_ledger.ts"
 
-const disk = vi.hoisted(() => ({ refuses: false }))
+const disk = vi.hoisted(() => ({ isFailing: false }))
 
 vi.mock("node:fs", async (importOriginal) => {
   const real = await importOriginal<typeof fs>()
   const writeSync = (fd: number, bytes: Buffer, offset: number, length: number) => {
-    if (disk.refuses) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
+    if (disk.isFailing) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
     return real.writeSync(fd, bytes, offset, length)
   }
   return { ...real, writeSync }
 })
 
 beforeEach(() => {
-  disk.refuses = false
+  disk.isFailing = false
 })
 
-it("[LOG-07] a disk that refuses: rows go to the database through memory, and through the disk again when it takes them", async () => {
+it("[LOG-07] while the disk rejects writes, rows reach the database through memory, and through the disk again afterwards", async () => {
   const db = await connect((await createTestDatabase()).url)
   const ledger = await openTestLedger(db, await makeDirectory(), { timing: { probeIntervalMs: 20 } })
   ledger.append(aRecord())
-  disk.refuses = true
+  disk.isFailing = true
   for (let i = 0; i < 50; i++) ledger.append(aRecord())
   expect(ledger.stats()).toMatchObject({ accepted: 51, waiting: 51, dropped: 0 })
   expect((await ledger.drain(5000)).drained).toBe(true)
-  expect(ledger.lines.join("\n")).toContain("cannot be written (ENOSPC): rows wait in memory, within bounds")
-  disk.refuses = false
+  expect(ledger.lines.join("\n")).toContain("cannot be written (ENOSPC): rows wait in memory, up to a limit")
+  disk.isFailing = false
   await expect.poll(() => ledger.lines.join("\n")).toContain("can be written again")
   ledger.append(aRecord())
   expect((await ledger.drain(5000)).drained).toBe(true)
   expect((await db.query("SELECT id FROM llm_requests")).rowCount).toBe(52)
 })
 
-it("a disk that refuses, and memory is full too: rows are dropped and counted; with `block` no more are taken", async () => {
+it("while the disk rejects writes and memory is full, rows are dropped and counted; with `block`, new requests are rejected", async () => {
   const db = await connect((await createTestDatabase()).url)
   const timing = { lingerMs: 600_000, probeIntervalMs: 20, gapIntervalMs: 20 }
   const ledger = await openTestLedger(db, await makeDirectory(), { maxJournalBytes: 50_000, whenFull: "block", timing })
-  disk.refuses = true
+  disk.isFailing = true
   for (let i = 0; i < 200; i++) ledger.append(aRecord())
   const { accepted, waiting, dropped } = ledger.stats()
   expect([accepted, waiting + dropped, dropped > 100, ledger.isFull()]).toEqual([200, 200, true, true])
-  disk.refuses = false
+  disk.isFailing = false
   await expect.poll(() => ledger.isFull()).toBe(false)
   await expect.poll(() => ledger.stats().accepted).toBe(201)
   expect((await ledger.drain(5000)).drained).toBe(true)
@@ -50,13 +50,13 @@ it("a disk that refuses, and memory is full too: rows are dropped and counted; w
   expect(rows).toEqual([{ usage: { dropped } }])
 })
 
-it("what waits in memory goes to the disk when the ledger closes", async () => {
+it("rows that wait in memory are written to the disk when the ledger closes", async () => {
   const db = await connect((await createTestDatabase()).url)
   const dir = await makeDirectory()
   const ledger = await openTestLedger(db, dir, { timing: { lingerMs: 600_000, probeIntervalMs: 600_000 } })
-  disk.refuses = true
+  disk.isFailing = true
   for (let i = 0; i < 3; i++) ledger.append(aRecord())
-  disk.refuses = false
+  disk.isFailing = false
   await ledger.close()
   const next = await openTestLedger(db, dir)
   expect(next.stats().accepted).toBe(3)

@@ -8,7 +8,7 @@ import { aRecord, connect, makeDirectory, type OpenedLedger, openTestLedger } fr
 let server: PostgresServer
 
 beforeAll(async () => {
-  server = await startPostgres({ settings: { synchronous_commit: "on" } }) // what it has acknowledged survives its kill
+  server = await startPostgres({ settings: { synchronous_commit: "on" } }) // what it acknowledged survives a kill
 })
 
 afterAll(() => server.remove())
@@ -25,7 +25,7 @@ async function countRows(db: Database): Promise<number> {
   return Number(rows[0]!.count)
 }
 
-/** About 2,000 rows a second, until stopped; checks the sum of the numbers all the while. */
+/** Appends about 2,000 rows a second until it is stopped, and checks the sum of the numbers all the time. */
 function startLoad(ledger: OpenedLedger) {
   let appended = 0
   let wrongSums = 0
@@ -44,7 +44,7 @@ function startLoad(ledger: OpenedLedger) {
   }
 }
 
-it("[LOG-13] [PGF-01] [PGF-02] [PGF-03] the database is stopped, killed and frozen under load: traffic goes on, and no row is lost or there twice", async () => {
+it("[LOG-13] [PGF-01] [PGF-02] [PGF-03] while the database is stopped, killed and frozen under load, requests are served, and no row is lost or duplicated", async () => {
   const db = await openEmpty()
   const ledger = await openTestLedger(db, await makeDirectory(), { timing: { queryTimeoutMs: 700 } })
   const stopLoad = startLoad(ledger)
@@ -52,12 +52,12 @@ it("[LOG-13] [PGF-01] [PGF-02] [PGF-03] the database is stopped, killed and froz
     const { written } = ledger.stats()
     await expect.poll(() => ledger.stats().written, { timeout: 10_000 }).toBeGreaterThan(written + 200)
   }
-  const seesTrouble = () => expect.poll(() => ledger.stats().lastError, { timeout: 10_000 }).toBeDefined()
+  const seesFailure = () => expect.poll(() => ledger.stats().lastError, { timeout: 10_000 }).toBeDefined()
 
   await writtenMore()
   for (const fault of ["stop", "kill", "freeze"] as const) {
     await server[fault]()
-    await seesTrouble()
+    await seesFailure()
     const { waiting } = ledger.stats()
     await expect.poll(() => ledger.stats().waiting).toBeGreaterThan(waiting + 500)
     await (fault === "freeze" ? server.thaw() : server.start())
@@ -69,14 +69,14 @@ it("[LOG-13] [PGF-01] [PGF-02] [PGF-03] the database is stopped, killed and froz
   expect(wrongSums).toBe(0)
   expect(ledger.stats()).toMatchObject({ accepted: appended, written: appended, rejected: 0, dropped: 0 })
   expect(worstDelayMs).toBeLessThan(500) // of this test's own timer, on a machine with other work
-  const said = ledger.lines.join("\n")
-  expect(said.match(/the database does not take rows/g)?.length).toBeGreaterThanOrEqual(3)
-  expect(said.match(/the database takes rows again after \d+ s: \d+ rows? waits?/g)?.length).toBeGreaterThanOrEqual(3)
-  expect(said).toContain("all rows that waited are in the database")
-  expect(said).not.toContain("test-password")
+  const logged = ledger.lines.join("\n")
+  expect(logged.match(/the database does not take rows/g)?.length).toBeGreaterThanOrEqual(3)
+  expect(logged.match(/the database takes rows again after \d+ s: \d+ rows? waits?/g)?.length).toBeGreaterThanOrEqual(3)
+  expect(logged).toContain("all rows that waited are in the database")
+  expect(logged).not.toContain("test-password")
 })
 
-it("[LOG-10] [DAT-11] 30,000 rows that waited through an outage are in the database within 10 s, and took no memory meanwhile", async () => {
+it("[LOG-10] [DAT-11] 30,000 rows that waited for the end of an outage are in the database within 10 s, and use no memory while they wait", async () => {
   const db = await openEmpty()
   await server.stop()
   const ledger = await openTestLedger(db, await makeDirectory())
@@ -107,7 +107,7 @@ it("[LOG-10] [DAT-11] 30,000 rows that waited through an outage are in the datab
   )
 })
 
-it("[SHU-04] a process that ends while the database is away keeps its rows for the next", async () => {
+it("[SHU-04] a process that ends while the database is away leaves its rows to the next process", async () => {
   const db = await openEmpty()
   const dir = await makeDirectory()
   await server.stop()
@@ -121,7 +121,7 @@ it("[SHU-04] a process that ends while the database is away keeps its rows for t
   expect(await countRows(db)).toBe(100)
 })
 
-it("[PGF-09] [LOG-16] a locked table and a missing table hold the rows back and lose none", async () => {
+it("[PGF-09] [LOG-16] a locked table and a missing table delay the rows and lose none", async () => {
   const db = await openEmpty()
   const ledger = await openTestLedger(db, await makeDirectory(), { timing: { queryTimeoutMs: 300 } })
   await db.transaction(async (query) => {

@@ -1,6 +1,6 @@
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
-import type { LogRecord } from "../../src/core/call.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import type { LedgerStats } from "../../src/database/ledger/ledger.ts"
 import { createTestDatabase } from "../support/postgres.ts"
@@ -12,7 +12,7 @@ beforeAll(async () => {
   url = (await createTestDatabase()).url
 })
 
-/** Nothing happens by itself: for what waits. */
+/** Rows wait until somebody drains them. */
 const NEVER = { lingerMs: 600_000 }
 
 const sumOf = ({ written, waiting, rejected, dropped }: LedgerStats) => written + waiting + rejected + dropped
@@ -27,7 +27,7 @@ async function findRow(db: Database, id: string) {
 }
 
 describe("a row", () => {
-  it("[DAT-12] is in the database as it was appended, and what was not said is NULL", async () => {
+  it("[DAT-12] is in the database as it was appended, and what is not known is NULL", async () => {
     const db = await connect(url)
     const ledger = await openTestLedger(db, await makeDirectory())
     const record = aRecord()
@@ -49,7 +49,7 @@ describe("a row", () => {
     })
   })
 
-  it("is written within the linger time without anybody asking", async () => {
+  it("is written within the linger time by itself", async () => {
     const db = await connect(url)
     const ledger = await openTestLedger(db, await makeDirectory())
     const record = aRecord()
@@ -62,7 +62,7 @@ describe("a row", () => {
       .toBe(1)
   })
 
-  it("is on disk when it is called kept, in files that only this user may read", async () => {
+  it("is on the disk when it is reported as kept, in files that only this user can read", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const ledger = await openTestLedger(db, `${dir}/journal`, { timing: { lingerMs: 60_000 } })
@@ -75,8 +75,8 @@ describe("a row", () => {
   })
 })
 
-describe("what a row may hold", () => {
-  // Each of these makes a plain INSERT fail, or is changed by one that is not careful.
+describe("the content of a row", () => {
+  // Each of these makes a plain INSERT fail, or is changed by a careless one.
   const cases: [string, Partial<LogRecord>, Record<string, unknown>][] = [
     ["[DAT-01] U+0000 in a text", { model: "a\0b" }, { model: "a\ufffdb" }],
     [
@@ -93,13 +93,13 @@ describe("what a row may hold", () => {
     ],
     ["an error message that is too long", { error_message: "e".repeat(5000) }, { error_message: "e".repeat(500) }],
     [
-      "a text that is cut inside a pair",
+      "a text that is truncated inside a surrogate pair",
       { error_message: `${"e".repeat(499)}😀` },
       { error_message: `${"e".repeat(499)}\ufffd` },
     ],
-    ["a model name without end", { model: "m".repeat(100_000) }, { model: "m".repeat(255) }],
+    ["an endless model name", { model: "m".repeat(100_000) }, { model: "m".repeat(255) }],
     [
-      "token counts that are none",
+      "token counts that are not counts",
       { input_tokens: 2 ** 60, output_tokens: Number.NaN, cached_tokens: -5 },
       { input_tokens: "9007199254740991", output_tokens: "0", cached_tokens: "0" },
     ],
@@ -110,11 +110,11 @@ describe("what a row may hold", () => {
       { response_time_ms: 2147483647, first_byte_ms: 2147483647 },
     ],
     [
-      "names that mean something to JavaScript",
+      "names that have a meaning in JavaScript",
       { raw_metadata: JSON.parse('{"__proto__":"x","constructor":"y"}') },
       { raw_metadata: JSON.parse('{"__proto__":"x","constructor":"y"}') },
     ],
-    ["numbers that only JSON can write", { usage: JSON.parse('{"n":1e308}') }, { outcome: "complete" }],
+    ["numbers at the limit of JSON", { usage: JSON.parse('{"n":1e308}') }, { outcome: "complete" }],
   ]
 
   it.each(cases)("%s", async (_, changes, expected) => {
@@ -127,28 +127,28 @@ describe("what a row may hold", () => {
     expect(ledger.stats()).toMatchObject({ written: 1, rejected: 0, batches: 1, lastError: undefined })
   })
 
-  const refused: [string, Partial<LogRecord>, Record<string, unknown>][] = [
+  const rejected: [string, Partial<LogRecord>, Record<string, unknown>][] = [
     [
-      "a cost that no column holds",
+      "a cost that no column can hold",
       { total_cost: "123456789012" },
       { total_cost: null, cost_status: "unpriced", input_tokens: "1000" },
     ],
-    ["a cost that is no number", { input_cost: "NaN?" }, { input_cost: null, cost_status: "unpriced" }],
+    ["a cost that is not a number", { input_cost: "NaN?" }, { input_cost: null, cost_status: "unpriced" }],
     [
       "a time beyond the calendar",
       { requested_at: "+275760-09-13T00:00:00.000Z" },
       { requested_at: new Date("2026-11-20T10:00:00.412Z") },
     ],
     [
-      "a key id that is none",
+      "a key id that is not a UUID",
       { majordomo_api_key_id: "nobody" },
       { majordomo_api_key_id: null, total_cost: "0.000420000000" },
     ],
-    ["an object of great depth", { usage: nest(7000) }, { usage: null, total_cost: "0.000420000000" }],
+    ["a very deep object", { usage: nest(7000) }, { usage: null, total_cost: "0.000420000000" }],
   ]
 
-  it.each(refused)(
-    "[DAT-07] [DAT-13] [DAT-14] %s: the row is written without what the database refuses",
+  it.each(rejected)(
+    "[DAT-07] [DAT-13] [DAT-14] %s: the row is written without what the database rejects",
     async (_, changes, expected) => {
       const db = await connect(url)
       const ledger = await openTestLedger(db, await makeDirectory())
@@ -162,7 +162,7 @@ describe("what a row may hold", () => {
     },
   )
 
-  it("[DAT-10] a value that cannot be serialised: the row is written without its details", async () => {
+  it("[DAT-10] a row with a value that cannot be serialized is written without its details", async () => {
     const db = await connect(url)
     const ledger = await openTestLedger(db, await makeDirectory())
     const usage: { self?: unknown } = {}
@@ -174,15 +174,15 @@ describe("what a row may hold", () => {
   })
 })
 
-describe("rows that the database refuses", () => {
-  it("[DAT-09] [LOG-03] [SEC-04] never take their neighbours with them, and what has no form that it takes is kept beside the journal", async () => {
+describe("rows that the database rejects", () => {
+  it("[DAT-09] [LOG-03] [SEC-04] never affect their neighbors; a row that it rejects in every form is stored beside the journal", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const ledger = await openTestLedger(db, dir, { timing: NEVER })
     const good = Array.from({ length: 500 }, () => aRecord())
-    const curable = Array.from({ length: 5 }, () => aRecord({ total_cost: "99999999999" }))
+    const repairable = Array.from({ length: 5 }, () => aRecord({ total_cost: "99999999999" }))
     const hopeless = [aRecord({ id: "no-uuid-1" }), aRecord({ id: "no-uuid-2", model: "secret-model" })]
-    const all = [...good, ...curable]
+    const all = [...good, ...repairable]
     all.splice(100, 0, hopeless[0]!)
     all.splice(400, 0, hopeless[1]!)
     for (const record of all) ledger.append(record)
@@ -193,18 +193,20 @@ describe("rows that the database refuses", () => {
       (
         await findRows(
           db,
-          [...good, ...curable].map(({ id }) => id),
+          [...good, ...repairable].map(({ id }) => id),
         )
       ).length,
     ).toBe(505)
     expect(ledger.stats()).toMatchObject({ accepted: 507, written: 505, rejected: 2, waiting: 0, dropped: 0 })
     const rejected = readFileSync(`${dir}/rejected.jsonl`, "utf8").trim().split("\n")
     expect(rejected.map((line) => JSON.parse(JSON.parse(line).line).id)).toEqual(["no-uuid-1", "no-uuid-2"])
-    expect(ledger.lines.join("\n")).toContain("2 rows were refused by the database in every form (SQLSTATE 22P02)")
+    expect(ledger.lines.join("\n")).toContain(
+      "the database rejected 2 rows even without their details (SQLSTATE 22P02)",
+    )
     expect(ledger.lines.join("\n")).not.toContain("secret-model")
   })
 
-  it("and lines that a disk has broken are counted and kept", async () => {
+  it("and lines that the disk has damaged are counted and set aside", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const records = [aRecord(), aRecord()]
@@ -221,12 +223,32 @@ describe("rows that the database refuses", () => {
       ).length,
     ).toBe(2)
     expect(ledger.stats()).toMatchObject({ accepted: 4, written: 2, rejected: 2 })
-    expect(readFileSync(`${dir}/rejected.jsonl`, "utf8").trim().split("\n").length).toBe(2)
+    const countLines = (file: string) => readFileSync(`${dir}/${file}`, "utf8").trim().split("\n").length
+    expect([countLines("rejected.jsonl"), countLines("damaged.jsonl")]).toEqual([1, 1])
+  })
+
+  it("[LOG-06] a row that is damaged on the disk while it waits is not written with another amount", async () => {
+    const db = await connect(url)
+    const dir = await makeDirectory()
+    const records = [aRecord(), aRecord({ total_cost: "0.00777" }), aRecord()]
+    const ledger = await openTestLedger(db, dir, { timing: NEVER })
+    for (const record of records) ledger.append(record)
+    await ledger.close()
+    const file = `${dir}/000000000001.jsonl`
+    writeFileSync(file, readFileSync(file, "utf8").replace('"0.00777"', '"9.00777"'))
+    const next = await openTestLedger(db, dir)
+    expect((await next.drain(5000)).drained).toBe(true)
+    const ids = records.map(({ id }) => id)
+    expect((await findRows(db, ids)).map(({ id }) => id).sort()).toEqual([ids[0], ids[2]].sort())
+    expect(next.stats()).toMatchObject({ accepted: 3, written: 2, rejected: 1, waiting: 0 })
+    expect(JSON.parse(readFileSync(`${dir}/damaged.jsonl`, "utf8")).record).toContain(ids[1])
+    expect(next.lines.join("\n")).toContain("set aside a damaged record in")
+    expect(next.lines.join("\n")).not.toContain("gpt-4o")
   })
 })
 
 describe("the next process", () => {
-  it("[LOG-02] writes what was left, each row once, although the cursor is lost", async () => {
+  it("[LOG-02] writes the rows that were left, each once, even when the cursor is lost", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const records = Array.from({ length: 300 }, () => aRecord())
@@ -250,7 +272,7 @@ describe("the next process", () => {
     ).toBe(300)
   })
 
-  it("writes a row for each request that was in flight, with what was known, and only for those", async () => {
+  it("writes a row for each request that was in flight, with what was known of it, and for no other", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const ledger = await openTestLedger(db, dir, { timing: NEVER })
@@ -293,12 +315,38 @@ describe("the next process", () => {
       cost_status: "unpriced",
       status_code: 0,
     })
-    // The file system stamps the last write by a clock of a few ms.
+    // The time of the last write comes from the file system, whose clock has a resolution of a few ms.
     expect(row!["response_time_ms"]).toBeGreaterThanOrEqual(4980)
     expect(row!["response_time_ms"]).toBeLessThan(60_000)
   })
 
-  it("[LOG-06] passes over the row that was torn when the last one died", async () => {
+  it("starts although an intent is damaged: it is set aside, and everything else is recovered", async () => {
+    const db = await connect(url)
+    const dir = await makeDirectory()
+    const [row, open, odd] = [aRecord(), aRecord(), aRecord()]
+    const intent = (record: LogRecord) => ({ ...record, requested_at: "2026-11-20T10:00:00.000Z" })
+    const damaged = JSON.stringify(intent(aRecord())).replace('"provider":', '"prov\0ider:')
+    const lines = [
+      JSON.stringify(row),
+      `{"begin":${damaged}}`,
+      `{"begin":${JSON.stringify(intent(open))}}`,
+      `{"begin":${JSON.stringify({ ...odd, requested_at: "no time" })}}`,
+    ]
+    writeFileSync(`${dir}/000000000001.jsonl`, `${lines.join("\n")}\n`)
+    for (let restart = 0; restart < 2; restart++) {
+      const next = await openTestLedger(db, dir)
+      expect((await next.drain(5000)).drained).toBe(true)
+      const { accepted, written, rejected } = next.stats()
+      expect([accepted, rejected]).toEqual([written + rejected, restart === 0 ? 1 : 0])
+      await next.close()
+    }
+    const rows = await findRows(db, [row.id, open.id, odd.id])
+    expect(rows.map(({ outcome }) => outcome).sort()).toEqual(["complete", "gateway_died", "gateway_died"])
+    expect(readFileSync(`${dir}/damaged.jsonl`, "utf8").trim().split("\n")).toHaveLength(1)
+    expect(readdirSync(dir).sort()).toEqual(["cursor.json", "damaged.jsonl"])
+  })
+
+  it("[LOG-06] ignores the row that was torn when the last process died", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const record = aRecord()
@@ -315,7 +363,7 @@ describe("the next process", () => {
 })
 
 describe("a full journal", () => {
-  it("drops new rows, counts them, says so, and leaves a gap row with their number", async () => {
+  it("drops new rows, counts and logs them, and writes a gap row with their number", async () => {
     const db = await connect(url)
     const ledger = await openTestLedger(db, await makeDirectory(), {
       maxJournalBytes: 100_000,
@@ -343,13 +391,13 @@ describe("a full journal", () => {
         error_message: `${dropped} requests have no rows: the journal is full`,
       },
     ])
-    expect(ledger.lines).toContainEqual("error rows are dropped: the journal is full; traffic goes on")
+    expect(ledger.lines).toContainEqual("error rows are dropped: the journal is full; requests are still served")
     ledger.append(aRecord())
     expect((await ledger.drain(5000)).drained).toBe(true)
     expect(ledger.stats()).toMatchObject({ accepted: 202, dropped, waiting: 0, written: 202 - dropped })
   })
 
-  it("with `block` is told before it is full, so that the rows of requests in flight are kept, and until it is not", async () => {
+  it("with `block` reports that it is full early enough to keep the rows of requests in flight, and until it is not", async () => {
     const db = await connect(url)
     const ledger = await openTestLedger(db, await makeDirectory(), {
       maxJournalBytes: 100_000,
@@ -365,7 +413,7 @@ describe("a full journal", () => {
 })
 
 describe("without a journal", () => {
-  it("[LOG-12] rows wait in memory, within bounds, and come to the database all the same", async () => {
+  it("[LOG-12] rows wait in memory, up to a limit, and reach the database as well", async () => {
     const db = await connect(url)
     const dir = await makeDirectory()
     const ledger = await openTestLedger(db, dir, { journal: false, maxJournalBytes: 100_000, timing: NEVER })

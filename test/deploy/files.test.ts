@@ -6,13 +6,13 @@ import { describe, expect, test } from "vitest"
 import { parse, parseAllDocuments } from "yaml"
 import packageJson from "../../package.json" with { type: "json" }
 import { readVariables } from "../../src/config/environment.ts"
-import { loadSettings } from "../../src/config/load.ts"
 import { SETTINGS } from "../../src/config/settings.ts"
+import { loadSettings } from "../../src/server/settings.ts"
 
 const root = new URL("../../", import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), "utf8")
 
-/** Whether all variables of ours are settings; gives what is wrong with them. */
+/** Returns the problems of variables with our prefix, such as names that are not settings. */
 function problemsOf(variables: Readonly<Record<string, string>>): readonly string[] {
   const notes = { problems: [] as string[], warnings: [] as string[] }
   readVariables(variables, { dir: "/", providers: [] }, notes)
@@ -25,20 +25,20 @@ describe("Dockerfile", () => {
     .filter((line) => /^[A-Z]+ /.test(line))
   const last = (name: string) => steps.findLast((line) => line.startsWith(`${name} `))
 
-  test("runs node itself, not as root, and asks the program for its health", () => {
+  test("runs node directly, not as root, and checks its health with the program", () => {
     expect(last("ENTRYPOINT")).toBe('ENTRYPOINT ["node", "/app/bin/majordomo.mjs"]')
     expect(last("CMD")).toBe('CMD ["serve"]')
     expect(last("USER")).toMatch(/^USER [1-9]\d*:[1-9]\d*$/)
     expect(read("Dockerfile")).toContain('CMD ["node", "/app/bin/majordomo.mjs", "health"]')
   })
 
-  test("builds in one stage and takes only the package into the other", () => {
+  test("builds in one stage and copies only the package into the other", () => {
     expect(steps.filter((line) => line.startsWith("FROM "))).toHaveLength(2)
     const copies = steps.slice(steps.lastIndexOf(last("FROM")!)).filter((line) => line.startsWith("COPY "))
     expect(copies).toEqual(["COPY --from=build /package /app"])
   })
 
-  test("its variables are settings, and its node is one that the package takes", () => {
+  test("its variables are settings, and the package supports its Node version", () => {
     const pairs = [...read("Dockerfile").matchAll(/\b(MAJORDOMO_\w+)=(\S+)/g)].map(([, name, value]) => [name, value])
     expect(pairs.length).toBeGreaterThan(0)
     expect(problemsOf(Object.fromEntries(pairs))).toEqual([])
@@ -47,7 +47,7 @@ describe("Dockerfile", () => {
     )
   })
 
-  test("what the build needs is let into its context, and nothing secret is", () => {
+  test("its build context contains what the build needs, and no secrets", () => {
     const allowed = read(".dockerignore")
       .split("\n")
       .filter((line) => line.startsWith("!"))
@@ -63,7 +63,7 @@ describe("docker-compose.yml and .env.example", () => {
     [...read(".env.example").matchAll(/^#?([A-Z][A-Z0-9_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
   )
 
-  test("the gateway waits for PostgreSQL 16, has a volume for its journal, and time to end in", () => {
+  test("the gateway waits for PostgreSQL 16, has a volume for its journal, and enough time to stop", () => {
     const { gateway, postgres } = compose.services
     expect(gateway.depends_on.postgres.condition).toBe("service_healthy")
     expect(postgres.image).toMatch(/^postgres:16/)
@@ -76,7 +76,7 @@ describe("docker-compose.yml and .env.example", () => {
     expect(gateway.ports[0]).toContain(`:${SETTINGS.server.port.initial}`)
   })
 
-  test("every variable of ours is a setting, in both", () => {
+  test("every variable with our prefix is a setting, in both files", () => {
     const { environment } = compose.services.gateway
     const ours = Object.keys(environment)
       .concat(Object.keys(example))
@@ -85,12 +85,12 @@ describe("docker-compose.yml and .env.example", () => {
     expect(problemsOf(Object.fromEntries(ours.map((name) => [name, ""])))).toEqual([])
   })
 
-  test("every variable that compose wants is in .env.example", () => {
-    const wanted = [...read("docker-compose.yml").matchAll(/\$\{([A-Z0-9_]+)/g)].map(([, name]) => name!)
-    expect(wanted.filter((name) => !(name in example))).toEqual([])
+  test("every variable that compose uses is in .env.example", () => {
+    const used = [...read("docker-compose.yml").matchAll(/\$\{([A-Z0-9_]+)/g)].map(([, name]) => name!)
+    expect(used.filter((name) => !(name in example))).toEqual([])
   })
 
-  test("the example holds no password", () => {
+  test("the example contains no password", () => {
     const secrets = Object.entries(example).filter(([name]) => /PASSWORD|SECRET/.test(name))
     expect(secrets.length).toBeGreaterThan(0)
     for (const [, value] of secrets) expect(value).toBe("")
@@ -104,7 +104,7 @@ describe("k8s/", () => {
   const pod = spec.template.spec
   const [container] = pod.containers
 
-  test("everything that kustomization names is there", () => {
+  test("every file that the kustomization names exists", () => {
     for (const name of kustomization.resources) expect(load(name)).toHaveProperty("kind")
     const [{ files, name }] = kustomization.configMapGenerator
     expect(files).toEqual(["majordomo.yaml=settings.yaml"])
@@ -113,13 +113,13 @@ describe("k8s/", () => {
     expect(kustomization.images[0].name).toBe(container.image)
   })
 
-  test("two replicas, of which one always stays", () => {
+  test("it has two replicas, and one is always available", () => {
     expect(spec.replicas).toBe(2)
     expect(load("pod-disruption-budget.yaml").spec.minAvailable).toBe(1)
     expect(spec.strategy.rollingUpdate.maxUnavailable).toBe(0)
   })
 
-  test("alive by /health, ready by /readyz, with time to end in", () => {
+  test("its probes use /health and /readyz, and it has enough time to stop", () => {
     expect(container.livenessProbe.httpGet.path).toBe("/health")
     expect(container.readinessProbe.httpGet.path).toBe("/readyz")
     const preStop = Number(container.lifecycle.preStop.exec.command[1])
@@ -129,14 +129,14 @@ describe("k8s/", () => {
     expect(load("service.yaml").spec.ports[0].targetPort).toBe(container.ports[0].name)
   })
 
-  test("not root, nothing writable but its volumes, each mounted volume declared", () => {
+  test("it does not run as root, can write only to its volumes, and declares each mounted volume", () => {
     expect(pod.securityContext.runAsNonRoot).toBe(true)
     expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false })
     const volumes = pod.volumes.map(({ name }: { name: string }) => name)
     expect(container.volumeMounts.map(({ name }: { name: string }) => name).sort()).toEqual(volumes.sort())
   })
 
-  test("its settings and variables are accepted by the gateway", async () => {
+  test("the gateway accepts its settings and variables", async () => {
     const secret = Object.fromEntries(
       read("k8s/secret.env.example")
         .trim()
@@ -151,7 +151,7 @@ describe("k8s/", () => {
   })
 
   const hasKubectl = spawnSync("kubectl", ["kustomize", "--help"]).status === 0
-  test.skipIf(!hasKubectl)("kustomize builds it, with names and labels that fit (skipped: no kubectl here)", () => {
+  test.skipIf(!hasKubectl)("kustomize builds it, with matching names and labels (skipped: no kubectl here)", () => {
     const copy = mkdtempSync(join(tmpdir(), "majordomo-k8s-"))
     try {
       cpSync(new URL("k8s/", root), copy, { recursive: true })
@@ -183,7 +183,7 @@ describe("k8s/", () => {
 
 describe("Makefile", () => {
   const makefile = read("Makefile")
-  test("every documented target is there, and every npm script that it runs", () => {
+  test("every documented target exists, and every npm script that it runs", () => {
     const targets = [...makefile.matchAll(/^([a-z-]+):/gm)].map(([, name]) => name)
     expect(targets).toEqual(
       expect.arrayContaining(["build", "run", "test", "test-cover", "lint", "fmt", "compose-up", "compose-down"]),

@@ -33,7 +33,7 @@ async function cutOff() {
   await expect(answer.text()).rejects.toThrow()
 }
 
-test("the row of a cut stream waits for the tokenizer and holds its count", async () => {
+test("the row of an interrupted stream is stored when the tokenizer has counted its text", async () => {
   let finish = () => {}
   const counted = new Promise<void>((resolve) => {
     finish = resolve
@@ -54,7 +54,7 @@ test("the row of a cut stream waits for the tokenizer and holds its count", asyn
   })
 })
 
-test("without a count the row has the estimate by length", async () => {
+test("without a tokenizer the row has an estimate by length", async () => {
   count = async () => undefined
   await cutOff()
   expect(await gateway.nextRecord()).toMatchObject({

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Readable } from "node:stream"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import type { LogRecord } from "../../src/core/call.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import { readBody } from "../../src/gateway/read-body.ts"
 import { createSpillDirectory, type SpillDirectory } from "../../src/kit/spill-file.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
@@ -16,30 +16,30 @@ import { connectRaw } from "../support/raw.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "mdm-large-"))
 const settings = { maxBodyBytes: 20_000_000, readTimeoutMs: 20_000 }
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let gateway: Pipeline
 let opened = 0
-const counted = (shelf: SpillDirectory): SpillDirectory => ({
+const counted = (spill: SpillDirectory): SpillDirectory => ({
   open: () => {
     opened++
-    return shelf.open()
+    return spill.open()
   },
 })
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   gateway = await startPipeline({
-    upstream: far.origin,
+    upstream: fakeProvider.origin,
     settings,
     deps: { spill: counted(createSpillDirectory(directory)) },
   })
 })
 afterEach(() => {
-  far.reset()
+  fakeProvider.reset()
   opened = 0
 })
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await fakeProvider.close()
   rmSync(directory, { recursive: true })
 })
 
@@ -59,7 +59,7 @@ function send(body: Body, headers: Record<string, string> = {}, to = gateway, pa
   } as RequestInit)
 }
 
-/** Of files that this process holds open in the directory, whether they have a name or not. */
+/** Counts the files of the directory that this process has open, with or without a name. */
 function filesOpen(): number {
   if (process.platform !== "linux") return 0
   return readdirSync("/proc/self/fd").filter((fd) => {
@@ -76,7 +76,7 @@ async function expectNothingLeft(): Promise<void> {
   await expect.poll(filesOpen).toBe(0)
 }
 
-describe("a body that is too large to be held", () => {
+describe("a body in a spill file", () => {
   test.each([
     ["with its length", (body: Buffer): Body => new Uint8Array(body)],
     [
@@ -89,12 +89,12 @@ describe("a body that is too large to be held", () => {
           },
         }),
     ],
-  ])("that comes %s reaches the provider byte for byte, with its length, and its row is exact", async (_, toInit) => {
+  ])("sent %s reaches the provider byte for byte, with its length, and its row is exact", async (_, toInit) => {
     const body = chat({})
     const response = await send(toInit(body))
     expect(response.status).toBe(200)
     const answer = (await response.json()) as { usage: { prompt_tokens: number } }
-    const [exchange] = far.exchanges
+    const [exchange] = fakeProvider.exchanges
     expect(exchange!.body.equals(body)).toBe(true)
     expect(exchange!.headers["content-length"]).toBe(String(body.length))
     expect(exchange!.headers["transfer-encoding"]).toBeUndefined()
@@ -105,10 +105,10 @@ describe("a body that is too large to be held", () => {
     await expectNothingLeft()
   })
 
-  test("is asked for its usage by an insertion, every other byte stays, and again without it where that is refused", async () => {
+  test("gets stream_options inserted and no other change; if the provider rejects them, it is sent again as it came", async () => {
     const body = chat({ stream: true, user: "\u00e9" })
     expect(await (await send(body)).text()).not.toContain('"usage":{')
-    const [asked] = far.exchanges
+    const [asked] = fakeProvider.exchanges
     const at = body.indexOf('"stream":true') + 13
     const inserted = Buffer.from(',"stream_options":{"include_usage":true}')
     const changed = Buffer.concat([body.subarray(0, at), inserted, body.subarray(at)])
@@ -116,17 +116,17 @@ describe("a body that is too large to be held", () => {
     expect(asked!.headers["content-length"]).toBe(String(changed.length))
     expect(await gateway.nextRecord()).toMatchObject({ usage_source: "reported", input_tokens: asked!.tokens.input })
 
-    far.reset()
-    far.always({ refuseIncludeUsage: true })
+    fakeProvider.reset()
+    fakeProvider.always({ refuseIncludeUsage: true })
     expect((await send(body)).status).toBe(200)
-    expect(far.exchanges.map((exchange) => exchange.body.equals(body))).toEqual([false, true])
+    expect(fakeProvider.exchanges.map((exchange) => exchange.body.equals(body))).toEqual([false, true])
     await gateway.nextRecord()
     await expectNothingLeft()
   })
 
-  test("is estimated from its texts when its answer is cut, as one that is held", async () => {
-    const held = await startPipeline({ upstream: far.origin, settings })
-    far.always({ breakAfterPieces: 3 })
+  test("is the base of an estimate when its answer is interrupted, exactly like a body in memory", async () => {
+    const held = await startPipeline({ upstream: fakeProvider.origin, settings })
+    fakeProvider.always({ breakAfterPieces: 3 })
     const inputs: number[] = []
     for (const to of [gateway, held]) {
       const response = await send(chat({ stream: true, model: "of-no-known-family" }), {}, to)
@@ -141,7 +141,7 @@ describe("a body that is too large to be held", () => {
     await expectNothingLeft()
   })
 
-  test("may be a form whose model comes behind its file", async () => {
+  test("can be a form in which the model follows a file", async () => {
     const file = randomBytes(5_000_000)
     const form = new FormData()
     form.append("file", new Blob([file]), "speech.wav")
@@ -153,11 +153,11 @@ describe("a body that is too large to be held", () => {
     })
     await response.arrayBuffer()
     expect((await gateway.nextRecord()).requested_model).toBe("whisper-1")
-    expect(far.exchanges[0]!.body.includes(file)).toBe(true)
+    expect(fakeProvider.exchanges[0]!.body.includes(file)).toBe(true)
     await expectNothingLeft()
   })
 
-  test("goes when its client leaves in the middle of it: nothing is sent on, and it has its row", async () => {
+  test("is deleted when its client disconnects before the end: nothing is forwarded, and there is one row", async () => {
     const client = await connectRaw(gateway.port)
     client.send(
       `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nX-Majordomo-Key: ${KEY}\r\nContent-Length: 9000000\r\n\r\n`,
@@ -166,11 +166,11 @@ describe("a body that is too large to be held", () => {
     await expect.poll(filesOpen).toBe(process.platform === "linux" ? 1 : 0)
     client.close()
     expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left", status_code: 499 })
-    expect(far.exchanges).toEqual([])
+    expect(fakeProvider.exchanges).toEqual([])
     await expectNothingLeft()
   })
 
-  test("goes when it turns out larger than the limit: 413, with its row", async () => {
+  test("is deleted when it exceeds the limit: 413, with a row", async () => {
     const response = await send(
       new ReadableStream({
         start(controller) {
@@ -181,11 +181,11 @@ describe("a body that is too large to be held", () => {
     ).catch((error: Error) => error)
     if (response instanceof Response) expect(response.status).toBe(413)
     expect(await gateway.nextRecord()).toMatchObject({ status_code: 413 })
-    expect(far.exchanges).toEqual([])
+    expect(fakeProvider.exchanges).toEqual([])
     await expectNothingLeft()
   })
 
-  test("goes when the provider cannot be reached", async () => {
+  test("is deleted when the provider cannot be reached", async () => {
     const nobody = await startPipeline({
       upstream: "http://127.0.0.1:9",
       settings,
@@ -197,7 +197,7 @@ describe("a body that is too large to be held", () => {
     await expectNothingLeft()
   })
 
-  test("goes when the provider answers before it has it all: the client gets that answer, in one row", async () => {
+  test("is deleted when the provider answers before it has read all: the client gets that answer, with one row", async () => {
     const hasty = createServer((socket) => {
       socket.on("error", () => {})
       socket.once("data", () => {
@@ -221,31 +221,31 @@ describe("a body that is too large to be held", () => {
   })
 })
 
-describe("a disk that does not take it costs memory, not the request", () => {
+describe("a disk that fails costs memory, not the request", () => {
   const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
   const writable = createSpillDirectory(directory)
-  /** Takes so many portions, then no more. */
-  const takes = (portions: number): SpillDirectory => ({
+  /** Accepts this many writes, then fails. */
+  const acceptsWrites = (count: number): SpillDirectory => ({
     async open() {
-      if (portions === 0) throw full
-      const shelved = await writable.open()
-      let taken = 0
+      if (count === 0) throw full
+      const file = await writable.open()
+      let done = 0
       return {
         get length() {
-          return shelved.length
+          return file.length
         },
-        write: (pieces) => (taken++ < portions ? shelved.write(pieces) : Promise.reject(full)),
-        read: (maxBytes) => shelved.read(maxBytes),
-        pieces: (start, end) => shelved.pieces(start, end),
-        close: () => shelved.close(),
+        write: (pieces) => (done++ < count ? file.write(pieces) : Promise.reject(full)),
+        read: (maxBytes) => file.read(maxBytes),
+        pieces: (start, end) => file.pieces(start, end),
+        close: () => file.close(),
       }
     },
   })
-  test.each([0, 1, 3])("full after %i portions", async (portions) => {
+  test.each([0, 1, 3])("full after %i writes", async (writes) => {
     const errors: unknown[] = []
     const records: LogRecord[] = []
     const poor = await startPipeline({
-      upstream: far.origin,
+      upstream: fakeProvider.origin,
       settings,
       ledger: {
         append: (record, onStored) => {
@@ -253,11 +253,11 @@ describe("a disk that does not take it costs memory, not the request", () => {
           onStored?.()
         },
       },
-      deps: { spill: takes(portions), onError: (error) => void errors.push(error) },
+      deps: { spill: acceptsWrites(writes), onError: (error) => void errors.push(error) },
     })
     const body = chat({})
     expect((await send(body, {}, poor)).status).toBe(200)
-    expect(far.exchanges[0]!.body.equals(body)).toBe(true)
+    expect(fakeProvider.exchanges[0]!.body.equals(body)).toBe(true)
     expect(errors).toEqual([full])
     expect(records.length).toBe(1)
     await poor.close()
@@ -265,22 +265,22 @@ describe("a disk that does not take it costs memory, not the request", () => {
   })
 })
 
-test("a body whose last pieces come while a portion is on its way to a slow disk is whole", async () => {
-  const shelf = createSpillDirectory(directory)
+test("a body whose last pieces arrive during a write to a slow disk is complete", async () => {
+  const spill = createSpillDirectory(directory)
   const slow: SpillDirectory = {
     async open() {
-      const shelved = await shelf.open()
-      const write = shelved.write.bind(shelved)
-      shelved.write = async (pieces) => {
-        await new Promise((resolve) => setImmediate(resolve)) // later than the end
+      const file = await spill.open()
+      const write = file.write.bind(file)
+      file.write = async (pieces) => {
+        await new Promise((resolve) => setImmediate(resolve)) // after the end of the request
         await write(pieces)
       }
-      return shelved
+      return file
     },
   }
-  // What node keeps behind a pause is its own affair, and more than a portion here.
+  // Node buffers more than one write of the spill file during a pause.
   const request = Object.assign(new Readable({ highWaterMark: 4_000_000, read() {} }), { headers: {} })
-  // Pieces of 60 kB: nine, then portions of three, and with the last piece a portion is full.
+  // Pieces of 60 kB: nine stay in memory, then three make one write, and the last piece completes a write.
   const bytes = randomBytes(48 * 60_000)
   const response = new EventEmitter() as ServerResponse
   const collected = readBody(request as unknown as IncomingMessage, response, {
@@ -293,7 +293,7 @@ test("a body whose last pieces come while a portion is on its way to a slow disk
   for (let at = 0; at < bytes.length; at += 60_000) request.push(bytes.subarray(at, at + 60_000))
   request.push(null)
   const body = await collected
-  if (Buffer.isBuffer(body)) expect.unreachable("it is large")
+  if (Buffer.isBuffer(body)) expect.unreachable("it is in a spill file")
   else {
     expect(body.length).toBe(bytes.length)
     expect(body.read(1e9).equals(bytes)).toBe(true)
@@ -301,23 +301,23 @@ test("a body whose last pieces come while a portion is on its way to a slow disk
   }
 })
 
-describe("a body that is large, and not so large that it must lie in a file", () => {
-  test("is held while there is room, lies in a file while there is none, and gives its room back", async () => {
+describe("a body between the two size limits", () => {
+  test("stays in memory within the memory budget, goes to a spill file beyond it, and releases its reservation", async () => {
     let release = () => {}
     const released = new Promise<void>((resolve) => {
       release = resolve
     })
-    far.always({ beforePiece: () => released })
-    const body = chat({ stream: true }, words.repeat(90_000)) // 3.9 MB: eight of them have room
+    fakeProvider.always({ beforePiece: () => released })
+    const body = chat({ stream: true }, words.repeat(90_000)) // 3.9 MB: eight of them fit into the memory budget
     const running = Array.from({ length: 12 }, () => send(body).then((response) => response.text()))
-    await expect.poll(() => far.exchanges.length).toBe(12)
+    await expect.poll(() => fakeProvider.exchanges.length).toBe(12)
     expect(opened).toBe(4)
     release()
     await Promise.all(running)
     await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
     await send(body).then((response) => response.text())
     expect(opened).toBe(4)
-    expect(far.exchanges.every((exchange) => exchange.body.equals(far.exchanges[0]!.body))).toBe(true)
+    expect(fakeProvider.exchanges.every((exchange) => exchange.body.equals(fakeProvider.exchanges[0]!.body))).toBe(true)
     for (let i = 0; i < 13; i++) expect(await gateway.nextRecord()).toMatchObject({ usage_source: "reported" })
     await expectNothingLeft()
   })

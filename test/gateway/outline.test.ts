@@ -38,7 +38,7 @@ function randomForm(random: Random): Buffer {
   return Buffer.concat([...parts, END])
 }
 
-test("the fields of a form are in its outline as in the whole, wherever they stand and however it comes", () => {
+test("the fields of a form are the same in its outline, wherever they stand and however its pieces arrive", () => {
   const random = createRandom(7)
   let found = 0
   for (let n = 0; n < 300; n++) {
@@ -67,7 +67,7 @@ test("a model between two files is found", () => {
   expect(outline.length).toBeLessThan(40_000)
 })
 
-test("what is neither an object nor a form has no outline", () => {
+test("a body that is neither an object nor a form has an empty outline", () => {
   expect(outlineOf(Buffer.alloc(1_000_000, "["), () => 1000).length).toBe(0)
   expect(outlineOf(Buffer.from(`--${"x".repeat(5000)}`), () => 100).length).toBe(0)
 })

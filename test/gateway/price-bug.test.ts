@@ -2,10 +2,10 @@ import { expect, test } from "vitest"
 import { startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 
-test("[SHU-08] a price that throws costs the request its price, not its row nor its answer", async () => {
-  const far = await startFakeProvider()
+test("[SHU-08] if pricing throws, the request has no price, but its row and its answer", async () => {
+  const fakeProvider = await startFakeProvider()
   const gateway = await startPipeline({
-    upstream: far.origin,
+    upstream: fakeProvider.origin,
     price: () => {
       throw new Error("a bug in pricing")
     },
@@ -19,6 +19,6 @@ test("[SHU-08] a price that throws costs the request its price, not its row nor 
   expect(response.headers.get("x-majordomo-cost-status")).toBe("unpriced")
   await response.arrayBuffer()
   expect(await gateway.nextRecord()).toMatchObject({ status_code: 200, cost_status: "unpriced", total_cost: undefined })
-  await expect(gateway.close()).rejects.toThrow("a bug in pricing") // what was logged
-  await far.close()
+  await expect(gateway.close()).rejects.toThrow("a bug in pricing") // the error that was reported
+  await fakeProvider.close()
 })

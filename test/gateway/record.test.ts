@@ -33,13 +33,13 @@ function rowOf(method: string, reading: Reading) {
     reading,
   }
   const cost = { status: "free", inputCost: "0", outputCost: "0", totalCost: "0", price: undefined } as const
-  const route = { provider: { name: "openai" } }
+  const route = { provider: { name: "openai" }, format: "openai" }
   const prepared = { requestedModel: undefined }
   const more = { route, prepared, credentialHash: undefined, bodies: undefined }
   return toLogRecord({ call, caller: { keyId: "k" }, ending, cost, ...more })
 }
 
-test("a stored answer that is shown again keeps its usage, and adds no tokens to the sums a second time", () => {
+test("a stored answer that is retrieved again keeps its usage, and its tokens are not counted a second time", () => {
   expect(rowOf("GET", { ...READING, free: true })).toMatchObject({
     input_tokens: 0,
     output_tokens: 0,
@@ -48,7 +48,7 @@ test("a stored answer that is shown again keeps its usage, and adds no tokens to
   })
 })
 
-test("results that are fetched with GET and billed there, and free answers that were made, count their tokens", () => {
+test("tokens count for results that are billed when they are fetched, and for free answers to a POST", () => {
   expect(rowOf("GET", READING)).toMatchObject({ input_tokens: 15, output_tokens: 9 })
   expect(rowOf("POST", { ...READING, free: true })).toMatchObject({ input_tokens: 15, output_tokens: 9 })
 })

@@ -5,16 +5,16 @@ import { type FakeProvider, type Script, startFakeProvider } from "../support/fa
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startFakeProvider()
-  gateway = await startPipeline({ upstream: far.origin })
+  fakeProvider = await startFakeProvider()
+  gateway = await startPipeline({ upstream: fakeProvider.origin })
 })
-afterEach(() => far.reset())
+afterEach(() => fakeProvider.reset())
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await fakeProvider.close()
 })
 
 const CHAT = { model: "gpt-4o-mini", messages: [{ role: "user", content: "Tell me a story" }] }
@@ -32,7 +32,7 @@ describe("an answer that is not a stream", () => {
   test("reaches the client byte for byte, with its length, its cost and its request id", async () => {
     const response = await post("/v1/chat/completions", CHAT)
     const bytes = Buffer.from(await response.arrayBuffer())
-    const exchange = await far.nextRequest()
+    const exchange = await fakeProvider.nextRequest()
     const record = await gateway.nextRecord()
     expect(bytes).toEqual(exchange.sentBody)
     expect(response.headers.get("content-length")).toBe(String(bytes.length))
@@ -47,7 +47,7 @@ describe("an answer that is not a stream", () => {
   test.each(["gzip", "br", "deflate"] as const)(
     "compressed with %s stays as it came and is metered",
     async (encoding) => {
-      far.next({ encoding, textBytes: 5000 })
+      fakeProvider.next({ encoding, textBytes: 5000 })
       const client = await connectRaw(gateway.port)
       const body = JSON.stringify(CHAT)
       client.send(
@@ -55,7 +55,7 @@ describe("an answer that is not a stream", () => {
           `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
       )
       const answer = Buffer.from(await client.closed(), "latin1")
-      const exchange = await far.nextRequest()
+      const exchange = await fakeProvider.nextRequest()
       const record = await gateway.nextRecord()
       expect(answer.subarray(answer.indexOf("\r\n\r\n") + 4)).toEqual(exchange.sentBody)
       expect(answer.toString("latin1")).toMatch(new RegExp(`content-encoding: ${encoding}`, "i"))
@@ -64,18 +64,18 @@ describe("an answer that is not a stream", () => {
     },
   )
 
-  test("above 1 MiB is passed on in pieces, without cost headers, and metered all the same", async () => {
-    far.next({ textBytes: 3_000_000, chunked: true })
+  test("above 1 MiB is streamed, without cost headers, and metered all the same", async () => {
+    fakeProvider.next({ textBytes: 3_000_000, chunked: true })
     const response = await post("/v1/chat/completions", CHAT)
     const bytes = Buffer.from(await response.arrayBuffer())
-    const exchange = await far.nextRequest()
+    const exchange = await fakeProvider.nextRequest()
     expect(bytes.equals(exchange.sentBody)).toBe(true)
     expect(response.headers.get("x-majordomo-cost")).toBeNull()
     expect((await gateway.nextRecord()).output_tokens).toBe(exchange.tokens.output)
   })
 
   test("an error of the provider passes unchanged, and the row has its message", async () => {
-    far.next({
+    fakeProvider.next({
       status: 429,
       headers: ["retry-after", "7"],
       body: '{"error":{"message":"Rate limit reached","type":"x"}}',
@@ -88,7 +88,7 @@ describe("an answer that is not a stream", () => {
   })
 
   test("repeated response headers keep their number and order", async () => {
-    far.next({ headers: ["Set-Cookie", "a=1", "Set-Cookie", "b=2", "X-Odd", "caf\u00e9"] })
+    fakeProvider.next({ headers: ["Set-Cookie", "a=1", "Set-Cookie", "b=2", "X-Odd", "caf\u00e9"] })
     const response = await post("/v1/chat/completions", CHAT)
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"])
     expect(response.headers.get("x-odd")).toBe("caf\u00e9")
@@ -98,12 +98,12 @@ describe("an answer that is not a stream", () => {
 })
 
 describe("a stream", () => {
-  test("is passed on piece by piece: the first one arrives while the provider holds the second", async () => {
+  test("is passed on piece by piece: the first one arrives before the provider sends the second", async () => {
     let letGo = () => {}
     const held = new Promise<void>((resolve) => {
       letGo = resolve
     })
-    far.next({ pieces: 4, beforePiece: (index) => (index === 1 ? held : undefined) })
+    fakeProvider.next({ pieces: 4, beforePiece: (index) => (index === 1 ? held : undefined) })
     const response = await post("/v1/chat/completions", {
       ...CHAT,
       stream: true,
@@ -115,7 +115,7 @@ describe("a stream", () => {
     letGo()
     const pieces = [Buffer.from(first.value!)]
     for (let read = await reader.read(); !read.done; read = await reader.read()) pieces.push(Buffer.from(read.value))
-    const exchange = await far.nextRequest()
+    const exchange = await fakeProvider.nextRequest()
     const record = await gateway.nextRecord()
     expect(Buffer.concat(pieces)).toEqual(exchange.sentBody)
     expect(record).toMatchObject({ streamed: true, outcome: "complete", usage_source: "reported" })
@@ -125,11 +125,14 @@ describe("a stream", () => {
 
   test("without include_usage gets the bytes it would have got without the gateway, and is metered", async () => {
     const body = { ...CHAT, stream: true }
-    const direct = await fetch(`${far.origin}/v1/chat/completions`, { method: "POST", body: JSON.stringify(body) })
+    const direct = await fetch(`${fakeProvider.origin}/v1/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify(body),
+    })
     const expected = Buffer.from(await direct.arrayBuffer())
-    far.reset()
+    fakeProvider.reset()
     const through = Buffer.from(await (await post("/v1/chat/completions", body)).arrayBuffer())
-    const exchange = await far.nextRequest()
+    const exchange = await fakeProvider.nextRequest()
     expect(through.toString()).toBe(expected.toString())
     expect(exchange.json).toMatchObject({ stream_options: { include_usage: true } })
     const record = await gateway.nextRecord()
@@ -137,12 +140,12 @@ describe("a stream", () => {
     expect(record.output_tokens).toBe(exchange.tokens.output)
   })
 
-  test("of a provider that refuses stream_options is asked for again without it", async () => {
-    far.next({ refuseIncludeUsage: true })
+  test("of a provider that rejects stream_options is requested again without them", async () => {
+    fakeProvider.next({ refuseIncludeUsage: true })
     const response = await post("/v1/chat/completions", { ...CHAT, stream: true })
     expect(response.status).toBe(200)
     expect(await response.text()).toContain("data: [DONE]")
-    expect(far.exchanges.map(({ json }) => (json as { stream_options?: unknown }).stream_options)).toEqual([
+    expect(fakeProvider.exchanges.map(({ json }) => (json as { stream_options?: unknown }).stream_options)).toEqual([
       { include_usage: true },
       undefined,
     ])
@@ -150,20 +153,20 @@ describe("a stream", () => {
     expect(gateway.records.at(-1)!.status_code).toBe(200)
   })
 
-  test("that the provider breaks off ends broken for the client too, never cleanly", async () => {
-    far.next({ pieces: 6, breakAfterPieces: 3 })
+  test("that the provider breaks off is broken off for the client too, never ended regularly", async () => {
+    fakeProvider.next({ pieces: 6, breakAfterPieces: 3 })
     const response = await post("/v1/chat/completions", { ...CHAT, stream: true })
     await expect(response.text()).rejects.toThrow()
     expect(await gateway.nextRecord()).toMatchObject({ outcome: "upstream_broke", status_code: 200, streamed: true })
   })
 
-  test("whose client leaves is aborted at the provider, and has a row", async () => {
-    far.next({ pieces: 6, hangAfterPieces: 2 })
+  test("whose client disconnects is aborted at the provider, and has a row", async () => {
+    fakeProvider.next({ pieces: 6, hangAfterPieces: 2 })
     const leaving = new AbortController()
     const response = await post("/v1/chat/completions", { ...CHAT, stream: true }, {}, leaving.signal)
     await response.body!.getReader().read()
     leaving.abort()
-    const exchange = await far.nextRequest()
+    const exchange = await fakeProvider.nextRequest()
     expect(await exchange.ended).toBe("caller_left")
     expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left", status_code: 200 })
   })
@@ -178,7 +181,7 @@ describe("a stream", () => {
       { "x-goog-api-key": "g" },
     )
     const bytes = Buffer.from(await response.arrayBuffer())
-    const exchange = await far.nextRequest()
+    const exchange = await fakeProvider.nextRequest()
     expect(bytes).toEqual(exchange.sentBody)
     expect(await gateway.nextRecord()).toMatchObject({
       provider: "gemini",
@@ -192,7 +195,7 @@ describe("a stream", () => {
     const body = { model: "claude-sonnet-4-5", max_tokens: 99, stream: true, messages: CHAT.messages }
     const response = await post("/v1/messages", body, { "x-api-key": "a", "anthropic-version": "2023-06-01" })
     const bytes = Buffer.from(await response.arrayBuffer())
-    const exchange = await far.nextRequest()
+    const exchange = await fakeProvider.nextRequest()
     expect(bytes).toEqual(exchange.sentBody)
     expect(await gateway.nextRecord()).toMatchObject({
       provider: "anthropic",
@@ -203,9 +206,9 @@ describe("a stream", () => {
 })
 
 describe("a client that stops reading", () => {
-  test("holds the provider back, and is let go after the write timeout with a row", async () => {
-    const strict = await startPipeline({ upstream: far.origin, settings: { writeTimeoutMs: 300 } })
-    far.next({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
+  test("slows the provider down, and is disconnected after the write timeout, with a row", async () => {
+    const strict = await startPipeline({ upstream: fakeProvider.origin, settings: { writeTimeoutMs: 300 } })
+    fakeProvider.next({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
     const client = await connectRaw(strict.port)
     client.socket.pause()
     const body = JSON.stringify(CHAT)
@@ -213,15 +216,15 @@ describe("a client that stops reading", () => {
       `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Majordomo-Key: ${KEY}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     )
     expect(await strict.nextRecord()).toMatchObject({ outcome: "client_left", status_code: 200 })
-    expect(await (await far.nextRequest()).ended).toBe("caller_left")
+    expect(await (await fakeProvider.nextRequest()).ended).toBe("caller_left")
     client.close()
     await strict.close()
   })
 })
 
 describe("a provider that fails", () => {
-  test("before its head: 502 in the caller's dialect, without an address, and a row", async () => {
-    far.next({ breakAfterPieces: 0 })
+  test("before its head: 502 in the client's dialect, without an address, and a row", async () => {
+    fakeProvider.next({ breakAfterPieces: 0 })
     const response = await post("/v1/messages", { model: "claude-x", max_tokens: 1, messages: [] })
     expect(response.status).toBe(502)
     const text = await response.text()
@@ -231,8 +234,8 @@ describe("a provider that fails", () => {
   })
 
   test("by never answering: 504 after the first-byte timeout", async () => {
-    const impatient = await startPipeline({ upstream: far.origin, settings: { firstByteTimeoutMs: 300 } })
-    far.next({ never: true })
+    const impatient = await startPipeline({ upstream: fakeProvider.origin, settings: { firstByteTimeoutMs: 300 } })
+    fakeProvider.next({ never: true })
     const response = await fetch(`${impatient.origin}/v1/chat/completions`, {
       method: "POST",
       headers: { "x-majordomo-key": KEY },
@@ -245,7 +248,7 @@ describe("a provider that fails", () => {
   })
 
   test.each([
-    ["that cannot be sent on", "HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nhi", 502],
+    ["that node will not send", "HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nhi", 502],
     ["that is no HTTP", "SSH-2.0-OpenSSH\r\n\r\n", 502],
     ["with two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", 502],
     ["that switches protocols unasked", "HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 502],
@@ -255,7 +258,7 @@ describe("a provider that fails", () => {
       "HTTP/1.1 103 E\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
       200,
     ],
-  ])("by a head %s: that request alone has its status", async (_, answer, status) => {
+  ])("by a head %s: only that request fails", async (_, answer, status) => {
     const odd = createServer((socket) => socket.once("data", () => socket.end(answer)))
     await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve))
     const { port } = odd.address() as { port: number }
@@ -273,11 +276,11 @@ describe("a provider that fails", () => {
     ["a body that is no JSON", { body: "<html>", contentType: "text/html" }],
     ["JSON with a byte order mark", { body: '\ufeff{"a":1}' }],
   ])("is not %s: it passes", async (_, script) => {
-    far.next(script)
+    fakeProvider.next(script)
     const response = await post("/v1/chat/completions", CHAT)
     expect(response.status).toBe(200)
     const bytes = Buffer.from(await response.arrayBuffer())
-    expect(bytes).toEqual((await far.nextRequest()).sentBody)
+    expect(bytes).toEqual((await fakeProvider.nextRequest()).sentBody)
     expect((await gateway.nextRecord()).status_code).toBe(200)
   })
 })

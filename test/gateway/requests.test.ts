@@ -3,16 +3,16 @@ import { type FakeProvider, startFakeProvider } from "../support/fake-provider.t
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startFakeProvider()
-  gateway = await startPipeline({ upstream: far.origin, settings: { maxBodyBytes: 1000, readTimeoutMs: 400 } })
+  fakeProvider = await startFakeProvider()
+  gateway = await startPipeline({ upstream: fakeProvider.origin, settings: { maxBodyBytes: 1000, readTimeoutMs: 400 } })
 })
-afterEach(() => far.reset())
+afterEach(() => fakeProvider.reset())
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await fakeProvider.close()
 })
 
 const BODY = '{"model":"m","messages":[]}'
@@ -39,12 +39,12 @@ describe("the key", () => {
     expect(answer).toMatch(/^HTTP\/1.1 401 /)
     expect(answer).toContain('"code":"invalid_gateway_key"')
     expect(gateway.records.length).toBe(before)
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
   })
 
   test("that cannot be checked: 503 with Retry-After, never 401", async () => {
     const down = await startPipeline({
-      upstream: far.origin,
+      upstream: fakeProvider.origin,
       findCaller: () => Promise.reject(new Error("database away")),
     })
     const response = await fetch(`${down.origin}/v1/models`, { headers: { "x-majordomo-key": KEY } })
@@ -53,14 +53,14 @@ describe("the key", () => {
     await down.close()
   })
 
-  test("is refused before the body is read: no 100 Continue for an unknown key", async () => {
+  test("is rejected before the body is read: no 100 Continue for an unknown key", async () => {
     const client = await connectRaw(gateway.port)
     client.send("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 500\r\n\r\n")
     const answer = await client.closed()
     expect(answer).toMatch(/^HTTP\/1.1 401 /)
   })
 
-  test("that is refused leaves its connection open, body or none; one whose body would be long closes it", async () => {
+  test("that is rejected keeps its connection open if the body is short, and closes it if the body is long", async () => {
     const client = await connectRaw(gateway.port)
     client.send("GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
     await client.until(/HTTP\/1.1 401 /)
@@ -77,7 +77,7 @@ describe("the key", () => {
     expect(await long.closed()).toMatch(/^connection: close/im)
   })
 
-  test("is followed by 100 Continue when it is known", async () => {
+  test("that is valid is answered with 100 Continue", async () => {
     const client = await connectRaw(gateway.port)
     client.send(
       `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Majordomo-Key: ${KEY}\r\nExpect: 100-continue\r\nContent-Length: ${BODY.length}\r\n\r\n`,
@@ -89,21 +89,21 @@ describe("the key", () => {
   })
 })
 
-describe("what goes on to the provider", () => {
-  test("is all but hop-by-hop headers, those that Connection names, Host and our own", async () => {
+describe("what is forwarded to the provider", () => {
+  test("is every header except hop-by-hop ones, those that Connection names, Host and the gateway's own", async () => {
     await exchangeRaw(
       `POST /v1/chat/completions?b=1&a=%20&a= HTTP/1.1\r\nHost: evil.example\r\nConnection: close, X-A,, x-b\r\nKeep-Alive: 5\r\n` +
         `X-A: 1\r\nx-b: 2\r\nX-C: 3\r\nTE: trailers\r\nProxy-Authorization: x\r\nUpgrade: h2c\r\nTrailers: kept\r\n` +
         `X-Majordomo-Key: ${KEY}\r\nx-MAJORDOMO-Feature: chat\r\nAccept-Encoding: gzip, zstdx, br;q=0.5\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`,
     )
-    const { rawHeaders, url, headers } = await far.nextRequest()
+    const { rawHeaders, url, headers } = await fakeProvider.nextRequest()
     const names = rawHeaders.filter((_, index) => index % 2 === 0)
     expect(url).toBe("/v1/chat/completions?b=1&a=%20&a=")
     expect(names).toContain("X-C")
     expect(names).toContain("Trailers")
     expect(headers.te).toBe("trailers")
     expect(headers["accept-encoding"]).toBe("gzip, br;q=0.5")
-    expect(headers.host).toBe(new URL(far.origin).host)
+    expect(headers.host).toBe(new URL(fakeProvider.origin).host)
     expect(headers["user-agent"]).toBeUndefined()
     const unwanted = names.filter((name) =>
       /^(x-a|x-b|keep-alive|proxy-authorization|upgrade|x-majordomo-.*)$/i.test(name),
@@ -115,7 +115,7 @@ describe("what goes on to the provider", () => {
   test("is the body, byte for byte", async () => {
     const body = Buffer.from([0xef, 0xbb, 0xbf, 0x7b, 0x20, 0x22, 0xff, 0x00, 0x22, 0x7d])
     await fetch(`${gateway.origin}/v1/files`, { method: "POST", headers: { "x-majordomo-key": KEY }, body })
-    expect((await far.nextRequest()).body).toEqual(body)
+    expect((await fakeProvider.nextRequest()).body).toEqual(body)
     await gateway.nextRecord()
   })
 
@@ -128,12 +128,12 @@ describe("what goes on to the provider", () => {
     ["/anything/at/all", "openai", "/anything/at/all", "openai"],
   ])("%s with X-Majordomo-Provider: %s goes to %s of %s", async (path, named, expected, provider) => {
     await exchangeRaw(chat(`X-Majordomo-Key: ${KEY}\r\nX-Majordomo-Provider: ${named}\r\n`, BODY, path))
-    expect((await far.nextRequest()).url).toBe(expected)
+    expect((await fakeProvider.nextRequest()).url).toBe(expected)
     expect((await gateway.nextRecord()).provider).toBe(provider)
   })
 })
 
-describe("what is refused", () => {
+describe("a rejected request", () => {
   const key = `X-Majordomo-Key: ${KEY}\r\n`
   test.each([
     ["an absolute target", chat(key, BODY, "http://evil.example/v1/chat/completions"), 400],
@@ -153,16 +153,16 @@ describe("what is refused", () => {
     const answer = await exchangeRaw(request)
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(answer).not.toContain(KEY)
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
     expect(gateway.records.length).toBe(before)
   })
 
-  test("a body above the limit: 413, with a row, for the caller is known", async () => {
+  test("a body above the limit: 413, with a row, because the client is known", async () => {
     const answer = await exchangeRaw(chat(key, "x".repeat(1001)))
     expect(answer).toMatch(/^HTTP\/1.1 413 /)
     expect(answer).toContain("body_too_large")
     expect(await gateway.nextRecord()).toMatchObject({ status_code: 413, provider: "openai" })
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
   })
 
   test("a chunked body that grows above the limit: 413", async () => {
@@ -175,17 +175,17 @@ describe("what is refused", () => {
     expect(await gateway.nextRecord()).toMatchObject({ status_code: 413, provider: "anthropic" })
   })
 
-  test("a request that does not arrive whole in time: 408, with a row", async () => {
+  test("a request that does not arrive completely in time: 408, with a row", async () => {
     const client = await connectRaw(gateway.port)
     client.send(`POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n${key}Content-Length: 100\r\n\r\n{`)
     expect(await client.closed()).toMatch(/^HTTP\/1.1 408 /)
     expect(await gateway.nextRecord()).toMatchObject({ status_code: 408 })
   })
 
-  test("a client that leaves during its upload has a row", async () => {
+  test("a client that disconnects during its upload has a row", async () => {
     const client = await connectRaw(gateway.port)
     client.send(`POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n${key}Content-Length: 100\r\n\r\n{`)
-    // The gateway has taken the request when it has counted the connection's first bytes: a second one proves it.
+    // The gateway has received the first request when it has answered a second one.
     await fetch(`${gateway.origin}/v1/models`, { headers: { "x-majordomo-key": KEY } })
     await gateway.nextRecord()
     client.close()
@@ -194,7 +194,7 @@ describe("what is refused", () => {
 })
 
 describe("metadata", () => {
-  test("has Train-Case names, whatever case was sent, and keeps text that was sent as UTF-8", async () => {
+  test("has Train-Case names, whatever case was sent, and UTF-8 text is preserved", async () => {
     const value = Buffer.from("Zoë 日本").toString("latin1")
     const client = await connectRaw(gateway.port)
     client.send(

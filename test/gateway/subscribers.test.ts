@@ -4,22 +4,22 @@ import type { RecordedRequest } from "../../src/gateway/proxied-request.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 const started: Pipeline[] = []
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
 })
 afterEach(async () => {
   for (const gateway of started.splice(0)) await gateway.close()
 })
-afterAll(() => far.close())
+afterAll(() => fakeProvider.close())
 
 const bug = (): never => {
   throw new Error("a bug")
 }
 
 async function ask(deps: Partial<Deps>, ledger: Partial<Deps["ledger"]>, body: object = {}): Promise<string> {
-  const gateway = await startPipeline({ upstream: far.origin, deps, ledger })
+  const gateway = await startPipeline({ upstream: fakeProvider.origin, deps, ledger })
   started.push(gateway)
   const response = await fetch(`${gateway.origin}/v1/chat/completions`, {
     method: "POST",

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
 import { createBatchQueue } from "../../src/kit/batch-queue.ts"
-import { aLine, range, takeAll } from "./_journal.ts"
+import { aLine, range, takeAll } from "./log/_journal.ts"
 
 it("gives lines back in their order, in batches of about the asked size, each until it is acknowledged", async () => {
   const queue = createBatchQueue({ maxBytes: 100_000 })

@@ -15,7 +15,7 @@ function outlineOf(bytes: Buffer, splits: (length: number) => number): JsonOutli
   return outline
 }
 
-/** What finding members in the outline says of the whole. */
+/** Returns the members that are found in the outline, with their positions in the whole body. */
 function viaOutline(bytes: Buffer, splits: (length: number) => number) {
   const outline = outlineOf(bytes, splits)
   const seen = outline.bytes()
@@ -58,7 +58,7 @@ function randomValue(random: Random, depth: number): unknown {
   return kind === 4 ? list : Object.fromEntries(list.map((value, i) => [random.one([...NAMES, `k${i}`]), value]))
 }
 
-test("members are found in the outline where they are in the whole, whatever it holds and however it comes", () => {
+test("members are found in the outline where they are in the whole body, whatever it contains and however its pieces arrive", () => {
   const random = createRandom(20_261_121)
   let longest = 0
   for (let n = 0; n < 400; n++) {
@@ -73,7 +73,7 @@ test("members are found in the outline where they are in the whole, whatever it 
     const whole = directly(bytes)
     longest = Math.max(longest, bytes.length)
     const most = random.one([1, 7, 100, 4096, 65_536, 1e9])
-    // Byte by byte only what is short.
+    // Only a short body is split byte by byte.
     const splits = (left: number) =>
       bytes.length > 100_000 && most < 100 ? 4096 : Math.min(left, 1 + random.below(most))
     expect(viaOutline(bytes, splits), `of ${bytes.length} bytes, input ${n}`).toEqual(whole)
@@ -94,7 +94,7 @@ test.each([
   expect(viaOutline(bytes, (left) => Math.min(left, 65_536))).toEqual(directly(bytes))
 })
 
-test("what is too long for an outline has none, for its end might say another thing than its beginning", () => {
+test("a body that is too long for an outline has an empty one, because its end might contradict its beginning", () => {
   const bytes = Buffer.from(`{"model":"cheap",${'"k":0,'.repeat(200_000)}"model":"dear"}`)
   expect(outlineOf(bytes, (left) => Math.min(left, 65_536)).bytes().length).toBe(0)
 })

@@ -30,8 +30,8 @@ function split(text: string, { size = Number.MAX_SAFE_INTEGER, max = 1000 } = {}
   return events
 }
 
-describe("server-sent events", () => {
-  it("are their data, by the rules of the standard, wherever the bytes are cut", () => {
+describe("splitting server-sent events", () => {
+  it("returns the data of each event by the rules of the standard, wherever the bytes are cut", () => {
     const text =
       "\uFEFFdata: a\n\n: comment\n\nevent: x\ndata:b\nid: 1\n\ndata\ndata:  c\ndata: 世界\n\ndatax: no\nnodata: no\n\ndata: d"
     const right = ["a", "b", "\n c\n世界", "d"]
@@ -40,7 +40,7 @@ describe("server-sent events", () => {
       expect(split(text.replaceAll("\n", "\r\n"), { size }), `CRLF ${size}`).toEqual(right)
     }
   })
-  it("longer than the limit are given in pieces, and those after them whole", () => {
+  it("passes on an event longer than the limit in pieces, and the events after it whole", () => {
     const text = `data: ${"x".repeat(5000)}\n\ndata: a\n\n: ${"x".repeat(5000)}\ndata: b\n\ndata: ${"y".repeat(600)}\ndata: ${"y".repeat(600)}\n\n`
     for (const size of [1, 7, 999, 1001, 100_000]) {
       expect(split(text, { size })).toEqual(["long 5000", "a", "b", "long 1201"])

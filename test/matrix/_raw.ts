@@ -1,4 +1,4 @@
-import type { LogRecord } from "../../src/core/call.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import { KEY, type Pipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
-import { createWriter, WRITER_TIMING } from "../../src/database/ledger/writer.ts"
+import { WRITER_TIMING, Writer } from "../../src/database/ledger/writer.ts"
 import { makeDirectory, openTestLedger } from "../database/_ledger.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
@@ -69,20 +69,20 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
   const startedAt = Date.now()
   const asked: number[] = []
   const random_ = vi.spyOn(Math, "random").mockImplementation(random)
-  const spool = {
+  const source = {
     waitingLines: 1_000_000,
     waitingBytes: 1,
-    read: async () => ({ array: Buffer.from('[{"id":"1"}]'), starts: [1], lines: 1, broken: [] }),
+    read: async () => ({ array: Buffer.from('[{"id":"1"}]'), starts: [1], lines: 1, damaged: [] }),
     ack: () => {},
   }
-  const writer = createWriter({
+  const writer = new Writer({
     db: databaseWith(async () => {
       const ms = Date.now() - startedAt
       asked.push(ms)
       if (!isWell(ms)) throw Object.assign(new Error("gone"), { code: "ECONNREFUSED" })
       return { rows: [], rowCount: 1 }
     }),
-    spools: [spool],
+    sources: [source],
     timing: WRITER_TIMING,
     reject: () => {},
     onSettled: () => {},

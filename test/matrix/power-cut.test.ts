@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { makeDirectory, openTestJournal, takeAll } from "../kit/_journal.ts"
+import { makeDirectory, openTestJournal, takeAll } from "../kit/log/_journal.ts"
 import { createRandom, type Random } from "../providers/_random.ts"
 
 const SYNC_INTERVAL_MS = 50

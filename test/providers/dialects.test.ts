@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
-import type { Format, ProviderRequest } from "../../src/providers/_dialect.ts"
-import { BUILT_IN_PROVIDERS, DIALECTS } from "../../src/providers/index.ts"
+import type { ProviderRequest } from "../../src/providers/_dialect.ts"
+import type { Format } from "../../src/providers/catalog.ts"
+import { BUILT_IN_PROVIDERS, DIALECTS } from "../../src/providers/catalog.ts"
 
 function exchange(
   given: Partial<Omit<ProviderRequest, "body">> & { readonly body?: string | Buffer },

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
 import type { Reading } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import type { Format } from "../../src/providers/catalog.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { openMeter } from "../support/meter.ts"
 
 const MiB = 1024 * 1024
 const PIECE = 64 * 1024
@@ -9,7 +10,7 @@ const PIECE = 64 * 1024
 /** Pushes the parts in network-sized pieces; gives the reading, the longest push and what the heap grew by. */
 function meter(format: Format, path: string, contentType: string, parts: Iterable<Buffer>) {
   const exchange = { provider: format, method: "POST", path, query: "", headers: {}, body: Buffer.alloc(0), host: "h" }
-  const meter = DIALECTS[format].createMeter(exchange, { statusCode: 200, contentType })!
+  const meter = openMeter(DIALECTS[format], exchange, { statusCode: 200, contentType })!
   let longestMs = 0
   let bytes = 0
   const timed = <T>(act: () => T): T => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { BUCKETS, type Reading, toTokenTotals } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import type { Format } from "../../src/providers/catalog.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { openMeter } from "../support/meter.ts"
 import { createRandom, type Random } from "./_random.ts"
 
 const PATHS: Readonly<Record<Format, readonly string[]>> = {
@@ -18,7 +19,7 @@ const PATHS: Readonly<Record<Format, readonly string[]>> = {
 
 function read(format: Format, path: string, text: string, contentType = "application/json", method = "POST"): Reading {
   const exchange = { provider: format, method, path, query: "", headers: {}, body: Buffer.alloc(0), host: "h" }
-  const meter = DIALECTS[format].createMeter(exchange, { statusCode: 200, contentType })!
+  const meter = openMeter(DIALECTS[format], exchange, { statusCode: 200, contentType })!
   meter.push(Buffer.from(text))
   return meter.end({ complete: true })
 }

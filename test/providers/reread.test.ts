@@ -2,9 +2,11 @@ import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import type { Reading } from "../../src/core/usage.ts"
 import type { Dialect } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { readStoredAnswer } from "../../src/providers/stored.ts"
 import { asExchange, formatOf, meterRecording } from "../conformance/judge.ts"
 import { readRecordings } from "../conformance/recordings.ts"
+import { openMeter } from "../support/meter.ts"
 
 /** What a price depends on. Mistral says its list-price tier inside the usage, where no other provider does. */
 function billed({ parts, units, tier, speed, geo, reportedCostUsd, inconsistent }: Reading) {
@@ -13,8 +15,9 @@ function billed({ parts, units, tier, speed, geo, reportedCostUsd, inconsistent 
 
 /** Read again from what the row keeps, after its way through JSON. */
 function reread(dialect: Dialect, stored: { method: string; path: string }, reading: Reading): Reading | undefined {
-  const raw = reading.raw === undefined ? undefined : JSON.parse(JSON.stringify(reading.raw))
-  return dialect.reread({ ...stored, model: reading.model, raw })
+  const usage = reading.raw === undefined ? undefined : JSON.parse(JSON.stringify(reading.raw))
+  const { method, path } = stored
+  return readStoredAnswer(dialect, { method, path, model: reading.model, usage })
 }
 
 const recordings = readRecordings("../shared/corpus")
@@ -50,7 +53,7 @@ describe.each(["openai", "anthropic", "gemini", "compatible"] as const)("%s", (n
         host,
       }
       const head = { statusCode: fixture.status, contentType: fixture.contentType }
-      const meter = dialect.createMeter(exchange, head)
+      const meter = openMeter(dialect, exchange, head)
       meter?.push(Buffer.from(fixture.body.join("\n")))
       const reading = meter?.end({ complete: fixture.complete !== false })
       if (!reading || (reading.source === "none" && Object.keys(reading.units).length === 0)) return
@@ -62,7 +65,7 @@ describe.each(["openai", "anthropic", "gemini", "compatible"] as const)("%s", (n
 
 test.each(["openai", "anthropic", "gemini"] as const)("%s: a row without usage says nothing", (name) => {
   const stored = { method: "POST", path: "/v1/chat/completions", model: "m" }
-  for (const raw of [undefined, null, 1, "x", [], {}, { sums: 1 }, { billed_beside: 7 }]) {
-    expect(DIALECTS[name].reread({ ...stored, raw })).toBeUndefined()
+  for (const usage of [undefined, null, 1, "x", [], {}, { sums: 1 }, { billed_beside: 7 }]) {
+    expect(readStoredAnswer(DIALECTS[name], { ...stored, usage })).toBeUndefined()
   }
 })

@@ -1,11 +1,10 @@
-import type { LogRecord } from "../../src/core/call.ts"
 import type { Cost, PriceQuery } from "../../src/core/cost.ts"
 import { hashKey } from "../../src/core/key.ts"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Deps } from "../../src/gateway/deps.ts"
 import { createGateway, type Gateway } from "../../src/gateway/pipeline.ts"
 import type { GatewaySettings } from "../../src/gateway/settings.ts"
-import type { Provider } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import { DIALECTS, type Provider } from "../../src/providers/catalog.ts"
 import { startListening } from "../../src/server/listen.ts"
 
 export const KEY = "mdm_sk_test_0123456789abcdefghijklmnop"

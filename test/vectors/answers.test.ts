@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { NO_READING, toTokenTotals } from "../../src/core/usage.ts"
 import { toLogRecord } from "../../src/gateway/log-record.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/catalog.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { openMeter } from "../support/meter.ts"
 
 /** One answer as a provider gives it, and what a gateway must make of it: see README.md. */
 interface AnswerVector {
@@ -45,7 +46,7 @@ function read(vector: AnswerVector) {
     host: "provider.test",
   }
   const contentType = vector.stream ? "text/event-stream" : "application/json"
-  const meter = dialect.createMeter(exchange, { statusCode: 200, contentType })
+  const meter = openMeter(dialect, exchange, { statusCode: 200, contentType })
   meter?.push(Buffer.from(bodyOf(vector)))
   return meter?.end({ complete: true }) ?? { ...NO_READING, free: dialect.isFree(exchange) }
 }
@@ -66,7 +67,7 @@ describe("answers as they are billed", () => {
     const row = toLogRecord({
       call: { ...call, rawHeaders: [], headers: {}, metadata: {}, body: Buffer.alloc(0) },
       caller: { keyId: "" },
-      route: { provider: { name: vector.provider } },
+      route: { provider: { name: vector.provider }, format: "openai" },
       prepared: { requestedModel: vector.requested },
       credentialHash: undefined,
       bodies: undefined,

@@ -1,9 +1,12 @@
 import type { Database } from "../_database.ts"
 import { listColumns, readAll, write } from "./tables.ts"
 
-/** Keys with their hashes, so that callers go on as they are. Revoked on either side is revoked. Gives their number. */
+/**
+ * Copies the API keys with their hashes, so that callers can go on using them. A key that is revoked on either side is
+ * revoked. Returns the number of keys.
+ */
 export async function copyKeys(source: Database, target: Database): Promise<number> {
-  // The rows that follow are counted by triggers: a new key begins at 0.
+  // Triggers count the requests that are copied next, so a new key begins at 0.
   const columns = await listColumns(source, "api_keys", ["request_count", "last_used_at"])
   return write(
     target,
@@ -17,7 +20,7 @@ export async function copyKeys(source: Database, target: Database): Promise<numb
   )
 }
 
-/** Before the rows: the triggers then sum and index by the names that are active. */
+/** Copies the metadata names, before the requests: the triggers then index and count the requests by the active names. */
 export async function copyMetadataNames(source: Database, target: Database): Promise<void> {
   const columns = await listColumns(source, "llm_requests_metadata_keys", ["request_count", "last_seen_at"])
   await write(
@@ -36,7 +39,7 @@ export async function copyMetadataNames(source: Database, target: Database): Pro
   )
 }
 
-/** After the rows: what was counted for rows that were pruned since. */
+/** Raises the counters to those of the source, after the requests: the source also counted requests that it has pruned. */
 export async function raiseCounters(source: Database, target: Database): Promise<void> {
   await write(
     target,

@@ -1,11 +1,11 @@
 import type { Database } from "../_database.ts"
-import { listColumns, NO_HURRY_MS, readAll, write } from "./tables.ts"
+import { COPY_TIMEOUT_MS, listColumns, readAll, write } from "./tables.ts"
 
-const AT_ONCE = 500
+const ROWS_AT_ONCE = 500
 
 /**
- * The history of `pricing reprice`; and rows that were copied before they were priced again take their new cost. Gives
- * the number of entries that were not there before.
+ * Copies the history of `pricing reprice`. Requests that were copied before they were repriced get their new cost. Returns
+ * the number of entries that the target did not have.
  */
 export async function copyRepricings(source: Database, target: Database): Promise<number> {
   const columns = await listColumns(source, "llm_request_repricings")
@@ -16,26 +16,26 @@ export async function copyRepricings(source: Database, target: Database): Promis
       text: `SELECT json_agg(r)::text AS batch, (array_agg(r.request_id ORDER BY r.request_id DESC, r.repriced_at DESC))[1] AS id,
           (array_agg(r.repriced_at::text ORDER BY r.request_id DESC, r.repriced_at DESC))[1] AS at
         FROM (SELECT ${columns} FROM llm_request_repricings WHERE (request_id, repriced_at) > ($1::uuid, $2::timestamptz)
-          ORDER BY request_id, repriced_at LIMIT ${AT_ONCE}) AS r`,
+          ORDER BY request_id, repriced_at LIMIT ${ROWS_AT_ONCE}) AS r`,
       values: after,
-      timeoutMs: NO_HURRY_MS,
+      timeoutMs: COPY_TIMEOUT_MS,
     })
     const { batch, id, at } = rows[0]!
     if (id === null || at === null) return added
-    const fresh = await target.query<{ request_id: string }>({
+    const inserted = await target.query<{ request_id: string }>({
       text: `INSERT INTO llm_request_repricings (${columns})
         SELECT ${columns} FROM json_populate_recordset(NULL::llm_request_repricings, $1::json)
         ON CONFLICT DO NOTHING RETURNING request_id`,
       values: [batch],
-      timeoutMs: NO_HURRY_MS,
+      timeoutMs: COPY_TIMEOUT_MS,
     })
-    added += fresh.rowCount
-    await takeCosts(source, target, [...new Set(fresh.rows.map(({ request_id }) => request_id))])
+    added += inserted.rowCount
+    await copyCosts(source, target, [...new Set(inserted.rows.map(({ request_id }) => request_id))])
     after = [id, at]
   }
 }
 
-async function takeCosts(source: Database, target: Database, ids: readonly string[]): Promise<void> {
+async function copyCosts(source: Database, target: Database, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   const costs = "id, input_cost, output_cost, total_cost, cost_status, price"
   await write(

@@ -1,7 +1,7 @@
 import type { Database } from "../_database.ts"
 import { listColumns, readAll, write } from "./tables.ts"
 
-const SUMS = [
+const ROLLUPS = [
   { table: "llm_usage_hourly", key: ["hour", "provider", "model"], counter: "requests", before: "$1::timestamptz" },
   {
     table: "llm_usage_hourly_keys",
@@ -30,9 +30,8 @@ const SUMS = [
 ] as const
 
 /**
- * The totals of days whose rows were pruned, which no row brings any more: a total of the source takes the place of one
- * that counts less. Gives the reason why they were left out: with requests of others on those days in the target, what
- * belongs to whom cannot be told.
+ * Copies the totals of days whose requests were pruned. A total of the source replaces one of the target that counts less.
+ * Returns the reason if it copied none: when the target has requests of other keys on those days, both cannot be merged.
  */
 export async function copyPrunedRollups(source: Database, target: Database): Promise<string | undefined> {
   const { rows } = await source.query<{ before: string | null }>(
@@ -47,7 +46,7 @@ export async function copyPrunedRollups(source: Database, target: Database): Pro
     values: [before, keys],
   })
   if (others.rowCount > 0) return `the target has requests of other keys before ${before.slice(0, 10)}`
-  for (const { table, key, counter, before: bound } of SUMS) {
+  for (const { table, key, counter, before: bound } of ROLLUPS) {
     const columns = await listColumns(source, table)
     const all = columns.split(", ").map((column) => `${column} = excluded.${column}`)
     const [time] = key[0] === "name" ? [key[1]] : [key[0]]

@@ -1,9 +1,9 @@
 import type { Database } from "../_database.ts"
 
-/** Large tables take as long as they take. */
-export const NO_HURRY_MS = 24 * 3_600_000
+/** Copying a large table may take hours. */
+export const COPY_TIMEOUT_MS = 24 * 3_600_000
 
-/** The columns of a table, quoted, in a list for SQL. */
+/** Returns the quoted columns of a table as a list for SQL. */
 export async function listColumns(db: Database, table: string, except: readonly string[] = []): Promise<string> {
   const { rows } = await db.query<{ columns: string }>({
     text: `SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS columns FROM pg_attribute
@@ -13,13 +13,14 @@ export async function listColumns(db: Database, table: string, except: readonly 
   return rows[0]!.columns
 }
 
-/** A whole small table, or what a condition leaves of it, as the text of a JSON array. */
+/** Returns the rows of a small query as the text of a JSON array. */
 export async function readAll(db: Database, from: string, values: readonly unknown[] = []): Promise<string> {
   const text = `SELECT coalesce(json_agg(r), '[]')::text AS all FROM (${from}) AS r`
-  const { rows } = await db.query<{ all: string }>({ text, values, timeoutMs: NO_HURRY_MS })
+  const { rows } = await db.query<{ all: string }>({ text, values, timeoutMs: COPY_TIMEOUT_MS })
   return rows[0]!.all
 }
 
+/** Runs a statement that writes, and returns the number of rows. */
 export async function write(db: Database, text: string, values: readonly unknown[]): Promise<number> {
-  return (await db.query({ text, values, timeoutMs: NO_HURRY_MS })).rowCount
+  return (await db.query({ text, values, timeoutMs: COPY_TIMEOUT_MS })).rowCount
 }

@@ -1,19 +1,19 @@
 import { toErrorCode } from "../failures.ts"
 
 /**
- * True when the database refuses the data, so that sending it again is no use: SQLSTATE classes 22 (data exception),
- * 23 (integrity constraint) and 54 (a limit: too deep, too long). Everything else may pass by itself.
+ * Returns whether the database rejected the data, so that it would reject the same row again: SQLSTATE classes 22 (data
+ * exception), 23 (integrity constraint) and 54 (a program limit: too deep, too long). Any other error may pass.
  */
 export function isDataError(error: unknown): boolean {
   return /^(?:22|23|54)...$/.test(toErrorCode(error) ?? "")
 }
 
-/** True when the tables are not those of this version (42P01, 42703, 42P10): rows wait for `migrate`. */
+/** Returns whether the tables are not those of this version (42P01, 42703, 42P10, 42804). Rows then wait for `migrate`. */
 export function isSchemaMismatch(error: unknown): boolean {
   return /^42(?:P01|703|P10|804)$/.test(toErrorCode(error) ?? "")
 }
 
-/** For a log line: never a value of a row, which messages of classes 22 and 23 may quote. */
+/** Describes an error for a log line. It never contains a value of a row, which messages of data errors may quote. */
 export function describeFailure(error: unknown): string {
   const code = toErrorCode(error)
   if (isDataError(error)) return `SQLSTATE ${code}`

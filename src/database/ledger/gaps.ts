@@ -1,25 +1,25 @@
-import type { LogRecord } from "../../core/call.ts"
+import type { LogRecord } from "../../core/log-record.ts"
+import { EMPTY_RECORD } from "../../core/row-columns.ts"
 import { uuidV7 } from "../../kit/uuid.ts"
-import { EMPTY_RECORD } from "./empty.ts"
 import type { Log } from "./outage.ts"
 
-export interface Gaps {
-  /** One more row could not be kept. */
+interface Gaps {
+  /** One more row was dropped. */
   add(reason: string): void
-  /** Records what is not recorded yet. */
+  /** Records the rows that no gap row counts yet. */
   flush(): void
 }
 
-export interface GapsOptions {
+interface GapsOptions {
   readonly intervalMs: number
   now(): number
-  /** Takes the row, or answers false: then the number is kept for the next time. */
-  keep(record: LogRecord): boolean
+  /** Appends the gap row. Returns whether it was kept; if not, its number is part of the next one. */
+  append(record: LogRecord): boolean
   readonly log: Log
 }
 
-/** Rows that were dropped leave a trace: one row per interval with their number. */
-export function createGaps({ intervalMs, now, keep, log }: GapsOptions): Gaps {
+/** Makes dropped rows visible: one gap row per interval says how many there were. */
+export function createGaps({ intervalMs, now, append, log }: GapsOptions): Gaps {
   let count = 0
   let since = 0
   let until = 0
@@ -31,7 +31,7 @@ export function createGaps({ intervalMs, now, keep, log }: GapsOptions): Gaps {
     why = reason
     if (count++ > 0) return
     since = until
-    log("error", `rows are dropped: ${reason}; traffic goes on`)
+    log("error", `rows are dropped: ${reason}; requests are still served`)
     timer ??= setTimeout(flush, intervalMs).unref()
   }
 
@@ -39,11 +39,9 @@ export function createGaps({ intervalMs, now, keep, log }: GapsOptions): Gaps {
     clearTimeout(timer)
     timer = undefined
     if (count === 0) return
-    log(
-      "error",
-      `${count} ${count === 1 ? "row was" : "rows were"} dropped since ${new Date(since).toISOString()}: ${why}`,
-    )
-    if (keep(toGapRecord({ count, since, until, why }))) count = 0
+    const rows = count === 1 ? "1 row was" : `${count} rows were`
+    log("error", `${rows} dropped since ${new Date(since).toISOString()}: ${why}`)
+    if (append(toGapRecord({ count, since, until, why }))) count = 0
     else timer = setTimeout(flush, intervalMs).unref()
   }
 
@@ -52,7 +50,7 @@ export function createGaps({ intervalMs, now, keep, log }: GapsOptions): Gaps {
 
 interface Gap {
   readonly count: number
-  /** When the first and the last of them were dropped, ms since the epoch. */
+  /** When the first and the last of them were dropped, in ms since the epoch. */
   readonly since: number
   readonly until: number
   readonly why: string

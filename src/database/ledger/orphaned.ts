@@ -1,18 +1,20 @@
-import type { LogIntent, LogRecord } from "../../core/call.ts"
-import { EMPTY_RECORD } from "./empty.ts"
+import type { LogIntent, LogRecord } from "../../core/log-record.ts"
+import { EMPTY_RECORD } from "../../core/row-columns.ts"
 
 /**
- * The row of a request that was in flight when the gateway died.
- * @param begun what `begin` was given, as JSON
- * @param diedAtMs about when that was
+ * Returns the row of a request that was in flight when its process died.
+ * @param intent what `recordIntent` received, as JSON
+ * @param diedAtMs about when the process died
  */
-export function toOrphanedRecord(begun: string, diedAtMs: number): LogRecord {
-  const start = JSON.parse(begun) as LogIntent
-  const requestedAtMs = Date.parse(start.requested_at)
+export function toOrphanedRecord(intent: string, diedAtMs: number): LogRecord {
+  const known = JSON.parse(intent) as LogIntent
+  const requestedAt = Date.parse(known.requested_at)
+  // An intent without a valid time still gets its row.
+  const requestedAtMs = Number.isNaN(requestedAt) ? diedAtMs : requestedAt
   const endedAt = new Date(Math.max(requestedAtMs, diedAtMs)).toISOString()
   return {
     ...EMPTY_RECORD,
-    ...start,
+    ...known,
     responded_at: endedAt,
     response_time_ms: Math.max(0, Math.round(diedAtMs - requestedAtMs)),
     created_at: endedAt,

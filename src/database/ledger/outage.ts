@@ -1,39 +1,45 @@
 import { describeFailure, isSchemaMismatch } from "./data-errors.ts"
 
-const REPEAT_MS = 30_000
+const REPEAT_INTERVAL_MS = 30_000
 
 export type Log = (level: "info" | "warn" | "error", line: string) => void
 
-export interface Outage {
+interface Outage {
   /** A batch could not be written, for a reason that may pass. */
   failed(error: unknown): void
   /** A batch was written. */
   wrote(): void
 }
 
-/** Says when the database goes away, every 30 s that it is away, when it is back, and when nothing waits any more. */
+/**
+ * Logs when the database stops taking rows, every 30 s while it does not, when it takes them again, and when no row
+ * waits any more.
+ */
 export function createOutage(log: Log, now: () => number, countWaiting: () => number): Outage {
   let since: number | undefined
-  let saidAt = 0
+  let loggedAt = 0
   let hasBacklog = false
 
   function failed(error: unknown): void {
-    if (since !== undefined && now() - saidAt < REPEAT_MS) return
-    const first = since === undefined
+    if (since !== undefined && now() - loggedAt < REPEAT_INTERVAL_MS) return
+    const isFirst = since === undefined
     since ??= now()
-    saidAt = now()
-    const state = first
+    loggedAt = now()
+    const state = isFirst
       ? "the database does not take rows"
-      : `the database has not taken rows for ${seconds(now() - since)}`
+      : `the database has not taken rows for ${toSeconds(now() - since)}`
     const advice = isSchemaMismatch(error)
       ? "; its tables are not those of this version: run `majordomo-gateway migrate`"
       : ""
-    log("warn", `${state} (${describeFailure(error)}): ${rows(countWaiting())}, traffic goes on${advice}`)
+    log(
+      "warn",
+      `${state} (${describeFailure(error)}): ${toWaiting(countWaiting())}, requests are still served${advice}`,
+    )
   }
 
   function wrote(): void {
     if (since !== undefined) {
-      log("info", `the database takes rows again after ${seconds(now() - since)}: ${rows(countWaiting())}`)
+      log("info", `the database takes rows again after ${toSeconds(now() - since)}: ${toWaiting(countWaiting())}`)
       since = undefined
       hasBacklog = true
     }
@@ -46,10 +52,10 @@ export function createOutage(log: Log, now: () => number, countWaiting: () => nu
   return { failed, wrote }
 }
 
-function seconds(ms: number): string {
+function toSeconds(ms: number): string {
   return `${Math.round(ms / 1000)} s`
 }
 
-function rows(count: number): string {
+function toWaiting(count: number): string {
   return count === 1 ? "1 row waits" : `${count} rows wait`
 }

@@ -1,63 +1,61 @@
 import { type BatchQueue, createBatchQueue } from "../../kit/batch-queue.ts"
-import { type Entry, type Journal, type JournalOptions, openJournal } from "../../kit/journal.ts"
-import type { AppendResult, Spool } from "../../kit/spool.ts"
+import type { AppendResult, BatchSource } from "../../kit/log/batch.ts"
+import { type Entry, type Journal, type JournalOptions, openJournal } from "../../kit/log/journal.ts"
 import type { Log } from "./outage.ts"
 
-/** Memory that rows may take when there is no disk for them. */
+/** Limit on rows in memory while there is no disk for them. */
 const MAX_MEMORY_BYTES = 32 << 20
 
 /** Where rows wait for the writer. */
 export interface Store {
   /** In the order in which they are to be read. */
-  readonly spools: readonly Spool[]
-  /** Files, in bytes. */
+  readonly sources: readonly BatchSource[]
+  /** Size of the files. */
   journalBytes(): number
   append(line: string, id: string | undefined, overLimit: boolean): AppendResult
-  /** By one write where it can be; what is returned says what became of each row. */
+  /** Appends the entries, with one write where that is possible. Returns one result per row. */
   appendAll(entries: readonly Entry[]): readonly AppendResult[]
-  /** So full that a new request should not be taken: what is in flight still has room. */
+  /** Returns whether a new request should be rejected. What is in flight still has room then. */
   isFull(): boolean
-  syncNow(): void
-  /** Left by earlier processes. */
-  readonly replayedLines: number
-  readonly unended: readonly string[]
-  readonly lastWriteMs: number | undefined
+  flushSync(): void
+  /** What earlier processes left. */
+  readonly recovered: RecoveredRows
   close(): Promise<void>
 }
 
-export interface DiskStoreOptions extends JournalOptions {
+type RecoveredRows = Pick<Journal, "recoveredLines" | "orphanedIntents" | "damagedIntents" | "lastWriteMs">
+
+interface DiskStoreOptions extends JournalOptions {
   readonly log: Log
   readonly probeIntervalMs: number
 }
 
-/** On disk; in memory, within bounds, for as long as the disk refuses. */
+/** Opens a store on the disk. While the disk rejects writes, rows overflow to memory, up to a limit. */
 export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
   const journal = await openJournal(options)
   const overflow = createBatchQueue({ maxBytes: Math.min(MAX_MEMORY_BYTES, options.maxBytes) })
   const disk = watchDisk(journal, options)
 
   function append(line: string, id: string | undefined, overLimit: boolean): AppendResult {
-    const kept = journal.append(line, id, overLimit)
-    if (kept !== "failed") return kept
-    disk.refused()
+    const result = journal.append(line, id, overLimit)
+    if (result !== "failed") return result
+    disk.failed()
     return overflow.append(line) === "kept" ? "kept" : "failed"
   }
 
   return {
-    spools: [overflow, journal],
+    sources: [overflow, journal],
     journalBytes: () => journal.bytes,
     append,
     appendAll(entries) {
-      const rows = entries.filter(({ begins }) => !begins)
+      const rows = entries.filter(({ isIntent }) => !isIntent)
       if (journal.appendAll(entries) === "kept") return rows.map(() => "kept")
-      // One by one: some may find room, and begin lines are only worth their place while there is plenty.
+      // One by one, because some may find room. Intents are left out: rows need the room more.
       return rows.map(({ line, id }) => append(line, id, false))
     },
-    isFull: () => disk.isRefusing() || isNearly(journal.bytes, journal.maxBytes),
-    syncNow: () => journal.syncNow(),
-    replayedLines: journal.replayedLines,
-    unended: journal.unended,
-    lastWriteMs: journal.lastWriteMs,
+    isFull: () => disk.isFailing() || isNearlyFull(journal.bytes, journal.maxBytes),
+    flushSync: () => journal.flushSync(),
+    recovered: journal,
     async close() {
       disk.stop()
       await moveToDisk(overflow, journal)
@@ -66,29 +64,28 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
   }
 }
 
-/** `ledger.journal: false`. */
+/** Creates a store in memory, for `ledger.journal: false`. */
 export function createMemoryStore(maxBytes: number): Store {
-  const queue = createBatchQueue({ maxBytes: Math.min(MAX_MEMORY_BYTES, maxBytes) })
+  const limit = Math.min(MAX_MEMORY_BYTES, maxBytes)
+  const queue = createBatchQueue({ maxBytes: limit })
   return {
-    spools: [queue],
+    sources: [queue],
     journalBytes: () => 0,
     append: (line) => queue.append(line),
-    appendAll: (entries) => entries.flatMap(({ line, begins }) => (begins ? [] : [queue.append(line)])),
-    isFull: () => isNearly(queue.waitingBytes, Math.min(MAX_MEMORY_BYTES, maxBytes)),
-    syncNow: () => {},
-    replayedLines: 0,
-    unended: [],
-    lastWriteMs: undefined,
+    appendAll: (entries) => entries.flatMap(({ line, isIntent }) => (isIntent ? [] : [queue.append(line)])),
+    isFull: () => isNearlyFull(queue.waitingBytes, limit),
+    flushSync: () => {},
+    recovered: { recoveredLines: 0, orphanedIntents: [], damagedIntents: 0, lastWriteMs: undefined },
     close: async () => {},
   }
 }
 
-/** An eighth is for the requests in flight. */
-function isNearly(bytes: number, maxBytes: number): boolean {
+/** An eighth is reserved for the requests in flight. */
+function isNearlyFull(bytes: number, maxBytes: number): boolean {
   return bytes > maxBytes - maxBytes / 8
 }
 
-/** The disk may take again what it refused a moment ago: the last chance before this process ends. */
+/** Tries the disk once more before the process ends. */
 async function moveToDisk(queue: BatchQueue, journal: Journal): Promise<void> {
   for (let batch = await queue.read(0); batch !== undefined; batch = await queue.read(0)) {
     const line = batch.array!.toString("utf8", 1, batch.array!.length - 1)
@@ -97,14 +94,14 @@ async function moveToDisk(queue: BatchQueue, journal: Journal): Promise<void> {
   }
 }
 
-/** Says when the disk begins to refuse and when it has ended, which it finds out by itself even when nobody appends. */
+/** Logs when the disk starts to reject writes, and when it accepts them again, which it finds out by probing. */
 function watchDisk(journal: Journal, { dir, log, probeIntervalMs }: DiskStoreOptions) {
   let timer: NodeJS.Timeout | undefined
 
-  function refused(): void {
+  function failed(): void {
     if (timer !== undefined) return
     const { code, message } = journal.lastFailure as NodeJS.ErrnoException
-    log("error", `the journal in ${dir} cannot be written (${code ?? message}): rows wait in memory, within bounds`)
+    log("error", `the journal in ${dir} cannot be written (${code ?? message}): rows wait in memory, up to a limit`)
     timer = setInterval(() => journal.probe() && recovered(), probeIntervalMs).unref()
   }
 
@@ -118,5 +115,5 @@ function watchDisk(journal: Journal, { dir, log, probeIntervalMs }: DiskStoreOpt
     timer = undefined
   }
 
-  return { refused, isRefusing: () => timer !== undefined, stop }
+  return { failed, isFailing: () => timer !== undefined, stop }
 }

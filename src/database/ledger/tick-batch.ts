@@ -1,65 +1,66 @@
-import type { Entry } from "../../kit/journal.ts"
+import type { Entry } from "../../kit/log/journal.ts"
 
 /** As much as the journal writes without asking for memory. */
-const MAX_TURN_BYTES = 16 * 1024
+const MAX_BATCH_BYTES = 16 * 1024
 
-/** Collects what is handed over in one turn of the event loop. */
-export interface TickBatch {
-  /** `onKept` is called when the entry has been taken. */
+/** Collects the journal lines of one tick of the event loop. */
+interface TickBatch {
+  /** @param onKept is called when the entry has been handed to the journal */
   add(entry: Entry, onKept?: () => void): void
   flush(): void
 }
 
 /**
- * Under load several requests end in one turn: one write for all of them costs little more than one for each. An answer
- * waits for its row with its last bytes, so nothing is lost that a client has seen the end of.
+ * Under load, several requests end in one tick: one write for all of them costs little more than one for each. The last
+ * bytes of an answer wait for its row, so nothing is lost of an answer whose end a client has seen.
  */
-export function createTickBatch(take: (entries: readonly Entry[]) => void): TickBatch {
+export function createTickBatch(append: (entries: readonly Entry[]) => void): TickBatch {
   let entries: Entry[] = []
-  let waiting: (() => void)[] = []
+  let callbacks: (() => void)[] = []
   let bytes = 0
-  let isTurnEnding = false
+  let isScheduled = false
 
-  function endTurn(): void {
-    isTurnEnding = false
+  function endTick(): void {
+    isScheduled = false
     flush()
   }
 
   function flush(): void {
     if (entries.length === 0) return
-    const taken = entries
-    const callbacks = waiting
+    const batch = entries
+    const batchCallbacks = callbacks
     entries = []
-    waiting = []
+    callbacks = []
     bytes = 0
-    take(withoutKeptPromises(taken))
-    for (const callback of callbacks) callback()
+    append(withoutSettledIntents(batch))
+    for (const callback of batchCallbacks) callback()
   }
 
   return {
     add(entry, onKept) {
-      // A promise does not wait either: it is asked for before its request is sent, so it is written before that too.
-      if (!isTurnEnding) {
-        isTurnEnding = true
-        setImmediate(endTurn)
+      // An intent waits too. Its request may be sent in the same tick, so a kill within that tick, which is less than a
+      // millisecond, leaves no trace of a request that the provider cannot have answered yet.
+      if (!isScheduled) {
+        isScheduled = true
+        setImmediate(endTick)
       }
       entries.push(entry)
-      if (onKept) waiting.push(onKept)
+      if (onKept) callbacks.push(onKept)
       bytes += entry.line.length
-      if (bytes >= MAX_TURN_BYTES) flush()
+      if (bytes >= MAX_BATCH_BYTES) flush()
     },
     flush,
   }
 }
 
-/** A promise whose row comes in the same write need not be written. */
-function withoutKeptPromises(entries: readonly Entry[]): readonly Entry[] {
-  let ended: Set<string> | undefined
-  let promises = 0
-  for (const { id, begins } of entries) {
-    if (begins) promises++
-    else ended = (ended ?? new Set()).add(id)
+/** An intent whose row is in the same write need not be written. */
+function withoutSettledIntents(entries: readonly Entry[]): readonly Entry[] {
+  let settled: Set<string> | undefined
+  let intents = 0
+  for (const { id, isIntent } of entries) {
+    if (isIntent) intents++
+    else settled = (settled ?? new Set()).add(id)
   }
-  if (ended === undefined || promises === 0) return entries
-  return entries.filter(({ id, begins }) => !begins || !ended.has(id))
+  if (settled === undefined || intents === 0) return entries
+  return entries.filter(({ id, isIntent }) => !isIntent || !settled.has(id))
 }

@@ -1,17 +1,17 @@
-import { type Batch, rowAt, type Spool, sliceRows } from "../../kit/spool.ts"
+import type { Batch, BatchSource } from "../../kit/log/batch.ts"
 import type { Database } from "../_database.ts"
-import { INSERT_ROWS } from "./columns.ts"
-import { describeFailure, isDataError } from "./data-errors.ts"
-import { toSmallestLine } from "./serialize.ts"
+import { insertBatch } from "./batch-insert.ts"
+import { createDeadline, createPause } from "./pause.ts"
+import type { RejectedRow } from "./rejected.ts"
 
 const MIN_BATCH_BYTES = 32 << 10
 
 export interface WriterTiming {
-  /** A row waits at most so long for others to share its statement. */
+  /** A row waits at most this long for others to share its statement. */
   readonly lingerMs: number
-  /** A batch is sent as soon as it has so many bytes. */
+  /** A batch is sent as soon as it has this many bytes. */
   readonly batchBytes: number
-  /** Then the database is considered not to answer. */
+  /** After this time, the database is considered not to answer. */
   readonly queryTimeoutMs: number
   readonly minBackoffMs: number
   readonly maxBackoffMs: number
@@ -25,169 +25,116 @@ export const WRITER_TIMING: WriterTiming = {
   maxBackoffMs: 2000,
 }
 
-/** A row that the database did not take in any form. */
-export interface RejectedRow {
-  readonly line: string
-  readonly reason: string
-}
-
-export interface WriterOptions {
+interface WriterOptions {
   readonly db: Database
-  /** Those with waiting lines are read in this order. */
-  readonly spools: readonly Spool[]
+  /** The first source with waiting rows is read. */
+  readonly sources: readonly BatchSource[]
   readonly timing: WriterTiming
-  /** Keeps what the database refuses; called before the batch is acknowledged. */
+  /** Stores what the database rejects. Called before the batch is acknowledged. */
   reject(rows: readonly RejectedRow[]): void
-  /** The batch is settled and acknowledged: all of its lines are written but `rejected`. */
+  /** The batch is acknowledged: all of its rows are written, except `rejected` of them. */
   onSettled(batch: Batch, rejected: number, tookMs: number): void
-  /** The batch stays and is sent again. */
+  /** The batch stays where it is and is sent again. */
   onFailure(error: unknown): void
 }
 
-export interface Writer {
-  /** Something was appended. Cheap. */
-  wake(): void
-  /** Writes without lingering until nothing waits, or for `deadlineMs`. */
-  drain(deadlineMs: number): Promise<void>
-  /** Sends no further batch; waits for the running one, but not longer than `patienceMs`. */
-  close(patienceMs: number): Promise<void>
-}
+/** Moves rows from their sources to the database: one batch at a time, in order, each until it is settled. */
+export class Writer {
+  private readonly options: WriterOptions
+  private readonly pause = createPause()
+  private timer: NodeJS.Timeout | undefined = undefined
+  private running: Promise<void> | undefined = undefined
+  private batchBytes: number
+  private backoffMs = 0
+  private isDraining = false
+  private isClosed = false
+  /** The sources are no longer ours. */
+  private isAbandoned = false
 
-/** Takes rows from the spools to the database: one batch at a time, in order, each until it is settled. */
-export function createWriter({ db, spools, timing, reject, onSettled, onFailure }: WriterOptions): Writer {
-  let timer: NodeJS.Timeout | undefined
-  let running: Promise<void> | undefined
-  let batchBytes = timing.batchBytes
-  let backoffMs = 0
-  let isDraining = false
-  let isClosed = false
-  let isAbandoned = false // the spools are no longer ours
-  let endPause: (() => void) | undefined
-
-  const findWaiting = () => spools.find((spool) => spool.waitingLines > 0)
-  const isBatchFull = () => spools.some((spool) => spool.waitingBytes >= timing.batchBytes)
-
-  function wake(): void {
-    if (running !== undefined || isClosed) return
-    if (isBatchFull()) start()
-    else timer ??= setTimeout(start, timing.lingerMs)
+  constructor(options: WriterOptions) {
+    this.options = options
+    this.batchBytes = options.timing.batchBytes
   }
 
-  function start(): void {
-    clearTimeout(timer)
-    timer = undefined
-    running ??= run().finally(() => {
-      running = undefined
-      if (findWaiting() !== undefined) wake()
+  /** Something was appended. Cheap. */
+  wake(): void {
+    if (this.running !== undefined || this.isClosed) return
+    if (this.isBatchFull()) this.start()
+    else this.timer ??= setTimeout(() => this.start(), this.options.timing.lingerMs)
+  }
+
+  /** Writes without lingering until nothing waits, or for `deadlineMs`. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.isDraining = true
+    this.pause.end()
+    const deadline = createDeadline(deadlineMs)
+    while (!this.isClosed && this.findWaiting() !== undefined) {
+      this.start()
+      if (!(await deadline.settles(this.running))) break
+    }
+    deadline.clear()
+    this.isDraining = false
+  }
+
+  /** Sends no further batch. Waits for the running one, but at most `timeoutMs`. */
+  async close(timeoutMs: number): Promise<void> {
+    this.isClosed = true
+    clearTimeout(this.timer)
+    this.pause.end()
+    if (this.running === undefined) return
+    const deadline = createDeadline(timeoutMs)
+    await deadline.settles(this.running)
+    deadline.clear()
+    this.isAbandoned = true
+  }
+
+  private findWaiting(): BatchSource | undefined {
+    return this.options.sources.find((source) => source.waitingLines > 0)
+  }
+
+  private isBatchFull(): boolean {
+    return this.options.sources.some((source) => source.waitingBytes >= this.options.timing.batchBytes)
+  }
+
+  private start(): void {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.running ??= this.run().finally(() => {
+      this.running = undefined
+      if (this.findWaiting() !== undefined) this.wake()
     })
   }
 
-  async function run(): Promise<void> {
+  private async run(): Promise<void> {
+    const { timing, onFailure } = this.options
     do {
-      const spool = findWaiting()
-      if (spool === undefined) return
+      const source = this.findWaiting()
+      if (source === undefined) return
       try {
-        await writeOne(spool)
-        backoffMs = 0
-        batchBytes = Math.min(batchBytes * 2, timing.batchBytes)
+        await this.writeOne(source)
+        this.backoffMs = 0
+        this.batchBytes = Math.min(this.batchBytes * 2, timing.batchBytes)
       } catch (error) {
-        if (isClosed) return
+        if (this.isClosed) return
         onFailure(error)
-        batchBytes = Math.max(batchBytes / 2, MIN_BATCH_BYTES) // a smaller one may pass a slow line in time
-        backoffMs = Math.min(Math.max(backoffMs * 2, timing.minBackoffMs), timing.maxBackoffMs)
-        await pause(backoffMs * (0.5 + Math.random() / 2)) // so that several gateways do not return as one
+        this.batchBytes = Math.max(this.batchBytes / 2, MIN_BATCH_BYTES) // a smaller batch may pass a slow link in time
+        this.backoffMs = Math.min(Math.max(this.backoffMs * 2, timing.minBackoffMs), timing.maxBackoffMs)
+        // Jitter, so that several gateways do not return at the same moment.
+        await this.pause.wait(this.backoffMs * (0.5 + Math.random() / 2))
       }
-    } while (!isClosed && (isDraining || backoffMs > 0 || isBatchFull()))
+    } while (!this.isClosed && (this.isDraining || this.backoffMs > 0 || this.isBatchFull()))
   }
 
-  async function writeOne(spool: Spool): Promise<void> {
-    const batch = await spool.read(batchBytes)
+  private async writeOne(source: BatchSource): Promise<void> {
+    const { db, timing, reject, onSettled } = this.options
+    const batch = await source.read(this.batchBytes)
     if (batch === undefined) throw new Error("rows wait, but none can be read")
     const startedAt = performance.now()
-    const rejected: RejectedRow[] = batch.broken.map((line) => ({ line, reason: "not a JSON object" }))
-    await insert(batch, 0, batch.starts.length, rejected)
-    if (isAbandoned) return
+    const rejected = await insertBatch(db, batch, timing.queryTimeoutMs)
+    if (this.isAbandoned) return
     if (rejected.length > 0) reject(rejected)
-    spool.ack(batch)
-    const lost = batch.lines - batch.starts.length - batch.broken.length
-    onSettled(batch, rejected.length + lost, performance.now() - startedAt)
+    source.ack(batch)
+    const unreadable = batch.lines - batch.starts.length // damaged, or in a file that has vanished
+    onSettled(batch, rejected.length + unreadable, performance.now() - startedAt)
   }
-
-  /** Halves what the database refuses until the row is alone, so that its neighbours are written all the same. */
-  async function insert(batch: Batch, from: number, to: number, rejected: RejectedRow[]): Promise<void> {
-    if (from === to) return
-    try {
-      await send(sliceRows(batch, from, to))
-    } catch (error) {
-      if (!isDataError(error)) throw error
-      if (to - from === 1) return insertSmallest(rowAt(batch, from).toString(), error, rejected)
-      const middle = (from + to) >> 1
-      await insert(batch, from, middle, rejected)
-      await insert(batch, middle, to, rejected)
-    }
-  }
-
-  async function insertSmallest(line: string, refusal: unknown, rejected: RejectedRow[]): Promise<void> {
-    const reason = `stored without its details: the database refused them (${describeFailure(refusal)})`
-    let smallest: string
-    try {
-      smallest = toSmallestLine(JSON.parse(line), reason)
-    } catch {
-      rejected.push({ line, reason: describeFailure(refusal) })
-      return
-    }
-    try {
-      await send(Buffer.from(`[${smallest}]`))
-    } catch (error) {
-      if (!isDataError(error)) throw error
-      rejected.push({ line, reason: describeFailure(error) })
-    }
-  }
-
-  async function send(array: Buffer): Promise<void> {
-    await db.query({ text: INSERT_ROWS, values: [array], timeoutMs: timing.queryTimeoutMs })
-  }
-
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(alarm)
-        endPause = undefined
-        resolve()
-      }
-      const alarm = setTimeout(end, ms)
-      endPause = end
-    })
-  }
-
-  async function drain(deadlineMs: number): Promise<void> {
-    isDraining = true
-    endPause?.()
-    let alarm: NodeJS.Timeout | undefined
-    const deadline = new Promise<"late">((resolve) => {
-      alarm = setTimeout(resolve, deadlineMs, "late")
-    })
-    while (!isClosed && findWaiting() !== undefined) {
-      start()
-      if ((await Promise.race([running, deadline])) === "late") break
-    }
-    clearTimeout(alarm)
-    isDraining = false
-  }
-
-  async function close(patienceMs: number): Promise<void> {
-    isClosed = true
-    clearTimeout(timer)
-    endPause?.()
-    if (running === undefined) return
-    let alarm: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => {
-      alarm = setTimeout(resolve, patienceMs)
-    })
-    await Promise.race([running, patience])
-    clearTimeout(alarm)
-    isAbandoned = true
-  }
-
-  return { wake, drain, close }
 }

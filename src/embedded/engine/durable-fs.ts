@@ -55,8 +55,8 @@ export class DurableFs extends NodeFS {
 }
 
 /**
- * Returns PostgreSQL's start parameters for durable commits. `wal_sync_method` is `fsync` because Emscripten's fdatasync
- * does nothing either. The parameter `-F` is removed because it disables fsync.
+ * Returns PostgreSQL's start parameters for durable commits. `wal_sync_method` is `fsync` because Emscripten's
+ * fdatasync does nothing either. The parameter `-F` is removed because it disables fsync.
  */
 export function durableStartParams(): string[] {
   const settings = ["shared_buffers=16MB", "wal_sync_method=fsync", "synchronous_commit=on", "min_wal_size=32MB"]

@@ -1,4 +1,4 @@
-/** What the engine hands to its worker thread when it starts it. */
+/** The data with which the engine starts its worker thread. */
 export interface WorkerData {
   /** The directory of the cluster. */
   readonly directory: string

@@ -17,9 +17,9 @@ interface Wasm {
 const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
 
 /**
- * Reads PostgreSQL's program and files, which the build compresses beside the worker (3 MB instead of 15 MB). Returns an
- * empty object when there is no build; PGlite then reads its own files. The build leaves out what only initdb needs, so
- * the cluster must exist already. Throws when it does not.
+ * Reads PostgreSQL's program and files, which the build compresses beside the worker (3 MB instead of 15 MB). Returns
+ * an empty object when there is no build; PGlite then reads its own files. The build leaves out what only initdb needs,
+ * so the cluster must exist already. Throws when it does not.
  */
 export async function readProgram(beside: URL, cluster: string): Promise<Program> {
   const [wasmFile, dataFile] = [new URL("pglite.wasm.br", beside), new URL("pglite.data.br", beside)]

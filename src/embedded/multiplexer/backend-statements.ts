@@ -37,7 +37,8 @@ export function createBackendStatements(sessions: ReadonlySet<Session>): Backend
       const replyTypes: string[] = []
       for (const [name, parse] of unit.uses) {
         if (!parse || isPrepared(session, name)) continue
-        // Closing first makes the Parse succeed even if the statement exists. The replies are CloseComplete, ParseComplete.
+        // Closing first makes the Parse succeed even if the statement exists. The replies are CloseComplete,
+        // ParseComplete.
         messages.push(toCloseStatement(name), parse)
         replyTypes.push("3", "1")
         add(session, name)

@@ -8,7 +8,7 @@ import { toError, toQuery, toReady, toStartup } from "./wire.ts"
 
 /** A running engine with the session that all clients share. It runs one thing at a time; the caller must wait. */
 export interface Backend {
-  /** What the backend sends after a startup packet. Every client receives it. */
+  /** The backend's response to a startup packet. Every client receives it. */
   readonly greeting: Buffer
   isDead(): boolean
   /** Runs a client's unit and sends the client the response. Rejects when the engine dies. */

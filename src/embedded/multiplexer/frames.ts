@@ -2,7 +2,9 @@ import { ProtocolError } from "./wire.ts"
 
 /** The message types that a client may send after startup. Any other would end the backend that all clients share. */
 const FRONTEND_TYPES = "QPBDECHSFdcfX"
-/** Messages without data. The backend ends its session when one is longer than PQ_SMALL_MESSAGE_LIMIT (10,000 bytes). */
+/**
+ * Messages without data. The backend ends its session when one is longer than PQ_SMALL_MESSAGE_LIMIT (10,000 bytes).
+ */
 const SMALL_TYPES = "DECHScf"
 const MAX_SMALL_BYTES = 9_000
 /** The largest single message: a statement, its parameters or a piece of COPY data. */

@@ -104,7 +104,7 @@ function isFull({ pending }: Session): boolean {
   return pending.length >= MAX_PENDING_UNITS || pending.reduce((sum, unit) => sum + unit.bytes, 0) > MAX_PENDING_BYTES
 }
 
-/** What a message reader needs from its session. */
+/** The parts of a session that its message reader uses. */
 interface MessageReceiver {
   isFull(): boolean
   isGone(): boolean

@@ -13,8 +13,8 @@ interface SharedSession {
   /** Applies the client's settings, or the server's own when `session` is undefined. */
   applySettings(session: Session | undefined): Promise<void>
   /**
-   * Returns the messages to put before the unit, so that the statements that it uses exist, and the types of the replies
-   * that the client must not see.
+   * Returns the messages to put before the unit, so that the statements that it uses exist, and the types of the
+   * replies that the client must not see.
    */
   prepare(
     session: Session,

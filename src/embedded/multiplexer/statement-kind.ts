@@ -1,4 +1,7 @@
-/** What the multiplexer must know about a statement before it runs. Derived from its text; in doubt, the safe choice. */
+/**
+ * The facts about a statement that the multiplexer needs before it runs. They are derived from its text; in doubt,
+ * the safe choice is made.
+ */
 export interface StatementKind {
   /** It changes data or the schema. Such statements are rejected while the disk is nearly full. */
   readonly writes: boolean

@@ -1,24 +1,24 @@
-const STEP = "  "
+const INDENT = "  "
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g
 
 /**
- * Valid JSON, over several lines for a person to read. Its tokens stay as they are: no number is rounded, no member
- * that is there twice is dropped.
+ * Lays out valid JSON over several lines, for a person to read. Its tokens stay as they are: no number is rounded, and
+ * no duplicate member is dropped.
  */
 export function indentJson(text: string): string {
   const pieces: string[] = []
   let depth = 0
-  let before = ""
-  const line = () => pieces.push("\n", STEP.repeat(Math.min(depth, 100)))
+  let previous = ""
+  const addLine = () => pieces.push("\n", INDENT.repeat(Math.min(depth, 100)))
   for (const [token] of text.matchAll(TOKEN)) {
     const closes = token === "}" || token === "]"
     if (closes) depth--
-    if (before === "{" || before === "[" ? !closes : closes) line()
+    if (previous === "{" || previous === "[" ? !closes : closes) addLine()
     pieces.push(token)
     if (token === "{" || token === "[") depth++
-    else if (token === ",") line()
+    else if (token === ",") addLine()
     else if (token === ":") pieces.push(" ")
-    before = token
+    previous = token
   }
   return pieces.join("")
 }

@@ -1,86 +1,99 @@
-const QUOTE = 34
-const BACKSLASH = 92
-const SHORT_STRING = 48
-const MAX_ESCAPED = 256 // bytes of a key that says one of the names by escapes
+import {
+  type Budget,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  containerEnd,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  stringEnd,
+} from "./tokenizer.ts"
 
-/** Where a member stands in the bytes: from its key's quote, its value from `start` to before `end`. */
+const BACKSLASH = 92
+/** The longest key, in bytes, that is searched for escapes. */
+const MAX_ESCAPED_KEY_BYTES = 256
+
+/** The place of one member in the bytes of an object. */
 export interface Member {
+  /** The index of the opening quote of its key. */
   readonly keyStart: number
+  /** Its value is at `start` to before `end`, without white space around it. */
   readonly start: number
   readonly end: number
 }
 
 export interface Members {
-  /** Of the names asked for, those that the object has; of a name that comes twice, the last. */
+  /** The members that were asked for and that the object has. If a name occurs twice, the last one counts. */
   readonly found: Readonly<Record<string, Member>>
-  /** Just behind the opening brace. */
+  /** The index after the opening brace. */
   readonly open: number
-  /** At the closing brace; -1: the bytes end before it, or the search gave up. */
+  /** The index of the closing brace; -1 if the bytes end before it, or if the search gave up. */
   readonly close: number
+  /** The object has no members. */
   readonly empty: boolean
 }
 
 /**
- * Finds members of a JSON object without parsing it: the top level only, strings jumped over natively. Gives up after
- * `budget` bytes of anything else, so that no body can block the loop. undefined: not an object.
+ * Finds members of a JSON object by name, without parsing it. Only the top level is searched. Returns undefined if the
+ * bytes are not an object.
+ *
+ * The search gives up after `maxBytes` bytes outside of strings, so that no body can block the event loop. It then
+ * returns the members before that place.
+ *
+ * Worked example: `model` in `{"a":{"model":1},"model":"m"}` is `{ keyStart: 17, start: 25, end: 28 }`.
  */
-export function findMembers(bytes: Buffer, names: readonly string[], budget = 8_000_000): Members | undefined {
+export function findMembers(bytes: Buffer, names: readonly string[], maxBytes = 8_000_000): Members | undefined {
   let at = contentStart(bytes)
-  if (bytes[at] !== 123) return undefined
-  const open = at + 1
+  if (bytes[at] !== OPEN_OBJECT) return undefined
+  const open = ++at
+  const { length } = bytes
+  let stop = Math.min(length, at + maxBytes)
+  const budget: Budget = { left: 0 }
   const found: { [name: string]: Member } = {}
   let empty = true
-  let steps = 0
-  let depth = 1
+  let expectsKey = true
   let keyStart = -1
   let name: string | undefined
-  let valueStart = -1
-  let expectKey = true
-  at = open
-  const { length } = bytes
-  for (; at < length; at++) {
-    if (++steps > budget) break
+  let start = -1
+  while (at < stop) {
     const byte = bytes[at]!
     if (byte === QUOTE) {
       const end = stringEnd(bytes, at)
       if (end < 0) break
-      if (depth === 1 && expectKey) {
+      if (expectsKey) {
         keyStart = at
         name = nameAt(bytes, at, end, names)
-        expectKey = false
+        expectsKey = false
         empty = false
       }
-      // A run of many short strings is paid for by their number, not their length.
-      at = end - 1
-    } else if (byte === 58) {
-      if (depth === 1 && valueStart < 0 && keyStart >= 0) valueStart = skipSpace(bytes, at + 1)
-    } else if (byte === 123 || byte === 91) {
-      depth++
-    } else if (byte === 125 || byte === 93) {
-      if (--depth === 0) {
-        endMember(at)
-        return { found, open, close: at, empty }
-      }
-    } else if (byte === 44 && depth === 1) {
-      endMember(at)
-      expectKey = true
+      stop = Math.min(length, stop + end - at)
+      at = end
+    } else if (byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+      if (name !== undefined && start >= 0) found[name] = { keyStart, start, end: trimEnd(bytes, start, at) }
+      if (byte !== COMMA) return { found, open, close: at, empty }
+      name = undefined
+      keyStart = -1
+      start = -1
+      expectsKey = true
+      at++
+    } else if (byte === COLON) {
+      at++
+      if (start < 0 && keyStart >= 0) start = skipSpace(bytes, at)
+    } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+      budget.left = stop - at
+      at = containerEnd(bytes, at + 1, 1, budget)
+      if (at < 0) break
+      stop = at + budget.left
+    } else {
+      at++
     }
   }
   return { found, open, close: -1, empty }
-
-  function endMember(stop: number) {
-    if (name !== undefined && valueStart >= 0) {
-      let end = stop
-      while (end > valueStart && bytes[end - 1]! <= 32) end--
-      found[name] = { keyStart, start: valueStart, end }
-    }
-    name = undefined
-    keyStart = -1
-    valueStart = -1
-  }
 }
 
-/** The value of a member, parsed; undefined when it is missing or longer than `maxBytes`. */
+/** Returns the value of a member, parsed. Returns undefined if the member is missing or longer than `maxBytes`. */
 export function memberValue(bytes: Buffer, member: Member | undefined, maxBytes = 4096): unknown {
   if (!member || member.end - member.start > maxBytes) return undefined
   try {
@@ -90,42 +103,29 @@ export function memberValue(bytes: Buffer, member: Member | undefined, maxBytes 
   }
 }
 
-/** Behind the closing quote of the string that begins at `start`; -1: it does not end. */
-export function stringEnd(bytes: Buffer, start: number): number {
-  // Most strings are short: only what is left after a few bytes is worth a native search.
-  let at = start + 1
-  const near = Math.min(at + SHORT_STRING, bytes.length)
-  while (at < near) {
-    const byte = bytes[at++]!
-    if (byte === QUOTE) return at
-    if (byte === BACKSLASH) at++
-  }
-  const from = at
-  let quote = at - 1
-  for (;;) {
-    quote = bytes.indexOf(QUOTE, quote + 1)
-    if (quote < 0) return -1
-    let backslashes = 0
-    for (let i = quote - 1; i >= from && bytes[i] === BACKSLASH; i--) backslashes++
-    if (backslashes % 2 === 0) return quote + 1
-  }
-}
-
-/** Behind a byte order mark and white space. */
+/** Returns the index of the first byte after a byte order mark and white space. */
 export function contentStart(bytes: Buffer): number {
   return skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0)
 }
 
+/** Returns the index of the first byte from `start` on that is not white space. */
 export function skipSpace(bytes: Buffer, start: number): number {
   let at = start
   while (at < bytes.length && bytes[at]! <= 32) at++
   return at
 }
 
+function trimEnd(bytes: Buffer, start: number, end: number): number {
+  let at = end
+  while (at > start && bytes[at - 1]! <= 32) at--
+  return at
+}
+
+/** Returns the name in `names` that is the key from `start` to before `end`, which are the indexes of its quotes. */
 function nameAt(bytes: Buffer, start: number, end: number, names: readonly string[]): string | undefined {
   const length = end - start - 2
   for (const name of names) if (name.length === length && isAt(bytes, start + 1, name)) return name
-  if (length > MAX_ESCAPED || !hasEscape(bytes, start, end)) return undefined
+  if (length > MAX_ESCAPED_KEY_BYTES || !hasEscape(bytes, start, end)) return undefined
   const parsed = memberValue(bytes, { keyStart: start, start, end })
   return typeof parsed === "string" && names.includes(parsed) ? parsed : undefined
 }

@@ -1,33 +1,36 @@
 import type { Outline } from "../outline.ts"
-import { createValueScanner } from "./value.ts"
+import { resumeString, stringEnd } from "./tokenizer.ts"
 
 const QUOTE = 34
 const BACKSLASH = 92
 const BRACE = 123
-/** Of a text this much is kept: more than any member has whose value somebody reads (json-members.ts: 4096). */
+/** Kept of each text: more than the longest value that is ever read of a member (members.ts: 4,096 bytes). */
 const TEXT_BYTES = 8 * 1024
-/** Of one member of the outermost object. */
+/** Kept of each member of the outermost object. */
 const VALUE_BYTES = 64 * 1024
-/** Of all. What has a longer one is no request that anybody sends: it has none, for its end might say another thing. */
+/**
+ * The most that is kept of a body. A body that needs more gets an empty outline, because its end might repeat a member
+ * with another value. No real request needs so much.
+ */
 const OUTLINE_BYTES = 1024 * 1024
-/** So much at once, that a value without texts can be left out in its middle. */
+/** The most that is read at once, so that a long value without texts can be left out from its middle on. */
 const STEP_BYTES = 16 * 1024
 
 /**
- * The outline of a JSON object of any size, from pieces of any size: every member of the outermost object, in its order,
- * without the rest of long texts and long values. What finds members (json-members.ts) finds the same in it as in the
- * whole.
+ * The outline of a JSON object of any size, from pieces of any size: every member of the outermost object, in order, with
+ * long texts and long values truncated. `findMembers` (members.ts) finds the same in it as in the whole.
  */
 export class JsonOutline implements Outline {
   private kept = Buffer.allocUnsafe(STEP_BYTES)
   private keptBytes = 0
-  /** Where bytes are missing: in the outline, and how many up to there. */
+  /** Where bytes are missing: the position in the outline, and the number of bytes missing up to there. */
   private readonly gaps: { readonly at: number; missing: number }[] = []
   private depth = 0
   private valueBytes = 0
-  /** From this depth on nothing is kept; 0: all is. */
+  /** Nothing is kept from this depth on; 0: everything is kept. */
   private skipDepth = 0
-  private readonly text = createValueScanner()
+  /** The negative result of `stringEnd` for the text that goes on in the next piece; 0: it has just begun. */
+  private textState = 0
   private inText = false
   private textBytes = 0
 
@@ -42,12 +45,11 @@ export class JsonOutline implements Outline {
     return this.keptBytes < OUTLINE_BYTES ? this.kept.subarray(0, this.keptBytes) : Buffer.alloc(0)
   }
 
-  /** Where a byte of the outline stands in the whole. */
   toOffset(at: number): number {
     return at + (this.gaps.findLast((gap) => gap.at <= at)?.missing ?? 0)
   }
 
-  /** What stands between two texts. */
+  /** Reads what stands between two texts. Returns the position after it. */
   private readMarks(piece: Buffer, from: number): number {
     if (this.skipDepth === 0 && this.depth > 1 && this.valueBytes > VALUE_BYTES) this.skipDepth = this.depth
     const end = Math.min(piece.length, from + STEP_BYTES)
@@ -56,7 +58,7 @@ export class JsonOutline implements Outline {
       const byte = piece[at]!
       if (byte === QUOTE) {
         this.take(piece, start, at)
-        this.text.begin(QUOTE)
+        this.textState = 0
         this.inText = true
         this.textBytes = 0
         return at
@@ -64,7 +66,7 @@ export class JsonOutline implements Outline {
       if (byte === BRACE || byte === 91) this.depth++
       else if (byte === 125 || byte === 93) {
         this.depth--
-        // Brackets that close what is skipped are kept, so that the outline closes what it has opened.
+        // The brackets that close a skipped value are kept, so that the outline is balanced.
         if (this.depth !== 1 && this.depth >= this.skipDepth) continue
         this.take(piece, start, at)
         this.keep(piece, at, at + 1)
@@ -77,16 +79,17 @@ export class JsonOutline implements Outline {
     return end
   }
 
-  /** A text with its quotes, or as much of it as this piece has. */
+  /** Reads a text with its quotes, or as much of it as this piece has. Returns the position after it. */
   private readText(piece: Buffer, from: number): number {
-    const behind = this.text.run(piece, from)
+    const behind = this.textState === 0 ? stringEnd(piece, from) : resumeString(piece, this.textState)
+    this.textState = behind
     const end = behind < 0 ? piece.length : behind - 1
-    const cut = Math.min(end, from + Math.max(0, TEXT_BYTES - this.textBytes))
+    const keptEnd = Math.min(end, from + Math.max(0, TEXT_BYTES - this.textBytes))
     this.textBytes += end - from
-    this.take(piece, from, cut)
-    if (cut < end) {
+    this.take(piece, from, keptEnd)
+    if (keptEnd < end) {
       this.dropEscape()
-      this.leaveOut(end - cut)
+      this.leaveOut(end - keptEnd)
     }
     if (behind < 0) return end
     this.inText = false
@@ -94,7 +97,7 @@ export class JsonOutline implements Outline {
     return behind
   }
 
-  /** A backslash at the end of what is kept of a text would hide the closing quote. */
+  /** Removes a backslash at the end of a truncated text, because it would escape the closing quote. */
   private dropEscape(): void {
     let first = this.keptBytes
     while (first > 0 && this.kept[first - 1] === BACKSLASH) first--

@@ -1,32 +1,32 @@
-/** A place in a JSON document as it is walked: which paths may still match below it. */
+/** The paths that can still match below one place of a JSON document. */
 export type PathState = readonly number[]
 
 /**
- * Several paths, followed together from the root down. A state is a list of numbers, `path * STEPS + step`; the list is
- * empty where nothing below can match.
+ * Several paths, which are followed together from the root of a document. A state is a list of numbers,
+ * `path * MAX_STEPS + step`. The list is empty where nothing below can match.
  */
 export interface JsonPaths {
   readonly root: PathState
-  /** The state of a member or element; `"picked"`: its value is what a path names. */
+  /** Returns the state of a member or element, or `"picked"` if a path names its value. */
   child(state: PathState, key: string | number): PathState | "picked"
 }
 
 interface Step {
-  /** After `..`: at any depth. */
+  /** The step stands after `..` and matches at any depth. */
   readonly deep: boolean
-  /** undefined: any name, any index (`*`). */
+  /** The name or index; undefined stands for any (`*`). */
   readonly key: string | number | undefined
 }
 
-const STEPS = 64
+const MAX_STEPS = 64
 const TOKEN = /(\.\.?)(\*|[^.[\]*\s"']+)|(\.\.)?\[(\*|-?\d+|"(?:[^"\\]|\\.)*"|'[^'\\]*')\]/y
 
 /**
- * Reads a path: `$.name`, `$[0]`, `$[*]`, `$.*`, `$["odd name"]`, and `$..name` for a name at any depth.
- * @throws Error that says what is wrong with it
+ * Parses a path: `$.name`, `$[0]`, `$[*]`, `$.*`, `$["odd name"]`, and `$..name` for a name at any depth.
+ * @throws Error that says what is wrong with the path
  */
 export function parseJsonPath(path: string): readonly Step[] {
-  if (!path.startsWith("$")) throw new Error(`a path begins with $, got ${JSON.stringify(path)}`)
+  if (!path.startsWith("$")) throw new Error(`a path starts with $, got ${JSON.stringify(path)}`)
   const steps: Step[] = []
   let at = 1
   while (at < path.length) {
@@ -38,20 +38,21 @@ export function parseJsonPath(path: string): readonly Step[] {
     )
     at = TOKEN.lastIndex
   }
-  if (steps.length === 0) throw new Error("the path $ names the whole document: name what is in it")
-  if (steps.length >= STEPS) throw new Error(`a path has fewer than ${STEPS} steps`)
+  if (steps.length === 0) throw new Error("the path $ names the whole document: name a member or element of it")
+  if (steps.length >= MAX_STEPS) throw new Error(`a path has at most ${MAX_STEPS - 1} steps, got ${steps.length}`)
   return steps
 }
 
+/** Combines parsed paths, so that a document is searched for all of them at once. */
 export function createJsonPaths(paths: readonly (readonly Step[])[]): JsonPaths {
   return {
-    root: paths.map((_, index) => index * STEPS),
+    root: paths.map((_, index) => index * MAX_STEPS),
     child(state, key) {
       if (state.length === 0) return NOWHERE
       const next: number[] = []
       for (const place of state) {
-        const steps = paths[Math.floor(place / STEPS)]!
-        const index = place % STEPS
+        const steps = paths[Math.floor(place / MAX_STEPS)]!
+        const index = place % MAX_STEPS
         const step = steps[index]!
         if (step.deep) next.push(place)
         if (step.key !== undefined && step.key !== key) continue
@@ -74,6 +75,6 @@ function toBracket(inside: string, deep: boolean): Step {
   if (inside.startsWith('"')) return { deep, key: JSON.parse(inside) as string }
   if (inside.startsWith("'")) return { deep, key: inside.slice(1, -1) }
   const index = Number(inside)
-  if (index < 0) throw new Error(`an index counts from 0, got ${inside}`)
+  if (index < 0) throw new Error(`an index is 0 or more, got ${inside}`)
   return { deep, key: index }
 }

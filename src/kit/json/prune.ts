@@ -1,217 +1,234 @@
-import { createValueScanner } from "./value.ts"
+import {
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  END,
+  JsonTokenizer,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  SCALAR,
+} from "./tokenizer.ts"
 
 /**
- * Which parts of a JSON document to keep. `true`: the whole value. An object: those members, by name (`*`: any name).
- * `[shape]`: every element of an array. Everything else is skipped without being built.
+ * The parts of a JSON document to keep. `true`: the whole value. An object: the members of these names (`*`: of any
+ * name). `[shape]`: every element of an array. Everything else is skipped without being built.
  */
 export type Shape = true | readonly [Shape] | { readonly [name: string]: Shape }
 
 export interface JsonPruner {
+  /** Reads the next piece. */
   push(bytes: Buffer): void
-  /** The stream is over. What is unfinished is given as far as it came. */
+  /** Ends the bytes. An unfinished document is passed on with those of its parts that are complete. */
   end(): void
 }
 
-const QUOTE = 34
-const COMMA = 44
-const COLON = 58
 const MAX_KEY_BYTES = 256
-/** What any value is taken to cost beside its own bytes. */
+/** The assumed memory cost of a kept value, in addition to its own bytes. */
 const BYTES_PER_VALUE = 16
 
-/** A container that is being built: an object or array with wanted parts. */
+/** An object or array that is being built because the shape wants parts of it. */
 interface Level {
-  readonly array: boolean
+  readonly isArray: boolean
   readonly shape: Shape
   readonly value: Record<string, unknown> | unknown[]
+  /** The key of the member that is being read, if this is an object. */
   key: string | undefined
-  /** Between key and value of an object. */
-  afterColon: boolean
+  /** The colon after the key has been read. */
+  isAfterColon: boolean
 }
 
+/** Receives each document when it ends. `complete` is false if the bytes end inside of it. */
+type OnDocument = (document: Record<string, unknown>, complete: boolean) => void
+
+/** How the current token is used: as part of the structure, or as bytes of a key or of a value. */
+type Mode = "structure" | "key" | "keep" | "skip"
+
 /**
- * Reads any number of JSON documents (one; one per line; or the elements of one array) from bytes cut anywhere, and
- * gives of each the parts that the shape names. Memory is bounded by `maxKeptBytes` per document whatever its size;
- * a wanted value that is longer is left out. Never throws.
+ * Reads JSON documents from bytes that may be cut anywhere, and passes on the parts of each that `shape` names. The
+ * bytes hold one document, one per line, or one array whose elements are the documents.
+ *
+ * At most about `maxKeptBytes` are kept of each document, whatever its size. A wanted value that is longer is left out.
+ * Bytes that are not JSON are passed over; no method throws.
+ *
+ * Worked example: of `{"choices":[{}],"usage":{"n":1}}`, the shape `{ usage: true }` keeps `{ usage: { n: 1 } }`.
  */
-export function createJsonPruner(
-  shape: Shape,
-  onDocument: (document: Record<string, unknown>, complete: boolean) => void,
-  maxKeptBytes: number,
-): JsonPruner {
-  const stack: Level[] = []
-  const scanner = createValueScanner()
-  const keeper = createKeeper()
-  let mode: "structure" | "skip" | "keep" | "key" = "structure"
-  /** What the running document has taken up. */
-  let documentBytes = 0
-  /** Inside the array whose elements are the documents. */
-  let inList = false
+export function createJsonPruner(shape: Shape, onDocument: OnDocument, maxKeptBytes: number): JsonPruner {
+  return new TokenPruner(shape, onDocument, maxKeptBytes)
+}
 
-  const top = () => stack[stack.length - 1]
+class TokenPruner implements JsonPruner {
+  private readonly shape: Shape
+  private readonly onDocument: OnDocument
+  private readonly maxKeptBytes: number
+  private readonly tokens = new JsonTokenizer()
+  private readonly levels: Level[] = []
+  private readonly value = new ValueBytes()
+  private mode: Mode = "structure"
+  /** The memory cost of what is kept of the current document. */
+  private documentBytes = 0
+  /** The documents are the elements of an array that has begun. */
+  private isInList = false
 
-  /** Lists may fill half of the room: what stands behind a long one must still find a place. */
-  function room(): number {
-    const limit = stack.some((level) => level.array) ? maxKeptBytes / 2 : maxKeptBytes
-    return limit - documentBytes
+  constructor(shape: Shape, onDocument: OnDocument, maxKeptBytes: number) {
+    this.shape = shape
+    this.onDocument = onDocument
+    this.maxKeptBytes = maxKeptBytes
   }
 
-  function put(value: unknown) {
-    const level = top()
-    if (!level || value === undefined || room() <= 0) return
-    if (Array.isArray(level.value)) level.value.push(value)
-    else if (level.key !== undefined && level.key !== "__proto__") level.value[level.key] = value
-    documentBytes += BYTES_PER_VALUE
-  }
-
-  /** What is wanted of the value that begins now; undefined: nothing. */
-  function wanted(): Shape | undefined {
-    const level = top()
-    if (!level) return shape
-    if (Array.isArray(level.shape)) return level.shape[0]
-    const members = level.shape as { readonly [name: string]: Shape }
-    if (level.key === undefined) return undefined
-    return Object.hasOwn(members, level.key) ? members[level.key] : members["*"]
-  }
-
-  function valueDone() {
-    const level = top()
-    if (level) {
-      level.key = undefined
-      level.afterColon = false
-    }
-    mode = "structure"
-  }
-
-  function closeLevel() {
-    const level = stack.pop()!
-    if (stack.length > 0) {
-      put(level.value)
-      valueDone()
-    } else {
-      onDocument(level.value as Record<string, unknown>, true)
-      documentBytes = 0
+  push(bytes: Buffer): void {
+    const { tokens } = this
+    tokens.feed(bytes)
+    for (let token = tokens.next(); token !== END; token = tokens.next()) {
+      if (this.mode === "structure") this.readToken(token)
+      if (this.mode !== "structure") this.readPart(bytes)
     }
   }
 
-  /** At the first byte of a value. Gives true when the byte is consumed. */
-  function startValue(byte: number): boolean {
-    if (stack.length === 0 && byte === 91 && !inList) {
-      inList = true
-      return true
-    }
-    const want = wanted()
-    const array = byte === 91
-    if ((array && stack.length > 0 && Array.isArray(want)) || (byte === 123 && isMembers(want))) {
-      stack.push({ array, shape: want!, value: array ? [] : {}, key: undefined, afterColon: false })
-      return true
-    }
-    mode = want === true && stack.length > 0 && room() > 0 ? "keep" : "skip"
-    scanner.begin(byte)
-    return false
+  end(): void {
+    const { levels, tokens } = this
+    if (this.mode === "keep" && tokens.kind === SCALAR) this.finishKept()
+    while (levels.length > 1) this.put(levels.pop()!.value)
+    const root = levels.pop()
+    if (root) this.onDocument(root.value as Record<string, unknown>, false)
   }
 
-  /** One byte between values. Gives where to go on: the same place when a value begins. */
-  function structure(byte: number, at: number): number {
-    if (byte <= 32 || byte === COMMA) return at + 1
-    const level = top()
-    if (level && !level.array && !level.afterColon) {
-      if (byte === 125) closeLevel()
-      else if (byte === COLON && level.key !== undefined) level.afterColon = true
-      else if (byte === QUOTE) {
-        mode = "key"
-        scanner.begin(QUOTE)
-        return at
-      }
-      return at + 1
+  /** Reads one token that is not a part of a key or value. */
+  private readToken(token: number): void {
+    const level = this.levels[this.levels.length - 1]
+    if (token === COMMA) return
+    if (level && !level.isArray && !level.isAfterColon) {
+      if (token === QUOTE) this.mode = "key"
+      else if (token === COLON) level.isAfterColon = level.key !== undefined
+      else if (token === CLOSE_OBJECT) this.closeLevel()
+    } else if (token === CLOSE_OBJECT) {
+      if (level && !level.isArray) this.closeLevel()
+    } else if (token === CLOSE_ARRAY) {
+      if (level) this.closeLevel()
+      else this.isInList = false
+    } else if (token !== COLON) {
+      this.beginValue(token, level)
     }
-    // One that closes nothing is passed over: as a value it would have no byte, and never end.
-    if (byte === 125) {
-      if (level && !level.array) closeLevel()
-      return at + 1
-    }
-    if (byte === 93) {
-      if (level) closeLevel()
-      else inList = false
-      return at + 1
-    }
-    // Not JSON, or a byte order mark: go on until something begins.
-    if (!level && (byte === COLON || byte >= 0x80)) return at + 1
-    return startValue(byte) ? at + 1 : at
   }
 
-  function finishValue() {
-    if (mode === "key") {
-      const key = keeper.take()
-      top()!.key = typeof key === "string" ? key : ""
-      mode = "structure"
+  private beginValue(token: number, level: Level | undefined): void {
+    if (!level && token === OPEN_ARRAY && !this.isInList) {
+      this.isInList = true
       return
     }
-    if (mode === "keep") {
-      documentBytes += keeper.size()
-      put(keeper.take())
+    const shape = level ? shapeAt(level) : this.shape
+    const isArray = token === OPEN_ARRAY
+    if ((isArray && level && Array.isArray(shape)) || (token === OPEN_OBJECT && isMembers(shape))) {
+      this.levels.push({ isArray, shape: shape!, value: isArray ? [] : {}, key: undefined, isAfterColon: false })
+      return
     }
-    valueDone()
+    this.mode = shape === true && level && this.room() > 0 ? "keep" : "skip"
+    this.tokens.takeValue()
   }
 
-  return {
-    push(bytes) {
-      let at = 0
-      while (at < bytes.length) {
-        if (mode === "structure") {
-          at = structure(bytes[at]!, at)
-          continue
-        }
-        const end = scanner.run(bytes, at)
-        const to = end < 0 ? bytes.length : end
-        if (mode !== "skip") keeper.keep(bytes, at, to, mode === "key" ? MAX_KEY_BYTES : room())
-        if (end >= 0) finishValue()
-        at = to
-      }
-    },
-    end() {
-      if (mode === "keep" && scanner.isScalar()) finishValue()
-      keeper.take()
-      mode = "structure"
-      while (stack.length > 1) put(stack.pop()!.value)
-      const root = stack.pop()
-      if (root) onDocument(root.value as Record<string, unknown>, false)
-    },
+  /** Reads the current token, or its part, as bytes of the key or value. */
+  private readPart(bytes: Buffer): void {
+    const { tokens, mode, value } = this
+    if (mode !== "skip") value.add(bytes, tokens, mode === "key" ? MAX_KEY_BYTES : this.room())
+    if (tokens.isOpen) return
+    if (mode === "key") this.finishKey()
+    else if (mode === "keep") this.finishKept()
+    else this.finishValue(undefined)
   }
+
+  private finishKey(): void {
+    const key = this.value.take()
+    this.levels[this.levels.length - 1]!.key = typeof key === "string" ? key : ""
+    this.mode = "structure"
+  }
+
+  private finishKept(): void {
+    this.documentBytes += this.value.keptBytes
+    this.finishValue(this.value.take())
+  }
+
+  /** @param value undefined if it is not kept */
+  private finishValue(value: unknown): void {
+    this.put(value)
+    const level = this.levels[this.levels.length - 1]
+    if (level) {
+      level.key = undefined
+      level.isAfterColon = false
+    }
+    this.mode = "structure"
+  }
+
+  private closeLevel(): void {
+    const { value } = this.levels.pop()!
+    if (this.levels.length > 0) {
+      this.finishValue(value)
+    } else {
+      this.onDocument(value as Record<string, unknown>, true)
+      this.documentBytes = 0
+    }
+  }
+
+  private put(value: unknown): void {
+    const level = this.levels[this.levels.length - 1]
+    if (!level || value === undefined || this.room() <= 0) return
+    if (Array.isArray(level.value)) level.value.push(value)
+    else if (level.key !== undefined && level.key !== "__proto__") level.value[level.key] = value
+    this.documentBytes += BYTES_PER_VALUE
+  }
+
+  /** Returns how much may still be kept. Lists may fill half of it, so that what follows a long list has a place. */
+  private room(): number {
+    const isInArray = this.levels.some((level) => level.isArray)
+    return (isInArray ? this.maxKeptBytes / 2 : this.maxKeptBytes) - this.documentBytes
+  }
+}
+
+/** Returns the wanted parts of the value that begins now; undefined: none. */
+function shapeAt({ shape, key }: Level): Shape | undefined {
+  if (Array.isArray(shape)) return shape[0] as Shape
+  if (key === undefined) return undefined
+  const members = shape as { readonly [name: string]: Shape }
+  return Object.hasOwn(members, key) ? members[key] : members["*"]
 }
 
 function isMembers(shape: Shape | undefined): boolean {
   return typeof shape === "object" && !Array.isArray(shape)
 }
 
-/** Collects the bytes of one value up to a limit, over which it is lost, and parses them. */
-function createKeeper() {
-  let pieces: Buffer[] = []
-  let bytesKept = 0
-  let lost = false
-  return {
-    size: () => (lost ? 0 : bytesKept),
-    keep(bytes: Buffer, from: number, to: number, limit: number) {
-      if (lost || to <= from) return
-      bytesKept += to - from
-      if (bytesKept > limit) {
-        lost = true
-        pieces = []
-      } else {
-        pieces.push(Buffer.from(bytes.subarray(from, to)))
-      }
-    },
-    /** The value; undefined when it was lost, cut, or no JSON. Ready for the next. */
-    take(): unknown {
-      const text = lost ? "" : Buffer.concat(pieces).toString()
-      pieces = []
-      bytesKept = 0
-      lost = false
-      try {
-        return JSON.parse(text)
-      } catch {
-        return undefined
-      }
-    },
+/** The bytes of one key or value. A value in one piece is read where it is; one in several pieces is collected. */
+class ValueBytes {
+  private text = ""
+  private pieces: Buffer[] = []
+  private length = 0
+  private isTooLong = false
+
+  /** The number of bytes that are kept. */
+  get keptBytes(): number {
+    return this.isTooLong ? 0 : this.length
+  }
+
+  /** Adds the current token of `tokens`, or its part. */
+  add(bytes: Buffer, { start, end, isOpen }: JsonTokenizer, maxBytes: number): void {
+    this.length += end - start
+    if (this.length > maxBytes) this.isTooLong = true
+    if (this.isTooLong) this.pieces = []
+    else if (isOpen || this.pieces.length > 0) this.pieces.push(Buffer.from(bytes.subarray(start, end)))
+    else this.text = bytes.toString("utf8", start, end)
+  }
+
+  /** Returns the value and prepares for the next one. Returns undefined if it is too long or not JSON. */
+  take(): unknown {
+    const text = this.pieces.length > 0 ? Buffer.concat(this.pieces).toString() : this.text
+    const isTooLong = this.isTooLong
+    this.text = ""
+    this.pieces = []
+    this.length = 0
+    this.isTooLong = false
+    try {
+      return isTooLong ? undefined : JSON.parse(text)
+    } catch {
+      return undefined
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { LogRecord } from "../../core/call.ts"
+import type { LogRecord } from "../../core/log-record.ts"
 import { counter, gauge, type Metric } from "../prometheus.ts"
 
 /** The gateway's own counters. */

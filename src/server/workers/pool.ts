@@ -48,7 +48,9 @@ export class WorkerPool {
     return Promise.all([...this.#workers].map(ask))
   }
 
-  /** Stops all workers and kills them after `timeoutMs`. Returns the final numbers of those that stopped by themselves. */
+  /**
+   * Stops all workers and kills them after `timeoutMs`. Returns the final numbers of those that stopped by themselves.
+   */
   async stop(timeoutMs: number): Promise<readonly LedgerStats[]> {
     this.#isStopping = true
     const timer = setTimeout(() => this.kill(), timeoutMs)

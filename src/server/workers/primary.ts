@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os"
 import type { Settings } from "../../config/settings.ts"
+import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
-import { addLedgerStats } from "../../database/ledger/recovery.ts"
 import { createScope, type Scope } from "../../kit/scope.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"

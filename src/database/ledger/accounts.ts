@@ -1,0 +1,68 @@
+/** Rows since this ledger was opened. At every moment, accepted = written + waiting + rejected + dropped. */
+export interface LedgerStats {
+  /** Handed over, including the rows that earlier processes left. */
+  readonly accepted: number
+  readonly written: number
+  readonly waiting: number
+  /** Rejected by the database in every form (see `rejected.jsonl`), or damaged on the disk (see `damaged.jsonl`). */
+  readonly rejected: number
+  /** Neither the journal nor memory could keep them. */
+  readonly dropped: number
+  readonly journalBytes: number
+  /** Batches that were settled. */
+  readonly batches: number
+  /** When the last batch was settled, in ms since the epoch. */
+  readonly lastWrittenAt: number | undefined
+  /** Why the last batch failed; `undefined` after one was written. */
+  readonly lastError: string | undefined
+}
+
+/** Counts what becomes of rows. What waits is not counted: it is what the journal and the memory hold. */
+export class Accounts {
+  accepted = 0
+  written = 0
+  rejected = 0
+  dropped = 0
+  batches = 0
+  lastWrittenAt: number | undefined = undefined
+  lastError: string | undefined = undefined
+
+  /** A batch of `lines` rows was written, all but `rejected` of them. */
+  settle(lines: number, rejected: number, at: number): void {
+    this.written += lines - rejected
+    this.rejected += rejected
+    this.batches++
+    this.lastWrittenAt = at
+    this.lastError = undefined
+  }
+
+  drop(): void {
+    this.accepted++
+    this.dropped++
+  }
+
+  toStats(waiting: number, journalBytes: number): LedgerStats {
+    const { accepted, written, rejected, dropped, batches, lastWrittenAt, lastError } = this
+    return { accepted, written, waiting, rejected, dropped, journalBytes, batches, lastWrittenAt, lastError }
+  }
+}
+
+/** Adds the numbers of several ledgers. */
+export function addLedgerStats(all: readonly LedgerStats[]): LedgerStats {
+  const sum = (pick: (stats: LedgerStats) => number) => all.reduce((total, stats) => total + pick(stats), 0)
+  return {
+    accepted: sum((stats) => stats.accepted),
+    written: sum((stats) => stats.written),
+    waiting: sum((stats) => stats.waiting),
+    rejected: sum((stats) => stats.rejected),
+    dropped: sum((stats) => stats.dropped),
+    journalBytes: sum((stats) => stats.journalBytes),
+    batches: sum((stats) => stats.batches),
+    lastWrittenAt: all.reduce<number | undefined>((last, { lastWrittenAt }) => later(last, lastWrittenAt), undefined),
+    lastError: all.find(({ lastError }) => lastError !== undefined)?.lastError,
+  }
+}
+
+function later(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a
+}

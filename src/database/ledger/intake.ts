@@ -1,0 +1,102 @@
+import type { Ledger, LogIntent, LogRecord } from "../../core/log-record.ts"
+import type { Entry } from "../../kit/log/journal.ts"
+import type { Accounts } from "./accounts.ts"
+import { describeFailure } from "./data-errors.ts"
+import { createGaps } from "./gaps.ts"
+import type { Log } from "./outage.ts"
+import { toIntentLine, toLine, toMinimalLine } from "./serialize.ts"
+import type { Store } from "./store.ts"
+import { createTickBatch } from "./tick-batch.ts"
+
+/** The way of a row into the store. */
+interface Intake extends Ledger {
+  recordIntent(intent: LogIntent): void
+  /** Appends a row of the ledger itself, beyond the limit of the store. Returns whether it was kept. */
+  appendOwn(record: LogRecord): boolean
+  /** Hands over what the current tick has collected. */
+  flush(): void
+  /** Writes the gap row that is due. */
+  flushGaps(): void
+  /** Every later row is dropped. */
+  close(): void
+}
+
+interface IntakeOptions {
+  readonly store: Store
+  readonly accounts: Accounts
+  readonly gapIntervalMs: number
+  now(): number
+  readonly log: Log
+  /** Rows wait in the store. Cheap. */
+  onAppended(): void
+}
+
+export function createIntake({ store, accounts, gapIntervalMs, now, log, onAppended }: IntakeOptions): Intake {
+  let isClosed = false
+  const batch = createTickBatch(appendBatch)
+  const gaps = createGaps({ now, log, intervalMs: gapIntervalMs, append: appendOwn })
+
+  function append(record: LogRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
+    const line = isClosed ? undefined : tryTo(() => serialize(record), "a row cannot be serialized")
+    if (line === undefined) {
+      drop(isClosed ? "the gateway is closing" : "it cannot be serialized")
+      onKept?.()
+      return
+    }
+    batch.add({ line, id: record.id, isIntent: false }, onKept)
+    if (when === "now") batch.flush()
+  }
+
+  function recordIntent(intent: LogIntent): void {
+    const line = isClosed ? undefined : tryTo(() => toIntentLine(intent), "an intent cannot be serialized")
+    if (line !== undefined) batch.add({ line, id: intent.id, isIntent: true })
+  }
+
+  function appendBatch(entries: readonly Entry[]): void {
+    for (const result of store.appendAll(entries)) {
+      if (result === "kept") accounts.accepted++
+      else drop(result === "full" ? "the journal is full" : "the disk rejects writes")
+    }
+    onAppended()
+  }
+
+  function appendOwn(record: LogRecord): boolean {
+    if (store.append(serialize(record), record.id, true) !== "kept") return false
+    accounts.accepted++
+    onAppended()
+    return true
+  }
+
+  function tryTo(serializeIt: () => string, failure: string): string | undefined {
+    try {
+      return serializeIt()
+    } catch (error) {
+      log("error", `${failure}: ${describeFailure(error)}`)
+      return undefined
+    }
+  }
+
+  function drop(reason: string): void {
+    accounts.drop()
+    gaps.add(reason)
+  }
+
+  return {
+    append,
+    recordIntent,
+    appendOwn,
+    flush: batch.flush,
+    flushGaps: gaps.flush,
+    close() {
+      isClosed = true
+    },
+  }
+}
+
+function serialize(record: LogRecord): string {
+  try {
+    return toLine(record)
+  } catch {
+    return toMinimalLine(record, "stored without its details: they cannot be serialized")
+  }
+}

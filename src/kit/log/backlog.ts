@@ -1,0 +1,154 @@
+import { close, openSync, read as readBytes } from "node:fs"
+import { unlink } from "node:fs/promises"
+import { basename } from "node:path"
+import { promisify } from "node:util"
+import type { Batch, BatchSource } from "./batch.ts"
+import { type CursorWriter, createCursorWriter } from "./cursor.ts"
+import { setAside } from "./damaged.ts"
+import { packRows } from "./pack-rows.ts"
+import type { Segment } from "./segment.ts"
+
+interface BacklogOptions {
+  readonly dir: string
+  /** The segments of earlier processes, oldest first. */
+  readonly segments: readonly Segment[]
+  /** All rows of this segment are acknowledged, and its file is about to be deleted. */
+  onRemove(segment: Segment): void
+  onDamaged(sentence: string): void
+  onError(error: unknown, doing: string): void
+}
+
+/** The segments of a journal, oldest first, the last one being written: what waits in them, and the reading of it. */
+export class Backlog implements BatchSource {
+  /** Of the files together. */
+  bytes: number
+  waitingLines: number
+  waitingBytes: number
+  private readonly options: BacklogOptions
+  private readonly segments: Segment[]
+  private readonly cursor: CursorWriter
+  /** Reused by each batch. */
+  private buffer = Buffer.alloc(0)
+  /** Where the batch that was last read ends, in the oldest segment. */
+  private batchEnd = 0
+  private deleting: Promise<void> = Promise.resolve()
+
+  constructor(options: BacklogOptions) {
+    this.options = options
+    this.segments = [...options.segments]
+    this.bytes = sum(this.segments, (segment) => segment.bytes)
+    this.waitingLines = sum(this.segments, (segment) => segment.waiting)
+    this.waitingBytes = sum(this.segments, (segment) => segment.bytes - segment.consumed)
+    this.cursor = createCursorWriter({
+      dir: options.dir,
+      position: () => ({ segment: this.segments[0]!.number, offset: this.segments[0]!.consumed }),
+      onError: options.onError,
+    })
+  }
+
+  /** A new segment is the live one. */
+  add(live: Segment): void {
+    this.segments.push(live)
+  }
+
+  /** The live segment has grown. */
+  grew(bytes: number, lines: number): void {
+    this.bytes += bytes
+    this.waitingBytes += bytes
+    this.waitingLines += lines
+  }
+
+  /** The segment gets no more lines. */
+  seal(segment: Segment): void {
+    if (segment !== this.segments[0]) closeFile(segment) // the oldest may be read at this moment
+  }
+
+  async read(maxBatchBytes: number): Promise<Batch | undefined> {
+    // Removing a segment may write to a new one. That one is for the next call, or this one might never end.
+    const last = this.segments.at(-1)!.number
+    let batchBytes = maxBatchBytes
+    for (;;) {
+      const segment = this.segments[0]!
+      const unread = segment.bytes - segment.consumed
+      this.batchEnd = segment.bytes
+      if (unread === 0) {
+        if (segment.waiting > 0) return { array: undefined, starts: [], damaged: [], lines: segment.waiting } // vanished
+        const isLast = this.segments.length === 1 || (this.waitingLines === 0 && segment.number >= last)
+        if (isLast) return undefined
+        this.removeOldest(segment)
+        continue
+      }
+      const length = await this.fill(segment, Math.min(unread, batchBytes))
+      const { consumed, ...packed } = packRows(this.buffer, 1, 1 + length)
+      if (consumed > 0) this.batchEnd = segment.consumed + consumed
+      const batch = toBatch(segment, packed)
+      if (batch.lines > 0) return batch
+      if (consumed > 0 || batchBytes >= unread) this.ack(batch)
+      else batchBytes *= 2 // one line is longer than the batch
+    }
+  }
+
+  ack({ lines, damaged }: Batch): void {
+    const segment = this.segments[0]!
+    if (damaged.length > 0) this.options.onDamaged(setAside(this.options.dir, damaged))
+    this.waitingBytes -= this.batchEnd - segment.consumed
+    this.waitingLines -= lines
+    segment.waiting -= lines
+    segment.consumed = this.batchEnd
+    this.cursor.schedule()
+  }
+
+  /** @param clear whether to delete the files, because nothing in them is needed any more */
+  async close(clear: boolean): Promise<void> {
+    const saved = this.cursor.close()
+    for (const segment of this.segments) {
+      closeFile(segment)
+      if (clear) this.deleteFile(segment)
+    }
+    await Promise.all([saved, this.deleting])
+  }
+
+  /** Reads into `buffer`, from its second byte. Returns how many bytes it read: 0 when the file has vanished. */
+  private async fill(segment: Segment, length: number): Promise<number> {
+    if (this.buffer.length < length + 1) this.buffer = Buffer.allocUnsafeSlow(length + 1)
+    try {
+      segment.fd ??= openSync(segment.path, "r")
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
+      this.options.onError(error, `reading a journal file with ${segment.waiting} waiting rows`)
+      return 0
+    }
+    return (await promisify(readBytes)(segment.fd, this.buffer, 1, length, segment.consumed)).bytesRead
+  }
+
+  private removeOldest(segment: Segment): void {
+    this.options.onRemove(segment)
+    this.segments.shift()
+    this.bytes -= segment.bytes
+    closeFile(segment)
+    this.deleteFile(segment)
+  }
+
+  private deleteFile({ path }: Segment): void {
+    this.deleting = this.deleting
+      .then(() => unlink(path))
+      .catch((error) => {
+        if (error.code !== "ENOENT") this.options.onError(error, "deleting a journal file whose rows are written")
+      })
+  }
+}
+
+function toBatch(segment: Segment, packed: Omit<ReturnType<typeof packRows>, "consumed">): Batch {
+  const file = basename(segment.path)
+  const damaged = packed.damaged.map((line) => ({ ...line, file, offset: segment.consumed + line.offset }))
+  return { array: packed.array, starts: packed.starts, lines: packed.starts.length + damaged.length, damaged }
+}
+
+function closeFile(segment: Segment): void {
+  if (segment.fd !== undefined) close(segment.fd, () => {})
+  segment.fd = undefined
+}
+
+function sum(segments: readonly Segment[], size: (segment: Segment) => number): number {
+  return segments.reduce((total, segment) => total + size(segment), 0)
+}
