@@ -54,24 +54,24 @@ function write(db: Database, rows: readonly Row[]) {
 
 const all = async (db: Database, sql: string) => (await db.query(sql)).rows
 
-/** What the sums must be, from the rows. */
+/** What the rollups must be, computed from the requests. */
 const FROM_ROWS = `SELECT count(*) AS requests, count(*) FILTER (WHERE status_code >= 400) AS errors, sum(input_tokens) AS input_tokens,
   coalesce(sum(total_cost), 0) + 0.000000000000 AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
   count(*) FILTER (WHERE cost_status = 'exact') AS exact, count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced FROM llm_requests`
-const fromSums = (
+const fromRollups = (
   table: string,
 ) => `SELECT sum(requests) AS requests, sum(errors) AS errors, sum(input_tokens) AS input_tokens,
   sum(total_cost) + 0.000000000000 AS total_cost, sum(without_cost) AS without_cost, sum(exact) AS exact, sum(unpriced) AS unpriced FROM ${table}`
 
-async function expectSumsOfRows(db: Database): Promise<void> {
+async function expectRollupsOfRows(db: Database): Promise<void> {
   const expected = await all(db, FROM_ROWS)
-  expect(await all(db, fromSums("llm_usage_hourly"))).toEqual(expected)
-  expect(await all(db, fromSums("llm_usage_hourly_keys"))).toEqual(expected)
-  expect(await all(db, fromSums("llm_usage_daily"))).toEqual(expected)
+  expect(await all(db, fromRollups("llm_usage_hourly"))).toEqual(expected)
+  expect(await all(db, fromRollups("llm_usage_hourly_keys"))).toEqual(expected)
+  expect(await all(db, fromRollups("llm_usage_daily"))).toEqual(expected)
 }
 
-describeDatabases("sums of usage", (open) => {
-  test("are what the rows add up to: by hour, provider and model; by day, key, provider and model", async () => {
+describeDatabases("rollups", (open) => {
+  test("equal the sum of the requests, by hour, provider and model, and by day, key, provider and model", async () => {
     const db = await openWithKey(open)
     await write(db, [
       row(),
@@ -80,7 +80,7 @@ describeDatabases("sums of usage", (open) => {
       row({ status_code: 500, input_tokens: 0, total_cost: "0", cost_status: "free", majordomo_api_key_id: null }),
     ])
     await write(db, [row(), row({ created_at: "2026-03-01T10:59:59+01:00" })])
-    await expectSumsOfRows(db)
+    await expectRollupsOfRows(db)
     expect(await all(db, "SELECT model, requests FROM llm_usage_hourly ORDER BY hour, requests, model")).toEqual([
       { model: "gpt-4o-mini", requests: "1" },
       { model: "gpt-4o-mini", requests: "3" },
@@ -95,13 +95,13 @@ describeDatabases("sums of usage", (open) => {
     ).toEqual([{ days: 2, keys: 2 }])
   })
 
-  test("a batch that is sent again adds nothing, and one that is partly new adds its new rows", async () => {
+  test("a batch that is sent again adds nothing, and a batch that is partly new adds its new rows", async () => {
     const db = await openWithKey(open)
     const batch = [row(), row({ raw_metadata: { "User-Id": "42" } })]
     await write(db, batch)
     await write(db, batch)
     await write(db, [...batch, row()])
-    await expectSumsOfRows(db)
+    await expectRollupsOfRows(db)
     expect(await all(db, "SELECT request_count, last_used_at IS NOT NULL AS used FROM api_keys")).toEqual([
       { request_count: "3", used: true },
     ])
@@ -110,19 +110,19 @@ describeDatabases("sums of usage", (open) => {
     ])
   })
 
-  test("a row whose cost changes counts as what it is now; one that is deleted stays counted", async () => {
+  test("a request whose cost changes counts with its new cost; a deleted request still counts", async () => {
     const db = await openWithKey(open)
     await write(db, [row(), row({ total_cost: null, cost_status: "unpriced" })])
     await db.query("UPDATE llm_requests SET total_cost = 2, cost_status = 'exact' WHERE cost_status = 'unpriced'")
-    await expectSumsOfRows(db)
+    await expectRollupsOfRows(db)
     await db.query("UPDATE llm_requests SET model = 'another', s3_key = 'x'")
-    await expectSumsOfRows(db)
-    const before = await all(db, fromSums("llm_usage_daily"))
+    await expectRollupsOfRows(db)
+    const before = await all(db, fromRollups("llm_usage_daily"))
     await db.query("DELETE FROM llm_requests")
-    expect(await all(db, fromSums("llm_usage_daily"))).toEqual(before)
+    expect(await all(db, fromRollups("llm_usage_daily"))).toEqual(before)
   })
 
-  test("[AUT-15] an active metadata name is indexed and summed by value, an inactive one is not", async () => {
+  test("[AUT-15] an active metadata name is indexed and counted by value, an inactive one is not", async () => {
     const db = await openWithKey(open)
     await db.query({
       text: "INSERT INTO llm_requests_metadata_keys (majordomo_api_key_id, key_name, is_active) VALUES ($1, 'User-Id', true)",
@@ -141,7 +141,7 @@ describeDatabases("sums of usage", (open) => {
     ).toEqual([{ indexed_metadata: { "User-Id": "7" } }])
   })
 
-  test("the values of a name are bounded per day: what is over counts as (other), and nothing is lost", async () => {
+  test("the values of a name are bounded per day: further values count as (other), and nothing is lost", async () => {
     const db = await openWithKey(open)
     await db.query({
       text: "INSERT INTO llm_requests_metadata_keys (majordomo_api_key_id, key_name, is_active) VALUES ($1, 'User-Id', true)",
@@ -164,7 +164,7 @@ describeDatabases("sums of usage", (open) => {
     expect(await all(db, "SELECT requests::int FROM llm_usage_metadata WHERE value = 'u5'")).toEqual([{ requests: 2 }])
   })
 
-  test("[DAT-15] absurd values fail no row: long names, huge counts, metadata that is no object, a key that is gone", async () => {
+  test("[DAT-15] absurd values do not make a row fail: long names, huge counts, metadata that is not an object, a deleted key", async () => {
     const db = await openWithKey(open)
     const long = "長".repeat(20_000)
     await db.query({
@@ -184,10 +184,10 @@ describeDatabases("sums of usage", (open) => {
     ]
     await write(db, rows)
     expect(await all(db, "SELECT count(*)::int AS rows FROM llm_requests")).toEqual([{ rows: rows.length }])
-    await expectSumsOfRows(db)
+    await expectRollupsOfRows(db)
   })
 
-  test("can be built again from the rows, from a day on", async () => {
+  test("can be rebuilt from the requests, from a given day on", async () => {
     const db = await openWithKey(open)
     await write(db, [row(), row({ created_at: "2026-03-05T12:00:00Z" })])
     const before = await all(db, "SELECT * FROM llm_usage_daily ORDER BY day")
@@ -199,17 +199,17 @@ describeDatabases("sums of usage", (open) => {
     ])
     await db.query("SELECT majordomo_count_again()")
     expect(await all(db, "SELECT * FROM llm_usage_daily ORDER BY day")).toEqual(before)
-    await expectSumsOfRows(db)
+    await expectRollupsOfRows(db)
   })
 
-  test("[PGF-11] writers side by side lose no count and do not deadlock", async () => {
+  test("[PGF-11] concurrent writers lose no count and do not deadlock", async () => {
     const db = await openWithKey(open)
     const models = ["a", "b", "c", "d", "e"]
     const batches = Array.from({ length: 24 }, (_, n) =>
       Array.from({ length: 20 }, (_, i) => row({ model: models[(n % 2 ? i : 19 - i) % 5] })),
     )
     await Promise.all(batches.map((batch) => write(db, batch)))
-    await expectSumsOfRows(db)
+    await expectRollupsOfRows(db)
     expect(await all(db, "SELECT request_count FROM api_keys")).toEqual([{ request_count: "480" }])
   })
 })
