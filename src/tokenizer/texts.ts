@@ -1,15 +1,15 @@
 /** Counts the tokens of one text. */
 export type CountTokens = (text: string) => number
 
-/** A picture or file is taken for so many tokens, whatever its bytes. */
+/** The assumed tokens of a picture or file, whatever its size. */
 const TOKENS_PER_FILE = 800
-/** What OpenAI adds around each message, and before the answer. */
+/** The tokens that OpenAI adds to each message, and before the answer. */
 const TOKENS_PER_MESSAGE = 3
 const TOKENS_BEFORE_ANSWER = 3
-/** Byte pair encoding of one word takes the square of its length: words this long are no words, and are cut. */
-const MAX_PIECE = 4096
+/** Byte pair encoding takes time in proportion to the square of the length of a word, so longer texts are split. */
+const MAX_PIECE_LENGTH = 4096
 
-/** The input tokens of a chat, completions or Responses request; undefined: it is none that can be read. */
+/** Returns the input tokens of a chat, completions or Responses request; undefined if the body is not one. */
 export function countRequest(body: string, count: CountTokens): number | undefined {
   let request: unknown
   try {
@@ -18,26 +18,26 @@ export function countRequest(body: string, count: CountTokens): number | undefin
     return undefined
   }
   if (!isObject(request)) return undefined
-  const given = request["messages"] ?? request["input"] ?? request["prompt"]
-  if (given === undefined) return undefined
-  const messages = Array.isArray(given) ? given.length : 1
-  const framing = request["prompt"] === given ? 0 : messages * TOKENS_PER_MESSAGE + TOKENS_BEFORE_ANSWER
+  const content = request["messages"] ?? request["input"] ?? request["prompt"]
+  if (content === undefined) return undefined
+  const messages = Array.isArray(content) ? content.length : 1
+  const framing = request["prompt"] === content ? 0 : messages * TOKENS_PER_MESSAGE + TOKENS_BEFORE_ANSWER
   const tools = request["tools"] === undefined ? 0 : countPieces(JSON.stringify(request["tools"]), count)
-  return framing + tools + countTexts(request["instructions"], count) + countTexts(given, count)
+  return framing + tools + countTexts(request["instructions"], count) + countTexts(content, count)
 }
 
-/** The tokens of text that stood in JSON, escapes and all. */
+/** Returns the tokens of a text as it stands in JSON, with escapes. */
 export function countEscaped(text: string, count: CountTokens): number {
   let plain = text
   try {
     plain = JSON.parse(`"${text}"`) as string
   } catch {
-    // An escape was cut in two: what is left of it is one token more.
+    // The text ends inside of an escape, which counts as about one token.
   }
   return countPieces(plain, count)
 }
 
-/** Members of messages and their parts that are text to the model; what else they hold is structure. */
+/** The members of messages and their parts whose text the model reads. Other members are structure. */
 const TEXTS = new Set(["content", "text", "role", "name", "arguments", "output", "refusal", "function", "tool_calls"])
 const FILES = new Set(["image_url", "input_audio", "file", "file_data"])
 
@@ -55,7 +55,7 @@ function countTexts(value: unknown, count: CountTokens): number {
 
 function countPieces(text: string, count: CountTokens): number {
   let sum = 0
-  for (let at = 0; at < text.length; at += MAX_PIECE) sum += count(text.slice(at, at + MAX_PIECE))
+  for (let at = 0; at < text.length; at += MAX_PIECE_LENGTH) sum += count(text.slice(at, at + MAX_PIECE_LENGTH))
   return sum
 }
 

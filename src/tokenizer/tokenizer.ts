@@ -2,117 +2,41 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { Worker } from "node:worker_threads"
-import type { Countable, Encoding, Reading } from "../core/usage.ts"
-
-export interface ToWorker {
-  readonly id: number
-  readonly encoding: Encoding
-  readonly request: Uint8Array | undefined
-  readonly output: Uint8Array
-}
-
-export interface FromWorker {
-  readonly id: number
-  readonly input: number | undefined
-  readonly output: number
-}
+import type { Countable, Reading } from "../core/usage.ts"
+import type { CountRequest, CountResult } from "./messages.ts"
 
 export interface Tokenizer {
-  /** The reading by the model's own tokenizer; undefined when it could not be had in time. Never rejects. */
+  /**
+   * Returns the reading with the counts of the model's own tokenizer. The result is undefined if they are not available
+   * in time. Never rejects.
+   */
   count(countable: Countable): Promise<Reading | undefined>
-  /** Resolves when no count is under way. */
+  /** Resolves when no count is in progress. */
   settled(): Promise<void>
   close(): Promise<void>
 }
 
-export interface TokenizerOptions {
-  /** Takes one line of talk. */
+interface TokenizerOptions {
+  /** Logs one line. */
   log(line: string): void
   readonly timeoutMs?: number
-  /** The thread and its vocabulary (some 70 MB) go when nothing was counted for so long. */
+  /** After this time without a count, the thread and its vocabulary (about 70 MB) are released. */
   readonly idleMs?: number
 }
 
-/** When thousands of streams are cut at once, the rest are counted by their length. */
+/** If more streams than this are cut off at once, the rest are estimated by their length. */
 const MAX_WAITING = 128
 
-interface Waiting {
-  readonly countable: Countable
-  readonly done: (reading: Reading | undefined) => void
-}
-
 /**
- * Counts text in a thread of its own, which starts when first needed: loading a vocabulary takes 150 ms and some texts
- * take as long as their length squared, and neither may hold up the answers of others.
+ * Creates a tokenizer that counts in a thread. The thread starts when it is first needed. Loading a vocabulary takes
+ * 150 ms, and some texts take time in proportion to the square of their length; neither may delay other answers.
  */
 export function createTokenizer({ log, timeoutMs = 2000, idleMs = 60_000 }: TokenizerOptions): Tokenizer {
-  const waiting = new Map<number, Waiting>()
+  const thread = new TokenizerThread(log, idleMs)
   const running = new Set<Promise<unknown>>()
-  let worker: Worker | undefined
-  let idle: NodeJS.Timeout | undefined
-  let lastId = 0
-  let isMissing = false
-
-  function start(): Worker | undefined {
-    if (worker || isMissing) return worker
-    const file = findWorker()
-    if (file === undefined) {
-      isMissing = true
-      log("the tokenizer is missing from this installation: cut streams are estimated by their length")
-      return undefined
-    }
-    const started = new Worker(file, { env: {}, execArgv: [] })
-    started.unref()
-    started.on("message", ({ id, input, output }: FromWorker) => {
-      const { countable } = waiting.get(id) ?? {}
-      finish(id, countable?.toReading({ input, output: Math.ceil(output * countable.outputScale) }))
-    })
-    started.on("error", (error) => {
-      log(`the tokenizer failed (${error.message}): cut streams are estimated by their length`)
-      drop(started)
-    })
-    worker = started
-    return started
-  }
-
-  function finish(id: number, reading: Reading | undefined): void {
-    const one = waiting.get(id)
-    waiting.delete(id)
-    one?.done(reading)
-    if (waiting.size > 0) return
-    clearTimeout(idle)
-    idle = setTimeout(() => worker && drop(worker), idleMs).unref()
-  }
-
-  /** Ends a thread that is idle, broken or late; who waits for it has no count. */
-  function drop(dropped: Worker): void {
-    if (dropped !== worker) return
-    worker = undefined
-    clearTimeout(idle)
-    for (const id of [...waiting.keys()]) finish(id, undefined)
-    clearTimeout(idle)
-    void dropped.terminate()
-  }
-
-  function ask(countable: Countable): Promise<Reading | undefined> {
-    const target = waiting.size < MAX_WAITING ? start() : undefined
-    if (!target) return Promise.resolve(undefined)
-    const id = ++lastId
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => drop(target), timeoutMs)
-      const done = (reading: Reading | undefined) => {
-        clearTimeout(timer)
-        resolve(reading)
-      }
-      waiting.set(id, { countable, done })
-      const { encoding, request, output } = countable
-      target.postMessage({ id, encoding, request, output } satisfies ToWorker)
-    })
-  }
-
   return {
     count(countable) {
-      const counting = ask(countable)
+      const counting = thread.count(countable, timeoutMs)
       running.add(counting)
       void counting.then(() => running.delete(counting))
       return counting
@@ -121,12 +45,95 @@ export function createTokenizer({ log, timeoutMs = 2000, idleMs = 60_000 }: Toke
       while (running.size > 0) await Promise.all(running)
     },
     async close() {
-      if (worker) drop(worker)
+      thread.stop()
     },
   }
 }
 
-/** Where a build, or a run from the sources, puts the worker; the bundler decides how deep in `dist` this module ends. */
+interface WaitingCount {
+  readonly countable: Countable
+  readonly done: (reading: Reading | undefined) => void
+}
+
+/** The worker thread, which is started and stopped as needed, and the counts that wait for it. */
+class TokenizerThread {
+  private readonly log: (line: string) => void
+  private readonly idleMs: number
+  private readonly waiting = new Map<number, WaitingCount>()
+  private worker: Worker | undefined
+  private idleTimer: NodeJS.Timeout | undefined
+  private lastId = 0
+  private isMissing = false
+
+  constructor(log: (line: string) => void, idleMs: number) {
+    this.log = log
+    this.idleMs = idleMs
+  }
+
+  count(countable: Countable, timeoutMs: number): Promise<Reading | undefined> {
+    const worker = this.waiting.size < MAX_WAITING ? this.start() : undefined
+    if (!worker) return Promise.resolve(undefined)
+    const id = ++this.lastId
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.drop(worker), timeoutMs)
+      const done = (reading: Reading | undefined) => {
+        clearTimeout(timer)
+        resolve(reading)
+      }
+      this.waiting.set(id, { countable, done })
+      const { encoding, request, output } = countable
+      worker.postMessage({ id, encoding, request, output } satisfies CountRequest)
+    })
+  }
+
+  stop(): void {
+    if (this.worker) this.drop(this.worker)
+  }
+
+  private start(): Worker | undefined {
+    if (this.worker || this.isMissing) return this.worker
+    const file = findWorker()
+    if (file === undefined) {
+      this.isMissing = true
+      this.log("the tokenizer is missing from this installation: cut streams are estimated by their length")
+      return undefined
+    }
+    const worker = new Worker(file, { env: {}, execArgv: [] })
+    worker.unref()
+    worker.on("message", (result: CountResult) => this.receive(result))
+    worker.on("error", (error) => {
+      this.log(`the tokenizer failed (${error.message}): cut streams are estimated by their length`)
+      this.drop(worker)
+    })
+    this.worker = worker
+    return worker
+  }
+
+  private receive({ id, input, output }: CountResult): void {
+    const { countable } = this.waiting.get(id) ?? {}
+    this.finish(id, countable?.toReading({ input, output: Math.ceil(output * countable.outputScale) }))
+  }
+
+  private finish(id: number, reading: Reading | undefined): void {
+    const count = this.waiting.get(id)
+    this.waiting.delete(id)
+    count?.done(reading)
+    if (this.waiting.size > 0) return
+    clearTimeout(this.idleTimer)
+    this.idleTimer = setTimeout(() => this.stop(), this.idleMs).unref()
+  }
+
+  /** Terminates a thread that is idle, broken or late. The counts that wait for it have no result. */
+  private drop(worker: Worker): void {
+    if (worker !== this.worker) return
+    this.worker = undefined
+    for (const id of [...this.waiting.keys()]) this.finish(id, undefined)
+    clearTimeout(this.idleTimer)
+    void worker.terminate()
+  }
+}
+
+/** The places of the worker, in a build and in a run from the sources. The bundler decides how deep this module is. */
 const PLACES = ["tokenizer/worker.mjs", "node_modules/.cache/majordomo-gateway/tokenizer/worker.mjs"]
 const MAX_LEVELS = 5
 

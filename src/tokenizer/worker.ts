@@ -1,9 +1,9 @@
 import { parentPort } from "node:worker_threads"
 import type { Encoding } from "../core/usage.ts"
+import type { CountRequest, CountResult } from "./messages.ts"
 import { type CountTokens, countEscaped, countRequest } from "./texts.ts"
-import type { FromWorker, ToWorker } from "./tokenizer.ts"
 
-/** Words like `<|endoftext|>` in a text are text. */
+/** Words such as `<|endoftext|>` are counted as text. */
 const PLAIN = { allowedSpecial: new Set<string>(), disallowedSpecial: new Set<string>() }
 
 const LOADERS: { readonly [K in Encoding]: () => Promise<CountTokens> } = {
@@ -20,11 +20,11 @@ const LOADERS: { readonly [K in Encoding]: () => Promise<CountTokens> } = {
 const port = parentPort!
 const text = new TextDecoder()
 
-port.on("message", async ({ id, encoding, request, output }: ToWorker) => {
+port.on("message", async ({ id, encoding, request, output }: CountRequest) => {
   const count = await LOADERS[encoding]()
   const counted = {
     input: request === undefined ? undefined : countRequest(text.decode(request), count),
     output: countEscaped(text.decode(output), count),
   }
-  port.postMessage({ id, ...counted } satisfies FromWorker)
+  port.postMessage({ id, ...counted } satisfies CountResult)
 })
