@@ -56,11 +56,13 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   return { settings: { ...settings, storage }, sources: Object.fromEntries(sources), warnings: notes.warnings }
 }
 
-function readValues(
-  from: { readonly sourced: readonly SourcedValue[]; readonly cwd: string; readonly catalog: ProviderCatalog },
-  notes: Notes,
-) {
-  const { sourced, cwd, catalog } = from
+interface ValueInput {
+  readonly sourced: readonly SourcedValue[]
+  readonly cwd: string
+  readonly catalog: ProviderCatalog
+}
+
+function readValues({ sourced, cwd, catalog }: ValueInput, notes: Notes) {
   const values = new Map<string, unknown>()
   const sources = new Map<string, string>()
   const find = createRowFinder(catalog)
@@ -71,9 +73,7 @@ function readValues(
   for (const { path, value, source, dir } of sourced) {
     const setting = find(path)
     const parsed = setting?.parser.parse(value, dir) ?? undefined
-    const why =
-      findProblem(setting, { value, parsed }) ??
-      (path.startsWith("providers.") ? refuseProviderName(path.split(".")[1]!, catalog) : undefined)
+    const why = findProblem({ path, setting, value, parsed }, catalog)
     if (why !== undefined) notes.problems.push(toProblemLine(path, source, why))
     values.set(path, parsed)
     sources.set(path, source)
@@ -81,16 +81,20 @@ function readValues(
   return { values, sources }
 }
 
-function findProblem(
-  setting: Setting<unknown> | undefined,
-  { value, parsed }: { value: unknown; parsed: unknown },
-): string | undefined {
+interface ParsedValue {
+  readonly path: string
+  readonly setting: Setting<unknown> | undefined
+  readonly value: unknown
+  readonly parsed: unknown
+}
+
+function findProblem({ path, setting, value, parsed }: ParsedValue, catalog: ProviderCatalog): string | undefined {
   if (setting === undefined) return "unknown setting"
   if (parsed === INVALID) {
     const shown = setting.secret && value !== "" ? "another value (not shown)" : showValue(value)
     return `expected ${setting.parser.expected}, got ${shown}`
   }
-  return undefined
+  return path.startsWith("providers.") ? refuseProviderName(path.split(".")[1]!, catalog) : undefined
 }
 
 /** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` is set. */

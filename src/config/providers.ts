@@ -2,15 +2,15 @@ import type { ProviderSettings, Setting } from "./settings.ts"
 import { oneOf, text, type ValueParser, webAddress } from "./value-parsers.ts"
 
 /**
- * What the settings have to know of the providers. The caller of `loadSettings` passes it in, because `config` does not
+ * What the settings have to know of the providers. The caller of `loadSettings` hands it in, because `config` does not
  * import `providers`.
  */
 export interface ProviderCatalog {
-  /** The names of the dialects that a provider can speak. */
+  /** The names of the dialects that a provider can use. */
   readonly formats: readonly string[]
   /** The providers that need no configuration, by name. */
   readonly builtIn: Readonly<Record<string, ProviderSettings>>
-  /** Names that select the OpenAI-compatible API of a built-in provider, so no configured provider can have them. */
+  /** Names that select a surface of a built-in provider, so that no configured provider can have them. */
   readonly reservedNames: readonly string[]
 }
 
@@ -21,17 +21,18 @@ export const PROVIDER_SETTINGS = {
   prices: row(oneOf("free"), "`free` if requests to it cost nothing; for prices see `pricing.overrides`"),
 } as const
 
-/** Returns the same settings, of which `format` accepts the formats of the catalog. */
+/** Returns the same settings with the formats of the catalog. */
 export function toProviderSettings({ formats }: ProviderCatalog): Readonly<Record<string, Setting<unknown>>> {
   const names = formats.map((name) => `\`${name}\``)
   const listed = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`
   return { ...PROVIDER_SETTINGS, format: row(oneOf(...formats), `${PROVIDER_SETTINGS.format.doc}: ${listed}`) }
 }
 
-/** Returns what is wrong with a provider's name, or undefined. */
+/** Returns what is wrong with the name of a provider, or undefined. */
 export function refuseProviderName(name: string, { reservedNames }: ProviderCatalog): string | undefined {
-  if (reservedNames.includes(name))
+  if (reservedNames.includes(name)) {
     return "this name is reserved: it selects the OpenAI-compatible API of a built-in provider; choose another name"
+  }
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name)) return undefined
   return "expected a provider name of lower-case letters, digits, - and _ (at most 63)"
 }

@@ -170,7 +170,7 @@ export const SETTINGS = {
 export interface ProviderSettings {
   /** http or https, without a trailing slash. */
   readonly baseUrl: string
-  /** The name of the dialect that it speaks. */
+  /** The name of the dialect that its API implements. */
   readonly format: string
   /** `free` means that requests to it cost nothing. */
   readonly prices?: "free"

@@ -14,12 +14,20 @@ interface StoredAnswer {
   readonly usage: unknown
 }
 
-/**
- * Returns the dialect in which a stored answer was given.
- * @param format the format of its provider; undefined when that is no longer known, then the path decides
- * @param path the path that the client called
- */
-export function findStoredDialect(format: string | undefined, path: string): Dialect {
+/** What a row says about the dialect of its answer. */
+interface StoredRoute {
+  /** The dialect by which the answer was metered. null: an earlier version wrote the row. */
+  readonly dialect: string | null
+  /** The format of the provider. undefined: it is no longer known, so that the path decides. */
+  readonly format: string | undefined
+  /** The path that the client called. */
+  readonly path: string
+}
+
+/** Returns the dialect in which a stored answer was given. */
+export function findStoredDialect({ dialect: stored, format, path }: StoredRoute): Dialect {
+  const known = findFormat(stored ?? undefined)
+  if (known !== undefined) return DIALECTS[known]
   const request = { path, query: "", headers: {} }
   const dialect = DIALECTS[findFormat(format) ?? findClaim(request) ?? FALLBACK_FORMAT]
   const spoken = findFormat(findSurface(dialect, request, true)?.format)

@@ -118,7 +118,7 @@ it("SIGTERM while the database is down: waiting rows are reported, kept, and wri
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
     expect(lastNumbers(stderr).waiting).toBeGreaterThan(0)
-    expect(stderr).toContain("What waits is in the journal and is written at the next start.")
+    expect(stderr).toContain("The waiting rows are in the journal and are written at the next start.")
 
     await server.start()
     const next = await home.serve()
@@ -154,7 +154,7 @@ it("npx does not forward signals: a gateway whose npx is killed stops by itself 
   await expect.poll(() => said, { timeout: 20_000 }).toContain("Pricing data loaded")
   child.kill("SIGTERM")
   await closed
-  expect(said).toContain("npx, which started the gateway, is gone")
+  expect(said).toContain("npx, which started the gateway, has ended")
   expect(said).toContain("Stopped. Rows: 0 accepted")
 })
 
