@@ -2,7 +2,7 @@ import type { CostFactor, CostLine, PriceEntry, RateName, Rates, Resolution, Res
 import { amount, type Decimal, formatDecimal, fromNumber, multiply, parseDecimal } from "./decimal.ts"
 import { BUCKETS, type Bucket, type Part, type Reading, type Units } from "./usage.ts"
 
-/** The lines of a reading and what they add up to, or why there is no sum. */
+/** The lines of a reading and their totals, or the reason why there are none. */
 export type Sum =
   | {
       readonly kind: "sum"
@@ -10,7 +10,7 @@ export type Sum =
       readonly input: Decimal
       readonly output: Decimal
       readonly doubts: readonly string[]
-      /** What the token lines were multiplied with, by name. */
+      /** The multipliers of the token lines; each name occurs once. */
       readonly factors: readonly CostFactor[]
     }
   | { readonly kind: "free"; readonly reason: string }
@@ -21,11 +21,12 @@ const OUTPUT: ReadonlySet<RateName> = new Set(["output", "reasoning", "outputAud
 const TOKENS: ReadonlySet<RateName> = new Set(BUCKETS)
 const ONE = fromNumber(1)
 const MILLION = 1_000_000n
+/** The reason of an answer without usage. Stored rows are compared with it, so the text must not change. */
 export const NO_USAGE_REASON = "the answer reported no usage"
 
-/** Adds up every part at its own model's rates, and the fees at the first part's. */
+/** Adds up all parts, each at the rates of its own model, and the fees at the rates of the model that answered. */
 export function sumOf(reading: Reading, resolve: Resolve): Sum {
-  const sum = new Lines()
+  const sum = new LineSum()
   let factors: Map<string, CostFactor> | undefined
   const main = resolve(reading.model)
   if (main.kind === "free") return main
@@ -49,8 +50,8 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
 
 const NONE: readonly CostFactor[] = []
 
-/** The lines so far and what they add up to. */
-class Lines {
+/** The lines that have been added, and their totals. */
+class LineSum {
   readonly lines: CostLine[] = []
   readonly doubts = new Set<string>()
   input = 0n
@@ -81,7 +82,7 @@ class Lines {
 
 const UNKNOWN_SOURCE = { source: "unknown", date: undefined }
 
-/** The same few rates come with every request. */
+/** Parsed rates by their text: the same few occur in every request. */
 const rates = new Map<string, Decimal>()
 const MAX_RATES = 10_000
 
@@ -107,8 +108,8 @@ function unknown(reason: string): Sum {
   return { kind: "unknown", reason }
 }
 
-/** Adds a line per bucket in use; gives the bucket that has no rate, if one has none. */
-function addPart(part: Part, resolution: Priced, sum: Lines): Bucket | undefined {
+/** Adds a line for each bucket in use. Returns the first bucket that has no rate, if there is one. */
+function addPart(part: Part, resolution: Priced, sum: LineSum): Bucket | undefined {
   const { entry, factors } = resolution
   const rates = ratesAt(entry, part.contextTokens)
   let factor = ONE
@@ -126,11 +127,14 @@ function addPart(part: Part, resolution: Priced, sum: Lines): Bucket | undefined
   return undefined
 }
 
-/** Adds a line per kind of fee. Fees know no tier, no discount. One whose rate is not known makes the sum a lower bound. */
+/**
+ * Adds a line for each kind of fee. Long-context tiers and multipliers do not apply to fees. A fee whose rate is not
+ * known is left out, which makes the sum a lower bound.
+ */
 function addUnits(
   units: readonly (readonly [keyof Units, number])[],
   { entry, unsure, doubts }: Priced,
-  sum: Lines,
+  sum: LineSum,
 ): void {
   for (const doubt of doubts) sum.doubts.add(doubt)
   for (const [bucket, quantity] of units) {
@@ -145,7 +149,12 @@ function addUnits(
   }
 }
 
-/** The rates for a request of that size: the highest tier that it exceeds holds for all of it, not for the excess. */
+/**
+ * Returns the rates of a request with `contextTokens` tokens. The highest tier that it exceeds applies to the whole
+ * request, not only to the excess.
+ *
+ * Worked example: with a tier above 200,000, a request of 200,000 tokens has the base rates, one of 200,001 the tier's.
+ */
 function ratesAt(entry: PriceEntry, contextTokens: number): Rates {
   let rates = entry.base
   for (const tier of entry.tiers) if (contextTokens > tier.above) rates = { ...rates, ...tier.rates }

@@ -1,11 +1,14 @@
-/** A decimal with 18 digits after the point, as a whole number of 10^-18: `parseDecimal("1.5")` is 15n × 10^17. */
+/** A decimal with 18 digits after the point, as a whole number of units of 10^-18. 1.5 is 15n × 10^17. */
 export type Decimal = bigint
 
 const DIGITS = 18
 const ONE: Decimal = 10n ** 18n
 const PLAIN = /^(-?)(\d+)(?:\.(\d+))?$/
 
-/** Reads a plain decimal of at most 18 digits after the point. Throws RangeError for anything else (`1e-7`, `.5`, ` 1`). */
+/**
+ * Parses a plain decimal with at most 18 digits after the point, such as `-0.15`.
+ * @throws RangeError for anything else (`1e-7`, `.5`, ` 1`)
+ */
 export function parseDecimal(text: string): Decimal {
   const match = PLAIN.exec(text)
   const fraction = match?.[3] ?? ""
@@ -16,7 +19,7 @@ export function parseDecimal(text: string): Decimal {
   return match[1] === "-" ? -value : value
 }
 
-/** Writes the shortest plain decimal: `"0.15"`, `"3"`, never an exponent, no zeros at the end. */
+/** Formats the shortest plain decimal, such as `"0.15"` or `"3"`: no exponent, and no zeros at the end. */
 export function formatDecimal(value: Decimal): string {
   if (value < 0n) return `-${formatDecimal(-value)}`
   const digits = value.toString().padStart(DIGITS + 1, "0")
@@ -27,8 +30,9 @@ export function formatDecimal(value: Decimal): string {
 }
 
 /**
- * The decimal that a JavaScript number stands for when it is printed: `0.1` is exactly 0.1, not its binary neighbour.
- * Digits past the 18th are dropped. Throws RangeError for NaN and infinities.
+ * Converts a JavaScript number to the decimal that it is printed as: `0.1` becomes exactly 0.1, not its binary
+ * approximation. Digits after the 18th are dropped.
+ * @throws RangeError for NaN and infinities
  */
 export function fromNumber(value: number): Decimal {
   if (!Number.isFinite(value)) throw new RangeError(`expected a finite number, got ${value}`)
@@ -41,12 +45,18 @@ export function fromNumber(value: number): Decimal {
   return value < 0 ? -magnitude : magnitude
 }
 
-/** `a × b`, rounded once, half to even, to 18 digits. Exact while the digits of both together are not more than 18. */
+/**
+ * Returns `a × b`, rounded half to even to 18 digits after the point. The result is exact if both factors together have
+ * at most 18 digits after the point.
+ */
 export function multiply(a: Decimal, b: Decimal): Decimal {
   return divideHalfEven(a * b, ONE)
 }
 
-/** `a / b`, rounded once, half to even, to 18 digits. Throws RangeError when `b` is 0. */
+/**
+ * Returns `a / b`, rounded half to even to 18 digits after the point.
+ * @throws RangeError if `b` is 0
+ */
 export function divide(a: Decimal, b: Decimal): Decimal {
   return b < 0n ? divideHalfEven(-a * ONE, -b) : divideHalfEven(a * ONE, b)
 }
@@ -55,10 +65,10 @@ const AMOUNT_DIGITS = 12
 const AMOUNT_STEP = 10n ** BigInt(DIGITS - AMOUNT_DIGITS)
 
 /**
- * `quantity × rate × factor / per` in money of 12 digits after the point, the scale of `NUMERIC(20,12)`. The product is
- * exact; it is rounded once, half to even, so that sums over millions of lines drift neither up nor down.
+ * Returns `quantity × rate × factor / per` as money with 12 digits after the point, the scale of `NUMERIC(20,12)`. The
+ * exact product is rounded once, half to even, so that sums over millions of lines drift neither up nor down.
  *
- * Worked example: 4 tokens at 0.0375 USD per million are 0.00000015.
+ * Worked example: 4 tokens at 0.0375 USD per million tokens are 0.00000015 USD.
  */
 export function amount(of: {
   readonly quantity: number
@@ -80,12 +90,12 @@ export function amount(of: {
   return divideHalfEven(product, scale) * AMOUNT_STEP
 }
 
-/** Rounds to 12 digits after the point, half to even. */
+/** Rounds half to even to 12 digits after the point. */
 export function toMoney(value: Decimal): Decimal {
   return divideHalfEven(value, AMOUNT_STEP) * AMOUNT_STEP
 }
 
-/** `dividend / divisor` to the nearest whole number, ties to the even one; `divisor` is positive. */
+/** Divides and rounds to the nearest whole number, or to the even one of two. `divisor` must be positive. */
 function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
   let quotient = dividend / divisor
   let rest = dividend % divisor

@@ -1,5 +1,5 @@
-/** What the gateway itself refuses, with the HTTP status of each. */
-export const GATEWAY_ERRORS = {
+/** The HTTP status of each error that the gateway itself reports. */
+const STATUS_OF_CODE = {
   bad_request: 400,
   unknown_provider: 400,
   invalid_gateway_key: 401,
@@ -14,9 +14,12 @@ export const GATEWAY_ERRORS = {
   provider_timeout: 504,
 } as const
 
-export type GatewayErrorCode = keyof typeof GATEWAY_ERRORS
+export type GatewayErrorCode = keyof typeof STATUS_OF_CODE
 
-/** An expected failure. Its message is safe to show: no key, no address, no stack. Anything else is a bug. */
+/**
+ * An expected failure of a request. Its message is safe to show to the client: it contains no key, address or stack.
+ * Any other error is a bug.
+ */
 export class GatewayError extends Error {
   override readonly name = "GatewayError"
   readonly code: GatewayErrorCode
@@ -25,11 +28,14 @@ export class GatewayError extends Error {
   constructor(code: GatewayErrorCode, message: string) {
     super(message)
     this.code = code
-    this.status = GATEWAY_ERRORS[code]
+    this.status = STATUS_OF_CODE[code]
   }
 }
 
-/** An expected failure of a command: one line that says what was wrong and what to do. Exit code 1 (2: wrong usage). */
+/**
+ * An expected failure of a command. Its message says in one line what was wrong and what to do. The exit code is 1, or 2
+ * if the command was called in a wrong way.
+ */
 export class CommandError extends Error {
   override readonly name = "CommandError"
   readonly exitCode: 1 | 2

@@ -1,11 +1,13 @@
+/** The last second that was formatted, in seconds since the epoch, and its text up to the seconds. */
 let second = Number.NaN
 let text = ""
 
 /**
- * The time in ISO 8601, UTC, to the millisecond: `2026-11-21T15:16:43.029Z`. The same as `Date.prototype.toISOString`,
- * whose work is done once a second: requests end in thousands of the same one.
+ * Formats a time in ISO 8601, UTC, with milliseconds: `2026-11-21T15:16:43.029Z`. The result is that of
+ * `Date.prototype.toISOString`, whose work is done once per second, because thousands of requests end in one second.
  *
- * @param ms milliseconds since the epoch; fractions are dropped. Throws RangeError beyond what a Date can hold.
+ * @param ms milliseconds since the epoch; fractions are dropped
+ * @throws RangeError if a Date cannot hold the time
  */
 export function toIsoTime(ms: number): string {
   const whole = Math.floor(ms)

@@ -1,12 +1,12 @@
 /**
- * Tokens of one billed piece of work, in buckets that never overlap: every token is in exactly one of them, so a
- * cost is the sum of bucket × rate. Whole numbers, never negative.
+ * The tokens of one billed piece of work, in buckets that never overlap. Every token is in exactly one bucket, so the
+ * cost is the sum of bucket × rate. All counts are whole numbers and never negative.
  *
  * Worked example: OpenAI's `prompt_tokens: 1000, cached_tokens: 400, completion_tokens: 500, reasoning_tokens: 100`
- * is `{ input: 600, cacheRead: 400, output: 400, reasoning: 100 }`.
+ * becomes `{ input: 600, cacheRead: 400, output: 400, reasoning: 100 }`.
  */
 export interface Usage {
-  /** Text input that was neither read from nor written to a cache; tool-use prompts included. */
+  /** Text input that was neither read from a cache nor written to one. Tool-use prompts are included. */
   readonly input: number
   readonly inputAudio: number
   readonly inputImage: number
@@ -18,9 +18,9 @@ export interface Usage {
   readonly cacheWrite: number
   /** Input written to the provider's cache for one hour. */
   readonly cacheWrite1h: number
-  /** Text output without reasoning. */
+  /** Text output, without reasoning. */
   readonly output: number
-  /** Reasoning and thoughts. */
+  /** Reasoning, which Gemini calls thoughts. */
   readonly reasoning: number
   readonly outputAudio: number
   readonly outputImage: number
@@ -45,70 +45,70 @@ export const NO_USAGE: Usage = {
 
 export const BUCKETS = Object.keys(NO_USAGE) as readonly Bucket[]
 
-/** The work of one model inside one answer. Most answers have one part; compaction, advisors and tools add more. */
+/** The work of one model within one answer. Most answers have one part. Compaction, advisors and tools add more. */
 export interface Part {
-  /** The model that answered, as the provider named it; undefined: it did not say. */
+  /** The model, as the provider named it; undefined if the provider did not name it. */
   readonly model: string | undefined
   readonly usage: Usage
   /** The prompt size, in tokens, that the provider compares with its long-context threshold. */
   readonly contextTokens: number
-  /** What this part is, for `--explain`. */
+  /** The kind of work. */
   readonly role: "answer" | "compaction" | "advisor" | "tool"
 }
 
-/** What is billed by the piece beside the tokens. A name is absent when there was none. */
+/** What is billed by the piece, in addition to tokens. A unit that was not used is absent. */
 export interface Units {
   readonly webSearches?: number
   readonly fileSearches?: number
-  /** Gemini 3: one per search query. */
+  /** Gemini 3 bills one for each search query. */
   readonly groundingQueries?: number
-  /** Gemini 2: one per grounded request. */
+  /** Gemini 2 bills one for each grounded request. */
   readonly groundedRequests?: number
   readonly codeContainers?: number
-  /** Perplexity and the like: one per request. */
+  /** Audio that is billed by its length, such as transcriptions by whisper-1. */
   readonly audioSeconds?: number
   readonly images?: number
 }
 
-/** What the meter read in one answer. */
+/** The result of metering one answer. */
 export interface Reading {
-  /** The model that answered (first part's), undefined when the answer named none. */
+  /** The model that answered, which is that of the first part; undefined if the answer named none. */
   readonly model: string | undefined
   readonly parts: readonly Part[]
   readonly units: Units
-  /** The tier that served the request (`default`, `flex`, `priority`, `batch`, …), as the provider said it, lower case. */
+  /** The service tier (`default`, `flex`, `priority`, `batch`, …), as the provider reported it, in lower case. */
   readonly tier: string | undefined
-  /** Anthropic: `fast`. */
+  /** The speed that Anthropic reported, such as `fast`. */
   readonly speed: string | undefined
-  /** Anthropic `inference_geo` (`us`), OpenAI's regional hosts (`eu`, `us`). */
+  /** The region: Anthropic's `inference_geo` (`us`), or the one of OpenAI's regional hosts (`eu`, `us`). */
   readonly geo: string | undefined
-  /** The cost in USD that the provider itself reported, as a plain decimal. */
+  /** The cost in USD that the provider itself reported, as plain decimal text. */
   readonly reportedCostUsd: string | undefined
-  /** The provider's usage object(s) as received, and what is billed outside them; JSON-safe, bounded in size. */
+  /** The provider's usage as received, and what is billed outside of it. It is JSON data of a bounded size. */
   readonly raw: unknown
-  /** `reported`: the provider said it. `estimated`: counted from the text. `none`: nothing to read. */
+  /** `reported`: the provider reported the usage. `estimated`: it was counted from the text. `none`: there is none. */
   readonly source: "reported" | "estimated" | "none"
-  /** The operation costs nothing by the provider's own rule (count_tokens, models, refusals without output, …). */
+  /** The operation is free by the provider's own rule (count_tokens, models, refusals without output, …). */
   readonly free: boolean
-  /** Why the provider's numbers contradict themselves (after which they were clamped); undefined: they do not. */
+  /** How the provider's numbers contradict each other, in which case they were clamped; undefined if they do not. */
   readonly inconsistent: string | undefined
-  /** Of an estimate: what a tokenizer could count better; absent: no tokenizer knows the model. */
+  /** The texts behind an estimate, if a tokenizer for the model exists. */
   readonly countable?: Countable
 }
 
 /** The vocabularies of OpenAI's models. */
 export type Encoding = "o200k_base" | "cl100k_base"
 
-/** The texts behind an estimate, for a tokenizer to count better than by their length. */
+/** The texts behind an estimate. A tokenizer counts them more precisely than their length does. */
 export interface Countable {
   readonly encoding: Encoding
-  /** The request's body; undefined: too long to be counted by anything but its length. */
+  /** The body of the request; undefined if it is too long for a tokenizer. */
   readonly request: Uint8Array | undefined
-  /** Text of the answer as it stood in its JSON, with its escapes; the beginning of it when there was more. */
+  /** The text of the answer as it stood in its JSON, with escapes. Of a long text, this is the beginning. */
   readonly output: Uint8Array
-  /** All of the answer's text by what is in `output`: 1, or more. */
+  /** The length of the whole text divided by the length of `output`: 1 or more. */
   readonly outputScale: number
-  /** The reading by such counts, within the limits of the request and the model; undefined: the one by length stays. */
+  /** Returns the reading with these counts, within the limits of the request. An undefined count stays as estimated. */
   toReading(counted: { readonly input: number | undefined; readonly output: number }): Reading
 }
 
@@ -126,7 +126,7 @@ export const NO_READING: Reading = {
   inconsistent: undefined,
 }
 
-/** The token columns of a row. `input_tokens` is all input, `output_tokens` all output. */
+/** The token columns of a row. `inputTokens` is all input and `outputTokens` all output, cached and reasoning included. */
 export interface TokenTotals {
   readonly inputTokens: number
   readonly cachedTokens: number
@@ -136,7 +136,12 @@ export interface TokenTotals {
   readonly reasoningTokens: number
 }
 
-/** The sums of a reading's parts in the convention of the row's columns. */
+/**
+ * Adds up parts in the convention of a row's columns.
+ *
+ * Worked example: `{ input: 600, cacheRead: 400, output: 400, reasoning: 100 }` has 1000 input tokens, of which 400 are
+ * cached, and 500 output tokens, of which 100 are reasoning.
+ */
 export function toTokenTotals(parts: readonly Part[]): TokenTotals {
   let cached = 0
   let written1h = 0

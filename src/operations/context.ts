@@ -1,7 +1,7 @@
 import type { BodyReader } from "../bodies/read.ts"
 import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
-import type { PriceBook } from "../pricing/catalog.ts"
+import type { PriceBook } from "../pricing/price-book.ts"
 
 /** Everything that an operation may use. The caller opens these resources and closes them. */
 interface Resources {

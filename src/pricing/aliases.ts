@@ -1,8 +1,11 @@
-/** Names that providers answer with and that the catalogue's rules miss or get wrong: catalogue provider -> name -> model id. */
+/**
+ * Model names in answers that the rules of the catalog miss or match wrongly: by provider of the catalog, the id of the
+ * model by its name.
+ */
 export const MODEL_ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   anthropic: { "claude-2.0": "claude-2", "claude-2.1": "claude-2" },
   openai: {
-    // What davinci-002 and babbage-002 answer with; by its look it would be the ten times dearer davinci.
+    // Answers of davinci-002 and babbage-002. A rule would match davinci, which costs ten times as much.
     "davinci:2023-07-21-v2": "davinci-002",
     "babbage:2023-07-21-v2": "babbage-002",
     "gpt-4o-transcribe-diarize-2025-10-15": "gpt-4o-transcribe",
@@ -13,7 +16,7 @@ export const MODEL_ALIASES: Readonly<Record<string, Readonly<Record<string, stri
   },
 }
 
-/** Where llm-prices.com spells a model of the catalogue in another way: `provider/model id` -> its id. */
+/** The ids of llm-prices.com that differ from those of the catalog, by the catalog's `provider/model`. */
 export const LLM_PRICES_IDS: Readonly<Record<string, string>> = {
   "anthropic/claude-3-5-haiku-latest": "claude-3.5-haiku",
   "anthropic/claude-3-5-sonnet": "claude-3.5-sonnet",
@@ -21,7 +24,7 @@ export const LLM_PRICES_IDS: Readonly<Record<string, string>> = {
   "anthropic/claude-3-opus-latest": "claude-3-opus",
   "anthropic/claude-haiku-4-5": "claude-4.5-haiku",
   "anthropic/claude-opus-4-0": "claude-opus-4",
-  // One row for both: "Claude Sonnet 4 and 4.5".
+  // The list has one row for both: "Claude Sonnet 4 and 4.5".
   "anthropic/claude-sonnet-4-0": "claude-sonnet-4.5",
   "anthropic/claude-sonnet-4-5": "claude-sonnet-4.5",
   "google/gemini-3.1-pro-preview": "gemini-3-1-pro-preview",

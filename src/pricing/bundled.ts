@@ -1,55 +1,20 @@
 import type { RateName, Rates } from "../core/cost.ts"
 import { divide, formatDecimal, fromNumber } from "../core/decimal.ts"
+import type { Catalog, CatalogModel, CatalogPrices, CatalogProvider, DatedPrices } from "./catalog-model.ts"
 import { OWN_DATE, OWN_MODELS } from "./own-models.ts"
 import type { Row } from "./row.ts"
 
-/** The day of the data in @pydantic/genai-prices 0.1.8; the package itself does not say it. */
-export const BUNDLED_DATE = "2026-09-23"
+/** The day of the data in @pydantic/genai-prices 0.1.8. The package itself does not contain it. */
+const BUNDLED_DATE = "2026-09-23"
 
-type Price =
-  | number
-  | { readonly base: number; readonly tiers: readonly { readonly start: number; readonly price: number }[] }
-type Prices = Readonly<Record<string, Price | undefined>>
-
-interface DatedPrices {
-  readonly constraint?:
-    | { readonly type: "start_date"; readonly start_date: string }
-    | { readonly type: "time_of_date"; readonly start_time: string; readonly end_time: string }
-  readonly prices: Prices
-}
-
-export type MatchRule =
-  | { readonly equals: string }
-  | { readonly starts_with: string }
-  | { readonly ends_with: string }
-  | { readonly contains: string }
-  | { readonly regex: string }
-  | { readonly or: readonly MatchRule[] }
-  | { readonly and: readonly MatchRule[] }
-
-/** A model as genai-prices writes it: only what we read of it. */
-export interface BundledModel {
-  readonly id: string
-  readonly match?: MatchRule
-  readonly prices: Prices | readonly DatedPrices[]
-  readonly own?: true
-}
-
-export interface BundledProvider {
-  readonly id: string
-  readonly api_pattern: string
-  readonly fallback_model_providers?: readonly string[]
-  readonly models: readonly BundledModel[]
-}
-
-/** The bundled catalogue with our own rows in it. Loaded on first use: it is most of a megabyte of source. */
-export async function loadBundled(): Promise<ReadonlyMap<string, BundledProvider>> {
+/** Loads the bundled catalog, with our own models in it. The data is loaded on first use, because it is almost 1 MB. */
+export async function loadBundled(): Promise<Catalog> {
   const { waitForUpdate } = await import("@pydantic/genai-prices")
-  const providers = ((await waitForUpdate()) ?? []) as readonly BundledProvider[]
+  const providers = ((await waitForUpdate()) ?? []) as readonly CatalogProvider[]
   return new Map(providers.map((provider) => [provider.id, withOwnModels(provider)]))
 }
 
-function withOwnModels(provider: BundledProvider): BundledProvider {
+function withOwnModels(provider: CatalogProvider): CatalogProvider {
   const own = OWN_MODELS[provider.id] ?? []
   const theirs = new Map(provider.models.map((model) => [model.id, model]))
   const ours = own.map((model) => ({ ...theirs.get(model.id), ...model, own: true as const }))
@@ -57,54 +22,57 @@ function withOwnModels(provider: BundledProvider): BundledProvider {
   return { ...provider, models: [...ours, ...provider.models.filter((model) => !replaced.has(model.id))] }
 }
 
-/** The model's price at that moment. `varies`: it depends on the hour, so no flat price of another source can replace it. */
-export function bundledRow(
-  model: BundledModel,
-  at: number,
-): {
+/** The price of one model of the catalog at one time. */
+export interface BundledRow {
   readonly row: Row
+  /** The price depends on the hour, so no flat price of another source can replace it. */
   readonly varies: boolean
+  /** The day on which this price began, `YYYY-MM-DD`, if the catalog says it. */
   readonly since: string | undefined
-  /** What else is billed and no reading tells: without it a sum is a lower bound. */
-  readonly beside: readonly string[]
-} {
+  /** Fees that no reading reports. A sum without them is a lower bound. */
+  readonly unmetered: readonly string[]
+}
+
+/** Returns the price of a model of the catalog at the time `at`, in milliseconds since the epoch. */
+export function bundledRow(model: CatalogModel, at: number): BundledRow {
   const dated: readonly DatedPrices[] = Array.isArray(model.prices)
     ? model.prices
-    : [{ prices: model.prices as Prices }]
+    : [{ prices: model.prices as CatalogPrices }]
   const { prices, since } = pricesAt(model, dated, at)
   const [source, date] = model.own ? (["majordomo", OWN_DATE] as const) : (["genai-prices", BUNDLED_DATE] as const)
   return {
     row: { model: model.id, source, date: since ?? date, ...toRates(prices) },
     varies: dated.some(({ constraint }) => constraint?.type === "time_of_date"),
     since,
-    beside: Object.entries(BESIDE).flatMap(([key, what]) => (prices[key] === undefined ? [] : [what])),
+    unmetered: Object.entries(UNMETERED).flatMap(([key, fee]) => (prices[key] === undefined ? [] : [fee])),
   }
 }
 
-const BESIDE: Readonly<Record<string, string>> = {
+/** Fees that no reading reports. */
+const UNMETERED: Readonly<Record<string, string>> = {
   requests_kcount: "a fee per request",
   output_citation_mtok: "a fee for citations",
   input_text_messages_kcount: "a fee per message",
 }
 
-/** The last condition that holds wins. A daily window that is listed after a day begins to hold on that day. */
+/** The last constraint that holds decides. Daily hours that are listed after a day apply from that day on. */
 function pricesAt(
-  model: BundledModel,
+  model: CatalogModel,
   dated: readonly DatedPrices[],
   at: number,
-): { readonly prices: Prices; readonly since: string | undefined } {
+): { readonly prices: CatalogPrices; readonly since: string | undefined } {
   let prices = dated[0]?.prices ?? {}
   let since: string | undefined
-  let begun = true
+  let hasBegun = true
   for (const { constraint, prices: candidate } of dated) {
     if (constraint === undefined) prices = candidate
     else if (constraint.type === "start_date") {
-      begun = at >= Date.parse(constraint.start_date)
-      if (begun) {
+      hasBegun = at >= Date.parse(constraint.start_date)
+      if (hasBegun) {
         prices = candidate
         since = constraint.start_date
       }
-    } else if (begun && isInWindow(constraint, at) && !isDeepseekWeekend(model, at)) prices = candidate
+    } else if (hasBegun && isInWindow(constraint, at) && !isDeepseekWeekend(model, at)) prices = candidate
   }
   return { prices, since }
 }
@@ -118,8 +86,8 @@ function isInWindow(window: { readonly start_time: string; readonly end_time: st
   return start <= end ? now >= start && now < end : now >= start || now < end
 }
 
-/** From 2026-08-23 DeepSeek V4 has no peak hours on Saturdays and Sundays in Beijing (UTC+8). */
-function isDeepseekWeekend(model: BundledModel, at: number): boolean {
+/** Since 2026-08-23, DeepSeek V4 has no peak hours on Saturdays and Sundays in Beijing (UTC+8). */
+function isDeepseekWeekend(model: CatalogModel, at: number): boolean {
   if (!model.id.startsWith("deepseek-v4") || at < Date.parse("2026-08-22T16:00:00Z")) return false
   const day = new Date(at + 8 * 3_600_000).getUTCDay()
   return day === 0 || day === 6
@@ -147,7 +115,7 @@ const PER_PIECE: Readonly<Record<string, { readonly name: RateName; readonly pie
   input_audio_hours: { name: "audioSeconds", pieces: 3600 },
 }
 
-function toRates(prices: Prices): Pick<Row, "base" | "tiers"> {
+function toRates(prices: CatalogPrices): Pick<Row, "base" | "tiers"> {
   const base: { [K in RateName]?: string } = {}
   const tiers = new Map<number, { [K in RateName]?: string }>()
   for (const [key, price] of Object.entries(prices)) {

@@ -1,20 +1,20 @@
 import type { Rates } from "../core/cost.ts"
-import type { ListedPrice } from "./llm-prices.ts"
+import type { ListedPrice } from "./listed-price.ts"
 
 interface Correction {
   readonly vendor: string
   readonly id: string
-  /** What the list shows while it is wrong. Once it shows anything else, the correction rests. */
+  /** The wrong prices of the list. Once it shows other prices, the correction no longer applies. */
   readonly shown: readonly [input: number, output: number, inputCached: number | null]
-  /** What is right instead; undefined: the row should not be there. */
+  /** The right rates; undefined if the list should not have the row. */
   readonly right: Rates | undefined
-  /** The days on which it is right; `until` is the first day on which it is not. */
+  /** The days on which these rates are right: `from` is the first of them, `until` the first day after them. */
   readonly from?: string
   readonly until?: string
   readonly source: string
 }
 
-/** Rows of llm-prices.com (seen on 2026-08-05) that genai-prices or others contradict, with whom we side. */
+/** Rows of llm-prices.com (read on 2026-08-05) that genai-prices or others contradict, and where these are right. */
 export const CORRECTIONS: readonly Correction[] = [
   {
     vendor: "openai",
@@ -96,14 +96,14 @@ export const CORRECTIONS: readonly Correction[] = [
   },
 ]
 
-/** The rates of a row, corrected while it shows what is known to be wrong; undefined: the row should not be there. */
+/** Returns the rates of a row, corrected while it shows prices that are known to be wrong; undefined if it must not count. */
 export function correct(row: ListedPrice, rates: Rates, at: number): Rates | undefined {
-  const known = CORRECTIONS.find((each) => each.vendor === row.vendor && each.id === row.id)
-  if (!known) return rates
-  const [input, output, cached] = known.shown
+  const correction = CORRECTIONS.find((each) => each.vendor === row.vendor && each.id === row.id)
+  if (!correction) return rates
+  const [input, output, cached] = correction.shown
   const isShown = row.input === input && row.output === output && row.input_cached === cached
   const holds =
-    (known.from === undefined || at >= Date.parse(known.from)) &&
-    (known.until === undefined || at < Date.parse(known.until))
-  return isShown && holds ? known.right : rates
+    (correction.from === undefined || at >= Date.parse(correction.from)) &&
+    (correction.until === undefined || at < Date.parse(correction.until))
+  return isShown && holds ? correction.right : rates
 }

@@ -1,13 +1,18 @@
 import type { RateName, Rates } from "../core/cost.ts"
 import { formatDecimal, multiply, parseDecimal } from "../core/decimal.ts"
 
-export interface Completed {
+interface Completed {
   readonly rates: Rates
-  /** Which rates a rule gave; the text says why it may be wrong, undefined: the provider bills so. */
+  /** The rates that a rule gave, with the reason why a rate may be wrong; undefined if the provider bills it so. */
   readonly derived: ReadonlyMap<RateName, string | undefined>
 }
 
-/** Fills in the rates that no source lists, by the rules of the provider's own price list where there are any. */
+/**
+ * Derives the rates that no source lists from those that are listed, where possible by the provider's own rules.
+ *
+ * Worked example: a Claude model with only `input: "3"` gets `cacheWrite: "3.75"` (1.25 times) and `cacheWrite1h: "6"`
+ * (2 times), but no `cacheRead`, because that discount differs by model.
+ */
 export function completeRates(listed: Rates, of: { readonly owner: string; readonly model: string }): Completed {
   const rates: { [K in RateName]?: string } = { ...listed }
   const derived = new Map<RateName, string | undefined>()
@@ -15,32 +20,32 @@ export function completeRates(listed: Rates, of: { readonly owner: string; reado
   const isOpenai = of.owner === "openai" || of.owner === "azure"
   const isGoogle = of.owner === "google"
 
-  const take = (name: RateName, from: RateName, sure: boolean, times = "1") => {
+  const derive = (name: RateName, from: RateName, isCertain: boolean, times = "1") => {
     const source = rates[from]
     if (rates[name] !== undefined || source === undefined) return
     rates[name] = times === "1" ? source : formatDecimal(multiply(parseDecimal(source), parseDecimal(times)))
     const doubt = `${name} of ${of.model} is not listed: taken from ${from}`
-    derived.set(name, sure && derived.get(from) === undefined ? undefined : (derived.get(from) ?? doubt))
+    derived.set(name, isCertain && derived.get(from) === undefined ? undefined : (derived.get(from) ?? doubt))
   }
 
-  // Reasoning is billed as output unless it has a rate of its own.
-  take("reasoning", "output", true)
-  // OpenAI lists a cached rate where there is a discount. Claude's discount differs by model: the table or nothing.
-  if (!isClaude) take("cacheRead", "input", isOpenai)
-  if (isClaude) take("cacheWrite", "input", true, "1.25")
-  if (isClaude) take("cacheWrite1h", "input", true, "2")
-  // OpenAI bills no premium for writes before GPT-5.6, and lists it from there.
-  take("cacheWrite", "input", isOpenai)
-  take("cacheWrite1h", "cacheWrite", false)
-  // Google lists audio only where it differs from text.
+  // Reasoning is billed as output, unless it has a rate of its own.
+  derive("reasoning", "output", true)
+  // OpenAI lists a rate for cached input where there is a discount. Claude's discount differs by model.
+  if (!isClaude) derive("cacheRead", "input", isOpenai)
+  if (isClaude) derive("cacheWrite", "input", true, "1.25")
+  if (isClaude) derive("cacheWrite1h", "input", true, "2")
+  // OpenAI bills cache writes as input before GPT-5.6, and lists a rate since then.
+  derive("cacheWrite", "input", isOpenai)
+  derive("cacheWrite1h", "cacheWrite", false)
+  // Google lists an audio rate only where it differs from the text rate.
   const hasAudioRate = listed.inputAudio !== undefined
   const hasImageRate = listed.inputImage !== undefined
-  take("inputAudio", "input", isGoogle)
-  take("inputImage", "input", true)
-  take("cacheReadAudio", hasAudioRate ? "inputAudio" : "cacheRead", !hasAudioRate)
-  take("cacheReadImage", hasImageRate ? "inputImage" : "cacheRead", !hasImageRate)
-  take("outputAudio", "output", false)
-  // An image model without a rate for image output lists it as its output.
-  take("outputImage", "output", of.model.includes("image"))
+  derive("inputAudio", "input", isGoogle)
+  derive("inputImage", "input", true)
+  derive("cacheReadAudio", hasAudioRate ? "inputAudio" : "cacheRead", !hasAudioRate)
+  derive("cacheReadImage", hasImageRate ? "inputImage" : "cacheRead", !hasImageRate)
+  derive("outputAudio", "output", false)
+  // For an image model without a rate for image output, the output rate is that of images.
+  derive("outputImage", "output", of.model.includes("image"))
   return { rates, derived }
 }

@@ -1,6 +1,6 @@
-import type { Catalogue } from "./match.ts"
+import type { Catalog } from "./catalog-model.ts"
 
-/** What people call a provider -> what the catalogue calls it. */
+/** Common names of providers, and their id in the catalog. */
 const PROVIDER_ALIASES: Readonly<Record<string, string>> = {
   gemini: "google",
   "google-ai": "google",
@@ -22,7 +22,7 @@ const PROVIDER_ALIASES: Readonly<Record<string, string>> = {
   "z.ai": "zai",
 }
 
-/** The vendor names of llm-prices.com -> the catalogue's provider. */
+/** The vendors of llm-prices.com, and their id in the catalog. */
 export const VENDORS: Readonly<Record<string, string>> = {
   amazon: "aws",
   anthropic: "anthropic",
@@ -37,16 +37,18 @@ export const VENDORS: Readonly<Record<string, string>> = {
 }
 
 /**
- * The catalogue's provider behind a configured one. Who owns the host sends the bill, so a known host decides; else
- * the name does if it is a known one; else undefined: a name alone is no reason to guess.
+ * Returns the id of the catalog's provider that bills for a configured provider. A known host decides, because its owner
+ * sends the bill. Otherwise the name decides if it is known. Otherwise the result is undefined.
+ *
+ * @param baseUrl the address of the configured provider, if it has one of its own
  */
-export function identifyProvider(catalogue: Catalogue, name: string, baseUrl: string | undefined): string | undefined {
+export function identifyProvider(catalog: Catalog, name: string, baseUrl: string | undefined): string | undefined {
   if (baseUrl !== undefined) {
-    for (const provider of catalogue.values()) {
+    for (const provider of catalog.values()) {
       if (new RegExp(`^(?:${provider.api_pattern})`, "i").test(baseUrl)) return provider.id
     }
   }
   const wanted = name.toLowerCase()
   const id = PROVIDER_ALIASES[wanted] ?? wanted
-  return catalogue.has(id) ? id : undefined
+  return catalog.has(id) ? id : undefined
 }

@@ -2,35 +2,29 @@ import type { Rates } from "../core/cost.ts"
 import { formatDecimal, fromNumber } from "../core/decimal.ts"
 import { correct } from "./corrections.ts"
 import { VENDORS } from "./identify.ts"
+import type { ListedPrice } from "./listed-price.ts"
 import type { Row } from "./row.ts"
 
-/** The list of llm-prices.com, ready to be asked. */
+/** The list of llm-prices.com, prepared for lookups. */
 export interface LlmPrices {
-  /** `YYYY-MM-DD`: the day that the list is from. */
+  /** The day of the list, `YYYY-MM-DD`. */
   readonly day: string
   readonly size: number
-  /** The row for a model of a catalogue's provider, as corrected for that moment. */
+  /** Finds the row of a model by the catalog's provider and the list's own id, corrected for the time `at`. */
   find(provider: string, id: string, at: number): Row | undefined
-  /** Every model of the list by the catalogue's provider; long-context rows are not models. */
+  /** Returns all models of the list by the catalog's provider. Long-context rows are not models. */
   ids(): readonly { readonly provider: string; readonly id: string }[]
 }
 
-/** One row as it stands in `current-v1.json`: USD per million tokens. */
-export interface ListedPrice {
-  readonly id: string
-  readonly vendor: string
-  readonly name: string
-  readonly input: number
-  readonly output: number
-  readonly input_cached: number | null
-}
-
-/** Fewer good rows than this is no price list but an error page, or a list gone wrong. */
+/** A body with fewer usable rows than this is an error page or a broken list. */
 const MIN_ROWS = 20
 const MAX_RATE = 100_000
 const LONG = /^(.+)-(\d+)k$/
 
-/** Reads `{ updated_at, prices: [{ id, vendor, name, input, output, input_cached }] }`. Throws what is wrong with it. */
+/**
+ * Parses `{ updated_at, prices: [{ id, vendor, name, input, output, input_cached }] }`.
+ * @throws Error that says what is wrong with the list
+ */
 export function parseLlmPrices(body: unknown): LlmPrices {
   if (!isRecord(body) || !Array.isArray(body["prices"])) throw new Error("expected an object with a list `prices`")
   const day = body["updated_at"]
@@ -55,7 +49,7 @@ export function parseLlmPrices(body: unknown): LlmPrices {
     find(provider, id, at) {
       const key = keyOf(provider, id)
       const row = rows.get(key)
-      // A long-context row is a part of its model's price, not a model.
+      // A long-context row is a tier of its model, not a model.
       if (!row || isLong(row)) return undefined
       const tiers = (long.get(key) ?? []).flatMap(({ above, row: longRow }) => {
         const rates = correct(longRow, ratesOf(longRow), at)
@@ -67,7 +61,10 @@ export function parseLlmPrices(body: unknown): LlmPrices {
   }
 }
 
-/** `gpt-5.4-272k`, named "GPT-5.4 >272k", is what gpt-5.4 costs over 272,000 tokens. */
+/**
+ * Finds the long-context rows of each model. The row `gpt-5.4-272k`, named "GPT-5.4 >272k", has the prices of gpt-5.4 for
+ * prompts over 272,000 tokens.
+ */
 function longRows(rows: ReadonlyMap<string, ListedPrice>) {
   const long = new Map<string, { readonly above: number; readonly row: ListedPrice }[]>()
   for (const row of rows.values()) {

@@ -1,141 +1,170 @@
-import type { Rates } from "../core/cost.ts"
 import { LLM_PRICES_IDS, MODEL_ALIASES } from "./aliases.ts"
-import { bundledRow } from "./bundled.ts"
-import type { PriceBookOptions } from "./catalog.ts"
+import { type BundledRow, bundledRow } from "./bundled.ts"
+import type { Catalog } from "./catalog-model.ts"
 import { feesOf } from "./fees.ts"
 import { identifyProvider } from "./identify.ts"
 import type { LlmPrices } from "./llm-prices.ts"
-import { type Catalogue, findModel, type Match, spellingsOf } from "./match.ts"
+import { findModel, type Match, spellingsOf } from "./match.ts"
 import { type Merged, mergeRows } from "./merge.ts"
+import type { PriceBookOptions } from "./options.ts"
 import type { Row } from "./row.ts"
+import type { UserPrices } from "./user-prices.ts"
 
-/** What the sources say of a model at a provider, and what was made of it. */
-export type Found =
-  | {
-      readonly kind: "found"
-      readonly billedBy: string | undefined
-      readonly isUsers: boolean
-      readonly how: Match["how"]
-      /** The provider resells the model and is billed as its maker lists it. */
-      readonly isResold: boolean
-      readonly rows: readonly Row[]
-      /** Rows that were not used, and why. */
-      readonly setAside: readonly { readonly row: Row; readonly reason: string }[]
-      readonly merged: Merged
-      readonly doubts: readonly string[]
-    }
+/** Everything that prices are looked up in. */
+export interface Sources {
+  readonly catalog: Catalog
+  readonly user: UserPrices
+  /** The user's model names: the model by `name` or `provider/name`, in lower case. */
+  readonly aliases: ReadonlyMap<string, string>
+  readonly baseUrls: PriceBookOptions["baseUrls"]
+  /** Returns the current list of llm-prices.com, if there is one. */
+  readonly remote: () => LlmPrices | undefined
+}
+
+export interface Lookup {
+  /** Finds the price of the model that answered, or else of the model that was requested. */
+  find(question: LookupQuestion): LookupResult
+  /** Finds the price of a model by name at a configured provider; undefined if no source has one. */
+  findNamed(provider: string, name: string, at: number): FoundPrice | undefined
+}
+
+export interface LookupQuestion {
+  readonly provider: string
+  /** The model that answered; undefined if the answer named none. */
+  readonly model: string | undefined
+  readonly requestedModel: string | undefined
+  /** The time whose prices apply, in milliseconds since the epoch. */
+  readonly at: number
+}
+
+type LookupResult =
+  | FoundPrice
   | {
       readonly kind: "unknown"
       readonly billedBy: string | undefined
-      readonly isUsers: false
+      readonly isOverridden: false
       readonly reason: string
     }
 
-export interface Sources {
-  readonly catalogue: Catalogue
-  readonly file: ReadonlyMap<string, Row>
-  readonly aliases: ReadonlyMap<string, string>
-  readonly options: Pick<PriceBookOptions, "overrides" | "providerPrices" | "baseUrls">
-  readonly remote: () => LlmPrices | undefined
+/** What the sources have about a model at a provider, and the price that was made of it. */
+interface FoundPrice {
+  readonly kind: "found"
+  /** The id of the catalog's provider that sends the bill, if it is known. */
+  readonly billedBy: string | undefined
+  /** The user has configured rates for the model. */
+  readonly isOverridden: boolean
+  readonly how: Match["how"]
+  /** The provider resells the model, and bills what the maker of the model lists. */
+  readonly isResold: boolean
+  /** The rows that were used, in the order of their priority. */
+  readonly rows: readonly Row[]
+  /** The rows that were not used, with the reason. */
+  readonly setAside: readonly { readonly row: Row; readonly reason: string }[]
+  readonly merged: Merged
+  /** Reasons why the price may be wrong. */
+  readonly doubts: readonly string[]
 }
 
 /** No model has a longer name. */
 const MAX_NAME_LENGTH = 256
 
-export type Lookup = ReturnType<typeof createLookup>
-
-/** Finds the price of a model in all sources. */
-export function createLookup({ catalogue, file, aliases, options, remote }: Sources) {
-  const overrides = lowerKeys(options.overrides)
-  const tables = new Map(Object.entries(options.providerPrices ?? {}).map(([name, table]) => [name, lowerTable(table)]))
-
-  /** The user's own row for a model, by `provider/model` or `model`. */
-  const usersRow = (table: ReadonlyMap<string, Rates> | undefined, names: readonly string[]) => {
-    for (const name of names) {
-      const base = table?.get(name)
-      if (base) return { model: name, source: "overrides", date: undefined, base, tiers: [] } satisfies Row
-    }
-    return undefined
-  }
-
-  const findNamed = (provider: string, asked: string, at: number): Found | undefined => {
-    if (asked.length > MAX_NAME_LENGTH) return undefined
-    const billedBy = identifyProvider(catalogue, provider, options.baseUrls?.[provider])
-    const name = provider.toLowerCase()
-    const lower = asked.trim().toLowerCase()
-    const aliased = aliases.get(`${name}/${lower}`) ?? aliases.get(lower) ?? MODEL_ALIASES[billedBy ?? ""]?.[lower]
-    const names = spellingsOf(billedBy ?? name, asked)
-    const all = aliased === undefined ? names : [...spellingsOf(billedBy ?? name, aliased), ...names]
-
-    const rows: Row[] = []
-    const table = tables.get(provider)
-    const qualified = all.flatMap((each) => [`${name}/${each}`, ...(billedBy ? [`${billedBy}/${each}`] : []), each])
-    const own = usersRow(overrides, qualified) ?? usersRow(table, qualified)
-    if (own) rows.push(own)
-    const filed = qualified.map((each) => file.get(each)).find((row) => row !== undefined)
-    if (filed) rows.push(filed)
-
-    const match = billedBy === undefined ? undefined : findModel(catalogue, billedBy, all)
-    const bundled = match && bundledRow(match.model, at)
-    const listed = billedBy === undefined ? undefined : findListed(remote(), match?.owner ?? billedBy, match, all, at)
-    const aside = listed && bundled ? whyAside(listed.day, bundled, at) : undefined
-    if (listed && aside === undefined) rows.push(listed.row)
-    if (bundled && Object.keys(bundled.row.base).length > 0) rows.push(bundled.row)
-    if (rows.length === 0) return undefined
-    const fees = feesOf(billedBy ?? "")
-    const owner = match?.owner ?? billedBy ?? name
-    const model = match?.model.id ?? rows[0]?.model ?? asked
-    const how = own || filed ? "exact" : (match?.how ?? "exact")
-    return {
-      kind: "found",
-      billedBy,
-      isUsers: own !== undefined,
-      how,
-      isResold: match !== undefined && match.owner !== billedBy,
-      rows,
-      setAside: listed && aside !== undefined ? [{ row: listed.row, reason: aside }] : [],
-      merged: mergeRows(fees ? [...rows, fees] : rows, { model, owner }),
-      doubts: [
-        ...(how === "undated" ? [`${asked} has no price of its own: priced as ${model}`] : []),
-        ...(own || filed ? [] : (bundled?.beside ?? []).map((what) => `${what} of ${model} is not in the sum`)),
-      ],
-    }
-  }
-
-  const find = (of: {
-    readonly provider: string
-    readonly model: string | undefined
-    readonly requestedModel: string | undefined
-    readonly at: number
-  }): Found => {
-    const answered = of.model === undefined ? undefined : findNamed(of.provider, of.model, of.at)
-    const asked =
-      answered !== undefined || of.requestedModel === undefined
-        ? undefined
-        : findNamed(of.provider, of.requestedModel, of.at)
-    if (answered) return answered
-    if (asked?.kind === "found") {
-      const doubt = `no price for ${shortened(of.model ?? "")}, which answered: priced as ${of.requestedModel}, which was asked`
-      return of.model === undefined ? asked : { ...asked, doubts: [...asked.doubts, doubt] }
-    }
-    const billedBy = identifyProvider(catalogue, of.provider, options.baseUrls?.[of.provider])
-    const name = of.model ?? of.requestedModel
-    const reason =
-      name === undefined
-        ? "the answer and the request name no model"
-        : `no price for ${shortened(name)} at ${of.provider}`
-    return { kind: "unknown", billedBy, isUsers: false, reason }
-  }
+export function createLookup(sources: Sources): Lookup {
+  const findNamed: Lookup["findNamed"] = (provider, name, at) =>
+    name.length > MAX_NAME_LENGTH ? undefined : findPrice(sources, toAsked(sources, provider, name), at)
 
   return {
-    find,
     findNamed,
-    isFree: (provider: string) => options.providerPrices?.[provider] === "free",
+    find({ provider, model, requestedModel, at }) {
+      const answered = model === undefined ? undefined : findNamed(provider, model, at)
+      if (answered) return answered
+      const requested = requestedModel === undefined ? undefined : findNamed(provider, requestedModel, at)
+      if (requested) {
+        const doubt = `no price for ${shortened(model ?? "")}, which answered: priced as ${requestedModel}, which was asked`
+        return model === undefined ? requested : { ...requested, doubts: [...requested.doubts, doubt] }
+      }
+      const billedBy = identifyProvider(sources.catalog, provider, sources.baseUrls?.[provider])
+      const name = model ?? requestedModel
+      const reason =
+        name === undefined
+          ? "the answer and the request name no model"
+          : `no price for ${shortened(name)} at ${provider}`
+      return { kind: "unknown", billedBy, isOverridden: false, reason }
+    },
   }
 }
 
-/** Why the list, which knows today's flat prices only, is not asked about a model that the catalogue knows better. */
-function whyAside(day: string, bundled: ReturnType<typeof bundledRow>, at: number): string | undefined {
+/** A model's name, and what it can stand for. */
+interface Asked {
+  readonly provider: string
+  readonly billedBy: string | undefined
+  readonly name: string
+  /** The spellings of the name and of its alias, in lower case. Those of the alias come first. */
+  readonly spellings: readonly string[]
+}
+
+function toAsked({ catalog, aliases, baseUrls }: Sources, provider: string, name: string): Asked {
+  const billedBy = identifyProvider(catalog, provider, baseUrls?.[provider])
+  const owner = billedBy ?? provider.toLowerCase()
+  const lower = name.trim().toLowerCase()
+  const alias =
+    aliases.get(`${provider.toLowerCase()}/${lower}`) ?? aliases.get(lower) ?? MODEL_ALIASES[billedBy ?? ""]?.[lower]
+  const own = spellingsOf(owner, name)
+  return {
+    provider,
+    billedBy,
+    name,
+    spellings: alias === undefined ? own : [...spellingsOf(owner, alias), ...own],
+  }
+}
+
+function findPrice({ catalog, user, remote }: Sources, asked: Asked, at: number): FoundPrice | undefined {
+  const { provider, billedBy, spellings } = asked
+  const { own, filed } = user.find(provider, withProviders(asked))
+  const match = billedBy === undefined ? undefined : findModel(catalog, billedBy, spellings)
+  const bundled = match && bundledRow(match.model, at)
+  const listed = billedBy === undefined ? undefined : findListed(remote(), match, { owner: billedBy, spellings, at })
+  const reason = listed && bundled ? whyAside(listed.day, bundled, at) : undefined
+
+  const rows = [
+    own,
+    filed,
+    reason === undefined ? listed?.row : undefined,
+    bundled && Object.keys(bundled.row.base).length > 0 ? bundled.row : undefined,
+  ].filter((row) => row !== undefined)
+  if (rows.length === 0) return undefined
+
+  const fees = feesOf(billedBy ?? "")
+  const model = match?.model.id ?? rows[0]?.model ?? asked.name
+  const isUsers = own !== undefined || filed !== undefined
+  const how = isUsers ? "exact" : (match?.how ?? "exact")
+  const unmetered = isUsers ? [] : (bundled?.unmetered ?? [])
+  return {
+    kind: "found",
+    billedBy,
+    isOverridden: own !== undefined,
+    how,
+    isResold: match !== undefined && match.owner !== billedBy,
+    rows,
+    setAside: listed && reason !== undefined ? [{ row: listed.row, reason }] : [],
+    merged: mergeRows(fees ? [...rows, fees] : rows, {
+      model,
+      owner: match?.owner ?? billedBy ?? provider.toLowerCase(),
+    }),
+    doubts: [
+      ...(how === "undated" ? [`${asked.name} has no price of its own: priced as ${model}`] : []),
+      ...unmetered.map((fee) => `${fee} of ${model} is not in the sum`),
+    ],
+  }
+}
+
+/** The spellings, each with the configured provider, with the provider that sends the bill, and alone. */
+function withProviders({ provider, billedBy, spellings }: Asked): readonly string[] {
+  const name = provider.toLowerCase()
+  return spellings.flatMap((each) => [`${name}/${each}`, ...(billedBy ? [`${billedBy}/${each}`] : []), each])
+}
+
+/** Returns why the list, which has only the flat prices of its day, is not used where the catalog knows more. */
+function whyAside(day: string, bundled: BundledRow, at: number): string | undefined {
   if (bundled.varies) return "the price depends on the hour"
   if (at < Date.parse(day)) return `the list is of ${day}, after the request`
   return bundled.since !== undefined && bundled.since > day
@@ -143,18 +172,17 @@ function whyAside(day: string, bundled: ReturnType<typeof bundledRow>, at: numbe
     : undefined
 }
 
+/** Finds the row of a model in the list of llm-prices.com, by each of its spellings there. */
 function findListed(
   list: LlmPrices | undefined,
-  owner: string,
   match: Match | undefined,
-  names: readonly string[],
-  at: number,
+  asked: { readonly owner: string; readonly spellings: readonly string[]; readonly at: number },
 ): { readonly row: Row; readonly day: string } | undefined {
   if (list === undefined) return undefined
-  const spelled = match && LLM_PRICES_IDS[`${match.owner}/${match.model.id}`]
-  const candidates = [...names, ...(match ? [match.model.id] : []), ...(spelled ? [spelled] : [])]
-  for (const id of candidates) {
-    const row = list.find(owner, id, at)
+  const listedId = match && LLM_PRICES_IDS[`${match.owner}/${match.model.id}`]
+  const ids = [...asked.spellings, ...(match ? [match.model.id] : []), ...(listedId ? [listedId] : [])]
+  for (const id of ids) {
+    const row = list.find(match?.owner ?? asked.owner, id, asked.at)
     if (row) return { row, day: list.day }
   }
   return undefined
@@ -162,12 +190,4 @@ function findListed(
 
 function shortened(name: string): string {
   return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name
-}
-
-function lowerKeys(table: Readonly<Record<string, Rates>> | undefined): ReadonlyMap<string, Rates> {
-  return new Map(Object.entries(table ?? {}).map(([name, rates]) => [name.toLowerCase(), rates]))
-}
-
-function lowerTable(table: "free" | Readonly<Record<string, Rates>>): ReadonlyMap<string, Rates> | undefined {
-  return table === "free" ? undefined : lowerKeys(table)
 }

@@ -1,21 +1,19 @@
-import type { BundledModel, BundledProvider, MatchRule } from "./bundled.ts"
+import type { Catalog, CatalogModel, CatalogProvider, MatchRule } from "./catalog-model.ts"
 
-/** A model of the catalogue, and how its name was found. */
+/** A model of the catalog, and how its name was matched. */
 export interface Match {
-  readonly model: BundledModel
-  /** The catalogue's provider that lists it: another one when a reseller lists it under its maker. */
+  readonly model: CatalogModel
+  /** The id of the provider that lists the model. For a resold model, this is its maker. */
   readonly owner: string
-  /** The spelling that matched: aliases, prefixes and date forms resolved. */
+  /** The spelling that matched, after aliases, prefixes and forms of dates. */
   readonly name: string
-  /** `undated`: this snapshot has no price of its own, and its family's was taken. */
+  /** `undated`: the dated snapshot has no price of its own, so that of the name without the date is used. */
   readonly how: "exact" | "rule" | "undated"
 }
 
-export type Catalogue = ReadonlyMap<string, BundledProvider>
-
-/** Finds the model that a provider calls `name`: exact, then by the catalogue's rules, then without its date. */
-export function findModel(catalogue: Catalogue, provider: string, names: readonly string[]): Match | undefined {
-  const owners = ownersOf(catalogue, provider)
+/** Finds the model with one of `names` at a provider: by its exact name, by a rule of the catalog, or without its date. */
+export function findModel(catalog: Catalog, provider: string, names: readonly string[]): Match | undefined {
+  const owners = ownersOf(catalog, provider)
   for (const name of names) {
     for (const owner of owners) {
       const exact = owner.models.find((model) => model.id.toLowerCase() === name || hasLiteral(model.match, name))
@@ -37,10 +35,10 @@ export function findModel(catalogue: Catalogue, provider: string, names: readonl
   return undefined
 }
 
-function ownersOf(catalogue: Catalogue, provider: string): readonly BundledProvider[] {
-  const first = catalogue.get(provider)
+function ownersOf(catalog: Catalog, provider: string): readonly CatalogProvider[] {
+  const first = catalog.get(provider)
   if (!first) return []
-  const others = (first.fallback_model_providers ?? []).map((id) => catalogue.get(id))
+  const others = (first.fallback_model_providers ?? []).map((id) => catalog.get(id))
   return [first, ...others.filter((each) => each !== undefined)]
 }
 
@@ -53,7 +51,7 @@ const OWN_PREFIXES: Readonly<Record<string, readonly string[]>> = {
   deepseek: ["deepseek/", "deepseek-ai/"],
 }
 
-/** The spellings under which a catalogue may list a name, the given one first; lower case. */
+/** Returns the spellings under which a catalog may list a name, in lower case. The given spelling is the first. */
 export function spellingsOf(provider: string, name: string): readonly string[] {
   const given = name.trim().toLowerCase()
   const spellings = new Set([given])
@@ -62,9 +60,9 @@ export function spellingsOf(provider: string, name: string): readonly string[] {
   for (const prefix of OWN_PREFIXES[provider] ?? [])
     if (bare.startsWith(prefix)) spellings.add(bare.slice(prefix.length))
   for (const each of [...spellings]) {
-    // Legacy completions answer with the build: `gpt-3.5-turbo-instruct:20230824-v2`.
+    // Answers of legacy completions name the build: `gpt-3.5-turbo-instruct:20230824-v2`.
     spellings.add(each.replace(/:\d{4}-?\d{2}-?\d{2}-v\d+$/, ""))
-    // A fine-tuned model is priced by its base: `ft:gpt-4o-mini-2024-07-18:org::id`.
+    // A fine-tuned model, such as `ft:gpt-4o-mini-2024-07-18:org::id`, is listed by its base model.
     if (each.startsWith("ft:")) spellings.add(each.split(":").slice(0, 2).join(":"))
   }
   for (const each of [...spellings]) {
@@ -87,8 +85,9 @@ function hasLiteral(rule: MatchRule | undefined, name: string): boolean {
 }
 
 /**
- * A loose rule (`starts_with`, `contains`, …) only bridges what does not change a price: a vendor's path before the
- * literal; a date, a version or `latest` after it. `contains gemini-1.5-flash` must not claim `gemini-1.5-flash-8b`.
+ * Returns whether a rule matches a name. A loose rule (`starts_with`, `contains`, …) may only skip what does not change a
+ * price: a vendor's path before the literal, and a date, a version or `latest` after it. So `contains gemini-1.5-flash`
+ * does not match `gemini-1.5-flash-8b`, which is another model.
  */
 function fits(rule: MatchRule, name: string): boolean {
   if ("or" in rule) return rule.or.some((each) => fits(each, name))
@@ -115,7 +114,7 @@ function fitsAt(name: string, literal: string, index: number): boolean {
   const before = name.slice(0, index)
   const after = name.slice(index + literal.length)
   const isOpen = /[-@:/]$/.test(literal)
-  // `claude-sonnet-4-2025` and `gemini-2.0-flash-0` end within a date or a version.
+  // Literals such as `claude-sonnet-4-2025` and `gemini-2.0-flash-0` end inside of a date or a version.
   const isTruncated = /-(?:20\d\d|0)$/.test(literal)
   const rest = isOpen ? `-${after}` : isTruncated ? `-00${after}`.replace(/^-00$/, "") : after
   return (before === "" || /[/.@]$/.test(before)) && AFTER.test(rest === "-" ? "" : rest)

@@ -2,15 +2,19 @@ import type { PriceEntry, RateName, Rates } from "../core/cost.ts"
 import { completeRates } from "./derive.ts"
 import { isBucket, RATE_NAMES, type Row } from "./row.ts"
 
-/** A price, and which of its rates may be wrong and why. */
+/** A price, and the reasons why some of its rates may be wrong. */
 export interface Merged {
   readonly entry: PriceEntry
   readonly unsure: { readonly [K in RateName]?: string }
 }
 
 /**
- * One price out of what the sources say, best source first: each rate is the first source's that lists it. A rate that
- * the user gave holds for requests of any size, unless the user gave long-context rates too.
+ * Merges the rows of several sources into one price. Rows come in the order of their priority, and each rate is taken
+ * from the first row that has it. A rate that the user configured applies to requests of any size, unless the user
+ * configured long-context rates as well.
+ *
+ * Worked example: `{ input: "1" }` from `overrides`, then `{ input: "2", output: "8" }` from `genai-prices`, is
+ * `{ input: "1", output: "8" }`.
  */
 export function mergeRows(rows: readonly Row[], of: { readonly model: string; readonly owner: string }): Merged {
   const listed: { [K in RateName]?: string } = {}
@@ -22,7 +26,7 @@ export function mergeRows(rows: readonly Row[], of: { readonly model: string; re
     if (!row) continue
     listed[name] = row.base[name] as string
     sources[name] = { source: row.source, date: row.date }
-    // A list with another input price is older or newer: its other rates may be, too.
+    // A source with another input rate may be from another time, so its other rates may be wrong as well.
     if (inputRow && isBucket(name) && row !== inputRow && disagree(inputRow, row)) {
       unsure[name] = `${name} is from ${row.source}, whose input rate is not the one of ${inputRow.source}`
     }
@@ -45,7 +49,7 @@ function disagree(winner: Row, other: Row): boolean {
   return !USERS.has(winner.source) && other.base.input !== undefined && other.base.input !== winner.base.input
 }
 
-/** The long-context rates of one threshold, best source first; below a user's flat rate nothing counts. */
+/** Returns the long-context rates above one threshold. A flat rate of the user hides the tiers of all later sources. */
 function tierRates(rows: readonly Row[], above: number): Rates {
   const rates: { [K in RateName]?: string } = {}
   for (const name of RATE_NAMES) {
@@ -58,7 +62,7 @@ function tierRates(rows: readonly Row[], above: number): Rates {
   return rates
 }
 
-/** `>272k` of one list and `from 272k` (over 271,999) of another are one threshold: the smaller number says more. */
+/** Returns whether two thresholds are one: `>272k` of one list, and `from 272k` (above 271,999) of another. */
 function isSame(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1
 }

@@ -1,21 +1,25 @@
 import { PRIORITY } from "./priority.ts"
 
-/** How a request was served, as the provider said it. */
+/** How a request was served, as the provider reported it. */
 export interface Served {
   readonly tier: string | undefined
   readonly speed: string | undefined
   readonly geo: string | undefined
 }
 
-export interface Multipliers {
+interface Multipliers {
   readonly factors: readonly { readonly name: string; readonly value: string }[]
-  /** Words of the provider whose price we do not know: the list price was taken. */
+  /** What the provider reported and we have no price for. The list price is used instead. */
   readonly doubts: readonly string[]
-  /** Set when the traffic is paid for in another way than by the token. */
+  /** The reason why tokens are not billed, if the capacity is paid for in another way. */
   readonly prepaid: string | undefined
 }
 
-/** The multipliers of a request at a catalogue's provider, for a model of the catalogue. */
+/**
+ * Returns the multipliers of a request at a provider of the catalog, for a model of the catalog.
+ *
+ * Worked example: at `openai`, the tier `flex` gives the factor `{ name: "tier flex", value: "0.5" }`.
+ */
 export function multipliersOf(provider: string, model: string, served: Served): Multipliers {
   const factors: { name: string; value: string }[] = []
   const doubts: string[] = []
@@ -50,11 +54,11 @@ const TIER_ALIASES: Readonly<Record<string, string>> = {
   on_demand_flex: "flex",
   on_demand_priority: "priority",
   provisioned_throughput: "prepaid",
-  // OpenAI's SDK: a request for `fast` is answered with `priority`.
+  // OpenAI serves a request for `fast` with `priority`.
   fast: "priority",
 }
 
-/** Half price for work that may wait. Groq's flex costs what on-demand costs: it only fails sooner. */
+/** The providers that bill half the price for work that can wait, by tier. Groq's flex costs as much as on-demand. */
 const HALF: Readonly<Record<string, readonly string[]>> = {
   batch: ["openai", "azure", "anthropic", "google", "groq", "mistral"],
   flex: ["openai", "google"],
@@ -68,7 +72,7 @@ function tierFactor(provider: string, model: string, tier: string): string | und
   return provider === "openai" ? PRIORITY[model] : undefined
 }
 
-/** Anthropic's fast mode. */
+/** The multipliers of Anthropic's fast mode. */
 const FAST: Readonly<Record<string, string>> = {
   "claude-opus-4-6": "6",
   "claude-opus-4-7": "6",
@@ -78,9 +82,9 @@ const FAST: Readonly<Record<string, string>> = {
 
 const ANYWHERE: ReadonlySet<string> = new Set(["", "global", "not_available", "default"])
 
-/** Claude models from before `inference_geo`: it costs them nothing. */
+/** Claude models older than `inference_geo`, which costs nothing for them. */
 const BEFORE_GEO = /^claude-(?:[123v]|instant|(?:opus|sonnet|haiku)-4-[015]$)/
-/** OpenAI adds 10 % in a region for models released since 2026-03-05: GPT-5.4 and newer. */
+/** OpenAI models released since 2026-03-05 (GPT-5.4 and newer), which cost 10 % more in a region. */
 const OPENAI_REGIONAL = /^gpt-(?:5\.[4-9]|[6-9])/
 
 function regionFactor(provider: string, model: string, geo: string): string | undefined {

@@ -1,6 +1,6 @@
-import type { BundledModel } from "./bundled.ts"
+import type { CatalogModel } from "./catalog-model.ts"
 
-/** The day on which our own rows and fees were written down, from second-hand lists: no price page was read for them. */
+/** The day on which our own models and fees were entered. They come from second-hand lists, not from price pages. */
 export const OWN_DATE = "2026-11-21"
 
 const SONNET_4 = {
@@ -14,8 +14,8 @@ const SONNET_4 = {
   },
 } as const
 
-/** Prompts over 200k tokens of Sonnet 4 and 4.5 cost more while the 1M-token beta ran: until 2026-04-30. */
-const sonnet4Prices: BundledModel["prices"] = [
+/** Until 2026-04-30, during the beta of 1M tokens, prompts over 200k tokens of Sonnet 4 and 4.5 cost more. */
+const sonnet4Prices: CatalogModel["prices"] = [
   { prices: { ...SONNET_4.long, web_searches_kcount: 10 } },
   {
     constraint: { type: "start_date", start_date: "2026-05-01" },
@@ -24,19 +24,19 @@ const sonnet4Prices: BundledModel["prices"] = [
 ]
 
 /**
- * Models that genai-prices 0.1.8 lacks or gets wrong, in its own shape. A row with the id of a model there takes its
- * place; a row without one is asked first, so a loose rule there cannot claim its names.
+ * Models that genai-prices 0.1.8 lacks or has wrong, in its own shape. A model replaces the one with the same id there.
+ * Our models are matched first, so that a loose rule of genai-prices cannot claim their names.
  */
-export const OWN_MODELS: Readonly<Record<string, readonly BundledModel[]>> = {
+export const OWN_MODELS: Readonly<Record<string, readonly CatalogModel[]>> = {
   anthropic: [
-    // Lacks the long-context tier of the 1M beta.
+    // genai-prices lacks the long-context tier of the 1M beta.
     { id: "claude-sonnet-4-0", prices: sonnet4Prices },
-    // Keeps that tier after the end of the beta.
+    // genai-prices keeps that tier after the end of the beta.
     { id: "claude-sonnet-4-5", prices: sonnet4Prices },
   ],
   google: [
     {
-      // Falls to gemini-1.5-flash there, at twice the price. Rates: its row `gemini-flash-1.5-8b`, and llm-prices.com.
+      // genai-prices matches gemini-1.5-flash, at twice the price. Rates: its `gemini-flash-1.5-8b`, and llm-prices.com.
       id: "gemini-1.5-flash-8b",
       match: { or: [{ starts_with: "gemini-1.5-flash-8b" }] },
       prices: {
@@ -47,7 +47,7 @@ export const OWN_MODELS: Readonly<Record<string, readonly BundledModel[]>> = {
     },
   ],
   openai: [
-    // Rates of these and of the audio models: OpenAI's list as remembered, not re-read.
+    // The rates of these and of the audio models are OpenAI's list as remembered; it was not read again.
     { id: "davinci-002", match: { equals: "davinci-002" }, prices: { input_mtok: 2, output_mtok: 2 } },
     { id: "babbage-002", match: { equals: "babbage-002" }, prices: { input_mtok: 0.4, output_mtok: 0.4 } },
     {
@@ -56,7 +56,7 @@ export const OWN_MODELS: Readonly<Record<string, readonly BundledModel[]>> = {
       prices: { input_mtok: 2.5, output_mtok: 10, input_audio_mtok: 100, output_audio_mtok: 200 },
     },
     {
-      // Has no audio rates there, so audio would cost a sixteenth.
+      // genai-prices has no audio rates for it, so audio would cost a sixteenth.
       id: "gpt-4o-audio-preview",
       prices: { input_mtok: 2.5, output_mtok: 10, input_audio_mtok: 40, output_audio_mtok: 80 },
     },

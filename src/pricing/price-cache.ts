@@ -1,49 +1,50 @@
 import type { Resolution } from "../core/cost.ts"
 import type { Served } from "./multipliers.ts"
 
-/** What the book found for a question. */
+/** What the price book found for a question. */
 export interface CachedPrice {
   readonly resolution: Resolution
+  /** The cost that the provider itself reports is what it charges. */
   readonly trustReported: boolean
 }
 
-/** All that an answer to "which rates?" depends on while the prices stay the same. */
-export interface PriceCacheKey extends Served {
-  /** Number of the half hour. */
+/** Everything that the rates depend on, as long as the sources stay the same. */
+interface PriceCacheKey extends Served {
+  /** The number of the half hour since the epoch. */
   readonly window: number
   readonly provider: string
   readonly requestedModel: string | undefined
   readonly model: string | undefined
 }
 
-/** Clients choose model names, so neither their number nor their length may fill the memory. */
+/** Clients choose the names of models, so their number and their length are limited. */
 const MAX_MODELS = 1024
 const MAX_PER_MODEL = 16
 const MAX_NAME_LENGTH = 256
 
-/** Remembers what was found: by the model, then by comparing the rest, which costs less than making a key of it all. */
+/** Caches prices. They are found by model, and then by comparing the rest, which costs less than building one key. */
 export function createPriceCache() {
   const models = new Map<string | undefined, { readonly asked: PriceCacheKey; readonly resolved: CachedPrice }[]>()
   return {
     find(asked: PriceCacheKey): CachedPrice | undefined {
-      const known = models.get(asked.model)
-      if (known) for (const each of known) if (isSame(each.asked, asked)) return each.resolved
+      const cached = models.get(asked.model)
+      if (cached) for (const each of cached) if (isSame(each.asked, asked)) return each.resolved
       return undefined
     },
-    /** Gives back what is kept. */
+    /** Stores a price and returns it. */
     keep(asked: PriceCacheKey, resolved: CachedPrice): CachedPrice {
       const { tier, speed, geo, provider, requestedModel, model } = asked
       for (const text of [tier, speed, geo, provider, requestedModel, model]) {
         if (text !== undefined && text.length > MAX_NAME_LENGTH) return resolved
       }
-      const known = models.get(model)
-      if (!known) {
+      const cached = models.get(model)
+      if (!cached) {
         if (models.size >= MAX_MODELS) models.clear()
         models.set(model, [{ asked, resolved }])
         return resolved
       }
-      if (known.length >= MAX_PER_MODEL) known.shift()
-      known.push({ asked, resolved })
+      if (cached.length >= MAX_PER_MODEL) cached.shift()
+      cached.push({ asked, resolved })
       return resolved
     },
     clear: () => models.clear(),

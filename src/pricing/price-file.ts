@@ -5,10 +5,12 @@ import { CommandError } from "../core/errors.ts"
 import { RATE_NAMES, type Row } from "./row.ts"
 
 /**
- * The user's own prices by model, or by `provider/model`, in USD per million tokens:
- * `{ "my-model": { "input": 0.5, "output": "1.25", "cache_read": 0.05 } }`. The Go gateway's names and the rows of
- * llm-prices.com (`{ "prices": [{ "id", "input", "output", "input_cached" }] }`) are read too.
- * Throws CommandError for a file that cannot be read or used.
+ * Reads the user's price file: rates by model, or by `provider/model`, in USD per million tokens, such as
+ * `{ "my-model": { "input": 0.5, "output": "1.25", "cache_read": 0.05 } }`. The names of the Go gateway and the rows of
+ * llm-prices.com (`{ "prices": [{ "id", "input", "output", "input_cached" }] }`) are accepted as well.
+ *
+ * @returns rows by lower-case name; none if `path` is undefined or empty
+ * @throws CommandError for a file that cannot be read or used
  */
 export async function readPriceFile(path: string | undefined): Promise<ReadonlyMap<string, Row>> {
   const rows = new Map<string, Row>()
@@ -22,7 +24,12 @@ export async function readPriceFile(path: string | undefined): Promise<ReadonlyM
   return rows
 }
 
-/** The user's model names: `{ "my-deployment": "gpt-4o" }`, or by `provider/name`. Throws CommandError. */
+/**
+ * Reads the user's file of model names: `{ "my-deployment": "gpt-4o" }`, by name or by `provider/name`.
+ *
+ * @returns models by lower-case name; none if `path` is undefined or empty
+ * @throws CommandError for a file that cannot be read or used
+ */
 export async function readAliasesFile(path: string | undefined): Promise<ReadonlyMap<string, string>> {
   const aliases = new Map<string, string>()
   const content = await readJson("pricing.aliases_file", path)
@@ -51,7 +58,7 @@ async function readJson(setting: string, path: string | undefined): Promise<Reco
     const content: unknown = JSON.parse(text)
     if (isRecord(content)) return content
   } catch {
-    // Said below: no JSON and JSON of another kind need the same repair.
+    // Reported below: text that is not JSON and JSON of another kind need the same repair.
   }
   throw new CommandError(`${setting}: ${path}: expected a JSON object`)
 }
@@ -99,7 +106,7 @@ function toRate(where: string, value: unknown): string {
     const rate = typeof value === "number" ? fromNumber(value) : parseDecimal(String(value))
     if (rate >= 0n) return formatDecimal(rate)
   } catch {
-    // Said below, with its place.
+    // Reported below, with its place.
   }
   throw new CommandError(`${where}: expected USD per million tokens, not negative, got ${JSON.stringify(value)}`)
 }

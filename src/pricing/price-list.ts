@@ -1,30 +1,34 @@
 import type { PriceEntry, RateName } from "../core/cost.ts"
 import { LLM_PRICES_IDS } from "./aliases.ts"
+import type { Catalog } from "./catalog-model.ts"
 import { identifyProvider } from "./identify.ts"
 import type { Lookup, Sources } from "./lookup.ts"
 import { findModel, type Match } from "./match.ts"
 import type { Row, SourceName } from "./row.ts"
 
-/** One model for a list of prices: rates in USD per million tokens. */
+/** One model in a list of prices, with its rates in USD per million tokens. */
 export interface PricedModel {
   readonly provider: string
   readonly model: string
   readonly entry: PriceEntry
 }
 
+/** How the price of a model at a provider came about. */
 export interface PriceExplanation {
   readonly provider: string
+  /** The name that was asked for. */
   readonly asked: string
   readonly how: Match["how"]
-  /** The provider resells the model and is billed as its maker lists it. */
+  /** The provider resells the model, and bills what the maker of the model lists. */
   readonly isResold: boolean
   readonly entry: PriceEntry
-  /** What each source says, the best first. */
+  /** The rows that were used, in the order of their priority. */
   readonly rows: readonly Row[]
-  /** Rows that were not used, and why. */
+  /** The rows that were not used, with the reason. */
   readonly setAside: readonly { readonly row: Row; readonly reason: string }[]
+  /** The reasons why some of the rates may be wrong. */
   readonly unsure: { readonly [K in RateName]?: string }
-  /** Rates of which a source with less weight says something else than the one that was taken. */
+  /** The rates for which a source of lower priority has another value. */
   readonly disagreements: readonly {
     readonly rate: RateName
     readonly taken: string
@@ -34,70 +38,81 @@ export interface PriceExplanation {
   }[]
 }
 
-/** What the book can tell people: its models, and why a price is what it is. */
-export function createPriceList(lookup: Lookup, { catalogue, file, options, remote }: Sources) {
-  const overrideNames = Object.keys(options.overrides ?? {}).map((name) => name.toLowerCase())
-  /** Models that only the list or the user knows: `[provider, model]`, the provider `""` when it is any. */
-  const extraNames = (): readonly (readonly [string, string])[] => {
-    const spelled = new Set(Object.values(LLM_PRICES_IDS))
-    const listed = (remote()?.ids() ?? [])
-      .filter(({ provider, id }) => !spelled.has(id) && !findModel(catalogue, provider, [id]))
-      .map(({ provider, id }) => [provider, id] as const)
-    const own = [...overrideNames, ...file.keys()].filter((name) => !isBundled(name)).map(splitProvider)
-    return [...new Map([...listed, ...own].map((each) => [each.join("/"), each])).values()]
-  }
-  const isBundled = (name: string) =>
-    [...catalogue.values()].some(({ id, models }) =>
-      models.some((model) => model.id.toLowerCase() === name || `${id}/${model.id.toLowerCase()}` === name),
-    )
-  const splitProvider = (name: string): readonly [string, string] => {
-    const slash = name.indexOf("/")
-    const provider = name.slice(0, Math.max(0, slash))
-    const isProvider = catalogue.has(provider) || options.providerPrices?.[provider] !== undefined
-    return slash > 0 && (isProvider || options.baseUrls?.[provider] !== undefined)
-      ? [provider, name.slice(slash + 1)]
-      : ["", name]
-  }
+/** Lists models with their prices, and explains prices to people. */
+interface PriceList {
+  /** Returns the number of models that any source has. */
+  count(): number
+  /** Returns all models that have a price at the time `at`, of one provider or of all, sorted by name. */
+  list(provider: string | undefined, at: number): readonly PricedModel[]
+  /** Explains the price of a model, at one provider or at each that has it. */
+  explain(provider: string | undefined, asked: string, at: number): readonly PriceExplanation[]
+}
 
+/** A model by the id of its provider and its name. The provider is `""` if the model is not bound to one. */
+type ModelName = readonly [provider: string, model: string]
+
+/** @param isConfigured returns whether the user has configured a provider of this name */
+export function createPriceList(
+  lookup: Lookup,
+  sources: Sources,
+  isConfigured: (provider: string) => boolean,
+): PriceList {
+  const { catalog, baseUrls } = sources
   return {
-    count: () => {
-      let bundled = 0
-      for (const provider of catalogue.values()) bundled += provider.models.length
-      return bundled + extraNames().length
-    },
-    list: (provider: string | undefined, at: number): readonly PricedModel[] => {
-      const wanted = provider && (identifyProvider(catalogue, provider, options.baseUrls?.[provider]) ?? provider)
-      const bundled = [...catalogue.values()].flatMap(({ id, models }) =>
-        models.map((model) => [id, model.id] as const),
-      )
-      return [...bundled, ...extraNames()]
+    count: () => listCatalogNames(catalog).length + listOtherNames(sources, isConfigured).length,
+    list: (provider, at) => {
+      const wanted = provider && (identifyProvider(catalog, provider, baseUrls?.[provider]) ?? provider)
+      return [...listCatalogNames(catalog), ...listOtherNames(sources, isConfigured)]
         .filter(([owner]) => wanted === undefined || owner === wanted)
         .flatMap(([owner, model]) => {
           const found = lookup.findNamed(owner, model, at)
-          return found?.kind === "found" ? [{ provider: owner, model, entry: found.merged.entry }] : []
+          return found ? [{ provider: owner, model, entry: found.merged.entry }] : []
         })
         .sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
     },
-    explain: (provider: string | undefined, asked: string, at: number): readonly PriceExplanation[] =>
-      (provider === undefined ? [...catalogue.keys()] : [provider]).flatMap((each) => {
+    explain: (provider, asked, at) =>
+      (provider === undefined ? [...catalog.keys()] : [provider]).flatMap((each) => {
         const found = lookup.findNamed(each, asked, at)
-        if (found?.kind !== "found") return []
+        if (!found) return []
         const { rows, setAside, merged, how, isResold } = found
-        return [
-          {
-            provider: each,
-            asked,
-            how,
-            isResold,
-            rows,
-            setAside,
-            entry: merged.entry,
-            unsure: merged.unsure,
-            disagreements: disagreementsOf(rows),
-          },
-        ]
+        const { entry, unsure } = merged
+        const disagreements = disagreementsOf(rows)
+        return [{ provider: each, asked, how, isResold, rows, setAside, entry, unsure, disagreements }]
       }),
   }
+}
+
+function listCatalogNames(catalog: Catalog): readonly ModelName[] {
+  return [...catalog.values()].flatMap(({ id, models }) => models.map((model) => [id, model.id] as const))
+}
+
+/** Returns the models that are not in the catalog: those of the list, and those that the user has named. */
+function listOtherNames(
+  { catalog, user, remote }: Sources,
+  isConfigured: (provider: string) => boolean,
+): readonly ModelName[] {
+  const aliased = new Set(Object.values(LLM_PRICES_IDS))
+  const listed = (remote()?.ids() ?? [])
+    .filter(({ provider, id }) => !aliased.has(id) && !findModel(catalog, provider, [id]))
+    .map(({ provider, id }) => [provider, id] as const)
+  const known = new Set(
+    listCatalogNames(catalog).flatMap(([provider, model]) => {
+      const name = model.toLowerCase()
+      return [name, `${provider}/${name}`]
+    }),
+  )
+  const isProvider = (name: string) => catalog.has(name) || isConfigured(name)
+  const named = user
+    .names()
+    .filter((name) => !known.has(name))
+    .map((name) => splitProvider(name, isProvider))
+  return [...new Map([...listed, ...named].map((each) => [each.join("/"), each])).values()]
+}
+
+function splitProvider(name: string, isProvider: (name: string) => boolean): ModelName {
+  const slash = name.indexOf("/")
+  const provider = name.slice(0, Math.max(0, slash))
+  return slash > 0 && isProvider(provider) ? [provider, name.slice(slash + 1)] : ["", name]
 }
 
 function disagreementsOf(rows: readonly Row[]): PriceExplanation["disagreements"] {

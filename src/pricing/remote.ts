@@ -1,117 +1,79 @@
-import { randomUUID } from "node:crypto"
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
-import { dirname } from "node:path"
 import { FetchError, ofetch } from "ofetch"
-import type { PriceBookOptions } from "./catalog.ts"
 import { type LlmPrices, parseLlmPrices } from "./llm-prices.ts"
+import type { PriceBookOptions } from "./options.ts"
+import { readSavedList, saveList } from "./saved-list.ts"
 
-/** How a refresh ended. `failed` leaves the prices as they were. */
+/** The result of a refresh. After `failed`, the prices are as before. */
 export type Refreshed =
   | { readonly status: "updated" | "unchanged"; readonly day: string; readonly models: number }
   | { readonly status: "failed"; readonly reason: string }
   | { readonly status: "off" }
 
-/** The copy on disk: the list as it came, and what a server needs to say that it has not changed. */
-interface Saved {
-  readonly url: string
-  readonly etag?: string
-  readonly body: unknown
+/** The list of llm-prices.com: the last usable copy, which is refreshed from time to time. */
+interface Remote {
+  current(): LlmPrices | undefined
+  /** Fetches the list now. Calls at the same time share one request. Never rejects. */
+  refresh(): Promise<Refreshed>
+  /** Loads the copy on disk. A copy that is missing, damaged or from another address is not used. */
+  load(): Promise<void>
+  /** Starts to refresh in the background: now, and then at each interval. */
+  start(): void
+  close(): void
 }
 
-const TIMEOUT_MS = 15_000
-const MAX_CHARACTERS = 10_000_000
+type RemoteOptions = Pick<PriceBookOptions, "remoteUrl" | "refreshIntervalMs" | "cacheFile" | "log">
 
-/** The list of llm-prices.com: the last good copy, and its renewal. */
-export function createRemote(
-  options: Pick<PriceBookOptions, "remoteUrl" | "refreshIntervalMs" | "cacheFile" | "log">,
-  onChange: () => void,
-) {
-  let list: LlmPrices | undefined
-  let etag: string | undefined
+/** @param onChange is called when there is another list */
+export function createRemote(options: RemoteOptions, onChange: () => void): Remote {
+  const { remoteUrl, refreshIntervalMs, cacheFile, log } = options
+  const list = createCurrentList(onChange)
+  const closing = new AbortController()
   let running: Promise<Refreshed> | undefined
   let timer: NodeJS.Timeout | undefined
-  const closing = new AbortController()
 
-  const accept = (body: unknown) => {
-    list = parseLlmPrices(body)
-    onChange()
-    return list
-  }
-
-  const fetchList = async (): Promise<Refreshed> => {
+  const fetchNow = async (): Promise<Refreshed> => {
     try {
-      const response = await ofetch.raw<string, "text">(options.remoteUrl, {
-        responseType: "text",
-        retry: 1,
-        retryDelay: 500,
-        timeout: TIMEOUT_MS,
-        signal: closing.signal,
-        ignoreResponseError: true,
-        headers: { accept: "application/json", ...(etag !== undefined && list && { "if-none-match": etag }) },
-      })
-      if (response.status === 304 && list) return { status: "unchanged", day: list.day, models: list.size }
-      if (response.status !== 200) return { status: "failed", reason: `it answered ${response.status}` }
-      const text = response._data ?? ""
-      if (text.length > MAX_CHARACTERS) return { status: "failed", reason: "its answer is too large" }
-      const body = parseJson(text)
-      const accepted = accept(body)
-      etag = response.headers.get("etag") ?? undefined
-      await save({ url: options.remoteUrl, ...(etag !== undefined && { etag }), body })
-      return { status: "updated", day: accepted.day, models: accepted.size }
+      const fetched = await fetchList(remoteUrl, list.held(), closing.signal)
+      if (fetched.status !== "updated") return fetched.status === "unchanged" ? list.toResult("unchanged") : fetched
+      const { body, etag } = fetched
+      list.accept(body, etag)
+      await saveList(options, { url: remoteUrl, etag, body })
+      return list.toResult("updated")
     } catch (error) {
       return { status: "failed", reason: reasonOf(error) }
     }
   }
-
-  const save = async (saved: Saved) => {
-    if (options.cacheFile === undefined) return
-    const draft = `${options.cacheFile}.${randomUUID()}`
-    try {
-      await mkdir(dirname(options.cacheFile), { recursive: true, mode: 0o700 })
-      await writeFile(draft, JSON.stringify(saved), { mode: 0o600, flush: true })
-      await rename(draft, options.cacheFile)
-    } catch (error) {
-      await rm(draft, { force: true }).catch(() => {})
-      options.log(`the price list could not be kept on disk: ${(error as NodeJS.ErrnoException).code ?? "unknown"}`)
-    }
-  }
-
   const refresh = (): Promise<Refreshed> => {
-    if (options.remoteUrl === "") return Promise.resolve({ status: "off" })
-    running ??= fetchList().finally(() => {
+    if (remoteUrl === "") return Promise.resolve({ status: "off" })
+    running ??= fetchNow().finally(() => {
       running = undefined
     })
     return running
   }
-
-  const inBackground = async () => {
+  const refreshInBackground = async () => {
     const result = await refresh()
     if (result.status === "failed" && !closing.signal.aborted) {
-      options.log(`the price list could not be fetched: ${result.reason}; prices stay as they are`)
+      log(`the price list could not be fetched: ${result.reason}; prices stay as they are`)
     }
   }
 
   return {
-    current: () => list,
+    current: list.current,
     refresh,
-    /** Takes the copy on disk; one that is missing, of another address or damaged is none. */
     load: async () => {
-      if (options.cacheFile === undefined || options.remoteUrl === "") return
+      if (cacheFile === undefined || remoteUrl === "") return
       try {
-        const saved = JSON.parse(await readFile(options.cacheFile, "utf8")) as Partial<Saved>
-        if (saved.url !== options.remoteUrl) return
-        accept(saved.body)
-        etag = typeof saved.etag === "string" ? saved.etag : undefined
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return
-        options.log("the price list kept on disk is unusable and is left out")
+        const saved = await readSavedList(cacheFile)
+        if (saved?.url === remoteUrl) list.accept(saved.body, typeof saved.etag === "string" ? saved.etag : undefined)
+      } catch {
+        log("the price list kept on disk is unusable and is left out")
       }
     },
     start: () => {
-      if (options.remoteUrl === "" || timer !== undefined) return
-      timer = setInterval(inBackground, options.refreshIntervalMs)
+      if (remoteUrl === "" || timer !== undefined) return
+      timer = setInterval(refreshInBackground, refreshIntervalMs)
       timer.unref()
-      void inBackground()
+      void refreshInBackground()
     },
     close: () => {
       clearInterval(timer)
@@ -120,7 +82,58 @@ export function createRemote(
   }
 }
 
-/** What went wrong, without the address: it may hold a secret, and the messages of fetch contain it. */
+function createCurrentList(onChange: () => void) {
+  let list: LlmPrices | undefined
+  let etag: string | undefined
+  return {
+    current: () => list,
+    /** Returns what a server needs to tell that the list has not changed; undefined if there is no list. */
+    held: () => list && { etag },
+    /** @throws Error if the body is not a usable list; the current one then stays */
+    accept(body: unknown, newEtag: string | undefined): void {
+      list = parseLlmPrices(body)
+      etag = newEtag
+      onChange()
+    },
+    toResult: (status: "updated" | "unchanged"): Refreshed => ({ status, day: list!.day, models: list!.size }),
+  }
+}
+
+const TIMEOUT_MS = 15_000
+const RETRY_DELAY_MS = 500
+const MAX_CHARACTERS = 10_000_000
+
+type Fetched =
+  | { readonly status: "updated"; readonly body: unknown; readonly etag: string | undefined }
+  | { readonly status: "unchanged" }
+  | { readonly status: "failed"; readonly reason: string }
+
+/**
+ * Fetches the list, unless it is the one that is held.
+ * @throws Error if there is no connection or the answer is not JSON
+ */
+async function fetchList(
+  url: string,
+  held: { readonly etag: string | undefined } | undefined,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const response = await ofetch.raw<string, "text">(url, {
+    responseType: "text",
+    retry: 1,
+    retryDelay: RETRY_DELAY_MS,
+    timeout: TIMEOUT_MS,
+    signal,
+    ignoreResponseError: true,
+    headers: { accept: "application/json", ...(held?.etag !== undefined && { "if-none-match": held.etag }) },
+  })
+  if (response.status === 304 && held) return { status: "unchanged" }
+  if (response.status !== 200) return { status: "failed", reason: `it answered ${response.status}` }
+  const text = response._data ?? ""
+  if (text.length > MAX_CHARACTERS) return { status: "failed", reason: "its answer is too large" }
+  return { status: "updated", body: parseJson(text), etag: response.headers.get("etag") ?? undefined }
+}
+
+/** Returns what went wrong, without the address. The address can hold a secret, and messages of fetch contain it. */
 function reasonOf(error: unknown): string {
   if (error instanceof FetchError) {
     const cause = error.cause as

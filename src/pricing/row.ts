@@ -1,15 +1,15 @@
 import type { RateName, Rates } from "../core/cost.ts"
 import type { Bucket, Units } from "../core/usage.ts"
 
-/** What one source says of one model. Rates as in `Rates`: USD per million tokens, or per piece. */
+/** The price of one model in one source. Rates are in USD, per million tokens or per piece, as in `Rates`. */
 export interface Row {
-  /** The model's id in the source's own spelling. */
+  /** The id of the model, as the source spells it. */
   readonly model: string
   readonly source: SourceName
-  /** `YYYY-MM-DD`: the day that the source, or this price in it, is from. */
+  /** The day of the source, or of this price in it, `YYYY-MM-DD`. */
   readonly date: string | undefined
   readonly base: Rates
-  /** For a whole request above so many tokens; ascending. */
+  /** The rates of a whole request with more than `above` tokens, in ascending order. */
   readonly tiers: readonly { readonly above: number; readonly rates: Rates }[]
 }
 
@@ -18,7 +18,7 @@ export type SourceName =
   | "fallback_file"
   | "llm-prices.com"
   | "genai-prices"
-  /** Rows and fees of our own, where the catalogues have none or a wrong one: `own-models.ts`, `fees.ts`. */
+  /** Our own models and fees, where the other sources have none or a wrong one: `own-models.ts`, `fees.ts`. */
   | "majordomo"
 
 const BUCKET_NAMES: { readonly [K in Bucket]: true } = {

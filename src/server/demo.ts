@@ -5,7 +5,7 @@ import { refillDemo } from "../database/demo.ts"
 import { createKey, type NewKey } from "../database/keys.ts"
 import { type Sample, sampleDays } from "../demo/sample.ts"
 import { toLogRecord } from "../gateway/log-record.ts"
-import { createPriceBook, type PriceBook } from "../pricing/catalog.ts"
+import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
 
 export { type DemoProvider, startDemoProvider } from "../demo/provider.ts"
 

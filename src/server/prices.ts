@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import type { Settings } from "../config/settings.ts"
 import type { Rates } from "../core/cost.ts"
-import { createPriceBook, type PriceBook } from "../pricing/catalog.ts"
+import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
 import type { ServerOptions } from "./options.ts"
 
 /** Opens the price book of the settings and starts to refresh it in the background. */

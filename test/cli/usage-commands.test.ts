@@ -233,7 +233,9 @@ describe("usage tail", () => {
     expect(tail.lines.map((line) => JSON.parse(line).model).toSorted()).toEqual(["first", "late", "second"])
   })
 
-  test("on the embedded database joins a running gateway, which can stop and start again meanwhile", async () => {
+  test("on the embedded database joins a running gateway, which can stop and start again meanwhile", {
+    timeout: 60_000,
+  }, async () => {
     const alone = createInstallation({ TZ: "UTC", MAJORDOMO_PRICING_REMOTE_URL: "" })
     try {
       const refused = await alone.run(["usage", "tail"])

@@ -81,7 +81,7 @@ function call(
         headers: {
           "Content-Type": "application/json",
           "X-Majordomo-Key": key,
-          ...(script ? { "X-Far-Side": JSON.stringify(script) } : {}),
+          ...(script ? { "X-Fake-Provider": JSON.stringify(script) } : {}),
           ...headers,
         },
       },

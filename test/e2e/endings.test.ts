@@ -12,23 +12,23 @@ import { createTestDatabase, type PostgresServer, startPostgres } from "../suppo
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
 const LIMIT_MS = 60_000
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let url: string
 const homes: Installation[] = []
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   url = (await createTestDatabase()).url
 })
 afterEach(async () => {
-  far.reset()
+  fakeProvider.reset()
   await Promise.all(homes.splice(0).map((home) => home.remove()))
 })
-afterAll(() => far.close())
+afterAll(() => fakeProvider.close())
 
 function install(settings: Readonly<Record<string, string>> = {}): Installation {
   const home = createInstallation({
     DATABASE_URL: url,
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     ...settings,
   })
@@ -56,7 +56,7 @@ async function newKey(home: Installation): Promise<string> {
 async function openStream(gateway: RunningGateway, key: string, tag: string) {
   const script = { pieces: 1000, pieceDelayMs: 50 }
   const ended = askOnce({ key, port: gateway.port, tag, stream: true, script })
-  await far.nextRequest()
+  await fakeProvider.nextRequest()
   return { ended }
 }
 

@@ -3,7 +3,7 @@ import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
 import { type RepriceContext, repriceRequests } from "../../src/operations/reprice/reprice.ts"
-import { createPriceBook, type PriceBook } from "../../src/pricing/catalog.ts"
+import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { aRecord } from "../database/_ledger.ts"
 import { describeDatabases } from "../support/databases.ts"
 

@@ -1,4 +1,4 @@
-import type { ListedPrice } from "../../src/pricing/llm-prices.ts"
+import type { ListedPrice } from "../../src/pricing/listed-price.ts"
 
 /** A row as `current-v1.json` has it. */
 export function listedRow(

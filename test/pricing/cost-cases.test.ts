@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { createPriceBook, type PriceBook } from "../../src/pricing/catalog.ts"
+import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { readRecordings } from "../conformance/recordings.ts"
 import { readCostCases, readingOf } from "./_cost-case.ts"
 

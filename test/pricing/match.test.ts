@@ -1,16 +1,17 @@
 import { existsSync, readFileSync } from "node:fs"
 import { beforeAll, describe, expect, test } from "vitest"
 import { loadBundled } from "../../src/pricing/bundled.ts"
+import type { Catalog } from "../../src/pricing/catalog-model.ts"
 import { identifyProvider } from "../../src/pricing/identify.ts"
-import { type Catalogue, findModel, spellingsOf } from "../../src/pricing/match.ts"
+import { findModel, spellingsOf } from "../../src/pricing/match.ts"
 
-let catalogue: Catalogue
+let catalog: Catalog
 beforeAll(async () => {
-  catalogue = await loadBundled()
+  catalog = await loadBundled()
 })
 
 function matchOf(provider: string, name: string): string | undefined {
-  const match = findModel(catalogue, provider, spellingsOf(provider, name))
+  const match = findModel(catalog, provider, spellingsOf(provider, name))
   return match && `${match.owner}/${match.model.id} ${match.how}`
 }
 
@@ -54,10 +55,10 @@ describe("a name that begins or goes on like another", () => {
   ])("%s: %s is not that other one", (provider, name) => expect(matchOf(provider, name)).toBeUndefined())
 })
 
-test("every model of the catalogue is found by its own id", () => {
-  const lost = [...catalogue.values()].flatMap(({ id, models }) =>
+test("every model of the catalog is found by its own id", () => {
+  const lost = [...catalog.values()].flatMap(({ id, models }) =>
     models
-      .filter((model) => findModel(catalogue, id, spellingsOf(id, model.id))?.model !== model)
+      .filter((model) => findModel(catalog, id, spellingsOf(id, model.id))?.model !== model)
       .map((model) => model.id),
   )
   expect(lost).toEqual([])
@@ -75,7 +76,7 @@ test.skipIf(!existsSync(ALIAS_MAP))(
     const { "anthropic/claude-2.1": _, ...names } = aliases
     const wrong = Object.entries(names).flatMap(([key, { genai_model: expected }]) => {
       const [provider = "", ...rest] = key.split("/")
-      const found = findModel(catalogue, provider, spellingsOf(provider, rest.join("/")))?.model.id
+      const found = findModel(catalog, provider, spellingsOf(provider, rest.join("/")))?.model.id
       return found === expected ? [] : [`${key}: expected ${expected}, got ${found}`]
     })
     expect(wrong).toEqual([])
@@ -95,5 +96,5 @@ describe("a provider is known", () => {
     ["my-proxy", "https://llm.acme.test", undefined],
     ["my-openai", undefined, undefined],
     ["evil", "https://acme.test/api.openai.com", undefined],
-  ])("%s at %s as %s", (name, baseUrl, expected) => expect(identifyProvider(catalogue, name, baseUrl)).toBe(expected))
+  ])("%s at %s as %s", (name, baseUrl, expected) => expect(identifyProvider(catalog, name, baseUrl)).toBe(expected))
 })

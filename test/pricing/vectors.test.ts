@@ -10,7 +10,7 @@ import {
   type Units,
   type Usage,
 } from "../../src/core/usage.ts"
-import { createPriceBook, type PriceBook } from "../../src/pricing/catalog.ts"
+import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 
 /** One hand-written sum: what was used, what the row's token columns hold, what it costs, and how one gets there. */
 interface Vector {

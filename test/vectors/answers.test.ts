@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { NO_READING, toTokenTotals } from "../../src/core/usage.ts"
 import { toLogRecord } from "../../src/gateway/log-record.ts"
-import { createPriceBook, type PriceBook } from "../../src/pricing/catalog.ts"
+import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { DIALECTS } from "../../src/providers/catalog.ts"
 import { openMeter } from "../support/meter.ts"
 

@@ -62,7 +62,7 @@ function renderNotes({ input, output, total, tier, factors, reported, computed, 
   return { before, after }
 }
 
-/** `cacheRead` -> `cache read` */
+/** Returns the name of a bucket in words: `cacheRead` -> `cache read`. */
 function toWords(bucket: string): string {
   return bucket.replace(/([A-Z]|1h)/g, (part) => ` ${part.toLowerCase()}`)
 }

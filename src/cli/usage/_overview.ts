@@ -88,7 +88,10 @@ function describeChange(now: number, before: number): string {
   return ` (${shown} against the period before)`
 }
 
-/** Renders how many requests have which confidence: `98.7 % exact, 1.1 % estimated, 0.2 % unpriced (3 requests: model x, y)` */
+/**
+ * Renders how many requests have which confidence:
+ * `98.7 % exact, 1.1 % estimated, 0.2 % unpriced (3 requests: model x, y)`
+ */
 function describeConfidence({ current: { total }, unpricedModels }: Overview): string {
   const percent = (count: number) => {
     const share = (count / total.requests) * 100
@@ -109,7 +112,7 @@ function describeConfidence({ current: { total }, unpricedModels }: Overview): s
   return parts.join(", ")
 }
 
-/** Returns the command that prices the period's requests again, for models that have got a price in pricing.overrides. */
+/** Returns the command that prices the period's requests again, once pricing.overrides has prices for their models. */
 function toRepriceCommand({ period }: UsageQuestion): string {
   return `majordomo-gateway pricing reprice --since ${toOffsetIso(period.since, period.tz).slice(0, 10)}`
 }

@@ -24,7 +24,7 @@ export function renderRequest(row: RequestRow, tz: string): string {
   return lines.map(([name, value]) => `${printable(name).padEnd(width)}  ${printable(value)}`).join("\n")
 }
 
-/** `1,000 (400 cached)` */
+/** Renders a number of tokens and its parts: `1,000 (400 cached)`. */
 function renderTokens(row: RequestRow, column: string, parts: Readonly<Record<string, string>>): string {
   const shown = Object.entries(parts).flatMap(([name, noun]) => {
     const count = Number(row[name])

@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
-import { createPriceBook, type PriceBook } from "../../pricing/catalog.ts"
+import { createPriceBook, type PriceBook } from "../../pricing/price-book.ts"
 import type { Context } from "../context.ts"
 
 interface OpenOptions {

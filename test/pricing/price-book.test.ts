@@ -6,7 +6,8 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import packageJson from "../../package.json" with { type: "json" }
 import { NO_READING, NO_USAGE, type Reading, type Usage } from "../../src/core/usage.ts"
-import { createPriceBook, type PriceBook, type PriceBookOptions } from "../../src/pricing/catalog.ts"
+import type { PriceBookOptions } from "../../src/pricing/options.ts"
+import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { bodyOf, listedRow } from "./_list.ts"
 
 const AT = Date.parse("2026-11-20T12:00:00Z")

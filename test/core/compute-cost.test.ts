@@ -1,12 +1,6 @@
 import { describe, expect, test } from "vitest"
-import {
-  type Cost,
-  computeCost,
-  type PriceEntry,
-  type Rates,
-  type Resolution,
-  type Resolve,
-} from "../../src/core/cost.ts"
+import { computeCost } from "../../src/core/compute-cost.ts"
+import type { Cost, PriceEntry, Rates, Resolution, Resolve } from "../../src/core/cost.ts"
 import { formatDecimal, parseDecimal } from "../../src/core/decimal.ts"
 import { BUCKETS, NO_READING, NO_USAGE, type Part, type Reading, type Usage } from "../../src/core/usage.ts"
 

@@ -1,0 +1,92 @@
+import { computeCost } from "../core/compute-cost.ts"
+import type { Cost, PriceQuery } from "../core/cost.ts"
+import { loadBundled } from "./bundled.ts"
+import { createLookup, type Lookup, type LookupQuestion, type Sources } from "./lookup.ts"
+import { multipliersOf, type Served } from "./multipliers.ts"
+import type { PriceBookOptions } from "./options.ts"
+import { type CachedPrice, createPriceCache } from "./price-cache.ts"
+import { readAliasesFile, readPriceFile } from "./price-file.ts"
+import { createPriceList, type PricedModel, type PriceExplanation } from "./price-list.ts"
+import { createRemote, type Refreshed } from "./remote.ts"
+import { createUserPrices, type UserPrices } from "./user-prices.ts"
+
+/** All prices, at any time. */
+export interface PriceBook {
+  /** Computes the cost of one answer, with the prices of its time. */
+  price(question: PriceQuery): Cost
+  modelCount(): number
+  /** Returns all models that have a price now, of one provider or of all. */
+  models(provider?: string): readonly PricedModel[]
+  /** Explains the price of a model, at one provider or at each that has it. The result is empty if no source has it. */
+  explain(provider: string | undefined, model: string, at?: number): readonly PriceExplanation[]
+  /** Fetches the list of llm-prices.com now. Never rejects: after a failure, the prices are as before. */
+  refresh(): Promise<Refreshed>
+  /** Starts to fetch the list in the background: now, and then at each interval. */
+  start(): void
+  close(): void
+}
+
+/** The providers whose reported cost is what they charge. */
+const TRUSTED: ReadonlySet<string> = new Set(["openrouter", "x-ai", "perplexity"])
+/** Hours with other prices begin and end on the half hour. */
+const WINDOW_MS = 1_800_000
+
+/**
+ * Opens the price book with the bundled data, the user's files and the last usable list. Nothing is fetched.
+ * @throws CommandError if a file of the user cannot be read or used
+ */
+export async function createPriceBook(options: PriceBookOptions): Promise<PriceBook> {
+  const cache = createPriceCache()
+  const remote = createRemote(options, () => cache.clear())
+  const [catalog, file, aliases] = await Promise.all([
+    loadBundled(),
+    readPriceFile(options.fallbackFile),
+    readAliasesFile(options.aliasesFile),
+    remote.load(),
+  ])
+  const { providerPrices, baseUrls } = options
+  const user = createUserPrices(options, file)
+  const sources: Sources = { catalog, user, aliases, baseUrls, remote: remote.current }
+  const lookup = createLookup(sources)
+  const isConfigured = (name: string) => providerPrices?.[name] !== undefined || baseUrls?.[name] !== undefined
+  const priceList = createPriceList(lookup, sources, isConfigured)
+
+  return {
+    price(question) {
+      const { provider, requestedModel, reading, at } = question
+      const { tier, speed, geo } = reading
+      const window = Math.floor(at / WINDOW_MS)
+      const resolve = (model: string | undefined): CachedPrice => {
+        const asked = { tier, speed, geo, window, provider, requestedModel, model }
+        return cache.find(asked) ?? cache.keep(asked, resolveModel(lookup, user, { ...asked, at }))
+      }
+      const main = resolve(reading.model)
+      return computeCost(question, (model) => (model === reading.model ? main : resolve(model)).resolution, {
+        trustReported: main.trustReported,
+      })
+    },
+    modelCount: () => priceList.count(),
+    models: (provider) => priceList.list(provider, options.now()),
+    explain: (provider, model, at = options.now()) => priceList.explain(provider, model, at),
+    refresh: () => remote.refresh(),
+    start: () => remote.start(),
+    close: () => remote.close(),
+  }
+}
+
+/** Finds the rates of a model, with the multipliers of how the request was served. */
+function resolveModel(lookup: Lookup, user: UserPrices, asked: LookupQuestion & Served): CachedPrice {
+  if (user.isFree(asked.provider)) {
+    return { resolution: { kind: "free", reason: `${asked.provider} is configured as free` }, trustReported: false }
+  }
+  const found = lookup.find(asked)
+  const trustReported = TRUSTED.has(found.billedBy ?? "") && !found.isOverridden
+  if (found.kind === "unknown") return { resolution: { kind: "unknown", reason: found.reason }, trustReported }
+  const { factors, doubts, prepaid } = multipliersOf(found.billedBy ?? "", found.merged.entry.model, asked)
+  if (prepaid !== undefined) return { resolution: { kind: "free", reason: prepaid }, trustReported }
+  const { entry, unsure } = found.merged
+  return {
+    resolution: { kind: "priced", entry, factors, unsure, doubts: [...found.doubts, ...doubts] },
+    trustReported,
+  }
+}
