@@ -56,7 +56,9 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
 
 /** Returns the provider that a header names: its name, or its name and the dialect of a surface (`gemini-openai`). */
 function createNames(dialects: Dialects, providers: Providers): (name: string) => Provider {
-  const spoken = new Set(Object.values(dialects).flatMap(({ surfaces }) => surfaces.map(({ format }) => format)))
+  const spoken = new Set(
+    Object.values(dialects).flatMap(({ routes }) => (routes.surfaces ?? []).map(({ format }) => format)),
+  )
   const suffix = new RegExp(`-(?:${[...spoken].join("|")})$`)
   return (header) => {
     const name = header.trim().toLowerCase()
@@ -71,7 +73,7 @@ function createNames(dialects: Dialects, providers: Providers): (name: string) =
 }
 
 function unknownPath(dialects: Dialects): GatewayError {
-  const known = Object.values(dialects).map(({ claims }) => claims.summary)
+  const known = Object.values(dialects).map(({ routes }) => routes.claims.summary)
   return new GatewayError(
     "unknown_path",
     `No provider owns this path. Known paths: ${known.join(", ")}. For any other path name the provider in the header ` +

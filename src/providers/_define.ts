@@ -7,16 +7,15 @@ import { isFreeOperation } from "./_routes.ts"
 
 /** Completes a dialect's definition with what follows from its tables. */
 export function defineDialect(definition: DialectDefinition): Dialect {
-  const { operations, credentials, createCollector, toReading } = definition
+  const { routes, credentials, createCollector, toReading } = definition
   return {
-    surfaces: [],
     retryWithout: () => false,
     framing: (_request, head) => framingOf(head),
     readErrorMessage,
     ...definition,
     createMeter: (request, framing) =>
       framing === "opaque" ? undefined : new CollectingMeter(framing, createCollector(request), toReading),
-    isFree: ({ method, path }) => isFreeOperation(operations.find(method, path)),
+    isFree: ({ method, path }) => isFreeOperation(routes.operations.find(method, path)),
     readCredential: (request) => readCredential(credentials, request),
   }
 }

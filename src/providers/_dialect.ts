@@ -5,7 +5,7 @@ import type { CredentialPlace } from "./_credentials.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing, ResponseHead } from "./_framing.ts"
 import type { Meter } from "./_meter.ts"
-import type { Claims, Operations, Surface } from "./_routes.ts"
+import type { Routes } from "./_routes.ts"
 
 /** What a dialect sees of a request. Pure data. */
 export interface ProviderRequest {
@@ -46,9 +46,7 @@ export interface StreamFilter {
 export interface DialectDefinition {
   /** The API's own provider, which is built in under the dialect's name: `https://host[:port][/prefix]`. */
   readonly baseUrl: string
-  readonly claims: Claims
-  readonly surfaces?: readonly Surface[]
-  readonly operations: Operations
+  readonly routes: Routes
   /** The places where the provider's credential can stand; the first that holds one counts. */
   readonly credentials: readonly CredentialPlace[]
   prepare(request: ProviderRequest, options: { readonly injectStreamUsage: boolean }): PreparedRequest
@@ -73,7 +71,6 @@ export interface DialectDefinition {
 
 /** One API dialect as the gateway uses it. */
 export interface Dialect extends DialectDefinition {
-  readonly surfaces: readonly Surface[]
   retryWithout(statusCode: number, body: Uint8Array): boolean
   framing(request: ProviderRequest, head: ResponseHead): Framing
   /** Returns the meter for an answer; undefined when its framing is `opaque`. */

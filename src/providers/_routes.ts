@@ -1,10 +1,17 @@
 import { hasParameter } from "./_credentials.ts"
 
+/** The paths of a dialect: how requests reach it, and what they do there. */
+export interface Routes {
+  readonly claims: Claims
+  readonly surfaces?: readonly Surface[]
+  readonly operations: Operations
+}
+
 /**
  * How a request that names no provider is recognized as one of a dialect's own provider. The three lists are asked one
  * after the other, each over all dialects.
  */
-export interface Claims {
+interface Claims {
   /** Paths that no other API has. */
   readonly paths?: readonly RegExp[]
   /** What only clients of this API send, on any path that is not another API's alone. */
@@ -59,7 +66,7 @@ interface OperationRow<Kind extends string = string> {
 export const METHODS_WITHOUT_WORK = ["GET", "HEAD", "DELETE", "OPTIONS"] as const
 
 /** A dialect's operations by method and path. */
-export interface Operations<Kind extends string = string> {
+interface Operations<Kind extends string = string> {
   find(method: string, path: string): OperationRow<Kind>
 }
 

@@ -18,8 +18,8 @@ export function createClaimFinder<Format extends string>(
   dialects: Readonly<Record<Format, Dialect>>,
 ): (request: RoutedRequest) => Format | undefined {
   const entries = Object.entries(dialects) as [Format, Dialect][]
-  const list = <T>(pick: (claims: Dialect["claims"]) => readonly T[] | undefined) =>
-    entries.flatMap(([format, { claims }]) => (pick(claims) ?? []).map((claim) => ({ format, claim })))
+  const list = <T>(pick: (claims: Dialect["routes"]["claims"]) => readonly T[] | undefined) =>
+    entries.flatMap(([format, { routes }]) => (pick(routes.claims) ?? []).map((claim) => ({ format, claim })))
   const paths = list((claims) => claims.paths)
   const signs = list((claims) => claims.signs)
   const sharedPaths = list((claims) => claims.sharedPaths)
@@ -33,7 +33,7 @@ export function createClaimFinder<Format extends string>(
 
 /** Returns the surface of a provider that a request reaches; undefined when it reaches the provider's own API. */
 export function findSurface(dialect: Dialect, request: RoutedRequest, isNamed: boolean): Surface | undefined {
-  for (const surface of dialect.surfaces) {
+  for (const surface of dialect.routes.surfaces ?? NO_SURFACES) {
     if (!surface.path.test(request.path) || surface.except?.test(request.path)) continue
     if (surface.isOnlyNamed && !isNamed) continue
     if (surface.isOnlyBearer && hasOwnCredential(dialect, request)) continue
@@ -41,6 +41,8 @@ export function findSurface(dialect: Dialect, request: RoutedRequest, isNamed: b
   }
   return undefined
 }
+
+const NO_SURFACES: readonly Surface[] = []
 
 /** Returns true if the request carries a credential of the provider's that is no bearer token. */
 function hasOwnCredential({ credentials }: Dialect, request: RoutedRequest): boolean {

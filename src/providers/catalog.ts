@@ -37,7 +37,9 @@ export const PROVIDER_CATALOG = {
   formats: FORMATS as readonly string[],
   builtIn: BUILT_IN_PROVIDERS,
   /** Names such as `gemini-openai`, which select a surface of a built-in provider. */
-  reservedNames: FORMATS.flatMap((name) => DIALECTS[name].surfaces.map(({ format }) => `${name}-${format}`)),
+  reservedNames: FORMATS.flatMap((name) =>
+    (DIALECTS[name].routes.surfaces ?? []).map(({ format }) => `${name}-${format}`),
+  ),
 }
 
 /** Returns the name as that of a dialect; undefined when there is none of this name. */

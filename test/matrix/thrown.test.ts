@@ -53,6 +53,7 @@ const PLACES: readonly Place[] = [
   { where: "announcing the row", ledger: { recordIntent: bug }, status: 200 },
   { where: "the credential's hash", deps: withBug({ readCredential: bug }), status: 200 },
   { where: "making the meter", deps: withBug({ createMeter: bug }), status: 200 },
+  { where: "the framing of the answer", deps: withBug({ framing: bug }), status: 200 },
   { where: "metering a piece", deps: withMeterBug({ push: bug }), status: 200 },
   { where: "the meter's end", deps: withMeterBug({ end: bug }), status: 200 },
   { where: "whether the answer is free", deps: withBug({ createMeter: () => undefined, isFree: bug }), status: 200 },

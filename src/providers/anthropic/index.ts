@@ -9,9 +9,7 @@ import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
 /** Anthropic's Messages API, and its OpenAI-compatible endpoint. */
 export const anthropic = defineDialect({
   baseUrl: "https://api.anthropic.com",
-  claims: CLAIMS,
-  surfaces: SURFACES,
-  operations: OPERATIONS,
+  routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
   prepare(request) {
     const { model, stream } = readRequest(request)

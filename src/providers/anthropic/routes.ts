@@ -1,6 +1,6 @@
-import { type Claims, createOperations, type Surface } from "../_routes.ts"
+import { createOperations, type Routes, type Surface } from "../_routes.ts"
 
-export const CLAIMS: Claims = {
+export const CLAIMS: Routes["claims"] = {
   paths: [/^\/v1\/messages(?:[/:?]|$)/],
   signs: [{ header: "anthropic-version" }, { header: "x-api-key" }],
   summary: "/v1/messages (Anthropic)",

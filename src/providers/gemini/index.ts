@@ -11,9 +11,7 @@ const STREAMED_METHOD = /:streamGenerateContent$/
 /** Gemini's API, its twin at Vertex, and its OpenAI-compatible surface. */
 export const gemini = defineDialect({
   baseUrl: "https://generativelanguage.googleapis.com",
-  claims: CLAIMS,
-  surfaces: SURFACES,
-  operations: OPERATIONS,
+  routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "x-goog-api-key" }, { query: "key" }, { header: "authorization", scheme: "bearer" }],
   prepare(request) {
     const named = modelIn(request.path)

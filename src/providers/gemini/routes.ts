@@ -1,10 +1,10 @@
-import { type Claims, createOperations, type Surface } from "../_routes.ts"
+import { createOperations, type Routes, type Surface } from "../_routes.ts"
 import { OPENAI_PATHS } from "../openai/routes.ts"
 
 /** The methods of Gemini's models, which stand behind a colon in any path. */
 const VERBS = /generateContent|streamGenerateContent|[eE]mbedContents?|countTokens/
 
-export const CLAIMS: Claims = {
+export const CLAIMS: Routes["claims"] = {
   paths: [/^\/v1beta\//, VERBS],
   signs: [{ header: "x-goog-api-key" }, { query: "key", path: /^\/v1\/models(?:[/:?]|$)/ }],
   summary: "/v1beta/… (Gemini)",

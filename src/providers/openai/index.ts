@@ -10,8 +10,7 @@ import { CLAIMS, OPERATIONS } from "./routes.ts"
 /** OpenAI's API, which many providers speak. */
 export const openai = defineDialect({
   baseUrl: "https://api.openai.com",
-  claims: CLAIMS,
-  operations: OPERATIONS,
+  routes: { claims: CLAIMS, operations: OPERATIONS },
   // Azure has a header of its own.
   credentials: [{ header: "authorization", scheme: "bearer" }, { header: "api-key" }],
   prepare(request, { injectStreamUsage }) {

@@ -1,4 +1,4 @@
-import { type Claims, createOperations, METHODS_WITHOUT_WORK } from "../_routes.ts"
+import { createOperations, METHODS_WITHOUT_WORK, type Routes } from "../_routes.ts"
 
 const ROOTS = [
   "chat/completions",
@@ -23,7 +23,7 @@ const ROOTS = [
 /** OpenAI's paths, with or without `/v1`: some clients have it in their base URL. */
 export const OPENAI_PATHS = new RegExp(`^(?:/v1)?/(?:${ROOTS.join("|")})(?:/|$)`)
 
-export const CLAIMS: Claims = {
+export const CLAIMS: Routes["claims"] = {
   sharedPaths: [OPENAI_PATHS],
   summary: "/v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings and the other OpenAI paths",
 }
