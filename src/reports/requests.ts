@@ -26,8 +26,6 @@ export const COLUMNS = Object.fromEntries(
     .map(([name, { sql }]) => [name, KIND_OF_SQL[sql]]),
 ) as Readonly<Record<FieldName, FieldKind>>
 
-type RequestRow = Readonly<Record<FieldName | "key_name", unknown>>
-
 export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .map(([name, kind]) => (kind === "money" ? `trim_scale(r.${name})::text AS ${name}` : `r.${name}`))
   .join(", ")
