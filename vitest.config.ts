@@ -10,10 +10,10 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // A wait ends when the thing is there; how soon that is says more of the machine than of the code.
+    // Tests wait for a condition. How long that takes depends more on the machine than on the code.
     expect: { poll: { timeout: 15_000 } },
     pool: "forks",
-    // Most tests wait for sockets and processes: two files at once on two cores take little more than half the time.
+    // Most tests wait for sockets and processes, so two files at once on two cores take little more than half the time.
     maxWorkers: 2,
   },
 })

@@ -48,7 +48,7 @@ try {
       host: "127.0.0.1",
       path: "/v1/chat/completions",
       method: "POST",
-      headers: { ...headers, "X-Far-Side": JSON.stringify(how) },
+      headers: { ...headers, "X-Fake-Provider": JSON.stringify(how) },
     })
       .on("error", () => {})
       .end(body(true))

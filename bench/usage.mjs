@@ -22,7 +22,7 @@ const rounds = Number(values.rounds)
 const DAYS = 30
 const SCHEMA = readFileSync(new URL("../schema.sql", import.meta.url), "utf8")
 const { findDimension } = await import("../src/reports/index.ts")
-const { createAsker } = await import("../src/cli/usage/_ask.ts")
+const { createAsker } = await import("../src/operations/usage/asker.ts")
 const { openDatabase } = await import("../src/database/open.ts")
 
 /** @type {{ what: string, by: string[], tz?: string, hours?: number, days?: number, filters?: object, goalMs?: number, plain: string }[]} */

@@ -4,8 +4,10 @@ import { fileURLToPath } from "node:url"
 import { runnerImport } from "vite"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const { module } = await runnerImport("./src/config/table.ts", { root, configFile: false, logLevel: "error" })
-const table = module.toSettingsTable()
+const options = { root, configFile: false, logLevel: "error" }
+const { module: config } = await runnerImport("./src/config/table.ts", options)
+const { module: providers } = await runnerImport("./src/providers/catalog.ts", options)
+const table = config.toSettingsTable(providers.PROVIDER_CATALOG)
 const readme = `${root}README.md`
 const text = readFileSync(readme, "utf8")
 const markers = /(<!-- settings -->)[\s\S]*?(<!-- \/settings -->)/

@@ -1,21 +1,22 @@
 import { version } from "../package.json"
-import { type CommandTable, runProgram } from "./cli/_program.ts"
+import type { CommandTable } from "./cli/_commands.ts"
+import { runProgram } from "./cli/_program.ts"
 
-/** Every command, loaded only when it is called. */
+/** All commands. Each is loaded only when it is called. */
 const COMMANDS: CommandTable = {
   serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
-  verify: { summary: "whether journals, rows and sums agree", load: () => import("./cli/verify.ts") },
+  verify: { summary: "check that journals, rows and sums agree", load: () => import("./cli/verify.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
   doctor: { summary: "check everything the gateway needs", load: () => import("./cli/doctor.ts") },
-  health: { summary: "is the gateway ready? (for container checks)", load: () => import("./cli/health.ts") },
+  health: { summary: "ask whether the gateway is ready (for container checks)", load: () => import("./cli/health.ts") },
   keys: {
-    summary: "the API keys that callers send as X-Majordomo-Key",
+    summary: "the API keys that clients send as X-Majordomo-Key",
     commands: {
-      create: { summary: "mint a key and show it once", load: () => import("./cli/keys/create.ts") },
+      create: { summary: "create a key and show it once", load: () => import("./cli/keys/create.ts") },
       list: { summary: "all keys, with their use", load: () => import("./cli/keys/list.ts") },
       get: { summary: "one key", load: () => import("./cli/keys/get.ts") },
       update: { summary: "change a key's name or description", load: () => import("./cli/keys/update.ts") },
-      revoke: { summary: "refuse a key from now on", load: () => import("./cli/keys/revoke.ts") },
+      revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
   },
   usage: {
@@ -24,18 +25,18 @@ const COMMANDS: CommandTable = {
     commands: {
       requests: { summary: "the newest requests", load: () => import("./cli/usage/requests.ts") },
       request: { summary: "one request, and the sum of its cost", load: () => import("./cli/usage/request.ts") },
-      tail: { summary: "requests as they come", load: () => import("./cli/usage/tail.ts") },
-      runs: { summary: "agent runs: requests with one trace", load: () => import("./cli/usage/runs.ts") },
+      tail: { summary: "requests as they are written", load: () => import("./cli/usage/tail.ts") },
+      runs: { summary: "agent runs: requests with the same trace", load: () => import("./cli/usage/runs.ts") },
       run: { summary: "one agent run as a waterfall of its cost", load: () => import("./cli/usage/run.ts") },
       export: { summary: "requests with their bodies, as JSON lines", load: () => import("./cli/usage/export.ts") },
     },
   },
   metadata: {
-    summary: "the names that callers send as X-Majordomo-NAME",
+    summary: "the names that clients send as X-Majordomo-NAME",
     commands: {
       list: { summary: "all names, and which are active", load: () => import("./cli/metadata/list.ts") },
       activate: { summary: "index and sum by a name", load: () => import("./cli/metadata/activate.ts") },
-      deactivate: { summary: "stop that", load: () => import("./cli/metadata/deactivate.ts") },
+      deactivate: { summary: "no longer index and sum by a name", load: () => import("./cli/metadata/deactivate.ts") },
     },
   },
   prune: { summary: "delete old requests; totals stay", load: () => import("./cli/prune.ts") },
@@ -50,7 +51,7 @@ const COMMANDS: CommandTable = {
   },
 }
 
-/** Runs the program with the arguments after its name; sets the exit code. */
+/** Runs the program with the arguments after its name, and sets the exit code. */
 export function run(args: readonly string[]): Promise<void> {
   return runProgram({ name: "majordomo-gateway", version, commands: COMMANDS }, args)
 }

@@ -1,28 +1,28 @@
 import type { Call, Caller } from "../core/call.ts"
 import type { LogRecord } from "../core/log-record.ts"
 
-/** Where bodies are kept: one member of the table in `index.ts`. */
+/** Where bodies are stored: one member of the table in `index.ts`. */
 export interface BodyStore {
   readonly name: "none" | "postgres" | "s3"
-  /** Begins to keep one request, all of which has arrived. undefined: nothing of it is to be kept. */
+  /** Starts to capture one request, which has arrived completely. Returns `undefined` when nothing of it is to be stored. */
   open(call: Call, caller: Caller): Capture | undefined
   stats(): BodyStats
-  /** Brings what waits to where it belongs, for `deadlineMs` at most; the rest waits for the next start. */
+  /** Brings what waits to its destination, for `deadlineMs` at most. The rest waits for the next start. */
   drain(deadlineMs: number): Promise<{ readonly waiting: number }>
   close(): Promise<void>
 }
 
-/** The bodies of one request. `finish` is called once, whatever happened; an unfinished one holds on to its memory. */
+/** The bodies of one request. `finish` is called exactly once, because an unfinished capture keeps its memory. */
 export interface Capture {
-  /** A piece of the answer's body as the client gets it. Kept as it is, not copied: it must not change any more. */
+  /** Adds a piece of the answer's body as the client gets it. It is kept without a copy, so it must not change. */
   push(bytes: Buffer): void
-  /** What was pushed is void: the provider is asked again. */
+  /** Forgets what was pushed, because the request is sent to the provider again. */
   restart(): void
-  /** The columns of its row. Never throws; waits for nothing but the write of a small record. */
+  /** Returns the columns of the row. Never throws; waits at most for the write of a small record. */
   finish(answer: ResponseHead): BodyColumns
 }
 
-/** The head that the client got. `headers`: names and values alternating, as undici or node has them. */
+/** The head that the client got. `headers` alternates names and values, as undici and node have them. */
 export interface ResponseHead {
   readonly statusCode: number
   readonly headers: readonly (Buffer | string)[]
@@ -30,38 +30,38 @@ export interface ResponseHead {
 
 export type BodyColumns = Partial<Pick<LogRecord, "request_body" | "response_body" | "s3_key">>
 
-/** Since the store was opened: kept = uploaded + waiting + lost, once what an earlier process left is counted in. */
+/** Since the store was opened, with what earlier processes left: kept = uploaded + waiting + lost. */
 export interface BodyStats {
   /** Requests whose row says where their bodies are. */
   readonly kept: number
   readonly uploaded: number
   readonly waiting: number
-  /** No room or no disk: their rows say nothing of bodies. */
+  /** Requests for whose bodies there was no room or no disk. Their rows do not mention bodies. */
   readonly dropped: number
-  /** Bodies of which only the beginning is kept. */
+  /** Bodies of which only the beginning is stored. */
   readonly truncated: number
-  /** Were kept, and cannot be uploaded any more: their rows are corrected. */
+  /** Requests whose bodies were kept and can no longer be uploaded. Their rows are corrected. */
   readonly lost: number
-  /** Bytes that wait in memory, and on disk. */
+  /** Bytes that wait in memory, and on the disk. */
   readonly memoryBytes: number
   readonly diskBytes: number
-  /** Why the last upload failed; undefined when one has worked since. */
+  /** Why the last upload failed; `undefined` after one succeeded. */
   readonly lastError: string | undefined
 }
 
 export type Log = (level: "info" | "warn" | "error", line: string) => void
 
-/** One body as it was captured: on the wire's coding unless something had to look inside. */
+/** One body as it was captured, in the coding of the wire unless something had to look inside. */
 export interface CapturedBody {
   readonly bytes: Buffer
-  /** Of all of it, as it passed. */
+  /** Length of the whole body, as it passed. */
   readonly totalBytes: number
   readonly isTruncated: boolean
-  /** Of the bytes; undefined: none. */
+  /** The content coding of the bytes; `undefined` when there is none. */
   readonly coding: string | undefined
 }
 
-/** One exchange, free of credentials, redacted: ready to be stored. */
+/** Request and response of one call, without credentials and redacted: ready to be stored. */
 export interface CapturedExchange {
   readonly id: string
   /** Milliseconds since the epoch. */
@@ -72,7 +72,7 @@ export interface CapturedExchange {
   readonly requestHeaders: Readonly<Record<string, string>>
   readonly statusCode: number
   readonly responseHeaders: Readonly<Record<string, string>>
-  /** undefined: not to be kept. */
+  /** `undefined` when it is not to be stored. */
   readonly request: CapturedBody | undefined
   readonly response: CapturedBody | undefined
 }
@@ -80,7 +80,7 @@ export interface CapturedExchange {
 /** What a store does with a finished exchange. */
 export interface Sink {
   readonly name: BodyStore["name"]
-  /** Never throws. `release` is called when the bytes are no longer needed, perhaps before `keep` returns. */
+  /** Never throws. Calls `release` when the bytes are no longer needed, possibly before it returns. */
   keep(exchange: CapturedExchange, keyId: string, release: () => void): BodyColumns
   stats(): Pick<BodyStats, "kept" | "uploaded" | "waiting" | "dropped" | "lost" | "diskBytes" | "lastError">
   drain(deadlineMs: number): Promise<void>

@@ -4,36 +4,36 @@ import { decodeBody } from "./decode.ts"
 import { type Rules, redact, redactHeaders } from "./redact.ts"
 import { redactCredentials, redactHeaders_, redactQuery } from "./secrets.ts"
 
-/** Pieces are kept as they are; so many small ones are then joined, for each has a cost of its own. */
+/** This many pieces are joined into one, because each piece costs memory of its own. */
 const MAX_PIECES = 256
-/** What has to be looked into is looked into before it is stored, on the spot: so much of it and no more. */
+/** Limit on what is searched or redacted before it is stored, which happens while the answer ends. */
 export const MAX_INSPECTED_BYTES = 1 << 20
 const NOTHING = Buffer.alloc(0)
 
-export interface Capturing {
+interface CaptureContext {
   readonly sink: Sink
   readonly rules: Rules
   readonly storeRequest: boolean
   readonly storeResponse: boolean
-  /** Of one body; what follows is cut off. */
+  /** Limit on one body; the rest of it is not stored. */
   readonly maxBodyBytes: number
-  /** Of a request's body that is not in memory. */
+  /** Limit on what is read of a request's body that is not in memory. */
   readonly maxReadBytes: number
   /** Shared by all captures of the process. */
-  readonly budget: Budget
+  readonly budget: MemoryBudget
 }
 
-/** Bytes that captures may hold together. */
-export interface Budget {
+/** The memory that all captures together may use. */
+export interface MemoryBudget {
   used: number
   readonly max: number
-  /** Bodies that were cut, for whatever reason. */
-  cuts: number
+  /** Bodies that were truncated, for any reason. */
+  truncated: number
 }
 
-/** Keeps the bytes of one request. A class with fields and no closures, for every piece of a stream passes it. */
+/** Captures the bytes of one request. A class without closures, because every piece of a stream passes it. */
 export class RunningCapture implements Capture {
-  private readonly to: Capturing
+  private readonly context: CaptureContext
   private readonly call: Call
   private readonly caller: Caller
   private pieces: Buffer[] = []
@@ -41,16 +41,16 @@ export class RunningCapture implements Capture {
   private totalBytes = 0
   private isFull = false
 
-  constructor(to: Capturing, call: Call, caller: Caller) {
-    this.to = to
+  constructor(context: CaptureContext, call: Call, caller: Caller) {
+    this.context = context
     this.call = call
     this.caller = caller
   }
 
   push(bytes: Buffer): void {
     this.totalBytes += bytes.length
-    if (this.isFull || !this.to.storeResponse) return
-    const { budget, maxBodyBytes } = this.to
+    if (this.isFull || !this.context.storeResponse) return
+    const { budget, maxBodyBytes } = this.context
     const room = Math.min(maxBodyBytes - this.heldBytes, budget.max - budget.used)
     const taken = bytes.length <= room ? bytes : bytes.subarray(0, Math.max(0, room))
     if (taken !== bytes) this.isFull = true
@@ -62,7 +62,7 @@ export class RunningCapture implements Capture {
   }
 
   restart(): void {
-    this.to.budget.used -= this.heldBytes
+    this.context.budget.used -= this.heldBytes
     this.pieces = []
     this.heldBytes = 0
     this.totalBytes = 0
@@ -70,7 +70,7 @@ export class RunningCapture implements Capture {
   }
 
   finish(answer: ResponseHead): BodyColumns {
-    const { sink, budget } = this.to
+    const { sink, budget } = this.context
     const pieces = this.pieces
     let held = this.heldBytes
     this.pieces = []
@@ -81,20 +81,20 @@ export class RunningCapture implements Capture {
     }
     try {
       const exchange = this.toExchange(answer, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
-      for (const body of [exchange.request, exchange.response]) if (body?.isTruncated) budget.cuts++
+      for (const body of [exchange.request, exchange.response]) if (body?.isTruncated) budget.truncated++
       const requestBytes = exchange.request?.bytes.length ?? 0
       held += requestBytes
       budget.used += requestBytes
       return sink.keep(exchange, this.caller.keyId, release)
     } catch {
-      // A bug here must not cost the request its row.
+      // The request gets its row even when there is a bug here.
       release()
       return {}
     }
   }
 
   private toExchange(answer: ResponseHead, response: Buffer): CapturedExchange {
-    const { call, to } = this
+    const { call, context } = this
     const credentials: string[] = []
     const note = (credential: string) => credentials.push(credential)
     const requestHeaders = redactHeaders_(call.rawHeaders, note)
@@ -106,10 +106,10 @@ export class RunningCapture implements Capture {
       receivedAt: call.receivedAt,
       method: call.method,
       path,
-      requestHeaders: redactHeaders(requestHeaders, to.rules),
+      requestHeaders: redactHeaders(requestHeaders, context.rules),
       statusCode: answer.statusCode,
-      responseHeaders: redactHeaders(responseHeaders, to.rules),
-      request: to.storeRequest
+      responseHeaders: redactHeaders(responseHeaders, context.rules),
+      request: context.storeRequest
         ? this.toBody(
             this.requestBytes(),
             call.body.length,
@@ -118,7 +118,7 @@ export class RunningCapture implements Capture {
             [],
           )
         : undefined,
-      response: to.storeResponse
+      response: context.storeResponse
         ? this.toBody(
             response,
             this.totalBytes,
@@ -133,7 +133,7 @@ export class RunningCapture implements Capture {
   private requestBytes(): Buffer {
     const { body } = this.call
     if (Buffer.isBuffer(body)) return body
-    const { budget, maxReadBytes } = this.to
+    const { budget, maxReadBytes } = this.context
     return body.read(Math.min(maxReadBytes, Math.max(0, budget.max - budget.used)))
   }
 
@@ -142,18 +142,18 @@ export class RunningCapture implements Capture {
     totalBytes: number,
     contentType: string | undefined,
     coding: string | undefined,
-    quotable: readonly string[],
+    credentials: readonly string[],
   ): CapturedBody {
-    const { rules, maxBodyBytes } = this.to
+    const { rules, maxBodyBytes } = this.context
     const kept = bytes.length > maxBodyBytes ? bytes.subarray(0, maxBodyBytes) : bytes
     const isTruncated = kept.length < totalBytes
-    if ((rules.paths === undefined && quotable.length === 0) || kept.length === 0) {
+    if ((rules.paths === undefined && credentials.length === 0) || kept.length === 0) {
       return { bytes: kept, totalBytes, isTruncated: isTruncated, coding }
     }
     const decoded = decodeBody(kept, coding, MAX_INSPECTED_BYTES)
     if (rules.paths === undefined) {
-      // Only an answer that is whole, and decoded, can be searched; another one is not kept.
-      const plain = decoded === undefined ? NOTHING : redactCredentials(decoded.bytes, quotable)
+      // Only an answer that is complete and decoded can be searched for credentials. Any other is not stored.
+      const plain = decoded === undefined ? NOTHING : redactCredentials(decoded.bytes, credentials)
       return {
         bytes: plain,
         totalBytes,
@@ -162,7 +162,7 @@ export class RunningCapture implements Capture {
       }
     }
     if (decoded === undefined || decoded.isTruncated || isTruncated) {
-      const why = decoded === undefined ? "whose coding is not known" : "too many to look into"
+      const why = decoded === undefined ? "in an unknown coding" : "too many to redact"
       return {
         bytes: Buffer.from(`[redacted: ${totalBytes} bytes, ${why}]`),
         totalBytes,
@@ -170,7 +170,7 @@ export class RunningCapture implements Capture {
         coding: undefined,
       }
     }
-    const redacted = redact(redactCredentials(decoded.bytes, quotable), contentType, rules)
+    const redacted = redact(redactCredentials(decoded.bytes, credentials), contentType, rules)
     return { bytes: redacted, totalBytes, isTruncated: false, coding: undefined }
   }
 }

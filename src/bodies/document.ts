@@ -3,12 +3,12 @@ import type { CapturedBody, CapturedExchange } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
 import { isText, mayBeJson, trimPartialCharacter } from "./text.ts"
 
-/** A document never holds more of one body, however well it was compressed. */
+/** A document contains at most this much of one body, however well it was compressed. */
 const MAX_DECODED_BYTES = 64 << 20
 
 /**
- * The JSON object of one exchange, as it is stored in S3. A JSON body stands in it byte for byte; a stream or another
- * text is a string; anything else base64 with `"body_encoding": "base64"`. A body that was cut says so by
+ * Returns the JSON object of one exchange, as it is stored in S3. A JSON body is in it byte for byte; a stream or another
+ * text is a string; anything else is base64 with `"body_encoding": "base64"`. A truncated body is marked by
  * `"body_truncated": true`, with its whole length on the wire in `"body_bytes"`.
  */
 export function toDocument(exchange: CapturedExchange): Buffer {
@@ -49,13 +49,13 @@ function toValue(body: CapturedBody | undefined, contentType: string | undefined
   if (body === undefined || (body.bytes.length === 0 && !body.isTruncated)) return { value: NULL, notes: undefined }
   const decoded = decodeBody(body.bytes, body.coding, MAX_DECODED_BYTES)
   const isTruncated = body.isTruncated || decoded?.isTruncated === true
-  const cut = isTruncated ? { body_truncated: true, body_bytes: body.totalBytes } : undefined
+  const truncation = isTruncated ? { body_truncated: true, body_bytes: body.totalBytes } : undefined
   const bytes = decoded === undefined ? body.bytes : isTruncated ? trimPartialCharacter(decoded.bytes) : decoded.bytes
   if (!isTruncated && mayBeJson(bytes, contentType) && scanJson(bytes) !== undefined)
     return { value: bytes, notes: undefined }
-  if (isText(bytes)) return { value: Buffer.from(JSON.stringify(bytes.toString("utf8"))), notes: cut }
+  if (isText(bytes)) return { value: Buffer.from(JSON.stringify(bytes.toString("utf8"))), notes: truncation }
   return {
     value: Buffer.from(JSON.stringify((decoded?.bytes ?? body.bytes).toString("base64"))),
-    notes: { body_encoding: "base64", ...cut },
+    notes: { body_encoding: "base64", ...truncation },
   }
 }

@@ -1,7 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import { type Bodies, BodiesMissing, type BodyReader, type BodyRow, type ReadBody } from "./read.ts"
 
-/** What of a row stands beside its bodies. */
+/** What an exported line says of a row beside its bodies. */
 export interface ExportRow extends BodyRow {
   readonly requested_at: string | Date
   readonly provider: string
@@ -10,18 +10,18 @@ export interface ExportRow extends BodyRow {
   readonly status_code: number
 }
 
-/** Objects that are fetched at once: each takes a round trip, and their order is kept. */
+/** Objects that are fetched at the same time, because each takes a round trip. Their order is kept. */
 const READ_AHEAD = 16
-/** So many failures one after the other are no accident of one object. */
+/** After this many failures in a row, the cause is not one object. */
 const MAX_FAILURES = READ_AHEAD
 
 /**
- * One JSON line per request that has bodies, in the order of the rows: `{id, requested_at, provider, model, request_path, status_code, request,
- * response}`. A JSON body stands in it as JSON, byte for byte but for line ends between its tokens; other text as a
- * string; binary as `{"base64": "…"}`. A body that is not whole has its name in `"truncated"`.
+ * Yields one JSON line per request that has bodies, in the order of the rows: `{id, requested_at, provider, model,
+ * request_path, status_code, request, response}`. A JSON body is in it as JSON, byte for byte except for line ends between
+ * its tokens; other text is a string; binary is `{"base64": "…"}`. `"truncated"` names the bodies that are not complete.
  *
- * @param onMissing is told of rows whose bodies cannot be read; they are left out
- * @throws CommandError when S3 refuses one after the other
+ * @param onMissing is called for each row whose bodies cannot be read; the row is left out
+ * @throws CommandError when S3 fails for one object after the other
  */
 export async function* exportBodies(
   rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
@@ -47,22 +47,22 @@ interface Read {
   readonly error?: unknown
 }
 
-/** The rows with their bodies, in order, some of them on their way at any time. */
+/** Yields the rows with their bodies, in order, and fetches some of them ahead. */
 async function* readAhead(
   rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
   reader: BodyReader,
 ): AsyncGenerator<Read> {
-  const underway: Promise<Read>[] = []
+  const fetching: Promise<Read>[] = []
   for await (const row of rows) {
-    underway.push(
+    fetching.push(
       reader.read(row).then(
         (bodies) => ({ row, bodies }),
         (error: unknown) => ({ row, error }),
       ),
     )
-    if (underway.length >= READ_AHEAD) yield await underway.shift()!
+    if (fetching.length >= READ_AHEAD) yield await fetching.shift()!
   }
-  for (const read of underway) yield await read
+  for (const read of fetching) yield await read
 }
 
 function toLine(row: ExportRow, { request, response }: Bodies): string {
@@ -83,7 +83,7 @@ function toJson(body: ReadBody): string {
     case "none":
       return "null"
     case "json":
-      // Inside of a JSON string no raw line end can stand, so those here lie between tokens.
+      // A JSON string cannot contain a raw line end, so these are between tokens.
       return body.text.replace(/[\r\n]+/g, " ")
     case "text":
       return JSON.stringify(body.text)

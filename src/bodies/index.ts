@@ -1,19 +1,19 @@
 import type { BodyStore, Log, Sink } from "./_store.ts"
-import { type Budget, MAX_INSPECTED_BYTES, RunningCapture } from "./capture.ts"
+import { MAX_INSPECTED_BYTES, type MemoryBudget, RunningCapture } from "./capture.ts"
 import { openPostgresSink } from "./postgres.ts"
 import { parseRules } from "./redact.ts"
 import type { S3Settings } from "./s3/client.ts"
 import { type ClearBodyKeys, openS3Sink, type S3Timing } from "./s3.ts"
 
-export type { BodyColumns, BodyStats, BodyStore, Capture, Log, ResponseHead } from "./_store.ts"
+export type { BodyColumns, BodyStats, BodyStore } from "./_store.ts"
 
-/** Bytes of captured bodies that wait in memory, of all requests together. */
+/** Limit on the captured bodies in memory, of all requests together. */
 const BUDGET_BYTES = 64 << 20
-/** Of one body; in the database it is `logging.max_body_size`. */
+/** Limit on one body in S3; in the database it is `logging.max_body_size`. */
 const MAX_BODY_BYTES = 32 << 20
 
 export interface BodyOptions {
-  readonly storage: StoreName
+  readonly storage: keyof typeof SINKS
   readonly storeRequestBody: boolean
   readonly storeResponseBody: boolean
   /** `logging.max_body_size`: bytes per body in the database. */
@@ -21,16 +21,16 @@ export interface BodyOptions {
   /** `logging.redact`. */
   readonly redact: readonly string[]
   readonly s3: S3Settings
-  /** Where uploads wait: of this process alone, made if it is not there. */
+  /** Where uploads wait. Used by this process alone; created when it does not exist. */
   readonly dir: string
-  /** Of what waits there. */
+  /** Limit on what waits there. */
   readonly maxDiskBytes: number
   readonly syncIntervalMs: number
-  readonly forget: ClearBodyKeys
+  readonly clearKeys: ClearBodyKeys
   readonly log: Log
   readonly budgetBytes?: number
   readonly timing?: Partial<S3Timing>
-  /** The uploader's file; undefined: it is looked for. null: uploads run in this thread. */
+  /** The file of the upload thread. It is searched for when `undefined`; with `null`, uploads run in this thread. */
   readonly workerUrl?: URL | null
 }
 
@@ -40,35 +40,34 @@ const SINKS = {
   s3: openS3Sink,
 } as const
 
-export type StoreName = keyof typeof SINKS
-
-/** Opens the store of `logging.body_storage`. @throws CommandError when a setting of it cannot be */
+/** Opens the store of `logging.body_storage`. @throws CommandError when one of its settings is not valid */
 export async function openBodyStore(options: BodyOptions): Promise<BodyStore> {
   const rules = parseRules(options.redact)
   const open = SINKS[options.storage]
   if (open === undefined) return NONE
   const sink = await open(options)
-  const budget: Budget = { used: 0, max: options.budgetBytes ?? BUDGET_BYTES, cuts: 0 }
-  const to = {
+  const budget: MemoryBudget = { used: 0, max: options.budgetBytes ?? BUDGET_BYTES, truncated: 0 }
+  const context = {
     sink,
     rules,
     storeRequest: options.storeRequestBody,
     storeResponse: options.storeResponseBody,
     maxBodyBytes: MAX_BODY_BYTES,
-    // The database keeps the beginning; rules need all that they may look into.
+    // The database stores the beginning of a body. Redaction needs everything that it may search.
     maxReadBytes:
       options.storage === "s3" ? MAX_BODY_BYTES : Math.max(options.maxBodyBytes, rules.paths ? MAX_INSPECTED_BYTES : 0),
     budget,
   }
-  const isIdle = !to.storeRequest && !to.storeResponse
+  const storesNothing = !context.storeRequest && !context.storeResponse
   return {
     name: sink.name,
     open(call, caller) {
-      const wish = call.headers["x-majordomo-store-bodies"]
-      if (isIdle || (wish !== undefined && /^\s*(?:false|no|off|0)\s*$/i.test(String(wish)))) return undefined
-      return new RunningCapture(to, call, caller)
+      const header = call.headers["x-majordomo-store-bodies"]
+      if (storesNothing || (header !== undefined && /^\s*(?:false|no|off|0)\s*$/i.test(String(header))))
+        return undefined
+      return new RunningCapture(context, call, caller)
     },
-    stats: () => ({ ...sink.stats(), truncated: budget.cuts, memoryBytes: budget.used }),
+    stats: () => ({ ...sink.stats(), truncated: budget.truncated, memoryBytes: budget.used }),
     async drain(deadlineMs) {
       await sink.drain(deadlineMs)
       return { waiting: sink.stats().waiting }

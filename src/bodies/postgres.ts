@@ -2,7 +2,7 @@ import type { CapturedBody, Sink } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
 import { isText, trimPartialCharacter, truncateAtCharacter } from "./text.ts"
 
-/** Bodies as texts in their row: the ledger brings them to the database with it. */
+/** Opens the sink that stores bodies as texts in their row. The ledger writes them to the database with it. */
 export function openPostgresSink({ maxBodyBytes }: { readonly maxBodyBytes: number }): Sink {
   let kept = 0
   return {
@@ -23,8 +23,8 @@ export function openPostgresSink({ maxBodyBytes }: { readonly maxBodyBytes: numb
 }
 
 /**
- * A body as it stands in a column of at most `maxBytes` bytes: its text, or what is no text as a `data:` URL in base64.
- * A cut falls on a character and is marked at the end, `[cut: 1000 of 5000 bytes]`, within `maxBytes`.
+ * Returns a body for a column of at most `maxBytes` bytes: its text, or a `data:` URL in base64 when it is not text. A
+ * truncated text ends with a whole character and the mark `[cut: 1000 of 5000 bytes]`, within `maxBytes`.
  */
 export function toText(body: CapturedBody | undefined, type: string | undefined, maxBytes: number): string | undefined {
   if (body === undefined || (body.bytes.length === 0 && !body.isTruncated)) return undefined

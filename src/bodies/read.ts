@@ -4,7 +4,7 @@ import { CommandError } from "../core/errors.ts"
 import { findMembers, type Members, memberValue } from "../kit/json/members.ts"
 import { type Bucket, openBucket, type S3Settings } from "./s3/client.ts"
 
-/** What a row says of where its bodies are. */
+/** The columns of a row that say where its bodies are. */
 export interface BodyRow {
   readonly id: string
   readonly request_body: string | null | undefined
@@ -12,7 +12,7 @@ export interface BodyRow {
   readonly s3_key: string | null | undefined
 }
 
-/** One body, read back. `text` is as it was stored: JSON byte for byte. */
+/** One stored body. `text` is as it was stored; JSON is byte for byte as it passed. */
 export type ReadBody =
   | { readonly kind: "none" }
   | { readonly kind: "json" | "text"; readonly text: string; readonly isTruncated: boolean }
@@ -24,9 +24,9 @@ export interface Bodies {
   readonly response: ReadBody
 }
 
-/** Where rows say that their bodies are. The bucket is opened when the first of them is in S3. */
+/** Reads the bodies of rows. The bucket is opened for the first row whose bodies are in S3. */
 export interface BodyReader {
-  /** @throws CommandError when an object is not there or cannot be read */
+  /** @throws CommandError when an object does not exist or cannot be read */
   read(row: BodyRow): Promise<Bodies>
   close(): Promise<void>
 }
@@ -35,7 +35,7 @@ const NONE: ReadBody = { kind: "none" }
 const READ_TIMEOUT_MS = 30_000
 const READ_ATTEMPTS = 4
 
-/** S3 answers, and has no such object, or one that cannot be read. */
+/** S3 answers, and the object does not exist or cannot be read. */
 export class BodiesMissing extends CommandError {}
 
 export function createBodyReader(s3: S3Settings): BodyReader {
@@ -47,7 +47,7 @@ export function createBodyReader(s3: S3Settings): BodyReader {
       const object = await (await bucket).get(row.s3_key)
       if (object === undefined) {
         throw new BodiesMissing(
-          `the bodies of ${row.id} are not in S3: they wait for their upload still, or somebody removed them`,
+          `the bodies of ${row.id} are not in S3: they still wait for their upload, or somebody removed them`,
         )
       }
       try {
@@ -62,10 +62,10 @@ export function createBodyReader(s3: S3Settings): BodyReader {
   }
 }
 
-/** The bodies in a stored document. @throws Error when it is none */
+/** Returns the bodies in a stored document. @throws Error when it is not such a document */
 export function fromDocument(document: Buffer): Bodies {
   const members = findMembers(document, ["request", "response"], Number.POSITIVE_INFINITY)
-  if (!members?.found.request || !members.found.response) throw new Error("the object is no stored exchange")
+  if (!members?.found.request || !members.found.response) throw new Error("the object is not a stored exchange")
   const part = (name: string) => {
     const { start, end } = members.found[name]!
     return fromPart(document.subarray(start, end))
@@ -79,14 +79,14 @@ function fromPart(part: Buffer): ReadBody {
   if (members === undefined || body === undefined) return NONE
   const text = part.toString("utf8", body.start, body.end)
   if (text === "null") return NONE
-  const isTruncated = noteOf(part, members, "body_truncated") === true
+  const isTruncated = readNote(part, members, "body_truncated") === true
   if (!text.startsWith('"')) return { kind: "json", text, isTruncated }
   const value = JSON.parse(text) as string
-  if (noteOf(part, members, "body_encoding") === "base64") return { kind: "binary", base64: value, isTruncated }
+  if (readNote(part, members, "body_encoding") === "base64") return { kind: "binary", base64: value, isTruncated }
   return { kind: "text", text: value, isTruncated }
 }
 
-function noteOf(part: Buffer, { found }: Members, name: string): unknown {
+function readNote(part: Buffer, { found }: Members, name: string): unknown {
   return memberValue(part, found[name])
 }
 

@@ -3,7 +3,7 @@ import { createJsonPaths, type JsonPaths, parseJsonPath } from "../kit/json/path
 import { scanJson } from "../kit/json/scan.ts"
 import { isLines } from "./text.ts"
 
-export const REDACTED = "[redacted]"
+const REDACTED = "[redacted]"
 
 /** What `logging.redact` says. */
 export interface Rules {

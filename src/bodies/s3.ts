@@ -1,215 +1,231 @@
+import { mkdirSync } from "node:fs"
+import { setAside } from "../kit/log/damaged.ts"
 import type { BodyColumns, CapturedExchange, Log, Sink } from "./_store.ts"
-import { type ClearBodyKeys, createKeyClearing } from "./s3/clear-keys.ts"
+import { type ClearBodyKeys, createKeyClearing, type KeyClearing } from "./s3/clear-keys.ts"
 import { checkSettings, type S3Settings } from "./s3/client.ts"
 import type { Backoff } from "./s3/failure-state.ts"
-import { toRecord } from "./s3/record.ts"
-import { openBodySpool, type SpoolFile } from "./s3/spool.ts"
-import { startUploading, type Uploading } from "./s3/thread.ts"
-import type { FromUploader } from "./s3/uploader.ts"
+import { findOrphanedFiles, type OrphanedFiles } from "./s3/files.ts"
+import type { FromUploader } from "./s3/progress.ts"
+import { type BodyRecord, toRecord } from "./s3/record.ts"
+import { BodySpool } from "./s3/spool.ts"
+import { UploadSupervisor } from "./s3/supervisor.ts"
 
 export type { ClearBodyKeys } from "./s3/clear-keys.ts"
 
 /*
  * The order of things, for one request:
  *
- *   1. before the last byte of its answer leaves: its record is written to the spool, by one writev of at most 256 KiB;
- *   2. only then its row gets the key, and is journalled: so a row with a key has its bodies on disk;
- *   3. later, in another thread: document, gzip, upload; when all of a file is in S3, the file goes.
+ *   1. before the last byte of its answer leaves, its record is written to the spool, by one writev of at most 256 KiB;
+ *   2. only then its row gets the key and goes to the journal, so a row with a key has its bodies on the disk;
+ *   3. later, another thread makes the document, compresses and uploads it. A file is deleted when all of it is in S3.
  *
- * No room or no disk at 1: no key, `dropped`. Killed between 1 and 2: an object without a key in any row. Killed
- * between 2 and 3: uploaded by the next process. A larger record is written behind the answer's back; an empty file
- * stands for it from 1 on. If it cannot be written, or the process is killed meanwhile, it is `lost`, and
- * `forget` takes the key out of the row again. A power cut may take the last `syncIntervalMs` of records.
+ * Without room or disk at 1, the row has no key, and `dropped` is counted. A kill between 1 and 2 leaves an object
+ * without a row. After a kill between 2 and 3, the next process uploads it. A larger record is written after its answer;
+ * an empty file stands for it from 1 on. If it cannot be written, or the process is killed meanwhile, it is `lost`, and
+ * `clearKeys` removes the key from the row. A power cut may lose the last `syncIntervalMs` of records.
  */
 
-const MAX_ON_THE_SPOT_BYTES = 256 << 10
-const TELL_MS = 5
-const RESTART_MS = 1000
+const MAX_BYTES_BEFORE_ANSWER = 256 << 10
 
 export interface S3Timing extends Backoff {
-  /** The longest time of one attempt: a link of a few kB/s is waited for. */
+  /** The longest time of one attempt. It is long enough for a link of a few kB/s. */
   readonly attemptMs: number
 }
 
 const TIMING: S3Timing = { minMs: 200, maxMs: 20_000, lastingMs: 60_000, attemptMs: 120_000 }
 
-export async function openS3Sink(options: {
+interface S3SinkOptions {
   readonly s3: S3Settings
   readonly dir: string
   readonly maxDiskBytes: number
   readonly syncIntervalMs: number
-  readonly forget: ClearBodyKeys
+  readonly clearKeys: ClearBodyKeys
   readonly log: Log
   readonly timing?: Partial<S3Timing>
   readonly workerUrl?: URL | null
-}): Promise<Sink> {
-  const { dir, s3, log } = options
-  checkSettings(s3)
-  const timing = { ...TIMING, ...options.timing }
-  const count = { kept: 0, uploaded: 0, dropped: 0, lost: 0 }
-  const changed = new Map<string, SpoolFile>()
-  let tellTimer: NodeJS.Timeout | undefined
-  let restartTimer: NodeJS.Timeout | undefined
-  let trouble: string | undefined
-  let saidRefusal: string | undefined
-  let beingWritten = 0
-  let isClosed = false
-  let endDrain: (() => void) | undefined
+}
 
-  const spool = await openBodySpool({
-    dir,
-    maxBytes: options.maxDiskBytes,
-    syncIntervalMs: options.syncIntervalMs,
-    onChange(file) {
-      if (isClosed) return
-      changed.set(file.name, file)
-      tellTimer ??= setTimeout(tellChanges, TELL_MS)
-    },
-    onError: (error, doing) => log("error", `trouble while ${doing}: ${codeOf(error)}`),
-  })
-  const forgetting = createKeyClearing(options.forget, {
-    onForgotten: (id) => spool.forgetTorn(id),
-    onIdle: checkDrained,
-  })
-  const left = spool.files()
-  count.kept = left.reduce((sum, { records }) => sum + records, 0) + spool.torn.length
-  for (const id of spool.torn) lose(id)
-  if (left.length > 0) log("info", `bodies of ${count.kept - count.lost} requests of an earlier run wait for S3`)
-  if (spool.torn.length > 0)
-    log("warn", `bodies of ${spool.torn.length} requests were lost when an earlier run was killed`)
+/** Opens the spool of a directory, and starts to upload what earlier processes left in it. */
+export async function openS3Sink(options: S3SinkOptions): Promise<Sink> {
+  checkSettings(options.s3)
+  mkdirSync(options.dir, { recursive: true, mode: 0o700 })
+  const onError = (error: unknown, doing: string) => options.log("error", `${doing} failed: ${codeOf(error)}`)
+  return new S3Sink(options, await findOrphanedFiles(options.dir, onError), onError)
+}
 
-  let uploading = start()
+class S3Sink implements Sink {
+  readonly name = "s3"
+  private readonly options: S3SinkOptions
+  private readonly spool: BodySpool
+  private readonly uploads: UploadSupervisor
+  private readonly keyClearing: KeyClearing
+  private readonly count = { kept: 0, uploaded: 0, dropped: 0, lost: 0 }
+  private failure: string | undefined = undefined
+  /** Why the last exchange was not stored; each reason is logged once until one is stored again. */
+  private loggedReason: string | undefined = undefined
+  /** Large records that are not on the disk yet. */
+  private beingWritten = 0
+  private isClosed = false
+  private endDrain: (() => void) | undefined = undefined
 
-  function start(): Uploading {
-    const started = startUploading({
+  constructor(options: S3SinkOptions, orphaned: OrphanedFiles, onError: (error: unknown, doing: string) => void) {
+    const { dir, s3, log } = options
+    const timing = { ...TIMING, ...options.timing }
+    this.options = options
+    this.spool = new BodySpool(
+      {
+        dir,
+        maxBytes: options.maxDiskBytes,
+        syncIntervalMs: options.syncIntervalMs,
+        onChange: (file) => this.uploads.fileChanged(file),
+        onError,
+      },
+      orphaned,
+    )
+    this.keyClearing = createKeyClearing(options.clearKeys, {
+      onCleared: (id) => this.spool.forgetInterrupted(id),
+      onIdle: () => this.checkDrained(),
+    })
+    this.recover(orphaned)
+    this.uploads = new UploadSupervisor({
       data: { dir, s3, backoff: timing, attemptMs: timing.attemptMs },
       workerUrl: options.workerUrl,
-      onMessage,
-      onDied(reason) {
-        if (isClosed) return
-        // The next one begins every file again from its start.
-        const onDisk = spool.files().reduce((sum, { records }) => sum + records, 0) + beingWritten
-        count.uploaded = Math.min(count.uploaded, Math.max(0, count.kept - count.lost - onDisk))
-        log("error", `the uploader of bodies has ended (${reason}) and is started again`)
-        restartTimer = setTimeout(() => {
-          uploading = start()
-        }, RESTART_MS)
+      files: () => this.spool.files(),
+      onMessage: (message) => this.onMessage(message),
+      onDied: (reason) => {
+        this.count.uploaded = Math.min(this.count.uploaded, Math.max(0, this.countKept() - this.countOnDisk()))
+        log("error", `the upload thread for bodies ended (${reason}) and is restarted`)
       },
     })
-    const files = spool.files()
-    if (files.length > 0) started.tell({ type: "files", files })
-    return started
   }
 
-  function tellChanges(): void {
-    tellTimer = undefined
-    const files = [...changed.values()]
-    changed.clear()
-    if (files.length > 0) uploading.tell({ type: "files", files })
-  }
-
-  function onMessage(message: FromUploader): void {
-    if (message.type === "log") log(message.level, message.line)
-    if (message.type !== "progress") return
-    count.uploaded += message.uploaded
-    trouble = message.trouble
-    for (const id of message.lost) lose(id)
-    for (const { name, bytes } of message.taken) spool.taken(name, bytes)
-    checkDrained()
-  }
-
-  function lose(id: string | undefined): void {
-    count.lost++
-    if (id !== undefined) forgetting.add(id)
-  }
-
-  function keep(exchange: CapturedExchange, keyId: string, release: () => void): BodyColumns {
+  keep(exchange: CapturedExchange, keyId: string, release: () => void): BodyColumns {
     const key = toKey(exchange, keyId)
     try {
-      const pieces = toRecord({ key, exchange })
-      const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-      const isLarge = length > MAX_ON_THE_SPOT_BYTES
-      const done = (error: unknown) => {
-        release()
-        beingWritten--
-        if (!error) return
-        lose(exchange.id)
-        refuse(`the disk refuses them (${codeOf(error)})`)
-      }
-      const isKept = isLarge ? spool.appendLarge(exchange.id, pieces, length, done) : spool.append(pieces, length)
+      const record = toRecord({ key, exchange })
+      const isLarge = record.length > MAX_BYTES_BEFORE_ANSWER
+      const isKept = isLarge ? this.appendLarge(exchange.id, record, release) : this.spool.append(record)
       if (!isLarge || !isKept) release()
-      if (!isKept) return drop(`the ${options.maxDiskBytes} bytes of disk for those that wait are used up`)
-      if (isLarge) beingWritten++
+      if (!isKept) return this.drop(`the ${this.options.maxDiskBytes} bytes of disk for bodies that wait are used up`)
     } catch (error) {
       release()
-      return drop(`the disk refuses them (${codeOf(error)})`)
+      return this.drop(`the disk rejects writes (${codeOf(error)})`)
     }
-    count.kept++
-    saidRefusal = undefined
+    this.count.kept++
+    this.loggedReason = undefined
     return { s3_key: key }
   }
 
-  function drop(why: string): BodyColumns {
-    count.dropped++
-    refuse(why)
-    return {}
+  stats() {
+    const { spool, failure } = this
+    return { ...this.count, waiting: this.countWaiting(), diskBytes: spool.bytes, lastError: failure }
   }
 
-  function refuse(why: string): void {
-    if (saidRefusal !== why)
-      log("error", `bodies are not stored: ${why}; their requests go on and have rows without a key`)
-    saidRefusal = why
-  }
-
-  const countWaiting = () => Math.max(0, count.kept - count.uploaded - count.lost)
-  /** What was lost is settled when its row says so. */
-  const isDrained = () => countWaiting() === 0 && forgetting.size === 0
-
-  function checkDrained(): void {
-    if (isDrained()) endDrain?.()
-  }
-
-  async function drain(deadlineMs: number): Promise<void> {
-    if (tellTimer !== undefined) clearTimeout(tellTimer)
-    tellChanges()
-    uploading.tell({ type: "hurry" })
-    if (isDrained()) return
+  async drain(deadlineMs: number): Promise<void> {
+    this.uploads.hurry()
+    if (this.isDrained()) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, deadlineMs)
-      endDrain = () => {
+      this.endDrain = () => {
         clearTimeout(timer)
         resolve()
       }
     })
-    endDrain = undefined
+    this.endDrain = undefined
   }
 
-  async function close(): Promise<void> {
-    if (isClosed) return
-    isClosed = true
-    endDrain?.()
-    clearTimeout(tellTimer)
-    clearTimeout(restartTimer)
-    forgetting.close()
-    await uploading.close()
-    await spool.close()
-    const { kept, uploaded, dropped, lost } = count
-    log(
-      "info",
-      `bodies: ${kept} kept = ${uploaded} uploaded + ${countWaiting()} waiting + ${lost} lost; ${dropped} dropped`,
-    )
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.endDrain?.()
+    this.keyClearing.close()
+    await this.uploads.close()
+    await this.spool.close()
+    const { kept, uploaded, dropped, lost } = this.count
+    const sum = `${uploaded} uploaded + ${this.countWaiting()} waiting + ${lost} lost`
+    this.options.log("info", `bodies: ${kept} kept = ${sum}; ${dropped} dropped`)
   }
 
-  return {
-    name: "s3",
-    keep,
-    stats: () => ({ ...count, waiting: countWaiting(), diskBytes: spool.bytes, lastError: trouble }),
-    drain,
-    close,
+  /** Counts what earlier processes left. */
+  private recover({ files, interrupted, damaged }: OrphanedFiles): void {
+    const { dir, log } = this.options
+    const waiting = files.reduce((sum, { records }) => sum + records, 0)
+    this.count.kept = waiting + interrupted.length + damaged.length
+    for (const { id } of interrupted) this.lose(id)
+    for (const _ of damaged) this.lose(undefined)
+    if (waiting > 0) log("info", `the bodies of ${waiting} requests of an earlier process wait for S3`)
+    if (interrupted.length > 0) {
+      log("warn", `bodies of ${interrupted.length} requests were lost when an earlier process was killed`)
+    }
+    if (damaged.length > 0) log("error", setAside(dir, damaged))
+  }
+
+  private appendLarge(id: string, record: BodyRecord, release: () => void): boolean {
+    const isKept = this.spool.appendLarge(id, record, (error) => {
+      release()
+      this.beingWritten--
+      if (!error) return
+      this.lose(id)
+      this.logReason(`the disk rejects writes (${codeOf(error)})`)
+    })
+    if (isKept) this.beingWritten++
+    return isKept
+  }
+
+  private onMessage(message: FromUploader): void {
+    if (message.type === "log") this.options.log(message.level, message.line)
+    if (message.type !== "progress") return
+    this.count.uploaded += message.uploaded
+    this.failure = message.failure
+    for (const id of message.lost) this.lose(id)
+    for (const { name, bytes } of message.done) this.spool.uploaded(name, bytes)
+    this.checkDrained()
+  }
+
+  private lose(id: string | undefined): void {
+    this.count.lost++
+    if (id !== undefined) this.keyClearing.add(id)
+  }
+
+  private drop(reason: string): BodyColumns {
+    this.count.dropped++
+    this.logReason(reason)
+    return {}
+  }
+
+  private logReason(reason: string): void {
+    if (this.loggedReason !== reason) {
+      this.options.log(
+        "error",
+        `bodies are not stored: ${reason}; their requests are served and have rows without a key`,
+      )
+    }
+    this.loggedReason = reason
+  }
+
+  private countKept(): number {
+    return this.count.kept - this.count.lost
+  }
+
+  private countOnDisk(): number {
+    return this.spool.files().reduce((sum, { records }) => sum + records, 0) + this.beingWritten
+  }
+
+  private countWaiting(): number {
+    return Math.max(0, this.countKept() - this.count.uploaded)
+  }
+
+  /** A loss is settled when its row no longer has the key. */
+  private isDrained(): boolean {
+    return this.countWaiting() === 0 && this.keyClearing.size === 0
+  }
+
+  private checkDrained(): void {
+    if (this.isDrained()) this.endDrain?.()
   }
 }
 
-/** Made of ids only, so that nothing that a client sends can choose a place. */
+/** Returns the key of an object. It is made of ids only, so a client cannot choose a place in the bucket. */
 function toKey({ id, receivedAt }: CapturedExchange, keyId: string): string {
   return `${keyId.slice(0, 16)}/${new Date(receivedAt).toISOString().slice(0, 10)}/${id}.json.gz`
 }

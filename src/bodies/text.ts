@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer"
 
-/** The longest beginning of `bytes`, at most `maxBytes`, that does not end within a UTF-8 character. */
+/** Returns the longest beginning of `bytes`, at most `maxBytes`, that does not end within a UTF-8 character. */
 export function truncateAtCharacter(bytes: Buffer, maxBytes: number): Buffer {
   if (bytes.length <= maxBytes) return bytes
   let end = Math.max(0, maxBytes)
@@ -8,7 +8,7 @@ export function truncateAtCharacter(bytes: Buffer, maxBytes: number): Buffer {
   return bytes.subarray(0, end)
 }
 
-/** Without the beginning of a character whose rest is missing: what ends early may end anywhere. */
+/** Removes an incomplete UTF-8 character from the end of a truncated text. */
 export function trimPartialCharacter(bytes: Buffer): Buffer {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!
@@ -19,19 +19,19 @@ export function trimPartialCharacter(bytes: Buffer): Buffer {
   return bytes
 }
 
-/** The content decides, not what a header says of it. */
+/** Returns whether bytes are text. The content decides, not its header. */
 export function isText(bytes: Buffer): boolean {
   return isUtf8(bytes) && !bytes.includes(0)
 }
 
-/** What comes event by event or line by line: text, even where it happens to be JSON. */
+/** Returns whether a type is a stream of events or lines. It is stored as text, even when it happens to be JSON. */
 export function isLines(contentType: string | undefined): boolean {
   return /^\s*(?:text\/event-stream|application\/(?:x-)?(?:ndjson|jsonl|json-seq|json-stream|stream\+json))\b/i.test(
     contentType ?? "",
   )
 }
 
-/** Worth looking at as one JSON document. */
+/** Returns whether a body is worth parsing as one JSON document. */
 export function mayBeJson(bytes: Buffer, contentType: string | undefined): boolean {
   if (isLines(contentType)) return false
   if (/json/i.test(contentType ?? "")) return true

@@ -1,10 +1,15 @@
 import { CommandError } from "../core/errors.ts"
 
-/** citty gives text: numbers and the like are read, and refused, here. Wrong usage: exit code 2. */
+/** Parses a port. citty returns text for every option that is not a flag. */
 export function parsePort(text: string | undefined): number | undefined {
   return parseWhole("port", text, { min: 0, max: 65535 })
 }
 
+/**
+ * Parses a whole number; undefined stays undefined.
+ *
+ * @throws CommandError (exit code 2) if the text is no whole number from `min` to `max`
+ */
 export function parseWhole(
   option: string,
   text: string | undefined,
@@ -16,7 +21,7 @@ export function parseWhole(
   throw new CommandError(`--${option}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(text)}`, 2)
 }
 
-/** All values of an option that may be repeated; citty keeps only the last. */
+/** Returns all values of an option that may be repeated. citty keeps only the last. */
 export function listValues(option: string, args: readonly string[]): string[] {
   const values: string[] = []
   for (let i = 0; i < args.length && args[i] !== "--"; i++) {
@@ -25,13 +30,4 @@ export function listValues(option: string, args: readonly string[]): string[] {
     else if (arg.startsWith(`--${option}=`)) values.push(arg.slice(option.length + 3))
   }
   return values
-}
-
-/** A row's id, as Postgres takes it. What is shown of anything else cannot be a key that was pasted by mistake. */
-export function parseRequestId(text: string): string {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase()
-  const shown = text.startsWith("mdm_sk_") ? "an API key" : JSON.stringify(text.slice(0, 60))
-  throw new CommandError(
-    `the id of a request looks like 0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d, got ${shown}: see usage requests --json`,
-  )
 }

@@ -1,6 +1,7 @@
 import type { Screen } from "./_print.ts"
 
-export interface Bar {
+/** One bar of a chart. */
+interface Bar {
   readonly label: string
   readonly value: number
 }
@@ -9,28 +10,28 @@ const HEIGHT = 6
 const LEVELS = " ▁▂▃▄▅▆▇█"
 
 /**
- * Bars side by side, of the height of `HEIGHT` lines, under each other the highest value and nothing, below them the
- * first and the last label. As wide as the screen lets them be; where there are more than columns, several become one.
+ * Draws bars side by side, `HEIGHT` lines high, with the highest value at the top left and the first and the last label
+ * below. The bars use the width of the screen. If there are more bars than columns, neighbors are added up.
  */
 export function renderBars(
   bars: readonly Bar[],
-  { width = 80, colour }: Screen,
+  { width = 80, color }: Screen,
   toText: (value: number) => string,
 ): string[] {
   const highest = Math.max(...bars.map(({ value }) => value))
   const scale = toText(highest)
-  const room = width - scale.length - 3
-  const perBar = Math.max(1, Math.ceil(bars.length / room))
-  const groups = Array.from({ length: Math.ceil(bars.length / perBar) }, (_, i) =>
-    bars.slice(i * perBar, (i + 1) * perBar),
+  const columns = width - scale.length - 3
+  const perGroup = Math.max(1, Math.ceil(bars.length / columns))
+  const groups = Array.from({ length: Math.ceil(bars.length / perGroup) }, (_, i) =>
+    bars.slice(i * perGroup, (i + 1) * perGroup),
   )
   const sums = groups.map((group) => group.reduce((sum, { value }) => sum + value, 0))
   const top = Math.max(...sums)
-  const each = Math.max(1, Math.min(6, Math.floor(room / groups.length)))
+  const each = Math.max(1, Math.min(6, Math.floor(columns / groups.length)))
   const gap = each > 1 ? 1 : 0
   const eighths = sums.map((sum) => (sum === 0 ? 0 : Math.max(1, Math.round((sum / top) * HEIGHT * 8))))
-  const tint = (text: string) => (colour ? `\u001b[36m${text}\u001b[39m` : text)
-  const dim = (text: string) => (colour ? `\u001b[2m${text}\u001b[22m` : text)
+  const tint = (text: string) => (color ? `\u001b[36m${text}\u001b[39m` : text)
+  const dim = (text: string) => (color ? `\u001b[2m${text}\u001b[22m` : text)
   const axis = (line: number) =>
     line === HEIGHT - 1 ? `${toText(top).padStart(scale.length)} ┤` : `${" ".repeat(scale.length)} │`
   const lines = Array.from({ length: HEIGHT }, (_, i) => {

@@ -3,18 +3,18 @@ import { findNearest } from "../config/nearest.ts"
 import { CommandError } from "../core/errors.ts"
 import { printable } from "./_text.ts"
 
-// A command's arguments are its own business: a table of commands cannot name them all.
+// Each command has its own arguments: a table of commands cannot name them all.
 // biome-ignore lint/suspicious/noExplicitAny: citty's CommandDef is invariant in its arguments
 export type AnyCommand = CommandDef<any> & { readonly examples?: readonly string[] }
 
-/** citty's command, with lines for `--help` that one may copy. */
+/** Defines a command with examples, which `--help` shows. */
 export function defineCommand<const T extends ArgsDef>(
   definition: CommandDef<T> & { readonly examples: readonly string[] },
 ): CommandDef<T> {
   return defineCittyCommand<T>(definition)
 }
 
-/** The options that every command has. */
+/** The options of every command. */
 export const COMMON = {
   config: { type: "string", valueHint: "FILE", description: "read this settings file and no other" },
 } as const satisfies ArgsDef
@@ -23,14 +23,20 @@ export const JSON_OPTION = {
   json: { type: "boolean", description: "print JSON and nothing else" },
 } as const satisfies ArgsDef
 
-/** citty takes whatever comes. We refuse unknown options, options without their value, and words too many or too few. */
+/**
+ * Checks the arguments of a command, because citty accepts any.
+ *
+ * @throws CommandError (exit code 2) for an unknown or repeated option, a missing value, and a missing or extra word
+ */
 export function checkArguments(title: string, command: AnyCommand, args: readonly string[]): void {
   const known = command.args as ArgsDef
-  const refuse = (why: string): never => {
-    throw new CommandError(`${title}: ${why} (see ${title} --help)`, 2)
-  }
+  const problem = findProblem(known, args)
+  if (problem !== undefined) throw new CommandError(`${title}: ${problem} (see ${title} --help)`, 2)
+}
+
+function findProblem(known: ArgsDef, args: readonly string[]): string | undefined {
   const words: string[] = []
-  const given = new Set<string>()
+  const options = new Set<string>()
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (arg === "--") {
@@ -41,35 +47,61 @@ export function checkArguments(title: string, command: AnyCommand, args: readonl
       words.push(arg)
       continue
     }
-    const [, name, value] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(arg)!
-    const definition = arg.startsWith("--") && Object.hasOwn(known, name!) ? known[name!] : undefined
-    if (definition === undefined || definition.type === "positional") refuse(whyUnknown(arg, known))
-    else if (definition.type === "boolean") {
-      if (value !== undefined) refuse(`--${name} takes no value`)
-    } else if (value === undefined) {
-      const next = args[++i]
-      if (next === undefined || next.startsWith("--"))
-        refuse(`--${name} needs a value: --${name} ${hintOf(name!, definition)}`)
-    }
-    if (given.has(name!) && !/repeatable/.test(definition?.description ?? "")) refuse(`--${name} is there twice`)
-    given.add(name!)
+    const [, name = "", value] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(arg)!
+    const definition = arg.startsWith("--") && Object.hasOwn(known, name) ? known[name] : undefined
+    if (definition === undefined || definition.type === "positional") return explainUnknown(arg, known)
+    const takesNext = definition.type !== "boolean" && value === undefined
+    const problem = checkOption({ name, definition, value, next: args[i + 1], isRepeated: options.has(name) })
+    if (problem !== undefined) return problem
+    if (takesNext) i++
+    options.add(name)
   }
-  const places = Object.entries(known).filter(([, { type }]) => type === "positional")
-  const [missing] = places.slice(words.length).filter(([, { required }]) => required !== false)
-  if (missing !== undefined) refuse(`${missing[0].toUpperCase()} is missing`)
-  if (words.length > places.length) refuse(`"${printable(words[places.length]!)}" is one word too many`)
-  for (const [name, { required, type }] of Object.entries(known)) {
-    if (required && type !== "positional" && !given.has(name)) refuse(`--${name} is missing`)
-  }
+  return checkWords(known, words) ?? findMissingOption(known, options)
 }
 
-function whyUnknown(arg: string, known: ArgsDef): string {
+interface GivenOption {
+  readonly name: string
+  readonly definition: ArgDef
+  /** The text after `=`. */
+  readonly value: string | undefined
+  /** The next argument. */
+  readonly next: string | undefined
+  readonly isRepeated: boolean
+}
+
+function checkOption({ name, definition, value, next, isRepeated }: GivenOption): string | undefined {
+  if (definition.type === "boolean") {
+    if (value !== undefined) return `--${name} takes no value`
+  } else if (value === undefined && (next === undefined || next.startsWith("--"))) {
+    return `--${name} needs a value: --${name} ${hintOf(name, definition)}`
+  }
+  const mayRepeat = /repeatable/.test(definition.description ?? "")
+  return isRepeated && !mayRepeat ? `--${name} is given twice` : undefined
+}
+
+function checkWords(known: ArgsDef, words: readonly string[]): string | undefined {
+  const positionals = Object.entries(known).filter(([, { type }]) => type === "positional")
+  const [missing] = positionals.slice(words.length).filter(([, { required }]) => required !== false)
+  if (missing !== undefined) return `${missing[0].toUpperCase()} is missing`
+  const extra = words[positionals.length]
+  return extra === undefined ? undefined : `"${printable(extra)}" is one word too many`
+}
+
+function findMissingOption(known: ArgsDef, options: ReadonlySet<string>): string | undefined {
+  const missing = Object.entries(known).find(
+    ([name, { required, type }]) => required && type !== "positional" && !options.has(name),
+  )
+  return missing === undefined ? undefined : `--${missing[0]} is missing`
+}
+
+function explainUnknown(arg: string, known: ArgsDef): string {
   const option = arg.split("=", 1)[0]!
   const names = Object.entries(known).flatMap(([name, { type }]) => (type === "positional" ? [] : [`--${name}`]))
   const meant = findNearest(option, [...names, "--help"])
   return `no such option ${printable(option)}${meant === undefined ? "" : `; did you mean ${meant}?`}`
 }
 
+/** Returns the word that stands for an option's value in help: `FILE`. */
 export function hintOf(name: string, definition: ArgDef): string {
   return definition.valueHint ?? name.toUpperCase()
 }

@@ -1,11 +1,12 @@
-/** Lines of comma-separated values with a head, which a spreadsheet can open without running anything. */
+/** Returns comma-separated values with a header line, safe to open in a spreadsheet: no cell is a formula. */
 export function toCsv(fields: readonly string[], rows: readonly (readonly unknown[])[]): string {
   return [fields, ...rows].map((row) => `${row.map(toCell).join(",")}\n`).join("")
 }
 
 /**
- * Text that begins like a formula gets an apostrophe before it (https://owasp.org/www-community/attacks/CSV_Injection);
- * control characters become U+FFFD. Nothing is an empty cell.
+ * Returns one cell. Text that begins like a formula gets an apostrophe in front
+ * (https://owasp.org/www-community/attacks/CSV_Injection). Control characters become U+FFFD. null and undefined give an
+ * empty cell.
  */
 function toCell(value: unknown): string {
   if (value === null || value === undefined) return ""

@@ -1,25 +1,25 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
-import { loadSettings } from "../config/load.ts"
 import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
 import { type DemoProvider, startDemoProvider } from "../server/demo.ts"
+import { loadSettings } from "../server/settings.ts"
 
-/** Tells the demo's directory from any other: only one that has it is ever emptied. */
+/** The first line of the demo's settings file. A directory without this file is never emptied. */
 const MARK =
   "# Settings of `majordomo-gateway serve --demo`, which writes this file and empties the database beside it."
 
-export interface Demo {
+interface Demo {
   readonly settings: Settings
   readonly provider: DemoProvider
-  /** The file by which other commands look at the demo. */
+  /** The settings file with which other commands see the demo's data. */
   readonly configFile: string
 }
 
 /**
- * The settings of a demo: a directory of its own, a fake provider of its own, nothing from files or the environment, so that
- * nothing real is touched and nothing leaves this machine.
+ * Starts a fake provider and returns the settings of a demo. The demo has a directory of its own and reads no other
+ * settings file and no environment variable, so it touches no real data and sends nothing to another machine.
  */
 export async function openDemo(flags: { readonly host?: string; readonly port?: number }): Promise<Demo> {
   const dir = join(homedir(), ".majordomo-demo")
@@ -45,7 +45,9 @@ function prepareDirectory(dir: string): string {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const isOurs = existsSync(configFile) && readFileSync(configFile, "utf8").startsWith(MARK)
   if (!isOurs && readdirSync(dir).length > 0) {
-    throw new CommandError(`${dir} holds something else than a demo: move it away, for the demo empties its directory`)
+    throw new CommandError(
+      `${dir} contains something other than a demo: move it away, because the demo empties its directory`,
+    )
   }
   const storage = ["storage:", "  driver: embedded", `  data_dir: ${JSON.stringify(dir)}`]
   writeFileSync(configFile, [MARK, ...storage, "pricing:", '  remote_url: ""', ""].join("\n"), { mode: 0o600 })

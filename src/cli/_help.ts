@@ -1,9 +1,9 @@
 import type { ArgsDef } from "citty"
 import { type AnyCommand, hintOf } from "./_command.ts"
-import type { CommandEntry, CommandTable, Program } from "./_program.ts"
+import type { CommandEntry, CommandTable, Program } from "./_commands.ts"
 import { wrap } from "./_text.ts"
 
-/** Help for a name that has commands below it; it loads none of them. */
+/** Returns the help of a group of commands. It loads none of them. */
 export function groupHelp(title: string, program: Program, group: Program | CommandEntry): string {
   const isProgram = group === program
   const head = isProgram
@@ -28,31 +28,31 @@ export function groupHelp(title: string, program: Program, group: Program | Comm
   ])
 }
 
-/** Help for one command, from its definition. */
+/** Returns the help of one command, from its definition. */
 export function commandHelp(title: string, command: AnyCommand, entry: CommandEntry): string {
   const args = command.args as ArgsDef
   const { description } = command.meta as { description?: string }
-  const places = Object.entries(args).filter(([, { type }]) => type === "positional")
+  const positionals = Object.entries(args).filter(([, { type }]) => type === "positional")
   const options = Object.entries(args).filter(([, { type }]) => type !== "positional")
-  const shape = places.map(([name, { required }]) =>
-    required === false ? `[${name.toUpperCase()}]` : name.toUpperCase(),
+  const shape = positionals.map(([name, arg]) =>
+    arg.required === false ? `[${name.toUpperCase()}]` : name.toUpperCase(),
   )
-  const needed = options.flatMap(([name, arg]) => (arg.required ? [`--${name} ${hintOf(name, arg)}`] : []))
+  const required = options.flatMap(([name, arg]) => (arg.required ? [`--${name} ${hintOf(name, arg)}`] : []))
   return lines([
     ...wrap(`${title}: ${description ?? entry.summary}`, 80),
     "",
-    `Usage: ${[title, ...shape, ...needed, "[OPTIONS]"].join(" ")}`,
+    `Usage: ${[title, ...shape, ...required, "[OPTIONS]"].join(" ")}`,
     ...(entry.commands ? ["", "Commands:", ...columns(listCommands(entry.commands))] : []),
     ...section(
       "Arguments",
-      places.map(([name, arg]) => [name.toUpperCase(), arg.description ?? ""]),
+      positionals.map(([name, arg]) => [name.toUpperCase(), arg.description ?? ""]),
     ),
     ...section("Options", [
       ...options.map(([name, arg]): Pair => {
         const value = arg.type === "boolean" ? "" : ` ${hintOf(name, arg)}`
         return [`--${name}${value}`, arg.description ?? ""]
       }),
-      ["--help", "print this"],
+      ["--help", "print this help"],
     ]),
     ...(command.examples ? ["", "Examples:", ...command.examples.map((example) => `  ${example}`)] : []),
   ])
@@ -71,7 +71,7 @@ function section(title: string, pairs: readonly Pair[]): string[] {
   return pairs.length === 0 ? [] : ["", `${title}:`, ...columns(pairs)]
 }
 
-/** Two columns within 80; a name that is too long for the first gets a line of its own. */
+/** Formats pairs in two columns, 80 wide. A name that is too long for the first column gets a line of its own. */
 function columns(pairs: readonly Pair[]): string[] {
   const width = Math.min(24, Math.max(...pairs.map(([name]) => name.length)))
   return pairs.flatMap(([name, text]) => {

@@ -2,15 +2,17 @@ import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from "node:c
 import { readFileSync } from "node:fs"
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 
-const LOOK_EVERY_MS = 500
+const POLL_MS = 500
 const SHELL = /^-?(?:sh|dash|bash|zsh|ash|busybox)$/
 
 /**
- * Resolves when the `npx` that started this process has ended. It passes no signals on: killed, it would leave a
- * gateway behind that nobody knows of. Between the two there may be a shell, which stays until we end.
+ * Watches the npm (`npx` or `npm start`) that started this process; `gone` resolves when npm has ended. npm does not
+ * pass every signal on, so a killed npm would leave the gateway running without anyone noticing. Between the two there
+ * may be a shell, which stays until this process ends.
  */
 export function watchLauncher(): { readonly gone: Promise<string>; forget(): void } {
-  if (!readRuntimeEnvironment().isNpx) return { gone: new Promise(() => {}), forget() {} }
+  const { startedBy } = readRuntimeEnvironment()
+  if (startedBy === undefined) return { gone: new Promise(() => {}), forget() {} }
   const parent = process.ppid
   const launcher = findLauncher(parent)
   let timer: NodeJS.Timeout | undefined
@@ -18,16 +20,16 @@ export function watchLauncher(): { readonly gone: Promise<string>; forget(): voi
     timer = setInterval(() => {
       if (process.ppid === parent && (launcher === undefined || isAlive(launcher))) return
       clearInterval(timer)
-      resolve("npx, which started the gateway, is gone")
-    }, LOOK_EVERY_MS).unref()
+      resolve(`${startedBy}, which started the gateway, has ended`)
+    }, POLL_MS).unref()
   })
   return { gone, forget: () => clearInterval(timer) }
 }
 
-/** The parent of our parent, if that one is a shell. */
+/** Returns the parent of this process's parent, if the parent is a shell. */
 function findLauncher(parent: number): number | undefined {
-  const seen = readProcess(parent)
-  return seen && SHELL.test(seen.name) && seen.parent > 1 ? seen.parent : undefined
+  const found = readProcess(parent)
+  return found && SHELL.test(found.name) && found.parent > 1 ? found.parent : undefined
 }
 
 function readProcess(pid: number): { readonly parent: number; readonly name: string } | undefined {
@@ -40,7 +42,7 @@ function readProcess(pid: number): { readonly parent: number; readonly name: str
   }
 }
 
-/** Where there is no /proc. */
+/** Reads a process by `ps`, where there is no /proc. */
 function askPs(pid: number): { readonly parent: number; readonly name: string } | undefined {
   try {
     const options: ExecFileSyncOptionsWithStringEncoding = {

@@ -5,13 +5,14 @@ import { toRequestLine } from "./_request-line.ts"
 
 type Level = "info" | "warn" | "error"
 
+/** The log of `serve`. */
 export interface Log {
   line(level: Level, text: string): void
-  /** One line per request, written after the request's own work is done. */
+  /** Writes one line per request, after the current work of the event loop. */
   request(record: LogRecord): void
 }
 
-/** Talk goes to stderr: text for people, one JSON object per line for machines. */
+/** Creates the log, which goes to stderr: text for people, or one JSON object per line for programs. */
 export function createLog(options: { readonly format: string | undefined; readonly quiet: boolean }): Log {
   const format = options.format ?? (process.stderr.isTTY ? "text" : "json")
   if (format !== "text" && format !== "json") {

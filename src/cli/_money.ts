@@ -1,8 +1,9 @@
 import { withThousands } from "./_text.ts"
 
 /**
- * USD for people: exact where that takes at most six digits after the point, else rounded to seven significant digits
- * (four for the smallest), and never to nothing: `0.00108` -> `$0.00108`, `1234.5678912` -> `$1,234.568`, `0` -> `$0.00`.
+ * Returns an amount of USD for people. It is exact if that takes at most six digits after the point, else it is rounded
+ * to seven significant digits (four for the smallest), but never to zero: `0.00108` -> `$0.00108`,
+ * `1234.5678912` -> `$1,234.568`, `0` -> `$0.00`.
  */
 export function toDollars(decimal: string): string {
   const [whole = "0", fraction = ""] = decimal.split(".")
@@ -17,7 +18,7 @@ function digitsFor(whole: string, fraction: string): number {
   return Math.max(6, leadingZeros + 4)
 }
 
-/** Half up, in whole numbers of the last digit. */
+/** Rounds half up, in units of the last digit. */
 function round(whole: string, fraction: string): [whole: string, fraction: string] {
   const digits = digitsFor(whole, fraction)
   const kept = BigInt(whole + fraction.slice(0, digits)) + (fraction[digits]! >= "5" ? 1n : 0n)
@@ -25,7 +26,7 @@ function round(whole: string, fraction: string): [whole: string, fraction: strin
   return [text.slice(0, -digits), text.slice(-digits).replace(/0+$/, "")]
 }
 
-/** Pads a column of amounts so that their points stand below each other. */
+/** Pads a column of amounts on the right so that their decimal points are aligned. */
 export function alignPoints(amounts: readonly string[]): string[] {
   const after = (amount: string) => (amount.includes(".") ? amount.length - amount.lastIndexOf(".") : 0)
   const longest = Math.max(0, ...amounts.map(after))

@@ -1,51 +1,45 @@
-import { loadSettings } from "../config/load.ts"
 import type { Settings } from "../config/settings.ts"
-import { CommandError } from "../core/errors.ts"
-import type { Database } from "../database/_database.ts"
-import { joinDatabase, openDatabase } from "../database/open.ts"
-import { say } from "./_print.ts"
+import { connectToDatabase, withDatabase as openDatabase } from "../operations/open/database.ts"
+import { withPrices as openPrices } from "../operations/open/prices.ts"
+import { loadSettings } from "../server/settings.ts"
+import { printMessage } from "./_print.ts"
 
-/** The settings of a command; warnings are said. */
-export async function openSettings(configFile: string | undefined): Promise<Settings> {
+type DatabaseContext = Parameters<Parameters<typeof openDatabase>[1]>[0]
+type PricesContext = Parameters<Parameters<typeof openPrices>[1]>[0]
+
+/** Loads the settings of a command and prints their warnings. */
+async function openSettings(configFile: string | undefined): Promise<Settings> {
   const { settings, warnings } = await loadSettings({ configFile })
-  for (const warning of warnings) say(`warning: ${warning}`)
+  for (const warning of warnings) printMessage(`warning: ${warning}`)
   return settings
 }
 
-/** Opens the configured database for one piece of work and closes it again. */
+/** Opens the configured database for one operation. Every command that uses the database opens it here. */
 export async function withDatabase<T>(
   configFile: string | undefined,
-  work: (database: Database, settings: Settings) => Promise<T>,
+  work: (context: DatabaseContext) => Promise<T>,
 ): Promise<T> {
+  return openDatabase({ settings: await openSettings(configFile), log: printMessage }, work)
+}
+
+/** Opens the price book of the settings for one operation. */
+export async function withPrices<T>(
+  configFile: string | undefined,
+  work: (context: PricesContext) => Promise<T> | T,
+): Promise<T> {
+  return openPrices({ settings: await openSettings(configFile), log: printMessage }, work)
+}
+
+/** Opens the price book and the database for one operation. */
+export function withPricesAndDatabase<T>(
+  configFile: string | undefined,
+  work: (context: PricesContext & DatabaseContext) => Promise<T>,
+): Promise<T> {
+  return withPrices(configFile, (opened) => openDatabase(opened, (context) => work({ ...opened, ...context })))
+}
+
+/** Returns a function that connects to the database of a running gateway, for a command that lasts. */
+export async function createConnect(configFile: string | undefined) {
   const settings = await openSettings(configFile)
-  return withDatabaseOf(settings, (database) => work(database, settings))
-}
-
-/** The same where the settings are read already. */
-export async function withDatabaseOf<T>(settings: Settings, work: (database: Database) => Promise<T>): Promise<T> {
-  return using(await openDatabase(settings.storage, { role: "command", log: say }), work)
-}
-
-/** For a command that stays: it joins the embedded database of a running gateway, and never opens it itself. */
-export async function createJoin(configFile: string | undefined): Promise<() => Promise<Database>> {
-  const { storage } = await openSettings(configFile)
-  return () => joinDatabase(storage)
-}
-
-async function using<T>(database: Database, work: (database: Database) => Promise<T>): Promise<T> {
-  try {
-    return await work(database)
-  } catch (error) {
-    throw isWithoutSchema(error) ? new CommandError(NO_SCHEMA) : error
-  } finally {
-    await database.close()
-  }
-}
-
-export const NO_SCHEMA = "the database has no schema yet, or an old one: run majordomo-gateway migrate"
-
-/** undefined_table, undefined_column. */
-export function isWithoutSchema(error: unknown): boolean {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
-  return code === "42P01" || code === "42703"
+  return () => connectToDatabase(settings)
 }

@@ -1,35 +1,35 @@
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 
-/** Data, and nothing else, goes to stdout. */
+/** Writes data to stdout, followed by a newline unless it ends with one. Nothing but data goes to stdout. */
 export function print(text: string): void {
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`)
 }
 
-/** Data that comes in many pieces, or is not text: settles when it is taken, so that nothing piles up. */
+/** Writes one of many pieces of data to stdout. The promise resolves when the reader has taken it. */
 export function printPiece(piece: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => process.stdout.write(piece, (error) => (error ? reject(error) : resolve())))
 }
 
 /**
- * One JSON value, over several lines unless all is to be on `one line`. C1 control characters, which JSON leaves as they
- * are and terminals obey, are written as escapes.
+ * Prints one JSON value, over several lines unless `shape` is given. C1 control characters, which JSON does not escape
+ * but terminals obey, are escaped.
  */
 export function printJson(value: unknown, shape?: "one line"): void {
   const toEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
   print(JSON.stringify(value, undefined, shape ? undefined : 2).replace(/[\x7f-\x9f\u2028\u2029]/g, toEscape))
 }
 
-/** Talk: what a person should know and a program should not have to skip. */
-export function say(text: string): void {
+/** Writes a message for people to stderr, where a program that reads the data does not have to skip it. */
+export function printMessage(text: string): void {
   process.stderr.write(text.endsWith("\n") ? text : `${text}\n`)
 }
 
 /** What stdout can show. */
 export interface Screen {
-  /** Undefined: not a terminal, lines may be as long as they like. */
+  /** The number of columns; undefined if stdout is no terminal, so that lines may have any length. */
   readonly width: number | undefined
-  readonly colour: boolean
-  /** Bars and boxes. */
+  readonly color: boolean
+  /** Bars and boxes can be drawn. */
   readonly drawing: boolean
 }
 
@@ -37,5 +37,5 @@ export function findScreen(): Screen {
   const { noColor } = readRuntimeEnvironment()
   const isTerminal = process.stdout.isTTY === true
   const width = isTerminal ? Math.max(40, process.stdout.columns || 80) : undefined
-  return { width, colour: isTerminal && !noColor, drawing: isTerminal && !noColor }
+  return { width, color: isTerminal && !noColor, drawing: isTerminal && !noColor }
 }

@@ -2,31 +2,19 @@ import { runCommand } from "citty"
 import { findNearest } from "../config/nearest.ts"
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { CommandError } from "../core/errors.ts"
-import { type AnyCommand, checkArguments } from "./_command.ts"
+import { InputError } from "../operations/input-error.ts"
+import { checkArguments } from "./_command.ts"
+import type { CommandEntry, Program } from "./_commands.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
 import { printable } from "./_text.ts"
 
-export interface CommandEntry {
-  /** For the list of commands, which loads none of them. */
-  readonly summary: string
-  readonly load?: () => Promise<{ readonly default: AnyCommand }>
-  readonly commands?: CommandTable
-}
-export type CommandTable = Readonly<Record<string, CommandEntry>>
-
-export interface Program {
-  readonly name: string
-  readonly version: string
-  readonly commands: CommandTable
-}
-
-/** Finds the command, checks what it was given, runs it, and turns whatever happens into lines and an exit code. */
+/** Finds the command, checks its arguments and runs it. Errors become a line on stderr and an exit code. */
 export async function runProgram(program: Program, args: readonly string[]): Promise<void> {
-  endQuietlyOnBrokenPipe()
+  exitOnBrokenPipe()
   try {
     await dispatch(program, args)
   } catch (error) {
-    process.exitCode = tell(error)
+    process.exitCode = printError(error)
   }
 }
 
@@ -46,7 +34,7 @@ async function dispatch(program: Program, args: readonly string[]): Promise<void
       process.exitCode = 2
       return
     }
-    throw new CommandError(whyNoCommand(title, entry, options[0]), 2)
+    throw new CommandError(explainNoCommand(title, entry, options[0]), 2)
   }
   const { default: command } = await entry.load()
   if (wantsHelp) return void process.stdout.write(commandHelp(title, command, entry))
@@ -56,7 +44,7 @@ async function dispatch(program: Program, args: readonly string[]): Promise<void
 
 type Group = Program | CommandEntry
 
-/** The deepest command that the words name, and the arguments that are left for it. */
+/** Returns the deepest command that the words name, and the arguments that are left for it. */
 function findCommand(program: Program, args: readonly string[]): { names: string[]; entry: Group; rest: string[] } {
   const names: string[] = []
   let entry: Group = program
@@ -66,7 +54,9 @@ function findCommand(program: Program, args: readonly string[]): { names: string
     const word = at === -1 ? undefined : rest[at]!
     if (word === undefined) break
     const next: CommandEntry | undefined = Object.hasOwn(entry.commands, word) ? entry.commands[word] : undefined
-    if (next === undefined) throw new CommandError(whyUnknown([program.name, ...names].join(" "), entry, word), 2)
+    if (next === undefined) {
+      throw new CommandError(explainUnknownCommand([program.name, ...names].join(" "), entry, word), 2)
+    }
     names.push(word)
     rest = rest.toSpliced(at, 1)
     entry = next
@@ -74,21 +64,24 @@ function findCommand(program: Program, args: readonly string[]): { names: string
   return { names, entry, rest }
 }
 
-/** The first word, over `--config FILE`; after any other option a word may be its value, so a command comes before it. */
+/**
+ * Returns the index of the first word. Only `--config FILE` may stand before a command: after any other option the word
+ * may be the option's value.
+ */
 function findWord(args: readonly string[]): number {
   const at = args[0] === "--config" ? 2 : args[0]?.startsWith("--config=") ? 1 : 0
   return args[at] === undefined || args[at].startsWith("-") ? -1 : at
 }
 
-function whyUnknown(title: string, { commands }: Group, word: string): string {
+function explainUnknownCommand(title: string, { commands }: Group, word: string): string {
   const meant = findNearest(word, Object.keys(commands!))
   const hint = meant === undefined ? `there are ${Object.keys(commands!).join(", ")}` : `did you mean "${meant}"?`
   return `${title}: no such command "${printable(word)}"; ${hint}`
 }
 
-function whyNoCommand(title: string, { commands }: Group, option: string | undefined): string {
+function explainNoCommand(title: string, { commands }: Group, option: string | undefined): string {
   const names = Object.keys(commands!).join(", ")
-  if (option === undefined) return `${title}: say which command: ${names} (--help explains them)`
+  if (option === undefined) return `${title}: a command is missing: ${names} (see ${title} --help)`
   return `${title}: no such option ${printable(option)}; the commands are ${names}`
 }
 
@@ -97,9 +90,11 @@ function beforeDashes(args: readonly string[]): readonly string[] {
   return end === -1 ? args : args.slice(0, end)
 }
 
-function tell(error: unknown): number {
+/** Prints an error and returns the exit code. The fields of an operation's input are options here. */
+function printError(error: unknown): number {
   if (error instanceof CommandError) {
-    process.stderr.write(`error: ${printable(error.message, "lines")}\n`)
+    const message = error instanceof InputError ? `--${error.field}: ${error.problem}` : error.message
+    process.stderr.write(`error: ${printable(message, "lines")}\n`)
     return error.exitCode
   }
   const { debug } = readRuntimeEnvironment()
@@ -108,8 +103,8 @@ function tell(error: unknown): number {
   return 1
 }
 
-/** `majordomo usage | head` is no failure. */
-function endQuietlyOnBrokenPipe(): void {
+/** Ends the process without an error when the reader of the output has left, as in `majordomo usage | head`. */
+function exitOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(process.exitCode ?? 0)

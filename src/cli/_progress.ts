@@ -2,16 +2,16 @@ import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { toBar } from "./_table.ts"
 import { withThousands } from "./_text.ts"
 
-export interface Progress {
+interface Progress {
   update(done: number, total: number): void
-  /** Takes the line away: what comes next begins where it was. */
+  /** Removes the line. */
   end(): void
 }
 
 const REDRAW_MS = 100
 const WIDTH = 24
 
-/** A line on a terminal that is drawn again and again; elsewhere nothing. */
+/** Shows progress on a line of the terminal, which is redrawn. If stderr is no terminal, nothing is shown. */
 export function createProgress(noun: string): Progress {
   const { noColor } = readRuntimeEnvironment()
   if (process.stderr.isTTY !== true || noColor) return { update: () => {}, end: () => {} }
@@ -32,7 +32,7 @@ export function createProgress(noun: string): Progress {
   }
 }
 
-/** `██████▌                   27 %  1,350,000 of 5,000,000 requests` */
+/** Returns a bar, a share and the numbers: `██████▌                   27 %  1,350,000 of 5,000,000 requests` */
 export function toProgressLine(done: number, total: number, noun: string): string {
   const share = total === 0 ? 1 : Math.min(1, done / total)
   const percent = `${Math.floor(share * 100)} %`.padStart(5)

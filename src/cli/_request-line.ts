@@ -1,6 +1,9 @@
 import type { LogRecord } from "../core/log-record.ts"
 
-/** `12:03:11  anthropic  claude-sonnet-4-5  200 stream  1.9s  in 87,000 (80,000 cached)  out 1,000  $0.0638` */
+/**
+ * Returns the line of the log for a request:
+ * `12:03:11  anthropic  claude-sonnet-4-5  200 stream  1.9s  in 87,000 (80,000 cached)  out 1,000  $0.0638`
+ */
 export function toRequestLine(record: LogRecord): string {
   const parts = [
     new Date(record.responded_at).toTimeString().slice(0, 8),
@@ -39,7 +42,7 @@ function count(n: number): string {
   return n.toLocaleString("en-US")
 }
 
-/** A model name comes from outside: no control characters reach the terminal. */
+/** Removes control characters: the name of a model comes from outside. */
 function printable(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?").slice(0, 60)
 }

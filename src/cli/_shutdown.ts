@@ -1,57 +1,73 @@
+import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import type { RunningServer } from "../server/start.ts"
 import { watchLauncher } from "./_launcher.ts"
 import type { createLog } from "./_log.ts"
 
 type Log = ReturnType<typeof createLog>["line"]
-type Numbers = Pick<ReturnType<RunningServer["stats"]>, "accepted" | "written" | "waiting" | "rejected" | "dropped">
+type RowCounts = Pick<ReturnType<RunningServer["stats"]>, "accepted" | "written" | "waiting" | "rejected" | "dropped">
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const
+/**
+ * A Ctrl-C reaches npm and the gateway, and npm sends it to the gateway once more. Under npm, signals that come so soon
+ * after the first one count as the same.
+ */
+const REPEATED_SIGNAL_MS = 300
 
-/** The first signal drains; a second one ends at once. `elsewhere` may ask for the end as well. */
-export async function waitForShutdown(server: RunningServer, log: Log, elsewhere?: Promise<string>): Promise<void> {
+/**
+ * Waits for a signal, drains the server and ends the process. A second signal ends it at once.
+ *
+ * @param stopAsked resolves with a reason when something else wants the process to end
+ */
+export async function waitForShutdown(server: RunningServer, log: Log, stopAsked?: Promise<string>): Promise<void> {
   const launcher = watchLauncher()
-  const asked: Promise<string>[] = [signalled(), launcher.gone]
-  if (elsewhere) asked.push(elsewhere)
-  const reason = await Promise.race(asked)
+  const reasons: Promise<string>[] = [nextSignal(), launcher.gone]
+  if (stopAsked) reasons.push(stopAsked)
+  const reason = await Promise.race(reasons)
   launcher.forget()
-  for (const name of SIGNALS) process.on(name, () => endAtOnce(server, log))
-  log("info", `${reason}: letting running requests finish (a second signal ends at once)`)
+  onNextSignal(() => exitAtOnce(server, log))
+  log("info", `${reason}: waiting for running requests to finish (a second signal ends the process at once)`)
   const stats = await server.stop()
-  log(stats.waiting + stats.dropped === 0 ? "info" : "warn", `Stopped. ${toSum(stats)}${toRest(stats)}`)
+  log(stats.waiting + stats.dropped === 0 ? "info" : "warn", `Stopped. ${toSum(stats)}${toAdvice(stats)}`)
   process.exit(0)
 }
 
-/** A bug that nobody caught: nothing is known of the state, so the process ends, and its rows are on the disk first. */
-export function exitOnBug(rescue: () => void, log: Log): void {
-  const end = (error: unknown) => {
+/** Ends the process at an error that nothing has caught, because its state is then unknown. Rows are flushed first. */
+export function exitOnBug(flushSync: () => void, log: Log): void {
+  const exit = (error: unknown) => {
     try {
       log("error", `internal error, the gateway ends: ${error instanceof Error ? error.stack : String(error)}`)
-      rescue()
+      flushSync()
     } finally {
       process.exit(1)
     }
   }
-  process.on("uncaughtException", end)
-  process.on("unhandledRejection", end)
+  process.on("uncaughtException", exit)
+  process.on("unhandledRejection", exit)
 }
 
-function endAtOnce(server: RunningServer, log: Log): void {
+function exitAtOnce(server: RunningServer, log: Log): void {
   server.flushSync()
   const stats = server.stats()
-  log("warn", `Stopped at once. ${toSum(stats)}${toRest(stats)}`)
+  log("warn", `Stopped at once. ${toSum(stats)}${toAdvice(stats)}`)
   process.exit(1)
 }
 
-function signalled(): Promise<string> {
+function onNextSignal(exit: () => void): void {
+  const since = performance.now()
+  const ignoredMs = readRuntimeEnvironment().startedBy === undefined ? 0 : REPEATED_SIGNAL_MS
+  for (const name of SIGNALS) process.on(name, () => performance.now() - since >= ignoredMs && exit())
+}
+
+function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
     for (const name of SIGNALS) process.once(name, resolve)
   })
 }
 
-function toSum({ accepted, written, waiting, rejected, dropped }: Numbers): string {
+function toSum({ accepted, written, waiting, rejected, dropped }: RowCounts): string {
   return `Rows: ${accepted} accepted = ${written} written + ${waiting} waiting + ${rejected} rejected + ${dropped} dropped.`
 }
 
-function toRest({ waiting }: Numbers): string {
-  return waiting === 0 ? "" : " What waits is in the journal and is written at the next start."
+function toAdvice({ waiting }: RowCounts): string {
+  return waiting === 0 ? "" : " The waiting rows are in the journal and are written at the next start."
 }

@@ -5,18 +5,19 @@ export interface Column {
   readonly title: string
   readonly align: "left" | "right"
   readonly cells: readonly string[]
-  /** The cell of the total line; without any the table has none. */
+  /** The cell of the line of totals. A table in which no column has one has no such line. */
   readonly total?: string
-  /** Columns with a number leave a screen that is too narrow, the highest first. */
-  readonly leaves?: number
-  /** May be cut with an ellipsis; the others are numbers, which are never cut. */
+  /** A column with a rank is hidden if the screen is too narrow, the highest rank first. */
+  readonly hideRank?: number
+  /** The cells may be truncated with an ellipsis. Cells of other columns are numbers, which are never truncated. */
   readonly shrinks?: boolean
 }
 
 const GAP = "  "
-const LEAST = 10
+/** The smallest width of a column that shrinks, before and after other columns were hidden. */
+const MIN_WIDTHS = [18, 10] as const
 
-/** Aligned columns. On a screen they fit its width; elsewhere nothing is cut and nothing is drawn. */
+/** Renders aligned columns. On a terminal they fit its width; elsewhere nothing is truncated and nothing is drawn. */
 export function renderTable(all: readonly Column[], screen: Screen): string {
   const columns = fit(all.map(toPrintable), screen.width)
   const widths = columns.map(widthOf)
@@ -25,12 +26,12 @@ export function renderTable(all: readonly Column[], screen: Screen): string {
       .map((cell, i) => pad(cell, widths[i]!, columns[i]!.align))
       .join(GAP)
       .trimEnd()
-  const tint = (text: string) => (screen.colour ? text.replace(/[━█▉▊▋▌▍▎▏]+/g, "\u001b[36m$&\u001b[39m") : text)
+  const tint = (text: string) => (screen.color ? text.replace(/[━█▉▊▋▌▍▎▏]+/g, "\u001b[36m$&\u001b[39m") : text)
   const rule = (screen.drawing ? "─" : "-").repeat(widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length))
   const count = Math.max(0, ...columns.map(({ cells }) => cells.length))
   const hasTotal = columns.some(({ total }) => total !== undefined)
-  const bold = (text: string) => (screen.colour ? `\u001b[1m${text}\u001b[22m` : text)
-  const dim = (text: string) => (screen.colour ? `\u001b[2m${text}\u001b[22m` : text)
+  const bold = (text: string) => (screen.color ? `\u001b[1m${text}\u001b[22m` : text)
+  const dim = (text: string) => (screen.color ? `\u001b[2m${text}\u001b[22m` : text)
   return [
     bold(line(columns.map(({ title }) => title))),
     dim(rule),
@@ -40,7 +41,7 @@ export function renderTable(all: readonly Column[], screen: Screen): string {
   ].join("\n")
 }
 
-/** A share as a percentage, and on a screen as a bar of eighths. */
+/** Renders shares (0 to 1) as percentages, and on a terminal as bars too. */
 export function toShares(shares: readonly number[], screen: Screen, width = 10): string[] {
   return shares.map((share) => {
     const percent = `${(share * 100).toFixed(1)}%`
@@ -50,6 +51,7 @@ export function toShares(shares: readonly number[], screen: Screen, width = 10):
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
+/** Renders a bar of eighths of a column. A share above 0 is never invisible. */
 export function toBar(share: number, width: number): string {
   const eighths = Math.max(share > 0 ? 1 : 0, Math.round(Math.min(1, share) * width * 8))
   return "█".repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8]!
@@ -61,26 +63,23 @@ export function toCounts(counts: readonly number[]): string[] {
 
 function fit(columns: readonly Column[], width: number | undefined): readonly Column[] {
   if (width === undefined || totalOf(columns) <= width) return columns
-  const shrunk = shrink(columns, width, 18)
+  const shrunk = shrink(columns, width, MIN_WIDTHS[0])
   if (totalOf(shrunk) <= width) return shrunk
-  const leaving = columns.filter(({ leaves }) => leaves !== undefined)
-  const next = leaving.toSorted((a, b) => b.leaves! - a.leaves!)[0]
-  if (next !== undefined)
-    return fit(
-      columns.filter((column) => column !== next),
-      width,
-    )
-  return shrink(columns, width, LEAST)
+  const hideable = columns.filter(({ hideRank }) => hideRank !== undefined)
+  const next = hideable.toSorted((a, b) => b.hideRank! - a.hideRank!)[0]
+  if (next === undefined) return shrink(columns, width, MIN_WIDTHS[1])
+  const others = columns.filter((column) => column !== next)
+  return fit(others, width)
 }
 
-/** Takes what is missing from the widest of the columns that may be cut, down to `least`. */
-function shrink(columns: readonly Column[], width: number, least: number): readonly Column[] {
+/** Truncates the widest column that shrinks, down to `minWidth`, as far as needed. */
+function shrink(columns: readonly Column[], width: number, minWidth: number): readonly Column[] {
   const excess = totalOf(columns) - width
   const widest = columns.filter(({ shrinks }) => shrinks).toSorted((a, b) => widthOf(b) - widthOf(a))[0]
-  if (widest === undefined || excess <= 0 || widthOf(widest) <= least) return columns
-  const to = Math.max(least, widthOf(widest) - excess)
-  const cut = { ...widest, cells: widest.cells.map((cell) => ellipsis(cell, to)) }
-  return columns.map((column) => (column === widest ? cut : column))
+  if (widest === undefined || excess <= 0 || widthOf(widest) <= minWidth) return columns
+  const newWidth = Math.max(minWidth, widthOf(widest) - excess)
+  const narrow = { ...widest, cells: widest.cells.map((cell) => truncate(cell, newWidth)) }
+  return columns.map((column) => (column === widest ? narrow : column))
 }
 
 function toPrintable(column: Column): Column {
@@ -100,7 +99,8 @@ function pad(cell: string, width: number, align: Column["align"]): string {
   return align === "left" ? cell + space : space + cell
 }
 
-export function ellipsis(cell: string, width: number): string {
+/** Truncates a text to a number of terminal columns; an ellipsis marks the end. */
+export function truncate(cell: string, width: number): string {
   if (displayWidth(cell) <= width) return cell
   let kept = ""
   for (const { segment } of new Intl.Segmenter().segment(cell)) {
@@ -113,7 +113,7 @@ export function ellipsis(cell: string, width: number): string {
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
 
-/** Columns of a terminal: ideographs and emoji take two, combining marks none. */
+/** Returns the number of terminal columns of a text: ideographs and emoji take two, combining marks none. */
 export function displayWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length
   let width = 0

@@ -1,6 +1,6 @@
 /**
- * Text from outside as a terminal may show it: control characters, which could move the cursor or write a title, and the
- * marks that turn the direction of writing become a replacement character. `lines` keeps line ends.
+ * Makes text from outside safe for a terminal: control characters, which could move the cursor or set the title, and
+ * marks that change the direction of writing become U+FFFD. `lines` keeps newlines.
  */
 export function printable(text: string, keep?: "lines"): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g, (character) =>
@@ -8,18 +8,18 @@ export function printable(text: string, keep?: "lines"): string {
   )
 }
 
-/** 1234567 -> "1,234,567". */
+/** Returns a whole number with separators: 1234567 -> "1,234,567". */
 export function withThousands(whole: string | number | bigint): string {
   return String(whole).replace(/\B(?=(\d{3})+(?!\d))/g, ",")
 }
 
-/** A moment as the table shows it: `2026-11-21 09:30:05` in a time zone. */
+/** Returns a time as tables show it: `2026-11-21 09:30:05` in a time zone. */
 export function toMoment(at: Date, tz: string): string {
   const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: tz, dateStyle: "short", timeStyle: "medium" })
   return parts.format(at)
 }
 
-/** Lines of at most `width` columns of ASCII text, broken between words; undefined: one line. */
+/** Breaks ASCII text between words into lines of at most `width` columns; if `width` is undefined, into one line. */
 export function wrap(text: string, width: number | undefined): string[] {
   const lines: string[] = []
   for (const word of text.split(" ")) {

@@ -1,11 +1,11 @@
-/** What `serve` prints when it is ready: the banner, and on the very first run how to make the first call. */
+/** Returns what `serve` prints when it is ready: the banner, and on the very first run how to send the first request. */
 export function welcome(server: {
   readonly host: string
   readonly port: number
   readonly database: string
   readonly modelCount: number
   readonly firstKey: string | undefined
-  /** Of a demo: the file by which other commands look at it. */
+  /** Set in a demo: the settings file with which other commands see its data. */
   readonly demo?: string
 }): string {
   const banner = [
@@ -24,8 +24,8 @@ function demoSteps(key: string, url: string, configFile: string): string[] {
   const program = "npx majordomo-gateway"
   return [
     "",
-    "  This is a demo: thirty days of samples, answers that no provider gave, a directory of its own.",
-    "  Each start begins anew; your own data is not touched.",
+    "  This is a demo: thirty days of sample data, a fake provider, and a directory of its own.",
+    "  Each start replaces the data; your own data is not touched.",
     "",
     `  curl ${url}/v1/chat/completions -H "X-Majordomo-Key: ${key}" \\`,
     '    -H "Content-Type: application/json" -H "X-Majordomo-User-Id: me" \\',
@@ -57,7 +57,7 @@ function firstSteps(key: string, url: string): string[] {
   ]
 }
 
-/** An address that a client on this machine can call. */
+/** Returns an address at which a client on this machine reaches the gateway. */
 function toUrl({ host, port }: { readonly host: string; readonly port: number }): string {
   const callable = host === "0.0.0.0" || host === "[::]" || host === "127.0.0.1" ? "localhost" : host
   return `http://${callable}:${port}`

@@ -1,6 +1,6 @@
 import { defineCommand } from "citty"
-import { loadSettings } from "../config/load.ts"
 import { CommandError } from "../core/errors.ts"
+import { loadSettings } from "../server/settings.ts"
 import { startServer } from "../server/start.ts"
 import { countWorkers, startPrimary } from "../server/workers/primary.ts"
 import { isWorker, startWorker } from "../server/workers/worker.ts"
@@ -10,14 +10,14 @@ import { exitOnBug, waitForShutdown } from "./_shutdown.ts"
 import { welcome } from "./_welcome.ts"
 
 export default defineCommand({
-  meta: { name: "serve", description: "Run the gateway until SIGINT or SIGTERM" },
+  meta: { name: "serve", description: "run the gateway until SIGINT or SIGTERM" },
   args: {
-    config: { type: "string", valueHint: "FILE", description: "Read this settings file alone" },
-    host: { type: "string", valueHint: "H", description: "Address to listen on (default 127.0.0.1)" },
-    port: { type: "string", valueHint: "N", description: "Port to listen on (default 7680; 0: any free one)" },
-    "log-format": { type: "string", valueHint: "text|json", description: "Log lines for people or for machines" },
-    quiet: { type: "boolean", description: "No line per request" },
-    demo: { type: "boolean", description: "Try it with samples and a provider of its own: no key, no network" },
+    config: { type: "string", valueHint: "FILE", description: "read this settings file and no other" },
+    host: { type: "string", valueHint: "H", description: "the address to listen on (default 127.0.0.1)" },
+    port: { type: "string", valueHint: "N", description: "the port to listen on (default 7680; 0: any free one)" },
+    "log-format": { type: "string", valueHint: "text|json", description: "log lines for people or for programs" },
+    quiet: { type: "boolean", description: "log no line per request" },
+    demo: { type: "boolean", description: "try it with sample data and a fake provider: no key, no network" },
   },
   async run({ args }) {
     const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
@@ -35,15 +35,16 @@ export default defineCommand({
     }
     const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
     exitOnBug(server.flushSync, log.line)
-    const stopped = waitForShutdown(server, log.line) // from the banner on, a signal drains
+    // From the banner on, a signal drains the server.
+    const stopped = waitForShutdown(server, log.line)
     process.stdout.write(welcome(server))
     await stopped
   },
 })
 
-/** Nothing of it is loaded, or touches real data, without `--demo`. */
+/** Serves the demo. Its code is loaded only here, and it does not touch real data. */
 async function serveDemo(args: { config?: string; host?: string; port?: string }, log: Log): Promise<void> {
-  if (args.config !== undefined) throw new CommandError("--demo has settings of its own: leave --config out", 2)
+  if (args.config !== undefined) throw new CommandError("--demo has its own settings: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
   const { settings, provider, configFile } = await openDemo({ host: args.host, port: parsePort(args.port) })
   const options = { settings, log: log.line, onRecord: log.request, firstKey: fillDemo }

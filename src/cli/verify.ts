@@ -1,5 +1,4 @@
-import { join } from "node:path"
-import { repairRollups, type VerifyResult, verifyLedger } from "../database/verify.ts"
+import { type VerifyResult, verify } from "../operations/verify.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { withDatabase } from "./_open.ts"
 import { print, printJson } from "./_print.ts"
@@ -11,42 +10,35 @@ export default defineCommand({
     description: "compare the journals, the rows and the sums that reports read; also while the gateway runs",
   },
   args: {
-    repair: { type: "boolean", description: "Build the sums again from the rows, where they differ" },
+    repair: { type: "boolean", description: "compute the sums again from the rows, where they differ" },
     ...JSON_OPTION,
     ...COMMON,
   },
   examples: ["majordomo-gateway verify", "majordomo-gateway verify --repair"],
   async run({ args }) {
-    await withDatabase(args.config, async (database, settings) => {
-      const journals = join(settings.storage.dataDir, "journal")
-      const before = await verifyLedger(database, journals)
-      const repaired = args.repair === true && before.wrongDays.length > 0
-      if (repaired) await repairRollups(database, before.wrongDays)
-      const books = repaired ? await verifyLedger(database, journals) : before
-      const isBalanced = books.lost === 0 && books.wrongDays.length === 0
-      if (args.json)
-        printJson({ balanced: isBalanced, ...toJson(books), repaired_days: repaired ? before.wrongDays : [] })
-      else
-        print(
-          `${repaired ? "Repaired. " : ""}${isBalanced ? "The books balance" : "The books do NOT balance"}: ${describe(books)}`,
-        )
-      if (!isBalanced) process.exitCode = 1
+    await withDatabase(args.config, async (context) => {
+      const result = await verify(context, { repair: args.repair === true })
+      if (args.json) printJson(result)
+      else print(describe(result))
+      if (!result.balanced) process.exitCode = 1
     })
   },
 })
 
-function toJson({ wrongDays, ...books }: VerifyResult) {
-  return { ...books, wrong_days: wrongDays }
+function describe(result: VerifyResult): string {
+  const repaired = result.repaired_days.length > 0 ? "Repaired. " : ""
+  const verdict = result.balanced ? "The books balance" : "The books do NOT balance"
+  return `${repaired}${verdict}: ${describeRows(result)}; ${describeSums(result)}`
 }
 
-function describe({ accepted, written, waiting, rejected, dropped, lost, wrongDays }: VerifyResult): string {
+function describeRows({ accepted, written, waiting, rejected, dropped, lost }: VerifyResult): string {
   const n = withThousands
   const sum = `${n(accepted)} accepted = ${n(written)} written + ${n(waiting)} waiting + ${n(rejected)} rejected + ${n(dropped)} dropped`
-  const missing = lost === 0 ? "" : ` + ${n(lost)} that left the journal and are not in the database`
-  const days = wrongDays.length === 1 ? wrongDays[0] : `${n(wrongDays.length)} days, the first ${wrongDays[0]}`
-  const sums =
-    wrongDays.length === 0
-      ? "the sums agree with the rows"
-      : `the sums differ from the rows on ${days} (verify --repair)`
-  return `${sum}${missing}; ${sums}`
+  return lost === 0 ? sum : `${sum} + ${n(lost)} that left the journal and are not in the database`
+}
+
+function describeSums({ wrong_days: days }: VerifyResult): string {
+  if (days.length === 0) return "the sums agree with the rows"
+  const which = days.length === 1 ? days[0] : `${withThousands(days.length)} days, the first ${days[0]}`
+  return `the sums differ from the rows on ${which} (verify --repair)`
 }

@@ -1,7 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
-import { BUILT_IN, refuseProviderName, toProviders } from "./providers.ts"
+import { type ProviderCatalog, refuseProviderName, toProviders } from "./providers.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
 import { SETTINGS, type Setting, type Settings, toPropertyName } from "./settings.ts"
 import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
@@ -29,13 +29,13 @@ export interface LoadedSettings {
  * Loads the settings. Flags take precedence over the environment, `.env`, the file and the defaults, in this order.
  * Throws one `CommandError` with a line for each problem.
  */
-export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSettings> {
+export async function loadSettings(options: LoadOptions, catalog: ProviderCatalog): Promise<LoadedSettings> {
   const { configFile, systemFile, cwd = process.cwd(), env = process.env } = options
   const notes: Notes = { problems: [], warnings: [] }
   const inFile = await readConfigFile({ configFile, cwd, systemFile }, notes)
   const dotenv = await readDotenv(cwd)
   const fromFile = inFile.flatMap(({ path }) => (path.startsWith("providers.") ? [path.split(".")[1]!] : []))
-  const providers = new Set([...Object.keys(BUILT_IN), ...fromFile])
+  const providers = new Set([...Object.keys(catalog.builtIn), ...fromFile])
   const flags = Object.entries(options.overrides ?? {}).filter(([, value]) => value !== undefined)
   const set = [
     ...inFile,
@@ -44,8 +44,8 @@ export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSet
     ...flags.map(([path, value]) => ({ path, value, source: toFlag(path), dir: cwd })),
   ]
   const all = [...set, ...readDatabaseUrl(set, { ...dotenv, ...env }, notes)]
-  const { values, sources } = readValues(all, cwd, notes)
-  const built = toProviders(values, (path, why) =>
+  const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
+  const built = toProviders(values, catalog, (path, why) =>
     notes.problems.push(toProblemLine(path, sources.get(path) ?? "unset", why)),
   )
   if (notes.problems.length > 0) throw new CommandError(toErrorMessage(notes.problems))
@@ -56,10 +56,16 @@ export async function loadSettings(options: LoadOptions = {}): Promise<LoadedSet
   return { settings: { ...settings, storage }, sources: Object.fromEntries(sources), warnings: notes.warnings }
 }
 
-function readValues(sourced: readonly SourcedValue[], cwd: string, notes: Notes) {
+interface ValueInput {
+  readonly sourced: readonly SourcedValue[]
+  readonly cwd: string
+  readonly catalog: ProviderCatalog
+}
+
+function readValues({ sourced, cwd, catalog }: ValueInput, notes: Notes) {
   const values = new Map<string, unknown>()
   const sources = new Map<string, string>()
-  const find = createRowFinder()
+  const find = createRowFinder(catalog)
   for (const { path, setting } of listRows()) {
     values.set(path, setting.initial === undefined ? undefined : setting.parser.parse(setting.initial, cwd))
     sources.set(path, "default")
@@ -67,7 +73,7 @@ function readValues(sourced: readonly SourcedValue[], cwd: string, notes: Notes)
   for (const { path, value, source, dir } of sourced) {
     const setting = find(path)
     const parsed = setting?.parser.parse(value, dir) ?? undefined
-    const why = findProblem(path, setting, { value, parsed })
+    const why = findProblem({ path, setting, value, parsed }, catalog)
     if (why !== undefined) notes.problems.push(toProblemLine(path, source, why))
     values.set(path, parsed)
     sources.set(path, source)
@@ -75,17 +81,20 @@ function readValues(sourced: readonly SourcedValue[], cwd: string, notes: Notes)
   return { values, sources }
 }
 
-function findProblem(
-  path: string,
-  setting: Setting<unknown> | undefined,
-  { value, parsed }: { value: unknown; parsed: unknown },
-): string | undefined {
+interface ParsedValue {
+  readonly path: string
+  readonly setting: Setting<unknown> | undefined
+  readonly value: unknown
+  readonly parsed: unknown
+}
+
+function findProblem({ path, setting, value, parsed }: ParsedValue, catalog: ProviderCatalog): string | undefined {
   if (setting === undefined) return "unknown setting"
   if (parsed === INVALID) {
     const shown = setting.secret && value !== "" ? "another value (not shown)" : showValue(value)
     return `expected ${setting.parser.expected}, got ${shown}`
   }
-  return path.startsWith("providers.") ? refuseProviderName(path.split(".")[1]!) : undefined
+  return path.startsWith("providers.") ? refuseProviderName(path.split(".")[1]!, catalog) : undefined
 }
 
 /** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` is set. */

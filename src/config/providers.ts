@@ -1,28 +1,38 @@
 import type { ProviderSettings, Setting } from "./settings.ts"
-import { oneOf, type ValueParser, webAddress } from "./value-parsers.ts"
+import { oneOf, text, type ValueParser, webAddress } from "./value-parsers.ts"
 
-const format = oneOf("openai", "anthropic", "gemini")
+/**
+ * What the settings have to know of the providers. The caller of `loadSettings` hands it in, because `config` does not
+ * import `providers`.
+ */
+export interface ProviderCatalog {
+  /** The names of the dialects that a provider can use. */
+  readonly formats: readonly string[]
+  /** The providers that need no configuration, by name. */
+  readonly builtIn: Readonly<Record<string, ProviderSettings>>
+  /** Names that select a surface of a built-in provider, so that no configured provider can have them. */
+  readonly reservedNames: readonly string[]
+}
 
 /** The settings of each provider, under `providers.NAME`. */
 export const PROVIDER_SETTINGS = {
   base_url: row(webAddress, "base URL of its API, without `/v1`"),
-  format: row(format, "API that it implements: `openai`, `anthropic` or `gemini`"),
+  format: row(text, "API that it implements"),
   prices: row(oneOf("free"), "`free` if requests to it cost nothing; for prices see `pricing.overrides`"),
 } as const
 
-export const BUILT_IN: Readonly<Record<string, ProviderSettings>> = {
-  openai: { baseUrl: "https://api.openai.com", format: "openai" },
-  anthropic: { baseUrl: "https://api.anthropic.com", format: "anthropic" },
-  gemini: { baseUrl: "https://generativelanguage.googleapis.com", format: "gemini" },
+/** Returns the same settings with the formats of the catalog. */
+export function toProviderSettings({ formats }: ProviderCatalog): Readonly<Record<string, Setting<unknown>>> {
+  const names = formats.map((name) => `\`${name}\``)
+  const listed = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`
+  return { ...PROVIDER_SETTINGS, format: row(oneOf(...formats), `${PROVIDER_SETTINGS.format.doc}: ${listed}`) }
 }
 
-/** Names that select the OpenAI-compatible API of a built-in provider. */
-const RESERVED = new Set(["gemini-openai", "anthropic-openai"])
-
-/** Returns what is wrong with a provider's name, or undefined. */
-export function refuseProviderName(name: string): string | undefined {
-  if (RESERVED.has(name))
+/** Returns what is wrong with the name of a provider, or undefined. */
+export function refuseProviderName(name: string, { reservedNames }: ProviderCatalog): string | undefined {
+  if (reservedNames.includes(name)) {
     return "this name is reserved: it selects the OpenAI-compatible API of a built-in provider; choose another name"
+  }
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name)) return undefined
   return "expected a provider name of lower-case letters, digits, - and _ (at most 63)"
 }
@@ -30,21 +40,22 @@ export function refuseProviderName(name: string): string | undefined {
 /** Returns the built-in and the configured providers. Calls `refuse` for a provider that lacks a setting. */
 export function toProviders(
   values: ReadonlyMap<string, unknown>,
+  { builtIn, formats }: ProviderCatalog,
   refuse: (path: string, why: string) => void,
 ): Readonly<Record<string, ProviderSettings>> {
-  const names = new Set(Object.keys(BUILT_IN))
+  const names = new Set(Object.keys(builtIn))
   for (const path of values.keys()) if (path.startsWith("providers.")) names.add(path.split(".")[1]!)
   const providers: Record<string, ProviderSettings> = {}
   for (const name of names) {
     const said = (key: keyof typeof PROVIDER_SETTINGS) => values.get(`providers.${name}.${key}`)
-    const baseUrl = said("base_url") ?? BUILT_IN[name]?.baseUrl
-    const speaks = said("format") ?? BUILT_IN[name]?.format
+    const baseUrl = said("base_url") ?? builtIn[name]?.baseUrl
+    const speaks = said("format") ?? builtIn[name]?.format
     if (baseUrl === undefined) refuse(`providers.${name}.base_url`, `expected ${webAddress.expected}, got nothing`)
-    if (speaks === undefined) refuse(`providers.${name}.format`, `expected ${format.expected}, got nothing`)
-    if (typeof speaks === "string" && speaks !== (BUILT_IN[name]?.format ?? speaks)) {
+    if (speaks === undefined) refuse(`providers.${name}.format`, `expected ${oneOf(...formats).expected}, got nothing`)
+    if (typeof speaks === "string" && speaks !== (builtIn[name]?.format ?? speaks)) {
       refuse(
         `providers.${name}.format`,
-        `the format of ${name} is ${BUILT_IN[name]?.format}; use another name for another provider`,
+        `the format of ${name} is ${builtIn[name]?.format}; use another name for another provider`,
       )
     }
     const free = said("prices") === "free" ? ({ prices: "free" } as const) : {}

@@ -1,4 +1,4 @@
-import { PROVIDER_SETTINGS } from "./providers.ts"
+import { type ProviderCatalog, toProviderSettings } from "./providers.ts"
 import { SETTINGS, type Setting } from "./settings.ts"
 
 interface SettingRow {
@@ -13,12 +13,13 @@ export function listRows(): readonly SettingRow[] {
 }
 
 /** Creates a function that finds the setting of a path, including the settings of any provider. */
-export function createRowFinder(): (path: string) => Setting<unknown> | undefined {
+export function createRowFinder(catalog: ProviderCatalog): (path: string) => Setting<unknown> | undefined {
   const rows = new Map(listRows().map((row) => [row.path, row.setting]))
+  const ofProvider = toProviderSettings(catalog)
   return (path) => {
     const key = /^providers\.[^.]+\.([^.]+)$/.exec(path)?.[1]
     if (key === undefined) return rows.get(path)
-    return Object.hasOwn(PROVIDER_SETTINGS, key) ? PROVIDER_SETTINGS[key as keyof typeof PROVIDER_SETTINGS] : undefined
+    return Object.hasOwn(ofProvider, key) ? ofProvider[key] : undefined
   }
 }
 

@@ -6,12 +6,17 @@ interface RuntimeEnvironment {
   readonly noColor: boolean
   /** True when MAJORDOMO_DEBUG asks to show the stack trace of internal errors. */
   readonly debug: boolean
-  /** True when npx or `npm exec` started the program. */
-  readonly isNpx: boolean
+  /** The npm command that started the program, if one did. */
+  readonly startedBy: "npx" | "npm start" | undefined
 }
 
 export function readRuntimeEnvironment(env: Variables = process.env): RuntimeEnvironment {
   const noColor = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb"
   const debug = !["", "0", "false"].includes(env["MAJORDOMO_DEBUG"] ?? "")
-  return { noColor, debug, isNpx: env["npm_command"] === "exec" }
+  return { noColor, debug, startedBy: findNpm(env) }
+}
+
+function findNpm(env: Variables): RuntimeEnvironment["startedBy"] {
+  if (env["npm_command"] === "exec") return "npx"
+  return env["npm_lifecycle_event"] === "start" ? "npm start" : undefined
 }

@@ -167,12 +167,11 @@ export const SETTINGS = {
   },
 } as const
 
-type Format = "openai" | "anthropic" | "gemini"
-
 export interface ProviderSettings {
   /** http or https, without a trailing slash. */
   readonly baseUrl: string
-  readonly format: Format
+  /** The name of the dialect that its API implements. */
+  readonly format: string
   /** `free` means that requests to it cost nothing. */
   readonly prices?: "free"
 }
@@ -183,7 +182,7 @@ export type Settings = Values<typeof SETTINGS> & {
     /** `isSet` is true when any `storage.postgres.*`, or `DATABASE_URL`, is set. */
     readonly postgres: { readonly isSet: boolean }
   }
-  /** The providers by lower-case name. `openai`, `anthropic` and `gemini` always exist. */
+  /** The providers by lower-case name, including the built-in ones. */
   readonly providers: Readonly<Record<string, ProviderSettings>>
   readonly pricing: { readonly overrides: Readonly<Record<string, Rates>> }
 }

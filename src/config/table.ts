@@ -1,14 +1,14 @@
-import { BUILT_IN, PROVIDER_SETTINGS } from "./providers.ts"
+import { type ProviderCatalog, toProviderSettings } from "./providers.ts"
 import { listRows } from "./rows.ts"
 
 /** Returns the README's table of settings in Markdown. */
-export function toSettingsTable(): string {
+export function toSettingsTable(catalog: ProviderCatalog): string {
   const rows = listRows().map(({ path, setting }) => toLine(path, setting.initial, setting.doc))
   const providers = [
-    ...Object.entries(BUILT_IN).map(([name, { baseUrl }]) =>
+    ...Object.entries(catalog.builtIn).map(([name, { baseUrl }]) =>
       toLine(`providers.${name}.base_url`, baseUrl, `base URL of the API of ${name}`),
     ),
-    ...Object.entries(PROVIDER_SETTINGS).map(([key, { doc }]) =>
+    ...Object.entries(toProviderSettings(catalog)).map(([key, { doc }]) =>
       toLine(`providers.NAME.${key}`, undefined, `for an additional provider: ${doc}`),
     ),
   ]

@@ -7,7 +7,7 @@ import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
 import { migrate } from "./schema.ts"
 import { readSchemaState } from "./schema-state.ts"
 
-export interface Copied {
+interface Copied {
   readonly keys: number
   /** The number of requests in the source. */
   readonly requests: number

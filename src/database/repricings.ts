@@ -25,6 +25,8 @@ export interface RepriceableRow {
   readonly output_cost: string | null
   readonly total_cost: string | null
   readonly price: unknown
+  /** The API dialect by which the answer was metered. NULL in rows of earlier versions. */
+  readonly dialect: string | null
 }
 
 export interface RepriceFilter {
@@ -53,7 +55,7 @@ export interface Repricing {
 
 const COLUMNS = `id, created_at::text AS ended_at, requested_at, provider, model, requested_model, request_path, request_method, status_code,
   input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens, reasoning_tokens,
-  usage, usage_source, cost_status, input_cost, output_cost, total_cost, price`
+  usage, usage_source, cost_status, input_cost, output_cost, total_cost, price, dialect`
 
 /** Returns the next requests in the order of time. `after` is the last row of the previous page. Gaps and killed requests have no usage, so they are left out. */
 export async function readRepriceable(

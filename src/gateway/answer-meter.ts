@@ -1,5 +1,5 @@
 import { NO_READING, type Reading } from "../core/usage.ts"
-import type { Meter } from "../providers/_dialect.ts"
+import type { Meter } from "../providers/_meter.ts"
 import { createTap, type Tap } from "./decode.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { ResponsePlan } from "./response-plan.ts"
@@ -15,7 +15,7 @@ export class AnswerMeter {
 
   constructor(request: ProxiedRequest, statusCode: number, plan: ResponsePlan) {
     this.request = request
-    this.meter = request.dialect.createMeter(request.providerRequest, { statusCode, contentType: plan.contentType })
+    this.meter = request.dialect.createMeter(request.providerRequest, plan.framing)
     this.errorBody = statusCode >= 400 ? new ErrorBody(this.meter) : undefined
     const sink = this.errorBody ?? this.meter
     this.tap = sink && createTap(plan.contentEncoding, sink, plan.collect)

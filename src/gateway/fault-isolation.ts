@@ -1,42 +1,31 @@
-import { NO_READING } from "../core/usage.ts"
-import type { Dialect, Meter } from "../providers/_dialect.ts"
+import { NO_READING, type Reading } from "../core/usage.ts"
+import type { Dialect } from "../providers/_dialect.ts"
+import { framingOf } from "../providers/_framing.ts"
+import type { Meter } from "../providers/_meter.ts"
 import type { BodyCapture } from "./body-capture.ts"
 import type { Deps } from "./deps.ts"
 
-/** Hears of a bug; the request goes on without what it broke. */
-type Tell = (error: unknown) => void
+/** Receives the error of a bug. The request continues without what failed. */
+type Report = (error: unknown) => void
 
 /**
- * The same world, but a bug in what only reads along costs a request what it would have read: its usage, its stored
- * body, its error's words. Not its answer, nor its row, nor the process.
+ * Returns the same dependencies, but a bug in what only reads along costs a request no more than what it would have
+ * read: its usage, its stored body, the message of its error. The answer, the row and the process are not affected.
  */
 export function isolateFaults(deps: Deps): Deps {
-  const guardDialect = (dialect: Dialect): Dialect => {
-    const tell = (error: unknown) => deps.onError(error, `dialect ${dialect.format}`)
-    return {
-      ...dialect,
-      createMeter: (exchange, head) => {
-        const meter = attempt(() => dialect.createMeter(exchange, head), undefined, tell)
-        return meter && new IsolatedMeter(meter, tell)
-      },
-      readCredential: (exchange) => attempt(() => dialect.readCredential(exchange), undefined, tell),
-      readErrorMessage: (body) => attempt(() => dialect.readErrorMessage(body), undefined, tell),
-      isFree: (exchange) => attempt(() => dialect.isFree(exchange), false, tell),
-    }
-  }
   const { openBodies, countText } = deps
-  const tellBodies = (error: unknown) => deps.onError(error, "bodies")
+  const dialects = Object.entries(deps.dialects).map(([format, dialect]) => {
+    const report: Report = (error) => deps.onError(error, `dialect ${format}`)
+    return [format, isolateDialect(dialect, report)]
+  })
+  const reportBodies: Report = (error) => deps.onError(error, "bodies")
   return {
     ...deps,
-    dialects: {
-      openai: guardDialect(deps.dialects.openai),
-      anthropic: guardDialect(deps.dialects.anthropic),
-      gemini: guardDialect(deps.dialects.gemini),
-    },
+    dialects: Object.fromEntries(dialects) as Deps["dialects"],
     ...(openBodies && {
       openBodies: (call, caller) => {
-        const capture = attempt(() => openBodies(call, caller), undefined, tellBodies)
-        return capture && new IsolatedCapture(capture, tellBodies)
+        const capture = attempt(() => openBodies(call, caller), undefined, reportBodies)
+        return capture && new IsolatedCapture(capture, reportBodies)
       },
     }),
     ...(countText && {
@@ -46,13 +35,28 @@ export function isolateFaults(deps: Deps): Deps {
   }
 }
 
+function isolateDialect(dialect: Dialect, report: Report): Dialect {
+  return {
+    ...dialect,
+    framing: (request, head) => attempt(() => dialect.framing(request, head), undefined, report) ?? framingOf(head),
+    createMeter: (request, framing) => {
+      const meter = attempt(() => dialect.createMeter(request, framing), undefined, report)
+      return meter && new IsolatedMeter(meter, report)
+    },
+    retryWithout: (statusCode, body) => attempt(() => dialect.retryWithout(statusCode, body), false, report),
+    readCredential: (request) => attempt(() => dialect.readCredential(request), undefined, report),
+    readErrorMessage: (body) => attempt(() => dialect.readErrorMessage(body), undefined, report),
+    isFree: (request) => attempt(() => dialect.isFree(request), false, report),
+  }
+}
+
 class IsolatedMeter implements Meter {
   private meter: Meter | undefined
-  private readonly tell: Tell
+  private readonly report: Report
 
-  constructor(meter: Meter, tell: Tell) {
+  constructor(meter: Meter, report: Report) {
     this.meter = meter
-    this.tell = tell
+    this.report = report
   }
 
   push(bytes: Uint8Array): void {
@@ -60,23 +64,23 @@ class IsolatedMeter implements Meter {
       this.meter?.push(bytes)
     } catch (error) {
       this.meter = undefined
-      this.tell(error)
+      this.report(error)
     }
   }
 
-  end(how: { readonly complete: boolean }) {
-    return attempt(() => this.meter?.end(how), undefined, this.tell) ?? NO_READING
+  end(options: { readonly complete: boolean }): Reading {
+    return attempt(() => this.meter?.end(options), undefined, this.report) ?? NO_READING
   }
 }
 
-/** One that failed keeps nothing: half a body would look like a whole one. */
+/** A capture that keeps nothing once it has failed: half a body would look like a whole one. */
 class IsolatedCapture implements BodyCapture {
   private capture: BodyCapture | undefined
-  private readonly tell: Tell
+  private readonly report: Report
 
-  constructor(capture: BodyCapture, tell: Tell) {
+  constructor(capture: BodyCapture, report: Report) {
     this.capture = capture
-    this.tell = tell
+    this.report = report
   }
 
   push(bytes: Buffer): void {
@@ -96,17 +100,18 @@ class IsolatedCapture implements BodyCapture {
       return this.capture && work(this.capture)
     } catch (error) {
       this.capture = undefined
-      this.tell(error)
+      this.report(error)
       return undefined
     }
   }
 }
 
-function attempt<T>(work: () => T, otherwise: T, tell: Tell): T {
+/** Returns the result of `work`, or `otherwise` when it throws; the error is reported. */
+function attempt<T>(work: () => T, otherwise: T, report: Report): T {
   try {
     return work()
   } catch (error) {
-    tell(error)
+    report(error)
     return otherwise
   }
 }

@@ -1,7 +1,7 @@
 import * as zlib from "node:zlib"
 import type { Headers, RawHeaders } from "../core/call.ts"
 
-/** RFC 9110 section 7.6.1, and what older proxies treat the same way. */
+/** The hop-by-hop headers of RFC 9110, section 7.6.1, and those that older proxies treat alike. */
 const HOP_BY_HOP = new Set([
   "connection",
   "keep-alive",
@@ -15,10 +15,10 @@ const HOP_BY_HOP = new Set([
 ])
 const OWN_PREFIX = "x-majordomo-"
 
-/** The codings that the meter can read. Node has zstd from 22.15 on. */
+/** The content codings that the meter can read. Node has zstd since 22.15. */
 const DECODABLE = new Set(["gzip", "x-gzip", "deflate", "br", ...("createZstdDecompress" in zlib ? ["zstd"] : [])])
 
-/** What goes on to the provider: all but hop-by-hop headers, Host, Expect, and our own. */
+/** Returns the headers for the provider: all but hop-by-hop headers, Host, Expect and those of the gateway. */
 export function toUpstreamHeaders(
   raw: RawHeaders,
   headers: Headers,
@@ -33,7 +33,7 @@ export function toUpstreamHeaders(
       out.push(name, "trailers")
       continue
     }
-    // Content-Length is set anew from the body that is sent.
+    // undici sets Content-Length from the body that is sent.
     if (lower === "host" || lower === "content-length" || lower === "expect") continue
     if (HOP_BY_HOP.has(lower) || lower.startsWith(OWN_PREFIX) || dropped?.has(lower)) continue
     if (lower === "accept-encoding") {
@@ -45,14 +45,14 @@ export function toUpstreamHeaders(
   return out
 }
 
-/** The provider's header bytes as text. As latin1 they go out again byte for byte. */
+/** Decodes the provider's header bytes as latin1, so that they are sent to the client byte for byte. */
 export function decodeHeaders(raw: readonly Buffer[]): RawHeaders {
   const headers: string[] = []
   for (const bytes of raw) headers.push(bytes.toString("latin1"))
   return headers
 }
 
-/** What goes on to the client: all but hop-by-hop headers, and names that are ours. */
+/** Returns the headers for the client: all but hop-by-hop headers and those whose names are the gateway's. */
 export function toClientHeaders(raw: RawHeaders, options: { readonly dropLength: boolean }): string[] {
   const connection = findRaw(raw, "connection")
   const dropped = connection === undefined ? undefined : connectionTokens(connection)
@@ -67,7 +67,7 @@ export function toClientHeaders(raw: RawHeaders, options: { readonly dropLength:
   return out
 }
 
-/** One header's value among raw ones, lower-case `name`; several are joined with a comma. */
+/** Returns the value of a header among raw ones; several values are joined by a comma. `name` is in lower case. */
 export function findRaw(raw: RawHeaders, name: string): string | undefined {
   let found: string | undefined
   for (let i = 0; i < raw.length; i += 2) {
@@ -77,7 +77,7 @@ export function findRaw(raw: RawHeaders, name: string): string | undefined {
   return found
 }
 
-/** Names that a Connection header lists; they are hop-by-hop too. Undefined for the usual `keep-alive` and `close`. */
+/** Returns the names in a Connection header, which are hop-by-hop too. undefined for `keep-alive` and `close`. */
 function connectionTokens(value: string | string[] | undefined): Set<string> | undefined {
   if (value === undefined || value === "keep-alive" || value === "close") return undefined
   const tokens = String(value)
@@ -88,7 +88,7 @@ function connectionTokens(value: string | string[] | undefined): Set<string> | u
   return tokens.length === 0 ? undefined : new Set(tokens)
 }
 
-/** The client's Accept-Encoding without what the meter cannot decode; `identity` when nothing remains. */
+/** Returns the client's Accept-Encoding without the codings that the meter cannot decode, or else `identity`. */
 function toDecodable(value: string): string {
   const kept = value.split(",").filter((item) => {
     const coding = item.split(";")[0]!.trim().toLowerCase()

@@ -16,13 +16,17 @@ type ForwardedFacts = Pick<SettledRequest, "call" | "caller" | "credentialHash">
 }
 
 /** The part of a settled request that its row needs. */
-type RowFacts = ForwardedFacts & Pick<SettledRequest, "ending" | "cost" | "bodies">
+type RowFacts = ForwardedFacts &
+  Pick<SettledRequest, "ending" | "cost" | "bodies"> & {
+    readonly dialect?: Pick<SettledRequest["dialect"], "credentials">
+  }
 
 /** Returns the row of a settled request. Pure. */
 export function toLogRecord({
   call,
   caller,
   credentialHash,
+  dialect,
   route,
   prepared,
   ending,
@@ -63,7 +67,9 @@ export function toLogRecord({
     dialect: route.format,
     status_code: ending.statusCode,
     error_message:
-      ending.error === undefined ? undefined : redactEchoedCredentials(ending.error, call).slice(0, MAX_ERROR_LENGTH),
+      ending.error === undefined
+        ? undefined
+        : redactEchoedCredentials(ending.error, call, dialect?.credentials).slice(0, MAX_ERROR_LENGTH),
     streamed: ending.streamed,
     outcome: ending.outcome,
     raw_metadata: toRawMetadata(call),

@@ -18,9 +18,10 @@ import { isShort, parseTarget, receive, receiveBody, type Target } from "./recei
 import { record } from "./record.ts"
 import { Relay } from "./relay.ts"
 import type { RelaySteps } from "./relay-steps.ts"
-import { findRoute, guessFormat, type Route } from "./route.ts"
+import { createRouter, type Route, type Router } from "./route.ts"
 import { sendError } from "./send-error.ts"
 import { settle } from "./settle.ts"
+import { createSingleHeaderCheck } from "./single-headers.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 const NO_BODY = Buffer.alloc(0)
@@ -72,6 +73,8 @@ class Pipeline implements Gateway, RelaySteps {
   readonly counters = createCounters()
   readonly writeTimeoutMs: number
   private readonly deps: Deps
+  private readonly router: Router
+  private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
   private open = 0
@@ -79,6 +82,8 @@ class Pipeline implements Gateway, RelaySteps {
   constructor(deps: Deps) {
     const { settings, spill } = deps
     this.deps = deps
+    this.router = createRouter(deps.dialects, deps.providers)
+    this.checkSingleHeaders = createSingleHeaderCheck(Object.values(deps.dialects))
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings)
     this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onError(error, "body"))
@@ -119,9 +124,9 @@ class Pipeline implements Gateway, RelaySteps {
     const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt, request, response }
     let route: Route | undefined
     try {
-      const target = receive(request)
+      const target = receive(request, this.checkSingleHeaders)
       checkRunning(deps)
-      route = findRoute({ path: target.path, query: target.query, headers: request.headers }, deps.providers)
+      route = this.router.find({ path: target.path, query: target.query, headers: request.headers })
       const identified = identify(request, deps.findCaller)
       const caller = identified instanceof Promise ? await identified : identified
       admit(deps)
@@ -200,8 +205,8 @@ class Pipeline implements Gateway, RelaySteps {
   private dialectOf({ url, headers }: IncomingMessage, route: Route | undefined): Dialect {
     const { dialects } = this.deps
     if (route) return dialects[route.format]
-    const target = parseTarget(url)
-    return target ? dialects[guessFormat(target.path, headers)] : dialects.openai
+    const { path, query } = parseTarget(url) ?? { path: "", query: "" }
+    return dialects[this.router.guessFormat({ path, query, headers })]
   }
 }
 

@@ -1,27 +1,37 @@
 import type { Call } from "../core/call.ts"
+import { isSecretName } from "../core/secrets.ts"
+import type { CredentialPlace } from "../providers/_credentials.ts"
 
-/** By these the clients of the known APIs identify themselves. */
-const CREDENTIALS = ["authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"]
+/** Shorter values are no credentials, and removing them would mutilate the message. */
 const MIN_LENGTH = 8
 
 /**
- * A provider's words without the credentials that came with this very request: some quote what they refuse, and what a
- * credential looks like is known of a few providers only.
+ * Returns a provider's message with `***` in place of the credentials that came with this very request. Some providers
+ * repeat what they reject, and not every credential can be recognized by its shape.
+ * @param places where the dialect's credential can stand, beside everything that has the name of a secret
  */
-export function redactEchoedCredentials(words: string, { headers, query }: Pick<Call, "headers" | "query">): string {
-  let clean = words
-  for (const name of CREDENTIALS) {
-    const value = headers[name]
-    if (value !== undefined) clean = blot(clean, String(value))
+export function redactEchoedCredentials(
+  message: string,
+  { headers, query }: Pick<Call, "headers" | "query">,
+  places: readonly CredentialPlace[] = [],
+): string {
+  let clean = message
+  for (const name in headers) {
+    const isCredential = isSecretName(name) || places.some((place) => "header" in place && place.header === name)
+    if (isCredential) clean = redactValue(clean, String(headers[name]))
   }
-  for (const [name, value] of new URLSearchParams(query)) if (name === "key") clean = blot(clean, value)
+  for (const [name, value] of new URLSearchParams(query)) {
+    const isCredential = isSecretName(name) || places.some((place) => "query" in place && place.query === name)
+    if (isCredential) clean = redactValue(clean, value)
+  }
   return clean
 }
 
-function blot(words: string, value: string): string {
-  let clean = words
-  for (const part of value.split(/[\s,;]+/)) {
-    for (const secret of [part, part.slice(part.indexOf("=") + 1)]) {
+/** Redacts each word of a header's value, and what follows the `=` of a cookie. */
+function redactValue(message: string, value: string): string {
+  let clean = message
+  for (const word of value.split(/[\s,;]+/)) {
+    for (const secret of [word, word.slice(word.indexOf("=") + 1)]) {
       if (secret.length >= MIN_LENGTH) clean = clean.replaceAll(secret, "***")
     }
   }

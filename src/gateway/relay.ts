@@ -76,7 +76,7 @@ export class Relay implements AnswerHandler {
     this.statusText = statusText
     this.headers = decodeHeaders(rawHeaders)
     this.resume = resume
-    const plan = planResponse(this.headers, { path: this.request.providerRequest.path, statusCode })
+    const plan = planResponse(this.headers, { statusCode, request: this.request })
     if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
     this.plan = plan
     this.meter = new AnswerMeter(this.request, statusCode, plan)
@@ -229,8 +229,8 @@ export class Relay implements AnswerHandler {
 
   /** Whether the provider rejected what the dialect's edit added. */
   private isEditRejected(): boolean {
-    if (this.statusCode !== 400 && this.statusCode !== 422) return false
-    return /stream_options|include_usage/.test(this.meter?.errorText?.toString("latin1") ?? "")
+    const errorText = this.meter?.errorText
+    return errorText !== undefined && this.request.dialect.retryWithout(this.statusCode, errorText)
   }
 
   /** Sends the request again, now exactly as the client sent it. */

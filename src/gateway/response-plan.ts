@@ -1,39 +1,41 @@
 import type { RawHeaders } from "../core/call.ts"
+import { type Framing, isStream } from "../providers/_framing.ts"
 import { findRaw } from "./headers.ts"
+import type { ProxiedRequest } from "./proxied-request.ts"
 
-/** An answer that is not a stream is collected up to this size, for its cost to travel in its head. */
+/** The gateway holds an answer that is no stream up to this size, so that its cost can be sent in the head. */
 export const MAX_COLLECTED_BYTES = 1024 * 1024
 
 /** What is decided once, from the head of the provider's answer. */
 export interface ResponsePlan {
-  readonly contentType: string
   readonly contentEncoding: string | undefined
+  /** How the dialect reads the answer. */
+  readonly framing: Framing
   /** The row's `streamed`. */
   readonly streamed: boolean
-  /** Hold it back until it is whole; otherwise each piece is written on as it comes. */
+  /** The answer is held until it is whole; otherwise each piece is written as soon as it comes. */
   readonly collect: boolean
 }
 
-const STREAM_TYPES = /^(?:text\/event-stream|application\/(?:x-)?(?:ndjson|jsonl|json-seq|stream\+json|json-stream))\b/i
 /** Media that is played while it arrives. */
-const MEDIA_TYPES = /^(?:audio|video)\/|^application\/octet-stream\b/i
+const PLAYED_TYPES = /^(?:audio|video)\/|^application\/octet-stream\b/i
 
+/** Plans how an answer is relayed and metered. */
 export function planResponse(
   raw: RawHeaders,
-  request: { readonly path: string; readonly statusCode: number },
+  answer: { readonly statusCode: number; readonly request: ProxiedRequest },
 ): ResponsePlan {
+  const { statusCode, request } = answer
   const contentType = findRaw(raw, "content-type") ?? ""
   const length = findRaw(raw, "content-length")
-  const chunked = length === undefined
-  const streamed =
-    STREAM_TYPES.test(contentType) ||
-    // Without alt=sse Gemini streams one JSON array, element by element.
-    (chunked && request.statusCode === 200 && request.path.includes(":streamGenerateContent"))
+  const isChunked = length === undefined
+  const framing = request.dialect.framing(request.providerRequest, { statusCode, contentType, isChunked })
+  const streamed = isStream(framing)
   const tooLarge = length !== undefined && Number(length) > MAX_COLLECTED_BYTES
   return {
-    contentType,
     contentEncoding: findRaw(raw, "content-encoding"),
+    framing,
     streamed,
-    collect: !streamed && !tooLarge && !(chunked && MEDIA_TYPES.test(contentType)),
+    collect: !streamed && !tooLarge && !(isChunked && PLAYED_TYPES.test(contentType)),
   }
 }

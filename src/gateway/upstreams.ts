@@ -1,5 +1,5 @@
 import { type Dispatcher, Pool } from "undici"
-import type { Provider } from "../providers/_dialect.ts"
+import type { Provider } from "../providers/catalog.ts"
 import type { GatewaySettings } from "./settings.ts"
 
 /** The parsed address of a provider, and the connections to it. */

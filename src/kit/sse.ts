@@ -18,7 +18,7 @@ interface LongEvent {
   end(): void
 }
 
-export interface SseSplitter {
+interface SseSplitter {
   /** Reads the next piece of the stream. */
   push(bytes: Buffer): void
   /** Ends the stream. An event is passed on even if its blank line is missing. */

@@ -1,7 +1,7 @@
 import type { Usage } from "../core/usage.ts"
 
-/** Totals and their shares as providers tell them: `cached`, `written` and the modalities are inside `input`. */
-export interface Totals {
+/** Totals and their shares as providers report them. `input` includes `cached`, `written` and its modalities. */
+interface Totals {
   readonly input: number
   readonly cached: number
   readonly written?: number
@@ -17,8 +17,8 @@ export interface Totals {
 }
 
 /**
- * Disjoint buckets whose sums are exactly the totals. A share that does not fit is cut, in the order in which the
- * providers' own totals are trustworthy: reads before writes before modalities; reasoning before audio before image.
+ * Returns disjoint buckets whose sums are exactly the totals. A share that does not fit is clamped. The shares that
+ * providers report most reliably come first: reads, writes, modalities; and reasoning, audio, image.
  */
 export function toBuckets(totals: Totals): Usage {
   const cached = Math.min(totals.cached, totals.input)

@@ -1,11 +1,13 @@
 import type { Edit, Headers } from "../core/call.ts"
 import type { GatewayErrorCode } from "../core/errors.ts"
 import type { Reading } from "../core/usage.ts"
+import type { CredentialPlace } from "./_credentials.ts"
+import type { Collector, Evidence } from "./_evidence.ts"
+import type { Framing, ResponseHead } from "./_framing.ts"
+import type { Meter } from "./_meter.ts"
+import type { Routes } from "./_routes.ts"
 
-/** The API that a provider speaks; a configured provider chooses one of these. */
-export type Format = "openai" | "anthropic" | "gemini"
-
-/** What the gateway knows of a request when it asks a dialect something. Pure data. */
+/** What a dialect sees of a request. Pure data. */
 export interface ProviderRequest {
   readonly provider: string
   readonly method: string
@@ -13,78 +15,69 @@ export interface ProviderRequest {
   readonly path: string
   readonly query: string
   readonly headers: Headers
-  /** The request's body, or the outline of a large one (`LargeBody`); may be empty, may be anything. */
+  /** The request's body, or the outline of a large one (`LargeBody`). It may be empty, and may be anything. */
   readonly body: Uint8Array
-  /** Of a large body: its first bytes, at most so many. */
+  /** Returns the first `maxBytes` bytes of a large body; undefined when `body` is the whole. */
   readonly readStart?: ((maxBytes: number) => Uint8Array) | undefined
-  /** Host name of the provider (for regional prices). */
+  /** Host name of the provider, for regional prices. */
   readonly host: string
 }
 
 /** What a dialect makes of a request before it is forwarded. */
 export interface PreparedRequest {
-  /** The model that was asked for: body, or path for Gemini. */
+  /** The model that the request asks for. */
   readonly requestedModel: string | undefined
-  /** What to change in the body, when usage has to be asked for; undefined: it goes on as it came. */
+  /** The change of the body that asks for usage; undefined: the body is forwarded as it came. */
   readonly edit: Edit | undefined
-  /** When `edit` is set: takes out of the answer what only our asking put in. */
+  /** Set together with `edit`: makes the filter that removes from the answer what only the edit caused. */
   readonly createFilter: (() => StreamFilter) | undefined
-  /** Does the client ask for a stream? (A hint: the answer's content type decides.) */
+  /** The client asks for a stream. This is a hint: the answer's framing decides. */
   readonly stream: boolean
 }
 
-/** Takes stream bytes, gives the bytes that the client may see; holds back at most one unfinished event. */
+/** Takes the bytes of a stream and returns those that the client may see. It holds back at most one unfinished event. */
 export interface StreamFilter {
   push(bytes: Uint8Array): Uint8Array
-  /** What is still held when the stream ended. */
+  /** Returns what is still held when the stream has ended. */
   end(): Uint8Array
 }
 
-/** Head of the provider's answer. */
-export interface ResponseHead {
-  readonly statusCode: number
-  readonly contentType: string
-}
-
-/** Folds the decoded bytes of one answer, in any chunking, in bounded memory. Never throws. */
-export interface Meter {
-  push(bytes: Uint8Array): void
-  /** The reading; `complete: false` when the answer was cut off (then what was billed may be only partly known). */
-  end(options: { readonly complete: boolean }): Reading
-}
-
-/** What a row keeps of an answer. */
-export interface StoredResponse {
-  readonly method: string
-  readonly path: string
-  /** The model that answered, else the one that was asked for. */
-  readonly model: string | undefined
-  /** `raw` of the reading, as JSON gives it back. */
-  readonly raw: unknown
-}
-
-/** One API dialect: pure functions, one literal per file. */
-export interface Dialect {
-  readonly format: Format
-  prepare(exchange: ProviderRequest, options: { readonly injectStreamUsage: boolean }): PreparedRequest
-  /** undefined: nothing to read in such an answer (then the reading is NO_READING, or free by `isFree`). */
-  createMeter(exchange: ProviderRequest, head: ResponseHead): Meter | undefined
-  /** The reading of an answer whose row is all that is left, so that it can be priced again; undefined: it holds no usage. */
-  reread(stored: StoredResponse): Reading | undefined
-  /** Free by the provider's own rule: count_tokens, models, moderations, GET of a stored response, … */
-  isFree(exchange: ProviderRequest): boolean
-  /** The credential that the request carries for this provider, for `provider_api_key_hash`; undefined: none. */
-  readCredential(exchange: ProviderRequest): string | undefined
-  /** A refusal of the gateway's own as a JSON text in this dialect. */
-  errorBody(code: GatewayErrorCode, status: number, message: string): string
-  /** The provider's own words in an error answer's body, at most 500 characters, credentials blotted out; undefined: none. */
-  readErrorMessage(body: Uint8Array): string | undefined
-}
-
-/** A provider as configured: who, where, and which dialect. */
-export interface Provider {
-  readonly name: string
-  readonly format: Format
-  /** `https://host[:port][/prefix]`, no slash at the end. */
+/** One API dialect as its folder states it: pure functions and tables. `defineDialect` completes it. */
+export interface DialectDefinition {
+  /** The API's own provider, which is built in under the dialect's name: `https://host[:port][/prefix]`. */
   readonly baseUrl: string
+  readonly routes: Routes
+  /** The places where the provider's credential can stand; the first that holds one counts. */
+  readonly credentials: readonly CredentialPlace[]
+  prepare(request: ProviderRequest, options: { readonly injectStreamUsage: boolean }): PreparedRequest
+  /**
+   * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as the
+   * client wrote it.
+   */
+  retryWithout?(statusCode: number, body: Uint8Array): boolean
+  /** Returns how the answer is framed. Without it the content type decides. */
+  framing?(request: ProviderRequest, head: ResponseHead): Framing
+  createCollector(request: ProviderRequest): Collector
+  /** Returns the reading of an answer. Pure: rows are priced again by it years later. */
+  toReading(evidence: Evidence): Reading
+  /** Returns an error of the gateway's own as JSON text in this dialect. */
+  errorBody(code: GatewayErrorCode, statusCode: number, message: string): string
+  /**
+   * Returns the provider's message in an error answer: at most 500 characters, credentials redacted. Without it the
+   * shapes that most APIs use are tried.
+   */
+  readErrorMessage?(body: Uint8Array): string | undefined
+}
+
+/** One API dialect as the gateway uses it. */
+export interface Dialect extends DialectDefinition {
+  retryWithout(statusCode: number, body: Uint8Array): boolean
+  framing(request: ProviderRequest, head: ResponseHead): Framing
+  /** Returns the meter for an answer; undefined when its framing is `opaque`. */
+  createMeter(request: ProviderRequest, framing: Framing): Meter | undefined
+  /** Returns true if the request costs nothing by the provider's own rule: count_tokens, models, moderations, … */
+  isFree(request: Pick<ProviderRequest, "method" | "path">): boolean
+  /** Returns the credential that the request carries for this provider, for `provider_api_key_hash`. */
+  readCredential(request: Pick<ProviderRequest, "headers" | "query">): string | undefined
+  readErrorMessage(body: Uint8Array): string | undefined
 }

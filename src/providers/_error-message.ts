@@ -1,29 +1,22 @@
+import { redactSecrets } from "../core/secrets.ts"
 import { bytesOf, listOf, objectOf, textOf } from "./_values.ts"
 
 const MAX_BODY_BYTES = 64 * 1024
-const MAX_CHARACTERS = 500
+const MAX_LENGTH = 500
+/** Enough that redaction sees every credential which could reach into the first `MAX_LENGTH` characters. */
+const MAX_SEARCHED_LENGTH = 4 * MAX_LENGTH
+/** An error in a stream is the data of its first event. */
+const EVENT_START = /^(?:event:[^\n]*\n)?data:/
 
 /**
- * What looks like a credential: the known beginnings, and whatever follows "key … :" (OpenAI answers a wrong key with
- * part of it).
- */
-const SECRETS = [
-  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|or|mdm_sk|AIza|ya29|eyJ)[-_.][-_.*A-Za-z0-9]{6,}/g,
-  /\b(?:AIza|ya29\.|eyJ)[-_.*A-Za-z0-9]{10,}/g,
-  /\bbearer\s+[^\s"',]+/gi,
-]
-const AFTER_KEY = /(\b(?:api[ _-]?)?key\b[^:"'\n]{0,40}[:=]\s*["']?)[^\s"',]{6,}/gi
-
-/**
- * The message of an error body as the three APIs and their imitators write it: `error.message`, `error` as a text,
- * `message`, `detail`; Gemini's streams put it in a list. undefined: not such a body.
+ * Returns the message of an error body in the shapes that most APIs use: `error.message`, `error` as a text, `message`
+ * or `detail`; Gemini's streams put the body in a list. undefined: the body has no such shape.
  */
 export function readErrorMessage(body: Uint8Array): string | undefined {
   if (body.length === 0 || body.length > MAX_BODY_BYTES) return undefined
   let parsed: unknown
   try {
-    const text = bytesOf(body).toString("utf8")
-    parsed = JSON.parse(/^(?:event:[^\n]*\n)?data:/.test(text) ? text.replace(/^(?:event:[^\n]*\n)?data:/, "") : text)
+    parsed = JSON.parse(bytesOf(body).toString("utf8").replace(EVENT_START, ""))
   } catch {
     return undefined
   }
@@ -31,26 +24,20 @@ export function readErrorMessage(body: Uint8Array): string | undefined {
   if (!object) return undefined
   const error = objectOf(object["error"])
   const message =
-    fullText(error?.["message"]) ??
-    fullText(object["error"]) ??
-    fullText(object["message"]) ??
-    fullText(object["detail"])
-  return message === undefined ? textOf(error?.["code"]) : cut(blot(message))
+    messageOf(error?.["message"]) ??
+    messageOf(object["error"]) ??
+    messageOf(object["message"]) ??
+    messageOf(object["detail"])
+  return message === undefined ? textOf(error?.["code"]) : truncate(redactSecrets(message))
 }
 
-function fullText(value: unknown): string | undefined {
-  return typeof value === "string" && value.trim() !== "" ? value.slice(0, 4 * MAX_CHARACTERS) : undefined
+function messageOf(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value.slice(0, MAX_SEARCHED_LENGTH) : undefined
 }
 
-function blot(text: string): string {
-  let clean = text.replace(AFTER_KEY, "$1***")
-  for (const secret of SECRETS) clean = clean.replace(secret, "***")
-  return clean
-}
-
-/** Cut on a character, not inside a surrogate pair. */
-function cut(text: string): string {
-  if (text.length <= MAX_CHARACTERS) return text
-  const end = /[\uD800-\uDBFF]/.test(text[MAX_CHARACTERS - 1]!) ? MAX_CHARACTERS - 1 : MAX_CHARACTERS
-  return text.slice(0, end)
+/** Truncates between characters, not inside a surrogate pair. */
+function truncate(text: string): string {
+  if (text.length <= MAX_LENGTH) return text
+  const isHalf = /[\uD800-\uDBFF]/.test(text[MAX_LENGTH - 1]!)
+  return text.slice(0, isHalf ? MAX_LENGTH - 1 : MAX_LENGTH)
 }

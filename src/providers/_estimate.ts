@@ -6,29 +6,29 @@ const QUOTE = 34
 const BACKSLASH = 92
 const LETTER_U = 117
 
-/** English and code come to about four characters per token, other scripts to three tokens per four characters. */
+/** English and code have about four characters per token, other scripts about three tokens per four characters. */
 const ASCII_PER_TOKEN = 4
 const TOKENS_PER_WIDE = 0.75
-/** What an embedded picture or file is taken for: the order of one image, whatever its bytes. */
+/** The tokens that an embedded picture or file counts as, whatever its size: about those of one image. */
 const TOKENS_PER_FILE = 800
-/** Of a request this much is looked at, so that counting never holds the loop. */
+/** The most of a request that is counted, so that counting never blocks the event loop. */
 export const MAX_COUNTED_BYTES = 4 * 1024 * 1024
-/** A text longer than this without a space at its beginning is no text. */
+/** A string whose first bytes up to this many contain no space is a file, not text. */
 const FILE_BYTES = 1024
 
-/** Of a stream's text this much is kept for a tokenizer; the rest is counted by its length. */
+/** The most of a stream's text that is kept for a tokenizer. The rest is counted by its length. */
 const MAX_KEPT_BYTES = 16 * 1024
 
 export interface TextCounter {
-  /** The text so far, as it stood in its JSON, up to a bound; `all` is its whole length in bytes. */
+  /** Returns the text so far, up to a bound, with its JSON escapes. `all` is the length of the whole text in bytes. */
   kept(): { readonly text: Buffer; readonly all: number }
   /** Counts the new text of one event of a stream. */
   addEvent(data: Buffer): void
-  /** Tokens so far, about; never less than the pieces that carried text. */
+  /** Returns the approximate number of tokens so far: at least one for each piece that carried text. */
   tokens(): number
 }
 
-/** Names of members that hold text, as they stand in JSON: quoted. */
+/** The names of members that hold text, as JSON has them: in quotes. */
 export type TextNames = readonly Buffer[]
 
 export function textNames(...names: readonly string[]): TextNames {
@@ -38,8 +38,8 @@ export function textNames(...names: readonly string[]): TextNames {
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Counts the text that the events of a stream carry, without keeping it: for streams that end before their usage.
- * `names` are the members that hold new text; the first that an event fills is counted.
+ * Creates a counter for the text that the events of a stream carry, for streams that end before their usage.
+ * @param names the members that hold new text; the first that is not empty in an event is counted
  */
 export function createTextCounter(names: TextNames): TextCounter {
   const count = { ascii: 0, wide: 0 }
@@ -71,7 +71,7 @@ export function createTextCounter(names: TextNames): TextCounter {
         if (data[start] !== QUOTE) continue
         const end = stringEnd(data, start)
         if (end < 0) return
-        // A tool call comes beside an empty content.
+        // The event of a tool call has an empty content beside it.
         if (end - start === 2) continue
         pieces++
         countText(data, start + 1, end - 1, count)
@@ -83,7 +83,7 @@ export function createTextCounter(names: TextNames): TextCounter {
   }
 }
 
-/** The tokens of a request's texts, about. */
+/** Returns the approximate number of tokens of a request's texts. */
 export function estimateInput(body: Buffer): number {
   const count = { ascii: 0, wide: 0 }
   const limit = Math.min(body.length, MAX_COUNTED_BYTES)
@@ -91,7 +91,7 @@ export function estimateInput(body: Buffer): number {
   let at = body.indexOf(QUOTE)
   while (at >= 0 && at < limit) {
     const found = stringEnd(body, at)
-    // Of a large body only the beginning may be here.
+    // The end of a string is missing where only the beginning of a large body is at hand.
     const end = found < 0 ? body.length + 1 : found
     if (end - at > FILE_BYTES && body.subarray(at, at + FILE_BYTES).indexOf(32) < 0) files++
     else countText(body, at + 1, Math.min(end - 1, limit), count)
@@ -100,7 +100,7 @@ export function estimateInput(body: Buffer): number {
   return tokensOf(count) + files * TOKENS_PER_FILE
 }
 
-/** The most output that the request allows; undefined: it does not say. */
+/** Returns the most output tokens that the request allows; undefined when it states no limit. */
 export function outputLimit(body: Buffer): number | undefined {
   const found = findMembers(body, LIMITS)?.found
   for (const name of LIMITS) {
@@ -123,7 +123,7 @@ function countText(bytes: Buffer, from: number, to: number, count: { ascii: numb
     else if (byte >= 0x80) continue
     else if (byte !== BACKSLASH) count.ascii++
     else if (bytes[at + 1] === LETTER_U) {
-      // `\u00e9`; the second half of a surrogate pair is the same character.
+      // An escape such as `\u00e9`. The second half of a surrogate pair is the same character as the first.
       const isLow = /^d[c-f]/i.test(bytes.toString("latin1", at + 2, at + 4))
       if (!isLow) count.wide++
       at += 5

@@ -1,56 +1,75 @@
+import type { Reading } from "../core/usage.ts"
 import { createJsonPruner, type JsonPruner } from "../kit/json/prune.ts"
-import { createSseSplitter, type SseSplitter } from "../kit/sse.ts"
-import type { Meter, ResponseHead } from "./_dialect.ts"
-import type { Fold, JsonObject } from "./_fold.ts"
-import { bytesOf } from "./_values.ts"
+import { createSseSplitter } from "../kit/sse.ts"
+import type { Collector, Evidence } from "./_evidence.ts"
+import type { Framing } from "./_framing.ts"
+import { bytesOf, objectOf } from "./_values.ts"
 
-/** Up to this size a document is parsed; a larger one is scanned for the wanted members only. */
+/** A larger document is not parsed; it is scanned for the wanted members. */
 const MAX_PARSED_BYTES = 256 * 1024
-/** Of a scanned document at most this much is kept. */
+/** The most that is kept of a scanned document. */
 const MAX_KEPT_BYTES = 64 * 1024
 
+/** Reads the decoded bytes of one answer, cut anywhere, in bounded memory. Never throws. */
+export interface Meter {
+  push(bytes: Uint8Array): void
+  /** Returns the reading. `complete` is false when the answer was cut off; then part of its usage may be unknown. */
+  end(options: { readonly complete: boolean }): Reading
+}
+
 /**
- * A meter that finds the documents in an answer's bytes and gives them to a fold. The content type says what to
- * expect; the first byte decides, for providers send JSON errors as `text/event-stream` and streams as JSON.
+ * A meter that finds the JSON documents in an answer's bytes and gives them to a collector. The framing says what to
+ * expect, but the first byte decides: providers send JSON errors as `text/event-stream`, and streams as JSON.
  */
-export function createFoldingMeter(head: ResponseHead, fold: Fold): Meter {
-  let framing: Framing | undefined
-  return {
-    push(bytes) {
-      if (bytes.length === 0) return
-      const buffer = bytesOf(bytes)
-      framing ??= chooseFraming(head, buffer, fold)
-      framing?.push(buffer)
-    },
-    end({ complete }) {
-      framing?.end()
-      return fold.reading(complete)
-    },
+export class CollectingMeter implements Meter {
+  private readonly framing: Framing
+  private readonly collector: Collector
+  private readonly toReading: (evidence: Evidence) => Reading
+  private reader: Reader | undefined
+
+  constructor(framing: Framing, collector: Collector, toReading: (evidence: Evidence) => Reading) {
+    this.framing = framing
+    this.collector = collector
+    this.toReading = toReading
+  }
+
+  push(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
+    const buffer = bytesOf(bytes)
+    this.reader ??= createReader(this.framing, buffer, this.collector)
+    this.reader?.push(buffer)
+  }
+
+  end({ complete }: { readonly complete: boolean }): Reading {
+    this.reader?.end()
+    const evidence = this.collector.evidence(complete)
+    const reading = this.toReading(evidence)
+    if (evidence.source === "reported") return reading
+    const countable = this.collector.countable?.(evidence)
+    return countable ? { ...reading, countable } : reading
   }
 }
 
-interface Framing {
+/** Finds the documents in bytes of one framing. */
+interface Reader {
   push(bytes: Buffer): void
   end(): void
 }
 
-/** undefined: nothing but white space so far. */
-function chooseFraming(head: ResponseHead, bytes: Buffer, fold: Fold): Framing | undefined {
-  const type = head.contentType.toLowerCase()
-  if (type.startsWith("text/event-stream")) {
-    const first = firstByte(bytes)
-    if (first !== 123 && first !== 91) return sseFraming(fold)
-  }
-  const first = firstByte(bytes)
-  if (first === undefined) return undefined
-  if (first === 91 || type.includes("jsonl") || type.includes("ndjson")) return documentsFraming(fold)
-  if (first === 123) return documentFraming(fold)
-  // `data:`, `event:`, `id:`, `retry:`, or a comment.
-  if (FIRST_OF_SSE.has(first)) return sseFraming(fold)
-  return documentsFraming(fold)
-}
+const BRACE = 123
+const BRACKET = 91
+/** The first bytes of `data:`, `event:`, `id:`, `retry:` and of a comment. */
+const FIRST_OF_EVENTS = new Set([100, 101, 105, 114, 58])
 
-const FIRST_OF_SSE = new Set([100, 101, 105, 114, 58])
+/** Returns the reader that fits the first bytes; undefined while nothing but white space has come. */
+function createReader(framing: Framing, bytes: Buffer, collector: Collector): Reader | undefined {
+  const first = firstByte(bytes)
+  if (framing === "events" && first !== BRACE && first !== BRACKET) return createEventReader(collector)
+  if (first === undefined) return undefined
+  if (first === BRACKET || framing === "lines" || framing === "file") return createPruner(collector)
+  if (first === BRACE) return new DocumentReader(collector)
+  return FIRST_OF_EVENTS.has(first) ? createEventReader(collector) : createPruner(collector)
+}
 
 function firstByte(bytes: Buffer): number | undefined {
   let at = bytes[0] === 0xef ? 3 : 0
@@ -58,70 +77,78 @@ function firstByte(bytes: Buffer): number | undefined {
   return bytes[at]
 }
 
-function sseFraming(fold: Fold): SseSplitter {
+function createEventReader(collector: Collector): Reader {
   return createSseSplitter(
     {
       event(data) {
-        if (fold.wants(data)) addParsed(fold, data)
+        if (collector.wants(data)) addParsed(collector, data)
       },
-      long: () => prunerFor(fold),
+      long: () => createPruner(collector),
     },
     MAX_PARSED_BYTES,
   )
 }
 
-/** One document of unknown size: held while it is small, scanned from when it is not. */
-function documentFraming(fold: Fold): Framing {
-  let held: Buffer[] | undefined = []
-  let heldBytes = 0
-  let pruner: JsonPruner | undefined
-  return {
-    push(bytes) {
-      if (pruner) return pruner.push(bytes)
-      held!.push(bytes)
-      heldBytes += bytes.length
-      if (heldBytes <= MAX_PARSED_BYTES) return
-      pruner = prunerFor(fold)
-      for (const piece of held!) pruner.push(piece)
-      held = undefined
-    },
-    end() {
-      if (pruner) return pruner.end()
-      const bytes = held!.length === 1 ? held![0]! : Buffer.concat(held!)
-      held = []
-      if (addParsed(fold, bytes)) return
-      // Cut off, or several documents: what is whole in it still counts.
-      const scan = prunerFor(fold)
-      scan.push(bytes)
-      scan.end()
-    },
+/** Reads one document of unknown size: it is held while it is small, and scanned from when it is not. */
+class DocumentReader implements Reader {
+  private readonly collector: Collector
+  private held: Buffer[] = []
+  private heldBytes = 0
+  private pruner: JsonPruner | undefined
+
+  constructor(collector: Collector) {
+    this.collector = collector
+  }
+
+  push(bytes: Buffer): void {
+    if (this.pruner) {
+      this.pruner.push(bytes)
+      return
+    }
+    this.held.push(bytes)
+    this.heldBytes += bytes.length
+    if (this.heldBytes > MAX_PARSED_BYTES) this.pruner = this.pruneHeld()
+  }
+
+  end(): void {
+    if (this.pruner) {
+      this.pruner.end()
+      return
+    }
+    const bytes = this.held.length === 1 ? this.held[0]! : Buffer.concat(this.held)
+    this.held = [bytes]
+    // Where the bytes are cut off, or hold several documents, the whole ones still count.
+    if (!addParsed(this.collector, bytes)) this.pruneHeld().end()
+    this.held = []
+  }
+
+  private pruneHeld(): JsonPruner {
+    const pruner = createPruner(this.collector)
+    for (const piece of this.held) pruner.push(piece)
+    this.held = []
+    return pruner
   }
 }
 
-/** A list of documents: Gemini's array stream, or one per line. Nothing is held but the wanted members. */
-function documentsFraming(fold: Fold): Framing {
-  return prunerFor(fold)
+/** Reads any number of documents, one after the other or in one list, and keeps the wanted members only. */
+function createPruner(collector: Collector): JsonPruner {
+  return createJsonPruner(collector.shape, (document) => collector.add(document), MAX_KEPT_BYTES)
 }
 
-function prunerFor(fold: Fold): JsonPruner {
-  return createJsonPruner(fold.shape, (document) => fold.add(document), MAX_KEPT_BYTES)
-}
-
-function addParsed(fold: Fold, bytes: Buffer): boolean {
-  let document: unknown
+/** Returns false when the bytes are not one JSON document. */
+function addParsed(collector: Collector, bytes: Buffer): boolean {
+  let parsed: unknown
   try {
-    document = JSON.parse(bytes[0] === 0xef ? bytes.toString("utf8", 3) : bytes.toString("utf8"))
+    parsed = JSON.parse(bytes[0] === 0xef ? bytes.toString("utf8", 3) : bytes.toString("utf8"))
   } catch {
     return false
   }
-  if (Array.isArray(document)) {
-    for (const element of document) if (isObject(element)) fold.add(element)
-  } else if (isObject(document)) {
-    fold.add(document)
-  }
+  if (Array.isArray(parsed)) for (const element of parsed) addObject(collector, element)
+  else addObject(collector, parsed)
   return true
 }
 
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
+function addObject(collector: Collector, value: unknown): void {
+  const document = objectOf(value)
+  if (document) collector.add(document)
 }

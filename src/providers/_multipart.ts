@@ -1,9 +1,9 @@
 const HEAD_END = Buffer.from("\r\n\r\n")
 const MAX_FIELD_BYTES = 1024
-/** More parts than any request to these APIs has. */
+/** No request to these APIs has more parts. */
 const MAX_PARTS = 512
 
-/** Short text fields of a `multipart/form-data` body, by name. Files are jumped over, not read. */
+/** Returns short text fields of a `multipart/form-data` body, by name. Files are skipped, not read. */
 export function readFormFields(contentType: string, body: Buffer, names: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {}
   const match = /boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(contentType)

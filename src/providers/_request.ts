@@ -1,24 +1,23 @@
 import { findMembers, type Members, memberValue } from "../kit/json/members.ts"
 import type { ProviderRequest } from "./_dialect.ts"
-import { headerOf } from "./_headers.ts"
 import { readFormFields } from "./_multipart.ts"
 import { bytesOf, textOf } from "./_values.ts"
 
-/** What a request's body says about itself. */
+/** What the gateway reads in a request's body. */
 export interface RequestFacts {
   readonly model: string | undefined
   readonly stream: boolean
-  /** The body's bytes and its members, when it is a JSON object. */
+  /** The body's bytes and its members; undefined when it is no JSON object. */
   readonly json: { readonly bytes: Buffer; readonly members: Members } | undefined
 }
 
 const NAMES = ["model", "stream", "stream_options"]
 
-/** Reads the model and the wish for a stream from a JSON or form body of any size, without parsing all of it. */
+/** Reads from a JSON or form body of any size which model it asks for and whether as a stream, without parsing all of it. */
 export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
   if (body.length === 0) return { model: undefined, stream: false, json: undefined }
   const bytes = bytesOf(body)
-  const type = headerOf(headers, "content-type") ?? ""
+  const type = String(headers["content-type"] ?? "")
   if (/^multipart\/form-data/i.test(type)) {
     const fields = readFormFields(type, bytes, NAMES)
     return { model: textOf(fields["model"]), stream: fields["stream"] === "true", json: undefined }

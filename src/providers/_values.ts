@@ -1,24 +1,27 @@
-import type { JsonObject } from "./_fold.ts"
+/**
+ * Readers of foreign JSON. They never throw and trust nothing: a value that is not of the wanted kind is undefined.
+ */
+export type JsonObject = Readonly<Record<string, unknown>>
 
-/** Reads of foreign JSON that never throw and never trust: what is not of the kind asked for is undefined. */
-
-/** Above this no count is real; sums of such counts stay exact. */
+/** No real count is larger. Sums of counts up to this stay exact. */
 const MAX_COUNT = 2 ** 40
 
+/** Returns the value if it is an object and no list. */
 export function objectOf(value: unknown): JsonObject | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
 }
 
+/** Returns the value if it is a list, or else an empty one. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
 }
 
-/** A short non-empty text, cut at 256 characters. */
+/** Returns a non-empty text, truncated to 256 characters. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value.length > 0 ? value.slice(0, 256) : undefined
 }
 
-/** A number of tokens or calls: whole and not negative. undefined: not said. */
+/** Returns a number of tokens or calls: whole and not negative. undefined: not stated. */
 export function countOf(value: unknown): number | undefined {
   if (typeof value === "number") return value >= 0 && value <= MAX_COUNT ? Math.floor(value) : clamped(value)
   return typeof value === "string" && /^\d{1,12}$/.test(value) ? Number(value) : undefined
@@ -28,7 +31,7 @@ function clamped(value: number): number | undefined {
   return Number.isNaN(value) ? undefined : value < 0 ? 0 : MAX_COUNT
 }
 
-/** The first of the values that is a count. */
+/** Returns the first of the values that is a count. */
 export function firstCount(...values: readonly unknown[]): number | undefined {
   for (const value of values) {
     const count = countOf(value)
@@ -37,18 +40,23 @@ export function firstCount(...values: readonly unknown[]): number | undefined {
   return undefined
 }
 
-/** A number that is no count of anything: negative, or not finite. */
+/** Returns true for a number that cannot count anything: it is negative or not finite. */
 export function isImpossible(value: unknown): boolean {
   return typeof value === "number" && (value < 0 || !Number.isFinite(value))
 }
 
-/** A number as a plain decimal without exponent: `6e-8` is `0.00000006`. undefined: not a positive finite number. */
+/** Removes members of an object, in place. */
+export function removeMembers(object: JsonObject, names: readonly string[]): void {
+  for (const name of names) if (object[name] !== undefined) delete (object as Record<string, unknown>)[name]
+}
+
+/** Returns a number as decimal text without exponent: `6e-8` is `0.00000006`. undefined: not positive or not finite. */
 export function decimalOf(value: unknown): string | undefined {
   if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value)) return undefined
   return plainDecimal(String(value))
 }
 
-/** Decimal text without exponent and without zeros that say nothing. */
+/** Returns decimal text without exponent and without trailing zeros after the point. */
 export function plainDecimal(text: string): string {
   const plain = withoutExponent(text)
   return plain.includes(".") ? plain.replace(/\.?0+$/, "") : plain
@@ -65,7 +73,7 @@ function withoutExponent(text: string): string {
   return `${digits.slice(0, point)}.${digits.slice(point)}`
 }
 
-/** The same bytes as a Buffer: its searches are native. */
+/** Returns the same bytes as a Buffer, whose searches are native. */
 export function bytesOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

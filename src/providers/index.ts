@@ -1,14 +1,5 @@
-import type { Dialect, Format, Provider } from "./_dialect.ts"
-import { anthropic } from "./anthropic/index.ts"
-import { gemini } from "./gemini/index.ts"
-import { openai } from "./openai/index.ts"
-
-/** The APIs that we speak. */
-export const DIALECTS: Readonly<Record<Format, Dialect>> = { openai, anthropic, gemini }
-
-/** The providers that need no configuration. */
-export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = {
-  openai: { name: "openai", format: "openai", baseUrl: "https://api.openai.com" },
-  anthropic: { name: "anthropic", format: "anthropic", baseUrl: "https://api.anthropic.com" },
-  gemini: { name: "gemini", format: "gemini", baseUrl: "https://generativelanguage.googleapis.com" },
-}
+// The APIs that the gateway speaks, one line each. A dialect's name here is its `format` in the settings, and the name of
+// its own provider, which is built in. `catalog.ts` makes everything else from this table.
+export { anthropic } from "./anthropic/index.ts"
+export { gemini } from "./gemini/index.ts"
+export { openai } from "./openai/index.ts"

@@ -26,7 +26,7 @@ export const COLUMNS = Object.fromEntries(
     .map(([name, { sql }]) => [name, KIND_OF_SQL[sql]]),
 ) as Readonly<Record<FieldName, FieldKind>>
 
-export type RequestRow = Readonly<Record<FieldName | "key_name", unknown>>
+type RequestRow = Readonly<Record<FieldName | "key_name", unknown>>
 
 export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .map(([name, kind]) => (kind === "money" ? `trim_scale(r.${name})::text AS ${name}` : `r.${name}`))

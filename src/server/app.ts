@@ -7,7 +7,7 @@ export interface Probe {
   notReadyReason(): Promise<string | undefined>
 }
 
-export interface OwnRoutes extends Probe {
+interface OwnRoutes extends Probe {
   /** Prometheus text. */
   metrics(): Promise<string>
 }

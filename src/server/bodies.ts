@@ -1,49 +1,55 @@
 import { join } from "node:path"
 import { type BodyStats, type BodyStore, openBodyStore } from "../bodies/index.ts"
+import { hasWaitingBodies } from "../bodies/s3/files.ts"
 import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import type { Lock } from "../kit/lock.ts"
 import { claimSlot, recoverSlots } from "../kit/log/slots.ts"
-import type { ServerOptions } from "./options.ts"
 
-type BodyOwner = Pick<ServerOptions, "settings" | "log"> & { readonly database: Database }
+interface BodyOwner {
+  readonly settings: Settings
+  readonly database: Database
+  log(level: "info" | "warn" | "error", line: string): void
+}
 
-/** What waits for S3 waits in a directory that is this process's alone. */
+/** Opens the store of bodies. What waits for S3 is in a directory that this process alone owns. */
 export async function openBodies(owner: BodyOwner): Promise<BodyStore> {
-  if (toStorage(owner.settings) !== "s3") return open(owner, "")
-  const place = await claimSlot(toRoot(owner.settings))
-  return releasing(await open(owner, place.dir), place.lock)
+  if (toStorage(owner.settings) !== "s3") return openStore(owner, "")
+  const slot = await claimSlot(toRoot(owner.settings))
+  return releaseOnClose(await openStore(owner, slot.dir), slot.lock)
 }
 
 export interface BodyRecovery {
-  /** Of all that was taken over, finished ones too; undefined: nothing was. */
+  /** Of all recovered directories together, also of those that are finished; `undefined` when there was none. */
   stats(): BodyStats | undefined
   close(): Promise<void>
 }
 
-/** Brings the bodies to S3 that processes left behind whose place nobody has taken. */
+/** Uploads the bodies of processes that have ended and whose slot no other process has claimed. */
 export function startBodyRecovery(owner: BodyOwner): BodyRecovery {
   if (toStorage(owner.settings) !== "s3") return { stats: () => undefined, close: async () => {} }
-  const adopted: BodyStore[] = []
-  const adopting = recoverSlots({
+  const recovered: BodyStore[] = []
+  const recovery = recoverSlots({
     root: toRoot(owner.settings),
-    isOrphaned: (names) => names.some((name) => /\.(seg|large|part)$/.test(name)),
+    isOrphaned: hasWaitingBodies,
     async open({ dir }) {
-      const store = await open(owner, dir)
-      adopted.push(store)
+      const store = await openStore(owner, dir)
+      recovered.push(store)
       return store
     },
-    onError: (error) => owner.log("error", `trouble while looking for bodies left behind: ${error.message}`),
+    onError: (error) => owner.log("error", `abandoned bodies cannot be recovered: ${error.message}`),
   })
   return {
-    // What still waits when a place is let go is counted again by whoever adopts it next.
+    // What still waits in a finished directory is counted by the process that recovers it next.
     stats: () =>
-      addBodyStats(adopted.map((store, i) => (i === adopted.length - 1 ? store.stats() : toSettled(store.stats())))),
-    close: () => adopting.close(),
+      addBodyStats(
+        recovered.map((store, i) => (i === recovered.length - 1 ? store.stats() : withoutWaiting(store.stats()))),
+      ),
+    close: () => recovery.close(),
   }
 }
 
-function open({ settings, log, database }: BodyOwner, dir: string): Promise<BodyStore> {
+function openStore({ settings, log, database }: BodyOwner, dir: string): Promise<BodyStore> {
   const { logging, s3, ledger } = settings
   return openBodyStore({
     storage: toStorage(settings),
@@ -55,7 +61,7 @@ function open({ settings, log, database }: BodyOwner, dir: string): Promise<Body
     dir,
     maxDiskBytes: ledger.maxJournalBytes,
     syncIntervalMs: ledger.syncIntervalMs,
-    async forget(ids) {
+    async clearKeys(ids) {
       const text = "UPDATE llm_requests SET s3_key = NULL WHERE id = ANY($1::uuid[]) RETURNING id"
       return (await database.query<{ id: string }>({ text, values: [ids] })).rows.map(({ id }) => id)
     },
@@ -71,7 +77,7 @@ function toRoot({ storage }: Settings): string {
   return join(storage.dataDir, "bodies")
 }
 
-function releasing(store: BodyStore, lock: Lock): BodyStore {
+function releaseOnClose(store: BodyStore, lock: Lock): BodyStore {
   return {
     ...store,
     async close() {
@@ -81,11 +87,11 @@ function releasing(store: BodyStore, lock: Lock): BodyStore {
   }
 }
 
-/** What still waits is counted again by whoever adopts it next. */
-function toSettled(stats: BodyStats): BodyStats {
+function withoutWaiting(stats: BodyStats): BodyStats {
   return { ...stats, kept: stats.kept - stats.waiting, waiting: 0, diskBytes: 0, lastError: undefined }
 }
 
+/** Adds the numbers of several stores; `undefined` when none has any. */
 export function addBodyStats(all: readonly (BodyStats | undefined)[]): BodyStats | undefined {
   return all.reduce<BodyStats | undefined>((sum, stats) => {
     if (sum === undefined || stats === undefined) return sum ?? stats

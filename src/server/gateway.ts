@@ -7,7 +7,7 @@ import type { Deps } from "../gateway/deps.ts"
 import { createGateway, type Gateway } from "../gateway/pipeline.ts"
 import { createSpillDirectory } from "../kit/spill-file.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
-import { DIALECTS } from "../providers/index.ts"
+import { DIALECTS, findFormat } from "../providers/catalog.ts"
 import type { Tokenizer } from "../tokenizer/tokenizer.ts"
 import type { Metrics } from "./metrics.ts"
 import type { ServerOptions } from "./options.ts"
@@ -44,7 +44,12 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
 }
 
 function toProviders(settings: Settings): Deps["providers"] {
-  return Object.fromEntries(Object.entries(settings.providers).map(([name, provider]) => [name, { name, ...provider }]))
+  return Object.fromEntries(
+    Object.entries(settings.providers).map(([name, { baseUrl, format }]) => {
+      // The settings were loaded with the catalog's formats, so there is a dialect of this name.
+      return [name, { name, baseUrl, format: findFormat(format)! }]
+    }),
+  )
 }
 
 function toGatewaySettings({ server, upstream, logging, metadata }: Settings): Deps["settings"] {

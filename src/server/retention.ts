@@ -1,5 +1,5 @@
 import type { Database } from "../database/_database.ts"
-import { countBodiesInS3, prune, toPruneDate } from "../database/prune.ts"
+import { pruneRequests } from "../operations/prune.ts"
 
 /** The first run waits, because a gateway that just started has other work. */
 const FIRST_MS = 60_000
@@ -24,17 +24,19 @@ export function startRetention(options: RetentionOptions): { close(): Promise<vo
   let timer: NodeJS.Timeout | undefined
 
   async function run(keepMs: number): Promise<void> {
-    const choice = { olderThan: now() - keepMs, bodiesOnly: false }
     try {
-      const inS3 = await countBodiesInS3(database, choice)
-      const count = await prune(database, choice)
-      const day = toPruneDate(choice).toISOString().slice(0, 10)
+      const result = await pruneRequests(
+        { database, now, onProgress: () => {} },
+        { olderThanMs: keepMs, bodiesOnly: false, dryRun: false },
+      )
+      const { before, requests, bodies_left_in_s3: inS3 } = result
+      const day = before.slice(0, 10)
       const rest =
         inS3 === 0
           ? ""
           : `. The bodies of ${inS3} of them stay in S3: add a lifecycle rule to the bucket to delete them`
-      if (count > 0)
-        log("info", `retention: deleted ${count} requests from before ${day}; the totals of reports stay${rest}`)
+      if (requests > 0)
+        log("info", `retention: deleted ${requests} requests from before ${day}; the totals of reports stay${rest}`)
     } catch (error) {
       log(
         "warn",

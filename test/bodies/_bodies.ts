@@ -32,7 +32,7 @@ export function answerHead(contentType: string, more: readonly string[] = []) {
   return { statusCode: 200, headers: ["Content-Type", contentType, ...more].map((text) => Buffer.from(text, "latin1")) }
 }
 
-/** Options of a store for a test, with what it logged. */
+/** Returns the options of a store for a test, with what the store logs. */
 export function makeOptions(given: Partial<BodyOptions> & { readonly endpoint?: string } = {}) {
   const logged: { level: string; line: string }[] = []
   const watchers: (() => void)[] = []
@@ -52,7 +52,7 @@ export function makeOptions(given: Partial<BodyOptions> & { readonly endpoint?: 
     dir: mkdtempSync(join(tmpdir(), "majordomo-bodies-")),
     maxDiskBytes: 64 << 20,
     syncIntervalMs: 100,
-    forget: async (ids) => ids,
+    clearKeys: async (ids) => ids,
     timing: { minMs: 20, maxMs: 50, lastingMs: 50 },
     workerUrl: null,
     log(level, line) {
@@ -61,7 +61,7 @@ export function makeOptions(given: Partial<BodyOptions> & { readonly endpoint?: 
     },
     ...given,
   }
-  /** Settles when a line that fits has been logged. */
+  /** Resolves when a line that matches has been logged. */
   const waitForLine = (pattern: RegExp) =>
     new Promise<string>((resolve) => {
       const look = () => {

@@ -2,8 +2,8 @@ import { openBodyStore } from "../../src/bodies/index.ts"
 import { answerHead, CALLER, makeCall, makeOptions } from "./_bodies.ts"
 
 /*
- * A process to be killed: keeps `count` bodies of `bytes` each in `dir`, prints the key of each as soon as its row could
- * be written, then `done`, and goes on living.
+ * A process that tests kill: it keeps `count` bodies of `bytes` bytes each in `dir`, prints the key of each as soon as its
+ * row could be written, then `done`, and does not end by itself.
  */
 const [dir = "", endpoint = "", count = "", bytes = "", uploader] = process.argv.slice(2)
 const { options } = makeOptions({

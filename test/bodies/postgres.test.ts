@@ -21,7 +21,7 @@ describe("bodies in the database", () => {
   }
 
   test.each(Array.from({ length: 12 }, (_, i) => 60 + i))(
-    "a body is cut to %i bytes, on a character, and says so",
+    "a body is truncated to %i bytes after a whole character, and marked",
     (max) => {
       const text = "aé€🎉".repeat(100)
       const column = toText(body(text), "text/plain", max)!
@@ -32,7 +32,7 @@ describe("bodies in the database", () => {
     },
   )
 
-  test("a body that fits exactly is whole", () => {
+  test("a body that fits exactly is not truncated", () => {
     expect(toText(body("é".repeat(32)), "text/plain", 64)).toBe("é".repeat(32))
   })
 

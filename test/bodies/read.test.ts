@@ -21,7 +21,7 @@ const EXCHANGE = {
 }
 
 describe("a document", () => {
-  test("gives its bodies back, JSON byte for byte", () => {
+  test("returns its bodies, JSON byte for byte", () => {
     const json = '{"body":"not this","n":12345678901234567890}'
     const document = toDocument({ ...EXCHANGE, request: body(json), response: body("data: [1]\n\n") })
     expect(fromDocument(document)).toEqual({
@@ -31,7 +31,7 @@ describe("a document", () => {
     })
   })
 
-  test("of a body that was cut within a character is valid and says how long the body was", () => {
+  test("of a body that was truncated within a character is valid and states the length of the whole body", () => {
     const bytes = Buffer.from("héllo").subarray(0, 2)
     const document = toDocument({
       ...EXCHANGE,
@@ -45,7 +45,7 @@ describe("a document", () => {
     })
   })
 
-  test("of invalid UTF-8 that was cut is base64 and says so", () => {
+  test("of truncated invalid UTF-8 is marked as base64", () => {
     const document = toDocument({
       ...EXCHANGE,
       request: undefined,
@@ -58,16 +58,16 @@ describe("a document", () => {
     })
   })
 
-  test.each(["[]", "{}", "null", '{"request":1}', "not JSON"])("%s is none", (text) => {
+  test.each(["[]", "{}", "null", '{"request":1}', "not JSON"])("%s is not a document", (text) => {
     expect(() => fromDocument(Buffer.from(text))).toThrow()
   })
 })
 
-describe("what is kept", () => {
+describe("what is stored", () => {
   test.each([
     [{ storeRequestBody: false }, [undefined, '{"ok":1}']],
     [{ storeResponseBody: false }, ["ask", undefined]],
-  ])("is what the settings say: %j", async (given, expected) => {
+  ])("follows the settings: %j", async (given, expected) => {
     const store = await openBodyStore(makeOptions({ storage: "postgres", ...given }).options)
     const capture = store.open(makeCall({ body: Buffer.from("ask") }), CALLER)!
     capture.push(Buffer.from('{"ok":1}'))
@@ -75,7 +75,7 @@ describe("what is kept", () => {
     expect([request_body, response_body]).toEqual(expected)
   })
 
-  test("is nothing when both are off, or the storage is none", async () => {
+  test("is nothing when both sides are off, or the storage is none", async () => {
     const off = makeOptions({ storage: "postgres", storeRequestBody: false, storeResponseBody: false })
     const none = makeOptions({ storage: "none" })
     for (const { options } of [off, none]) {
@@ -84,7 +84,7 @@ describe("what is kept", () => {
   })
 })
 
-test("an export is one JSON line per request with bodies, and tells of those that cannot be read", async () => {
+test("an export has one JSON line per request with bodies, and reports those that cannot be read", async () => {
   const row = {
     requested_at: new Date(RECEIVED_AT),
     provider: "openai",

@@ -40,7 +40,7 @@ function keysInS3(): Set<string> {
   return new Set(s3.puts.map(({ key }) => key))
 }
 
-/** Settles when nothing waits. */
+/** Resolves when nothing waits. */
 async function drained(store: BodyStore): Promise<void> {
   expect(await store.drain(15_000)).toEqual({ waiting: 0 })
 }
@@ -80,7 +80,7 @@ describe("bodies in S3", () => {
     )
   })
 
-  test("[SEC-06] [SEC-01] no credential is in an object, a file of the spool, a row or a log line, wherever it was sent", async () => {
+  test("[SEC-06] [SEC-01] no credential is in an object, a file of the spool, a row or a log line, wherever the client put it", async () => {
     const dir = makeOptions().options.dir
     s3.fault = { status: 503, code: "SlowDown" }
     const { store, logged } = await openStore({ dir })
@@ -112,7 +112,7 @@ describe("bodies in S3", () => {
     const query = "?alt=sse&key=canary-q1-0123&k%65y=canary-q2-0123&api_key=canary-q3-0123&access_token=canary-q4-0123"
     const call = makeCall({ raw, query })
     const capture = store.open(call, CALLER)!
-    // Some providers quote the key in their refusal.
+    // Some providers repeat the key in their error.
     capture.push(Buffer.from(`{"error":"bad key ${secret("x-api-key")} or canary-q2-0123"}`))
     const head = answerHead("application/json", ["Set-Cookie", "canary-session"])
     const columns = capture.finish({ ...head, statusCode: 401 })
@@ -131,7 +131,7 @@ describe("bodies in S3", () => {
     })
   })
 
-  test("headers that rules name are replaced, on both sides", async () => {
+  test("headers that rules name are redacted, in request and response", async () => {
     const { store } = await openStore({ redact: ["header:x-customer"] })
     const capture = store.open(makeCall({ raw: ["X-Customer", "ACME"] }), CALLER)!
     const { s3_key } = capture.finish(answerHead("text/plain", ["x-customer", "ACME"]))
@@ -146,11 +146,11 @@ describe("bodies in S3", () => {
   test.each([
     [["$.a[b]"], "cannot read"],
     [["model"], "expected a JSON path"],
-  ])("the rule %j is refused at start", async (redact, message) => {
+  ])("the rule %j is rejected at start", async (redact, message) => {
     await expect(openStore({ redact })).rejects.toThrow(message)
   })
 
-  test("half a pair of keys, or no bucket, is refused at start", async () => {
+  test("half a pair of keys, or no bucket, is rejected at start", async () => {
     const { options } = makeOptions()
     await expect(openStore({ s3: { ...options.s3, secretAccessKey: undefined } })).rejects.toThrow(
       "s3.secret_access_key: missing",
@@ -158,7 +158,7 @@ describe("bodies in S3", () => {
     await expect(openStore({ s3: { ...options.s3, bucket: undefined } })).rejects.toThrow("s3.bucket")
   })
 
-  test("a large body comes whole, and so do a thousand small ones", async () => {
+  test("a large body is uploaded whole, and so are a thousand small ones", async () => {
     const { store } = await openStore()
     const large = JSON.stringify({ text: "x€".repeat(700_000) })
     const { key } = keepOne(store, large)
@@ -170,7 +170,7 @@ describe("bodies in S3", () => {
     expect(store.stats()).toMatchObject({ kept: 1001, uploaded: 1001, waiting: 0, dropped: 0, lost: 0, memoryBytes: 0 })
   })
 
-  test("[LIM-09] captures beyond the budget are cut, marked and counted, and give their memory back", async () => {
+  test("[LIM-09] captures beyond the memory budget are truncated, marked and counted, and release their memory", async () => {
     const { store } = await openStore({ budgetBytes: 10_000 })
     const streams = Array.from({ length: 5 }, () => {
       const call = makeCall({ body: Buffer.alloc(0) })
@@ -183,10 +183,10 @@ describe("bodies in S3", () => {
     const parts = keys.map((key) => parseObject(s3.puts.find((put) => put.key === key)!.body).response)
     expect(parts.every((part) => part.body_truncated === true && part.body_bytes === 6000)).toBe(true)
     expect(parts.every((part) => /^€+$/.test(part.body))).toBe(true)
-    expect(store.stats()).toMatchObject({ cut: 5, memoryBytes: 0 })
+    expect(store.stats()).toMatchObject({ truncated: 5, memoryBytes: 0 })
   })
 
-  test("what has no room on disk is dropped, counted, said once, and its row has no key", async () => {
+  test("bodies without room on the disk are dropped, counted and logged once, and their rows have no key", async () => {
     s3.fault = { status: 503, code: "SlowDown" }
     const { store, logged } = await openStore({ maxDiskBytes: 20_000 })
     const kept = Array.from({ length: 100 }, () => keepOne(store))
@@ -202,26 +202,29 @@ describe("bodies in S3", () => {
 
   test.each([
     ["S3 asks for fewer requests", { status: 503, code: "SlowDown" }, /fewer requests/],
-    ["an error of S3's own", { status: 500, code: "InternalError" }, /answers 500/],
-    ["an answer that is no XML", { garbage: "<<<\u0000not xml" }, /bodies cannot be stored/],
+    ["an internal error of S3", { status: 500, code: "InternalError" }, /answers 500/],
+    ["an answer that is not XML", { garbage: "<<<\u0000not xml" }, /bodies cannot be stored/],
     ["no rights", { status: 403, code: "AccessDenied" }, /s3:PutObject/],
     ["no such bucket", { status: 404, code: "NoSuchBucket" }, /s3\.bucket/],
     ["a bucket in another region", { status: 301, code: "PermanentRedirect" }, /s3\.region/],
     ["expired credentials", { status: 400, code: "ExpiredToken" }, /expired/],
-  ] as const)("%s: said once, nothing lost, and all is stored when it is mended", async (_what, fault, line) => {
-    s3.fault = fault
-    const { store, logged, waitForLine } = await openStore()
-    const kept = Array.from({ length: 60 }, () => keepOne(store))
-    await waitForLine(line)
-    expect(store.stats()).toMatchObject({ kept: 60, uploaded: 0, waiting: 60 })
-    s3.fault = undefined
-    await waitForLine(/stored again/)
-    await drained(store)
-    for (const { key } of kept) expect(keysInS3().has(key!)).toBe(true)
-    expect(logged.filter(({ level }) => level !== "info")).toHaveLength(1)
-  })
+  ] as const)(
+    "%s: it is logged once, nothing is lost, and everything is stored when it is over",
+    async (_what, fault, line) => {
+      s3.fault = fault
+      const { store, logged, waitForLine } = await openStore()
+      const kept = Array.from({ length: 60 }, () => keepOne(store))
+      await waitForLine(line)
+      expect(store.stats()).toMatchObject({ kept: 60, uploaded: 0, waiting: 60 })
+      s3.fault = undefined
+      await waitForLine(/stored again/)
+      await drained(store)
+      for (const { key } of kept) expect(keysInS3().has(key!)).toBe(true)
+      expect(logged.filter(({ level }) => level !== "info")).toHaveLength(1)
+    },
+  )
 
-  test("an S3 that takes connections and never answers: the same", async () => {
+  test("the same holds for an S3 that accepts connections and never answers", async () => {
     s3.fault = { blackhole: true }
     const { store, waitForLine } = await openStore({ timing: { minMs: 20, maxMs: 50, lastingMs: 50, attemptMs: 200 } })
     const kept = Array.from({ length: 60 }, () => keepOne(store))
@@ -231,7 +234,7 @@ describe("bodies in S3", () => {
     for (const { key } of kept) expect(keysInS3().has(key!)).toBe(true)
   })
 
-  test("[S3F-01] refused connections: the same", async () => {
+  test("[S3F-01] the same holds for refused connections", async () => {
     await s3.down()
     const { store, waitForLine } = await openStore()
     const kept = Array.from({ length: 60 }, () => keepOne(store))
@@ -241,7 +244,7 @@ describe("bodies in S3", () => {
     for (const { key } of kept) expect(keysInS3().has(key!)).toBe(true)
   })
 
-  test("a clock that is wrong: said, and set right by the SDK at the next attempt", async () => {
+  test("a wrong clock is logged, and corrected by the SDK at the next attempt", async () => {
     s3.clockAheadMs = 3_600_000
     const { store, waitForLine } = await openStore()
     const { key } = keepOne(store)
@@ -264,11 +267,11 @@ describe("bodies in S3", () => {
     expect(JSON.stringify(logged)).not.toMatch(/AKIA|wrong|127\.0\.0\.1/)
   })
 
-  test("[S3F-02] one object that S3 will not have is given up, and its row is corrected; its neighbours are stored", async () => {
-    const forgotten: string[] = []
+  test("[S3F-02] one object that S3 rejects is given up, and its row is corrected; its neighbors are stored", async () => {
+    const cleared: string[] = []
     const { store, waitForLine } = await openStore({
-      forget: async (ids) => {
-        forgotten.push(...ids)
+      clearKeys: async (ids) => {
+        cleared.push(...ids)
         return ids
       },
     })
@@ -281,10 +284,10 @@ describe("bodies in S3", () => {
     s3.fault = undefined
     await drained(store)
     expect(store.stats().lost).toBe(1)
-    await expect.poll(() => forgotten).toEqual([id])
+    await expect.poll(() => cleared).toEqual([id])
   })
 
-  test("[S3F-03] [S3F-08] slow uploads hold up nobody: keeping goes on at once", async () => {
+  test("[S3F-03] [S3F-08] slow uploads delay no request", async () => {
     s3.fault = { slowMs: 300 }
     const { store } = await openStore()
     const startedAt = performance.now()
@@ -294,7 +297,7 @@ describe("bodies in S3", () => {
     await drained(store)
   })
 
-  test("what waits at the end is stored by the next start; an idle store leaves no file behind", async () => {
+  test("what waits at the end is stored by the next process; an idle store leaves no file", async () => {
     s3.fault = { status: 503, code: "SlowDown" }
     const first = await openStore()
     const kept = Array.from({ length: 40 }, () => keepOne(first.store))
@@ -310,7 +313,7 @@ describe("bodies in S3", () => {
     expect(readdirSync(first.options.dir)).toEqual([])
   })
 
-  test("a body that is not in S3 is told from one that cannot be had", async () => {
+  test("a body that is not in S3 has an error of its own", async () => {
     const { options } = makeOptions({ endpoint: s3.endpoint })
     const reader = createBodyReader(options.s3)
     open.push(reader)

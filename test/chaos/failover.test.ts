@@ -17,19 +17,19 @@ const BEHIND_MS = 200
 const READ_ONLY_MS = times(1500, 20_000)
 const TRUSTING = ["host all all all scram-sha-256", "host replication all all trust"]
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let primary: PostgresServer
 let replica: PostgresServer
 let wire: Wire
 let replication: Wire
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   primary = await startPostgres({ hostRules: TRUSTING, settings: { synchronous_commit: "on" } })
   wire = await startWire(primary.port)
   replication = await startWire(primary.port)
 })
 afterAll(async () => {
-  await Promise.all([wire.close(), replication.close(), far.close()])
+  await Promise.all([wire.close(), replication.close(), fakeProvider.close()])
   await replica?.remove()
   await primary.remove()
 })
@@ -52,7 +52,7 @@ it.skipIf(!canCopy())(
   async () => {
     const home = createInstallation({
       MAJORDOMO_STORAGE_POSTGRES_URL: primary.url.replace(`:${primary.port}/`, `:${wire.port}/`),
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
     onTestFinished(() => home.remove())
@@ -83,7 +83,7 @@ it.skipIf(!canCopy())(
     expect(code).toBe(0)
     const before = await readRows(primary.url)
     const after = await readRows(replica.url)
-    const inNew = toAccount(after, [...sent.answered, ...tagsSeen(far)])
+    const inNew = toAccount(after, [...sent.answered, ...tagsSeen(fakeProvider)])
     const inOld = new Set(before.map(({ tag }) => tag))
     report("failover", {
       requests: sent.requests,

@@ -15,17 +15,17 @@ const PER_SECOND = 200
 /** Resident memory may not grow with the backlog. This much is allowed for garbage. */
 const MEMORY_BOUND_MB = 120
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let server: PostgresServer
 let wire: Wire
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   server = await startPostgres({ settings: { synchronous_commit: "on", max_connections: "30" } })
   wire = await startWire(server.port)
 })
 afterAll(async () => {
   await wire.close()
-  await far.close()
+  await fakeProvider.close()
   await server.remove()
 })
 
@@ -33,7 +33,7 @@ it("[PGF-06] [PGF-08] [PGF-10] [PGF-13] whatever fault PostgreSQL has under load
   const home = createInstallation({
     MAJORDOMO_STORAGE_POSTGRES_URL: server.url.replace(`:${server.port}/`, `:${wire.port}/`),
     MAJORDOMO_STORAGE_POSTGRES_MAX_CONNS: "6",
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
   })
   try {
@@ -48,7 +48,7 @@ it("[PGF-06] [PGF-08] [PGF-10] [PGF-13] whatever fault PostgreSQL has under load
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
     const numbers = lastNumbers(stderr)
-    const account = toAccount(await readRows(server.url), [...sent.answered, ...tagsSeen(far)])
+    const account = toAccount(await readRows(server.url), [...sent.answered, ...tagsSeen(fakeProvider)])
     report("all faults", {
       requests: sent.requests,
       failed: sent.failed.length,

@@ -12,13 +12,13 @@ const FULL_MS = times(1500, 20_000)
 const MEGABYTES = 400
 
 const disk = mountSmallDisk(MEGABYTES)
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let server: PostgresServer
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
 })
 afterAll(async () => {
-  await far.close()
+  await fakeProvider.close()
   await server?.remove()
   disk?.remove()
 })
@@ -45,7 +45,7 @@ it.skipIf(disk === undefined)(
     })
     const home = createInstallation({
       DATABASE_URL: server.url,
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
     onTestFinished(() => home.remove())
@@ -73,7 +73,7 @@ it.skipIf(disk === undefined)(
     const sent = await load.stop()
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
-    const account = toAccount(await readRows(server.url), [...sent.answered, ...tagsSeen(far)])
+    const account = toAccount(await readRows(server.url), [...sent.answered, ...tagsSeen(fakeProvider)])
     report("full disk", {
       requests: sent.requests,
       failed: sent.failed.length,

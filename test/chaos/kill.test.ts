@@ -9,19 +9,19 @@ import { report, times } from "./_mode.ts"
 
 const LIMIT_MS = times(120_000, 1_800_000)
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let server: PostgresServer
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   server = await startPostgres({ settings: { synchronous_commit: "on" } })
 })
 afterAll(async () => {
-  await far.close()
+  await fakeProvider.close()
   await server.remove()
 })
 
 const COMMON = () => ({
-  MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+  MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
   MAJORDOMO_PRICING_REMOTE_URL: "",
   MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "10s",
 })
@@ -29,8 +29,8 @@ const COMMON = () => ({
 async function withHome(settings: Record<string, string>, work: (home: Installation) => Promise<void>): Promise<void> {
   const home = createInstallation({ ...COMMON(), ...settings })
   try {
-    far.reset()
-    far.always({ delayMs: 5 })
+    fakeProvider.reset()
+    fakeProvider.always({ delayMs: 5 })
     await work(home)
   } finally {
     await home.remove()
@@ -71,7 +71,7 @@ it(
     await withHome({ DATABASE_URL: url }, async (home) => {
       const rounds = times(3, 50)
       const sent = await killUnderLoad(home, rounds, 300)
-      const account = toAccount(await readRows(url), [...sent.answered, ...tagsSeen(far)])
+      const account = toAccount(await readRows(url), [...sent.answered, ...tagsSeen(fakeProvider)])
       report("kill -9, PostgreSQL", {
         rounds,
         requests: sent.requests,
@@ -100,7 +100,7 @@ it(
         outcome: string
       }[]
       const tagged = rows.map(({ raw_metadata, outcome }) => ({ tag: raw_metadata.Tag, outcome }))
-      const account = toAccount(tagged, [...sent.answered, ...tagsSeen(far)])
+      const account = toAccount(tagged, [...sent.answered, ...tagsSeen(fakeProvider)])
       report("kill -9, embedded", {
         rounds,
         requests: sent.requests,
@@ -131,13 +131,13 @@ it(
         const gateway = await home.serve({ args: ["--quiet"] })
         if (round === 0) key = firstKey(gateway)
         const script = { pieces: 40, pieceDelayMs: 20 + round }
-        const before = far.exchanges.length
+        const before = fakeProvider.exchanges.length
         const asked = Array.from({ length: streams }, (_, i) => {
           const tag = `term-${round}-${i}`
           tags.push(tag)
           return askOnce({ key, port: gateway.port, tag, stream: true, script })
         })
-        await expect.poll(() => far.exchanges.length - before, { timeout: 20_000, interval: 5 }).toBe(streams)
+        await expect.poll(() => fakeProvider.exchanges.length - before, { timeout: 20_000, interval: 5 }).toBe(streams)
         const ran = gateway.stop()
         for (const why of await Promise.all(asked)) if (why !== undefined) broken.push(why)
         const { code, stderr } = await ran

@@ -37,7 +37,7 @@ function* piecesOf(bytes: number): Generator<Buffer> {
 }
 
 /** Reads each body at a given speed, responds with as many bytes, and reports the digests of both. */
-const far = createServer(async (incoming, response) => {
+const upstream = createServer(async (incoming, response) => {
   const read = createHash("sha1")
   const pace = createPace(Number(incoming.headers["x-per-second"] ?? Number.POSITIVE_INFINITY))
   let bytes = 0
@@ -63,10 +63,10 @@ let gateway: RunningGateway
 let key: string
 beforeAll(async () => {
   server = await startPostgres()
-  await new Promise<void>((resolve) => void far.listen(0, "127.0.0.1", resolve))
+  await new Promise<void>((resolve) => void upstream.listen(0, "127.0.0.1", resolve))
   home = createInstallation({
     DATABASE_URL: server.url,
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${(far.address() as AddressInfo).port}`,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     MAJORDOMO_SERVER_MAX_BODY_SIZE: "300MB",
     MAJORDOMO_SERVER_READ_TIMEOUT: "10m",
@@ -82,7 +82,7 @@ afterEach(() => gateway?.stop())
 afterAll(async () => {
   await home?.remove()
   await server?.remove()
-  far.close()
+  upstream.close()
 })
 
 /** Uploads this many bytes and downloads as many. Both must equal what the other side sent. */

@@ -22,10 +22,10 @@ let server: PostgresServer
 let counts: boolean
 let home: Installation
 let gateway: RunningGateway
-let far: BenchScript
+let fakeProvider: BenchScript
 let slowFar: BenchScript
 beforeAll(async () => {
-  far = await startScript("./fake-provider.mjs", { typescript: true })
+  fakeProvider = await startScript("./fake-provider.mjs", { typescript: true })
   slowFar = await startScript("./fake-provider.mjs", { args: ['{"delayMs":200}'], typescript: true })
   const counting = { shared_preload_libraries: "pg_stat_statements", synchronous_commit: "on" }
   server = await startPostgres({ settings: counting }).catch(() => startPostgres())
@@ -35,7 +35,7 @@ beforeAll(async () => {
   )
   home = createInstallation({
     DATABASE_URL: server.url,
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${far.port}`,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${fakeProvider.port}`,
     MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: `http://127.0.0.1:${slowFar.port}`,
     MAJORDOMO_PRICING_REMOTE_URL: "",
   })
@@ -44,7 +44,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.stop()
   await home?.remove()
-  await Promise.all([load.stop(), far.stop(), slowFar.stop(), server?.remove()])
+  await Promise.all([load.stop(), fakeProvider.stop(), slowFar.stop(), server?.remove()])
 })
 
 const written = () => metric(gateway, "majordomo_rows_written_total")

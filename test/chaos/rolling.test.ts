@@ -19,19 +19,19 @@ const MAX_TRIES = 100
  */
 const MAY_BE_ASKED_AGAIN = /ECONNREFUSED|ECONNRESET|socket hang up|^503 .*shutting_down/
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let url: string
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   url = (await createTestDatabase()).url
 })
-afterAll(() => far.close())
+afterAll(() => fakeProvider.close())
 
 it("[SHU-11] two gateways on one database are restarted alternately under load: a client that tries the other one when it gets no response sees no failure, no request reaches the provider twice, and each has one row", async () => {
   const homes = [0, 1].map(() =>
     createInstallation({
       DATABASE_URL: url,
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
       MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "10s",
     }),
@@ -66,7 +66,7 @@ it("[SHU-11] two gateways on one database are restarted alternately under load: 
     }
   }
 
-  far.always({ delayMs: 20 })
+  fakeProvider.always({ delayMs: 20 })
   const clients = Array.from({ length: CLIENTS }, client)
   const ends: string[] = []
   for (let restart = 0; restart < RESTARTS; restart++) {
@@ -81,7 +81,7 @@ it("[SHU-11] two gateways on one database are restarted alternately under load: 
   await Promise.all(clients)
   agent.destroy()
   for (const gateway of gateways) ends.push((await gateway.stop()).stderr)
-  const account = toAccount(await readRows(url), [...answered, ...tagsSeen(far)])
+  const account = toAccount(await readRows(url), [...answered, ...tagsSeen(fakeProvider)])
   report("rolling restarts", {
     restarts: RESTARTS,
     requests: asked,
@@ -93,7 +93,7 @@ it("[SHU-11] two gateways on one database are restarted alternately under load: 
     twice: account.duplicates.length,
   })
   expect([...new Set(failed)]).toEqual([])
-  expect(tagsSeen(far).length).toBe(asked)
+  expect(tagsSeen(fakeProvider).length).toBe(asked)
   expect(tries).toBeGreaterThan(asked)
   expect(account).toMatchObject({ rows: asked, lost: [], duplicates: [], died: 0 })
   for (const end of ends) expect(lastNumbers(end)).toMatchObject({ waiting: 0, rejected: 0, dropped: 0 })

@@ -18,16 +18,16 @@ const SCHEDULES = times(1, 5)
 const STEPS = times(6, 20)
 const MOST_MS = times(500, 3000)
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let server: PostgresServer
 let wire: Wire
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   server = await startPostgres({ settings: { synchronous_commit: "on", max_connections: "30" } })
   wire = await startWire(server.port)
 })
 afterAll(async () => {
-  await Promise.all([wire.close(), far.close()])
+  await Promise.all([wire.close(), fakeProvider.close()])
   await server.remove()
 })
 
@@ -60,13 +60,13 @@ function faultsBeside(scene: Scene, random: Random): Fault[] {
     },
     {
       name: "provider breaks off",
-      begin: async () => far.always({ breakAfterPieces: random.below(4), pieces: 8 }),
-      heal: async () => far.always({ delayMs: 5 }),
+      begin: async () => fakeProvider.always({ breakAfterPieces: random.below(4), pieces: 8 }),
+      heal: async () => fakeProvider.always({ delayMs: 5 }),
     },
     {
       name: "provider is slow",
-      begin: async () => far.always({ delayMs: 300 + random.below(500) }),
-      heal: async () => far.always({ delayMs: 5 }),
+      begin: async () => fakeProvider.always({ delayMs: 300 + random.below(500) }),
+      heal: async () => fakeProvider.always({ delayMs: 5 }),
     },
     {
       name: "clients leave",
@@ -107,15 +107,15 @@ it.each(Array.from({ length: SCHEDULES }, (_, i) => SEED + i))(
   "[FUZ-06] whatever faults database, gateway, provider and clients have, in any order: no row is lost or duplicated, and the counts add up (CHAOS_SEED=%i)",
   async (seed) => {
     const random = createRandom(seed)
-    far.reset()
-    far.always({ delayMs: 5 })
+    fakeProvider.reset()
+    fakeProvider.always({ delayMs: 5 })
     const name = `s_${seed}`
     await runOnce(`CREATE DATABASE ${name}`)
     const url = server.url.replace(/\/postgres$/, `/${name}`)
     const home = createInstallation({
       MAJORDOMO_STORAGE_POSTGRES_URL: url.replace(`:${server.port}/`, `:${wire.port}/`),
       MAJORDOMO_STORAGE_POSTGRES_MAX_CONNS: "6",
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
     onTestFinished(() => home.remove())
@@ -147,7 +147,7 @@ it.each(Array.from({ length: SCHEDULES }, (_, i) => SEED + i))(
     await untilDrained(scene.gateway, 60_000)
     const sent = await load.stop()
     const { code, stderr } = await scene.gateway.stop()
-    const account = toAccount(await readRows(url), [...sent.answered, ...tagsSeen(far)])
+    const account = toAccount(await readRows(url), [...sent.answered, ...tagsSeen(fakeProvider)])
     report(`schedule ${seed}`, {
       faults: happened.join(", "),
       requests: sent.requests,

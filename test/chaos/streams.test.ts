@@ -22,16 +22,16 @@ it.skipIf(isLong && maxFiles() < 2 * STREAMS + 200)(
   "[LOD-02] 8,000 concurrent streams (500 in a check) all complete with their rows, in 600 MB",
   async () => {
     const { startScript, startLoad, rssBytes } = await loadBench()
-    const far = await startScript("./fake-provider.mjs", { args: [JSON.stringify(SCRIPT)], typescript: true })
+    const fakeProvider = await startScript("./fake-provider.mjs", { args: [JSON.stringify(SCRIPT)], typescript: true })
     const load = startLoad()
     const home = createInstallation({
       DATABASE_URL: (await createTestDatabase()).url,
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${far.port}`,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${fakeProvider.port}`,
       MAJORDOMO_UPSTREAM_MAX_CONNECTIONS: String(STREAMS),
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
     onTestFinished(async () => {
-      await Promise.all([home.remove(), load.stop(), far.stop()])
+      await Promise.all([home.remove(), load.stop(), fakeProvider.stop()])
     })
     const gateway = await home.serve({ args: ["--quiet"] })
     let most = 0

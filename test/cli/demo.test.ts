@@ -14,7 +14,7 @@ describe("serve --demo", () => {
   let config: readonly string[]
 
   beforeAll(async () => {
-    // Whatever is configured is left alone: nobody listens there.
+    // The demo must not use what is configured: nothing listens at this address.
     installation = createInstallation({ DATABASE_URL: "postgres://x@127.0.0.1:9/x" })
     gateway = await installation.serve({ args: ["--demo"] })
     config = ["--config", join(installation.home, ".majordomo-demo/majordomo.yaml")]
@@ -26,7 +26,7 @@ describe("serve --demo", () => {
     return majordomo({ url: gateway.origin, apiKey: /mdm_sk_[\w-]+/.exec(said)![0], userId: "me" })
   }
 
-  test("has thirty days of requests: several keys, features and models, all kinds of certainty", async () => {
+  test("has thirty days of requests: several keys, features and models, and every kind of confidence", async () => {
     const { rows, total } = (await installation.runJson(["usage", "--by", "day", "--since", "30d", ...config])) as Usage
     expect(rows.length).toBeGreaterThanOrEqual(30)
     expect(total.requests).toBeGreaterThan(1_000)
@@ -38,7 +38,7 @@ describe("serve --demo", () => {
     )
   })
 
-  test("answers every SDK, whole and streamed, without a provider's key; each has its exact row", async () => {
+  test("answers every SDK, streamed and not, without a provider's key, and writes an exact row for each request", async () => {
     const gate = await connect()
     const openai = new OpenAI({ apiKey: "none", maxRetries: 0, ...gate.openai })
     const anthropic = new Anthropic({ apiKey: "none", maxRetries: 0, ...gate.anthropic })
@@ -73,7 +73,7 @@ describe("serve --demo", () => {
     )
   })
 
-  test("leaves the real data directory alone, and begins anew each time", async () => {
+  test("does not touch the real data directory, and replaces its data at each start", async () => {
     expect(existsSync(join(installation.home, ".majordomo"))).toBe(false)
     await gateway.stop()
     gateway = await installation.serve({ args: ["--demo"] })
@@ -82,31 +82,31 @@ describe("serve --demo", () => {
     await gateway.stop()
   })
 
-  test("a directory that it did not make is never emptied", async () => {
+  test("never empties a directory that it did not create", async () => {
     const dir = join(installation.home, ".majordomo-demo")
     rmSync(dir, { recursive: true })
     mkdirSync(dir)
     writeFileSync(join(dir, "precious"), "")
     const { code, stderr } = await installation.run(["serve", "--demo", "--port", "0"])
     expect(code).toBe(1)
-    expect(stderr).toContain("holds something else than a demo")
+    expect(stderr).toContain("contains something other than a demo")
     expect(readdirSync(dir)).toEqual(["precious"])
   })
 
-  test("settings of one's own do not go with it: exit 2", async () => {
+  test("cannot be combined with --config: exit 2", async () => {
     expect(await installation.run(["serve", "--demo", "--config", "x.yaml"])).toMatchObject({ code: 2, stdout: "" })
   })
 })
 
-describe("the samples", () => {
+describe("the sample data", () => {
   const now = Date.parse("2026-11-21T10:00:00Z")
-  test("all lie in the thirty days before, in order", () => {
+  test("are all in the thirty days before, in order", () => {
     const times = sampleDays(now).map(({ ending }) => ending.respondedAt)
     expect(times).toEqual([...times].sort((one, other) => one - other))
     expect(times[0]).toBeGreaterThan(now - 31 * 86_400_000)
     expect(times.at(-1)).toBeLessThan(now)
   })
-  test("are the same for the same moment, but for their ids", () => {
+  test("are the same for the same time, except for their ids", () => {
     const shown = () => sampleDays(now).map(({ call: { id: _, ...call }, ...rest }) => ({ call, ...rest }))
     expect(shown()).toEqual(shown())
   })

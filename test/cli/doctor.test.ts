@@ -47,13 +47,13 @@ describe("doctor", () => {
     return { code, ...(JSON.parse(stdout) as Report) }
   }
 
-  test("all is well: exit 0, each check has looked, and nothing is left in S3", async () => {
+  test("without problems it exits with 0, every check has run, and nothing is left in S3", async () => {
     const { code, healthy, findings } = await examine()
     expect(findings.filter(({ status }) => status === "problem")).toEqual([])
     expect({ code, healthy }).toEqual({ code: 0, healthy: true })
     const checks = ["settings", "data directory", "database", "S3", "prices", "providers", "clock", "gateway"]
     expect([...new Set(findings.map(({ check }) => check))]).toEqual(checks)
-    expect(findings.map(({ message }) => message)).toContain("LISTEN works: a revoked key is refused at once")
+    expect(findings.map(({ message }) => message)).toContain("LISTEN works: a revoked key is rejected at once")
     const [probe] = s3.puts
     const where = { bucket: BUCKET, region: REGION, endpoint: s3.endpoint }
     const bucket = await openBucket({ ...where, accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY }, 5_000)
@@ -63,22 +63,22 @@ describe("doctor", () => {
   })
 
   const broken: readonly (readonly [what: string, changed: Record<string, string>, problem: RegExp])[] = [
-    ["a setting that is none", { MAJORDOMO_SERVER_PROT: "1" }, /did you mean MAJORDOMO_SERVER_PORT/],
+    ["an unknown setting", { MAJORDOMO_SERVER_PROT: "1" }, /did you mean MAJORDOMO_SERVER_PORT/],
     [
-      "a database that is not there",
+      "an unreachable database",
       { DATABASE_URL: "postgres://x:geheim@127.0.0.1:9/x" },
       /no PostgreSQL listens at 127\.0\.0\.1:9/,
     ],
-    ["a bucket that is not there", { MAJORDOMO_S3_BUCKET: "nowhere" }, /bucket does not exist/],
-    ["a wrong secret of S3", { MAJORDOMO_S3_SECRET_ACCESS_KEY: "geheim" }, /S3/],
+    ["a missing bucket", { MAJORDOMO_S3_BUCKET: "nowhere" }, /bucket does not exist/],
+    ["a wrong secret for S3", { MAJORDOMO_S3_SECRET_ACCESS_KEY: "geheim" }, /S3/],
     [
-      "a provider that is not there",
+      "an unreachable provider",
       { MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: "http://127.0.0.1:9" },
       /gemini cannot be reached/,
     ],
-    ["a price file that is not there", { MAJORDOMO_PRICING_FALLBACK_FILE: "/nowhere.json" }, /nowhere\.json/],
+    ["a missing price file", { MAJORDOMO_PRICING_FALLBACK_FILE: "/nowhere.json" }, /nowhere\.json/],
   ]
-  test.each(broken)("%s is one problem, with exit 1 and no secret said", async (_what, changed, problem) => {
+  test.each(broken)("%s is one problem: exit 1, and no secret is shown", async (_what, changed, problem) => {
     const { code, healthy, findings } = await examine(changed)
     const problems = findings.filter(({ status }) => status === "problem")
     expect(problems.map(({ message, fix }) => `${message} ${fix ?? ""}`)).toEqual([expect.stringMatching(problem)])
@@ -87,7 +87,7 @@ describe("doctor", () => {
   })
 
   test.skipIf(process.getuid?.() === 0)(
-    "a data directory that cannot be written is a problem (skipped: root can)",
+    "a data directory that cannot be written is a problem (skipped for root, who can write it)",
     async () => {
       const dir = join(installation.home, "closed")
       mkdirSync(dir)
@@ -98,7 +98,7 @@ describe("doctor", () => {
     },
   )
 
-  test("a data directory that is a file is a problem, whoever asks", async () => {
+  test("a data directory that is a file is a problem, also for root", async () => {
     const { code, findings } = await examine({ MAJORDOMO_STORAGE_DATA_DIR: "/dev/null/x" })
     expect(code).toBe(1)
     expect(findings.find(({ check, status }) => check === "data directory" && status === "problem")?.message).toContain(
@@ -106,14 +106,14 @@ describe("doctor", () => {
     )
   })
 
-  test("for people: a line for each finding, the fix below it, and the number of problems on stderr", async () => {
+  test("the text has a line for each finding with the fix below it, and stderr has the number of problems", async () => {
     const { code, stdout, stderr } = await installation.run(["doctor"], { MAJORDOMO_S3_BUCKET: "nowhere" })
     expect(stdout).toContain("problem   S3              S3 does not take objects: the bucket does not exist")
     expect(stderr).toMatch(/^error: 1 problem was found\n$/m)
     expect(code).toBe(1)
   })
 
-  test("health asks the running gateway, at the port of the settings or of --port", async () => {
+  test("health asks the running gateway at the port of the settings or of --port", async () => {
     const gateway = await installation.serve()
     const port = String(gateway.port)
     expect(await installation.run(["health"], { MAJORDOMO_SERVER_PORT: port })).toMatchObject({

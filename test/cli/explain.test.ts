@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { explain, renderExplanation } from "../../src/cli/usage/_explain.ts"
+import { renderExplanation } from "../../src/cli/usage/_explain.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import { BUCKETS, NO_READING, type Part, type Reading, toTokenTotals, type Usage } from "../../src/core/usage.ts"
 import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
+import { explainCost } from "../../src/operations/requests/explain.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { askRequest } from "../../src/reports/index.ts"
 import { aRecord, connect } from "../database/_ledger.ts"
 import { createRandom } from "../providers/_random.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
-const PIPE = { width: undefined, colour: false, drawing: false }
+const PIPE = { width: undefined, color: false, drawing: false }
 const AT = "2026-11-20T12:00:00.000Z"
 
 let book: PriceBook
@@ -49,7 +50,7 @@ function readingOf(usage: Partial<Usage>, more: Partial<Reading> = {}): Reading 
 }
 
 describe("the lines of a cost", () => {
-  test("add up to the row's three cost columns to the last digit, whatever was used and wherever it was stored", async () => {
+  test("add up to the row's three cost columns to the last digit, for random usage of every model", async () => {
     const { below: whole, one: pick } = createRandom(20_261_121)
     const models = book.models()
     const tiers = [undefined, "default", "flex", "priority", "batch", "standard"]
@@ -73,7 +74,7 @@ describe("the lines of a cost", () => {
     const seen = new Set<string>()
     for (const { id } of records) {
       const row = (await db.query(askRequest(id))).rows[0]!
-      const explained = explain(row)
+      const explained = explainCost(row)
       seen.add(String(row["cost_status"]))
       if (explained.reported !== null) seen.add("reported")
       if (explained.factors.length > 0) seen.add("factor")
@@ -85,7 +86,7 @@ describe("the lines of a cost", () => {
     expect([...seen].sort()).toEqual(["estimated", "exact", "factor", "reported", "unpriced"])
   })
 
-  test("show the tier, its factor and each fee, and the sum of both sides", () => {
+  test("contain the tier, its factor, each fee, and the sum of both sides", () => {
     const row = priced(
       "openai",
       "gpt-5-mini",
@@ -106,13 +107,15 @@ describe("the lines of a cost", () => {
     `)
   })
 
-  test("show what the provider charged beside what we compute", () => {
+  test("contain the provider's figure and the gateway's figure", () => {
     const reading = readingOf({ input: 1000, output: 1000 }, { reportedCostUsd: "0.012" })
     const text = renderExplanation(priced("xai", "grok-4.5", reading) as never, PIPE)
-    expect(text).toContain("The provider's own figure, $0.012, is the cost.\nOurs, by the lines above, is $0.008.")
+    expect(text).toContain(
+      "The provider's own figure, $0.012, is the cost.\nThe gateway's figure, by the lines above, is $0.008.",
+    )
   })
 
-  test("say of a row without a price why, and what to do", () => {
+  test("of a row without a price give the reason and what to do", () => {
     const row = priced("openai", "gpt-99-giga", readingOf({ input: 5 }))
     expect(renderExplanation(row as never, PIPE)).toBe(
       "Cost: unpriced\nWhy: no price for gpt-99-giga at openai\n" +
@@ -120,9 +123,9 @@ describe("the lines of a cost", () => {
     )
   })
 
-  test("that were changed by hand say that they do not add up", () => {
+  test("of a row that was changed by hand do not add up, and say so", () => {
     const row = { ...priced("openai", "gpt-4o", readingOf({ input: 1000 })), total_cost: "0.002500000001" }
-    expect(explain(row as never).adds_up).toBe(false)
+    expect(explainCost(row as never).adds_up).toBe(false)
     expect(renderExplanation(row as never, PIPE)).toContain("do not add up")
   })
 })

@@ -6,7 +6,7 @@ describe("migrate --to URL", () => {
   const installation = createInstallation({ MAJORDOMO_PRICING_REMOTE_URL: "" })
   afterAll(() => installation.remove())
 
-  test("while the gateway runs: its keys work on the other database, and a second time adds nothing", async () => {
+  test("works while the gateway runs: keys are valid in the other database, and a second run adds nothing", async () => {
     const gateway = await installation.serve()
     const { url } = await createTestDatabase({ empty: true })
     const created = (await installation.runJson(["keys", "create", "--name", "Moved"])) as { readonly id: string }
@@ -32,11 +32,11 @@ describe("migrate --to URL", () => {
     code: number,
     why: RegExp,
   ])[] = [
-    ["what is no address", "mysql://x", {}, 2, /^error: --to: expected postgres:/],
-    ["a PostgreSQL that is not there", "postgres://x:geheim@127.0.0.1:9/x", {}, 1, /no PostgreSQL listens/],
-    ["a source that is no embedded one", "postgres://x@127.0.0.1:9/x", { DATABASE_URL: "use" }, 1, /use pg_dump/],
+    ["a text that is no address", "mysql://x", {}, 2, /^error: --to: expected postgres:/],
+    ["an unreachable PostgreSQL", "postgres://x:geheim@127.0.0.1:9/x", {}, 1, /no PostgreSQL listens/],
+    ["a source that is not embedded", "postgres://x@127.0.0.1:9/x", { DATABASE_URL: "use" }, 1, /use pg_dump/],
   ]
-  test.each(refused)("%s is refused in one line without its password", async (_what, to, env, code, why) => {
+  test.each(refused)("%s is rejected in one line without its password", async (_what, to, env, code, why) => {
     const settings: Record<string, string> = env["DATABASE_URL"]
       ? { DATABASE_URL: (await createTestDatabase()).url }
       : {}

@@ -21,19 +21,19 @@ afterAll(async () => {
 })
 const run = (...args: string[]) => home.run(args)
 
-describe("wrong usage ends with 2, one line, and what was probably meant", () => {
+describe("wrong usage exits with 2 and one line that says what was probably meant", () => {
   test.each([
     [["keyz", "list"], /no such command "keyz"; did you mean "keys"\?/],
     [["keys", "crate"], /did you mean "create"\?/],
-    [["keys"], /say which command: create, list, get, update, revoke/],
+    [["keys"], /a command is missing: create, list, get, update, revoke/],
     [["usage", "--bye", "model"], /no such option --bye; did you mean --by\?/],
     [["usage", "--by", "modle"], /did you mean model\?/],
     [["usage", "--by", "model,key,day"], /one or two dimensions/],
     [["usage", "--by"], /--by needs a value/],
     [["usage", "--json", "--csv"], /not both/],
-    [["usage", "--json", "--json"], /--json is there twice/],
+    [["usage", "--json", "--json"], /--json is given twice/],
     [["usage", "--since", "soon"], /--since: expected 7d, 24h, today/],
-    [["usage", "--since", "today", "--until", "yesterday"], /--until is not after --since/],
+    [["usage", "--since", "today", "--until", "yesterday"], /--until: expected a moment later than since/],
     [["usage", "--tz", "Mars/Base"], /--tz: expected a time zone such as/],
     [["usage", "--where", "Feature"], /--where: expected Name=value/],
     [["usage", "--status", "bad"], /--status: expected error, success/],
@@ -71,19 +71,19 @@ describe("help", () => {
     expect([code, stderr]).toEqual([0, ""])
   })
 
-  test("no command at all prints the help where it disturbs nobody, and is wrong usage", async () => {
+  test("without a command the help goes to stderr, and it is wrong usage", async () => {
     const { code, stdout, stderr } = await run()
     expect([code, stdout]).toEqual([2, ""])
     expect(stderr).toContain("Usage: majordomo-gateway COMMAND")
   })
 
-  test("--version is the package's", async () => {
+  test("--version is the version of the package", async () => {
     const { version } = (await import("../../package.json", { with: { type: "json" } })).default
     expect((await run("--version")).stdout).toBe(`${version}\n`)
   })
 })
 
-describe("refusals end with 1 and one line", () => {
+describe("an expected failure exits with 1 and one line", () => {
   test("a configuration with mistakes", async () => {
     const { code, stderr } = await home.run(["usage"], { MAJORDOMO_SERVER_PROT: "1" })
     expect(stderr).toBe(
@@ -109,7 +109,7 @@ describe("refusals end with 1 and one line", () => {
 describe("from an empty database to a report", () => {
   let key: { id: string; name: string; key: string }
 
-  test("keys create makes the schema and prints the key once, to the letter", async () => {
+  test("keys create creates the schema and prints the key in exactly this form", async () => {
     const { code, stdout } = await run("keys", "create", "--name", "Development")
     const [, id, secret] = /ID: {3}(\S+)\n[\s\S]*Key: {2}(\S+)\n/.exec(stdout)!
     expect(id).toMatch(/^[0-9a-f]{8}-/)
@@ -125,7 +125,7 @@ describe("from an empty database to a report", () => {
     expect(key).toMatchObject({ name: "CI", key: expect.stringMatching(/^mdm_sk_/) })
   })
 
-  test("migrate says what it did, and may be repeated", async () => {
+  test("migrate says what it did, and can be repeated", async () => {
     expect(await run("migrate")).toMatchObject({
       code: 0,
       stdout: "The schema is up to date: nothing to do (PostgreSQL)\n",
@@ -154,12 +154,12 @@ describe("from an empty database to a report", () => {
     })
   })
 
-  test("keys update changes what was said and nothing else", async () => {
+  test("keys update changes only the given members", async () => {
     await run("keys", "update", key.id, "--name", "Build")
     expect((await run("keys", "get", key.id)).stdout).toMatch(/Name: +Build\nDescription: +tests\n/)
   })
 
-  test("keys revoke revokes, once", async () => {
+  test("keys revoke revokes a key once", async () => {
     expect((await run("keys", "revoke", key.id)).stdout).toContain("is revoked")
     expect((await run("keys", "revoke", key.id)).stdout).toContain("was revoked before")
     expect((await run("keys", "get", key.id)).stdout).toMatch(/Status: +revoked/)
@@ -173,14 +173,14 @@ describe("from an empty database to a report", () => {
     [["keys", "create", "--name", "x".repeat(256)], /at most 255 characters, got 256/],
     [["usage", "request", "mdm_sk_hidden"], /got an API key/],
     [["usage", "request", ID], /there is no request/],
-  ])("%j is refused with its reason", async (args, message) => {
+  ])("%j is rejected with the reason", async (args, message) => {
     const { code, stdout, stderr } = await run(...args)
     expect(stderr).toMatch(message)
     expect(stderr).not.toContain("hidden")
     expect([code, stdout]).toEqual([1, ""])
   })
 
-  test("an empty report shows how to make the first request", async () => {
+  test("an empty report shows how to send the first request", async () => {
     for (const args of [["usage"], ["usage", "--by", "model"], ["usage", "requests"]]) {
       const { code, stdout } = await run(...args)
       expect(stdout).toContain("curl http://localhost:7680/v1/chat/completions")
@@ -188,7 +188,7 @@ describe("from an empty database to a report", () => {
     }
   })
 
-  test("an empty report in JSON is an empty report", async () => {
+  test("an empty report in JSON has no rows and a total of 0", async () => {
     const report = JSON.parse((await run("usage", "--by", "model", "--json")).stdout)
     expect(report).toMatchObject({ by: ["model"], rows: [], total: { requests: 0, total_cost: "0" } })
   })
@@ -274,13 +274,13 @@ describe("reports", () => {
     expect(stderr).toBe("")
   })
 
-  test("the default period is the last 30 days, from a midnight on", async () => {
+  test("the default period is the last 30 days and begins at midnight", async () => {
     const { since, until } = JSON.parse((await report("--by", "day", "--json", "--tz", "UTC")).stdout)
     const today = Date.parse(`${until.slice(0, 10)}T00:00:00Z`)
     expect(Date.parse(since)).toBe(today - 30 * 86_400_000)
   })
 
-  test("[OUT-02] --csv has the same fields, and no cell runs anything", async () => {
+  test("[OUT-02] --csv has the same fields, and a spreadsheet executes no cell", async () => {
     const { stdout } = await report("--by", "User-Id", ...period, "--csv", "--sort", "name")
     expect(stdout).toMatchInlineSnapshot(`
       "User-Id,requests,errors,input_tokens,cached_tokens,cache_creation_tokens,output_tokens,total_cost,share,exact,estimated,unpriced
@@ -306,15 +306,15 @@ describe("reports", () => {
     `)
   })
 
-  test("usage alone: the period against the one before, its days, top models and keys, and how sure it is", async () => {
+  test("usage alone shows the period against the one before, its days, top models and keys, and the confidence", async () => {
     const { stdout } = await report(...period)
     expect(`\n${stdout}`).toMatchInlineSnapshot(`
       "
-      Requests  3, 1 with an error
-      Tokens    4,500
-      Cost      >$0.00084
-      Sure      66.7 % exact, 33.3 % unpriced (1 request: model evil�[2J)
-                with prices for them: majordomo-gateway pricing reprice --since 2026-11-01
+      Requests    3, 1 with an error
+      Tokens      4,500
+      Cost        >$0.00084
+      Confidence  66.7 % exact, 33.3 % unpriced (1 request: model evil�[2J)
+                  to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
       2026-11-01   $0.00042  1 request
       2026-11-02  >$0.00042  2 requests
@@ -351,7 +351,7 @@ describe("reports", () => {
     })
   })
 
-  test("usage request ID --explain does the sum again, line by line", async () => {
+  test("usage request ID --explain shows the sum of the cost line by line", async () => {
     const { stdout } = await report("request", ID, "--explain", "--tz", "UTC")
     expect(`\n${stdout}`).toMatchInlineSnapshot(`
       "
@@ -380,7 +380,7 @@ describe("reports", () => {
     `)
   })
 
-  test("pricing reprice --dry-run says what would change, and why the rest has no price", async () => {
+  test("pricing reprice --dry-run lists the models that would change", async () => {
     const { stdout, code } = await home.run(
       ["pricing", "reprice", "--since", "2026-11-02", "--tz", "UTC", "--dry-run", "--json"],
       settings,
@@ -391,13 +391,13 @@ describe("reports", () => {
     expect(models.map(({ model }: { model: string }) => model).sort()).toEqual(["evil\u001b[2J", "gpt-4o-mini"])
   })
 
-  test("[SEC-10] nothing that a client sent drives the terminal", async () => {
+  test("[SEC-10] nothing that a client sent reaches the terminal as a control sequence", async () => {
     for (const args of [["--by", "model"], ["requests"], [], ["--by", "model", "--json"], ["--by", "model", "--csv"]]) {
       expect((await report(...args, ...period)).stdout).not.toContain("\u001b")
     }
   })
 
-  test("a reader that leaves ends it quietly", async () => {
+  test("if the reader of the output leaves, the command ends without an error", async () => {
     const env = { PATH: process.env["PATH"] ?? "", HOME: home.home, DATABASE_URL: database.url }
     const child = spawn(process.execPath, [BIN, "usage", "requests", ...period, "--json"], { env, cwd: home.home })
     child.stdout.destroy()

@@ -6,8 +6,8 @@ import { displayWidth } from "../../src/cli/_table.ts"
 import { renderBreakdown } from "../../src/cli/usage/_breakdown.ts"
 import { findDimension, type Measures, type UsageAnswer, type UsageRow } from "../../src/reports/index.ts"
 
-const screen = (width: number): Screen => ({ width, colour: false, drawing: true })
-const PIPE: Screen = { width: undefined, colour: false, drawing: false }
+const screen = (width: number): Screen => ({ width, color: false, drawing: true })
+const PIPE: Screen = { width: undefined, color: false, drawing: false }
 
 function row(value: string | null, more: Partial<UsageRow>): UsageRow {
   const none: Measures = {
@@ -97,7 +97,7 @@ describe("the table of a usage report", () => {
       ~ 1 request estimated.
       "
     `))
-  test("in a pipe: no drawing, nothing cut", () =>
+  test("in a pipe nothing is drawn and nothing is truncated", () =>
     expect(`\n${renderBreakdown(by, answer, PIPE)}`).toMatchInlineSnapshot(`
       "
       Model                       Requests  Errors       Input      Cached     Output  Unpriced        Cost  Share
@@ -125,12 +125,12 @@ describe("the table of a usage report", () => {
     expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(width)
   })
 
-  test("[OUT-03] a name cannot drive the terminal", () => {
+  test("[OUT-03] a name cannot send control sequences to the terminal", () => {
     const evil = { ...answer, rows: [row("\u001b]0;title\u0007\u001b[2J\r\n\u009b31m\u202egnp", {})] }
     expect(renderBreakdown(by, evil, screen(80))).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/)
   })
 
-  test("two keys of one name are told apart by their ids", () => {
+  test("two keys with the same name are shown with their ids", () => {
     const keys = {
       ...answer,
       rows: [row("ci", { keyId: "aaaaaaaa-1" }), row("ci", { keyId: "bbbbbbbb-2" }), row("prod", { keyId: "c" })],
@@ -142,7 +142,7 @@ describe("the table of a usage report", () => {
   })
 })
 
-describe("dollars have as many digits as they need", () => {
+describe("amounts of dollars have as many digits as they need", () => {
   test.each([
     ["0", "$0.00"],
     ["0.5", "$0.50"],
@@ -168,12 +168,12 @@ describe("CSV", () => {
     ['say "hi"', 'say "hi"'],
     ["\t=1", "'\ufffd=1"],
     ["a\u001b[2J\nb", "a\ufffd[2J\ufffdb"],
-  ])("%j is text and runs nothing", (given, read) => {
+  ])("%j becomes text that no spreadsheet executes", (given, read) => {
     const line = toCsv(["x"], [[given]]).split("\n")[1]!
     expect(line.startsWith('"') ? line.slice(1, -1).replaceAll('""', '"') : line).toBe(read)
   })
 
-  test("numbers and money stay as they are, nothing is empty", () => {
+  test("numbers and money are unchanged, and null is an empty cell", () => {
     expect(toCsv(["a", "b", "c"], [[3, "0.00108", null]])).toBe("a,b,c\n3,0.00108,\n")
   })
 })

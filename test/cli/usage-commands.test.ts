@@ -38,7 +38,7 @@ afterAll(async () => {
 const PERIOD = ["--since", "2026-01-01", "--until", "2026-01-31"]
 
 describe("usage", () => {
-  test("by a name that no request carried: the dimensions that there are, and the names seen", async () => {
+  test("by a name that no request carried is rejected with the dimensions and the known names", async () => {
     const { code, stdout, stderr } = await run("usage", "--by", "Usr-Id", ...PERIOD)
     expect(stderr).toMatch(
       /there is no dimension "Usr-Id"; there are model, provider, key, .*of metadata requests carried .*User-Id/,
@@ -46,7 +46,7 @@ describe("usage", () => {
     expect([code, stdout]).toEqual([2, ""])
   })
 
-  test("of a period in the future says so", async () => {
+  test("for a period in the future says so", async () => {
     for (const args of [["usage"], ["usage", "--by", "model"], ["usage", "requests"]]) {
       const { code, stdout } = await run(...args, "--since", "2099-01-01")
       expect(stdout).toMatch(/^The period begins in the future, on 2099-01-01 00:00:00 \(UTC\)/)
@@ -54,7 +54,7 @@ describe("usage", () => {
     }
   })
 
-  test("runs are the traces, and a run is its spans", async () => {
+  test("runs lists the traces, and run shows the spans of one", async () => {
     expect(await json("usage", "runs", ...PERIOD)).toEqual([
       expect.objectContaining({ trace: "t-1", requests: 2, errors: 1, duration_ms: 30_000, total_cost: "0.5" }),
     ])
@@ -71,9 +71,9 @@ describe("usage", () => {
     expect((await run("usage", "runs", "--since", "2026-02-01")).stdout).toContain("X-Majordomo-Trace-Id")
   })
 
-  test("runs say how they become quick, and are the same when they are", async () => {
+  test("runs and run say how to make them fast, and their output is then the same", async () => {
     const note =
-      "note: Trace-Id is not active, so every request was looked through; quick with: metadata activate Trace-Id\n"
+      "note: Trace-Id is not active, so every request was read; to make this fast: metadata activate Trace-Id\n"
     const [runs, tree] = [
       ["usage", "runs", ...PERIOD, "--json"],
       ["usage", "run", "t-1", "--json"],
@@ -87,7 +87,7 @@ describe("usage", () => {
     expect(after.map(({ stdout }) => stdout)).toEqual(before.map(({ stdout }) => stdout))
   })
 
-  test("runs as CSV have the fields of JSON", async () => {
+  test("runs --csv has the fields of JSON", async () => {
     const [head, line] = (await run("usage", "runs", ...PERIOD, "--csv")).stdout.split("\n")
     expect(head).toBe(
       "trace,requests,errors,unpriced,estimated,duration_ms,input_tokens,output_tokens,total_cost,first,last",
@@ -97,7 +97,7 @@ describe("usage", () => {
 })
 
 describe("metadata", () => {
-  test("values that are counted together are explained, in JSON too", async () => {
+  test("values that are counted together are explained in a note, in JSON too", async () => {
     const client = new pg.Client({ connectionString: database.url })
     await client.connect()
     await client.query("BEGIN")
@@ -109,9 +109,9 @@ describe("metadata", () => {
     await client.query("COMMIT")
     const ask = ["usage", "--by", "Crowd", "--since", "2025-06-01", "--until", "2025-06-30"]
     const note = "(other): on days with more than 10,000 values of Crowd, those beyond are counted together"
-    const told = await json(...ask)
-    expect(told.notes).toEqual([note])
-    expect(told.rows.find(({ Crowd }: { Crowd: string }) => Crowd === "(other)")).toMatchObject({ requests: 2 })
+    const report = await json(...ask)
+    expect(report.notes).toEqual([note])
+    expect(report.rows.find(({ Crowd }: { Crowd: string }) => Crowd === "(other)")).toMatchObject({ requests: 2 })
     expect((await run(...ask, "--limit", "5")).stderr).toBe(`note: ${note}\n`)
     await client.query("DELETE FROM llm_requests WHERE created_at < '2025-07-01'")
     await client.query("DELETE FROM llm_usage_metadata_names WHERE name = 'Crowd'")
@@ -119,7 +119,7 @@ describe("metadata", () => {
     await client.end()
   })
 
-  test("list, activate and deactivate, by the header's name too; reports stay the same", async () => {
+  test("list, activate and deactivate take the header's name too, and reports stay the same", async () => {
     const before = await json("usage", "--by", "User-Id", ...PERIOD)
     expect(await json("metadata", "activate", "x-majordomo-user-id")).toEqual({
       name: "User-Id",
@@ -135,7 +135,7 @@ describe("metadata", () => {
       active: "all",
     })
     expect((await run("metadata", "list")).stdout).toMatch(/User-Id +2 +2 +yes/)
-    expect((await run("metadata", "deactivate", "User-Id")).stdout).toContain("User-Id is not active any more")
+    expect((await run("metadata", "deactivate", "User-Id")).stdout).toContain("User-Id is no longer active")
     expect(await json("usage", "--by", "User-Id", ...PERIOD)).toEqual(before)
     const again = await run("metadata", "deactivate", "User-Id")
     expect([again.code, again.stderr]).toEqual([
@@ -146,7 +146,7 @@ describe("metadata", () => {
 })
 
 describe("prune", () => {
-  test("says what it would do, does it, and totals stay", async () => {
+  test("says what it would delete, deletes it, and the totals stay", async () => {
     const before = await json("usage", "--by", "model", ...PERIOD)
     expect(await json("prune", "--older-than", "1d", "--dry-run")).toMatchObject({ requests: 3, dry_run: true })
     expect((await run("prune", "--older-than", "1d")).stdout).toMatch(
@@ -155,14 +155,14 @@ describe("prune", () => {
     expect((await run("prune", "--older-than", "1d")).stdout).toMatch(/^Nothing to do/)
     expect(await json("usage", "--by", "model", ...PERIOD)).toEqual(before)
     const { stdout, stderr } = await run("usage", "--by", "status", ...PERIOD)
-    expect(stdout).toContain("No request fits")
+    expect(stdout).toContain("No request matches")
     expect(stderr).toMatch(/^note: requests before .* were pruned/)
     expect((await json("usage", "--by", "status", ...PERIOD)).notes).toEqual([
       expect.stringMatching(/^requests before .* were pruned/),
     ])
   })
 
-  test("leaves bodies in S3 where they are, and says so and who deletes them", async () => {
+  test("leaves bodies in S3, and says what deletes them", async () => {
     const client = new pg.Client({ connectionString: database.url })
     await client.connect()
     await insertRows(client, [{ at: "2025-01-01T10:00:00Z" }, { at: "2025-01-02T10:00:00Z" }])
@@ -177,7 +177,7 @@ describe("prune", () => {
     expect(await json("prune", "--older-than", "1d")).toMatchObject({ requests: 0, bodies_left_in_s3: 0 })
   })
 
-  test.each(["90", "0d", "soon", "-1d"])("refuses --older-than %s", async (age) => {
+  test.each(["90", "0d", "soon", "-1d"])("rejects --older-than %s", async (age) => {
     const { code, stderr } = await run("prune", `--older-than=${age}`)
     expect(stderr).toContain("--older-than: expected an age such as 90d")
     expect(code).toBe(2)
@@ -185,25 +185,25 @@ describe("prune", () => {
 })
 
 describe("usage tail", () => {
-  /** Runs tail and hands out its lines, from wherever they come, as they come. */
+  /** Runs tail and collects its lines from stdout and stderr. */
   function follow(of: Installation, env: Record<string, string>) {
     const child = spawn(process.execPath, [BIN, "usage", "tail", "--limit", "1", "--json"], {
       cwd: of.home,
       env: { PATH: process.env["PATH"] ?? "", HOME: of.home, TZ: "UTC", ...env },
     })
     const lines: string[] = []
-    const told = new EventTarget()
+    const arrived = new EventTarget()
     for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on("line", (line) => {
         lines.push(line)
-        told.dispatchEvent(new Event("line"))
+        arrived.dispatchEvent(new Event("line"))
       })
     }
     const exited = new Promise<number | null>((resolve) => child.once("close", resolve))
     const waitFor = async (text: string) => {
       while (!lines.some((line) => line.includes(text))) {
         await Promise.race([
-          new Promise((resolve) => told.addEventListener("line", resolve, { once: true })),
+          new Promise((resolve) => arrived.addEventListener("line", resolve, { once: true })),
           exited.then((code) => Promise.reject(new Error(`tail ended with ${code}: ${lines.join(" ")}`))),
         ])
       }
@@ -215,7 +215,7 @@ describe("usage tail", () => {
     return { lines, waitFor, stop }
   }
 
-  test("shows each request once as it comes, and Ctrl-C ends it well", async () => {
+  test("shows each new request once, and Ctrl-C ends it with 0", async () => {
     const client = new pg.Client({ connectionString: database.url })
     await client.connect()
     const now = new Date().toISOString()
@@ -233,7 +233,9 @@ describe("usage tail", () => {
     expect(tail.lines.map((line) => JSON.parse(line).model).toSorted()).toEqual(["first", "late", "second"])
   })
 
-  test("on the embedded database joins a running gateway, which can end and come back meanwhile", async () => {
+  test("on the embedded database joins a running gateway, which can stop and start again meanwhile", {
+    timeout: 60_000,
+  }, async () => {
     const alone = createInstallation({ TZ: "UTC", MAJORDOMO_PRICING_REMOTE_URL: "" })
     try {
       const refused = await alone.run(["usage", "tail"])

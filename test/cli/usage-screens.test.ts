@@ -2,15 +2,16 @@ import { describe, expect, test } from "vitest"
 import type { Screen } from "../../src/cli/_print.ts"
 import { toProgressLine } from "../../src/cli/_progress.ts"
 import { displayWidth } from "../../src/cli/_table.ts"
-import { type Overview, renderOverview } from "../../src/cli/usage/_overview.ts"
+import { renderOverview } from "../../src/cli/usage/_overview.ts"
 import { createTailLines } from "../../src/cli/usage/_tail-line.ts"
 import { renderWaterfall } from "../../src/cli/usage/_waterfall.ts"
 import { renderRuns, toDuration } from "../../src/cli/usage/runs.ts"
+import type { Overview } from "../../src/operations/usage/overview.ts"
 import { type Measures, type Run, readStep, toSpans, type UsageRow } from "../../src/reports/index.ts"
 
-const screen = (width: number, colour = false): Screen => ({ width, colour, drawing: true })
-const PIPE: Screen = { width: undefined, colour: false, drawing: false }
-const NO_COLOR: Screen = { width: 80, colour: false, drawing: false }
+const screen = (width: number, color = false): Screen => ({ width, color, drawing: true })
+const PIPE: Screen = { width: undefined, color: false, drawing: false }
+const NO_COLOR: Screen = { width: 80, color: false, drawing: false }
 
 const NONE: Measures = {
   requests: 0,
@@ -94,117 +95,117 @@ const overview: Overview = {
     groups: 9,
   },
   unpricedModels: ["mystery"],
+  notes: [],
 }
 
-describe("usage alone", () => {
+describe("the overview of usage", () => {
   test("at 80 columns", () =>
     expect(`\n${renderOverview(overview, screen(80))}`).toMatchInlineSnapshot(`
-    "
-    Requests  12,345 (+23% against the period before), 7 with an error
-    Tokens    93,000,000 (+0% against the period before)
-    Cost      >$152.3457 (-5% against the period before)
-    Sure      99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model
-              mystery)
-              with prices for them: majordomo-gateway pricing reprice --since
-              2026-11-01
+      "
+      Requests    12,345 (+23% against the period before), 7 with an error
+      Tokens      93,000,000 (+0% against the period before)
+      Cost        >$152.3457 (-5% against the period before)
+      Confidence  99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model
+                  mystery)
+                  to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
-    $60.50 ┤█████
-           │█████                         ▄▄▄▄▄
-           │█████                         █████
-           │█████ █████                   █████
-           │█████ █████                   █████ ▄▄▄▄▄
-           │█████ █████       ▁▁▁▁▁       █████ █████
-           └─────────────────────────────────────────
-            2026-11-01                     2026-11-07
+      $60.50 ┤█████
+             │█████                         ▄▄▄▄▄
+             │█████                         █████
+             │█████ █████                   █████
+             │█████ █████                   █████ ▄▄▄▄▄
+             │█████ █████       ▁▁▁▁▁       █████ █████
+             └─────────────────────────────────────────
+              2026-11-01                     2026-11-07
 
-    Model                       Requests      Tokens         Cost  Share
-    ────────────────────────────────────────────────────────────────────────────────
-    claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00      91.9% █████████▎
-    gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568    8.1% ▊
-    mystery                            5           0     unpriced    0.0%
-    ────────────────────────────────────────────────────────────────────────────────
-    Total                         12,345  93,000,000  >$152.3457
+      Model                       Requests      Tokens         Cost  Share
+      ────────────────────────────────────────────────────────────────────────────────
+      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00      91.9% █████████▎
+      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568    8.1% ▊
+      mystery                            5           0     unpriced    0.0%
+      ────────────────────────────────────────────────────────────────────────────────
+      Total                         12,345  93,000,000  >$152.3457
 
-    Key         Requests      Tokens        Cost  Share
-    ───────────────────────────────────────────────────────────────
-    Production    12,345  93,000,000  >$152.3457  100.0% ██████████
-    ───────────────────────────────────────────────────────────────
-    Total of 9    12,345  93,000,000  >$152.3457
-    "
-  `))
+      Key         Requests      Tokens        Cost  Share
+      ───────────────────────────────────────────────────────────────
+      Production    12,345  93,000,000  >$152.3457  100.0% ██████████
+      ───────────────────────────────────────────────────────────────
+      Total of 9    12,345  93,000,000  >$152.3457
+      "
+    `))
   test("at 120 columns", () =>
     expect(`\n${renderOverview(overview, screen(120))}`).toMatchInlineSnapshot(`
-    "
-    Requests  12,345 (+23% against the period before), 7 with an error
-    Tokens    93,000,000 (+0% against the period before)
-    Cost      >$152.3457 (-5% against the period before)
-    Sure      99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model mystery)
-              with prices for them: majordomo-gateway pricing reprice --since 2026-11-01
+      "
+      Requests    12,345 (+23% against the period before), 7 with an error
+      Tokens      93,000,000 (+0% against the period before)
+      Cost        >$152.3457 (-5% against the period before)
+      Confidence  99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model mystery)
+                  to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
-    $60.50 ┤█████
-           │█████                         ▄▄▄▄▄
-           │█████                         █████
-           │█████ █████                   █████
-           │█████ █████                   █████ ▄▄▄▄▄
-           │█████ █████       ▁▁▁▁▁       █████ █████
-           └─────────────────────────────────────────
-            2026-11-01                     2026-11-07
+      $60.50 ┤█████
+             │█████                         ▄▄▄▄▄
+             │█████                         █████
+             │█████ █████                   █████
+             │█████ █████                   █████ ▄▄▄▄▄
+             │█████ █████       ▁▁▁▁▁       █████ █████
+             └─────────────────────────────────────────
+              2026-11-01                     2026-11-07
 
-    Model                       Requests      Tokens         Cost  Share
-    ──────────────────────────────────────────────────────────────────────────────────────────────
-    claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00      91.9% ██████████████████████
-    gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568    8.1% ██
-    mystery                            5           0     unpriced    0.0%
-    ──────────────────────────────────────────────────────────────────────────────────────────────
-    Total                         12,345  93,000,000  >$152.3457
+      Model                       Requests      Tokens         Cost  Share
+      ──────────────────────────────────────────────────────────────────────────────────────────────
+      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00      91.9% ██████████████████████
+      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568    8.1% ██
+      mystery                            5           0     unpriced    0.0%
+      ──────────────────────────────────────────────────────────────────────────────────────────────
+      Total                         12,345  93,000,000  >$152.3457
 
-    Key         Requests      Tokens        Cost  Share
-    ─────────────────────────────────────────────────────────────────────────────
-    Production    12,345  93,000,000  >$152.3457  100.0% ████████████████████████
-    ─────────────────────────────────────────────────────────────────────────────
-    Total of 9    12,345  93,000,000  >$152.3457
-    "
-  `))
+      Key         Requests      Tokens        Cost  Share
+      ─────────────────────────────────────────────────────────────────────────────
+      Production    12,345  93,000,000  >$152.3457  100.0% ████████████████████████
+      ─────────────────────────────────────────────────────────────────────────────
+      Total of 9    12,345  93,000,000  >$152.3457
+      "
+    `))
   test("in a pipe", () =>
     expect(`\n${renderOverview(overview, PIPE)}`).toMatchInlineSnapshot(`
-    "
-    Requests  12,345 (+23% against the period before), 7 with an error
-    Tokens    93,000,000 (+0% against the period before)
-    Cost      >$152.3457 (-5% against the period before)
-    Sure      99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model mystery)
-              with prices for them: majordomo-gateway pricing reprice --since 2026-11-01
+      "
+      Requests    12,345 (+23% against the period before), 7 with an error
+      Tokens      93,000,000 (+0% against the period before)
+      Cost        >$152.3457 (-5% against the period before)
+      Confidence  99.6 % exact, 0.3 % estimated, < 0.1 % unpriced (5 requests: model mystery)
+                  to price them: majordomo-gateway pricing reprice --since 2026-11-01
 
-    2026-11-01   $60.50     5,000 requests
-    2026-11-02   $30.25     3,000 requests
-    2026-11-04    $0.02     12 requests
-    2026-11-06  ~$45.90     4,000 requests
-    2026-11-07  >$15.67568  333 requests
+      2026-11-01   $60.50     5,000 requests
+      2026-11-02   $30.25     3,000 requests
+      2026-11-04    $0.02     12 requests
+      2026-11-06  ~$45.90     4,000 requests
+      2026-11-07  >$15.67568  333 requests
 
-    Model                       Requests      Tokens         Cost  Share
-    --------------------------------------------------------------------
-    claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00     91.9%
-    gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568   8.1%
-    mystery                            5           0     unpriced   0.0%
-    --------------------------------------------------------------------
-    Total                         12,345  93,000,000  >$152.3457
+      Model                       Requests      Tokens         Cost  Share
+      --------------------------------------------------------------------
+      claude-sonnet-4-5-20250929     8,000  82,500,000   $140.00     91.9%
+      gpt-4o-mini-2024-07-18         4,340  10,500,000   ~$12.34568   8.1%
+      mystery                            5           0     unpriced   0.0%
+      --------------------------------------------------------------------
+      Total                         12,345  93,000,000  >$152.3457
 
-    Key         Requests      Tokens        Cost   Share
-    ----------------------------------------------------
-    Production    12,345  93,000,000  >$152.3457  100.0%
-    ----------------------------------------------------
-    Total of 9    12,345  93,000,000  >$152.3457
-    "
-  `))
+      Key         Requests      Tokens        Cost   Share
+      ----------------------------------------------------
+      Production    12,345  93,000,000  >$152.3457  100.0%
+      ----------------------------------------------------
+      Total of 9    12,345  93,000,000  >$152.3457
+      "
+    `))
   test("with NO_COLOR on a terminal nothing is drawn, and it still fits", () => {
     const text = renderOverview(overview, NO_COLOR)
     expect(text).toMatch(/^[\x20-\x7e\n]*$/)
     expect(Math.max(...text.split("\n").map(displayWidth))).toBeLessThanOrEqual(80)
   })
-  test("colours are the terminal's own sixteen, so they can be read on dark and on light", () => {
+  test("colors are among the sixteen of the terminal, so they are readable on dark and on light backgrounds", () => {
     const codes = renderOverview(overview, screen(80, true)).match(/\u001b\[[\d;]*m/g) ?? []
     expect([...new Set(codes)].sort()).toEqual(["\u001b[1m", "\u001b[22m", "\u001b[2m", "\u001b[36m", "\u001b[39m"])
   })
-  test("colours change nothing else", () => {
+  test("without its colors the text is the same", () => {
     const plain = renderOverview(overview, screen(80, true)).replace(/\u001b\[[\d;]*m/g, "")
     expect(plain).toBe(renderOverview(overview, screen(80)))
   })
@@ -216,7 +217,7 @@ describe("usage alone", () => {
       expect(Math.max(...lines.filter((line) => !command.test(line)).map(displayWidth))).toBeLessThanOrEqual(width)
     }
   })
-  test("days that cost nothing are drawn by their requests", () => {
+  test("if no day has a cost, the bars show requests", () => {
     const free = {
       ...overview,
       days: { ...overview.days, rows: [row("2026-11-02", { requests: 3, total_cost: "0" })] },
@@ -253,7 +254,7 @@ const root = toSpans(
 )
 
 describe("an agent run", () => {
-  test("is a tree whose spans hold the sums of what is below them", () => {
+  test("is a tree whose spans contain the sums of the spans below them", () => {
     const [planner, writer] = root.children
     expect([root.cost, root.requests, root.errors, root.unpriced, root.estimated]).toEqual(["0.1828", 6, 1, 1, 1])
     expect([planner!.path, planner!.cost, planner!.requests]).toEqual(["planner", "0.0538", 4])
@@ -321,7 +322,7 @@ describe("an agent run", () => {
   test.each([80, 60, 40])("no line is longer than %i columns", (width) => {
     expect(Math.max(...renderWaterfall(root, screen(width)).split("\n").map(displayWidth))).toBeLessThanOrEqual(width)
   })
-  test("runs stand in a table", () => {
+  test("runs are listed in a table", () => {
     const run: Run = {
       trace: "7f3a\u001b[2J",
       requests: 6,
@@ -391,7 +392,7 @@ describe("usage tail", () => {
     10:54:43  evil�[2J                    openai     Production  200                  850ms   1,000 in  500 out   $0.00042
     "
   `))
-  test("and at 80", () =>
+  test("lines are aligned at 80 columns", () =>
     expect(`\n${tail(screen(80)).join("\n")}\n`).toMatchInlineSnapshot(`
     "
     10:54:43  gpt-4o-mini-2024-07-18  Production  200  1,000 in  500 out   $0.00042
@@ -400,7 +401,7 @@ describe("usage tail", () => {
     10:54:43  evil�[2J                    200                 500 out   $0.00042
     "
   `))
-  test("errors are red where there is colour", () => {
+  test("errors are red on a terminal with colors", () => {
     expect(tail(screen(120, true))[2]).toMatch(/^\u001b\[31m.*\u001b\[39m$/)
   })
   test.each([80, 60, 40])("no line is longer than %i columns", (width) => {
@@ -408,7 +409,7 @@ describe("usage tail", () => {
   })
 })
 
-test("progress is a bar, a share and the numbers", () => {
+test("progress shows a bar, a share and the numbers", () => {
   expect(toProgressLine(1_350_000, 5_000_000, "requests")).toBe(
     "██████▌                   27 %  1,350,000 of 5,000,000 requests",
   )

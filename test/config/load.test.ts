@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { type LoadOptions, loadSettings } from "../../src/config/load.ts"
+import type { LoadOptions } from "../../src/config/load.ts"
+import { loadSettings } from "../../src/server/settings.ts"
 
 let cwd: string
 beforeEach(() => {

@@ -2,11 +2,12 @@ import { existsSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { listRows } from "../../src/config/rows.ts"
 import { toSettingsTable } from "../../src/config/table.ts"
+import { PROVIDER_CATALOG } from "../../src/providers/catalog.ts"
 
 const README = new URL("../../README.md", import.meta.url)
 
 test("every setting has a row in the table, with its default", () => {
-  const table = toSettingsTable()
+  const table = toSettingsTable(PROVIDER_CATALOG)
   for (const { path } of listRows()) expect(table).toContain(`| \`${path}\` |`)
   expect(table).toContain("| `server.port` | `7680` | port to listen on; 0 chooses a free port |")
   expect(table).toContain("| `providers.gemini.base_url` | `https://generativelanguage.googleapis.com` |")
@@ -14,5 +15,5 @@ test("every setting has a row in the table, with its default", () => {
 
 test.skipIf(!existsSync(README))("the README's table is the generated one (node scripts/settings-table.mjs)", () => {
   const [, between] = readFileSync(README, "utf8").split(/<!-- \/?settings -->/)
-  expect(between?.trim()).toBe(toSettingsTable())
+  expect(between?.trim()).toBe(toSettingsTable(PROVIDER_CATALOG))
 })

@@ -1,17 +1,18 @@
 import { NO_READING, type Reading, toTokenTotals } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import type { Format } from "../../src/providers/catalog.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { openMeter } from "../support/meter.ts"
 import type { Recording } from "./recordings.ts"
 
 /** Reads a recorded response with the meter of its dialect, in pieces of `size` bytes. */
 export function meterRecording(recording: Recording, size: number): Reading {
-  const { exchange, head } = asExchange(recording)
+  const { request, head } = asRequest(recording)
   const dialect = DIALECTS[formatOf(recording)]
-  const meter = dialect.createMeter(exchange, head)
+  const meter = openMeter(dialect, request, head)
   const bytes = Buffer.from(recording.response_body)
   for (let at = 0; meter && at < bytes.length; at += size) meter.push(Buffer.from(bytes.subarray(at, at + size)))
   const reading = meter?.end({ complete: recording.expected.partial !== true })
-  return reading ?? { ...NO_READING, free: dialect.isFree(exchange) }
+  return reading ?? { ...NO_READING, free: dialect.isFree(request) }
 }
 
 export function formatOf({ provider }: Recording): Format {
@@ -23,9 +24,9 @@ export function methodOf({ kind }: Recording): "GET" | "POST" {
   return kind === "responses_retrieve" || kind === "batch_results" ? "GET" : "POST"
 }
 
-export function asExchange(recording: Recording) {
+export function asRequest(recording: Recording) {
   const [path = "", query] = recording.path.split("?")
-  const exchange = {
+  const request = {
     provider: recording.provider,
     method: methodOf(recording),
     path,
@@ -34,7 +35,7 @@ export function asExchange(recording: Recording) {
     body: Buffer.alloc(0),
     host: "provider.test",
   }
-  return { exchange, head: { statusCode: recording.status, contentType: recording.content_type } }
+  return { request, head: { statusCode: recording.status, contentType: recording.content_type } }
 }
 
 /** Returns in words how a reading differs from the expected one. The list is empty if it does not. */

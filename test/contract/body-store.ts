@@ -6,11 +6,11 @@ import { answerHead, CALLER, makeCall } from "../bodies/_bodies.ts"
 
 export interface OpenedStore {
   readonly store: BodyStore
-  /** What the store holds of a request, as `usage request ID --body` finds it. */
+  /** Returns what the store holds of a request, as `usage request ID --body` finds it. */
   read(id: string, columns: BodyColumns): Promise<Bodies>
 }
 
-/** What every body store does. `open` gives a new one, which the caller of the contract closes. */
+/** Tests what every body store does. `open` returns a new one, which the caller of the contract closes. */
 export function bodyStoreContract(
   open: (options?: { readonly redact?: readonly string[] }) => Promise<OpenedStore>,
 ): void {
@@ -35,7 +35,7 @@ export function bodyStoreContract(
     return read(call.id, columns)
   }
 
-  test("JSON comes back byte for byte, with its spaces, double members and numbers too large for JavaScript", async () => {
+  test("JSON is stored byte for byte, with its spaces, duplicate members and numbers too large for JavaScript", async () => {
     const request = '{ "a": 1, "a": 2,\n "big": 12345678901234567890.10, "text": "\\u00e9é\\/" }'
     const answer = '[ {"n":1e400}, "é" ]'
     const bodies = await roundTrip({ request, answer })
@@ -43,24 +43,24 @@ export function bodyStoreContract(
     expect(bodies.response).toEqual({ kind: "json", text: answer, isTruncated: false })
   })
 
-  test("a stream is text, whatever pieces it came in", async () => {
+  test("a stream is stored as text, in whatever pieces it arrived", async () => {
     const answer = 'data: {"delta":"héé 🎉"}\n\n'.repeat(700)
     const { response } = await roundTrip({ answer, type: "text/event-stream", pieceBytes: 7 })
     expect(response).toEqual({ kind: "text", text: answer, isTruncated: false })
   })
 
-  test("[DAT-04] what is no text is base64", async () => {
+  test("[DAT-04] what is not text is stored as base64", async () => {
     const answer = Buffer.from([0xff, 0xd8, 0, 1, 2, 3])
     const { response } = await roundTrip({ answer, type: "image/jpeg" })
     expect(response).toEqual({ kind: "binary", base64: answer.toString("base64"), isTruncated: false })
   })
 
-  test("JSON that is not valid is text", async () => {
+  test("JSON that is not valid is stored as text", async () => {
     const { response } = await roundTrip({ answer: '{"a":1' })
     expect(response).toEqual({ kind: "text", text: '{"a":1', isTruncated: false })
   })
 
-  test("a body that is empty is none", async () => {
+  test("an empty body is not stored", async () => {
     const { request, response } = await roundTrip({ request: "", answer: "" })
     expect([request, response]).toEqual([{ kind: "none" }, { kind: "none" }])
   })
@@ -73,7 +73,7 @@ export function bodyStoreContract(
   })
 
   test.each(Object.entries(codings))(
-    "of an answer in %s that broke off, what came is stored",
+    "the received part of an answer in %s that broke off is stored",
     async (name, compress) => {
       const whole = compress(Buffer.from(`data: ${Array.from({ length: 4000 }, (_, i) => i * 7919).join("é")}\n\n`))
       const { response } = await roundTrip({
@@ -86,12 +86,12 @@ export function bodyStoreContract(
     },
   )
 
-  test("an answer in a coding that nobody knows is kept as it came", async () => {
+  test("an answer in an unknown coding is stored as it arrived", async () => {
     const { response } = await roundTrip({ answer: Buffer.from([1, 2, 0, 255]), coding: "x-new" })
     expect(response).toMatchObject({ kind: "binary", base64: "AQIA/w==" })
   })
 
-  test("the values that rules name are replaced before anything is stored, the rest stays as it was", async () => {
+  test("the values that rules name are redacted before anything is stored, and the rest stays as it was", async () => {
     const redact = ["$.messages[*].content", "$..api_key"]
     const bodies = await roundTrip(
       {
@@ -106,7 +106,7 @@ export function bodyStoreContract(
     expect(bodies.response).toMatchObject({ text: '{"deep":[{"api_key":"[redacted]"}]}' })
   })
 
-  test("of a stream each line is looked into, and one that cannot be read is left out", async () => {
+  test("each line of a stream is redacted, and a line that cannot be parsed is left out", async () => {
     const answer = 'event: x\ndata: {"api_key":"private"}\n\ndata: {"api_key":"priv\n\ndata: [DONE]\n\n'
     const { response } = await roundTrip({ answer, type: "text/event-stream" }, { redact: ["$.api_key"] })
     const text = 'event: x\ndata: {"api_key":"[redacted]"}\n\ndata: [redacted]\n\ndata: [DONE]\n\n'
@@ -116,20 +116,20 @@ export function bodyStoreContract(
   test.each([
     ["not JSON", Buffer.from('{"api_key":"private"'), undefined],
     ["in an unknown coding", Buffer.from('{"api_key":"private"}'), "x-new"],
-    ["larger than can be looked into", Buffer.from(JSON.stringify({ api_key: "private".repeat(200_000) })), undefined],
+    ["too large to be redacted", Buffer.from(JSON.stringify({ api_key: "private".repeat(200_000) })), undefined],
   ])("with rules, a body that is %s is not stored at all", async (_what, answer, coding) => {
     const { response } = await roundTrip({ answer, ...(coding ? { coding } : {}) }, { redact: ["$.api_key"] })
     expect(JSON.stringify(response)).not.toContain("private")
     expect(response).toMatchObject({ kind: "text", text: expect.stringMatching(/^\[redacted: \d+ bytes/) })
   })
 
-  test("X-Majordomo-Store-Bodies: false keeps them out", async () => {
+  test("with X-Majordomo-Store-Bodies: false, nothing is stored", async () => {
     const { store } = await open()
     expect(store.open(makeCall({ raw: ["X-Majordomo-Store-Bodies", "false"] }), CALLER)).toBeUndefined()
     expect(store.open(makeCall({ raw: ["X-Majordomo-Store-Bodies", "true"] }), CALLER)).toBeDefined()
   })
 
-  test("an answer that is asked for again replaces the first one", async () => {
+  test("the answer to a request that was sent again replaces the first one", async () => {
     const { store, read } = await open()
     const call = makeCall()
     const capture = store.open(call, CALLER)!
@@ -141,7 +141,7 @@ export function bodyStoreContract(
     expect(store.stats().memoryBytes).toBe(0)
   })
 
-  test("[S3F-04] a compressed answer that would grow without end costs little and is cut", async () => {
+  test("[S3F-04] an answer that decompresses to an enormous size is truncated at little cost", async () => {
     const bomb = gzipSync(Buffer.alloc(200 << 20, 32), { level: 1 })
     const startedAt = performance.now()
     const { response } = await roundTrip({ answer: bomb, coding: "gzip", type: "text/plain" })

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { isDeepStrictEqual } from "node:util"
 import { describe, expect, it } from "vitest"
+import { isSecretName } from "../../src/core/secrets.ts"
 import { NO_READING, NO_USAGE, type Part, type Reading } from "../../src/core/usage.ts"
 import type { Dialect, ProviderRequest } from "../../src/providers/_dialect.ts"
+import { openMeter } from "../support/meter.ts"
 
 interface Fixture {
   readonly about: string
@@ -12,14 +14,23 @@ interface Fixture {
   readonly contentType: string
   readonly request?: string
   readonly complete?: false
-  /** Its lines. */
+  /** The lines of the answer. */
   readonly body: readonly string[]
-  /** Buckets and fields that are left out are empty. */
+  /** Buckets and members that are left out are empty. */
   readonly expected: Partial<Omit<Reading, "parts">> & { readonly parts: readonly Partial<Part>[] }
 }
 
-/** What every dialect owes: each answer of `test/fixtures/NAME` is read as expected, however its bytes arrive. */
+/**
+ * The contract of every dialect: each answer of `test/fixtures/NAME` is read as expected, however its bytes arrive, and
+ * no credential of the dialect can be stored.
+ */
 export function describeProvider(name: string, dialect: Dialect): void {
+  describe(`${name}: credentials`, () => {
+    it("stand in places whose names are known as secret", () => {
+      const names = dialect.credentials.map((place) => ("header" in place ? place.header : place.query))
+      expect(names.filter((name) => !isSecretName(name))).toEqual([])
+    })
+  })
   describe(`${name}: its answers are read as they are billed`, () => {
     const directory = new URL(`../fixtures/${name}/`, import.meta.url)
     for (const file of readdirSync(directory).sort()) {
@@ -28,7 +39,7 @@ export function describeProvider(name: string, dialect: Dialect): void {
         const right = expected(fixture)
         for (const [how, pieces] of arrivals(fixture)) {
           const reading = read(dialect, fixture, pieces)
-          // Thousands of cuts: the slow, telling comparison only for the one that is wrong.
+          // There are thousands of cuts, so the slow comparison that explains itself is made only for a wrong one.
           if (!isDeepStrictEqual(reading, right)) expect(reading, how).toEqual(right)
         }
         expect(read(dialect, fixture, [Buffer.from(fixture.body.join("\n"))])).toEqual(right)
@@ -64,7 +75,7 @@ function arrivals(fixture: Fixture): [string, Buffer[]][] {
 }
 
 function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Reading {
-  const exchange: ProviderRequest = {
+  const request: ProviderRequest = {
     provider: "test",
     method: fixture.method,
     path: fixture.path,
@@ -73,12 +84,12 @@ function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Re
     body: Buffer.from(fixture.request ?? ""),
     host: "provider.test",
   }
-  const meter = dialect.createMeter(exchange, {
+  const meter = openMeter(dialect, request, {
     statusCode: fixture.status,
     contentType: fixture.contentType,
   })
   for (const piece of pieces) {
-    // What the caller does with its bytes afterwards is its own business, whole documents apart.
+    // The caller may reuse the bytes of a stream afterwards.
     const copy = Buffer.from(piece)
     meter?.push(copy)
     if (fixture.contentType.startsWith("text/event-stream")) copy.fill(0)
@@ -89,7 +100,7 @@ function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Re
     ...reading
   } = meter?.end({ complete: fixture.complete !== false }) ?? {
     ...NO_READING,
-    free: dialect.isFree(exchange),
+    free: dialect.isFree(request),
   }
   if (JSON.stringify(raw ?? null).length > 4096) throw new Error("raw is not bounded")
   if (reading.source === "reported" && !raw) throw new Error("raw is missing")

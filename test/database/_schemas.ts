@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
 import { makeSchema } from "../../build/schema/index.ts"
 import { readMigrations } from "../../build/schema/migrations.ts"
 import type { Database } from "../../src/database/_database.ts"
@@ -30,11 +29,14 @@ export async function describeSchema(db: Pick<Database, "query">): Promise<strin
 /** The schema.sql of a program that knows one migration more than this one. */
 export function makeNewerScript(sql: string, { isBreaking = false } = {}): SchemaScript {
   const directory = mkdtempSync(join(tmpdir(), "mdm-migrations-"))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const version = String(readMigrations("migrations").length + 1).padStart(4, "0")
   const header = `-- ${version} newer\n-- breaking: ${isBreaking ? "yes" : "no"}\n`
   writeFileSync(join(directory, `${version}_newer.sql`), header + sql)
-  return toSchemaScript(makeSchema(directory))
+  try {
+    return toSchemaScript(makeSchema(directory))
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 }
 
 /** The version of this program. */

@@ -16,7 +16,7 @@ const context = { role: "command", log: () => {} } as const
 
 const USES_TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
-async function connectBy(options: ReturnType<typeof postgresAt>): Promise<boolean> {
+async function usesTls(options: ReturnType<typeof postgresAt>): Promise<boolean> {
   const db = await openDatabase(options, context)
   try {
     return (await db.query<{ ssl: boolean }>(USES_TLS)).rows[0]!.ssl
@@ -25,7 +25,7 @@ async function connectBy(options: ReturnType<typeof postgresAt>): Promise<boolea
   }
 }
 
-async function refusal(options: ReturnType<typeof postgresAt>): Promise<string> {
+async function failure(options: ReturnType<typeof postgresAt>): Promise<string> {
   const error = await openDatabase(options, context).then(
     () => "it connected",
     (reason: unknown) => reason,
@@ -52,36 +52,36 @@ describe("sslmode", () => {
   const at = (server: PostgresServer, sslmode: string, query = "") =>
     postgresAt(`${server.url}?sslmode=${sslmode}${query}`.replace("127.0.0.1", "localhost"))
 
-  test("disable is plain even where TLS is offered", async () => {
-    expect(await connectBy(at(secure, "disable"))).toBe(false)
-    expect(await refusal(at(secureOnly, "disable"))).toMatch(/set storage\.postgres\.sslmode to require/)
+  test("disable uses no TLS, even if the server offers it", async () => {
+    expect(await usesTls(at(secure, "disable"))).toBe(false)
+    expect(await failure(at(secureOnly, "disable"))).toMatch(/set storage\.postgres\.sslmode to require/)
   })
 
-  test("prefer is TLS where it is offered, whoever signed it, else plain; also when the server insists on plain", async () => {
-    expect(await connectBy(at(secure, "prefer"))).toBe(true)
-    expect(await connectBy(at(plain, "prefer"))).toBe(false)
-    expect(await connectBy(at(secureOnly, "prefer"))).toBe(true)
-    expect(await connectBy(at(plainOnly, "prefer"))).toBe(false)
+  test("prefer uses TLS if the server offers it, with any certificate, else no TLS; also if the server rejects TLS", async () => {
+    expect(await usesTls(at(secure, "prefer"))).toBe(true)
+    expect(await usesTls(at(plain, "prefer"))).toBe(false)
+    expect(await usesTls(at(secureOnly, "prefer"))).toBe(true)
+    expect(await usesTls(at(plainOnly, "prefer"))).toBe(false)
   })
 
-  test("require is TLS, whoever signed it", async () => {
-    expect(await connectBy(at(secure, "require"))).toBe(true)
-    expect(await refusal(at(plain, "require"))).toMatch(/offers no TLS, and storage\.postgres\.sslmode is require/)
+  test("require uses TLS with any certificate", async () => {
+    expect(await usesTls(at(secure, "require"))).toBe(true)
+    expect(await failure(at(plain, "require"))).toMatch(/offers no TLS, and storage\.postgres\.sslmode is require/)
   })
 
-  test("verify-ca wants a known authority, verify-full the right name too", async () => {
+  test("verify-ca requires a known authority, verify-full also the right name", async () => {
     const known = `&sslrootcert=${encodeURIComponent(AUTHORITY)}`
-    expect(await refusal(at(secure, "verify-ca"))).toMatch(/certificate .* was not accepted/)
-    expect(await connectBy(at(secure, "verify-ca", known))).toBe(true)
-    expect(await connectBy(at(secure, "verify-full", known))).toBe(true)
+    expect(await failure(at(secure, "verify-ca"))).toMatch(/certificate .* was not accepted/)
+    expect(await usesTls(at(secure, "verify-ca", known))).toBe(true)
+    expect(await usesTls(at(secure, "verify-full", known))).toBe(true)
     const byAddress = (mode: string) => postgresAt(`${secure.url}?sslmode=${mode}${known}`)
-    expect(await connectBy(byAddress("verify-ca"))).toBe(true)
-    expect(await refusal(byAddress("verify-full"))).toMatch(
+    expect(await usesTls(byAddress("verify-ca"))).toBe(true)
+    expect(await failure(byAddress("verify-full"))).toMatch(
       /certificate .* was not accepted \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
     )
   })
 
-  test("the socket directory as host needs no TLS and no password", async () => {
+  test("a socket directory as host needs neither TLS nor a password", async () => {
     const options = {
       ...NO_POSTGRES,
       isSet: true,
@@ -90,14 +90,12 @@ describe("sslmode", () => {
       user: "postgres",
       database: "postgres",
     }
-    expect(await connectBy({ driver: "auto", dataDir: "", postgres: { ...options, sslmode: "verify-full" } })).toBe(
-      false,
-    )
+    expect(await usesTls({ driver: "auto", dataDir: "", postgres: { ...options, sslmode: "verify-full" } })).toBe(false)
     const url = `postgres://postgres@/postgres?host=${encodeURIComponent(plain.socketDir)}&port=${plain.port}`
-    expect(await connectBy(postgresAt(url))).toBe(false)
+    expect(await usesTls(postgresAt(url))).toBe(false)
   })
 
-  test("[PGF-14] [SEC-09] what is wrong is said in one line, with what to do, without the password", async () => {
+  test("[PGF-14] [SEC-09] an error says in one line what is wrong and what to do, without the password", async () => {
     const parts = {
       ...NO_POSTGRES,
       isSet: true,
@@ -108,7 +106,7 @@ describe("sslmode", () => {
       database: "postgres",
     }
     const by = (change: Partial<typeof parts>) =>
-      refusal({ driver: "postgres", dataDir: "", postgres: { ...parts, ...change } })
+      failure({ driver: "postgres", dataDir: "", postgres: { ...parts, ...change } })
     const here = `127.0.0.1:${plain.port}`
     expect(await by({ port: 1 })).toBe(
       "no PostgreSQL listens at 127.0.0.1:1: start it, or correct storage.postgres.host and storage.postgres.port",
@@ -133,11 +131,11 @@ describe("sslmode", () => {
     expect(await by({ url: "postgres://u:wrong-password@a,b/d" })).toMatch(/storage\.postgres\.url|is not known/)
   })
 
-  test("a server that accepts and says nothing is given up after ten seconds", async () => {
+  test("a server that accepts connections but does not answer fails after ten seconds", async () => {
     const server = await startPostgres()
     await server.freeze()
     const started = performance.now()
-    expect(await refusal(postgresAt(server.url))).toMatch(/does not answer: check that it runs/)
+    expect(await failure(postgresAt(server.url))).toMatch(/does not answer: check that it runs/)
     expect(performance.now() - started).toBeLessThan(13_000)
     await server.remove()
   })

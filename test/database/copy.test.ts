@@ -53,7 +53,7 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
   })
 
-  test("into an empty database: rows, keys, names and sums are equal, digit by digit", async () => {
+  test("an empty database gets equal rows, keys, names and rollups, digit by digit", async () => {
     const seen: number[] = []
     const copied = await copyDatabase(source, target, (done) => seen.push(done))
     expect(copied.requests).toBeGreaterThan(1_000)
@@ -63,13 +63,13 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
     await expectEqual()
   })
 
-  test("repeated, it adds nothing and counts nothing twice", async () => {
+  test("a repetition adds nothing and counts nothing twice", async () => {
     const again = await copyDatabase(source, target)
     expect(again.added).toBe(0)
     await expectEqual()
   })
 
-  test("rows that came since are added, a key revoked since is revoked, a row priced again takes its new cost", async () => {
+  test("a repetition adds new rows, revokes keys that were revoked since, and updates repriced rows", async () => {
     const { rows } = await source.query<{ id: string; key: string }>(
       "SELECT id, majordomo_api_key_id AS key FROM llm_requests WHERE total_cost > 0 ORDER BY id LIMIT 1",
     )
@@ -90,7 +90,7 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
     await expectEqual()
   })
 
-  test("totals of pruned days come along, whether their rows were copied before or not", async () => {
+  test("totals of pruned days are copied, whether their rows were copied before or not", async () => {
     const olderThan = Date.now() - 20 * 86_400_000
     await prune(source, { olderThan, bodiesOnly: false })
     const { url } = await createTestDatabase()
@@ -117,8 +117,8 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
   }
 
   /**
-   * As jsonb, which has one spelling for each value and each order of columns. Without indexed_metadata: rows of before
-   * a name became active have none of it, and get it where they are copied to.
+   * Reads rows as jsonb, which has one spelling for each value whatever the order of columns. It leaves out
+   * indexed_metadata: rows from before a name became active do not have it, and get it when they are copied.
    */
   async function read(database: Database, table: string): Promise<readonly string[]> {
     const text = `SELECT (to_jsonb(t) - 'indexed_metadata')::text AS row FROM (SELECT * FROM ${table}) AS t`

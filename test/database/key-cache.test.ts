@@ -10,7 +10,7 @@ import { startPostgres } from "../support/postgres.ts"
 
 const isLookUp = (query: Query | string) => typeof query !== "string" && query.text.includes("WHERE key_hash")
 
-/** The same database, counting how often keys are looked up. */
+/** Wraps a database and counts how often keys are looked up in it. */
 function countLookUps(db: Database): { db: Database; lookUps: () => number } {
   let count = 0
   const query: RunQuery = (statement) => {
@@ -27,8 +27,8 @@ async function openCache(db: Database, options?: KeyCacheOptions) {
   return cache
 }
 
-describeDatabases("remembered keys", (open) => {
-  test("[AUT-12] a key is looked up once, then found at once; a thousand first requests are one look-up", async () => {
+describeDatabases("cached keys", (open) => {
+  test("[AUT-12] a key is looked up once and then found at once; a thousand concurrent first requests share one look-up", async () => {
     const { db, lookUps } = countLookUps(await open())
     const { key, secret } = await createKey(db, { name: "k" })
     const cache = await openCache(db)
@@ -38,7 +38,7 @@ describeDatabases("remembered keys", (open) => {
     expect(lookUps()).toBe(1)
   })
 
-  test("[AUT-13] an unknown key is asked for once, and works as soon as it is created", async () => {
+  test("[AUT-13] an unknown key is looked up once, and works as soon as it is created", async () => {
     const { db, lookUps } = countLookUps(await open())
     const cache = await openCache(db)
     const hash = hashKey("mdm_sk_guessed")
@@ -49,7 +49,7 @@ describeDatabases("remembered keys", (open) => {
     await expect.poll(async () => (await cache.find(hash)) !== undefined).toBe(true)
   })
 
-  test("when revoking returns, every gateway of the database refuses the key", async () => {
+  test("once a revocation returns, every gateway of the database rejects the key", async () => {
     const db = await open()
     const caches = await Promise.all([openCache(db), openCache(db), openCache(db)])
     for (let round = 0; round < 20; round++) {
@@ -60,7 +60,7 @@ describeDatabases("remembered keys", (open) => {
     }
   })
 
-  test("[AUT-02] a revocation by hand is heard of too", async () => {
+  test("[AUT-02] a revocation by hand takes effect too", async () => {
     const db = await open()
     const { secret } = await createKey(db, { name: "k" })
     const cache = await openCache(db)
@@ -69,7 +69,7 @@ describeDatabases("remembered keys", (open) => {
     await expect.poll(() => cache.find(hashKey(secret))).toBeUndefined()
   })
 
-  test("[AUT-14] after its time a key is looked up again", async () => {
+  test("[AUT-14] a key is looked up again after its time to live", async () => {
     const { db, lookUps } = countLookUps(await open())
     const { secret } = await createKey(db, { name: "k" })
     let skipped = 0
@@ -81,7 +81,7 @@ describeDatabases("remembered keys", (open) => {
     expect(lookUps()).toBe(2)
   })
 
-  test("[LIM-04] what is remembered is bounded, known and unknown keys apart", async () => {
+  test("[LIM-04] the cache is bounded, for known and unknown keys separately", async () => {
     const { db, lookUps } = countLookUps(await open())
     const { secret } = await createKey(db, { name: "k" })
     const cache = await openCache(db, { maxKnown: 1, maxUnknown: 10 })
@@ -95,8 +95,8 @@ describeDatabases("remembered keys", (open) => {
   })
 })
 
-describe("remembered keys when the database is in trouble", () => {
-  test("it is gone: known keys are accepted, others are neither accepted nor refused; it comes back: all are asked for again", async () => {
+describe("cached keys when the database has a problem", () => {
+  test("while it is unavailable, known keys are accepted and others get an error; when it is back, all are looked up again", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const { db, lookUps } = countLookUps(await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} }))
@@ -122,7 +122,7 @@ describe("remembered keys when the database is in trouble", () => {
     expect(await other()).toBeUndefined()
   })
 
-  test("it is frozen: after a first wait, known keys are accepted at once", async () => {
+  test("while it is frozen, known keys are accepted at once after a first wait", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const db = await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} })
@@ -143,20 +143,20 @@ describe("remembered keys when the database is in trouble", () => {
     await server.thaw()
   })
 
-  test("[AUT-04] its notifications are lost (a pooler in transaction mode): every request asks, and a revocation counts at once", async () => {
+  test("[AUT-04] if its notifications are lost (a pooler in transaction mode), every request looks its key up, and a revocation takes effect at once", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const real = await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} })
     onTestFinished(() => real.close())
     await migrate(real)
-    const deaf: Database = {
+    const withoutNotifications: Database = {
       ...real,
       listen: async (_, { onState }) => {
         onState(false)
         return { close: async () => {} }
       },
     }
-    const { db, lookUps } = countLookUps(deaf)
+    const { db, lookUps } = countLookUps(withoutNotifications)
     const { key, secret } = await createKey(db, { name: "k" })
     const cache = createKeyCache(db)
     onTestFinished(() => cache.close())
@@ -166,7 +166,7 @@ describe("remembered keys when the database is in trouble", () => {
     expect(await cache.find(hashKey(secret))).toBeUndefined()
   })
 
-  test("a gateway that was killed holds a revocation up until its memory cannot be trusted any more, and no longer", async () => {
+  test("a killed gateway delays a revocation only until its cache cannot be trusted any more", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const db = await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} })

@@ -13,7 +13,7 @@ import {
 import { describeDatabases } from "../support/databases.ts"
 
 describeDatabases("API keys", (open) => {
-  test("[AUT-16] a new key is accepted by its hash, and its secret is nowhere in the database", async () => {
+  test("[AUT-16] a new key is accepted by its hash, and its secret is not stored in the database", async () => {
     const db = await open()
     const { key, secret } = await createKey(db, { name: "Development", description: "for tests" })
     expect(secret).toMatch(/^mdm_sk_[A-Za-z0-9_-]{43}$/)
@@ -35,7 +35,7 @@ describeDatabases("API keys", (open) => {
     expect(rows[0]!.all).not.toContain(secret.slice("mdm_sk_".length))
   })
 
-  test("a revoked key is refused; revoking it again changes nothing and says so", async () => {
+  test("a revoked key is rejected; revoking it again changes nothing and says so", async () => {
     const db = await open()
     const { key, secret } = await createKey(db, { name: "k" })
     const first = await revokeKey(db, key.id)
@@ -44,7 +44,7 @@ describeDatabases("API keys", (open) => {
     expect(await revokeKey(db, key.id)).toEqual({ ...first, wasRevokedBefore: true })
   })
 
-  test("name and description change on their own, and an empty description takes it away", async () => {
+  test("name and description change independently, and an empty description removes it", async () => {
     const db = await open()
     const { key } = await createKey(db, { name: "old", description: "text" })
     expect(await updateKey(db, key.id, { name: "new" })).toMatchObject({ name: "new", description: "text" })
@@ -52,7 +52,7 @@ describeDatabases("API keys", (open) => {
     await expect(updateKey(db, key.id, {})).rejects.toThrow(/nothing to change/)
   })
 
-  test("ids that are unknown or malformed, and names that are empty or too long, are refused with their reason", async () => {
+  test("unknown or malformed ids, and empty or too long names, are rejected with a reason", async () => {
     const db = await open()
     const unknown = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
     for (const act of [getKey, revokeKey, (d: typeof db, id: string) => updateKey(d, id, { name: "n" })]) {
@@ -67,10 +67,10 @@ describeDatabases("API keys", (open) => {
     expect((await createKey(db, { name: "a\0b\ud800" })).key.name).toBe("a\ufffdb\ufffd")
   })
 
-  test("a first key is minted once, however many ask at the same time, and never beside others", async () => {
+  test("the first key is created once, even by concurrent calls, and never when there are other keys", async () => {
     const db = await open()
-    const minted = await Promise.all([1, 2, 3, 4].map(() => ensureFirstKey(db)))
-    expect(minted.filter(Boolean).map((each) => each!.key.name)).toEqual(["Default"])
+    const created = await Promise.all([1, 2, 3, 4].map(() => ensureFirstKey(db)))
+    expect(created.filter(Boolean).map((each) => each!.key.name)).toEqual(["Default"])
     expect(await countKeys(db)).toBe(1)
     await revokeKey(db, (await listKeys(db))[0]!.id)
     expect(await ensureFirstKey(db)).toBeUndefined()

@@ -53,7 +53,7 @@ const hourly = async (db: Database) =>
   all(db, "SELECT sum(requests)::int AS requests, trim_scale(sum(total_cost))::text AS cost FROM llm_usage_hourly")
 
 describeDatabases("metadata names", (open) => {
-  test("an active name is indexed and summed for all requests, of the past and to come, and of keys to come", async () => {
+  test("an active name is indexed and counted for all requests, past and future, also of future keys", async () => {
     const db = await open()
     const key = await addKey(db, "a")
     await add(db, [
@@ -85,7 +85,7 @@ describeDatabases("metadata names", (open) => {
     ])
   })
 
-  test("doing it again changes nothing", async () => {
+  test("activating a name again changes nothing", async () => {
     const db = await open()
     const key = await addKey(db, "a")
     await add(db, [{ at: "2026-03-01T10:00:00Z", key, user: "1" }])
@@ -96,7 +96,7 @@ describeDatabases("metadata names", (open) => {
     expect(await sums(db)).toEqual([{ value: "1", requests: 1 }])
   })
 
-  test("for one key, its requests alone are indexed", async () => {
+  test("a name that is active for one key is indexed for the requests of that key only", async () => {
     const db = await open()
     const [a, b] = [await addKey(db, "a"), await addKey(db, "b")]
     const both = [
@@ -115,7 +115,7 @@ describeDatabases("metadata names", (open) => {
     expect(names.find(({ name }) => name === "User-Id")).toMatchObject({ active: "some", activeKeys: ["a"] })
   })
 
-  test("a name that is active nowhere any more has no sums, for they would be out of date", async () => {
+  test("a name that is no longer active has no rollups, because they would be out of date", async () => {
     const db = await open()
     const key = await addKey(db, "a")
     await add(db, [{ at: "2026-03-01T10:00:00Z", key, user: "1" }])
@@ -129,7 +129,7 @@ describeDatabases("metadata names", (open) => {
     await expect(activateName(db, { name: "User-Id", key: "nobody" })).rejects.toThrow("no API key")
   })
 
-  test("the values of a day beyond the first 10,000 are counted together, the most used ones by name", async () => {
+  test("a day counts its 10,000 most used values by name, and all further ones together", async () => {
     const db = await open()
     const key = await addKey(db, "a")
     const at = "2026-03-01T10:00:00Z"
@@ -164,7 +164,7 @@ describeDatabases("pruning", (open) => {
     ])
   }
 
-  test("deletes the requests from before a midnight of UTC, and leaves their sums", async () => {
+  test("deletes the requests from before a midnight of UTC, and keeps their rollups", async () => {
     const db = await open()
     await fill(db)
     const before = await hourly(db)
@@ -180,7 +180,7 @@ describeDatabases("pruning", (open) => {
     expect(await prune(db, choice)).toBe(0)
   })
 
-  test("empties bodies alone where that is asked", async () => {
+  test("deletes only the bodies if that is asked", async () => {
     const db = await open()
     await fill(db)
     expect(await prune(db, { olderThan: old, bodiesOnly: true })).toBe(50)
@@ -190,7 +190,7 @@ describeDatabases("pruning", (open) => {
     expect(await all(db, "SELECT pruned_before FROM majordomo_schema")).toEqual([{ pruned_before: null }])
   })
 
-  test("a gateway with a retention does so by itself, and says what it cannot delete", async () => {
+  test("a gateway with a retention prunes by itself, and logs what it cannot delete", async () => {
     const db = await open()
     await fill(db)
     await db.query("UPDATE llm_requests SET s3_key = 'bodies/' || id WHERE request_body IS NOT NULL")

@@ -8,7 +8,7 @@ import { startPostgres } from "../support/postgres.ts"
 const context = { role: "serve", log: () => {} } as const
 
 describeDatabases("a database", (open) => {
-  test("[AUT-08] gives numeric and bigint as text, and binds every value", async () => {
+  test("[AUT-08] returns numeric and bigint as text, and binds every value", async () => {
     const db = await open({ empty: true })
     const { rows } = await db.query({
       text: "SELECT 0.000000000001::numeric(20,12) AS cost, 9007199254740993::bigint AS tokens, $1::text AS said, date '2026-03-29' AS day",
@@ -33,7 +33,7 @@ describeDatabases("a database", (open) => {
     expect((await db.query("SELECT n FROM t")).rows).toEqual([{ n: 2 }])
   })
 
-  test("a transaction whose work swallowed a failed statement is reported as rolled back", async () => {
+  test("a transaction that ignored a failed statement is reported as rolled back", async () => {
     const db = await open({ empty: true })
     await db.query("CREATE TABLE t (n int PRIMARY KEY)")
     const careless = db.transaction(async (query) => {
@@ -44,30 +44,30 @@ describeDatabases("a database", (open) => {
     expect((await db.query("SELECT n FROM t")).rows).toEqual([])
   })
 
-  test("a notification reaches who listens on its channel, and nobody after close", async () => {
+  test("a notification reaches a listener of its channel until the listener is closed", async () => {
     const db = await open({ empty: true })
-    const heard: string[] = []
+    const received: string[] = []
     const states: boolean[] = []
     let wake = () => {}
-    const line = await db.listen("the channel", {
+    const listener = await db.listen("the channel", {
       onNotify: (payload) => {
-        heard.push(payload)
+        received.push(payload)
         wake()
       },
       onState: (up) => states.push(up),
     })
     expect(states).toEqual([true])
-    const told = new Promise<void>((resolve) => {
+    const arrived = new Promise<void>((resolve) => {
       wake = resolve
     })
     await db.query(`SELECT pg_notify('the channel', 'hello')`)
-    await told
-    expect(heard).toEqual(["hello"])
-    await line.close()
+    await arrived
+    expect(received).toEqual(["hello"])
+    await listener.close()
     expect(states).toEqual([true, false])
   })
 
-  test("[PGF-16] a statement that takes too long rejects in its time, and the next one works", async () => {
+  test("[PGF-16] a statement rejects after its timeout, and the next one works", async () => {
     const db = await open({ empty: true })
     const slow = db.query({ text: "SELECT pg_sleep(1)", timeoutMs: 100 })
     await expect(slow).rejects.toMatchObject({ code: "DATABASE_TIMEOUT" })
@@ -75,8 +75,8 @@ describeDatabases("a database", (open) => {
   })
 })
 
-describe("a real PostgreSQL in trouble", () => {
-  test("[PGF-17] frozen: statements reject within their time and leave; thawed: they work again; closing does not wait for it", async () => {
+describe("a PostgreSQL server that has a problem", () => {
+  test("[PGF-17] if it is frozen, statements reject after their timeout; when it is thawed, they work again; close does not wait for it", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const db = await openDatabase(postgresAt(server.url, { maxConns: 2 }), context)
@@ -96,14 +96,14 @@ describe("a real PostgreSQL in trouble", () => {
     expect(performance.now() - before).toBeLessThan(4_000)
   })
 
-  test("restarted, also by kill: idle connections are replaced, and the line comes back", async () => {
+  test("after a restart, or a kill, idle connections are replaced and the listener reconnects", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const db = await openDatabase(postgresAt(server.url), context)
     onTestFinished(() => db.close())
     const states: boolean[] = []
-    const heard: string[] = []
-    await db.listen("c", { onNotify: (payload) => heard.push(payload), onState: (up) => states.push(up) })
+    const received: string[] = []
+    await db.listen("c", { onNotify: (payload) => received.push(payload), onState: (up) => states.push(up) })
     for (const end of [server.stop, server.kill]) {
       await end()
       await expect.poll(() => states.at(-1)).toBe(false)
@@ -112,12 +112,12 @@ describe("a real PostgreSQL in trouble", () => {
       await server.start()
       await expect.poll(() => states.at(-1), { timeout: 10_000 }).toBe(true)
       await db.query("SELECT pg_notify('c', 'again')")
-      await expect.poll(() => heard.at(-1)).toBe("again")
-      heard.length = 0
+      await expect.poll(() => received.at(-1)).toBe("again")
+      received.length = 0
     }
   })
 
-  test("[PGF-04] a line that is dead without a word is noticed by its heartbeat", async () => {
+  test("[PGF-04] the heartbeat notices a listener whose connection is dead without an error", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const { port, swallow } = await openSwallowingProxy(server.port)
@@ -134,7 +134,7 @@ describe("a real PostgreSQL in trouble", () => {
     expect(performance.now() - started).toBeLessThan(9_000)
   })
 
-  test("an error of a statement is not trouble with the connection", async () => {
+  test("an error of a statement is not an error of the connection", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const db = await openDatabase(postgresAt(server.url), context)
@@ -147,7 +147,7 @@ describe("a real PostgreSQL in trouble", () => {
   })
 })
 
-/** Passes bytes on until told to swallow them all, in both directions, with every connection left open. */
+/** A proxy that passes bytes on until `swallow` is called. Then it drops them in both directions, and keeps connections open. */
 async function openSwallowingProxy(target: number): Promise<{ port: number; swallow: () => void }> {
   let swallows = false
   const sockets = new Set<Socket>()

@@ -26,12 +26,12 @@ async function openEmpty(before = ""): Promise<pg.Client> {
 }
 
 describe("schema.sql", () => {
-  test("makes a new database in which the documented queries run", async () => {
+  test("creates a database in which the documented queries run", async () => {
     const client = await openEmpty(SCHEMA)
     for (const sql of DOCUMENTED) expect((await client.query(sql)).rows).toEqual([])
   })
 
-  test("may be applied again: nothing changes, and no lock on a table is asked for", async () => {
+  test("can be applied again: nothing changes, and it takes no lock on a table that is written", async () => {
     const client = await openEmpty(SCHEMA)
     const once = await describeSchema(client)
     await client.query("BEGIN")
@@ -45,7 +45,7 @@ describe("schema.sql", () => {
     expect(await describeSchema(client)).toEqual(once)
   })
 
-  test("works by psql alone", async ({ skip }) => {
+  test("works with psql", async ({ skip }) => {
     if (!existsSync("/usr/bin/psql")) skip("psql is not installed")
     const database = await createTestDatabase({ empty: true })
     const args = [
@@ -65,7 +65,7 @@ describe("schema.sql", () => {
 })
 
 describe("schema.sql on a database of the Go gateway", () => {
-  test("keeps every row and what it cost, and says how sure that cost is", async () => {
+  test("keeps every row and its cost, and records how certain the cost is", async () => {
     const client = await openEmpty(GO_DATABASE + SCHEMA)
     const { rows } = await client.query(
       `SELECT right(id::text, 1) AS n, total_cost, input_tokens, cached_tokens, cost_status, usage_source, outcome,
@@ -133,7 +133,7 @@ describe("schema.sql on a database of the Go gateway", () => {
     expect(answers).toEqual([1, 2, 1, 1, 1])
   })
 
-  test("takes values that the old columns could not hold", async () => {
+  test("stores values that did not fit into the old columns", async () => {
     const client = await openEmpty(GO_DATABASE + SCHEMA)
     const insert = `INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at,
       response_time_ms, status_code, input_tokens, total_cost) VALUES ('p', $1, '/', 'POST', now(), now(), 1, 200, $2, $3) RETURNING total_cost`
@@ -150,16 +150,21 @@ describe("schema.sql on a database of the Go gateway", () => {
     expect((await client.query("SELECT pg_relation_filenode('llm_requests')")).rows).toEqual(before)
   })
 
-  test("views of the table, and views of those, are there afterwards with their owner and grants", async () => {
+  test("views of its tables, and views of those views, keep their owner, grants, options and comment", async () => {
     const client = await openEmpty(`${GO_DATABASE}
       CREATE VIEW spending AS SELECT provider, model, total_cost, body_s3_key FROM llm_requests;
       CREATE VIEW "Spending by model" WITH (security_barrier = true) AS SELECT model, sum(total_cost) AS usd FROM spending GROUP BY model;
       COMMENT ON VIEW spending IS 'what''s spent';
-      GRANT SELECT ON spending TO PUBLIC, pg_monitor;`)
+      GRANT SELECT ON spending TO PUBLIC, pg_monitor;
+      CREATE VIEW "Keys and names" AS SELECT name, key_hash, key_name FROM api_keys JOIN llm_requests_metadata_keys ON id = majordomo_api_key_id;`)
     await client.query(SCHEMA)
     const { rows } = await client.query(`SELECT usd FROM "Spending by model" WHERE model = 'gpt-4o-mini'`)
     expect(rows).toEqual([{ usd: "0.000435000000" }])
     expect((await client.query("SELECT body_s3_key FROM spending WHERE body_s3_key IS NOT NULL")).rowCount).toBe(1)
+    expect((await client.query('SELECT name, key_name FROM "Keys and names" ORDER BY 2')).rows).toEqual([
+      { name: "Development", key_name: "Feature" },
+      { name: "Development", key_name: "User-Id" },
+    ])
     const facts = await client.query(
       `SELECT relacl::text, reloptions, obj_description(oid) AS remark FROM pg_class WHERE relname ILIKE 'spending%' ORDER BY relname DESC`,
     )
@@ -174,27 +179,31 @@ describe("schema.sql on a database of the Go gateway", () => {
   })
 })
 
-describe("a change of an API key is told on majordomo_keys", () => {
+describe("a change of an API key sends a notification on majordomo_keys", () => {
   test.each([
     ["a new key", "INSERT INTO api_keys (key_hash, name) VALUES ('new', 'n')", ["new"]],
     ["a revocation by hand", "UPDATE api_keys SET is_active = false WHERE key_hash = 'old'", ["old"]],
-    ["a date of revocation alone", "UPDATE api_keys SET revoked_at = now() WHERE key_hash = 'old'", ["old"]],
+    ["only a date of revocation", "UPDATE api_keys SET revoked_at = now() WHERE key_hash = 'old'", ["old"]],
     ["another hash", "UPDATE api_keys SET key_hash = 'other' WHERE key_hash = 'old'", ["old", "other"]],
     ["a deletion", "DELETE FROM api_keys", ["old"]],
     ["a TRUNCATE", "TRUNCATE api_keys CASCADE", ["*"]],
-    ["counting requests: nothing", "UPDATE api_keys SET request_count = request_count + 1, last_used_at = now()", []],
+    [
+      "counting requests sends nothing",
+      "UPDATE api_keys SET request_count = request_count + 1, last_used_at = now()",
+      [],
+    ],
   ])("%s", async (_, change, expected) => {
     const client = await openEmpty(SCHEMA)
     await client.query(
       "INSERT INTO api_keys (key_hash, name) VALUES ('old', 'n'); LISTEN majordomo_keys; LISTEN the_end",
     )
-    const heard: (string | undefined)[] = []
+    const received: (string | undefined)[] = []
     const end = new Promise<void>((resolve) => {
-      client.on("notification", ({ channel, payload }) => (channel === "the_end" ? resolve() : heard.push(payload)))
+      client.on("notification", ({ channel, payload }) => (channel === "the_end" ? resolve() : received.push(payload)))
     })
     await client.query(change)
     await client.query("NOTIFY the_end")
     await end
-    expect(heard).toEqual(expected)
+    expect(received).toEqual(expected)
   })
 })

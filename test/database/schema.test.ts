@@ -8,7 +8,7 @@ import { FORGET_VERSIONS } from "./_schemas.ts"
 const GO_DATABASE = readFileSync(new URL("../fixtures/go-schema.sql", import.meta.url), "utf8")
 
 describeDatabases("migrate", (open) => {
-  test("creates, and the next time finds nothing to do", async () => {
+  test("creates the schema, and does nothing the next time", async () => {
     const db = await open({ empty: true })
     expect((await readSchemaState(db.query)).kind).toBe("none")
     expect(await migrate(db)).toEqual({ did: "created", rowsKept: 0 })
@@ -16,7 +16,7 @@ describeDatabases("migrate", (open) => {
     expect(await migrate(db)).toEqual({ did: "nothing", rowsKept: 0 })
   })
 
-  test("brings a database of the Go gateway up to date, and says so first", async () => {
+  test("upgrades a database of the Go gateway, and announces it first", async () => {
     const db = await open({ empty: true })
     await db.query(GO_DATABASE)
     expect((await readSchemaState(db.query)).kind).toBe("go")
@@ -37,7 +37,7 @@ describeDatabases("migrate", (open) => {
     expect((await readSchemaState(db.query)).kind).toBe("current")
   })
 
-  test("sums that an older database lacks are built: hours of keys, with days whose rows are gone, and weeks of metadata", async () => {
+  test("fills the rollups that an older database lacks: hours of keys, also of pruned days, and weeks of metadata", async () => {
     const db = await open()
     await db.query("INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('User-Id', true, true)")
     await db.query(`INSERT INTO llm_requests (majordomo_api_key_id, provider, model, request_path, request_method, requested_at, responded_at,
@@ -45,7 +45,7 @@ describeDatabases("migrate", (open) => {
       SELECT CASE WHEN n % 3 > 0 THEN ('00000000-0000-0000-0000-00000000000' || n % 3)::uuid END, 'p', 'm' || n % 2, '/', 'POST', at, at, n, 200, n, n * 0.000000000001,
         'exact', CASE WHEN n % 50 = 0 THEN 'gap' ELSE 'complete' END, jsonb_build_object('User-Id', n % 7), at
       FROM (SELECT n, '2026-01-01T00:00:00Z'::timestamptz + make_interval(mins => n * 97) AS at FROM generate_series(1, 300) n) rows`)
-    // Pruned, and some of a day by hand.
+    // Whole days were pruned, and a part of one day by hand.
     await db.query("DELETE FROM llm_requests WHERE created_at < '2026-01-05T07:00:00Z'")
     await db.query("UPDATE majordomo_schema SET pruned_before = '2026-01-05T00:00:00Z'")
     const weeks = "SELECT * FROM llm_usage_metadata_weekly ORDER BY name, week, value"
@@ -66,11 +66,11 @@ describeDatabases("migrate", (open) => {
         `SELECT day::text, majordomo_api_key_id AS key, ${sums} FROM llm_usage_daily GROUP BY 1, 2 ORDER BY 1, 2`,
       )
     ).rows
-    const ofHours = `SELECT (hour AT TIME ZONE 'UTC')::date::text AS day, majordomo_api_key_id AS key, ${sums} FROM llm_usage_hourly_keys GROUP BY 1, 2 ORDER BY 1, 2`
-    expect((await db.query(ofHours)).rows).toEqual(days)
+    const hoursByDay = `SELECT (hour AT TIME ZONE 'UTC')::date::text AS day, majordomo_api_key_id AS key, ${sums} FROM llm_usage_hourly_keys GROUP BY 1, 2 ORDER BY 1, 2`
+    expect((await db.query(hoursByDay)).rows).toEqual(days)
   })
 
-  test("four at once: one does it, the others wait and find it done", async () => {
+  test("of four concurrent calls one migrates, and the others wait and find nothing to do", async () => {
     const db = await open({ empty: true })
     const all = await Promise.all([1, 2, 3, 4].map(() => migrate(db)))
     expect(all.map(({ did }) => did).sort()).toEqual(["created", "nothing", "nothing", "nothing"])

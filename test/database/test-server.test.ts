@@ -13,7 +13,7 @@ const connect = async (url: string) => {
 }
 
 describe("the PostgreSQL of the tests", () => {
-  test("each test database is its own", async () => {
+  test("test databases are separate", async () => {
     const [one, two] = await Promise.all([createTestDatabase({ empty: true }), createTestDatabase({ empty: true })])
     const [a, b] = await Promise.all([connect(one.url), connect(two.url)])
     await a.query("CREATE TABLE mine ()")
@@ -23,7 +23,7 @@ describe("the PostgreSQL of the tests", () => {
     await expect(connect(one.url)).rejects.toMatchObject({ code: "3D000" })
   })
 
-  test("a private server keeps its data over stop, kill and start, and is deaf while frozen", async () => {
+  test("a private server keeps its data over stop, kill and start, and does not answer while it is frozen", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)
     const first = await connect(server.url)

@@ -7,7 +7,7 @@ import { aRecord, connect, makeDirectory, openTestLedger } from "./_ledger.ts"
 
 const BALANCED = { waiting: 0, rejected: 0, dropped: 0, lost: 0, begun: 0, wrongDays: [] }
 
-it("the books balance: what waits in a journal counts as waiting, what is in the database as written", async () => {
+it("the books balance: rows in a journal count as waiting, rows in the database as written", async () => {
   const db = await connect((await createTestDatabase()).url)
   const root = await makeDirectory()
   const ledger = await openTestLedger(db, join(root, "1"), { timing: { lingerMs: 600_000 } })
@@ -18,7 +18,7 @@ it("the books balance: what waits in a journal counts as waiting, what is in the
   expect(await verifyLedger(db, root)).toEqual({ ...BALANCED, accepted: 3, written: 3 })
 })
 
-it("a row that left the journal and is not in the database is found; so are requests without an end, and refused rows", async () => {
+it("finds rows that are neither in the journal nor in the database, requests without an end, and rejected rows", async () => {
   const db = await connect((await createTestDatabase()).url)
   const root = await makeDirectory()
   const ledger = await openTestLedger(db, join(root, "1"))
@@ -34,7 +34,7 @@ it("a row that left the journal and is not in the database is found; so are requ
   expect(books).toMatchObject({ accepted: 3, written: 1, waiting: 0, rejected: 1, lost: 1, begun: 1 })
 })
 
-it("sums that differ from the rows are named by day, and built again; sums of days whose rows were pruned stay", async () => {
+it("names the days whose rollups differ from their requests, and rebuilds them; rollups of pruned days stay", async () => {
   const db = await connect((await createTestDatabase()).url)
   const root = await makeDirectory()
   const ledger = await openTestLedger(db, join(root, "1"))
@@ -53,7 +53,7 @@ it("sums that differ from the rows are named by day, and built again; sums of da
   expect(rows).toEqual([{ days: 4 }])
 })
 
-it("sums by a metadata name that differ from the rows, and weeks that differ from their days, are found and built again", async () => {
+it("finds and rebuilds rollups of metadata that differ from the requests, and weeks that differ from their days", async () => {
   const db = await connect((await createTestDatabase()).url)
   const root = await makeDirectory()
   await db.query("INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('User-Id', true, true)")

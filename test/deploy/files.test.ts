@@ -6,8 +6,8 @@ import { describe, expect, test } from "vitest"
 import { parse, parseAllDocuments } from "yaml"
 import packageJson from "../../package.json" with { type: "json" }
 import { readVariables } from "../../src/config/environment.ts"
-import { loadSettings } from "../../src/config/load.ts"
 import { SETTINGS } from "../../src/config/settings.ts"
+import { loadSettings } from "../../src/server/settings.ts"
 
 const root = new URL("../../", import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), "utf8")

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
-import { loadSettings } from "../../src/config/load.ts"
+import { loadSettings } from "../../src/server/settings.ts"
 import { readBlocks } from "./_page.ts"
 
 describe("every settings file on the pages is read without a warning and changes a default", () => {

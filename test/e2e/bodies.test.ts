@@ -81,7 +81,7 @@ function call(
         headers: {
           "Content-Type": "application/json",
           "X-Majordomo-Key": key,
-          ...(script ? { "X-Far-Side": JSON.stringify(script) } : {}),
+          ...(script ? { "X-Fake-Provider": JSON.stringify(script) } : {}),
           ...headers,
         },
       },
@@ -223,7 +223,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     await findObject(next)
     expect(s3.puts.some((put) => put.key.includes(id))).toBe(false)
     const { stdout, stderr, code } = await installation.run(["usage", "request", id, "--body"])
-    expect([code, stdout, stderr]).toEqual([0, "", "note: nothing of it was kept\n"])
+    expect([code, stdout, stderr]).toEqual([0, "", "note: no body of this request is stored\n"])
   })
 
   test("usage request --body prints the original bytes; --request and --response print only that body", async () => {

@@ -12,23 +12,23 @@ import { createTestDatabase, type PostgresServer, startPostgres } from "../suppo
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
 const LIMIT_MS = 60_000
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let url: string
 const homes: Installation[] = []
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   url = (await createTestDatabase()).url
 })
 afterEach(async () => {
-  far.reset()
+  fakeProvider.reset()
   await Promise.all(homes.splice(0).map((home) => home.remove()))
 })
-afterAll(() => far.close())
+afterAll(() => fakeProvider.close())
 
 function install(settings: Readonly<Record<string, string>> = {}): Installation {
   const home = createInstallation({
     DATABASE_URL: url,
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     ...settings,
   })
@@ -56,7 +56,7 @@ async function newKey(home: Installation): Promise<string> {
 async function openStream(gateway: RunningGateway, key: string, tag: string) {
   const script = { pieces: 1000, pieceDelayMs: 50 }
   const ended = askOnce({ key, port: gateway.port, tag, stream: true, script })
-  await far.nextRequest()
+  await fakeProvider.nextRequest()
   return { ended }
 }
 
@@ -118,7 +118,7 @@ it("SIGTERM while the database is down: waiting rows are reported, kept, and wri
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
     expect(lastNumbers(stderr).waiting).toBeGreaterThan(0)
-    expect(stderr).toContain("What waits is in the journal and is written at the next start.")
+    expect(stderr).toContain("The waiting rows are in the journal and are written at the next start.")
 
     await server.start()
     const next = await home.serve()
@@ -154,7 +154,7 @@ it("npx does not forward signals: a gateway whose npx is killed stops by itself 
   await expect.poll(() => said, { timeout: 20_000 }).toContain("Pricing data loaded")
   child.kill("SIGTERM")
   await closed
-  expect(said).toContain("npx, which started the gateway, is gone")
+  expect(said).toContain("npx, which started the gateway, has ended")
   expect(said).toContain("Stopped. Rows: 0 accepted")
 })
 

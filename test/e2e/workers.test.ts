@@ -7,15 +7,15 @@ import { createTestDatabase } from "../support/postgres.ts"
 
 const LIMIT_MS = 90_000
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
 })
-afterAll(() => far.close())
+afterAll(() => fakeProvider.close())
 
 async function withWorkers(settings: Readonly<Record<string, string>>, work: (home: Installation) => Promise<void>) {
   const home = createInstallation({
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     MAJORDOMO_SERVER_WORKERS: "2",
     ...settings,
@@ -71,7 +71,7 @@ it("a killed worker is replaced, its requests have their rows, and the others co
       stream: true,
       script: { pieces: 2000, pieceDelayMs: 50 },
     })
-    await far.nextRequest()
+    await fakeProvider.nextRequest()
     const { pid } = (await findWorkers(gateway.pid)).at(-1)!
     const other = (await findWorkers(gateway.pid)).at(0)!
     process.kill(pid, "SIGKILL")

@@ -57,9 +57,9 @@ test(
   "[FUZ-02] mutated responses: each request ends and has exactly one row, and the next request succeeds",
   async () => {
     let answer = (_request: string) => ""
-    const far = await startOddUpstream((socket, text) => void socket.end(Buffer.from(answer(text), "latin1")))
+    const upstream = await startOddUpstream((socket, text) => void socket.end(Buffer.from(answer(text), "latin1")))
     const gateway = await startPipeline({
-      upstream: far.origin,
+      upstream: upstream.origin,
       settings: { firstByteTimeoutMs: 2000, idleTimeoutMs: 2000, maxConnections: 64 },
     })
     answer = (text) => {
@@ -85,7 +85,7 @@ test(
       expect(["complete", "upstream_broke"]).toContain(outcome)
     }
     await gateway.close()
-    await far.close()
+    await upstream.close()
   },
   TIMEOUT_MS,
 )

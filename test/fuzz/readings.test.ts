@@ -3,14 +3,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { expect, test } from "vitest"
-import { loadSettings } from "../../src/config/load.ts"
 import { listRows } from "../../src/config/rows.ts"
 import { CommandError } from "../../src/core/errors.ts"
 import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
 import { replaceUnstorable } from "../../src/database/ledger/serialize.ts"
 import { readMetadata } from "../../src/gateway/metadata.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { loadSettings } from "../../src/server/settings.ts"
 import type { Random } from "../providers/_random.ts"
+import { openMeter } from "../support/meter.ts"
 import { fuzz, mutate, TIMEOUT_MS } from "./_fuzz.ts"
 
 interface Fixture {
@@ -45,7 +46,7 @@ function read(format: Format, fixture: Fixture, pieces: readonly Buffer[]): Read
     host: "x",
     body: Buffer.from(fixture.request ?? ""),
   }
-  const meter = DIALECTS[format].createMeter(exchange, head)
+  const meter = openMeter(DIALECTS[format], exchange, head)
   for (const piece of pieces) meter?.push(Buffer.from(piece))
   return meter?.end({ complete: fixture.complete !== false })
 }

@@ -70,18 +70,18 @@ test(
   async () => {
     let reached = 0
     const malformed: unknown[] = []
-    const far = createServer((request, response) => {
+    const upstream = createServer((request, response) => {
       reached++
       request.resume().on("end", () => response.end("{}"))
     })
-    far.on("clientError", (error, socket) => {
+    upstream.on("clientError", (error, socket) => {
       // If a client disconnects, the gateway aborts what it was sending. Any other framing error means that it let one through.
       if (!["ECONNRESET", "HPE_INVALID_EOF_STATE"].includes((error as NodeJS.ErrnoException).code ?? ""))
         malformed.push(error)
       socket.destroy()
     })
-    await new Promise<void>((resolve) => far.listen(0, "127.0.0.1", resolve))
-    const { port } = far.address() as { port: number }
+    await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve))
+    const { port } = upstream.address() as { port: number }
     const hosts = new Set<string>()
     const onDial = (message: unknown) => {
       const { connectParams } = message as { connectParams: { hostname: string; port: string } }
@@ -124,8 +124,8 @@ test(
     expect(new Set(gateway.records.map(({ id }) => id)).size).toBe(gateway.records.length)
     unsubscribe("undici:client:beforeConnect", onDial)
     await gateway.close()
-    far.closeAllConnections()
-    await new Promise((resolve) => far.close(resolve))
+    upstream.closeAllConnections()
+    await new Promise((resolve) => upstream.close(resolve))
   },
   TIMEOUT_MS,
 )

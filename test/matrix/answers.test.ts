@@ -6,19 +6,22 @@ import { bodyOf, exchange, request, statusOf } from "./_raw.ts"
 
 type Answer = string | ((socket: Socket, count: number) => void)
 let answers: Answer[] = []
-let far: OddUpstream
+let upstream: OddUpstream
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startOddUpstream((socket, _request, count) => {
+  upstream = await startOddUpstream((socket, _request, count) => {
     const answer = answers.shift() ?? OK
     if (typeof answer === "string") socket.write(Buffer.from(answer, "latin1"))
     else answer(socket, count)
   })
-  gateway = await startPipeline({ upstream: far.origin, settings: { firstByteTimeoutMs: 500, idleTimeoutMs: 500 } })
+  gateway = await startPipeline({
+    upstream: upstream.origin,
+    settings: { firstByteTimeoutMs: 500, idleTimeoutMs: 500 },
+  })
 })
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await upstream.close()
 })
 
 const LENGTH_2 = "Content-Length: 2\r\n\r\n{}"
@@ -98,12 +101,12 @@ describe("response headers that cannot be forwarded affect only their own reques
     ["a length in hexadecimal", "HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n{}"],
     ["a length that is too large", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}"],
   ])("[RSP-04] %s: 502, and the connection is not used again", async (_, answer) => {
-    const before = far.accepted
+    const before = upstream.accepted
     const { status, row } = await ask(answer)
     expect(status).toBe(502)
     expect(row.status_code).toBe(502)
     await expectWell()
-    expect(far.accepted).toBeGreaterThan(before)
+    expect(upstream.accepted).toBeGreaterThan(before)
   })
 
   test.each<[string, Answer, readonly number[]]>([
@@ -183,13 +186,13 @@ describe("unexpected bytes", () => {
   ])("[RSP-05] %s never become the response of the next client", async (_, answer) => {
     const { text } = await ask(answer)
     expect(text).not.toContain("oison")
-    const idle = far.open
+    const idle = upstream.open
     for (let i = 0; i < 5; i++) {
       const next = await ask(`HTTP/1.1 200 OK\r\nX-Canary: ${i}\r\n${LENGTH_2}`)
       expect(next.text).not.toContain("oison")
       expect(next.text).toContain(`X-Canary: ${i}`)
     }
-    expect(far.open).toBeLessThanOrEqual(idle + 1)
+    expect(upstream.open).toBeLessThanOrEqual(idle + 1)
   })
 
   test("[RSP-05] are detected before the next request: the connection is closed", async () => {

@@ -10,20 +10,20 @@ import { createTestDatabase } from "../support/postgres.ts"
 import { connectRaw } from "../support/raw.ts"
 import { ACCESS_KEY, BUCKET, REGION, type S3Server, SECRET_KEY, startS3 } from "../support/s3.ts"
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let s3: S3Server
 let url: string
 let home: Installation
 let gateway: RunningGateway
 let key: string
 beforeAll(async () => {
-  ;[far, s3] = await Promise.all([startFakeProvider(), startS3()])
+  ;[fakeProvider, s3] = await Promise.all([startFakeProvider(), startS3()])
   url = (await createTestDatabase()).url
   home = createInstallation({
     DATABASE_URL: url,
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: "http://127.0.0.1:9", // nothing listens on the discard port
-    MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: far.origin,
+    MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     MAJORDOMO_SERVER_MAX_BODY_SIZE: "10000",
     MAJORDOMO_LOGGING_BODY_STORAGE: "s3",
@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.stop("SIGKILL")
   await home.remove()
-  await Promise.all([far.close(), s3.close()])
+  await Promise.all([fakeProvider.close(), s3.close()])
 })
 
 /** Each secret by the way in which it was sent. Secrets are random, so that a match is not a coincidence. */
@@ -152,7 +152,7 @@ test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object,
   const quoted = (name: string) => secrets.get(`quoted ${name}`)!
   const made = credentials("quoted")
   const words = ["authorization", "x-api-key", "x-goog-api-key"].map(quoted).join(" or ")
-  far.next({
+  fakeProvider.next({
     status: 401,
     body: JSON.stringify({ error: { message: `Incorrect API key provided: ${words}`, type: "invalid_request_error" } }),
     headers: ["Set-Cookie", `session=${secret("set-cookie")}`],
@@ -162,9 +162,9 @@ test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object,
     `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Majordomo-Key: ${key}\r\nX-Majordomo-Provider: openai\r\n${made}Content-Length: ${CHAT.length}\r\n\r\n${CHAT}`,
   )
   expect(await client.closed()).toMatch(/^HTTP\/1.1 401 /)
-  far.next({ breakAfterPieces: 0 })
+  fakeProvider.next({ breakAfterPieces: 0 })
   refusals.push(await ask({ name: "broken off", expected: 502 }))
-  far.next({
+  fakeProvider.next({
     body: `HTTP nonsense ${secret("provider's own")}`,
     headers: ["Content-Length", "5", "Content-Length", "6"],
   })
@@ -179,7 +179,7 @@ test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object,
     await ask({ name: "userinfo", path: `http://user:${secret("userinfo")}@127.0.0.1/v1/models`, expected: 400 }),
     await ask({ name: "malformed head", headers: `Transfer-Encoding: odd\r\n`, expected: 400 }),
   )
-  far.next({ pieces: 100, pieceDelayMs: 20 })
+  fakeProvider.next({ pieces: 100, pieceDelayMs: 20 })
   const leaving = await connectRaw(gateway.port)
   leaving.send(
     `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nX-Majordomo-Key: ${key}\r\nX-Majordomo-Provider: openai\r\n${credentials("leaves")}Content-Length: ${STREAM.length}\r\n\r\n${STREAM}`,

@@ -5,18 +5,18 @@ import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 import { BODY, exchange, KEY_LINE, nextRecords, request, statusOf } from "./_raw.ts"
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startFakeProvider()
-  gateway = await startPipeline({ upstream: far.origin, settings: { maxBodyBytes: 32 * 1024 * 1024 } })
+  fakeProvider = await startFakeProvider()
+  gateway = await startPipeline({ upstream: fakeProvider.origin, settings: { maxBodyBytes: 32 * 1024 * 1024 } })
 })
 afterEach(() => {
-  far.reset()
+  fakeProvider.reset()
 })
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await fakeProvider.close()
 })
 
 const HEAD = `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n${KEY_LINE}`
@@ -48,19 +48,19 @@ describe("a body with an ambiguous length", () => {
   ])("[FRM-03] is rejected and never forwarded: %s", async (_, header) => {
     const answer = await exchange(gateway.port, `${HEAD}${header}Connection: close\r\n\r\n${CHUNKED}`)
     expect([400, 501]).toContain(statusOf(answer))
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
   })
 
   test("[FRM-04] a transfer coding that the gateway cannot decode is rejected, not dropped", async () => {
     const answer = await exchange(gateway.port, `${HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n${CHUNKED}`)
     expect(statusOf(answer)).toBe(400)
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
   })
 
   test("[FRM-05] HTTP/1.0 requests have no chunks", async () => {
     const text = `${HEAD.replace("HTTP/1.1", "HTTP/1.0")}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}`
     expect(statusOf(await exchange(gateway.port, text))).toBe(400)
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
   })
 })
 
@@ -79,7 +79,7 @@ describe("chunks", () => {
     ["64 KB of extensions", `7;${"a".repeat(65_536)}\r\n{"a":1}\r\n0\r\n\r\n`],
   ])("[FRM-06] %s is rejected and not forwarded", async (_, chunks) => {
     expect([400, 413]).toContain(statusOf(await exchange(gateway.port, chunked(chunks))))
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
     // The caller was already known when the body turned out to be malformed, so the request has its row.
     await gateway.nextRecord()
   })
@@ -88,7 +88,7 @@ describe("chunks", () => {
     const json = JSON.stringify({ model: "m", messages: [], pad: "x".repeat(100_000) })
     const chunks = [...json].map((letter) => `1\r\n${letter}\r\n`).join("")
     expect(statusOf(await exchange(gateway.port, chunked(`${chunks}0\r\n\r\n`)))).toBe(200)
-    expect((await far.nextRequest()).body.toString()).toBe(json)
+    expect((await fakeProvider.nextRequest()).body.toString()).toBe(json)
     await gateway.nextRecord()
   })
 })
@@ -108,7 +108,7 @@ describe("pipelined requests", () => {
     const answer = await exchange(gateway.port, all.join(""))
     const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]))
     expect(statuses).toEqual([...Array.from({ length: 25 }, () => 200), status])
-    expect(far.exchanges.map(({ headers }) => headers["x-count"])).toEqual(
+    expect(fakeProvider.exchanges.map(({ headers }) => headers["x-count"])).toEqual(
       Array.from({ length: 25 }, (_, i) => String(i)),
     )
     expect(await nextRecords(gateway, 25)).toHaveLength(25)
@@ -116,7 +116,7 @@ describe("pipelined requests", () => {
   })
 
   test("[FRM-07] are all dropped when the client disconnects: none stays open, and none is forwarded later", async () => {
-    far.always({ hangAfterPieces: 1, pieces: 3 })
+    fakeProvider.always({ hangAfterPieces: 1, pieces: 3 })
     const stream = request("", { close: false, body: '{"model":"m","stream":true,"messages":[]}' })
     const client = await connectRaw(gateway.port)
     client.send(stream + stream + stream)
@@ -124,7 +124,7 @@ describe("pipelined requests", () => {
     client.close()
     expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left" })
     await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
-    expect(far.exchanges.length).toBe(1)
+    expect(fakeProvider.exchanges.length).toBe(1)
   })
 })
 
@@ -157,7 +157,7 @@ test("[FRM-10] [LIM-02] an upload that is too large is rejected immediately with
   expect(answer).toMatch(/^HTTP\/1.1 413 /)
   expect(answer).toMatch(/^connection: close/im)
   expect(await gateway.nextRecord()).toMatchObject({ status_code: 413 })
-  expect(far.exchanges.length).toBe(0)
+  expect(fakeProvider.exchanges.length).toBe(0)
 })
 
 test.each([
@@ -172,7 +172,7 @@ test.each([
   const client = await connectRaw(gateway.port)
   client.send(head)
   client.send(body)
-  const { body: arrived } = await far.nextRequest()
+  const { body: arrived } = await fakeProvider.nextRequest()
   const sha = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex")
   expect(sha(arrived)).toBe(sha(body))
   await client.closed()
@@ -222,7 +222,7 @@ describe("other protocols", () => {
     ["an unknown method", request("", { method: "GOPHER", body: "" }), 400],
   ])("[FRM-16] %s is rejected and reaches no provider", async (_, text, status) => {
     expect(statusOf(await exchange(gateway.port, text))).toBe(status)
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
   })
 
   test("[FRM-16] a CONNECT whose client resets the connection immediately affects no other request", async () => {

@@ -3,26 +3,26 @@ import { headLines, type OddUpstream, OK, startOddUpstream } from "../support/od
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { BODY, exchange, KEY_LINE, request, statusOf } from "./_raw.ts"
 
-let far: OddUpstream
+let upstream: OddUpstream
 let gateway: Pipeline
 let answer = OK
 beforeAll(async () => {
-  far = await startOddUpstream((socket) => socket.write(Buffer.from(answer, "latin1")))
-  gateway = await startPipeline({ upstream: far.origin })
+  upstream = await startOddUpstream((socket) => socket.write(Buffer.from(answer, "latin1")))
+  gateway = await startPipeline({ upstream: upstream.origin })
 })
 afterEach(() => {
   answer = OK
 })
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await upstream.close()
 })
 
 /** Returns the header lines that the provider received. */
 async function forwarded(text: string): Promise<string[]> {
   expect(statusOf(await exchange(gateway.port, text))).toBe(200)
   await gateway.nextRecord()
-  return headLines(far.requests.at(-1)!)
+  return headLines(upstream.requests.at(-1)!)
 }
 
 const names = (lines: readonly string[]) => lines.map((line) => line.split(":")[0]!.toLowerCase())
@@ -65,23 +65,23 @@ describe("towards the provider", () => {
       ),
     )
     expect(lines.filter((line) => /majordomo/i.test(line))).toEqual([])
-    expect(far.received.join("")).not.toContain(KEY)
+    expect(upstream.received.join("")).not.toContain(KEY)
   })
 
   test.each(["X_Majordomo_Key", "X-Majordomo_Key", "X_Majordomo-Key", "X-Majordomo-Key_", "XMajordomoKey"])(
     "[HDR-07] %s is not the key header and gives 401",
     async (name) => {
       const text = request(`${name}: ${KEY}\r\n`).replace(KEY_LINE, "")
-      const before = far.accepted
+      const before = upstream.accepted
       expect(statusOf(await exchange(gateway.port, text))).toBe(401)
-      expect(far.accepted).toBe(before)
+      expect(upstream.accepted).toBe(before)
     },
   )
 
   test("[HDR-07] header names with underscores are not metadata and are forwarded like any other header", async () => {
     await exchange(gateway.port, request("X_Majordomo_User: a\r\nX-Majordomo_Team: b\r\n"))
     expect((await gateway.nextRecord()).raw_metadata).toBeUndefined()
-    const lines = headLines(far.requests.at(-1)!)
+    const lines = headLines(upstream.requests.at(-1)!)
     expect(lines).toEqual(expect.arrayContaining(["X_Majordomo_User: a", "X-Majordomo_Team: b"]))
   })
 
@@ -97,7 +97,7 @@ describe("towards the provider", () => {
       "Tostring",
       "__proto__",
     ])
-    expect(headLines(far.requests.at(-1)!)).toEqual(expect.arrayContaining(odd.map((name) => `${name}: polluted`)))
+    expect(headLines(upstream.requests.at(-1)!)).toEqual(expect.arrayContaining(odd.map((name) => `${name}: polluted`)))
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined()
     expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain("polluted")
   })
@@ -116,7 +116,7 @@ describe("towards the provider", () => {
     "[HDR-12] the client's Host %j has no effect: the provider gets its own",
     async (host) => {
       const lines = await forwarded(request().replace("Host: gateway", `Host: ${host}`))
-      expect(lines.filter((line) => /^host:/i.test(line))).toEqual([`host: 127.0.0.1:${far.port}`])
+      expect(lines.filter((line) => /^host:/i.test(line))).toEqual([`host: 127.0.0.1:${upstream.port}`])
     },
   )
 
@@ -126,7 +126,7 @@ describe("towards the provider", () => {
   })
 
   test("[HDR-17] a preflight request without a key reaches no provider and allows nothing", async () => {
-    const before = far.accepted
+    const before = upstream.accepted
     const text = request("Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n", {
       method: "OPTIONS",
       body: "",
@@ -134,7 +134,7 @@ describe("towards the provider", () => {
     const refusal = await exchange(gateway.port, text)
     expect(statusOf(refusal)).toBe(401)
     expect(refusal).not.toMatch(/access-control/i)
-    expect(far.accepted).toBe(before)
+    expect(upstream.accepted).toBe(before)
   })
 })
 
@@ -196,5 +196,5 @@ describe("towards the client", () => {
 })
 
 test("[HDR-11] the bytes of the body are those that were sent", () => {
-  expect(far.received.join("")).toContain(BODY)
+  expect(upstream.received.join("")).toContain(BODY)
 })

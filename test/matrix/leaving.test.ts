@@ -9,22 +9,22 @@ import { exchange, KEY_LINE, nextRecords, request } from "./_raw.ts"
 const STREAM = request("", { close: false, body: '{"model":"m","stream":true,"messages":[]}' })
 const PROMPT_MS = 1000
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startFakeProvider()
+  fakeProvider = await startFakeProvider()
   gateway = await startPipeline({
-    upstream: far.origin,
+    upstream: fakeProvider.origin,
     settings: { maxConnections: 4000, writeTimeoutMs: 1000, idleTimeoutMs: 60_000 },
   })
 })
 afterEach(async () => {
   await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
-  far.reset()
+  fakeProvider.reset()
 })
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await fakeProvider.close()
 })
 
 async function open(text: string, until: RegExp | undefined): Promise<RawClient> {
@@ -36,7 +36,7 @@ async function open(text: string, until: RegExp | undefined): Promise<RawClient>
 
 /** Waits until `count` requests are aborted at the provider. Returns the ms from `since` to the last one. */
 async function aborted(count: number, since: number): Promise<number> {
-  for (let i = 0; i < count; i++) expect(await (await far.nextRequest()).ended).toBe("caller_left")
+  for (let i = 0; i < count; i++) expect(await (await fakeProvider.nextRequest()).ended).toBe("caller_left")
   return performance.now() - since
 }
 
@@ -48,9 +48,9 @@ const ways = ["FIN", "RST"] as const
 
 describe.each(ways)("a client that disconnects with %s", (way) => {
   test("[ABT-01] before the response headers: the provider's request is aborted within a second, and the row has status 499 and no usage", async () => {
-    far.always({ never: true })
+    fakeProvider.always({ never: true })
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(STREAM, undefined)))
-    await expect.poll(() => far.exchanges.length).toBe(20)
+    await expect.poll(() => fakeProvider.exchanges.length).toBe(20)
     const since = performance.now()
     for (const client of clients) leave[way](client)
     expect(await aborted(20, since)).toBeLessThan(PROMPT_MS)
@@ -60,7 +60,7 @@ describe.each(ways)("a client that disconnects with %s", (way) => {
   })
 
   test("[ABT-02] during a stream: the same, with the usage that is known", async () => {
-    far.always({ pieces: 9, hangAfterPieces: 4 })
+    fakeProvider.always({ pieces: 9, hangAfterPieces: 4 })
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(STREAM, /data: /)))
     const since = performance.now()
     for (const client of clients) leave[way](client)
@@ -71,11 +71,11 @@ describe.each(ways)("a client that disconnects with %s", (way) => {
   })
 
   test("[ABT-03] while it reads nothing and all buffers are full: the same", async () => {
-    far.always({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
+    fakeProvider.always({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
     const client = await connectRaw(gateway.port)
     client.socket.pause()
     client.send(request("", { close: false }))
-    const upstream = await far.nextRequest()
+    const upstream = await fakeProvider.nextRequest()
     let sent = -1
     await expect
       .poll(
@@ -101,7 +101,7 @@ describe.each(ways)("a client that disconnects with %s", (way) => {
     await expect.poll(() => client.socket.writableLength).toBe(0)
     leave[way](client)
     expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left", status_code: 499 })
-    expect(far.exchanges.length).toBe(0)
+    expect(fakeProvider.exchanges.length).toBe(0)
   })
 })
 
@@ -109,7 +109,7 @@ test("[ABT-04] a disconnect is detected whatever the garbage collector does mean
   setFlagsFromString("--expose-gc")
   const collect = runInNewContext("gc") as () => void
   const timer = setInterval(collect, 100)
-  far.always({ pieces: 5, hangAfterPieces: 2 })
+  fakeProvider.always({ pieces: 5, hangAfterPieces: 2 })
   for (let round = 0; round < 5; round++) {
     const clients = await Promise.all(Array.from({ length: 100 }, () => open(STREAM, /data: /)))
     collect()
@@ -122,8 +122,11 @@ test("[ABT-04] a disconnect is detected whatever the garbage collector does mean
 })
 
 test("[ABT-06] a client that does not read pauses its provider, so that no bytes accumulate in the gateway", async () => {
-  const slow = await startPipeline({ upstream: far.origin, settings: { maxConnections: 100, writeTimeoutMs: 60_000 } })
-  far.always({ textBytes: 12_000_000, chunked: true, chunkBytes: 65_536 })
+  const slow = await startPipeline({
+    upstream: fakeProvider.origin,
+    settings: { maxConnections: 100, writeTimeoutMs: 60_000 },
+  })
+  fakeProvider.always({ textBytes: 12_000_000, chunked: true, chunkBytes: 65_536 })
   const clients = await Promise.all(
     Array.from({ length: 5 }, async () => {
       const client = await connectRaw(slow.port)
@@ -132,8 +135,8 @@ test("[ABT-06] a client that does not read pauses its provider, so that no bytes
       return client
     }),
   )
-  await expect.poll(() => far.exchanges.length, { timeout: 10_000 }).toBe(5)
-  const sentOf = () => far.exchanges.map(({ sentBody }) => sentBody.length)
+  await expect.poll(() => fakeProvider.exchanges.length, { timeout: 10_000 }).toBe(5)
+  const sentOf = () => fakeProvider.exchanges.map(({ sentBody }) => sentBody.length)
   let sent: number[] = []
   await expect
     .poll(
@@ -153,7 +156,7 @@ test("[ABT-06] a client that does not read pauses its provider, so that no bytes
 })
 
 test("[ABT-08] if the clients of a thousand streams disconnect at once, every provider's request is aborted and every request has its row", async () => {
-  far.always({ pieces: 5, hangAfterPieces: 2 })
+  fakeProvider.always({ pieces: 5, hangAfterPieces: 2 })
   const count = 1000
   const clients: RawClient[] = []
   while (clients.length < count) {
@@ -169,7 +172,7 @@ test("[ABT-08] if the clients of a thousand streams disconnect at once, every pr
 })
 
 test("[ABT-09] a client that disappears silently is disconnected after the write timeout, with a row", async () => {
-  far.always({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
+  fakeProvider.always({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
   const client = await connectRaw(gateway.port)
   client.socket.pause()
   client.send(request("", { close: false }))

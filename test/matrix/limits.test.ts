@@ -7,13 +7,13 @@ import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { connectRaw } from "../support/raw.ts"
 import { exchange, KEY_LINE, nextRecords, request, statusOf } from "./_raw.ts"
 
-let far: FakeProvider
+let upstream: FakeProvider
 let gateway: Pipeline
 let asked = 0
 beforeAll(async () => {
-  far = await startFakeProvider()
+  upstream = await startFakeProvider()
   gateway = await startPipeline({
-    upstream: far.origin,
+    upstream: upstream.origin,
     findCaller: (hash) => {
       asked++
       return hash === hashKey(KEY) ? { keyId: "00000000-0000-7000-8000-000000000001" } : undefined
@@ -22,7 +22,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await upstream.close()
 })
 
 describe("keys", () => {
@@ -68,10 +68,10 @@ describe("keys", () => {
     "/v1/messages",
     "/metrics/",
   ])("[AUT-11] no spelling of a path is accepted without a key: %s", async (path) => {
-    const before = far.exchanges.length
+    const before = upstream.exchanges.length
     const text = request("X-Majordomo-Provider: openai\r\n", { method: "GET", path, body: "" }).replace(KEY_LINE, "")
     expect([400, 401]).toContain(statusOf(await exchange(gateway.port, text)))
-    expect(far.exchanges.length).toBe(before)
+    expect(upstream.exchanges.length).toBe(before)
   })
 
   test("[AUT-10] are looked up by their hash, and the source compares no secrets", () => {
@@ -87,14 +87,14 @@ describe("keys", () => {
   test("[AUT-07] that are revoked let a running stream finish; the next request is rejected", async () => {
     let known = true
     const strict = await startPipeline({
-      upstream: far.origin,
+      upstream: upstream.origin,
       findCaller: () => (known ? { keyId: "00000000-0000-7000-8000-000000000001" } : undefined),
     })
     let letGo = () => {}
     const held = new Promise<void>((resolve) => {
       letGo = resolve
     })
-    far.next({ pieces: 4, beforePiece: (index) => (index === 2 ? held : undefined) })
+    upstream.next({ pieces: 4, beforePiece: (index) => (index === 2 ? held : undefined) })
     const client = await connectRaw(strict.port)
     client.send(request("", { body: '{"model":"m","stream":true,"messages":[]}' }))
     await client.until(/data: /)
@@ -170,18 +170,18 @@ describe("sizes", () => {
 describe("timeouts", () => {
   test("[TMO-01] only the gateway's own settings limit the time of a response: no library ends it", async () => {
     const calm = await startPipeline({
-      upstream: far.origin,
+      upstream: upstream.origin,
       settings: { firstByteTimeoutMs: 1500, idleTimeoutMs: 1500 },
     })
-    far.next({ delayMs: 900 })
+    upstream.next({ delayMs: 900 })
     expect(statusOf(await exchange(calm.port, request()))).toBe(200)
-    far.next({ delayMs: 4000 })
+    upstream.next({ delayMs: 4000 })
     expect(statusOf(await exchange(calm.port, request()))).toBe(504)
     await calm.close()
   })
 
   test("[TMO-04] request headers that arrive byte by byte end at the gateway's own timeout", async () => {
-    const strict = await startPipeline({ upstream: far.origin, settings: { readTimeoutMs: 300 } })
+    const strict = await startPipeline({ upstream: upstream.origin, settings: { readTimeoutMs: 300 } })
     const clients = await Promise.all(Array.from({ length: 100 }, () => connectRaw(strict.port)))
     for (const client of clients)
       client.send(`POST /v1/messages HTTP/1.1\r\nHost: a\r\n${KEY_LINE}Content-Length: 50\r\n\r\n{`)
@@ -202,7 +202,7 @@ describe("timeouts", () => {
 
   test("[TMO-07] a timeout that coincides with the last byte gives one response and one row, two hundred times", async () => {
     const close = await startPipeline({
-      upstream: far.origin,
+      upstream: upstream.origin,
       settings: { firstByteTimeoutMs: 1000, maxConnections: 64 },
     })
     const answers = await Promise.all(
@@ -228,8 +228,8 @@ describe("connections", () => {
       settings: { firstByteTimeoutMs: 500, maxConnections: 64 },
       providers: {
         openai: { name: "openai", format: "openai", baseUrl: dead.origin },
-        anthropic: { name: "anthropic", format: "anthropic", baseUrl: far.origin },
-        gemini: { name: "gemini", format: "gemini", baseUrl: far.origin },
+        anthropic: { name: "anthropic", format: "anthropic", baseUrl: upstream.origin },
+        gemini: { name: "gemini", format: "gemini", baseUrl: upstream.origin },
       },
     })
     const lost = Promise.all(Array.from({ length: 40 }, (_, i) => exchange(two.port, request(`X-N: ${i}\r\n`))))

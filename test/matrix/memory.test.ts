@@ -11,13 +11,13 @@ const LANES = 20
 /** One listener, closure or map entry per request would need more than this. */
 const MAX_BYTES_PER_REQUEST = 150
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let gateway: Pipeline
 let rows = 0
 beforeAll(async () => {
-  far = await startFakeProvider({ record: false })
+  fakeProvider = await startFakeProvider({ record: false })
   gateway = await startPipeline({
-    upstream: far.origin,
+    upstream: fakeProvider.origin,
     settings: { maxConnections: LANES, firstByteTimeoutMs: 500 },
     ledger: {
       append: (_record, onStored) => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await fakeProvider.close()
 })
 
 const STREAM = '{"model":"gpt-4o-mini","stream":true,"messages":[]}'

@@ -149,10 +149,10 @@ test.skipIf(names === undefined)(
       names?.close()
       rmSync(directory, { recursive: true, force: true })
     })
-    const far = await startFakeProvider()
+    const fakeProvider = await startFakeProvider()
     const home = createInstallation(
       {
-        MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+        MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
         MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: "http://nobody.example",
         MAJORDOMO_UPSTREAM_CONNECT_TIMEOUT: "30s",
         MAJORDOMO_PRICING_REMOTE_URL: "",
@@ -161,7 +161,7 @@ test.skipIf(names === undefined)(
       { under: NO_NAMES },
     )
     onTestFinished(() => home.remove())
-    onTestFinished(() => far.close())
+    onTestFinished(() => fakeProvider.close())
     const { key } = (await home.runJson(["keys", "create", "--name", "test"])) as { key: string }
     const gateway = await home.serve({ args: ["--quiet"] })
     const ask = async (path: string, script: object) =>

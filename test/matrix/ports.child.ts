@@ -8,15 +8,15 @@ const ADDRESSES = 4
 
 let hold = true
 const held: (() => void)[] = []
-const far = createServer((request, response) => {
+const upstream = createServer((request, response) => {
   request.resume()
   const answer = () => response.writeHead(200, { connection: "close", "content-length": "2" }).end("{}")
   if (hold) held.push(answer)
   else answer()
 })
-await new Promise<void>((resolve) => far.listen(0, "127.0.0.1", 1000, resolve))
+await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", 1000, resolve))
 const gateway = await startPipeline({
-  upstream: `http://127.0.0.1:${(far.address() as AddressInfo).port}`,
+  upstream: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
   settings: { maxConnections: 1000, firstByteTimeoutMs: 20_000 },
 })
 

@@ -12,9 +12,9 @@ import { connectRaw, type RawClient } from "../support/raw.ts"
 import { exchange, nextRecords, request, statusOf } from "./_raw.ts"
 
 test("[LOG-01] a request with a known caller has exactly one row, whatever its outcome", async () => {
-  const far = await startFakeProvider()
+  const fakeProvider = await startFakeProvider()
   const gateway = await startPipeline({
-    upstream: far.origin,
+    upstream: fakeProvider.origin,
     settings: { firstByteTimeoutMs: 400, idleTimeoutMs: 400, maxBodyBytes: 500, maxConnections: 256 },
   })
   const script = (value: object) =>
@@ -45,17 +45,17 @@ test("[LOG-01] a request with a known caller has exactly one row, whatever its o
   await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
   expect(gateway.records.length).toBe(rounds * fates.length)
   await gateway.close()
-  await far.close()
+  await fakeProvider.close()
 })
 
-const settings = (far: FakeProvider) => ({
-  MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+const settings = (fakeProvider: FakeProvider) => ({
+  MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
   MAJORDOMO_PRICING_REMOTE_URL: "",
 })
 
 test("[SHU-05] a second signal ends the gateway immediately, and the next one recovers every row", async () => {
-  const far = await startFakeProvider()
-  const home = createInstallation(settings(far))
+  const fakeProvider = await startFakeProvider()
+  const home = createInstallation(settings(fakeProvider))
   const gateway = await home.serve()
   await expect.poll(() => gateway.stdout).toMatch(/mdm_sk_[\w-]{16,}\s/)
   const key = /mdm_sk_[\w-]+/.exec(gateway.stdout)![0]
@@ -65,7 +65,7 @@ test("[SHU-05] a second signal ends the gateway immediately, and the next one re
       `X-Majordomo-Key: ${key}`,
     )
   for (let i = 0; i < 20; i++) expect(statusOf(await exchange(gateway.port, ask(false)))).toBe(200)
-  far.always({ pieces: 5, hangAfterPieces: 2 })
+  fakeProvider.always({ pieces: 5, hangAfterPieces: 2 })
   const client = await connectRaw(gateway.port)
   client.send(ask(true))
   await client.until(/data: /)
@@ -83,18 +83,18 @@ test("[SHU-05] a second signal ends the gateway immediately, and the next one re
     .toBe(21)
   await next.stop()
   await home.remove()
-  await far.close()
+  await fakeProvider.close()
 })
 
 test.skipIf(process.platform === "win32")(
   "[CON-08] without free file descriptors, new connections wait or are rejected, running ones continue, and the gateway recovers",
   async () => {
-    const far = await startFakeProvider()
+    const fakeProvider = await startFakeProvider()
     const home = mkdtempSync(join(tmpdir(), "mdm-files-"))
     const bin = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
     const child = spawn("sh", ["-c", 'ulimit -n 160; exec "$0" "$@"', process.execPath, bin, "serve", "--port", "0"], {
       cwd: home,
-      env: { PATH: process.env["PATH"] ?? "", HOME: home, ...settings(far) },
+      env: { PATH: process.env["PATH"] ?? "", HOME: home, ...settings(fakeProvider) },
       stdio: ["ignore", "pipe", "pipe"],
     })
     let said = ""
@@ -110,7 +110,7 @@ test.skipIf(process.platform === "win32")(
     const held = new Promise<void>((resolve) => {
       letGo = resolve
     })
-    far.next({ pieces: 4, beforePiece: (index) => (index === 2 ? held : undefined) })
+    fakeProvider.next({ pieces: 4, beforePiece: (index) => (index === 2 ? held : undefined) })
     const running = await connectRaw(port)
     running.send(text)
     await running.until(/data: /)
@@ -124,6 +124,6 @@ test.skipIf(process.platform === "win32")(
     child.kill("SIGTERM")
     await once(child, "exit")
     rmSync(home, { recursive: true, force: true, maxRetries: 3 })
-    await far.close()
+    await fakeProvider.close()
   },
 )

@@ -8,14 +8,14 @@ const SOCKETS = 1000
 const READ_TIMEOUT_MS = 2000
 const BYTE_EVERY_MS = 200
 
-let far: FakeProvider
+let fakeProvider: FakeProvider
 let home: Installation
 let gateway: RunningGateway
 let key: string
 beforeAll(async () => {
-  far = await startFakeProvider({ record: false })
+  fakeProvider = await startFakeProvider({ record: false })
   home = createInstallation({
-    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: far.origin,
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
     MAJORDOMO_PRICING_REMOTE_URL: "",
     MAJORDOMO_SERVER_READ_TIMEOUT: `${READ_TIMEOUT_MS}ms`,
   })
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.stop()
   await home.remove()
-  await far.close()
+  await fakeProvider.close()
 })
 
 /** Sends one byte from time to time while the gateway allows it. Returns how long that was and the response. */

@@ -8,15 +8,15 @@ import { connectRaw } from "../support/raw.ts"
 import { bodyOf, exchange, request, statusOf } from "./_raw.ts"
 
 let respond: (socket: Socket, request: string) => void = (socket) => void socket.write(OK)
-let far: OddUpstream
+let upstream: OddUpstream
 let gateway: Pipeline
 beforeAll(async () => {
-  far = await startOddUpstream((socket, text) => respond(socket, text))
-  gateway = await startPipeline({ upstream: far.origin })
+  upstream = await startOddUpstream((socket, text) => respond(socket, text))
+  gateway = await startPipeline({ upstream: upstream.origin })
 })
 afterAll(async () => {
   await gateway.close()
-  await far.close()
+  await upstream.close()
 })
 
 const ANSWERED = { path: "/v1/responses" } as const
@@ -339,7 +339,7 @@ describe("a compressed response", () => {
       respond = (socket) => void socket.write(OK)
       await exchange(gateway.port, request(`Accept-Encoding: ${accepted}\r\n`, ANSWERED))
       await gateway.nextRecord()
-      const lines = headLines(far.requests.at(-1)!)
+      const lines = headLines(upstream.requests.at(-1)!)
       expect(lines.filter((line) => /^accept-encoding/i.test(line))).toEqual([`Accept-Encoding: ${offered}`])
     },
   )
@@ -347,7 +347,7 @@ describe("a compressed response", () => {
   test("[ENC-02] no Accept-Encoding is added for a client that sends none", async () => {
     await exchange(gateway.port, request("", ANSWERED))
     await gateway.nextRecord()
-    expect(headLines(far.requests.at(-1)!).filter((line) => /^accept-encoding/i.test(line))).toEqual([])
+    expect(headLines(upstream.requests.at(-1)!).filter((line) => /^accept-encoding/i.test(line))).toEqual([])
   })
 
   test.each([
@@ -398,7 +398,7 @@ describe("a compressed response", () => {
     const text = request(`Content-Encoding: ${coding}\r\n`, { ...ANSWERED, body: body.toString("latin1") })
     expect(statusOf(await exchange(gateway.port, text))).toBe(200)
     await gateway.nextRecord()
-    const arrived = far.requests.at(-1)!
+    const arrived = upstream.requests.at(-1)!
     expect(bodyOf(arrived)).toBe(body.toString("latin1"))
     expect(headLines(arrived)).toContain(`Content-Encoding: ${coding}`)
   })

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { createServer, type Server } from "node:net"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { Provider } from "../../src/providers/_dialect.ts"
+import type { Provider } from "../../src/providers/catalog.ts"
 import { type OddUpstream, OK, startOddUpstream } from "../support/odd-upstream.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 import { bodyOf, exchange, request, statusOf } from "./_raw.ts"
 
 const NAMES = ["openai", "anthropic", "gemini"] as const
-const far: Record<string, OddUpstream> = {}
+const upstream: Record<string, OddUpstream> = {}
 const called: { name: string; target: string; text: string }[] = []
 const dialled: string[] = []
 let answer = OK
@@ -24,7 +24,7 @@ function onDial(message: unknown): void {
 beforeAll(async () => {
   subscribe("undici:client:beforeConnect", onDial)
   for (const name of NAMES) {
-    far[name] = await startOddUpstream((socket, text) => {
+    upstream[name] = await startOddUpstream((socket, text) => {
       called.push({ name, target: text.split(" ", 2)[1]!, text })
       socket.write(answer)
     })
@@ -34,7 +34,7 @@ beforeAll(async () => {
     socket.destroy()
   })
   await new Promise<void>((resolve) => sentinel.listen(0, "127.0.0.1", resolve))
-  const provider = (name: (typeof NAMES)[number]): Provider => ({ name, format: name, baseUrl: far[name]!.origin })
+  const provider = (name: (typeof NAMES)[number]): Provider => ({ name, format: name, baseUrl: upstream[name]!.origin })
   gateway = await startPipeline({
     upstream: "",
     providers: { openai: provider("openai"), anthropic: provider("anthropic"), gemini: provider("gemini") },
@@ -42,13 +42,13 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await gateway.close()
-  for (const name of NAMES) await far[name]!.close()
+  for (const name of NAMES) await upstream[name]!.close()
   await new Promise((resolve) => sentinel.close(resolve))
   unsubscribe("undici:client:beforeConnect", onDial)
 })
 
 const sentinelHost = () => `127.0.0.1:${(sentinel.address() as { port: number }).port}`
-const ownHosts = () => new Set(NAMES.map((name) => `127.0.0.1:${far[name]!.port}`))
+const ownHosts = () => new Set(NAMES.map((name) => `127.0.0.1:${upstream[name]!.port}`))
 
 async function send(text: string) {
   const before = called.length
@@ -208,7 +208,7 @@ describe("the address of the provider", () => {
   test.each(attempts)("[URL-06] cannot be chosen by %s", async (_, make) => {
     await send(make())
     expect(touched).toBe(0)
-    for (const { name, text } of called) expect(text).toContain(`\r\nhost: 127.0.0.1:${far[name]!.port}\r\n`)
+    for (const { name, text } of called) expect(text).toContain(`\r\nhost: 127.0.0.1:${upstream[name]!.port}\r\n`)
   })
 
   test.each([301, 302, 303, 307, 308])(

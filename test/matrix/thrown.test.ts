@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Deps } from "../../src/gateway/deps.ts"
-import type { Dialect, Meter } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import type { Dialect } from "../../src/providers/_dialect.ts"
+import type { Meter } from "../../src/providers/_meter.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { startPipeline } from "../support/pipeline.ts"
 import { exchange, request, statusOf } from "./_raw.ts"
@@ -52,6 +53,7 @@ const PLACES: readonly Place[] = [
   { where: "announcing the row", ledger: { recordIntent: bug }, status: 200 },
   { where: "the credential's hash", deps: withBug({ readCredential: bug }), status: 200 },
   { where: "making the meter", deps: withBug({ createMeter: bug }), status: 200 },
+  { where: "the framing of the answer", deps: withBug({ framing: bug }), status: 200 },
   { where: "metering a piece", deps: withMeterBug({ push: bug }), status: 200 },
   { where: "the meter's end", deps: withMeterBug({ end: bug }), status: 200 },
   { where: "whether the answer is free", deps: withBug({ createMeter: () => undefined, isFree: bug }), status: 200 },

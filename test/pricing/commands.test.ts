@@ -85,7 +85,7 @@ describe("pricing get", () => {
     `)
   })
 
-  test("as JSON has exact decimals and stable names", async () => {
+  test("--json has exact decimals and stable names", async () => {
     await run("get", "claude-haiku-4-5", "--json")
 
     expect(JSON.parse(out)).toEqual([
@@ -109,7 +109,7 @@ describe("pricing get", () => {
     ])
   })
 
-  test("of a model without a price is refused with what to do", async () => {
+  test("for a model without a price is rejected with what to do", async () => {
     expect(await run("get", "nope", "--provider", "openai")).toBe(1)
 
     expect(out).toBe("")
@@ -120,7 +120,7 @@ describe("pricing get", () => {
 })
 
 describe("pricing list", () => {
-  test("has the models of a provider, by the name of the configuration too", async () => {
+  test("lists the models of a provider, also by its name in the configuration", async () => {
     await run("list", "--provider", "gemini", "--json")
 
     const models = JSON.parse(out) as { provider: string; model: string }[]
@@ -128,7 +128,7 @@ describe("pricing list", () => {
     expect(models.map(({ model }) => model)).toContain("gemini-2.5-pro")
   })
 
-  test("refuses a provider that has no prices, and names those that do", async () => {
+  test("rejects a provider that has no prices, and names those that have", async () => {
     expect(await run("list", "--provider", "nobody")).toBe(1)
     expect(err).toContain('no prices for a provider "nobody"; there are anthropic, ')
   })
@@ -149,7 +149,7 @@ describe("pricing refresh", () => {
     })
   })
 
-  test("without an address is refused", async () => {
+  test("without an address is rejected", async () => {
     expect(await run("refresh")).toBe(1)
     expect(err).toBe("error: pricing.remote_url is empty: there is nothing to fetch\n")
   })

@@ -1,4 +1,4 @@
-import { DIALECTS } from "../../src/providers/index.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
 import { describeProvider } from "../contract/provider.ts"
 
 describeProvider("openai", DIALECTS.openai)

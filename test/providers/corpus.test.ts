@@ -7,7 +7,7 @@ const recordings = readRecordings("../shared/corpus")?.filter(
   ({ id, expected }) => !expected.ambiguous && DISPUTED[id] === undefined,
 )
 
-describe.skipIf(!recordings)("recorded answers (skipped where the recordings are not at hand)", () => {
+describe.skipIf(!recordings)("recorded answers (skipped where the recordings are missing)", () => {
   for (const [how, size] of [
     ["whole", Number.MAX_SAFE_INTEGER],
     ["in pieces of 1400 bytes", 1400],

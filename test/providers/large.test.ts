@@ -1,15 +1,16 @@
 import { describe, expect, it } from "vitest"
 import type { Reading } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import type { Format } from "../../src/providers/catalog.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { openMeter } from "../support/meter.ts"
 
 const MiB = 1024 * 1024
 const PIECE = 64 * 1024
 
-/** Pushes the parts in network-sized pieces; gives the reading, the longest push and what the heap grew by. */
+/** Pushes the parts in network-sized pieces, and returns the reading, the CPU time of the longest push and the size. */
 function meter(format: Format, path: string, contentType: string, parts: Iterable<Buffer>) {
-  const exchange = { provider: format, method: "POST", path, query: "", headers: {}, body: Buffer.alloc(0), host: "h" }
-  const meter = DIALECTS[format].createMeter(exchange, { statusCode: 200, contentType })!
+  const request = { provider: format, method: "POST", path, query: "", headers: {}, body: Buffer.alloc(0), host: "h" }
+  const meter = openMeter(DIALECTS[format], request, { statusCode: 200, contentType })!
   let longestMs = 0
   let bytes = 0
   const timed = <T>(act: () => T): T => {
@@ -35,8 +36,8 @@ function* repeated(head: string, times: number, tail: string, part = filler) {
   yield Buffer.from(tail)
 }
 
-describe("answers of any size are read without holding the loop or growing memory", () => {
-  it("pictures of 300 MB in one JSON document, the usage before or behind them", () => {
+describe("answers of any size are read without blocking the event loop or growing memory", () => {
+  it("pictures of 300 MB in one JSON document, with the usage before or after them", () => {
     const usage = '"usage":{"input_tokens":5,"output_tokens":6,"total_tokens":11}'
     for (const [head, tail] of [
       [`{${usage},"data":[{"b64_json":"`, '"}]}'],
@@ -88,7 +89,7 @@ describe("answers of any size are read without holding the loop or growing memor
     )
     expect(meter("openai", "/v1/chat/completions", "application/json", [small]).reading.parts[0]?.usage.input).toBe(1)
   })
-  it("a usage object that is itself enormous is stored cut to bounds", () => {
+  it("a usage object that is itself enormous is stored within bounds", () => {
     const members = Array.from({ length: 2000 }, (_, i) => `"k${i}":"${"v".repeat(50)}"`).join(",")
     const body = Buffer.from(`{"model":"m","usage":{"prompt_tokens":7,${members}}}`)
     const { reading } = meter("openai", "/v1/chat/completions", "application/json", [body])

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { BUCKETS, type Reading, toTokenTotals } from "../../src/core/usage.ts"
-import type { Format } from "../../src/providers/_dialect.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import type { Format } from "../../src/providers/catalog.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { openMeter } from "../support/meter.ts"
 import { createRandom, type Random } from "./_random.ts"
 
 const PATHS: Readonly<Record<Format, readonly string[]>> = {
@@ -17,8 +18,8 @@ const PATHS: Readonly<Record<Format, readonly string[]>> = {
 }
 
 function read(format: Format, path: string, text: string, contentType = "application/json", method = "POST"): Reading {
-  const exchange = { provider: format, method, path, query: "", headers: {}, body: Buffer.alloc(0), host: "h" }
-  const meter = DIALECTS[format].createMeter(exchange, { statusCode: 200, contentType })!
+  const request = { provider: format, method, path, query: "", headers: {}, body: Buffer.alloc(0), host: "h" }
+  const meter = openMeter(DIALECTS[format], request, { statusCode: 200, contentType })!
   meter.push(Buffer.from(text))
   return meter.end({ complete: true })
 }
@@ -39,7 +40,7 @@ function expectSound(reading: Reading) {
   expect(() => JSON.parse(JSON.stringify(reading))).not.toThrow()
 }
 
-describe("usage that adds up is kept to the token", () => {
+describe("usage that adds up is kept exactly", () => {
   const count = (random: Random) => (random.next() < 0.3 ? 0 : random.below(5000))
 
   it("OpenAI: the buckets sum to prompt_tokens and completion_tokens", () => {
@@ -71,7 +72,7 @@ describe("usage that adds up is kept to the token", () => {
     }
   })
 
-  it("Anthropic: reads, both writes and the rest sum to the context", () => {
+  it("Anthropic: reads, both kinds of writes and the rest sum to the context", () => {
     const random = createRandom(2)
     for (let i = 0; i < 2000; i++) {
       const [input, cached, w5, w1, output] = Array.from({ length: 5 }, () => count(random)) as [
@@ -238,7 +239,7 @@ describe("usage that is nonsense", () => {
     }
   })
 
-  it("says why when a number is impossible", () => {
+  it("states the reason when a number is impossible", () => {
     const reading = read(
       "openai",
       "/v1/chat/completions",
@@ -248,7 +249,7 @@ describe("usage that is nonsense", () => {
     expectSound(reading)
   })
 
-  it("bytes that are no JSON at all are nothing to read", () => {
+  it("bytes that are no JSON give no reading", () => {
     const random = createRandom(5)
     for (let i = 0; i < 500; i++) {
       const bytes = Array.from({ length: random.below(300) }, () => String.fromCharCode(random.below(256))).join("")

@@ -3,7 +3,7 @@ import { createUsageFilter } from "../../src/providers/openai/hide-usage.ts"
 import { openai } from "../../src/providers/openai/index.ts"
 
 function prepare(body: string, { path = "/v1/chat/completions", inject = true } = {}) {
-  const exchange = {
+  const request = {
     provider: "openai",
     method: "POST",
     path,
@@ -12,7 +12,7 @@ function prepare(body: string, { path = "/v1/chat/completions", inject = true } 
     body: Buffer.from(body),
     host: "api.openai.com",
   }
-  return openai.prepare(exchange, { injectStreamUsage: inject })
+  return openai.prepare(request, { injectStreamUsage: inject })
 }
 const sent = (body: string, options = {}) => {
   const { edit } = prepare(body, options)
@@ -20,8 +20,8 @@ const sent = (body: string, options = {}) => {
   return edit && Buffer.concat([bytes.subarray(0, edit.start), edit.by, bytes.subarray(edit.end)]).toString()
 }
 
-describe("asking for usage", () => {
-  it("is a textual insertion: every other byte of the body stays", () => {
+describe("the edit that asks for usage", () => {
+  it("inserts text and keeps every other byte of the body", () => {
     expect(sent('{ "model":"m" , "stream" : true,"n":1e2, "x":"\\u00e9é" }\n')).toBe(
       '{ "model":"m" , "stream" : true,"stream_options":{"include_usage":true},"n":1e2, "x":"\\u00e9é" }\n',
     )
@@ -56,7 +56,7 @@ describe("asking for usage", () => {
   ])("leaves the body alone when %s", (_, body) => {
     expect(prepare(body)).toMatchObject({ edit: undefined, createFilter: undefined })
   })
-  it("concerns chat and completions only, and only when it is switched on", () => {
+  it("is made for chat and completions only, and only when it is enabled", () => {
     const body = '{"stream":true}'
     expect(sent(body, { path: "/v1/completions" })).toBeDefined()
     expect(sent(body, { path: "/openai/deployments/d/chat/completions" })).toBeDefined()
@@ -65,7 +65,7 @@ describe("asking for usage", () => {
   })
 })
 
-/** What a stream looks like to a client that asked, and to one that did not: in OpenAI's own framing. */
+/** Returns a stream as a client gets it that asked for usage, and as one gets it that did not, in OpenAI's framing. */
 function streams(nl: string, space: string) {
   const event = (json: string) => `data:${space}${json}${nl}${nl}`
   const chunk = (usage: string) => [
@@ -102,13 +102,13 @@ function filtered(text: string, cuts: readonly number[] = []): string {
   return Buffer.concat(out).toString()
 }
 
-describe("hiding what asking put in", () => {
+describe("the filter that removes what the edit caused", () => {
   for (const [nl, name] of [
     ["\n", "LF"],
     ["\r\n", "CRLF"],
   ] as const) {
     for (const space of [" ", ""]) {
-      it(`gives the bytes of a stream that was not asked (${name}, "data:${space}"), cut anywhere`, () => {
+      it(`returns the bytes of a stream that was not asked (${name}, "data:${space}"), cut anywhere`, () => {
         const { asked, spaced, silent } = streams(nl, space)
         expect(filtered(asked)).toBe(silent)
         expect(filtered(spaced)).toBe(silent)
@@ -138,7 +138,7 @@ describe("hiding what asking put in", () => {
     expect(filtered(text)).toBe(text)
     for (let cut = 1; cut < length; cut++) expect(filtered(text, [cut])).toBe(text)
   })
-  it("takes out a null that comes first or alone", () => {
+  it("removes a null that comes first or alone", () => {
     expect(filtered('data: {"usage":null,"id":"c"}\n\n')).toBe('data: {"id":"c"}\n\n')
     expect(filtered('data: {"usage": null}\n\n')).toBe("data: {}\n\n")
   })

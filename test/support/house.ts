@@ -3,9 +3,21 @@ import ts from "typescript"
 /** Which room may import which others. Imports go downwards only, and rooms of one level do not import each other. */
 export const ROOMS = {
   index: ["cli", "core", "kit"],
-  cli: ["operations", "server", "reports", "database", "bodies", "config", "pricing", "core", "kit"],
+  cli: ["operations", "server", "config", "core", "kit"],
   operations: ["providers", "reports", "database", "bodies", "config", "pricing", "core", "kit"],
-  server: ["demo", "gateway", "providers", "pricing", "database", "bodies", "tokenizer", "config", "core", "kit"],
+  server: [
+    "operations",
+    "demo",
+    "gateway",
+    "providers",
+    "pricing",
+    "database",
+    "bodies",
+    "tokenizer",
+    "config",
+    "core",
+    "kit",
+  ],
   gateway: ["providers", "core", "kit"],
   reports: ["core", "kit"],
   config: ["core", "kit"],

@@ -1,11 +1,12 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { afterEach, describe, expect, test } from "vitest"
 import { type Countable, NO_READING, toTokenTotals } from "../../src/core/usage.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
 import { countEscaped, countRequest } from "../../src/tokenizer/texts.ts"
 import { createTokenizer, type Tokenizer } from "../../src/tokenizer/tokenizer.ts"
 import { meterRecording } from "../conformance/judge.ts"
 import { type Recording, readRecordings } from "../conformance/recordings.ts"
+import { openMeter } from "../support/meter.ts"
 
 const open: Tokenizer[] = []
 function start(options: { timeoutMs?: number } = {}): Tokenizer {
@@ -28,7 +29,7 @@ function cutStream(chunks: readonly string[], request: object, model = "gpt-4o-m
     body: Buffer.from(JSON.stringify(request)),
     host: "api.openai.com",
   }
-  const meter = DIALECTS.openai.createMeter(exchange, {
+  const meter = openMeter(DIALECTS.openai, exchange, {
     statusCode: 200,
     contentType: "text/event-stream",
   })!

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { NO_READING, toTokenTotals } from "../../src/core/usage.ts"
 import { toLogRecord } from "../../src/gateway/log-record.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
-import { DIALECTS } from "../../src/providers/index.ts"
+import { DIALECTS } from "../../src/providers/catalog.ts"
+import { openMeter } from "../support/meter.ts"
 
 /** One answer of a provider, with its tokens and its cost. README.md describes the members. */
 interface AnswerVector {
@@ -45,7 +46,7 @@ function read(vector: AnswerVector) {
     host: "provider.test",
   }
   const contentType = vector.stream ? "text/event-stream" : "application/json"
-  const meter = dialect.createMeter(exchange, { statusCode: 200, contentType })
+  const meter = openMeter(dialect, exchange, { statusCode: 200, contentType })
   meter?.push(Buffer.from(bodyOf(vector)))
   return meter?.end({ complete: true }) ?? { ...NO_READING, free: dialect.isFree(exchange) }
 }

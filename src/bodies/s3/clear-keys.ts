@@ -1,11 +1,11 @@
 /**
- * Takes the `s3_key` out of the rows of requests whose objects will never be. Gives the ids of the rows that it found:
- * `UPDATE llm_requests SET s3_key = NULL WHERE id = ANY($1::uuid[]) RETURNING id`.
+ * Removes `s3_key` from the rows of requests whose objects will never exist, and returns the ids of the rows that it
+ * found: `UPDATE llm_requests SET s3_key = NULL WHERE id = ANY($1::uuid[]) RETURNING id`.
  */
 export type ClearBodyKeys = (requestIds: readonly string[]) => Promise<readonly string[]>
 
 export interface KeyClearing {
-  /** Rows that are still to be found. */
+  /** How many rows have not been found yet. */
   readonly size: number
   add(requestId: string): void
   close(): void
@@ -16,10 +16,10 @@ const MAX_PAUSE_MS = 30_000
 const MAX_ATTEMPTS = 200
 const MAX_WAITING = 10_000
 
-/** Asks again until the row is there: it may itself wait for the database. */
+/** Retries until the row is there, because the row itself may wait for the database. */
 export function createKeyClearing(
-  forget: ClearBodyKeys,
-  on: { onForgotten(requestId: string): Promise<void>; onIdle(): void },
+  clearKeys: ClearBodyKeys,
+  on: { onCleared(requestId: string): Promise<void>; onIdle(): void },
 ): KeyClearing {
   const attempts = new Map<string, number>()
   let timer: NodeJS.Timeout | undefined
@@ -27,13 +27,13 @@ export function createKeyClearing(
   let isClosed = false
 
   async function run(): Promise<void> {
-    const asked = [...attempts.keys()]
-    const found = new Set(await forget(asked).catch(() => []))
-    for (const id of asked) {
+    const requested = [...attempts.keys()]
+    const found = new Set(await clearKeys(requested).catch(() => []))
+    for (const id of requested) {
       const count = attempts.get(id)! + 1
       if (found.has(id) || count > MAX_ATTEMPTS) {
         attempts.delete(id)
-        if (!isClosed) await on.onForgotten(id).catch(() => {})
+        if (!isClosed) await on.onCleared(id).catch(() => {})
       } else attempts.set(id, count)
     }
     pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)

@@ -5,9 +5,9 @@ import { toFailure } from "./failure.ts"
 export interface S3Settings {
   readonly bucket: string | undefined
   readonly region: string
-  /** MinIO, R2, LocalStack: addressed by path. */
+  /** For MinIO, R2 or LocalStack, whose buckets are addressed by path. */
   readonly endpoint: string | undefined
-  /** Without keys: the AWS default credential chain. */
+  /** Without keys, the AWS default credential chain is used. */
   readonly accessKeyId: string | undefined
   readonly secretAccessKey: string | undefined
 }
@@ -15,7 +15,7 @@ export interface S3Settings {
 export interface Bucket {
   /** Puts a gzip JSON object. */
   put(key: string, gzip: Buffer): Promise<void>
-  /** The object as it is stored; undefined: there is none. @throws CommandError that says what is wrong with S3 */
+  /** Returns the object as it is stored, or `undefined` when there is none. @throws CommandError that says what is wrong with S3 */
   get(key: string): Promise<Buffer | undefined>
   remove(key: string): Promise<void>
   close(): void
@@ -23,7 +23,7 @@ export interface Bucket {
 
 const CONNECT_TIMEOUT_MS = 5000
 
-/** @throws CommandError when the settings cannot be right */
+/** Returns the name of the bucket. @throws CommandError when the settings cannot be right */
 export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settings): string {
   if (!bucket) throw new CommandError("s3.bucket: the name of a bucket is needed to store bodies in S3")
   if (Boolean(accessKeyId) !== Boolean(secretAccessKey)) {
@@ -34,9 +34,9 @@ export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settin
 }
 
 /**
- * The SDK is loaded here and nowhere else: 100 ms and 40 MB that only those pay who use it.
+ * Opens a bucket. The SDK is loaded here and nowhere else, because it costs 100 ms and 40 MB.
  * @param attemptMs the longest time of one request
- * @param maxAttempts 1 for the uploader, which tries again itself, and knows that one trouble is everybody's
+ * @param maxAttempts 1 for the uploader, which retries itself and knows that one failure concerns all objects
  */
 export async function openBucket(settings: S3Settings, attemptMs: number, maxAttempts = 1): Promise<Bucket> {
   const Bucket = checkSettings(settings)
@@ -48,7 +48,7 @@ export async function openBucket(settings: S3Settings, attemptMs: number, maxAtt
     ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
     maxAttempts,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS },
-    // Older MinIO and others do not know the checksums that newer SDKs add by themselves.
+    // Older versions of MinIO and others do not know the checksums that newer SDKs add by default.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   })
@@ -81,7 +81,7 @@ export async function openBucket(settings: S3Settings, attemptMs: number, maxAtt
         })
       } catch (error) {
         if ((error as Error).name === "NoSuchKey") return undefined
-        throw new CommandError(`S3 does not give ${Key}: ${toFailure(error, "get").text}`)
+        throw new CommandError(`S3 does not return ${Key}: ${toFailure(error, "get").text}`)
       }
     },
     async remove(Key) {

@@ -1,17 +1,17 @@
-/** What went wrong with S3, for a person to mend; never an address, a key or a body. */
+/** What went wrong with S3, for a person to fix. It never contains an address, a key or a body. */
 export interface Failure {
   /** One line is logged per kind. */
   readonly kind: string
   readonly text: string
-  /** Nothing will change before somebody mends it: tried again slowly. */
+  /** It lasts until somebody fixes it, so retries are slow. */
   readonly isLasting: boolean
-  /** It may lie with this one object. */
+  /** The cause may be this one object. */
   readonly isOfObject: boolean
 }
 
 const LASTING: readonly (readonly [names: RegExp, text: string])[] = [
   [/^NoSuchBucket$/, "the bucket does not exist: create it, or correct s3.bucket"],
-  [/^InvalidBucketName$/, "s3.bucket is no possible name of a bucket"],
+  [/^InvalidBucketName$/, "s3.bucket is not a valid name of a bucket"],
   [
     /^(?:PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException)$/,
     "the bucket is in another region: correct s3.region",
@@ -26,7 +26,7 @@ const LASTING: readonly (readonly [names: RegExp, text: string])[] = [
 const DENIED = {
   put: "these credentials may not put objects (s3:PutObject)",
   // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, Permissions
-  get: "these credentials may not get objects (s3:GetObject), or it is not there and they may not know (s3:ListBucket)",
+  get: "these credentials may not get objects (s3:GetObject), or the object does not exist and they may not see that (s3:ListBucket)",
   remove: "these credentials may not delete objects (s3:DeleteObject)",
 } as const
 
@@ -35,7 +35,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   ENOTFOUND: "the name of S3's host could not be resolved",
   EAI_AGAIN: "the name of S3's host could not be resolved",
   ETIMEDOUT: "S3 did not accept a connection in time",
-  EHOSTUNREACH: "there is no way to S3's host",
+  EHOSTUNREACH: "there is no route to S3's host",
   ECONNRESET: "the connection to S3 broke",
   EPIPE: "the connection to S3 broke",
 }
@@ -55,21 +55,21 @@ export function toFailure(error: unknown, doing: keyof typeof DENIED = "put"): F
     if (names.test(name)) return lasting(name, text)
   }
   if (/^(?:AccessDenied|AllAccessDisabled|AccountProblem)$/.test(name)) return lasting(name, DENIED[doing])
-  if (typeof code === "string" && NETWORK[code] !== undefined) return passing(code, NETWORK[code])
-  if (name === "TimeoutError" || name === "AbortError") return passing("timeout", "S3 did not answer in time")
+  if (typeof code === "string" && NETWORK[code] !== undefined) return transient(code, NETWORK[code])
+  if (name === "TimeoutError" || name === "AbortError") return transient("timeout", "S3 did not answer in time")
   if (status === 301) return lasting("PermanentRedirect", "the bucket is in another region: correct s3.region")
-  if (status === 403) return lasting("AccessDenied", "S3 refuses access (403)")
+  if (status === 403) return lasting("AccessDenied", "S3 denies access (403)")
   if (status === 404)
     return lasting("NoSuchBucket", "the bucket does not exist (404): correct s3.bucket or s3.endpoint")
-  if (status === 429 || status === 503) return passing("SlowDown", "S3 asks for fewer requests")
+  if (status === 429 || status === 503) return transient("SlowDown", "S3 asks for fewer requests")
   if (status !== undefined && status >= 400 && status < 500) {
-    return { ...lasting(String(status), `S3 refuses with ${safe(name)} (${status})`), isOfObject: true }
+    return { ...lasting(String(status), `S3 rejects it with ${safe(name)} (${status})`), isOfObject: true }
   }
-  if (status !== undefined) return passing(String(status), `S3 answers ${status}`)
-  return passing(safe(name), `S3 could not be reached (${safe(typeof code === "string" ? code : name)})`)
+  if (status !== undefined) return transient(String(status), `S3 answers ${status}`)
+  return transient(safe(name), `S3 could not be reached (${safe(typeof code === "string" ? code : name)})`)
 }
 
-function passing(kind: string, text: string): Failure {
+function transient(kind: string, text: string): Failure {
   return { kind, text, isLasting: false, isOfObject: false }
 }
 

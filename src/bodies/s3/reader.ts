@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { join } from "node:path"
-import { recordLength } from "./record.ts"
-import type { SpoolFile } from "./spool.ts"
+import type { SpoolFile } from "./files.ts"
+import { isIntact, recordLength } from "./record.ts"
 
 /** One file of the spool while it is read. */
 export interface Reading {
@@ -10,16 +10,24 @@ export interface Reading {
   readTo: number
   /** Up to `readTo`. */
   recordsRead: number
-  /** Records read that are not in S3 yet. */
+  /** Records that were read and are not in S3 yet. */
   outstanding: number
-  /** What was read ahead, from `readTo` on. */
+  /** Bytes that were read ahead, from `readTo` on. */
   ahead: Buffer
 }
 
-export type Next =
+type Next =
   | { readonly kind: "record"; readonly reading: Reading; readonly record: Buffer }
-  /** The rest of the file, with so many records, is of no use: a disk, or a hand, has changed it. */
-  | { readonly kind: "damaged"; readonly reading: Reading; readonly records: number }
+  /** One record whose checksum does not match. */
+  | { readonly kind: "damaged"; readonly reading: Reading; readonly record: Buffer; readonly offset: number }
+  /** The rest of the file, with this many records, cannot be read: it is no record, or it is gone. */
+  | {
+      readonly kind: "unreadable"
+      readonly reading: Reading
+      readonly records: number
+      readonly bytes: Buffer
+      readonly offset: number
+    }
   | { readonly kind: "none" }
 
 const READ_BYTES = 256 << 10
@@ -29,27 +37,36 @@ export function beginReading(file: SpoolFile): Reading {
   return { file, handle: undefined, readTo: 0, recordsRead: 0, outstanding: 0, ahead: EMPTY }
 }
 
-/** The oldest record that was not read. One caller at a time. */
+/** Returns the oldest record that was not read. Only one caller at a time. */
 export async function readNext(dir: string, readings: Iterable<Reading>): Promise<Next> {
   for (const reading of readings) {
     if (reading.readTo >= reading.file.bytes) continue
-    try {
-      const record = await readRecord(dir, reading)
-      reading.readTo += record.length
-      reading.recordsRead++
-      reading.outstanding++
-      return { kind: "record", reading, record }
-    } catch {
-      const records = reading.file.records - reading.recordsRead
-      reading.readTo = reading.file.bytes
-      reading.recordsRead = reading.file.records
-      reading.ahead = EMPTY
-      return { kind: "damaged", reading, records }
-    }
+    const offset = reading.readTo
+    const record = await readRecord(dir, reading).catch(() => undefined)
+    if (record === undefined) return skipRest(reading, offset)
+    reading.readTo += record.length
+    reading.recordsRead++
+    if (!isIntact(record)) return { kind: "damaged", reading, record, offset }
+    reading.outstanding++
+    return { kind: "record", reading, record }
   }
   return { kind: "none" }
 }
 
+/**
+ * Gives up the rest of a file. Looking for the next record in it would not be safe: the bodies of clients are in there,
+ * and they could contain what looks like a record.
+ */
+function skipRest(reading: Reading, offset: number): Next {
+  const records = reading.file.records - reading.recordsRead
+  const bytes = reading.ahead
+  reading.readTo = reading.file.bytes
+  reading.recordsRead = reading.file.records
+  reading.ahead = EMPTY
+  return { kind: "unreadable", reading, records, bytes, offset }
+}
+
+/** @throws when no whole record is there */
 async function readRecord(dir: string, reading: Reading): Promise<Buffer> {
   reading.handle ??= await open(join(dir, reading.file.name), "r")
   let length = recordLength(reading.ahead, 0)

@@ -1,240 +1,172 @@
-import { closeSync, fdatasync, ftruncateSync, mkdirSync, openSync, writeSync, writevSync } from "node:fs"
-import { open, rename, unlink } from "node:fs/promises"
-import { join } from "node:path"
-import { promisify } from "node:util"
-import { findOrphanedFiles, LARGE, type OrphanedFile, PART, SEGMENT } from "./orphaned.ts"
-
-/*
- * What waits for S3, on disk beside the journal, so that it survives any end of this process.
- *
- *   DIRECTORY/             0700
- *     000000000001.seg     0600: records one after the other; the newest is written, all are read by the uploader
- *     000000000002.ID.large   one record that was too large to be written on the spot
- *     000000000003.ID.part    the same while it is being written. Left by an earlier process, it is the trace of a
- *                          request whose row names an object that will never be
- *
- * A file is deleted when all of its objects are in S3. After a kill, a segment is uploaded again from its beginning: the
- * keys are the same, so nothing changes by that.
- */
+import { closeSync } from "node:fs"
+import { unlink } from "node:fs/promises"
+import { basename, join } from "node:path"
+import type { Segment } from "../../kit/log/segment.ts"
+import { SegmentWriter } from "../../kit/log/segment-writer.ts"
+import { type OrphanedFiles, SEGMENT, type SpoolFile } from "./files.ts"
+import { startLargeWrite } from "./large-file.ts"
+import { addChecksum, type BodyRecord } from "./record.ts"
 
 const SEGMENT_BYTES = 8 << 20
-/** A finished segment is given up for a new one at most so often, so that an idle gateway leaves nothing behind. */
+/** A segment whose records are all uploaded is replaced at most this often; an idle gateway then leaves no file. */
 const RENEW_INTERVAL_MS = 1000
 
-export interface SpoolFile {
-  readonly name: string
-  /** Written so far; whole records. */
-  readonly bytes: number
-  readonly records: number
-  /** Nothing is added to it any more. */
-  readonly isSealed: boolean
-}
-
-export interface SpoolOptions {
+interface SpoolOptions {
   readonly dir: string
   readonly maxBytes: number
-  /** Segments are synced to the disk at most so much later. */
+  /** Segments are synced to the disk at most this much later. */
   readonly syncIntervalMs: number
   /** A file has grown, or is sealed. */
   onChange(file: SpoolFile): void
-  /** Trouble in the background. */
+  /** Something failed in the background. */
   onError(error: unknown, doing: string): void
 }
 
-export interface BodySpool {
-  /** Files that are there: of earlier processes when it was opened, later all that wait. */
-  files(): readonly SpoolFile[]
-  /** Ids of requests whose bodies an earlier process did not get to the disk. */
-  readonly torn: readonly string[]
-  readonly bytes: number
-  /** True: it is on its way to the disk, and safe from the end of this process. False: no room. Throws: no disk. */
-  append(pieces: readonly Buffer[], length: number): boolean
-  /** The same for what is too large to be written on the spot: `done` tells whether it was written. */
-  appendLarge(id: string, pieces: readonly Buffer[], length: number, done: (error: unknown) => void): boolean
-  /** All of a file up to `bytes` is in S3. */
-  taken(name: string, bytes: number): void
-  /** The trace of a torn request is no longer needed. */
-  forgetTorn(id: string): Promise<void>
-  close(): Promise<void>
-}
-
-interface Live {
-  name: string
-  fd: number
+/** The files of bodies that wait for their upload: see files.ts. */
+export class BodySpool {
   bytes: number
-  records: number
-  isSealed: boolean
-  isTorn: boolean
-}
+  private readonly options: SpoolOptions
+  private readonly waiting: Map<string, SpoolFile>
+  /** Names of `.part` files, by the id of their request. */
+  private readonly interrupted: Map<string, string>
+  private readonly writer: SegmentWriter
+  private live: Segment | undefined = undefined
+  private sealedAt = 0
+  /** The live segment was uploaded up to here when it was too early to replace it. */
+  private uploadedLive: { readonly name: string; readonly bytes: number } | undefined = undefined
+  private renewTimer: NodeJS.Timeout | undefined = undefined
+  private isClosed = false
+  private background: Promise<void> = Promise.resolve()
 
-export async function openBodySpool(options: SpoolOptions): Promise<BodySpool> {
-  const { dir, maxBytes, onChange, onError } = options
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const left = await findOrphanedFiles(dir, onError)
-  const files = new Map<string, SpoolFile>(
-    left.files.map((file: OrphanedFile) => [file.name, { ...file, isSealed: true }]),
-  )
-  const torn = new Map(left.torn.map(({ id, name }) => [id, name]))
-  let bytes = left.files.reduce((sum, file) => sum + file.bytes, 0)
-  let number = left.lastNumber
-  let live: Live | undefined
-  let renewedAt = 0
-  let isClosed = false
-  let takenLive: { readonly name: string; readonly bytes: number } | undefined
-  let renewTimer: NodeJS.Timeout | undefined
-  let syncTimer: NodeJS.Timeout | undefined
-  let background = Promise.resolve()
+  constructor(options: SpoolOptions, orphaned: OrphanedFiles) {
+    this.options = options
+    this.waiting = new Map(orphaned.files.map((file) => [file.name, file]))
+    this.interrupted = new Map(orphaned.interrupted.map(({ id, name }) => [id, name]))
+    this.bytes = orphaned.files.reduce((sum, file) => sum + file.bytes, 0)
+    this.writer = new SegmentWriter({
+      dir: options.dir,
+      extension: SEGMENT,
+      name: "body spool",
+      lastNumber: orphaned.lastNumber,
+      segmentBytes: SEGMENT_BYTES,
+      syncIntervalMs: options.syncIntervalMs,
+      onOpened: (segment) => this.follow(segment),
+      onSealed: closeSegment,
+      onError: options.onError,
+    })
+  }
 
-  function append(pieces: readonly Buffer[], length: number): boolean {
-    if (bytes + length > maxBytes) return false
-    live ??= openSegment()
-    if (live.isTorn) mend(live)
-    const segment = live
-    const written = pieces.length === 1 ? writeSync(segment.fd, pieces[0]!) : writevSync(segment.fd, pieces)
-    if (written !== length) {
-      segment.isTorn = true
-      throw Object.assign(new Error("the disk is full"), { code: "ENOSPC" })
-    }
-    segment.bytes += length
-    segment.records++
-    bytes += length
-    syncTimer ??= setTimeout(sync, options.syncIntervalMs).unref()
-    if (segment.bytes >= SEGMENT_BYTES) seal(segment)
-    else changed(segment)
+  /** The files that wait for their upload. */
+  files(): readonly SpoolFile[] {
+    return [...this.waiting.values()]
+  }
+
+  /**
+   * Appends a record, which then survives the end of this process. Returns whether there was room for it.
+   * @throws the error of the disk
+   */
+  append(record: BodyRecord): boolean {
+    if (this.bytes + record.length > this.options.maxBytes) return false
+    addChecksum(record)
+    const segment = this.writer.appendPieces(record.pieces, record.length)
+    this.bytes += record.length
+    this.announce(segment, false)
     return true
   }
 
-  /** Takes back what a failed write left. */
-  function mend(segment: Live): void {
-    ftruncateSync(segment.fd, segment.bytes)
-    segment.isTorn = false
-  }
-
-  function openSegment(): Live {
-    mkdirSync(dir, { recursive: true, mode: 0o700 }) // somebody may have removed it meanwhile
-    const name = `${nextNumber()}${SEGMENT}`
-    return { name, fd: openSync(join(dir, name), "ax", 0o600), bytes: 0, records: 0, isSealed: false, isTorn: false }
-  }
-
-  function nextNumber(): string {
-    return String(++number).padStart(12, "0")
-  }
-
-  function seal(segment: Live): void {
-    segment.isSealed = true
-    live = undefined
-    renewedAt = performance.now()
-    later("closing a segment of bodies", async () => {
-      await promisify(fdatasync)(segment.fd).finally(() => closeSync(segment.fd))
-    })
-    changed(segment)
-  }
-
-  function changed({ name, bytes: size, records, isSealed }: Live): void {
-    const file = { name, bytes: size, records, isSealed }
-    files.set(name, file)
-    onChange(file)
-  }
-
-  function sync(): void {
-    syncTimer = undefined
-    const segment = live
-    if (segment === undefined) return
-    fdatasync(segment.fd, (error) => {
-      // EBADF: it was sealed meanwhile, which syncs too.
-      if (error && error.code !== "EBADF") onError(error, "syncing the bodies that wait")
-    })
-  }
-
-  function appendLarge(id: string, pieces: readonly Buffer[], length: number, done: (error: unknown) => void): boolean {
-    if (bytes + length > maxBytes) return false
-    const stem = `${nextNumber()}.${id}`
-    const part = join(dir, stem + PART)
-    // Its name alone says that the request has a row with a key: there before the row is.
-    closeSync(openSync(part, "ax", 0o600))
-    bytes += length
-    later("writing a large body", async () => {
-      try {
-        await writeAll(part, pieces)
-        await rename(part, join(dir, stem + LARGE))
-        const file = { name: stem + LARGE, bytes: length, records: 1, isSealed: true }
-        files.set(file.name, file)
-        done(undefined)
-        onChange(file)
-      } catch (error) {
-        bytes -= length
-        torn.set(id, stem + PART)
-        done(error)
-      }
-    })
+  /** The same for a record that is too large to be written at once. `onDone` gets the error, if there is one. */
+  appendLarge(id: string, record: BodyRecord, onDone: (error: unknown) => void): boolean {
+    if (this.bytes + record.length > this.options.maxBytes) return false
+    const stem = `${String(this.writer.takeNumber()).padStart(12, "0")}.${id}`
+    const { partName, written } = startLargeWrite(this.options.dir, stem, record)
+    this.bytes += record.length
+    const work = written.then(
+      (file) => {
+        this.waiting.set(file.name, file)
+        onDone(undefined)
+        this.options.onChange(file)
+      },
+      (error: unknown) => {
+        this.bytes -= record.length
+        this.interrupted.set(id, partName)
+        onDone(error)
+      },
+    )
+    this.runInBackground("writing a large body", work)
     return true
   }
 
-  function taken(name: string, upTo: number): void {
-    const file = files.get(name)
-    if (file === undefined || upTo < file.bytes) return
-    if (live?.name === name) {
-      if (!isClosed && performance.now() - renewedAt < RENEW_INTERVAL_MS) {
-        takenLive = { name, bytes: upTo }
-        renewTimer ??= setTimeout(renew, RENEW_INTERVAL_MS).unref()
+  /** Everything in a file before `bytes` is in S3. */
+  uploaded(name: string, bytes: number): void {
+    const file = this.waiting.get(name)
+    if (file === undefined || bytes < file.bytes) return
+    if (this.live !== undefined && basename(this.live.path) === name) {
+      if (!this.isClosed && performance.now() - this.sealedAt < RENEW_INTERVAL_MS) {
+        this.uploadedLive = { name, bytes }
+        this.renewTimer ??= setTimeout(() => this.renew(), RENEW_INTERVAL_MS).unref()
         return
       }
-      seal(live)
+      this.seal()
     }
-    files.delete(name)
-    bytes -= file.bytes
-    later("deleting what is in S3", () => removeFile(join(dir, name)))
+    this.waiting.delete(name)
+    this.bytes -= file.bytes
+    this.runInBackground("deleting uploaded bodies", removeFile(join(this.options.dir, name)))
   }
 
-  function renew(): void {
-    renewTimer = undefined
-    if (takenLive !== undefined) taken(takenLive.name, takenLive.bytes)
+  /** Deletes the `.part` file of a request, whose row no longer names an object. */
+  async forgetInterrupted(id: string): Promise<void> {
+    const name = this.interrupted.get(id)
+    this.interrupted.delete(id)
+    if (name !== undefined) await removeFile(join(this.options.dir, name))
   }
 
-  async function forgetTorn(id: string): Promise<void> {
-    const name = torn.get(id)
-    torn.delete(id)
-    if (name !== undefined) await removeFile(join(dir, name))
+  async close(): Promise<void> {
+    this.isClosed = true
+    clearTimeout(this.renewTimer)
+    this.renew()
+    this.seal()
+    await this.writer.close()
+    await this.background
   }
 
-  function later(doing: string, work: () => Promise<void>): void {
-    const running = work().catch((error: unknown) => onError(error, doing))
-    background = Promise.all([background, running]).then(() => {})
+  /** The writer has sealed the live segment, if there was one, and opened the next. */
+  private follow(segment: Segment): void {
+    this.announceSealed()
+    this.live = segment
   }
 
-  async function close(): Promise<void> {
-    isClosed = true
-    clearTimeout(syncTimer)
-    clearTimeout(renewTimer)
-    renew()
-    if (live !== undefined) seal(live)
-    await background
+  private seal(): void {
+    this.announceSealed()
+    this.live = undefined
+    this.writer.seal()
   }
 
-  return {
-    files: () => [...files.values()],
-    torn: [...torn.keys()],
-    get bytes() {
-      return bytes
-    },
-    append,
-    appendLarge,
-    taken,
-    forgetTorn,
-    close,
+  private announceSealed(): void {
+    if (this.live === undefined) return
+    this.sealedAt = performance.now()
+    this.announce(this.live, true)
+  }
+
+  private announce({ path, bytes, waiting: records }: Segment, isSealed: boolean): void {
+    const file = { name: basename(path), bytes, records, isSealed }
+    this.waiting.set(file.name, file)
+    this.options.onChange(file)
+  }
+
+  private renew(): void {
+    this.renewTimer = undefined
+    if (this.uploadedLive !== undefined) this.uploaded(this.uploadedLive.name, this.uploadedLive.bytes)
+  }
+
+  private runInBackground(doing: string, work: Promise<void>): void {
+    const guarded = work.catch((error: unknown) => this.options.onError(error, doing))
+    this.background = Promise.all([this.background, guarded]).then(() => {})
   }
 }
 
-async function writeAll(path: string, pieces: readonly Buffer[]): Promise<void> {
-  const file = await open(path, "r+")
-  try {
-    await file.writev(pieces as Buffer[]).then(async ({ bytesWritten }) => {
-      if (bytesWritten !== pieces.reduce((sum, piece) => sum + piece.length, 0)) throw new Error("the disk is full")
-    })
-    await file.datasync()
-  } finally {
-    await file.close()
-  }
+function closeSegment(segment: Segment): void {
+  closeSync(segment.fd!)
+  segment.fd = undefined
 }
 
 async function removeFile(path: string): Promise<void> {

@@ -1,33 +1,22 @@
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
+import { setAside } from "../../kit/log/damaged.ts"
 import { toDocument } from "../document.ts"
 import type { Bucket } from "./client.ts"
 import { type Failure, toFailure } from "./failure.ts"
-import { type Backoff, createFailureState } from "./failure-state.ts"
+import { type Backoff, createFailureState, type FailureState } from "./failure-state.ts"
+import type { SpoolFile } from "./files.ts"
+import { type FromUploader, ProgressReport } from "./progress.ts"
 import { beginReading, type Reading, readNext } from "./reader.ts"
-import { fromRecord, type Stored } from "./record.ts"
-import type { SpoolFile } from "./spool.ts"
+import { findRequestId, fromRecord, type StoredExchange } from "./record.ts"
 
 export type ToUploader =
   | { readonly type: "files"; readonly files: readonly SpoolFile[] }
-  /** Tries now what waits for its next attempt. */
+  /** Retries now what waits for its next attempt. */
   | { readonly type: "hurry" }
   | { readonly type: "close" }
 
-export type FromUploader =
-  | { readonly type: "log"; readonly level: "info" | "warn" | "error"; readonly line: string }
-  | {
-      readonly type: "progress"
-      readonly uploaded: number
-      /** Requests whose objects will never be; `undefined` where not even the id could be read. */
-      readonly lost: readonly (string | undefined)[]
-      /** Files of which nothing before `bytes` waits. */
-      readonly taken: readonly { readonly name: string; readonly bytes: number }[]
-      readonly trouble: string | undefined
-    }
-  | { readonly type: "closed" }
-
-export interface UploaderOptions {
+interface UploaderOptions {
   readonly dir: string
   readonly openBucket: () => Promise<Bucket>
   readonly backoff: Backoff
@@ -35,168 +24,175 @@ export interface UploaderOptions {
 }
 
 const CONCURRENCY = 32
-/** Records that are being uploaded, together; one is always let in. */
+/** Limit on the records that are being uploaded, together. One is always let in. */
 const MAX_INFLIGHT_BYTES = 32 << 20
-const REPORT_MS = 20
-/** An object that S3 refuses while it takes others is given up after so many attempts. */
-const MAX_REFUSALS = 8
+/** An object that S3 rejects while it accepts others is given up after this many attempts. */
+const MAX_REJECTIONS = 8
 
-/** Takes what the spool holds to S3, in any thread: memory holds what is under way, all else waits on disk. */
-export function createUploader({ dir, openBucket, backoff, post }: UploaderOptions): (message: ToUploader) => void {
-  const readings = new Map<string, Reading>()
-  let bucket: Promise<Bucket> | undefined
-  let inflight = 0
-  let inflightBytes = 0
-  let isPumping = false
-  let isAgain = false
-  let isClosed = false
-  let uploaded = 0
-  let lost: (string | undefined)[] = []
-  const finished: { name: string; bytes: number }[] = []
-  let reportTimer: NodeJS.Timeout | undefined
-  let reported: string | undefined
-  const trouble = createFailureState(
-    (level, line) => post({ type: "log", level, line }),
-    backoff,
-    () =>
-      [...readings.values()].reduce(
-        (sum, { file, recordsRead, outstanding }) => sum + file.records - recordsRead + outstanding,
-        0,
-      ),
-  )
+/** Uploads what the spool holds to S3, in any thread. Memory holds what is in flight; everything else is on the disk. */
+export class Uploader {
+  private readonly options: UploaderOptions
+  private readonly readings = new Map<string, Reading>()
+  private readonly progress: ProgressReport
+  private readonly failures: FailureState
+  private bucket: Promise<Bucket> | undefined = undefined
+  private inflight = 0
+  private inflightBytes = 0
+  private isReading = false
+  private hasMore = false
+  private isClosed = false
 
-  function tell(message: ToUploader): void {
+  constructor(options: UploaderOptions) {
+    this.options = options
+    const log = (level: "info" | "warn" | "error", line: string) => options.post({ type: "log", level, line })
+    this.failures = createFailureState(log, options.backoff, () => this.countWaiting())
+    this.progress = new ProgressReport(this.readings, () => this.failures.text, options.post)
+  }
+
+  receive(message: ToUploader): void {
     if (message.type === "files") {
-      for (const file of message.files) noteFile(file)
-      void pump()
-    } else if (message.type === "hurry") trouble.hurry()
-    else void close()
+      for (const file of message.files) this.noteFile(file)
+      void this.readAll()
+    } else if (message.type === "hurry") this.failures.hurry()
+    else void this.close()
   }
 
-  function noteFile(file: SpoolFile): void {
-    const reading = readings.get(file.name)
-    if (reading) reading.file = file
-    else readings.set(file.name, beginReading(file))
-    if (reading) settle(reading)
-  }
-
-  async function pump(): Promise<void> {
-    isAgain = true
-    if (isPumping) return
-    isPumping = true
-    while (isAgain) {
-      isAgain = false
-      while (!isClosed && inflight < CONCURRENCY && (inflight === 0 || inflightBytes < MAX_INFLIGHT_BYTES)) {
-        const next = await readNext(dir, readings.values())
-        if (next.kind === "none") break
-        if (next.kind === "record") void upload(next.reading, next.record)
-        else giveUpRest(next.reading, next.records)
-      }
+  private countWaiting(): number {
+    let waiting = 0
+    for (const { file, recordsRead, outstanding } of this.readings.values()) {
+      waiting += file.records - recordsRead + outstanding
     }
-    isPumping = false
+    return waiting
   }
 
-  function giveUpRest(reading: Reading, records: number): void {
-    const line = `bodies of ${records} requests are lost: the file ${reading.file.name} is damaged or gone`
-    post({ type: "log", level: "error", line })
-    for (let i = 0; i < records; i++) lost.push(undefined)
-    settle(reading)
-    report()
+  private noteFile(file: SpoolFile): void {
+    const reading = this.readings.get(file.name)
+    if (reading === undefined) {
+      this.readings.set(file.name, beginReading(file))
+      return
+    }
+    reading.file = file
+    this.settle(reading)
   }
 
-  async function upload(reading: Reading, record: Buffer): Promise<void> {
-    inflight++
-    inflightBytes += record.length
+  /** Starts uploads until the limits are reached or nothing is left to read. */
+  private async readAll(): Promise<void> {
+    this.hasMore = true
+    if (this.isReading) return
+    this.isReading = true
+    while (this.hasMore) {
+      this.hasMore = false
+      while (!this.isClosed && this.hasRoom() && (await this.startNext())) {}
+    }
+    this.isReading = false
+  }
+
+  private hasRoom(): boolean {
+    return this.inflight < CONCURRENCY && (this.inflight === 0 || this.inflightBytes < MAX_INFLIGHT_BYTES)
+  }
+
+  /** Returns whether there was something to read. */
+  private async startNext(): Promise<boolean> {
+    const next = await readNext(this.options.dir, this.readings.values())
+    if (next.kind === "none") return false
+    if (next.kind === "record") void this.upload(next.reading, next.record)
+    else if (next.kind === "damaged") {
+      this.setAside(next.reading, next.offset, next.record, "its checksum does not match")
+      this.lose(next.reading, [findRequestId(next.record)])
+    } else {
+      const line = `bodies of ${next.records} requests are lost: the file ${next.reading.file.name} is damaged or gone`
+      this.options.post({ type: "log", level: "error", line })
+      if (next.bytes.length > 0) this.setAside(next.reading, next.offset, next.bytes, "it is not a record")
+      this.lose(next.reading, Array(next.records).fill(undefined))
+    }
+    return true
+  }
+
+  private setAside({ file }: Reading, offset: number, bytes: Buffer, reason: string): void {
+    const line = setAside(this.options.dir, [{ file: file.name, offset, reason, bytes }])
+    this.options.post({ type: "log", level: "error", line })
+  }
+
+  private lose(reading: Reading, ids: readonly (string | undefined)[]): void {
+    this.progress.lost.push(...ids)
+    this.settle(reading)
+    this.progress.schedule()
+  }
+
+  private async upload(reading: Reading, record: Buffer): Promise<void> {
+    this.inflight++
+    this.inflightBytes += record.length
     let id: string | undefined
     try {
       const stored = fromRecord(record)
       id = stored.exchange.id
-      if (await putUntilDone(stored)) uploaded++
-      else if (isClosed) return
-      else lost.push(id)
+      if (await this.putUntilDone(stored)) this.progress.uploaded++
+      else if (this.isClosed) return
+      else this.progress.lost.push(id)
     } catch {
-      lost.push(id)
-      post({ type: "log", level: "error", line: "a body that waits cannot be read any more" })
+      this.progress.lost.push(id)
+      this.options.post({ type: "log", level: "error", line: "the body of a request cannot be read from the disk" })
     } finally {
-      inflight--
-      inflightBytes -= record.length
+      this.inflight--
+      this.inflightBytes -= record.length
     }
     reading.outstanding--
-    settle(reading)
-    report()
-    void pump()
+    this.settle(reading)
+    this.progress.schedule()
+    void this.readAll()
   }
 
-  /** False: given up, or closed. */
-  async function putUntilDone({ key, exchange }: Stored): Promise<boolean> {
+  /** Returns false when the object is given up, or the uploader is closed. */
+  private async putUntilDone({ key, exchange }: StoredExchange): Promise<boolean> {
     const object = await promisify(gzip)(toDocument(exchange))
-    const successesBefore = trouble.successes
-    for (let attempts = 0; !isClosed; attempts++) {
-      const failure = await put(key, object)
+    const { failures } = this
+    const successesBefore = failures.successes
+    for (let attempts = 0; !this.isClosed; attempts++) {
+      const failure = await this.put(key, object)
       if (failure === undefined) {
-        trouble.worked()
+        failures.succeeded()
         return true
       }
-      if (isClosed) return false
-      const isRefused = failure.isOfObject && trouble.successes > successesBefore
-      if (isRefused && attempts >= MAX_REFUSALS) {
-        post({ type: "log", level: "error", line: `a body is given up: ${failure.text}, and takes others` })
+      if (this.isClosed) return false
+      const isRejected = failure.isOfObject && failures.successes > successesBefore
+      if (isRejected && attempts >= MAX_REJECTIONS) {
+        const line = `the bodies of one request are given up: ${failure.text}, and accepts others`
+        this.options.post({ type: "log", level: "error", line })
         return false
       }
-      if (!isRefused) trouble.failed(failure, attempts)
-      report()
-      await trouble.pause(attempts)
+      if (!isRejected) failures.failed(failure, attempts)
+      this.progress.schedule()
+      await failures.pause(attempts)
     }
     return false
   }
 
-  async function put(key: string, object: Buffer): Promise<Failure | undefined> {
+  private async put(key: string, object: Buffer): Promise<Failure | undefined> {
     try {
-      bucket ??= openBucket()
-      await (await bucket).put(key, object)
+      this.bucket ??= this.options.openBucket()
+      await (await this.bucket).put(key, object)
       return undefined
     } catch (error) {
       return toFailure(error)
     }
   }
 
-  /** A file that is sealed and wholly in S3 is no longer ours. */
-  function settle(reading: Reading): void {
+  /** Lets go of a file that is sealed and completely in S3. */
+  private settle(reading: Reading): void {
     const { file, readTo, outstanding } = reading
     if (!file.isSealed || readTo < file.bytes || outstanding > 0) return
-    report()
-    finished.push({ name: file.name, bytes: readTo })
-    readings.delete(file.name)
+    this.progress.finished.push({ name: file.name, bytes: readTo })
+    this.progress.schedule()
+    this.readings.delete(file.name)
     reading.handle?.close().catch(() => {})
   }
 
-  function report(): void {
-    reportTimer ??= setTimeout(sendReport, REPORT_MS)
+  private async close(): Promise<void> {
+    this.isClosed = true
+    this.failures.hurry()
+    this.progress.send()
+    for (const { handle } of this.readings.values()) await handle?.close().catch(() => {})
+    ;(await this.bucket?.catch(() => undefined))?.close()
+    this.options.post({ type: "closed" })
   }
-
-  function sendReport(): void {
-    clearTimeout(reportTimer)
-    reportTimer = undefined
-    const idle = [...readings.values()]
-      .filter(({ readTo, outstanding }) => outstanding === 0 && readTo > 0)
-      .map(({ file, readTo }) => ({ name: file.name, bytes: readTo }))
-    if (uploaded === 0 && lost.length === 0 && finished.length === 0 && trouble.text === reported) {
-      if (idle.length === 0) return
-    }
-    reported = trouble.text
-    post({ type: "progress", uploaded, lost, taken: [...finished.splice(0), ...idle], trouble: trouble.text })
-    uploaded = 0
-    lost = []
-  }
-
-  async function close(): Promise<void> {
-    isClosed = true
-    trouble.hurry()
-    sendReport()
-    for (const { handle } of readings.values()) await handle?.close().catch(() => {})
-    ;(await bucket?.catch(() => undefined))?.close()
-    post({ type: "closed" })
-  }
-
-  return tell
 }

@@ -3,7 +3,7 @@ import { constants, setPriority } from "node:os"
 import { parentPort, workerData } from "node:worker_threads"
 import { openBucket, type S3Settings } from "./client.ts"
 import type { Backoff } from "./failure-state.ts"
-import { createUploader, type ToUploader } from "./uploader.ts"
+import { type ToUploader, Uploader } from "./uploader.ts"
 
 export interface UploaderData {
   readonly dir: string
@@ -13,21 +13,21 @@ export interface UploaderData {
   readonly attemptMs: number
 }
 
-/** Where cores are few, answers go before uploads: on Linux each thread has a priority of its own. */
-function letAnswersGoFirst(): void {
+/** Gives uploads a lower priority than answers, where cores are few. On Linux, each thread has a priority of its own. */
+function lowerPriority(): void {
   try {
     const thread = /\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self"))?.[1]
     if (thread !== undefined) setPriority(Number(thread), constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
-    // Another system, or not allowed: uploads work without it.
+    // Not Linux, or not allowed: uploads work without it.
   }
 }
 
-// The entry of a thread: it begins when it is loaded.
-letAnswersGoFirst()
+// The entry of a thread: it runs when it is loaded.
+lowerPriority()
 const { dir, s3, backoff, attemptMs } = workerData as UploaderData
 const port = parentPort!
-const tell = createUploader({
+const uploader = new Uploader({
   dir,
   openBucket: () => openBucket(s3, attemptMs),
   backoff,
@@ -36,4 +36,4 @@ const tell = createUploader({
     if (message.type === "closed") port.close()
   },
 })
-port.on("message", (message: ToUploader) => tell(message))
+port.on("message", (message: ToUploader) => uploader.receive(message))

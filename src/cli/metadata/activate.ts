@@ -1,16 +1,16 @@
-import { backfillName } from "../../database/backfill.ts"
-import { activateName } from "../../database/metadata.ts"
+import { activateMetadata } from "../../operations/metadata/activate.ts"
+import { parseName } from "../../operations/metadata/name.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
 import { print, printJson } from "../_print.ts"
 import { createProgress } from "../_progress.ts"
 import { withThousands } from "../_text.ts"
-import { NAME_OPTIONS, toNameChoice } from "./_name.ts"
+import { NAME_OPTIONS } from "./_options.ts"
 
 export default defineCommand({
   meta: {
     name: "activate",
-    description: "index and sum requests by a metadata name, those of the past too, so that reports by it are quick",
+    description: "index and sum requests by a metadata name, earlier ones too, so that reports by it are fast",
   },
   args: { ...NAME_OPTIONS, ...JSON_OPTION, ...COMMON },
   examples: [
@@ -18,16 +18,14 @@ export default defineCommand({
     "majordomo-gateway metadata activate Feature --key Production",
   ],
   async run({ args }) {
-    const choice = toNameChoice(args)
-    await withDatabase(args.config, async (database) => {
-      await activateName(database, choice)
+    const choice = parseName(args)
+    await withDatabase(args.config, async (context) => {
       const progress = createProgress("requests")
-      const indexed = await backfillName(database, choice.name, progress.update).finally(progress.end)
-      if (args.json) printJson({ name: choice.name, key: choice.key ?? null, active: true, indexed })
-      else
-        print(
-          `${choice.name} is active; ${withThousands(indexed)} requests of the past were indexed. Try usage --by ${choice.name}`,
-        )
+      const activating = activateMetadata({ ...context, onProgress: progress.update }, choice)
+      const result = await activating.finally(progress.end)
+      if (args.json) return printJson(result)
+      const { name, indexed } = result
+      print(`${name} is active; ${withThousands(indexed)} earlier requests were indexed. Try usage --by ${name}`)
     })
   },
 })

@@ -1,8 +1,9 @@
-import { deactivateName } from "../../database/metadata.ts"
+import { deactivateMetadata } from "../../operations/metadata/deactivate.ts"
+import { parseName } from "../../operations/metadata/name.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
 import { print, printJson } from "../_print.ts"
-import { NAME_OPTIONS, toNameChoice } from "./_name.ts"
+import { NAME_OPTIONS } from "./_options.ts"
 
 export default defineCommand({
   meta: {
@@ -12,14 +13,15 @@ export default defineCommand({
   args: { ...NAME_OPTIONS, ...JSON_OPTION, ...COMMON },
   examples: ["majordomo-gateway metadata deactivate User-Id"],
   async run({ args }) {
-    const choice = toNameChoice(args)
-    await withDatabase(args.config, async (database) => {
-      await deactivateName(database, choice)
-      if (args.json) printJson({ name: choice.name, key: choice.key ?? null, active: false })
-      else
-        print(
-          `${choice.name} is not active any more${choice.key === undefined ? "" : " for this key"}; usage --by ${choice.name} still works, from the requests themselves`,
-        )
+    const choice = parseName(args)
+    await withDatabase(args.config, async (context) => {
+      const result = await deactivateMetadata(context, choice)
+      if (args.json) return printJson(result)
+      const { name, key } = result
+      const scope = key === null ? "" : " for this key"
+      print(
+        `${name} is no longer active${scope}; usage --by ${name} still works, but reads every request of the period`,
+      )
     })
   },
 })

@@ -1,7 +1,7 @@
-import { listMetadata, type MetadataName, NEWEST } from "../../database/metadata.ts"
+import { isCountedWhole, listMetadata, type MetadataName, SAMPLED_REQUESTS } from "../../operations/metadata/list.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
-import { findScreen, print, printJson, type Screen, say } from "../_print.ts"
+import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
 import { withThousands } from "../_text.ts"
 import { toTime } from "../keys/_keys.ts"
@@ -11,45 +11,32 @@ export default defineCommand({
   args: { ...JSON_OPTION, ...COMMON },
   examples: ["majordomo-gateway metadata list"],
   async run({ args }) {
-    await withDatabase(args.config, async (database) => {
-      const names = await listMetadata(database)
-      if (args.json) printJson(names.map(toNameObject))
-      else if (names.length === 0) say("No request carried metadata yet: send a header such as X-Majordomo-User-Id: 42")
-      else print(renderNames(names, findScreen()))
+    await withDatabase(args.config, async (context) => {
+      const names = await listMetadata(context)
+      if (args.json) printJson(names)
+      else if (names.length > 0) print(renderNames(names, findScreen()))
+      else printMessage("No request carried metadata yet: send a header such as X-Majordomo-User-Id: 42")
     })
   },
 })
 
-function toNameObject(name: MetadataName): Record<string, unknown> {
-  return {
-    name: name.name,
-    requests: name.requests,
-    distinct_values: name.distinctValues,
-    distinct_values_of: name.isCountedWhole ? "all requests" : `the newest ${NEWEST} requests`,
-    active: name.active,
-    active_keys: name.activeKeys,
-    last_seen_at: name.lastSeenAt ?? null,
-  }
-}
-
-export function renderNames(names: readonly MetadataName[], screen: Screen): string {
-  const values = names.map((name) => `${withThousands(name.distinctValues)}${name.isCountedWhole ? "" : "*"}`)
+function renderNames(names: readonly MetadataName[], screen: Screen): string {
+  const values = names.map((name) => `${withThousands(name.distinct_values)}${isCountedWhole(name) ? "" : "*"}`)
   const table = renderTable(
     [
       { title: "Name", align: "left", cells: names.map(({ name }) => name), shrinks: true },
       { title: "Requests", align: "right", cells: toCounts(names.map(({ requests }) => requests)) },
       { title: "Values", align: "right", cells: values },
-      { title: "Active", align: "left", cells: names.map(toActive), shrinks: true },
-      { title: "Last seen", align: "left", cells: names.map(({ lastSeenAt }) => toTime(lastSeenAt)), leaves: 1 },
+      { title: "Active", align: "left", cells: names.map(describeActive), shrinks: true },
+      { title: "Last seen", align: "left", cells: names.map((name) => toTime(name.last_seen_at)), hideRank: 1 },
     ],
     screen,
   )
-  const isPartial = names.some(({ isCountedWhole }) => !isCountedWhole)
-  return isPartial
-    ? `${table}* among the newest ${withThousands(NEWEST)} requests; active names are counted whole.\n`
-    : table
+  if (names.every(isCountedWhole)) return table
+  const sample = withThousands(SAMPLED_REQUESTS)
+  return `${table}* in the newest ${sample} requests; the values of active names are counted in all requests.\n`
 }
 
-function toActive({ active, activeKeys }: MetadataName): string {
-  return active === "all" ? "yes" : active === "none" ? "no" : `for ${activeKeys.join(", ")}`
+function describeActive({ active, active_keys }: MetadataName): string {
+  return active === "all" ? "yes" : active === "none" ? "no" : `for ${active_keys.join(", ")}`
 }

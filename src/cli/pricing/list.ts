@@ -1,10 +1,9 @@
-import { CommandError } from "../../core/errors.ts"
-import type { PricedModel } from "../../pricing/price-list.ts"
+import { listPrices, type PricedModel } from "../../operations/prices/list.ts"
+import { toPriceObject } from "../../operations/prices/rates.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
+import { withPrices } from "../_open.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
-import { withPriceBook } from "./_book.ts"
-import { toPriceObject } from "./_prices.ts"
 
 export default defineCommand({
   meta: { name: "list", description: "every model that has a price, in USD per million tokens" },
@@ -15,12 +14,8 @@ export default defineCommand({
   },
   examples: ["majordomo-gateway pricing list --provider openai", "majordomo-gateway pricing list --json"],
   async run({ args }) {
-    await withPriceBook(args.config, (book) => {
-      const models = book.models(args.provider)
-      if (args.provider !== undefined && models.length === 0) {
-        const known = [...new Set(book.models().map(({ provider }) => provider))].filter((name) => name !== "")
-        throw new CommandError(`no prices for a provider "${args.provider}"; there are ${known.join(", ")}`)
-      }
+    await withPrices(args.config, (context) => {
+      const models = listPrices(context, { provider: args.provider })
       if (args.json) printJson(models.map(({ provider, entry }) => toPriceObject(provider, entry)))
       else print(renderModels(models, findScreen()))
     })
@@ -35,10 +30,10 @@ function renderModels(models: readonly PricedModel[], screen: Screen): string {
       { title: "Provider", align: "left", cells: models.map(({ provider }) => provider || "any") },
       { title: "Model", align: "left", cells: models.map(({ model }) => model), shrinks: true },
       { title: "Input", align: "right", cells: rate("input") },
-      { title: "Cached", align: "right", cells: rate("cacheRead"), leaves: 1 },
+      { title: "Cached", align: "right", cells: rate("cacheRead"), hideRank: 1 },
       { title: "Output", align: "right", cells: rate("output") },
-      { title: "Source", align: "left", cells: models.map(({ entry }) => sourceOf(entry.sources).source), leaves: 2 },
-      { title: "Date", align: "left", cells: models.map(({ entry }) => sourceOf(entry.sources).date), leaves: 3 },
+      { title: "Source", align: "left", cells: models.map(({ entry }) => sourceOf(entry.sources).source), hideRank: 2 },
+      { title: "Date", align: "left", cells: models.map(({ entry }) => sourceOf(entry.sources).date), hideRank: 3 },
     ],
     screen,
   )

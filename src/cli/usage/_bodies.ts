@@ -1,47 +1,40 @@
-import type { Bodies, ReadBody } from "../../bodies/read.ts"
 import { indentJson } from "../../kit/json/indent.ts"
+import type { Bodies, ReadBody, Sides } from "../../operations/requests/bodies.ts"
+import { printMessage, printPiece } from "../_print.ts"
 import { printable } from "../_text.ts"
 
-/** Which bodies of a request somebody asked for. */
-export type Sides = readonly ("request" | "response")[]
-
-/** `--body` is both; `--request` or `--response` that one alone. Empty: none was asked for. */
+/** Returns the bodies that the options ask for: `--body` means both, `--request` or `--response` only that one. */
 export function toSides(args: { body?: boolean; request?: boolean; response?: boolean }): Sides {
   const named = (["request", "response"] as const).filter((side) => args[side] === true)
   return named.length === 0 && args.body === true ? ["request", "response"] : named
 }
 
-/** For a terminal: JSON over several lines, without control characters. */
+/** Renders bodies for a terminal: JSON over several lines, without control characters. */
 export function renderBodies(bodies: Bodies, sides: Sides): string {
   return sides.map((side) => `${TITLES[side]}${renderBody(bodies[side])}`).join("\n\n")
+}
+
+/** Prints bodies for a file or a program: their bytes as they were. */
+export async function printBytes(bodies: Bodies, sides: Sides): Promise<void> {
+  if (sides.every((side) => bodies[side].kind === "none")) printMessage("note: no body of this request is stored")
+  for (const side of sides) {
+    const bytes = toBytes(bodies[side])
+    await printPiece(bytes)
+    // A single body is printed without anything else.
+    if (sides.length > 1 && bytes.length > 0 && bytes.at(-1) !== 0x0a) await printPiece("\n")
+  }
 }
 
 const TITLES = { request: "Request body", response: "Response body" } as const
 
 function renderBody(body: ReadBody): string {
-  if (body.kind === "none") return ": not kept"
-  const cut = body.isTruncated ? " (only its beginning is kept)" : ""
-  if (body.kind === "binary") return `${cut}: ${Buffer.byteLength(body.base64, "base64")} bytes that are no text`
-  return `${cut}:\n${printable(body.kind === "json" ? indentJson(body.text) : body.text.trimEnd(), "lines")}`
+  if (body.kind === "none") return ": not stored"
+  const note = body.isTruncated ? " (only its beginning is stored)" : ""
+  if (body.kind === "binary") return `${note}: ${Buffer.byteLength(body.base64, "base64")} bytes that are not text`
+  return `${note}:\n${printable(body.kind === "json" ? indentJson(body.text) : body.text.trimEnd(), "lines")}`
 }
 
-/** For a file or a program: the bytes as they were; nothing for a body that was not kept. */
-export function toBytes(body: ReadBody): Buffer {
+function toBytes(body: ReadBody): Buffer {
   if (body.kind === "none") return Buffer.alloc(0)
   return body.kind === "binary" ? Buffer.from(body.base64, "base64") : Buffer.from(body.text)
-}
-
-/** Under the names of the columns, whatever the store: text as it was, what is no text as a `data:` URL. */
-export function toBodyObject(bodies: Bodies, sides: Sides): Record<string, unknown> {
-  const texts = sides.map((side) => [`${side}_body`, toColumn(bodies[side])])
-  const cut = sides.filter((side) => {
-    const body = bodies[side]
-    return body.kind !== "none" && body.isTruncated
-  })
-  return { ...Object.fromEntries(texts), bodies_from: bodies.source, bodies_cut: cut }
-}
-
-function toColumn(body: ReadBody): string | null {
-  if (body.kind === "none") return null
-  return body.kind === "binary" ? `data:application/octet-stream;base64,${body.base64}` : body.text
 }

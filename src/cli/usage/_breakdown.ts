@@ -1,19 +1,21 @@
-import type { Dimension, Measures, UsageAnswer, UsageRow } from "../../reports/index.ts"
+import type { Measures } from "../../operations/usage/json.ts"
+import type { Dimension } from "../../operations/usage/question.ts"
+import type { UsageAnswer, UsageRow } from "../../operations/usage/report.ts"
 import { alignPoints, toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts, toShares } from "../_table.ts"
 import { withThousands, wrap } from "../_text.ts"
 
-/** The table of a usage report: one line per group, and a total. */
+/** Renders the table of a usage report: one line per group, and a total. */
 export function renderBreakdown(
   by: readonly Dimension[],
   { rows, total, groups }: UsageAnswer,
   screen: Screen,
 ): string {
   const all = [...rows, total]
-  const count = (title: string, pick: (row: Measures) => number, leaves?: number): Column => {
+  const count = (title: string, pick: (row: Measures) => number, hideRank?: number): Column => {
     const cells = toCounts(all.map(pick))
-    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, leaves }
+    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, hideRank }
   }
   const costs = alignPoints(all.map(toCostCell))
   const labels = by.map((dimension, i): Column => {
@@ -43,13 +45,13 @@ export function renderBreakdown(
         screen,
         (screen.width ?? 0) < 100 ? 6 : 10,
       ),
-      leaves: 2,
+      hideRank: 2,
     },
   ]
   return [renderTable(columns, screen), ...toNotes(total, groups - rows.length, screen)].join("")
 }
 
-/** `~`: some of it is estimated. A sum without its unpriced part is a lower bound. */
+/** Renders a sum. `~` means that a part is estimated; `>` that a part has no price, so the sum is a lower bound. */
 export function toCostCell({
   total_cost,
   estimated,
@@ -59,7 +61,7 @@ export function toCostCell({
   return `${unpriced > 0 ? ">" : estimated > 0 ? "~" : ""}${toDollars(total_cost)}`
 }
 
-/** What stands for a group: its value, with its id where two keys have one name. */
+/** Returns the label of a group: its value, and the key's id if two keys have the same name. */
 export function toLabel(dimension: Dimension, row: UsageRow, i: number, rows: readonly UsageRow[]): string {
   const value = row.values[i]
   if (value === null || value === undefined || value === "") return "(none)"

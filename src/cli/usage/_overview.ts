@@ -1,80 +1,18 @@
-import {
-  DIMENSIONS,
-  type Dimension,
-  listDays,
-  type Measures,
-  toOffsetIso,
-  type UsageAnswer,
-  type UsageQuestion,
-} from "../../reports/index.ts"
+import { type Measures, toOffsetIso } from "../../operations/usage/json.ts"
+import { OVERVIEW_BY, type Overview } from "../../operations/usage/overview.ts"
+import type { Dimension } from "../../operations/usage/question.ts"
+import type { UsageAnswer, UsageQuestion } from "../../operations/usage/report.ts"
 import { renderBars } from "../_chart.ts"
 import { alignPoints, toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
-import { type Column, ellipsis, renderTable, toCounts, toShares } from "../_table.ts"
+import { type Column, renderTable, toCounts, toShares, truncate } from "../_table.ts"
 import { printable, withThousands, wrap } from "../_text.ts"
 import { toCostCell, toLabel } from "./_breakdown.ts"
-import { toMeasureObject, toRowObjects } from "./_json.ts"
 
-/** `usage` alone: a period, the one before it, and where its cost came from. */
-export interface Overview {
-  readonly question: UsageQuestion
-  readonly current: UsageAnswer
-  readonly before: UsageAnswer
-  readonly days: UsageAnswer
-  readonly allDays: readonly string[]
-  readonly models: UsageAnswer
-  readonly keys: UsageAnswer
-  readonly unpricedModels: readonly string[]
-}
+/** The width of the names in front of the facts. */
+const NAME_WIDTH = 12
 
-const BY = {
-  day: [DIMENSIONS["day"]!],
-  model: [DIMENSIONS["model"]!],
-  key: [DIMENSIONS["key"]!],
-} as const
-const TOP = 5
-
-export async function readOverview(
-  question: UsageQuestion,
-  now: number,
-  ask: (question: UsageQuestion) => Promise<UsageAnswer>,
-): Promise<Overview> {
-  const { period } = question
-  const until = period.until ?? now
-  const earlier = { ...period, since: period.since - (until - period.since), until: period.since }
-  const plain = { ...question, sort: undefined, limit: undefined }
-  const models = await ask({ ...plain, by: BY.model })
-  return {
-    question,
-    current: { rows: [], total: models.total, groups: 0 },
-    before: await ask({ ...plain, period: earlier }),
-    days: await ask({ ...plain, by: BY.day }),
-    allDays: listDays(period.since, until, period.tz),
-    models: { ...models, rows: models.rows.slice(0, question.limit ?? TOP) },
-    keys: await ask({ ...plain, by: BY.key, limit: question.limit ?? TOP }),
-    unpricedModels: models.rows.flatMap(({ unpriced, values }) => (unpriced > 0 ? [String(values[0])] : [])),
-  }
-}
-
-export function toOverviewObject({
-  current,
-  before,
-  days,
-  models,
-  keys,
-  unpricedModels,
-}: Overview): Record<string, unknown> {
-  return {
-    rows: [],
-    total: toMeasureObject(current.total),
-    before: toMeasureObject(before.total),
-    days: toRowObjects(BY.day, days),
-    models: toRowObjects(BY.model, models),
-    keys: toRowObjects(BY.key, keys),
-    unpriced_models: unpricedModels,
-  }
-}
-
+/** Renders a period at a glance: its total against the period before, its days, and its models and keys. */
 export function renderOverview(overview: Overview, screen: Screen): string {
   const { current, before, models, keys } = overview
   const now = current.total
@@ -82,36 +20,36 @@ export function renderOverview(overview: Overview, screen: Screen): string {
   const facts = [
     [
       "Requests",
-      `${withThousands(now.requests)}${change(now.requests, then.requests)}${now.errors > 0 ? `, ${withThousands(now.errors)} with an error` : ""}`,
+      `${withThousands(now.requests)}${describeChange(now.requests, then.requests)}${now.errors > 0 ? `, ${withThousands(now.errors)} with an error` : ""}`,
     ],
-    ["Tokens", `${withThousands(tokensOf(now))}${change(tokensOf(now), tokensOf(then))}`],
-    ["Cost", `${toCostCell(now)}${change(Number(now.total_cost), Number(then.total_cost))}`],
-    ["Sure", toSureness(overview)],
-    ...(now.unpriced > 0 ? [["", `with prices for them: ${toRepriceCommand(overview.question)}`]] : []),
+    ["Tokens", `${withThousands(tokensOf(now))}${describeChange(tokensOf(now), tokensOf(then))}`],
+    ["Cost", `${toCostCell(now)}${describeChange(Number(now.total_cost), Number(then.total_cost))}`],
+    ["Confidence", describeConfidence(overview)],
+    ...(now.unpriced > 0 ? [["", `to price them: ${toRepriceCommand(overview.question)}`]] : []),
   ] as const
-  const bold = (text: string) => (screen.colour ? `\u001b[1m${text}\u001b[22m` : text)
+  const bold = (text: string) => (screen.color ? `\u001b[1m${text}\u001b[22m` : text)
   return [
     ...facts.flatMap(([name, fact]) =>
-      wrap(fact, screen.width === undefined ? undefined : screen.width - 10).map(
-        (line, i) => `${bold((i === 0 ? name : "").padEnd(10))}${line}`,
+      wrap(fact, screen.width === undefined ? undefined : screen.width - NAME_WIDTH).map(
+        (line, i) => `${bold((i === 0 ? name : "").padEnd(NAME_WIDTH))}${line}`,
       ),
     ),
     "",
     ...renderDays(overview, screen),
     "",
-    renderTop(BY.model, models, screen),
-    renderTop(BY.key, keys, screen),
+    renderTop(OVERVIEW_BY.model, models, screen),
+    renderTop(OVERVIEW_BY.key, keys, screen),
   ].join("\n")
 }
 
 const tokensOf = (m: Measures) => m.input_tokens + m.output_tokens
 
-/** The few groups that cost most, with bars that can be compared. */
+/** Renders the groups with the highest cost, with bars that can be compared. */
 function renderTop(by: readonly Dimension[], { rows, total, groups }: UsageAnswer, screen: Screen): string {
   const all = [...rows, total]
-  const count = (title: string, pick: (m: Measures) => number, leaves?: number): Column => {
+  const count = (title: string, pick: (m: Measures) => number, hideRank?: number): Column => {
     const cells = toCounts(all.map(pick))
-    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, leaves }
+    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, hideRank }
   }
   const costs = alignPoints(all.map(toCostCell))
   const isAll = groups <= rows.length
@@ -135,14 +73,14 @@ function renderTop(by: readonly Dimension[], { rows, total, groups }: UsageAnswe
           screen,
           (screen.width ?? 0) < 100 ? 10 : 24,
         ),
-        leaves: 1,
+        hideRank: 1,
       },
     ],
     screen,
   )
 }
 
-function change(now: number, before: number): string {
+function describeChange(now: number, before: number): string {
   if (before === 0) return ""
   const percent = ((now - before) / before) * 100
   const shown =
@@ -150,8 +88,11 @@ function change(now: number, before: number): string {
   return ` (${shown} against the period before)`
 }
 
-/** `98.7% exact, 1.1% estimated, 0.2% unpriced (3 requests: model x, y)` */
-function toSureness({ current: { total }, unpricedModels }: Overview): string {
+/**
+ * Renders how many requests have which confidence:
+ * `98.7 % exact, 1.1 % estimated, 0.2 % unpriced (3 requests: model x, y)`
+ */
+function describeConfidence({ current: { total }, unpricedModels }: Overview): string {
   const percent = (count: number) => {
     const share = (count / total.requests) * 100
     // Rounding must not turn nearly all into all, nor a few into none.
@@ -161,7 +102,7 @@ function toSureness({ current: { total }, unpricedModels }: Overview): string {
   const parts = [`${percent(total.exact)} exact`]
   if (total.estimated > 0) parts.push(`${percent(total.estimated)} estimated`)
   if (total.unpriced > 0) {
-    const named = unpricedModels.slice(0, 3).map((model) => ellipsis(printable(model), 40) || "(no model)")
+    const named = unpricedModels.slice(0, 3).map((model) => truncate(printable(model), 40) || "(no model)")
     const more = unpricedModels.length > 3 ? ", …" : ""
     const noun = total.unpriced === 1 ? "request" : "requests"
     parts.push(
@@ -171,12 +112,12 @@ function toSureness({ current: { total }, unpricedModels }: Overview): string {
   return parts.join(", ")
 }
 
-/** What prices the period's requests again, once their models have a price in pricing.overrides. */
+/** Returns the command that prices the period's requests again, once pricing.overrides has prices for their models. */
 function toRepriceCommand({ period }: UsageQuestion): string {
   return `majordomo-gateway pricing reprice --since ${toOffsetIso(period.since, period.tz).slice(0, 10)}`
 }
 
-/** A bar per day; where nothing can be drawn, a line per day that had requests. */
+/** Draws a bar per day. If nothing can be drawn, it renders a line per day that had requests. */
 function renderDays({ days, allDays }: Overview, screen: Screen): string[] {
   const byDay = new Map(days.rows.map((row) => [row.values[0], row]))
   if (!screen.drawing) {

@@ -1,45 +1,50 @@
+import type { RequestRow as Row } from "../../operations/requests/row.ts"
 import type { Screen } from "../_print.ts"
-import { displayWidth, ellipsis } from "../_table.ts"
+import { displayWidth, truncate } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
 import { toCostCell } from "./requests.ts"
 
-type Row = Readonly<Record<string, unknown>>
-
 interface TailColumn {
-  readonly least: number
-  readonly most: number
+  readonly minWidth: number
+  readonly maxWidth: number
   readonly align: "left" | "right"
-  /** Columns with a number leave a narrow screen, the highest first. */
-  readonly leaves?: number
+  /** A column with a rank is hidden if the screen is too narrow, the highest rank first. */
+  readonly hideRank?: number
   cell(row: Row, clock: Intl.DateTimeFormat): string
 }
 
 const COLUMNS: readonly TailColumn[] = [
-  { least: 8, most: 8, align: "left", cell: (row, clock) => clock.format(new Date(row["created_at"] as Date)) },
-  { least: 12, most: 28, align: "left", cell: (row) => String(row["model"] || row["request_path"]) },
-  { least: 6, most: 12, align: "left", leaves: 4, cell: (row) => String(row["provider"]) },
-  { least: 7, most: 16, align: "left", leaves: 3, cell: (row) => String(row["key_name"] ?? "") },
-  { least: 3, most: 18, align: "left", cell: toStatus },
-  { least: 6, most: 8, align: "right", leaves: 5, cell: (row) => toDuration(Number(row["response_time_ms"])) },
-  { least: 7, most: 12, align: "right", leaves: 2, cell: (row) => `${withThousands(String(row["input_tokens"]))} in` },
+  { minWidth: 8, maxWidth: 8, align: "left", cell: (row, clock) => clock.format(new Date(row["created_at"] as Date)) },
+  { minWidth: 12, maxWidth: 28, align: "left", cell: (row) => String(row["model"] || row["request_path"]) },
+  { minWidth: 6, maxWidth: 12, align: "left", hideRank: 4, cell: (row) => String(row["provider"]) },
+  { minWidth: 7, maxWidth: 16, align: "left", hideRank: 3, cell: (row) => String(row["key_name"] ?? "") },
+  { minWidth: 3, maxWidth: 18, align: "left", cell: toStatus },
+  { minWidth: 6, maxWidth: 8, align: "right", hideRank: 5, cell: (row) => toDuration(Number(row["response_time_ms"])) },
   {
-    least: 7,
-    most: 12,
+    minWidth: 7,
+    maxWidth: 12,
     align: "right",
-    leaves: 1,
+    hideRank: 2,
+    cell: (row) => `${withThousands(String(row["input_tokens"]))} in`,
+  },
+  {
+    minWidth: 7,
+    maxWidth: 12,
+    align: "right",
+    hideRank: 1,
     cell: (row) => `${withThousands(String(row["output_tokens"]))} out`,
   },
-  { least: 9, most: 16, align: "right", cell: toCostCell },
+  { minWidth: 9, maxWidth: 16, align: "right", cell: toCostCell },
 ]
 const GAP = 2
 
 /**
- * One line per request, aligned although nobody knows what comes: a column is as wide as its widest cell so far, and on
- * a narrow screen the less needed ones go.
+ * Creates a function that renders one line per request. A column is as wide as its widest cell so far, because later
+ * rows are not known. On a narrow screen the less important columns are hidden.
  */
 export function createTailLines(tz: string, screen: Screen): (row: Row) => string {
   const clock = new Intl.DateTimeFormat("en-GB", { timeZone: tz, timeStyle: "medium" })
-  let columns = COLUMNS.map((column) => ({ column, width: column.least }))
+  let columns = COLUMNS.map((column) => ({ column, width: column.minWidth }))
   const total = () => columns.reduce((sum, { width }) => sum + width + GAP, -GAP)
   return (row) => {
     const cells = new Map(
@@ -47,21 +52,21 @@ export function createTailLines(tz: string, screen: Screen): (row: Row) => strin
         column,
         screen.width === undefined
           ? clean(column.cell(row, clock))
-          : ellipsis(clean(column.cell(row, clock)), column.most),
+          : truncate(clean(column.cell(row, clock)), column.maxWidth),
       ]),
     )
     columns = columns.map(({ column, width }) => ({ column, width: Math.max(width, displayWidth(cells.get(column)!)) }))
     while (screen.width !== undefined && total() > screen.width) {
-      const leaving = columns.toSorted((a, b) => (b.column.leaves ?? 0) - (a.column.leaves ?? 0))[0]!
-      if (leaving.column.leaves === undefined) break
-      columns = columns.filter((each) => each !== leaving)
+      const next = columns.toSorted((a, b) => (b.column.hideRank ?? 0) - (a.column.hideRank ?? 0))[0]!
+      if (next.column.hideRank === undefined) break
+      columns = columns.filter((each) => each !== next)
     }
     const line = columns
       .map(({ column, width }) => pad(cells.get(column)!, width, column.align))
       .join(" ".repeat(GAP))
       .trimEnd()
-    const shown = screen.width === undefined ? line : ellipsis(line, screen.width)
-    return screen.colour && isError(row) ? `\u001b[31m${shown}\u001b[39m` : shown
+    const shown = screen.width === undefined ? line : truncate(line, screen.width)
+    return screen.color && isError(row) ? `\u001b[31m${shown}\u001b[39m` : shown
   }
 }
 

@@ -1,4 +1,6 @@
-import { askRequests, toRequestObject } from "../../reports/index.ts"
+import { listRequests } from "../../operations/requests/list.ts"
+import { type RequestRow, toRequestObject } from "../../operations/requests/row.ts"
+import { explainEmpty } from "../../operations/usage/empty.ts"
 import { parseWhole } from "../_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
@@ -7,8 +9,8 @@ import { withDatabase } from "../_open.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment } from "../_text.ts"
-import { explainEmpty } from "./_empty.ts"
-import { FILTER_OPTIONS, toFilters, toPeriod } from "./_question.ts"
+import { renderEmpty } from "./_empty.ts"
+import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
 
 export default defineCommand({
   meta: { name: "requests", description: "the newest requests, newest first" },
@@ -24,56 +26,60 @@ export default defineCommand({
     "majordomo-gateway usage requests --limit 1 --json",
   ],
   async run({ args, rawArgs }) {
-    const now = Date.now()
-    const period = toPeriod(args, now, "1970-01-01")
+    const period = toPeriod(args, Date.now(), "1970-01-01")
     const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 20
     const filters = toFilters(args, rawArgs)
-    await withDatabase(args.config, async (database, settings) => {
-      const { rows } = await database.query(askRequests({ filters, period, limit }))
+    await withDatabase(args.config, async (context) => {
+      const rows = await listRequests(context, { filters, period, limit })
       const objects = rows.map(toRequestObject)
       if (args.json) printJson(objects)
       else if (args.csv) print(toCsv(Object.keys(objects[0] ?? {}), objects.map(toCells)))
-      else if (rows.length === 0) print(await explainEmpty(database, settings, period, now))
+      else if (rows.length === 0) print(renderEmpty(await explainEmpty(context, period), period, context.settings))
       else print(renderRequests(rows, period.tz, findScreen()))
     })
   },
 })
 
+/** Returns the cells of CSV, with objects as JSON. */
 function toCells(row: Record<string, unknown>): unknown[] {
   return Object.values(row).map((value) =>
     typeof value === "object" && value !== null ? JSON.stringify(value) : value,
   )
 }
 
-export function renderRequests(rows: readonly Record<string, unknown>[], tz: string, screen: Screen): string {
-  const text = (title: string, pick: (row: Record<string, unknown>) => string, more: Partial<Column> = {}): Column => {
+function renderRequests(rows: readonly RequestRow[], tz: string, screen: Screen): string {
+  const text = (title: string, pick: (row: RequestRow) => string, more: Partial<Column> = {}): Column => {
     return { title, align: "left", cells: rows.map(pick), ...more }
   }
   const counts = (title: string, name: string): Column => {
-    return { title, align: "right", cells: toCounts(rows.map((row) => Number(row[name]))), leaves: 2 }
+    return { title, align: "right", cells: toCounts(rows.map((row) => Number(row[name]))), hideRank: 2 }
   }
   return renderTable(
     [
       text("Time", (row) => toMoment(new Date(row["created_at"] as Date), tz)),
       text("Model", (row) => String(row["model"] || row["request_path"]), { shrinks: true }),
-      text("Provider", (row) => String(row["provider"]), { leaves: 4 }),
-      text("Key", (row) => String(row["key_name"] ?? row["majordomo_api_key_id"] ?? ""), { leaves: 3, shrinks: true }),
+      text("Provider", (row) => String(row["provider"]), { hideRank: 4 }),
+      text("Key", (row) => String(row["key_name"] ?? row["majordomo_api_key_id"] ?? ""), {
+        hideRank: 3,
+        shrinks: true,
+      }),
       text("Status", toStatus),
       counts("ms", "response_time_ms"),
       counts("Input", "input_tokens"),
       counts("Output", "output_tokens"),
       { title: "Cost", align: "right", cells: alignPoints(rows.map(toCostCell)) },
-      text("ID", (row) => String(row["id"]), { leaves: 5 }),
+      text("ID", (row) => String(row["id"]), { hideRank: 5 }),
     ],
     screen,
   )
 }
 
-function toStatus({ status_code, outcome }: Record<string, unknown>): string {
+function toStatus({ status_code, outcome }: RequestRow): string {
   return outcome === "complete" ? String(status_code) : `${status_code} ${String(outcome).replace("_", " ")}`
 }
 
-export function toCostCell({ total_cost, cost_status }: Record<string, unknown>): string {
+/** Renders the cost of one request. `~` means that it is an estimate. */
+export function toCostCell({ total_cost, cost_status }: RequestRow): string {
   if (cost_status === "free") return "free"
   if (cost_status === "unpriced" || total_cost === null || total_cost === undefined) return "unpriced"
   return `${cost_status === "exact" ? "" : "~"}${toDollars(String(total_cost))}`

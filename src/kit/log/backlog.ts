@@ -78,8 +78,9 @@ export class Backlog implements BatchSource {
         this.removeOldest(segment)
         continue
       }
+      // The live segment was written by this process a moment ago: its checksums are for whoever reads it later.
       const length = await this.fill(segment, Math.min(unread, batchBytes))
-      const { consumed, ...packed } = packRows(this.buffer, 1, 1 + length)
+      const { consumed, ...packed } = packRows(this.buffer, 1, 1 + length, segment === this.segments.at(-1))
       if (consumed > 0) this.batchEnd = segment.consumed + consumed
       const batch = toBatch(segment, packed)
       if (batch.lines > 0) return batch

@@ -24,12 +24,19 @@ export function kindOfLine(bytes: Buffer, start: number, end: number): LineKind 
 /**
  * Returns where the members of a row or intent end: before its checksum, or before its closing braces when it has none.
  * Returns -1 when the line is damaged, that is when its checksum does not match or stands in the wrong place.
+ * @param isTrusted whether to take the checksum as right without computing it
  */
-export function findPayloadEnd(bytes: Buffer, start: number, end: number, kind: "row" | "intent"): number {
+export function findPayloadEnd(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  kind: "row" | "intent",
+  isTrusted = false,
+): number {
   const braces = kind === "row" ? 1 : 2
   const payloadEnd = end - braces - CHECKSUM_BYTES
   const checksum = payloadEnd <= start ? undefined : readChecksum(bytes, payloadEnd)
-  if (checksum !== undefined) return checksum === crc32(bytes, start, payloadEnd) ? payloadEnd : -1
+  if (checksum !== undefined) return isTrusted || checksum === crc32(bytes, start, payloadEnd) ? payloadEnd : -1
   // A damaged prefix makes a row of an intent: then the checksum stands one byte earlier.
   const isMisplaced = kind === "row" && readChecksum(bytes, payloadEnd - 1) !== undefined
   return isMisplaced || end - braces <= start ? -1 : end - braces

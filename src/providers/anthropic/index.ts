@@ -1,44 +1,37 @@
-import type { Dialect, ProviderRequest } from "../_dialect.ts"
-import { readErrorMessage } from "../_error-message.ts"
-import { bearerOf, headerOf } from "../_headers.ts"
-import { createFoldingMeter } from "../_meter.ts"
+import { defineDialect } from "../_define.ts"
+import { framingOf } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
-import { createOpenAiMeter } from "../openai/meter.ts"
-import { rereadOpenAi } from "../openai/reread.ts"
-import { createAnthropicFold, rereadAnthropic } from "./fold.ts"
+import { openai } from "../openai/index.ts"
+import { MessageCollector } from "./collector.ts"
+import { toReading } from "./reading.ts"
+import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
 
 /** Anthropic's Messages API, and its OpenAI-compatible endpoint. */
-export const anthropic = {
-  format: "anthropic",
-  prepare(exchange) {
-    const { model, stream } = readRequest(exchange)
+export const anthropic = defineDialect({
+  baseUrl: "https://api.anthropic.com",
+  routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
+  credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
+  prepare(request) {
+    const { model, stream } = readRequest(request)
     return { requestedModel: model, edit: undefined, createFilter: undefined, stream }
   },
-  createMeter(exchange, head) {
-    if (isCompatible(exchange.path)) return createOpenAiMeter(exchange, head)
-    if (/\/count_tokens$/.test(exchange.path)) return undefined
-    return createFoldingMeter(head, createAnthropicFold({ free: isFree(exchange) }))
+  framing(request, head) {
+    const { kind } = OPERATIONS.find(request.method, request.path)
+    if (kind === "compatible") return openai.framing(request, head)
+    return kind === "count" ? "opaque" : framingOf(head)
   },
-  reread: (stored) => (isCompatible(stored.path) ? rereadOpenAi(stored) : rereadAnthropic(stored)),
-  isFree,
-  readCredential: ({ headers }) => headerOf(headers, "x-api-key") ?? bearerOf(headers),
-  errorBody: (_code, status, message) =>
+  createCollector: (request) =>
+    isCompatible(request) ? openai.createCollector(request) : new MessageCollector(request),
+  toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
+  errorBody: (_code, statusCode, message) =>
     JSON.stringify({
       type: "error",
-      error: { type: TYPES[status] ?? (status < 500 ? "invalid_request_error" : "api_error"), message },
+      error: { type: TYPES[statusCode] ?? (statusCode < 500 ? "invalid_request_error" : "api_error"), message },
     }),
-  readErrorMessage: readErrorMessage,
-} satisfies Dialect
+})
 
-function isCompatible(path: string): boolean {
-  return /\/(chat\/completions|embeddings)$/.test(path)
-}
-
-/** Counting tokens, and whatever only shows or files; results of a batch are where its usage is told. */
-function isFree({ method, path }: ProviderRequest): boolean {
-  if (/\/count_tokens$/.test(path)) return true
-  if (/\/batches\/[^/]+\/results$/.test(path)) return false
-  return method !== "POST" || /\/(batches|files|models|skills)(\/|$)/.test(path)
+function isCompatible({ method, path }: { readonly method: string; readonly path: string }): boolean {
+  return OPERATIONS.find(method, path).kind === "compatible"
 }
 
 /** Anthropic's own error types, by which its SDKs and users tell errors apart. */

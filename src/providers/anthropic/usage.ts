@@ -1,17 +1,16 @@
 import { type Part, toTokenTotals, type Usage } from "../../core/usage.ts"
 import { toBuckets } from "../_buckets.ts"
-import type { JsonObject } from "../_fold.ts"
-import { countOf, isImpossible, listOf, objectOf, textOf } from "../_values.ts"
+import { countOf, isImpossible, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 
 const COUNTERS = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens"] as const
 
-/** Does the object say anything about tokens? */
-export function saysTokens(raw: JsonObject): boolean {
+/** Returns true if the usage object reports tokens. */
+export function reportsTokens(raw: JsonObject): boolean {
   return COUNTERS.some((name) => countOf(raw[name]) !== undefined)
 }
 
-/** Why the object contradicts itself; undefined: it does not. */
-export function contradictionIn(raw: JsonObject): string | undefined {
+/** Returns why the usage object contradicts itself; undefined: it does not. */
+export function findContradiction(raw: JsonObject): string | undefined {
   const name = COUNTERS.find((name) => isImpossible(raw[name]))
   if (name) return `${name} is negative or not finite`
   const thinking = countOf(objectOf(raw["output_tokens_details"])?.["thinking_tokens"]) ?? 0
@@ -19,10 +18,10 @@ export function contradictionIn(raw: JsonObject): string | undefined {
 }
 
 /**
- * One Anthropic usage object as buckets. `input_tokens` excludes the cache. Writes are split by lifetime in
- * `cache_creation`; what that does not name was written for five minutes.
+ * Returns one usage object of Anthropic's as buckets. `input_tokens` excludes the cache. `cache_creation` splits the
+ * written tokens by lifetime; those that it does not name were written for five minutes.
  */
-export function readUsage(raw: JsonObject): Usage {
+function readUsage(raw: JsonObject): Usage {
   const uncached = countOf(raw["input_tokens"]) ?? 0
   const read = countOf(raw["cache_read_input_tokens"]) ?? 0
   const split = objectOf(raw["cache_creation"])
@@ -39,17 +38,17 @@ export function readUsage(raw: JsonObject): Usage {
   })
 }
 
-/** Everything in the prompt of one call, the cache included. */
-export function contextOf(usage: Usage): number {
+/** Returns the size of the whole prompt of one call, in tokens, the cache included. */
+function contextOf(usage: Usage): number {
   return toTokenTotals([{ model: undefined, usage, contextTokens: 0, role: "answer" }]).inputTokens
 }
 
-/** Iterations that the top level does not hold. `message` and `fallback_message` are summed in it already. */
+/** The iterations that the top level does not hold. It already includes `message` and `fallback_message`. */
 const EXTRA = { compaction: "compaction", advisor_message: "advisor" } as const
 
 /**
- * The parts of one answer: its top level, and each compaction and advisor call beside it. The size that counts for
- * long-context prices is that of the largest single call, not the sum of them.
+ * Returns the parts of one answer: its top level, and each compaction and advisor call beside it. Long-context prices
+ * depend on the size of the largest single call, not on the sum of all.
  */
 export function readParts(raw: JsonObject, model: string | undefined): Part[] {
   const top = readUsage(withIterationSplit(raw))
@@ -72,7 +71,7 @@ export function readParts(raw: JsonObject, model: string | undefined): Part[] {
   return [{ model: serving, usage: top, contextTokens: context || contextOf(top), role: "answer" }, ...extra]
 }
 
-/** Streams restate writes without their lifetimes; the calls that the top level sums still have them. */
+/** Streams restate written tokens without their lifetimes. The calls that the top level adds up still have them. */
 function withIterationSplit(raw: JsonObject): JsonObject {
   if (objectOf(raw["cache_creation"])) return raw
   let written5m = 0

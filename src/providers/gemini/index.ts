@@ -1,75 +1,50 @@
-import type { Dialect, ProviderRequest } from "../_dialect.ts"
-import { readErrorMessage } from "../_error-message.ts"
-import { bearerOf, headerOf } from "../_headers.ts"
-import { createFoldingMeter } from "../_meter.ts"
+import { defineDialect } from "../_define.ts"
+import { fileFramingOf, framingOf, isMedia } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
-import { createOpenAiMeter } from "../openai/meter.ts"
-import { rereadOpenAi } from "../openai/reread.ts"
-import { createGeminiFold, isEmbedding, rereadGemini } from "./fold.ts"
+import { openai } from "../openai/index.ts"
+import { createCollector } from "./collector.ts"
+import { toReading } from "./reading.ts"
+import { CLAIMS, modelIn, OPERATIONS, SURFACES } from "./routes.ts"
 
-/** Gemini's API, Vertex's twin of it, and its OpenAI-compatible surface. */
-export const gemini = {
-  format: "gemini",
-  prepare(exchange) {
-    const named = modelOf(exchange.path)
-    const facts = named === undefined || isCompatible(exchange.path) ? readRequest(exchange) : undefined
+const STREAMED_METHOD = /:streamGenerateContent$/
+
+/** Gemini's API, its twin at Vertex, and its OpenAI-compatible surface. */
+export const gemini = defineDialect({
+  baseUrl: "https://generativelanguage.googleapis.com",
+  routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
+  credentials: [{ header: "x-goog-api-key" }, { query: "key" }, { header: "authorization", scheme: "bearer" }],
+  prepare(request) {
+    const named = modelIn(request.path)
+    const facts = named === undefined || isCompatible(request) ? readRequest(request) : undefined
     return {
       requestedModel: named ?? facts?.model?.replace(/^models\//, ""),
       edit: undefined,
       createFilter: undefined,
-      stream: /:streamGenerateContent$/.test(exchange.path) || facts?.stream === true,
+      stream: STREAMED_METHOD.test(request.path) || facts?.stream === true,
     }
   },
-  createMeter(exchange, head) {
-    if (isCompatible(exchange.path)) return createOpenAiMeter(exchange, head)
-    if (/^(audio|image|video)\//i.test(head.contentType)) return undefined
-    return createFoldingMeter(
-      isResultFile(exchange) ? { ...head, contentType: "application/jsonl" } : head,
-      createGeminiFold({
-        free: isFree(exchange),
-        splitImages: isEmbedding(exchange.path),
-        batch: isResultFile(exchange),
-        requestedModel: modelOf(exchange.path),
-      }),
-    )
+  framing(request, head) {
+    const { kind } = OPERATIONS.find(request.method, request.path)
+    if (kind === "compatible") return openai.framing(request, head)
+    if (isMedia(head)) return "opaque"
+    if (kind === "file") return fileFramingOf(head)
+    // Without alt=sse a stream is one JSON array, whose elements come one by one.
+    const isArray = head.isChunked && head.statusCode === 200 && STREAMED_METHOD.test(request.path)
+    return isArray && framingOf(head) === "document" ? "elements" : framingOf(head)
   },
-  reread: (stored) => (isCompatible(stored.path) ? rereadOpenAi(stored) : rereadGemini(stored)),
-  isFree,
-  readCredential: ({ headers, query }) => headerOf(headers, "x-goog-api-key") ?? keyIn(query) ?? bearerOf(headers),
-  errorBody: (_code, status, message) =>
-    JSON.stringify({
-      error: { code: status, message, status: STATUSES[status] ?? (status < 500 ? "INVALID_ARGUMENT" : "INTERNAL") },
-    }),
-  readErrorMessage: readErrorMessage,
-} satisfies Dialect
+  createCollector: (request) => (isCompatible(request) ? openai.createCollector(request) : createCollector(request)),
+  toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
+  errorBody: (_code, statusCode, message) => {
+    const status = STATUSES[statusCode] ?? (statusCode < 500 ? "INVALID_ARGUMENT" : "INTERNAL")
+    return JSON.stringify({ error: { code: statusCode, message, status } })
+  },
+})
 
-function isCompatible(path: string): boolean {
-  return /\/openai\//.test(path)
+function isCompatible({ method, path }: { readonly method: string; readonly path: string }): boolean {
+  return OPERATIONS.find(method, path).kind === "compatible"
 }
 
-/** The name in `…/models/NAME:method` or `…/models/NAME`. */
-function modelOf(path: string): string | undefined {
-  return /\/(?:models|tunedModels)\/([^/:]+)(?::|$)/.exec(path)?.[1]
-}
-
-/** The file that a batch leaves; its lines are answers. */
-function isResultFile({ method, path }: Pick<ProviderRequest, "method" | "path">): boolean {
-  return method === "GET" && /\/files\/[^/]+:download$/.test(path)
-}
-
-/** Counting, and whatever only shows or files. */
-function isFree({ method, path }: ProviderRequest): boolean {
-  if (/:(countTokens|computeTokens)$/.test(path)) return true
-  if (isResultFile({ method, path })) return false
-  return method !== "POST" || /\/(files|cachedContents|operations|batches)(\/|$)/.test(path)
-}
-
-function keyIn(query: string): string | undefined {
-  if (!query.includes("key=")) return undefined
-  return new URLSearchParams(query).get("key") || undefined
-}
-
-/** Google's own status words. */
+/** Google's own words for each status. */
 const STATUSES: Readonly<Record<number, string>> = {
   401: "UNAUTHENTICATED",
   403: "PERMISSION_DENIED",

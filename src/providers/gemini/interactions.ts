@@ -1,9 +1,8 @@
-import type { JsonObject } from "../_fold.ts"
-import { countOf, listOf, objectOf } from "../_values.ts"
+import { countOf, type JsonObject, listOf, objectOf } from "../_values.ts"
 
 /**
- * The usage of the Interactions API told in the words of `usageMetadata`; undefined: not such an object. Modalities
- * are in lower case there, and their counts are called `tokens`.
+ * Returns the usage of the Interactions API with the names of `usageMetadata`; undefined when it is no such object. Its
+ * modalities are in lower case, and their counts are called `tokens`.
  */
 export function fromInteraction(answer: JsonObject): JsonObject | undefined {
   const usage = objectOf(answer["usage"])

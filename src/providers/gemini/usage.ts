@@ -1,7 +1,6 @@
 import type { Usage } from "../../core/usage.ts"
 import { toBuckets } from "../_buckets.ts"
-import type { JsonObject } from "../_fold.ts"
-import { countOf, firstCount, isImpossible, listOf, objectOf } from "../_values.ts"
+import { countOf, firstCount, isImpossible, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 
 const COUNTERS = [
   "promptTokenCount",
@@ -13,22 +12,28 @@ const COUNTERS = [
   "totalTokenCount",
 ] as const
 
-export interface ReadUsage {
+interface ReadUsage {
   readonly usage: Usage
-  /** `promptTokenCount`: tool-use prompts do not count for the long-context threshold. */
+  /** `promptTokenCount`, because tool-use prompts do not count for the long-context threshold. */
   readonly contextTokens: number
   readonly inconsistent: string | undefined
 }
 
-/** Does the object count tokens? Vertex begins its streams with chunks that say only `trafficType`. */
-export function saysTokens(raw: JsonObject): boolean {
+/** Returns true if the object counts tokens. Vertex begins its streams with chunks that state only `trafficType`. */
+export function reportsTokens(raw: JsonObject): boolean {
   return COUNTERS.some((name) => countOf(raw[name]) !== undefined)
 }
 
+/** Returns the tier that served the request, in lower case; Vertex calls it the traffic type. */
+export function tierOf(usage: JsonObject): string | undefined {
+  return textOf(usage["serviceTier"])?.toLowerCase() ?? textOf(usage["trafficType"])?.toLowerCase()
+}
+
 /**
- * Gemini's `usageMetadata`. The prompt includes what came from the cache; tool-use prompts, candidates and thoughts
- * stand beside it, and the total is the sum of the four. Details by modality may be missing or list only some: the
- * remainder is text. Video and documents are billed as text.
+ * Reads Gemini's `usageMetadata`. The prompt includes what came from the cache. Tool-use prompts, candidates and
+ * thoughts stand beside it, and the total is the sum of the four. Details by modality may be missing or list only some:
+ * the remainder is text. Video and documents are billed as text.
+ * @param options.splitImages embeddings have prices by modality; generation bills an image like text
  */
 export function readUsage(raw: JsonObject, options: { readonly splitImages: boolean }): ReadUsage {
   const prompt = countOf(raw["promptTokenCount"]) ?? 0
@@ -36,9 +41,9 @@ export function readUsage(raw: JsonObject, options: { readonly splitImages: bool
   const cached = countOf(raw["cachedContentTokenCount"]) ?? 0
   const thoughts = countOf(raw["thoughtsTokenCount"]) ?? 0
   const total = countOf(raw["totalTokenCount"])
-  const said = firstCount(raw["candidatesTokenCount"], raw["responseTokenCount"])
-  // A total without its candidates still bills them.
-  const candidates = said ?? Math.max(0, (total ?? 0) - prompt - tools - thoughts)
+  const stated = firstCount(raw["candidatesTokenCount"], raw["responseTokenCount"])
+  // Where only the total is stated, the candidates are what is left of it.
+  const candidates = stated ?? Math.max(0, (total ?? 0) - prompt - tools - thoughts)
   const given = modalities(raw["promptTokensDetails"] ?? raw["promptTokenDetails"])
   const read = modalities(raw["cacheTokensDetails"])
   const used = modalities(raw["toolUsePromptTokensDetails"])

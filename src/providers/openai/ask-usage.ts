@@ -1,6 +1,7 @@
 import type { Edit } from "../../core/call.ts"
 import { findMembers } from "../../kit/json/members.ts"
 import type { RequestFacts } from "../_request.ts"
+import { bytesOf } from "../_values.ts"
 
 const OPTIONS = Buffer.from(',"stream_options":{"include_usage":true}')
 const VALUE = Buffer.from('{"include_usage":true}')
@@ -9,8 +10,8 @@ const FIRST_MEMBER = Buffer.from('"include_usage":true,')
 const TRUE = Buffer.from("true")
 
 /**
- * What puts `stream_options.include_usage` into the body of a streamed chat request. undefined: nothing to ask (no
- * stream), or the client has decided itself, true or false.
+ * Returns the edit that puts `stream_options.include_usage` into the body of a streamed chat request. undefined: the
+ * request asks for no stream, or the client has decided itself, true or false.
  */
 export function askForUsage({ stream, json }: RequestFacts): Edit | undefined {
   if (!stream || !json || json.members.close < 0) return undefined
@@ -25,6 +26,12 @@ export function askForUsage({ stream, json }: RequestFacts): Edit | undefined {
   if (!own) return insertAt(options.start + inner.open, inner.empty ? MEMBER : FIRST_MEMBER)
   if (!isNull(text.subarray(own.start, own.end))) return undefined
   return { start: options.start + own.start, end: options.start + own.end, by: TRUE }
+}
+
+/** Returns true if a provider that does not know `stream_options` has rejected the request for it. */
+export function rejectsAskedUsage(statusCode: number, body: Uint8Array): boolean {
+  if (statusCode !== 400 && statusCode !== 422) return false
+  return /stream_options|include_usage/.test(bytesOf(body).toString("latin1"))
 }
 
 function insertAt(at: number, by: Buffer): Edit {

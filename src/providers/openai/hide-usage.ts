@@ -5,20 +5,20 @@ import { hideUsage } from "./usage-event.ts"
 const LF = 10
 const CR = 13
 const NOTHING = Buffer.alloc(0)
-/** An event that grows past this is no usage chunk: it is passed on as it comes. */
+/** A longer event is no usage chunk, so it is passed on as it comes. */
 const MAX_HELD_BYTES = 1024 * 1024
 
 /**
- * Takes out of a chat stream what only asking for usage put in: the extra chunk with `choices: []` and a usage, and
- * the `usage: null` of the others. Everything else passes at once and unchanged, what it does not understand
- * included; at most one unfinished event is held back.
+ * Creates a filter that removes from a chat stream what only asking for usage caused: the extra chunk with `choices: []`
+ * and a usage, and the `usage: null` of the other chunks. Everything else passes at once and unchanged, and so does what
+ * the filter does not understand. At most one unfinished event is held back.
  */
 export function createUsageFilter(): StreamFilter {
   let held: Buffer[] = []
   let heldBytes = 0
-  /** Was the last held line ended, so that a blank line now ends the event? */
+  /** The last held line has ended, so that a blank line now ends the event. */
   let lineStart = true
-  /** Of an event too long to hold: passed on until its end. */
+  /** The current event is too long to hold and is passed on until its end. */
   let passing = false
   let first = true
 
@@ -35,7 +35,7 @@ export function createUsageFilter(): StreamFilter {
       const bytes = bytesOf(piece)
       if (first && bytes.length > 0) {
         first = false
-        // A JSON document, not a stream.
+        // The answer is a JSON document and no stream.
         passing = bytes[0] === 123 || bytes[0] === 91
         if (passing) lineStart = false
       }
@@ -45,7 +45,7 @@ export function createUsageFilter(): StreamFilter {
       while (at < bytes.length) {
         const newline = bytes.indexOf(LF, at)
         if (newline < 0) {
-          // A lone CR may be the first half of a blank line's end.
+          // A lone CR may be the first half of the end of a blank line.
           if (!(lineStart && bytes.length - at === 1 && bytes[at] === CR)) lineStart = false
           break
         }

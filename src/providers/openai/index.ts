@@ -1,39 +1,44 @@
-import type { Dialect } from "../_dialect.ts"
-import { readErrorMessage } from "../_error-message.ts"
-import { bearerOf, headerOf } from "../_headers.ts"
+import { defineDialect } from "../_define.ts"
+import { fileFramingOf, framingOf, isMedia } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
-import { askForUsage } from "./ask-usage.ts"
+import { askForUsage, rejectsAskedUsage } from "./ask-usage.ts"
+import { createCollector } from "./collector.ts"
 import { createUsageFilter } from "./hide-usage.ts"
-import { createOpenAiMeter, isFreeOperation } from "./meter.ts"
-import { operationOf } from "./paths.ts"
-import { rereadOpenAi } from "./reread.ts"
+import { toReading } from "./reading.ts"
+import { CLAIMS, OPERATIONS } from "./routes.ts"
 
-/** OpenAI's API, and everybody's who speaks it. */
-export const openai = {
-  format: "openai",
-  prepare(exchange, { injectStreamUsage }) {
-    const facts = readRequest(exchange)
-    const operation = operationOf(exchange.method, exchange.path)
-    const asks =
-      injectStreamUsage && exchange.method === "POST" && (operation === "chat" || operation === "completions")
+/** OpenAI's API, which many providers speak. */
+export const openai = defineDialect({
+  baseUrl: "https://api.openai.com",
+  routes: { claims: CLAIMS, operations: OPERATIONS },
+  // Azure has a header of its own.
+  credentials: [{ header: "authorization", scheme: "bearer" }, { header: "api-key" }],
+  prepare(request, { injectStreamUsage }) {
+    const facts = readRequest(request)
+    const { kind } = OPERATIONS.find(request.method, request.path)
+    const asks = injectStreamUsage && request.method === "POST" && (kind === "chat" || kind === "completions")
     const edit = asks ? askForUsage(facts) : undefined
     return {
-      requestedModel: facts.model ?? deploymentOf(exchange.path),
+      requestedModel: facts.model ?? deploymentOf(request.path),
       edit,
       createFilter: edit && createUsageFilter,
       stream: facts.stream,
     }
   },
-  createMeter: createOpenAiMeter,
-  reread: rereadOpenAi,
-  isFree: isFreeOperation,
-  readCredential: ({ headers }) => bearerOf(headers) ?? headerOf(headers, "api-key"),
-  errorBody: (code, status, message) =>
+  retryWithout: rejectsAskedUsage,
+  framing({ method, path }, head) {
+    const { kind } = OPERATIONS.find(method, path)
+    if (kind === "batch_output") return fileFramingOf(head)
+    if (kind === "count" || isMedia(head) || /^application\/octet-stream/i.test(head.contentType)) return "opaque"
+    return framingOf(head)
+  },
+  createCollector,
+  toReading,
+  errorBody: (code, statusCode, message) =>
     JSON.stringify({
-      error: { message, type: status >= 500 ? "server_error" : "invalid_request_error", param: null, code },
+      error: { message, type: statusCode >= 500 ? "server_error" : "invalid_request_error", param: null, code },
     }),
-  readErrorMessage: readErrorMessage,
-} satisfies Dialect
+})
 
 /** Azure names the model in the path. */
 function deploymentOf(path: string): string | undefined {

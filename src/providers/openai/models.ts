@@ -3,12 +3,12 @@ import type { Encoding } from "../../core/usage.ts"
 interface Family {
   readonly names: RegExp
   readonly encoding: Encoding
-  /** The most tokens that the model reads, and the most that it writes, as its maker publishes them. */
+  /** The most tokens that the model reads (`context`) and writes (`output`), as its maker publishes them. */
   readonly context: number
   readonly output: number
 }
 
-/** OpenAI's models by what counts their tokens; first that fits. Read on OpenAI's model pages, as remembered on 2026-11-21. */
+/** OpenAI's models by the tokenizer that counts them; the first that fits. From OpenAI's model pages, as remembered on 2026-11-21. */
 const FAMILIES: readonly Family[] = [
   { names: /^gpt-5(?:$|-)/, encoding: "o200k_base", context: 400_000, output: 128_000 },
   { names: /^gpt-(?:[5-9]|oss)/, encoding: "o200k_base", context: 1_050_000, output: 128_000 },
@@ -21,10 +21,10 @@ const FAMILIES: readonly Family[] = [
   { names: /^gpt-3\.5/, encoding: "cl100k_base", context: 16_385, output: 4_096 },
 ]
 
-/** The family of a model by the name that answered or was asked; undefined: none of OpenAI's, or not known. */
+/** Returns the family of a model by its name; undefined when it is not known as one of OpenAI's. */
 export function findFamily(model: string | undefined): Family | undefined {
   if (model === undefined) return undefined
-  // Resellers write the maker before the name, tuned models their base behind `ft:`.
+  // Resellers write the maker before the name. Tuned models have the name of their base after `ft:`.
   const name = model.toLowerCase().replace(/^ft:/, "").replace(/^.*\//, "")
   return FAMILIES.find(({ names }) => names.test(name))
 }

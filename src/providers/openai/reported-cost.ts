@@ -1,13 +1,14 @@
-import type { JsonObject } from "../_fold.ts"
-import { decimalOf, objectOf, plainDecimal } from "../_values.ts"
+import { decimalOf, type JsonObject, objectOf, plainDecimal } from "../_values.ts"
 
-/** One US dollar in xAI's `cost_in_usd_ticks`. */
+/** xAI counts its `cost_in_usd_ticks` in 1e-10 US dollars. */
 const TICK_DIGITS = 10
 
 /**
- * What the provider itself charged, in USD; undefined when it says nothing or 0 (Azure's Grok says 0 and charges).
- * OpenRouter: `cost`; with the caller's own key (`is_byok`) `cost` is only its fee, and the upstream's price comes on
- * top. Perplexity: `cost.total_cost`. xAI: ticks of 1e-10 dollars.
+ * Returns what the provider itself charged, in USD. undefined: it states nothing, or 0, because Azure's Grok states 0 and
+ * charges. Where each provider states it:
+ * - OpenRouter: `cost`. With the client's own key (`is_byok`) that is only its fee, and the upstream's price is added
+ * - Perplexity: `cost.total_cost`
+ * - xAI: `cost_in_usd_ticks`
  */
 export function readReportedCost(usage: JsonObject): string | undefined {
   const ticks = usage["cost_in_usd_ticks"]

@@ -7,8 +7,8 @@ const USAGE = Buffer.from('"usage"')
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Appends to `out` what a client that did not ask would have got of this event: all of it, all but its `usage: null`,
- * or nothing. An event of several data lines, or whose JSON is broken, is not understood and stays.
+ * Appends to `out` what a client that did not ask for usage would have got of this event: all of it, all but its
+ * `usage: null`, or nothing. An event with several data lines or with broken JSON is kept whole.
  */
 export function hideUsage(event: Buffer, out: Buffer[]): void {
   const key = event.indexOf(USAGE)
@@ -41,8 +41,8 @@ export function hideUsage(event: Buffer, out: Buffer[]): void {
 }
 
 /**
- * The member at `keyStart`, if it is a null of the outermost object: only then the first bracket that its rest closes
- * too many is the very end. Looks at the few bytes behind it instead of all before it.
+ * Returns the member at `keyStart` if its value is `null` and it belongs to the outermost object. That is so if the first
+ * unmatched closing bracket after it ends the data. So only the few bytes after the member are read, not all before it.
  */
 function lastNull(data: Buffer, keyStart: number): Member | undefined {
   let start = keyStart + USAGE.length
@@ -63,7 +63,7 @@ function lastNull(data: Buffer, keyStart: number): Member | undefined {
   return depth < 0 && skipSpace(data, at + 1) === data.length ? { keyStart, start, end } : undefined
 }
 
-/** Where the JSON of the event's one data line begins; -1: no data line, or several. */
+/** Returns where the JSON of the event's only data line begins; -1 when there is no data line, or several. */
 function dataStart(event: Buffer): number {
   let at = event[0] === 0xef ? 3 : 0
   let found = -1
@@ -86,7 +86,7 @@ function isEmptyList(data: Buffer, member: Member | undefined): boolean {
   )
 }
 
-/** A member with the comma before it; the first of its object with the comma after it. */
+/** Returns the range of a member and the comma before it; for the first member of its object, the comma after it. */
 function withItsComma(data: Buffer, member: Member): { from: number; to: number } {
   let from = member.keyStart
   while (from > 0 && data[from - 1]! <= 32) from--

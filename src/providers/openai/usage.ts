@@ -1,35 +1,44 @@
 import type { Usage } from "../../core/usage.ts"
 import { toBuckets } from "../_buckets.ts"
-import type { JsonObject } from "../_fold.ts"
-import { countOf, isImpossible, objectOf } from "../_values.ts"
+import { countOf, isImpossible, type JsonObject, objectOf } from "../_values.ts"
 
-/** What the tokens of an endpoint are when the provider does not split them. */
+/** What the tokens of an operation are when the provider does not split them. */
 export type Modality = "text" | "image" | "audio"
 
-export interface ReadUsage {
+interface ReadUsage {
   readonly usage: Usage
-  /** The prompt with everything in it: what long-context thresholds are compared with. */
+  /** The whole prompt, which providers compare with their long-context thresholds. */
   readonly contextTokens: number
-  /** Transcriptions that are billed by time. */
+  /** Set for transcriptions that are billed by time. */
   readonly audioSeconds: number | undefined
   readonly inconsistent: string | undefined
 }
 
+/** Returns true if the usage object reports tokens or seconds. */
+export function reportsUsage(usage: JsonObject): boolean {
+  for (const name of COUNTERS) if (countOf(usage[name]) !== undefined) return true
+  return typeof secondsIn(usage) === "number"
+}
+
+const COUNTERS = ["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens"] as const
+
+function secondsIn(usage: JsonObject): unknown {
+  return usage["type"] === "duration" ? usage["seconds"] : undefined
+}
+
 /**
- * The usage object of the OpenAI family: chat (`prompt_tokens`), Responses (`input_tokens`) and transcriptions, with
- * the fields that compatible providers add. `total_tokens` larger than its parts hides tokens: input audio where that
- * is the very number (Mistral), else reasoning (xAI chat, Gemini's compatible surface).
+ * Reads the usage object of the OpenAI family: chat (`prompt_tokens`), Responses (`input_tokens`) and transcriptions,
+ * with the members that compatible providers add. Where `total_tokens` is larger than its parts, it hides tokens: input
+ * audio if that is the very number (Mistral), else reasoning (xAI chat, Gemini's compatible surface).
  *
- * undefined: the object says nothing about tokens or time.
+ * undefined: the object reports neither tokens nor time.
  */
-export function readUsage(raw: JsonObject, unsplitOutput: Modality = "text"): ReadUsage | undefined {
-  const seconds = raw["type"] === "duration" ? raw["seconds"] : undefined
+export function readUsage(raw: JsonObject, unsplitOutput: Modality): ReadUsage | undefined {
+  if (!reportsUsage(raw)) return undefined
+  const seconds = secondsIn(raw)
   const prompt = countOf(raw["prompt_tokens"]) ?? countOf(raw["input_tokens"])
   const completion = countOf(raw["completion_tokens"]) ?? countOf(raw["output_tokens"])
   const total = countOf(raw["total_tokens"])
-  if (prompt === undefined && completion === undefined && total === undefined && typeof seconds !== "number") {
-    return undefined
-  }
   const given = detailsOf(raw, INPUT_DETAILS)
   const produced = detailsOf(raw, OUTPUT_DETAILS)
   const problems: string[] = []
@@ -44,7 +53,7 @@ export function readUsage(raw: JsonObject, unsplitOutput: Modality = "text"): Re
   let reasoning = countOf(produced["reasoning_tokens"]) ?? 0
   const hidden = total === undefined ? 0 : total - input - output
   if (hidden > 0) {
-    // Without a word on output (embeddings) there was none.
+    // Where no output is reported (embeddings) there was none.
     if (hidden === inputAudio || completion === undefined) {
       input += hidden
     } else {
@@ -55,7 +64,7 @@ export function readUsage(raw: JsonObject, unsplitOutput: Modality = "text"): Re
   const cached = largest(CACHE_READS, raw, given)
   const written = largest(CACHE_WRITES, raw, given)
   if (cached > input) problems.push("cached_tokens > prompt_tokens as reported")
-  // OpenRouter counts a token that Gemini read and wrote in both: cut without a word.
+  // OpenRouter counts a token that Gemini read and wrote in both, so there the sum is clamped without a problem.
   else if (cached + written > input && raw["is_byok"] === undefined) {
     problems.push("cached_tokens + cache_write_tokens > prompt_tokens as reported")
   }
@@ -85,7 +94,7 @@ const INPUT_DETAILS = ["prompt_tokens_details", "input_tokens_details", "input_t
 const OUTPUT_DETAILS = ["completion_tokens_details", "output_tokens_details", "output_token_details"]
 const SPLITS = ["text_tokens", "image_tokens", "audio_tokens"]
 
-/** Where compatible providers say how much of the prompt came from a cache: details, Moonshot, Mistral, DeepSeek, LiteLLM. */
+/** How much of the prompt came from a cache, in the words of OpenAI, Moonshot, DeepSeek and LiteLLM. */
 const CACHE_READS = [
   "cached_tokens",
   "num_cached_tokens",
@@ -104,7 +113,7 @@ function detailsOf(raw: JsonObject, names: readonly string[]): JsonObject {
   return NOTHING
 }
 
-/** One fact under several names, some of which may stand there as 0. */
+/** Returns one fact that stands under several names, of which some may be 0. */
 function largest(names: readonly string[], raw: JsonObject, details: JsonObject): number {
   let found = 0
   for (const name of names) {

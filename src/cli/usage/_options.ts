@@ -1,0 +1,48 @@
+import type { ArgsDef } from "citty"
+import {
+  type Filters,
+  MOMENTS,
+  type Period,
+  parseFilters,
+  parsePeriod,
+  parseZone,
+} from "../../operations/usage/question.ts"
+import { listValues } from "../_args.ts"
+
+/** The options that choose requests; every usage command has them. */
+export const FILTER_OPTIONS = {
+  since: { type: "string", valueHint: "WHEN", description: `from then on: ${MOMENTS}` },
+  until: { type: "string", valueHint: "WHEN", description: "up to then; a date includes its whole day" },
+  tz: { type: "string", valueHint: "ZONE", description: "time zone such as Europe/Lisbon (default: this machine's)" },
+  model: { type: "string", valueHint: "NAME", description: "only this model; gpt-4* means all that begin with gpt-4" },
+  provider: { type: "string", valueHint: "NAME", description: "only this provider" },
+  key: { type: "string", valueHint: "KEY", description: "only this API key, by its id or its name" },
+  status: { type: "string", valueHint: "STATUS", description: "only error, success, a status code, or 4*" },
+  where: {
+    type: "string",
+    valueHint: "NAME=VALUE",
+    description: "only this metadata, such as User-Id=42 (repeatable)",
+  },
+} as const satisfies ArgsDef
+
+type FilterArgs = { readonly [K in keyof typeof FILTER_OPTIONS]?: string | undefined }
+
+/** Returns the period of the options. `now` is the current time in ms since the epoch. */
+export function toPeriod({ since, until, tz }: FilterArgs, now: number, defaultSince: string): Period {
+  return parsePeriod({ since: since ?? defaultSince, until, tz: toZone(tz) }, now)
+}
+
+/** Returns the time zone of the option, else the one of this machine, else UTC. */
+export function toZone(name: string | undefined): string {
+  if (name !== undefined) return parseZone(name)
+  try {
+    return parseZone(Intl.DateTimeFormat().resolvedOptions().timeZone)
+  } catch {
+    return "UTC"
+  }
+}
+
+/** Returns the filters of the options. `where` may be repeated, so it is read from the raw arguments. */
+export function toFilters({ model, provider, key, status }: FilterArgs, rawArgs: readonly string[]): Filters {
+  return parseFilters({ model, provider, key, status, where: listValues("where", rawArgs) })
+}

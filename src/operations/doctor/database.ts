@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto"
+import type { Settings } from "../../config/settings.ts"
+import { CommandError } from "../../core/errors.ts"
+import type { Database } from "../../database/_database.ts"
+import { type Diagnosis, diagnose } from "../../database/diagnose.ts"
+import type { Context } from "../context.ts"
+import { openForOperation } from "../open/database.ts"
+import { type Finding, findingsOf } from "./finding.ts"
+
+const OLDEST_VERSION = 14
+const LISTEN_TIMEOUT_MS = 8_000
+/** Gateways compare times with those of the database only in steps of seconds. */
+const MAX_SKEW_MS = 2_000
+
+const { ok, warning, problem } = findingsOf("database")
+
+/** Checks that the database answers, is new enough, has the schema, accepts writes, and delivers notifications. */
+export async function checkDatabase(context: Context<"settings" | "log">): Promise<Finding[]> {
+  let database: Database
+  try {
+    database = await openForOperation(context)
+  } catch (error) {
+    if (error instanceof CommandError) return [problem(error.message)]
+    throw error
+  }
+  try {
+    const diagnosis = await diagnose(database)
+    return [
+      checkVersion(diagnosis, database),
+      checkSchema(diagnosis, context.settings),
+      ...checkWrites(diagnosis),
+      ...checkClock(diagnosis),
+      await checkListen(database),
+    ]
+  } finally {
+    await database.close()
+  }
+}
+
+function checkVersion({ version }: Diagnosis, { title }: Database): Finding {
+  if (version >= OLDEST_VERSION) return ok(`${title}, version ${version}`)
+  return problem(`PostgreSQL ${version} is too old`, `use PostgreSQL ${OLDEST_VERSION} or newer`)
+}
+
+function checkSchema({ state }: Diagnosis, { storage }: Settings): Finding {
+  if (state.kind === "current") return ok("the schema is up to date")
+  if (state.kind === "newer")
+    return ok(`the schema is newer than this program (version ${state.version}), and compatible`)
+  const found = {
+    none: "there is no schema yet",
+    go: "the schema is the one of the Go gateway",
+    older: "the schema is of an older version",
+  }[state.kind]
+  if (storage.autoMigrate) return ok(`${found}; serve brings it up to date`)
+  return problem(`${found}, and storage.auto_migrate is false`, "run majordomo-gateway migrate")
+}
+
+function checkWrites({ isReadOnly, state, mayWrite, user, schema }: Diagnosis): Finding[] {
+  if (isReadOnly) return [problem("it accepts no writes (a standby, or read-only)", "connect to the primary")]
+  if (state.kind === "none" || mayWrite) return []
+  const grant = `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${user}`
+  return [problem(`the user ${user} may not write the gateway's tables`, `as their owner: ${grant}`)]
+}
+
+function checkClock({ skewMs }: Diagnosis): Finding[] {
+  if (Math.abs(skewMs) <= MAX_SKEW_MS) return []
+  const seconds = (Math.abs(skewMs) / 1000).toFixed(1)
+  const fix = "set both by NTP: reports by hour and day use this machine's clock"
+  return [warning(`its clock and this machine's clock differ by ${seconds} s`, fix)]
+}
+
+/** A pooler in transaction mode accepts LISTEN but delivers nothing. */
+async function checkListen(database: Database): Promise<Finding> {
+  let onUp = () => {}
+  const isUp = new Promise<boolean>((resolve) => {
+    onUp = () => resolve(true)
+    setTimeout(() => resolve(false), LISTEN_TIMEOUT_MS).unref()
+  })
+  const listener = await database.listen(`majordomo_doctor_${randomUUID()}`, {
+    onNotify: () => {},
+    onState: (up) => up && onUp(),
+  })
+  const works = await isUp
+  await listener.close()
+  if (works) return ok("LISTEN works: a revoked key is rejected at once")
+  return warning(
+    "LISTEN does not work: every request looks its key up in the database",
+    "connect to the server itself, or to a pooler in session mode (a transaction pooler drops LISTEN)",
+  )
+}

@@ -1,0 +1,19 @@
+/** What one check found. */
+export interface Finding {
+  /** The name of the check, such as `database`. */
+  readonly check: string
+  readonly status: "ok" | "warning" | "problem" | "skipped"
+  readonly message: string
+  /** What to do about it. */
+  readonly fix?: string
+}
+
+/** Returns functions that make the findings of one check. */
+export function findingsOf(check: string) {
+  return {
+    ok: (message: string): Finding => ({ check, status: "ok", message }),
+    skipped: (message: string): Finding => ({ check, status: "skipped", message }),
+    warning: (message: string, fix?: string): Finding => ({ check, status: "warning", message, ...(fix && { fix }) }),
+    problem: (message: string, fix?: string): Finding => ({ check, status: "problem", message, ...(fix && { fix }) }),
+  }
+}

@@ -1,0 +1,19 @@
+import type { Context } from "../context.ts"
+import { fetchOwnPage, toLocalOrigin } from "../gateway-client.ts"
+import { type Finding, findingsOf } from "./finding.ts"
+
+const { ok, warning, problem } = findingsOf("gateway")
+
+/** Checks that `serve` can listen on its port, or that a gateway runs there and is ready. */
+export async function checkGateway({ settings }: Context<"settings">): Promise<Finding[]> {
+  const origin = toLocalOrigin(settings.server)
+  const { status, body } = await fetchOwnPage(origin, "/health", 3_000)
+  if (status === undefined) return [ok(`nothing answers at ${origin}: serve can use the port`)]
+  if (status !== 200 || body !== "ok") {
+    const fix = "stop it, or choose another server.port"
+    return [warning(`a program other than the gateway answers at ${origin}`, fix)]
+  }
+  const ready = await fetchOwnPage(origin, "/readyz", 4_500)
+  if (ready.status === 200) return [ok(`it runs at ${origin} and is ready`)]
+  return [problem(`it runs at ${origin} and is not ready: ${ready.body || ready.status}`, "see its log")]
+}

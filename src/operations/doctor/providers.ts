@@ -1,0 +1,78 @@
+import type { Context } from "../context.ts"
+import { type Finding, findingsOf } from "./finding.ts"
+
+const TIMEOUT_MS = 8_000
+const MAX_SKEW_MS = 30_000
+
+/** Checks that each provider answers (with any status, because no credential is sent), and compares the clocks. */
+export async function checkProviders({ settings }: Context<"settings">): Promise<Finding[]> {
+  const { ok, problem } = findingsOf("providers")
+  const probes = await Promise.all(
+    Object.entries(settings.providers).map(async ([name, { baseUrl }]) => ({
+      name,
+      baseUrl,
+      ...(await probe(baseUrl)),
+    })),
+  )
+  const findings = probes.map(({ name, baseUrl, failure }) => {
+    if (failure === undefined) return ok(`${name} answers (${baseUrl})`)
+    const fix = `correct providers.${name}.base_url, or let this machine reach it (DNS, firewall, proxy)`
+    return problem(`${name} cannot be reached at ${baseUrl}: ${failure}`, fix)
+  })
+  return [...findings, checkClock(probes.flatMap(({ skewMs }) => (skewMs === undefined ? [] : [skewMs])))]
+}
+
+function checkClock(skews: readonly number[]): Finding {
+  const { ok, skipped, problem } = findingsOf("clock")
+  // One of the providers may have a wrong clock, so the median counts.
+  const skewMs = [...skews].sort((one, other) => one - other)[skews.length >> 1]
+  if (skewMs === undefined) return skipped("no provider sent its time")
+  const seconds = Math.round(Math.abs(skewMs) / 1000)
+  if (Math.abs(skewMs) <= MAX_SKEW_MS) return ok("it agrees with the providers' clocks")
+  const found = `this machine's clock is ${seconds} s ${skewMs > 0 ? "behind" : "ahead of"} the providers' clocks`
+  return problem(found, "set it by NTP: rows, prices by date and S3 signatures depend on it")
+}
+
+interface Probe {
+  readonly failure: string | undefined
+  /** The provider's clock minus this machine's clock, in ms. */
+  readonly skewMs: number | undefined
+}
+
+async function probe(baseUrl: string): Promise<Probe> {
+  const askedAt = Date.now()
+  try {
+    const response = await fetch(baseUrl, {
+      method: "HEAD",
+      redirect: "manual",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    await response.body?.cancel()
+    const date = Date.parse(response.headers.get("date") ?? "")
+    // The header has whole seconds, so on average half a second is missing.
+    const skewMs = Number.isNaN(date) ? undefined : date + 500 - (askedAt + Date.now()) / 2
+    return { failure: undefined, skewMs }
+  } catch (error) {
+    return { failure: toReason(error), skewMs: undefined }
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: "the DNS does not know its name",
+  EAI_AGAIN: "the DNS does not answer",
+  ECONNREFUSED: "it refuses connections",
+  ECONNRESET: "it closed the connection",
+  EHOSTUNREACH: "there is no route to it",
+  ENETUNREACH: "there is no route to it",
+  ETIMEDOUT: "it did not answer in time",
+  UND_ERR_CONNECT_TIMEOUT: "it did not answer in time",
+}
+
+/** Returns why a request failed, without the address, which may contain a secret. */
+function toReason(error: unknown): string {
+  const { name, cause } = error as { readonly name?: string; readonly cause?: { readonly code?: string } }
+  if (name === "TimeoutError") return "it did not answer in time"
+  const code = cause?.code ?? ""
+  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(code)) return `its certificate is not trusted (${code})`
+  return REASONS[code] ?? (code === "" ? "the connection failed" : code)
+}

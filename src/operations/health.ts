@@ -1,0 +1,42 @@
+import type { Context } from "./context.ts"
+import { fetchOwnPage, toLocalOrigin } from "./gateway-client.ts"
+
+/** Longer than the 3 s that the gateway gives its database. */
+const TIMEOUT_MS = 4_500
+
+interface Health {
+  readonly healthy: boolean
+  /** The origin that was asked. */
+  readonly gateway: string
+  /** The HTTP status; null if no gateway answered. */
+  readonly status: number | null
+  /** Why the gateway is not healthy; undefined if it is. */
+  readonly problem: string | undefined
+}
+
+/** Asks the gateway of the settings whether it is ready; `live`: only whether it answers. */
+export async function checkHealth(
+  { settings }: Context<"settings">,
+  { live }: { readonly live: boolean },
+): Promise<Health> {
+  const gateway = toLocalOrigin(settings.server)
+  const { status, body } = await fetchOwnPage(gateway, live ? "/health" : "/readyz", TIMEOUT_MS)
+  const healthy = status === 200
+  const problem = healthy ? undefined : toProblem(gateway, status, body)
+  return { healthy, gateway, status: status ?? null, problem }
+}
+
+function toProblem(gateway: string, status: number | undefined, body: string): string {
+  if (status === undefined) return `no gateway answers at ${gateway}: start it, or correct server.host and server.port`
+  return `the gateway at ${gateway} is not ready: ${readReason(body) ?? `it answered ${status}`}`
+}
+
+/** Returns the reason that the page `/readyz` gives. */
+function readReason(body: string): string | undefined {
+  try {
+    const { error } = JSON.parse(body) as { readonly error?: unknown }
+    return typeof error === "string" ? error : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,17 @@
+import { CommandError } from "../core/errors.ts"
+
+/**
+ * An input of an operation is not valid. The caller knows how its user wrote the field: the command line shows
+ * `--since: …`, an HTTP API may show `since` as a query parameter. Exit code 2.
+ */
+export class InputError extends CommandError {
+  readonly field: string
+  /** What was expected and what was found, without the field's name. */
+  readonly problem: string
+
+  constructor(field: string, problem: string) {
+    super(`${field}: ${problem}`, 2)
+    this.field = field
+    this.problem = problem
+  }
+}

@@ -1,0 +1,31 @@
+import { createKey as insertKey } from "../../database/keys.ts"
+import { migrate } from "../../database/schema.ts"
+import { readSchemaState } from "../../database/schema-state.ts"
+import type { Context } from "../context.ts"
+import { type Key, toKey } from "./key.ts"
+
+interface NewKeyInput {
+  readonly name: string
+  readonly description?: string | undefined
+}
+
+/** A new key with its secret, which is stored nowhere and cannot be read again. */
+export interface CreatedKey extends Key {
+  readonly key: string
+}
+
+/**
+ * Creates an API key. In a database without tables it creates the schema first if `storage.auto_migrate` allows it, so
+ * that the first key can exist before the first start of the gateway.
+ *
+ * @throws CommandError if the name is empty or too long
+ */
+export async function createKey(
+  { database, settings, log }: Context<"database" | "settings" | "log">,
+  { name, description }: NewKeyInput,
+): Promise<CreatedKey> {
+  const { autoMigrate } = settings.storage
+  if (autoMigrate && (await readSchemaState(database.query)).kind === "none") await migrate(database, log)
+  const { key, secret } = await insertKey(database, { name, description })
+  return { ...toKey(key), key: secret }
+}

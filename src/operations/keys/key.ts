@@ -1,0 +1,27 @@
+import type { ApiKey } from "../../database/keys.ts"
+
+/** An API key as JSON shows it. Its secret is not part of it. Times are ISO 8601 in UTC. */
+export interface Key {
+  readonly id: string
+  readonly name: string
+  readonly description: string | null
+  readonly status: "active" | "revoked"
+  readonly created_at: string
+  readonly revoked_at: string | null
+  readonly last_used_at: string | null
+  readonly request_count: number
+}
+
+/** Returns the public form of a stored key. */
+export function toKey(key: ApiKey): Key {
+  return {
+    id: key.id,
+    name: key.name,
+    description: key.description ?? null,
+    status: key.isActive ? "active" : "revoked",
+    created_at: key.createdAt,
+    revoked_at: key.revokedAt ?? null,
+    last_used_at: key.lastUsedAt ?? null,
+    request_count: key.requestCount,
+  }
+}

@@ -1,0 +1,21 @@
+import { deactivateName, type NameChoice } from "../../database/metadata.ts"
+import type { Context } from "../context.ts"
+
+interface DeactivatedName {
+  readonly name: string
+  readonly key: string | null
+  readonly active: false
+}
+
+/**
+ * Deactivates a metadata name: new requests are no longer indexed by it. The requests keep the metadata.
+ *
+ * @throws CommandError if the name is not active
+ */
+export async function deactivateMetadata(
+  { database }: Context<"database">,
+  choice: NameChoice,
+): Promise<DeactivatedName> {
+  await deactivateName(database, choice)
+  return { name: choice.name, key: choice.key ?? null, active: false }
+}

@@ -1,0 +1,43 @@
+import { NEWEST, listMetadata as readNames, type MetadataName as StoredName } from "../../database/metadata.ts"
+import type { Context } from "../context.ts"
+
+/** The number of newest requests in which the values of a name without rollups are counted. */
+export const SAMPLED_REQUESTS = NEWEST
+
+/** A metadata name that requests carried, over all API keys. */
+export interface MetadataName {
+  readonly name: string
+  readonly requests: number
+  readonly distinct_values: number
+  /** Which requests `distinct_values` counts: all of them, or the newest only. */
+  readonly distinct_values_of: string
+  /** `some`: only for the API keys in `active_keys`. */
+  readonly active: "all" | "some" | "none"
+  readonly active_keys: readonly string[]
+  /** ISO 8601 in UTC. */
+  readonly last_seen_at: string | null
+}
+
+const ALL_REQUESTS = "all requests"
+
+/** Lists the metadata names that requests carried, the most used first. */
+export async function listMetadata({ database }: Context<"database">): Promise<readonly MetadataName[]> {
+  return (await readNames(database)).map(toMetadataName)
+}
+
+/** Returns whether the distinct values of a name are counted over all requests. */
+export function isCountedWhole({ distinct_values_of }: MetadataName): boolean {
+  return distinct_values_of === ALL_REQUESTS
+}
+
+function toMetadataName(name: StoredName): MetadataName {
+  return {
+    name: name.name,
+    requests: name.requests,
+    distinct_values: name.distinctValues,
+    distinct_values_of: name.isCountedWhole ? ALL_REQUESTS : `the newest ${SAMPLED_REQUESTS} requests`,
+    active: name.active,
+    active_keys: name.activeKeys,
+    last_seen_at: name.lastSeenAt ?? null,
+  }
+}

@@ -1,0 +1,24 @@
+import { CommandError } from "../../core/errors.ts"
+import type { NameChoice } from "../../database/metadata.ts"
+import { toTrainCase } from "../../reports/index.ts"
+
+interface NameInput {
+  /** `User-Id`, in any case, with or without the prefix `X-Majordomo-` of the header. */
+  readonly name: string
+  /** The API key, by its id or its name; undefined: all keys. */
+  readonly key?: string | undefined
+}
+
+/**
+ * Returns a metadata name in the form in which the gateway stores it.
+ *
+ * @throws CommandError if no header can have this name
+ */
+export function parseName({ name, key }: NameInput): NameChoice {
+  const bare = name.replace(/^x-majordomo-/i, "")
+  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(bare)) {
+    const shown = JSON.stringify(name.slice(0, 60))
+    throw new CommandError(`a metadata name is the rest of a header's name, such as User-Id, got ${shown}`)
+  }
+  return { name: toTrainCase(bare), key }
+}

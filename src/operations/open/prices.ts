@@ -1,0 +1,39 @@
+import { join } from "node:path"
+import type { Settings } from "../../config/settings.ts"
+import { createPriceBook, type PriceBook } from "../../pricing/price-book.ts"
+import type { Context } from "../context.ts"
+
+interface OpenOptions {
+  readonly settings: Settings
+  log(line: string): void
+}
+
+/** Opens the price book as `serve` has it, calls `work` with it, and closes it again. Nothing is fetched. */
+export async function withPrices<T>(
+  options: OpenOptions,
+  work: (context: Context<"settings" | "prices" | "log">) => Promise<T> | T,
+): Promise<T> {
+  const prices = await openPrices(options)
+  try {
+    return await work({ ...options, prices })
+  } finally {
+    prices.close()
+  }
+}
+
+/**
+ * Opens the price book of the settings, with the price list that was last stored in the data directory.
+ *
+ * @throws CommandError if a price file of the settings cannot be read
+ */
+export function openPrices({ settings, log }: OpenOptions): Promise<PriceBook> {
+  const providers = Object.entries(settings.providers)
+  return createPriceBook({
+    ...settings.pricing,
+    cacheFile: join(settings.storage.dataDir, "llm-prices.json"),
+    providerPrices: Object.fromEntries(providers.flatMap(([name, { prices }]) => (prices ? [[name, prices]] : []))),
+    baseUrls: Object.fromEntries(providers.map(([name, { baseUrl }]) => [name, baseUrl])),
+    now: Date.now,
+    log,
+  })
+}

@@ -1,0 +1,38 @@
+import { countBodiesInS3, countPrunable, prune, toPruneDate } from "../database/prune.ts"
+import type { Context } from "./context.ts"
+
+interface PruneInput {
+  /** Requests that ended longer ago than this many milliseconds are pruned, by whole days of UTC. */
+  readonly olderThanMs: number
+  /** Empties the bodies and keeps the requests. */
+  readonly bodiesOnly: boolean
+  /** Counts and changes nothing. */
+  readonly dryRun: boolean
+}
+
+export interface PruneResult {
+  /** The midnight (ISO 8601, UTC) before which requests are pruned. */
+  readonly before: string
+  readonly requests: number
+  readonly bodies_only: boolean
+  readonly dry_run: boolean
+  /** Requests whose bodies are in S3. They stay there: a lifecycle rule of the bucket has to delete them. */
+  readonly bodies_left_in_s3: number
+}
+
+/** Deletes old requests, or only their bodies in the database. The totals of reports stay as they are. */
+export async function pruneRequests(
+  { database, now, onProgress }: Context<"database" | "now" | "onProgress">,
+  { olderThanMs, bodiesOnly, dryRun }: PruneInput,
+): Promise<PruneResult> {
+  const choice = { olderThan: now() - olderThanMs, bodiesOnly }
+  const bodiesInS3 = await countBodiesInS3(database, choice)
+  const requests = dryRun ? await countPrunable(database, choice) : await prune(database, choice, onProgress)
+  return {
+    before: toPruneDate(choice).toISOString(),
+    requests,
+    bodies_only: bodiesOnly,
+    dry_run: dryRun,
+    bodies_left_in_s3: bodiesInS3,
+  }
+}

@@ -1,0 +1,18 @@
+import type { Reading } from "../../core/usage.ts"
+import type { RepriceableRow } from "../../database/repricings.ts"
+import type { Dialect } from "../../providers/_dialect.ts"
+import { findStoredDialect, readStoredAnswer } from "../../providers/stored.ts"
+
+/** Returns the format of a configured provider; undefined if the provider is no longer configured. */
+export type FindFormat = (provider: string) => string | undefined
+
+/** Reads the usage that a row has stored, in the row's dialect; undefined if the row has no usage. */
+export function readStoredUsage(row: RepriceableRow, findFormat: FindFormat): Reading | undefined {
+  const { request_method: method, request_path: path, usage } = row
+  return readStoredAnswer(findDialect(row, findFormat), { method, path, model: row.model || undefined, usage })
+}
+
+/** Rows of earlier versions have no dialect. Theirs follows from the provider, else from the path. */
+function findDialect(row: RepriceableRow, findFormat: FindFormat): Dialect {
+  return findStoredDialect({ dialect: row.dialect, format: findFormat(row.provider), path: row.request_path })
+}

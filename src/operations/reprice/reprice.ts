@@ -1,0 +1,114 @@
+import { type Cost, FREE_BY_RULE, type PriceCertificate } from "../../core/cost.ts"
+import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
+import { NO_READING, type Reading } from "../../core/usage.ts"
+import {
+  applyRepricings,
+  type RepriceableRow,
+  type RepriceFilter,
+  type Repricing,
+  readRepriceable,
+} from "../../database/repricings.ts"
+import type { Context } from "../context.ts"
+import { readColumns } from "./columns.ts"
+import { type FindFormat, readStoredUsage } from "./reading.ts"
+import { createSummary, type RepricedModel } from "./summary.ts"
+
+/** Rows per transaction. The transaction locks their rollups for about 10 ms. */
+const CHUNK = 500
+/** NUMERIC(20,12) has eight digits before the point. */
+const MAX_COST_USD = parseDecimal("100000000")
+const COLUMNS_ONLY = "priced from the token columns alone: the row has no usage of the provider's own"
+
+export type RepriceContext = Context<"database"> & {
+  readonly prices: Pick<Context<"prices">["prices"], "price">
+  readonly findFormat: FindFormat
+  onProgress(done: { readonly looked: number; readonly changed: number }): void
+}
+
+interface RepriceInput {
+  readonly filter: RepriceFilter
+  /** Computes what would change, and changes nothing. */
+  readonly dryRun: boolean
+}
+
+/**
+ * Prices stored requests again, from their stored usage and at the prices of their time, and stores the old numbers. A
+ * row whose cost and status come out the same is not changed, so a second run changes nothing.
+ */
+export async function repriceRequests(
+  context: RepriceContext,
+  { filter, dryRun }: RepriceInput,
+): Promise<readonly RepricedModel[]> {
+  const { database, onProgress } = context
+  const summary = createSummary()
+  let after: RepriceableRow | undefined
+  let looked = 0
+  let changed = 0
+  for (;;) {
+    const rows = await readRepriceable(database, filter, { after, limit: CHUNK })
+    if (rows.length === 0) return summary.models()
+    const repricings = rows.flatMap((row) => {
+      const cost = computeCost(row, context)
+      const repricing = toRepricing(row, cost)
+      summary.add(row, cost, repricing !== undefined)
+      return repricing ?? []
+    })
+    if (repricings.length > 0) changed += dryRun ? repricings.length : await applyRepricings(database, repricings)
+    looked += rows.length
+    after = rows.at(-1)
+    onProgress({ looked, changed })
+  }
+}
+
+function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext): Cost {
+  const stored = readStoredUsage(row, findFormat)
+  const columns = stored === undefined ? readColumns(row) : undefined
+  const isFree = (row.price as PriceCertificate | null)?.reason === FREE_BY_RULE
+  const none = { ...NO_READING, model: row.model || undefined }
+  const reading: Reading = { ...(stored ?? columns ?? none), free: isFree }
+  const cost = prices.price({
+    provider: row.provider,
+    requestedModel: row.requested_model ?? undefined,
+    reading: { ...reading, source: stored === undefined ? reading.source : row.usage_source },
+    at: row.requested_at.getTime(),
+    failed: row.status_code >= 400,
+  })
+  return columns !== undefined && cost.status === "exact" ? { ...cost, ...toEstimate(cost) } : cost
+}
+
+function toEstimate({ price }: Cost): Pick<Cost, "status" | "price"> {
+  return { status: "estimated", price: { lines: [], ...price, reason: COLUMNS_ONLY } }
+}
+
+/** Returns the change of a row; undefined if the row is right as it is, or a row cannot hold the new cost. */
+function toRepricing(row: RepriceableRow, cost: Cost): Repricing | undefined {
+  const isSame =
+    row.cost_status === cost.status &&
+    normalize(row.input_cost) === normalize(cost.inputCost) &&
+    normalize(row.output_cost) === normalize(cost.outputCost) &&
+    normalize(row.total_cost) === normalize(cost.totalCost)
+  if (isSame || parseDecimal(cost.totalCost ?? "0") >= MAX_COST_USD) return undefined
+  // A row keeps the price that it has if the price is no longer known.
+  if (cost.status === "unpriced") return undefined
+  return {
+    id: row.id,
+    old_cost_status: row.cost_status,
+    old_total_cost: row.total_cost,
+    input_cost: cost.inputCost,
+    output_cost: cost.outputCost,
+    total_cost: cost.totalCost,
+    cost_status: cost.status,
+    price: cost.price,
+    reason: toReason(row, cost),
+  }
+}
+
+function toReason(row: RepriceableRow, cost: Cost): string {
+  if (row.cost_status === "unpriced") return "the price was not known"
+  const isSameTotal = normalize(row.total_cost) === normalize(cost.totalCost)
+  return isSameTotal ? "the confidence in the cost has changed" : "the price was different"
+}
+
+function normalize(money: string | null | undefined): string | undefined {
+  return money === null || money === undefined ? undefined : formatDecimal(parseDecimal(money))
+}

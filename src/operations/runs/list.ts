@@ -1,0 +1,39 @@
+import { readSlowly } from "../../database/slow-read.ts"
+import {
+  askRuns,
+  type Filters,
+  type Period,
+  RUN_FIELDS,
+  RUN_NAMES,
+  RUN_SORTS,
+  type Run,
+  type RunSort,
+  readRun,
+} from "../../reports/index.ts"
+import type { Context } from "../context.ts"
+import { readRollups } from "../usage/asker.ts"
+
+export { RUN_FIELDS, RUN_SORTS, type Run }
+
+/** The metadata name by which requests become one run. */
+export const TRACE_NAME = RUN_NAMES.trace
+
+interface RunsInput {
+  readonly filters: Filters
+  readonly period: Period
+  readonly sort?: RunSort | undefined
+  readonly limit: number
+}
+
+interface RunList {
+  readonly runs: readonly Run[]
+  /** False: the trace's metadata name is not active, so every request of the period was read. */
+  readonly isIndexed: boolean
+}
+
+/** Lists the agent runs that have a request in the period. */
+export async function listRuns({ database }: Context<"database">, input: RunsInput): Promise<RunList> {
+  const rollups = await readRollups(database)
+  const { rows } = await readSlowly(database, askRuns(input, rollups))
+  return { runs: rows.map(readRun), isIndexed: rollups.indexed.has(TRACE_NAME) }
+}

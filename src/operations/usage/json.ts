@@ -1,0 +1,90 @@
+import {
+  type Dimension,
+  type Measures,
+  toOffsetIso,
+  type UsageAnswer,
+  type UsageQuestion,
+  type UsageRow,
+} from "../../reports/index.ts"
+import { OVERVIEW_BY, type Overview } from "./overview.ts"
+
+export { type Measures, toOffsetIso }
+
+/** The numbers of a report, in the order in which JSON and CSV show them. */
+export const MEASURES = [
+  "requests",
+  "errors",
+  "input_tokens",
+  "cached_tokens",
+  "cache_creation_tokens",
+  "output_tokens",
+  "total_cost",
+  "share",
+  "exact",
+  "estimated",
+  "unpriced",
+] as const satisfies readonly (keyof Measures)[]
+
+interface Report {
+  readonly question: UsageQuestion
+  readonly notes: readonly string[]
+  /** The time at which an open period ended, ms since the epoch. */
+  readonly now: number
+}
+
+/** Returns the JSON form of a usage report. */
+export function toReportObject(report: Report & { readonly answer: UsageAnswer }): Record<string, unknown> {
+  const { question, answer } = report
+  const rows = toRowObjects(question.by, answer)
+  return { ...toQuestionObject(report), rows, total: toMeasureObject(answer.total), ...toNotesField(report) }
+}
+
+/** Returns the JSON form of an overview. */
+export function toOverviewObject(overview: Overview, now: number): Record<string, unknown> {
+  const { question, current, before, days, models, keys, unpricedModels, notes } = overview
+  return {
+    ...toQuestionObject({ question, now, notes }),
+    rows: [],
+    total: toMeasureObject(current.total),
+    before: toMeasureObject(before.total),
+    days: toRowObjects(OVERVIEW_BY.day, days),
+    models: toRowObjects(OVERVIEW_BY.model, models),
+    keys: toRowObjects(OVERVIEW_BY.key, keys),
+    unpriced_models: unpricedModels,
+    ...toNotesField(overview),
+  }
+}
+
+/** Returns a row's dimensions by name. A key has its id as well, because two keys may have one name. */
+export function toDimensionFields(by: readonly Dimension[], row: UsageRow): Record<string, unknown> {
+  const fields: Record<string, unknown> = {}
+  by.forEach(({ name }, i) => {
+    fields[name] = row.values[i] ?? null
+    if (name === "key") fields["key_id"] = row.keyId ?? null
+  })
+  return fields
+}
+
+/** Returns what was asked: the head of every usage object. */
+function toQuestionObject({ question: { by, period, filters }, now }: Report) {
+  return {
+    since: toOffsetIso(period.since, period.tz),
+    until: toOffsetIso(period.until ?? now, period.tz),
+    tz: period.tz,
+    by: by.map(({ name }) => name),
+    filters: Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)),
+  }
+}
+
+function toRowObjects(by: readonly Dimension[], { rows }: UsageAnswer): Record<string, unknown>[] {
+  return rows.map((row) => ({ ...toDimensionFields(by, row), ...toMeasureObject(row) }))
+}
+
+function toMeasureObject(measures: Measures): Record<string, unknown> {
+  return Object.fromEntries(MEASURES.map((name) => [name, measures[name]]))
+}
+
+/** Most reports have no notes, and then they do not have the field either. */
+function toNotesField({ notes }: { readonly notes: readonly string[] }): { readonly notes?: readonly string[] } {
+  return notes.length === 0 ? {} : { notes }
+}

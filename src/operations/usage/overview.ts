@@ -1,0 +1,56 @@
+import { DIMENSIONS, listDays, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
+import type { Context } from "../context.ts"
+import { createAsker } from "./asker.ts"
+import { listNotes } from "./notes.ts"
+
+/** A period at a glance: its total, the period before, and where its cost came from. */
+export interface Overview {
+  readonly question: UsageQuestion
+  /** Only the total. */
+  readonly current: UsageAnswer
+  /** The total of the period of the same length before. */
+  readonly before: UsageAnswer
+  /** The days that had requests. */
+  readonly days: UsageAnswer
+  /** All days of the period, `2026-11-28`. */
+  readonly allDays: readonly string[]
+  /** The models and the keys with the highest cost. */
+  readonly models: UsageAnswer
+  readonly keys: UsageAnswer
+  readonly unpricedModels: readonly string[]
+  /** What a reader of the numbers has to know, one sentence each. */
+  readonly notes: readonly string[]
+}
+
+/** The dimensions of the parts of an overview. */
+export const OVERVIEW_BY = {
+  day: [DIMENSIONS["day"]!],
+  model: [DIMENSIONS["model"]!],
+  key: [DIMENSIONS["key"]!],
+} as const
+const TOP = 5
+
+/** Summarizes the period of a question. The question's limit is the number of models and keys (default 5). */
+export async function summarizeUsage(
+  { database, now }: Context<"database" | "now">,
+  question: UsageQuestion,
+): Promise<Overview> {
+  const { ask, rollups } = await createAsker(database)
+  const { period, limit = TOP } = question
+  const until = period.until ?? now()
+  const earlier = { ...period, since: period.since - (until - period.since), until: period.since }
+  const plain = { ...question, sort: undefined, limit: undefined }
+  const models = await ask({ ...plain, by: OVERVIEW_BY.model })
+  const current = { rows: [], total: models.total, groups: 0 }
+  return {
+    question,
+    current,
+    before: await ask({ ...plain, period: earlier }),
+    days: await ask({ ...plain, by: OVERVIEW_BY.day }),
+    allDays: listDays(period.since, until, period.tz),
+    models: { ...models, rows: models.rows.slice(0, limit) },
+    keys: await ask({ ...plain, by: OVERVIEW_BY.key, limit }),
+    unpricedModels: models.rows.flatMap(({ unpriced, values }) => (unpriced > 0 ? [String(values[0])] : [])),
+    notes: listNotes(question, current, rollups),
+  }
+}

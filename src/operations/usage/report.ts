@@ -1,0 +1,53 @@
+import { listMetadata } from "../../database/metadata.ts"
+import {
+  DIMENSIONS,
+  type Dimension,
+  SORTS,
+  type UsageAnswer,
+  type UsageQuestion,
+  type UsageRow,
+} from "../../reports/index.ts"
+import type { Context } from "../context.ts"
+import { InputError } from "../input-error.ts"
+import { createAsker } from "./asker.ts"
+import { listNotes } from "./notes.ts"
+
+export { SORTS, type UsageAnswer, type UsageQuestion, type UsageRow }
+
+/** A usage report by one or two dimensions, or the total alone. */
+interface UsageReport {
+  readonly answer: UsageAnswer
+  /** What a reader of the numbers has to know, one sentence each. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Adds up requests by the dimensions of the question.
+ *
+ * @throws InputError for `by` if it is a metadata name that no request has carried
+ */
+export async function reportUsage({ database }: Context<"database">, question: UsageQuestion): Promise<UsageReport> {
+  const { ask, rollups } = await createAsker(database)
+  const answer = await ask(question)
+  const unknown = findUnusedName(question.by, answer)
+  if (unknown !== undefined) await checkName({ database }, unknown)
+  return { answer, notes: listNotes(question, answer, rollups) }
+}
+
+/** Returns a metadata name among the dimensions that none of the requests carries. */
+function findUnusedName(by: readonly Dimension[], { rows, total }: UsageAnswer): string | undefined {
+  const at = by.findIndex(({ metadata }, i) => metadata !== undefined && rows.every(({ values }) => values[i] === null))
+  return at < 0 || total.requests === 0 ? undefined : by[at]!.name
+}
+
+/** A name that no request has ever carried is a typing error. A table that contains only `(none)` would hide it. */
+async function checkName({ database }: Context<"database">, name: string): Promise<void> {
+  const names = (await listMetadata(database)).map((known) => known.name)
+  if (names.includes(name)) return
+  const seen =
+    names.length === 0 ? "no request carried metadata yet" : `requests carried ${names.slice(0, 20).join(", ")}`
+  throw new InputError(
+    "by",
+    `there is no dimension ${JSON.stringify(name)}; there are ${Object.keys(DIMENSIONS).join(", ")}, and of metadata ${seen}`,
+  )
+}

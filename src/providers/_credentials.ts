@@ -1,0 +1,43 @@
+import type { Headers } from "../core/call.ts"
+
+/** A place in a request where a provider's credential can stand. Header names are in lower case. */
+export type CredentialPlace =
+  | { readonly header: string; readonly scheme?: "bearer" }
+  /** A query parameter. */
+  | { readonly query: string }
+
+interface Request {
+  readonly headers: Headers
+  readonly query: string
+}
+
+/** Returns the credential of the first place that holds one, without its scheme; undefined when none does. */
+export function readCredential(places: readonly CredentialPlace[], request: Request): string | undefined {
+  for (const place of places) {
+    const credential = readPlace(place, request)
+    if (credential !== undefined) return credential
+  }
+  return undefined
+}
+
+/** Returns true if the request has the place, even when nothing usable stands there. */
+export function hasPlace(place: CredentialPlace, { headers, query }: Request): boolean {
+  return "header" in place ? headers[place.header] !== undefined : hasParameter(query, place.query)
+}
+
+/** Returns true if the query has a parameter of this name. */
+export function hasParameter(query: string, name: string): boolean {
+  return query.startsWith(`?${name}=`) || query.includes(`&${name}=`)
+}
+
+function readPlace(place: CredentialPlace, { headers, query }: Request): string | undefined {
+  if ("query" in place) return query.includes(`${place.query}=`) ? readParameter(query, place.query) : undefined
+  const value = headers[place.header]
+  const first = typeof value === "object" ? value[0] : value
+  if (first === undefined || first === "") return undefined
+  return place.scheme === "bearer" ? /^bearer\s+(\S.*)$/i.exec(first)?.[1]?.trim() : first
+}
+
+function readParameter(query: string, name: string): string | undefined {
+  return new URLSearchParams(query).get(name) || undefined
+}

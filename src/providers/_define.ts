@@ -1,0 +1,21 @@
+import { readCredential } from "./_credentials.ts"
+import type { Dialect, DialectDefinition } from "./_dialect.ts"
+import { readErrorMessage } from "./_error-message.ts"
+import { framingOf } from "./_framing.ts"
+import { CollectingMeter } from "./_meter.ts"
+import { isFreeOperation } from "./_routes.ts"
+
+/** Completes a dialect's definition with what follows from its tables. */
+export function defineDialect(definition: DialectDefinition): Dialect {
+  const { routes, credentials, createCollector, toReading } = definition
+  return {
+    retryWithout: () => false,
+    framing: (_request, head) => framingOf(head),
+    readErrorMessage,
+    ...definition,
+    createMeter: (request, framing) =>
+      framing === "opaque" ? undefined : new CollectingMeter(framing, createCollector(request), toReading),
+    isFree: ({ method, path }) => isFreeOperation(routes.operations.find(method, path)),
+    readCredential: (request) => readCredential(credentials, request),
+  }
+}

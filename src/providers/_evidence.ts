@@ -1,0 +1,38 @@
+import type { Countable } from "../core/usage.ts"
+import type { Shape } from "../kit/json/prune.ts"
+import type { JsonObject } from "./_values.ts"
+
+/**
+ * What is known of an answer's usage, as plain JSON data. A dialect's `toReading` makes the reading from it alone, so
+ * an answer that is metered now, a stored answer that is priced again and an item of a batch are read in one way.
+ */
+export interface Evidence {
+  readonly method: string
+  /** The path of the request, without its query. */
+  readonly path: string
+  /** The model that answered; for a stored answer that named none, the model that was asked for. */
+  readonly model: string | undefined
+  /**
+   * The provider's usage object, and beside its members what the provider bills and states elsewhere. The row's `usage`
+   * column keeps it.
+   */
+  readonly usage: JsonObject | undefined
+  /** `estimated`: the answer ended before its usage was complete. */
+  readonly source: "reported" | "estimated"
+  /** The provider does not bill this answer. */
+  readonly isFree: boolean
+}
+
+/** Collects the evidence from the JSON documents of one answer, in bounded memory. */
+export interface Collector {
+  /** The members that `add` reads. Of a document too large to be parsed nothing else is kept. */
+  readonly shape: Shape
+  /** Returns true if this event of a stream may matter. It is asked for every event, so it searches bytes only. */
+  wants(data: Buffer): boolean
+  /** Takes one document: the whole answer, or one event, line or element of it. */
+  add(document: JsonObject): void
+  /** Returns what the answer stated. `complete` is false when it was cut off. */
+  evidence(complete: boolean): Evidence
+  /** Returns the texts by which a tokenizer can improve evidence that was estimated from the length of texts. */
+  countable?(estimated: Evidence): Countable | undefined
+}

@@ -1,0 +1,42 @@
+/** The head of a provider's answer, as far as a dialect reads it. */
+export interface ResponseHead {
+  readonly statusCode: number
+  readonly contentType: string
+  /** The answer does not announce its length. */
+  readonly isChunked?: boolean
+}
+
+/**
+ * How the JSON documents stand in an answer:
+ * - `document`: one document, the usual answer
+ * - `events`: one document per server-sent event
+ * - `lines`: one document per line, sent as they are made
+ * - `elements`: the elements of one JSON array, sent as they are made
+ * - `file`: one document per line of a finished file, such as the results of a batch
+ * - `opaque`: nothing to read, such as sound or pictures
+ */
+export type Framing = "document" | "events" | "lines" | "elements" | "file" | "opaque"
+
+const LINES = /^application\/(?:x-)?(?:ndjson|jsonl|json-seq|stream\+json|json-stream)\b/i
+const MEDIA = /^(?:audio|image|video)\//i
+
+/** Returns the framing that the content type announces. */
+export function framingOf({ contentType }: ResponseHead): Framing {
+  if (/^text\/event-stream\b/i.test(contentType)) return "events"
+  return LINES.test(contentType) ? "lines" : "document"
+}
+
+/** Returns the framing of a body that holds many answers, one per line, whatever its content type. */
+export function fileFramingOf(head: ResponseHead): Framing {
+  return isStream(framingOf(head)) ? "lines" : "file"
+}
+
+/** Returns true for an answer that arrives while it is made, so that each piece matters to the client at once. */
+export function isStream(framing: Framing): boolean {
+  return framing === "events" || framing === "lines" || framing === "elements"
+}
+
+/** Returns true for sound, pictures and films. */
+export function isMedia({ contentType }: ResponseHead): boolean {
+  return MEDIA.test(contentType)
+}

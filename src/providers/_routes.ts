@@ -1,0 +1,114 @@
+import { hasParameter } from "./_credentials.ts"
+
+/** The paths of a dialect: how requests reach it, and what they do there. */
+export interface Routes {
+  readonly claims: Claims
+  readonly surfaces?: readonly Surface[]
+  readonly operations: Operations
+}
+
+/**
+ * How a request that names no provider is recognized as one of a dialect's own provider. The three lists are asked one
+ * after the other, each over all dialects.
+ */
+interface Claims {
+  /** Paths that no other API has. */
+  readonly paths?: readonly RegExp[]
+  /** What only clients of this API send, on any path that is not another API's alone. */
+  readonly signs?: readonly Sign[]
+  /** Paths that other APIs have too. */
+  readonly sharedPaths?: readonly RegExp[]
+  /** Names the paths in the answer to an unknown path, such as `/v1/messages (Anthropic)`. */
+  readonly summary: string
+}
+
+/** A header in lower case, or a query parameter on some paths. */
+type Sign = { readonly header: string } | { readonly query: string; readonly path: RegExp }
+
+/** A part of a provider's API that speaks another dialect, such as an OpenAI-compatible surface. */
+export interface Surface {
+  /** The name of the dialect that is spoken there. */
+  readonly format: string
+  /** The client's paths that lead there. */
+  readonly path: RegExp
+  /** Paths that stay the provider's own although `path` matches. */
+  readonly except?: RegExp
+  /** Where the surface has another address than the client's path: `from` is replaced by `to`. */
+  readonly rewrite?: { readonly from: RegExp; readonly to: string }
+  /** The surface is only reached by requests that name the provider. */
+  readonly isOnlyNamed?: boolean
+  /** The surface takes bearer tokens only: a request with another credential of the provider means its own API. */
+  readonly isOnlyBearer?: boolean
+}
+
+/**
+ * What a request does, as far as money is concerned:
+ * - `inference`: it makes an answer that is billed
+ * - `free`: it costs nothing by the provider's own rule
+ * - `job`: it starts work whose result is fetched and billed later; itself it costs nothing
+ * - `result`: it fetches such a result, which is billed here
+ * - `unknown`: it is in no row of the table
+ */
+type Operation = "inference" | "free" | "job" | "result" | "unknown"
+
+/** One row of a dialect's table of operations. */
+interface OperationRow<Kind extends string = string> {
+  /** Tested against the path without anchoring its beginning: base URLs, Azure and proxies add prefixes. */
+  readonly match: RegExp
+  /** The methods of the row; undefined: all. */
+  readonly methods?: readonly string[]
+  readonly operation: Operation
+  /** What the dialect itself needs to know of the request, such as how its stream carries text. */
+  readonly kind?: Kind
+}
+
+/** The methods that show or remove what is there already. */
+export const METHODS_WITHOUT_WORK = ["GET", "HEAD", "DELETE", "OPTIONS"] as const
+
+/** A dialect's operations by method and path. */
+interface Operations<Kind extends string = string> {
+  find(method: string, path: string): OperationRow<Kind>
+}
+
+/** The operations of a table, of which the first row that fits counts. */
+export function createOperations<Kind extends string>(rows: readonly OperationRow<Kind>[]): Operations<Kind> {
+  // Each request asks several times, and most requests do the same.
+  let lastMethod = ""
+  let lastPath = ""
+  let last: OperationRow<Kind> = UNKNOWN
+  return {
+    find(method, path) {
+      if (path !== lastPath || method !== lastMethod) {
+        last = findRow(rows, method, path)
+        lastMethod = method
+        lastPath = path
+      }
+      return last
+    },
+  }
+}
+
+function findRow<Kind extends string>(rows: readonly OperationRow<Kind>[], method: string, path: string) {
+  for (const row of rows) {
+    if (row.match.test(path) && (row.methods === undefined || row.methods.includes(method))) return row
+  }
+  return UNKNOWN
+}
+
+const UNKNOWN = { match: /^/, operation: "unknown" } as const
+
+/** Returns true for operations that cost nothing themselves. */
+export function isFreeOperation({ operation }: OperationRow): boolean {
+  return operation === "free" || operation === "job"
+}
+
+/** Returns true if a request with this query carries the sign. */
+export function hasSign(sign: Sign, { headers, path, query }: SignedRequest): boolean {
+  return "header" in sign ? headers[sign.header] !== undefined : sign.path.test(path) && hasParameter(query, sign.query)
+}
+
+interface SignedRequest {
+  readonly path: string
+  readonly query: string
+  readonly headers: Readonly<Record<string, unknown>>
+}

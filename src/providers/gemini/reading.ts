@@ -1,0 +1,48 @@
+import { NO_READING, type Reading, type Units } from "../../core/usage.ts"
+import { readBatch } from "../_batch.ts"
+import { boundedJson } from "../_bounded-json.ts"
+import type { Evidence } from "../_evidence.ts"
+import { countOf, objectOf } from "../_values.ts"
+import { groundingUnits } from "./grounding.ts"
+import { modelIn, OPERATIONS } from "./routes.ts"
+import { readUsage, reportsTokens, tierOf } from "./usage.ts"
+
+/**
+ * The members that the gateway adds to `usageMetadata`. Stored rows have them, so their names stay:
+ * - `serviceTier`: the tier, where an earlier chunk of a stream stated it
+ * - `grounding`: `web_search_queries`, the number of queries of a grounded answer
+ * - `billed_beside`: `images`, for answers that are billed by the picture and have no other usage
+ */
+const ADDED_MEMBERS = ["serviceTier", "grounding", "billed_beside"]
+
+/** What only the gateway may say. A provider's own members of these names are removed before they are misread. */
+export const RESERVED_MEMBERS = ["grounding", "billed_beside", "sums"]
+
+/** Returns the reading of an answer of Gemini's: live, stored, or one line of a batch's results. */
+export function toReading({ method, path, model, usage, source, isFree }: Evidence): Reading {
+  const { kind } = OPERATIONS.find(method, path)
+  if (!usage) return { ...NO_READING, model, tier: kind === "file" ? "batch" : undefined, free: isFree }
+  const batch = readBatch(usage)
+  if (batch) return batch
+  const images = countOf(objectOf(usage["billed_beside"])?.["images"])
+  if (images) return { ...NO_READING, model, raw: usage, units: { images }, free: isFree }
+  if (!reportsTokens(usage)) return { ...NO_READING, model, free: isFree }
+  const read = readUsage(usage, { splitImages: kind === "embedding" })
+  const grounding = objectOf(usage["grounding"])
+  const queries = countOf(grounding?.["web_search_queries"]) ?? 0
+  return {
+    model,
+    parts: [{ model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }],
+    units: grounding ? groundingUnits(queries, model ?? modelIn(path)) : NO_UNITS,
+    tier: tierOf(usage),
+    speed: undefined,
+    geo: undefined,
+    reportedCostUsd: undefined,
+    raw: boundedJson(usage, ADDED_MEMBERS),
+    source,
+    free: isFree,
+    inconsistent: read.inconsistent,
+  }
+}
+
+const NO_UNITS: Units = {}

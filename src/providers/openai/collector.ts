@@ -1,0 +1,206 @@
+import type { Countable } from "../../core/usage.ts"
+import type { Shape } from "../../kit/json/prune.ts"
+import { BatchSums } from "../_batch.ts"
+import type { ProviderRequest } from "../_dialect.ts"
+import type { TextCounter } from "../_estimate.ts"
+import type { Collector, Evidence } from "../_evidence.ts"
+import { isFreeOperation } from "../_routes.ts"
+import { type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
+import { RESERVED_MEMBERS } from "./added-members.ts"
+import { createCountable, createOpenAiCounter, estimateTokens } from "./estimate.ts"
+import { toReading } from "./reading.ts"
+import { type Kind, OPERATIONS } from "./routes.ts"
+import { findImageTool, findServerTools, type ServerTools } from "./server-tools.ts"
+import { reportsUsage } from "./usage.ts"
+
+/** Returns the collector for an answer in OpenAI's dialect, whichever provider gave it. */
+export function createCollector(request: ProviderRequest): Collector {
+  const { kind } = OPERATIONS.find(request.method, request.path)
+  return kind === "batch_output" ? new BatchCollector(request) : new AnswerCollector(request, kind)
+}
+
+/** Streams that never name a model (speech, pictures) are not parsed for it beyond this many events. */
+const MAX_EVENTS_WITHOUT_MODEL = 8
+
+const USAGE = Buffer.from('"usage"')
+
+/** Collects the usage of one answer: whole or streamed, of chat, Responses and the rest. */
+class AnswerCollector implements Collector {
+  readonly shape = DOCUMENT_SHAPE
+  private readonly request: ProviderRequest
+  private readonly kind: Kind | undefined
+  /** Counts the text of a stream that may be cut off before its usage; undefined: no stream, or not billed by text. */
+  private counter: TextCounter | undefined
+  private model: string | undefined
+  private tier: string | undefined
+  private usage: JsonObject | undefined
+  private output: unknown
+  private imageTool: JsonObject | undefined
+  private images = 0
+  /** The usage came in the middle of a stream: more may have followed it. */
+  private isProvisional = false
+  private events = 0
+
+  constructor(request: ProviderRequest, kind: Kind | undefined) {
+    this.request = request
+    this.kind = kind
+  }
+
+  wants(data: Buffer): boolean {
+    if (++this.events === 1) this.counter = createOpenAiCounter(this.kind)
+    this.counter?.addEvent(data)
+    if (this.model === undefined && this.events <= MAX_EVENTS_WITHOUT_MODEL) return true
+    const at = data.indexOf(USAGE)
+    return at >= 0 && !isNullAt(data, at + USAGE.length)
+  }
+
+  add(document: JsonObject): void {
+    const answer = objectOf(document["response"]) ?? document
+    this.model = textOf(answer["model"]) ?? this.model
+    this.tier = textOf(answer["service_tier"])?.toLowerCase() ?? this.tier
+    const usage = objectOf(answer["usage"]) ?? objectOf(objectOf(answer["x_groq"])?.["usage"])
+    if (usage) {
+      this.usage = usage
+      this.isProvisional = document["choices"] !== undefined && isUnfinished(answer)
+    }
+    if (Array.isArray(answer["output"])) this.output = answer["output"]
+    this.imageTool = findImageTool(answer) ?? this.imageTool
+    if (this.kind === "images") this.images = Math.max(this.images, listOf(answer["data"]).length)
+  }
+
+  evidence(isComplete: boolean): Evidence {
+    const { method, path } = this.request
+    const isReported = this.usage !== undefined && reportsUsage(this.usage)
+    const counter = isReported || isComplete || this.images > 0 ? undefined : this.counter
+    return {
+      method,
+      path,
+      model: this.model,
+      usage: counter ? this.countedUsage(counter) : this.reportedUsage(isReported),
+      source: counter || (this.isProvisional && !isComplete) ? "estimated" : "reported",
+      isFree: isFreeOperation(OPERATIONS.find(method, path)),
+    }
+  }
+
+  countable(estimated: Evidence): Countable | undefined {
+    const { request, counter } = this
+    return counter && createCountable({ request, counter, estimated })
+  }
+
+  /** The provider's usage object, parsed for this answer alone, with what is billed and stated beside it. */
+  private reportedUsage(isReported: boolean): JsonObject {
+    const usage: Record<string, unknown> = isReported ? this.usage! : {}
+    removeMembers(usage, RESERVED_MEMBERS)
+    if (this.tier) usage["service_tier"] = this.tier
+    const tools = findServerTools(this.output)
+    if (tools) usage["server_tool_calls"] = tools.calls
+    const beside = this.billedBeside(tools, isReported)
+    if (beside) usage["billed_beside"] = beside
+    return usage
+  }
+
+  private billedBeside(tools: ServerTools | undefined, isReported: boolean): JsonObject | undefined {
+    const region = REGIONS.get(this.request.host)
+    const containers = tools?.containers
+    const imageTool = isReported ? this.imageTool : undefined
+    const images = isReported ? 0 : this.images
+    if (!region && !containers && !imageTool && images === 0) return undefined
+    return {
+      ...(images > 0 ? { images } : {}),
+      ...(region ? { region } : {}),
+      ...(containers ? { code_containers: containers } : {}),
+      ...(imageTool ? { image_generation: imageTool } : {}),
+    }
+  }
+
+  private countedUsage(counter: TextCounter): JsonObject {
+    const region = REGIONS.get(this.request.host)
+    return {
+      estimated_from_text: estimateTokens(this.request, counter, this.model),
+      ...(this.tier ? { service_tier: this.tier } : {}),
+      ...(region ? { billed_beside: { region } } : {}),
+    }
+  }
+}
+
+/** Collects the answers in a batch's output file, one per line. */
+class BatchCollector implements Collector {
+  readonly shape = BATCH_SHAPE
+  private readonly request: ProviderRequest
+  private readonly sums = new BatchSums()
+
+  constructor(request: ProviderRequest) {
+    this.request = request
+  }
+
+  wants(): boolean {
+    return true
+  }
+
+  add(line: JsonObject): void {
+    const body = objectOf(objectOf(line["response"])?.["body"])
+    if (!body) return
+    const collector = new AnswerCollector(LINE, undefined)
+    collector.add(body)
+    this.sums.add(toReading(collector.evidence(true)))
+  }
+
+  evidence(): Evidence {
+    const { method, path } = this.request
+    const usage = this.sums.toUsage()
+    const region = REGIONS.get(this.request.host)
+    return {
+      method,
+      path,
+      model: undefined,
+      usage: usage && region ? { ...usage, region } : usage,
+      source: "reported",
+      isFree: usage === undefined,
+    }
+  }
+}
+
+const ANSWER_SHAPE = {
+  model: true,
+  service_tier: true,
+  usage: true,
+  x_groq: { usage: true },
+  output: [{ type: true, action: { type: true }, container_id: true }],
+  choices: [{ finish_reason: true }],
+  data: [{ index: true }],
+  tool_usage: { image_gen: true },
+  tools: [{ type: true, model: true }],
+} satisfies Shape
+
+const DOCUMENT_SHAPE: Shape = { ...ANSWER_SHAPE, type: true, response: ANSWER_SHAPE }
+
+const BATCH_SHAPE: Shape = { response: { body: ANSWER_SHAPE } }
+
+/** The request of a line: the file does not tell its path, and no line's reading depends on it. */
+const LINE: ProviderRequest = {
+  provider: "",
+  method: "POST",
+  path: "",
+  query: "",
+  headers: {},
+  body: Buffer.alloc(0),
+  host: "",
+}
+
+/** OpenAI's regional hosts. */
+const REGIONS: ReadonlyMap<string, string> = new Map([
+  ["eu.api.openai.com", "eu"],
+  ["us.api.openai.com", "us"],
+])
+
+/** Some choice of this chunk goes on, so its usage is a running count (Perplexity). */
+function isUnfinished(chunk: JsonObject): boolean {
+  return listOf(chunk["choices"]).some((choice) => objectOf(choice)?.["finish_reason"] == null)
+}
+
+/** Returns true if the value behind a key is `null`, which every chunk of OpenAI's says until the last. */
+function isNullAt(data: Buffer, start: number): boolean {
+  let at = start
+  while (at < data.length && (data[at]! <= 32 || data[at] === 58)) at++
+  return data[at] === 110
+}

@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { Database } from "../../src/database/_database.ts"
+import { openPostgres } from "../../src/database/open.ts"
+import { migrate } from "../../src/database/schema.ts"
+import { describeSchema, makeNewerScript, VERSION } from "../database/_schemas.ts"
+import { postgresAt } from "../support/databases.ts"
+import { createInstallation, type Installation } from "../support/gateway.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+
+const ID = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+
+/** Each command by its file, with the shortest arguments that make it open the database. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  serve: ["serve", "--port", "0"],
+  verify: ["verify"],
+  migrate: ["migrate"],
+  "keys/create": ["keys", "create", "--name", "one"],
+  "keys/list": ["keys", "list"],
+  "keys/get": ["keys", "get", ID],
+  "keys/update": ["keys", "update", ID, "--name", "two"],
+  "keys/revoke": ["keys", "revoke", ID],
+  "usage/report": ["usage"],
+  "usage/requests": ["usage", "requests"],
+  "usage/request": ["usage", "request", ID],
+  "usage/tail": ["usage", "tail"],
+  "usage/runs": ["usage", "runs"],
+  "usage/run": ["usage", "run", "trace"],
+  "usage/export": ["usage", "export", "--bodies"],
+  "metadata/list": ["metadata", "list"],
+  "metadata/activate": ["metadata", "activate", "User-Id"],
+  "metadata/deactivate": ["metadata", "deactivate", "User-Id"],
+  prune: ["prune", "--older-than", "30d"],
+  "pricing/reprice": ["pricing", "reprice", "--since", "30d"],
+}
+/** Doctor lists the refusal among its findings; the others do not open the database. */
+const OTHERS = ["doctor", "health", "pricing/list", "pricing/get", "pricing/refresh"]
+
+const LINE = `the schema of the database is newer than this program: it has version ${VERSION + 1}, and this program can use it up to version ${VERSION}; upgrade majordomo-gateway`
+
+let installation: Installation
+let db: Database
+let before: unknown
+
+const readAll = async () => [
+  await describeSchema(db),
+  (await db.query("SELECT (SELECT count(*) FROM requests) AS requests, (SELECT count(*) FROM api_keys) AS keys")).rows,
+]
+
+beforeAll(async () => {
+  const { url } = await createTestDatabase()
+  db = await openPostgres(postgresAt(url).postgres)
+  await migrate(db, undefined, makeNewerScript("ALTER TABLE llm_requests RENAME TO requests;", { isBreaking: true }))
+  before = await readAll()
+  installation = createInstallation({ DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" })
+})
+afterAll(async () => {
+  await installation.remove()
+  await db.close()
+})
+
+test("the commands below are all that there are", () => {
+  const index = readFileSync(new URL("../../src/index.ts", import.meta.url), "utf8")
+  const files = [...index.matchAll(/import\("\.\/cli\/([\w/-]+)\.ts"\)/g)].map(([, file]) => file!)
+  expect(files.sort()).toEqual([...Object.keys(COMMANDS), ...OTHERS].sort())
+})
+
+test("a newer breaking schema is refused by every command, in one line, before anything is written", async () => {
+  for (const [name, args] of Object.entries(COMMANDS)) {
+    const { code, stdout, stderr } = await installation.run(args)
+    expect([name, code, stdout, stderr]).toEqual([name, 1, "", `error: ${LINE}\n`])
+  }
+  const workers = await installation.run(["serve", "--port", "0"], { MAJORDOMO_SERVER_WORKERS: "2" })
+  expect([workers.code, workers.stderr]).toEqual([1, `error: ${LINE}\n`])
+  expect(await readAll()).toEqual(before)
+}, 120_000)
+
+test("doctor says so, and what to do", async () => {
+  const { code, stdout } = await installation.run(["doctor", "--json"])
+  expect(code).toBe(1)
+  const findings = (JSON.parse(stdout) as { findings: { check: string; status: string; message: string }[] }).findings
+  expect(findings.find(({ check }) => check === "database")).toMatchObject({ status: "problem", message: LINE })
+})

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { LogRecord } from "../../src/core/log-record.ts"
+import type { Database } from "../../src/database/_database.ts"
+import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
+import { type RepriceContext, repriceRequests } from "../../src/operations/reprice/reprice.ts"
+import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
+import { aRecord } from "../database/_ledger.ts"
+import { describeDatabases } from "../support/databases.ts"
+
+const SINCE = Date.parse("2026-11-20T00:00:00Z")
+const ALL = { since: SINCE, until: undefined, model: undefined, provider: undefined, unpricedOnly: false }
+const RATES = { input: "1", output: "2", cacheRead: "0.5" }
+
+type RepriceInput = Parameters<typeof repriceRequests>[1]
+
+let blank: PriceBook
+let priced: PriceBook
+beforeAll(async () => {
+  const options = { remoteUrl: "", refreshIntervalMs: 1000, now: () => SINCE, log: () => {} }
+  blank = await createPriceBook(options)
+  priced = await createPriceBook({ ...options, overrides: { "acme-1": RATES } })
+})
+afterAll(() => {
+  blank.close()
+  priced.close()
+})
+
+const UNPRICED = {
+  input_cost: undefined,
+  output_cost: undefined,
+  total_cost: undefined,
+  cost_status: "unpriced",
+  price: { lines: [], reason: "no price for acme-1 at openai" },
+} as const
+
+function anUnpriced(changes: Partial<LogRecord> = {}): LogRecord {
+  return aRecord({ id: crypto.randomUUID(), model: "acme-1", requested_model: "acme-1", ...UNPRICED, ...changes })
+}
+
+describeDatabases("repricing", (open) => {
+  const insert = (db: Database, records: readonly LogRecord[]) =>
+    db.query({ text: INSERT_ROWS, values: [JSON.stringify(records)] })
+  const run = (database: Database, input: Partial<RepriceInput> = {}, context: Partial<RepriceContext> = {}) =>
+    repriceRequests(
+      { database, prices: priced, findFormat: () => "openai", onProgress: () => {}, ...context },
+      { filter: ALL, dryRun: false, ...input },
+    )
+  const rowsOf = async (db: Database) =>
+    (
+      await db.query(
+        "SELECT cost_status, trim_scale(total_cost)::text AS total_cost, price->>'reason' AS reason FROM llm_requests ORDER BY created_at, id",
+      )
+    ).rows
+  const keptOf = async (db: Database) => (await db.query("SELECT * FROM llm_request_repricings")).rows
+
+  test("a row without a price gets the price that is known now; the old numbers are stored and the rollups follow", async () => {
+    const db = await open()
+    await insert(db, [anUnpriced(), anUnpriced(), aRecord({ id: crypto.randomUUID() })])
+
+    const models = await run(db, { filter: { ...ALL, model: "acme*" } })
+
+    // 600 x 1 + 400 x 0.5 + 500 x 2 USD per million.
+    expect(models).toEqual([
+      {
+        provider: "openai",
+        model: "acme-1",
+        looked: 2,
+        changed: 2,
+        before: "0",
+        after: "0.0036",
+        unpriced_before: 2,
+        unpriced_after: 0,
+        reason: null,
+      },
+    ])
+    expect((await rowsOf(db)).filter(({ total_cost }) => total_cost === "0.0018")).toHaveLength(2)
+    const kept = await keptOf(db)
+    expect(kept).toHaveLength(2)
+    expect(kept[0]).toMatchObject({
+      reason: "the price was not known",
+      old_cost_status: "unpriced",
+      old_total_cost: null,
+      old_price: UNPRICED.price,
+      new_cost_status: "exact",
+    })
+    for (const sums of ["llm_usage_hourly", "llm_usage_daily"]) {
+      const { rows } = await db.query(
+        `SELECT requests::int, unpriced::int, without_cost::int, exact::int, trim_scale(total_cost)::text AS total_cost FROM ${sums} WHERE model = 'acme-1'`,
+      )
+      expect(rows).toEqual([{ requests: 2, unpriced: 0, without_cost: 0, exact: 2, total_cost: "0.0036" }])
+    }
+  })
+
+  test("a second run changes nothing, and neither does a dry run", async () => {
+    const db = await open()
+    await insert(db, [anUnpriced(), anUnpriced()])
+    const dry = await run(db, { dryRun: true })
+    expect(dry[0]).toMatchObject({ changed: 2, after: "0.0036" })
+    expect(await keptOf(db)).toEqual([])
+    expect((await rowsOf(db)).map(({ cost_status }) => cost_status)).toEqual(["unpriced", "unpriced"])
+
+    expect((await run(db))[0]).toMatchObject({ changed: 2 })
+    expect((await run(db))[0]).toMatchObject({ looked: 2, changed: 0, unpriced_after: 0 })
+    expect(await keptOf(db)).toHaveLength(2)
+  })
+
+  test("two runs at once change each row once and store it once", async () => {
+    const db = await open()
+    await insert(
+      db,
+      Array.from({ length: 40 }, () => anUnpriced()),
+    )
+    await Promise.all([run(db), run(db)])
+    expect(await keptOf(db)).toHaveLength(40)
+    const { rows } = await db.query(
+      "SELECT trim_scale(total_cost)::text AS total, unpriced::int FROM llm_usage_hourly WHERE model = 'acme-1'",
+    )
+    expect(rows).toEqual([{ total: "0.072", unpriced: 0 }])
+  })
+
+  test("a wrong price is replaced; a price that is no longer known stays", async () => {
+    const db = await open()
+    const wrong = { input_cost: "1", output_cost: "1", total_cost: "2", cost_status: "exact" } as const
+    await insert(db, [anUnpriced({ ...wrong }), anUnpriced({ ...wrong, model: "gone-1", requested_model: "gone-1" })])
+    const models = await run(db)
+    expect(models).toMatchObject([
+      { model: "acme-1", changed: 1, before: "2", after: "0.0018" },
+      { model: "gone-1", changed: 0 },
+    ])
+    expect((await keptOf(db))[0]).toMatchObject({ reason: "the price was different", old_cost_status: "exact" })
+  })
+
+  test("rows are processed in chunks, each row once, even if all have the same microsecond", async () => {
+    const db = await open()
+    const at = "2026-11-20T10:00:00.412345Z"
+    await insert(
+      db,
+      Array.from({ length: 1203 }, () => anUnpriced({ created_at: at })),
+    )
+    const progress: number[] = []
+    const models = await run(db, {}, { onProgress: ({ changed }) => progress.push(changed) })
+    expect(models[0]).toMatchObject({ looked: 1203, changed: 1203 })
+    expect(progress).toEqual([500, 1000, 1203])
+  })
+
+  test("rows that are free by rule, gaps, and rows outside the filter are not changed", async () => {
+    const db = await open()
+    const free = { input_cost: "0", output_cost: "0", total_cost: "0", cost_status: "free" } as const
+    await insert(db, [
+      anUnpriced({ ...free, price: { lines: [], reason: "free by the provider's own rule" } }),
+      anUnpriced({ outcome: "gap" }),
+      anUnpriced({ created_at: "2026-11-19T10:00:00Z" }),
+      anUnpriced({ provider: "other" }),
+    ])
+    expect(await run(db, { filter: { ...ALL, provider: "openai" } })).toMatchObject([{ looked: 1, changed: 0 }])
+    expect(await keptOf(db)).toEqual([])
+  })
+
+  test("a row with only token columns gets an estimate, and a row without tokens says why it has no price", async () => {
+    const db = await open()
+    const none = { input_tokens: 0, cached_tokens: 0, output_tokens: 0, usage_source: "none" } as const
+    await insert(db, [
+      anUnpriced({ usage: undefined, created_at: "2026-11-20T10:00:00Z" }),
+      anUnpriced({ usage: undefined, ...none, created_at: "2026-11-20T11:00:00Z" }),
+    ])
+    expect(await run(db)).toMatchObject([
+      { changed: 1, after: "0.0018", unpriced_after: 1, reason: "the answer reported no usage" },
+    ])
+    expect(await rowsOf(db)).toMatchObject([
+      { cost_status: "estimated", total_cost: "0.0018", reason: expect.stringContaining("token columns alone") },
+      { cost_status: "unpriced" },
+    ])
+  })
+
+  test("a stored repricing cannot be changed or deleted", async () => {
+    const db = await open()
+    await insert(db, [anUnpriced()])
+    await run(db)
+    for (const sql of ["DELETE FROM", "TRUNCATE"]) {
+      await expect(db.query(`${sql} llm_request_repricings`)).rejects.toThrow("only takes new rows")
+    }
+    await expect(db.query("UPDATE llm_request_repricings SET reason = 'x'")).rejects.toThrow("only takes new rows")
+  })
+
+  test("without a price book that knows the model nothing changes", async () => {
+    const db = await open()
+    await insert(db, [anUnpriced()])
+    expect(await run(db, {}, { prices: blank })).toMatchObject([
+      { changed: 0, unpriced_after: 1, reason: "no price for acme-1 at openai" },
+    ])
+  })
+})

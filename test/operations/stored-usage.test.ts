@@ -1,0 +1,47 @@
+import { expect, test } from "vitest"
+import type { RepriceableRow } from "../../src/database/repricings.ts"
+import { readStoredUsage } from "../../src/operations/reprice/reading.ts"
+
+/** A row of llm_requests with the usage object of Anthropic's API, on a path that no dialect owns. */
+const ROW: RepriceableRow = {
+  id: "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d",
+  ended_at: "2026-11-20 10:00:00+00",
+  requested_at: new Date("2026-11-20T10:00:00Z"),
+  provider: "acme",
+  model: "claude-sonnet-4-6",
+  requested_model: "claude-sonnet-4-6",
+  request_path: "/custom",
+  request_method: "POST",
+  status_code: 200,
+  input_tokens: "10",
+  cached_tokens: "4",
+  cache_creation_tokens: "0",
+  cache_creation_1h_tokens: "0",
+  output_tokens: "5",
+  reasoning_tokens: "0",
+  usage: { input_tokens: 6, cache_read_input_tokens: 4, output_tokens: 5 },
+  usage_source: "reported",
+  cost_status: "unpriced",
+  input_cost: null,
+  output_cost: null,
+  total_cost: null,
+  price: null,
+  dialect: null,
+}
+
+const ANTHROPIC = { input: 6, cacheRead: 4, output: 5 }
+const usageOf = (row: typeof ROW, format?: "openai" | "anthropic") =>
+  readStoredUsage(row, () => format)?.parts[0]?.usage
+
+test("a row with a dialect is read in it, whatever its provider speaks today", () => {
+  expect(usageOf({ ...ROW, dialect: "anthropic" }, "openai")).toMatchObject(ANTHROPIC)
+})
+
+test("a row without a dialect is read in the one of its provider, else in the one of its path", () => {
+  expect(usageOf(ROW, "anthropic")).toMatchObject(ANTHROPIC)
+  expect(usageOf({ ...ROW, request_path: "/v1/messages" })).toMatchObject(ANTHROPIC)
+})
+
+test("a dialect that this program does not know counts as none", () => {
+  expect(usageOf({ ...ROW, dialect: "cohere" }, "anthropic")).toMatchObject(ANTHROPIC)
+})
