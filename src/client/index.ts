@@ -1,58 +1,72 @@
-/** What the rows of these calls shall say. All of it is optional; reports group and filter by it. */
+/** Describes calls. The gateway stores tags with each request, and reports group and filter by them. All are optional. */
 export interface Tags {
-  /** `X-Majordomo-Feature`. */
+  /** The feature of your product that makes the calls. Sent as `X-Majordomo-Feature`. */
   readonly feature?: string | undefined
-  /** `X-Majordomo-Step`: of an agent or a pipeline. */
+  /** The step of an agent or pipeline. Sent as `X-Majordomo-Step`. */
   readonly step?: string | undefined
-  /** `X-Majordomo-User-Id`. */
+  /** Your id of the user on whose behalf the calls are made. Sent as `X-Majordomo-User-Id`. */
   readonly userId?: string | undefined
-  /** `X-Majordomo-Session-Id`. */
+  /** Your id of the session or conversation. Sent as `X-Majordomo-Session-Id`. */
   readonly sessionId?: string | undefined
-  /** Any further names: `{ Team: "search" }` is `X-Majordomo-Team: search`. */
+  /** Further tags by name. `{ Team: "search" }` is sent as `X-Majordomo-Team: search`. */
   readonly metadata?: Readonly<Record<string, string | number | boolean | undefined>> | undefined
-  /** `X-Majordomo-Provider`: where the path alone does not tell, `gemini` or a provider of the gateway's settings. */
+  /**
+   * The provider to call, if the path alone does not determine it: `gemini`, or the name of a provider in the gateway's
+   * configuration. Sent as `X-Majordomo-Provider`.
+   */
   readonly provider?: string | undefined
-  /** `X-Majordomo-Provider-Alias`: a name for the provider's key, so that several accounts are told apart. */
+  /** A name for the provider's key, to tell several accounts apart. Sent as `X-Majordomo-Provider-Alias`. */
   readonly providerAlias?: string | undefined
 }
 
+/** The options of `majordomo()`: where the gateway is, and the tags of all calls. */
 export interface MajordomoOptions extends Tags {
-  /** The gateway, without `/v1`. Default: `MAJORDOMO_GATEWAY_URL`, else `http://localhost:7680`. */
+  /**
+   * The base URL of the gateway, without `/v1`. Defaults to the environment variable `MAJORDOMO_GATEWAY_URL`, and then to
+   * `http://localhost:7680`.
+   */
   readonly url?: string | undefined
-  /** The gateway's key, not the provider's. Default: `MAJORDOMO_API_KEY`. */
+  /** The API key of the gateway, not of the provider. Defaults to the environment variable `MAJORDOMO_API_KEY`. */
   readonly apiKey?: string | undefined
 }
 
-/** Base URLs and headers for one gateway, one key and some tags, in the shape that each SDK takes. */
+/** A connection to one gateway, with one key and some tags, in the form that each SDK expects. */
 export interface Majordomo {
-  /** The gateway, without a slash at its end. */
+  /** The base URL of the gateway, without a slash at the end. */
   readonly url: string
-  /** The key and the tags; what a call adds to its SDK's own headers. Holds the key: do not log it. */
+  /**
+   * The headers to send with a call, in addition to those of the SDK: the key and the tags. They contain the key, so do
+   * not log them.
+   */
   readonly headers: Record<string, string>
-  /** `new OpenAI({ ...openai })`; also LangChain's `configuration`. */
+  /** Options for the OpenAI SDK: `new OpenAI({ ...openai })`. LangChain takes them as `configuration`. */
   readonly openai: { baseURL: string; defaultHeaders: Record<string, string> }
-  /** `new Anthropic({ ...anthropic })` */
+  /** Options for the Anthropic SDK: `new Anthropic({ ...anthropic })`. */
   readonly anthropic: { baseURL: string; defaultHeaders: Record<string, string> }
-  /** `new GoogleGenAI({ apiKey, ...google })` */
+  /** Options for the Google Gen AI SDK: `new GoogleGenAI({ apiKey, ...google })`. */
   readonly google: { httpOptions: { baseUrl: string; headers: Record<string, string> } }
-  /** `createOpenAI(vercel.openai)`, `createAnthropic(vercel.anthropic)`, `createGoogleGenerativeAI(vercel.google)` */
+  /**
+   * Options for the providers of the Vercel AI SDK: `createOpenAI(vercel.openai)`, `createAnthropic(vercel.anthropic)`,
+   * `createGoogleGenerativeAI(vercel.google)`.
+   */
   readonly vercel: {
     readonly openai: { baseURL: string; headers: Record<string, string> }
     readonly anthropic: { baseURL: string; headers: Record<string, string> }
     readonly google: { baseURL: string; headers: Record<string, string> }
   }
-  /** The same gateway and key with further tags; what is said again is said anew. */
+  /** Returns the same connection with more tags. A tag that is given again replaces the earlier one. */
   with(tags: Tags): Majordomo
 }
 
 /**
- * What an SDK needs to go through a majordomo-gateway.
+ * Creates the options with which an SDK sends its calls through a Majordomo gateway. Nothing is sent.
  *
- *     const gateway = majordomo({ feature: "search" })
- *     const client = new OpenAI({ ...gateway.openai })
- *     await client.responses.create(body, { headers: gateway.with({ step: "rank" }).headers })
+ * @example
+ * const gateway = majordomo({ feature: "search" })
+ * const client = new OpenAI({ ...gateway.openai })
+ * await client.responses.create(body, { headers: gateway.with({ step: "rank" }).headers })
  *
- * Throws an Error that names what is missing, or what cannot be sent as a header.
+ * @throws Error if the key is missing, the URL is not valid, or a tag cannot be sent as a header
  */
 export function majordomo({ url, apiKey, ...tags }: MajordomoOptions = {}): Majordomo {
   const variables = typeof process === "undefined" ? {} : process.env
@@ -64,49 +78,50 @@ export function majordomo({ url, apiKey, ...tags }: MajordomoOptions = {}): Majo
 
 function connect(url: string, key: string, tags: Tags): Majordomo {
   const headers = { "X-Majordomo-Key": toValue("the gateway's key", key), ...toHeaders(tags) }
-  const at = (baseURL: string) => ({ baseURL, headers: { ...headers } })
+  const to = (baseURL: string) => ({ baseURL, headers: { ...headers } })
   return {
     url,
     headers,
     openai: { baseURL: `${url}/v1`, defaultHeaders: { ...headers } },
     anthropic: { baseURL: url, defaultHeaders: { ...headers } },
     google: { httpOptions: { baseUrl: url, headers: { ...headers } } },
-    vercel: { openai: at(`${url}/v1`), anthropic: at(`${url}/v1`), google: at(`${url}/v1beta`) },
+    vercel: { openai: to(`${url}/v1`), anthropic: to(`${url}/v1`), google: to(`${url}/v1beta`) },
     with: (more) => connect(url, key, { ...tags, ...more, metadata: { ...tags.metadata, ...more.metadata } }),
   }
 }
 
 function toHeaders({ metadata, provider, providerAlias, feature, step, userId, sessionId }: Tags) {
   const named = { Provider: provider, "Provider-Alias": providerAlias }
-  const said = { Feature: feature, Step: step, "User-Id": userId, "Session-Id": sessionId, ...metadata }
+  const tags = { Feature: feature, Step: step, "User-Id": userId, "Session-Id": sessionId, ...metadata }
   const headers: Record<string, string> = {}
-  Object.keys(said).forEach(checkName)
-  for (const [name, value] of Object.entries({ ...said, ...named })) {
+  Object.keys(tags).forEach(checkName)
+  for (const [name, value] of Object.entries({ ...tags, ...named })) {
     if (value === undefined || value === "") continue
     headers[`X-Majordomo-${name}`] = toValue(`the value of ${name}`, String(value))
   }
   return headers
 }
 
-/** Names that the gateway reads itself. */
+/** The names of headers that the gateway itself uses. */
 const RESERVED: readonly string[] = ["key", "provider", "provider-alias", "request-id", "store-bodies"]
 
 function checkName(name: string): void {
-  if (RESERVED.includes(name.toLowerCase())) throw new Error(`metadata: X-Majordomo-${name} has a meaning of its own`)
+  if (RESERVED.includes(name.toLowerCase()))
+    throw new Error(`metadata: X-Majordomo-${name} is reserved; choose another name`)
   if (!/^[A-Za-z0-9][A-Za-z0-9-]*$/.test(name)) {
-    throw new Error(`metadata: a name has letters, digits and hyphens, got ${JSON.stringify(name)}`)
+    throw new Error(`metadata: a name may contain letters, digits and hyphens, got ${JSON.stringify(name)}`)
   }
 }
 
-/** Header values are bytes, and `fetch` takes a character for each: the gateway reads them as UTF-8 again. */
+/** Encodes a value as UTF-8 with one character for each byte, as `fetch` expects it. The gateway decodes it. */
 function toValue(what: string, value: string): string {
-  if (/[\x00-\x1f\x7f]/.test(value)) throw new Error(`${what} has a line break or another control character in it`)
+  if (/[\x00-\x1f\x7f]/.test(value)) throw new Error(`${what} contains a line break or another control character`)
   return Array.from(new TextEncoder().encode(value), (byte) => String.fromCharCode(byte)).join("")
 }
 
 function toUrl(text: string, source: string): string {
   if (!/^https?:\/\/[^\s?#]+$/.test(text) || !URL.canParse(text)) {
-    throw new Error(`${source}: expected an address such as http://localhost:7680, got ${JSON.stringify(text)}`)
+    throw new Error(`${source}: expected a URL such as http://localhost:7680, got ${JSON.stringify(text)}`)
   }
   return text.replace(/\/+$/, "")
 }

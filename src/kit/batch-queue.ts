@@ -1,14 +1,18 @@
 import type { AppendResult, Batch, BatchSource } from "./log/batch.ts"
 
 export interface BatchQueue extends BatchSource {
-  /** Never waits. */
+  /** Adds a line; returns at once. */
   append(line: string): AppendResult
 }
 
-/** Lines that wait in memory, up to `maxBytes` (counted in UTF-16 units): they go when the process goes. */
+/**
+ * Creates a queue of lines in memory. It holds at most `maxBytes`, counted in UTF-16 code units, and is lost with the
+ * process.
+ */
 export function createBatchQueue({ maxBytes }: { readonly maxBytes: number }): BatchQueue {
   let lines: string[] = []
-  let taken = 0 // of `lines`: moving the rest at every batch would cost their number squared
+  /** The number of `lines` that are done. Moving the rest at every batch would take time in proportion to its square. */
+  let taken = 0
   let size = 0
 
   function append(line: string): AppendResult {

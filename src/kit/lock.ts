@@ -4,18 +4,20 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 
 export interface Lock {
-  /** Once; later calls do nothing. */
+  /** Releases the lock. Later calls do nothing. */
   release(): Promise<void>
 }
 
-/** BSD's open(2) flag for an exclusive flock; node has no name for it. */
+/** The flag of open(2) on BSD for an exclusive lock. Node has no name for it. */
 const O_EXLOCK = 0x20
 const TAKEN = new Set(["EADDRINUSE", "EACCES", "EAGAIN", "EWOULDBLOCK"])
 
 /**
- * Takes the directory for this process, or says that another has it (undefined). The kernel gives it back when the
- * process ends in whatever way, so there is no stale lock. It holds within one machine and one network namespace: not
- * over a network file system, nor between two containers on one volume.
+ * Locks a directory for this process. The result is undefined if another process has the lock. The kernel releases the
+ * lock when the process ends, however it ends, so a lock is never stale.
+ *
+ * The lock excludes other processes on the same machine and in the same network namespace. It does not exclude processes
+ * that share the directory over a network file system, or from another container.
  */
 export function acquireLock(directory: string): Promise<Lock | undefined> {
   if (process.platform === "darwin" || process.platform.endsWith("bsd")) return acquireFile(join(directory, ".lock"))
@@ -24,7 +26,7 @@ export function acquireLock(directory: string): Promise<Lock | undefined> {
   return acquireName(process.platform === "win32" ? `\\\\.\\pipe\\${name}` : `\0${name}`)
 }
 
-/** A socket in Linux' abstract name space, or a named pipe: its name is free again when its process is gone. */
+/** Listens on a socket in the abstract namespace of Linux, or on a named pipe. The name is free when the process ends. */
 function acquireName(path: string): Promise<Lock | undefined> {
   const server = createServer((socket) => socket.destroy())
   server.unref()
@@ -50,7 +52,7 @@ async function acquireFile(path: string): Promise<Lock | undefined> {
   }
 }
 
-/** A number of a file that is closed twice may be another's the second time. */
+/** Makes sure that `release` runs only once: after a second close, the file descriptor could belong to another file. */
 function toLock(release: () => Promise<void>): Lock {
   let released: Promise<void> | undefined
   return {

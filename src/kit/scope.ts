@@ -1,6 +1,8 @@
-/** Owns what was opened, and closes it in reverse order: each once, all tried, the first failure thrown at the end. */
+/** Closes resources in the reverse of the order in which they were opened. */
 export interface Scope {
+  /** Adds a function that closes a resource. */
   own(close: () => void | Promise<void>): void
+  /** Closes each resource once, even if closing others fails. @throws the first failure, after all were tried */
   close(): Promise<void>
 }
 

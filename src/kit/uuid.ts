@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto"
 
-// Random digits are drawn for many ids at once: one system call per id would cost more than the id.
+// Random digits are generated for many ids at once, because a system call for each would cost more than the id.
 const POOL_BYTES = 8192
 const DIGITS_PER_ID = 19
 let digits = ""
 let used = 0
 
 /**
- * A UUID version 7 (RFC 9562): 48 bits of time, then random. Ids of one moment stay together in an index,
- * which costs a database a third of the log volume that random ids cost.
+ * Creates a UUID version 7 (RFC 9562): 48 bits of time, then random bits. Ids of the same time are close together in an
+ * index, so a database writes a third of the log volume that random ids cause.
  *
  * @param nowMs milliseconds since the epoch
  */
@@ -20,7 +20,7 @@ export function uuidV7(nowMs: number): string {
   const at = used
   used += DIGITS_PER_ID
   const time = nowMs.toString(16).padStart(12, "0")
-  // Two of the four bits behind the third dash say which variant this is; the other two are random.
+  // Two of the four bits after the third dash are the variant of the UUID; the other two are random.
   const variant = "89ab"[digits.charCodeAt(at + 3) & 3]
   return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${digits.slice(at, at + 3)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + DIGITS_PER_ID)}`
 }

@@ -66,7 +66,7 @@ export function createRemote(options: RemoteOptions, onChange: () => void): Remo
         const saved = await readSavedList(cacheFile)
         if (saved?.url === remoteUrl) list.accept(saved.body, typeof saved.etag === "string" ? saved.etag : undefined)
       } catch {
-        log("the price list kept on disk is unusable and is left out")
+        log(`the price list in ${cacheFile} cannot be used; it is replaced when the list is fetched again`)
       }
     },
     start: () => {

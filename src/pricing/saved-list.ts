@@ -23,7 +23,7 @@ export async function saveList(
     await rename(draft, cacheFile)
   } catch (error) {
     await rm(draft, { force: true }).catch(() => {})
-    log(`the price list could not be kept on disk: ${(error as NodeJS.ErrnoException).code ?? "unknown"}`)
+    log(`the price list could not be saved to ${cacheFile}: ${(error as NodeJS.ErrnoException).code ?? "unknown"}`)
   }
 }
 

@@ -95,14 +95,18 @@ class TokenizerThread {
     const file = findWorker()
     if (file === undefined) {
       this.isMissing = true
-      this.log("the tokenizer is missing from this installation: cut streams are estimated by their length")
+      this.log(
+        "the tokenizer is missing from this installation, so the usage of interrupted streams is estimated by their length",
+      )
       return undefined
     }
     const worker = new Worker(file, { env: {}, execArgv: [] })
     worker.unref()
     worker.on("message", (result: CountResult) => this.receive(result))
     worker.on("error", (error) => {
-      this.log(`the tokenizer failed (${error.message}): cut streams are estimated by their length`)
+      this.log(
+        `the tokenizer failed (${error.message}), so the usage of interrupted streams is estimated by their length`,
+      )
       this.drop(worker)
     })
     this.worker = worker

@@ -2,14 +2,14 @@ import { describe, expect, test } from "vitest"
 import { createJsonPaths, parseJsonPath } from "../../src/kit/json/paths.ts"
 import { scanJson } from "../../src/kit/json/scan.ts"
 
-function pick(text: string, ...paths: string[]): string[] | undefined {
+function find(text: string, ...paths: string[]): string[] | undefined {
   const bytes = Buffer.from(text)
   return scanJson(bytes, createJsonPaths(paths.map(parseJsonPath)))?.map(({ start, end }) =>
     bytes.toString("utf8", start, end),
   )
 }
 
-describe("a JSON text is scanned without being built", () => {
+describe("scanning a JSON text", () => {
   const DOCUMENT = '{"a":{"b":[1,{"c":"x"},[2]]},"c d":"y","é":null,"c":{"c":3}}'
   test.each([
     ["$.a.b[0]", ["1"]],
@@ -22,19 +22,19 @@ describe("a JSON text is scanned without being built", () => {
     ["$..b[1].c", ['"x"']],
     ["$.a..[0]", ["1", "2"]],
     ["$.nothing", []],
-  ])("%s picks its values", (path, picked) => {
-    expect(pick(DOCUMENT, path)).toEqual(picked)
+  ])("%s finds its values", (path, expected) => {
+    expect(find(DOCUMENT, path)).toEqual(expected)
   })
 
-  test("names that are written with escapes are found", () => {
-    expect(pick('{"api\\u005fkey":1}', "$.api_key")).toEqual(["1"])
+  test("names that contain escapes are found", () => {
+    expect(find('{"api\\u005fkey":1}', "$.api_key")).toEqual(["1"])
   })
 
-  test.each(["a", "$", "$.", "$[", "$[-1]", "$.a[b]", "$a"])("the path %s is refused", (path) => {
+  test.each(["a", "$", "$.", "$[", "$[-1]", "$.a[b]", "$a"])("the path %s is rejected", (path) => {
     expect(() => parseJsonPath(path)).toThrow()
   })
 
-  test("a text is valid exactly where JSON.parse takes it", () => {
+  test("a text is valid if and only if JSON.parse accepts it", () => {
     const letters = [
       "{",
       "}",
@@ -95,7 +95,7 @@ describe("a JSON text is scanned without being built", () => {
     expect(valid).toBeGreaterThan(5000)
   })
 
-  test("depth costs nothing", () => {
+  test("depth costs no stack", () => {
     const depth = 1_000_000
     expect(scanJson(Buffer.from("[".repeat(depth) + "]".repeat(depth)))).toEqual([])
   })

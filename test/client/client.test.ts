@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { writeTypes } from "../../build/types.ts"
-import { majordomo } from "../../src/client/index.ts"
+import { type Majordomo, type MajordomoOptions, majordomo, type Tags } from "../../src/client/index.ts"
 
 beforeEach(() => {
   vi.stubEnv("MAJORDOMO_API_KEY", "mdm_sk_test")
@@ -12,7 +12,7 @@ afterEach(() => {
 })
 
 describe("majordomo()", () => {
-  test("reads MAJORDOMO_GATEWAY_URL and MAJORDOMO_API_KEY; what is given in code wins", () => {
+  test("reads MAJORDOMO_GATEWAY_URL and MAJORDOMO_API_KEY, unless the options are given in code", () => {
     vi.stubEnv("MAJORDOMO_GATEWAY_URL", "https://llm.example.com/gateway/")
     expect(majordomo()).toMatchObject({
       url: "https://llm.example.com/gateway",
@@ -23,16 +23,16 @@ describe("majordomo()", () => {
     expect(headers).toEqual({ "X-Majordomo-Key": "mdm_sk_other" })
   })
 
-  test("without an address it is the gateway on this machine", () => {
+  test("uses the gateway on this machine if no URL is given", () => {
     expect(majordomo().url).toBe("http://localhost:7680")
   })
 
-  test("without a key it says which variable is missing", () => {
+  test("names the missing environment variable if there is no key", () => {
     vi.stubEnv("MAJORDOMO_API_KEY", "")
     expect(() => majordomo()).toThrow(new Error("MAJORDOMO_API_KEY environment variable is required"))
   })
 
-  test("tags become headers, those that are not said are not there", () => {
+  test("sends each tag as a header, and no header for a tag that is undefined", () => {
     const { headers } = majordomo({
       feature: "chat-bot",
       step: "answer",
@@ -56,9 +56,10 @@ describe("majordomo()", () => {
     })
   })
 
-  test("with() adds to the tags and leaves what it came from as it is", () => {
+  test("with() adds tags and does not change the original", () => {
     const gateway = majordomo({ feature: "chat-bot", metadata: { Team: "search" } })
-    const call = gateway.with({ step: "rank", metadata: { Trial: true } })
+    const tags: Tags = { step: "rank", metadata: { Trial: true } }
+    const call: Majordomo = gateway.with(tags)
     expect(call.openai.defaultHeaders).toEqual({
       "X-Majordomo-Key": "mdm_sk_test",
       "X-Majordomo-Feature": "chat-bot",
@@ -69,7 +70,7 @@ describe("majordomo()", () => {
     expect(gateway.headers).not.toHaveProperty("X-Majordomo-Step")
   })
 
-  test("each SDK gets the base URL that it adds its paths to", () => {
+  test("gives each SDK the base URL to which it adds its paths", () => {
     const { openai, anthropic, google, vercel } = majordomo({ url: "http://gw" })
     expect(openai.baseURL).toBe("http://gw/v1")
     expect(anthropic.baseURL).toBe("http://gw")
@@ -81,23 +82,23 @@ describe("majordomo()", () => {
     ])
   })
 
-  test("a value in any script can be sent: its UTF-8 bytes, one character each", () => {
+  test("sends a value in any script as its UTF-8 bytes, one character for each", () => {
     const sent = majordomo({ userId: "Zoë 北京" }).headers["X-Majordomo-User-Id"]!
     expect(Buffer.from(sent, "latin1").toString("utf8")).toBe("Zoë 北京")
     expect(() => new Headers({ a: sent })).not.toThrow()
   })
 
-  test.each([
-    [{ userId: "a\nX-Evil: 1" }, "the value of User-Id has a line break or another control character in it"],
-    [{ metadata: { "User Name": "x" } }, 'metadata: a name has letters, digits and hyphens, got "User Name"'],
-    [{ metadata: { Key: "x" } }, "metadata: X-Majordomo-Key has a meaning of its own"],
-    [{ metadata: { Provider: "x" } }, "metadata: X-Majordomo-Provider has a meaning of its own"],
-    [{ url: "localhost:7680" }, 'url: expected an address such as http://localhost:7680, got "localhost:7680"'],
-  ])("what cannot be sent is refused: %j", (options, message) => {
+  test.each<[MajordomoOptions, string]>([
+    [{ userId: "a\nX-Evil: 1" }, "the value of User-Id contains a line break or another control character"],
+    [{ metadata: { "User Name": "x" } }, 'metadata: a name may contain letters, digits and hyphens, got "User Name"'],
+    [{ metadata: { Key: "x" } }, "metadata: X-Majordomo-Key is reserved; choose another name"],
+    [{ metadata: { Provider: "x" } }, "metadata: X-Majordomo-Provider is reserved; choose another name"],
+    [{ url: "localhost:7680" }, 'url: expected a URL such as http://localhost:7680, got "localhost:7680"'],
+  ])("throws for options that cannot be sent: %j", (options, message) => {
     expect(() => majordomo(options)).toThrow(new Error(message))
   })
 
-  test("its types can be written from its file alone", () => {
+  test("has types that can be written from its file alone", () => {
     const file = `${import.meta.dirname}/../../node_modules/.cache/client-${process.pid}.d.mts`
     writeTypes("src/client/index.ts", file)
     expect(readFileSync(file, "utf8")).toContain("export declare function majordomo(")

@@ -12,7 +12,7 @@ import { type FakeProvider, startFakeProvider } from "../support/fake-provider.t
 
 const messages = [{ role: "user" as const, content: "Say hello" }]
 
-describe("each SDK takes what majordomo() gives it, by its types, and sends it", () => {
+describe("each SDK accepts the options of majordomo(), by their types, and sends them", () => {
   let fakeProvider: FakeProvider
   let gateway: ReturnType<typeof majordomo>
 

@@ -31,7 +31,7 @@ function cost(
 }
 
 describe("the status of a cost", () => {
-  test("exact: all was reported and all rates are listed", () => {
+  test("is exact if the provider reported the usage and all rates are listed", () => {
     const { price, ...rest } = cost({ parts: [part({ input: 600, cacheRead: 400, output: 500 })] })
 
     expect(rest).toEqual({ status: "exact", inputCost: "0.00128", outputCost: "0.005", totalCost: "0.00628" })
@@ -50,14 +50,14 @@ describe("the status of a cost", () => {
     expect(price?.reason).toBeUndefined()
   })
 
-  test("estimated: the tokens were counted from the text", () => {
+  test("is estimated if the tokens were counted from the text", () => {
     expect(cost({ parts: [part({ output: 5 })], source: "estimated" })).toMatchObject({
       status: "estimated",
       price: { reason: "usage counted from the text" },
     })
   })
 
-  test("estimated: a rate that was used may be wrong, and only if it was used", () => {
+  test("is estimated if a rate that was used may be wrong, but not if the rate was not used", () => {
     const resolve = () => priced({ unsure: { cacheRead: "cacheRead is not listed" } })
 
     expect(cost({ parts: [part({ cacheRead: 1 })] }, resolve)).toMatchObject({
@@ -67,7 +67,7 @@ describe("the status of a cost", () => {
     expect(cost({ parts: [part({ input: 1 })] }, resolve).status).toBe("exact")
   })
 
-  test("unpriced: without a price there is no cost, which is not 0", () => {
+  test("is unpriced without a price, and the cost is then undefined, not 0", () => {
     const unknown = cost({ parts: [part({ input: 1 })] }, () => ({ kind: "unknown", reason: "no price for m" }))
 
     expect(unknown).toEqual({
@@ -79,7 +79,7 @@ describe("the status of a cost", () => {
     })
   })
 
-  test("unpriced: a bucket in use has no rate", () => {
+  test("is unpriced if a bucket in use has no rate", () => {
     expect(cost({ parts: [part({ input: 1, outputImage: 1 })] })).toMatchObject({
       status: "unpriced",
       totalCost: undefined,
@@ -87,7 +87,7 @@ describe("the status of a cost", () => {
     })
   })
 
-  test("unpriced: a good answer that says nothing of its usage", () => {
+  test("is unpriced for a successful answer without usage", () => {
     expect(cost({ source: "none" })).toMatchObject({
       status: "unpriced",
       totalCost: undefined,
@@ -95,7 +95,7 @@ describe("the status of a cost", () => {
     })
   })
 
-  test("free: an error that reports no usage is not billed; one that does is", () => {
+  test("is free for an error without usage, but not for an error with usage", () => {
     expect(cost({ source: "none" }, undefined, { failed: true })).toMatchObject({
       status: "free",
       totalCost: "0",
@@ -104,11 +104,11 @@ describe("the status of a cost", () => {
     expect(cost({ parts: [part({ input: 1000 })] }, undefined, { failed: true }).totalCost).toBe("0.002")
   })
 
-  test("free: by the provider's rule, whatever the numbers say", () => {
+  test("is free by the provider's rule, whatever the usage is", () => {
     expect(cost({ free: true, parts: [part({ input: 1000 })] })).toMatchObject({ status: "free", totalCost: "0" })
   })
 
-  test("inconsistent: the contradiction is said, the clamped numbers are priced", () => {
+  test("is inconsistent for contradicting numbers, with the contradiction as reason and the clamped numbers priced", () => {
     expect(cost({ parts: [part({ cacheRead: 10 })], inconsistent: "161 cached of 10" })).toMatchObject({
       status: "inconsistent",
       totalCost: "0.000002",
@@ -116,13 +116,13 @@ describe("the status of a cost", () => {
     })
   })
 
-  test("exact 0: an answer that used nothing, and says so, cost nothing", () => {
+  test("is exact, with a cost of 0, for an answer that reports a usage of 0", () => {
     expect(cost({ parts: [part({})] })).toMatchObject({ status: "exact", totalCost: "0" })
   })
 })
 
 describe("each part", () => {
-  test("is priced at its own model", () => {
+  test("is priced at the rates of its own model", () => {
     const resolve: Resolve = (model) => priced({ entry: entry({ input: model === "advisor" ? "20" : "2" }) })
 
     const both = cost(
@@ -133,7 +133,7 @@ describe("each part", () => {
     expect(both.totalCost).toBe("22")
   })
 
-  test("without a price leaves the whole answer without one", () => {
+  test("makes the whole answer unpriced if it has no price", () => {
     const resolve: Resolve = (model) => (model === "m" ? priced() : { kind: "unknown", reason: "no price for x" })
 
     expect(cost({ parts: [part({ input: 1 }), part({ input: 1 }, { model: "x" })] }, resolve)).toMatchObject({
@@ -142,7 +142,7 @@ describe("each part", () => {
     })
   })
 
-  test("over a threshold is priced by the long rates as a whole, at it is not", () => {
+  test("has the long-context rates as a whole above the threshold, but not at it", () => {
     const tiers = [{ above: 1000, rates: { input: "4" } }]
     const resolve = () => priced({ entry: entry(RATES, tiers) })
     const of = (contextTokens: number) => cost({ parts: [part({ input: 1_000_000 }, { contextTokens })] }, resolve)
@@ -152,8 +152,8 @@ describe("each part", () => {
   })
 })
 
-describe("multipliers", () => {
-  test("multiply every token and no fee", () => {
+describe("multipliers and fees", () => {
+  test("multipliers apply to all tokens and to no fee", () => {
     const factors = [
       { name: "batch", value: "0.5" },
       { name: "region us", value: "1.1" },
@@ -168,22 +168,22 @@ describe("multipliers", () => {
     expect(all.totalCost).toBe("1.12")
   })
 
-  test("a fee without a rate makes the sum an estimate that says what is missing", () => {
+  test("a fee without a rate makes the sum an estimate, with a reason", () => {
     expect(cost({ parts: [part({ input: 1 })], units: { codeContainers: 1 } })).toMatchObject({
       status: "estimated",
       price: { reason: "no rate for codeContainers of m-1: not in the sum" },
     })
   })
 
-  test("a fee alone without a rate is no cost of 0", () => {
+  test("a fee without a rate is not a cost of 0 if it is alone", () => {
     expect(cost({ units: { images: 1 }, source: "none" })).toMatchObject({ status: "unpriced", totalCost: undefined })
   })
 })
 
-describe("the provider's own figure", () => {
+describe("the cost that the provider reports", () => {
   const reading = { parts: [part({ input: 1000, output: 1000 })], reportedCostUsd: "0.024" }
 
-  test("is the cost where it is trusted, divided as ours is, and both are kept", () => {
+  test("is the cost if it is trusted, split in the proportion of our own sum, and both are kept", () => {
     expect(cost(reading, undefined, { trustReported: true })).toMatchObject({
       status: "exact",
       inputCost: "0.004",
@@ -193,15 +193,15 @@ describe("the provider's own figure", () => {
     })
   })
 
-  test.each([undefined, "0", "-1", "free", "1e-3"])("%j is none", (reportedCostUsd) => {
+  test.each([undefined, "0", "-1", "free", "1e-3"])("is ignored if it is %j", (reportedCostUsd) => {
     expect(cost({ ...reading, reportedCostUsd }, undefined, { trustReported: true }).totalCost).toBe("0.012")
   })
 
-  test("is not taken from others", () => {
+  test("is ignored if it is not trusted", () => {
     expect(cost(reading).totalCost).toBe("0.012")
   })
 
-  test("stands alone where we have no price", () => {
+  test("is the cost without a split if we have no price", () => {
     const unknown: Resolve = () => ({ kind: "unknown", reason: "no price for m" })
 
     expect(cost(reading, unknown, { trustReported: true })).toMatchObject({
@@ -215,7 +215,7 @@ describe("the provider's own figure", () => {
 })
 
 describe("for any usage", () => {
-  /** Numbers that look random and are the same each time. */
+  /** Returns pseudo-random numbers that are the same in each run. */
   function createDice(seed: number) {
     let state = seed
     return (sides: number) => {
@@ -224,7 +224,7 @@ describe("for any usage", () => {
     }
   }
 
-  test("the lines add up to the last digit, nothing is negative, and no known price is unpriced", () => {
+  test("the lines add up to the last digit, no amount is negative, and a known price is used", () => {
     const dice = createDice(20_261_121)
     for (let round = 0; round < 2000; round++) {
       const rate = () => formatDecimal(BigInt(dice(1_000_000_000)) * 10n ** BigInt(6 + dice(6)))
@@ -250,7 +250,7 @@ describe("for any usage", () => {
     }
   })
 
-  test("a reported total is divided without losing a digit", () => {
+  test("a reported total is split without losing a digit", () => {
     const dice = createDice(7)
     for (let round = 0; round < 500; round++) {
       const reportedCostUsd = formatDecimal(BigInt(1 + dice(2 ** 30)) * 10n ** 6n)

@@ -9,7 +9,7 @@ describe("a decimal", () => {
     (text) => expect(formatDecimal(parseDecimal(text))).toBe(text),
   )
 
-  test("loses the zeros that say nothing", () => {
+  test("is formatted without zeros at the end", () => {
     expect(formatDecimal(parseDecimal("007.1500"))).toBe("7.15")
     expect(formatDecimal(parseDecimal("100"))).toBe("100")
   })
@@ -19,7 +19,7 @@ describe("a decimal", () => {
     (text) => expect(() => parseDecimal(text)).toThrow(RangeError),
   )
 
-  test("is what a number shows when printed, not its binary neighbour", () => {
+  test("has the value that a number is printed as, not its binary approximation", () => {
     expect(formatDecimal(fromNumber(0.1))).toBe("0.1")
     expect(formatDecimal(fromNumber(1e-7))).toBe("0.0000001")
     expect(formatDecimal(fromNumber(1.5e21))).toBe("1500000000000000000000")
@@ -37,13 +37,13 @@ describe("arithmetic", () => {
     expect(formatDecimal(multiply(parseDecimal("0.123456789"), parseDecimal("1.1")))).toBe("0.1358024679")
   })
 
-  test("a quotient has 18 digits", () => {
+  test("a quotient has 18 digits after the point", () => {
     expect(formatDecimal(divide(parseDecimal("0.111"), parseDecimal("3600")))).toBe("0.000030833333333333")
     expect(formatDecimal(divide(parseDecimal("-1"), parseDecimal("8")))).toBe("-0.125")
     expect(formatDecimal(divide(parseDecimal("1"), parseDecimal("-8")))).toBe("-0.125")
   })
 
-  test("money has 12 digits, ties go to the even one", () => {
+  test("money has 12 digits after the point, and is rounded half to even", () => {
     expect(round("0.0000000000005")).toBe("0")
     expect(round("0.0000000000015")).toBe("0.000000000002")
     expect(round("0.0000000000025")).toBe("0.000000000002")
@@ -52,8 +52,8 @@ describe("arithmetic", () => {
     expect(round("-0.0000000000005")).toBe("0")
   })
 
-  test("an amount is rounded once, after all has been multiplied", () => {
-    // 1 × 0.000001 / 1e6 × 0.5 is 0.0000000000005: rounded before the factor it would be 0.000000000001 × 0.5.
+  test("an amount is rounded once, after all multiplications", () => {
+    // 1 × 0.000001 / 1e6 × 0.5 is 0.0000000000005. Rounded before the factor, it would be 0.000000000001 × 0.5.
     const half = { quantity: 1, rate: parseDecimal("0.000001"), factor: parseDecimal("0.5"), per: 1_000_000n }
     expect(formatDecimal(amount(half))).toBe("0")
     expect(formatDecimal(amount({ ...half, quantity: 3 }))).toBe("0.000000000002")
@@ -61,13 +61,13 @@ describe("arithmetic", () => {
 
   test("an amount is exact where floats are not", () => {
     const of = { quantity: 9_007_199_254_740_991, rate: parseDecimal("0.123456789012"), factor: parseDecimal("1.5") }
-    // In units of 10^-12, worked out with integers of any size.
+    // The result in units of 10^-12, computed with integers of any size.
     const doubled = 9_007_199_254_740_991n * 123_456_789_012n * 3n
     expect(doubled % 2n).toBe(0n)
     expect(amount({ ...of, per: 1n }) / 10n ** 6n).toBe(doubled / 2n)
   })
 
-  test("a quantity may have a fraction: seconds", () => {
+  test("a quantity can have a fraction, such as seconds of audio", () => {
     expect(formatDecimal(amount({ quantity: 2.5, rate: parseDecimal("0.0001"), factor: fromNumber(1), per: 1n }))).toBe(
       "0.00025",
     )

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import { toIsoTime } from "../../src/core/time.ts"
 
-test("a time is written as a Date writes it: in one second and across seconds, days, years and the epoch", () => {
+test("a time is formatted as Date does it, within one second and across seconds, days, years and the epoch", () => {
   const start = Date.UTC(2026, 11, 31, 23, 59, 58, 990)
   const times = [
     ...Array.from({ length: 2020 }, (_, ms) => start + ms),
@@ -17,7 +17,7 @@ test("a time is written as a Date writes it: in one second and across seconds, d
   for (const ms of times) expect(toIsoTime(ms)).toBe(new Date(ms).toISOString())
 })
 
-test("fractions of a millisecond are dropped; what is no time is a RangeError", () => {
+test("fractions of a millisecond are dropped, and a time that a Date cannot hold is a RangeError", () => {
   expect(toIsoTime(1.999)).toBe("1970-01-01T00:00:00.001Z")
   expect(() => toIsoTime(Number.NaN)).toThrow(RangeError)
   expect(() => toIsoTime(8.64e15 + 1000)).toThrow(RangeError)

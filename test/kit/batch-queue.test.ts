@@ -2,7 +2,7 @@ import { expect, it } from "vitest"
 import { createBatchQueue } from "../../src/kit/batch-queue.ts"
 import { aLine, range, takeAll } from "./log/_journal.ts"
 
-it("gives lines back in their order, in batches of about the asked size, each until it is acknowledged", async () => {
+it("returns lines in their order, in batches of about the requested size, each again until it is acknowledged", async () => {
   const queue = createBatchQueue({ maxBytes: 100_000 })
   for (const id of range(100)) expect(queue.append(aLine(id))).toBe("kept")
   const first = (await queue.read(200))!
@@ -16,7 +16,7 @@ it("gives lines back in their order, in batches of about the asked size, each un
   expect([queue.waitingLines, queue.waitingBytes, await queue.read(200)]).toEqual([0, 0, undefined])
 })
 
-it("refuses what is over its limit, and takes it as soon as there is room", async () => {
+it("rejects a line over its limit, and accepts it when there is space again", async () => {
   const queue = createBatchQueue({ maxBytes: 100 })
   expect(queue.append(aLine("a", "x".repeat(60)))).toBe("kept")
   expect(queue.append(aLine("b", "x".repeat(60)))).toBe("full")
@@ -24,7 +24,7 @@ it("refuses what is over its limit, and takes it as soon as there is room", asyn
   expect(queue.append(aLine("b", "x".repeat(60)))).toBe("kept")
 })
 
-it("gives a line that is longer than a batch alone", async () => {
+it("returns a line that is longer than a batch in a batch of its own", async () => {
   const queue = createBatchQueue({ maxBytes: 10_000 })
   for (const id of ["a", "b"]) queue.append(aLine(id, "ü".repeat(500)))
   expect((await queue.read(10))!.lines).toBe(1)

@@ -29,7 +29,7 @@ describe("pruning JSON", () => {
     ]
     for (let size = 1; size < 40; size++) expect(prune(text, { size })).toEqual(right)
   })
-  it("gives each document of an array, of lines, and of documents run together", () => {
+  it("passes on each document of an array, of lines, and of documents without a separator", () => {
     const right = [
       [{ model: "a" }, true],
       [{ usage: 1 }, true],
@@ -43,7 +43,7 @@ describe("pruning JSON", () => {
       for (const size of [1, 2, 3, 100]) expect(prune(text, { size }), text).toEqual(right)
     }
   })
-  it("gives of a cut document what was whole", () => {
+  it("passes on the complete parts of a document that is cut off", () => {
     expect(prune('{"model":"a","usage":{"n":1')).toEqual([[{ model: "a" }, false]])
     expect(prune('{"output":[{"type":"a"},{"type":"b')).toEqual([[{ output: [{ type: "a" }, {}] }, false]])
     expect(prune('[{"model":"a"},{"usa')).toEqual([
@@ -51,14 +51,14 @@ describe("pruning JSON", () => {
       [{}, false],
     ])
   })
-  it("leaves out what is longer than it may keep, and goes on behind it", () => {
+  it("leaves out a value that is too long, and continues after it", () => {
     expect(prune(`{"usage":"${"x".repeat(5000)}","model":"a"}`, { size: 100 })).toEqual([[{ model: "a" }, true]])
     const many = `{"output":[${'{"type":"a"},'.repeat(100_000)}{}],"model":"a"}`
     const [[document]] = prune(many) as [[{ output: unknown[]; model?: string }, boolean]]
     expect(document.output.length).toBeLessThan(1000)
     expect(document.model).toBe("a")
   })
-  it("does not mind depth, names of objects' own, or bytes that are no JSON", () => {
+  it("accepts any depth, names such as __proto__, and bytes that are not JSON", () => {
     expect(prune(`{"x":${"[".repeat(2_000_000)}${"]".repeat(2_000_000)},"model":"a"}`)).toEqual([
       [{ model: "a" }, true],
     ])
@@ -68,7 +68,7 @@ describe("pruning JSON", () => {
     expect(prune('}]:,\u0000 nonsense 12 "text" {]}')).toEqual([[{}, true]])
     expect(prune("")).toEqual([])
   })
-  it("comes to an end with brackets that close nothing, in every place", () => {
+  it("terminates if a bracket without a partner is inserted at any place", () => {
     expect(prune('{"output":[{"type":"a"}}],"model":"a"}')).toEqual([[{ output: [{ type: "a" }], model: "a" }, true]])
     for (const bracket of ["}", "]", "{", "[", ":", ",", '"']) {
       const text = '{"output":[{"type":"a"},{"type":"b"}],"deep":{"x":{"n":1}},"model":"a"}'

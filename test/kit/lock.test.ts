@@ -7,7 +7,7 @@ import { acquireLock } from "../../src/kit/lock.ts"
 import { makeDirectory } from "../embedded/_harness.ts"
 import { EMBEDDED_CACHE } from "../support/embedded-assets.ts"
 
-test("a second taker is refused until the first lets go", async () => {
+test("a lock cannot be acquired again until it is released", async () => {
   const directory = makeDirectory()
   const first = await acquireLock(directory)
   expect(await acquireLock(directory)).toBeUndefined()
@@ -17,13 +17,13 @@ test("a second taker is refused until the first lets go", async () => {
   await again?.release()
 })
 
-test("two directories have two locks", async () => {
+test("two directories have separate locks", async () => {
   const locks = [await acquireLock(makeDirectory()), await acquireLock(makeDirectory())]
   expect(locks).not.toContain(undefined)
   for (const lock of locks) await lock?.release()
 })
 
-test("of many racers one holds the lock at a time, and a killed holder's is free at once", async () => {
+test("one of many processes holds the lock at a time, and the lock of a killed process is free at once", async () => {
   const directory = makeDirectory()
   const lockModule = pathToFileURL(resolve(EMBEDDED_CACHE, "lock.mjs")).href
   const script = `import { acquireLock } from ${JSON.stringify(lockModule)}

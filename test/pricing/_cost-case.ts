@@ -3,7 +3,7 @@ import type { Reading } from "../../src/core/usage.ts"
 import { meterRecording } from "../conformance/judge.ts"
 import type { Recording } from "../conformance/recordings.ts"
 
-/** One priced answer of the corpus: what the provider reported, and what it cost by hand. */
+/** One priced answer of the corpus: the reported usage, and its cost as calculated by hand. */
 export interface CostCase {
   readonly id: string
   readonly provider: string
@@ -17,12 +17,12 @@ export interface CostCase {
   readonly corpus_case: string | null
 }
 
-/** undefined: the corpus is not at hand. */
+/** Reads the cases; undefined if the corpus is not on this machine. */
 export function readCostCases(path: string): readonly CostCase[] | undefined {
   return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { cases: CostCase[] }).cases : undefined
 }
 
-/** What the meters read in the case's answer: the recorded one, else one built around its usage. */
+/** Meters the answer of a case: the recorded one, or else one that is built around the usage of the case. */
 export function readingOf(given: CostCase, recordings: readonly Recording[]): Reading {
   const recorded = recordings.find(({ id, provider }) => id === given.corpus_case && provider === given.provider)
   return meterRecording(recorded ?? answerAround(given), Number.MAX_SAFE_INTEGER)
@@ -89,7 +89,7 @@ function geminiAnswer({ id, model, usage }: CostCase): Wrapped {
   }
 }
 
-/** The server tools of the cases whose recording is not in the corpus; the cases tell them in words. */
+/** The server tools of cases without a recording in the corpus. The cases describe them in words. */
 const TOOL_CALLS: Readonly<Record<string, readonly unknown[]>> = {
   "oai-32-web-search-open-page": [
     ...Array.from({ length: 7 }, () => ({ type: "web_search_call", action: { type: "search" } })),

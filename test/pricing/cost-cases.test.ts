@@ -6,10 +6,10 @@ import { readCostCases, readingOf } from "./_cost-case.ts"
 const cases = readCostCases("../shared/pricing/cost_cases.json")
 const recordings = readRecordings("../shared/corpus") ?? []
 
-/** Cases whose expected number is not what we answer, each with the reason. */
+/** The cases for which our cost differs from the expected one, with the reason. */
 const EXCEPTIONS: Readonly<Record<string, { readonly total: string | undefined; readonly why: string }>> = {}
 
-/** How a case names its provider -> the provider's name in a configuration. */
+/** The names of providers in a configuration, by their names in the cases. */
 const NAMES: Readonly<Record<string, string>> = { google: "gemini" }
 
 describe.skipIf(!cases)("the corpus of priced answers (skipped where it is not at hand)", () => {
@@ -19,7 +19,7 @@ describe.skipIf(!cases)("the corpus of priced answers (skipped where it is not a
   })
   afterAll(() => book.close())
 
-  test.each((cases ?? []).map((each) => [each.id, each] as const))("%s costs what it says", (id, given) => {
+  test.each((cases ?? []).map((each) => [each.id, each] as const))("%s has the expected cost", (id, given) => {
     const cost = book.price({
       provider: NAMES[given.provider] ?? given.provider,
       requestedModel: given.model,

@@ -5,8 +5,8 @@ import { bodyOf, listedRow } from "./_list.ts"
 
 const NOW = Date.parse("2026-11-20T12:00:00Z")
 
-describe("the list", () => {
-  test("gives a model's rates, numbers as they are printed", () => {
+describe("the list of llm-prices.com", () => {
+  test("has the rates of a model, as the decimals that its numbers are printed as", () => {
     const list = parseLlmPrices(bodyOf([listedRow("openai", "gpt-test", 0.1, 0.4, 0.025)]))
 
     expect(list.find("openai", "gpt-test", NOW)).toEqual({
@@ -18,12 +18,12 @@ describe("the list", () => {
     })
   })
 
-  test("knows no cached rate where it says null", () => {
+  test("has no rate for cached input where it contains null", () => {
     const list = parseLlmPrices(bodyOf([listedRow("openai", "gpt-test", 1, 4, null)]))
     expect(list.find("openai", "gpt-test", NOW)?.base).toEqual({ input: "1", output: "4" })
   })
 
-  test("takes the row of long contexts as a part of its model's price", () => {
+  test("makes a long-context row a tier of its model", () => {
     const list = parseLlmPrices(
       bodyOf([
         listedRow("openai", "gpt-test", 1, 4, null),
@@ -38,14 +38,14 @@ describe("the list", () => {
     expect(list.ids().map(({ id }) => id)).not.toContain("gpt-test-272k")
   })
 
-  test("takes a model whose name ends like that for a model", () => {
+  test("does not make a model whose id ends in the same way a tier", () => {
     const list = parseLlmPrices(
       bodyOf([listedRow("openai", "gpt-4-32k", 60, 120, null), listedRow("openai", "gpt-4", 30, 60, null)]),
     )
     expect(list.find("openai", "gpt-4-32k", NOW)?.base.input).toBe("60")
   })
 
-  test("leaves out rows that are no prices", () => {
+  test("leaves out rows that are not prices", () => {
     const bad = [
       null,
       7,
@@ -64,23 +64,23 @@ describe("the list", () => {
     [{ prices: {} }, "expected an object"],
     [{ ...bodyOf([]), updated_at: "soon" }, "expected a day"],
     [{ updated_at: "2026-11-01", prices: [listedRow("openai", "a", 1, 1, null)] }, "at least 20"],
-  ])("is refused when it is none: %j", (body, why) => expect(() => parseLlmPrices(body)).toThrow(why))
+  ])("is rejected if it is not a price list: %j", (body, why) => expect(() => parseLlmPrices(body)).toThrow(why))
 })
 
 describe("a correction", () => {
   const rows = CORRECTIONS.map(({ vendor, id, shown }) => listedRow(vendor, id, ...shown))
   const o3 = CORRECTIONS.find(({ id }) => id === "o3")!
 
-  test("holds while the row shows what is known to be wrong", () => {
+  test("applies while the row has the prices that are known to be wrong", () => {
     expect(parseLlmPrices(bodyOf(rows)).find("openai", "o3", NOW)?.base).toEqual(o3.right)
   })
 
-  test("rests once the row shows anything else", () => {
+  test("does not apply once the row has other prices", () => {
     const list = parseLlmPrices(bodyOf([listedRow("openai", "o3", 1.5, 6, 0.4)]))
     expect(list.find("openai", "o3", NOW)?.base).toEqual({ input: "1.5", output: "6", cacheRead: "0.4" })
   })
 
-  test("holds on its days only", () => {
+  test("applies on its days only", () => {
     const list = parseLlmPrices(bodyOf(rows))
     const inputAt = (day: string) => list.find("google", "gemini-3.6-flash", Date.parse(day))?.base.input
     expect(inputAt("2026-12-31T23:59:59Z")).toBe("0.75")

@@ -37,7 +37,7 @@ describe("a name matches", () => {
   ])("%s: %s is %s", (provider, name, expected) => expect(matchOf(provider, name)).toBe(expected))
 })
 
-describe("a name that begins or goes on like another", () => {
+describe("a name that starts or continues like another", () => {
   test.each([
     ["openai", "gpt-5.7"],
     ["openai", "gpt-4.1-pro"],
@@ -52,10 +52,10 @@ describe("a name that begins or goes on like another", () => {
     ["google", "gemini-1.5-flash-16b"],
     ["x-ai", "grok-4.50"],
     ["nobody", "gpt-4o"],
-  ])("%s: %s is not that other one", (provider, name) => expect(matchOf(provider, name)).toBeUndefined())
+  ])("%s: %s does not match the other one", (provider, name) => expect(matchOf(provider, name)).toBeUndefined())
 })
 
-test("every model of the catalog is found by its own id", () => {
+test("each model of the catalog is found by its own id", () => {
   const lost = [...catalog.values()].flatMap(({ id, models }) =>
     models
       .filter((model) => findModel(catalog, id, spellingsOf(id, model.id))?.model !== model)
@@ -72,7 +72,7 @@ test.skipIf(!existsSync(ALIAS_MAP))(
     const { aliases } = JSON.parse(readFileSync(ALIAS_MAP, "utf8")) as {
       aliases: Record<string, { genai_model: string }>
     }
-    // Two digits are needed for a version: `claude-2.1` is found by our own table of aliases instead.
+    // A version needs two digits, so our own table of aliases finds `claude-2.1`.
     const { "anthropic/claude-2.1": _, ...names } = aliases
     const wrong = Object.entries(names).flatMap(([key, { genai_model: expected }]) => {
       const [provider = "", ...rest] = key.split("/")
@@ -83,7 +83,7 @@ test.skipIf(!existsSync(ALIAS_MAP))(
   },
 )
 
-describe("a provider is known", () => {
+describe("a provider is identified", () => {
   test.each([
     ["openai", undefined, "openai"],
     ["gemini", "https://generativelanguage.googleapis.com", "google"],

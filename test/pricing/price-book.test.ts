@@ -39,32 +39,32 @@ async function fileOf(content: unknown): Promise<string> {
   return path
 }
 
-test("the bundled data is of the version whose day the certificates name", () => {
-  // A new version: set BUNDLED_DATE in src/pricing/bundled.ts to the day of its data, then this.
+test("the bundled data has the version to which BUNDLED_DATE belongs", () => {
+  // After an update, set BUNDLED_DATE in src/pricing/bundled.ts to the day of the new data, and then this version.
   expect(packageJson.devDependencies["@pydantic/genai-prices"]).toBe("0.1.8")
 })
 
-describe("without any source but the bundled one", () => {
+describe("with the bundled data only", () => {
   let book: PriceBook
   beforeAll(async () => {
     book = await create()
   })
 
-  test("there are prices for more than 1600 models", () => {
+  test("the price book has more than 1,600 models", () => {
     expect(book.modelCount()).toBeGreaterThan(1600)
     expect(book.models().length).toBeGreaterThan(1500)
   })
 
-  test("the model that answered is priced, not the one that was asked for", () => {
+  test("the price is that of the model that answered, not of the one that was requested", () => {
     const cost = ask(book, { model: "gpt-4o-mini-2024-07-18", requested: "gpt-4o" })
     expect(cost).toMatchObject({ status: "exact", totalCost: "0.15" })
   })
 
-  test("the one that was asked for is, where the answer names none", () => {
+  test("the price is that of the requested model if the answer names none", () => {
     expect(ask(book, { model: undefined, requested: "gpt-4o" })).toMatchObject({ status: "exact", totalCost: "2.5" })
   })
 
-  test("or names one that nobody knows: an estimate", () => {
+  test("the price is that of the requested model, as an estimate, if no source knows the one that answered", () => {
     expect(ask(book, { model: "gpt-x", requested: "gpt-4o" })).toMatchObject({
       status: "estimated",
       totalCost: "2.5",
@@ -72,7 +72,7 @@ describe("without any source but the bundled one", () => {
     })
   })
 
-  test("no name at all is no price", () => {
+  test("without any name there is no price", () => {
     expect(ask(book, { model: undefined })).toMatchObject({
       status: "unpriced",
       totalCost: undefined,
@@ -80,20 +80,20 @@ describe("without any source but the bundled one", () => {
     })
   })
 
-  test("a name of any length is no price, and only its beginning is kept", () => {
+  test("a very long name has no price, and only its beginning is kept", () => {
     const { status, price } = ask(book, { model: "x".repeat(1_000_000) })
     expect(status).toBe("unpriced")
     expect(price?.reason?.length).toBeLessThan(400)
   })
 
-  test("a cached rate that Anthropic does not list is not made up", () => {
+  test("a rate for cached input that Anthropic does not list is not derived", () => {
     expect(ask(book, { provider: "anthropic", model: "claude-2", usage: { cacheRead: 1 } })).toMatchObject({
       status: "unpriced",
       price: { reason: "no rate for cacheRead of claude-2" },
     })
   })
 
-  test("a cached rate that OpenAI does not list is the input's; another provider's is an estimate", () => {
+  test("a rate for cached input that is not listed is the input rate: exact for OpenAI, an estimate for other providers", () => {
     const usage = { cacheRead: 1_000_000 }
     expect(ask(book, { model: "gpt-4", usage })).toMatchObject({ status: "exact", totalCost: "30" })
     expect(ask(book, { provider: "x-ai", model: "grok-2-1212", usage })).toMatchObject({
@@ -103,19 +103,19 @@ describe("without any source but the bundled one", () => {
     })
   })
 
-  test("the certificate names source and date of each rate", () => {
+  test("the certificate names the source and the date of each rate", () => {
     const { price } = ask(book, { model: "o3" })
     expect(price?.lines[0]).toMatchObject({ model: "o3", rate: "2", source: "genai-prices", date: "2025-06-10" })
   })
 
-  test("the price is the one of the request's moment", () => {
+  test("the price is that of the time of the request", () => {
     const of = (day: string) => ask(book, { model: "o3", at: Date.parse(day) }).totalCost
     expect([of("2025-06-09T23:59:59Z"), of("2025-06-10T00:00:00Z")]).toEqual(["10", "2"])
   })
 })
 
-describe("the user's word", () => {
-  test("wins over all, at any size of request, and leaves the other rates to the catalogue", async () => {
+describe("the user's prices and names", () => {
+  test("overrides have priority at any size of request, and the catalog gives the other rates", async () => {
     const book = await create({ overrides: { "GPT-5.4": { input: "1" } } })
     const usage = { input: 1_000_000, output: 1_000_000 }
 
@@ -125,40 +125,40 @@ describe("the user's word", () => {
     expect(cost.price?.lines.map(({ source }) => source)).toEqual(["overrides", "genai-prices"])
   })
 
-  test("wins over the provider's own figure", async () => {
+  test("overrides have priority over the cost that the provider reports", async () => {
     const book = await create({ overrides: { "openrouter/acme/m": { input: "1", output: "2" } } })
     const asked = { model: "acme/m", reportedCostUsd: "9" }
     expect(ask(book, { provider: "openrouter", ...asked }).totalCost).toBe("1")
   })
 
-  test("prices a provider that nobody knows", async () => {
+  test("overrides price a provider that no source knows", async () => {
     const book = await create({ overrides: { "my-proxy/gpt-4o": { input: "7" } } })
     expect(ask(book, { provider: "my-proxy", model: "gpt-4o" }).totalCost).toBe("7")
     expect(ask(book, { model: "gpt-4o" }).totalCost).toBe("2.5")
   })
 
-  test("may be that a provider is free, or has prices of its own", async () => {
+  test("a provider can be free, or have prices of its own", async () => {
     const book = await create({ providerPrices: { ollama: "free", lab: { m: { input: "3" } } } })
     expect(ask(book, { provider: "ollama", model: "llama" })).toMatchObject({ status: "free", totalCost: "0" })
     expect(ask(book, { provider: "lab", model: "m" }).totalCost).toBe("3")
     expect(ask(book, { provider: "openai", model: "m" }).status).toBe("unpriced")
   })
 
-  test("may be an address by which a provider is known whatever it is called", async () => {
+  test("a provider with a known address is priced as such, whatever it is called", async () => {
     const book = await create({ baseUrls: { fast: "https://api.groq.com/openai", mine: "https://llm.acme.test" } })
     const model = "llama-3.3-70b-versatile"
     expect(ask(book, { provider: "fast", model }).totalCost).toBe("0.59")
     expect(ask(book, { provider: "mine", model }).status).toBe("unpriced")
   })
 
-  test("may be names: of any provider, or of one", async () => {
+  test("names of models can be given for all providers, or for one", async () => {
     const aliasesFile = await fileOf({ _comment: "ours", prod: "gpt-4o", "azure/prod": "gpt-4o-mini" })
     const book = await create({ aliasesFile })
     expect(ask(book, { model: "prod" })).toMatchObject({ status: "exact", totalCost: "2.5" })
     expect(ask(book, { provider: "azure", model: "PROD" }).totalCost).toBe("0.15")
   })
 
-  test("may be a file of prices, in our names, the Go gateway's, or those of llm-prices.com", async () => {
+  test("a price file can use our names, those of the Go gateway, or those of llm-prices.com", async () => {
     const ours = await fileOf({ _note: "x", m: { input: 0.5, output: "1.25", cache_write_1h: 1e-7 } })
     const go = await fileOf({
       m: { input_price_per_million: 0.5, output_price_per_million: 2, cached_price_per_million: 0.1 },
@@ -186,14 +186,14 @@ describe("the user's word", () => {
     await expect(create({ [option]: path })).rejects.toThrow(message.replace("PATH", path))
   })
 
-  test("about a file that is not there is refused", async () => {
+  test("a file that does not exist is an error", async () => {
     await expect(create({ aliasesFile: "/nowhere/a.json" })).rejects.toThrow(
       "pricing.aliases_file: /nowhere/a.json: no such file",
     )
   })
 })
 
-describe("with the list of the web", () => {
+describe("with the list of llm-prices.com", () => {
   let body: unknown
   let remoteUrl: string
   const server = createServer((_, response) => response.end(JSON.stringify(body)))
@@ -210,7 +210,7 @@ describe("with the list of the web", () => {
     return book
   }
 
-  test("its rates win over the bundled ones, which fill in what it does not know", async () => {
+  test("rates of the list have priority, and the bundled data gives the rates that it does not have", async () => {
     const book = await createWith([listedRow("anthropic", "claude-4.5-haiku", 1, 6, null)])
     const usage = { input: 1_000_000, cacheRead: 1_000_000, output: 1_000_000 }
 
@@ -224,7 +224,7 @@ describe("with the list of the web", () => {
     ])
   })
 
-  test("a bundled rate is doubted where the two do not agree on the price of input", async () => {
+  test("a bundled rate may be wrong if the two sources have different input rates", async () => {
     const book = await createWith([listedRow("anthropic", "claude-4.5-haiku", 2, 10, null)])
     const of = (usage: Partial<Usage>) => ask(book, { provider: "anthropic", model: "claude-haiku-4-5", usage })
 
@@ -235,7 +235,7 @@ describe("with the list of the web", () => {
     })
   })
 
-  test("its long-context rows hold from the same threshold as the bundled ones", async () => {
+  test("long-context rows of the list apply from the same threshold as the bundled ones", async () => {
     const rows = [
       listedRow("openai", "gpt-5.4", 3, 15, 0.3),
       { ...listedRow("openai", "gpt-5.4-272k", 6, 22, 0.6), name: "GPT-5.4 >272k" },
@@ -246,7 +246,7 @@ describe("with the list of the web", () => {
     expect(ask(book, { model: "gpt-5.4", contextTokens: 272_000 }).totalCost).toBe("6")
   })
 
-  test("a price that began after the list, is older than it, or changes by the hour is not its business", async () => {
+  test("the list is not used for a price that began after it, for a request before it, or if the price depends on the hour", async () => {
     const rows = [
       listedRow("openai", "o3", 1, 1, 1),
       listedRow("deepseek", "deepseek-v4-pro", 9, 9, 9),
@@ -264,7 +264,7 @@ describe("with the list of the web", () => {
     ])
   })
 
-  test("a model that it alone knows is priced by it, at its vendor", async () => {
+  test("a model that only the list has is priced by it, at its vendor", async () => {
     const before = (await createWith([])).modelCount()
     const book = await createWith([listedRow("openai", "gpt-7", 3, 9, null)])
     expect(ask(book, { model: "gpt-7" })).toMatchObject({ status: "exact", totalCost: "3" })
@@ -273,7 +273,7 @@ describe("with the list of the web", () => {
     expect(book.models("openai").map(({ model }) => model)).toContain("gpt-7")
   })
 
-  test("a refresh changes what has been asked before", async () => {
+  test("a refresh changes prices that have been asked before", async () => {
     const book = await createWith([listedRow("openai", "gpt-4o", 2, 10, 1)])
     expect(ask(book, { model: "gpt-4o" }).totalCost).toBe("2")
 
@@ -283,7 +283,7 @@ describe("with the list of the web", () => {
     expect(ask(book, { model: "gpt-4o" }).totalCost).toBe("3")
   })
 
-  test("a file of the user wins over it, and the disagreement is kept", async () => {
+  test("a price file of the user has priority over the list, and the explanation shows the disagreement", async () => {
     const fallbackFile = await fileOf({ "gpt-4o": { input: 1 } })
     const book = await createWith([listedRow("openai", "gpt-4o", 2, 10, 1)], { fallbackFile })
 

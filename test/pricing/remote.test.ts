@@ -39,8 +39,8 @@ function create(more: Partial<Parameters<typeof createRemote>[0]> = {}) {
   return createRemote({ ...options, ...more }, () => {})
 }
 
-describe("the list of the web", () => {
-  test("is fetched, used, and kept on disk for its owner only", async () => {
+describe("the fetched list", () => {
+  test("is used, and saved to disk with access for its owner only", async () => {
     answer = (_, response) => response.setHeader("etag", '"1"').end(GOOD)
     const remote = create()
 
@@ -53,7 +53,7 @@ describe("the list of the web", () => {
     expect(later.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
   })
 
-  test("that has not changed is not sent again", async () => {
+  test("is not transferred again if it has not changed", async () => {
     answer = (request, response) => {
       if (request.headers["if-none-match"] === '"1"') response.writeHead(304).end()
       else response.setHeader("etag", '"1"').end(GOOD)
@@ -76,7 +76,7 @@ describe("the list of the web", () => {
       (response: ServerResponse) => response.end('{"updated_at":"2026-11-02","prices":[]}'),
       "at least 20",
     ],
-  ])("never replaces a good one by %s", async (_, fail, why) => {
+  ])("is not replaced by %s", async (_, fail, why) => {
     answer = (_request, response) => response.end(GOOD)
     const remote = create()
     await remote.refresh()
@@ -90,7 +90,7 @@ describe("the list of the web", () => {
     expect(await readFile(cacheFile, "utf8")).toBe(before)
   })
 
-  test("that cannot be reached fails without a word of its address", async () => {
+  test("fails without its address in the message if it cannot be reached", async () => {
     close()
     const result = await create().refresh()
 
@@ -98,7 +98,7 @@ describe("the list of the web", () => {
     expect(JSON.stringify(result)).not.toMatch(/secret|127\.0\.0\.1/)
   })
 
-  test("is fetched at once and in the background when it starts, and a failure is said", async () => {
+  test("is fetched in the background at the start, and a failure is logged", async () => {
     answer = (_, response) => response.writeHead(404).end()
     const remote = create()
     remote.start()
@@ -117,7 +117,7 @@ describe("the list of the web", () => {
     remote.close()
   })
 
-  test("whose server hangs is given up when the book closes, without a word", async () => {
+  test("is aborted without a message when the price book closes, even if the server hangs", async () => {
     answer = () => {}
     const remote = create()
     const result = remote.refresh()
@@ -128,7 +128,7 @@ describe("the list of the web", () => {
     expect(said).toEqual([])
   })
 
-  test("[SUP-12] without an address is never fetched", async () => {
+  test("[SUP-12] is never fetched if there is no address", async () => {
     const remote = create({ remoteUrl: "" })
     remote.start()
 
@@ -138,7 +138,7 @@ describe("the list of the web", () => {
 })
 
 describe("the copy on disk", () => {
-  test("[SUP-14] that is damaged is left out, and said", async () => {
+  test("[SUP-14] is not used if it is damaged, which is logged", async () => {
     answer = (_, response) => response.end(GOOD)
     await create().refresh()
     await writeFile(cacheFile, "{")
@@ -146,10 +146,12 @@ describe("the copy on disk", () => {
     await remote.load()
 
     expect(remote.current()).toBeUndefined()
-    expect(said).toEqual(["the price list kept on disk is unusable and is left out"])
+    expect(said).toEqual([
+      `the price list in ${cacheFile} cannot be used; it is replaced when the list is fetched again`,
+    ])
   })
 
-  test("of another address is left out", async () => {
+  test("is not used if it is from another address", async () => {
     answer = (_, response) => response.end(GOOD)
     await create().refresh()
     const remote = create({ remoteUrl: `${url}&other` })
@@ -158,11 +160,11 @@ describe("the copy on disk", () => {
     expect(remote.current()).toBeUndefined()
   })
 
-  test("that cannot be written costs nothing but a line", async () => {
+  test("causes only a line in the log if it cannot be written", async () => {
     answer = (_, response) => response.end(GOOD)
     const remote = create({ cacheFile: "/dev/null/list.json" })
 
     expect((await remote.refresh()).status).toBe("updated")
-    expect(said).toEqual([expect.stringContaining("could not be kept on disk")])
+    expect(said).toEqual([expect.stringContaining("could not be saved to /dev/null/list.json")])
   })
 })

@@ -12,7 +12,7 @@ import {
 } from "../../src/core/usage.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 
-/** One hand-written sum: what was used, what the row's token columns hold, what it costs, and how one gets there. */
+/** One calculation by hand: the usage, the row's token columns, the cost, and the arithmetic in between. */
 interface Vector {
   readonly title: string
   readonly provider: string

@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const tokenizer of open.splice(0)) await tokenizer.close()
 })
 
-/** The reading of a chat stream that was cut. */
+/** Returns the reading of a chat stream that was interrupted. */
 function cutStream(chunks: readonly string[], request: object, model = "gpt-4o-mini-2024-07-18") {
   const exchange = {
     provider: "openai",
@@ -41,14 +41,14 @@ function cutStream(chunks: readonly string[], request: object, model = "gpt-4o-m
 
 const REQUEST = { model: "gpt-4o-mini", stream: true, messages: [{ role: "user", content: "Say hello world" }] }
 
-describe("a stream that was cut before its usage", () => {
-  test("is counted by its model's own tokenizer, which its row names; never as exact", async () => {
+describe("a stream that was interrupted before its usage", () => {
+  test("is counted by the tokenizer of its model, which its row names, and is never exact", async () => {
     const estimate = cutStream(["hello", " world"], REQUEST)
     expect(estimate.raw).toMatchObject({ estimated_from_text: { tokenizer: "characters" } })
 
     const reading = await start().count(estimate.countable!)
 
-    // "user" 1, "Say hello world" 3, around the message 3, before the answer 3.
+    // 1 for "user", 3 for "Say hello world", 3 for the message, and 3 before the answer.
     expect(reading).toMatchObject({
       source: "estimated",
       raw: { estimated_from_text: { input_tokens: 10, output_tokens: 2, tokenizer: "o200k_base" } },
@@ -56,12 +56,12 @@ describe("a stream that was cut before its usage", () => {
     expect(toTokenTotals(reading!.parts)).toMatchObject({ inputTokens: 10, outputTokens: 2 })
   })
 
-  test("of an older model, by that model's vocabulary", async () => {
+  test("is counted with the vocabulary of an older model", async () => {
     const reading = await start().count(cutStream(["hello"], REQUEST, "gpt-3.5-turbo-0125").countable!)
     expect(reading?.raw).toMatchObject({ estimated_from_text: { output_tokens: 1, tokenizer: "cl100k_base" } })
   })
 
-  test("is never more than the request or the model allows", async () => {
+  test("never has more tokens than the request or the model allows", async () => {
     const words = Array.from({ length: 300 }, () => " word")
     const limited = cutStream(words, { ...REQUEST, max_completion_tokens: 7 })
     expect(toTokenTotals(limited.parts).outputTokens).toBe(7)
@@ -71,14 +71,14 @@ describe("a stream that was cut before its usage", () => {
     expect(toTokenTotals(reading!.parts).outputTokens).toBe(4096)
   })
 
-  test("of more text than is kept is counted in proportion", async () => {
+  test("is counted in proportion if it has more text than is kept", async () => {
     const words = Array.from({ length: 8000 }, () => " word")
     const reading = await start().count(cutStream(words, REQUEST).countable!)
     expect(toTokenTotals(reading!.parts).outputTokens).toBeGreaterThan(7990)
     expect(toTokenTotals(reading!.parts).outputTokens).toBeLessThan(8010)
   })
 
-  test("of a model without a tokenizer stays counted by its length", () => {
+  test("is estimated by its length if there is no tokenizer for its model", () => {
     const reading = cutStream(["hello"], REQUEST, "mistral-large")
     expect(reading.countable).toBeUndefined()
     expect(reading.raw).toMatchObject({ estimated_from_text: { tokenizer: "characters" } })
@@ -86,7 +86,7 @@ describe("a stream that was cut before its usage", () => {
 })
 
 describe("counting", () => {
-  test("does not hold up the loop, whatever the text, and gives up in time", async () => {
+  test("does not block the event loop, whatever the text is, and is aborted in time", async () => {
     const tokenizer = start({ timeoutMs: 300 })
     const countable: Countable = {
       encoding: "o200k_base",
@@ -104,13 +104,13 @@ describe("counting", () => {
     await tokenizer.settled()
   })
 
-  test("goes on after a thread was given up", async () => {
+  test("continues after a thread was aborted", async () => {
     const tokenizer = start()
     await tokenizer.close()
     expect(await tokenizer.count(cutStream(["hello"], REQUEST).countable!)).toBeDefined()
   })
 
-  test("takes escapes, special words and broken JSON as they come", () => {
+  test("accepts escapes, special words and broken JSON", () => {
     const count = (text: string) => text.length
     expect(countEscaped("\\u00e9\\n", count)).toBe(2)
     expect(countEscaped("\\u00", count)).toBe(4)
@@ -128,12 +128,12 @@ const streams = readRecordings("../shared/corpus")?.filter(
     streaming &&
     kind !== "transcription" &&
     expected.usage_found &&
-    // Hidden reasoning, and what is written around a tool's call, is in no text.
+    // Hidden reasoning, and what the provider writes around a tool call, are not in the text.
     !expected.reasoning_tokens &&
     !/tool_call|_call"|function_call|reasoning"/.test(response_body),
 )
 
-/** The recorded stream as if its connection had broken before its usage. */
+/** Returns the recorded stream as if its connection had broken before its usage. */
 function withoutUsage(recording: Recording): Recording {
   const events = recording.response_body.split(/(?<=\n\r?\n)/).filter((event) => !/"usage":\s*\{/.test(event))
   return {

@@ -6,7 +6,7 @@ import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts
 import { DIALECTS } from "../../src/providers/catalog.ts"
 import { openMeter } from "../support/meter.ts"
 
-/** One answer as a provider gives it, and what a gateway must make of it: see README.md. */
+/** One answer of a provider, with its tokens and its cost. README.md describes the members. */
 interface AnswerVector {
   readonly title: string
   readonly rule: string
@@ -51,7 +51,7 @@ function read(vector: AnswerVector) {
   return meter?.end({ complete: true }) ?? { ...NO_READING, free: dialect.isFree(exchange) }
 }
 
-describe("answers as they are billed", () => {
+describe("answers are priced as they are billed", () => {
   let book: PriceBook
   beforeAll(async () => {
     book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: () => 0, log: () => {} })
@@ -97,15 +97,15 @@ describe("answers as they are billed", () => {
   })
 })
 
-test("the arithmetic that is shown is right", () => {
+test("the arithmetic of each vector is right", () => {
   const equations = vectors.flatMap(({ arithmetic }) => [...arithmetic.matchAll(/([\d.e*+/() ]+?) = ([\d.]+)/g)])
   expect(equations.length).toBeGreaterThan(40)
   for (const [equation, sum, result] of equations) {
-    // Digits and signs alone, by the pattern above.
+    // The pattern above allows only digits and signs.
     expect(Number(new Function(`return ${sum}`)()), equation).toBeCloseTo(Number(result), 12)
   }
 })
 
-test("every vector names its rule", () => {
+test("each vector names its rule", () => {
   expect(vectors.filter(({ rule }) => !RULES.test(rule))).toEqual([])
 })
