@@ -57,7 +57,7 @@ Point storage.postgres.url at it, restart the gateway, and repeat this once for 
 }
 
 function describe({ did, rows_kept, newer_version }: Awaited<ReturnType<typeof migrateSchema>>): string {
-  if (newer_version !== null) {
+  if (newer_version !== undefined) {
     return `The schema is newer than this program (version ${newer_version}), and compatible: it was left as it is`
   }
   if (did === "nothing") return "The schema is up to date: nothing to do"

@@ -8,11 +8,16 @@ interface MigrationResult {
   /** Rows that the Go gateway had written and that were kept. */
   readonly rows_kept: number
   /** The version of a schema that is newer than this program and compatible with it, so that it was left as it is. */
-  readonly newer_version: number | null
+  readonly newer_version?: number
 }
 
 /** Brings the schema of the database up to date. It may be repeated. */
 export async function migrateSchema({ database, log }: Context<"database" | "log">): Promise<MigrationResult> {
   const { did, rowsKept, newerVersion } = await migrate(database, log)
-  return { database: database.title, did, rows_kept: rowsKept, newer_version: newerVersion ?? null }
+  return {
+    database: database.title,
+    did,
+    rows_kept: rowsKept,
+    ...(newerVersion !== undefined && { newer_version: newerVersion }),
+  }
 }

@@ -108,7 +108,7 @@ it("[SHU-11] a request that arrives on an idle connection just after SIGTERM get
   client.send(text)
   await client.until(/^HTTP\/1\.1 401 [\s\S]*\}/)
   const stopped = gateway.stop()
-  await expect.poll(() => gateway.stderr, { interval: 5 }).toContain("a second signal ends at once")
+  await expect.poll(() => gateway.stderr, { interval: 5 }).toContain("a second signal ends the process at once")
   client.send(text)
   const answer = await client.closed()
   expect(answer).toMatch(/HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*shutting_down/i)

@@ -83,7 +83,7 @@ it("a second signal ends the process immediately with 1; the running request has
   const gateway = await home.serve()
   const { ended } = await openStream(gateway, key, "twice")
   const first = gateway.stop("SIGTERM")
-  await expect.poll(() => gateway.stderr).toContain("a second signal ends at once")
+  await expect.poll(() => gateway.stderr).toContain("a second signal ends the process at once")
   const { code, stderr } = await gateway.stop("SIGINT")
   await first
   expect(code).toBe(1)

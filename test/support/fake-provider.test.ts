@@ -26,7 +26,7 @@ test("openai reads a complete chat response, and its usage is what the exchange 
   const { tokens } = await fakeProvider.nextRequest()
   expect(answer.choices[0]?.message.content).toBe("The fake provider heard 14 characters.")
   expect(answer.usage).toMatchObject({ prompt_tokens: tokens.input, completion_tokens: tokens.output })
-  expect(tokens).toMatchObject({ input: 4, output: 9 })
+  expect(tokens).toMatchObject({ input: 4, output: 10 })
 })
 
 test("a chat stream has usage only if the request asks for it", async () => {
@@ -35,7 +35,7 @@ test("a chat stream has usage only if the request asks for it", async () => {
   const asked = { model: "gpt-4o-mini", messages, stream: true as const, stream_options: { include_usage: true } }
   const usages: unknown[] = []
   for await (const chunk of await openai.chat.completions.create(asked)) usages.push(chunk.usage)
-  expect(usages.pop()).toMatchObject({ prompt_tokens: 4, completion_tokens: 9, total_tokens: 13 })
+  expect(usages.pop()).toMatchObject({ prompt_tokens: 4, completion_tokens: 10, total_tokens: 14 })
   expect(new Set(usages)).toEqual(new Set([null]))
 })
 
