@@ -2,17 +2,22 @@ import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import packageJson from "../package.json" with { type: "json" }
 import { DOORS, findPackages, findViolations } from "./support/house.ts"
+import { findCycles, findDeadExports, findLongFunctions, MAX_FUNCTION_LINES } from "./support/source-rules.ts"
 
 /** The number of lines above which a file usually has two purposes. */
 const LONGEST = 250
 /** The longer files, each with the reason why it has one purpose. */
 const LONG_FOR_A_REASON: Readonly<Record<string, string>> = {}
 
-const src = new URL("../src/", import.meta.url)
-const files = readdirSync(src, { recursive: true, encoding: "utf8" })
-  .map((path) => path.replaceAll("\\", "/"))
-  .filter((path) => path.endsWith(".ts"))
-  .map((path) => ({ path, text: readFileSync(new URL(path, src), "utf8") }))
+/** Their exports are for others: `index.ts` starts the program, and users import the client. */
+const PUBLIC_FILES: readonly string[] = ["index.ts", "client/index.ts"]
+
+const root = new URL("../", import.meta.url)
+const files = readSources("src").filter(({ path }) => path.endsWith(".ts"))
+/** Code outside `src` that uses its exports. */
+const users = ["test", "bench", "build", "scripts"]
+  .flatMap((directory) => readSources(directory).map((file) => ({ ...file, path: `../${directory}/${file.path}` })))
+  .concat({ path: "../build.config.ts", text: readFileSync(new URL("build.config.ts", root), "utf8") })
 
 describe("the source", () => {
   test("rooms import only downwards, packages enter through their doors, and pure rooms have no side effects", () => {
@@ -31,6 +36,19 @@ describe("the source", () => {
       Object.keys(LONG_FOR_A_REASON).filter((path) => !long.includes(path)),
       "this file is no longer that long: remove its reason",
     ).toEqual([])
+  })
+
+  test(`no function spans more than ${MAX_FUNCTION_LINES} lines`, () => {
+    expect(files.flatMap(findLongFunctions), "find the second idea in it and give it a name").toEqual([])
+  })
+
+  test("no two files import each other, not even for types, and not by way of others", () => {
+    expect(findCycles(files), "move what both need to a file of its own").toEqual([])
+  })
+
+  test("every export is imported somewhere", () => {
+    const dead = findDeadExports(files, users).filter((name) => !PUBLIC_FILES.includes(name.split(":")[0]!))
+    expect(dead, "remove the export, or the code").toEqual([])
   })
 
   test("the package has no dependencies, and the versions it is built from are pinned", () => {
@@ -93,3 +111,11 @@ describe("the import rule reports", () => {
     expect(findViolations(path, text)).toEqual([])
   })
 })
+
+function readSources(directory: string): { readonly path: string; readonly text: string }[] {
+  const base = new URL(`${directory}/`, root)
+  return readdirSync(base, { recursive: true, encoding: "utf8" })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => /\.(ts|mjs)$/.test(path))
+    .map((path) => ({ path, text: readFileSync(new URL(path, base), "utf8") }))
+}

@@ -1,37 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
-import {
-  findCycles,
-  findDeadExports,
-  findLongFunctions,
-  MAX_FUNCTION_LINES,
-  type SourceFile,
-} from "./support/source-rules.ts"
-
-/** Exports that a program outside this repository uses: the command line starts `run`, users import the client. */
-const PUBLIC_FILES: readonly string[] = ["index.ts", "client/index.ts"]
-
-const root = new URL("../", import.meta.url)
-const files = readSources("src")
-const users = ["test", "bench", "build", "scripts"]
-  .flatMap((directory) => readSources(directory).map((file) => ({ ...file, path: `../${directory}/${file.path}` })))
-  .concat({ path: "../build.config.ts", text: readFileSync(new URL("build.config.ts", root), "utf8") })
-
-describe("the source code", () => {
-  test(`no function spans more than ${MAX_FUNCTION_LINES} lines`, () => {
-    expect(files.length).toBeGreaterThan(200)
-    expect(files.flatMap(findLongFunctions), "find the second idea in it and give it a name").toEqual([])
-  })
-
-  test("no two files import each other, not even for types, and not by way of others", () => {
-    expect(findCycles(files), "move what both need to a file of its own").toEqual([])
-  })
-
-  test("every export is imported somewhere", () => {
-    const dead = findDeadExports(files, users).filter((name) => !PUBLIC_FILES.includes(name.split(":")[0]!))
-    expect(dead, "remove the export, or the code").toEqual([])
-  })
-})
+import { findCycles, findDeadExports, findLongFunctions, MAX_FUNCTION_LINES } from "./source-rules.ts"
 
 describe("the rules find", () => {
   const lines = (count: number) => Array.from({ length: count }, (_, index) => `  step(${index})`).join("\n")
@@ -78,11 +46,3 @@ describe("the rules find", () => {
     expect(dead).toEqual(["a.ts: dead"])
   })
 })
-
-function readSources(directory: string): SourceFile[] {
-  const base = new URL(`${directory}/`, root)
-  return readdirSync(base, { recursive: true, encoding: "utf8" })
-    .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => /\.(ts|mjs)$/.test(path))
-    .map((path) => ({ path, text: readFileSync(new URL(path, base), "utf8") }))
-}
