@@ -108,7 +108,7 @@ export interface Reading {
   /**
    * What is billed beside the parts and units and was not reported in full, as reasons. A sum without it is an estimate.
    */
-  readonly missing?: readonly string[] | undefined
+  readonly missing: readonly string[] | undefined
   /** The texts behind an estimate, if a tokenizer for the model exists. */
   readonly countable?: Countable
 }
@@ -141,6 +141,7 @@ export const NO_READING: Reading = {
   source: "none",
   free: false,
   inconsistent: undefined,
+  missing: undefined,
 }
 
 /** The token columns of a row. `inputTokens` is all input and `outputTokens` all output, cached and reasoning included. */
