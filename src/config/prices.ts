@@ -4,9 +4,13 @@ import { INVALID, type ValueParser } from "./value-parsers.ts"
 
 const UNITS = {
   webSearches: true,
+  webSearchPreviews: true,
+  searchAnswers: true,
   fileSearches: true,
   groundingQueries: true,
   groundedRequests: true,
+  mapsQueries: true,
+  mapsRequests: true,
   codeContainers: true,
   audioSeconds: true,
   images: true,
@@ -55,7 +59,7 @@ function toDecimal(value: unknown): string | undefined {
 }
 
 function toSnake(name: string): string {
-  return name.replace(/1h$/, "_1h").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return name.replace(/\d+h$/, "_$&").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function parseJson(text: string): unknown {

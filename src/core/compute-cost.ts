@@ -1,6 +1,6 @@
 import { type Cost, FREE_BY_RULE, type PriceCertificate, type PriceQuery, type Resolve } from "./cost.ts"
 import { type Sum, sumOf } from "./cost-sum.ts"
-import { type Decimal, divide, formatDecimal, multiply, parseDecimal, toMoney } from "./decimal.ts"
+import { type Decimal, divide, formatDecimal, multiply, parseDecimal, parseLongDecimal, toMoney } from "./decimal.ts"
 import type { Reading } from "./usage.ts"
 
 /**
@@ -19,7 +19,7 @@ export function computeCost(
   const { reading } = question
   if (reading.free) return freeOf(FREE_BY_RULE)
   const sum = sumOf(reading, resolve)
-  const reported = options.trustReported ? positiveMoney(reading.reportedCostUsd) : undefined
+  const reported = options.trustReported ? moneyOf(reading.reportedCostUsd) : undefined
   if (reported !== undefined && sum.kind !== "free") return reportedOf(reading, reported, sum)
   if (sum.kind === "free") return freeOf(sum.reason)
   if (question.failed && reading.source === "none") return freeOf("provider error: not billed")
@@ -58,9 +58,10 @@ function unpricedOf(reason: string): Cost {
 function reportedOf(reading: Reading, total: Decimal, sum: Exclude<Sum, { kind: "free" }>): Cost {
   const reported = formatDecimal(total)
   if (sum.kind === "unknown") {
-    const price = { ...certificateOf(reading, NO_SUM), reported, reason: joined([sum.reason, reading.inconsistent]) }
+    const reason = joined([sum.reason, reading.inconsistent, ...doubtsOf(reading)])
+    const price = { ...certificateOf(reading, NO_SUM), reported, reason }
     return {
-      status: statusOf(reading, []),
+      status: statusOf(reading, doubtsOf(reading)),
       inputCost: undefined,
       outputCost: undefined,
       totalCost: reported,
@@ -69,13 +70,26 @@ function reportedOf(reading: Reading, total: Decimal, sum: Exclude<Sum, { kind: 
   }
   const computed = sum.input + sum.output
   const input = computed === 0n ? total : toMoney(multiply(total, divide(sum.input, computed)))
+  const doubts = doubtsOf(reading)
   return {
-    status: statusOf(reading, []),
+    status: statusOf(reading, doubts),
     inputCost: formatDecimal(input),
     outputCost: formatDecimal(total - input),
     totalCost: reported,
-    price: { ...certificateOf(reading, sum), reported, computed: formatDecimal(computed) },
+    price: {
+      ...certificateOf(reading, { ...sum, doubts: [...doubts, ...sum.doubts] }),
+      reported,
+      computed: formatDecimal(computed),
+    },
   }
+}
+
+const NO_DOUBTS: readonly string[] = []
+const REPORTED_ESTIMATE: readonly string[] = ["the provider calls its own figure an estimate"]
+
+/** Returns why the provider's own figure may be wrong. */
+function doubtsOf(reading: Reading): readonly string[] {
+  return reading.isReportedCostEstimated ? REPORTED_ESTIMATE : NO_DOUBTS
 }
 
 function statusOf(reading: Reading, doubts: readonly string[]): Cost["status"] {
@@ -102,11 +116,15 @@ function joined(reasons: readonly (string | undefined)[]): string | undefined {
   return said.length > 0 ? said.join("; ") : undefined
 }
 
-function positiveMoney(text: string | undefined): Decimal | undefined {
+/** No single answer costs more, in USD. A larger figure of a provider is a mistake, and no column holds it. */
+const MAX_REPORTED = parseDecimal("1000000")
+
+/** Returns the provider's figure as money; undefined if it is not a decimal, or cannot be a cost. */
+function moneyOf(text: string | undefined): Decimal | undefined {
   if (text === undefined) return undefined
   try {
-    const value = toMoney(parseDecimal(text))
-    return value > 0n ? value : undefined
+    const value = toMoney(parseLongDecimal(text))
+    return value >= 0n && value <= MAX_REPORTED ? value : undefined
   } catch {
     // The text comes from the provider. If it is not a decimal, there is no reported cost.
     return undefined

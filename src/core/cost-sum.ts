@@ -42,13 +42,15 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
   if (units.length > 0) {
     if (main.kind === "unknown") return main
     addUnits(units, main, sum)
-    if (reading.parts.length === 0 && sum.lines.length === 0) return unknown([...sum.doubts].join("; "))
+    if (sum.lines.length === 0) return unknown([...sum.doubts].join("; "))
   }
+  for (const reason of reading.missing ?? NOTHING) sum.doubts.add(reason)
   const { lines, input, output, doubts } = sum
   return { kind: "sum", lines, input, output, doubts: [...doubts], factors: factors ? [...factors.values()] : NONE }
 }
 
 const NONE: readonly CostFactor[] = []
+const NOTHING: readonly string[] = []
 
 /** The lines that have been added, and their totals. */
 class LineSum {
@@ -111,13 +113,13 @@ function unknown(reason: string): Sum {
 /** Adds a line for each bucket in use. Returns the first bucket that has no rate, if there is one. */
 function addPart(part: Part, resolution: Priced, sum: LineSum): Bucket | undefined {
   const { entry, factors } = resolution
-  const rates = ratesAt(entry, part.contextTokens)
+  const rates = part.role === "decision" ? decisionRates(entry) : ratesAt(entry, part.contextTokens)
   let factor = ONE
   for (const { value } of factors) factor = multiply(factor, parseDecimal(value))
   for (const doubt of resolution.doubts) sum.doubts.add(doubt)
   for (const bucket of BUCKETS) {
     const quantity = part.usage[bucket]
-    if (quantity === 0) continue
+    if (quantity === 0 || (part.role === "decision" && OUTPUT.has(bucket))) continue
     const rate = rates[bucket]
     if (rate === undefined) return bucket
     const unsure = resolution.unsure[bucket]
@@ -147,6 +149,13 @@ function addUnits(
     if (doubt !== undefined) sum.doubts.add(doubt)
     sum.add(bucket, quantity, entry, rate, ONE)
   }
+}
+
+/** Returns the rates of a decision, whose input costs the same whether it was cached or not, at any size. */
+function decisionRates({ base: { input } }: PriceEntry): Rates {
+  return input === undefined
+    ? {}
+    : { input, inputImage: input, cacheRead: input, cacheReadImage: input, cacheWrite: input }
 }
 
 /**

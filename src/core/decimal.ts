@@ -19,6 +19,19 @@ export function parseDecimal(text: string): Decimal {
   return match[1] === "-" ? -value : value
 }
 
+/**
+ * Parses a plain decimal with any number of digits, rounded half to even to 18 digits after the point. Floats as other
+ * programs print them can have more, such as `0.0076500000000000005`.
+ * @throws RangeError for anything else
+ */
+export function parseLongDecimal(text: string): Decimal {
+  const point = text.indexOf(".")
+  const excess = point < 0 ? 0 : text.length - point - 1 - DIGITS
+  if (excess <= 0) return parseDecimal(text)
+  if (!PLAIN.test(text)) throw new RangeError(`expected a plain decimal, got "${text}"`)
+  return divideHalfEven(BigInt(text.replace(".", "")), 10n ** BigInt(excess))
+}
+
 /** Formats the shortest plain decimal, such as `"0.15"` or `"3"`: no exponent, and no zeros at the end. */
 export function formatDecimal(value: Decimal): string {
   if (value < 0n) return `-${formatDecimal(-value)}`

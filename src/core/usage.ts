@@ -18,6 +18,8 @@ export interface Usage {
   readonly cacheWrite: number
   /** Input written to the provider's cache for one hour. */
   readonly cacheWrite1h: number
+  /** Input written to the provider's cache for twelve hours, which OpenAI offers. */
+  readonly cacheWrite12h: number
   /** Text output, without reasoning. */
   readonly output: number
   /** Reasoning, which Gemini calls thoughts. */
@@ -37,6 +39,7 @@ export const NO_USAGE: Usage = {
   cacheReadImage: 0,
   cacheWrite: 0,
   cacheWrite1h: 0,
+  cacheWrite12h: 0,
   output: 0,
   reasoning: 0,
   outputAudio: 0,
@@ -52,18 +55,26 @@ export interface Part {
   readonly usage: Usage
   /** The prompt size, in tokens, that the provider compares with its long-context threshold. */
   readonly contextTokens: number
-  /** The kind of work. */
-  readonly role: "answer" | "compaction" | "advisor" | "tool"
+  /** The kind of work. Of a `decision`, only the input is billed. */
+  readonly role: "answer" | "compaction" | "advisor" | "tool" | "decision"
 }
 
 /** What is billed by the piece, in addition to tokens. A unit that was not used is absent. */
 export interface Units {
   readonly webSearches?: number
+  /** Searches of OpenAI's older tool, `web_search_preview`, whose fee depends on the model. */
+  readonly webSearchPreviews?: number
+  /** Answers of OpenAI's search models in chat, which search by themselves and do not report how often. */
+  readonly searchAnswers?: number
   readonly fileSearches?: number
-  /** Gemini 3 bills one for each search query. */
+  /** Queries to Google Search, each of which Gemini 3 bills. */
   readonly groundingQueries?: number
-  /** Gemini 2 bills one for each grounded request. */
+  /** Requests that were grounded with Google Search, each of which Gemini 2 bills once. */
   readonly groundedRequests?: number
+  /** Queries to Google Maps, each of which Gemini 3 bills. */
+  readonly mapsQueries?: number
+  /** Requests that were grounded with Google Maps, each of which Gemini 2 bills once. */
+  readonly mapsRequests?: number
   readonly codeContainers?: number
   /** Audio that is billed by its length, such as transcriptions by whisper-1. */
   readonly audioSeconds?: number
@@ -82,8 +93,10 @@ export interface Reading {
   readonly speed: string | undefined
   /** The region: Anthropic's `inference_geo` (`us`), or the one of OpenAI's regional hosts (`eu`, `us`). */
   readonly geo: string | undefined
-  /** The cost in USD that the provider itself reported, as plain decimal text. */
+  /** The cost in USD that the provider itself reported, as plain decimal text. `"0"` is a cost. */
   readonly reportedCostUsd: string | undefined
+  /** The provider calls its own figure an estimate. */
+  readonly isReportedCostEstimated?: boolean
   /** The provider's usage as received, and what is billed outside of it. It is JSON data of a bounded size. */
   readonly raw: unknown
   /** `reported`: the provider reported the usage. `estimated`: it was counted from the text. `none`: there is none. */
@@ -92,6 +105,10 @@ export interface Reading {
   readonly free: boolean
   /** How the provider's numbers contradict each other, in which case they were clamped; undefined if they do not. */
   readonly inconsistent: string | undefined
+  /**
+   * What is billed beside the parts and units and was not reported in full, as reasons. A sum without it is an estimate.
+   */
+  readonly missing: readonly string[] | undefined
   /** The texts behind an estimate, if a tokenizer for the model exists. */
   readonly countable?: Countable
 }
@@ -124,6 +141,7 @@ export const NO_READING: Reading = {
   source: "none",
   free: false,
   inconsistent: undefined,
+  missing: undefined,
 }
 
 /** The token columns of a row. `inputTokens` is all input and `outputTokens` all output, cached and reasoning included. */
@@ -152,9 +170,10 @@ export function toTokenTotals(parts: readonly Part[]): TokenTotals {
   for (const { usage } of parts) {
     const read = usage.cacheRead + usage.cacheReadAudio + usage.cacheReadImage
     cached += read
-    written += usage.cacheWrite + usage.cacheWrite1h
+    const stored = usage.cacheWrite + usage.cacheWrite1h + usage.cacheWrite12h
+    written += stored
     written1h += usage.cacheWrite1h
-    input += usage.input + usage.inputAudio + usage.inputImage + read + usage.cacheWrite + usage.cacheWrite1h
+    input += usage.input + usage.inputAudio + usage.inputImage + read + stored
     output += usage.output + usage.reasoning + usage.outputAudio + usage.outputImage
     reasoning += usage.reasoning
   }

@@ -24,7 +24,7 @@ export function completeRates(listed: Rates, of: { readonly owner: string; reado
     const source = rates[from]
     if (rates[name] !== undefined || source === undefined) return
     rates[name] = times === "1" ? source : formatDecimal(multiply(parseDecimal(source), parseDecimal(times)))
-    const doubt = `${name} of ${of.model} is not listed: taken from ${from}`
+    const doubt = `${name} of ${of.model} is not listed: taken from ${from}${times === "1" ? "" : ` times ${times}`}`
     derived.set(name, isCertain && derived.get(from) === undefined ? undefined : (derived.get(from) ?? doubt))
   }
 
@@ -37,6 +37,8 @@ export function completeRates(listed: Rates, of: { readonly owner: string; reado
   // OpenAI bills cache writes as input before GPT-5.6, and lists a rate since then.
   derive("cacheWrite", "input", isOpenai)
   derive("cacheWrite1h", "cacheWrite", false)
+  // OpenAI's writes for 12 hours: twice those for 30 minutes by LiteLLM's map 1.110.2 (November 2026) alone.
+  derive("cacheWrite12h", "cacheWrite", false, "2")
   // Google lists an audio rate only where it differs from the text rate.
   const hasAudioRate = listed.inputAudio !== undefined
   const hasImageRate = listed.inputImage !== undefined

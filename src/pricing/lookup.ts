@@ -133,8 +133,8 @@ function findPrice({ catalog, user, remote }: Sources, asked: Asked, at: number)
   ].filter((row) => row !== undefined)
   if (rows.length === 0) return undefined
 
-  const fees = feesOf(billedBy ?? "")
   const model = match?.model.id ?? rows[0]?.model ?? asked.name
+  const fees = feesOf(billedBy ?? "", model)
   const isUsers = own !== undefined || filed !== undefined
   const how = isUsers ? "exact" : (match?.how ?? "exact")
   const unmetered = isUsers ? [] : (bundled?.unmetered ?? [])

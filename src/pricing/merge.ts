@@ -26,6 +26,8 @@ export function mergeRows(rows: readonly Row[], of: { readonly model: string; re
     if (!row) continue
     listed[name] = row.base[name] as string
     sources[name] = { source: row.source, date: row.date }
+    const doubt = doubtOf(name, row, rows)
+    if (doubt !== undefined) unsure[name] = doubt
     // A source with another input rate may be from another time, so its other rates may be wrong as well.
     if (inputRow && isBucket(name) && row !== inputRow && disagree(inputRow, row)) {
       unsure[name] = `${name} is from ${row.source}, whose input rate is not the one of ${inputRow.source}`
@@ -44,6 +46,12 @@ export function mergeRows(rows: readonly Row[], of: { readonly model: string; re
 }
 
 const USERS: ReadonlySet<string> = new Set(["overrides", "fallback_file"])
+
+/** Returns why a rate may be wrong, by the row that has it or by another one that has the same rate. */
+function doubtOf(name: RateName, taken: Row, rows: readonly Row[]): string | undefined {
+  if (USERS.has(taken.source)) return undefined
+  return rows.find((each) => each.base[name] === taken.base[name] && each.unsure?.[name] !== undefined)?.unsure?.[name]
+}
 
 function disagree(winner: Row, other: Row): boolean {
   return !USERS.has(winner.source) && other.base.input !== undefined && other.base.input !== winner.base.input

@@ -1,6 +1,6 @@
 import type { CatalogModel } from "./catalog-model.ts"
 
-/** The day on which our own models and fees were entered. They come from second-hand lists, not from price pages. */
+/** The day on which our own models were entered. They come from second-hand lists, not from price pages. */
 export const OWN_DATE = "2026-11-21"
 
 const SONNET_4 = {
@@ -22,6 +22,22 @@ const sonnet4Prices: CatalogModel["prices"] = [
     prices: { ...SONNET_4.short, web_searches_kcount: 10 },
   },
 ]
+
+/**
+ * The audio input of a transcription costs what its text does: developers.openai.com/api/docs/models/gpt-4o-transcribe
+ * and /models/compare, read in a stored copy on 2026-11-28. It cost more before, and the day of the change is not known.
+ * genai-prices has the old price on its day, so the new one begins a day later.
+ */
+function transcriptionPrices(of: { text: number; audioBefore: number; output: number }): CatalogModel["prices"] {
+  const prices = { input_mtok: of.text, output_mtok: of.output }
+  return [
+    { prices: { ...prices, input_audio_mtok: of.audioBefore } },
+    {
+      constraint: { type: "start_date", start_date: "2026-09-24" },
+      prices: { ...prices, input_audio_mtok: of.text },
+    },
+  ]
+}
 
 /**
  * Models that genai-prices 0.1.8 lacks or has wrong, in its own shape. A model replaces the one with the same id there.
@@ -60,6 +76,8 @@ export const OWN_MODELS: Readonly<Record<string, readonly CatalogModel[]>> = {
       id: "gpt-4o-audio-preview",
       prices: { input_mtok: 2.5, output_mtok: 10, input_audio_mtok: 40, output_audio_mtok: 80 },
     },
+    { id: "gpt-4o-transcribe", prices: transcriptionPrices({ text: 2.5, audioBefore: 6, output: 10 }) },
+    { id: "gpt-4o-mini-transcribe", prices: transcriptionPrices({ text: 1.25, audioBefore: 3, output: 5 }) },
     {
       id: "gpt-4o-mini-audio-preview",
       prices: { input_mtok: 0.15, output_mtok: 0.6, input_audio_mtok: 10, output_audio_mtok: 20 },

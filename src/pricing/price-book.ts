@@ -8,6 +8,7 @@ import { type CachedPrice, createPriceCache } from "./price-cache.ts"
 import { readAliasesFile, readPriceFile } from "./price-file.ts"
 import { createPriceList, type PricedModel, type PriceExplanation } from "./price-list.ts"
 import { createRemote, type Refreshed } from "./remote.ts"
+import { chargesWhatItReports } from "./reported.ts"
 import { createUserPrices, type UserPrices } from "./user-prices.ts"
 
 /** All prices, at any time. */
@@ -26,8 +27,6 @@ export interface PriceBook {
   close(): void
 }
 
-/** The providers whose reported cost is what they charge. */
-const TRUSTED: ReadonlySet<string> = new Set(["openrouter", "x-ai", "perplexity"])
 /** Hours with other prices begin and end on the half hour. */
 const WINDOW_MS = 1_800_000
 
@@ -80,7 +79,7 @@ function resolveModel(lookup: Lookup, user: UserPrices, asked: LookupQuestion & 
     return { resolution: { kind: "free", reason: `${asked.provider} is configured as free` }, trustReported: false }
   }
   const found = lookup.find(asked)
-  const trustReported = TRUSTED.has(found.billedBy ?? "") && !found.isOverridden
+  const trustReported = !found.isOverridden && chargesWhatItReports(found.billedBy ?? asked.provider)
   if (found.kind === "unknown") return { resolution: { kind: "unknown", reason: found.reason }, trustReported }
   const { factors, doubts, prepaid } = multipliersOf(found.billedBy ?? "", found.merged.entry.model, asked)
   if (prepaid !== undefined) return { resolution: { kind: "free", reason: prepaid }, trustReported }

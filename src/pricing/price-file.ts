@@ -112,7 +112,7 @@ function toRate(where: string, value: unknown): string {
 }
 
 function toSnake(name: string): string {
-  return name.replace(/1h$/, "_1h").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return name.replace(/\d+h$/, "_$&").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

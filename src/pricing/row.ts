@@ -9,6 +9,8 @@ export interface Row {
   /** The day of the source, or of this price in it, `YYYY-MM-DD`. */
   readonly date: string | undefined
   readonly base: Rates
+  /** Rates of `base` that may be wrong, with the reason. */
+  readonly unsure?: { readonly [K in RateName]?: string }
   /** The rates of a whole request with more than `above` tokens, in ascending order. */
   readonly tiers: readonly { readonly above: number; readonly rates: Rates }[]
 }
@@ -30,6 +32,7 @@ const BUCKET_NAMES: { readonly [K in Bucket]: true } = {
   cacheReadImage: true,
   cacheWrite: true,
   cacheWrite1h: true,
+  cacheWrite12h: true,
   output: true,
   reasoning: true,
   outputAudio: true,
@@ -37,9 +40,13 @@ const BUCKET_NAMES: { readonly [K in Bucket]: true } = {
 }
 const UNIT_NAMES: { readonly [K in keyof Units]-?: true } = {
   webSearches: true,
+  webSearchPreviews: true,
+  searchAnswers: true,
   fileSearches: true,
   groundingQueries: true,
   groundedRequests: true,
+  mapsQueries: true,
+  mapsRequests: true,
   codeContainers: true,
   audioSeconds: true,
   images: true,

@@ -6,6 +6,7 @@ import { countOf, type JsonObject, listOf, objectOf, textOf } from "./_values.ts
 const PRICE_THRESHOLDS = [128_000, 200_000, 256_000, 272_000, 512_000]
 const MAX_SUMS = 64
 const MAX_USAGES_KEPT = 8
+const MAX_REASONS = 8
 
 interface Sum {
   readonly model: string | undefined
@@ -23,12 +24,14 @@ export class BatchSums {
   private units: Units = {}
   private answers = 0
   private inconsistent: string | undefined
+  private readonly missing = new Set<string>()
 
   /** Adds one answer. One without usage adds nothing. */
   add(answer: Reading): void {
     if (answer.parts.length === 0) return
     this.answers++
     this.inconsistent ??= answer.inconsistent
+    for (const reason of answer.missing ?? []) if (this.missing.size < MAX_REASONS) this.missing.add(reason)
     this.units = addUnits(this.units, answer.units)
     if (this.usages.length < MAX_USAGES_KEPT) this.usages.push(boundedJson(answer.raw))
     for (const part of answer.parts) this.addPart(part)
@@ -47,6 +50,7 @@ export class BatchSums {
       })),
       ...(Object.keys(this.units).length > 0 ? { units: this.units } : {}),
       ...(this.inconsistent === undefined ? {} : { inconsistent: this.inconsistent }),
+      ...(this.missing.size > 0 ? { missing: [...this.missing] } : {}),
     }
   }
 
@@ -86,7 +90,15 @@ export function readBatch(usage: JsonObject): Reading | undefined {
     raw: usage,
     source: "reported",
     inconsistent: textOf(usage["inconsistent"]),
+    missing: readMissing(usage["missing"]),
   }
+}
+
+function readMissing(stored: unknown): readonly string[] | undefined {
+  const reasons = listOf(stored)
+    .map(textOf)
+    .filter((reason) => reason !== undefined)
+  return reasons.length > 0 ? reasons : undefined
 }
 
 function readUnits(stored: unknown): Units {

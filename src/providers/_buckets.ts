@@ -6,6 +6,7 @@ interface Totals {
   readonly cached: number
   readonly written?: number
   readonly written1h?: number
+  readonly written12h?: number
   readonly inputAudio?: number
   readonly inputImage?: number
   readonly cachedAudio?: number
@@ -24,6 +25,7 @@ export function toBuckets(totals: Totals): Usage {
   const cached = Math.min(totals.cached, totals.input)
   const written = Math.min(totals.written ?? 0, totals.input - cached)
   const written1h = Math.min(totals.written1h ?? 0, written)
+  const written12h = Math.min(totals.written12h ?? 0, written - written1h)
   const cacheReadAudio = Math.min(totals.cachedAudio ?? 0, totals.inputAudio ?? 0, cached)
   const cacheReadImage = Math.min(totals.cachedImage ?? 0, totals.inputImage ?? 0, cached - cacheReadAudio)
   let uncached = totals.input - cached - written
@@ -44,8 +46,9 @@ export function toBuckets(totals: Totals): Usage {
     cacheRead: cached - cacheReadAudio - cacheReadImage,
     cacheReadAudio,
     cacheReadImage,
-    cacheWrite: written - written1h,
+    cacheWrite: written - written1h - written12h,
     cacheWrite1h: written1h,
+    cacheWrite12h: written12h,
     output,
     reasoning,
     outputAudio,

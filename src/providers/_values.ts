@@ -50,12 +50,6 @@ export function removeMembers(object: JsonObject, names: readonly string[]): voi
   for (const name of names) if (object[name] !== undefined) delete (object as Record<string, unknown>)[name]
 }
 
-/** Returns a number as decimal text without exponent: `6e-8` is `0.00000006`. undefined: not positive or not finite. */
-export function decimalOf(value: unknown): string | undefined {
-  if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value)) return undefined
-  return plainDecimal(String(value))
-}
-
 /** Returns decimal text without exponent and without trailing zeros after the point. */
 export function plainDecimal(text: string): string {
   const plain = withoutExponent(text)

@@ -87,7 +87,8 @@ export function judge({ expected, kind }: Recording, reading: Reading): string[]
   }
   const calls = expected.server_tool_calls
   const searches = expected.web_search_requests ?? calls?.["web_search_call"]
-  if (!kind.includes("Content")) check("web searches", reading.units.webSearches, searches || undefined)
+  const { webSearches, webSearchPreviews } = reading.units
+  if (!kind.includes("Content")) check("web searches", webSearches ?? webSearchPreviews, searches || undefined)
   check("file searches", reading.units.fileSearches, calls?.["file_search_call"])
   if (calls) {
     const { server_tool_calls } = reading.raw as { server_tool_calls?: unknown }

@@ -193,8 +193,26 @@ describe("the cost that the provider reports", () => {
     })
   })
 
-  test.each([undefined, "0", "-1", "free", "1e-3"])("is ignored if it is %j", (reportedCostUsd) => {
+  test.each([undefined, "-1", "free", "1e-3", "1000001"])("is ignored if it is %j", (reportedCostUsd) => {
     expect(cost({ ...reading, reportedCostUsd }, undefined, { trustReported: true }).totalCost).toBe("0.012")
+  })
+
+  test("is a cost if it is 0, and rounded if it has more digits than money", () => {
+    const reported = (reportedCostUsd: string) =>
+      cost({ ...reading, reportedCostUsd }, undefined, { trustReported: true })
+
+    expect(reported("0")).toMatchObject({ status: "exact", inputCost: "0", outputCost: "0", totalCost: "0" })
+    expect(reported("0.0240000000000000004").totalCost).toBe("0.024")
+  })
+
+  test("is an estimate if the provider calls it one", () => {
+    const estimate = { ...reading, isReportedCostEstimated: true }
+
+    expect(cost(estimate, undefined, { trustReported: true })).toMatchObject({
+      status: "estimated",
+      totalCost: "0.024",
+      price: { reason: "the provider calls its own figure an estimate" },
+    })
   })
 
   test("is ignored if it is not trusted", () => {
@@ -260,5 +278,23 @@ describe("for any usage", () => {
       expect(totalCost).toBe(reportedCostUsd)
       expect(parseDecimal(outputCost!)).toBeGreaterThanOrEqual(0n)
     }
+  })
+})
+
+describe("what was billed and is not stated", () => {
+  test("makes an estimate, with the reason", () => {
+    const reading = { parts: [part({ input: 1000 })], missing: ["the tokens of the image tool are not in the answer"] }
+
+    expect(cost(reading)).toMatchObject({
+      status: "estimated",
+      totalCost: "0.002",
+      price: { reason: "the tokens of the image tool are not in the answer" },
+    })
+  })
+
+  test("a unit without a rate and nothing else has no cost, which is not 0", () => {
+    const { status, totalCost } = cost({ parts: [part({})], units: { mapsQueries: 2 } })
+
+    expect([status, totalCost]).toEqual(["unpriced", undefined])
   })
 })

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest"
-import { amount, divide, formatDecimal, fromNumber, multiply, parseDecimal, toMoney } from "../../src/core/decimal.ts"
+import {
+  amount,
+  divide,
+  formatDecimal,
+  fromNumber,
+  multiply,
+  parseDecimal,
+  parseLongDecimal,
+  toMoney,
+} from "../../src/core/decimal.ts"
 
 const round = (text: string) => formatDecimal(toMoney(parseDecimal(text)))
 
@@ -18,6 +27,13 @@ describe("a decimal", () => {
     "%j is refused",
     (text) => expect(() => parseDecimal(text)).toThrow(RangeError),
   )
+
+  test("a decimal with more than 18 digits is rounded half to even where that is allowed", () => {
+    expect(formatDecimal(parseLongDecimal("0.0076500000000000005"))).toBe("0.00765")
+    expect(formatDecimal(parseLongDecimal("1.0000000000000000015"))).toBe("1.000000000000000002")
+    expect(formatDecimal(parseLongDecimal("0.25"))).toBe("0.25")
+    expect(() => parseLongDecimal("0.00000000000000000001e5")).toThrow(RangeError)
+  })
 
   test("has the value that a number is printed as, not its binary approximation", () => {
     expect(formatDecimal(fromNumber(0.1))).toBe("0.1")

@@ -72,14 +72,15 @@ describe("pricing get", () => {
     expect(out).toMatchInlineSnapshot(`
       "gpt-5.4-2026-03-05, priced as gpt-5.4 at openai
 
-      Rate                USD  per             Source        Date
-      -----------------------------------------------------------------
-      input               2.5  million tokens  genai-prices  2026-09-23
-      cache_read         0.25  million tokens  genai-prices  2026-09-23
-      output               15  million tokens  genai-prices  2026-09-23
-      web_searches       0.01  piece           genai-prices  2026-09-23
-      file_searches    0.0025  piece           genai-prices  2026-09-23
-      code_containers    0.03  piece           majordomo     2026-11-21
+      Rate                    USD  per             Source        Date
+      ---------------------------------------------------------------------
+      input                   2.5  million tokens  genai-prices  2026-09-23
+      cache_read             0.25  million tokens  genai-prices  2026-09-23
+      output                   15  million tokens  genai-prices  2026-09-23
+      web_searches           0.01  piece           genai-prices  2026-09-23
+      web_search_previews    0.01  piece           majordomo     2026-11-28
+      file_searches        0.0025  piece           genai-prices  2026-09-23
+      code_containers        0.03  piece           majordomo     2026-11-28
       Over 271,999 tokens of input, for the whole request: input 5, cache_read 0.5, output 22.5
       "
     `)

@@ -9,8 +9,9 @@ import { readRecordings } from "../conformance/recordings.ts"
 import { openMeter } from "../support/meter.ts"
 
 /** Returns what a price depends on. */
-function billed({ parts, units, tier, speed, geo, reportedCostUsd, inconsistent }: Reading) {
-  return { parts, units, tier, speed, geo, reportedCostUsd, inconsistent }
+function billed({ parts, units, tier, speed, geo, reportedCostUsd, inconsistent, ...more }: Reading) {
+  const { missing, isReportedCostEstimated } = more
+  return { parts, units, tier, speed, geo, reportedCostUsd, inconsistent, missing, isReportedCostEstimated }
 }
 
 /** Returns the reading of what the row keeps, after its way through JSON. */

@@ -11,6 +11,7 @@ interface AnswerVector {
   readonly title: string
   readonly rule: string
   readonly provider: string
+  readonly format?: "openai" | "anthropic" | "gemini"
   readonly method?: string
   readonly path: string
   readonly requested?: string
@@ -34,8 +35,9 @@ function bodyOf({ answer, stream }: AnswerVector): string {
 }
 
 function read(vector: AnswerVector) {
-  const format = vector.provider === "anthropic" ? "anthropic" : vector.provider === "gemini" ? "gemini" : "openai"
-  const dialect = DIALECTS[format]
+  const { provider } = vector
+  const own = provider === "anthropic" ? "anthropic" : provider === "gemini" ? "gemini" : "openai"
+  const dialect = DIALECTS[vector.format ?? own]
   const exchange = {
     provider: vector.provider,
     method: vector.method ?? "POST",
@@ -90,6 +92,7 @@ describe("answers are priced as they are billed", () => {
       output: row.output_tokens,
       reasoning: row.reasoning_tokens,
     }).toEqual(vector.tokens)
+    if (row.cost_status === "estimated" || row.cost_status === "unpriced") expect(cost.price?.reason).toBeTruthy()
     expect(
       [row.cost_status, row.input_cost, row.output_cost, row.total_cost],
       `${vector.arithmetic}\n${JSON.stringify(cost.price)}\n${JSON.stringify(toTokenTotals(reading.parts))}`,

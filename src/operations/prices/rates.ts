@@ -26,7 +26,7 @@ interface PriceObject {
 
 /** Returns the name of a rate in snake case: `cacheWrite1h` -> `cache_write_1h`. */
 export function toRateLabel(name: RateName): string {
-  return name.replace(/1h$/, "_1h").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return name.replace(/\d+h$/, "_$&").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 /** Lists the rates of a price that a source gives. Derived rates only repeat others and are left out. */

@@ -6,7 +6,7 @@ import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
 import { countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { mergeUsage } from "./merge.ts"
-import { toReading } from "./reading.ts"
+import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
 import { reportsTokens } from "./usage.ts"
 
@@ -21,6 +21,8 @@ export class MessageCollector implements Collector {
   private usage: JsonObject | undefined
   private stopReason: string | undefined
   private hasContent = false
+  /** The answer names the container in which code ran. */
+  private ranCode = false
   /** The stream has started and has not stated its final usage yet. */
   private isOpen = false
   private counter: ReturnType<typeof createTextCounter> | undefined
@@ -60,7 +62,7 @@ export class MessageCollector implements Collector {
     const isFree = isFreeOperation(OPERATIONS.find(method, path))
     let usage = isFree ? undefined : this.usage
     if (usage && this.isOpen) usage = this.withCountedOutput(usage)
-    if (usage) removeMembers(usage, RESERVED_MEMBERS)
+    if (usage) usage = withAdded(usage, this.ranCode)
     return {
       method,
       path,
@@ -77,11 +79,14 @@ export class MessageCollector implements Collector {
     this.stopReason = textOf(message["stop_reason"]) ?? this.stopReason
     this.usage = objectOf(message["usage"]) ?? this.usage
     this.hasContent ||= listOf(message["content"]).length > 0
+    this.ranCode ||= objectOf(message["container"]) !== undefined
   }
 
   private addDelta(event: JsonObject): void {
     const usage = objectOf(event["usage"])
-    this.stopReason = textOf(objectOf(event["delta"])?.["stop_reason"]) ?? this.stopReason
+    const delta = objectOf(event["delta"])
+    this.stopReason = textOf(delta?.["stop_reason"]) ?? this.stopReason
+    this.ranCode ||= objectOf(delta?.["container"]) !== undefined
     if (usage) this.usage = mergeUsage(this.usage ?? {}, usage)
     this.isOpen = false
   }
@@ -89,7 +94,8 @@ export class MessageCollector implements Collector {
   /** Adds the message of one line of a batch's results. */
   private addResult(message: JsonObject): void {
     const { method, path } = this.request
-    const usage = objectOf(message["usage"])
+    const stated = objectOf(message["usage"])
+    const usage = stated && withAdded(stated, objectOf(message["container"]) !== undefined)
     const model = textOf(message["model"])
     this.batch ??= new BatchSums()
     this.batch.add(toReading({ method, path, model, usage, source: "reported", isFree: false }))
@@ -107,15 +113,24 @@ export class MessageCollector implements Collector {
   }
 }
 
-const MESSAGE_SHAPE = { model: true, stop_reason: true, usage: true, content: [{ type: true }] } satisfies Shape
+/** Returns the usage object, which was parsed for this answer alone, with what is billed beside it. */
+function withAdded(usage: JsonObject, ranCode: boolean): JsonObject {
+  removeMembers(usage, RESERVED_MEMBERS)
+  return ranCode ? { ...usage, billed_beside: { code_execution: true } } : usage
+}
+
+const MESSAGE_SHAPE = {
+  model: true,
+  stop_reason: true,
+  usage: true,
+  content: [{ type: true }],
+  container: { id: true },
+} satisfies Shape
 
 const SHAPE: Shape = {
   ...MESSAGE_SHAPE,
   type: true,
   message: MESSAGE_SHAPE,
-  delta: { stop_reason: true },
+  delta: { stop_reason: true, container: { id: true } },
   result: { type: true, message: MESSAGE_SHAPE },
 }
-
-/** What only the gateway may say: see `BatchSums`. */
-const RESERVED_MEMBERS = ["sums"]

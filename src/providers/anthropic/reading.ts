@@ -2,6 +2,7 @@ import { NO_READING, type Reading, type Units } from "../../core/usage.ts"
 import { readBatch } from "../_batch.ts"
 import { boundedJson } from "../_bounded-json.ts"
 import type { Evidence } from "../_evidence.ts"
+import { readReportedCost } from "../_reported-cost.ts"
 import { countOf, type JsonObject, objectOf, textOf } from "../_values.ts"
 import { findContradiction, readParts, reportsTokens } from "./usage.ts"
 
@@ -18,13 +19,26 @@ export function toReading({ model, usage, source, isFree }: Evidence): Reading {
     tier: textOf(usage["service_tier"])?.toLowerCase(),
     speed: textOf(usage["speed"])?.toLowerCase(),
     geo: geoOf(usage["inference_geo"]),
-    reportedCostUsd: undefined,
-    raw: boundedJson(usage),
+    ...readReportedCost(usage),
+    raw: boundedJson(usage, ADDED_MEMBERS),
     source,
     free: isFree,
     inconsistent: findContradiction(usage),
+    missing: objectOf(usage["billed_beside"])?.["code_execution"] === true ? CODE_EXECUTION : undefined,
   }
 }
+
+/**
+ * The member that the gateway adds to the usage object of the provider. Stored rows have it, so its name stays:
+ * `billed_beside`: `code_execution`, true if the answer names the container in which code ran
+ */
+const ADDED_MEMBERS = ["billed_beside"]
+
+/** What only the gateway may say. See also `BatchSums`. */
+export const RESERVED_MEMBERS = ["billed_beside", "sums"]
+
+/** Containers are billed by the hour, beyond an allowance of the account. */
+const CODE_EXECUTION = ["the time of code execution, which is billed by the hour of a container, is not in the answer"]
 
 const NO_UNITS: Units = {}
 

@@ -14,7 +14,31 @@ export function findContradiction(raw: JsonObject): string | undefined {
   const name = COUNTERS.find((name) => isImpossible(raw[name]))
   if (name) return `${name} is negative or not finite`
   const thinking = countOf(objectOf(raw["output_tokens_details"])?.["thinking_tokens"]) ?? 0
-  return thinking > (countOf(raw["output_tokens"]) ?? 0) ? "thinking_tokens > output_tokens as reported" : undefined
+  if (thinking > (countOf(raw["output_tokens"]) ?? 0)) return "thinking_tokens > output_tokens as reported"
+  const written = countOf(raw["cache_creation_input_tokens"])
+  const { written5m, written1h } = lifetimesOf(raw)
+  if (written !== undefined && written5m + written1h > written) {
+    return "cache_creation > cache_creation_input_tokens as reported"
+  }
+  return readsAreInside(raw) ? "prompt_tokens_details says that input_tokens include the cache reads" : undefined
+}
+
+/** Returns the tokens written for each lifetime. */
+function lifetimesOf(raw: JsonObject): { readonly written5m: number; readonly written1h: number } {
+  const split = objectOf(raw["cache_creation"])
+  return {
+    written5m: countOf(split?.["ephemeral_5m_input_tokens"]) ?? 0,
+    written1h: countOf(split?.["ephemeral_1h_input_tokens"]) ?? 0,
+  }
+}
+
+/**
+ * Returns true for the usage of a backend that translates OpenAI's answers: it states the cache reads in OpenAI's
+ * details too, where they are a share of the prompt.
+ */
+function readsAreInside(raw: JsonObject): boolean {
+  const cached = countOf(objectOf(raw["prompt_tokens_details"])?.["cached_tokens"]) ?? 0
+  return cached > 0 && cached === countOf(raw["cache_read_input_tokens"])
 }
 
 /**
@@ -22,11 +46,10 @@ export function findContradiction(raw: JsonObject): string | undefined {
  * written tokens by lifetime; those that it does not name were written for five minutes.
  */
 function readUsage(raw: JsonObject): Usage {
-  const uncached = countOf(raw["input_tokens"]) ?? 0
   const read = countOf(raw["cache_read_input_tokens"]) ?? 0
-  const split = objectOf(raw["cache_creation"])
-  const written5m = countOf(split?.["ephemeral_5m_input_tokens"]) ?? 0
-  const written1h = countOf(split?.["ephemeral_1h_input_tokens"]) ?? 0
+  const stated = countOf(raw["input_tokens"]) ?? 0
+  const uncached = readsAreInside(raw) ? Math.max(0, stated - read) : stated
+  const { written5m, written1h } = lifetimesOf(raw)
   const written = countOf(raw["cache_creation_input_tokens"]) ?? written5m + written1h
   return toBuckets({
     input: uncached + read + written,

@@ -4,7 +4,7 @@ import type { ProviderRequest } from "../_dialect.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
 import { type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
-import { Grounding } from "./grounding.ts"
+import { Grounding, groundingOfInteraction } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
@@ -31,6 +31,8 @@ class AnswerCollector implements Collector {
   private isFinished = false
   private images = 0
   private grounding: Grounding | undefined
+  /** What an answer of the Interactions API counts itself. */
+  private groundingCounts: JsonObject | undefined
   /** The newest chunk with counts. It is parsed only if the stream is cut off, because a newer chunk replaces it. */
   private unparsed: Buffer | undefined
 
@@ -52,6 +54,7 @@ class AnswerCollector implements Collector {
     if (earlier && objectOf(answer["usageMetadata"])?.["promptTokenCount"] === undefined) this.add(parsed(earlier))
     this.model = modelOf(answer) ?? this.model
     this.addUsage(objectOf(answer["usageMetadata"]) ?? fromInteraction(answer))
+    this.groundingCounts = groundingOfInteraction(objectOf(answer["usage"])) ?? this.groundingCounts
     for (const element of listOf(answer["candidates"])) this.addCandidate(objectOf(element))
     this.images = Math.max(this.images, listOf(answer["predictions"]).length)
   }
@@ -95,8 +98,8 @@ class AnswerCollector implements Collector {
     const usage: Record<string, unknown> = this.usage
     removeMembers(usage, RESERVED_MEMBERS)
     if (this.tier !== undefined && tierOf(usage) !== this.tier) usage["serviceTier"] = this.tier
-    const queries = this.grounding?.toUsage()
-    if (queries) usage["grounding"] = queries
+    const grounding = this.groundingCounts ?? this.grounding?.toUsage()
+    if (grounding) usage["grounding"] = grounding
     return usage
   }
 }
@@ -120,7 +123,10 @@ class FileCollector implements Collector {
     const { method, path } = this.request
     const usage = objectOf(answer["usageMetadata"])
     const model = textOf(answer["modelVersion"])
-    this.sums.add(toReading({ method, path, model, usage, source: "reported", isFree: false }))
+    const grounding = groundingIn(answer)
+    if (usage) removeMembers(usage, RESERVED_MEMBERS)
+    const billed = usage && grounding ? { ...usage, grounding } : usage
+    this.sums.add(toReading({ method, path, model, usage: billed, source: "reported", isFree: false }))
   }
 
   evidence(): Evidence {
@@ -136,7 +142,15 @@ const ANSWER_SHAPE = {
   usageMetadata: true,
   usage: true,
   candidates: [
-    { finishReason: true, groundingMetadata: { webSearchQueries: true, groundingChunks: [{ web: { domain: true } }] } },
+    {
+      finishReason: true,
+      groundingMetadata: {
+        webSearchQueries: true,
+        searchEntryPoint: { sdkBlob: true },
+        googleMapsWidgetContextToken: true,
+        groundingChunks: [{ web: { domain: true }, maps: { placeId: true } }],
+      },
+    },
   ],
   predictions: [{ mimeType: true }],
 } satisfies Shape
@@ -150,6 +164,16 @@ function unwrap(document: JsonObject): JsonObject {
 
 function modelOf(answer: JsonObject): string | undefined {
   return textOf(answer["modelVersion"]) ?? textOf(answer["model"])
+}
+
+/** Returns the grounding of one whole answer as the row keeps it; undefined when nothing is billed. */
+function groundingIn(answer: JsonObject): JsonObject | undefined {
+  const grounding = new Grounding()
+  for (const element of listOf(answer["candidates"])) {
+    const metadata = objectOf(objectOf(element)?.["groundingMetadata"])
+    if (metadata) grounding.add(metadata)
+  }
+  return grounding.toUsage()
 }
 
 function parsed(data: Buffer): JsonObject {

@@ -1,16 +1,17 @@
-import { NO_READING, type Reading, type Units } from "../../core/usage.ts"
+import { NO_READING, type Reading } from "../../core/usage.ts"
 import { readBatch } from "../_batch.ts"
 import { boundedJson } from "../_bounded-json.ts"
 import type { Evidence } from "../_evidence.ts"
+import { readReportedCost } from "../_reported-cost.ts"
 import { countOf, objectOf } from "../_values.ts"
-import { groundingUnits } from "./grounding.ts"
+import { readGrounding } from "./grounding.ts"
 import { modelIn, OPERATIONS } from "./routes.ts"
 import { readUsage, reportsTokens, tierOf } from "./usage.ts"
 
 /**
  * The members that the gateway adds to `usageMetadata`. Stored rows have them, so their names stay:
  * - `serviceTier`: the tier, where an earlier chunk of a stream stated it
- * - `grounding`: `web_search_queries`, the number of queries of a grounded answer
+ * - `grounding`: `web_search_queries` and `maps_queries`, the numbers of queries of a grounded answer; 0 if not stated
  * - `billed_beside`: `images`, for answers that are billed by the picture and have no other usage
  */
 const ADDED_MEMBERS = ["serviceTier", "grounding", "billed_beside"]
@@ -29,20 +30,21 @@ export function toReading({ method, path, model, usage, source, isFree }: Eviden
   if (!reportsTokens(usage)) return { ...NO_READING, model, free: isFree }
   const read = readUsage(usage, { splitImages: kind === "embedding" })
   const grounding = objectOf(usage["grounding"])
-  const queries = countOf(grounding?.["web_search_queries"]) ?? 0
+  const fees = grounding ? readGrounding(grounding, model ?? modelIn(path)) : NO_FEES
   return {
     model,
     parts: [{ model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }],
-    units: grounding ? groundingUnits(queries, model ?? modelIn(path)) : NO_UNITS,
+    units: fees.units,
     tier: tierOf(usage),
     speed: undefined,
     geo: undefined,
-    reportedCostUsd: undefined,
+    ...readReportedCost(usage),
     raw: boundedJson(usage, ADDED_MEMBERS),
     source,
     free: isFree,
     inconsistent: read.inconsistent,
+    missing: fees.missing,
   }
 }
 
-const NO_UNITS: Units = {}
+const NO_FEES = { units: {}, missing: undefined }

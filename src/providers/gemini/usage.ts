@@ -51,7 +51,14 @@ export function readUsage(raw: JsonObject, options: { readonly splitImages: bool
 
   const problems: string[] = []
   for (const name of COUNTERS) if (isImpossible(raw[name])) problems.push(`${name} is negative or not finite`)
-  if (cached > prompt) problems.push("cachedContentTokenCount > promptTokenCount as reported")
+  const compare = (share: number, total: number, what: string) => {
+    if (share > total) problems.push(`${what} as reported`)
+  }
+  compare(cached, prompt, "cachedContentTokenCount > promptTokenCount")
+  compare(given.audio + given.image, prompt, "promptTokensDetails > promptTokenCount")
+  compare(read.audio + read.image, cached, "cacheTokensDetails > cachedContentTokenCount")
+  compare(used.audio + used.image, tools, "toolUsePromptTokensDetails > toolUsePromptTokenCount")
+  compare(produced.audio + produced.image, candidates, "candidatesTokensDetails > candidatesTokenCount")
   return {
     usage: toBuckets({
       input: prompt + tools,

@@ -4,13 +4,14 @@ import { BatchSums } from "../_batch.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import type { TextCounter } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
+import { reportsCost } from "../_reported-cost.ts"
 import { isFreeOperation } from "../_routes.ts"
 import { type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { RESERVED_MEMBERS } from "./added-members.ts"
 import { createCountable, createOpenAiCounter, estimateTokens } from "./estimate.ts"
 import { toReading } from "./reading.ts"
 import { type Kind, OPERATIONS } from "./routes.ts"
-import { findImageTool, findServerTools, type ServerTools } from "./server-tools.ts"
+import { findImageTool, findServerTools, PREVIEW_SEARCH, type ServerTools } from "./server-tools.ts"
 import { reportsUsage } from "./usage.ts"
 
 /** Returns the collector for an answer in OpenAI's dialect, whichever provider gave it. */
@@ -35,6 +36,7 @@ class AnswerCollector implements Collector {
   private tier: string | undefined
   private usage: JsonObject | undefined
   private output: unknown
+  private tools: unknown
   private imageTool: JsonObject | undefined
   private images = 0
   /** The usage came in the middle of a stream: more may have followed it. */
@@ -63,7 +65,10 @@ class AnswerCollector implements Collector {
       this.usage = usage
       this.isProvisional = document["choices"] !== undefined && isUnfinished(answer)
     }
-    if (Array.isArray(answer["output"])) this.output = answer["output"]
+    if (Array.isArray(answer["output"])) {
+      this.output = answer["output"]
+      this.tools = answer["tools"]
+    }
     this.imageTool = findImageTool(answer) ?? this.imageTool
     if (this.kind === "images") this.images = Math.max(this.images, listOf(answer["data"]).length)
   }
@@ -89,11 +94,12 @@ class AnswerCollector implements Collector {
 
   /** The provider's usage object, parsed for this answer alone, with what is billed and stated beside it. */
   private reportedUsage(isReported: boolean): JsonObject {
-    const usage: Record<string, unknown> = isReported ? this.usage! : {}
+    const isKept = this.usage !== undefined && (isReported || reportsCost(this.usage))
+    const usage: Record<string, unknown> = isKept ? this.usage! : {}
     removeMembers(usage, RESERVED_MEMBERS)
     if (this.tier) usage["service_tier"] = this.tier
-    const tools = findServerTools(this.output)
-    if (tools) usage["server_tool_calls"] = tools.calls
+    const tools = findServerTools(this.output, this.tools)
+    if (tools && Object.keys(tools.calls).length > 0) usage["server_tool_calls"] = tools.calls
     const beside = this.billedBeside(tools, isReported)
     if (beside) usage["billed_beside"] = beside
     return usage
@@ -104,12 +110,16 @@ class AnswerCollector implements Collector {
     const containers = tools?.containers
     const imageTool = isReported ? this.imageTool : undefined
     const images = isReported ? 0 : this.images
-    if (!region && !containers && !imageTool && images === 0) return undefined
+    const isPreviewSearch = tools?.isPreviewSearch === true
+    const missing = tools?.missing.length ? tools.missing : undefined
+    if (!region && !containers && !imageTool && images === 0 && !isPreviewSearch && !missing) return undefined
     return {
       ...(images > 0 ? { images } : {}),
       ...(region ? { region } : {}),
       ...(containers ? { code_containers: containers } : {}),
+      ...(isPreviewSearch ? { web_search_tool: PREVIEW_SEARCH } : {}),
       ...(imageTool ? { image_generation: imageTool } : {}),
+      ...(missing ? { missing } : {}),
     }
   }
 
@@ -165,11 +175,11 @@ const ANSWER_SHAPE = {
   service_tier: true,
   usage: true,
   x_groq: { usage: true },
-  output: [{ type: true, action: { type: true }, container_id: true }],
+  output: [{ type: true, action: { type: true }, container_id: true, environment: { type: true, container_id: true } }],
   choices: [{ finish_reason: true }],
   data: [{ index: true }],
   tool_usage: { image_gen: true },
-  tools: [{ type: true, model: true }],
+  tools: [{ type: true, model: true, container: { memory_limit: true }, environment: { memory_limit: true } }],
 } satisfies Shape
 
 const DOCUMENT_SHAPE: Shape = { ...ANSWER_SHAPE, type: true, response: ANSWER_SHAPE }

@@ -2,9 +2,9 @@ import { NO_READING, NO_USAGE, type Reading, type Units } from "../../core/usage
 import { readBatch } from "../_batch.ts"
 import { boundedJson } from "../_bounded-json.ts"
 import type { Evidence } from "../_evidence.ts"
-import { countOf, type JsonObject, objectOf, textOf } from "../_values.ts"
+import { readReportedCost } from "../_reported-cost.ts"
+import { countOf, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 import { ADDED_MEMBERS } from "./added-members.ts"
-import { readReportedCost } from "./reported-cost.ts"
 import { OPERATIONS } from "./routes.ts"
 import { readImageTool, toolUnits } from "./server-tools.ts"
 import { type Modality, readUsage } from "./usage.ts"
@@ -21,38 +21,52 @@ export function toReading(evidence: Evidence): Reading {
   const images = countOf(beside?.["images"])
   if (images) return readImages(evidence, usage, images)
   const counted = objectOf(usage["estimated_from_text"])
-  return counted ? readCounted(evidence, usage, counted) : readReported(evidence, usage, unsplitOutputOf(kind))
+  return counted ? readCounted(evidence, usage, counted) : readReported(evidence, usage, kind)
 }
 
 /** What the provider reported, the usual case. */
-function readReported(evidence: Evidence, usage: JsonObject, unsplitOutput: Modality): Reading {
+function readReported(evidence: Evidence, usage: JsonObject, kind: string | undefined): Reading {
   const { model, source, isFree } = evidence
   const beside = objectOf(usage["billed_beside"])
   const tier = tierOf(usage)
   const geo = textOf(beside?.["region"])
-  const read = readUsage(usage, unsplitOutput)
-  if (!read) return { ...NO_READING, model, tier, geo, free: isFree }
-  const answer = { model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" } as const
+  const read = readUsage(usage, unsplitOutputOf(kind))
+  if (!read) return readCostAlone(evidence, usage)
+  const role = kind === "decisions" ? "decision" : "answer"
+  const answer = { model, usage: read.usage, contextTokens: read.contextTokens, role } as const
   const drawn = readImageTool(objectOf(beside?.["image_generation"]))
   return {
     model,
     parts: drawn ? [answer, drawn] : [answer],
-    units: unitsOf(usage, beside, read.audioSeconds),
+    units: unitsOf(usage, beside, { model, audioSeconds: read.audioSeconds }),
     tier,
     speed: undefined,
     geo,
-    reportedCostUsd: readReportedCost(usage),
+    ...readReportedCost(usage),
     raw: boundedJson(usage, ADDED_MEMBERS),
     source,
     free: isFree,
     inconsistent: read.inconsistent,
+    missing: missingIn(usage, beside, drawn !== undefined),
   }
+}
+
+/** An answer without tokens, for which the provider may state a cost all the same, as xAI does for videos. */
+function readCostAlone({ model, source, isFree }: Evidence, usage: JsonObject): Reading {
+  const geo = textOf(objectOf(usage["billed_beside"])?.["region"])
+  const reading = { ...NO_READING, model, tier: tierOf(usage), geo, free: isFree }
+  const reported = readReportedCost(usage)
+  if (reported.reportedCostUsd === undefined) return reading
+  return { ...reading, ...reported, raw: boundedJson(usage, ADDED_MEMBERS), source }
 }
 
 /** Pictures that are billed by the piece. */
 function readImages({ model, isFree }: Evidence, usage: JsonObject, images: number): Reading {
   const geo = textOf(objectOf(usage["billed_beside"])?.["region"])
-  return { ...NO_READING, model, tier: tierOf(usage), geo, raw: usage, units: { images }, free: isFree }
+  const reported = readReportedCost(usage)
+  const source = reported.reportedCostUsd === undefined ? "none" : "reported"
+  const reading = { ...NO_READING, model, tier: tierOf(usage), geo, source, free: isFree } as const
+  return { ...reading, ...reported, raw: boundedJson(usage, ADDED_MEMBERS), units: { images } }
 }
 
 /** Tokens that the gateway counted from the texts of an answer that was cut off. */
@@ -73,11 +87,36 @@ function readCounted({ model, isFree }: Evidence, usage: JsonObject, counted: Js
 
 const NO_UNITS: Units = {}
 
-function unitsOf(usage: JsonObject, beside: JsonObject | undefined, audioSeconds: number | undefined): Units {
+function unitsOf(
+  usage: JsonObject,
+  beside: JsonObject | undefined,
+  { model, audioSeconds }: { readonly model: string | undefined; readonly audioSeconds: number | undefined },
+): Units {
   const calls = objectOf(usage["server_tool_calls"])
-  const containers = countOf(beside?.["code_containers"]) ?? 0
-  const units = calls || containers > 0 ? toolUnits(calls, containers) : NO_UNITS
+  if (model !== undefined && SEARCH_MODEL.test(model)) return { searchAnswers: 1 }
+  const units = calls || beside ? toolUnits(calls, beside) : NO_UNITS
   return audioSeconds === undefined ? units : { ...units, audioSeconds }
+}
+
+/** OpenAI's models that search for each answer in chat, such as `gpt-4o-search-preview` and `gpt-5-search-api`. */
+const SEARCH_MODEL = /^(?:openai\/)?gpt-[^/]*-search-(?:preview|api)\b/
+
+/** Returns what ran and was billed, and is not stated in full. */
+function missingIn(usage: JsonObject, beside: JsonObject | undefined, isDrawn: boolean): readonly string[] | undefined {
+  const drawings = countOf(objectOf(usage["server_tool_calls"])?.["image_generation_call"]) ?? 0
+  const sources = countOf(usage["num_sources_used"]) ?? 0
+  const stated = listOf(beside?.["missing"])
+  // Mistral counts the calls of its own tools by name.
+  const connectors = objectOf(usage["connectors"])
+  if ((drawings === 0 || isDrawn) && sources === 0 && stated.length === 0 && !connectors) return undefined
+  return [
+    ...(drawings > 0 && !isDrawn ? ["the tokens of the image tool are not in the answer"] : []),
+    ...(sources > 0 ? [`the fee for ${sources} search sources is not known`] : []),
+    ...Object.entries(connectors ?? {}).flatMap(([name, count]) =>
+      countOf(count) ? [`the fee of ${textOf(name)} is not known`] : [],
+    ),
+    ...stated.map(textOf).filter((reason) => reason !== undefined),
+  ]
 }
 
 /**

@@ -4,6 +4,7 @@ const ROOTS = [
   "chat/completions",
   "completions",
   "responses",
+  "decisions",
   "embeddings",
   "images",
   "audio",
@@ -29,7 +30,7 @@ export const CLAIMS: Routes["claims"] = {
 }
 
 /** The operations whose answers are read in a way of their own. */
-export type Kind = "chat" | "completions" | "responses" | "images" | "speech" | "count" | "batch_output"
+export type Kind = "chat" | "completions" | "responses" | "decisions" | "images" | "speech" | "count" | "batch_output"
 
 /**
  * What OpenAI's paths do. A stored response repeats the usage that its making was billed for, so showing it is free, as
@@ -42,6 +43,7 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /\/responses\/[^/]+(\/(cancel|input_items))?$/, operation: "free" },
   { match: /\/chat\/completions\//, operation: "free" },
   { match: /\/completions$/, operation: "inference", kind: "completions" },
+  { match: /\/decisions$/, operation: "inference", kind: "decisions" },
   { match: /\/embeddings$/, operation: "inference" },
   { match: /\/images\/[^/]+$/, operation: "inference", kind: "images" },
   { match: /\/audio\/speech$/, operation: "inference", kind: "speech" },

@@ -28,66 +28,97 @@ function secondsIn(usage: JsonObject): unknown {
 
 /**
  * Reads the usage object of the OpenAI family: chat (`prompt_tokens`), Responses (`input_tokens`) and transcriptions,
- * with the members that compatible providers add. Where `total_tokens` is larger than its parts, it hides tokens: input
- * audio if that is the very number (Mistral), else reasoning (xAI chat, Gemini's compatible surface).
+ * with the members that compatible providers add. A share that is larger than its total is clamped and said.
  *
  * undefined: the object reports neither tokens nor time.
  */
 export function readUsage(raw: JsonObject, unsplitOutput: Modality): ReadUsage | undefined {
   if (!reportsUsage(raw)) return undefined
   const seconds = secondsIn(raw)
-  const prompt = countOf(raw["prompt_tokens"]) ?? countOf(raw["input_tokens"])
-  const completion = countOf(raw["completion_tokens"]) ?? countOf(raw["output_tokens"])
-  const total = countOf(raw["total_tokens"])
   const given = detailsOf(raw, INPUT_DETAILS)
   const produced = detailsOf(raw, OUTPUT_DETAILS)
-  const problems: string[] = []
-  for (const place of [raw, given, produced]) {
-    for (const name in place)
-      if (isImpossible(place[name])) problems.push(`${name.slice(0, 40)} is negative or not finite`)
-  }
-
-  let input = prompt ?? Math.max(0, (total ?? 0) - (completion ?? 0))
-  let output = completion ?? 0
   const inputAudio = countOf(given["audio_tokens"]) ?? 0
-  let reasoning = countOf(produced["reasoning_tokens"]) ?? 0
-  const hidden = total === undefined ? 0 : total - input - output
-  if (hidden > 0) {
-    // Where no output is reported (embeddings) there was none.
-    if (hidden === inputAudio || completion === undefined) {
-      input += hidden
-    } else {
-      output += hidden
-      reasoning = Math.max(reasoning, hidden)
-    }
-  }
   const cached = largest(CACHE_READS, raw, given)
-  const written = largest(CACHE_WRITES, raw, given)
-  if (cached > input) problems.push("cached_tokens > prompt_tokens as reported")
-  // OpenRouter counts a token that Gemini read and wrote in both, so there the sum is clamped without a problem.
-  else if (cached + written > input && raw["is_byok"] === undefined) {
-    problems.push("cached_tokens + cache_write_tokens > prompt_tokens as reported")
-  }
-  if (reasoning > output) problems.push("reasoning_tokens > completion_tokens as reported")
+  const lifetimes = objectOf(given["cache_write_tokens_details"])
+  const written12h = countOf(lifetimes?.["ttl_12h_tokens"]) ?? 0
+  const writtenByLifetime = written12h + (countOf(lifetimes?.["ttl_30m_tokens"]) ?? 0)
+  const written = largest(CACHE_WRITES, raw, given) || writtenByLifetime
+  const { input, output, reasoning } = findTotals(raw, {
+    inputAudio,
+    cache: cached + written,
+    reasoning: countOf(produced["reasoning_tokens"]) ?? 0,
+  })
 
   const split = SPLITS.some((name) => countOf(produced[name]) !== undefined)
   const whole = (modality: Modality) => (!split && unsplitOutput === modality ? output : 0)
+  const outputAudio = countOf(produced["audio_tokens"]) ?? whole("audio")
+  const outputImage = countOf(produced["image_tokens"]) ?? whole("image")
+  const problems = impossibleIn(raw, given, produced)
+  const compare = (share: number, total: number, what: string) => {
+    if (share > total) problems.push(`${what} as reported`)
+  }
+  compare(cached, input, "cached_tokens > prompt_tokens")
+  // OpenRouter counts a token that Gemini read and wrote in both, so there the sum is clamped without a problem.
+  if (cached <= input && raw["is_byok"] === undefined) {
+    compare(cached + written, input, "cached_tokens + cache_write_tokens > prompt_tokens")
+  }
+  compare(writtenByLifetime, written, "cache_write_tokens_details > cache_write_tokens")
+  compare(reasoning, output, "reasoning_tokens > completion_tokens")
+  compare(inputAudio, input, "audio_tokens > prompt_tokens")
+  compare(Math.max(outputAudio, outputImage), output, "audio_tokens or image_tokens > completion_tokens")
   return {
     usage: toBuckets({
       input,
       cached,
       written,
+      written12h,
       inputAudio,
       inputImage: unsplitOutput === "image" ? (countOf(given["image_tokens"]) ?? 0) : 0,
       output,
       reasoning,
-      outputAudio: countOf(produced["audio_tokens"]) ?? whole("audio"),
-      outputImage: countOf(produced["image_tokens"]) ?? whole("image"),
+      outputAudio,
+      outputImage,
     }),
     contextTokens: input,
     audioSeconds: typeof seconds === "number" && seconds >= 0 && Number.isFinite(seconds) ? seconds : undefined,
     inconsistent: problems.length > 0 ? problems.join("; ") : undefined,
   }
+}
+
+/** The shares that may stand outside of the prompt and of the output, in tokens. */
+interface Shares {
+  readonly inputAudio: number
+  readonly cache: number
+  readonly reasoning: number
+}
+
+/**
+ * Returns all input and all output. Where `total_tokens` is larger than its parts, it hides tokens. They are the input
+ * audio if there is exactly as much (Mistral), else the stated reasoning (xAI chat), else the tokens of the cache
+ * (Anthropic's names in an OpenAI answer), and otherwise reasoning that is not stated (Gemini's compatible surface).
+ */
+function findTotals(raw: JsonObject, { inputAudio, cache, reasoning }: Shares) {
+  const completion = countOf(raw["completion_tokens"]) ?? countOf(raw["output_tokens"])
+  const total = countOf(raw["total_tokens"])
+  const input =
+    countOf(raw["prompt_tokens"]) ?? countOf(raw["input_tokens"]) ?? Math.max(0, (total ?? 0) - (completion ?? 0))
+  const output = completion ?? 0
+  const hidden = total === undefined ? 0 : total - input - output
+  if (hidden <= 0) return { input, output, reasoning }
+  // Where no output is reported (embeddings) there was none.
+  const isInput = completion === undefined || hidden === inputAudio || (hidden === cache && hidden !== reasoning)
+  return isInput
+    ? { input: input + hidden, output, reasoning }
+    : { input, output: output + hidden, reasoning: Math.max(reasoning, hidden) }
+}
+
+function impossibleIn(...places: readonly JsonObject[]): string[] {
+  const problems: string[] = []
+  for (const place of places) {
+    for (const name in place)
+      if (isImpossible(place[name])) problems.push(`${name.slice(0, 40)} is negative or not finite`)
+  }
+  return problems
 }
 
 const INPUT_DETAILS = ["prompt_tokens_details", "input_tokens_details", "input_token_details", "prompt_token_details"]
