@@ -127,10 +127,12 @@ function toAsked(
   }
 }
 
+const NO_ROWS = { own: undefined, filed: undefined }
+
 function findPrice({ catalog, user, remote }: Sources, asked: Asked, at: number): FoundPrice | undefined {
   const { provider, billedBy, spellings } = asked
   const match = billedBy === undefined ? undefined : findModel(catalog, billedBy, spellings)
-  const { own, filed } = user.find(provider, userNamesOf(catalog, asked, match), at)
+  const { own, filed } = user.isEmpty ? NO_ROWS : user.find(provider, userNamesOf(catalog, asked, match), at)
   const bundled = match && bundledRow(match.model, at)
   const listed = billedBy === undefined ? undefined : findListed(remote(), match, { owner: billedBy, spellings, at })
   const reason = listed && bundled ? whyAside(listed.day, bundled, at) : undefined
@@ -195,7 +197,7 @@ function requestedNames(catalog: Catalog, { billedBy, requested }: Asked, match:
 function undatedNames(catalog: Catalog, { billedBy, spellings }: Asked, match: Match | undefined): readonly string[] {
   const isSame = (name: string) =>
     match === undefined || billedBy === undefined || findModel(catalog, billedBy, [name])?.model === match.model
-  return spellings.flatMap((each) => withoutDate(each) ?? []).filter(isSame)
+  return [...new Set(spellings.flatMap((each) => withoutDate(each) ?? []))].filter(isSame)
 }
 
 /** Returns why the list, which has only the flat prices of its day, is not used where the catalog knows more. */

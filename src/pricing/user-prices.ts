@@ -4,6 +4,8 @@ import type { Row, SourceName } from "./row.ts"
 
 /** The prices that the user configured. */
 export interface UserPrices {
+  /** The user has set no price. */
+  readonly isEmpty: boolean
   /** All calls to this configured provider are free. */
   isFree(provider: string): boolean
   /** Returns what remains of the list prices of a configured provider at the time `at`, such as `"0.9"`. */
@@ -33,6 +35,7 @@ export function createUserPrices(
   const overridden = toTable(overrides)
   const tables = new Map(Object.entries(providerPrices ?? {}).map(([provider, prices]) => [provider, toTable(prices)]))
   return {
+    isEmpty: [overridden, file, ...tables.values()].every((table) => table.size === 0),
     isFree: (provider) => providerPrices?.[provider] === "free",
     discountFactor: (provider, at) => discounts?.[provider]?.find((discount) => isInPeriod(discount, at))?.factor,
     find: (provider, names, at) => ({
