@@ -28,7 +28,7 @@ export async function readConfigFile(
   const visit = (prefix: string, known: object, node: Record<string, unknown>) => {
     for (const [key, value] of Object.entries(node)) {
       const path = prefix + key
-      const below = findBelow(known, prefix, key)
+      const below = findBelow(known, { prefix, key, node: value })
       if (below === undefined) noteUnknown(path, source, notes)
       else if (isSetting(below)) found.push({ path, value, source, dir: dirname(file) })
       else if (isRecord(value)) visit(`${path}.`, below, value)
@@ -43,9 +43,14 @@ export async function readConfigFile(
   return found.filter(({ value }) => value !== null && value !== undefined)
 }
 
-function findBelow(known: object, prefix: string, key: string): object | undefined {
+function findBelow(
+  known: object,
+  { prefix, key, node }: { readonly prefix: string; readonly key: string; readonly node: unknown },
+): object | undefined {
   if (prefix === "" && key === "providers") return {}
-  if (prefix === "providers." && !isGoGatewayKey(`providers.${key}`)) return PROVIDER_SETTINGS
+  // The Go gateway has sections with these names as well, but without a format.
+  const isOurs = !isGoGatewayKey(`providers.${key}`) || (isRecord(node) && "format" in node)
+  if (prefix === "providers." && isOurs) return PROVIDER_SETTINGS
   return Object.hasOwn(known, key) ? (known as Record<string, object>)[key] : undefined
 }
 
@@ -97,6 +102,11 @@ function readText(file: string): string {
   } catch (error) {
     throw new CommandError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown reason"}`)
   }
+}
+
+/** Reads a YAML file that is not the configuration, such as a price file. */
+export function readYaml(path: string): Promise<unknown> {
+  return parseFile(path, path)
 }
 
 async function parseFile(file: string, source: string): Promise<unknown> {

@@ -1,65 +1,54 @@
-import type { Rates } from "../core/cost.ts"
-import { BUCKETS, type Units } from "../core/usage.ts"
+import { formatDecimal, parseDecimal } from "../core/decimal.ts"
+import { type Discount, type OwnPrice, type OwnPrices, parseOwnPrices, parsePeriod } from "../core/own-prices.ts"
+import { RATES_BY_KEY } from "../core/rates.ts"
 import { INVALID, type ValueParser } from "./value-parsers.ts"
 
-const UNITS = {
-  webSearches: true,
-  webSearchPreviews: true,
-  searchAnswers: true,
-  fileSearches: true,
-  groundingQueries: true,
-  groundedRequests: true,
-  mapsQueries: true,
-  mapsRequests: true,
-  codeContainers: true,
-  audioSeconds: true,
-  images: true,
-} as const satisfies Record<keyof Units, true>
-
-/** The names of rates by their names in a file: `cache_read` -> `cacheRead`. */
-const RATE_NAMES = new Map(
-  [...BUCKETS, ...(Object.keys(UNITS) as (keyof Units)[])].map((name) => [toSnake(name), name]),
-)
-
-/** Prices by model: `{ "my-model": { input: 0.5, output: "1.25", cache_read: 0.05 } }`. Text is parsed as JSON. */
-export const priceTable: ValueParser<Readonly<Record<string, Rates>>, ""> = {
+/**
+ * Prices by model: `{ "my-model": { input: 0.5, output: "1.25", cache_read: 0.05 } }`, with `tiers`, `from` and `to` where
+ * needed. Text is parsed as JSON.
+ */
+export const priceTable: ValueParser<OwnPrices, ""> = {
   unit: "",
-  expected: `prices by model in USD per million tokens, each of ${[...RATE_NAMES.keys()].join(", ")}, not negative`,
+  expected: `prices by model in USD per million tokens, each of ${[...RATES_BY_KEY.keys()].join(", ")}, not negative; further keys are tiers (a list, each with above), from and to (days)`,
   parse: (raw) => {
     const models = typeof raw === "string" ? parseJson(raw) : raw
     if (!isRecord(models)) return INVALID
-    const table: Record<string, Rates> = {}
+    const table: Record<string, readonly OwnPrice[]> = {}
     for (const [model, value] of Object.entries(models)) {
-      const rates = toRates(value)
-      if (rates === undefined || model === "") return INVALID
-      table[model] = rates
+      const prices = valid(() => parseOwnPrices(model, value))
+      if (prices === INVALID || model === "") return INVALID
+      table[model] = prices
     }
     return table
   },
 }
 
-function toRates(prices: unknown): Rates | undefined {
-  if (!isRecord(prices) || Object.keys(prices).length === 0) return undefined
-  const rates: Record<string, string> = {}
-  for (const [key, value] of Object.entries(prices)) {
-    const name = RATE_NAMES.get(key)
-    const decimal = toDecimal(value)
-    if (name === undefined || decimal === undefined) return undefined
-    rates[name] = decimal
+/** A discount, such as `10%`, or a list of discounts for different periods. Text that starts with `[` is parsed as JSON. */
+export const discounts: ValueParser<readonly Discount[], ""> = {
+  unit: "",
+  expected: "a percentage such as 10%, or a list such as [{ percent: 10%, from: 2026-10-01, to: 2027-10-01 }]",
+  parse: (raw) => {
+    const given = typeof raw === "string" && raw.startsWith("[") ? parseJson(raw) : raw
+    const list: readonly unknown[] = Array.isArray(given) ? given : [{ percent: given }]
+    const found: Discount[] = []
+    for (const each of list) {
+      if (!isRecord(each) || Object.keys(each).some((key) => !["percent", "from", "to"].includes(key))) return INVALID
+      const [, percent] = /^(\d{1,2}(?:\.\d{1,6})?)%$/.exec(String(each["percent"]).trim()) ?? []
+      const period = valid(() => parsePeriod("discount", each))
+      if (percent === undefined || period === INVALID) return INVALID
+      found.push({ factor: formatDecimal((parseDecimal("100") - parseDecimal(percent)) / 100n), ...period })
+    }
+    return found.length === 0 ? INVALID : found
+  },
+}
+
+/** Returns the result of `parse`, or `INVALID` if it throws. The caller then says what is expected. */
+function valid<T>(parse: () => T): T | typeof INVALID {
+  try {
+    return parse()
+  } catch {
+    return INVALID
   }
-  return rates
-}
-
-/** Converts a rate to a plain decimal: 0.15 -> "0.15", 1e-7 -> "0.0000001". Text must be a plain decimal already. */
-function toDecimal(value: unknown): string | undefined {
-  if (typeof value === "string") return /^\d{1,9}(\.\d{1,12})?$/.test(value) ? value : undefined
-  if (typeof value !== "number" || !(value >= 0 && value < 1e9)) return undefined
-  const plain = String(value)
-  return plain.includes("e") ? value.toFixed(12).replace(/\.?0+$/, "") : plain
-}
-
-function toSnake(name: string): string {
-  return name.replace(/\d+h$/, "_$&").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function parseJson(text: string): unknown {

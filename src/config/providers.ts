@@ -1,3 +1,4 @@
+import { discounts } from "./prices.ts"
 import type { ProviderSettings, Setting } from "./settings.ts"
 import { oneOf, text, type ValueParser, webAddress } from "./value-parsers.ts"
 
@@ -19,6 +20,10 @@ export const PROVIDER_SETTINGS = {
   base_url: row(webAddress, "base URL of its API, without `/v1`"),
   format: row(text, "API that it implements"),
   prices: row(oneOf("free"), "`free` if requests to it cost nothing; for prices see `pricing.overrides`"),
+  discount: row(
+    discounts,
+    "percentage that it takes off its list prices, such as `10%`; your own prices stay as they are; built-in providers have this setting too",
+  ),
 } as const
 
 /** Returns the same settings with the formats of the catalog. */
@@ -59,7 +64,9 @@ export function toProviders(
       )
     }
     const free = said("prices") === "free" ? ({ prices: "free" } as const) : {}
-    providers[name] = { baseUrl, format: speaks, ...free } as ProviderSettings
+    const discount = said("discount")
+    const reduced = discount === undefined ? {} : { discount }
+    providers[name] = { baseUrl, format: speaks, ...free, ...reduced } as ProviderSettings
   }
   return providers
 }

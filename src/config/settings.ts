@@ -1,4 +1,4 @@
-import type { Rates } from "../core/cost.ts"
+import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import { priceTable } from "./prices.ts"
 import {
   age,
@@ -139,12 +139,15 @@ export const SETTINGS = {
       "URL of the price list to download; empty disables the download",
     ),
     refresh_interval: row(duration, "1h", "how often the price list is downloaded"),
-    fallback_file: optional(orNothing(path), "path of your own price file"),
+    fallback_file: optional(
+      orNothing(path),
+      "path of your own price file, JSON or YAML; LiteLLM's price map and the files of llm-prices.com can be used as they are",
+    ),
     aliases_file: optional(orNothing(path), "path of your own file of model aliases"),
     overrides: row(
       priceTable,
       "{}",
-      "prices by model in USD per million tokens; they take precedence over all other prices",
+      "prices by model in USD per million tokens, with `tiers`, `from` and `to` where needed; they take precedence over all other prices",
     ),
   },
   ledger: {
@@ -174,6 +177,8 @@ export interface ProviderSettings {
   readonly format: string
   /** `free` means that requests to it cost nothing. */
   readonly prices?: "free"
+  /** What the provider takes off its list prices, by period. */
+  readonly discount?: readonly Discount[]
 }
 
 /** All settings in camelCase. Durations end in `Ms`, sizes in `Bytes`, and paths are absolute. */
@@ -184,7 +189,7 @@ export type Settings = Values<typeof SETTINGS> & {
   }
   /** The providers by lower-case name, including the built-in ones. */
   readonly providers: Readonly<Record<string, ProviderSettings>>
-  readonly pricing: { readonly overrides: Readonly<Record<string, Rates>> }
+  readonly pricing: { readonly overrides: OwnPrices }
 }
 
 type Values<T> = {

@@ -36,11 +36,13 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
     const resolution = part.model === undefined || part.model === reading.model ? main : resolve(part.model)
     if (resolution.kind !== "priced") return unknown(resolution.reason)
     for (const factor of resolution.factors) factors = (factors ?? new Map()).set(factor.name, factor)
+    if (straddlesTier(part, resolution.entry)) sum.doubts.add(BANDS_REASON)
     const bucket = addPart(part, resolution, sum)
     if (bucket !== undefined) return unknown(`no rate for ${bucket} of ${resolution.entry.model}`)
   }
   if (units.length > 0) {
     if (main.kind === "unknown") return main
+    for (const factor of main.factors) if (factor.fees) factors = (factors ?? new Map()).set(factor.name, factor)
     addUnits(units, main, sum)
     if (sum.lines.length === 0) return unknown([...sum.doubts].join("; "))
   }
@@ -114,8 +116,6 @@ function unknown(reason: string): Sum {
 function addPart(part: Part, resolution: Priced, sum: LineSum): Bucket | undefined {
   const { entry, factors } = resolution
   const rates = part.role === "decision" ? decisionRates(entry) : ratesAt(entry, part.contextTokens)
-  let factor = ONE
-  for (const { value } of factors) factor = multiply(factor, parseDecimal(value))
   for (const doubt of resolution.doubts) sum.doubts.add(doubt)
   for (const bucket of BUCKETS) {
     const quantity = part.usage[bucket]
@@ -124,18 +124,28 @@ function addPart(part: Part, resolution: Priced, sum: LineSum): Bucket | undefin
     if (rate === undefined) return bucket
     const unsure = resolution.unsure[bucket]
     if (unsure !== undefined) sum.doubts.add(unsure)
-    sum.add(bucket, quantity, entry, rate, factor)
+    sum.add(bucket, quantity, entry, rate, factorOf(factors, bucket))
   }
   return undefined
 }
 
+/** Returns the product of the multipliers that apply to a line. */
+function factorOf(factors: readonly CostFactor[], bucket: RateName): Decimal {
+  let product = ONE
+  for (const { value, except, fees } of factors) {
+    if (except?.includes(bucket) || (!fees && !TOKENS.has(bucket))) continue
+    product = multiply(product, parseDecimal(value))
+  }
+  return product
+}
+
 /**
- * Adds a line for each kind of fee. Long-context tiers and multipliers do not apply to fees. A fee whose rate is not
+ * Adds a line for each kind of fee. Long-context tiers and service tiers do not apply to fees. A fee whose rate is not
  * known is left out, which makes the sum a lower bound.
  */
 function addUnits(
   units: readonly (readonly [keyof Units, number])[],
-  { entry, unsure, doubts }: Priced,
+  { entry, factors, unsure, doubts }: Priced,
   sum: LineSum,
 ): void {
   for (const doubt of doubts) sum.doubts.add(doubt)
@@ -147,7 +157,7 @@ function addUnits(
     }
     const doubt = unsure[bucket]
     if (doubt !== undefined) sum.doubts.add(doubt)
-    sum.add(bucket, quantity, entry, rate, ONE)
+    sum.add(bucket, quantity, entry, rate, factorOf(factors, bucket))
   }
 }
 
@@ -156,6 +166,13 @@ function decisionRates({ base: { input } }: PriceEntry): Rates {
   return input === undefined
     ? {}
     : { input, inputImage: input, cacheRead: input, cacheReadImage: input, cacheWrite: input }
+}
+
+const BANDS_REASON = "requests on both sides of a long-context threshold were added up: priced at the long rate"
+
+/** Returns whether a part is the sum of requests to which different rates apply. */
+function straddlesTier({ leastContextTokens: least, contextTokens }: Part, entry: PriceEntry): boolean {
+  return least !== undefined && entry.tiers.some(({ above }) => least <= above && contextTokens > above)
 }
 
 /**

@@ -25,7 +25,7 @@ export interface PriceEntry {
 export interface PriceCertificate {
   readonly lines: readonly CostLine[]
   readonly tier?: string
-  /** The multipliers of the token lines. Their product is the `factor` of each of these lines. */
+  /** The multipliers of the lines. The `factor` of a line is the product of those that apply to it. */
   readonly factors?: readonly CostFactor[]
   /** The reason why there is no price, or why it is not exact. */
   readonly reason?: string
@@ -34,10 +34,14 @@ export interface PriceCertificate {
   readonly computed?: string
 }
 
-/** A multiplier of all token lines, such as `{ name: "tier flex", value: "0.5" }`. */
+/** A multiplier of the token lines, such as `{ name: "tier flex", value: "0.5" }`. */
 export interface CostFactor {
   readonly name: string
   readonly value: string
+  /** The buckets that it does not multiply. */
+  readonly except?: readonly RateName[]
+  /** It multiplies fees as well, as a discount does. */
+  readonly fees?: true
 }
 
 /**
@@ -86,7 +90,7 @@ export type Resolution =
   | {
       readonly kind: "priced"
       readonly entry: PriceEntry
-      /** The multipliers that the provider applies to every token amount, but not to fees. */
+      /** The multipliers of the amounts. Unless a factor says otherwise, it applies to all tokens and to no fee. */
       readonly factors: readonly CostFactor[]
       /** Reasons why the price may be wrong, whatever was used: an unknown tier, a model matched without its date, … */
       readonly doubts: readonly string[]

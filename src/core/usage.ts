@@ -55,6 +55,8 @@ export interface Part {
   readonly usage: Usage
   /** The prompt size, in tokens, that the provider compares with its long-context threshold. */
   readonly contextTokens: number
+  /** The smallest prompt size, if the part is the sum of several requests; `contextTokens` is then the largest. */
+  readonly leastContextTokens?: number
   /** The kind of work. Of a `decision`, only the input is billed. */
   readonly role: "answer" | "compaction" | "advisor" | "tool" | "decision"
 }

@@ -48,7 +48,12 @@ export function identifyProvider(catalog: Catalog, name: string, baseUrl: string
       if (new RegExp(`^(?:${provider.api_pattern})`, "i").test(baseUrl)) return provider.id
     }
   }
-  const wanted = name.toLowerCase()
-  const id = PROVIDER_ALIASES[wanted] ?? wanted
+  const id = toProviderId(name)
   return catalog.has(id) ? id : undefined
+}
+
+/** Returns the catalog's id of a provider with a common name, or else the name in lower case. */
+export function toProviderId(name: string): string {
+  const wanted = name.toLowerCase()
+  return PROVIDER_ALIASES[wanted] ?? wanted
 }

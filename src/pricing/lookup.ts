@@ -4,7 +4,7 @@ import type { Catalog } from "./catalog-model.ts"
 import { feesOf } from "./fees.ts"
 import { identifyProvider } from "./identify.ts"
 import type { LlmPrices } from "./llm-prices.ts"
-import { findModel, type Match, spellingsOf } from "./match.ts"
+import { findModel, type Match, spellingsOf, withoutDate } from "./match.ts"
 import { type Merged, mergeRows } from "./merge.ts"
 import type { PriceBookOptions } from "./options.ts"
 import type { Row } from "./row.ts"
@@ -69,13 +69,13 @@ interface FoundPrice {
 const MAX_NAME_LENGTH = 256
 
 export function createLookup(sources: Sources): Lookup {
-  const findNamed: Lookup["findNamed"] = (provider, name, at) =>
-    name.length > MAX_NAME_LENGTH ? undefined : findPrice(sources, toAsked(sources, provider, name), at)
+  const findNamed = (provider: string, name: string, at: number, requested?: string) =>
+    name.length > MAX_NAME_LENGTH ? undefined : findPrice(sources, toAsked(sources, { provider, name, requested }), at)
 
   return {
-    findNamed,
+    findNamed: (provider, name, at) => findNamed(provider, name, at),
     find({ provider, model, requestedModel, at }) {
-      const answered = model === undefined ? undefined : findNamed(provider, model, at)
+      const answered = model === undefined ? undefined : findNamed(provider, model, at, requestedModel)
       if (answered) return answered
       const requested = requestedModel === undefined ? undefined : findNamed(provider, requestedModel, at)
       if (requested) {
@@ -100,9 +100,18 @@ interface Asked {
   readonly name: string
   /** The spellings of the name and of its alias, in lower case. Those of the alias come first. */
   readonly spellings: readonly string[]
+  /** The spellings of the requested name, if another model answered. */
+  readonly requested: readonly string[]
 }
 
-function toAsked({ catalog, aliases, baseUrls }: Sources, provider: string, name: string): Asked {
+function toAsked(
+  { catalog, aliases, baseUrls }: Sources,
+  {
+    provider,
+    name,
+    requested,
+  }: { readonly provider: string; readonly name: string; readonly requested?: string | undefined },
+): Asked {
   const billedBy = identifyProvider(catalog, provider, baseUrls?.[provider])
   const owner = billedBy ?? provider.toLowerCase()
   const lower = name.trim().toLowerCase()
@@ -114,13 +123,16 @@ function toAsked({ catalog, aliases, baseUrls }: Sources, provider: string, name
     billedBy,
     name,
     spellings: alias === undefined ? own : [...spellingsOf(owner, alias), ...own],
+    requested: requested === undefined || requested.length > MAX_NAME_LENGTH ? [] : spellingsOf(owner, requested),
   }
 }
 
+const NO_ROWS = { own: undefined, filed: undefined }
+
 function findPrice({ catalog, user, remote }: Sources, asked: Asked, at: number): FoundPrice | undefined {
   const { provider, billedBy, spellings } = asked
-  const { own, filed } = user.find(provider, withProviders(asked))
   const match = billedBy === undefined ? undefined : findModel(catalog, billedBy, spellings)
+  const { own, filed } = user.isEmpty ? NO_ROWS : user.find(provider, userNamesOf(catalog, asked, match), at)
   const bundled = match && bundledRow(match.model, at)
   const listed = billedBy === undefined ? undefined : findListed(remote(), match, { owner: billedBy, spellings, at })
   const reason = listed && bundled ? whyAside(listed.day, bundled, at) : undefined
@@ -157,10 +169,35 @@ function findPrice({ catalog, user, remote }: Sources, asked: Asked, at: number)
   }
 }
 
-/** The spellings, each with the configured provider, with the provider that sends the bill, and alone. */
-function withProviders({ provider, billedBy, spellings }: Asked): readonly string[] {
-  const name = provider.toLowerCase()
-  return spellings.flatMap((each) => [`${name}/${each}`, ...(billedBy ? [`${billedBy}/${each}`] : []), each])
+/**
+ * Returns the names under which the user may have priced a model, in the order of their priority: the answered name, the
+ * model that it is a snapshot of, and the requested name, which can be a deployment. Each stands with the configured
+ * provider, with the provider that sends the bill, with the maker of the model, and alone.
+ */
+function userNamesOf(catalog: Catalog, asked: Asked, match: Match | undefined): readonly string[] {
+  const { provider, billedBy, spellings } = asked
+  const owners = new Set([provider.toLowerCase(), ...(billedBy ? [billedBy] : []), ...(match ? [match.owner] : [])])
+  const canonical = match ? [match.model.id.toLowerCase()] : []
+  const names = new Set([
+    ...spellings,
+    ...undatedNames(catalog, asked, match),
+    ...canonical,
+    ...requestedNames(catalog, asked, match),
+  ])
+  return [...names].flatMap((name) => [...[...owners].map((owner) => `${owner}/${name}`), name])
+}
+
+/** Returns the spellings of the requested name, unless it is another model of the catalog than the one that answered. */
+function requestedNames(catalog: Catalog, { billedBy, requested }: Asked, match: Match | undefined): readonly string[] {
+  const other = match && billedBy !== undefined ? findModel(catalog, billedBy, requested) : undefined
+  return other && other.model !== match?.model ? [] : requested
+}
+
+/** Returns the spellings without their date. A snapshot that is a model of its own in the catalog has none. */
+function undatedNames(catalog: Catalog, { billedBy, spellings }: Asked, match: Match | undefined): readonly string[] {
+  const isSame = (name: string) =>
+    match === undefined || billedBy === undefined || findModel(catalog, billedBy, [name])?.model === match.model
+  return [...new Set(spellings.flatMap((each) => withoutDate(each) ?? []))].filter(isSame)
 }
 
 /** Returns why the list, which has only the flat prices of its day, is not used where the catalog knows more. */

@@ -73,7 +73,8 @@ export function spellingsOf(provider: string, name: string): readonly string[] {
   return [...spellings]
 }
 
-function withoutDate(name: string): string | undefined {
+/** Returns the name of a dated snapshot without its date; undefined if it has none. */
+export function withoutDate(name: string): string | undefined {
   const undated = name.replace(/[-@](?:20\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01]))$/, "")
   return undated === name || name.startsWith("ft:") ? undefined : undated
 }

@@ -1,11 +1,14 @@
 import type { PriceEntry, RateName, Rates } from "../core/cost.ts"
+import { isBucket, RATE_NAMES } from "../core/rates.ts"
 import { completeRates } from "./derive.ts"
-import { isBucket, RATE_NAMES, type Row } from "./row.ts"
+import type { Row } from "./row.ts"
 
 /** A price, and the reasons why some of its rates may be wrong. */
 export interface Merged {
   readonly entry: PriceEntry
   readonly unsure: { readonly [K in RateName]?: string }
+  /** The rates that the user set, and those that follow from them. */
+  readonly usersRates: readonly RateName[]
 }
 
 /**
@@ -33,18 +36,24 @@ export function mergeRows(rows: readonly Row[], of: { readonly model: string; re
       unsure[name] = `${name} is from ${row.source}, whose input rate is not the one of ${inputRow.source}`
     }
   }
-  const { rates: base, derived } = completeRates(listed, of)
-  for (const [name, doubt] of derived) {
+  const isInCatalog = rows.some(({ source, model }) => CATALOG.has(source) && model !== "")
+  const { rates: base, derived } = completeRates(listed, { ...of, isInCatalog })
+  const isUsers = (name: RateName) => USERS.has(sources[derived.get(name)?.root ?? name]?.source ?? "")
+  const usersRates = RATE_NAMES.filter(isUsers)
+  for (const [name, { doubt }] of derived) {
     sources[name] = { source: "derived", date: undefined }
     if (doubt !== undefined) unsure[name] = doubt
   }
-  const tiers = thresholdsOf(rows).map((above) => ({
-    above,
-    rates: completeRates({ ...listed, ...tierRates(rows, above) }, of).rates,
-  }))
-  return { entry: { model: of.model, base, tiers, sources }, unsure }
+  let reached: Rates = listed
+  const tiers = thresholdsOf(rows).map((above) => {
+    reached = { ...reached, ...tierRates(rows, above) }
+    return { above, rates: completeRates(reached, { ...of, isInCatalog }).rates }
+  })
+  return { entry: { model: of.model, base, tiers, sources }, unsure, usersRates }
 }
 
+/** The sources whose rows are models of the catalog. */
+const CATALOG: ReadonlySet<string> = new Set(["genai-prices", "majordomo"])
 const USERS: ReadonlySet<string> = new Set(["overrides", "fallback_file"])
 
 /** Returns why a rate may be wrong, by the row that has it or by another one that has the same rate. */

@@ -1,4 +1,4 @@
-import type { Rates } from "../core/cost.ts"
+import type { Discount, OwnPrices } from "../core/own-prices.ts"
 
 export interface PriceBookOptions {
   /** The address of the llm-prices.com list. If it is empty, no list is fetched. */
@@ -8,14 +8,18 @@ export interface PriceBookOptions {
   readonly fallbackFile?: string | undefined
   /** The path of the user's file of model names. */
   readonly aliasesFile?: string | undefined
-  /** Rates by model, or by `provider/model`. They have priority over all other sources. */
-  readonly overrides?: Readonly<Record<string, Rates>> | undefined
-  /** By configured provider: `"free"` if all its calls are free, or its own rates by model. */
-  readonly providerPrices?: Readonly<Record<string, "free" | Readonly<Record<string, Rates>>>> | undefined
+  /** Prices by model, or by `provider/model`. They have priority over all other sources. */
+  readonly overrides?: OwnPrices | undefined
+  /** By configured provider: `"free"` if all its calls are free, or its own prices by model. */
+  readonly providerPrices?: Readonly<Record<string, "free" | OwnPrices>> | undefined
+  /** What a configured provider takes off its list prices. */
+  readonly discounts?: Readonly<Record<string, readonly Discount[]>> | undefined
   /** The base URL of each configured provider. A known host is priced as such, whatever the provider is called. */
   readonly baseUrls?: Readonly<Record<string, string>> | undefined
   /** The path of the copy of the last usable list. */
   readonly cacheFile?: string | undefined
+  /** Reads a file of the user whose name ends in `.yaml` or `.yml`. Without it, such files are rejected. */
+  readYaml?(path: string): Promise<unknown>
   now(): number
   /** Logs one line. It never contains a secret. */
   log(line: string): void

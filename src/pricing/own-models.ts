@@ -23,6 +23,39 @@ const sonnet4Prices: CatalogModel["prices"] = [
   },
 ]
 
+const MYTHOS = {
+  input_mtok: 10,
+  cache_write_mtok: 12.5,
+  cache_write_1h_mtok: 20,
+  output_mtok: 50,
+  web_searches_kcount: 10,
+} as const
+
+/**
+ * Fine-tuned models, in USD per million tokens: LiteLLM's map of November 2026, which agrees with the list of OpenAI that
+ * langchain-ai/langchain#29248 (gpt-4o-mini) and lanl/ursa#109 of 2025-11-20 (GPT-4.1) repeat. genai-prices has no cached
+ * rate for GPT-4o, and lacks GPT-4.1.
+ */
+const FINE_TUNED: readonly CatalogModel[] = [
+  fineTuned("ft:gpt-4o", "ft:gpt-4o-2024-", [3.75, 1.875, 15]),
+  fineTuned("ft:gpt-4o-mini", "ft:gpt-4o-mini-2024-", [0.3, 0.15, 1.2]),
+  fineTuned("ft:gpt-4.1", "ft:gpt-4.1-2025-", [3, 0.75, 12]),
+  fineTuned("ft:gpt-4.1-mini", "ft:gpt-4.1-mini-2025-", [0.8, 0.2, 3.2]),
+  fineTuned("ft:gpt-4.1-nano", "ft:gpt-4.1-nano-2025-", [0.2, 0.05, 0.8]),
+]
+
+function fineTuned(
+  id: string,
+  start: string,
+  [input, cached, output]: readonly [number, number, number],
+): CatalogModel {
+  return {
+    id,
+    match: { starts_with: start },
+    prices: { input_mtok: input, cache_read_mtok: cached, output_mtok: output },
+  }
+}
+
 /**
  * The audio input of a transcription costs what its text does: developers.openai.com/api/docs/models/gpt-4o-transcribe
  * and /models/compare, read in a stored copy on 2026-11-28. It cost more before, and the day of the change is not known.
@@ -49,6 +82,9 @@ export const OWN_MODELS: Readonly<Record<string, readonly CatalogModel[]>> = {
     { id: "claude-sonnet-4-0", prices: sonnet4Prices },
     // genai-prices keeps that tier after the end of the beta.
     { id: "claude-sonnet-4-5", prices: sonnet4Prices },
+    // genai-prices 0.1.8 lacks Mythos. Rates: Anthropic's price page (platform.claude.com), as stored in autumn 2026.
+    { id: "claude-mythos-5", match: { equals: "claude-mythos-5" }, prices: { ...MYTHOS, cache_read_mtok: 1 } },
+    { id: "claude-mythos-5-1", match: { equals: "claude-mythos-5-1" }, prices: { ...MYTHOS, cache_read_mtok: 0.25 } },
   ],
   google: [
     {
@@ -63,6 +99,7 @@ export const OWN_MODELS: Readonly<Record<string, readonly CatalogModel[]>> = {
     },
   ],
   openai: [
+    ...FINE_TUNED,
     // The rates of these and of the audio models are OpenAI's list as remembered; it was not read again.
     { id: "davinci-002", match: { equals: "davinci-002" }, prices: { input_mtok: 2, output_mtok: 2 } },
     { id: "babbage-002", match: { equals: "babbage-002" }, prices: { input_mtok: 0.4, output_mtok: 0.4 } },

@@ -7,6 +7,7 @@ import type { PriceBookOptions } from "./options.ts"
 import { type CachedPrice, createPriceCache } from "./price-cache.ts"
 import { readAliasesFile, readPriceFile } from "./price-file.ts"
 import { createPriceList, type PricedModel, type PriceExplanation } from "./price-list.ts"
+import { farPrices } from "./rate-check.ts"
 import { createRemote, type Refreshed } from "./remote.ts"
 import { chargesWhatItReports } from "./reported.ts"
 import { createUserPrices, type UserPrices } from "./user-prices.ts"
@@ -39,8 +40,8 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   const remote = createRemote(options, () => cache.clear())
   const [catalog, file, aliases] = await Promise.all([
     loadBundled(),
-    readPriceFile(options.fallbackFile),
-    readAliasesFile(options.aliasesFile),
+    readPriceFile(options),
+    readAliasesFile(options),
     remote.load(),
   ])
   const { providerPrices, baseUrls } = options
@@ -49,6 +50,7 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   const lookup = createLookup(sources)
   const isConfigured = (name: string) => providerPrices?.[name] !== undefined || baseUrls?.[name] !== undefined
   const priceList = createPriceList(lookup, sources, isConfigured)
+  for (const line of farPrices(sources, options.now())) options.log(line)
 
   return {
     price(question) {
@@ -56,7 +58,9 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
       const { tier, speed, geo } = reading
       const window = Math.floor(at / WINDOW_MS)
       const resolve = (model: string | undefined): CachedPrice => {
-        const asked = { tier, speed, geo, window, provider, requestedModel, model }
+        // The requested name belongs to the main model. Advisors and other parts have models of their own.
+        const requested = model === reading.model ? requestedModel : undefined
+        const asked = { tier, speed, geo, window, provider, requestedModel: requested, model }
         return cache.find(asked) ?? cache.keep(asked, resolveModel(lookup, user, { ...asked, at }))
       }
       const main = resolve(reading.model)
@@ -81,11 +85,25 @@ function resolveModel(lookup: Lookup, user: UserPrices, asked: LookupQuestion & 
   const found = lookup.find(asked)
   const trustReported = !found.isOverridden && chargesWhatItReports(found.billedBy ?? asked.provider)
   if (found.kind === "unknown") return { resolution: { kind: "unknown", reason: found.reason }, trustReported }
-  const { factors, doubts, prepaid } = multipliersOf(found.billedBy ?? "", found.merged.entry.model, asked)
+  const {
+    factors,
+    doubts,
+    unsure: unsureTier,
+    prepaid,
+  } = multipliersOf(found.billedBy ?? "", found.merged.entry.model, asked)
   if (prepaid !== undefined) return { resolution: { kind: "free", reason: prepaid }, trustReported }
-  const { entry, unsure } = found.merged
+  const { entry, unsure, usersRates } = found.merged
+  const discount = user.discountFactor(asked.provider, asked.at)
+  const reduced =
+    discount === undefined ? [] : [{ name: "discount", value: discount, except: usersRates, fees: true as const }]
   return {
-    resolution: { kind: "priced", entry, factors, unsure, doubts: [...found.doubts, ...doubts] },
+    resolution: {
+      kind: "priced",
+      entry,
+      factors: [...factors, ...reduced],
+      unsure: { ...unsureTier, ...unsure },
+      doubts: [...found.doubts, ...doubts],
+    },
     trustReported,
   }
 }

@@ -1,38 +1,49 @@
-import { readFile } from "node:fs/promises"
-import type { RateName, Rates } from "../core/cost.ts"
-import { formatDecimal, fromNumber, parseDecimal } from "../core/decimal.ts"
+import type { RateName } from "../core/cost.ts"
 import { CommandError } from "../core/errors.ts"
-import { RATE_NAMES, type Row } from "./row.ts"
+import { type OwnPrice, parseOwnPrices } from "../core/own-prices.ts"
+import { isLitellmMap, readLitellmMap } from "./litellm-map.ts"
+import type { PriceBookOptions } from "./options.ts"
+import { isRecord, readUserFile } from "./user-file.ts"
+
+type Files = Pick<PriceBookOptions, "fallbackFile" | "aliasesFile" | "readYaml">
 
 /**
- * Reads the user's price file: rates by model, or by `provider/model`, in USD per million tokens, such as
- * `{ "my-model": { "input": 0.5, "output": "1.25", "cache_read": 0.05 } }`. The names of the Go gateway and the rows of
- * llm-prices.com (`{ "prices": [{ "id", "input", "output", "input_cached" }] }`) are accepted as well.
+ * Reads the user's price file: prices by model, or by `provider/model`, in USD per million tokens, such as
+ * `{ "my-model": { "input": 0.5, "output": "1.25", "cache_read": 0.05 } }`. Four more layouts are accepted:
  *
- * @returns rows by lower-case name; none if `path` is undefined or empty
+ * * the names of the Go gateway (`input_price_per_million`, …), where a cached price of 0 means that it is not known
+ * * the lists of llm-prices.com: `{ "prices": [{ "id", "input", … }] }`, with `from_date` and `to_date` if they have history
+ * * the data files of llm-prices.com: `{ "models": [{ "id", "price_history": […] }] }`
+ * * LiteLLM's price map, which is in USD per token
+ *
+ * @returns prices by lower-case name; none if there is no file
  * @throws CommandError for a file that cannot be read or used
  */
-export async function readPriceFile(path: string | undefined): Promise<ReadonlyMap<string, Row>> {
-  const rows = new Map<string, Row>()
-  const content = await readJson("pricing.fallback_file", path)
-  if (content === undefined) return rows
-  for (const [name, given] of entriesOf(content)) {
+export async function readPriceFile({
+  fallbackFile,
+  readYaml,
+}: Files): Promise<ReadonlyMap<string, readonly OwnPrice[]>> {
+  const content = await readUserFile(SETTING, fallbackFile, readYaml)
+  if (content === undefined) return new Map()
+  if (isLitellmMap(content)) return readLitellmMap(content)
+  const models: Model[] = []
+  for (const [name, given, title] of entriesOf(content)) {
     if (name.startsWith("_")) continue
-    const base = toRates(`pricing.fallback_file: ${name}`, given)
-    rows.set(name.toLowerCase(), { model: name, source: "fallback_file", date: undefined, base, tiers: [] })
+    const prices = parseOwnPrices(`${SETTING}: ${name}`, withoutUnknown(given), OTHER_NAMES)
+    models.push({ name: name.toLowerCase(), prices, title, isGo: isGoRow(given) })
   }
-  return rows
+  return withLongTiers(models)
 }
 
 /**
  * Reads the user's file of model names: `{ "my-deployment": "gpt-4o" }`, by name or by `provider/name`.
  *
- * @returns models by lower-case name; none if `path` is undefined or empty
+ * @returns models by lower-case name; none if there is no file
  * @throws CommandError for a file that cannot be read or used
  */
-export async function readAliasesFile(path: string | undefined): Promise<ReadonlyMap<string, string>> {
+export async function readAliasesFile({ aliasesFile, readYaml }: Files): Promise<ReadonlyMap<string, string>> {
   const aliases = new Map<string, string>()
-  const content = await readJson("pricing.aliases_file", path)
+  const content = await readUserFile("pricing.aliases_file", aliasesFile, readYaml)
   for (const [name, model] of Object.entries(content ?? {})) {
     if (name.startsWith("_")) continue
     if (typeof model !== "string" || model === "") {
@@ -45,35 +56,7 @@ export async function readAliasesFile(path: string | undefined): Promise<Readonl
   return aliases
 }
 
-async function readJson(setting: string, path: string | undefined): Promise<Record<string, unknown> | undefined> {
-  if (path === undefined || path === "") return undefined
-  let text: string
-  try {
-    text = await readFile(path, "utf8")
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : "it cannot be read"
-    throw new CommandError(`${setting}: ${path}: ${why}`)
-  }
-  try {
-    const content: unknown = JSON.parse(text)
-    if (isRecord(content)) return content
-  } catch {
-    // Reported below: text that is not JSON and JSON of another kind need the same repair.
-  }
-  throw new CommandError(`${setting}: ${path}: expected a JSON object`)
-}
-
-function entriesOf(content: Record<string, unknown>): readonly (readonly [string, unknown])[] {
-  const listed = content["prices"]
-  if (!Array.isArray(listed)) return Object.entries(content)
-  return listed.map((row: unknown, index) => {
-    const id = isRecord(row) ? row["id"] : undefined
-    if (typeof id !== "string" || id === "") {
-      throw new CommandError(`pricing.fallback_file: prices[${index}]: expected an \`id\``)
-    }
-    return [id, row] as const
-  })
-}
+const SETTING = "pricing.fallback_file"
 
 const OTHER_NAMES: Readonly<Record<string, RateName | undefined>> = {
   input_cached: "cacheRead",
@@ -84,37 +67,76 @@ const OTHER_NAMES: Readonly<Record<string, RateName | undefined>> = {
   vendor: undefined,
   name: undefined,
 }
-const NAMES: Readonly<Record<string, RateName>> = Object.fromEntries(RATE_NAMES.map((name) => [toSnake(name), name]))
 
-function toRates(where: string, given: unknown): Rates {
-  if (!isRecord(given)) throw new CommandError(`${where}: expected an object of rates`)
-  const rates: { [K in RateName]?: string } = {}
-  for (const [key, value] of Object.entries(given)) {
-    if (value === null || (key in OTHER_NAMES && OTHER_NAMES[key] === undefined)) continue
-    const name = NAMES[key] ?? OTHER_NAMES[key]
-    if (name === undefined) {
-      throw new CommandError(`${where}: unknown rate "${key}"; known are ${Object.keys(NAMES).join(", ")}`)
+interface Model {
+  readonly name: string
+  readonly prices: readonly OwnPrice[]
+  /** The name for people in llm-prices' lists, such as "GPT-5.4 >272k". */
+  readonly title: string | undefined
+  readonly isGo: boolean
+}
+
+type Entry = readonly [name: string, given: unknown, title?: string | undefined]
+
+/** Returns the entries of all layouts in ours. Rows of one model for several periods become one entry. */
+function entriesOf(content: Record<string, unknown>): readonly Entry[] {
+  const listed = Array.isArray(content["prices"])
+  const rows = listed ? content["prices"] : content["models"]
+  if (!Array.isArray(rows)) return Object.entries(content)
+  const entries = new Map<string, { readonly prices: unknown[]; readonly title: string | undefined }>()
+  rows.forEach((row: unknown, index) => {
+    const { id, name, price_history: history, ...rates } = isRecord(row) ? row : {}
+    if (typeof id !== "string" || id === "") {
+      throw new CommandError(`${SETTING}: ${listed ? "prices" : "models"}[${index}]: expected an \`id\``)
     }
-    rates[name] = toRate(`${where}.${key}`, value)
+    const entry = entries.get(id) ?? { prices: [], title: typeof name === "string" ? name : undefined }
+    entry.prices.push(...(Array.isArray(history) ? history : [rates]).map(withPeriod))
+    entries.set(id, entry)
+  })
+  return [...entries].map(([id, { prices, title }]) => [id, prices.length === 1 ? prices[0] : prices, title] as const)
+}
+
+/** Renames the days of llm-prices' history. */
+function withPeriod(row: unknown): unknown {
+  if (!isRecord(row)) return row
+  const { from_date: from, to_date: to, ...rates } = row
+  return { ...rates, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+}
+
+function isGoRow(given: unknown): boolean {
+  return isRecord(given) && "input_price_per_million" in given
+}
+
+/** Leaves out a cached price of 0 of the Go gateway, which writes 0 for a price that it does not know. */
+function withoutUnknown(given: unknown): unknown {
+  if (!isRecord(given) || Number(given["cached_price_per_million"]) !== 0) return given
+  const { cached_price_per_million: _, ...known } = given
+  return known
+}
+
+/** Long-context rows are for prompts of at least this many thousand tokens. `gpt-3.5-turbo-16k` is a model. */
+const LEAST_LONG = 100
+
+/**
+ * Makes the row `NAME-200k` the long-context tier of `NAME`: in a list of llm-prices.com where its title contains `>`, and
+ * in a file of the Go gateway. The row stays, because a model may have that name.
+ */
+function withLongTiers(models: readonly Model[]): ReadonlyMap<string, readonly OwnPrice[]> {
+  const prices = new Map(models.map((model) => [model.name, model.prices]))
+  for (const model of models) {
+    const [, name = "", thousands = ""] = /^(.+)-(\d+)k$/.exec(model.name) ?? []
+    const base = prices.get(name)
+    const isLong = model.isGo ? Number(thousands) >= LEAST_LONG : model.title?.includes(">") === true
+    if (!isLong || base === undefined) continue
+    const above = Number(thousands) * 1000
+    prices.set(
+      name,
+      base.map((price) => {
+        const long = model.prices.find((each) => each.from === price.from) ?? model.prices.at(-1)
+        const tier = long === undefined ? [] : [{ above, rates: long.base }]
+        return { ...price, tiers: [...price.tiers, ...tier].sort((a, b) => a.above - b.above) }
+      }),
+    )
   }
-  if (Object.keys(rates).length === 0) throw new CommandError(`${where}: expected at least one rate`)
-  return rates
-}
-
-function toRate(where: string, value: unknown): string {
-  try {
-    const rate = typeof value === "number" ? fromNumber(value) : parseDecimal(String(value))
-    if (rate >= 0n) return formatDecimal(rate)
-  } catch {
-    // Reported below, with its place.
-  }
-  throw new CommandError(`${where}: expected USD per million tokens, not negative, got ${JSON.stringify(value)}`)
-}
-
-function toSnake(name: string): string {
-  return name.replace(/\d+h$/, "_$&").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
+  return prices
 }

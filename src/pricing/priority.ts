@@ -5,7 +5,9 @@
  *
  * The sources are second-hand. litellm's price map agrees for GPT-5, 5.1 codex mini, 5.3, 5.4 and 5.6. For gpt-5.5 it has
  * 2, where models.dev and others have 2.5. gpt-4o is as in BerriAI/litellm#37046. The other GPT-4, o3 and o4-mini rows
- * are OpenAI's list as remembered; it was not read again.
+ * are OpenAI's list as remembered; it was not read again. openai.com/API-fast-mode (November 2026) confirms GPT-5.6, with
+ * long context, and 5.5, 5.4 and 5.2. GPT-6 Astra: steipete/CodexBar#3427, after OpenAI's price table of 2026-09-04, and
+ * Vercel's list. GPT-6 Sol and Luna: amine123max/Codex-Manager 0.4.6 of 2026-09-23, after OpenAI's pricing, and LiteLLM's map.
  */
 export const PRIORITY: Readonly<Record<string, string>> = {
   "gpt-4.1": "1.75",
@@ -27,6 +29,15 @@ export const PRIORITY: Readonly<Record<string, string>> = {
   "gpt-5.6-luna": "2",
   "gpt-5.6-sol": "2",
   "gpt-5.6-terra": "2",
+  "gpt-6-astra": "2",
+  "gpt-6-luna": "2",
+  "gpt-6-sol": "2",
   o3: "1.75",
   "o4-mini": "1.818181818181818182",
 }
+
+/**
+ * The price of OpenAI's ultrafast tier as a multiple of the list price. GPT-6 Astra: Vercel's changelog ("billed at 6× the
+ * standard per-token rate") and LiteLLM's map, both of autumn 2026.
+ */
+export const ULTRAFAST: Readonly<Record<string, string>> = { "gpt-6-astra": "6" }

@@ -1,46 +1,77 @@
-import type { Rates } from "../core/cost.ts"
+import { isInPeriod, type OwnPrice, type OwnPrices } from "../core/own-prices.ts"
 import type { PriceBookOptions } from "./options.ts"
-import type { Row } from "./row.ts"
+import type { Row, SourceName } from "./row.ts"
 
 /** The prices that the user configured. */
 export interface UserPrices {
+  /** The user has set no price. */
+  readonly isEmpty: boolean
   /** All calls to this configured provider are free. */
   isFree(provider: string): boolean
+  /** Returns what remains of the list prices of a configured provider at the time `at`, such as `"0.9"`. */
+  discountFactor(provider: string, at: number): string | undefined
   /**
-   * Finds the row of the settings (`pricing.overrides`, then the provider's own prices) and the row of the price file.
-   * @param names the possible names in lower case, with and without a provider; the first that has a row decides
+   * Finds the row of the settings (`pricing.overrides`, then the provider's own prices) and the row of the price file, as
+   * they are at the time `at`.
+   * @param names the possible names in lower case, with and without a provider; the first that has a price decides
    */
-  find(provider: string, names: readonly string[]): { readonly own: Row | undefined; readonly filed: Row | undefined }
+  find(
+    provider: string,
+    names: readonly string[],
+    at: number,
+  ): { readonly own: Row | undefined; readonly filed: Row | undefined }
   /** Returns the lower-case names that have a row in `pricing.overrides` or in the price file. */
   names(): readonly string[]
+  /** Returns every price with the setting it comes from. The price file comes last. */
+  entries(): readonly { readonly setting: string; readonly name: string; readonly prices: readonly OwnPrice[] }[]
 }
 
+type Table = ReadonlyMap<string, readonly OwnPrice[]>
+
 export function createUserPrices(
-  { overrides, providerPrices }: Pick<PriceBookOptions, "overrides" | "providerPrices">,
-  file: ReadonlyMap<string, Row>,
+  { overrides, providerPrices, discounts }: Pick<PriceBookOptions, "overrides" | "providerPrices" | "discounts">,
+  file: Table,
 ): UserPrices {
   const overridden = toTable(overrides)
   const tables = new Map(Object.entries(providerPrices ?? {}).map(([provider, prices]) => [provider, toTable(prices)]))
   return {
+    isEmpty: [overridden, file, ...tables.values()].every((table) => table.size === 0),
     isFree: (provider) => providerPrices?.[provider] === "free",
-    find: (provider, names) => ({
-      own: findRow(overridden, names) ?? findRow(tables.get(provider), names),
-      filed: names.map((name) => file.get(name)).find((row) => row !== undefined),
+    discountFactor: (provider, at) => discounts?.[provider]?.find((discount) => isInPeriod(discount, at))?.factor,
+    find: (provider, names, at) => ({
+      own:
+        findRow(overridden, { names, at, source: "overrides" }) ??
+        findRow(tables.get(provider), { names, at, source: "overrides" }),
+      filed: findRow(file, { names, at, source: "fallback_file" }),
     }),
     names: () => [...overridden.keys(), ...file.keys()],
+    entries: () => [
+      ...toEntries("pricing.overrides", overridden),
+      ...[...tables].flatMap(([provider, table]) => toEntries(`providers.${provider}.prices`, table)),
+      ...toEntries("pricing.fallback_file", file),
+    ],
   }
 }
 
-function toTable(prices: "free" | Readonly<Record<string, Rates>> | undefined): ReadonlyMap<string, Rates> {
+function toTable(prices: "free" | OwnPrices | undefined): Table {
   return prices === "free"
     ? new Map()
-    : new Map(Object.entries(prices ?? {}).map(([name, rates]) => [name.toLowerCase(), rates]))
+    : new Map(Object.entries(prices ?? {}).map(([name, each]) => [name.toLowerCase(), each]))
 }
 
-function findRow(table: ReadonlyMap<string, Rates> | undefined, names: readonly string[]): Row | undefined {
-  for (const name of names) {
-    const base = table?.get(name)
-    if (base) return { model: name, source: "overrides", date: undefined, base, tiers: [] }
+function toEntries(setting: string, table: Table) {
+  return [...table].map(([name, prices]) => ({ setting, name, prices }))
+}
+
+function findRow(
+  table: Table | undefined,
+  wanted: { readonly names: readonly string[]; readonly at: number; readonly source: SourceName },
+): Row | undefined {
+  for (const name of table === undefined ? [] : wanted.names) {
+    const price = table?.get(name)?.find((each) => isInPeriod(each, wanted.at))
+    if (price) {
+      return { model: name, source: wanted.source, date: price.from, base: price.base, tiers: price.tiers }
+    }
   }
   return undefined
 }

@@ -2,8 +2,11 @@ import { BUCKETS, NO_READING, type Part, type Reading, type Units, type Usage } 
 import { boundedJson } from "./_bounded-json.ts"
 import { countOf, type JsonObject, listOf, objectOf, textOf } from "./_values.ts"
 
-/** Prompt sizes from which some model costs more. Answers on the same side of all of them can be added up. */
-const PRICE_THRESHOLDS = [128_000, 200_000, 256_000, 272_000, 512_000]
+/**
+ * Prompt sizes from which some model costs more. Answers on the same side of all of them can be added up. Lists differ by
+ * one token: "over 272,000" in one is "from 272,000" in another.
+ */
+const PRICE_THRESHOLDS = [100_000, 128_000, 200_000, 256_000, 272_000, 512_000].flatMap((size) => [size - 1, size])
 const MAX_SUMS = 64
 const MAX_USAGES_KEPT = 8
 const MAX_REASONS = 8
@@ -12,6 +15,7 @@ interface Sum {
   readonly model: string | undefined
   usage: Usage
   contextTokens: number
+  leastContextTokens: number
 }
 
 /**
@@ -43,9 +47,10 @@ export class BatchSums {
     return {
       answers: this.answers,
       usages: this.usages,
-      sums: [...this.sums.values()].map(({ model, usage, contextTokens }) => ({
+      sums: [...this.sums.values()].map(({ model, usage, contextTokens, leastContextTokens }) => ({
         model,
         context_tokens: contextTokens,
+        ...(leastContextTokens === contextTokens ? {} : { least_context_tokens: leastContextTokens }),
         buckets: Object.fromEntries(Object.entries(usage).filter(([, count]) => count > 0)),
       })),
       ...(Object.keys(this.units).length > 0 ? { units: this.units } : {}),
@@ -61,8 +66,9 @@ export class BatchSums {
     if (sum) {
       sum.usage = addUsage(sum.usage, usage)
       sum.contextTokens = Math.max(sum.contextTokens, contextTokens)
+      sum.leastContextTokens = Math.min(sum.leastContextTokens, contextTokens)
     } else if (this.sums.size < MAX_SUMS) {
-      this.sums.set(key, { model, usage, contextTokens })
+      this.sums.set(key, { model, usage, contextTokens, leastContextTokens: contextTokens })
     } else {
       this.inconsistent ??= `more than ${MAX_SUMS} models in one body: some are not counted`
     }
@@ -79,7 +85,16 @@ export function readBatch(usage: JsonObject): Reading | undefined {
     const usage: Record<string, number> = {}
     for (const bucket of BUCKETS) usage[bucket] = countOf(counts[bucket]) ?? 0
     const contextTokens = countOf(sum["context_tokens"]) ?? 0
-    return [{ model: textOf(sum["model"]), usage: usage as unknown as Usage, contextTokens, role: "answer" }]
+    const least = countOf(sum["least_context_tokens"])
+    return [
+      {
+        model: textOf(sum["model"]),
+        usage: usage as unknown as Usage,
+        contextTokens,
+        ...(least === undefined ? {} : { leastContextTokens: least }),
+        role: "answer",
+      },
+    ]
   })
   return {
     ...NO_READING,

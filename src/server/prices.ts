@@ -1,25 +1,10 @@
-import { join } from "node:path"
-import type { Settings } from "../config/settings.ts"
-import type { Rates } from "../core/cost.ts"
-import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
+import { openPrices as openPriceBook } from "../operations/open/prices.ts"
+import type { PriceBook } from "../pricing/price-book.ts"
 import type { ServerOptions } from "./options.ts"
 
 /** Opens the price book of the settings and starts to refresh it in the background. */
 export async function openPrices({ settings, log }: ServerOptions): Promise<PriceBook> {
-  const prices = await createPriceBook({
-    ...settings.pricing,
-    cacheFile: join(settings.storage.dataDir, "llm-prices.json"),
-    providerPrices: toProviderPrices(settings),
-    baseUrls: Object.fromEntries(Object.entries(settings.providers).map(([name, { baseUrl }]) => [name, baseUrl])),
-    now: Date.now,
-    log: (line) => log("warn", line),
-  })
+  const prices = await openPriceBook({ settings, log: (line) => log("warn", line) })
   prices.start()
   return prices
-}
-
-function toProviderPrices(settings: Settings): Readonly<Record<string, "free" | Readonly<Record<string, Rates>>>> {
-  return Object.fromEntries(
-    Object.entries(settings.providers).flatMap(([name, { prices }]) => (prices === undefined ? [] : [[name, prices]])),
-  )
 }

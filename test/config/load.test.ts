@@ -203,8 +203,36 @@ describe("settings", () => {
       "pricing:\n  overrides:\n    my.model: {input: 0.15, output: '0.6', cache_write_1h: 0.0000001}\n",
     )
     expect((await load()).settings.pricing.overrides).toEqual({
-      "my.model": { input: "0.15", output: "0.6", cacheWrite1h: "0.0000001" },
+      "my.model": [{ base: { input: "0.15", output: "0.6", cacheWrite1h: "0.0000001" }, tiers: [] }],
     })
+  })
+
+  test("a model can have long-context tiers, and prices for periods", async () => {
+    put(
+      "majordomo.yaml",
+      "pricing:\n  overrides:\n    m:\n      - {input: 2, tiers: [{above: 200000, input: 4}], to: 2026-10-01}\n      - {input: 1, from: '2026-10-01'}\n",
+    )
+    expect((await load()).settings.pricing.overrides).toEqual({
+      m: [
+        { base: { input: "2" }, tiers: [{ above: 200_000, rates: { input: "4" } }], to: "2026-10-01" },
+        { base: { input: "1" }, tiers: [], from: "2026-10-01" },
+      ],
+    })
+  })
+
+  test("a discount is what remains of a price, for all time or by period", async () => {
+    put("majordomo.yaml", "providers: {openai: {discount: [{percent: 12.5%, from: 2026-10-01}]}}\n")
+    const env = { MAJORDOMO_PROVIDERS_ANTHROPIC_DISCOUNT: "10%" }
+    const { providers } = (await load({ env })).settings
+    expect(providers["openai"]?.discount).toEqual([{ factor: "0.875", from: "2026-10-01" }])
+    expect(providers["anthropic"]?.discount).toEqual([{ factor: "0.9" }])
+  })
+
+  test("a provider can be called azure, which is also the name of a section of the Go gateway", async () => {
+    put("majordomo.yaml", "providers: {azure: {base_url: 'https://acme.openai.azure.com', format: openai}}\n")
+    const { settings, warnings } = await load()
+    expect(settings.providers["azure"]).toEqual({ baseUrl: "https://acme.openai.azure.com", format: "openai" })
+    expect(warnings).toEqual([])
   })
 })
 
@@ -279,6 +307,10 @@ describe("errors", () => {
     ["upstream: {idle_timeout: 0s}", /expected a duration/],
     ["pricing: {overrides: {m: {inptu: 1}}}", /expected prices by model/],
     ["pricing: {overrides: {m: {input: -1}}}", /expected prices by model/],
+    ["pricing: {overrides: {m: {input: 1, from: soon}}}", /expected prices by model/],
+    ["pricing: {overrides: {m: {input: 1, tiers: [{input: 2}]}}}", /expected prices by model/],
+    ["providers: {openai: {discount: 0.1}}", /expected a percentage such as 10%/],
+    ["providers: {openai: {discount: 100%}}", /expected a percentage such as 10%/],
     ["logging: {redact: {a: 1}}", /expected a list of texts, got a section/],
     ["logging: {redact: [1]}", /expected a list of texts, got a list/],
     ["__proto__: {a: 1}", /unknown setting/],

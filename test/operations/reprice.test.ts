@@ -18,7 +18,7 @@ let priced: PriceBook
 beforeAll(async () => {
   const options = { remoteUrl: "", refreshIntervalMs: 1000, now: () => SINCE, log: () => {} }
   blank = await createPriceBook(options)
-  priced = await createPriceBook({ ...options, overrides: { "acme-1": RATES } })
+  priced = await createPriceBook({ ...options, overrides: { "acme-1": [{ base: RATES, tiers: [] }] } })
 })
 afterAll(() => {
   blank.close()

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import packageJson from "../../package.json" with { type: "json" }
+import type { Rates } from "../../src/core/cost.ts"
+import type { OwnPrice } from "../../src/core/own-prices.ts"
 import { NO_READING, NO_USAGE, type Reading, type Usage } from "../../src/core/usage.ts"
 import type { PriceBookOptions } from "../../src/pricing/options.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
@@ -14,6 +16,10 @@ const AT = Date.parse("2026-11-20T12:00:00Z")
 
 function create(options: Partial<PriceBookOptions> = {}): Promise<PriceBook> {
   return createPriceBook({ remoteUrl: "", refreshIntervalMs: 3_600_000, now: () => AT, log: () => {}, ...options })
+}
+
+function own(base: Rates): readonly OwnPrice[] {
+  return [{ base, tiers: [] }]
 }
 
 interface Asked extends Partial<Omit<Reading, "model">> {
@@ -116,7 +122,7 @@ describe("with the bundled data only", () => {
 
 describe("the user's prices and names", () => {
   test("overrides have priority at any size of request, and the catalog gives the other rates", async () => {
-    const book = await create({ overrides: { "GPT-5.4": { input: "1" } } })
+    const book = await create({ overrides: { "GPT-5.4": own({ input: "1" }) } })
     const usage = { input: 1_000_000, output: 1_000_000 }
 
     const cost = ask(book, { model: "gpt-5.4", usage, contextTokens: 1_000_000 })
@@ -126,19 +132,19 @@ describe("the user's prices and names", () => {
   })
 
   test("overrides have priority over the cost that the provider reports", async () => {
-    const book = await create({ overrides: { "openrouter/acme/m": { input: "1", output: "2" } } })
+    const book = await create({ overrides: { "openrouter/acme/m": own({ input: "1", output: "2" }) } })
     const asked = { model: "acme/m", reportedCostUsd: "9" }
     expect(ask(book, { provider: "openrouter", ...asked }).totalCost).toBe("1")
   })
 
   test("overrides price a provider that no source knows", async () => {
-    const book = await create({ overrides: { "my-proxy/gpt-4o": { input: "7" } } })
+    const book = await create({ overrides: { "my-proxy/gpt-4o": own({ input: "7" }) } })
     expect(ask(book, { provider: "my-proxy", model: "gpt-4o" }).totalCost).toBe("7")
     expect(ask(book, { model: "gpt-4o" }).totalCost).toBe("2.5")
   })
 
   test("a provider can be free, or have prices of its own", async () => {
-    const book = await create({ providerPrices: { ollama: "free", lab: { m: { input: "3" } } } })
+    const book = await create({ providerPrices: { ollama: "free", lab: { m: own({ input: "3" }) } } })
     expect(ask(book, { provider: "ollama", model: "llama" })).toMatchObject({ status: "free", totalCost: "0" })
     expect(ask(book, { provider: "lab", model: "m" }).totalCost).toBe("3")
     expect(ask(book, { provider: "openai", model: "m" }).status).toBe("unpriced")

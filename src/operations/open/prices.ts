@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { readYaml } from "../../config/file.ts"
 import type { Settings } from "../../config/settings.ts"
 import { createPriceBook, type PriceBook } from "../../pricing/price-book.ts"
 import type { Context } from "../context.ts"
@@ -32,7 +33,11 @@ export function openPrices({ settings, log }: OpenOptions): Promise<PriceBook> {
     ...settings.pricing,
     cacheFile: join(settings.storage.dataDir, "llm-prices.json"),
     providerPrices: Object.fromEntries(providers.flatMap(([name, { prices }]) => (prices ? [[name, prices]] : []))),
+    discounts: Object.fromEntries(
+      providers.flatMap(([name, { discount }]) => (discount === undefined ? [] : [[name, discount]])),
+    ),
     baseUrls: Object.fromEntries(providers.map(([name, { baseUrl }]) => [name, baseUrl])),
+    readYaml,
     now: Date.now,
     log,
   })
