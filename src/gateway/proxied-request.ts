@@ -4,6 +4,7 @@ import type { Cost } from "../core/cost.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { Dialect, PreparedRequest, ProviderRequest } from "../providers/_dialect.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
+import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
 import { isEncoded, type ReadableBody, toReadableBody } from "./readable-body.ts"
 import type { Route } from "./route.ts"
@@ -40,6 +41,8 @@ export class ProxiedRequest {
   /** The part of the request that the dialect sees. */
   readonly providerRequest: ProviderRequest
   readonly prepared: PreparedRequest
+  /** How the client gets the cost of a streamed answer; undefined: it did not ask for it. */
+  readonly costDelivery: CostDelivery | undefined
   /** The hash of the provider's credential that the client sent; undefined: there is none. */
   readonly credentialHash: string | undefined
   /** Added by `forward`: the ledger knows that the request was forwarded. */
@@ -63,6 +66,7 @@ export class ProxiedRequest {
     this.response = response
     this.startedAt = admitted.startedAt
     this.capture = admitted.capture
+    this.costDelivery = readCostDelivery(call.headers)
     this.providerRequest = toProviderRequest(call, route, upstream, admitted.decoded ?? toReadableBody(call.body))
     // A compressed body is forwarded as it came, so that it cannot be edited.
     const injectStreamUsage = admitted.injectStreamUsage && !isEncoded(call.headers)
