@@ -123,7 +123,8 @@ function tapThrough(decoder: Decoder | undefined, meter: Sink): Tap {
   }
 }
 
-function createDecoder(coding: string, firstByte: number): Decoder | undefined {
+/** Returns the decoder of a content coding; undefined: it is unknown. The first byte tells two forms of `deflate` apart. */
+export function createDecoder(coding: string, firstByte: number): Decoder | undefined {
   // Z_SYNC_FLUSH: an interrupted stream gives what has arrived instead of an error.
   const options = { finishFlush: zlib.constants.Z_SYNC_FLUSH }
   if (coding === "gzip" || coding === "x-gzip") return zlib.createGunzip(options)

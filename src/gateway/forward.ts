@@ -23,7 +23,9 @@ export function forward(
   const edit = isEdited ? request.prepared.edit : undefined
   if (!request.hasIntent) recordIntent(deps, request)
   try {
-    const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly: isEdited })
+    // A filter, or a comment at the end, needs an answer that is not compressed.
+    const identityOnly = isEdited || request.costDelivery === "event"
+    const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly })
     if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
     upstream.pool().dispatch(
       {

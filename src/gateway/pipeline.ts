@@ -14,6 +14,7 @@ import { identify } from "./identify.ts"
 import { readMetadata } from "./metadata.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
+import { decodeBody, isEncoded } from "./readable-body.ts"
 import { isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
 import { record } from "./record.ts"
 import { Relay } from "./relay.ts"
@@ -53,6 +54,9 @@ interface Arrival {
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
+
+/** What is known of a request when its body has been read. */
+type Known = Pick<ConstructorParameters<typeof ProxiedRequest>[0], "call" | "decoded" | "caller" | "route">
 
 /**
  * The pipeline: one request in, one answer and one row out, in eight steps.
@@ -155,21 +159,26 @@ class Pipeline implements Gateway, RelaySteps {
     try {
       const reading = receiveBody(arrival.request, arrival.response, this.bodyLimits)
       body = reading instanceof Promise ? await reading : reading
-      return this.toProxiedRequest(arrival, route, caller, this.toCall(arrival, target, body))
+      const { headers } = arrival.request
+      const decoded = isEncoded(headers) ? await decodeBody(body, headers) : undefined
+      return this.toProxiedRequest(arrival, { route, caller, call: this.toCall(arrival, target, body), decoded })
     } catch (error) {
       if (isLarge(body)) body.close()
       if (error instanceof GatewayError || error instanceof ClientLeft) {
-        const proxied = this.toProxiedRequest(arrival, route, caller, this.toCall(arrival, target, NO_BODY))
+        const call = this.toCall(arrival, target, NO_BODY)
+        const proxied = this.toProxiedRequest(arrival, { route, caller, call, decoded: undefined })
         this.settle(proxied, toUnreadEnding(error, proxied.now()), [], ignore)
       }
       throw error
     }
   }
 
-  private toProxiedRequest(arrival: Arrival, route: Route, caller: Caller, call: Call): ProxiedRequest {
+  private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
+    const { call, decoded, caller, route } = known
     return new ProxiedRequest({
       call,
+      decoded,
       caller,
       route,
       dialect: dialects[route.format],

@@ -1,17 +1,20 @@
 import type { ServerResponse } from "node:http"
-import type { Body, Call, Caller, Ending } from "../core/call.ts"
+import type { Call, Caller, Ending } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { Dialect, PreparedRequest, ProviderRequest } from "../providers/_dialect.ts"
-import { isLarge } from "./body.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
+import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
+import { isEncoded, type ReadableBody, toReadableBody } from "./readable-body.ts"
 import type { Route } from "./route.ts"
 import type { Upstream } from "./upstreams.ts"
 
 /** What the steps before `forward` found out. */
 interface AdmittedRequest {
   readonly call: Call
+  /** The decoded body, if the client sent it compressed. */
+  readonly decoded: ReadableBody | undefined
   readonly caller: Caller
   readonly route: Route
   readonly dialect: Dialect
@@ -38,6 +41,8 @@ export class ProxiedRequest {
   /** The part of the request that the dialect sees. */
   readonly providerRequest: ProviderRequest
   readonly prepared: PreparedRequest
+  /** How the client gets the cost of a streamed answer; undefined: it did not ask for it. */
+  readonly costDelivery: CostDelivery | undefined
   /** The hash of the provider's credential that the client sent; undefined: there is none. */
   readonly credentialHash: string | undefined
   /** Added by `forward`: the ledger knows that the request was forwarded. */
@@ -61,8 +66,11 @@ export class ProxiedRequest {
     this.response = response
     this.startedAt = admitted.startedAt
     this.capture = admitted.capture
-    this.providerRequest = toProviderRequest(call, route, upstream)
-    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage: admitted.injectStreamUsage })
+    this.costDelivery = readCostDelivery(call.headers)
+    this.providerRequest = toProviderRequest(call, route, upstream, admitted.decoded ?? toReadableBody(call.body))
+    // A compressed body is forwarded as it came, so that it cannot be edited.
+    const injectStreamUsage = admitted.injectStreamUsage && !isEncoded(call.headers)
+    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage })
     const credential = dialect.readCredential(this.providerRequest)
     this.credentialHash = credential === undefined ? undefined : hashOncePerSocket(response.req.socket, credential)
   }
@@ -84,20 +92,15 @@ export type SettledRequest = ProxiedRequest & { readonly ending: Ending; readonl
 /** A request whose row was given to the ledger. */
 export type RecordedRequest = SettledRequest & { readonly record: LogRecord }
 
-function toProviderRequest(call: Call, route: Route, upstream: Upstream): ProviderRequest {
-  const { body } = call
+function toProviderRequest(call: Call, route: Route, upstream: Upstream, readable: ReadableBody): ProviderRequest {
   return {
     provider: route.provider.name,
     method: call.method,
     path: route.path,
     query: call.query,
     headers: call.headers,
-    body: isLarge(body) ? body.outline : body,
-    readStart: toReadStart(body),
+    body: readable.body,
+    readStart: readable.readStart,
     host: upstream.host,
   }
-}
-
-function toReadStart(body: Body): ProviderRequest["readStart"] {
-  return isLarge(body) ? (maxBytes) => body.read(maxBytes) : undefined
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import { readCostDelivery } from "./cost-delivery.ts"
 import { type BodyLimits, readBody, tooLarge } from "./read-body.ts"
 
 const NO_BODY = Buffer.alloc(0)
@@ -26,6 +27,7 @@ export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders)
   }
   checkHead(request)
   checkSingle(request.rawHeaders)
+  readCostDelivery(request.headers)
   return target
 }
 

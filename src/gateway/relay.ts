@@ -5,14 +5,14 @@ import { NO_READING, type Reading } from "../core/usage.ts"
 import type { StreamFilter } from "../providers/_dialect.ts"
 import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
-import { isCompressed } from "./decode.ts"
 import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST } from "./endings.ts"
 import type { AnswerHandler } from "./forward.ts"
 import { decodeHeaders, toClientHeaders } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { RelaySteps } from "./relay-steps.ts"
-import { MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
+import { createFilter, MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
 import { sendError } from "./send-error.ts"
+import { StreamCost, toCostHeaders } from "./stream-cost.ts"
 import { toUpstreamError } from "./upstream-error.ts"
 
 /**
@@ -46,6 +46,8 @@ export class Relay implements AnswerHandler {
   private bytes = 0
   private meter: AnswerMeter | undefined
   private filter: StreamFilter | undefined
+  /** Set if the cost follows the last byte of the answer. */
+  private streamCost: StreamCost | undefined
   /** What the filter still held when the stream ended. */
   private rest: Buffer | undefined
   private firstByteMs: number | undefined
@@ -80,9 +82,7 @@ export class Relay implements AnswerHandler {
     if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
     this.plan = plan
     this.meter = new AnswerMeter(this.request, statusCode, plan)
-    // An answer that is compressed although the gateway asked for plain bytes is passed on as it is.
-    if (this.isEdited && plan.streamed && !isCompressed(plan.contentEncoding))
-      this.filter = this.request.prepared.createFilter?.()
+    if (this.isEdited) this.filter = createFilter(plan, this.request)
     if (plan.collect) this.phase = "collecting"
     else if (this.startStreaming()) this.client.flushHead()
     return true
@@ -94,6 +94,7 @@ export class Relay implements AnswerHandler {
     if (this.phase === "collecting") return this.collect(chunk)
     const visible = this.filter ? (this.filter.push(chunk) as Buffer) : chunk
     this.request.capture?.push(visible)
+    this.streamCost?.onPiece(visible)
     return this.client.write(visible, this.resume!)
   }
 
@@ -118,14 +119,16 @@ export class Relay implements AnswerHandler {
   private onMetered(): void {
     if (this.phase === "ended") return
     const isCollected = this.phase === "collecting"
-    if (isCollected && this.isEdited && this.isEditRejected()) {
+    const { dialect } = this.request
+    const errorText = this.meter?.errorText
+    // The provider rejects what the dialect's edit added.
+    if (isCollected && this.isEdited && errorText && dialect.retryWithout(this.statusCode, errorText)) {
       this.retryWithoutEdit()
       return
     }
     this.rest = this.filter?.end() as Buffer | undefined
     if (this.rest) this.request.capture?.push(this.rest)
-    const errorText = this.meter?.errorText
-    const error = errorText && this.request.dialect.readErrorMessage(errorText)
+    const error = errorText && dialect.readErrorMessage(errorText)
     this.settle("complete", this.read(true), error, isCollected ? () => this.sendCollected() : () => this.endStream())
   }
 
@@ -180,19 +183,20 @@ export class Relay implements AnswerHandler {
 
   private startStreaming(): boolean {
     this.phase = "streaming"
-    return this.sendHead([], this.filter !== undefined)
+    this.streamCost = StreamCost.plan(this.request, this.plan!, this.statusCode)
+    return this.sendHead(this.streamCost?.announcement ?? [], (this.filter ?? this.streamCost) !== undefined)
   }
 
   private endStream(): void {
-    if (!this.response.destroyed) this.client.end(this.rest)
+    const { streamCost, request, rest } = this
+    if (!this.response.destroyed) this.client.end(streamCost ? streamCost.finish(request.cost, rest) : rest)
   }
 
   private sendCollected(): void {
     if (this.response.destroyed) return
     const { cost, call } = this.request
     const mayHaveBody = call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
-    const head = ["X-Majordomo-Cost-Status", cost?.status ?? "unpriced"]
-    if (cost?.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
+    const head = toCostHeaders(cost)
     if (mayHaveBody) head.push("Content-Length", String(this.bytes))
     const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
     if (this.sendHead(head, mayHaveBody)) this.client.end(body)
@@ -225,12 +229,6 @@ export class Relay implements AnswerHandler {
 
   private read(isComplete: boolean): Reading {
     return this.meter?.read(isComplete) ?? emptyReading(this.request)
-  }
-
-  /** Whether the provider rejected what the dialect's edit added. */
-  private isEditRejected(): boolean {
-    const errorText = this.meter?.errorText
-    return errorText !== undefined && this.request.dialect.retryWithout(this.statusCode, errorText)
   }
 
   /** Sends the request again, now exactly as the client sent it. */

@@ -1,5 +1,7 @@
 import type { RawHeaders } from "../core/call.ts"
+import type { StreamFilter } from "../providers/_dialect.ts"
 import { type Framing, isStream } from "../providers/_framing.ts"
+import { isCompressed } from "./decode.ts"
 import { findRaw } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 
@@ -38,4 +40,12 @@ export function planResponse(
     streamed,
     collect: !streamed && !tooLarge && !(isChunked && PLAYED_TYPES.test(contentType)),
   }
+}
+
+/**
+ * Creates the filter that removes what the edit of the request added; undefined: nothing is removed. An answer that is
+ * compressed although the gateway asked for plain bytes is passed on as it is.
+ */
+export function createFilter(plan: ResponsePlan, { prepared }: ProxiedRequest): StreamFilter | undefined {
+  return plan.streamed && !isCompressed(plan.contentEncoding) ? prepared.createFilter?.() : undefined
 }

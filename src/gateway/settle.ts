@@ -17,7 +17,8 @@ const UNPRICED: Cost = {
  * client its answer.
  * @param headers of the provider's answer
  * @returns a promise only if the text of an interrupted answer has to be counted first; nobody waits for the end of
- * such an answer, so that its row may come later
+ * such an answer, so that its row may come later. The client of a complete answer waits for its row, so that a complete
+ * answer without usage keeps the estimate by its length
  */
 export function settle(
   deps: Pick<Deps, "countText" | "price" | "onError">,
@@ -30,7 +31,7 @@ export function settle(
   const { body } = request.call
   if (isLarge(body)) body.close()
   const { countable } = ending.reading
-  if (!countable || !deps.countText) return addCost(deps, request, ending)
+  if (!countable || !deps.countText || ending.outcome === "complete") return addCost(deps, request, ending)
   return deps
     .countText(countable)
     .then((reading) => addCost(deps, request, reading === undefined ? ending : { ...ending, reading }))

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest"
-import { createTextCounter, estimateInput, outputLimit, textNames } from "../../src/providers/_estimate.ts"
+import { estimateInput, outputLimit } from "../../src/providers/_estimate.ts"
+import { GeneratedCounter } from "../../src/providers/openai/generated.ts"
 
 function counted(...events: string[]): number {
-  const counter = createTextCounter(textNames("content", "arguments"))
+  const counter = GeneratedCounter.of("chat")!
   for (const event of events) counter.addEvent(Buffer.from(event))
-  return counter.tokens()
+  return counter.tokens(8)
 }
 
 describe("counting text whose tokens no provider reported", () => {
@@ -15,13 +16,30 @@ describe("counting text whose tokens no provider reported", () => {
     expect(counted('{"delta":{"content":"\\n\\"\\\\a"}}')).toBe(1)
   })
   it("never counts less than one token for a piece of text", () => {
-    expect(counted('{"content":"a"}', '{"content":"b"}', '{"content":"c"}')).toBe(3)
+    expect(counted(...["a", "b", "c"].map((content) => JSON.stringify({ delta: { content } })))).toBe(3)
   })
-  it("counts the tool call beside an empty or missing content, and each event once", () => {
-    expect(counted(`{"content":"","arguments":"${"x".repeat(40)}"}`)).toBe(10)
-    expect(counted(`{"content": null,"arguments" : "${"x".repeat(40)}"}`)).toBe(10)
-    expect(counted(`{"content":"${"x".repeat(40)}","arguments":"${"x".repeat(40)}"}`)).toBe(10)
-    expect(counted('{"role":"assistant"}', "[DONE]", '{"content":"cut of')).toBe(0)
+  it("counts the arguments of a tool call beside an empty or missing content, at three characters per token", () => {
+    expect(counted(`{"delta":{"content":"","arguments":"${"x".repeat(39)}"}}`)).toBe(13)
+    expect(counted(`{"delta":{"content": null,"arguments" : "${"x".repeat(39)}"}}`)).toBe(13)
+    expect(counted('{"delta":{"role":"assistant"}}', "[DONE]", '{"delta":{"content":"cut of')).toBe(0)
+  })
+  it("counts the name of a tool, and what a model writes around each call", () => {
+    const call = (name: string) => ({ function: { name, arguments: "{}" } })
+    expect(counted(JSON.stringify({ delta: { tool_calls: [call("weather")] } }))).toBe(1 + 2 + 8)
+    expect(counted(JSON.stringify({ delta: { tool_calls: [call("abcd"), call("efgh")] } }))).toBe(2 + 2 + 16)
+  })
+  it("counts all that one event has if its text is more than a token", () => {
+    const content = "word".repeat(25)
+    const calls = [{ function: { name: "weather", arguments: "{}" } }]
+    expect(counted(JSON.stringify({ delta: { content, reasoning: content, tool_calls: calls } }))).toBe(50 + 11)
+  })
+  it("counts a text once that stands under two names, and never the text so far beside it", () => {
+    expect(counted('{"delta":{"reasoning":"one two three","reasoning_content":"one two three"}}')).toBe(4)
+    expect(counted(`{"message":{"content":"${"x".repeat(400)}"},"delta":{"content":"word"}}`)).toBe(1)
+  })
+  it("counts content that comes as a list of parts", () => {
+    const thinking = [{ type: "thinking", thinking: [{ type: "text", text: "word".repeat(5) }] }]
+    expect(counted(JSON.stringify({ delta: { content: thinking } }))).toBe(5)
   })
   it("counts an embedded file as one image, not by its bytes", () => {
     const text = estimateInput(Buffer.from('{"messages":[{"content":"what is this?"}]}'))

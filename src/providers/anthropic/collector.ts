@@ -1,17 +1,18 @@
 import type { Shape } from "../../kit/json/prune.ts"
 import { BatchSums } from "../_batch.ts"
 import type { ProviderRequest } from "../_dialect.ts"
-import { createTextCounter, textNames } from "../_estimate.ts"
+import { estimateInput, estimateOutput, startOf } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
+import { TextCounter } from "../_text-counter.ts"
 import { countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
-import { mergeUsage } from "./merge.ts"
+import { countEvent } from "./generated.ts"
+import { mergeUsage, statesInput } from "./merge.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
 import { reportsTokens } from "./usage.ts"
 
 const USAGE = Buffer.from('"usage"')
-const TEXT = textNames("text", "partial_json", "thinking")
 
 /** Collects the usage of Anthropic's Messages: whole, streamed, or the results of a batch, one message per line. */
 export class MessageCollector implements Collector {
@@ -25,7 +26,8 @@ export class MessageCollector implements Collector {
   private ranCode = false
   /** The stream has started and has not stated its final usage yet. */
   private isOpen = false
-  private counter: ReturnType<typeof createTextCounter> | undefined
+  /** Counts what a stream generates; undefined: the answer is no stream. */
+  private counter: TextCounter | undefined
   private batch: BatchSums | undefined
 
   constructor(request: ProviderRequest) {
@@ -33,9 +35,11 @@ export class MessageCollector implements Collector {
   }
 
   wants(data: Buffer): boolean {
-    if (data.includes(USAGE)) return true
-    this.counter ??= createTextCounter(TEXT)
-    this.counter.addEvent(data)
+    // The first event names the model, even if it has no usage.
+    const isFirst = this.counter === undefined
+    this.counter ??= new TextCounter()
+    if (isFirst || data.includes(USAGE)) return true
+    countEvent(this.counter, data)
     return false
   }
 
@@ -61,14 +65,15 @@ export class MessageCollector implements Collector {
     if (batch) return { method, path, model: undefined, usage: batch, source: "reported", isFree: false }
     const isFree = isFreeOperation(OPERATIONS.find(method, path))
     let usage = isFree ? undefined : this.usage
-    if (usage && this.isOpen) usage = this.withCountedOutput(usage)
+    const counted = isFree ? undefined : this.countedUsage()
     if (usage) usage = withAdded(usage, this.ranCode)
+    if (counted) usage = { ...usage, ...counted, estimated_from_text: { ...counted, tokenizer: "characters" } }
     return {
       method,
       path,
       model: this.model,
       usage,
-      source: usage && this.isOpen ? "estimated" : "reported",
+      source: counted ? "estimated" : "reported",
       isFree: isFree || (usage !== undefined && this.isUnbilledRefusal(usage)),
     }
   }
@@ -88,7 +93,7 @@ export class MessageCollector implements Collector {
     this.stopReason = textOf(delta?.["stop_reason"]) ?? this.stopReason
     this.ranCode ||= objectOf(delta?.["container"]) !== undefined
     if (usage) this.usage = mergeUsage(this.usage ?? {}, usage)
-    this.isOpen = false
+    if (countOf(usage?.["output_tokens"]) !== undefined) this.isOpen = false
   }
 
   /** Adds the message of one line of a batch's results. */
@@ -101,9 +106,21 @@ export class MessageCollector implements Collector {
     this.batch.add(toReading({ method, path, model, usage, source: "reported", isFree: false }))
   }
 
-  /** The start of a stream that was cut off states the input. The output is at least what came. */
-  private withCountedOutput(usage: JsonObject): JsonObject {
-    return { ...usage, output_tokens: Math.max(countOf(usage["output_tokens"]) ?? 0, this.counter?.tokens() ?? 0) }
+  /**
+   * Returns the counts that a stream did not report; undefined: it reported all of them, or the answer is no stream. The
+   * start of a stream states the input, and the output is at least what came.
+   */
+  private countedUsage(): JsonObject | undefined {
+    const { request, counter, model, isOpen } = this
+    const usage = this.usage && reportsTokens(this.usage) ? this.usage : undefined
+    if (!counter || (!usage && !counter.hasOutput)) return undefined
+    const counted: Record<string, number> = {}
+    if (!usage || !statesInput(usage)) counted["input_tokens"] = estimateInput(startOf(request))
+    if (!usage || isOpen) {
+      const reported = countOf(usage?.["output_tokens"]) ?? 0
+      counted["output_tokens"] = Math.max(reported, estimateOutput(request, counter, model))
+    }
+    return Object.keys(counted).length > 0 ? counted : undefined
   }
 
   /** Since 2026-06-02 a refusal without any output is not billed. */

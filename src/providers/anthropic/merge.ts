@@ -2,6 +2,11 @@ import { countOf, type JsonObject, listOf, objectOf } from "../_values.ts"
 
 const INPUTS = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"] as const
 
+/** Returns true if the usage object states the size of the input. */
+export function statesInput(usage: JsonObject): boolean {
+  return INPUTS.some((name) => countOf(usage[name]) !== undefined)
+}
+
 /**
  * Returns the usage of a stream after one more `message_delta`. Every member is cumulative: a stated one replaces the
  * earlier, and null or missing means "not restated". Nothing is added or compared. A backend that states 0 for all

@@ -35,7 +35,7 @@ export function toReading({ model, usage, source, isFree }: Evidence): Reading {
 const ADDED_MEMBERS = ["billed_beside"]
 
 /** What only the gateway may say. See also `BatchSums`. */
-export const RESERVED_MEMBERS = ["billed_beside", "sums"]
+export const RESERVED_MEMBERS = ["billed_beside", "sums", "estimated_from_text"]
 
 /** Containers are billed by the hour, beyond an allowance of the account. */
 const CODE_EXECUTION = ["the time of code execution, which is billed by the hour of a container, is not in the answer"]

@@ -1,14 +1,16 @@
 import type { Shape } from "../../kit/json/prune.ts"
 import { BatchSums } from "../_batch.ts"
 import type { ProviderRequest } from "../_dialect.ts"
+import { estimateInput, startOf, tokensPerCall } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
-import { type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
+import { countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
+import { GeneratedCounter } from "./generated.ts"
 import { Grounding, groundingOfInteraction } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
-import { OPERATIONS } from "./routes.ts"
-import { reportsTokens, tierOf } from "./usage.ts"
+import { isStreamed, OPERATIONS } from "./routes.ts"
+import { candidatesOf, reportsTokens, tierOf } from "./usage.ts"
 
 /** Returns the collector for an answer of Gemini's, whole or streamed, or for the result file of a batch. */
 export function createCollector(request: ProviderRequest): Collector {
@@ -20,10 +22,12 @@ const FINISH = Buffer.from('"finishReason"')
 const GROUNDING = Buffer.from('"groundingMetadata"')
 const PROMPT = Buffer.from('"promptTokenCount"')
 const INTERACTION = Buffer.from('"interaction"')
+const CANDIDATES = Buffer.from('"candidatesTokenCount"')
+const THOUGHTS = Buffer.from('"thoughtsTokenCount"')
 
 /** Collects one answer. Each chunk repeats the counts so far, so the last with a prompt count is the answer's. */
 class AnswerCollector implements Collector {
-  readonly shape = SHAPE
+  readonly shape: Shape
   private readonly request: ProviderRequest
   private model: string | undefined
   private usage: JsonObject | undefined
@@ -35,23 +39,46 @@ class AnswerCollector implements Collector {
   private groundingCounts: JsonObject | undefined
   /** The newest chunk with counts. It is parsed only if the stream is cut off, because a newer chunk replaces it. */
   private unparsed: Buffer | undefined
+  /** Counts what a stream generates, in case it ends without its usage; undefined: the answer is no stream. */
+  private counter: GeneratedCounter | undefined
+  /** What was counted of the stream when it last reported its output. */
+  private countedAtUsage = 0
+  /** The output of the chunk that is about to be added is counted already. */
+  private isCounted = false
 
   constructor(request: ProviderRequest) {
     this.request = request
+    const isStream = isStreamed(request.path)
+    this.shape = isStream ? STREAM_SHAPE : SHAPE
+    if (isStream) this.counter = new GeneratedCounter()
   }
 
   wants(data: Buffer): boolean {
-    if (this.model === undefined || data.includes(FINISH) || data.includes(GROUNDING) || data.includes(INTERACTION))
-      return true
-    if (data.includes(PROMPT)) this.unparsed = Buffer.from(data)
+    this.counter ??= new GeneratedCounter()
+    this.isCounted = !data.includes(GROUNDING) && this.counter.addEvent(data)
+    if (!this.isCounted || this.model === undefined || data.includes(FINISH) || data.includes(INTERACTION)) return true
+    if (!data.includes(PROMPT)) return false
+    this.unparsed = Buffer.from(data)
+    if (data.includes(CANDIDATES) || data.includes(THOUGHTS)) this.countedAtUsage = this.counted()
     return false
   }
 
   add(document: JsonObject): void {
     const answer = unwrap(document)
+    if (!this.isCounted) this.counter?.addAnswer(answer)
+    this.isCounted = false
+    const usage = objectOf(answer["usageMetadata"])
+    if (usage?.["candidatesTokenCount"] ?? usage?.["thoughtsTokenCount"]) this.countedAtUsage = this.counted()
+    this.addCounted(answer)
+  }
+
+  /** Adds an answer, or a chunk of one, whose output is counted. */
+  private addCounted(answer: JsonObject): void {
     const earlier = this.unparsed
     this.unparsed = undefined
-    if (earlier && objectOf(answer["usageMetadata"])?.["promptTokenCount"] === undefined) this.add(parsed(earlier))
+    if (earlier && objectOf(answer["usageMetadata"])?.["promptTokenCount"] === undefined) {
+      this.addCounted(unwrap(parsed(earlier)))
+    }
     this.model = modelOf(answer) ?? this.model
     this.addUsage(objectOf(answer["usageMetadata"]) ?? fromInteraction(answer))
     this.groundingCounts = groundingOfInteraction(objectOf(answer["usage"])) ?? this.groundingCounts
@@ -60,16 +87,41 @@ class AnswerCollector implements Collector {
   }
 
   evidence(isComplete: boolean): Evidence {
-    if (this.unparsed) this.add(parsed(this.unparsed))
+    if (this.unparsed) this.addCounted(unwrap(parsed(this.unparsed)))
     const { method, path } = this.request
     const isFree = isFreeOperation(OPERATIONS.find(method, path))
+    const isCut = !isComplete && !this.isFinished
+    const counted = isFree ? undefined : this.countedUsage(isCut)
     return {
       method,
       path,
       model: this.model,
-      usage: this.usageWithAdded(isFree),
-      source: isComplete || this.isFinished ? "reported" : "estimated",
+      usage: this.usageWithAdded(isFree, counted),
+      source: counted || isCut ? "estimated" : "reported",
       isFree,
+    }
+  }
+
+  private counted(): number {
+    return this.counter?.tokens(tokensPerCall(this.model)) ?? 0
+  }
+
+  /**
+   * Returns the counts that a stream did not report; undefined: there are none. Most chunks report the counts so far, so
+   * that only the output since the last of them is estimated.
+   */
+  private countedUsage(isCut: boolean): JsonObject | undefined {
+    if (!this.counter?.hasOutput) return undefined
+    const usage = this.usage && reportsTokens(this.usage) ? this.usage : undefined
+    if (!usage) {
+      return { promptTokenCount: estimateInput(startOf(this.request)), candidatesTokenCount: this.counted() }
+    }
+    const output = isCut ? this.counted() - this.countedAtUsage : 0
+    if (output <= 0) return undefined
+    const total = countOf(usage["totalTokenCount"])
+    return {
+      candidatesTokenCount: candidatesOf(usage) + output,
+      ...(total === undefined ? {} : { totalTokenCount: total + output }),
     }
   }
 
@@ -90,13 +142,14 @@ class AnswerCollector implements Collector {
     this.grounding.add(metadata)
   }
 
-  /** The usage object, which was parsed for this answer alone, with what is billed and stated beside it. */
-  private usageWithAdded(isFree: boolean): JsonObject | undefined {
-    if (isFree || !this.usage || !reportsTokens(this.usage)) {
+  /** The usage object, which was parsed for this answer alone, with what is counted, billed and stated beside it. */
+  private usageWithAdded(isFree: boolean, counted: JsonObject | undefined): JsonObject | undefined {
+    if (isFree || !(counted || (this.usage && reportsTokens(this.usage)))) {
       return this.images > 0 ? { billed_beside: { images: this.images } } : undefined
     }
-    const usage: Record<string, unknown> = this.usage
+    const usage: Record<string, unknown> = this.usage ?? {}
     removeMembers(usage, RESERVED_MEMBERS)
+    if (counted) Object.assign(usage, counted, { estimated_from_text: { ...counted, tokenizer: "characters" } })
     if (this.tier !== undefined && tierOf(usage) !== this.tier) usage["serviceTier"] = this.tier
     const grounding = this.groundingCounts ?? this.grounding?.toUsage()
     if (grounding) usage["grounding"] = grounding
@@ -136,26 +189,37 @@ class FileCollector implements Collector {
   }
 }
 
+const METADATA_SHAPE = {
+  webSearchQueries: true,
+  searchEntryPoint: { sdkBlob: true },
+  googleMapsWidgetContextToken: true,
+  groundingChunks: [{ web: { domain: true }, maps: { placeId: true } }],
+} satisfies Shape
+
 const ANSWER_SHAPE = {
   modelVersion: true,
   model: true,
   usageMetadata: true,
   usage: true,
-  candidates: [
-    {
-      finishReason: true,
-      groundingMetadata: {
-        webSearchQueries: true,
-        searchEntryPoint: { sdkBlob: true },
-        googleMapsWidgetContextToken: true,
-        groundingChunks: [{ web: { domain: true }, maps: { placeId: true } }],
-      },
-    },
-  ],
+  candidates: [{ finishReason: true, groundingMetadata: METADATA_SHAPE }],
   predictions: [{ mimeType: true }],
 } satisfies Shape
 
 const SHAPE: Shape = { ...ANSWER_SHAPE, response: ANSWER_SHAPE, interaction: ANSWER_SHAPE }
+
+/** The chunks of a stream are counted too, in case it ends without its usage. */
+const CHUNK_SHAPE = {
+  ...ANSWER_SHAPE,
+  candidates: [
+    {
+      content: { parts: [{ text: true, functionCall: true, executableCode: { code: true } }] },
+      finishReason: true,
+      groundingMetadata: METADATA_SHAPE,
+    },
+  ],
+} satisfies Shape
+
+const STREAM_SHAPE: Shape = { ...CHUNK_SHAPE, response: CHUNK_SHAPE }
 
 /** Batch results, the events of the Interactions API and some proxies wrap the answer. */
 function unwrap(document: JsonObject): JsonObject {

@@ -4,9 +4,7 @@ import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { createCollector } from "./collector.ts"
 import { toReading } from "./reading.ts"
-import { CLAIMS, modelIn, OPERATIONS, SURFACES } from "./routes.ts"
-
-const STREAMED_METHOD = /:streamGenerateContent$/
+import { CLAIMS, isStreamed, modelIn, OPERATIONS, SURFACES } from "./routes.ts"
 
 /** Gemini's API, its twin at Vertex, and its OpenAI-compatible surface. */
 export const gemini = defineDialect({
@@ -20,7 +18,7 @@ export const gemini = defineDialect({
       requestedModel: named ?? facts?.model?.replace(/^models\//, ""),
       edit: undefined,
       createFilter: undefined,
-      stream: STREAMED_METHOD.test(request.path) || facts?.stream === true,
+      stream: isStreamed(request.path) || facts?.stream === true,
     }
   },
   framing(request, head) {
@@ -29,7 +27,7 @@ export const gemini = defineDialect({
     if (isMedia(head)) return "opaque"
     if (kind === "file") return fileFramingOf(head)
     // Without alt=sse a stream is one JSON array, whose elements come one by one.
-    const isArray = head.isChunked && head.statusCode === 200 && STREAMED_METHOD.test(request.path)
+    const isArray = head.isChunked && head.statusCode === 200 && isStreamed(request.path)
     return isArray && framingOf(head) === "document" ? "elements" : framingOf(head)
   },
   createCollector: (request) => (isCompatible(request) ? openai.createCollector(request) : createCollector(request)),

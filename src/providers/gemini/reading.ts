@@ -13,11 +13,12 @@ import { readUsage, reportsTokens, tierOf } from "./usage.ts"
  * - `serviceTier`: the tier, where an earlier chunk of a stream stated it
  * - `grounding`: `web_search_queries` and `maps_queries`, the numbers of queries of a grounded answer; 0 if not stated
  * - `billed_beside`: `images`, for answers that are billed by the picture and have no other usage
+ * - `estimated_from_text`: counts that the gateway made itself, because the stream ended without them
  */
-const ADDED_MEMBERS = ["serviceTier", "grounding", "billed_beside"]
+const ADDED_MEMBERS = ["serviceTier", "grounding", "billed_beside", "estimated_from_text"]
 
 /** What only the gateway may say. A provider's own members of these names are removed before they are misread. */
-export const RESERVED_MEMBERS = ["grounding", "billed_beside", "sums"]
+export const RESERVED_MEMBERS = ["grounding", "billed_beside", "estimated_from_text", "sums"]
 
 /** Returns the reading of an answer of Gemini's: live, stored, or one line of a batch's results. */
 export function toReading({ method, path, model, usage, source, isFree }: Evidence): Reading {

@@ -41,6 +41,11 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /^/, operation: "free" },
 ])
 
+/** Returns true if the method of this path answers as a stream. */
+export function isStreamed(path: string): boolean {
+  return path.endsWith(":streamGenerateContent")
+}
+
 /** Returns the model in a path: `…/models/NAME:method` or `…/models/NAME`. */
 export function modelIn(path: string): string | undefined {
   return /\/(?:models|tunedModels)\/([^/:]+)(?::|$)/.exec(path)?.[1]

@@ -40,10 +40,7 @@ export function readUsage(raw: JsonObject, options: { readonly splitImages: bool
   const tools = countOf(raw["toolUsePromptTokenCount"]) ?? 0
   const cached = countOf(raw["cachedContentTokenCount"]) ?? 0
   const thoughts = countOf(raw["thoughtsTokenCount"]) ?? 0
-  const total = countOf(raw["totalTokenCount"])
-  const stated = firstCount(raw["candidatesTokenCount"], raw["responseTokenCount"])
-  // Where only the total is stated, the candidates are what is left of it.
-  const candidates = stated ?? Math.max(0, (total ?? 0) - prompt - tools - thoughts)
+  const candidates = candidatesOf(raw)
   const given = modalities(raw["promptTokensDetails"] ?? raw["promptTokenDetails"])
   const read = modalities(raw["cacheTokensDetails"])
   const used = modalities(raw["toolUsePromptTokensDetails"])
@@ -75,6 +72,17 @@ export function readUsage(raw: JsonObject, options: { readonly splitImages: bool
     contextTokens: prompt,
     inconsistent: problems.length > 0 ? problems.join("; ") : undefined,
   }
+}
+
+/** Returns the tokens of the candidates. Where only the total is stated, they are what is left of it. */
+export function candidatesOf(raw: JsonObject): number {
+  const stated = firstCount(raw["candidatesTokenCount"], raw["responseTokenCount"])
+  if (stated !== undefined) return stated
+  const others = ["promptTokenCount", "toolUsePromptTokenCount", "thoughtsTokenCount"] as const
+  return others.reduce(
+    (left, name) => Math.max(0, left - (countOf(raw[name]) ?? 0)),
+    countOf(raw["totalTokenCount"]) ?? 0,
+  )
 }
 
 function modalities(details: unknown): { audio: number; image: number } {

@@ -2,13 +2,13 @@ import type { Countable } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json/prune.ts"
 import { BatchSums } from "../_batch.ts"
 import type { ProviderRequest } from "../_dialect.ts"
-import type { TextCounter } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { reportsCost } from "../_reported-cost.ts"
 import { isFreeOperation } from "../_routes.ts"
 import { type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { RESERVED_MEMBERS } from "./added-members.ts"
-import { createCountable, createOpenAiCounter, estimateTokens } from "./estimate.ts"
+import { createCountable, estimateTokens } from "./estimate.ts"
+import { GeneratedCounter } from "./generated.ts"
 import { toReading } from "./reading.ts"
 import { type Kind, OPERATIONS } from "./routes.ts"
 import { findImageTool, findServerTools, PREVIEW_SEARCH, type ServerTools } from "./server-tools.ts"
@@ -30,8 +30,8 @@ class AnswerCollector implements Collector {
   readonly shape = DOCUMENT_SHAPE
   private readonly request: ProviderRequest
   private readonly kind: Kind | undefined
-  /** Counts the text of a stream that may be cut off before its usage; undefined: no stream, or not billed by text. */
-  private counter: TextCounter | undefined
+  /** Counts what a stream generates, in case it ends without its usage; undefined: no stream, or not billed by text. */
+  private counter: GeneratedCounter | undefined
   private model: string | undefined
   private tier: string | undefined
   private usage: JsonObject | undefined
@@ -49,7 +49,7 @@ class AnswerCollector implements Collector {
   }
 
   wants(data: Buffer): boolean {
-    if (++this.events === 1) this.counter = createOpenAiCounter(this.kind)
+    if (++this.events === 1) this.counter = GeneratedCounter.of(this.kind)
     this.counter?.addEvent(data)
     if (this.model === undefined && this.events <= MAX_EVENTS_WITHOUT_MODEL) return true
     const at = data.indexOf(USAGE)
@@ -76,12 +76,12 @@ class AnswerCollector implements Collector {
   evidence(isComplete: boolean): Evidence {
     const { method, path } = this.request
     const isReported = this.usage !== undefined && reportsUsage(this.usage)
-    const counter = isReported || isComplete || this.images > 0 ? undefined : this.counter
+    const counter = isReported || this.images > 0 ? undefined : this.counterFor(isComplete)
     return {
       method,
       path,
       model: this.model,
-      usage: counter ? this.countedUsage(counter) : this.reportedUsage(isReported),
+      usage: this.usageWithAdded(isReported, counter),
       source: counter || (this.isProvisional && !isComplete) ? "estimated" : "reported",
       isFree: isFreeOperation(OPERATIONS.find(method, path)),
     }
@@ -89,14 +89,22 @@ class AnswerCollector implements Collector {
 
   countable(estimated: Evidence): Countable | undefined {
     const { request, counter } = this
-    return counter && createCountable({ request, counter, estimated })
+    // A running count that the provider reported is nearer to the truth than the text.
+    if (!counter || estimated.usage?.["estimated_from_text"] === undefined) return undefined
+    return createCountable({ request, counter, estimated })
   }
 
-  /** The provider's usage object, parsed for this answer alone, with what is billed and stated beside it. */
-  private reportedUsage(isReported: boolean): JsonObject {
+  /** A stream that ended by itself and generated nothing, such as an error, is not billed. */
+  private counterFor(isComplete: boolean): GeneratedCounter | undefined {
+    return isComplete && !this.counter?.hasOutput ? undefined : this.counter
+  }
+
+  /** The provider's usage object, parsed for this answer alone, or an estimate, with what is billed and stated beside it. */
+  private usageWithAdded(isReported: boolean, counter: GeneratedCounter | undefined): JsonObject {
     const isKept = this.usage !== undefined && (isReported || reportsCost(this.usage))
     const usage: Record<string, unknown> = isKept ? this.usage! : {}
     removeMembers(usage, RESERVED_MEMBERS)
+    if (counter) usage["estimated_from_text"] = estimateTokens(this.request, counter, this.model)
     if (this.tier) usage["service_tier"] = this.tier
     const tools = findServerTools(this.output, this.tools)
     if (tools && Object.keys(tools.calls).length > 0) usage["server_tool_calls"] = tools.calls
@@ -120,15 +128,6 @@ class AnswerCollector implements Collector {
       ...(isPreviewSearch ? { web_search_tool: PREVIEW_SEARCH } : {}),
       ...(imageTool ? { image_generation: imageTool } : {}),
       ...(missing ? { missing } : {}),
-    }
-  }
-
-  private countedUsage(counter: TextCounter): JsonObject {
-    const region = REGIONS.get(this.request.host)
-    return {
-      estimated_from_text: estimateTokens(this.request, counter, this.model),
-      ...(this.tier ? { service_tier: this.tier } : {}),
-      ...(region ? { billed_beside: { region } } : {}),
     }
   }
 }

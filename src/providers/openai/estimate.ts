@@ -1,32 +1,11 @@
 import type { Countable } from "../../core/usage.ts"
 import type { ProviderRequest } from "../_dialect.ts"
-import {
-  createTextCounter,
-  estimateInput,
-  MAX_COUNTED_BYTES,
-  outputLimit,
-  type TextCounter,
-  type TextNames,
-  textNames,
-} from "../_estimate.ts"
+import { estimateInput, outputLimit, startOf, tokensPerCall } from "../_estimate.ts"
 import type { Evidence } from "../_evidence.ts"
+import type { TextCounter } from "../_text-counter.ts"
 import { bytesOf, type JsonObject } from "../_values.ts"
 import { findFamily } from "./models.ts"
 import { toReading } from "./reading.ts"
-import type { Kind } from "./routes.ts"
-
-/** The members that carry new text in the events of each kind of stream. Other streams are not billed by text. */
-const TEXT: { readonly [K in Kind]?: TextNames } = {
-  chat: textNames("content", "arguments", "reasoning_content", "reasoning", "refusal"),
-  completions: textNames("text"),
-  responses: textNames("delta"),
-}
-
-/** Returns a counter for the text of a stream; undefined when such a stream is not billed by its text. */
-export function createOpenAiCounter(kind: Kind | undefined): TextCounter | undefined {
-  const names = kind && TEXT[kind]
-  return names && createTextCounter(names)
-}
 
 /** The tokenizer would take seconds for a larger request, so its length is counted instead. */
 const MAX_TOKENIZED_BYTES = 1024 * 1024
@@ -35,7 +14,10 @@ type Request = Pick<ProviderRequest, "body" | "readStart">
 
 /** Returns the tokens of the request and of as much of the answer as came, estimated by the length of their texts. */
 export function estimateTokens(request: Request, counter: TextCounter, model: string | undefined): JsonObject {
-  const counted = { input: estimateInput(startOf(request)), output: counter.tokens() }
+  const counted = {
+    input: estimateInput(startOf(request)),
+    output: counter.tokens(tokensPerCall(model)) + tokensAroundText(counter, model),
+  }
   return toCountedTokens(counted, limitsOf(request, model), "characters")
 }
 
@@ -56,13 +38,25 @@ export function createCountable(given: {
     request: start.length <= MAX_TOKENIZED_BYTES ? start : undefined,
     output: text,
     outputScale: text.length === 0 ? 1 : all / text.length,
-    toReading(counted) {
-      const input = counted.input ?? estimateInput(start)
-      const output = text.length === 0 ? counter.tokens() : counted.output
-      const tokens = toCountedTokens({ input, output }, limits, family.encoding)
+    toReading({ input = estimateInput(start), output }) {
+      const perCall = tokensPerCall(estimated.model)
+      const counted = text.length === 0 ? counter.tokens(perCall) : output + counter.calls * perCall
+      const around = tokensAroundText(counter, estimated.model)
+      const tokens = toCountedTokens({ input, output: counted + around }, limits, family.encoding)
       return toReading({ ...estimated, usage: { ...estimated.usage, estimated_from_text: tokens } })
     },
   }
+}
+
+/**
+ * The marks that GPT-5 and later models write around a text are billed as output: the median over recorded streams
+ * without reasoning, measured on 2026-11-28.
+ */
+const TOKENS_AROUND_TEXT = 4
+const MODELS_WITH_MARKS = /gpt-(?:[5-9]|oss)/i
+
+function tokensAroundText(counter: TextCounter, model: string | undefined): number {
+  return counter.hasText && model !== undefined && MODELS_WITH_MARKS.test(model) ? TOKENS_AROUND_TEXT : 0
 }
 
 interface Tokens {
@@ -86,8 +80,4 @@ function limitsOf({ body }: Request, model: string | undefined): Tokens {
     input: family?.context ?? Number.POSITIVE_INFINITY,
     output: Math.min(asked, family?.output ?? Number.POSITIVE_INFINITY),
   }
-}
-
-function startOf({ body, readStart }: Request): Buffer {
-  return bytesOf(readStart?.(MAX_COUNTED_BYTES) ?? body)
 }

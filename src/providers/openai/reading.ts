@@ -69,16 +69,18 @@ function readImages({ model, isFree }: Evidence, usage: JsonObject, images: numb
   return { ...reading, ...reported, raw: boundedJson(usage, ADDED_MEMBERS), units: { images } }
 }
 
-/** Tokens that the gateway counted from the texts of an answer that was cut off. */
+/** Tokens that the gateway counted from the texts of an answer that ended without its usage. */
 function readCounted({ model, isFree }: Evidence, usage: JsonObject, counted: JsonObject): Reading {
   const input = countOf(counted["input_tokens"]) ?? 0
   const output = countOf(counted["output_tokens"]) ?? 0
+  const beside = objectOf(usage["billed_beside"])
   return {
     ...NO_READING,
     model,
     parts: [{ model, usage: { ...NO_USAGE, input, output }, contextTokens: input, role: "answer" }],
+    units: unitsOf(usage, beside, { model, audioSeconds: undefined }),
     tier: tierOf(usage),
-    geo: textOf(objectOf(usage["billed_beside"])?.["region"]),
+    geo: textOf(beside?.["region"]),
     raw: usage,
     source: "estimated",
     free: isFree,

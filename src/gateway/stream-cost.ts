@@ -1,0 +1,78 @@
+import type { ServerResponse } from "node:http"
+import type { Cost } from "../core/cost.ts"
+import type { CostDelivery } from "./cost-delivery.ts"
+import { isCompressed } from "./decode.ts"
+import type { ProxiedRequest } from "./proxied-request.ts"
+import type { ResponsePlan } from "./response-plan.ts"
+
+const COST = "X-Majordomo-Cost"
+const STATUS = "X-Majordomo-Cost-Status"
+const ANNOUNCEMENT = ["Trailer", `${COST}, ${STATUS}`]
+const NOTHING: readonly string[] = []
+const NO_BYTES = Buffer.alloc(0)
+const LF = 10
+
+/** Returns the cost as headers or trailers: alternating names and values. A cost that is not known has only its status. */
+export function toCostHeaders(cost: Cost | undefined): string[] {
+  const headers = [STATUS, cost?.status ?? "unpriced"]
+  if (cost?.totalCost !== undefined) headers.push(COST, cost.totalCost)
+  return headers
+}
+
+/** Sends the cost of one streamed answer after its last byte, to a client that asked for it. */
+export class StreamCost {
+  /** The headers that announce what follows the answer. */
+  readonly announcement: readonly string[]
+  private readonly delivery: CostDelivery
+  private readonly response: ServerResponse
+  /** Whether the answer so far ends with a line break. */
+  private endsLine = true
+
+  private constructor(delivery: CostDelivery, response: ServerResponse) {
+    this.delivery = delivery
+    this.response = response
+    this.announcement = delivery === "trailer" ? ANNOUNCEMENT : NOTHING
+  }
+
+  /** Returns undefined when the client did not ask for the cost, or when it cannot follow this answer. */
+  static plan(request: ProxiedRequest, plan: ResponsePlan, statusCode: number): StreamCost | undefined {
+    const { costDelivery: delivery, response } = request
+    if (delivery === undefined) return undefined
+    const canFollow = delivery === "trailer" ? canHaveTrailers(response, statusCode) : canHaveComment(plan)
+    return canFollow ? new StreamCost(delivery, response) : undefined
+  }
+
+  /** Must be called with each piece of the answer. */
+  onPiece(bytes: Buffer): void {
+    if (bytes.length > 0) this.endsLine = bytes[bytes.length - 1] === LF
+  }
+
+  /** Adds the trailers, or returns the last bytes of the answer with the comment after them. */
+  finish(cost: Cost | undefined, lastBytes: Buffer = NO_BYTES): Buffer {
+    if (this.delivery === "trailer") {
+      this.response.addTrailers(toPairs(toCostHeaders(cost)))
+      return lastBytes
+    }
+    this.onPiece(lastBytes)
+    const said = { cost: cost?.totalCost ?? null, status: cost?.status ?? "unpriced" }
+    const comment = `: majordomo-cost ${JSON.stringify(said)}\n\n`
+    return Buffer.concat([lastBytes, Buffer.from(this.endsLine ? comment : `\n\n${comment}`)])
+  }
+}
+
+/** HTTP/1.0 has no trailers, and an answer without a body has none either. */
+function canHaveTrailers({ req }: ServerResponse, statusCode: number): boolean {
+  const { httpVersion, method } = req
+  return httpVersion === "1.1" && method !== "HEAD" && statusCode !== 204 && statusCode !== 304
+}
+
+/** A comment is possible only among server-sent events that are not compressed. */
+function canHaveComment({ framing, contentEncoding }: ResponsePlan): boolean {
+  return framing === "events" && !isCompressed(contentEncoding)
+}
+
+function toPairs(headers: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i]!, headers[i + 1]!])
+  return pairs
+}

@@ -1,0 +1,37 @@
+const BACKSLASH = 92
+const LETTER_U = 117
+
+/** English and code have about four characters per token. */
+const ASCII_PER_TOKEN = 4
+/** Other scripts have about three tokens per four characters. */
+const TOKENS_PER_WIDE = 0.75
+
+/** The length of some text in characters. */
+export interface TextLength {
+  ascii: number
+  wide: number
+}
+
+/** Adds the length of the text from `from` to before `to`, which stands in JSON, with escapes and without its quotes. */
+export function addLength(bytes: Buffer, from: number, to: number, sum: TextLength): void {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at]!
+    if (byte >= 0xc0) sum.wide++
+    else if (byte >= 0x80) continue
+    else if (byte !== BACKSLASH) sum.ascii++
+    else if (bytes[at + 1] === LETTER_U) {
+      // An escape such as `\u00e9`. The second half of a surrogate pair is the same character as the first.
+      const isLow = /^d[c-f]/i.test(bytes.toString("latin1", at + 2, at + 4))
+      if (!isLow) sum.wide++
+      at += 5
+    } else {
+      sum.ascii++
+      at++
+    }
+  }
+}
+
+/** Returns the approximate number of tokens of a text of this length. */
+export function tokensOfLength({ ascii, wide }: TextLength, asciiPerToken: number = ASCII_PER_TOKEN): number {
+  return Math.ceil(ascii / asciiPerToken + wide * TOKENS_PER_WIDE)
+}

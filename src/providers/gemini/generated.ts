@@ -1,0 +1,41 @@
+import { memberName, TextCounter } from "../_text-counter.ts"
+import { type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
+
+const TEXT = memberName("text")
+const FUNCTION_CALL = memberName("functionCall")
+const EXECUTABLE_CODE = memberName("executableCode")
+
+/** Counts what the chunks of one stream generate: text, thoughts, function calls and code. */
+export class GeneratedCounter extends TextCounter {
+  /** Counts a chunk that has only text. Returns false for any other chunk: it must be parsed, and added by `addAnswer`. */
+  addEvent(data: Buffer): boolean {
+    if (data.includes(FUNCTION_CALL) || data.includes(EXECUTABLE_CODE)) return false
+    this.addAllText(data, TEXT)
+    return true
+  }
+
+  /** Counts what a parsed chunk generates. */
+  addAnswer(answer: JsonObject): void {
+    for (const candidate of listOf(answer["candidates"])) {
+      const content = objectOf(objectOf(candidate)?.["content"])
+      for (const part of listOf(content?.["parts"])) this.addPart(objectOf(part))
+    }
+  }
+
+  private addPart(part: JsonObject | undefined): void {
+    if (!part) return
+    const text = part["text"] ?? objectOf(part["executableCode"])?.["code"]
+    if (typeof text === "string") this.addParsedText(text)
+    const call = objectOf(part["functionCall"])
+    if (call) this.addParsedCall(textOf(call["name"]) ?? "", call["args"] ?? valuesOf(call["partialArgs"]))
+  }
+}
+
+/** Arguments that are streamed come as values with their paths; undefined: there are none. */
+function valuesOf(partialArguments: unknown): unknown {
+  if (!Array.isArray(partialArguments)) return undefined
+  return listOf(partialArguments).map((element) => {
+    const { jsonPath: _, willContinue: __, ...value } = objectOf(element) ?? {}
+    return Object.values(value)[0]
+  })
+}
