@@ -3,6 +3,10 @@ import type { Rates } from "../core/cost.ts"
 export interface PriceBookOptions {
   /** The address of the llm-prices.com list. If it is empty, no list is fetched. */
   readonly remoteUrl: string
+  /** The address of the data of genai-prices. If it is empty, the bundled data is used alone. */
+  readonly catalogUrl?: string | undefined
+  /** The address of LiteLLM's map. If it is empty, it is not used. */
+  readonly litellmUrl?: string | undefined
   readonly refreshIntervalMs: number
   /** The path of the user's price file. */
   readonly fallbackFile?: string | undefined
@@ -14,8 +18,8 @@ export interface PriceBookOptions {
   readonly providerPrices?: Readonly<Record<string, "free" | Readonly<Record<string, Rates>>>> | undefined
   /** The base URL of each configured provider. A known host is priced as such, whatever the provider is called. */
   readonly baseUrls?: Readonly<Record<string, string>> | undefined
-  /** The path of the copy of the last usable list. */
-  readonly cacheFile?: string | undefined
+  /** The directory for the last usable copy of each list, and for the history of prices. */
+  readonly dataDir?: string | undefined
   now(): number
   /** Logs one line. It never contains a secret. */
   log(line: string): void

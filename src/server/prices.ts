@@ -1,4 +1,3 @@
-import { join } from "node:path"
 import type { Settings } from "../config/settings.ts"
 import type { Rates } from "../core/cost.ts"
 import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
@@ -8,7 +7,7 @@ import type { ServerOptions } from "./options.ts"
 export async function openPrices({ settings, log }: ServerOptions): Promise<PriceBook> {
   const prices = await createPriceBook({
     ...settings.pricing,
-    cacheFile: join(settings.storage.dataDir, "llm-prices.json"),
+    dataDir: settings.storage.dataDir,
     providerPrices: toProviderPrices(settings),
     baseUrls: Object.fromEntries(Object.entries(settings.providers).map(([name, { baseUrl }]) => [name, baseUrl])),
     now: Date.now,

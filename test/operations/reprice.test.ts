@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { PRICE_THEN_UNKNOWN } from "../../src/core/cost.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
@@ -128,6 +129,28 @@ describeDatabases("repricing", (open) => {
       { model: "gone-1", changed: 0 },
     ])
     expect((await keptOf(db))[0]).toMatchObject({ reason: "the price was different", old_cost_status: "exact" })
+  })
+
+  test("an exact price stays if the sources only disagree about the price at that time", async () => {
+    const db = await open()
+    const exact = { model: "acme-1", requested_model: "acme-1", cost_status: "exact", total_cost: "9" } as const
+    await insert(db, [aRecord({ id: crypto.randomUUID(), ...exact }), anUnpriced()])
+    const uncertain: RepriceContext["prices"] = {
+      price: (question) => {
+        const cost = priced.price(question)
+        return { ...cost, status: "estimated", price: { lines: [], ...cost.price, reason: PRICE_THEN_UNKNOWN } }
+      },
+    }
+
+    const models = await run(db, { filter: { ...ALL, model: "acme*" } }, { prices: uncertain })
+
+    expect(models).toMatchObject([{ looked: 2, changed: 1 }])
+    expect((await rowsOf(db)).map(({ cost_status, total_cost }) => [cost_status, total_cost])).toEqual(
+      expect.arrayContaining([
+        ["exact", "9"],
+        ["estimated", "0.0018"],
+      ]),
+    )
   })
 
   test("rows are processed in chunks, each row once, even if all have the same microsecond", async () => {
