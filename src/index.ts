@@ -45,7 +45,8 @@ const COMMANDS: CommandTable = {
     commands: {
       list: { summary: "every model that has a price", load: () => import("./cli/pricing/list.ts") },
       get: { summary: "one model's prices", load: () => import("./cli/pricing/get.ts") },
-      refresh: { summary: "fetch the price list now", load: () => import("./cli/pricing/refresh.ts") },
+      history: { summary: "how one model's prices changed", load: () => import("./cli/pricing/history.ts") },
+      refresh: { summary: "fetch the price lists now", load: () => import("./cli/pricing/refresh.ts") },
       reprice: { summary: "price stored requests again", load: () => import("./cli/pricing/reprice.ts") },
     },
   },

@@ -53,7 +53,13 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   const settings = { ...build("", SETTINGS, values), providers: built } as unknown as Settings & { storage: object }
   const isSet = all.some(({ path, value }) => path.startsWith("storage.postgres.") && value !== "")
   const storage = { ...settings.storage, postgres: { ...settings.storage.postgres, isSet } }
-  return { settings: { ...settings, storage }, sources: Object.fromEntries(sources), warnings: notes.warnings }
+  const pricing = { ...settings.pricing, catalogUrl: toCatalogUrl(settings, sources) }
+  return { settings: { ...settings, storage, pricing }, sources: Object.fromEntries(sources), warnings: notes.warnings }
+}
+
+/** Without an address of its own, the catalog is off if `pricing.remote_url` is, which once turned off every download. */
+function toCatalogUrl({ pricing }: Settings, sources: ReadonlyMap<string, string>): string {
+  return pricing.remoteUrl === "" && sources.get("pricing.catalog_url") === "default" ? "" : pricing.catalogUrl
 }
 
 interface ValueInput {

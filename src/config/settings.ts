@@ -63,7 +63,7 @@ export const SETTINGS = {
     data_dir: row(
       path,
       "~/.majordomo",
-      "directory for the embedded database, the journal, the cached price list and large request bodies",
+      "directory for the embedded database, the journal, the cached price lists with their history, and large request bodies",
     ),
     auto_migrate: row(yesOrNo, true, "whether `serve` creates and updates the schema"),
     postgres: {
@@ -136,9 +136,19 @@ export const SETTINGS = {
     remote_url: row(
       orEmpty(webAddress),
       "https://www.llm-prices.com/current-v1.json",
-      "URL of the price list to download; empty disables the download",
+      "URL of the price list of llm-prices.com, or of its history; empty disables the download",
     ),
-    refresh_interval: row(duration, "1h", "how often the price list is downloaded"),
+    catalog_url: row(
+      orEmpty(webAddress),
+      "https://raw.githubusercontent.com/pydantic/genai-prices/main/prices/new_data/v2/data.json",
+      "URL of the data of genai-prices; empty disables the download, and so does an empty `pricing.remote_url` unless this is set",
+    ),
+    litellm_url: row(
+      orEmpty(webAddress),
+      "",
+      "URL of LiteLLM's map of prices, for rates that no other list has; empty disables the download",
+    ),
+    refresh_interval: row(duration, "1h", "how often the price lists are downloaded"),
     fallback_file: optional(
       orNothing(path),
       "path of your own price file, JSON or YAML; LiteLLM's price map and the files of llm-prices.com can be used as they are",

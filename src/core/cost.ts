@@ -108,3 +108,9 @@ export type Resolve = (model: string | undefined) => Resolution
  * priced again, so the text must not change.
  */
 export const FREE_BY_RULE = "free by the provider's own rule"
+
+/**
+ * The doubt about a price whose sources disagree, and of which none says whether it applied at the time of the request.
+ * An exact cost is not replaced by such a price, so the text must not change.
+ */
+export const PRICE_THEN_UNKNOWN = "the sources disagree about the price at the time of the request"

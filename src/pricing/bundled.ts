@@ -1,20 +1,20 @@
 import type { RateName, Rates } from "../core/cost.ts"
 import { divide, formatDecimal, fromNumber } from "../core/decimal.ts"
-import type { Catalog, CatalogModel, CatalogPrices, CatalogProvider, DatedPrices } from "./catalog-model.ts"
+import type { CatalogModel, CatalogPrices, CatalogProvider, DatedPrices, ModelVersion } from "./catalog-model.ts"
 import { OWN_DATE, OWN_MODELS } from "./own-models.ts"
 import type { Row } from "./row.ts"
 
 /** The day of the data in @pydantic/genai-prices 0.1.8. The package itself does not contain it. */
-const BUNDLED_DATE = "2026-09-23"
+export const BUNDLED_DATE = "2026-09-23"
 
-/** Loads the bundled catalog, with our own models in it. The data is loaded on first use, because it is almost 1 MB. */
-export async function loadBundled(): Promise<Catalog> {
+/** Loads the bundled data. It is loaded on first use, because it is almost 1 MB. */
+export async function loadBundled(): Promise<readonly CatalogProvider[]> {
   const { waitForUpdate } = await import("@pydantic/genai-prices")
-  const providers = ((await waitForUpdate()) ?? []) as readonly CatalogProvider[]
-  return new Map(providers.map((provider) => [provider.id, withOwnModels(provider)]))
+  return ((await waitForUpdate()) ?? []) as readonly CatalogProvider[]
 }
 
-function withOwnModels(provider: CatalogProvider): CatalogProvider {
+/** Returns a provider with our own models, which replace those with the same id. */
+export function withOwnModels(provider: CatalogProvider): CatalogProvider {
   const own = OWN_MODELS[provider.id] ?? []
   const theirs = new Map(provider.models.map((model) => [model.id, model]))
   const ours = own.map((model) => ({ ...theirs.get(model.id), ...model, own: true as const }))
@@ -29,23 +29,57 @@ export interface BundledRow {
   readonly varies: boolean
   /** The day on which this price began, `YYYY-MM-DD`, if the catalog says it. */
   readonly since: string | undefined
+  /** The catalog says when the price changed, or the gateway saw it, so the price is that of the time. */
+  readonly isDated: boolean
   /** Fees that no reading reports. A sum without them is a lower bound. */
   readonly unmetered: readonly string[]
 }
 
 /** Returns the price of a model of the catalog at the time `at`, in milliseconds since the epoch. */
 export function bundledRow(model: CatalogModel, at: number): BundledRow {
-  const dated: readonly DatedPrices[] = Array.isArray(model.prices)
-    ? model.prices
-    : [{ prices: model.prices as CatalogPrices }]
+  const version = versionAt(model, at)
+  const dated = toDated(version?.prices ?? model.prices)
   const { prices, since } = pricesAt(model, dated, at)
-  const [source, date] = model.own ? (["majordomo", OWN_DATE] as const) : (["genai-prices", BUNDLED_DATE] as const)
+  const day = version === undefined ? (model.day ?? BUNDLED_DATE) : toDay(version.from)
+  const [source, date] = model.own ? (["majordomo", OWN_DATE] as const) : (["genai-prices", day] as const)
   return {
     row: { model: model.id, source, date: since ?? date, ...toRates(prices) },
     varies: dated.some(({ constraint }) => constraint?.type === "time_of_date"),
     since,
+    isDated: hasDates(model) || (model.versions ?? []).some(({ from }) => from <= at),
     unmetered: Object.entries(UNMETERED).flatMap(([key, fee]) => (prices[key] === undefined ? [] : [fee])),
   }
+}
+
+/**
+ * Returns the version of a model that applied at a time and has been replaced since. Prices that have dates themselves
+ * know more of the past than what the gateway saw.
+ */
+function versionAt(model: CatalogModel, at: number): ModelVersion | undefined {
+  if (model.versions === undefined || model.own || hasDates(model)) return undefined
+  const next = model.versions.findIndex(({ from }) => from > at)
+  return next < 0 ? undefined : model.versions[Math.max(0, next - 1)]
+}
+
+/** Returns the times at which the prices of a model changed, in milliseconds since the epoch. The first of them is 0. */
+export function changesOf(model: CatalogModel): readonly number[] {
+  const days = toDated(model.prices).flatMap(({ constraint }) =>
+    constraint?.type === "start_date" ? [Date.parse(constraint.start_date)] : [],
+  )
+  const seen = hasDates(model) || model.own ? [] : (model.versions ?? []).map(({ from }) => from)
+  return [0, ...days, ...seen]
+}
+
+function hasDates({ prices }: CatalogModel): boolean {
+  return toDated(prices).some(({ constraint }) => constraint?.type === "start_date")
+}
+
+function toDated(prices: CatalogModel["prices"]): readonly DatedPrices[] {
+  return Array.isArray(prices) ? (prices as readonly DatedPrices[]) : [{ prices: prices as CatalogPrices }]
+}
+
+function toDay(at: number): string {
+  return new Date(at).toISOString().slice(0, 10)
 }
 
 /** Fees that no reading reports. */

@@ -17,6 +17,16 @@ export interface CatalogModel {
   readonly prices: CatalogPrices | readonly DatedPrices[]
   /** The model comes from `own-models.ts`. */
   readonly own?: true
+  /** The day of the data that has these prices, `YYYY-MM-DD`; undefined for the bundled data. */
+  readonly day?: string
+  /** The prices that the gateway has seen since a time, in ascending order, if they changed. */
+  readonly versions?: readonly ModelVersion[]
+}
+
+/** The prices of a model from a time on, in milliseconds since the epoch. */
+export interface ModelVersion {
+  readonly from: number
+  readonly prices: CatalogModel["prices"]
 }
 
 /** Which names belong to a model. */

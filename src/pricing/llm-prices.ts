@@ -1,8 +1,9 @@
 import type { Rates } from "../core/cost.ts"
 import { formatDecimal, fromNumber } from "../core/decimal.ts"
 import { correct } from "./corrections.ts"
-import { VENDORS } from "./identify.ts"
 import type { ListedPrice } from "./listed-price.ts"
+import { keyOf, parseListedRates, parseListing } from "./llm-prices-layout.ts"
+import { findVersion, type PriceHistory, type PriceVersion, type SeenPrice } from "./price-history.ts"
 import type { Row } from "./row.ts"
 
 /** The list of llm-prices.com, prepared for lookups. */
@@ -10,53 +11,88 @@ export interface LlmPrices {
   /** The day of the list, `YYYY-MM-DD`. */
   readonly day: string
   readonly size: number
-  /** Finds the row of a model by the catalog's provider and the list's own id, corrected for the time `at`. */
+  /**
+   * Finds the row of a model by the catalog's provider and the list's own id, with the prices of the time `at`, corrected.
+   * If the prices of that time are not known, the row has the first ones known.
+   */
   find(provider: string, id: string, at: number): Row | undefined
+  /** Returns when the row that `find` returns applied. */
+  termOf(provider: string, id: string, at: number): ListedTerm
+  /** Returns the times at which the prices of a model changed, in milliseconds since the epoch. */
+  changesOf(provider: string, id: string): readonly number[]
   /** Returns all models of the list by the catalog's provider. Long-context rows are not models. */
   ids(): readonly { readonly provider: string; readonly id: string }[]
+  /** Returns the prices of all rows. */
+  seen(): readonly SeenPrice[]
 }
 
-/** A body with fewer usable rows than this is an error page or a broken list. */
-const MIN_ROWS = 20
-const MAX_RATE = 100_000
+/** The time in which the list had a row's prices. */
+interface ListedTerm {
+  /** The first day on which the list is known to have had these prices, if it is after the time that was asked for. */
+  readonly knownFrom: string | undefined
+  /** The last day on which the list is known to have had these prices. */
+  readonly confirmedUntil: string
+}
+
 const LONG = /^(.+)-(\d+)k$/
+const NO_HISTORY: Pick<PriceHistory, "versionsOf"> = { versionsOf: () => [] }
 
 /**
- * Parses `{ updated_at, prices: [{ id, vendor, name, input, output, input_cached }] }`.
+ * Parses `{ updated_at, prices: [{ id, vendor, name, input, output, input_cached }] }`. Rows can have `from_date` and
+ * `to_date`, as in the list's own history; they then have priority over what the gateway has seen.
+ *
+ * @param fetchedAt the day of a list that does not say its own
  * @throws Error that says what is wrong with the list
  */
-export function parseLlmPrices(body: unknown): LlmPrices {
-  if (!isRecord(body) || !Array.isArray(body["prices"])) throw new Error("expected an object with a list `prices`")
-  const day = body["updated_at"]
-  if (typeof day !== "string" || !/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(Date.parse(day))) {
-    throw new Error("expected a day in `updated_at`")
-  }
-  const rows = new Map<string, ListedPrice>()
-  for (const each of body["prices"] as readonly unknown[]) {
-    const row = toListed(each)
-    if (row) rows.set(keyOf(VENDORS[row.vendor] ?? row.vendor, row.id), row)
-  }
-  if (rows.size < MIN_ROWS) throw new Error(`expected at least ${MIN_ROWS} usable prices, got ${rows.size}`)
+export function parseLlmPrices(body: unknown, history = NO_HISTORY, fetchedAt = 0): LlmPrices {
+  const { day, rows, periods } = parseListing(body, fetchedAt)
   const long = longRows(rows)
+
+  const versionsOf = (provider: string, id: string): readonly PriceVersion[] => {
+    const key = keyOf(provider, id)
+    const versions = periods.get(key) ?? history.versionsOf("llm-prices.com", provider, id)
+    const row = rows.get(key)
+    return versions.length === 0 && row ? [{ from: Date.parse(day), prices: row }] : versions
+  }
+  const listedAt = (provider: string, id: string, at: number): ListedPrice | undefined => {
+    const versions = versionsOf(provider, id)
+    const rates = parseListedRates((findVersion(versions, at) ?? versions[0])?.prices)
+    return rates && { ...(rows.get(keyOf(provider, id)) ?? { id, vendor: provider, name: "" }), ...rates }
+  }
+  const dateOf = (provider: string, id: string, at: number): string => {
+    const versions = versionsOf(provider, id)
+    const version = findVersion(versions, at)
+    return version === undefined || version === versions.at(-1) ? day : toDay(version.from)
+  }
 
   return {
     day,
     size: rows.size,
-    ids: () =>
-      [...rows.values()].flatMap((row) =>
-        isLong(row) ? [] : [{ provider: VENDORS[row.vendor] ?? row.vendor, id: row.id }],
-      ),
+    ids: () => [...rows].flatMap(([key, row]) => (isLong(row) ? [] : [splitKey(key)])),
+    seen: () =>
+      [...rows].map(([key, { input, output, input_cached }]) => {
+        const { provider, id } = splitKey(key)
+        return { provider, model: id, prices: { input, output, input_cached } }
+      }),
+    changesOf: (provider, id) => versionsOf(provider, id).map(({ from }) => from),
+    termOf(provider, id, at) {
+      const versions = versionsOf(provider, id)
+      const first = versions.find(({ from }) => from > at)
+      const isKnown = findVersion(versions, at) !== undefined
+      if (!isKnown) return { knownFrom: first && toDay(first.from), confirmedUntil: day }
+      return { knownFrom: undefined, confirmedUntil: first ? toDay(first.from) : day }
+    },
     find(provider, id, at) {
-      const key = keyOf(provider, id)
-      const row = rows.get(key)
+      const row = listedAt(provider, id, at)
       // A long-context row is a tier of its model, not a model.
       if (!row || isLong(row)) return undefined
-      const tiers = (long.get(key) ?? []).flatMap(({ above, row: longRow }) => {
-        const rates = correct(longRow, ratesOf(longRow), at)
+      const tiers = (long.get(keyOf(provider, id)) ?? []).flatMap(({ above, id: longId }) => {
+        const longRow = listedAt(provider, longId, at)
+        const rates = longRow && correct(longRow, ratesOf(longRow), at)
         return rates ? [{ above, rates }] : []
       })
       const base = correct(row, ratesOf(row), at)
-      return base && { model: row.id, source: "llm-prices.com", date: day, base, tiers }
+      return base && { model: id, source: "llm-prices.com", date: dateOf(provider, id, at), base, tiers }
     },
   }
 }
@@ -66,14 +102,15 @@ export function parseLlmPrices(body: unknown): LlmPrices {
  * prompts over 272,000 tokens.
  */
 function longRows(rows: ReadonlyMap<string, ListedPrice>) {
-  const long = new Map<string, { readonly above: number; readonly row: ListedPrice }[]>()
-  for (const row of rows.values()) {
+  const long = new Map<string, { readonly above: number; readonly id: string }[]>()
+  for (const [longKey, row] of rows) {
     const [, id, thousands] = LONG.exec(row.id) ?? []
-    const key = keyOf(VENDORS[row.vendor] ?? row.vendor, id ?? "")
+    const key = keyOf(splitKey(longKey).provider, id ?? "")
     if (!isLong(row) || id === undefined || !rows.has(key)) continue
+    const tier = { above: Number(thousands) * 1000, id: row.id }
     long.set(
       key,
-      [...(long.get(key) ?? []), { above: Number(thousands) * 1000, row }].sort((a, b) => a.above - b.above),
+      [...(long.get(key) ?? []), tier].sort((a, b) => a.above - b.above),
     )
   }
   return long
@@ -91,33 +128,15 @@ function ratesOf(row: ListedPrice): Rates {
   }
 }
 
-function toListed(value: unknown): ListedPrice | undefined {
-  if (!isRecord(value)) return undefined
-  const { id, vendor, name, input, output, input_cached: cached = null } = value
-  if (typeof id !== "string" || id === "" || typeof vendor !== "string") return undefined
-  if (!isRate(input) || !isRate(output) || (cached !== null && !isRate(cached))) return undefined
-  return {
-    id: id.toLowerCase(),
-    vendor: vendor.toLowerCase(),
-    name: String(name ?? ""),
-    input,
-    output,
-    input_cached: cached,
-  }
-}
-
-function isRate(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && value <= MAX_RATE
-}
-
-function keyOf(provider: string, id: string): string {
-  return `${provider}/${id}`
+function splitKey(key: string): { readonly provider: string; readonly id: string } {
+  const slash = key.indexOf("/")
+  return { provider: key.slice(0, slash), id: key.slice(slash + 1) }
 }
 
 function plain(value: number): string {
   return formatDecimal(fromNumber(value))
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
+function toDay(at: number): string {
+  return new Date(Math.max(at, 0)).toISOString().slice(0, 10)
 }

@@ -1,8 +1,10 @@
+import { PRICE_THEN_UNKNOWN } from "../core/cost.ts"
 import { LLM_PRICES_IDS, MODEL_ALIASES } from "./aliases.ts"
 import { type BundledRow, bundledRow } from "./bundled.ts"
 import type { Catalog } from "./catalog-model.ts"
 import { feesOf } from "./fees.ts"
 import { identifyProvider } from "./identify.ts"
+import type { LitellmPrices } from "./litellm.ts"
 import type { LlmPrices } from "./llm-prices.ts"
 import { findModel, type Match, spellingsOf, withoutDate } from "./match.ts"
 import { type Merged, mergeRows } from "./merge.ts"
@@ -12,13 +14,15 @@ import type { UserPrices } from "./user-prices.ts"
 
 /** Everything that prices are looked up in. */
 export interface Sources {
-  readonly catalog: Catalog
+  readonly catalog: () => Catalog
   readonly user: UserPrices
   /** The user's model names: the model by `name` or `provider/name`, in lower case. */
   readonly aliases: ReadonlyMap<string, string>
   readonly baseUrls: PriceBookOptions["baseUrls"]
   /** Returns the current list of llm-prices.com, if there is one. */
-  readonly remote: () => LlmPrices | undefined
+  readonly listed: () => LlmPrices | undefined
+  /** Returns the current map of LiteLLM, if there is one. */
+  readonly litellm: () => LitellmPrices | undefined
 }
 
 export interface Lookup {
@@ -26,6 +30,17 @@ export interface Lookup {
   find(question: LookupQuestion): LookupResult
   /** Finds the price of a model by name at a configured provider; undefined if no source has one. */
   findNamed(provider: string, name: string, at: number): FoundPrice | undefined
+  /** Finds what a name stands for in each source. */
+  identify(provider: string, name: string): Identified
+}
+
+/** A name of a model at a provider, and what it stands for. */
+interface Identified {
+  /** The id of the catalog's provider that lists the model. */
+  readonly owner: string | undefined
+  readonly match: Match | undefined
+  /** The names by which lists other than the catalog may have the model. */
+  readonly listNames: readonly string[]
 }
 
 export interface LookupQuestion {
@@ -74,6 +89,7 @@ export function createLookup(sources: Sources): Lookup {
 
   return {
     findNamed: (provider, name, at) => findNamed(provider, name, at),
+    identify: (provider, name) => identify(sources, toAsked(sources, { provider, name })),
     find({ provider, model, requestedModel, at }) {
       const answered = model === undefined ? undefined : findNamed(provider, model, at, requestedModel)
       if (answered) return answered
@@ -82,7 +98,7 @@ export function createLookup(sources: Sources): Lookup {
         const doubt = `no price for ${shortened(model ?? "")}, which answered: priced as ${requestedModel}, which was asked`
         return model === undefined ? requested : { ...requested, doubts: [...requested.doubts, doubt] }
       }
-      const billedBy = identifyProvider(sources.catalog, provider, sources.baseUrls?.[provider])
+      const billedBy = identifyProvider(sources.catalog(), provider, sources.baseUrls?.[provider])
       const name = model ?? requestedModel
       const reason =
         name === undefined
@@ -104,15 +120,14 @@ interface Asked {
   readonly requested: readonly string[]
 }
 
-function toAsked(
-  { catalog, aliases, baseUrls }: Sources,
-  {
-    provider,
-    name,
-    requested,
-  }: { readonly provider: string; readonly name: string; readonly requested?: string | undefined },
-): Asked {
-  const billedBy = identifyProvider(catalog, provider, baseUrls?.[provider])
+interface Name {
+  readonly provider: string
+  readonly name: string
+  readonly requested?: string | undefined
+}
+
+function toAsked({ catalog, aliases, baseUrls }: Sources, { provider, name, requested }: Name): Asked {
+  const billedBy = identifyProvider(catalog(), provider, baseUrls?.[provider])
   const owner = billedBy ?? provider.toLowerCase()
   const lower = name.trim().toLowerCase()
   const alias =
@@ -129,19 +144,31 @@ function toAsked(
 
 const NO_ROWS = { own: undefined, filed: undefined }
 
-function findPrice({ catalog, user, remote }: Sources, asked: Asked, at: number): FoundPrice | undefined {
-  const { provider, billedBy, spellings } = asked
-  const match = billedBy === undefined ? undefined : findModel(catalog, billedBy, spellings)
-  const { own, filed } = user.isEmpty ? NO_ROWS : user.find(provider, userNamesOf(catalog, asked, match), at)
+function identify({ catalog }: Pick<Sources, "catalog">, { billedBy, spellings }: Asked): Identified {
+  const match = billedBy === undefined ? undefined : findModel(catalog(), billedBy, spellings)
+  const listedId = match && LLM_PRICES_IDS[`${match.owner}/${match.model.id}`]
+  const listNames = [...spellings, ...(match ? [match.model.id] : []), ...(listedId ? [listedId] : [])]
+  return { owner: match?.owner ?? billedBy, match, listNames: [...new Set(listNames)] }
+}
+
+function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | undefined {
+  const { provider, billedBy } = asked
+  const identified = identify(sources, asked)
+  const { match } = identified
+  const { user } = sources
+  const { own, filed } = user.isEmpty ? NO_ROWS : user.find(provider, userNamesOf(sources.catalog(), asked, match), at)
   const bundled = match && bundledRow(match.model, at)
-  const listed = billedBy === undefined ? undefined : findListed(remote(), match, { owner: billedBy, spellings, at })
-  const reason = listed && bundled ? whyAside(listed.day, bundled, at) : undefined
+  const listed = findListed(sources.listed(), identified, at)
+  const reason = listed && bundled ? whyAside(listed, bundled) : undefined
+  const isDisputed = listed !== undefined && bundled !== undefined && isUncertainThen(listed, bundled)
+  const { owner, listNames } = identified
 
   const rows = [
     own,
     filed,
     reason === undefined ? listed?.row : undefined,
     bundled && Object.keys(bundled.row.base).length > 0 ? bundled.row : undefined,
+    owner === undefined ? undefined : sources.litellm()?.find(owner, listNames, at),
   ].filter((row) => row !== undefined)
   if (rows.length === 0) return undefined
 
@@ -165,6 +192,7 @@ function findPrice({ catalog, user, remote }: Sources, asked: Asked, at: number)
     doubts: [
       ...(how === "undated" ? [`${asked.name} has no price of its own: priced as ${model}`] : []),
       ...unmetered.map((fee) => `${fee} of ${model} is not in the sum`),
+      ...(isDisputed && !isUsers ? [PRICE_THEN_UNKNOWN] : []),
     ],
   }
 }
@@ -200,27 +228,31 @@ function undatedNames(catalog: Catalog, { billedBy, spellings }: Asked, match: M
   return [...new Set(spellings.flatMap((each) => withoutDate(each) ?? []))].filter(isSame)
 }
 
-/** Returns why the list, which has only the flat prices of its day, is not used where the catalog knows more. */
-function whyAside(day: string, bundled: BundledRow, at: number): string | undefined {
+/** A row of llm-prices.com, and when the list had it. */
+type Listed = ReturnType<LlmPrices["termOf"]> & { readonly row: Row }
+
+/** Returns why the list, which has only flat prices, is not used where the catalog knows more. */
+function whyAside({ knownFrom, confirmedUntil }: Listed, bundled: BundledRow): string | undefined {
   if (bundled.varies) return "the price depends on the hour"
-  if (at < Date.parse(day)) return `the list is of ${day}, after the request`
-  return bundled.since !== undefined && bundled.since > day
+  if (knownFrom !== undefined) return `its price is known since ${knownFrom}, after the request`
+  return bundled.since !== undefined && bundled.since > confirmedUntil
     ? `the price changed on ${bundled.since}, after the list`
     : undefined
 }
 
-/** Finds the row of a model in the list of llm-prices.com, by each of its spellings there. */
-function findListed(
-  list: LlmPrices | undefined,
-  match: Match | undefined,
-  asked: { readonly owner: string; readonly spellings: readonly string[]; readonly at: number },
-): { readonly row: Row; readonly day: string } | undefined {
-  if (list === undefined) return undefined
-  const listedId = match && LLM_PRICES_IDS[`${match.owner}/${match.model.id}`]
-  const ids = [...asked.spellings, ...(match ? [match.model.id] : []), ...(listedId ? [listedId] : [])]
-  for (const id of ids) {
-    const row = list.find(match?.owner ?? asked.owner, id, asked.at)
-    if (row) return { row, day: list.day }
+/** Returns whether two sources disagree, and neither says whether its price applied at the time of the request. */
+function isUncertainThen({ knownFrom, row }: Listed, bundled: BundledRow): boolean {
+  if (knownFrom === undefined || bundled.varies || bundled.isDated) return false
+  const { input, output } = bundled.row.base
+  return row.base.input !== input || row.base.output !== output
+}
+
+/** Finds the row of a model in the list of llm-prices.com, by each of its names there. */
+function findListed(list: LlmPrices | undefined, { owner, listNames }: Identified, at: number): Listed | undefined {
+  if (list === undefined || owner === undefined) return undefined
+  for (const name of listNames) {
+    const row = list.find(owner, name, at)
+    if (row) return { row, ...list.termOf(owner, name, at) }
   }
   return undefined
 }

@@ -3,6 +3,10 @@ import type { Discount, OwnPrices } from "../core/own-prices.ts"
 export interface PriceBookOptions {
   /** The address of the llm-prices.com list. If it is empty, no list is fetched. */
   readonly remoteUrl: string
+  /** The address of the data of genai-prices. If it is empty, the bundled data is used alone. */
+  readonly catalogUrl?: string | undefined
+  /** The address of LiteLLM's map. If it is empty, it is not used. */
+  readonly litellmUrl?: string | undefined
   readonly refreshIntervalMs: number
   /** The path of the user's price file. */
   readonly fallbackFile?: string | undefined
@@ -16,8 +20,8 @@ export interface PriceBookOptions {
   readonly discounts?: Readonly<Record<string, readonly Discount[]>> | undefined
   /** The base URL of each configured provider. A known host is priced as such, whatever the provider is called. */
   readonly baseUrls?: Readonly<Record<string, string>> | undefined
-  /** The path of the copy of the last usable list. */
-  readonly cacheFile?: string | undefined
+  /** The directory for the last usable copy of each list, and for the history of prices. */
+  readonly dataDir?: string | undefined
   /** Reads a file of the user whose name ends in `.yaml` or `.yml`. Without it, such files are rejected. */
   readYaml?(path: string): Promise<unknown>
   now(): number

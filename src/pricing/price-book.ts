@@ -1,14 +1,14 @@
 import { computeCost } from "../core/compute-cost.ts"
 import type { Cost, PriceQuery } from "../core/cost.ts"
-import { loadBundled } from "./bundled.ts"
 import { createLookup, type Lookup, type LookupQuestion, type Sources } from "./lookup.ts"
 import { multipliersOf, type Served } from "./multipliers.ts"
 import type { PriceBookOptions } from "./options.ts"
 import { type CachedPrice, createPriceCache } from "./price-cache.ts"
+import { listChanges, type PriceChange } from "./price-changes.ts"
 import { readAliasesFile, readPriceFile } from "./price-file.ts"
 import { createPriceList, type PricedModel, type PriceExplanation } from "./price-list.ts"
+import { openPriceSources, type SourceRefresh } from "./price-sources.ts"
 import { farPrices } from "./rate-check.ts"
-import { createRemote, type Refreshed } from "./remote.ts"
 import { chargesWhatItReports } from "./reported.ts"
 import { createUserPrices, type UserPrices } from "./user-prices.ts"
 
@@ -21,42 +21,45 @@ export interface PriceBook {
   models(provider?: string): readonly PricedModel[]
   /** Explains the price of a model, at one provider or at each that has it. The result is empty if no source has it. */
   explain(provider: string | undefined, model: string, at?: number): readonly PriceExplanation[]
-  /** Fetches the list of llm-prices.com now. Never rejects: after a failure, the prices are as before. */
-  refresh(): Promise<Refreshed>
-  /** Starts to fetch the list in the background: now, and then at each interval. */
+  /** Returns how the prices of a model changed, at one provider or at each that has it. */
+  changes(provider: string | undefined, model: string): readonly PriceChange[]
+  /** Fetches all price lists now. Never rejects: the prices of a source that fails are as before. */
+  refresh(): Promise<readonly SourceRefresh[]>
+  /** Starts to fetch the lists in the background: now, and then at each interval. */
   start(): void
   close(): void
 }
 
 /** Hours with other prices begin and end on the half hour. */
 const WINDOW_MS = 1_800_000
+/** Distinguishes the changes of prices within a window. */
+const MAX_CHANGES = 2 ** 20
 
 /**
- * Opens the price book with the bundled data, the user's files and the last usable list. Nothing is fetched.
+ * Opens the price book with the bundled data, the user's files and the last usable lists. Nothing is fetched.
  * @throws CommandError if a file of the user cannot be read or used
  */
 export async function createPriceBook(options: PriceBookOptions): Promise<PriceBook> {
   const cache = createPriceCache()
-  const remote = createRemote(options, () => cache.clear())
-  const [catalog, file, aliases] = await Promise.all([
-    loadBundled(),
+  const [opened, file, aliases] = await Promise.all([
+    openPriceSources(options, () => cache.clear()),
     readPriceFile(options),
     readAliasesFile(options),
-    remote.load(),
   ])
   const { providerPrices, baseUrls } = options
   const user = createUserPrices(options, file)
-  const sources: Sources = { catalog, user, aliases, baseUrls, remote: remote.current }
+  const { catalog, listed, litellm } = opened
+  const sources: Sources = { catalog, user, aliases, baseUrls, listed, litellm }
   const lookup = createLookup(sources)
   const isConfigured = (name: string) => providerPrices?.[name] !== undefined || baseUrls?.[name] !== undefined
   const priceList = createPriceList(lookup, sources, isConfigured)
-  for (const line of farPrices(sources, options.now())) options.log(line)
+  for (const line of farPrices({ catalog: catalog(), user }, options.now())) options.log(line)
 
   return {
     price(question) {
       const { provider, requestedModel, reading, at } = question
       const { tier, speed, geo } = reading
-      const window = Math.floor(at / WINDOW_MS)
+      const window = Math.floor(at / WINDOW_MS) * MAX_CHANGES + opened.history.changesUntil(at)
       const resolve = (model: string | undefined): CachedPrice => {
         // The requested name belongs to the main model. Advisors and other parts have models of their own.
         const requested = model === reading.model ? requestedModel : undefined
@@ -71,9 +74,10 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
     modelCount: () => priceList.count(),
     models: (provider) => priceList.list(provider, options.now()),
     explain: (provider, model, at = options.now()) => priceList.explain(provider, model, at),
-    refresh: () => remote.refresh(),
-    start: () => remote.start(),
-    close: () => remote.close(),
+    changes: (provider, model) => listChanges(lookup, sources, { provider, model }),
+    refresh: opened.refresh,
+    start: opened.start,
+    close: opened.close,
   }
 }
 

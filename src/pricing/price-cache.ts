@@ -10,7 +10,7 @@ export interface CachedPrice {
 
 /** Everything that the rates depend on, as long as the sources stay the same. */
 interface PriceCacheKey extends Served {
-  /** The number of the half hour since the epoch. */
+  /** The number of the half hour since the epoch and of the changes of prices until then. */
   readonly window: number
   readonly provider: string
   readonly requestedModel: string | undefined

@@ -57,10 +57,11 @@ export function createPriceList(
   sources: Sources,
   isConfigured: (provider: string) => boolean,
 ): PriceList {
-  const { catalog, baseUrls } = sources
+  const { baseUrls } = sources
   return {
-    count: () => listCatalogNames(catalog).length + listOtherNames(sources, isConfigured).length,
+    count: () => listCatalogNames(sources.catalog()).length + listOtherNames(sources, isConfigured).length,
     list: (provider, at) => {
+      const catalog = sources.catalog()
       const wanted = provider && (identifyProvider(catalog, provider, baseUrls?.[provider]) ?? provider)
       return [...listCatalogNames(catalog), ...listOtherNames(sources, isConfigured)]
         .filter(([owner]) => wanted === undefined || owner === wanted)
@@ -71,7 +72,7 @@ export function createPriceList(
         .sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
     },
     explain: (provider, asked, at) =>
-      (provider === undefined ? [...catalog.keys()] : [provider]).flatMap((each) => {
+      (provider === undefined ? [...sources.catalog().keys()] : [provider]).flatMap((each) => {
         const found = lookup.findNamed(each, asked, at)
         if (!found) return []
         const { rows, setAside, merged, how, isResold } = found
@@ -88,11 +89,13 @@ function listCatalogNames(catalog: Catalog): readonly ModelName[] {
 
 /** Returns the models that are not in the catalog: those of the list, and those that the user has named. */
 function listOtherNames(
-  { catalog, user, remote }: Sources,
+  { catalog: currentCatalog, user, listed: currentList, litellm }: Sources,
   isConfigured: (provider: string) => boolean,
 ): readonly ModelName[] {
+  const catalog = currentCatalog()
   const aliased = new Set(Object.values(LLM_PRICES_IDS))
-  const listed = (remote()?.ids() ?? [])
+  const others = litellm()?.seen() ?? []
+  const listed = [...(currentList()?.ids() ?? []), ...others.map(({ provider, model }) => ({ provider, id: model }))]
     .filter(({ provider, id }) => !aliased.has(id) && !findModel(catalog, provider, [id]))
     .map(({ provider, id }) => [provider, id] as const)
   const known = new Set(

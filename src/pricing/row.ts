@@ -19,5 +19,11 @@ export type SourceName =
   | "fallback_file"
   | "llm-prices.com"
   | "genai-prices"
+  | "litellm"
   /** Our own models and fees, where the other sources have none or a wrong one: `own-models.ts`, `fees.ts`. */
   | "majordomo"
+
+/** The sources that are fetched, and whose changes are remembered. */
+export const FETCHED_SOURCES = ["llm-prices.com", "genai-prices", "litellm"] as const satisfies readonly SourceName[]
+
+export type FetchedSource = (typeof FETCHED_SOURCES)[number]

@@ -1,20 +1,23 @@
 import { randomUUID } from "node:crypto"
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
-import type { PriceBookOptions } from "./options.ts"
 
-/** The copy of the list on disk: the body of the answer, and what a server needs to tell that it has not changed. */
+/** The copy of a list on disk: the body of the answer, and what a server needs to tell that it has not changed. */
 interface SavedList {
   readonly url: string
   readonly etag?: string | undefined
+  /** The time at which the list was fetched, in milliseconds since the epoch. */
+  readonly fetched_at: number
   readonly body: unknown
 }
 
+interface SaveOptions {
+  readonly cacheFile: string | undefined
+  log(line: string): void
+}
+
 /** Writes the copy through a temporary file, so that it is always complete. A failure is logged. */
-export async function saveList(
-  { cacheFile, log }: Pick<PriceBookOptions, "cacheFile" | "log">,
-  list: SavedList,
-): Promise<void> {
+export async function saveList({ cacheFile, log }: SaveOptions, list: SavedList): Promise<void> {
   if (cacheFile === undefined) return
   const draft = `${cacheFile}.${randomUUID()}`
   try {
@@ -28,12 +31,16 @@ export async function saveList(
 }
 
 /**
- * Reads the copy; undefined if there is none.
+ * Reads the copy; undefined if there is none. A copy of an older program has no time: it is then that of the file.
  * @throws Error if the file cannot be read or is not JSON
  */
-export async function readSavedList(cacheFile: string): Promise<Partial<SavedList> | undefined> {
+export async function readSavedList(
+  cacheFile: string,
+): Promise<(Partial<SavedList> & Pick<SavedList, "fetched_at">) | undefined> {
   try {
-    return JSON.parse(await readFile(cacheFile, "utf8")) as Partial<SavedList>
+    const saved = JSON.parse(await readFile(cacheFile, "utf8")) as Partial<SavedList>
+    const { fetched_at: at } = saved
+    return { ...saved, fetched_at: typeof at === "number" ? at : (await stat(cacheFile)).mtimeMs }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
     throw error

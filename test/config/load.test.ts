@@ -64,7 +64,13 @@ describe("settings", () => {
         redact: [],
         injectStreamUsage: true,
       },
-      pricing: { remoteUrl: "https://www.llm-prices.com/current-v1.json", refreshIntervalMs: 3_600_000, overrides: {} },
+      pricing: {
+        remoteUrl: "https://www.llm-prices.com/current-v1.json",
+        catalogUrl: "https://raw.githubusercontent.com/pydantic/genai-prices/main/prices/new_data/v2/data.json",
+        litellmUrl: "",
+        refreshIntervalMs: 3_600_000,
+        overrides: {},
+      },
       ledger: { journal: true, syncIntervalMs: 100, maxJournalBytes: 2 ** 30, whenFull: "drop" },
       metadata: { maxKeys: 32, maxValueLength: 1024 },
       providers: {
@@ -149,6 +155,18 @@ describe("settings", () => {
     expect((await load()).settings.server.port).toBe(7680)
   })
 
+  test("the data of genai-prices is fetched without pricing.remote_url only if its address is set", async () => {
+    const urlOf = async (text: string) => {
+      put("majordomo.yaml", text)
+      return (await load()).settings.pricing.catalogUrl
+    }
+    expect(await urlOf('pricing: {remote_url: ""}')).toBe("")
+    expect(await urlOf('pricing: {remote_url: "", catalog_url: "http://mirror.test/data.json"}')).toBe(
+      "http://mirror.test/data.json",
+    )
+    expect(await urlOf('pricing: {catalog_url: ""}')).toBe("")
+  })
+
   test("an empty variable sets the empty value", async () => {
     const env = {
       MAJORDOMO_PRICING_REMOTE_URL: "",
@@ -157,6 +175,7 @@ describe("settings", () => {
     }
     const { settings } = await load({ env })
     expect(settings.pricing).toMatchObject({ remoteUrl: "", fallbackFile: undefined })
+    expect(settings.pricing.catalogUrl).toBe("")
     expect(settings.storage.postgres).toMatchObject({ url: undefined, isSet: false })
     expect(await errorOf({ env: { MAJORDOMO_SERVER_PORT: "" } })).toBe(
       "server.port (MAJORDOMO_SERVER_PORT): expected a whole number from 0 to 65535, got nothing",

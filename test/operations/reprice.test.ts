@@ -1,10 +1,14 @@
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { PRICE_THEN_UNKNOWN } from "../../src/core/cost.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
 import { type RepriceContext, repriceRequests } from "../../src/operations/reprice/reprice.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { aRecord } from "../database/_ledger.ts"
+import { bodyOf, listedRow } from "../pricing/_list.ts"
 import { describeDatabases } from "../support/databases.ts"
 
 const SINCE = Date.parse("2026-11-20T00:00:00Z")
@@ -128,6 +132,54 @@ describeDatabases("repricing", (open) => {
       { model: "gone-1", changed: 0 },
     ])
     expect((await keptOf(db))[0]).toMatchObject({ reason: "the price was different", old_cost_status: "exact" })
+  })
+
+  test("a younger price list takes no right price away, whether its prices are the same or changed after the request", async () => {
+    const db = await open()
+    let now = SINCE
+    let body = bodyOf([listedRow("openai", "gpt-4o", 3, 12, 1.5)], "2026-11-19")
+    const server = createServer((_, response) => response.end(JSON.stringify(body)))
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const remoteUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const book = await createPriceBook({ remoteUrl, refreshIntervalMs: 1000, now: () => now, log: () => {} })
+    await book.refresh()
+    await insert(db, [anUnpriced({ model: "gpt-4o", requested_model: "gpt-4o" })])
+    const reprice = async () => (await run(db, {}, { prices: book })).map(({ changed }) => changed)
+    expect(await reprice()).toEqual([1])
+    const [priced] = await rowsOf(db)
+    expect(priced).toMatchObject({ cost_status: "exact", reason: null })
+
+    for (const input of [3, 30]) {
+      now += 7 * 86_400_000
+      body = bodyOf([listedRow("openai", "gpt-4o", input, 12, 1.5)], new Date(now).toISOString().slice(0, 10))
+      await book.refresh()
+      expect(await reprice()).toEqual([0])
+    }
+    expect(await rowsOf(db)).toEqual([priced])
+    book.close()
+    server.close()
+  })
+
+  test("an exact price stays if the sources only disagree about the price at that time", async () => {
+    const db = await open()
+    const exact = { model: "acme-1", requested_model: "acme-1", cost_status: "exact", total_cost: "9" } as const
+    await insert(db, [aRecord({ id: crypto.randomUUID(), ...exact }), anUnpriced()])
+    const uncertain: RepriceContext["prices"] = {
+      price: (question) => {
+        const cost = priced.price(question)
+        return { ...cost, status: "estimated", price: { lines: [], ...cost.price, reason: PRICE_THEN_UNKNOWN } }
+      },
+    }
+
+    const models = await run(db, { filter: { ...ALL, model: "acme*" } }, { prices: uncertain })
+
+    expect(models).toMatchObject([{ looked: 2, changed: 1 }])
+    expect((await rowsOf(db)).map(({ cost_status, total_cost }) => [cost_status, total_cost])).toEqual(
+      expect.arrayContaining([
+        ["exact", "9"],
+        ["estimated", "0.0018"],
+      ]),
+    )
   })
 
   test("rows are processed in chunks, each row once, even if all have the same microsecond", async () => {

@@ -16,6 +16,7 @@ const PROGRAM = {
       commands: {
         list: { summary: "all", load: () => import("../../src/cli/pricing/list.ts") },
         get: { summary: "one", load: () => import("../../src/cli/pricing/get.ts") },
+        history: { summary: "changes", load: () => import("../../src/cli/pricing/history.ts") },
         refresh: { summary: "fetch", load: () => import("../../src/cli/pricing/refresh.ts") },
       },
     },
@@ -34,10 +35,10 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-async function configure(url: string) {
+async function configure(url: string, catalogUrl = "") {
   const dir = await mkdtemp(join(tmpdir(), "pricing-cli-"))
   config = join(dir, "majordomo.json")
-  const settings = { storage: { data_dir: join(dir, "data") }, pricing: { remote_url: url } }
+  const settings = { storage: { data_dir: join(dir, "data") }, pricing: { remote_url: url, catalog_url: catalogUrl } }
   await writeFile(config, JSON.stringify(settings))
 }
 
@@ -139,7 +140,14 @@ describe("pricing refresh", () => {
   test("fetches the list and keeps it for the next command", async () => {
     await configure(remoteUrl)
     expect(await run("refresh")).toBe(0)
-    expect(out).toBe("Fetched: 26 prices of 2026-11-01\n")
+    expect(out).toBe(
+      [
+        "llm-prices.com: fetched, 26 prices of 2026-11-01",
+        "genai-prices: off, pricing.catalog_url is empty",
+        "litellm: off, pricing.litellm_url is empty",
+        "",
+      ].join("\n"),
+    )
 
     out = ""
     await run("get", "gpt-4o", "--json")
@@ -152,6 +160,93 @@ describe("pricing refresh", () => {
 
   test("without an address is rejected", async () => {
     expect(await run("refresh")).toBe(1)
-    expect(err).toBe("error: pricing.remote_url is empty: there is nothing to fetch\n")
+    expect(err).toBe(
+      "error: pricing.remote_url, pricing.catalog_url, pricing.litellm_url are empty: there is nothing to fetch\n",
+    )
+  })
+
+  test("prints the result of each list, and fails if one of them failed", async () => {
+    await configure(remoteUrl, remoteUrl)
+
+    expect(await run("refresh", "--json")).toBe(1)
+
+    expect(JSON.parse(out)).toEqual({
+      status: "updated",
+      updated_at: "2026-11-01",
+      models: 26,
+      sources: [
+        { source: "llm-prices.com", status: "updated", updated_at: "2026-11-01", models: 26, reason: null },
+        {
+          source: "genai-prices",
+          status: "failed",
+          updated_at: null,
+          models: null,
+          reason: "expected a list of providers",
+        },
+        { source: "litellm", status: "off", updated_at: null, models: null, reason: "pricing.litellm_url is empty" },
+      ],
+    })
+    expect(err).toBe("error: the prices of genai-prices could not be fetched; they stay as they are\n")
+  })
+})
+
+describe("pricing history", () => {
+  test("shows how the prices of a model changed, by source", async () => {
+    await configure(remoteUrl)
+    await run("refresh")
+    out = ""
+
+    expect(await run("history", "gpt-4o")).toBe(0)
+    expect(out).toMatchInlineSnapshot(`
+      "gpt-4o at openai, in USD per million tokens
+
+      Since          Source          Prices
+      -------------------------------------------------------------------------------------------------------------
+      2026-11-01     llm-prices.com  input 3, output 12, cache_read 1.5
+      (first known)  genai-prices    input 2.5, cache_read 1.25, output 10, web_searches 0.01, file_searches 0.0025
+      "
+    `)
+
+    out = ""
+    await run("history", "o3", "--json")
+    expect(JSON.parse(out)).toMatchInlineSnapshot(`
+      [
+        {
+          "listed": true,
+          "long_context": [],
+          "model": "o3",
+          "provider": "openai",
+          "rates": {
+            "cache_read": "0.5",
+            "file_searches": "0.0025",
+            "input": "10",
+            "output": "40",
+            "web_searches": "0.01",
+          },
+          "since": null,
+          "source": "genai-prices",
+        },
+        {
+          "listed": true,
+          "long_context": [],
+          "model": "o3",
+          "provider": "openai",
+          "rates": {
+            "cache_read": "0.5",
+            "file_searches": "0.0025",
+            "input": "2",
+            "output": "8",
+            "web_searches": "0.01",
+          },
+          "since": "2025-06-10T00:00:00.000Z",
+          "source": "genai-prices",
+        },
+      ]
+    `)
+  })
+
+  test("of a model that no list has is rejected with what to do", async () => {
+    expect(await run("history", "nope")).toBe(1)
+    expect(err).toBe('error: no price list has "nope"; see majordomo-gateway pricing list\n')
   })
 })

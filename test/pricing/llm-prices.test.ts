@@ -67,6 +67,43 @@ describe("the list of llm-prices.com", () => {
   ])("is rejected if it is not a price list: %j", (body, why) => expect(() => parseLlmPrices(body)).toThrow(why))
 })
 
+describe("the history of llm-prices.com", () => {
+  const dated = (input: number, from: string | null, to: string | null) => ({
+    ...listedRow("openai", "gpt-test", input, 4, null),
+    from_date: from,
+    to_date: to,
+  })
+  const listOf = (...rows: readonly ReturnType<typeof dated>[]) =>
+    parseLlmPrices({ prices: [...rows, ...bodyOf([]).prices] }, undefined, NOW)
+  const inputAt = (list: ReturnType<typeof listOf>, at: string) =>
+    list.find("openai", "gpt-test", Date.parse(at))?.base.input
+
+  test("has the prices of each period, and the day on which it was fetched", () => {
+    const list = listOf(dated(2, "2026-06-01", null), dated(10, null, "2026-06-01"))
+    expect(list.day).toBe("2026-11-20")
+    expect([inputAt(list, "2025-01-01"), inputAt(list, "2026-05-31T23:59:59Z"), inputAt(list, "2026-06-01")]).toEqual([
+      "10",
+      "10",
+      "2",
+    ])
+    expect(list.termOf("openai", "gpt-test", Date.parse("2026-05-01"))).toEqual({
+      knownFrom: undefined,
+      confirmedUntil: "2026-06-01",
+    })
+  })
+
+  test("has no price for a model after its last day", () => {
+    const list = listOf(dated(10, null, "2026-06-01"))
+    expect(inputAt(list, "2026-05-01")).toBe("10")
+    expect(inputAt(list, "2026-06-01")).toBeUndefined()
+    expect(list.ids().map(({ id }) => id)).not.toContain("gpt-test")
+  })
+
+  test("leaves out rows whose days are not days", () => {
+    expect(inputAt(listOf(dated(10, "soon", null)), "2026-06-01")).toBeUndefined()
+  })
+})
+
 describe("a correction", () => {
   const rows = CORRECTIONS.map(({ vendor, id, shown }) => listedRow(vendor, id, ...shown))
   const o3 = CORRECTIONS.find(({ id }) => id === "o3")!

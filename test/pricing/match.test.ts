@@ -1,13 +1,15 @@
 import { existsSync, readFileSync } from "node:fs"
 import { beforeAll, describe, expect, test } from "vitest"
 import { loadBundled } from "../../src/pricing/bundled.ts"
+import { mergeCatalog } from "../../src/pricing/catalog.ts"
 import type { Catalog } from "../../src/pricing/catalog-model.ts"
 import { identifyProvider } from "../../src/pricing/identify.ts"
 import { findModel, spellingsOf } from "../../src/pricing/match.ts"
+import { createPriceHistory } from "../../src/pricing/price-history.ts"
 
 let catalog: Catalog
 beforeAll(async () => {
-  catalog = await loadBundled()
+  catalog = mergeCatalog(await loadBundled(), undefined, createPriceHistory({ file: undefined, log: () => {} }))
 })
 
 function matchOf(provider: string, name: string): string | undefined {

@@ -212,7 +212,9 @@ describe("with the list of llm-prices.com", () => {
   async function createWith(rows: readonly ReturnType<typeof listedRow>[], options: Partial<PriceBookOptions> = {}) {
     body = bodyOf(rows)
     const book = await create({ remoteUrl, ...options })
-    expect((await book.refresh()).status).toBe("updated")
+    expect(await book.refresh()).toContainEqual(
+      expect.objectContaining({ source: "llm-prices.com", status: "updated" }),
+    )
     return book
   }
 
@@ -266,8 +268,50 @@ describe("with the list of llm-prices.com", () => {
     const gemini = { provider: "gemini", model: "gemini-3.7-flash" }
     expect(ask(book, { ...gemini, at: Date.parse("2027-01-01") }).totalCost).toBe("1.5")
     expect(book.explain("openai", "o3", Date.parse("2026-10-31"))[0]?.setAside).toMatchObject([
-      { reason: "the list is of 2026-11-01, after the request" },
+      { reason: "its price is known since 2026-11-01, after the request" },
     ])
+  })
+
+  test("a younger list keeps the price of a request before it", async () => {
+    const october = Date.parse("2026-11-10T12:00:00Z")
+    const rows = [listedRow("anthropic", "claude-4.5-haiku", 1.5, 6, null)]
+    const book = await createWith(rows)
+    const haiku = { provider: "anthropic", model: "claude-haiku-4-5", at: october }
+    expect(ask(book, haiku)).toMatchObject({ status: "exact", totalCost: "1.5" })
+
+    body = bodyOf(rows, "2026-11-19")
+    await book.refresh()
+
+    expect(ask(book, haiku)).toMatchObject({ status: "exact", totalCost: "1.5" })
+  })
+
+  test("a change applies from the time at which it was seen, also after a restart and without the model in the list", async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), "prices-"))
+    let now = Date.parse("2026-11-10T12:00:00Z")
+    const options = { dataDir, now: () => now }
+    const book = await createWith([listedRow("openai", "gpt-7", 3, 9, null)], options)
+    now = AT
+    body = bodyOf([listedRow("openai", "gpt-7", 2, 9, null)], "2026-11-19")
+    await book.refresh()
+    now = AT + 600_000
+    body = bodyOf([], "2026-11-20")
+    await book.refresh()
+
+    const later = await create({ remoteUrl, ...options })
+    for (const each of [book, later]) {
+      const costAt = (at: number) => ask(each, { model: "gpt-7", at }).totalCost
+      expect([AT - 1, AT, AT + 599_999, AT + 600_000].map(costAt)).toEqual(["3", "2", "2", undefined])
+    }
+  })
+
+  test("before the first price that is known, a contradicting flat price of the catalog is used, as an estimate", async () => {
+    const book = await createWith([listedRow("anthropic", "claude-4.5-haiku", 1.5, 6, null)])
+    const before = Date.parse("2026-10-10T12:00:00Z")
+    expect(ask(book, { provider: "anthropic", model: "claude-haiku-4-5", at: before })).toMatchObject({
+      status: "estimated",
+      totalCost: "1",
+      price: { reason: "the sources disagree about the price at the time of the request" },
+    })
   })
 
   test("a model that only the list has is priced by it, at its vendor", async () => {
@@ -304,5 +348,84 @@ describe("with the list of llm-prices.com", () => {
       other: "2",
       otherFrom: "llm-prices.com",
     })
+  })
+})
+
+describe("with the data of genai-prices and LiteLLM's map", () => {
+  const fillers = Array.from({ length: 25 }, (_, index) => ({ id: `filler-${index}`, prices: { input_mtok: 1 } }))
+  const bodies: Record<string, unknown> = {}
+  let status = 200
+  let base: string
+  const server = createServer((request, response) =>
+    response.writeHead(status).end(JSON.stringify(bodies[request.url ?? ""])),
+  )
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const models = [
+      {
+        id: "claude-next-9",
+        match: { starts_with: "claude-next-9" },
+        prices: {
+          input_mtok: { base: 2, tiers: [{ start: 200_000, price: 4 }] },
+          cache_read_mtok: 0.2,
+          cache_write_mtok: 2.5,
+          cache_write_1h_mtok: 4,
+          output_mtok: 10,
+        },
+      },
+      ...fillers.map((filler) => ({ ...filler, match: { equals: filler.id } })),
+    ]
+    bodies["/catalog"] = [{ id: "anthropic", api_pattern: "https://api\\.anthropic\\.com", models }]
+    const map = fillers.map(({ id }) => [id, { litellm_provider: "groq", input_cost_per_token: 1e-6 }] as const)
+    bodies["/litellm"] = {
+      ...Object.fromEntries(map),
+      "gpt-8": { litellm_provider: "openai", input_cost_per_token: 7e-6, output_cost_per_token: 8e-6 },
+    }
+  })
+  afterAll(() => server.close())
+
+  test("a model of yesterday has all its rates, cache writes and tiers included, also after a restart", async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), "prices-"))
+    const options = { catalogUrl: `${base}/catalog`, dataDir }
+    const book = await create(options)
+    const asked = { provider: "anthropic", model: "claude-next-9-20261119" }
+    expect(ask(book, asked).status).toBe("unpriced")
+    expect(await book.refresh()).toContainEqual({
+      source: "genai-prices",
+      status: "updated",
+      day: "2026-11-20",
+      models: 26,
+    })
+
+    const later = await create(options)
+    for (const each of [book, later]) {
+      const of = (usage: Partial<Usage>, contextTokens = 0) => ask(each, { ...asked, usage, contextTokens })
+      expect(of({ cacheWrite1h: 1_000_000 })).toMatchObject({ status: "exact", totalCost: "4" })
+      expect(of({ cacheWrite: 1_000_000 })).toMatchObject({ status: "exact", totalCost: "2.5" })
+      expect(of({ input: 1_000_000 }, 200_001)).toMatchObject({ status: "exact", totalCost: "4" })
+      expect(each.models("openai").length).toBeGreaterThan(50)
+    }
+  })
+
+  test("LiteLLM's map prices what no other list has, and is not used if it has no address", async () => {
+    const book = await create({ litellmUrl: `${base}/litellm` })
+    expect(ask(book, { model: "gpt-8" }).status).toBe("unpriced")
+    await book.refresh()
+
+    expect(ask(book, { model: "gpt-8" })).toMatchObject({ status: "exact", totalCost: "7" })
+    expect(book.models("openai").map(({ model }) => model)).toContain("gpt-8")
+    expect((await (await create()).refresh()).map((result) => result.status)).toEqual(["off", "off", "off"])
+  })
+
+  test("a source that fails leaves its prices as they are, and does not stop the others", async () => {
+    const book = await create({ catalogUrl: `${base}/catalog`, litellmUrl: `${base}/none` })
+    const results = await book.refresh()
+    expect(results.map((result) => result.status)).toEqual(["off", "updated", "failed"])
+
+    status = 500
+    expect((await book.refresh()).map((result) => result.status)).toEqual(["off", "failed", "failed"])
+    status = 200
+    expect(ask(book, { provider: "anthropic", model: "claude-next-9" }).status).toBe("exact")
   })
 })

@@ -1,18 +1,29 @@
+import { CommandError } from "../../core/errors.ts"
 import { refreshPrices } from "../../operations/prices/refresh.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withPrices } from "../_open.ts"
 import { print, printJson } from "../_print.ts"
 
+type SourceResult = Awaited<ReturnType<typeof refreshPrices>>["sources"][number]
+
 export default defineCommand({
-  meta: { name: "refresh", description: "fetch the price list now, and keep it for the next start" },
+  meta: { name: "refresh", description: "fetch the price lists now, and keep them for the next start" },
   args: { ...JSON_OPTION, ...COMMON },
   examples: ["majordomo-gateway pricing refresh"],
   async run({ args }) {
     await withPrices(args.config, async (context) => {
       const result = await refreshPrices(context)
-      if (args.json) return printJson(result)
-      const { status, models, updated_at: day } = result
-      print(`${status === "updated" ? "Fetched" : "Unchanged"}: ${models} prices of ${day}`)
+      const { sources } = result
+      if (args.json) printJson(result)
+      else print(sources.map(describeSource).join("\n"))
+      const failed = sources.filter(({ status }) => status === "failed").map(({ source }) => source)
+      if (failed.length === 0) return
+      throw new CommandError(`the prices of ${failed.join(", ")} could not be fetched; they stay as they are`)
     })
   },
 })
+
+function describeSource({ source, status, updated_at: day, models, reason }: SourceResult): string {
+  if (reason !== null) return `${source}: ${status === "off" ? "off" : "not fetched"}, ${reason}`
+  return `${source}: ${status === "updated" ? "fetched" : "unchanged"}, ${models} prices of ${day}`
+}

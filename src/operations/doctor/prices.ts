@@ -1,23 +1,35 @@
 import { CommandError } from "../../core/errors.ts"
 import type { Context } from "../context.ts"
 import { openPrices } from "../open/prices.ts"
+import { toSourceResult } from "../prices/refresh.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
 const { ok, warning, problem } = findingsOf("prices")
 
-/** Checks that the price files can be read and the list can be fetched. A fetched list is stored for the next start. */
+/** Checks that the price files can be read and the lists can be fetched. Fetched lists are stored for the next start. */
 export async function checkPrices(context: Context<"settings" | "log">): Promise<Finding[]> {
   try {
     const book = await openPrices(context)
-    const result = await book.refresh()
+    const results = await book.refresh()
     const models = `${book.modelCount().toLocaleString("en-US")} models have a price`
     book.close()
-    if (result.status === "off") return [ok(`${models}; pricing.remote_url is empty, so no list is fetched`)]
-    if (result.status !== "failed") return [ok(`${models}; the list is from ${result.day}`)]
-    const fix = "let this machine reach pricing.remote_url, or set it to nothing to do without the list"
-    return [warning(`${models}, but the price list could not be fetched: ${result.reason}`, fix)]
+    return [toFinding(models, results.map(toSourceResult))]
   } catch (error) {
     if (error instanceof CommandError) return [problem(error.message)]
     throw error
   }
+}
+
+function toFinding(models: string, results: readonly ReturnType<typeof toSourceResult>[]): Finding {
+  const on = results.filter(({ status }) => status !== "off")
+  const failed = on.filter(({ status }) => status === "failed")
+  if (failed.length > 0) {
+    const reasons = failed.map(({ source, reason }) => `${source}: ${reason}`).join("; ")
+    const fix =
+      "let this machine reach the addresses in the pricing settings, or set those that you do not need to nothing"
+    return warning(`${models}, but a price list could not be fetched (${reasons})`, fix)
+  }
+  if (on.length === 0) return ok(`${models}; no list is fetched, because the addresses in the settings are empty`)
+  const days = on.map(({ source, updated_at: day }) => `${source} of ${day}`).join(", ")
+  return ok(`${models}; lists: ${days}`)
 }

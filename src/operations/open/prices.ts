@@ -1,4 +1,3 @@
-import { join } from "node:path"
 import { readYaml } from "../../config/file.ts"
 import type { Settings } from "../../config/settings.ts"
 import { createPriceBook, type PriceBook } from "../../pricing/price-book.ts"
@@ -23,7 +22,7 @@ export async function withPrices<T>(
 }
 
 /**
- * Opens the price book of the settings, with the price list that was last stored in the data directory.
+ * Opens the price book of the settings, with the price lists that were last stored in the data directory.
  *
  * @throws CommandError if a price file of the settings cannot be read
  */
@@ -31,7 +30,7 @@ export function openPrices({ settings, log }: OpenOptions): Promise<PriceBook> {
   const providers = Object.entries(settings.providers)
   return createPriceBook({
     ...settings.pricing,
-    cacheFile: join(settings.storage.dataDir, "llm-prices.json"),
+    dataDir: settings.storage.dataDir,
     providerPrices: Object.fromEntries(providers.flatMap(([name, { prices }]) => (prices ? [[name, prices]] : []))),
     discounts: Object.fromEntries(
       providers.flatMap(([name, { discount }]) => (discount === undefined ? [] : [[name, discount]])),

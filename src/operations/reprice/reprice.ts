@@ -1,4 +1,4 @@
-import { type Cost, FREE_BY_RULE, type PriceCertificate } from "../../core/cost.ts"
+import { type Cost, FREE_BY_RULE, PRICE_THEN_UNKNOWN, type PriceCertificate } from "../../core/cost.ts"
 import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
 import { NO_READING, type Reading } from "../../core/usage.ts"
 import {
@@ -90,6 +90,7 @@ function toRepricing(row: RepriceableRow, cost: Cost): Repricing | undefined {
   if (isSame || parseDecimal(cost.totalCost ?? "0") >= MAX_COST_USD) return undefined
   // A row keeps the price that it has if the price is no longer known.
   if (cost.status === "unpriced") return undefined
+  if (row.cost_status === "exact" && cost.price?.reason?.includes(PRICE_THEN_UNKNOWN)) return undefined
   return {
     id: row.id,
     old_cost_status: row.cost_status,

@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
-import { createRemote } from "../../src/pricing/remote.ts"
+import { parseLlmPrices } from "../../src/pricing/llm-prices.ts"
+import { createPriceSource } from "../../src/pricing/price-source.ts"
 import { bodyOf, listedRow } from "./_list.ts"
 
 const NOW = Date.parse("2026-11-20T12:00:00Z")
@@ -34,19 +35,29 @@ beforeEach(async () => {
 })
 afterEach(() => close())
 
-function create(more: Partial<Parameters<typeof createRemote>[0]> = {}) {
-  const options = { remoteUrl: url, refreshIntervalMs: 3_600_000, cacheFile, log: (line: string) => said.push(line) }
-  return createRemote({ ...options, ...more }, () => {})
+function create({ at = url, ...more }: { at?: string; cacheFile?: string; refreshIntervalMs?: number } = {}) {
+  return createPriceSource({
+    name: "llm-prices.com",
+    url: at,
+    refreshIntervalMs: 3_600_000,
+    cacheFile,
+    parse: (body) => parseLlmPrices(body),
+    onChange: () => {},
+    onRefreshed: async () => {},
+    now: () => NOW,
+    log: (line) => said.push(line),
+    ...more,
+  })
 }
 
 describe("the fetched list", () => {
   test("is used, and saved to disk with access for its owner only", async () => {
     answer = (_, response) => response.setHeader("etag", '"1"').end(GOOD)
-    const remote = create()
+    const source = create()
 
-    expect(await remote.refresh()).toEqual({ status: "updated", day: "2026-11-01", models: 26 })
+    expect(await source.refresh()).toEqual({ status: "updated", day: "2026-11-01", models: 26 })
 
-    expect(remote.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
+    expect(source.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
     expect((await stat(cacheFile)).mode & 0o777).toBe(0o600)
     const later = create()
     await later.load()
@@ -58,10 +69,10 @@ describe("the fetched list", () => {
       if (request.headers["if-none-match"] === '"1"') response.writeHead(304).end()
       else response.setHeader("etag", '"1"').end(GOOD)
     }
-    const remote = create()
-    await remote.refresh()
+    const source = create()
+    await source.refresh()
 
-    expect(await remote.refresh()).toEqual({ status: "unchanged", day: "2026-11-01", models: 26 })
+    expect(await source.refresh()).toEqual({ status: "unchanged", day: "2026-11-01", models: 26 })
     const later = create()
     await later.load()
     expect((await later.refresh()).status).toBe("unchanged")
@@ -78,15 +89,15 @@ describe("the fetched list", () => {
     ],
   ])("is not replaced by %s", async (_, fail, why) => {
     answer = (_request, response) => response.end(GOOD)
-    const remote = create()
-    await remote.refresh()
+    const source = create()
+    await source.refresh()
     const before = await readFile(cacheFile, "utf8")
     answer = (_request, response) => fail(response)
 
-    const result = await remote.refresh()
+    const result = await source.refresh()
 
     expect(result).toMatchObject({ status: "failed", reason: expect.stringContaining(why) })
-    expect(remote.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
+    expect(source.current()?.find("openai", "gpt-test", NOW)?.base.input).toBe("1")
     expect(await readFile(cacheFile, "utf8")).toBe(before)
   })
 
@@ -98,41 +109,51 @@ describe("the fetched list", () => {
     expect(JSON.stringify(result)).not.toMatch(/secret|127\.0\.0\.1/)
   })
 
+  test("is fetched once by refreshes at the same time", async () => {
+    answer = (_, response) => response.end(GOOD)
+    const source = create()
+
+    const results = await Promise.all([source.refresh(), source.refresh()])
+
+    expect(results.map(({ status }) => status)).toEqual(["updated", "updated"])
+    expect(requests).toHaveLength(1)
+  })
+
   test("is fetched in the background at the start, and a failure is logged", async () => {
     answer = (_, response) => response.writeHead(404).end()
-    const remote = create()
-    remote.start()
+    const source = create()
+    source.start()
     expect(requests).toHaveLength(0)
 
     await vi.waitFor(() => expect(said).toEqual([expect.stringContaining("it answered 404")]))
-    remote.close()
+    source.close()
   })
 
   test("is fetched again after each interval", async () => {
     answer = (_, response) => response.end(GOOD)
-    const remote = create({ refreshIntervalMs: 20 })
-    remote.start()
+    const source = create({ refreshIntervalMs: 20 })
+    source.start()
 
     await vi.waitFor(() => expect(requests.length).toBeGreaterThanOrEqual(3))
-    remote.close()
+    source.close()
   })
 
   test("is aborted without a message when the price book closes, even if the server hangs", async () => {
     answer = () => {}
-    const remote = create()
-    const result = remote.refresh()
+    const source = create()
+    const result = source.refresh()
     await vi.waitFor(() => expect(requests).toHaveLength(1))
-    remote.close()
+    source.close()
 
     expect((await result).status).toBe("failed")
     expect(said).toEqual([])
   })
 
   test("[SUP-12] is never fetched if there is no address", async () => {
-    const remote = create({ remoteUrl: "" })
-    remote.start()
+    const source = create({ at: "" })
+    source.start()
 
-    expect(await remote.refresh()).toEqual({ status: "off" })
+    expect(await source.refresh()).toEqual({ status: "off" })
     expect(requests).toHaveLength(0)
   })
 })
@@ -142,10 +163,10 @@ describe("the copy on disk", () => {
     answer = (_, response) => response.end(GOOD)
     await create().refresh()
     await writeFile(cacheFile, "{")
-    const remote = create()
-    await remote.load()
+    const source = create()
+    await source.load()
 
-    expect(remote.current()).toBeUndefined()
+    expect(source.current()).toBeUndefined()
     expect(said).toEqual([
       `the price list in ${cacheFile} cannot be used; it is replaced when the list is fetched again`,
     ])
@@ -154,17 +175,17 @@ describe("the copy on disk", () => {
   test("is not used if it is from another address", async () => {
     answer = (_, response) => response.end(GOOD)
     await create().refresh()
-    const remote = create({ remoteUrl: `${url}&other` })
-    await remote.load()
+    const source = create({ at: `${url}&other` })
+    await source.load()
 
-    expect(remote.current()).toBeUndefined()
+    expect(source.current()).toBeUndefined()
   })
 
   test("causes only a line in the log if it cannot be written", async () => {
     answer = (_, response) => response.end(GOOD)
-    const remote = create({ cacheFile: "/dev/null/list.json" })
+    const source = create({ cacheFile: "/dev/null/list.json" })
 
-    expect((await remote.refresh()).status).toBe("updated")
+    expect((await source.refresh()).status).toBe("updated")
     expect(said).toEqual([expect.stringContaining("could not be saved to /dev/null/list.json")])
   })
 })

@@ -1,0 +1,141 @@
+import { isDeepStrictEqual } from "node:util"
+import { createHistoryFile, type HistoryEntry } from "./history-file.ts"
+import type { FetchedSource } from "./row.ts"
+
+/** The prices of a model in one source, from the time at which the gateway first saw them there. */
+export interface PriceVersion {
+  /** Milliseconds since the epoch. */
+  readonly from: number
+  /** The prices in the source's own form; `null` if the source no longer lists the model. */
+  readonly prices: unknown
+}
+
+/** The prices of a model that a list shows now. */
+export interface SeenPrice {
+  /** The id of the catalog's provider. */
+  readonly provider: string
+  readonly model: string
+  readonly prices: unknown
+  /** The prices that applied before, if the history does not have the model yet. */
+  readonly before?: PriceVersion
+}
+
+/** What each source has said about each model, and since when. It decides the prices of requests in the past. */
+export interface PriceHistory {
+  /** Returns the versions in ascending order of their time; none if the source was never seen to list the model. */
+  versionsOf(source: FetchedSource, provider: string, model: string): readonly PriceVersion[]
+  /** Returns the models of a source that the history has. */
+  modelsOf(source: FetchedSource): readonly { readonly provider: string; readonly model: string }[]
+  /** Adds the prices of a list that differ from the last ones known. */
+  note(source: FetchedSource, seen: readonly SeenPrice[], when: NoteTimes): void
+  /** Returns how many changes there were until `at`. It is a different number for each set of prices. */
+  changesUntil(at: number): number
+  load(): Promise<void>
+  /** Stores what was noted. A failure is logged, and tried again with the next list. */
+  save(): Promise<void>
+}
+
+interface NoteTimes {
+  /** The time at which the list was fetched. */
+  readonly seenAt: number
+  /** The time from which prices apply that are the first ones known: the day of the list. */
+  readonly firstFrom: number
+  /** A model that is missing in the list is no longer listed. */
+  readonly isComplete: boolean
+}
+
+/** More changes of one model are not remembered; the oldest are dropped. */
+const MAX_VERSIONS = 100
+
+export function createPriceHistory(options: {
+  readonly file: string | undefined
+  log(line: string): void
+}): PriceHistory {
+  const file = createHistoryFile(options)
+  const versions = new Map<string, PriceVersion[]>()
+  let pending: HistoryEntry[] = []
+  let changeTimes: number[] | undefined
+
+  const insert = ({ source, provider, model, ...version }: HistoryEntry) => {
+    const key = toKey(source, provider, model)
+    const known = versions.get(key)
+    changeTimes = undefined
+    if (known) insertVersion(known, version)
+    else versions.set(key, [version])
+  }
+  const add = (entry: HistoryEntry) => {
+    insert(entry)
+    pending.push(entry)
+  }
+  const noteOne = (source: FetchedSource, seen: SeenPrice, { seenAt, firstFrom }: NoteTimes) => {
+    const { provider, model, prices, before } = seen
+    const last = versions.get(toKey(source, provider, model))?.at(-1) ?? before
+    if (last && isDeepStrictEqual(last.prices, prices)) return
+    if (last && last === before) add({ source, provider, model, ...before })
+    const from = last ? Math.max(seenAt, last.from + 1) : Math.min(seenAt, firstFrom)
+    add({ source, provider, model, from, prices })
+  }
+  const modelsOf = (source: FetchedSource) =>
+    [...versions.keys()].flatMap((key) => {
+      const [of, provider = "", ...model] = key.split("/")
+      return of === source ? [{ provider, model: model.join("/") }] : []
+    })
+
+  return {
+    versionsOf: (source, provider, model) => versions.get(toKey(source, provider, model)) ?? [],
+    modelsOf,
+    note: (source, seen, when) => {
+      for (const each of seen) noteOne(source, each, when)
+      if (!when.isComplete) return
+      const listed = new Set(seen.map(({ provider, model }) => toKey(source, provider, model)))
+      for (const { provider, model } of modelsOf(source)) {
+        if (!listed.has(toKey(source, provider, model))) noteOne(source, { provider, model, prices: null }, when)
+      }
+    },
+    changesUntil: (at) => {
+      changeTimes ??= [...new Set([...versions.values()].flat().map(({ from }) => from))].sort((a, b) => a - b)
+      return countUntil(changeTimes, at)
+    },
+    load: async () => {
+      for (const entry of await file.read()) insert(entry)
+    },
+    save: async () => {
+      const entries = pending
+      pending = []
+      // Another process of the same data directory may have seen the same changes, and earlier.
+      for (const entry of await file.readNew()) insert(entry)
+      if (!(await file.append(entries))) pending = [...entries, ...pending]
+    },
+  }
+}
+
+function toKey(source: FetchedSource, provider: string, model: string): string {
+  return `${source}/${provider}/${model}`
+}
+
+/** Inserts a version at its time. Of neighbors with the same prices, only the earliest is kept. */
+function insertVersion(known: PriceVersion[], version: PriceVersion): void {
+  const after = known.findIndex(({ from }) => from > version.from)
+  const index = after < 0 ? known.length : after
+  known.splice(index, 0, version)
+  for (let at = Math.min(index + 1, known.length - 1); at >= Math.max(1, index); at--) {
+    if (isDeepStrictEqual(known[at]?.prices, known[at - 1]?.prices)) known.splice(at, 1)
+  }
+  if (known.length > MAX_VERSIONS) known.shift()
+}
+
+function countUntil(times: readonly number[], at: number): number {
+  let low = 0
+  let high = times.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((times[middle] as number) <= at) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Returns the version that applied at a time; undefined if the first one is from later. */
+export function findVersion(versions: readonly PriceVersion[], at: number): PriceVersion | undefined {
+  return versions.findLast(({ from }) => from <= at)
+}

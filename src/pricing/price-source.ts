@@ -1,0 +1,127 @@
+import { fetchList } from "./fetch-list.ts"
+import type { FetchedSource } from "./row.ts"
+import { readSavedList, saveList } from "./saved-list.ts"
+
+/** The result of a refresh. After `failed`, the prices are as before. */
+export type Refreshed =
+  | { readonly status: "updated" | "unchanged"; readonly day: string; readonly models: number }
+  | { readonly status: "failed"; readonly reason: string }
+  | { readonly status: "off" }
+
+/** A price list that is fetched from time to time. The last usable copy is kept in memory and on disk. */
+export interface PriceSource<List> {
+  current(): List | undefined
+  /** Fetches the list now. Calls at the same time share one request. Never rejects. */
+  refresh(): Promise<Refreshed>
+  /** Loads the copy on disk. A copy that is missing, damaged or from another address is not used. */
+  load(): Promise<void>
+  /** Starts to refresh in the background: now, and then at each interval. */
+  start(): void
+  close(): void
+}
+
+/** What a list says about itself. */
+interface ListFacts {
+  /** The day of the list, `YYYY-MM-DD`. */
+  readonly day: string
+  /** The number of its prices. */
+  readonly size: number
+}
+
+interface PriceSourceOptions<List extends ListFacts> {
+  readonly name: FetchedSource
+  /** If it is empty, no list is fetched. */
+  readonly url: string
+  readonly refreshIntervalMs: number
+  readonly cacheFile: string | undefined
+  /** @throws Error that says what is wrong with the list */
+  parse(body: unknown, fetchedAt: number): List
+  /** Is called when there is another list, before it is used. */
+  onChange(list: List, fetchedAt: number): void
+  /** Is called after a refresh that changed the list. */
+  onRefreshed(): Promise<void>
+  now(): number
+  log(line: string): void
+}
+
+export function createPriceSource<List extends ListFacts>(options: PriceSourceOptions<List>): PriceSource<List> {
+  const { name, url, refreshIntervalMs, cacheFile, log } = options
+  const closing = new AbortController()
+  const held = createHeldList(options)
+  let running: Promise<Refreshed> | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  const fetchNow = async (): Promise<Refreshed> => {
+    const fetched = await fetchList(url, { held: held.current(), signal: closing.signal })
+    if (fetched.status === "failed") return fetched
+    if (fetched.status === "unchanged") return held.toResult("unchanged")
+    const { body, etag } = fetched
+    const fetchedAt = options.now()
+    try {
+      held.accept(body, etag, fetchedAt)
+    } catch (error) {
+      return { status: "failed", reason: error instanceof Error ? error.message : "unknown" }
+    }
+    // First the history: the copy on disk is the only other place that has the earlier prices.
+    await options.onRefreshed()
+    await saveList({ cacheFile, log }, { url, etag, fetched_at: fetchedAt, body })
+    return held.toResult("updated")
+  }
+  const refresh = (): Promise<Refreshed> => {
+    if (url === "") return Promise.resolve({ status: "off" })
+    running ??= fetchNow().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+  const refreshInBackground = async () => {
+    const result = await refresh()
+    if (result.status === "failed" && !closing.signal.aborted) {
+      log(`the price list of ${name} could not be fetched: ${result.reason}; prices stay as they are`)
+    }
+  }
+
+  return {
+    current: () => held.current()?.list,
+    refresh,
+    load: async () => {
+      if (cacheFile === undefined || url === "") return
+      try {
+        const saved = await readSavedList(cacheFile)
+        if (saved?.url === url) {
+          held.accept(saved.body, typeof saved.etag === "string" ? saved.etag : undefined, saved.fetched_at)
+        }
+      } catch {
+        log(`the price list in ${cacheFile} cannot be used; it is replaced when the list is fetched again`)
+      }
+    },
+    start: () => {
+      if (url === "" || timer !== undefined) return
+      timer = setInterval(refreshInBackground, refreshIntervalMs)
+      timer.unref()
+      void refreshInBackground()
+    },
+    close: () => {
+      clearInterval(timer)
+      closing.abort()
+    },
+  }
+}
+
+/** Holds the last usable list, with what the server needs to tell that it has not changed. */
+function createHeldList<List extends ListFacts>({ parse, onChange }: PriceSourceOptions<List>) {
+  let held: { readonly list: List; readonly etag: string | undefined } | undefined
+  return {
+    current: () => held,
+    /** @throws Error if the body is not a usable list; the current one then stays */
+    accept(body: unknown, etag: string | undefined, fetchedAt: number): void {
+      const list = parse(body, fetchedAt)
+      held = { list, etag }
+      onChange(list, fetchedAt)
+    },
+    toResult(status: "updated" | "unchanged"): Refreshed {
+      const { day, size } = held!.list
+      return { status, day, models: size }
+    },
+  }
+}

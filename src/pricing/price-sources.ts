@@ -1,0 +1,103 @@
+import { join } from "node:path"
+import { loadBundled } from "./bundled.ts"
+import { mergeCatalog, seenPrices } from "./catalog.ts"
+import { parseCatalogData } from "./catalog-data.ts"
+import type { Catalog } from "./catalog-model.ts"
+import { type LitellmPrices, parseLitellm } from "./litellm.ts"
+import { type LlmPrices, parseLlmPrices } from "./llm-prices.ts"
+import type { PriceBookOptions } from "./options.ts"
+import { createPriceHistory, type PriceHistory } from "./price-history.ts"
+import { createPriceSource, type PriceSource, type Refreshed } from "./price-source.ts"
+import type { FetchedSource } from "./row.ts"
+
+/** The result of the refresh of one source. */
+export type SourceRefresh = Refreshed & { readonly source: FetchedSource }
+
+/** The price lists that are fetched, with the bundled data and the history of their prices. */
+interface PriceSources {
+  readonly history: PriceHistory
+  catalog(): Catalog
+  /** Returns the current list of llm-prices.com, if there is one. */
+  listed(): LlmPrices | undefined
+  /** Returns the current map of LiteLLM, if there is one. */
+  litellm(): LitellmPrices | undefined
+  /** Fetches all lists now. Never rejects: prices of a source that fails stay as they are. */
+  refresh(): Promise<readonly SourceRefresh[]>
+  /** Starts to refresh in the background: now, and then at each interval. */
+  start(): void
+  close(): void
+}
+
+type SourceOptions = Pick<
+  PriceBookOptions,
+  "remoteUrl" | "catalogUrl" | "litellmUrl" | "refreshIntervalMs" | "dataDir" | "now" | "log"
+>
+
+/**
+ * Opens the bundled data, the history and the last usable copy of each list. Nothing is fetched.
+ * @param onChange is called when there are other prices
+ */
+export async function openPriceSources(options: SourceOptions, onChange: () => void): Promise<PriceSources> {
+  const { dataDir, log } = options
+  const fileOf = (name: string) => (dataDir === undefined ? undefined : join(dataDir, name))
+  const history = createPriceHistory({ file: fileOf("price-history.jsonl"), log })
+  const shared = { ...options, onRefreshed: history.save }
+  const bundled = await loadBundled()
+  await history.load()
+  let catalog = mergeCatalog(bundled, undefined, history)
+
+  const listed = createPriceSource<LlmPrices>({
+    ...shared,
+    name: "llm-prices.com",
+    url: options.remoteUrl,
+    cacheFile: fileOf("llm-prices.json"),
+    parse: (body, fetchedAt) => parseLlmPrices(body, history, fetchedAt),
+    onChange: (list, seenAt) => {
+      history.note("llm-prices.com", list.seen(), { seenAt, firstFrom: Date.parse(list.day), isComplete: true })
+      onChange()
+    },
+  })
+  const data = createPriceSource({
+    ...shared,
+    name: "genai-prices",
+    url: options.catalogUrl ?? "",
+    cacheFile: fileOf("genai-prices.json"),
+    parse: parseCatalogData,
+    onChange: (fetched, seenAt) => {
+      history.note("genai-prices", seenPrices(bundled, fetched), { seenAt, firstFrom: seenAt, isComplete: false })
+      catalog = mergeCatalog(bundled, fetched, history)
+      onChange()
+    },
+  })
+  const litellm = createPriceSource<LitellmPrices>({
+    ...shared,
+    name: "litellm",
+    url: options.litellmUrl ?? "",
+    cacheFile: fileOf("litellm-prices.json"),
+    parse: (body, fetchedAt) => parseLitellm(body, history, fetchedAt),
+    onChange: (map, seenAt) => {
+      history.note("litellm", map.seen(), { seenAt, firstFrom: seenAt, isComplete: true })
+      onChange()
+    },
+  })
+
+  const all: readonly (readonly [FetchedSource, PriceSource<unknown>])[] = [
+    ["llm-prices.com", listed],
+    ["genai-prices", data],
+    ["litellm", litellm],
+  ]
+  for (const [, source] of all) await source.load()
+  return {
+    history,
+    catalog: () => catalog,
+    listed: listed.current,
+    litellm: litellm.current,
+    refresh: () => Promise.all(all.map(async ([source, each]) => ({ source, ...(await each.refresh()) }))),
+    start: () => {
+      for (const [, source] of all) source.start()
+    },
+    close: () => {
+      for (const [, source] of all) source.close()
+    },
+  }
+}
