@@ -79,6 +79,8 @@ export interface PriceQuery {
   readonly at: number
   /** The provider answered with an error (status 400 or more). Usage that it then does not report is not billed. */
   readonly failed?: boolean
+  /** The request was sent, and no answer was seen. The provider may bill it. */
+  readonly isUnanswered?: boolean
 }
 
 /** What the price book knows about one model, at the time and in the service tier of the question. */
@@ -104,3 +106,9 @@ export type Resolve = (model: string | undefined) => Resolution
  * priced again, so the text must not change.
  */
 export const FREE_BY_RULE = "free by the provider's own rule"
+
+/**
+ * The reason of a request that was sent and has no answer. A stored row with this reason stays without a cost when it is
+ * priced again, so the text must not change.
+ */
+export const UNANSWERED = "sent, but no answer was seen"

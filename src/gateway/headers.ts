@@ -1,5 +1,6 @@
 import * as zlib from "node:zlib"
 import type { Headers, RawHeaders } from "../core/call.ts"
+import type { Cost } from "../core/cost.ts"
 
 /** The hop-by-hop headers of RFC 9110, section 7.6.1, and those that older proxies treat alike. */
 const HOP_BY_HOP = new Set([
@@ -65,6 +66,13 @@ export function toClientHeaders(raw: RawHeaders, options: { readonly dropLength:
     out.push(name, raw[i + 1]!)
   }
   return out
+}
+
+/** Returns the headers that tell the client the cost of its answer. */
+export function toCostHeaders(cost: Cost | undefined): string[] {
+  const headers = ["X-Majordomo-Cost-Status", cost?.status ?? "unpriced"]
+  if (cost?.totalCost !== undefined) headers.push("X-Majordomo-Cost", cost.totalCost)
+  return headers
 }
 
 /** Returns the value of a header among raw ones; several values are joined by a comma. `name` is in lower case. */

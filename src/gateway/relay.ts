@@ -1,19 +1,19 @@
 import type { ServerResponse } from "node:http"
 import type { Outcome, RawHeaders } from "../core/call.ts"
-import { GatewayError } from "../core/errors.ts"
+import type { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { StreamFilter } from "../providers/_dialect.ts"
 import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
 import { isCompressed } from "./decode.ts"
-import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST } from "./endings.ts"
+import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
 import type { AnswerHandler } from "./forward.ts"
-import { decodeHeaders, toClientHeaders } from "./headers.ts"
+import { decodeHeaders, toClientHeaders, toCostHeaders } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { RelaySteps } from "./relay-steps.ts"
 import { MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
 import { sendError } from "./send-error.ts"
-import { toUpstreamError } from "./upstream-error.ts"
+import { toHeadError, toUpstreamError } from "./upstream-error.ts"
 
 /**
  * - `waiting`: the provider has not answered yet.
@@ -35,6 +35,7 @@ export class Relay implements AnswerHandler {
   private phase: Phase = "waiting"
   /** Whether the request was sent with the dialect's edit. */
   private isEdited: boolean
+  /** Set when the request is sent. From then on the provider may bill it. */
   private abort: ((reason: Error) => void) | undefined
   private resume: (() => void) | undefined
   private statusCode = 0
@@ -111,7 +112,7 @@ export class Relay implements AnswerHandler {
       return
     }
     this.statusCode = failure.status
-    this.settle("complete", NO_READING, failure.message, () => this.sendError(failure))
+    this.settle("complete", this.read(false), failure.message, () => this.sendError(failure))
   }
 
   /** The provider's whole answer has arrived and is metered. */
@@ -134,8 +135,7 @@ export class Relay implements AnswerHandler {
    * client that the answer is complete.
    */
   private onBroken(failure: GatewayError): void {
-    const isSilent = failure.code === "provider_timeout"
-    this.interrupt("upstream_broke", isSilent ? INTERRUPTIONS.providerSilent : INTERRUPTIONS.providerBrokeOff)
+    this.interrupt("upstream_broke", toInterruption(failure))
     this.client.breakOff()
   }
 
@@ -163,7 +163,8 @@ export class Relay implements AnswerHandler {
     const { statusCode, firstByteMs } = this
     const streamed = this.plan?.streamed ?? false
     const respondedAt = this.request.now()
-    const ending = { outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading }
+    const isUnanswered = this.abort !== undefined && firstByteMs === undefined
+    const ending = { outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading, isUnanswered }
     this.steps.settle(this.request, ending, this.headers, onStored)
   }
 
@@ -189,10 +190,8 @@ export class Relay implements AnswerHandler {
 
   private sendCollected(): void {
     if (this.response.destroyed) return
-    const { cost, call } = this.request
-    const mayHaveBody = call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
-    const head = ["X-Majordomo-Cost-Status", cost?.status ?? "unpriced"]
-    if (cost?.totalCost !== undefined) head.push("X-Majordomo-Cost", cost.totalCost)
+    const mayHaveBody = this.request.call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
+    const head = toCostHeaders(this.request.cost)
     if (mayHaveBody) head.push("Content-Length", String(this.bytes))
     const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
     if (this.sendHead(head, mayHaveBody)) this.client.end(body)
@@ -209,10 +208,10 @@ export class Relay implements AnswerHandler {
 
   /** Node rejects the status or a header (099, control characters): this request alone gets a 502. */
   private onUnsendableHead(): void {
-    const name = this.request.route.provider.name
-    const error = new GatewayError("provider_unreachable", `The provider ${name} answered with an invalid head.`)
+    const error = toHeadError(this.request.route.provider.name)
     if (this.phase !== "ended") {
       this.statusCode = error.status
+      this.firstByteMs = undefined
       this.settle("complete", NO_READING, error.message)
     }
     this.sendError(error)
@@ -237,6 +236,8 @@ export class Relay implements AnswerHandler {
   private retryWithoutEdit(): void {
     this.phase = "waiting"
     this.isEdited = false
+    this.abort = undefined
+    this.firstByteMs = undefined
     this.meter = undefined
     this.request.capture?.restart()
     this.statusCode = 0

@@ -46,7 +46,7 @@ function addCost(deps: Pick<Deps, "price" | "onError">, request: ProxiedRequest,
 function findCost(
   { price, onError }: Pick<Deps, "price" | "onError">,
   { call, route, prepared }: ProxiedRequest,
-  { reading, statusCode }: Ending,
+  { reading, statusCode, isUnanswered = false }: Ending,
 ): Cost {
   try {
     return price({
@@ -55,6 +55,7 @@ function findCost(
       reading,
       at: call.receivedAt,
       failed: statusCode >= 400,
+      isUnanswered,
     })
   } catch (error) {
     onError(error, "price")
