@@ -8,7 +8,7 @@ import { countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } fro
 import { mergeUsage } from "./merge.ts"
 import { toReading } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
-import { reportsTokens } from "./usage.ts"
+import { countsTokens, reportsTokens } from "./usage.ts"
 
 const USAGE = Buffer.from('"usage"')
 const TEXT = textNames("text", "partial_json", "thinking")
@@ -57,7 +57,8 @@ export class MessageCollector implements Collector {
     const { method, path } = this.request
     const batch = this.batch?.toUsage()
     if (batch) return { method, path, model: undefined, usage: batch, source: "reported", isFree: false }
-    const isFree = isFreeOperation(OPERATIONS.find(method, path))
+    const hasUsage = this.usage !== undefined && countsTokens(this.usage)
+    const isFree = isFreeOperation(OPERATIONS.find(method, path), hasUsage)
     let usage = isFree ? undefined : this.usage
     if (usage && this.isOpen) usage = this.withCountedOutput(usage)
     if (usage) removeMembers(usage, RESERVED_MEMBERS)

@@ -3,12 +3,12 @@ import { BatchSums } from "../_batch.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
-import { type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
+import { type JsonObject, listOf, modelNameOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { Grounding } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
-import { reportsTokens, tierOf } from "./usage.ts"
+import { countsTokens, reportsTokens, tierOf } from "./usage.ts"
 
 /** Returns the collector for an answer of Gemini's, whole or streamed, or for the result file of a batch. */
 export function createCollector(request: ProviderRequest): Collector {
@@ -59,7 +59,7 @@ class AnswerCollector implements Collector {
   evidence(isComplete: boolean): Evidence {
     if (this.unparsed) this.add(parsed(this.unparsed))
     const { method, path } = this.request
-    const isFree = isFreeOperation(OPERATIONS.find(method, path))
+    const isFree = isFreeOperation(OPERATIONS.find(method, path), this.hasUsage())
     return {
       method,
       path,
@@ -68,6 +68,10 @@ class AnswerCollector implements Collector {
       source: isComplete || this.isFinished ? "reported" : "estimated",
       isFree,
     }
+  }
+
+  private hasUsage(): boolean {
+    return this.images > 0 || (this.usage !== undefined && countsTokens(this.usage))
   }
 
   private addUsage(usage: JsonObject | undefined): void {
@@ -119,7 +123,7 @@ class FileCollector implements Collector {
     const answer = unwrap(document)
     const { method, path } = this.request
     const usage = objectOf(answer["usageMetadata"])
-    const model = textOf(answer["modelVersion"])
+    const model = modelNameOf(answer["modelVersion"])
     this.sums.add(toReading({ method, path, model, usage, source: "reported", isFree: false }))
   }
 
@@ -149,7 +153,7 @@ function unwrap(document: JsonObject): JsonObject {
 }
 
 function modelOf(answer: JsonObject): string | undefined {
-  return textOf(answer["modelVersion"]) ?? textOf(answer["model"])
+  return modelNameOf(answer["modelVersion"]) ?? modelNameOf(answer["model"])
 }
 
 function parsed(data: Buffer): JsonObject {

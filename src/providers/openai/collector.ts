@@ -5,13 +5,13 @@ import type { ProviderRequest } from "../_dialect.ts"
 import type { TextCounter } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
-import { type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
+import { type JsonObject, listOf, modelNameOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { RESERVED_MEMBERS } from "./added-members.ts"
 import { createCountable, createOpenAiCounter, estimateTokens } from "./estimate.ts"
 import { toReading } from "./reading.ts"
 import { type Kind, OPERATIONS } from "./routes.ts"
 import { findImageTool, findServerTools, type ServerTools } from "./server-tools.ts"
-import { reportsUsage } from "./usage.ts"
+import { countsUsage, reportsUsage } from "./usage.ts"
 
 /** Returns the collector for an answer in OpenAI's dialect, whichever provider gave it. */
 export function createCollector(request: ProviderRequest): Collector {
@@ -56,7 +56,7 @@ class AnswerCollector implements Collector {
 
   add(document: JsonObject): void {
     const answer = objectOf(document["response"]) ?? document
-    this.model = textOf(answer["model"]) ?? this.model
+    this.model = modelNameOf(answer["model"]) ?? this.model
     this.tier = textOf(answer["service_tier"])?.toLowerCase() ?? this.tier
     const usage = objectOf(answer["usage"]) ?? objectOf(objectOf(answer["x_groq"])?.["usage"])
     if (usage) {
@@ -72,13 +72,16 @@ class AnswerCollector implements Collector {
     const { method, path } = this.request
     const isReported = this.usage !== undefined && reportsUsage(this.usage)
     const counter = isReported || isComplete || this.images > 0 ? undefined : this.counter
+    const row = OPERATIONS.find(method, path)
+    // What a POST shows again is not kept: a row's tokens are those of its own work.
+    const isRepeated = row.operation === "stored" && method === "POST"
     return {
       method,
       path,
       model: this.model,
-      usage: counter ? this.countedUsage(counter) : this.reportedUsage(isReported),
+      usage: isRepeated ? undefined : counter ? this.countedUsage(counter) : this.reportedUsage(isReported),
       source: counter || (this.isProvisional && !isComplete) ? "estimated" : "reported",
-      isFree: isFreeOperation(OPERATIONS.find(method, path)),
+      isFree: isFreeOperation(row, isReported && countsUsage(this.usage!)),
     }
   }
 
