@@ -103,7 +103,7 @@ function toHeaders({ metadata, provider, providerAlias, feature, step, userId, s
 }
 
 /** The names of headers that the gateway itself uses. */
-const RESERVED: readonly string[] = ["cost", "key", "provider", "provider-alias", "request-id", "store-bodies"]
+const RESERVED: readonly string[] = ["cost", "key", "provider", "provider-alias", "store-bodies"]
 
 function checkName(name: string): void {
   if (RESERVED.includes(name.toLowerCase()))

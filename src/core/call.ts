@@ -61,4 +61,6 @@ export interface Ending {
   readonly streamed: boolean
   readonly error: string | undefined
   readonly reading: Reading
+  /** The request was sent, and the provider's answer did not begin. */
+  readonly isUnanswered?: boolean
 }

@@ -1,7 +1,7 @@
-import { type Cost, FREE_BY_RULE, type PriceCertificate, type PriceQuery, type Resolve } from "./cost.ts"
+import { type Cost, FREE_BY_RULE, type PriceCertificate, type PriceQuery, type Resolve, UNANSWERED } from "./cost.ts"
 import { type Sum, sumOf } from "./cost-sum.ts"
 import { type Decimal, divide, formatDecimal, multiply, parseDecimal, parseLongDecimal, toMoney } from "./decimal.ts"
-import type { Reading } from "./usage.ts"
+import { BUCKETS, MAX_COUNT, type Reading } from "./usage.ts"
 
 /**
  * Computes the cost of an answer. Each bucket of each part is one line, at the rates of the part's own model; the fees
@@ -22,7 +22,10 @@ export function computeCost(
   const reported = options.trustReported ? moneyOf(reading.reportedCostUsd) : undefined
   if (reported !== undefined && sum.kind !== "free") return reportedOf(reading, reported, sum)
   if (sum.kind === "free") return freeOf(sum.reason)
+  if (question.isUnanswered && reading.source === "none") return unpricedOf(UNANSWERED)
   if (question.failed && reading.source === "none") return freeOf("provider error: not billed")
+  if (isImplausible(reading))
+    return { ...unpricedOf(joined([IMPLAUSIBLE, reading.inconsistent])!), status: "inconsistent" }
   if (sum.kind === "unknown") return unpricedOf(sum.reason)
   return {
     status: statusOf(reading, sum.doubts),
@@ -31,6 +34,19 @@ export function computeCost(
     totalCost: formatDecimal(sum.input + sum.output),
     price: certificateOf(reading, sum),
   }
+}
+
+const IMPLAUSIBLE = "a reported count is too large to be true"
+
+/** Returns true for an answer with a count that was clamped because no answer can have it. It has no usable cost. */
+function isImplausible({ parts, units }: Reading): boolean {
+  for (const name in units) if (units[name as keyof typeof units]! >= MAX_COUNT) return true
+  for (const { usage } of parts) {
+    let tokens = 0
+    for (const bucket of BUCKETS) tokens += usage[bucket]
+    if (tokens >= MAX_COUNT) return true
+  }
+  return false
 }
 
 const ZERO = "0"

@@ -83,6 +83,8 @@ export interface PriceQuery {
   readonly at: number
   /** The provider answered with an error (status 400 or more). Usage that it then does not report is not billed. */
   readonly failed?: boolean
+  /** The request was sent, and no answer was seen. The provider may bill it. */
+  readonly isUnanswered?: boolean
 }
 
 /** What the price book knows about one model, at the time and in the service tier of the question. */
@@ -114,3 +116,9 @@ export const FREE_BY_RULE = "free by the provider's own rule"
  * An exact cost is not replaced by such a price, so the text must not change.
  */
 export const PRICE_THEN_UNKNOWN = "the sources disagree about the price at the time of the request"
+
+/**
+ * The reason of a request that was sent and has no answer. A stored row with this reason stays without a cost when it is
+ * priced again, so the text must not change.
+ */
+export const UNANSWERED = "sent, but no answer was seen"

@@ -30,6 +30,9 @@ export interface Usage {
 
 export type Bucket = keyof Usage
 
+/** A count that no answer can have, and no batch either. Larger counts are read as this one, so that sums stay exact. */
+export const MAX_COUNT = 2 ** 40
+
 export const NO_USAGE: Usage = {
   input: 0,
   inputAudio: 0,

@@ -14,6 +14,11 @@ export const INTERRUPTIONS = {
   providerBrokeOff: "the provider disconnected before its answer was complete",
 } as const
 
+/** What `error_message` says about an answer that the provider broke off. */
+export function toInterruption(failure: GatewayError): string {
+  return failure.code === "provider_timeout" ? INTERRUPTIONS.providerSilent : INTERRUPTIONS.providerBrokeOff
+}
+
 /** The ending of a request whose body did not arrive, or was rejected. */
 export function toUnreadEnding(error: GatewayError | ClientLeft, respondedAt: number): Ending {
   const isRejected = error instanceof GatewayError

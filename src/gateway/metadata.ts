@@ -3,7 +3,7 @@ import type { Counters } from "./counters.ts"
 
 const PREFIX = "x-majordomo-"
 /** The names after the prefix that the gateway itself reads: they are not metadata. */
-const RESERVED = new Set(["cost", "key", "provider", "provider-alias", "request-id", "store-bodies"])
+const RESERVED = new Set(["cost", "key", "provider", "provider-alias", "store-bodies"])
 /** The metadata of a request without any. One object, so that it can be compared by identity. */
 export const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 const MAX_NAME_LENGTH = 128

@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http"
 import type { Outcome, RawHeaders } from "../core/call.ts"
-import { GatewayError } from "../core/errors.ts"
+import type { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import type { StreamFilter } from "../providers/_dialect.ts"
 import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
-import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST } from "./endings.ts"
+import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
 import type { AnswerHandler } from "./forward.ts"
 import { decodeHeaders, toClientHeaders } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
@@ -13,7 +13,7 @@ import type { RelaySteps } from "./relay-steps.ts"
 import { createFilter, MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
 import { sendError } from "./send-error.ts"
 import { StreamCost, toCostHeaders } from "./stream-cost.ts"
-import { toUpstreamError } from "./upstream-error.ts"
+import { toHeadError, toUpstreamError } from "./upstream-error.ts"
 
 /**
  * - `waiting`: the provider has not answered yet.
@@ -35,6 +35,7 @@ export class Relay implements AnswerHandler {
   private phase: Phase = "waiting"
   /** Whether the request was sent with the dialect's edit. */
   private isEdited: boolean
+  /** Set when the request is sent. From then on the provider may bill it. */
   private abort: ((reason: Error) => void) | undefined
   private resume: (() => void) | undefined
   private statusCode = 0
@@ -112,7 +113,7 @@ export class Relay implements AnswerHandler {
       return
     }
     this.statusCode = failure.status
-    this.settle("complete", NO_READING, failure.message, () => this.sendError(failure))
+    this.settle("complete", this.read(false), failure.message, () => this.sendError(failure))
   }
 
   /** The provider's whole answer has arrived and is metered. */
@@ -137,8 +138,7 @@ export class Relay implements AnswerHandler {
    * client that the answer is complete.
    */
   private onBroken(failure: GatewayError): void {
-    const isSilent = failure.code === "provider_timeout"
-    this.interrupt("upstream_broke", isSilent ? INTERRUPTIONS.providerSilent : INTERRUPTIONS.providerBrokeOff)
+    this.interrupt("upstream_broke", toInterruption(failure))
     this.client.breakOff()
   }
 
@@ -166,7 +166,8 @@ export class Relay implements AnswerHandler {
     const { statusCode, firstByteMs } = this
     const streamed = this.plan?.streamed ?? false
     const respondedAt = this.request.now()
-    const ending = { outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading }
+    const isUnanswered = this.abort !== undefined && firstByteMs === undefined
+    const ending = { outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading, isUnanswered }
     this.steps.settle(this.request, ending, this.headers, onStored)
   }
 
@@ -213,10 +214,10 @@ export class Relay implements AnswerHandler {
 
   /** Node rejects the status or a header (099, control characters): this request alone gets a 502. */
   private onUnsendableHead(): void {
-    const name = this.request.route.provider.name
-    const error = new GatewayError("provider_unreachable", `The provider ${name} answered with an invalid head.`)
+    const error = toHeadError(this.request.route.provider.name)
     if (this.phase !== "ended") {
       this.statusCode = error.status
+      this.firstByteMs = undefined
       this.settle("complete", NO_READING, error.message)
     }
     this.sendError(error)
@@ -235,6 +236,8 @@ export class Relay implements AnswerHandler {
   private retryWithoutEdit(): void {
     this.phase = "waiting"
     this.isEdited = false
+    this.abort = undefined
+    this.firstByteMs = undefined
     this.meter = undefined
     this.request.capture?.restart()
     this.statusCode = 0

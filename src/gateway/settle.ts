@@ -47,7 +47,7 @@ function addCost(deps: Pick<Deps, "price" | "onError">, request: ProxiedRequest,
 function findCost(
   { price, onError }: Pick<Deps, "price" | "onError">,
   { call, route, prepared }: ProxiedRequest,
-  { reading, statusCode }: Ending,
+  { reading, statusCode, isUnanswered = false }: Ending,
 ): Cost {
   try {
     return price({
@@ -56,6 +56,7 @@ function findCost(
       reading,
       at: call.receivedAt,
       failed: statusCode >= 400,
+      isUnanswered,
     })
   } catch (error) {
     onError(error, "price")

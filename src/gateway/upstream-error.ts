@@ -16,6 +16,11 @@ export function toUpstreamError(error: unknown, provider: string): GatewayError 
   return new GatewayError("provider_unreachable", `The provider ${provider} could not be reached (${reason(error)}).`)
 }
 
+/** Returns the error of an answer whose head cannot be sent to a client. */
+export function toHeadError(provider: string): GatewayError {
+  return new GatewayError("provider_unreachable", `The provider ${provider} answered with an invalid head.`)
+}
+
 function reason(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code
   switch (code) {

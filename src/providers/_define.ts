@@ -15,7 +15,7 @@ export function defineDialect(definition: DialectDefinition): Dialect {
     ...definition,
     createMeter: (request, framing) =>
       framing === "opaque" ? undefined : new CollectingMeter(framing, createCollector(request), toReading),
-    isFree: ({ method, path }) => isFreeOperation(routes.operations.find(method, path)),
+    isFree: ({ method, path }) => isFreeOperation(routes.operations.find(method, path), false),
     readCredential: (request) => readCredential(credentials, request),
   }
 }

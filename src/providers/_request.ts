@@ -1,7 +1,7 @@
 import { findMembers, type Members, memberValue } from "../kit/json/members.ts"
 import type { ProviderRequest } from "./_dialect.ts"
 import { readFormFields } from "./_multipart.ts"
-import { bytesOf, textOf } from "./_values.ts"
+import { bytesOf, modelNameOf } from "./_values.ts"
 
 /** What the gateway reads in a request's body. */
 export interface RequestFacts {
@@ -20,12 +20,12 @@ export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
   const type = String(headers["content-type"] ?? "")
   if (/^multipart\/form-data/i.test(type)) {
     const fields = readFormFields(type, bytes, NAMES)
-    return { model: textOf(fields["model"]), stream: fields["stream"] === "true", json: undefined }
+    return { model: modelNameOf(fields["model"]), stream: fields["stream"] === "true", json: undefined }
   }
   const members = findMembers(bytes, NAMES)
   if (!members) return { model: undefined, stream: false, json: undefined }
   return {
-    model: textOf(memberValue(bytes, members.found["model"])),
+    model: modelNameOf(memberValue(bytes, members.found["model"])),
     stream: memberValue(bytes, members.found["stream"]) === true,
     json: { bytes, members },
   }

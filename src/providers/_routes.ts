@@ -45,15 +45,19 @@ export interface Surface {
  * What a request does, as far as money is concerned:
  * - `inference`: it makes an answer that is billed
  * - `free`: it costs nothing by the provider's own rule
+ * - `stored`: it shows again what was billed when it was made; the usage in its answer is a repetition
  * - `job`: it starts work whose result is fetched and billed later; itself it costs nothing
  * - `result`: it fetches such a result, which is billed here
- * - `unknown`: it is in no row of the table
+ * - `unknown`: it is in no row of the table, and it may be billed
  */
-type Operation = "inference" | "free" | "job" | "result" | "unknown"
+export type Operation = "inference" | "free" | "stored" | "job" | "result" | "unknown"
 
 /** One row of a dialect's table of operations. */
-interface OperationRow<Kind extends string = string> {
-  /** Tested against the path without anchoring its beginning: base URLs, Azure and proxies add prefixes. */
+export interface OperationRow<Kind extends string = string> {
+  /**
+   * Tested against the path. A row that is billed has no anchor at its beginning, because Azure and proxies add
+   * prefixes. A row that is not billed matches the whole path, so that no prefix or suffix hides a billed call.
+   */
   readonly match: RegExp
   /** The methods of the row; undefined: all. */
   readonly methods?: readonly string[]
@@ -61,9 +65,6 @@ interface OperationRow<Kind extends string = string> {
   /** What the dialect itself needs to know of the request, such as how its stream carries text. */
   readonly kind?: Kind
 }
-
-/** The methods that show or remove what is there already. */
-export const METHODS_WITHOUT_WORK = ["GET", "HEAD", "DELETE", "OPTIONS"] as const
 
 /** A dialect's operations by method and path. */
 interface Operations<Kind extends string = string> {
@@ -97,9 +98,12 @@ function findRow<Kind extends string>(rows: readonly OperationRow<Kind>[], metho
 
 const UNKNOWN = { match: /^/, operation: "unknown" } as const
 
-/** Returns true for operations that cost nothing themselves. */
-export function isFreeOperation({ operation }: OperationRow): boolean {
-  return operation === "free" || operation === "job"
+/**
+ * Returns true for a request that costs nothing. An answer that reports usage is billed, whatever the table says, unless
+ * it only shows again what was billed before.
+ */
+export function isFreeOperation({ operation }: OperationRow, hasUsage: boolean): boolean {
+  return operation === "stored" || (!hasUsage && (operation === "free" || operation === "job"))
 }
 
 /** Returns true if a request with this query carries the sign. */

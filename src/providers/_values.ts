@@ -1,10 +1,9 @@
+import { MAX_COUNT } from "../core/usage.ts"
+
 /**
  * Readers of foreign JSON. They never throw and trust nothing: a value that is not of the wanted kind is undefined.
  */
 export type JsonObject = Readonly<Record<string, unknown>>
-
-/** No real count is larger. Sums of counts up to this stay exact. */
-const MAX_COUNT = 2 ** 40
 
 /** Returns the value if it is an object and no list. */
 export function objectOf(value: unknown): JsonObject | undefined {
@@ -21,10 +20,16 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value.length > 0 ? value.slice(0, 256) : undefined
 }
 
+/** Returns the name of a model without `models/`, which Gemini's API writes before some of its names. */
+export function modelNameOf(value: unknown): string | undefined {
+  const name = textOf(value)
+  return name?.startsWith("models/") ? name.slice("models/".length) || undefined : name
+}
+
 /** Returns a number of tokens or calls: whole and not negative. undefined: not stated. */
 export function countOf(value: unknown): number | undefined {
   if (typeof value === "number") return value >= 0 && value <= MAX_COUNT ? Math.floor(value) : clamped(value)
-  return typeof value === "string" && /^\d{1,12}$/.test(value) ? Number(value) : undefined
+  return typeof value === "string" && /^\d{1,99}$/.test(value) ? Math.min(Number(value), MAX_COUNT) : undefined
 }
 
 function clamped(value: number): number | undefined {

@@ -38,6 +38,13 @@ export function asRequest(recording: Recording) {
   return { request, head: { statusCode: recording.status, contentType: recording.content_type } }
 }
 
+/** Returns the name of a model as rows have it: without the `models/` that Gemini's API writes before some names. */
+export function toModelName(recorded: string): string
+export function toModelName(recorded: string | null): string | null
+export function toModelName(recorded: string | null): string | null {
+  return recorded?.replace(/^models\//, "") ?? null
+}
+
 /** Returns in words how a reading differs from the expected one. The list is empty if it does not. */
 export function judge({ expected, kind }: Recording, reading: Reading): string[] {
   const wrong: string[] = []
@@ -50,7 +57,7 @@ export function judge({ expected, kind }: Recording, reading: Reading): string[]
   const input =
     expected.input_tokens + sum((one) => one.input_tokens_uncached + one.cached_tokens + one.cache_creation_tokens)
 
-  check("model", reading.model ?? null, expected.model)
+  check("model", reading.model ?? null, toModelName(expected.model))
   // A stream without reported usage may be estimated, as long as the reading says so.
   if (expected.usage_found || !(expected.partial || reading.source === "estimated")) {
     check("usage found", reading.source !== "none", expected.usage_found)

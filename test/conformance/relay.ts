@@ -7,7 +7,7 @@ import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
 import { createPriceBook } from "../../src/pricing/price-book.ts"
 import type { Provider } from "../../src/providers/catalog.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
-import { formatOf, judge, methodOf } from "./judge.ts"
+import { formatOf, judge, methodOf, toModelName } from "./judge.ts"
 import type { Recording } from "./recordings.ts"
 import { sumProblems } from "./sum.ts"
 
@@ -85,7 +85,7 @@ function rowProblems(recording: Recording, { record, reading, headers }: Relayed
   const columns: Partial<Record<keyof LogRecord, unknown>> = {
     id: headers["x-majordomo-request-id"],
     provider,
-    model: expected.model ?? recording.request_model ?? record.requested_model ?? "",
+    model: toModelName(expected.model ?? recording.request_model ?? record.requested_model ?? ""),
     request_path: path.split("?")[0],
     request_method: method,
     input_tokens: totals.inputTokens,

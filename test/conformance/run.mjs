@@ -1,5 +1,5 @@
 // npm run conformance -- DIR: sends every recorded response in DIR/*.json through the gateway. Compares the bytes on both
-// sides, and each column of the row with what is billed.
+// sides, and each column of the row with what is billed. If DIR holds the inputs of known faults, it replays those.
 // Runs from the sources on every supported version of node, because vite removes the types.
 
 import { existsSync } from "node:fs"

@@ -194,6 +194,13 @@ describe("a rejected request", () => {
 })
 
 describe("metadata", () => {
+  test("keeps the request id of a client, whose row has an id of the gateway", async () => {
+    await exchangeRaw(chat(`x-majordomo-key: ${KEY}\r\nX-Majordomo-Request-Id: client-1\r\n`))
+    const { id, raw_metadata } = await gateway.nextRecord()
+    expect(raw_metadata).toEqual({ "Request-Id": "client-1" })
+    expect(id).not.toBe("client-1")
+  })
+
   test("has Train-Case names, whatever case was sent, and UTF-8 text is preserved", async () => {
     const value = Buffer.from("Zoë 日本").toString("latin1")
     const client = await connectRaw(gateway.port)

@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { PRICE_THEN_UNKNOWN } from "../../src/core/cost.ts"
+import { PRICE_THEN_UNKNOWN, UNANSWERED } from "../../src/core/cost.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
@@ -106,6 +106,14 @@ describeDatabases("repricing", (open) => {
     expect((await run(db))[0]).toMatchObject({ changed: 2 })
     expect((await run(db))[0]).toMatchObject({ looked: 2, changed: 0, unpriced_after: 0 })
     expect(await keptOf(db)).toHaveLength(2)
+  })
+
+  test("a request that was sent and has no answer stays without a cost", async () => {
+    const db = await open()
+    const none = { usage: undefined, usage_source: "none", input_tokens: 0, output_tokens: 0 } as const
+    await insert(db, [anUnpriced({ ...none, status_code: 499, price: { lines: [], reason: UNANSWERED } })])
+    expect((await run(db))[0]).toMatchObject({ looked: 1, changed: 0 })
+    expect(await rowsOf(db)).toEqual([{ cost_status: "unpriced", total_cost: null, reason: UNANSWERED }])
   })
 
   test("two runs at once change each row once and store it once", async () => {

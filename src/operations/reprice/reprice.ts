@@ -1,4 +1,4 @@
-import { type Cost, FREE_BY_RULE, PRICE_THEN_UNKNOWN, type PriceCertificate } from "../../core/cost.ts"
+import { type Cost, FREE_BY_RULE, PRICE_THEN_UNKNOWN, type PriceCertificate, UNANSWERED } from "../../core/cost.ts"
 import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
 import { NO_READING, type Reading } from "../../core/usage.ts"
 import {
@@ -63,15 +63,16 @@ export async function repriceRequests(
 function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext): Cost {
   const stored = readStoredUsage(row, findFormat)
   const columns = stored === undefined ? readColumns(row) : undefined
-  const isFree = (row.price as PriceCertificate | null)?.reason === FREE_BY_RULE
+  const reason = (row.price as PriceCertificate | null)?.reason
   const none = { ...NO_READING, model: row.model || undefined }
-  const reading: Reading = { ...(stored ?? columns ?? none), free: isFree }
+  const reading: Reading = { ...(stored ?? columns ?? none), free: reason === FREE_BY_RULE }
   const cost = prices.price({
     provider: row.provider,
     requestedModel: row.requested_model ?? undefined,
     reading: { ...reading, source: stored === undefined ? reading.source : row.usage_source },
     at: row.requested_at.getTime(),
     failed: row.status_code >= 400,
+    isUnanswered: reason === UNANSWERED,
   })
   return columns !== undefined && cost.status === "exact" ? { ...cost, ...toEstimate(cost) } : cost
 }

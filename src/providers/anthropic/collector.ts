@@ -10,7 +10,7 @@ import { countEvent } from "./generated.ts"
 import { mergeUsage, statesInput } from "./merge.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
-import { reportsTokens } from "./usage.ts"
+import { countsTokens, reportsTokens } from "./usage.ts"
 
 const USAGE = Buffer.from('"usage"')
 
@@ -63,7 +63,8 @@ export class MessageCollector implements Collector {
     const { method, path } = this.request
     const batch = this.batch?.toUsage()
     if (batch) return { method, path, model: undefined, usage: batch, source: "reported", isFree: false }
-    const isFree = isFreeOperation(OPERATIONS.find(method, path))
+    const hasUsage = this.usage !== undefined && countsTokens(this.usage)
+    const isFree = isFreeOperation(OPERATIONS.find(method, path), hasUsage)
     let usage = isFree ? undefined : this.usage
     const counted = isFree ? undefined : this.countedUsage()
     if (usage) usage = withAdded(usage, this.ranCode)

@@ -1,4 +1,6 @@
+import { toRows } from "../_allow-list.ts"
 import { createOperations, type Routes, type Surface } from "../_routes.ts"
+import { FREE_ADMIN_OPERATIONS, FREE_OPERATIONS, STORED_OPERATIONS } from "./free-operations.ts"
 
 export const CLAIMS: Routes["claims"] = {
   paths: [/^\/v1\/messages(?:[/:?]|$)/],
@@ -14,15 +16,26 @@ export const SURFACES: readonly Surface[] = [
 /** The operations whose answers are read in a way of their own. */
 type Kind = "count" | "compatible"
 
+/** What stands before the paths of the lists: some providers have the API below a path of their own. */
+const PREFIX = "/(?:(?:api|anthropic)/)?v1/"
+
+/** Claude's token counter on Vertex. */
+const VERTEX_COUNT = /^\/v1\/projects\/[^/]+\/locations\/[^/]+\/publishers\/anthropic\/models\/count-tokens:rawPredict$/
+
 /** What Anthropic's paths do. A batch is billed where its results are fetched. */
 export const OPERATIONS = createOperations<Kind>([
-  { match: /\/count_tokens$/, operation: "free", kind: "count" },
-  { match: /\/batches\/[^/]+\/results$/, operation: "result" },
+  { match: new RegExp(`^${PREFIX}messages/count_tokens$`), methods: ["POST"], operation: "free", kind: "count" },
+  { match: VERTEX_COUNT, methods: ["POST"], operation: "free", kind: "count" },
+  { match: /\/batches\/[^/]+\/results$/, methods: ["GET"], operation: "result" },
   { match: /\/(chat\/completions|embeddings)$/, methods: ["POST"], operation: "inference", kind: "compatible" },
-  { match: /\/batches$/, methods: ["POST"], operation: "job" },
-  { match: /\/(batches|files|models|skills)(\/|$)/, operation: "free" },
   { match: /\/(messages|complete)$/, methods: ["POST"], operation: "inference" },
-  { match: /^/, methods: ["POST"], operation: "unknown" },
-  // Every other method shows, changes or removes what is there already.
-  { match: /^/, operation: "free" },
+  // Claude on Vertex and Bedrock.
+  { match: /:(streamRawPredict|rawPredict)$/, methods: ["POST"], operation: "inference" },
+  { match: /\/(invoke|invoke-with-response-stream)$/, methods: ["POST"], operation: "inference" },
+  { match: new RegExp(`^${PREFIX}messages/batches$`), methods: ["POST"], operation: "job" },
+  ...toRows("stored", PREFIX, STORED_OPERATIONS),
+  ...toRows("free", PREFIX, FREE_OPERATIONS),
+  ...toRows("free", PREFIX, FREE_ADMIN_OPERATIONS),
+  // Claude Code reports its own events here.
+  ...toRows("free", "/api/", "POST event_logging/batch\nPOST event_logging/v2/batch"),
 ])

@@ -9,6 +9,11 @@ export function reportsTokens(raw: JsonObject): boolean {
   return COUNTERS.some((name) => countOf(raw[name]) !== undefined)
 }
 
+/** Returns true if the usage object counts at least one token. */
+export function countsTokens(raw: JsonObject): boolean {
+  return COUNTERS.some((name) => (countOf(raw[name]) ?? 0) > 0)
+}
+
 /** Returns why the usage object contradicts itself; undefined: it does not. */
 export function findContradiction(raw: JsonObject): string | undefined {
   const name = COUNTERS.find((name) => isImpossible(raw[name]))

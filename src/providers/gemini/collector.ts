@@ -4,13 +4,13 @@ import type { ProviderRequest } from "../_dialect.ts"
 import { estimateInput, startOf, tokensPerCall } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
-import { countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
+import { countOf, type JsonObject, listOf, modelNameOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { GeneratedCounter } from "./generated.ts"
 import { Grounding, groundingOfInteraction } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { isStreamed, OPERATIONS } from "./routes.ts"
-import { candidatesOf, reportsTokens, tierOf } from "./usage.ts"
+import { candidatesOf, countsTokens, reportsTokens, tierOf } from "./usage.ts"
 
 /** Returns the collector for an answer of Gemini's, whole or streamed, or for the result file of a batch. */
 export function createCollector(request: ProviderRequest): Collector {
@@ -89,7 +89,7 @@ class AnswerCollector implements Collector {
   evidence(isComplete: boolean): Evidence {
     if (this.unparsed) this.addCounted(unwrap(parsed(this.unparsed)))
     const { method, path } = this.request
-    const isFree = isFreeOperation(OPERATIONS.find(method, path))
+    const isFree = isFreeOperation(OPERATIONS.find(method, path), this.hasUsage())
     const isCut = !isComplete && !this.isFinished
     const counted = isFree ? undefined : this.countedUsage(isCut)
     return {
@@ -123,6 +123,10 @@ class AnswerCollector implements Collector {
       candidatesTokenCount: candidatesOf(usage) + output,
       ...(total === undefined ? {} : { totalTokenCount: total + output }),
     }
+  }
+
+  private hasUsage(): boolean {
+    return this.images > 0 || (this.usage !== undefined && countsTokens(this.usage))
   }
 
   private addUsage(usage: JsonObject | undefined): void {
@@ -175,7 +179,7 @@ class FileCollector implements Collector {
     const answer = unwrap(document)
     const { method, path } = this.request
     const usage = objectOf(answer["usageMetadata"])
-    const model = textOf(answer["modelVersion"])
+    const model = modelNameOf(answer["modelVersion"])
     const grounding = groundingIn(answer)
     if (usage) removeMembers(usage, RESERVED_MEMBERS)
     const billed = usage && grounding ? { ...usage, grounding } : usage
@@ -227,7 +231,7 @@ function unwrap(document: JsonObject): JsonObject {
 }
 
 function modelOf(answer: JsonObject): string | undefined {
-  return textOf(answer["modelVersion"]) ?? textOf(answer["model"])
+  return modelNameOf(answer["modelVersion"]) ?? modelNameOf(answer["model"])
 }
 
 /** Returns the grounding of one whole answer as the row keeps it; undefined when nothing is billed. */

@@ -15,7 +15,7 @@ export const gemini = defineDialect({
     const named = modelIn(request.path)
     const facts = named === undefined || isCompatible(request) ? readRequest(request) : undefined
     return {
-      requestedModel: named ?? facts?.model?.replace(/^models\//, ""),
+      requestedModel: named ?? facts?.model,
       edit: undefined,
       createFilter: undefined,
       stream: isStreamed(request.path) || facts?.stream === true,
@@ -24,7 +24,7 @@ export const gemini = defineDialect({
   framing(request, head) {
     const { kind } = OPERATIONS.find(request.method, request.path)
     if (kind === "compatible") return openai.framing(request, head)
-    if (isMedia(head)) return "opaque"
+    if (kind === "cache" || isMedia(head)) return "opaque"
     if (kind === "file") return fileFramingOf(head)
     // Without alt=sse a stream is one JSON array, whose elements come one by one.
     const isArray = head.isChunked && head.statusCode === 200 && isStreamed(request.path)

@@ -1,5 +1,7 @@
+import { toRows } from "../_allow-list.ts"
 import { createOperations, type Routes, type Surface } from "../_routes.ts"
 import { OPENAI_PATHS } from "../openai/routes.ts"
+import { FREE_OPERATIONS, JOB_OPERATIONS, STORED_OPERATIONS } from "./free-operations.ts"
 
 /** The methods of Gemini's models, which stand behind a colon in any path. */
 const VERBS = /generateContent|streamGenerateContent|[eE]mbedContents?|countTokens/
@@ -26,19 +28,26 @@ export const SURFACES: readonly Surface[] = [
 ]
 
 /** The operations whose answers are read in a way of their own. */
-type Kind = "compatible" | "embedding" | "file"
+type Kind = "compatible" | "embedding" | "file" | "cache"
 
-/** What Gemini's paths do. A batch is billed where its file is fetched. */
+/** What stands before the paths of the lists, of Gemini's API, its uploads and Vertex. */
+const PREFIX = "/(?:upload/)?v1(?:alpha|beta1?)?/(?:projects/[^/]+/locations/[^/]+/)?"
+
+/**
+ * What Gemini's paths do. A batch is billed where its file is fetched. A cache is billed by its tokens and its lifetime;
+ * the count in its answer is neither input nor output, so it is not read.
+ */
 export const OPERATIONS = createOperations<Kind>([
-  { match: /:(countTokens|computeTokens)$/, operation: "free" },
   { match: /\/files\/[^/]+:download$/, methods: ["GET"], operation: "result", kind: "file" },
-  { match: /\/(files|cachedContents|operations|batches)(\/|$)/, operation: "free" },
   { match: /\/openai\//, methods: ["POST"], operation: "inference", kind: "compatible" },
   { match: /:(batch)?embedContents?$/i, methods: ["POST"], operation: "inference", kind: "embedding" },
   { match: /:(generateContent|streamGenerateContent|predict)$/, methods: ["POST"], operation: "inference" },
-  { match: /^/, methods: ["POST"], operation: "unknown" },
-  // Every other method shows, changes or removes what is there already.
-  { match: /^/, operation: "free" },
+  { match: /:(predictLongRunning|generateAnswer)$/, methods: ["POST"], operation: "inference" },
+  { match: /\/interactions$/, methods: ["POST"], operation: "inference" },
+  { match: /\/cachedContents$/, methods: ["POST"], operation: "unknown", kind: "cache" },
+  ...toRows("job", PREFIX, JOB_OPERATIONS),
+  ...toRows("stored", PREFIX, STORED_OPERATIONS),
+  ...toRows("free", PREFIX, FREE_OPERATIONS),
 ])
 
 /** Returns true if the method of this path answers as a stream. */

@@ -24,6 +24,11 @@ export function reportsTokens(raw: JsonObject): boolean {
   return COUNTERS.some((name) => countOf(raw[name]) !== undefined)
 }
 
+/** Returns true if the object counts at least one token. */
+export function countsTokens(raw: JsonObject): boolean {
+  return COUNTERS.some((name) => (countOf(raw[name]) ?? 0) > 0)
+}
+
 /** Returns the tier that served the request, in lower case; Vertex calls it the traffic type. */
 export function tierOf(usage: JsonObject): string | undefined {
   return textOf(usage["serviceTier"])?.toLowerCase() ?? textOf(usage["trafficType"])?.toLowerCase()

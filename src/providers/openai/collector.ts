@@ -5,14 +5,14 @@ import type { ProviderRequest } from "../_dialect.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { reportsCost } from "../_reported-cost.ts"
 import { isFreeOperation } from "../_routes.ts"
-import { type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
+import { type JsonObject, listOf, modelNameOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { RESERVED_MEMBERS } from "./added-members.ts"
 import { createCountable, estimateTokens } from "./estimate.ts"
 import { GeneratedCounter } from "./generated.ts"
 import { toReading } from "./reading.ts"
 import { type Kind, OPERATIONS } from "./routes.ts"
 import { findImageTool, findServerTools, PREVIEW_SEARCH, type ServerTools } from "./server-tools.ts"
-import { reportsUsage } from "./usage.ts"
+import { countsUsage, reportsUsage } from "./usage.ts"
 
 /** Returns the collector for an answer in OpenAI's dialect, whichever provider gave it. */
 export function createCollector(request: ProviderRequest): Collector {
@@ -58,7 +58,7 @@ class AnswerCollector implements Collector {
 
   add(document: JsonObject): void {
     const answer = objectOf(document["response"]) ?? document
-    this.model = textOf(answer["model"]) ?? this.model
+    this.model = modelNameOf(answer["model"]) ?? this.model
     this.tier = textOf(answer["service_tier"])?.toLowerCase() ?? this.tier
     const usage = objectOf(answer["usage"]) ?? objectOf(objectOf(answer["x_groq"])?.["usage"])
     if (usage) {
@@ -77,13 +77,16 @@ class AnswerCollector implements Collector {
     const { method, path } = this.request
     const isReported = this.usage !== undefined && reportsUsage(this.usage)
     const counter = isReported || this.images > 0 ? undefined : this.counterFor(isComplete)
+    const row = OPERATIONS.find(method, path)
+    // What a POST shows again is not kept: a row's tokens are those of its own work.
+    const isRepeated = row.operation === "stored" && method === "POST"
     return {
       method,
       path,
       model: this.model,
-      usage: this.usageWithAdded(isReported, counter),
+      usage: isRepeated ? undefined : this.usageWithAdded(isReported, counter),
       source: counter || (this.isProvisional && !isComplete) ? "estimated" : "reported",
-      isFree: isFreeOperation(OPERATIONS.find(method, path)),
+      isFree: isFreeOperation(row, isReported && countsUsage(this.usage!)),
     }
   }
 

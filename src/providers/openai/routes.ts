@@ -1,4 +1,11 @@
-import { createOperations, METHODS_WITHOUT_WORK, type Routes } from "../_routes.ts"
+import { toRows } from "../_allow-list.ts"
+import { createOperations, type Routes } from "../_routes.ts"
+import {
+  FREE_ADMIN_OPERATIONS,
+  FREE_COMPATIBLE_OPERATIONS,
+  FREE_OPERATIONS,
+  STORED_OPERATIONS,
+} from "./free-operations.ts"
 
 const ROOTS = [
   "chat/completions",
@@ -19,6 +26,16 @@ const ROOTS = [
   "vector_stores",
   "containers",
   "videos",
+  "conversations",
+  "realtime",
+  "evals",
+  "skills",
+  "chatkit",
+  "organization",
+  // Google's paths begin with the same word.
+  "projects(?!/[^/]+/locations)",
+  "live",
+  "decisions",
 ]
 
 /** OpenAI's paths, with or without `/v1`: some clients have it in their base URL. */
@@ -32,25 +49,33 @@ export const CLAIMS: Routes["claims"] = {
 /** The operations whose answers are read in a way of their own. */
 export type Kind = "chat" | "completions" | "responses" | "decisions" | "images" | "speech" | "count" | "batch_output"
 
+/** What stands before the paths of the lists: Azure, other providers and Gemini have the API below paths of their own. */
+const PREFIX = "/(?:(?:openai|api|inference|v1beta/openai)/)?(?:v1/)?"
+
+/** The content of a file, which may be a batch's results. The files of stores and containers are none. */
+const FILE_CONTENT = /(?<!\/(?:containers|vector_stores)\/[^/]+)\/files\/[^/]+\/content$/
+
 /**
- * What OpenAI's paths do. A stored response repeats the usage that its making was billed for, so showing it is free, as
- * counting, moderation and everything that only files or shows things is.
+ * What OpenAI's paths do. A stored response repeats the usage that its making was billed for. Runs, videos, fine-tuning
+ * and containers are billed without a usage in their answer, so they are in no list of what is free.
  */
 export const OPERATIONS = createOperations<Kind>([
-  { match: /\/chat\/completions$/, operation: "inference", kind: "chat" },
-  { match: /\/responses\/input_tokens$/, operation: "free", kind: "count" },
-  { match: /\/responses(\/compact)?$/, operation: "inference", kind: "responses" },
-  { match: /\/responses\/[^/]+(\/(cancel|input_items))?$/, operation: "free" },
-  { match: /\/chat\/completions\//, operation: "free" },
-  { match: /\/completions$/, operation: "inference", kind: "completions" },
-  { match: /\/decisions$/, operation: "inference", kind: "decisions" },
-  { match: /\/embeddings$/, operation: "inference" },
-  { match: /\/images\/[^/]+$/, operation: "inference", kind: "images" },
-  { match: /\/audio\/speech$/, operation: "inference", kind: "speech" },
-  { match: /\/audio\/[^/]+$/, operation: "inference" },
-  { match: /\/moderations$/, operation: "free" },
-  { match: /\/files\/[^/]+\/content$/, operation: "result", kind: "batch_output" },
-  { match: /\/batches$/, methods: ["POST"], operation: "job" },
-  { match: /\/(files|uploads|batches|models|conversations|assistants)(\/|$)/, operation: "free" },
-  { match: /^/, methods: METHODS_WITHOUT_WORK, operation: "free" },
+  { match: /\/chat\/completions$/, methods: ["POST"], operation: "inference", kind: "chat" },
+  { match: new RegExp(`^${PREFIX}responses/input_tokens$`), methods: ["POST"], operation: "free", kind: "count" },
+  { match: /\/responses(\/compact)?$/, methods: ["POST"], operation: "inference", kind: "responses" },
+  { match: /\/completions$/, methods: ["POST"], operation: "inference", kind: "completions" },
+  { match: /\/decisions$/, methods: ["POST"], operation: "inference", kind: "decisions" },
+  { match: /\/embeddings$/, methods: ["POST"], operation: "inference" },
+  { match: /\/images\/[^/]+$/, methods: ["POST"], operation: "inference", kind: "images" },
+  { match: /\/audio\/speech$/, methods: ["POST"], operation: "inference", kind: "speech" },
+  { match: /\/audio\/[^/]+$/, methods: ["POST"], operation: "inference" },
+  { match: /\/videos(\/(edits|extensions|[^/]+\/remix))?$/, methods: ["POST"], operation: "inference" },
+  { match: /\/threads(\/[^/]+)?\/runs$/, methods: ["POST"], operation: "inference" },
+  { match: /\/runs\/[^/]+\/submit_tool_outputs$/, methods: ["POST"], operation: "inference" },
+  { match: FILE_CONTENT, methods: ["GET"], operation: "result", kind: "batch_output" },
+  { match: new RegExp(`^${PREFIX}batches$`), methods: ["POST"], operation: "job" },
+  ...toRows("stored", PREFIX, STORED_OPERATIONS),
+  ...toRows("free", PREFIX, FREE_OPERATIONS),
+  ...toRows("free", PREFIX, FREE_ADMIN_OPERATIONS),
+  ...toRows("free", PREFIX, FREE_COMPATIBLE_OPERATIONS),
 ])

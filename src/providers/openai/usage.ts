@@ -20,6 +20,11 @@ export function reportsUsage(usage: JsonObject): boolean {
   return typeof secondsIn(usage) === "number"
 }
 
+/** Returns true if the usage object counts at least one token, or a time. */
+export function countsUsage(usage: JsonObject): boolean {
+  return COUNTERS.some((name) => (countOf(usage[name]) ?? 0) > 0) || typeof secondsIn(usage) === "number"
+}
+
 const COUNTERS = ["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens"] as const
 
 function secondsIn(usage: JsonObject): unknown {
