@@ -1,3 +1,5 @@
+import { FetchError, ofetch } from "ofetch"
+
 /** The answer to a request for a price list. `reason` never contains the address, because that can hold a secret. */
 type Fetched =
   | { readonly status: "updated"; readonly body: unknown; readonly etag: string | undefined }
@@ -23,7 +25,12 @@ export async function fetchList(url: string, options: FetchOptions): Promise<Fet
   const { held, signal, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options
   const deadline = AbortSignal.timeout(timeoutMs)
   try {
-    const response = await fetch(url, {
+    // ofetch reads a whole body without a limit, follows redirects and ignores `timeout` beside `signal` unless told otherwise.
+    const response = await ofetch.raw(url, {
+      responseType: "stream",
+      ignoreResponseError: true,
+      retry: 1,
+      retryDelay: 500,
       headers: { accept: "application/json", ...(held?.etag !== undefined && { "if-none-match": held.etag }) },
       redirect: "manual",
       signal: AbortSignal.any([signal, deadline]),
@@ -77,7 +84,9 @@ function parseJson(text: string): unknown {
 
 function reasonOf(error: unknown): string {
   if (error instanceof BodyError) return error.message
-  const { code, cause } = error as { readonly code?: unknown; readonly cause?: { readonly code?: unknown } }
+  // ofetch wraps the error of fetch, which wraps the one of the connection. Their messages contain the address.
+  const failure = error instanceof FetchError ? error.cause : error
+  const { code, cause } = (failure ?? {}) as { readonly code?: unknown; readonly cause?: { readonly code?: unknown } }
   const found = [cause?.code, code].find((each) => typeof each === "string")
   return `no connection (${found ?? "unknown"})`
 }

@@ -44,6 +44,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   h3: ["server"],
   listhen: ["server"],
   undici: ["gateway"],
+  ofetch: ["pricing"],
   "@pydantic/genai-prices": ["pricing"],
   pg: ["database"],
   "@electric-sql/": ["embedded"],
