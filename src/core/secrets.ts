@@ -1,5 +1,5 @@
 /**
- * The one list of what credentials look like. Everything that stores or shows text asks it: stored bodies and headers,
+ * The one list of what credentials look like. Everything that stores or shows text uses it: stored bodies and headers,
  * error messages of providers, and the dialects' tests.
  */
 

@@ -31,7 +31,7 @@ export interface RunningServer {
   /** accepted = written + waiting + rejected + dropped. */
   stats(): LedgerStats
   collect(): Metric[]
-  /** For a process that exits at once: all accepted rows are on disk when this returns. */
+  /** Flushes all accepted rows to disk before it returns, for a process that exits at once. */
   flushSync(): void
   /**
    * Waits for running requests, writes the accepted rows and closes everything. Returns the final state of the rows.

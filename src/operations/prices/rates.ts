@@ -15,7 +15,7 @@ interface LabeledRate {
 interface PriceObject {
   readonly provider: string
   readonly model: string
-  /** By rate: `usd_per_million` or `usd_each`, `source`, `date`. */
+  /** Each rate by its name, with `usd_per_million` or `usd_each`, `source` and `date`. */
   readonly rates: Readonly<Record<string, Readonly<Record<string, string | null>>>>
   /** The rates of requests with more input than `above_tokens`. */
   readonly long_context: readonly {

@@ -24,7 +24,7 @@ export function countWorkers({ server }: Settings): number {
 
 /**
  * Starts workers that share one port, each with a journal of its own. This process owns the embedded database, recovers
- * what dead processes left behind, and replaces a worker that ends.
+ * what ended processes left behind, and replaces a worker that ends.
  */
 export async function startPrimary(options: PrimaryOptions): Promise<RunningServer> {
   const scope = createScope()
