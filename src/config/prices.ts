@@ -1,26 +1,15 @@
 import type { Rates } from "../core/cost.ts"
-import { BUCKETS, type Units } from "../core/usage.ts"
+import { RATE_NAMES, toRateLabel } from "../core/rate-names.ts"
+import { isRecord } from "../kit/json/is-record.ts"
 import { INVALID, type ValueParser } from "./value-parsers.ts"
 
-const UNITS = {
-  webSearches: true,
-  fileSearches: true,
-  groundingQueries: true,
-  groundedRequests: true,
-  codeContainers: true,
-  audioSeconds: true,
-  images: true,
-} as const satisfies Record<keyof Units, true>
-
 /** The names of rates by their names in a file: `cache_read` -> `cacheRead`. */
-const RATE_NAMES = new Map(
-  [...BUCKETS, ...(Object.keys(UNITS) as (keyof Units)[])].map((name) => [toSnake(name), name]),
-)
+const NAMES_BY_LABEL = new Map(RATE_NAMES.map((name) => [toRateLabel(name), name]))
 
 /** Prices by model: `{ "my-model": { input: 0.5, output: "1.25", cache_read: 0.05 } }`. Text is parsed as JSON. */
 export const priceTable: ValueParser<Readonly<Record<string, Rates>>, ""> = {
   unit: "",
-  expected: `prices by model in USD per million tokens, each of ${[...RATE_NAMES.keys()].join(", ")}, not negative`,
+  expected: `prices by model in USD per million tokens, each of ${[...NAMES_BY_LABEL.keys()].join(", ")}, not negative`,
   parse: (raw) => {
     const models = typeof raw === "string" ? parseJson(raw) : raw
     if (!isRecord(models)) return INVALID
@@ -38,7 +27,7 @@ function toRates(prices: unknown): Rates | undefined {
   if (!isRecord(prices) || Object.keys(prices).length === 0) return undefined
   const rates: Record<string, string> = {}
   for (const [key, value] of Object.entries(prices)) {
-    const name = RATE_NAMES.get(key)
+    const name = NAMES_BY_LABEL.get(key)
     const decimal = toDecimal(value)
     if (name === undefined || decimal === undefined) return undefined
     rates[name] = decimal
@@ -54,18 +43,10 @@ function toDecimal(value: unknown): string | undefined {
   return plain.includes("e") ? value.toFixed(12).replace(/\.?0+$/, "") : plain
 }
 
-function toSnake(name: string): string {
-  return name.replace(/1h$/, "_1h").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
-
 function parseJson(text: string): unknown {
   try {
     return text === "" ? {} : JSON.parse(text)
   } catch {
     return undefined
   }
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

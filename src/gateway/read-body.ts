@@ -76,7 +76,7 @@ class BodyReader {
   private pieces: Buffer[] = []
   private heldBytes = 0
   private totalBytes = 0
-  /** The reservation in the memory budget; undefined: not asked for yet. */
+  /** The reservation in the memory budget; undefined: not requested yet. */
   private reservedBytes: number | undefined
   private writer: LargeBodyWriter | undefined
   /** The last write to the spill file. */
@@ -132,7 +132,10 @@ class BodyReader {
     return this.state === "memory" && this.heldBytes > SMALL_BYTES && !this.mayStayInMemory()
   }
 
-  /** Asks the memory budget once. The reservation lasts until the request has ended or the body outgrows it. */
+  /**
+   * Requests a reservation from the memory budget once. The reservation lasts until the request has ended or the body
+   * outgrows it.
+   */
   private mayStayInMemory(): boolean {
     if (this.reservedBytes !== undefined) return this.heldBytes <= this.reservedBytes
     const { memoryBudget } = this.to.limits

@@ -41,12 +41,12 @@ export class Relay implements AnswerHandler {
   private statusText = ""
   private headers: RawHeaders = []
   private plan: ResponsePlan | undefined
-  /** What was collected. */
+  /** The pieces that were collected. */
   private pieces: Buffer[] = []
   private bytes = 0
   private meter: AnswerMeter | undefined
   private filter: StreamFilter | undefined
-  /** What the filter still held when the stream ended. */
+  /** The bytes that the filter still held when the stream ended. */
   private rest: Buffer | undefined
   private firstByteMs: number | undefined
 
@@ -130,7 +130,7 @@ export class Relay implements AnswerHandler {
   }
 
   /**
-   * The provider broke off after its head. The client's connection is broken off too: a regular end would tell the
+   * The provider broke off after its head. The client's connection is broken off too: a regular end would mean to the
    * client that the answer is complete.
    */
   private onBroken(failure: GatewayError): void {

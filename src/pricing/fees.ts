@@ -4,7 +4,7 @@ import type { Row } from "./row.ts"
 
 /**
  * The fees that providers charge by the piece for any model, in USD. Several metering projects agree on the fees for
- * searches (BerriAI/litellm #24369, #31316). The fee for containers is OpenAI's list as remembered. None was read on a
+ * searches (BerriAI/litellm #24369, #31316). The fee for containers is quoted from memory. None was read on a
  * price page on `OWN_DATE`.
  */
 const FEES: Readonly<Record<string, Rates>> = {

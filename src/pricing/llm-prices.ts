@@ -1,5 +1,6 @@
 import type { Rates } from "../core/cost.ts"
 import { formatDecimal, fromNumber } from "../core/decimal.ts"
+import { isRecord } from "../kit/json/is-record.ts"
 import { correct } from "./corrections.ts"
 import { VENDORS } from "./identify.ts"
 import type { ListedPrice } from "./listed-price.ts"
@@ -116,8 +117,4 @@ function keyOf(provider: string, id: string): string {
 
 function plain(value: number): string {
   return formatDecimal(fromNumber(value))
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

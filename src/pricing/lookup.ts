@@ -46,7 +46,7 @@ type LookupResult =
       readonly reason: string
     }
 
-/** What the sources have about a model at a provider, and the price that was made of it. */
+/** The rows of all sources for a model at a provider, and the price that was merged from them. */
 interface FoundPrice {
   readonly kind: "found"
   /** The id of the catalog's provider that sends the bill, if it is known. */
@@ -163,7 +163,7 @@ function withProviders({ provider, billedBy, spellings }: Asked): readonly strin
   return spellings.flatMap((each) => [`${name}/${each}`, ...(billedBy ? [`${billedBy}/${each}`] : []), each])
 }
 
-/** Returns why the list, which has only the flat prices of its day, is not used where the catalog knows more. */
+/** Returns why the list, which has only the flat prices of its day, is not used where the catalog has more. */
 function whyAside(day: string, bundled: BundledRow, at: number): string | undefined {
   if (bundled.varies) return "the price depends on the hour"
   if (at < Date.parse(day)) return `the list is of ${day}, after the request`

@@ -1,6 +1,7 @@
 import type { PriceEntry, RateName, Rates } from "../core/cost.ts"
+import { isBucket, RATE_NAMES } from "../core/rate-names.ts"
 import { completeRates } from "./derive.ts"
-import { isBucket, RATE_NAMES, type Row } from "./row.ts"
+import type { Row } from "./row.ts"
 
 /** A price, and the reasons why some of its rates may be wrong. */
 export interface Merged {

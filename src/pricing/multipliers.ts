@@ -9,7 +9,7 @@ export interface Served {
 
 interface Multipliers {
   readonly factors: readonly { readonly name: string; readonly value: string }[]
-  /** What the provider reported and we have no price for. The list price is used instead. */
+  /** The reported tiers, speeds and regions without a known price. The list price is used for them. */
   readonly doubts: readonly string[]
   /** The reason why tokens are not billed, if the capacity is paid for in another way. */
   readonly prepaid: string | undefined

@@ -10,7 +10,7 @@ export interface PriceBookOptions {
   readonly aliasesFile?: string | undefined
   /** Rates by model, or by `provider/model`. They have priority over all other sources. */
   readonly overrides?: Readonly<Record<string, Rates>> | undefined
-  /** By configured provider: `"free"` if all its calls are free, or its own rates by model. */
+  /** The prices of configured providers by name: `"free"` if all calls are free, or rates by model. */
   readonly providerPrices?: Readonly<Record<string, "free" | Readonly<Record<string, Rates>>>> | undefined
   /** The base URL of each configured provider. A known host is priced as such, whatever the provider is called. */
   readonly baseUrls?: Readonly<Record<string, string>> | undefined

@@ -36,7 +36,8 @@ export const OWN_MODELS: Readonly<Record<string, readonly CatalogModel[]>> = {
   ],
   google: [
     {
-      // genai-prices matches gemini-1.5-flash, at twice the price. Rates: its `gemini-flash-1.5-8b`, and llm-prices.com.
+      // genai-prices matches gemini-1.5-flash, at twice the price. Rates: its `gemini-flash-1.5-8b`, and
+      // llm-prices.com.
       id: "gemini-1.5-flash-8b",
       match: { or: [{ starts_with: "gemini-1.5-flash-8b" }] },
       prices: {
@@ -47,7 +48,7 @@ export const OWN_MODELS: Readonly<Record<string, readonly CatalogModel[]>> = {
     },
   ],
   openai: [
-    // The rates of these and of the audio models are OpenAI's list as remembered; it was not read again.
+    // The rates of these and of the audio models are quoted from memory of OpenAI's list.
     { id: "davinci-002", match: { equals: "davinci-002" }, prices: { input_mtok: 2, output_mtok: 2 } },
     { id: "babbage-002", match: { equals: "babbage-002" }, prices: { input_mtok: 0.4, output_mtok: 0.4 } },
     {

@@ -2,7 +2,9 @@ import { readFile } from "node:fs/promises"
 import type { RateName, Rates } from "../core/cost.ts"
 import { formatDecimal, fromNumber, parseDecimal } from "../core/decimal.ts"
 import { CommandError } from "../core/errors.ts"
-import { RATE_NAMES, type Row } from "./row.ts"
+import { RATE_NAMES, toRateLabel } from "../core/rate-names.ts"
+import { isRecord } from "../kit/json/is-record.ts"
+import type { Row } from "./row.ts"
 
 /**
  * Reads the user's price file: rates by model, or by `provider/model`, in USD per million tokens, such as
@@ -84,7 +86,9 @@ const OTHER_NAMES: Readonly<Record<string, RateName | undefined>> = {
   vendor: undefined,
   name: undefined,
 }
-const NAMES: Readonly<Record<string, RateName>> = Object.fromEntries(RATE_NAMES.map((name) => [toSnake(name), name]))
+const NAMES: Readonly<Record<string, RateName>> = Object.fromEntries(
+  RATE_NAMES.map((name) => [toRateLabel(name), name]),
+)
 
 function toRates(where: string, given: unknown): Rates {
   if (!isRecord(given)) throw new CommandError(`${where}: expected an object of rates`)
@@ -109,12 +113,4 @@ function toRate(where: string, value: unknown): string {
     // Reported below, with its place.
   }
   throw new CommandError(`${where}: expected USD per million tokens, not negative, got ${JSON.stringify(value)}`)
-}
-
-function toSnake(name: string): string {
-  return name.replace(/1h$/, "_1h").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

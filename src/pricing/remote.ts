@@ -87,7 +87,7 @@ function createCurrentList(onChange: () => void) {
   let etag: string | undefined
   return {
     current: () => list,
-    /** Returns what a server needs to tell that the list has not changed; undefined if there is no list. */
+    /** Returns the tag by which a server recognizes that the list has not changed; undefined if there is no list. */
     held: () => list && { etag },
     /** @throws Error if the body is not a usable list; the current one then stays */
     accept(body: unknown, newEtag: string | undefined): void {

@@ -1,5 +1,4 @@
-import type { RateName, Rates } from "../core/cost.ts"
-import type { Bucket, Units } from "../core/usage.ts"
+import type { Rates } from "../core/cost.ts"
 
 /** The price of one model in one source. Rates are in USD, per million tokens or per piece, as in `Rates`. */
 export interface Row {
@@ -20,33 +19,3 @@ export type SourceName =
   | "genai-prices"
   /** Our own models and fees, where the other sources have none or a wrong one: `own-models.ts`, `fees.ts`. */
   | "majordomo"
-
-const BUCKET_NAMES: { readonly [K in Bucket]: true } = {
-  input: true,
-  inputAudio: true,
-  inputImage: true,
-  cacheRead: true,
-  cacheReadAudio: true,
-  cacheReadImage: true,
-  cacheWrite: true,
-  cacheWrite1h: true,
-  output: true,
-  reasoning: true,
-  outputAudio: true,
-  outputImage: true,
-}
-const UNIT_NAMES: { readonly [K in keyof Units]-?: true } = {
-  webSearches: true,
-  fileSearches: true,
-  groundingQueries: true,
-  groundedRequests: true,
-  codeContainers: true,
-  audioSeconds: true,
-  images: true,
-}
-
-export const RATE_NAMES = [...Object.keys(BUCKET_NAMES), ...Object.keys(UNIT_NAMES)] as readonly RateName[]
-
-export function isBucket(name: RateName): name is Bucket {
-  return name in BUCKET_NAMES
-}

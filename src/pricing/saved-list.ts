@@ -3,7 +3,10 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import type { PriceBookOptions } from "./options.ts"
 
-/** The copy of the list on disk: the body of the answer, and what a server needs to tell that it has not changed. */
+/**
+ * The copy of the list on disk: the body of the answer, and the tag by which a server recognizes that it has not
+ * changed.
+ */
 interface SavedList {
   readonly url: string
   readonly etag?: string | undefined

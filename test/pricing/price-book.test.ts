@@ -64,7 +64,7 @@ describe("with the bundled data only", () => {
     expect(ask(book, { model: undefined, requested: "gpt-4o" })).toMatchObject({ status: "exact", totalCost: "2.5" })
   })
 
-  test("the price is that of the requested model, as an estimate, if no source knows the one that answered", () => {
+  test("the price is that of the requested model, as an estimate, if no source has the one that answered", () => {
     expect(ask(book, { model: "gpt-x", requested: "gpt-4o" })).toMatchObject({
       status: "estimated",
       totalCost: "2.5",
@@ -131,7 +131,7 @@ describe("the user's prices and names", () => {
     expect(ask(book, { provider: "openrouter", ...asked }).totalCost).toBe("1")
   })
 
-  test("overrides price a provider that no source knows", async () => {
+  test("overrides price a provider that no source has", async () => {
     const book = await create({ overrides: { "my-proxy/gpt-4o": { input: "7" } } })
     expect(ask(book, { provider: "my-proxy", model: "gpt-4o" }).totalCost).toBe("7")
     expect(ask(book, { model: "gpt-4o" }).totalCost).toBe("2.5")

@@ -117,5 +117,5 @@ const SHAPE: Shape = {
   result: { type: true, message: MESSAGE_SHAPE },
 }
 
-/** What only the gateway may say: see `BatchSums`. */
+/** Members that only the gateway may write: see `BatchSums`. */
 const RESERVED_MEMBERS = ["sums"]

@@ -6,7 +6,7 @@ export const CLAIMS: Routes["claims"] = {
   summary: "/v1/messages (Anthropic)",
 }
 
-/** Of the OpenAI-compatible paths Anthropic has this one; its /v1/models and /v1/files are its own. */
+/** Anthropic has only this one of the OpenAI-compatible paths; its /v1/models and /v1/files are its own. */
 export const SURFACES: readonly Surface[] = [
   { format: "openai", path: /^\/v1\/chat\/completions(?:[/:?]|$)/, isOnlyNamed: true },
 ]
@@ -14,7 +14,7 @@ export const SURFACES: readonly Surface[] = [
 /** The operations whose answers are read in a way of their own. */
 type Kind = "count" | "compatible"
 
-/** What Anthropic's paths do. A batch is billed where its results are fetched. */
+/** The operations of Anthropic's paths. A batch is billed where its results are fetched. */
 export const OPERATIONS = createOperations<Kind>([
   { match: /\/count_tokens$/, operation: "free", kind: "count" },
   { match: /\/batches\/[^/]+\/results$/, operation: "result" },

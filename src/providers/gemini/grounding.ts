@@ -22,7 +22,7 @@ export class Grounding {
     if (this.queries.size > 0 || listOf(metadata["groundingChunks"]).length > 0) this.isGrounded = true
   }
 
-  /** Returns what the row keeps of it; undefined when the answer was not grounded. */
+  /** Returns the usage that the row stores of it; undefined when the answer was not grounded. */
   toUsage(): JsonObject | undefined {
     return this.isGrounded ? { web_search_queries: Math.max(this.queries.size, this.longest) } : undefined
   }

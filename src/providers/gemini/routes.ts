@@ -28,7 +28,7 @@ export const SURFACES: readonly Surface[] = [
 /** The operations whose answers are read in a way of their own. */
 type Kind = "compatible" | "embedding" | "file"
 
-/** What Gemini's paths do. A batch is billed where its file is fetched. */
+/** The operations of Gemini's paths. A batch is billed where its file is fetched. */
 export const OPERATIONS = createOperations<Kind>([
   { match: /:(countTokens|computeTokens)$/, operation: "free" },
   { match: /\/files\/[^/]+:download$/, methods: ["GET"], operation: "result", kind: "file" },

@@ -24,7 +24,7 @@ export function toReading(evidence: Evidence): Reading {
   return counted ? readCounted(evidence, usage, counted) : readReported(evidence, usage, unsplitOutputOf(kind))
 }
 
-/** What the provider reported, the usual case. */
+/** Reads usage that the provider reported, which is the usual case. */
 function readReported(evidence: Evidence, usage: JsonObject, unsplitOutput: Modality): Reading {
   const { model, source, isFree } = evidence
   const beside = objectOf(usage["billed_beside"])
@@ -89,7 +89,7 @@ function tierOf(usage: JsonObject): string | undefined {
   return tier === "standard" ? undefined : tier
 }
 
-/** What the output of an operation is when the provider does not split it. */
+/** Returns the modality of the output of an operation, for a provider that does not split it. */
 function unsplitOutputOf(kind: string | undefined): Modality {
   return kind === "images" ? "image" : kind === "speech" ? "audio" : "text"
 }

@@ -32,8 +32,8 @@ export const CLAIMS: Routes["claims"] = {
 export type Kind = "chat" | "completions" | "responses" | "images" | "speech" | "count" | "batch_output"
 
 /**
- * What OpenAI's paths do. A stored response repeats the usage that its making was billed for, so showing it is free, as
- * counting, moderation and everything that only files or shows things is.
+ * The operations of OpenAI's paths. A stored response repeats the usage that its making was billed for, so showing it
+ * is free, as counting, moderation and everything that only files or shows things is.
  */
 export const OPERATIONS = createOperations<Kind>([
   { match: /\/chat\/completions$/, operation: "inference", kind: "chat" },

@@ -1,0 +1,25 @@
+import type { RateName } from "./cost.ts"
+import { BUCKETS, type Bucket, type Units } from "./usage.ts"
+
+const UNITS = {
+  webSearches: true,
+  fileSearches: true,
+  groundingQueries: true,
+  groundedRequests: true,
+  codeContainers: true,
+  audioSeconds: true,
+  images: true,
+} as const satisfies { readonly [K in keyof Units]-?: true }
+
+/** All names of rates: the token buckets, then the units. */
+export const RATE_NAMES: readonly RateName[] = [...BUCKETS, ...(Object.keys(UNITS) as (keyof Units)[])]
+
+/** Returns true for the name of a rate per million tokens; all other rates are per piece. */
+export function isBucket(name: RateName): name is Bucket {
+  return !(name in UNITS)
+}
+
+/** Returns the name of a rate in snake case, as files and JSON have it: `cacheWrite1h` -> `cache_write_1h`. */
+export function toRateLabel(name: RateName): string {
+  return name.replace(/1h$/, "_1h").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
