@@ -110,9 +110,10 @@ class Pipeline implements Gateway, RelaySteps {
 
   private begin(request: IncomingMessage, response: ServerResponse): void {
     this.open++
-    response.once("close", () => this.open--)
+    // `on` costs less than `once`, and node emits `close` once.
+    response.on("close", () => this.open--)
     // A client that resets its connection needs no report, but without a listener node would throw.
-    response.on("error", () => {})
+    response.on("error", ignore)
     void this.run(request, response)
   }
 

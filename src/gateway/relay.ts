@@ -56,7 +56,7 @@ export class Relay implements AnswerHandler {
     this.response = request.response
     this.client = new ClientResponse(request.response, steps.writeTimeoutMs)
     this.isEdited = request.prepared.edit !== undefined
-    this.response.once("close", () => this.onClosed())
+    this.response.on("close", () => this.onClosed())
   }
 
   start(): void {
