@@ -5,10 +5,13 @@ import { runProgram } from "./cli/_program.ts"
 /** All commands. Each is loaded only when it is called. */
 const COMMANDS: CommandTable = {
   serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
-  verify: { summary: "check that journals, rows and sums agree", load: () => import("./cli/verify.ts") },
+  verify: { summary: "check that journals, rows and rollups agree", load: () => import("./cli/verify.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
   doctor: { summary: "check everything the gateway needs", load: () => import("./cli/doctor.ts") },
-  health: { summary: "ask whether the gateway is ready (for container checks)", load: () => import("./cli/health.ts") },
+  health: {
+    summary: "check whether the gateway is ready (for container checks)",
+    load: () => import("./cli/health.ts"),
+  },
   keys: {
     summary: "the API keys that clients send as X-Majordomo-Key",
     commands: {
@@ -35,8 +38,11 @@ const COMMANDS: CommandTable = {
     summary: "the names that clients send as X-Majordomo-NAME",
     commands: {
       list: { summary: "all names, and which are active", load: () => import("./cli/metadata/list.ts") },
-      activate: { summary: "index and sum by a name", load: () => import("./cli/metadata/activate.ts") },
-      deactivate: { summary: "no longer index and sum by a name", load: () => import("./cli/metadata/deactivate.ts") },
+      activate: { summary: "index and aggregate by a name", load: () => import("./cli/metadata/activate.ts") },
+      deactivate: {
+        summary: "no longer index and aggregate by a name",
+        load: () => import("./cli/metadata/deactivate.ts"),
+      },
     },
   },
   prune: { summary: "delete old requests; totals stay", load: () => import("./cli/prune.ts") },

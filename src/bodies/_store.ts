@@ -4,19 +4,22 @@ import type { LogRecord } from "../core/log-record.ts"
 /** Where bodies are stored: one member of the table in `index.ts`. */
 export interface BodyStore {
   readonly name: "none" | "postgres" | "s3"
-  /** Starts to capture one request, which has arrived completely. Returns `undefined` when nothing of it is to be stored. */
+  /**
+   * Starts to capture one request, which has arrived completely. Returns `undefined` when nothing of it is to be
+   * stored.
+   */
   open(call: Call, caller: Caller): Capture | undefined
   stats(): BodyStats
-  /** Brings what waits to its destination, for `deadlineMs` at most. The rest waits for the next start. */
+  /** Stores the bodies that wait, for `deadlineMs` at most. The rest waits for the next start. */
   drain(deadlineMs: number): Promise<{ readonly waiting: number }>
   close(): Promise<void>
 }
 
 /** The bodies of one request. `finish` is called exactly once, because an unfinished capture keeps its memory. */
 export interface Capture {
-  /** Adds a piece of the answer's body as the client gets it. It is kept without a copy, so it must not change. */
+  /** Adds a piece of the answer's body as the client gets it. It is not copied, so it must not change. */
   push(bytes: Buffer): void
-  /** Forgets what was pushed, because the request is sent to the provider again. */
+  /** Discards what was pushed, because the request is sent to the provider again. */
   restart(): void
   /** Returns the columns of the row. Never throws; waits at most for the write of a small record. */
   finish(answer: ResponseHead): BodyColumns
@@ -30,13 +33,16 @@ export interface ResponseHead {
 
 export type BodyColumns = Partial<Pick<LogRecord, "request_body" | "response_body" | "s3_key">>
 
-/** Since the store was opened, with what earlier processes left: kept = uploaded + waiting + lost. */
+/** Counts since the store was opened, including what earlier processes left: kept = uploaded + waiting + lost. */
 export interface BodyStats {
   /** Requests whose row says where their bodies are. */
   readonly kept: number
   readonly uploaded: number
   readonly waiting: number
-  /** Requests for whose bodies there was no room or no disk. Their rows do not mention bodies. */
+  /**
+   * Requests whose bodies were dropped, because the spool was full or the disk failed. Their rows do not mention
+   * bodies.
+   */
   readonly dropped: number
   /** Bodies of which only the beginning is stored. */
   readonly truncated: number
@@ -77,7 +83,7 @@ export interface CapturedExchange {
   readonly response: CapturedBody | undefined
 }
 
-/** What a store does with a finished exchange. */
+/** Stores captured exchanges. */
 export interface Sink {
   readonly name: BodyStore["name"]
   /** Never throws. Calls `release` when the bytes are no longer needed, possibly before it returns. */

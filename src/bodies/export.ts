@@ -1,7 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import { type Bodies, BodiesMissing, type BodyReader, type BodyRow, type ReadBody } from "./read.ts"
 
-/** What an exported line says of a row beside its bodies. */
+/** The columns that an exported line contains beside the bodies. */
 export interface ExportRow extends BodyRow {
   readonly requested_at: string | Date
   readonly provider: string
@@ -17,8 +17,9 @@ const MAX_FAILURES = READ_AHEAD
 
 /**
  * Yields one JSON line per request that has bodies, in the order of the rows: `{id, requested_at, provider, model,
- * request_path, status_code, request, response}`. A JSON body is in it as JSON, byte for byte except for line ends between
- * its tokens; other text is a string; binary is `{"base64": "…"}`. `"truncated"` names the bodies that are not complete.
+ * request_path, status_code, request, response}`. A JSON body is in it as JSON, byte for byte except for line ends
+ * between its tokens; other text is a string; binary is `{"base64": "…"}`. `"truncated"` names the bodies that are not
+ * complete.
  *
  * @param onMissing is called for each row whose bodies cannot be read; the row is left out
  * @throws CommandError when S3 fails for one object after the other

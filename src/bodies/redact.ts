@@ -5,7 +5,7 @@ import { isLines } from "./text.ts"
 
 const REDACTED = "[redacted]"
 
-/** What `logging.redact` says. */
+/** The parsed rules of `logging.redact`. */
 export interface Rules {
   /** Lower-case names. */
   readonly headers: ReadonlySet<string>
@@ -50,8 +50,8 @@ export function redactHeaders(
 }
 
 /**
- * The body with the values that the rules name replaced, everything else byte for byte. Of a stream, each line that
- * holds JSON. What cannot be read as JSON is replaced as a whole: better nothing than what should not be seen.
+ * Returns the body with the values that the rules name replaced, and everything else byte for byte. In a stream, this
+ * is done for each line that holds JSON. A body that is not JSON is replaced as a whole, because it may hold a value.
  */
 export function redact(bytes: Buffer, contentType: string | undefined, { paths }: Rules): Buffer {
   if (paths === undefined || bytes.length === 0) return bytes

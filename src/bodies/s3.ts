@@ -13,16 +13,17 @@ import { UploadSupervisor } from "./s3/supervisor.ts"
 export type { ClearBodyKeys } from "./s3/clear-keys.ts"
 
 /*
- * The order of things, for one request:
+ * The order of steps for one request:
  *
  *   1. before the last byte of its answer leaves, its record is written to the spool, by one writev of at most 256 KiB;
  *   2. only then its row gets the key and goes to the journal, so a row with a key has its bodies on the disk;
  *   3. later, another thread makes the document, compresses and uploads it. A file is deleted when all of it is in S3.
  *
- * Without room or disk at 1, the row has no key, and `dropped` is counted. A kill between 1 and 2 leaves an object
- * without a row. After a kill between 2 and 3, the next process uploads it. A larger record is written after its answer;
- * an empty file stands for it from 1 on. If it cannot be written, or the process is killed meanwhile, it is `lost`, and
- * `clearKeys` removes the key from the row. A power cut may lose the last `syncIntervalMs` of records.
+ * If the spool is full or the disk fails at 1, the row has no key, and `dropped` is counted. A kill between 1 and 2
+ * leaves an object without a row. After a kill between 2 and 3, the next process uploads it. A larger record is written
+ * after its answer; an empty file stands for it from 1 on. If it cannot be written, or the process is killed meanwhile,
+ * it is `lost`, and `clearKeys` removes the key from the row. A power cut may lose the last `syncIntervalMs` of
+ * records.
  */
 
 const MAX_BYTES_BEFORE_ANSWER = 256 << 10

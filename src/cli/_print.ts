@@ -12,7 +12,7 @@ export function printPiece(piece: string | Uint8Array): Promise<void> {
 
 /**
  * Prints one JSON value, over several lines unless `shape` is given. C1 control characters, which JSON does not escape
- * but terminals obey, are escaped.
+ * but terminals interpret, are escaped.
  */
 export function printJson(value: unknown, shape?: "one line"): void {
   const toEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
@@ -24,7 +24,7 @@ export function printMessage(text: string): void {
   process.stderr.write(text.endsWith("\n") ? text : `${text}\n`)
 }
 
-/** What stdout can show. */
+/** The capabilities of stdout. */
 export interface Screen {
   /** The number of columns; undefined if stdout is no terminal, so that lines may have any length. */
   readonly width: number | undefined

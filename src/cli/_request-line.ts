@@ -1,4 +1,5 @@
 import type { LogRecord } from "../core/log-record.ts"
+import { toSeconds, withThousands } from "./_text.ts"
 
 /**
  * Returns the line of the log for a request:
@@ -8,9 +9,9 @@ export function toRequestLine(record: LogRecord): string {
   const parts = [
     new Date(record.responded_at).toTimeString().slice(0, 8),
     record.provider,
-    printable(record.model) || record.request_path,
+    clean(record.model) || record.request_path,
     `${record.status_code}${record.streamed ? " stream" : ""}`,
-    toDuration(record.response_time_ms),
+    toSeconds(record.response_time_ms),
     ...toTokens(record),
     toCost(record),
   ]
@@ -21,11 +22,11 @@ export function toRequestLine(record: LogRecord): string {
 function toTokens(record: LogRecord): string[] {
   if (record.input_tokens === 0 && record.output_tokens === 0) return []
   const notes = [
-    record.cached_tokens > 0 ? `${count(record.cached_tokens)} cached` : "",
-    record.cache_creation_tokens > 0 ? `${count(record.cache_creation_tokens)} written` : "",
+    record.cached_tokens > 0 ? `${withThousands(record.cached_tokens)} cached` : "",
+    record.cache_creation_tokens > 0 ? `${withThousands(record.cache_creation_tokens)} written` : "",
   ].filter((note) => note !== "")
   const cached = notes.length === 0 ? "" : ` (${notes.join(", ")})`
-  return [`in ${count(record.input_tokens)}${cached}`, `out ${count(record.output_tokens)}`]
+  return [`in ${withThousands(record.input_tokens)}${cached}`, `out ${withThousands(record.output_tokens)}`]
 }
 
 function toCost(record: LogRecord): string {
@@ -34,15 +35,7 @@ function toCost(record: LogRecord): string {
   return `${record.cost_status === "estimated" ? "~" : ""}$${record.total_cost}`
 }
 
-function toDuration(ms: number): string {
-  return ms < 1000 ? `${ms}ms` : `${(ms / 1000).toFixed(1)}s`
-}
-
-function count(n: number): string {
-  return n.toLocaleString("en-US")
-}
-
 /** Removes control characters: the name of a model comes from outside. */
-function printable(text: string): string {
+function clean(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?").slice(0, 60)
 }

@@ -94,7 +94,8 @@ function widthOf({ title, cells, total }: Column): number {
   return Math.max(displayWidth(title), displayWidth(total ?? ""), ...cells.map(displayWidth))
 }
 
-function pad(cell: string, width: number, align: Column["align"]): string {
+/** Pads a cell with spaces to a number of terminal columns. */
+export function pad(cell: string, width: number, align: Column["align"]): string {
   const space = " ".repeat(Math.max(0, width - displayWidth(cell)))
   return align === "left" ? cell + space : space + cell
 }

@@ -30,3 +30,8 @@ export function wrap(text: string, width: number | undefined): string[] {
   }
   return lines
 }
+
+/** Formats the duration of a request: `850ms`, `1.9s`. */
+export function toSeconds(ms: number): string {
+  return ms < 1000 ? `${ms}ms` : `${(ms / 1000).toFixed(1)}s`
+}

@@ -8,7 +8,7 @@ import { print, printJson } from "./_print.ts"
 export default defineCommand({
   meta: {
     name: "health",
-    description: "ask the gateway of these settings whether it is ready; exit 0 if so, else 1 (for container checks)",
+    description: "check whether the gateway of these settings is ready; exit 0 if so, else 1 (for container checks)",
   },
   args: {
     host: { type: "string", valueHint: "H", description: "the host on which it listens (default: server.host)" },

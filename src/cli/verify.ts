@@ -7,10 +7,10 @@ import { withThousands } from "./_text.ts"
 export default defineCommand({
   meta: {
     name: "verify",
-    description: "compare the journals, the rows and the sums that reports read; also while the gateway runs",
+    description: "compare the journals, the rows and the rollups that reports read; also while the gateway runs",
   },
   args: {
-    repair: { type: "boolean", description: "compute the sums again from the rows, where they differ" },
+    repair: { type: "boolean", description: "compute the rollups again from the rows, where they differ" },
     ...JSON_OPTION,
     ...COMMON,
   },
@@ -38,7 +38,7 @@ function describeRows({ accepted, written, waiting, rejected, dropped, lost }: V
 }
 
 function describeSums({ wrong_days: days }: VerifyResult): string {
-  if (days.length === 0) return "the sums agree with the rows"
+  if (days.length === 0) return "the rollups agree with the rows"
   const which = days.length === 1 ? days[0] : `${withThousands(days.length)} days, the first ${days[0]}`
-  return `the sums differ from the rows on ${which} (verify --repair)`
+  return `the rollups differ from the rows on ${which} (verify --repair)`
 }

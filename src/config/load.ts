@@ -1,7 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
-import { type ProviderCatalog, refuseProviderName, toProviders } from "./providers.ts"
+import { findNameProblem, type ProviderCatalog, toProviders } from "./providers.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
 import { SETTINGS, type Setting, type Settings, toPropertyName } from "./settings.ts"
 import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
@@ -100,7 +100,7 @@ function findProblem({ path, setting, value, parsed }: ParsedValue, catalog: Pro
     const shown = setting.secret && value !== "" ? "another value (not shown)" : showValue(value)
     return `expected ${setting.parser.expected}, got ${shown}`
   }
-  return path.startsWith("providers.") ? refuseProviderName(path.split(".")[1]!, catalog) : undefined
+  return path.startsWith("providers.") ? findNameProblem(path.split(".")[1]!, catalog) : undefined
 }
 
 /** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` is set. */

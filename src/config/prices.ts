@@ -1,6 +1,7 @@
 import { formatDecimal, parseDecimal } from "../core/decimal.ts"
 import { type Discount, type OwnPrice, type OwnPrices, parseOwnPrices, parsePeriod } from "../core/own-prices.ts"
 import { RATES_BY_KEY } from "../core/rates.ts"
+import { isRecord } from "../kit/json/is-record.ts"
 import { INVALID, type ValueParser } from "./value-parsers.ts"
 
 /**
@@ -57,8 +58,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

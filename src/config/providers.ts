@@ -3,8 +3,8 @@ import type { ProviderSettings, Setting } from "./settings.ts"
 import { oneOf, text, type ValueParser, webAddress } from "./value-parsers.ts"
 
 /**
- * What the settings have to know of the providers. The caller of `loadSettings` hands it in, because `config` does not
- * import `providers`.
+ * The facts about providers that the settings need. The caller of `loadSettings` passes them in, because `config` does
+ * not import `providers`.
  */
 export interface ProviderCatalog {
   /** The names of the dialects that a provider can use. */
@@ -34,7 +34,7 @@ export function toProviderSettings({ formats }: ProviderCatalog): Readonly<Recor
 }
 
 /** Returns what is wrong with the name of a provider, or undefined. */
-export function refuseProviderName(name: string, { reservedNames }: ProviderCatalog): string | undefined {
+export function findNameProblem(name: string, { reservedNames }: ProviderCatalog): string | undefined {
   if (reservedNames.includes(name)) {
     return "this name is reserved: it selects the OpenAI-compatible API of a built-in provider; choose another name"
   }
@@ -42,31 +42,31 @@ export function refuseProviderName(name: string, { reservedNames }: ProviderCata
   return "expected a provider name of lower-case letters, digits, - and _ (at most 63)"
 }
 
-/** Returns the built-in and the configured providers. Calls `refuse` for a provider that lacks a setting. */
+/** Returns the built-in and the configured providers. Calls `reject` for a provider that lacks a setting. */
 export function toProviders(
   values: ReadonlyMap<string, unknown>,
   { builtIn, formats }: ProviderCatalog,
-  refuse: (path: string, why: string) => void,
+  reject: (path: string, why: string) => void,
 ): Readonly<Record<string, ProviderSettings>> {
   const names = new Set(Object.keys(builtIn))
   for (const path of values.keys()) if (path.startsWith("providers.")) names.add(path.split(".")[1]!)
   const providers: Record<string, ProviderSettings> = {}
   for (const name of names) {
-    const said = (key: keyof typeof PROVIDER_SETTINGS) => values.get(`providers.${name}.${key}`)
-    const baseUrl = said("base_url") ?? builtIn[name]?.baseUrl
-    const speaks = said("format") ?? builtIn[name]?.format
-    if (baseUrl === undefined) refuse(`providers.${name}.base_url`, `expected ${webAddress.expected}, got nothing`)
-    if (speaks === undefined) refuse(`providers.${name}.format`, `expected ${oneOf(...formats).expected}, got nothing`)
-    if (typeof speaks === "string" && speaks !== (builtIn[name]?.format ?? speaks)) {
-      refuse(
+    const settingOf = (key: keyof typeof PROVIDER_SETTINGS) => values.get(`providers.${name}.${key}`)
+    const baseUrl = settingOf("base_url") ?? builtIn[name]?.baseUrl
+    const format = settingOf("format") ?? builtIn[name]?.format
+    if (baseUrl === undefined) reject(`providers.${name}.base_url`, `expected ${webAddress.expected}, got nothing`)
+    if (format === undefined) reject(`providers.${name}.format`, `expected ${oneOf(...formats).expected}, got nothing`)
+    if (typeof format === "string" && format !== (builtIn[name]?.format ?? format)) {
+      reject(
         `providers.${name}.format`,
         `the format of ${name} is ${builtIn[name]?.format}; use another name for another provider`,
       )
     }
-    const free = said("prices") === "free" ? ({ prices: "free" } as const) : {}
-    const discount = said("discount")
+    const free = settingOf("prices") === "free" ? ({ prices: "free" } as const) : {}
+    const discount = settingOf("discount")
     const reduced = discount === undefined ? {} : { discount }
-    providers[name] = { baseUrl, format: speaks, ...free, ...reduced } as ProviderSettings
+    providers[name] = { baseUrl, format, ...free, ...reduced } as ProviderSettings
   }
   return providers
 }

@@ -4,7 +4,7 @@ import type { Variables } from "./environment.ts"
 interface RuntimeEnvironment {
   /** True when NO_COLOR is not empty (https://no-color.org), or when the terminal supports no colors. */
   readonly noColor: boolean
-  /** True when MAJORDOMO_DEBUG asks to show the stack trace of internal errors. */
+  /** True when MAJORDOMO_DEBUG is set. Internal errors are then shown with their stack trace. */
   readonly debug: boolean
   /** The npm command that started the program, if one did. */
   readonly startedBy: "npx" | "npm start" | undefined

@@ -87,7 +87,7 @@ export interface PriceQuery {
   readonly isUnanswered?: boolean
 }
 
-/** What the price book knows about one model, at the time and in the service tier of the question. */
+/** The price of one model at the time and in the service tier of the question, or why there is none. */
 export type Resolution =
   | {
       readonly kind: "priced"

@@ -2,6 +2,7 @@
 export type Decimal = bigint
 
 const DIGITS = 18
+const ZEROS = "0".repeat(DIGITS)
 const ONE: Decimal = 10n ** 18n
 const PLAIN = /^(-?)(\d+)(?:\.(\d+))?$/
 
@@ -34,11 +35,12 @@ export function parseLongDecimal(text: string): Decimal {
 
 /** Formats the shortest plain decimal, such as `"0.15"` or `"3"`: no exponent, and no zeros at the end. */
 export function formatDecimal(value: Decimal): string {
-  if (value < 0n) return `-${formatDecimal(-value)}`
-  const digits = value.toString().padStart(DIGITS + 1, "0")
+  if (value <= 0n) return value === 0n ? "0" : `-${formatDecimal(-value)}`
+  const digits = value.toString()
   const point = digits.length - DIGITS
   let end = digits.length
   while (end > point && digits.charCodeAt(end - 1) === 48) end--
+  if (point <= 0) return `0.${ZEROS.slice(0, -point)}${digits.slice(0, end)}`
   return end === point ? digits.slice(0, point) : `${digits.slice(0, point)}.${digits.slice(point, end)}`
 }
 

@@ -4,7 +4,7 @@ const PREFIX = "mdm_sk_"
 const BYTES = 32
 
 /** Creates an API key: `mdm_sk_` and 32 random bytes in base64url. It is shown once and never stored. */
-export function mintKey(): string {
+export function generateKey(): string {
   return PREFIX + randomBytes(BYTES).toString("base64url")
 }
 

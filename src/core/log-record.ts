@@ -4,12 +4,12 @@ import type { Reading } from "./usage.ts"
 
 /**
  * One row of `llm_requests`. The names are its columns (`row-columns.ts`), so a line of the journal is a row. A field
- * whose value is not known is `undefined`: it is left out of the line and is NULL in the database. Times are ISO 8601 in
- * UTC.
+ * whose value is not known is `undefined`: it is left out of the line and is NULL in the database. Times are ISO 8601
+ * in UTC.
  */
 export interface LogRecord {
   readonly id: string
-  /** Undefined only in a row that is not a request of anybody (`outcome` is `gap`). */
+  /** Undefined only in a row that is not a request (`outcome` is `gap`). */
   readonly majordomo_api_key_id: string | undefined
   readonly provider_api_key_hash: string | undefined
   readonly provider_api_key_alias: string | undefined

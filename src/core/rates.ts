@@ -1,22 +1,7 @@
 import type { RateName } from "./cost.ts"
-import type { Bucket, Units } from "./usage.ts"
+import { BUCKETS, type Bucket, type Units } from "./usage.ts"
 
-const BUCKET_NAMES: { readonly [K in Bucket]: true } = {
-  input: true,
-  inputAudio: true,
-  inputImage: true,
-  cacheRead: true,
-  cacheReadAudio: true,
-  cacheReadImage: true,
-  cacheWrite: true,
-  cacheWrite1h: true,
-  cacheWrite12h: true,
-  output: true,
-  reasoning: true,
-  outputAudio: true,
-  outputImage: true,
-}
-const UNIT_NAMES: { readonly [K in keyof Units]-?: true } = {
+const UNITS = {
   webSearches: true,
   webSearchPreviews: true,
   searchAnswers: true,
@@ -28,17 +13,20 @@ const UNIT_NAMES: { readonly [K in keyof Units]-?: true } = {
   codeContainers: true,
   audioSeconds: true,
   images: true,
-}
+} as const satisfies { readonly [K in keyof Units]-?: true }
 
-export const RATE_NAMES = [...Object.keys(BUCKET_NAMES), ...Object.keys(UNIT_NAMES)] as readonly RateName[]
+/** All names of rates: the token buckets, then the units. */
+export const RATE_NAMES: readonly RateName[] = [...BUCKETS, ...(Object.keys(UNITS) as (keyof Units)[])]
 
 /** The rates by their names in files and settings: `cache_read` is `cacheRead`. */
-export const RATES_BY_KEY: ReadonlyMap<string, RateName> = new Map(RATE_NAMES.map((name) => [toSnake(name), name]))
+export const RATES_BY_KEY: ReadonlyMap<string, RateName> = new Map(RATE_NAMES.map((name) => [toRateLabel(name), name]))
 
+/** Returns true for the name of a rate per million tokens; all other rates are per piece. */
 export function isBucket(name: RateName): name is Bucket {
-  return name in BUCKET_NAMES
+  return !(name in UNITS)
 }
 
-function toSnake(name: string): string {
+/** Returns the name of a rate in snake case, as files and JSON have it: `cacheWrite1h` -> `cache_write_1h`. */
+export function toRateLabel(name: RateName): string {
   return name.replace(/\d+h$/, "_$&").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

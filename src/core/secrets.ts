@@ -1,5 +1,5 @@
 /**
- * The one list of what credentials look like. Everything that stores or shows text asks it: stored bodies and headers,
+ * The one list of what credentials look like. Everything that stores or shows text uses it: stored bodies and headers,
  * error messages of providers, and the dialects' tests.
  */
 
@@ -8,7 +8,7 @@ const SECRET_NAME =
   /(?:^|[-_.])(?:proxy-)?(?:authorization|auth|api[-_]?key|access[-_]?key|key|(?:access|refresh|id|auth)?[-_]?token|(?:client)?[-_]?secret|password|passwd|pwd|credentials?|cookie2?|signature|sig|jwt|bearer)(?:$|[-_.])/
 /** Names that end in `key` and hold no credential. */
 const PUBLIC_NAMES = new Set(["idempotency-key", "x-idempotency-key", "sec-websocket-key"])
-const MAX_REMEMBERED_NAMES = 1000
+const MAX_CACHED_NAMES = 1000
 
 /** The key of an AWS user or session. */
 const AWS_KEY = /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/
@@ -37,16 +37,16 @@ const SECRETS_IN_PROSE = [
 /** Whatever follows "key … :". OpenAI answers a wrong key with a part of it. */
 const AFTER_KEY = /(\b(?:api[ _-]?)?key\b[^:"'\n]{0,40}[:=]\s*["']?)[^\s"',]{6,}/gi
 
-const remembered = new Map<string, boolean>()
+const secretNames = new Map<string, boolean>()
 
 /** Returns true for the name, in any case, of a header or query parameter whose value must not be stored. */
 export function isSecretName(name: string): boolean {
-  const known = remembered.get(name)
+  const known = secretNames.get(name)
   if (known !== undefined) return known
   const lower = name.toLowerCase()
   const isSecret = SECRET_NAME.test(lower) && !PUBLIC_NAMES.has(lower)
   // Clients send few different names. The bound keeps invented ones from filling the memory.
-  if (remembered.size < MAX_REMEMBERED_NAMES && name.length < 100) remembered.set(name, isSecret)
+  if (secretNames.size < MAX_CACHED_NAMES && name.length < 100) secretNames.set(name, isSecret)
   return isSecret
 }
 

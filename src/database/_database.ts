@@ -15,7 +15,7 @@ export interface Result<Row> {
 
 export type RunQuery = <Row = Record<string, unknown>>(query: Query | string) => Promise<Result<Row>>
 
-/** A PostgreSQL database. The rest of the code does not know whether it is a server or the embedded one. */
+/** A PostgreSQL database. It is a server or the embedded one; nearly all code treats both alike. */
 export interface Database {
   readonly kind: "postgres" | "embedded"
   /** A name for people: `PostgreSQL`, or `embedded PostgreSQL (DIRECTORY)`. It never contains a password. */
@@ -25,8 +25,8 @@ export interface Database {
   transaction<T>(work: (query: RunQuery) => Promise<T>): Promise<T>
   /**
    * Listens to a channel on a connection of its own, which reconnects by itself. Calls `onState(false)` as soon as
-   * notifications may be lost. Calls `onState(true)` when they arrive again, and after each heartbeat (every 5 s, with a
-   * timeout of 3 s). Resolves after the first attempt to connect, whether it succeeded or not.
+   * notifications may be lost. Calls `onState(true)` when they arrive again, and after each heartbeat (every 5 s, with
+   * a timeout of 3 s). Resolves after the first attempt to connect, whether it succeeded or not.
    */
   listen(
     channel: string,

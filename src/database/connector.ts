@@ -13,10 +13,10 @@ export interface Connector {
   /** Opens a connection outside of the pool. */
   connect(timeoutMs: number): Promise<pg.Client>
   /**
-   * Learns from a failed attempt to connect whether the server wants TLS, if TLS is only preferred. Returns true when
+   * Decides after a failed attempt to connect whether to use TLS, if TLS is only preferred. Returns true when
    * another attempt, with the other choice, may succeed.
    */
-  learn(error: unknown): boolean
+  switchTls(error: unknown): boolean
   /** Ends the pool. Connections that do not close within `graceMs` are aborted, because the server may not answer. */
   end(graceMs: number): Promise<void>
 }
@@ -42,8 +42,8 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
     }
   }
   const pool = new pg.Pool({ ...common, Client: TrackedClient, onConnect: prepare } as pg.PoolConfig)
-  // pg emits the errors of idle connections, and the process ends if nobody listens. The pool has removed a broken
-  // connection by then, and the next statement opens a new one.
+  // pg emits the errors of idle connections, and the process ends if there is no listener. The pool has removed a
+  // broken connection by then, and the next statement opens a new one.
   pool.on("error", () => {})
   pool.on("connect", (client) => client.on("error", () => {}))
 
@@ -56,12 +56,12 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
       return client
     } catch (error) {
       client.end().catch(() => {})
-      if (learn(error)) return connect(timeoutMs)
+      if (switchTls(error)) return connect(timeoutMs)
       throw error instanceof Error && /timeout/i.test(error.message) ? new DatabaseTimeout(timeoutMs) : error
     }
   }
 
-  const learn = (error: unknown): boolean => {
+  const switchTls = (error: unknown): boolean => {
     if (!preferTls) return false
     const message = error instanceof Error ? error.message : ""
     const wantsPlain =
@@ -82,7 +82,7 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
     clearTimeout(timer)
   }
 
-  return { pool, connect, learn, end }
+  return { pool, connect, switchTls, end }
 }
 
 /** Closes a connection without waiting for a server that may not answer. */
@@ -100,8 +100,9 @@ function toSocket(client: pg.ClientBase): Socket {
 }
 
 /**
- * Ends statements in the server whose client is gone (after a timeout, or a killed gateway); else they would go on waiting
- * for a lock. This is not a startup option because poolers reject those. The embedded engine does not support it.
+ * Ends statements in the server whose client is gone (after a timeout, or a killed gateway); else they would go on
+ * waiting for a lock. This is not a startup option because poolers reject those. The embedded engine does not support
+ * it.
  */
 async function prepare(client: pg.ClientBase): Promise<void> {
   await client.query("SET client_connection_check_interval = '5s'").catch(() => {})
@@ -114,7 +115,9 @@ const AS_TEXT = new Set<number>([
   pg.types.builtins.INT8,
 ])
 
-/** Keeps money and 64-bit counts as text, because a JavaScript number would round them; and dates without a time zone. */
+/**
+ * Keeps money and 64-bit counts as text, because a JavaScript number would round them; and dates without a time zone.
+ */
 function getTypeParser(oid: number, format?: "text" | "binary"): (value: string) => unknown {
   return AS_TEXT.has(oid)
     ? (value) => value

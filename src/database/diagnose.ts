@@ -1,7 +1,7 @@
 import type { Database } from "./_database.ts"
 import { readSchemaState, type SchemaState } from "./schema-state.ts"
 
-/** What `doctor` checks about a database. */
+/** The facts about a database that `doctor` checks. */
 export interface Diagnosis {
   /** The major version of PostgreSQL. */
   readonly version: number

@@ -2,17 +2,17 @@ import { setTimeout as delay } from "node:timers/promises"
 import type { Database } from "./_database.ts"
 
 /**
- * This file is how `keys revoke` can promise that a key is refused everywhere once the command returns.
+ * This file implements a guarantee of `keys revoke`: once the command returns, every gateway rejects the key.
  *
  * Every gateway that caches keys has a row in majordomo_gateways and renews it with each heartbeat of its listener. A
  * revocation is committed first. Then it sends a numbered question on the same channel, and waits until every gateway
- * that was seen recently has answered that number or a later one. Notifications arrive in the order of their commits, so
- * a gateway that answers has heard of the revocation before.
+ * that was seen recently has answered that number or a later one. Notifications arrive in the order of their commits,
+ * so a gateway that answers has received the revocation before.
  *
  * A gateway that does not answer (because it is frozen or cut off) stops trusting its cache TRUST_MS after its last
  * renewal, by its own clock. The revocation stops waiting for it STALE_MS after that renewal, by the clock of the
- * database. A revocation therefore takes milliseconds as a rule. At worst it takes the time in which a heartbeat notices
- * a dead connection (8 s) plus STALE_MS.
+ * database. A revocation therefore takes milliseconds as a rule. At worst it takes the time in which a heartbeat
+ * notices a dead connection (8 s) plus STALE_MS.
  */
 export const KEY_CHANNEL = "majordomo_keys"
 export const TRUST_MS = 9_000
@@ -38,8 +38,8 @@ export interface GatewayRow {
 }
 
 /**
- * Inserts or renews a row. A new row counts as having answered all earlier questions, because the gateway's look-ups from
- * now on see everything that was committed before those questions.
+ * Inserts or renews a row. A new row counts as having answered all earlier questions, because the gateway's look-ups
+ * from now on see everything that was committed before those questions.
  */
 export async function renewGateway(db: Database, { id, heard, replaces }: GatewayRow): Promise<void> {
   await db.query({
@@ -56,7 +56,7 @@ export async function removeGateway(db: Database, id: string): Promise<void> {
   await db.query({ text: "DELETE FROM majordomo_gateways WHERE id = $1", values: [id], timeoutMs: TIMEOUT_MS })
 }
 
-/** Resolves when every gateway knows what was committed before the call, or no longer trusts its cache. */
+/** Resolves when every gateway has applied what was committed before the call, or no longer trusts its cache. */
 export async function awaitGateways(db: Database): Promise<void> {
   if ((await countWaiting(db, undefined)) === 0) return
   const { rows } = await db.query<{ question: string }>("SELECT nextval('majordomo_questions')::text AS question")

@@ -17,18 +17,19 @@ export interface KeyCacheOptions {
 
 export interface KeyCache {
   /**
-   * Returns the caller of a key's hash, at once if the key is cached; `undefined` for an unknown or revoked key. Rejects,
-   * or throws, `GatewayError("keys_unavailable")` when the key is not cached and the database cannot be reached.
+   * Returns the caller of a key's hash, at once if the key is cached; `undefined` for an unknown or revoked key.
+   * Rejects, or throws, `GatewayError("keys_unavailable")` when the key is not cached and the database cannot be
+   * reached.
    */
   find(hash: string): Caller | undefined | Promise<Caller | undefined>
   /** Whether cached keys are accepted without a look-up, which they are while notifications are known to arrive. */
   isTrusted(): boolean
-  /** Resolves after the first attempt to listen. Nobody needs to wait for it: until then every key is looked up. */
+  /** Resolves after the first attempt to listen. Callers need not wait for it: until then every key is looked up. */
   readonly ready: Promise<void>
   close(): Promise<void>
 }
 
-/** `caller` is undefined for a key that the database does not know or no longer accepts. */
+/** `caller` is undefined for a key that is unknown or revoked. */
 interface Entry {
   readonly caller: Caller | undefined
   readonly epoch: number
@@ -102,7 +103,9 @@ interface LookupOptions {
   readonly now: () => number
 }
 
-/** Look-ups that are running, one for each key, and whether the last one failed because the database was unavailable. */
+/**
+ * Look-ups that are running, one for each key, and whether the last one failed because the database was unavailable.
+ */
 function createLookups({ db, known, now }: LookupOptions) {
   const findWithOthers = createKeyLookups(db)
   const running = new Map<string, Promise<Caller | undefined>>()

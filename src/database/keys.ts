@@ -1,6 +1,6 @@
 import type { Caller } from "../core/call.ts"
 import { CommandError } from "../core/errors.ts"
-import { hashKey, mintKey } from "../core/key.ts"
+import { generateKey, hashKey } from "../core/key.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { awaitGateways } from "./gateways.ts"
 
@@ -124,7 +124,7 @@ async function count(query: RunQuery): Promise<number> {
 async function insertKey(query: RunQuery, input: { name: string; description?: string }): Promise<NewKey> {
   const name = toName(input.name)
   const description = input.description ? toStorable(input.description) : undefined
-  const secret = mintKey()
+  const secret = generateKey()
   const { rows } = await query<KeyRow>({
     text: `INSERT INTO api_keys (key_hash, name, description) VALUES ($1, $2, $3) RETURNING ${COLUMNS}`,
     values: [hashKey(secret), name, description],

@@ -2,7 +2,7 @@ import type { Database } from "./_database.ts"
 import { type PostgresOptions, toConnection } from "./connection.ts"
 import { explainConnectFailure } from "./failures.ts"
 import { createPostgresDatabase } from "./postgres.ts"
-import { refuseNewerSchema } from "./schema-state.ts"
+import { rejectNewerSchema } from "./schema-state.ts"
 
 export interface StorageOptions {
   /** `auto` means `postgres` if any of its settings is set, else `embedded`. */
@@ -63,7 +63,7 @@ export async function joinDatabase(options: StorageOptions): Promise<Database> {
 
 async function checkSchema(database: Database): Promise<Database> {
   try {
-    await refuseNewerSchema(database)
+    await rejectNewerSchema(database)
     return database
   } catch (error) {
     await database.close()

@@ -94,7 +94,7 @@ async function borrow(connector: Connector, deadline: number, timeoutMs: number)
       return await within(connecting, deadline - performance.now(), timeoutMs)
     } catch (error) {
       if (error instanceof DatabaseTimeout) connecting.then((client) => client.release()).catch(() => {})
-      if (!connector.learn(error)) throw toTimeoutError(error, timeoutMs)
+      if (!connector.switchTls(error)) throw toTimeoutError(error, timeoutMs)
     }
   }
 }

@@ -2,7 +2,7 @@ import { CommandError } from "../core/errors.ts"
 import type { Database, Query, RunQuery } from "./_database.ts"
 import { toErrorCode } from "./failures.ts"
 
-/** Error codes that mean that nobody listens, so the statement was not sent. */
+/** Error codes that mean that no server listens, so the statement was not sent. */
 const NOT_SENT = new Set(["ENOENT", "ECONNREFUSED"])
 const LOST = /Connection terminated|Client has encountered a connection error/i
 const LOST_CODES = new Set(["ECONNRESET", "EPIPE", "57P01"])

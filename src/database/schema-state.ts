@@ -9,7 +9,7 @@ import { readSchemaScript } from "./schema-script.ts"
  * - `go`: the tables are those of the Go gateway.
  * - `older`: migrations are missing. Version 0 is a schema from before versions existed.
  * - `current`: exactly the migrations of this program were applied.
- * - `newer`: migrations were applied that this program does not know.
+ * - `newer`: migrations were applied that this program does not have.
  */
 export type SchemaState =
   | { readonly kind: "none" | "go" }
@@ -41,13 +41,13 @@ export async function readSchemaState(query: RunQuery, version = readSchemaScrip
  * Throws a CommandError if the schema of a database is newer than this program and not compatible with it. Every way to
  * open a database calls it before anything is written.
  */
-export async function refuseNewerSchema(db: Database): Promise<void> {
+export async function rejectNewerSchema(db: Database): Promise<void> {
   const { version } = readSchemaScript()
-  refuseBreakingState(await readSchemaState(db.query, version), version)
+  rejectBreakingState(await readSchemaState(db.query, version), version)
 }
 
 /** The same for a state that has been read. `version` is the program's own. */
-export function refuseBreakingState(state: SchemaState, version: number): void {
+export function rejectBreakingState(state: SchemaState, version: number): void {
   if (state.kind !== "newer" || !state.isBreaking) return
   throw new CommandError(
     `the schema of the database is newer than this program: it has version ${state.version}, and this program can use it up to version ${version}; upgrade majordomo-gateway`,

@@ -2,7 +2,7 @@ import { CommandError } from "../core/errors.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { toErrorCode } from "./failures.ts"
 import { readSchemaScript } from "./schema-script.ts"
-import { readSchemaState, refuseBreakingState, type SchemaState } from "./schema-state.ts"
+import { readSchemaState, rejectBreakingState, type SchemaState } from "./schema-state.ts"
 
 export interface Migration {
   readonly did: "created" | "upgraded from the Go gateway" | "updated" | "nothing"
@@ -51,9 +51,9 @@ const DID = {
 /** schema.sql brings its own transaction for psql; here it is part of a larger one. */
 const OUTER_TRANSACTION = /^(BEGIN|COMMIT);$/gm
 
-/** What `migrate` returns if nothing is to be done. */
+/** The result of `migrate` if nothing is to be done. */
 function toUnchanged(state: SchemaState, version: number): Migration | undefined {
-  refuseBreakingState(state, version)
+  rejectBreakingState(state, version)
   if (state.kind === "newer") return { did: "nothing", rowsKept: 0, newerVersion: state.version }
   return state.kind === "current" ? { did: "nothing", rowsKept: 0 } : undefined
 }

@@ -33,7 +33,7 @@ export function readEndpoint(dataDir: string): Endpoint | undefined {
   }
 }
 
-/** Writes the endpoint file under another name and renames it, so that nobody reads an incomplete file. */
+/** Writes the endpoint file under another name and renames it, so that no process reads an incomplete file. */
 export function writeEndpoint(dataDir: string, endpoint: Endpoint): void {
   const draft = `${endpointFile(dataDir)}.new`
   writeFileSync(draft, `${JSON.stringify(endpoint, null, 2)}\n`, { mode: 0o600 })
@@ -64,7 +64,7 @@ export function makeSocketPath(dataDir: string): string {
 
 const isShortDirectory = (path: string): boolean => dirname(path) === tmpdir() && /majordomo-[0-9a-f]{12}$/.test(path)
 
-/** Returns the socket of the directory's owner. Undefined when nobody listens at it. */
+/** Returns the socket of the directory's owner. Undefined when no process listens at it. */
 export async function findListeningSocket(dataDir: string): Promise<string | undefined> {
   const socket = readEndpoint(dataDir)?.socket
   return socket !== undefined && (await isListening(socket)) ? socket : undefined

@@ -95,7 +95,7 @@ function startThread(workerUrl: URL, workerData: WorkerData): Worker {
   return worker
 }
 
-/** Tells the worker thread that the main thread has consumed `bytes` of its output. */
+/** Reports to the worker thread that the main thread has consumed `bytes` of its output. */
 function consume(counters: Int32Array, bytes: number): void {
   Atomics.sub(counters, 0, bytes)
   Atomics.notify(counters, 0)

@@ -11,8 +11,8 @@ export function checkRunning({ isStopping }: Pick<Deps, "isStopping">): void {
 }
 
 /**
- * Decides whether a request of a known client may be forwarded now. Called after `identify`, so that strangers learn
- * nothing about the ledger.
+ * Decides whether a request of a known client may be forwarded now. Called after `identify`, so that unknown clients
+ * learn nothing about the ledger.
  * @throws GatewayError `ledger_full`
  */
 export function admit({ ledger }: Pick<Deps, "ledger">): void {

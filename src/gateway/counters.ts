@@ -1,10 +1,12 @@
-/** What one gateway counts while it runs. The pipeline changes it in place because it is on the hot path. */
+/** The counters of one running gateway. The pipeline changes them in place because it is on the hot path. */
 export interface Counters {
   /** Streamed answers that are running. */
   streams: number
   /** Metadata headers that were dropped or truncated because of the limits. */
   metadataTruncated: number
-  /** The time for running answers after SIGTERM is over: connections that close from now on are closed by the gateway. */
+  /**
+   * The time for running answers after SIGTERM is over: connections that close from now on are closed by the gateway.
+   */
   isAborting: boolean
 }
 

@@ -9,7 +9,7 @@ const FREE_BYTES = 16 * 1024 * 1024
 const MAX_SHORT_BYTES = 16 * 1024
 const MAX_SHORT_DECODED_BYTES = 256 * 1024
 
-/** What receives the decoded bytes. */
+/** Receives the decoded bytes. */
 interface Sink {
   push(bytes: Buffer): void
 }

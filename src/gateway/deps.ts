@@ -29,7 +29,7 @@ export interface Deps {
   readonly dialects: Readonly<Record<Format, Dialect>>
   /**
    * Finds the API key with this hash; undefined if there is none.
-   * @throws when the key is not in memory and the database cannot be asked
+   * @throws when the key is not in memory and the database cannot be reached
    */
   findCaller(keyHash: string): Caller | undefined | Promise<Caller | undefined>
   price(query: PriceQuery): Cost

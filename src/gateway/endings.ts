@@ -3,10 +3,10 @@ import { GatewayError } from "../core/errors.ts"
 import { NO_READING } from "../core/usage.ts"
 import type { ClientLeft } from "./read-body.ts"
 
-/** The status of a row whose client got no answer. nginx uses the same number, which log readers know. */
+/** The status of a row whose client got no answer. nginx uses the same number, which log readers recognize. */
 export const STATUS_CLIENT_CLOSED_REQUEST = 499
 
-/** What `error_message` says about an answer that was interrupted. */
+/** The `error_message` of an answer that was interrupted. */
 export const INTERRUPTIONS = {
   clientLeft: "the client disconnected before its answer was complete",
   aborted: "the gateway stopped before the answer was complete: server.shutdown_timeout was exceeded",

@@ -9,8 +9,8 @@ import type { Deps } from "./deps.ts"
 type Report = (error: unknown) => void
 
 /**
- * Returns the same dependencies, but a bug in what only reads along costs a request no more than what it would have
- * read: its usage, its stored body, the message of its error. The answer, the row and the process are not affected.
+ * Returns the same dependencies, but a bug in code that only observes a request costs no more than the result of that
+ * code: usage, a stored body, the message of an error. The answer, the row and the process are not affected.
  */
 export function isolateFaults(deps: Deps): Deps {
   const { openBodies, countText } = deps

@@ -2,7 +2,7 @@ import type { Caller, Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
 
-/** The form of every gateway key. The database is not asked about anything else. */
+/** The form of every gateway key. Nothing else is looked up in the database. */
 const KEY_FORM = /^mdm_sk_[A-Za-z0-9_-]{16,128}$/
 const HELP =
   "Send a valid gateway key in the header X-Majordomo-Key. To create one, run majordomo-gateway keys create --name NAME."

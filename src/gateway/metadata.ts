@@ -1,4 +1,5 @@
 import type { RawHeaders } from "../core/call.ts"
+import { toTrainCase } from "../core/train-case.ts"
 import type { Counters } from "./counters.ts"
 
 const PREFIX = "x-majordomo-"
@@ -25,7 +26,7 @@ export function readMetadata(
     if (header.length <= PREFIX.length || (header.charCodeAt(0) | 32) !== 120) continue
     const lower = header.toLowerCase()
     if (!lower.startsWith(PREFIX) || RESERVED.has(lower.slice(PREFIX.length))) continue
-    const name = toTrainCase(lower.slice(PREFIX.length, PREFIX.length + MAX_NAME_LENGTH))
+    const name = toStoredName(lower.slice(PREFIX.length, PREFIX.length + MAX_NAME_LENGTH))
     metadata ??= Object.create(null) as Record<string, string>
     const before = metadata[name]
     if (before === undefined && count === limits.maxKeys) {
@@ -44,10 +45,10 @@ const trainCaseNames = new Map<string, string>()
 const MAX_CACHED_NAMES = 1000
 
 /** `user-id` → `User-Id`. Cached, because an application sends the same few names with every request. */
-function toTrainCase(lower: string): string {
+function toStoredName(lower: string): string {
   let name = trainCaseNames.get(lower)
   if (name === undefined) {
-    name = lower.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase())
+    name = toTrainCase(lower)
     if (trainCaseNames.size < MAX_CACHED_NAMES) trainCaseNames.set(lower, name)
   }
   return name

@@ -10,7 +10,7 @@ import { isEncoded, type ReadableBody, toReadableBody } from "./readable-body.ts
 import type { Route } from "./route.ts"
 import type { Upstream } from "./upstreams.ts"
 
-/** What the steps before `forward` found out. */
+/** The results of the steps before `forward`. */
 interface AdmittedRequest {
   readonly call: Call
   /** The decoded body, if the client sent it compressed. */
@@ -38,14 +38,14 @@ export class ProxiedRequest {
   readonly upstream: Upstream
   readonly response: ServerResponse
   readonly capture: BodyCapture | undefined
-  /** The part of the request that the dialect sees. */
+  /** The part of the request that the dialect reads. */
   readonly providerRequest: ProviderRequest
   readonly prepared: PreparedRequest
   /** How the client gets the cost of a streamed answer; undefined: it did not ask for it. */
   readonly costDelivery: CostDelivery | undefined
   /** The hash of the provider's credential that the client sent; undefined: there is none. */
   readonly credentialHash: string | undefined
-  /** Added by `forward`: the ledger knows that the request was forwarded. */
+  /** Added by `forward`: the ledger has the intent of the request. */
   hasIntent = false
   /** Added by `settle`. */
   ending: Ending | undefined

@@ -42,7 +42,7 @@ export class Relay implements AnswerHandler {
   private statusText = ""
   private headers: RawHeaders = []
   private plan: ResponsePlan | undefined
-  /** What was collected. */
+  /** The pieces that were collected. */
   private pieces: Buffer[] = []
   private bytes = 0
   private meter: AnswerMeter | undefined
@@ -59,7 +59,7 @@ export class Relay implements AnswerHandler {
     this.response = request.response
     this.client = new ClientResponse(request.response, steps.writeTimeoutMs)
     this.isEdited = request.prepared.edit !== undefined
-    this.response.once("close", () => this.onClosed())
+    this.response.on("close", () => this.onClosed())
   }
 
   start(): void {
@@ -134,7 +134,7 @@ export class Relay implements AnswerHandler {
   }
 
   /**
-   * The provider broke off after its head. The client's connection is broken off too: a regular end would tell the
+   * The provider broke off after its head. The client's connection is broken off too: a regular end would mean to the
    * client that the answer is complete.
    */
   private onBroken(failure: GatewayError): void {

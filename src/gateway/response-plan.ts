@@ -8,7 +8,7 @@ import type { ProxiedRequest } from "./proxied-request.ts"
 /** The gateway holds an answer that is no stream up to this size, so that its cost can be sent in the head. */
 export const MAX_COLLECTED_BYTES = 1024 * 1024
 
-/** What is decided once, from the head of the provider's answer. */
+/** The decisions that are made once, from the head of the provider's answer. */
 export interface ResponsePlan {
   readonly contentEncoding: string | undefined
   /** How the dialect reads the answer. */

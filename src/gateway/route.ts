@@ -6,7 +6,7 @@ import type { Format, Provider } from "../providers/catalog.ts"
 /** Where a request goes, before its body is read. */
 export interface Route {
   readonly provider: Provider
-  /** The dialect that the client speaks on this path: the provider's own, or that of one of its surfaces. */
+  /** The dialect of this path: the provider's own, or that of one of its surfaces. */
   readonly format: Format
   /** The path as the provider gets it, without the base URL's prefix. */
   readonly path: string
@@ -14,8 +14,8 @@ export interface Route {
 
 export interface Router {
   /**
-   * Returns the route of a request by the first rule that fits. There is no default provider: that would hand the
-   * client's credential to a stranger.
+   * Returns the route of a request by the first rule that fits. There is no default provider, because it could get
+   * a credential that belongs to another provider.
    *
    * @throws GatewayError `unknown_provider`, `unknown_path`
    */
@@ -27,7 +27,9 @@ export interface Router {
 type Dialects = Readonly<Record<Format, Dialect>>
 type Providers = Readonly<Record<string, Provider>>
 
-/** Creates the router over the tables of the dialects. Where two dialects claim a request alike, the first one gets it. */
+/**
+ * Creates the router over the tables of the dialects. Where two dialects claim a request alike, the first one gets it.
+ */
 export function createRouter(dialects: Dialects, providers: Providers): Router {
   const formats = Object.keys(dialects) as readonly Format[]
   const findClaim = createClaimFinder(dialects)

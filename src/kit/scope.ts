@@ -6,7 +6,7 @@ export interface Scope {
   close(): Promise<void>
 }
 
-export function createScope(): Scope {
+function createScope(): Scope {
   const closers: (() => void | Promise<void>)[] = []
   let closing: Promise<void> | undefined
   async function closeAll(): Promise<void> {
@@ -26,5 +26,16 @@ export function createScope(): Scope {
       closing ??= closeAll()
       return closing
     },
+  }
+}
+
+/** Calls `open` with a new scope, and closes what it has opened if it fails. */
+export async function openInScope<T>(open: (scope: Scope) => Promise<T>): Promise<T> {
+  const scope = createScope()
+  try {
+    return await open(scope)
+  } catch (error) {
+    await scope.close().catch(() => {})
+    throw error
   }
 }

@@ -6,7 +6,7 @@ const TIMEOUT_MS = 4_500
 
 interface Health {
   readonly healthy: boolean
-  /** The origin that was asked. */
+  /** The origin that was requested. */
   readonly gateway: string
   /** The HTTP status; null if no gateway answered. */
   readonly status: number | null
@@ -14,7 +14,7 @@ interface Health {
   readonly problem: string | undefined
 }
 
-/** Asks the gateway of the settings whether it is ready; `live`: only whether it answers. */
+/** Checks whether the gateway of the settings is ready; `live`: only whether it answers. */
 export async function checkHealth(
   { settings }: Context<"settings">,
   { live }: { readonly live: boolean },

@@ -1,12 +1,12 @@
 import { CommandError } from "../core/errors.ts"
 
 /**
- * An input of an operation is not valid. The caller knows how its user wrote the field: the command line shows
+ * An input of an operation is not valid. The caller shows the field in the form in which its user wrote it: `cli` shows
  * `--since: …`, an HTTP API may show `since` as a query parameter. Exit code 2.
  */
 export class InputError extends CommandError {
   readonly field: string
-  /** What was expected and what was found, without the field's name. */
+  /** The expected and the actual value, without the field's name. */
   readonly problem: string
 
   constructor(field: string, problem: string) {

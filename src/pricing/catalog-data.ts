@@ -1,3 +1,4 @@
+import { isRecord } from "../kit/json/is-record.ts"
 import type { CatalogModel, CatalogPrices, CatalogProvider, DatedPrices, MatchRule } from "./catalog-model.ts"
 
 /** The data of genai-prices as it was fetched. */
@@ -130,8 +131,4 @@ function isDay(value: unknown): value is string {
 
 function isTime(value: unknown): value is string {
   return typeof value === "string" && !Number.isNaN(Date.parse(`1970-01-01T${value}`))
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

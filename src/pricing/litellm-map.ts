@@ -1,8 +1,8 @@
 import type { RateName } from "../core/cost.ts"
 import { formatDecimal, fromNumber } from "../core/decimal.ts"
 import type { OwnPrice } from "../core/own-prices.ts"
+import { isRecord } from "../kit/json/is-record.ts"
 import { toProviderId } from "./identify.ts"
-import { isRecord } from "./user-file.ts"
 
 /** Returns whether a file is LiteLLM's price map: some model in it has a price per token. */
 export function isLitellmMap(content: Record<string, unknown>): boolean {

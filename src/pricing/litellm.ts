@@ -1,4 +1,5 @@
 import { formatDecimal, fromNumber } from "../core/decimal.ts"
+import { isRecord } from "../kit/json/is-record.ts"
 import { bundledRow } from "./bundled.ts"
 import { parsePrices } from "./catalog-data.ts"
 import type { CatalogPrices } from "./catalog-model.ts"
@@ -128,8 +129,4 @@ function toPrices(entry: Record<string, unknown>): CatalogPrices | undefined {
 function toPerMillion(perToken: unknown): number | undefined {
   if (typeof perToken !== "number" || !(perToken >= 0 && perToken <= 1)) return undefined
   return Number(formatDecimal(fromNumber(perToken) * 1_000_000n))
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

@@ -1,3 +1,4 @@
+import { isRecord } from "../kit/json/is-record.ts"
 import { VENDORS } from "./identify.ts"
 import type { ListedPrice, ListedRates } from "./listed-price.ts"
 import type { PriceVersion } from "./price-history.ts"
@@ -93,8 +94,4 @@ function isRate(value: unknown): value is number {
 
 function isDay(value: unknown): value is string {
   return typeof value === "string" && /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value))
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

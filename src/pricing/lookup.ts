@@ -1,12 +1,13 @@
 import { PRICE_THEN_UNKNOWN } from "../core/cost.ts"
-import { LLM_PRICES_IDS, MODEL_ALIASES } from "./aliases.ts"
+import { LLM_PRICES_IDS } from "./aliases.ts"
+import { type Asked, MAX_NAME_LENGTH, toAsked, userNamesOf } from "./asked-model.ts"
 import { type BundledRow, bundledRow } from "./bundled.ts"
 import type { Catalog } from "./catalog-model.ts"
 import { feesOf } from "./fees.ts"
 import { identifyProvider } from "./identify.ts"
 import type { LitellmPrices } from "./litellm.ts"
 import type { LlmPrices } from "./llm-prices.ts"
-import { findModel, type Match, spellingsOf, withoutDate } from "./match.ts"
+import { findModel, type Match } from "./match.ts"
 import { type Merged, mergeRows } from "./merge.ts"
 import type { PriceBookOptions } from "./options.ts"
 import type { Row } from "./row.ts"
@@ -61,7 +62,7 @@ type LookupResult =
       readonly reason: string
     }
 
-/** What the sources have about a model at a provider, and the price that was made of it. */
+/** The rows of all sources for a model at a provider, and the price that was merged from them. */
 interface FoundPrice {
   readonly kind: "found"
   /** The id of the catalog's provider that sends the bill, if it is known. */
@@ -79,9 +80,6 @@ interface FoundPrice {
   /** Reasons why the price may be wrong. */
   readonly doubts: readonly string[]
 }
-
-/** No model has a longer name. */
-const MAX_NAME_LENGTH = 256
 
 export function createLookup(sources: Sources): Lookup {
   const findNamed = (provider: string, name: string, at: number, requested?: string) =>
@@ -106,39 +104,6 @@ export function createLookup(sources: Sources): Lookup {
           : `no price for ${shortened(name)} at ${provider}`
       return { kind: "unknown", billedBy, isOverridden: false, reason }
     },
-  }
-}
-
-/** A model's name, and what it can stand for. */
-interface Asked {
-  readonly provider: string
-  readonly billedBy: string | undefined
-  readonly name: string
-  /** The spellings of the name and of its alias, in lower case. Those of the alias come first. */
-  readonly spellings: readonly string[]
-  /** The spellings of the requested name, if another model answered. */
-  readonly requested: readonly string[]
-}
-
-interface Name {
-  readonly provider: string
-  readonly name: string
-  readonly requested?: string | undefined
-}
-
-function toAsked({ catalog, aliases, baseUrls }: Sources, { provider, name, requested }: Name): Asked {
-  const billedBy = identifyProvider(catalog(), provider, baseUrls?.[provider])
-  const owner = billedBy ?? provider.toLowerCase()
-  const lower = name.trim().toLowerCase()
-  const alias =
-    aliases.get(`${provider.toLowerCase()}/${lower}`) ?? aliases.get(lower) ?? MODEL_ALIASES[billedBy ?? ""]?.[lower]
-  const own = spellingsOf(owner, name)
-  return {
-    provider,
-    billedBy,
-    name,
-    spellings: alias === undefined ? own : [...spellingsOf(owner, alias), ...own],
-    requested: requested === undefined || requested.length > MAX_NAME_LENGTH ? [] : spellingsOf(owner, requested),
   }
 }
 
@@ -195,37 +160,6 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
       ...(isDisputed && !isUsers ? [PRICE_THEN_UNKNOWN] : []),
     ],
   }
-}
-
-/**
- * Returns the names under which the user may have priced a model, in the order of their priority: the answered name, the
- * model that it is a snapshot of, and the requested name, which can be a deployment. Each stands with the configured
- * provider, with the provider that sends the bill, with the maker of the model, and alone.
- */
-function userNamesOf(catalog: Catalog, asked: Asked, match: Match | undefined): readonly string[] {
-  const { provider, billedBy, spellings } = asked
-  const owners = new Set([provider.toLowerCase(), ...(billedBy ? [billedBy] : []), ...(match ? [match.owner] : [])])
-  const canonical = match ? [match.model.id.toLowerCase()] : []
-  const names = new Set([
-    ...spellings,
-    ...undatedNames(catalog, asked, match),
-    ...canonical,
-    ...requestedNames(catalog, asked, match),
-  ])
-  return [...names].flatMap((name) => [...[...owners].map((owner) => `${owner}/${name}`), name])
-}
-
-/** Returns the spellings of the requested name, unless it is another model of the catalog than the one that answered. */
-function requestedNames(catalog: Catalog, { billedBy, requested }: Asked, match: Match | undefined): readonly string[] {
-  const other = match && billedBy !== undefined ? findModel(catalog, billedBy, requested) : undefined
-  return other && other.model !== match?.model ? [] : requested
-}
-
-/** Returns the spellings without their date. A snapshot that is a model of its own in the catalog has none. */
-function undatedNames(catalog: Catalog, { billedBy, spellings }: Asked, match: Match | undefined): readonly string[] {
-  const isSame = (name: string) =>
-    match === undefined || billedBy === undefined || findModel(catalog, billedBy, [name])?.model === match.model
-  return [...new Set(spellings.flatMap((each) => withoutDate(each) ?? []))].filter(isSame)
 }
 
 /** A row of llm-prices.com, and when the list had it. */

@@ -88,7 +88,8 @@ export const OWN_MODELS: Readonly<Record<string, readonly CatalogModel[]>> = {
   ],
   google: [
     {
-      // genai-prices matches gemini-1.5-flash, at twice the price. Rates: its `gemini-flash-1.5-8b`, and llm-prices.com.
+      // genai-prices matches gemini-1.5-flash, at twice the price. Rates: its `gemini-flash-1.5-8b`, and
+      // llm-prices.com.
       id: "gemini-1.5-flash-8b",
       match: { or: [{ starts_with: "gemini-1.5-flash-8b" }] },
       prices: {

@@ -1,7 +1,7 @@
 import type { Resolution } from "../core/cost.ts"
 import type { Served } from "./multipliers.ts"
 
-/** What the price book found for a question. */
+/** The price that the price book found for a question. */
 export interface CachedPrice {
   readonly resolution: Resolution
   /** The cost that the provider itself reports is what it charges. */

@@ -1,9 +1,10 @@
 import type { RateName } from "../core/cost.ts"
 import { CommandError } from "../core/errors.ts"
 import { type OwnPrice, parseOwnPrices } from "../core/own-prices.ts"
+import { isRecord } from "../kit/json/is-record.ts"
 import { isLitellmMap, readLitellmMap } from "./litellm-map.ts"
 import type { PriceBookOptions } from "./options.ts"
-import { isRecord, readUserFile } from "./user-file.ts"
+import { readUserFile } from "./user-file.ts"
 
 type Files = Pick<PriceBookOptions, "fallbackFile" | "aliasesFile" | "readYaml">
 

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { CommandError } from "../core/errors.ts"
+import { isRecord } from "../kit/json/is-record.ts"
 import type { PriceBookOptions } from "./options.ts"
 
 /**
@@ -19,10 +20,6 @@ export async function readUserFile(
   const content = isYaml ? await parseYaml(setting, path, readYaml) : parseJson(text)
   if (isRecord(content)) return content
   throw new CommandError(`${setting}: ${path}: expected ${isYaml ? "settings by name" : "a JSON object"}`)
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 async function readText(setting: string, path: string): Promise<string> {

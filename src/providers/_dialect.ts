@@ -7,7 +7,7 @@ import type { Framing, ResponseHead } from "./_framing.ts"
 import type { Meter } from "./_meter.ts"
 import type { Routes } from "./_routes.ts"
 
-/** What a dialect sees of a request. Pure data. */
+/** The part of a request that a dialect reads. Plain data. */
 export interface ProviderRequest {
   readonly provider: string
   readonly method: string
@@ -23,7 +23,7 @@ export interface ProviderRequest {
   readonly host: string
 }
 
-/** What a dialect makes of a request before it is forwarded. */
+/** A request as its dialect prepares it before it is forwarded. */
 export interface PreparedRequest {
   /** The model that the request asks for. */
   readonly requestedModel: string | undefined
@@ -35,7 +35,9 @@ export interface PreparedRequest {
   readonly stream: boolean
 }
 
-/** Takes the bytes of a stream and returns those that the client may see. It holds back at most one unfinished event. */
+/**
+ * Takes the bytes of a stream and returns those that the client may see. It holds back at most one unfinished event.
+ */
 export interface StreamFilter {
   push(bytes: Uint8Array): Uint8Array
   /** Returns what is still held when the stream has ended. */
@@ -51,8 +53,8 @@ export interface DialectDefinition {
   readonly credentials: readonly CredentialPlace[]
   prepare(request: ProviderRequest, options: { readonly injectStreamUsage: boolean }): PreparedRequest
   /**
-   * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as the
-   * client wrote it.
+   * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as
+   * the client wrote it.
    */
   retryWithout?(statusCode: number, body: Uint8Array): boolean
   /** Returns how the answer is framed. Without it the content type decides. */

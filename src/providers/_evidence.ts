@@ -3,7 +3,7 @@ import type { Shape } from "../kit/json/prune.ts"
 import type { JsonObject } from "./_values.ts"
 
 /**
- * What is known of an answer's usage, as plain JSON data. A dialect's `toReading` makes the reading from it alone, so
+ * The facts about an answer's usage, as plain JSON data. A dialect's `toReading` makes the reading from it alone, so
  * an answer that is metered now, a stored answer that is priced again and an item of a batch are read in one way.
  */
 export interface Evidence {
@@ -27,11 +27,11 @@ export interface Evidence {
 export interface Collector {
   /** The members that `add` reads. Of a document too large to be parsed nothing else is kept. */
   readonly shape: Shape
-  /** Returns true if this event of a stream may matter. It is asked for every event, so it searches bytes only. */
+  /** Returns true if this event of a stream may matter. It is called for every event, so it searches bytes only. */
   wants(data: Buffer): boolean
   /** Takes one document: the whole answer, or one event, line or element of it. */
   add(document: JsonObject): void
-  /** Returns what the answer stated. `complete` is false when it was cut off. */
+  /** Returns the evidence so far. `complete` is false when it was cut off. */
   evidence(complete: boolean): Evidence
   /** Returns the texts by which a tokenizer can improve evidence that was estimated from the length of texts. */
   countable?(estimated: Evidence): Countable | undefined

@@ -3,7 +3,7 @@ import type { ProviderRequest } from "./_dialect.ts"
 import { readFormFields } from "./_multipart.ts"
 import { bytesOf, modelNameOf } from "./_values.ts"
 
-/** What the gateway reads in a request's body. */
+/** The members that the gateway reads in a request's body. */
 export interface RequestFacts {
   readonly model: string | undefined
   readonly stream: boolean
@@ -13,7 +13,10 @@ export interface RequestFacts {
 
 const NAMES = ["model", "stream", "stream_options"]
 
-/** Reads from a JSON or form body of any size which model it asks for and whether as a stream, without parsing all of it. */
+/**
+ * Reads from a JSON or form body of any size which model it asks for and whether as a stream, without parsing all of
+ * it.
+ */
 export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
   if (body.length === 0) return { model: undefined, stream: false, json: undefined }
   const bytes = bytesOf(body)

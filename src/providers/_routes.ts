@@ -8,13 +8,13 @@ export interface Routes {
 }
 
 /**
- * How a request that names no provider is recognized as one of a dialect's own provider. The three lists are asked one
- * after the other, each over all dialects.
+ * How a request that names no provider is recognized as one of a dialect's own provider. The three lists are searched
+ * one after the other, each over all dialects.
  */
 interface Claims {
   /** Paths that no other API has. */
   readonly paths?: readonly RegExp[]
-  /** What only clients of this API send, on any path that is not another API's alone. */
+  /** Headers and parameters that only clients of this API send, on any path that is not another API's alone. */
   readonly signs?: readonly Sign[]
   /** Paths that other APIs have too. */
   readonly sharedPaths?: readonly RegExp[]
@@ -25,9 +25,9 @@ interface Claims {
 /** A header in lower case, or a query parameter on some paths. */
 type Sign = { readonly header: string } | { readonly query: string; readonly path: RegExp }
 
-/** A part of a provider's API that speaks another dialect, such as an OpenAI-compatible surface. */
+/** A part of a provider's API that has another dialect, such as an OpenAI-compatible surface. */
 export interface Surface {
-  /** The name of the dialect that is spoken there. */
+  /** The name of that dialect. */
   readonly format: string
   /** The client's paths that lead there. */
   readonly path: RegExp
@@ -42,7 +42,7 @@ export interface Surface {
 }
 
 /**
- * What a request does, as far as money is concerned:
+ * The effect of a request on the bill:
  * - `inference`: it makes an answer that is billed
  * - `free`: it costs nothing by the provider's own rule
  * - `stored`: it shows again what was billed when it was made; the usage in its answer is a repetition
@@ -62,7 +62,7 @@ export interface OperationRow<Kind extends string = string> {
   /** The methods of the row; undefined: all. */
   readonly methods?: readonly string[]
   readonly operation: Operation
-  /** What the dialect itself needs to know of the request, such as how its stream carries text. */
+  /** A kind of request that the dialect itself tells apart, such as by how its stream carries text. */
   readonly kind?: Kind
 }
 
@@ -73,7 +73,7 @@ interface Operations<Kind extends string = string> {
 
 /** The operations of a table, of which the first row that fits counts. */
 export function createOperations<Kind extends string>(rows: readonly OperationRow<Kind>[]): Operations<Kind> {
-  // Each request asks several times, and most requests do the same.
+  // Each request is looked up several times, and most requests have the same few paths.
   let lastMethod = ""
   let lastPath = ""
   let last: OperationRow<Kind> = UNKNOWN

@@ -2,7 +2,7 @@ import { hasPlace } from "./_credentials.ts"
 import type { Dialect } from "./_dialect.ts"
 import { hasSign, type Surface } from "./_routes.ts"
 
-/** What of a request decides where it goes. */
+/** The parts of a request that decide where it goes. */
 export interface RoutedRequest {
   readonly path: string
   /** `""`, or `?` and the rest. */
@@ -11,7 +11,7 @@ export interface RoutedRequest {
 }
 
 /**
- * Creates the search for the dialect whose API a request is meant for by its own look. The dialects' own paths count
+ * Creates the search for the dialect of a request that names no provider. The dialects' own paths count
  * before signs, and signs before shared paths; where two dialects claim a request alike, the first one gets it.
  */
 export function createClaimFinder<Format extends string>(

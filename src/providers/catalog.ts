@@ -1,7 +1,7 @@
 import type { Dialect } from "./_dialect.ts"
 import * as table from "./index.ts"
 
-/** The name of a dialect: the API that a provider speaks. */
+/** The name of a dialect: the API that a provider offers. */
 export type Format = keyof typeof table
 
 /** A provider as it is configured. */
@@ -32,7 +32,7 @@ export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = Object.fro
   FORMATS.map((name) => [name, { name, format: name, baseUrl: DIALECTS[name].baseUrl }]),
 )
 
-/** What the settings have to know of the providers. */
+/** The facts about providers that the settings need. */
 export const PROVIDER_CATALOG = {
   formats: FORMATS as readonly string[],
   builtIn: BUILT_IN_PROVIDERS,

@@ -4,7 +4,7 @@ import { createClaimFinder, findSurface } from "./_routing.ts"
 import { objectOf } from "./_values.ts"
 import { DIALECTS, FALLBACK_FORMAT, findFormat } from "./catalog.ts"
 
-/** What a row keeps of an answer. */
+/** The columns of a row that describe its answer. */
 interface StoredAnswer {
   readonly method: string
   readonly path: string
@@ -14,7 +14,7 @@ interface StoredAnswer {
   readonly usage: unknown
 }
 
-/** What a row says about the dialect of its answer. */
+/** The columns of a row from which the dialect of its answer follows. */
 interface StoredRoute {
   /** The dialect by which the answer was metered. null: an earlier version wrote the row. */
   readonly dialect: string | null

@@ -7,7 +7,7 @@ import type { RollupState } from "./rollup-state.ts"
 import { BY_METADATA, BY_METADATA_WEEK, DAILY, HOURLY_KEYS, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
 import { type Piece, toPieces } from "./weeks.ts"
 
-/** What every part is built from: the question, the state of the rollups, and the values of the statement. */
+/** The inputs of every part: the question, the state of the rollups, and the values of the statement. */
 interface PartsContext {
   readonly question: {
     readonly by: readonly Dimension[]
@@ -19,11 +19,14 @@ interface PartsContext {
 }
 
 /**
- * The statements that a report combines. Each selects groups (`d0`, `d1`) and measures, with any number of rows per group.
- * Measures are negative where a part subtracts what another part counts in excess.
+ * The statements that a report combines. Each selects groups (`d0`, `d1`) and measures, with any number of rows per
+ * group. Measures are negative where a part subtracts what another part counts in excess.
  */
 interface Parts {
-  /** Together these parts and `edges` count every request of the period once, or with `all` those with the metadata name. */
+  /**
+   * Together these parts and `edges` count every request of the period once, or with `all` those with the metadata
+   * name.
+   */
   readonly named: readonly string[]
   /** Parts that read individual requests. They have few rows, so a statement can read them twice. */
   readonly edges: readonly string[]

@@ -1,12 +1,14 @@
 import { createStatement, type Statement } from "./_sql.ts"
 
-/** What the rollups in the database contain, and therefore what a report can read from them. */
+/** The contents of the rollups in the database, which decide what a report can read from them. */
 export interface RollupState {
   /** Whether there are rollups at all. */
   readonly hasRollups: boolean
   /** The database's clock, in milliseconds since the epoch. */
   readonly now: number
-  /** A midnight in UTC, in milliseconds since the epoch. Rows before it were pruned, and only their rollups are left. */
+  /**
+   * A midnight in UTC, in milliseconds since the epoch. Rows before it were pruned, and only their rollups are left.
+   */
   readonly prunedBefore: number | undefined
   /** A midnight in UTC, in milliseconds since the epoch. Days before it are also contained in the weekly rollups. */
   readonly foldedBefore: number | undefined
@@ -14,7 +16,9 @@ export interface RollupState {
   readonly summed: ReadonlySet<string>
   /** The metadata names whose index contains every request. */
   readonly indexed: ReadonlySet<string>
-  /** The names with more values in a day than have rollups of their own: the others are counted together as `(other)`. */
+  /**
+   * The names with more values in a day than have rollups of their own: the others are counted together as `(other)`.
+   */
   readonly overflowing: ReadonlySet<string>
 }
 

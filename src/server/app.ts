@@ -3,7 +3,7 @@ import { H3, toNodeHandler } from "h3"
 import type { Gateway } from "../gateway/pipeline.ts"
 
 export interface Probe {
-  /** Why requests cannot be served as they should; undefined: they can. */
+  /** Returns the reason why the gateway is not ready; undefined if it is. */
   notReadyReason(): Promise<string | undefined>
 }
 
@@ -13,8 +13,8 @@ interface OwnRoutes extends Probe {
 }
 
 /**
- * What the gateway itself owns is h3's; all else is proxied on node's own request and response. The seam is here
- * because it is measured: through h3 and web streams a proxied request costs two to ten times the processor time.
+ * h3 serves the gateway's own routes; everything else is proxied on node's own request and response. The two are apart
+ * because of a measurement: through h3 and web streams a proxied request costs two to ten times the CPU time.
  */
 export function createApp(
   gateway: Gateway,
@@ -27,7 +27,7 @@ export function createApp(
   }
 }
 
-/** A quick look: nearly every request is another's. */
+/** A cheap first check, because nearly every request is proxied. */
 const OWN = /^\/[hrm]e/
 
 function isOwn(url: string | undefined): boolean {

@@ -20,7 +20,7 @@ export async function openBodies(owner: BodyOwner): Promise<BodyStore> {
 }
 
 export interface BodyRecovery {
-  /** Of all recovered directories together, also of those that are finished; `undefined` when there was none. */
+  /** The sums over all recovered directories, including those that are finished; `undefined` when there was none. */
   stats(): BodyStats | undefined
   close(): Promise<void>
 }
@@ -40,7 +40,7 @@ export function startBodyRecovery(owner: BodyOwner): BodyRecovery {
     onError: (error) => owner.log("error", `abandoned bodies cannot be recovered: ${error.message}`),
   })
   return {
-    // What still waits in a finished directory is counted by the process that recovers it next.
+    // Bodies that still wait in a finished directory are counted by the process that recovers it next.
     stats: () =>
       addBodyStats(
         recovered.map((store, i) => (i === recovered.length - 1 ? store.stats() : withoutWaiting(store.stats()))),

@@ -10,7 +10,7 @@ import type { ServerOptions } from "./options.ts"
 export const toJournalRoot = ({ storage }: Settings): string => join(storage.dataDir, "journal")
 
 /**
- * Starts to recover the rows and bodies that dead processes left behind. The scope closes both recoveries. Of several
+ * Starts to recover the rows and bodies that ended processes left behind. The scope closes both recoveries. Of several
  * processes with one data directory, only the main process does this.
  */
 export function startRecoveries(

@@ -3,7 +3,7 @@ import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { claimSlot } from "../kit/log/slots.ts"
-import { createScope, type Scope } from "../kit/scope.ts"
+import { openInScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { openFront } from "./front.ts"
@@ -31,7 +31,7 @@ export interface RunningServer {
   /** accepted = written + waiting + rejected + dropped. */
   stats(): LedgerStats
   collect(): Metric[]
-  /** For a process that exits at once: all accepted rows are on disk when this returns. */
+  /** Flushes all accepted rows to disk before it returns, for a process that exits at once. */
   flushSync(): void
   /**
    * Waits for running requests, writes the accepted rows and closes everything. Returns the final state of the rows.
@@ -40,14 +40,8 @@ export interface RunningServer {
 }
 
 /** Opens all parts in order and wires them. When a part fails to open, closes the parts opened before it. */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const scope = createScope()
-  try {
-    return await open(options, scope)
-  } catch (error) {
-    await scope.close().catch(() => {})
-    throw error
-  }
+export function startServer(options: ServerOptions): Promise<RunningServer> {
+  return openInScope((scope) => open(options, scope))
 }
 
 async function open(options: ServerOptions, scope: Scope): Promise<RunningServer> {

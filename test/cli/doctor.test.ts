@@ -113,7 +113,7 @@ describe("doctor", () => {
     expect(code).toBe(1)
   })
 
-  test("health asks the running gateway at the port of the settings or of --port", async () => {
+  test("health checks the running gateway at the port of the settings or of --port", async () => {
     const gateway = await installation.serve()
     const port = String(gateway.port)
     expect(await installation.run(["health"], { MAJORDOMO_SERVER_PORT: port })).toMatchObject({

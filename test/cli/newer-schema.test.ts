@@ -33,7 +33,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   prune: ["prune", "--older-than", "30d"],
   "pricing/reprice": ["pricing", "reprice", "--since", "30d"],
 }
-/** Doctor lists the refusal among its findings; the others do not open the database. */
+/** Doctor lists the error among its findings; the others do not open the database. */
 const OTHERS = ["doctor", "health", "pricing/list", "pricing/get", "pricing/refresh"]
 
 const LINE = `the schema of the database is newer than this program: it has version ${VERSION + 1}, and this program can use it up to version ${VERSION}; upgrade majordomo-gateway`
@@ -65,7 +65,7 @@ test("the commands below are all that there are", () => {
   expect(files.sort()).toEqual([...Object.keys(COMMANDS), ...OTHERS].sort())
 })
 
-test("a newer breaking schema is refused by every command, in one line, before anything is written", async () => {
+test("a newer breaking schema is rejected by every command, in one line, before anything is written", async () => {
   for (const [name, args] of Object.entries(COMMANDS)) {
     const { code, stdout, stderr } = await installation.run(args)
     expect([name, code, stdout, stderr]).toEqual([name, 1, "", `error: ${LINE}\n`])

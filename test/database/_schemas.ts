@@ -26,7 +26,7 @@ export async function describeSchema(db: Pick<Database, "query">): Promise<strin
   return rows.map(({ line }) => line)
 }
 
-/** The schema.sql of a program that knows one migration more than this one. */
+/** The schema.sql of a program that has one migration more than this one. */
 export function makeNewerScript(sql: string, { isBreaking = false } = {}): SchemaScript {
   const directory = mkdtempSync(join(tmpdir(), "mdm-migrations-"))
   const version = String(readMigrations("migrations").length + 1).padStart(4, "0")

@@ -71,7 +71,7 @@ describe("migrations/", () => {
   })
 })
 
-describe("a directory of migrations is refused", () => {
+describe("a directory of migrations is rejected", () => {
   const directory = mkdtempSync(join(tmpdir(), "mdm-migrations-"))
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 

@@ -94,7 +94,7 @@ describeDatabases("a schema that is newer and compatible", (open) => {
 })
 
 describeDatabases("a schema that is newer and breaking", (open, kind) => {
-  test("is refused in one line by whatever opens it, and by migrate", async () => {
+  test("is rejected in one line by whatever opens it, and by migrate", async () => {
     const db = await open()
     const breaking = makeNewerScript("ALTER TABLE llm_requests RENAME TO requests;", { isBreaking: true })
     await migrate(db, undefined, breaking)

@@ -12,7 +12,7 @@ import {
 
 const NOW = Date.parse("2026-11-28T12:00:00Z")
 
-describe("an input that is not valid names its field, whoever the caller is", () => {
+describe("an input that is not valid names its field, for any caller", () => {
   const cases: readonly (readonly [field: string, parse: () => unknown])[] = [
     ["since", () => parsePeriod({ since: "soon", tz: "UTC" }, NOW)],
     ["until", () => parsePeriod({ since: "7d", until: "2026-13-01", tz: "UTC" }, NOW)],

@@ -242,7 +242,7 @@ describeDatabases("repricing", (open) => {
     await expect(db.query("UPDATE llm_request_repricings SET reason = 'x'")).rejects.toThrow("only takes new rows")
   })
 
-  test("without a price book that knows the model nothing changes", async () => {
+  test("without a price for the model nothing changes", async () => {
     const db = await open()
     await insert(db, [anUnpriced()])
     expect(await run(db, {}, { prices: blank })).toMatchObject([

@@ -33,7 +33,7 @@ const ANTHROPIC = { input: 6, cacheRead: 4, output: 5 }
 const usageOf = (row: typeof ROW, format?: "openai" | "anthropic") =>
   readStoredUsage(row, () => format)?.parts[0]?.usage
 
-test("a row with a dialect is read in it, whatever its provider speaks today", () => {
+test("a row with a dialect is read in it, whatever the format of its provider is today", () => {
   expect(usageOf({ ...ROW, dialect: "anthropic" }, "openai")).toMatchObject(ANTHROPIC)
 })
 

@@ -70,7 +70,7 @@ describe("with the bundled data only", () => {
     expect(ask(book, { model: undefined, requested: "gpt-4o" })).toMatchObject({ status: "exact", totalCost: "2.5" })
   })
 
-  test("the price is that of the requested model, as an estimate, if no source knows the one that answered", () => {
+  test("the price is that of the requested model, as an estimate, if no source has the one that answered", () => {
     expect(ask(book, { model: "gpt-x", requested: "gpt-4o" })).toMatchObject({
       status: "estimated",
       totalCost: "2.5",

@@ -199,7 +199,7 @@ describe("the table of dialects", () => {
     const examples = ["/v1/messages", "/v1beta/models", "/v1/models/g:generateContent", "/v1/chat/completions"]
     for (const path of examples) expect(paths.filter((claim) => claim.test(path)).length).toBeLessThanOrEqual(1)
   })
-  it("has only surfaces that speak a dialect of the table", () => {
+  it("has only surfaces with a dialect of the table", () => {
     const formats = dialects.flatMap(({ routes }) => (routes.surfaces ?? []).map(({ format }) => format))
     expect(formats.filter((format) => !Object.hasOwn(DIALECTS, format))).toEqual([])
   })

@@ -5,7 +5,7 @@ import { toFailure } from "./failure.ts"
 export interface S3Settings {
   readonly bucket: string | undefined
   readonly region: string
-  /** For MinIO, R2 or LocalStack, whose buckets are addressed by path. */
+  /** The URL of MinIO, R2 or LocalStack, whose buckets are addressed by path. */
   readonly endpoint: string | undefined
   /** Without keys, the AWS default credential chain is used. */
   readonly accessKeyId: string | undefined
@@ -15,7 +15,10 @@ export interface S3Settings {
 export interface Bucket {
   /** Puts a gzip JSON object. */
   put(key: string, gzip: Buffer): Promise<void>
-  /** Returns the object as it is stored, or `undefined` when there is none. @throws CommandError that says what is wrong with S3 */
+  /**
+   * Returns the object as it is stored, or `undefined` when there is none. @throws CommandError that says what is wrong
+   * with S3
+   */
   get(key: string): Promise<Buffer | undefined>
   remove(key: string): Promise<void>
   close(): void
@@ -36,7 +39,7 @@ export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settin
 /**
  * Opens a bucket. The SDK is loaded here and nowhere else, because it costs 100 ms and 40 MB.
  * @param attemptMs the longest time of one request
- * @param maxAttempts 1 for the uploader, which retries itself and knows that one failure concerns all objects
+ * @param maxAttempts 1 for the uploader, which retries by itself and treats one failure as that of all objects
  */
 export async function openBucket(settings: S3Settings, attemptMs: number, maxAttempts = 1): Promise<Bucket> {
   const Bucket = checkSettings(settings)
@@ -48,7 +51,7 @@ export async function openBucket(settings: S3Settings, attemptMs: number, maxAtt
     ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
     maxAttempts,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS },
-    // Older versions of MinIO and others do not know the checksums that newer SDKs add by default.
+    // Older versions of MinIO and others do not support the checksums that newer SDKs add by default.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   })

@@ -1,4 +1,4 @@
-/** What went wrong with S3, for a person to fix. It never contains an address, a key or a body. */
+/** A failure of S3, described for the person who fixes it. It never contains an address, a key or a body. */
 export interface Failure {
   /** One line is logged per kind. */
   readonly kind: string
@@ -17,7 +17,7 @@ const LASTING: readonly (readonly [names: RegExp, text: string])[] = [
     "the bucket is in another region: correct s3.region",
   ],
   [/^(?:RequestTimeTooSkewed|RequestExpired)$/, "this machine's clock differs too much from that of S3: set it"],
-  [/^InvalidAccessKeyId$/, "S3 does not know the access key: correct s3.access_key_id"],
+  [/^InvalidAccessKeyId$/, "S3 rejects the access key as unknown: correct s3.access_key_id"],
   [/^SignatureDoesNotMatch$/, "S3 does not accept the signature: correct s3.secret_access_key"],
   [/^(?:ExpiredToken|InvalidToken|TokenRefreshRequired)/, "the credentials have expired"],
   [/^CredentialsProviderError$/, "no AWS credentials were found: set s3.access_key_id and s3.secret_access_key"],

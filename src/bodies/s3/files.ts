@@ -13,8 +13,8 @@ import { recordLength } from "./record.ts"
  *                               request names an object that will never exist
  *     damaged.jsonl             records that the disk has damaged
  *
- * A file is deleted when all of its objects are in S3. After a kill, a segment is uploaded again from its beginning. That
- * changes nothing, because the keys are the same.
+ * A file is deleted when all of its objects are in S3. After a kill, a segment is uploaded again from its beginning.
+ * That changes nothing, because the keys are the same.
  */
 export const SEGMENT = ".seg"
 export const LARGE = ".large"
@@ -37,7 +37,7 @@ export function hasWaitingBodies(names: readonly string[]): boolean {
   return names.some((name) => NAME.test(name))
 }
 
-/** What earlier processes left in the spool. */
+/** The files that earlier processes left in the spool. */
 export interface OrphanedFiles {
   /** Oldest first. */
   readonly files: readonly SpoolFile[]

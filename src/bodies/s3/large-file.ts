@@ -13,7 +13,7 @@ interface LargeWrite {
 }
 
 /**
- * Starts to write a large record. Its empty file exists when this returns: the name alone tells a later process that the
+ * Starts to write a large record. Its empty file exists when this returns: a later process finds by its name that the
  * row of the request names an object. Throws when the disk rejects even that.
  */
 export function startLargeWrite(dir: string, stem: string, record: BodyRecord): LargeWrite {

@@ -54,8 +54,8 @@ export async function readNext(dir: string, readings: Iterable<Reading>): Promis
 }
 
 /**
- * Gives up the rest of a file. Looking for the next record in it would not be safe: the bodies of clients are in there,
- * and they could contain what looks like a record.
+ * Discards the rest of a file. Searching it for the next record would not be safe: it contains the bodies of clients,
+ * which could contain bytes that look like a record.
  */
 function skipRest(reading: Reading, offset: number): Next {
   const records = reading.file.records - reading.recordsRead

@@ -29,7 +29,7 @@ interface Note {
 }
 
 export interface StoredExchange {
-  /** Of the object in S3. */
+  /** The key of the object in S3. */
   readonly key: string
   readonly exchange: CapturedExchange
 }
@@ -78,8 +78,8 @@ export async function addChecksumInSteps({ pieces: [head, ...bodies] }: BodyReco
 }
 
 /**
- * Returns the length of the record that begins at `at`, -1 when no record begins there, and `undefined` when fewer bytes
- * than a header are left.
+ * Returns the length of the record that begins at `at`, -1 when no record begins there, and `undefined` when fewer
+ * bytes than a header are left.
  */
 export function recordLength(bytes: Buffer, at: number): number | undefined {
   if (bytes.length - at < HEADER_BYTES) return undefined
@@ -87,7 +87,7 @@ export function recordLength(bytes: Buffer, at: number): number | undefined {
   return HEADER_BYTES + bytes.readUInt32LE(at + 4) + bytes.readUInt32LE(at + 8) + bytes.readUInt32LE(at + 12)
 }
 
-/** Returns whether a whole record is as it was written, as far as its checksum tells. */
+/** Returns whether a whole record is as it was written, by its checksum. */
 export function isIntact(record: Buffer): boolean {
   const noteEnd = HEADER_BYTES + record.readUInt32LE(4)
   const payloadEnd = noteEnd - NOTE_END_BYTES
@@ -96,7 +96,7 @@ export function isIntact(record: Buffer): boolean {
   return checksum === crc32(record, noteEnd, record.length, crc32(record, 0, payloadEnd))
 }
 
-/** Decodes a whole record. @throws when it is damaged in a way that its checksum cannot tell */
+/** Decodes a whole record. @throws when it is damaged in a way that its checksum does not detect */
 export function fromRecord(record: Buffer): StoredExchange {
   const noteEnd = HEADER_BYTES + record.readUInt32LE(4)
   const requestEnd = noteEnd + record.readUInt32LE(8)

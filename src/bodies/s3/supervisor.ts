@@ -17,7 +17,7 @@ interface SupervisorOptions {
   onDied(reason: string): void
 }
 
-/** Keeps an upload thread running, and tells it about the files. */
+/** Keeps an upload thread running, and reports changes of files to it. */
 export class UploadSupervisor {
   private readonly options: SupervisorOptions
   private readonly changed = new Map<string, SpoolFile>()

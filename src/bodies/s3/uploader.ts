@@ -29,7 +29,9 @@ const MAX_INFLIGHT_BYTES = 32 << 20
 /** An object that S3 rejects while it accepts others is given up after this many attempts. */
 const MAX_REJECTIONS = 8
 
-/** Uploads what the spool holds to S3, in any thread. Memory holds what is in flight; everything else is on the disk. */
+/**
+ * Uploads what the spool holds to S3, in any thread. Memory holds what is in flight; everything else is on the disk.
+ */
 export class Uploader {
   private readonly options: UploaderOptions
   private readonly readings = new Map<string, Reading>()
@@ -177,7 +179,7 @@ export class Uploader {
     }
   }
 
-  /** Lets go of a file that is sealed and completely in S3. */
+  /** Closes a file that is sealed and completely in S3, and reports it as finished. */
   private settle(reading: Reading): void {
     const { file, readTo, outstanding } = reading
     if (!file.isSealed || readTo < file.bytes || outstanding > 0) return

@@ -10,7 +10,7 @@ import { NAME_OPTIONS } from "./_options.ts"
 export default defineCommand({
   meta: {
     name: "activate",
-    description: "index and sum requests by a metadata name, earlier ones too, so that reports by it are fast",
+    description: "index and aggregate requests by a metadata name, earlier ones too, so that reports by it are fast",
   },
   args: { ...NAME_OPTIONS, ...JSON_OPTION, ...COMMON },
   examples: [

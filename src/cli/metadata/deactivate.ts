@@ -8,7 +8,7 @@ import { NAME_OPTIONS } from "./_options.ts"
 export default defineCommand({
   meta: {
     name: "deactivate",
-    description: "no longer index and sum requests by a metadata name; the requests keep it",
+    description: "no longer index and aggregate requests by a metadata name; the requests keep it",
   },
   args: { ...NAME_OPTIONS, ...JSON_OPTION, ...COMMON },
   examples: ["majordomo-gateway metadata deactivate User-Id"],

@@ -1,5 +1,6 @@
+import { toRateLabel } from "../../core/rates.ts"
 import { getPrices, type PriceExplanation, toPriceExplanationObject } from "../../operations/prices/get.ts"
-import { listRates, toPriceObject, toRateLabel } from "../../operations/prices/rates.ts"
+import { listRates, toPriceObject } from "../../operations/prices/rates.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withPrices } from "../_open.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"

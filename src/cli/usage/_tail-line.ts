@@ -1,8 +1,8 @@
 import type { RequestRow as Row } from "../../operations/requests/row.ts"
 import type { Screen } from "../_print.ts"
-import { displayWidth, truncate } from "../_table.ts"
-import { printable, withThousands } from "../_text.ts"
-import { toCostCell } from "./requests.ts"
+import { displayWidth, pad, truncate } from "../_table.ts"
+import { printable, toSeconds, withThousands } from "../_text.ts"
+import { toCostCell, toStatus } from "./requests.ts"
 
 interface TailColumn {
   readonly minWidth: number
@@ -19,7 +19,7 @@ const COLUMNS: readonly TailColumn[] = [
   { minWidth: 6, maxWidth: 12, align: "left", hideRank: 4, cell: (row) => String(row["provider"]) },
   { minWidth: 7, maxWidth: 16, align: "left", hideRank: 3, cell: (row) => String(row["key_name"] ?? "") },
   { minWidth: 3, maxWidth: 18, align: "left", cell: toStatus },
-  { minWidth: 6, maxWidth: 8, align: "right", hideRank: 5, cell: (row) => toDuration(Number(row["response_time_ms"])) },
+  { minWidth: 6, maxWidth: 8, align: "right", hideRank: 5, cell: (row) => toSeconds(Number(row["response_time_ms"])) },
   {
     minWidth: 7,
     maxWidth: 12,
@@ -71,19 +71,6 @@ export function createTailLines(tz: string, screen: Screen): (row: Row) => strin
 }
 
 const clean = (cell: string) => printable(cell)
-
-function pad(cell: string, width: number, align: "left" | "right"): string {
-  const space = " ".repeat(Math.max(0, width - displayWidth(cell)))
-  return align === "left" ? cell + space : space + cell
-}
-
-function toStatus({ status_code, outcome }: Row): string {
-  return outcome === "complete" ? String(status_code) : `${status_code} ${String(outcome).replace("_", " ")}`
-}
-
-function toDuration(ms: number): string {
-  return ms < 1000 ? `${ms}ms` : `${(ms / 1000).toFixed(1)}s`
-}
 
 function isError({ status_code, outcome }: Row): boolean {
   return Number(status_code) >= 400 || outcome === "upstream_broke" || outcome === "gateway_died"

@@ -74,7 +74,8 @@ function renderRequests(rows: readonly RequestRow[], tz: string, screen: Screen)
   )
 }
 
-function toStatus({ status_code, outcome }: RequestRow): string {
+/** Returns the status of a request, with its outcome if the answer is not complete. */
+export function toStatus({ status_code, outcome }: RequestRow): string {
   return outcome === "complete" ? String(status_code) : `${status_code} ${String(outcome).replace("_", " ")}`
 }
 

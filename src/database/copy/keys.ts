@@ -2,7 +2,7 @@ import type { Database } from "../_database.ts"
 import { listColumns, readAll, write } from "./tables.ts"
 
 /**
- * Copies the API keys with their hashes, so that callers can go on using them. A key that is revoked on either side is
+ * Copies the API keys with their hashes, so that clients can go on using them. A key that is revoked on either side is
  * revoked. Returns the number of keys.
  */
 export async function copyKeys(source: Database, target: Database): Promise<number> {
@@ -20,7 +20,9 @@ export async function copyKeys(source: Database, target: Database): Promise<numb
   )
 }
 
-/** Copies the metadata names, before the requests: the triggers then index and count the requests by the active names. */
+/**
+ * Copies the metadata names, before the requests: the triggers then index and count the requests by the active names.
+ */
 export async function copyMetadataNames(source: Database, target: Database): Promise<void> {
   const columns = await listColumns(source, "llm_requests_metadata_keys", ["request_count", "last_seen_at"])
   await write(
@@ -39,7 +41,9 @@ export async function copyMetadataNames(source: Database, target: Database): Pro
   )
 }
 
-/** Raises the counters to those of the source, after the requests: the source also counted requests that it has pruned. */
+/**
+ * Raises the counters to those of the source, after the requests: the source also counted requests that it has pruned.
+ */
 export async function raiseCounters(source: Database, target: Database): Promise<void> {
   await write(
     target,

@@ -23,9 +23,9 @@ export async function insertBatch(db: Database, batch: Batch, timeoutMs: number)
     await insert(middle, to)
   }
 
-  async function insertMinimal(line: string, refusal: unknown): Promise<void> {
-    const minimal = findMinimalLine(line, refusal)
-    const error = minimal === undefined ? refusal : await trySend(Buffer.from(`[${minimal}]`))
+  async function insertMinimal(line: string, rejection: unknown): Promise<void> {
+    const minimal = findMinimalLine(line, rejection)
+    const error = minimal === undefined ? rejection : await trySend(Buffer.from(`[${minimal}]`))
     if (error !== undefined) rejected.push({ line, reason: describeFailure(error) })
   }
 
@@ -45,9 +45,9 @@ export async function insertBatch(db: Database, batch: Batch, timeoutMs: number)
 }
 
 /** Returns `undefined` for a line that is not JSON. */
-function findMinimalLine(line: string, refusal: unknown): string | undefined {
+function findMinimalLine(line: string, rejection: unknown): string | undefined {
   try {
-    const reason = `stored without its details: the database rejected them (${describeFailure(refusal)})`
+    const reason = `stored without its details: the database rejected them (${describeFailure(rejection)})`
     return toMinimalLine(JSON.parse(line), reason)
   } catch {
     return undefined

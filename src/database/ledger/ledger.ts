@@ -34,7 +34,7 @@ export interface LedgerHandle extends Ledger {
   drain(deadlineMs: number): Promise<{ readonly drained: boolean; readonly waiting: number }>
   /** Syncs everything that was handed over, as far as the disk allows, before a process that ends at once. */
   flushSync(): void
-  /** What waits in the journal stays for the next start. What waits in memory only is lost. */
+  /** Rows that wait in the journal stay for the next start. Rows that wait only in memory are lost. */
   close(): Promise<void>
 }
 

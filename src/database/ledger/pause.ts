@@ -23,7 +23,7 @@ export function createPause(): Pause {
   }
 }
 
-/** A moment from which on nobody waits any more. */
+/** A moment at which waiting ends. */
 interface Deadline {
   /** Waits for `work`, but not beyond the deadline. Returns whether `work` was settled in time. */
   settles(work: Promise<void> | undefined): Promise<boolean>

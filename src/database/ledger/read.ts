@@ -7,7 +7,7 @@ import { findId, findPayloadEnd, forEachLine, kindOfLine } from "../../kit/log/l
 import { numberOfSegment } from "../../kit/log/segment.ts"
 import { REJECTED_FILE } from "./rejected.ts"
 
-/** What the journals of all processes hold, by the ids of their rows. */
+/** The contents of the journals of all processes, as the ids of their rows. */
 interface JournalSummary {
   /** Rows that are not known to be in the database. */
   readonly waiting: readonly string[]

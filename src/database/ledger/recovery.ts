@@ -5,7 +5,7 @@ import { addLedgerStats, type LedgerStats } from "./accounts.ts"
 import { type LedgerHandle, type LedgerOptions, openLedger } from "./ledger.ts"
 
 export interface Recovery {
-  /** Of all recovered journals together, also of those that are finished. */
+  /** The sums over all recovered journals, including those that are finished. */
   stats(): LedgerStats
   close(): Promise<void>
 }

@@ -70,12 +70,27 @@ function toCertificate(key: string, price: PriceCertificate): string {
   let lines = ""
   for (const line of price.lines) {
     lines += lines === "" ? '{"side":"' : ',{"side":"'
-    lines += `${line.side}","bucket":"${line.bucket}"${member(',"model":', line.model)},"quantity":${line.quantity}`
+    lines += `${line.side}","bucket":"${line.bucket}"${priceMember(',"model":', line.model)},"quantity":${line.quantity}`
     lines += `,"rate":"${line.rate}","per":"${line.per}","factor":"${line.factor}","amount":"${line.amount}"`
-    lines += `${member(',"source":', line.source)}${member(',"date":', line.date)}}`
+    lines += `${priceMember(',"source":', line.source)}${priceMember(',"date":', line.date)}}`
   }
   const { tier, reason, reported, computed } = price
   return `${key}{"lines":[${lines}]${member(',"tier":', tier)}${member(',"reason":', reason)}${member(',"reported":', reported)}${member(',"computed":', computed)}}`
+}
+
+/** Texts of the price list with their quotes: the same few occur in every row. */
+const quotedTexts = new Map<string, string>()
+const MAX_QUOTED_TEXTS = 10_000
+
+function priceMember(key: string, value: string | undefined): string {
+  if (value === undefined) return ""
+  let quoted = quotedTexts.get(value)
+  if (quoted === undefined) {
+    if (quotedTexts.size >= MAX_QUOTED_TEXTS) quotedTexts.clear()
+    quoted = toText(value, Number.POSITIVE_INFINITY)
+    quotedTexts.set(value, quoted)
+  }
+  return key + quoted
 }
 
 function member(key: string, value: string | undefined): string {

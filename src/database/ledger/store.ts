@@ -3,22 +3,22 @@ import type { AppendResult, BatchSource } from "../../kit/log/batch.ts"
 import { type Entry, type Journal, type JournalOptions, openJournal } from "../../kit/log/journal.ts"
 import type { Log } from "./outage.ts"
 
-/** Limit on rows in memory while there is no disk for them. */
+/** Limit on rows in memory while the disk rejects writes. */
 const MAX_MEMORY_BYTES = 32 << 20
 
 /** Where rows wait for the writer. */
 export interface Store {
-  /** In the order in which they are to be read. */
+  /** The sources of rows, in the order in which they are to be read. */
   readonly sources: readonly BatchSource[]
-  /** Size of the files. */
+  /** The size of the journal's files. */
   journalBytes(): number
   append(line: string, id: string | undefined, overLimit: boolean): AppendResult
   /** Appends the entries, with one write where that is possible. Returns one result per row. */
   appendAll(entries: readonly Entry[]): readonly AppendResult[]
-  /** Returns whether a new request should be rejected. What is in flight still has room then. */
+  /** Returns whether a new request should be rejected. The requests in flight still have room then. */
   isFull(): boolean
   flushSync(): void
-  /** What earlier processes left. */
+  /** The rows and intents that earlier processes left. */
   readonly recovered: RecoveredRows
   close(): Promise<void>
 }

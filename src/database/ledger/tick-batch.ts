@@ -1,6 +1,6 @@
 import type { Entry } from "../../kit/log/journal.ts"
 
-/** As much as the journal writes without asking for memory. */
+/** The size up to which the journal writes without allocating memory. */
 const MAX_BATCH_BYTES = 16 * 1024
 
 /** Collects the journal lines of one tick of the event loop. */

@@ -48,7 +48,7 @@ export class Writer {
   private backoffMs = 0
   private isDraining = false
   private isClosed = false
-  /** The sources are no longer ours. */
+  /** The sources belong to another writer from now on. */
   private isAbandoned = false
 
   constructor(options: WriterOptions) {

@@ -57,7 +57,7 @@ export class Scheduler {
     this.#start()
   }
 
-  /** Forgets the backend and everything that waits for it. Statements of the multiplexer itself reject. */
+  /** Drops the backend and everything that waits for it. Statements of the multiplexer itself reject. */
   detach(): void {
     this.#backend = undefined
     this.#owner = undefined
@@ -100,7 +100,7 @@ export class Scheduler {
     try {
       while (backend && backend === this.#backend && (await this.#step(backend)));
     } catch (error) {
-      // The server detaches a dead backend. Any other error is a bug, and costs the client that it met.
+      // The server detaches a dead backend. Any other error is a bug, and ends the connection of the owner.
       if (!backend?.isDead()) {
         hasFailed = true
         this.#options.log(`embedded database: ${(error as Error).message}`)

@@ -140,7 +140,8 @@ function createMessageReader(socket: Socket, id: number, receiver: MessageReceiv
     const startup = parseStartup(packet)
     if (startup.kind === "cancel") return void socket.destroy()
     if (startup.kind === "encryption") return void socket.write("N")
-    if (startup.kind === "unsupported") return void receiver.end("0A000", "the embedded database speaks protocol 3.0")
+    if (startup.kind === "unsupported")
+      return void receiver.end("0A000", "the embedded database supports only protocol 3.0")
     if (startup.negotiation) socket.write(startup.negotiation)
     isStarted = true
     receiver.onStart(startup.settings)

@@ -6,33 +6,33 @@ interface KnownStatement {
   readonly kind: StatementKind
 }
 
-/** Remembers the prepared statements of one client, so that they can be made again on the backend. */
+/** Stores the prepared statements of one client, so that they can be made again on the backend. */
 interface StatementMemory {
   find(name: string): KnownStatement | undefined
-  remember(name: string, statement: KnownStatement): void
-  forget(name: string): void
+  store(name: string, statement: KnownStatement): void
+  drop(name: string): void
 }
 
-/** Statements beyond this size are not remembered. */
-const MAX_REMEMBERED_BYTES = 8 * 1024 * 1024
+/** Statements beyond this total size are not stored. */
+const MAX_STORED_BYTES = 8 * 1024 * 1024
 
 export function createStatementMemory(): StatementMemory {
   const statements = new Map<string, KnownStatement>()
   let bytes = 0
 
-  const forget = (name: string) => {
+  const drop = (name: string) => {
     bytes -= statements.get(name)?.parse.length ?? 0
     statements.delete(name)
   }
   return {
     find: (name) => statements.get(name),
-    remember(name, { parse, kind }) {
-      forget(name)
-      if (bytes + parse.length > MAX_REMEMBERED_BYTES) return
+    store(name, { parse, kind }) {
+      drop(name)
+      if (bytes + parse.length > MAX_STORED_BYTES) return
       // A copy, because the message may be a view of a much larger chunk.
       statements.set(name, { parse: Buffer.from(parse), kind })
       bytes += parse.length
     },
-    forget,
+    drop,
   }
 }

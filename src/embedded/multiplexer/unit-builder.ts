@@ -77,7 +77,7 @@ export class UnitBuilder {
     this.#draft.kinds.push(kind)
     // A simple query destroys the unnamed statement.
     this.#draft.drops.push("")
-    this.#statements.forget("")
+    this.#statements.drop("")
     if (kind.copyIn === "one") {
       this.#isCopying = true
       this.#draft.copies = true
@@ -96,7 +96,7 @@ export class UnitBuilder {
     this.#draft.add(parse)
     this.#draft.kinds.push(kind)
     this.#draft.makes.push(name)
-    this.#statements.remember(name, { parse, kind })
+    this.#statements.store(name, { parse, kind })
   }
 
   #addBind(message: Buffer): void {
@@ -118,7 +118,7 @@ export class UnitBuilder {
     const name = this.#toBackendName(message.toString("utf8", 6, end))
     if (type === "D") this.#use(name)
     else {
-      this.#statements.forget(name)
+      this.#statements.drop(name)
       this.#draft.drops.push(name)
     }
     this.#draft.add(name === "" ? message : toMessage(type, "S", name, message.subarray(end)))

@@ -25,7 +25,7 @@ export interface Member {
 }
 
 export interface Members {
-  /** The members that were asked for and that the object has. If a name occurs twice, the last one counts. */
+  /** The requested members that the object has. If a name occurs twice, the last one counts. */
   readonly found: Readonly<Record<string, Member>>
   /** The index after the opening brace. */
   readonly open: number

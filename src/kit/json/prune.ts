@@ -28,7 +28,7 @@ const MAX_KEY_BYTES = 256
 /** The assumed memory cost of a kept value, in addition to its own bytes. */
 const BYTES_PER_VALUE = 16
 
-/** An object or array that is being built because the shape wants parts of it. */
+/** An object or array that is being built because the shape names parts of it. */
 interface Level {
   readonly isArray: boolean
   readonly shape: Shape

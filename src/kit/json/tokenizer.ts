@@ -160,8 +160,8 @@ export interface Budget {
 }
 
 /**
- * Returns the index after the bracket that closes the outermost of `depth` open arrays and objects. Brackets are counted
- * and not remembered, so that depth costs no memory. A negative result means that the bytes end before, or that the
+ * Returns the index after the bracket that closes the outermost of `depth` open arrays and objects. Brackets are
+ * counted and not stored, so that depth costs no memory. A negative result means that the bytes end before, or that the
  * budget does: it is the state of `resumeContainer`.
  *
  * @param from the index after the opening bracket

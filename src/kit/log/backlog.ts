@@ -20,7 +20,7 @@ interface BacklogOptions {
 
 /** The segments of a journal, oldest first, the last one being written: what waits in them, and the reading of it. */
 export class Backlog implements BatchSource {
-  /** Of the files together. */
+  /** The size of all files together. */
   bytes: number
   waitingLines: number
   waitingBytes: number
@@ -78,7 +78,7 @@ export class Backlog implements BatchSource {
         this.removeOldest(segment)
         continue
       }
-      // The live segment was written by this process a moment ago: its checksums are for whoever reads it later.
+      // The live segment was written by this process a moment ago: its checksums are checked when it is read later.
       const length = await this.fill(segment, Math.min(unread, batchBytes))
       const { consumed, ...packed } = packRows(this.buffer, 1, 1 + length, segment === this.segments.at(-1))
       if (consumed > 0) this.batchEnd = segment.consumed + consumed

@@ -5,7 +5,7 @@ import { crc32 as zlibCrc32 } from "node:zlib"
  *
  *   {"id":"ID",…,"crc":"1c291ca3"}
  *
- * So a record stays one JSON object: jq reads it, and a program that does not know the member ignores it. A record
+ * A record therefore stays one JSON object: jq reads it, and a program without checksums ignores the member. A record
  * without the member was written by an earlier version and is accepted unchecked.
  */
 

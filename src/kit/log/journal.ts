@@ -1,6 +1,6 @@
 /*
- * The journal: rows that must not be lost, on the disk before anybody waits for them, until their reader has
- * acknowledged them.
+ * The journal: rows that must not be lost. Each is on the disk when appending it returns, and stays there until its
+ * reader has acknowledged it.
  *
  *   DIRECTORY/                 0700
  *     000000000001.jsonl       0600: segments, append only, one JSON object per line, readable with jq
@@ -15,11 +15,11 @@
  *
  * An intent without its row, when the journal is opened, is what remains of work whose process died.
  *
- * One write(2) stores a whole line, so the line survives the end of this process in any way. Files are synced in groups,
- * so a power cut loses at most `syncIntervalMs` of lines. A process never appends to a segment of an earlier one: a line
- * that the earlier one tore stays at the end of its file and is never read. The cursor is written from time to time, so
- * after a kill the reader gets some lines twice and recognizes them by their id. A segment whose lines are all
- * acknowledged is deleted, after its open intents have been appended again.
+ * One write(2) stores a whole line, so the line survives the end of this process in any way. Files are synced in
+ * groups, so a power cut loses at most `syncIntervalMs` of lines. A process never appends to a segment of an earlier
+ * one: a line that the earlier one tore stays at the end of its file and is never read. The cursor is written from time
+ * to time, so after a kill the reader gets some lines twice and recognizes them by their id. A segment whose lines are
+ * all acknowledged is deleted, after its open intents have been appended again.
  */
 import { mkdirSync } from "node:fs"
 import { Backlog } from "./backlog.ts"

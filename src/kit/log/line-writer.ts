@@ -15,7 +15,7 @@ export interface Entry {
   readonly isIntent: boolean
 }
 
-/** What `LineWriter.add` may add to a line: checksum, prefix and braces of an intent, newline. */
+/** The most bytes that `LineWriter.add` adds to a line: checksum, prefix and braces of an intent, newline. */
 const LINE_OVERHEAD_BYTES = CHECKSUM_BYTES + INTENT_PREFIX.length + 2
 
 /**

@@ -6,7 +6,7 @@ const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 const LETTER_B = 0x62
 
-/** What an intent line has before its row. The name of the member is part of the format on disk. */
+/** The bytes of an intent line before its row. The name of the member is part of the format on disk. */
 export const INTENT_PREFIX = Buffer.from('{"begin":')
 const ROW_ID = Buffer.from('{"id":"')
 const INTENT_ID = Buffer.from('{"begin":{"id":"')
@@ -14,7 +14,7 @@ const INTENT_ID = Buffer.from('{"begin":{"id":"')
 /** `malformed`: not a JSON object by its first and last bytes, so nothing that this program wrote. */
 type LineKind = "row" | "intent" | "blank" | "malformed"
 
-/** Returns the kind of a line. It looks at the first and last bytes only: the content is for the reader to judge. */
+/** Returns the kind of a line. It looks at the first and last bytes only: the reader checks the content. */
 export function kindOfLine(bytes: Buffer, start: number, end: number): LineKind {
   if (start === end) return "blank"
   if (bytes[start] !== OPEN_OBJECT || bytes[start + 1] !== QUOTE || bytes[end - 1] !== CLOSE_OBJECT) return "malformed"

@@ -9,7 +9,7 @@ interface OpenIntent {
  * appended again, so that they outlive it.
  */
 export class OpenIntents {
-  /** In the order of their segments, because an intent that is appended again moves to the end. */
+  /** The intents in the order of their segments, because an intent that is appended again moves to the end. */
   private readonly intents = new Map<string, OpenIntent>()
 
   get size(): number {

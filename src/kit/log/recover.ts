@@ -8,7 +8,7 @@ import { numberOfSegment, type Segment } from "./segment.ts"
 
 const CHUNK_BYTES = 1 << 20
 
-/** What earlier processes left in a journal. */
+/** The rows and intents that earlier processes left in a journal. */
 interface RecoveredJournal {
   /** Oldest first. */
   readonly segments: readonly Segment[]

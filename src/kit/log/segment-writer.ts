@@ -7,9 +7,9 @@ import { type Segment, toSegmentName } from "./segment.ts"
 interface SegmentWriterOptions {
   /** Created when it does not exist, also later. */
   readonly dir: string
-  /** Of the files, such as `.jsonl`. */
+  /** The extension of the files, such as `.jsonl`. */
   readonly extension: string
-  /** What error messages call the log. */
+  /** The name of the log in error messages. */
   readonly name: string
   /** The highest number that a file in `dir` has, 0 for none. */
   readonly lastNumber: number
@@ -122,7 +122,9 @@ export class SegmentWriter {
     this.syncTimer ??= setTimeout(() => this.syncLive(), this.options.syncIntervalMs).unref()
   }
 
-  /** Removes what a failed write left; where that fails too, it stays at the end of a segment that gets no more records. */
+  /**
+   * Removes what a failed write left; where that fails too, it stays at the end of a segment that gets no more records.
+   */
   private removeTornRecord(live: Segment): void {
     try {
       ftruncateSync(live.fd!, live.bytes)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { acquireLock, type Lock } from "../lock.ts"
 
 const LOOK_INTERVAL_MS = 30_000
-/** What is still in a slot after this time waits for a later attempt. */
+/** The longest time that one slot is drained. The rest waits for a later attempt. */
 const DRAIN_TIMEOUT_MS = 3_600_000
 
 /** A directory that one process owns. */
@@ -23,7 +23,7 @@ export async function claimSlot(root: string): Promise<Slot> {
   }
 }
 
-/** What an abandoned slot holds, while it is brought to its destination. */
+/** The contents of an abandoned slot while they are recovered. */
 interface RecoveredSlot {
   drain(deadlineMs: number): Promise<unknown>
   /** Also ends a running drain. May be called twice. */

@@ -45,7 +45,7 @@ async function checkSpace(dir: string, { ledger }: Settings): Promise<Finding[]>
   const fix = `free some space, or lower ledger.max_journal_size (now ${toMiB(ledger.maxJournalBytes)})`
   if (free < MIN_FREE_BYTES) return [problem(`${dir} has only ${toMiB(free)} free`, fix)]
   if (!ledger.journal || free > ledger.maxJournalBytes) return []
-  return [warning(`${dir} has ${toMiB(free)} free: less than rows may need while the database is away`, fix)]
+  return [warning(`${dir} has ${toMiB(free)} free: less than rows may need while the database is unavailable`, fix)]
 }
 
 async function checkMode(dir: string): Promise<Finding[]> {

@@ -1,10 +1,10 @@
-/** What one check found. */
+/** The result of one check. */
 export interface Finding {
   /** The name of the check, such as `database`. */
   readonly check: string
   readonly status: "ok" | "warning" | "problem" | "skipped"
   readonly message: string
-  /** What to do about it. */
+  /** The advice to the operator. */
   readonly fix?: string
 }
 

@@ -1,8 +1,9 @@
 import type { RateName } from "../../core/cost.ts"
 import { CommandError } from "../../core/errors.ts"
+import { toRateLabel } from "../../core/rates.ts"
 import type { PriceExplanation } from "../../pricing/price-list.ts"
 import type { Context } from "../context.ts"
-import { toPriceObject, toRateLabel } from "./rates.ts"
+import { toPriceObject } from "./rates.ts"
 
 export type { PriceExplanation }
 

@@ -1,8 +1,8 @@
 import type { RateName, Rates } from "../../core/cost.ts"
 import { CommandError } from "../../core/errors.ts"
+import { toRateLabel } from "../../core/rates.ts"
 import type { PriceChange } from "../../pricing/price-changes.ts"
 import type { Context } from "../context.ts"
-import { toRateLabel } from "./rates.ts"
 
 interface HistoryInput {
   /** The model as a request or an answer names it. */

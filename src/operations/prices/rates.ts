@@ -1,5 +1,5 @@
 import type { PriceEntry, RateName, Rates } from "../../core/cost.ts"
-import { BUCKETS } from "../../core/usage.ts"
+import { isBucket, toRateLabel } from "../../core/rates.ts"
 
 /** One rate of a price, under the name that a price list uses for it. */
 interface LabeledRate {
@@ -15,7 +15,7 @@ interface LabeledRate {
 interface PriceObject {
   readonly provider: string
   readonly model: string
-  /** By rate: `usd_per_million` or `usd_each`, `source`, `date`. */
+  /** Each rate by its name, with `usd_per_million` or `usd_each`, `source` and `date`. */
   readonly rates: Readonly<Record<string, Readonly<Record<string, string | null>>>>
   /** The rates of requests with more input than `above_tokens`. */
   readonly long_context: readonly {
@@ -24,16 +24,11 @@ interface PriceObject {
   }[]
 }
 
-/** Returns the name of a rate in snake case: `cacheWrite1h` -> `cache_write_1h`. */
-export function toRateLabel(name: RateName): string {
-  return name.replace(/\d+h$/, "_$&").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
-
 /** Lists the rates of a price that a source gives. Derived rates only repeat others and are left out. */
 export function listRates({ base, sources }: PriceEntry): readonly LabeledRate[] {
   return (Object.entries(base) as [RateName, string][]).flatMap(([name, usd]) => {
     const { source = "", date } = sources[name] ?? {}
-    const per = isPerMillion(name) ? "million tokens" : "piece"
+    const per = isBucket(name) ? "million tokens" : "piece"
     return source === "derived" ? [] : [{ rate: toRateLabel(name), usd, per, source, date } as const]
   })
 }
@@ -58,11 +53,7 @@ export function toPriceObject(provider: string, entry: PriceEntry): PriceObject 
 /** Returns the long-context rates of tokens that a source gives. */
 function toLongRates(rates: Rates, { sources }: PriceEntry): Readonly<Record<string, string>> {
   const listed = (Object.entries(rates) as [RateName, string][]).filter(
-    ([name]) => isPerMillion(name) && sources[name]?.source !== "derived",
+    ([name]) => isBucket(name) && sources[name]?.source !== "derived",
   )
   return Object.fromEntries(listed.map(([name, usd]) => [toRateLabel(name), usd]))
-}
-
-function isPerMillion(name: RateName): boolean {
-  return (BUCKETS as readonly string[]).includes(name)
 }

@@ -18,7 +18,7 @@ interface CostExplanation {
   readonly reported: string | null
   readonly computed: string | null
   readonly reason: string | null
-  /** What to do about a cost that is not known. */
+  /** The advice for a cost that is not known. */
   readonly advice: string | null
 }
 

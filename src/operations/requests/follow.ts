@@ -76,7 +76,7 @@ async function pause(signal: AbortSignal): Promise<boolean> {
 
 /** Returns a function that reads the rows that it has not returned before, oldest first. */
 function createPoll(filters: Filters) {
-  /** When each returned request ended, by id; ids older than the overlap are forgotten. */
+  /** When each returned request ended, by id; ids older than the overlap are removed. */
   const seen = new Map<string, number>()
   return async (database: Database, limit: number): Promise<RequestRow[]> => {
     const newest = Math.max(...seen.values(), 0)

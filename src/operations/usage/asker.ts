@@ -13,7 +13,7 @@ import {
 
 /** Answers usage questions about one database. */
 export interface Asker {
-  /** What the rollups covered when the asker was created. */
+  /** The state of the rollups when the asker was created. */
   readonly rollups: RollupState
   ask(question: UsageQuestion): Promise<UsageAnswer>
 }

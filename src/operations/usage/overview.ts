@@ -18,7 +18,7 @@ export interface Overview {
   readonly models: UsageAnswer
   readonly keys: UsageAnswer
   readonly unpricedModels: readonly string[]
-  /** What a reader of the numbers has to know, one sentence each. */
+  /** Notes that a reader of the numbers needs, one sentence each. */
   readonly notes: readonly string[]
 }
 

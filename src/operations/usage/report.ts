@@ -17,7 +17,7 @@ export { SORTS, type UsageAnswer, type UsageQuestion, type UsageRow }
 /** A usage report by one or two dimensions, or the total alone. */
 interface UsageReport {
   readonly answer: UsageAnswer
-  /** What a reader of the numbers has to know, one sentence each. */
+  /** Notes that a reader of the numbers needs, one sentence each. */
   readonly notes: readonly string[]
 }
 

@@ -8,7 +8,7 @@ export const CLAIMS: Routes["claims"] = {
   summary: "/v1/messages (Anthropic)",
 }
 
-/** Of the OpenAI-compatible paths Anthropic has this one; its /v1/models and /v1/files are its own. */
+/** Anthropic has only this one of the OpenAI-compatible paths; its /v1/models and /v1/files are its own. */
 export const SURFACES: readonly Surface[] = [
   { format: "openai", path: /^\/v1\/chat\/completions(?:[/:?]|$)/, isOnlyNamed: true },
 ]

@@ -10,6 +10,7 @@ import { Grounding, groundingOfInteraction } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { isStreamed, OPERATIONS } from "./routes.ts"
+import { SHAPE, STREAM_SHAPE, unwrap } from "./shapes.ts"
 import { candidatesOf, countsTokens, reportsTokens, tierOf } from "./usage.ts"
 
 /** Returns the collector for an answer of Gemini's, whole or streamed, or for the result file of a batch. */
@@ -191,43 +192,6 @@ class FileCollector implements Collector {
     const usage = this.sums.toUsage()
     return { method, path, model: undefined, usage, source: "reported", isFree: usage === undefined }
   }
-}
-
-const METADATA_SHAPE = {
-  webSearchQueries: true,
-  searchEntryPoint: { sdkBlob: true },
-  googleMapsWidgetContextToken: true,
-  groundingChunks: [{ web: { domain: true }, maps: { placeId: true } }],
-} satisfies Shape
-
-const ANSWER_SHAPE = {
-  modelVersion: true,
-  model: true,
-  usageMetadata: true,
-  usage: true,
-  candidates: [{ finishReason: true, groundingMetadata: METADATA_SHAPE }],
-  predictions: [{ mimeType: true }],
-} satisfies Shape
-
-const SHAPE: Shape = { ...ANSWER_SHAPE, response: ANSWER_SHAPE, interaction: ANSWER_SHAPE }
-
-/** The chunks of a stream are counted too, in case it ends without its usage. */
-const CHUNK_SHAPE = {
-  ...ANSWER_SHAPE,
-  candidates: [
-    {
-      content: { parts: [{ text: true, functionCall: true, executableCode: { code: true } }] },
-      finishReason: true,
-      groundingMetadata: METADATA_SHAPE,
-    },
-  ],
-} satisfies Shape
-
-const STREAM_SHAPE: Shape = { ...CHUNK_SHAPE, response: CHUNK_SHAPE }
-
-/** Batch results, the events of the Interactions API and some proxies wrap the answer. */
-function unwrap(document: JsonObject): JsonObject {
-  return objectOf(document["response"]) ?? objectOf(document["interaction"]) ?? document
 }
 
 function modelOf(answer: JsonObject): string | undefined {

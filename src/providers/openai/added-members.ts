@@ -8,5 +8,7 @@
  */
 export const ADDED_MEMBERS = ["service_tier", "server_tool_calls", "billed_beside", "estimated_from_text"] as const
 
-/** What only the gateway may say. A provider's own members of these names are removed before they are misread. */
+/**
+ * Members that only the gateway may write. A provider's own members of these names are removed before they are misread.
+ */
 export const RESERVED_MEMBERS = ["server_tool_calls", "billed_beside", "estimated_from_text", "sums"] as const

@@ -14,7 +14,7 @@ import { type Kind, OPERATIONS } from "./routes.ts"
 import { findImageTool, findServerTools, PREVIEW_SEARCH, type ServerTools } from "./server-tools.ts"
 import { countsUsage, reportsUsage } from "./usage.ts"
 
-/** Returns the collector for an answer in OpenAI's dialect, whichever provider gave it. */
+/** Returns the collector for an answer in OpenAI's dialect, of any provider. */
 export function createCollector(request: ProviderRequest): Collector {
   const { kind } = OPERATIONS.find(request.method, request.path)
   return kind === "batch_output" ? new BatchCollector(request) : new AnswerCollector(request, kind)
@@ -188,7 +188,7 @@ const DOCUMENT_SHAPE: Shape = { ...ANSWER_SHAPE, type: true, response: ANSWER_SH
 
 const BATCH_SHAPE: Shape = { response: { body: ANSWER_SHAPE } }
 
-/** The request of a line: the file does not tell its path, and no line's reading depends on it. */
+/** The request of a line: the file does not contain its path, and no line's reading depends on it. */
 const LINE: ProviderRequest = {
   provider: "",
   method: "POST",
@@ -210,7 +210,7 @@ function isUnfinished(chunk: JsonObject): boolean {
   return listOf(chunk["choices"]).some((choice) => objectOf(choice)?.["finish_reason"] == null)
 }
 
-/** Returns true if the value behind a key is `null`, which every chunk of OpenAI's says until the last. */
+/** Returns true if the value behind a key is `null`, which every chunk of OpenAI's contains until the last. */
 function isNullAt(data: Buffer, start: number): boolean {
   let at = start
   while (at < data.length && (data[at]! <= 32 || data[at] === 58)) at++

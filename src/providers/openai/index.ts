@@ -7,7 +7,7 @@ import { createUsageFilter } from "./hide-usage.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS } from "./routes.ts"
 
-/** OpenAI's API, which many providers speak. */
+/** OpenAI's API, which many providers implement. */
 export const openai = defineDialect({
   baseUrl: "https://api.openai.com",
   routes: { claims: CLAIMS, operations: OPERATIONS },

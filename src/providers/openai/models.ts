@@ -8,7 +8,10 @@ interface Family {
   readonly output: number
 }
 
-/** OpenAI's models by the tokenizer that counts them; the first that fits. From OpenAI's model pages, as remembered on 2026-11-21. */
+/**
+ * OpenAI's models by the tokenizer that counts them; the first that fits. Quoted from memory of OpenAI's model pages on
+ * 2026-11-21.
+ */
 const FAMILIES: readonly Family[] = [
   { names: /^gpt-5(?:$|-)/, encoding: "o200k_base", context: 400_000, output: 128_000 },
   { names: /^gpt-(?:[5-9]|oss)/, encoding: "o200k_base", context: 1_050_000, output: 128_000 },

@@ -130,7 +130,7 @@ function tierOf(usage: JsonObject): string | undefined {
   return tier === "standard" ? undefined : tier
 }
 
-/** What the output of an operation is when the provider does not split it. */
+/** Returns the modality of the output of an operation, for a provider that does not split it. */
 function unsplitOutputOf(kind: string | undefined): Modality {
   return kind === "images" ? "image" : kind === "speech" ? "audio" : "text"
 }

@@ -2,7 +2,7 @@ import type { Usage } from "../../core/usage.ts"
 import { toBuckets } from "../_buckets.ts"
 import { countOf, isImpossible, type JsonObject, objectOf } from "../_values.ts"
 
-/** What the tokens of an operation are when the provider does not split them. */
+/** The modality of an operation's tokens, for a provider that does not split them. */
 export type Modality = "text" | "image" | "audio"
 
 interface ReadUsage {

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os"
 import type { Settings } from "../../config/settings.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
-import { createScope, type Scope } from "../../kit/scope.ts"
+import { openInScope, type Scope } from "../../kit/scope.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
@@ -24,16 +24,10 @@ export function countWorkers({ server }: Settings): number {
 
 /**
  * Starts workers that share one port, each with a journal of its own. This process owns the embedded database, recovers
- * what dead processes left behind, and replaces a worker that ends.
+ * what ended processes left behind, and replaces a worker that ends.
  */
-export async function startPrimary(options: PrimaryOptions): Promise<RunningServer> {
-  const scope = createScope()
-  try {
-    return await open(options, scope)
-  } catch (error) {
-    await scope.close().catch(() => {})
-    throw error
-  }
+export function startPrimary(options: PrimaryOptions): Promise<RunningServer> {
+  return openInScope((scope) => open(options, scope))
 }
 
 async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServer> {
