@@ -34,16 +34,14 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   "anthropic-batch-twice.json": { sum: "0.00525", pending: JOBS },
   "anthropic-delta-cache-total.json": {
     rows: [{ input_tokens: 3604, cached_tokens: 3604, cost_status: "inconsistent" }],
-    pending: "M14",
   },
   "assistants-run-polled.json": { sum: "0.00045", pending: JOBS },
   "background-response.json": { sum: "0.014", pending: JOBS },
   "batch-output-twice.json": { sum: "0.000675", pending: JOBS },
   "cache-outside-prompt-tokens.json": {
     rows: [{ input_tokens: 12_100, output_tokens: 10, total_cost: "0.01095" }],
-    pending: "M14",
   },
-  "cache-split-above-total.json": { rows: [{ cost_status: "inconsistent" }], pending: "M14" },
+  "cache-split-above-total.json": { rows: [{ cost_status: "inconsistent" }] },
   "client-left-before-head.json": {
     rows: [{ outcome: "client_left", status_code: 499, total_cost: null, cost_status: ["unpriced", "estimated"] }],
     answer: "never",
@@ -51,27 +49,24 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   "compressed-embeddings.json": {
     rows: [{ model: "text-embedding-3-small", total_cost: "0.000002" }],
     gzip: { model: "text-embedding-3-small", input: "x" },
-    pending: "M13",
   },
   "compressed-request.json": {
     // The file expects `reported`. The bytes are forwarded unchanged, so that without include_usage only an estimate is left.
     rows: [{ requested_model: "gpt-4o-mini", usage_source: ["reported", "estimated"] }],
     gzip: { model: "gpt-4o-mini", stream: true, messages: [{ role: "user", content: "x" }] },
     answer: "chat stream",
-    pending: "M13",
   },
   "deepinfra-estimated-cost.json": {
     rows: [{ total_cost: "0.000008775" }],
     provider: { name: "deepinfra", format: "openai" },
-    pending: "M5",
   },
-  "fine-tuned-cached.json": { rows: [{ total_cost: "0.007125" }], pending: "M12" },
+  "fine-tuned-cached.json": { rows: [{ total_cost: "0.007125" }] },
   "free-calls-unpriced.json": { rows: [{ cost_status: "free", total_cost: "0" }], answer: "small JSON" },
-  "gemini-file-search-chunks.json": { rows: [{ total_cost: "0.00055" }], pending: "M6" },
+  "gemini-file-search-chunks.json": { rows: [{ total_cost: "0.00055" }] },
   "gemini-inline-batch.json": { sum: "0.00155", pending: JOBS },
   "gemini-interaction-background.json": { sum: "0.32", pending: JOBS },
-  "gemini-maps.json": { rows: [{ total_cost: "0.02555" }], pending: "M6" },
-  "gemini3-queries.json": { rows: [{ total_cost: "0.0312" }], pending: "M6" },
+  "gemini-maps.json": { rows: [{ total_cost: "0.02555" }] },
+  "gemini3-queries.json": { rows: [{ total_cost: "0.0312" }] },
   "go-price-file.json": {
     rows: [{ total_cost: "0.02012" }, { total_cost: "0.765" }],
     priceFile: {
@@ -87,40 +82,34 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
         cached_price_per_million: 0.25,
       },
     },
-    pending: "M10",
   },
-  "image-tool-silent.json": { rows: [{ cost_status: "estimated" }], pending: "M8" },
+  "image-tool-silent.json": { rows: [{ cost_status: "estimated" }] },
   "openai-12h-cache-write.json": {
     rows: [{ cache_creation_tokens: 2000, cost_status: "estimated" }],
-    pending: "M7",
   },
   "openrouter-free.json": {
     rows: [{ total_cost: "0", cost_status: [EXACT, "free"] }],
     provider: { name: "openrouter", format: "openai" },
-    pending: "M5",
   },
   "openrouter-long-cost.json": {
     rows: [{ total_cost: "0.00765" }],
     provider: { name: "openrouter", format: "openai" },
-    pending: "M5",
   },
   "openrouter-messages-cost.json": {
     rows: [{ total_cost: "0.0111" }],
     provider: { name: "openrouter", format: "anthropic" },
-    pending: "M5",
   },
   "override-dated-answer.json": {
     rows: [{ total_cost: "0.00035", cost_status: EXACT }],
     prices: { overrides: { "gpt-4o-mini": [{ base: { input: "0.10", output: "0.50" }, tiers: [] }] } },
-    pending: "M1",
   },
   "provider-named-azure.json": {
     rows: [{ provider: "azure", total_cost: "0.0075" }],
     provider: { name: "azure", format: "openai" },
     prices: { baseUrls: { azure: "https://name.openai.azure.com" } },
   },
-  "search-preview-chat.json": { rows: [{ cost_status: ["estimated", EXACT], total_cost: "0.0325" }], pending: "M8" },
-  "transcription-by-duration.json": { rows: [{ total_cost: null, cost_status: "unpriced" }], pending: "M18" },
+  "search-preview-chat.json": { rows: [{ cost_status: ["estimated", EXACT], total_cost: "0.0325" }] },
+  "transcription-by-duration.json": { rows: [{ total_cost: null, cost_status: "unpriced" }] },
   "vertex-claude-free.json": {
     rows: [
       { input_tokens: 100, output_tokens: 10, usage_source: "reported", cost_status: [EXACT, "estimated", "unpriced"] },
@@ -131,7 +120,7 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
     rows: [{ input_tokens: 1000, cost_status: [EXACT, "unpriced"] }],
     provider: { name: "mistral", format: "openai" },
   },
-  "web-search-preview-4o.json": { rows: [{ total_cost: "0.0575" }], pending: "M8" },
+  "web-search-preview-4o.json": { rows: [{ total_cost: "0.0575" }] },
 }
 
 /** The files that are not about money, with the section of the contract that they belong to. */
