@@ -226,7 +226,7 @@ describe("bodies in S3", () => {
 
   test("the same holds for an S3 that accepts connections and never answers", async () => {
     s3.fault = { blackhole: true }
-    const { store, waitForLine } = await openStore({ timing: { minMs: 20, maxMs: 50, lastingMs: 50, attemptMs: 200 } })
+    const { store, waitForLine } = await openStore({ timing: { minMs: 20, maxMs: 50, lastingMs: 50, attemptMs: 1500 } })
     const kept = Array.from({ length: 60 }, () => keepOne(store))
     await waitForLine(/did not answer in time/)
     s3.fault = undefined
