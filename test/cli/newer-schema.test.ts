@@ -34,7 +34,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "pricing/reprice": ["pricing", "reprice", "--since", "30d"],
 }
 /** Doctor lists the error among its findings; the others do not open the database. */
-const OTHERS = ["doctor", "health", "pricing/list", "pricing/get", "pricing/refresh"]
+const OTHERS = ["doctor", "health", "pricing/list", "pricing/get", "pricing/history", "pricing/refresh"]
 
 const LINE = `the schema of the database is newer than this program: it has version ${VERSION + 1}, and this program can use it up to version ${VERSION}; upgrade majordomo-gateway`
 

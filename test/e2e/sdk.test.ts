@@ -222,7 +222,7 @@ describe("the official SDKs, through the gateway", () => {
     expect(fakeProvider.exchanges).toEqual([])
   })
 
-  test("a request that the provider rejects because of include_usage is sent again without it, and the row says that the usage is unknown", async () => {
+  test("a request that the provider rejects because of include_usage is sent again without it, and the row says that the usage is estimated", async () => {
     fakeProvider.always({ refuseIncludeUsage: true })
     let text = ""
     for await (const chunk of await openai(through).chat.completions.create({ ...chat, stream: true })) {
@@ -233,7 +233,7 @@ describe("the official SDKs, through the gateway", () => {
       { ...chat, stream: true, stream_options: { include_usage: true } },
       { ...chat, stream: true },
     ])
-    expect(await rowOf(fetched[0]!.headers)).toMatchObject({ usage_source: "none", cost_status: "unpriced" })
+    expect(await rowOf(fetched[0]!.headers)).toMatchObject({ usage_source: "estimated", cost_status: "estimated" })
   })
 
   /** Waits until the row of a response is in the database. */

@@ -162,7 +162,7 @@ describe("a target", () => {
     "/v1/Messages",
     "/v1/%6dessages",
     "/v1/../",
-    "/v1/organization/usage",
+    "/v1/nobody/usage",
   ])("[URL-09] of no provider gives 404 in JSON without a call, a row or a repeated credential: %s", async (path) => {
     const { status, calls, text, row } = await send(get(path, "Authorization: Bearer sk-canary-0123456789\r\n"))
     expect(status).toBe(404)
