@@ -11,7 +11,7 @@ export function createHttpReader(onAnswer) {
   let chunked = false
   let bytes = 0
   let chunks = 0
-  // What comes next: the headers, the rest of a body, the size line of a chunk, or the rest of a chunk.
+  // The part that comes next: the headers, the rest of a body, the size line of a chunk, or the rest of a chunk.
   /** @type {"head" | "body" | "size" | "chunk"} */
   let state = "head"
   let left = 0

@@ -187,7 +187,7 @@ export interface ProviderSettings {
   readonly format: string
   /** `free` means that requests to it cost nothing. */
   readonly prices?: "free"
-  /** What the provider takes off its list prices, by period. */
+  /** The discounts that the provider gives on its list prices, by period. */
   readonly discount?: readonly Discount[]
 }
 

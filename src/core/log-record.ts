@@ -51,7 +51,7 @@ export interface LogRecord {
 }
 
 /**
- * What is known of a row when its request is forwarded. It is enough to write a row later which says that the answer is
+ * The part of a row that is known when its request is forwarded. It is enough to write a row later which says that the answer is
  * not known.
  */
 export type LogIntent = Partial<LogRecord> &

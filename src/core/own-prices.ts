@@ -24,7 +24,7 @@ interface Period {
 
 /** A percentage that a provider takes off its list prices. */
 export interface Discount extends Period {
-  /** What remains of a price: `"0.9"` for a discount of 10 %. */
+  /** The part of a price that remains: `"0.9"` for a discount of 10 %. */
   readonly factor: string
 }
 

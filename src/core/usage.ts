@@ -64,7 +64,7 @@ export interface Part {
   readonly role: "answer" | "compaction" | "advisor" | "tool" | "decision"
 }
 
-/** What is billed by the piece, in addition to tokens. A unit that was not used is absent. */
+/** The items that are billed by the piece, in addition to tokens. A unit that was not used is absent. */
 export interface Units {
   readonly webSearches?: number
   /** Searches of OpenAI's older tool, `web_search_preview`, whose fee depends on the model. */
@@ -111,7 +111,7 @@ export interface Reading {
   /** How the provider's numbers contradict each other, in which case they were clamped; undefined if they do not. */
   readonly inconsistent: string | undefined
   /**
-   * What is billed beside the parts and units and was not reported in full, as reasons. A sum without it is an estimate.
+   * The reasons why something billed beside the parts and units was not reported in full. A sum without it is an estimate.
    */
   readonly missing: readonly string[] | undefined
   /** The texts behind an estimate, if a tokenizer for the model exists. */

@@ -14,7 +14,7 @@ export const INTERRUPTIONS = {
   providerBrokeOff: "the provider disconnected before its answer was complete",
 } as const
 
-/** What `error_message` says about an answer that the provider broke off. */
+/** The `error_message` of an answer that the provider broke off. */
 export function toInterruption(failure: GatewayError): string {
   return failure.code === "provider_timeout" ? INTERRUPTIONS.providerSilent : INTERRUPTIONS.providerBrokeOff
 }

@@ -55,7 +55,7 @@ interface Arrival {
   readonly response: ServerResponse
 }
 
-/** What is known of a request when its body has been read. */
+/** Everything that is known of a request when its body has been read. */
 type Known = Pick<ConstructorParameters<typeof ProxiedRequest>[0], "call" | "decoded" | "caller" | "route">
 
 /**

@@ -46,7 +46,7 @@ export async function decodeBody(body: Body, headers: Headers): Promise<Readable
       for await (const piece of decoded) reader.push(piece)
     })
   } catch {
-    // What was read until then might be contradicted by the rest, as when a member is repeated.
+    // The part that was read until then might be contradicted by the rest, as when a member is repeated.
     return NOTHING
   }
   return reader.toReadableBody()

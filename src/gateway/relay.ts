@@ -49,7 +49,7 @@ export class Relay implements AnswerHandler {
   private filter: StreamFilter | undefined
   /** Set if the cost follows the last byte of the answer. */
   private streamCost: StreamCost | undefined
-  /** What the filter still held when the stream ended. */
+  /** The bytes that the filter still held when the stream ended. */
   private rest: Buffer | undefined
   private firstByteMs: number | undefined
 

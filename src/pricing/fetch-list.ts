@@ -7,7 +7,7 @@ type Fetched =
   | { readonly status: "failed"; readonly reason: string }
 
 interface FetchOptions {
-  /** What the server needs to tell that the list has not changed; undefined if no list is held. */
+  /** The tag by which the server can tell that the list has not changed; undefined if no list is held. */
   readonly held: { readonly etag: string | undefined } | undefined
   readonly signal: AbortSignal
   /** The time for the whole answer, with its body. */

@@ -10,7 +10,7 @@ export interface Served {
 
 interface Multipliers {
   readonly factors: readonly CostFactor[]
-  /** What the provider reported and we have no price for. The list price is used instead. */
+  /** The reported tiers, speeds and regions without a known price. The list price is used for them. */
   readonly doubts: readonly string[]
   /** The buckets whose price in this tier is not certain, with the reason. */
   readonly unsure: { readonly [K in RateName]?: string }

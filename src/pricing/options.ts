@@ -14,9 +14,9 @@ export interface PriceBookOptions {
   readonly aliasesFile?: string | undefined
   /** Prices by model, or by `provider/model`. They have priority over all other sources. */
   readonly overrides?: OwnPrices | undefined
-  /** By configured provider: `"free"` if all its calls are free, or its own prices by model. */
+  /** The prices of configured providers by name: `"free"` if all its calls are free, or its own prices by model. */
   readonly providerPrices?: Readonly<Record<string, "free" | OwnPrices>> | undefined
-  /** What a configured provider takes off its list prices. */
+  /** The discounts of configured providers on their list prices. */
   readonly discounts?: Readonly<Record<string, readonly Discount[]>> | undefined
   /** The base URL of each configured provider. A known host is priced as such, whatever the provider is called. */
   readonly baseUrls?: Readonly<Record<string, string>> | undefined

@@ -20,7 +20,7 @@ export interface SeenPrice {
   readonly before?: PriceVersion
 }
 
-/** What each source has said about each model, and since when. It decides the prices of requests in the past. */
+/** The prices of each model in each source, and since when each was seen. It decides the prices of requests in the past. */
 export interface PriceHistory {
   /** Returns the versions in ascending order of their time; none if the source was never seen to list the model. */
   versionsOf(source: FetchedSource, provider: string, model: string): readonly PriceVersion[]

@@ -20,7 +20,7 @@ export interface PriceSource<List> {
   close(): void
 }
 
-/** What a list says about itself. */
+/** The facts that a list states about itself. */
 interface ListFacts {
   /** The day of the list, `YYYY-MM-DD`. */
   readonly day: string

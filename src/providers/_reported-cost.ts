@@ -3,7 +3,7 @@ import { type JsonObject, objectOf, plainDecimal } from "./_values.ts"
 /** xAI counts its `cost_in_usd_ticks` in 1e-10 US dollars. */
 const TICK_DIGITS = 10
 
-/** What the provider itself charged, as members of a reading. */
+/** The cost that the provider itself reports, as members of a reading. */
 interface ReportedCost {
   /** USD as plain decimal text; undefined if the provider states nothing. */
   readonly reportedCostUsd: string | undefined

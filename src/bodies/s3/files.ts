@@ -4,7 +4,7 @@ import type { DamagedRecord } from "../../kit/log/damaged.ts"
 import { recordLength } from "./record.ts"
 
 /*
- * What waits for S3, on the disk beside the journal, so that it survives any end of this process.
+ * The bodies that wait for S3 are on the disk beside the journal, so that they survive any end of this process.
  *
  *   DIRECTORY/                  0700
  *     000000000001.seg          0600: a segment, one record after the other; the newest is written, all are uploaded

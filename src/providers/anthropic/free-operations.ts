@@ -1,4 +1,4 @@
-// What Anthropic's API does without a bill, by method and path. From the methods of the official SDK (`@anthropic-ai/sdk`
+// The operations that Anthropic's API does not bill, by method and path. From the methods of the official SDK (`@anthropic-ai/sdk`
 // 1.11); the table of all of them is docs/operations.md. What is in no list may be billed.
 
 /** Files, skills, agents, vaults, models and everything else that is only kept or shown. */
@@ -171,7 +171,7 @@ export const FREE_ADMIN_OPERATIONS = `
   GET POST DELETE organizations/workspaces/*/service_accounts/*
 `
 
-/** What shows a session or a dream again, with the usage that its work was billed for. */
+/** The operations that show a session or a dream again, with the usage that its work was billed for. */
 export const STORED_OPERATIONS = `
   GET dreams
   GET dreams/*

@@ -16,13 +16,13 @@ export const SURFACES: readonly Surface[] = [
 /** The operations whose answers are read in a way of their own. */
 type Kind = "count" | "compatible"
 
-/** What stands before the paths of the lists: some providers have the API below a path of their own. */
+/** The prefixes of the paths of the lists: some providers have the API below a path of their own. */
 const PREFIX = "/(?:(?:api|anthropic)/)?v1/"
 
 /** Claude's token counter on Vertex. */
 const VERTEX_COUNT = /^\/v1\/projects\/[^/]+\/locations\/[^/]+\/publishers\/anthropic\/models\/count-tokens:rawPredict$/
 
-/** What Anthropic's paths do. A batch is billed where its results are fetched. */
+/** The operations of Anthropic's paths. A batch is billed where its results are fetched. */
 export const OPERATIONS = createOperations<Kind>([
   { match: new RegExp(`^${PREFIX}messages/count_tokens$`), methods: ["POST"], operation: "free", kind: "count" },
   { match: VERTEX_COUNT, methods: ["POST"], operation: "free", kind: "count" },

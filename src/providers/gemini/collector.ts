@@ -36,13 +36,13 @@ class AnswerCollector implements Collector {
   private isFinished = false
   private images = 0
   private grounding: Grounding | undefined
-  /** What an answer of the Interactions API counts itself. */
+  /** The counts that an answer of the Interactions API states itself. */
   private groundingCounts: JsonObject | undefined
   /** The newest chunk with counts. It is parsed only if the stream is cut off, because a newer chunk replaces it. */
   private unparsed: Buffer | undefined
   /** Counts what a stream generates, in case it ends without its usage; undefined: the answer is no stream. */
   private counter: GeneratedCounter | undefined
-  /** What was counted of the stream when it last reported its output. */
+  /** The tokens that were counted of the stream when it last reported its output. */
   private countedAtUsage = 0
   /** The output of the chunk that is about to be added is counted already. */
   private isCounted = false

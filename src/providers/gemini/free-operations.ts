@@ -1,4 +1,4 @@
-// What Gemini's API and Vertex do without a bill, by method and path. From the methods of the official SDK
+// The operations that Gemini's API and Vertex do not bill, by method and path. From the methods of the official SDK
 // (`@google/genai` 2.32); the table of all of them is docs/operations.md. What is in no list may be billed.
 
 /** Models, files, stores, agents and everything else that is only kept or shown. */
@@ -66,14 +66,14 @@ export const FREE_OPERATIONS = `
   POST webhooks/*:rotateSigningSecret
 `
 
-/** What shows a cache or an interaction again, with the usage that its making was billed for. */
+/** The operations that show a cache or an interaction again, with the usage that its making was billed for. */
 export const STORED_OPERATIONS = `
   GET PATCH cachedContents/*
   GET interactions/*
   POST interactions/*/cancel
 `
 
-/** What starts a batch, which is billed where its results are fetched. */
+/** The operations that start a batch, which is billed where its results are fetched. */
 export const JOB_OPERATIONS = `
   POST models/*:batchGenerateContent
   POST models/*:asyncBatchEmbedContent

@@ -52,7 +52,7 @@ export function groundingOfInteraction(usage: JsonObject | undefined): JsonObjec
   return { ...(searches ? { web_search_queries: searches } : {}), ...(maps ? { maps_queries: maps } : {}) }
 }
 
-/** What is billed for a grounded answer, and what of it the answer does not state. */
+/** The billed units of a grounded answer, and those that the answer does not state. */
 interface GroundingFees {
   readonly units: Units
   readonly missing: readonly string[] | undefined

@@ -17,7 +17,7 @@ import { readUsage, reportsTokens, tierOf } from "./usage.ts"
  */
 const ADDED_MEMBERS = ["serviceTier", "grounding", "billed_beside", "estimated_from_text"]
 
-/** What only the gateway may say. A provider's own members of these names are removed before they are misread. */
+/** Members that only the gateway may write. A provider's own members of these names are removed before they are misread. */
 export const RESERVED_MEMBERS = ["grounding", "billed_beside", "estimated_from_text", "sums"]
 
 /** Returns the reading of an answer of Gemini's: live, stored, or one line of a batch's results. */

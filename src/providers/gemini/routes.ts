@@ -30,11 +30,11 @@ export const SURFACES: readonly Surface[] = [
 /** The operations whose answers are read in a way of their own. */
 type Kind = "compatible" | "embedding" | "file" | "cache"
 
-/** What stands before the paths of the lists, of Gemini's API, its uploads and Vertex. */
+/** The prefixes of the paths of the lists, of Gemini's API, its uploads and Vertex. */
 const PREFIX = "/(?:upload/)?v1(?:alpha|beta1?)?/(?:projects/[^/]+/locations/[^/]+/)?"
 
 /**
- * What Gemini's paths do. A batch is billed where its file is fetched. A cache is billed by its tokens and its lifetime;
+ * The operations of Gemini's paths. A batch is billed where its file is fetched. A cache is billed by its tokens and its lifetime;
  * the count in its answer is neither input nor output, so it is not read.
  */
 export const OPERATIONS = createOperations<Kind>([

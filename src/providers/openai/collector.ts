@@ -78,7 +78,7 @@ class AnswerCollector implements Collector {
     const isReported = this.usage !== undefined && reportsUsage(this.usage)
     const counter = isReported || this.images > 0 ? undefined : this.counterFor(isComplete)
     const row = OPERATIONS.find(method, path)
-    // What a POST shows again is not kept: a row's tokens are those of its own work.
+    // Usage that a POST shows again is not kept: a row's tokens are those of its own work.
     const isRepeated = row.operation === "stored" && method === "POST"
     return {
       method,

@@ -1,4 +1,4 @@
-// What OpenAI's API does without a bill, by method and path. From the methods of the official SDK (`openai` 6.49); the table
+// The operations that OpenAI's API does not bill, by method and path. From the methods of the official SDK (`openai` 6.49); the table
 // of all of them is docs/operations.md. What is in no list may be billed.
 
 /** Files, stores, conversations, models and everything else that is only kept or shown. */
@@ -150,7 +150,7 @@ export const FREE_ADMIN_OPERATIONS = `
   GET DELETE projects/*/users/*/roles/*
 `
 
-/** What compatible providers (xAI, OpenRouter, Azure) show of themselves beside OpenAI's paths. */
+/** The operations by which compatible providers (xAI, OpenRouter, Azure) describe themselves beside OpenAI's paths. */
 export const FREE_COMPATIBLE_OPERATIONS = `
   GET api-key
   GET credits
@@ -167,7 +167,7 @@ export const FREE_COMPATIBLE_OPERATIONS = `
   GET providers
 `
 
-/** What shows an answer, a run or a batch again that was billed where it was made. */
+/** The operations that show an answer, a run or a batch again that was billed where it was made. */
 export const STORED_OPERATIONS = `
   GET batches
   GET batches/*

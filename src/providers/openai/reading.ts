@@ -24,7 +24,7 @@ export function toReading(evidence: Evidence): Reading {
   return counted ? readCounted(evidence, usage, counted) : readReported(evidence, usage, kind)
 }
 
-/** What the provider reported, the usual case. */
+/** Reads usage that the provider reported, which is the usual case. */
 function readReported(evidence: Evidence, usage: JsonObject, kind: string | undefined): Reading {
   const { model, source, isFree } = evidence
   const beside = objectOf(usage["billed_beside"])

@@ -49,14 +49,14 @@ export const CLAIMS: Routes["claims"] = {
 /** The operations whose answers are read in a way of their own. */
 export type Kind = "chat" | "completions" | "responses" | "decisions" | "images" | "speech" | "count" | "batch_output"
 
-/** What stands before the paths of the lists: Azure, other providers and Gemini have the API below paths of their own. */
+/** The prefixes of the paths of the lists: Azure, other providers and Gemini have the API below paths of their own. */
 const PREFIX = "/(?:(?:openai|api|inference|v1beta/openai)/)?(?:v1/)?"
 
 /** The content of a file, which may be a batch's results. The files of stores and containers are none. */
 const FILE_CONTENT = /(?<!\/(?:containers|vector_stores)\/[^/]+)\/files\/[^/]+\/content$/
 
 /**
- * What OpenAI's paths do. A stored response repeats the usage that its making was billed for. Runs, videos, fine-tuning
+ * The operations of OpenAI's paths. A stored response repeats the usage that its making was billed for. Runs, videos, fine-tuning
  * and containers are billed without a usage in their answer, so they are in no list of what is free.
  */
 export const OPERATIONS = createOperations<Kind>([

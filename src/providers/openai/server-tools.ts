@@ -11,7 +11,7 @@ export interface ServerTools {
   readonly calls: Readonly<Record<string, number>>
   /** Containers of the code interpreter and of the hosted shell, each counted once. */
   readonly containers: number
-  /** What was billed and is not stated, as reasons. */
+  /** The reasons why a billed item is missing from the sum. */
   readonly missing: readonly string[]
   /** Searches ran with the older tool, `web_search_preview`, which has a fee of its own. */
   readonly isPreviewSearch: boolean
