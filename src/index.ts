@@ -18,7 +18,7 @@ const COMMANDS: CommandTable = {
       create: { summary: "create a key and show it once", load: () => import("./cli/keys/create.ts") },
       list: { summary: "all keys, with their use", load: () => import("./cli/keys/list.ts") },
       get: { summary: "one key", load: () => import("./cli/keys/get.ts") },
-      update: { summary: "change a key's name or description", load: () => import("./cli/keys/update.ts") },
+      update: { summary: "change a key's name, description or discount", load: () => import("./cli/keys/update.ts") },
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
   },

@@ -1,5 +1,12 @@
-import { formatDecimal, parseDecimal } from "../core/decimal.ts"
-import { type Discount, type OwnPrice, type OwnPrices, parseOwnPrices, parsePeriod } from "../core/own-prices.ts"
+import {
+  type Discount,
+  type OwnPrice,
+  type OwnPrices,
+  parseOwnPrices,
+  parsePercent,
+  parsePeriod,
+  toDiscountFactor,
+} from "../core/own-prices.ts"
 import { RATES_BY_KEY } from "../core/rates.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import { INVALID, type ValueParser } from "./value-parsers.ts"
@@ -34,10 +41,11 @@ export const discounts: ValueParser<readonly Discount[], ""> = {
     const found: Discount[] = []
     for (const each of list) {
       if (!isRecord(each) || Object.keys(each).some((key) => !["percent", "from", "to"].includes(key))) return INVALID
-      const [, percent] = /^(\d{1,2}(?:\.\d{1,6})?)%$/.exec(String(each["percent"]).trim()) ?? []
+      const text = String(each["percent"]).trim()
+      const percent = text.endsWith("%") ? parsePercent(text.slice(0, -1)) : undefined
       const period = valid(() => parsePeriod("discount", each))
       if (percent === undefined || period === INVALID) return INVALID
-      found.push({ factor: formatDecimal((parseDecimal("100") - parseDecimal(percent)) / 100n), ...period })
+      found.push({ factor: toDiscountFactor(percent), ...period })
     }
     return found.length === 0 ? INVALID : found
   },

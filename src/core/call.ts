@@ -47,6 +47,8 @@ export interface Edit {
 /** The client of a request: a valid API key. */
 export interface Caller {
   readonly keyId: string
+  /** The part of the list prices that remains for this key: `"0.875"` for a discount of 12.5 %; undefined: all of it. */
+  readonly discountFactor?: string | undefined
 }
 
 export type Outcome = "complete" | "client_left" | "upstream_broke" | "gateway_died" | "gap"

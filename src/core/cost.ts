@@ -81,11 +81,16 @@ export interface PriceQuery {
   readonly reading: Reading
   /** The time whose prices apply, in milliseconds since the epoch. */
   readonly at: number
+  /** The part of the list prices that remains for the key of the request, such as `"0.875"`; undefined: all of it. */
+  readonly keyDiscountFactor?: string | undefined
   /** The provider answered with an error (status 400 or more). Usage that it then does not report is not billed. */
   readonly failed?: boolean
   /** The request was sent, and no answer was seen. The provider may bill it. */
   readonly isUnanswered?: boolean
 }
+
+/** The name of the factor of a key's discount. Stored rows are read by it, so the text must not change. */
+export const KEY_DISCOUNT = "key discount"
 
 /** The price of one model at the time and in the service tier of the question, or why there is none. */
 export type Resolution =

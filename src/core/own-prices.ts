@@ -28,6 +28,20 @@ export interface Discount extends Period {
   readonly factor: string
 }
 
+/** Parses a percentage below 100 with at most 6 digits after the point, without its sign; undefined if it is none. */
+export function parsePercent(text: string): string | undefined {
+  return /^\d{1,2}(?:\.\d{1,6})?$/.test(text) ? formatDecimal(parseDecimal(text)) : undefined
+}
+
+/**
+ * Returns the part of a price that remains after a discount in percent.
+ *
+ * Worked example: `"12.5"` gives `"0.875"`.
+ */
+export function toDiscountFactor(percent: string): string {
+  return formatDecimal((parseDecimal("100") - parseDecimal(percent)) / 100n)
+}
+
 /** Returns whether a period contains the time `at`, in milliseconds since the epoch. */
 export function isInPeriod({ from, to }: Period, at: number): boolean {
   return (from === undefined || at >= Date.parse(from)) && (to === undefined || at < Date.parse(to))

@@ -1,6 +1,7 @@
 import type { Caller } from "../core/call.ts"
 import { CommandError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
+import { parsePercent, toDiscountFactor } from "../core/own-prices.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { awaitGateways } from "./gateways.ts"
 
@@ -9,6 +10,8 @@ export interface ApiKey {
   readonly id: string
   readonly name: string
   readonly description: string | undefined
+  /** What the provider takes off its list prices for this key, in percent: `"12.5"`. */
+  readonly discountPercent: string | undefined
   readonly isActive: boolean
   readonly createdAt: string
   readonly updatedAt: string
@@ -26,7 +29,14 @@ export interface NewKey {
 const MAX_NAME_LENGTH = 255
 const LOOKUP_TIMEOUT_MS = 2_000
 
-export async function createKey(db: Database, input: { name: string; description?: string }): Promise<NewKey> {
+interface KeyInput {
+  readonly name: string
+  readonly description?: string | undefined
+  /** In percent, such as `12.5` or `12.5%`. Nothing and 0 are no discount. */
+  readonly discount?: string | undefined
+}
+
+export async function createKey(db: Database, input: KeyInput): Promise<NewKey> {
   return insertKey(db.query, input)
 }
 
@@ -53,25 +63,25 @@ export async function getKey(db: Database, id: string): Promise<ApiKey> {
   )
 }
 
-/** Changes what is given. An empty description removes it. Throws a CommandError if there is no such key. */
-export async function updateKey(
-  db: Database,
-  id: string,
-  change: { name?: string; description?: string },
-): Promise<ApiKey> {
-  if (change.name === undefined && change.description === undefined) {
-    throw new CommandError("nothing to change: give --name, --description, or both", 2)
+/** Changes what is given. An empty description or discount removes it. Throws a CommandError if there is no such key. */
+export async function updateKey(db: Database, id: string, change: Partial<KeyInput>): Promise<ApiKey> {
+  const { name, description, discount } = change
+  if (name === undefined && description === undefined && discount === undefined) {
+    throw new CommandError("nothing to change: give a name, a description or a discount", 2)
   }
   return toOneKey(
     id,
     await db.query<KeyRow>({
       text: `UPDATE api_keys SET name = coalesce($2, name), updated_at = now(),
-          description = CASE WHEN $3::text IS NULL THEN description ELSE nullif($3, '') END
+          description = CASE WHEN $3::text IS NULL THEN description ELSE nullif($3, '') END,
+          discount_percent = CASE WHEN $4 THEN $5::numeric ELSE discount_percent END
         WHERE id = $1 RETURNING ${COLUMNS}`,
       values: [
         toId(id),
-        change.name === undefined ? undefined : toName(change.name),
-        change.description === undefined ? undefined : toStorable(change.description),
+        name === undefined ? undefined : toName(name),
+        description === undefined ? undefined : toStorable(description),
+        discount !== undefined,
+        toPercent(discount),
       ],
     }),
   )
@@ -104,12 +114,19 @@ export async function findCaller(db: Database, keyHash: string): Promise<Caller 
 
 /** Returns the callers by the hashes of their keys. Hashes without an active key are left out. */
 export async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
-  const { rows } = await db.query<{ id: string; key_hash: string }>({
-    text: "SELECT id, key_hash FROM api_keys WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL",
+  const { rows } = await db.query<{ id: string; key_hash: string; percent: string | null }>({
+    // By to_jsonb, because a schema that has not been migrated yet has no such column, and its keys are valid as well.
+    text: `SELECT id, key_hash, to_jsonb(k) ->> 'discount_percent' AS percent FROM api_keys k
+      WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL`,
     values: [keyHashes],
     timeoutMs: LOOKUP_TIMEOUT_MS,
   })
-  return new Map(rows.map(({ id, key_hash }) => [key_hash, { keyId: id }]))
+  return new Map(
+    rows.map(({ id, key_hash, percent }) => [
+      key_hash,
+      { keyId: id, discountFactor: percent === null ? undefined : toDiscountFactor(percent) },
+    ]),
+  )
 }
 
 /** Returns the number of all keys, including revoked ones. */
@@ -121,23 +138,25 @@ async function count(query: RunQuery): Promise<number> {
   return (await query<{ keys: number }>("SELECT count(*)::int AS keys FROM api_keys")).rows[0]!.keys
 }
 
-async function insertKey(query: RunQuery, input: { name: string; description?: string }): Promise<NewKey> {
+async function insertKey(query: RunQuery, input: KeyInput): Promise<NewKey> {
   const name = toName(input.name)
   const description = input.description ? toStorable(input.description) : undefined
   const secret = generateKey()
   const { rows } = await query<KeyRow>({
-    text: `INSERT INTO api_keys (key_hash, name, description) VALUES ($1, $2, $3) RETURNING ${COLUMNS}`,
-    values: [hashKey(secret), name, description],
+    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent) VALUES ($1, $2, $3, $4) RETURNING ${COLUMNS}`,
+    values: [hashKey(secret), name, description, toPercent(input.discount)],
   })
   return { key: toApiKey(rows[0]!), secret }
 }
 
-const COLUMNS = "id, name, description, is_active, created_at, updated_at, revoked_at, last_used_at, request_count"
+const COLUMNS = `id, name, description, trim_scale(discount_percent) AS discount_percent, is_active, created_at, updated_at,
+  revoked_at, last_used_at, request_count`
 
 interface KeyRow {
   readonly id: string
   readonly name: string
   readonly description: string | null
+  readonly discount_percent: string | null
   readonly is_active: boolean
   readonly created_at: Date
   readonly updated_at: Date
@@ -151,6 +170,7 @@ function toApiKey(row: KeyRow): ApiKey {
     id: row.id,
     name: row.name,
     description: row.description ?? undefined,
+    discountPercent: row.discount_percent ?? undefined,
     isActive: row.is_active && row.revoked_at === null,
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
@@ -181,6 +201,17 @@ function toName(text: string): string {
     throw new CommandError(`the name of an API key has at most ${MAX_NAME_LENGTH} characters, got ${length}`)
   }
   return name
+}
+
+/** Returns the number of percents; undefined for no discount. */
+function toPercent(text: string | undefined): string | undefined {
+  if (text === undefined || text === "") return undefined
+  const percent = parsePercent(text.replace(/%$/, ""))
+  if (percent !== undefined) return percent === "0" ? undefined : percent
+  throw new CommandError(
+    `the discount of an API key is a percentage from 0 to below 100, with at most 6 digits after the point, such as 12.5; got ${JSON.stringify(text.slice(0, 60))}`,
+    2,
+  )
 }
 
 /** Replaces what PostgreSQL cannot store: U+0000 and unpaired surrogates. */

@@ -46,7 +46,7 @@ function addCost(deps: Pick<Deps, "price" | "onError">, request: ProxiedRequest,
 /** A failure to price a request costs it its price, not its row. */
 function findCost(
   { price, onError }: Pick<Deps, "price" | "onError">,
-  { call, route, prepared }: ProxiedRequest,
+  { call, caller, route, prepared }: ProxiedRequest,
   { reading, statusCode, isUnanswered = false }: Ending,
 ): Cost {
   try {
@@ -55,6 +55,7 @@ function findCost(
       requestedModel: prepared.requestedModel,
       reading,
       at: call.receivedAt,
+      keyDiscountFactor: caller.discountFactor,
       failed: statusCode >= 400,
       isUnanswered,
     })

@@ -1,5 +1,12 @@
 import { computeCost } from "../core/compute-cost.ts"
-import type { Cost, PriceQuery } from "../core/cost.ts"
+import {
+  type Cost,
+  type CostFactor,
+  KEY_DISCOUNT,
+  type PriceQuery,
+  type RateName,
+  type Resolution,
+} from "../core/cost.ts"
 import { createLookup, type Lookup, type LookupQuestion, type Sources } from "./lookup.ts"
 import { multipliersOf, type Served } from "./multipliers.ts"
 import type { PriceBookOptions } from "./options.ts"
@@ -57,7 +64,7 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
 
   return {
     price(question) {
-      const { provider, requestedModel, reading, at } = question
+      const { provider, requestedModel, reading, at, keyDiscountFactor } = question
       const { tier, speed, geo } = reading
       const window = Math.floor(at / WINDOW_MS) * MAX_CHANGES + opened.history.changesUntil(at)
       const resolve = (model: string | undefined): CachedPrice => {
@@ -67,9 +74,11 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
         return cache.find(asked) ?? cache.keep(asked, resolveModel(lookup, user, { ...asked, at }))
       }
       const main = resolve(reading.model)
-      return computeCost(question, (model) => (model === reading.model ? main : resolve(model)).resolution, {
-        trustReported: main.trustReported,
-      })
+      const resolveForKey = (model: string | undefined): Resolution => {
+        const found = model === reading.model ? main : resolve(model)
+        return keyDiscountFactor === undefined ? found.resolution : withKeyDiscount(found, keyDiscountFactor)
+      }
+      return computeCost(question, resolveForKey, { trustReported: main.trustReported })
     },
     modelCount: () => priceList.count(),
     models: (provider) => priceList.list(provider, options.now()),
@@ -84,22 +93,21 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
 /** Finds the rates of a model, with the multipliers of how the request was served. */
 function resolveModel(lookup: Lookup, user: UserPrices, asked: LookupQuestion & Served): CachedPrice {
   if (user.isFree(asked.provider)) {
-    return { resolution: { kind: "free", reason: `${asked.provider} is configured as free` }, trustReported: false }
+    return toUnpriced({ kind: "free", reason: `${asked.provider} is configured as free` }, false)
   }
   const found = lookup.find(asked)
   const trustReported = !found.isOverridden && chargesWhatItReports(found.billedBy ?? asked.provider)
-  if (found.kind === "unknown") return { resolution: { kind: "unknown", reason: found.reason }, trustReported }
+  if (found.kind === "unknown") return toUnpriced({ kind: "unknown", reason: found.reason }, trustReported)
   const {
     factors,
     doubts,
     unsure: unsureTier,
     prepaid,
   } = multipliersOf(found.billedBy ?? "", found.merged.entry.model, asked)
-  if (prepaid !== undefined) return { resolution: { kind: "free", reason: prepaid }, trustReported }
+  if (prepaid !== undefined) return toUnpriced({ kind: "free", reason: prepaid }, trustReported)
   const { entry, unsure, usersRates } = found.merged
   const discount = user.discountFactor(asked.provider, asked.at)
-  const reduced =
-    discount === undefined ? [] : [{ name: "discount", value: discount, except: usersRates, fees: true as const }]
+  const reduced = discount === undefined ? [] : [toDiscount("discount", discount, usersRates)]
   return {
     resolution: {
       kind: "priced",
@@ -108,6 +116,24 @@ function resolveModel(lookup: Lookup, user: UserPrices, asked: LookupQuestion & 
       unsure: { ...unsureTier, ...unsure },
       doubts: [...found.doubts, ...doubts],
     },
+    usersRates,
     trustReported,
   }
+}
+
+function toUnpriced(resolution: Resolution, trustReported: boolean): CachedPrice {
+  return { resolution, usersRates: [], trustReported }
+}
+
+/**
+ * Adds the discount of a key. It is not part of the cached price, so that keys do not multiply the cached prices. It
+ * multiplies with the discount of the provider, as discounts on a bill apply one after the other.
+ */
+function withKeyDiscount({ resolution, usersRates }: CachedPrice, factor: string): Resolution {
+  if (resolution.kind !== "priced") return resolution
+  return { ...resolution, factors: [...resolution.factors, toDiscount(KEY_DISCOUNT, factor, usersRates)] }
+}
+
+function toDiscount(name: string, value: string, except: readonly RateName[]): CostFactor {
+  return { name, value, except, fees: true }
 }

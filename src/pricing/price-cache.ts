@@ -1,9 +1,11 @@
-import type { Resolution } from "../core/cost.ts"
+import type { RateName, Resolution } from "../core/cost.ts"
 import type { Served } from "./multipliers.ts"
 
 /** The price that the price book found for a question. */
 export interface CachedPrice {
   readonly resolution: Resolution
+  /** The rates that the user set, to which no discount applies. */
+  readonly usersRates: readonly RateName[]
   /** The cost that the provider itself reports is what it charges. */
   readonly trustReported: boolean
 }

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest"
 import { hashKey } from "../../src/core/key.ts"
 import type { Database, Query, RunQuery } from "../../src/database/_database.ts"
 import { createKeyCache, type KeyCacheOptions } from "../../src/database/key-cache.ts"
-import { createKey, revokeKey } from "../../src/database/keys.ts"
+import { createKey, revokeKey, updateKey } from "../../src/database/keys.ts"
 import { openDatabase } from "../../src/database/open.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { describeDatabases, postgresAt } from "../support/databases.ts"
@@ -47,6 +47,17 @@ describeDatabases("cached keys", (open) => {
     expect(lookUps()).toBe(1)
     await db.query({ text: "INSERT INTO api_keys (key_hash, name) VALUES ($1, 'n')", values: [hash] })
     await expect.poll(async () => (await cache.find(hash)) !== undefined).toBe(true)
+  })
+
+  test("a changed discount reaches every gateway that has the key in its cache", async () => {
+    const db = await open()
+    const caches = await Promise.all([openCache(db), openCache(db)])
+    const { key, secret } = await createKey(db, { name: "k" })
+    for (const cache of caches) expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    await updateKey(db, key.id, { discount: "10" })
+    for (const cache of caches) {
+      await expect.poll(async () => (await cache.find(hashKey(secret)))?.discountFactor).toBe("0.9")
+    }
   })
 
   test("once a revocation returns, every gateway of the database rejects the key", async () => {

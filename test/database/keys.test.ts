@@ -23,6 +23,7 @@ describeDatabases("API keys", (open) => {
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
         name: "Development",
         description: "for tests",
+        discountPercent: undefined,
         isActive: true,
         createdAt: expect.stringMatching(/^20\d\d-.*Z$/),
         updatedAt: key.createdAt,
@@ -50,6 +51,26 @@ describeDatabases("API keys", (open) => {
     expect(await updateKey(db, key.id, { name: "new" })).toMatchObject({ name: "new", description: "text" })
     expect(await updateKey(db, key.id, { description: "" })).toMatchObject({ name: "new", description: undefined })
     await expect(updateKey(db, key.id, {})).rejects.toThrow(/nothing to change/)
+  })
+
+  test("a discount changes like a description, and the key's callers have what remains of a price", async () => {
+    const db = await open()
+    const { key, secret } = await createKey(db, { name: "k", discount: "12.5" })
+    const factorOf = async () => (await findCaller(db, hashKey(secret)))?.discountFactor
+    expect([key.discountPercent, await factorOf()]).toEqual(["12.5", "0.875"])
+    expect(await updateKey(db, key.id, { name: "new" })).toMatchObject({ name: "new", discountPercent: "12.5" })
+    expect(await updateKey(db, key.id, { discount: "0.000001%" })).toMatchObject({ discountPercent: "0.000001" })
+    expect(await factorOf()).toBe("0.99999999")
+    for (const none of ["0", "0%", ""]) {
+      await updateKey(db, key.id, { discount: "7" })
+      expect(await updateKey(db, key.id, { discount: none })).toMatchObject({ discountPercent: undefined })
+    }
+    expect(await factorOf()).toBeUndefined()
+    for (const wrong of ["100", "-1", "1e1", "12,5", "0.0000001", "ten"]) {
+      await expect(updateKey(db, key.id, { discount: wrong })).rejects.toThrow(
+        `a percentage from 0 to below 100, with at most 6 digits after the point, such as 12.5; got "${wrong}"`,
+      )
+    }
   })
 
   test("unknown or malformed ids, and empty or too long names, are rejected with a reason", async () => {

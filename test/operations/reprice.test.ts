@@ -3,7 +3,9 @@ import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { PRICE_THEN_UNKNOWN, UNANSWERED } from "../../src/core/cost.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
+import { NO_READING, NO_USAGE, type Reading } from "../../src/core/usage.ts"
 import type { Database } from "../../src/database/_database.ts"
+import { createKey, updateKey } from "../../src/database/keys.ts"
 import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
 import { type RepriceContext, repriceRequests } from "../../src/operations/reprice/reprice.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
@@ -36,6 +38,14 @@ const UNPRICED = {
   cost_status: "unpriced",
   price: { lines: [], reason: "no price for acme-1 at openai" },
 } as const
+
+const USAGE = { ...NO_USAGE, input: 600, cacheRead: 400, output: 500 }
+const READING: Reading = {
+  ...NO_READING,
+  model: "gpt-4o",
+  source: "reported",
+  parts: [{ model: "gpt-4o", usage: USAGE, contextTokens: 1000, role: "answer" }],
+}
 
 function anUnpriced(changes: Partial<LogRecord> = {}): LogRecord {
   return aRecord({ id: crypto.randomUUID(), model: "acme-1", requested_model: "acme-1", ...UNPRICED, ...changes })
@@ -214,6 +224,28 @@ describeDatabases("repricing", (open) => {
     ])
     expect(await run(db, { filter: { ...ALL, provider: "openai" } })).toMatchObject([{ looked: 1, changed: 0 }])
     expect(await keptOf(db)).toEqual([])
+  })
+
+  test("a row keeps the discount that its key had; a row without a price gets the one that the key has now", async () => {
+    const db = await open()
+    const { key } = await createKey(db, { name: "team", discount: "20" })
+    const of = { majordomo_api_key_id: key.id, model: "gpt-4o", requested_model: "gpt-4o" }
+    // 600 x 2.5 + 400 x 1.25 + 500 x 10 USD per million, with the discount of the time of each request.
+    const priced = (factor: string | undefined, at: string) => {
+      const question = { provider: "openai", requestedModel: "gpt-4o", at: SINCE, keyDiscountFactor: factor }
+      const { price } = blank.price({ ...question, reading: READING })
+      return anUnpriced({ ...of, created_at: at, cost_status: "exact", total_cost: "9", price })
+    }
+    await insert(db, [
+      priced("0.9", "2026-11-20T10:00:00Z"),
+      priced(undefined, "2026-11-20T11:00:00Z"),
+      anUnpriced({ ...of, created_at: "2026-11-20T12:00:00Z" }),
+    ])
+    expect(await run(db, {}, { prices: blank })).toMatchObject([{ looked: 3, changed: 3 }])
+    expect((await rowsOf(db)).map(({ total_cost }) => total_cost)).toEqual(["0.0063", "0.007", "0.0056"])
+
+    await updateKey(db, key.id, { discount: "50" })
+    expect(await run(db, {}, { prices: blank })).toMatchObject([{ looked: 3, changed: 0 }])
   })
 
   test("a row with only token columns gets an estimate, and a row without tokens says why it has no price", async () => {

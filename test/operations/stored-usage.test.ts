@@ -26,6 +26,7 @@ const ROW: RepriceableRow = {
   output_cost: null,
   total_cost: null,
   price: null,
+  key_discount_percent: null,
   dialect: null,
 }
 

@@ -35,10 +35,19 @@ interface Asked extends Partial<Omit<Reading, "model">> {
   readonly usage?: Partial<Usage>
   readonly contextTokens?: number
   readonly at?: number
+  readonly keyDiscountFactor?: string
 }
 
 function ask(book: PriceBook, asked: Asked) {
-  const { provider = "openai", model, requested = model, usage = { input: MILLION }, at = AT, ...more } = asked
+  const {
+    provider = "openai",
+    model,
+    requested = model,
+    usage = { input: MILLION },
+    at = AT,
+    keyDiscountFactor,
+    ...more
+  } = asked
   const { contextTokens = 0, ...rest } = more
   const parts = [{ model, usage: { ...NO_USAGE, ...usage }, contextTokens, role: "answer" as const }]
   return book.price({
@@ -46,6 +55,7 @@ function ask(book: PriceBook, asked: Asked) {
     requestedModel: requested,
     reading: { ...NO_READING, model, source: "reported", parts, ...rest },
     at,
+    keyDiscountFactor,
   })
 }
 
@@ -186,6 +196,38 @@ describe("a discount", () => {
     })
     const usage = { input: MILLION, output: MILLION, reasoning: MILLION }
     expect(ask(book, { model: "gpt-4o", usage }).totalCost).toBe("18.25")
+  })
+})
+
+describe("the discount of a key", () => {
+  const usage = { input: MILLION, output: MILLION }
+
+  test("reduces tokens and fees of its requests, and of no other request", async () => {
+    const book = await create()
+    const asked = { model: "gpt-4o", units: { webSearches: 1 } }
+    const reduced = ask(book, { ...asked, keyDiscountFactor: "0.875" })
+    expect(reduced).toMatchObject({ status: "exact", totalCost: "2.19625" })
+    expect(reduced.price?.factors).toMatchObject([{ name: "key discount", value: "0.875" }])
+    expect(ask(book, asked)).toMatchObject({ status: "exact", totalCost: "2.51" })
+    expect(ask(book, { ...asked, keyDiscountFactor: "0.5" }).totalCost).toBe("1.255")
+  })
+
+  test("multiplies with the discount of the provider, and both stand in the certificate", async () => {
+    const book = await create({ discounts: { openai: [{ factor: "0.9" }] } })
+    const cost = ask(book, { model: "gpt-4o", usage, keyDiscountFactor: "0.8" })
+    expect(cost.totalCost).toBe("9")
+    expect(cost.price?.factors?.map(({ name, value }) => [name, value])).toEqual([
+      ["discount", "0.9"],
+      ["key discount", "0.8"],
+    ])
+    expect(cost.price?.lines.map(({ factor }) => factor)).toEqual(["0.72", "0.72"])
+  })
+
+  test("does not reduce the user's own prices, nor what the provider itself charged", async () => {
+    const book = await create({ overrides: prices({ "gpt-4o": { output: 8 } }) })
+    expect(ask(book, { model: "gpt-4o", usage, keyDiscountFactor: "0.5" }).totalCost).toBe("9.25")
+    const reported = { provider: "openrouter", model: "openai/gpt-4o", reportedCostUsd: "0.02", usage }
+    expect(ask(book, { ...reported, keyDiscountFactor: "0.5" }).totalCost).toBe("0.02")
   })
 })
 

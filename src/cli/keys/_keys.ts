@@ -3,12 +3,19 @@ import { printable, toMoment, withThousands } from "../_text.ts"
 
 export const ID = { type: "positional", required: true, description: "the key's id, as keys list shows it" } as const
 
+export const DISCOUNT = {
+  type: "string",
+  valueHint: "PERCENT",
+  description: "what the provider takes off its list prices for this key, such as 12.5",
+} as const
+
 /** Renders one key, with a line for each of its members. */
 export function renderKey(key: Key): string {
   const lines = [
     ["ID", key.id],
     ["Name", key.name],
     ["Description", key.description || "-"],
+    ["Discount", toDiscount(key)],
     ["Status", key.status],
     ["Created", toTime(key.created_at)],
     ["Revoked", toTime(key.revoked_at)],
@@ -16,6 +23,11 @@ export function renderKey(key: Key): string {
     ["Requests", withThousands(key.request_count)],
   ] as const
   return lines.map(([name, value]) => `${`${name}:`.padEnd(13)}${printable(value)}`).join("\n")
+}
+
+/** Renders a key's discount, such as `12.5%`. */
+export function toDiscount({ discount_percent: percent }: Key): string {
+  return percent === null ? "-" : `${percent}%`
 }
 
 /** Renders an ISO time in this machine's time zone. */

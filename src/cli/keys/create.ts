@@ -3,12 +3,14 @@ import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
 import { print, printJson } from "../_print.ts"
 import { printable } from "../_text.ts"
+import { DISCOUNT } from "./_keys.ts"
 
 export default defineCommand({
   meta: { name: "create", description: "create an API key and show it this once" },
   args: {
     name: { type: "string", required: true, valueHint: "NAME", description: "the name by which reports show it" },
     description: { type: "string", valueHint: "TEXT", description: "what it is for" },
+    discount: DISCOUNT,
     ...JSON_OPTION,
     ...COMMON,
   },
@@ -18,7 +20,8 @@ export default defineCommand({
   ],
   async run({ args }) {
     await withDatabase(args.config, async (context) => {
-      const created = await createKey(context, { name: args.name, description: args.description })
+      const { name, description, discount } = args
+      const created = await createKey(context, { name, description, discount })
       if (args.json) printJson(created)
       else print(announce(created))
     })

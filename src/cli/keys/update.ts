@@ -2,22 +2,26 @@ import { updateKey } from "../../operations/keys/update.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
 import { print, printJson } from "../_print.ts"
-import { ID, renderKey } from "./_keys.ts"
+import { DISCOUNT, ID, renderKey } from "./_keys.ts"
 
 export default defineCommand({
-  meta: { name: "update", description: "change an API key's name or description" },
+  meta: { name: "update", description: "change an API key's name, description or discount" },
   args: {
     id: ID,
     name: { type: "string", valueHint: "NAME", description: "the name by which reports show it" },
     description: { type: "string", valueHint: "TEXT", description: 'what it is for; "" removes it' },
+    discount: { ...DISCOUNT, description: `${DISCOUNT.description}; 0 removes it` },
     ...JSON_OPTION,
     ...COMMON,
   },
-  examples: ['majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --name "Team search"'],
+  examples: [
+    'majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --name "Team search"',
+    "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --discount 12.5",
+  ],
   async run({ args }) {
     await withDatabase(args.config, async (context) => {
-      const { id, name, description } = args
-      const key = await updateKey(context, { id, name, description })
+      const { id, name, description, discount } = args
+      const key = await updateKey(context, { id, name, description, discount })
       if (args.json) printJson(key)
       else print(renderKey(key))
     })

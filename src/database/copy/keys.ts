@@ -15,6 +15,7 @@ export async function copyKeys(source: Database, target: Database): Promise<numb
         revoked_at = coalesce(k.revoked_at, excluded.revoked_at),
         name = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.name ELSE k.name END,
         description = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.description ELSE k.description END,
+        discount_percent = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.discount_percent ELSE k.discount_percent END,
         updated_at = greatest(k.updated_at, excluded.updated_at)`,
     [await readAll(source, "SELECT * FROM api_keys")],
   )

@@ -7,6 +7,8 @@ import { type Key, toKey } from "./key.ts"
 interface NewKeyInput {
   readonly name: string
   readonly description?: string | undefined
+  /** In percent, such as `12.5`. */
+  readonly discount?: string | undefined
 }
 
 /** A new key with its secret, which is stored nowhere and cannot be read again. */
@@ -18,14 +20,14 @@ export interface CreatedKey extends Key {
  * Creates an API key. In a database without tables it creates the schema first if `storage.auto_migrate` allows it, so
  * that the first key can exist before the first start of the gateway.
  *
- * @throws CommandError if the name is empty or too long
+ * @throws CommandError if the name or the discount is not valid
  */
 export async function createKey(
   { database, settings, log }: Context<"database" | "settings" | "log">,
-  { name, description }: NewKeyInput,
+  input: NewKeyInput,
 ): Promise<CreatedKey> {
   const { autoMigrate } = settings.storage
   if (autoMigrate && (await readSchemaState(database.query)).kind === "none") await migrate(database, log)
-  const { key, secret } = await insertKey(database, { name, description })
+  const { key, secret } = await insertKey(database, input)
   return { ...toKey(key), key: secret }
 }

@@ -5,6 +5,8 @@ export interface Key {
   readonly id: string
   readonly name: string
   readonly description: string | null
+  /** What the provider takes off its list prices for this key, in percent: `"12.5"`. */
+  readonly discount_percent: string | null
   readonly status: "active" | "revoked"
   readonly created_at: string
   readonly revoked_at: string | null
@@ -18,6 +20,7 @@ export function toKey(key: ApiKey): Key {
     id: key.id,
     name: key.name,
     description: key.description ?? null,
+    discount_percent: key.discountPercent ?? null,
     status: key.isActive ? "active" : "revoked",
     created_at: key.createdAt,
     revoked_at: key.revokedAt ?? null,

@@ -1,4 +1,3 @@
-import { CommandError } from "../../core/errors.ts"
 import { updateKey as changeKey } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
@@ -8,16 +7,15 @@ interface KeyChange {
   readonly name?: string | undefined
   /** An empty text removes the description. */
   readonly description?: string | undefined
+  /** In percent, such as `12.5`. An empty text and 0 remove the discount. */
+  readonly discount?: string | undefined
 }
 
 /**
- * Changes the name or the description of an API key. A member that is undefined stays as it is.
+ * Changes the name, the description or the discount of an API key. A discount holds for new requests. A member that is undefined stays as it is.
  *
- * @throws CommandError if nothing is to be changed, the name is not valid, or no key has the id
+ * @throws CommandError if nothing is to be changed, the name or the discount is not valid, or no key has the id
  */
-export async function updateKey({ database }: Context<"database">, { id, name, description }: KeyChange): Promise<Key> {
-  if (name === undefined && description === undefined) {
-    throw new CommandError("nothing to change: give a name, a description, or both", 2)
-  }
-  return toKey(await changeKey(database, id, { name, description }))
+export async function updateKey({ database }: Context<"database">, { id, ...change }: KeyChange): Promise<Key> {
+  return toKey(await changeKey(database, id, change))
 }

@@ -1,5 +1,13 @@
-import { type Cost, FREE_BY_RULE, PRICE_THEN_UNKNOWN, type PriceCertificate, UNANSWERED } from "../../core/cost.ts"
+import {
+  type Cost,
+  FREE_BY_RULE,
+  KEY_DISCOUNT,
+  PRICE_THEN_UNKNOWN,
+  type PriceCertificate,
+  UNANSWERED,
+} from "../../core/cost.ts"
 import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
+import { toDiscountFactor } from "../../core/own-prices.ts"
 import { NO_READING, type Reading } from "../../core/usage.ts"
 import {
   applyRepricings,
@@ -63,7 +71,8 @@ export async function repriceRequests(
 function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext): Cost {
   const stored = readStoredUsage(row, findFormat)
   const columns = stored === undefined ? readColumns(row) : undefined
-  const reason = (row.price as PriceCertificate | null)?.reason
+  const certificate = row.price as PriceCertificate | null
+  const reason = certificate?.reason
   const none = { ...NO_READING, model: row.model || undefined }
   const reading: Reading = { ...(stored ?? columns ?? none), free: reason === FREE_BY_RULE }
   const cost = prices.price({
@@ -71,10 +80,20 @@ function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext
     requestedModel: row.requested_model ?? undefined,
     reading: { ...reading, source: stored === undefined ? reading.source : row.usage_source },
     at: row.requested_at.getTime(),
+    keyDiscountFactor: findKeyDiscount(row, certificate),
     failed: row.status_code >= 400,
     isUnanswered: reason === UNANSWERED,
   })
   return columns !== undefined && cost.status === "exact" ? { ...cost, ...toEstimate(cost) } : cost
+}
+
+/**
+ * Returns the key's discount at the time of the request. A price that was computed before says which one it was. For a
+ * row without a price, it is the discount that the key has now.
+ */
+function findKeyDiscount({ key_discount_percent: now }: RepriceableRow, price: PriceCertificate | null) {
+  if (price !== null && price.lines.length > 0) return price.factors?.find(({ name }) => name === KEY_DISCOUNT)?.value
+  return now === null ? undefined : toDiscountFactor(now)
 }
 
 function toEstimate({ price }: Cost): Pick<Cost, "status" | "price"> {
