@@ -1,6 +1,6 @@
 import type { Settings } from "../config/settings.ts"
 import { connectToDatabase, withDatabase as openDatabase } from "../operations/open/database.ts"
-import { withPrices as openPrices } from "../operations/open/prices.ts"
+import { withPriceHistory as openPriceHistory, withPrices as openPrices } from "../operations/open/prices.ts"
 import { loadSettings } from "../server/settings.ts"
 import { printMessage } from "./_print.ts"
 
@@ -30,12 +30,20 @@ export async function withPrices<T>(
   return openPrices({ settings: await openSettings(configFile), log: printMessage }, work)
 }
 
-/** Opens the price book and the database for one operation. */
+/** Opens the price book with its history for one operation. Says so if the database with the history cannot be reached. */
+export async function withPriceHistory<T>(
+  configFile: string | undefined,
+  work: (context: PricesContext) => Promise<T> | T,
+): Promise<T> {
+  return openPriceHistory({ settings: await openSettings(configFile), log: printMessage }, work)
+}
+
+/** Opens the database, and the price book with its history, for one operation. */
 export function withPricesAndDatabase<T>(
   configFile: string | undefined,
   work: (context: PricesContext & DatabaseContext) => Promise<T>,
 ): Promise<T> {
-  return withPrices(configFile, (opened) => openDatabase(opened, (context) => work({ ...opened, ...context })))
+  return withDatabase(configFile, (opened) => openPrices(opened, (context) => work({ ...opened, ...context })))
 }
 
 /** Returns a function that connects to the database of a running gateway, for a command that lasts. */

@@ -38,6 +38,13 @@ export function isPostgres({ driver, postgres }: StorageOptions): boolean {
   return driver === "postgres" || (driver === "auto" && postgres.isSet)
 }
 
+/** Whether there is a database to open. An embedded one exists only after the first start. */
+export async function hasDatabase(options: StorageOptions): Promise<boolean> {
+  if (isPostgres(options)) return true
+  const { hasCluster } = await import("../embedded/cluster.ts")
+  return hasCluster(options.dataDir)
+}
+
 /** Opens a PostgreSQL server, for example the target of `migrate --to URL`. Throws like `openDatabase`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const { config, preferTls, where } = toConnection(options)

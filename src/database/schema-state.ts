@@ -37,8 +37,11 @@ export async function readSchemaState(query: RunQuery, version = readSchemaScrip
   return { kind: latest === version ? "current" : "older", version: latest }
 }
 
+/** The schema of a database is newer than this program and not compatible with it. */
+export class NewerSchemaError extends CommandError {}
+
 /**
- * Throws a CommandError if the schema of a database is newer than this program and not compatible with it. Every way to
+ * Throws a NewerSchemaError if the schema of a database is newer than this program and not compatible with it. Every way to
  * open a database calls it before anything is written.
  */
 export async function rejectNewerSchema(db: Database): Promise<void> {
@@ -49,7 +52,7 @@ export async function rejectNewerSchema(db: Database): Promise<void> {
 /** The same for a state that has been read. `version` is the program's own. */
 export function rejectBreakingState(state: SchemaState, version: number): void {
   if (state.kind !== "newer" || !state.isBreaking) return
-  throw new CommandError(
+  throw new NewerSchemaError(
     `the schema of the database is newer than this program: it has version ${state.version}, and this program can use it up to version ${version}; upgrade majordomo-gateway`,
   )
 }

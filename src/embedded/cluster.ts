@@ -13,6 +13,11 @@ const UNFINISHED = /^postgres\.new-/
 /** Each file needs a sync. The file system combines those that run at the same time. */
 const FILES_AT_ONCE = 16
 
+/** Returns whether a data directory has an embedded database. */
+export function hasCluster(dataDir: string): boolean {
+  return existsSync(join(dataDir, CLUSTER, "PG_VERSION"))
+}
+
 /**
  * Returns the directory of the cluster. Creates the cluster first if there is none: from the seed archive in about 1 s,
  * else by initdb in 5 to 11 s. The cluster is built under another name and renamed when all of it is on disk, so a kill
@@ -29,7 +34,7 @@ export async function prepareCluster(options: {
   for (const name of readdirSync(dataDir)) {
     if (UNFINISHED.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true })
   }
-  if (existsSync(join(cluster, "PG_VERSION"))) return cluster
+  if (hasCluster(dataDir)) return cluster
 
   const unfinished = await mkdtemp(join(dataDir, "postgres.new-"))
   if (seedFile) await unpack(seedFile, unfinished)

@@ -1,7 +1,7 @@
 import { FetchError, ofetch } from "ofetch"
 
 /** The answer to a request for a price list. `reason` never contains the address, because that can hold a secret. */
-type Fetched =
+export type Fetched =
   | { readonly status: "updated"; readonly body: unknown; readonly etag: string | undefined }
   | { readonly status: "unchanged" }
   | { readonly status: "failed"; readonly reason: string }

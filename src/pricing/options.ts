@@ -1,4 +1,5 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
+import type { PriceHistoryStore } from "../core/price-history.ts"
 
 export interface PriceBookOptions {
   /** The address of the llm-prices.com list. If it is empty, no list is fetched. */
@@ -20,8 +21,10 @@ export interface PriceBookOptions {
   readonly discounts?: Readonly<Record<string, readonly Discount[]>> | undefined
   /** The base URL of each configured provider. A known host is priced as such, whatever the provider is called. */
   readonly baseUrls?: Readonly<Record<string, string>> | undefined
-  /** The directory for the last usable copy of each list, and for the history of prices. */
+  /** The directory for the last usable copy of each list, and for changes of prices that are not in `history`. */
   readonly dataDir?: string | undefined
+  /** The history of prices of all gateways. Without it, only the changes in `dataDir` are known. */
+  readonly history?: PriceHistoryStore | undefined
   /** Reads a file of the user whose name ends in `.yaml` or `.yml`. Without it, such files are rejected. */
   readYaml?(path: string): Promise<unknown>
   now(): number

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from "node:util"
+import type { PriceHistoryStore } from "../core/price-history.ts"
 import { createHistoryFile, type HistoryEntry } from "./history-file.ts"
+import { createHistoryOutbox } from "./history-outbox.ts"
 import type { FetchedSource } from "./row.ts"
 
 /** The prices of a model in one source, from the time at which the gateway first saw them there. */
@@ -26,13 +28,17 @@ export interface PriceHistory {
   versionsOf(source: FetchedSource, provider: string, model: string): readonly PriceVersion[]
   /** Returns the models of a source that the history has. */
   modelsOf(source: FetchedSource): readonly { readonly provider: string; readonly model: string }[]
-  /** Adds the prices of a list that differ from the last ones known. */
+  /** Adds the prices of a list that differ from those that the history has for its time. */
   note(source: FetchedSource, seen: readonly SeenPrice[], when: NoteTimes): void
   /** Returns how many changes there were until `at`. It is a different number for each set of prices. */
   changesUntil(at: number): number
   load(): Promise<void>
-  /** Stores what was noted. A failure is logged, and tried again with the next list. */
-  save(): Promise<void>
+  /**
+   * Stores what was noted, and reads what other gateways have stored. While the database cannot be reached, what was noted
+   * is kept in the file. A failure is logged, and tried again with the next list. Returns whether other gateways had
+   * stored anything.
+   */
+  save(): Promise<boolean>
 }
 
 interface NoteTimes {
@@ -42,51 +48,69 @@ interface NoteTimes {
   readonly firstFrom: number
   /** A model that is missing in the list is no longer listed. */
   readonly isComplete: boolean
+  /**
+   * The list was not fetched now, but is the copy on disk. Its changes were noted when it was fetched, and since then other
+   * gateways may have seen newer prices, so that it only adds models that the history does not have.
+   */
+  readonly isCopy: boolean
 }
 
 /** More changes of one model are not remembered; the oldest are dropped. */
 const MAX_VERSIONS = 100
 
-export function createPriceHistory(options: {
+interface HistoryOptions {
+  /** The path of the file. Without it, what cannot be stored in the database is only in memory. */
   readonly file: string | undefined
+  /** The history of all gateways. Without it, the file is the whole history. */
+  readonly store?: PriceHistoryStore | undefined
   log(line: string): void
-}): PriceHistory {
-  const file = createHistoryFile(options)
+}
+
+export function createPriceHistory({ file: path, store, log }: HistoryOptions): PriceHistory {
+  const file = path === undefined ? undefined : createHistoryFile({ file: path, log })
   const versions = new Map<string, PriceVersion[]>()
-  let pending: HistoryEntry[] = []
+  const outbox = createHistoryOutbox({ file, store, log })
   let changeTimes: number[] | undefined
 
-  const insert = ({ source, provider, model, ...version }: HistoryEntry) => {
+  /** The first prices that were seen apply from the day of their list only if nothing else is known of that time. */
+  const insert = ({ source, provider, model, from, seenAt, prices }: HistoryEntry) => {
     const key = toKey(source, provider, model)
     const known = versions.get(key)
     changeTimes = undefined
-    if (known) insertVersion(known, version)
-    else versions.set(key, [version])
+    if (!known) versions.set(key, [{ from, prices }])
+    else insertVersion(known, { from: findVersion(known, seenAt) ? seenAt : from, prices })
   }
   const add = (entry: HistoryEntry) => {
     insert(entry)
-    pending.push(entry)
+    outbox.add(entry)
   }
-  const noteOne = (source: FetchedSource, seen: SeenPrice, { seenAt, firstFrom }: NoteTimes) => {
+  const noteOne = (source: FetchedSource, seen: SeenPrice, { seenAt, firstFrom, isCopy }: NoteTimes) => {
     const { provider, model, prices, before } = seen
-    const last = versions.get(toKey(source, provider, model))?.at(-1) ?? before
-    if (last && isDeepStrictEqual(last.prices, prices)) return
-    if (last && last === before) add({ source, provider, model, ...before })
-    const from = last ? Math.max(seenAt, last.from + 1) : Math.min(seenAt, firstFrom)
-    add({ source, provider, model, from, prices })
+    const known = versions.get(toKey(source, provider, model))
+    if (known && isCopy) return
+    const then = known ? findVersion(known, seenAt) : before
+    if (then ? isDeepStrictEqual(then.prices, prices) : prices === null) return
+    if (then && then === before) add({ source, provider, model, ...before, seenAt: before.from })
+    const from = then ? Math.max(seenAt, then.from + 1) : Math.min(seenAt, firstFrom)
+    add({ source, provider, model, from, seenAt: Math.max(seenAt, from), prices })
   }
   const modelsOf = (source: FetchedSource) =>
     [...versions.keys()].flatMap((key) => {
       const [of, provider = "", ...model] = key.split("/")
       return of === source ? [{ provider, model: model.join("/") }] : []
     })
+  const insertStored = async (): Promise<boolean> => {
+    const entries = await outbox.readStored()
+    for (const entry of entries) insert(entry)
+    return entries.length > 0
+  }
 
   return {
     versionsOf: (source, provider, model) => versions.get(toKey(source, provider, model)) ?? [],
     modelsOf,
     note: (source, seen, when) => {
       for (const each of seen) noteOne(source, each, when)
-      if (!when.isComplete) return
+      if (!when.isComplete || when.isCopy) return
       const listed = new Set(seen.map(({ provider, model }) => toKey(source, provider, model)))
       for (const { provider, model } of modelsOf(source)) {
         if (!listed.has(toKey(source, provider, model))) noteOne(source, { provider, model, prices: null }, when)
@@ -97,14 +121,12 @@ export function createPriceHistory(options: {
       return countUntil(changeTimes, at)
     },
     load: async () => {
-      for (const entry of await file.read()) insert(entry)
+      await insertStored()
+      for (const entry of (await file?.read()) ?? []) insert(entry)
     },
     save: async () => {
-      const entries = pending
-      pending = []
-      // Another process of the same data directory may have seen the same changes, and earlier.
-      for (const entry of await file.readNew()) insert(entry)
-      if (!(await file.append(entries))) pending = [...entries, ...pending]
+      await outbox.send()
+      return insertStored()
     },
   }
 }

@@ -1,4 +1,4 @@
-import { fetchList } from "./fetch-list.ts"
+import { type Fetched, fetchList } from "./fetch-list.ts"
 import type { FetchedSource } from "./row.ts"
 import { readSavedList, saveList } from "./saved-list.ts"
 
@@ -28,6 +28,13 @@ interface ListFacts {
   readonly size: number
 }
 
+/** Where a list comes from. */
+export interface ListOrigin {
+  readonly fetchedAt: number
+  /** It is the copy on disk. */
+  readonly isCopy: boolean
+}
+
 interface PriceSourceOptions<List extends ListFacts> {
   readonly name: FetchedSource
   /** If it is empty, no list is fetched. */
@@ -37,8 +44,8 @@ interface PriceSourceOptions<List extends ListFacts> {
   /** @throws Error that says what is wrong with the list */
   parse(body: unknown, fetchedAt: number): List
   /** Is called when there is another list, before it is used. */
-  onChange(list: List, fetchedAt: number): void
-  /** Is called after a refresh that changed the list. */
+  onChange(list: List, origin: ListOrigin): void
+  /** Is called after each refresh, whatever its result. Must not reject. */
   onRefreshed(): Promise<void>
   now(): number
   log(line: string): void
@@ -51,21 +58,26 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
   let running: Promise<Refreshed> | undefined
   let timer: NodeJS.Timeout | undefined
 
-  const fetchNow = async (): Promise<Refreshed> => {
-    const fetched = await fetchList(url, { held: held.current(), signal: closing.signal })
+  const use = (fetched: Fetched, fetchedAt: number): Refreshed => {
     if (fetched.status === "failed") return fetched
     if (fetched.status === "unchanged") return held.toResult("unchanged")
-    const { body, etag } = fetched
-    const fetchedAt = options.now()
     try {
-      held.accept(body, etag, fetchedAt)
+      held.accept(fetched.body, fetched.etag, { fetchedAt, isCopy: false })
+      return held.toResult("updated")
     } catch (error) {
       return { status: "failed", reason: error instanceof Error ? error.message : "unknown" }
     }
+  }
+  const fetchNow = async (): Promise<Refreshed> => {
+    const fetched = await fetchList(url, { held: held.current(), signal: closing.signal })
+    const fetchedAt = options.now()
+    const result = use(fetched, fetchedAt)
     // First the history: the copy on disk is the only other place that has the earlier prices.
     await options.onRefreshed()
-    await saveList({ cacheFile, log }, { url, etag, fetched_at: fetchedAt, body })
-    return held.toResult("updated")
+    if (fetched.status === "updated" && result.status === "updated") {
+      await saveList({ cacheFile, log }, { url, etag: fetched.etag, fetched_at: fetchedAt, body: fetched.body })
+    }
+    return result
   }
   const refresh = (): Promise<Refreshed> => {
     if (url === "") return Promise.resolve({ status: "off" })
@@ -89,7 +101,8 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
       try {
         const saved = await readSavedList(cacheFile)
         if (saved?.url === url) {
-          held.accept(saved.body, typeof saved.etag === "string" ? saved.etag : undefined, saved.fetched_at)
+          const etag = typeof saved.etag === "string" ? saved.etag : undefined
+          held.accept(saved.body, etag, { fetchedAt: saved.fetched_at, isCopy: true })
         }
       } catch {
         log(`the price list in ${cacheFile} cannot be used; it is replaced when the list is fetched again`)
@@ -114,10 +127,10 @@ function createHeldList<List extends ListFacts>({ parse, onChange }: PriceSource
   return {
     current: () => held,
     /** @throws Error if the body is not a usable list; the current one then stays */
-    accept(body: unknown, etag: string | undefined, fetchedAt: number): void {
-      const list = parse(body, fetchedAt)
+    accept(body: unknown, etag: string | undefined, origin: ListOrigin): void {
+      const list = parse(body, origin.fetchedAt)
       held = { list, etag }
-      onChange(list, fetchedAt)
+      onChange(list, origin)
     },
     toResult(status: "updated" | "unchanged"): Refreshed {
       const { day, size } = held!.list

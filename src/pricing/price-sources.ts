@@ -30,7 +30,7 @@ interface PriceSources {
 
 type SourceOptions = Pick<
   PriceBookOptions,
-  "remoteUrl" | "catalogUrl" | "litellmUrl" | "refreshIntervalMs" | "dataDir" | "now" | "log"
+  "remoteUrl" | "catalogUrl" | "litellmUrl" | "refreshIntervalMs" | "dataDir" | "history" | "now" | "log"
 >
 
 /**
@@ -40,8 +40,15 @@ type SourceOptions = Pick<
 export async function openPriceSources(options: SourceOptions, onChange: () => void): Promise<PriceSources> {
   const { dataDir, log } = options
   const fileOf = (name: string) => (dataDir === undefined ? undefined : join(dataDir, name))
-  const history = createPriceHistory({ file: fileOf("price-history.jsonl"), log })
-  const shared = { ...options, onRefreshed: history.save }
+  const history = createPriceHistory({ file: fileOf("price-history.jsonl"), store: options.history, log })
+  const merge = () => {
+    catalog = mergeCatalog(bundled, data.current(), history)
+    onChange()
+  }
+  const onRefreshed = async () => {
+    if (await history.save()) merge()
+  }
+  const shared = { ...options, onRefreshed }
   const bundled = await loadBundled()
   await history.load()
   let catalog = mergeCatalog(bundled, undefined, history)
@@ -52,8 +59,9 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     url: options.remoteUrl,
     cacheFile: fileOf("llm-prices.json"),
     parse: (body, fetchedAt) => parseLlmPrices(body, history, fetchedAt),
-    onChange: (list, seenAt) => {
-      history.note("llm-prices.com", list.seen(), { seenAt, firstFrom: Date.parse(list.day), isComplete: true })
+    onChange: (list, { fetchedAt: seenAt, isCopy }) => {
+      const firstFrom = Date.parse(list.day)
+      history.note("llm-prices.com", list.seen(), { seenAt, firstFrom, isComplete: true, isCopy })
       onChange()
     },
   })
@@ -63,10 +71,10 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     url: options.catalogUrl ?? "",
     cacheFile: fileOf("genai-prices.json"),
     parse: parseCatalogData,
-    onChange: (fetched, seenAt) => {
-      history.note("genai-prices", seenPrices(bundled, fetched), { seenAt, firstFrom: seenAt, isComplete: false })
-      catalog = mergeCatalog(bundled, fetched, history)
-      onChange()
+    onChange: (fetched, { fetchedAt: seenAt, isCopy }) => {
+      const when = { seenAt, firstFrom: seenAt, isComplete: false, isCopy }
+      history.note("genai-prices", seenPrices(bundled, fetched), when)
+      merge()
     },
   })
   const litellm = createPriceSource<LitellmPrices>({
@@ -75,8 +83,8 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     url: options.litellmUrl ?? "",
     cacheFile: fileOf("litellm-prices.json"),
     parse: (body, fetchedAt) => parseLitellm(body, history, fetchedAt),
-    onChange: (map, seenAt) => {
-      history.note("litellm", map.seen(), { seenAt, firstFrom: seenAt, isComplete: true })
+    onChange: (map, { fetchedAt: seenAt, isCopy }) => {
+      history.note("litellm", map.seen(), { seenAt, firstFrom: seenAt, isComplete: true, isCopy })
       onChange()
     },
   })
@@ -94,6 +102,8 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     litellm: litellm.current,
     refresh: () => Promise.all(all.map(async ([source, each]) => ({ source, ...(await each.refresh()) }))),
     start: () => {
+      // A file of an earlier version is stored in the database, also if no list is fetched.
+      void onRefreshed()
       for (const [, source] of all) source.start()
     },
     close: () => {

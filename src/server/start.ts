@@ -57,7 +57,7 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   if (!worker) await checkPort(settings.server.host, settings.server.port)
   const { database, firstKey } = await openStorage(options, scope)
   const keys = own(createKeyCache(database))
-  const prices = own(await openPrices(options))
+  const prices = own(await openPrices(options, database))
 
   const { dir, lock } = await claimSlot(toJournalRoot(settings))
   const bodies = own(await openBodies({ settings, log, database }))

@@ -31,10 +31,11 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "metadata/activate": ["metadata", "activate", "User-Id"],
   "metadata/deactivate": ["metadata", "deactivate", "User-Id"],
   prune: ["prune", "--older-than", "30d"],
+  "pricing/history": ["pricing", "history", "gpt-4o"],
   "pricing/reprice": ["pricing", "reprice", "--since", "30d"],
 }
 /** Doctor lists the error among its findings; the others do not open the database. */
-const OTHERS = ["doctor", "health", "pricing/list", "pricing/get", "pricing/history", "pricing/refresh"]
+const OTHERS = ["doctor", "health", "pricing/list", "pricing/get", "pricing/refresh"]
 
 const LINE = `the schema of the database is newer than this program: it has version ${VERSION + 1}, and this program can use it up to version ${VERSION}; upgrade majordomo-gateway`
 

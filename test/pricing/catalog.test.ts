@@ -41,7 +41,12 @@ describe("the fetched data of genai-prices", () => {
     expect(seenPrices(bundled, data).filter(({ prices, before }) => before && prices === before.prices)).toEqual([])
 
     const history = createPriceHistory({ file: undefined, log: () => {} })
-    history.note("genai-prices", seenPrices(bundled, data), { seenAt: AT, firstFrom: AT, isComplete: false })
+    history.note("genai-prices", seenPrices(bundled, data), {
+      seenAt: AT,
+      firstFrom: AT,
+      isComplete: false,
+      isCopy: false,
+    })
     expect(history.modelsOf("genai-prices")).toEqual([])
   })
 
@@ -93,7 +98,12 @@ describe("the merged catalog", () => {
   const merge = (...days: readonly (readonly [seenAt: number, data: ReturnType<typeof dataOf>])[]) => {
     const history = createPriceHistory({ file: undefined, log: () => {} })
     for (const [seenAt, data] of days) {
-      history.note("genai-prices", seenPrices(bundled, data), { seenAt, firstFrom: seenAt, isComplete: false })
+      history.note("genai-prices", seenPrices(bundled, data), {
+        seenAt,
+        firstFrom: seenAt,
+        isComplete: false,
+        isCopy: false,
+      })
     }
     return mergeCatalog(bundled, days.at(-1)?.[1], history)
   }

@@ -245,8 +245,25 @@ describe("pricing history", () => {
     `)
   })
 
+  test.each([
+    ["there is no database yet", {}, "note: there is no database yet, so the history has only the changes of prices"],
+    [
+      "the database does not answer",
+      { postgres: { host: "127.0.0.1", port: 1 } },
+      "because the database cannot be opened: no PostgreSQL listens at 127.0.0.1:1",
+    ],
+  ])("says that it has only the changes in the data directory if %s", async (_, storage, note) => {
+    const dir = await mkdtemp(join(tmpdir(), "pricing-cli-"))
+    config = join(dir, "majordomo.json")
+    await writeFile(config, JSON.stringify({ storage: { data_dir: join(dir, "data"), ...storage } }))
+    expect(await run("history", "gpt-4o", "--json")).toBe(0)
+    expect(err).toContain(note)
+    expect(err).toContain(`that are kept in ${dir}/data`)
+    expect(JSON.parse(out)).not.toEqual([])
+  })
+
   test("of a model that no list has is rejected with what to do", async () => {
     expect(await run("history", "nope")).toBe(1)
-    expect(err).toBe('error: no price list has "nope"; see majordomo-gateway pricing list\n')
+    expect(err).toContain('error: no price list has "nope"; see majordomo-gateway pricing list\n')
   })
 })

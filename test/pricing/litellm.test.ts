@@ -65,8 +65,8 @@ describe("LiteLLM's map", () => {
   test("keeps the price of a request's time", () => {
     const { map, history } = parse({ m: { litellm_provider: "openai", input_cost_per_token: 2e-6 } })
     const seen = (input: number) => [{ provider: "openai", model: "m", prices: { input_mtok: input } }]
-    history.note("litellm", seen(1), { seenAt: AT - 10, firstFrom: AT - 10, isComplete: true })
-    history.note("litellm", seen(2), { seenAt: AT, firstFrom: AT, isComplete: true })
+    history.note("litellm", seen(1), { seenAt: AT - 10, firstFrom: AT - 10, isComplete: true, isCopy: false })
+    history.note("litellm", seen(2), { seenAt: AT, firstFrom: AT, isComplete: true, isCopy: false })
     expect([AT - 20, AT - 1, AT].map((at) => map.find("openai", ["m"], at)?.base.input)).toEqual(["1", "1", "2"])
   })
 

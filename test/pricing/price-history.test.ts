@@ -1,7 +1,8 @@
-import { appendFile, mkdtemp, readFile, stat, writeFile } from "node:fs/promises"
+import { appendFile, mkdir, mkdtemp, readdir, readFile, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { beforeEach, describe, expect, test } from "vitest"
+import type { PriceChange, PriceHistoryStore } from "../../src/core/price-history.ts"
 import { createHistoryFile } from "../../src/pricing/history-file.ts"
 import { createPriceHistory, findVersion } from "../../src/pricing/price-history.ts"
 
@@ -15,15 +16,37 @@ beforeEach(async () => {
   said = []
 })
 
-function create() {
-  return createPriceHistory({ file, log: (line) => said.push(line) })
+function create(store?: PriceHistoryStore) {
+  return createPriceHistory({ file, store, log: (line) => said.push(line) })
+}
+
+/** A database that keeps what it gets, as long as it is not `away`. */
+function createStore(stored: PriceChange[] = []) {
+  let read = 0
+  const state = { away: false, stored }
+  const reach = () => {
+    if (state.away) throw new Error("no route to the database")
+  }
+  const store: PriceHistoryStore = {
+    readNew: async () => {
+      reach()
+      const added = stored.slice(read)
+      read = stored.length
+      return added
+    },
+    add: async (changes) => {
+      reach()
+      stored.push(...changes)
+    },
+  }
+  return { store, state }
 }
 
 type History = ReturnType<typeof create>
 
 function note(history: History, prices: Readonly<Record<string, unknown>>, seenAt: number, isComplete = true) {
   const seen = Object.entries(prices).map(([model, each]) => ({ provider: "openai", model, prices: each }))
-  history.note("litellm", seen, { seenAt, firstFrom: FIRST, isComplete })
+  history.note("litellm", seen, { seenAt, firstFrom: FIRST, isComplete, isCopy: false })
 }
 
 const versionsOf = (history: History, model = "m") => history.versionsOf("litellm", "openai", model)
@@ -86,9 +109,113 @@ describe("the history of prices", () => {
 
     const later = create()
     await later.load()
-    for (const history of [one, later]) {
-      expect(versionsOf(history).map(({ from }) => from)).toEqual([FIRST, FIRST + 2 * DAY])
-    }
+    expect(versionsOf(later).map(({ from }) => from)).toEqual([FIRST, FIRST + 2 * DAY])
+  })
+
+  test("takes from the copy of a list on disk only models that it does not have", () => {
+    const history = create()
+    note(history, { m: 1, gone: 1 }, FIRST + DAY)
+    note(history, { m: 2, added: 1 }, FIRST + 5 * DAY)
+    const before = ["m", "gone", "added"].map((model) => [...versionsOf(history, model)])
+    const old = ["m", "gone", "lost"].map((model) => ({ provider: "openai", model, prices: 1 }))
+    const copy = { firstFrom: FIRST, isComplete: true, isCopy: true }
+    for (const seenAt of [FIRST + 3 * DAY, FIRST + 7 * DAY]) history.note("litellm", old, { seenAt, ...copy })
+
+    expect(["m", "gone", "added"].map((model) => versionsOf(history, model))).toEqual(before)
+    expect(versionsOf(history, "lost")).toEqual([{ from: FIRST, prices: 1 }])
+  })
+
+  test("compares a list with the prices of its own time, also if a gateway with a wrong clock saw later ones", () => {
+    const history = create()
+    note(history, { m: 1 }, FIRST + DAY)
+    note(history, { m: 2 }, FIRST + 500 * DAY)
+    note(history, { m: 1 }, FIRST + 2 * DAY)
+    expect(versionsOf(history)).toHaveLength(2)
+    note(history, { m: 2 }, FIRST + 3 * DAY)
+    expect(versionsOf(history).map(({ from }) => from)).toEqual([FIRST, FIRST + 3 * DAY])
+  })
+
+  test("does not move a change to the day of a list that a process without the earlier prices has seen", async () => {
+    const history = create()
+    note(history, { m: 1 }, FIRST + DAY)
+    await history.save()
+    const ignorant = createPriceHistory({ file, log: (line) => said.push(line) })
+    note(ignorant, { m: 2 }, FIRST + 4 * DAY)
+    await ignorant.save()
+
+    const later = create()
+    await later.load()
+    expect(versionsOf(later).map(({ from }) => from)).toEqual([FIRST, FIRST + 4 * DAY])
+  })
+
+  test("goes to the database, and the file of an earlier version is moved there once", async () => {
+    const line = { from: new Date(FIRST), source: "litellm", provider: "openai", model: "old", prices: 1 }
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, `${JSON.stringify(line)}\n`)
+    const { store, state } = createStore()
+    const history = create(store)
+    await history.load()
+    expect(versionsOf(history, "old")).toHaveLength(1)
+    note(history, { m: 1 }, FIRST + DAY, false)
+    await history.save()
+
+    expect(state.stored.map(({ model, from, seenAt }) => [model, from, seenAt])).toEqual([
+      ["old", FIRST, FIRST],
+      ["m", FIRST, FIRST + DAY],
+    ])
+    expect(await readdir(dirname(file))).toEqual([])
+    await history.save()
+    expect(state.stored).toHaveLength(2)
+    const later = create(createStore(state.stored).store)
+    await later.load()
+    expect(versionsOf(later)).toEqual(versionsOf(history))
+  })
+
+  test("stays in the file while the database is away, also over a restart, and is moved later", async () => {
+    const { store, state } = createStore()
+    state.away = true
+    const history = create(store)
+    await history.load()
+    note(history, { m: 1 }, FIRST + DAY)
+    expect(await history.save()).toBe(false)
+    note(history, { m: 2 }, FIRST + 2 * DAY)
+    await history.save()
+    expect(said).toEqual([expect.stringMatching(/cannot be used: no route to the database; .* kept in a file/)])
+
+    const restarted = create(store)
+    await restarted.load()
+    expect(versionsOf(restarted)).toEqual(versionsOf(history))
+    state.away = false
+    await restarted.save()
+    expect(state.stored.map(({ prices }) => prices).sort()).toEqual([1, 2])
+    expect(await readdir(dirname(file))).toEqual([])
+  })
+
+  test("loses nothing if a process ends while it moves the file to the database", async () => {
+    const history = create()
+    note(history, { m: 1 }, FIRST + DAY)
+    await history.save()
+    await createHistoryFile({ file, log: () => {} }).take() // and the process ends
+
+    const { store, state } = createStore()
+    const next = create(store)
+    await next.load()
+    expect(versionsOf(next)).toHaveLength(1)
+    await next.save()
+    expect(state.stored).toHaveLength(1)
+    expect(await readdir(dirname(file))).toEqual([])
+  })
+
+  test("has what other gateways have stored since, and says whether there was any", async () => {
+    const { store, state } = createStore()
+    const history = create(store)
+    await history.load()
+    expect(await history.save()).toBe(false)
+    const change = { provider: "openai", model: "m", from: FIRST, seenAt: FIRST, prices: 1 }
+    state.stored.push({ ...change, source: "litellm" }, { ...change, source: "a list of a later version" })
+    expect(await history.save()).toBe(true)
+    expect(versionsOf(history)).toEqual([{ from: FIRST, prices: 1 }])
+    expect(await history.save()).toBe(false)
   })
 
   test("reads the good lines of a damaged file, and logs how many are damaged", async () => {
@@ -121,7 +248,12 @@ describe("the history of prices", () => {
 
   test("does not grow without limit: a file that is too large loses its oldest lines", async () => {
     const entry = { source: "litellm" as const, provider: "openai", prices: { input_mtok: 1 } }
-    const entries = Array.from({ length: 100 }, (_, index) => ({ ...entry, model: `m${index}`, from: FIRST }))
+    const entries = Array.from({ length: 100 }, (_, index) => ({
+      ...entry,
+      model: `m${index}`,
+      from: FIRST,
+      seenAt: FIRST,
+    }))
     const small = createHistoryFile({ file, maxBytes: 5000, log: (line) => said.push(line) })
     await small.append(entries)
 
@@ -129,7 +261,6 @@ describe("the history of prices", () => {
 
     expect(kept.at(-1)?.model).toBe("m99")
     expect((await readFile(file, "utf8")).length).toBeLessThanOrEqual(2500)
-    expect(await small.readNew()).toEqual([])
     expect(said).toEqual([])
   })
 

@@ -1,6 +1,6 @@
 import { getPriceHistory, type PriceChangeObject } from "../../operations/prices/history.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withPrices } from "../_open.ts"
+import { withPriceHistory } from "../_open.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
@@ -19,7 +19,7 @@ export default defineCommand({
   },
   examples: ["majordomo-gateway pricing history o3", "majordomo-gateway pricing history o3 --json"],
   async run({ args }) {
-    await withPrices(args.config, (context) => {
+    await withPriceHistory(args.config, (context) => {
       const changes = getPriceHistory(context, { model: args.model, provider: args.provider })
       if (args.json) printJson(changes)
       else print(render(changes, findScreen()))

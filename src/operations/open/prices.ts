@@ -1,14 +1,22 @@
 import { readYaml } from "../../config/file.ts"
 import type { Settings } from "../../config/settings.ts"
+import { CommandError } from "../../core/errors.ts"
+import type { Database } from "../../database/_database.ts"
+import { hasDatabase } from "../../database/open.ts"
+import { createPriceHistoryStore } from "../../database/price-history.ts"
+import { NewerSchemaError } from "../../database/schema-state.ts"
 import { createPriceBook, type PriceBook } from "../../pricing/price-book.ts"
 import type { Context } from "../context.ts"
+import { openForOperation } from "./database.ts"
 
 interface OpenOptions {
   readonly settings: Settings
+  /** The database with the history of prices. Without it, only the changes in the data directory are known. */
+  readonly database?: Database | undefined
   log(line: string): void
 }
 
-/** Opens the price book as `serve` has it, calls `work` with it, and closes it again. Nothing is fetched. */
+/** Opens the price book, calls `work` with it, and closes it again. Nothing is fetched. */
 export async function withPrices<T>(
   options: OpenOptions,
   work: (context: Context<"settings" | "prices" | "log">) => Promise<T> | T,
@@ -22,15 +30,50 @@ export async function withPrices<T>(
 }
 
 /**
+ * Does the same with the history of prices in the database. If the database cannot be reached, the log says so, and only
+ * the changes in the data directory are known.
+ *
+ * @throws NewerSchemaError if the schema is newer than this program and not compatible with it
+ */
+export async function withPriceHistory<T>(
+  options: OpenOptions,
+  work: (context: Context<"settings" | "prices" | "log">) => Promise<T> | T,
+): Promise<T> {
+  const database = await openHistory(options)
+  try {
+    return await withPrices({ ...options, database }, work)
+  } finally {
+    await database?.close()
+  }
+}
+
+async function openHistory({ settings, log }: OpenOptions): Promise<Database | undefined> {
+  const { storage } = settings
+  const note = `the history has only the changes of prices that are kept in ${storage.dataDir}`
+  if (!(await hasDatabase(storage))) {
+    log(`note: there is no database yet, so ${note}`)
+    return undefined
+  }
+  try {
+    return await openForOperation({ settings, log })
+  } catch (error) {
+    if (error instanceof NewerSchemaError || !(error instanceof CommandError)) throw error
+    log(`note: ${note}, because the database cannot be opened: ${error.message}`)
+    return undefined
+  }
+}
+
+/**
  * Opens the price book of the settings, with the price lists that were last stored in the data directory.
  *
  * @throws CommandError if a price file of the settings cannot be read
  */
-export function openPrices({ settings, log }: OpenOptions): Promise<PriceBook> {
+export function openPrices({ settings, database, log }: OpenOptions): Promise<PriceBook> {
   const providers = Object.entries(settings.providers)
   return createPriceBook({
     ...settings.pricing,
     dataDir: settings.storage.dataDir,
+    history: database && createPriceHistoryStore(database),
     providerPrices: Object.fromEntries(providers.flatMap(([name, { prices }]) => (prices ? [[name, prices]] : []))),
     discounts: Object.fromEntries(
       providers.flatMap(([name, { discount }]) => (discount === undefined ? [] : [[name, discount]])),
