@@ -43,7 +43,13 @@ export function bundledRow(model: CatalogModel, at: number): BundledRow {
   const day = version === undefined ? (model.day ?? BUNDLED_DATE) : toDay(version.from)
   const [source, date] = model.own ? (["majordomo", OWN_DATE] as const) : (["genai-prices", day] as const)
   return {
-    row: { model: model.id, source, date: since ?? date, ...toRates(prices) },
+    row: {
+      model: model.id,
+      source,
+      date: since ?? date,
+      isLater: (version !== undefined && version.from > at) || undefined,
+      ...toRates(prices),
+    },
     varies: dated.some(({ constraint }) => constraint?.type === "time_of_date"),
     since,
     isDated: hasDates(model) || (model.versions ?? []).some(({ from }) => from <= at),
@@ -127,7 +133,8 @@ function isDeepseekWeekend(model: CatalogModel, at: number): boolean {
   return day === 0 || day === 6
 }
 
-const PER_MILLION: Readonly<Record<string, RateName>> = {
+/** The names of the rates of tokens in the catalog. */
+export const PER_MILLION: Readonly<Record<string, RateName>> = {
   input_mtok: "input",
   output_mtok: "output",
   cache_read_mtok: "cacheRead",

@@ -1,30 +1,35 @@
-import type { RateName } from "../core/cost.ts"
+import type { RateName, Rates } from "../core/cost.ts"
 import { formatDecimal, fromNumber } from "../core/decimal.ts"
-import type { OwnPrice } from "../core/own-prices.ts"
 import { isRecord } from "../kit/json/is-record.ts"
-import { toProviderId } from "./identify.ts"
 
-/** Returns whether a file is LiteLLM's price map: some model in it has a price per token. */
-export function isLitellmMap(content: Record<string, unknown>): boolean {
-  return Object.values(content).some((row) => isRecord(row) && typeof row["input_cost_per_token"] === "number")
+/** One model of LiteLLM's map, with its rates in USD per million tokens, or per piece. */
+export interface LitellmModel {
+  /** LiteLLM's own name of the model, which can begin with its provider: `xai/grok-4`. */
+  readonly name: string
+  /** LiteLLM's name of the provider, if the model has one. */
+  readonly provider: string | undefined
+  readonly base: Rates
+  /** The rates of a whole request with more than `above` tokens, in ascending order. */
+  readonly tiers: readonly { readonly above: number; readonly rates: Rates }[]
 }
 
 /**
- * Reads LiteLLM's price map, which has USD per token, by the names of its models. A name with LiteLLM's name of a provider,
- * such as `xai/grok-4`, is listed with ours as well. Rows that have no rate of ours are left out.
+ * Parses LiteLLM's map: `{ "gpt-4o": { "litellm_provider", "input_cost_per_token", … } }`, in USD per token. Models that
+ * have no rate of ours are left out.
  */
-export function readLitellmMap(content: Record<string, unknown>): ReadonlyMap<string, readonly OwnPrice[]> {
-  const prices = new Map<string, readonly OwnPrice[]>()
-  for (const [key, row] of Object.entries(content)) {
-    const price = key === "sample_spec" || !isRecord(row) ? undefined : toPrice(row)
-    if (price === undefined) continue
-    const name = key.toLowerCase()
-    prices.set(name, [price])
-    const slash = name.indexOf("/")
-    const ours = slash < 0 ? name : `${toProviderId(name.slice(0, slash).replaceAll("_", "-"))}${name.slice(slash)}`
-    if (!prices.has(ours)) prices.set(ours, [price])
-  }
-  return prices
+export function parseLitellmMap(content: Readonly<Record<string, unknown>>): readonly LitellmModel[] {
+  return Object.entries(content).flatMap(([name, row]) => {
+    if (name === "sample_spec" || !isRecord(row)) return []
+    const { litellm_provider: provider } = row
+    const { base, tiers } = parseRates(row)
+    if (Object.keys(base).length === 0) return []
+    return [{ name, provider: typeof provider === "string" ? provider : undefined, base, tiers }]
+  })
+}
+
+/** Returns whether a file is LiteLLM's map: some model in it has a price per token. */
+export function isLitellmMap(content: Readonly<Record<string, unknown>>): boolean {
+  return Object.values(content).some((row) => isRecord(row) && typeof row["input_cost_per_token"] === "number")
 }
 
 /** The fields in USD per token. The names of long-context fields continue with `_above_200k_tokens`. */
@@ -45,7 +50,7 @@ const PER_TOKEN: Readonly<Record<string, RateName>> = {
 const PER_PIECE: Readonly<Record<string, RateName>> = { input_cost_per_second: "audioSeconds" }
 const MILLION = 1_000_000n
 
-function toPrice(row: Record<string, unknown>): OwnPrice | undefined {
+function parseRates(row: Readonly<Record<string, unknown>>): Pick<LitellmModel, "base" | "tiers"> {
   const base: { [K in RateName]?: string } = {}
   const tiers = new Map<number, { [K in RateName]?: string }>()
   for (const [field, value] of Object.entries(row)) {
@@ -60,7 +65,6 @@ function toPrice(row: Record<string, unknown>): OwnPrice | undefined {
     if (thousands === undefined) base[name] = rate
     else tiers.set(above, { ...tiers.get(above), [name]: rate })
   }
-  if (Object.keys(base).length === 0) return undefined
   const ascending = [...tiers].sort(([a], [b]) => a - b)
   return { base, tiers: ascending.map(([above, rates]) => ({ above, rates })) }
 }

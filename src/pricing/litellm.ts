@@ -1,8 +1,8 @@
-import { formatDecimal, fromNumber } from "../core/decimal.ts"
 import { isRecord } from "../kit/json/is-record.ts"
-import { bundledRow } from "./bundled.ts"
+import { bundledRow, PER_MILLION } from "./bundled.ts"
 import { parsePrices } from "./catalog-data.ts"
 import type { CatalogPrices } from "./catalog-model.ts"
+import { type LitellmModel, parseLitellmMap } from "./litellm-map.ts"
 import { findVersion, type PriceHistory, type SeenPrice } from "./price-history.ts"
 import type { Row } from "./row.ts"
 
@@ -49,8 +49,11 @@ const PROVIDERS: Readonly<Record<string, string>> = {
 }
 const RANKS = Object.keys(PROVIDERS)
 
+/** The price of a model, and the place of LiteLLM's name of its provider in `PROVIDERS`. */
+type RankedPrice = SeenPrice & { readonly rank: number }
+
 /**
- * Parses LiteLLM's map: `{ "gpt-4o": { "litellm_provider", "input_cost_per_token", … } }`, in USD per token.
+ * Prepares LiteLLM's map, as it was fetched, for lookups.
  * @throws Error that says what is wrong with the map
  */
 export function parseLitellm(
@@ -59,9 +62,9 @@ export function parseLitellm(
   fetchedAt: number,
 ): LitellmPrices {
   if (!isRecord(body)) throw new Error("expected an object of models")
-  const models = new Map<string, SeenPrice & { readonly rank: number }>()
-  for (const [name, entry] of Object.entries(body)) {
-    const model = toModel(name, entry)
+  const models = new Map<string, RankedPrice>()
+  for (const listed of parseLitellmMap(body)) {
+    const model = toSeenPrice(listed)
     if (model === undefined) continue
     const key = `${model.provider}/${model.model}`
     if (model.rank < (models.get(key)?.rank ?? Number.POSITIVE_INFINITY)) models.set(key, model)
@@ -76,57 +79,48 @@ export function parseLitellm(
       const name = names.find((each) => models.has(`${provider}/${each}`))
       if (name === undefined) return undefined
       const versions = history.versionsOf("litellm", provider, name)
-      const version = findVersion(versions, at) ?? versions[0]
+      const then = findVersion(versions, at)
+      const version = then ?? versions[0]
       const prices = parsePrices(version ? version.prices : models.get(`${provider}/${name}`)?.prices)
-      return prices && { ...bundledRow({ id: name, prices, day }, at).row, source: "litellm" }
+      const isLater = then !== version || undefined
+      return prices && { ...bundledRow({ id: name, prices, day }, at).row, source: "litellm", isLater }
     },
     changesOf: (provider, name) => history.versionsOf("litellm", provider, name).map(({ from }) => from),
     seen: () => [...models.values()].map(({ provider, model, prices }) => ({ provider, model, prices })),
   }
 }
 
-function toModel(name: string, entry: unknown): (SeenPrice & { readonly rank: number }) | undefined {
-  const given = isRecord(entry) ? entry["litellm_provider"] : undefined
-  if (!isRecord(entry) || typeof given !== "string") return undefined
+function toSeenPrice({ name, provider: given = "", base, tiers }: LitellmModel): RankedPrice | undefined {
   const provider = Object.hasOwn(PROVIDERS, given) ? PROVIDERS[given] : undefined
-  const prices = toPrices(entry)
+  const prices = toCatalogPrices({ base, tiers })
   if (provider === undefined || prices === undefined) return undefined
   const prefix = `${given.replace(/-.*/, "")}/`
   const model = (name.startsWith(prefix) ? name.slice(prefix.length) : name).toLowerCase()
   return { provider, model, prices, rank: RANKS.indexOf(given) }
 }
 
-const NAMES: Readonly<Record<string, string>> = {
-  input_cost_per_token: "input_mtok",
-  output_cost_per_token: "output_mtok",
-  cache_read_input_token_cost: "cache_read_mtok",
-  cache_creation_input_token_cost: "cache_write_mtok",
-  cache_creation_input_token_cost_above_1hr: "cache_write_1h_mtok",
-  input_cost_per_audio_token: "input_audio_mtok",
-  output_cost_per_audio_token: "output_audio_mtok",
-  cache_read_input_audio_token_cost: "cache_audio_read_mtok",
-  input_cost_per_image_token: "input_image_mtok",
-  output_cost_per_image_token: "output_image_mtok",
-  output_cost_per_reasoning_token: "output_reasoning_mtok",
-}
+/** USD per million tokens. A higher rate is a mistake. */
+const MAX_RATE = 1_000_000
 
-/** Returns the prices per million tokens; undefined if there are none. A model whose rates are all 0 has no known price. */
-function toPrices(entry: Record<string, unknown>): CatalogPrices | undefined {
+/**
+ * Returns the rates of tokens in the form of the catalog, in which the history keeps them; undefined if there are none. A
+ * model whose rates are all 0 has no known price.
+ */
+function toCatalogPrices({ base, tiers }: Pick<LitellmModel, "base" | "tiers">): CatalogPrices | undefined {
   const prices: Record<string, CatalogPrices[string]> = {}
-  for (const [key, name] of Object.entries(NAMES)) {
-    const base = toPerMillion(entry[key])
-    if (base === undefined) continue
-    const tiers = Object.keys(entry).flatMap((each) => {
-      const [, stem, thousands] = /^(.+)_above_(\d+)k_tokens$/.exec(each) ?? []
-      const price = stem === key ? toPerMillion(entry[each]) : undefined
-      return price === undefined ? [] : [{ start: Number(thousands) * 1000, price }]
+  for (const [key, name] of Object.entries(PER_MILLION)) {
+    const rate = toRate(base[name])
+    if (rate === undefined) continue
+    const long = tiers.flatMap(({ above, rates }) => {
+      const price = toRate(rates[name])
+      return price === undefined ? [] : [{ start: above, price }]
     })
-    prices[name] = tiers.length === 0 ? base : { base, tiers: tiers.sort((a, b) => a.start - b.start) }
+    prices[key] = long.length === 0 ? rate : { base: rate, tiers: long }
   }
   return Object.values(prices).some((price) => price !== 0) ? prices : undefined
 }
 
-function toPerMillion(perToken: unknown): number | undefined {
-  if (typeof perToken !== "number" || !(perToken >= 0 && perToken <= 1)) return undefined
-  return Number(formatDecimal(fromNumber(perToken) * 1_000_000n))
+function toRate(usdPerMillion: string | undefined): number | undefined {
+  const rate = Number(usdPerMillion ?? Number.NaN)
+  return rate <= MAX_RATE ? rate : undefined
 }

@@ -92,7 +92,8 @@ export function parseLlmPrices(body: unknown, history = NO_HISTORY, fetchedAt = 
         return rates ? [{ above, rates }] : []
       })
       const base = correct(row, ratesOf(row), at)
-      return base && { model: id, source: "llm-prices.com", date: dateOf(provider, id, at), base, tiers }
+      const isLater = findVersion(versionsOf(provider, id), at) === undefined || undefined
+      return base && { model: id, source: "llm-prices.com", date: dateOf(provider, id, at), base, isLater, tiers }
     },
   }
 }

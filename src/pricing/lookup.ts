@@ -31,6 +31,8 @@ export interface Lookup {
   find(question: LookupQuestion): LookupResult
   /** Finds the price of a model by name at a configured provider; undefined if no source has one. */
   findNamed(provider: string, name: string, at: number): FoundPrice | undefined
+  /** Returns the sources that give rates to `find`'s price, and know them only from after the time of the question. */
+  sourcesOfLater(question: LookupQuestion): readonly string[]
   /** Finds what a name stands for in each source. */
   identify(provider: string, name: string): Identified
 }
@@ -85,25 +87,28 @@ export function createLookup(sources: Sources): Lookup {
   const findNamed = (provider: string, name: string, at: number, requested?: string) =>
     name.length > MAX_NAME_LENGTH ? undefined : findPrice(sources, toAsked(sources, { provider, name, requested }), at)
 
+  const find = ({ provider, model, requestedModel, at }: LookupQuestion): LookupResult => {
+    const answered = model === undefined ? undefined : findNamed(provider, model, at, requestedModel)
+    if (answered) return answered
+    const requested = requestedModel === undefined ? undefined : findNamed(provider, requestedModel, at)
+    if (requested) {
+      const doubt = `no price for ${shortened(model ?? "")}, which answered: priced as ${requestedModel}, which was asked`
+      return model === undefined ? requested : { ...requested, doubts: [...requested.doubts, doubt] }
+    }
+    const billedBy = identifyProvider(sources.catalog(), provider, sources.baseUrls?.[provider])
+    const name = model ?? requestedModel
+    const reason =
+      name === undefined ? "the answer and the request name no model" : `no price for ${shortened(name)} at ${provider}`
+    return { kind: "unknown", billedBy, isOverridden: false, reason }
+  }
   return {
+    find,
     findNamed: (provider, name, at) => findNamed(provider, name, at),
-    identify: (provider, name) => identify(sources, toAsked(sources, { provider, name })),
-    find({ provider, model, requestedModel, at }) {
-      const answered = model === undefined ? undefined : findNamed(provider, model, at, requestedModel)
-      if (answered) return answered
-      const requested = requestedModel === undefined ? undefined : findNamed(provider, requestedModel, at)
-      if (requested) {
-        const doubt = `no price for ${shortened(model ?? "")}, which answered: priced as ${requestedModel}, which was asked`
-        return model === undefined ? requested : { ...requested, doubts: [...requested.doubts, doubt] }
-      }
-      const billedBy = identifyProvider(sources.catalog(), provider, sources.baseUrls?.[provider])
-      const name = model ?? requestedModel
-      const reason =
-        name === undefined
-          ? "the answer and the request name no model"
-          : `no price for ${shortened(name)} at ${provider}`
-      return { kind: "unknown", billedBy, isOverridden: false, reason }
+    sourcesOfLater: (question) => {
+      const found = find(question)
+      return found.kind === "found" ? found.rows.filter(({ isLater }) => isLater).map(({ source }) => source) : []
     },
+    identify: (provider, name) => identify(sources, toAsked(sources, { provider, name })),
   }
 }
 

@@ -23,6 +23,11 @@ import { createUserPrices, type UserPrices } from "./user-prices.ts"
 export interface PriceBook {
   /** Computes the cost of one answer, with the prices of its time. */
   price(question: PriceQuery): Cost
+  /**
+   * Returns the sources of lines of a cost that may be wrong for its time: they know the model's prices only from after it,
+   * and have no earlier ones.
+   */
+  sourcesOfLater(question: PriceQuery): readonly string[]
   modelCount(): number
   /** Returns all models that have a price now, of one provider or of all. */
   models(provider?: string): readonly PricedModel[]
@@ -79,6 +84,13 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
         return keyDiscountFactor === undefined ? found.resolution : withKeyDiscount(found, keyDiscountFactor)
       }
       return computeCost(question, resolveForKey, { trustReported: main.trustReported })
+    },
+    sourcesOfLater({ provider, requestedModel, reading, at }) {
+      const models = new Set([reading.model, ...reading.parts.map(({ model }) => model)])
+      return [...models].flatMap((model) => {
+        const requested = model === reading.model ? requestedModel : undefined
+        return lookup.sourcesOfLater({ provider, model, requestedModel: requested, at })
+      })
     },
     modelCount: () => priceList.count(),
     models: (provider) => priceList.list(provider, options.now()),

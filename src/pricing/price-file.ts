@@ -2,7 +2,8 @@ import type { RateName } from "../core/cost.ts"
 import { CommandError } from "../core/errors.ts"
 import { type OwnPrice, parseOwnPrices } from "../core/own-prices.ts"
 import { isRecord } from "../kit/json/is-record.ts"
-import { isLitellmMap, readLitellmMap } from "./litellm-map.ts"
+import { toProviderId } from "./identify.ts"
+import { isLitellmMap, parseLitellmMap } from "./litellm-map.ts"
 import type { PriceBookOptions } from "./options.ts"
 import { readUserFile } from "./user-file.ts"
 
@@ -26,7 +27,7 @@ export async function readPriceFile({
 }: Files): Promise<ReadonlyMap<string, readonly OwnPrice[]>> {
   const content = await readUserFile(SETTING, fallbackFile, readYaml)
   if (content === undefined) return new Map()
-  if (isLitellmMap(content)) return readLitellmMap(content)
+  if (isLitellmMap(content)) return fromLitellmMap(content)
   const models: Model[] = []
   for (const [name, given, title] of entriesOf(content)) {
     if (name.startsWith("_")) continue
@@ -34,6 +35,22 @@ export async function readPriceFile({
     models.push({ name: name.toLowerCase(), prices, title, isGo: isGoRow(given) })
   }
   return withLongTiers(models)
+}
+
+/**
+ * Returns the prices of LiteLLM's map by the names of its models. A name with LiteLLM's name of a provider, such as
+ * `xai/grok-4`, is listed with ours as well.
+ */
+function fromLitellmMap(content: Record<string, unknown>): ReadonlyMap<string, readonly OwnPrice[]> {
+  const prices = new Map<string, readonly OwnPrice[]>()
+  for (const { name: given, base, tiers } of parseLitellmMap(content)) {
+    const name = given.toLowerCase()
+    prices.set(name, [{ base, tiers }])
+    const slash = name.indexOf("/")
+    const ours = slash < 0 ? name : `${toProviderId(name.slice(0, slash).replaceAll("_", "-"))}${name.slice(slash)}`
+    if (!prices.has(ours)) prices.set(ours, [{ base, tiers }])
+  }
+  return prices
 }
 
 /**

@@ -43,9 +43,9 @@ export interface PriceHistory {
 
 interface NoteTimes {
   /** The time at which the list was fetched. */
-  readonly seenAt: number
-  /** The time from which prices apply that are the first ones known: the day of the list. */
-  readonly firstFrom: number
+  readonly fetchedAt: number
+  /** The time from which prices apply that are the first ones known: the day of the list. Default: `fetchedAt`. */
+  readonly firstFrom?: number
   /** A model that is missing in the list is no longer listed. */
   readonly isComplete: boolean
   /**
@@ -84,7 +84,8 @@ export function createPriceHistory({ file: path, store, log }: HistoryOptions): 
     insert(entry)
     outbox.add(entry)
   }
-  const noteOne = (source: FetchedSource, seen: SeenPrice, { seenAt, firstFrom, isCopy }: NoteTimes) => {
+  const noteOne = (source: FetchedSource, seen: SeenPrice, when: NoteTimes) => {
+    const { fetchedAt: seenAt, firstFrom = seenAt, isCopy } = when
     const { provider, model, prices, before } = seen
     const known = versions.get(toKey(source, provider, model))
     if (known && isCopy) return

@@ -29,7 +29,7 @@ interface ListFacts {
 }
 
 /** Where a list comes from. */
-export interface ListOrigin {
+interface ListOrigin {
   readonly fetchedAt: number
   /** It is the copy on disk. */
   readonly isCopy: boolean
@@ -46,7 +46,7 @@ interface PriceSourceOptions<List extends ListFacts> {
   /** Is called when there is another list, before it is used. */
   onChange(list: List, origin: ListOrigin): void
   /** Is called after each refresh, whatever its result. Must not reject. */
-  onRefreshed(): Promise<void>
+  onRefreshed(): Promise<unknown>
   now(): number
   log(line: string): void
 }

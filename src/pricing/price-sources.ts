@@ -23,7 +23,7 @@ interface PriceSources {
   litellm(): LitellmPrices | undefined
   /** Fetches all lists now. Never rejects: prices of a source that fails stay as they are. */
   refresh(): Promise<readonly SourceRefresh[]>
-  /** Starts to refresh in the background: now, and then at each interval. */
+  /** Starts to move the changes in the file to the database, and to refresh in the background, now and at each interval. */
   start(): void
   close(): void
 }
@@ -38,16 +38,14 @@ type SourceOptions = Pick<
  * @param onChange is called when there are other prices
  */
 export async function openPriceSources(options: SourceOptions, onChange: () => void): Promise<PriceSources> {
-  const { dataDir, log } = options
-  const fileOf = (name: string) => (dataDir === undefined ? undefined : join(dataDir, name))
-  const history = createPriceHistory({ file: fileOf("price-history.jsonl"), store: options.history, log })
+  const fileOf = (name: string) => options.dataDir && join(options.dataDir, name)
+  const { history: store, log } = options
+  const history = createPriceHistory({ file: fileOf("price-history.jsonl"), store, log })
   const merge = () => {
     catalog = mergeCatalog(bundled, data.current(), history)
     onChange()
   }
-  const onRefreshed = async () => {
-    if (await history.save()) merge()
-  }
+  const onRefreshed = () => history.save().then((hasNew) => hasNew && merge())
   const shared = { ...options, onRefreshed }
   const bundled = await loadBundled()
   await history.load()
@@ -59,9 +57,8 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     url: options.remoteUrl,
     cacheFile: fileOf("llm-prices.json"),
     parse: (body, fetchedAt) => parseLlmPrices(body, history, fetchedAt),
-    onChange: (list, { fetchedAt: seenAt, isCopy }) => {
-      const firstFrom = Date.parse(list.day)
-      history.note("llm-prices.com", list.seen(), { seenAt, firstFrom, isComplete: true, isCopy })
+    onChange: (list, origin) => {
+      history.note("llm-prices.com", list.seen(), { ...origin, firstFrom: Date.parse(list.day), isComplete: true })
       onChange()
     },
   })
@@ -71,9 +68,8 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     url: options.catalogUrl ?? "",
     cacheFile: fileOf("genai-prices.json"),
     parse: parseCatalogData,
-    onChange: (fetched, { fetchedAt: seenAt, isCopy }) => {
-      const when = { seenAt, firstFrom: seenAt, isComplete: false, isCopy }
-      history.note("genai-prices", seenPrices(bundled, fetched), when)
+    onChange: (fetched, origin) => {
+      history.note("genai-prices", seenPrices(bundled, fetched), { ...origin, isComplete: false })
       merge()
     },
   })
@@ -83,13 +79,13 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     url: options.litellmUrl ?? "",
     cacheFile: fileOf("litellm-prices.json"),
     parse: (body, fetchedAt) => parseLitellm(body, history, fetchedAt),
-    onChange: (map, { fetchedAt: seenAt, isCopy }) => {
-      history.note("litellm", map.seen(), { seenAt, firstFrom: seenAt, isComplete: true, isCopy })
+    onChange: (map, origin) => {
+      history.note("litellm", map.seen(), { ...origin, isComplete: true })
       onChange()
     },
   })
 
-  const all: readonly (readonly [FetchedSource, PriceSource<unknown>])[] = [
+  const all: readonly NamedSource[] = [
     ["llm-prices.com", listed],
     ["genai-prices", data],
     ["litellm", litellm],
@@ -100,9 +96,8 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     catalog: () => catalog,
     listed: listed.current,
     litellm: litellm.current,
-    refresh: () => Promise.all(all.map(async ([source, each]) => ({ source, ...(await each.refresh()) }))),
+    refresh: () => refreshAll(all),
     start: () => {
-      // A file of an earlier version is stored in the database, also if no list is fetched.
       void onRefreshed()
       for (const [, source] of all) source.start()
     },
@@ -110,4 +105,10 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
       for (const [, source] of all) source.close()
     },
   }
+}
+
+type NamedSource = readonly [FetchedSource, PriceSource<unknown>]
+
+function refreshAll(sources: readonly NamedSource[]): Promise<readonly SourceRefresh[]> {
+  return Promise.all(sources.map(async ([source, each]) => ({ source, ...(await each.refresh()) })))
 }

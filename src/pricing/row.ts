@@ -8,6 +8,8 @@ export interface Row {
   /** The day of the source, or of this price in it, `YYYY-MM-DD`. */
   readonly date: string | undefined
   readonly base: Rates
+  /** The prices are the first ones that are known of the model, and they were seen only after the time in question. */
+  readonly isLater?: true | undefined
   /** Rates of `base` that may be wrong, with the reason. */
   readonly unsure?: { readonly [K in RateName]?: string }
   /** The rates of a whole request with more than `above` tokens, in ascending order. */

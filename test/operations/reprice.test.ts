@@ -178,11 +178,34 @@ describeDatabases("repricing", (open) => {
     server.close()
   })
 
+  test("an exact price stays if the only price that is known now was seen after the request", async () => {
+    const db = await open()
+    const body = bodyOf([listedRow("openai", "gpt-99", 7, 12, 3.5)], "2026-11-25")
+    const server = createServer((_, response) => response.end(JSON.stringify(body)))
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const remoteUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const book = await createPriceBook({ remoteUrl, refreshIntervalMs: 1000, now: Date.now, log: () => {} })
+    await book.refresh()
+    const of = { model: "gpt-99", requested_model: "gpt-99", total_cost: "9" }
+    const at = (day: string) => ({ requested_at: `${day}T10:00:00Z`, created_at: `${day}T10:00:00Z` })
+    await insert(db, [
+      anUnpriced({ ...of, ...at("2026-11-20"), cost_status: "exact" }),
+      anUnpriced({ ...of, ...at("2026-11-21"), total_cost: undefined }),
+      anUnpriced({ ...of, ...at("2026-11-26"), cost_status: "exact" }),
+    ])
+    await run(db, {}, { prices: book })
+    // 600 x 7 + 400 x 3.5 + 500 x 12 USD per million.
+    expect((await rowsOf(db)).map(({ total_cost }) => total_cost)).toEqual(["9", "0.0116", "0.0116"])
+    book.close()
+    server.close()
+  })
+
   test("an exact price stays if the sources only disagree about the price at that time", async () => {
     const db = await open()
     const exact = { model: "acme-1", requested_model: "acme-1", cost_status: "exact", total_cost: "9" } as const
     await insert(db, [aRecord({ id: crypto.randomUUID(), ...exact }), anUnpriced()])
     const uncertain: RepriceContext["prices"] = {
+      sourcesOfLater: priced.sourcesOfLater,
       price: (question) => {
         const cost = priced.price(question)
         return { ...cost, status: "estimated", price: { lines: [], ...cost.price, reason: PRICE_THEN_UNKNOWN } }

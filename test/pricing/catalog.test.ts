@@ -42,7 +42,7 @@ describe("the fetched data of genai-prices", () => {
 
     const history = createPriceHistory({ file: undefined, log: () => {} })
     history.note("genai-prices", seenPrices(bundled, data), {
-      seenAt: AT,
+      fetchedAt: AT,
       firstFrom: AT,
       isComplete: false,
       isCopy: false,
@@ -99,7 +99,7 @@ describe("the merged catalog", () => {
     const history = createPriceHistory({ file: undefined, log: () => {} })
     for (const [seenAt, data] of days) {
       history.note("genai-prices", seenPrices(bundled, data), {
-        seenAt,
+        fetchedAt: seenAt,
         firstFrom: seenAt,
         isComplete: false,
         isCopy: false,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { parseLitellm } from "../../src/pricing/litellm.ts"
+import { parseLitellmMap } from "../../src/pricing/litellm-map.ts"
 import { createPriceHistory } from "../../src/pricing/price-history.ts"
 
 const AT = Date.parse("2026-11-20T12:00:00Z")
@@ -39,6 +40,25 @@ describe("LiteLLM's map", () => {
     })
   })
 
+  test("has the same rates as the user's price file with the same map, and no more models than it has prices for", () => {
+    const model = {
+      litellm_provider: "openai",
+      input_cost_per_token: 1.25e-7,
+      output_cost_per_reasoning_token: 4e-6,
+      input_cost_per_audio_token: 3e-6,
+      cache_read_input_image_token_cost: 2e-7,
+      output_cost_per_token_above_128k_tokens: 9e-6,
+      output_cost_per_token: 8e-6,
+    }
+    const row = parse({ "gpt-test": model, odd: { litellm_provider: "openai", mode: "chat" } }).map.find(
+      "openai",
+      ["gpt-test"],
+      AT,
+    )
+    const [filed] = parseLitellmMap({ "gpt-test": model, odd: { mode: "chat" } })
+    expect({ base: row?.base, tiers: row?.tiers }).toEqual({ base: filed?.base, tiers: filed?.tiers })
+  })
+
   test("lists a model at its provider, without LiteLLM's prefix", () => {
     const one = (provider: string, input = 1e-6) => ({ litellm_provider: provider, input_cost_per_token: input })
     const { map } = parse({
@@ -65,8 +85,8 @@ describe("LiteLLM's map", () => {
   test("keeps the price of a request's time", () => {
     const { map, history } = parse({ m: { litellm_provider: "openai", input_cost_per_token: 2e-6 } })
     const seen = (input: number) => [{ provider: "openai", model: "m", prices: { input_mtok: input } }]
-    history.note("litellm", seen(1), { seenAt: AT - 10, firstFrom: AT - 10, isComplete: true, isCopy: false })
-    history.note("litellm", seen(2), { seenAt: AT, firstFrom: AT, isComplete: true, isCopy: false })
+    history.note("litellm", seen(1), { fetchedAt: AT - 10, firstFrom: AT - 10, isComplete: true, isCopy: false })
+    history.note("litellm", seen(2), { fetchedAt: AT, firstFrom: AT, isComplete: true, isCopy: false })
     expect([AT - 20, AT - 1, AT].map((at) => map.find("openai", ["m"], at)?.base.input)).toEqual(["1", "1", "2"])
   })
 

@@ -46,7 +46,7 @@ type History = ReturnType<typeof create>
 
 function note(history: History, prices: Readonly<Record<string, unknown>>, seenAt: number, isComplete = true) {
   const seen = Object.entries(prices).map(([model, each]) => ({ provider: "openai", model, prices: each }))
-  history.note("litellm", seen, { seenAt, firstFrom: FIRST, isComplete, isCopy: false })
+  history.note("litellm", seen, { fetchedAt: seenAt, firstFrom: FIRST, isComplete, isCopy: false })
 }
 
 const versionsOf = (history: History, model = "m") => history.versionsOf("litellm", "openai", model)
@@ -119,7 +119,7 @@ describe("the history of prices", () => {
     const before = ["m", "gone", "added"].map((model) => [...versionsOf(history, model)])
     const old = ["m", "gone", "lost"].map((model) => ({ provider: "openai", model, prices: 1 }))
     const copy = { firstFrom: FIRST, isComplete: true, isCopy: true }
-    for (const seenAt of [FIRST + 3 * DAY, FIRST + 7 * DAY]) history.note("litellm", old, { seenAt, ...copy })
+    for (const fetchedAt of [FIRST + 3 * DAY, FIRST + 7 * DAY]) history.note("litellm", old, { fetchedAt, ...copy })
 
     expect(["m", "gone", "added"].map((model) => versionsOf(history, model))).toEqual(before)
     expect(versionsOf(history, "lost")).toEqual([{ from: FIRST, prices: 1 }])

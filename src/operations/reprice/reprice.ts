@@ -28,7 +28,7 @@ const MAX_COST_USD = parseDecimal("100000000")
 const COLUMNS_ONLY = "priced from the token columns alone: the row has no usage of the provider's own"
 
 export type RepriceContext = Context<"database"> & {
-  readonly prices: Pick<Context<"prices">["prices"], "price">
+  readonly prices: Pick<Context<"prices">["prices"], "price" | "sourcesOfLater">
   readonly findFormat: FindFormat
   onProgress(done: { readonly looked: number; readonly changed: number }): void
 }
@@ -56,9 +56,9 @@ export async function repriceRequests(
     const rows = await readRepriceable(database, filter, { after, limit: CHUNK })
     if (rows.length === 0) return summary.models()
     const repricings = rows.flatMap((row) => {
-      const cost = computeCost(row, context)
-      const repricing = toRepricing(row, cost)
-      summary.add(row, cost, repricing !== undefined)
+      const repriced = computeCost(row, context)
+      const repricing = toRepricing(row, repriced)
+      summary.add(row, repriced.cost, repricing !== undefined)
       return repricing ?? []
     })
     if (repricings.length > 0) changed += dryRun ? repricings.length : await applyRepricings(database, repricings)
@@ -68,14 +68,20 @@ export async function repriceRequests(
   }
 }
 
-function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext): Cost {
+interface Repriced {
+  readonly cost: Cost
+  /** The sources whose prices are from after the request, because they have no earlier ones. */
+  readonly sourcesOfLater: readonly string[]
+}
+
+function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext): Repriced {
   const stored = readStoredUsage(row, findFormat)
   const columns = stored === undefined ? readColumns(row) : undefined
   const certificate = row.price as PriceCertificate | null
   const reason = certificate?.reason
   const none = { ...NO_READING, model: row.model || undefined }
   const reading: Reading = { ...(stored ?? columns ?? none), free: reason === FREE_BY_RULE }
-  const cost = prices.price({
+  const question = {
     provider: row.provider,
     requestedModel: row.requested_model ?? undefined,
     reading: { ...reading, source: stored === undefined ? reading.source : row.usage_source },
@@ -83,8 +89,13 @@ function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext
     keyDiscountFactor: findKeyDiscount(row, certificate),
     failed: row.status_code >= 400,
     isUnanswered: reason === UNANSWERED,
-  })
-  return columns !== undefined && cost.status === "exact" ? { ...cost, ...toEstimate(cost) } : cost
+  }
+  const cost = prices.price(question)
+  const isEstimate = columns !== undefined && cost.status === "exact"
+  return {
+    cost: isEstimate ? { ...cost, ...toEstimate(cost) } : cost,
+    sourcesOfLater: row.cost_status === "exact" ? prices.sourcesOfLater(question) : [],
+  }
 }
 
 /**
@@ -101,7 +112,7 @@ function toEstimate({ price }: Cost): Pick<Cost, "status" | "price"> {
 }
 
 /** Returns the change of a row; undefined if the row is right as it is, or a row cannot hold the new cost. */
-function toRepricing(row: RepriceableRow, cost: Cost): Repricing | undefined {
+function toRepricing(row: RepriceableRow, { cost, sourcesOfLater }: Repriced): Repricing | undefined {
   const isSame =
     row.cost_status === cost.status &&
     normalize(row.input_cost) === normalize(cost.inputCost) &&
@@ -110,7 +121,7 @@ function toRepricing(row: RepriceableRow, cost: Cost): Repricing | undefined {
   if (isSame || parseDecimal(cost.totalCost ?? "0") >= MAX_COST_USD) return undefined
   // A row keeps the price that it has if the price is no longer known.
   if (cost.status === "unpriced") return undefined
-  if (row.cost_status === "exact" && cost.price?.reason?.includes(PRICE_THEN_UNKNOWN)) return undefined
+  if (row.cost_status === "exact" && isOfAnotherTime(cost, sourcesOfLater)) return undefined
   return {
     id: row.id,
     old_cost_status: row.cost_status,
@@ -122,6 +133,12 @@ function toRepricing(row: RepriceableRow, cost: Cost): Repricing | undefined {
     price: cost.price,
     reason: toReason(row, cost),
   }
+}
+
+/** Returns whether a cost was computed with rates of which no source says that they applied at the time of the request. */
+function isOfAnotherTime({ price }: Cost, sourcesOfLater: readonly string[]): boolean {
+  const isLater = price?.lines.some(({ source }) => sourcesOfLater.includes(source)) ?? false
+  return isLater || (price?.reason?.includes(PRICE_THEN_UNKNOWN) ?? false)
 }
 
 function toReason(row: RepriceableRow, cost: Cost): string {
