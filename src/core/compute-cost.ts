@@ -23,7 +23,8 @@ export function computeCost(
   if (reported !== undefined && sum.kind !== "free") return reportedOf(reading, reported, sum)
   if (sum.kind === "free") return freeOf(sum.reason)
   if (question.isUnanswered && reading.source === "none") return unpricedOf(UNANSWERED)
-  if (question.failed && reading.source === "none") return freeOf("provider error: not billed")
+  if (question.failed && (reading.source === "none" || reading.parts.length === 0))
+    return freeOf("provider error: not billed")
   if (isImplausible(reading))
     return { ...unpricedOf(joined([IMPLAUSIBLE, reading.inconsistent])!), status: "inconsistent" }
   if (sum.kind === "unknown") return unpricedOf(sum.reason)
