@@ -23,8 +23,7 @@ export function computeCost(
   if (reported !== undefined && sum.kind !== "free") return reportedOf(reading, reported, sum)
   if (sum.kind === "free") return freeOf(sum.reason)
   if (question.isUnanswered && reading.source === "none") return unpricedOf(UNANSWERED)
-  if (question.failed && (reading.source === "none" || reading.parts.length === 0))
-    return freeOf("provider error: not billed")
+  if (question.failed && reading.source === "none") return freeOf("provider error: not billed")
   if (isImplausible(reading))
     return { ...unpricedOf(joined([IMPLAUSIBLE, reading.inconsistent])!), status: "inconsistent" }
   if (sum.kind === "unknown") return unpricedOf(sum.reason)
@@ -109,9 +108,10 @@ function doubtsOf(reading: Reading): readonly string[] {
   return reading.isReportedCostEstimated ? REPORTED_ESTIMATE : NO_DOUBTS
 }
 
+/** An answer without usage that is billed by the piece alone has nothing to estimate. */
 function statusOf(reading: Reading, doubts: readonly string[]): Cost["status"] {
   if (reading.inconsistent !== undefined) return "inconsistent"
-  return reading.source === "reported" && doubts.length === 0 ? "exact" : "estimated"
+  return reading.source !== "estimated" && doubts.length === 0 ? "exact" : "estimated"
 }
 
 type Summed = Pick<Extract<Sum, { kind: "sum" }>, "lines" | "doubts" | "factors">

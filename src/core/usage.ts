@@ -116,8 +116,8 @@ export interface Reading {
   /** The provider's usage as received, and what is billed outside of it. It is JSON data of a bounded size. */
   readonly raw: unknown
   /**
-   * `reported`: the provider reported the usage, or the request states all that is billed, such as the characters of a
-   * speech. `estimated`: it was counted from the text. `none`: there is none.
+   * `reported`: the provider reported the usage. `estimated`: it was counted from the text. `none`: there is none. An
+   * answer that is billed by the piece alone, such as a speech, has units and no usage.
    */
   readonly source: "reported" | "estimated" | "none"
   /** The operation is free by the provider's own rule (count_tokens, models, refusals without output, …). */

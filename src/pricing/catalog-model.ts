@@ -28,6 +28,9 @@ export interface CatalogModel {
   readonly versions?: readonly ModelVersion[]
 }
 
+/** A model of our own, which always names the origin of its prices. */
+export type OwnModel = CatalogModel & { readonly origin: OriginName }
+
 /** The prices of a model from a time on, in milliseconds since the epoch. */
 export interface ModelVersion {
   readonly from: number

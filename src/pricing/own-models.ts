@@ -1,8 +1,5 @@
-import type { CatalogModel } from "./catalog-model.ts"
+import type { CatalogModel, OwnModel } from "./catalog-model.ts"
 import { PIECE_MODELS } from "./piece-models.ts"
-
-/** A model of our own, which always names the origin of its prices. */
-export type OwnModel = CatalogModel & Required<Pick<CatalogModel, "origin">>
 
 /** The day on which our own models were last checked. Each names the origin of its prices. */
 export const OWN_DATE = "2026-11-28"

@@ -1,8 +1,5 @@
-import type { CatalogModel, CatalogPrices, DatedPrices } from "./catalog-model.ts"
+import type { CatalogPrices, DatedPrices, OwnModel } from "./catalog-model.ts"
 import type { OriginName } from "./origins.ts"
-
-/** The fields that `OwnModel` demands, without an import in a cycle. */
-type PieceModel = CatalogModel & { readonly origin: OriginName }
 
 /** DALL-E 3 costs the same in both orientations. */
 const DALL_E_3: CatalogPrices = {
@@ -28,7 +25,7 @@ const SORA_LARGE = ["1024x1792", "1792x1024"]
  * Models that are billed by the piece, which genai-prices lacks, in USD per piece: pictures by size and quality, speech by
  * the character, film by the second.
  */
-export const PIECE_MODELS: Readonly<Record<"openai" | "google", readonly PieceModel[]>> = {
+export const PIECE_MODELS: Readonly<Record<"openai" | "google", readonly OwnModel[]>> = {
   openai: [
     model("openaiModels", ["tts-1", "tts-1-1106"], { characters_mcount: 15 }),
     model("openaiModels", ["tts-1-hd", "tts-1-hd-1106"], { characters_mcount: 30 }),
@@ -70,11 +67,7 @@ export const PIECE_MODELS: Readonly<Record<"openai" | "google", readonly PieceMo
   ],
 }
 
-function model(
-  origin: OriginName,
-  names: readonly string[],
-  prices: CatalogPrices | readonly DatedPrices[],
-): PieceModel {
+function model(origin: OriginName, names: readonly string[], prices: CatalogPrices | readonly DatedPrices[]): OwnModel {
   return { id: names[0]!, origin, match: { or: names.map((name) => ({ equals: name })) }, prices }
 }
 
