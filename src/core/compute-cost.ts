@@ -108,9 +108,10 @@ function doubtsOf(reading: Reading): readonly string[] {
   return reading.isReportedCostEstimated ? REPORTED_ESTIMATE : NO_DOUBTS
 }
 
+/** An answer without usage that is billed by the piece alone has nothing to estimate. */
 function statusOf(reading: Reading, doubts: readonly string[]): Cost["status"] {
   if (reading.inconsistent !== undefined) return "inconsistent"
-  return reading.source === "reported" && doubts.length === 0 ? "exact" : "estimated"
+  return reading.source !== "estimated" && doubts.length === 0 ? "exact" : "estimated"
 }
 
 type Summed = Pick<Extract<Sum, { kind: "sum" }>, "lines" | "doubts" | "factors">

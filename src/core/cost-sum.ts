@@ -1,6 +1,6 @@
 import type { CostFactor, CostLine, PriceEntry, RateName, Rates, Resolution, Resolve } from "./cost.ts"
 import { amount, type Decimal, formatDecimal, fromNumber, multiply, parseDecimal } from "./decimal.ts"
-import { BUCKETS, type Bucket, type Part, type Reading, type Units } from "./usage.ts"
+import { BUCKETS, type Bucket, type Part, type Reading, type UnitKinds, type Units } from "./usage.ts"
 
 /** The lines of a reading and their totals, or the reason why there are none. */
 export type Sum =
@@ -17,7 +17,14 @@ export type Sum =
   | { readonly kind: "unknown"; readonly reason: string }
 
 type Priced = Extract<Resolution, { kind: "priced" }>
-const OUTPUT: ReadonlySet<RateName> = new Set(["output", "reasoning", "outputAudio", "outputImage", "images"])
+const OUTPUT: ReadonlySet<RateName> = new Set([
+  "output",
+  "reasoning",
+  "outputAudio",
+  "outputImage",
+  "images",
+  "videoSeconds",
+])
 const TOKENS: ReadonlySet<RateName> = new Set(BUCKETS)
 const ONE = fromNumber(1)
 const MILLION = 1_000_000n
@@ -43,7 +50,7 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
   if (units.length > 0) {
     if (main.kind === "unknown") return main
     for (const factor of main.factors) if (factor.fees) factors = (factors ?? new Map()).set(factor.name, factor)
-    addUnits(units, main, sum)
+    addUnits(units, reading.kinds, { resolution: main, sum })
     if (sum.lines.length === 0) return unknown([...sum.doubts].join("; "))
   }
   for (const reason of reading.missing ?? NOTHING) sum.doubts.add(reason)
@@ -54,6 +61,8 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
 const NONE: readonly CostFactor[] = []
 const NOTHING: readonly string[] = []
 
+type Line = CostLine & { date?: string; kind?: string }
+
 /** The lines that have been added, and their totals. */
 class LineSum {
   readonly lines: CostLine[] = []
@@ -61,14 +70,14 @@ class LineSum {
   input = 0n
   output = 0n
 
-  add(bucket: RateName, quantity: number, entry: PriceEntry, rate: string, factor: Decimal): void {
+  add(bucket: RateName, quantity: number, entry: PriceEntry, rate: string, factor: Decimal): Line {
     const isToken = TOKENS.has(bucket)
     const value = amount({ quantity, rate: readRate(rate), factor, per: isToken ? MILLION : 1n })
     const side = OUTPUT.has(bucket) ? "output" : "input"
     if (side === "input") this.input += value
     else this.output += value
     const { source, date } = entry.sources[bucket] ?? UNKNOWN_SOURCE
-    const line: CostLine & { date?: string } = {
+    const line: Line = {
       side,
       bucket,
       model: entry.model,
@@ -81,6 +90,7 @@ class LineSum {
     }
     if (date !== undefined) line.date = date
     this.lines.push(line)
+    return line
   }
 }
 
@@ -145,20 +155,33 @@ function factorOf(factors: readonly CostFactor[], bucket: RateName): Decimal {
  */
 function addUnits(
   units: readonly (readonly [keyof Units, number])[],
-  { entry, factors, unsure, doubts }: Priced,
-  sum: LineSum,
+  kinds: UnitKinds | undefined,
+  { resolution, sum }: { readonly resolution: Priced; readonly sum: LineSum },
 ): void {
+  const { entry, factors, unsure, doubts } = resolution
   for (const doubt of doubts) sum.doubts.add(doubt)
   for (const [bucket, quantity] of units) {
-    const rate = entry.base[bucket]
+    const kind = kinds?.[bucket]
+    const ofKind = kind === undefined ? undefined : entry.kinds?.[`${bucket}/${kind}`]
+    const rate = ofKind ?? entry.base[bucket]
+    const what = kind === undefined ? bucket : `${bucket} (${kind})`
     if (rate === undefined) {
-      sum.doubts.add(`no rate for ${bucket} of ${entry.model}: not in the sum`)
+      sum.doubts.add(`no rate for ${what} of ${entry.model}: not in the sum`)
       continue
+    }
+    if (kind !== undefined && ofKind === undefined && hasKinds(entry, bucket)) {
+      sum.doubts.add(`no rate for ${what} of ${entry.model}: taken from ${bucket}`)
     }
     const doubt = unsure[bucket]
     if (doubt !== undefined) sum.doubts.add(doubt)
-    sum.add(bucket, quantity, entry, rate, factorOf(factors, bucket))
+    const line = sum.add(bucket, quantity, entry, rate, factorOf(factors, bucket))
+    if (kind !== undefined && ofKind !== undefined) line.kind = kind
   }
+}
+
+function hasKinds({ kinds }: PriceEntry, bucket: keyof Units): boolean {
+  for (const name in kinds) if (name.startsWith(`${bucket}/`)) return true
+  return false
 }
 
 /** Returns the rates of a decision, whose input costs the same whether it was cached or not, at any size. */

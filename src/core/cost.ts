@@ -5,11 +5,16 @@ export type Rates = { readonly [K in Bucket | keyof Units]?: string }
 
 export type RateName = keyof Rates
 
+/** Rates in USD per piece that depend on the kind of the piece, by `unit/kind`, such as `images/1024x1024 hd`. */
+export type KindRates = Readonly<Record<string, string>>
+
 /** The rates of one model at one time, with its long-context tiers. */
 export interface PriceEntry {
   /** The id of the model that matched, as the catalog spells it. */
   readonly model: string
   readonly base: Rates
+  /** The rates of pieces by their kind. A kind that is not listed costs what `base` says. */
+  readonly kinds?: KindRates
   /** The rates of a whole request whose `contextTokens` exceed `above`, in ascending order of `above`. */
   readonly tiers: readonly { readonly above: number; readonly rates: Rates }[]
   /**
@@ -53,6 +58,8 @@ export interface CostFactor {
 export interface CostLine {
   readonly side: "input" | "output"
   readonly bucket: RateName
+  /** The kind of the pieces, where it decides the rate. */
+  readonly kind?: string
   readonly model: string
   readonly quantity: number
   /** USD per million tokens, or per piece. */

@@ -13,6 +13,9 @@ const UNITS = {
   codeContainers: true,
   audioSeconds: true,
   images: true,
+  characters: true,
+  videoSeconds: true,
+  pages: true,
 } as const satisfies { readonly [K in keyof Units]-?: true }
 
 /** All names of rates: the token buckets, then the units. */

@@ -83,8 +83,18 @@ export interface Units {
   readonly codeContainers?: number
   /** Audio that is billed by its length, such as transcriptions by whisper-1. */
   readonly audioSeconds?: number
+  /** Pictures that are billed by the piece. Their kind is size and quality: `1024x1024 hd`. */
   readonly images?: number
+  /** Characters of a text that is spoken, in Unicode code points. */
+  readonly characters?: number
+  /** Seconds of film. Their kind is the size or the resolution: `1280x720`, `1080p`. */
+  readonly videoSeconds?: number
+  /** Pages of documents that were read. Their kind is `annotated` if the text was also put into a given structure. */
+  readonly pages?: number
 }
+
+/** The kind of the pieces of a unit, where the price depends on it; a unit without kinds is absent. */
+export type UnitKinds = { readonly [K in keyof Units]?: string }
 
 /** The result of metering one answer. */
 export interface Reading {
@@ -92,6 +102,7 @@ export interface Reading {
   readonly model: string | undefined
   readonly parts: readonly Part[]
   readonly units: Units
+  readonly kinds?: UnitKinds
   /** The service tier (`default`, `flex`, `priority`, `batch`, …), as the provider reported it, in lower case. */
   readonly tier: string | undefined
   /** The speed that Anthropic reported, such as `fast`. */
@@ -104,7 +115,10 @@ export interface Reading {
   readonly isReportedCostEstimated?: boolean
   /** The provider's usage as received, and what is billed outside of it. It is JSON data of a bounded size. */
   readonly raw: unknown
-  /** `reported`: the provider reported the usage. `estimated`: it was counted from the text. `none`: there is none. */
+  /**
+   * `reported`: the provider reported the usage. `estimated`: it was counted from the text. `none`: there is none. An
+   * answer that is billed by the piece alone, such as a speech, has units and no usage.
+   */
   readonly source: "reported" | "estimated" | "none"
   /** The operation is free by the provider's own rule (count_tokens, models, refusals without output, …). */
   readonly free: boolean

@@ -1,6 +1,7 @@
-import type { RateName, Rates } from "../core/cost.ts"
+import type { KindRates, RateName, Rates } from "../core/cost.ts"
 import { divide, formatDecimal, fromNumber } from "../core/decimal.ts"
 import type { CatalogModel, CatalogPrices, CatalogProvider, DatedPrices, ModelVersion } from "./catalog-model.ts"
+import { doubtOfOrigin } from "./origins.ts"
 import { OWN_DATE, OWN_MODELS } from "./own-models.ts"
 import type { Row } from "./row.ts"
 
@@ -39,7 +40,7 @@ export interface BundledRow {
 export function bundledRow(model: CatalogModel, at: number): BundledRow {
   const version = versionAt(model, at)
   const dated = toDated(version?.prices ?? model.prices)
-  const { prices, since } = pricesAt(model, dated, at)
+  const { prices, since, unsure } = pricesAt(model, dated, at)
   const day = version === undefined ? (model.day ?? BUNDLED_DATE) : toDay(version.from)
   const [source, date] = model.own ? (["majordomo", OWN_DATE] as const) : (["genai-prices", day] as const)
   return {
@@ -49,6 +50,7 @@ export function bundledRow(model: CatalogModel, at: number): BundledRow {
       date: since ?? date,
       isLater: (version !== undefined && version.from > at) || undefined,
       ...toRates(prices),
+      ...unsureOf(model, prices, unsure),
     },
     varies: dated.some(({ constraint }) => constraint?.type === "time_of_date"),
     since,
@@ -95,26 +97,35 @@ const UNMETERED: Readonly<Record<string, string>> = {
   input_text_messages_kcount: "a fee per message",
 }
 
+/** Returns which rates may be wrong: those that are said to be, or all of a model whose origin has no date. */
+function unsureOf(model: CatalogModel, prices: CatalogPrices, unsure: Row["unsure"]): Pick<Row, "unsure"> {
+  const doubt = model.origin && doubtOfOrigin(`the price of ${model.id}`, model.origin)
+  if (doubt === undefined) return unsure ? { unsure } : {}
+  const { base } = toRates(prices)
+  return { unsure: Object.fromEntries(Object.keys(base).map((name) => [name, doubt])) }
+}
+
 /** The last constraint that holds decides. Daily hours that are listed after a day apply from that day on. */
 function pricesAt(
   model: CatalogModel,
   dated: readonly DatedPrices[],
   at: number,
-): { readonly prices: CatalogPrices; readonly since: string | undefined } {
-  let prices = dated[0]?.prices ?? {}
+): { readonly prices: CatalogPrices; readonly since: string | undefined; readonly unsure: Row["unsure"] } {
+  let current: DatedPrices = dated[0] ?? { prices: {} }
   let since: string | undefined
   let hasBegun = true
-  for (const { constraint, prices: candidate } of dated) {
-    if (constraint === undefined) prices = candidate
+  for (const candidate of dated) {
+    const { constraint } = candidate
+    if (constraint === undefined) current = candidate
     else if (constraint.type === "start_date") {
       hasBegun = at >= Date.parse(constraint.start_date)
       if (hasBegun) {
-        prices = candidate
+        current = candidate
         since = constraint.start_date
       }
-    } else if (hasBegun && isInWindow(constraint, at) && !isDeepseekWeekend(model, at)) prices = candidate
+    } else if (hasBegun && isInWindow(constraint, at) && !isDeepseekWeekend(model, at)) current = candidate
   }
-  return { prices, since }
+  return { prices: current.prices, since, unsure: current.unsure }
 }
 
 const DAY_MS = 86_400_000
@@ -154,10 +165,19 @@ const PER_PIECE: Readonly<Record<string, { readonly name: RateName; readonly pie
   storage_searches_kcount: { name: "fileSearches", pieces: 1000 },
   audio_hours: { name: "audioSeconds", pieces: 3600 },
   input_audio_hours: { name: "audioSeconds", pieces: 3600 },
+  input_document_kpages: { name: "pages", pieces: 1000 },
+  characters_mcount: { name: "characters", pieces: 1_000_000 },
+  images_count: { name: "images", pieces: 1 },
 }
 
-function toRates(prices: CatalogPrices): Pick<Row, "base" | "tiers"> {
+/** The prices per piece that depend on the kind of the piece. Ours have the name of the rate already. */
+const PER_KIND: Readonly<Record<string, { readonly name: string; readonly pieces: number }>> = {
+  input_annotated_document_kpages: { name: "pages/annotated", pieces: 1000 },
+}
+
+export function toRates(prices: CatalogPrices): Pick<Row, "base" | "kinds" | "tiers"> {
   const base: { [K in RateName]?: string } = {}
+  const kinds = toKindRates(prices)
   const tiers = new Map<number, { [K in RateName]?: string }>()
   for (const [key, price] of Object.entries(prices)) {
     const name = PER_MILLION[key]
@@ -172,7 +192,22 @@ function toRates(prices: CatalogPrices): Pick<Row, "base" | "tiers"> {
     }
   }
   const ascending = [...tiers].sort(([a], [b]) => a - b)
-  return { base, tiers: ascending.map(([above, rates]) => ({ above, rates: rates as Rates })) }
+  return {
+    base,
+    ...(kinds ? { kinds } : {}),
+    tiers: ascending.map(([above, rates]) => ({ above, rates: rates as Rates })),
+  }
+}
+
+function toKindRates(prices: CatalogPrices): KindRates | undefined {
+  let kinds: Record<string, string> | undefined
+  for (const [key, price] of Object.entries(prices)) {
+    const kind = PER_KIND[key] ?? (key.includes("/") ? { name: key, pieces: 1 } : undefined)
+    if (!kind || typeof price !== "number") continue
+    kinds ??= {}
+    kinds[kind.name] = formatDecimal(divide(fromNumber(price), fromNumber(kind.pieces)))
+  }
+  return kinds
 }
 
 function plain(value: number): string {

@@ -10,6 +10,7 @@ import type { LlmPrices } from "./llm-prices.ts"
 import { findModel, type Match } from "./match.ts"
 import { type Merged, mergeRows } from "./merge.ts"
 import type { PriceBookOptions } from "./options.ts"
+import { pastRow } from "./past-prices.ts"
 import type { Row } from "./row.ts"
 import type { UserPrices } from "./user-prices.ts"
 
@@ -127,8 +128,9 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
   const { match } = identified
   const { user } = sources
   const { own, filed } = user.isEmpty ? NO_ROWS : user.find(provider, userNamesOf(sources.catalog(), asked, match), at)
-  const bundled = match && bundledRow(match.model, at)
-  const listed = findListed(sources.listed(), identified, at)
+  const past = match && pastRow(match, at)
+  const bundled = match && (past ?? bundledRow(match.model, at))
+  const listed = past ? undefined : findListed(sources.listed(), identified, at)
   const reason = listed && bundled ? whyAside(listed, bundled) : undefined
   const isDisputed = listed !== undefined && bundled !== undefined && isUncertainThen(listed, bundled)
   const { owner, listNames } = identified
@@ -137,8 +139,8 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
     own,
     filed,
     reason === undefined ? listed?.row : undefined,
-    bundled && Object.keys(bundled.row.base).length > 0 ? bundled.row : undefined,
-    owner === undefined ? undefined : sources.litellm()?.find(owner, listNames, at),
+    bundled && (bundled.row.kinds || Object.keys(bundled.row.base).length > 0) ? bundled.row : undefined,
+    owner === undefined || past ? undefined : sources.litellm()?.find(owner, listNames, at),
   ].filter((row) => row !== undefined)
   if (rows.length === 0) return undefined
 

@@ -1,4 +1,4 @@
-import type { PriceEntry, RateName, Rates } from "../core/cost.ts"
+import type { KindRates, PriceEntry, RateName, Rates } from "../core/cost.ts"
 import { isBucket, RATE_NAMES } from "../core/rates.ts"
 import { completeRates } from "./derive.ts"
 import type { Row } from "./row.ts"
@@ -36,6 +36,7 @@ export function mergeRows(rows: readonly Row[], of: { readonly model: string; re
       unsure[name] = `${name} is from ${row.source}, whose input rate is not the one of ${inputRow.source}`
     }
   }
+  const kinds = mergeKinds(rows, sources)
   const isInCatalog = rows.some(({ source, model }) => CATALOG.has(source) && model !== "")
   const { rates: base, derived } = completeRates(listed, { ...of, isInCatalog })
   const isUsers = (name: RateName) => USERS.has(sources[derived.get(name)?.root ?? name]?.source ?? "")
@@ -49,7 +50,28 @@ export function mergeRows(rows: readonly Row[], of: { readonly model: string; re
     reached = { ...reached, ...tierRates(rows, above) }
     return { above, rates: completeRates(reached, { ...of, isInCatalog }).rates }
   })
-  return { entry: { model: of.model, base, tiers, sources }, unsure, usersRates }
+  return { entry: { model: of.model, base, ...(kinds ? { kinds } : {}), tiers, sources }, unsure, usersRates }
+}
+
+/**
+ * Returns the rates by kind of the units for which no row before has a flat rate, and notes their source. A flat rate of
+ * the same row is that of all other kinds.
+ */
+function mergeKinds(
+  rows: readonly Row[],
+  sources: Record<string, PriceEntry["sources"][RateName]>,
+): KindRates | undefined {
+  const kinds: Record<string, string> = {}
+  for (const row of rows) {
+    for (const [name, rate] of Object.entries(row.kinds ?? {})) {
+      const unit = name.slice(0, name.indexOf("/")) as RateName
+      const owner = rows.find(({ base }) => base[unit] !== undefined)
+      if (owner !== undefined && owner !== row) continue
+      kinds[name] ??= rate
+      sources[unit] ??= { source: row.source, date: row.date }
+    }
+  }
+  return Object.keys(kinds).length > 0 ? kinds : undefined
 }
 
 /** The sources whose rows are models of the catalog. */

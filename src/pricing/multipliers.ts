@@ -1,5 +1,6 @@
 import type { CostFactor, RateName } from "../core/cost.ts"
-import { PRIORITY, ULTRAFAST } from "./priority.ts"
+import { doubtOfOrigin } from "./origins.ts"
+import { FAST, GEMINI_PRIORITY, type Multiple, PRIORITY, REGIONS, ULTRAFAST, WAITING } from "./priority.ts"
 
 /** How a request was served, as the provider reported it. */
 export interface Served {
@@ -26,22 +27,29 @@ interface Multipliers {
 export function multipliersOf(provider: string, model: string, served: Served): Multipliers {
   const factors: CostFactor[] = []
   const doubts: string[] = []
-  const apply = (name: string, value: string | undefined) => {
-    if (value === undefined) doubts.push(`no price known for ${name} of ${model}: list price taken`)
-    else if (value !== "1") factors.push({ name, value })
+  const apply = (name: string, multiple: Multiple | undefined, except?: readonly RateName[]) => {
+    if (multiple === undefined) {
+      doubts.push(`no price known for ${name} of ${model}: list price taken`)
+      return
+    }
+    const [value, origin] = multiple
+    const doubt = doubtOfOrigin(`the price of ${name} at ${provider}`, origin)
+    if (doubt !== undefined) doubts.push(doubt)
+    if (value !== "1") factors.push(except ? { name, value, except } : { name, value })
   }
   const tier = TIER_ALIASES[served.tier ?? "default"] ?? served.tier ?? "default"
   if (tier === "prepaid")
     return { factors, doubts, unsure: {}, prepaid: "provisioned throughput is paid for by the hour" }
-  const keepsCacheRate = provider === "google" && HALF[tier] !== undefined && FULL_CACHE_RATE.test(model)
-  if (keepsCacheRate) factors.push({ name: `tier ${tier}`, value: "0.5", except: CACHE_READS })
-  else if (tier !== "default") apply(`tier ${tier}`, tierFactor(provider, model, tier))
+  const keepsCacheRate = provider === "google" && Object.hasOwn(WAITING, tier) && FULL_CACHE_RATE.test(model)
+  if (tier !== "default") {
+    apply(`tier ${tier}`, tierMultiple(provider, model, tier), keepsCacheRate ? CACHE_READS : undefined)
+  }
   if (tier === "batch" && NOT_HALF.has(model)) doubts.push(`the batch price of ${model} is not certain: half taken`)
   if (served.speed !== undefined && served.speed !== "standard") {
     apply(`speed ${served.speed}`, served.speed === "fast" ? FAST[model] : undefined)
   }
   if (served.geo !== undefined && !ANYWHERE.has(served.geo)) {
-    apply(`region ${served.geo}`, regionFactor(provider, model, served.geo))
+    apply(`region ${served.geo}`, regionMultiple(provider, model, served.geo))
   }
   return { factors, doubts, unsure: keepsCacheRate ? unsureCache(tier, model) : {}, prepaid: undefined }
 }
@@ -65,15 +73,9 @@ const TIER_ALIASES: Readonly<Record<string, string>> = {
   fast: "priority",
 }
 
-/** The providers that bill half the price for work that can wait, by tier. Groq's flex costs as much as on-demand. */
-const HALF: Readonly<Record<string, readonly string[]>> = {
-  batch: ["openai", "azure", "anthropic", "google", "groq", "mistral"],
-  flex: ["openai", "google"],
-}
-
 /**
- * Gemini models whose cached tokens cost as much in batch and flex as in standard, by LiteLLM's map of November 2026. No
- * second source confirms it, so such a row is estimated. Newer models halve cached tokens as well.
+ * Gemini models whose cached tokens cost as much in batch and flex as in standard, by LiteLLM's map of November 2026.
+ * Google's page on batches says so of the batches of 2.5, so the rest is estimated. Newer models halve cached tokens too.
  */
 const FULL_CACHE_RATE = /^gemini-(?:2\.5-(?:pro|flash|flash-lite)|3-(?:flash|pro)-preview|3\.1-pro-preview)$/
 const CACHE_READS: readonly RateName[] = ["cacheRead", "cacheReadAudio", "cacheReadImage"]
@@ -86,28 +88,15 @@ function unsureCache(tier: string, model: string): Multipliers["unsure"] {
 /** Models whose batch price is not half of the list price by LiteLLM's map of November 2026; OpenAI's page was not read. */
 const NOT_HALF: ReadonlySet<string> = new Set(["ft:gpt-4o", "gpt-3.5-turbo-1106"])
 
-/** Gemini models with a priority tier. 2.5: LiteLLM's map of November 2026 and hivebook.wiki; Google: "75 % to 100 % more". */
-const GEMINI_PRIORITY = /^gemini-(?:2\.5-(?:pro|flash|flash-lite|flash-image)$|[3-9])/
+/** Gemini models with a priority tier. */
+const HAS_PRIORITY = /^gemini-(?:2\.5-(?:pro|flash|flash-lite|flash-image)$|3(?:\.\d)?-)/
 
-function tierFactor(provider: string, model: string, tier: string): string | undefined {
-  if (HALF[tier]?.includes(provider)) return "0.5"
-  if (provider === "groq" && tier === "flex") return "1"
+function tierMultiple(provider: string, model: string, tier: string): Multiple | undefined {
+  if (Object.hasOwn(WAITING, tier)) return WAITING[tier]![provider]
   if (tier === "ultrafast") return provider === "openai" ? ULTRAFAST[model] : undefined
   if (tier !== "priority") return undefined
-  if (provider === "google") return GEMINI_PRIORITY.test(model) ? "1.8" : undefined
+  if (provider === "google") return HAS_PRIORITY.test(model) ? GEMINI_PRIORITY : undefined
   return provider === "openai" ? PRIORITY[model] : undefined
-}
-
-/**
- * The multipliers of Anthropic's fast mode. Opus 5.5, with 8 and 40 USD instead of 4 and 20: LiteLLM's release note for it
- * and TheKrush/PromptFuel v1.0.21 of 2026-09-23.
- */
-const FAST: Readonly<Record<string, string>> = {
-  "claude-opus-4-6": "6",
-  "claude-opus-4-7": "6",
-  "claude-opus-4-8": "2",
-  "claude-opus-5": "2",
-  "claude-opus-5-5": "2",
 }
 
 const ANYWHERE: ReadonlySet<string> = new Set(["", "global", "not_available", "default"])
@@ -117,8 +106,9 @@ const BEFORE_GEO = /^claude-(?:[123v]|instant|(?:opus|sonnet|haiku)-4-[015]$)/
 /** OpenAI models released since 2026-03-05 (GPT-5.4 and newer), which cost 10 % more in a region. */
 const OPENAI_REGIONAL = /^gpt-(?:5\.[4-9]|[6-9])/
 
-function regionFactor(provider: string, model: string, geo: string): string | undefined {
-  if (provider === "anthropic") return geo !== "us" ? undefined : BEFORE_GEO.test(model) ? "1" : "1.1"
-  if (provider === "openai") return geo !== "us" && geo !== "eu" ? undefined : OPENAI_REGIONAL.test(model) ? "1.1" : "1"
-  return undefined
+function regionMultiple(provider: string, model: string, geo: string): Multiple | undefined {
+  const rise = REGIONS[provider]
+  if (!rise || (geo !== "us" && (geo !== "eu" || provider === "anthropic"))) return undefined
+  const hasRise = provider === "anthropic" ? !BEFORE_GEO.test(model) : OPENAI_REGIONAL.test(model)
+  return hasRise ? rise : ["1", rise[1]]
 }

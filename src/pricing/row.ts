@@ -1,4 +1,4 @@
-import type { RateName, Rates } from "../core/cost.ts"
+import type { KindRates, RateName, Rates } from "../core/cost.ts"
 
 /** The price of one model in one source. Rates are in USD, per million tokens or per piece, as in `Rates`. */
 export interface Row {
@@ -10,6 +10,8 @@ export interface Row {
   readonly base: Rates
   /** The prices are the first ones that are known of the model, and they were seen only after the time in question. */
   readonly isLater?: true | undefined
+  /** The rates of pieces by their kind. */
+  readonly kinds?: KindRates
   /** Rates of `base` that may be wrong, with the reason. */
   readonly unsure?: { readonly [K in RateName]?: string }
   /** The rates of a whole request with more than `above` tokens, in ascending order. */

@@ -60,6 +60,8 @@ export interface DialectDefinition {
   /** Returns how the answer is framed. Without it the content type decides. */
   framing?(request: ProviderRequest, head: ResponseHead): Framing
   createCollector(request: ProviderRequest): Collector
+  /** Returns true if the request states what is billed although its answer cannot be read, such as a speech. */
+  isBilledByRequest?(request: ProviderRequest): boolean
   /** Returns the reading of an answer. Pure: rows are priced again by it years later. */
   toReading(evidence: Evidence): Reading
   /** Returns an error of the gateway's own as JSON text in this dialect. */
@@ -75,7 +77,7 @@ export interface DialectDefinition {
 export interface Dialect extends DialectDefinition {
   retryWithout(statusCode: number, body: Uint8Array): boolean
   framing(request: ProviderRequest, head: ResponseHead): Framing
-  /** Returns the meter for an answer; undefined when its framing is `opaque`. */
+  /** Returns the meter for an answer; undefined when its framing is `opaque` and the request does not state its bill. */
   createMeter(request: ProviderRequest, framing: Framing): Meter | undefined
   /** Returns true if the request costs nothing by the provider's own rule: count_tokens, models, moderations, … */
   isFree(request: Pick<ProviderRequest, "method" | "path">): boolean

@@ -55,7 +55,8 @@ export function estimateInput(body: Buffer): number {
 
 /** Returns the approximate number of tokens that were generated, at most what the request allows. */
 export function estimateOutput({ body }: Pick<ProviderRequest, "body">, counter: TextCounter, model?: string): number {
-  return Math.min(counter.tokens(tokensPerCall(model)), outputLimit(bytesOf(body)) ?? Number.POSITIVE_INFINITY)
+  const generated = counter.tokens(tokensPerCall(model)) + counter.encryptedReasoning
+  return Math.min(generated, outputLimit(bytesOf(body)) ?? Number.POSITIVE_INFINITY)
 }
 
 /** Returns the most output tokens that the request allows; undefined when it states no limit. */

@@ -50,6 +50,23 @@ export class CollectingMeter implements Meter {
   }
 }
 
+/** The meter of an answer that cannot be read, such as sound. What is billed follows from the request alone. */
+export class RequestMeter implements Meter {
+  private readonly collector: Collector
+  private readonly toReading: (evidence: Evidence) => Reading
+
+  constructor(collector: Collector, toReading: (evidence: Evidence) => Reading) {
+    this.collector = collector
+    this.toReading = toReading
+  }
+
+  push(): void {}
+
+  end({ complete }: { readonly complete: boolean }): Reading {
+    return this.toReading(this.collector.evidence(complete))
+  }
+}
+
 /** Finds the documents in bytes of one framing. */
 interface Reader {
   push(bytes: Buffer): void

@@ -6,7 +6,7 @@ import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
 import { TextCounter } from "../_text-counter.ts"
 import { countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
-import { countEvent } from "./generated.ts"
+import { countEvent, countMessage } from "./generated.ts"
 import { mergeUsage, statesInput } from "./merge.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
@@ -84,7 +84,10 @@ export class MessageCollector implements Collector {
     this.model = textOf(message["model"]) ?? this.model
     this.stopReason = textOf(message["stop_reason"]) ?? this.stopReason
     this.usage = objectOf(message["usage"]) ?? this.usage
-    this.hasContent ||= listOf(message["content"]).length > 0
+    const content = listOf(message["content"])
+    this.hasContent ||= content.length > 0
+    // A whole message that states no usage is counted; the start of a stream has no content yet.
+    if (!this.usage && content.length > 0) this.counter ??= countMessage(content)
     this.ranCode ||= objectOf(message["container"]) !== undefined
   }
 

@@ -8,6 +8,7 @@ import { countOf, type JsonObject, listOf, modelNameOf, objectOf, removeMembers,
 import { GeneratedCounter } from "./generated.ts"
 import { Grounding, groundingOfInteraction } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
+import { countImages, readPieces } from "./pieces.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { isStreamed, OPERATIONS } from "./routes.ts"
 import { SHAPE, STREAM_SHAPE, unwrap } from "./shapes.ts"
@@ -44,6 +45,8 @@ class AnswerCollector implements Collector {
   private counter: GeneratedCounter | undefined
   /** The tokens that were counted of the stream when it last reported its output. */
   private countedAtUsage = 0
+  /** A whole answer without usage. */
+  private silent: JsonObject | undefined
   /** The output of the chunk that is about to be added is counted already. */
   private isCounted = false
 
@@ -69,6 +72,7 @@ class AnswerCollector implements Collector {
     if (!this.isCounted) this.counter?.addAnswer(answer)
     this.isCounted = false
     const usage = objectOf(answer["usageMetadata"])
+    if (!usage && !this.counter) this.silent = answer
     if (usage?.["candidatesTokenCount"] ?? usage?.["thoughtsTokenCount"]) this.countedAtUsage = this.counted()
     this.addCounted(answer)
   }
@@ -84,20 +88,22 @@ class AnswerCollector implements Collector {
     this.addUsage(objectOf(answer["usageMetadata"]) ?? fromInteraction(answer))
     this.groundingCounts = groundingOfInteraction(objectOf(answer["usage"])) ?? this.groundingCounts
     for (const element of listOf(answer["candidates"])) this.addCandidate(objectOf(element))
-    this.images = Math.max(this.images, listOf(answer["predictions"]).length)
+    this.images = Math.max(this.images, countImages(answer))
   }
 
   evidence(isComplete: boolean): Evidence {
     if (this.unparsed) this.addCounted(unwrap(parsed(this.unparsed)))
     const { method, path } = this.request
-    const isFree = isFreeOperation(OPERATIONS.find(method, path), this.hasUsage())
+    const pieces = readPieces(this.request, this.images, this.silent)
+    const hasUsage = pieces !== undefined || (this.usage !== undefined && countsTokens(this.usage))
+    const isFree = isFreeOperation(OPERATIONS.find(method, path), hasUsage)
     const isCut = !isComplete && !this.isFinished
     const counted = isFree ? undefined : this.countedUsage(isCut)
     return {
       method,
       path,
       model: this.model,
-      usage: this.usageWithAdded(isFree, counted),
+      usage: this.usageWithAdded(isFree, counted) ?? (pieces && { billed_beside: pieces }),
       source: counted || isCut ? "estimated" : "reported",
       isFree,
     }
@@ -112,11 +118,10 @@ class AnswerCollector implements Collector {
    * that only the output since the last of them is estimated.
    */
   private countedUsage(isCut: boolean): JsonObject | undefined {
-    if (!this.counter?.hasOutput) return undefined
     const usage = this.usage && reportsTokens(this.usage) ? this.usage : undefined
-    if (!usage) {
-      return { promptTokenCount: estimateInput(startOf(this.request)), candidatesTokenCount: this.counted() }
-    }
+    if (this.silent && !usage && this.images === 0) return this.countSilent(this.silent)
+    if (!this.counter?.hasOutput) return undefined
+    if (!usage) return this.countedAll()
     const output = isCut ? this.counted() - this.countedAtUsage : 0
     if (output <= 0) return undefined
     const total = countOf(usage["totalTokenCount"])
@@ -126,8 +131,24 @@ class AnswerCollector implements Collector {
     }
   }
 
-  private hasUsage(): boolean {
-    return this.images > 0 || (this.usage !== undefined && countsTokens(this.usage))
+  /** Returns the counts of a whole answer that reports none; undefined: it has nothing that is billed. */
+  private countSilent(answer: JsonObject): JsonObject | undefined {
+    if (answer["embedding"] !== undefined || answer["embeddings"] !== undefined) {
+      const promptTokenCount = estimateInput(startOf(this.request))
+      return promptTokenCount > 0 ? { promptTokenCount } : undefined
+    }
+    this.counter = new GeneratedCounter()
+    this.counter.addAnswer(answer)
+    return this.counter.hasOutput ? this.countedAll() : undefined
+  }
+
+  private countedAll(): JsonObject {
+    const thoughts = this.counter?.encryptedReasoning ?? 0
+    return {
+      promptTokenCount: estimateInput(startOf(this.request)),
+      candidatesTokenCount: this.counted(),
+      ...(thoughts > 0 ? { thoughtsTokenCount: thoughts } : {}),
+    }
   }
 
   private addUsage(usage: JsonObject | undefined): void {
@@ -149,9 +170,7 @@ class AnswerCollector implements Collector {
 
   /** The usage object, which was parsed for this answer alone, with what is counted, billed and stated beside it. */
   private usageWithAdded(isFree: boolean, counted: JsonObject | undefined): JsonObject | undefined {
-    if (isFree || !(counted || (this.usage && reportsTokens(this.usage)))) {
-      return this.images > 0 ? { billed_beside: { images: this.images } } : undefined
-    }
+    if (isFree || !(counted || (this.usage && reportsTokens(this.usage)))) return undefined
     const usage: Record<string, unknown> = this.usage ?? {}
     removeMembers(usage, RESERVED_MEMBERS)
     if (counted) Object.assign(usage, counted, { estimated_from_text: { ...counted, tokenizer: "characters" } })

@@ -1,8 +1,10 @@
-import { memberName, TextCounter } from "../_text-counter.ts"
+import { ENCRYPTED, memberName, TextCounter } from "../_text-counter.ts"
 import { type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 
 const TEXT = memberName("text")
 const FUNCTION_CALL = memberName("functionCall")
+/** Signatures of this length or less contain no thoughts. */
+const PLACEHOLDER = 128
 const EXECUTABLE_CODE = memberName("executableCode")
 
 /** Counts what the chunks of one stream generate: text, thoughts, function calls and code. */
@@ -27,6 +29,10 @@ export class GeneratedCounter extends TextCounter {
     const text = part["text"] ?? objectOf(part["executableCode"])?.["code"]
     if (typeof text === "string") this.addParsedText(text)
     const call = objectOf(part["functionCall"])
+    const signature = part["thoughtSignature"]
+    if (typeof signature === "string" && signature.length > PLACEHOLDER) {
+      this.addEncryptedLength(signature.length, ENCRYPTED.gemini)
+    }
     if (call) this.addParsedCall(textOf(call["name"]) ?? "", call["args"] ?? valuesOf(call["partialArgs"]))
   }
 }

@@ -2,8 +2,9 @@ import { NO_READING, type Reading } from "../../core/usage.ts"
 import { readBatch } from "../_batch.ts"
 import { boundedJson } from "../_bounded-json.ts"
 import type { Evidence } from "../_evidence.ts"
+import { readKept } from "../_pieces.ts"
 import { readReportedCost } from "../_reported-cost.ts"
-import { countOf, objectOf } from "../_values.ts"
+import { objectOf } from "../_values.ts"
 import { readGrounding } from "./grounding.ts"
 import { modelIn, OPERATIONS } from "./routes.ts"
 import { readUsage, reportsTokens, tierOf } from "./usage.ts"
@@ -12,7 +13,8 @@ import { readUsage, reportsTokens, tierOf } from "./usage.ts"
  * The members that the gateway adds to `usageMetadata`. Stored rows have them, so their names stay:
  * - `serviceTier`: the tier, where an earlier chunk of a stream stated it
  * - `grounding`: `web_search_queries` and `maps_queries`, the numbers of queries of a grounded answer; 0 if not stated
- * - `billed_beside`: `images`, for answers that are billed by the picture and have no other usage
+ * - `billed_beside`: `pieces` and `kinds`, for answers that are billed by the piece and have no other usage (earlier
+ *   versions had `images`), and `missing`, why they may not be billed
  * - `estimated_from_text`: counts that the gateway made itself, because the stream ended without them
  */
 const ADDED_MEMBERS = ["serviceTier", "grounding", "billed_beside", "estimated_from_text"]
@@ -26,8 +28,11 @@ export function toReading({ method, path, model, usage, source, isFree }: Eviden
   if (!usage) return { ...NO_READING, model, tier: kind === "file" ? "batch" : undefined, free: isFree }
   const batch = readBatch(usage)
   if (batch) return batch
-  const images = countOf(objectOf(usage["billed_beside"])?.["images"])
-  if (images) return { ...NO_READING, model, raw: usage, units: { images }, free: isFree }
+  const kept = readKept(objectOf(usage["billed_beside"]))
+  if (kept) {
+    const { pieces: units, kinds, missing } = kept
+    return { ...NO_READING, model, raw: usage, units, ...(kinds ? { kinds } : {}), free: isFree, missing }
+  }
   if (!reportsTokens(usage)) return { ...NO_READING, model, free: isFree }
   const read = readUsage(usage, { splitImages: kind === "embedding" })
   const grounding = objectOf(usage["grounding"])

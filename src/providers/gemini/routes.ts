@@ -28,7 +28,7 @@ export const SURFACES: readonly Surface[] = [
 ]
 
 /** The operations whose answers are read in a way of their own. */
-type Kind = "compatible" | "embedding" | "file" | "cache"
+type Kind = "compatible" | "embedding" | "video" | "file" | "cache"
 
 /** The prefixes of the paths of the lists, of Gemini's API, its uploads and Vertex. */
 const PREFIX = "/(?:upload/)?v1(?:alpha|beta1?)?/(?:projects/[^/]+/locations/[^/]+/)?"
@@ -42,7 +42,8 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /\/openai\//, methods: ["POST"], operation: "inference", kind: "compatible" },
   { match: /:(batch)?embedContents?$/i, methods: ["POST"], operation: "inference", kind: "embedding" },
   { match: /:(generateContent|streamGenerateContent|predict)$/, methods: ["POST"], operation: "inference" },
-  { match: /:(predictLongRunning|generateAnswer)$/, methods: ["POST"], operation: "inference" },
+  { match: /:predictLongRunning$/, methods: ["POST"], operation: "inference", kind: "video" },
+  { match: /:generateAnswer$/, methods: ["POST"], operation: "inference" },
   { match: /\/interactions$/, methods: ["POST"], operation: "inference" },
   { match: /\/cachedContents$/, methods: ["POST"], operation: "unknown", kind: "cache" },
   ...toRows("job", PREFIX, JOB_OPERATIONS),

@@ -15,6 +15,8 @@ const ANSWER_SHAPE = {
   usage: true,
   candidates: [{ finishReason: true, groundingMetadata: METADATA_SHAPE }],
   predictions: [{ mimeType: true }],
+  embedding: { shape: true },
+  embeddings: [{ shape: true }],
 } satisfies Shape
 
 /** The members that are read of an answer. */

@@ -1,17 +1,19 @@
 import type { Countable } from "../../core/usage.ts"
-import type { Shape } from "../../kit/json/prune.ts"
 import { BatchSums } from "../_batch.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
+import type { Pieces } from "../_pieces.ts"
 import { reportsCost } from "../_reported-cost.ts"
 import { isFreeOperation } from "../_routes.ts"
 import { type JsonObject, listOf, modelNameOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { RESERVED_MEMBERS } from "./added-members.ts"
-import { createCountable, estimateTokens } from "./estimate.ts"
-import { GeneratedCounter } from "./generated.ts"
+import { createCountable, estimateRequest, estimateTokens } from "./estimate.ts"
+import { countAnswer, GeneratedCounter } from "./generated.ts"
+import { estimateSpeech, readPieces } from "./pieces.ts"
 import { toReading } from "./reading.ts"
 import { type Kind, OPERATIONS } from "./routes.ts"
 import { findImageTool, findServerTools, PREVIEW_SEARCH, type ServerTools } from "./server-tools.ts"
+import { BATCH_SHAPE, DOCUMENT_SHAPE } from "./shapes.ts"
 import { countsUsage, reportsUsage } from "./usage.ts"
 
 /** Returns the collector for an answer in OpenAI's dialect, of any provider. */
@@ -39,6 +41,8 @@ class AnswerCollector implements Collector {
   private tools: unknown
   private imageTool: JsonObject | undefined
   private images = 0
+  /** A whole answer without usage, and the order of a film or of pages, which states what was made. */
+  private silent: JsonObject | undefined
   /** The usage came in the middle of a stream: more may have followed it. */
   private isProvisional = false
   private events = 0
@@ -65,6 +69,7 @@ class AnswerCollector implements Collector {
       this.usage = usage
       this.isProvisional = document["choices"] !== undefined && isUnfinished(answer)
     }
+    if (!usage && this.events === 0) this.silent = answer
     if (Array.isArray(answer["output"])) {
       this.output = answer["output"]
       this.tools = answer["tools"]
@@ -76,7 +81,8 @@ class AnswerCollector implements Collector {
   evidence(isComplete: boolean): Evidence {
     const { method, path } = this.request
     const isReported = this.usage !== undefined && reportsUsage(this.usage)
-    const counter = isReported || this.images > 0 ? undefined : this.counterFor(isComplete)
+    const pieces = isReported ? undefined : this.readPieces()
+    const counted = isReported || pieces ? undefined : this.countTokens(isComplete)
     const row = OPERATIONS.find(method, path)
     // Usage that a POST shows again is not kept: a row's tokens are those of its own work.
     const isRepeated = row.operation === "stored" && method === "POST"
@@ -84,9 +90,12 @@ class AnswerCollector implements Collector {
       method,
       path,
       model: this.model,
-      usage: isRepeated ? undefined : this.usageWithAdded(isReported, counter),
-      source: counter || (this.isProvisional && !isComplete) ? "estimated" : "reported",
-      isFree: isFreeOperation(row, isReported && countsUsage(this.usage!)),
+      usage: isRepeated ? undefined : this.usageWithAdded(isReported, { pieces, counted }),
+      source: counted || (this.isProvisional && !isComplete) ? "estimated" : "reported",
+      isFree: isFreeOperation(
+        row,
+        pieces !== undefined || this.isGenerated || (isReported && countsUsage(this.usage!)),
+      ),
     }
   }
 
@@ -97,35 +106,58 @@ class AnswerCollector implements Collector {
     return createCountable({ request, counter, estimated })
   }
 
-  /** A stream that ended by itself and generated nothing, such as an error, is not billed. */
-  private counterFor(isComplete: boolean): GeneratedCounter | undefined {
-    return isComplete && !this.counter?.hasOutput ? undefined : this.counter
+  /** The answer to a POST is a stream, or has outputs, as a run that Mistral starts by `POST /v1/conversations`. */
+  private get isGenerated(): boolean {
+    return this.request.method === "POST" && (this.events > 0 || listOf(this.silent?.["outputs"]).length > 0)
+  }
+
+  private readPieces(): Pieces | undefined {
+    const { request, kind, silent: answer, images } = this
+    return answer?.["error"] ? undefined : readPieces({ request, kind, answer, images })
+  }
+
+  /**
+   * Returns the estimated tokens of an answer that reports none. A stream that ended by itself and generated nothing, such
+   * as an error, is not billed.
+   */
+  private countTokens(isComplete: boolean): JsonObject | undefined {
+    const { request, kind, silent } = this
+    if (silent) {
+      if (kind === "embeddings") return listOf(silent["data"]).length > 0 ? estimateRequest(request) : undefined
+      this.counter ??= countAnswer(kind, silent)
+      if (!this.counter?.hasOutput) return undefined
+    }
+    if (kind === "speech") return silent?.["error"] ? undefined : estimateSpeech(request)
+    if (!this.counter || (isComplete && !this.counter.hasOutput)) return undefined
+    return estimateTokens(request, this.counter, this.model)
   }
 
   /** The provider's usage object, parsed for this answer alone, or an estimate, with what is billed and stated beside it. */
-  private usageWithAdded(isReported: boolean, counter: GeneratedCounter | undefined): JsonObject {
+  private usageWithAdded(isReported: boolean, { pieces, counted }: Unreported): JsonObject {
     const isKept = this.usage !== undefined && (isReported || reportsCost(this.usage))
     const usage: Record<string, unknown> = isKept ? this.usage! : {}
     removeMembers(usage, RESERVED_MEMBERS)
-    if (counter) usage["estimated_from_text"] = estimateTokens(this.request, counter, this.model)
+    if (counted) usage["estimated_from_text"] = counted
     if (this.tier) usage["service_tier"] = this.tier
     const tools = findServerTools(this.output, this.tools)
     if (tools && Object.keys(tools.calls).length > 0) usage["server_tool_calls"] = tools.calls
-    const beside = this.billedBeside(tools, isReported)
+    const beside = this.billedBeside(tools, isReported ? this.imageTool : undefined, pieces)
     if (beside) usage["billed_beside"] = beside
     return usage
   }
 
-  private billedBeside(tools: ServerTools | undefined, isReported: boolean): JsonObject | undefined {
+  private billedBeside(
+    tools: ServerTools | undefined,
+    imageTool: JsonObject | undefined,
+    pieces: Pieces | undefined,
+  ): JsonObject | undefined {
     const region = REGIONS.get(this.request.host)
     const containers = tools?.containers
-    const imageTool = isReported ? this.imageTool : undefined
-    const images = isReported ? 0 : this.images
     const isPreviewSearch = tools?.isPreviewSearch === true
     const missing = tools?.missing.length ? tools.missing : undefined
-    if (!region && !containers && !imageTool && images === 0 && !isPreviewSearch && !missing) return undefined
+    if (!region && !containers && !imageTool && !pieces && !isPreviewSearch && !missing) return undefined
     return {
-      ...(images > 0 ? { images } : {}),
+      ...pieces,
       ...(region ? { region } : {}),
       ...(containers ? { code_containers: containers } : {}),
       ...(isPreviewSearch ? { web_search_tool: PREVIEW_SEARCH } : {}),
@@ -133,6 +165,12 @@ class AnswerCollector implements Collector {
       ...(missing ? { missing } : {}),
     }
   }
+}
+
+/** What an answer without usage is billed by: pieces, or tokens that the gateway counted. */
+interface Unreported {
+  readonly pieces: Pieces | undefined
+  readonly counted: JsonObject | undefined
 }
 
 /** Collects the answers in a batch's output file, one per line. */
@@ -171,22 +209,6 @@ class BatchCollector implements Collector {
     }
   }
 }
-
-const ANSWER_SHAPE = {
-  model: true,
-  service_tier: true,
-  usage: true,
-  x_groq: { usage: true },
-  output: [{ type: true, action: { type: true }, container_id: true, environment: { type: true, container_id: true } }],
-  choices: [{ finish_reason: true }],
-  data: [{ index: true }],
-  tool_usage: { image_gen: true },
-  tools: [{ type: true, model: true, container: { memory_limit: true }, environment: { memory_limit: true } }],
-} satisfies Shape
-
-const DOCUMENT_SHAPE: Shape = { ...ANSWER_SHAPE, type: true, response: ANSWER_SHAPE }
-
-const BATCH_SHAPE: Shape = { response: { body: ANSWER_SHAPE } }
 
 /** The request of a line: the file does not contain its path, and no line's reading depends on it. */
 const LINE: ProviderRequest = {

@@ -1,5 +1,6 @@
 import { skipSpace } from "../../kit/json/members.ts"
-import { memberName, SHORT_PIECE_BYTES, TextCounter } from "../_text-counter.ts"
+import { ENCRYPTED, memberName, SHORT_PIECE_BYTES, TextCounter } from "../_text-counter.ts"
+import { type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 import type { Kind } from "./routes.ts"
 
 const OPEN_BRACKET = 91
@@ -16,17 +17,20 @@ const COUNTERS: { readonly [K in Kind]?: CountEvent } = {
 
 /** Counts what the events of one stream generate. */
 export class GeneratedCounter extends TextCounter {
+  /** The API is chat, whose answers give no sign of hidden reasoning. */
+  readonly isChat: boolean
   private readonly countEvent: CountEvent
 
-  private constructor(countEvent: CountEvent) {
+  private constructor(kind: Kind, countEvent: CountEvent) {
     super()
+    this.isChat = kind === "chat"
     this.countEvent = countEvent
   }
 
   /** Returns undefined when such a stream is not billed by its text. */
   static of(kind: Kind | undefined): GeneratedCounter | undefined {
     const countEvent = kind && COUNTERS[kind]
-    return countEvent && new GeneratedCounter(countEvent)
+    return countEvent && new GeneratedCounter(kind, countEvent)
   }
 
   addEvent(data: Buffer): void {
@@ -63,10 +67,59 @@ function hasList(data: Buffer, name: Buffer, from: number): boolean {
 
 const DELTAS = [DELTA]
 const ITEM_ADDED = Buffer.from('"response.output_item.added"')
+const ITEM_DONE = Buffer.from('"response.output_item.done"')
+const REASONING_TYPE = Buffer.from('"reasoning"')
+const ENCRYPTED_CONTENT = memberName("encrypted_content")
 const CALL_TYPE = Buffer.from('_call"')
 
 /** Every new piece is the `delta` of its event. A tool call begins with an item that names the tool. */
 function countResponsesEvent(counter: TextCounter, data: Buffer): void {
   if (counter.addText(data, DELTAS) > 0) return
-  if (data.includes(ITEM_ADDED) && data.includes(CALL_TYPE)) counter.addToolNames(data, NAME)
+  if (data.includes(ITEM_ADDED)) {
+    if (data.includes(CALL_TYPE)) counter.addToolNames(data, NAME)
+    else if (data.includes(REASONING_TYPE)) counter.hasHiddenReasoning = true
+  } else if (data.includes(ITEM_DONE)) counter.addEncrypted(data, ENCRYPTED_CONTENT, ENCRYPTED.openai)
+}
+
+/** Counts what a whole answer contains that reports no usage. Returns undefined if it is not billed by its text. */
+export function countAnswer(kind: Kind | undefined, answer: JsonObject): GeneratedCounter | undefined {
+  const counter = GeneratedCounter.of(kind)
+  for (const element of listOf(answer["choices"])) {
+    const choice = objectOf(element)
+    counter?.addParsedText(choice?.["text"])
+    addMessage(counter, objectOf(choice?.["message"]))
+  }
+  for (const item of listOf(answer["output"])) addItem(counter, objectOf(item))
+  return counter
+}
+
+function addMessage(counter: TextCounter | undefined, message: JsonObject | undefined): void {
+  if (!counter || !message) return
+  addContent(counter, message["content"])
+  for (const name of ["reasoning_content", "reasoning", "refusal"]) counter.addParsedText(message[name])
+  for (const element of listOf(message["tool_calls"])) {
+    const call = objectOf(objectOf(element)?.["function"])
+    if (call) counter.addParsedCall(textOf(call["name"]) ?? "", call["arguments"])
+  }
+}
+
+/** Adds an item of a Responses answer: a message, a call, or reasoning with its summary. */
+function addItem(counter: TextCounter | undefined, item: JsonObject | undefined): void {
+  if (!counter || !item) return
+  addContent(counter, item["content"])
+  addContent(counter, item["summary"])
+  const call = item["arguments"] ?? item["input"]
+  if (call !== undefined) counter.addParsedCall(textOf(item["name"]) ?? "", call)
+  if (item["type"] !== "reasoning") return
+  counter.hasHiddenReasoning = true
+  const encrypted = item["encrypted_content"]
+  if (typeof encrypted === "string") counter.addEncryptedLength(encrypted.length, ENCRYPTED.openai)
+}
+
+function addContent(counter: TextCounter, content: unknown): void {
+  counter.addParsedText(content)
+  for (const part of listOf(content)) {
+    counter.addParsedText(objectOf(part)?.["text"])
+    counter.addParsedText(objectOf(part)?.["refusal"])
+  }
 }

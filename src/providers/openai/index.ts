@@ -33,6 +33,7 @@ export const openai = defineDialect({
     return framingOf(head)
   },
   createCollector,
+  isBilledByRequest: ({ method, path }) => OPERATIONS.find(method, path).kind === "speech",
   toReading,
   errorBody: (code, statusCode, message) =>
     JSON.stringify({

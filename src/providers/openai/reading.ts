@@ -2,6 +2,7 @@ import { NO_READING, NO_USAGE, type Reading, type Units } from "../../core/usage
 import { readBatch } from "../_batch.ts"
 import { boundedJson } from "../_bounded-json.ts"
 import type { Evidence } from "../_evidence.ts"
+import { type Pieces, readKept } from "../_pieces.ts"
 import { readReportedCost } from "../_reported-cost.ts"
 import { countOf, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 import { ADDED_MEMBERS } from "./added-members.ts"
@@ -18,8 +19,8 @@ export function toReading(evidence: Evidence): Reading {
   const beside = objectOf(usage["billed_beside"])
   const batch = readBatch(usage)
   if (batch) return { ...batch, geo: textOf(usage["region"]), free: isFree }
-  const images = countOf(beside?.["images"])
-  if (images) return readImages(evidence, usage, images)
+  const pieces = readKept(beside)
+  if (pieces) return readPieces(evidence, usage, pieces)
   const counted = objectOf(usage["estimated_from_text"])
   return counted ? readCounted(evidence, usage, counted) : readReported(evidence, usage, kind)
 }
@@ -60,32 +61,48 @@ function readCostAlone({ model, source, isFree }: Evidence, usage: JsonObject): 
   return { ...reading, ...reported, raw: boundedJson(usage, ADDED_MEMBERS), source }
 }
 
-/** Pictures that are billed by the piece. */
-function readImages({ model, isFree }: Evidence, usage: JsonObject, images: number): Reading {
-  const geo = textOf(objectOf(usage["billed_beside"])?.["region"])
+/** Pictures, speech, films and pages, which are billed by the piece. */
+function readPieces({ model, isFree }: Evidence, usage: JsonObject, { pieces, kinds, missing }: Pieces): Reading {
   const reported = readReportedCost(usage)
-  const source = reported.reportedCostUsd === undefined ? "none" : "reported"
-  const reading = { ...NO_READING, model, tier: tierOf(usage), geo, source, free: isFree } as const
-  return { ...reading, ...reported, raw: boundedJson(usage, ADDED_MEMBERS), units: { images } }
+  return {
+    ...NO_READING,
+    model,
+    tier: tierOf(usage),
+    geo: textOf(objectOf(usage["billed_beside"])?.["region"]),
+    source: reported.reportedCostUsd === undefined ? "none" : "reported",
+    free: isFree,
+    ...reported,
+    raw: boundedJson(usage, ADDED_MEMBERS),
+    units: pieces,
+    ...(kinds ? { kinds } : {}),
+    missing,
+  }
 }
 
-/** Tokens that the gateway counted from the texts of an answer that ended without its usage. */
-function readCounted({ model, isFree }: Evidence, usage: JsonObject, counted: JsonObject): Reading {
+/** Tokens that the gateway counted from the texts of an answer that reported no usage. */
+function readCounted({ method, path, model, isFree }: Evidence, usage: JsonObject, counted: JsonObject): Reading {
   const input = countOf(counted["input_tokens"]) ?? 0
-  const output = countOf(counted["output_tokens"]) ?? 0
+  const reasoning = countOf(counted["reasoning_tokens"]) ?? 0
+  const shown = (countOf(counted["output_tokens"]) ?? 0) - reasoning
+  const isSpoken = OPERATIONS.find(method, path).kind === "speech"
+  const output = isSpoken ? { outputAudio: shown } : { output: shown, reasoning }
   const beside = objectOf(usage["billed_beside"])
   return {
     ...NO_READING,
     model,
-    parts: [{ model, usage: { ...NO_USAGE, input, output }, contextTokens: input, role: "answer" }],
+    parts: [{ model, usage: { ...NO_USAGE, input, ...output }, contextTokens: input, role: "answer" }],
     units: unitsOf(usage, beside, { model, audioSeconds: undefined }),
     tier: tierOf(usage),
     geo: textOf(beside?.["region"]),
     raw: usage,
     source: "estimated",
     free: isFree,
+    missing: reasoning > 0 ? HIDDEN_REASONING : counted["hides_reasoning"] === true ? UNKNOWN_REASONING : undefined,
   }
 }
+
+const HIDDEN_REASONING = ["the tokens of hidden reasoning are estimated"]
+const UNKNOWN_REASONING = ["the tokens of hidden reasoning are not known, and not in the sum"]
 
 const NO_UNITS: Units = {}
 

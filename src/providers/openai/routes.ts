@@ -47,7 +47,18 @@ export const CLAIMS: Routes["claims"] = {
 }
 
 /** The operations whose answers are read in a way of their own. */
-export type Kind = "chat" | "completions" | "responses" | "decisions" | "images" | "speech" | "count" | "batch_output"
+export type Kind =
+  | "chat"
+  | "completions"
+  | "responses"
+  | "decisions"
+  | "embeddings"
+  | "images"
+  | "speech"
+  | "videos"
+  | "ocr"
+  | "count"
+  | "batch_output"
 
 /** The prefixes of the paths of the lists: Azure, other providers and Gemini have the API below paths of their own. */
 const PREFIX = "/(?:(?:openai|api|inference|v1beta/openai)/)?(?:v1/)?"
@@ -65,11 +76,18 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /\/responses(\/compact)?$/, methods: ["POST"], operation: "inference", kind: "responses" },
   { match: /\/completions$/, methods: ["POST"], operation: "inference", kind: "completions" },
   { match: /\/decisions$/, methods: ["POST"], operation: "inference", kind: "decisions" },
-  { match: /\/embeddings$/, methods: ["POST"], operation: "inference" },
+  { match: /\/embeddings$/, methods: ["POST"], operation: "inference", kind: "embeddings" },
   { match: /\/images\/[^/]+$/, methods: ["POST"], operation: "inference", kind: "images" },
   { match: /\/audio\/speech$/, methods: ["POST"], operation: "inference", kind: "speech" },
   { match: /\/audio\/[^/]+$/, methods: ["POST"], operation: "inference" },
-  { match: /\/videos(\/(edits|extensions|[^/]+\/remix))?$/, methods: ["POST"], operation: "inference" },
+  {
+    match: /\/videos(\/(edits|extensions|[^/]+\/remix))?$/,
+    methods: ["POST"],
+    operation: "inference",
+    kind: "videos",
+  },
+  // Mistral's.
+  { match: /\/ocr$/, methods: ["POST"], operation: "inference", kind: "ocr" },
   { match: /\/threads(\/[^/]+)?\/runs$/, methods: ["POST"], operation: "inference" },
   { match: /\/runs\/[^/]+\/submit_tool_outputs$/, methods: ["POST"], operation: "inference" },
   { match: FILE_CONTENT, methods: ["GET"], operation: "result", kind: "batch_output" },

@@ -1,0 +1,41 @@
+import { findMembers, memberValue } from "../../kit/json/members.ts"
+import type { ProviderRequest } from "../_dialect.ts"
+import { FILM_NOT_MADE, type Pieces } from "../_pieces.ts"
+import { bytesOf, countOf, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
+import { OPERATIONS } from "./routes.ts"
+
+/** Veo's defaults, where the request states none. */
+const DEFAULT_SECONDS = 8
+const DEFAULT_RESOLUTION = "720p"
+
+/**
+ * Returns what an answer bills by the piece: the pictures in it, or the films that it has begun to make. undefined: nothing.
+ * @param answer the whole answer, if it has no usage
+ */
+export function readPieces(
+  request: ProviderRequest,
+  images: number,
+  answer: JsonObject | undefined,
+): Pieces | undefined {
+  if (images > 0) return { pieces: { images } }
+  const isFilm = OPERATIONS.find(request.method, request.path).kind === "video"
+  return isFilm && textOf(answer?.["name"]) !== undefined ? readFilms(request) : undefined
+}
+
+function readFilms({ body }: ProviderRequest): Pieces {
+  const bytes = bytesOf(body)
+  const parameters = objectOf(memberValue(bytes, findMembers(bytes, ["parameters"])?.found["parameters"])) ?? {}
+  const stated = countOf(parameters["durationSeconds"])
+  const films = countOf(parameters["sampleCount"]) ?? countOf(parameters["numberOfVideos"]) ?? 1
+  const missing = stated === undefined ? ["the length of the film is not stated: its default was taken"] : []
+  return {
+    pieces: { videoSeconds: (stated ?? DEFAULT_SECONDS) * films },
+    kinds: { videoSeconds: (textOf(parameters["resolution"]) ?? DEFAULT_RESOLUTION).toLowerCase() },
+    missing: [...FILM_NOT_MADE, ...missing],
+  }
+}
+
+/** Returns the number of pictures in an answer. */
+export function countImages(answer: JsonObject): number {
+  return listOf(answer["predictions"]).length
+}
