@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http"
 import type { Call, Caller, Ending } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import type { JobNote } from "../core/job.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { Dialect, PreparedRequest, ProviderRequest } from "../providers/_dialect.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
@@ -47,6 +48,8 @@ export class ProxiedRequest {
   readonly credentialHash: string | undefined
   /** Added by `forward`: the ledger has the intent of the request. */
   hasIntent = false
+  /** Added by the meter: what the answer says about a job of the provider. */
+  job: JobNote | undefined
   /** Added by `settle`. */
   ending: Ending | undefined
   bodies: BodyColumns | undefined

@@ -82,7 +82,7 @@ export class Relay implements AnswerHandler {
     const plan = planResponse(this.headers, { statusCode, request: this.request })
     if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
     this.plan = plan
-    this.meter = new AnswerMeter(this.request, statusCode, plan)
+    this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan)
     if (this.isEdited) this.filter = createFilter(plan, this.request)
     if (plan.collect) this.phase = "collecting"
     else if (this.startStreaming()) this.client.flushHead()

@@ -9,6 +9,8 @@ export interface GatewaySettings {
   readonly maxConnections: number
   readonly maxConnectionAgeMs: number
   readonly injectStreamUsage: boolean
+  /** Whether to bill jobs that no request through a gateway created. */
+  readonly foreignJobs: boolean
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number
 }

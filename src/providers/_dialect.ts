@@ -4,6 +4,7 @@ import type { Reading } from "../core/usage.ts"
 import type { CredentialPlace } from "./_credentials.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing, ResponseHead } from "./_framing.ts"
+import type { JobReader, JobSink } from "./_jobs.ts"
 import type { Meter } from "./_meter.ts"
 import type { Routes } from "./_routes.ts"
 
@@ -62,6 +63,11 @@ export interface DialectDefinition {
   createCollector(request: ProviderRequest): Collector
   /** Returns the reading of an answer. Pure: rows are priced again by it years later. */
   toReading(evidence: Evidence): Reading
+  /**
+   * Returns the reader for a request whose answer may create, show or deliver a job: work in the background whose usage
+   * comes in a later answer. undefined: the answer says nothing about jobs, which is the usual case.
+   */
+  jobs?(request: ProviderRequest): JobReader | undefined
   /** Returns an error of the gateway's own as JSON text in this dialect. */
   errorBody(code: GatewayErrorCode, statusCode: number, message: string): string
   /**
@@ -75,8 +81,11 @@ export interface DialectDefinition {
 export interface Dialect extends DialectDefinition {
   retryWithout(statusCode: number, body: Uint8Array): boolean
   framing(request: ProviderRequest, head: ResponseHead): Framing
-  /** Returns the meter for an answer; undefined when its framing is `opaque`. */
-  createMeter(request: ProviderRequest, framing: Framing): Meter | undefined
+  /**
+   * Returns the meter for an answer; undefined when its framing is `opaque`.
+   * @param sink receives what the answer says about jobs; undefined: nobody asks
+   */
+  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink): Meter | undefined
   /** Returns true if the request costs nothing by the provider's own rule: count_tokens, models, moderations, … */
   isFree(request: Pick<ProviderRequest, "method" | "path">): boolean
   /** Returns the credential that the request carries for this provider, for `provider_api_key_hash`. */

@@ -47,7 +47,17 @@ export const CLAIMS: Routes["claims"] = {
 }
 
 /** The operations whose answers are read in a way of their own. */
-export type Kind = "chat" | "completions" | "responses" | "decisions" | "images" | "speech" | "count" | "batch_output"
+export type Kind =
+  | "chat"
+  | "completions"
+  | "responses"
+  | "response"
+  | "decisions"
+  | "images"
+  | "speech"
+  | "count"
+  | "batch"
+  | "batch_output"
 
 /** The prefixes of the paths of the lists: Azure, other providers and Gemini have the API below paths of their own. */
 const PREFIX = "/(?:(?:openai|api|inference|v1beta/openai)/)?(?:v1/)?"
@@ -73,7 +83,11 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /\/threads(\/[^/]+)?\/runs$/, methods: ["POST"], operation: "inference" },
   { match: /\/runs\/[^/]+\/submit_tool_outputs$/, methods: ["POST"], operation: "inference" },
   { match: FILE_CONTENT, methods: ["GET"], operation: "result", kind: "batch_output" },
-  { match: new RegExp(`^${PREFIX}batches$`), methods: ["POST"], operation: "job" },
+  { match: new RegExp(`^${PREFIX}batches$`), methods: ["POST"], operation: "job", kind: "batch" },
+  { match: new RegExp(`^${PREFIX}batches/[^/]+$`), methods: ["GET"], operation: "stored", kind: "batch" },
+  { match: new RegExp(`^${PREFIX}batches/[^/]+/cancel$`), methods: ["POST"], operation: "stored", kind: "batch" },
+  { match: new RegExp(`^${PREFIX}responses/[^/]+$`), methods: ["GET"], operation: "stored", kind: "response" },
+  { match: new RegExp(`^${PREFIX}responses/[^/]+/cancel$`), methods: ["POST"], operation: "stored", kind: "response" },
   ...toRows("stored", PREFIX, STORED_OPERATIONS),
   ...toRows("free", PREFIX, FREE_OPERATIONS),
   ...toRows("free", PREFIX, FREE_ADMIN_OPERATIONS),
