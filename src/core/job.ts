@@ -1,5 +1,5 @@
 /** Work that a provider does in the background. Its usage is in a later answer than that of the request that created it. */
-export type JobKind = "response" | "batch" | "run" | "interaction" | "video"
+type JobKind = "response" | "batch" | "run" | "interaction" | "video"
 
 /** What an answer says about a job. It belongs to the row of the request that got the answer. */
 export interface JobState {

@@ -56,9 +56,14 @@ export class JobCollector implements Collector {
     return isWanted || this.reader.wants?.(data) === true
   }
 
-  add(document: JsonObject): void {
+  add(document: JsonObject, isCut = false): void {
+    // A document that was cut is shown again by the next answer. Its usage may be cut too.
+    if (!isCut) this.report(document)
+    this.collector.add(document, isCut)
+  }
+
+  private report(document: JsonObject): void {
     for (const sighting of this.reader.read(document)) this.sink.onJob(sighting)
-    this.collector.add(document)
   }
 
   evidence(isComplete: boolean): Evidence {

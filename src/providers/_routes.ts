@@ -103,7 +103,9 @@ const UNKNOWN = { match: /^/, operation: "unknown" } as const
  * it only shows again what was billed before, or delivers results that are billed one by one.
  */
 export function isFreeOperation({ operation }: OperationRow, hasUsage: boolean): boolean {
-  return operation === "stored" || operation === "result" || (!hasUsage && (operation === "free" || operation === "job"))
+  return (
+    operation === "stored" || operation === "result" || (!hasUsage && (operation === "free" || operation === "job"))
+  )
 }
 
 /** Returns true if a request with this query carries the sign. */

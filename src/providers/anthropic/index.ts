@@ -1,8 +1,10 @@
 import { defineDialect } from "../_define.ts"
+import { DeliveryCollector } from "../_delivery.ts"
 import { framingOf } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { MessageCollector } from "./collector.ts"
+import { readJobs } from "./jobs.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
 
@@ -20,9 +22,13 @@ export const anthropic = defineDialect({
     if (kind === "compatible") return openai.framing(request, head)
     return kind === "count" ? "opaque" : framingOf(head)
   },
-  createCollector: (request) =>
-    isCompatible(request) ? openai.createCollector(request) : new MessageCollector(request),
+  createCollector(request) {
+    const { kind } = OPERATIONS.find(request.method, request.path)
+    if (kind === "compatible") return openai.createCollector(request)
+    return kind === "results" ? new DeliveryCollector(request) : new MessageCollector(request)
+  },
   toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
+  jobs: readJobs,
   errorBody: (_code, statusCode, message) =>
     JSON.stringify({
       type: "error",

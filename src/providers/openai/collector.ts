@@ -1,5 +1,6 @@
 import type { Countable, Reading } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json/prune.ts"
+import { DeliveryCollector } from "../_delivery.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { reportsCost } from "../_reported-cost.ts"
@@ -16,7 +17,7 @@ import { countsUsage, reportsUsage } from "./usage.ts"
 /** Returns the collector for an answer in OpenAI's dialect, of any provider. */
 export function createCollector(request: ProviderRequest): Collector {
   const { kind } = OPERATIONS.find(request.method, request.path)
-  return new AnswerCollector(request, kind)
+  return kind === "batch_output" ? new DeliveryCollector(request) : new AnswerCollector(request, kind)
 }
 
 /** Streams that never name a model (speech, pictures) are not parsed for it beyond this many events. */

@@ -170,11 +170,7 @@ export const FREE_COMPATIBLE_OPERATIONS = `
 /** The operations that show an answer, a run or a batch again that was billed where it was made. */
 export const STORED_OPERATIONS = `
   GET batches
-  GET batches/*
-  POST batches/*/cancel
   GET POST chat/completions/*
-  GET responses/*
-  POST responses/*/cancel
   GET threads/*/runs
   GET POST threads/*/runs/*
   POST threads/*/runs/*/cancel

@@ -8,13 +8,17 @@ import { OPERATIONS } from "./routes.ts"
 
 const BACKGROUND = Buffer.from('"background"')
 
-/** Returns the reader for requests that create or show a background response. */
+/** Returns the reader for requests that create or show a background response or a batch, or deliver a batch's results. */
 export function readJobs(request: ProviderRequest): JobReader | undefined {
   switch (OPERATIONS.find(request.method, request.path).kind) {
     case "responses":
       return bytesOf(request.body).includes(BACKGROUND) ? new ResponseReader(request, true) : undefined
     case "response":
       return new ResponseReader(request, false)
+    case "batch":
+      return new BatchReader(isBatchCreation(request))
+    case "batch_output":
+      return new OutputReader(request)
     default:
       return undefined
   }
@@ -64,4 +68,69 @@ function stateOf(status: unknown, hasUsage: boolean): JobState["state"] {
   if (status === "failed" || status === "cancelled") return "failed"
   if (status === "completed" || status === "incomplete") return hasUsage ? "done" : "running"
   return "running"
+}
+
+function isBatchCreation({ method, path }: ProviderRequest): boolean {
+  return method === "POST" && !path.endsWith("/cancel")
+}
+
+/** The states in which a batch's results do not change any more. */
+const ENDED = new Set(["completed", "expired", "cancelled"])
+
+/** Reads a batch. Its requests are billed by the lines of its output file. */
+class BatchReader implements JobReader {
+  readonly shape = {
+    id: true,
+    object: true,
+    status: true,
+    output_file_id: true,
+    error_file_id: true,
+    request_counts: true,
+  } as const
+  private readonly isCreation: boolean
+
+  constructor(isCreation: boolean) {
+    this.isCreation = isCreation
+  }
+
+  read(batch: JsonObject): readonly JobSighting[] {
+    const id = textOf(batch["id"])
+    if (id === undefined || batch["object"] !== "batch") return NOTHING
+    const status = textOf(batch["status"]) ?? ""
+    const state = status === "failed" ? "failed" : ENDED.has(status) ? "done" : "running"
+    const completed = countOf(objectOf(batch["request_counts"])?.["completed"])
+    const files = [batch["output_file_id"], batch["error_file_id"]].map(textOf).filter((file) => file !== undefined)
+    return [
+      {
+        kind: "batch",
+        id,
+        state,
+        ...(this.isCreation && { created: true }),
+        ...(files.length > 0 && { files }),
+        ...(state !== "running" && completed !== undefined && { expected: completed }),
+      },
+    ]
+  }
+}
+
+/** Reads the lines of a file, which may be a batch's results: one answer per line. */
+class OutputReader implements JobReader {
+  readonly shape = { id: true, custom_id: true, response: { body: ANSWER_SHAPE } } as const
+  private readonly request: ProviderRequest
+  private readonly source: string | undefined
+
+  constructor(request: ProviderRequest) {
+    this.request = request
+    this.source = textOf(/\/files\/([^/]+)\/content$/.exec(request.path)?.[1])
+  }
+
+  read(line: JsonObject): readonly JobSighting[] {
+    const { source } = this
+    const item = textOf(line["id"]) ?? textOf(line["custom_id"])
+    const answer = objectOf(objectOf(line["response"])?.["body"])
+    if (source === undefined || item === undefined || !answer) return NOTHING
+    // The tier that a line states is that of its request. The row keeps the one that is billed, so that it can be priced again.
+    const reading = readAnswer(this.request, { ...answer, service_tier: "batch" })
+    return reading.parts.length === 0 ? NOTHING : [{ kind: "batch", source, item, reading }]
+  }
 }

@@ -62,9 +62,6 @@ export type Kind =
 /** The prefixes of the paths of the lists: Azure, other providers and Gemini have the API below paths of their own. */
 const PREFIX = "/(?:(?:openai|api|inference|v1beta/openai)/)?(?:v1/)?"
 
-/** The content of a file, which may be a batch's results. The files of stores and containers are none. */
-const FILE_CONTENT = /(?<!\/(?:containers|vector_stores)\/[^/]+)\/files\/[^/]+\/content$/
-
 /**
  * The operations of OpenAI's paths. A stored response repeats the usage that its making was billed for. Runs, videos, fine-tuning
  * and containers are billed without a usage in their answer, so they are in no list of what is free.
@@ -82,12 +79,10 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /\/videos(\/(edits|extensions|[^/]+\/remix))?$/, methods: ["POST"], operation: "inference" },
   { match: /\/threads(\/[^/]+)?\/runs$/, methods: ["POST"], operation: "inference" },
   { match: /\/runs\/[^/]+\/submit_tool_outputs$/, methods: ["POST"], operation: "inference" },
-  { match: FILE_CONTENT, methods: ["GET"], operation: "result", kind: "batch_output" },
-  { match: new RegExp(`^${PREFIX}batches$`), methods: ["POST"], operation: "job", kind: "batch" },
-  { match: new RegExp(`^${PREFIX}batches/[^/]+$`), methods: ["GET"], operation: "stored", kind: "batch" },
-  { match: new RegExp(`^${PREFIX}batches/[^/]+/cancel$`), methods: ["POST"], operation: "stored", kind: "batch" },
-  { match: new RegExp(`^${PREFIX}responses/[^/]+$`), methods: ["GET"], operation: "stored", kind: "response" },
-  { match: new RegExp(`^${PREFIX}responses/[^/]+/cancel$`), methods: ["POST"], operation: "stored", kind: "response" },
+  ...toRows("result", PREFIX, "GET files/*/content", "batch_output"),
+  ...toRows("job", PREFIX, "POST batches", "batch"),
+  ...toRows("stored", PREFIX, "GET batches/*\nPOST batches/*/cancel", "batch"),
+  ...toRows("stored", PREFIX, "GET responses/*\nPOST responses/*/cancel", "response"),
   ...toRows("stored", PREFIX, STORED_OPERATIONS),
   ...toRows("free", PREFIX, FREE_OPERATIONS),
   ...toRows("free", PREFIX, FREE_ADMIN_OPERATIONS),
