@@ -13,6 +13,12 @@ export function meterRecording(recording: Recording, size: number): Reading {
   return items.length === 1 ? items[0]! : reading
 }
 
+/** Reads what a recorded response bills: itself, or each item of a batch that it delivers. */
+export function meterBilled(recording: Recording, size: number): readonly Reading[] {
+  const { reading, items } = meter(recording, size)
+  return items.length > 0 ? items : [reading]
+}
+
 /** Returns in words how the meter misreads a recording in pieces of `size` bytes, or each item of a batch. */
 export function judgeMetered(recording: Recording, size: number): string[] {
   const expected = itemsOf(recording)

@@ -88,7 +88,7 @@ function toPlain(sighting: JobSighting): Record<string, unknown> {
   if (!("reading" in sighting)) return { ...sighting }
   const { reading, ...key } = sighting
   const { input, output } = reading.parts[0]?.usage ?? NO_USAGE
-  return JSON.parse(JSON.stringify({ ...key, input, output, tier: reading.tier }))
+  return JSON.parse(JSON.stringify({ ...key, input, output, tier: reading.tier, free: reading.free || undefined }))
 }
 
 function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[], sink?: JobSink): Reading {

@@ -120,7 +120,8 @@ class OutputReader implements JobReader {
   private readonly source: string | undefined
 
   constructor(request: ProviderRequest) {
-    this.request = request
+    // A line does not contain the path of its request, and its reading does not depend on it.
+    this.request = { ...request, method: "POST", path: "" }
     this.source = textOf(/\/files\/([^/]+)\/content$/.exec(request.path)?.[1])
   }
 
