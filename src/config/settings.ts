@@ -122,6 +122,11 @@ export const SETTINGS = {
     ),
   },
   metering: {
+    rewrite_result_urls: row(
+      either(yesOrNo, webAddress),
+      true,
+      "whether the `results_url` of Anthropic's batches becomes the gateway's address, so that the download is metered: `true` for `http://` and the `Host` of the request, or the address under which clients reach the gateway",
+    ),
     foreign_jobs: row(
       yesOrNo,
       false,

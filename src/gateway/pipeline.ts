@@ -193,7 +193,7 @@ class Pipeline implements Gateway, RelaySteps {
       response: arrival.response,
       startedAt: arrival.startedAt,
       capture: openBodies?.(call, caller),
-      injectStreamUsage: settings.injectStreamUsage,
+      settings,
     })
   }
 

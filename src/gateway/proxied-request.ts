@@ -3,7 +3,7 @@ import type { Call, Caller, Ending } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import type { JobNote } from "../core/job.ts"
 import type { LogRecord } from "../core/log-record.ts"
-import type { Dialect, PreparedRequest, ProviderRequest } from "../providers/_dialect.ts"
+import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "../providers/_dialect.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
@@ -24,7 +24,7 @@ interface AdmittedRequest {
   /** `performance.now()` when the request arrived. */
   readonly startedAt: number
   readonly capture: BodyCapture | undefined
-  readonly injectStreamUsage: boolean
+  readonly settings: PrepareOptions
 }
 
 /**
@@ -72,8 +72,9 @@ export class ProxiedRequest {
     this.costDelivery = readCostDelivery(call.headers)
     this.providerRequest = toProviderRequest(call, route, upstream, admitted.decoded ?? toReadableBody(call.body))
     // A compressed body is forwarded as it came, so that it cannot be edited.
-    const injectStreamUsage = admitted.injectStreamUsage && !isEncoded(call.headers)
-    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage })
+    const injectStreamUsage = admitted.settings.injectStreamUsage && !isEncoded(call.headers)
+    const { rewriteResultUrls } = admitted.settings
+    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage, rewriteResultUrls })
     const credential = dialect.readCredential(this.providerRequest)
     this.credentialHash = credential === undefined ? undefined : hashOncePerSocket(response.req.socket, credential)
   }

@@ -32,8 +32,17 @@ export interface PreparedRequest {
   readonly edit: Edit | undefined
   /** Set together with `edit`: makes the filter that removes from the answer what only the edit caused. */
   readonly createFilter: (() => StreamFilter) | undefined
+  /** Makes the filter that changes addresses in the answer, see `metering.rewrite_result_urls`; undefined: nothing is changed. */
+  readonly createRewriter?: (() => StreamFilter) | undefined
   /** The client asks for a stream. This is a hint: the answer's framing decides. */
   readonly stream: boolean
+}
+
+/** The settings that decide what is changed in requests and answers. */
+export interface PrepareOptions {
+  readonly injectStreamUsage: boolean
+  /** Whether addresses of results in answers become the gateway's: as the client called it, or this address. */
+  readonly rewriteResultUrls?: boolean | string
 }
 
 /**
@@ -52,7 +61,7 @@ export interface DialectDefinition {
   readonly routes: Routes
   /** The places where the provider's credential can stand; the first that holds one counts. */
   readonly credentials: readonly CredentialPlace[]
-  prepare(request: ProviderRequest, options: { readonly injectStreamUsage: boolean }): PreparedRequest
+  prepare(request: ProviderRequest, options: PrepareOptions): PreparedRequest
   /**
    * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as
    * the client wrote it.

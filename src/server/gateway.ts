@@ -63,6 +63,7 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     maxConnections: upstream.maxConnections,
     maxConnectionAgeMs: upstream.maxConnectionAgeMs,
     injectStreamUsage: logging.injectStreamUsage,
+    rewriteResultUrls: metering.rewriteResultUrls,
     foreignJobs: metering.foreignJobs,
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,

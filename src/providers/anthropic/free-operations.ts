@@ -35,7 +35,6 @@ export const FREE_OPERATIONS = `
   GET memory_stores/*/memory_versions
   GET memory_stores/*/memory_versions/*
   POST memory_stores/*/memory_versions/*/redact
-  GET messages/batches
   DELETE messages/batches/*
   GET models
   GET models/*

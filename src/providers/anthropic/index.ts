@@ -6,6 +6,7 @@ import { openai } from "../openai/index.ts"
 import { MessageCollector } from "./collector.ts"
 import { readJobs } from "./jobs.ts"
 import { toReading } from "./reading.ts"
+import { findGatewayAddress, ResultsUrlFilter } from "./results-url.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
 
 /** Anthropic's Messages API, and its OpenAI-compatible endpoint. */
@@ -13,9 +14,12 @@ export const anthropic = defineDialect({
   baseUrl: "https://api.anthropic.com",
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
-  prepare(request) {
+  prepare(request, { rewriteResultUrls }) {
     const { model, stream } = readRequest(request)
-    return { requestedModel: model, edit: undefined, createFilter: undefined, stream }
+    const isBatch = OPERATIONS.find(request.method, request.path).kind === "batch"
+    const address = isBatch ? findGatewayAddress(rewriteResultUrls, request.headers["host"]) : undefined
+    const createRewriter = address === undefined ? undefined : () => new ResultsUrlFilter(address)
+    return { requestedModel: model, edit: undefined, createFilter: undefined, createRewriter, stream }
   },
   framing(request, head) {
     const { kind } = OPERATIONS.find(request.method, request.path)

@@ -33,7 +33,7 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /:(streamRawPredict|rawPredict)$/, methods: ["POST"], operation: "inference" },
   { match: /\/(invoke|invoke-with-response-stream)$/, methods: ["POST"], operation: "inference" },
   ...toRows("job", PREFIX, "POST messages/batches", "batch"),
-  ...toRows("stored", PREFIX, "GET messages/batches/*\nPOST messages/batches/*/cancel", "batch"),
+  ...toRows("stored", PREFIX, "GET messages/batches\nGET messages/batches/*\nPOST messages/batches/*/cancel", "batch"),
   ...toRows("stored", PREFIX, STORED_OPERATIONS),
   ...toRows("free", PREFIX, FREE_OPERATIONS),
   ...toRows("free", PREFIX, FREE_ADMIN_OPERATIONS),
