@@ -121,6 +121,18 @@ export const SETTINGS = {
       "how long requests are kept, such as `90d`; `keep` means forever. Totals of reports are always kept",
     ),
   },
+  metering: {
+    rewrite_result_urls: row(
+      either(yesOrNo, webAddress),
+      true,
+      "whether the `results_url` of Anthropic's batches becomes the gateway's address, so that the download is metered: `true` for `http://` and the `Host` of the request, or the address under which clients reach the gateway",
+    ),
+    foreign_jobs: row(
+      yesOrNo,
+      false,
+      "whether to bill background responses and batches that were not created through a gateway, to the key that fetches them",
+    ),
+  },
   s3: {
     enabled: row(yesOrNo, false, "whether to store bodies in S3; the same as `logging.body_storage: s3`"),
     bucket: optional(text, "name of the bucket"),

@@ -1,5 +1,6 @@
 import type { Outcome } from "./call.ts"
 import type { Cost, PriceCertificate } from "./cost.ts"
+import type { JobNote } from "./job.ts"
 import type { Reading } from "./usage.ts"
 
 /**
@@ -50,6 +51,12 @@ export interface LogRecord {
   readonly created_at: string
 }
 
+/** A row on its way to the database. */
+export interface JournalRecord extends LogRecord {
+  /** What the answer says about a job of the provider, which is no column of the row. */
+  readonly job?: JobNote | undefined
+}
+
 /**
  * The part of a row that is known when its request is forwarded. It is enough to write a row later which says that the answer is
  * not known.
@@ -67,5 +74,5 @@ export interface Ledger {
    * @param onStored called once, when the row can no longer be lost
    * @param when `"soon"`: together with other rows, soon; `"now"`: before `append` returns
    */
-  append(record: LogRecord, onStored?: () => void, when?: "soon" | "now"): void
+  append(record: JournalRecord, onStored?: () => void, when?: "soon" | "now"): void
 }

@@ -1,5 +1,5 @@
 import type { Database, RunQuery } from "./_database.ts"
-import { readJournals } from "./ledger/read.ts"
+import { type JournalItem, readJournals } from "./ledger/read.ts"
 
 /** Reading millions of rows may take long. */
 const TIMEOUT_MS = 3_600_000
@@ -39,12 +39,12 @@ export async function verifyLedger(db: Database, journalRoot: string): Promise<V
     })
     const written = Number(rows[0]!.written)
     const dropped = Number(rows[0]!.dropped)
-    const waiting = await countMissing(query, journals.waiting)
+    const waiting =
+      (await countMissing(query, journals.waiting)) + (await countMissingItems(query, journals.waitingItems))
     const rejectedIds = new Set(journals.rejected)
-    const lost = await countMissing(
-      query,
-      journals.acknowledged.filter((id) => !rejectedIds.has(id)),
-    )
+    const acknowledged = journals.acknowledged.filter((id) => !rejectedIds.has(id))
+    const items = journals.acknowledgedItems.filter(({ id }) => !rejectedIds.has(id))
+    const lost = (await countMissing(query, acknowledged)) + (await countMissingItems(query, items))
     const rejected = journals.rejected.length
     const wrong = [...(await findWrongDays(query)), ...(await findWrongNames(query)), ...(await findWrongWeeks(query))]
     const wrongDays = [...new Set(wrong)].sort()
@@ -71,6 +71,23 @@ async function countMissing(query: RunQuery, ids: readonly string[]): Promise<nu
       text: `SELECT count(*)::int AS missing FROM unnest($1::uuid[]) AS given(id)
         WHERE NOT EXISTS (SELECT FROM llm_requests r WHERE r.id = given.id)`,
       values: [ids.slice(from, from + IDS_PER_QUERY)],
+      timeoutMs: TIMEOUT_MS,
+    })
+    missing += rows[0]!.missing
+  }
+  return missing
+}
+
+/** An item of a job that was delivered twice has one row, or none while its job is not known. */
+async function countMissingItems(query: RunQuery, items: readonly JournalItem[]): Promise<number> {
+  let missing = 0
+  for (let from = 0; from < items.length; from += IDS_PER_QUERY) {
+    const { rows } = await query<{ missing: number }>({
+      text: `SELECT count(*)::int AS missing
+        FROM json_to_recordset($1::json) AS given(provider text, source text, item text)
+        WHERE NOT EXISTS (SELECT FROM llm_job_items i
+          WHERE (i.provider, i.source, i.item) = (given.provider, given.source, given.item))`,
+      values: [JSON.stringify(items.slice(from, from + IDS_PER_QUERY))],
       timeoutMs: TIMEOUT_MS,
     })
     missing += rows[0]!.missing

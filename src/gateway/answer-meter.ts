@@ -1,21 +1,30 @@
+import type { JobItemKey } from "../core/job.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
+import type { JobSighting, JobSink } from "../providers/_jobs.ts"
 import type { Meter } from "../providers/_meter.ts"
 import { createTap, type Tap } from "./decode.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
+import type { RelaySteps } from "./relay-steps.ts"
 import type { ResponsePlan } from "./response-plan.ts"
 
 const MAX_ERROR_BYTES = 64 * 1024
 
 /** Reads the usage of one answer from a copy of its bytes, and keeps the text of an error answer. */
-export class AnswerMeter {
+export class AnswerMeter implements JobSink {
+  private readonly steps: RelaySteps
   private readonly request: ProxiedRequest
   private readonly meter: Meter | undefined
   private readonly errorBody: ErrorBody | undefined
   private readonly tap: Tap | undefined
+  private readonly statusCode: number
+  /** The file or job whose items the answer delivers. */
+  private delivered: JobItemKey | undefined
 
-  constructor(request: ProxiedRequest, statusCode: number, plan: ResponsePlan) {
+  constructor(steps: RelaySteps, request: ProxiedRequest, statusCode: number, plan: ResponsePlan) {
+    this.steps = steps
     this.request = request
-    this.meter = request.dialect.createMeter(request.providerRequest, plan.framing)
+    this.statusCode = statusCode
+    this.meter = request.dialect.createMeter(request.providerRequest, plan.framing, statusCode < 300 ? this : undefined)
     this.errorBody = statusCode >= 400 ? new ErrorBody(this.meter) : undefined
     const sink = this.errorBody ?? this.meter
     this.tap = sink && createTap(plan.contentEncoding, sink, plan.collect)
@@ -38,7 +47,23 @@ export class AnswerMeter {
 
   /** @param isComplete false if the answer was interrupted: what was billed may be known only in part */
   read(isComplete: boolean): Reading {
-    return this.meter?.end({ complete: isComplete }) ?? emptyReading(this.request)
+    const reading = this.meter?.end({ complete: isComplete }) ?? emptyReading(this.request)
+    const { delivered } = this
+    // Status 206 is a part of a file.
+    if (delivered && isComplete && this.statusCode === 200) {
+      this.request.job ??= { kind: delivered.kind, fetched: delivered.source }
+    }
+    return reading
+  }
+
+  onJob(sighting: JobSighting): void {
+    const { request } = this
+    if ("item" in sighting) {
+      if (sighting.item !== "") this.delivered = sighting
+      this.steps.recordItem(request, sighting)
+    } else {
+      request.job = sighting
+    }
   }
 }
 

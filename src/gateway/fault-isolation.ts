@@ -39,8 +39,8 @@ function isolateDialect(dialect: Dialect, report: Report): Dialect {
   return {
     ...dialect,
     framing: (request, head) => attempt(() => dialect.framing(request, head), undefined, report) ?? framingOf(head),
-    createMeter: (request, framing) => {
-      const meter = attempt(() => dialect.createMeter(request, framing), undefined, report)
+    createMeter: (request, framing, sink) => {
+      const meter = attempt(() => dialect.createMeter(request, framing, sink), undefined, report)
       return meter && new IsolatedMeter(meter, report)
     },
     retryWithout: (statusCode, body) => attempt(() => dialect.retryWithout(statusCode, body), false, report),

@@ -24,7 +24,7 @@ export function forward(
   if (!request.hasIntent) recordIntent(deps, request)
   try {
     // A filter, or a comment at the end, needs an answer that is not compressed.
-    const identityOnly = isEdited || request.costDelivery === "event"
+    const identityOnly = isEdited || request.costDelivery === "event" || request.prepared.createRewriter !== undefined
     const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly })
     if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
     upstream.pool().dispatch(

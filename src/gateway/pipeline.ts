@@ -3,6 +3,7 @@ import type { Body, Call, Caller, Ending, RawHeaders } from "../core/call.ts"
 import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Dialect } from "../providers/_dialect.ts"
+import type { JobItem } from "../providers/_jobs.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { isLarge } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
@@ -11,6 +12,7 @@ import { toUnreadEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
 import { type AnswerHandler, forward } from "./forward.ts"
 import { identify } from "./identify.ts"
+import { recordItem } from "./job-item.ts"
 import { readMetadata } from "./metadata.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
@@ -147,6 +149,10 @@ class Pipeline implements Gateway, RelaySteps {
     forward(this.deps, request, handler, isEdited)
   }
 
+  recordItem(request: ProxiedRequest, item: JobItem): void {
+    recordItem(this.deps, request, item)
+  }
+
   /** Steps 7 and 8. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void {
     const settled = settle(this.deps, request, ending, headers)
@@ -187,7 +193,7 @@ class Pipeline implements Gateway, RelaySteps {
       response: arrival.response,
       startedAt: arrival.startedAt,
       capture: openBodies?.(call, caller),
-      injectStreamUsage: settings.injectStreamUsage,
+      settings,
     })
   }
 

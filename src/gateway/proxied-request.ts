@@ -1,8 +1,9 @@
 import type { ServerResponse } from "node:http"
 import type { Call, Caller, Ending } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import type { JobNote } from "../core/job.ts"
 import type { LogRecord } from "../core/log-record.ts"
-import type { Dialect, PreparedRequest, ProviderRequest } from "../providers/_dialect.ts"
+import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "../providers/_dialect.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
@@ -23,7 +24,7 @@ interface AdmittedRequest {
   /** `performance.now()` when the request arrived. */
   readonly startedAt: number
   readonly capture: BodyCapture | undefined
-  readonly injectStreamUsage: boolean
+  readonly settings: PrepareOptions
 }
 
 /**
@@ -47,6 +48,8 @@ export class ProxiedRequest {
   readonly credentialHash: string | undefined
   /** Added by `forward`: the ledger has the intent of the request. */
   hasIntent = false
+  /** Added by the meter: what the answer says about a job of the provider. */
+  job: JobNote | undefined
   /** Added by `settle`. */
   ending: Ending | undefined
   bodies: BodyColumns | undefined
@@ -69,8 +72,9 @@ export class ProxiedRequest {
     this.costDelivery = readCostDelivery(call.headers)
     this.providerRequest = toProviderRequest(call, route, upstream, admitted.decoded ?? toReadableBody(call.body))
     // A compressed body is forwarded as it came, so that it cannot be edited.
-    const injectStreamUsage = admitted.injectStreamUsage && !isEncoded(call.headers)
-    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage })
+    const injectStreamUsage = admitted.settings.injectStreamUsage && !isEncoded(call.headers)
+    const { rewriteResultUrls } = admitted.settings
+    this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage, rewriteResultUrls })
     const credential = dialect.readCredential(this.providerRequest)
     this.credentialHash = credential === undefined ? undefined : hashOncePerSocket(response.req.socket, credential)
   }

@@ -16,7 +16,9 @@ export function record(
   try {
     request.record = toLogRecord(request)
     // A streamed answer ends in the same write as its last piece if its row is stored without waiting.
-    ledger.append(request.record, onStored, request.ending.streamed ? "now" : "soon")
+    const { job } = request
+    const stored = job === undefined ? request.record : { ...request.record, job }
+    ledger.append(stored, onStored, request.ending.streamed ? "now" : "soon")
   } catch (error) {
     onError(error, "record")
     onStored()

@@ -1,4 +1,5 @@
 import type { Ending, RawHeaders } from "../core/call.ts"
+import type { JobItem } from "../providers/_jobs.ts"
 import type { Counters } from "./counters.ts"
 import type { AnswerHandler } from "./forward.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
@@ -9,6 +10,8 @@ export interface RelaySteps {
   readonly writeTimeoutMs: number
   /** Sends the request to its provider, whose answer comes to `handler`. */
   forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void
+  /** Stores one billed piece of a job, which the answer to a request shows. Never throws. */
+  recordItem(request: ProxiedRequest, item: JobItem): void
   /** Called exactly once per request. It calls `onStored` when the row can no longer be lost. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void
 }

@@ -42,7 +42,6 @@ export class Relay implements AnswerHandler {
   private statusText = ""
   private headers: RawHeaders = []
   private plan: ResponsePlan | undefined
-  /** The pieces that were collected. */
   private pieces: Buffer[] = []
   private bytes = 0
   private meter: AnswerMeter | undefined
@@ -82,8 +81,8 @@ export class Relay implements AnswerHandler {
     const plan = planResponse(this.headers, { statusCode, request: this.request })
     if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
     this.plan = plan
-    this.meter = new AnswerMeter(this.request, statusCode, plan)
-    if (this.isEdited) this.filter = createFilter(plan, this.request)
+    this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan)
+    this.filter = createFilter(plan, this.request, this.isEdited)
     if (plan.collect) this.phase = "collecting"
     else if (this.startStreaming()) this.client.flushHead()
     return true
@@ -92,8 +91,8 @@ export class Relay implements AnswerHandler {
   onData(chunk: Buffer): boolean {
     if (this.phase === "ended") return true
     this.meter?.push(chunk)
-    if (this.phase === "collecting") return this.collect(chunk)
     const visible = this.filter ? (this.filter.push(chunk) as Buffer) : chunk
+    if (this.phase === "collecting") return this.collect(visible)
     this.request.capture?.push(visible)
     this.streamCost?.onPiece(visible)
     return this.client.write(visible, this.resume!)
@@ -198,8 +197,9 @@ export class Relay implements AnswerHandler {
     const { cost, call } = this.request
     const mayHaveBody = call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
     const head = toCostHeaders(cost)
-    if (mayHaveBody) head.push("Content-Length", String(this.bytes))
-    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
+    if (this.rest?.length) this.pieces.push(this.rest)
+    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces)
+    if (mayHaveBody) head.push("Content-Length", String(body.length))
     if (this.sendHead(head, mayHaveBody)) this.client.end(body)
   }
 

@@ -43,9 +43,15 @@ export function planResponse(
 }
 
 /**
- * Creates the filter that removes what the edit of the request added; undefined: nothing is removed. An answer that is
- * compressed although the gateway asked for plain bytes is passed on as it is.
+ * Creates the filter that removes from a stream what the edit of the request added, or that changes addresses in a
+ * document; undefined: nothing is changed. An answer that is compressed although the gateway asked for plain bytes is
+ * passed on as it is.
  */
-export function createFilter(plan: ResponsePlan, { prepared }: ProxiedRequest): StreamFilter | undefined {
-  return plan.streamed && !isCompressed(plan.contentEncoding) ? prepared.createFilter?.() : undefined
+export function createFilter(
+  plan: ResponsePlan,
+  { prepared }: ProxiedRequest,
+  isEdited: boolean,
+): StreamFilter | undefined {
+  const create = plan.streamed ? (isEdited ? prepared.createFilter : undefined) : prepared.createRewriter
+  return create === undefined || isCompressed(plan.contentEncoding) ? undefined : create()
 }

@@ -9,6 +9,10 @@ export interface GatewaySettings {
   readonly maxConnections: number
   readonly maxConnectionAgeMs: number
   readonly injectStreamUsage: boolean
+  /** Whether addresses of results in answers become the gateway's: as the client called it, or this address. */
+  readonly rewriteResultUrls: boolean | string
+  /** Whether to bill jobs that no request through a gateway created. */
+  readonly foreignJobs: boolean
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number
 }

@@ -8,8 +8,14 @@ const ID = "(?!\\.{1,2}(?:/|$))(?:(?!%2[eEfF])[^/])+"
  * then the path, in which `*` stands for one identifier: `GET DELETE files/*`. A line matches the whole path and nothing
  * below it.
  * @param prefix a pattern for what stands before the paths, such as `/v1/`
+ * @param kind of all these operations
  */
-export function toRows(operation: Operation, prefix: string, list: string): OperationRow<never>[] {
+export function toRows<Kind extends string = never>(
+  operation: Operation,
+  prefix: string,
+  list: string,
+  kind?: Kind,
+): OperationRow<Kind>[] {
   const paths = new Map<string, string[]>()
   for (const line of list.trim().split("\n")) {
     const words = line.trim().split(" ")
@@ -23,6 +29,7 @@ export function toRows(operation: Operation, prefix: string, list: string): Oper
     match: new RegExp(`^${prefix}(?:${patterns.join("|")})$`),
     methods: withHead(methods.split(" ")),
     operation,
+    ...(kind === undefined ? {} : { kind }),
   }))
 }
 

@@ -2,20 +2,25 @@ import { readCredential } from "./_credentials.ts"
 import type { Dialect, DialectDefinition } from "./_dialect.ts"
 import { readErrorMessage } from "./_error-message.ts"
 import { framingOf } from "./_framing.ts"
+import { JobCollector } from "./_jobs.ts"
 import { CollectingMeter, RequestMeter } from "./_meter.ts"
 import { isFreeOperation } from "./_routes.ts"
 
 /** Completes a dialect's definition with what follows from its tables. */
 export function defineDialect(definition: DialectDefinition): Dialect {
-  const { routes, credentials, createCollector, toReading, isBilledByRequest } = definition
+  const { routes, credentials, createCollector, toReading, isBilledByRequest, jobs } = definition
   return {
     retryWithout: () => false,
     framing: (_request, head) => framingOf(head),
     readErrorMessage,
     ...definition,
-    createMeter: (request, framing) => {
-      if (framing !== "opaque") return new CollectingMeter(framing, createCollector(request), toReading)
-      return isBilledByRequest?.(request) ? new RequestMeter(createCollector(request), toReading) : undefined
+    createMeter(request, framing, sink) {
+      if (framing === "opaque") {
+        return isBilledByRequest?.(request) ? new RequestMeter(createCollector(request), toReading) : undefined
+      }
+      const collector = createCollector(request)
+      const reader = sink && jobs?.(request)
+      return new CollectingMeter(framing, reader ? new JobCollector(collector, reader, sink) : collector, toReading)
     },
     isFree: ({ method, path }) => isFreeOperation(routes.operations.find(method, path), false),
     readCredential: (request) => readCredential(credentials, request),

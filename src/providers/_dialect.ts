@@ -4,6 +4,7 @@ import type { Reading } from "../core/usage.ts"
 import type { CredentialPlace } from "./_credentials.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing, ResponseHead } from "./_framing.ts"
+import type { JobReader, JobSink } from "./_jobs.ts"
 import type { Meter } from "./_meter.ts"
 import type { Routes } from "./_routes.ts"
 
@@ -31,8 +32,17 @@ export interface PreparedRequest {
   readonly edit: Edit | undefined
   /** Set together with `edit`: makes the filter that removes from the answer what only the edit caused. */
   readonly createFilter: (() => StreamFilter) | undefined
+  /** Makes the filter that changes addresses in the answer, see `metering.rewrite_result_urls`; undefined: nothing is changed. */
+  readonly createRewriter?: (() => StreamFilter) | undefined
   /** The client asks for a stream. This is a hint: the answer's framing decides. */
   readonly stream: boolean
+}
+
+/** The settings that decide what is changed in requests and answers. */
+export interface PrepareOptions {
+  readonly injectStreamUsage: boolean
+  /** Whether addresses of results in answers become the gateway's: as the client called it, or this address. */
+  readonly rewriteResultUrls?: boolean | string
 }
 
 /**
@@ -51,7 +61,7 @@ export interface DialectDefinition {
   readonly routes: Routes
   /** The places where the provider's credential can stand; the first that holds one counts. */
   readonly credentials: readonly CredentialPlace[]
-  prepare(request: ProviderRequest, options: { readonly injectStreamUsage: boolean }): PreparedRequest
+  prepare(request: ProviderRequest, options: PrepareOptions): PreparedRequest
   /**
    * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as
    * the client wrote it.
@@ -64,6 +74,11 @@ export interface DialectDefinition {
   isBilledByRequest?(request: ProviderRequest): boolean
   /** Returns the reading of an answer. Pure: rows are priced again by it years later. */
   toReading(evidence: Evidence): Reading
+  /**
+   * Returns the reader for a request whose answer may create, show or deliver a job: work in the background whose usage
+   * comes in a later answer. undefined: the answer says nothing about jobs, which is the usual case.
+   */
+  jobs?(request: ProviderRequest): JobReader | undefined
   /** Returns an error of the gateway's own as JSON text in this dialect. */
   errorBody(code: GatewayErrorCode, statusCode: number, message: string): string
   /**
@@ -77,8 +92,11 @@ export interface DialectDefinition {
 export interface Dialect extends DialectDefinition {
   retryWithout(statusCode: number, body: Uint8Array): boolean
   framing(request: ProviderRequest, head: ResponseHead): Framing
-  /** Returns the meter for an answer; undefined when its framing is `opaque` and the request does not state its bill. */
-  createMeter(request: ProviderRequest, framing: Framing): Meter | undefined
+  /**
+   * Returns the meter for an answer; undefined when its framing is `opaque` and the request does not state its bill.
+   * @param sink receives what the answer says about jobs; undefined: nobody asks
+   */
+  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink): Meter | undefined
   /** Returns true if the request costs nothing by the provider's own rule: count_tokens, models, moderations, … */
   isFree(request: Pick<ProviderRequest, "method" | "path">): boolean
   /** Returns the credential that the request carries for this provider, for `provider_api_key_hash`. */

@@ -29,8 +29,11 @@ export interface Collector {
   readonly shape: Shape
   /** Returns true if this event of a stream may matter. It is called for every event, so it searches bytes only. */
   wants(data: Buffer): boolean
-  /** Takes one document: the whole answer, or one event, line or element of it. */
-  add(document: JsonObject): void
+  /**
+   * Takes one document: the whole answer, or one event, line or element of it.
+   * @param isCut the bytes ended inside the document, of which only the parts before are here
+   */
+  add(document: JsonObject, isCut?: boolean): void
   /** Returns the evidence so far. `complete` is false when it was cut off. */
   evidence(complete: boolean): Evidence
   /** Returns the texts by which a tokenizer can improve evidence that was estimated from the length of texts. */

@@ -75,6 +75,8 @@ interface Reader {
 
 const BRACE = 123
 const BRACKET = 91
+/** The first bytes of a line: of its object, of a byte order mark, or the record separator of JSON text sequences. */
+const FIRST_OF_LINE = new Set([BRACE, 30, 0xef, 0xbb, 0xbf])
 /** The first bytes of `data:`, `event:`, `id:`, `retry:` and of a comment. */
 const FIRST_OF_EVENTS = new Set([100, 101, 105, 114, 58])
 
@@ -83,7 +85,8 @@ function createReader(framing: Framing, bytes: Buffer, collector: Collector): Re
   const first = firstByte(bytes)
   if (framing === "events" && first !== BRACE && first !== BRACKET) return createEventReader(collector)
   if (first === undefined) return undefined
-  if (first === BRACKET || framing === "lines" || framing === "file") return createPruner(collector)
+  if (first === BRACKET) return createPruner(collector)
+  if (framing === "lines" || framing === "file") return new LineReader(collector, FIRST_OF_LINE.has(first))
   if (first === BRACE) return new DocumentReader(collector)
   return FIRST_OF_EVENTS.has(first) ? createEventReader(collector) : createPruner(collector)
 }
@@ -104,6 +107,53 @@ function createEventReader(collector: Collector): Reader {
     },
     MAX_PARSED_BYTES,
   )
+}
+
+const NEWLINE = 10
+
+/**
+ * Reads one document per line. A line that is cut, as at the beginning or the end of a range of a file, does not affect
+ * its neighbors. Only a line that begins with a brace is taken for a new one, because a document may be indented.
+ */
+class LineReader implements Reader {
+  private readonly collector: Collector
+  private pruner: JsonPruner
+  /** The bytes began in the middle of a line, which is passed over. */
+  private isSkipping: boolean
+  private isAfterNewline = false
+
+  constructor(collector: Collector, isAtLineStart: boolean) {
+    this.collector = collector
+    this.pruner = createPruner(collector)
+    this.isSkipping = !isAtLineStart
+  }
+
+  push(bytes: Buffer): void {
+    let from = 0
+    if (this.isAfterNewline && bytes[0] === BRACE) this.beginLine()
+    for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
+      if (bytes[at + 1] !== BRACE) continue
+      this.read(bytes.subarray(from, at))
+      this.beginLine()
+      from = at + 1
+    }
+    this.read(bytes.subarray(from))
+    this.isAfterNewline = bytes[bytes.length - 1] === NEWLINE
+  }
+
+  end(): void {
+    this.pruner.end()
+  }
+
+  private read(bytes: Buffer): void {
+    if (!this.isSkipping) this.pruner.push(bytes)
+  }
+
+  private beginLine(): void {
+    this.pruner.end()
+    this.pruner = createPruner(this.collector)
+    this.isSkipping = false
+  }
 }
 
 /** Reads one document of unknown size: it is held while it is small, and scanned from when it is not. */
@@ -149,7 +199,11 @@ class DocumentReader implements Reader {
 
 /** Reads any number of documents, one after the other or in one list, and keeps the wanted members only. */
 function createPruner(collector: Collector): JsonPruner {
-  return createJsonPruner(collector.shape, (document) => collector.add(document), MAX_KEPT_BYTES)
+  return createJsonPruner(
+    collector.shape,
+    (document, isComplete) => collector.add(document, !isComplete),
+    MAX_KEPT_BYTES,
+  )
 }
 
 /** Returns false when the bytes are not one JSON document. */

@@ -47,7 +47,7 @@ export interface Surface {
  * - `free`: it costs nothing by the provider's own rule
  * - `stored`: it shows again what was billed when it was made; the usage in its answer is a repetition
  * - `job`: it starts work whose result is fetched and billed later; itself it costs nothing
- * - `result`: it fetches such a result, which is billed here
+ * - `result`: it delivers such results, whose items are billed one by one (`_jobs.ts`); itself it costs nothing
  * - `unknown`: it is in no row of the table, and it may be billed
  */
 export type Operation = "inference" | "free" | "stored" | "job" | "result" | "unknown"
@@ -100,10 +100,12 @@ const UNKNOWN = { match: /^/, operation: "unknown" } as const
 
 /**
  * Returns true for a request that costs nothing. An answer that reports usage is billed, whatever the table says, unless
- * it only shows again what was billed before.
+ * it only shows again what was billed before, or delivers results that are billed one by one.
  */
 export function isFreeOperation({ operation }: OperationRow, hasUsage: boolean): boolean {
-  return operation === "stored" || (!hasUsage && (operation === "free" || operation === "job"))
+  return (
+    operation === "stored" || operation === "result" || (!hasUsage && (operation === "free" || operation === "job"))
+  )
 }
 
 /** Returns true if a request with this query carries the sign. */

@@ -52,7 +52,7 @@ function toProviders(settings: Settings): Deps["providers"] {
   )
 }
 
-function toGatewaySettings({ server, upstream, logging, metadata }: Settings): Deps["settings"] {
+function toGatewaySettings({ server, upstream, logging, metering, metadata }: Settings): Deps["settings"] {
   return {
     readTimeoutMs: server.readTimeoutMs,
     writeTimeoutMs: server.writeTimeoutMs,
@@ -63,6 +63,8 @@ function toGatewaySettings({ server, upstream, logging, metadata }: Settings): D
     maxConnections: upstream.maxConnections,
     maxConnectionAgeMs: upstream.maxConnectionAgeMs,
     injectStreamUsage: logging.injectStreamUsage,
+    rewriteResultUrls: metering.rewriteResultUrls,
+    foreignJobs: metering.foreignJobs,
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
   }

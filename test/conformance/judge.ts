@@ -1,18 +1,51 @@
 import { NO_READING, type Reading, toTokenTotals } from "../../src/core/usage.ts"
+import type { JobSink } from "../../src/providers/_jobs.ts"
 import type { Format } from "../../src/providers/catalog.ts"
 import { DIALECTS } from "../../src/providers/catalog.ts"
-import { openMeter } from "../support/meter.ts"
 import type { Recording } from "./recordings.ts"
 
-/** Reads a recorded response with the meter of its dialect, in pieces of `size` bytes. */
+/**
+ * Reads a recorded response with the meter of its dialect, in pieces of `size` bytes. If the response delivers one item
+ * of a batch, this is the reading of the item.
+ */
 export function meterRecording(recording: Recording, size: number): Reading {
+  const { reading, items } = meter(recording, size)
+  return items.length === 1 ? items[0]! : reading
+}
+
+/** Reads what a recorded response bills: itself, or each item of a batch that it delivers. */
+export function meterBilled(recording: Recording, size: number): readonly Reading[] {
+  const { reading, items } = meter(recording, size)
+  return items.length > 0 ? items : [reading]
+}
+
+/** Returns in words how the meter misreads a recording in pieces of `size` bytes, or each item of a batch. */
+export function judgeMetered(recording: Recording, size: number): string[] {
+  const expected = itemsOf(recording)
+  const { reading, items } = meter(recording, size)
+  if (!expected) return judge(recording, reading)
+  if (items.length !== expected.length) return [`items: expected ${expected.length}, got ${items.length}`]
+  return expected.flatMap((item, index) => judge(item, items[index]!))
+}
+
+/** Returns the items of a batch's results, each with its own expectation; undefined: the recording is no such results. */
+export function itemsOf(recording: Recording): readonly Recording[] | undefined {
+  const { expected } = recording
+  return expected.items?.map((item) => ({ ...recording, expected: { ...expected, ...item } }))
+}
+
+function meter(recording: Recording, size: number): { readonly reading: Reading; readonly items: readonly Reading[] } {
   const { request, head } = asRequest(recording)
   const dialect = DIALECTS[formatOf(recording)]
-  const meter = openMeter(dialect, request, head)
+  const items: Reading[] = []
+  const sink: JobSink = {
+    onJob: (sighting) => void ("reading" in sighting && sighting.item !== "" && items.push(sighting.reading)),
+  }
+  const meter = dialect.createMeter(request, dialect.framing(request, head), sink)
   const bytes = Buffer.from(recording.response_body)
   for (let at = 0; meter && at < bytes.length; at += size) meter.push(Buffer.from(bytes.subarray(at, at + size)))
   const reading = meter?.end({ complete: recording.expected.partial !== true })
-  return reading ?? { ...NO_READING, free: dialect.isFree(request) }
+  return { reading: reading ?? { ...NO_READING, free: dialect.isFree(request) }, items }
 }
 
 export function formatOf({ provider }: Recording): Format {

@@ -25,6 +25,8 @@ export interface Expected {
   readonly partial?: boolean
   readonly ambiguous?: string
   readonly inconsistent_usage?: string
+  /** The items of a batch's results. */
+  readonly items?: readonly Partial<Expected>[]
   readonly additional_billed_iterations?: readonly {
     readonly type: string
     readonly input_tokens_uncached: number

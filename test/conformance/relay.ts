@@ -7,7 +7,7 @@ import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
 import { createPriceBook } from "../../src/pricing/price-book.ts"
 import type { Provider } from "../../src/providers/catalog.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
-import { formatOf, judge, methodOf, toModelName } from "./judge.ts"
+import { formatOf, itemsOf, judge, methodOf, toModelName } from "./judge.ts"
 import type { Recording } from "./recordings.ts"
 import { sumProblems } from "./sum.ts"
 
@@ -37,23 +37,31 @@ export async function startRelay(recordings: readonly Recording[]) {
   })
   const agent = new Agent({ keepAlive: true })
 
-  async function relay(recording: Recording): Promise<Relayed> {
+  /** Relays a recording. Returns one result, or one for each item if it is the results of a batch. */
+  async function relay(recording: Recording): Promise<readonly Relayed[]> {
     const answer = await ask(recording, pipeline.port, agent)
+    const items = []
+    for (const _ of itemsOf(recording) ?? []) items.push(await pipeline.nextRecord())
     const record = await pipeline.nextRecord()
-    const { reading } = asked.shift()!
-    return { ...answer, record, reading }
+    if (items.length === 0) return [{ ...answer, record, reading: asked.shift()!.reading }]
+    const { id, streamed } = record
+    const readings = asked.splice(0).map(({ reading }) => reading)
+    return items.map((item, index) => ({ ...answer, record: { ...item, id, streamed }, reading: readings[index]! }))
   }
 
   return {
     /** The differences from the recording in words: bytes, reading, and columns of the row. Empty if there are none. */
     async judge(recording: Recording): Promise<string[]> {
-      const relayed = await relay(recording)
-      return [
-        ...bytesProblems(recording, relayed),
-        ...judge(recording, relayed.reading),
-        ...rowProblems(recording, relayed),
-        ...sumProblems(relayed.record),
-      ]
+      const all = await relay(recording)
+      return (itemsOf(recording) ?? [recording]).flatMap((expected, index) => {
+        const relayed = all[index]!
+        return [
+          ...bytesProblems(expected, relayed),
+          ...judge(expected, relayed.reading),
+          ...rowProblems(expected, relayed),
+          ...sumProblems(relayed.record),
+        ]
+      })
     },
     async close(): Promise<void> {
       agent.destroy()

@@ -1,4 +1,4 @@
-import { judge, meterRecording } from "./judge.ts"
+import { judgeMetered } from "./judge.ts"
 import type { Recording } from "./recordings.ts"
 import { startRelay } from "./relay.ts"
 
@@ -29,10 +29,7 @@ export async function report(recordings: readonly Recording[]): Promise<Report> 
       excluded.push(`  ${id}: ${why}`)
       continue
     }
-    const problems = [
-      ...(await relay.judge(recording)),
-      ...SIZES.flatMap((size) => judge(recording, meterRecording(recording, size))),
-    ]
+    const problems = [...(await relay.judge(recording)), ...SIZES.flatMap((size) => judgeMetered(recording, size))]
     const name = `${provider} ${kind}${streaming ? " stream" : ""}`
     const group = groups.get(name) ?? { right: 0, all: 0 }
     groups.set(name, group)

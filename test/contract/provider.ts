@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { isSecretName } from "../../src/core/secrets.ts"
 import { NO_READING, NO_USAGE, type Part, type Reading } from "../../src/core/usage.ts"
 import type { Dialect, ProviderRequest } from "../../src/providers/_dialect.ts"
-import { openMeter } from "../support/meter.ts"
+import type { JobSighting, JobSink } from "../../src/providers/_jobs.ts"
 
 interface Fixture {
   readonly about: string
@@ -18,6 +18,8 @@ interface Fixture {
   readonly body: readonly string[]
   /** Buckets and members that are left out are empty. */
   readonly expected: Partial<Omit<Reading, "parts">> & { readonly parts: readonly Partial<Part>[] }
+  /** What the answer says about jobs. Of a reading, `input`, `output` and `tier` are compared. */
+  readonly jobs?: readonly Record<string, unknown>[]
 }
 
 /**
@@ -43,6 +45,14 @@ export function describeProvider(name: string, dialect: Dialect): void {
           if (!isDeepStrictEqual(reading, right)) expect(reading, how).toEqual(right)
         }
         expect(read(dialect, fixture, [Buffer.from(fixture.body.join("\n"))])).toEqual(right)
+      })
+      it(`${file.replace(".json", "")}: what it says about jobs`, () => {
+        for (const [how, pieces] of arrivals(fixture)) {
+          const sightings: JobSighting[] = []
+          read(dialect, fixture, pieces, { onJob: (sighting) => void sightings.push(sighting) })
+          const plain = sightings.map(toPlain)
+          if (!isDeepStrictEqual(plain, fixture.jobs ?? [])) expect(plain, how).toEqual(fixture.jobs ?? [])
+        }
       })
     }
   })
@@ -74,7 +84,14 @@ function arrivals(fixture: Fixture): [string, Buffer[]][] {
   ]
 }
 
-function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Reading {
+function toPlain(sighting: JobSighting): Record<string, unknown> {
+  if (!("reading" in sighting)) return { ...sighting }
+  const { reading, ...key } = sighting
+  const { input, output } = reading.parts[0]?.usage ?? NO_USAGE
+  return JSON.parse(JSON.stringify({ ...key, input, output, tier: reading.tier, free: reading.free || undefined }))
+}
+
+function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[], sink?: JobSink): Reading {
   const request: ProviderRequest = {
     provider: "test",
     method: fixture.method,
@@ -84,10 +101,8 @@ function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[]): Re
     body: Buffer.from(fixture.request ?? ""),
     host: "provider.test",
   }
-  const meter = openMeter(dialect, request, {
-    statusCode: fixture.status,
-    contentType: fixture.contentType,
-  })
+  const head = { statusCode: fixture.status, contentType: fixture.contentType }
+  const meter = dialect.createMeter(request, dialect.framing(request, head), sink)
   for (const piece of pieces) {
     // The caller may reuse the bytes of a stream afterwards.
     const copy = Buffer.from(piece)

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
 import type { Reading } from "../../src/core/usage.ts"
-import { meterRecording } from "../conformance/judge.ts"
+import { meterBilled } from "../conformance/judge.ts"
 import type { Recording } from "../conformance/recordings.ts"
 
 /** One priced answer of the corpus: the reported usage, and its cost as calculated by hand. */
@@ -23,9 +23,9 @@ export function readCostCases(path: string): readonly CostCase[] | undefined {
 }
 
 /** Meters the answer of a case: the recorded one, or else one that is built around the usage of the case. */
-export function readingOf(given: CostCase, recordings: readonly Recording[]): Reading {
+export function readingsOf(given: CostCase, recordings: readonly Recording[]): readonly Reading[] {
   const recorded = recordings.find(({ id, provider }) => id === given.corpus_case && provider === given.provider)
-  return meterRecording(recorded ?? answerAround(given), Number.MAX_SAFE_INTEGER)
+  return meterBilled(recorded ?? answerAround(given), Number.MAX_SAFE_INTEGER)
 }
 
 function answerAround(given: CostCase): Recording {
@@ -54,7 +54,8 @@ function anthropicAnswer({ id, model, usage }: CostCase): Wrapped {
   if (id.includes("count-tokens")) return { path: "/v1/messages/count_tokens", body: usage }
   if (!Array.isArray(usage)) return { path: "/v1/messages", body: { type: "message", model, content: [], usage } }
   if (id.includes("batch")) {
-    const lines = usage.map((each) => ({
+    const lines = usage.map((each, index) => ({
+      custom_id: `c${index}`,
       result: { type: "succeeded", message: { type: "message", model, usage: each } },
     }))
     return {
@@ -105,7 +106,7 @@ function openaiAnswer({ id, model, usage, context }: CostCase): Wrapped {
   if (id.includes("transcribe")) return { path: "/v1/audio/transcriptions", body: { text: "", ...answer } }
   if (id.includes("instruct")) return { path: "/v1/completions", body: { ...answer, choices: [] } }
   if (id.includes("batch")) {
-    const line = { response: { status_code: 200, body: answer } }
+    const line = { id: "b1", response: { status_code: 200, body: answer } }
     return {
       path: "/v1/files/f/content",
       kind: "batch_results",

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { formatDecimal, parseDecimal } from "../../src/core/decimal.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { readRecordings } from "../conformance/recordings.ts"
-import { readCostCases, readingOf } from "./_cost-case.ts"
+import { readCostCases, readingsOf } from "./_cost-case.ts"
 
 const cases = readCostCases("../shared/pricing/cost_cases.json")
 const recordings = readRecordings("../shared/corpus") ?? []
@@ -25,15 +26,20 @@ describe.skipIf(!cases)("the corpus of priced answers (skipped where it is not a
   afterAll(() => book.close())
 
   test.each((cases ?? []).map((each) => [each.id, each] as const))("%s has the expected cost", (id, given) => {
-    const cost = book.price({
-      provider: NAMES[given.provider] ?? given.provider,
-      requestedModel: given.model,
-      reading: readingOf(given, recordings),
-      at: Date.parse(`${given.price_date}T12:00:00Z`),
-    })
+    const costs = readingsOf(given, recordings).map((reading) =>
+      book.price({
+        provider: NAMES[given.provider] ?? given.provider,
+        requestedModel: given.model,
+        reading,
+        at: Date.parse(`${given.price_date}T12:00:00Z`),
+      }),
+    )
 
     const exception = EXCEPTIONS[id]
     const expected = exception ? exception.total : (given.expected_cost_usd ?? undefined)
-    expect(cost.totalCost, `${given.arithmetic}\n${JSON.stringify(cost)}`).toBe(expected)
+    const total = costs.every(({ totalCost }) => totalCost !== undefined)
+      ? formatDecimal(costs.reduce((sum, { totalCost }) => sum + parseDecimal(totalCost!), 0n))
+      : undefined
+    expect(total, `${given.arithmetic}\n${JSON.stringify(costs)}`).toBe(expected)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { judge, meterRecording } from "../conformance/judge.ts"
+import { judgeMetered } from "../conformance/judge.ts"
 import { readRecordings } from "../conformance/recordings.ts"
 import { DISPUTED } from "../conformance/report.ts"
 
@@ -15,7 +15,7 @@ describe.skipIf(!recordings)("recorded answers (skipped where the recordings are
   ] as const) {
     it(`are all read as they are billed, ${how}`, () => {
       const wrong = recordings!.flatMap((recording) => {
-        const problems = judge(recording, meterRecording(recording, size))
+        const problems = judgeMetered(recording, size)
         return problems.length > 0 ? [`${recording.id}: ${problems.join("; ")}`] : []
       })
       expect(wrong).toEqual([])

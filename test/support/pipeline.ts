@@ -20,6 +20,8 @@ const SETTINGS: GatewaySettings = {
   maxConnections: 16,
   maxConnectionAgeMs: 300_000,
   injectStreamUsage: true,
+  rewriteResultUrls: true,
+  foreignJobs: false,
   maxMetadataKeys: 32,
   maxMetadataValueLength: 1024,
 }

@@ -2,6 +2,7 @@ import { type Batch, rowAt, sliceRows } from "../../kit/log/batch.ts"
 import type { Database } from "../_database.ts"
 import { describeFailure, isDataError } from "./data-errors.ts"
 import { INSERT_ROWS } from "./insert.ts"
+import { concernsJobs, insertWithJobs } from "./jobs.ts"
 import type { RejectedRow } from "./rejected.ts"
 import { toMinimalLine } from "./serialize.ts"
 
@@ -32,7 +33,8 @@ export async function insertBatch(db: Database, batch: Batch, timeoutMs: number)
   /** Returns the error when the database rejects the data. */
   async function trySend(array: Buffer): Promise<unknown> {
     try {
-      await db.query({ text: INSERT_ROWS, values: [array], timeoutMs })
+      if (concernsJobs(array)) await insertWithJobs(db, array, timeoutMs)
+      else await db.query({ text: INSERT_ROWS, values: [array], timeoutMs })
       return undefined
     } catch (error) {
       if (!isDataError(error)) throw error

@@ -1,4 +1,4 @@
-import type { Ledger, LogIntent, LogRecord } from "../../core/log-record.ts"
+import type { JournalRecord, Ledger, LogIntent, LogRecord } from "../../core/log-record.ts"
 import type { Entry } from "../../kit/log/journal.ts"
 import type { Accounts } from "./accounts.ts"
 import { describeFailure } from "./data-errors.ts"
@@ -36,7 +36,7 @@ export function createIntake({ store, accounts, gapIntervalMs, now, log, onAppen
   const batch = createTickBatch(appendBatch)
   const gaps = createGaps({ now, log, intervalMs: gapIntervalMs, append: appendOwn })
 
-  function append(record: LogRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
+  function append(record: JournalRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
     const line = isClosed ? undefined : tryTo(() => serialize(record), "a row cannot be serialized")
     if (line === undefined) {
       drop(isClosed ? "the gateway is closing" : "it cannot be serialized")
@@ -93,7 +93,7 @@ export function createIntake({ store, accounts, gapIntervalMs, now, log, onAppen
   }
 }
 
-function serialize(record: LogRecord): string {
+function serialize(record: JournalRecord): string {
   try {
     return toLine(record)
   } catch {

@@ -1,11 +1,24 @@
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
+import type { JournalRecord } from "../../core/log-record.ts"
 import { readCursor } from "../../kit/log/cursor.ts"
 import { DAMAGED_FILE } from "../../kit/log/damaged.ts"
 import { JOURNAL_EXTENSION } from "../../kit/log/journal.ts"
 import { findId, findPayloadEnd, forEachLine, kindOfLine } from "../../kit/log/line.ts"
 import { numberOfSegment } from "../../kit/log/segment.ts"
 import { REJECTED_FILE } from "./rejected.ts"
+import { JOB_MARK } from "./serialize.ts"
+
+/**
+ * An item of a job (see `jobs.ts`). Several lines may be about the same item, of which only one becomes a row, so it is
+ * known by its key.
+ */
+export interface JournalItem {
+  readonly id: string
+  readonly provider: string
+  readonly source: string
+  readonly item: string
+}
 
 /** The contents of the journals of all processes, as the ids of their rows. */
 interface JournalSummary {
@@ -13,6 +26,9 @@ interface JournalSummary {
   readonly waiting: readonly string[]
   /** Rows before the cursor: the database must have them. */
   readonly acknowledged: readonly string[]
+  /** The same for items of jobs, of which the database has the item, if not the row. */
+  readonly waitingItems: readonly JournalItem[]
+  readonly acknowledgedItems: readonly JournalItem[]
   /** Rows in `rejected.jsonl` and `damaged.jsonl`; `""` for one whose id cannot be read. */
   readonly rejected: readonly string[]
   /** Requests with an intent and without a row. */
@@ -26,8 +42,8 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
  * that disappears meanwhile is one whose rows are in the database.
  */
 export async function readJournals(root: string): Promise<JournalSummary> {
-  const waiting = new Set<string>()
-  const acknowledged = new Set<string>()
+  const waiting = new Lines()
+  const acknowledged = new Lines()
   const rejected: string[] = []
   let open = 0
   for (const dir of await listSlots(root)) {
@@ -36,11 +52,29 @@ export async function readJournals(root: string): Promise<JournalSummary> {
       rejected.push(...idsOfRejected((await readOrNothing(join(dir, file))).toString()))
     }
   }
-  return { waiting: [...waiting], acknowledged: [...acknowledged], rejected, open }
+  return {
+    waiting: [...waiting.ids],
+    acknowledged: [...acknowledged.ids],
+    waitingItems: waiting.items,
+    acknowledgedItems: acknowledged.items,
+    rejected,
+    open,
+  }
+}
+
+/** The lines on one side of the cursors. */
+class Lines {
+  readonly ids = new Set<string>()
+  readonly items: JournalItem[] = []
+
+  add(id: string, item: JournalItem | undefined): void {
+    if (item) this.items.push(item)
+    else this.ids.add(id)
+  }
 }
 
 /** Adds the ids of the rows of one journal. Returns how many intents have no row. */
-async function readJournal(dir: string, waiting: Set<string>, acknowledged: Set<string>): Promise<number> {
+async function readJournal(dir: string, waiting: Lines, acknowledged: Lines): Promise<number> {
   const cursor = await readCursor(dir)
   const names = (await listOrNothing(dir)).filter((name) => numberOfSegment(name, JOURNAL_EXTENSION) !== undefined)
   const open = new Set<string>()
@@ -55,10 +89,17 @@ async function readJournal(dir: string, waiting: Set<string>, acknowledged: Set<
       if (kind === "intent") return void open.add(id)
       open.delete(id)
       const isBefore = cursor && (number < cursor.segment || (number === cursor.segment && start < cursor.offset))
-      ;(isBefore ? acknowledged : waiting).add(id)
+      ;(isBefore ? acknowledged : waiting).add(id, findItem(bytes.subarray(start, end)))
     })
   }
   return open.size
+}
+
+/** Returns the item of a job that a line is about; undefined: it is an ordinary row. */
+function findItem(line: Buffer): JournalItem | undefined {
+  if (!line.includes(JOB_MARK)) return undefined
+  const { id, provider, job } = JSON.parse(line.toString()) as JournalRecord
+  return job && "item" in job ? { id, provider, source: job.source, item: job.item } : undefined
 }
 
 /** `ROOT/1`, `ROOT/2`, …: see `kit/log/slots.ts`. */

@@ -1,5 +1,6 @@
 import type { PriceCertificate } from "../../core/cost.ts"
-import type { LogIntent, LogRecord } from "../../core/log-record.ts"
+import type { JobNote } from "../../core/job.ts"
+import type { JournalRecord, LogIntent, LogRecord } from "../../core/log-record.ts"
 import { type JsonEncoding, type RowColumn, WRITTEN_COLUMNS } from "../../core/row-columns.ts"
 
 const MAX_INTEGER = 2 ** 31 - 1
@@ -8,7 +9,19 @@ const MAX_INTEGER = 2 ** 31 - 1
  * Returns the row as its JSON line, the only time that it is serialized. Values that a column cannot hold are truncated
  * or clamped. Throws when a value cannot be written (a cycle, a depth), or when a required text is missing.
  */
-export const toLine: (record: LogRecord) => string = compileSerializer(WRITTEN_COLUMNS)
+export function toLine(record: JournalRecord): string {
+  const line = toRowLine(record)
+  return record.job === undefined ? line : `${line.slice(0, -1)}${toJobMember(record.job)}}`
+}
+
+const toRowLine: (record: LogRecord) => string = compileSerializer(WRITTEN_COLUMNS)
+
+/** The first bytes of the member that says what a row means for a job. `kind` is always the first member of a note. */
+export const JOB_MARK = ',"job":{"kind":"'
+
+function toJobMember({ kind, ...note }: JobNote): string {
+  return replaceUnstorable(`,"job":${JSON.stringify({ kind, ...note })}`)
+}
 
 /** Returns what is known of a row when its request is forwarded, as JSON. */
 export const toIntentLine: (intent: LogIntent) => string = compileSerializer(
@@ -113,7 +126,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
  * Returns the least that a row can say, for one that the database rejects: who, where, when, how it ended, and its
  * tokens and costs as far as they are such. `reason` takes the place of the error message.
  */
-export function toMinimalLine(row: LogRecord, reason: string): string {
+export function toMinimalLine(row: JournalRecord, reason: string): string {
   const costs = [row.input_cost, row.output_cost, row.total_cost]
   const unpriced = { input_cost: undefined, output_cost: undefined, total_cost: undefined, cost_status: "unpriced" }
   const created_at = TIME.test(row.created_at) ? row.created_at : new Date(0).toISOString()
@@ -128,7 +141,8 @@ export function toMinimalLine(row: LogRecord, reason: string): string {
     request_body: undefined,
     response_body: undefined,
   }
-  return replaceUnstorable(JSON.stringify(minimal))
+  const line = replaceUnstorable(JSON.stringify(minimal))
+  return row.job === undefined ? line : `${line.slice(0, -1)}${toJobMember(row.job)}}`
 }
 
 /** Returns the row without its objects, its texts truncated and its numbers clamped to the range of their columns. */

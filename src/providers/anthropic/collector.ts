@@ -1,5 +1,4 @@
 import type { Shape } from "../../kit/json/prune.ts"
-import { BatchSums } from "../_batch.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { estimateInput, estimateOutput, startOf } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
@@ -8,13 +7,13 @@ import { TextCounter } from "../_text-counter.ts"
 import { countOf, type JsonObject, listOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { countEvent, countMessage } from "./generated.ts"
 import { mergeUsage, statesInput } from "./merge.ts"
-import { RESERVED_MEMBERS, toReading } from "./reading.ts"
+import { RESERVED_MEMBERS } from "./reading.ts"
 import { OPERATIONS } from "./routes.ts"
 import { countsTokens, reportsTokens } from "./usage.ts"
 
 const USAGE = Buffer.from('"usage"')
 
-/** Collects the usage of Anthropic's Messages: whole, streamed, or the results of a batch, one message per line. */
+/** Collects the usage of Anthropic's Messages: whole or streamed. */
 export class MessageCollector implements Collector {
   readonly shape = SHAPE
   private readonly request: ProviderRequest
@@ -28,7 +27,6 @@ export class MessageCollector implements Collector {
   private isOpen = false
   /** Counts what a stream generates; undefined: the answer is no stream. */
   private counter: TextCounter | undefined
-  private batch: BatchSums | undefined
 
   constructor(request: ProviderRequest) {
     this.request = request
@@ -53,16 +51,11 @@ export class MessageCollector implements Collector {
         this.addDelta(document)
         return
     }
-    const result = objectOf(document["result"])
-    const message = objectOf(result?.["message"])
-    if (message) this.addResult(message)
-    else if (!result) this.addMessage(document)
+    this.addMessage(document)
   }
 
   evidence(): Evidence {
     const { method, path } = this.request
-    const batch = this.batch?.toUsage()
-    if (batch) return { method, path, model: undefined, usage: batch, source: "reported", isFree: false }
     const hasUsage = this.usage !== undefined && countsTokens(this.usage)
     const isFree = isFreeOperation(OPERATIONS.find(method, path), hasUsage)
     let usage = isFree ? undefined : this.usage
@@ -100,16 +93,6 @@ export class MessageCollector implements Collector {
     if (countOf(usage?.["output_tokens"]) !== undefined) this.isOpen = false
   }
 
-  /** Adds the message of one line of a batch's results. */
-  private addResult(message: JsonObject): void {
-    const { method, path } = this.request
-    const stated = objectOf(message["usage"])
-    const usage = stated && withAdded(stated, objectOf(message["container"]) !== undefined)
-    const model = textOf(message["model"])
-    this.batch ??= new BatchSums()
-    this.batch.add(toReading({ method, path, model, usage, source: "reported", isFree: false }))
-  }
-
   /**
    * Returns the counts that a stream did not report; undefined: it reported all of them, or the answer is no stream. The
    * start of a stream states the input, and the output is at least what came.
@@ -135,12 +118,13 @@ export class MessageCollector implements Collector {
 }
 
 /** Returns the usage object, which was parsed for this answer alone, with what is billed beside it. */
-function withAdded(usage: JsonObject, ranCode: boolean): JsonObject {
+export function withAdded(usage: JsonObject, ranCode: boolean): JsonObject {
   removeMembers(usage, RESERVED_MEMBERS)
   return ranCode ? { ...usage, billed_beside: { code_execution: true } } : usage
 }
 
-const MESSAGE_SHAPE = {
+/** The members that the collector reads in a message. */
+export const MESSAGE_SHAPE = {
   model: true,
   stop_reason: true,
   usage: true,
@@ -153,5 +137,4 @@ const SHAPE: Shape = {
   type: true,
   message: MESSAGE_SHAPE,
   delta: { stop_reason: true, container: { id: true } },
-  result: { type: true, message: MESSAGE_SHAPE },
 }

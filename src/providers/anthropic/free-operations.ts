@@ -35,9 +35,7 @@ export const FREE_OPERATIONS = `
   GET memory_stores/*/memory_versions
   GET memory_stores/*/memory_versions/*
   POST memory_stores/*/memory_versions/*/redact
-  GET messages/batches
-  GET DELETE messages/batches/*
-  POST messages/batches/*/cancel
+  DELETE messages/batches/*
   GET models
   GET models/*
   DELETE sessions/*

@@ -1,9 +1,12 @@
 import { defineDialect } from "../_define.ts"
+import { DeliveryCollector } from "../_delivery.ts"
 import { framingOf } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { MessageCollector } from "./collector.ts"
+import { readJobs } from "./jobs.ts"
 import { toReading } from "./reading.ts"
+import { findGatewayAddress, ResultsUrlFilter } from "./results-url.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
 
 /** Anthropic's Messages API, and its OpenAI-compatible endpoint. */
@@ -11,18 +14,25 @@ export const anthropic = defineDialect({
   baseUrl: "https://api.anthropic.com",
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
-  prepare(request) {
+  prepare(request, { rewriteResultUrls }) {
     const { model, stream } = readRequest(request)
-    return { requestedModel: model, edit: undefined, createFilter: undefined, stream }
+    const isBatch = OPERATIONS.find(request.method, request.path).kind === "batch"
+    const address = isBatch ? findGatewayAddress(rewriteResultUrls, request.headers["host"]) : undefined
+    const createRewriter = address === undefined ? undefined : () => new ResultsUrlFilter(address)
+    return { requestedModel: model, edit: undefined, createFilter: undefined, createRewriter, stream }
   },
   framing(request, head) {
     const { kind } = OPERATIONS.find(request.method, request.path)
     if (kind === "compatible") return openai.framing(request, head)
     return kind === "count" ? "opaque" : framingOf(head)
   },
-  createCollector: (request) =>
-    isCompatible(request) ? openai.createCollector(request) : new MessageCollector(request),
+  createCollector(request) {
+    const { kind } = OPERATIONS.find(request.method, request.path)
+    if (kind === "compatible") return openai.createCollector(request)
+    return kind === "results" ? new DeliveryCollector(request) : new MessageCollector(request)
+  },
   toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
+  jobs: readJobs,
   errorBody: (_code, statusCode, message) =>
     JSON.stringify({
       type: "error",

@@ -14,7 +14,7 @@ export const SURFACES: readonly Surface[] = [
 ]
 
 /** The operations whose answers are read in a way of their own. */
-type Kind = "count" | "compatible"
+type Kind = "count" | "compatible" | "batch" | "results"
 
 /** The prefixes of the paths of the lists: some providers have the API below a path of their own. */
 const PREFIX = "/(?:(?:api|anthropic)/)?v1/"
@@ -26,13 +26,14 @@ const VERTEX_COUNT = /^\/v1\/projects\/[^/]+\/locations\/[^/]+\/publishers\/anth
 export const OPERATIONS = createOperations<Kind>([
   { match: new RegExp(`^${PREFIX}messages/count_tokens$`), methods: ["POST"], operation: "free", kind: "count" },
   { match: VERTEX_COUNT, methods: ["POST"], operation: "free", kind: "count" },
-  { match: /\/batches\/[^/]+\/results$/, methods: ["GET"], operation: "result" },
+  ...toRows("result", PREFIX, "GET messages/batches/*/results", "results"),
   { match: /\/(chat\/completions|embeddings)$/, methods: ["POST"], operation: "inference", kind: "compatible" },
   { match: /\/(messages|complete)$/, methods: ["POST"], operation: "inference" },
   // Claude on Vertex and Bedrock.
   { match: /:(streamRawPredict|rawPredict)$/, methods: ["POST"], operation: "inference" },
   { match: /\/(invoke|invoke-with-response-stream)$/, methods: ["POST"], operation: "inference" },
-  { match: new RegExp(`^${PREFIX}messages/batches$`), methods: ["POST"], operation: "job" },
+  ...toRows("job", PREFIX, "POST messages/batches", "batch"),
+  ...toRows("stored", PREFIX, "GET messages/batches\nGET messages/batches/*\nPOST messages/batches/*/cancel", "batch"),
   ...toRows("stored", PREFIX, STORED_OPERATIONS),
   ...toRows("free", PREFIX, FREE_OPERATIONS),
   ...toRows("free", PREFIX, FREE_ADMIN_OPERATIONS),

@@ -1,5 +1,5 @@
-import type { Countable } from "../../core/usage.ts"
-import { BatchSums } from "../_batch.ts"
+import type { Countable, Reading } from "../../core/usage.ts"
+import { DeliveryCollector } from "../_delivery.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import type { Pieces } from "../_pieces.ts"
@@ -13,13 +13,13 @@ import { estimateSpeech, readPieces } from "./pieces.ts"
 import { toReading } from "./reading.ts"
 import { type Kind, OPERATIONS } from "./routes.ts"
 import { findImageTool, findServerTools, PREVIEW_SEARCH, type ServerTools } from "./server-tools.ts"
-import { BATCH_SHAPE, DOCUMENT_SHAPE } from "./shapes.ts"
+import { DOCUMENT_SHAPE } from "./shapes.ts"
 import { countsUsage, reportsUsage } from "./usage.ts"
 
 /** Returns the collector for an answer in OpenAI's dialect, of any provider. */
 export function createCollector(request: ProviderRequest): Collector {
   const { kind } = OPERATIONS.find(request.method, request.path)
-  return kind === "batch_output" ? new BatchCollector(request) : new AnswerCollector(request, kind)
+  return kind === "batch_output" ? new DeliveryCollector(request) : new AnswerCollector(request, kind)
 }
 
 /** Streams that never name a model (speech, pictures) are not parsed for it beyond this many events. */
@@ -173,52 +173,14 @@ interface Unreported {
   readonly counted: JsonObject | undefined
 }
 
-/** Collects the answers in a batch's output file, one per line. */
-class BatchCollector implements Collector {
-  readonly shape = BATCH_SHAPE
-  private readonly request: ProviderRequest
-  private readonly sums = new BatchSums()
-
-  constructor(request: ProviderRequest) {
-    this.request = request
-  }
-
-  wants(): boolean {
-    return true
-  }
-
-  add(line: JsonObject): void {
-    const body = objectOf(objectOf(line["response"])?.["body"])
-    if (!body) return
-    const collector = new AnswerCollector(LINE, undefined)
-    collector.add(body)
-    this.sums.add(toReading(collector.evidence(true)))
-  }
-
-  evidence(): Evidence {
-    const { method, path } = this.request
-    const usage = this.sums.toUsage()
-    const region = REGIONS.get(this.request.host)
-    return {
-      method,
-      path,
-      model: undefined,
-      usage: usage && region ? { ...usage, region } : usage,
-      source: "reported",
-      isFree: usage === undefined,
-    }
-  }
-}
-
-/** The request of a line: the file does not contain its path, and no line's reading depends on it. */
-const LINE: ProviderRequest = {
-  provider: "",
-  method: "POST",
-  path: "",
-  query: "",
-  headers: {},
-  body: Buffer.alloc(0),
-  host: "",
+/**
+ * Returns the reading of an answer that another one contains, such as a line of a batch's results.
+ * @param request the request that the answer is read for
+ */
+export function readAnswer(request: ProviderRequest, answer: JsonObject): Reading {
+  const collector = new AnswerCollector(request, OPERATIONS.find(request.method, request.path).kind)
+  collector.add(answer)
+  return toReading(collector.evidence(true))
 }
 
 /** OpenAI's regional hosts. */

@@ -75,7 +75,7 @@ export const FREE_OPERATIONS = `
   GET POST DELETE vector_stores/*/files/*
   GET vector_stores/*/files/*/content
   GET videos
-  GET DELETE videos/*
+  DELETE videos/*
   GET videos/*/content
   POST videos/characters
   GET videos/characters/*
@@ -170,14 +170,15 @@ export const FREE_COMPATIBLE_OPERATIONS = `
 /** The operations that show an answer, a run or a batch again that was billed where it was made. */
 export const STORED_OPERATIONS = `
   GET batches
-  GET batches/*
-  POST batches/*/cancel
   GET POST chat/completions/*
-  GET responses/*
-  POST responses/*/cancel
   GET threads/*/runs
-  GET POST threads/*/runs/*
-  POST threads/*/runs/*/cancel
   GET threads/*/runs/*/steps
   GET threads/*/runs/*/steps/*
+`
+
+/** The operations that show a run of an assistant or let it go on. Its row is that of the request that started it. */
+export const RUN_OPERATIONS = `
+  GET POST threads/*/runs/*
+  POST threads/*/runs/*/cancel
+  POST threads/*/runs/*/submit_tool_outputs
 `

@@ -4,6 +4,7 @@ import { readRequest } from "../_request.ts"
 import { askForUsage, rejectsAskedUsage } from "./ask-usage.ts"
 import { createCollector } from "./collector.ts"
 import { createUsageFilter } from "./hide-usage.ts"
+import { readJobs } from "./jobs.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS } from "./routes.ts"
 
@@ -35,6 +36,7 @@ export const openai = defineDialect({
   createCollector,
   isBilledByRequest: ({ method, path }) => OPERATIONS.find(method, path).kind === "speech",
   toReading,
+  jobs: readJobs,
   errorBody: (code, statusCode, message) =>
     JSON.stringify({
       error: { message, type: statusCode >= 500 ? "server_error" : "invalid_request_error", param: null, code },

@@ -83,7 +83,7 @@ function readVideo({ request }: Order, answer: JsonObject): Pieces | undefined {
   return {
     pieces: { videoSeconds: seconds },
     ...(size ? { kinds: { videoSeconds: size } } : {}),
-    missing: FILM_NOT_MADE,
+    ...(answer["status"] === "completed" ? {} : { missing: FILM_NOT_MADE }),
   }
 }
 

@@ -14,8 +14,7 @@ import { type Modality, readUsage } from "./usage.ts"
 export function toReading(evidence: Evidence): Reading {
   const { method, path, usage, isFree } = evidence
   const { kind } = OPERATIONS.find(method, path)
-  if (!usage)
-    return { ...NO_READING, model: evidence.model, tier: kind === "batch_output" ? "batch" : undefined, free: isFree }
+  if (!usage) return { ...NO_READING, model: evidence.model, free: isFree }
   const beside = objectOf(usage["billed_beside"])
   const batch = readBatch(usage)
   if (batch) return { ...batch, geo: textOf(usage["region"]), free: isFree }

@@ -4,6 +4,7 @@ import {
   FREE_ADMIN_OPERATIONS,
   FREE_COMPATIBLE_OPERATIONS,
   FREE_OPERATIONS,
+  RUN_OPERATIONS,
   STORED_OPERATIONS,
 } from "./free-operations.ts"
 
@@ -51,20 +52,21 @@ export type Kind =
   | "chat"
   | "completions"
   | "responses"
+  | "response"
   | "decisions"
   | "embeddings"
   | "images"
   | "speech"
   | "videos"
+  | "video"
   | "ocr"
+  | "run"
   | "count"
+  | "batch"
   | "batch_output"
 
 /** The prefixes of the paths of the lists: Azure, other providers and Gemini have the API below paths of their own. */
 const PREFIX = "/(?:(?:openai|api|inference|v1beta/openai)/)?(?:v1/)?"
-
-/** The content of a file, which may be a batch's results. The files of stores and containers are none. */
-const FILE_CONTENT = /(?<!\/(?:containers|vector_stores)\/[^/]+)\/files\/[^/]+\/content$/
 
 /**
  * The operations of OpenAI's paths. A stored response repeats the usage that its making was billed for. Runs, videos, fine-tuning
@@ -88,10 +90,13 @@ export const OPERATIONS = createOperations<Kind>([
   },
   // Mistral's.
   { match: /\/ocr$/, methods: ["POST"], operation: "inference", kind: "ocr" },
-  { match: /\/threads(\/[^/]+)?\/runs$/, methods: ["POST"], operation: "inference" },
-  { match: /\/runs\/[^/]+\/submit_tool_outputs$/, methods: ["POST"], operation: "inference" },
-  { match: FILE_CONTENT, methods: ["GET"], operation: "result", kind: "batch_output" },
-  { match: new RegExp(`^${PREFIX}batches$`), methods: ["POST"], operation: "job" },
+  { match: /\/threads(\/[^/]+)?\/runs$/, methods: ["POST"], operation: "inference", kind: "run" },
+  ...toRows("result", PREFIX, "GET files/*/content", "batch_output"),
+  ...toRows("job", PREFIX, "POST batches", "batch"),
+  ...toRows("stored", PREFIX, "GET batches/*\nPOST batches/*/cancel", "batch"),
+  ...toRows("stored", PREFIX, "GET responses/*\nPOST responses/*/cancel", "response"),
+  ...toRows("stored", PREFIX, RUN_OPERATIONS, "run"),
+  ...toRows("stored", PREFIX, "GET videos/*", "video"),
   ...toRows("stored", PREFIX, STORED_OPERATIONS),
   ...toRows("free", PREFIX, FREE_OPERATIONS),
   ...toRows("free", PREFIX, FREE_ADMIN_OPERATIONS),

@@ -1,6 +1,7 @@
 import type { Shape } from "../../kit/json/prune.ts"
 
-const ANSWER_SHAPE = {
+/** The members that are read of one answer, wherever it stands in a document. */
+export const ANSWER_SHAPE = {
   model: true,
   service_tier: true,
   usage: true,
@@ -20,6 +21,3 @@ const ANSWER_SHAPE = {
 
 /** The members that are read of an answer, or of one event of a stream. */
 export const DOCUMENT_SHAPE: Shape = { ...ANSWER_SHAPE, type: true, response: ANSWER_SHAPE }
-
-/** The members that are read of one line of a batch's output. */
-export const BATCH_SHAPE: Shape = { response: { body: ANSWER_SHAPE } }

@@ -1,0 +1,144 @@
+import type { JobState } from "../../core/job.ts"
+import { NO_READING } from "../../core/usage.ts"
+import type { ProviderRequest } from "../_dialect.ts"
+import type { JobReader, JobSighting } from "../_jobs.ts"
+import { bytesOf, countOf, type JsonObject, objectOf, textOf } from "../_values.ts"
+import { readAnswer } from "./collector.ts"
+import { readRun, readVideo } from "./polled-jobs.ts"
+import { OPERATIONS } from "./routes.ts"
+import { ANSWER_SHAPE } from "./shapes.ts"
+
+const BACKGROUND = Buffer.from('"background"')
+
+/** Returns the reader for requests that create or show a background response or a batch, or deliver a batch's results. */
+export function readJobs(request: ProviderRequest): JobReader | undefined {
+  switch (OPERATIONS.find(request.method, request.path).kind) {
+    case "responses":
+      return bytesOf(request.body).includes(BACKGROUND) ? new ResponseReader(request, true) : undefined
+    case "response":
+      return new ResponseReader(request, false)
+    case "batch":
+      return new BatchReader(isBatchCreation(request))
+    case "batch_output":
+      return new OutputReader(request)
+    case "run":
+      return readRun(request)
+    case "videos":
+    case "video":
+      return readVideo(request)
+    default:
+      return undefined
+  }
+}
+
+const NOTHING: readonly JobSighting[] = []
+const RESPONSE_SHAPE = { ...ANSWER_SHAPE, id: true, status: true, background: true, created_at: true } as const
+/** The events that end a response without its usage. */
+const ENDINGS = ["response.failed", "response.cancelled"]
+
+/** Reads a background response, whole or streamed. Other responses are billed where they are made. */
+class ResponseReader implements JobReader {
+  readonly shape = { ...RESPONSE_SHAPE, response: RESPONSE_SHAPE }
+  private readonly request: ProviderRequest
+  private readonly isCreation: boolean
+
+  constructor(request: ProviderRequest, isCreation: boolean) {
+    this.request = request
+    this.isCreation = isCreation
+  }
+
+  wants(data: Buffer): boolean {
+    return ENDINGS.some((event) => data.includes(event))
+  }
+
+  read(document: JsonObject): readonly JobSighting[] {
+    const response = objectOf(document["response"]) ?? document
+    const id = textOf(response["id"])
+    if (id === undefined || response["background"] !== true) return NOTHING
+    const hasUsage = objectOf(response["usage"]) !== undefined
+    const state = stateOf(response["status"], hasUsage)
+    const note: JobState = { kind: "response", id, state, expected: state === "failed" && !hasUsage ? 0 : 1 }
+    if (this.isCreation) return [{ ...note, created: true, ...(hasUsage && { billed: true }) }]
+    if (state === "running") return [note]
+    const item = { kind: "response", source: id, item: "", completes: true } as const
+    // Without usage only a failed response is here. It is free.
+    if (!hasUsage) return [note, { ...item, reading: NO_READING, failed: true }]
+    const made = { ...this.request, method: "POST", path: "/v1/responses" }
+    const createdAt = countOf(response["created_at"])
+    const startedAt = createdAt === undefined ? undefined : createdAt * 1000
+    return [note, { ...item, reading: readAnswer(made, response), startedAt }]
+  }
+}
+
+/** Returns `running` for a response that says that it is complete and does not state its usage yet. */
+function stateOf(status: unknown, hasUsage: boolean): JobState["state"] {
+  if (status === "failed" || status === "cancelled") return "failed"
+  if (status === "completed" || status === "incomplete") return hasUsage ? "done" : "running"
+  return "running"
+}
+
+function isBatchCreation({ method, path }: ProviderRequest): boolean {
+  return method === "POST" && !path.endsWith("/cancel")
+}
+
+/** The states in which a batch's results do not change any more. */
+const ENDED = new Set(["completed", "expired", "cancelled"])
+
+/** Reads a batch. Its requests are billed by the lines of its output file. */
+class BatchReader implements JobReader {
+  readonly shape = {
+    id: true,
+    object: true,
+    status: true,
+    output_file_id: true,
+    error_file_id: true,
+    request_counts: true,
+  } as const
+  private readonly isCreation: boolean
+
+  constructor(isCreation: boolean) {
+    this.isCreation = isCreation
+  }
+
+  read(batch: JsonObject): readonly JobSighting[] {
+    const id = textOf(batch["id"])
+    if (id === undefined || batch["object"] !== "batch") return NOTHING
+    const status = textOf(batch["status"]) ?? ""
+    const state = status === "failed" ? "failed" : ENDED.has(status) ? "done" : "running"
+    const completed = countOf(objectOf(batch["request_counts"])?.["completed"])
+    const files = [batch["output_file_id"], batch["error_file_id"]].map(textOf).filter((file) => file !== undefined)
+    return [
+      {
+        kind: "batch",
+        id,
+        state,
+        ...(this.isCreation && { created: true }),
+        ...(files.length > 0 && { files }),
+        ...(state !== "running" && completed !== undefined && { expected: completed }),
+      },
+    ]
+  }
+}
+
+/** Reads the lines of a file, which may be a batch's results: one answer per line. */
+class OutputReader implements JobReader {
+  readonly shape = { id: true, custom_id: true, response: { body: ANSWER_SHAPE } } as const
+  private readonly request: ProviderRequest
+  private readonly source: string | undefined
+
+  constructor(request: ProviderRequest) {
+    // A line does not contain the path of its request, and its reading does not depend on it.
+    this.request = { ...request, method: "POST", path: "" }
+    this.source = textOf(/\/files\/([^/]+)\/content$/.exec(request.path)?.[1])
+  }
+
+  read(line: JsonObject): readonly JobSighting[] {
+    const { source } = this
+    const item = textOf(line["id"]) ?? textOf(line["custom_id"])
+    const answer = objectOf(objectOf(line["response"])?.["body"])
+    if (source === undefined || item === undefined || !answer) return NOTHING
+    // The tier that a line states is that of its request. The row keeps the one that is billed, so that it can be priced again.
+    const reading = readAnswer(this.request, { ...answer, service_tier: "batch" })
+    return reading.parts.length === 0 ? NOTHING : [{ kind: "batch", source, item, reading }]
+  }
+}

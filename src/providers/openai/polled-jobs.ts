@@ -1,0 +1,97 @@
+import type { JobState } from "../../core/job.ts"
+import { NO_READING } from "../../core/usage.ts"
+import type { Shape } from "../../kit/json/prune.ts"
+import type { ProviderRequest } from "../_dialect.ts"
+import type { JobItem, JobReader, JobSighting } from "../_jobs.ts"
+import { countOf, type JsonObject, objectOf, textOf } from "../_values.ts"
+import { readAnswer } from "./collector.ts"
+import { ANSWER_SHAPE } from "./shapes.ts"
+
+/** A job that is one object, whose last state states what is billed. */
+interface PolledKind {
+  readonly kind: JobState["kind"]
+  readonly object: string
+  /** The members that are read beside those of any answer. */
+  readonly shape: { readonly [name: string]: Shape }
+  /** The path of a request that creates such a job: what is billed is read as in its answer. */
+  readonly path: string
+  readonly ended: RegExp
+  readonly failed: RegExp
+  /** The object states what is billed. */
+  isBillable(object: JsonObject): boolean
+}
+
+const RUN: PolledKind = {
+  kind: "run",
+  object: "thread.run",
+  shape: {},
+  path: "/v1/threads/runs",
+  ended: /^(completed|incomplete)$/,
+  failed: /^(failed|cancelled|expired)$/,
+  isBillable: (run) => objectOf(run["usage"]) !== undefined,
+}
+
+const VIDEO: PolledKind = {
+  kind: "video",
+  object: "video",
+  shape: {},
+  path: "/v1/videos",
+  ended: /^completed$/,
+  failed: /^failed$/,
+  isBillable: (video) => video["status"] === "completed",
+}
+
+/** Returns the reader for a request that creates, shows or cancels a run of an assistant. */
+export function readRun(request: ProviderRequest): JobReader {
+  return new PolledReader(RUN, request, request.path.endsWith("/runs"))
+}
+
+/** Returns the reader for a request that orders or shows a film. */
+export function readVideo(request: ProviderRequest): JobReader {
+  return new PolledReader(VIDEO, request, request.method === "POST")
+}
+
+class PolledReader implements JobReader {
+  readonly shape: Shape & { readonly [name: string]: Shape }
+  private readonly polled: PolledKind
+  private readonly request: ProviderRequest
+  private readonly isCreation: boolean
+  private readonly mark: string
+
+  constructor(polled: PolledKind, request: ProviderRequest, isCreation: boolean) {
+    this.polled = polled
+    this.request = request
+    this.isCreation = isCreation
+    this.mark = `"${polled.object}"`
+    this.shape = { ...ANSWER_SHAPE, ...polled.shape, id: true, object: true, status: true, created_at: true }
+  }
+
+  wants(data: Buffer): boolean {
+    return data.includes(this.mark)
+  }
+
+  read(object: JsonObject): readonly JobSighting[] {
+    const { polled } = this
+    const id = textOf(object["id"])
+    const status = textOf(object["status"])
+    // The events of a stream also show steps and messages, whose usage is a part of the run's.
+    if (id === undefined || status === undefined || object["object"] !== polled.object) return []
+    const isBillable = polled.isBillable(object)
+    const hasFailed = polled.failed.test(status)
+    const hasEnded = hasFailed || (polled.ended.test(status) && isBillable)
+    const state = hasFailed ? "failed" : hasEnded ? "done" : "running"
+    const note: JobState = { kind: polled.kind, id, state, expected: hasFailed && !isBillable ? 0 : 1 }
+    if (this.isCreation) return [{ ...note, created: true, ...(hasEnded && isBillable && { billed: true }) }]
+    return hasEnded ? [note, this.toItem(id, isBillable ? object : undefined)] : [note]
+  }
+
+  /** @param object undefined: the job failed, and nothing of it is billed */
+  private toItem(id: string, object: JsonObject | undefined): JobItem {
+    const { kind, path } = this.polled
+    const item = { kind, source: id, item: "", completes: true } as const
+    if (!object) return { ...item, reading: NO_READING, failed: true }
+    const createdAt = countOf(object["created_at"])
+    const reading = readAnswer({ ...this.request, method: "POST", path }, object)
+    return { ...item, reading, startedAt: createdAt === undefined ? undefined : createdAt * 1000 }
+  }
+}
