@@ -1,7 +1,13 @@
 import { toRows } from "../_allow-list.ts"
-import { createOperations, type Routes, type Surface } from "../_routes.ts"
+import { createOperations, type OperationRow, type Routes, type Surface } from "../_routes.ts"
 import { OPENAI_PATHS } from "../openai/routes.ts"
-import { FREE_OPERATIONS, JOB_OPERATIONS, STORED_OPERATIONS } from "./free-operations.ts"
+import {
+  BATCH_OPERATIONS,
+  FREE_OPERATIONS,
+  INTERACTION_OPERATIONS,
+  JOB_OPERATIONS,
+  STORED_OPERATIONS,
+} from "./free-operations.ts"
 
 /** The methods of Gemini's models, which stand behind a colon in any path. */
 const VERBS = /generateContent|streamGenerateContent|[eE]mbedContents?|countTokens/
@@ -28,13 +34,13 @@ export const SURFACES: readonly Surface[] = [
 ]
 
 /** The operations whose answers are read in a way of their own. */
-type Kind = "compatible" | "embedding" | "file" | "cache"
+type Kind = "compatible" | "embedding" | "file" | "cache" | "batch" | "batch_creation" | "interaction"
 
 /** The prefixes of the paths of the lists, of Gemini's API, its uploads and Vertex. */
 const PREFIX = "/(?:upload/)?v1(?:alpha|beta1?)?/(?:projects/[^/]+/locations/[^/]+/)?"
 
 /**
- * The operations of Gemini's paths. A batch is billed where its file is fetched. A cache is billed by its tokens and its lifetime;
+ * The operations of Gemini's paths. A batch is billed by its items (`jobs.ts`). A cache is billed by its tokens and its lifetime;
  * the count in its answer is neither input nor output, so it is not read.
  */
 export const OPERATIONS = createOperations<Kind>([
@@ -43,12 +49,18 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /:(batch)?embedContents?$/i, methods: ["POST"], operation: "inference", kind: "embedding" },
   { match: /:(generateContent|streamGenerateContent|predict)$/, methods: ["POST"], operation: "inference" },
   { match: /:(predictLongRunning|generateAnswer)$/, methods: ["POST"], operation: "inference" },
-  { match: /\/interactions$/, methods: ["POST"], operation: "inference" },
+  { match: /\/interactions$/, methods: ["POST"], operation: "inference", kind: "interaction" },
   { match: /\/cachedContents$/, methods: ["POST"], operation: "unknown", kind: "cache" },
-  ...toRows("job", PREFIX, JOB_OPERATIONS),
+  ...ofKind("batch_creation", toRows("job", PREFIX, JOB_OPERATIONS)),
+  ...ofKind("batch", toRows("result", PREFIX, BATCH_OPERATIONS)),
+  ...ofKind("interaction", toRows("stored", PREFIX, INTERACTION_OPERATIONS)),
   ...toRows("stored", PREFIX, STORED_OPERATIONS),
   ...toRows("free", PREFIX, FREE_OPERATIONS),
 ])
+
+function ofKind(kind: Kind, rows: readonly OperationRow<never>[]): readonly OperationRow<Kind>[] {
+  return rows.map((row) => ({ ...row, kind }))
+}
 
 /** Returns true if the method of this path answers as a stream. */
 export function isStreamed(path: string): boolean {
