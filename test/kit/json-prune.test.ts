@@ -51,6 +51,21 @@ describe("pruning JSON", () => {
       [{}, false],
     ])
   })
+  it("passes on the elements of a list one by one where the shape says so, with what stands before the list", () => {
+    const shape: Shape = { name: true, done: true, result: { list: [{ n: true }, "singly"] } }
+    const text = '{"name":"a","result":{"list":[{"n":1,"x":2},{"n":3}],"y":0},"done":true}'
+    const right = [
+      [{ name: "a", result: { list: [{ n: 1 }] } }, true],
+      [{ name: "a", result: { list: [{ n: 3 }] } }, true],
+      [{ name: "a", result: { list: [] }, done: true }, true],
+    ]
+    for (const size of [1, 2, 3, 7, 1000]) expect(prune(text, { size, shape })).toEqual(right)
+    const long = `{"name":"a","result":{"list":[${'{"n":1},'.repeat(20_000)}{"n":2}]},"done":true}`
+    const documents = prune(long, { shape, max: 1024 })
+    expect(documents).toHaveLength(20_002)
+    expect(documents.at(-2)).toEqual([{ name: "a", result: { list: [{ n: 2 }] } }, true])
+    expect(documents.at(-1)).toEqual([{ name: "a", result: { list: [] }, done: true }, true])
+  })
   it("leaves out a value that is too long, and continues after it", () => {
     expect(prune(`{"usage":"${"x".repeat(5000)}","model":"a"}`, { size: 100 })).toEqual([[{ model: "a" }, true]])
     const many = `{"output":[${'{"type":"a"},'.repeat(100_000)}{}],"model":"a"}`

@@ -10,12 +10,15 @@ import {
   QUOTE,
   SCALAR,
 } from "./tokenizer.ts"
+import { ValueBytes } from "./value-bytes.ts"
 
 /**
  * The parts of a JSON document to keep. `true`: the whole value. An object: the members of these names (`*`: of any
- * name). `[shape]`: every element of an array. Everything else is skipped without being built.
+ * name). `[shape]`: every element of an array. `[shape, "singly"]`: the same, but the document is passed on once for each
+ * element, with that element alone and what was kept before the array, so that an array of any length fits into memory.
+ * Everything else is skipped without being built.
  */
-export type Shape = true | readonly [Shape] | { readonly [name: string]: Shape }
+export type Shape = true | readonly [Shape, "singly"?] | { readonly [name: string]: Shape }
 
 export interface JsonPruner {
   /** Reads the next piece. */
@@ -37,6 +40,8 @@ interface Level {
   key: string | undefined
   /** The colon after the key has been read. */
   isAfterColon: boolean
+  /** The memory cost of the document before this level. */
+  readonly bytesBefore: number
 }
 
 /** Receives each document when it ends. `complete` is false if the bytes end inside of it. */
@@ -120,7 +125,9 @@ class TokenPruner implements JsonPruner {
     const shape = level ? shapeAt(level) : this.shape
     const isArray = token === OPEN_ARRAY
     if ((isArray && level && Array.isArray(shape)) || (token === OPEN_OBJECT && isMembers(shape))) {
-      this.levels.push({ isArray, shape: shape!, value: isArray ? [] : {}, key: undefined, isAfterColon: false })
+      const value = isArray ? [] : {}
+      const bytesBefore = this.documentBytes
+      this.levels.push({ isArray, shape: shape!, value, key: undefined, isAfterColon: false, bytesBefore })
       return
     }
     this.mode = shape === true && level && this.room() > 0 ? "keep" : "skip"
@@ -172,9 +179,24 @@ class TokenPruner implements JsonPruner {
   private put(value: unknown): void {
     const level = this.levels[this.levels.length - 1]
     if (!level || value === undefined || this.room() <= 0) return
-    if (Array.isArray(level.value)) level.value.push(value)
-    else if (level.key !== undefined && level.key !== "__proto__") level.value[level.key] = value
+    if (Array.isArray(level.value)) {
+      level.value.push(value)
+      if (isSingly(level.shape)) this.passOnElement(level, level.value)
+    } else if (level.key !== undefined && level.key !== "__proto__") level.value[level.key] = value
     this.documentBytes += BYTES_PER_VALUE
+  }
+
+  /** Passes on the document so far with the only element of an array, and forgets the element. */
+  private passOnElement(level: Level, elements: unknown[]): void {
+    let document: unknown = elements.slice()
+    for (const outer of this.levels.slice(0, -1).reverse()) {
+      document = Array.isArray(outer.value)
+        ? [...outer.value, document]
+        : { ...outer.value, [outer.key ?? ""]: document }
+    }
+    this.onDocument(document as Record<string, unknown>, true)
+    elements.length = 0
+    this.documentBytes = level.bytesBefore
   }
 
   /** Returns how much may still be kept. Lists may fill half of it, so that what follows a long list has a place. */
@@ -192,43 +214,10 @@ function shapeAt({ shape, key }: Level): Shape | undefined {
   return Object.hasOwn(members, key) ? members[key] : members["*"]
 }
 
-function isMembers(shape: Shape | undefined): boolean {
-  return typeof shape === "object" && !Array.isArray(shape)
+function isSingly(shape: Shape): boolean {
+  return Array.isArray(shape) && shape[1] === "singly"
 }
 
-/** The bytes of one key or value. A value in one piece is read where it is; one in several pieces is collected. */
-class ValueBytes {
-  private text = ""
-  private pieces: Buffer[] = []
-  private length = 0
-  private isTooLong = false
-
-  /** The number of bytes that are kept. */
-  get keptBytes(): number {
-    return this.isTooLong ? 0 : this.length
-  }
-
-  /** Adds the current token of `tokens`, or its part. */
-  add(bytes: Buffer, { start, end, isOpen }: JsonTokenizer, maxBytes: number): void {
-    this.length += end - start
-    if (this.length > maxBytes) this.isTooLong = true
-    if (this.isTooLong) this.pieces = []
-    else if (isOpen || this.pieces.length > 0) this.pieces.push(Buffer.from(bytes.subarray(start, end)))
-    else this.text = bytes.toString("utf8", start, end)
-  }
-
-  /** Returns the value and prepares for the next one. Returns undefined if it is too long or not JSON. */
-  take(): unknown {
-    const text = this.pieces.length > 0 ? Buffer.concat(this.pieces).toString() : this.text
-    const isTooLong = this.isTooLong
-    this.text = ""
-    this.pieces = []
-    this.length = 0
-    this.isTooLong = false
-    try {
-      return isTooLong ? undefined : JSON.parse(text)
-    } catch {
-      return undefined
-    }
-  }
+function isMembers(shape: Shape | undefined): boolean {
+  return typeof shape === "object" && !Array.isArray(shape)
 }

@@ -1,5 +1,5 @@
+import type { Reading } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json/prune.ts"
-import { BatchSums } from "../_batch.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { estimateInput, startOf, tokensPerCall } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
@@ -14,10 +14,9 @@ import { isStreamed, OPERATIONS } from "./routes.ts"
 import { SHAPE, STREAM_SHAPE, unwrap } from "./shapes.ts"
 import { candidatesOf, countsTokens, reportsTokens, tierOf } from "./usage.ts"
 
-/** Returns the collector for an answer of Gemini's, whole or streamed, or for the result file of a batch. */
+/** Returns the collector for an answer of Gemini's, whole or streamed. */
 export function createCollector(request: ProviderRequest): Collector {
-  const { kind } = OPERATIONS.find(request.method, request.path)
-  return kind === "file" ? new FileCollector(request) : new AnswerCollector(request)
+  return new AnswerCollector(request)
 }
 
 const FINISH = Buffer.from('"finishReason"')
@@ -181,36 +180,41 @@ class AnswerCollector implements Collector {
   }
 }
 
-/** Collects the answers in the result file of a batch, one per line. */
-class FileCollector implements Collector {
-  readonly shape = SHAPE
-  private readonly request: ProviderRequest
-  private readonly sums = new BatchSums()
+/**
+ * Returns the reading of an answer that another one contains.
+ * @param request the request that the answer is read for
+ */
+export function readAnswer(request: ProviderRequest, answer: JsonObject): Reading {
+  const collector = new AnswerCollector(request)
+  collector.add(answer)
+  return toReading(collector.evidence(true))
+}
 
-  constructor(request: ProviderRequest) {
-    this.request = request
-  }
+/**
+ * Returns the reading of one result of a batch; undefined: it states no tokens, as failed requests do.
+ * @param model the model of the batch, for results that do not name it
+ */
+export function readResult(
+  { method, path }: ProviderRequest,
+  result: JsonObject | undefined,
+  model: string | undefined,
+): Reading | undefined {
+  const answer = objectOf(result?.["response"])
+  const counts = objectOf(answer?.["usageMetadata"]) ?? toCounts(answer?.["tokenCount"])
+  if (!answer || !counts) return undefined
+  removeMembers(counts, RESERVED_MEMBERS)
+  const grounding = groundingIn(answer)
+  // The row keeps the tier, so that it can be priced again.
+  const usage = { ...counts, serviceTier: "batch", ...(grounding && { grounding }) }
+  const answered = modelNameOf(answer["modelVersion"]) ?? model
+  const reading = toReading({ method, path, model: answered, usage, source: "reported", isFree: false })
+  return reading.parts.length === 0 ? undefined : reading
+}
 
-  wants(): boolean {
-    return true
-  }
-
-  add(document: JsonObject): void {
-    const answer = unwrap(document)
-    const { method, path } = this.request
-    const usage = objectOf(answer["usageMetadata"])
-    const model = modelNameOf(answer["modelVersion"])
-    const grounding = groundingIn(answer)
-    if (usage) removeMembers(usage, RESERVED_MEMBERS)
-    const billed = usage && grounding ? { ...usage, grounding } : usage
-    this.sums.add(toReading({ method, path, model, usage: billed, source: "reported", isFree: false }))
-  }
-
-  evidence(): Evidence {
-    const { method, path } = this.request
-    const usage = this.sums.toUsage()
-    return { method, path, model: undefined, usage, source: "reported", isFree: usage === undefined }
-  }
+/** An embedding states only the tokens of its text. */
+function toCounts(tokenCount: unknown): JsonObject | undefined {
+  const promptTokenCount = countOf(tokenCount)
+  return promptTokenCount === undefined ? undefined : { promptTokenCount }
 }
 
 function modelOf(answer: JsonObject): string | undefined {

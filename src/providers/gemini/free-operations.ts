@@ -23,7 +23,6 @@ export const FREE_OPERATIONS = `
   POST tuningJobs/*:cancel
   POST tunedModels/*:cancel
   GET models/*/operations
-  GET models/*/operations/*
   GET publishers/*/models/*/operations/*
   GET operations
   GET DELETE operations/*
@@ -32,11 +31,11 @@ export const FREE_OPERATIONS = `
   GET DELETE files/*
   POST files:register
   POST auth_tokens
-  GET DELETE batches/*
+  DELETE batches/*
   GET batches
   POST batches/*:cancel
   GET batchPredictionJobs
-  GET DELETE batchPredictionJobs/*
+  DELETE batchPredictionJobs/*
   POST batchPredictionJobs/*:cancel
   GET cachedContents
   DELETE cachedContents/*
@@ -66,11 +65,9 @@ export const FREE_OPERATIONS = `
   POST webhooks/*:rotateSigningSecret
 `
 
-/** The operations that show a cache or an interaction again, with the usage that its making was billed for. */
+/** The operations that show a cache again, with the usage that its making was billed for. */
 export const STORED_OPERATIONS = `
   GET PATCH cachedContents/*
-  GET interactions/*
-  POST interactions/*/cancel
 `
 
 /** The operations that start a batch, which is billed where its results are fetched. */
@@ -79,4 +76,16 @@ export const JOB_OPERATIONS = `
   POST models/*:asyncBatchEmbedContent
   POST tunedModels/*:batchGenerateContent
   POST batchPredictionJobs
+`
+
+/** The operations that show a batch, with its results when it has ended. */
+export const BATCH_OPERATIONS = `
+  GET batches/*
+  GET batchPredictionJobs/*
+`
+
+/** The operations that show an interaction again, with the usage for which its row is billed. */
+export const INTERACTION_OPERATIONS = `
+  GET interactions/*
+  POST interactions/*/cancel
 `

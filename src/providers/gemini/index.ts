@@ -3,6 +3,7 @@ import { fileFramingOf, framingOf, isMedia } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { createCollector } from "./collector.ts"
+import { readJobs } from "./jobs.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, isStreamed, modelIn, OPERATIONS, SURFACES } from "./routes.ts"
 
@@ -31,6 +32,7 @@ export const gemini = defineDialect({
     return isArray && framingOf(head) === "document" ? "elements" : framingOf(head)
   },
   createCollector: (request) => (isCompatible(request) ? openai.createCollector(request) : createCollector(request)),
+  jobs: (request) => (isCompatible(request) ? openai.jobs?.(request) : readJobs(request)),
   toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
   errorBody: (_code, statusCode, message) => {
     const status = STATUSES[statusCode] ?? (statusCode < 500 ? "INVALID_ARGUMENT" : "INTERNAL")

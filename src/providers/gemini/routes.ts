@@ -1,7 +1,13 @@
 import { toRows } from "../_allow-list.ts"
 import { createOperations, type Routes, type Surface } from "../_routes.ts"
 import { OPENAI_PATHS } from "../openai/routes.ts"
-import { FREE_OPERATIONS, JOB_OPERATIONS, STORED_OPERATIONS } from "./free-operations.ts"
+import {
+  BATCH_OPERATIONS,
+  FREE_OPERATIONS,
+  INTERACTION_OPERATIONS,
+  JOB_OPERATIONS,
+  STORED_OPERATIONS,
+} from "./free-operations.ts"
 
 /** The methods of Gemini's models, which stand behind a colon in any path. */
 const VERBS = /generateContent|streamGenerateContent|[eE]mbedContents?|countTokens/
@@ -28,25 +34,38 @@ export const SURFACES: readonly Surface[] = [
 ]
 
 /** The operations whose answers are read in a way of their own. */
-type Kind = "compatible" | "embedding" | "video" | "file" | "cache"
+type Kind =
+  | "compatible"
+  | "embedding"
+  | "video"
+  | "operation"
+  | "file"
+  | "cache"
+  | "batch"
+  | "batch_creation"
+  | "interaction"
 
 /** The prefixes of the paths of the lists, of Gemini's API, its uploads and Vertex. */
 const PREFIX = "/(?:upload/)?v1(?:alpha|beta1?)?/(?:projects/[^/]+/locations/[^/]+/)?"
+const DOWNLOAD_PREFIX = "/(?:download/)?v1(?:alpha|beta)?/"
 
 /**
- * The operations of Gemini's paths. A batch is billed where its file is fetched. A cache is billed by its tokens and its lifetime;
+ * The operations of Gemini's paths. A batch is billed by its items (`jobs.ts`). A cache is billed by its tokens and its lifetime;
  * the count in its answer is neither input nor output, so it is not read.
  */
 export const OPERATIONS = createOperations<Kind>([
-  { match: /\/files\/[^/]+:download$/, methods: ["GET"], operation: "result", kind: "file" },
+  ...toRows("result", DOWNLOAD_PREFIX, "GET files/*:download", "file"),
   { match: /\/openai\//, methods: ["POST"], operation: "inference", kind: "compatible" },
   { match: /:(batch)?embedContents?$/i, methods: ["POST"], operation: "inference", kind: "embedding" },
   { match: /:(generateContent|streamGenerateContent|predict)$/, methods: ["POST"], operation: "inference" },
   { match: /:predictLongRunning$/, methods: ["POST"], operation: "inference", kind: "video" },
   { match: /:generateAnswer$/, methods: ["POST"], operation: "inference" },
-  { match: /\/interactions$/, methods: ["POST"], operation: "inference" },
+  { match: /\/interactions$/, methods: ["POST"], operation: "inference", kind: "interaction" },
   { match: /\/cachedContents$/, methods: ["POST"], operation: "unknown", kind: "cache" },
-  ...toRows("job", PREFIX, JOB_OPERATIONS),
+  ...toRows("job", PREFIX, JOB_OPERATIONS, "batch_creation"),
+  ...toRows("result", PREFIX, BATCH_OPERATIONS, "batch"),
+  ...toRows("stored", PREFIX, INTERACTION_OPERATIONS, "interaction"),
+  ...toRows("free", PREFIX, "GET models/*/operations/*", "operation"),
   ...toRows("stored", PREFIX, STORED_OPERATIONS),
   ...toRows("free", PREFIX, FREE_OPERATIONS),
 ])

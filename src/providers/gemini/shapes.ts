@@ -8,7 +8,8 @@ const METADATA_SHAPE = {
   groundingChunks: [{ web: { domain: true }, maps: { placeId: true } }],
 } satisfies Shape
 
-const ANSWER_SHAPE = {
+/** The members that are read of one answer, wherever it stands in a document. */
+export const ANSWER_SHAPE = {
   modelVersion: true,
   model: true,
   usageMetadata: true,
@@ -21,6 +22,9 @@ const ANSWER_SHAPE = {
 
 /** The members that are read of an answer. */
 export const SHAPE: Shape = { ...ANSWER_SHAPE, response: ANSWER_SHAPE, interaction: ANSWER_SHAPE }
+
+/** The members that are read of one result of a batch. An embedding states its tokens beside it. */
+export const RESULT_SHAPE = { response: { ...ANSWER_SHAPE, responseId: true, tokenCount: true } } satisfies Shape
 
 /** The chunks of a stream are counted too, in case it ends without its usage. */
 const CHUNK_SHAPE = {
