@@ -63,7 +63,7 @@ export const SETTINGS = {
     data_dir: row(
       path,
       "~/.majordomo",
-      "directory for the embedded database, the journal, the cached price lists with their history, and large request bodies",
+      "directory for the embedded database, the journal, the cached price lists, and large request bodies",
     ),
     auto_migrate: row(yesOrNo, true, "whether `serve` creates and updates the schema"),
     postgres: {

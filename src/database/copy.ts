@@ -4,6 +4,7 @@ import { copyKeys, copyMetadataNames, raiseCounters } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
 import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
+import { createPriceHistoryStore } from "./price-history.ts"
 import { migrate } from "./schema.ts"
 import { readSchemaState } from "./schema-state.ts"
 
@@ -22,8 +23,8 @@ interface Copied {
 const ROWS_AT_ONCE = 250
 
 /**
- * Copies keys, requests, metadata names, repricings and the totals of pruned days into another database, after migrating
- * both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases are in use:
+ * Copies keys, requests, metadata names, repricings, the history of prices and the totals of pruned days into another
+ * database, after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases are in use:
  * rows that are there already stay and count once. The target's own triggers make its rollups.
  */
 export async function copyDatabase(
@@ -44,6 +45,7 @@ export async function copyDatabase(
   const rows = await copyRequests(source, target, onProgress)
   const repricings = await copyRepricings(source, target)
   await raiseCounters(source, target)
+  await createPriceHistoryStore(target).add(await createPriceHistoryStore(source).readNew())
   const sumsLeftOut = await copyPrunedRollups(source, target)
   return { keys, ...rows, repricings, sumsLeftOut }
 }

@@ -6,6 +6,7 @@ import type { Database } from "../../src/database/_database.ts"
 import { copyDatabase } from "../../src/database/copy.ts"
 import { createKey, revokeKey } from "../../src/database/keys.ts"
 import { openDatabase } from "../../src/database/open.ts"
+import { createPriceHistoryStore } from "../../src/database/price-history.ts"
 import { prune } from "../../src/database/prune.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { fillDemo } from "../../src/server/demo.ts"
@@ -24,6 +25,7 @@ const TABLES = [
   "llm_usage_metadata_weekly ORDER BY name, week, value",
   "llm_usage_metadata_values ORDER BY name, day",
   "llm_usage_metadata_names ORDER BY name",
+  "(SELECT source, provider, model, valid_from, seen_at, prices FROM llm_price_history) AS h ORDER BY model, valid_from",
 ]
 
 describe("migrate --to copies the embedded database into a PostgreSQL", () => {
@@ -38,8 +40,14 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
     )
     await migrate(source)
     await fillDemo(source)
-    const { key } = await createKey(source, { name: "Old" })
+    const { key } = await createKey(source, { name: "Old", discount: "7.5" })
     await revokeKey(source, key.id)
+    const seen = { source: "litellm", provider: "openai", model: "gpt-4o", prices: { input_mtok: 2.5 } }
+    const times = [1, 2].map((day) => Date.parse(`2026-11-0${day}`))
+    await createPriceHistoryStore(source).add([
+      { ...seen, from: times[0]!, seenAt: times[0]! },
+      { ...seen, from: times[1]!, seenAt: times[1]!, prices: null },
+    ])
     await source.query(
       "UPDATE llm_requests_metadata_keys SET is_active = true, activated_at = now() WHERE key_name = 'Feature'",
     )
