@@ -118,8 +118,8 @@ export type Resolution =
 export type Resolve = (model: string | undefined) => Resolution
 
 /**
- * The reason of an answer that is free whatever the prices are. A stored row with this reason stays free when it is
- * priced again, so the text must not change.
+ * The reason of an answer that is free whatever the prices are. A stored row with this reason stays free when it is priced
+ * again, unless its operation is billed by the rules of today. So the text must not change.
  */
 export const FREE_BY_RULE = "free by the provider's own rule"
 

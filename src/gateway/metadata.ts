@@ -5,13 +5,17 @@ import type { Counters } from "./counters.ts"
 const PREFIX = "x-majordomo-"
 /** The names after the prefix that the gateway itself reads: they are not metadata. */
 const RESERVED = new Set(["cost", "key", "provider", "provider-alias", "store-bodies"])
+/** The SDKs of OpenAI and Anthropic count here how often they have sent the same request before; 0 is not kept. */
+const RETRY_COUNT = "x-stainless-retry-count"
+const RETRY_NAME = "retry-count"
 /** The metadata of a request without any. One object, so that it can be compared by identity. */
 export const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 const MAX_NAME_LENGTH = 128
 
 /**
  * Reads the metadata of a request: every `X-Majordomo-*` header that is not reserved, by the rest of its name in
- * Train-Case (`x-majordomo-user-id` is `User-Id`), whatever case the client sent. What exceeds the limits is dropped or
+ * Train-Case (`x-majordomo-user-id` is `User-Id`), whatever case the client sent. A retry of an SDK has `Retry-Count`. What
+ * exceeds the limits is dropped or
  * truncated, and counted; the request is never rejected for it.
  */
 export function readMetadata(
@@ -25,8 +29,9 @@ export function readMetadata(
     const header = raw[i]!
     if (header.length <= PREFIX.length || (header.charCodeAt(0) | 32) !== 120) continue
     const lower = header.toLowerCase()
-    if (!lower.startsWith(PREFIX) || RESERVED.has(lower.slice(PREFIX.length))) continue
-    const name = toStoredName(lower.slice(PREFIX.length, PREFIX.length + MAX_NAME_LENGTH))
+    const rest = lower.startsWith(PREFIX) ? lower.slice(PREFIX.length) : retryName(lower, raw[i + 1]!)
+    if (rest === undefined || RESERVED.has(rest)) continue
+    const name = toStoredName(rest.slice(0, MAX_NAME_LENGTH))
     metadata ??= Object.create(null) as Record<string, string>
     const before = metadata[name]
     if (before === undefined && count === limits.maxKeys) {
@@ -39,6 +44,10 @@ export function readMetadata(
     metadata[name] = truncate(value, limits.maxValueLength)
   }
   return metadata ?? NO_METADATA
+}
+
+function retryName(header: string, count: string): string | undefined {
+  return header === RETRY_COUNT && /^[1-9]\d{0,3}$/.test(count) ? RETRY_NAME : undefined
 }
 
 const trainCaseNames = new Map<string, string>()

@@ -1,5 +1,6 @@
-import type { Reading } from "../core/usage.ts"
+import { type Reading, toTokenTotals } from "../core/usage.ts"
 import type { Dialect } from "./_dialect.ts"
+import { isFreeOperation } from "./_routes.ts"
 import { createClaimFinder, findSurface } from "./_routing.ts"
 import { objectOf } from "./_values.ts"
 import { DIALECTS, FALLBACK_FORMAT, findFormat } from "./catalog.ts"
@@ -39,6 +40,20 @@ export function readStoredAnswer(dialect: Dialect, { usage, ...stored }: StoredA
   // Whether the answer was free or estimated stands in other columns.
   const reading = dialect.toReading({ ...stored, usage: objectOf(usage), source: "reported", isFree: false })
   return reading.source !== "none" || Object.keys(reading.units).length > 0 ? reading : undefined
+}
+
+/**
+ * Returns true for a row that was free by the provider's own rule, and is so by the rules of today. Earlier versions let
+ * more paths be free. An answer of Anthropic's without output can be a refusal, which only the answer itself says.
+ */
+export function staysFree(
+  dialect: Dialect,
+  { method, path }: Pick<StoredAnswer, "method" | "path">,
+  reading: Reading | undefined,
+): boolean {
+  const { inputTokens, outputTokens } = toTokenTotals(reading?.parts ?? [])
+  if (isFreeOperation(dialect.routes.operations.find(method, path), inputTokens + outputTokens > 0)) return true
+  return outputTokens === 0 && (dialect === DIALECTS.anthropic || inputTokens === 0)
 }
 
 const findClaim = createClaimFinder(DIALECTS)

@@ -46,6 +46,7 @@ const READING: Reading = {
   source: "reported",
   parts: [{ model: "gpt-4o", usage: USAGE, contextTokens: 1000, role: "answer" }],
 }
+const FREE = { price: { lines: [], reason: "free by the provider's own rule" } } as const
 
 function anUnpriced(changes: Partial<LogRecord> = {}): LogRecord {
   return aRecord({ id: crypto.randomUUID(), model: "acme-1", requested_model: "acme-1", ...UNPRICED, ...changes })
@@ -240,7 +241,7 @@ describeDatabases("repricing", (open) => {
     const db = await open()
     const free = { input_cost: "0", output_cost: "0", total_cost: "0", cost_status: "free" } as const
     await insert(db, [
-      anUnpriced({ ...free, price: { lines: [], reason: "free by the provider's own rule" } }),
+      anUnpriced({ ...free, ...FREE, request_method: "GET", request_path: "/v1/responses/resp_1" }),
       anUnpriced({ outcome: "gap" }),
       anUnpriced({ created_at: "2026-11-19T10:00:00Z" }),
       anUnpriced({ provider: "other" }),
@@ -269,6 +270,29 @@ describeDatabases("repricing", (open) => {
 
     await updateKey(db, key.id, { discount: "50" })
     expect(await run(db, {}, { prices: blank })).toMatchObject([{ looked: 3, changed: 0 }])
+  })
+
+  test("a row that was free by a path that is not free today is priced, also from its token columns alone", async () => {
+    const db = await open()
+    const free = { input_cost: "0", output_cost: "0", total_cost: "0", cost_status: "free", ...FREE } as const
+    const path = "/v1/projects/p/models/acme-1:rawPredict"
+    await insert(db, [
+      anUnpriced({ ...free, request_path: path, created_at: "2026-11-20T10:00:00Z" }),
+      anUnpriced({ ...free, request_path: path, usage: undefined, created_at: "2026-11-20T11:00:00Z" }),
+      anUnpriced({ ...free, request_path: "/v1/responses/resp_1", request_method: "GET" }),
+    ])
+    expect(await run(db)).toMatchObject([{ looked: 3, changed: 2 }])
+    expect((await rowsOf(db)).map(({ cost_status: status }) => status).sort()).toEqual(["estimated", "exact", "free"])
+  })
+
+  test("a refusal of Anthropic's without output stays free", async () => {
+    const db = await open()
+    const free = { input_cost: "0", output_cost: "0", total_cost: "0", cost_status: "free", ...FREE } as const
+    const usage = { input_tokens: 10, output_tokens: 0 }
+    await insert(db, [
+      anUnpriced({ ...free, dialect: "anthropic", request_path: "/v1/messages", usage, output_tokens: 0 }),
+    ])
+    expect(await run(db, {}, { findFormat: () => "anthropic" })).toMatchObject([{ looked: 1, changed: 0 }])
   })
 
   test("a row with only token columns gets an estimate, and a row without tokens says why it has no price", async () => {

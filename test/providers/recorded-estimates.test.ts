@@ -10,6 +10,17 @@ const SERVER_TOOL = /server_tool_use|mcp_|search_call|code_interpreter|shell_cal
 /** Fewer streams than this have no meaningful median. */
 const MIN_STREAMS = 4
 
+/** Recorded streams that reasoned and do not show it, in the API that says so. */
+const hidden = readRecordings("../shared/corpus")?.filter(
+  ({ streaming, kind, expected, request_model: model, response_body: body }) =>
+    streaming &&
+    kind === "responses" &&
+    expected.usage_found &&
+    (expected.reasoning_tokens ?? 0) > 0 &&
+    /"type":\s*"reasoning"/.test(body) &&
+    /gpt-|^o\d/.test(model ?? ""),
+)
+
 const recordings = readRecordings("../shared/corpus")?.filter(
   ({ streaming, kind, expected, response_body: body }) =>
     streaming &&
@@ -61,5 +72,18 @@ describe.skipIf(!recordings)("over recorded streams (skipped where the recording
     if (ratios.length < MIN_STREAMS) return
     expect(median(ratios), said).toBeGreaterThanOrEqual(0.9)
     expect(median(ratios), said).toBeLessThanOrEqual(1.1)
+  })
+})
+
+describe.skipIf(!hidden?.length)("over recorded streams that hide their reasoning", () => {
+  test("the median of estimated / reported reasoning is between 0.5 and 2", () => {
+    const ratios = (hidden ?? []).map((recording) => {
+      const { reasoningTokens } = toTokenTotals(meterRecording(withoutUsage(recording), 1400).parts)
+      return reasoningTokens / (recording.expected.reasoning_tokens ?? 1)
+    })
+    const said = `reasoning: ${median(ratios).toFixed(3)} over ${ratios.length} streams`
+    if (process.env["MEASURE"]) console.info(said, ratios.map((ratio) => ratio.toFixed(2)).join(" "))
+    expect(median(ratios), said).toBeGreaterThanOrEqual(0.5)
+    expect(median(ratios), said).toBeLessThanOrEqual(2)
   })
 })

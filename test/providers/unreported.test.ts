@@ -171,3 +171,170 @@ describe("a complete stream without usage", () => {
     expect(toTokenTotals(reading.parts)).toMatchObject({ inputTokens: 3, outputTokens: 4 })
   })
 })
+
+interface Whole {
+  readonly format: Format
+  readonly path: string
+  readonly answer: unknown
+}
+
+function readWhole({ format, path, answer }: Whole, request: unknown = REQUEST): Reading {
+  const exchange = {
+    provider: format,
+    method: "POST",
+    path,
+    query: "",
+    headers: {},
+    body: Buffer.from(JSON.stringify(request)),
+    host: "provider.test",
+  }
+  const meter = openMeter(DIALECTS[format], exchange, { statusCode: 200, contentType: "application/json" })!
+  meter.push(Buffer.from(JSON.stringify(answer)))
+  return meter.end({ complete: true })
+}
+
+const whole = { ...GEMINI, path: "/v1beta/models/gemini-2.5-flash:generateContent" }
+const call = { name: "get_weather1", arguments: ARGUMENTS }
+const CALL_TOKENS = 3 + 8 + ARGUMENT_TOKENS
+
+describe("a whole answer without usage", () => {
+  test.each<[string, Whole, number]>([
+    ["chat", { ...CHAT, answer: { choices: [{ message: { content: WORDS } }] } }, WORD_TOKENS],
+    [
+      "chat with reasoning, parts and a refusal",
+      {
+        ...CHAT,
+        answer: { choices: [{ message: { content: [{ text: WORDS }], reasoning_content: WORDS, refusal: WORDS } }] },
+      },
+      3 * WORD_TOKENS,
+    ],
+    [
+      "chat with a tool call",
+      { ...CHAT, answer: { choices: [{ message: { tool_calls: [{ function: call }] } }] } },
+      CALL_TOKENS,
+    ],
+    ["completions", { format: "openai", path: "/v1/completions", answer: { choices: [{ text: WORDS }] } }, WORD_TOKENS],
+    [
+      "Responses",
+      {
+        ...RESPONSES,
+        answer: {
+          output: [
+            { type: "message", content: [{ type: "output_text", text: WORDS }] },
+            { type: "function_call", ...call },
+          ],
+        },
+      },
+      WORD_TOKENS + CALL_TOKENS,
+    ],
+    [
+      "Messages",
+      {
+        ...MESSAGES,
+        answer: {
+          type: "message",
+          model: "some-model",
+          content: [
+            { type: "thinking", thinking: WORDS },
+            { type: "text", text: WORDS },
+            { type: "tool_use", name: "get_weather1", input: JSON.parse(ARGUMENTS) },
+          ],
+        },
+      },
+      2 * WORD_TOKENS + CALL_TOKENS,
+    ],
+    ["Gemini", { ...whole, answer: parts({ text: WORDS }) }, WORD_TOKENS],
+  ])("is estimated from all that it contains, and says so: %s", (_, exchange, tokens) => {
+    const reading = readWhole(exchange)
+    expect(reading.source).toBe("estimated")
+    const { inputTokens, outputTokens } = toTokenTotals(reading.parts)
+    expect(Math.abs(outputTokens - tokens)).toBeLessThanOrEqual(2)
+    expect(inputTokens).toBeGreaterThan(5)
+  })
+
+  test.each<Whole>([
+    { format: "openai", path: "/v1/embeddings", answer: { data: [{ embedding: [1] }], model: "m" } },
+    {
+      format: "gemini",
+      path: "/v1beta/models/gemini-embedding-001:embedContent",
+      answer: { embedding: { values: [1] } },
+    },
+    {
+      format: "gemini",
+      path: "/v1beta/models/gemini-embedding-001:batchEmbedContents",
+      answer: { embeddings: [{ values: [1] }] },
+    },
+  ])("of embeddings is estimated from the request: $path", (exchange) => {
+    const reading = readWhole(exchange)
+    expect(reading.source).toBe("estimated")
+    expect(toTokenTotals(reading.parts)).toMatchObject({ outputTokens: 0 })
+    expect(toTokenTotals(reading.parts).inputTokens).toBeGreaterThan(5)
+  })
+
+  test.each<Whole>([
+    { ...CHAT, answer: { error: { message: "no" } } },
+    { ...RESPONSES, answer: { status: "queued", output: [] } },
+    { ...MESSAGES, answer: { type: "error", error: { message: "no" } } },
+    { ...whole, answer: { promptFeedback: { blockReason: "SAFETY" } } },
+    { format: "openai", path: "/v1/embeddings", answer: { data: [] } },
+  ])("has no reading if nothing was generated: $path", (exchange) => {
+    expect(readWhole(exchange).source).toBe("none")
+  })
+})
+
+describe("hidden reasoning", () => {
+  test("is estimated by the length of its encrypted form, and the row says so", () => {
+    const item = { type: "reasoning", summary: [], encrypted_content: "x".repeat(1000 + 720) }
+    const done = { type: "response.output_item.done", item }
+    const text = { type: "response.output_text.delta", delta: WORDS }
+    const reading = read({ ...RESPONSES, events: [added({ type: "reasoning" }), done, text] })
+    expect(toTokenTotals(reading.parts)).toMatchObject({ outputTokens: WORD_TOKENS + 100, reasoningTokens: 100 })
+    expect(reading.missing).toEqual(["the tokens of hidden reasoning are estimated"])
+  })
+
+  test("is estimated in proportion to the text where only its item is in the stream", () => {
+    const first = { type: "response.created", response: { model: "gpt-5-mini" } }
+    const text = { type: "response.output_text.delta", delta: WORDS }
+    const reading = read({ ...RESPONSES, events: [first, added({ type: "reasoning" }), text] })
+    const { reasoningTokens, outputTokens } = toTokenTotals(reading.parts)
+    expect(reasoningTokens).toBe(Math.round((outputTokens - reasoningTokens) * 4.9))
+  })
+
+  test("is 0 where nothing says that the model reasoned", () => {
+    const text = { type: "response.output_text.delta", delta: WORDS }
+    expect(toTokenTotals(read({ ...RESPONSES, events: [text] }).parts).reasoningTokens).toBe(0)
+  })
+
+  test("is not in the sum where chat does not show it, and the row says so", () => {
+    const chunk = { ...chat({ content: WORDS }), model: "o4-mini" }
+    expect(read({ ...CHAT, events: [chunk] }).missing).toEqual([
+      "the tokens of hidden reasoning are not known, and not in the sum",
+    ])
+  })
+
+  test("of Messages and of Gemini is estimated by the length of its signature", () => {
+    const signature = blockDelta({ type: "signature_delta", signature: "x".repeat(250 + 590) })
+    const messages = read({ ...MESSAGES, events: [start, signature, blockDelta({ type: "text_delta", text: WORDS })] })
+    expect(toTokenTotals(messages.parts).outputTokens).toBe(WORD_TOKENS + 100)
+    const answer = parts({ text: WORDS, thoughtSignature: "x".repeat(80 + 610) })
+    expect(toTokenTotals(readWhole({ ...whole, answer }).parts)).toMatchObject({ reasoningTokens: 100 })
+  })
+})
+
+describe("a run that Mistral starts by creating a conversation", () => {
+  const path = "/v1/conversations"
+  test("is never free: whole, streamed, with and without usage", () => {
+    const outputs = [{ type: "message.output", content: WORDS }]
+    const usage = { prompt_tokens: 5, completion_tokens: 6, total_tokens: 11 }
+    const format = "openai" as const
+    expect(readWhole({ format, path, answer: { outputs, usage } })).toMatchObject({ free: false, source: "reported" })
+    expect(readWhole({ format, path, answer: { outputs } })).toMatchObject({ free: false, source: "none" })
+    const events = [{ type: "conversation.response.started" }, { type: "message.output.delta", content: WORDS }]
+    expect(read({ format, path, events })).toMatchObject({ free: false })
+  })
+
+  test("is not confused with a conversation that is only kept", () => {
+    const answer = { id: "conv_1", object: "conversation" }
+    expect(readWhole({ format: "openai", path, answer })).toMatchObject({ free: true })
+  })
+})

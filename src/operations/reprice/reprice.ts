@@ -18,7 +18,7 @@ import {
 } from "../../database/repricings.ts"
 import type { Context } from "../context.ts"
 import { readColumns } from "./columns.ts"
-import { type FindFormat, readStoredUsage } from "./reading.ts"
+import { type FindFormat, isStillFree, readStoredUsage } from "./reading.ts"
 import { createSummary, type RepricedModel } from "./summary.ts"
 
 /** Rows per transaction. The transaction locks their rollups for about 10 ms. */
@@ -80,7 +80,8 @@ function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext
   const certificate = row.price as PriceCertificate | null
   const reason = certificate?.reason
   const none = { ...NO_READING, model: row.model || undefined }
-  const reading: Reading = { ...(stored ?? columns ?? none), free: reason === FREE_BY_RULE }
+  const isFree = reason === FREE_BY_RULE && isStillFree(row, stored ?? columns, findFormat)
+  const reading: Reading = { ...(stored ?? columns ?? none), free: isFree }
   const question = {
     provider: row.provider,
     requestedModel: row.requested_model ?? undefined,
