@@ -1511,6 +1511,7 @@ CREATE TABLE llm_jobs (
   state                   text NOT NULL,             -- running, done, failed
   expected_items          bigint,                    -- the number of items that the provider bills; NULL: not known yet
   billed_items            bigint NOT NULL DEFAULT 0, -- the number of items that have been billed
+  fetch_path              text,                      -- the path of the GET that shows what is not billed yet
   settled_at              timestamptz,               -- when everything that it costs was billed; NULL: it is pending
   PRIMARY KEY (provider, id)
 );

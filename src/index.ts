@@ -31,6 +31,10 @@ const COMMANDS: CommandTable = {
       tail: { summary: "requests as they are written", load: () => import("./cli/usage/tail.ts") },
       runs: { summary: "agent runs: requests with the same trace", load: () => import("./cli/usage/runs.ts") },
       run: { summary: "one agent run as a waterfall of its cost", load: () => import("./cli/usage/run.ts") },
+      pending: {
+        summary: "background responses and batches that are not billed yet",
+        load: () => import("./cli/usage/pending.ts"),
+      },
       export: { summary: "requests with their bodies, as JSON lines", load: () => import("./cli/usage/export.ts") },
     },
   },

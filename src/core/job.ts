@@ -14,6 +14,8 @@ export interface JobState {
   readonly billed?: true
   /** The ids of the files that contain the results. */
   readonly files?: readonly string[]
+  /** The path of the GET by which a client fetches the usage, or the next step towards it. */
+  readonly fetch?: string
   /** The number of items that the provider bills. */
   readonly expected?: number
 }

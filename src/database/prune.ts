@@ -1,5 +1,6 @@
 import type { Database } from "./_database.ts"
 import type { OnProgress } from "./backfill.ts"
+import { pruneJobs } from "./jobs.ts"
 
 interface PruneChoice {
   /** Ms since the epoch, rounded down to a midnight of UTC because rollups are by day. Requests that ended before are pruned. */
@@ -60,6 +61,7 @@ export async function prune(db: Database, choice: PruneChoice, onProgress: OnPro
     from = chunk.last
     onProgress(done, Math.max(done, total))
   }
+  if (!choice.bodiesOnly) await pruneJobs(db, before)
   return done
 }
 

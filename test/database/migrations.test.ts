@@ -19,7 +19,7 @@ const migrations = readMigrations("migrations")
 const FROZEN: Readonly<Record<string, string>> = {
   "0001_foundation.sql": "cfa10eea3e39d740",
   "0002_dialect.sql": "2a7a5982d7aaa4ff",
-  "0003_jobs.sql": "cb7234d0e10d49bd",
+  "0003_jobs.sql": "96b34ffc32fd8b93",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

@@ -10,6 +10,7 @@ import { BUILT_IN_PROVIDERS, type Provider } from "../../src/providers/catalog.t
 import { KEY, startPipeline } from "../support/pipeline.ts"
 import type { Expectation } from "./expectations.ts"
 import type { InputAnswer, InputFile, InputRequest } from "./inputs.ts"
+import { openJobStore } from "./job-store.ts"
 
 /**
  * Sends the requests of a file through the gateway, one after the other, and returns their rows: fewer than requests, if
@@ -26,13 +27,20 @@ export async function replay(file: InputFile, expectation: Expectation): Promise
     ...expectation.prices,
     ...(expectation.priceFile && { fallbackFile: writePriceFile(directory, expectation.priceFile) }),
   })
+  const store = expectation.jobs && (await openJobStore(directory))
   const pipeline = await startPipeline({
     upstream: far.origin,
+    settings: { foreignJobs: expectation.jobs === "foreign" },
+    ...(store && { ledger: store.ledger }),
     providers: providersOf(expectation, far.origin),
     price: (question) => book.price(question),
   })
   try {
     const rows: LogRecord[] = []
+    if (store) {
+      for (const request of file.requests) await send(pipeline.origin, request, { expectation, arrived: NEVER })
+      return await store.readRows()
+    }
     for (const request of file.requests) {
       await send(pipeline.origin, request, { expectation, arrived: far.nextArrival() })
       if (expectation.answer !== "never" && pipeline.records.length === rows.length) return rows
@@ -41,11 +49,14 @@ export async function replay(file: InputFile, expectation: Expectation): Promise
     return rows
   } finally {
     await pipeline.close()
+    await store?.close()
     await far.close()
     book.close()
     rmSync(directory, { recursive: true })
   }
 }
+
+const NEVER = new Promise<void>(() => {})
 
 function writePriceFile(directory: string, content: Readonly<Record<string, unknown>>): string {
   const path = join(directory, "prices.json")

@@ -4,18 +4,19 @@ import { WRITTEN_COLUMNS } from "../../core/row-columns.ts"
 
 /** Stores what is known of jobs. The first creation and the first final state of a job stay. */
 export const UPSERT_JOBS = `INSERT INTO llm_jobs AS j (provider, id, kind, created_by, majordomo_api_key_id, provider_api_key_alias,
-    raw_metadata, requested_model, created_at, state, expected_items)
+    raw_metadata, requested_model, created_at, state, expected_items, fetch_path)
   SELECT provider, id, kind, created_by, majordomo_api_key_id, provider_api_key_alias, raw_metadata, requested_model,
-    created_at, state, expected_items
+    created_at, state, expected_items, fetch_path
   FROM json_to_recordset($1::json) AS g(provider text, id text, kind text, created_by uuid, majordomo_api_key_id uuid,
-    provider_api_key_alias text, raw_metadata jsonb, requested_model text, created_at timestamptz, state text, expected_items bigint)
+    provider_api_key_alias text, raw_metadata jsonb, requested_model text, created_at timestamptz, state text, expected_items bigint, fetch_path text)
   ON CONFLICT (provider, id) DO UPDATE SET
     (created_by, majordomo_api_key_id, provider_api_key_alias, raw_metadata, requested_model, created_at) = (SELECT
       first.created_by, first.majordomo_api_key_id, first.provider_api_key_alias, first.raw_metadata, first.requested_model,
       first.created_at
       FROM (SELECT j.* UNION ALL SELECT excluded.*) AS first ORDER BY first.created_by IS NULL, first.created_at LIMIT 1),
     state = CASE j.state WHEN 'running' THEN excluded.state ELSE j.state END,
-    expected_items = greatest(j.expected_items, excluded.expected_items)`
+    expected_items = greatest(j.expected_items, excluded.expected_items),
+    fetch_path = coalesce(excluded.fetch_path, j.fetch_path)`
 
 export const UPSERT_FILES = `INSERT INTO llm_job_files (provider, file, job_id)
   SELECT provider, file, job_id FROM json_to_recordset($1::json) AS g(provider text, file text, job_id text)

@@ -100,6 +100,7 @@ function mergeStates(records: readonly RecordWith<JobState>[]): readonly Record<
       id: job.id,
       kind: job.kind,
       state: known !== undefined && known["state"] !== "running" ? known["state"] : job.state,
+      fetch_path: job.fetch ?? known?.["fetch_path"],
       expected_items: job.expected ?? known?.["expected_items"],
     })
   }

@@ -39,6 +39,7 @@ class BatchReader implements JobReader {
         id,
         state: hasEnded ? "done" : "running",
         ...(this.isCreation && { created: true }),
+        fetch: `/v1/messages/batches/${id}${hasEnded ? "/results" : ""}`,
         ...(succeeded !== undefined && { expected: succeeded }),
       },
     ]

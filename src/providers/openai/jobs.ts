@@ -57,7 +57,8 @@ class ResponseReader implements JobReader {
     if (id === undefined || response["background"] !== true) return NOTHING
     const hasUsage = objectOf(response["usage"]) !== undefined
     const state = stateOf(response["status"], hasUsage)
-    const note: JobState = { kind: "response", id, state, expected: state === "failed" && !hasUsage ? 0 : 1 }
+    const expected = state === "failed" && !hasUsage ? 0 : 1
+    const note: JobState = { kind: "response", id, state, expected, fetch: `/v1/responses/${id}` }
     if (this.isCreation) return [{ ...note, created: true, ...(hasUsage && { billed: true }) }]
     if (state === "running") return [note]
     const item = { kind: "response", source: id, item: "", completes: true } as const
@@ -106,7 +107,8 @@ class BatchReader implements JobReader {
     const status = textOf(batch["status"]) ?? ""
     const state = status === "failed" ? "failed" : ENDED.has(status) ? "done" : "running"
     const completed = countOf(objectOf(batch["request_counts"])?.["completed"])
-    const files = [batch["output_file_id"], batch["error_file_id"]].map(textOf).filter((file) => file !== undefined)
+    const output = textOf(batch["output_file_id"])
+    const files = [output, textOf(batch["error_file_id"])].filter((file) => file !== undefined)
     return [
       {
         kind: "batch",
@@ -114,6 +116,7 @@ class BatchReader implements JobReader {
         state,
         ...(this.isCreation && { created: true }),
         ...(files.length > 0 && { files }),
+        fetch: output === undefined ? `/v1/batches/${id}` : `/v1/files/${output}/content`,
         ...(state !== "running" && completed !== undefined && { expected: completed }),
       },
     ]
