@@ -13,6 +13,8 @@ export interface EmbeddedOptions {
   /** `serve` owns the database. A `command` is a client of the owner, or the owner while it runs. */
   readonly role: "serve" | "command"
   readonly log: (line: string) => void
+  /** Returns the error of a command when there is no database. Without it, the database is created. */
+  readonly toMissingError?: (dataDir: string) => CommandError
 }
 
 const CONNECT_LIMIT_MS = 30_000

@@ -29,7 +29,7 @@ export async function prepareCluster(options: {
   for (const name of readdirSync(dataDir)) {
     if (UNFINISHED.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true })
   }
-  if (existsSync(join(cluster, "PG_VERSION"))) return cluster
+  if (hasCluster(dataDir)) return cluster
 
   const unfinished = await mkdtemp(join(dataDir, "postgres.new-"))
   if (seedFile) await unpack(seedFile, unfinished)
@@ -41,6 +41,11 @@ export async function prepareCluster(options: {
   renameSync(unfinished, cluster)
   syncDirectory(dataDir)
   return cluster
+}
+
+/** Returns whether a data directory has a database. */
+export function hasCluster(dataDir: string): boolean {
+  return existsSync(join(dataDir, CLUSTER, "PG_VERSION"))
 }
 
 async function unpack(seedFile: string, directory: string): Promise<void> {

@@ -29,6 +29,8 @@ interface LockOptions {
    * counts as held.
    */
   onWait?(ms: number): void
+  /** Ends that wait; the directory then counts as held. */
+  readonly signal?: AbortSignal
   readonly timing?: LeaseTiming
 }
 
@@ -88,7 +90,7 @@ async function acquireLease(folder: LockFolder, options: LockOptions): Promise<L
 async function isDead(
   folder: LockFolder,
   rival: LeaseFile,
-  { boot, timing, onWait }: LockOptions & { readonly boot: string; readonly timing: LeaseTiming },
+  { boot, timing, onWait, signal }: LockOptions & { readonly boot: string; readonly timing: LeaseTiming },
 ): Promise<boolean> {
   if (rival.boot === boot) {
     // This process has the lock that the system releases, so the other one has ended.
@@ -98,7 +100,7 @@ async function isDead(
   }
   if (!onWait) return false
   onWait(timing.expiryMs)
-  return expireLease(folder, rival, timing.expiryMs)
+  return expireLease(folder, rival, timing.expiryMs, signal)
 }
 
 /** Makes sure that each part is released once: after a second close, a descriptor could belong to another file. */

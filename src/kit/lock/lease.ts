@@ -115,15 +115,21 @@ function openSocket(folder: LockFolder, token: string): Promise<(() => Promise<v
 
 /**
  * Waits until a lease that the kernel cannot answer for has not been renewed for `expiryMs`, and then removes it. Returns
- * false when it is renewed. The clocks of the two machines are never compared.
+ * false when it is renewed, or when `signal` ends the wait. The clocks of the two machines are never compared.
  */
-export async function expireLease(folder: LockFolder, { name }: LeaseFile, expiryMs: number): Promise<boolean> {
+export async function expireLease(
+  folder: LockFolder,
+  { name }: LeaseFile,
+  expiryMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const path = folder.pathOf(name)
   const readTime = (at: string) => statSync(at, { bigint: true, throwIfNoEntry: false })?.mtimeNs
   const before = readTime(path)
   const deadline = performance.now() + expiryMs
   while (performance.now() < deadline) {
-    await delay(expiryMs / 20)
+    await delay(expiryMs / 20, undefined, { signal }).catch(() => {})
+    if (signal?.aborted) return false
     const now = readTime(path)
     if (now === undefined) return true
     if (now !== before) return false

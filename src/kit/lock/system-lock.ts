@@ -4,7 +4,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 
 /** A lock that the kernel releases when the process ends. */
-export interface SystemLock {
+interface SystemLock {
   release(): Promise<void>
 }
 

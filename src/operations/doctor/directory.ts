@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto"
-import { mkdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { readFile, rm, stat, statfs, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
-import { isPostgres } from "../../database/open.ts"
+import { CommandError } from "../../core/errors.ts"
+import { isPostgres, requireWritable } from "../../database/open.ts"
 import type { Context } from "../context.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
@@ -15,9 +17,12 @@ const { ok, warning, problem } = findingsOf("data directory")
 /** Checks that the data directory can be written and synced, and has space for the rows that may wait in it. */
 export async function checkDirectory({ settings }: Context<"settings">): Promise<Finding[]> {
   const dir = settings.storage.dataDir
+  if (!existsSync(dir)) return [ok(`${dir} does not exist yet; serve creates it`)]
   try {
+    requireWritable(dir)
     await writeProbe(dir)
   } catch (error) {
+    if (error instanceof CommandError) return [problem(error.message)]
     const { code, message } = error as NodeJS.ErrnoException
     const fix = "let the gateway's user own the directory, or set storage.data_dir to one that it can write"
     return [problem(`${dir} cannot be written (${code ?? message})`, fix)]
@@ -31,7 +36,6 @@ export async function checkDirectory({ settings }: Context<"settings">): Promise
 }
 
 async function writeProbe(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
   const probe = join(dir, `.doctor-${randomUUID()}`)
   await writeFile(probe, "probe", { flush: true, mode: 0o600 })
   const written = await readFile(probe, "utf8")
