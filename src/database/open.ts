@@ -1,12 +1,12 @@
 import type { CommandError } from "../core/errors.ts"
-import { requireWritable } from "../embedded/data-directory.ts"
+import { explainDirectoryError, requireWritable } from "../embedded/data-directory.ts"
 import type { Database } from "./_database.ts"
 import { type PostgresOptions, toConnection } from "./connection.ts"
 import { explainConnectFailure } from "./failures.ts"
 import { createPostgresDatabase } from "./postgres.ts"
 import { rejectNewerSchema } from "./schema-state.ts"
 
-export { requireWritable }
+export { explainDirectoryError, requireWritable }
 
 export interface StorageOptions {
   /** `auto` means `postgres` if any of its settings is set, else `embedded`. */

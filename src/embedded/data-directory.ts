@@ -1,9 +1,11 @@
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
 import { userInfo } from "node:os"
-import { dirname } from "node:path"
+import { dirname, join } from "node:path"
 import { CommandError } from "../core/errors.ts"
 
 const { R_OK, W_OK, X_OK } = constants
+/** The directories in the data directory. Those that root made by mistake are found before something fails. */
+const PARTS = ["lock", "journal", "bodies", "spill", "postgres"]
 
 /** Throws a `CommandError` if the data directory exists and this user may not look into it. Changes nothing. */
 export function requireAccess(dataDir: string): void {
@@ -13,13 +15,16 @@ export function requireAccess(dataDir: string): void {
 }
 
 /**
- * Creates the data directory if there is none. Throws a `CommandError` that says what to do if this user cannot write it,
- * or if root would leave files in the directory of another user, who could not use them.
+ * Creates the data directory if there is none; with `create: false`, only looks whether that would succeed. Throws a
+ * `CommandError` that says what to do if this user cannot write the directory, or if root would leave files in the
+ * directory of another user, who could not use them.
  */
-export function requireWritable(dataDir: string): void {
+export function requireWritable(dataDir: string, { create = true }: { readonly create?: boolean } = {}): void {
   attempt(dataDir, () => {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    accessSync(dataDir, R_OK | W_OK | X_OK)
+    if (create) mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    else if (!statSync(dataDir, { throwIfNoEntry: false })) return accessSync(findExisting(dataDir), W_OK | X_OK)
+    const parts = PARTS.map((name) => join(dataDir, name)).filter((path) => existsSync(path))
+    for (const path of [dataDir, ...parts]) accessSync(path, R_OK | W_OK | X_OK)
     const { uid } = statSync(dataDir)
     if (process.geteuid?.() !== 0 || uid === 0) return
     const owner = toUserName(uid)
@@ -59,29 +64,24 @@ function attempt(dataDir: string, work: () => void): void {
 
 /** Returns a sentence that says why a data directory cannot be used, who owns what is in the way, and what to do. */
 export function explainDirectoryError(dataDir: string, error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
+  const { code, message, path = dataDir } = error as NodeJS.ErrnoException
   const cannot = `cannot use the data directory ${dataDir}`
   if (code === "EROFS") {
     return `${cannot}: it is on a read-only file system; mount it writable, or set storage.data_dir to another directory`
   }
-  const isDenied = code === "EACCES" || code === "EPERM"
-  const found = isDenied ? findOwner(dataDir) : undefined
-  if (!found) return `${cannot}: ${message}`
-  const me = toUserName(process.geteuid?.() ?? -1)
-  const what = found.path === dataDir ? "it" : found.path
-  return `${cannot}: ${what} belongs to ${toUserName(found.uid)}, and ${me} has no permission (${code}); run this as ${toUserName(found.uid)} (sudo -u ${toSudoUser(found.uid)} …), or let ${me} own the directory`
+  if (code !== "EACCES" && code !== "EPERM") return `${cannot}: ${message}`
+  const closed = findExisting(path)
+  const what = closed === dataDir ? "it" : closed
+  const { uid } = statSync(closed)
+  if (uid === process.geteuid?.())
+    return `${cannot}: ${what} is yours, but its mode forbids it (${code}); chmod u+rwx ${closed}`
+  const [owner, me] = [uid, process.geteuid?.() ?? -1].map(toUserName)
+  return `${cannot}: ${what} belongs to ${owner}, and ${me} has no permission (${code}); run this as ${owner} (sudo -u ${toSudoUser(uid)} …), or set storage.data_dir to a directory of ${me}`
 }
 
-/** Returns the deepest part of the path that this user can see, and its owner. */
-function findOwner(path: string): { readonly path: string; readonly uid: number } | undefined {
-  for (let at = path; ; at = dirname(at)) {
-    try {
-      const { uid } = statSync(at)
-      return { path: at, uid }
-    } catch {
-      if (dirname(at) === at) return undefined
-    }
-  }
+/** Returns the deepest part of the path that exists and that this user can see. */
+function findExisting(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : findExisting(dirname(path))
 }
 
 const PASSWD = "/etc/passwd"

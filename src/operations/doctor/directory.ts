@@ -17,9 +17,9 @@ const { ok, warning, problem } = findingsOf("data directory")
 /** Checks that the data directory can be written and synced, and has space for the rows that may wait in it. */
 export async function checkDirectory({ settings }: Context<"settings">): Promise<Finding[]> {
   const dir = settings.storage.dataDir
-  if (!existsSync(dir)) return [ok(`${dir} does not exist yet; serve creates it`)]
   try {
-    requireWritable(dir)
+    requireWritable(dir, { create: false })
+    if (!existsSync(dir)) return [ok(`${dir} does not exist yet; serve creates it`)]
     await writeProbe(dir)
   } catch (error) {
     if (error instanceof CommandError) return [problem(error.message)]
