@@ -21,8 +21,10 @@ export function requireAccess(dataDir: string): void {
  */
 export function requireWritable(dataDir: string, { create = true }: { readonly create?: boolean } = {}): void {
   attempt(dataDir, () => {
+    // Node's mkdir reports a read-only file system as a missing directory, so this looks first.
+    accessSync(findExisting(dataDir), W_OK | X_OK)
     if (create) mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    else if (!statSync(dataDir, { throwIfNoEntry: false })) return accessSync(findExisting(dataDir), W_OK | X_OK)
+    else if (!statSync(dataDir, { throwIfNoEntry: false })) return
     const parts = PARTS.map((name) => join(dataDir, name)).filter((path) => existsSync(path))
     for (const path of [dataDir, ...parts]) accessSync(path, R_OK | W_OK | X_OK)
     const { uid } = statSync(dataDir)

@@ -42,7 +42,7 @@ const MAX_PAUSE_MS = 20
 /**
  * Locks a directory for this process. Returns undefined if another process holds it. The lock excludes every process of
  * this kernel, in any container, and every process of another machine that shares the directory. A process that ends, in
- * any way, releases it at once for this kernel, and after 15 s for others. README.md of this room has the protocol.
+ * any way, releases it at once for this kernel, and after 15 s for others. `lock/README.md` has the protocol.
  */
 export async function acquireLock(directory: string, options: LockOptions = {}): Promise<Lock | undefined> {
   const system = await acquireSystemLock(directory)

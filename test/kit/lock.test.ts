@@ -200,10 +200,19 @@ test("a process that was frozen and whose directory nobody took goes on", { time
   await expect.poll(() => readFileSync(written, "utf8").length).toBeGreaterThan(length)
 })
 
-test("a directory of the leases that was deleted does not end its owner", async () => {
+test("an owner whose directory was deleted goes on, because there is nothing left to own", async () => {
   const directory = makeDirectory()
   const lock = await acquireLock(directory, { timing: { renewMs: 20, validMs: 40, expiryMs: 60_000 } })
-  rmSync(join(directory, "lock"), { recursive: true })
-  await expect.poll(() => lock!.isHeld()).toBe(false)
+  rmSync(directory, { recursive: true })
+  await expect.poll(() => lock!.validUntil[0]).toBe(Number.POSITIVE_INFINITY)
+  expect(lock!.isHeld()).toBe(true)
   await lock!.release()
+})
+
+test("an owner whose lock was deleted by hand ends, because another process could acquire it", async () => {
+  const directory = makeDirectory()
+  const owner = await start(directory, { options: JSON.stringify({ timing: SHORT }) })
+  rmSync(join(directory, "lock"), { recursive: true })
+  expect(await owner.exited).toBe(1)
+  expect(owner.errors()).toContain("or its files were deleted")
 })

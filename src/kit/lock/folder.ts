@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs"
 import { connect } from "node:net"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { HAS_SYSTEM_LOCK } from "./system-lock.ts"
 
 /** `sun_path` holds 108 bytes on Linux, including the terminating zero. */
@@ -26,8 +26,8 @@ export interface LockFolder {
   /** Returns the leases, and the sockets that are not ready (`TOKEN.new`). */
   list(): { readonly leases: readonly LeaseFile[]; readonly unfinished: readonly string[] }
   remove(name: string): void
-  /** Returns whether the directory was deleted, so that no process can own it. */
-  isDeleted(): boolean
+  /** Returns whether the directory that it locks was deleted, so that no process can own it. */
+  isAllDeleted(): boolean
   close(): void
 }
 
@@ -50,7 +50,8 @@ export function openFolder(path: string): LockFolder {
       return { leases, unfinished: names.filter((name) => name.endsWith(".new")) }
     },
     remove: (name) => rmSync(join(root, name), { force: true }),
-    isDeleted: () => (descriptor === undefined ? !existsSync(path) : fstatSync(descriptor).nlink === 0),
+    // A directory that was moved still exists for its descriptor.
+    isAllDeleted: () => !existsSync(dirname(path)) && (descriptor === undefined || fstatSync(descriptor).nlink === 0),
     close: () => descriptor !== undefined && closeSync(descriptor),
   }
 }

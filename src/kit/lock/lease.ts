@@ -54,37 +54,53 @@ export async function createLease(folder: LockFolder, boot: string, timing: Leas
   }
   renewed(Date.now())
   let timer: NodeJS.Timeout | undefined
+  let isPending = false
   let isReleased = false
 
-  function renew(): void {
+  function renewSync(): boolean {
     const now = Date.now()
+    try {
+      utimesSync(path, now / 1000, now / 1000)
+    } catch (error) {
+      return isMissing(error) && explainMissing()
+    }
+    renewed(now)
+    return true
+  }
+
+  function renew(): void {
+    // Node's threads may all wait for something else, such as a name server that does not answer.
+    if (isPending) return void renewSync()
+    const now = Date.now()
+    isPending = true
     utimes(path, now / 1000, now / 1000, (error) => {
+      isPending = false
       if (isReleased) return
       if (!error) renewed(now)
-      else if (error.code === "ENOENT" && !folder.isDeleted()) {
-        clearInterval(timer)
-        throw new LockLostError(
-          `another process has taken over ${folder.path}, because this one did not run for a while`,
-        )
-      }
+      else if (isMissing(error)) explainMissing()
     })
+  }
+
+  /** Returns true if there is nothing left to own. Else ends the process, by an error that no caller can catch. */
+  function explainMissing(): boolean {
+    clearInterval(timer)
+    if (folder.isAllDeleted()) {
+      renewed(Number.POSITIVE_INFINITY)
+      return true
+    }
+    const lost = new LockLostError(
+      `another process has taken over ${folder.path} while this one was frozen, or its files were deleted`,
+    )
+    setImmediate(() => {
+      throw lost
+    })
+    return false
   }
 
   return {
     name,
     validUntil,
-    isHeld() {
-      const now = Date.now()
-      if (isReleased) return false
-      if (now < validUntil[0]!) return true
-      try {
-        utimesSync(path, now / 1000, now / 1000)
-      } catch {
-        return false
-      }
-      renewed(now)
-      return true
-    },
+    isHeld: () => !isReleased && (Date.now() < validUntil[0]! || renewSync()),
     keep() {
       timer = setInterval(renew, timing.renewMs).unref()
     },
@@ -148,7 +164,9 @@ function renameIfExists(from: string, to: string): boolean {
     renameSync(from, to)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false
+    if (isMissing(error)) return false
     throw error
   }
 }
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT"
