@@ -38,16 +38,10 @@ const NO_SOCKETS = new Set(["EPERM", "EACCES", "EOPNOTSUPP", "ENOTSUP", "EINVAL"
  * sockets. Returns undefined if another process acquired the lock in the meantime.
  */
 export async function createLease(folder: LockFolder, boot: string, timing: LeaseTiming): Promise<Lease | undefined> {
-  const token = randomBytes(8).toString("hex")
-  const closeSocket = await openSocket(folder, token)
-  const name = `${boot}-${token}.${closeSocket ? "sock" : "lease"}`
+  const file = await createFile(folder, boot)
+  if (!file) return undefined
+  const { name, closeSocket } = file
   const path = folder.pathOf(name)
-  if (!closeSocket) writeFileSync(path, "", { flag: "wx", mode: 0o600 })
-  // It is renamed when it accepts connections, so that a socket that refuses them always belongs to a dead process.
-  else if (!renameIfExists(folder.pathOf(`${token}.new`), path)) {
-    await closeSocket()
-    return undefined
-  }
   const validUntil = new Float64Array(new SharedArrayBuffer(8))
   const renewed = (atMs: number) => {
     validUntil[0] = atMs + timing.validMs
@@ -111,6 +105,20 @@ export async function createLease(folder: LockFolder, boot: string, timing: Leas
       await closeSocket?.()
     },
   }
+}
+
+async function createFile(folder: LockFolder, boot: string) {
+  const token = randomBytes(8).toString("hex")
+  const closeSocket = await openSocket(folder, token)
+  const name = `${boot}-${token}.${closeSocket ? "sock" : "lease"}`
+  const path = folder.pathOf(name)
+  if (!closeSocket) writeFileSync(path, "", { flag: "wx", mode: 0o600 })
+  // It is renamed when it accepts connections, so that a socket that refuses them always belongs to a dead process.
+  else if (!renameIfExists(folder.pathOf(`${token}.new`), path)) {
+    await closeSocket()
+    return undefined
+  }
+  return { name, closeSocket }
 }
 
 /** Listens at `TOKEN.new`. Returns the function that ends it, or undefined where there are no sockets. */
