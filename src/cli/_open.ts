@@ -14,12 +14,16 @@ async function openSettings(configFile: string | undefined): Promise<Settings> {
   return settings
 }
 
-/** Opens the configured database for one operation. Every command that uses the database opens it here. */
+/**
+ * Opens the configured database for one operation. Every command that uses the database opens it here. An embedded
+ * database that does not exist is created only with `mayCreate`.
+ */
 export async function withDatabase<T>(
   configFile: string | undefined,
   work: (context: DatabaseContext) => Promise<T>,
+  { mayCreate = false }: { readonly mayCreate?: boolean } = {},
 ): Promise<T> {
-  return openDatabase({ settings: await openSettings(configFile), log: printMessage }, work)
+  return openDatabase({ settings: await openSettings(configFile), log: printMessage, mayCreate }, work)
 }
 
 /** Opens the price book of the settings for one operation. */

@@ -1,4 +1,5 @@
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
+import { LockLostError } from "../kit/lock.ts"
 import type { RunningServer } from "../server/start.ts"
 import { watchLauncher } from "./_launcher.ts"
 import type { createLog } from "./_log.ts"
@@ -31,9 +32,16 @@ export async function waitForShutdown(server: RunningServer, log: Log, stopAsked
   process.exit(0)
 }
 
-/** Ends the process at an error that nothing has caught, because its state is then unknown. Rows are flushed first. */
+/**
+ * Ends the process at an error that nothing has caught, because its state is then unknown. Rows are flushed first, unless
+ * the files now belong to another process, which has already written what it found in them.
+ */
 export function exitOnBug(flushSync: () => void, log: Log): void {
   const exit = (error: unknown) => {
+    if (error instanceof LockLostError) {
+      log("error", `${error.message}: the gateway ends at once, without writing anything more`)
+      process.exit(1)
+    }
     try {
       log("error", `internal error, the gateway ends: ${error instanceof Error ? error.stack : String(error)}`)
       flushSync()

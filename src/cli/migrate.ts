@@ -27,11 +27,12 @@ export default defineCommand({
   ],
   async run({ args }) {
     if (args.to !== undefined) return copy(args.to, args)
-    await withDatabase(args.config, async (context) => {
+    const migrateAndPrint = async (context: Parameters<typeof migrateSchema>[0]) => {
       const result = await migrateSchema(context)
       if (args.json) printJson(result)
       else print(`${describe(result)} (${result.database})`)
-    })
+    }
+    await withDatabase(args.config, migrateAndPrint, { mayCreate: true })
   },
 })
 

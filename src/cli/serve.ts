@@ -1,5 +1,6 @@
 import { defineCommand } from "citty"
 import { CommandError } from "../core/errors.ts"
+import { announceGateway } from "../operations/open/running.ts"
 import { loadSettings } from "../server/settings.ts"
 import { startServer } from "../server/start.ts"
 import { countWorkers, startPrimary } from "../server/workers/primary.ts"
@@ -35,6 +36,7 @@ export default defineCommand({
     }
     const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
     exitOnBug(server.flushSync, log.line)
+    process.once("exit", announceGateway(settings))
     // From the banner on, a signal drains the server.
     const stopped = waitForShutdown(server, log.line)
     process.stdout.write(welcome(server))
@@ -53,6 +55,7 @@ async function serveDemo(args: { config?: string; host?: string; port?: string }
     throw error
   })
   exitOnBug(server.flushSync, log.line)
+  process.once("exit", announceGateway(settings))
   process.stdout.write(welcome({ ...server, demo: configFile }))
   await waitForShutdown(server, log.line)
 }

@@ -2,6 +2,7 @@ import { Socket } from "node:net"
 import { dirname } from "node:path"
 import type { PoolConfig } from "pg"
 import { CommandError } from "../core/errors.ts"
+import { requireAccess } from "../embedded/data-directory.ts"
 import { readEndpoint } from "../embedded/endpoint.ts"
 import { joinEmbeddedServer, openEmbeddedServer } from "../embedded/open.ts"
 import type { Database } from "./_database.ts"
@@ -13,6 +14,8 @@ export interface EmbeddedOptions {
   /** `serve` owns the database. A `command` is a client of the owner, or the owner while it runs. */
   readonly role: "serve" | "command"
   readonly log: (line: string) => void
+  /** Returns the error of a command when there is no database. Without it, the database is created. */
+  readonly toMissingError?: (dataDir: string) => CommandError
 }
 
 const CONNECT_LIMIT_MS = 30_000
@@ -41,6 +44,7 @@ export async function joinEmbedded(dataDir: string): Promise<Database> {
  * command, because that command could not end before this one does.
  */
 export async function joinGateway(dataDir: string): Promise<Database> {
+  requireAccess(dataDir)
   const isServed = readEndpoint(dataDir)?.role === "serve"
   const joined = isServed ? await joinEmbedded(dataDir).catch(() => undefined) : undefined
   if (joined) return joined

@@ -1,8 +1,12 @@
+import type { CommandError } from "../core/errors.ts"
+import { explainDirectoryError, requireWritable } from "../embedded/data-directory.ts"
 import type { Database } from "./_database.ts"
 import { type PostgresOptions, toConnection } from "./connection.ts"
 import { explainConnectFailure } from "./failures.ts"
 import { createPostgresDatabase } from "./postgres.ts"
 import { rejectNewerSchema } from "./schema-state.ts"
+
+export { explainDirectoryError, requireWritable }
 
 export interface StorageOptions {
   /** `auto` means `postgres` if any of its settings is set, else `embedded`. */
@@ -19,6 +23,8 @@ export interface OpenContext {
    */
   readonly role: "serve" | "worker" | "command"
   readonly log: (line: string) => void
+  /** Returns the error of a command when there is no embedded database. Without it, the database is created. */
+  readonly toMissingError?: (dataDir: string) => CommandError
 }
 
 /**
@@ -26,11 +32,16 @@ export interface OpenContext {
  * for a database whose schema is newer than this program and not compatible with it.
  */
 export async function openDatabase(options: StorageOptions, context: OpenContext): Promise<Database> {
-  if (isPostgres(options)) return openPostgres(options.postgres)
-  const { joinEmbedded, openEmbedded } = await import("./embedded.ts")
-  const { role, log } = context
+  const { role } = context
   const { dataDir } = options
-  return checkSchema(role === "worker" ? await joinEmbedded(dataDir) : await openEmbedded({ dataDir, role, log }))
+  if (isPostgres(options)) {
+    if (role === "serve") requireWritable(dataDir)
+    return openPostgres(options.postgres)
+  }
+  const { joinEmbedded, openEmbedded } = await import("./embedded.ts")
+  return checkSchema(
+    role === "worker" ? await joinEmbedded(dataDir) : await openEmbedded({ ...context, dataDir, role }),
+  )
 }
 
 /** Whether `openDatabase` opens a PostgreSQL server, not the embedded database. */
@@ -38,11 +49,18 @@ export function isPostgres({ driver, postgres }: StorageOptions): boolean {
   return driver === "postgres" || (driver === "auto" && postgres.isSet)
 }
 
-/** Whether there is a database to open. An embedded one exists only after the first start. */
+/** Returns whether there is a database to open. An embedded one exists only after the first start. */
 export async function hasDatabase(options: StorageOptions): Promise<boolean> {
   if (isPostgres(options)) return true
   const { hasCluster } = await import("../embedded/cluster.ts")
   return hasCluster(options.dataDir)
+}
+
+/** Returns which database the settings name, for people. It contains no password. */
+export function describeStorage(options: StorageOptions): string {
+  if (!isPostgres(options)) return `the embedded database in ${options.dataDir}`
+  const { host, port, database } = toConnection(options.postgres).where
+  return `the database ${JSON.stringify(database)} of the PostgreSQL at ${host.startsWith("/") ? host : `${host}:${port}`}`
 }
 
 /** Opens a PostgreSQL server, for example the target of `migrate --to URL`. Throws like `openDatabase`. */

@@ -1,19 +1,107 @@
-import { chmodSync, mkdirSync, statSync } from "node:fs"
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
+import { userInfo } from "node:os"
+import { dirname, join } from "node:path"
 import { CommandError } from "../core/errors.ts"
 
+const { R_OK, W_OK, X_OK } = constants
+/** The directories in the data directory. Those that root made by mistake are found before something fails. */
+const PARTS = ["lock", "journal", "bodies", "spill", "postgres"]
+
+/** Throws a `CommandError` if the data directory exists and this user may not look into it. Changes nothing. */
+export function requireAccess(dataDir: string): void {
+  attempt(dataDir, () => {
+    if (statSync(dataDir, { throwIfNoEntry: false })) accessSync(dataDir, R_OK | X_OK)
+  })
+}
+
 /**
- * Creates the data directory and makes it accessible to its owner only, because PGlite creates files that other users
- * could read. Throws `CommandError` when it cannot be used.
+ * Creates the data directory if there is none; with `create: false`, only looks whether that would succeed. Throws a
+ * `CommandError` that says what to do if this user cannot write the directory, or if root would leave files in the
+ * directory of another user, who could not use them.
+ */
+export function requireWritable(dataDir: string, { create = true }: { readonly create?: boolean } = {}): void {
+  attempt(dataDir, () => {
+    // Node's mkdir reports a read-only file system as a missing directory, so this looks first.
+    accessSync(findExisting(dataDir), W_OK | X_OK)
+    if (create) mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    else if (!statSync(dataDir, { throwIfNoEntry: false })) return
+    const parts = PARTS.map((name) => join(dataDir, name)).filter((path) => existsSync(path))
+    for (const path of [dataDir, ...parts]) accessSync(path, R_OK | W_OK | X_OK)
+    const { uid } = statSync(dataDir)
+    if (process.geteuid?.() !== 0 || uid === 0) return
+    const owner = toUserName(uid)
+    throw new CommandError(
+      `the data directory ${dataDir} belongs to ${owner}, and files that root creates there would stop that user's gateway: run this as ${owner} (sudo -u ${toSudoUser(uid)} …), or let root own the directory`,
+    )
+  })
+}
+
+/**
+ * Creates the data directory of an embedded database and makes it accessible to its owner only, because PGlite creates
+ * files that other users could read. Throws like `requireWritable`, and if the directory cannot be made private.
  */
 export function prepareDataDirectory(dataDir: string): void {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    const { mode } = statSync(dataDir)
-    if (process.platform === "win32") return
-    if (mode & 0o1000) throw new Error("all users share it; set it to a directory of its own")
-    if (mode & 0o077) chmodSync(dataDir, 0o700)
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new CommandError(`storage.data_dir: cannot use ${dataDir}: ${code ?? message}`)
+  requireWritable(dataDir)
+  if (process.platform === "win32") return
+  const { mode, uid } = statSync(dataDir)
+  const isPrivate = (mode & 0o1077) === 0
+  if (isPrivate) return
+  const shared = (mode & 0o1000) !== 0
+  if (shared || uid !== process.geteuid?.()) {
+    const whose = shared ? "is a directory that all users share" : `belongs to ${toUserName(uid)} and is open to others`
+    throw new CommandError(
+      `the data directory ${dataDir} ${whose}, and the embedded database needs one of its own: set storage.data_dir to a directory inside it`,
+    )
   }
+  attempt(dataDir, () => chmodSync(dataDir, 0o700))
+}
+
+function attempt(dataDir: string, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    throw error instanceof CommandError ? error : new CommandError(explainDirectoryError(dataDir, error))
+  }
+}
+
+/** Returns a sentence that says why a data directory cannot be used, who owns what is in the way, and what to do. */
+export function explainDirectoryError(dataDir: string, error: unknown): string {
+  const { code, message, path = dataDir } = error as NodeJS.ErrnoException
+  const cannot = `cannot use the data directory ${dataDir}`
+  if (code === "EROFS") {
+    return `${cannot}: it is on a read-only file system; mount it writable, or set storage.data_dir to another directory`
+  }
+  if (code !== "EACCES" && code !== "EPERM") return `${cannot}: ${message}`
+  const closed = findExisting(path)
+  const what = closed === dataDir ? "it" : closed
+  const { uid } = statSync(closed)
+  if (uid === process.geteuid?.())
+    return `${cannot}: ${what} is yours, but its mode forbids it (${code}); chmod u+rwx ${closed}`
+  const [owner, me] = [uid, process.geteuid?.() ?? -1].map(toUserName)
+  return `${cannot}: ${what} belongs to ${owner}, and ${me} has no permission (${code}); run this as ${owner} (sudo -u ${toSudoUser(uid)} …), or set storage.data_dir to a directory of ${me}`
+}
+
+/** Returns the deepest part of the path that exists and that this user can see. */
+function findExisting(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : findExisting(dirname(path))
+}
+
+const PASSWD = "/etc/passwd"
+
+function toUserName(uid: number): string {
+  const name = findUserName(uid)
+  return name === undefined ? `user ${uid}` : name
+}
+
+const toSudoUser = (uid: number): string => findUserName(uid) ?? `'#${uid}'`
+
+function findUserName(uid: number): string | undefined {
+  try {
+    if (uid === process.geteuid?.()) return userInfo().username
+  } catch {
+    // A user without an entry, as in a container with a number as its user.
+    return undefined
+  }
+  const lines = existsSync(PASSWD) ? readFileSync(PASSWD, "utf8").split("\n") : []
+  return lines.map((line) => line.split(":")).find((fields) => fields[2] === String(uid))?.[0]
 }

@@ -56,18 +56,26 @@ export function removeEndpoint(dataDir: string): void {
 export function makeSocketPath(dataDir: string): string {
   if (process.platform === "win32") return `\\\\.\\pipe\\majordomo-${randomBytes(12).toString("hex")}`
   const inside = join(dataDir, SOCKET_NAME)
-  if (Buffer.byteLength(inside) <= MAX_SOCKET_PATH_BYTES) return inside
+  if (isShort(inside)) return inside
   const short = join(tmpdir(), `majordomo-${randomBytes(6).toString("hex")}`)
   mkdirSync(short, { mode: 0o700 })
   return join(short, SOCKET_NAME)
 }
 
+const isShort = (path: string): boolean =>
+  process.platform !== "win32" && Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES
+
 const isShortDirectory = (path: string): boolean => dirname(path) === tmpdir() && /majordomo-[0-9a-f]{12}$/.test(path)
 
-/** Returns the socket of the directory's owner. Undefined when no process listens at it. */
+/**
+ * Returns the socket of the directory's owner. Undefined when no process listens at it. An owner in a container may know
+ * the directory under another path, so the socket in the directory comes before the path that the owner wrote.
+ */
 export async function findListeningSocket(dataDir: string): Promise<string | undefined> {
+  const inside = join(dataDir, SOCKET_NAME)
+  if (isShort(inside) && (await isListening(inside))) return inside
   const socket = readEndpoint(dataDir)?.socket
-  return socket !== undefined && (await isListening(socket)) ? socket : undefined
+  return socket !== undefined && socket !== inside && (await isListening(socket)) ? socket : undefined
 }
 
 function isListening(path: string): Promise<boolean> {

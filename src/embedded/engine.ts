@@ -22,10 +22,13 @@ export interface Engine {
 const START_LIMIT_MS = 300_000
 const CLOSE_LIMIT_MS = 30_000
 
-/** Starts PostgreSQL on the cluster in `directory`. Runs initdb first when the directory is empty. */
-export async function startEngine(workerUrl: URL, directory: string): Promise<Engine> {
+/**
+ * Starts PostgreSQL on the cluster in `directory`. Runs initdb first when the directory is empty. `validUntil` is that of
+ * the directory's lock.
+ */
+export async function startEngine(workerUrl: URL, directory: string, validUntil?: Float64Array): Promise<Engine> {
   const counters = new Int32Array(new SharedArrayBuffer(8))
-  const worker = startThread(workerUrl, { directory, counters })
+  const worker = startThread(workerUrl, { directory, counters, validUntil })
   const call = createPendingCall((limitMs) => die(`the database did not answer for ${Math.round(limitMs / 1000)} s`))
   const send = (message: ToWorker) => worker.postMessage(message)
   let isDead = false

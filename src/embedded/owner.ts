@@ -29,15 +29,16 @@ export async function startOwnedServer(options: {
     writeEndpoint(dataDir, { pid: process.pid, role, command: toCommand(role), since, socket })
     const { workerUrl, seedFile } = findAssets()
     const directory = await prepareCluster({ dataDir, seedFile, workerUrl, log })
-    const server = await startEmbeddedServer({ workerUrl, directory, socket, log })
+    const { validUntil } = lock
+    const server = await startEmbeddedServer({ workerUrl, directory, socket, log, validUntil })
     const close = async () => {
       await server.close(GRACE_MS[role])
-      removeEndpoint(dataDir)
+      if (lock.isHeld()) removeEndpoint(dataDir)
       await lock.release()
     }
     return { socket, close }
   } catch (error) {
-    removeEndpoint(dataDir)
+    if (lock.isHeld()) removeEndpoint(dataDir)
     await lock.release()
     throw error
   }

@@ -18,17 +18,19 @@ interface EmbeddedServerOptions {
   readonly directory: string
   readonly socket: string
   readonly log: (line: string) => void
+  /** Until when the engine may write to the directory: see `Lock`. Without it, for ever. */
+  readonly validUntil?: Float64Array
   readonly limits?: Pick<MultiplexerOptions, "idleTransactionMs" | "statementLimitMs" | "maxClients">
 }
 
 const RETRY_MS = [100, 1_000, 5_000, 15_000]
 
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
-  const { workerUrl, directory, socket, log, limits } = options
+  const { workerUrl, directory, socket, log, limits, validUntil } = options
   const upkeep = createUpkeep(directory, log)
   const multiplexer = createMultiplexer({ isDiskLow: upkeep.isDiskLow, log, ...limits })
   const closing = new AbortController()
-  let engine = await startEngine(workerUrl, directory)
+  let engine = await startEngine(workerUrl, directory, validUntil)
   let restart: Promise<void> = Promise.resolve()
 
   const watch = (watched: Engine) => {
@@ -45,7 +47,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     await dead.close()
     for (let attempt = 0; !closing.signal.aborted; attempt++) {
       try {
-        engine = await startEngine(workerUrl, directory)
+        engine = await startEngine(workerUrl, directory, validUntil)
         await multiplexer.attach(engine)
         return watch(engine)
       } catch (error) {

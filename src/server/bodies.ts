@@ -4,7 +4,8 @@ import { hasWaitingBodies } from "../bodies/s3/files.ts"
 import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import type { Lock } from "../kit/lock.ts"
-import { claimSlot, recoverSlots } from "../kit/log/slots.ts"
+import { recoverSlots } from "../kit/log/slots.ts"
+import { claimOwnSlot } from "./slot.ts"
 
 interface BodyOwner {
   readonly settings: Settings
@@ -15,7 +16,7 @@ interface BodyOwner {
 /** Opens the store of bodies. What waits for S3 is in a directory that this process alone owns. */
 export async function openBodies(owner: BodyOwner): Promise<BodyStore> {
   if (toStorage(owner.settings) !== "s3") return openStore(owner, "")
-  const slot = await claimSlot(toRoot(owner.settings))
+  const slot = await claimOwnSlot(toRoot(owner.settings))
   return releaseOnClose(await openStore(owner, slot.dir), slot.lock)
 }
 

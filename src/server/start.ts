@@ -2,7 +2,6 @@ import { createKeyCache } from "../database/key-cache.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
-import { claimSlot } from "../kit/log/slots.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
@@ -15,6 +14,7 @@ import { openPrices } from "./prices.ts"
 import type { Metric } from "./prometheus.ts"
 import { startRecoveries, toJournalRoot } from "./recoveries.ts"
 import { startRetention } from "./retention.ts"
+import { claimOwnSlot } from "./slot.ts"
 import { openStorage } from "./storage.ts"
 
 /** Accepted rows get at least this long to reach the database. The rest stays in the journal. */
@@ -59,7 +59,7 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   const keys = own(createKeyCache(database))
   const prices = own(await openPrices(options, database))
 
-  const { dir, lock } = await claimSlot(toJournalRoot(settings))
+  const { dir, lock } = await claimOwnSlot(toJournalRoot(settings))
   const bodies = own(await openBodies({ settings, log, database }))
   const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
   const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)

@@ -31,6 +31,7 @@ export interface TestServer extends EmbeddedServer {
 /** Starts an embedded server without its lock and without a connection pool. */
 export async function startTestServer(
   limits: Pick<MultiplexerOptions, "idleTransactionMs" | "statementLimitMs" | "maxClients"> = {},
+  validUntil?: Float64Array,
 ): Promise<TestServer> {
   const dataDir = makeDirectory()
   const lines: string[] = []
@@ -38,7 +39,14 @@ export async function startTestServer(
   const { workerUrl, seedFile } = findAssets()
   const directory = await prepareCluster({ dataDir, seedFile, workerUrl, log })
   const socket = makeSocketPath(dataDir)
-  const server = await startEmbeddedServer({ workerUrl, directory, socket, log, limits })
+  const server = await startEmbeddedServer({
+    workerUrl,
+    directory,
+    socket,
+    log,
+    limits,
+    ...(validUntil && { validUntil }),
+  })
   return {
     ...server,
     socket,

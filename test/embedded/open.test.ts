@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
 import { afterEach, expect, test } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { openEmbedded } from "../../src/database/embedded.ts"
@@ -117,6 +118,21 @@ test("Database.listen receives the NOTIFY of a command", async () => {
     .toEqual([{ name: "revoked" }])
   await command.query("SELECT pg_notify('revoked', 'a key')")
   expect(await heard).toBe("a key")
+})
+
+test("an engine whose lease is late writes nothing until the lease is renewed", async () => {
+  const validUntil = new Float64Array(new SharedArrayBuffer(8)).fill(Number.POSITIVE_INFINITY)
+  const server = await startTestServer({}, validUntil)
+  const client = await server.connect()
+  await client.query("CREATE TABLE t (n int)")
+  validUntil[0] = Date.now() - 1
+  const syncs = server.syncCount()
+  const written = client.query("INSERT INTO t VALUES (1)").then(() => "written")
+  expect(await Promise.race([written, delay(1_000, "waiting")])).toBe("waiting")
+  expect(server.syncCount()).toBe(syncs)
+  validUntil[0] = Number.POSITIVE_INFINITY
+  expect(await written).toBe("written")
+  await server.close(0)
 })
 
 test("a statement that never ends kills its thread, and the database restarts", async () => {

@@ -24,7 +24,7 @@ test("after a kill at any moment of the first start, the next start succeeds", a
     const { rows } = await database.query("SELECT count(*)::int AS tables FROM pg_class WHERE relname = 'pg_class'")
     expect(rows).toEqual([{ tables: 1 }])
     await database.close()
-    expect(readdirSync(dataDir)).toEqual(["postgres"])
+    expect(readdirSync(dataDir)).toEqual(["lock", "postgres"])
   }
 })
 
@@ -51,7 +51,7 @@ test("only its owner can access the data directory, even when it was accessible 
   expect(mode(".s.PGSQL.5432")).toBe("600")
   child.process.stdin?.write("close\n")
   expect(await child.next()).toBe("closed")
-  expect(readdirSync(directory)).toEqual(["postgres"])
+  expect(readdirSync(directory)).toEqual(["lock", "postgres"])
   await child.kill()
 })
 

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process"
 
 /** Returns a command line that runs another one in its own namespaces, after the shell commands of `setup`. */
-export function inNamespaces(flags: readonly ("--net" | "--mount")[], setup: string): readonly string[] {
-  return ["unshare", ...flags, "sh", "-c", `${setup} && exec "$@"`, "sh"]
+export function inNamespaces(flags: readonly ("--net" | "--mount" | "--pid")[], setup: string): readonly string[] {
+  const forked = flags.includes("--pid") ? ["--fork", "--kill-child", "--mount-proc"] : []
+  return ["unshare", ...flags, ...forked, "sh", "-c", `${setup} && exec "$@"`, "sh"]
 }
 
 /** Returns whether this user can do that here. It requires Linux, root, and a container that permits it. */

@@ -8,24 +8,39 @@ const EIO = 29
 
 type Init = NodeFS["init"]
 
+type Operations = Record<string, (...args: never[]) => unknown>
+
+/** The operations that change the directory. A change of content through `mmap` ends in `msync`. */
+const CHANGES = {
+  stream_ops: ["open", "write", "fsync", "msync"],
+  node_ops: ["setattr", "mknod", "rename", "unlink", "rmdir", "symlink"],
+} as const
+
+interface DurableFsOptions {
+  /** Called after each file or directory that was synced to disk. */
+  readonly onSync: () => void
+  /** Called before each change of the directory. It may block. */
+  readonly beforeChange: () => void
+}
+
 interface NodeFsModule {
   readonly NODEFS: {
-    readonly stream_ops: { fsync?: (stream: { nfd?: number | null; node: unknown }) => number }
-    readonly node_ops: { setattr(node: unknown, attributes: { mode?: number }): void }
+    readonly stream_ops: Operations & { fsync?: (stream: { nfd?: number | null; node: unknown }) => number }
+    readonly node_ops: Operations & { setattr(node: unknown, attributes: { mode?: number }): void }
     realPath(node: unknown): string
   }
 }
 
 /**
  * PGlite's file system on top of Node's, with a working fsync. Emscripten's NODEFS has no fsync, so PostgreSQL's calls
- * would do nothing. `onSync` is called after each file or directory that was synced to disk.
+ * would do nothing.
  */
 export class DurableFs extends NodeFS {
-  readonly #onSync: () => void
+  readonly #options: DurableFsOptions
 
-  constructor(directory: string, onSync: () => void) {
+  constructor(directory: string, options: DurableFsOptions) {
     super(directory)
-    this.#onSync = onSync
+    this.#options = options
   }
 
   override async init(...args: Parameters<Init>): ReturnType<Init> {
@@ -42,15 +57,31 @@ export class DurableFs extends NodeFS {
         try {
           if (typeof stream.nfd === "number") fsyncSync(stream.nfd)
           else syncDirectory(NODEFS.realPath(stream.node))
-          this.#onSync()
+          this.#options.onSync()
           return 0
         } catch {
           return -EIO
         }
       }
+      addBefore(NODEFS, this.#options.beforeChange)
     }
     ready.emscriptenOpts.preRun = [...(ready.emscriptenOpts.preRun ?? []), install]
     return ready
+  }
+}
+
+/** Calls `beforeChange` before each operation that changes the directory. */
+function addBefore(operations: NodeFsModule["NODEFS"], beforeChange: () => void): void {
+  for (const kind of ["stream_ops", "node_ops"] as const) {
+    const table: Operations = operations[kind]
+    for (const name of CHANGES[kind]) {
+      const change = table[name]
+      if (!change) continue
+      table[name] = (...args: never[]) => {
+        beforeChange()
+        return change(...args)
+      }
+    }
   }
 }
 

@@ -4,6 +4,8 @@ export interface WorkerData {
   readonly directory: string
   /** Shared memory: `[0]` counts the output bytes that the main thread has not consumed yet, `[1]` the fsync calls. */
   readonly counters: Int32Array
+  /** Shared memory: until when the thread may write to the directory, in ms since the epoch. */
+  readonly validUntil: Float64Array | undefined
 }
 
 /** A message from the engine to its worker thread. */

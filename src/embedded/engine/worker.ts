@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads"
 import { PGlite } from "@electric-sql/pglite"
 import { DurableFs, durableStartParams } from "./durable-fs.ts"
+import { createFence } from "./fence.ts"
 import type { FromWorker, ToWorker, WorkerData } from "./messages.ts"
 import { readProgram } from "./program.ts"
 
@@ -11,13 +12,13 @@ const MAX_UNCONSUMED_BYTES = 4 * 1024 * 1024
 /** A line that PostgreSQL logs when its backend ends. PGlite hides that end and would spin at the next statement. */
 const BACKEND_ENDED = /^\S+ \S+ \S+ \[\d+\] (?:PANIC|FATAL): {2}/
 
-const { directory, counters } = workerData as WorkerData
+const { directory, counters, validUntil } = workerData as WorkerData
 const port = parentPort!
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
 const database = await PGlite.create({
   ...(await readProgram(new URL(".", import.meta.url), directory)),
-  fs: new DurableFs(directory, () => Atomics.add(counters, 1, 1)),
+  fs: new DurableFs(directory, { onSync: () => Atomics.add(counters, 1, 1), beforeChange: createFence(validUntil) }),
   startParams: durableStartParams(),
   onStderr: (line) => {
     if (BACKEND_ENDED.test(line)) post({ type: "ended", reason: line.replace(BACKEND_ENDED, "") })

@@ -13,7 +13,10 @@ interface Slot {
   readonly lock: Lock
 }
 
-/** Claims the first of `ROOT/1`, `ROOT/2`, … that no other process owns. The kernel ends a claim with its process. */
+/**
+ * Claims the first of `ROOT/1`, `ROOT/2`, … that no other process owns. The kernel ends a claim with its process. A slot
+ * of another machine, or of the time before this one restarted, is left for `recoverSlots`, which can wait.
+ */
 export async function claimSlot(root: string): Promise<Slot> {
   for (let number = 1; ; number++) {
     const dir = join(root, String(number))
@@ -47,7 +50,8 @@ interface SlotRecoveryOptions {
 /** Recovers the slots of processes that have ended, one after the other: now and every 30 seconds. */
 export function recoverSlots(options: SlotRecoveryOptions): SlotRecovery {
   const { root } = options
-  let isClosed = false
+  const closing = new AbortController()
+  const { signal } = closing
   let looking: Promise<void> | undefined
   let running: RecoveredSlot | undefined
 
@@ -59,7 +63,7 @@ export function recoverSlots(options: SlotRecoveryOptions): SlotRecovery {
 
   async function lookOnce(): Promise<void> {
     for (const name of await readdir(root).catch(() => [])) {
-      if (!/^\d+$/.test(name) || isClosed) continue
+      if (!/^\d+$/.test(name) || signal.aborted) continue
       await recover(join(root, name)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== "ENOENT") options.onError(error)
       })
@@ -68,11 +72,11 @@ export function recoverSlots(options: SlotRecoveryOptions): SlotRecovery {
 
   async function recover(dir: string): Promise<void> {
     if (!options.isOrphaned(await readdir(dir))) return
-    const lock = await acquireLock(dir)
+    const lock = await acquireLock(dir, { onWait: () => {}, signal })
     if (!lock) return
     try {
       running = await options.open({ dir, lock })
-      if (!isClosed) await running.drain(DRAIN_TIMEOUT_MS)
+      if (!signal.aborted) await running.drain(DRAIN_TIMEOUT_MS)
       await running.close()
     } finally {
       running = undefined
@@ -84,7 +88,7 @@ export function recoverSlots(options: SlotRecoveryOptions): SlotRecovery {
   look()
   return {
     async close() {
-      isClosed = true
+      closing.abort()
       clearInterval(timer)
       await running?.close()
       await looking

@@ -4,7 +4,7 @@ import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
 import { type Diagnosis, diagnose } from "../../database/diagnose.ts"
 import type { Context } from "../context.ts"
-import { openForOperation } from "../open/database.ts"
+import { NoDatabaseError, openForOperation } from "../open/database.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
 const OLDEST_VERSION = 14
@@ -20,6 +20,7 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
   try {
     database = await openForOperation(context)
   } catch (error) {
+    if (error instanceof NoDatabaseError) return [ok(`${error.message}; serve creates it`)]
     if (error instanceof CommandError) return [problem(error.message)]
     throw error
   }

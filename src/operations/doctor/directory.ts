@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto"
-import { mkdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { readFile, rm, stat, statfs, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
-import { isPostgres } from "../../database/open.ts"
+import { CommandError } from "../../core/errors.ts"
+import { isPostgres, requireWritable } from "../../database/open.ts"
 import type { Context } from "../context.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
@@ -16,8 +18,11 @@ const { ok, warning, problem } = findingsOf("data directory")
 export async function checkDirectory({ settings }: Context<"settings">): Promise<Finding[]> {
   const dir = settings.storage.dataDir
   try {
+    requireWritable(dir, { create: false })
+    if (!existsSync(dir)) return [ok(`${dir} does not exist yet; serve creates it`)]
     await writeProbe(dir)
   } catch (error) {
+    if (error instanceof CommandError) return [problem(error.message)]
     const { code, message } = error as NodeJS.ErrnoException
     const fix = "let the gateway's user own the directory, or set storage.data_dir to one that it can write"
     return [problem(`${dir} cannot be written (${code ?? message})`, fix)]
@@ -31,7 +36,6 @@ export async function checkDirectory({ settings }: Context<"settings">): Promise
 }
 
 async function writeProbe(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
   const probe = join(dir, `.doctor-${randomUUID()}`)
   await writeFile(probe, "probe", { flush: true, mode: 0o600 })
   const written = await readFile(probe, "utf8")

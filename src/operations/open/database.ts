@@ -1,13 +1,19 @@
 import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
-import { joinDatabase, openDatabase } from "../../database/open.ts"
+import { describeStorage, joinDatabase, openDatabase } from "../../database/open.ts"
 import type { Context } from "../context.ts"
+import { findRunningGateways, type RunningGateway } from "./running.ts"
 
 interface OpenOptions {
   readonly settings: Settings
   log(line: string): void
+  /** Whether an embedded database that does not exist is created. */
+  readonly mayCreate?: boolean
 }
+
+/** There is no embedded database yet, and a command that is not meant to create one was called. */
+export class NoDatabaseError extends CommandError {}
 
 /**
  * Opens the configured database, calls `work` with it, and closes it again.
@@ -15,10 +21,11 @@ interface OpenOptions {
  * @throws CommandError if the database cannot be opened, or has no schema or an old one
  */
 export async function withDatabase<T>(
-  { settings, log }: OpenOptions,
+  options: OpenOptions,
   work: (context: Context<"settings" | "database" | "now" | "log">) => Promise<T>,
 ): Promise<T> {
-  const database = await openForOperation({ settings, log })
+  const { settings, log } = options
+  const database = await openForOperation(options)
   try {
     return await work({ settings, database, now: Date.now, log })
   } catch (error) {
@@ -29,12 +36,32 @@ export async function withDatabase<T>(
 }
 
 /**
- * Opens the configured database until the caller closes it. An embedded database is joined if a gateway has it open.
+ * Opens the configured database until the caller closes it. An embedded database is joined if a gateway has it open. Says
+ * so if gateways of this user run, and none of them uses this database.
  *
- * @throws CommandError if the database cannot be opened
+ * @throws CommandError if the database cannot be opened, `NoDatabaseError` if there is none and it may not be created
  */
-export function openForOperation({ settings, log }: OpenOptions): Promise<Database> {
-  return openDatabase(settings.storage, { role: "command", log })
+export async function openForOperation({ settings, log, mayCreate = false }: OpenOptions): Promise<Database> {
+  const { storage } = settings
+  const own = describeStorage(storage)
+  const running = findRunningGateways()
+  const isUsed = running.some(({ database }) => database === own)
+  const hint = running.length === 0 || isUsed ? undefined : describeRunning(running)
+  const toMissingError = (dataDir: string) => {
+    const todo =
+      hint === undefined
+        ? "start the gateway, or set storage.data_dir to its data directory"
+        : `${hint}: use its settings`
+    return new NoDatabaseError(`there is no database in ${dataDir} yet: ${todo}`)
+  }
+  const database = await openDatabase(storage, { role: "command", log, ...(!mayCreate && { toMissingError }) })
+  if (hint !== undefined) log(`note: this command uses ${own}, but ${hint}`)
+  return database
+}
+
+function describeRunning([first, ...more]: readonly RunningGateway[]): string {
+  const others = more.length === 0 ? "" : `, and ${more.length} more run`
+  return `the running gateway (process ${first!.pid}) uses ${first!.database}${others}`
 }
 
 /**

@@ -1,0 +1,66 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import type { Settings } from "../../config/settings.ts"
+import { describeStorage } from "../../database/open.ts"
+
+/** A gateway of this user that runs on this machine, as it announced itself in `~/.majordomo/running/PID.json`. */
+export interface RunningGateway {
+  readonly pid: number
+  /** Which database it uses, such as `the embedded database in /var/lib/majordomo`. Without a password. */
+  readonly database: string
+  /** ISO 8601. */
+  readonly since: string
+}
+
+const toDirectory = (): string => join(homedir(), ".majordomo", "running")
+
+/**
+ * Writes down which database this gateway uses, so that a command with other settings can say so. Returns the function
+ * that removes it. A gateway without a home directory is not announced.
+ */
+export function announceGateway({ storage }: Pick<Settings, "storage">): () => void {
+  const { pid } = process
+  const gateway: RunningGateway = { pid, database: describeStorage(storage), since: new Date().toISOString() }
+  const file = join(toDirectory(), `${pid}.json`)
+  try {
+    for (const { pid: ended } of readAll().filter((each) => !isRunning(each.pid))) {
+      rmSync(join(toDirectory(), `${ended}.json`), { force: true })
+    }
+    mkdirSync(toDirectory(), { recursive: true, mode: 0o700 })
+    writeFileSync(file, `${JSON.stringify(gateway)}\n`, { mode: 0o600 })
+  } catch {
+    // It only serves hints.
+  }
+  return () => rmSync(file, { force: true })
+}
+
+/** Returns the gateways of this user that run on this machine. */
+export function findRunningGateways(): readonly RunningGateway[] {
+  return readAll().filter(({ pid }) => isRunning(pid))
+}
+
+function readAll(): readonly RunningGateway[] {
+  try {
+    return readdirSync(toDirectory()).flatMap((name) => {
+      const value: unknown = JSON.parse(readFileSync(join(toDirectory(), name), "utf8"))
+      return isGateway(value) ? [value] : []
+    })
+  } catch {
+    return []
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+function isGateway(value: unknown): value is RunningGateway {
+  if (typeof value !== "object" || value === null) return false
+  const { pid, database, since } = value as Record<string, unknown>
+  return Number.isInteger(pid) && typeof database === "string" && typeof since === "string"
+}
