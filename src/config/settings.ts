@@ -77,6 +77,10 @@ export const SETTINGS = {
         "prefer",
         "as in libpq: `disable`, `prefer`, `require`, `verify-ca`, `verify-full`",
       ),
+      schema: optional(
+        orNothing(word),
+        "schema of the gateway's tables, which `migrate` and `serve` create; default: the one in which the search path finds them, usually `public`",
+      ),
       max_conns: row(wholeNumber(2, 1000), 20, "maximum number of connections per process"),
       url: optional(
         orNothing(postgresAddress),

@@ -26,8 +26,21 @@ export interface NewKey {
 const MAX_NAME_LENGTH = 255
 const LOOKUP_TIMEOUT_MS = 2_000
 
+/** Creates a key. If it throws, there is no such key, unless the database cannot be reached any more. */
 export async function createKey(db: Database, input: { name: string; description?: string }): Promise<NewKey> {
-  return insertKey(db.query, input)
+  const secret = generateKey()
+  try {
+    return await db.transaction((query) => insertKey(query, input, secret))
+  } catch (error) {
+    // Nobody has seen the secret. The answer to COMMIT may have been lost, so that the key exists.
+    await deleteKey(db, secret).catch(() => {})
+    throw error
+  }
+}
+
+/** Deletes a key that could not be shown to anybody. */
+async function deleteKey(db: Database, secret: string): Promise<void> {
+  await db.query({ text: "DELETE FROM api_keys WHERE key_hash = $1", values: [hashKey(secret)] })
 }
 
 /** Creates a key if there is none, not even a revoked one; else returns undefined. Of several calls at once, one creates it. */
@@ -121,10 +134,13 @@ async function count(query: RunQuery): Promise<number> {
   return (await query<{ keys: number }>("SELECT count(*)::int AS keys FROM api_keys")).rows[0]!.keys
 }
 
-async function insertKey(query: RunQuery, input: { name: string; description?: string }): Promise<NewKey> {
+async function insertKey(
+  query: RunQuery,
+  input: { name: string; description?: string },
+  secret = generateKey(),
+): Promise<NewKey> {
   const name = toName(input.name)
   const description = input.description ? toStorable(input.description) : undefined
-  const secret = generateKey()
   const { rows } = await query<KeyRow>({
     text: `INSERT INTO api_keys (key_hash, name, description) VALUES ($1, $2, $3) RETURNING ${COLUMNS}`,
     values: [hashKey(secret), name, description],

@@ -1,3 +1,4 @@
+import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { type PostgresOptions, toConnection } from "./connection.ts"
 import { explainConnectFailure } from "./failures.ts"
@@ -41,12 +42,17 @@ export function isPostgres({ driver, postgres }: StorageOptions): boolean {
 /** Opens a PostgreSQL server, for example the target of `migrate --to URL`. Throws like `openDatabase`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const { config, preferTls, where } = toConnection(options)
-  const database = createPostgresDatabase(config, { kind: "postgres", title: "PostgreSQL", preferTls })
+  const { schema } = options
+  const database = createPostgresDatabase(config, { kind: "postgres", title: "PostgreSQL", preferTls, schema })
   try {
-    await database.query({ text: "SELECT 1", timeoutMs: 10_000 })
+    const { rows } = await database.query<{ server_encoding: string }>({
+      text: "SHOW server_encoding",
+      timeoutMs: 10_000,
+    })
+    rejectEncoding(rows[0]!.server_encoding, where.database)
   } catch (error) {
     await database.close()
-    throw explainConnectFailure(error, where)
+    throw error instanceof CommandError ? error : explainConnectFailure(error, where)
   }
   return checkSchema(database)
 }
@@ -69,4 +75,12 @@ async function checkSchema(database: Database): Promise<Database> {
     await database.close()
     throw error
   }
+}
+
+/** Rows contain any text, so a database with another encoding would reject some of them or return other text. */
+function rejectEncoding(encoding: string, database: string): void {
+  if (encoding === "UTF8") return
+  throw new CommandError(
+    `the database "${database}" has the encoding ${encoding}, which cannot store every text: create one with UTF8 (createdb --encoding=UTF8 --template=template0 NAME), and set storage.postgres.database to it`,
+  )
 }

@@ -3,6 +3,7 @@ import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
 import { type Diagnosis, diagnose } from "../../database/diagnose.ts"
+import { explainServerError } from "../../database/failures.ts"
 import type { Context } from "../context.ts"
 import { openForOperation } from "../open/database.ts"
 import { type Finding, findingsOf } from "./finding.ts"
@@ -16,14 +17,9 @@ const { ok, warning, problem } = findingsOf("database")
 
 /** Checks that the database answers, is new enough, has the schema, accepts writes, and delivers notifications. */
 export async function checkDatabase(context: Context<"settings" | "log">): Promise<Finding[]> {
-  let database: Database
+  let database: Database | undefined
   try {
     database = await openForOperation(context)
-  } catch (error) {
-    if (error instanceof CommandError) return [problem(error.message)]
-    throw error
-  }
-  try {
     const diagnosis = await diagnose(database)
     return [
       checkVersion(diagnosis, database),
@@ -32,8 +28,12 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
       ...checkClock(diagnosis),
       await checkListen(database),
     ]
+  } catch (error) {
+    const explained = explainServerError(error)
+    if (explained instanceof CommandError) return [problem(explained.message)]
+    throw error
   } finally {
-    await database.close()
+    await database?.close()
   }
 }
 
