@@ -53,6 +53,11 @@ export const SETTINGS = {
       "number of processes that share the port; `auto` starts one per CPU core",
     ),
     shutdown_timeout: row(duration, "30s", "maximum time for running requests to finish after SIGTERM"),
+    max_key_age: row(
+      duration,
+      "12h",
+      "how long a known key is accepted while the database cannot be reached; a key that is revoked meanwhile works as long, and after it requests get 503 until the database is back",
+    ),
   },
   storage: {
     driver: row(

@@ -2,7 +2,7 @@ import type { Caller } from "../core/call.ts"
 import { CommandError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
 import type { Database, RunQuery } from "./_database.ts"
-import { awaitGateways } from "./gateways.ts"
+import { askGateways, type GatewayAnswers } from "./gateways.ts"
 
 /** An API key without its secret, which is not stored. Times are ISO 8601 in UTC. */
 export interface ApiKey {
@@ -93,9 +93,10 @@ export async function updateKey(
 interface Revocation {
   readonly key: ApiKey
   readonly wasRevokedBefore: boolean
+  readonly gateways: GatewayAnswers
 }
 
-/** Revokes a key. When it resolves, every running gateway of the database rejects the key (see gateways.ts). */
+/** Revokes a key. When it resolves, every gateway that has acknowledged it rejects the key (see gateways.ts). */
 export async function revokeKey(db: Database, id: string): Promise<Revocation> {
   const key = await db.query<KeyRow & { was_revoked: boolean }>({
     text: `WITH before AS (
@@ -106,8 +107,8 @@ export async function revokeKey(db: Database, id: string): Promise<Revocation> {
     values: [toId(id)],
   })
   const revoked = toOneKey(id, key)
-  await awaitGateways(db)
-  return { key: revoked, wasRevokedBefore: key.rows[0]!.was_revoked }
+  const gateways = await askGateways(db)
+  return { key: revoked, wasRevokedBefore: key.rows[0]!.was_revoked, gateways }
 }
 
 /** Returns the caller whose key has this hash, if the key is active. */
