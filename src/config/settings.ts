@@ -3,6 +3,7 @@ import { priceTable } from "./prices.ts"
 import {
   age,
   duration,
+  durationOrNever,
   either,
   list,
   oneOf,
@@ -53,6 +54,11 @@ export const SETTINGS = {
       "number of processes that share the port; `auto` starts one per CPU core",
     ),
     shutdown_timeout: row(duration, "30s", "maximum time for running requests to finish after SIGTERM"),
+    not_ready_after: row(
+      durationOrNever,
+      "never",
+      "how long rows may wait while none can be written (a lock, a full database disk) until `/readyz` responds with 503; with `never` it only warns, because requests need no written row",
+    ),
     max_key_age: row(
       duration,
       "12h",

@@ -86,8 +86,9 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
   own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
-  const countWaiting = () => stats().waiting
-  const front = await openFront(options, { gateway, database, collect: metrics.collect, countWaiting, isStopping })
+  const pricesCheckedAt = prices.checkedAt
+  const { collect } = metrics
+  const front = await openFront(options, { gateway, database, collect, stats, pricesCheckedAt, isStopping })
 
   async function stop(): Promise<LedgerStats> {
     stopping = true
