@@ -109,7 +109,9 @@ export class Relay implements AnswerHandler {
     if (this.phase === "ended") return
     const failure = toUpstreamError(error, this.request.route.provider.name)
     if (this.phase !== "waiting") {
-      this.onBroken(failure)
+      // undici rejects a length without a body. An answer that cannot have one is whole with its head.
+      if (this.mayHaveBody()) this.onBroken(failure)
+      else this.onComplete()
       return
     }
     this.statusCode = failure.status
@@ -195,16 +197,19 @@ export class Relay implements AnswerHandler {
 
   private sendCollected(): void {
     if (this.response.destroyed) return
-    const { cost, call } = this.request
-    const mayHaveBody = call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
-    const head = toCostHeaders(cost)
+    const mayHaveBody = this.mayHaveBody()
+    const head = toCostHeaders(this.request.cost)
     if (mayHaveBody) head.push("Content-Length", String(this.bytes))
     const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
     if (this.sendHead(head, mayHaveBody)) this.client.end(body)
   }
 
+  private mayHaveBody(): boolean {
+    return this.request.call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
+  }
+
   private sendHead(extra: readonly string[], dropLength: boolean): boolean {
-    const headers = toClientHeaders(this.headers, { dropLength })
+    const headers = toClientHeaders(this.headers, { dropLength: dropLength || this.statusCode === 204 })
     headers.push("X-Majordomo-Request-Id", this.request.call.id)
     for (const part of extra) headers.push(part)
     if (this.client.head(this.statusCode, this.statusText, headers)) return true
