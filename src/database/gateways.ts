@@ -63,7 +63,7 @@ export async function removeGateway(db: Database, id: string): Promise<void> {
 }
 
 /** Times are ISO 8601 in UTC, by the clock of the database. */
-export interface GatewayAnswer {
+interface GatewayAnswer {
   readonly name: string
   readonly lastSeenAt: string
 }

@@ -38,8 +38,6 @@ export function createKeyTrust(db: Database, { identity, now, onChange, onRenewe
   /** Increases with each change of the listener's state. Undefined while it is down. */
   let connection: number | undefined
   let connections = 0
-  let renewing: Promise<void> | undefined
-  let mustRenewAgain = false
 
   const isTrusted = () => now() - provenAt < TRUST_MS
 
@@ -62,37 +60,24 @@ export function createKeyTrust(db: Database, { identity, now, onChange, onRenewe
     onRenewed()
   }
 
-  /** Renews the row. Calls while it runs share one further renewal, so that a flood of questions costs little. */
-  function renewSoon(): void {
-    if (renewing !== undefined) {
-      mustRenewAgain = true
-      return
-    }
-    mustRenewAgain = false
-    renewing = renew()
-      .catch(() => {}) // the next heartbeat tries again
-      .finally(() => {
-        renewing = undefined
-        if (mustRenewAgain) renewSoon()
-      })
-  }
+  const renewal = createRepeatable(() => renew().catch(() => {})) // the next heartbeat tries again
 
   const onNotify = (payload: string) => {
-    if (isQuestion(payload)) renewSoon()
+    if (isQuestion(payload)) renewal.start()
     else onChange(payload === "*" ? undefined : payload)
   }
 
   const onState = (up: boolean) => {
     if (up) {
       connection ??= ++connections
-      renewSoon()
+      renewal.start()
     } else {
       connection = undefined
       provenAt = Number.NEGATIVE_INFINITY
     }
   }
 
-  const renewIfDown = () => connection === undefined && renewSoon()
+  const renewIfDown = () => connection === undefined && renewal.start()
   const timer = setInterval(renewIfDown, RENEW_INTERVAL_MS).unref()
   const listening = db.listen(KEY_CHANNEL, { onNotify, onState })
   return {
@@ -103,9 +88,36 @@ export function createKeyTrust(db: Database, { identity, now, onChange, onRenewe
     close: async () => {
       clearInterval(timer)
       await (await listening).close()
-      mustRenewAgain = false
-      await renewing
+      await renewal.finish()
       await removeGateway(db, id).catch(() => {})
+    },
+  }
+}
+
+/** Runs `work` once at a time. Starts while it runs share one further run, so that a flood of questions costs little. */
+function createRepeatable(work: () => Promise<void>) {
+  let running: Promise<void> | undefined
+  let isWanted = false
+
+  function start(): void {
+    isWanted = true
+    running ??= run()
+  }
+
+  async function run(): Promise<void> {
+    while (isWanted) {
+      isWanted = false
+      await work()
+    }
+    running = undefined
+  }
+
+  return {
+    start,
+    /** Waits for the run that has begun; no other follows it. */
+    async finish(): Promise<void> {
+      isWanted = false
+      await running
     },
   }
 }

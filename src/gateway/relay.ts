@@ -7,7 +7,7 @@ import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
 import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
 import type { AnswerHandler } from "./forward.ts"
-import { decodeHeaders, toClientHeaders } from "./headers.ts"
+import { decodeHeaders, mayHaveBody, toClientHeaders } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { RelaySteps } from "./relay-steps.ts"
 import { createFilter, MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
@@ -110,9 +110,7 @@ export class Relay implements AnswerHandler {
     const failure = toUpstreamError(error, this.request.route.provider.name)
     if (this.phase !== "waiting") {
       // undici rejects a length without a body. An answer that cannot have one is whole with its head.
-      if (this.mayHaveBody()) this.onBroken(failure)
-      else this.onComplete()
-      return
+      return mayHaveBody(this.request.call.method, this.statusCode) ? this.onBroken(failure) : this.onComplete()
     }
     this.statusCode = failure.status
     this.settle("complete", this.read(false), failure.message, () => this.sendError(failure))
@@ -197,15 +195,12 @@ export class Relay implements AnswerHandler {
 
   private sendCollected(): void {
     if (this.response.destroyed) return
-    const mayHaveBody = this.mayHaveBody()
-    const head = toCostHeaders(this.request.cost)
-    if (mayHaveBody) head.push("Content-Length", String(this.bytes))
+    const { cost, call } = this.request
+    const hasBody = mayHaveBody(call.method, this.statusCode)
+    const head = toCostHeaders(cost)
+    if (hasBody) head.push("Content-Length", String(this.bytes))
     const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
-    if (this.sendHead(head, mayHaveBody)) this.client.end(body)
-  }
-
-  private mayHaveBody(): boolean {
-    return this.request.call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
+    if (this.sendHead(head, hasBody)) this.client.end(body)
   }
 
   private sendHead(extra: readonly string[], dropLength: boolean): boolean {

@@ -16,7 +16,7 @@ export function createConnector(options: buildConnector.BuildOptions): buildConn
   const connect = buildConnector(options)
   return (target, callback) =>
     connect(target, (...result) => {
-      if (result[1] !== null) leaveOutContinue(result[1])
+      if (result[1]) leaveOutContinue(result[1])
       callback(...result)
     })
 }
