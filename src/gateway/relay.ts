@@ -108,12 +108,11 @@ export class Relay implements AnswerHandler {
   onError(error: Error): void {
     if (this.phase === "ended") return
     const failure = toUpstreamError(error, this.request.route.provider.name)
-    if (this.phase !== "waiting") {
-      // undici rejects a length without a body. An answer that cannot have one is whole with its head.
-      return mayHaveBody(this.request.call.method, this.statusCode) ? this.onBroken(failure) : this.onComplete()
-    }
-    this.statusCode = failure.status
-    this.settle("complete", this.read(false), failure.message, () => this.sendError(failure))
+    if (this.phase === "waiting") {
+      this.statusCode = failure.status
+      this.settle("complete", this.read(false), failure.message, () => this.sendError(failure))
+    } else if (mayHaveBody(this.request.call.method, this.statusCode)) this.onBroken(failure)
+    else this.onComplete() // undici rejects a length without a body, but this answer is whole with its head
   }
 
   /** The provider's whole answer has arrived and is metered. */
