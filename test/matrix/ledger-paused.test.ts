@@ -86,7 +86,7 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
     timing: WRITER_TIMING,
     reject: () => {},
     onSettled: () => {},
-      onSlow: () => {},
+    onSlow: () => {},
     onFailure: () => {},
   })
   writer.wake()
