@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 4
+-- Schema version: 5
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -1541,12 +1541,34 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (4, 'jobs', false);
 END $version$;
 
+
+-- ## Version 5: gateways ----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF (SELECT max(version) FROM majordomo_migrations) >= 5 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0005 gateways
+-- breaking: no
+
+-- What `keys revoke` says about a gateway that does not answer. NULL: the row is of a program from before this version,
+-- which accepts a key without limit while it cannot reach the database.
+ALTER TABLE majordomo_gateways
+  ADD COLUMN name text,                              -- host and process
+  ADD COLUMN slot text,                              -- host and journal directory, which only one process has at a time
+  ADD COLUMN offline_s integer;                      -- how long it accepts a key that it cannot check, in seconds
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (5, 'gateways', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer := (SELECT max(version) FROM majordomo_migrations);
 BEGIN
-  IF latest > 4 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 4: nothing was changed', latest;
+  IF latest > 5 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 5: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -28,6 +28,7 @@ const UNREACHED_FILES = [/\/listhen\/dist\/chunks\//, /\/consola\/dist\/chunks\/
 /** Only undici's dispatcher. All of `undici` would load fetch, mocks, caches and web sockets at every start. */
 const UNDICI = `
 export { default as Pool } from "undici/lib/dispatcher/pool.js"
+export { default as buildConnector } from "undici/lib/core/connect.js"
 export { default as errors } from "undici/lib/core/errors.js"`
 
 /** Replaces the AWS SDK's warning about the Node versions that its later releases will require. */

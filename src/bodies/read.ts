@@ -43,7 +43,7 @@ export function createBodyReader(s3: S3Settings): BodyReader {
   return {
     async read(row) {
       if (!row.s3_key) return fromColumns(row)
-      bucket ??= openBucket(s3, READ_TIMEOUT_MS, READ_ATTEMPTS)
+      bucket ??= openBucket(s3, READ_TIMEOUT_MS, { maxAttempts: READ_ATTEMPTS })
       const object = await (await bucket).get(row.s3_key)
       if (object === undefined) {
         throw new BodiesMissing(

@@ -3,7 +3,7 @@ import { checkHealth } from "../operations/health.ts"
 import { loadSettings } from "../server/settings.ts"
 import { parsePort } from "./_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
-import { print, printJson } from "./_print.ts"
+import { print, printJson, printMessage } from "./_print.ts"
 
 export default defineCommand({
   meta: {
@@ -26,6 +26,8 @@ export default defineCommand({
     const { problem, ...health } = await checkHealth({ settings }, { live: args.live === true })
     if (args.json) printJson(health)
     if (problem !== undefined) throw new CommandError(problem)
-    if (!args.json) print("ok")
+    if (args.json) return
+    for (const warning of health.warnings) printMessage(`warning: ${warning}`)
+    print("ok")
   },
 })

@@ -103,12 +103,14 @@ function findProblem({ path, setting, value, parsed }: ParsedValue, catalog: Pro
   return path.startsWith("providers.") ? findNameProblem(path.split(".")[1]!, catalog) : undefined
 }
 
-/** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` is set. */
+/** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` except `schema` is set. */
 function readDatabaseUrl(sourced: readonly SourcedValue[], variables: Variables, notes: Notes): SourcedValue[] {
   const value = variables["DATABASE_URL"]
   if (value === undefined || value === "") return []
   const path = "storage.postgres.url"
-  const ours = sourced.find((each) => each.path.startsWith("storage.postgres.") && each.value !== "")
+  const ours = sourced.find(
+    (each) => each.path.startsWith("storage.postgres.") && each.path !== "storage.postgres.schema" && each.value !== "",
+  )
   if (ours !== undefined) {
     notes.warnings.push(`DATABASE_URL is ignored because ${ours.path} is set (${ours.source})`)
     return []

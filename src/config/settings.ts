@@ -3,6 +3,7 @@ import { priceTable } from "./prices.ts"
 import {
   age,
   duration,
+  durationOrNever,
   either,
   list,
   oneOf,
@@ -53,6 +54,16 @@ export const SETTINGS = {
       "number of processes that share the port; `auto` starts one per CPU core",
     ),
     shutdown_timeout: row(duration, "30s", "maximum time for running requests to finish after SIGTERM"),
+    not_ready_after: row(
+      durationOrNever,
+      "never",
+      "how long rows may wait while none can be written (a lock, a full database disk) until `/readyz` responds with 503; with `never` it only warns, because requests need no written row",
+    ),
+    max_key_age: row(
+      duration,
+      "12h",
+      "how long a known key is accepted while the database cannot be reached; a key that is revoked meanwhile works as long, and after it requests get 503 until the database is back",
+    ),
   },
   storage: {
     driver: row(
@@ -76,6 +87,10 @@ export const SETTINGS = {
         oneOf("disable", "prefer", "require", "verify-ca", "verify-full"),
         "prefer",
         "as in libpq: `disable`, `prefer`, `require`, `verify-ca`, `verify-full`",
+      ),
+      schema: optional(
+        orNothing(word),
+        "schema of the gateway's tables, which `migrate` and `serve` create; default: the one in which the search path finds them, usually `public`",
       ),
       max_conns: row(wholeNumber(2, 1000), 20, "maximum number of connections per process"),
       url: optional(

@@ -107,6 +107,13 @@ export const duration: ValueParser<number, "Ms"> = {
   },
 }
 
+/** A duration, or `never`, which is undefined. */
+export const durationOrNever: ValueParser<number | undefined, "Ms"> = {
+  unit: "Ms",
+  expected: `\`never\`, or ${duration.expected}`,
+  parse: (raw, dir) => (raw === "never" ? undefined : duration.parse(raw, dir)),
+}
+
 const AGE_MS: Readonly<Record<string, number>> = { d: MS.d, w: 7 * MS.d, y: 365 * MS.d }
 
 /** Parses an age such as `90d`, `12w` or `1y` to milliseconds. Returns undefined for anything else. */

@@ -18,6 +18,8 @@ export interface PostgresOptions {
   readonly maxConns: number | undefined
   /** A connection string that replaces the parts. Its query may contain `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and `host`. */
   readonly url: string | undefined
+  /** The schema that contains the gateway's tables. Default: see `prepareSession`. */
+  readonly schema: string | undefined
   /** Whether the user has set any of these settings. */
   readonly isSet: boolean
 }

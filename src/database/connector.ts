@@ -1,10 +1,13 @@
 import type { Socket } from "node:net"
 import pg from "pg"
 import { DatabaseTimeout, toErrorCode } from "./failures.ts"
+import { prepareSession } from "./session.ts"
 
 export interface ConnectorOptions {
   /** Use TLS if the server offers it, else no TLS. */
   readonly preferTls?: boolean
+  /** The schema of the gateway's tables. Default: see `prepareSession`. */
+  readonly schema?: string | undefined
 }
 
 /** Opens connections that have the options of this program. */
@@ -21,7 +24,10 @@ export interface Connector {
   end(graceMs: number): Promise<void>
 }
 
-export function createConnector(config: pg.PoolConfig, { preferTls = false }: ConnectorOptions = {}): Connector {
+export function createConnector(
+  config: pg.PoolConfig,
+  { preferTls = false, schema }: ConnectorOptions = {},
+): Connector {
   const common: pg.PoolConfig = {
     application_name: "majordomo-gateway",
     connectionTimeoutMillis: 10_000,
@@ -41,6 +47,7 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
       this.once("end", () => open.delete(this))
     }
   }
+  const prepare = (client: pg.ClientBase) => prepareSession(client, schema)
   const pool = new pg.Pool({ ...common, Client: TrackedClient, onConnect: prepare } as pg.PoolConfig)
   // pg emits the errors of idle connections, and the process ends if there is no listener. The pool has removed a
   // broken connection by then, and the next statement opens a new one.
@@ -53,6 +60,7 @@ export function createConnector(config: pg.PoolConfig, { preferTls = false }: Co
     client.on("error", () => {})
     try {
       await client.connect()
+      await prepare(client)
       return client
     } catch (error) {
       client.end().catch(() => {})
@@ -97,15 +105,6 @@ function untilClosed(client: pg.ClientBase): Promise<void> {
 
 function toSocket(client: pg.ClientBase): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream
-}
-
-/**
- * Ends statements in the server whose client is gone (after a timeout, or a killed gateway); else they would go on
- * waiting for a lock. This is not a startup option because poolers reject those. The embedded engine does not support
- * it.
- */
-async function prepare(client: pg.ClientBase): Promise<void> {
-  await client.query("SET client_connection_check_interval = '5s'").catch(() => {})
 }
 
 const AS_TEXT = new Set<number>([

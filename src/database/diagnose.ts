@@ -1,4 +1,5 @@
 import type { Database } from "./_database.ts"
+import { type Ability, readAbility } from "./ability.ts"
 import { readSchemaState, type SchemaState } from "./schema-state.ts"
 
 /** The facts about a database that `doctor` checks. */
@@ -6,7 +7,7 @@ export interface Diagnosis {
   /** The major version of PostgreSQL. */
   readonly version: number
   readonly state: SchemaState
-  readonly isReadOnly: boolean
+  readonly ability: Ability
   /** Whether the user may write the rows of requests; undefined if the table does not exist yet. */
   readonly mayWrite: boolean | undefined
   readonly user: string
@@ -18,16 +19,15 @@ export interface Diagnosis {
 /** Reads the facts about a database and changes nothing. */
 export async function diagnose(db: Database): Promise<Diagnosis> {
   const state = await readSchemaState(db.query)
+  const ability = await readAbility(db.query)
   const askedAt = Date.now()
   const { rows } = await db.query<{
     version: number
-    read_only: boolean
     may_write: boolean | null
     user: string
     schema: string
     now_ms: number
   }>(`SELECT current_setting('server_version_num')::int / 10000 AS version,
-      pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS read_only,
       has_table_privilege(to_regclass('llm_requests'), 'INSERT') AND has_table_privilege(to_regclass('api_keys'), 'SELECT') AS may_write,
       quote_ident(current_user) AS user, quote_ident(current_schema()) AS schema,
       (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`)
@@ -36,7 +36,7 @@ export async function diagnose(db: Database): Promise<Diagnosis> {
   return {
     version: row.version,
     state,
-    isReadOnly: row.read_only,
+    ability,
     mayWrite: row.may_write ?? undefined,
     user: row.user,
     schema: row.schema,

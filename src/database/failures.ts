@@ -97,6 +97,37 @@ function explainRejection(at: string, where: Where, message: string): string {
   return `PostgreSQL at ${at} does not let user "${where.user}" into database "${where.database}" from here: ${todo}`
 }
 
+/**
+ * Returns a CommandError that says in one line what is wrong and what to do, if the state of the database or of the
+ * connection is at fault; else the error itself, which is a bug.
+ */
+export function explainServerError(error: unknown): unknown {
+  if (error instanceof CommandError) return error
+  const code = toErrorCode(error) ?? ""
+  const explained = SERVER_ERRORS.find(([codes]) => codes.test(code))?.[1]
+  const message = firstLine(error instanceof Error ? error.message : "")
+  if (explained !== undefined) return new CommandError(explained.replace("MESSAGE", () => message))
+  if (!isUnavailable(error)) return error
+  return new CommandError(`the database stopped answering (${message || code}): check that it runs, and run it again`)
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html. */
+const SERVER_ERRORS: readonly (readonly [codes: RegExp, explained: string])[] = [
+  [/^(42P01|42703)$/, "the database has no schema yet, or an old one: run majordomo-gateway migrate"],
+  [
+    /^25006$/,
+    "the database accepts no writes: it is a standby, or default_transaction_read_only is on; connect to the primary, or turn the setting off (ALTER DATABASE NAME RESET default_transaction_read_only, or the same with ALTER ROLE)",
+  ],
+  [
+    /^55P03$/,
+    "another transaction holds a lock that is needed, for 10 s and longer: end it (SELECT pid, usename, application_name, xact_start FROM pg_stat_activity ORDER BY xact_start), and run it again",
+  ],
+  [/^42501$/, "the database user may not do this (MESSAGE): grant it, or use the owner of the tables"],
+  [/^40...$/, "the database ended the transaction because of a concurrent one (MESSAGE): run it again"],
+  [/^53100$/, "the disk of the database is full: free some space, and run it again"],
+  [/^57014$/, "the database canceled the statement (MESSAGE): raise statement_timeout, or run it again"],
+]
+
 function firstLine(message: string): string {
   return message.split("\n", 1)[0]!.replace(/\/\/[^/@\s]*@/g, "//***@")
 }

@@ -2,12 +2,15 @@ import type { Caller } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { isUnavailable } from "./failures.ts"
+import type { GatewayIdentity } from "./gateways.ts"
 import { createKeyLookups } from "./key-lookups.ts"
 import { createKeyTrust } from "./key-trust.ts"
 import { findCaller } from "./keys.ts"
 import { createLruMap } from "./lru-map.ts"
 
 export interface KeyCacheOptions {
+  /** How the gateway's row in majordomo_gateways describes it. Its `offlineMs` limits the age of remembered keys. */
+  readonly identity?: GatewayIdentity
   /** Milliseconds that only increase. Default: `performance.now`. */
   readonly now?: () => number
   readonly ttlMs?: number
@@ -33,11 +36,13 @@ export interface KeyCache {
 interface Entry {
   readonly caller: Caller | undefined
   readonly epoch: number
-  readonly expiresAt: number
+  /** When the database was asked. */
+  readonly confirmedAt: number
 }
 
 const TTL_MS = 5 * 60_000
 const MAX_LOOKUPS = 1_000
+const UNNAMED: GatewayIdentity = { name: "unnamed", slot: "", offlineMs: 12 * 3_600_000 }
 /** The time between two attempts to reach a database that was unavailable. */
 const PROBE_INTERVAL_MS = 250
 
@@ -47,7 +52,7 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
   const ttlMs = options.ttlMs ?? TTL_MS
   const known = createLruMap<Entry>(options.maxKnown ?? 10_000)
   const unknown = createLruMap<Entry>(options.maxUnknown ?? 10_000)
-  const lookups = createLookups({ db, known, now })
+  const { identity = UNNAMED } = options
 
   const onChange = (hash: string | undefined) => {
     for (const each of [known, unknown, lookups]) {
@@ -55,14 +60,22 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
       else each.delete(hash)
     }
   }
-  const trust = createKeyTrust(db, { now, onChange, onRenewed: lookups.recover })
-
-  const isFresh = (entry: Entry) => entry.epoch === trust.epoch() && now() < entry.expiresAt
+  const trust = createKeyTrust(db, { identity, now, onChange, onRenewed: () => lookups.recover() })
+  const isFresh = (entry: Entry) => entry.epoch === trust.epoch() && now() < entry.confirmedAt + ttlMs
+  /** Finds a key that was valid when the gateway last heard of all revocations, unless that was too long ago. */
+  const findRemembered = (hash: string): Entry | undefined => {
+    const entry = known.get(hash)
+    if (entry === undefined) return undefined
+    const heardAt = entry.epoch === trust.epoch() ? trust.contactAt() : Number.NEGATIVE_INFINITY
+    return now() < Math.max(entry.confirmedAt, heardAt) + identity.offlineMs ? entry : undefined
+  }
+  const lookups = createLookups({ db, findRemembered, now })
 
   const lookUp = (hash: string): Promise<Caller | undefined> => {
     const epoch = trust.epoch()
+    const confirmedAt = now()
     return lookups.run(hash, (caller) => {
-      const entry = { caller, epoch, expiresAt: now() + ttlMs }
+      const entry = { caller, epoch, confirmedAt }
       if (caller) {
         known.set(hash, entry)
         unknown.delete(hash)
@@ -75,20 +88,21 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
 
   return {
     find: (hash) => {
-      const entry = known.get(hash)
       if (trust.isTrusted()) {
+        const entry = known.get(hash)
         if (entry && isFresh(entry)) return entry.caller
         const miss = entry ? undefined : unknown.get(hash)
         if (miss && isFresh(miss)) return undefined
       }
+      if (!lookups.isOutage()) return lookUp(hash)
+      const remembered = findRemembered(hash)
       if (lookups.mustWait()) {
-        if (entry) return entry.caller
+        if (remembered) return remembered.caller
         throw toUnavailable()
       }
       // While the database is unavailable, a known key does not wait for it: the look-up counts for the next request.
-      const isOutage = lookups.isOutage()
       const caller = lookUp(hash)
-      return isOutage && entry ? entry.caller : caller
+      return remembered ? remembered.caller : caller
     },
     isTrusted: trust.isTrusted,
     ready: trust.ready,
@@ -98,15 +112,15 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
 
 interface LookupOptions {
   readonly db: Database
-  /** The keys that were valid when the database was last reached. They stay valid while it is unavailable. */
-  readonly known: { get(hash: string): Entry | undefined }
+  /** Finds a key that was valid when the database was last reached, and that is accepted while it is unavailable. */
+  findRemembered(hash: string): Entry | undefined
   readonly now: () => number
 }
 
 /**
  * Look-ups that are running, one for each key, and whether the last one failed because the database was unavailable.
  */
-function createLookups({ db, known, now }: LookupOptions) {
+function createLookups({ db, findRemembered, now }: LookupOptions) {
   const findWithOthers = createKeyLookups(db)
   const running = new Map<string, Promise<Caller | undefined>>()
   let isOutage = false
@@ -115,7 +129,7 @@ function createLookups({ db, known, now }: LookupOptions) {
   async function lookUp(hash: string, onResult: (caller: Caller | undefined) => void): Promise<Caller | undefined> {
     try {
       // A key that was valid is not a guess, so it does not have to wait for other look-ups.
-      const caller = await (known.get(hash) ? findCaller(db, hash) : findWithOthers(hash))
+      const caller = await (findRemembered(hash) ? findCaller(db, hash) : findWithOthers(hash))
       isOutage = false
       onResult(caller)
       return caller
@@ -123,7 +137,7 @@ function createLookups({ db, known, now }: LookupOptions) {
       if (!isUnavailable(error)) throw error
       isOutage = true
       nextProbeAt = now() + PROBE_INTERVAL_MS
-      const entry = known.get(hash)
+      const entry = findRemembered(hash)
       if (entry) return entry.caller
       throw toUnavailable()
     }

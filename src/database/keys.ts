@@ -3,7 +3,7 @@ import { CommandError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
 import { parsePercent, toDiscountFactor } from "../core/own-prices.ts"
 import type { Database, RunQuery } from "./_database.ts"
-import { awaitGateways } from "./gateways.ts"
+import { askGateways, type GatewayAnswers } from "./gateways.ts"
 
 /** An API key without its secret, which is not stored. Times are ISO 8601 in UTC. */
 export interface ApiKey {
@@ -36,8 +36,21 @@ interface KeyInput {
   readonly discount?: string | undefined
 }
 
+/** Creates a key. If it throws, there is no such key, unless the database cannot be reached any more. */
 export async function createKey(db: Database, input: KeyInput): Promise<NewKey> {
-  return insertKey(db.query, input)
+  const secret = generateKey()
+  try {
+    return await db.transaction((query) => insertKey(query, input, secret))
+  } catch (error) {
+    // Nobody has seen the secret. The answer to COMMIT may have been lost, so that the key exists.
+    await deleteKey(db, secret).catch(() => {})
+    throw error
+  }
+}
+
+/** Deletes a key that could not be shown to anybody. */
+async function deleteKey(db: Database, secret: string): Promise<void> {
+  await db.query({ text: "DELETE FROM api_keys WHERE key_hash = $1", values: [hashKey(secret)] })
 }
 
 /** Creates a key if there is none, not even a revoked one; else returns undefined. Of several calls at once, one creates it. */
@@ -90,9 +103,10 @@ export async function updateKey(db: Database, id: string, change: Partial<KeyInp
 interface Revocation {
   readonly key: ApiKey
   readonly wasRevokedBefore: boolean
+  readonly gateways: GatewayAnswers
 }
 
-/** Revokes a key. When it resolves, every running gateway of the database rejects the key (see gateways.ts). */
+/** Revokes a key. When it resolves, every gateway that has acknowledged it rejects the key (see gateways.ts). */
 export async function revokeKey(db: Database, id: string): Promise<Revocation> {
   const key = await db.query<KeyRow & { was_revoked: boolean }>({
     text: `WITH before AS (
@@ -103,8 +117,8 @@ export async function revokeKey(db: Database, id: string): Promise<Revocation> {
     values: [toId(id)],
   })
   const revoked = toOneKey(id, key)
-  await awaitGateways(db)
-  return { key: revoked, wasRevokedBefore: key.rows[0]!.was_revoked }
+  const gateways = await askGateways(db)
+  return { key: revoked, wasRevokedBefore: key.rows[0]!.was_revoked, gateways }
 }
 
 /** Returns the caller whose key has this hash, if the key is active. */
@@ -138,10 +152,9 @@ async function count(query: RunQuery): Promise<number> {
   return (await query<{ keys: number }>("SELECT count(*)::int AS keys FROM api_keys")).rows[0]!.keys
 }
 
-async function insertKey(query: RunQuery, input: KeyInput): Promise<NewKey> {
+async function insertKey(query: RunQuery, input: KeyInput, secret = generateKey()): Promise<NewKey> {
   const name = toName(input.name)
   const description = input.description ? toStorable(input.description) : undefined
-  const secret = generateKey()
   const { rows } = await query<KeyRow>({
     text: `INSERT INTO api_keys (key_hash, name, description, discount_percent) VALUES ($1, $2, $3, $4) RETURNING ${COLUMNS}`,
     values: [hashKey(secret), name, description, toPercent(input.discount)],

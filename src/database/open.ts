@@ -1,4 +1,4 @@
-import type { CommandError } from "../core/errors.ts"
+import { CommandError } from "../core/errors.ts"
 import { explainDirectoryError, requireWritable } from "../embedded/data-directory.ts"
 import type { Database } from "./_database.ts"
 import { type PostgresOptions, toConnection } from "./connection.ts"
@@ -66,12 +66,19 @@ export function describeStorage(options: StorageOptions): string {
 /** Opens a PostgreSQL server, for example the target of `migrate --to URL`. Throws like `openDatabase`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const { config, preferTls, where } = toConnection(options)
-  const database = createPostgresDatabase(config, { kind: "postgres", title: "PostgreSQL", preferTls })
+  const { schema } = options
+  const database = createPostgresDatabase(config, { kind: "postgres", title: "PostgreSQL", preferTls, schema })
   try {
-    await database.query({ text: "SELECT 1", timeoutMs: 10_000 })
+    const { rows } = await database.query<{ encoding: string; is_standby: boolean }>({
+      text: "SELECT current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_standby",
+      timeoutMs: 10_000,
+    })
+    const { encoding, is_standby: isStandby } = rows[0]!
+    rejectEncoding(encoding, where.database)
+    if (schema !== undefined && !isStandby) await rejectMixedSessions(database, schema)
   } catch (error) {
     await database.close()
-    throw explainConnectFailure(error, where)
+    throw error instanceof CommandError ? error : explainConnectFailure(error, where)
   }
   return checkSchema(database)
 }
@@ -94,4 +101,29 @@ async function checkSchema(database: Database): Promise<Database> {
     await database.close()
     throw error
   }
+}
+
+/** Rows contain any text, so a database with another encoding would reject some of them or return other text. */
+function rejectEncoding(encoding: string, database: string): void {
+  if (encoding === "UTF8") return
+  throw new CommandError(
+    `the database "${database}" has the encoding ${encoding}, which cannot store every text: create one with UTF8 (createdb --encoding=UTF8 --template=template0 NAME), and set storage.postgres.database to it`,
+  )
+}
+
+/**
+ * A pooler in transaction mode runs statements in sessions with another search path, so that they would not find the
+ * schema, or find tables elsewhere. Such a pooler accepts LISTEN but delivers nothing.
+ */
+async function rejectMixedSessions(database: Database, schema: string): Promise<void> {
+  let isUp = false
+  const onState = (up: boolean) => {
+    isUp ||= up
+  }
+  const listener = await database.listen("majordomo_session", { onNotify: () => {}, onState })
+  await listener.close()
+  if (isUp) return
+  throw new CommandError(
+    `storage.postgres.schema needs a connection that keeps its session, and this one does not (a pooler in transaction mode?): connect to the server itself, or leave the setting empty and set the schema for the role (ALTER ROLE NAME SET search_path = ${schema})`,
+  )
 }

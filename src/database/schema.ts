@@ -1,6 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database, RunQuery } from "./_database.ts"
-import { toErrorCode } from "./failures.ts"
+import { explainServerError, toErrorCode } from "./failures.ts"
+import { rejectForeignTables } from "./foreign-tables.ts"
 import { readSchemaScript } from "./schema-script.ts"
 import { readSchemaState, rejectBreakingState, type SchemaState } from "./schema-state.ts"
 
@@ -26,18 +27,37 @@ export async function migrate(
 ): Promise<Migration> {
   const unchanged = toUnchanged(await readSchemaState(db.query, script.version), script.version)
   if (unchanged) return unchanged
-  return db.transaction(async (run) => {
-    const query: RunQuery = (statement) =>
-      run({ ...(typeof statement === "string" ? { text: statement } : statement), timeoutMs: TIMEOUT_MS })
-    await query("SELECT pg_advisory_xact_lock(7680, 1)")
-    const state = await readSchemaState(query, script.version)
-    const doneByOthers = toUnchanged(state, script.version)
-    if (doneByOthers) return doneByOthers
-    const rowsKept = state.kind === "go" ? await countRequests(query) : 0
-    if (state.kind === "go") onStep(`bringing the Go gateway's tables up to date (${rowsKept} requests)`)
-    await query(script.text.replace(OUTER_TRANSACTION, "")).catch(explainFailure)
-    return { did: DID[state.kind], rowsKept }
-  })
+  return db.transaction((run) => applyMissing(run, onStep, script)).catch(explainFailure)
+}
+
+async function applyMissing(
+  run: RunQuery,
+  onStep: (line: string) => void,
+  script: ReturnType<typeof readSchemaScript>,
+): Promise<Migration> {
+  const query: RunQuery = (statement) =>
+    run({ ...(typeof statement === "string" ? { text: statement } : statement), timeoutMs: TIMEOUT_MS })
+  // Another migration, or a batch of rows, may legitimately hold a lock for long.
+  await query("SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)")
+  await query("SELECT pg_advisory_xact_lock(7680, 1)")
+  const state = await readSchemaState(query, script.version)
+  const doneByOthers = toUnchanged(state, script.version)
+  if (doneByOthers) return doneByOthers
+  await createSchema(query)
+  if (!("version" in state) || state.version === 0) await rejectForeignTables(query)
+  const rowsKept = state.kind === "go" ? await countRequests(query) : 0
+  if (state.kind === "go") onStep(`bringing the Go gateway's tables up to date (${rowsKept} requests)`)
+  await query(script.text.replace(OUTER_TRANSACTION, ""))
+  return { did: DID[state.kind], rowsKept }
+}
+
+/** Creates the schema that the search path names, if it does not exist. The path then names only this schema. */
+async function createSchema(query: RunQuery): Promise<void> {
+  const { rows } = await query<{ path: string; exists: boolean }>(
+    "SELECT current_setting('search_path') AS path, current_schema() IS NOT NULL AS exists",
+  )
+  const { path, exists } = rows[0]!
+  if (!exists) await query(`CREATE SCHEMA IF NOT EXISTS ${path.split(", ", 1)[0]}`)
 }
 
 const DID = {
@@ -74,5 +94,5 @@ function explainFailure(error: unknown): never {
   if (code === "2BP01" || /materialized view/.test(message)) {
     throw new CommandError(`${message}: drop what depends on it, migrate, and create it again`)
   }
-  throw error
+  throw explainServerError(error)
 }

@@ -48,11 +48,6 @@ export async function prepareCluster(options: {
   return cluster
 }
 
-/** Returns whether a data directory has a database. */
-export function hasCluster(dataDir: string): boolean {
-  return existsSync(join(dataDir, CLUSTER, "PG_VERSION"))
-}
-
 async function unpack(seedFile: string, directory: string): Promise<void> {
   const entries = [...parseTar(await promisify(brotliDecompress)(await readFile(seedFile)))]
   const directories = entries.filter((entry) => entry.kind === "directory")

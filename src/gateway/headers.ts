@@ -67,6 +67,11 @@ export function toClientHeaders(raw: RawHeaders, options: { readonly dropLength:
   return out
 }
 
+/** Whether an answer can have a body; its Content-Length may state the length of one that it does not have. */
+export function mayHaveBody(method: string, statusCode: number): boolean {
+  return method !== "HEAD" && statusCode !== 204 && statusCode !== 304
+}
+
 /** Returns the value of a header among raw ones; several values are joined by a comma. `name` is in lower case. */
 export function findRaw(raw: RawHeaders, name: string): string | undefined {
   let found: string | undefined

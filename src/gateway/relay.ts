@@ -7,7 +7,7 @@ import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
 import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
 import type { AnswerHandler } from "./forward.ts"
-import { decodeHeaders, toClientHeaders } from "./headers.ts"
+import { decodeHeaders, mayHaveBody, toClientHeaders } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { RelaySteps } from "./relay-steps.ts"
 import { createFilter, MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
@@ -107,12 +107,11 @@ export class Relay implements AnswerHandler {
   onError(error: Error): void {
     if (this.phase === "ended") return
     const failure = toUpstreamError(error, this.request.route.provider.name)
-    if (this.phase !== "waiting") {
-      this.onBroken(failure)
-      return
-    }
-    this.statusCode = failure.status
-    this.settle("complete", this.read(false), failure.message, () => this.sendError(failure))
+    if (this.phase === "waiting") {
+      this.statusCode = failure.status
+      this.settle("complete", this.read(false), failure.message, () => this.sendError(failure))
+    } else if (mayHaveBody(this.request.call.method, this.statusCode)) this.onBroken(failure)
+    else this.onComplete() // undici rejects a length without a body, but this answer is whole with its head
   }
 
   /** The provider's whole answer has arrived and is metered. */
@@ -195,16 +194,19 @@ export class Relay implements AnswerHandler {
   private sendCollected(): void {
     if (this.response.destroyed) return
     const { cost, call } = this.request
-    const mayHaveBody = call.method !== "HEAD" && this.statusCode !== 204 && this.statusCode !== 304
+    const hasBody = mayHaveBody(call.method, this.statusCode)
     const head = toCostHeaders(cost)
-    if (this.rest?.length) this.pieces.push(this.rest)
-    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces)
-    if (mayHaveBody) head.push("Content-Length", String(body.length))
-    if (this.sendHead(head, mayHaveBody)) this.client.end(body)
+    if (this.rest?.length) {
+      this.pieces.push(this.rest)
+      this.bytes += this.rest.length
+    }
+    if (hasBody) head.push("Content-Length", String(this.bytes))
+    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
+    if (this.sendHead(head, hasBody)) this.client.end(body)
   }
 
   private sendHead(extra: readonly string[], dropLength: boolean): boolean {
-    const headers = toClientHeaders(this.headers, { dropLength })
+    const headers = toClientHeaders(this.headers, { dropLength: dropLength || this.statusCode === 204 })
     headers.push("X-Majordomo-Request-Id", this.request.call.id)
     for (const part of extra) headers.push(part)
     if (this.client.head(this.statusCode, this.statusText, headers)) return true

@@ -1,6 +1,7 @@
 import { type Dispatcher, Pool } from "undici"
 import type { Provider } from "../providers/catalog.ts"
 import type { GatewaySettings } from "./settings.ts"
+import { createConnector } from "./unasked-continue.ts"
 
 /** The parsed address of a provider, and the connections to it. */
 export interface Upstream {
@@ -84,7 +85,7 @@ function openPool(origin: string, settings: GatewaySettings): Pool {
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
     // `rejectUnauthorized` is explicit so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for another program, does not make
     // the gateway send credentials to a server that it cannot verify.
-    connect: { timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true },
+    connect: createConnector({ timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true }),
     headersTimeout: settings.firstByteTimeoutMs,
     bodyTimeout: settings.idleTimeoutMs,
     maxHeaderSize: MAX_HEADER_BYTES,

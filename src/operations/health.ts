@@ -1,5 +1,5 @@
 import type { Context } from "./context.ts"
-import { fetchOwnPage, toLocalOrigin } from "./gateway-client.ts"
+import { fetchOwnPage, readReadiness, toLocalOrigin } from "./gateway-client.ts"
 
 /** Longer than the 3 s that the gateway gives its database. */
 const TIMEOUT_MS = 4_500
@@ -12,6 +12,8 @@ interface Health {
   readonly status: number | null
   /** Why the gateway is not healthy; undefined if it is. */
   readonly problem: string | undefined
+  /** What an operator should know although the gateway may be ready. */
+  readonly warnings: readonly string[]
 }
 
 /** Checks whether the gateway of the settings is ready; `live`: only whether it answers. */
@@ -23,20 +25,10 @@ export async function checkHealth(
   const { status, body } = await fetchOwnPage(gateway, live ? "/health" : "/readyz", TIMEOUT_MS)
   const healthy = status === 200
   const problem = healthy ? undefined : toProblem(gateway, status, body)
-  return { healthy, gateway, status: status ?? null, problem }
+  return { healthy, gateway, status: status ?? null, problem, warnings: readReadiness(body).warnings }
 }
 
 function toProblem(gateway: string, status: number | undefined, body: string): string {
   if (status === undefined) return `no gateway answers at ${gateway}: start it, or correct server.host and server.port`
-  return `the gateway at ${gateway} is not ready: ${readReason(body) ?? `it answered ${status}`}`
-}
-
-/** Returns the reason that the page `/readyz` gives. */
-function readReason(body: string): string | undefined {
-  try {
-    const { error } = JSON.parse(body) as { readonly error?: unknown }
-    return typeof error === "string" ? error : undefined
-  } catch {
-    return undefined
-  }
+  return `the gateway at ${gateway} is not ready: ${readReadiness(body).error ?? `it answered ${status}`}`
 }

@@ -29,6 +29,8 @@ export interface PriceBook {
    */
   sourcesOfLater(question: PriceQuery): readonly string[]
   modelCount(): number
+  /** When the list that was fetched the longest ago was fetched, in ms since the epoch; undefined if none is fetched. */
+  checkedAt(): number | undefined
   /** Returns all models that have a price now, of one provider or of all. */
   models(provider?: string): readonly PricedModel[]
   /** Explains the price of a model, at one provider or at each that has it. The result is empty if no source has it. */
@@ -96,6 +98,7 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
     models: (provider) => priceList.list(provider, options.now()),
     explain: (provider, model, at = options.now()) => priceList.explain(provider, model, at),
     changes: (provider, model) => listChanges(lookup, sources, { provider, model }),
+    checkedAt: opened.checkedAt,
     refresh: opened.refresh,
     start: opened.start,
     close: opened.close,

@@ -11,6 +11,8 @@ export type Refreshed =
 /** A price list that is fetched from time to time. The last usable copy is kept in memory and on disk. */
 export interface PriceSource<List> {
   current(): List | undefined
+  /** When the list was last fetched, or this source was opened; undefined if no list is fetched. */
+  checkedAt(): number | undefined
   /** Fetches the list now. Calls at the same time share one request. Never rejects. */
   refresh(): Promise<Refreshed>
   /** Loads the copy on disk. A copy that is missing, damaged or from another address is not used. */
@@ -55,14 +57,19 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
   const { name, url, refreshIntervalMs, cacheFile, log } = options
   const closing = new AbortController()
   const held = createHeldList(options)
+  let checkedAt = options.now()
   let running: Promise<Refreshed> | undefined
   let timer: NodeJS.Timeout | undefined
 
   const use = (fetched: Fetched, fetchedAt: number): Refreshed => {
     if (fetched.status === "failed") return fetched
-    if (fetched.status === "unchanged") return held.toResult("unchanged")
+    if (fetched.status === "unchanged") {
+      checkedAt = fetchedAt
+      return held.toResult("unchanged")
+    }
     try {
       held.accept(fetched.body, fetched.etag, { fetchedAt, isCopy: false })
+      checkedAt = fetchedAt
       return held.toResult("updated")
     } catch (error) {
       return { status: "failed", reason: error instanceof Error ? error.message : "unknown" }
@@ -95,6 +102,7 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
 
   return {
     current: () => held.current()?.list,
+    checkedAt: () => (url === "" ? undefined : checkedAt),
     refresh,
     load: async () => {
       if (cacheFile === undefined || url === "") return

@@ -21,6 +21,8 @@ interface PriceSources {
   listed(): LlmPrices | undefined
   /** Returns the current map of LiteLLM, if there is one. */
   litellm(): LitellmPrices | undefined
+  /** When the list that was fetched the longest ago was fetched; undefined if none is fetched. */
+  checkedAt(): number | undefined
   /** Fetches all lists now. Never rejects: prices of a source that fails stay as they are. */
   refresh(): Promise<readonly SourceRefresh[]>
   /** Starts to move the changes in the file to the database, and to refresh in the background, now and at each interval. */
@@ -96,6 +98,10 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     catalog: () => catalog,
     listed: listed.current,
     litellm: litellm.current,
+    checkedAt() {
+      const times = all.flatMap(([, source]) => source.checkedAt() ?? [])
+      return times.length === 0 ? undefined : Math.min(...times)
+    },
     refresh: () => refreshAll(all),
     start: () => {
       void onRefreshed()

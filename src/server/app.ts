@@ -2,9 +2,16 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { H3, toNodeHandler } from "h3"
 import type { Gateway } from "../gateway/pipeline.ts"
 
+/** A condition that an operator should know and that no client notices. */
+export interface ReadinessWarning {
+  /** A name for alerts, such as `rows_stalled`. */
+  readonly code: string
+  readonly message: string
+}
+
 export interface Probe {
-  /** Returns the reason why the gateway is not ready; undefined if it is. */
-  notReadyReason(): Promise<string | undefined>
+  /** Returns the reason why the gateway is not ready, which is undefined if it is, and the warnings. */
+  check(): Promise<{ readonly error: string | undefined; readonly warnings: readonly ReadinessWarning[] }>
 }
 
 interface OwnRoutes extends Probe {
@@ -44,9 +51,10 @@ function createOwnApp(probe: OwnRoutes): H3 {
       return new Response(await probe.metrics(), { headers })
     })
     .get("/readyz", async () => {
-      const reason = await probe.notReadyReason()
-      return reason === undefined
-        ? Response.json({ status: "ok" })
-        : Response.json({ status: "error", error: reason }, { status: 503 })
+      const { error, warnings } = await probe.check()
+      const more = warnings.length === 0 ? {} : { warnings }
+      return error === undefined
+        ? Response.json({ status: "ok", ...more })
+        : Response.json({ status: "error", error, ...more }, { status: 503 })
     })
 }

@@ -1,10 +1,9 @@
-import type { Database } from "../database/_database.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { createApp } from "./app.ts"
 import { drainRequests } from "./drain.ts"
 import { startListening } from "./listen.ts"
 import type { ServerOptions } from "./options.ts"
-import { createProbe } from "./probe.ts"
+import { createProbe, type ProbeOptions } from "./probe.ts"
 import { type Metric, toText } from "./prometheus.ts"
 
 /** The HTTP side of the server: the listener, the gateway's own routes and the proxied requests. */
@@ -16,21 +15,17 @@ interface Front {
 }
 
 /** The parts of the server that its HTTP side uses. */
-interface FrontParts {
+interface FrontParts extends Omit<ProbeOptions, "settings"> {
   readonly gateway: Gateway
-  readonly database: Database
   /** The metrics of this process. */
   collect(): Metric[]
-  /** The number of rows that are not in the database yet. */
-  countWaiting(): number
-  isStopping(): boolean
 }
 
 /** Starts to accept requests. Throws `CommandError` when it cannot listen. */
 export async function openFront({ settings, worker }: ServerOptions, parts: FrontParts): Promise<Front> {
   const { gateway, collect, isStopping } = parts
   const metrics = async () => toText(worker ? await worker.collectAll(collect()) : collect())
-  const app = createApp(gateway, { ...createProbe(parts), metrics })
+  const app = createApp(gateway, { ...createProbe({ settings, ...parts }), metrics })
   let lastRequestAt = 0
   const handle: typeof app = (request, response) => {
     if (isStopping()) lastRequestAt = performance.now()

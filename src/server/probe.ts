@@ -1,38 +1,113 @@
+import { statfs } from "node:fs/promises"
+import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
-import type { Probe } from "./app.ts"
+import { type Ability, explainReadOnly, readAbility } from "../database/ability.ts"
+import type { LedgerStats } from "../database/ledger/ledger.ts"
+import { MIN_FREE_BYTES } from "../operations/doctor/directory.ts"
+import type { Probe, ReadinessWarning } from "./app.ts"
 
-const TIMEOUT_MS = 3000
+const TIMEOUT_MS = 3_000
+/** Shorter waits for the database are part of its ordinary work. */
+const STALL_MS = 3_000
+const MAX_LIST_AGE_MS = 7 * 86_400_000
 
-interface ProbeOptions {
+export interface ProbeOptions {
+  readonly settings: Settings
   readonly database: Database
+  stats(): LedgerStats
+  /** When the price list that was fetched the longest ago was fetched; undefined if none is fetched. */
+  pricesCheckedAt(): number | undefined
   isStopping(): boolean
-  /** The number of rows that are not in the database yet. */
-  countWaiting(): number
 }
 
 /**
- * Creates the readiness probe: the database must answer, and the gateway must not be stopping. Probes at the same time
- * share one query.
+ * Creates the readiness probe. The gateway is ready unless it stops, its database does not answer or accepts no rows, or
+ * it must reject requests because the journal is full. Everything else is a warning: a client needs none of it, and no
+ * other gateway could do better. Probes at the same time share one query.
  */
-export function createProbe({ database, isStopping, countWaiting }: ProbeOptions): Probe {
-  let running: Promise<string | undefined> | undefined
-  async function ask(): Promise<string | undefined> {
-    try {
-      await database.query({ text: "SELECT 1", timeoutMs: TIMEOUT_MS })
-      return undefined
-    } catch {
-      const waiting = countWaiting()
-      const rows = waiting === 1 ? "1 row waits" : `${waiting} rows wait`
-      return `the database does not answer (${database.kind}); ${rows} in the journal`
-    } finally {
-      running = undefined
-    }
+export function createProbe(options: ProbeOptions): Probe {
+  const { settings, database, stats, isStopping } = options
+  let running: Promise<Ability | undefined> | undefined
+
+  /** Returns undefined if the database does not answer. */
+  function ask(): Promise<Ability | undefined> {
+    running ??= readAbility(database.query, TIMEOUT_MS)
+      .catch(() => undefined)
+      .finally(() => {
+        running = undefined
+      })
+    return running
   }
+
+  function findError(ability: Ability | undefined, ledger: LedgerStats): string | undefined {
+    const rows = ledger.waiting === 1 ? "1 row waits" : `${ledger.waiting} rows wait`
+    if (ability === undefined) return `the database does not answer (${database.kind}); ${rows} in the journal`
+    const readOnly = explainReadOnly(ability)
+    if (readOnly)
+      return `the database (${database.kind}) does not accept rows: ${readOnly.reason}; ${rows} in the journal`
+    const limitMs = settings.server.notReadyAfterMs
+    const stalledMs = toStalledMs(ledger)
+    if (limitMs !== undefined && stalledMs >= limitMs)
+      return `no row could be written for ${toSeconds(stalledMs)} (${ledger.lastError ?? "the database is slow"}); ${rows} in the journal`
+    if (settings.ledger.whenFull === "block" && isNearlyFull(ledger, settings))
+      return `the journal is full, and requests are rejected; ${rows} in it`
+    return undefined
+  }
+
   return {
-    async notReadyReason() {
-      if (isStopping()) return "the gateway is shutting down"
-      running ??= ask()
-      return running
+    async check() {
+      if (isStopping()) return { error: "the gateway is shutting down", warnings: [] }
+      const [ability, disk] = await Promise.all([ask(), findDiskWarning(settings.storage.dataDir)])
+      const ledger = stats()
+      const warnings = [
+        ...findTriggerWarning(ability),
+        ...findLedgerWarnings(ledger, settings),
+        ...disk,
+        ...findPriceWarning(options.pricesCheckedAt()),
+      ]
+      return { error: findError(ability, ledger), warnings }
     },
   }
+}
+
+function findTriggerWarning(ability: Ability | undefined): ReadinessWarning[] {
+  if (ability === undefined || ability.idleTriggers.length === 0) return []
+  const message = `triggers of the database do not run (${ability.idleTriggers.join(", ")}), so reports miss new rows`
+  return [{ code: "triggers_disabled", message: `${message}: enable them, then run majordomo-gateway verify --repair` }]
+}
+
+function findLedgerWarnings(ledger: LedgerStats, settings: Settings): ReadinessWarning[] {
+  const warnings: ReadinessWarning[] = []
+  const stalledMs = toStalledMs(ledger)
+  if (stalledMs >= STALL_MS) {
+    const reason = ledger.lastError ?? "the database is slow"
+    const message = `no row could be written for ${toSeconds(stalledMs)} (${reason}); ${ledger.waiting} wait, see the log`
+    warnings.push({ code: "rows_stalled", message })
+  }
+  if (isNearlyFull(ledger, settings)) {
+    const message = `the journal holds ${ledger.journalBytes} of ${settings.ledger.maxJournalBytes} bytes (ledger.max_journal_size)`
+    warnings.push({ code: "journal_full", message })
+  }
+  return warnings
+}
+
+const toStalledMs = ({ stalledSince }: LedgerStats) => (stalledSince === undefined ? 0 : Date.now() - stalledSince)
+
+const toSeconds = (ms: number) => `${Math.round(ms / 1000)} s`
+
+function isNearlyFull({ journalBytes }: LedgerStats, { ledger }: Settings): boolean {
+  return journalBytes > ledger.maxJournalBytes - ledger.maxJournalBytes / 8
+}
+
+async function findDiskWarning(dir: string): Promise<ReadinessWarning[]> {
+  const found = await statfs(dir).catch(() => undefined)
+  if (found === undefined || found.bavail * found.bsize >= MIN_FREE_BYTES) return []
+  const free = Math.round((found.bavail * found.bsize) / 2 ** 20)
+  return [{ code: "disk_low", message: `the disk of storage.data_dir has only ${free} MiB free` }]
+}
+
+function findPriceWarning(checkedAt: number | undefined): ReadinessWarning[] {
+  if (checkedAt === undefined || Date.now() - checkedAt < MAX_LIST_AGE_MS) return []
+  const since = new Date(checkedAt).toISOString().slice(0, 10)
+  return [{ code: "prices_old", message: `a price list could not be fetched since ${since}: see the log` }]
 }

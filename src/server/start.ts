@@ -1,3 +1,6 @@
+import { hostname } from "node:os"
+import type { Settings } from "../config/settings.ts"
+import type { GatewayIdentity } from "../database/gateways.ts"
 import { createKeyCache } from "../database/key-cache.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
@@ -16,6 +19,12 @@ import { startRecoveries, toJournalRoot } from "./recoveries.ts"
 import { startRetention } from "./retention.ts"
 import { claimOwnSlot } from "./slot.ts"
 import { openStorage } from "./storage.ts"
+
+/** Describes this process to `keys revoke`. */
+function toIdentity(slot: string, { server }: Settings): GatewayIdentity {
+  const host = hostname()
+  return { name: `${host}, process ${process.pid}`, slot: `${host}:${slot}`, offlineMs: server.maxKeyAgeMs }
+}
 
 /** Accepted rows get at least this long to reach the database. The rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
@@ -56,10 +65,10 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
 
   if (!worker) await checkPort(settings.server.host, settings.server.port)
   const { database, firstKey } = await openStorage(options, scope)
-  const keys = own(createKeyCache(database))
+  const { dir, lock } = await claimOwnSlot(toJournalRoot(settings))
+  const keys = own(createKeyCache(database, { identity: toIdentity(dir, settings) }))
   const prices = own(await openPrices(options, database))
 
-  const { dir, lock } = await claimOwnSlot(toJournalRoot(settings))
   const bodies = own(await openBodies({ settings, log, database }))
   const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
   const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
@@ -77,8 +86,9 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
   own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
-  const countWaiting = () => stats().waiting
-  const front = await openFront(options, { gateway, database, collect: metrics.collect, countWaiting, isStopping })
+  const pricesCheckedAt = prices.checkedAt
+  const { collect } = metrics
+  const front = await openFront(options, { gateway, database, collect, stats, pricesCheckedAt, isStopping })
 
   async function stop(): Promise<LedgerStats> {
     stopping = true

@@ -1,4 +1,5 @@
 import type { Database } from "../database/_database.ts"
+import { explainServerError } from "../database/failures.ts"
 import { ensureFirstKey, type NewKey } from "../database/keys.ts"
 import { openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
@@ -17,6 +18,10 @@ export async function openStorage(
   const database = await openDatabase(settings.storage, { role, log: (line) => log("warn", line) })
   scope.own(() => database.close())
   if (worker) return { database, firstKey: undefined }
-  if (settings.storage.autoMigrate) await migrate(database)
-  return { database, firstKey: await firstKey(database) }
+  try {
+    if (settings.storage.autoMigrate) await migrate(database)
+    return { database, firstKey: await firstKey(database) }
+  } catch (error) {
+    throw explainServerError(error)
+  }
 }

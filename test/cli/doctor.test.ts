@@ -122,6 +122,7 @@ describe("doctor", () => {
     })
     expect(await installation.runJson(["health", "--port", port])).toEqual({
       healthy: true,
+      warnings: [],
       gateway: gateway.origin,
       status: 200,
     })

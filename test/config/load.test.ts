@@ -32,6 +32,8 @@ describe("settings", () => {
         maxBodyBytes: 100_000_000,
         workers: 1,
         shutdownTimeoutMs: 30_000,
+        notReadyAfterMs: undefined,
+        maxKeyAgeMs: 43_200_000,
       },
       storage: {
         driver: "auto",
@@ -44,6 +46,7 @@ describe("settings", () => {
           password: undefined,
           database: "majordomo",
           sslmode: "prefer",
+          schema: undefined,
           maxConns: 20,
           url: undefined,
           isSet: false,

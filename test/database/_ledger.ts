@@ -7,6 +7,7 @@ import type { Database } from "../../src/database/_database.ts"
 import { type LedgerHandle, type LedgerOptions, openLedger } from "../../src/database/ledger/ledger.ts"
 import { openPostgres } from "../../src/database/open.ts"
 import { uuidV7 } from "../../src/kit/uuid.ts"
+import { postgresAt } from "../support/databases.ts"
 
 export const KEY_ID = "0197a000-0000-7000-8000-000000000001"
 
@@ -74,8 +75,7 @@ export async function makeDirectory(): Promise<string> {
 }
 
 export async function connect(url: string): Promise<Database> {
-  const nothing = { host: undefined, port: undefined, user: undefined, password: undefined, database: undefined }
-  const db = await openPostgres({ ...nothing, sslmode: undefined, maxConns: 4, url, isSet: true })
+  const db = await openPostgres(postgresAt(url, { maxConns: 4 }).postgres)
   onTestFinished(() => db.close())
   return db
 }

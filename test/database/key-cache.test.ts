@@ -177,6 +177,28 @@ describe("cached keys when the database has a problem", () => {
     expect(await cache.find(hashKey(secret))).toBeUndefined()
   })
 
+  test("while it is unavailable, a known key is accepted only up to the age that is set", async () => {
+    const server = await startPostgres()
+    onTestFinished(server.remove)
+    const db = await openDatabase(postgresAt(server.url), { role: "serve", log: () => {} })
+    onTestFinished(() => db.close())
+    await migrate(db)
+    const { key, secret } = await createKey(db, { name: "k" })
+    let skipped = 0
+    const identity = { name: "one", slot: "one", offlineMs: 600_000 }
+    const cache = await openCache(db, { now: () => performance.now() + skipped, identity })
+    const ask = async () => cache.find(hashKey(secret))
+    expect(await ask()).toEqual({ keyId: key.id })
+    await server.stop()
+    await expect.poll(cache.isTrusted, { interval: 5 }).toBe(false)
+    skipped = 500_000
+    expect(await ask()).toEqual({ keyId: key.id })
+    skipped = 700_000
+    await expect(ask()).rejects.toMatchObject({ code: "keys_unavailable", status: 503 })
+    await server.start()
+    await expect.poll(() => ask().catch(() => undefined), { timeout: 20_000 }).toEqual({ keyId: key.id })
+  })
+
   test("a killed gateway delays a revocation only until its cache cannot be trusted any more", async () => {
     const server = await startPostgres()
     onTestFinished(server.remove)

@@ -86,6 +86,7 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
     timing: WRITER_TIMING,
     reject: () => {},
     onSettled: () => {},
+    onSlow: () => {},
     onFailure: () => {},
   })
   writer.wake()

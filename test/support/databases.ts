@@ -15,6 +15,7 @@ export const NO_POSTGRES: StorageOptions["postgres"] = {
   database: undefined,
   sslmode: undefined,
   maxConns: undefined,
+  schema: undefined,
   url: undefined,
   isSet: false,
 }

@@ -13,6 +13,7 @@ export interface KeyClearing {
 
 const MIN_PAUSE_MS = 250
 const MAX_PAUSE_MS = 30_000
+/** A row that is not found so often, by a database that answers, does not come any more. */
 const MAX_ATTEMPTS = 200
 const MAX_WAITING = 10_000
 
@@ -28,10 +29,13 @@ export function createKeyClearing(
 
   async function run(): Promise<void> {
     const requested = [...attempts.keys()]
-    const found = new Set(await clearKeys(requested).catch(() => []))
-    for (const id of requested) {
+    const found = await clearKeys(requested).then(
+      (ids) => new Set(ids),
+      () => undefined,
+    )
+    for (const id of found === undefined ? [] : requested) {
       const count = attempts.get(id)! + 1
-      if (found.has(id) || count > MAX_ATTEMPTS) {
+      if (found?.has(id) || count > MAX_ATTEMPTS) {
         attempts.delete(id)
         if (!isClosed) await on.onCleared(id).catch(() => {})
       } else attempts.set(id, count)

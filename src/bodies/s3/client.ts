@@ -25,6 +25,8 @@ export interface Bucket {
 }
 
 const CONNECT_TIMEOUT_MS = 5000
+/** A connection on which nothing moves for so long is given up, so that a server that hangs frees its upload slot. */
+const IDLE_TIMEOUT_MS = 15_000
 
 /** Returns the name of the bucket. @throws CommandError when the settings cannot be right */
 export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settings): string {
@@ -39,9 +41,13 @@ export function checkSettings({ bucket, accessKeyId, secretAccessKey }: S3Settin
 /**
  * Opens a bucket. The SDK is loaded here and nowhere else, because it costs 100 ms and 40 MB.
  * @param attemptMs the longest time of one request
- * @param maxAttempts 1 for the uploader, which retries by itself and treats one failure as that of all objects
+ * @param more `maxAttempts` is 1 for the uploader, which retries by itself and treats one failure as that of all objects
  */
-export async function openBucket(settings: S3Settings, attemptMs: number, maxAttempts = 1): Promise<Bucket> {
+export async function openBucket(
+  settings: S3Settings,
+  attemptMs: number,
+  { maxAttempts = 1, idleMs = IDLE_TIMEOUT_MS } = {},
+): Promise<Bucket> {
   const Bucket = checkSettings(settings)
   const { S3Client, PutObjectCommand, GetObjectCommand, DeleteObjectCommand } = await import("@aws-sdk/client-s3")
   const { accessKeyId, secretAccessKey, endpoint, region } = settings
@@ -50,7 +56,7 @@ export async function openBucket(settings: S3Settings, attemptMs: number, maxAtt
     ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
     ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
     maxAttempts,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS },
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: idleMs },
     // Older versions of MinIO and others do not support the checksums that newer SDKs add by default.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",

@@ -1,21 +1,53 @@
-import { revokeKey } from "../../operations/keys/revoke.ts"
+import { type RevokedKey, revokeKey } from "../../operations/keys/revoke.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
-import { print, printJson } from "../_print.ts"
+import { print, printJson, printMessage } from "../_print.ts"
 import { printable } from "../_text.ts"
 import { ID, toTime } from "./_keys.ts"
 
 export default defineCommand({
-  meta: { name: "revoke", description: "reject an API key from now on, on every running gateway" },
+  meta: {
+    name: "revoke",
+    description: "reject an API key from now on, on every running gateway; exit 1 if one does not answer",
+  },
   args: { id: ID, ...JSON_OPTION, ...COMMON },
-  examples: ["majordomo-gateway keys revoke a1b2c3d4-e5f6-7890-abcd-ef1234567890"],
+  examples: [
+    "majordomo-gateway keys revoke a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+    "majordomo-gateway keys revoke a1b2c3d4-e5f6-7890-abcd-ef1234567890 --json | jq .gateways.silent",
+  ],
   async run({ args }) {
     await withDatabase(args.config, async (context) => {
-      const { key, wasRevokedBefore } = await revokeKey(context, { id: args.id })
-      const name = `Key ${printable(key.name)} (${key.id})`
-      if (args.json) printJson(key)
-      else if (wasRevokedBefore) print(`${name} was revoked before, on ${toTime(key.revoked_at)}.`)
-      else print(`${name} is revoked: every gateway rejects it from now on.`)
+      const revoked = await revokeKey(context, { id: args.id })
+      const { silent } = revoked.gateways
+      if (args.json) printJson({ ...revoked.key, gateways: revoked.gateways })
+      else print(describe(revoked))
+      if (silent.length === 0) return
+      const who = silent.length === 1 ? "1 gateway" : `${silent.length} gateways`
+      printMessage(
+        `error: ${who} did not answer and may still accept the key: restore the connection to the database, or stop the gateway, and run this again`,
+      )
+      process.exitCode = 1
     })
   },
 })
+
+function describe({ key, wasRevokedBefore, gateways: { acknowledged, silent } }: RevokedKey): string {
+  const name = `Key ${printable(key.name)} (${key.id})`
+  const state = wasRevokedBefore ? `was revoked before, on ${toTime(key.revoked_at)}` : "is revoked"
+  if (silent.length === 0) {
+    return wasRevokedBefore ? `${name} ${state}.` : `${name} ${state}: every gateway rejects it from now on.`
+  }
+  const names = acknowledged.map((gateway) => printable(gateway.name)).join("; ")
+  const lines = silent.map((gateway) => {
+    const until = gateway.accepts_until
+      ? `may accept the key until ${toTime(gateway.accepts_until)}`
+      : "may accept the key without limit (it is of an older version)"
+    return `  ${printable(gateway.name)}: last seen ${toTime(gateway.last_seen_at)}, ${until}`
+  })
+  return [
+    `${name} ${state}.`,
+    names === "" ? "No gateway has acknowledged it." : `These gateways reject it: ${names}.`,
+    "These gateways did not answer. If they run and cannot reach the database:",
+    ...lines,
+  ].join("\n")
+}

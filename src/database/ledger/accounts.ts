@@ -15,6 +15,8 @@ export interface LedgerStats {
   readonly lastWrittenAt: number | undefined
   /** Why the last batch failed; `undefined` after one was written. */
   readonly lastError: string | undefined
+  /** Since when rows wait and none could be written, in ms since the epoch; `undefined` after one was written. */
+  readonly stalledSince: number | undefined
 }
 
 /** Counts what becomes of rows. What waits is not counted: it is what the journal and the memory hold. */
@@ -26,6 +28,7 @@ export class Accounts {
   batches = 0
   lastWrittenAt: number | undefined = undefined
   lastError: string | undefined = undefined
+  stalledSince: number | undefined = undefined
 
   /** A batch of `lines` rows was written, all but `rejected` of them. */
   settle(lines: number, rejected: number, at: number): void {
@@ -34,6 +37,7 @@ export class Accounts {
     this.batches++
     this.lastWrittenAt = at
     this.lastError = undefined
+    this.stalledSince = undefined
   }
 
   drop(): void {
@@ -42,8 +46,9 @@ export class Accounts {
   }
 
   toStats(waiting: number, journalBytes: number): LedgerStats {
-    const { accepted, written, rejected, dropped, batches, lastWrittenAt, lastError } = this
-    return { accepted, written, waiting, rejected, dropped, journalBytes, batches, lastWrittenAt, lastError }
+    const { accepted, written, rejected, dropped, batches, lastWrittenAt, lastError, stalledSince } = this
+    const rows = { accepted, written, waiting, rejected, dropped }
+    return { ...rows, journalBytes, batches, lastWrittenAt, lastError, stalledSince }
   }
 }
 
@@ -60,9 +65,14 @@ export function addLedgerStats(all: readonly LedgerStats[]): LedgerStats {
     batches: sum((stats) => stats.batches),
     lastWrittenAt: all.reduce<number | undefined>((last, { lastWrittenAt }) => later(last, lastWrittenAt), undefined),
     lastError: all.find(({ lastError }) => lastError !== undefined)?.lastError,
+    stalledSince: all.reduce<number | undefined>((first, { stalledSince }) => earlier(first, stalledSince), undefined),
   }
 }
 
 function later(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || (b !== undefined && b > a) ? b : a
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a
 }

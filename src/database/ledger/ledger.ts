@@ -1,6 +1,7 @@
 import type { Ledger, LogIntent } from "../../core/log-record.ts"
 import type { Database } from "../_database.ts"
 import { Accounts, type LedgerStats } from "./accounts.ts"
+import { describeBlockers } from "./blockers.ts"
 import { describeFailure } from "./data-errors.ts"
 import { createIntake } from "./intake.ts"
 import { toOrphanedRecord } from "./orphaned.ts"
@@ -166,7 +167,17 @@ function startWriter(
       outage.wrote()
       onBatch?.(batch.lines, tookMs)
     },
+    onSlow(isOver) {
+      accounts.stalledSince ??= now() - timing.slowMs
+      const report = (by: string | undefined) => {
+        if (by === undefined || isOver()) return
+        accounts.lastError = "another transaction holds a lock"
+        outage.blocked(by)
+      }
+      describeBlockers(db).then(report, () => {}) // the batch itself reports why the database does not answer
+    },
     onFailure(error) {
+      accounts.stalledSince ??= now()
       accounts.lastError = describeFailure(error)
       outage.failed(error)
     },

@@ -13,6 +13,8 @@ export interface WriterTiming {
   readonly batchBytes: number
   /** After this time, the database is considered not to answer. */
   readonly queryTimeoutMs: number
+  /** After this time, `onSlow` is called, so that a log line can name the cause within 3 s. */
+  readonly slowMs: number
   readonly minBackoffMs: number
   readonly maxBackoffMs: number
 }
@@ -21,6 +23,7 @@ export const WRITER_TIMING: WriterTiming = {
   lingerMs: 250,
   batchBytes: 512 << 10,
   queryTimeoutMs: 15_000,
+  slowMs: 1_500,
   minBackoffMs: 50,
   maxBackoffMs: 2000,
 }
@@ -34,6 +37,8 @@ interface WriterOptions {
   reject(rows: readonly RejectedRow[]): void
   /** The batch is acknowledged: all of its rows are written, except `rejected` of them. */
   onSettled(batch: Batch, rejected: number, tookMs: number): void
+  /** The batch is taking long. `isOver` returns whether that has ended meanwhile. */
+  onSlow(isOver: () => boolean): void
   /** The batch stays where it is and is sent again. */
   onFailure(error: unknown): void
 }
@@ -126,15 +131,27 @@ export class Writer {
   }
 
   private async writeOne(source: BatchSource): Promise<void> {
-    const { db, timing, reject, onSettled } = this.options
+    const { reject, onSettled } = this.options
     const batch = await source.read(this.batchBytes)
     if (batch === undefined) throw new Error("rows wait, but none can be read")
     const startedAt = performance.now()
-    const rejected = await insertBatch(db, batch, timing.queryTimeoutMs)
+    const rejected = await this.insert(batch)
     if (this.isAbandoned) return
     if (rejected.length > 0) reject(rejected)
     source.ack(batch)
     const unreadable = batch.lines - batch.starts.length // damaged, or in a file that has vanished
     onSettled(batch, rejected.length + unreadable, performance.now() - startedAt)
+  }
+
+  private async insert(batch: Batch): Promise<readonly RejectedRow[]> {
+    const { db, timing, onSlow } = this.options
+    let isOver = false
+    const timer = setTimeout(() => onSlow(() => isOver), timing.slowMs)
+    try {
+      return await insertBatch(db, batch, timing.queryTimeoutMs)
+    } finally {
+      isOver = true
+      clearTimeout(timer)
+    }
   }
 }

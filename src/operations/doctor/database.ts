@@ -2,7 +2,10 @@ import { randomUUID } from "node:crypto"
 import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
+import { explainReadOnly } from "../../database/ability.ts"
 import { type Diagnosis, diagnose } from "../../database/diagnose.ts"
+import { explainServerError } from "../../database/failures.ts"
+import { describeBlockers } from "../../database/ledger/blockers.ts"
 import type { Context } from "../context.ts"
 import { NoDatabaseError, openForOperation } from "../open/database.ts"
 import { type Finding, findingsOf } from "./finding.ts"
@@ -16,12 +19,13 @@ const { ok, warning, problem } = findingsOf("database")
 
 /** Checks that the database answers, is new enough, has the schema, accepts writes, and delivers notifications. */
 export async function checkDatabase(context: Context<"settings" | "log">): Promise<Finding[]> {
-  let database: Database
+  let database: Database | undefined
   try {
     database = await openForOperation(context)
   } catch (error) {
     if (error instanceof NoDatabaseError) return [ok(`${error.message}; serve creates it`)]
-    if (error instanceof CommandError) return [problem(error.message)]
+    const explained = explainServerError(error)
+    if (explained instanceof CommandError) return [problem(explained.message)]
     throw error
   }
   try {
@@ -30,11 +34,17 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
       checkVersion(diagnosis, database),
       checkSchema(diagnosis, context.settings),
       ...checkWrites(diagnosis),
+      ...checkTriggers(diagnosis),
+      ...(await checkLocks(database)),
       ...checkClock(diagnosis),
       await checkListen(database),
     ]
+  } catch (error) {
+    const explained = explainServerError(error)
+    if (explained instanceof CommandError) return [problem(explained.message)]
+    throw error
   } finally {
-    await database.close()
+    await database?.close()
   }
 }
 
@@ -56,11 +66,27 @@ function checkSchema({ state }: Diagnosis, { storage }: Settings): Finding {
   return problem(`${found}, and storage.auto_migrate is false`, "run majordomo-gateway migrate")
 }
 
-function checkWrites({ isReadOnly, state, mayWrite, user, schema }: Diagnosis): Finding[] {
-  if (isReadOnly) return [problem("it accepts no writes (a standby, or read-only)", "connect to the primary")]
+function checkWrites({ ability, state, mayWrite, user, schema }: Diagnosis): Finding[] {
+  const readOnly = explainReadOnly(ability)
+  if (readOnly) return [problem(readOnly.reason, readOnly.fix)]
   if (state.kind === "none" || mayWrite) return []
   const grant = `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${user}`
   return [problem(`the user ${user} may not write the gateway's tables`, `as their owner: ${grant}`)]
+}
+
+function checkTriggers({ ability: { idleTriggers } }: Diagnosis): Finding[] {
+  if (idleTriggers.length === 0) return []
+  const found = `triggers of the gateway's tables do not run (${idleTriggers.join(", ")}), so reports miss new rows`
+  const fix =
+    "ALTER TABLE NAME ENABLE TRIGGER ALL, and reset session_replication_role if it is replica; then run majordomo-gateway verify --repair"
+  return [problem(found, fix)]
+}
+
+/** A batch of rows that waits now. A gateway that runs here also says for how long. */
+async function checkLocks(database: Database): Promise<Finding[]> {
+  const blockers = await describeBlockers(database)
+  if (blockers === undefined) return []
+  return [problem(`no gateway can write rows, because a lock is held by ${blockers}`, "end that transaction")]
 }
 
 function checkClock({ skewMs }: Diagnosis): Finding[] {

@@ -10,7 +10,8 @@ import { type Finding, findingsOf } from "./finding.ts"
 
 /** The types of network file systems, as statfs(2) returns them: NFS, CIFS, SMB2, FUSE (sshfs and others). */
 const NETWORK_FILE_SYSTEMS = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x65735546])
-const MIN_FREE_BYTES = 200 * 2 ** 20
+/** With less free space, an operator should act. */
+export const MIN_FREE_BYTES = 200 * 2 ** 20
 
 const { ok, warning, problem } = findingsOf("data directory")
 

@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts"
-import { fetchOwnPage, toLocalOrigin } from "../gateway-client.ts"
+import { fetchOwnPage, readReadiness, toLocalOrigin } from "../gateway-client.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
 const { ok, warning, problem } = findingsOf("gateway")
@@ -14,6 +14,10 @@ export async function checkGateway({ settings }: Context<"settings">): Promise<F
     return [warning(`a program other than the gateway answers at ${origin}`, fix)]
   }
   const ready = await fetchOwnPage(origin, "/readyz", 4_500)
-  if (ready.status === 200) return [ok(`it runs at ${origin} and is ready`)]
-  return [problem(`it runs at ${origin} and is not ready: ${ready.body || ready.status}`, "see its log")]
+  const { error, warnings } = readReadiness(ready.body)
+  const state =
+    ready.status === 200
+      ? ok(`it runs at ${origin} and is ready`)
+      : problem(`it runs at ${origin} and is not ready: ${error ?? ready.status}`, "see its log")
+  return [state, ...warnings.map((message) => warning(message))]
 }

@@ -6,6 +6,9 @@ import { type Finding, findingsOf } from "./finding.ts"
 
 const { ok, warning, problem } = findingsOf("prices")
 
+/** The lists change every few days. */
+const MAX_LIST_AGE_MS = 30 * 86_400_000
+
 /** Checks that the price files can be read and the lists can be fetched. Fetched lists are stored for the next start. */
 export async function checkPrices(context: Context<"settings" | "log">): Promise<Finding[]> {
   try {
@@ -31,5 +34,7 @@ function toFinding(models: string, results: readonly ReturnType<typeof toSourceR
   }
   if (on.length === 0) return ok(`${models}; no list is fetched, because the addresses in the settings are empty`)
   const days = on.map(({ source, updated_at: day }) => `${source} of ${day}`).join(", ")
+  const isOld = on.some(({ updated_at: day }) => day !== null && Date.now() - Date.parse(day) > MAX_LIST_AGE_MS)
+  if (isOld) return warning(`${models}, but a list is old: ${days}`, "check whether its address is still maintained")
   return ok(`${models}; lists: ${days}`)
 }

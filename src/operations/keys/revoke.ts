@@ -2,14 +2,33 @@ import { revokeKey as markRevoked } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
 
-interface RevokedKey {
+/** A gateway of this database. Times are ISO 8601 in UTC. */
+interface GatewayState {
+  /** Its host and process. */
+  readonly name: string
+  readonly last_seen_at: string
+}
+
+interface SilentGateway extends GatewayState {
+  /** When it stops accepting the key, at the latest; null for an older version, which has no limit. */
+  readonly accepts_until: string | null
+}
+
+export interface RevokedKey {
   readonly key: Key
   /** The key had been revoked earlier, so nothing changed. */
   readonly wasRevokedBefore: boolean
+  readonly gateways: {
+    /** The gateways that reject the key from now on. */
+    readonly acknowledged: readonly GatewayState[]
+    /** The gateways that did not answer. While they cannot reach the database, they may still accept the key. */
+    readonly silent: readonly SilentGateway[]
+  }
 }
 
 /**
- * Revokes an API key. When the promise resolves, every running gateway of this database rejects the key.
+ * Revokes an API key. When the promise resolves, every gateway of this database rejects the key, except those that are
+ * `silent`.
  *
  * @throws CommandError if no key has the id
  */
@@ -17,6 +36,16 @@ export async function revokeKey(
   { database }: Context<"database">,
   { id }: { readonly id: string },
 ): Promise<RevokedKey> {
-  const { key, wasRevokedBefore } = await markRevoked(database, id)
-  return { key: toKey(key), wasRevokedBefore }
+  const { key, wasRevokedBefore, gateways } = await markRevoked(database, id)
+  const { acknowledged, silent } = gateways
+  return {
+    key: toKey(key),
+    wasRevokedBefore,
+    gateways: {
+      acknowledged: acknowledged.map(({ name, lastSeenAt }) => ({ name, last_seen_at: lastSeenAt })),
+      silent: silent.map(({ name, lastSeenAt, acceptsUntil }) => {
+        return { name, last_seen_at: lastSeenAt, accepts_until: acceptsUntil ?? null }
+      }),
+    },
+  }
 }

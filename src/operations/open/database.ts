@@ -1,6 +1,7 @@
 import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
+import { explainServerError } from "../../database/failures.ts"
 import { describeStorage, joinDatabase, openDatabase } from "../../database/open.ts"
 import type { Context } from "../context.ts"
 import { findRunningGateways, type RunningGateway } from "./running.ts"
@@ -18,7 +19,7 @@ export class NoDatabaseError extends CommandError {}
 /**
  * Opens the configured database, calls `work` with it, and closes it again.
  *
- * @throws CommandError if the database cannot be opened, or has no schema or an old one
+ * @throws CommandError if the database cannot be opened, has no schema or an old one, or cannot do what `work` needs
  */
 export async function withDatabase<T>(
   options: OpenOptions,
@@ -29,7 +30,7 @@ export async function withDatabase<T>(
   try {
     return await work({ settings, database, now: Date.now, log })
   } catch (error) {
-    throw explainMissingSchema(error)
+    throw explainServerError(error)
   } finally {
     await database.close()
   }
@@ -71,16 +72,3 @@ function describeRunning([first, ...more]: readonly RunningGateway[]): string {
 export function connectToDatabase({ storage }: Settings): Promise<Database> {
   return joinDatabase(storage)
 }
-
-/** Returns a `CommandError` that says what to do if a table or column is missing, else the error itself. */
-export function explainMissingSchema(error: unknown): unknown {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
-  const isMissing = code === UNDEFINED_TABLE || code === UNDEFINED_COLUMN
-  return isMissing
-    ? new CommandError("the database has no schema yet, or an old one: run majordomo-gateway migrate")
-    : error
-}
-
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-const UNDEFINED_TABLE = "42P01"
-const UNDEFINED_COLUMN = "42703"

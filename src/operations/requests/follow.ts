@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
+import { explainServerError } from "../../database/failures.ts"
 import { askNew, type Filters, OVERLAP_MS } from "../../reports/index.ts"
-import { explainMissingSchema } from "../open/database.ts"
 import type { RequestRow } from "./row.ts"
 
 const POLL_MS = 500
@@ -62,7 +62,7 @@ export async function* followRequests(
       }
     }
   } catch (error) {
-    throw explainMissingSchema(error)
+    throw explainServerError(error)
   } finally {
     await database?.close()
   }

@@ -5,7 +5,7 @@ const BATCH_ROWS = [1, 10, 50, 100, 250, 500, 1000, 2500]
 const WRITE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 
 export function toLedgerMetrics(stats: LedgerStats): Metric[] {
-  const { accepted, written, waiting, rejected, dropped, journalBytes } = stats
+  const { accepted, written, waiting, rejected, dropped, journalBytes, stalledSince } = stats
   return [
     counter(
       "majordomo_rows_accepted_total",
@@ -17,6 +17,14 @@ export function toLedgerMetrics(stats: LedgerStats): Metric[] {
     counter("majordomo_rows_rejected_total", "Rows that the database rejected.", rejected),
     counter("majordomo_rows_dropped_total", "Rows that were dropped because the journal was full.", dropped),
     gauge("majordomo_journal_bytes", "Size of the journal's files.", journalBytes),
+    {
+      ...gauge(
+        "majordomo_rows_stalled_seconds",
+        "Seconds for which rows have waited while none could be written; 0 while rows are written.",
+        stalledSince === undefined ? 0 : (Date.now() - stalledSince) / 1000,
+      ),
+      together: "max",
+    },
   ]
 }
 

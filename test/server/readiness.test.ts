@@ -1,0 +1,162 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, onTestFinished, test } from "vitest"
+import type { Settings } from "../../src/config/settings.ts"
+import type { Database } from "../../src/database/_database.ts"
+import type { LedgerStats } from "../../src/database/ledger/ledger.ts"
+import { openDatabase } from "../../src/database/open.ts"
+import { migrate } from "../../src/database/schema.ts"
+import { checkDatabase } from "../../src/operations/doctor/database.ts"
+import { createProbe } from "../../src/server/probe.ts"
+import { loadSettings } from "../../src/server/settings.ts"
+import { findPostgresBinaries } from "../support/_postgres-binaries.ts"
+import { describeDatabases, postgresAt } from "../support/databases.ts"
+import { createTestDatabase, startPostgres } from "../support/postgres.ts"
+
+const WRITING: LedgerStats = {
+  accepted: 3,
+  written: 1,
+  waiting: 2,
+  rejected: 0,
+  dropped: 0,
+  journalBytes: 0,
+  batches: 1,
+  lastWrittenAt: undefined,
+  lastError: undefined,
+  stalledSince: undefined,
+}
+
+async function load(overrides: Record<string, unknown> = {}): Promise<Settings> {
+  const dir = mkdtempSync(join(tmpdir(), "mdm-ready-"))
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  return (await loadSettings({ cwd: dir, env: {}, overrides: { "storage.data_dir": dir, ...overrides } })).settings
+}
+
+interface Changes {
+  readonly settings?: Record<string, unknown>
+  readonly stats?: Partial<LedgerStats>
+  readonly pricesCheckedAt?: number
+}
+
+async function check(database: Database, { settings, stats, pricesCheckedAt }: Changes = {}) {
+  const probe = createProbe({
+    settings: await load(settings),
+    database,
+    stats: () => ({ ...WRITING, ...stats }),
+    pricesCheckedAt: () => pricesCheckedAt,
+    isStopping: () => false,
+  })
+  return probe.check()
+}
+
+const secondsAgo = (seconds: number) => Date.now() - seconds * 1000
+
+describeDatabases("readiness", (open) => {
+  test("a healthy gateway is ready, without warnings", async () => {
+    expect(await check(await open())).toEqual({ error: undefined, warnings: [] })
+  })
+
+  test("triggers that do not run are a warning, and a problem for doctor", async () => {
+    const db = await open()
+    await db.query("ALTER TABLE llm_requests DISABLE TRIGGER ALL")
+    const { error, warnings } = await check(db)
+    expect(error).toBeUndefined()
+    expect(warnings).toEqual([
+      { code: "triggers_disabled", message: expect.stringMatching(/majordomo_.*verify --repair/) },
+    ])
+    await db.query("ALTER TABLE llm_requests ENABLE TRIGGER ALL")
+    expect((await check(db)).warnings).toEqual([])
+  })
+})
+
+describe("readiness (PostgreSQL)", () => {
+  async function open(url: string): Promise<Database> {
+    const db = await openDatabase(postgresAt(url), { role: "serve", log: () => {} })
+    onTestFinished(() => db.close())
+    return db
+  }
+  const examine = async (url: string) => {
+    const settings = await load({ "storage.postgres.url": url })
+    const findings = await checkDatabase({ settings, log: () => {} })
+    return findings.filter(({ status }) => status === "problem")
+  }
+
+  test("rows that cannot be written are a warning after 3 s, and an error after the time that is set", async () => {
+    const db = await open((await createTestDatabase()).url)
+    const stalled = { stalledSince: secondsAgo(20), lastError: "another transaction holds a lock" }
+    expect((await check(db, { stats: { stalledSince: secondsAgo(1) } })).warnings).toEqual([])
+    expect(await check(db, { stats: stalled })).toEqual({
+      error: undefined,
+      warnings: [
+        {
+          code: "rows_stalled",
+          message: "no row could be written for 20 s (another transaction holds a lock); 2 wait, see the log",
+        },
+      ],
+    })
+    const strict = await check(db, { stats: stalled, settings: { "server.not_ready_after": "10s" } })
+    expect(strict.error).toBe(
+      "no row could be written for 20 s (another transaction holds a lock); 2 rows wait in the journal",
+    )
+  })
+
+  test("a full journal is an error only if requests are rejected because of it", async () => {
+    const db = await open((await createTestDatabase()).url)
+    const full = { stats: { journalBytes: 2 ** 30 } }
+    expect(await check(db, full)).toMatchObject({ error: undefined, warnings: [{ code: "journal_full" }] })
+    const blocking = await check(db, { ...full, settings: { "ledger.when_full": "block" } })
+    expect(blocking.error).toMatch(/^the journal is full, and requests are rejected/)
+  })
+
+  test("a price list that could not be fetched for a week is a warning", async () => {
+    const db = await open((await createTestDatabase()).url)
+    expect((await check(db, { pricesCheckedAt: secondsAgo(6 * 86_400) })).warnings).toEqual([])
+    const { error, warnings } = await check(db, { pricesCheckedAt: secondsAgo(8 * 86_400) })
+    expect(error).toBeUndefined()
+    expect(warnings).toMatchObject([{ code: "prices_old" }])
+  })
+
+  test("a database that is read-only by default is an error that says where that was set", async () => {
+    const { url, name } = await createTestDatabase()
+    const setting = "default_transaction_read_only"
+    await (await open(url)).query(`ALTER DATABASE ${name} SET ${setting} = on`)
+    expect((await check(await open(url))).error).toBe(
+      `the database (postgres) does not accept rows: it accepts no writes, because ${setting} is on (set by: database); 2 rows wait in the journal`,
+    )
+    expect(await examine(url)).toMatchObject([{ fix: expect.stringContaining(`RESET ${setting}`) }])
+  })
+
+  test("triggers that a role does not run are a problem for doctor", async () => {
+    const { url, name } = await createTestDatabase()
+    await (await open(url)).query(`ALTER DATABASE ${name} SET session_replication_role = replica`)
+    expect(await examine(url)).toMatchObject([{ message: expect.stringContaining("do not run") }])
+  })
+
+  test.skipIf(!canCopy())("a standby is not ready until it is promoted, and doctor says so", async () => {
+    const primary = await startPostgres({
+      hostRules: ["host all all all scram-sha-256", "host replication all all trust"],
+    })
+    onTestFinished(primary.remove)
+    await migrate(await open(primary.url))
+    const standby = await startPostgres({ standbyOf: primary.url })
+    onTestFinished(standby.remove)
+    const db = await open(standby.url)
+    expect((await check(db)).error).toMatch(
+      /does not accept rows: it is a standby, which accepts no writes; 2 rows wait/,
+    )
+    expect(await examine(standby.url)).toMatchObject([{ message: "it is a standby, which accepts no writes" }])
+    await db.query("SELECT pg_promote()")
+    await expect.poll(async () => (await check(db)).error, { timeout: 20_000 }).toBeUndefined()
+  })
+})
+
+/** The npm binaries lack the program that creates a standby. */
+function canCopy(): boolean {
+  const scratch = mkdtempSync(join(tmpdir(), "mdm-bin-"))
+  try {
+    return existsSync(join(findPostgresBinaries(scratch).bin, "pg_basebackup"))
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
