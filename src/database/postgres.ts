@@ -20,12 +20,18 @@ export function createPostgresDatabase(config: PoolConfig, options: PostgresData
   const listeners = new Set<{ close(): Promise<void> }>()
   let closing: Promise<void> | undefined
 
+  // The embedded database cancels a statement after a time of its own, unless the client gives another one.
+  const toSent = (statement: Query | string): Query | string =>
+    options.kind === "postgres" || toTimeout(statement) <= TIMEOUT_MS || typeof statement === "string"
+      ? statement
+      : { ...statement, text: `/* timeout: ${statement.timeoutMs} ms */ ${statement.text}` }
+
   const query: RunQuery = async <Row>(statement: Query | string) => {
     const deadline = performance.now() + toTimeout(statement)
     const client = await borrow(connector, deadline, toTimeout(statement))
     let failure: unknown
     try {
-      return await ask<Row>(client, statement, deadline - performance.now())
+      return await ask<Row>(client, toSent(statement), deadline - performance.now())
     } catch (error) {
       failure = error
       throw error
@@ -36,7 +42,7 @@ export function createPostgresDatabase(config: PoolConfig, options: PostgresData
 
   const transaction = async <T>(work: (query: RunQuery) => Promise<T>): Promise<T> => {
     const client = await borrow(connector, performance.now() + TIMEOUT_MS, TIMEOUT_MS)
-    const run: RunQuery = (statement) => ask(client, statement, toTimeout(statement))
+    const run: RunQuery = (statement) => ask(client, toSent(statement), toTimeout(statement))
     let failure: unknown
     try {
       await run("BEGIN")

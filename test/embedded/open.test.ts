@@ -3,7 +3,7 @@ import { dirname, join } from "node:path"
 import { afterEach, expect, test } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { openEmbedded } from "../../src/database/embedded.ts"
-import { makeDirectory, spawnScript, startTestServer } from "./_harness.ts"
+import { makeDirectory, spawnScript } from "./_harness.ts"
 
 const open: Database[] = []
 afterEach(async () => {
@@ -117,15 +117,4 @@ test("Database.listen receives the NOTIFY of a command", async () => {
     .toEqual([{ name: "revoked" }])
   await command.query("SELECT pg_notify('revoked', 'a key')")
   expect(await heard).toBe("a key")
-})
-
-test("a statement that never ends kills its thread, and the database restarts", async () => {
-  const server = await startTestServer({ statementLimitMs: 1_000 })
-  const one = await server.connect()
-  await one.query("CREATE TABLE kept AS SELECT 1 AS n")
-  await expect(one.query("SELECT count(*) FROM generate_series(1, 1e12)")).rejects.toMatchObject({ code: "57P01" })
-  const two = await server.connect()
-  expect((await two.query("SELECT n FROM kept")).rows).toEqual([{ n: 1 }])
-  expect(server.lines.join()).toContain("did not answer for 1 s")
-  await server.close(0)
 })
