@@ -11,12 +11,18 @@ import { REJECTED_FILE } from "./rejected.ts"
 interface JournalSummary {
   /** Rows that are not known to be in the database. */
   readonly waiting: readonly string[]
-  /** Rows before the cursor: the database must have them. */
-  readonly acknowledged: readonly string[]
+  /** Rows before the cursor: the database must have them, unless they were pruned. */
+  readonly acknowledged: readonly AcknowledgedRow[]
   /** Rows in `rejected.jsonl` and `damaged.jsonl`; `""` for one whose id cannot be read. */
   readonly rejected: readonly string[]
   /** Requests with an intent and without a row. */
   readonly open: number
+}
+
+interface AcknowledgedRow {
+  readonly id: string
+  /** When the request ended, in ms since the epoch. NaN if the line does not say it. */
+  readonly endedAt: number
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -27,7 +33,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
  */
 export async function readJournals(root: string): Promise<JournalSummary> {
   const waiting = new Set<string>()
-  const acknowledged = new Set<string>()
+  const acknowledged = new Map<string, AcknowledgedRow>()
   const rejected: string[] = []
   let open = 0
   for (const dir of await listSlots(root)) {
@@ -36,11 +42,15 @@ export async function readJournals(root: string): Promise<JournalSummary> {
       rejected.push(...idsOfRejected((await readOrNothing(join(dir, file))).toString()))
     }
   }
-  return { waiting: [...waiting], acknowledged: [...acknowledged], rejected, open }
+  return { waiting: [...waiting], acknowledged: [...acknowledged.values()], rejected, open }
 }
 
 /** Adds the ids of the rows of one journal. Returns how many intents have no row. */
-async function readJournal(dir: string, waiting: Set<string>, acknowledged: Set<string>): Promise<number> {
+async function readJournal(
+  dir: string,
+  waiting: Set<string>,
+  acknowledged: Map<string, AcknowledgedRow>,
+): Promise<number> {
   const cursor = await readCursor(dir)
   const names = (await listOrNothing(dir)).filter((name) => numberOfSegment(name, JOURNAL_EXTENSION) !== undefined)
   const open = new Set<string>()
@@ -51,14 +61,25 @@ async function readJournal(dir: string, waiting: Set<string>, acknowledged: Set<
       const kind = kindOfLine(bytes, start, end)
       if (kind === "blank" || kind === "malformed") return
       const id = findId(bytes, start, end, kind)
-      if (id === undefined || !UUID.test(id) || findPayloadEnd(bytes, start, end, kind) === -1) return
+      const payloadEnd = findPayloadEnd(bytes, start, end, kind)
+      if (id === undefined || !UUID.test(id) || payloadEnd === -1) return
       if (kind === "intent") return void open.add(id)
       open.delete(id)
       const isBefore = cursor && (number < cursor.segment || (number === cursor.segment && start < cursor.offset))
-      ;(isBefore ? acknowledged : waiting).add(id)
+      if (isBefore) acknowledged.set(id, { id, endedAt: readEnd(bytes, start, payloadEnd) })
+      else waiting.add(id)
     })
   }
   return open.size
+}
+
+function readEnd(bytes: Buffer, start: number, payloadEnd: number): number {
+  try {
+    const row = JSON.parse(`${bytes.toString("utf8", start, payloadEnd)}}`) as { readonly created_at?: string }
+    return Date.parse(row.created_at ?? "")
+  } catch {
+    return Number.NaN
+  }
 }
 
 /** `ROOT/1`, `ROOT/2`, …: see `kit/log/slots.ts`. */
