@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { makeSchema } from "../../build/schema/index.ts"
 import { readMigrations } from "../../build/schema/migrations.ts"
+import { toSchemaScript as assembleScript } from "../../build/schema/script.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { readSchemaScript, type SchemaScript, toSchemaScript } from "../../src/database/schema-script.ts"
 
@@ -37,6 +38,14 @@ export function makeNewerScript(sql: string, { isBreaking = false } = {}): Schem
   } finally {
     rmSync(directory, { recursive: true })
   }
+}
+
+/** The schema.sql of the program whose newest version was `version`. */
+export function makeOlderScript(version: number): SchemaScript {
+  const read = (name: string) => readFileSync(`migrations/before/${name}.sql`, "utf8")
+  const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
+  const migrations = readMigrations("migrations").filter((migration) => migration.version <= version)
+  return toSchemaScript(assembleScript(migrations, before))
 }
 
 /** The version of this program. */

@@ -21,7 +21,8 @@ export async function insertRequests(db: Database, since: string, first: number,
       CASE WHEN n % 5 <> 2 THEN n * 0.000000000003 END,
       (ARRAY['exact', 'estimated', 'unpriced', 'free', 'inconsistent'])[1 + n % 5], 'reported',
       jsonb_build_object('Feature', 'f' || n % 2, 'User-Id', 'u' || n), at
-    FROM (SELECT n, '${since}'::timestamptz + make_interval(hours => n * 4) AS at FROM generate_series(${first}, ${last}) n) rows`)
+    FROM (SELECT n, '${since}'::timestamptz + make_interval(hours => n * 4) AS at FROM generate_series(${first}, ${last}) n) rows
+    ON CONFLICT (id) DO NOTHING`)
 }
 
 export async function verifyDatabase(db: Database, options: { readonly all?: boolean } = {}): Promise<VerifyResult> {

@@ -1,7 +1,7 @@
 import type { RunQuery } from "../_database.ts"
 import { COUNTERS, type Counter, toCounted } from "../counters.ts"
 import { type PeriodSummary, TIMEOUT_MS } from "./periods.ts"
-import { dayOf, digestOfDays, digestOfWeeks, inDays, inHours, NAMES, NO_KEY } from "./sql.ts"
+import { dayOf, digestOfDays, digestOfWeeks, IN_RANGE, inDays, inHours, NAMES, NO_KEY } from "./sql.ts"
 
 /**
  * The statements that compare rollups with what they are the sum of. Each takes the first day ($1) and the day after the
@@ -130,7 +130,7 @@ const COMPARE_DAYS = `
     "requests, gaps, dropped, digest",
     `(SELECT ${dayOf("hour")} AS starts, sum(requests)::float8 AS requests, coalesce(sum(requests) FILTER (WHERE is_gap), 0)::float8 AS gaps,
         coalesce(sum(dropped), 0)::float8 AS dropped FROM hours GROUP BY 1) AS counted
-      FULL JOIN (${digestOfDays(inDays, inHours)}) AS digests USING (starts)
+      FULL JOIN (${digestOfDays(IN_RANGE)}) AS digests USING (starts)
       WHERE starts >= coalesce((SELECT ${dayOf("pruned_before")} FROM majordomo_schema), '-infinity')`,
   )}`
 
@@ -163,7 +163,7 @@ const COMPARE_PRUNED_DAYS = `
   })}
   UNION ALL ${summarize(
     "coalesce(requests, 0)::float8, coalesce(gaps, 0)::float8, coalesce(dropped, 0)::float8, digest",
-    `gaps FULL JOIN (${digestOfDays(inDays, inHours)}) AS digests USING (starts)`,
+    `gaps FULL JOIN (${digestOfDays(IN_RANGE)}) AS digests USING (starts)`,
   )}`
 
 /** Compares the rollups of weeks with those of their days, value by value. */
@@ -178,7 +178,7 @@ const COMPARE_WEEKS = `
       WHERE ${inDays("day")} AND day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3`,
     b: `SELECT * FROM llm_usage_metadata_weekly WHERE ${inDays("week")}`,
   })}
-  UNION ALL ${summarize("0::float8, 0::float8, 0::float8, digest", `(${digestOfWeeks(inDays)}) AS weeks`)}`
+  UNION ALL ${summarize("0::float8, 0::float8, 0::float8, digest", `(${digestOfWeeks(IN_RANGE)}) AS weeks`)}`
 
 /** Counters of a rollup, in one period, that differ from what they are the sum of. */
 export interface Difference {

@@ -1,5 +1,5 @@
 import { COUNTERS, type Counter } from "../counters.ts"
-import { dayOf, digestOfDays, inDays, inHours, NAMES, NO_KEY } from "./sql.ts"
+import { dayOf, digestOfDays, IN_RANGE, inDays, inHours, NAMES, NO_KEY } from "./sql.ts"
 
 /**
  * Comparing every counter of every group costs 20 us per request. A fingerprint costs 2 us and finds the days on which
@@ -89,7 +89,7 @@ export function toFingerprints(nameCount: number): string {
   SELECT starts::text, coalesce(requests, 0)::float8 AS requests, coalesce(gaps, 0)::float8 AS gaps,
     coalesce(dropped, 0)::float8 AS dropped, digest,
     coalesce(r.fingerprint, 0) - coalesce(s.fingerprint, 0) = 0 AND m.starts IS NULL AS agrees
-  FROM requests r FULL JOIN rollups s USING (starts) FULL JOIN (${digestOfDays(inDays, inHours)}) AS digests USING (starts)
+  FROM requests r FULL JOIN rollups s USING (starts) FULL JOIN (${digestOfDays(IN_RANGE)}) AS digests USING (starts)
   LEFT JOIN miscounted m USING (starts)
   WHERE starts >= coalesce((SELECT ${dayOf("pruned_before")} FROM majordomo_schema), '-infinity')`
 }

@@ -1,6 +1,6 @@
 import type { Database, RunQuery } from "../_database.ts"
 import { toErrorCode } from "../failures.ts"
-import { dayOf, digestOfDays, digestOfWeeks } from "./sql.ts"
+import { dayOf, digestOfDays, digestOfWeeks, EVERYTHING, toMetadataHashes } from "./sql.ts"
 
 /** Reading millions of rows may take long. */
 export const TIMEOUT_MS = 6 * 3_600_000
@@ -31,25 +31,25 @@ export interface Period extends PeriodSummary {
   readonly verifiedAt: number
 }
 
-const always = () => "true"
+const HASHES = "SELECT * FROM metadata"
 
 const OVERVIEW = `
   WITH facts AS (
     SELECT coalesce(${dayOf("pruned_before")}, '-infinity') AS pruned_before FROM majordomo_schema
   ), requests AS (
     SELECT ${dayOf("created_at")} AS starts, count(*) AS requests FROM llm_requests GROUP BY 1
+  ), metadata AS MATERIALIZED (${toMetadataHashes(EVERYTHING)}
   ), periods AS (
     SELECT 'day' AS period, starts, coalesce(requests, 0) AS requests, coalesce(digest, '0') AS digest
-    FROM requests FULL JOIN (${digestOfDays(always, always)}) AS days USING (starts)
-    UNION ALL SELECT 'week', starts, 0, digest FROM (${digestOfWeeks(always)}) AS weeks
-  ), others AS (
-    SELECT DISTINCT day AS starts FROM llm_usage_metadata WHERE value = '(other)'
+    FROM requests FULL JOIN (${digestOfDays(EVERYTHING, HASHES)}) AS days USING (starts)
+    UNION ALL SELECT 'week', starts, 0, digest FROM (${digestOfWeeks(EVERYTHING, HASHES)}) AS weeks
   )
   SELECT period, starts::text, p.requests::float8 AS requests, p.digest, coalesce(v.gaps, 0)::float8 AS gaps,
     coalesce(v.dropped, 0)::float8 AS dropped, coalesce((p.requests, p.digest) = (v.requests, v.digest), false) AS "isProven",
-    starts < pruned_before AS "isPruned", o.starts IS NOT NULL AS "hasOther",
+    starts < pruned_before AS "isPruned", coalesce(has_other, false) AS "hasOther",
     coalesce(extract(epoch FROM v.verified_at), 0)::float8 AS "verifiedAt"
-  FROM periods p CROSS JOIN facts LEFT JOIN majordomo_verified v USING (period, starts) LEFT JOIN others o USING (starts)
+  FROM periods p CROSS JOIN facts LEFT JOIN majordomo_verified v USING (period, starts) 
+  LEFT JOIN metadata m ON m.day = starts AND period = 'day'
   ORDER BY period, starts`
 
 /** Returns all days and weeks, in the order of time. */
