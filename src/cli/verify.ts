@@ -27,13 +27,14 @@ export default defineCommand({
       )
       const result = await verifying.finally(progress.end)
       if (args.json) printJson(result)
-      else print(describe(result))
+      else print(toVerdict(result))
       if (!result.balanced) process.exitCode = 1
     })
   },
 })
 
-function describe(result: VerifyResult): string {
+/** Returns the result as text: a verdict in one line, then the differences and the repairs. */
+export function toVerdict(result: VerifyResult): string {
   const verdict = result.balanced ? "The books balance" : "The books do NOT balance"
   const first = `${verdict}: ${describeRows(result)}; ${describeDays(result)}`
   return [first, ...describeDifferences(result), ...describeRepairs(result)].join("\n")

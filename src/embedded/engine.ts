@@ -31,16 +31,10 @@ const SIGN_OF_LIFE_MS = 5_000
 export async function startEngine(workerUrl: URL, directory: string): Promise<Engine> {
   const counters = new Int32Array(new SharedArrayBuffer(Object.keys(SHARED).length * Int32Array.BYTES_PER_ELEMENT))
   const worker = startThread(workerUrl, { directory, counters })
-  /** The number of file operations when the running statement exceeded its limit; undefined before that. */
-  let operationsSeen: number | undefined
-  const call = createPendingCall((limitMs) => {
-    const operations = Atomics.load(counters, SHARED.fileOperations)
-    if (operations === operationsSeen) return die(`the database did not answer for ${Math.round(limitMs / 1000)} s`)
-    operationsSeen = operations
-    cancel()
-    return SIGN_OF_LIFE_MS
-  })
-  const cancel = () => Atomics.store(counters, SHARED.cancel, 1)
+  const watchdog = createWatchdog(counters)
+  const call = createPendingCall((limitMs) =>
+    watchdog.cancel() ? SIGN_OF_LIFE_MS : die(`the database did not answer for ${Math.round(limitMs / 1000)} s`),
+  )
   const send = (message: ToWorker) => worker.postMessage(message)
   let isDead = false
   let announceDeath!: (reason: string) => void
@@ -90,19 +84,39 @@ export async function startEngine(workerUrl: URL, directory: string): Promise<En
     run(bytes, onOutput, limitMs) {
       if (isDead) return Promise.reject(new Error("the database's thread ended"))
       if (call.isActive()) return Promise.reject(new Error("the database's thread runs one unit at a time"))
-      operationsSeen = undefined
-      Atomics.store(counters, SHARED.cancel, 0)
+      watchdog.start()
       const done = call.start(limitMs, onOutput)
       send({ type: "run", bytes })
       return done
     },
     cancel: () => {
-      if (call.isActive()) cancel()
+      if (call.isActive()) Atomics.store(counters, SHARED.cancel, 1)
     },
     syncCount: () => Atomics.load(counters, SHARED.syncs),
     died,
     isDead: () => isDead,
     close,
+  }
+}
+
+/** Cancels a statement that exceeds its limit, and tells whether the backend still works on it. */
+function createWatchdog(counters: Int32Array) {
+  /** The number of file operations at the last cancellation. */
+  let operationsSeen: number | undefined
+  return {
+    /** Begins with the next statement. */
+    start(): void {
+      operationsSeen = undefined
+      Atomics.store(counters, SHARED.cancel, 0)
+    },
+    /** Cancels the statement. Returns false if nothing was read or written since the last time. */
+    cancel(): boolean {
+      const operations = Atomics.load(counters, SHARED.fileOperations)
+      if (operations === operationsSeen) return false
+      operationsSeen = operations
+      Atomics.store(counters, SHARED.cancel, 1)
+      return true
+    },
   }
 }
 

@@ -52,4 +52,5 @@ export function makeOlderScript(version: number): SchemaScript {
 export const VERSION = readSchemaScript().version
 
 /** Makes a database of this version look as if it was made before versions existed. */
-export const FORGET_VERSIONS = "DROP TABLE majordomo_migrations; ALTER TABLE llm_requests DROP COLUMN dialect;"
+export const FORGET_VERSIONS = `DROP TABLE majordomo_migrations, majordomo_verified;
+  ALTER TABLE llm_requests DROP COLUMN dialect, DROP CONSTRAINT llm_requests_cost_is_number;`
