@@ -64,7 +64,7 @@ async function repairOne(query: RunQuery, { table, day, name }: Repair): Promise
     // No request may come between DELETE and INSERT. This is the order in which a batch takes the same locks.
     await run("LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE", [])
     await run("SELECT pg_advisory_xact_lock(7680, 2)", [])
-    const { rowCount } = await run(`${IS_PRUNED}`, [day])
+    const { rowCount } = await run(IS_PRUNED, [day])
     if (rowCount > 0) return
     for (const statement of table === "llm_requests" ? REMOVE_NAN : RECOUNT[table]!) await run(statement, range)
   }

@@ -1,4 +1,4 @@
-/** Parts of the statements of this folder. They take the first day as $1 and the day after the last one as $2. */
+// Parts of the statements of this folder. They take the first day as $1 and the day after the last one as $2.
 
 /** The requests without an API key are counted under this id. */
 export const NO_KEY = "'00000000-0000-0000-0000-000000000000'"
