@@ -68,7 +68,11 @@ export async function verifyLedger(
   for (const range of work) {
     const found = await compare(db, range, names)
     differences.push(...found.differences)
-    for (const period of found.periods) summaries.set(`${range.period} ${period.starts}`, period)
+    for (const period of found.periods) {
+      const key = `${range.period} ${period.starts}`
+      // Rows are counted in the snapshot in which the journals were compared: a row is either waiting or written.
+      summaries.set(key, { ...period, requests: summaries.get(key)?.requests ?? 0 })
+    }
     const wrong = new Set(found.differences.map(({ day }) => day))
     const proven = found.periods.filter(({ starts }) => !wrong.has(starts))
     await rememberPeriods(db, range.period, { proven, wrong: [...wrong] })
@@ -85,8 +89,7 @@ export async function verifyLedger(
 }
 
 /**
- * How many requests one statement reads. On the embedded database the other clients wait for it, so it must be short:
- * 100,000 requests take about a second there.
+ * How many requests one statement reads. On the embedded database the other clients wait for it, so it must be short.
  */
 const MAX_REQUESTS = { postgres: 1_000_000, embedded: 100_000 } as const
 
