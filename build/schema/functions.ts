@@ -1,4 +1,4 @@
-import { COUNTERS, type Counter } from "./counters.ts"
+import { COUNTERS, type Counter } from "../../src/database/counters.ts"
 import { toRollupStatements } from "./rollup-statements.ts"
 import { expand } from "./template.ts"
 

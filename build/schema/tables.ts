@@ -1,4 +1,4 @@
-import { COUNTERS, ROLLUP_TABLES } from "./counters.ts"
+import { COUNTERS, ROLLUP_TABLES } from "../../src/database/counters.ts"
 import { expand } from "./template.ts"
 
 /** The CREATE TABLE statements of the rollup tables. */

@@ -1,4 +1,4 @@
-import type { Counter } from "./counters.ts"
+import { type Counter, toCounted, toFilter } from "../../src/database/counters.ts"
 
 const WIDTH = 118
 
@@ -7,7 +7,7 @@ const LISTS: Readonly<Record<string, (counter: Counter) => string>> = {
   /** The columns. */
   counters: ({ name }) => name,
   /** From rows that are all counted. */
-  counted: ({ name, of }) => `${"sum" in of ? `coalesce(sum(${of.sum}), 0)` : `count(*)${toFilter(of)}`} AS ${name}`,
+  counted: toCounted,
   /** From rows with a `sign`: 1 to add the row to the totals, -1 to take it away. */
   signed: ({ name, of }) =>
     `coalesce(${"sum" in of ? `sum(sign * ${of.sum})` : `sum(sign)${toFilter(of)}`}, 0) AS ${name}`,
@@ -33,10 +33,6 @@ export function expand(template: string, counters: readonly Counter[]): string {
       return wrap([`${before}${items[0]}`, ...items.slice(1, -1), `${items.at(-1)}${after}`], indent)
     })
     .join("\n")
-}
-
-function toFilter({ where }: { readonly where?: string }): string {
-  return where === undefined ? "" : ` FILTER (WHERE ${where})`
 }
 
 function wrap(items: readonly string[], indent: string): string {

@@ -2,33 +2,42 @@ import { type VerifyResult, verify } from "../operations/verify.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { withDatabase } from "./_open.ts"
 import { print, printJson } from "./_print.ts"
-import { withThousands } from "./_text.ts"
+import { createProgress } from "./_progress.ts"
+import { printable, withThousands } from "./_text.ts"
 
 export default defineCommand({
   meta: {
     name: "verify",
-    description: "compare the journals, the rows and the rollups that reports read; also while the gateway runs",
+    description:
+      "compare the journals, the rows and the rollups that reports read, also while the gateway runs; exit code 1 if they differ",
   },
   args: {
+    all: { type: "boolean", description: "compare every day again, also those that were proven and have not changed" },
     repair: { type: "boolean", description: "compute the rollups again from the rows, where they differ" },
     ...JSON_OPTION,
     ...COMMON,
   },
-  examples: ["majordomo-gateway verify", "majordomo-gateway verify --repair"],
+  examples: ["majordomo-gateway verify", "majordomo-gateway verify --all", "majordomo-gateway verify --repair"],
   async run({ args }) {
     await withDatabase(args.config, async (context) => {
-      const result = await verify(context, { repair: args.repair === true })
+      const progress = createProgress(args.repair ? "requests and repairs" : "requests")
+      const verifying = verify(
+        { ...context, onProgress: progress.update },
+        { repair: args.repair === true, all: args.all === true },
+      )
+      const result = await verifying.finally(progress.end)
       if (args.json) printJson(result)
-      else print(describe(result))
+      else print(toVerdict(result))
       if (!result.balanced) process.exitCode = 1
     })
   },
 })
 
-function describe(result: VerifyResult): string {
-  const repaired = result.repaired_days.length > 0 ? "Repaired. " : ""
+/** Returns the result as text: a verdict in one line, then the differences and the repairs. */
+export function toVerdict(result: VerifyResult): string {
   const verdict = result.balanced ? "The books balance" : "The books do NOT balance"
-  return `${repaired}${verdict}: ${describeRows(result)}; ${describeSums(result)}`
+  const first = `${verdict}: ${describeRows(result)}; ${describeDays(result)}`
+  return [first, ...describeDifferences(result), ...describeRepairs(result)].join("\n")
 }
 
 function describeRows({ accepted, written, waiting, rejected, dropped, lost }: VerifyResult): string {
@@ -37,8 +46,34 @@ function describeRows({ accepted, written, waiting, rejected, dropped, lost }: V
   return lost === 0 ? sum : `${sum} + ${n(lost)} that left the journal and are not in the database`
 }
 
-function describeSums({ wrong_days: days }: VerifyResult): string {
-  if (days.length === 0) return "the rollups agree with the rows"
-  const which = days.length === 1 ? days[0] : `${withThousands(days.length)} days, the first ${days[0]}`
-  return `the rollups differ from the rows on ${which} (verify --repair)`
+function describeDays({ differences, days }: VerifyResult): string {
+  const parts = [
+    `${withThousands(days.compared)} ${days.compared === 1 ? "day" : "days"} compared`,
+    ...(days.proven > 0 ? [`${withThousands(days.proven)} proven before`] : []),
+    ...(days.pruned > 0 ? [`${withThousands(days.pruned)} pruned`] : []),
+  ]
+  return `the rollups ${differences.length === 0 ? "agree with" : "DIFFER from"} the rows (${parts.join(", ")})`
+}
+
+const MAX_LINES = 20
+
+function describeDifferences({ differences }: VerifyResult): string[] {
+  const lines = differences.slice(0, MAX_LINES).map(({ table, period, name, counters, repairable }) => {
+    const of = name === null ? "" : ` of ${printable(name)}`
+    const why = repairable ? "" : " (cannot be repaired: the requests of that day were pruned)"
+    return `  ${table} ${period}${of}: ${counters.join(", ")}${why}`
+  })
+  const rest = differences.length - lines.length
+  if (rest > 0) lines.push(`  and ${withThousands(rest)} more (see --json)`)
+  if (differences.some(({ repairable }) => repairable)) lines.push("Repair them with majordomo-gateway verify --repair")
+  return lines
+}
+
+function describeRepairs({ repairs }: VerifyResult): string[] {
+  if (repairs.length === 0) return []
+  const lines = repairs.slice(0, MAX_LINES).map(({ table, day, name, counters }) => {
+    return `  ${table} ${day}${name === null ? "" : ` of ${printable(name)}`}: ${counters.join(", ")}`
+  })
+  const rest = repairs.length - lines.length
+  return ["Computed again from the rows:", ...lines, ...(rest > 0 ? [`  and ${withThousands(rest)} more`] : [])]
 }

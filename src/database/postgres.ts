@@ -25,7 +25,7 @@ export function createPostgresDatabase(config: PoolConfig, options: PostgresData
     const client = await borrow(connector, deadline, toTimeout(statement))
     let failure: unknown
     try {
-      return await ask<Row>(client, statement, deadline - performance.now())
+      return await ask<Row>(client, toSent(options.kind, statement), deadline - performance.now())
     } catch (error) {
       failure = error
       throw error
@@ -36,7 +36,7 @@ export function createPostgresDatabase(config: PoolConfig, options: PostgresData
 
   const transaction = async <T>(work: (query: RunQuery) => Promise<T>): Promise<T> => {
     const client = await borrow(connector, performance.now() + TIMEOUT_MS, TIMEOUT_MS)
-    const run: RunQuery = (statement) => ask(client, statement, toTimeout(statement))
+    const run: RunQuery = (statement) => ask(client, toSent(options.kind, statement), toTimeout(statement))
     let failure: unknown
     try {
       await run("BEGIN")
@@ -84,6 +84,14 @@ export function createPostgresDatabase(config: PoolConfig, options: PostgresData
 
 function toTimeout(statement: Query | string): number {
   return typeof statement === "string" ? TIMEOUT_MS : (statement.timeoutMs ?? TIMEOUT_MS)
+}
+
+/** The embedded database cancels a statement after a time of its own, unless the client says how long it waits. */
+function toSent(kind: Database["kind"], statement: Query | string): Query | string {
+  const isLong = typeof statement !== "string" && toTimeout(statement) > TIMEOUT_MS
+  return kind === "embedded" && isLong
+    ? { ...statement, text: `/* timeout: ${statement.timeoutMs} ms */ ${statement.text}` }
+    : statement
 }
 
 /** Takes a connection from the pool before `deadline`. A connection that comes later goes back to the pool. */

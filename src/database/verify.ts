@@ -1,9 +1,13 @@
 import type { Database, RunQuery } from "./_database.ts"
-import { type JournalItem, readJournals } from "./ledger/read.ts"
+import type { OnProgress } from "./backfill.ts"
+import { type Difference, findDifferences } from "./verify/differences.ts"
+import { toFingerprints } from "./verify/fingerprint.ts"
+import { openJournals } from "./verify/journals.ts"
+import { type Period, type PeriodSummary, readPeriods, rememberPeriods, TIMEOUT_MS } from "./verify/periods.ts"
+import { addDays, chooseWork, type Range } from "./verify/work.ts"
 
-/** Reading millions of rows may take long. */
-const TIMEOUT_MS = 3_600_000
-const IDS_PER_QUERY = 5000
+export type { Difference } from "./verify/differences.ts"
+export { type Repair, repairRollups } from "./verify/repair.ts"
 
 /** The rows that the disk and the database know of: accepted = written + waiting + rejected + dropped + lost. */
 export interface VerifyResult {
@@ -16,142 +20,120 @@ export interface VerifyResult {
   readonly rejected: number
   /** Rows that were dropped, according to the rows with `outcome = gap`. */
   readonly dropped: number
-  /** Rows that were removed from a journal and are not in the database. Must be 0. */
+  /** Rows that were removed from a journal and are not in the database, without having been pruned. Must be 0. */
   readonly lost: number
   /** Requests that are running, or whose process died and that get their row when its journal is opened. */
   readonly begun: number
-  /** Days (UTC) whose rollups differ from their requests, and Mondays of weeks whose rollups differ from their days. */
-  readonly wrongDays: readonly string[]
+  readonly differences: readonly Difference[]
+  readonly days: VerifiedDays
+}
+
+/** How many days (UTC) were verified, and how. */
+interface VerifiedDays {
+  /** Their rollups were compared with their requests now. */
+  readonly compared: number
+  /** They were proven before, and nothing has changed since. */
+  readonly proven: number
+  /** Their requests were pruned: their rollups agree with each other. */
+  readonly pruned: number
+}
+
+interface VerifyOptions {
+  /** Compares all periods, also those that were proven before. */
+  readonly all?: boolean
+  /** Receives how many requests have been compared. */
+  readonly onProgress?: OnProgress
 }
 
 /**
- * Compares journals, requests and rollups. It reads the journals first, so that rows written in the meantime are found in
- * the database. It reads requests and rollups in one snapshot, and takes no lock.
+ * Compares journals, requests and rollups, while gateways go on writing. Each comparison of a rollup is one statement, and
+ * so sees one snapshot. Takes no lock.
  */
-export async function verifyLedger(db: Database, journalRoot: string): Promise<VerifyResult> {
-  const journals = await readJournals(journalRoot)
-  return db.transaction(async (query) => {
+export async function verifyLedger(
+  db: Database,
+  journalRoot: string,
+  { all = false, onProgress = () => {} }: VerifyOptions = {},
+): Promise<VerifyResult> {
+  const compareJournals = await openJournals(journalRoot)
+  const { journals, periods, names } = await db.transaction(async (query) => {
     await query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    const { rows } = await query<{ written: string; dropped: string }>({
-      text: `SELECT count(*) FILTER (WHERE outcome <> 'gap')::text AS written,
-        coalesce(sum((usage ->> 'dropped')::bigint) FILTER (WHERE outcome = 'gap'), 0)::text AS dropped FROM llm_requests`,
-      timeoutMs: TIMEOUT_MS,
-    })
-    const written = Number(rows[0]!.written)
-    const dropped = Number(rows[0]!.dropped)
-    const waiting =
-      (await countMissing(query, journals.waiting)) + (await countMissingItems(query, journals.waitingItems))
-    const rejectedIds = new Set(journals.rejected)
-    const acknowledged = journals.acknowledged.filter((id) => !rejectedIds.has(id))
-    const items = journals.acknowledgedItems.filter(({ id }) => !rejectedIds.has(id))
-    const lost = (await countMissing(query, acknowledged)) + (await countMissingItems(query, items))
-    const rejected = journals.rejected.length
-    const wrong = [...(await findWrongDays(query)), ...(await findWrongNames(query)), ...(await findWrongWeeks(query))]
-    const wrongDays = [...new Set(wrong)].sort()
-    const accepted = written + waiting + rejected + dropped + lost
-    return { accepted, written, waiting, rejected, dropped, lost, begun: journals.open, wrongDays }
+    return { journals: await compareJournals(query), periods: await readPeriods(query), names: await readNames(query) }
   })
-}
-
-/** Rebuilds the rollups from the requests, from the first wrong day on. */
-export async function repairRollups(db: Database, wrongDays: readonly string[]): Promise<void> {
-  const [first] = [...wrongDays].sort()
-  if (first === undefined) return
-  await db.query({
-    text: "SELECT majordomo_count_again($1::date::timestamp AT TIME ZONE 'UTC')",
-    values: [first],
-    timeoutMs: TIMEOUT_MS,
-  })
-}
-
-async function countMissing(query: RunQuery, ids: readonly string[]): Promise<number> {
-  let missing = 0
-  for (let from = 0; from < ids.length; from += IDS_PER_QUERY) {
-    const { rows } = await query<{ missing: number }>({
-      text: `SELECT count(*)::int AS missing FROM unnest($1::uuid[]) AS given(id)
-        WHERE NOT EXISTS (SELECT FROM llm_requests r WHERE r.id = given.id)`,
-      values: [ids.slice(from, from + IDS_PER_QUERY)],
-      timeoutMs: TIMEOUT_MS,
-    })
-    missing += rows[0]!.missing
+  const work = chooseWork(periods, { all, maxRequests: MAX_REQUESTS[db.kind] })
+  const total = work.reduce((sum, { requests }) => sum + requests, 0)
+  const differences: Difference[] = []
+  const summaries = new Map(periods.map((period) => [`${period.period} ${period.starts}`, period as PeriodSummary]))
+  let done = 0
+  onProgress(done, total)
+  for (const range of work) {
+    const found = await compare(db, range, names)
+    differences.push(...found.differences)
+    for (const period of found.periods) {
+      const key = `${range.period} ${period.starts}`
+      // Rows are counted in the snapshot in which the journals were compared: a row is either waiting or written.
+      summaries.set(key, { ...period, requests: summaries.get(key)?.requests ?? 0 })
+    }
+    const wrong = new Set(found.differences.map(({ day }) => day))
+    const proven = found.periods.filter(({ starts }) => !wrong.has(starts))
+    await rememberPeriods(db, range.period, { proven, wrong: [...wrong] })
+    done += range.requests
+    onProgress(done, total)
   }
-  return missing
-}
-
-/** An item of a job that was delivered twice has one row, or none while its job is not known. */
-async function countMissingItems(query: RunQuery, items: readonly JournalItem[]): Promise<number> {
-  let missing = 0
-  for (let from = 0; from < items.length; from += IDS_PER_QUERY) {
-    const { rows } = await query<{ missing: number }>({
-      text: `SELECT count(*)::int AS missing
-        FROM json_to_recordset($1::json) AS given(provider text, source text, item text)
-        WHERE NOT EXISTS (SELECT FROM llm_job_items i
-          WHERE (i.provider, i.source, i.item) = (given.provider, given.source, given.item))`,
-      values: [JSON.stringify(items.slice(from, from + IDS_PER_QUERY))],
-      timeoutMs: TIMEOUT_MS,
-    })
-    missing += rows[0]!.missing
-  }
-  return missing
+  const sum = (toNumber: (period: PeriodSummary) => number) =>
+    [...summaries.values()].reduce((total, period) => total + toNumber(period), 0)
+  const written = sum(({ requests, gaps }) => requests - gaps)
+  const dropped = sum((period) => period.dropped)
+  const { waiting, rejected, lost } = journals
+  const accepted = written + waiting + rejected + dropped + lost
+  return { accepted, written, dropped, ...journals, differences, days: countDays(periods, work) }
 }
 
 /**
- * Finds days whose rollups by hour, key, or day differ from their requests. The rollups keep pruned requests, so they may
- * count more on the oldest day that still has requests; earlier days cannot be checked.
+ * How many requests one statement reads. On the embedded database the other clients wait for it, so it must be short.
  */
-async function findWrongDays(query: RunQuery): Promise<string[]> {
-  const numbers =
-    "sum(requests) AS requests, sum(input_tokens) AS input, sum(output_tokens) AS output, sum(total_cost) AS cost"
-  const { rows } = await query<{ day: string }>({
-    text: `WITH truth AS (
-        SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS requests, coalesce(sum(input_tokens), 0) AS input,
-          coalesce(sum(output_tokens), 0) AS output, coalesce(sum(total_cost), 0) AS cost
-        FROM llm_requests WHERE outcome <> 'gap' GROUP BY 1
-      ), daily AS (SELECT day, ${numbers} FROM llm_usage_daily GROUP BY 1),
-      hourly AS (SELECT (hour AT TIME ZONE 'UTC')::date AS day, ${numbers} FROM llm_usage_hourly GROUP BY 1),
-      keys AS (SELECT (hour AT TIME ZONE 'UTC')::date AS day, ${numbers} FROM llm_usage_hourly_keys GROUP BY 1),
-      oldest AS (SELECT min(day) AS first_day FROM truth)
-      SELECT day::text FROM truth FULL JOIN daily USING (day) FULL JOIN hourly USING (day) FULL JOIN keys USING (day) CROSS JOIN oldest
-      WHERE day >= first_day AND CASE WHEN day = first_day
-        THEN truth.requests > least(coalesce(daily.requests, 0), coalesce(hourly.requests, 0), coalesce(keys.requests, 0))
-        ELSE (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (daily.requests, daily.input, daily.output, daily.cost)
-          OR (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (hourly.requests, hourly.input, hourly.output, hourly.cost)
-          OR (truth.requests, truth.input, truth.output, truth.cost) IS DISTINCT FROM (keys.requests, keys.input, keys.output, keys.cost) END
-      ORDER BY 1`,
-    timeoutMs: TIMEOUT_MS,
-  })
-  return rows.map(({ day }) => day)
+const MAX_REQUESTS = { postgres: 1_000_000, embedded: 100_000 } as const
+
+async function readNames(query: RunQuery): Promise<readonly string[]> {
+  const { rows } = await query<{ name: string }>("SELECT name FROM llm_usage_metadata_names WHERE summed ORDER BY name")
+  return rows.map(({ name }) => name)
 }
 
-/** Finds days whose rollups by metadata name differ from their requests, for the names whose rollups are complete. */
-async function findWrongNames(query: RunQuery): Promise<string[]> {
-  const { rows } = await query<{ day: string }>({
-    text: `WITH truth AS (
-        SELECT n.name, (r.created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS requests, coalesce(sum(r.total_cost), 0) AS cost
-        FROM llm_requests r JOIN llm_usage_metadata_names n ON n.summed AND r.raw_metadata ->> n.name IS NOT NULL
-        WHERE r.outcome <> 'gap' GROUP BY 1, 2
-      ), sums AS (
-        SELECT m.name, m.day, sum(m.requests) AS requests, sum(m.total_cost) AS cost
-        FROM llm_usage_metadata m JOIN llm_usage_metadata_names n ON n.summed AND n.name = m.name GROUP BY 1, 2
-      ), oldest AS (SELECT min((created_at AT TIME ZONE 'UTC')::date) AS first_day FROM llm_requests)
-      SELECT DISTINCT day::text FROM truth FULL JOIN sums USING (name, day) CROSS JOIN oldest
-      WHERE day >= first_day AND CASE WHEN day = first_day THEN truth.requests > coalesce(sums.requests, 0)
-        ELSE (coalesce(truth.requests, 0), coalesce(truth.cost, 0)) <> (coalesce(sums.requests, 0), coalesce(sums.cost, 0)) END`,
-    timeoutMs: TIMEOUT_MS,
-  })
-  return rows.map(({ day }) => day)
+interface Found {
+  readonly differences: readonly Difference[]
+  readonly periods: readonly PeriodSummary[]
 }
 
-/** Finds weeks whose rollups differ from the rollups of their days, value by value, including weeks of pruned requests. */
-async function findWrongWeeks(query: RunQuery): Promise<string[]> {
-  const { rows } = await query<{ week: string }>({
-    text: `WITH days AS (
-        SELECT date_trunc('week', day)::date AS week, name, value, sum(requests) AS requests, sum(total_cost) AS cost
-        FROM llm_usage_metadata WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
-      )
-      SELECT DISTINCT week::text FROM days FULL JOIN llm_usage_metadata_weekly w USING (week, name, value)
-      WHERE (coalesce(days.requests, 0), coalesce(days.cost, 0)) <> (coalesce(w.requests, 0), coalesce(w.total_cost, 0))`,
-    timeoutMs: TIMEOUT_MS,
+/** Compares a range. Days are compared by their fingerprints, and counter by counter where these differ. */
+async function compare(db: Database, range: Range, names: readonly string[]): Promise<Found> {
+  const { from, until, how } = range
+  if (how !== "fingerprints") return db.transaction((query) => findIn(query, how, from, until))
+  const rows = await db.transaction(async (query) => {
+    await query(PLAN)
+    const text = toFingerprints(names.length)
+    return (
+      await query<PeriodSummary & { agrees: boolean }>({ text, values: [from, until, names], timeoutMs: TIMEOUT_MS })
+    ).rows
   })
-  return rows.map(({ week }) => week)
+  const found: Found[] = [{ differences: [], periods: rows.filter(({ agrees }) => agrees) }]
+  for (const { starts } of rows.filter(({ agrees }) => !agrees)) {
+    found.push(await db.transaction((query) => findIn(query, "days", starts, addDays(starts, 1))))
+  }
+  return { differences: found.flatMap((each) => each.differences), periods: found.flatMap((each) => each.periods) }
+}
+
+async function findIn(query: RunQuery, what: "days" | "prunedDays" | "weeks", from: string, until: string) {
+  await query(PLAN)
+  return findDifferences(query, what, from, until)
+}
+
+/** Sorting and hashing in memory, and no compiling, which takes longer than the statements. */
+const PLAN = "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"
+
+function countDays(periods: readonly Period[], work: readonly Range[]): VerifiedDays {
+  const days = periods.filter(({ period }) => period === "day")
+  const compared = days.filter(({ starts, isPruned }) =>
+    work.some(({ period, from, until }) => period === "day" && !isPruned && from <= starts && starts < until),
+  ).length
+  const pruned = days.filter(({ isPruned }) => isPruned).length
+  return { compared, proven: days.length - compared - pruned, pruned }
 }

@@ -1,14 +1,17 @@
 import { Worker } from "node:worker_threads"
-import type { FromWorker, ToWorker, WorkerData } from "./engine/messages.ts"
+import { type FromWorker, SHARED, type ToWorker, type WorkerData } from "./engine/messages.ts"
 import { createPendingCall, type OnOutput } from "./engine/pending-call.ts"
 
 /** One PostgreSQL backend in a worker thread. */
 export interface Engine {
   /**
    * Runs one unit of protocol messages. Only one unit may run at a time. `onOutput` receives the response in pieces.
-   * Rejects when nothing arrives for `limitMs`, or when the backend ends; the engine is dead after that.
+   * When nothing arrives for `limitMs`, the statement is canceled. Rejects when the backend ends, or when it then shows
+   * no sign of life; the engine is dead after that.
    */
   run(bytes: Buffer, onOutput: OnOutput, limitMs: number): Promise<void>
+  /** Cancels the statement that runs (57014) at its next file operation. Does nothing when none runs. */
+  cancel(): void
   /** The number of fsync calls so far, for files and directories. */
   syncCount(): number
   /** Resolves with the reason when the engine dies. */
@@ -21,15 +24,20 @@ export interface Engine {
 /** Recovery of 32 MB of WAL takes about 1 s. Recovery after a crash during a large import can take minutes. */
 const START_LIMIT_MS = 300_000
 const CLOSE_LIMIT_MS = 30_000
+/** A canceled statement lives as long as it reads or writes a file in this time. */
+const SIGN_OF_LIFE_MS = 5_000
 
 /**
  * Starts PostgreSQL on the cluster in `directory`. Runs initdb first when the directory is empty. `validUntil` is that of
  * the directory's lock.
  */
 export async function startEngine(workerUrl: URL, directory: string, validUntil?: Float64Array): Promise<Engine> {
-  const counters = new Int32Array(new SharedArrayBuffer(8))
+  const counters = new Int32Array(new SharedArrayBuffer(Object.keys(SHARED).length * Int32Array.BYTES_PER_ELEMENT))
   const worker = startThread(workerUrl, { directory, counters, validUntil })
-  const call = createPendingCall((limitMs) => die(`the database did not answer for ${Math.round(limitMs / 1000)} s`))
+  const watchdog = createWatchdog(counters)
+  const call = createPendingCall((limitMs) =>
+    watchdog.cancel() ? SIGN_OF_LIFE_MS : die(`the database did not answer for ${Math.round(limitMs / 1000)} s`),
+  )
   const send = (message: ToWorker) => worker.postMessage(message)
   let isDead = false
   let announceDeath!: (reason: string) => void
@@ -37,12 +45,12 @@ export async function startEngine(workerUrl: URL, directory: string, validUntil?
     announceDeath = resolve
   })
 
-  const die = (reason: string) => {
+  const die = (reason: string): undefined => {
     if (isDead) return
     isDead = true
     announceDeath(reason)
     // A thread that sleeps until its output is consumed cannot be terminated, so it is woken first.
-    consume(counters, Atomics.load(counters, 0))
+    consume(counters, Atomics.load(counters, SHARED.unconsumed))
     worker.terminate().catch(() => {})
     call.fail(new Error(reason))
   }
@@ -79,14 +87,39 @@ export async function startEngine(workerUrl: URL, directory: string, validUntil?
     run(bytes, onOutput, limitMs) {
       if (isDead) return Promise.reject(new Error("the database's thread ended"))
       if (call.isActive()) return Promise.reject(new Error("the database's thread runs one unit at a time"))
+      watchdog.start()
       const done = call.start(limitMs, onOutput)
       send({ type: "run", bytes })
       return done
     },
-    syncCount: () => Atomics.load(counters, 1),
+    cancel: () => {
+      if (call.isActive()) Atomics.store(counters, SHARED.cancel, 1)
+    },
+    syncCount: () => Atomics.load(counters, SHARED.syncs),
     died,
     isDead: () => isDead,
     close,
+  }
+}
+
+/** Cancels a statement that exceeds its limit, and tells whether the backend still works on it. */
+function createWatchdog(counters: Int32Array) {
+  /** The number of file operations at the last cancellation. */
+  let operationsSeen: number | undefined
+  return {
+    /** Begins with the next statement. */
+    start(): void {
+      operationsSeen = undefined
+      Atomics.store(counters, SHARED.cancel, 0)
+    },
+    /** Cancels the statement. Returns false if nothing was read or written since the last time. */
+    cancel(): boolean {
+      const operations = Atomics.load(counters, SHARED.fileOperations)
+      if (operations === operationsSeen) return false
+      operationsSeen = operations
+      Atomics.store(counters, SHARED.cancel, 1)
+      return true
+    },
   }
 }
 
@@ -100,6 +133,6 @@ function startThread(workerUrl: URL, workerData: WorkerData): Worker {
 
 /** Reports to the worker thread that the main thread has consumed `bytes` of its output. */
 function consume(counters: Int32Array, bytes: number): void {
-  Atomics.sub(counters, 0, bytes)
-  Atomics.notify(counters, 0)
+  Atomics.sub(counters, SHARED.unconsumed, bytes)
+  Atomics.notify(counters, SHARED.unconsumed)
 }

@@ -27,7 +27,10 @@ export interface MultiplexerOptions {
   readonly log: (line: string) => void
   /** How long a client may stay idle in a transaction while others wait. Default: 5 s. */
   readonly idleTransactionMs?: number
-  /** How long the backend may work on a client's statement without sending anything. Default: 60 s. */
+  /**
+   * How long the backend may work on a client's statement without sending anything, before the statement is canceled. A
+   * client can give another time. Default: 60 s.
+   */
   readonly statementLimitMs?: number
   /** Default: 100. */
   readonly maxClients?: number

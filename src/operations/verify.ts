@@ -1,27 +1,69 @@
 import { join } from "node:path"
-import { type VerifyResult as Ledger, repairRollups, verifyLedger } from "../database/verify.ts"
+import {
+  type Difference,
+  type VerifyResult as Ledger,
+  type Repair,
+  repairRollups,
+  verifyLedger,
+} from "../database/verify.ts"
 import type { Context } from "./context.ts"
 
+interface VerifyInput {
+  /** Computes the rollups again where they differ. */
+  readonly repair: boolean
+  /** Compares all periods, also those that were proven before and have not changed since. */
+  readonly all: boolean
+}
+
 /** `accepted = written + waiting + rejected + dropped + lost`, in rows. */
-export interface VerifyResult extends Omit<Ledger, "wrongDays"> {
+export interface VerifyResult extends Omit<Ledger, "differences"> {
   /** No row is lost, and the rollups agree with the rows. */
   readonly balanced: boolean
-  /** Days (UTC, `2026-11-28`) whose rollups differ from the rows. */
+  /** The rollups that differ from the rows, by table and period. */
+  readonly differences: readonly VerifyDifference[]
+  /** Their days (UTC, `2026-11-28`), and the Mondays of their weeks. */
   readonly wrong_days: readonly string[]
-  /** Days whose rollups were wrong and were computed again. */
+  /** The rollups that were computed again, by table and day. */
+  readonly repairs: readonly Repair[]
+  /** Their days. */
   readonly repaired_days: readonly string[]
 }
 
-/** Compares journals, rows and rollups. `repair` computes the rollups again from the rows where they differ. */
+interface VerifyDifference {
+  readonly table: string
+  /** An hour (`2026-11-28T10:00Z`), a day (`2026-11-28`), or the Monday of a week; in UTC. */
+  readonly period: string
+  /** The metadata name, for the rollups by metadata. */
+  readonly name: string | null
+  readonly counters: readonly string[]
+  /** False if the rows of the period were pruned, so that the right numbers are not known. */
+  readonly repairable: boolean
+}
+
+/** Compares journals, rows and rollups, and repairs the rollups if that is asked for. */
 export async function verify(
-  { database, settings }: Context<"database" | "settings">,
-  { repair }: { readonly repair: boolean },
+  { database, settings, onProgress }: Context<"database" | "settings" | "onProgress">,
+  { repair, all }: VerifyInput,
 ): Promise<VerifyResult> {
   const journals = join(settings.storage.dataDir, "journal")
-  const found = await verifyLedger(database, journals)
-  const repairedDays = repair ? found.wrongDays : []
-  if (repairedDays.length > 0) await repairRollups(database, repairedDays)
-  const { wrongDays, ...ledger } = repairedDays.length > 0 ? await verifyLedger(database, journals) : found
-  const balanced = ledger.lost === 0 && wrongDays.length === 0
-  return { balanced, ...ledger, wrong_days: wrongDays, repaired_days: repairedDays }
+  const found = await verifyLedger(database, journals, { all, onProgress })
+  const repairs = repair ? await repairRollups(database, found.differences, onProgress) : []
+  // What was repaired is not proven, so it is compared again.
+  const { differences, ...ledger } = repairs.length > 0 ? await verifyLedger(database, journals, { onProgress }) : found
+  return {
+    balanced: ledger.lost === 0 && differences.length === 0,
+    ...ledger,
+    differences: differences.map(toDifference),
+    wrong_days: toDays(differences),
+    repairs,
+    repaired_days: toDays(repairs),
+  }
+}
+
+function toDifference({ table, period, name, counters, isPruned }: Difference): VerifyDifference {
+  return { table, period, name, counters, repairable: !isPruned }
+}
+
+function toDays(items: readonly { readonly day: string }[]): readonly string[] {
+  return [...new Set(items.map(({ day }) => day))].sort()
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { makeSchema } from "../../build/schema/index.ts"
 import { readMigrations } from "../../build/schema/migrations.ts"
-import { toSchemaScript as toScriptText } from "../../build/schema/script.ts"
+import { toSchemaScript as assembleScript } from "../../build/schema/script.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { readSchemaScript, type SchemaScript, toSchemaScript } from "../../src/database/schema-script.ts"
 
@@ -40,16 +40,20 @@ export function makeNewerScript(sql: string, { isBreaking = false } = {}): Schem
   }
 }
 
-/** The schema.sql of the program that knew only the migrations up to a version. */
+/** The schema.sql of the program whose newest version was `version`. */
 export function makeOlderScript(version: number): SchemaScript {
   const read = (name: string) => readFileSync(`migrations/before/${name}.sql`, "utf8")
   const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
-  return toSchemaScript(toScriptText(readMigrations("migrations").slice(0, version), before))
+  const migrations = readMigrations("migrations").filter((migration) => migration.version <= version)
+  return toSchemaScript(assembleScript(migrations, before))
 }
 
 /** The version of this program. */
 export const VERSION = readSchemaScript().version
 
 /** Makes a database of this version look as if it was made before versions existed. */
-export const FORGET_VERSIONS = `DROP TABLE majordomo_migrations, llm_price_history; ALTER TABLE llm_requests DROP COLUMN dialect;
-  ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE;`
+export const FORGET_VERSIONS = `
+  DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified;
+  ALTER TABLE llm_requests DROP COLUMN dialect, DROP CONSTRAINT llm_requests_cost_is_number;
+  ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE;
+  ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;`

@@ -3,11 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
-import { COUNTERS, ROLLUP_TABLES } from "../../build/schema/counters.ts"
 import { toCountingFunctions } from "../../build/schema/functions.ts"
 import { makeSchema, SECTION_END, SECTION_START, toFunctionsSection } from "../../build/schema/index.ts"
 import { readMigrations } from "../../build/schema/migrations.ts"
 import { toRollupTables } from "../../build/schema/tables.ts"
+import { COUNTERS, ROLLUP_TABLES } from "../../src/database/counters.ts"
 import { toSchemaScript } from "../../src/database/schema-script.ts"
 import { MEASURE_NAMES } from "../../src/reports/sources.ts"
 

@@ -71,7 +71,7 @@ describeDatabases(
       for (const table of file === FILES[0] ? NOT_COUNTED_BY_KEY : TABLES) {
         expect(await read(db, table), table).toEqual(await read(fresh, table))
       }
-      expect(await verifyLedger(db, await makeDirectory())).toMatchObject({ written: 60, wrongDays: [] })
+      expect(await verifyLedger(db, await makeDirectory())).toMatchObject({ written: 60, differences: [] })
       // The program from before versions takes the schema for its own, and so does nothing to it.
       expect((await db.query("SELECT digest FROM majordomo_schema")).rows).toEqual([{ digest: TODAY }])
     })

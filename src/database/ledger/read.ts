@@ -24,8 +24,8 @@ export interface JournalItem {
 interface JournalSummary {
   /** Rows that are not known to be in the database. */
   readonly waiting: readonly string[]
-  /** Rows before the cursor: the database must have them. */
-  readonly acknowledged: readonly string[]
+  /** Rows before the cursor: the database must have them, unless they were pruned. */
+  readonly acknowledged: readonly AcknowledgedRow[]
   /** The same for items of jobs, of which the database has the item, if not the row. */
   readonly waitingItems: readonly JournalItem[]
   readonly acknowledgedItems: readonly JournalItem[]
@@ -33,6 +33,12 @@ interface JournalSummary {
   readonly rejected: readonly string[]
   /** Requests with an intent and without a row. */
   readonly open: number
+}
+
+interface AcknowledgedRow {
+  readonly id: string
+  /** When the request ended, in ms since the epoch. NaN if the line does not say it. */
+  readonly endedAt: number
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -53,8 +59,8 @@ export async function readJournals(root: string): Promise<JournalSummary> {
     }
   }
   return {
-    waiting: [...waiting.ids],
-    acknowledged: [...acknowledged.ids],
+    waiting: [...waiting.rows.keys()],
+    acknowledged: [...acknowledged.rows.values()],
     waitingItems: waiting.items,
     acknowledgedItems: acknowledged.items,
     rejected,
@@ -64,16 +70,18 @@ export async function readJournals(root: string): Promise<JournalSummary> {
 
 /** The lines on one side of the cursors. */
 class Lines {
-  readonly ids = new Set<string>()
+  readonly rows = new Map<string, AcknowledgedRow>()
   readonly items: JournalItem[] = []
 
-  add(id: string, item: JournalItem | undefined): void {
+  /** @param line the bytes of the line with their checksum, and its JSON without it */
+  add(id: string, line: Buffer, payload: string): void {
+    const item = findItem(line, payload)
     if (item) this.items.push(item)
-    else this.ids.add(id)
+    else this.rows.set(id, { id, endedAt: readEnd(payload) })
   }
 }
 
-/** Adds the ids of the rows of one journal. Returns how many intents have no row. */
+/** Adds the rows of one journal. Returns how many intents have no row. */
 async function readJournal(dir: string, waiting: Lines, acknowledged: Lines): Promise<number> {
   const cursor = await readCursor(dir)
   const names = (await listOrNothing(dir)).filter((name) => numberOfSegment(name, JOURNAL_EXTENSION) !== undefined)
@@ -85,21 +93,34 @@ async function readJournal(dir: string, waiting: Lines, acknowledged: Lines): Pr
       const kind = kindOfLine(bytes, start, end)
       if (kind === "blank" || kind === "malformed") return
       const id = findId(bytes, start, end, kind)
-      if (id === undefined || !UUID.test(id) || findPayloadEnd(bytes, start, end, kind) === -1) return
+      const payloadEnd = findPayloadEnd(bytes, start, end, kind)
+      if (id === undefined || !UUID.test(id) || payloadEnd === -1) return
       if (kind === "intent") return void open.add(id)
       open.delete(id)
       const isBefore = cursor && (number < cursor.segment || (number === cursor.segment && start < cursor.offset))
-      ;(isBefore ? acknowledged : waiting).add(id, findItem(bytes.subarray(start, end)))
+      ;(isBefore ? acknowledged : waiting).add(
+        id,
+        bytes.subarray(start, end),
+        `${bytes.toString("utf8", start, payloadEnd)}}`,
+      )
     })
   }
   return open.size
 }
 
 /** Returns the item of a job that a line is about; undefined: it is an ordinary row. */
-function findItem(line: Buffer): JournalItem | undefined {
+function findItem(line: Buffer, payload: string): JournalItem | undefined {
   if (!line.includes(JOB_MARK)) return undefined
-  const { id, provider, job } = JSON.parse(line.toString()) as JournalRecord
+  const { id, provider, job } = JSON.parse(payload) as JournalRecord
   return job && "item" in job ? { id, provider, source: job.source, item: job.item } : undefined
+}
+
+function readEnd(payload: string): number {
+  try {
+    return Date.parse((JSON.parse(payload) as { readonly created_at?: string }).created_at ?? "")
+  } catch {
+    return Number.NaN
+  }
 }
 
 /** `ROOT/1`, `ROOT/2`, …: see `kit/log/slots.ts`. */

@@ -16,14 +16,12 @@ const CHANGES = {
   node_ops: ["setattr", "mknod", "rename", "unlink", "rmdir", "symlink"],
 } as const
 
-interface DurableFsOptions {
-  /** Called after each file or directory that was synced to disk. */
-  readonly onSync: () => void
-  /** Called before each change of the directory. It may block. */
-  readonly beforeChange: () => void
-}
-
-interface NodeFsModule {
+interface PgliteModule {
+  /** Replaced when the memory grows. */
+  readonly HEAPU8: Uint8Array
+  /** The addresses of two variables of PostgreSQL, each of 4 bytes. */
+  readonly _QueryCancelPending: number
+  readonly _InterruptPending: number
   readonly NODEFS: {
     readonly stream_ops: Operations & { fsync?: (stream: { nfd?: number | null; node: unknown }) => number }
     readonly node_ops: Operations & { setattr(node: unknown, attributes: { mode?: number }): void }
@@ -31,47 +29,84 @@ interface NodeFsModule {
   }
 }
 
+interface DurableFsEvents {
+  /** Called after each file or directory that was synced to disk. */
+  readonly onSync: () => void
+  /** Called before each read, write or seek. Returns true to cancel the statement that runs. */
+  readonly onFileOperation: () => boolean
+  /** Called before each change of the directory. It may block. */
+  readonly beforeChange: () => void
+}
+
 /**
- * PGlite's file system on top of Node's, with a working fsync. Emscripten's NODEFS has no fsync, so PostgreSQL's calls
- * would do nothing.
+/**
+ * PGlite's file system on top of Node's, with three additions. Emscripten's NODEFS has no fsync, so PostgreSQL's calls
+ * would do nothing. A running statement blocks its thread, so file operations are where it can be canceled. And a process
+ * that no longer owns the directory is stopped before it changes a file.
  */
 export class DurableFs extends NodeFS {
-  readonly #options: DurableFsOptions
+  readonly #events: DurableFsEvents
+  #module: PgliteModule | undefined
 
-  constructor(directory: string, options: DurableFsOptions) {
+  constructor(directory: string, events: DurableFsEvents) {
     super(directory)
-    this.#options = options
+    this.#events = events
   }
 
   override async init(...args: Parameters<Init>): ReturnType<Init> {
     const ready = await super.init(...args)
     const install = (module: unknown) => {
-      const { NODEFS } = module as NodeFsModule
-      // Emscripten sets the mode of new files itself and ignores the umask: some would be 0644.
-      const { setattr } = NODEFS.node_ops
-      NODEFS.node_ops.setattr = (node, attributes) => {
-        const { mode } = attributes
-        setattr(node, mode === undefined ? attributes : { ...attributes, mode: mode & ~0o077 })
-      }
-      NODEFS.stream_ops.fsync = (stream) => {
-        try {
-          if (typeof stream.nfd === "number") fsyncSync(stream.nfd)
-          else syncDirectory(NODEFS.realPath(stream.node))
-          this.#options.onSync()
-          return 0
-        } catch {
-          return -EIO
+      this.#module = module as PgliteModule
+      const { NODEFS } = this.#module
+      makePrivate(NODEFS)
+      addSync(NODEFS, this.#events.onSync)
+      const { stream_ops: operations } = NODEFS as { stream_ops: Operations }
+      for (const name of ["read", "write", "llseek"]) {
+        const run = operations[name]!
+        operations[name] = (...args) => {
+          if (this.#events.onFileOperation()) this.setCancelPending(true)
+          return run(...args)
         }
       }
-      addBefore(NODEFS, this.#options.beforeChange)
+      addBefore(NODEFS, this.#events.beforeChange)
     }
     ready.emscriptenOpts.preRun = [...(ready.emscriptenOpts.preRun ?? []), install]
     return ready
   }
+
+  /** Does what PostgreSQL's handler of SIGINT does: the statement ends with 57014 when it next checks for interrupts. */
+  setCancelPending(isPending: boolean): void {
+    if (this.#module === undefined) return
+    const { HEAPU8, _QueryCancelPending, _InterruptPending } = this.#module
+    HEAPU8[_QueryCancelPending] = isPending ? 1 : 0
+    if (isPending) HEAPU8[_InterruptPending] = 1
+  }
+}
+
+/** Emscripten sets the mode of new files itself and ignores the umask: some would be 0644. */
+function makePrivate({ node_ops }: PgliteModule["NODEFS"]): void {
+  const { setattr } = node_ops
+  node_ops.setattr = (node, attributes) => {
+    const { mode } = attributes
+    setattr(node, mode === undefined ? attributes : { ...attributes, mode: mode & ~0o077 })
+  }
+}
+
+function addSync(nodeFs: PgliteModule["NODEFS"], onSync: () => void): void {
+  nodeFs.stream_ops.fsync = (stream) => {
+    try {
+      if (typeof stream.nfd === "number") fsyncSync(stream.nfd)
+      else syncDirectory(nodeFs.realPath(stream.node))
+      onSync()
+      return 0
+    } catch {
+      return -EIO
+    }
+  }
 }
 
 /** Calls `beforeChange` before each operation that changes the directory. */
-function addBefore(operations: NodeFsModule["NODEFS"], beforeChange: () => void): void {
+function addBefore(operations: PgliteModule["NODEFS"], beforeChange: () => void): void {
   for (const kind of ["stream_ops", "node_ops"] as const) {
     const table: Operations = operations[kind]
     for (const name of CHANGES[kind]) {

@@ -12,8 +12,11 @@ interface PendingCall {
   fail(error: Error): void
 }
 
-/** Creates a holder of at most one call. `onTimeout` is called when nothing arrives within a call's limit. */
-export function createPendingCall(onTimeout: (limitMs: number) => void): PendingCall {
+/**
+ * Creates a holder of at most one call. `onTimeout` is called when nothing arrives within a call's limit, and returns
+ * for how many ms to wait before it is called again. Undefined ends the waiting.
+ */
+export function createPendingCall(onTimeout: (limitMs: number) => number | undefined): PendingCall {
   let active: { resolve(): void; reject(error: Error): void; readonly onOutput: OnOutput | undefined } | undefined
   let timer: NodeJS.Timeout | undefined
 
@@ -24,10 +27,17 @@ export function createPendingCall(onTimeout: (limitMs: number) => void): Pending
     return ended
   }
 
+  const wait = (waitMs: number, limitMs: number) => {
+    timer = setTimeout(() => {
+      const furtherMs = onTimeout(limitMs)
+      if (furtherMs !== undefined) wait(furtherMs, limitMs)
+    }, waitMs)
+  }
+
   return {
     isActive: () => active !== undefined,
     start(limitMs, onOutput) {
-      timer = setTimeout(() => onTimeout(limitMs), limitMs)
+      wait(limitMs, limitMs)
       return new Promise<void>((resolve, reject) => {
         active = { resolve, reject, onOutput }
       })

@@ -2,7 +2,7 @@ import { parentPort, workerData } from "node:worker_threads"
 import { PGlite } from "@electric-sql/pglite"
 import { DurableFs, durableStartParams } from "./durable-fs.ts"
 import { createFence } from "./fence.ts"
-import type { FromWorker, ToWorker, WorkerData } from "./messages.ts"
+import { type FromWorker, SHARED, type ToWorker, type WorkerData } from "./messages.ts"
 import { readProgram } from "./program.ts"
 
 /** Output is posted in chunks of about this size. */
@@ -16,9 +16,17 @@ const { directory, counters, validUntil } = workerData as WorkerData
 const port = parentPort!
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
+const files = new DurableFs(directory, {
+  onSync: () => Atomics.add(counters, SHARED.syncs, 1),
+  onFileOperation: () => {
+    Atomics.add(counters, SHARED.fileOperations, 1)
+    return Atomics.load(counters, SHARED.cancel) === 1 && Atomics.exchange(counters, SHARED.cancel, 0) === 1
+  },
+  beforeChange: createFence(validUntil),
+})
 const database = await PGlite.create({
   ...(await readProgram(new URL(".", import.meta.url), directory)),
-  fs: new DurableFs(directory, { onSync: () => Atomics.add(counters, 1, 1), beforeChange: createFence(validUntil) }),
+  fs: files,
   startParams: durableStartParams(),
   onStderr: (line) => {
     if (BACKEND_ENDED.test(line)) post({ type: "ended", reason: line.replace(BACKEND_ENDED, "") })
@@ -49,7 +57,7 @@ async function run(bytes: Uint8Array): Promise<void> {
       chunk.set(piece, at)
       at += piece.length
     }
-    const unconsumed = Atomics.add(counters, 0, pieceBytes) + pieceBytes
+    const unconsumed = Atomics.add(counters, SHARED.unconsumed, pieceBytes) + pieceBytes
     pieces = []
     pieceBytes = 0
     post({ type: "output", bytes: chunk }, [chunk.buffer])
@@ -62,13 +70,15 @@ async function run(bytes: Uint8Array): Promise<void> {
     if (pieceBytes >= CHUNK_BYTES) flush()
   }
   await database.execProtocolRawStream(bytes, { syncToFs: false, onRawData })
+  // A statement that ended before it noticed must not pass its cancellation on to the next one.
+  files.setCancelPending(false)
   flush()
 }
 
 function waitUntilConsumed(): void {
   for (;;) {
-    const unconsumed = Atomics.load(counters, 0)
+    const unconsumed = Atomics.load(counters, SHARED.unconsumed)
     if (unconsumed <= MAX_UNCONSUMED_BYTES) return
-    Atomics.wait(counters, 0, unconsumed)
+    Atomics.wait(counters, SHARED.unconsumed, unconsumed)
   }
 }

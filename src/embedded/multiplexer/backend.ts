@@ -24,7 +24,7 @@ interface BackendOptions {
   readonly sessions: ReadonlySet<Session>
   /** While it returns true, statements that write are rejected (SQLSTATE 53100). */
   readonly isDiskLow: () => boolean
-  /** How long the backend may work on a client's statement without sending anything. */
+  /** How long the backend may work on a client's statement without sending anything, if the client does not say it. */
   readonly statementLimitMs: number
 }
 
@@ -56,8 +56,12 @@ export async function createBackend(engine: Engine, options: BackendOptions): Pr
       const pieces = filter.pass(chunk)
       return pieces.length > 0 ? session.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)) : undefined
     }
-    const limitMs = unit.kinds.some((kind) => kind.long) ? LONG_LIMIT_MS : statementLimitMs
-    await engine.run(Buffer.concat([...before, ...unit.messages]), pass, limitMs)
+    const limitMs = toStatementLimit(session, unit) ?? statementLimitMs
+    session.cancel = engine.cancel
+    // The client may have left while its settings were applied.
+    const running = engine.run(Buffer.concat([...before, ...unit.messages]), pass, limitMs)
+    if (session.isGone) engine.cancel()
+    await running.finally(() => (session.cancel = undefined))
     session.status = status
     for (const { channel, message } of notifications) {
       for (const listener of sessions) if (listener.channels.has(channel)) listener.write(message)
@@ -76,6 +80,24 @@ export async function createBackend(engine: Engine, options: BackendOptions): Pr
     cleanUpAfter: shared.cleanUpAfter,
   }
 }
+
+/**
+ * Returns how long a unit may run: as the client says, in a comment (see statement-kind.ts) or as its statement_timeout,
+ * which PGlite does not enforce by itself; else by the kind of the statement. Undefined stands for the default.
+ */
+function toStatementLimit({ settings }: Session, { kinds }: Unit): number | undefined {
+  const given =
+    Math.max(...kinds.map(({ timeoutMs = 0 }) => timeoutMs)) || toMilliseconds(settings.get("statement_timeout"))
+  return given || (kinds.some(({ long }) => long) ? LONG_LIMIT_MS : undefined)
+}
+
+/** Parses a time of PostgreSQL's settings, such as `60000` (ms) or `5min`. Returns 0 when it is something else. */
+function toMilliseconds(text = ""): number {
+  const [, digits = "0", unit = "ms"] = /^\s*(\d+)\s*(ms|s|min|h|d)?\s*$/.exec(text) ?? []
+  return Number(digits) * UNIT_MS[unit as keyof typeof UNIT_MS]
+}
+
+const UNIT_MS = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** Sends messages to the backend and returns its complete response. */
 async function readResponse(engine: Engine, messages: Buffer, limitMs: number): Promise<Buffer> {

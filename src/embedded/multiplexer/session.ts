@@ -25,6 +25,8 @@ export interface Session {
   hasTemporary: boolean
   /** The time since which the client has been idle in a transaction; ms of the monotonic clock. */
   idleSince: number | undefined
+  /** Cancels the client's unit that runs now; undefined when none runs. */
+  cancel: (() => void) | undefined
   /** Writes to the client. The promise resolves when the client can take more; undefined means at once. */
   write(bytes: Buffer): Promise<void> | undefined
   /** Reads further messages, if reading stopped because too many units were pending. */
@@ -65,6 +67,7 @@ export function createSession(socket: Socket, id: number, events: SessionEvents)
     if (session.isGone) return
     session.isGone = true
     session.pending.length = 0
+    session.cancel?.()
     events.onGone(session)
   }
   const session: Session = {
@@ -77,6 +80,7 @@ export function createSession(socket: Socket, id: number, events: SessionEvents)
     isTouched: false,
     hasTemporary: false,
     idleSince: undefined,
+    cancel: undefined,
     write: (bytes) => (session.isGone ? undefined : write(bytes)),
     resume() {
       if (isFull(session) || session.isGone) return

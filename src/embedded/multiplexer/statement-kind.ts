@@ -7,6 +7,8 @@ export interface StatementKind {
   readonly writes: boolean
   /** It may legitimately take minutes. */
   readonly long: boolean
+  /** The time that the client gives it in a comment at its start. Undefined if it gives none. */
+  readonly timeoutMs: number | undefined
   /** `one`: the text is a single COPY … FROM STDIN. `maybe`: the text may contain such a COPY. */
   readonly copyIn: "no" | "one" | "maybe"
   /** It may change the session's state: settings, roles, prepared statements, LISTEN. */
@@ -34,6 +36,8 @@ const FORGETS = new RegExp(`${START}(?:discard|deallocate)\\b`, "i")
 const TEMPORARY = /\b(?:create|into)\s+(?:global\s+|local\s+)?(?:or\s+replace\s+)?temp(?:orary)?\b/i
 const COPY_IN = /\bcopy\b[\s\S]*\bfrom\s+stdin\b/i
 const COPY_ONE = /^\s*copy\b[^;]*\bfrom\s+stdin\b[^;]*;?\s*$/i
+/** How a client says how long it waits for a statement: a comment at the start of its text. */
+const TIMEOUT = /^\/\* timeout: (\d{1,9}) ms \*\//
 const CHANNEL = new RegExp(`${START}(listen|unlisten)\\s+("(?:[^"]|"")+"|\\*|[^\\s;]+)`, "gi")
 
 export function toStatementKind(text: string): StatementKind {
@@ -49,6 +53,7 @@ export function toStatementKind(text: string): StatementKind {
   }
   return {
     writes: WRITES.test(bare),
+    timeoutMs: toMs(TIMEOUT.exec(text)?.[1]),
     long: LONG.test(bare) || text.length > MAX_SCANNED_CHARS,
     copyIn: COPY_ONE.test(bare) ? "one" : COPY_IN.test(bare) ? "maybe" : "no",
     touchesSession,
@@ -58,6 +63,8 @@ export function toStatementKind(text: string): StatementKind {
     unlistens,
   }
 }
+
+const toMs = (digits: string | undefined) => (digits === undefined ? undefined : Number(digits))
 
 function withoutComments(text: string): string {
   return text.includes("--") || text.includes("/*") ? text.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, " ") : text

@@ -36,6 +36,15 @@ export const COUNTERS: readonly Counter[] = [
   { name: "response_time_ms", type: "numeric", of: { sum: "response_time_ms::bigint" } },
 ]
 
+/** Returns the expression that counts rows of llm_requests, under the counter's name. */
+export function toCounted({ name, of }: Counter): string {
+  return `${"sum" in of ? `coalesce(sum(${of.sum}), 0)` : `count(*)${toFilter(of)}`} AS ${name}`
+}
+
+export function toFilter({ where }: { readonly where?: string }): string {
+  return where === undefined ? "" : ` FILTER (WHERE ${where})`
+}
+
 /** The tables that have a column for each counter, with the columns of their primary keys. */
 export const ROLLUP_TABLES: readonly { readonly name: string; readonly about: string; readonly key: string[] }[] = [
   {

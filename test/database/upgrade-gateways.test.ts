@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { expect, test } from "vitest"
-import { createKey, revokeKey } from "../../src/database/keys.ts"
+import { revokeKey } from "../../src/database/keys.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { readSchemaState } from "../../src/database/schema-state.ts"
 import { describeDatabases } from "../support/databases.ts"
@@ -15,7 +15,9 @@ describeDatabases("a database of version 2 with rows", (open) => {
     await db.query(
       "INSERT INTO majordomo_migrations (version, name, breaking) VALUES (1, 'foundation', false), (2, 'dialect', false)",
     )
-    const { key } = await createKey(db, { name: "k" })
+    const { rows: keys } = await db.query<{ id: string }>(
+      "INSERT INTO api_keys (key_hash, name) VALUES (repeat('0', 64), 'k') RETURNING id",
+    )
     await db.query(`INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms, status_code)
       VALUES ('openai', 'm', '/', 'POST', now(), now(), 1, 200)`)
     await db.query(
@@ -24,7 +26,7 @@ describeDatabases("a database of version 2 with rows", (open) => {
     expect(await readSchemaState(db.query)).toEqual({ kind: "older", version: 2 })
     expect(await migrate(db)).toMatchObject({ did: "updated" })
     expect((await db.query("SELECT model, dialect FROM llm_requests")).rows).toEqual([{ model: "m", dialect: null }])
-    const { gateways } = await revokeKey(db, key.id)
+    const { gateways } = await revokeKey(db, keys[0]!.id)
     const silent = db.kind === "embedded" ? [] : [expect.objectContaining({ acceptsUntil: undefined })]
     expect(gateways).toEqual({ acknowledged: [], silent })
     // A program of version 2 goes on writing its row.
