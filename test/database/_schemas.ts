@@ -43,4 +43,5 @@ export function makeNewerScript(sql: string, { isBreaking = false } = {}): Schem
 export const VERSION = readSchemaScript().version
 
 /** Makes a database of this version look as if it was made before versions existed. */
-export const FORGET_VERSIONS = "DROP TABLE majordomo_migrations; ALTER TABLE llm_requests DROP COLUMN dialect;"
+export const FORGET_VERSIONS = `DROP TABLE majordomo_migrations; ALTER TABLE llm_requests DROP COLUMN dialect;
+  DROP TABLE llm_jobs, llm_job_files, llm_job_items;`
