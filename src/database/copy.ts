@@ -1,5 +1,6 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
+import { copyJobs } from "./copy/jobs.ts"
 import { copyKeys, copyMetadataNames, raiseCounters } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
@@ -23,7 +24,7 @@ interface Copied {
 const ROWS_AT_ONCE = 250
 
 /**
- * Copies keys, requests, metadata names, repricings, the history of prices and the totals of pruned days into another
+ * Copies keys, requests, jobs, metadata names, repricings, the history of prices and the totals of pruned days into another
  * database, after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases are in use:
  * rows that are there already stay and count once. The target's own triggers make its rollups.
  */
@@ -43,6 +44,7 @@ export async function copyDatabase(
   const keys = await copyKeys(source, target)
   await copyMetadataNames(source, target)
   const rows = await copyRequests(source, target, onProgress)
+  await copyJobs(source, target)
   const repricings = await copyRepricings(source, target)
   await raiseCounters(source, target)
   await createPriceHistoryStore(target).add(await createPriceHistoryStore(source).readNew())

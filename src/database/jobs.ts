@@ -1,7 +1,7 @@
 import type { Database } from "./_database.ts"
 
 /** A job of a provider that may still cost something, because its results were not fetched to the end. */
-export interface PendingJob {
+interface PendingJob {
   readonly provider: string
   /** The provider's own id. */
   readonly id: string
@@ -31,7 +31,7 @@ export async function listPendingJobs(db: Database, limit: number): Promise<read
 }
 
 /** The results that were fetched and are not billed, because no gateway created their jobs. */
-export interface UnbilledItems {
+interface UnbilledItems {
   readonly items: number
   /** The jobs or files that contain them. */
   readonly sources: number

@@ -54,6 +54,24 @@ describe("usage", () => {
     }
   })
 
+  test("pending says that every job is billed, or which are not and what to fetch", async () => {
+    const none = await run("usage", "pending")
+    expect([none.code, none.stdout]).toEqual([0, ""])
+    expect(none.stderr).toContain("Every job that was created through the gateway is billed.")
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    await client.query(`INSERT INTO llm_jobs (provider, id, kind, created_by, created_at, state, expected_items, billed_items, fetch_path)
+      VALUES ('openai', 'batch_1', 'batch', gen_random_uuid(), now() - interval '3 hours', 'done', 3, 1, '/v1/files/f/content')`)
+    await client.query(
+      `INSERT INTO llm_job_items (provider, source, item, record) VALUES ('openai', 'file-x', 'a', '{}')`,
+    )
+    await client.end()
+    const some = await run("usage", "pending")
+    expect(some.stdout).toMatch(/batch_1 .*openai .*3 h .*done .*1 of 3 .*\/v1\/files\/f\/content/)
+    expect(some.stdout).toContain("To bill a job, GET its path through the gateway")
+    expect(some.stderr).toContain("1 result of a job that no gateway created was fetched and not billed")
+  })
+
   test("runs lists the traces, and run shows the spans of one", async () => {
     expect(await json("usage", "runs", ...PERIOD)).toEqual([
       expect.objectContaining({ trace: "t-1", requests: 2, errors: 1, duration_ms: 30_000, total_cost: "0.5" }),

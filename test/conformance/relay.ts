@@ -2,7 +2,7 @@ import { Agent, createServer, type IncomingHttpHeaders, request } from "node:htt
 import type { AddressInfo } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
 import type { PriceQuery } from "../../src/core/cost.ts"
-import type { LogRecord } from "../../src/core/log-record.ts"
+import type { JournalRecord, LogRecord } from "../../src/core/log-record.ts"
 import { type Reading, toTokenTotals } from "../../src/core/usage.ts"
 import { createPriceBook } from "../../src/pricing/price-book.ts"
 import type { Provider } from "../../src/providers/catalog.ts"
@@ -40,13 +40,18 @@ export async function startRelay(recordings: readonly Recording[]) {
   /** Relays a recording. Returns one result, or one for each item if it is the results of a batch. */
   async function relay(recording: Recording): Promise<readonly Relayed[]> {
     const answer = await ask(recording, pipeline.port, agent)
-    const items = []
-    for (const _ of itemsOf(recording) ?? []) items.push(await pipeline.nextRecord())
-    const record = await pipeline.nextRecord()
-    if (items.length === 0) return [{ ...answer, record, reading: asked.shift()!.reading }]
-    const { id, streamed } = record
-    const readings = asked.splice(0).map(({ reading }) => reading)
-    return items.map((item, index) => ({ ...answer, record: { ...item, id, streamed }, reading: readings[index]! }))
+    const items: Pick<Relayed, "record" | "reading">[] = []
+    for (;;) {
+      const record: JournalRecord = await pipeline.nextRecord()
+      const { reading } = asked.shift()!
+      const { job } = record
+      if (job && "item" in job) items.push({ record, reading })
+      else if (!itemsOf(recording)) return [{ ...answer, record, reading }]
+      else {
+        const { id, streamed } = record
+        return items.map((item) => ({ ...answer, ...item, record: { ...item.record, id, streamed } }))
+      }
+    }
   }
 
   return {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { copyDatabase } from "../../src/database/copy.ts"
 import { prune } from "../../src/database/prune.ts"
 import { listPending } from "../../src/operations/usage/pending.ts"
 import { describeDatabases } from "../support/databases.ts"
@@ -61,6 +62,33 @@ describeDatabases("the pending jobs", (open) => {
     expect((await readPending()).jobs).toMatchObject([half, { id: "resp_1" }])
     await gateway.send("GET", "/v1/files/file-1/content")
     expect((await readPending()).jobs).toMatchObject([{ id: "resp_1" }])
+  })
+
+  test("and what was billed are copied to another database, where nothing is billed again", async () => {
+    const [source, target] = [await open(), await open()]
+    const file = Array.from({ length: 1100 }, (_, index) => line(`b${index}`)).join("")
+    const provider = await startProvider((request, response) => {
+      if (request.url!.includes("/content")) return void response.writeHead(200).end(file)
+      const counts = { total: 1100, completed: 1100, failed: 0 }
+      sendJson(response, {
+        id: "batch_1",
+        object: "batch",
+        status: "completed",
+        output_file_id: "file-1",
+        request_counts: counts,
+      })
+    })
+    const before = await startJobGateway({ database: source, provider })
+    await before.send("POST", "/v1/batches", { body: {} })
+    await before.send("GET", "/v1/files/file-1/content")
+    await before.settle()
+    await copyDatabase(source, target)
+    const after = await startJobGateway({ database: target, provider })
+    await after.send("GET", "/v1/files/file-1/content")
+    await after.settle()
+    const sums = await readSums(source)
+    expect(sums.rows).toBe("0.2475")
+    expect(await readSums(target)).toEqual(sums)
   })
 
   test("stay when requests are pruned, and settled jobs go with them", async () => {
