@@ -46,6 +46,8 @@ export class Writer {
   private running: Promise<void> | undefined = undefined
   private batchBytes: number
   private backoffMs = 0
+  /** How often the batch that begins with the oldest row has failed. */
+  private failures = 0
   private isDraining = false
   private isClosed = false
   /** The sources belong to another writer from now on. */
@@ -113,10 +115,12 @@ export class Writer {
       try {
         await this.writeOne(source)
         this.backoffMs = 0
+        this.failures = 0
         this.batchBytes = Math.min(this.batchBytes * 2, timing.batchBytes)
       } catch (error) {
         if (this.isClosed) return
         onFailure(error)
+        this.failures++
         this.batchBytes = Math.max(this.batchBytes / 2, MIN_BATCH_BYTES) // a smaller batch may pass a slow link in time
         this.backoffMs = Math.min(Math.max(this.backoffMs * 2, timing.minBackoffMs), timing.maxBackoffMs)
         // Jitter, so that several gateways do not return at the same moment.
@@ -130,7 +134,7 @@ export class Writer {
     const batch = await source.read(this.batchBytes)
     if (batch === undefined) throw new Error("rows wait, but none can be read")
     const startedAt = performance.now()
-    const rejected = await insertBatch(db, batch, timing.queryTimeoutMs)
+    const rejected = await insertBatch(db, batch, { timeoutMs: timing.queryTimeoutMs, failures: this.failures })
     if (this.isAbandoned) return
     if (rejected.length > 0) reject(rejected)
     source.ack(batch)
