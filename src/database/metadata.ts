@@ -1,5 +1,6 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database, RunQuery } from "./_database.ts"
+import { lockFirst, lockRollups, retryDeadlocks } from "./locks.ts"
 
 /** How a metadata name is used, over all API keys. */
 export interface MetadataName {
@@ -73,11 +74,11 @@ export interface NameChoice {
 /** Activates a name for future requests. `backfillName` adds the earlier ones. */
 export async function activateName(db: Database, choice: NameChoice): Promise<void> {
   const keyIds = await findKeyIds(db, choice.key)
-  await db.transaction(async (query) => {
-    await lockNames(query)
+  await changeNames(db, async (query) => {
     if (keyIds === undefined) {
       await query({
-        text: "INSERT INTO llm_usage_metadata_names (name, every_key) VALUES ($1, true) ON CONFLICT (name) DO UPDATE SET every_key = true",
+        text: `INSERT INTO llm_usage_metadata_names (name, every_key, changed_at) VALUES ($1, true, clock_timestamp())
+          ON CONFLICT (name) DO UPDATE SET every_key = true, changed_at = excluded.changed_at`,
         values: [choice.name],
       })
       await query({
@@ -93,7 +94,8 @@ export async function activateName(db: Database, choice: NameChoice): Promise<vo
       values: [keyIds, choice.name],
     })
     await query({
-      text: "INSERT INTO llm_usage_metadata_names (name) VALUES ($1) ON CONFLICT DO NOTHING",
+      text: `INSERT INTO llm_usage_metadata_names (name, changed_at) VALUES ($1, clock_timestamp())
+        ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at`,
       values: [choice.name],
     })
   })
@@ -102,8 +104,7 @@ export async function activateName(db: Database, choice: NameChoice): Promise<vo
 /** Deactivates a name for future requests. When it is active for no key, the database deletes its rollups. */
 export async function deactivateName(db: Database, choice: NameChoice): Promise<void> {
   const keyIds = await findKeyIds(db, choice.key)
-  await db.transaction(async (query) => {
-    await lockNames(query)
+  await changeNames(db, async (query) => {
     const active = await query({
       text: `SELECT FROM llm_usage_metadata_names WHERE name = $1 AND every_key
         UNION ALL SELECT FROM llm_requests_metadata_keys WHERE key_name = $1 AND is_active AND ($2::uuid[] IS NULL OR majordomo_api_key_id = ANY ($2))`,
@@ -114,7 +115,7 @@ export async function deactivateName(db: Database, choice: NameChoice): Promise<
       throw new CommandError(`the metadata name "${choice.name}" is not active${forKey}: see metadata list`)
     }
     await query({
-      text: "UPDATE llm_usage_metadata_names SET every_key = false WHERE name = $1",
+      text: "UPDATE llm_usage_metadata_names SET every_key = false, changed_at = clock_timestamp() WHERE name = $1",
       values: [choice.name],
     })
     await query({
@@ -124,9 +125,15 @@ export async function deactivateName(db: Database, choice: NameChoice): Promise<
   })
 }
 
-/** Makes concurrent changes of names wait for each other. */
-function lockNames(query: RunQuery) {
-  return query("SELECT pg_advisory_xact_lock(7680, 4)")
+/** Changes names in one transaction. Concurrent changes wait for each other. */
+function changeNames(db: Database, change: (query: RunQuery) => Promise<void>): Promise<void> {
+  return retryDeadlocks(() =>
+    db.transaction(async (query) => {
+      await lockFirst(query, 4)
+      await lockRollups(query)
+      await change(query)
+    }),
+  )
 }
 
 async function findKeyIds(db: Database, key: string | undefined): Promise<string[] | undefined> {

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { makeSchema } from "../../build/schema/index.ts"
 import { readMigrations } from "../../build/schema/migrations.ts"
+import { toSchemaScript as assemble } from "../../build/schema/script.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { readSchemaScript, type SchemaScript, toSchemaScript } from "../../src/database/schema-script.ts"
 
@@ -39,8 +40,17 @@ export function makeNewerScript(sql: string, { isBreaking = false } = {}): Schem
   }
 }
 
+/** The schema.sql of a program of an earlier version. */
+export function makeOlderScript(version: number): string {
+  const read = (name: string) => readFileSync(`migrations/before/${name}.sql`, "utf8")
+  const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
+  return assemble(readMigrations("migrations").slice(0, version), before)
+}
+
 /** The version of this program. */
 export const VERSION = readSchemaScript().version
 
 /** Makes a database of this version look as if it was made before versions existed. */
-export const FORGET_VERSIONS = "DROP TABLE majordomo_migrations; ALTER TABLE llm_requests DROP COLUMN dialect;"
+export const FORGET_VERSIONS = `DROP TABLE majordomo_migrations; ALTER TABLE llm_requests DROP COLUMN dialect;
+  DROP TABLE majordomo_journals; DROP FUNCTION majordomo_lock_rollups CASCADE;
+  ALTER TABLE llm_usage_metadata_names DROP COLUMN summed_since, DROP COLUMN changed_at;`
