@@ -1,6 +1,6 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
-import { copyKeys, copyMetadataNames, raiseCounters } from "./copy/keys.ts"
+import { copyKeys, copyMetadataNames, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
 import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
@@ -39,12 +39,14 @@ export async function copyDatabase(
       `the schema of the embedded database is newer than this program (version ${from.newerVersion}), so it cannot be copied: upgrade majordomo-gateway`,
     )
   }
+  const copyMarks = await readJournalMarks(source)
   const keys = await copyKeys(source, target)
   await copyMetadataNames(source, target)
   const rows = await copyRequests(source, target, onProgress)
   const repricings = await copyRepricings(source, target)
   await raiseCounters(source, target)
   const sumsLeftOut = await copyPrunedRollups(source, target)
+  await copyMarks(target)
   return { keys, ...rows, repricings, sumsLeftOut }
 }
 

@@ -53,6 +53,7 @@ export async function prune(db: Database, choice: PruneChoice, onProgress: OnPro
       text: "UPDATE majordomo_schema SET pruned_before = $1 WHERE pruned_before IS NULL OR pruned_before < $1",
       values: [before],
     })
+    await db.query("DELETE FROM majordomo_journals WHERE written_at < now() - interval '1 year'")
   }
   let done = 0
   for (let from: string | undefined = "-infinity"; from !== undefined; ) {

@@ -83,9 +83,11 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
       return { rows: [], rowCount: 1 }
     }),
     sources: [source],
+    journal: undefined,
     timing: WRITER_TIMING,
     reject: () => {},
     onSettled: () => {},
+    onSkipped: () => {},
     onFailure: () => {},
   })
   writer.wake()

@@ -61,3 +61,19 @@ export async function raiseCounters(source: Database, target: Database): Promise
     [await readAll(source, "SELECT * FROM llm_requests_metadata_keys")],
   )
 }
+
+/**
+ * Reads which rows of the gateways' journals are in the source, and returns what copies that to the target. It is read
+ * before the requests and copied after them, so that the target has all of those rows.
+ */
+export async function readJournalMarks(source: Database): Promise<(target: Database) => Promise<unknown>> {
+  const marks = await readAll(source, "SELECT * FROM majordomo_journals")
+  return (target) =>
+    write(
+      target,
+      `INSERT INTO majordomo_journals AS j SELECT * FROM json_populate_recordset(NULL::majordomo_journals, $1::json)
+        ON CONFLICT (journal) DO UPDATE SET last_row = excluded.last_row, written_at = excluded.written_at
+        WHERE excluded.written_at > j.written_at`,
+      [marks],
+    )
+}

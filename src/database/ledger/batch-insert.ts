@@ -1,7 +1,8 @@
 import { type Batch, rowAt, sliceRows } from "../../kit/log/batch.ts"
+import { findId } from "../../kit/log/line.ts"
 import type { Database } from "../_database.ts"
 import { describeFailure, kindOfFailure } from "./data-errors.ts"
-import { INSERT_ROWS } from "./insert.ts"
+import { INSERT_ROWS, INSERT_ROWS_OF_JOURNAL } from "./insert.ts"
 import { takesRows } from "./probe.ts"
 import type { RejectedRow } from "./rejected.ts"
 import { toMinimalLine } from "./serialize.ts"
@@ -20,6 +21,10 @@ interface InsertOptions {
   readonly timeoutMs: number
   /** How often this batch, or one that began with the same row, failed before. */
   readonly failures: number
+  /** Rows before this one are in the database already. */
+  readonly from?: number
+  /** The id of the journal that the rows are from. */
+  readonly journal?: string | undefined
 }
 
 /**
@@ -32,38 +37,44 @@ interface InsertOptions {
  * @throws an error that holds for every row; some of the rows may be written then
  */
 export async function insertBatch(db: Database, batch: Batch, options: InsertOptions): Promise<readonly RejectedRow[]> {
-  const { timeoutMs, failures } = options
+  const { timeoutMs, failures, from: first = 0, journal } = options
   const rejected: RejectedRow[] = []
 
   async function insert(from: number, to: number): Promise<void> {
     if (from === to) return
-    const error = await trySend(sliceRows(batch, from, to))
+    const lastId = findIdOf(rowAt(batch, to - 1))
+    const error = await trySend(sliceRows(batch, from, to), lastId)
     if (error === undefined) return
-    if (to - from === 1) return insertReduced(rowAt(batch, from).toString(), error)
+    if (to - from === 1) return insertReduced(rowAt(batch, from).toString(), lastId, error)
     const middle = (from + to) >> 1
     await insert(from, middle)
     await insert(middle, to)
   }
 
-  async function insertReduced(line: string, rejection: unknown): Promise<void> {
+  async function insertReduced(line: string, id: string | undefined, rejection: unknown): Promise<void> {
     let error = rejection
     if (kindOfFailure(error) === "lost") {
       for (let attempt = 1; attempt < LOST_ATTEMPTS; attempt++) {
-        error = await trySend(Buffer.from(`[${line}]`))
+        error = await trySend(Buffer.from(`[${line}]`), id)
         if (error === undefined) return
       }
     }
     for (const reduced of reduceLine(line, describeFailure(error))) {
-      error = await trySend(Buffer.from(`[${reduced}]`))
+      error = await trySend(Buffer.from(`[${reduced}]`), id)
       if (error === undefined) return
     }
     rejected.push({ line, reason: describeFailure(error) })
   }
 
   /** Returns the error when it is the fault of a row. */
-  async function trySend(array: Buffer): Promise<unknown> {
+  async function trySend(array: Buffer, lastId: string | undefined): Promise<unknown> {
+    // A rejected row is on the disk only when the whole batch is settled, so the journal's progress ends before it.
+    const isMarked = journal !== undefined && lastId !== undefined && rejected.length === 0
+    const statement = isMarked
+      ? { text: INSERT_ROWS_OF_JOURNAL, values: [array, journal, lastId] }
+      : { text: INSERT_ROWS, values: [array] }
     try {
-      await db.query({ text: INSERT_ROWS, values: [array], timeoutMs: timeoutMs + array.length / BYTES_PER_MS })
+      await db.query({ ...statement, timeoutMs: timeoutMs + array.length / BYTES_PER_MS })
       return undefined
     } catch (error) {
       if (!(await isFaultOfRow(error))) throw error
@@ -78,8 +89,12 @@ export async function insertBatch(db: Database, batch: Batch, options: InsertOpt
     return takesRows(db)
   }
 
-  await insert(0, batch.starts.length)
+  await insert(first, batch.starts.length)
   return rejected
+}
+
+function findIdOf(row: Buffer): string | undefined {
+  return findId(row, 0, row.length, "row")
 }
 
 /** Returns the forms in which a row that the database rejects is tried: none for a line that is not JSON. */

@@ -8,3 +8,12 @@ const definitions = WRITTEN_COLUMNS.map(([name, { sql }]) => `${name} ${sql}`).j
  * rollups and counters for the rows that are new.
  */
 export const INSERT_ROWS = `INSERT INTO llm_requests (${names}) SELECT ${names} FROM json_to_recordset($1::json) AS row(${definitions}) ON CONFLICT (id) DO NOTHING`
+
+/**
+ * The same for rows of a journal, `$2`: it also records that the row `$3` is the last one of them that is in the database
+ * (`replay.ts`).
+ */
+export const INSERT_ROWS_OF_JOURNAL = `WITH mark AS (
+  INSERT INTO majordomo_journals (journal, last_row) VALUES ($2, $3)
+  ON CONFLICT (journal) DO UPDATE SET last_row = excluded.last_row, written_at = now())
+${INSERT_ROWS}`

@@ -3,9 +3,11 @@ import type { Database } from "../_database.ts"
 import { Accounts, type LedgerStats } from "./accounts.ts"
 import { describeFailure } from "./data-errors.ts"
 import { createIntake } from "./intake.ts"
+import { readJournalId } from "./journal-id.ts"
 import { toOrphanedRecord } from "./orphaned.ts"
 import { createOutage, type Log } from "./outage.ts"
 import { storeRejected } from "./rejected.ts"
+import type { MarkedJournal } from "./replay.ts"
 import { createMemoryStore, openDiskStore, type Store } from "./store.ts"
 import { WRITER_TIMING, Writer, type WriterTiming } from "./writer.ts"
 
@@ -159,6 +161,7 @@ function startWriter(
   return new Writer({
     db,
     sources: store.sources,
+    journal: toMarkedJournal(store, dir),
     timing,
     reject: (rows) => storeRejected(dir, rows, log),
     onSettled(batch, rejected, tookMs) {
@@ -166,11 +169,21 @@ function startWriter(
       outage.wrote()
       onBatch?.(batch.lines, tookMs)
     },
+    onSkipped(rows) {
+      log("info", `${rows === 1 ? "1 row" : `${rows} rows`} in ${dir} had been written before: not written again`)
+    },
     onFailure(error) {
       accounts.lastError = describeFailure(error)
       outage.failed(error)
     },
   })
+}
+
+function toMarkedJournal({ journal }: Store, dir: string): MarkedJournal | undefined {
+  const id = journal === undefined ? undefined : readJournalId(dir)
+  if (journal === undefined || id === undefined) return undefined
+  const { recoveredLines } = journal
+  return { id, source: journal, recoveredLines, holdsRow: (row) => journal.holdsRow(row) }
 }
 
 function describeRecovered(rows: number, orphaned: number, dir: string): string {

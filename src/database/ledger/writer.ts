@@ -3,6 +3,7 @@ import type { Database } from "../_database.ts"
 import { insertBatch } from "./batch-insert.ts"
 import { createDeadline, createPause } from "./pause.ts"
 import type { RejectedRow } from "./rejected.ts"
+import { type MarkedJournal, Replay } from "./replay.ts"
 
 const MIN_BATCH_BYTES = 32 << 10
 
@@ -29,11 +30,15 @@ interface WriterOptions {
   readonly db: Database
   /** The first source with waiting rows is read. */
   readonly sources: readonly BatchSource[]
+  /** The one of them whose progress the database records. */
+  readonly journal: MarkedJournal | undefined
   readonly timing: WriterTiming
   /** Stores what the database rejects. Called before the batch is acknowledged. */
   reject(rows: readonly RejectedRow[]): void
   /** The batch is acknowledged: all of its rows are written, except `rejected` of them. */
   onSettled(batch: Batch, rejected: number, tookMs: number): void
+  /** `rows` rows of the journal were written by an earlier process. They count as settled batches do. */
+  onSkipped(rows: number): void
   /** The batch stays where it is and is sent again. */
   onFailure(error: unknown): void
 }
@@ -42,6 +47,7 @@ interface WriterOptions {
 export class Writer {
   private readonly options: WriterOptions
   private readonly pause = createPause()
+  private readonly replay: Replay
   private timer: NodeJS.Timeout | undefined = undefined
   private running: Promise<void> | undefined = undefined
   private batchBytes: number
@@ -56,6 +62,8 @@ export class Writer {
   constructor(options: WriterOptions) {
     this.options = options
     this.batchBytes = options.timing.batchBytes
+    const { db, journal, timing, onSkipped } = options
+    this.replay = new Replay({ db, journal, timeoutMs: timing.queryTimeoutMs, onSkipped })
   }
 
   /** Something was appended. Cheap. */
@@ -130,15 +138,22 @@ export class Writer {
   }
 
   private async writeOne(source: BatchSource): Promise<void> {
-    const { db, timing, reject, onSettled } = this.options
+    const { db, timing, journal, reject, onSettled } = this.options
     const batch = await source.read(this.batchBytes)
     if (batch === undefined) throw new Error("rows wait, but none can be read")
     const startedAt = performance.now()
-    const rejected = await insertBatch(db, batch, { timeoutMs: timing.queryTimeoutMs, failures: this.failures })
+    const written = await this.replay.countWritten(source, batch)
+    const rejected = await insertBatch(db, batch, {
+      timeoutMs: timing.queryTimeoutMs,
+      failures: this.failures,
+      from: written,
+      journal: source === journal?.source ? journal.id : undefined,
+    })
     if (this.isAbandoned) return
     if (rejected.length > 0) reject(rejected)
     source.ack(batch)
-    const unreadable = batch.lines - batch.starts.length // damaged, or in a file that has vanished
+    this.replay.settle(source, batch, written)
+    const unreadable = batch.lines - batch.starts.length // damaged, or in a file that has vanished or cannot be read
     onSettled(batch, rejected.length + unreadable, performance.now() - startedAt)
   }
 }

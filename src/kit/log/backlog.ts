@@ -6,6 +6,7 @@ import type { Batch, BatchSource } from "./batch.ts"
 import { type CursorWriter, createCursorWriter } from "./cursor.ts"
 import { setAside } from "./damaged.ts"
 import { packRows } from "./pack-rows.ts"
+import { holdsRow } from "./scan.ts"
 import { type Segment, UNREADABLE_EXTENSION } from "./segment.ts"
 
 /** After this many attempts in a row, the rest of a file that cannot be read is skipped. */
@@ -66,6 +67,14 @@ export class Backlog implements BatchSource {
   /** The segment gets no more lines. */
   seal(segment: Segment): void {
     if (segment !== this.segments[0]) closeFile(segment) // the oldest may be read at this moment
+  }
+
+  /** Returns whether a waiting row has this id. Damaged rows do not count. */
+  async holdsRow(id: string): Promise<boolean> {
+    for (const { path, consumed, waiting } of [...this.segments]) {
+      if (waiting > 0 && (await holdsRow(path, consumed, id))) return true
+    }
+    return false
   }
 
   async read(maxBatchBytes: number): Promise<Batch | undefined> {
