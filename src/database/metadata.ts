@@ -9,6 +9,11 @@ export interface MetadataName {
   /** Counted in the rollups if they are complete for the name (`isCountedWhole`), else over the newest requests. */
   readonly distinctValues: number
   readonly isCountedWhole: boolean
+  /**
+   * ISO 8601 in UTC: its rollups lack requests before it, which were pruned before the name was active. Undefined if they
+   * lack none.
+   */
+  readonly countedSince: string | undefined
   /** `all` means every key, including future ones; `some` means the keys in `activeKeys`. */
   readonly active: "all" | "some" | "none"
   readonly activeKeys: readonly string[]
@@ -36,7 +41,7 @@ export async function listMetadata(db: Database): Promise<MetadataName[]> {
       FROM llm_usage_metadata_names n WHERE summed
     )
     SELECT coalesce(u.name, n.name) AS name, coalesce(u.requests, 0)::text AS requests, u.last_seen_at, coalesce(u.active_keys, '{}') AS active_keys,
-      coalesce(n.every_key, false) AS every_key, s.name IS NOT NULL AS is_summed,
+      coalesce(n.every_key, false) AS every_key, s.name IS NOT NULL AS is_summed, n.summed_since,
       coalesce(s.distinct_values, v.distinct_values, 0)::int AS distinct_values
     FROM used u FULL JOIN llm_usage_metadata_names n ON n.name = u.name
     LEFT JOIN summed s ON s.name = coalesce(u.name, n.name) LEFT JOIN recent v ON v.name = coalesce(u.name, n.name)
@@ -49,6 +54,7 @@ export async function listMetadata(db: Database): Promise<MetadataName[]> {
     requests: Number(row.requests),
     distinctValues: row.distinct_values,
     isCountedWhole: row.is_summed,
+    countedSince: row.summed_since?.toISOString(),
     active: row.every_key ? "all" : row.active_keys.length > 0 ? "some" : "none",
     activeKeys: row.active_keys,
     lastSeenAt: row.last_seen_at?.toISOString(),
@@ -60,6 +66,7 @@ interface NameRow {
   readonly requests: string
   readonly distinct_values: number
   readonly is_summed: boolean
+  readonly summed_since: Date | null
   readonly every_key: boolean
   readonly active_keys: string[]
   readonly last_seen_at: Date | null

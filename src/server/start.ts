@@ -76,7 +76,7 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
-  own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
+  if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const countWaiting = () => stats().waiting
   const front = await openFront(options, { gateway, database, collect: metrics.collect, countWaiting, isStopping })
 
