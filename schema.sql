@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 6
+-- Schema version: 7
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -1495,7 +1495,7 @@ BEGIN
 
 -- Jobs: work that a provider does in the background, such as a background response or a batch. Its usage is in a later
 -- answer, which can be fetched any number of times. src/database/ledger/jobs.ts writes these tables, in the transaction
--- that writes the rows of the same requests, and under pg_advisory_xact_lock(7680, 5).
+-- that writes the rows of the same requests, and under pg_advisory_xact_lock(7680, 7).
 
 -- One row for each job that was seen in an answer.
 CREATE TABLE llm_jobs (
@@ -1596,12 +1596,87 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (6, 'verified', false);
 END $version$;
 
+
+-- ## Version 7: order -------------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF (SELECT max(version) FROM majordomo_migrations) >= 7 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0007 order
+-- breaking: no
+--
+-- What is written once is recognized when it is read again, what a name's totals cover is known, and locks are taken in
+-- one order.
+
+-- Running batches hold llm_requests before anything else, so that is what this migration waits for.
+LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+
+
+-- ## Which rows of a journal are in the database
+
+-- The last row that a gateway wrote from each of its journals. It is written by the same statement as the row, so it is
+-- right after any crash: a row before it in the journal was written, also when it has been pruned since.
+CREATE TABLE majordomo_journals (
+  journal     uuid PRIMARY KEY,                      -- in the file `id` of the journal's directory
+  last_row    uuid NOT NULL,                         -- an id of llm_requests, which may be pruned
+  written_at  timestamptz NOT NULL DEFAULT now()
+);
+
+
+-- ## What the totals of a metadata name cover
+
+ALTER TABLE llm_usage_metadata_names
+  ADD COLUMN summed_since timestamptz,               -- totals before it lack requests that were pruned before the name was
+                                                     -- active; NULL: they are complete
+  ADD COLUMN changed_at timestamptz;                 -- the last activation or deactivation, which ends an older backfill
+
+-- Of a name from before this version it is not known whether it was active when requests were pruned. Its totals are
+-- right from its first one on.
+UPDATE llm_usage_metadata_names n SET summed_since = s.since FROM (
+  SELECT name, least(pruned_before, first_day::timestamp AT TIME ZONE 'UTC') AS since, first_day
+  FROM (SELECT name, (SELECT min(day) FROM llm_usage_metadata m WHERE m.name = o.name) AS first_day
+        FROM llm_usage_metadata_names o WHERE summed) AS names
+  CROSS JOIN majordomo_schema WHERE pruned_before IS NOT NULL
+) AS s
+WHERE s.name = n.name AND s.first_day IS DISTINCT FROM (SELECT min(day) FROM llm_usage_daily);
+
+
+-- ## The order of locks
+--
+-- Every transaction takes its locks in this order, and then none waits for another one that waits for it:
+--
+-- 1. pg_advisory_xact_lock(7680, n) with n other than 2: one change at a time of the schema, of names, or by prune
+-- 2. llm_requests: the table, then its rows in the order of their ids
+-- 3. pg_advisory_xact_lock(7680, 2): one change at a time of the rollups
+-- 4. everything else: rollups, api_keys, llm_requests_metadata_keys, llm_usage_metadata_names, majordomo_schema
+--
+-- A change of a key or of a name reaches the rollups by triggers, when it holds rows of step 4 already. It therefore takes
+-- steps 2 and 3 first.
+
+CREATE FUNCTION majordomo_lock_rollups() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  LOCK TABLE llm_requests IN ROW EXCLUSIVE MODE;
+  PERFORM pg_advisory_xact_lock(7680, 2);
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER majordomo_locks_first BEFORE DELETE ON api_keys
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_lock_rollups();
+CREATE TRIGGER majordomo_locks_first BEFORE UPDATE OF is_active OR DELETE ON llm_requests_metadata_keys
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_lock_rollups();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (7, 'order', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer := (SELECT max(version) FROM majordomo_migrations);
 BEGIN
-  IF latest > 6 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 6: nothing was changed', latest;
+  IF latest > 7 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 7: nothing was changed', latest;
   END IF;
 END $$;
 

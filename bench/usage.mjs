@@ -22,7 +22,7 @@ const rounds = Number(values.rounds)
 const DAYS = 30
 const SCHEMA = readFileSync(new URL("../schema.sql", import.meta.url), "utf8")
 const { findDimension } = await import("../src/reports/index.ts")
-const { createAsker } = await import("../src/operations/usage/asker.ts")
+const { withAsker } = await import("../src/operations/usage/asker.ts")
 const { openDatabase } = await import("../src/database/open.ts")
 
 /** @type {{ what: string, by: string[], tz?: string, hours?: number, days?: number, filters?: object, goalMs?: number, plain: string }[]} */
@@ -224,7 +224,7 @@ async function insert(part, of) {
 async function report() {
   const storage = { driver: "postgres", dataDir: "", postgres: { isSet: true, url } }
   const database = await openDatabase(storage, { role: "command", log: () => {} })
-  const { ask } = await createAsker(database)
+  const ask = (question) => withAsker(database, (asker) => asker.ask(question))
   const {
     rows: [{ now }],
   } = await client.query("SELECT max(created_at) AS now FROM llm_requests")

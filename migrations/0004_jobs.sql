@@ -3,7 +3,7 @@
 
 -- Jobs: work that a provider does in the background, such as a background response or a batch. Its usage is in a later
 -- answer, which can be fetched any number of times. src/database/ledger/jobs.ts writes these tables, in the transaction
--- that writes the rows of the same requests, and under pg_advisory_xact_lock(7680, 5).
+-- that writes the rows of the same requests, and under pg_advisory_xact_lock(7680, 7).
 
 -- One row for each job that was seen in an answer.
 CREATE TABLE llm_jobs (

@@ -1,7 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { copyJobs } from "./copy/jobs.ts"
-import { copyKeys, copyMetadataNames, raiseCounters } from "./copy/keys.ts"
+import { copyKeys, copyMetadataNames, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
 import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
@@ -41,6 +41,7 @@ export async function copyDatabase(
       `the schema of the embedded database is newer than this program (version ${from.newerVersion}), so it cannot be copied: upgrade majordomo-gateway`,
     )
   }
+  const copyMarks = await readJournalMarks(source)
   const keys = await copyKeys(source, target)
   await copyMetadataNames(source, target)
   const rows = await copyRequests(source, target, onProgress)
@@ -49,6 +50,7 @@ export async function copyDatabase(
   await raiseCounters(source, target)
   await createPriceHistoryStore(target).add(await createPriceHistoryStore(source).readNew())
   const sumsLeftOut = await copyPrunedRollups(source, target)
+  await copyMarks(target)
   return { keys, ...rows, repricings, sumsLeftOut }
 }
 

@@ -52,7 +52,7 @@ const PRUNE_TIMEOUT_MS = 10 * 60_000
 export async function pruneJobs(db: Database, before: Date): Promise<void> {
   await db.transaction(async (query) => {
     // The lock of the ledger, so that no item arrives in between (ledger/jobs.ts).
-    await query({ text: "SELECT pg_advisory_xact_lock(7680, 5)", timeoutMs: PRUNE_TIMEOUT_MS })
+    await query({ text: "SELECT pg_advisory_xact_lock(7680, 7)", timeoutMs: PRUNE_TIMEOUT_MS })
     for (const text of PRUNE) await query({ text, values: [before], timeoutMs: PRUNE_TIMEOUT_MS })
   })
 }

@@ -1,5 +1,6 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database, RunQuery } from "./_database.ts"
+import { lockFirst, lockRollups, retryDeadlocks } from "./locks.ts"
 
 /** How a metadata name is used, over all API keys. */
 export interface MetadataName {
@@ -8,6 +9,11 @@ export interface MetadataName {
   /** Counted in the rollups if they are complete for the name (`isCountedWhole`), else over the newest requests. */
   readonly distinctValues: number
   readonly isCountedWhole: boolean
+  /**
+   * ISO 8601 in UTC: its rollups lack requests before it, which were pruned before the name was active. Undefined if they
+   * lack none.
+   */
+  readonly countedSince: string | undefined
   /** `all` means every key, including future ones; `some` means the keys in `activeKeys`. */
   readonly active: "all" | "some" | "none"
   readonly activeKeys: readonly string[]
@@ -35,7 +41,7 @@ export async function listMetadata(db: Database): Promise<MetadataName[]> {
       FROM llm_usage_metadata_names n WHERE summed
     )
     SELECT coalesce(u.name, n.name) AS name, coalesce(u.requests, 0)::text AS requests, u.last_seen_at, coalesce(u.active_keys, '{}') AS active_keys,
-      coalesce(n.every_key, false) AS every_key, s.name IS NOT NULL AS is_summed,
+      coalesce(n.every_key, false) AS every_key, s.name IS NOT NULL AS is_summed, n.summed_since,
       coalesce(s.distinct_values, v.distinct_values, 0)::int AS distinct_values
     FROM used u FULL JOIN llm_usage_metadata_names n ON n.name = u.name
     LEFT JOIN summed s ON s.name = coalesce(u.name, n.name) LEFT JOIN recent v ON v.name = coalesce(u.name, n.name)
@@ -48,6 +54,7 @@ export async function listMetadata(db: Database): Promise<MetadataName[]> {
     requests: Number(row.requests),
     distinctValues: row.distinct_values,
     isCountedWhole: row.is_summed,
+    countedSince: row.summed_since?.toISOString(),
     active: row.every_key ? "all" : row.active_keys.length > 0 ? "some" : "none",
     activeKeys: row.active_keys,
     lastSeenAt: row.last_seen_at?.toISOString(),
@@ -59,6 +66,7 @@ interface NameRow {
   readonly requests: string
   readonly distinct_values: number
   readonly is_summed: boolean
+  readonly summed_since: Date | null
   readonly every_key: boolean
   readonly active_keys: string[]
   readonly last_seen_at: Date | null
@@ -73,11 +81,11 @@ export interface NameChoice {
 /** Activates a name for future requests. `backfillName` adds the earlier ones. */
 export async function activateName(db: Database, choice: NameChoice): Promise<void> {
   const keyIds = await findKeyIds(db, choice.key)
-  await db.transaction(async (query) => {
-    await lockNames(query)
+  await changeNames(db, async (query) => {
     if (keyIds === undefined) {
       await query({
-        text: "INSERT INTO llm_usage_metadata_names (name, every_key) VALUES ($1, true) ON CONFLICT (name) DO UPDATE SET every_key = true",
+        text: `INSERT INTO llm_usage_metadata_names (name, every_key, changed_at) VALUES ($1, true, clock_timestamp())
+          ON CONFLICT (name) DO UPDATE SET every_key = true, changed_at = excluded.changed_at`,
         values: [choice.name],
       })
       await query({
@@ -93,7 +101,8 @@ export async function activateName(db: Database, choice: NameChoice): Promise<vo
       values: [keyIds, choice.name],
     })
     await query({
-      text: "INSERT INTO llm_usage_metadata_names (name) VALUES ($1) ON CONFLICT DO NOTHING",
+      text: `INSERT INTO llm_usage_metadata_names (name, changed_at) VALUES ($1, clock_timestamp())
+        ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at`,
       values: [choice.name],
     })
   })
@@ -102,8 +111,7 @@ export async function activateName(db: Database, choice: NameChoice): Promise<vo
 /** Deactivates a name for future requests. When it is active for no key, the database deletes its rollups. */
 export async function deactivateName(db: Database, choice: NameChoice): Promise<void> {
   const keyIds = await findKeyIds(db, choice.key)
-  await db.transaction(async (query) => {
-    await lockNames(query)
+  await changeNames(db, async (query) => {
     const active = await query({
       text: `SELECT FROM llm_usage_metadata_names WHERE name = $1 AND every_key
         UNION ALL SELECT FROM llm_requests_metadata_keys WHERE key_name = $1 AND is_active AND ($2::uuid[] IS NULL OR majordomo_api_key_id = ANY ($2))`,
@@ -114,7 +122,7 @@ export async function deactivateName(db: Database, choice: NameChoice): Promise<
       throw new CommandError(`the metadata name "${choice.name}" is not active${forKey}: see metadata list`)
     }
     await query({
-      text: "UPDATE llm_usage_metadata_names SET every_key = false WHERE name = $1",
+      text: "UPDATE llm_usage_metadata_names SET every_key = false, changed_at = clock_timestamp() WHERE name = $1",
       values: [choice.name],
     })
     await query({
@@ -124,9 +132,15 @@ export async function deactivateName(db: Database, choice: NameChoice): Promise<
   })
 }
 
-/** Makes concurrent changes of names wait for each other. */
-function lockNames(query: RunQuery) {
-  return query("SELECT pg_advisory_xact_lock(7680, 4)")
+/** Changes names in one transaction. Concurrent changes wait for each other. */
+function changeNames(db: Database, change: (query: RunQuery) => Promise<void>): Promise<void> {
+  return retryDeadlocks(() =>
+    db.transaction(async (query) => {
+      await lockFirst(query, 4)
+      await lockRollups(query)
+      await change(query)
+    }),
+  )
 }
 
 async function findKeyIds(db: Database, key: string | undefined): Promise<string[] | undefined> {

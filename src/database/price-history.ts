@@ -1,5 +1,6 @@
 import type { PriceChange, PriceHistoryStore } from "../core/price-history.ts"
 import type { Database } from "./_database.ts"
+import { lockFirst } from "./locks.ts"
 
 /** Opens the history of prices in the table llm_price_history. */
 export function createPriceHistoryStore(db: Database): PriceHistoryStore {
@@ -15,7 +16,7 @@ export function createPriceHistoryStore(db: Database): PriceHistoryStore {
       if (rounds.length === 0) return
       await db.transaction(async (query) => {
         // One writer at a time: what it adds depends on the rows before, and readers rely on the order of revisions.
-        await query("SELECT pg_advisory_xact_lock(7680, 5)")
+        await lockFirst(query, 5)
         for (const round of rounds) await query({ text: ADD, values: [JSON.stringify(round.map(toRow))] })
       })
     },

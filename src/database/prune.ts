@@ -1,6 +1,7 @@
 import type { Database } from "./_database.ts"
 import type { OnProgress } from "./backfill.ts"
 import { pruneJobs } from "./jobs.ts"
+import { lockFirst, retryDeadlocks } from "./locks.ts"
 
 interface PruneChoice {
   /** Ms since the epoch, rounded down to a midnight of UTC because rollups are by day. Requests that ended before are pruned. */
@@ -53,6 +54,7 @@ export async function prune(db: Database, choice: PruneChoice, onProgress: OnPro
       text: "UPDATE majordomo_schema SET pruned_before = $1 WHERE pruned_before IS NULL OR pruned_before < $1",
       values: [before],
     })
+    await db.query("DELETE FROM majordomo_journals WHERE written_at < now() - interval '1 year'")
   }
   let done = 0
   for (let from: string | undefined = "-infinity"; from !== undefined; ) {
@@ -78,15 +80,19 @@ function pruneChunk(db: Database, bodiesOnly: boolean, from: string, before: Dat
   // Begins where the last chunk ended, because deleted rows stay in the index until VACUUM.
   const ids = `ARRAY(SELECT id FROM llm_requests WHERE created_at >= $1::timestamptz AND created_at < $2${bodiesOnly ? HAS_BODY : ""} ORDER BY created_at LIMIT ${limit})`
   const change = bodiesOnly
-    ? `UPDATE llm_requests SET request_body = NULL, response_body = NULL WHERE id = ANY (${ids}) RETURNING created_at`
-    : `DELETE FROM llm_requests WHERE id = ANY (${ids}) RETURNING created_at`
-  return db.transaction(async (query) => {
-    await query("SELECT set_config('majordomo.same_sums', 'on', true)")
-    const { rows } = await query<{ count: string; last: string | null }>({
-      text: `WITH changed AS (${change}) SELECT count(*), max(created_at)::text AS last FROM changed`,
-      values: [from, before],
-      timeoutMs: CHUNK_TIMEOUT_MS,
-    })
-    return { count: Number(rows[0]!.count), last: rows[0]!.last ?? undefined }
-  })
+    ? "UPDATE llm_requests r SET request_body = NULL, response_body = NULL FROM chosen c WHERE r.id = c.id RETURNING r.created_at"
+    : "DELETE FROM llm_requests r USING chosen c WHERE r.id = c.id RETURNING r.created_at"
+  return retryDeadlocks(() =>
+    db.transaction(async (query) => {
+      await lockFirst(query, 6)
+      await query("SELECT set_config('majordomo.same_sums', 'on', true)")
+      const { rows } = await query<{ count: string; last: string | null }>({
+        text: `WITH chosen AS (SELECT id FROM llm_requests WHERE id = ANY (${ids}) ORDER BY id FOR UPDATE), changed AS (${change})
+          SELECT count(*), max(created_at)::text AS last FROM changed`,
+        values: [from, before],
+        timeoutMs: CHUNK_TIMEOUT_MS,
+      })
+      return { count: Number(rows[0]!.count), last: rows[0]!.last ?? undefined }
+    }),
+  )
 }

@@ -1,4 +1,5 @@
 import type { Database } from "./_database.ts"
+import { retryDeadlocks } from "./locks.ts"
 
 /** The columns of a request on which its price depends. Money is decimal text. */
 export interface RepriceableRow {
@@ -91,7 +92,7 @@ export async function readRepriceable(
  * database update the rollups. Returns how many requests changed.
  */
 export async function applyRepricings(db: Database, repricings: readonly Repricing[]): Promise<number> {
-  const { rowCount } = await db.query({ text: APPLY, values: [JSON.stringify(repricings)] })
+  const { rowCount } = await retryDeadlocks(() => db.query({ text: APPLY, values: [JSON.stringify(repricings)] }))
   return rowCount
 }
 

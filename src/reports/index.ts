@@ -5,7 +5,7 @@ export { findZone, toOffsetIso } from "./_zone.ts"
 export { DIMENSIONS, type Dimension, listDays, type Value } from "./dimensions.ts"
 export type { Filters } from "./filters.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
-export { missesPrunedRows, readsRollups } from "./plan.ts"
+export { findIncompleteName, missesPrunedRows, readsRollups } from "./plan.ts"
 export {
   askBodies,
   askRequest,

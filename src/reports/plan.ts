@@ -94,6 +94,20 @@ export function missesPrunedRows(question: PlanQuestion, rollups: RollupState): 
   )
 }
 
+/**
+ * Returns the metadata name in the question whose rollups lack requests of its period, and the midnight in UTC, in
+ * milliseconds since the epoch, from which they are complete.
+ */
+export function findIncompleteName(
+  question: PlanQuestion,
+  rollups: RollupState,
+): { readonly name: string; readonly since: number } | undefined {
+  const plan = planUsage(question, rollups)
+  const name = plan.from === "rollups" ? plan.metadata?.name : undefined
+  const since = name === undefined ? undefined : rollups.summedSince.get(name)
+  return name === undefined || since === undefined || question.period.since >= since ? undefined : { name, since }
+}
+
 /** Returns the one metadata name in the question, undefined if there is none, or "rows only" if rollups cannot answer. */
 function findMetadata({ by, filters }: PlanQuestion, { summed, overflowing }: RollupState) {
   const where = Object.entries(filters.where ?? {})

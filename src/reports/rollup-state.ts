@@ -14,6 +14,11 @@ export interface RollupState {
   readonly foldedBefore: number | undefined
   /** The metadata names whose rollups contain every request. */
   readonly summed: ReadonlySet<string>
+  /**
+   * By metadata name, the midnight in UTC, in milliseconds since the epoch, before which its rollups lack requests: they
+   * were pruned before the name was active. A name whose rollups are complete is left out.
+   */
+  readonly summedSince: ReadonlyMap<string, number>
   /** The metadata names whose index contains every request. */
   readonly indexed: ReadonlySet<string>
   /**
@@ -29,6 +34,7 @@ export const NO_ROLLUPS: RollupState = {
   prunedBefore: undefined,
   foldedBefore: undefined,
   summed: new Set(),
+  summedSince: new Map(),
   indexed: new Set(),
   overflowing: new Set(),
 }
@@ -44,6 +50,9 @@ export function askRollupState(): Statement {
     (SELECT extract(epoch FROM pruned_before)::float8 * 1000 FROM majordomo_schema) AS pruned_before,
     (SELECT extract(epoch FROM folded_before)::float8 * 1000 FROM majordomo_schema) AS folded_before,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
+    (SELECT json_object_agg(name, extract(epoch FROM least(summed_since, pruned_before))::float8 * 1000)
+      FROM llm_usage_metadata_names CROSS JOIN majordomo_schema
+      WHERE summed AND summed_since IS NOT NULL AND pruned_before IS NOT NULL) AS summed_since,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
     ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values v WHERE distinct_values >= ${bind(MAX_VALUES_PER_DAY - 1)}
       AND EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.name, m.day, m.value) = (v.name, v.day, '(other)'))) AS overflowing`,
@@ -60,6 +69,7 @@ export function readRollupState([row]: readonly Record<string, unknown>[]): Roll
     prunedBefore: moment("pruned_before"),
     foldedBefore: moment("folded_before"),
     summed: names("summed"),
+    summedSince: new Map(Object.entries((row?.["summed_since"] ?? {}) as Record<string, number>)),
     indexed: names("indexed"),
     overflowing: names("overflowing"),
   }

@@ -85,7 +85,7 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
-  own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
+  if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const pricesCheckedAt = prices.checkedAt
   const { collect } = metrics
   const front = await openFront(options, { gateway, database, collect, stats, pricesCheckedAt, isStopping })

@@ -68,7 +68,7 @@ describe("a row", () => {
     const ledger = await openTestLedger(db, `${dir}/journal`, { timing: { lingerMs: 60_000 } })
     await new Promise<void>((kept) => ledger.append(aRecord(), kept))
     const files = readdirSync(`${dir}/journal`)
-    expect(files).toEqual(["000000000001.jsonl"])
+    expect(files).toEqual(["000000000001.jsonl", "id"])
     expect(statSync(`${dir}/journal`).mode & 0o777).toBe(0o700)
     expect(statSync(`${dir}/journal/${files[0]}`).mode & 0o777).toBe(0o600)
     expect(statSync(`${dir}/journal/${files[0]}`).size).toBeGreaterThan(500)
@@ -343,7 +343,7 @@ describe("the next process", () => {
     const rows = await findRows(db, [row.id, open.id, odd.id])
     expect(rows.map(({ outcome }) => outcome).sort()).toEqual(["complete", "gateway_died", "gateway_died"])
     expect(readFileSync(`${dir}/damaged.jsonl`, "utf8").trim().split("\n")).toHaveLength(1)
-    expect(readdirSync(dir).sort()).toEqual(["cursor.json", "damaged.jsonl"])
+    expect(readdirSync(dir).sort()).toEqual(["cursor.json", "damaged.jsonl", "id"])
   })
 
   it("[LOG-06] ignores the row that was torn when the last process died", async () => {

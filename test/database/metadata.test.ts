@@ -129,6 +129,34 @@ describeDatabases("metadata names", (open) => {
     await expect(activateName(db, { name: "User-Id", key: "nobody" })).rejects.toThrow("no API key")
   })
 
+  test("a backfill ends when the name is deactivated or activated again meanwhile, and leaves no totals behind", async () => {
+    const db = await open()
+    const key = await addKey(db, "a")
+    await add(db, [
+      { at: "2026-03-01T10:00:00Z", key, user: "1" },
+      { at: "2026-03-02T10:00:00Z", key, user: "1" },
+    ])
+    for (const again of [false, true]) {
+      await activateName(db, { name: "User-Id", key: undefined })
+      let changing: Promise<void> | undefined
+      const change = async () => {
+        await deactivateName(db, { name: "User-Id", key: undefined })
+        if (again) await activateName(db, { name: "User-Id", key: undefined })
+      }
+      const backfill = backfillName(db, "User-Id", () => {
+        changing ??= change()
+      })
+      await expect(backfill).rejects.toThrow('"User-Id" was activated or deactivated by another command meanwhile')
+      await changing
+      expect(await sums(db)).toEqual([])
+      expect(await all(db, "SELECT summed, indexed FROM llm_usage_metadata_names")).toEqual(
+        again ? [{ summed: false, indexed: false }] : [],
+      )
+    }
+    await backfillName(db, "User-Id", () => {})
+    expect(await sums(db)).toEqual([{ value: "1", requests: 2 }])
+  })
+
   test("a day counts its 10,000 most used values by name, and all further ones together", async () => {
     const db = await open()
     const key = await addKey(db, "a")

@@ -83,10 +83,12 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
       return { rows: [], rowCount: 1 }
     }),
     sources: [source],
+    journal: undefined,
     timing: WRITER_TIMING,
     reject: () => {},
     onSettled: () => {},
     onSlow: () => {},
+    onSkipped: () => {},
     onFailure: () => {},
   })
   writer.wake()

@@ -14,7 +14,9 @@ test("verify names what differs, --repair computes it again and says so, and pru
   const run = (input: Partial<Parameters<typeof verify>[1]> = {}) =>
     verify(context, { repair: false, all: false, ...input })
   await insertRequests(database, "2026-02-01T00:00:00Z", 1, 20)
-  expect(toVerdict(await run())).toMatchInlineSnapshot(`"The books balance: 20 accepted = 20 written + 0 waiting + 0 rejected + 0 dropped; the rollups agree with the rows (4 days compared)"`)
+  expect(toVerdict(await run())).toMatchInlineSnapshot(
+    `"The books balance: 20 accepted = 20 written + 0 waiting + 0 rejected + 0 dropped; the rollups agree with the rows (4 days compared)"`,
+  )
   expect([progress[0], progress.at(-1)]).toEqual([
     [0, 20],
     [20, 20],

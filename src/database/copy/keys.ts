@@ -30,7 +30,7 @@ export async function copyMetadataNames(source: Database, target: Database): Pro
     target,
     `INSERT INTO llm_usage_metadata_names SELECT * FROM json_populate_recordset(NULL::llm_usage_metadata_names, $1::json)
       ON CONFLICT DO NOTHING`,
-    [await readAll(source, "SELECT name, every_key, summed, indexed FROM llm_usage_metadata_names")],
+    [await readAll(source, "SELECT name, every_key, summed, indexed, summed_since FROM llm_usage_metadata_names")],
   )
   await write(
     target,
@@ -61,4 +61,20 @@ export async function raiseCounters(source: Database, target: Database): Promise
       WHERE (s.majordomo_api_key_id, s.key_name) = (m.majordomo_api_key_id, m.key_name) AND s.request_count > m.request_count`,
     [await readAll(source, "SELECT * FROM llm_requests_metadata_keys")],
   )
+}
+
+/**
+ * Reads which rows of the gateways' journals are in the source, and returns what copies that to the target. It is read
+ * before the requests and copied after them, so that the target has all of those rows.
+ */
+export async function readJournalMarks(source: Database): Promise<(target: Database) => Promise<unknown>> {
+  const marks = await readAll(source, "SELECT * FROM majordomo_journals")
+  return (target) =>
+    write(
+      target,
+      `INSERT INTO majordomo_journals AS j SELECT * FROM json_populate_recordset(NULL::majordomo_journals, $1::json)
+        ON CONFLICT (journal) DO UPDATE SET last_row = excluded.last_row, written_at = excluded.written_at
+        WHERE excluded.written_at > j.written_at`,
+      [marks],
+    )
 }

@@ -1,57 +1,115 @@
 import { type Batch, rowAt, sliceRows } from "../../kit/log/batch.ts"
+import { findId } from "../../kit/log/line.ts"
 import type { Database } from "../_database.ts"
-import { describeFailure, isDataError } from "./data-errors.ts"
-import { INSERT_ROWS } from "./insert.ts"
+import { describeFailure, kindOfFailure } from "./data-errors.ts"
+import { INSERT_ROWS, INSERT_ROWS_OF_JOURNAL } from "./insert.ts"
 import { concernsJobs, insertWithJobs } from "./jobs.ts"
+import { takesRows } from "./probe.ts"
 import type { RejectedRow } from "./rejected.ts"
 import { toMinimalLine } from "./serialize.ts"
 
+/** After this many failures of one batch, an error that does not say whose fault it is may be the fault of one row. */
+const MIN_FAILURES = 3
+/** The same for an error of the connection, which hardly ever is. */
+const MIN_LOST = 6
+/** A row that takes the connection down is sent this often before it counts as the reason. */
+const LOST_ATTEMPTS = 3
+/** A large row gets more time: the slowest link that is waited for has 1 MB/s. */
+const BYTES_PER_MS = 1000
+
+interface InsertOptions {
+  /** For a small statement. */
+  readonly timeoutMs: number
+  /** How often this batch, or one that began with the same row, failed before. */
+  readonly failures: number
+  /** Rows before this one are in the database already. */
+  readonly from?: number
+  /** The id of the journal that the rows are from. */
+  readonly journal?: string | undefined
+}
+
 /**
  * Inserts the rows of a batch, and returns those that the database rejects in every form. A batch with a bad row is
- * halved until that row is alone, so its neighbors are written. The bad row is then tried without its details.
- * @throws any error that is not about the data; some of the rows may be written then
+ * halved until that row is alone, so its neighbors are written. The bad row is then tried without its bodies, and then
+ * without its details.
+ *
+ * An error of the data is the fault of a row at once. Any other error has to repeat itself first, and then it is the
+ * fault of a row only if the database takes another row at that moment.
+ * @throws an error that holds for every row; some of the rows may be written then
  */
-export async function insertBatch(db: Database, batch: Batch, timeoutMs: number): Promise<readonly RejectedRow[]> {
+export async function insertBatch(db: Database, batch: Batch, options: InsertOptions): Promise<readonly RejectedRow[]> {
+  const { timeoutMs, failures, from: first = 0, journal } = options
   const rejected: RejectedRow[] = []
 
   async function insert(from: number, to: number): Promise<void> {
     if (from === to) return
-    const error = await trySend(sliceRows(batch, from, to))
+    const lastId = findIdOf(rowAt(batch, to - 1))
+    const error = await trySend(sliceRows(batch, from, to), lastId)
     if (error === undefined) return
-    if (to - from === 1) return insertMinimal(rowAt(batch, from).toString(), error)
+    if (to - from === 1) return insertReduced(rowAt(batch, from).toString(), lastId, error)
     const middle = (from + to) >> 1
     await insert(from, middle)
     await insert(middle, to)
   }
 
-  async function insertMinimal(line: string, rejection: unknown): Promise<void> {
-    const minimal = findMinimalLine(line, rejection)
-    const error = minimal === undefined ? rejection : await trySend(Buffer.from(`[${minimal}]`))
-    if (error !== undefined) rejected.push({ line, reason: describeFailure(error) })
+  async function insertReduced(line: string, id: string | undefined, rejection: unknown): Promise<void> {
+    let error = rejection
+    if (kindOfFailure(error) === "lost") {
+      for (let attempt = 1; attempt < LOST_ATTEMPTS; attempt++) {
+        error = await trySend(Buffer.from(`[${line}]`), id)
+        if (error === undefined) return
+      }
+    }
+    for (const reduced of reduceLine(line, describeFailure(error))) {
+      error = await trySend(Buffer.from(`[${reduced}]`), id)
+      if (error === undefined) return
+    }
+    rejected.push({ line, reason: describeFailure(error) })
   }
 
-  /** Returns the error when the database rejects the data. */
-  async function trySend(array: Buffer): Promise<unknown> {
+  /** Returns the error when it is the fault of a row. */
+  async function trySend(array: Buffer, lastId: string | undefined): Promise<unknown> {
+    // A rejected row is on the disk only when the whole batch is settled, so the journal's progress ends before it.
+    const isMarked = journal !== undefined && lastId !== undefined && rejected.length === 0
+    const mark = isMarked ? ([journal, lastId] as const) : undefined
     try {
-      if (concernsJobs(array)) await insertWithJobs(db, array, timeoutMs)
-      else await db.query({ text: INSERT_ROWS, values: [array], timeoutMs })
+      const limitMs = timeoutMs + array.length / BYTES_PER_MS
+      if (concernsJobs(array)) await insertWithJobs(db, array, { mark, timeoutMs: limitMs })
+      else if (mark) await db.query({ text: INSERT_ROWS_OF_JOURNAL, values: [array, ...mark], timeoutMs: limitMs })
+      else await db.query({ text: INSERT_ROWS, values: [array], timeoutMs: limitMs })
       return undefined
     } catch (error) {
-      if (!isDataError(error)) throw error
+      if (!(await isFaultOfRow(error))) throw error
       return error
     }
   }
 
-  await insert(0, batch.starts.length)
+  async function isFaultOfRow(error: unknown): Promise<boolean> {
+    const kind = kindOfFailure(error)
+    if (kind === "data") return true
+    if (kind === "passing" || failures < (kind === "lost" ? MIN_LOST : MIN_FAILURES)) return false
+    return takesRows(db)
+  }
+
+  await insert(first, batch.starts.length)
   return rejected
 }
 
-/** Returns `undefined` for a line that is not JSON. */
-function findMinimalLine(line: string, rejection: unknown): string | undefined {
+function findIdOf(row: Buffer): string | undefined {
+  return findId(row, 0, row.length, "row")
+}
+
+/** Returns the forms in which a row that the database rejects is tried: none for a line that is not JSON. */
+function reduceLine(line: string, rejection: string): string[] {
   try {
-    const reason = `stored without its details: the database rejected them (${describeFailure(rejection)})`
-    return toMinimalLine(JSON.parse(line), reason)
+    const row = JSON.parse(line)
+    const reason = `stored without its details: the database rejected them (${rejection})`
+    const minimal = toMinimalLine(row, reason)
+    if (row.request_body === undefined && row.response_body === undefined) return [minimal]
+    const message = row.error_message ?? `stored without its bodies: the database rejected them (${rejection})`
+    const bodiless = { ...row, error_message: message, request_body: undefined, response_body: undefined }
+    return [JSON.stringify(bodiless), minimal]
   } catch {
-    return undefined
+    return []
   }
 }

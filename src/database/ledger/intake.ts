@@ -93,10 +93,26 @@ export function createIntake({ store, accounts, gapIntervalMs, now, log, onAppen
   }
 }
 
+/** A longer row is written without its bodies. The embedded database takes messages of up to 64 MB. */
+const MAX_LINE_BYTES = 48 << 20
+const MAX_BYTES_PER_UNIT = 3
+
 function serialize(record: JournalRecord): string {
   try {
-    return toLine(record)
+    const line = toLine(record)
+    const isShort = line.length <= MAX_LINE_BYTES / MAX_BYTES_PER_UNIT || Buffer.byteLength(line) <= MAX_LINE_BYTES
+    return isShort ? line : toLineWithoutBodies(record)
   } catch {
     return toMinimalLine(record, "stored without its details: they cannot be serialized")
   }
+}
+
+function toLineWithoutBodies(record: LogRecord): string {
+  const message = `stored without its bodies: the row would have more than ${MAX_LINE_BYTES >> 20} MB; lower logging.max_body_size`
+  return toLine({
+    ...record,
+    error_message: record.error_message ?? message,
+    request_body: undefined,
+    response_body: undefined,
+  })
 }

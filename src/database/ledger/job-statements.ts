@@ -44,6 +44,12 @@ const NAMED = `named AS (
     LEFT JOIN llm_job_files f ON (f.provider, f.file) = (g.provider, g.name)
   )`
 
+/** Locks the rows that the items of a batch may complete. */
+export const LOCK_CREATIONS = `WITH ${NAMED}
+  SELECT FROM llm_requests r WHERE r.id IN (SELECT j.created_by FROM named n
+    JOIN llm_jobs j ON (j.provider, j.id) = (n.provider, n.job_id) WHERE j.settled_at IS NULL)
+  ORDER BY r.id FOR UPDATE`
+
 /** Finds items to bill, at most \`$2\`, with the creation of their job. */
 export const FIND_BILLABLE = `WITH ${NAMED}, sources AS (
     SELECT provider, job_id, name AS source FROM named

@@ -1,12 +1,14 @@
 import type { JobItemKey, JobNote, JobState } from "../../core/job.ts"
 import type { JournalRecord } from "../../core/log-record.ts"
 import type { Database, RunQuery } from "../_database.ts"
-import { INSERT_ROWS } from "./insert.ts"
+import { lockFirst } from "../locks.ts"
+import { INSERT_ROWS, MARK_JOURNAL } from "./insert.ts"
 import {
   ADD_ITEMS,
   BILL_ITEMS,
   COMPLETE_ROWS,
   FIND_BILLABLE,
+  LOCK_CREATIONS,
   SETTLE_JOBS,
   UPSERT_FILES,
   UPSERT_JOBS,
@@ -24,6 +26,12 @@ export function concernsJobs(array: Buffer): boolean {
   return array.includes(JOB_MARK)
 }
 
+interface InsertOptions {
+  /** The journal of the rows and the last of them, to be marked; undefined: nothing is marked. */
+  readonly mark: readonly [journal: string, lastRow: string] | undefined
+  readonly timeoutMs: number
+}
+
 /**
  * Inserts a batch of rows and applies what they say about jobs, in one transaction. Sending a batch again does no harm:
  * an item of a job is billed by the first record of it that arrives. Every other record of it is dropped.
@@ -31,21 +39,23 @@ export function concernsJobs(array: Buffer): boolean {
  * An item whose job is not known is kept without being billed. The creation of the job may be in another gateway's
  * journal; when it arrives, the item is billed.
  */
-export async function insertWithJobs(db: Database, array: Buffer, timeoutMs: number): Promise<void> {
+export async function insertWithJobs(db: Database, array: Buffer, { mark, timeoutMs }: InsertOptions): Promise<void> {
   const records = JSON.parse(array.toString()) as readonly JournalRecord[]
   await db.transaction(async (run) => {
     const query: RunQuery = (statement) =>
       run(typeof statement === "string" ? { text: statement, timeoutMs } : { timeoutMs, ...statement })
-    // One gateway at a time: a creation and the item that it lets bill must not miss each other. Every batch takes this
-    // lock before the one of the rollups, so that no two batches wait for each other.
-    await query("SELECT pg_advisory_xact_lock(7680, 5)")
+    // One gateway at a time: a creation and the item that it lets bill must not miss each other. Locks are taken in the
+    // order of `locks.ts`: the rows that may be completed come before the rollups.
+    await lockFirst(query, 7)
+    const touched = toTouched(records)
+    await send(query, LOCK_CREATIONS, touched)
+    if (mark) await query({ text: MARK_JOURNAL, values: [...mark] })
     await insertRows(
       query,
       records.filter((record) => !isItem(record)),
     )
     const states = records.filter(isState)
     const items = records.filter(isItem)
-    const touched = toTouched(records)
     await send(query, UPSERT_JOBS, mergeStates(states))
     await send(query, UPSERT_FILES, states.flatMap(toFiles))
     await send(query, ADD_ITEMS, withoutRepeated([...states.flatMap(toOwnItem), ...items.map(toItem)]))

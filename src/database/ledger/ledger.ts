@@ -4,9 +4,11 @@ import { Accounts, type LedgerStats } from "./accounts.ts"
 import { describeBlockers } from "./blockers.ts"
 import { describeFailure } from "./data-errors.ts"
 import { createIntake } from "./intake.ts"
+import { readJournalId } from "./journal-id.ts"
 import { toOrphanedRecord } from "./orphaned.ts"
 import { createOutage, type Log } from "./outage.ts"
 import { storeRejected } from "./rejected.ts"
+import type { MarkedJournal } from "./replay.ts"
 import { createMemoryStore, openDiskStore, type Store } from "./store.ts"
 import { WRITER_TIMING, Writer, type WriterTiming } from "./writer.ts"
 
@@ -160,6 +162,7 @@ function startWriter(
   return new Writer({
     db,
     sources: store.sources,
+    journal: toMarkedJournal(store, dir),
     timing,
     reject: (rows) => storeRejected(dir, rows, log),
     onSettled(batch, rejected, tookMs) {
@@ -176,12 +179,22 @@ function startWriter(
       }
       describeBlockers(db).then(report, () => {}) // the batch itself reports why the database does not answer
     },
+    onSkipped(rows) {
+      log("info", `${rows === 1 ? "1 row" : `${rows} rows`} in ${dir} had been written before: not written again`)
+    },
     onFailure(error) {
       accounts.stalledSince ??= now()
       accounts.lastError = describeFailure(error)
       outage.failed(error)
     },
   })
+}
+
+function toMarkedJournal({ journal }: Store, dir: string): MarkedJournal | undefined {
+  const id = journal === undefined ? undefined : readJournalId(dir)
+  if (journal === undefined || id === undefined) return undefined
+  const { recoveredLines } = journal
+  return { id, source: journal, recoveredLines, holdsRow: (row) => journal.holdsRow(row) }
 }
 
 function describeRecovered(rows: number, orphaned: number, dir: string): string {

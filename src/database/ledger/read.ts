@@ -129,7 +129,12 @@ async function listSlots(root: string): Promise<string[]> {
 }
 
 function idsOfRejected(text: string): string[] {
-  return text.split("\n").flatMap((line) => (line === "" ? [] : [/"id\\?":\\?"([0-9a-f-]{36})/i.exec(line)?.[1] ?? ""]))
+  return text.split("\n").flatMap((line) => {
+    if (line === "") return []
+    const records = /^\{"file":"[^"]*","offset":\d+,"reason":"[^"]*","records":(\d+)/.exec(line)?.[1]
+    if (records !== undefined) return Array.from({ length: Number(records) }, () => "")
+    return [/"id\\?":\\?"([0-9a-f-]{36})/i.exec(line)?.[1] ?? ""]
+  })
 }
 
 function listOrNothing(dir: string): Promise<string[]> {

@@ -5,7 +5,7 @@ import { addLedgerStats, type LedgerStats } from "./accounts.ts"
 import { type LedgerHandle, type LedgerOptions, openLedger } from "./ledger.ts"
 
 export interface Recovery {
-  /** The sums over all recovered journals, including those that are finished. */
+  /** The sums over all recovered journals. Of those that are finished, only what became of their rows. */
   stats(): LedgerStats
   close(): Promise<void>
 }
@@ -15,19 +15,38 @@ export function startRecovery({
   root,
   ...options
 }: Omit<LedgerOptions, "dir" | "lock"> & { readonly root: string }): Recovery {
-  const recovered: LedgerHandle[] = []
+  let running: LedgerHandle | undefined
+  let finished: LedgerStats = addLedgerStats([])
+  let isClosing = false
   const recovery = recoverSlots({
     root,
     isOrphaned: (names) => names.some((name) => numberOfSegment(name, JOURNAL_EXTENSION) !== undefined),
     async open({ dir, lock }) {
       const ledger = await openLedger({ ...options, dir, lock: async () => lock })
-      recovered.push(ledger)
-      return ledger
+      running = ledger
+      return { drain: ledger.drain, close: () => finish(ledger) }
     },
     onError: (error) => options.log("error", `an abandoned journal cannot be recovered: ${error.message}`),
   })
-  return {
-    stats: () => addLedgerStats(recovered.map((ledger) => ledger.stats())),
-    close: () => recovery.close(),
+
+  async function finish(ledger: LedgerHandle): Promise<void> {
+    await ledger.close()
+    if (running !== ledger) return
+    running = undefined
+    const stats = ledger.stats()
+    finished = addLedgerStats([finished, isClosing ? stats : toFinished(stats)])
   }
+
+  return {
+    stats: () => addLedgerStats(running === undefined ? [finished] : [finished, running.stats()]),
+    close() {
+      isClosing = true
+      return recovery.close()
+    },
+  }
+}
+
+/** Rows that still wait belong to the directory again: whoever opens it next counts them. */
+function toFinished(stats: LedgerStats): LedgerStats {
+  return { ...stats, accepted: stats.accepted - stats.waiting, waiting: 0, journalBytes: 0, lastError: undefined }
 }

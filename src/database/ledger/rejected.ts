@@ -12,13 +12,13 @@ export interface RejectedRow {
   readonly reason: string
 }
 
-/** Stores rejected rows for a person to look at, and logs where they are. */
+/** Stores rejected rows on the disk for a person to look at, and logs where they are. */
 export function storeRejected(dir: string, rows: readonly RejectedRow[], log: Log): void {
   const file = join(dir, REJECTED_FILE)
   const count = `${rows.length} ${rows.length === 1 ? "row" : "rows"}`
   const what = `the database rejected ${count} even without their details (${rows[0]!.reason})`
   try {
-    appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), { mode: 0o600 })
+    appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), { mode: 0o600, flush: true })
     log("error", `${what}; see ${file}`)
   } catch (error) {
     log("error", `${what}, and ${file} cannot be written: ${describeFailure(error)}`)

@@ -10,6 +10,8 @@ const MAX_MEMORY_BYTES = 32 << 20
 export interface Store {
   /** The sources of rows, in the order in which they are to be read. */
   readonly sources: readonly BatchSource[]
+  /** The one of them that outlives the process. */
+  readonly journal: Journal | undefined
   /** The size of the journal's files. */
   journalBytes(): number
   append(line: string, id: string | undefined, overLimit: boolean): AppendResult
@@ -45,6 +47,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
 
   return {
     sources: [overflow, journal],
+    journal,
     journalBytes: () => journal.bytes,
     append,
     appendAll(entries) {
@@ -70,6 +73,7 @@ export function createMemoryStore(maxBytes: number): Store {
   const queue = createBatchQueue({ maxBytes: limit })
   return {
     sources: [queue],
+    journal: undefined,
     journalBytes: () => 0,
     append: (line) => queue.append(line),
     appendAll: (entries) => entries.flatMap(({ line, isIntent }) => (isIntent ? [] : [queue.append(line)])),

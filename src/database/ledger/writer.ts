@@ -3,6 +3,7 @@ import type { Database } from "../_database.ts"
 import { insertBatch } from "./batch-insert.ts"
 import { createDeadline, createPause } from "./pause.ts"
 import type { RejectedRow } from "./rejected.ts"
+import { type MarkedJournal, Replay } from "./replay.ts"
 
 const MIN_BATCH_BYTES = 32 << 10
 
@@ -32,6 +33,8 @@ interface WriterOptions {
   readonly db: Database
   /** The first source with waiting rows is read. */
   readonly sources: readonly BatchSource[]
+  /** The one of them whose progress the database records. */
+  readonly journal: MarkedJournal | undefined
   readonly timing: WriterTiming
   /** Stores what the database rejects. Called before the batch is acknowledged. */
   reject(rows: readonly RejectedRow[]): void
@@ -39,6 +42,8 @@ interface WriterOptions {
   onSettled(batch: Batch, rejected: number, tookMs: number): void
   /** The batch is taking long. `isOver` returns whether that has ended meanwhile. */
   onSlow(isOver: () => boolean): void
+  /** `rows` rows of the journal were written by an earlier process. They count as settled batches do. */
+  onSkipped(rows: number): void
   /** The batch stays where it is and is sent again. */
   onFailure(error: unknown): void
 }
@@ -47,10 +52,13 @@ interface WriterOptions {
 export class Writer {
   private readonly options: WriterOptions
   private readonly pause = createPause()
+  private readonly replay: Replay
   private timer: NodeJS.Timeout | undefined = undefined
   private running: Promise<void> | undefined = undefined
   private batchBytes: number
   private backoffMs = 0
+  /** How often the batch that begins with the oldest row has failed. */
+  private failures = 0
   private isDraining = false
   private isClosed = false
   /** The sources belong to another writer from now on. */
@@ -59,6 +67,8 @@ export class Writer {
   constructor(options: WriterOptions) {
     this.options = options
     this.batchBytes = options.timing.batchBytes
+    const { db, journal, timing, onSkipped } = options
+    this.replay = new Replay({ db, journal, timeoutMs: timing.queryTimeoutMs, onSkipped })
   }
 
   /** Something was appended. Cheap. */
@@ -118,10 +128,12 @@ export class Writer {
       try {
         await this.writeOne(source)
         this.backoffMs = 0
+        this.failures = 0
         this.batchBytes = Math.min(this.batchBytes * 2, timing.batchBytes)
       } catch (error) {
         if (this.isClosed) return
         onFailure(error)
+        this.failures++
         this.batchBytes = Math.max(this.batchBytes / 2, MIN_BATCH_BYTES) // a smaller batch may pass a slow link in time
         this.backoffMs = Math.min(Math.max(this.backoffMs * 2, timing.minBackoffMs), timing.maxBackoffMs)
         // Jitter, so that several gateways do not return at the same moment.
@@ -135,20 +147,28 @@ export class Writer {
     const batch = await source.read(this.batchBytes)
     if (batch === undefined) throw new Error("rows wait, but none can be read")
     const startedAt = performance.now()
-    const rejected = await this.insert(batch)
+    const written = await this.replay.countWritten(source, batch)
+    const rejected = await this.insert(source, batch, written)
     if (this.isAbandoned) return
     if (rejected.length > 0) reject(rejected)
     source.ack(batch)
-    const unreadable = batch.lines - batch.starts.length // damaged, or in a file that has vanished
+    this.replay.settle(source, batch, written)
+    const unreadable = batch.lines - batch.starts.length // damaged, or in a file that has vanished or cannot be read
     onSettled(batch, rejected.length + unreadable, performance.now() - startedAt)
   }
 
-  private async insert(batch: Batch): Promise<readonly RejectedRow[]> {
-    const { db, timing, onSlow } = this.options
+  /** @param from rows before this one are in the database already */
+  private async insert(source: BatchSource, batch: Batch, from: number): Promise<readonly RejectedRow[]> {
+    const { db, timing, journal, onSlow } = this.options
     let isOver = false
     const timer = setTimeout(() => onSlow(() => isOver), timing.slowMs)
     try {
-      return await insertBatch(db, batch, timing.queryTimeoutMs)
+      return await insertBatch(db, batch, {
+        timeoutMs: timing.queryTimeoutMs,
+        failures: this.failures,
+        from,
+        journal: source === journal?.source ? journal.id : undefined,
+      })
     } finally {
       isOver = true
       clearTimeout(timer)

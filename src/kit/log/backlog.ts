@@ -1,12 +1,16 @@
 import { close, openSync, read as readBytes } from "node:fs"
-import { unlink } from "node:fs/promises"
+import { rename, unlink } from "node:fs/promises"
 import { basename } from "node:path"
 import { promisify } from "node:util"
 import type { Batch, BatchSource } from "./batch.ts"
 import { type CursorWriter, createCursorWriter } from "./cursor.ts"
 import { setAside } from "./damaged.ts"
 import { packRows } from "./pack-rows.ts"
-import type { Segment } from "./segment.ts"
+import { holdsRow } from "./scan.ts"
+import { type Segment, UNREADABLE_EXTENSION } from "./segment.ts"
+
+/** After this many attempts in a row, the rest of a file that cannot be read is skipped. */
+const READ_ATTEMPTS = 3
 
 interface BacklogOptions {
   readonly dir: string
@@ -31,6 +35,8 @@ export class Backlog implements BatchSource {
   private buffer = Buffer.alloc(0)
   /** Where the batch that was last read ends, in the oldest segment. */
   private batchEnd = 0
+  /** Why the last reads of the oldest segment failed. */
+  private readFailures: unknown[] = []
   private deleting: Promise<void> = Promise.resolve()
 
   constructor(options: BacklogOptions) {
@@ -63,6 +69,14 @@ export class Backlog implements BatchSource {
     if (segment !== this.segments[0]) closeFile(segment) // the oldest may be read at this moment
   }
 
+  /** Returns whether a waiting row has this id. Damaged rows do not count. */
+  async holdsRow(id: string): Promise<boolean> {
+    for (const { path, consumed, waiting } of [...this.segments]) {
+      if (waiting > 0 && (await holdsRow(path, consumed, id))) return true
+    }
+    return false
+  }
+
   async read(maxBatchBytes: number): Promise<Batch | undefined> {
     // Removing a segment may write to a new one. That one is for the next call, or this one might never end.
     const last = this.segments.at(-1)!.number
@@ -72,7 +86,7 @@ export class Backlog implements BatchSource {
       const unread = segment.bytes - segment.consumed
       this.batchEnd = segment.bytes
       if (unread === 0) {
-        if (segment.waiting > 0) return { array: undefined, starts: [], damaged: [], lines: segment.waiting } // vanished
+        if (segment.waiting > 0) return this.toUnreadBatch(segment)
         const isLast = this.segments.length === 1 || (this.waitingLines === 0 && segment.number >= last)
         if (isLast) return undefined
         this.removeOldest(segment)
@@ -80,6 +94,7 @@ export class Backlog implements BatchSource {
       }
       // The live segment was written by this process a moment ago: its checksums are checked when it is read later.
       const length = await this.fill(segment, Math.min(unread, batchBytes))
+      if (segment.isUnreadable && length === 0) return this.toUnreadBatch(segment)
       const { consumed, ...packed } = packRows(this.buffer, 1, 1 + length, segment === this.segments.at(-1))
       if (consumed > 0) this.batchEnd = segment.consumed + consumed
       const batch = toBatch(segment, packed)
@@ -109,17 +124,37 @@ export class Backlog implements BatchSource {
     await Promise.all([saved, this.deleting])
   }
 
-  /** Reads into `buffer`, from its second byte. Returns how many bytes it read: 0 when the file has vanished. */
+  /**
+   * Reads into `buffer`, from its second byte. Returns how many bytes it read: 0 when the file has vanished, or cannot be
+   * read. Throws at first when it cannot be read.
+   */
   private async fill(segment: Segment, length: number): Promise<number> {
     if (this.buffer.length < length + 1) this.buffer = Buffer.allocUnsafeSlow(length + 1)
     try {
       segment.fd ??= openSync(segment.path, "r")
+      const { bytesRead } = await promisify(readBytes)(segment.fd, this.buffer, 1, length, segment.consumed)
+      this.readFailures = []
+      return bytesRead
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
-      this.options.onError(error, `reading a journal file with ${segment.waiting} waiting rows`)
+      const hasVanished = (error as NodeJS.ErrnoException).code === "ENOENT"
+      this.readFailures.push(error)
+      if (!hasVanished && this.readFailures.length < READ_ATTEMPTS) {
+        throw new Error(`the journal file ${segment.path} cannot be read`, { cause: error })
+      }
+      if (hasVanished) this.options.onError(error, `reading a journal file with ${segment.waiting} waiting rows`)
+      else segment.isUnreadable = true
       return 0
     }
-    return (await promisify(readBytes)(segment.fd, this.buffer, 1, length, segment.consumed)).bytesRead
+  }
+
+  /** Returns the batch that gives up the waiting rows of a segment that has vanished or cannot be read. */
+  private toUnreadBatch(segment: Segment): Batch {
+    const failure = this.readFailures.at(-1) as NodeJS.ErrnoException | undefined
+    this.readFailures = []
+    const name = basename(segment.path)
+    const reason = `it cannot be read (${failure?.code ?? "unknown error"}); it is kept as ${name}${UNREADABLE_EXTENSION}`
+    const rest = { file: name, offset: segment.consumed, reason, bytes: Buffer.alloc(0), records: segment.waiting }
+    return { array: undefined, starts: [], damaged: segment.isUnreadable ? [rest] : [], lines: segment.waiting }
   }
 
   private removeOldest(segment: Segment): void {
@@ -130,9 +165,9 @@ export class Backlog implements BatchSource {
     this.deleteFile(segment)
   }
 
-  private deleteFile({ path }: Segment): void {
+  private deleteFile({ path, isUnreadable }: Segment): void {
     this.deleting = this.deleting
-      .then(() => unlink(path))
+      .then(() => (isUnreadable ? rename(path, `${path}${UNREADABLE_EXTENSION}`) : unlink(path)))
       .catch((error) => {
         if (error.code !== "ENOENT") this.options.onError(error, "deleting a journal file whose rows are written")
       })

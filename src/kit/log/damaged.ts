@@ -15,6 +15,8 @@ export interface DamagedRecord {
   readonly offset: number
   readonly reason: string
   readonly bytes: Buffer
+  /** The number of records that it stands for; 1 if undefined. */
+  readonly records?: number
 }
 
 /**
@@ -25,7 +27,8 @@ export interface DamagedRecord {
 export function setAside(dir: string, records: readonly DamagedRecord[]): string {
   const path = join(dir, DAMAGED_FILE)
   const [first] = records
-  const what = records.length === 1 ? "a damaged record" : `${records.length} damaged records`
+  const count = records.reduce((sum, record) => sum + (record.records ?? 1), 0)
+  const what = count === 1 ? "a damaged record" : `${count} damaged records`
   const where = `${what} in ${dir} (${first?.file} at byte ${first?.offset}: ${first?.reason})`
   try {
     const present = readPresent(path)
@@ -38,9 +41,9 @@ export function setAside(dir: string, records: readonly DamagedRecord[]): string
   }
 }
 
-function toLine({ file, offset, reason, bytes }: DamagedRecord): string {
+function toLine({ file, offset, reason, bytes, records }: DamagedRecord): string {
   const content = isUtf8(bytes) ? { record: bytes.toString() } : { base64: bytes.toString("base64") }
-  return `${JSON.stringify({ file, offset, reason, ...content })}\n`
+  return `${JSON.stringify({ file, offset, reason, records, ...content })}\n`
 }
 
 function readPresent(path: string): string {

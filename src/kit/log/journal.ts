@@ -19,7 +19,7 @@
  * groups, so a power cut loses at most `syncIntervalMs` of lines. A process never appends to a segment of an earlier
  * one: a line that the earlier one tore stays at the end of its file and is never read. The cursor is written from time
  * to time, so after a kill the reader gets some lines twice and recognizes them by their id. A segment whose lines are
- * all acknowledged is deleted, after its open intents have been appended again.
+ * all acknowledged is deleted when later lines are read, after its open intents have been appended again.
  */
 import { mkdirSync } from "node:fs"
 import { Backlog } from "./backlog.ts"
@@ -35,6 +35,7 @@ export type { Entry } from "./line-writer.ts"
 
 export const JOURNAL_EXTENSION = ".jsonl"
 const SEGMENT_BYTES = 8 << 20
+const SEGMENT_AGE_MS = 3_600_000
 /** With at least this many segments, a file that is acknowledged but not yet deleted is a small part of the limit. */
 const MIN_SEGMENTS = 8
 
@@ -45,6 +46,8 @@ export interface JournalOptions {
   readonly maxBytes: number
   /** A segment of this size is followed by a new one. */
   readonly segmentBytes?: number
+  /** A segment of this age is followed by a new one as well, so that acknowledged lines do not stay for months. */
+  readonly segmentAgeMs?: number
   /** Lines are synced to the disk at most this much later. */
   readonly syncIntervalMs: number
   /** Claims the directory for this process until `release`; rejects when another process has it. */
@@ -91,11 +94,17 @@ export class Journal implements BatchSource {
   private readonly intents = new OpenIntents()
   private readonly backlog: Backlog
   private readonly writer: SegmentWriter
+  private readonly segmentAgeMs: number
+  /** When the live segment was opened. */
+  private openedMs = 0
+  private readonly onError: JournalOptions["onError"]
   private isClosed = false
 
   constructor(options: JournalOptions, lock: { release(): Promise<void> } | undefined, recovered: Recovered) {
     const { dir, maxBytes, onError } = options
     this.maxBytes = maxBytes
+    this.segmentAgeMs = options.segmentAgeMs ?? SEGMENT_AGE_MS
+    this.onError = onError
     this.lock = lock
     this.orphanedIntents = [...recovered.orphanedIntents.values()]
     this.lastWriteMs = recovered.lastWriteMs
@@ -116,7 +125,10 @@ export class Journal implements BatchSource {
       lastNumber: recovered.lastNumber,
       segmentBytes: Math.min(options.segmentBytes ?? SEGMENT_BYTES, Math.ceil(maxBytes / MIN_SEGMENTS)),
       syncIntervalMs: options.syncIntervalMs,
-      onOpened: (segment) => this.backlog.add(segment),
+      onOpened: (segment) => {
+        this.openedMs = performance.now()
+        this.backlog.add(segment)
+      },
       onSealed: (segment) => this.backlog.seal(segment),
       onError,
     })
@@ -188,12 +200,18 @@ export class Journal implements BatchSource {
     this.writer.flushSync()
   }
 
+  /** Returns whether a waiting row has this id. */
+  holdsRow(id: string): Promise<boolean> {
+    return this.backlog.holdsRow(id)
+  }
+
   read(maxBytes: number): Promise<Batch | undefined> {
     return this.backlog.read(maxBytes)
   }
 
   ack(batch: Batch): void {
     this.backlog.ack(batch)
+    if (performance.now() - this.openedMs >= this.segmentAgeMs) this.rotateOld()
   }
 
   /** Closes the files. What waits stays for the next process. Nobody may be reading. */
@@ -203,6 +221,16 @@ export class Journal implements BatchSource {
     await this.writer.close()
     await this.backlog.close(this.backlog.waitingLines === 0 && this.intents.size === 0)
     await this.lock?.release()
+  }
+
+  private rotateOld(): void {
+    this.openedMs = performance.now() // the next attempt is as far away when this one fails
+    if (this.isClosed || this.writer.live?.bytes === 0) return
+    try {
+      this.writer.rotate()
+    } catch (error) {
+      this.onError(error, "opening a new journal segment")
+    }
   }
 
   private write(rows: number, overLimit: boolean): AppendResult {

@@ -1,12 +1,11 @@
-import { type FileHandle, open, readdir } from "node:fs/promises"
+import { open, readdir } from "node:fs/promises"
 import { basename, join } from "node:path"
 import type { Position } from "./cursor.ts"
 import type { DamagedRecord } from "./damaged.ts"
-import { findId, findPayloadEnd, forEachLine, kindOfLine, readIntent } from "./line.ts"
+import { findId, findPayloadEnd, kindOfLine, readIntent } from "./line.ts"
 import { WRONG_CHECKSUM } from "./pack-rows.ts"
+import { forEachLineOf } from "./scan.ts"
 import { numberOfSegment, type Segment } from "./segment.ts"
-
-const CHUNK_BYTES = 1 << 20
 
 /** The rows and intents that earlier processes left in a journal. */
 interface RecoveredJournal {
@@ -131,21 +130,5 @@ function isJson(text: string): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-/** Visits the whole lines of a file with their position in it. Returns where its torn rest begins. */
-async function forEachLineOf(
-  file: FileHandle,
-  visit: (chunk: Buffer, start: number, end: number, position: number) => void,
-): Promise<number> {
-  let chunk = Buffer.allocUnsafe(CHUNK_BYTES)
-  let position = 0
-  for (;;) {
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, position)
-    const whole = forEachLine(chunk, 0, bytesRead, (start, end) => visit(chunk, start, end, position + start))
-    position += whole
-    if (bytesRead < chunk.length) return position
-    if (whole === 0) chunk = Buffer.allocUnsafe(chunk.length * 2) // a line longer than the chunk
   }
 }

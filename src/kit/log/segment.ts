@@ -9,7 +9,12 @@ export interface Segment {
   /** Records that the reader has not acknowledged. */
   waiting: number
   fd: number | undefined
+  /** Reading it has failed, so its file is kept for a person to look at. */
+  isUnreadable?: boolean
 }
+
+/** What the name of a file ends in that could not be read. No log reads it again. */
+export const UNREADABLE_EXTENSION = ".unreadable"
 
 const NAME = /^(\d{12})(\.\w+)$/
 

@@ -11,6 +11,8 @@ export interface MetadataName {
   readonly distinct_values: number
   /** Which requests `distinct_values` counts: all of them, or the newest only. */
   readonly distinct_values_of: string
+  /** ISO 8601 in UTC: reports do not know the values of earlier requests, which were pruned. Null: they know all. */
+  readonly counted_since: string | null
   /** `some`: only for the API keys in `active_keys`. */
   readonly active: "all" | "some" | "none"
   readonly active_keys: readonly string[]
@@ -36,6 +38,7 @@ function toMetadataName(name: StoredName): MetadataName {
     requests: name.requests,
     distinct_values: name.distinctValues,
     distinct_values_of: name.isCountedWhole ? ALL_REQUESTS : `the newest ${SAMPLED_REQUESTS} requests`,
+    counted_since: name.countedSince ?? null,
     active: name.active,
     active_keys: name.activeKeys,
     last_seen_at: name.lastSeenAt ?? null,

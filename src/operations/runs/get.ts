@@ -1,5 +1,5 @@
 import { CommandError } from "../../core/errors.ts"
-import { readSlowly } from "../../database/slow-read.ts"
+import { readInSnapshot } from "../../database/slow-read.ts"
 import { askRun, readStep, type SpanNode, type Step, toSpans } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import { readRollups } from "../usage/asker.ts"
@@ -24,8 +24,10 @@ export async function getRun(
   { database }: Context<"database">,
   { trace }: { readonly trace: string },
 ): Promise<AgentRun> {
-  const rollups = await readRollups(database)
-  const { rows } = await readSlowly(database, askRun(trace, rollups))
+  const { rows, rollups } = await readInSnapshot(database, async (read) => {
+    const rollups = await readRollups(read)
+    return { rollups, rows: (await read(askRun(trace, rollups))).rows }
+  })
   if (rows.length === 0) {
     throw new CommandError(`no request carried the trace ${JSON.stringify(trace.slice(0, 100))}: see usage runs`)
   }

@@ -1,4 +1,4 @@
-import { readSlowly } from "../../database/slow-read.ts"
+import { readInSnapshot } from "../../database/slow-read.ts"
 import {
   askRuns,
   type Filters,
@@ -33,7 +33,9 @@ interface RunList {
 
 /** Lists the agent runs that have a request in the period. */
 export async function listRuns({ database }: Context<"database">, input: RunsInput): Promise<RunList> {
-  const rollups = await readRollups(database)
-  const { rows } = await readSlowly(database, askRuns(input, rollups))
+  const { rows, rollups } = await readInSnapshot(database, async (read) => {
+    const rollups = await readRollups(read)
+    return { rollups, rows: (await read(askRuns(input, rollups))).rows }
+  })
   return { runs: rows.map(readRun), isIndexed: rollups.indexed.has(TRACE_NAME) }
 }

@@ -1,5 +1,5 @@
 import type { Database } from "../../database/_database.ts"
-import { readSlowly } from "../../database/slow-read.ts"
+import { type ReadSlowly, readInSnapshot } from "../../database/slow-read.ts"
 import {
   askRollupState,
   askUsage,
@@ -13,26 +13,29 @@ import {
 
 /** Answers usage questions about one database. */
 export interface Asker {
-  /** The state of the rollups when the asker was created. */
+  /** The state of the rollups. */
   readonly rollups: RollupState
   ask(question: UsageQuestion): Promise<UsageAnswer>
 }
 
-/** Creates an asker that reads the rollups where they cover a question, and the rows where they do not. */
-export async function createAsker(database: Database): Promise<Asker> {
-  const rollups = await readRollups(database)
-  return {
-    rollups,
-    async ask(question) {
-      const { rows } = await readSlowly(database, askUsage(question, rollups), {
-        serial: readsRollups(question, rollups),
-      })
-      return readUsage(rows, question)
-    },
-  }
+/**
+ * Answers questions from the rollups where they cover a question, and from the rows where they do not. All answers and the
+ * state of the rollups are of one moment. `work` must not read the database in another way.
+ */
+export function withAsker<T>(database: Database, work: (asker: Asker) => Promise<T>): Promise<T> {
+  return readInSnapshot(database, async (read) => {
+    const rollups = await readRollups(read)
+    return work({
+      rollups,
+      async ask(question) {
+        const { rows } = await read(askUsage(question, rollups), { serial: readsRollups(question, rollups) })
+        return readUsage(rows, question)
+      },
+    })
+  })
 }
 
 /** Reads what the rollups of a database cover. */
-export async function readRollups(database: Database): Promise<RollupState> {
-  return readRollupState((await database.query(askRollupState())).rows)
+export async function readRollups(read: ReadSlowly): Promise<RollupState> {
+  return readRollupState((await read(askRollupState())).rows)
 }

@@ -21,6 +21,6 @@ export async function explainEmpty(
   const { rows } = await database.query<{ created_at: Date }>(askRequests({ filters: {}, limit: 1 }))
   const newest = rows[0]?.created_at
   if (newest !== undefined) return { kind: "excluded", newest: new Date(newest).getTime() }
-  const { prunedBefore } = await readRollups(database)
+  const { prunedBefore } = await readRollups(database.query)
   return prunedBefore === undefined ? { kind: "no requests" } : { kind: "pruned", before: prunedBefore }
 }

@@ -1,4 +1,5 @@
 import {
+  findIncompleteName,
   MAX_VALUES_PER_DAY,
   missesPrunedRows,
   type RollupState,
@@ -6,12 +7,24 @@ import {
   type UsageQuestion,
 } from "../../reports/index.ts"
 
-/** Lists what a reader would otherwise get wrong: requests that were pruned, and values that are counted together. */
+/**
+ * Lists what a reader would otherwise get wrong: requests that were pruned, or pruned before a metadata name was active, and
+ * values that are counted together.
+ */
 export function listNotes(question: UsageQuestion, { rows }: UsageAnswer, rollups: RollupState): string[] {
   const notes: string[] = []
   if (missesPrunedRows(question, rollups)) {
-    const day = new Date(rollups.prunedBefore!).toISOString().slice(0, 10)
+    const day = toDay(rollups.prunedBefore!)
     notes.push(`requests before ${day} were pruned; this report needs them and counts later ones only`)
+  }
+  const incomplete = findIncompleteName(question, rollups)
+  if (incomplete !== undefined) {
+    const { name, since } = incomplete
+    const isFilter = question.filters.where?.[name] !== undefined
+    const effect = isFilter ? "this report does not count them" : "they are counted under (none)"
+    notes.push(
+      `requests before ${toDay(since)} were pruned before ${name} was active, so their values are not known: ${effect}`,
+    )
   }
   question.by.forEach(({ metadata }, i) => {
     if (metadata === undefined || !rollups.overflowing.has(metadata)) return
@@ -20,4 +33,8 @@ export function listNotes(question: UsageQuestion, { rows }: UsageAnswer, rollup
     notes.push(`(other): on days with more than ${limit} values of ${metadata}, those beyond are counted together`)
   })
   return notes
+}
+
+function toDay(at: number): string {
+  return new Date(at).toISOString().slice(0, 10)
 }

@@ -1,6 +1,6 @@
 import { DIMENSIONS, listDays, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
-import { createAsker } from "./asker.ts"
+import { type Asker, withAsker } from "./asker.ts"
 import { listNotes } from "./notes.ts"
 
 /** A period at a glance: its total, the period before, and where its cost came from. */
@@ -31,17 +31,23 @@ export const OVERVIEW_BY = {
 const TOP = 5
 
 /** Summarizes the period of a question. The question's limit is the number of models and keys (default 5). */
-export async function summarizeUsage(
+export function summarizeUsage(
   { database, now }: Context<"database" | "now">,
   question: UsageQuestion,
 ): Promise<Overview> {
-  const { ask, rollups } = await createAsker(database)
+  return withAsker(database, (asker) => summarize(asker, question, now()))
+}
+
+async function summarize({ ask, rollups }: Asker, question: UsageQuestion, now: number): Promise<Overview> {
   const { period, limit = TOP } = question
-  const until = period.until ?? now()
+  const until = period.until ?? now
   const earlier = { ...period, since: period.since - (until - period.since), until: period.since }
   const plain = { ...question, sort: undefined, limit: undefined }
   const models = await ask({ ...plain, by: OVERVIEW_BY.model })
   const current = { rows: [], total: models.total, groups: 0 }
+  // Requests that a filter by metadata does not find are missing in the comparison too.
+  const noted =
+    question.filters.where === undefined ? question : { ...question, period: { ...period, since: earlier.since } }
   return {
     question,
     current,
@@ -51,6 +57,6 @@ export async function summarizeUsage(
     models: { ...models, rows: models.rows.slice(0, limit) },
     keys: await ask({ ...plain, by: OVERVIEW_BY.key, limit }),
     unpricedModels: models.rows.flatMap(({ unpriced, values }) => (unpriced > 0 ? [String(values[0])] : [])),
-    notes: listNotes(question, current, rollups),
+    notes: listNotes(noted, current, rollups),
   }
 }

@@ -9,7 +9,7 @@ import {
 } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import { InputError } from "../input-error.ts"
-import { createAsker } from "./asker.ts"
+import { withAsker } from "./asker.ts"
 import { listNotes } from "./notes.ts"
 
 export { SORTS, type UsageAnswer, type UsageQuestion, type UsageRow }
@@ -27,8 +27,10 @@ interface UsageReport {
  * @throws InputError for `by` if it is a metadata name that no request has carried
  */
 export async function reportUsage({ database }: Context<"database">, question: UsageQuestion): Promise<UsageReport> {
-  const { ask, rollups } = await createAsker(database)
-  const answer = await ask(question)
+  const { answer, rollups } = await withAsker(database, async ({ ask, rollups }) => ({
+    answer: await ask(question),
+    rollups,
+  }))
   const unknown = findUnusedName(question.by, answer)
   if (unknown !== undefined) await checkName({ database }, unknown)
   return { answer, notes: listNotes(question, answer, rollups) }

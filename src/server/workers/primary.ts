@@ -8,6 +8,7 @@ import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
 import { combine, type Metric } from "../prometheus.ts"
 import { startRecoveries } from "../recoveries.ts"
+import { startRetention } from "../retention.ts"
 import type { RunningServer } from "../start.ts"
 import { openStorage } from "../storage.ts"
 import { WorkerPool } from "./pool.ts"
@@ -43,6 +44,9 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   const ready = await pool.start(countWorkers(settings))
 
   const recovery = startRecoveries({ settings, log, database }, scope)
+  // Once for all workers.
+  const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
+  scope.own(() => retention.close())
   const metrics = createMetrics({
     ledger: recovery.rows.stats,
     bodies: recovery.bodies.stats,

@@ -26,6 +26,34 @@ describe("lines", () => {
     expect(journal.waitingLines).toBe(1)
   })
 
+  it("leave the disk with the next ones when their segment is old, also when it is not full", async () => {
+    const dir = await makeDirectory()
+    const journal = await openTestJournal(dir, { segmentAgeMs: 0 })
+    journal.append(aLine("a"), "a")
+    await takeAll(journal)
+    journal.append(aLine("b"), "b")
+    expect((await takeAll(journal)).ids).toEqual(["b"])
+    await expect
+      .poll(() =>
+        segmentsIn(dir)
+          .map((name) => readFileSync(join(dir, name), "utf8"))
+          .join(""),
+      )
+      .not.toContain('"a"')
+  })
+
+  it("of an old segment stay until they are acknowledged, and so do open intents", async () => {
+    const dir = await makeDirectory()
+    const journal = await openTestJournal(dir, { segmentAgeMs: 0 })
+    journal.appendIntent(aLine("open"), "open")
+    journal.append(aLine("a"), "a")
+    journal.ack((await journal.read(1 << 16))!)
+    journal.append(aLine("b"), "b")
+    expect((await takeAll(journal)).ids).toEqual(["b"])
+    await journal.close()
+    expect((await openTestJournal(dir)).orphanedIntents).toEqual([aLine("open")])
+  })
+
   it("that are longer than a batch come alone and whole", async () => {
     const journal = await openTestJournal(await makeDirectory())
     const long = aLine("long", "ü".repeat(200_000))
