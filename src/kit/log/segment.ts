@@ -9,6 +9,8 @@ export interface Segment {
   /** Records that the reader has not acknowledged. */
   waiting: number
   fd: number | undefined
+  /** The size of a segment that was allocated beforehand and is written in place. Zeros follow its records. */
+  readonly room: number | undefined
 }
 
 const NAME = /^(\d{12})(\.\w+)$/
