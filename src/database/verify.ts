@@ -10,11 +10,11 @@ export interface VerifyResult {
   readonly accepted: number
   /** Requests in the database. */
   readonly written: number
-  /** Rows in a journal that are not in the database yet. */
+  /** Rows in a journal, or in the memory of a gateway, that are not in the database yet. */
   readonly waiting: number
   /** Rows in a `rejected.jsonl`. */
   readonly rejected: number
-  /** Rows that were dropped, according to the rows with `outcome = gap`. */
+  /** Rows that were dropped, according to the rows with `outcome = gap` and the counters beside the journals. */
   readonly dropped: number
   /** Rows that were removed from a journal and are not in the database. Must be 0. */
   readonly lost: number
@@ -38,8 +38,8 @@ export async function verifyLedger(db: Database, journalRoot: string): Promise<V
       timeoutMs: TIMEOUT_MS,
     })
     const written = Number(rows[0]!.written)
-    const dropped = Number(rows[0]!.dropped)
-    const waiting = await countMissing(query, journals.waiting)
+    const dropped = Number(rows[0]!.dropped) + journals.dropped
+    const waiting = (await countMissing(query, journals.waiting)) + journals.inMemory
     const rejectedIds = new Set(journals.rejected)
     const lost = await countMissing(
       query,

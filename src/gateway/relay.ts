@@ -41,7 +41,6 @@ export class Relay implements AnswerHandler, HeldAnswer {
   private filter: StreamFilter | undefined
   /** Set if the cost follows the last byte of the answer. */
   private streamCost: StreamCost | undefined
-  /** The bytes that the filter still held when the stream ended. */
   private rest: Buffer | undefined
   private firstByteMs: number | undefined
 
@@ -158,16 +157,8 @@ export class Relay implements AnswerHandler, HeldAnswer {
     const { statusCode, firstByteMs } = this
     const streamed = this.plan?.streamed ?? false
     const isUnanswered = this.abort !== undefined && firstByteMs === undefined
-    const ending = {
-      outcome,
-      statusCode,
-      respondedAt: this.request.now(),
-      firstByteMs,
-      streamed,
-      error,
-      reading,
-      isUnanswered,
-    }
+    const respondedAt = this.request.now()
+    const ending = { outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading, isUnanswered }
     this.steps.settle(this.request, ending, this.headers, onStored)
   }
 

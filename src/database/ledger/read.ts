@@ -1,11 +1,13 @@
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
+import { readCounters } from "../../kit/log/counter-file.ts"
 import { readCursor } from "../../kit/log/cursor.ts"
 import { DAMAGED_FILE } from "../../kit/log/damaged.ts"
 import { JOURNAL_EXTENSION } from "../../kit/log/journal.ts"
 import { findId, findPayloadEnd, forEachLine, kindOfLine } from "../../kit/log/line.ts"
 import { numberOfSegment } from "../../kit/log/segment.ts"
 import { REJECTED_FILE } from "./rejected.ts"
+import { parseTotals } from "./totals.ts"
 
 /** The contents of the journals of all processes, as the ids of their rows. */
 interface JournalSummary {
@@ -17,6 +19,10 @@ interface JournalSummary {
   readonly rejected: readonly string[]
   /** Requests with an intent and without a row. */
   readonly open: number
+  /** Rows that only the memory of a process has. */
+  readonly inMemory: number
+  /** Dropped rows that no gap row counts yet. */
+  readonly dropped: number
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -30,13 +36,18 @@ export async function readJournals(root: string): Promise<JournalSummary> {
   const acknowledged = new Set<string>()
   const rejected: string[] = []
   let open = 0
+  let inMemory = 0
+  let dropped = 0
   for (const dir of await listSlots(root)) {
+    const totals = parseTotals(readCounters(dir))
+    inMemory += totals.memory
+    for (const { count, isSent } of totals.gaps) if (!isSent) dropped += count
     open += await readJournal(dir, waiting, acknowledged)
     for (const file of [REJECTED_FILE, DAMAGED_FILE]) {
       rejected.push(...idsOfRejected((await readOrNothing(join(dir, file))).toString()))
     }
   }
-  return { waiting: [...waiting], acknowledged: [...acknowledged], rejected, open }
+  return { waiting: [...waiting], acknowledged: [...acknowledged], rejected, open, inMemory, dropped }
 }
 
 /** Adds the ids of the rows of one journal. Returns how many intents have no row. */
