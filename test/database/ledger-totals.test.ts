@@ -112,6 +112,31 @@ it.skipIf(disk === undefined)(
   },
 )
 
+it.skipIf(disk === undefined)(
+  "a running request whose intent finds no room is counted when its process is killed",
+  async () => {
+    const db = await newDatabase()
+    const dir = newDirectory()
+    const ledger = await openTestLedger(AWAY, dir, { maxJournalBytes: 4 << 20, timing: NEVER })
+    disk!.fill()
+    append(ledger, 5000)
+    const running = Array.from({ length: 3 }, () => aRecord({ raw_metadata: { Note: "x".repeat(5000) } }))
+    for (const intent of running) ledger.recordIntent(intent)
+    ledger.stats() // flushes
+    const before = parseTotals(readCounters(dir))
+    expect(before.running).toBe(3)
+    ledger.append(running[0]!)
+    ledger.stats()
+    const { dropped, memory, running: left } = parseTotals(readCounters(dir))
+    expect([left, dropped + memory]).toEqual([2, before.dropped + before.memory + 1])
+    const next = await openTestLedger(db, await killed(dir))
+    await next.drain(20_000)
+    const gaps = "SELECT sum((usage ->> 'dropped')::int)::int AS n FROM llm_requests WHERE outcome = 'gap'"
+    expect((await db.query(gaps)).rows).toEqual([{ n: dropped + memory + 2 }])
+    disk!.clear()
+  },
+)
+
 describe("over the life of a directory, accepted = written + waiting + rejected + dropped", () => {
   it("also when processes are killed, and read rows again", async () => {
     const db = await newDatabase()

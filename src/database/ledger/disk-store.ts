@@ -20,6 +20,10 @@ interface DiskStoreOptions extends Omit<JournalOptions, "onFailing"> {
 export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
   /** The ids of rows in memory whose intent is on the disk: if this process dies, the next one writes a row for them. */
   const guarded = new Set<string>()
+  /** Running requests whose intents are not on the disk: only the counters know of them. */
+  const unguarded = new Set<string>()
+  /** The counters do not show yet what happened to rows and intents. */
+  let isUnsaved = false
   /** Rows have left the memory since the counters were stored. */
   let hasMoved = false
   let isAbandoned = false
@@ -71,10 +75,19 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
     append,
     appendAll(entries) {
       const rows = entries.filter(({ isIntent }) => !isIntent)
+      if (unguarded.size > 0) for (const { id } of rows) isUnsaved = unguarded.delete(id) || isUnsaved
       if (journal.appendAll(entries) === "kept") return rows.map(() => "kept")
       // One by one, because some may find room. Intents are left out: rows need the room more.
+      isUnsaved = true
+      for (const { id, isIntent } of entries) if (isIntent) unguarded.add(id)
       return rows.map(({ line, id }) => append(line, id, false))
     },
+    takeUnsaved() {
+      const was = isUnsaved
+      isUnsaved = false
+      return was
+    },
+    running: () => unguarded.size,
     inMemory: () => ({ guarded: guarded.size, others: overflow.waitingLines - guarded.size }),
     releaseMemory() {
       overflow.release()

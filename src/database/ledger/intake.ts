@@ -57,14 +57,12 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function appendBatch(entries: readonly Entry[]): void {
-    let isOnDisk = true
     for (const result of store.appendAll(entries)) {
-      if (result !== "kept") isOnDisk = false
       if (result === "kept" || result === "memory") accounts.accepted++
       else if (result === "deferred") accounts.deferred++
       else drop(result === "full" ? "the journal is full" : "the disk rejects writes")
     }
-    if (!isOnDisk) store.saveCounters()
+    if (store.takeUnsaved()) store.saveCounters()
     onAppended()
   }
 

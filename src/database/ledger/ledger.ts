@@ -170,7 +170,7 @@ function begin({ store, accounts, intake, restored }: Beginning, { dir, now }: L
     rejected: damagedIntents,
     dropped: lostInMemory + lostOnDisk,
   })
-  if (lostInMemory > 0) intake.gaps.add("the process ended while they waited only in its memory", lostInMemory)
+  if (lostInMemory > 0) intake.gaps.add("the process ended while only its memory had them", lostInMemory)
   if (lostOnDisk > 0) intake.gaps.add(`files of the journal in ${dir} are gone`, lostOnDisk)
   store.keepCounters(() => {
     const memory = store.inMemory()
@@ -180,6 +180,7 @@ function begin({ store, accounts, intake, restored }: Beginning, { dir, now }: L
       accepted: accepted - memory.guarded,
       ...ended,
       memory: memory.others,
+      running: store.running(),
       gaps: intake.gaps.pending(),
     } satisfies StoredTotals
   })

@@ -29,6 +29,10 @@ export interface Store {
   /** Appends the entries, with one write where that is possible. Returns one result per row. */
   appendAll(entries: readonly Entry[]): readonly StoreResult[]
   inMemory(): MemoryRows
+  /** The number of running requests whose intents the disk has rejected. */
+  running(): number
+  /** Returns whether the counters have to be stored, because the files do not show what `appendAll` did. */
+  takeUnsaved(): boolean
   /** The batch that was read last is not being sent any more. */
   releaseMemory(): void
   /** Returns whether a new request should be rejected. The requests in flight still have room then. */
@@ -64,6 +68,8 @@ export function createMemoryStore(maxBytes: number): Store {
     append: (line) => (isAbandoned ? "failed" : queue.append(line)),
     appendAll: (entries) => entries.flatMap(({ line, isIntent }) => (isIntent ? [] : [queue.append(line)])),
     inMemory: () => ({ guarded: 0, others: 0 }), // nothing counts them, so nothing has to know
+    running: () => 0,
+    takeUnsaved: () => false,
     releaseMemory: () => queue.release(),
     isFull: () => isNearlyFull(queue.waitingBytes, limit),
     flushSync: () => {},

@@ -13,6 +13,8 @@ export interface Totals {
 export interface StoredTotals extends Totals {
   /** Rows that only its memory has. They are part of `accepted`. */
   readonly memory: number
+  /** Running requests that neither a row nor an intent on the disk shows. They are not part of `accepted`. */
+  readonly running: number
   /** Dropped rows that no row of the database counts yet. */
   readonly gaps: readonly Gap[]
 }
@@ -20,7 +22,7 @@ export interface StoredTotals extends Totals {
 /** What the next process starts with. */
 interface RestoredTotals {
   readonly totals: Totals
-  /** Rows that the last process had only in memory. */
+  /** Rows that the last process had only in memory, and requests that it had not finished. */
   readonly lostInMemory: number
   /** Rows that were on the disk, and are in no file any more. */
   readonly lostOnDisk: number
@@ -33,8 +35,9 @@ interface RestoredTotals {
  */
 export function restoreTotals(stored: unknown, found: FoundRows, newlyDamaged: number): RestoredTotals {
   const before = parseTotals(stored)
-  const { written, rejected, dropped, memory: lostInMemory, gaps } = before
-  const accepted = before.accepted + (stored === undefined ? found.waiting : found.afterEnd)
+  const { written, rejected, dropped, running, gaps } = before
+  const lostInMemory = before.memory + running
+  const accepted = before.accepted + running + (stored === undefined ? found.waiting : found.afterEnd)
   const missing = accepted - lostInMemory - written - rejected - dropped - found.waiting
   const lostOnDisk = Math.max(missing, 0)
   // More rows than expected: without a cursor, rows that are written already wait again. Others were never counted.
@@ -55,7 +58,7 @@ export function restoreTotals(stored: unknown, found: FoundRows, newlyDamaged: n
 
 /** Reads the numbers from the disk. What is missing or unusable is 0. */
 export function parseTotals(stored: unknown): StoredTotals {
-  const { accepted, written, rejected, dropped, memory, gaps } = (stored ?? {}) as Partial<
+  const { accepted, written, rejected, dropped, memory, running, gaps } = (stored ?? {}) as Partial<
     Record<keyof StoredTotals, unknown>
   >
   return {
@@ -64,6 +67,7 @@ export function parseTotals(stored: unknown): StoredTotals {
     rejected: toCount(rejected),
     dropped: toCount(dropped),
     memory: toCount(memory),
+    running: toCount(running),
     gaps: Array.isArray(gaps) ? gaps.filter(isGap) : [],
   }
 }
