@@ -1,6 +1,6 @@
 import type { AppendResult, Batch, BatchSource } from "./log/batch.ts"
 
-interface BatchQueue extends BatchSource {
+export interface BatchQueue extends BatchSource {
   /** Adds a line; returns at once. */
   append(line: string): AppendResult
   /** The batch that was read last is not in use any more, and was not acknowledged. */
@@ -9,8 +9,6 @@ interface BatchQueue extends BatchSource {
   peek(count: number): readonly string[]
   /** Removes the first `count` lines of those that `peek` returned. */
   remove(count: number): void
-  /** Removes everything, and returns how many lines there were. */
-  clear(): number
 }
 
 interface BatchQueueOptions {
@@ -73,13 +71,6 @@ export function createBatchQueue({ maxBytes, onLeave = () => {} }: BatchQueueOpt
     lines.splice(taken + given, count)
   }
 
-  function clear(): number {
-    const count = lines.length - taken
-    given = 0
-    remove(count)
-    return count
-  }
-
   return {
     get waitingLines() {
       return lines.length - taken
@@ -95,6 +86,5 @@ export function createBatchQueue({ maxBytes, onLeave = () => {} }: BatchQueueOpt
     },
     peek: (count) => lines.slice(taken + given, taken + given + count),
     remove,
-    clear,
   }
 }

@@ -38,7 +38,7 @@ it.skipIf(disk === undefined)(
       MAJORDOMO_STORAGE_DATA_DIR: mkdtempSync(join(disk!.dir, "data-")),
       MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
-      MAJORDOMO_LEDGER_MAX_JOURNAL_SIZE: "16MB",
+      MAJORDOMO_LEDGER_MAX_JOURNAL_SIZE: "4MB",
       MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "1s",
     })
     onTestFinished(() => home.remove())

@@ -1,12 +1,8 @@
-import { createBatchQueue } from "../../kit/batch-queue.ts"
 import type { Journal, JournalOptions } from "../../kit/log/journal.ts"
 import { openJournal } from "../../kit/log/open-journal.ts"
 import type { Log } from "./outage.ts"
+import { createOverflow } from "./overflow.ts"
 import { isNearlyFull, MAX_MEMORY_BYTES, type Store, type StoreResult } from "./store.ts"
-
-/** Rows that return from memory to the disk at once. More would block the event loop for too long. */
-const MAX_MOVED_ROWS = 2000
-const ROWS_PER_WRITE = 100
 
 interface DiskStoreOptions extends Omit<JournalOptions, "onFailing"> {
   readonly log: Log
@@ -18,59 +14,24 @@ interface DiskStoreOptions extends Omit<JournalOptions, "onFailing"> {
  * memory, up to a limit. They return to the disk as soon as it has room.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
-  /** The ids of rows in memory whose intent is on the disk: if this process dies, the next one writes a row for them. */
-  const guarded = new Set<string>()
   /** Running requests whose intents are not on the disk: only the counters know of them. */
   const unguarded = new Set<string>()
   /** The counters do not show yet what happened to rows and intents. */
   let isUnsaved = false
-  /** Rows have left the memory since the counters were stored. */
-  let hasMoved = false
-  let isAbandoned = false
-  const overflow = createBatchQueue({
-    maxBytes: Math.min(MAX_MEMORY_BYTES, options.maxBytes),
-    onLeave(line) {
-      hasMoved = true
-      if (guarded.size > 0 && guarded.delete(idOf(line))) journal.settleIntent(idOf(line))
-    },
-  })
+  const overflow = createOverflow(Math.min(MAX_MEMORY_BYTES, options.maxBytes), () => journal)
   const journal: Journal = await openJournal({ ...options, onFailing: (error) => disk.failed(error) })
-  const disk = watchDisk(options, () => journal.probe() && moveToDisk())
+  const disk = watchDisk(options, () => journal.probe() && overflow.moveToDisk())
 
   function append(line: string, id: string | undefined, overLimit: boolean): StoreResult {
     const result = journal.append(line, id, overLimit)
     if (result === "kept") return result
     const isGuarded = id !== undefined && journal.hasIntent(id)
-    if (result === "failed" && !isAbandoned && overflow.append(line) === "kept") {
-      if (isGuarded) guarded.add(id)
-      return "memory"
-    }
+    if (result === "failed" && overflow.append(line, isGuarded)) return "memory"
     return isGuarded ? "deferred" : result
   }
 
-  /**
-   * Moves rows to the disk, except those that are being sent. The counters follow each write, so that a kill counts no row
-   * twice. Returns false if the disk rejects them.
-   */
-  function moveToDisk(): boolean {
-    for (let moved = 0; moved < MAX_MOVED_ROWS || isAbandoned; moved += ROWS_PER_WRITE) {
-      const lines = overflow.peek(ROWS_PER_WRITE)
-      if (lines.length === 0) return true
-      const result = journal.appendAll(lines.map((line) => ({ line, id: idOf(line), isIntent: false })))
-      if (result !== "kept") return result === "full" // they move when the database has taken others
-      overflow.remove(lines.length)
-      saveMoved()
-    }
-    return true
-  }
-
-  function saveMoved(): void {
-    if (hasMoved) journal.saveCounters()
-    hasMoved = false
-  }
-
   return {
-    sources: [overflow, journal],
+    sources: [overflow.queue, journal],
     journalBytes: () => journal.bytes,
     append,
     appendAll(entries) {
@@ -88,11 +49,11 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
       return was
     },
     running: () => unguarded.size,
-    inMemory: () => ({ guarded: guarded.size, others: overflow.waitingLines - guarded.size }),
+    inMemory: overflow.rows,
     releaseMemory() {
-      overflow.release()
-      saveMoved()
-      if (overflow.waitingLines > 0 && !disk.isFailing()) moveToDisk()
+      overflow.queue.release()
+      overflow.saveMoved()
+      if (overflow.queue.waitingLines > 0 && !disk.isFailing()) overflow.moveToDisk()
     },
     isFull: () => disk.isFailing() || isNearlyFull(journal.bytes, journal.maxBytes),
     flushSync: () => journal.flushSync(),
@@ -101,13 +62,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
     saveCounters: () => journal.saveCounters(),
     abandonMemory() {
       disk.stop()
-      overflow.release()
-      isAbandoned = true
-      moveToDisk()
-      const left = { guarded: guarded.size, others: overflow.waitingLines - guarded.size }
-      guarded.clear() // their intents stay
-      overflow.clear()
-      return left
+      return overflow.abandon()
     },
     countOnDisk: () => journal.countOnDisk(),
     async close(isPending) {
@@ -142,9 +97,4 @@ function watchDisk({ dir, log, probeIntervalMs }: DiskStoreOptions, tryAgain: ()
   }
 
   return { failed, isFailing: () => timer !== undefined, stop }
-}
-
-/** Returns the id of a line, which is its first member: `{"id":"…"`. */
-function idOf(line: string): string {
-  return line.slice(7, line.indexOf('"', 7))
 }

@@ -12,7 +12,7 @@ export const MAX_MEMORY_BYTES = 32 << 20
 export type StoreResult = AppendResult | "memory" | "deferred"
 
 /** Rows that only the memory has. */
-interface MemoryRows {
+export interface MemoryRows {
   /** Their intents are on the disk, so each of them has a row in any case. */
   readonly guarded: number
   /** They are lost if the process dies. */
@@ -78,7 +78,10 @@ export function createMemoryStore(maxBytes: number): Store {
     saveCounters: () => {},
     abandonMemory() {
       isAbandoned = true
-      return { guarded: 0, others: queue.clear() }
+      const others = queue.waitingLines
+      queue.release()
+      queue.remove(others)
+      return { guarded: 0, others }
     },
     countOnDisk: async () => 0,
     close: async () => {},
