@@ -11,6 +11,7 @@ const STATUS_OF_CODE = {
   shutting_down: 503,
   keys_unavailable: 503,
   ledger_full: 503,
+  out_of_descriptors: 503,
   provider_timeout: 504,
 } as const
 

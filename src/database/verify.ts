@@ -14,11 +14,11 @@ export interface VerifyResult {
   readonly accepted: number
   /** Requests in the database. */
   readonly written: number
-  /** Rows in a journal that are not in the database yet. */
+  /** Rows in a journal, or in the memory of a gateway, that are not in the database yet. */
   readonly waiting: number
   /** Rows in a `rejected.jsonl`. */
   readonly rejected: number
-  /** Rows that were dropped, according to the rows with `outcome = gap`. */
+  /** Rows that were dropped, according to the rows with `outcome = gap` and the counters beside the journals. */
   readonly dropped: number
   /** Rows that were removed from a journal and are not in the database, without having been pruned. Must be 0. */
   readonly lost: number
@@ -82,10 +82,10 @@ export async function verifyLedger(
   const sum = (toNumber: (period: PeriodSummary) => number) =>
     [...summaries.values()].reduce((total, period) => total + toNumber(period), 0)
   const written = sum(({ requests, gaps }) => requests - gaps)
-  const dropped = sum((period) => period.dropped)
+  const dropped = sum((period) => period.dropped) + journals.dropped
   const { waiting, rejected, lost } = journals
   const accepted = written + waiting + rejected + dropped + lost
-  return { accepted, written, dropped, ...journals, differences, days: countDays(periods, work) }
+  return { ...journals, accepted, written, dropped, differences, days: countDays(periods, work) }
 }
 
 /**

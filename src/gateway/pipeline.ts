@@ -11,6 +11,7 @@ import type { Deps } from "./deps.ts"
 import { toUnreadEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
 import { type AnswerHandler, forward } from "./forward.ts"
+import { HeldAnswers } from "./held-answers.ts"
 import { identify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
 import { readMetadata } from "./metadata.ts"
@@ -78,6 +79,7 @@ type Known = Pick<ConstructorParameters<typeof ProxiedRequest>[0], "call" | "dec
 class Pipeline implements Gateway, RelaySteps {
   readonly counters = createCounters()
   readonly writeTimeoutMs: number
+  readonly held = new HeldAnswers()
   private readonly deps: Deps
   private readonly router: Router
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>

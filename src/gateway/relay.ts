@@ -5,29 +5,23 @@ import { NO_READING, type Reading } from "../core/usage.ts"
 import type { StreamFilter } from "../providers/_dialect.ts"
 import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
+import { CollectedAnswer } from "./collected-answer.ts"
 import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
 import type { AnswerHandler } from "./forward.ts"
 import { decodeHeaders, mayHaveBody, toClientHeaders } from "./headers.ts"
+import type { HeldAnswer } from "./held-answers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
-import type { RelaySteps } from "./relay-steps.ts"
-import { createFilter, MAX_COLLECTED_BYTES, planResponse, type ResponsePlan } from "./response-plan.ts"
+import type { Phase, RelaySteps } from "./relay-steps.ts"
+import { createFilter, planResponse, type ResponsePlan } from "./response-plan.ts"
 import { sendError } from "./send-error.ts"
 import { StreamCost, toCostHeaders } from "./stream-cost.ts"
 import { toHeadError, toUpstreamError } from "./upstream-error.ts"
 
 /**
- * - `waiting`: the provider has not answered yet.
- * - `collecting`: the answer is held back until it is complete, so that its cost can be sent in the head.
- * - `streaming`: the head was sent, and each piece is passed on as it arrives.
- * - `ended`: the one Ending is decided; whatever the provider or the client does now changes nothing.
- */
-type Phase = "waiting" | "collecting" | "streaming" | "ended"
-
-/**
  * Relays one answer from the provider to the client; undici calls its `on…` methods. The first of end, error and
  * disconnection decides the Ending. This is the hot path: a class with fields, and no closure per piece.
  */
-export class Relay implements AnswerHandler {
+export class Relay implements AnswerHandler, HeldAnswer {
   private readonly steps: RelaySteps
   private readonly request: ProxiedRequest
   private readonly response: ServerResponse
@@ -42,13 +36,11 @@ export class Relay implements AnswerHandler {
   private statusText = ""
   private headers: RawHeaders = []
   private plan: ResponsePlan | undefined
-  private pieces: Buffer[] = []
-  private bytes = 0
+  private collected: CollectedAnswer | undefined
   private meter: AnswerMeter | undefined
   private filter: StreamFilter | undefined
   /** Set if the cost follows the last byte of the answer. */
   private streamCost: StreamCost | undefined
-  /** The bytes that the filter still held when the stream ended. */
   private rest: Buffer | undefined
   private firstByteMs: number | undefined
 
@@ -83,7 +75,7 @@ export class Relay implements AnswerHandler {
     this.plan = plan
     this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan)
     this.filter = createFilter(plan, this.request, this.isEdited)
-    if (plan.collect) this.phase = "collecting"
+    if (plan.collect) this.hold(plan)
     else if (this.startStreaming()) this.client.flushHead()
     return true
   }
@@ -159,29 +151,43 @@ export class Relay implements AnswerHandler {
     else settle()
   }
 
-  private settle(outcome: Outcome, reading: Reading, error: string | undefined, onStored: () => void = ignore): void {
+  private settle(outcome: Outcome, reading: Reading, error: string | undefined, onStored = () => {}): void {
     this.phase = "ended"
+    this.steps.held.delete(this)
     const { statusCode, firstByteMs } = this
     const streamed = this.plan?.streamed ?? false
-    const respondedAt = this.request.now()
     const isUnanswered = this.abort !== undefined && firstByteMs === undefined
+    const respondedAt = this.request.now()
     const ending = { outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading, isUnanswered }
     this.steps.settle(this.request, ending, this.headers, onStored)
   }
 
+  heldMs(): number {
+    return this.request.elapsedMs() - (this.firstByteMs ?? 0)
+  }
+
+  private hold(plan: ResponsePlan): void {
+    const isFinal = !this.isEdited || this.statusCode < 400
+    this.phase = "collecting"
+    this.collected = new CollectedAnswer(isFinal && plan.contentEncoding === undefined)
+    if (isFinal) this.steps.held.add(this)
+  }
+
   private collect(chunk: Buffer): boolean {
     this.request.capture?.push(chunk)
-    this.pieces.push(chunk)
-    this.bytes += chunk.length
-    if (this.bytes <= MAX_COLLECTED_BYTES) return true
-    // Too large to be held: the answer goes on without its cost in the head.
-    const { pieces } = this
-    this.pieces = []
-    return !this.startStreaming() || this.client.write(Buffer.concat(pieces, this.bytes), this.resume!)
+    return this.collected!.add(chunk) || this.letGo()
+  }
+
+  /** Passes on what was collected. The answer goes on without its cost in the head. */
+  letGo(): boolean {
+    if (!this.startStreaming()) return true
+    this.client.flushHead()
+    return this.client.write(this.collected!.take(), this.resume!)
   }
 
   private startStreaming(): boolean {
     this.phase = "streaming"
+    this.steps.held.delete(this)
     this.streamCost = StreamCost.plan(this.request, this.plan!, this.statusCode)
     return this.sendHead(this.streamCost?.announcement ?? [], (this.filter ?? this.streamCost) !== undefined)
   }
@@ -195,13 +201,9 @@ export class Relay implements AnswerHandler {
     if (this.response.destroyed) return
     const { cost, call } = this.request
     const hasBody = mayHaveBody(call.method, this.statusCode)
+    const body = this.collected!.take(this.rest)
     const head = toCostHeaders(cost)
-    if (this.rest?.length) {
-      this.pieces.push(this.rest)
-      this.bytes += this.rest.length
-    }
-    if (hasBody) head.push("Content-Length", String(this.bytes))
-    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
+    if (hasBody) head.push("Content-Length", String(body.length))
     if (this.sendHead(head, hasBody)) this.client.end(body)
   }
 
@@ -243,10 +245,6 @@ export class Relay implements AnswerHandler {
     this.meter = undefined
     this.request.capture?.restart()
     this.statusCode = 0
-    this.pieces = []
-    this.bytes = 0
     this.steps.forward(this.request, this, false)
   }
 }
-
-function ignore(): void {}

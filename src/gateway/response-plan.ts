@@ -1,12 +1,10 @@
 import type { RawHeaders } from "../core/call.ts"
 import type { StreamFilter } from "../providers/_dialect.ts"
 import { type Framing, isStream } from "../providers/_framing.ts"
+import { MAX_COLLECTED_BYTES } from "./collected-answer.ts"
 import { isCompressed } from "./decode.ts"
 import { findRaw } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
-
-/** The gateway holds an answer that is no stream up to this size, so that its cost can be sent in the head. */
-export const MAX_COLLECTED_BYTES = 1024 * 1024
 
 /** The decisions that are made once, from the head of the provider's answer. */
 export interface ResponsePlan {
@@ -15,7 +13,7 @@ export interface ResponsePlan {
   readonly framing: Framing
   /** The row's `streamed`. */
   readonly streamed: boolean
-  /** The answer is held until it is whole; otherwise each piece is written as soon as it comes. */
+  /** The answer is held until it is whole, for a second at most; otherwise each piece is written as soon as it comes. */
   readonly collect: boolean
 }
 

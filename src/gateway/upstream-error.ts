@@ -13,12 +13,25 @@ export function toUpstreamError(error: unknown, provider: string): GatewayError 
   if (error instanceof errors.InvalidArgumentError) {
     return new GatewayError("bad_request", "The request has a header or a target that cannot be forwarded.")
   }
+  if (isOutOfDescriptors(error)) {
+    return new GatewayError(
+      "out_of_descriptors",
+      "The gateway has reached its limit of open files and connections (ulimit -n), so that it cannot connect to the provider. Try again later, or raise the limit.",
+    )
+  }
   return new GatewayError("provider_unreachable", `The provider ${provider} could not be reached (${reason(error)}).`)
 }
 
 /** Returns the error of an answer whose head cannot be sent to a client. */
 export function toHeadError(provider: string): GatewayError {
   return new GatewayError("provider_unreachable", `The provider ${provider} answered with an invalid head.`)
+}
+
+/** The limit of this process (EMFILE) or of the system (ENFILE). The provider has nothing to do with it. */
+function isOutOfDescriptors(error: unknown): boolean {
+  const { code, errors: attempts } = (error ?? {}) as { code?: unknown; errors?: unknown }
+  if (Array.isArray(attempts)) return attempts.some(isOutOfDescriptors) // one error for each address of the host
+  return code === "EMFILE" || code === "ENFILE"
 }
 
 function reason(error: unknown): string {

@@ -3,16 +3,30 @@ import type { AppendResult, Batch, BatchSource } from "./log/batch.ts"
 export interface BatchQueue extends BatchSource {
   /** Adds a line; returns at once. */
   append(line: string): AppendResult
+  /** The batch that was read last is not in use any more, and was not acknowledged. */
+  release(): void
+  /** Returns the oldest lines, at most `count`, that are in no batch in use. */
+  peek(count: number): readonly string[]
+  /** Removes the first `count` lines of those that `peek` returned. */
+  remove(count: number): void
+}
+
+interface BatchQueueOptions {
+  readonly maxBytes: number
+  /** The line has left the queue. */
+  onLeave?(line: string): void
 }
 
 /**
  * Creates a queue of lines in memory. It holds at most `maxBytes`, counted in UTF-16 code units, and is lost with the
  * process.
  */
-export function createBatchQueue({ maxBytes }: { readonly maxBytes: number }): BatchQueue {
+export function createBatchQueue({ maxBytes, onLeave = () => {} }: BatchQueueOptions): BatchQueue {
   let lines: string[] = []
   /** The number of `lines` that are done. Moving the rest at every batch would take time in proportion to its square. */
   let taken = 0
+  /** The number of lines in the batch that was read last and is in use. */
+  let given = 0
   let size = 0
 
   function append(line: string): AppendResult {
@@ -31,16 +45,30 @@ export function createBatchQueue({ maxBytes }: { readonly maxBytes: number }): B
       at += Buffer.byteLength(lines[end]!) + 1
     }
     if (end === taken) return undefined
+    given = end - taken
     const array = Buffer.from(`[${lines.slice(taken, end).join(",")}]`)
     return { array, starts, lines: end - taken, damaged: [] }
   }
 
   function ack(batch: Batch): void {
-    for (let i = taken; i < taken + batch.lines; i++) size -= lines[i]!.length
+    given = 0
+    leave(taken, taken + batch.lines)
     taken += batch.lines
     if (taken < lines.length / 2) return
     lines = lines.slice(taken)
     taken = 0
+  }
+
+  function leave(from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      size -= lines[i]!.length
+      onLeave(lines[i]!)
+    }
+  }
+
+  function remove(count: number): void {
+    leave(taken + given, taken + given + count)
+    lines.splice(taken + given, count)
   }
 
   return {
@@ -53,5 +81,10 @@ export function createBatchQueue({ maxBytes }: { readonly maxBytes: number }): B
     append,
     read,
     ack,
+    release() {
+      given = 0
+    },
+    peek: (count) => lines.slice(taken + given, taken + given + count),
+    remove,
   }
 }

@@ -7,9 +7,9 @@ const disk = vi.hoisted(() => ({ isFailing: false }))
 
 vi.mock("node:fs", async (importOriginal) => {
   const real = await importOriginal<typeof fs>()
-  const writeSync = (fd: number, bytes: Buffer, offset: number, length: number) => {
+  const writeSync = (fd: number, bytes: Buffer, offset: number, length: number, position?: number) => {
     if (disk.isFailing) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
-    return real.writeSync(fd, bytes, offset, length)
+    return real.writeSync(fd, bytes, offset, length, position)
   }
   return { ...real, writeSync }
 })
@@ -26,7 +26,7 @@ it("[LOG-07] while the disk rejects writes, rows reach the database through memo
   for (let i = 0; i < 50; i++) ledger.append(aRecord())
   expect(ledger.stats()).toMatchObject({ accepted: 51, waiting: 51, dropped: 0 })
   expect((await ledger.drain(5000)).drained).toBe(true)
-  expect(ledger.lines.join("\n")).toContain("cannot be written (ENOSPC): rows wait in memory, up to a limit")
+  expect(ledger.lines.join("\n")).toContain("cannot be written (ENOSPC): rows go to its reserve and then to memory")
   disk.isFailing = false
   await expect.poll(() => ledger.lines.join("\n")).toContain("can be written again")
   ledger.append(aRecord())
@@ -43,9 +43,10 @@ it("while the disk rejects writes and memory is full, rows are dropped and count
   const { accepted, waiting, dropped } = ledger.stats()
   expect([accepted, waiting + dropped, dropped > 100, ledger.isFull()]).toEqual([200, 200, true, true])
   disk.isFailing = false
-  await expect.poll(() => ledger.isFull()).toBe(false)
+  await expect.poll(() => ledger.lines.join("\n")).toContain("can be written again")
   await expect.poll(() => ledger.stats().accepted).toBe(201)
   expect((await ledger.drain(5000)).drained).toBe(true)
+  expect(ledger.isFull()).toBe(false)
   const { rows } = await db.query("SELECT usage FROM llm_requests WHERE outcome = 'gap'")
   expect(rows).toEqual([{ usage: { dropped } }])
 })

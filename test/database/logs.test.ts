@@ -68,7 +68,8 @@ describe("a row", () => {
     const ledger = await openTestLedger(db, `${dir}/journal`, { timing: { lingerMs: 60_000 } })
     await new Promise<void>((kept) => ledger.append(aRecord(), kept))
     const files = readdirSync(`${dir}/journal`)
-    expect(files).toEqual(["000000000001.jsonl", "id"])
+    const reserve = Array.from({ length: 8 }, (_, i) => `reserve-${i + 1}`)
+    expect(files).toEqual(["000000000001.jsonl", "counters.json", "id", ...reserve])
     expect(statSync(`${dir}/journal`).mode & 0o777).toBe(0o700)
     expect(statSync(`${dir}/journal/${files[0]}`).mode & 0o777).toBe(0o600)
     expect(statSync(`${dir}/journal/${files[0]}`).size).toBeGreaterThan(500)
@@ -257,8 +258,10 @@ describe("the next process", () => {
     await ledger.drain(5000)
     for (const record of records.slice(200)) ledger.append(record)
     await ledger.close()
-    expect(ledger.lines.at(-1)).toBe("info ledger: 300 accepted = 200 written + 100 waiting + 0 rejected + 0 dropped")
-    rmSync(`${dir}/cursor.json`)
+    expect(ledger.lines.at(-1)).toBe(
+      `info ledger: 300 accepted = 200 written + 100 waiting + 0 rejected + 0 dropped; the waiting rows are in ${dir}`,
+    )
+    rmSync(`${dir}/counters.json`)
     const next = await openTestLedger(db, dir)
     expect(next.stats().accepted).toBe(300)
     expect((await next.drain(5000)).drained).toBe(true)
@@ -343,7 +346,7 @@ describe("the next process", () => {
     const rows = await findRows(db, [row.id, open.id, odd.id])
     expect(rows.map(({ outcome }) => outcome).sort()).toEqual(["complete", "gateway_died", "gateway_died"])
     expect(readFileSync(`${dir}/damaged.jsonl`, "utf8").trim().split("\n")).toHaveLength(1)
-    expect(readdirSync(dir).sort()).toEqual(["cursor.json", "damaged.jsonl", "id"])
+    expect(readdirSync(dir).sort()).toEqual(["counters.json", "damaged.jsonl", "id"])
   })
 
   it("[LOG-06] ignores the row that was torn when the last process died", async () => {

@@ -138,4 +138,26 @@ describeDatabases("a journal file that cannot be read", (open) => {
     )
     expect((await readJournals(root)).rejected).toHaveLength(3)
   })
+
+  test("does not stop the next start: it is kept under another name, and its rows are counted as dropped", async () => {
+    const db = await open()
+    const root = await makeDirectory()
+    const dir = join(root, "1")
+    const before = await openTestLedger(db, dir, { timing: NEVER })
+    for (let i = 0; i < 3; i++) before.append(aRecord())
+    await before.close()
+    const [file] = readdirSync(dir).filter((name) => name.endsWith(".jsonl"))
+    renameSync(join(dir, file!), join(root, "elsewhere"))
+    mkdirSync(join(dir, file!))
+    const ledger = await openTestLedger(db, dir, { timing: QUICK })
+    ledger.append(aRecord())
+    expect((await ledger.drain(30_000)).drained).toBe(true)
+    // The row of the request and the one that counts the gap.
+    expect(ledger.stats()).toMatchObject({ accepted: 5, written: 2, dropped: 3, rejected: 0, waiting: 0 })
+    await ledger.close()
+    expect(readdirSync(dir)).toContain(`${file}.unreadable`)
+    expect(ledger.lines.join("\n")).toContain(
+      `reading ${join(dir, file!)}, which is kept as ${file}.unreadable, failed`,
+    )
+  })
 })

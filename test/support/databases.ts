@@ -53,8 +53,8 @@ async function place(
   empty: boolean,
   closers: (() => Promise<unknown>)[],
 ): Promise<StorageOptions> {
-  if (kind === "postgres") return postgresAt((await createTestDatabase({ empty })).url)
   const dataDir = mkdtempSync(join(tmpdir(), "mdm-data-"))
   closers.push(async () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
+  if (kind === "postgres") return { ...postgresAt((await createTestDatabase({ empty })).url), dataDir }
   return { driver: "embedded", dataDir, postgres: NO_POSTGRES }
 }

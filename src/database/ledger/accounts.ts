@@ -1,3 +1,5 @@
+import type { Totals } from "./totals.ts"
+
 /** Rows since this ledger was opened. At every moment, accepted = written + waiting + rejected + dropped. */
 export interface LedgerStats {
   /** Handed over, including the rows that earlier processes left. */
@@ -21,10 +23,14 @@ export interface LedgerStats {
 
 /** Counts what becomes of rows. What waits is not counted: it is what the journal and the memory hold. */
 export class Accounts {
+  /** What became of the directory's rows before this ledger was opened. */
+  private before: Totals = { accepted: 0, written: 0, rejected: 0, dropped: 0 }
   accepted = 0
   written = 0
   rejected = 0
   dropped = 0
+  /** Requests that have an intent on the disk instead of a row. */
+  deferred = 0
   batches = 0
   lastWrittenAt: number | undefined = undefined
   lastError: string | undefined = undefined
@@ -40,9 +46,39 @@ export class Accounts {
     this.stalledSince = undefined
   }
 
+  /** Begins with the rows that earlier processes left: those that wait are counted here, all others before. */
+  begin(totals: Totals, { waiting, rejected, dropped }: { waiting: number; rejected: number; dropped: number }): void {
+    this.accepted = waiting + rejected + dropped
+    this.rejected = rejected
+    this.dropped = dropped
+    this.before = {
+      accepted: totals.accepted - this.accepted,
+      written: totals.written,
+      rejected: totals.rejected - rejected,
+      dropped: totals.dropped - dropped,
+    }
+  }
+
   drop(): void {
     this.accepted++
     this.dropped++
+  }
+
+  /** These rows are not kept. Their intents are, so they are not accepted until the next process writes their rows. */
+  defer(rows: number): void {
+    this.accepted -= rows
+    this.deferred += rows
+  }
+
+  /** What became of the rows over the life of the directory. */
+  toTotals(): Totals {
+    const { before, accepted, written, rejected, dropped } = this
+    return {
+      accepted: before.accepted + accepted,
+      written: before.written + written,
+      rejected: before.rejected + rejected,
+      dropped: before.dropped + dropped,
+    }
   }
 
   toStats(waiting: number, journalBytes: number): LedgerStats {

@@ -2,21 +2,20 @@ import type { JournalRecord, Ledger, LogIntent, LogRecord } from "../../core/log
 import type { Entry } from "../../kit/log/journal.ts"
 import type { Accounts } from "./accounts.ts"
 import { describeFailure } from "./data-errors.ts"
-import { createGaps } from "./gaps.ts"
+import { createGaps, type Gap } from "./gaps.ts"
 import type { Log } from "./outage.ts"
 import { toIntentLine, toLine, toMinimalLine } from "./serialize.ts"
-import type { Store } from "./store.ts"
+import type { Store, StoreResult } from "./store.ts"
 import { createTickBatch } from "./tick-batch.ts"
 
 /** The way of a row into the store. */
-interface Intake extends Ledger {
+export interface Intake extends Ledger {
   recordIntent(intent: LogIntent): void
-  /** Appends a row of the ledger itself, beyond the limit of the store. Returns whether it was kept. */
-  appendOwn(record: LogRecord): boolean
+  /** Appends a row of the ledger itself, beyond the limit of the store. */
+  appendOwn(record: LogRecord): StoreResult
   /** Hands over what the current tick has collected. */
   flush(): void
-  /** Writes the gap row that is due. */
-  flushGaps(): void
+  readonly gaps: ReturnType<typeof createGaps>
   /** Every later row is dropped. */
   close(): void
 }
@@ -25,21 +24,26 @@ interface IntakeOptions {
   readonly store: Store
   readonly accounts: Accounts
   readonly gapIntervalMs: number
+  /** What earlier processes left. */
+  readonly pendingGaps: readonly Gap[]
   now(): number
   readonly log: Log
   /** Rows wait in the store. Cheap. */
   onAppended(): void
 }
 
-export function createIntake({ store, accounts, gapIntervalMs, now, log, onAppended }: IntakeOptions): Intake {
+export function createIntake(options: IntakeOptions): Intake {
+  const { store, accounts, gapIntervalMs, pendingGaps: pending, now, log, onAppended } = options
   let isClosed = false
   const batch = createTickBatch(appendBatch)
-  const gaps = createGaps({ now, log, intervalMs: gapIntervalMs, append: appendOwn })
+  const onChange = store.saveCounters
+  const gaps = createGaps({ now, log, intervalMs: gapIntervalMs, pending, append: appendOwn, onChange })
 
   function append(record: JournalRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
     const line = isClosed ? undefined : tryTo(() => serialize(record), "a row cannot be serialized")
     if (line === undefined) {
       drop(isClosed ? "the gateway is closing" : "it cannot be serialized")
+      store.saveCounters()
       onKept?.()
       return
     }
@@ -54,17 +58,21 @@ export function createIntake({ store, accounts, gapIntervalMs, now, log, onAppen
 
   function appendBatch(entries: readonly Entry[]): void {
     for (const result of store.appendAll(entries)) {
-      if (result === "kept") accounts.accepted++
+      if (result === "kept" || result === "memory") accounts.accepted++
+      else if (result === "deferred") accounts.deferred++
       else drop(result === "full" ? "the journal is full" : "the disk rejects writes")
     }
+    if (store.takeUnsaved()) store.saveCounters()
     onAppended()
   }
 
-  function appendOwn(record: LogRecord): boolean {
-    if (store.append(serialize(record), record.id, true) !== "kept") return false
-    accounts.accepted++
-    onAppended()
-    return true
+  function appendOwn(record: LogRecord): StoreResult {
+    const result = store.append(serialize(record), record.id, true)
+    if (result === "kept" || result === "memory") {
+      accounts.accepted++
+      onAppended()
+    }
+    return result
   }
 
   function tryTo(serializeIt: () => string, failure: string): string | undefined {
@@ -86,7 +94,7 @@ export function createIntake({ store, accounts, gapIntervalMs, now, log, onAppen
     recordIntent,
     appendOwn,
     flush: batch.flush,
-    flushGaps: gaps.flush,
+    gaps,
     close() {
       isClosed = true
     },

@@ -1,15 +1,18 @@
 import type { Ledger, LogIntent } from "../../core/log-record.ts"
+import type { JournalOptions } from "../../kit/log/journal-options.ts"
 import type { Database } from "../_database.ts"
 import { Accounts, type LedgerStats } from "./accounts.ts"
 import { describeBlockers } from "./blockers.ts"
 import { describeFailure } from "./data-errors.ts"
-import { createIntake } from "./intake.ts"
-import { readJournalId } from "./journal-id.ts"
+import { openDiskStore } from "./disk-store.ts"
+import { createIntake, type Intake } from "./intake.ts"
 import { toOrphanedRecord } from "./orphaned.ts"
 import { createOutage, type Log } from "./outage.ts"
 import { storeRejected } from "./rejected.ts"
-import type { MarkedJournal } from "./replay.ts"
-import { createMemoryStore, openDiskStore, type Store } from "./store.ts"
+import { toMarkedJournal } from "./replay.ts"
+import { createShutdown, describeEnd } from "./shutdown.ts"
+import { createMemoryStore, type Store } from "./store.ts"
+import { restoreTotals, type StoredTotals } from "./totals.ts"
 import { WRITER_TIMING, Writer, type WriterTiming } from "./writer.ts"
 
 export type { LedgerStats } from "./accounts.ts"
@@ -50,7 +53,7 @@ export interface LedgerOptions {
   now(): number
   readonly log: Log
   /** Claims `dir` for this process. */
-  lock?(dir: string): Promise<{ release(): Promise<void> }>
+  readonly lock?: JournalOptions["lock"] | undefined
   /** A batch of `rows` rows was settled. */
   onBatch?(rows: number, tookMs: number): void
   readonly timing?: Partial<LedgerTiming>
@@ -68,7 +71,7 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
   try {
     return startLedger(store, options, timing)
   } catch (error) {
-    await store.close()
+    await store.close(true)
     throw error
   }
 }
@@ -90,26 +93,35 @@ function openStore({ dir, settings, lock, log }: LedgerOptions, timing: LedgerTi
 function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming): LedgerHandle {
   const { settings, now, log } = options
   const accounts = new Accounts()
+  const restored = restoreTotals(store.recovered.storedCounters, store.recovered.found, store.recovered.damagedIntents)
   const countWaiting = () => store.sources.reduce((sum, { waitingLines }) => sum + waitingLines, 0)
-  const writer = startWriter(store, accounts, countWaiting, options, timing)
+  const writer = startWriter(
+    store,
+    accounts,
+    { countWaiting, onMemorySettled: () => intake.gaps.memorySettled() },
+    options,
+    timing,
+  )
   const intake = createIntake({
     store,
     accounts,
     gapIntervalMs: timing.gapIntervalMs,
+    pendingGaps: restored.gaps,
     now,
     log,
     onAppended: () => writer.wake(),
   })
+  const shutdown = createShutdown({ store, accounts, intake })
   let isClosed = false
 
   function stats(): LedgerStats {
     intake.flush() // so that all numbers are of one moment
-    return accounts.toStats(countWaiting(), store.journalBytes())
+    return accounts.toStats(shutdown.waitingOnDisk() ?? countWaiting(), store.journalBytes())
   }
 
   async function drain(deadlineMs: number) {
     intake.flush()
-    intake.flushGaps()
+    intake.gaps.flush()
     await writer.drain(deadlineMs)
     const waiting = countWaiting()
     return { drained: waiting === 0, waiting }
@@ -119,20 +131,13 @@ function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming)
     if (isClosed) return
     isClosed = true
     intake.flush()
-    intake.flushGaps()
     intake.close()
     await writer.close(CLOSE_TIMEOUT_MS)
-    await store.close()
-    const { accepted, written, waiting, rejected, dropped } = stats()
-    const sum = `${written} written + ${waiting} waiting + ${rejected} rejected + ${dropped} dropped`
-    log("info", `ledger: ${accepted} accepted = ${sum}`)
+    await shutdown.finish()
+    log("info", describeEnd(stats(), accounts.deferred, options.dir))
   }
 
-  accounts.accepted += store.recovered.recoveredLines + store.recovered.damagedIntents
-  accounts.rejected += store.recovered.damagedIntents
-  for (const intent of store.recovered.orphanedIntents) {
-    intake.appendOwn(toOrphanedRecord(intent, store.recovered.lastWriteMs ?? now()))
-  }
+  begin({ store, accounts, intake, restored }, options)
   if (countWaiting() > 0) {
     log("info", describeRecovered(countWaiting(), store.recovered.orphanedIntents.length, options.dir))
     writer.wake()
@@ -145,16 +150,52 @@ function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming)
     drain,
     flushSync() {
       intake.flush()
+      shutdown.abandonMemory()
       store.flushSync()
     },
     close,
   }
 }
 
+interface Beginning {
+  readonly store: Store
+  readonly accounts: Accounts
+  readonly intake: Intake
+  readonly restored: ReturnType<typeof restoreTotals>
+}
+
+/** Counts what earlier processes left, and stores the result before anything is added to it. */
+function begin({ store, accounts, intake, restored }: Beginning, { dir, now }: LedgerOptions): void {
+  const { recoveredLines, damagedIntents, orphanedIntents, lastWriteMs } = store.recovered
+  const { totals, lostInMemory, lostOnDisk } = restored
+  accounts.begin(totals, {
+    waiting: recoveredLines,
+    rejected: damagedIntents,
+    dropped: lostInMemory + lostOnDisk,
+  })
+  if (lostInMemory > 0) intake.gaps.add("the process ended while only its memory had them", lostInMemory)
+  if (lostOnDisk > 0) intake.gaps.add(`files of the journal in ${dir} are gone or cannot be read`, lostOnDisk)
+  store.keepCounters(() => {
+    const memory = store.inMemory()
+    const { accepted, ...ended } = accounts.toTotals()
+    // A row in memory whose intent is on the disk is not lost with the process, so it does not count yet.
+    return {
+      accepted: accepted - memory.guarded,
+      ...ended,
+      memory: memory.others,
+      running: store.running(),
+      gaps: intake.gaps.pending(),
+    } satisfies StoredTotals
+  })
+  store.saveCounters()
+  for (const intent of orphanedIntents) intake.appendOwn(toOrphanedRecord(intent, lastWriteMs ?? now()))
+  intake.gaps.flush()
+}
+
 function startWriter(
   store: Store,
   accounts: Accounts,
-  countWaiting: () => number,
+  { countWaiting, onMemorySettled }: { countWaiting(): number; onMemorySettled(): void },
   { db, dir, now, log, onBatch }: LedgerOptions,
   timing: WriterTiming,
 ): Writer {
@@ -162,11 +203,14 @@ function startWriter(
   return new Writer({
     db,
     sources: store.sources,
-    journal: toMarkedJournal(store, dir),
+    journal: toMarkedJournal(store.journal, dir),
     timing,
     reject: (rows) => storeRejected(dir, rows, log),
     onSettled(batch, rejected, tookMs) {
       accounts.settle(batch.lines, rejected, now())
+      store.releaseMemory()
+      const { guarded, others } = store.inMemory()
+      if (guarded + others === 0) onMemorySettled()
       outage.wrote()
       onBatch?.(batch.lines, tookMs)
     },
@@ -183,18 +227,12 @@ function startWriter(
       log("info", `${rows === 1 ? "1 row" : `${rows} rows`} in ${dir} had been written before: not written again`)
     },
     onFailure(error) {
+      store.releaseMemory()
       accounts.stalledSince ??= now()
       accounts.lastError = describeFailure(error)
       outage.failed(error)
     },
   })
-}
-
-function toMarkedJournal({ journal }: Store, dir: string): MarkedJournal | undefined {
-  const id = journal === undefined ? undefined : readJournalId(dir)
-  if (journal === undefined || id === undefined) return undefined
-  const { recoveredLines } = journal
-  return { id, source: journal, recoveredLines, holdsRow: (row) => journal.holdsRow(row) }
 }
 
 function describeRecovered(rows: number, orphaned: number, dir: string): string {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { JournalRecord } from "../../core/log-record.ts"
+import { readCounters } from "../../kit/log/counter-file.ts"
 import { readCursor } from "../../kit/log/cursor.ts"
 import { DAMAGED_FILE } from "../../kit/log/damaged.ts"
 import { JOURNAL_EXTENSION } from "../../kit/log/journal.ts"
@@ -8,6 +9,7 @@ import { findId, findPayloadEnd, forEachLine, kindOfLine } from "../../kit/log/l
 import { numberOfSegment } from "../../kit/log/segment.ts"
 import { REJECTED_FILE } from "./rejected.ts"
 import { JOB_MARK } from "./serialize.ts"
+import { parseTotals } from "./totals.ts"
 
 /**
  * An item of a job (see `jobs.ts`). Several lines may be about the same item, of which only one becomes a row, so it is
@@ -33,6 +35,10 @@ interface JournalSummary {
   readonly rejected: readonly string[]
   /** Requests with an intent and without a row. */
   readonly open: number
+  /** Rows that only the memory of a process has. */
+  readonly inMemory: number
+  /** Dropped rows that no gap row counts yet. */
+  readonly dropped: number
 }
 
 interface AcknowledgedRow {
@@ -52,7 +58,12 @@ export async function readJournals(root: string): Promise<JournalSummary> {
   const acknowledged = new Lines()
   const rejected: string[] = []
   let open = 0
+  let inMemory = 0
+  let dropped = 0
   for (const dir of await listSlots(root)) {
+    const totals = parseTotals(readCounters(dir))
+    inMemory += totals.memory
+    for (const { count, isSent } of totals.gaps) if (!isSent) dropped += count
     open += await readJournal(dir, waiting, acknowledged)
     for (const file of [REJECTED_FILE, DAMAGED_FILE]) {
       rejected.push(...idsOfRejected((await readOrNothing(join(dir, file))).toString()))
@@ -65,6 +76,8 @@ export async function readJournals(root: string): Promise<JournalSummary> {
     acknowledgedItems: acknowledged.items,
     rejected,
     open,
+    inMemory,
+    dropped,
   }
 }
 

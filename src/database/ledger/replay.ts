@@ -1,5 +1,7 @@
 import { type Batch, type BatchSource, rowAt } from "../../kit/log/batch.ts"
+import type { Journal } from "../../kit/log/journal.ts"
 import type { Database } from "../_database.ts"
+import { readJournalId } from "./journal-id.ts"
 
 /** A journal whose progress is recorded in the database. */
 export interface MarkedJournal {
@@ -9,6 +11,13 @@ export interface MarkedJournal {
   /** Rows of earlier processes that were not known to be acknowledged when it was opened. */
   readonly recoveredLines: number
   holdsRow(id: string): Promise<boolean>
+}
+
+export function toMarkedJournal(journal: Journal | undefined, dir: string): MarkedJournal | undefined {
+  const id = journal === undefined ? undefined : readJournalId(dir)
+  if (journal === undefined || id === undefined) return undefined
+  const { recoveredLines } = journal
+  return { id, source: journal, recoveredLines, holdsRow: (row) => journal.holdsRow(row) }
 }
 
 interface ReplayOptions {

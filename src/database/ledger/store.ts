@@ -1,10 +1,23 @@
-import { type BatchQueue, createBatchQueue } from "../../kit/batch-queue.ts"
+import { createBatchQueue } from "../../kit/batch-queue.ts"
 import type { AppendResult, BatchSource } from "../../kit/log/batch.ts"
-import { type Entry, type Journal, type JournalOptions, openJournal } from "../../kit/log/journal.ts"
-import type { Log } from "./outage.ts"
+import type { Entry, Journal } from "../../kit/log/journal.ts"
 
-/** Limit on rows in memory while the disk rejects writes. */
-const MAX_MEMORY_BYTES = 32 << 20
+/** Limit on rows in memory. */
+export const MAX_MEMORY_BYTES = 32 << 20
+
+/**
+ * The result of storing a row, beside those of the journal. `memory`: only the memory has it. `deferred`: it is not kept,
+ * but its intent is on the disk, so the next process writes a row that says so.
+ */
+export type StoreResult = AppendResult | "memory" | "deferred"
+
+/** Rows that only the memory has. */
+export interface MemoryRows {
+  /** Their intents are on the disk, so each of them has a row in any case. */
+  readonly guarded: number
+  /** They are lost if the process dies. */
+  readonly others: number
+}
 
 /** Where rows wait for the writer. */
 export interface Store {
@@ -14,110 +27,80 @@ export interface Store {
   readonly journal: Journal | undefined
   /** The size of the journal's files. */
   journalBytes(): number
-  append(line: string, id: string | undefined, overLimit: boolean): AppendResult
+  append(line: string, id: string | undefined, overLimit: boolean): StoreResult
   /** Appends the entries, with one write where that is possible. Returns one result per row. */
-  appendAll(entries: readonly Entry[]): readonly AppendResult[]
+  appendAll(entries: readonly Entry[]): readonly StoreResult[]
+  inMemory(): MemoryRows
+  /** The number of running requests whose intents the disk has rejected. */
+  running(): number
+  /** Returns whether the counters have to be stored, because the files do not show what `appendAll` did. */
+  takeUnsaved(): boolean
+  /** The batch that was read last is not being sent any more. */
+  releaseMemory(): void
   /** Returns whether a new request should be rejected. The requests in flight still have room then. */
   isFull(): boolean
   flushSync(): void
   /** The rows and intents that earlier processes left. */
   readonly recovered: RecoveredRows
-  close(): Promise<void>
+  /** From now on `counts` is stored beside the journal. */
+  keepCounters(counts: () => object): void
+  /** Stores the counters before it returns, also on a full disk. */
+  saveCounters(): void
+  /** Tries the disk once more, then gives up the rows in memory. Returns how many those are. */
+  abandonMemory(): MemoryRows
+  /** Returns how many waiting rows the files have, by reading them. */
+  countOnDisk(): Promise<number>
+  /** @param isPending whether the next process has something to write even if no row waits */
+  close(isPending: boolean): Promise<void>
 }
 
-type RecoveredRows = Pick<Journal, "recoveredLines" | "orphanedIntents" | "damagedIntents" | "lastWriteMs">
-
-interface DiskStoreOptions extends JournalOptions {
-  readonly log: Log
-  readonly probeIntervalMs: number
-}
-
-/** Opens a store on the disk. While the disk rejects writes, rows overflow to memory, up to a limit. */
-export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
-  const journal = await openJournal(options)
-  const overflow = createBatchQueue({ maxBytes: Math.min(MAX_MEMORY_BYTES, options.maxBytes) })
-  const disk = watchDisk(journal, options)
-
-  function append(line: string, id: string | undefined, overLimit: boolean): AppendResult {
-    const result = journal.append(line, id, overLimit)
-    if (result !== "failed") return result
-    disk.failed()
-    return overflow.append(line) === "kept" ? "kept" : "failed"
-  }
-
-  return {
-    sources: [overflow, journal],
-    journal,
-    journalBytes: () => journal.bytes,
-    append,
-    appendAll(entries) {
-      const rows = entries.filter(({ isIntent }) => !isIntent)
-      if (journal.appendAll(entries) === "kept") return rows.map(() => "kept")
-      // One by one, because some may find room. Intents are left out: rows need the room more.
-      return rows.map(({ line, id }) => append(line, id, false))
-    },
-    isFull: () => disk.isFailing() || isNearlyFull(journal.bytes, journal.maxBytes),
-    flushSync: () => journal.flushSync(),
-    recovered: journal,
-    async close() {
-      disk.stop()
-      await moveToDisk(overflow, journal)
-      await journal.close()
-    },
-  }
-}
+type RecoveredRows = Pick<
+  Journal,
+  "recoveredLines" | "orphanedIntents" | "damagedIntents" | "lastWriteMs" | "found" | "storedCounters"
+>
 
 /** Creates a store in memory, for `ledger.journal: false`. */
 export function createMemoryStore(maxBytes: number): Store {
   const limit = Math.min(MAX_MEMORY_BYTES, maxBytes)
+  let isAbandoned = false
   const queue = createBatchQueue({ maxBytes: limit })
   return {
     sources: [queue],
     journal: undefined,
     journalBytes: () => 0,
-    append: (line) => queue.append(line),
+    append: (line) => (isAbandoned ? "failed" : queue.append(line)),
     appendAll: (entries) => entries.flatMap(({ line, isIntent }) => (isIntent ? [] : [queue.append(line)])),
+    inMemory: () => ({ guarded: 0, others: 0 }), // nothing counts them, so nothing has to know
+    running: () => 0,
+    takeUnsaved: () => false,
+    releaseMemory: () => queue.release(),
     isFull: () => isNearlyFull(queue.waitingBytes, limit),
     flushSync: () => {},
-    recovered: { recoveredLines: 0, orphanedIntents: [], damagedIntents: 0, lastWriteMs: undefined },
+    recovered: NOTHING_RECOVERED,
+    keepCounters: () => {},
+    saveCounters: () => {},
+    abandonMemory() {
+      isAbandoned = true
+      const others = queue.waitingLines
+      queue.release()
+      queue.remove(others)
+      return { guarded: 0, others }
+    },
+    countOnDisk: async () => 0,
     close: async () => {},
   }
 }
 
+const NOTHING_RECOVERED: RecoveredRows = {
+  recoveredLines: 0,
+  orphanedIntents: [],
+  damagedIntents: 0,
+  lastWriteMs: undefined,
+  found: { waiting: 0, afterEnd: 0, isCursorFound: true },
+  storedCounters: undefined,
+}
+
 /** An eighth is reserved for the requests in flight. */
-function isNearlyFull(bytes: number, maxBytes: number): boolean {
+export function isNearlyFull(bytes: number, maxBytes: number): boolean {
   return bytes > maxBytes - maxBytes / 8
-}
-
-/** Tries the disk once more before the process ends. */
-async function moveToDisk(queue: BatchQueue, journal: Journal): Promise<void> {
-  for (let batch = await queue.read(0); batch !== undefined; batch = await queue.read(0)) {
-    const line = batch.array!.toString("utf8", 1, batch.array!.length - 1)
-    if (journal.append(line) !== "kept") return
-    queue.ack(batch)
-  }
-}
-
-/** Logs when the disk starts to reject writes, and when it accepts them again, which it finds out by probing. */
-function watchDisk(journal: Journal, { dir, log, probeIntervalMs }: DiskStoreOptions) {
-  let timer: NodeJS.Timeout | undefined
-
-  function failed(): void {
-    if (timer !== undefined) return
-    const { code, message } = journal.lastFailure as NodeJS.ErrnoException
-    log("error", `the journal in ${dir} cannot be written (${code ?? message}): rows wait in memory, up to a limit`)
-    timer = setInterval(() => journal.probe() && recovered(), probeIntervalMs).unref()
-  }
-
-  function recovered(): void {
-    stop()
-    log("info", `the journal in ${dir} can be written again`)
-  }
-
-  function stop(): void {
-    clearInterval(timer)
-    timer = undefined
-  }
-
-  return { failed, isFailing: () => timer !== undefined, stop }
 }

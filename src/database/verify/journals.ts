@@ -7,6 +7,8 @@ const IDS_PER_QUERY = 5000
 /** What the journals contain, compared with the database. */
 interface JournalCounts {
   readonly waiting: number
+  /** Dropped rows that no gap row of the database counts yet. */
+  readonly dropped: number
   readonly rejected: number
   readonly lost: number
   /** Requests that are running, or whose process died. */
@@ -18,7 +20,8 @@ interface JournalCounts {
  * the database is taken, so that rows that are written in the meantime are found in it.
  */
 export async function openJournals(root: string): Promise<(query: RunQuery) => Promise<JournalCounts>> {
-  const { waiting, waitingItems, acknowledged, acknowledgedItems, rejected, open } = await readJournals(root)
+  const { waiting, waitingItems, acknowledged, acknowledgedItems, rejected, open, ...counters } =
+    await readJournals(root)
   const rejectedIds = new Set(rejected)
   return async (query) => {
     const { rows } = await query<{ before: number | null }>(
@@ -30,7 +33,9 @@ export async function openJournals(root: string): Promise<(query: RunQuery) => P
     const expectedIds = expected.map(({ id }) => id)
     const expectedItems = acknowledgedItems.filter(({ id }) => !rejectedIds.has(id))
     return {
-      waiting: (await countMissing(query, waiting)) + (await countMissingItems(query, waitingItems)),
+      waiting:
+        counters.inMemory + (await countMissing(query, waiting)) + (await countMissingItems(query, waitingItems)),
+      dropped: counters.dropped,
       rejected: rejected.length,
       lost: (await countMissing(query, expectedIds)) + (await countMissingItems(query, expectedItems)),
       begun: open,

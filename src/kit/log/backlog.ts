@@ -3,10 +3,12 @@ import { rename, unlink } from "node:fs/promises"
 import { basename } from "node:path"
 import { promisify } from "node:util"
 import type { Batch, BatchSource } from "./batch.ts"
-import { type CursorWriter, createCursorWriter } from "./cursor.ts"
+import type { CounterFile } from "./counter-file.ts"
 import { setAside } from "./damaged.ts"
 import { packRows } from "./pack-rows.ts"
-import { holdsRow } from "./scan.ts"
+import type { Position } from "./position.ts"
+import type { Reserve } from "./reserve.ts"
+import { countRows, holdsRow } from "./scan.ts"
 import { type Segment, UNREADABLE_EXTENSION } from "./segment.ts"
 
 /** After this many attempts in a row, the rest of a file that cannot be read is skipped. */
@@ -16,6 +18,10 @@ interface BacklogOptions {
   readonly dir: string
   /** The segments of earlier processes, oldest first. */
   readonly segments: readonly Segment[]
+  /** Stores the cursor, and numbers that belong to it. */
+  readonly counters: CounterFile
+  /** Gets its files back when their rows are acknowledged. */
+  readonly reserve: Reserve
   /** All rows of this segment are acknowledged, and its file is about to be deleted. */
   onRemove(segment: Segment): void
   onDamaged(sentence: string): void
@@ -30,14 +36,13 @@ export class Backlog implements BatchSource {
   waitingBytes: number
   private readonly options: BacklogOptions
   private readonly segments: Segment[]
-  private readonly cursor: CursorWriter
   /** Reused by each batch. */
   private buffer = Buffer.alloc(0)
   /** Where the batch that was last read ends, in the oldest segment. */
   private batchEnd = 0
   /** Why the last reads of the oldest segment failed. */
   private readFailures: unknown[] = []
-  private deleting: Promise<void> = Promise.resolve()
+  private deleting: Promise<unknown> = Promise.resolve()
 
   constructor(options: BacklogOptions) {
     this.options = options
@@ -45,11 +50,18 @@ export class Backlog implements BatchSource {
     this.bytes = sum(this.segments, (segment) => segment.bytes)
     this.waitingLines = sum(this.segments, (segment) => segment.waiting)
     this.waitingBytes = sum(this.segments, (segment) => segment.bytes - segment.consumed)
-    this.cursor = createCursorWriter({
-      dir: options.dir,
-      position: () => ({ segment: this.segments[0]!.number, offset: this.segments[0]!.consumed }),
-      onError: options.onError,
-    })
+  }
+
+  /** The reader has acknowledged everything before this position. */
+  cursor(): Position {
+    const { number, consumed } = this.segments[0]!
+    return { segment: number, offset: consumed }
+  }
+
+  /** Everything that is kept stands before this position. */
+  end(): Position {
+    const { number, bytes } = this.segments.at(-1)!
+    return { segment: number, offset: bytes }
   }
 
   /** A new segment is the live one. */
@@ -75,6 +87,15 @@ export class Backlog implements BatchSource {
       if (waiting > 0 && (await holdsRow(path, consumed, id))) return true
     }
     return false
+  }
+
+  /** Returns how many waiting lines the files have, by their paths. */
+  async countOnDisk(): Promise<number> {
+    let count = 0
+    for (const { path, consumed, waiting } of [...this.segments]) {
+      if (waiting > 0) count += (await countRows(path, consumed)) ?? waiting
+    }
+    return count
   }
 
   async read(maxBatchBytes: number): Promise<Batch | undefined> {
@@ -111,17 +132,16 @@ export class Backlog implements BatchSource {
     this.waitingLines -= lines
     segment.waiting -= lines
     segment.consumed = this.batchEnd
-    this.cursor.schedule()
+    this.options.counters.schedule()
   }
 
   /** @param clear whether to delete the files, because nothing in them is needed any more */
   async close(clear: boolean): Promise<void> {
-    const saved = this.cursor.close()
     for (const segment of this.segments) {
       closeFile(segment)
       if (clear) this.deleteFile(segment)
     }
-    await Promise.all([saved, this.deleting])
+    await this.deleting
   }
 
   /**
@@ -165,9 +185,16 @@ export class Backlog implements BatchSource {
     this.deleteFile(segment)
   }
 
-  private deleteFile({ path, isUnreadable }: Segment): void {
+  /** The cursor is stored first: a file that is gone before the cursor has passed it would count as lost. */
+  private deleteFile(segment: Segment): void {
+    const { path, isUnreadable } = segment
+    const remove = () => {
+      if (isUnreadable) return rename(path, `${path}${UNREADABLE_EXTENSION}`)
+      return this.options.reserve.recover(segment) ? undefined : unlink(path)
+    }
     this.deleting = this.deleting
-      .then(() => (isUnreadable ? rename(path, `${path}${UNREADABLE_EXTENSION}`) : unlink(path)))
+      .then(() => this.options.counters.save())
+      .then(remove)
       .catch((error) => {
         if (error.code !== "ENOENT") this.options.onError(error, "deleting a journal file whose rows are written")
       })

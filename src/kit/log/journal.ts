@@ -1,34 +1,11 @@
-/*
- * The journal: rows that must not be lost. Each is on the disk when appending it returns, and stays there until its
- * reader has acknowledged it.
- *
- *   DIRECTORY/                 0700
- *     000000000001.jsonl       0600: segments, append only, one JSON object per line, readable with jq
- *     000000000002.jsonl       the newest is written, the oldest is read; at most one torn line, at the very end
- *     cursor.json              {"segment":1,"offset":8312}: all before it is acknowledged; may lag, may be missing
- *     damaged.jsonl            lines that the disk has damaged
- *
- * There are two kinds of lines. Both end with the checksum of the bytes before it (checksum.ts).
- *
- *   {"id":"ID",…,"crc":"1c291ca3"}              a row
- *   {"begin":{"id":"ID",…,"crc":"1c291ca3"}}    the intent to append the row with that id
- *
- * An intent without its row, when the journal is opened, is what remains of work whose process died.
- *
- * One write(2) stores a whole line, so the line survives the end of this process in any way. Files are synced in
- * groups, so a power cut loses at most `syncIntervalMs` of lines. A process never appends to a segment of an earlier
- * one: a line that the earlier one tore stays at the end of its file and is never read. The cursor is written from time
- * to time, so after a kill the reader gets some lines twice and recognizes them by their id. A segment whose lines are
- * all acknowledged is deleted when later lines are read, after its open intents have been appended again.
- */
-import { mkdirSync } from "node:fs"
 import { Backlog } from "./backlog.ts"
 import type { AppendResult, Batch, BatchSource } from "./batch.ts"
-import { readCursor } from "./cursor.ts"
-import { setAside } from "./damaged.ts"
+import type { CounterFile } from "./counter-file.ts"
+import type { JournalLock, JournalOptions } from "./journal-options.ts"
 import { type Entry, LineWriter } from "./line-writer.ts"
 import { OpenIntents } from "./open-intents.ts"
-import { recoverJournal } from "./recover.ts"
+import type { FoundRows, recoverJournal } from "./recover.ts"
+import type { Reserve } from "./reserve.ts"
 import { SegmentWriter } from "./segment-writer.ts"
 
 export type { Entry } from "./line-writer.ts"
@@ -38,41 +15,12 @@ const SEGMENT_BYTES = 8 << 20
 const SEGMENT_AGE_MS = 3_600_000
 /** With at least this many segments, a file that is acknowledged but not yet deleted is a small part of the limit. */
 const MIN_SEGMENTS = 8
-
-export interface JournalOptions {
-  /** Created when it does not exist. Only one process may use it at a time: see `lock`. */
-  readonly dir: string
-  /** Limit on the size of all files; a line beyond it is rejected. */
-  readonly maxBytes: number
-  /** A segment of this size is followed by a new one. */
-  readonly segmentBytes?: number
-  /** A segment of this age is followed by a new one as well, so that acknowledged lines do not stay for months. */
-  readonly segmentAgeMs?: number
-  /** Lines are synced to the disk at most this much later. */
-  readonly syncIntervalMs: number
-  /** Claims the directory for this process until `release`; rejects when another process has it. */
-  lock?(dir: string): Promise<{ release(): Promise<void> }>
-  /** Damaged lines were set aside. `sentence` says which and where. */
-  onDamaged(sentence: string): void
-  /** Something failed in the background. Appending reports its own failures. */
-  onError(error: unknown, doing: string): void
-}
-
-/** Opens the journal of a directory and recovers what earlier processes left in it. */
-export async function openJournal(options: JournalOptions): Promise<Journal> {
-  const { dir } = options
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const lock = await options.lock?.(dir)
-  try {
-    const cursor = await readCursor(dir)
-    const recovered = await recoverJournal(dir, JOURNAL_EXTENSION, cursor)
-    if (recovered.damagedIntents.length > 0) options.onDamaged(setAside(dir, recovered.damagedIntents))
-    const lastNumber = Math.max(cursor?.segment ?? 0, recovered.segments.at(-1)?.number ?? 0)
-    return new Journal(options, lock, { ...recovered, lastNumber })
-  } catch (error) {
-    await lock?.release()
-    throw error
-  }
+interface Held {
+  /** A process that was frozen, and whose directory another one has claimed meanwhile, must not write. */
+  isHeld(): boolean
+  readonly lock: JournalLock | undefined
+  readonly counters: CounterFile
+  readonly reserve: Reserve
 }
 
 type Recovered = Awaited<ReturnType<typeof recoverJournal>> & { readonly lastNumber: number }
@@ -87,9 +35,14 @@ export class Journal implements BatchSource {
   readonly lastWriteMs: number | undefined
   /** Intents of earlier processes that cannot be read any more, and whose rows are not there either. */
   readonly damagedIntents: number
+  readonly found: FoundRows
+  /** What earlier processes stored with `saveCounters`. */
+  readonly storedCounters: Readonly<Record<string, unknown>> | undefined
   /** The error of the last append that `failed`. */
   lastFailure: unknown = undefined
-  private readonly lock: { release(): Promise<void> } | undefined
+  private readonly held: Held
+  private readonly onFailing: (error: unknown) => void
+  private readonly reserve: Reserve
   private readonly lines = new LineWriter()
   private readonly intents = new OpenIntents()
   private readonly backlog: Backlog
@@ -98,21 +51,28 @@ export class Journal implements BatchSource {
   /** When the live segment was opened. */
   private openedMs = 0
   private readonly onError: JournalOptions["onError"]
+  private readonly firstSegment: number
   private isClosed = false
 
-  constructor(options: JournalOptions, lock: { release(): Promise<void> } | undefined, recovered: Recovered) {
+  constructor(options: JournalOptions, held: Held, recovered: Recovered) {
     const { dir, maxBytes, onError } = options
     this.maxBytes = maxBytes
     this.segmentAgeMs = options.segmentAgeMs ?? SEGMENT_AGE_MS
     this.onError = onError
-    this.lock = lock
+    this.held = held
+    this.reserve = held.reserve
+    this.onFailing = options.onFailing ?? (() => {})
+    this.found = recovered.found
+    this.storedCounters = held.counters.stored
     this.orphanedIntents = [...recovered.orphanedIntents.values()]
     this.lastWriteMs = recovered.lastWriteMs
-    this.damagedIntents = recovered.damagedIntents.length
+    this.damagedIntents = recovered.newlyDamaged
     for (const [id, line] of recovered.orphanedIntents) this.intents.open(id, line, 0)
     this.backlog = new Backlog({
       dir,
       segments: recovered.segments,
+      counters: held.counters,
+      reserve: held.reserve,
       onRemove: ({ number }) => this.intents.leaveSegment(number, (line, id) => this.appendIntent(line, id, true)),
       onDamaged: options.onDamaged,
       onError,
@@ -133,7 +93,9 @@ export class Journal implements BatchSource {
       onError,
     })
     // Last, so that a directory that cannot be used leaves no segment behind; and now, so that it is found at once.
-    this.writer.rotate()
+    this.firstSegment = this.writer.rotate().number
+    this.keepCounters(() => this.storedCounters ?? {})
+    this.reserve.allocate(onError)
   }
 
   /** Size of the files. */
@@ -151,15 +113,41 @@ export class Journal implements BatchSource {
 
   /**
    * Appends one row: `{"id":"…",…}`, without a newline. Its write has been issued when this returns. Never throws.
-   * @param id of the intent that the row settles, also when the row is not kept, because the work has ended
+   * @param id of the intent that the row settles. If the row is not kept, the intent remains for the next process
    * @param overLimit whether to append beyond `maxBytes`
    */
   append(line: string, id?: string, overLimit = false): AppendResult {
     this.lines.clear()
     this.lines.add(line, false)
     const result = this.write(1, overLimit)
-    if (id !== undefined) this.intents.settle(id)
+    if (id !== undefined && result === "kept") this.intents.settle(id)
     return result
+  }
+
+  /** Returns whether the intent of this id is kept and has no row: the next process would write one. */
+  hasIntent(id: string): boolean {
+    return this.intents.has(id)
+  }
+
+  /** The row of this id is elsewhere, so that its intent is not needed. */
+  settleIntent(id: string): void {
+    this.intents.settle(id)
+  }
+
+  /** From now on the counter file holds what `counts` returns, beside the positions that it belongs to. */
+  keepCounters(counts: () => object): void {
+    const { backlog, firstSegment } = this
+    this.held.counters.content = () => ({
+      ...counts(),
+      cursor: backlog.cursor(),
+      end: backlog.end(),
+      first: firstSegment,
+    })
+  }
+
+  /** Stores the counters before it returns, also on a full disk. Never throws. */
+  saveCounters(): void {
+    this.held.counters.saveSync()
   }
 
   /** Appends the intent to append the row of `id`, with what is known of the row: `{"id":"…",…}`. */
@@ -188,11 +176,9 @@ export class Journal implements BatchSource {
     return result
   }
 
-  /** Returns whether the disk accepts writes. It appends a blank line. */
+  /** Returns whether the disk accepts writes again, after it has allocated a new reserve and a new segment. */
   probe(): boolean {
-    this.lines.clear()
-    this.lines.addBlank()
-    return this.write(0, true) === "kept"
+    return this.held.isHeld() && this.reserve.leave(this.writer)
   }
 
   /** Syncs everything that was kept, and blocks until that is done. Never throws. */
@@ -214,13 +200,24 @@ export class Journal implements BatchSource {
     if (performance.now() - this.openedMs >= this.segmentAgeMs) this.rotateOld()
   }
 
-  /** Closes the files. What waits stays for the next process. Nobody may be reading. */
-  async close(): Promise<void> {
+  /** Returns how many waiting rows the files have, by reading them: something else may have changed them. */
+  countOnDisk(): Promise<number> {
+    return this.backlog.countOnDisk()
+  }
+
+  /**
+   * Closes the files. What waits stays for the next process. Nobody may be reading.
+   * @param isPending whether to keep a segment even if it has nothing, so that the directory is found to be recovered
+   */
+  async close(isPending = false): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
+    const isEmpty = !isPending && this.backlog.waitingLines === 0 && this.intents.size === 0
     await this.writer.close()
-    await this.backlog.close(this.backlog.waitingLines === 0 && this.intents.size === 0)
-    await this.lock?.release()
+    await this.backlog.close(isEmpty)
+    await this.held.counters.close()
+    if (isEmpty) this.reserve.remove()
+    await this.held.lock?.release()
   }
 
   private rotateOld(): void {
@@ -235,13 +232,14 @@ export class Journal implements BatchSource {
 
   private write(rows: number, overLimit: boolean): AppendResult {
     const { bytes, length } = this.lines
-    if (this.isClosed) return "failed"
+    if (this.isClosed || !this.held.isHeld()) return "failed"
     if (!overLimit && this.backlog.bytes + length > this.maxBytes) return "full"
     try {
       this.writer.append(bytes, length, rows)
     } catch (error) {
       this.lastFailure = error
-      return "failed"
+      this.onFailing(error)
+      if (!this.reserve.append(this.writer, bytes.subarray(0, length), rows)) return "failed"
     }
     this.backlog.grew(length, rows)
     return "kept"

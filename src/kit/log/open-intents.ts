@@ -20,6 +20,10 @@ export class OpenIntents {
     this.intents.set(id, { line, segment })
   }
 
+  has(id: string): boolean {
+    return this.intents.has(id)
+  }
+
   settle(id: string): void {
     this.intents.delete(id)
   }

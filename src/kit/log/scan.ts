@@ -22,6 +22,25 @@ export async function holdsRow(path: string, from: number, id: string): Promise<
   }
 }
 
+/**
+ * Returns how many rows a segment has from an offset on, damaged ones included. A file that is not there has none;
+ * `undefined` stands for one that cannot be read.
+ */
+export async function countRows(path: string, from: number): Promise<number | undefined> {
+  let rows = 0
+  try {
+    const file = await open(path, "r")
+    const count = (chunk: Buffer, start: number, end: number, position: number) => {
+      const kind = kindOfLine(chunk, start, end)
+      if (position >= from && kind !== "blank" && kind !== "intent") rows++
+    }
+    await forEachLineOf(file, count, from).finally(() => file.close())
+    return rows
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? 0 : undefined
+  }
+}
+
 /** Visits the whole lines of a file from a position on, with their positions. Returns where its torn rest begins. */
 export async function forEachLineOf(
   file: FileHandle,

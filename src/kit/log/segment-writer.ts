@@ -33,7 +33,8 @@ export class SegmentWriter {
   live: Segment | undefined = undefined
   private readonly options: SegmentWriterOptions
   private lastNumber: number
-  private isTorn = false
+  /** The length of the record that the last write stored in part, or not at all. 0: there is none. */
+  private tornBytes = 0
   private syncTimer: NodeJS.Timeout | undefined = undefined
   private syncing: Promise<void> = Promise.resolve()
 
@@ -49,15 +50,17 @@ export class SegmentWriter {
    */
   append(bytes: Buffer, length: number, records: number): Segment {
     const segment = this.prepare()
-    this.isTorn = true
-    this.complete(segment, writeSync(segment.fd!, bytes, 0, length), length, records)
+    this.tornBytes = length
+    const written =
+      segment.room === undefined ? writeSync(segment.fd!, bytes, 0, length) : writeInPlace(segment, bytes, length)
+    this.complete(segment, written, length, records)
     return segment
   }
 
   /** Appends one record that is in pieces of `length` bytes together, without copying them. Otherwise as `append`. */
   appendPieces(pieces: readonly Buffer[], length: number): Segment {
     const segment = this.prepare()
-    this.isTorn = true
+    this.tornBytes = length
     this.complete(segment, writevSync(segment.fd!, pieces), length, 1)
     return segment
   }
@@ -70,12 +73,16 @@ export class SegmentWriter {
 
   /** Opens a new segment; the live one is sealed. @throws the error of the disk; the live one then stays */
   rotate(): Segment {
-    const opened = this.openSegment()
-    this.seal()
-    this.live = opened
-    this.isTorn = false
-    this.options.onOpened(opened)
-    return opened
+    return this.replaceLive(this.openSegment())
+  }
+
+  /**
+   * Continues in a segment of `room` bytes that exists already and is written in place. `open` makes it the file with the
+   * given path. @throws its error; the live segment then stays
+   */
+  rotateTo(open: (path: string) => number, room: number): Segment {
+    const { number, path } = this.nameNext()
+    return this.replaceLive({ number, path, bytes: 0, consumed: 0, waiting: 0, fd: open(path), room })
   }
 
   /** Ends the live segment. The next record opens a new one. */
@@ -106,8 +113,8 @@ export class SegmentWriter {
   private prepare(): Segment {
     const { live } = this
     if (live === undefined) return this.rotate()
-    if (this.isTorn) this.removeTornRecord(live)
-    if (live.bytes >= this.options.segmentBytes) this.tryRotate()
+    if (this.tornBytes > 0) this.removeTornRecord(live)
+    if (live.room === undefined && live.bytes >= this.options.segmentBytes) this.tryRotate()
     return this.live!
   }
 
@@ -116,7 +123,7 @@ export class SegmentWriter {
       const message = `only ${written} of ${length} bytes were written: the disk is full`
       throw Object.assign(new Error(message), { code: "ENOSPC" })
     }
-    this.isTorn = false
+    this.tornBytes = 0
     segment.bytes += length
     segment.waiting += records
     this.syncTimer ??= setTimeout(() => this.syncLive(), this.options.syncIntervalMs).unref()
@@ -126,9 +133,15 @@ export class SegmentWriter {
    * Removes what a failed write left; where that fails too, it stays at the end of a segment that gets no more records.
    */
   private removeTornRecord(live: Segment): void {
+    if (live.room !== undefined) {
+      const length = Math.min(this.tornBytes, live.room - live.bytes)
+      if (length > 0) writeSync(live.fd!, Buffer.alloc(length), 0, length, live.bytes)
+      this.tornBytes = 0
+      return
+    }
     try {
       ftruncateSync(live.fd!, live.bytes)
-      this.isTorn = false
+      this.tornBytes = 0
     } catch {
       this.rotate()
     }
@@ -143,15 +156,27 @@ export class SegmentWriter {
     }
   }
 
-  private openSegment(): Segment {
-    const { dir, extension } = this.options
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+  private replaceLive(opened: Segment): Segment {
+    this.seal()
+    this.live = opened
+    this.tornBytes = 0
+    this.options.onOpened(opened)
+    return opened
+  }
+
+  private nameNext(): Pick<Segment, "number" | "path"> {
     const number = this.takeNumber()
-    const path = join(dir, toSegmentName(number, extension))
+    return { number, path: join(this.options.dir, toSegmentName(number, this.options.extension)) }
+  }
+
+  private openSegment(): Segment {
+    const { dir } = this.options
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    const { number, path } = this.nameNext()
     // Readable as well: the reader still reaches what is written when somebody removes the directory.
     const fd = openSync(path, "ax+", 0o600)
     void syncDirectory(dir)
-    return { number, path, bytes: 0, consumed: 0, waiting: 0, fd }
+    return { number, path, bytes: 0, consumed: 0, waiting: 0, fd, room: undefined }
   }
 
   private syncLive(): void {
@@ -171,6 +196,14 @@ export class SegmentWriter {
   private track(work: Promise<void>): void {
     this.syncing = Promise.all([this.syncing, work]).then(() => {})
   }
+}
+
+/** Appends to a segment of fixed size. Returns the bytes that were written. */
+function writeInPlace(segment: Segment, bytes: Buffer, length: number): number {
+  if (segment.bytes + length > segment.room!) {
+    throw Object.assign(new Error("the disk is full, and so is the reserve"), { code: "ENOSPC" })
+  }
+  return writeSync(segment.fd!, bytes, 0, length, segment.bytes)
 }
 
 /** Makes the name of a new file durable. Some systems cannot do it; there, the sync of the file itself has to do. */

@@ -11,6 +11,8 @@ export interface Segment {
   fd: number | undefined
   /** Reading it has failed, so its file is kept for a person to look at. */
   isUnreadable?: boolean
+  /** The size of a segment that was allocated beforehand and is written in place. Zeros follow its records. */
+  readonly room: number | undefined
 }
 
 /** What the name of a file ends in that could not be read. No log reads it again. */

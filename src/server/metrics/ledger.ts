@@ -15,7 +15,11 @@ export function toLedgerMetrics(stats: LedgerStats): Metric[] {
     counter("majordomo_rows_written_total", "Rows that are in the database.", written),
     gauge("majordomo_rows_waiting", "Rows that wait for the database.", waiting),
     counter("majordomo_rows_rejected_total", "Rows that the database rejected.", rejected),
-    counter("majordomo_rows_dropped_total", "Rows that were dropped because the journal was full.", dropped),
+    counter(
+      "majordomo_rows_dropped_total",
+      "Rows that neither the journal nor memory could keep, and rows that earlier processes lost.",
+      dropped,
+    ),
     gauge("majordomo_journal_bytes", "Size of the journal's files.", journalBytes),
     {
       ...gauge(

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import type { BatchSource } from "../../../src/kit/log/batch.ts"
-import { type Journal, type JournalOptions, openJournal } from "../../../src/kit/log/journal.ts"
+import type { Journal } from "../../../src/kit/log/journal.ts"
+import type { JournalOptions } from "../../../src/kit/log/journal-options.ts"
+import { openJournal } from "../../../src/kit/log/open-journal.ts"
 
 export async function makeDirectory(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "mdm-journal-"))

@@ -1,4 +1,4 @@
-import { openJournal } from "../../../src/kit/log/journal.ts"
+import { openJournal } from "../../../src/kit/log/open-journal.ts"
 
 const [dir = ""] = process.argv.slice(2)
 const journal = await openJournal({
