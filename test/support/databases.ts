@@ -21,7 +21,7 @@ export const NO_POSTGRES: StorageOptions["postgres"] = {
 }
 
 export function postgresAt(url: string, more: Partial<StorageOptions["postgres"]> = {}): StorageOptions {
-  return { driver: "postgres", dataDir: "", postgres: { ...NO_POSTGRES, isSet: true, url, ...more } }
+  return { driver: "postgres", dataDir: tmpdir(), postgres: { ...NO_POSTGRES, isSet: true, url, ...more } }
 }
 
 export type OpenTestDatabase = (options?: { readonly empty?: boolean }) => Promise<Database>
@@ -53,8 +53,8 @@ async function place(
   empty: boolean,
   closers: (() => Promise<unknown>)[],
 ): Promise<StorageOptions> {
+  if (kind === "postgres") return postgresAt((await createTestDatabase({ empty })).url)
   const dataDir = mkdtempSync(join(tmpdir(), "mdm-data-"))
   closers.push(async () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
-  if (kind === "postgres") return { ...postgresAt((await createTestDatabase({ empty })).url), dataDir }
   return { driver: "embedded", dataDir, postgres: NO_POSTGRES }
 }
