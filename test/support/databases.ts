@@ -21,7 +21,7 @@ export const NO_POSTGRES: StorageOptions["postgres"] = {
 }
 
 export function postgresAt(url: string, more: Partial<StorageOptions["postgres"]> = {}): StorageOptions {
-  return { driver: "postgres", dataDir: "", postgres: { ...NO_POSTGRES, isSet: true, url, ...more } }
+  return { driver: "postgres", dataDir: tmpdir(), postgres: { ...NO_POSTGRES, isSet: true, url, ...more } }
 }
 
 export type OpenTestDatabase = (options?: { readonly empty?: boolean }) => Promise<Database>
