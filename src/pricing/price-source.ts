@@ -57,28 +57,13 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
   const { name, url, refreshIntervalMs, cacheFile, log } = options
   const closing = new AbortController()
   const held = createHeldList(options)
-  let checkedAt = options.now()
   let running: Promise<Refreshed> | undefined
   let timer: NodeJS.Timeout | undefined
 
-  const use = (fetched: Fetched, fetchedAt: number): Refreshed => {
-    if (fetched.status === "failed") return fetched
-    if (fetched.status === "unchanged") {
-      checkedAt = fetchedAt
-      return held.toResult("unchanged")
-    }
-    try {
-      held.accept(fetched.body, fetched.etag, { fetchedAt, isCopy: false })
-      checkedAt = fetchedAt
-      return held.toResult("updated")
-    } catch (error) {
-      return { status: "failed", reason: error instanceof Error ? error.message : "unknown" }
-    }
-  }
   const fetchNow = async (): Promise<Refreshed> => {
     const fetched = await fetchList(url, { held: held.current(), signal: closing.signal })
     const fetchedAt = options.now()
-    const result = use(fetched, fetchedAt)
+    const result = held.take(fetched, fetchedAt)
     // First the history: the copy on disk is the only other place that has the earlier prices.
     await options.onRefreshed()
     if (fetched.status === "updated" && result.status === "updated") {
@@ -102,7 +87,7 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
 
   return {
     current: () => held.current()?.list,
-    checkedAt: () => (url === "" ? undefined : checkedAt),
+    checkedAt: () => (url === "" ? undefined : held.checkedAt()),
     refresh,
     load: async () => {
       if (cacheFile === undefined || url === "") return
@@ -130,10 +115,23 @@ export function createPriceSource<List extends ListFacts>(options: PriceSourceOp
 }
 
 /** Holds the last usable list, with what the server needs to tell that it has not changed. */
-function createHeldList<List extends ListFacts>({ parse, onChange }: PriceSourceOptions<List>) {
+function createHeldList<List extends ListFacts>({ parse, onChange, now }: PriceSourceOptions<List>) {
   let held: { readonly list: List; readonly etag: string | undefined } | undefined
+  let checkedAt = now()
   return {
     current: () => held,
+    checkedAt: () => checkedAt,
+    /** Accepts what the server answered. A list that is not usable is a failure, and the current one stays. */
+    take(fetched: Fetched, fetchedAt: number): Refreshed {
+      if (fetched.status === "failed") return fetched
+      try {
+        if (fetched.status === "updated") this.accept(fetched.body, fetched.etag, { fetchedAt, isCopy: false })
+      } catch (error) {
+        return { status: "failed", reason: error instanceof Error ? error.message : "unknown" }
+      }
+      checkedAt = fetchedAt
+      return this.toResult(fetched.status)
+    },
     /** @throws Error if the body is not a usable list; the current one then stays */
     accept(body: unknown, etag: string | undefined, origin: ListOrigin): void {
       const list = parse(body, origin.fetchedAt)

@@ -98,10 +98,7 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
     catalog: () => catalog,
     listed: listed.current,
     litellm: litellm.current,
-    checkedAt() {
-      const times = all.flatMap(([, source]) => source.checkedAt() ?? [])
-      return times.length === 0 ? undefined : Math.min(...times)
-    },
+    checkedAt: () => findOldestCheck(all),
     refresh: () => refreshAll(all),
     start: () => {
       void onRefreshed()
@@ -114,6 +111,11 @@ export async function openPriceSources(options: SourceOptions, onChange: () => v
 }
 
 type NamedSource = readonly [FetchedSource, PriceSource<unknown>]
+
+function findOldestCheck(sources: readonly NamedSource[]): number | undefined {
+  const times = sources.flatMap(([, source]) => source.checkedAt() ?? [])
+  return times.length === 0 ? undefined : Math.min(...times)
+}
 
 function refreshAll(sources: readonly NamedSource[]): Promise<readonly SourceRefresh[]> {
   return Promise.all(sources.map(async ([source, each]) => ({ source, ...(await each.refresh()) })))

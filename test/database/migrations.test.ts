@@ -19,7 +19,11 @@ const migrations = readMigrations("migrations")
 const FROZEN: Readonly<Record<string, string>> = {
   "0001_foundation.sql": "cfa10eea3e39d740",
   "0002_dialect.sql": "2a7a5982d7aaa4ff",
-  "0003_jobs.sql": "96b34ffc32fd8b93",
+  "0003_prices.sql": "4ceb0d4b9a24b16f",
+  "0004_jobs.sql": "8ab49f2a08022c83",
+  "0005_gateways.sql": "1ad568d5edb84283",
+  "0006_verified.sql": "48af23624e9ec3c8",
+  "0007_order.sql": "7944a9ac85b25efc",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

@@ -71,7 +71,7 @@ describeDatabases("a background response", (open) => {
     const { rows: jobs } = await database.query("SELECT id, state, settled_at IS NOT NULL AS settled FROM llm_jobs")
     expect(jobs).toEqual([{ id: "resp_1", state: "done", settled: true }])
     const verified = await verifyLedger(database, gateway.journals)
-    expect(verified).toMatchObject({ written: 7, waiting: 0, lost: 0, wrongDays: [] })
+    expect(verified).toMatchObject({ written: 7, waiting: 0, lost: 0, differences: [] })
   })
 
   test("is billed when its result arrives before its creation, because the creation waits in another gateway", async () => {
@@ -93,7 +93,7 @@ describeDatabases("a background response", (open) => {
     expect(await readSums(database)).toEqual({ rows: COST, rollups: COST })
     const billed = (await readRows(database)).filter(({ total_cost }) => total_cost === COST)
     expect(billed).toMatchObject([{ request_method: "POST", majordomo_api_key_id: CREATOR.id }])
-    expect(await verifyLedger(database, journals)).toMatchObject({ waiting: 0, lost: 0, wrongDays: [] })
+    expect(await verifyLedger(database, journals)).toMatchObject({ waiting: 0, lost: 0, differences: [] })
   })
 
   test("that no gateway created is billed only with metering.foreign_jobs, to the key that fetches it", async () => {

@@ -73,7 +73,7 @@ describeDatabases("a batch of Gemini's", (open) => {
       "SELECT id, state, billed_items::int, settled_at IS NOT NULL AS settled FROM llm_jobs",
     )
     expect(jobs).toEqual([{ id: "batches/abc", state: "done", billed_items: 2, settled: true }])
-    expect(await verifyLedger(database, gateway.journals)).toMatchObject({ waiting: 0, lost: 0, wrongDays: [] })
+    expect(await verifyLedger(database, gateway.journals)).toMatchObject({ waiting: 0, lost: 0, differences: [] })
   })
 
   test("bills all results of an answer that is too large to be parsed", async () => {

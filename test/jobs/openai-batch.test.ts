@@ -99,7 +99,7 @@ describeDatabases("the results of a batch", (open) => {
     expect(await readSums(database)).toEqual({ rows: "0.000675", rollups: "0.000675" })
     expect(await readJob(database)).toEqual([{ state: "done", expected: 3, billed: 3, settled: true }])
     const verified = await verifyLedger(database, gateway.journals)
-    expect(verified).toMatchObject({ written: 10, waiting: 0, lost: 0, wrongDays: [] })
+    expect(verified).toMatchObject({ written: 10, waiting: 0, lost: 0, differences: [] })
   })
 
   test("that come in ranges are billed once for each whole line", async () => {
