@@ -28,7 +28,7 @@ interface Blocker {
 const BLOCKERS = `WITH RECURSIVE blocking AS (
     SELECT unnest(pg_blocking_pids(pid)) AS pid FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND wait_event_type = 'Lock'
-      AND query LIKE 'INSERT INTO llm_requests %'
+      AND query LIKE '%INSERT INTO llm_requests %' -- a mark of the journal may precede it (insert.ts)
     UNION SELECT unnest(pg_blocking_pids(pid)) FROM blocking)
   SELECT pid, usename::text AS user, application_name AS application, state,
     extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
