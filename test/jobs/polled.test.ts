@@ -18,7 +18,15 @@ const THREAD = "/v1/threads/thread_1/runs"
 
 function aRun(status: string) {
   const usage = status === "completed" ? USAGE : null
-  return { id: "run_1", object: "thread.run", status, model: "gpt-4o-mini", usage, created_at: 1_795_000_000 }
+  return {
+    id: "run_1",
+    object: "thread.run",
+    status,
+    thread_id: "thread_1",
+    model: "gpt-4o-mini",
+    usage,
+    created_at: 1,
+  }
 }
 
 function sendEvents(response: Parameters<Answer>[1], events: readonly object[]): void {

@@ -1,37 +1,46 @@
 import { describe, expect, test } from "vitest"
 import { computeCost } from "../../src/core/compute-cost.ts"
 import type { PriceEntry } from "../../src/core/cost.ts"
-import { NO_READING, NO_USAGE } from "../../src/core/usage.ts"
-import { BatchSums, readBatch } from "../../src/providers/_batch.ts"
+import { NO_READING } from "../../src/core/usage.ts"
+import { readBatch } from "../../src/providers/_batch.ts"
 
-/** Returns the cost of a batch with one line of each size, for a model with a long-context tier. */
-function costOf(sizes: readonly number[], above: number) {
-  const sums = new BatchSums()
-  for (const size of sizes) {
-    const usage = { ...NO_USAGE, input: size }
-    sums.add({ ...NO_READING, source: "reported", parts: [{ model: "m", usage, contextTokens: size, role: "answer" }] })
+/** Returns the cost of a row of an earlier version with these sums, for a model with a long-context tier. */
+function costOf(
+  sums: readonly { readonly input: number; readonly least: number; readonly largest: number }[],
+  above: number,
+) {
+  const usage = {
+    answers: 2,
+    sums: sums.map(({ input, least, largest }) => ({
+      model: "m",
+      context_tokens: largest,
+      least_context_tokens: least,
+      buckets: { input },
+    })),
   }
-  const reading = readBatch(sums.toUsage() ?? {}) ?? NO_READING
   const entry: PriceEntry = {
     model: "m",
     base: { input: "1" },
     tiers: [{ above, rates: { input: "2" } }],
     sources: { input: { source: "test", date: undefined } },
   }
-  const question = { provider: "p", requestedModel: undefined, reading, at: 0 }
+  const question = { provider: "p", requestedModel: undefined, reading: readBatch(usage) ?? NO_READING, at: 0 }
   const resolution = { kind: "priced" as const, entry, factors: [], doubts: [], unsure: {} }
   const { status, totalCost } = computeCost(question, () => resolution, { trustReported: false })
   return [status, totalCost]
 }
 
-describe("the lines of a batch are priced one by one", () => {
-  test.each([199_999, 200_000, 271_999, 272_000])("also at the threshold %i and one token above it", (above) => {
-    const sum = (above - 1000 + above + 2 * (above + 1)) / 1e6
-    expect(costOf([above - 1000, above, above + 1], above)).toEqual(["exact", String(sum)])
+describe("a row of an earlier version that added up the results of a batch", () => {
+  test("is priced by the band of prompt size of each sum", () => {
+    const bands = [
+      { input: 399_000, least: 199_000, largest: 200_000 },
+      { input: 200_001, least: 200_001, largest: 200_001 },
+    ]
+    expect(costOf(bands, 200_000)).toEqual(["exact", "0.799002"])
   })
 
-  test("and a threshold that lies between lines that were added up makes the sum an estimate", () => {
-    expect(costOf([140_000, 160_000], 150_000)).toEqual(["estimated", "0.6"])
-    expect(costOf([140_000, 145_000], 150_000)).toEqual(["exact", "0.285"])
+  test("is an estimate if a threshold lies between the results of one sum", () => {
+    expect(costOf([{ input: 300_000, least: 140_000, largest: 160_000 }], 150_000)).toEqual(["estimated", "0.6"])
+    expect(costOf([{ input: 285_000, least: 140_000, largest: 145_000 }], 150_000)).toEqual(["exact", "0.285"])
   })
 })

@@ -34,7 +34,7 @@ export function toReading({ model, usage, source, isFree }: Evidence): Reading {
  */
 const ADDED_MEMBERS = ["billed_beside"]
 
-/** Members that only the gateway may write. See also `BatchSums`. */
+/** Members that only the gateway may write. */
 export const RESERVED_MEMBERS = ["billed_beside", "sums", "estimated_from_text"]
 
 /** Containers are billed by the hour, beyond an allowance of the account. */

@@ -75,6 +75,7 @@ class BatchReader implements JobReader {
       state,
       ...(this.isCreation && { created: true }),
       ...(file !== undefined && { files: [file] }),
+      fetch: file === undefined ? `/v1beta/${id}` : `/v1beta/${file}:download?alt=media`,
       ...(state !== "running" && expected !== undefined && { expected }),
     }
     return [...items, note]
@@ -156,7 +157,8 @@ class InteractionReader implements JobReader {
     const hasUsage = objectOf(interaction["usage"]) !== undefined
     const hasFailed = /^(failed|cancelled)$/i.test(status)
     const state = hasFailed ? "failed" : hasUsage && /^(completed|incomplete)$/i.test(status) ? "done" : "running"
-    const note: JobState = { kind: "interaction", id, state, expected: hasFailed && !hasUsage ? 0 : 1 }
+    const expected = hasFailed && !hasUsage ? 0 : 1
+    const note: JobState = { kind: "interaction", id, state, expected, fetch: `/v1beta/interactions/${id}` }
     if (this.isCreation) return [{ ...note, created: true, ...(state !== "running" && hasUsage && { billed: true }) }]
     if (state === "running") return [note]
     const item = { kind: "interaction", source: id, item: "", completes: true } as const
@@ -181,7 +183,7 @@ class FilmReader implements JobReader {
   read(operation: JsonObject): readonly JobSighting[] {
     const id = textOf(operation["name"])
     if (id === undefined) return NOTHING
-    if (this.isCreation) return [{ kind: "video", id, state: "running", created: true }]
+    if (this.isCreation) return [{ kind: "video", id, state: "running", created: true, fetch: `/v1beta/${id}` }]
     if (operation["done"] !== true) return [{ kind: "video", id, state: "running" }]
     if (objectOf(operation["error"]) === undefined) return [{ kind: "video", id, state: "done", expected: 0 }]
     const item = { kind: "video", source: id, item: "", completes: true } as const

@@ -17,6 +17,8 @@ interface PolledKind {
   readonly path: string
   readonly ended: RegExp
   readonly failed: RegExp
+  /** Returns the path of the GET that shows the job; undefined: the object does not say it. */
+  toPath(object: JsonObject, id: string): string | undefined
   /** The object states what is billed. */
   isBillable(object: JsonObject): boolean
 }
@@ -24,10 +26,14 @@ interface PolledKind {
 const RUN: PolledKind = {
   kind: "run",
   object: "thread.run",
-  shape: {},
+  shape: { thread_id: true },
   path: "/v1/threads/runs",
   ended: /^(completed|incomplete)$/,
   failed: /^(failed|cancelled|expired)$/,
+  toPath(run, id) {
+    const thread = textOf(run["thread_id"])
+    return thread === undefined ? undefined : `/v1/threads/${thread}/runs/${id}`
+  },
   isBillable: (run) => objectOf(run["usage"]) !== undefined,
 }
 
@@ -38,6 +44,7 @@ const VIDEO: PolledKind = {
   path: "/v1/videos",
   ended: /^completed$/,
   failed: /^failed$/,
+  toPath: (_video, id) => `/v1/videos/${id}`,
   isBillable: (video) => video["status"] === "completed",
 }
 
@@ -80,7 +87,8 @@ class PolledReader implements JobReader {
     const hasFailed = polled.failed.test(status)
     const hasEnded = hasFailed || (polled.ended.test(status) && isBillable)
     const state = hasFailed ? "failed" : hasEnded ? "done" : "running"
-    const note: JobState = { kind: polled.kind, id, state, expected: hasFailed && !isBillable ? 0 : 1 }
+    const expected = hasFailed && !isBillable ? 0 : 1
+    const note: JobState = { kind: polled.kind, id, state, expected, fetch: polled.toPath(object, id) }
     if (this.isCreation) return [{ ...note, created: true, ...(hasEnded && isBillable && { billed: true }) }]
     return hasEnded ? [note, this.toItem(id, isBillable ? object : undefined)] : [note]
   }
