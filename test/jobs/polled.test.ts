@@ -150,6 +150,32 @@ describeDatabases("a film of Sora's", (open) => {
   })
 })
 
+describeDatabases("a film of xAI's", (open) => {
+  test.each([
+    ["done", { usage: { cost_in_usd_ticks: 5_000_000_000 }, video: { url: "u", duration: 10 } }, "0.5", "exact"],
+    ["expired", {}, "0", "free"],
+  ])("that is %s costs what the answer says, once", async (status, more, cost, sure) => {
+    const database = await open()
+    const provider = await startProvider((request, response) =>
+      sendJson(
+        response,
+        request.method === "POST" ? { request_id: "r-1" } : { status, model: "grok-imagine-video", ...more },
+      ),
+    )
+    const gateway = await startJobGateway({ database, provider })
+    const headers = { "x-majordomo-provider": "xai" }
+    await gateway.send("POST", "/v1/videos/generations", {
+      body: { model: "grok-imagine-video", prompt: "x" },
+      headers,
+    })
+    for (let polls = 0; polls < 3; polls++) await gateway.send("GET", "/v1/videos/r-1", { client: FETCHER, headers })
+    await gateway.settle()
+    const [order] = await readRows(database)
+    expect(order).toMatchObject({ total_cost: cost, cost_status: sure, majordomo_api_key_id: CREATOR.id })
+    expect(await readSums(database)).toEqual({ rows: cost, rollups: cost })
+  })
+})
+
 describeDatabases("a film of Veo's", (open) => {
   const NAME = "models/veo-3.0-generate-001/operations/op1"
 

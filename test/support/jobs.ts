@@ -61,7 +61,12 @@ export async function startJobGateway(options: JobGatewayOptions) {
   const named = (format: Format) => ({ name: format, format, baseUrl: provider })
   const pipeline = await startPipeline({
     upstream: provider,
-    providers: { openai: named("openai"), anthropic: named("anthropic"), gemini: named("gemini") },
+    providers: {
+      openai: named("openai"),
+      anthropic: named("anthropic"),
+      gemini: named("gemini"),
+      xai: { ...named("openai"), name: "xai" },
+    },
     settings: { foreignJobs },
     findCaller: (hash) => CALLERS.get(hash),
     price: book.price,

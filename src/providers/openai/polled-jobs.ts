@@ -53,13 +53,42 @@ export function readRun(request: ProviderRequest): JobReader {
   return new PolledReader(RUN, request, request.path.endsWith("/runs"))
 }
 
-/** Returns the reader for a request that orders or shows a film. */
+/** Returns the reader for a request that orders or shows a film, at OpenAI or xAI. */
 export function readVideo(request: ProviderRequest): JobReader {
-  return new PolledReader(VIDEO, request, request.method === "POST")
+  const own = new PolledReader(VIDEO, request, request.method === "POST")
+  return {
+    shape: { ...own.shape, request_id: true },
+    read: (answer) => (answer["object"] === VIDEO.object ? own.read(answer) : readXaiVideo(request, answer)),
+  }
+}
+
+/** xAI states the id in the answer to the order alone, and then the cost of the film that was made. */
+function readXaiVideo(request: ProviderRequest, answer: JsonObject): readonly JobSighting[] {
+  const isCreation = request.method === "POST"
+  const id = textOf(isCreation ? answer["request_id"] : /\/videos\/([^/]+)$/.exec(request.path)?.[1])
+  if (id === undefined) return []
+  const note = { kind: "video", id, fetch: `/v1/videos/${id}` } as const
+  if (isCreation) return [{ ...note, state: "running", created: true, expected: 1 }]
+  const item = { kind: "video", source: id, item: "", completes: true } as const
+  switch (answer["status"]) {
+    case "done":
+      return [
+        { ...note, state: "done", expected: 1 },
+        { ...item, reading: readAnswer({ ...request, method: "POST", path: "/v1/videos/generations" }, answer) },
+      ]
+    case "failed":
+    case "expired":
+      return [
+        { ...note, state: "failed", expected: 0 },
+        { ...item, reading: NO_READING, failed: true },
+      ]
+    default:
+      return [{ ...note, state: "running" }]
+  }
 }
 
 class PolledReader implements JobReader {
-  readonly shape: Shape & { readonly [name: string]: Shape }
+  readonly shape: { readonly [name: string]: Shape }
   private readonly polled: PolledKind
   private readonly request: ProviderRequest
   private readonly isCreation: boolean

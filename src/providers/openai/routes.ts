@@ -83,7 +83,7 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /\/audio\/speech$/, methods: ["POST"], operation: "inference", kind: "speech" },
   { match: /\/audio\/[^/]+$/, methods: ["POST"], operation: "inference" },
   {
-    match: /\/videos(\/(edits|extensions|[^/]+\/remix))?$/,
+    match: /\/videos(\/(generations|edits|extensions|[^/]+\/remix))?$/,
     methods: ["POST"],
     operation: "inference",
     kind: "videos",
