@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "usage/requests": ["usage", "requests"],
   "usage/request": ["usage", "request", ID],
   "usage/tail": ["usage", "tail"],
+  "usage/pending": ["usage", "pending"],
   "usage/runs": ["usage", "runs"],
   "usage/run": ["usage", "run", "trace"],
   "usage/export": ["usage", "export", "--bodies"],

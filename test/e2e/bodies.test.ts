@@ -376,7 +376,8 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     const answers = await Promise.all(Array.from({ length: 30 }, () => call(gateway, key)))
     await gateway.stop()
     const root = join(installation.home, ".majordomo", "bodies")
-    const left = () => readdirSync(root).filter((place) => readdirSync(join(root, place)).length > 0)
+    const left = () =>
+      readdirSync(root).filter((place) => readdirSync(join(root, place)).some((file) => file !== "lock"))
     expect(left().length).toBeGreaterThan(1)
     // One worker was killed while it wrote a body, so its row names an object that will never exist.
     const torn = later.id
