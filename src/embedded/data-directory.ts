@@ -22,7 +22,9 @@ export function requireAccess(dataDir: string): void {
 export function requireWritable(dataDir: string, { create = true }: { readonly create?: boolean } = {}): void {
   attempt(dataDir, () => {
     // Node's mkdir reports a read-only file system as a missing directory, so this looks first.
-    accessSync(findExisting(dataDir), W_OK | X_OK)
+    const existing = findExisting(dataDir)
+    if (!statSync(existing).isDirectory()) throw new Error(`ENOTDIR: ${existing} is not a directory`)
+    accessSync(existing, W_OK | X_OK)
     if (create) mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     else if (!statSync(dataDir, { throwIfNoEntry: false })) return
     const parts = PARTS.map((name) => join(dataDir, name)).filter((path) => existsSync(path))
