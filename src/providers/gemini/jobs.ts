@@ -106,11 +106,15 @@ function stateOf(state = ""): JobState["state"] {
   return /_(FAILED|CANCELLED|EXPIRED)$/.test(state) ? "failed" : "running"
 }
 
-/** Reads the lines of a file, which may be a batch's results: one answer per line, with the key of its request. */
+/**
+ * Reads the lines of a file, which may be a batch's results: one answer per line, with the key of its request. A line
+ * without a key is known by the id of its answer, or else by its number.
+ */
 class FileReader implements JobReader {
   readonly shape = { key: true, ...RESULT_SHAPE } as const
   private readonly request: ProviderRequest
   private readonly source: string | undefined
+  private lines = 0
 
   constructor(request: ProviderRequest) {
     this.request = request
@@ -119,9 +123,10 @@ class FileReader implements JobReader {
 
   read(line: JsonObject): readonly JobSighting[] {
     const { source } = this
-    const item = textOf(line["key"]) ?? textOf(objectOf(line["response"])?.["responseId"])
+    this.lines++
+    const item = textOf(line["key"]) ?? textOf(objectOf(line["response"])?.["responseId"]) ?? `line ${this.lines}`
     const reading = readResult(this.request, line, undefined)
-    return source === undefined || item === undefined || !reading ? NOTHING : [{ kind: "batch", source, item, reading }]
+    return source === undefined || !reading ? NOTHING : [{ kind: "batch", source, item, reading }]
   }
 }
 
