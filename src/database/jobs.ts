@@ -1,4 +1,5 @@
 import type { Database } from "./_database.ts"
+import { lockFirst } from "./locks.ts"
 
 /** A job of a provider that may still cost something, because its results were not fetched to the end. */
 interface PendingJob {
@@ -52,7 +53,7 @@ const PRUNE_TIMEOUT_MS = 10 * 60_000
 export async function pruneJobs(db: Database, before: Date): Promise<void> {
   await db.transaction(async (query) => {
     // The lock of the ledger, so that no item arrives in between (ledger/jobs.ts).
-    await query({ text: "SELECT pg_advisory_xact_lock(7680, 7)", timeoutMs: PRUNE_TIMEOUT_MS })
+    await lockFirst(query, 7, PRUNE_TIMEOUT_MS)
     for (const text of PRUNE) await query({ text, values: [before], timeoutMs: PRUNE_TIMEOUT_MS })
   })
 }

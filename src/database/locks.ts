@@ -12,8 +12,9 @@ import { toErrorCode } from "./failures.ts"
  */
 
 /** Takes one of the locks of step 1 until the transaction ends. README.md lists what they stand for. */
-export async function lockFirst(query: RunQuery, lock: 4 | 5 | 6 | 7): Promise<void> {
-  await query(`SELECT pg_advisory_xact_lock(7680, ${lock})`)
+export async function lockFirst(query: RunQuery, lock: 4 | 5 | 6 | 7, timeoutMs?: number): Promise<void> {
+  const text = `SELECT pg_advisory_xact_lock(7680, ${lock})`
+  await query(timeoutMs === undefined ? text : { text, timeoutMs })
 }
 
 /** Takes the locks of steps 2 and 3, for a transaction that changes rows of step 4 from which triggers reach rollups. */

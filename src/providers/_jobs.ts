@@ -1,5 +1,5 @@
 import type { JobItemKey, JobState } from "../core/job.ts"
-import type { Reading } from "../core/usage.ts"
+import { NO_READING, type Reading } from "../core/usage.ts"
 import { mergeShapes } from "../kit/json/merge-shapes.ts"
 import type { Shape } from "../kit/json/prune.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
@@ -28,6 +28,30 @@ export interface JobReader {
   wants?(data: Buffer): boolean
   /** Returns what a document says: the whole answer, or one event, line or element of it. */
   read(document: JsonObject): readonly JobSighting[]
+}
+
+/** A job that is one piece of work, as one answer shows it. */
+interface SingleJob extends Required<Pick<JobState, "kind" | "id" | "state">>, Pick<JobState, "fetch"> {
+  /** The answer is that of the request that created the job. */
+  readonly isCreation: boolean
+  /** Reads what is billed; undefined: the answer does not state it. */
+  readonly read: (() => Reading) | undefined
+  /** When the provider began, in milliseconds since the epoch; undefined: the answer does not say. */
+  readonly startedAt?: number | undefined
+}
+
+/**
+ * Returns what an answer says about a job that is one piece of work. What is billed completes the row of its creation,
+ * once the job has ended. A job that failed without usage is free.
+ */
+export function toSightings({ isCreation, read, startedAt, ...job }: SingleJob): readonly JobSighting[] {
+  const { kind, id, state } = job
+  const hasEnded = state !== "running"
+  const note: JobState = { ...job, expected: state === "failed" && !read ? 0 : 1 }
+  if (isCreation) return [{ ...note, created: true, ...(hasEnded && read && { billed: true }) }]
+  if (!hasEnded) return [note]
+  const item = { kind, source: id, item: "", completes: true } as const
+  return [note, read ? { ...item, reading: read(), startedAt } : { ...item, reading: NO_READING, failed: true }]
 }
 
 /** Receives sightings while the answer passes. */

@@ -4,16 +4,12 @@ import { withPriceHistory } from "../_open.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
+import { MODEL } from "./_model.ts"
 
 export default defineCommand({
   meta: { name: "history", description: "how the prices of one model changed, in each source" },
   args: {
-    model: { type: "positional", required: true, description: "the model, as a response or a request names it" },
-    provider: {
-      type: "string",
-      valueHint: "NAME",
-      description: "at this provider (default: those of the configuration)",
-    },
+    ...MODEL,
     ...JSON_OPTION,
     ...COMMON,
   },

@@ -8,7 +8,6 @@ import { JOURNAL_EXTENSION } from "../../kit/log/journal.ts"
 import { findId, findPayloadEnd, forEachLine, kindOfLine } from "../../kit/log/line.ts"
 import { numberOfSegment } from "../../kit/log/segment.ts"
 import { REJECTED_FILE } from "./rejected.ts"
-import { JOB_MARK } from "./serialize.ts"
 import { parseTotals } from "./totals.ts"
 
 /**
@@ -86,11 +85,14 @@ class Lines {
   readonly rows = new Map<string, AcknowledgedRow>()
   readonly items: JournalItem[] = []
 
-  /** @param line the bytes of the line with their checksum, and its JSON without it */
-  add(id: string, line: Buffer, payload: string): void {
-    const item = findItem(line, payload)
-    if (item) this.items.push(item)
-    else this.rows.set(id, { id, endedAt: readEnd(payload) })
+  /** @param payload the JSON of the line without its checksum */
+  add(id: string, payload: string): void {
+    const { provider, job, created_at } = parseRecord(payload)
+    if (provider !== undefined && job && "item" in job) {
+      this.items.push({ id, provider, source: job.source, item: job.item })
+    } else {
+      this.rows.set(id, { id, endedAt: Date.parse(created_at ?? "") })
+    }
   }
 }
 
@@ -111,28 +113,19 @@ async function readJournal(dir: string, waiting: Lines, acknowledged: Lines): Pr
       if (kind === "intent") return void open.add(id)
       open.delete(id)
       const isBefore = cursor && (number < cursor.segment || (number === cursor.segment && start < cursor.offset))
-      ;(isBefore ? acknowledged : waiting).add(
-        id,
-        bytes.subarray(start, end),
-        `${bytes.toString("utf8", start, payloadEnd)}}`,
-      )
+      const side = isBefore ? acknowledged : waiting
+      side.add(id, `${bytes.toString("utf8", start, payloadEnd)}}`)
     })
   }
   return open.size
 }
 
-/** Returns the item of a job that a line is about; undefined: it is an ordinary row. */
-function findItem(line: Buffer, payload: string): JournalItem | undefined {
-  if (!line.includes(JOB_MARK)) return undefined
-  const { id, provider, job } = JSON.parse(payload) as JournalRecord
-  return job && "item" in job ? { id, provider, source: job.source, item: job.item } : undefined
-}
-
-function readEnd(payload: string): number {
+/** Returns the members of a row that are read here; none for a line that is not JSON. */
+function parseRecord(payload: string): Partial<Pick<JournalRecord, "provider" | "job" | "created_at">> {
   try {
-    return Date.parse((JSON.parse(payload) as { readonly created_at?: string }).created_at ?? "")
+    return JSON.parse(payload)
   } catch {
-    return Number.NaN
+    return {}
   }
 }
 

@@ -7,9 +7,10 @@ import { OPERATIONS } from "./routes.ts"
 
 /** Returns the reader for requests that create or show a batch of messages, or deliver its results. */
 export function readJobs(request: ProviderRequest): JobReader | undefined {
-  switch (OPERATIONS.find(request.method, request.path).kind) {
+  const { kind, operation } = OPERATIONS.find(request.method, request.path)
+  switch (kind) {
     case "batch":
-      return new BatchReader(request.method === "POST" && !request.path.endsWith("/cancel"))
+      return new BatchReader(operation === "job")
     case "results":
       return new ResultsReader(request)
     default:

@@ -1,7 +1,7 @@
 import type { JobState } from "../../core/job.ts"
 import { NO_READING } from "../../core/usage.ts"
 import type { ProviderRequest } from "../_dialect.ts"
-import type { JobItem, JobReader, JobSighting } from "../_jobs.ts"
+import { type JobItem, type JobReader, type JobSighting, toSightings } from "../_jobs.ts"
 import { bytesOf, firstCount, type JsonObject, listOf, modelNameOf, objectOf, textOf } from "../_values.ts"
 import { readAnswer, readResult } from "./collector.ts"
 import { OPERATIONS } from "./routes.ts"
@@ -9,11 +9,10 @@ import { ANSWER_SHAPE, RESULT_SHAPE, unwrap } from "./shapes.ts"
 
 /** Returns the reader for requests that create, show or deliver a batch or an interaction in the background. */
 export function readJobs(request: ProviderRequest): JobReader | undefined {
-  switch (OPERATIONS.find(request.method, request.path).kind) {
-    case "batch_creation":
-      return new BatchReader(request, true)
+  const { kind, operation } = OPERATIONS.find(request.method, request.path)
+  switch (kind) {
     case "batch":
-      return new BatchReader(request, false)
+      return new BatchReader(request, operation === "job")
     case "file":
       return new FileReader(request)
     case "interaction":
@@ -162,14 +161,15 @@ class InteractionReader implements JobReader {
     const hasUsage = objectOf(interaction["usage"]) !== undefined
     const hasFailed = /^(failed|cancelled)$/i.test(status)
     const state = hasFailed ? "failed" : hasUsage && /^(completed|incomplete)$/i.test(status) ? "done" : "running"
-    const expected = hasFailed && !hasUsage ? 0 : 1
-    const note: JobState = { kind: "interaction", id, state, expected, fetch: `/v1beta/interactions/${id}` }
-    if (this.isCreation) return [{ ...note, created: true, ...(state !== "running" && hasUsage && { billed: true }) }]
-    if (state === "running") return [note]
-    const item = { kind: "interaction", source: id, item: "", completes: true } as const
-    if (!hasUsage) return [note, { ...item, reading: NO_READING, failed: true }]
     const made = { ...this.request, method: "POST", path: "/v1beta/interactions" }
-    return [note, { ...item, reading: readAnswer(made, interaction) }]
+    return toSightings({
+      kind: "interaction",
+      id,
+      state,
+      fetch: `/v1beta/interactions/${id}`,
+      isCreation: this.isCreation,
+      read: hasUsage ? () => readAnswer(made, interaction) : undefined,
+    })
   }
 }
 

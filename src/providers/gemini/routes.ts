@@ -34,16 +34,7 @@ export const SURFACES: readonly Surface[] = [
 ]
 
 /** The operations whose answers are read in a way of their own. */
-type Kind =
-  | "compatible"
-  | "embedding"
-  | "video"
-  | "operation"
-  | "file"
-  | "cache"
-  | "batch"
-  | "batch_creation"
-  | "interaction"
+type Kind = "compatible" | "embedding" | "video" | "operation" | "file" | "cache" | "batch" | "interaction"
 
 /** The prefixes of the paths of the lists, of Gemini's API, its uploads and Vertex. */
 const PREFIX = "/(?:upload/)?v1(?:alpha|beta1?)?/(?:projects/[^/]+/locations/[^/]+/)?"
@@ -62,7 +53,7 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /:generateAnswer$/, methods: ["POST"], operation: "inference" },
   { match: /\/interactions$/, methods: ["POST"], operation: "inference", kind: "interaction" },
   { match: /\/cachedContents$/, methods: ["POST"], operation: "unknown", kind: "cache" },
-  ...toRows("job", PREFIX, JOB_OPERATIONS, "batch_creation"),
+  ...toRows("job", PREFIX, JOB_OPERATIONS, "batch"),
   ...toRows("result", PREFIX, BATCH_OPERATIONS, "batch"),
   ...toRows("stored", PREFIX, INTERACTION_OPERATIONS, "interaction"),
   ...toRows("free", PREFIX, "GET models/*/operations/*", "operation"),

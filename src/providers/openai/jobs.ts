@@ -1,10 +1,9 @@
 import type { JobState } from "../../core/job.ts"
-import { NO_READING } from "../../core/usage.ts"
 import type { ProviderRequest } from "../_dialect.ts"
-import type { JobReader, JobSighting } from "../_jobs.ts"
+import { type JobReader, type JobSighting, toSightings } from "../_jobs.ts"
 import { bytesOf, countOf, type JsonObject, objectOf, textOf } from "../_values.ts"
 import { readAnswer } from "./collector.ts"
-import { readRun, readVideo } from "./polled-jobs.ts"
+import { readRun, readVideo, startOf } from "./polled-jobs.ts"
 import { OPERATIONS } from "./routes.ts"
 import { ANSWER_SHAPE } from "./shapes.ts"
 
@@ -12,13 +11,14 @@ const BACKGROUND = Buffer.from('"background"')
 
 /** Returns the reader for requests that create or show a background response or a batch, or deliver a batch's results. */
 export function readJobs(request: ProviderRequest): JobReader | undefined {
-  switch (OPERATIONS.find(request.method, request.path).kind) {
+  const { kind, operation } = OPERATIONS.find(request.method, request.path)
+  switch (kind) {
     case "responses":
       return bytesOf(request.body).includes(BACKGROUND) ? new ResponseReader(request, true) : undefined
     case "response":
       return new ResponseReader(request, false)
     case "batch":
-      return new BatchReader(isBatchCreation(request))
+      return new BatchReader(operation === "job")
     case "batch_output":
       return new OutputReader(request)
     case "run":
@@ -56,18 +56,16 @@ class ResponseReader implements JobReader {
     const id = textOf(response["id"])
     if (id === undefined || response["background"] !== true) return NOTHING
     const hasUsage = objectOf(response["usage"]) !== undefined
-    const state = stateOf(response["status"], hasUsage)
-    const expected = state === "failed" && !hasUsage ? 0 : 1
-    const note: JobState = { kind: "response", id, state, expected, fetch: `/v1/responses/${id}` }
-    if (this.isCreation) return [{ ...note, created: true, ...(hasUsage && { billed: true }) }]
-    if (state === "running") return [note]
-    const item = { kind: "response", source: id, item: "", completes: true } as const
-    // Without usage only a failed response is here. It is free.
-    if (!hasUsage) return [note, { ...item, reading: NO_READING, failed: true }]
     const made = { ...this.request, method: "POST", path: "/v1/responses" }
-    const createdAt = countOf(response["created_at"])
-    const startedAt = createdAt === undefined ? undefined : createdAt * 1000
-    return [note, { ...item, reading: readAnswer(made, response), startedAt }]
+    return toSightings({
+      kind: "response",
+      id,
+      state: stateOf(response["status"], hasUsage),
+      fetch: `/v1/responses/${id}`,
+      isCreation: this.isCreation,
+      read: hasUsage ? () => readAnswer(made, response) : undefined,
+      startedAt: startOf(response),
+    })
   }
 }
 
@@ -76,10 +74,6 @@ function stateOf(status: unknown, hasUsage: boolean): JobState["state"] {
   if (status === "failed" || status === "cancelled") return "failed"
   if (status === "completed" || status === "incomplete") return hasUsage ? "done" : "running"
   return "running"
-}
-
-function isBatchCreation({ method, path }: ProviderRequest): boolean {
-  return method === "POST" && !path.endsWith("/cancel")
 }
 
 /** The states in which a batch's results do not change any more. */

@@ -1,8 +1,7 @@
 import type { JobState } from "../../core/job.ts"
-import { NO_READING } from "../../core/usage.ts"
 import type { Shape } from "../../kit/json/prune.ts"
 import type { ProviderRequest } from "../_dialect.ts"
-import type { JobItem, JobReader, JobSighting } from "../_jobs.ts"
+import { type JobReader, type JobSighting, toSightings } from "../_jobs.ts"
 import { countOf, type JsonObject, objectOf, textOf } from "../_values.ts"
 import { readAnswer } from "./collector.ts"
 import { ANSWER_SHAPE } from "./shapes.ts"
@@ -67,24 +66,11 @@ function readXaiVideo(request: ProviderRequest, answer: JsonObject): readonly Jo
   const isCreation = request.method === "POST"
   const id = textOf(isCreation ? answer["request_id"] : /\/videos\/([^/]+)$/.exec(request.path)?.[1])
   if (id === undefined) return []
-  const note = { kind: "video", id, fetch: `/v1/videos/${id}` } as const
-  if (isCreation) return [{ ...note, state: "running", created: true, expected: 1 }]
-  const item = { kind: "video", source: id, item: "", completes: true } as const
-  switch (answer["status"]) {
-    case "done":
-      return [
-        { ...note, state: "done", expected: 1 },
-        { ...item, reading: readAnswer({ ...request, method: "POST", path: "/v1/videos/generations" }, answer) },
-      ]
-    case "failed":
-    case "expired":
-      return [
-        { ...note, state: "failed", expected: 0 },
-        { ...item, reading: NO_READING, failed: true },
-      ]
-    default:
-      return [{ ...note, state: "running" }]
-  }
+  const { status } = answer
+  const state = status === "done" ? "done" : status === "failed" || status === "expired" ? "failed" : "running"
+  const made = { ...request, method: "POST", path: "/v1/videos/generations" }
+  const read = state === "done" ? () => readAnswer(made, answer) : undefined
+  return toSightings({ kind: "video", id, state, fetch: `/v1/videos/${id}`, isCreation, read })
 }
 
 class PolledReader implements JobReader {
@@ -113,22 +99,22 @@ class PolledReader implements JobReader {
     // The events of a stream also show steps and messages, whose usage is a part of the run's.
     if (id === undefined || status === undefined || object["object"] !== polled.object) return []
     const isBillable = polled.isBillable(object)
-    const hasFailed = polled.failed.test(status)
-    const hasEnded = hasFailed || (polled.ended.test(status) && isBillable)
-    const state = hasFailed ? "failed" : hasEnded ? "done" : "running"
-    const expected = hasFailed && !isBillable ? 0 : 1
-    const note: JobState = { kind: polled.kind, id, state, expected, fetch: polled.toPath(object, id) }
-    if (this.isCreation) return [{ ...note, created: true, ...(hasEnded && isBillable && { billed: true }) }]
-    return hasEnded ? [note, this.toItem(id, isBillable ? object : undefined)] : [note]
+    const hasEnded = polled.ended.test(status) && isBillable
+    const made = { ...this.request, method: "POST", path: polled.path }
+    return toSightings({
+      kind: polled.kind,
+      id,
+      state: polled.failed.test(status) ? "failed" : hasEnded ? "done" : "running",
+      fetch: polled.toPath(object, id),
+      isCreation: this.isCreation,
+      read: isBillable ? () => readAnswer(made, object) : undefined,
+      startedAt: startOf(object),
+    })
   }
+}
 
-  /** @param object undefined: the job failed, and nothing of it is billed */
-  private toItem(id: string, object: JsonObject | undefined): JobItem {
-    const { kind, path } = this.polled
-    const item = { kind, source: id, item: "", completes: true } as const
-    if (!object) return { ...item, reading: NO_READING, failed: true }
-    const createdAt = countOf(object["created_at"])
-    const reading = readAnswer({ ...this.request, method: "POST", path }, object)
-    return { ...item, reading, startedAt: createdAt === undefined ? undefined : createdAt * 1000 }
-  }
+/** Returns when the provider created an object, in milliseconds since the epoch; undefined: it does not say. */
+export function startOf(object: JsonObject): number | undefined {
+  const createdAt = countOf(object["created_at"])
+  return createdAt === undefined ? undefined : createdAt * 1000
 }
