@@ -2,7 +2,7 @@ import { type Counter, toCounted, toFilter } from "../../src/database/counters.t
 
 const WIDTH = 118
 
-/** What a placeholder of a template stands for: one item for each counter. */
+/** The items of a placeholder in a template: one for each counter. */
 const LISTS: Readonly<Record<string, (counter: Counter) => string>> = {
   /** The columns. */
   counters: ({ name }) => name,
@@ -15,7 +15,7 @@ const LISTS: Readonly<Record<string, (counter: Counter) => string>> = {
   totals: ({ name }) => `sum(${name})`,
   named_totals: ({ name }) => `sum(${name}) AS ${name}`,
   negated: ({ name }) => `-${name}`,
-  /** Of an upsert into the table `t`. */
+  /** The item in an upsert into the table `t`. */
   added: ({ name }) => `${name} = t.${name} + excluded.${name}`,
   definitions: ({ name, type }) => `${name} ${type} NOT NULL DEFAULT 0`,
 }

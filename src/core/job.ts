@@ -1,7 +1,7 @@
 /** Work that a provider does in the background. Its usage is in a later answer than that of the request that created it. */
 type JobKind = "response" | "batch" | "run" | "interaction" | "video"
 
-/** What an answer says about a job. It belongs to the row of the request that got the answer. */
+/** The state of a job as an answer shows it. It belongs to the row of the request that got the answer. */
 export interface JobState {
   readonly kind: JobKind
   /** The provider's own id of the job. */
@@ -40,5 +40,5 @@ export interface JobItemKey {
   readonly foreign?: true
 }
 
-/** What the ledger has to know about jobs, beside a row. The names of the members are part of the journal's format. */
+/** A note about a job for the ledger, beside a row. The names of the members are part of the journal's format. */
 export type JobNote = JobState | JobFetched | JobItemKey

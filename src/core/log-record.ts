@@ -53,7 +53,7 @@ export interface LogRecord {
 
 /** A row on its way to the database. */
 export interface JournalRecord extends LogRecord {
-  /** What the answer says about a job of the provider, which is no column of the row. */
+  /** The note about a job of the provider, which is no column of the row. */
   readonly job?: JobNote | undefined
 }
 

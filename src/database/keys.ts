@@ -10,7 +10,7 @@ export interface ApiKey {
   readonly id: string
   readonly name: string
   readonly description: string | undefined
-  /** What the provider takes off its list prices for this key, in percent: `"12.5"`. */
+  /** The discount on the provider's list prices for this key, in percent: `"12.5"`. */
   readonly discountPercent: string | undefined
   readonly isActive: boolean
   readonly createdAt: string
@@ -129,7 +129,7 @@ export async function findCaller(db: Database, keyHash: string): Promise<Caller 
 /** Returns the callers by the hashes of their keys. Hashes without an active key are left out. */
 export async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
   const { rows } = await db.query<{ id: string; key_hash: string; percent: string | null }>({
-    // By to_jsonb, because a schema that has not been migrated yet has no such column, and its keys are valid as well.
+    // to_jsonb also reads a schema that has not been migrated yet, which lacks the column. Its keys are valid as well.
     text: `SELECT id, key_hash, to_jsonb(k) ->> 'discount_percent' AS percent FROM api_keys k
       WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL`,
     values: [keyHashes],

@@ -45,7 +45,7 @@ export async function openEmbeddedServer<Client>(options: OpenOptions<Client>): 
     }
     const endpoint = readEndpoint(dataDir)
     if (toMissingError && !endpoint && !hasCluster(dataDir)) throw toMissingError(dataDir)
-    // Whoever answers at the socket uses the files, whatever the lock says.
+    // A process that answers at the socket uses the files, whatever the lock says.
     const owned = socket === undefined ? await becomeOwner(options) : undefined
     if (owned) return { kind: "owner", ...owned }
 

@@ -73,7 +73,7 @@ async function acquireLease(folder: LockFolder, options: LockOptions): Promise<L
       dead.add(rival.name)
     }
     const lease = await createLease(folder, boot, timing)
-    // Of two processes that come here at once, at least one finds the other's lease: each writes before it reads.
+    // If two processes come here at once, at least one finds the other's lease, because each writes before it reads.
     const { leases, unfinished } = folder.list()
     if (lease && leases.every(({ name }) => name === lease.name || dead.has(name))) {
       for (const name of [...dead, ...unfinished]) folder.remove(name)

@@ -12,7 +12,7 @@ interface Health {
   readonly status: number | null
   /** Why the gateway is not healthy; undefined if it is. */
   readonly problem: string | undefined
-  /** What an operator should know although the gateway may be ready. */
+  /** Conditions that an operator should know, although the gateway may be ready. */
   readonly warnings: readonly string[]
 }
 

@@ -48,7 +48,7 @@ export async function verify(
   const journals = join(settings.storage.dataDir, "journal")
   const found = await verifyLedger(database, journals, { all, onProgress })
   const repairs = repair ? await repairRollups(database, found.differences, onProgress) : []
-  // What was repaired is not proven, so it is compared again.
+  // A repaired period is not proven, so it is compared again.
   const { differences, ...ledger } = repairs.length > 0 ? await verifyLedger(database, journals, { onProgress }) : found
   return {
     balanced: ledger.lost === 0 && differences.length === 0,

@@ -17,7 +17,7 @@ export interface JobItem extends Omit<JobItemKey, "foreign"> {
   readonly startedAt?: number | undefined
 }
 
-/** What one document of an answer says about a job. */
+/** One statement about a job, which a document of an answer makes. */
 export type JobSighting = JobState | JobItem
 
 /** Reads what the JSON documents of one answer say about jobs. */

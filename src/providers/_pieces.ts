@@ -1,7 +1,7 @@
 import { MAX_COUNT, type UnitKinds, type Units } from "../core/usage.ts"
 import { type JsonObject, listOf, objectOf, textOf } from "./_values.ts"
 
-/** What is billed by the piece and stands in no usage. A row keeps it in `billed_beside`, so its names never change. */
+/** The pieces that are billed and stand in no usage. A row keeps it in `billed_beside`, so its names never change. */
 export interface Pieces {
   readonly pieces: Units
   readonly kinds?: UnitKinds

@@ -23,7 +23,7 @@ export interface LedgerStats {
 
 /** Counts what becomes of rows. What waits is not counted: it is what the journal and the memory hold. */
 export class Accounts {
-  /** What became of the directory's rows before this ledger was opened. */
+  /** The counts of the directory's rows from before this ledger was opened. */
   private before: Totals = { accepted: 0, written: 0, rejected: 0, dropped: 0 }
   accepted = 0
   written = 0
@@ -70,7 +70,7 @@ export class Accounts {
     this.deferred += rows
   }
 
-  /** What became of the rows over the life of the directory. */
+  /** The counts of the rows over the life of the directory. */
   toTotals(): Totals {
     const { before, accepted, written, rejected, dropped } = this
     return {

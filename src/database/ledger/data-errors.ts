@@ -1,7 +1,7 @@
 import { toErrorCode } from "../failures.ts"
 
 /**
- * What an error says about the rows of the statement that failed.
+ * The meaning of an error for the rows of the statement that failed.
  *
  * * `data`: the database rejects the rows and would reject them again: SQLSTATE classes 22 (data exception), 23 (integrity
  *   constraint) and 54 (a program limit: too deep, too long).

@@ -30,7 +30,7 @@ interface Gaps {
 
 interface GapsOptions {
   readonly intervalMs: number
-  /** What earlier processes left. */
+  /** The gaps that earlier processes left. */
   readonly pending: readonly Gap[]
   now(): number
   /** Appends the gap row. Only `kept` means that it cannot be lost any more. */

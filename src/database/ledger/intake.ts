@@ -24,7 +24,7 @@ interface IntakeOptions {
   readonly store: Store
   readonly accounts: Accounts
   readonly gapIntervalMs: number
-  /** What earlier processes left. */
+  /** The counters that earlier processes left. */
   readonly pendingGaps: readonly Gap[]
   now(): number
   readonly log: Log

@@ -1,7 +1,7 @@
 import type { FoundRows } from "../../kit/log/recover.ts"
 import { type Gap, isGap } from "./gaps.ts"
 
-/** What became of all rows of a journal directory. Of these, accepted - written - rejected - dropped are waiting. */
+/** The counts of all rows of a journal directory. The rows that wait are accepted - written - rejected - dropped. */
 export interface Totals {
   readonly accepted: number
   readonly written: number
@@ -9,7 +9,7 @@ export interface Totals {
   readonly dropped: number
 }
 
-/** What a process stores beside its journal. */
+/** The counters that a process stores beside its journal. */
 export interface StoredTotals extends Totals {
   /** Rows that only its memory has. They are part of `accepted`. */
   readonly memory: number
@@ -19,7 +19,7 @@ export interface StoredTotals extends Totals {
   readonly gaps: readonly Gap[]
 }
 
-/** What the next process starts with. */
+/** The counters with which the next process starts. */
 interface RestoredTotals {
   readonly totals: Totals
   /** Rows that the last process had only in memory, and requests that it had not finished. */

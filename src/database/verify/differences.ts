@@ -186,7 +186,7 @@ export interface Difference {
   readonly table: string
   /** The first day (UTC) that a repair has to compute again: a day, or the Monday of a week. */
   readonly day: string
-  /** What the table calls it: an hour (`2026-11-28T10:00Z`), a day, or the Monday of a week. */
+  /** The name of the period in the table: an hour (`2026-11-28T10:00Z`), a day, or the Monday of a week. */
   readonly period: string
   /** The metadata name, for the rollups by metadata. */
   readonly name: string | null

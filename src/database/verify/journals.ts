@@ -4,7 +4,7 @@ import { TIMEOUT_MS } from "./periods.ts"
 
 const IDS_PER_QUERY = 5000
 
-/** What the journals contain, compared with the database. */
+/** The contents of the journals, compared with the database. */
 interface JournalCounts {
   readonly waiting: number
   /** Dropped rows that no gap row of the database counts yet. */

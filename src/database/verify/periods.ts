@@ -5,7 +5,7 @@ import { dayOf, digestOfDays, digestOfWeeks, EVERYTHING, toMetadataHashes } from
 /** Reading millions of rows may take long. */
 export const TIMEOUT_MS = 6 * 3_600_000
 
-/** What a period contained when it was read or proven. */
+/** The contents of a period when it was read or proven. */
 export interface PeriodSummary {
   /** The first day (UTC): `2026-11-28`. */
   readonly starts: string
@@ -14,7 +14,7 @@ export interface PeriodSummary {
   /** Those of them with the outcome `gap`, and the requests that these stand for. */
   readonly gaps: number
   readonly dropped: number
-  /** Of all rollups of the period. */
+  /** The digest of all rollups of the period. */
   readonly digest: string
 }
 

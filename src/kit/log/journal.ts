@@ -36,7 +36,7 @@ export class Journal implements BatchSource {
   /** Intents of earlier processes that cannot be read any more, and whose rows are not there either. */
   readonly damagedIntents: number
   readonly found: FoundRows
-  /** What earlier processes stored with `saveCounters`. */
+  /** The counters that earlier processes stored with `saveCounters`. */
   readonly storedCounters: Readonly<Record<string, unknown>> | undefined
   /** The error of the last append that `failed`. */
   lastFailure: unknown = undefined

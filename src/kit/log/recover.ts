@@ -24,7 +24,7 @@ interface RecoveredJournal {
   readonly lastWriteMs: number | undefined
 }
 
-/** What the segments hold, compared with the positions that the last process stored. */
+/** The contents of the segments, compared with the positions that the last process stored. */
 export interface FoundRows {
   /** Lines that the reader gets. */
   readonly waiting: number

@@ -15,7 +15,7 @@ export interface Segment {
   readonly room: number | undefined
 }
 
-/** What the name of a file ends in that could not be read. No log reads it again. */
+/** The end of the name of a file that could not be read. No log reads it again. */
 export const UNREADABLE_EXTENSION = ".unreadable"
 
 const NAME = /^(\d{12})(\.\w+)$/

@@ -5,7 +5,7 @@ export interface Key {
   readonly id: string
   readonly name: string
   readonly description: string | null
-  /** What the provider takes off its list prices for this key, in percent: `"12.5"`. */
+  /** The discount on the provider's list prices for this key, in percent: `"12.5"`. */
   readonly discount_percent: string | null
   readonly status: "active" | "revoked"
   readonly created_at: string

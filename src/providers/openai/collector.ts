@@ -167,7 +167,7 @@ class AnswerCollector implements Collector {
   }
 }
 
-/** What an answer without usage is billed by: pieces, or tokens that the gateway counted. */
+/** The basis of the bill of an answer without usage: pieces, or tokens that the gateway counted. */
 interface Unreported {
   readonly pieces: Pieces | undefined
   readonly counted: JsonObject | undefined
