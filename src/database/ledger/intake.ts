@@ -24,7 +24,7 @@ interface IntakeOptions {
   readonly store: Store
   readonly accounts: Accounts
   readonly gapIntervalMs: number
-  /** The counters that earlier processes left. */
+  /** The gaps that earlier processes left. */
   readonly pendingGaps: readonly Gap[]
   now(): number
   readonly log: Log
