@@ -1,5 +1,4 @@
 import { createHash, type Hash } from "node:crypto"
-import { once } from "node:events"
 import { createReadStream, createWriteStream, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Readable } from "node:stream"
@@ -31,7 +30,7 @@ export async function writeArchive(
     syncDirectory(dirname(file))
   } catch (error) {
     // A stream that was ended while it opens its file would create the file later.
-    if (!output.closed) await once(output, "close")
+    if (!output.closed) await new Promise<void>((resolve) => output.once("close", () => resolve()))
     rmSync(draft, { force: true })
     if (signal.aborted) throw new CommandError(`the backup was interrupted: ${file} was not written`)
     throw error
