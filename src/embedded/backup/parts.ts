@@ -25,9 +25,8 @@ export async function listParts(dataDir: string): Promise<string[]> {
 }
 
 /**
- * Returns everything in a data directory that belongs to a backup; a directory stands before its content. The cluster
- * comes last, and the segments of a journal come before its cursor: a cursor that is read later than its segments never
- * points behind them.
+ * Returns everything in a data directory that belongs to a backup; a directory stands before its content. The segments of
+ * a journal come before its cursor, so that the copy of the cursor never points to a segment that was not copied.
  */
 export async function scanParts(dataDir: string): Promise<Part[]> {
   const parts: Part[] = []
