@@ -90,20 +90,23 @@ describe("the roles of deploy/postgres-roles.sql", { timeout: 180_000 }, () => {
       ["usage", "pending"],
       ["usage", "export", "--bodies"],
       ["pricing", "history", "gpt-4o-mini"],
-      ["pricing", "reprice"],
+      ["pricing", "reprice", "--since", "1d"],
       ["verify"],
       ["verify", "--repair"],
       ["prune", "--older-than", "1d"],
       ["health"],
-      ["doctor"],
       ["keys", "revoke", id],
     ]
+    const failed: unknown[] = []
     for (const command of commands) {
       const settings: Record<string, string> =
         command[0] === "health" ? { MAJORDOMO_SERVER_PORT: String(running.port) } : {}
       const { code, stderr } = await installation.run(command, settings)
-      expect({ command, code, stderr: code === 0 ? "" : stderr }).toEqual({ command, code: 0, stderr: "" })
+      if (code !== 0) failed.push({ command, code, stderr })
     }
+    expect(failed).toEqual([])
+    // The machine of the tests reaches no other provider, so only what concerns rights is of interest.
+    expect((await installation.run(["doctor"])).stdout).not.toMatch(/permission denied|must be owner/)
     await running.stop()
   })
 
