@@ -67,23 +67,17 @@ describe("backup and restore of the embedded database", { timeout: 180_000 }, ()
     await migrate(database)
     const ledger = await openTestLedger(database, join(at("busy"), "journal/1"))
     const client = await open("busy", "command")
-    let isDone = false
     let accepted = 0
-    const appending = (async () => {
-      while (!isDone) {
-        // During a backup no row reaches the database, so that rows wait in the journal.
-        const isFull = ledger.stats().waiting > 100
-        for (let row = 0; row < 20 && !isFull; row++, accepted++) ledger.append(aRecord())
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    })()
+    // During a backup no row reaches the database, so that these rows wait in the journal.
+    const load = setInterval(() => {
+      for (let row = 0; row < 5; row++, accepted++) ledger.append(aRecord())
+    }, 20)
     const before: number[] = []
     for (const file of ["busy-1.backup", "busy-2.backup"]) {
       before.push(accepted)
       await backUp(client, "busy", file)
     }
-    isDone = true
-    await appending
+    clearInterval(load)
     await ledger.drain(60_000)
     await client.close()
     await ledger.close()
