@@ -7,6 +7,8 @@ const COMMANDS: CommandTable = {
   serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
   verify: { summary: "check that journals, rows and rollups agree", load: () => import("./cli/verify.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
+  backup: { summary: "write the embedded database into one file", load: () => import("./cli/backup.ts") },
+  restore: { summary: "replace the embedded database by a backup", load: () => import("./cli/restore.ts") },
   doctor: { summary: "check everything the gateway needs", load: () => import("./cli/doctor.ts") },
   health: {
     summary: "check whether the gateway is ready (for container checks)",

@@ -6,6 +6,7 @@ import { InputError } from "../operations/input-error.ts"
 import { checkArguments } from "./_command.ts"
 import type { CommandEntry, Program } from "./_commands.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
+import { replaceDemo } from "./_settings.ts"
 import { printable } from "./_text.ts"
 
 /** Finds the command, checks its arguments and runs it. Errors become a line on stderr and an exit code. */
@@ -39,7 +40,7 @@ async function dispatch(program: Program, args: readonly string[]): Promise<void
   const { default: command } = await entry.load()
   if (wantsHelp) return void process.stdout.write(commandHelp(title, command, entry))
   checkArguments(title, command, rest)
-  await runCommand(command, { rawArgs: rest })
+  await runCommand(command, { rawArgs: replaceDemo(command, rest) })
 }
 
 type Group = Program | CommandEntry

@@ -48,7 +48,7 @@ export default defineCommand({
 async function serveDemo(args: { config?: string; host?: string; port?: string }, log: Log): Promise<void> {
   if (args.config !== undefined) throw new CommandError("--demo has its own settings: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
-  const { settings, provider, configFile } = await openDemo({ host: args.host, port: parsePort(args.port) })
+  const { settings, provider } = await openDemo({ host: args.host, port: parsePort(args.port) })
   const options = { settings, log: log.line, onRecord: log.request, firstKey: fillDemo }
   const server = await startServer(options).catch(async (error: unknown) => {
     await provider.close()
@@ -56,6 +56,6 @@ async function serveDemo(args: { config?: string; host?: string; port?: string }
   })
   exitOnBug(server.flushSync, log.line)
   process.once("exit", announceGateway(settings))
-  process.stdout.write(welcome({ ...server, demo: configFile }))
+  process.stdout.write(welcome({ ...server, isDemo: true }))
   await waitForShutdown(server, log.line)
 }

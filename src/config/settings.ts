@@ -64,6 +64,11 @@ export const SETTINGS = {
       "12h",
       "how long a known key is accepted while the database cannot be reached; a key that is revoked meanwhile works as long, and after it requests get 503 until the database is back",
     ),
+    create_first_key: row(
+      yesOrNo,
+      true,
+      "whether `serve` creates a key when there is none and prints it once; the container image sets `false`, because logs of containers are stored",
+    ),
   },
   storage: {
     driver: row(

@@ -34,6 +34,7 @@ describe("settings", () => {
         shutdownTimeoutMs: 30_000,
         notReadyAfterMs: undefined,
         maxKeyAgeMs: 43_200_000,
+        createFirstKey: true,
       },
       storage: {
         driver: "auto",
