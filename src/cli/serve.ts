@@ -1,6 +1,7 @@
 import { defineCommand } from "citty"
 import { CommandError } from "../core/errors.ts"
 import { announceGateway } from "../operations/open/running.ts"
+import { describeSettings } from "../server/describe.ts"
 import { loadSettings } from "../server/settings.ts"
 import { startServer } from "../server/start.ts"
 import { countWorkers, startPrimary } from "../server/workers/primary.ts"
@@ -23,11 +24,15 @@ export default defineCommand({
   async run({ args }) {
     const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
     if (args.demo) return serveDemo(args, log)
-    const { settings, warnings } = await loadSettings({
+    const loaded = await loadSettings({
       configFile: args.config,
       overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
     })
-    for (const warning of warnings) log.line("warn", warning)
+    const { settings, warnings } = loaded
+    if (!isWorker()) {
+      for (const warning of warnings) log.line("warn", warning)
+      for (const line of describeSettings(loaded)) log.line("info", line)
+    }
     const options = { settings, log: log.line, onRecord: log.request }
     if (isWorker()) {
       const worker = await startWorker(options)
