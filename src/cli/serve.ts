@@ -12,7 +12,7 @@ import { exitOnBug, waitForShutdown } from "./_shutdown.ts"
 import { welcome } from "./_welcome.ts"
 
 export default defineCommand({
-  meta: { name: "serve", description: "run the gateway until SIGINT or SIGTERM" },
+  meta: { name: "serve", description: "run the gateway until SIGINT, SIGTERM or SIGHUP" },
   args: {
     config: { type: "string", valueHint: "FILE", description: "read this settings file and no other" },
     host: { type: "string", valueHint: "H", description: "the address to listen on (default 127.0.0.1)" },
@@ -37,7 +37,7 @@ export default defineCommand({
     if (isWorker()) {
       const worker = await startWorker(options)
       exitOnBug(worker.flushSync, log.line)
-      return waitForShutdown(worker, log.line, worker.stopAsked)
+      return waitForShutdown(worker, log.line, worker)
     }
     const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
     exitOnBug(server.flushSync, log.line)

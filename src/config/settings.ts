@@ -77,6 +77,11 @@ export const SETTINGS = {
       "directory for the embedded database, the journal, the cached price lists, and large request bodies",
     ),
     auto_migrate: row(yesOrNo, true, "whether `serve` creates and updates the schema"),
+    wait: row(
+      duration,
+      "60s",
+      "how long `serve` waits at its start for a PostgreSQL that cannot be reached yet; meanwhile `/health` responds with 200 and `/readyz` with 503",
+    ),
     postgres: {
       host: row(word, "localhost", "host name, IP address, or directory of the Unix socket"),
       port: row(wholeNumber(1, 65535), 5432, "port of the server"),
@@ -84,9 +89,9 @@ export const SETTINGS = {
       password: optional(text, "password", secret),
       database: row(word, "majordomo", "name of the database"),
       sslmode: row(
-        oneOf("disable", "prefer", "require", "verify-ca", "verify-full"),
+        oneOf("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
         "prefer",
-        "as in libpq: `disable`, `prefer`, `require`, `verify-ca`, `verify-full`",
+        "as in libpq: `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full`",
       ),
       schema: optional(
         orNothing(word),

@@ -40,6 +40,7 @@ describe("settings", () => {
         driver: "auto",
         dataDir: join(homedir(), ".majordomo"),
         autoMigrate: true,
+        waitMs: 60_000,
         postgres: {
           host: "localhost",
           port: 5432,
@@ -316,7 +317,7 @@ describe("errors", () => {
     expect(await errorOf({ env, overrides: { "server.host": "" } })).toMatchInlineSnapshot(`
       "the configuration has 7 errors:
         server.prot (majordomo.yaml): unknown setting; did you mean server.port?
-        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, postgres, got text
+        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, wait, postgres, got text
         MAJORDOMO_SERVR_HOST (environment): unknown setting; did you mean MAJORDOMO_SERVER_HOST?
         server.read_timeout (majordomo.yaml): expected a duration from 1ms to 24d, such as 250ms, 30s, 5m or 1h30m, got 30
         ledger.when_full (majordomo.yaml): expected drop or block, got "wait"

@@ -6,7 +6,7 @@ import { openInScope, type Scope } from "../../kit/scope.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
-import { combine, type Metric } from "../prometheus.ts"
+import type { Metric } from "../prometheus.ts"
 import { startRecoveries } from "../recoveries.ts"
 import type { RunningServer } from "../start.ts"
 import { openStorage } from "../storage.ts"
@@ -37,9 +37,9 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   const { database, firstKey } = await openStorage(options, scope)
 
   let collectOwn = (): readonly Metric[] => []
-  const collectAll = async (): Promise<readonly Metric[]> => combine([collectOwn(), ...(await pool.collect())])
+  const collectAll = (): Promise<readonly Metric[]> => pool.collect(collectOwn())
   const pool = new WorkerPool({ port, log, collectAll })
-  scope.own(async () => void (await pool.stop(0)))
+  scope.own(() => pool.stop(0))
   const ready = await pool.start(countWorkers(settings))
 
   const recovery = startRecoveries({ settings, log, database }, scope)
@@ -51,12 +51,12 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => metrics.close())
   collectOwn = metrics.collect
 
+  const stats = () => addLedgerStats([pool.stats(), recovery.rows.stats()])
+
   async function stop(): Promise<LedgerStats> {
-    const stopped = await pool.stop(shutdownTimeoutMs + EXIT_GRACE_MS)
-    await recovery.rows.close()
-    const stats = addLedgerStats([...stopped, recovery.rows.stats()])
+    await pool.stop(shutdownTimeoutMs + EXIT_GRACE_MS)
     await scope.close()
-    return stats
+    return stats()
   }
 
   return {
@@ -65,7 +65,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     database: database.title,
     modelCount: ready.modelCount,
     firstKey: firstKey?.secret,
-    stats: recovery.rows.stats,
+    stats,
     collect: metrics.collect,
     flushSync: () => pool.kill(),
     stop,
