@@ -15,8 +15,8 @@ export function welcome(server: {
     "",
   ]
   const { firstKey, demo } = server
-  if (firstKey === undefined) return banner.join("\n")
   const url = toUrl(server)
+  if (firstKey === undefined) return [...banner.slice(0, -1), `Send requests to ${url}`, ""].join("\n")
   return [...banner, ...(demo === undefined ? firstSteps(firstKey, url) : demoSteps(firstKey, url, demo))].join("\n")
 }
 

@@ -199,7 +199,11 @@ export const SETTINGS = {
       "100ms",
       "how often the journal is synced to disk; a power failure can lose this much",
     ),
-    max_journal_size: row(size, "1GiB", "maximum size of the rows that wait on disk while the database is unavailable"),
+    max_journal_size: row(
+      size,
+      "1GiB",
+      "maximum size of what waits in `storage.data_dir`, all processes together: rows while the database is unavailable, and bodies for S3, which get half of it if they are stored there",
+    ),
     when_full: row(
       oneOf("drop", "block"),
       "drop",

@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises"
 import type { Database } from "../database/_database.ts"
 import { DatabaseNotReady, explainServerError } from "../database/failures.ts"
 import { ensureFirstKey, type NewKey } from "../database/keys.ts"
-import { openDatabase } from "../database/open.ts"
+import { hasDatabase, openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Scope } from "../kit/scope.ts"
 import type { ServerOptions } from "./options.ts"
@@ -20,7 +20,8 @@ export async function openStorage(
   options: StorageOptions,
   scope: Scope,
 ): Promise<{ readonly database: Database; readonly firstKey: NewKey | undefined }> {
-  const { settings, worker, firstKey = ensureFirstKey } = options
+  const { settings, worker, log, firstKey = ensureFirstKey } = options
+  if (!(await hasDatabase(settings.storage))) log("info", "Creating the embedded database; this takes some seconds")
   const database = await openWhenReady(options)
   scope.own(() => database.close())
   if (worker) return { database, firstKey: undefined }

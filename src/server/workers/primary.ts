@@ -1,8 +1,7 @@
-import { availableParallelism } from "node:os"
-import type { Settings } from "../../config/settings.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
+import { countWorkers } from "../budget.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
@@ -16,11 +15,6 @@ import { WorkerPool } from "./pool.ts"
 const EXIT_GRACE_MS = 8000
 
 type PrimaryOptions = Omit<ServerOptions, "onRecord" | "worker">
-
-/** Returns the number of processes that `server.workers` asks for. */
-export function countWorkers({ server }: Settings): number {
-  return server.workers === "auto" ? availableParallelism() : server.workers
-}
 
 /**
  * Starts workers that share one port, each with a journal of its own. This process owns the embedded database, recovers

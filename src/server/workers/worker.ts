@@ -69,9 +69,9 @@ export async function startWorker(options: ServerOptions): Promise<RunningWorker
     }
     return { ...running, stop, stopAsked, hasPrimary: () => process.connected }
   } catch (error) {
-    if (error instanceof CommandError) await send({ type: "failed", message: error.message })
-    process.disconnect?.() // The open channel would keep this process running.
-    throw error
+    const message = error instanceof CommandError ? error.message : `internal error: ${(error as Error).stack}`
+    await send({ type: "failed", message })
+    process.exit(1) // The primary process logs the message in its own format.
   }
 }
 
