@@ -14,6 +14,13 @@ const COMMANDS: CommandTable = {
     summary: "check whether the gateway is ready (for container checks)",
     load: () => import("./cli/health.ts"),
   },
+  service: {
+    summary: "run the gateway by systemd or launchd",
+    commands: {
+      print: { summary: "print the service's file", load: () => import("./cli/service/print.ts") },
+      install: { summary: "write the service's file", load: () => import("./cli/service/install.ts") },
+    },
+  },
   keys: {
     summary: "the API keys that clients send as X-Majordomo-Key",
     commands: {

@@ -104,12 +104,18 @@ function printError(error: unknown): number {
   return 1
 }
 
-/** Ends the process without an error when the reader of the output has left, as in `majordomo usage | head`. */
+/**
+ * Ends the process without an error when the reader of the output has left, as in `majordomo usage | head`, and with one
+ * line when the output cannot be written, as to a full disk.
+ */
 function exitOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(process.exitCode ?? 0)
-      throw error
+      if (stream === process.stdout) {
+        process.stderr.write(`error: the output cannot be written (${error.code ?? error.message})\n`)
+      }
+      process.exit(1)
     })
   }
 }

@@ -14,8 +14,8 @@ export function welcome(server: {
     "",
   ]
   const { firstKey, isDemo } = server
-  if (firstKey === undefined) return banner.join("\n")
   const url = toUrl(server)
+  if (firstKey === undefined) return [...banner.slice(0, -1), `Send requests to ${url}`, ""].join("\n")
   return [...banner, ...(isDemo ? demoSteps(firstKey, url) : firstSteps(firstKey, url))].join("\n")
 }
 

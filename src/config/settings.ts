@@ -82,6 +82,11 @@ export const SETTINGS = {
       "directory for the embedded database, the journal, the cached price lists, and large request bodies",
     ),
     auto_migrate: row(yesOrNo, true, "whether `serve` creates and updates the schema"),
+    wait: row(
+      duration,
+      "60s",
+      "how long `serve` waits at its start for a PostgreSQL that cannot be reached yet; meanwhile `/health` responds with 200 and `/readyz` with 503",
+    ),
     postgres: {
       host: row(word, "localhost", "host name, IP address, or directory of the Unix socket"),
       port: row(wholeNumber(1, 65535), 5432, "port of the server"),
@@ -89,9 +94,9 @@ export const SETTINGS = {
       password: optional(text, "password", secret),
       database: row(word, "majordomo", "name of the database"),
       sslmode: row(
-        oneOf("disable", "prefer", "require", "verify-ca", "verify-full"),
+        oneOf("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
         "prefer",
-        "as in libpq: `disable`, `prefer`, `require`, `verify-ca`, `verify-full`",
+        "as in libpq: `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full`",
       ),
       schema: optional(
         orNothing(word),
@@ -199,7 +204,11 @@ export const SETTINGS = {
       "100ms",
       "how often the journal is synced to disk; a power failure can lose this much",
     ),
-    max_journal_size: row(size, "1GiB", "maximum size of the rows that wait on disk while the database is unavailable"),
+    max_journal_size: row(
+      size,
+      "1GiB",
+      "maximum size of what waits in `storage.data_dir`, all processes together: rows while the database is unavailable, and bodies for S3, which get half of it if they are stored there",
+    ),
     when_full: row(
       oneOf("drop", "block"),
       "drop",

@@ -132,7 +132,6 @@ export const NOT_YET: Readonly<Record<string, string>> = {
   "base-url-with-v1.json": "SPEC 14, Routing",
   "cloud-credential-to-anthropic.json": "SPEC 14, Routing and Headers (S2)",
   "database-messages.json": "SPEC 14, Sessions and Configuration (L10)",
-  "go-config-gcs.json": "SPEC 14, Configuration",
   "json-keepalive.json": "SPEC 14, Collecting (L11)",
   "slow-upload.json": "SPEC 14, Uploads",
   "websocket-upgrade.json": "SPEC 17, WebSockets",
