@@ -29,7 +29,7 @@ export function forward(
     if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
     upstream.pool().dispatch(
       {
-        path: upstream.prefix + route.path + call.query,
+        path: upstream.toPath(route.path) + call.query,
         method: call.method as "POST",
         headers,
         body: toSendable(body, edit),

@@ -32,7 +32,7 @@ type Providers = Readonly<Record<string, Provider>>
  */
 export function createRouter(dialects: Dialects, providers: Providers): Router {
   const formats = Object.keys(dialects) as readonly Format[]
-  const findClaim = createClaimFinder(dialects)
+  const claims = createClaimFinder(dialects)
   const named = createNames(dialects, providers)
 
   function toRoute(provider: Provider, request: RoutedRequest, isNamed: boolean): Route {
@@ -48,11 +48,11 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
     find(request) {
       const name = request.headers["x-majordomo-provider"]
       if (name !== undefined) return toRoute(named(String(name)), request, true)
-      const format = findClaim(request)
+      const format = claims.find(request)
       if (format === undefined) throw unknownPath(dialects)
       return toRoute(providers[format]!, request, false)
     },
-    guessFormat: (request) => findClaim(request) ?? formats[0]!,
+    guessFormat: (request) => claims.guess(request) ?? formats[0]!,
   }
 }
 
