@@ -22,7 +22,6 @@ interface Claims {
   readonly summary: string
 }
 
-
 /** A part of a provider's API that has another dialect, such as an OpenAI-compatible surface. */
 export interface Surface {
   /** The name of that dialect. */

@@ -21,7 +21,10 @@ const ROOTS = [
 
 export const CLAIMS: Routes["claims"] = {
   // Claude Code also calls some paths below /api.
-  paths: [new RegExp(`^/v1/(?:${ROOTS.join("|")})(?:[/:]|$)`), /^\/api\/(?:event_logging|claude_cli|claude_code|hello)(?:\/|$)/],
+  paths: [
+    new RegExp(`^/v1/(?:${ROOTS.join("|")})(?:[/:]|$)`),
+    /^\/api\/(?:event_logging|claude_cli|claude_code|hello)(?:\/|$)/,
+  ],
   sharedPaths: [/^\/v1\/(?:models|files|skills)(?:\/|$)/],
   signs: [{ header: "anthropic-version" }, { header: "x-api-key" }],
   summary: "/v1/messages (Anthropic)",
