@@ -16,6 +16,7 @@ import { type AnswerHandler, forward } from "./forward.ts"
 import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
 import { readMetadata } from "./metadata.ts"
+import { ModelNames } from "./model-names.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
@@ -91,6 +92,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly credentialCheckOf: ReturnType<typeof createCredentialChecks>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
+  private readonly recording: Parameters<typeof record>[0]
   private open = 0
 
   constructor(deps: Deps) {
@@ -103,6 +105,7 @@ class Pipeline implements Gateway, RelaySteps {
     this.credentialCheckOf = createCredentialChecks(deps.dialects)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings)
+    this.recording = { ...deps, names: new ModelNames() }
     this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onError(error, "body"))
   }
 
@@ -169,8 +172,8 @@ class Pipeline implements Gateway, RelaySteps {
   /** Steps 7 and 8. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void {
     const settled = settle(this.deps, request, ending, headers)
-    if (settled instanceof Promise) void settled.then((late) => record(this.deps, late, onStored))
-    else record(this.deps, settled, onStored)
+    if (settled instanceof Promise) void settled.then((late) => record(this.recording, late, onStored))
+    else record(this.recording, settled, onStored)
   }
 
   /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */

@@ -66,10 +66,11 @@ function createNames(dialects: Dialects, providers: Providers): (name: string) =
     const name = header.trim().toLowerCase()
     const found = [name, name.replace(suffix, "")].find((each) => Object.hasOwn(providers, each))
     if (found !== undefined) return providers[found]!
-    const known = Object.keys(providers).join(", ")
+    // The names of the settings may be internal, and the client has not shown its key yet.
+    const builtIn = Object.keys(dialects).join(", ")
     throw new GatewayError(
       "unknown_provider",
-      `X-Majordomo-Provider names no provider of this gateway. Known: ${known}.`,
+      `X-Majordomo-Provider names no provider of this gateway. It knows ${builtIn}, and those of its settings (providers.NAME).`,
     )
   }
 }
