@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { isIP } from "node:net"
 
 /** Decides by the Host header which requests are answered. */
-export interface HostCheck {
+interface HostCheck {
   /** Returns true for a request that must be rejected: `server.allowed_hosts` is set, and its Host is not in it. */
   rejects(request: IncomingMessage): boolean
   /** The same for the gateway's own routes, which need no key. */
