@@ -48,6 +48,17 @@ export const SETTINGS = {
       "maximum time for which a client may stop reading its response; a stream that makes progress is never ended",
     ),
     max_body_size: row(size, "100MB", "maximum size of a request body; larger ones are rejected with 413"),
+    allowed_hosts: row(
+      list,
+      "[]",
+      "host names by which the gateway may be called, such as `gateway.example.com` or `*.example.com`, beside addresses and `localhost`; with an empty list all names are accepted, except for `/metrics` and `/readyz` of a gateway that listens on a loopback address",
+    ),
+    cors_origins: row(
+      list,
+      "[]",
+      "origins of websites that may call the gateway from a browser, such as `https://app.example.com`; `*` allows all",
+    ),
+    metrics_token: optional(text, "token that `/metrics` requires as `Authorization: Bearer TOKEN`", secret),
     workers: row(
       either(wholeNumber(1, 256), oneOf("auto")),
       1,
@@ -128,6 +139,11 @@ export const SETTINGS = {
       yesOrNo,
       true,
       "whether to store response bodies, if `logging.body_storage` is not `none`",
+    ),
+    client_opt_out: row(
+      yesOrNo,
+      true,
+      "whether `X-Majordomo-Store-Bodies: false` keeps the bodies of a request from being stored; `false` makes the policy binding for all clients",
     ),
     max_body_size: row(size, 65536, "maximum bytes stored per body in PostgreSQL; a truncated body is marked"),
     redact: row(
