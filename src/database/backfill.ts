@@ -12,10 +12,15 @@ const CHUNK_TIMEOUT_MS = 10 * 60_000
 /**
  * Adds an active metadata name to the index and to the rollups for earlier requests. It commits in chunks, and gateways
  * go on writing meanwhile. Returns the number of requests that it added to the index.
+ * @param onProgress if it returns a promise, the next chunk waits for it
  *
  * @throws CommandError if the name was activated or deactivated meanwhile
  */
-export async function backfillName(db: Database, name: string, onProgress: OnProgress): Promise<number> {
+export async function backfillName(
+  db: Database,
+  name: string,
+  onProgress: (...args: Parameters<OnProgress>) => unknown,
+): Promise<number> {
   const activation = await readActivation(db.query, name)
   await awaitWriters(db)
   const { rows } = await db.query<Hour>({
@@ -27,14 +32,14 @@ export async function backfillName(db: Database, name: string, onProgress: OnPro
   let done = 0
   let indexed = 0
   let lastDay = ""
-  onProgress(0, total)
+  await onProgress(0, total)
   for (const { hour, requests } of rows) {
     for (const [from, to] of splitHour(hour, requests)) indexed += await indexBetween(db, name, from, to)
     const day = new Date(hour * 1000).toISOString().slice(0, 10)
     if (day !== lastDay) await countDay(db, { name, activation, day })
     lastDay = day
     done += requests
-    onProgress(done, total)
+    await onProgress(done, total)
   }
   await finish(db, name, activation)
   return indexed

@@ -21,7 +21,7 @@ import { ModelNames } from "./model-names.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
-import { isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
+import { type Arrival, isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
 import { record } from "./record.ts"
 import { Relay } from "./relay.ts"
 import type { RelaySteps } from "./relay-steps.ts"
@@ -50,17 +50,6 @@ export interface Gateway {
 
 export function createGateway(deps: Deps): Gateway {
   return new Pipeline(isolateFaults(deps))
-}
-
-/** The facts about a request that are known when it arrives. */
-interface Arrival {
-  readonly id: string
-  /** Milliseconds since the epoch. */
-  readonly receivedAt: number
-  /** The value of `performance.now()` at the same moment. */
-  readonly startedAt: number
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
 }
 
 /** Everything that is known of a request when its body has been read. */

@@ -4,6 +4,17 @@ import { GatewayError } from "../core/errors.ts"
 import { readCostDelivery } from "./cost-delivery.ts"
 import { type BodyLimits, readBody, tooLarge } from "./read-body.ts"
 
+/** The facts about a request that are known when it arrives. */
+export interface Arrival {
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
+  /** The value of `performance.now()` at the same moment. */
+  readonly startedAt: number
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
 const NO_BODY = Buffer.alloc(0)
 const MAX_SHORT_BYTES = 64 * 1024
 

@@ -147,6 +147,7 @@ describe("from an empty database to a report", () => {
       name: "CI",
       description: "tests",
       status: "active",
+      discount_percent: null,
       created_at: expect.stringMatching(/Z$/),
       revoked_at: null,
       last_used_at: null,

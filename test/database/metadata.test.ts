@@ -138,16 +138,14 @@ describeDatabases("metadata names", (open) => {
     ])
     for (const again of [false, true]) {
       await activateName(db, { name: "User-Id", key: undefined })
-      let changing: Promise<void> | undefined
-      const change = async () => {
+      let hasChanged = false
+      const backfill = backfillName(db, "User-Id", async () => {
+        if (hasChanged) return
+        hasChanged = true
         await deactivateName(db, { name: "User-Id", key: undefined })
         if (again) await activateName(db, { name: "User-Id", key: undefined })
-      }
-      const backfill = backfillName(db, "User-Id", () => {
-        changing ??= change()
       })
       await expect(backfill).rejects.toThrow('"User-Id" was activated or deactivated by another command meanwhile')
-      await changing
       expect(await sums(db)).toEqual([])
       expect(await all(db, "SELECT summed, indexed FROM llm_usage_metadata_names")).toEqual(
         again ? [{ summed: false, indexed: false }] : [],
