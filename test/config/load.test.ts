@@ -65,7 +65,7 @@ describe("settings", () => {
       logging: {
         bodyStorage: "none",
         storeRequestBody: true,
-    clientOptOut: true,
+        clientOptOut: true,
         storeResponseBody: true,
         maxBodyBytes: 65_536,
         redact: [],

@@ -19,12 +19,13 @@ export default defineCommand({
     "majordomo-gateway keys create --name CI --json | jq -r .key",
   ],
   async run({ args }) {
-    await withDatabase(args.config, async (context) => {
-      const { name, description, discount } = args
+    const { name, description, discount } = args
+    const create = async (context: Parameters<typeof createKey>[0]) => {
       const created = await createKey(context, { name, description, discount })
       if (args.json) printJson(created)
       else print(announce(created))
-    })
+    }
+    await withDatabase(args.config, create, { mayCreate: true })
   },
 })
 
