@@ -7,10 +7,19 @@ const COMMANDS: CommandTable = {
   serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
   verify: { summary: "check that journals, rows and rollups agree", load: () => import("./cli/verify.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
+  backup: { summary: "write the embedded database into one file", load: () => import("./cli/backup.ts") },
+  restore: { summary: "replace the embedded database by a backup", load: () => import("./cli/restore.ts") },
   doctor: { summary: "check everything the gateway needs", load: () => import("./cli/doctor.ts") },
   health: {
     summary: "check whether the gateway is ready (for container checks)",
     load: () => import("./cli/health.ts"),
+  },
+  service: {
+    summary: "run the gateway by systemd or launchd",
+    commands: {
+      print: { summary: "print the service's file", load: () => import("./cli/service/print.ts") },
+      install: { summary: "write the service's file", load: () => import("./cli/service/install.ts") },
+    },
   },
   keys: {
     summary: "the API keys that clients send as X-Majordomo-Key",

@@ -1,3 +1,4 @@
+import type { Call } from "../core/call.ts"
 import type { BodyStore, Log, Sink } from "./_store.ts"
 import { MAX_INSPECTED_BYTES, type MemoryBudget, RunningCapture } from "./capture.ts"
 import { openPostgresSink } from "./postgres.ts"
@@ -15,6 +16,8 @@ const MAX_BODY_BYTES = 32 << 20
 export interface BodyOptions {
   readonly storage: keyof typeof SINKS
   readonly storeRequestBody: boolean
+  /** Whether a request with `X-Majordomo-Store-Bodies: false` is left out. */
+  readonly clientOptOut: boolean
   readonly storeResponseBody: boolean
   /** `logging.max_body_size`: bytes per body in the database. */
   readonly maxBodyBytes: number
@@ -62,9 +65,7 @@ export async function openBodyStore(options: BodyOptions): Promise<BodyStore> {
   return {
     name: sink.name,
     open(call, caller) {
-      const header = call.headers["x-majordomo-store-bodies"]
-      if (storesNothing || (header !== undefined && /^\s*(?:false|no|off|0)\s*$/i.test(String(header))))
-        return undefined
+      if (storesNothing || (options.clientOptOut && optsOut(call))) return undefined
       return new RunningCapture(context, call, caller)
     },
     stats: () => ({ ...sink.stats(), truncated: budget.truncated, memoryBytes: budget.used }),
@@ -74,6 +75,11 @@ export async function openBodyStore(options: BodyOptions): Promise<BodyStore> {
     },
     close: () => sink.close(),
   }
+}
+
+function optsOut({ headers }: Call): boolean {
+  const header = headers["x-majordomo-store-bodies"]
+  return header !== undefined && /^\s*(?:false|no|off|0)\s*$/i.test(String(header))
 }
 
 const NONE: BodyStore = {

@@ -26,6 +26,8 @@ export type { ClearBodyKeys } from "./s3/clear-keys.ts"
  * records.
  */
 
+/** A process that stops does not wait for an S3 that fails, or that takes nothing for `idle` checks. */
+const DRAIN_CHECKS = { everyMs: 3000, idle: 4 }
 const MAX_BYTES_BEFORE_ANSWER = 256 << 10
 
 export interface S3Timing extends Backoff {
@@ -125,10 +127,21 @@ class S3Sink implements Sink {
   async drain(deadlineMs: number): Promise<void> {
     this.uploads.hurry()
     if (this.isDrained()) return
+    this.options.log("info", `${this.countWaiting()} bodies wait for S3; those it does not take now are uploaded later`)
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, deadlineMs)
+      const timer = setTimeout(() => this.endDrain?.(), deadlineMs)
+      let { uploaded } = this.count
+      let idle = 0
+      // What is on the disk is safe, so the process waits for it only while S3 takes it.
+      const progress = setInterval(() => {
+        idle = this.count.uploaded === uploaded ? idle + 1 : 0
+        uploaded = this.count.uploaded
+        const isStuck = this.failure !== undefined || idle >= DRAIN_CHECKS.idle
+        if (isStuck && this.beingWritten === 0) this.endDrain?.()
+      }, DRAIN_CHECKS.everyMs)
       this.endDrain = () => {
         clearTimeout(timer)
+        clearInterval(progress)
         resolve()
       }
     })

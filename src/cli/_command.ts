@@ -17,6 +17,7 @@ export function defineCommand<const T extends ArgsDef>(
 /** The options of every command. */
 export const COMMON = {
   config: { type: "string", valueHint: "FILE", description: "read this settings file and no other" },
+  demo: { type: "boolean", description: "use the data of serve --demo" },
 } as const satisfies ArgsDef
 
 export const JSON_OPTION = {

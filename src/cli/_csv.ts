@@ -1,3 +1,5 @@
+import { printable } from "./_text.ts"
+
 /** Returns comma-separated values with a header line, safe to open in a spreadsheet: no cell is a formula. */
 export function toCsv(fields: readonly string[], rows: readonly (readonly unknown[])[]): string {
   return [fields, ...rows].map((row) => `${row.map(toCell).join(",")}\n`).join("")
@@ -5,12 +7,12 @@ export function toCsv(fields: readonly string[], rows: readonly (readonly unknow
 
 /**
  * Returns one cell. Text that begins like a formula gets an apostrophe in front
- * (https://owasp.org/www-community/attacks/CSV_Injection). Control characters become U+FFFD. null and undefined give an
+ * (https://owasp.org/www-community/attacks/CSV_Injection). Unprintable characters become U+FFFD. null and undefined give an
  * empty cell.
  */
 function toCell(value: unknown): string {
   if (value === null || value === undefined) return ""
-  const text = String(value).replace(/[\x00-\x1f\x7f-\x9f]/g, "\ufffd")
+  const text = printable(String(value))
   const safe = typeof value === "string" && /^[=+\-@\ufffd\uff0b\uff0d\uff1d\uff20]/.test(text) ? `'${text}` : text
   return /[",;\s']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

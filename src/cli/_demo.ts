@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { homedir } from "node:os"
-import { join } from "node:path"
+import { dirname } from "node:path"
 import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
 import { type DemoProvider, startDemoProvider } from "../server/demo.ts"
 import { loadSettings } from "../server/settings.ts"
+import { toDemoFile } from "./_settings.ts"
 
 /** The first line of the demo's settings file. A directory without this file is never emptied. */
 const MARK =
@@ -13,8 +13,6 @@ const MARK =
 interface Demo {
   readonly settings: Settings
   readonly provider: DemoProvider
-  /** The settings file with which other commands see the demo's data. */
-  readonly configFile: string
 }
 
 /**
@@ -22,8 +20,9 @@ interface Demo {
  * settings file and no environment variable, so it touches no real data and sends nothing to another machine.
  */
 export async function openDemo(flags: { readonly host?: string; readonly port?: number }): Promise<Demo> {
-  const dir = join(homedir(), ".majordomo-demo")
-  const configFile = prepareDirectory(dir)
+  const configFile = toDemoFile()
+  const dir = dirname(configFile)
+  prepareDirectory(dir, configFile, flags.port)
   const provider = await startDemoProvider()
   const { settings } = await loadSettings({
     configFile,
@@ -37,11 +36,10 @@ export async function openDemo(flags: { readonly host?: string; readonly port?: 
       "providers.gemini.base_url": provider.origin,
     },
   })
-  return { settings, provider, configFile }
+  return { settings, provider }
 }
 
-function prepareDirectory(dir: string): string {
-  const configFile = join(dir, "majordomo.yaml")
+function prepareDirectory(dir: string, configFile: string, port: number | undefined): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const isOurs = existsSync(configFile) && readFileSync(configFile, "utf8").startsWith(MARK)
   if (!isOurs && readdirSync(dir).length > 0) {
@@ -50,6 +48,8 @@ function prepareDirectory(dir: string): string {
     )
   }
   const storage = ["storage:", "  driver: embedded", `  data_dir: ${JSON.stringify(dir)}`]
-  writeFileSync(configFile, [MARK, ...storage, "pricing:", '  remote_url: ""', ""].join("\n"), { mode: 0o600 })
-  return configFile
+  // `health --demo` then asks the right port; 0 stands for a port that is not known yet.
+  const server = port ? ["server:", `  port: ${port}`] : []
+  const lines = [MARK, ...server, ...storage, "pricing:", '  remote_url: ""', ""]
+  writeFileSync(configFile, lines.join("\n"), { mode: 0o600 })
 }

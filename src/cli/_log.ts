@@ -1,7 +1,9 @@
 import { createConsola } from "consola"
 import { CommandError } from "../core/errors.ts"
 import type { LogRecord } from "../core/log-record.ts"
+import { redactSecrets } from "../core/secrets.ts"
 import { toRequestLine } from "./_request-line.ts"
+import { printable, toPrintableJson } from "./_text.ts"
 
 type Level = "info" | "warn" | "error"
 
@@ -36,11 +38,12 @@ export function createLog(options: { readonly format: string | undefined; readon
 
 function textLine(): Log["line"] {
   const consola = createConsola({ stdout: process.stderr, stderr: process.stderr, formatOptions: { date: false } })
-  return (level, text) => consola[level](text)
+  return (level, text) => consola[level](printable(redactSecrets(text), "lines"))
 }
 
 function jsonLine(level: Level, text: string): void {
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message: text })}\n`)
+  const message = redactSecrets(text)
+  process.stderr.write(`${toPrintableJson({ time: new Date().toISOString(), level, message })}\n`)
 }
 
 function toJson(record: LogRecord): string {
@@ -50,7 +53,8 @@ function toJson(record: LogRecord): string {
     message: "request",
     id: record.id,
     provider: record.provider,
-    model: record.model,
+    // The only text here that comes from outside.
+    model: printable(record.model),
     status: record.status_code,
     outcome: record.outcome,
     streamed: record.streamed,

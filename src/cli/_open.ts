@@ -1,17 +1,25 @@
 import type { Settings } from "../config/settings.ts"
 import { connectToDatabase, withDatabase as openDatabase } from "../operations/open/database.ts"
 import { withPriceHistory as openPriceHistory, withPrices as openPrices } from "../operations/open/prices.ts"
-import { loadSettings } from "../server/settings.ts"
 import { printMessage } from "./_print.ts"
+import { loadCommandSettings } from "./_settings.ts"
 
 type DatabaseContext = Parameters<Parameters<typeof openDatabase>[1]>[0]
 type PricesContext = Parameters<Parameters<typeof openPrices>[1]>[0]
 
 /** Loads the settings of a command and prints their warnings. */
 async function openSettings(configFile: string | undefined): Promise<Settings> {
-  const { settings, warnings } = await loadSettings({ configFile })
+  const { settings, warnings } = await loadCommandSettings({ configFile })
   for (const warning of warnings) printMessage(`warning: ${warning}`)
   return settings
+}
+
+/** Loads the settings for an operation that opens what it needs by itself. */
+export async function withSettings<T>(
+  configFile: string | undefined,
+  work: (context: { settings: Settings; now(): number; log(line: string): void }) => Promise<T> | T,
+): Promise<T> {
+  return work({ settings: await openSettings(configFile), now: Date.now, log: printMessage })
 }
 
 /**

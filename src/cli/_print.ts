@@ -1,4 +1,5 @@
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
+import { toPrintableJson } from "./_text.ts"
 
 /** Writes data to stdout, followed by a newline unless it ends with one. Nothing but data goes to stdout. */
 export function print(text: string): void {
@@ -10,13 +11,9 @@ export function printPiece(piece: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => process.stdout.write(piece, (error) => (error ? reject(error) : resolve())))
 }
 
-/**
- * Prints one JSON value, over several lines unless `shape` is given. C1 control characters, which JSON does not escape
- * but terminals interpret, are escaped.
- */
+/** Prints one JSON value, over several lines unless `shape` is given. Unprintable characters are escaped. */
 export function printJson(value: unknown, shape?: "one line"): void {
-  const toEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
-  print(JSON.stringify(value, undefined, shape ? undefined : 2).replace(/[\x7f-\x9f\u2028\u2029]/g, toEscape))
+  print(toPrintableJson(value, shape ? undefined : 2))
 }
 
 /** Writes a message for people to stderr, where a program that reads the data does not have to skip it. */

@@ -6,6 +6,7 @@ import { InputError } from "../operations/input-error.ts"
 import { checkArguments } from "./_command.ts"
 import type { CommandEntry, Program } from "./_commands.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
+import { replaceDemo } from "./_settings.ts"
 import { printable } from "./_text.ts"
 
 /** Finds the command, checks its arguments and runs it. Errors become a line on stderr and an exit code. */
@@ -39,7 +40,7 @@ async function dispatch(program: Program, args: readonly string[]): Promise<void
   const { default: command } = await entry.load()
   if (wantsHelp) return void process.stdout.write(commandHelp(title, command, entry))
   checkArguments(title, command, rest)
-  await runCommand(command, { rawArgs: rest })
+  await runCommand(command, { rawArgs: replaceDemo(command, rest) })
 }
 
 type Group = Program | CommandEntry
@@ -103,12 +104,18 @@ function printError(error: unknown): number {
   return 1
 }
 
-/** Ends the process without an error when the reader of the output has left, as in `majordomo usage | head`. */
+/**
+ * Ends the process without an error when the reader of the output has left, as in `majordomo usage | head`, and with one
+ * line when the output cannot be written, as to a full disk.
+ */
 function exitOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(process.exitCode ?? 0)
-      throw error
+      if (stream === process.stdout) {
+        process.stderr.write(`error: the output cannot be written (${error.code ?? error.message})\n`)
+      }
+      process.exit(1)
     })
   }
 }

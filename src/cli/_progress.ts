@@ -32,6 +32,13 @@ export function createProgress(noun: string): Progress {
   }
 }
 
+/** Does the same for bytes, which are shown in MB. */
+export function createByteProgress(): Progress {
+  const { update, end } = createProgress("MB")
+  const toMegabytes = (bytes: number) => Math.ceil(bytes / 1_000_000)
+  return { update: (done, total) => update(toMegabytes(done), toMegabytes(total)), end }
+}
+
 /** Returns a bar, a share and the numbers: `██████▌                   27 %  1,350,000 of 5,000,000 requests` */
 export function toProgressLine(done: number, total: number, noun: string): string {
   const share = total === 0 ? 1 : Math.min(1, done / total)

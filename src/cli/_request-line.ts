@@ -1,5 +1,5 @@
 import type { LogRecord } from "../core/log-record.ts"
-import { toSeconds, withThousands } from "./_text.ts"
+import { printable, toSeconds, withThousands } from "./_text.ts"
 
 /**
  * Returns the line of the log for a request:
@@ -35,7 +35,7 @@ function toCost(record: LogRecord): string {
   return `${record.cost_status === "estimated" ? "~" : ""}$${record.total_cost}`
 }
 
-/** Removes control characters: the name of a model comes from outside. */
+/** The name of a model comes from outside. */
 function clean(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?").slice(0, 60)
+  return printable(text).slice(0, 60)
 }

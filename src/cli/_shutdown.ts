@@ -1,4 +1,3 @@
-import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { LockLostError } from "../kit/lock.ts"
 import type { RunningServer } from "../server/start.ts"
 import { watchLauncher } from "./_launcher.ts"
@@ -7,25 +6,30 @@ import type { createLog } from "./_log.ts"
 type Log = ReturnType<typeof createLog>["line"]
 type RowCounts = Pick<ReturnType<RunningServer["stats"]>, "accepted" | "written" | "waiting" | "rejected" | "dropped">
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const
+/** A terminal that is closed sends SIGHUP. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 /**
- * A Ctrl-C reaches npm and the gateway, and npm sends it to the gateway once more. Under npm, signals that come so soon
- * after the first one count as the same.
+ * One wish to stop may arrive several times: a Ctrl-C reaches npm and the gateway, and npm sends it to the gateway once
+ * more; `timeout` and service managers signal the process and its group. Signals this soon after the first are the same.
  */
-const REPEATED_SIGNAL_MS = 300
+const REPEATED_SIGNAL_MS = 500
 
-/**
- * Waits for a signal, drains the server and ends the process. A second signal ends it at once.
- *
- * @param stopAsked resolves with a reason when something else wants the process to end
- */
-export async function waitForShutdown(server: RunningServer, log: Log, stopAsked?: Promise<string>): Promise<void> {
+/** The primary process of a worker. */
+interface Primary {
+  /** Resolves with a reason when the primary process wants this one to end, or is gone. */
+  readonly stopAsked: Promise<string>
+  /** Whether the primary process lives. It then decides alone whether a second signal ends all processes at once. */
+  hasPrimary(): boolean
+}
+
+/** Waits for a signal, drains the server and ends the process. A second signal ends it at once. */
+export async function waitForShutdown(server: RunningServer, log: Log, primary?: Primary): Promise<void> {
   const launcher = watchLauncher()
   const reasons: Promise<string>[] = [nextSignal(), launcher.gone]
-  if (stopAsked) reasons.push(stopAsked)
+  if (primary) reasons.push(primary.stopAsked)
   const reason = await Promise.race(reasons)
   launcher.forget()
-  onNextSignal(() => exitAtOnce(server, log))
+  onNextSignal(() => exitAtOnce(server, log), primary)
   log("info", `${reason}: waiting for running requests to finish (a second signal ends the process at once)`)
   const stats = await server.stop()
   log(stats.waiting + stats.dropped === 0 ? "info" : "warn", `Stopped. ${toSum(stats)}${toAdvice(stats)}`)
@@ -60,10 +64,13 @@ function exitAtOnce(server: RunningServer, log: Log): void {
   process.exit(1)
 }
 
-function onNextSignal(exit: () => void): void {
-  const since = performance.now()
-  const ignoredMs = readRuntimeEnvironment().startedBy === undefined ? 0 : REPEATED_SIGNAL_MS
-  for (const name of SIGNALS) process.on(name, () => performance.now() - since >= ignoredMs && exit())
+function onNextSignal(exit: () => void, primary: Primary | undefined): void {
+  let since = performance.now()
+  const onSignal = () => {
+    if (primary?.hasPrimary()) since = performance.now()
+    else if (performance.now() - since >= REPEATED_SIGNAL_MS) exit()
+  }
+  for (const name of SIGNALS) process.on(name, onSignal)
 }
 
 function nextSignal(): Promise<string> {

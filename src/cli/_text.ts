@@ -1,10 +1,19 @@
 /**
- * Makes text from outside safe for a terminal: control characters, which could move the cursor or set the title, and
- * marks that change the direction of writing become U+FFFD. `lines` keeps newlines.
+ * The characters that do not appear as themselves: control characters, which can move the cursor or set the title, line
+ * separators, and marks that change the direction of writing.
  */
+const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f]/g
+
+/** Makes text from outside safe for people: unprintable characters become U+FFFD. `lines` keeps newlines. */
 export function printable(text: string, keep?: "lines"): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g, (character) =>
-    keep === "lines" && character === "\n" ? character : "\ufffd",
+  return text.replace(UNPRINTABLE, (character) => (keep === "lines" && character === "\n" ? character : "\ufffd"))
+}
+
+/** Returns a value as JSON in which unprintable characters are escaped, also those that JSON itself does not escape. */
+export function toPrintableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE, (character) =>
+    // What JSON itself leaves of these are the newlines of its indentation.
+    character === "\n" ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   )
 }
 

@@ -5,8 +5,7 @@ export function welcome(server: {
   readonly database: string
   readonly modelCount: number
   readonly firstKey: string | undefined
-  /** Set in a demo: the settings file with which other commands see its data. */
-  readonly demo?: string
+  readonly isDemo?: boolean
 }): string {
   const banner = [
     `Starting Majordomo Gateway on ${server.host}:${server.port}`,
@@ -14,13 +13,13 @@ export function welcome(server: {
     `Pricing data loaded (${server.modelCount} models)`,
     "",
   ]
-  const { firstKey, demo } = server
-  if (firstKey === undefined) return banner.join("\n")
+  const { firstKey, isDemo } = server
   const url = toUrl(server)
-  return [...banner, ...(demo === undefined ? firstSteps(firstKey, url) : demoSteps(firstKey, url, demo))].join("\n")
+  if (firstKey === undefined) return [...banner.slice(0, -1), `Send requests to ${url}`, ""].join("\n")
+  return [...banner, ...(isDemo ? demoSteps(firstKey, url) : firstSteps(firstKey, url))].join("\n")
 }
 
-function demoSteps(key: string, url: string, configFile: string): string[] {
+function demoSteps(key: string, url: string): string[] {
   const program = "npx majordomo-gateway"
   return [
     "",
@@ -31,8 +30,9 @@ function demoSteps(key: string, url: string, configFile: string): string[] {
     '    -H "Content-Type: application/json" -H "X-Majordomo-User-Id: me" \\',
     `    -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Say hello"}]}'`,
     "",
-    `  ${program} usage --config ${configFile}`,
-    `  ${program} usage --by Feature --config ${configFile}`,
+    `  ${program} usage --demo`,
+    `  ${program} usage --by Feature --demo`,
+    `  ${program} usage runs --demo`,
     "",
     "",
   ]

@@ -1,7 +1,7 @@
 import { examine, type Finding } from "../operations/doctor/examine.ts"
-import { loadSettings } from "../server/settings.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { findScreen, print, printJson, printMessage } from "./_print.ts"
+import { loadCommandSettings } from "./_settings.ts"
 import { printable } from "./_text.ts"
 
 export default defineCommand({
@@ -12,7 +12,7 @@ export default defineCommand({
   args: { ...JSON_OPTION, ...COMMON },
   examples: ["majordomo-gateway doctor", "majordomo-gateway doctor --json | jq '.findings[] | select(.fix)'"],
   async run({ args }) {
-    const load = () => loadSettings({ configFile: args.config })
+    const load = () => loadCommandSettings({ configFile: args.config })
     const findings = await examine({ loadSettings: load, log: printMessage })
     const problems = findings.filter(({ status }) => status === "problem").length
     if (args.json) printJson({ healthy: problems === 0, findings })

@@ -1,9 +1,9 @@
 import { CommandError } from "../core/errors.ts"
 import { checkHealth } from "../operations/health.ts"
-import { loadSettings } from "../server/settings.ts"
 import { parsePort } from "./_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { print, printJson, printMessage } from "./_print.ts"
+import { loadCommandSettings } from "./_settings.ts"
 
 export default defineCommand({
   meta: {
@@ -19,7 +19,7 @@ export default defineCommand({
   },
   examples: ["majordomo-gateway health", "majordomo-gateway health --live"],
   async run({ args }) {
-    const { settings } = await loadSettings({
+    const { settings } = await loadCommandSettings({
       configFile: args.config,
       overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
     })

@@ -2,6 +2,7 @@ import { parseAge } from "../config/value-parsers.ts"
 import { CommandError } from "../core/errors.ts"
 import { type PruneResult, pruneRequests } from "../operations/prune.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
+import { confirm, YES_OPTION } from "./_confirm.ts"
 import { withDatabase } from "./_open.ts"
 import { print, printJson } from "./_print.ts"
 import { createProgress } from "./_progress.ts"
@@ -13,6 +14,7 @@ export default defineCommand({
     "older-than": { type: "string", required: true, valueHint: "AGE", description: "such as 90d, 12w or 1y" },
     "bodies-only": { type: "boolean", description: "keep the requests and empty their bodies (those in the database)" },
     "dry-run": { type: "boolean", description: "say how many, and change nothing" },
+    ...YES_OPTION,
     ...JSON_OPTION,
     ...COMMON,
   },
@@ -22,6 +24,8 @@ export default defineCommand({
   ],
   async run({ args }) {
     const olderThanMs = parseOlderThan(args["older-than"])
+    const what = args["bodies-only"] ? "the bodies of requests" : "requests"
+    if (!args["dry-run"]) await confirm(`Delete ${what} older than ${args["older-than"]}? This cannot be undone.`, args)
     await withDatabase(args.config, async (context) => {
       const progress = createProgress("requests")
       const pruning = pruneRequests(

@@ -1,9 +1,11 @@
 import { defineCommand } from "citty"
 import { CommandError } from "../core/errors.ts"
 import { announceGateway } from "../operations/open/running.ts"
+import { countWorkers } from "../server/budget.ts"
+import { describeSettings } from "../server/describe.ts"
 import { loadSettings } from "../server/settings.ts"
 import { startServer } from "../server/start.ts"
-import { countWorkers, startPrimary } from "../server/workers/primary.ts"
+import { startPrimary } from "../server/workers/primary.ts"
 import { isWorker, startWorker } from "../server/workers/worker.ts"
 import { parsePort } from "./_args.ts"
 import { createLog, type Log } from "./_log.ts"
@@ -11,7 +13,7 @@ import { exitOnBug, waitForShutdown } from "./_shutdown.ts"
 import { welcome } from "./_welcome.ts"
 
 export default defineCommand({
-  meta: { name: "serve", description: "run the gateway until SIGINT or SIGTERM" },
+  meta: { name: "serve", description: "run the gateway until SIGINT, SIGTERM or SIGHUP" },
   args: {
     config: { type: "string", valueHint: "FILE", description: "read this settings file and no other" },
     host: { type: "string", valueHint: "H", description: "the address to listen on (default 127.0.0.1)" },
@@ -23,16 +25,20 @@ export default defineCommand({
   async run({ args }) {
     const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
     if (args.demo) return serveDemo(args, log)
-    const { settings, warnings } = await loadSettings({
+    const loaded = await loadSettings({
       configFile: args.config,
       overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
     })
-    for (const warning of warnings) log.line("warn", warning)
+    const { settings, warnings } = loaded
+    if (!isWorker()) {
+      for (const warning of warnings) log.line("warn", warning)
+      for (const line of describeSettings(loaded)) log.line("info", line)
+    }
     const options = { settings, log: log.line, onRecord: log.request }
     if (isWorker()) {
       const worker = await startWorker(options)
       exitOnBug(worker.flushSync, log.line)
-      return waitForShutdown(worker, log.line, worker.stopAsked)
+      return waitForShutdown(worker, log.line, worker)
     }
     const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
     exitOnBug(server.flushSync, log.line)
@@ -48,7 +54,7 @@ export default defineCommand({
 async function serveDemo(args: { config?: string; host?: string; port?: string }, log: Log): Promise<void> {
   if (args.config !== undefined) throw new CommandError("--demo has its own settings: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
-  const { settings, provider, configFile } = await openDemo({ host: args.host, port: parsePort(args.port) })
+  const { settings, provider } = await openDemo({ host: args.host, port: parsePort(args.port) })
   const options = { settings, log: log.line, onRecord: log.request, firstKey: fillDemo }
   const server = await startServer(options).catch(async (error: unknown) => {
     await provider.close()
@@ -56,6 +62,6 @@ async function serveDemo(args: { config?: string; host?: string; port?: string }
   })
   exitOnBug(server.flushSync, log.line)
   process.once("exit", announceGateway(settings))
-  process.stdout.write(welcome({ ...server, demo: configFile }))
+  process.stdout.write(welcome({ ...server, isDemo: true }))
   await waitForShutdown(server, log.line)
 }

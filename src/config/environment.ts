@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { isGoGatewayVariable, isNoSetting } from "./go-compat.ts"
+import { findGoVariableReplacement, isNoSetting } from "./go-compat.ts"
 import { findNearest } from "./nearest.ts"
 import { PROVIDER_SETTINGS } from "./providers.ts"
 import { listRows, toVariable } from "./rows.ts"
@@ -8,11 +8,20 @@ import { type Notes, type SourcedValue, toProblemLine } from "./sources.ts"
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
-/** Reads the variables of `.env` in the working directory. `process.env` does not change. */
-export async function readDotenv(cwd: string): Promise<Variables> {
+/**
+ * Reads the gateway's own variables of `.env` in the working directory. The file often belongs to another program, so
+ * its other variables, such as `DATABASE_URL`, are not read. `process.env` does not change.
+ */
+export async function readDotenv(cwd: string, notes: Notes): Promise<Variables> {
   if (!existsSync(join(cwd, ".env"))) return {}
   const { loadDotenv } = await import("c12")
-  return { ...(await loadDotenv({ cwd, fileName: ".env", interpolate: false, env: {} })) }
+  const variables = await loadDotenv({ cwd, fileName: ".env", interpolate: false, env: {} })
+  if (variables["DATABASE_URL"]) {
+    notes.warnings.push(
+      "DATABASE_URL in .env is not read: set MAJORDOMO_STORAGE_POSTGRES_URL there, or DATABASE_URL in the environment",
+    )
+  }
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => name.startsWith("MAJORDOMO_")))
 }
 
 /** Finds the settings among variables. `from.file` is the file that the variables came from. */
@@ -26,10 +35,11 @@ export function readVariables(
   for (const [variable, value] of Object.entries(variables)) {
     if (value === undefined || !variable.startsWith("MAJORDOMO_") || isNoSetting(variable, value)) continue
     const path = paths.get(variable) ?? toProviderPath(variable, from.providers)
+    const instead = findGoVariableReplacement(variable)
     const source = from.file === undefined ? variable : `${variable} in ${from.file}`
     if (path !== undefined) found.push({ path, value, source, dir: from.dir })
-    else if (isGoGatewayVariable(variable)) {
-      notes.warnings.push(`${source} is a setting of the Go gateway and has no effect here`)
+    else if (instead !== undefined) {
+      notes.warnings.push(`${source} is a setting of the Go gateway and has no effect here: ${instead}`)
     } else {
       const meant = findNearest(variable, paths.keys())
       const where = from.file ?? "environment"

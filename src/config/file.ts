@@ -2,14 +2,17 @@ import { existsSync, readFileSync } from "node:fs"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { CommandError } from "../core/errors.ts"
 import { isRecord } from "../kit/json/is-record.ts"
-import { isGoGatewayKey } from "./go-compat.ts"
+import { findGoReplacement } from "./go-compat.ts"
 import { findNearest } from "./nearest.ts"
 import { PROVIDER_SETTINGS } from "./providers.ts"
 import { isSetting, listRows } from "./rows.ts"
 import { SETTINGS } from "./settings.ts"
 import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
 
-const EXTENSIONS = ["yaml", "yml", "json", "jsonc", "json5", "toml", "ts", "mts", "cts", "mjs", "js", "cjs"]
+const DATA_EXTENSIONS = ["yaml", "yml", "json", "jsonc", "json5", "toml"]
+/** Files that are executed. They are read only when they are named, because the working directory may be anyone's. */
+const CODE_EXTENSIONS = ["ts", "mts", "cts", "mjs", "js", "cjs"]
+const EXTENSIONS = [...DATA_EXTENSIONS, ...CODE_EXTENSIONS]
 const SYSTEM_FILE = "/etc/majordomo/majordomo.yaml"
 
 /**
@@ -28,7 +31,7 @@ export async function readConfigFile(
   const visit = (prefix: string, known: object, node: Record<string, unknown>) => {
     for (const [key, value] of Object.entries(node)) {
       const path = prefix + key
-      const below = findBelow(known, { prefix, key, node: value })
+      const below = findBelow(known, prefix, key)
       if (below === undefined) noteUnknown(path, source, notes)
       else if (isSetting(below)) found.push({ path, value, source, dir: dirname(file) })
       else if (isRecord(value)) visit(`${path}.`, below, value)
@@ -43,14 +46,9 @@ export async function readConfigFile(
   return found.filter(({ value }) => value !== null && value !== undefined)
 }
 
-function findBelow(
-  known: object,
-  { prefix, key, node }: { readonly prefix: string; readonly key: string; readonly node: unknown },
-): object | undefined {
+function findBelow(known: object, prefix: string, key: string): object | undefined {
   if (prefix === "" && key === "providers") return {}
-  // The Go gateway has sections with these names as well, but without a format.
-  const isOurs = !isGoGatewayKey(`providers.${key}`) || (isRecord(node) && "format" in node)
-  if (prefix === "providers." && isOurs) return PROVIDER_SETTINGS
+  if (prefix === "providers.") return PROVIDER_SETTINGS
   return Object.hasOwn(known, key) ? (known as Record<string, object>)[key] : undefined
 }
 
@@ -60,8 +58,9 @@ function nameType(value: unknown): string {
 }
 
 function noteUnknown(path: string, source: string, notes: Notes): void {
-  if (isGoGatewayKey(path)) {
-    notes.warnings.push(`${path} (${source}) is a setting of the Go gateway and has no effect here`)
+  const instead = findGoReplacement(path)
+  if (instead !== undefined) {
+    notes.warnings.push(`${path} (${source}) is a setting of the Go gateway and has no effect here: ${instead}`)
     return
   }
   const provider = /^(providers\.[^.]+)\./.exec(path)?.[1]
@@ -85,7 +84,12 @@ function findFile(
     }
     return file
   }
-  const [file, ...others] = EXTENSIONS.map((extension) => join(cwd, `majordomo.${extension}`)).filter(existsSync)
+  const listFiles = (extensions: readonly string[]) =>
+    extensions.map((extension) => join(cwd, `majordomo.${extension}`)).filter(existsSync)
+  for (const code of listFiles(CODE_EXTENSIONS).map((path) => basename(path))) {
+    notes.warnings.push(`${code} is ignored because files that are code are read only when named: --config ${code}`)
+  }
+  const [file, ...others] = listFiles(DATA_EXTENSIONS)
   for (const other of others) notes.warnings.push(`${basename(other)} is ignored because ${basename(file!)} is read`)
   return file ?? (existsSync(systemFile) ? systemFile : undefined)
 }

@@ -1,43 +1,74 @@
+import type { Notes, SourcedValue } from "./sources.ts"
+
 /**
- * Settings of the Go gateway that have no effect here. They are accepted with a warning, so that its configuration
- * files can be used unchanged.
+ * Settings of the Go gateway, in any of its versions, that have no effect here, and what to use instead. They are
+ * accepted with a warning, so that its configuration files can be used unchanged.
  */
-const GO_GATEWAY = [
-  "admin",
-  "cors",
-  "email",
-  "jwt",
-  "managed",
-  "oauth",
-  "secrets",
-  "logging.level",
-  "logging.max_request_body_size",
-  "logging.max_response_body_size",
-  "metadata.active_keys_cache_ttl",
-  "metadata.hll_flush_interval",
-  "providers.azure",
-  "providers.bedrock",
-  "server.base_url",
-  "server.stream_header_timeout",
-  "server.upstream_timeout",
-  "upstream.batch_interval",
-  "upstream.batch_max_size",
-  "upstream.job_poll_interval",
-  "upstream.job_poll_limit",
-  "upstream.key_sync_interval",
-]
+const GO_GATEWAY: Readonly<Record<string, string>> = {
+  admin: "use the commands `keys` and `usage`",
+  body_store: "use logging.body_storage and s3",
+  cors: "a proxy in front of the gateway can set these headers",
+  email: "there is nothing in its place",
+  gcs: "use s3 with s3.endpoint: https://storage.googleapis.com and an HMAC key",
+  jwt: "use the command `keys`",
+  managed: "there is nothing in its place",
+  oauth: "use the command `keys`",
+  secrets: "clients send the provider's key themselves",
+  "logging.level": "use `serve --quiet` to log no requests",
+  "logging.max_request_body_size": "use logging.max_body_size",
+  "logging.max_response_body_size": "use logging.max_body_size",
+  "metadata.active_keys_cache_ttl": "the gateway learns about changed names at once",
+  "metadata.hll_flush_interval": "values are counted exactly",
+  "pricing.deprecated_models_file": "models keep the prices of their time",
+  "providers.azure.region": "use base_url and format",
+  "providers.bedrock.region": "use base_url and format",
+  "server.base_url": "use metering.rewrite_result_urls",
+  "server.stream_header_timeout": "use upstream.first_byte_timeout",
+  "server.upstream_timeout": "use upstream.first_byte_timeout and upstream.idle_timeout",
+  "upstream.batch_interval": "there is nothing in its place",
+  "upstream.batch_max_size": "there is nothing in its place",
+  "upstream.job_poll_interval": "a job is billed when a client fetches it",
+  "upstream.job_poll_limit": "a job is billed when a client fetches it",
+  "upstream.key_sync_interval": "revoked keys are rejected at once",
+}
+
+/** Providers that the Go gateway knows by name alone. Here, any provider that is not built in needs a format. */
+const GO_PROVIDERS = new Set(["azure", "bedrock", "deepseek", "fireworks", "together", "vertex"])
 
 /** Variables with our prefix that are not settings. Tests, clients and the runtime environment read them. */
 const OTHER_VARIABLES = new Set(["MAJORDOMO_API_KEY", "MAJORDOMO_GATEWAY_URL", "MAJORDOMO_DEBUG"])
 
-export function isGoGatewayKey(path: string): boolean {
-  return GO_GATEWAY.some((key) => path === key || path.startsWith(`${key}.`))
+/** Returns what to use in place of a setting of the Go gateway; undefined if the path is none. */
+export function findGoReplacement(path: string): string | undefined {
+  return Object.entries(GO_GATEWAY).find(([key]) => path === key || path.startsWith(`${key}.`))?.[1]
 }
 
-export function isGoGatewayVariable(variable: string): boolean {
-  return GO_GATEWAY.some((key) => {
+/** Like `findGoReplacement`, for a variable. */
+export function findGoVariableReplacement(variable: string): string | undefined {
+  return Object.entries(GO_GATEWAY).find(([key]) => {
     const name = `MAJORDOMO_${key.replaceAll(".", "_").toUpperCase()}`
     return variable === name || variable.startsWith(`${name}_`)
+  })?.[1]
+}
+
+/** Returns the values without those that only the Go gateway understands, and notes a warning for each of them. */
+export function dropGoValues(values: readonly SourcedValue[], notes: Notes): readonly SourcedValue[] {
+  const withFormat = new Set(values.flatMap(({ path }) => /^providers\.([^.]+)\.format$/.exec(path)?.[1] ?? []))
+  const warned = new Set<string>()
+  return values.filter(({ path, value, source }) => {
+    if (path === "logging.body_storage" && value === "gcs") {
+      notes.warnings.push(`${path} (${source}): gcs has no effect here: ${GO_GATEWAY["gcs"]}`)
+      return false
+    }
+    const name = /^providers\.([^.]+)\./.exec(path)?.[1]
+    if (name === undefined || !GO_PROVIDERS.has(name) || withFormat.has(name)) return true
+    if (!warned.has(name)) {
+      notes.warnings.push(
+        `providers.${name} (${source}) has no effect: it needs a format too, such as providers.${name}.format: openai`,
+      )
+    }
+    warned.add(name)
+    return false
   })
 }
 

@@ -1,6 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
+import { dropGoValues } from "./go-compat.ts"
 import { findNameProblem, type ProviderCatalog, toProviders } from "./providers.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
 import { SETTINGS, type Setting, type Settings, toPropertyName } from "./settings.ts"
@@ -33,7 +34,7 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   const { configFile, systemFile, cwd = process.cwd(), env = process.env } = options
   const notes: Notes = { problems: [], warnings: [] }
   const inFile = await readConfigFile({ configFile, cwd, systemFile }, notes)
-  const dotenv = await readDotenv(cwd)
+  const dotenv = await readDotenv(cwd, notes)
   const fromFile = inFile.flatMap(({ path }) => (path.startsWith("providers.") ? [path.split(".")[1]!] : []))
   const providers = new Set([...Object.keys(catalog.builtIn), ...fromFile])
   const flags = Object.entries(options.overrides ?? {}).filter(([, value]) => value !== undefined)
@@ -43,7 +44,7 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
     ...readVariables(env, { dir: cwd, providers }, notes),
     ...flags.map(([path, value]) => ({ path, value, source: toFlag(path), dir: cwd })),
   ]
-  const all = [...set, ...readDatabaseUrl(set, { ...dotenv, ...env }, notes)]
+  const all = dropGoValues([...set, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
   const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
   const built = toProviders(values, catalog, (path, why) =>
     notes.problems.push(toProblemLine(path, sources.get(path) ?? "unset", why)),
@@ -104,8 +105,7 @@ function findProblem({ path, setting, value, parsed }: ParsedValue, catalog: Pro
 }
 
 /** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` except `schema` is set. */
-function readDatabaseUrl(sourced: readonly SourcedValue[], variables: Variables, notes: Notes): SourcedValue[] {
-  const value = variables["DATABASE_URL"]
+function readDatabaseUrl(sourced: readonly SourcedValue[], value: string | undefined, notes: Notes): SourcedValue[] {
   if (value === undefined || value === "") return []
   const path = "storage.postgres.url"
   const ours = sourced.find(
@@ -115,8 +115,11 @@ function readDatabaseUrl(sourced: readonly SourcedValue[], variables: Variables,
     notes.warnings.push(`DATABASE_URL is ignored because ${ours.path} is set (${ours.source})`)
     return []
   }
+  const isEmbedded = sourced.findLast((each) => each.path === "storage.driver")?.value === "embedded"
   if (postgresAddress.parse(value, "") !== INVALID) return [{ path, value, source: "DATABASE_URL", dir: "" }]
-  notes.warnings.push("DATABASE_URL is ignored because it is not a PostgreSQL connection string")
+  if (isEmbedded) return []
+  const why = `expected ${postgresAddress.expected}, got another value (not shown); to use the embedded database, unset it or set storage.driver: embedded`
+  notes.problems.push(toProblemLine("DATABASE_URL", "environment", why))
   return []
 }
 

@@ -17,7 +17,7 @@ export interface ProviderCatalog {
 
 /** The settings of each provider, under `providers.NAME`. */
 export const PROVIDER_SETTINGS = {
-  base_url: row(webAddress, "base URL of its API, without `/v1`"),
+  base_url: row(webAddress, "base URL of its API, with or without `/v1` at its end"),
   format: row(text, "API that it implements"),
   prices: row(oneOf("free"), "`free` if requests to it cost nothing; for prices see `pricing.overrides`"),
   discount: row(

@@ -48,6 +48,17 @@ export const SETTINGS = {
       "maximum time for which a client may stop reading its response; a stream that makes progress is never ended",
     ),
     max_body_size: row(size, "100MB", "maximum size of a request body; larger ones are rejected with 413"),
+    allowed_hosts: row(
+      list,
+      "[]",
+      "host names by which the gateway may be called, such as `gateway.example.com` or `*.example.com`, beside addresses and `localhost`; with an empty list all names are accepted, except for `/metrics` and `/readyz` of a gateway that listens on a loopback address",
+    ),
+    cors_origins: row(
+      list,
+      "[]",
+      "origins of websites that may call the gateway from a browser, such as `https://app.example.com`; `*` allows all",
+    ),
+    metrics_token: optional(text, "token that `/metrics` requires as `Authorization: Bearer TOKEN`", secret),
     workers: row(
       either(wholeNumber(1, 256), oneOf("auto")),
       1,
@@ -64,6 +75,11 @@ export const SETTINGS = {
       "12h",
       "how long a known key is accepted while the database cannot be reached; a key that is revoked meanwhile works as long, and after it requests get 503 until the database is back",
     ),
+    create_first_key: row(
+      yesOrNo,
+      true,
+      "whether `serve` creates a key when there is none and prints it once; the container image sets `false`, because logs of containers are stored",
+    ),
   },
   storage: {
     driver: row(
@@ -77,6 +93,11 @@ export const SETTINGS = {
       "directory for the embedded database, the journal, the cached price lists, and large request bodies",
     ),
     auto_migrate: row(yesOrNo, true, "whether `serve` creates and updates the schema"),
+    wait: row(
+      duration,
+      "60s",
+      "how long `serve` waits at its start for a PostgreSQL that cannot be reached yet; meanwhile `/health` responds with 200 and `/readyz` with 503",
+    ),
     postgres: {
       host: row(word, "localhost", "host name, IP address, or directory of the Unix socket"),
       port: row(wholeNumber(1, 65535), 5432, "port of the server"),
@@ -84,9 +105,9 @@ export const SETTINGS = {
       password: optional(text, "password", secret),
       database: row(word, "majordomo", "name of the database"),
       sslmode: row(
-        oneOf("disable", "prefer", "require", "verify-ca", "verify-full"),
+        oneOf("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
         "prefer",
-        "as in libpq: `disable`, `prefer`, `require`, `verify-ca`, `verify-full`",
+        "as in libpq: `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full`",
       ),
       schema: optional(
         orNothing(word),
@@ -118,6 +139,11 @@ export const SETTINGS = {
       yesOrNo,
       true,
       "whether to store response bodies, if `logging.body_storage` is not `none`",
+    ),
+    client_opt_out: row(
+      yesOrNo,
+      true,
+      "whether `X-Majordomo-Store-Bodies: false` keeps the bodies of a request from being stored; `false` makes the policy binding for all clients",
     ),
     max_body_size: row(size, 65536, "maximum bytes stored per body in PostgreSQL; a truncated body is marked"),
     redact: row(
@@ -194,7 +220,11 @@ export const SETTINGS = {
       "100ms",
       "how often the journal is synced to disk; a power failure can lose this much",
     ),
-    max_journal_size: row(size, "1GiB", "maximum size of the rows that wait on disk while the database is unavailable"),
+    max_journal_size: row(
+      size,
+      "1GiB",
+      "maximum size of what waits in `storage.data_dir`, all processes together: rows while the database is unavailable, and bodies for S3, which get half of it if they are stored there",
+    ),
     when_full: row(
       oneOf("drop", "block"),
       "drop",

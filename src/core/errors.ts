@@ -2,7 +2,9 @@
 const STATUS_OF_CODE = {
   bad_request: 400,
   unknown_provider: 400,
+  foreign_credential: 400,
   invalid_gateway_key: 401,
+  no_provider_credential: 401,
   unknown_path: 404,
   request_timeout: 408,
   body_too_large: 413,

@@ -10,30 +10,40 @@ const SECRET_NAME =
 const PUBLIC_NAMES = new Set(["idempotency-key", "x-idempotency-key", "sec-websocket-key"])
 const MAX_CACHED_NAMES = 1000
 
-/** The key of an AWS user or session. */
-const AWS_KEY = /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/
-/** A value that is a credential although its name does not say so. Strict, because a match drops the whole value. */
-const SECRET_VALUE = new RegExp(
-  [
-    /\b(?:bearer|basic)\s+[\w+/=.~-]{8,}/,
-    /\bsk-[\w-]{16,}/,
-    /\bAIza[\w-]{20,}/,
-    /\bmdm_sk_[\w-]{8,}/,
-    /\beyJ[\w-]{8,}\.[\w-]{8,}\./,
-    AWS_KEY,
-  ]
-    .map(({ source }) => source)
-    .join("|"),
-  "i",
-)
-
-/** Credentials in prose. Loose, because providers repeat parts of keys with asterisks, and a match costs one word. */
-const SECRETS_IN_PROSE = [
-  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|or|mdm_sk|AIza|ya29|eyJ)[-_.][-_.*A-Za-z0-9]{6,}/g,
-  /\b(?:AIza|ya29\.|eyJ)[-_.*A-Za-z0-9]{10,}/g,
-  /\bbearer\s+[^\s"',]+/gi,
-  new RegExp(AWS_KEY, "g"),
+/** What a credential looks like. Each pattern is strict, because a match can drop the whole value. */
+const SHAPES = [
+  /\b(?:bearer|basic)\s+[\w+/=.~-]{8,}/,
+  /\bsk-[\w-]{16,}/,
+  /\bAIza[\w-]{20,}/,
+  /\bya29\.[\w-]{10,}/,
+  /\bmdm_sk_[\w-]{8,}/,
+  // JSON Web Tokens.
+  /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/,
+  // AWS: the key of a user or a session, and a key of Bedrock.
+  /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/,
+  /\bABSK[\w+/=]{30,}/,
+  /\bgh[a-z]_[A-Za-z0-9]{16,}/,
+  /\bgithub_pat_\w{16,}/,
+  /\bglpat-[\w-]{16,}/,
+  /\bxox[a-z]-[\w-]{8,}/,
+  /\b(?:hf|gsk|npm|r8|pplx|xai|nvapi|dop_v1|sk_live|rk_live|whsec)[_-]\w{16,}/,
+  // The user name and the password in a URL.
+  /(?<=:\/\/)[^\s/:@"'<>]{0,128}:[^\s/@"'<>]{1,256}(?=@)/,
 ]
+const SECRET_VALUE = new RegExp(SHAPES.map(({ source }) => source).join("|"), "i")
+
+/**
+ * Credentials in prose: the shapes, and looser ones, because providers repeat parts of keys with asterisks, and a match
+ * costs one word.
+ */
+const SECRETS_IN_PROSE = [
+  SECRET_VALUE,
+  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|or|mdm_sk|AIza|ya29|eyJ)[-_.][-_.*A-Za-z0-9]{6,}/,
+  /\b(?:AIza|ya29\.|eyJ)[-_.*A-Za-z0-9]{10,}/,
+  /\bbearer\s+[^\s"',]+/i,
+  // `user:password@host` without a scheme.
+  /\b[\w.+-]{1,64}:[^\s:@/"']{1,128}(?=@[A-Za-z0-9])/,
+].map(({ source, flags }) => new RegExp(source, `${flags}g`))
 /** Whatever follows "key … :". OpenAI answers a wrong key with a part of it. */
 const AFTER_KEY = /(\b(?:api[ _-]?)?key\b[^:"'\n]{0,40}[:=]\s*["']?)[^\s"',]{6,}/gi
 

@@ -1,10 +1,14 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
 import type { ConnectionOptions } from "node:tls"
 import type { PoolConfig } from "pg"
 import { CommandError } from "../core/errors.ts"
+import type { TlsFallback } from "./connector.ts"
 import type { Where } from "./failures.ts"
+import { type ChannelBinding, checkParameters, toChannelBinding } from "./url-parameters.ts"
 
-const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const
+const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const
 type SslMode = (typeof SSL_MODES)[number]
 
 /** The settings under `storage.postgres`. */
@@ -16,7 +20,7 @@ export interface PostgresOptions {
   readonly database: string | undefined
   readonly sslmode: string | undefined
   readonly maxConns: number | undefined
-  /** A connection string that replaces the parts. Its query may contain `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and `host`. */
+  /** A connection string that replaces the parts. For the parameters of its query see `url-parameters.ts`. */
   readonly url: string | undefined
   /** The schema that contains the gateway's tables. Default: see `prepareSession`. */
   readonly schema: string | undefined
@@ -26,8 +30,8 @@ export interface PostgresOptions {
 
 interface Connection {
   readonly config: PoolConfig
-  /** Use TLS if the server offers it, else no TLS (`prefer` in libpq). */
-  readonly preferTls: boolean
+  readonly tlsFallback: TlsFallback | undefined
+  readonly requireChannelBinding: boolean
   readonly where: Where
 }
 
@@ -38,8 +42,15 @@ export function toConnection(options: PostgresOptions): Connection {
   const port = parts?.port ?? options.port ?? 5432
   const user = parts?.user ?? options.user
   const database = parts ? (parts.database ?? user) : (options.database ?? "majordomo")
-  const sslmode = toSslMode(parts?.sslmode ?? options.sslmode ?? "prefer")
-  const ssl = host.startsWith("/") ? false : toTls(sslmode, parts?.files ?? {})
+  const files = parts?.files ?? {}
+  const sslmode = toSslMode(parts?.sslmode ?? options.sslmode, files)
+  const ssl = host.startsWith("/") ? false : toTls(sslmode, files)
+  const channelBinding = parts?.channelBinding
+  if (channelBinding === "require" && ssl === false) {
+    throw new CommandError(
+      "storage.postgres.url: channel_binding=require needs TLS: set sslmode to require or verify-full",
+    )
+  }
   return {
     config: {
       host,
@@ -49,14 +60,24 @@ export function toConnection(options: PostgresOptions): Connection {
       database,
       ssl,
       max: options.maxConns ?? 20,
+      ...(channelBinding !== "disable" && channelBinding !== undefined && { enableChannelBinding: true }),
+      ...(parts?.applicationName !== undefined && { application_name: parts.applicationName }),
     },
-    preferTls: ssl !== false && sslmode === "prefer",
+    tlsFallback: ssl === false ? undefined : TLS_FALLBACKS[sslmode],
+    requireChannelBinding: channelBinding === "require",
     where: { host, port, user: user ?? "", database: database ?? "", sslmode },
   }
 }
 
-function toSslMode(text: string): SslMode {
-  if (text === "allow") return "prefer" // libpq tries without TLS first; `prefer` is never weaker
+/** What to try when the first attempt is rejected because of its use of TLS. */
+const TLS_FALLBACKS: Partial<Record<SslMode, TlsFallback>> = { allow: "tls", prefer: "plain" }
+
+/** With the system's authorities, anyone can have a certificate, so that libpq accepts no mode that ignores its name. */
+function toSslMode(given: string | undefined, { sslrootcert }: TlsFiles): SslMode {
+  const text = given ?? (sslrootcert === "system" ? "verify-full" : "prefer")
+  if (sslrootcert === "system" && text !== "verify-full") {
+    throw new CommandError(`storage.postgres.url: sslrootcert=system needs sslmode=verify-full, got sslmode=${text}`)
+  }
   const mode = SSL_MODES.find((each) => each === text)
   if (mode === undefined) {
     throw new CommandError(`storage.postgres.sslmode: expected one of ${SSL_MODES.join(", ")}, got "${text}"`)
@@ -69,15 +90,24 @@ type TlsFiles = Partial<Record<"sslrootcert" | "sslcert" | "sslkey", string>>
 /** https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION */
 function toTls(mode: SslMode, files: TlsFiles): ConnectionOptions | false {
   if (mode === "disable") return false
+  const root = files.sslrootcert ?? findDefault("root.crt")
+  const cert = files.sslcert ?? findDefault("postgresql.crt")
+  const key = files.sslkey ?? (cert === undefined ? undefined : findDefault("postgresql.key"))
   const certificates = {
-    ...(files.sslrootcert && files.sslrootcert !== "system" && { ca: readPem("sslrootcert", files.sslrootcert) }),
-    ...(files.sslcert && { cert: readPem("sslcert", files.sslcert) }),
-    ...(files.sslkey && { key: readPem("sslkey", files.sslkey) }),
+    ...(root && root !== "system" && { ca: readPem("sslrootcert", root) }),
+    ...(cert && { cert: readPem("sslcert", cert) }),
+    ...(key && { key: readPem("sslkey", key) }),
   }
   // When a certificate authority is given, libpq checks the chain in the mode `require` too.
   const checksChain = mode.startsWith("verify") || (mode === "require" && certificates.ca !== undefined)
   if (!checksChain) return { ...certificates, rejectUnauthorized: false }
   return mode === "verify-full" ? certificates : { ...certificates, checkServerIdentity: () => undefined }
+}
+
+/** Finds a file where libpq looks for it when it is not named. */
+function findDefault(name: string): string | undefined {
+  const path = join(homedir(), ".postgresql", name)
+  return existsSync(path) ? path : undefined
 }
 
 function readPem(name: string, path: string): string {
@@ -95,6 +125,8 @@ interface UrlParts {
   readonly password: string | undefined
   readonly database: string | undefined
   readonly sslmode: string | undefined
+  readonly channelBinding: ChannelBinding | undefined
+  readonly applicationName: string | undefined
   readonly files: TlsFiles
 }
 
@@ -121,6 +153,7 @@ function parseUrl(text: string): UrlParts {
       throw toError("got a percent sign that encodes nothing")
     }
   }
+  checkParameters(url.searchParams)
   const parameter = (name: string) => url.searchParams.get(name) ?? undefined
   const port = url.port || parameter("port")
   if (port !== undefined && !/^\d{1,5}$/.test(port)) throw toError(`got the port "${port}"`)
@@ -131,6 +164,8 @@ function parseUrl(text: string): UrlParts {
     password: decode(url.password) ?? parameter("password"),
     database: decode(url.pathname.replace(/^\//, "")) ?? parameter("dbname"),
     sslmode: parameter("sslmode"),
+    channelBinding: toChannelBinding(parameter("channel_binding")),
+    applicationName: parameter("application_name"),
     files: { sslrootcert: parameter("sslrootcert"), sslcert: parameter("sslcert"), sslkey: parameter("sslkey") },
   }
 }

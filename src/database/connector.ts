@@ -1,11 +1,16 @@
+import type { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import pg from "pg"
 import { DatabaseTimeout, toErrorCode } from "./failures.ts"
 import { prepareSession } from "./session.ts"
 
+/** `plain`: try TLS first, then a connection without it, if the server has none or wants none. `tls`: the reverse. */
+export type TlsFallback = "plain" | "tls"
+
 export interface ConnectorOptions {
-  /** Use TLS if the server offers it, else no TLS. */
-  readonly preferTls?: boolean
+  readonly tlsFallback?: TlsFallback | undefined
+  /** Accept only a server that proves that no one is between it and us (SCRAM-SHA-256-PLUS). */
+  readonly requireChannelBinding?: boolean
   /** The schema of the gateway's tables. Default: see `prepareSession`. */
   readonly schema?: string | undefined
 }
@@ -26,7 +31,7 @@ export interface Connector {
 
 export function createConnector(
   config: pg.PoolConfig,
-  { preferTls = false, schema }: ConnectorOptions = {},
+  { tlsFallback, requireChannelBinding = false, schema }: ConnectorOptions = {},
 ): Connector {
   const common: pg.PoolConfig = {
     application_name: "majordomo-gateway",
@@ -36,11 +41,18 @@ export function createConnector(
     keepAliveInitialDelayMillis: 10_000,
     types: { getTypeParser },
     ...config,
+    ...(tlsFallback === "tls" && { ssl: false }),
   }
   // Clients are registered when they are created: one that is still connecting to a server that does not answer would
   // delay the end of the pool too.
   const open = new Set<pg.Client>()
-  class TrackedClient extends pg.Client {
+  class OwnClient extends pg.Client {
+    constructor(settings?: pg.ClientConfig) {
+      super(settings)
+      if (requireChannelBinding) rejectUnboundServer(this)
+    }
+  }
+  class TrackedClient extends OwnClient {
     constructor(settings?: pg.ClientConfig) {
       super(settings)
       open.add(this)
@@ -56,7 +68,7 @@ export function createConnector(
 
   const connect = async (timeoutMs: number): Promise<pg.Client> => {
     const ssl = pool.options.ssl
-    const client = new pg.Client({ ...common, ssl, connectionTimeoutMillis: timeoutMs })
+    const client = new OwnClient({ ...common, ssl, connectionTimeoutMillis: timeoutMs })
     client.on("error", () => {})
     try {
       await client.connect()
@@ -70,7 +82,7 @@ export function createConnector(
   }
 
   const switchTls = (error: unknown): boolean => {
-    if (!preferTls) return false
+    if (tlsFallback === undefined) return false
     const message = error instanceof Error ? error.message : ""
     const wantsPlain =
       /does not support SSL/.test(message) || (toErrorCode(error) === "28000" && /SSL (on|encryption)/.test(message))
@@ -91,6 +103,26 @@ export function createConnector(
   }
 
   return { pool, connect, switchTls, end }
+}
+
+/** Ends a connection whose server asks for the password, or accepts the client, without a channel binding. */
+function rejectUnboundServer(client: pg.ClientBase): void {
+  const { connection } = client as unknown as { connection: EventEmitter }
+  let isBound = false
+  const reject = () => {
+    const error = new Error("the server offers no channel binding, and channel_binding is require")
+    connection.removeAllListeners("readyForQuery") // It may be on its way, and would open the client after all.
+    connection.emit("error", Object.assign(error, { code: "28000" }))
+    toSocket(client).destroy()
+  }
+  // The client's own listeners, which would send the password, come later.
+  connection.prependListener("authenticationSASL", ({ mechanisms }: { readonly mechanisms: readonly string[] }) => {
+    isBound = mechanisms.includes("SCRAM-SHA-256-PLUS")
+    if (!isBound) reject()
+  })
+  for (const other of ["authenticationCleartextPassword", "authenticationMD5Password"])
+    connection.prependListener(other, reject)
+  connection.prependListener("authenticationOk", () => void (isBound || reject()))
 }
 
 /** Closes a connection without waiting for a server that may not answer. */

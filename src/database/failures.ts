@@ -57,9 +57,19 @@ export interface Where {
   readonly sslmode: string
 }
 
+/** Nothing answers at the address of the database, or it is starting or full: the same attempt may succeed later. */
+export class DatabaseNotReady extends CommandError {}
+
 /** Returns an error whose message says in one line what is wrong and what to do. It never receives a password. */
 export function explainConnectFailure(error: unknown, where: Where): CommandError {
-  return new CommandError(explain(error, where))
+  return new (isNotReady(error) ? DatabaseNotReady : CommandError)(explain(error, where))
+}
+
+/** Whether waiting may help, as opposed to a wrong password, name or certificate. */
+function isNotReady(error: unknown): boolean {
+  const code = toErrorCode(error)
+  if (code !== undefined && /^(28|3D)...$/.test(code)) return false
+  return isUnavailable(error) && !(TLS_CODES.has(code ?? "") || /^ERR_(SSL|TLS)/.test(code ?? ""))
 }
 
 function explain(error: unknown, where: Where): string {
@@ -77,6 +87,8 @@ function explain(error: unknown, where: Where): string {
     return `PostgreSQL at ${at} does not answer: check that it runs and that ${host} are right`
   if (code === "28P01" || /password must be a string|no password|SASL/i.test(message))
     return `PostgreSQL at ${at} refused the password of user "${where.user}": correct storage.postgres.password`
+  if (/channel binding/i.test(message))
+    return `PostgreSQL at ${at} offers no channel binding, and channel_binding is require: use TLS and scram-sha-256 there, or remove the parameter`
   if (code === "28000" && /pg_hba\.conf/.test(message)) return explainRejection(at, where, message)
   if (code === "28000")
     return `PostgreSQL at ${at} refused user "${where.user}": create the role, or correct storage.postgres.user`

@@ -65,9 +65,15 @@ export function describeStorage(options: StorageOptions): string {
 
 /** Opens a PostgreSQL server, for example the target of `migrate --to URL`. Throws like `openDatabase`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
-  const { config, preferTls, where } = toConnection(options)
+  const { config, tlsFallback, requireChannelBinding, where } = toConnection(options)
   const { schema } = options
-  const database = createPostgresDatabase(config, { kind: "postgres", title: "PostgreSQL", preferTls, schema })
+  const database = createPostgresDatabase(config, {
+    kind: "postgres",
+    title: "PostgreSQL",
+    tlsFallback,
+    requireChannelBinding,
+    schema,
+  })
   try {
     const { rows } = await database.query<{ encoding: string; is_standby: boolean }>({
       text: "SELECT current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_standby",

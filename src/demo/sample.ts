@@ -25,29 +25,63 @@ const HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 10, 12, 12, 11, 9, 11, 12, 11, 10, 8, 6, 
 export function sampleDays(nowMs: number, days = 30): Sample[] {
   const samples: Sample[] = []
   const today = Math.floor(nowMs / DAY_MS)
+  const isPast = ({ call, ending }: Sample) => ending.respondedAt < nowMs && call.receivedAt > nowMs - days * DAY_MS
   for (let day = today - days; day <= today; day++) {
     const random = createRandom(day)
     const weekday = new Date(day * DAY_MS).getUTCDay()
     const volume = (weekday === 0 ? 0.25 : weekday === 6 ? 0.35 : 1) * (1 + (day - today) / (3 * days))
     for (const profile of PROFILES) {
       const count = Math.round(profile.perDay * volume * random.between(0.8, 1.2))
-      for (let i = 0; i < count; i++) {
-        const sample = toSample(profile, day * DAY_MS + random.weighted(HOURS) * 3_600_000, random)
-        const isPast = sample.ending.respondedAt < nowMs && sample.call.receivedAt > nowMs - days * DAY_MS
-        if (isPast) samples.push(sample)
+      for (let i = 0; i < count; i += Math.max(1, profile.steps.length)) {
+        const hourMs = day * DAY_MS + random.weighted(HOURS) * 3_600_000
+        const made =
+          profile.steps.length === 0 ? [toSample({ profile, hourMs }, random)] : toRun(profile, hourMs, random)
+        samples.push(...made.filter(isPast))
       }
     }
   }
   return samples.sort((one, other) => one.ending.respondedAt - other.ending.respondedAt)
 }
 
-function toSample(profile: Profile, hourMs: number, random: Random): Sample {
-  const receivedAt = hourMs + Math.floor(random.between(0, 3_600_000))
+/** Returns the requests of one run of an agent: its steps, one after the other, below the first. */
+function toRun(profile: Profile, hourMs: number, random: Random): Sample[] {
+  const { steps, feature } = profile
+  const samples: Sample[] = []
+  for (const [index, step] of steps.entries()) {
+    const first = samples[0]?.call
+    const previous = samples.at(-1)?.ending
+    const sample = toSample(
+      {
+        profile,
+        hourMs,
+        receivedAt: previous && previous.respondedAt + Math.round(random.between(50, 3_000)),
+        user: first?.metadata["User-Id"],
+      },
+      random,
+    )
+    const trace = first?.metadata["Trace-Id"] ?? `${feature}-${sample.call.receivedAt.toString(36)}`
+    const path = index === 0 ? feature : `${feature}/${step}`
+    const metadata = { ...sample.call.metadata, Step: step, "Trace-Id": trace, "Span-Path": path, "Span-Name": step }
+    samples.push({ ...sample, call: { ...sample.call, metadata } })
+  }
+  return samples
+}
+
+interface SampleInput {
+  readonly profile: Profile
+  readonly hourMs: number
+  /** In ms since the epoch; without it, somewhere in the hour. */
+  readonly receivedAt?: number | undefined
+  readonly user?: string | undefined
+}
+
+function toSample({ profile, hourMs, ...given }: SampleInput, random: Random): Sample {
+  const receivedAt = given.receivedAt ?? hourMs + Math.floor(random.between(0, 3_600_000))
   const chance = random.between(0, 1)
   const ending = chance < 0.012 ? createFailure(random) : createSuccess(profile, random, chance > 0.99)
-  const user = `user-${String(1 + Math.floor(profile.users * random.between(0, 1) ** 2)).padStart(3, "0")}`
+  const someone = `user-${String(1 + Math.floor(profile.users * random.between(0, 1) ** 2)).padStart(3, "0")}`
+  const user = given.user ?? someone
   const metadata: Record<string, string> = { Feature: profile.feature, "User-Id": user }
-  if (profile.steps.length > 0) metadata["Step"] = profile.steps[Math.floor(random.between(0, profile.steps.length))]!
   if (profile.sessions) metadata["Session-Id"] = `${user}-${Math.floor(receivedAt / 1_800_000).toString(36)}`
   return {
     team: TEAMS[profile.team],

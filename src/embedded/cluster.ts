@@ -3,13 +3,16 @@ import { mkdir, mkdtemp, open, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { brotliDecompress } from "node:zlib"
+import { CommandError } from "../core/errors.ts"
 import { startEngine } from "./engine.ts"
 import { parseTar, type TarEntry } from "./seed/tar.ts"
 import { syncDirectory } from "./sync.ts"
 
 /** The name of the cluster's directory inside the data directory. */
 const CLUSTER = "postgres"
-const UNFINISHED = /^postgres\.new-/
+const UNFINISHED = /^(postgres|restore)\.new-/
+/** Exists in the data directory while `restore` moves files: they belong partly to one database, partly to another. */
+export const RESTORING = "restoring"
 /** Each file needs a sync. The file system combines those that run at the same time. */
 const FILES_AT_ONCE = 16
 
@@ -31,6 +34,11 @@ export async function prepareCluster(options: {
 }): Promise<string> {
   const { dataDir, seedFile, workerUrl, log } = options
   const cluster = join(dataDir, CLUSTER)
+  if (existsSync(join(dataDir, RESTORING))) {
+    throw new CommandError(
+      `a restore into ${dataDir} was interrupted: run majordomo-gateway restore FILE --force again; the earlier data are in the newest directory ${join(dataDir, "replaced-…")}`,
+    )
+  }
   for (const name of readdirSync(dataDir)) {
     if (UNFINISHED.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true })
   }

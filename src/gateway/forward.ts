@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici"
 import { isLarge, lengthOf, toSendable } from "./body.ts"
 import type { Deps } from "./deps.ts"
-import { toUpstreamHeaders } from "./headers.ts"
+import { toUpstreamHeaders, toUpstreamQuery } from "./headers.ts"
 import { toLogIntent } from "./log-record.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 
@@ -25,11 +25,12 @@ export function forward(
   try {
     // A filter, or a comment at the end, needs an answer that is not compressed.
     const identityOnly = isEdited || request.costDelivery === "event" || request.prepared.createRewriter !== undefined
-    const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly })
+    const { withheld } = request
+    const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly, withheld: withheld.headers })
     if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
     upstream.pool().dispatch(
       {
-        path: upstream.prefix + route.path + call.query,
+        path: upstream.toPath(route.path) + toUpstreamQuery(call.query, withheld.parameters),
         method: call.method as "POST",
         headers,
         body: toSendable(body, edit),

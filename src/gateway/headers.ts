@@ -1,5 +1,7 @@
 import * as zlib from "node:zlib"
 import type { Headers, RawHeaders } from "../core/call.ts"
+import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
+import { hasParameter } from "../providers/_credentials.ts"
 
 /** The hop-by-hop headers of RFC 9110, section 7.6.1, and those that older proxies treat alike. */
 const HOP_BY_HOP = new Set([
@@ -15,15 +17,38 @@ const HOP_BY_HOP = new Set([
 ])
 const OWN_PREFIX = "x-majordomo-"
 
+/** Headers of a request that are not forwarded: undici sets the length, and the others are not the provider's business. */
+const NEVER_FORWARDED = new Set([
+  ...HOP_BY_HOP,
+  "host",
+  "content-length",
+  "expect",
+  "cookie",
+  "cookie2",
+  // The address of the client, as proxies before the gateway note it.
+  "forwarded",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-original-forwarded-for",
+  "true-client-ip",
+  "cf-connecting-ip",
+])
+const FORWARDED_PREFIX = "x-forwarded-"
+
 /** The content codings that the meter can read. Node has zstd since 22.15. */
 const DECODABLE = new Set(["gzip", "x-gzip", "deflate", "br", ...("createZstdDecompress" in zlib ? ["zstd"] : [])])
 
-/** Returns the headers for the provider: all but hop-by-hop headers, Host, Expect and those of the gateway. */
+/**
+ * Returns the headers for the provider: all but hop-by-hop headers, those of the gateway, cookies, what proxies wrote about
+ * the client, the credentials in `withheld`, and whatever contains a gateway key.
+ */
 export function toUpstreamHeaders(
   raw: RawHeaders,
   headers: Headers,
-  options: { readonly identityOnly: boolean },
+  options: { readonly identityOnly: boolean; readonly withheld: ReadonlySet<string> },
 ): string[] {
+  const { withheld } = options
   const dropped = connectionTokens(headers.connection)
   const out: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
@@ -33,9 +58,9 @@ export function toUpstreamHeaders(
       out.push(name, "trailers")
       continue
     }
-    // undici sets Content-Length from the body that is sent.
-    if (lower === "host" || lower === "content-length" || lower === "expect") continue
-    if (HOP_BY_HOP.has(lower) || lower.startsWith(OWN_PREFIX) || dropped?.has(lower)) continue
+    if (NEVER_FORWARDED.has(lower) || withheld.has(lower) || dropped?.has(lower)) continue
+    if (lower.startsWith(OWN_PREFIX) || lower.startsWith(FORWARDED_PREFIX)) continue
+    if (raw[i + 1]!.includes(GATEWAY_KEY_PREFIX)) continue
     if (lower === "accept-encoding") {
       out.push(name, options.identityOnly ? "identity" : toDecodable(raw[i + 1]!))
       continue
@@ -43,6 +68,17 @@ export function toUpstreamHeaders(
     out.push(name, raw[i + 1]!)
   }
   return out
+}
+
+/** Returns the query for the provider, without the parameters in `withheld` and those with a gateway key. */
+export function toUpstreamQuery(query: string, withheld: readonly string[]): string {
+  if (query === "") return query
+  if (!query.includes(GATEWAY_KEY_PREFIX) && !withheld.some((name) => hasParameter(query, name))) return query
+  const kept = query
+    .slice(1)
+    .split("&")
+    .filter((each) => !each.includes(GATEWAY_KEY_PREFIX) && !withheld.some((name) => each.startsWith(`${name}=`)))
+  return kept.length === 0 ? "" : `?${kept.join("&")}`
 }
 
 /** Decodes the provider's header bytes as latin1, so that they are sent to the client byte for byte. */

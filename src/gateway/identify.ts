@@ -1,5 +1,6 @@
 import type { Caller, Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import { type CredentialPlace, readMisplacedGatewayKey } from "../providers/_credentials.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
 
 /** The form of every gateway key. Nothing else is looked up in the database. */
@@ -7,22 +8,31 @@ const KEY_FORM = /^mdm_sk_[A-Za-z0-9_-]{16,128}$/
 const HELP =
   "Send a valid gateway key in the header X-Majordomo-Key. To create one, run majordomo-gateway keys create --name NAME."
 
+interface Request {
+  readonly headers: Headers
+  readonly query: string
+}
+
 /**
- * Finds the client of a request by the hash of `X-Majordomo-Key`. Returns a promise only if the key is not in memory.
+ * Creates the step that finds the client of a request by the hash of its gateway key. The key stands in
+ * `X-Majordomo-Key`, or in the place of a provider's credential. The step returns a promise only if the key is not in
+ * memory.
  *
- * @throws GatewayError `invalid_gateway_key` 401, `keys_unavailable` 503
+ * The step throws a GatewayError: `invalid_gateway_key` 401, `keys_unavailable` 503.
  */
-export function identify(
-  { headers, socket }: { readonly headers: Headers; readonly socket: object },
+export function createIdentify(
+  places: readonly CredentialPlace[],
   findCaller: (keyHash: string) => Caller | undefined | Promise<Caller | undefined>,
-): Caller | Promise<Caller> {
-  const key = headers["x-majordomo-key"]
-  if (key === undefined) throw new GatewayError("invalid_gateway_key", `The gateway key is missing. ${HELP}`)
-  if (!KEY_FORM.test(String(key))) throw invalidKey()
-  const hash = hashOncePerSocket(socket, String(key))
-  const found = lookUp(() => findCaller(hash))
-  if (!(found instanceof Promise)) return found ?? rejectKey()
-  return found.then((caller) => caller ?? rejectKey(), throwUnavailable)
+): (request: Request, socket: object) => Caller | Promise<Caller> {
+  return (request, socket) => {
+    const key = request.headers["x-majordomo-key"] ?? readMisplacedGatewayKey(places, request)
+    if (key === undefined) throw new GatewayError("invalid_gateway_key", `The gateway key is missing. ${HELP}`)
+    if (!KEY_FORM.test(String(key))) throw invalidKey()
+    const hash = hashOncePerSocket(socket, String(key))
+    const found = lookUp(() => findCaller(hash))
+    if (!(found instanceof Promise)) return found ?? rejectKey()
+    return found.then((caller) => caller ?? rejectKey(), throwUnavailable)
+  }
 }
 
 function lookUp<T>(find: () => T): T {

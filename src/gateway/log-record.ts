@@ -3,6 +3,7 @@ import type { LogIntent, LogRecord } from "../core/log-record.ts"
 import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
 import { NO_METADATA } from "./metadata.ts"
+import type { ModelNames } from "./model-names.ts"
 import type { SettledRequest } from "./proxied-request.ts"
 import { redactEchoedCredentials } from "./redact.ts"
 
@@ -21,20 +22,15 @@ type RowFacts = ForwardedFacts &
     readonly dialect?: Pick<SettledRequest["dialect"], "credentials">
   }
 
-/** Returns the row of a settled request. Pure. */
-export function toLogRecord({
-  call,
-  caller,
-  credentialHash,
-  dialect,
-  route,
-  prepared,
-  ending,
-  cost,
-  bodies,
-}: RowFacts): LogRecord {
-  const { requestedModel } = prepared
+/**
+ * Returns the row of a settled request.
+ * @param names limits the models that rows count for; undefined: the provider's answers do
+ */
+export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
+  const { call, caller, credentialHash, dialect, route, ending, cost, bodies } = request
+  const { requestedModel } = request.prepared
   const { reading } = ending
+  const model = reading.model ?? requestedModel ?? ""
   const tokens = toTokenTotals(repeatsStoredUsage(call, reading) ? [] : reading.parts)
   const respondedAt = toIsoTime(ending.respondedAt)
   return {
@@ -43,7 +39,7 @@ export function toLogRecord({
     provider_api_key_hash: credentialHash,
     provider_api_key_alias: toAlias(call),
     provider: route.provider.name,
-    model: reading.model ?? requestedModel ?? "",
+    model: names === undefined ? model : names.limit(model, ending),
     requested_model: requestedModel,
     request_path: call.path,
     request_method: call.method,

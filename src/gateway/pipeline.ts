@@ -1,24 +1,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Body, Call, Caller, Ending, RawHeaders } from "../core/call.ts"
+import type { Body, Call, Ending, RawHeaders } from "../core/call.ts"
 import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { JobItem } from "../providers/_jobs.ts"
+import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { isLarge } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
+import { createCredentialChecks, listCredentialPlaces } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
 import { toUnreadEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
 import { type AnswerHandler, forward } from "./forward.ts"
 import { HeldAnswers } from "./held-answers.ts"
-import { identify } from "./identify.ts"
+import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
 import { readMetadata } from "./metadata.ts"
+import { ModelNames } from "./model-names.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
-import { isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
+import { type Arrival, isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
 import { record } from "./record.ts"
 import { Relay } from "./relay.ts"
 import type { RelaySteps } from "./relay-steps.ts"
@@ -29,6 +32,8 @@ import { createSingleHeaderCheck } from "./single-headers.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 const NO_BODY = Buffer.alloc(0)
+/** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
+const SLOW_BODY_MS = 1
 /** After these errors the rest of the connection is not trusted: it may be the rest of the rejected request. */
 const CLOSING: ReadonlySet<GatewayErrorCode> = new Set(["bad_request", "body_too_large", "request_timeout"])
 
@@ -47,19 +52,10 @@ export function createGateway(deps: Deps): Gateway {
   return new Pipeline(isolateFaults(deps))
 }
 
-/** The facts about a request that are known when it arrives. */
-interface Arrival {
-  readonly id: string
-  /** Milliseconds since the epoch. */
-  readonly receivedAt: number
-  /** The value of `performance.now()` at the same moment. */
-  readonly startedAt: number
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-}
-
 /** Everything that is known of a request when its body has been read. */
-type Known = Pick<ConstructorParameters<typeof ProxiedRequest>[0], "call" | "decoded" | "caller" | "route">
+type Known = Pick<ConstructorParameters<typeof ProxiedRequest>[0], "call" | "decoded" | "caller" | "route" | "withheld">
+
+type Admitted = Pick<Known, "caller" | "route" | "withheld">
 
 /**
  * The pipeline: one request in, one answer and one row out, in eight steps.
@@ -83,17 +79,24 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly deps: Deps
   private readonly router: Router
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
+  private readonly identify: ReturnType<typeof createIdentify>
+  private readonly credentialCheckOf: ReturnType<typeof createCredentialChecks>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
+  private readonly recording: Parameters<typeof record>[0]
   private open = 0
 
   constructor(deps: Deps) {
     const { settings, spill } = deps
     this.deps = deps
     this.router = createRouter(deps.dialects, deps.providers)
-    this.checkSingleHeaders = createSingleHeaderCheck(Object.values(deps.dialects))
+    const dialects = Object.values(deps.dialects)
+    this.checkSingleHeaders = createSingleHeaderCheck(dialects)
+    this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
+    this.credentialCheckOf = createCredentialChecks(deps.dialects)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings)
+    this.recording = { ...deps, names: new ModelNames() }
     this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onError(error, "body"))
   }
 
@@ -133,13 +136,15 @@ class Pipeline implements Gateway, RelaySteps {
     const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt, request, response }
     let route: Route | undefined
     try {
-      const target = receive(request, this.checkSingleHeaders)
+      const { path, query } = receive(request, this.checkSingleHeaders)
+      const head = { path, query, headers: request.headers }
       checkRunning(deps)
-      route = this.router.find({ path: target.path, query: target.query, headers: request.headers })
-      const identified = identify(request, deps.findCaller)
+      route = this.router.find(head)
+      const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
+      const withheld = this.credentialCheckOf(route.provider)(head)
       admit(deps)
-      const proxied = await this.prepare(arrival, target, route, caller)
+      const proxied = await this.prepare(arrival, head, { route, caller, withheld })
       new Relay(this, proxied).start()
     } catch (error) {
       this.reject(error, arrival, route)
@@ -158,24 +163,27 @@ class Pipeline implements Gateway, RelaySteps {
   /** Steps 7 and 8. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void {
     const settled = settle(this.deps, request, ending, headers)
-    if (settled instanceof Promise) void settled.then((late) => record(this.deps, late, onStored))
-    else record(this.deps, settled, onStored)
+    if (settled instanceof Promise) void settled.then((late) => record(this.recording, late, onStored))
+    else record(this.recording, settled, onStored)
   }
 
   /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
-  private async prepare(arrival: Arrival, target: Target, route: Route, caller: Caller): Promise<ProxiedRequest> {
+  private async prepare(arrival: Arrival, target: RoutedRequest, admitted: Admitted): Promise<ProxiedRequest> {
     let body: Body = NO_BODY
+    const readingAt = performance.now()
     try {
       const reading = receiveBody(arrival.request, arrival.response, this.bodyLimits)
       body = reading instanceof Promise ? await reading : reading
+      // The key may have been revoked while the body arrived.
+      if (performance.now() - readingAt > SLOW_BODY_MS) await this.identify(target, arrival.request.socket)
       const { headers } = arrival.request
       const decoded = isEncoded(headers) ? await decodeBody(body, headers) : undefined
-      return this.toProxiedRequest(arrival, { route, caller, call: this.toCall(arrival, target, body), decoded })
+      return this.toProxiedRequest(arrival, { ...admitted, call: this.toCall(arrival, target, body), decoded })
     } catch (error) {
       if (isLarge(body)) body.close()
       if (error instanceof GatewayError || error instanceof ClientLeft) {
         const call = this.toCall(arrival, target, NO_BODY)
-        const proxied = this.toProxiedRequest(arrival, { route, caller, call, decoded: undefined })
+        const proxied = this.toProxiedRequest(arrival, { ...admitted, call, decoded: undefined })
         this.settle(proxied, toUnreadEnding(error, proxied.now()), [], ignore)
       }
       throw error
@@ -184,12 +192,13 @@ class Pipeline implements Gateway, RelaySteps {
 
   private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
-    const { call, decoded, caller, route } = known
+    const { call, decoded, caller, route, withheld } = known
     return new ProxiedRequest({
       call,
       decoded,
       caller,
       route,
+      withheld,
       dialect: dialects[route.format],
       upstream: this.upstreams.get(route.provider),
       response: arrival.response,

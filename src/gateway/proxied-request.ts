@@ -7,6 +7,7 @@ import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
+import type { Withheld } from "./credentials.ts"
 import { isEncoded, type ReadableBody, toReadableBody } from "./readable-body.ts"
 import type { Route } from "./route.ts"
 import type { Upstream } from "./upstreams.ts"
@@ -18,6 +19,7 @@ interface AdmittedRequest {
   readonly decoded: ReadableBody | undefined
   readonly caller: Caller
   readonly route: Route
+  readonly withheld: Withheld
   readonly dialect: Dialect
   readonly upstream: Upstream
   readonly response: ServerResponse
@@ -35,6 +37,8 @@ export class ProxiedRequest {
   readonly call: Call
   readonly caller: Caller
   readonly route: Route
+  /** The credentials that the provider does not get. */
+  readonly withheld: Withheld
   readonly dialect: Dialect
   readonly upstream: Upstream
   readonly response: ServerResponse
@@ -64,6 +68,7 @@ export class ProxiedRequest {
     this.call = call
     this.caller = admitted.caller
     this.route = route
+    this.withheld = admitted.withheld
     this.dialect = dialect
     this.upstream = upstream
     this.response = response

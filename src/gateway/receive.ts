@@ -4,6 +4,17 @@ import { GatewayError } from "../core/errors.ts"
 import { readCostDelivery } from "./cost-delivery.ts"
 import { type BodyLimits, readBody, tooLarge } from "./read-body.ts"
 
+/** The facts about a request that are known when it arrives. */
+export interface Arrival {
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
+  /** The value of `performance.now()` at the same moment. */
+  readonly startedAt: number
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
 const NO_BODY = Buffer.alloc(0)
 const MAX_SHORT_BYTES = 64 * 1024
 
@@ -25,6 +36,7 @@ export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders)
   if (target === undefined) {
     throw new GatewayError("bad_request", "The request target must be a path that begins with one slash.")
   }
+  checkPath(target.path)
   checkHead(request)
   checkSingle(request.rawHeaders)
   readCostDelivery(request.headers)
@@ -36,6 +48,20 @@ export function parseTarget(url: string | undefined): Target | undefined {
   if (!url?.startsWith("/") || url.startsWith("//") || url.includes("\\")) return undefined
   const mark = url.indexOf("?")
   return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark) }
+}
+
+/** A dot segment, with any of its characters and of the slashes around it encoded, even more than once. */
+const DOT_SEGMENT = /(?:^|\/|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?:$|[/;]|%(?:25)*(?:2f|5c|3b))/i
+
+/** Rejects paths that the provider, or a proxy before it, can take for another path than the one that was routed. */
+function checkPath(path: string): void {
+  if (path.includes("//")) {
+    throw new GatewayError("bad_request", "The path contains two slashes in a row. Remove one of them.")
+  }
+  // Nearly no path has an encoded character, or a segment that begins with a dot.
+  if ((path.includes("/.") || path.includes("%")) && DOT_SEGMENT.test(path)) {
+    throw new GatewayError("bad_request", "The path contains a dot segment (`.` or `..`). Send the path without it.")
+  }
 }
 
 function checkHead(request: IncomingMessage): void {

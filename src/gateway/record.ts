@@ -1,6 +1,12 @@
 import type { Deps } from "./deps.ts"
 import { toLogRecord } from "./log-record.ts"
+import type { ModelNames } from "./model-names.ts"
 import type { RecordedRequest, SettledRequest } from "./proxied-request.ts"
+
+/** The parts that the last step uses. */
+interface Recording extends Pick<Deps, "ledger" | "subscribers" | "onError"> {
+  readonly names: ModelNames
+}
 
 /**
  * Gives the row of a settled request to the ledger, then the request to each subscriber. Never throws and never waits.
@@ -9,12 +15,12 @@ import type { RecordedRequest, SettledRequest } from "./proxied-request.ts"
  * answer, else soon. Also called if the ledger fails, because the client must get its answer
  */
 export function record(
-  { ledger, subscribers, onError }: Pick<Deps, "ledger" | "subscribers" | "onError">,
+  { ledger, subscribers, onError, names }: Recording,
   request: SettledRequest,
   onStored: () => void,
 ): void {
   try {
-    request.record = toLogRecord(request)
+    request.record = toLogRecord(request, names)
     // A streamed answer ends in the same write as its last piece if its row is stored without waiting.
     const { job } = request
     const stored = job === undefined ? request.record : { ...request.record, job }

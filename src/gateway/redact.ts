@@ -1,13 +1,14 @@
 import type { Call } from "../core/call.ts"
-import { isSecretName } from "../core/secrets.ts"
+import { isSecretName, redactSecrets } from "../core/secrets.ts"
 import type { CredentialPlace } from "../providers/_credentials.ts"
 
 /** Shorter values are no credentials, and removing them would mutilate the message. */
 const MIN_LENGTH = 8
 
 /**
- * Returns a provider's message with `***` in place of the credentials that came with this very request. Some providers
- * repeat what they reject, and not every credential can be recognized by its shape.
+ * Returns the text of an error with `***` in place of everything that looks like a credential, and of the credentials that
+ * came with this very request. Some providers repeat what they reject, and not every credential can be recognized by its
+ * shape.
  * @param places where the dialect's credential can stand, beside everything that has the name of a secret
  */
 export function redactEchoedCredentials(
@@ -15,7 +16,7 @@ export function redactEchoedCredentials(
   { headers, query }: Pick<Call, "headers" | "query">,
   places: readonly CredentialPlace[] = [],
 ): string {
-  let clean = message
+  let clean = redactSecrets(message)
   for (const name in headers) {
     const isCredential = isSecretName(name) || places.some((place) => "header" in place && place.header === name)
     if (isCredential) clean = redactValue(clean, String(headers[name]))

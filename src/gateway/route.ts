@@ -32,7 +32,7 @@ type Providers = Readonly<Record<string, Provider>>
  */
 export function createRouter(dialects: Dialects, providers: Providers): Router {
   const formats = Object.keys(dialects) as readonly Format[]
-  const findClaim = createClaimFinder(dialects)
+  const claims = createClaimFinder(dialects)
   const named = createNames(dialects, providers)
 
   function toRoute(provider: Provider, request: RoutedRequest, isNamed: boolean): Route {
@@ -48,11 +48,11 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
     find(request) {
       const name = request.headers["x-majordomo-provider"]
       if (name !== undefined) return toRoute(named(String(name)), request, true)
-      const format = findClaim(request)
+      const format = claims.find(request)
       if (format === undefined) throw unknownPath(dialects)
       return toRoute(providers[format]!, request, false)
     },
-    guessFormat: (request) => findClaim(request) ?? formats[0]!,
+    guessFormat: (request) => claims.guess(request) ?? formats[0]!,
   }
 }
 
@@ -66,10 +66,11 @@ function createNames(dialects: Dialects, providers: Providers): (name: string) =
     const name = header.trim().toLowerCase()
     const found = [name, name.replace(suffix, "")].find((each) => Object.hasOwn(providers, each))
     if (found !== undefined) return providers[found]!
-    const known = Object.keys(providers).join(", ")
+    // The names of the settings may be internal, and the client has not shown its key yet.
+    const builtIn = Object.keys(dialects).join(", ")
     throw new GatewayError(
       "unknown_provider",
-      `X-Majordomo-Provider names no provider of this gateway. Known: ${known}.`,
+      `X-Majordomo-Provider names no provider of this gateway. It knows ${builtIn}, and those of its settings (providers.NAME).`,
     )
   }
 }

@@ -24,12 +24,18 @@ export function sendError(response: ServerResponse, { error, dialect, id, close 
   const headers = ["Content-Type", "application/json; charset=utf-8", "Content-Length", String(body.length)]
   headers.push("X-Majordomo-Request-Id", id)
   if (error.status === 503) headers.push("Retry-After", RETRY_AFTER_S)
+  if (!isRetryable(error)) headers.push("X-Should-Retry", "false")
   if (close) headers.push("Connection", "close")
   // If node rejected a head before, its reason phrase is still set.
   response.statusMessage = ""
   response.writeHead(error.status, headers)
   response.end(body)
   if (close) closeUnread(response)
+}
+
+/** Returns false for an error that the same request would get again. The SDKs of OpenAI and Anthropic read the header. */
+function isRetryable({ status }: GatewayError): boolean {
+  return status >= 500 || status === 408
 }
 
 /** Closes a connection whose request is not read to its end, after the client has had time to read the response. */

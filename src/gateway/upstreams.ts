@@ -6,8 +6,8 @@ import { createConnector } from "./unasked-continue.ts"
 /** The parsed address of a provider, and the connections to it. */
 export interface Upstream {
   readonly host: string
-  /** The path prefix of the base URL, without a slash at the end. */
-  readonly prefix: string
+  /** Returns the path at the provider: the base URL's, and the given one. A version that both have stands there once. */
+  toPath(path: string): string
   /** Returns the connection pool for a request that is sent now. */
   pool(): Dispatcher
 }
@@ -46,7 +46,7 @@ export function createUpstreams(settings: GatewaySettings): Upstreams {
     let openedAt = performance.now()
     return {
       host: url.hostname,
-      prefix: url.pathname.replace(/\/$/, ""),
+      toPath: createPathJoiner(url.pathname.replace(/\/$/, "")),
       pool() {
         // A connection in constant use would keep an address that the provider's name no longer resolves to. undici's
         // own clientTtl does the same, but keeps one callback per request while a stream is older than that age.
@@ -75,6 +75,15 @@ export function createUpstreams(settings: GatewaySettings): Upstreams {
       pools.clear()
     },
   }
+}
+
+/** Base URLs are often copied with the API's version at their end, which the paths of most clients begin with. */
+function createPathJoiner(prefix: string): (path: string) => string {
+  const version = /\/v\d+[a-z0-9]*$/.exec(prefix)?.[0]
+  if (version === undefined) return (path) => prefix + path
+  const start = `${version}/`
+  const shortened = prefix.slice(0, -version.length)
+  return (path) => (path.startsWith(start) ? shortened : prefix) + path
 }
 
 function openPool(origin: string, settings: GatewaySettings): Pool {

@@ -1,4 +1,5 @@
 import type { Headers } from "../core/call.ts"
+import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
 
 /** A place in a request where a provider's credential can stand. Header names are in lower case. */
 export type CredentialPlace =
@@ -11,11 +12,23 @@ interface Request {
   readonly query: string
 }
 
-/** Returns the credential of the first place that holds one, without its scheme; undefined when none does. */
+/**
+ * Returns the provider's credential of the first place that holds one, without its scheme; undefined when none does. A
+ * gateway key in such a place is none.
+ */
 export function readCredential(places: readonly CredentialPlace[], request: Request): string | undefined {
   for (const place of places) {
     const credential = readPlace(place, request)
-    if (credential !== undefined) return credential
+    if (credential !== undefined && !credential.startsWith(GATEWAY_KEY_PREFIX)) return credential
+  }
+  return undefined
+}
+
+/** Returns the gateway key that stands in the place of a provider's credential. */
+export function readMisplacedGatewayKey(places: readonly CredentialPlace[], request: Request): string | undefined {
+  for (const place of places) {
+    const credential = readPlace(place, request)
+    if (credential?.startsWith(GATEWAY_KEY_PREFIX)) return credential
   }
   return undefined
 }

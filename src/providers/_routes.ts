@@ -1,4 +1,4 @@
-import { hasParameter } from "./_credentials.ts"
+import type { CredentialPlace } from "./_credentials.ts"
 
 /** The paths of a dialect: how requests reach it, and what they do there. */
 export interface Routes {
@@ -8,22 +8,19 @@ export interface Routes {
 }
 
 /**
- * How a request that names no provider is recognized as one of a dialect's own provider. The three lists are searched
- * one after the other, each over all dialects.
+ * How a request that names no provider is recognized as one of a dialect's own provider. A path decides; signs only
+ * choose between the dialects that share it.
  */
 interface Claims {
   /** Paths that no other API has. */
   readonly paths?: readonly RegExp[]
-  /** Headers and parameters that only clients of this API send, on any path that is not another API's alone. */
-  readonly signs?: readonly Sign[]
   /** Paths that other APIs have too. */
   readonly sharedPaths?: readonly RegExp[]
+  /** Headers and parameters that only clients of this API send. */
+  readonly signs?: readonly CredentialPlace[]
   /** Names the paths in the answer to an unknown path, such as `/v1/messages (Anthropic)`. */
   readonly summary: string
 }
-
-/** A header in lower case, or a query parameter on some paths. */
-type Sign = { readonly header: string } | { readonly query: string; readonly path: RegExp }
 
 /** A part of a provider's API that has another dialect, such as an OpenAI-compatible surface. */
 export interface Surface {
@@ -106,15 +103,4 @@ export function isFreeOperation({ operation }: OperationRow, hasUsage: boolean):
   return (
     operation === "stored" || operation === "result" || (!hasUsage && (operation === "free" || operation === "job"))
   )
-}
-
-/** Returns true if a request with this query carries the sign. */
-export function hasSign(sign: Sign, { headers, path, query }: SignedRequest): boolean {
-  return "header" in sign ? headers[sign.header] !== undefined : sign.path.test(path) && hasParameter(query, sign.query)
-}
-
-interface SignedRequest {
-  readonly path: string
-  readonly query: string
-  readonly headers: Readonly<Record<string, unknown>>
 }

@@ -1,6 +1,6 @@
-import { hasPlace } from "./_credentials.ts"
+import { type CredentialPlace, hasPlace } from "./_credentials.ts"
 import type { Dialect } from "./_dialect.ts"
-import { hasSign, type Surface } from "./_routes.ts"
+import type { Surface } from "./_routes.ts"
 
 /** The parts of a request that decide where it goes. */
 export interface RoutedRequest {
@@ -10,25 +10,50 @@ export interface RoutedRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
+/** Finds the dialect of a request that names no provider. */
+interface ClaimFinder<Format extends string> {
+  /** Returns the dialect that owns the path of a request; undefined: no dialect does. */
+  find(request: RoutedRequest): Format | undefined
+  /** Returns the dialect whose clients send requests like this one, for the form of an error. */
+  guess(request: RoutedRequest): Format | undefined
+}
+
 /**
- * Creates the search for the dialect of a request that names no provider. The dialects' own paths count
- * before signs, and signs before shared paths; where two dialects claim a request alike, the first one gets it.
+ * Creates the search over the claims of all dialects. The path decides. Where several dialects have a path, the first one
+ * whose sign the request carries gets it, or else the first one. A header alone never finds a dialect, because its
+ * provider could then get a credential that belongs to another one.
  */
 export function createClaimFinder<Format extends string>(
   dialects: Readonly<Record<Format, Dialect>>,
-): (request: RoutedRequest) => Format | undefined {
+): ClaimFinder<Format> {
   const entries = Object.entries(dialects) as [Format, Dialect][]
-  const list = <T>(pick: (claims: Dialect["routes"]["claims"]) => readonly T[] | undefined) =>
-    entries.flatMap(([format, { routes }]) => (pick(routes.claims) ?? []).map((claim) => ({ format, claim })))
-  const paths = list((claims) => claims.paths)
-  const signs = list((claims) => claims.signs)
-  const sharedPaths = list((claims) => claims.sharedPaths)
-  return (request) => {
-    for (const { format, claim } of paths) if (claim.test(request.path)) return format
-    for (const { format, claim } of signs) if (hasSign(claim, request)) return format
-    for (const { format, claim } of sharedPaths) if (claim.test(request.path)) return format
-    return undefined
+  const claims = entries.map(([format, { routes }]) => ({ format, ...routes.claims }))
+
+  function find(request: RoutedRequest): Format | undefined {
+    const { path } = request
+    for (const { format, paths } of claims) if (matches(paths, path)) return format
+    let first: Format | undefined
+    for (const { format, sharedPaths, signs } of claims) {
+      if (!matches(sharedPaths, path)) continue
+      if (hasSign(signs, request)) return format
+      first ??= format
+    }
+    return first
   }
+
+  return {
+    find,
+    guess: (request) => find(request) ?? claims.find(({ signs }) => hasSign(signs, request))?.format,
+  }
+}
+
+function matches(paths: readonly RegExp[] | undefined, path: string): boolean {
+  if (paths !== undefined) for (const each of paths) if (each.test(path)) return true
+  return false
+}
+
+function hasSign(signs: readonly CredentialPlace[] | undefined, request: RoutedRequest): boolean {
+  return signs?.some((sign) => hasPlace(sign, request)) === true
 }
 
 /** Returns the surface of a provider that a request reaches; undefined when it reaches the provider's own API. */

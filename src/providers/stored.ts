@@ -56,4 +56,4 @@ export function staysFree(
   return outputTokens === 0 && (dialect === DIALECTS.anthropic || inputTokens === 0)
 }
 
-const findClaim = createClaimFinder(DIALECTS)
+const { find: findClaim } = createClaimFinder(DIALECTS)

@@ -19,7 +19,7 @@ export {
 export { askRollupState, MAX_VALUES_PER_DAY, NO_ROLLUPS, type RollupState, readRollupState } from "./rollup-state.ts"
 export { askRun, askRuns, RUN_FIELDS, RUN_NAMES, RUN_SORTS, type Run, type RunSort, readRun } from "./runs.ts"
 export { readStep, type SpanNode, type Step, toSpans } from "./spans.ts"
-export { askNew, OVERLAP_MS } from "./tail.ts"
+export { askKnown, askNew, askNewest, OVERLAP_MS } from "./tail.ts"
 export {
   askUsage,
   type Measures,

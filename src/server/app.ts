@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { H3, toNodeHandler } from "h3"
+import { hashKey } from "../core/key.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
+import { createCors } from "./cors.ts"
+import { createHostCheck, rejectHost } from "./hosts.ts"
 
 /** A condition that an operator should know and that no client notices. */
 export interface ReadinessWarning {
@@ -19,6 +22,16 @@ interface OwnRoutes extends Probe {
   metrics(): Promise<string>
 }
 
+/** Who may call what. */
+interface AccessPolicy {
+  /** The address of the listener. */
+  readonly host: string
+  readonly allowedHosts: readonly string[]
+  readonly corsOrigins: readonly string[]
+  /** The bearer token that `/metrics` needs; undefined: none. */
+  readonly metricsToken: string | undefined
+}
+
 /**
  * h3 serves the gateway's own routes; everything else is proxied on node's own request and response. The two are apart
  * because of a measurement: through h3 and web streams a proxied request costs two to ten times the CPU time.
@@ -26,11 +39,17 @@ interface OwnRoutes extends Probe {
 export function createApp(
   gateway: Gateway,
   probe: OwnRoutes,
+  policy: AccessPolicy,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const own = toNodeHandler(createOwnApp(probe))
+  const own = toNodeHandler(createOwnApp(probe, policy.metricsToken))
+  const hosts = createHostCheck(policy.host, policy.allowedHosts)
+  const cors = policy.corsOrigins.length === 0 ? undefined : createCors(policy.corsOrigins)
   return (request, response) => {
-    if (isOwn(request.url)) void own(request, response)
-    else gateway.handle(request, response)
+    if (isOwn(request.url)) {
+      if (hosts.rejectsOwn(request)) rejectHost(response)
+      else void own(request, response)
+    } else if (hosts.rejects(request)) rejectHost(response)
+    else if (!cors?.(request, response)) gateway.handle(request, response)
   }
 }
 
@@ -43,10 +62,14 @@ function isOwn(url: string | undefined): boolean {
   return path === "/health" || path === "/readyz" || path === "/metrics"
 }
 
-function createOwnApp(probe: OwnRoutes): H3 {
+function createOwnApp(probe: OwnRoutes, metricsToken: string | undefined): H3 {
   return new H3()
     .get("/health", () => new Response("ok", { headers: { "Content-Type": "text/plain; charset=utf-8" } }))
-    .get("/metrics", async () => {
+    .get("/metrics", async ({ req }) => {
+      if (metricsToken !== undefined && !isBearer(req.headers.get("authorization"), metricsToken)) {
+        const message = "/metrics needs the token of server.metrics_token, as Authorization: Bearer TOKEN.\n"
+        return new Response(message, { status: 401, headers: { "WWW-Authenticate": "Bearer" } })
+      }
       const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }
       return new Response(await probe.metrics(), { headers })
     })
@@ -57,4 +80,9 @@ function createOwnApp(probe: OwnRoutes): H3 {
         ? Response.json({ status: "ok", ...more })
         : Response.json({ status: "error", error, ...more }, { status: 503 })
     })
+}
+
+/** Compares hashes, so that the time of the comparison says nothing about the token. */
+function isBearer(authorization: string | null, token: string): boolean {
+  return hashKey(authorization ?? "") === hashKey(`Bearer ${token}`)
 }

@@ -55,6 +55,7 @@ function openStore({ settings, log, database }: BodyOwner, dir: string): Promise
   return openBodyStore({
     storage: toStorage(settings),
     storeRequestBody: logging.storeRequestBody,
+    clientOptOut: logging.clientOptOut,
     storeResponseBody: logging.storeResponseBody,
     maxBodyBytes: logging.maxBodyBytes,
     redact: logging.redact,

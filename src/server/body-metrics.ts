@@ -5,7 +5,12 @@ import { counter, gauge, type Metric } from "./prometheus.ts"
 export function toBodyMetrics(stats: BodyStats | undefined): Metric[] {
   if (stats === undefined) return []
   return [
-    counter("majordomo_bodies_kept_total", "Requests whose row says where their bodies are.", stats.kept),
+    counter(
+      "majordomo_bodies_kept_total",
+      "Requests whose row says where their bodies are.",
+      stats.kept,
+      stats.waiting,
+    ),
     counter("majordomo_bodies_uploaded_total", "Requests whose bodies are in S3.", stats.uploaded),
     gauge("majordomo_bodies_waiting", "Requests whose bodies wait for S3.", stats.waiting),
     counter(

@@ -25,7 +25,8 @@ interface FrontParts extends Omit<ProbeOptions, "settings"> {
 export async function openFront({ settings, worker }: ServerOptions, parts: FrontParts): Promise<Front> {
   const { gateway, collect, isStopping } = parts
   const metrics = async () => toText(worker ? await worker.collectAll(collect()) : collect())
-  const app = createApp(gateway, { ...createProbe({ settings, ...parts }), metrics })
+  const probe = createProbe({ settings, ...parts, missingWorkers: worker?.missing })
+  const app = createApp(gateway, { ...probe, metrics }, settings.server)
   let lastRequestAt = 0
   const handle: typeof app = (request, response) => {
     if (isStopping()) lastRequestAt = performance.now()

@@ -138,7 +138,7 @@ function tune(
   server.on("connect", (_request, socket) => {
     // Node has removed its error listener from this socket. Without one, a connection reset would end the process.
     socket.on("error", () => socket.destroy())
-    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    endAfterRunning(socket as HttpSocket, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
   })
 }
 

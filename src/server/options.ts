@@ -16,5 +16,7 @@ export interface ServerOptions {
     readonly port: number
     /** Returns the metrics of all processes, given those of this process. */
     collectAll(own: readonly Metric[]): Promise<readonly Metric[]>
+    /** How many of the workers are not up, as far as this one knows. */
+    missing(): number
   }
 }

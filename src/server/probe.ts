@@ -18,6 +18,8 @@ export interface ProbeOptions {
   /** When the price list that was fetched the longest ago was fetched; undefined if none is fetched. */
   pricesCheckedAt(): number | undefined
   isStopping(): boolean
+  /** How many of several processes behind the port are not up. */
+  missingWorkers?(): number
 }
 
 /**
@@ -57,6 +59,8 @@ export function createProbe(options: ProbeOptions): Probe {
   return {
     async check() {
       if (isStopping()) return { error: "the gateway is shutting down", warnings: [] }
+      const missing = options.missingWorkers?.() ?? 0
+      if (missing > 0) return { error: `${missing} of the processes behind the port are not up yet`, warnings: [] }
       const [ability, disk] = await Promise.all([ask(), findDiskWarning(settings.storage.dataDir)])
       const ledger = stats()
       const warnings = [

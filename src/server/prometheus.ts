@@ -6,6 +6,8 @@ export interface Metric {
   readonly samples: readonly Sample[]
   /** How the values of several processes are combined. Default: their sum. */
   readonly together?: "max"
+  /** The part of a counter that the next process counts again if this one ends, such as rows that still wait. */
+  readonly recounted?: number
 }
 
 export interface Sample {
@@ -14,8 +16,8 @@ export interface Sample {
   readonly value: number
 }
 
-export function counter(name: string, help: string, value: number): Metric {
-  return { name, type: "counter", help, samples: [{ value }] }
+export function counter(name: string, help: string, value: number, recounted = 0): Metric {
+  return { name, type: "counter", help, samples: [{ value }], ...(recounted > 0 && { recounted }) }
 }
 
 export function gauge(name: string, help: string, value: number): Metric {
@@ -52,7 +54,13 @@ function add({ together }: Metric, a: number, b: number): number {
   return together === "max" ? Math.max(a, b) : a + b
 }
 
-function toKey({ suffix, labels = {} }: Sample): string {
+/** Returns the metric with other values. */
+export function mapSamples(metric: Metric, toValue: (sample: Sample) => number): Metric {
+  return { ...metric, samples: metric.samples.map((sample) => ({ ...sample, value: toValue(sample) })) }
+}
+
+/** Returns what tells a sample from the others of its metric. */
+export function toKey({ suffix, labels = {} }: Sample): string {
   const name = suffix ?? ""
   const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`)
   return pairs.length === 0 ? name : `${name}{${pairs.join(",")}}`

@@ -8,6 +8,7 @@ import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
+import { toOwnBudget } from "./budget.ts"
 import { openFront } from "./front.ts"
 import { wireGateway } from "./gateway.ts"
 import { checkPort } from "./listen.ts"
@@ -53,7 +54,8 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
   return openInScope((scope) => open(options, scope))
 }
 
-async function open(options: ServerOptions, scope: Scope): Promise<RunningServer> {
+async function open(given: ServerOptions, scope: Scope): Promise<RunningServer> {
+  const options = { ...given, settings: toOwnBudget(given.settings) }
   const { settings, log, worker } = options
   let stopping = false
   const isStopping = () => stopping

@@ -1,27 +1,65 @@
+import { setTimeout as wait } from "node:timers/promises"
 import type { Database } from "../database/_database.ts"
-import { explainServerError } from "../database/failures.ts"
-import { ensureFirstKey, type NewKey } from "../database/keys.ts"
-import { openDatabase } from "../database/open.ts"
+import { DatabaseNotReady, explainServerError } from "../database/failures.ts"
+import { countKeys, ensureFirstKey, type NewKey } from "../database/keys.ts"
+import { hasDatabase, openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Scope } from "../kit/scope.ts"
 import type { ServerOptions } from "./options.ts"
+import { openWaitingRoom } from "./waiting-room.ts"
+
+const RETRY_MS = 1000
+
+type StorageOptions = Omit<ServerOptions, "onRecord">
+
+const NO_KEY = "there is no API key yet, so every request is rejected: majordomo-gateway keys create --name NAME"
 
 /**
- * Opens the configured database. The main process also applies the schema, and creates the first key when there is
- * none. A worker leaves both to its primary process.
+ * Opens the configured database. The main process also waits until a PostgreSQL is ready, applies the schema, and creates
+ * the first key when there is none, unless the settings forbid it. A worker leaves this to its primary process.
  */
 export async function openStorage(
-  { settings, log, worker, firstKey = ensureFirstKey }: Omit<ServerOptions, "onRecord">,
+  options: StorageOptions,
   scope: Scope,
 ): Promise<{ readonly database: Database; readonly firstKey: NewKey | undefined }> {
-  const role = worker ? "worker" : "serve"
-  const database = await openDatabase(settings.storage, { role, log: (line) => log("warn", line) })
+  const { settings, worker, log, firstKey } = options
+  if (!(await hasDatabase(settings.storage))) log("info", "Creating the embedded database; this takes some seconds")
+  const database = await openWhenReady(options)
   scope.own(() => database.close())
   if (worker) return { database, firstKey: undefined }
   try {
     if (settings.storage.autoMigrate) await migrate(database)
-    return { database, firstKey: await firstKey(database) }
+    const create = firstKey ?? (settings.server.createFirstKey ? ensureFirstKey : undefined)
+    if (create) return { database, firstKey: await create(database) }
+    if ((await countKeys(database)) === 0) log("warn", NO_KEY)
+    return { database, firstKey: undefined }
   } catch (error) {
     throw explainServerError(error)
+  }
+}
+
+/** After a boot, a database is often later than the gateway. Tries again until `storage.wait` has passed. */
+async function openWhenReady({ settings, log, worker }: StorageOptions): Promise<Database> {
+  const { storage, server } = settings
+  const deadline = performance.now() + storage.waitMs
+  let closeRoom: (() => Promise<void>) | undefined
+  let logged = ""
+  try {
+    for (;;) {
+      try {
+        return await openDatabase(storage, { role: worker ? "worker" : "serve", log: (line) => log("warn", line) })
+      } catch (error) {
+        const leftMs = deadline - performance.now()
+        if (!(error instanceof DatabaseNotReady) || leftMs <= 0) throw error
+        if (error.message !== logged) {
+          log("warn", `${error.message}. Trying again for ${Math.ceil(leftMs / 1000)} s (storage.wait)`)
+        }
+        logged = error.message
+        if (!worker && server.port !== 0) closeRoom ??= await openWaitingRoom(server)
+        await wait(Math.min(RETRY_MS, leftMs))
+      }
+    }
+  } finally {
+    await closeRoom?.()
   }
 }

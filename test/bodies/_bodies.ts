@@ -39,6 +39,7 @@ export function makeOptions(given: Partial<BodyOptions> & { readonly endpoint?: 
   const options: BodyOptions = {
     storage: "s3",
     storeRequestBody: true,
+    clientOptOut: true,
     storeResponseBody: true,
     maxBodyBytes: 65536,
     redact: [],

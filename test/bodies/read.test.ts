@@ -75,6 +75,14 @@ describe("what is stored", () => {
     expect([request_body, response_body]).toEqual(expected)
   })
 
+  test("[S11] with clientOptOut off, a client cannot leave the policy of the operator", async () => {
+    const call = makeCall({ raw: ["X-Majordomo-Store-Bodies", "false"] })
+    const binding = await openBodyStore(makeOptions({ storage: "postgres", clientOptOut: false }).options)
+    expect(binding.open(call, CALLER)).toBeDefined()
+    const free = await openBodyStore(makeOptions({ storage: "postgres" }).options)
+    expect(free.open(call, CALLER)).toBeUndefined()
+  })
+
   test("is nothing when both sides are off, or the storage is none", async () => {
     const off = makeOptions({ storage: "postgres", storeRequestBody: false, storeResponseBody: false })
     const none = makeOptions({ storage: "none" })

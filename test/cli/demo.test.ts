@@ -11,13 +11,15 @@ import { createInstallation, type Installation, type RunningGateway } from "../s
 describe("serve --demo", () => {
   let installation: Installation
   let gateway: RunningGateway
-  let config: readonly string[]
+  const config = ["--demo"]
 
   beforeAll(async () => {
-    // The demo must not use what is configured: nothing listens at this address.
-    installation = createInstallation({ DATABASE_URL: "postgres://x@127.0.0.1:9/x" })
+    // The demo and its commands must not use what is configured: nothing is there.
+    installation = createInstallation({
+      DATABASE_URL: "postgres://x@127.0.0.1:9/x",
+      MAJORDOMO_STORAGE_DATA_DIR: "/nonexistent",
+    })
     gateway = await installation.serve({ args: ["--demo"] })
-    config = ["--config", join(installation.home, ".majordomo-demo/majordomo.yaml")]
   })
   afterAll(() => installation?.remove())
 
@@ -36,6 +38,31 @@ describe("serve --demo", () => {
     expect(keys.rows.map(({ key }) => key)).toEqual(
       expect.arrayContaining(["Support", "Engineering", "Research", "Search"]),
     )
+  })
+
+  test("has agent runs whose steps are a tree below the first", async () => {
+    const runs = (await installation.runJson(["usage", "runs", "--since", "30d", "--limit", "500", ...config])) as {
+      trace: string
+    }[]
+    expect(runs.length).toBeGreaterThan(20)
+    const agent = runs.find(({ trace }) => trace.startsWith("agent-"))!
+    const { code, stdout } = await installation.run(["usage", "run", agent.trace, ...config])
+    expect(code).toBe(0)
+    for (const step of ["plan", "edit", "test", "summarize"]) expect(stdout).toContain(step)
+  })
+
+  test("every command has --demo, which excludes --config", async () => {
+    expect((await installation.run(["keys", "list", "--demo"])).stdout).toContain("Engineering")
+    expect((await installation.run(["verify", "--demo"])).stdout).toContain("The books balance")
+    const both = await installation.run(["usage", "--demo", "--config", "x.yaml"])
+    expect(both).toMatchObject({ code: 2, stdout: "" })
+    const other = createInstallation()
+    const { code, stderr } = await other.run(["usage", "--demo"])
+    await other.remove()
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: "error: there is no demo yet: start it with majordomo-gateway serve --demo\n",
+    })
   })
 
   test("answers every SDK, streamed and not, without a provider's key, and writes an exact row for each request", async () => {

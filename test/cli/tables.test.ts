@@ -3,7 +3,9 @@ import { toCsv } from "../../src/cli/_csv.ts"
 import { toDollars } from "../../src/cli/_money.ts"
 import type { Screen } from "../../src/cli/_print.ts"
 import { displayWidth } from "../../src/cli/_table.ts"
+import { toPrintableJson } from "../../src/cli/_text.ts"
 import { renderBreakdown } from "../../src/cli/usage/_breakdown.ts"
+import { toDimensionFields } from "../../src/operations/usage/json.ts"
 import { findDimension, type Measures, type UsageAnswer, type UsageRow } from "../../src/reports/index.ts"
 
 const screen = (width: number): Screen => ({ width, color: false, drawing: true })
@@ -159,6 +161,22 @@ describe("amounts of dollars have as many digits as they need", () => {
   ])("%s -> %s", (decimal, shown) => expect(toDollars(decimal)).toBe(shown))
 })
 
+describe("JSON", () => {
+  test("[S13] escapes what would change the direction of writing or control a terminal, and says the same", () => {
+    const value = { "a\u202e": ["\u2066x\u0085\u2028\n"], n: 1 }
+    const text = toPrintableJson(value, 2)
+    expect(text).not.toMatch(/[\u202e\u2066\u0085\u2028]/)
+    expect(text.split("\n").length).toBeGreaterThan(3)
+    expect(JSON.parse(text)).toEqual(value)
+  })
+
+  test("[S13] a metadata name such as __proto__ is a field like any other", () => {
+    const by = [findDimension("__proto__")!]
+    const fields = { ...toDimensionFields(by, { values: ["v"] } as unknown as Parameters<typeof toDimensionFields>[1]) }
+    expect(JSON.stringify(fields)).toBe('{"__proto__":"v"}')
+  })
+})
+
 describe("CSV", () => {
   test.each([
     ["=1+1", "'=1+1"],
@@ -168,6 +186,7 @@ describe("CSV", () => {
     ['say "hi"', 'say "hi"'],
     ["\t=1", "'\ufffd=1"],
     ["a\u001b[2J\nb", "a\ufffd[2J\ufffdb"],
+    ["a\u202eb\u2066c\u061c", "a\ufffdb\ufffdc\ufffd"],
   ])("%j becomes text that no spreadsheet executes", (given, read) => {
     const line = toCsv(["x"], [[given]]).split("\n")[1]!
     expect(line.startsWith('"') ? line.slice(1, -1).replaceAll('""', '"') : line).toBe(read)

@@ -202,10 +202,17 @@ describe("prune", () => {
   })
 })
 
+/** Waits until another session of the database has looked for new rows. */
+async function waitForPoll(client: pg.Client): Promise<void> {
+  const text = `SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()
+    AND query LIKE '%<> ALL%'`
+  while ((await client.query(text)).rowCount === 0);
+}
+
 describe("usage tail", () => {
   /** Runs tail and collects its lines from stdout and stderr. */
-  function follow(of: Installation, env: Record<string, string>) {
-    const child = spawn(process.execPath, [BIN, "usage", "tail", "--limit", "1", "--json"], {
+  function follow(of: Installation, env: Record<string, string>, limit = "1") {
+    const child = spawn(process.execPath, [BIN, "usage", "tail", "--limit", limit, "--json"], {
       cwd: of.home,
       env: { PATH: process.env["PATH"] ?? "", HOME: of.home, TZ: "UTC", ...env },
     })
@@ -250,6 +257,31 @@ describe("usage tail", () => {
     expect(await tail.stop()).toBe(0)
     expect(tail.lines.map((line) => JSON.parse(line).model).toSorted()).toEqual(["first", "late", "second"])
   })
+
+  test.each(["0", "1", "3"])(
+    "--limit %s begins with that many rows, and prints each later row once, in order",
+    async (limit) => {
+      const own = await createTestDatabase()
+      const client = new pg.Client({ connectionString: own.url })
+      await client.connect()
+      const start = Date.now() - 10_000
+      const rows = (name: string, count: number, from: number) =>
+        Array.from({ length: count }, (_, at) => ({ model: `${name}-${at}`, at: new Date(from + at).toISOString() }))
+      // All of them are so new that a later poll looks at them again.
+      await insertRows(client, rows("old", 20, start))
+      const tail = follow(home, { DATABASE_URL: own.url }, limit)
+      if (limit === "0") await waitForPoll(client)
+      else await tail.waitFor("old-19")
+      // More than one poll returns.
+      await insertRows(client, rows("new", 1_200, start + 5_000))
+      await tail.waitFor("new-1199")
+      expect(await tail.stop()).toBe(0)
+      await client.end()
+      const shown = tail.lines.map((line) => JSON.parse(line).model as string)
+      const first = rows("old", 20, 0).slice(20 - Number(limit))
+      expect(shown).toEqual([...first, ...rows("new", 1_200, 0)].map(({ model }) => model))
+    },
+  )
 
   test("on the embedded database joins a running gateway, which can stop and start again meanwhile", {
     timeout: 60_000,

@@ -3,6 +3,7 @@ import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import type { LoadOptions } from "../../src/config/load.ts"
+import { describeSettings } from "../../src/server/describe.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 
 let cwd: string
@@ -34,11 +35,13 @@ describe("settings", () => {
         shutdownTimeoutMs: 30_000,
         notReadyAfterMs: undefined,
         maxKeyAgeMs: 43_200_000,
+        createFirstKey: true,
       },
       storage: {
         driver: "auto",
         dataDir: join(homedir(), ".majordomo"),
         autoMigrate: true,
+        waitMs: 60_000,
         postgres: {
           host: "localhost",
           port: 5432,
@@ -62,6 +65,7 @@ describe("settings", () => {
       logging: {
         bodyStorage: "none",
         storeRequestBody: true,
+        clientOptOut: true,
         storeResponseBody: true,
         maxBodyBytes: 65_536,
         redact: [],
@@ -116,10 +120,48 @@ describe("settings", () => {
     ["majordomo.yml", "server:\n  port: 4001\n"],
     ["majordomo.json", '{"server": {"port": 4001}}'],
     ["majordomo.toml", "[server]\nport = 4001\n"],
-    ["majordomo.ts", "const port: number = 4001\nexport default { server: { port } }\n"],
   ])("%s is read", async (name, content) => {
     put(name, content)
     expect((await load()).settings.server.port).toBe(4001)
+  })
+
+  test.each(["ts", "mts", "cts", "mjs", "js", "cjs"])(
+    "[S6] majordomo.%s is executed only when --config names it",
+    async (extension) => {
+      const name = `majordomo.${extension}`
+      const exported = /^c/.test(extension) ? "module.exports =" : "export default"
+      put(name, `globalThis.executed = true\n${exported} { server: { port: 4001 } }\n`)
+      Object.assign(globalThis, { executed: false })
+      const { settings, warnings } = await load()
+      expect(settings.server.port).toBe(7680)
+      expect(globalThis).toMatchObject({ executed: false })
+      expect(warnings).toEqual([
+        `${name} is ignored because files that are code are read only when named: --config ${name}`,
+      ])
+      expect((await load({ configFile: name })).settings.server.port).toBe(4001)
+    },
+  )
+
+  test("[S6] .env in the working directory sets only the gateway's own variables", async () => {
+    put(".env", "DATABASE_URL=postgres://dotenv/x\nNO_COLOR=1\nMAJORDOMO_SERVER_PORT=4001\n")
+    const { settings, sources, warnings } = await load()
+    expect(settings.storage.postgres).toMatchObject({ url: undefined, isSet: false })
+    expect(settings.server.port).toBe(4001)
+    expect(sources["storage.postgres.url"]).toBe("default")
+    expect(warnings).toEqual([
+      "DATABASE_URL in .env is not read: set MAJORDOMO_STORAGE_POSTGRES_URL there, or DATABASE_URL in the environment",
+    ])
+  })
+
+  test("[S6] a start says where settings come from, the database, and addresses of providers that are no default", async () => {
+    put(".env", "MAJORDOMO_PROVIDERS_OPENAI_BASE_URL=http://127.0.0.1:9000\n")
+    put("majordomo.yaml", "providers: {groq: {base_url: https://api.groq.com/openai, format: openai}}")
+    expect(describeSettings(await load({ env: { DATABASE_URL: "postgres://me:swordfish@db:6543/calls" } }))).toEqual([
+      "Settings from DATABASE_URL, majordomo.yaml, MAJORDOMO_PROVIDERS_OPENAI_BASE_URL in .env",
+      'Using the database "calls" of the PostgreSQL at db:6543',
+      "Provider openai is at http://127.0.0.1:9000 (MAJORDOMO_PROVIDERS_OPENAI_BASE_URL in .env)",
+      "Provider groq is at https://api.groq.com/openai (majordomo.yaml)",
+    ])
   })
 
   test("the system-wide file is read only when the working directory has none", async () => {
@@ -189,9 +231,13 @@ describe("settings", () => {
     const isSet = async (env: Record<string, string>) => (await load({ env })).settings.storage.postgres.isSet
     expect(await isSet({ MAJORDOMO_STORAGE_POSTGRES_USER: "me" })).toBe(true)
     expect(await isSet({ DATABASE_URL: "postgres://a@b/c" })).toBe(true)
-    expect(await isSet({ DATABASE_URL: "mysql://a@b/c" })).toBe(false)
-    put(".env", "DATABASE_URL=postgres://dotenv/x")
-    expect((await load()).settings.storage.postgres.url).toBe("postgres://dotenv/x")
+    expect(await isSet({ DATABASE_URL: "mysql://a@b/c", MAJORDOMO_STORAGE_DRIVER: "embedded" })).toBe(false)
+  })
+
+  test("[U12] a DATABASE_URL that is no PostgreSQL address is an error, never silently the embedded database", async () => {
+    expect(await errorOf({ env: { DATABASE_URL: "mysql://u:swordfish@b/c" } })).toBe(
+      "DATABASE_URL (environment): expected a connection string such as postgres://user:password@host:5432/database, got another value (not shown); to use the embedded database, unset it or set storage.driver: embedded",
+    )
   })
 
   test("DATABASE_URL is ignored with a warning when a storage.postgres setting is set", async () => {
@@ -256,6 +302,14 @@ describe("settings", () => {
     expect(settings.providers["azure"]).toEqual({ baseUrl: "https://acme.openai.azure.com", format: "openai" })
     expect(warnings).toEqual([])
   })
+
+  test.each(["azure", "bedrock", "vertex"])("[U7] %s is a provider like any other, also in variables", async (name) => {
+    const prefix = `MAJORDOMO_PROVIDERS_${name.toUpperCase()}`
+    put("majordomo.yaml", `providers: {${name}: {base_url: https://cloud.example}}`)
+    const { settings, warnings } = await load({ env: { [`${prefix}_FORMAT`]: "anthropic" } })
+    expect(settings.providers[name]).toEqual({ baseUrl: "https://cloud.example", format: "anthropic" })
+    expect(warnings).toEqual([])
+  })
 })
 
 describe("errors", () => {
@@ -265,7 +319,7 @@ describe("errors", () => {
     expect(await errorOf({ env, overrides: { "server.host": "" } })).toMatchInlineSnapshot(`
       "the configuration has 7 errors:
         server.prot (majordomo.yaml): unknown setting; did you mean server.port?
-        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, postgres, got text
+        storage (majordomo.yaml): expected a section with driver, data_dir, auto_migrate, wait, postgres, got text
         MAJORDOMO_SERVR_HOST (environment): unknown setting; did you mean MAJORDOMO_SERVER_HOST?
         server.read_timeout (majordomo.yaml): expected a duration from 1ms to 24d, such as 250ms, 30s, 5m or 1h30m, got 30
         ledger.when_full (majordomo.yaml): expected drop or block, got "wait"
@@ -354,10 +408,32 @@ describe("warnings", () => {
     const { settings, warnings } = await load({ env: { MAJORDOMO_CORS_ALLOWED_ORIGINS: "*" } })
     expect(settings.metadata.maxKeys).toBe(5)
     expect(warnings).toEqual([
-      "jwt (majordomo.yaml) is a setting of the Go gateway and has no effect here",
-      "metadata.hll_flush_interval (majordomo.yaml) is a setting of the Go gateway and has no effect here",
-      "MAJORDOMO_CORS_ALLOWED_ORIGINS is a setting of the Go gateway and has no effect here",
+      "jwt (majordomo.yaml) is a setting of the Go gateway and has no effect here: use the command `keys`",
+      "metadata.hll_flush_interval (majordomo.yaml) is a setting of the Go gateway and has no effect here: values are counted exactly",
+      "MAJORDOMO_CORS_ALLOWED_ORIGINS is a setting of the Go gateway and has no effect here: a proxy in front of the gateway can set these headers",
     ])
+  })
+
+  test("[U7] a configuration file of the Go gateway, of any version, never stops the program", async () => {
+    put(
+      "majordomo.yaml",
+      `gcs: {enabled: false, bucket: '', credentials_file: '', endpoint: ''}
+body_store: {backend: none, s3_bucket: ''}
+admin: {token: ''}
+logging: {level: info, body_storage: gcs, max_request_body_size: 1}
+pricing: {deprecated_models_file: ./x.json}
+providers: {openai: {base_url: 'https://api.openai.com'}, azure: {base_url: ''}, bedrock: {region: us-east-1}, fireworks: {base_url: 'https://api.fireworks.ai/inference'}}
+storage: {driver: postgres, postgres: {user: '', password: '', sslmode: disable}}
+`,
+    )
+    const { settings, warnings } = await load({ env: { MAJORDOMO_GCS_BUCKET: "b" } })
+    expect(Object.keys(settings.providers)).not.toContain("azure")
+    expect(settings.logging.bodyStorage).toBe("none")
+    expect(warnings).toHaveLength(11)
+    expect(warnings.every((line) => /has no effect/.test(line))).toBe(true)
+    expect(warnings).toContain(
+      "providers.fireworks (majordomo.yaml) has no effect: it needs a format too, such as providers.fireworks.format: openai",
+    )
   })
 
   test("a second file in the working directory", async () => {

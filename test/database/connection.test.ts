@@ -64,6 +64,52 @@ describe("sslmode", () => {
     expect(await usesTls(at(plainOnly, "prefer"))).toBe(false)
   })
 
+  test("[S9] allow uses TLS only if the server wants it", async () => {
+    expect(await usesTls(at(secure, "allow"))).toBe(false)
+    expect(await usesTls(at(secureOnly, "allow"))).toBe(true)
+    expect(await usesTls(at(plainOnly, "allow"))).toBe(false)
+    expect(await usesTls(at(plain, "allow"))).toBe(false)
+  })
+
+  test("[S9] require with an authority checks the authority, as libpq does", async () => {
+    const rootOf = (name: string) => `&sslrootcert=${encodeURIComponent(fileURLToPath(new URL(name, TLS)))}`
+    expect(await usesTls(at(secure, "require", rootOf("authority.crt")))).toBe(true)
+    expect(await failure(at(secure, "require", rootOf("expired.crt")))).toMatch(/certificate .* was not accepted/)
+  })
+
+  test("[S9] sslrootcert=system means verify-full, and rejects a weaker sslmode", async () => {
+    const system = (query: string) => postgresAt(`${secure.url}?sslrootcert=system${query}`)
+    expect(await failure(system(""))).toMatch(/certificate .* was not accepted .*sslmode is verify-full/)
+    expect(await failure(system("&sslmode=verify-full"))).toMatch(/certificate .* was not accepted/)
+    for (const mode of ["disable", "allow", "prefer", "require", "verify-ca"]) {
+      expect(await failure(system(`&sslmode=${mode}`))).toBe(
+        `storage.postgres.url: sslrootcert=system needs sslmode=verify-full, got sslmode=${mode}`,
+      )
+    }
+  })
+
+  test("[S9] channel_binding=require accepts only a server that is bound to its TLS connection", async () => {
+    const bound = "&channel_binding=require"
+    expect(await usesTls(at(secure, "require", bound))).toBe(true)
+    expect(await usesTls(at(secure, "require", "&channel_binding=prefer"))).toBe(true)
+    expect(await failure(at(plain, "prefer", bound))).toMatch(/offers no channel binding/)
+    expect(await failure(at(secure, "disable", bound))).toMatch(/channel_binding=require needs TLS/)
+    expect(await failure(at(secure, "require", "&channel_binding=yes"))).toMatch(/expected a channel_binding of/)
+    const trusting = await startPostgres({ tls, hostRules: ["host all all all trust"] })
+    expect(await failure(at(trusting, "require", bound))).toMatch(/offers no channel binding/)
+    await trusting.remove()
+  })
+
+  test("[S9] a parameter of the URL that has no effect is rejected by its name", async () => {
+    expect(await failure(at(secure, "require", "&sslcrl=revoked.pem"))).toMatch(
+      /^storage\.postgres\.url: the parameter "sslcrl" is not supported: remove it/,
+    )
+    expect(await failure(at(secure, "require", "&target_session_attrs=standby"))).toMatch(
+      /the parameter target_session_attrs with this value is not supported/,
+    )
+    expect(await usesTls(at(secure, "require", "&connect_timeout=5&application_name=x"))).toBe(true)
+  })
+
   test("require uses TLS with any certificate", async () => {
     expect(await usesTls(at(secure, "require"))).toBe(true)
     expect(await failure(at(plain, "require"))).toMatch(/offers no TLS, and storage\.postgres\.sslmode is require/)
@@ -122,7 +168,7 @@ describe("sslmode", () => {
       "the host no-such-host.invalid is not known: correct storage.postgres.host",
     )
     expect(await by({ sslmode: "sometimes" })).toMatch(
-      /^storage\.postgres\.sslmode: expected one of disable, prefer, .*, got "sometimes"$/,
+      /^storage\.postgres\.sslmode: expected one of disable, allow, prefer, .*, got "sometimes"$/,
     )
     expect(await by({ url: "postgres://u:wrong-password%@h/d" })).toMatch(
       /^storage\.postgres\.url: expected postgres:\/\/USER/,

@@ -38,11 +38,23 @@ describe("Dockerfile", () => {
     expect(copies).toEqual(["COPY --from=build /package /app"])
   })
 
+  test("prints no key, has no package manager, and names its base image by a variable", () => {
+    const text = read("Dockerfile")
+    expect(text).toContain("MAJORDOMO_SERVER_CREATE_FIRST_KEY=false")
+    expect(text).toMatch(/rm -rf \/usr\/local\/lib\/node_modules /)
+    expect(steps.filter((line) => line.startsWith("FROM "))).toEqual([
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the Dockerfile
+      "FROM ${NODE_IMAGE} AS build",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the Dockerfile
+      "FROM ${NODE_IMAGE}",
+    ])
+  })
+
   test("its variables are settings, and the package supports its Node version", () => {
     const pairs = [...read("Dockerfile").matchAll(/\b(MAJORDOMO_\w+)=(\S+)/g)].map(([, name, value]) => [name, value])
     expect(pairs.length).toBeGreaterThan(0)
     expect(problemsOf(Object.fromEntries(pairs))).toEqual([])
-    expect(Number(/node:(\d+)/.exec(last("FROM")!)![1])).toBeGreaterThanOrEqual(
+    expect(Number(/node:(\d+)/.exec(last("ARG")!)![1])).toBeGreaterThanOrEqual(
       parseInt(packageJson.engines.node.slice(2), 10),
     )
   })
@@ -58,15 +70,16 @@ describe("Dockerfile", () => {
 })
 
 describe("docker-compose.yml and .env.example", () => {
-  const compose = parse(read("docker-compose.yml"))
+  const compose = parse(read("docker-compose.yml"), { merge: true })
   const example = Object.fromEntries(
     [...read(".env.example").matchAll(/^#?([A-Z][A-Z0-9_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
   )
 
   test("the gateway waits for PostgreSQL 16, has a volume for its journal, and enough time to stop", () => {
-    const { gateway, postgres } = compose.services
-    expect(gateway.depends_on.postgres.condition).toBe("service_healthy")
-    expect(postgres.image).toMatch(/^postgres:16/)
+    const { gateway, migrate, postgres } = compose.services
+    expect(gateway.depends_on.migrate.condition).toBe("service_completed_successfully")
+    expect(migrate.depends_on.postgres.condition).toBe("service_healthy")
+    expect(postgres.image).toContain("postgres:16")
     expect(postgres.healthcheck.test).toContain("pg_isready")
     expect(gateway.volumes).toEqual(["journal:/var/lib/majordomo"])
     expect(Object.keys(compose.volumes)).toEqual(expect.arrayContaining(["journal", "postgres"]))
@@ -74,6 +87,36 @@ describe("docker-compose.yml and .env.example", () => {
       parseInt(String(SETTINGS.server.shutdown_timeout.initial), 10),
     )
     expect(gateway.ports[0]).toContain(`:${SETTINGS.server.port.initial}`)
+  })
+
+  test("every service has a read-only root, no capability that it does not need, and an image that a variable pins", () => {
+    const needed: Record<string, string[]> = { postgres: ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"] }
+    for (const [name, service] of Object.entries<Record<string, unknown>>(compose.services)) {
+      expect(service, name).toMatchObject({
+        read_only: true,
+        cap_drop: ["ALL"],
+        security_opt: ["no-new-privileges:true"],
+      })
+      expect(service["cap_add"] ?? [], name).toEqual(needed[name] ?? [])
+      const image = service["build"] ? JSON.stringify(service["build"]) : service["image"]
+      expect(image, name).toMatch(/\$\{[A-Z]+_IMAGE:-/)
+      expect(service, name).not.toHaveProperty("privileged")
+    }
+    expect(compose.services.gateway.user).toBe("1000:1000")
+    expect(compose.networks.database.internal).toBe(true)
+    expect(compose.services.postgres.networks).toEqual(["database"])
+  })
+
+  test("the gateway has neither the superuser's nor the owner's password, and does not migrate", () => {
+    const { gateway, migrate } = compose.services
+    expect(JSON.stringify(gateway)).not.toMatch(/POSTGRES_PASSWORD:\?|OWNER_PASSWORD/)
+    expect(gateway).not.toHaveProperty("env_file")
+    expect(gateway.environment).toMatchObject({
+      MAJORDOMO_STORAGE_POSTGRES_USER: "majordomo",
+      MAJORDOMO_STORAGE_AUTO_MIGRATE: "false",
+    })
+    expect(JSON.stringify(migrate)).not.toMatch(/\$\{POSTGRES_PASSWORD|GATEWAY_PASSWORD/)
+    expect(migrate.environment.MAJORDOMO_STORAGE_POSTGRES_USER).toBe("majordomo_owner")
   })
 
   test("every variable with our prefix is a setting, in both files", () => {
@@ -113,6 +156,45 @@ describe("k8s/", () => {
     expect(kustomization.images[0].name).toBe(container.image)
   })
 
+  test("only the Job has the owner's secret, and both run with the least privilege", () => {
+    const job = load("migrate-job.yaml").spec.template.spec
+    const secrets = [job, pod].map(({ containers }) => containers[0].envFrom[0].secretRef.name)
+    expect(secrets).toEqual(["majordomo-owner", "majordomo-gateway"])
+    for (const each of [job, pod]) {
+      expect(each.automountServiceAccountToken).toBe(false)
+      expect(each.securityContext).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 1000,
+        seccompProfile: { type: "RuntimeDefault" },
+      })
+      expect(each.containers[0].securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      })
+    }
+    // The Service would otherwise send requests to the Job.
+    expect(load("migrate-job.yaml").spec.template).not.toHaveProperty("metadata")
+    expect(spec.selector.matchLabels).toEqual(load("service.yaml").spec.selector)
+  })
+
+  test("the policy admits labeled namespaces only, and forbids the metadata service of a cloud", () => {
+    const policy = load("network-policy.yaml").spec
+    expect(policy.policyTypes).toEqual(["Ingress", "Egress"])
+    expect(policy.podSelector.matchLabels).toEqual(kustomization.labels[0].pairs)
+    expect(kustomization.labels[0].includeTemplates).toBe(true)
+    for (const { from, ports } of policy.ingress) {
+      expect(from).toEqual([{ namespaceSelector: { matchLabels: { "majordomo-gateway/client": "true" } } }])
+      expect(ports).toEqual([{ port: container.ports[0].name }])
+    }
+    const blocks = policy.egress.flatMap(({ to }: { to: { ipBlock?: { cidr: string; except: string[] } }[] }) =>
+      to.flatMap(({ ipBlock }) => ipBlock ?? []),
+    )
+    expect(blocks).toHaveLength(4)
+    for (const { cidr, except } of blocks)
+      expect(except).toContain(cidr.includes(":") ? "fd00:ec2::/32" : "169.254.0.0/16")
+  })
+
   test("it has two replicas, and one is always available", () => {
     expect(spec.replicas).toBe(2)
     expect(load("pod-disruption-budget.yaml").spec.minAvailable).toBe(1)
@@ -147,7 +229,12 @@ describe("k8s/", () => {
     const configFile = new URL("k8s/settings.yaml", root).pathname
     const { settings, warnings } = await loadSettings({ configFile, env, cwd: tmpdir() })
     expect(warnings).toEqual([])
-    expect(settings.storage).toMatchObject({ driver: "postgres", dataDir: "/var/lib/majordomo/data" })
+    expect(settings.storage).toMatchObject({
+      driver: "postgres",
+      dataDir: "/var/lib/majordomo/data",
+      autoMigrate: false,
+    })
+    expect(settings.server.createFirstKey).toBe(false)
   })
 
   const hasKubectl = spawnSync("kubectl", ["kustomize", "--help"]).status === 0
@@ -155,15 +242,18 @@ describe("k8s/", () => {
     const copy = mkdtempSync(join(tmpdir(), "majordomo-k8s-"))
     try {
       cpSync(new URL("k8s/", root), copy, { recursive: true })
-      cpSync(join(copy, "secret.env.example"), join(copy, "secret.env"))
+      for (const name of ["secret", "owner"]) cpSync(join(copy, `${name}.env.example`), join(copy, `${name}.env`))
       const built = parseAllDocuments(execFileSync("kubectl", ["kustomize", copy], { encoding: "utf8" })).map((each) =>
         each.toJS(),
       )
       expect(built.map(({ kind }) => kind).sort()).toEqual([
         "ConfigMap",
         "Deployment",
+        "Job",
         "Namespace",
+        "NetworkPolicy",
         "PodDisruptionBudget",
+        "Secret",
         "Secret",
         "Service",
       ])

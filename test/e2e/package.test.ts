@@ -62,6 +62,37 @@ describe("the package as it is installed", () => {
     expect(foreign).toEqual([])
   })
 
+  test("contains every page to which its README and its other pages link", () => {
+    const pages = files.filter((path) => path.endsWith(".md"))
+    expect(pages).toEqual(expect.arrayContaining(["README.md", "docs/deployment.md", "SECURITY.md"]))
+    const broken = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)\s#:]+)(?:#[^)]*)?\)/g)]
+        .map(([, link]) => join(page, "..", link!))
+        .filter((path) => !files.includes(path.replace(/\/$/, "")))
+        .map((path) => `${page}: ${path}`),
+    )
+    expect(broken).toEqual([])
+  })
+
+  test("the bill of materials names each bundled package with its version and digest, and no other", () => {
+    const file = join(directory, "sbom.cdx.json")
+    execFileSync(process.execPath, [join(ROOT, "scripts/sbom.mjs"), file], { stdio: "pipe" })
+    const bom = JSON.parse(readFileSync(file, "utf8")) as {
+      bomFormat: string
+      components: { name: string; version: string; purl?: string; hashes?: unknown[] }[]
+    }
+    expect(bom.bomFormat).toBe("CycloneDX")
+    const licensed = [
+      ...read("THIRD_PARTY_LICENSES").matchAll(/^((?:@[\w.-]+\/)?[\w.-]+(?: in PGlite)? \d+\.\d+\.\d\S*) \(/gm),
+    ]
+    expect(bom.components.map(({ name, version }) => `${name} ${version}`).sort()).toEqual(
+      licensed.map(([, name]) => name).sort(),
+    )
+    const packages = bom.components.filter(({ purl }) => purl !== undefined)
+    expect(packages.length).toBeGreaterThan(20)
+    for (const { hashes, name } of packages) expect(hashes, name).toHaveLength(1)
+  })
+
   test("contains the licenses of the bundled packages", () => {
     const licenses = read("THIRD_PARTY_LICENSES")
     for (const name of [

@@ -4,6 +4,7 @@ import { askOnce } from "../chaos/_load.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { listChildren } from "../support/processes.ts"
 
 const LIMIT_MS = 90_000
 
@@ -72,21 +73,15 @@ it("a killed worker is replaced, its requests have their rows, and the others co
       script: { pieces: 2000, pieceDelayMs: 50 },
     })
     await fakeProvider.nextRequest()
-    const { pid } = (await findWorkers(gateway.pid)).at(-1)!
-    const other = (await findWorkers(gateway.pid)).at(0)!
+    const [other = 0, pid = 0] = listChildren(gateway.pid)
     process.kill(pid, "SIGKILL")
-    process.kill(other.pid, 0)
-    await expect
-      .poll(
-        async () =>
-          (await findWorkers(gateway.pid)).filter((each) => each.pid !== other.pid && each.pid !== pid).length,
-        { timeout: 20_000 },
-      )
-      .toBe(1)
+    process.kill(other, 0)
+    const newOnes = () => listChildren(gateway.pid).filter((each) => each !== other && each !== pid).length
+    await expect.poll(newOnes, { timeout: 20_000 }).toBe(1)
     expect(gateway.stderr).toContain("starting another one")
     for (let i = 0; i < 8; i++)
       expect(await askOnce({ key, port: gateway.port, tag: `on-${i}`, stream: false })).toBeUndefined()
-    process.kill(other.pid, "SIGKILL") // one of the two had the stream, which breaks off now
+    process.kill(other, "SIGKILL") // one of the two had the stream, which breaks off now
     expect(await running).toBeDefined()
     const outcome = async () => {
       const rows = (await home.runJson(["usage", "requests", "--where", "Tag=killed"])) as { outcome: string }[]
@@ -98,16 +93,62 @@ it("a killed worker is replaced, its requests have their rows, and the others co
   })
 })
 
-/** Returns the worker processes of a primary, oldest first. */
-async function findWorkers(parent: number): Promise<{ readonly pid: number }[]> {
-  const { readdirSync, readFileSync } = await import("node:fs")
-  return readdirSync("/proc").flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${Number(name)}/stat`, "utf8")
-      const of = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])
-      return of === parent ? [{ pid: Number(name) }] : []
-    } catch {
-      return []
-    }
+it("[O7] a worker that dies leaves no connection unread, and /readyz is 200 only when all workers are up", {
+  timeout: LIMIT_MS,
+}, async () => {
+  await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
+    const gateway = await home.serve()
+    const key = firstKey(gateway)
+    const ready = async () => (await fetch(`${gateway.origin}/readyz`)).status
+    expect(await ready()).toBe(200)
+    const [frozen = 0] = listChildren(gateway.pid)
+    process.kill(frozen, "SIGSTOP")
+    // The first process passes some of these connections to the worker, which never confirms them.
+    const asked = Array.from({ length: 8 }, (_, i) =>
+      askOnce({ key, port: gateway.port, tag: `f-${i}`, stream: false }),
+    )
+    await Promise.race(asked)
+    process.kill(frozen, "SIGKILL")
+    const answers = await Promise.all(asked)
+    expect(answers.filter((why) => why === undefined).length).toBeGreaterThan(0)
+    expect(answers.filter((why) => why !== undefined).length).toBeGreaterThan(0)
+    await expect.poll(ready, { timeout: 20_000 }).toBe(200)
+    expect(listChildren(gateway.pid)).toHaveLength(2)
+    await gateway.stop()
   })
-}
+})
+
+it("[O6] counters and the last log line never go backwards when a worker dies or does not answer", {
+  timeout: LIMIT_MS,
+}, async () => {
+  await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
+    const gateway = await home.serve()
+    const key = firstKey(gateway)
+    const ask = async (count: number) => {
+      const one = (_: unknown, i: number) => askOnce({ key, port: gateway.port, tag: `c-${i}`, stream: false })
+      expect((await Promise.all(Array.from({ length: count }, one))).every((why) => why === undefined)).toBe(true)
+    }
+    const written = () => metric(gateway, "majordomo_rows_written_total")
+    await ask(20)
+    await expect.poll(written, { timeout: 10_000 }).toBe(20)
+    const [first = 0, second = 0] = listChildren(gateway.pid)
+    process.kill(first, "SIGSTOP")
+    expect(await metric(gateway, 'majordomo_requests_total{provider="openai",status="200"}')).toBe(20)
+    for (const pid of [first, second]) {
+      process.kill(pid, "SIGKILL")
+      await expect.poll(() => listChildren(gateway.pid).includes(pid), { timeout: 20_000 }).toBe(false)
+      await expect
+        .poll(async () => (await fetch(`${gateway.origin}/readyz`).catch(() => undefined))?.status, { timeout: 20_000 })
+        .toBe(200)
+      // A killed worker may leave rows that it has written and not crossed off. The next one counts them once more.
+      expect(await written()).toBeGreaterThanOrEqual(20)
+    }
+    const before = await written()
+    await ask(5)
+    await expect.poll(written, { timeout: 10_000 }).toBeGreaterThanOrEqual(before + 5)
+    const { stderr } = await gateway.stop()
+    const { accepted, ...numbers } = lastNumbers(stderr)
+    expect(accepted).toBeGreaterThanOrEqual(25)
+    expect(numbers).toEqual({ written: accepted, waiting: 0, rejected: 0, dropped: 0 })
+  })
+})

@@ -43,10 +43,11 @@ export async function replay(file: InputFile, expectation: Expectation): Promise
     }
     for (const request of file.requests) {
       await send(pipeline.origin, request, { expectation, arrived: far.nextArrival() })
+      if (expectation.isRejected) continue
       if (expectation.answer !== "never" && pipeline.records.length === rows.length) return rows
       rows.push(await pipeline.nextRecord())
     }
-    return rows
+    return expectation.isRejected ? pipeline.records : rows
   } finally {
     await pipeline.close()
     await store?.close()
@@ -66,7 +67,11 @@ function writePriceFile(directory: string, content: Readonly<Record<string, unkn
 
 function providersOf({ provider }: Expectation, baseUrl: string): Readonly<Record<string, Provider>> {
   const known = provider ? { ...BUILT_IN_PROVIDERS, [provider.name]: provider } : BUILT_IN_PROVIDERS
-  return Object.fromEntries(Object.entries(known).map(([name, { format }]) => [name, { name, format, baseUrl }]))
+  const basePath = provider?.basePath ?? ""
+  const entries = Object.entries(known).map(([name, { format }]) => {
+    return [name, { name, format, baseUrl: name === provider?.name ? baseUrl + basePath : baseUrl }] as const
+  })
+  return Object.fromEntries(entries)
 }
 
 /** Sends one request and reads its whole answer. A client that gets no answer leaves when its request has arrived. */
@@ -101,13 +106,14 @@ async function drain(response: Response): Promise<void> {
 }
 
 /** A stand-in for the providers that gives the answers of a file in their order, the last one repeatedly. */
-async function startFarSide({ answers }: InputFile, { answer }: Expectation) {
+async function startFarSide({ answers }: InputFile, { answer, target }: Expectation) {
   let count = 0
   let announce: () => void = () => {}
   const server = createServer(async (request, response) => {
     const body = await readAll(request)
     announce()
     if (answer === "never") return
+    if (target !== undefined && request.url !== target) return void response.writeHead(404).end()
     const given = answers[Math.min(count++, answers.length - 1)]
     sendAnswer(response, given ?? (answer === "chat stream" ? toChatStream(body) : SMALL_JSON))
   })

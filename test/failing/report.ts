@@ -46,13 +46,18 @@ async function judge(
   return pending === undefined ? { verdict: "failed", detail } : { verdict: "pending", detail: `${pending}: ${detail}` }
 }
 
-function findProblems(rows: readonly LogRecord[], { rows: expected, sum }: Expectation, requests: number): string[] {
+function findProblems(
+  rows: readonly LogRecord[],
+  { rows: expected, sum, isRejected }: Expectation,
+  requests: number,
+): string[] {
   const problems = rows.flatMap((row, index) => {
     const wanted = expected?.[expected.length === 1 ? 0 : index]
     return wanted ? rowProblems(row, wanted, index) : []
   })
   const total = formatDecimal(rows.reduce((all, { total_cost }) => all + parseDecimal(total_cost ?? "0"), 0n))
   if (sum !== undefined && total !== sum) problems.push(`sum: expected ${sum}, got ${total}`)
+  if (isRejected) return rows.map(({ provider }) => `a request was sent to ${provider}`)
   if (rows.length < requests) problems.push(`${requests} requests made ${rows.length} rows`)
   return problems
 }

@@ -225,6 +225,13 @@ describe("other protocols", () => {
     expect(fakeProvider.exchanges.length).toBe(0)
   })
 
+  test("[FRM-16] [S8] a CONNECT that is pipelined behind a request is answered after it, and takes nothing of its answer", async () => {
+    const connect = "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n"
+    const answer = await exchange(gateway.port, request("", { close: false }) + connect)
+    expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 400"])
+    await gateway.nextRecord()
+  })
+
   test("[FRM-16] a CONNECT whose client resets the connection immediately affects no other request", async () => {
     for (let i = 0; i < 50; i++) {
       const client = await connectRaw(gateway.port)

@@ -86,6 +86,16 @@ describe("the workflows", () => {
     expect(release).toMatch(/id-token: write/)
     expect(release).toMatch(/npm publish --provenance/)
     expect(release).toMatch(/environment: npm/)
+    // npm rejects the provenance of a package that does not name the repository of the run.
+    const steps = [
+      "npm test",
+      "node scripts/sbom.mjs sbom.cdx.json",
+      "repository.url=git+$GITHUB_SERVER_URL",
+      "npm publish",
+    ]
+    const places = steps.map((step) => release.indexOf(step))
+    expect(places).toEqual(places.toSorted((one, other) => one - other))
+    expect(places).not.toContain(-1)
     expect(workflows.join("")).not.toMatch(/secrets\.|NPM_TOKEN|NODE_AUTH_TOKEN/)
   })
 

@@ -161,7 +161,6 @@ describe("a target", () => {
     "/metrics/x",
     "/v1/Messages",
     "/v1/%6dessages",
-    "/v1/../",
     "/v1/nobody/usage",
   ])("[URL-09] of no provider gives 404 in JSON without a call, a row or a repeated credential: %s", async (path) => {
     const { status, calls, text, row } = await send(get(path, "Authorization: Bearer sk-canary-0123456789\r\n"))
@@ -249,13 +248,18 @@ describe("a credential", () => {
   ]
 
   /** The routing table of the specification, stated independently of the code. */
-  function expected(path: string, named: string, credential: Credential): string | undefined {
+  function providerOf(path: string, named: string, credential: Credential): string | undefined {
     if (named !== "") return named
     if (path === "/v1/messages") return "anthropic"
     if (path.startsWith("/v1beta/")) return "gemini"
-    if (credential === "x-api-key") return "anthropic"
-    if (credential === "x-goog-api-key" || (path === "/v1/models" && credential === "?key=")) return "gemini"
+    if (path === "/v1/models" && credential === "x-api-key") return "anthropic"
+    if (path === "/v1/models" && credential !== "Authorization: Bearer") return "gemini"
     return openaiPaths.includes(path) ? "openai" : undefined
+  }
+  const accepted: Readonly<Record<string, readonly Credential[]>> = {
+    openai: ["Authorization: Bearer"],
+    anthropic: ["Authorization: Bearer", "x-api-key"],
+    gemini: ["Authorization: Bearer", "x-goog-api-key", "?key="],
   }
   const cells = paths.flatMap((path) =>
     ["", ...NAMES].flatMap((named) =>
@@ -263,16 +267,18 @@ describe("a credential", () => {
     ),
   )
 
-  test(`[URL-08] goes only to the provider that the rules name, in all ${cells.length} combinations`, async () => {
+  test(`[URL-08] goes only to the provider that the path names, if it is that provider's, in all ${cells.length} combinations`, async () => {
     const wrong: unknown[] = []
     for (const { path, named, credential } of cells) {
       const { header, query } = credentials[credential]
       const provider = named === "" ? "" : `X-Majordomo-Provider: ${named}\r\n`
       const { status, calls } = await send(get(path + query, header + provider))
       const reached = calls.map(({ name }) => name)
-      const wanted = expected(path, named, credential)
-      const isRight =
-        wanted === undefined ? status === 404 && reached.length === 0 : reached.length === 1 && reached[0] === wanted
+      const wanted = providerOf(path, named, credential)
+      const isSent = wanted !== undefined && accepted[wanted]!.includes(credential)
+      const isRight = isSent
+        ? reached.length === 1 && reached[0] === wanted
+        : reached.length === 0 && status === (wanted === undefined ? 404 : 400)
       if (!isRight) wrong.push({ path, named, credential, wanted, reached, status })
     }
     expect(wrong).toEqual([])

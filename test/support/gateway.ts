@@ -41,6 +41,8 @@ export interface RunningGateway {
   /** What the process has printed so far. */
   readonly stdout: string
   readonly stderr: string
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<Ran>
   /** Sends the signal and waits for the process to end. */
   stop(signal?: NodeJS.Signals): Promise<Ran>
 }
@@ -111,6 +113,7 @@ export function createInstallation(
         get stderr() {
           return said.stderr
         },
+        ended: exited.then((ending) => ({ ...ending, ...said })),
         async stop(signal = "SIGTERM") {
           child.kill(signal)
           return { ...(await exited), ...said }

@@ -1,5 +1,6 @@
 import { type RevokedKey, revokeKey } from "../../operations/keys/revoke.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
+import { confirm, YES_OPTION } from "../_confirm.ts"
 import { withDatabase } from "../_open.ts"
 import { print, printJson, printMessage } from "../_print.ts"
 import { printable } from "../_text.ts"
@@ -10,12 +11,13 @@ export default defineCommand({
     name: "revoke",
     description: "reject an API key from now on, on every running gateway; exit 1 if one does not answer",
   },
-  args: { id: ID, ...JSON_OPTION, ...COMMON },
+  args: { id: ID, ...YES_OPTION, ...JSON_OPTION, ...COMMON },
   examples: [
     "majordomo-gateway keys revoke a1b2c3d4-e5f6-7890-abcd-ef1234567890",
     "majordomo-gateway keys revoke a1b2c3d4-e5f6-7890-abcd-ef1234567890 --json | jq .gateways.silent",
   ],
   async run({ args }) {
+    await confirm(`Revoke the key ${printable(args.id)} for good?`, args)
     await withDatabase(args.config, async (context) => {
       const revoked = await revokeKey(context, { id: args.id })
       const { silent } = revoked.gateways

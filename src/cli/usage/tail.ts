@@ -27,10 +27,8 @@ export default defineCommand({
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort())
     const connect = await createConnect(args.config)
     for await (const event of followRequests({ connect, signal: stop.signal }, { filters, first })) {
-      if (event.type === "rows") {
-        event.rows.forEach(printRow)
-        if (event.isTruncated) printMessage(`(more than ${MAX_ROWS_PER_POLL} at once: the others are not shown)`)
-      } else printMessage(MESSAGES[event.type])
+      if (event.type === "rows") event.rows.forEach(printRow)
+      else printMessage(MESSAGES[event.type])
     }
   },
 })

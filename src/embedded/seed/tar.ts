@@ -3,7 +3,8 @@ export type TarEntry =
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "file"; readonly path: string; readonly data: Buffer }
 
-const BLOCK = 512
+/** The size of a block of an archive, in bytes. */
+export const BLOCK = 512
 
 /** Builds a ustar archive. Paths must be short. Owners and times are zero, so that the archive is reproducible. */
 export function toTar(entries: readonly TarEntry[]): Buffer {
@@ -14,7 +15,8 @@ export function toTar(entries: readonly TarEntry[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)])
 }
 
-function toHeader(entry: TarEntry, size: number): Buffer {
+/** Returns the 512 bytes that stand before the content of an entry. */
+export function toHeader(entry: Pick<TarEntry, "kind" | "path">, size: number): Buffer {
   const header = Buffer.alloc(BLOCK)
   if (Buffer.byteLength(entry.path) > 99) throw new RangeError(`path too long for the archive: ${entry.path}`)
   header.write(entry.path, 0)

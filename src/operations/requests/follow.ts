@@ -2,11 +2,11 @@ import { setTimeout as delay } from "node:timers/promises"
 import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
 import { explainServerError } from "../../database/failures.ts"
-import { askNew, type Filters, OVERLAP_MS } from "../../reports/index.ts"
+import { askKnown, askNew, askNewest, type Filters, OVERLAP_MS } from "../../reports/index.ts"
 import type { RequestRow } from "./row.ts"
 
 const POLL_MS = 500
-/** The most rows of one poll; older ones are left out. */
+/** The most rows of one poll. The next poll follows at once if there may be more. */
 export const MAX_ROWS_PER_POLL = 500
 
 interface FollowContext {
@@ -26,8 +26,6 @@ type FollowEvent =
       readonly type: "rows"
       /** Oldest first. */
       readonly rows: readonly RequestRow[]
-      /** There were more new rows than one poll returns. */
-      readonly isTruncated: boolean
     }
   | { readonly type: "outage" | "recovered" }
 
@@ -41,24 +39,26 @@ export async function* followRequests(
   { connect, signal }: FollowContext,
   { filters, first }: FollowInput,
 ): AsyncGenerator<FollowEvent> {
-  const poll = createPoll(filters)
+  const follower = createFollower(filters)
   let database: Database | undefined = await connect()
+  let isBehind = false
   try {
-    const newest = await poll(database, Math.max(1, first))
-    yield { type: "rows", rows: first === 0 ? [] : newest.slice(-first), isTruncated: false }
-    while (await pause(signal)) {
+    yield { type: "rows", rows: await follower.begin(database, first) }
+    while (isBehind ? !signal.aborted : await pause(signal)) {
       try {
         if (database === undefined) {
           database = await connect()
           yield { type: "recovered" }
         }
-        const rows = await poll(database, MAX_ROWS_PER_POLL)
-        yield { type: "rows", rows, isTruncated: rows.length === MAX_ROWS_PER_POLL }
+        const rows = await follower.poll(database)
+        isBehind = rows.length === MAX_ROWS_PER_POLL
+        yield { type: "rows", rows }
       } catch (error) {
         if (!isOutage(error)) throw error
         if (database !== undefined) yield { type: "outage" }
         await database?.close()
         database = undefined
+        isBehind = false
       }
     }
   } catch (error) {
@@ -74,17 +74,34 @@ async function pause(signal: AbortSignal): Promise<boolean> {
   return !signal.aborted
 }
 
-/** Returns a function that reads the rows that it has not returned before, oldest first. */
-function createPoll(filters: Filters) {
-  /** When each returned request ended, by id; ids older than the overlap are removed. */
+/** Reads each row once, oldest first. */
+function createFollower(filters: Filters) {
+  /** When each row ended that was returned, or that was there before; ids older than the overlap are removed. */
   const seen = new Map<string, number>()
-  return async (database: Database, limit: number): Promise<RequestRow[]> => {
-    const newest = Math.max(...seen.values(), 0)
-    const since = newest === 0 ? 0 : newest - OVERLAP_MS
-    for (const [id, at] of seen) if (at < since) seen.delete(id)
-    const { rows } = await database.query<RequestRow>(askNew({ filters, since, seen: [...seen.keys()], limit }))
+  const addSeen = (rows: readonly RequestRow[]) => {
     for (const row of rows) seen.set(String(row["id"]), new Date(row["created_at"] as Date).getTime())
-    return rows.reverse()
+  }
+  const findSince = () => {
+    const newest = Math.max(...seen.values(), 0)
+    return newest === 0 ? 0 : newest - OVERLAP_MS
+  }
+  return {
+    /** Returns the newest `count` rows. The others that are there now are never returned. */
+    async begin(database: Database, count: number): Promise<RequestRow[]> {
+      // A row that arrives between the two statements is returned now or by the next poll.
+      addSeen((await database.query<RequestRow>(askKnown(filters))).rows)
+      const { rows } = await database.query<RequestRow>(askNewest({ filters, limit: count }))
+      addSeen(rows)
+      return rows.reverse()
+    },
+    async poll(database: Database): Promise<RequestRow[]> {
+      const since = findSince()
+      for (const [id, at] of seen) if (at < since) seen.delete(id)
+      const statement = askNew({ filters, since, seen: [...seen.keys()], limit: MAX_ROWS_PER_POLL })
+      const { rows } = await database.query<RequestRow>(statement)
+      addSeen(rows)
+      return rows
+    },
   }
 }
 

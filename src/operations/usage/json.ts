@@ -57,7 +57,8 @@ export function toOverviewObject(overview: Overview, now: number): Record<string
 
 /** Returns a row's dimensions by name. A key has its id as well, because two keys may have one name. */
 export function toDimensionFields(by: readonly Dimension[], row: UsageRow): Record<string, unknown> {
-  const fields: Record<string, unknown> = {}
+  // Without a prototype, a metadata name such as `__proto__` is a field like any other.
+  const fields: Record<string, unknown> = Object.create(null)
   by.forEach(({ name }, i) => {
     fields[name] = row.values[i] ?? null
     if (name === "key") fields["key_id"] = row.keyId ?? null

@@ -2,8 +2,30 @@ import { toRows } from "../_allow-list.ts"
 import { createOperations, type Routes, type Surface } from "../_routes.ts"
 import { FREE_ADMIN_OPERATIONS, FREE_OPERATIONS, STORED_OPERATIONS } from "./free-operations.ts"
 
+/** The roots that only Anthropic has. A test compares them with the SDK. */
+const ROOTS = [
+  "messages",
+  "complete",
+  "organizations",
+  "agents",
+  "sessions",
+  "environments",
+  "memory_stores",
+  "vaults",
+  "user_profiles",
+  "tunnels",
+  "deployments",
+  "deployment_runs",
+  "dreams",
+]
+
 export const CLAIMS: Routes["claims"] = {
-  paths: [/^\/v1\/messages(?:[/:?]|$)/],
+  // Claude Code also calls some paths below /api.
+  paths: [
+    new RegExp(`^/v1/(?:${ROOTS.join("|")})(?:[/:]|$)`),
+    /^\/api\/(?:event_logging|claude_cli|claude_code|hello)(?:\/|$)/,
+  ],
+  sharedPaths: [/^\/v1\/(?:models|files|skills)(?:\/|$)/],
   signs: [{ header: "anthropic-version" }, { header: "x-api-key" }],
   summary: "/v1/messages (Anthropic)",
 }

@@ -10,11 +10,16 @@ import {
 } from "./free-operations.ts"
 
 /** The methods of Gemini's models, which stand behind a colon in any path. */
-const VERBS = /generateContent|streamGenerateContent|[eE]mbedContents?|countTokens/
+const VERBS = /[/:](?:\w*[gG]enerateContent|\w*[eE]mbedContents?|countTokens)/
 
 export const CLAIMS: Routes["claims"] = {
-  paths: [/^\/v1beta\//, VERBS],
-  signs: [{ header: "x-goog-api-key" }, { query: "key", path: /^\/v1\/models(?:[/:?]|$)/ }],
+  paths: [
+    /^\/(?:(?:up|down)load\/)?v1(?:alpha|beta)\//,
+    /^\/v1\/(?:cachedContents|tunedModels|fileSearchStores|interactions)(?:\/|$)/,
+    VERBS,
+  ],
+  sharedPaths: [/^\/v1\/(?:models|files|batches)(?:\/|$)/],
+  signs: [{ header: "x-goog-api-key" }, { query: "key" }],
   summary: "/v1beta/… (Gemini)",
 }
 

@@ -36,7 +36,6 @@ const ROOTS = [
   // Google's paths begin with the same word.
   "projects(?!/[^/]+/locations)",
   "live",
-  "decisions",
 ]
 
 /** OpenAI's paths, with or without `/v1`: some clients have it in their base URL. */

@@ -11,6 +11,7 @@ export function toLedgerMetrics(stats: LedgerStats): Metric[] {
       "majordomo_rows_accepted_total",
       "Rows handed to the ledger: written + waiting + rejected + dropped.",
       accepted,
+      waiting,
     ),
     counter("majordomo_rows_written_total", "Rows that are in the database.", written),
     gauge("majordomo_rows_waiting", "Rows that wait for the database.", waiting),

@@ -5,6 +5,8 @@ import type { Metric } from "../prometheus.ts"
 export type ToWorker =
   | { readonly type: "start"; readonly port: number }
   | { readonly type: "stop" }
+  /** How many of the workers are not up. Sent when the number changes. */
+  | { readonly type: "missing"; readonly count: number }
   /** Asks for the worker's metrics. */
   | { readonly type: "collect"; readonly id: number }
   /** The response to `collect-all`. */
@@ -21,4 +23,7 @@ export type ToPrimary =
   | { readonly type: "collected"; readonly id: number; readonly metrics: readonly Metric[] }
   /** Asks for the metrics of all processes. */
   | { readonly type: "collect-all"; readonly id: number }
-  | { readonly type: "stopped"; readonly stats: LedgerStats }
+  /** The numbers of the worker's rows, sent from time to time, so that they are known if it dies. */
+  | { readonly type: "counted"; readonly stats: LedgerStats }
+  /** The final numbers of a worker that has stopped by itself. */
+  | { readonly type: "stopped"; readonly stats: LedgerStats; readonly metrics: readonly Metric[] }

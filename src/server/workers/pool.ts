@@ -1,10 +1,12 @@
 import cluster, { type Worker } from "node:cluster"
 import { CommandError } from "../../core/errors.ts"
-import type { LedgerStats } from "../../database/ledger/ledger.ts"
+import { addLedgerStats, type LedgerStats } from "../../database/ledger/accounts.ts"
 import type { ServerOptions } from "../options.ts"
 import type { Metric } from "../prometheus.ts"
+import { closeUnconfirmedConnections } from "./handover.ts"
 import type { ToPrimary, ToWorker } from "./messages.ts"
 import { createQuestions } from "./questions.ts"
+import { createTotals, toSettled } from "./totals.ts"
 
 const COLLECT_TIMEOUT_MS = 1000
 /** The wait before a worker is replaced. It doubles with each failure. */
@@ -25,8 +27,13 @@ interface PoolOptions {
 export class WorkerPool {
   readonly #options: PoolOptions
   readonly #workers = new Set<Worker>()
-  readonly #stopped: LedgerStats[] = []
-  readonly #questions = createQuestions<readonly Metric[]>(COLLECT_TIMEOUT_MS)
+  readonly #ready = new Set<Worker>()
+  /** The numbers of the rows of each worker, and those of the workers that have ended. */
+  readonly #counted = new Map<Worker, LedgerStats>()
+  readonly #ended: LedgerStats[] = []
+  readonly #totals = createTotals()
+  readonly #questions = createQuestions<readonly Metric[] | undefined>(COLLECT_TIMEOUT_MS)
+  #wanted = 0
   #isStopping = false
   #failures = 0
 
@@ -36,29 +43,39 @@ export class WorkerPool {
 
   /** Starts the workers. Rejects with the reason of the first one that cannot start. */
   async start(count: number): Promise<Ready> {
+    this.#wanted = count
     // The first worker starts alone, because a problem that it has would stop all of them.
     const ready = await this.#fork()
     await Promise.all(Array.from({ length: count - 1 }, () => this.#fork()))
     return ready
   }
 
-  /** Returns the metrics of each worker. Those of a worker that does not answer in time are empty. */
-  collect(): Promise<(readonly Metric[])[]> {
-    const ask = (worker: Worker) => this.#questions.ask((id) => send(worker, { type: "collect", id }), [])
-    return Promise.all([...this.#workers].map(ask))
+  /**
+   * Returns the sums over all workers, those that have ended included, and the metrics of this process. For a worker that
+   * does not answer in time, its last metrics count.
+   */
+  async collect(own: readonly Metric[]): Promise<readonly Metric[]> {
+    const ask = async (worker: Worker) => {
+      const metrics = await this.#questions.ask((id) => send(worker, { type: "collect", id }), undefined)
+      if (metrics !== undefined && this.#workers.has(worker)) this.#totals.report(worker.id, metrics)
+    }
+    await Promise.all([...this.#workers].map(ask))
+    return this.#totals.sum(own)
   }
 
-  /**
-   * Stops all workers and kills them after `timeoutMs`. Returns the final numbers of those that stopped by themselves.
-   */
-  async stop(timeoutMs: number): Promise<readonly LedgerStats[]> {
+  /** Returns the last known numbers of the rows of all workers, those that have ended included. */
+  stats(): LedgerStats {
+    return addLedgerStats([...this.#ended, ...this.#counted.values()])
+  }
+
+  /** Stops all workers and kills them after `timeoutMs`. */
+  async stop(timeoutMs: number): Promise<void> {
     this.#isStopping = true
     const timer = setTimeout(() => this.kill(), timeoutMs)
     const exited = [...this.#workers].map((worker) => new Promise((resolve) => worker.once("exit", resolve)))
     for (const worker of this.#workers) send(worker, { type: "stop" })
     await Promise.all(exited)
     clearTimeout(timer)
-    return this.#stopped
   }
 
   kill(): void {
@@ -73,18 +90,21 @@ export class WorkerPool {
     let failure: string | undefined
     let isReady = false
     this.#workers.add(worker)
+    closeUnconfirmedConnections(worker)
     return new Promise((resolve, reject) => {
       worker.on("error", () => {})
       worker.on("message", (message: ToPrimary) => {
         if (message.type === "ready") {
           isReady = true
+          this.#ready.add(worker)
+          this.#tellMissing()
           resolve(message)
         } else if (message.type === "failed") failure = message.message
         else this.#handle(worker, message)
       })
       worker.once("exit", (code, signal) => {
         const how = signal ?? `exit code ${code}`
-        this.#workers.delete(worker)
+        this.#forget(worker)
         reject(new CommandError(failure ?? `a worker ended before it was ready (${how})`))
         if (this.#isStopping || !isReady) return
         if (performance.now() - startedAt > HEALTHY_MS) this.#failures = 0
@@ -98,8 +118,25 @@ export class WorkerPool {
     const { port, collectAll } = this.#options
     if (message.type === "online") send(worker, { type: "start", port })
     else if (message.type === "collected") this.#questions.answer(message.id, message.metrics)
-    else if (message.type === "stopped") this.#stopped.push(message.stats)
-    else void collectAll().then((metrics) => send(worker, { type: "collected-all", id: message.id, metrics }))
+    else if (message.type === "counted") this.#counted.set(worker, message.stats)
+    else if (message.type === "stopped") {
+      this.#counted.set(worker, message.stats)
+      this.#totals.report(worker.id, message.metrics)
+    } else void collectAll().then((metrics) => send(worker, { type: "collected-all", id: message.id, metrics }))
+  }
+
+  #forget(worker: Worker): void {
+    this.#workers.delete(worker)
+    const stats = this.#counted.get(worker)
+    this.#counted.delete(worker)
+    // Another worker counts the rows that this one left, unless the gateway stops: then they wait for the next start.
+    if (stats !== undefined) this.#ended.push(this.#isStopping ? stats : toSettled(stats))
+    this.#totals.end(worker.id)
+    if (this.#ready.delete(worker)) this.#tellMissing()
+  }
+
+  #tellMissing(): void {
+    for (const worker of this.#ready) send(worker, { type: "missing", count: this.#wanted - this.#ready.size })
   }
 
   #replace(): void {

@@ -1,12 +1,11 @@
-import { availableParallelism } from "node:os"
-import type { Settings } from "../../config/settings.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
+import { countWorkers } from "../budget.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
-import { combine, type Metric } from "../prometheus.ts"
+import type { Metric } from "../prometheus.ts"
 import { startRecoveries } from "../recoveries.ts"
 import { startRetention } from "../retention.ts"
 import type { RunningServer } from "../start.ts"
@@ -17,11 +16,6 @@ import { WorkerPool } from "./pool.ts"
 const EXIT_GRACE_MS = 8000
 
 type PrimaryOptions = Omit<ServerOptions, "onRecord" | "worker">
-
-/** Returns the number of processes that `server.workers` asks for. */
-export function countWorkers({ server }: Settings): number {
-  return server.workers === "auto" ? availableParallelism() : server.workers
-}
 
 /**
  * Starts workers that share one port, each with a journal of its own. This process owns the embedded database, recovers
@@ -38,9 +32,9 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   const { database, firstKey } = await openStorage(options, scope)
 
   let collectOwn = (): readonly Metric[] => []
-  const collectAll = async (): Promise<readonly Metric[]> => combine([collectOwn(), ...(await pool.collect())])
+  const collectAll = (): Promise<readonly Metric[]> => pool.collect(collectOwn())
   const pool = new WorkerPool({ port, log, collectAll })
-  scope.own(async () => void (await pool.stop(0)))
+  scope.own(() => pool.stop(0))
   const ready = await pool.start(countWorkers(settings))
 
   const recovery = startRecoveries({ settings, log, database }, scope)
@@ -55,12 +49,12 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => metrics.close())
   collectOwn = metrics.collect
 
+  const stats = () => addLedgerStats([pool.stats(), recovery.rows.stats()])
+
   async function stop(): Promise<LedgerStats> {
-    const stopped = await pool.stop(shutdownTimeoutMs + EXIT_GRACE_MS)
-    await recovery.rows.close()
-    const stats = addLedgerStats([...stopped, recovery.rows.stats()])
+    await pool.stop(shutdownTimeoutMs + EXIT_GRACE_MS)
     await scope.close()
-    return stats
+    return stats()
   }
 
   return {
@@ -69,7 +63,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     database: database.title,
     modelCount: ready.modelCount,
     firstKey: firstKey?.secret,
-    stats: recovery.rows.stats,
+    stats,
     collect: metrics.collect,
     flushSync: () => pool.kill(),
     stop,

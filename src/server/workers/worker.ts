@@ -7,6 +7,8 @@ import type { ToPrimary, ToWorker } from "./messages.ts"
 import { createQuestions } from "./questions.ts"
 
 const ANSWER_TIMEOUT_MS = 2000
+/** How often the primary process learns the numbers of the rows. A worker that is killed takes later ones with it. */
+const COUNT_INTERVAL_MS = 500
 
 export function isWorker(): boolean {
   return cluster.isWorker
@@ -16,12 +18,15 @@ export function isWorker(): boolean {
 interface RunningWorker extends RunningServer {
   /** Resolves with the reason when the primary process asks the worker to stop, or is gone. */
   readonly stopAsked: Promise<string>
+  /** Whether the primary process decides when this worker ends. */
+  hasPrimary(): boolean
 }
 
 /** Runs this process as a worker of `startPrimary`. */
 export async function startWorker(options: ServerOptions): Promise<RunningWorker> {
   const questions = createQuestions<readonly Metric[]>(ANSWER_TIMEOUT_MS)
   let server: RunningServer | undefined
+  let missing = 1 // Until the primary process says that all workers are up.
   let start: (port: number) => void
   let askStop: (reason: string) => void
   const started = new Promise<number>((resolve) => {
@@ -33,6 +38,7 @@ export async function startWorker(options: ServerOptions): Promise<RunningWorker
   process.on("message", (message: ToWorker) => {
     if (message.type === "start") start(message.port)
     else if (message.type === "stop") askStop("the primary process stops")
+    else if (message.type === "missing") missing = message.count
     else if (message.type === "collect") post({ type: "collected", id: message.id, metrics: server?.collect() ?? [] })
     else questions.answer(message.id, message.metrics)
   })
@@ -48,20 +54,36 @@ export async function startWorker(options: ServerOptions): Promise<RunningWorker
 
   post({ type: "online" })
   try {
-    const running = await startServer({ ...options, worker: { port: await started, collectAll } })
+    const running = await startServer({
+      ...options,
+      worker: { port: await started, collectAll, missing: () => missing },
+    })
     server = running
     post({ type: "ready", host: running.host, port: running.port, modelCount: running.modelCount })
+    const reports = reportCounts(running)
     const stop = async () => {
       const stats = await running.stop()
-      await send({ type: "stopped", stats })
+      clearInterval(reports)
+      await send({ type: "stopped", stats, metrics: running.collect() })
       return stats
     }
-    return { ...running, stop, stopAsked }
+    return { ...running, stop, stopAsked, hasPrimary: () => process.connected }
   } catch (error) {
-    if (error instanceof CommandError) await send({ type: "failed", message: error.message })
-    process.disconnect?.() // The open channel would keep this process running.
-    throw error
+    const message = error instanceof CommandError ? error.message : `internal error: ${(error as Error).stack}`
+    await send({ type: "failed", message })
+    process.exit(1) // The primary process logs the message in its own format.
   }
+}
+
+/** Sends the numbers of the rows when they have changed. */
+function reportCounts({ stats }: RunningServer): NodeJS.Timeout {
+  let sent = ""
+  return setInterval(() => {
+    const { accepted, written, rejected, dropped, waiting } = stats()
+    const key = `${accepted} ${written} ${rejected} ${dropped} ${waiting}`
+    if (key !== sent) post({ type: "counted", stats: stats() })
+    sent = key
+  }, COUNT_INTERVAL_MS).unref()
 }
 
 function post(message: ToPrimary): void {

@@ -1,0 +1,33 @@
+import { realpathSync } from "node:fs"
+import { homedir } from "node:os"
+import { resolve } from "node:path"
+import { CommandError } from "../../core/errors.ts"
+import type { ServiceOptions } from "../../operations/service/definition.ts"
+import { loadSettings } from "../../server/settings.ts"
+
+export const SERVICE_OPTIONS = {
+  user: { type: "boolean", description: "a service of this user, not of the machine" },
+  manager: { type: "string", valueHint: "systemd|launchd", description: "default: the one of this system" },
+  config: { type: "string", valueHint: "FILE", description: "the settings file of the service" },
+} as const
+
+export async function toServiceOptions(args: {
+  readonly user?: boolean
+  readonly manager?: string
+  readonly config?: string
+}): Promise<ServiceOptions> {
+  const { settings } = await loadSettings({ configFile: args.config })
+  return {
+    manager: parseManager(args.manager ?? (process.platform === "darwin" ? "launchd" : "systemd")),
+    scope: args.user ? "user" : "system",
+    program: [process.execPath, realpathSync(process.argv[1]!)],
+    configFile: args.config === undefined ? undefined : resolve(args.config),
+    homeDir: homedir(),
+    shutdownTimeoutMs: settings.server.shutdownTimeoutMs,
+  }
+}
+
+function parseManager(text: string): ServiceOptions["manager"] {
+  if (text === "systemd" || text === "launchd") return text
+  throw new CommandError(`--manager: expected systemd or launchd, got ${JSON.stringify(text)}`, 2)
+}

@@ -1,0 +1,147 @@
+import type { Headers } from "../core/call.ts"
+import { GatewayError } from "../core/errors.ts"
+import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
+import { type CredentialPlace, hasPlace, readCredential } from "../providers/_credentials.ts"
+import type { Dialect } from "../providers/_dialect.ts"
+import type { Format, Provider } from "../providers/catalog.ts"
+
+interface Request {
+  readonly headers: Headers
+  readonly query: string
+}
+
+/** The places of credentials that are not forwarded. */
+export interface Withheld {
+  /** Names in lower case. */
+  readonly headers: ReadonlySet<string>
+  readonly parameters: readonly string[]
+}
+
+/**
+ * Returns what to withhold from the provider.
+ *
+ * @throws GatewayError `foreign_credential`, `no_provider_credential`
+ */
+type CredentialCheck = (request: Request) => Withheld
+
+/** The owners of the public addresses, with the shapes of the credentials that only they understand. */
+const OWNERS = [
+  { name: "OpenAI", host: /(?:^|\.)openai\.com$/, shape: /^sk-(?:proj|svcacct|admin)-/ },
+  { name: "Anthropic", host: /(?:^|\.)anthropic\.com$/, shape: /^sk-ant-/ },
+  { name: "Google", host: /(?:^|\.)googleapis\.com$/, shape: /^(?:AIza|ya29\.)/ },
+] as const
+
+const AWS_HOST = /(?:^|\.)(?:amazonaws\.com(?:\.cn)?|api\.aws)$/
+const AWS_PARAMETER = /[?&]x-amz-signature=/i
+/** Azure's own header. OpenAI's dialect has it, because Azure offers that API. */
+const AZURE_HEADER = "api-key"
+/** A credential that no dialect has. */
+const AWS_TOKEN = "x-amz-security-token"
+const NOTHING: Withheld = { headers: new Set(), parameters: [] }
+
+/**
+ * Creates the check of the credentials in a request. Its provider gets the credentials that its API has, and no others.
+ * A provider of the settings, which a client has to name, may have a credential in another place than its API.
+ */
+export function createCredentialChecks(
+  dialects: Readonly<Record<Format, Dialect>>,
+): (provider: Provider) => CredentialCheck {
+  const checks = new Map<string, CredentialCheck>()
+  const places = listCredentialPlaces(Object.values(dialects))
+  return (provider) => {
+    let check = checks.get(provider.name)
+    if (check === undefined) {
+      check = createCheck(provider, dialects[provider.format].credentials, places)
+      checks.set(provider.name, check)
+    }
+    return check
+  }
+}
+
+/** Returns every place in which a dialect has its credential, without repetitions. */
+export function listCredentialPlaces(dialects: readonly Dialect[]): readonly CredentialPlace[] {
+  const places = dialects.flatMap(({ credentials }) => credentials)
+  return [...new Map(places.map((place) => [nameOf(place), place])).values()]
+}
+
+function createCheck(
+  provider: Provider,
+  places: readonly CredentialPlace[],
+  all: readonly CredentialPlace[],
+): CredentialCheck {
+  const { hostname } = new URL(provider.baseUrl)
+  const isAws = AWS_HOST.test(hostname)
+  const owner = OWNERS.find(({ host }) => host.test(hostname))
+  const own = owner ? places.filter((place) => nameOf(place) !== AZURE_HEADER) : places
+  const foreign = all.filter((place) => !own.some((each) => nameOf(each) === nameOf(place)))
+  const withheld = toWithheld(foreign)
+  // A provider of the dialect's own name is found by paths. Any other one is named by the client, and at an address of the
+  // operator it may have its credential anywhere, or none.
+  const isFree = provider.name !== provider.format && owner === undefined
+  const reject = (what: string) => {
+    const message = `${what} does not belong to ${provider.name}, the provider of this request, so nothing was sent.`
+    return new GatewayError("foreign_credential", `${message} ${adviceFor(own)}`)
+  }
+  return (request) => {
+    if (!isAws && isSignedForAws(request)) throw reject("A signature for AWS")
+    if (findCredential(own, request)) {
+      const stranger = owner && findOwner(readCredential(own, request))
+      if (stranger && stranger !== owner) throw reject(`A credential of ${stranger.name}`)
+      return withheld
+    }
+    if (isFree) return NOTHING
+    const other = findCredential(foreign, request)
+    if (other) throw reject(`The credential in ${describe(other)}`)
+    if (all.some((place) => holdsGatewayKey(place, request))) {
+      const message = `The gateway key stands where the provider's credential should be, and there is no credential of ${provider.name}.`
+      throw new GatewayError("no_provider_credential", `${message} ${adviceFor(own)}`)
+    }
+    return withheld
+  }
+}
+
+/** Returns the first place that holds something other than a gateway key. */
+function findCredential(places: readonly CredentialPlace[], request: Request): CredentialPlace | undefined {
+  for (const place of places) if (hasPlace(place, request) && !holdsGatewayKey(place, request)) return place
+  return undefined
+}
+
+/** Returns true if a gateway key stands in the place of a provider's credential. */
+function holdsGatewayKey(place: CredentialPlace, { headers, query }: Request): boolean {
+  if ("query" in place) return query.includes(`${place.query}=${GATEWAY_KEY_PREFIX}`)
+  return headers[place.header]?.includes(GATEWAY_KEY_PREFIX) === true
+}
+
+function isSignedForAws({ headers, query }: Request): boolean {
+  const { authorization } = headers
+  return (
+    (typeof authorization === "string" && authorization.startsWith("AWS4-")) ||
+    (query !== "" && AWS_PARAMETER.test(query))
+  )
+}
+
+function findOwner(credential: string | undefined): (typeof OWNERS)[number] | undefined {
+  if (credential !== undefined) for (const owner of OWNERS) if (owner.shape.test(credential)) return owner
+  return undefined
+}
+
+function toWithheld(places: readonly CredentialPlace[]): Withheld {
+  return {
+    headers: new Set([AWS_TOKEN, ...places.flatMap((place) => ("header" in place ? [place.header] : []))]),
+    parameters: places.flatMap((place) => ("query" in place ? [place.query] : [])),
+  }
+}
+
+function adviceFor(places: readonly CredentialPlace[]): string {
+  const where = places.map(describe).join(" or ")
+  return `Send the provider's credential in ${where}, and the gateway key in X-Majordomo-Key; or name another provider in X-Majordomo-Provider.`
+}
+
+function describe(place: CredentialPlace): string {
+  if ("query" in place) return `?${place.query}=`
+  return place.scheme === "bearer" ? "Authorization: Bearer" : place.header
+}
+
+function nameOf(place: CredentialPlace): string {
+  return "header" in place ? place.header : `?${place.query}`
+}
