@@ -95,7 +95,8 @@ function beforeDashes(args: readonly string[]): readonly string[] {
 function printError(error: unknown): number {
   if (error instanceof CommandError) {
     const message = error instanceof InputError ? `--${error.field}: ${error.problem}` : error.message
-    process.stderr.write(`error: ${printable(message, "lines")}\n`)
+    // A worker without a message has sent it to its primary process.
+    if (message !== "") process.stderr.write(`error: ${printable(message, "lines")}\n`)
     return error.exitCode
   }
   const { debug } = readRuntimeEnvironment()

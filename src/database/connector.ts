@@ -46,19 +46,7 @@ export function createConnector(
   // Clients are registered when they are created: one that is still connecting to a server that does not answer would
   // delay the end of the pool too.
   const open = new Set<pg.Client>()
-  class OwnClient extends pg.Client {
-    constructor(settings?: pg.ClientConfig) {
-      super(settings)
-      if (requireChannelBinding) rejectUnboundServer(this)
-    }
-  }
-  class TrackedClient extends OwnClient {
-    constructor(settings?: pg.ClientConfig) {
-      super(settings)
-      open.add(this)
-      this.once("end", () => open.delete(this))
-    }
-  }
+  const { OwnClient, TrackedClient } = createClients(requireChannelBinding, open)
   const prepare = (client: pg.ClientBase) => prepareSession(client, schema)
   const pool = new pg.Pool({ ...common, Client: TrackedClient, onConnect: prepare } as pg.PoolConfig)
   // pg emits the errors of idle connections, and the process ends if there is no listener. The pool has removed a
@@ -103,6 +91,24 @@ export function createConnector(
   }
 
   return { pool, connect, switchTls, end }
+}
+
+/** Returns the classes of clients outside of the pool and in it, where they are registered in `open`. */
+function createClients(requireChannelBinding: boolean, open: Set<pg.Client>) {
+  class OwnClient extends pg.Client {
+    constructor(settings?: pg.ClientConfig) {
+      super(settings)
+      if (requireChannelBinding) rejectUnboundServer(this)
+    }
+  }
+  class TrackedClient extends OwnClient {
+    constructor(settings?: pg.ClientConfig) {
+      super(settings)
+      open.add(this)
+      this.once("end", () => open.delete(this))
+    }
+  }
+  return { OwnClient, TrackedClient }
 }
 
 /** Ends a connection whose server asks for the password, or accepts the client, without a channel binding. */

@@ -15,7 +15,7 @@ export interface ServiceOptions {
 }
 
 /** A file that describes the service, with what comes after it. */
-export interface ServiceDefinition {
+interface ServiceDefinition {
   readonly path: string
   readonly content: string
   /** The directory of the settings file, and of the file with secrets. */

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path"
 import { CommandError } from "../../core/errors.ts"
 import { type ServiceOptions, toServiceDefinition } from "./definition.ts"
 
-export interface InstalledService {
+interface InstalledService {
   /** The files that were written. Files with settings are created only if they do not exist. */
   readonly written: readonly string[]
   /** The command that starts the service. */

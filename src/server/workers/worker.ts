@@ -71,7 +71,8 @@ export async function startWorker(options: ServerOptions): Promise<RunningWorker
   } catch (error) {
     const message = error instanceof CommandError ? error.message : `internal error: ${(error as Error).stack}`
     await send({ type: "failed", message })
-    process.exit(1) // The primary process logs the message in its own format.
+    process.disconnect?.() // The open channel would keep this process running.
+    throw new CommandError("") // The primary process logs the message in its own format.
   }
 }
 
