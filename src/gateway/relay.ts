@@ -2,11 +2,12 @@ import type { ServerResponse } from "node:http"
 import type { Outcome, RawHeaders } from "../core/call.ts"
 import type { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
+import { Pieces } from "../kit/pieces.ts"
 import type { StreamFilter } from "../providers/_dialect.ts"
 import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
 import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
-import type { AnswerHandler } from "./forward.ts"
+import { type AnswerHandler, release } from "./forward.ts"
 import { decodeHeaders, mayHaveBody, toClientHeaders } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { RelaySteps } from "./relay-steps.ts"
@@ -42,8 +43,8 @@ export class Relay implements AnswerHandler {
   private statusText = ""
   private headers: RawHeaders = []
   private plan: ResponsePlan | undefined
-  private pieces: Buffer[] = []
-  private bytes = 0
+  /** The answer, while it is collected. */
+  private readonly pieces = new Pieces()
   private meter: AnswerMeter | undefined
   private filter: StreamFilter | undefined
   /** Set if the cost follows the last byte of the answer. */
@@ -90,21 +91,23 @@ export class Relay implements AnswerHandler {
 
   onData(chunk: Buffer): boolean {
     if (this.phase === "ended") return true
-    this.meter?.push(chunk)
+    const isMetered = this.meter!.push(chunk, this.resume!)
     const visible = this.filter ? (this.filter.push(chunk) as Buffer) : chunk
-    if (this.phase === "collecting") return this.collect(visible)
+    if (this.phase === "collecting") return this.collect(visible) && isMetered
     this.request.capture?.push(visible)
     this.streamCost?.onPiece(visible)
-    return this.client.write(visible, this.resume!)
+    return this.client.write(visible, this.resume!) && isMetered
   }
 
   onComplete(): void {
+    release(this.request)
     if (this.phase === "ended") return
     if (this.meter) this.meter.flush(() => this.onMetered())
     else this.onMetered()
   }
 
   onError(error: Error): void {
+    release(this.request)
     if (this.phase === "ended") return
     const failure = toUpstreamError(error, this.request.route.provider.name)
     if (this.phase === "waiting") {
@@ -149,6 +152,7 @@ export class Relay implements AnswerHandler {
     if (this.steps.counters.isAborting) this.interrupt("gateway_died", INTERRUPTIONS.aborted)
     else this.interrupt("client_left", INTERRUPTIONS.clientLeft)
     this.abort?.(new Error(INTERRUPTIONS.clientLeft))
+    release(this.request)
   }
 
   private interrupt(outcome: Outcome, error: string): void {
@@ -172,12 +176,9 @@ export class Relay implements AnswerHandler {
   private collect(chunk: Buffer): boolean {
     this.request.capture?.push(chunk)
     this.pieces.push(chunk)
-    this.bytes += chunk.length
-    if (this.bytes <= MAX_COLLECTED_BYTES) return true
+    if (this.pieces.length <= MAX_COLLECTED_BYTES) return true
     // Too large to be held: the answer goes on without its cost in the head.
-    const { pieces } = this
-    this.pieces = []
-    return !this.startStreaming() || this.client.write(Buffer.concat(pieces, this.bytes), this.resume!)
+    return !this.startStreaming() || this.client.write(this.pieces.takeBytes(), this.resume!)
   }
 
   private startStreaming(): boolean {
@@ -196,13 +197,9 @@ export class Relay implements AnswerHandler {
     const { cost, call } = this.request
     const hasBody = mayHaveBody(call.method, this.statusCode)
     const head = toCostHeaders(cost)
-    if (this.rest?.length) {
-      this.pieces.push(this.rest)
-      this.bytes += this.rest.length
-    }
-    if (hasBody) head.push("Content-Length", String(this.bytes))
-    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.bytes)
-    if (this.sendHead(head, hasBody)) this.client.end(body)
+    if (this.rest?.length) this.pieces.push(this.rest)
+    if (hasBody) head.push("Content-Length", String(this.pieces.length))
+    if (this.sendHead(head, hasBody)) this.client.end(this.pieces.takeBytes())
   }
 
   private sendHead(extra: readonly string[], dropLength: boolean): boolean {
@@ -243,8 +240,7 @@ export class Relay implements AnswerHandler {
     this.meter = undefined
     this.request.capture?.restart()
     this.statusCode = 0
-    this.pieces = []
-    this.bytes = 0
+    this.pieces.take()
     this.steps.forward(this.request, this, false)
   }
 }

@@ -8,6 +8,7 @@ import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
+import { createConnectionCounter } from "./connections.ts"
 import { openFront } from "./front.ts"
 import { wireGateway } from "./gateway.ts"
 import { checkPort } from "./listen.ts"
@@ -76,11 +77,14 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())
+  const { maxConnections: max, maxConnectionsPerAddress: maxPerAddress } = settings.server
+  const connections = createConnectionCounter({ max, maxPerAddress })
   const metrics = own(
     createMetrics({
       ledger: stats,
       bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), recovery?.bodies.stats()])),
       gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
+      connections: connections.stats,
     }),
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
@@ -88,7 +92,15 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const pricesCheckedAt = prices.checkedAt
   const { collect } = metrics
-  const front = await openFront(options, { gateway, database, collect, stats, pricesCheckedAt, isStopping })
+  const front = await openFront(options, {
+    gateway,
+    connections,
+    database,
+    collect,
+    stats,
+    pricesCheckedAt,
+    isStopping,
+  })
 
   async function stop(): Promise<LedgerStats> {
     stopping = true
