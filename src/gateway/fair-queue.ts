@@ -44,6 +44,8 @@ export class FairQueue {
   private readonly lanes = new Map<string, Lane>()
   private running = 0
   private waiting = 0
+  /** Waiting requests will start in this turn of the event loop. */
+  private isStarting = false
 
   constructor(options: FairQueueOptions) {
     this.options = options
@@ -63,8 +65,11 @@ export class FairQueue {
   leave(lane: Lane): void {
     lane.running--
     this.running--
-    // The connection is free only after the code that reports the end of its answer.
-    if (this.waiting > 0) queueMicrotask(() => this.startWaiting())
+    if (this.waiting === 0 || this.isStarting) return
+    this.isStarting = true
+    // undici reuses a connection in the `setImmediate` that follows the end of its answer. An earlier request would open
+    // a further connection.
+    queueMicrotask(() => setImmediate(() => this.startWaiting()))
   }
 
   /** Waits for a connection. Later calls either `start`, or `fail` after the timeout. */
@@ -96,6 +101,7 @@ export class FairQueue {
   }
 
   private startWaiting(): void {
+    this.isStarting = false
     for (let lane = this.nextLane(); lane !== undefined && this.mayStart(lane); lane = this.nextLane()) {
       const [waiter] = lane.waiting!
       this.cancel(waiter!)

@@ -1,10 +1,12 @@
 import { Pieces } from "../kit/pieces.ts"
 import type { Tap } from "./decode.ts"
 
-/** An answer up to this size is metered as it comes: even the worst one takes less than 20 ms. */
-const DIRECT_BYTES = 32 * 1024
+/** An answer up to this size is metered as it comes: even the worst one takes less than 10 ms. */
+const DIRECT_BYTES = 16 * 1024
+/** After so many pieces the provider pauses for one turn of the event loop, because each costs time of its own. */
+const DIRECT_PIECES = 1000
 /** The most that is metered without a look at the clock. */
-const PORTION_BYTES = 8 * 1024
+const PORTION_BYTES = 4 * 1024
 /** The most time that the meter takes before other requests have their turn. */
 const TURN_MS = 5
 /** While more than this waits for the meter, the provider has to wait too. */
@@ -18,6 +20,7 @@ export class PacedTap {
   private readonly tap: Tap
   /** The bytes since the meter last had nothing to do. */
   private directBytes = 0
+  private directPieces = 0
   private readonly waiting = new Pieces()
   /** The pieces that are being metered, from `at` on. */
   private pieces: Buffer[] = []
@@ -33,7 +36,12 @@ export class PacedTap {
 
   /** Returns false if so much waits for the meter that the provider has to pause until `resume` is called. */
   push(bytes: Buffer, resume: () => void): boolean {
-    if (this.waitingBytes === 0 && this.directBytes + bytes.length <= DIRECT_BYTES) {
+    this.directPieces++
+    if (
+      this.waitingBytes === 0 &&
+      this.directPieces <= DIRECT_PIECES &&
+      this.directBytes + bytes.length <= DIRECT_BYTES
+    ) {
       this.directBytes += bytes.length
       this.tap.push(bytes)
       return true
@@ -41,7 +49,7 @@ export class PacedTap {
     this.waiting.push(bytes)
     this.waitingBytes += bytes.length
     this.schedule()
-    if (this.waitingBytes <= MAX_WAITING_BYTES) return true
+    if (this.waitingBytes <= MAX_WAITING_BYTES && this.directPieces <= DIRECT_PIECES) return true
     this.resume = resume
     return false
   }
@@ -71,6 +79,7 @@ export class PacedTap {
       this.tap.push(this.nextPortion())
     }
     this.directBytes = 0
+    this.directPieces = 0
     const { resume, onDone } = this
     this.resume = undefined
     this.onDone = undefined

@@ -12,9 +12,9 @@ const REJECTION =
   `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${REASON.length}\r\n\r\n${REASON}`
 
 /** The most connections that clients may have open, in all and from one address. */
-export interface ConnectionLimits {
-  readonly max: number
-  readonly maxPerAddress: number
+interface ConnectionLimits {
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
 }
 
 /** The connections of one listener. */
@@ -32,7 +32,7 @@ export interface ConnectionCounter {
   stats(): ConnectionStats
 }
 
-export function createConnectionCounter({ max, maxPerAddress }: ConnectionLimits): ConnectionCounter {
+export function createConnectionCounter(limits: ConnectionLimits): ConnectionCounter {
   const perAddress = new Map<string, number>()
   let open = 0
   let rejecting = 0
@@ -42,8 +42,8 @@ export function createConnectionCounter({ max, maxPerAddress }: ConnectionLimits
   function accept(socket: Socket): void {
     const address = socket.remoteAddress ?? ""
     const ofAddress = perAddress.get(address) ?? 0
-    if (open >= max) rejectedInAll++
-    else if (ofAddress >= maxPerAddress) rejectedPerAddress++
+    if (open >= limits.maxConnections) rejectedInAll++
+    else if (ofAddress >= limits.maxConnectionsPerAddress) rejectedPerAddress++
     else return void count(socket, address, ofAddress)
     reject(socket)
   }

@@ -33,11 +33,13 @@ function wait(handler: Handler, request: IncomingMessage, response: ServerRespon
   const queue = queues.get(socket) ?? createQueue(socket)
   queue.waiting++
   if (isFull(queue)) socket.pause()
-  response.once("socket", () => {
+  // Without a turn of the event loop in between, thousands of requests would be answered before other connections.
+  const handle = () => {
     queue.waiting--
     if (!isFull(queue)) socket.resume()
-    handler(request, response)
-  })
+    if (!response.destroyed) handler(request, response)
+  }
+  response.once("socket", () => setImmediate(handle))
 }
 
 function createQueue(socket: Socket): Queue {

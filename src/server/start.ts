@@ -77,8 +77,7 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())
-  const { maxConnections: max, maxConnectionsPerAddress: maxPerAddress } = settings.server
-  const connections = createConnectionCounter({ max, maxPerAddress })
+  const connections = createConnectionCounter(settings.server)
   const metrics = own(
     createMetrics({
       ledger: stats,
@@ -90,17 +89,8 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
   own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
-  const pricesCheckedAt = prices.checkedAt
-  const { collect } = metrics
-  const front = await openFront(options, {
-    gateway,
-    connections,
-    database,
-    collect,
-    stats,
-    pricesCheckedAt,
-    isStopping,
-  })
+  const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
+  const front = await openFront(options, { gateway, connections, collect: metrics.collect, ...probed })
 
   async function stop(): Promise<LedgerStats> {
     stopping = true

