@@ -1,11 +1,10 @@
 import type { Call, Caller } from "../core/call.ts"
+import { Pieces } from "../kit/pieces.ts"
 import type { BodyColumns, Capture, CapturedBody, CapturedExchange, ResponseHead, Sink } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
 import { type Rules, redact, redactHeaders } from "./redact.ts"
 import { redactCredentials, redactHeaders_, redactQuery } from "./secrets.ts"
 
-/** This many pieces are joined into one, because each piece costs memory of its own. */
-const MAX_PIECES = 256
 /** Limit on what is searched or redacted before it is stored, which happens while the answer ends. */
 export const MAX_INSPECTED_BYTES = 1 << 20
 const NOTHING = Buffer.alloc(0)
@@ -36,8 +35,7 @@ export class RunningCapture implements Capture {
   private readonly context: CaptureContext
   private readonly call: Call
   private readonly caller: Caller
-  private pieces: Buffer[] = []
-  private heldBytes = 0
+  private readonly pieces = new Pieces()
   private totalBytes = 0
   private isFull = false
 
@@ -51,36 +49,31 @@ export class RunningCapture implements Capture {
     this.totalBytes += bytes.length
     if (this.isFull || !this.context.storeResponse) return
     const { budget, maxBodyBytes } = this.context
-    const room = Math.min(maxBodyBytes - this.heldBytes, budget.max - budget.used)
+    const room = Math.min(maxBodyBytes - this.pieces.length, budget.max - budget.used)
     const taken = bytes.length <= room ? bytes : bytes.subarray(0, Math.max(0, room))
     if (taken !== bytes) this.isFull = true
     if (taken.length === 0) return
     this.pieces.push(taken)
-    this.heldBytes += taken.length
     budget.used += taken.length
-    if (this.pieces.length > MAX_PIECES) this.pieces = [Buffer.concat(this.pieces, this.heldBytes)]
   }
 
   restart(): void {
-    this.context.budget.used -= this.heldBytes
-    this.pieces = []
-    this.heldBytes = 0
+    this.context.budget.used -= this.pieces.length
+    this.pieces.take()
     this.totalBytes = 0
     this.isFull = false
   }
 
   finish(answer: ResponseHead): BodyColumns {
     const { sink, budget } = this.context
-    const pieces = this.pieces
-    let held = this.heldBytes
-    this.pieces = []
-    this.heldBytes = 0
+    const response = this.pieces.takeBytes()
+    let held = response.length
     const release = () => {
       budget.used -= held
       held = 0
     }
     try {
-      const exchange = this.toExchange(answer, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
+      const exchange = this.toExchange(answer, response)
       for (const body of [exchange.request, exchange.response]) if (body?.isTruncated) budget.truncated++
       const requestBytes = exchange.request?.bytes.length ?? 0
       held += requestBytes

@@ -41,7 +41,11 @@ export const SETTINGS = {
   server: {
     host: row(word, "127.0.0.1", "address to listen on; use `0.0.0.0` in a container"),
     port: row(wholeNumber(0, 65535), 7680, "port to listen on; 0 chooses a free port"),
-    read_timeout: row(duration, "30s", "maximum time until a request has arrived completely"),
+    read_timeout: row(
+      duration,
+      "30s",
+      "maximum time until the headers of a request have arrived, and then between two pieces of its body",
+    ),
     write_timeout: row(
       duration,
       "120s",
@@ -59,6 +63,12 @@ export const SETTINGS = {
       "origins of websites that may call the gateway from a browser, such as `https://app.example.com`; `*` allows all",
     ),
     metrics_token: optional(text, "token that `/metrics` requires as `Authorization: Bearer TOKEN`", secret),
+    max_connections: row(wholeNumber(1, 1_000_000), 10_000, "maximum number of client connections per process"),
+    max_connections_per_address: row(
+      wholeNumber(1, 1_000_000),
+      5000,
+      "maximum number of client connections from one address per process; behind a proxy, all have the proxy's address",
+    ),
     workers: row(
       either(wholeNumber(1, 256), oneOf("auto")),
       1,
@@ -125,11 +135,20 @@ export const SETTINGS = {
     connect_timeout: row(duration, "10s", "maximum time to connect to a provider"),
     first_byte_timeout: row(duration, "10m", "maximum time until a provider's response headers arrive"),
     idle_timeout: row(duration, "5m", "maximum time between two pieces of a provider's response"),
-    max_connections: row(wholeNumber(1, 65535), 256, "maximum number of connections per provider and process"),
+    max_connections: row(
+      wholeNumber(1, 65535),
+      256,
+      "maximum number of connections per provider, process and key; all keys together may have a quarter more, so that no key can occupy all of them",
+    ),
+    queue_timeout: row(
+      duration,
+      "30s",
+      "maximum time for which a request waits for a free connection; then it gets 503",
+    ),
     max_connection_age: row(
       duration,
       "5m",
-      "age after which new requests use new connections, so that a changed DNS entry takes effect; running responses finish on the old connections, in addition to `max_connections` new ones",
+      "age after which new requests use new connections, so that a changed DNS entry takes effect; running responses finish on the old connections",
     ),
   },
   logging: {

@@ -8,12 +8,14 @@ const STATUS_OF_CODE = {
   unknown_path: 404,
   request_timeout: 408,
   body_too_large: 413,
+  upgrade_required: 426,
   internal_error: 500,
   provider_unreachable: 502,
   shutting_down: 503,
   keys_unavailable: 503,
   ledger_full: 503,
   out_of_descriptors: 503,
+  provider_busy: 503,
   provider_timeout: 504,
 } as const
 

@@ -1,8 +1,10 @@
 import type { JobItemKey } from "../core/job.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
+import { Pieces } from "../kit/pieces.ts"
 import type { JobSighting, JobSink } from "../providers/_jobs.ts"
 import type { Meter } from "../providers/_meter.ts"
-import { createTap, type Tap } from "./decode.ts"
+import { createTap } from "./decode.ts"
+import { PacedTap } from "./paced-tap.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { RelaySteps } from "./relay-steps.ts"
 import type { ResponsePlan } from "./response-plan.ts"
@@ -15,7 +17,7 @@ export class AnswerMeter implements JobSink {
   private readonly request: ProxiedRequest
   private readonly meter: Meter | undefined
   private readonly errorBody: ErrorBody | undefined
-  private readonly tap: Tap | undefined
+  private readonly tap: PacedTap | undefined
   private readonly statusCode: number
   /** The file or job whose items the answer delivers. */
   private delivered: JobItemKey | undefined
@@ -27,7 +29,7 @@ export class AnswerMeter implements JobSink {
     this.meter = request.dialect.createMeter(request.providerRequest, plan.framing, statusCode < 300 ? this : undefined)
     this.errorBody = statusCode >= 400 ? new ErrorBody(this.meter) : undefined
     const sink = this.errorBody ?? this.meter
-    this.tap = sink && createTap(plan.contentEncoding, sink, plan.collect)
+    this.tap = sink && new PacedTap(createTap(plan.contentEncoding, sink, plan.collect))
   }
 
   /** The decoded text of an error answer, at most its first 64 KiB or so; undefined: the answer is no error. */
@@ -35,11 +37,12 @@ export class AnswerMeter implements JobSink {
     return this.errorBody?.text
   }
 
-  push(bytes: Buffer): void {
-    this.tap?.push(bytes)
+  /** Returns false if the meter is so far behind that the provider has to pause until `resume` is called. */
+  push(bytes: Buffer, resume: () => void): boolean {
+    return this.tap === undefined || this.tap.push(bytes, resume)
   }
 
-  /** Calls `done` when everything that was pushed is decoded and metered: at once, if it is not compressed. */
+  /** Calls `done` when everything that was pushed is decoded and metered: usually at once, if it is not compressed. */
   flush(done: () => void): void {
     if (this.tap) this.tap.end(done)
     else done()
@@ -47,6 +50,7 @@ export class AnswerMeter implements JobSink {
 
   /** @param isComplete false if the answer was interrupted: what was billed may be known only in part */
   read(isComplete: boolean): Reading {
+    this.tap?.flushSync()
     const reading = this.meter?.end({ complete: isComplete }) ?? emptyReading(this.request)
     const { delivered } = this
     // Status 206 is a part of a file.
@@ -73,15 +77,21 @@ export function emptyReading({ dialect, providerRequest }: ProxiedRequest): Read
 }
 
 class ErrorBody {
-  text: Buffer = Buffer.alloc(0)
+  private readonly pieces = new Pieces()
   private readonly meter: Meter | undefined
 
   constructor(meter: Meter | undefined) {
     this.meter = meter
   }
 
+  get text(): Buffer {
+    const text = this.pieces.takeBytes()
+    this.pieces.push(text)
+    return text
+  }
+
   push(bytes: Buffer): void {
-    if (this.text.length < MAX_ERROR_BYTES) this.text = Buffer.concat([this.text, bytes])
+    if (this.pieces.length < MAX_ERROR_BYTES) this.pieces.push(bytes)
     this.meter?.push(bytes)
   }
 }

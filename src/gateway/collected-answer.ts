@@ -1,3 +1,5 @@
+import { Pieces } from "../kit/pieces.ts"
+
 /** The gateway holds an answer that is no stream up to this size, so that its cost can be sent in the head. */
 export const MAX_COLLECTED_BYTES = 1024 * 1024
 
@@ -9,8 +11,7 @@ const SPACE = 0x20
 /** The pieces of an answer that is held back until it is whole. */
 export class CollectedAnswer {
   private readonly letsPaddingGo: boolean
-  private pieces: Buffer[] = []
-  private bytes = 0
+  private readonly pieces = new Pieces()
 
   /** @param letsPaddingGo whether white space at the beginning can be recognized, and passed on */
   constructor(letsPaddingGo: boolean) {
@@ -22,18 +23,16 @@ export class CollectedAnswer {
    * provider sends that while it works on a slow answer, to keep the connection alive.
    */
   add(piece: Buffer): boolean {
-    const isPadding = this.bytes === 0 && this.letsPaddingGo && isSpace(piece[0])
-    this.pieces.push(piece)
-    this.bytes += piece.length
-    return !isPadding && this.bytes <= MAX_COLLECTED_BYTES
+    const { pieces } = this
+    const isPadding = pieces.length === 0 && this.letsPaddingGo && isSpace(piece[0])
+    pieces.push(piece)
+    return !isPadding && pieces.length <= MAX_COLLECTED_BYTES
   }
 
   /** Returns all bytes, with those of `rest` as the last ones. */
   take(rest?: Buffer): Buffer {
-    if (rest?.length) this.add(rest)
-    const { pieces } = this
-    this.pieces = []
-    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.bytes)
+    if (rest?.length) this.pieces.push(rest)
+    return this.pieces.takeBytes()
   }
 }
 

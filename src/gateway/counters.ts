@@ -4,6 +4,10 @@ export interface Counters {
   streams: number
   /** Metadata headers that were dropped or truncated because of the limits. */
   metadataTruncated: number
+  /** Requests that wait for a connection to their provider. */
+  waitingForProvider: number
+  /** Requests that waited longer than `upstream.queue_timeout`. */
+  providerTimeouts: number
   /**
    * The time for running answers after SIGTERM is over: connections that close from now on are closed by the gateway.
    */
@@ -11,5 +15,5 @@ export interface Counters {
 }
 
 export function createCounters(): Counters {
-  return { streams: 0, metadataTruncated: 0, isAborting: false }
+  return { streams: 0, metadataTruncated: 0, waitingForProvider: 0, providerTimeouts: 0, isAborting: false }
 }

@@ -1,4 +1,5 @@
 import * as zlib from "node:zlib"
+import { Pieces } from "../kit/pieces.ts"
 
 /** The most that is decoded of one answer for the meter, in bytes and as a multiple of the bytes that arrived. */
 const MAX_DECODED_BYTES = 256 * 1024 * 1024
@@ -37,27 +38,27 @@ export function isCompressed(contentEncoding: string | undefined): contentEncodi
 
 /** Decodes a short answer in one call, which costs a fraction of a decoder stream. */
 function tapAtEnd(coding: string, meter: Sink): Tap {
-  let pieces: Buffer[] = []
-  let held = 0
+  const held = new Pieces()
   let tap: Tap | undefined
-  const stream = () => {
+  const stream = (pieces: readonly Buffer[]) => {
     tap = tapPieces(coding, meter)
     for (const piece of pieces) tap.push(piece)
-    pieces = []
     return tap
   }
   return {
     push(bytes) {
       if (tap) return tap.push(bytes)
-      pieces.push(bytes)
-      held += bytes.length
-      if (held > MAX_SHORT_BYTES) stream()
+      held.push(bytes)
+      if (held.length > MAX_SHORT_BYTES) stream(held.take())
     },
     end(done) {
-      const text = tap || held === 0 ? undefined : decodeShort(coding, Buffer.concat(pieces, held))
-      if (text) meter.push(text)
-      if (text || held === 0) done()
-      else (tap ?? stream()).end(done)
+      if (tap) return tap.end(done)
+      if (held.length === 0) return done()
+      const bytes = held.takeBytes()
+      const text = decodeShort(coding, bytes)
+      if (!text) return stream([bytes]).end(done)
+      meter.push(text)
+      done()
     },
   }
 }

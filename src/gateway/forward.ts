@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici"
 import { isLarge, lengthOf, toSendable } from "./body.ts"
 import type { Deps } from "./deps.ts"
+import type { Lane } from "./fair-queue.ts"
 import { toUpstreamHeaders, toUpstreamQuery } from "./headers.ts"
 import { toLogIntent } from "./log-record.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
@@ -9,10 +10,38 @@ import type { ProxiedRequest } from "./proxied-request.ts"
 export type AnswerHandler = Dispatcher.DispatchHandler & { onError(error: Error): void }
 
 /**
- * Sends a request to its provider. A failure reaches `handler.onError`; it is never thrown.
+ * Sends a request to its provider as soon as its key may have a connection. A failure reaches `handler.onError`; it is
+ * never thrown. When the answer has ended, or nobody waits for it any longer, `release` must be called.
  * @param isEdited whether the body is sent with the edit that the dialect asked for
  */
 export function forward(
+  deps: Pick<Deps, "ledger" | "onError">,
+  request: ProxiedRequest,
+  handler: AnswerHandler,
+  isEdited: boolean,
+): void {
+  const { queue } = request.upstream
+  const { keyId } = request.caller
+  request.lane = queue.enter(keyId)
+  if (request.lane !== undefined) return void send(deps, request, handler, isEdited)
+  const start = (lane: Lane) => {
+    request.waiter = undefined
+    request.lane = lane
+    send(deps, request, handler, isEdited)
+  }
+  request.waiter = queue.wait(keyId, start, (error) => handler.onError(error))
+}
+
+/** Frees the connection of a request for the next one, or stops waiting for one. */
+export function release(request: ProxiedRequest): void {
+  const { lane, waiter, upstream } = request
+  request.lane = undefined
+  request.waiter = undefined
+  if (lane !== undefined) upstream.queue.leave(lane)
+  if (waiter !== undefined) upstream.queue.cancel(waiter)
+}
+
+function send(
   deps: Pick<Deps, "ledger" | "onError">,
   request: ProxiedRequest,
   handler: AnswerHandler,

@@ -35,10 +35,15 @@ const NO_BODY = Buffer.alloc(0)
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
 const SLOW_BODY_MS = 1
 /** After these errors the rest of the connection is not trusted: it may be the rest of the rejected request. */
-const CLOSING: ReadonlySet<GatewayErrorCode> = new Set(["bad_request", "body_too_large", "request_timeout"])
+const CLOSING: ReadonlySet<GatewayErrorCode> = new Set([
+  "bad_request",
+  "body_too_large",
+  "request_timeout",
+  "upgrade_required",
+])
 
 export interface Gateway {
-  /** Proxies one request. Never throws. */
+  /** Proxies one request, whose response must have its socket. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse): void
   /** The number of requests that are running. */
   openRequests(): number
@@ -95,16 +100,18 @@ class Pipeline implements Gateway, RelaySteps {
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
     this.credentialCheckOf = createCredentialChecks(deps.dialects)
     this.writeTimeoutMs = settings.writeTimeoutMs
-    this.upstreams = createUpstreams(settings)
+    this.upstreams = createUpstreams(settings, this.counters)
     this.recording = { ...deps, names: new ModelNames() }
     this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onError(error, "body"))
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
-    // The response has no socket while the client still waits for the answer to an earlier request on this connection.
-    // If that answer closes the connection, this request is never forwarded.
-    if (response.socket === null) response.once("socket", () => this.begin(request, response))
-    else this.begin(request, response)
+    this.open++
+    // `on` costs less than `once`, and node emits `close` once.
+    response.on("close", () => this.open--)
+    // A client that resets its connection needs no report, but without a listener node would throw.
+    response.on("error", ignore)
+    void this.run(request, response)
   }
 
   openRequests(): number {
@@ -117,15 +124,6 @@ class Pipeline implements Gateway, RelaySteps {
 
   close(): Promise<void> {
     return this.upstreams.close()
-  }
-
-  private begin(request: IncomingMessage, response: ServerResponse): void {
-    this.open++
-    // `on` costs less than `once`, and node emits `close` once.
-    response.on("close", () => this.open--)
-    // A client that resets its connection needs no report, but without a listener node would throw.
-    response.on("error", ignore)
-    void this.run(request, response)
   }
 
   /** Steps 1 to 6. The relay then runs by itself, and calls `settle` when the answer has ended. */
@@ -219,7 +217,8 @@ class Pipeline implements Gateway, RelaySteps {
   private reject(error: unknown, { id, request, response }: Arrival, route: Route | undefined): void {
     if (error instanceof ClientLeft || response.destroyed) return
     const known = error instanceof GatewayError ? error : this.toInternalError(error)
-    const close = this.deps.isStopping() || CLOSING.has(known.code) || !(request.complete || isShort(request))
+    // Whether the rest of the request has arrived already makes no difference, as that would depend on the network.
+    const close = this.deps.isStopping() || CLOSING.has(known.code) || !isShort(request)
     sendError(response, { error: known, dialect: this.dialectOf(request, route), id, close })
   }
 

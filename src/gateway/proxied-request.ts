@@ -8,6 +8,7 @@ import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
 import type { Withheld } from "./credentials.ts"
+import type { Lane, Waiter } from "./fair-queue.ts"
 import { isEncoded, type ReadableBody, toReadableBody } from "./readable-body.ts"
 import type { Route } from "./route.ts"
 import type { Upstream } from "./upstreams.ts"
@@ -52,6 +53,9 @@ export class ProxiedRequest {
   readonly credentialHash: string | undefined
   /** Added by `forward`: the ledger has the intent of the request. */
   hasIntent = false
+  /** Added by `forward`: the connection that the request uses, or waits for. */
+  lane: Lane | undefined
+  waiter: Waiter | undefined
   /** Added by the meter: what the answer says about a job of the provider. */
   job: JobNote | undefined
   /** Added by `settle`. */

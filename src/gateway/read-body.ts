@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import { Pieces } from "../kit/pieces.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import { LargeBodyWriter } from "./large-body.ts"
 import type { GatewaySettings } from "./settings.ts"
 
 export interface BodyLimits {
   readonly maxBytes: number
+  /** The longest time without a further piece of the body. */
   readonly timeoutMs: number
   /** Where large bodies are stored; undefined: all bodies stay in memory. */
   readonly spill: SpillDirectory | undefined
@@ -95,8 +97,7 @@ type State = "memory" | "spilling" | "diskless" | "ended"
 class BodyReader {
   private readonly to: Reading
   private state: State
-  private pieces: Buffer[] = []
-  private heldBytes = 0
+  private readonly held = new Pieces()
   private totalBytes = 0
   /** The reservation in the memory budget; undefined: not requested yet. */
   private reservedBytes: number | undefined
@@ -113,7 +114,7 @@ class BodyReader {
   start(): void {
     const { request, limits } = this.to
     this.timer = setTimeout(() => {
-      const message = `The request did not arrive completely within ${limits.timeoutMs} ms (server.read_timeout).`
+      const message = `No part of the request arrived for ${limits.timeoutMs} ms (server.read_timeout).`
       this.fail(new GatewayError("request_timeout", message))
     }, limits.timeoutMs)
     // `error` is always followed by `close`; without a listener node would throw it.
@@ -126,8 +127,8 @@ class BodyReader {
       this.fail(tooLarge(this.to.limits.maxBytes))
       return
     }
-    this.pieces.push(piece)
-    this.heldBytes += piece.length
+    this.held.push(piece)
+    this.timer?.refresh()
     if (this.mustSpill()) this.spill()
   }
 
@@ -142,7 +143,7 @@ class BodyReader {
   private finish(): void {
     this.state = "ended"
     if (this.writer) this.to.resolve(this.writer.finish())
-    else this.to.resolve(this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.totalBytes))
+    else this.to.resolve(this.held.takeBytes())
   }
 
   private readonly onClose = (): void => {
@@ -150,8 +151,8 @@ class BodyReader {
   }
 
   private mustSpill(): boolean {
-    if (this.state === "spilling") return this.heldBytes > SPILL_WRITE_BYTES
-    return this.state === "memory" && this.heldBytes > SMALL_BYTES && !this.mayStayInMemory()
+    if (this.state === "spilling") return this.held.length > SPILL_WRITE_BYTES
+    return this.state === "memory" && this.held.length > SMALL_BYTES && !this.mayStayInMemory()
   }
 
   /**
@@ -159,7 +160,7 @@ class BodyReader {
    * outgrows it.
    */
   private mayStayInMemory(): boolean {
-    if (this.reservedBytes !== undefined) return this.heldBytes <= this.reservedBytes
+    if (this.reservedBytes !== undefined) return this.held.length <= this.reservedBytes
     const { memoryBudget } = this.to.limits
     const wanted = Number(this.to.request.headers["content-length"] ?? MAX_IN_MEMORY_BYTES)
     const isGranted = wanted <= MAX_IN_MEMORY_BYTES && memoryBudget.used + wanted <= memoryBudget.max
@@ -180,15 +181,14 @@ class BodyReader {
     this.release()
     this.to.request.pause()
     this.writing = this.write().then(() => {
-      if (this.state === "ended") this.writer?.discard()
-      else this.to.request.resume()
+      if (this.state === "ended") return this.writer?.discard()
+      this.timer?.refresh()
+      this.to.request.resume()
     })
   }
 
   private async write(): Promise<void> {
-    const { pieces } = this
-    this.pieces = []
-    this.heldBytes = 0
+    const pieces = this.held.take()
     try {
       this.writer ??= await LargeBodyWriter.open(this.to.limits.spill!)
       await this.writer.write(pieces)
@@ -202,7 +202,7 @@ class BodyReader {
     this.to.limits.onDiskError(error)
     try {
       const written = this.writer ? [this.writer.takeBack()] : []
-      this.pieces = [...written, ...unwritten, ...this.pieces]
+      for (const piece of [...written, ...unwritten, ...this.held.take()]) this.held.push(piece)
       this.writer?.discard()
       this.writer = undefined
       this.state = "diskless"
@@ -220,6 +220,7 @@ class BodyReader {
 
   private stop(): void {
     clearTimeout(this.timer)
+    this.timer = undefined
     this.to.request.off("data", this.onData).off("end", this.onEnd).off("close", this.onClose)
     this.to.request.pause()
   }

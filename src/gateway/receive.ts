@@ -29,7 +29,7 @@ export interface Target {
  * Checks the head of a request: rejects what node accepts and a proxy must not.
  * @param checkSingle throws when a header that may be sent once was sent twice
  *
- * @throws GatewayError `bad_request`
+ * @throws GatewayError `bad_request`, `upgrade_required`
  */
 export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders) => void): Target {
   const target = parseTarget(request.url)
@@ -38,6 +38,7 @@ export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders)
   }
   checkPath(target.path)
   checkHead(request)
+  checkUpgrade(request)
   checkSingle(request.rawHeaders)
   readCostDelivery(request.headers)
   return target
@@ -75,6 +76,18 @@ function checkHead(request: IncomingMessage): void {
   if (httpVersion !== "1.1" || coding.toLowerCase() !== "chunked") {
     throw new GatewayError("bad_request", "Transfer-Encoding may only be chunked, in HTTP/1.1.")
   }
+}
+
+/**
+ * Rejects a WebSocket. Clients such as Codex take status 426 as the request to use HTTP instead; without its Upgrade
+ * header, the request would reach the provider as another one. A server may ignore other upgrades, such as `h2c`.
+ */
+function checkUpgrade({ headers }: IncomingMessage): void {
+  if (headers.upgrade === undefined || !/\bwebsocket\b/i.test(headers.upgrade)) return
+  throw new GatewayError(
+    "upgrade_required",
+    "The gateway does not support WebSockets. Send the request over HTTP, and use server-sent events for streams.",
+  )
 }
 
 /**

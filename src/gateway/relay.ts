@@ -7,7 +7,7 @@ import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
 import { CollectedAnswer } from "./collected-answer.ts"
 import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
-import type { AnswerHandler } from "./forward.ts"
+import { type AnswerHandler, release } from "./forward.ts"
 import { decodeHeaders, mayHaveBody, toClientHeaders } from "./headers.ts"
 import type { HeldAnswer } from "./held-answers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
@@ -82,21 +82,23 @@ export class Relay implements AnswerHandler, HeldAnswer {
 
   onData(chunk: Buffer): boolean {
     if (this.phase === "ended") return true
-    this.meter?.push(chunk)
+    const isMetered = this.meter!.push(chunk, this.resume!)
     const visible = this.filter ? (this.filter.push(chunk) as Buffer) : chunk
-    if (this.phase === "collecting") return this.collect(visible)
     this.request.capture?.push(visible)
+    if (this.phase === "collecting") return (this.collected!.add(visible) || this.letGo()) && isMetered
     this.streamCost?.onPiece(visible)
-    return this.client.write(visible, this.resume!)
+    return this.client.write(visible, this.resume!) && isMetered
   }
 
   onComplete(): void {
+    release(this.request)
     if (this.phase === "ended") return
     if (this.meter) this.meter.flush(() => this.onMetered())
     else this.onMetered()
   }
 
   onError(error: Error): void {
+    release(this.request)
     if (this.phase === "ended") return
     const failure = toUpstreamError(error, this.request.route.provider.name)
     if (this.phase === "waiting") {
@@ -141,6 +143,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     if (this.steps.counters.isAborting) this.interrupt("gateway_died", INTERRUPTIONS.aborted)
     else this.interrupt("client_left", INTERRUPTIONS.clientLeft)
     this.abort?.(new Error(INTERRUPTIONS.clientLeft))
+    release(this.request)
   }
 
   private interrupt(outcome: Outcome, error: string): void {
@@ -171,11 +174,6 @@ export class Relay implements AnswerHandler, HeldAnswer {
     this.phase = "collecting"
     this.collected = new CollectedAnswer(isFinal && plan.contentEncoding === undefined)
     if (isFinal) this.steps.held.add(this)
-  }
-
-  private collect(chunk: Buffer): boolean {
-    this.request.capture?.push(chunk)
-    return this.collected!.add(chunk) || this.letGo()
   }
 
   /** Passes on what was collected. The answer goes on without its cost in the head. */

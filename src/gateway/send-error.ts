@@ -6,6 +6,8 @@ import type { Dialect } from "../providers/_dialect.ts"
 const RETRY_AFTER_S = "5"
 /** How long a client has to read an error response before its connection is closed. */
 const CLOSE_DELAY_MS = 1000
+/** How long the short rest of a rejected request may take to arrive before its connection is closed. */
+const REST_TIMEOUT_MS = 5000
 
 /** An error response of the gateway itself. */
 interface ErrorResponse {
@@ -31,6 +33,7 @@ export function sendError(response: ServerResponse, { error, dialect, id, close 
   response.writeHead(error.status, headers)
   response.end(body)
   if (close) closeUnread(response)
+  else if (!response.req.complete) awaitRest(response)
 }
 
 /** Returns false for an error that the same request would get again. The SDKs of OpenAI and Anthropic read the header. */
@@ -46,4 +49,10 @@ function closeUnread(response: ServerResponse): void {
     const timer = setTimeout(() => socket.destroy(), CLOSE_DELAY_MS)
     socket.once("close", () => clearTimeout(timer))
   })
+}
+
+/** Closes a connection on which the rest of the request does not arrive. Otherwise it serves the next request. */
+function awaitRest({ req: request }: ServerResponse): void {
+  const timer = setTimeout(() => request.socket.destroy(), REST_TIMEOUT_MS)
+  request.once("close", () => clearTimeout(timer))
 }

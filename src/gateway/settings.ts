@@ -7,6 +7,7 @@ export interface GatewaySettings {
   readonly firstByteTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly maxConnections: number
+  readonly queueTimeoutMs: number
   readonly maxConnectionAgeMs: number
   readonly injectStreamUsage: boolean
   /** Whether addresses of results in answers become the gateway's: as the client called it, or this address. */

@@ -1,5 +1,7 @@
 import { type Dispatcher, Pool } from "undici"
 import type { Provider } from "../providers/catalog.ts"
+import type { Counters } from "./counters.ts"
+import { FairQueue } from "./fair-queue.ts"
 import type { GatewaySettings } from "./settings.ts"
 import { createConnector } from "./unasked-continue.ts"
 
@@ -8,6 +10,8 @@ export interface Upstream {
   readonly host: string
   /** Returns the path at the provider: the base URL's, and the given one. A version that both have stands there once. */
   toPath(path: string): string
+  /** Decides when a request may have a connection. */
+  readonly queue: FairQueue
   /** Returns the connection pool for a request that is sent now. */
   pool(): Dispatcher
 }
@@ -25,12 +29,12 @@ const MAX_HEADER_BYTES = 64 * 1024
 const KEEP_ALIVE_MS = 30_000
 
 /** Manages the connections to all providers. The pool of a provider opens with its first request. */
-export function createUpstreams(settings: GatewaySettings): Upstreams {
+export function createUpstreams(settings: GatewaySettings, counters: Counters): Upstreams {
   const upstreams = new Map<string, Upstream>()
   const pools = new Set<Pool>()
 
-  function open(origin: string): Pool {
-    const pool = openPool(origin, settings)
+  function open(origin: string, connections: number): Pool {
+    const pool = openPool(origin, connections, settings)
     pools.add(pool)
     return pool
   }
@@ -41,18 +45,22 @@ export function createUpstreams(settings: GatewaySettings): Upstreams {
     pool.close().then(forget, forget)
   }
 
-  function create(url: URL): Upstream {
-    let current = open(url.origin)
+  function create({ name, baseUrl }: Provider): Upstream {
+    const url = new URL(baseUrl)
+    const { maxConnections: maxPerKey, queueTimeoutMs: timeoutMs } = settings
+    const queue = new FairQueue({ provider: name, maxPerKey, timeoutMs, counters })
+    let current = open(url.origin, queue.maxInAll)
     let openedAt = performance.now()
     return {
       host: url.hostname,
       toPath: createPathJoiner(url.pathname.replace(/\/$/, "")),
+      queue,
       pool() {
         // A connection in constant use would keep an address that the provider's name no longer resolves to. undici's
         // own clientTtl does the same, but keeps one callback per request while a stream is older than that age.
         if (performance.now() - openedAt > settings.maxConnectionAgeMs) {
           retire(current)
-          current = open(url.origin)
+          current = open(url.origin, queue.maxInAll)
           openedAt = performance.now()
         }
         return current
@@ -64,7 +72,7 @@ export function createUpstreams(settings: GatewaySettings): Upstreams {
     get(provider) {
       let upstream = upstreams.get(provider.name)
       if (!upstream) {
-        upstream = create(new URL(provider.baseUrl))
+        upstream = create(provider)
         upstreams.set(provider.name, upstream)
       }
       return upstream
@@ -86,9 +94,9 @@ function createPathJoiner(prefix: string): (path: string) => string {
   return (path) => (path.startsWith(start) ? shortened : prefix) + path
 }
 
-function openPool(origin: string, settings: GatewaySettings): Pool {
+function openPool(origin: string, connections: number, settings: GatewaySettings): Pool {
   return new Pool(origin, {
-    connections: settings.maxConnections,
+    connections,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,

@@ -41,6 +41,8 @@ class EventBuilder {
   private readonly maxBytes: number
   /** The data of the current event: a view into the current piece, or a copy. */
   private data: Buffer | undefined
+  /** Holds the data at its beginning if it has several lines. It grows by doubling, so that many lines stay cheap. */
+  private joined = NO_BYTES
   private long: LongEvent | undefined
 
   constructor(sink: SseSink, maxBytes: number) {
@@ -55,7 +57,7 @@ class EventBuilder {
       this.long.push(bytes)
       return
     }
-    this.data = this.data ? Buffer.concat([this.data, NEWLINE, bytes]) : bytes
+    this.data = this.data ? this.join(this.data, bytes) : bytes
     if (this.data.length > this.maxBytes) this.makeLong()
   }
 
@@ -79,6 +81,19 @@ class EventBuilder {
     else if (this.data) this.sink.event(this.data)
     this.long = undefined
     this.data = undefined
+    this.joined = NO_BYTES
+  }
+
+  private join(data: Buffer, line: Buffer): Buffer {
+    const length = data.length + 1 + line.length
+    if (length > this.joined.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(1024, 2 * length))
+      data.copy(larger)
+      this.joined = larger
+    }
+    this.joined[data.length] = LF
+    line.copy(this.joined, data.length + 1)
+    return this.joined.subarray(0, length)
   }
 
   private makeLong(): void {

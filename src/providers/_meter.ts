@@ -1,5 +1,6 @@
 import type { Reading } from "../core/usage.ts"
 import { createJsonPruner, type JsonPruner } from "../kit/json/prune.ts"
+import { Pieces } from "../kit/pieces.ts"
 import { createSseSplitter } from "../kit/sse.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing } from "./_framing.ts"
@@ -159,8 +160,7 @@ class LineReader implements Reader {
 /** Reads one document of unknown size: it is held while it is small, and scanned from when it is not. */
 class DocumentReader implements Reader {
   private readonly collector: Collector
-  private held: Buffer[] = []
-  private heldBytes = 0
+  private readonly held = new Pieces()
   private pruner: JsonPruner | undefined
 
   constructor(collector: Collector) {
@@ -173,8 +173,7 @@ class DocumentReader implements Reader {
       return
     }
     this.held.push(bytes)
-    this.heldBytes += bytes.length
-    if (this.heldBytes > MAX_PARSED_BYTES) this.pruner = this.pruneHeld()
+    if (this.held.length > MAX_PARSED_BYTES) this.pruner = this.prune(this.held.take())
   }
 
   end(): void {
@@ -182,17 +181,14 @@ class DocumentReader implements Reader {
       this.pruner.end()
       return
     }
-    const bytes = this.held.length === 1 ? this.held[0]! : Buffer.concat(this.held)
-    this.held = [bytes]
+    const bytes = this.held.takeBytes()
     // Where the bytes are cut off, or hold several documents, the whole ones still count.
-    if (!addParsed(this.collector, bytes)) this.pruneHeld().end()
-    this.held = []
+    if (!addParsed(this.collector, bytes)) this.prune([bytes]).end()
   }
 
-  private pruneHeld(): JsonPruner {
+  private prune(pieces: readonly Buffer[]): JsonPruner {
     const pruner = createPruner(this.collector)
-    for (const piece of this.held) pruner.push(piece)
-    this.held = []
+    for (const piece of pieces) pruner.push(piece)
     return pruner
   }
 }

@@ -1,5 +1,6 @@
 import type { Gateway } from "../gateway/pipeline.ts"
 import { createApp } from "./app.ts"
+import type { ConnectionCounter } from "./connections.ts"
 import { drainRequests } from "./drain.ts"
 import { startListening } from "./listen.ts"
 import type { ServerOptions } from "./options.ts"
@@ -17,13 +18,14 @@ interface Front {
 /** The parts of the server that its HTTP side uses. */
 interface FrontParts extends Omit<ProbeOptions, "settings"> {
   readonly gateway: Gateway
+  readonly connections: ConnectionCounter
   /** The metrics of this process. */
   collect(): Metric[]
 }
 
 /** Starts to accept requests. Throws `CommandError` when it cannot listen. */
 export async function openFront({ settings, worker }: ServerOptions, parts: FrontParts): Promise<Front> {
-  const { gateway, collect, isStopping } = parts
+  const { gateway, connections, collect, isStopping } = parts
   const metrics = async () => toText(worker ? await worker.collectAll(collect()) : collect())
   const probe = createProbe({ settings, ...parts, missingWorkers: worker?.missing })
   const app = createApp(gateway, { ...probe, metrics }, settings.server)
@@ -34,7 +36,8 @@ export async function openFront({ settings, worker }: ServerOptions, parts: Fron
   }
   const { host, readTimeoutMs } = settings.server
   const port = worker?.port ?? settings.server.port
-  const listener = await startListening(handle, { host, port, readTimeoutMs, isWorker: worker !== undefined })
+  const isWorker = worker !== undefined
+  const listener = await startListening(handle, { host, port, readTimeoutMs, connections, isWorker })
   return {
     host: listener.host,
     port: listener.port,

@@ -61,6 +61,7 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     firstByteTimeoutMs: upstream.firstByteTimeoutMs,
     idleTimeoutMs: upstream.idleTimeoutMs,
     maxConnections: upstream.maxConnections,
+    queueTimeoutMs: upstream.queueTimeoutMs,
     maxConnectionAgeMs: upstream.maxConnectionAgeMs,
     injectStreamUsage: logging.injectStreamUsage,
     rewriteResultUrls: metering.rewriteResultUrls,

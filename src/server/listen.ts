@@ -1,8 +1,10 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { createServer as createHttpServer, type Server, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer, Server as TcpServer } from "node:net"
 import type { Duplex } from "node:stream"
 import { listen } from "listhen"
 import { CommandError } from "../core/errors.ts"
+import { type ConnectionCounter, endAndClose } from "./connections.ts"
+import { type Handler, inOrder } from "./in-order.ts"
 
 /** Metadata may take 32 × 1 KiB, so Node's limit of 16 KiB for all headers would reject valid requests. */
 const MAX_HEADER_BYTES = 64 * 1024
@@ -19,24 +21,31 @@ export interface Listener {
   closeConnections(): void
 }
 
-/** Listens on exactly the requested port. Throws `CommandError` with the reason when that is not possible. */
+/**
+ * Listens on exactly the requested port. The handler gets the requests of one connection one after the other. Throws
+ * `CommandError` with the reason when listening is not possible.
+ */
 export async function startListening(
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  handle: Handler,
   options: {
     readonly host: string
     readonly port: number
     readonly readTimeoutMs: number
+    /** Counts and limits the connections; undefined: there is no limit. */
+    readonly connections?: ConnectionCounter
     /** True when the cluster's primary process has bound the port for all workers. */
     readonly isWorker?: boolean
   },
 ): Promise<Listener> {
   const { host, port } = options
+  const handler = inOrder(handle)
   const server = await (options.isWorker ? listenAsWorker : listenAlone)(handler, host, port).catch(
     (error: unknown) => {
       throw toCommandError(error, host, port)
     },
   )
   tune(server, handler, options.readTimeoutMs)
+  options.connections?.watch(server)
   const address = server.address() as AddressInfo
   return {
     host: address.family === "IPv6" ? `[${address.address}]` : address.address,
@@ -54,8 +63,6 @@ async function stopAccepting(server: Server): Promise<void> {
   await new Promise<void>((resolve) => void TcpServer.prototype.close.call(server, () => resolve()))
   server.close(() => {}) // This stops the timer that checks the connections.
 }
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** Listens without listhen, which would find the port taken because another worker has it. */
 async function listenAsWorker(handler: Handler, host: string, port: number): Promise<Server> {
@@ -106,15 +113,11 @@ function isLocal(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.")
 }
 
-function tune(
-  server: Server,
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
-  readTimeoutMs: number,
-): void {
+function tune(server: Server, handler: Handler, readTimeoutMs: number): void {
   Object.assign(server, {
     maxHeaderSize: MAX_HEADER_BYTES,
-    // This limit covers the request headers. The gateway has a limit of its own for the body, with an error in the
-    // dialect.
+    // This limit covers the request headers. For the body, the gateway limits the time without progress itself, with an
+    // error in the dialect.
     headersTimeout: readTimeoutMs,
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -163,7 +166,7 @@ type HttpSocket = Duplex & { readonly _httpMessage?: ServerResponse | null }
 function endAfterRunning(socket: HttpSocket, response: string): void {
   const running = socket._httpMessage
   const isBroken = running && !running.req.complete
-  if (!running || (isBroken && !running.headersSent)) return void socket.end(response)
+  if (!running || (isBroken && !running.headersSent)) return void endAndClose(socket, response)
   if (isBroken) return void socket.destroy()
   running.once("close", () => setImmediate(() => socket.writable && endAfterRunning(socket, response)))
 }

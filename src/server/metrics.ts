@@ -2,6 +2,8 @@ import type { BodyStats } from "../bodies/index.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
+import type { ConnectionStats } from "./connections.ts"
+import { toConnectionMetrics } from "./metrics/connections.ts"
 import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
 import { createRequestCounter, type RunningRequests, toRunningMetrics } from "./metrics/requests.ts"
@@ -23,10 +25,11 @@ interface MetricSources {
   /** Undefined when no bodies are stored. */
   bodies(): BodyStats | undefined
   gateway(): RunningRequests
+  connections(): ConnectionStats
 }
 
 /** Names and labels are bounded by the configuration and by HTTP. Nothing that a client sends becomes a label. */
-export function createMetrics({ ledger, gateway, bodies }: MetricSources): Metrics {
+export function createMetrics({ ledger, gateway, bodies, connections }: MetricSources): Metrics {
   const requests = createRequestCounter()
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -38,6 +41,7 @@ export function createMetrics({ ledger, gateway, bodies }: MetricSources): Metri
       ...batches.collect(),
       ...toBodyMetrics(bodies()),
       ...toRunningMetrics(gateway()),
+      ...toConnectionMetrics(connections()),
       requests.collect(),
       ...ownProcess.collect(),
     ],

@@ -9,6 +9,7 @@ import { openInScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
+import { createConnectionCounter } from "./connections.ts"
 import { openFront } from "./front.ts"
 import { wireGateway } from "./gateway.ts"
 import { checkPort } from "./listen.ts"
@@ -78,19 +79,20 @@ async function open(given: ServerOptions, scope: Scope): Promise<RunningServer> 
   const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())
+  const connections = createConnectionCounter(settings.server)
   const metrics = own(
     createMetrics({
       ledger: stats,
       bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), recovery?.bodies.stats()])),
       gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
+      connections: connections.stats,
     }),
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
   if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
-  const pricesCheckedAt = prices.checkedAt
-  const { collect } = metrics
-  const front = await openFront(options, { gateway, database, collect, stats, pricesCheckedAt, isStopping })
+  const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
+  const front = await openFront(options, { gateway, connections, collect: metrics.collect, ...probed })
 
   async function stop(): Promise<LedgerStats> {
     stopping = true

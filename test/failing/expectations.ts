@@ -141,6 +141,10 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
 export const NOT_YET: Readonly<Record<string, string>> = {
   "database-messages.json": "SPEC 14, Sessions and Configuration (L10)",
   "json-keepalive.json": "SPEC 14, Collecting (L11)",
-  "slow-upload.json": "SPEC 14, Uploads",
-  "websocket-upgrade.json": "SPEC 17, WebSockets",
+}
+
+/** The files that are not about money and hold, with the test that shows it. */
+export const HELD_BY: Readonly<Record<string, string>> = {
+  "slow-upload.json": "test/matrix/refusals.test.ts [TMO-04]",
+  "websocket-upgrade.json": "test/matrix/refusals.test.ts [FRM-15]",
 }

@@ -191,29 +191,6 @@ describe("other protocols", () => {
   })
 
   test.each([
-    [
-      "a WebSocket",
-      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n",
-      "/v1/realtime?model=m",
-      404,
-    ],
-    [
-      "h2c",
-      "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n",
-      "/v1/models",
-      200,
-    ],
-  ])("[FRM-15] an upgrade to %s is ignored, and the request is answered normally", async (_, headers, path, status) => {
-    const client = await connectRaw(gateway.port)
-    client.send(request(headers, { method: "GET", path, body: "", close: false }))
-    const answer = await client.until(/\r\n\r\n/)
-    expect(statusOf(answer)).toBe(status)
-    expect(answer).not.toMatch(/^upgrade:/im)
-    client.close()
-    if (status === 200) await gateway.nextRecord()
-  })
-
-  test.each([
     ["CONNECT", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n", 400],
     ["CONNECT with a key", request("", { method: "CONNECT", path: "evil.example:443", body: "" }), 400],
     ["TRACE", request("", { method: "TRACE", body: "" }), 400],

@@ -25,7 +25,9 @@ test("a case is in the matrix once, and every name in a test is a case", () => {
 
 test.skipIf(!existsSync(LIST))("every case of the list is known (skipped if the list is not available)", () => {
   const list = JSON.parse(readFileSync(LIST, "utf8")) as { id: string; priority: string }[]
-  expect(CASES.map(({ id, priority }) => `${id} ${priority}`).sort()).toEqual(
+  // The cases of the bounds were added to those of the list.
+  const listed = CASES.filter(({ id }) => !id.startsWith("BND-"))
+  expect(listed.map(({ id, priority }) => `${id} ${priority}`).sort()).toEqual(
     list.map(({ id, priority }) => `${id} ${priority}`).sort(),
   )
 })

@@ -18,6 +18,7 @@ const SETTINGS: GatewaySettings = {
   firstByteTimeoutMs: 5000,
   idleTimeoutMs: 5000,
   maxConnections: 16,
+  queueTimeoutMs: 5000,
   maxConnectionAgeMs: 300_000,
   injectStreamUsage: true,
   rewriteResultUrls: true,

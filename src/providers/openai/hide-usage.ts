@@ -1,3 +1,4 @@
+import { Pieces } from "../../kit/pieces.ts"
 import type { StreamFilter } from "../_dialect.ts"
 import { bytesOf } from "../_values.ts"
 import { hideUsage } from "./usage-event.ts"
@@ -14,8 +15,7 @@ const MAX_HELD_BYTES = 1024 * 1024
  * the filter does not understand. At most one unfinished event is held back.
  */
 export function createUsageFilter(): StreamFilter {
-  let held: Buffer[] = []
-  let heldBytes = 0
+  const held = new Pieces()
   /** The last held line has ended, so that a blank line now ends the event. */
   let lineStart = true
   /** The current event is too long to hold and is passed on until its end. */
@@ -23,11 +23,9 @@ export function createUsageFilter(): StreamFilter {
   let first = true
 
   function takeHeld(last: Buffer): Buffer {
-    if (heldBytes === 0) return last
-    const whole = Buffer.concat([...held, last])
-    held = []
-    heldBytes = 0
-    return whole
+    if (held.length === 0) return last
+    if (last.length > 0) held.push(last)
+    return held.takeBytes()
   }
 
   return {
@@ -54,7 +52,7 @@ export function createUsageFilter(): StreamFilter {
         lineStart = true
         if (!blank) continue
         const event = bytes.subarray(eventStart, at)
-        if (passing && heldBytes === 0) out.push(event)
+        if (passing && held.length === 0) out.push(event)
         else hideUsage(takeHeld(event), out)
         passing = false
         eventStart = at
@@ -65,8 +63,7 @@ export function createUsageFilter(): StreamFilter {
           out.push(rest)
         } else {
           held.push(Buffer.from(rest))
-          heldBytes += rest.length
-          if (heldBytes > MAX_HELD_BYTES) {
+          if (held.length > MAX_HELD_BYTES) {
             passing = true
             out.push(takeHeld(NOTHING))
           }
@@ -76,7 +73,7 @@ export function createUsageFilter(): StreamFilter {
     },
     end() {
       const out: Buffer[] = []
-      if (heldBytes > 0) hideUsage(takeHeld(NOTHING), out)
+      if (held.length > 0) hideUsage(takeHeld(NOTHING), out)
       return joined(out)
     },
   }

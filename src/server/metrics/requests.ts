@@ -5,13 +5,26 @@ import { counter, gauge, type Metric } from "../prometheus.ts"
 export interface RunningRequests {
   readonly requests: number
   readonly streams: number
+  readonly waitingForProvider: number
+  readonly providerTimeouts: number
   readonly metadataTruncated: number
 }
 
-export function toRunningMetrics({ requests, streams, metadataTruncated }: RunningRequests): Metric[] {
+export function toRunningMetrics(running: RunningRequests): Metric[] {
+  const { requests, streams, waitingForProvider, providerTimeouts, metadataTruncated } = running
   return [
     gauge("majordomo_open_requests", "Requests that are running now.", requests),
     gauge("majordomo_open_streams", "Streamed responses that are running now.", streams),
+    gauge(
+      "majordomo_upstream_waiting_requests",
+      "Requests that wait for a connection to their provider now.",
+      waitingForProvider,
+    ),
+    counter(
+      "majordomo_upstream_queue_timeouts_total",
+      "Requests that waited longer than upstream.queue_timeout for a connection to their provider.",
+      providerTimeouts,
+    ),
     counter(
       "majordomo_metadata_cut_total",
       "Metadata headers that were dropped or truncated because of the limits.",

@@ -44,7 +44,9 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   const metrics = createMetrics({
     ledger: recovery.rows.stats,
     bodies: recovery.bodies.stats,
-    gateway: () => ({ requests: 0, streams: 0, metadataTruncated: 0 }),
+    // The workers have all connections and requests.
+    gateway: () => ({ requests: 0, streams: 0, waitingForProvider: 0, providerTimeouts: 0, metadataTruncated: 0 }),
+    connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
   })
   scope.own(() => metrics.close())
   collectOwn = metrics.collect

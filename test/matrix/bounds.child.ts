@@ -1,0 +1,49 @@
+// A gateway in a process of its own, which measures itself while its parent attacks it. Its argument is the address of
+// the provider. It answers each message of its parent with a `Measurement`, and then begins to measure anew.
+import { readFileSync, writeFileSync } from "node:fs"
+import { startPipeline } from "../support/pipeline.ts"
+
+/** What the gateway measured since the last message. */
+export interface Measurement {
+  readonly port: number
+  /** The most CPU time that one timer was late for, in ms. A busy machine makes timers late, but not this. */
+  readonly stallMs: number
+  /** Resident memory in bytes: now, and the maximum. */
+  readonly rss: number
+  readonly peakRss: number
+  readonly rows: number
+  readonly openRequests: number
+}
+
+const INTERVAL_MS = 5
+const gateway = await startPipeline({ upstream: process.argv[2]!, settings: { maxBodyBytes: 64 * 1024 * 1024 } })
+
+let stallMs = 0
+let lastAt = performance.now()
+let lastCpu = process.cpuUsage()
+setInterval(() => {
+  const now = performance.now()
+  const { user, system } = process.cpuUsage(lastCpu)
+  stallMs = Math.max(stallMs, Math.min(now - lastAt - INTERVAL_MS, (user + system) / 1000))
+  lastAt = performance.now()
+  lastCpu = process.cpuUsage()
+}, INTERVAL_MS)
+
+process.on("message", () => {
+  process.send!({
+    port: gateway.port,
+    stallMs,
+    rss: process.memoryUsage.rss(),
+    peakRss: readPeak(),
+    rows: gateway.records.length,
+    openRequests: gateway.gateway.openRequests(),
+  } satisfies Measurement)
+  writeFileSync("/proc/self/clear_refs", "5") // Resets the maximum of the resident memory.
+  stallMs = 0
+})
+
+process.on("disconnect", () => process.exit())
+
+function readPeak(): number {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) * 1024
+}
