@@ -9,6 +9,7 @@ type Level = "info" | "warn" | "error"
 
 /** The log of `serve`. */
 export interface Log {
+  readonly format: "text" | "json"
   line(level: Level, text: string): void
   /** Writes one line per request, after the current work of the event loop. */
   request(record: LogRecord): void
@@ -27,6 +28,7 @@ export function createLog(options: { readonly format: string | undefined; readon
     process.stderr.write(`${lines.join("\n")}\n`)
   }
   return {
+    format,
     line,
     request(record) {
       if (options.quiet) return

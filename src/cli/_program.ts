@@ -95,7 +95,7 @@ function beforeDashes(args: readonly string[]): readonly string[] {
 function printError(error: unknown): number {
   if (error instanceof CommandError) {
     const message = error instanceof InputError ? `--${error.field}: ${error.problem}` : error.message
-    // A worker without a message has sent it to its primary process.
+    // Without a message, the error stands in the log already.
     if (message !== "") process.stderr.write(`error: ${printable(message, "lines")}\n`)
     return error.exitCode
   }

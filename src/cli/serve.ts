@@ -24,34 +24,50 @@ export default defineCommand({
   },
   async run({ args }) {
     const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
-    if (args.demo) return serveDemo(args, log)
-    const loaded = await loadSettings({
-      configFile: args.config,
-      overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
-    })
-    const { settings, warnings } = loaded
-    if (!isWorker()) {
-      for (const warning of warnings) log.line("warn", warning)
-      for (const line of describeSettings(loaded)) log.line("info", line)
-    }
-    const options = { settings, log: log.line, onRecord: log.request }
-    if (isWorker()) {
-      const worker = await startWorker(options)
-      exitOnBug(worker.flushSync, log.line)
-      return waitForShutdown(worker, log.line, worker)
-    }
-    const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
-    exitOnBug(server.flushSync, log.line)
-    process.once("exit", announceGateway(settings))
-    // From the banner on, a signal drains the server.
-    const stopped = waitForShutdown(server, log.line)
-    process.stdout.write(welcome(server))
-    await stopped
+    await (args.demo ? serveDemo(args, log) : serve(args, log)).catch((error: unknown) => endLog(log, error))
   },
 })
 
+interface Args {
+  readonly config?: string | undefined
+  readonly host?: string | undefined
+  readonly port?: string | undefined
+}
+
+/** A log of JSON has no other lines, not even for the error that ends the program. */
+function endLog(log: Log, error: unknown): never {
+  if (log.format === "text" || !(error instanceof CommandError) || error.message === "") throw error
+  log.line("error", error.message)
+  throw new CommandError("", error.exitCode)
+}
+
+async function serve(args: Args, log: Log): Promise<void> {
+  const loaded = await loadSettings({
+    configFile: args.config,
+    overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
+  })
+  const { settings, warnings } = loaded
+  if (!isWorker()) {
+    for (const warning of warnings) log.line("warn", warning)
+    for (const line of describeSettings(loaded)) log.line("info", line)
+  }
+  const options = { settings, log: log.line, onRecord: log.request }
+  if (isWorker()) {
+    const worker = await startWorker(options)
+    exitOnBug(worker.flushSync, log.line)
+    return waitForShutdown(worker, log.line, worker)
+  }
+  const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
+  exitOnBug(server.flushSync, log.line)
+  process.once("exit", announceGateway(settings))
+  // From the banner on, a signal drains the server.
+  const stopped = waitForShutdown(server, log.line)
+  process.stdout.write(welcome(server))
+  await stopped
+}
+
 /** Serves the demo. Its code is loaded only here, and it does not touch real data. */
-async function serveDemo(args: { config?: string; host?: string; port?: string }, log: Log): Promise<void> {
+async function serveDemo(args: Args, log: Log): Promise<void> {
   if (args.config !== undefined) throw new CommandError("--demo has its own settings: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
   const { settings, provider } = await openDemo({ host: args.host, port: parsePort(args.port) })

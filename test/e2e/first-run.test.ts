@@ -109,9 +109,12 @@ describe("in an empty home, with nothing configured", () => {
       const { code, stderr } = await other.run(["serve", "--port", String(port)])
       expect(code).toBe(1)
       const lines = stderr.trim().split("\n")
-      expect(lines).toHaveLength(1)
-      expect(lines[0]).toContain(String(port))
-      expect(lines[0]).not.toContain("    at ")
+      // The log is JSON, because nobody watches a terminal.
+      const parsed = lines.map((line) => JSON.parse(line) as { level: string; message: string })
+      const [error, ...others] = parsed.filter(({ level }) => level !== "info")
+      expect(others).toEqual([])
+      expect(error).toMatchObject({ level: "error", message: expect.stringContaining(String(port)) })
+      expect(error!.message).not.toContain("    at ")
     } finally {
       blocker.close()
       await other.remove()
