@@ -15,6 +15,7 @@ import { toSchemaScript } from "../../src/database/schema-script.ts"
 import { verifyLedger } from "../../src/database/verify.ts"
 import { NO_POSTGRES } from "../support/databases.ts"
 import { aRecord, openTestLedger } from "./_ledger.ts"
+import { insertRequests } from "./_verify.ts"
 
 const root = mkdtempSync(join(tmpdir(), "mdm-backup-"))
 afterAll(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
@@ -90,7 +91,7 @@ describe("backup and restore of the embedded database", { timeout: 180_000 }, ()
       await replayed.close()
       const found = await verifyLedger(restored, join(at(`from-busy-${index}`), "journal"))
       await restored.close()
-      expect(found).toMatchObject({ waiting: 0, lost: 0, wrongDays: [] })
+      expect(found).toMatchObject({ waiting: 0, lost: 0, differences: [] })
       expect(found.written).toBeGreaterThanOrEqual(least)
       expect(found.written).toBeLessThanOrEqual(accepted)
     }
@@ -101,7 +102,7 @@ describe("backup and restore of the embedded database", { timeout: 180_000 }, ()
     expect(readFileSync(join(at("fresh"), "price-history.jsonl"), "utf8")).toBe("{}\n")
     const { keys, ...found } = await check("fresh")
     expect(keys.map(({ name }) => name)).toEqual(["Kept"])
-    expect(found).toMatchObject({ written: 200, waiting: 0, lost: 0, wrongDays: [] })
+    expect(found).toMatchObject({ written: 200, waiting: 0, lost: 0, differences: [] })
     expect(readdirSync(at("fresh")).filter((name) => /new|restoring|replaced/.test(name))).toEqual([])
   })
 
@@ -117,16 +118,13 @@ describe("backup and restore of the embedded database", { timeout: 180_000 }, ()
     const before = { go: read("go"), unversioned: read("unversioned"), rollups: read("rollups") }
     const old = await open("old")
     await migrate(old, undefined, toSchemaScript(makeScript(readMigrations("migrations").slice(0, 2), before)))
-    const ledger = await openTestLedger(old, join(at("old"), "journal/1"))
-    for (let row = 0; row < 20; row++) ledger.append(aRecord())
-    await ledger.drain(20_000)
-    await ledger.close()
+    await insertRequests(old, "2026-11-01", 1, 20)
     await backUp(old, "old", "old.backup")
     await old.close()
     const { note, schemaVersion } = await restore("old.backup", "from-old")
     expect(note.schema_version).toBe(2)
     expect(schemaVersion).toBe(readMigrations("migrations").length)
-    expect(await check("from-old")).toMatchObject({ written: 20, lost: 0, wrongDays: [] })
+    expect(await check("from-old")).toMatchObject({ written: 20, lost: 0, differences: [] })
   })
 
   test("a backup whose schema is newer and breaking is rejected, and the directory stays as it was", async () => {
@@ -163,9 +161,10 @@ describe("backup and restore of the embedded database", { timeout: 180_000 }, ()
 
   test("a directory with data is replaced only with force, and the earlier data are kept", async () => {
     await expect(restore("good.backup", "from-old")).rejects.toThrow(/contains data already: restore with --force/)
+    mkdirSync(join(at("from-old"), "journal/1"), { recursive: true })
     const { replaced } = await restore("good.backup", "from-old", true)
     expect(readdirSync(replaced!)).toEqual(["journal", "postgres"])
-    expect(await check("from-old")).toMatchObject({ written: 200, lost: 0, wrongDays: [] })
+    expect(await check("from-old")).toMatchObject({ written: 200, lost: 0, differences: [] })
   })
 
   test("a directory that a process uses is not replaced, even with force", async () => {
