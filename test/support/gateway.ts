@@ -128,3 +128,14 @@ export function createInstallation(
     },
   }
 }
+
+/**
+ * Returns what a command complained of, one line each: the warnings and errors of the log of `serve`, which is JSON here,
+ * and the other lines as they are.
+ */
+export function toComplaints(stderr: string): string {
+  return stderr.replaceAll(/^\{"time".*\n/gm, (line) => {
+    const { level, message } = JSON.parse(line) as { readonly level: string; readonly message: string }
+    return level === "info" ? "" : `${level}: ${message}\n`
+  })
+}
