@@ -15,6 +15,6 @@ export function describeSettings({ settings, sources }: LoadedSettings): string[
     ...Object.entries(settings.providers)
       .filter(([name, { baseUrl }]) => baseUrl !== BUILT_IN_PROVIDERS[name]?.baseUrl)
       .map(([name, { baseUrl }]) => `Provider ${name} is at ${baseUrl} (${sources[`providers.${name}.base_url`]})`),
-    ...describeProxies(settings.upstream.proxies).map((proxy) => `Reaching ${proxy} (${sources["upstream.proxy"]})`),
+    ...describeProxies(settings.upstream.proxies).map((proxy) => `${proxy} (${sources["upstream.proxy"]})`),
   ]
 }

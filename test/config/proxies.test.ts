@@ -41,7 +41,7 @@ describe("[U15] upstream.proxy", () => {
   test("is named at the start, without credentials", async () => {
     const lines = describeSettings(await load({ HTTPS_PROXY: "http://me:swordfish@a:1", NO_PROXY: ".corp" }))
     expect(lines).toContain("Settings from HTTPS_PROXY")
-    expect(lines).toContain("Reaching https:// through http://a:1, except for .corp (HTTPS_PROXY)")
+    expect(lines).toContain("Addresses with https:// are reached through http://a:1, except for .corp (HTTPS_PROXY)")
     expect(lines.join()).not.toContain("swordfish")
   })
 

@@ -70,7 +70,7 @@ describe("the proxy of an address", () => {
   test("is described without its credentials", () => {
     const https = "https://me:swordfish@proxy.corp:3128/"
     expect(describeProxies({ https, http: undefined, except: [".corp", "10.0.0.0/8"] })).toEqual([
-      "https:// through https://proxy.corp:3128, except for .corp, 10.0.0.0/8",
+      "Addresses with https:// are reached through https://proxy.corp:3128, except for .corp, 10.0.0.0/8",
     ])
     expect(describeProxies(undefined)).toEqual([])
   })

@@ -80,7 +80,9 @@ describe("[CON-10] [U15] proxy variables", { timeout: 120_000 }, () => {
       expect(rejected.text).toContain("its TLS certificate was not accepted")
       expect((await ask({ to: "local" })).status).toBe(200)
       const { stdout, stderr } = await running.stop()
-      expect(stdout + stderr).toContain(`https:// through http://127.0.0.1:${proxy.port} (${variable})`)
+      expect(stdout + stderr).toContain(
+        `Addresses with https:// are reached through http://127.0.0.1:${proxy.port} (${variable})`,
+      )
       expect(stdout + stderr + rejected.text).not.toContain("swordfish")
       expect(proxy.targets.slice(before)).not.toContain(expect.stringContaining("127.0.0.1"))
     },
@@ -123,8 +125,8 @@ describe("[CON-10] [U15] proxy variables", { timeout: 120_000 }, () => {
     proxy.fault = undefined
     expect((await ask()).status).toBe(200)
     await running.stop()
-    const rows = (await home.runJson(["usage", "requests", "--limit", "3"])) as { status: number }[]
-    expect(rows.map(({ status }) => status)).toEqual([200, 504, 502])
+    const rows = (await home.runJson(["usage", "requests", "--limit", "3"])) as { status_code: number }[]
+    expect(rows.map(({ status_code }) => status_code)).toEqual([200, 504, 502])
   })
 
   test("doctor names the proxy and uses it", async () => {
@@ -133,7 +135,9 @@ describe("[CON-10] [U15] proxy variables", { timeout: 120_000 }, () => {
       NO_PROXY: "api.anthropic.com,generativelanguage.googleapis.com",
       NODE_EXTRA_CA_CERTS: join(home.home, "authorities.pem"),
     })
-    expect(stdout).toContain(`https:// through http://127.0.0.1:${proxy.port}, except for api.anthropic.com`)
+    expect(stdout).toContain(
+      `Addresses with https:// are reached through http://127.0.0.1:${proxy.port}, except for api.anthropic.com`,
+    )
     expect(stdout).toContain("openai answers")
     expect(stdout).not.toContain("swordfish")
   })

@@ -35,14 +35,14 @@ export function toPort({ protocol, port }: Target): string {
   return port || (protocol === "https:" ? "443" : "80")
 }
 
-/** Returns one line for each proxy, such as `https:// through http://proxy:3128, except for .corp`; no credentials. */
+/** Returns a sentence for each proxy, with its host and its exceptions, without its credentials. */
 export function describeProxies(proxies: Proxies | undefined): string[] {
   const { https, http, except = [] } = proxies ?? {}
   const exceptions = except.length === 0 ? "" : `, except for ${except.join(", ")}`
   const show = (scheme: string, proxy: string | undefined) => {
     if (proxy === undefined) return []
     const { protocol, host } = new URL(proxy)
-    return [`${scheme} through ${protocol}//${host}${exceptions}`]
+    return [`Addresses with ${scheme} are reached through ${protocol}//${host}${exceptions}`]
   }
   return [...show("https://", https), ...show("http://", http)]
 }

@@ -24,7 +24,7 @@ export async function checkProviders({ settings }: Context<"settings">): Promise
     const fix = `correct providers.${name}.base_url, or let this machine reach it (DNS, firewall, proxy)`
     return problem(`${name} cannot be reached at ${baseUrl}: ${failure}`, fix)
   })
-  const reached = describeProxies(proxies).map((proxy) => ok(`reached: ${proxy}`))
+  const reached = describeProxies(proxies).map(ok)
   return [...reached, ...findings, checkClock(probes.flatMap(({ skewMs }) => (skewMs === undefined ? [] : [skewMs])))]
 }
 
