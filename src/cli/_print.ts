@@ -1,5 +1,5 @@
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
-import { toPrintableJson } from "./_text.ts"
+import { toMessage, toPrintableJson } from "./_text.ts"
 
 /** Writes data to stdout, followed by a newline unless it ends with one. Nothing but data goes to stdout. */
 export function print(text: string): void {
@@ -18,7 +18,8 @@ export function printJson(value: unknown, shape?: "one line"): void {
 
 /** Writes a message for people to stderr, where a program that reads the data does not have to skip it. */
 export function printMessage(text: string): void {
-  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`)
+  const message = toMessage(text)
+  process.stderr.write(message.endsWith("\n") ? message : `${message}\n`)
 }
 
 /** The capabilities of stdout. */

@@ -63,6 +63,7 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     maxConnections: upstream.maxConnections,
     queueTimeoutMs: upstream.queueTimeoutMs,
     maxConnectionAgeMs: upstream.maxConnectionAgeMs,
+    proxies: upstream.proxies,
     injectStreamUsage: logging.injectStreamUsage,
     rewriteResultUrls: metering.rewriteResultUrls,
     foreignJobs: metering.foreignJobs,

@@ -135,12 +135,7 @@ export const CASES: readonly Case[] = [
     rule: "running responses continue when file descriptors run out, and the gateway recovers",
   },
   { id: "CON-09", priority: "P1", rule: "a setting limits the connections per provider" },
-  {
-    id: "CON-10",
-    priority: "P2",
-    rule: "proxy variables",
-    notApplicable: "the gateway reads no HTTP_PROXY: a provider behind a proxy is configured by its base URL",
-  },
+  { id: "CON-10", priority: "P2", rule: "proxy variables are honored, with their exceptions" },
   { id: "CON-11", priority: "P1", rule: "a provider that never answers does not slow the others" },
   { id: "LIM-01", priority: "P0", rule: "request headers up to 64 KB are accepted, and larger ones get 431" },
   { id: "LIM-02", priority: "P0", rule: "bodies above the limit get 413 before or during the upload" },

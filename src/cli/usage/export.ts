@@ -3,7 +3,7 @@ import { exportRequests } from "../../operations/requests/export.ts"
 import { COMMON, defineCommand } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
 import { printMessage, printPiece } from "../_print.ts"
-import { withThousands } from "../_text.ts"
+import { escapeUnprintable, withThousands } from "../_text.ts"
 import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
 
 const PROGRESS_MS = 1000
@@ -39,7 +39,7 @@ async function printLines(lines: AsyncIterable<string>, total: number): Promise<
   let exported = 0
   let printedAt = Date.now()
   for await (const line of lines) {
-    await printPiece(line)
+    await printPiece(escapeUnprintable(line))
     exported++
     if (Date.now() - printedAt < PROGRESS_MS) continue
     printedAt = Date.now()
