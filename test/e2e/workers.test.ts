@@ -133,7 +133,11 @@ it("[O6] counters and the last log line never go backwards when a worker dies or
     await expect.poll(written, { timeout: 10_000 }).toBe(20)
     const [first = 0, second = 0] = listChildren(gateway.pid)
     process.kill(first, "SIGSTOP")
-    expect(await metric(gateway, 'majordomo_requests_total{provider="openai",status="200"}')).toBe(20)
+    // The worker that does not answer has one of these connections at most, and the kept one if it was its own.
+    const asked = Array.from({ length: 4 }, () =>
+      metric(gateway, 'majordomo_requests_total{provider="openai",status="200"}'),
+    )
+    expect(await Promise.any(asked)).toBe(20)
     for (const pid of [first, second]) {
       process.kill(pid, "SIGKILL")
       await expect.poll(() => listChildren(gateway.pid).includes(pid), { timeout: 20_000 }).toBe(false)
