@@ -273,7 +273,15 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(stderr).toContain(`left out: the bodies of ${gone.id} are not in S3`)
     expect(stderr).toContain("2 requests exported; 1 left out")
     const one = await installation.run(["usage", "request", gone.id, "--body"])
-    expect([one.code, one.stderr]).toEqual([0, expect.stringContaining("are not in S3")])
+    // [O12] One sentence, which does not call the body of a missing object not stored.
+    expect([one.code, one.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^note: the bodies of \S+ are not in S3: [^\n]+\n$/),
+    ])
+    const asJson = await installation.runJson(["usage", "request", gone.id, "--body"])
+    expect(asJson).toMatchObject({ request_body: null, response_body: null, bodies_from: "unreadable" })
+    const explained = await installation.run(["usage", "request", gone.id, "--body", "--explain"])
+    expect(explained.stdout).toContain("Request body: cannot be read\n\nResponse body: cannot be read")
   })
 
   test("no credential appears in an object, row, log line, error or file, wherever the client put it", async () => {
