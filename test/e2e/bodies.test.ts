@@ -470,12 +470,10 @@ test("an invalid setting is rejected at start with its name", async () => {
   try {
     const refusal = async (more: Readonly<Record<string, string>>) => {
       const { code, stderr } = await installation.run(["serve", "--port", "0"], more)
-      return `${code}: ${stderr.trimEnd().split("\n").at(-1)}`
+      return `${code}: ${JSON.parse(stderr.trimEnd().split("\n").at(-1)!).message}`
     }
-    expect(await refusal({ MAJORDOMO_S3_ENABLED: "true" })).toMatch(/^1: error: s3.bucket: /)
-    expect(await refusal({ MAJORDOMO_LOGGING_REDACT: "messages" })).toMatch(
-      /^1: error: logging.redact: expected a JSON path/,
-    )
+    expect(await refusal({ MAJORDOMO_S3_ENABLED: "true" })).toMatch(/^1: s3.bucket: /)
+    expect(await refusal({ MAJORDOMO_LOGGING_REDACT: "messages" })).toMatch(/^1: logging.redact: expected a JSON path/)
   } finally {
     await installation.remove()
   }

@@ -45,6 +45,11 @@ function listOwners(directory: string): number[] {
   return [...new Set([directory, ...paths].map((path) => statSync(path).uid))]
 }
 
+/** The log of `serve` is JSON unless it goes to a terminal. */
+const SERVE = ["serve", "--log-format", "text"]
+/** `serve` says first what it uses. */
+const withoutInfo = (stderr: string) => stderr.replaceAll(/^ℹ .*\n/gm, "")
+
 describe("a database that does not exist", () => {
   const commands = ["usage", "usage requests", "usage runs", "keys list", "metadata list", "verify"]
 
@@ -99,11 +104,13 @@ describe.skipIf(!canRun(AS_NOBODY))("a data directory of another user", { timeou
     const dataDir = makeDirectory({ mode: 0o700 })
     const { run } = install(on(dataDir), AS_NOBODY)
     const said = `cannot use the data directory ${dataDir}: it belongs to root, and nobody has no permission (EACCES); run this as root (sudo -u root …), or set storage.data_dir to a directory of nobody`
-    for (const command of [["usage"], ["keys", "create", "--name", "a"], ["migrate"], ["serve"], ["usage", "tail"]]) {
-      expect(await run(command)).toMatchObject({ code: 1, stderr: `error: ${said}\n` })
+    for (const command of [["usage"], ["keys", "create", "--name", "a"], ["migrate"], SERVE, ["usage", "tail"]]) {
+      const { code, stderr } = await run(command)
+      expect([code, withoutInfo(stderr)]).toEqual([1, `error: ${said}\n`])
     }
     const { url } = await createTestDatabase()
-    expect(await run(["serve"], { DATABASE_URL: url })).toMatchObject({ code: 1, stderr: `error: ${said}\n` })
+    const { code, stderr } = await run(SERVE, { DATABASE_URL: url })
+    expect([code, withoutInfo(stderr)]).toEqual([1, `error: ${said}\n`])
     expect((await run(["doctor"], { DATABASE_URL: url })).stdout).toContain(said)
   })
 
@@ -125,8 +132,8 @@ describe.skipIf(!canRun(AS_NOBODY))("a data directory of another user", { timeou
 
     const { url } = await createTestDatabase()
     expect((await run(["keys", "list"])).stderr).toMatch(refused)
-    expect((await run(["serve"])).stderr).toMatch(refused)
-    expect((await run(["serve"], { DATABASE_URL: url })).stderr).toMatch(refused)
+    expect(withoutInfo((await run(SERVE)).stderr)).toMatch(refused)
+    expect(withoutInfo((await run(SERVE, { DATABASE_URL: url })).stderr)).toMatch(refused)
     expect(listOwners(dataDir)).toEqual([NOBODY])
     const again = await theirs.serve()
     expect((await theirs.run(["keys", "list"])).stdout).toContain("by-root")
@@ -147,9 +154,9 @@ test.skipIf(!canRun(READ_ONLY))("a read-only file system is named as such, with 
   const { run } = install(on("/mnt/data"), READ_ONLY)
   const { url } = await createTestDatabase()
   for (const settings of [{}, { DATABASE_URL: url }] as Settings[]) {
-    const { code, stderr } = await run(["serve"], settings)
+    const { code, stderr } = await run(SERVE, settings)
     expect(code).toBe(1)
-    expect(stderr).toMatch(
+    expect(withoutInfo(stderr)).toMatch(
       /^error: cannot use the data directory \/mnt\/data: it is on a read-only file system; [^\n]*\n$/,
     )
     expect((await run(["doctor"], settings)).stdout).toContain("it is on a read-only file system")
