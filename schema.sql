@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 7
+-- Schema version: 8
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -1671,12 +1671,42 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (7, 'order', false);
 END $version$;
 
+
+-- ## Version 8: pruned_repricings -------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF (SELECT max(version) FROM majordomo_migrations) >= 8 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0008 pruned_repricings
+-- breaking: no
+
+-- The old costs of a request are its history, so they stay while the request does. When it was pruned, `prune` deletes them.
+CREATE FUNCTION majordomo_only_pruned() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT FROM removed JOIN llm_requests r ON r.id = removed.request_id) THEN
+    RAISE EXCEPTION '% only takes new rows: the request still exists', TG_TABLE_NAME;
+  END IF;
+  RETURN NULL;
+END $$;
+
+DROP TRIGGER majordomo_only_add ON llm_request_repricings;
+CREATE TRIGGER majordomo_only_add BEFORE UPDATE OR TRUNCATE ON llm_request_repricings
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_only_add();
+CREATE TRIGGER majordomo_only_pruned AFTER DELETE ON llm_request_repricings
+  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION majordomo_only_pruned();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (8, 'pruned_repricings', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer := (SELECT max(version) FROM majordomo_migrations);
 BEGIN
-  IF latest > 7 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 7: nothing was changed', latest;
+  IF latest > 8 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 8: nothing was changed', latest;
   END IF;
 END $$;
 

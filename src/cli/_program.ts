@@ -12,6 +12,8 @@ import { printable, toMessage } from "./_text.ts"
 /** Finds the command, checks its arguments and runs it. Errors become a line on stderr and an exit code. */
 export async function runProgram(program: Program, args: readonly string[]): Promise<void> {
   exitOnBrokenPipe()
+  // Warnings of packages are meant for developers, such as those of an SDK about the version of Node.
+  if (!readRuntimeEnvironment().debug) process.removeAllListeners("warning")
   try {
     await dispatch(program, args)
   } catch (error) {

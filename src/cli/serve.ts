@@ -8,8 +8,8 @@ import { startServer } from "../server/start.ts"
 import { startPrimary } from "../server/workers/primary.ts"
 import { isWorker, startWorker } from "../server/workers/worker.ts"
 import { parsePort } from "./_args.ts"
-import { createLog, type Log } from "./_log.ts"
-import { exitOnBug, waitForShutdown } from "./_shutdown.ts"
+import { createLog, type Log, logWarnings } from "./_log.ts"
+import { type ExitOnBug, exitOnBug, waitForShutdown } from "./_shutdown.ts"
 import { welcome } from "./_welcome.ts"
 
 export default defineCommand({
@@ -24,7 +24,11 @@ export default defineCommand({
   },
   async run({ args }) {
     const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
-    await (args.demo ? serveDemo(args, log) : serve(args, log)).catch((error: unknown) => endLog(log, error))
+    logWarnings(log)
+    const exit = exitOnBug(log.line)
+    await (args.demo ? serveDemo(args, log, exit) : serve(args, log, exit)).catch((error: unknown) =>
+      endLog(log, error),
+    )
   },
 })
 
@@ -36,12 +40,16 @@ interface Args {
 
 /** A log of JSON has no other lines, not even for the error that ends the program. */
 function endLog(log: Log, error: unknown): never {
-  if (log.format === "text" || !(error instanceof CommandError) || error.message === "") throw error
-  log.line("error", error.message)
+  if (log.format === "text") throw error
+  if (!(error instanceof CommandError)) {
+    log.line("error", `internal error: ${error instanceof Error ? error.stack : String(error)}`)
+    throw new CommandError("")
+  }
+  if (error.message !== "") log.line("error", error.message)
   throw new CommandError("", error.exitCode)
 }
 
-async function serve(args: Args, log: Log): Promise<void> {
+async function serve(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
   const loaded = await loadSettings({
     configFile: args.config,
     overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
@@ -54,11 +62,11 @@ async function serve(args: Args, log: Log): Promise<void> {
   const options = { settings, log: log.line, onRecord: log.request }
   if (isWorker()) {
     const worker = await startWorker(options)
-    exitOnBug(worker.flushSync, log.line)
+    exit.flushSync = worker.flushSync
     return waitForShutdown(worker, log.line, worker)
   }
   const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
-  exitOnBug(server.flushSync, log.line)
+  exit.flushSync = server.flushSync
   process.once("exit", announceGateway(settings))
   // From the banner on, a signal drains the server.
   const stopped = waitForShutdown(server, log.line)
@@ -67,7 +75,7 @@ async function serve(args: Args, log: Log): Promise<void> {
 }
 
 /** Serves the demo. Its code is loaded only here, and it does not touch real data. */
-async function serveDemo(args: Args, log: Log): Promise<void> {
+async function serveDemo(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
   if (args.config !== undefined) throw new CommandError("--demo has its own settings: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
   const { settings, provider } = await openDemo({ host: args.host, port: parsePort(args.port) })
@@ -76,7 +84,7 @@ async function serveDemo(args: Args, log: Log): Promise<void> {
     await provider.close()
     throw error
   })
-  exitOnBug(server.flushSync, log.line)
+  exit.flushSync = server.flushSync
   process.once("exit", announceGateway(settings))
   process.stdout.write(welcome({ ...server, isDemo: true }))
   await waitForShutdown(server, log.line)

@@ -102,7 +102,7 @@ class Pipeline implements Gateway, RelaySteps {
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
     this.recording = { ...deps, names: new ModelNames() }
-    this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onError(error, "body"))
+    this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onSpillError?.(error))
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {

@@ -56,6 +56,7 @@ export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
     majordomo_journals;
   DROP FUNCTION majordomo_lock_rollups CASCADE;
+  DROP FUNCTION majordomo_only_pruned CASCADE;
   ALTER TABLE llm_requests DROP COLUMN dialect, DROP CONSTRAINT llm_requests_cost_is_number;
   ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
