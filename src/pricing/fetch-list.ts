@@ -11,7 +11,7 @@ interface FetchOptions {
   readonly held: { readonly etag: string | undefined } | undefined
   readonly signal: AbortSignal
   /** The time for the whole answer, with its body. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** The largest body, after decompression. */
   readonly maxBytes?: number
 }

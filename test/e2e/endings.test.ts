@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
@@ -190,7 +190,9 @@ it("a full journal rejects new requests with 503 ledger_full, if it is configure
   }
 })
 
-it("an uncaught exception ends the gateway with 1, and its rows are kept", { timeout: LIMIT_MS }, async () => {
+it("[SEC-08] an uncaught exception ends the gateway with 1: its rows are kept, and it writes no report or dump", {
+  timeout: LIMIT_MS,
+}, async () => {
   const home = install()
   const bug = join(home.home, "bug.cjs")
   writeFileSync(bug, 'process.on("SIGUSR2", () => { throw new Error("a bug") })')
@@ -200,6 +202,10 @@ it("an uncaught exception ends the gateway with 1, and its rows are kept", { tim
   const { code, stderr } = await gateway.stop("SIGUSR2")
   expect(code).toBe(1)
   expect(stderr).toContain("internal error, the gateway ends: Error: a bug")
+  const dumps = readdirSync(home.home, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /(?:^|\/)(?:report\.|core|Heap)|\.heapsnapshot$/.test(name),
+  )
+  expect(dumps).toEqual([])
   const next = await home.serve()
   await expect.poll(() => rowOf(home, "bug"), { timeout: 10_000 }).toMatchObject({ outcome: "complete" })
   await next.stop()

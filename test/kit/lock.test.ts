@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -114,6 +115,23 @@ for (const [name, place] of Object.entries(PLACES)) {
     await last?.release()
   })
 }
+
+const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+test.skipIf(!canRun(AS_NOBODY))(
+  "another user can neither hold the lock of a directory nor disturb its owner",
+  async () => {
+    const directory = makeDirectory()
+    chmodSync(directory, 0o755)
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow("EACCES")
+    const owner = await start(directory)
+    expect(owner.answer).toBe("mine")
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow("EACCES")
+    expect(await acquireLock(directory)).toBeUndefined()
+    await owner.kill()
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow("EACCES")
+    expect((await start(directory)).answer).toBe("mine")
+  },
+)
 
 test("a path that is too long for a socket is locked like any other", async () => {
   const directory = join(makeDirectory(), "d".repeat(100))

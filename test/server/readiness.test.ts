@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect, onTestFinished, test } from "vitest"
+import { afterAll, describe, expect, onTestFinished, test } from "vitest"
 import type { Settings } from "../../src/config/settings.ts"
 import type { Database } from "../../src/database/_database.ts"
 import type { LedgerStats } from "../../src/database/ledger/ledger.ts"
@@ -13,6 +13,10 @@ import { loadSettings } from "../../src/server/settings.ts"
 import { findPostgresBinaries } from "../support/_postgres-binaries.ts"
 import { describeDatabases, postgresAt } from "../support/databases.ts"
 import { createTestDatabase, startPostgres } from "../support/postgres.ts"
+import { mountSmallDisk } from "../support/small-disk.ts"
+
+const disk = mountSmallDisk(24)
+afterAll(() => disk?.remove())
 
 const WRITING: LedgerStats = {
   accepted: 3,
@@ -115,6 +119,15 @@ describe("readiness (PostgreSQL)", () => {
     const { error, warnings } = await check(db, { pricesCheckedAt: secondsAgo(8 * 86_400) })
     expect(error).toBeUndefined()
     expect(warnings).toMatchObject([{ code: "prices_old" }])
+  })
+
+  test.skipIf(disk === undefined)("a disk with little room is a warning", async () => {
+    const db = await open((await createTestDatabase()).url)
+    const { error, warnings } = await check(db, { settings: { "storage.data_dir": disk!.dir } })
+    expect(error).toBeUndefined()
+    expect(warnings).toEqual([
+      { code: "disk_low", message: expect.stringMatching(/^the disk of storage\.data_dir has only \d+ MiB free$/) },
+    ])
   })
 
   test("a database that is read-only by default is an error that says where that was set", async () => {
