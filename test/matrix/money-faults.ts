@@ -105,7 +105,8 @@ export const MONEY_FAULTS = {
     ],
   },
   M12: {
-    "flex does not halve Gemini's cached tokens": [
+    "flex and batch do not halve Gemini's cached tokens": [
+      "vectors/others.json: Gemini 2.5: a batch halves input and output, and not cached tokens, which one list alone says",
       "vectors/answers.json: Gemini 2.5: flex halves input and output, and not cached tokens, which one list alone says",
     ],
     "priority and fast tiers have their factor": [
