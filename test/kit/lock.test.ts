@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -116,19 +117,25 @@ for (const [name, place] of Object.entries(PLACES)) {
   })
 }
 
-const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+const NOBODY = 65534
+const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"]
 test.skipIf(!canRun(AS_NOBODY))(
   "another user can neither hold the lock of a directory nor disturb its owner",
   async () => {
     const directory = makeDirectory()
     chmodSync(directory, 0o755)
-    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow("EACCES")
+    const denied = new RegExp(`EACCES: permission denied, \\w+ '${directory}/lock`)
+    const theirs = makeDirectory()
+    chownSync(theirs, NOBODY, NOBODY)
+    expect((await start(theirs, { under: AS_NOBODY })).answer).toBe("mine")
+
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow(denied)
     const owner = await start(directory)
     expect(owner.answer).toBe("mine")
-    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow("EACCES")
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow(denied)
     expect(await acquireLock(directory)).toBeUndefined()
     await owner.kill()
-    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow("EACCES")
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow(denied)
     expect((await start(directory)).answer).toBe("mine")
   },
 )
