@@ -17,7 +17,7 @@ interface VerifyInput {
 
 /** `accepted = written + waiting + rejected + dropped + lost`, in rows. */
 export interface VerifyResult extends Omit<Ledger, "differences"> {
-  /** No row is lost, and the rollups agree with the rows. */
+  /** No row is lost, the rollups agree with the rows, and everything could be read. */
   readonly balanced: boolean
   /** The rollups that differ from the rows, by table and period. */
   readonly differences: readonly VerifyDifference[]
@@ -51,7 +51,7 @@ export async function verify(
   // A repaired period is not proven, so it is compared again.
   const { differences, ...ledger } = repairs.length > 0 ? await verifyLedger(database, journals, { onProgress }) : found
   return {
-    balanced: ledger.lost === 0 && differences.length === 0,
+    balanced: ledger.lost === 0 && ledger.unreadable.length === 0 && differences.length === 0,
     ...ledger,
     differences: differences.map(toDifference),
     wrong_days: toDays(differences),
