@@ -7,7 +7,8 @@
 --
 -- It creates a new database and brings an older one to this version with all its rows, also one of the Go gateway. It may
 -- be applied again and again while gateways run, and it leaves the schema of a newer version as it is. It is one
--- transaction under one advisory lock, so it applies everything or nothing.
+-- transaction under one advisory lock, so it applies everything or nothing. It changes nothing in a schema that has tables of
+-- another program.
 
 BEGIN;
 
@@ -25,6 +26,27 @@ DECLARE
     SELECT FROM pg_attribute WHERE attrelid = to_regclass('llm_requests') AND attname = 'cost_status' AND NOT attisdropped);
 BEGIN
   IF to_regclass('majordomo_migrations') IS NOT NULL THEN RETURN; END IF;
+  -- The last statement of this file says so: psql goes on after an error, and would report each statement after it.
+  IF (
+  WITH tables AS (
+    SELECT relname::text AS name,
+      -- Other tables of a gateway, and those in which tools of the Go gateway note their migrations.
+      relname !~ '^(api_keys$|llm_|majordomo_|schema_migrations$|goose_db_version$)' AS is_other,
+      NOT ARRAY (SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped) @> CASE relname
+        WHEN 'api_keys' THEN ARRAY['id', 'key_hash', 'is_active']
+        WHEN 'llm_requests' THEN ARRAY['id', 'provider', 'requested_at'] ELSE ARRAY[]::text[] END AS is_imitation
+    FROM pg_class c
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'f')
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+  ), schema AS (
+    SELECT bool_or(name = 'llm_requests') AND NOT bool_or(is_imitation) AS is_ours FROM tables
+  ), strange AS (
+    SELECT array_agg(name ORDER BY is_imitation DESC, name) AS names FROM tables CROSS JOIN schema
+    WHERE is_imitation OR (is_other AND NOT is_ours)
+  )
+  SELECT array_to_string(names[1:3], ', ')
+    || CASE WHEN cardinality(names) > 3 THEN format(' and %s more', cardinality(names) - 3) ELSE '' END
+  FROM strange) IS NOT NULL THEN RETURN; END IF;
 
   IF is_go THEN
     EXECUTE $migration$
@@ -1432,6 +1454,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 2 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1451,6 +1474,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 3 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1487,6 +1511,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 4 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1546,6 +1571,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 5 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1568,6 +1594,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 6 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1601,6 +1628,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 7 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1673,8 +1701,32 @@ END $version$;
 
 DO $$
 DECLARE
-  latest integer := (SELECT max(version) FROM majordomo_migrations);
+  latest integer;
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN
+    RAISE EXCEPTION 'the schema "%" of the database "%" contains tables of another program (%), so nothing was changed: use a database of its own, or set search_path to a schema of its own',
+      current_schema(), current_database(), (
+  WITH tables AS (
+    SELECT relname::text AS name,
+      -- Other tables of a gateway, and those in which tools of the Go gateway note their migrations.
+      relname !~ '^(api_keys$|llm_|majordomo_|schema_migrations$|goose_db_version$)' AS is_other,
+      NOT ARRAY (SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped) @> CASE relname
+        WHEN 'api_keys' THEN ARRAY['id', 'key_hash', 'is_active']
+        WHEN 'llm_requests' THEN ARRAY['id', 'provider', 'requested_at'] ELSE ARRAY[]::text[] END AS is_imitation
+    FROM pg_class c
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'f')
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+  ), schema AS (
+    SELECT bool_or(name = 'llm_requests') AND NOT bool_or(is_imitation) AS is_ours FROM tables
+  ), strange AS (
+    SELECT array_agg(name ORDER BY is_imitation DESC, name) AS names FROM tables CROSS JOIN schema
+    WHERE is_imitation OR (is_other AND NOT is_ours)
+  )
+  SELECT array_to_string(names[1:3], ', ')
+    || CASE WHEN cardinality(names) > 3 THEN format(' and %s more', cardinality(names) - 3) ELSE '' END
+  FROM strange);
+  END IF;
+  latest := (SELECT max(version) FROM majordomo_migrations);
   IF latest > 7 THEN
     RAISE WARNING 'the schema of this database has the version %, and this file has the older version 7: nothing was changed', latest;
   END IF;
