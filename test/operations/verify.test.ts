@@ -66,3 +66,18 @@ test("[L13] verify names a file of the journal that cannot be read, and the book
       DATA_DIR/journal/1/000000000001.jsonl cannot be read (EISDIR), so its rows are not proven"
   `)
 })
+
+test("[L10] verify names parts of the schema without which new rows are not counted, and the books do not balance", async () => {
+  const database = await connect((await createTestDatabase()).url)
+  const settings = { storage: { dataDir: await makeDirectory() } } as Parameters<typeof verify>[0]["settings"]
+  await database.query("DROP TRIGGER majordomo_added ON llm_requests")
+  await database.query("ALTER TABLE llm_requests DISABLE TRIGGER majordomo_changed")
+  const result = await verify({ database, settings, onProgress: () => {} }, { repair: false, all: false })
+  expect(result.balanced).toBe(false)
+  expect(toVerdict(result)).toMatchInlineSnapshot(`
+    "The books do NOT balance: 0 accepted = 0 written + 0 waiting + 0 rejected + 0 dropped; the rollups agree with the rows (0 days compared)
+      the schema: trigger majordomo_added of llm_requests is missing
+      the schema: trigger majordomo_changed does not run
+    Correct the schema as majordomo-gateway doctor says, then run majordomo-gateway verify --repair"
+  `)
+})
