@@ -4,7 +4,7 @@ import { readSchemaScript } from "./schema-script.ts"
 import { readSchemaState } from "./schema-state.ts"
 
 /** The parts of the schema without which rows would be counted wrongly or twice, each with its definition. */
-export type SchemaParts = ReadonlyMap<string, string>
+type SchemaParts = ReadonlyMap<string, string>
 
 /**
  * Reads these parts from schema.sql: triggers with their function, functions with the digest of their text, unique keys

@@ -165,8 +165,8 @@ async function findIn(query: RunQuery, what: "days" | "prunedDays" | "weeks", fr
 }
 
 /**
- * Groups are few, and hashed in memory. The planner takes them to be many and would sort wide rows on the disk. Compiling
- * takes longer than it saves.
+ * Groups are few, and hashed in memory. Where the planner takes them to be many, it would sort wide rows on the disk.
+ * Compiling takes longer than it saves.
  */
 const PLAN =
   "SELECT set_config('work_mem', '64MB', true), set_config('enable_sort', 'off', true), set_config('jit', 'off', true)"

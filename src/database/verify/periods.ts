@@ -44,7 +44,8 @@ const OVERVIEW = `
     SELECT coalesce(${dayOf("pruned_before")}, '-infinity') AS pruned_before FROM majordomo_schema
   ), requests AS (
     SELECT ${dayOf("starts")} AS starts, requests
-    FROM (SELECT ${binDays("created_at")} AS starts, count(*) AS requests FROM llm_requests GROUP BY 1) AS days
+    FROM (SELECT starts, count(*) AS requests
+      FROM (SELECT ${binDays("created_at")} AS starts FROM llm_requests OFFSET 0) AS rows GROUP BY 1) AS days
   ), metadata AS MATERIALIZED (${sumMetadata(EVERYTHING)}
   ), others AS (
     SELECT DISTINCT day AS starts FROM metadata WHERE is_summed AND has_other
