@@ -1,13 +1,14 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 7
+-- Schema version: 8
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
 -- It creates a new database and brings an older one to this version with all its rows, also one of the Go gateway. It may
 -- be applied again and again while gateways run, and it leaves the schema of a newer version as it is. It is one
--- transaction under one advisory lock, so it applies everything or nothing.
+-- transaction under one advisory lock, so it applies everything or nothing. It changes nothing in a schema that has tables of
+-- another program.
 
 BEGIN;
 
@@ -25,6 +26,27 @@ DECLARE
     SELECT FROM pg_attribute WHERE attrelid = to_regclass('llm_requests') AND attname = 'cost_status' AND NOT attisdropped);
 BEGIN
   IF to_regclass('majordomo_migrations') IS NOT NULL THEN RETURN; END IF;
+  -- The last statement of this file says so: psql goes on after an error, and would report each statement after it.
+  IF (
+  WITH tables AS (
+    SELECT relname::text AS name,
+      -- Other tables of a gateway, and those in which tools of the Go gateway note their migrations.
+      relname !~ '^(api_keys$|llm_|majordomo_|schema_migrations$|goose_db_version$)' AS is_other,
+      NOT ARRAY (SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped) @> CASE relname
+        WHEN 'api_keys' THEN ARRAY['id', 'key_hash', 'is_active']
+        WHEN 'llm_requests' THEN ARRAY['id', 'provider', 'requested_at'] ELSE ARRAY[]::text[] END AS is_imitation
+    FROM pg_class c
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'f')
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+  ), schema AS (
+    SELECT bool_or(name = 'llm_requests') AND NOT bool_or(is_imitation) AS is_ours FROM tables
+  ), strange AS (
+    SELECT array_agg(name ORDER BY is_imitation DESC, name) AS names FROM tables CROSS JOIN schema
+    WHERE is_imitation OR (is_other AND NOT is_ours)
+  )
+  SELECT array_to_string(names[1:3], ', ')
+    || CASE WHEN cardinality(names) > 3 THEN format(' and %s more', cardinality(names) - 3) ELSE '' END
+  FROM strange) IS NOT NULL THEN RETURN; END IF;
 
   IF is_go THEN
     EXECUTE $migration$
@@ -1432,6 +1454,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 2 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1451,6 +1474,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 3 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1487,6 +1511,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 4 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1546,6 +1571,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 5 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1568,6 +1594,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 6 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1601,6 +1628,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 7 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1671,12 +1699,111 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (7, 'order', false);
 END $version$;
 
+
+-- ## Version 8: numbers -----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 8 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0008 numbers
+-- breaking: no
+--
+-- NaN and Infinity enter no total and no cost. Requests have had this rule since version 6.
+
+-- Batches hold llm_requests before anything else, so that is what this migration waits for.
+LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+
+-- The new cost of a repricing. The old one may be NaN: that is what a repair of such a cost records.
+ALTER TABLE llm_request_repricings ADD CONSTRAINT llm_request_repricings_cost_is_number
+  CHECK (new_input_cost <> 'NaN' AND new_output_cost <> 'NaN' AND new_total_cost <> 'NaN') NOT VALID;
+
+-- A sum is a number if all its parts are. A table that contains NaN already gets no constraint, because it would reject
+-- new requests that belong to the same row: `verify` finds it and `verify --repair` corrects it.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM llm_usage_hourly WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_hourly ADD CONSTRAINT llm_usage_hourly_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM llm_usage_hourly_keys WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_hourly_keys ADD CONSTRAINT llm_usage_hourly_keys_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM llm_usage_daily WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_daily ADD CONSTRAINT llm_usage_daily_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM llm_usage_metadata WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_metadata ADD CONSTRAINT llm_usage_metadata_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM llm_usage_metadata_weekly WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_metadata_weekly ADD CONSTRAINT llm_usage_metadata_weekly_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+END $$;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (8, 'numbers', false);
+END $version$;
+
 DO $$
 DECLARE
-  latest integer := (SELECT max(version) FROM majordomo_migrations);
+  latest integer;
 BEGIN
-  IF latest > 7 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 7: nothing was changed', latest;
+  IF to_regclass('majordomo_migrations') IS NULL THEN
+    RAISE EXCEPTION 'the schema "%" of the database "%" contains tables of another program (%), so nothing was changed: use a database of its own, or set search_path to a schema of its own',
+      current_schema(), current_database(), (
+  WITH tables AS (
+    SELECT relname::text AS name,
+      -- Other tables of a gateway, and those in which tools of the Go gateway note their migrations.
+      relname !~ '^(api_keys$|llm_|majordomo_|schema_migrations$|goose_db_version$)' AS is_other,
+      NOT ARRAY (SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped) @> CASE relname
+        WHEN 'api_keys' THEN ARRAY['id', 'key_hash', 'is_active']
+        WHEN 'llm_requests' THEN ARRAY['id', 'provider', 'requested_at'] ELSE ARRAY[]::text[] END AS is_imitation
+    FROM pg_class c
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'f')
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+  ), schema AS (
+    SELECT bool_or(name = 'llm_requests') AND NOT bool_or(is_imitation) AS is_ours FROM tables
+  ), strange AS (
+    SELECT array_agg(name ORDER BY is_imitation DESC, name) AS names FROM tables CROSS JOIN schema
+    WHERE is_imitation OR (is_other AND NOT is_ours)
+  )
+  SELECT array_to_string(names[1:3], ', ')
+    || CASE WHEN cardinality(names) > 3 THEN format(' and %s more', cardinality(names) - 3) ELSE '' END
+  FROM strange);
+  END IF;
+  latest := (SELECT max(version) FROM majordomo_migrations);
+  IF latest > 8 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 8: nothing was changed', latest;
   END IF;
 END $$;
 

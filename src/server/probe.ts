@@ -60,7 +60,7 @@ export function createProbe(options: ProbeOptions): Probe {
       const [ability, disk] = await Promise.all([ask(), findDiskWarning(settings.storage.dataDir)])
       const ledger = stats()
       const warnings = [
-        ...findTriggerWarning(ability),
+        ...findSchemaWarnings(ability),
         ...findLedgerWarnings(ledger, settings),
         ...disk,
         ...findPriceWarning(options.pricesCheckedAt()),
@@ -70,10 +70,19 @@ export function createProbe(options: ProbeOptions): Probe {
   }
 }
 
-function findTriggerWarning(ability: Ability | undefined): ReadinessWarning[] {
-  if (ability === undefined || ability.idleTriggers.length === 0) return []
-  const message = `triggers of the database do not run (${ability.idleTriggers.join(", ")}), so reports miss new rows`
-  return [{ code: "triggers_disabled", message: `${message}: enable them, then run majordomo-gateway verify --repair` }]
+function findSchemaWarnings(ability: Ability | undefined): ReadinessWarning[] {
+  const { idleTriggers = [], alterations = [] } = ability ?? {}
+  const warnings: ReadinessWarning[] = []
+  if (idleTriggers.length > 0) {
+    const message = `triggers of the database do not run (${idleTriggers.join(", ")}), so reports miss new rows`
+    const fix = "enable them, then run majordomo-gateway verify --repair"
+    warnings.push({ code: "triggers_disabled", message: `${message}: ${fix}` })
+  }
+  if (alterations.length > 0) {
+    const message = `the schema of the database was changed by hand, so reports may be wrong (${alterations.join("; ")})`
+    warnings.push({ code: "schema_altered", message: `${message}: see majordomo-gateway doctor` })
+  }
+  return warnings
 }
 
 function findLedgerWarnings(ledger: LedgerStats, settings: Settings): ReadinessWarning[] {

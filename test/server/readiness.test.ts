@@ -72,6 +72,27 @@ describeDatabases("readiness", (open) => {
     await db.query("ALTER TABLE llm_requests ENABLE TRIGGER ALL")
     expect((await check(db)).warnings).toEqual([])
   })
+
+  test("[L10] a schema that was changed by hand is a warning: triggers, their functions, unique keys, constraints", async () => {
+    const db = await open()
+    for (const [change, alteration] of [
+      ["DROP TRIGGER majordomo_added ON llm_requests", "trigger majordomo_added of llm_requests is missing"],
+      [
+        "CREATE OR REPLACE FUNCTION majordomo_count_changed() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "function majordomo_count_changed was changed",
+      ],
+      ["ALTER TABLE llm_requests DROP CONSTRAINT llm_requests_pkey", "unique key of llm_requests (id) is missing"],
+      [
+        "ALTER TABLE llm_requests DROP CONSTRAINT llm_requests_cost_is_number",
+        "constraint llm_requests_cost_is_number of llm_requests is missing",
+      ],
+    ] as const) {
+      await db.query(change)
+      const { error, warnings } = await check(db)
+      expect(error).toBeUndefined()
+      expect(warnings).toEqual([{ code: "schema_altered", message: expect.stringContaining(alteration) }])
+    }
+  })
 })
 
 describe("readiness (PostgreSQL)", () => {
@@ -144,6 +165,17 @@ describe("readiness (PostgreSQL)", () => {
     const { url, name } = await createTestDatabase()
     await (await open(url)).query(`ALTER DATABASE ${name} SET session_replication_role = replica`)
     expect(await examine(url)).toMatchObject([{ message: expect.stringContaining("do not run") }])
+  })
+
+  test("[L10] a schema that was changed by hand is a problem for doctor", async () => {
+    const { url } = await createTestDatabase()
+    await (await open(url)).query("DROP TRIGGER majordomo_changed ON llm_requests")
+    expect(await examine(url)).toMatchObject([
+      {
+        message: expect.stringContaining("trigger majordomo_changed of llm_requests is missing"),
+        fix: expect.stringContaining("schema.sql"),
+      },
+    ])
   })
 
   test.skipIf(!canCopy())("a standby is not ready until it is promoted, and doctor says so", async () => {
