@@ -176,7 +176,8 @@ class Pipeline implements Gateway, RelaySteps {
       if (error instanceof GatewayError || error instanceof ClientLeft) {
         const call = this.toCall(arrival, target, NO_BODY)
         const proxied = this.toProxiedRequest(arrival, { route, caller, call, decoded: undefined })
-        this.settle(proxied, toUnreadEnding(error, proxied.now()), [], ignore)
+        const ending = toUnreadEnding(error, proxied.now(), this.counters.isAborting)
+        this.settle(proxied, ending, [], ignore)
       }
       throw error
     }

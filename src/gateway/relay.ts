@@ -138,7 +138,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     if (this.plan?.streamed) this.steps.counters.streams--
     if (this.phase === "ended") return
     if (this.phase === "waiting") this.statusCode = STATUS_CLIENT_CLOSED_REQUEST
-    if (this.steps.counters.isAborting) this.interrupt("gateway_died", INTERRUPTIONS.aborted)
+    if (this.steps.counters.isAborting) this.interrupt("shutdown", INTERRUPTIONS.aborted)
     else this.interrupt("client_left", INTERRUPTIONS.clientLeft)
     this.abort?.(new Error(INTERRUPTIONS.clientLeft))
   }
