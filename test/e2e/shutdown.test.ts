@@ -57,8 +57,9 @@ describe.each(["PostgreSQL", "the embedded database"])("on %s", (engine) => {
       timeout: LIMIT_MS,
     },
     async (workers) => {
-      const database = engine === "PostgreSQL" ? { DATABASE_URL: (await createTestDatabase()).url } : {}
-      const home = install({ MAJORDOMO_SERVER_WORKERS: workers, ...database })
+      const database: Record<string, string> = {}
+      if (engine === "PostgreSQL") database["DATABASE_URL"] = (await createTestDatabase()).url
+      const home = install({ ...database, MAJORDOMO_SERVER_WORKERS: workers })
       const { key } = (await home.runJson(["keys", "create", "--name", "test"])) as { key: string }
       const gateway = await home.serve()
       const script = { pieces: 4000, pieceDelayMs: 20 }
