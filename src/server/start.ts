@@ -2,6 +2,7 @@ import { hostname } from "node:os"
 import type { Settings } from "../config/settings.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
 import { createKeyCache } from "../database/key-cache.ts"
+import { deleteKey } from "../database/keys.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
@@ -37,6 +38,8 @@ export interface RunningServer {
   readonly modelCount: number
   /** The key that was created because there was none. It is shown once. */
   readonly firstKey: string | undefined
+  /** Deletes the first key, because it could not be shown. */
+  discardFirstKey(): Promise<void>
   /** accepted = written + waiting + rejected + dropped. */
   stats(): LedgerStats
   collect(): Metric[]
@@ -108,6 +111,7 @@ async function open(options: ServerOptions, scope: Scope): Promise<RunningServer
     database: database.title,
     modelCount: prices.modelCount(),
     firstKey: firstKey?.secret,
+    discardFirstKey: async () => firstKey && deleteKey(database, firstKey.secret),
     stats,
     collect: metrics.collect,
     flushSync: ledger.flushSync,

@@ -1,4 +1,8 @@
-import { connect } from "node:net"
+import { writeFileSync } from "node:fs"
+import { createServer, request } from "node:http"
+import { type AddressInfo, connect } from "node:net"
+import { join } from "node:path"
+import { gzipSync } from "node:zlib"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { lastNumbers } from "../chaos/_books.ts"
 import { askOnce } from "../chaos/_load.ts"
@@ -6,7 +10,8 @@ import { type FakeProvider, startFakeProvider } from "../support/fake-provider.t
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
-const LIMIT_MS = 90_000
+/** Each command on the embedded database starts its engine, which takes long on a busy machine. */
+const LIMIT_MS = 300_000
 const ABORTED = "the gateway stopped before the answer was complete: server.shutdown_timeout was exceeded"
 
 let fakeProvider: FakeProvider
@@ -31,10 +36,14 @@ function install(settings: Readonly<Record<string, string>>): Installation {
   return home
 }
 
-async function rowOf(home: Installation, tag: string): Promise<unknown> {
-  const rows = (await home.runJson(["usage", "requests", "--where", `Tag=${tag}`])) as unknown[]
-  expect(rows).toHaveLength(1)
-  return rows[0]
+interface Row {
+  readonly raw_metadata: { readonly Tag: string }
+}
+
+/** Returns all rows by their tags. */
+async function readRows(home: Installation): Promise<Readonly<Record<string, Row>>> {
+  const rows = (await home.runJson(["usage", "requests"])) as Row[]
+  return Object.fromEntries(rows.map((row) => [row.raw_metadata.Tag, row]))
 }
 
 /** Starts a request whose body never arrives completely. Resolves when the gateway has its key and waits for the rest. */
@@ -72,7 +81,8 @@ describe.each(["PostgreSQL", "the embedded database"])("on %s", (engine) => {
       expect(await stream).toBeDefined()
       await upload.closed
       expect(lastNumbers(stderr)).toEqual({ accepted: 2, written: 2, waiting: 0, rejected: 0, dropped: 0 })
-      expect(await rowOf(home, "stream")).toMatchObject({
+      const rows = await readRows(home)
+      expect(rows["stream"]).toMatchObject({
         outcome: "shutdown",
         error_message: ABORTED,
         status_code: 200,
@@ -80,7 +90,7 @@ describe.each(["PostgreSQL", "the embedded database"])("on %s", (engine) => {
         cost_status: "estimated",
         output_tokens: expect.toSatisfy((tokens: number) => tokens > 0),
       })
-      expect(await rowOf(home, "upload")).toMatchObject({
+      expect(rows["upload"]).toMatchObject({
         outcome: "shutdown",
         error_message: ABORTED,
         status_code: 499,
@@ -89,4 +99,49 @@ describe.each(["PostgreSQL", "the embedded database"])("on %s", (engine) => {
       expect(await home.runJson(["verify"])).toMatchObject({ balanced: true, written: 2, dropped: 0 })
     },
   )
+})
+
+const SHORT_WORK = 'require("node:crypto").pbkdf2("a", "b", 1500000, 64, "sha512", () => console.error("idle"))'
+
+it("a compressed answer that is still being decoded when the gateway stops keeps its usage", {
+  timeout: LIMIT_MS,
+}, async () => {
+  const usage = { prompt_tokens: 11, completion_tokens: 22, total_tokens: 33 }
+  const event = (value: object) => `data: ${JSON.stringify({ model: "gpt-4o-mini", ...value })}\n\n`
+  const text = event({ choices: [{ delta: { content: "hello" } }] }) + event({ choices: [], usage })
+  const upstream = createServer((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" })
+    response.write(gzipSync(text))
+  })
+  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve))
+  const home = install({
+    DATABASE_URL: (await createTestDatabase()).url,
+    MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "60s",
+    MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+  })
+  // On a signal, the thread pool, which also decodes, has other work for about a second.
+  const busy = join(home.home, "busy.cjs")
+  writeFileSync(busy, `process.on("SIGUSR2", () => { console.error("busy"); ${SHORT_WORK} })`)
+  const { key } = (await home.runJson(["keys", "create", "--name", "test"])) as { key: string }
+  const gateway = await home.serve({ settings: { NODE_OPTIONS: `--require ${busy}`, UV_THREADPOOL_SIZE: "1" } })
+  try {
+    process.kill(gateway.pid, "SIGUSR2")
+    await expect.poll(() => gateway.stderr).toContain("busy")
+    const headers = { "x-majordomo-key": key, "x-majordomo-tag": "gzip", "content-type": "application/json" }
+    const asking = request({ port: gateway.port, path: "/v1/chat/completions", method: "POST", headers })
+    asking.on("error", () => {}).end('{"model":"gpt-4o-mini","stream":true,"messages":[]}')
+    await new Promise<void>((resolve) => asking.once("response", (answer) => answer.once("data", () => resolve())))
+    expect(gateway.stderr).not.toContain("idle")
+    asking.destroy()
+    const { stderr } = await gateway.stop()
+    expect(lastNumbers(stderr)).toMatchObject({ accepted: 1, written: 1, dropped: 0 })
+    expect((await readRows(home))["gzip"]).toMatchObject({
+      outcome: "client_left",
+      input_tokens: 11,
+      output_tokens: 22,
+    })
+  } finally {
+    upstream.closeAllConnections()
+    upstream.close()
+  }
 })

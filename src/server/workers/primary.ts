@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import type { Settings } from "../../config/settings.ts"
+import { deleteKey } from "../../database/keys.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
@@ -69,6 +70,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     database: database.title,
     modelCount: ready.modelCount,
     firstKey: firstKey?.secret,
+    discardFirstKey: async () => firstKey && deleteKey(database, firstKey.secret),
     stats: recovery.rows.stats,
     collect: metrics.collect,
     flushSync: () => pool.kill(),
