@@ -49,7 +49,11 @@ export default defineCommand({
 async function announce(server: RunningServer): Promise<void> {
   const banner = welcome(server)
   if (server.firstKey === undefined) return print(banner)
-  await printSecret(banner, server.discardFirstKey).catch(async (error: unknown) => {
+  const discard = () =>
+    server.discardFirstKey().catch(() => {
+      throw new CommandError("the first key could neither be shown nor be deleted: see keys list, and revoke it")
+    })
+  await printSecret(banner, discard).catch(async (error: unknown) => {
     await server.stop()
     throw error
   })
