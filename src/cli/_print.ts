@@ -1,4 +1,5 @@
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
+import { CommandError } from "../core/errors.ts"
 
 /** Writes data to stdout, followed by a newline unless it ends with one. Nothing but data goes to stdout. */
 export function print(text: string): void {
@@ -11,12 +12,38 @@ export function printPiece(piece: string | Uint8Array): Promise<void> {
 }
 
 /**
+ * Writes a text with a secret that cannot be shown again. When stdout does not take it, calls `discard`, which makes the
+ * secret worthless.
+ *
+ * @throws CommandError that says why the secret could not be shown
+ */
+export async function printSecret(text: string, discard: () => Promise<void>): Promise<void> {
+  const { stdout } = process
+  const listeners = stdout.listeners("error") as ((error: Error) => void)[]
+  // The usual listener ends the process, before the secret is discarded.
+  stdout.removeAllListeners("error").on("error", () => {})
+  try {
+    await printPiece(text.endsWith("\n") ? text : `${text}\n`)
+  } catch (error) {
+    await discard()
+    throw new CommandError(`the new key could not be shown (${(error as Error).message}), so it was deleted: try again`)
+  }
+  stdout.removeAllListeners("error")
+  for (const listener of listeners) stdout.on("error", listener)
+}
+
+/**
  * Prints one JSON value, over several lines unless `shape` is given. C1 control characters, which JSON does not escape
  * but terminals interpret, are escaped.
  */
 export function printJson(value: unknown, shape?: "one line"): void {
+  print(toJsonText(value, shape))
+}
+
+/** Returns the text that `printJson` prints. */
+export function toJsonText(value: unknown, shape?: "one line"): string {
   const toEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
-  print(JSON.stringify(value, undefined, shape ? undefined : 2).replace(/[\x7f-\x9f\u2028\u2029]/g, toEscape))
+  return JSON.stringify(value, undefined, shape ? undefined : 2).replace(/[\x7f-\x9f\u2028\u2029]/g, toEscape)
 }
 
 /** Writes a message for people to stderr, where a program that reads the data does not have to skip it. */

@@ -1,5 +1,8 @@
 import type { LogRecord } from "../core/log-record.ts"
+import { truncateText } from "../core/text.ts"
 import { toSeconds, withThousands } from "./_text.ts"
+
+const MAX_MODEL_LENGTH = 60
 
 /**
  * Returns the line of the log for a request:
@@ -37,5 +40,6 @@ function toCost(record: LogRecord): string {
 
 /** Removes control characters: the name of a model comes from outside. */
 function clean(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?").slice(0, 60)
+  const printable = text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?")
+  return truncateText(printable, MAX_MODEL_LENGTH)
 }

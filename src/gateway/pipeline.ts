@@ -15,7 +15,7 @@ import { HeldAnswers } from "./held-answers.ts"
 import { identify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
 import { readMetadata } from "./metadata.ts"
-import { ProxiedRequest } from "./proxied-request.ts"
+import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
 import { isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
@@ -37,6 +37,8 @@ export interface Gateway {
   handle(request: IncomingMessage, response: ServerResponse): void
   /** The number of requests that are running. */
   openRequests(): number
+  /** The number of admitted requests that have no row yet. A request can outlive its connection while it is decoded. */
+  unrecordedRequests(): number
   readonly counters: Readonly<Counters>
   /** Must be called before the connections of running answers are closed, so that their rows say why they ended. */
   abortRunning(): void
@@ -86,6 +88,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
   private open = 0
+  private unrecorded = 0
 
   constructor(deps: Deps) {
     const { settings, spill } = deps
@@ -106,6 +109,10 @@ class Pipeline implements Gateway, RelaySteps {
 
   openRequests(): number {
     return this.open
+  }
+
+  unrecordedRequests(): number {
+    return this.unrecorded
   }
 
   abortRunning(): void {
@@ -158,13 +165,19 @@ class Pipeline implements Gateway, RelaySteps {
   /** Steps 7 and 8. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void {
     const settled = settle(this.deps, request, ending, headers)
-    if (settled instanceof Promise) void settled.then((late) => record(this.deps, late, onStored))
-    else record(this.deps, settled, onStored)
+    if (settled instanceof Promise) void settled.then((late) => this.record(late, onStored))
+    else this.record(settled, onStored)
+  }
+
+  private record(request: SettledRequest, onStored: () => void): void {
+    record(this.deps, request, onStored)
+    this.unrecorded--
   }
 
   /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
   private async prepare(arrival: Arrival, target: Target, route: Route, caller: Caller): Promise<ProxiedRequest> {
     let body: Body = NO_BODY
+    this.unrecorded++
     try {
       const reading = receiveBody(arrival.request, arrival.response, this.bodyLimits)
       body = reading instanceof Promise ? await reading : reading
@@ -176,8 +189,9 @@ class Pipeline implements Gateway, RelaySteps {
       if (error instanceof GatewayError || error instanceof ClientLeft) {
         const call = this.toCall(arrival, target, NO_BODY)
         const proxied = this.toProxiedRequest(arrival, { route, caller, call, decoded: undefined })
-        this.settle(proxied, toUnreadEnding(error, proxied.now()), [], ignore)
-      }
+        const ending = toUnreadEnding(error, proxied.now(), this.counters.isAborting)
+        this.settle(proxied, ending, [], ignore)
+      } else this.unrecorded--
       throw error
     }
   }

@@ -41,16 +41,15 @@ export function createProbe(options: ProbeOptions): Probe {
 
   function findError(ability: Ability | undefined, ledger: LedgerStats): string | undefined {
     const rows = ledger.waiting === 1 ? "1 row waits" : `${ledger.waiting} rows wait`
-    if (ability === undefined) return `the database does not answer (${database.kind}); ${rows} in the journal`
+    if (ability === undefined) return `the database does not answer (${database.kind}); ${rows}`
     const readOnly = explainReadOnly(ability)
-    if (readOnly)
-      return `the database (${database.kind}) does not accept rows: ${readOnly.reason}; ${rows} in the journal`
+    if (readOnly) return `the database (${database.kind}) does not accept rows: ${readOnly.reason}; ${rows}`
     const limitMs = settings.server.notReadyAfterMs
     const stalledMs = toStalledMs(ledger)
     if (limitMs !== undefined && stalledMs >= limitMs)
-      return `no row could be written for ${toSeconds(stalledMs)} (${ledger.lastError ?? "the database is slow"}); ${rows} in the journal`
+      return `no row could be written for ${toSeconds(stalledMs)} (${ledger.lastError ?? "the database is slow"}); ${rows}`
     if (settings.ledger.whenFull === "block" && isNearlyFull(ledger, settings))
-      return `the journal is full, and requests are rejected; ${rows} in it`
+      return `the journal is full, and requests are rejected; ${rows}`
     return undefined
   }
 

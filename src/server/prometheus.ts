@@ -6,6 +6,8 @@ export interface Metric {
   readonly samples: readonly Sample[]
   /** How the values of several processes are combined. Default: their sum. */
   readonly together?: "max"
+  /** A counter that continues over the ends of processes. */
+  readonly isLifelong?: true
 }
 
 export interface Sample {
@@ -46,6 +48,21 @@ export function combine(all: readonly (readonly Metric[])[]): Metric[] {
     }
   }
   return [...found.values()].map(({ metric, samples }) => ({ ...metric, samples: [...samples.values()] }))
+}
+
+/**
+ * Returns a function that keeps lifelong counters from going backwards while a process has ended and the next one has not
+ * counted its rows yet: to Prometheus, a smaller value means that the counter began again at 0.
+ */
+export function createFloor(): (metrics: readonly Metric[]) => Metric[] {
+  const highest = new Map<string, number>()
+  return (metrics) =>
+    metrics.map((metric) => {
+      if (!metric.isLifelong) return metric
+      const value = Math.max(highest.get(metric.name) ?? 0, metric.samples[0]?.value ?? 0)
+      highest.set(metric.name, value)
+      return { ...metric, samples: [{ value }] }
+    })
 }
 
 function add({ together }: Metric, a: number, b: number): number {

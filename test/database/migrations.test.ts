@@ -25,6 +25,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0006_verified.sql": "48af23624e9ec3c8",
   "0007_order.sql": "7944a9ac85b25efc",
   "0008_numbers.sql": "0d82b79986c2cbfd",
+  "0009_shutdown.sql": "abf801fb32aa1ae4",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { combine, createHistogram, type Metric, toText } from "../../src/server/prometheus.ts"
+import { combine, counter, createFloor, createHistogram, type Metric, toText } from "../../src/server/prometheus.ts"
 
 const gauge = (name: string, value: number, together?: "max"): Metric => ({
   name,
@@ -43,5 +43,18 @@ it("the values of several processes are added, or their maximum is taken; a metr
     ["open", 5],
     ["lag", 5],
     ["one", 1],
+  ])
+})
+
+it("a lifelong counter does not go backwards while a process is replaced; other metrics do", () => {
+  const keep = createFloor()
+  const lifelong = (value: number): Metric => ({ ...counter("rows_total", "Rows.", value), isLifelong: true })
+  const values = [10, 7, 12].map((value) =>
+    keep([lifelong(value), gauge("open", value)]).map(({ samples }) => samples[0]?.value),
+  )
+  expect(values).toEqual([
+    [10, 10],
+    [10, 7],
+    [12, 12],
   ])
 })

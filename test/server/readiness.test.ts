@@ -122,7 +122,7 @@ describe("readiness (PostgreSQL)", () => {
     })
     const strict = await check(db, { stats: stalled, settings: { "server.not_ready_after": "10s" } })
     expect(strict.error).toBe(
-      "no row could be written for 20 s (another transaction holds a lock); 2 rows wait in the journal",
+      "no row could be written for 20 s (another transaction holds a lock); 2 rows wait",
     )
   })
 
@@ -156,7 +156,7 @@ describe("readiness (PostgreSQL)", () => {
     const setting = "default_transaction_read_only"
     await (await open(url)).query(`ALTER DATABASE ${name} SET ${setting} = on`)
     expect((await check(await open(url))).error).toBe(
-      `the database (postgres) does not accept rows: it accepts no writes, because ${setting} is on (set by: database); 2 rows wait in the journal`,
+      `the database (postgres) does not accept rows: it accepts no writes, because ${setting} is on (set by: database); 2 rows wait`,
     )
     expect(await examine(url)).toMatchObject([{ fix: expect.stringContaining(`RESET ${setting}`) }])
   })

@@ -1,3 +1,4 @@
+import type { AppendResult } from "../../kit/log/batch.ts"
 import type { Journal } from "../../kit/log/journal.ts"
 import type { JournalOptions } from "../../kit/log/journal-options.ts"
 import { openJournal } from "../../kit/log/open-journal.ts"
@@ -21,7 +22,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
   let isUnsaved = false
   const overflow = createOverflow(Math.min(MAX_MEMORY_BYTES, options.maxBytes), () => journal)
   const journal: Journal = await openJournal({ ...options, onFailing: (error) => disk.failed(error) })
-  const disk = watchDisk(options, () => journal.probe() && overflow.moveToDisk())
+  const disk = watchDisk(options, () => (journal.probe() ? overflow.moveToDisk() : "failed"))
 
   function append(line: string, id: string | undefined, overLimit: boolean): StoreResult {
     const result = journal.append(line, id, overLimit)
@@ -74,8 +75,8 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
   }
 }
 
-/** Logs when the disk starts to reject writes, and when `tryAgain` has succeeded. */
-function watchDisk({ dir, log, probeIntervalMs }: DiskStoreOptions, tryAgain: () => boolean) {
+/** Logs when the disk starts to reject writes, and when it has accepted those of `tryAgain`. */
+function watchDisk({ dir, log, probeIntervalMs }: DiskStoreOptions, tryAgain: () => AppendResult) {
   let timer: NodeJS.Timeout | undefined
 
   function failed(error: unknown): void {
@@ -85,12 +86,15 @@ function watchDisk({ dir, log, probeIntervalMs }: DiskStoreOptions, tryAgain: ()
       "error",
       `the journal in ${dir} cannot be written (${code ?? message}): rows go to its reserve and then to memory, up to a limit`,
     )
-    timer = setInterval(() => tryAgain() && recovered(), probeIntervalMs).unref()
+    timer = setInterval(probe, probeIntervalMs).unref()
   }
 
-  function recovered(): void {
+  function probe(): void {
+    const result = tryAgain()
+    if (result === "failed") return
     stop()
-    log("info", `the journal in ${dir} can be written again`)
+    if (result === "kept") log("info", `the journal in ${dir} can be written again`)
+    else log("warn", `the disk of ${dir} accepts writes again, but the journal is full (ledger.max_journal_size)`)
   }
 
   function stop(): void {

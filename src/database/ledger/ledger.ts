@@ -12,7 +12,7 @@ import { storeRejected } from "./rejected.ts"
 import { toMarkedJournal } from "./replay.ts"
 import { createShutdown, describeEnd } from "./shutdown.ts"
 import { createMemoryStore, type Store } from "./store.ts"
-import { restoreTotals, type StoredTotals } from "./totals.ts"
+import { restoreTotals, type StoredTotals, type Totals } from "./totals.ts"
 import { WRITER_TIMING, Writer, type WriterTiming } from "./writer.ts"
 
 export type { LedgerStats } from "./accounts.ts"
@@ -36,6 +36,8 @@ export interface LedgerHandle extends Ledger {
   /** Returns whether the row of a new request could not be kept, with `whenFull: "block"`. */
   isFull(): boolean
   stats(): LedgerStats
+  /** The counts of the rows over the life of the directory. */
+  totals(): Totals
   /** Writes what waits without lingering, for `deadlineMs` at most. */
   drain(deadlineMs: number): Promise<{ readonly drained: boolean; readonly waiting: number }>
   /** Syncs everything that was handed over, as far as the disk allows, before a process that ends at once. */
@@ -147,6 +149,10 @@ function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming)
     recordIntent: intake.recordIntent,
     isFull: () => settings.whenFull === "block" && store.isFull(),
     stats,
+    totals() {
+      intake.flush()
+      return accounts.toTotals()
+    },
     drain,
     flushSync() {
       intake.flush()

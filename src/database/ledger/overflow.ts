@@ -1,4 +1,5 @@
 import { type BatchQueue, createBatchQueue } from "../../kit/batch-queue.ts"
+import type { AppendResult } from "../../kit/log/batch.ts"
 import type { Journal } from "../../kit/log/journal.ts"
 import type { MemoryRows } from "./store.ts"
 
@@ -14,8 +15,11 @@ interface Overflow {
   rows(): MemoryRows
   /** The counters have to show that rows have left the memory. */
   saveMoved(): void
-  /** Moves rows to the disk, except those that are being sent. Returns false if the disk rejects them. */
-  moveToDisk(): boolean
+  /**
+   * Moves rows to the disk, except those that are being sent. `full`: the disk accepts them, but the journal has reached
+   * its limit. They then move when the database has taken others.
+   */
+  moveToDisk(): AppendResult
   /** Tries the disk once more, then gives up all rows. Returns how many those are. */
   abandon(): MemoryRows
 }
@@ -40,16 +44,16 @@ export function createOverflow(maxBytes: number, getJournal: () => Journal): Ove
   }
 
   /** The counters follow each write, so that a kill counts no row twice. */
-  function moveToDisk(): boolean {
+  function moveToDisk(): AppendResult {
     for (let moved = 0; moved < MAX_MOVED_ROWS || isAbandoned; moved += ROWS_PER_WRITE) {
       const lines = queue.peek(ROWS_PER_WRITE)
-      if (lines.length === 0) return true
+      if (lines.length === 0) return "kept"
       const result = getJournal().appendAll(lines.map((line) => ({ line, id: idOf(line), isIntent: false })))
-      if (result !== "kept") return result === "full" // they move when the database has taken others
+      if (result !== "kept") return result
       queue.remove(lines.length)
       saveMoved()
     }
-    return true
+    return "kept"
   }
 
   function saveMoved(): void {

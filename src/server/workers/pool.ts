@@ -25,6 +25,7 @@ interface PoolOptions {
 export class WorkerPool {
   readonly #options: PoolOptions
   readonly #workers = new Set<Worker>()
+  readonly #slots = new Map<Worker, string>()
   readonly #stopped: LedgerStats[] = []
   readonly #questions = createQuestions<readonly Metric[]>(COLLECT_TIMEOUT_MS)
   #isStopping = false
@@ -42,10 +43,15 @@ export class WorkerPool {
     return ready
   }
 
-  /** Returns the metrics of each worker. Those of a worker that does not answer in time are empty. */
+  /** Returns the directories of the journals of the workers that are ready. */
+  slots(): ReadonlySet<string> {
+    return new Set(this.#slots.values())
+  }
+
+  /** Returns the metrics of each worker that is ready. Those of a worker that does not answer in time are empty. */
   collect(): Promise<(readonly Metric[])[]> {
     const ask = (worker: Worker) => this.#questions.ask((id) => send(worker, { type: "collect", id }), [])
-    return Promise.all([...this.#workers].map(ask))
+    return Promise.all([...this.#slots.keys()].map(ask))
   }
 
   /**
@@ -78,6 +84,7 @@ export class WorkerPool {
       worker.on("message", (message: ToPrimary) => {
         if (message.type === "ready") {
           isReady = true
+          this.#slots.set(worker, message.slot)
           resolve(message)
         } else if (message.type === "failed") failure = message.message
         else this.#handle(worker, message)
@@ -85,6 +92,7 @@ export class WorkerPool {
       worker.once("exit", (code, signal) => {
         const how = signal ?? `exit code ${code}`
         this.#workers.delete(worker)
+        this.#slots.delete(worker)
         reject(new CommandError(failure ?? `a worker ended before it was ready (${how})`))
         if (this.#isStopping || !isReady) return
         if (performance.now() - startedAt > HEALTHY_MS) this.#failures = 0

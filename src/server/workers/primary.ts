@@ -1,13 +1,15 @@
 import { availableParallelism } from "node:os"
 import type { Settings } from "../../config/settings.ts"
+import { deleteKey } from "../../database/keys.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
+import { readStoredTotals } from "../../database/ledger/life.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
-import { combine, type Metric } from "../prometheus.ts"
-import { startRecoveries } from "../recoveries.ts"
+import { combine, createFloor, type Metric } from "../prometheus.ts"
+import { startRecoveries, toJournalRoot } from "../recoveries.ts"
 import { startRetention } from "../retention.ts"
 import type { RunningServer } from "../start.ts"
 import { openStorage } from "../storage.ts"
@@ -38,7 +40,10 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   const { database, firstKey } = await openStorage(options, scope)
 
   let collectOwn = (): readonly Metric[] => []
-  const collectAll = async (): Promise<readonly Metric[]> => combine([collectOwn(), ...(await pool.collect())])
+  const keepFloor = createFloor()
+  // Both are asked at the same moment, so that each journal is counted once: by its worker or from its file.
+  const collectAll = async (): Promise<readonly Metric[]> =>
+    keepFloor(combine([collectOwn(), ...(await pool.collect())]))
   const pool = new WorkerPool({ port, log, collectAll })
   scope.own(async () => void (await pool.stop(0)))
   const ready = await pool.start(countWorkers(settings))
@@ -49,6 +54,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => retention.close())
   const metrics = createMetrics({
     ledger: recovery.rows.stats,
+    rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
     bodies: recovery.bodies.stats,
     gateway: () => ({ requests: 0, streams: 0, metadataTruncated: 0 }),
   })
@@ -69,6 +75,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     database: database.title,
     modelCount: ready.modelCount,
     firstKey: firstKey?.secret,
+    discardFirstKey: async () => firstKey && deleteKey(database, firstKey.secret),
     stats: recovery.rows.stats,
     collect: metrics.collect,
     flushSync: () => pool.kill(),
