@@ -121,9 +121,7 @@ describe("readiness (PostgreSQL)", () => {
       ],
     })
     const strict = await check(db, { stats: stalled, settings: { "server.not_ready_after": "10s" } })
-    expect(strict.error).toBe(
-      "no row could be written for 20 s (another transaction holds a lock); 2 rows wait",
-    )
+    expect(strict.error).toBe("no row could be written for 20 s (another transaction holds a lock); 2 rows wait")
   })
 
   test("a full journal is an error only if requests are rejected because of it", async () => {
