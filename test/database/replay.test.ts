@@ -1,13 +1,14 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
-import type { LogRecord } from "../../src/core/log-record.ts"
+import type { JournalRecord, LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { insertBatch } from "../../src/database/ledger/batch-insert.ts"
 import { toLine } from "../../src/database/ledger/serialize.ts"
 import { prune } from "../../src/database/prune.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { aRecord, makeDirectory, openTestLedger } from "./_ledger.ts"
+import { expectBalance } from "./_verify.ts"
 
 /** Rows wait until somebody drains them. */
 const NEVER = { lingerMs: 600_000 }
@@ -84,6 +85,34 @@ describeDatabases("a journal that is read again", (open) => {
     const ledger = await openTestLedger(other, dir, { timing: NEVER })
     expect((await ledger.drain(20_000)).drained).toBe(true)
     expect(await totals(other)).toEqual({ requests: 5, cost: "6.25" })
+  })
+
+  test("in a copy of its directory, which takes a request in progress for lost, does not replace the row of that request", async () => {
+    const db = await open()
+    const root = await makeDirectory()
+    const ledger = await openTestLedger(db, join(root, "1"), { timing: NEVER })
+    const plain = aRecord(OLD)
+    const job: JournalRecord = {
+      ...aRecord(OLD),
+      job: { kind: "response", id: "resp_1", state: "running", created: true },
+    }
+    for (const { job: _, ...intent } of [plain, job] as readonly JournalRecord[]) ledger.recordIntent(intent)
+    ledger.flushSync()
+    cpSync(join(root, "1"), join(root, "2"), { recursive: true })
+    const openCopy = () => openTestLedger(db, join(root, "2"), { timing: NEVER })
+    const outcomes = async () => (await db.query("SELECT outcome, trim_scale(total_cost)::text AS cost FROM llm_requests")).rows
+    const copy = await openCopy()
+    expect((await copy.drain(20_000)).drained).toBe(true)
+    const died = { outcome: "gateway_died", cost: null }
+    expect(await outcomes()).toEqual([died, died])
+    for (const record of [plain, job]) {
+      ledger.append(record)
+      expect((await ledger.drain(20_000)).drained).toBe(true)
+    }
+    const complete = { outcome: "complete", cost: "1.25" }
+    expect(await outcomes()).toEqual([complete, complete])
+    expect(await totals(db)).toEqual({ requests: 2, cost: "2.5" })
+    await expectBalance(db)
   })
 
   test("has its progress recorded up to the first rejected row, which is not on the disk yet", async () => {
