@@ -13,7 +13,7 @@ export interface LeaseTiming {
   readonly expiryMs: number
 }
 
-/** Another process, on another kernel, has taken over the directory while this one was frozen. */
+/** Another process has the directory: this one was frozen, or another directory has taken the place of its own. */
 export class LockLostError extends Error {
   override readonly name = "LockLostError"
 }
@@ -50,6 +50,8 @@ export async function createLease(folder: LockFolder, boot: string, timing: Leas
   let timer: NodeJS.Timeout | undefined
   let isPending = false
   let isReleased = false
+  let isLost = false
+  let isDeleted = false
 
   function renewSync(): boolean {
     const now = Date.now()
@@ -63,6 +65,10 @@ export async function createLease(folder: LockFolder, boot: string, timing: Leas
   }
 
   function renew(): void {
+    if (folder.isReplaced()) {
+      lose(`another process uses ${folder.path}: the directory of this one was moved or deleted`)
+      return
+    }
     // Node's threads may all wait for something else, such as a name server that does not answer.
     if (isPending) return void renewSync()
     const now = Date.now()
@@ -75,26 +81,31 @@ export async function createLease(folder: LockFolder, boot: string, timing: Leas
     })
   }
 
-  /** Returns true if there is nothing left to own. Else ends the process, by an error that no caller can catch. */
+  /** Returns true if there is nothing left to own. */
   function explainMissing(): boolean {
-    clearInterval(timer)
-    if (folder.isAllDeleted()) {
+    isDeleted ||= folder.isAllDeleted()
+    if (isDeleted) {
       renewed(Number.POSITIVE_INFINITY)
       return true
     }
-    const lost = new LockLostError(
-      `another process has taken over ${folder.path} while this one was frozen, or its files were deleted`,
-    )
-    setImmediate(() => {
-      throw lost
-    })
+    lose(`another process has taken over ${folder.path} while this one was frozen, or its files were deleted`)
     return false
+  }
+
+  /** Ends the process, by an error that no caller can catch. */
+  function lose(reason: string): void {
+    isLost = true
+    validUntil[0] = 0
+    clearInterval(timer)
+    setImmediate(() => {
+      throw new LockLostError(reason)
+    })
   }
 
   return {
     name,
     validUntil,
-    isHeld: () => !isReleased && (Date.now() < validUntil[0]! || renewSync()),
+    isHeld: () => !isReleased && !isLost && (Date.now() < validUntil[0]! || renewSync()),
     keep() {
       timer = setInterval(renew, timing.renewMs).unref()
     },
