@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs"
+import { appendFileSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
 import { prune } from "../../src/database/prune.ts"
@@ -43,6 +43,16 @@ it("finds rows that are neither in the journal nor in the database, requests wit
   appendFileSync(join(root, "1", "rejected.jsonl"), `${JSON.stringify({ line, reason: "SQLSTATE 22003" })}\n`)
   const books = await verifyLedger(db, root)
   expect(books).toMatchObject({ accepted: 3, written: 1, waiting: 0, rejected: 1, lost: 1, begun: 1 })
+})
+
+it("names the journal that it cannot read, and does not blame the database", async () => {
+  const db = await connect((await createTestDatabase()).url)
+  for (const name of ["counters.json", "rejected.jsonl", "000000000001.jsonl"]) {
+    const root = await makeDirectory()
+    mkdirSync(join(root, "1", name), { recursive: true })
+    const failure = `the journal in ${root}/1 cannot be read (EISDIR: illegal operation on a directory, read)`
+    await expect(verifyLedger(db, root)).rejects.toThrow(failure)
+  }
 })
 
 it("[L16] rows that were pruned and are still in a journal are not lost", async () => {

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
+import { CommandError } from "../../core/errors.ts"
 import type { JournalRecord } from "../../core/log-record.ts"
 import { readCounters } from "../../kit/log/counter-file.ts"
 import { readCursor } from "../../kit/log/cursor.ts"
@@ -59,7 +60,7 @@ export async function readJournals(root: string): Promise<JournalSummary> {
   let open = 0
   let inMemory = 0
   let dropped = 0
-  for (const dir of await listSlots(root)) {
+  const readSlot = async (dir: string) => {
     const totals = parseTotals(readCounters(dir))
     inMemory += totals.memory
     for (const { count, isSent } of totals.gaps) if (!isSent) dropped += count
@@ -67,6 +68,11 @@ export async function readJournals(root: string): Promise<JournalSummary> {
     for (const file of [REJECTED_FILE, DAMAGED_FILE]) {
       rejected.push(...idsOfRejected((await readOrNothing(join(dir, file))).toString()))
     }
+  }
+  for (const dir of await listSlots(root)) {
+    await readSlot(dir).catch((error: Error) => {
+      throw new CommandError(`the journal in ${dir} cannot be read (${error.message}): repair or remove the file`)
+    })
   }
   return {
     waiting: [...waiting.rows.keys()],
