@@ -1,11 +1,13 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { expect, test } from "vitest"
+import { expect, onTestFinished, test } from "vitest"
 import type { JournalRecord, LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { insertBatch } from "../../src/database/ledger/batch-insert.ts"
+import { Replay, toMarkedJournal } from "../../src/database/ledger/replay.ts"
 import { toLine } from "../../src/database/ledger/serialize.ts"
 import { prune } from "../../src/database/prune.ts"
+import { openJournal } from "../../src/kit/log/open-journal.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { aRecord, makeDirectory, openTestLedger } from "./_ledger.ts"
 import { expectBalance } from "./_verify.ts"
@@ -79,6 +81,28 @@ describeDatabases("a journal that is read again", (open) => {
     expect(ledger.lines.join("\n")).not.toContain("had been written before")
   })
 
+  test("is not taken for written when its last row was there and disappears while it is read", async () => {
+    const db = await open()
+    const { dir } = await leaveJournal(db)
+    const first = join(dir, readdirSync(dir).find((name) => name.endsWith(".jsonl"))!)
+    writeFileSync(join(dir, "000000000009.jsonl"), `${toLine(aRecord(OLD))}\n`)
+    const onError = () => {}
+    const journal = await openJournal({ dir, maxBytes: 1 << 30, syncIntervalMs: 100, onDamaged: () => {}, onError })
+    onTestFinished(() => journal.close())
+    const replay = new Replay({ db, journal: toMarkedJournal(journal, dir), timeoutMs: 15_000, onSkipped: () => {} })
+    const countNext = async () => {
+      const batch = (await journal.read(1))!
+      const written = await replay.countWritten(journal, batch)
+      journal.ack(batch)
+      replay.settle(journal, batch, written)
+      return { rows: batch.starts.length, written }
+    }
+    expect(await countNext()).toEqual({ rows: 1, written: 1 })
+    truncateSync(first, readFileSync(first).indexOf("\n") + 1)
+    expect(await countNext()).toEqual({ rows: 0, written: 0 })
+    expect(await countNext()).toEqual({ rows: 1, written: 0 })
+  })
+
   test("is read from the start when it has never been written to this database", async () => {
     const [one, other] = [await open(), await open()]
     const { dir } = await leaveJournal(one)
@@ -100,7 +124,8 @@ describeDatabases("a journal that is read again", (open) => {
     ledger.flushSync()
     cpSync(join(root, "1"), join(root, "2"), { recursive: true })
     const openCopy = () => openTestLedger(db, join(root, "2"), { timing: NEVER })
-    const outcomes = async () => (await db.query("SELECT outcome, trim_scale(total_cost)::text AS cost FROM llm_requests")).rows
+    const outcomes = async () =>
+      (await db.query("SELECT outcome, trim_scale(total_cost)::text AS cost FROM llm_requests")).rows
     const copy = await openCopy()
     expect((await copy.drain(20_000)).drained).toBe(true)
     const died = { outcome: "gateway_died", cost: null }
