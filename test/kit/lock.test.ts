@@ -179,7 +179,7 @@ test("a frozen process on another machine loses its directory, and ends without 
   const before = readFileSync(written, "utf8")
   owner.signal("SIGCONT")
   expect(await owner.exited).toBe(1)
-  expect(owner.errors()).toContain("LockLostError: another process has taken over")
+  expect(owner.errors()).toContain("another process has taken it over")
   expect(readFileSync(written, "utf8")).toBe(before)
   await expect.poll(() => lock!.isHeld()).toBe(true)
   await lock!.release()
@@ -235,7 +235,7 @@ test.each([
     expect(next.answer).toBe("mine")
     expect(await owner.exited).toBe(1)
     expect(owner.errors()).toContain(
-      `LockLostError: another process uses ${directory}/lock: the directory of this one was moved`,
+      `LockLostError: ${directory}/lock does not belong to this process any more: another process uses its path`,
     )
   },
 )

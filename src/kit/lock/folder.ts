@@ -55,10 +55,13 @@ export function openFolder(path: string): LockFolder {
     // A directory that was moved still exists for its descriptor.
     isAllDeleted: () => !existsSync(dirname(path)) && (descriptor === undefined || fstatSync(descriptor).nlink === 0),
     isReplaced() {
-      const found = descriptor === undefined ? undefined : statSync(path, { throwIfNoEntry: false })
-      if (descriptor === undefined || found === undefined) return false
-      const ours = fstatSync(descriptor)
-      return found.ino !== ours.ino || found.dev !== ours.dev
+      if (descriptor === undefined) return false
+      try {
+        const [found, ours] = [statSync(path), fstatSync(descriptor)]
+        return found.ino !== ours.ino || found.dev !== ours.dev
+      } catch {
+        return false // nothing is at the path, or it cannot be seen at the moment
+      }
     },
     close: () => descriptor !== undefined && closeSync(descriptor),
   }

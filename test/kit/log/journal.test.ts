@@ -1,4 +1,13 @@
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { rowAt, sliceRows } from "../../../src/kit/log/batch.ts"
@@ -257,6 +266,12 @@ describe("the next process", () => {
       expect((await takeAll(journal)).ids).toEqual(range(20, round))
       truncateSync(join(dir, file!), 0)
     }
+    journal.append(aLine("last"))
+    const copy = await makeDirectory() // as after a kill
+    cpSync(dir, copy, { recursive: true })
+    const next = await openTestJournal(copy)
+    expect(next.recoveredLines).toBe(1)
+    expect(await takeAll(next)).toEqual({ ids: ["last"], damaged: [] })
   })
 })
 
