@@ -85,7 +85,7 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
     sources: [source],
     journal: undefined,
     timing: WRITER_TIMING,
-    reject: () => {},
+    reject: () => true,
     onSettled: () => {},
     onSlow: () => {},
     onSkipped: () => {},

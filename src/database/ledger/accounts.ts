@@ -36,10 +36,11 @@ export class Accounts {
   lastError: string | undefined = undefined
   stalledSince: number | undefined = undefined
 
-  /** A batch of `lines` rows was written, all but `rejected` of them. */
-  settle(lines: number, rejected: number, at: number): void {
-    this.written += lines - rejected
+  /** A batch of `lines` rows was written, all but `rejected` and `dropped` of them. */
+  settle(lines: number, { rejected, dropped, at }: { rejected: number; dropped: number; at: number }): void {
+    this.written += lines - rejected - dropped
     this.rejected += rejected
+    this.dropped += dropped
     this.batches++
     this.lastWrittenAt = at
     this.lastError = undefined

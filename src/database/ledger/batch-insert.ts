@@ -2,7 +2,7 @@ import { type Batch, rowAt, sliceRows } from "../../kit/log/batch.ts"
 import { findId } from "../../kit/log/line.ts"
 import type { Database } from "../_database.ts"
 import { describeFailure, kindOfFailure } from "./data-errors.ts"
-import { INSERT_ROWS, INSERT_ROWS_OF_JOURNAL } from "./insert.ts"
+import { insertRows } from "./insert.ts"
 import { concernsJobs, insertWithJobs } from "./jobs.ts"
 import { takesRows } from "./probe.ts"
 import type { RejectedRow } from "./rejected.ts"
@@ -44,7 +44,7 @@ export async function insertBatch(db: Database, batch: Batch, options: InsertOpt
   async function insert(from: number, to: number): Promise<void> {
     if (from === to) return
     const lastId = findIdOf(rowAt(batch, to - 1))
-    const error = await trySend(sliceRows(batch, from, to), lastId)
+    const error = await trySend(sliceRows(batch, from, to), lastId, to - from)
     if (error === undefined) return
     if (to - from === 1) return insertReduced(rowAt(batch, from).toString(), lastId, error)
     const middle = (from + to) >> 1
@@ -68,15 +68,14 @@ export async function insertBatch(db: Database, batch: Batch, options: InsertOpt
   }
 
   /** Returns the error when it is the fault of a row. */
-  async function trySend(array: Buffer, lastId: string | undefined): Promise<unknown> {
+  async function trySend(array: Buffer, lastId: string | undefined, count = 1): Promise<unknown> {
     // A rejected row is on the disk only when the whole batch is settled, so the journal's progress ends before it.
     const isMarked = journal !== undefined && lastId !== undefined && rejected.length === 0
     const mark = isMarked ? ([journal, lastId] as const) : undefined
     try {
-      const limitMs = timeoutMs + array.length / BYTES_PER_MS
-      if (concernsJobs(array)) await insertWithJobs(db, array, { mark, timeoutMs: limitMs })
-      else if (mark) await db.query({ text: INSERT_ROWS_OF_JOURNAL, values: [array, ...mark], timeoutMs: limitMs })
-      else await db.query({ text: INSERT_ROWS, values: [array], timeoutMs: limitMs })
+      const limits = { mark, timeoutMs: timeoutMs + array.length / BYTES_PER_MS }
+      if (concernsJobs(array)) await insertWithJobs(db, array, limits)
+      else await insertRows(db.query, array, { count, ...limits })
       return undefined
     } catch (error) {
       if (!(await isFaultOfRow(error))) throw error

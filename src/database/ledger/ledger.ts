@@ -97,13 +97,7 @@ function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming)
   const accounts = new Accounts()
   const restored = restoreTotals(store.recovered.storedCounters, store.recovered.found, store.recovered.damagedIntents)
   const countWaiting = () => store.sources.reduce((sum, { waitingLines }) => sum + waitingLines, 0)
-  const writer = startWriter(
-    store,
-    accounts,
-    { countWaiting, onMemorySettled: () => intake.gaps.memorySettled() },
-    options,
-    timing,
-  )
+  const writer = startWriter(store, accounts, { countWaiting, getGaps: () => intake.gaps }, options, timing)
   const intake = createIntake({
     store,
     accounts,
@@ -201,7 +195,7 @@ function begin({ store, accounts, intake, restored }: Beginning, { dir, now }: L
 function startWriter(
   store: Store,
   accounts: Accounts,
-  { countWaiting, onMemorySettled }: { countWaiting(): number; onMemorySettled(): void },
+  { countWaiting, getGaps }: { countWaiting(): number; getGaps(): Intake["gaps"] },
   { db, dir, now, log, onBatch }: LedgerOptions,
   timing: WriterTiming,
 ): Writer {
@@ -212,11 +206,14 @@ function startWriter(
     journal: toMarkedJournal(store.journal, dir),
     timing,
     reject: (rows) => storeRejected(dir, rows, log),
-    onSettled(batch, rejected, tookMs) {
-      accounts.settle(batch.lines, rejected, now())
+    onSettled(batch, { rejected, vanished, unstored }, tookMs) {
+      accounts.settle(batch.lines, { rejected, dropped: vanished + unstored, at: now() })
+      if (vanished > 0) getGaps().add(`files of the journal in ${dir} are gone or were truncated`, vanished)
+      if (unstored > 0) getGaps().add(`the database rejected them, and ${dir} cannot store them`, unstored)
+      if (vanished + unstored > 0) store.saveCounters()
       store.releaseMemory()
       const { guarded, others } = store.inMemory()
-      if (guarded + others === 0) onMemorySettled()
+      if (guarded + others === 0) getGaps().memorySettled()
       outage.wrote()
       onBatch?.(batch.lines, tookMs)
     },

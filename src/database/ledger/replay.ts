@@ -62,9 +62,12 @@ export class Replay {
     if (this.lastRow === null || source !== this.options.journal?.source) return
     this.recovered -= batch.lines
     this.skipped += written
-    if (this.recovered > 0 && this.indexOfLastRow(batch) === -1) return
-    this.lastRow = null
-    this.options.onSkipped(this.skipped)
+    if (this.recovered <= 0 || this.indexOfLastRow(batch) !== -1) {
+      this.lastRow = null
+      this.options.onSkipped(this.skipped)
+    } else if (batch.starts.length < batch.lines) {
+      this.lastRow = undefined // it may be among the lines that could not be read, so it is looked for again
+    }
   }
 
   private async findLastRow(): Promise<string | null> {

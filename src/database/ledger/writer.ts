@@ -36,16 +36,26 @@ interface WriterOptions {
   /** The one of them whose progress the database records. */
   readonly journal: MarkedJournal | undefined
   readonly timing: WriterTiming
-  /** Stores what the database rejects. Called before the batch is acknowledged. */
-  reject(rows: readonly RejectedRow[]): void
-  /** The batch is acknowledged: all of its rows are written, except `rejected` of them. */
-  onSettled(batch: Batch, rejected: number, tookMs: number): void
+  /** Stores what the database rejects. Returns whether it could. Called before the batch is acknowledged. */
+  reject(rows: readonly RejectedRow[]): boolean
+  /** The batch is acknowledged: all of its rows are written, except those of `rest`. */
+  onSettled(batch: Batch, rest: UnwrittenRows, tookMs: number): void
   /** The batch is taking long. `isOver` returns whether that has ended meanwhile. */
   onSlow(isOver: () => boolean): void
   /** `rows` rows of the journal were written by an earlier process. They count as settled batches do. */
   onSkipped(rows: number): void
   /** The batch stays where it is and is sent again. */
   onFailure(error: unknown): void
+}
+
+/** The rows of a settled batch that are not in the database. */
+interface UnwrittenRows {
+  /** A file has them, for a person to look at. */
+  readonly rejected: number
+  /** Nothing has them: their file has vanished or was truncated. */
+  readonly vanished: number
+  /** Nothing has them: the database rejected them, and their file cannot be written. */
+  readonly unstored: number
 }
 
 /** Moves rows from their sources to the database: one batch at a time, in order, each until it is settled. */
@@ -150,11 +160,13 @@ export class Writer {
     const written = await this.replay.countWritten(source, batch)
     const rejected = await this.insert(source, batch, written)
     if (this.isAbandoned) return
-    if (rejected.length > 0) reject(rejected)
+    const unstored = rejected.length === 0 || reject(rejected) ? 0 : rejected.length
     source.ack(batch)
     this.replay.settle(source, batch, written)
-    const unreadable = batch.lines - batch.starts.length // damaged, or in a file that has vanished or cannot be read
-    onSettled(batch, rejected.length + unreadable, performance.now() - startedAt)
+    const damaged = batch.damaged.reduce((sum, { records = 1 }) => sum + records, 0)
+    const vanished = batch.lines - batch.starts.length - damaged
+    const rest = { rejected: rejected.length - unstored + damaged, vanished, unstored }
+    onSettled(batch, rest, performance.now() - startedAt)
   }
 
   /** @param from rows before this one are in the database already */

@@ -175,6 +175,10 @@ export class Backlog implements BatchSource {
   private toUnreadBatch(segment: Segment): Batch {
     const failure = this.readFailures.at(-1) as NodeJS.ErrnoException | undefined
     this.readFailures = []
+    if (failure === undefined) {
+      const error = new Error(`${segment.waiting} rows are not in the file any more: another program has changed it`)
+      this.options.onError(error, `reading ${segment.path}`)
+    }
     const name = basename(segment.path)
     const reason = `it cannot be read (${failure?.code ?? "unknown error"}); it is kept as ${name}${UNREADABLE_EXTENSION}`
     const rest = { file: name, offset: segment.consumed, reason, bytes: Buffer.alloc(0), records: segment.waiting }
