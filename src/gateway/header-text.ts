@@ -12,7 +12,8 @@ const WIDE = /[\x80-\xff]/
  */
 export function toHeaderText(value: string): string {
   if (!WIDE.test(value)) return value
+  const bytes = Buffer.from(value, "latin1")
+  if (isUtf8(bytes)) return bytes.toString("utf8")
   const whole = value.replace(PARTIAL_CHARACTER, "")
-  const isUtf8Text = isUtf8(Buffer.from(value, "latin1")) || (WIDE.test(whole) && isUtf8(Buffer.from(whole, "latin1")))
-  return isUtf8Text ? Buffer.from(value, "latin1").toString("utf8") : value
+  return WIDE.test(whole) && isUtf8(Buffer.from(whole, "latin1")) ? bytes.toString("utf8") : value
 }
