@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 7
+-- Schema version: 8
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -1671,12 +1671,33 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (7, 'order', false);
 END $version$;
 
+
+-- ## Version 8: memory ------------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF (SELECT max(version) FROM majordomo_migrations) >= 8 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0008 memory
+-- breaking: no
+
+-- While the disk of a gateway rejects writes, rows wait in its memory. How many of them the gateway has written over the
+-- life of its journal is recorded by the same statement as the rows. So the next process knows which rows of a memory that
+-- is gone were written, and counts the others as dropped.
+ALTER TABLE majordomo_journals
+  ADD COLUMN from_memory bigint NOT NULL DEFAULT 0;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (8, 'memory', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer := (SELECT max(version) FROM majordomo_migrations);
 BEGIN
-  IF latest > 7 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 7: nothing was changed', latest;
+  IF latest > 8 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 8: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -24,6 +24,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0005_gateways.sql": "1ad568d5edb84283",
   "0006_verified.sql": "48af23624e9ec3c8",
   "0007_order.sql": "7944a9ac85b25efc",
+  "0008_memory.sql": "581a12f635812999",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

@@ -2,7 +2,7 @@ import type { JobItemKey, JobNote, JobState } from "../../core/job.ts"
 import type { JournalRecord } from "../../core/log-record.ts"
 import type { Database, RunQuery } from "../_database.ts"
 import { lockFirst } from "../locks.ts"
-import { INSERT_ROWS, MARK_JOURNAL } from "./insert.ts"
+import { INSERT_ROWS, MARKS, type Mark } from "./insert.ts"
 import {
   ADD_ITEMS,
   BILL_ITEMS,
@@ -27,8 +27,7 @@ export function concernsJobs(array: Buffer): boolean {
 }
 
 interface InsertOptions {
-  /** The journal of the rows and the last of them, to be marked; undefined: nothing is marked. */
-  readonly mark: readonly [journal: string, lastRow: string] | undefined
+  readonly mark: Mark | undefined
   readonly timeoutMs: number
 }
 
@@ -49,7 +48,7 @@ export async function insertWithJobs(db: Database, array: Buffer, { mark, timeou
     await lockFirst(query, 7)
     const touched = toTouched(records)
     await send(query, LOCK_CREATIONS, touched)
-    if (mark) await query({ text: MARK_JOURNAL, values: [...mark] })
+    if (mark) await query({ text: MARKS[mark.of], values: [...mark.values] })
     await insertRows(
       query,
       records.filter((record) => !isItem(record)),
