@@ -11,7 +11,7 @@ import { report, times } from "./_mode.ts"
 
 /** The embedded database takes most of it. */
 const MEGABYTES = 200
-const LIMIT_MS = times(240_000, 1_800_000)
+const LIMIT_MS = times(400_000, 3_600_000)
 
 const disk = mountSmallDisk(MEGABYTES)
 let fakeProvider: FakeProvider
