@@ -98,10 +98,10 @@ it.skipIf(disk === undefined).each(CASES)(
       disk!.clear()
     }
     const sent = await load.stop()
-    const rows = await readRows(home)
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
     expect(lastNumbers(stderr)).toMatchObject({ waiting: 0 })
+    const rows = await readRows(home)
 
     const tagged = rows.flatMap((row) =>
       row.raw_metadata?.Tag ? [{ tag: row.raw_metadata.Tag, outcome: row.outcome }] : [],
