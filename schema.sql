@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 9
+-- Schema version: 10
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -2536,6 +2536,28 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (9, 'shutdown', false);
 END $version$;
 
+
+-- ## Version 10: memory -----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 10 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0010 memory
+-- breaking: no
+
+-- While the disk of a gateway rejects writes, rows wait in its memory. How many of them the gateway has written over the
+-- life of its journal is recorded by the same statement as the rows. So the next process knows which rows of a memory that
+-- is gone were written, and counts the others as dropped.
+ALTER TABLE majordomo_journals
+  ADD COLUMN from_memory bigint NOT NULL DEFAULT 0;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (10, 'memory', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -2564,8 +2586,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 9 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 9: nothing was changed', latest;
+  IF latest > 10 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 10: nothing was changed', latest;
   END IF;
 END $$;
 

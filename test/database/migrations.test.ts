@@ -26,6 +26,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0007_order.sql": "7944a9ac85b25efc",
   "0008_numbers.sql": "0d82b79986c2cbfd",
   "0009_shutdown.sql": "abf801fb32aa1ae4",
+  "0010_memory.sql": "44748ed731ae4979",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

@@ -147,7 +147,8 @@ describeDatabases("a journal that is read again", (open) => {
     const starts = lines.map((_, i) => 1 + lines.slice(0, i).reduce((sum, line) => sum + line.length + 1, 0))
     const batch = { array: Buffer.from(`[${lines.join(",")}]`), starts, lines: 4, damaged: [] }
     const journal = "0197a000-0000-7000-8000-000000000001"
-    const rejected = await insertBatch(db, batch, { timeoutMs: 15_000, failures: 0, journal })
+    const markAt = (to: number) => ({ of: "journal" as const, values: [journal, records[to - 1]!.id] as const })
+    const rejected = await insertBatch(db, batch, { timeoutMs: 15_000, failures: 0, markAt })
     expect(rejected.map(({ line }) => line)).toEqual([lines[2]])
     expect(await rowIds(db)).toHaveLength(3)
     expect((await db.query("SELECT last_row FROM majordomo_journals")).rows).toEqual([{ last_row: records[1]!.id }])

@@ -84,6 +84,7 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
     }),
     sources: [source],
     journal: undefined,
+    settlement: undefined,
     timing: WRITER_TIMING,
     reject: () => true,
     onSettled: () => {},

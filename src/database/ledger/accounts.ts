@@ -29,7 +29,7 @@ export class Accounts {
   written = 0
   rejected = 0
   dropped = 0
-  /** Requests that have an intent on the disk instead of a row. */
+  /** Requests that have an intent on the disk instead of a row, and rows of which only the database knows what became. */
   deferred = 0
   batches = 0
   lastWrittenAt: number | undefined = undefined
@@ -65,10 +65,17 @@ export class Accounts {
     this.dropped++
   }
 
-  /** These rows are not kept. Their intents are, so they are not accepted until the next process writes their rows. */
+  /** These rows are not kept, but what the disk has lets the next process write or count them. It accepts them then. */
   defer(rows: number): void {
     this.accepted -= rows
     this.deferred += rows
+  }
+
+  /** It is known now what became of rows that an earlier process had sent from its memory. */
+  settleMemory(written: number, lost: number): void {
+    this.accepted += written + lost
+    this.written += written
+    this.dropped += lost
   }
 
   /** The counts of the rows over the life of the directory. */

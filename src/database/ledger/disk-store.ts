@@ -6,7 +6,7 @@ import type { Log } from "./outage.ts"
 import { createOverflow } from "./overflow.ts"
 import { isNearlyFull, MAX_MEMORY_BYTES, type Store, type StoreResult } from "./store.ts"
 
-interface DiskStoreOptions extends Omit<JournalOptions, "onFailing"> {
+interface DiskStoreOptions extends Omit<JournalOptions, "onFailing" | "onIntentLost"> {
   readonly log: Log
   readonly probeIntervalMs: number
 }
@@ -16,18 +16,29 @@ interface DiskStoreOptions extends Omit<JournalOptions, "onFailing"> {
  * memory, up to a limit. They return to the disk as soon as it has room.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
-  /** Running requests whose intents are not on the disk: only the counters know of them. */
-  const unguarded = new Set<string>()
-  /** The counters do not show yet what happened to rows and intents. */
-  let isUnsaved = false
-  const overflow = createOverflow(Math.min(MAX_MEMORY_BYTES, options.maxBytes), () => journal)
-  const journal: Journal = await openJournal({ ...options, onFailing: (error) => disk.failed(error) })
+  const unguarded = createUnguarded()
+  let onGuardedLeft = (_id: string): void => {}
+  const overflow = createOverflow({
+    maxBytes: Math.min(MAX_MEMORY_BYTES, options.maxBytes),
+    getJournal: () => journal,
+    onLeaveGuarded(id) {
+      journal.settleIntent(id)
+      unguarded.settle([{ id }])
+      onGuardedLeft(id)
+    },
+  })
+  const journal: Journal = await openJournal({
+    ...options,
+    onFailing: (error) => disk.failed(error),
+    // From here on only the counters know of the request. They are stored before the file is deleted.
+    onIntentLost: unguarded.add,
+  })
   const disk = watchDisk(options, () => (journal.probe() ? overflow.moveToDisk() : "failed"))
 
-  function append(line: string, id: string | undefined, overLimit: boolean): StoreResult {
+  function append(line: string, id: string | undefined, overLimit: boolean, isKnown = false): StoreResult {
     const result = journal.append(line, id, overLimit)
     if (result === "kept") return result
-    const isGuarded = id !== undefined && journal.hasIntent(id)
+    const isGuarded = isKnown || (id !== undefined && journal.hasIntent(id))
     if (result === "failed" && overflow.append(line, isGuarded)) return "memory"
     return isGuarded ? "deferred" : result
   }
@@ -39,20 +50,17 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
     append,
     appendAll(entries) {
       const rows = entries.filter(({ isIntent }) => !isIntent)
-      if (unguarded.size > 0) for (const { id } of rows) isUnsaved = unguarded.delete(id) || isUnsaved
+      unguarded.settle(rows)
       if (journal.appendAll(entries) === "kept") return rows.map(() => "kept")
       // One by one, because some may find room. Intents are left out: rows need the room more.
-      isUnsaved = true
+      unguarded.needSave()
       for (const { id, isIntent } of entries) if (isIntent) unguarded.add(id)
       return rows.map(({ line, id }) => append(line, id, false))
     },
-    takeUnsaved() {
-      const was = isUnsaved
-      isUnsaved = false
-      return was
-    },
-    running: () => unguarded.size,
+    takeUnsaved: unguarded.takeUnsaved,
+    running: unguarded.count,
     inMemory: overflow.rows,
+    memory: { source: overflow.queue, positions: overflow.positions, isGuarded: overflow.isGuarded },
     releaseMemory() {
       overflow.queue.release()
       overflow.saveMoved()
@@ -60,6 +68,9 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
     },
     isFull: () => disk.isFailing() || isNearlyFull(journal.bytes, journal.maxBytes),
     flushSync: () => journal.flushSync(),
+    watchGuarded(onLeft) {
+      onGuardedLeft = onLeft
+    },
     recovered: journal,
     keepCounters: (counts) => journal.keepCounters(counts),
     saveCounters: () => journal.saveCounters(),
@@ -72,6 +83,34 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
       disk.stop()
       await journal.close(isPending)
     },
+  }
+}
+
+/** Keeps the running requests whose intents are not on the disk: only the counters know of them. */
+function createUnguarded() {
+  const ids = new Set<string>()
+  /** The counters do not show yet what happened to rows and intents. */
+  let isUnsaved = false
+
+  /** The requests have their rows. */
+  function settle(rows: readonly { readonly id: string }[]): void {
+    if (ids.size > 0) for (const { id } of rows) isUnsaved = ids.delete(id) || isUnsaved
+  }
+
+  function takeUnsaved(): boolean {
+    const was = isUnsaved
+    isUnsaved = false
+    return was
+  }
+
+  return {
+    add: (id: string) => void ids.add(id),
+    settle,
+    count: () => ids.size,
+    needSave() {
+      isUnsaved = true
+    },
+    takeUnsaved,
   }
 }
 

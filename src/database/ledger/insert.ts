@@ -19,15 +19,31 @@ const assignments = WRITTEN_COLUMNS.filter(([name]) => name !== "id").map(([name
 const REPLACE_DIED = `UPDATE llm_requests r SET ${assignments.join(", ")} FROM json_to_recordset($1::json) AS row(${definitions})
   WHERE r.id = row.id AND r.outcome = 'gateway_died' AND row.outcome <> 'gateway_died'`
 
-/** Records that the row `$2` is the last one of the journal `$1` that is in the database (`replay.ts`). */
-export const MARK_JOURNAL = `INSERT INTO majordomo_journals (journal, last_row) VALUES ($1, $2)
-  ON CONFLICT (journal) DO UPDATE SET last_row = excluded.last_row, written_at = now()`
+/** What the database records of a journal together with rows: how far the journal, or the memory beside it, is written. */
+export interface Mark {
+  readonly of: "journal" | "memory"
+  /** The id of the journal, and the last row (`replay.ts`) or the position in the memory (`sent-rows.ts`). */
+  readonly values: readonly [journal: string, last: string]
+}
 
-/** Inserts rows, `$1`, and marks the row `$3` as the last one of the journal `$2`. */
-const INSERT_ROWS_OF_JOURNAL = `WITH mark AS (${MARK_JOURNAL.replace("$1, $2", "$2, $3")}) ${INSERT_ROWS}`
+/** The statement that stores a mark, `$1` and `$2`. */
+export const MARKS = {
+  journal: `INSERT INTO majordomo_journals (journal, last_row) VALUES ($1, $2)
+    ON CONFLICT (journal) DO UPDATE SET last_row = excluded.last_row, written_at = now()`,
+  // A journal of which only the memory was written has no last row yet.
+  memory: `INSERT INTO majordomo_journals AS j (journal, last_row, from_memory) VALUES ($1, '00000000-0000-0000-0000-000000000000', $2)
+    ON CONFLICT (journal) DO UPDATE SET from_memory = greatest(j.from_memory, excluded.from_memory), written_at = now()`,
+} satisfies Record<Mark["of"], string>
 
-/** The id of a journal and of the row that becomes its last one in the database. */
-export type Mark = readonly [journal: string, lastRow: string]
+/** The statement that inserts rows, `$1`, and stores a mark, `$2` and `$3`. */
+const INSERT_MARKED_ROWS = {
+  journal: withInsert(MARKS.journal),
+  memory: withInsert(MARKS.memory),
+} satisfies Record<Mark["of"], string>
+
+function withInsert(mark: string): string {
+  return `WITH mark AS (${mark.replace("$2", "$3").replace("$1", "$2")}) ${INSERT_ROWS}`
+}
 
 interface InsertOptions {
   /** The number of rows in the array. */
@@ -43,7 +59,7 @@ export async function insertRows(
   { count, mark, ...limit }: InsertOptions,
 ): Promise<void> {
   const insert = mark
-    ? { text: INSERT_ROWS_OF_JOURNAL, values: [array, ...mark] }
+    ? { text: INSERT_MARKED_ROWS[mark.of], values: [array, ...mark.values] }
     : { text: INSERT_ROWS, values: [array] }
   const { rowCount } = await query({ ...insert, ...limit })
   if (rowCount < count) await query({ text: REPLACE_DIED, values: [array], ...limit })

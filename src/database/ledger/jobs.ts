@@ -2,7 +2,7 @@ import type { JobItemKey, JobNote, JobState } from "../../core/job.ts"
 import type { JournalRecord } from "../../core/log-record.ts"
 import type { Database, RunQuery } from "../_database.ts"
 import { lockFirst } from "../locks.ts"
-import { insertRows, MARK_JOURNAL, type Mark } from "./insert.ts"
+import { insertRows, MARKS, type Mark } from "./insert.ts"
 import {
   ADD_ITEMS,
   BILL_ITEMS,
@@ -49,7 +49,7 @@ export async function insertWithJobs(db: Database, array: Buffer, { mark, timeou
     await lockFirst(query, 7)
     const touched = toTouched(records)
     await send(query, LOCK_CREATIONS, touched)
-    if (mark) await query({ text: MARK_JOURNAL, values: [...mark] })
+    if (mark) await query({ text: MARKS[mark.of], values: [...mark.values] })
     await insertRecords(
       query,
       records.filter((record) => !isItem(record)),
