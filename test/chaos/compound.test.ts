@@ -44,7 +44,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: "the embedded database, which is on the same disk",
-    rounds: times(3, 12),
+    rounds: times(3, 15),
     settings: () => ({}),
     takeDatabase: async () => {},
     returnDatabase: async () => {},
