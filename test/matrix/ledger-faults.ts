@@ -3,7 +3,7 @@ export const LEDGER_FAULTS = {
   L1: {
     "with a full disk and no database, each row is on the disk or counted, also after a kill": [
       "database/ledger-totals.test.ts: rows fill the reserve, then memory, then are dropped; a kill at any moment leaves each of them counted",
-      "chaos/compound.test.ts: [L1] [L6] … kills and stops with the disk full and the database away in between: each request has its row, or a gap counts it",
+      "chaos/compound.test.ts: [L1] [L6] $rounds kills and stops with the disk full and the database away in between, on $name: each request has its row, or a gap counts it, and each counted one has a name",
     ],
     "the last log line states what is on the disk": [
       "database/ledger-totals.test.ts: a shutdown says what is on the disk, and counts what is not",
@@ -11,6 +11,12 @@ export const LEDGER_FAULTS = {
     ],
     "`verify` counts what is missing": [
       "database/verify.test.ts: finds rows that are neither in the journal nor in the database, requests without an end, and rejected rows",
+    ],
+    "a kill between any two steps counts each row once": [
+      "database/ledger-crashes.test.ts: rows that are written from memory are counted exactly once, whenever the process is killed",
+      "database/ledger-crashes.test.ts: rows that return from memory to the disk are counted exactly once, whenever the process is killed",
+      "database/ledger-crashes.test.ts: rows that no place has room for, and the gap that counts them, are counted exactly once, whenever the process is killed",
+      "database/upgrade-memory.test.ts: keeps how far each is written, and knows of no rows from memory",
     ],
   },
   L2: {
@@ -38,6 +44,10 @@ export const LEDGER_FAULTS = {
     ],
     "NaN and Infinity cannot enter, and are found where they are": [
       "database/verify-falsified.test.ts: [L4] NaN and Infinity are not accepted as costs, and are found and repaired where they are",
+    ],
+    "no column of any table accepts NaN or Infinity": [
+      "database/numbers.test.ts: [L4] accepts neither NaN nor Infinity, in any table",
+      "database/numbers.test.ts: of version 7 that has NaN goes on taking rows after the update, and is repaired",
     ],
   },
   L5: {
@@ -109,6 +119,19 @@ export const LEDGER_FAULTS = {
       "server/readiness.test.ts: triggers that do not run are a warning, and a problem for doctor",
       "server/readiness.test.ts: triggers that a role does not run are a problem for doctor",
     ],
+    "triggers, functions, unique keys and constraints that were changed by hand are reported": [
+      "server/readiness.test.ts: [L10] a schema that was changed by hand is a warning: triggers, their functions, unique keys, constraints",
+      "server/readiness.test.ts: [L10] a schema that was changed by hand is a problem for doctor",
+      "operations/verify.test.ts: [L10] verify names parts of the schema without which new rows are not counted, and the books do not balance",
+      "database/alterations.test.ts: every trigger, function and unique key of the catalog is one of the parts that are watched",
+    ],
+    "schema.sql by hand leaves the tables of another program alone": [
+      "database/schema-sql.test.ts: [L10] schema.sql by hand rejects the tables of another program in one line, and changes nothing",
+    ],
+    "a key that could not be shown does not exist": [
+      "e2e/unseen-key.test.ts: by `keys create` does not exist afterwards (%j)",
+      "e2e/unseen-key.test.ts: by `serve` does not exist afterwards, and the gateway ends, with %s workers",
+    ],
   },
   L11: {
     "lines of the journal have checksums": [
@@ -117,6 +140,21 @@ export const LEDGER_FAULTS = {
     ],
     "a JSON answer that takes long is relayed as it comes": [
       "gateway/held-answers.test.ts: [L11] an answer that is no stream",
+    ],
+    "requests that a shutdown cuts off have an outcome of their own": [
+      "e2e/shutdown.test.ts: requests that outlast the shutdown timeout have the outcome `shutdown`, with %s workers",
+      "database/upgrade-shutdown.test.ts: counts requests that a shutdown cut off as errors from then on, and keeps its totals",
+    ],
+    "the journal is said to be writable again only when it is": [
+      "database/logs-disk.test.ts: [L11] the journal is said to be writable again only when it is: not while the disk %s",
+      "database/logs-disk.test.ts: [L11] the journal is not said to be writable again while it is full, although its disk accepts writes",
+    ],
+    "metadata keep U+FFFD and every other character": [
+      "gateway/metadata.test.ts: keeps the UTF-8 text %j, whatever characters it has",
+      "gateway/metadata.test.ts: truncates a value between characters",
+    ],
+    "a gateway without file descriptors names its own limit": [
+      "e2e/descriptors.test.ts: [L11] a gateway without free descriptors names its own limit, loses no row, and serves again afterwards, on $name",
     ],
   },
   L12: {
@@ -143,6 +181,10 @@ export const LEDGER_FAULTS = {
     "a segment that cannot be read is skipped and named": [
       "database/rejected-rows.test.ts: is kept under another name, and what follows it is written",
       "database/rejected-rows.test.ts: does not stop the next start: it is kept under another name, and its rows are counted as dropped",
+    ],
+    "`verify` names a file that it cannot read, and goes on": [
+      "database/verify.test.ts: [L13] names files of a journal that cannot be read, and reads the rest",
+      "operations/verify.test.ts: [L13] verify names a file of the journal that cannot be read, and the books do not balance",
     ],
   },
   L14: {
@@ -229,18 +271,31 @@ export const LEDGER_FAULTS = {
     "a body that S3 never took leaves no key in its row": [
       "bodies/s3-hangs.test.ts: is removed from its row however long the database was away",
     ],
+    "a compressed answer whose client has left keeps its usage at a shutdown": [
+      "e2e/shutdown.test.ts: a compressed answer that is still being decoded when the gateway stops keeps its usage",
+    ],
+    "a client that reads slowly gets its whole answer": [
+      "gateway/slow-readers.test.ts: a client that reads slowly gets its whole answer, however long one write takes",
+    ],
+    "one process runs the retention": [
+      "e2e/retention.test.ts: [L22] of a primary process with two workers, only one process runs the retention, and it runs once",
+    ],
   },
   "15.1": {
     "accepted = written + waiting + rejected + dropped holds over the life of a directory": [
       "database/ledger-totals.test.ts: over the life of a directory, accepted = written + waiting + rejected + dropped",
       "database/ledger-totals.test.ts: while only the disk is full, the reserve is used again and again: no row is dropped, and a kill loses none",
-      "chaos/compound.test.ts: [L1] [L6] … kills and stops with the disk full and the database away in between: each request has its row, or a gap counts it",
+      "chaos/compound.test.ts: [L1] [L6] $rounds kills and stops with the disk full and the database away in between, on $name: each request has its row, or a gap counts it, and each counted one has a name",
     ],
     "a damaged record of any kind is set aside, counted and named, and the rest is recovered": [
       "kit/log/journal.test.ts: [LOG-06] is found by its checksum, set aside and named; its neighbors are read",
       "database/logs.test.ts: and lines that the disk has damaged are counted and set aside",
       "bodies/s3-process.test.ts: a damaged record is set aside and lost, its row is corrected, and every other record is stored",
       "kit/log/counter-file.test.ts: a torn or damaged slot leaves the counters that were stored before it",
+    ],
+    "the counters of /metrics go on over the life of the directory": [
+      "e2e/lifelong-counters.test.ts: the counters of rows go on from the last process: $signal with $first workers, then $after",
+      "server/prometheus.test.ts: a lifelong counter does not go backwards while a process is replaced; other metrics do",
     ],
   },
   "15.2": {
@@ -263,6 +318,9 @@ export const LEDGER_FAULTS = {
       "kit/log/journal.test.ts: are not written while the lock is not held",
       "embedded/open.test.ts: an engine whose lease is late writes nothing until the lease is renewed",
     ],
+    "an owner whose directory was moved or deleted ends when another process takes its place": [
+      "kit/lock.test.ts: an owner whose directory was %s goes on until another process acquires a directory in its place",
+    ],
   },
   "15.3": {
     "one bad row never holds its neighbors, on both databases": [
@@ -275,6 +333,15 @@ export const LEDGER_FAULTS = {
     "totals of pruned days stay attributable, or say that they are not": [
       "operations/pruned-names.test.ts: is reported with the day from which its values are known",
       "reports/rollups.test.ts: reports from rollups do not change; other reports say that they miss requests",
+    ],
+    "a row that was confirmed survives a crash of the database, whatever its defaults": [
+      "database/odd-databases.test.ts: keeps what it has confirmed when it crashes, although its commits are asynchronous by default",
+    ],
+    "a copy of a data directory replaces no row": [
+      "database/replay.test.ts: in a copy of its directory, which takes a request in progress for lost, does not replace the row of that request",
+    ],
+    "another program that truncates a file of the journal costs no row that was not in it": [
+      "kit/log/journal.test.ts: are read where they were written, although another program truncates the live file again and again",
     ],
   },
   "15.4": {
