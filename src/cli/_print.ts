@@ -1,4 +1,5 @@
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
+import { CommandError } from "../core/errors.ts"
 import { toMessage, toPrintableJson } from "./_text.ts"
 
 /** Writes data to stdout, followed by a newline unless it ends with one. Nothing but data goes to stdout. */
@@ -9,6 +10,27 @@ export function print(text: string): void {
 /** Writes one of many pieces of data to stdout. The promise resolves when the reader has taken it. */
 export function printPiece(piece: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => process.stdout.write(piece, (error) => (error ? reject(error) : resolve())))
+}
+
+/**
+ * Writes a text with a secret that cannot be shown again. When stdout does not take it, calls `discard`, which makes the
+ * secret worthless.
+ *
+ * @throws CommandError that says why the secret could not be shown
+ */
+export async function printSecret(text: string, discard: () => Promise<void>): Promise<void> {
+  const { stdout } = process
+  const listeners = stdout.listeners("error") as ((error: Error) => void)[]
+  // The usual listener ends the process, before the secret is discarded.
+  stdout.removeAllListeners("error").on("error", () => {})
+  try {
+    await printPiece(text.endsWith("\n") ? text : `${text}\n`)
+  } catch (error) {
+    await discard()
+    throw new CommandError(`the new key could not be shown (${(error as Error).message}), so it was deleted: try again`)
+  }
+  stdout.removeAllListeners("error")
+  for (const listener of listeners) stdout.on("error", listener)
 }
 
 /** Prints one JSON value, over several lines unless `shape` is given. Unprintable characters are escaped. */

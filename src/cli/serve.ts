@@ -4,11 +4,12 @@ import { announceGateway } from "../operations/open/running.ts"
 import { countWorkers } from "../server/budget.ts"
 import { describeSettings } from "../server/describe.ts"
 import { loadSettings } from "../server/settings.ts"
-import { startServer } from "../server/start.ts"
+import { type RunningServer, startServer } from "../server/start.ts"
 import { startPrimary } from "../server/workers/primary.ts"
 import { isWorker, startWorker } from "../server/workers/worker.ts"
 import { parsePort } from "./_args.ts"
 import { createLog, type Log, logWarnings } from "./_log.ts"
+import { print, printSecret } from "./_print.ts"
 import { type ExitOnBug, exitOnBug, waitForShutdown } from "./_shutdown.ts"
 import { welcome } from "./_welcome.ts"
 
@@ -70,8 +71,22 @@ async function serve(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
   process.once("exit", announceGateway(settings))
   // From the banner on, a signal drains the server.
   const stopped = waitForShutdown(server, log.line)
-  process.stdout.write(welcome(server))
+  await announce(server)
   await stopped
+}
+
+/** Prints the banner. A first key that cannot be shown is deleted, and the server stops: the next start creates another one. */
+async function announce(server: RunningServer): Promise<void> {
+  const banner = welcome(server)
+  if (server.firstKey === undefined) return print(banner)
+  const discard = () =>
+    server.discardFirstKey().catch(() => {
+      throw new CommandError("the first key could neither be shown nor be deleted: see keys list, and revoke it")
+    })
+  await printSecret(banner, discard).catch(async (error: unknown) => {
+    await server.stop()
+    throw error
+  })
 }
 
 /** Serves the demo. Its code is loaded only here, and it does not touch real data. */

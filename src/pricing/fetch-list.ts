@@ -15,7 +15,7 @@ interface FetchOptions {
   /** The proxies through which lists are fetched. */
   readonly proxies?: Proxies | undefined
   /** The time for the whole answer, with its body. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** The largest body, after decompression. */
   readonly maxBytes?: number
 }

@@ -4,12 +4,12 @@ import { migrate } from "../../src/database/schema.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 
-describeDatabases("a database with repricings of version 7", (open) => {
+describeDatabases("a database with repricings of version 10", (open) => {
   test("is like a new one afterwards, and its next prune deletes those of requests that are gone", {
     timeout: 120_000,
   }, async () => {
     const db = await open({ empty: true })
-    await db.query(makeOlderScript(7))
+    await db.query(makeOlderScript(10))
     await db.query(`WITH request AS (
         INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, created_at,
           response_time_ms, status_code, total_cost, cost_status)

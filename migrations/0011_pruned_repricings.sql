@@ -1,4 +1,4 @@
--- 0008 pruned_repricings
+-- 0011 pruned_repricings
 -- breaking: no
 
 -- The old costs of a request are its history, so they stay while the request does. When it was pruned, `prune` deletes them.
