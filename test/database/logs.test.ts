@@ -94,9 +94,9 @@ describe("the content of a row", () => {
     ],
     ["an error message that is too long", { error_message: "e".repeat(5000) }, { error_message: "e".repeat(500) }],
     [
-      "a text that is truncated inside a surrogate pair",
+      "a text whose limit lies inside a character",
       { error_message: `${"e".repeat(499)}😀` },
-      { error_message: `${"e".repeat(499)}\ufffd` },
+      { error_message: "e".repeat(499) },
     ],
     ["an endless model name", { model: "m".repeat(100_000) }, { model: "m".repeat(255) }],
     [
