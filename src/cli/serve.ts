@@ -42,21 +42,19 @@ function endLog(log: Log, error: unknown): never {
 }
 
 async function serve(args: Args, log: Log): Promise<void> {
+  if (isWorker()) {
+    const worker = await startWorker({ log: log.line, onRecord: log.request })
+    exitOnBug(worker.flushSync, log.line)
+    return waitForShutdown(worker, log.line, worker)
+  }
   const loaded = await loadSettings({
     configFile: args.config,
     overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
   })
   const { settings, warnings } = loaded
-  if (!isWorker()) {
-    for (const warning of warnings) log.line("warn", warning)
-    for (const line of describeSettings(loaded)) log.line("info", line)
-  }
+  for (const warning of warnings) log.line("warn", warning)
+  for (const line of describeSettings(loaded)) log.line("info", line)
   const options = { settings, log: log.line, onRecord: log.request }
-  if (isWorker()) {
-    const worker = await startWorker(options)
-    exitOnBug(worker.flushSync, log.line)
-    return waitForShutdown(worker, log.line, worker)
-  }
   const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
   exitOnBug(server.flushSync, log.line)
   process.once("exit", announceGateway(settings))

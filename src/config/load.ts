@@ -31,7 +31,7 @@ export interface LoadedSettings {
  * Throws one `CommandError` with a line for each problem.
  */
 export async function loadSettings(options: LoadOptions, catalog: ProviderCatalog): Promise<LoadedSettings> {
-  const { configFile, systemFile, cwd = process.cwd(), env = process.env } = options
+  const { configFile, systemFile, cwd = findWorkingDirectory(), env = process.env } = options
   const notes: Notes = { problems: [], warnings: [] }
   const inFile = await readConfigFile({ configFile, cwd, systemFile }, notes)
   const dotenv = await readDotenv(cwd, notes)
@@ -56,6 +56,14 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   const storage = { ...settings.storage, postgres: { ...settings.storage.postgres, isSet } }
   const pricing = { ...settings.pricing, catalogUrl: toCatalogUrl(settings, sources) }
   return { settings: { ...settings, storage, pricing }, sources: Object.fromEntries(sources), warnings: notes.warnings }
+}
+
+function findWorkingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch {
+    throw new CommandError("the working directory was deleted: change to another directory, and run this again there")
+  }
 }
 
 /** Without an address of its own, the catalog is off if `pricing.remote_url` is, which once turned off every download. */

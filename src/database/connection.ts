@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import type { ConnectionOptions } from "node:tls"
 import type { PoolConfig } from "pg"
 import { CommandError } from "../core/errors.ts"
+import { findHomeDirectory } from "../kit/home-directory.ts"
 import type { TlsFallback } from "./connector.ts"
 import type { Where } from "./failures.ts"
 import { type ChannelBinding, checkParameters, toChannelBinding } from "./url-parameters.ts"
@@ -106,7 +106,7 @@ function toTls(mode: SslMode, files: TlsFiles): ConnectionOptions | false {
 
 /** Finds a file where libpq looks for it when it is not named. */
 function findDefault(name: string): string | undefined {
-  const path = join(homedir(), ".postgresql", name)
+  const path = join(findHomeDirectory(), ".postgresql", name)
   return existsSync(path) ? path : undefined
 }
 

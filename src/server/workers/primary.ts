@@ -33,7 +33,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
 
   let collectOwn = (): readonly Metric[] => []
   const collectAll = (): Promise<readonly Metric[]> => pool.collect(collectOwn())
-  const pool = new WorkerPool({ port, log, collectAll })
+  const pool = new WorkerPool({ port, settings, log, collectAll })
   scope.own(() => pool.stop(0))
   const ready = await pool.start(countWorkers(settings))
 
