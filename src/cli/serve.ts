@@ -1,5 +1,5 @@
 import { defineCommand } from "citty"
-import { CommandError } from "../core/errors.ts"
+import { CommandError, explainSystemError } from "../core/errors.ts"
 import { announceGateway } from "../operations/open/running.ts"
 import { countWorkers } from "../server/budget.ts"
 import { describeSettings } from "../server/describe.ts"
@@ -35,7 +35,8 @@ interface Args {
 }
 
 /** A log of JSON has no other lines, not even for the error that ends the program. */
-function endLog(log: Log, error: unknown): never {
+function endLog(log: Log, thrown: unknown): never {
+  const error = explainSystemError(thrown)
   if (log.format === "text" || !(error instanceof CommandError) || error.message === "") throw error
   log.line("error", error.message)
   throw new CommandError("", error.exitCode)

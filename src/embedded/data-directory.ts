@@ -81,7 +81,7 @@ export function explainDirectoryError(dataDir: string, error: unknown): string {
     return `${cannot}: ${what} is yours, but its mode forbids it (${code}); chmod u+rwx ${closed}`
   const mine = process.geteuid?.() ?? -1
   const [owner, me] = [uid, mine].map(toUserName)
-  const todo = isMissingIn(closed, path)
+  const todo = isMissingIn(closed, dataDir)
     ? `create it for ${me} (sudo install -d -m 0700 -o ${findUserName(mine) ?? mine} ${dataDir})`
     : `run this as ${owner} (sudo -u ${toSudoUser(uid)} …)`
   return `${cannot}: ${what} belongs to ${owner}, and ${me} has no permission (${code}); ${todo}, or set storage.data_dir to a directory of ${me}`

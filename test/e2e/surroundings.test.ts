@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { createInstallation, type Settings, toComplaints } from "../support/gateway.ts"
-import { canRun } from "../support/namespaces.ts"
+import { canRun, inNamespaces } from "../support/namespaces.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { listChildren } from "../support/processes.ts"
 
@@ -121,3 +121,14 @@ it.each([1, 2])(
   },
   LIMIT_MS,
 )
+
+const ON_FULL_DISK = inNamespaces(["--mount"], "mount -t tmpfs -o size=4m tmpfs /mnt")
+it.skipIf(!canRun(ON_FULL_DISK))("a disk on which the embedded database finds no room is named as full", async () => {
+  const { run } = install({ MAJORDOMO_STORAGE_DATA_DIR: "/mnt/data" }, ON_FULL_DISK)
+  const { code, stderr } = await run(["serve"])
+  expect([code, toComplaints(stderr)]).toEqual([
+    1,
+    expect.stringMatching(/^error: [^\n]*the disk is full: free [^\n]*\n$/),
+  ])
+  expect((await run(["migrate"])).stderr).toMatch(/^error: [^\n]*the disk is full: free [^\n]*\n$/m)
+})
