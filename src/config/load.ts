@@ -15,7 +15,7 @@ export interface LoadOptions {
   readonly overrides?: Readonly<Record<string, unknown>>
   readonly cwd?: string
   readonly env?: Variables
-  /** The file that is read when the working directory has none. */
+  /** The file that is read when the working directory has none, in place of those of `service install`. */
   readonly systemFile?: string
 }
 

@@ -111,11 +111,15 @@ function findDefault(name: string): string | undefined {
 }
 
 function readPem(name: string, path: string): string {
+  let text: string
   try {
-    return readFileSync(path, "utf8")
+    text = readFileSync(path, "utf8")
   } catch {
     throw new CommandError(`storage.postgres.url: cannot read the file of ${name}: ${path}`)
   }
+  // Node ignores a file of authorities that contains none.
+  if (text.includes("-----BEGIN ")) return text
+  throw new CommandError(`storage.postgres.url: the file of ${name} is not in PEM format: ${path}`)
 }
 
 interface UrlParts {

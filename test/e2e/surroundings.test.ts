@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
@@ -25,6 +25,16 @@ it.skipIf(!canRun(AS_NOBODY))("a user who may not create the data directory is t
   const said = `${root} belongs to root, and nobody has no permission (EACCES); create it for nobody (sudo install -d -m 0700 -o nobody ${join(root, "data")}), or set storage.data_dir`
   expect((await run(["serve"])).stderr).toContain(said)
   expect((await run(["doctor"])).stdout).toContain(said)
+})
+
+it("the commands of a user read the settings of this user's service, unless the working directory has some", async () => {
+  const { home, run } = install({})
+  const write = (path: string, dataDir: string) => writeFileSync(path, `storage: {data_dir: ${dataDir}}\n`)
+  mkdirSync(join(home, ".config/majordomo"), { recursive: true })
+  write(join(home, ".config/majordomo/majordomo.yaml"), "/of-the-user")
+  expect((await run(["usage"])).stderr).toContain("there is no database in /of-the-user yet")
+  write(join(home, "majordomo.yaml"), "/of-here")
+  expect((await run(["usage"])).stderr).toContain("there is no database in /of-here yet")
 })
 
 /** Starts the program in a directory that is deleted before. */

@@ -49,7 +49,10 @@ describe("[O4] the systemd unit", () => {
       StateDirectory: "majordomo",
       EnvironmentFile: "-/etc/majordomo/gateway.env",
       DynamicUser: "yes",
+      Environment: expect.stringContaining("MAJORDOMO_SERVER_CREATE_FIRST_KEY=false"),
     })
+    const { Service: own } = parseUnit(define({ scope: "user" }).content)
+    expect(own).toMatchObject({ Environment: "MAJORDOMO_SERVER_CREATE_FIRST_KEY=false" })
   })
 
   it("quotes paths with spaces and specifiers", () => {
