@@ -1,13 +1,14 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 7
+-- Schema version: 11
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
 -- It creates a new database and brings an older one to this version with all its rows, also one of the Go gateway. It may
 -- be applied again and again while gateways run, and it leaves the schema of a newer version as it is. It is one
--- transaction under one advisory lock, so it applies everything or nothing.
+-- transaction under one advisory lock, so it applies everything or nothing. It changes nothing in a schema that has tables of
+-- another program.
 
 BEGIN;
 
@@ -25,6 +26,27 @@ DECLARE
     SELECT FROM pg_attribute WHERE attrelid = to_regclass('llm_requests') AND attname = 'cost_status' AND NOT attisdropped);
 BEGIN
   IF to_regclass('majordomo_migrations') IS NOT NULL THEN RETURN; END IF;
+  -- The last statement of this file says so: psql goes on after an error, and would report each statement after it.
+  IF (
+  WITH tables AS (
+    SELECT relname::text AS name,
+      -- Other tables of a gateway, and those in which tools of the Go gateway note their migrations.
+      relname !~ '^(api_keys$|llm_|majordomo_|schema_migrations$|goose_db_version$)' AS is_other,
+      NOT ARRAY (SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped) @> CASE relname
+        WHEN 'api_keys' THEN ARRAY['id', 'key_hash', 'is_active']
+        WHEN 'llm_requests' THEN ARRAY['id', 'provider', 'requested_at'] ELSE ARRAY[]::text[] END AS is_imitation
+    FROM pg_class c
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'f')
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+  ), schema AS (
+    SELECT bool_or(name = 'llm_requests') AND NOT bool_or(is_imitation) AS is_ours FROM tables
+  ), strange AS (
+    SELECT array_agg(name ORDER BY is_imitation DESC, name) AS names FROM tables CROSS JOIN schema
+    WHERE is_imitation OR (is_other AND NOT is_ours)
+  )
+  SELECT array_to_string(names[1:3], ', ')
+    || CASE WHEN cardinality(names) > 3 THEN format(' and %s more', cardinality(names) - 3) ELSE '' END
+  FROM strange) IS NOT NULL THEN RETURN; END IF;
 
   IF is_go THEN
     EXECUTE $migration$
@@ -1432,6 +1454,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 2 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1451,6 +1474,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 3 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1487,6 +1511,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 4 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1546,6 +1571,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 5 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1568,6 +1594,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 6 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1601,6 +1628,7 @@ END $version$;
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= 7 THEN RETURN; END IF;
 
   EXECUTE $migration$
@@ -1671,12 +1699,926 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (7, 'order', false);
 END $version$;
 
+
+-- ## Version 8: numbers -----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 8 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0008 numbers
+-- breaking: no
+--
+-- NaN and Infinity enter no total and no cost. Requests have had this rule since version 6.
+
+-- Batches hold llm_requests before anything else, so that is what this migration waits for.
+LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+
+-- The new cost of a repricing. The old one may be NaN: that is what a repair of such a cost records.
+ALTER TABLE llm_request_repricings ADD CONSTRAINT llm_request_repricings_cost_is_number
+  CHECK (new_input_cost <> 'NaN' AND new_output_cost <> 'NaN' AND new_total_cost <> 'NaN') NOT VALID;
+
+-- A sum is a number if all its parts are. A table that contains NaN already gets no constraint, because it would reject
+-- new requests that belong to the same row: `verify` finds it and `verify --repair` corrects it.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM llm_usage_hourly WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_hourly ADD CONSTRAINT llm_usage_hourly_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM llm_usage_hourly_keys WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_hourly_keys ADD CONSTRAINT llm_usage_hourly_keys_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM llm_usage_daily WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_daily ADD CONSTRAINT llm_usage_daily_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM llm_usage_metadata WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_metadata ADD CONSTRAINT llm_usage_metadata_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM llm_usage_metadata_weekly WHERE NOT abs(
+    input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+    + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity')
+  THEN
+    ALTER TABLE llm_usage_metadata_weekly ADD CONSTRAINT llm_usage_metadata_weekly_are_numbers CHECK (abs(
+      input_tokens + cached_tokens + cache_creation_tokens + cache_creation_1h_tokens + output_tokens + reasoning_tokens
+      + input_cost + output_cost + total_cost + response_time_ms) < 'Infinity') NOT VALID;
+  END IF;
+END $$;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (8, 'numbers', false);
+END $version$;
+
+
+-- ## Version 9: shutdown ----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 9 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0009 shutdown
+-- breaking: no
+--
+-- Rows with the outcome 'shutdown' count as errors: requests that the gateway ended because server.shutdown_timeout was
+-- exceeded. Until now their outcome was 'gateway_died'. No row has the new outcome yet, so that no total changes.
+
+-- >>> counting functions: generated by `npm run schema`, see README.md
+
+-- Adds new requests to the rollup tables, to their API keys and to the metadata names that they carry.
+CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      count(*) AS requests,
+      count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+      coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+      coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+      count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+      count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+      count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+      count(*) FILTER (WHERE cost_status = 'free') AS free,
+      count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+      coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+    FROM (SELECT * FROM added WHERE outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+      FROM (SELECT * FROM added WHERE outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    ), weekly AS (
+      INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+        requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+        reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+        inconsistent, response_time_ms)
+      SELECT name, date_trunc('week', day)::date, place,
+        sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+        sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+        sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+        sum(response_time_ms)
+      FROM placed WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET
+        requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+        input_tokens = t.input_tokens + excluded.input_tokens,
+        cached_tokens = t.cached_tokens + excluded.cached_tokens,
+        cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+        cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+        output_tokens = t.output_tokens + excluded.output_tokens,
+        reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+        input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+        total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+        exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+        unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+        inconsistent = t.inconsistent + excluded.inconsistent,
+        response_time_ms = t.response_time_ms + excluded.response_time_ms
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms;
+  END IF;
+
+  UPDATE api_keys k SET request_count = k.request_count + u.requests, last_used_at = greatest(k.last_used_at, u.last_used_at)
+  FROM (SELECT majordomo_api_key_id, count(*) AS requests, max(requested_at) AS last_used_at FROM added GROUP BY 1) AS u
+  WHERE k.id = u.majordomo_api_key_id;
+
+  -- Clients choose the names, so each key may have at most 1,000 of them.
+  IF EXISTS (SELECT FROM added WHERE jsonb_typeof(raw_metadata) = 'object') THEN
+    INSERT INTO llm_requests_metadata_keys AS m
+      (majordomo_api_key_id, key_name, request_count, last_seen_at, is_active, activated_at)
+    SELECT u.*, n.name IS NOT NULL, CASE WHEN n.name IS NOT NULL THEN now() END FROM (
+      SELECT majordomo_api_key_id, left(name, 255) AS name, count(*) AS requests, max(requested_at) AS last_seen_at
+      FROM (SELECT majordomo_api_key_id, requested_at,
+              jsonb_object_keys(CASE WHEN jsonb_typeof(raw_metadata) = 'object' THEN raw_metadata END) AS name
+            FROM added) AS names
+      GROUP BY 1, 2) AS u
+    JOIN api_keys k ON k.id = u.majordomo_api_key_id
+    LEFT JOIN llm_usage_metadata_names n ON n.name = u.name AND n.every_key
+    WHERE EXISTS (
+        SELECT FROM llm_requests_metadata_keys o
+        WHERE (o.majordomo_api_key_id, o.key_name) = (u.majordomo_api_key_id, u.name))
+      OR (SELECT count(*) FROM llm_requests_metadata_keys o WHERE o.majordomo_api_key_id = u.majordomo_api_key_id) < 1000
+    ON CONFLICT (majordomo_api_key_id, key_name) DO UPDATE
+      SET request_count = m.request_count + excluded.request_count,
+          last_seen_at = greatest(m.last_seen_at, excluded.last_seen_at);
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Replaces what changed requests (such as repriced ones) count for in the rollup tables.
+CREATE OR REPLACE FUNCTION majordomo_count_changed() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+  -- A statement that changes many rows but no counted column (metadata activate, prune) turns this off.
+  IF current_setting('majordomo.same_sums', true) = 'on' THEN RETURN NULL; END IF;
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      coalesce(sum(sign), 0) AS requests,
+      coalesce(sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')), 0) AS errors,
+      coalesce(sum(sign * input_tokens), 0) AS input_tokens, coalesce(sum(sign * cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(sign * cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(sign * cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(sign * output_tokens), 0) AS output_tokens,
+      coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(sign * input_cost), 0) AS input_cost, coalesce(sum(sign * output_cost), 0) AS output_cost,
+      coalesce(sum(sign * total_cost), 0) AS total_cost,
+      coalesce(sum(sign) FILTER (WHERE total_cost IS NULL), 0) AS without_cost,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'exact'), 0) AS exact,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'estimated'), 0) AS estimated,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'unpriced'), 0) AS unpriced,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'free'), 0) AS free,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'inconsistent'), 0) AS inconsistent,
+      coalesce(sum(sign * response_time_ms::bigint), 0) AS response_time_ms
+    FROM (SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+      UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        coalesce(sum(sign), 0) AS requests,
+        coalesce(sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')), 0) AS errors,
+        coalesce(sum(sign * input_tokens), 0) AS input_tokens,
+        coalesce(sum(sign * cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(sign * cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(sign * cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(sign * output_tokens), 0) AS output_tokens,
+        coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(sign * input_cost), 0) AS input_cost, coalesce(sum(sign * output_cost), 0) AS output_cost,
+        coalesce(sum(sign * total_cost), 0) AS total_cost,
+        coalesce(sum(sign) FILTER (WHERE total_cost IS NULL), 0) AS without_cost,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'exact'), 0) AS exact,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'estimated'), 0) AS estimated,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'unpriced'), 0) AS unpriced,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'free'), 0) AS free,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'inconsistent'), 0) AS inconsistent,
+        coalesce(sum(sign * response_time_ms::bigint), 0) AS response_time_ms
+      FROM (SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+        UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    ), weekly AS (
+      INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+        requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+        reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+        inconsistent, response_time_ms)
+      SELECT name, date_trunc('week', day)::date, place,
+        sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+        sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+        sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+        sum(response_time_ms)
+      FROM placed WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET
+        requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+        input_tokens = t.input_tokens + excluded.input_tokens,
+        cached_tokens = t.cached_tokens + excluded.cached_tokens,
+        cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+        cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+        output_tokens = t.output_tokens + excluded.output_tokens,
+        reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+        input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+        total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+        exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+        unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+        inconsistent = t.inconsistent + excluded.inconsistent,
+        response_time_ms = t.response_time_ms + excluded.response_time_ms
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Rebuilds the rollup tables from the requests, from the day (UTC) of `since` on, for example after a restore without
+-- triggers. Earlier days keep their totals, and so do days whose requests were pruned.
+CREATE OR REPLACE FUNCTION majordomo_count_again(since timestamptz DEFAULT '-infinity') RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  first_day date := CASE WHEN since = '-infinity' THEN '-infinity'::date ELSE (since AT TIME ZONE 'UTC')::date END;
+  start timestamptz := CASE WHEN since = '-infinity' THEN since ELSE date_trunc('day', since, 'UTC') END;
+  first_weekly_day date := first_day;
+  pruned timestamptz := (SELECT pruned_before FROM majordomo_schema);
+BEGIN
+  IF pruned > start THEN
+    start := pruned;
+    first_day := (pruned AT TIME ZONE 'UTC')::date;
+  END IF;
+  LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE; -- no request may come between DELETE and INSERT
+  DELETE FROM llm_usage_hourly WHERE hour >= start;
+  DELETE FROM llm_usage_hourly_keys WHERE hour >= start;
+  DELETE FROM llm_usage_daily WHERE day >= first_day;
+  DELETE FROM llm_usage_metadata WHERE day >= first_day;
+  DELETE FROM llm_usage_metadata_values WHERE day >= first_day;
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      count(*) AS requests,
+      count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+      coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+      coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+      count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+      count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+      count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+      count(*) FILTER (WHERE cost_status = 'free') AS free,
+      count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+      coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+    FROM (SELECT * FROM llm_requests WHERE created_at >= start AND outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+      FROM (SELECT * FROM llm_requests WHERE created_at >= start AND outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms;
+  END IF;
+  PERFORM majordomo_fold_again(first_weekly_day);
+END $$;
+
+-- Rebuilds the totals of one metadata name on one day (UTC) from that day's requests, and returns their number. It reads
+-- the requests before other writers have to wait. If some requests of that day changed in the meantime, it reads them once
+-- more while the writers wait: each such change makes new row versions in llm_usage_daily, which `before` identifies.
+CREATE OR REPLACE FUNCTION majordomo_count_name(wanted text, on_day date) RETURNS bigint LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  totals json;
+  before text;
+  after text;
+  counted bigint;
+  stored integer;
+BEGIN
+  IF on_day::timestamp AT TIME ZONE 'UTC' < (SELECT pruned_before FROM majordomo_schema) THEN RETURN 0; END IF;
+  FOR attempt IN 1..2 LOOP
+    before := (
+      SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+    WITH cells AS (
+      SELECT left(raw_metadata ->> wanted, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms
+      FROM llm_requests
+      WHERE created_at >= on_day::timestamp AT TIME ZONE 'UTC' AND created_at < (on_day + 1)::timestamp AT TIME ZONE 'UTC'
+        AND outcome <> 'gap' AND raw_metadata ->> wanted IS NOT NULL
+      GROUP BY 1
+    ), placed AS (
+      SELECT *, CASE WHEN row_number() OVER (ORDER BY requests DESC, value) <= 10000 THEN value ELSE '(other)' END AS place
+      FROM cells
+    ), places AS (
+      SELECT on_day AS day, wanted AS name, place AS value,
+        sum(requests) AS requests, sum(errors) AS errors, sum(input_tokens) AS input_tokens,
+        sum(cached_tokens) AS cached_tokens, sum(cache_creation_tokens) AS cache_creation_tokens,
+        sum(cache_creation_1h_tokens) AS cache_creation_1h_tokens, sum(output_tokens) AS output_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens, sum(input_cost) AS input_cost, sum(output_cost) AS output_cost,
+        sum(total_cost) AS total_cost, sum(without_cost) AS without_cost, sum(exact) AS exact,
+        sum(estimated) AS estimated, sum(unpriced) AS unpriced, sum(free) AS free, sum(inconsistent) AS inconsistent,
+        sum(response_time_ms) AS response_time_ms
+      FROM placed GROUP BY 3
+    )
+    SELECT json_agg(p) INTO totals FROM places p;
+    PERFORM pg_advisory_xact_lock(7680, 2);
+    after := (
+      SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+    EXIT WHEN after IS NOT DISTINCT FROM before;
+  END LOOP;
+  PERFORM majordomo_fold_days();
+  DELETE FROM llm_usage_metadata WHERE (name, day) = (wanted, on_day);
+  DELETE FROM llm_usage_metadata_values WHERE (name, day) = (wanted, on_day);
+  WITH written AS (
+    INSERT INTO llm_usage_metadata (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms)
+    SELECT name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms
+    FROM json_populate_recordset(NULL::llm_usage_metadata, totals)
+    RETURNING value, requests
+  )
+  SELECT coalesce(sum(requests), 0), count(*) FILTER (WHERE value <> '(other)') INTO counted, stored FROM written;
+  IF stored > 0 THEN
+    INSERT INTO llm_usage_metadata_values (name, day, distinct_values) VALUES (wanted, on_day, stored);
+  END IF;
+  IF on_day < (SELECT folded_before FROM majordomo_schema) THEN
+    PERFORM majordomo_fold_again(on_day, on_day + 1, wanted);
+  END IF;
+  RETURN counted;
+END $$;
+
+-- Adds the days that ended since the last call to their weeks: with the first batch of a day, and before a day is counted
+-- again. The caller holds pg_advisory_xact_lock(7680, 2).
+CREATE OR REPLACE FUNCTION majordomo_fold_days() RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+  since date := (SELECT coalesce(folded_before, '-infinity') FROM majordomo_schema);
+  until date := (now() AT TIME ZONE 'UTC')::date;
+BEGIN
+  IF since >= until THEN RETURN; END IF;
+  INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT name, date_trunc('week', day)::date, value,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM llm_usage_metadata WHERE day >= since AND day < until GROUP BY 1, 2, 3
+  ON CONFLICT (name, week, value) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms;
+  UPDATE majordomo_schema SET folded_before = until;
+END $$;
+
+-- Rebuilds the weeks that have a day from `since` up to, but not including, `until`, for one metadata name or for all.
+CREATE OR REPLACE FUNCTION majordomo_fold_again(since date, until date DEFAULT 'infinity', wanted text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+  first_week date := date_trunc('week', since);
+  next_week date := CASE WHEN until = 'infinity' THEN until ELSE date_trunc('week', until - 1)::date + 7 END;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7680, 2);
+  DELETE FROM llm_usage_metadata_weekly
+  WHERE week >= first_week AND week < next_week AND (wanted IS NULL OR name = wanted);
+  INSERT INTO llm_usage_metadata_weekly (name, week, value,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms)
+  SELECT name, date_trunc('week', day)::date, value,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms)
+  FROM llm_usage_metadata
+  WHERE day >= first_week AND day < least(next_week, (SELECT folded_before FROM majordomo_schema))
+    AND (wanted IS NULL OR name = wanted)
+  GROUP BY 1, 2, 3;
+END $$;
+
+-- <<< counting functions
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (9, 'shutdown', false);
+END $version$;
+
+
+-- ## Version 10: memory -----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 10 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0010 memory
+-- breaking: no
+
+-- While the disk of a gateway rejects writes, rows wait in its memory. How many of them the gateway has written over the
+-- life of its journal is recorded by the same statement as the rows. So the next process knows which rows of a memory that
+-- is gone were written, and counts the others as dropped.
+ALTER TABLE majordomo_journals
+  ADD COLUMN from_memory bigint NOT NULL DEFAULT 0;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (10, 'memory', false);
+END $version$;
+
+
+-- ## Version 11: pruned_repricings ------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 11 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0011 pruned_repricings
+-- breaking: no
+
+-- The old costs of a request are its history, so they stay while the request does. When it was pruned, `prune` deletes them.
+CREATE FUNCTION majordomo_only_pruned() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT FROM removed JOIN llm_requests r ON r.id = removed.request_id) THEN
+    RAISE EXCEPTION '% only takes new rows: the request still exists', TG_TABLE_NAME;
+  END IF;
+  RETURN NULL;
+END $$;
+
+DROP TRIGGER majordomo_only_add ON llm_request_repricings;
+CREATE TRIGGER majordomo_only_add BEFORE UPDATE OR TRUNCATE ON llm_request_repricings
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_only_add();
+CREATE TRIGGER majordomo_only_pruned AFTER DELETE ON llm_request_repricings
+  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION majordomo_only_pruned();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (11, 'pruned_repricings', false);
+END $version$;
+
 DO $$
 DECLARE
-  latest integer := (SELECT max(version) FROM majordomo_migrations);
+  latest integer;
 BEGIN
-  IF latest > 7 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 7: nothing was changed', latest;
+  IF to_regclass('majordomo_migrations') IS NULL THEN
+    RAISE EXCEPTION 'the schema "%" of the database "%" contains tables of another program (%), so nothing was changed: use a database of its own, or set search_path to a schema of its own',
+      current_schema(), current_database(), (
+  WITH tables AS (
+    SELECT relname::text AS name,
+      -- Other tables of a gateway, and those in which tools of the Go gateway note their migrations.
+      relname !~ '^(api_keys$|llm_|majordomo_|schema_migrations$|goose_db_version$)' AS is_other,
+      NOT ARRAY (SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped) @> CASE relname
+        WHEN 'api_keys' THEN ARRAY['id', 'key_hash', 'is_active']
+        WHEN 'llm_requests' THEN ARRAY['id', 'provider', 'requested_at'] ELSE ARRAY[]::text[] END AS is_imitation
+    FROM pg_class c
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'f')
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+  ), schema AS (
+    SELECT bool_or(name = 'llm_requests') AND NOT bool_or(is_imitation) AS is_ours FROM tables
+  ), strange AS (
+    SELECT array_agg(name ORDER BY is_imitation DESC, name) AS names FROM tables CROSS JOIN schema
+    WHERE is_imitation OR (is_other AND NOT is_ours)
+  )
+  SELECT array_to_string(names[1:3], ', ')
+    || CASE WHEN cardinality(names) > 3 THEN format(' and %s more', cardinality(names) - 3) ELSE '' END
+  FROM strange);
+  END IF;
+  latest := (SELECT max(version) FROM majordomo_migrations);
+  IF latest > 11 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 11: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -27,6 +27,7 @@ const UNREACHED_FILES = [/\/listhen\/dist\/chunks\//, /\/consola\/dist\/chunks\/
 
 /** Only undici's dispatcher. All of `undici` would load fetch, mocks, caches and web sockets at every start. */
 const UNDICI = `
+export { default as Agent } from "undici/lib/dispatcher/agent.js"
 export { default as Pool } from "undici/lib/dispatcher/pool.js"
 export { default as buildConnector } from "undici/lib/core/connect.js"
 export { default as errors } from "undici/lib/core/errors.js"`

@@ -1,3 +1,4 @@
+import { NAME_FOREIGN_TABLES } from "../../src/database/foreign-tables.ts"
 import type { Migration } from "./migrations.ts"
 
 /** The files of migrations/before/: they bring databases from before versions to where version 1 can go on. */
@@ -29,7 +30,8 @@ const toHead = (
 --
 -- It creates a new database and brings an older one to this version with all its rows, also one of the Go gateway. It may
 -- be applied again and again while gateways run, and it leaves the schema of a newer version as it is. It is one
--- transaction under one advisory lock, so it applies everything or nothing.
+-- transaction under one advisory lock, so it applies everything or nothing. It changes nothing in a schema that has tables of
+-- another program.
 
 BEGIN;
 
@@ -46,6 +48,8 @@ DECLARE
     SELECT FROM pg_attribute WHERE attrelid = to_regclass('llm_requests') AND attname = 'cost_status' AND NOT attisdropped);
 BEGIN
   IF to_regclass('majordomo_migrations') IS NOT NULL THEN RETURN; END IF;
+  -- The last statement of this file says so: psql goes on after an error, and would report each statement after it.
+  IF (${NAME_FOREIGN_TABLES}) IS NOT NULL THEN RETURN; END IF;
 
   IF is_go THEN
     EXECUTE ${quote(before.go)};
@@ -68,6 +72,7 @@ const toNext = (migration: Migration) => `${toTitle(migration)}
 
 DO $version$
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
   IF (SELECT max(version) FROM majordomo_migrations) >= ${migration.version} THEN RETURN; END IF;
 
   EXECUTE ${quote(migration.text)};
@@ -77,8 +82,13 @@ END $version$;`
 
 const toTail = (latest: number) => `DO $$
 DECLARE
-  latest integer := (SELECT max(version) FROM majordomo_migrations);
+  latest integer;
 BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN
+    RAISE EXCEPTION 'the schema "%" of the database "%" contains tables of another program (%), so nothing was changed: use a database of its own, or set search_path to a schema of its own',
+      current_schema(), current_database(), (${NAME_FOREIGN_TABLES});
+  END IF;
+  latest := (SELECT max(version) FROM majordomo_migrations);
   IF latest > ${latest} THEN
     RAISE WARNING 'the schema of this database has the version %, and this file has the older version ${latest}: nothing was changed', latest;
   END IF;

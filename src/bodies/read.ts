@@ -19,7 +19,8 @@ export type ReadBody =
   | { readonly kind: "binary"; readonly base64: string; readonly isTruncated: boolean }
 
 export interface Bodies {
-  readonly source: "none" | "postgres" | "s3"
+  /** `unreadable`: they should be in S3, and could not be read. */
+  readonly source: "none" | "postgres" | "s3" | "unreadable"
   readonly request: ReadBody
   readonly response: ReadBody
 }

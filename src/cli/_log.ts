@@ -38,6 +38,12 @@ export function createLog(options: { readonly format: string | undefined; readon
   }
 }
 
+/** Turns the warnings of Node and of packages into lines of the log. Node would print them as plain text. */
+export function logWarnings({ line }: Log): void {
+  process.removeAllListeners("warning")
+  process.on("warning", ({ name, message }) => line("warn", `${name}: ${message.split("\n", 1)[0]}`))
+}
+
 function textLine(): Log["line"] {
   const consola = createConsola({ stdout: process.stderr, stderr: process.stderr, formatOptions: { date: false } })
   return (level, text) => consola[level](printable(redactSecrets(text), "lines"))

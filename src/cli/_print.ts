@@ -1,5 +1,6 @@
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
-import { toPrintableJson } from "./_text.ts"
+import { CommandError } from "../core/errors.ts"
+import { toMessage, toPrintableJson } from "./_text.ts"
 
 /** Writes data to stdout, followed by a newline unless it ends with one. Nothing but data goes to stdout. */
 export function print(text: string): void {
@@ -11,6 +12,27 @@ export function printPiece(piece: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => process.stdout.write(piece, (error) => (error ? reject(error) : resolve())))
 }
 
+/**
+ * Writes a text with a secret that cannot be shown again. When stdout does not take it, calls `discard`, which makes the
+ * secret worthless.
+ *
+ * @throws CommandError that says why the secret could not be shown
+ */
+export async function printSecret(text: string, discard: () => Promise<void>): Promise<void> {
+  const { stdout } = process
+  const listeners = stdout.listeners("error") as ((error: Error) => void)[]
+  // The usual listener ends the process, before the secret is discarded.
+  stdout.removeAllListeners("error").on("error", () => {})
+  try {
+    await printPiece(text.endsWith("\n") ? text : `${text}\n`)
+  } catch (error) {
+    await discard()
+    throw new CommandError(`the new key could not be shown (${(error as Error).message}), so it was deleted: try again`)
+  }
+  stdout.removeAllListeners("error")
+  for (const listener of listeners) stdout.on("error", listener)
+}
+
 /** Prints one JSON value, over several lines unless `shape` is given. Unprintable characters are escaped. */
 export function printJson(value: unknown, shape?: "one line"): void {
   print(toPrintableJson(value, shape ? undefined : 2))
@@ -18,7 +40,8 @@ export function printJson(value: unknown, shape?: "one line"): void {
 
 /** Writes a message for people to stderr, where a program that reads the data does not have to skip it. */
 export function printMessage(text: string): void {
-  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`)
+  const message = toMessage(text)
+  process.stderr.write(message.endsWith("\n") ? message : `${message}\n`)
 }
 
 /** The capabilities of stdout. */

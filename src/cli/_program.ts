@@ -7,11 +7,13 @@ import { checkArguments } from "./_command.ts"
 import type { CommandEntry, Program } from "./_commands.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
 import { replaceDemo } from "./_settings.ts"
-import { printable } from "./_text.ts"
+import { printable, toMessage } from "./_text.ts"
 
 /** Finds the command, checks its arguments and runs it. Errors become a line on stderr and an exit code. */
 export async function runProgram(program: Program, args: readonly string[]): Promise<void> {
   exitOnBrokenPipe()
+  // Warnings of packages are meant for developers, such as those of an SDK about the version of Node.
+  if (!readRuntimeEnvironment().debug) process.removeAllListeners("warning")
   try {
     await dispatch(program, args)
   } catch (error) {
@@ -96,11 +98,11 @@ function printError(error: unknown): number {
   if (error instanceof CommandError) {
     const message = error instanceof InputError ? `--${error.field}: ${error.problem}` : error.message
     // Without a message, the error stands in the log already.
-    if (message !== "") process.stderr.write(`error: ${printable(message, "lines")}\n`)
+    if (message !== "") process.stderr.write(`error: ${toMessage(message)}\n`)
     return error.exitCode
   }
   const { debug } = readRuntimeEnvironment()
-  if (debug) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  if (debug) process.stderr.write(`${toMessage(error instanceof Error ? String(error.stack) : String(error))}\n`)
   else process.stderr.write("error: internal error; run it again with MAJORDOMO_DEBUG=1 to see where\n")
   return 1
 }

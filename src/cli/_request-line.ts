@@ -1,5 +1,8 @@
 import type { LogRecord } from "../core/log-record.ts"
+import { truncateText } from "../core/text.ts"
 import { printable, toSeconds, withThousands } from "./_text.ts"
+
+const MAX_MODEL_LENGTH = 60
 
 /**
  * Returns the line of the log for a request:
@@ -37,5 +40,5 @@ function toCost(record: LogRecord): string {
 
 /** The name of a model comes from outside. */
 function clean(text: string): string {
-  return printable(text).slice(0, 60)
+  return truncateText(printable(text), MAX_MODEL_LENGTH)
 }

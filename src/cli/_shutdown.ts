@@ -39,11 +39,17 @@ export async function waitForShutdown(server: RunningServer, log: Log, primary?:
   process.exit(0)
 }
 
+export interface ExitOnBug {
+  /** Flushes rows to the disk. Set when there can be some. */
+  flushSync(): void
+}
+
 /**
  * Ends the process at an error that nothing has caught, because its state is then unknown. Rows are flushed first, unless
  * the files now belong to another process, which has already written what it found in them.
  */
-export function exitOnBug(flushSync: () => void, log: Log): void {
+export function exitOnBug(log: Log): ExitOnBug {
+  const rows: ExitOnBug = { flushSync() {} }
   const exit = (error: unknown) => {
     if (error instanceof LockLostError) {
       log("error", `${error.message}: the gateway ends at once, without writing anything more`)
@@ -51,13 +57,14 @@ export function exitOnBug(flushSync: () => void, log: Log): void {
     }
     try {
       log("error", `internal error, the gateway ends: ${error instanceof Error ? error.stack : String(error)}`)
-      flushSync()
+      rows.flushSync()
     } finally {
       process.exit(1)
     }
   }
   process.on("uncaughtException", exit)
   process.on("unhandledRejection", exit)
+  return rows
 }
 
 function exitAtOnce(server: RunningServer, log: Log): void {

@@ -1,8 +1,15 @@
+import { redactSecretValues } from "../core/secrets.ts"
+
 /**
  * The characters that do not appear as themselves: control characters, which can move the cursor or set the title, line
  * separators, and marks that change the direction of writing.
  */
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f]/g
+
+/** Makes a message safe for people: without credentials of known shapes, and without unprintable characters but newlines. */
+export function toMessage(text: string): string {
+  return printable(redactSecretValues(text), "lines")
+}
 
 /** Makes text from outside safe for people: unprintable characters become U+FFFD. `lines` keeps newlines. */
 export function printable(text: string, keep?: "lines"): string {
@@ -11,9 +18,16 @@ export function printable(text: string, keep?: "lines"): string {
 
 /** Returns a value as JSON in which unprintable characters are escaped, also those that JSON itself does not escape. */
 export function toPrintableJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE, (character) =>
-    // What JSON itself leaves of these are the newlines of its indentation.
-    character === "\n" ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  return escapeUnprintable(JSON.stringify(value, undefined, indent))
+}
+
+/** Escapes the unprintable characters of JSON text, which stays the same value. */
+export function escapeUnprintable(json: string): string {
+  return json.replace(UNPRINTABLE, (character) =>
+    // Between its values, JSON may have these.
+    character === "\n" || character === "\t"
+      ? character
+      : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   )
 }
 

@@ -1,3 +1,4 @@
+import { redactSecretValues } from "../core/secrets.ts"
 import { examine, type Finding } from "../operations/doctor/examine.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
 import { findScreen, print, printJson, printMessage } from "./_print.ts"
@@ -13,7 +14,7 @@ export default defineCommand({
   examples: ["majordomo-gateway doctor", "majordomo-gateway doctor --json | jq '.findings[] | select(.fix)'"],
   async run({ args }) {
     const load = () => loadCommandSettings({ configFile: args.config })
-    const findings = await examine({ loadSettings: load, log: printMessage })
+    const findings = (await examine({ loadSettings: load, log: printMessage })).map(redact)
     const problems = findings.filter(({ status }) => status === "problem").length
     if (args.json) printJson({ healthy: problems === 0, findings })
     else print(renderFindings(findings))
@@ -22,6 +23,10 @@ export default defineCommand({
     process.exitCode = 1
   },
 })
+
+function redact(finding: Finding): Finding {
+  return { ...finding, message: redactSecretValues(finding.message) }
+}
 
 const MARKS = { ok: "✓", warning: "!", problem: "✗", skipped: "-" } as const
 

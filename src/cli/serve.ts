@@ -4,12 +4,13 @@ import { announceGateway } from "../operations/open/running.ts"
 import { countWorkers } from "../server/budget.ts"
 import { describeSettings } from "../server/describe.ts"
 import { loadSettings } from "../server/settings.ts"
-import { startServer } from "../server/start.ts"
+import { type RunningServer, startServer } from "../server/start.ts"
 import { startPrimary } from "../server/workers/primary.ts"
 import { isWorker, startWorker } from "../server/workers/worker.ts"
 import { parsePort } from "./_args.ts"
-import { createLog, type Log } from "./_log.ts"
-import { exitOnBug, waitForShutdown } from "./_shutdown.ts"
+import { createLog, type Log, logWarnings } from "./_log.ts"
+import { print, printSecret } from "./_print.ts"
+import { type ExitOnBug, exitOnBug, waitForShutdown } from "./_shutdown.ts"
 import { welcome } from "./_welcome.ts"
 
 export default defineCommand({
@@ -24,9 +25,23 @@ export default defineCommand({
   },
   async run({ args }) {
     const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
-    await (args.demo ? serveDemo(args, log) : serve(args, log)).catch((error: unknown) => endLog(log, error))
+    logWarnings(log)
+    surviveLogErrors()
+    const exit = exitOnBug(log.line)
+    await (args.demo ? serveDemo(args, log, exit) : serve(args, log, exit)).catch((error: unknown) =>
+      endLog(log, error),
+    )
   },
 })
+
+/**
+ * A log that cannot be written, because its disk is full or its reader has left, stops no gateway. Lines are lost until it
+ * can be written again. Without this, the process would end at once, as other commands do.
+ */
+function surviveLogErrors(): void {
+  process.stderr.removeAllListeners("error")
+  process.stderr.on("error", () => {})
+}
 
 interface Args {
   readonly config?: string | undefined
@@ -37,15 +52,19 @@ interface Args {
 /** A log of JSON has no other lines, not even for the error that ends the program. */
 function endLog(log: Log, thrown: unknown): never {
   const error = explainSystemError(thrown)
-  if (log.format === "text" || !(error instanceof CommandError) || error.message === "") throw error
-  log.line("error", error.message)
+  if (log.format === "text") throw error
+  if (!(error instanceof CommandError)) {
+    log.line("error", `internal error: ${error instanceof Error ? error.stack : String(error)}`)
+    throw new CommandError("")
+  }
+  if (error.message !== "") log.line("error", error.message)
   throw new CommandError("", error.exitCode)
 }
 
-async function serve(args: Args, log: Log): Promise<void> {
+async function serve(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
   if (isWorker()) {
     const worker = await startWorker({ log: log.line, onRecord: log.request })
-    exitOnBug(worker.flushSync, log.line)
+    exit.flushSync = worker.flushSync
     return waitForShutdown(worker, log.line, worker)
   }
   const loaded = await loadSettings({
@@ -57,16 +76,30 @@ async function serve(args: Args, log: Log): Promise<void> {
   for (const line of describeSettings(loaded)) log.line("info", line)
   const options = { settings, log: log.line, onRecord: log.request }
   const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
-  exitOnBug(server.flushSync, log.line)
+  exit.flushSync = server.flushSync
   process.once("exit", announceGateway(settings))
   // From the banner on, a signal drains the server.
   const stopped = waitForShutdown(server, log.line)
-  process.stdout.write(welcome(server))
+  await announce(server)
   await stopped
 }
 
+/** Prints the banner. A first key that cannot be shown is deleted, and the server stops: the next start creates another one. */
+async function announce(server: RunningServer): Promise<void> {
+  const banner = welcome(server)
+  if (server.firstKey === undefined) return print(banner)
+  const discard = () =>
+    server.discardFirstKey().catch(() => {
+      throw new CommandError("the first key could neither be shown nor be deleted: see keys list, and revoke it")
+    })
+  await printSecret(banner, discard).catch(async (error: unknown) => {
+    await server.stop()
+    throw error
+  })
+}
+
 /** Serves the demo. Its code is loaded only here, and it does not touch real data. */
-async function serveDemo(args: Args, log: Log): Promise<void> {
+async function serveDemo(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
   if (args.config !== undefined) throw new CommandError("--demo has its own settings: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
   const { settings, provider } = await openDemo({ host: args.host, port: parsePort(args.port) })
@@ -75,7 +108,7 @@ async function serveDemo(args: Args, log: Log): Promise<void> {
     await provider.close()
     throw error
   })
-  exitOnBug(server.flushSync, log.line)
+  exit.flushSync = server.flushSync
   process.once("exit", announceGateway(settings))
   process.stdout.write(welcome({ ...server, isDemo: true }))
   await waitForShutdown(server, log.line)

@@ -37,7 +37,13 @@ export default defineCommand({
 export function toVerdict(result: VerifyResult): string {
   const verdict = result.balanced ? "The books balance" : "The books do NOT balance"
   const first = `${verdict}: ${describeRows(result)}; ${describeDays(result)}`
-  return [first, ...describeDifferences(result), ...describeRepairs(result)].join("\n")
+  return [
+    first,
+    ...describeUnreadable(result),
+    ...describeSchema(result),
+    ...describeDifferences(result),
+    ...describeRepairs(result),
+  ].join("\n")
 }
 
 function describeRows({ accepted, written, waiting, rejected, dropped, lost }: VerifyResult): string {
@@ -56,6 +62,16 @@ function describeDays({ differences, days }: VerifyResult): string {
 }
 
 const MAX_LINES = 20
+
+function describeSchema({ schema }: VerifyResult): string[] {
+  if (schema.length === 0) return []
+  const lines = schema.map((fault) => `  the schema: ${printable(fault)}`)
+  return [...lines, "Correct the schema as majordomo-gateway doctor says, then run majordomo-gateway verify --repair"]
+}
+
+function describeUnreadable({ unreadable }: VerifyResult): string[] {
+  return unreadable.map(({ path, code }) => `  ${printable(path)} cannot be read (${code}), so its rows are not proven`)
+}
 
 function describeDifferences({ differences }: VerifyResult): string[] {
   const lines = differences.slice(0, MAX_LINES).map(({ table, period, name, counters, repairable }) => {

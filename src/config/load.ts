@@ -3,6 +3,7 @@ import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
 import { dropGoValues } from "./go-compat.ts"
 import { findNameProblem, type ProviderCatalog, toProviders } from "./providers.ts"
+import { readProxies } from "./proxies.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
 import { SETTINGS, type Setting, type Settings, toPropertyName } from "./settings.ts"
 import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
@@ -49,13 +50,24 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   const built = toProviders(values, catalog, (path, why) =>
     notes.problems.push(toProblemLine(path, sources.get(path) ?? "unset", why)),
   )
+  const proxy = values.get("upstream.proxy")
+  const proxies = readProxies(typeof proxy === "string" ? proxy : "none", env, notes, (variable) => {
+    const known = sources.get("upstream.proxy")
+    sources.set("upstream.proxy", known === "default" ? variable : `${known}, ${variable}`)
+  })
   if (notes.problems.length > 0) throw new CommandError(toErrorMessage(notes.problems))
   if (values.get("storage.postgres.url") !== undefined) warnOfIgnoredParts(sources, notes)
   const settings = { ...build("", SETTINGS, values), providers: built } as unknown as Settings & { storage: object }
   const isSet = all.some(({ path, value }) => path.startsWith("storage.postgres.") && value !== "")
   const storage = { ...settings.storage, postgres: { ...settings.storage.postgres, isSet } }
-  const pricing = { ...settings.pricing, catalogUrl: toCatalogUrl(settings, sources) }
-  return { settings: { ...settings, storage, pricing }, sources: Object.fromEntries(sources), warnings: notes.warnings }
+  const pricing = { ...settings.pricing, catalogUrl: toCatalogUrl(settings, sources), proxies }
+  const upstream = { ...settings.upstream, proxies }
+  const s3 = { ...settings.s3, proxies }
+  return {
+    settings: { ...settings, storage, pricing, upstream, s3 },
+    sources: Object.fromEntries(sources),
+    warnings: notes.warnings,
+  }
 }
 
 function findWorkingDirectory(): string {

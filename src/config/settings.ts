@@ -1,4 +1,5 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
+import type { Proxies } from "../kit/proxy/proxies.ts"
 import { priceTable } from "./prices.ts"
 import {
   age,
@@ -10,6 +11,7 @@ import {
   orNothing,
   path,
   postgresAddress,
+  proxyAddress,
   size,
   text,
   type Unit,
@@ -150,6 +152,12 @@ export const SETTINGS = {
       "5m",
       "age after which new requests use new connections, so that a changed DNS entry takes effect; running responses finish on the old connections",
     ),
+    proxy: row(
+      either(oneOf("environment", "none"), proxyAddress),
+      "environment",
+      "proxy through which providers, price lists and S3 are reached: `environment` means `HTTPS_PROXY` and `HTTP_PROXY`, `none` means none, and an address such as `http://proxy:3128` is used for all. `NO_PROXY` and addresses of this machine are always exceptions",
+      secret,
+    ),
   },
   logging: {
     body_storage: row(oneOf("none", "postgres", "s3"), "none", "where bodies are stored: `none`, `postgres` or `s3`"),
@@ -275,7 +283,10 @@ export type Settings = Values<typeof SETTINGS> & {
   }
   /** The providers by lower-case name, including the built-in ones. */
   readonly providers: Readonly<Record<string, ProviderSettings>>
-  readonly pricing: { readonly overrides: OwnPrices }
+  readonly pricing: { readonly overrides: OwnPrices; readonly proxies: Proxies | undefined }
+  /** The proxies of `upstream.proxy` and the environment; undefined if there are none. */
+  readonly upstream: { readonly proxies: Proxies | undefined }
+  readonly s3: { readonly proxies: Proxies | undefined }
 }
 
 type Values<T> = {

@@ -177,6 +177,28 @@ export const webAddress: ValueParser<string, ""> = {
   },
 }
 
+/** The address of an HTTP proxy. Without a scheme it is `http://`, as in curl. */
+export const proxyAddress: ValueParser<string, ""> = {
+  unit: "",
+  expected: "the http:// or https:// address of a proxy, such as http://user:password@proxy:3128",
+  parse: (raw) => {
+    if (typeof raw !== "string" || /\s/.test(raw)) return INVALID
+    const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(raw) ? raw : `http://${raw}`
+    if (!URL.canParse(text)) return INVALID
+    const { protocol, username, password, hostname, pathname, search, hash, href } = new URL(text)
+    if (!/^https?:$/.test(protocol) || hostname === "" || pathname + search + hash !== "/") return INVALID
+    return isEncoded(username + password) ? href : INVALID
+  },
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined
+  } catch {
+    return false
+  }
+}
+
 export const postgresAddress: ValueParser<string, ""> = {
   unit: "",
   expected: "a connection string such as postgres://user:password@host:5432/database",

@@ -51,7 +51,14 @@ export interface Caller {
   readonly discountFactor?: string | undefined
 }
 
-export type Outcome = "complete" | "client_left" | "upstream_broke" | "gateway_died" | "gap"
+/**
+ * `shutdown`: the gateway closed the connection because `server.shutdown_timeout` was exceeded. `gateway_died`: its
+ * process ended without that. `gap`: the row is no request and counts dropped rows.
+ */
+export type Outcome = "complete" | "client_left" | "upstream_broke" | "shutdown" | "gateway_died" | "gap"
+
+/** The client lacks a part of its answer, and not by its own decision: such a request counts as an error. */
+export const FAILED_OUTCOMES = ["upstream_broke", "gateway_died", "shutdown"] as const satisfies readonly Outcome[]
 
 /** How an answer ended. Each request has exactly one ending. */
 export interface Ending {

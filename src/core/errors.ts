@@ -15,6 +15,7 @@ const STATUS_OF_CODE = {
   keys_unavailable: 503,
   ledger_full: 503,
   out_of_descriptors: 503,
+  disk_full: 503,
   provider_busy: 503,
   provider_timeout: 504,
 } as const

@@ -26,11 +26,15 @@ const SHAPES = [
   /\bgithub_pat_\w{16,}/,
   /\bglpat-[\w-]{16,}/,
   /\bxox[a-z]-[\w-]{8,}/,
-  /\b(?:hf|gsk|npm|r8|pplx|xai|nvapi|dop_v1|sk_live|rk_live|whsec)[_-]\w{16,}/,
-  // The user name and the password in a URL.
-  /(?<=:\/\/)[^\s/:@"'<>]{0,128}:[^\s/@"'<>]{1,256}(?=@)/,
+  /\b(?:hf|gsk|csk|fw|tgp_v1|npm|r8|pplx|xai|nvapi|dop_v1|sk_live|rk_live|whsec|GOCSPX)[_-]\w{16,}/,
+  // Google's keys since 2025.
+  /\bAQ\.[\w-]{20,}/,
+  /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]*/,
+  // The user name and the password in a URL, except for the ones of our own examples.
+  /(?<=:\/\/)(?!user:password@)[^\s/:@"'<>]{0,128}:[^\s/@"'<>]{1,256}(?=@)/,
 ]
 const SECRET_VALUE = new RegExp(SHAPES.map(({ source }) => source).join("|"), "i")
+const SECRET_VALUES = new RegExp(SECRET_VALUE.source, "gi")
 
 /**
  * Credentials in prose: the shapes, and looser ones, because providers repeat parts of keys with asterisks, and a match
@@ -42,7 +46,7 @@ const SECRETS_IN_PROSE = [
   /\b(?:AIza|ya29\.|eyJ)[-_.*A-Za-z0-9]{10,}/,
   /\bbearer\s+[^\s"',]+/i,
   // `user:password@host` without a scheme.
-  /\b[\w.+-]{1,64}:[^\s:@/"']{1,128}(?=@[A-Za-z0-9])/,
+  /\b(?!user:password@)[\w.+-]{1,64}:[^\s:@/"']{1,128}(?=@[A-Za-z0-9])/,
 ].map(({ source, flags }) => new RegExp(source, `${flags}g`))
 /** Whatever follows "key … :". OpenAI answers a wrong key with a part of it. */
 const AFTER_KEY = /(\b(?:api[ _-]?)?key\b[^:"'\n]{0,40}[:=]\s*["']?)[^\s"',]{6,}/gi
@@ -65,7 +69,12 @@ export function isSecretValue(value: string): boolean {
   return SECRET_VALUE.test(value)
 }
 
-/** Returns the text with `***` in place of everything that looks like a credential. */
+/** Returns the text with `***` in place of the credentials of known shapes. Ordinary text is never changed. */
+export function redactSecretValues(text: string): string {
+  return text.replace(SECRET_VALUES, "***")
+}
+
+/** Returns the text with `***` in place of everything that looks like a credential, also where it only may be one. */
 export function redactSecrets(text: string): string {
   let clean = text.replace(AFTER_KEY, "$1***")
   for (const secret of SECRETS_IN_PROSE) clean = clean.replace(secret, "***")

@@ -1,4 +1,5 @@
 import type { RunQuery } from "./_database.ts"
+import { findAlterations } from "./alterations.ts"
 
 /** Whether a database that answers can also store rows, and count them. */
 export interface Ability {
@@ -8,6 +9,8 @@ export interface Ability {
   readonly readOnlyBy: string | undefined
   /** The gateway's triggers that do not run. Rows are stored without them, but reports and the use of keys are wrong. */
   readonly idleTriggers: readonly string[]
+  /** What the schema lacks, or has otherwise than the migrations made it. See `findAlterations`. */
+  readonly alterations: readonly string[]
 }
 
 interface AbilityRow {
@@ -16,11 +19,12 @@ interface AbilityRow {
   readonly idle_triggers: string[]
 }
 
-/** Reads the ability of a database. It takes about a millisecond. */
+/** Reads the ability of a database. It takes a few milliseconds. */
 export async function readAbility(query: RunQuery, timeoutMs?: number): Promise<Ability> {
   const { rows } = await query<AbilityRow>({ text: ABILITY, ...(timeoutMs !== undefined && { timeoutMs }) })
   const { is_standby: isStandby, read_only_by: by, idle_triggers: idleTriggers } = rows[0]!
-  return { isStandby, readOnlyBy: by ?? undefined, idleTriggers }
+  const alterations = await findAlterations(query, timeoutMs)
+  return { isStandby, readOnlyBy: by ?? undefined, idleTriggers, alterations }
 }
 
 /** A trigger runs in the role `replica` if it is enabled for it or always, and else unless it is only for `replica`. */

@@ -1,3 +1,5 @@
+import { FAILED_OUTCOMES } from "../core/call.ts"
+
 /** A number that every rollup table keeps about its requests. */
 export interface Counter {
   readonly name: string
@@ -6,6 +8,8 @@ export interface Counter {
   /** `count`: the requests for which `where` holds, or all. `sum`: the total of an expression over a row of llm_requests. */
   readonly of: { readonly count: true; readonly where?: string } | { readonly sum: string }
 }
+
+const FAILED = FAILED_OUTCOMES.map((name) => `'${name}'`).join(", ")
 
 /**
  * The one list of counters, in the order of their columns. A change here needs a migration that adds the column and
@@ -16,7 +20,7 @@ export const COUNTERS: readonly Counter[] = [
   {
     name: "errors",
     type: "bigint",
-    of: { count: true, where: "status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died')" },
+    of: { count: true, where: `status_code >= 400 OR outcome IN (${FAILED})` },
   },
   { name: "input_tokens", type: "numeric", of: { sum: "input_tokens" } },
   { name: "cached_tokens", type: "numeric", of: { sum: "cached_tokens" } },

@@ -1,4 +1,5 @@
 import { CommandError } from "../core/errors.ts"
+import { redactSecretValues } from "../core/secrets.ts"
 
 /** Returns the SQLSTATE of a server's error, or the code that Node gives to an error of a socket. */
 export function toErrorCode(error: unknown): string | undefined {
@@ -147,5 +148,5 @@ const SERVER_ERRORS: readonly (readonly [codes: RegExp, explained: string])[] = 
 ]
 
 function firstLine(message: string): string {
-  return message.split("\n", 1)[0]!.replace(/\/\/[^/@\s]*@/g, "//***@")
+  return redactSecretValues(message.split("\n", 1)[0]!)
 }

@@ -49,7 +49,7 @@ export async function createKey(db: Database, input: KeyInput): Promise<NewKey> 
 }
 
 /** Deletes a key that could not be shown to anybody. */
-async function deleteKey(db: Database, secret: string): Promise<void> {
+export async function deleteKey(db: Database, secret: string): Promise<void> {
   await db.query({ text: "DELETE FROM api_keys WHERE key_hash = $1", values: [hashKey(secret)] })
 }
 

@@ -2,6 +2,7 @@ import type { Database } from "./_database.ts"
 import type { OnProgress } from "./backfill.ts"
 import { pruneJobs } from "./jobs.ts"
 import { lockFirst, retryDeadlocks } from "./locks.ts"
+import { pruneRepricings } from "./repricings.ts"
 
 interface PruneChoice {
   /** Ms since the epoch, rounded down to a midnight of UTC because rollups are by day. Requests that ended before are pruned. */
@@ -63,7 +64,10 @@ export async function prune(db: Database, choice: PruneChoice, onProgress: OnPro
     from = chunk.last
     onProgress(done, Math.max(done, total))
   }
-  if (!choice.bodiesOnly) await pruneJobs(db, before)
+  if (!choice.bodiesOnly) {
+    await pruneRepricings(db)
+    await pruneJobs(db, before)
+  }
   return done
 }
 

@@ -89,12 +89,39 @@ export async function readRepriceable(
 
 /**
  * Updates the costs of requests and stores the old ones in llm_request_repricings, in one statement. Triggers of the
- * database update the rollups. Returns how many requests changed.
+ * database update the rollups. Returns the ids of the requests that changed: others were pruned or changed meanwhile.
  */
-export async function applyRepricings(db: Database, repricings: readonly Repricing[]): Promise<number> {
-  const { rowCount } = await retryDeadlocks(() => db.query({ text: APPLY, values: [JSON.stringify(repricings)] }))
-  return rowCount
+export async function applyRepricings(db: Database, repricings: readonly Repricing[]): Promise<ReadonlySet<string>> {
+  const values = [JSON.stringify(repricings)]
+  const { rows } = await retryDeadlocks(() => db.query<{ id: string }>({ text: APPLY, values }))
+  return new Set(rows.map(({ id }) => id))
 }
+
+/** Deletes the repricings of requests that were pruned, in chunks. */
+export async function pruneRepricings(db: Database): Promise<void> {
+  for (let after: readonly string[] = [NO_ID, "-infinity"]; ; ) {
+    const { rows } = await db.query<{ id: string; at: string }>({
+      text: PRUNE_CHUNK,
+      values: after,
+      timeoutMs: PRUNE_TIMEOUT_MS,
+    })
+    if (rows[0] === undefined) return
+    after = [rows[0].id, rows[0].at]
+  }
+}
+
+const NO_ID = "00000000-0000-0000-0000-000000000000"
+const PRUNE_TIMEOUT_MS = 10 * 60_000
+
+/** Looks at the next repricings, and returns the last one of them. */
+const PRUNE_CHUNK = `WITH looked AS (
+  SELECT request_id, repriced_at FROM llm_request_repricings WHERE (request_id, repriced_at) > ($1::uuid, $2::timestamptz)
+  ORDER BY request_id, repriced_at LIMIT 10000
+), pruned AS (
+  DELETE FROM llm_request_repricings p USING looked l WHERE (p.request_id, p.repriced_at) = (l.request_id, l.repriced_at)
+    AND NOT EXISTS (SELECT FROM llm_requests r WHERE r.id = l.request_id)
+)
+SELECT request_id AS id, repriced_at::text AS at FROM looked ORDER BY request_id DESC, repriced_at DESC LIMIT 1`
 
 // FOR UPDATE reads a locked row again when its lock is released, so two runs at once reprice and record a row once.
 const APPLY = `WITH given AS (
@@ -113,4 +140,4 @@ const APPLY = `WITH given AS (
 )
 UPDATE llm_requests r SET input_cost = g.input_cost, output_cost = g.output_cost, total_cost = g.total_cost,
   cost_status = g.cost_status, price = g.price
-FROM given g JOIN kept k ON k.request_id = g.id WHERE r.id = g.id`
+FROM given g JOIN kept k ON k.request_id = g.id WHERE r.id = g.id RETURNING r.id`

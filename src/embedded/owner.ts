@@ -1,6 +1,8 @@
+import { CommandError } from "../core/errors.ts"
 import type { Lock } from "../kit/lock.ts"
 import { findAssets } from "./assets.ts"
 import { prepareCluster } from "./cluster.ts"
+import { explainDirectoryError } from "./data-directory.ts"
 import { type Endpoint, makeSocketPath, removeEndpoint, writeEndpoint } from "./endpoint.ts"
 import { startEmbeddedServer } from "./server.ts"
 
@@ -40,8 +42,20 @@ export async function startOwnedServer(options: {
   } catch (error) {
     if (lock.isHeld()) removeEndpoint(dataDir)
     await lock.release()
-    throw error
+    throw toStartError(dataDir, error)
   }
+}
+
+/** PostgreSQL and the file system fail for reasons that a person can remove. Anything else is a bug, and stays one. */
+function toStartError(dataDir: string, error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code !== undefined) return new CommandError(explainDirectoryError(dataDir, error))
+  if ((error as Error).constructor !== Error) return error
+  const what = `the embedded database in ${dataDir} cannot start`
+  if (!/no space left on device/i.test(message)) return new CommandError(`${what}: ${message}`)
+  return new CommandError(
+    `${what}, because its disk is full: free some space; rows that wait in the journal stay there`,
+  )
 }
 
 /** Returns the words of this process's command, without options and what follows them. */

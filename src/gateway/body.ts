@@ -1,6 +1,8 @@
 import { Readable } from "node:stream"
 import type { Body, Edit, LargeBody } from "../core/call.ts"
 
+export const NO_BODY = Buffer.alloc(0)
+
 /** Returns the body in a form that undici sends, with the edit applied if there is one. */
 export function toSendable(body: Body, edit: Edit | undefined): Buffer | Readable | null {
   if (isLarge(body)) return Readable.from(body.pieces(edit), { objectMode: false })

@@ -66,8 +66,18 @@ export class ClientResponse {
   /** Starts the write timeout. It ends with `drain` or with `closed`, which follows every answer. */
   private watchStall(): void {
     clearTimeout(this.stallTimer)
-    this.stallTimer = setTimeout(() => this.response.destroy(), this.writeTimeoutMs)
+    const waiting = queuedBytes(this.response)
+    this.stallTimer = setTimeout(() => {
+      // A large piece is one write, so that a slow client that reads has no `drain` for long.
+      if (queuedBytes(this.response) === waiting) this.response.destroy()
+      else this.watchStall()
+    }, this.writeTimeoutMs)
   }
+}
+
+/** The bytes that the system has not accepted yet. Node has no public property for that, and uses this one itself. */
+function queuedBytes({ socket }: ServerResponse): number | undefined {
+  return (socket as { _handle?: { writeQueueSize?: number } | null } | null)?._handle?.writeQueueSize
 }
 
 function flushHead(client: ClientResponse): void {

@@ -35,6 +35,8 @@ export interface Deps {
   price(query: PriceQuery): Cost
   /** The directory for spill files of large request bodies; undefined: all bodies stay in memory. */
   readonly spill?: SpillDirectory
+  /** A spill file could not be written. Must not throw. */
+  onSpillError?(error: unknown): void
   /** Starts the capture of a request's bodies; undefined: they are not stored. */
   openBodies?(call: Call, caller: Caller): BodyCapture | undefined
   /**

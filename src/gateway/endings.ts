@@ -19,16 +19,20 @@ export function toInterruption(failure: GatewayError): string {
   return failure.code === "provider_timeout" ? INTERRUPTIONS.providerSilent : INTERRUPTIONS.providerBrokeOff
 }
 
-/** The ending of a request whose body did not arrive, or was rejected. */
-export function toUnreadEnding(error: GatewayError | ClientLeft, respondedAt: number): Ending {
+/**
+ * The ending of a request whose body did not arrive, or was rejected.
+ * @param isAborting whether the gateway itself closes the connections that are still open
+ */
+export function toUnreadEnding(error: GatewayError | ClientLeft, respondedAt: number, isAborting: boolean): Ending {
   const isRejected = error instanceof GatewayError
+  const interruption = isAborting ? "shutdown" : "client_left"
   return {
-    outcome: isRejected ? "complete" : "client_left",
+    outcome: isRejected ? "complete" : interruption,
     statusCode: isRejected ? error.status : STATUS_CLIENT_CLOSED_REQUEST,
     respondedAt,
     firstByteMs: undefined,
     streamed: false,
-    error: error.message,
+    error: isAborting && !isRejected ? INTERRUPTIONS.aborted : error.message,
     reading: NO_READING,
   }
 }

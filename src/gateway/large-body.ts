@@ -1,4 +1,5 @@
 import type { Edit, LargeBody } from "../core/call.ts"
+import { GatewayError } from "../core/errors.ts"
 import { FormOutline } from "../kit/form-outline.ts"
 import { contentStart } from "../kit/json/members.ts"
 import { JsonOutline } from "../kit/json/outline.ts"
@@ -10,6 +11,14 @@ const BEGINNING_BYTES = 1024
 const NO_BYTES = Buffer.alloc(0)
 const OPEN_BRACE = 123
 const HYPHEN = 45
+
+/** The error of a body that has room neither on the disk nor in memory. */
+export function diskFull(): GatewayError {
+  return new GatewayError(
+    "disk_full",
+    "The gateway cannot store this request until it is complete: the disk of its data directory (storage.data_dir) is full or fails. Try again later, or send a smaller request.",
+  )
+}
 
 /** Writes a large body into a spill file, and its outline into memory. */
 export class LargeBodyWriter {

@@ -1,7 +1,9 @@
 import type { Call } from "../core/call.ts"
 import type { LogIntent, LogRecord } from "../core/log-record.ts"
+import { truncateText } from "../core/text.ts"
 import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
+import { toHeaderText } from "./header-text.ts"
 import { NO_METADATA } from "./metadata.ts"
 import type { ModelNames } from "./model-names.ts"
 import type { SettledRequest } from "./proxied-request.ts"
@@ -65,7 +67,7 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
     error_message:
       ending.error === undefined
         ? undefined
-        : redactEchoedCredentials(ending.error, call, dialect?.credentials).slice(0, MAX_ERROR_LENGTH),
+        : truncateText(redactEchoedCredentials(ending.error, call, dialect?.credentials), MAX_ERROR_LENGTH),
     streamed: ending.streamed,
     outcome: ending.outcome,
     raw_metadata: toRawMetadata(call),
@@ -105,7 +107,7 @@ function repeatsStoredUsage({ method }: Call, { free }: Reading): boolean {
 
 function toAlias({ headers }: Call): string | undefined {
   const alias = headers["x-majordomo-provider-alias"]
-  return alias === undefined ? undefined : String(alias).slice(0, MAX_ALIAS_LENGTH)
+  return alias === undefined ? undefined : truncateText(toHeaderText(String(alias)), MAX_ALIAS_LENGTH)
 }
 
 function toRawMetadata({ metadata }: Call): LogRecord["raw_metadata"] {

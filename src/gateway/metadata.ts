@@ -1,6 +1,8 @@
 import type { RawHeaders } from "../core/call.ts"
+import { truncateText } from "../core/text.ts"
 import { toTrainCase } from "../core/train-case.ts"
 import type { Counters } from "./counters.ts"
+import { toHeaderText } from "./header-text.ts"
 
 const PREFIX = "x-majordomo-"
 /** The names after the prefix that the gateway itself reads: they are not metadata. */
@@ -38,9 +40,9 @@ export function readMetadata(
       continue
     }
     if (before === undefined) count++
-    const value = before === undefined ? fromLatin1(raw[i + 1]!) : `${before}, ${fromLatin1(raw[i + 1]!)}`
+    const value = before === undefined ? toHeaderText(raw[i + 1]!) : `${before}, ${toHeaderText(raw[i + 1]!)}`
     if (value.length > limits.maxValueLength) counters.metadataTruncated++
-    metadata[name] = truncate(value, limits.maxValueLength)
+    metadata[name] = truncateText(value, limits.maxValueLength)
   }
   return metadata ?? NO_METADATA
 }
@@ -60,19 +62,4 @@ function toStoredName(lower: string): string {
     if (trainCaseNames.size < MAX_CACHED_NAMES) trainCaseNames.set(lower, name)
   }
   return name
-}
-
-/** Node decodes header bytes as latin1. If the bytes are valid UTF-8, the client meant UTF-8. */
-function fromLatin1(value: string): string {
-  if (!/[\x80-\xff]/.test(value)) return value
-  const bytes = Buffer.from(value, "latin1")
-  const text = bytes.toString("utf8")
-  return text.includes("\ufffd") ? value : text
-}
-
-/** Returns at most `max` UTF-16 units, and never half of a surrogate pair. */
-function truncate(value: string, max: number): string {
-  if (value.length <= max) return value
-  const last = value.charCodeAt(max - 1)
-  return value.slice(0, last >= 0xd800 && last <= 0xdbff ? max - 1 : max)
 }

@@ -6,7 +6,7 @@ import type { Dialect } from "../providers/_dialect.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
-import { isLarge } from "./body.ts"
+import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { createCredentialChecks, listCredentialPlaces } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
@@ -18,7 +18,7 @@ import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
 import { readMetadata } from "./metadata.ts"
 import { ModelNames } from "./model-names.ts"
-import { ProxiedRequest } from "./proxied-request.ts"
+import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
 import { type Arrival, isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
@@ -31,7 +31,6 @@ import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
 import { createUpstreams } from "./upstreams.ts"
 
-const NO_BODY = Buffer.alloc(0)
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
 const SLOW_BODY_MS = 1
 /** After these errors the rest of the connection is not trusted: it may be the rest of the rejected request. */
@@ -47,6 +46,8 @@ export interface Gateway {
   handle(request: IncomingMessage, response: ServerResponse): void
   /** The number of requests that are running. */
   openRequests(): number
+  /** The number of admitted requests that have no row yet. A request can outlive its connection while it is decoded. */
+  unrecordedRequests(): number
   readonly counters: Readonly<Counters>
   /** Must be called before the connections of running answers are closed, so that their rows say why they ended. */
   abortRunning(): void
@@ -59,7 +60,6 @@ export function createGateway(deps: Deps): Gateway {
 
 /** Everything that is known of a request when its body has been read. */
 type Known = Pick<ConstructorParameters<typeof ProxiedRequest>[0], "call" | "decoded" | "caller" | "route" | "withheld">
-
 type Admitted = Pick<Known, "caller" | "route" | "withheld">
 
 /**
@@ -90,6 +90,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
   private open = 0
+  private unrecorded = 0
 
   constructor(deps: Deps) {
     const { settings, spill } = deps
@@ -102,7 +103,7 @@ class Pipeline implements Gateway, RelaySteps {
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
     this.recording = { ...deps, names: new ModelNames() }
-    this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onError(error, "body"))
+    this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onSpillError?.(error))
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -116,6 +117,10 @@ class Pipeline implements Gateway, RelaySteps {
 
   openRequests(): number {
     return this.open
+  }
+
+  unrecordedRequests(): number {
+    return this.unrecorded
   }
 
   abortRunning(): void {
@@ -134,8 +139,7 @@ class Pipeline implements Gateway, RelaySteps {
     const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt, request, response }
     let route: Route | undefined
     try {
-      const { path, query } = receive(request, this.checkSingleHeaders)
-      const head = { path, query, headers: request.headers }
+      const head = receive(request, this.checkSingleHeaders)
       checkRunning(deps)
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
@@ -161,14 +165,20 @@ class Pipeline implements Gateway, RelaySteps {
   /** Steps 7 and 8. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void {
     const settled = settle(this.deps, request, ending, headers)
-    if (settled instanceof Promise) void settled.then((late) => record(this.recording, late, onStored))
-    else record(this.recording, settled, onStored)
+    if (settled instanceof Promise) void settled.then((late) => this.record(late, onStored))
+    else this.record(settled, onStored)
+  }
+
+  private record(request: SettledRequest, onStored: () => void): void {
+    record(this.recording, request, onStored)
+    this.unrecorded--
   }
 
   /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
   private async prepare(arrival: Arrival, target: RoutedRequest, admitted: Admitted): Promise<ProxiedRequest> {
     let body: Body = NO_BODY
     const readingAt = performance.now()
+    this.unrecorded++
     try {
       const reading = receiveBody(arrival.request, arrival.response, this.bodyLimits)
       body = reading instanceof Promise ? await reading : reading
@@ -182,8 +192,9 @@ class Pipeline implements Gateway, RelaySteps {
       if (error instanceof GatewayError || error instanceof ClientLeft) {
         const call = this.toCall(arrival, target, NO_BODY)
         const proxied = this.toProxiedRequest(arrival, { ...admitted, call, decoded: undefined })
-        this.settle(proxied, toUnreadEnding(error, proxied.now()), [], ignore)
-      }
+        const ending = toUnreadEnding(error, proxied.now(), this.counters.isAborting)
+        this.settle(proxied, ending, [], ignore)
+      } else this.unrecorded--
       throw error
     }
   }

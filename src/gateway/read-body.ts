@@ -3,7 +3,7 @@ import type { Body } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { Pieces } from "../kit/pieces.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
-import { LargeBodyWriter } from "./large-body.ts"
+import { diskFull, LargeBodyWriter } from "./large-body.ts"
 import type { GatewaySettings } from "./settings.ts"
 
 export interface BodyLimits {
@@ -14,7 +14,7 @@ export interface BodyLimits {
   readonly spill: SpillDirectory | undefined
   /** The bytes that all bodies above `SMALL_BYTES` may hold in memory together. */
   readonly memoryBudget: { used: number; readonly max: number }
-  /** Called when a write to the disk fails. The body then stays in memory. */
+  /** Called when a write to the disk fails. The body then stays in memory if the memory budget allows. */
   onDiskError(error: unknown): void
 }
 
@@ -43,7 +43,7 @@ export function createBodyLimits(
 /**
  * Reads the body of a request to its end: a small one into memory, a large one into a spill file.
  *
- * @throws GatewayError `body_too_large`, `request_timeout`; ClientLeft when the client disconnects
+ * @throws GatewayError `body_too_large`, `request_timeout`, `disk_full`; ClientLeft when the client disconnects
  */
 export async function readBody(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): Promise<Body> {
   // Most bodies arrive in one packet with their head. Node has parsed the whole packet before it runs a microtask, so
@@ -89,7 +89,7 @@ interface Reading {
 /**
  * - `memory`: the pieces are held in memory.
  * - `spilling`: they go to a spill file; at most `SPILL_WRITE_BYTES` and a piece are held.
- * - `diskless`: no file, because there is no spill directory or its disk failed; everything is held.
+ * - `diskless`: no file; everything is held. If that is because the disk failed, the memory budget is the limit.
  * - `ended`: the whole body has arrived, or reading it has failed.
  */
 type State = "memory" | "spilling" | "diskless" | "ended"
@@ -105,6 +105,7 @@ class BodyReader {
   /** The last write to the spill file. */
   private writing: Promise<void> | undefined
   private timer: NodeJS.Timeout | undefined
+  private hasDiskFailed = false
 
   constructor(to: Reading) {
     this.to = to
@@ -125,6 +126,10 @@ class BodyReader {
     this.totalBytes += piece.length
     if (this.totalBytes > this.to.limits.maxBytes) {
       this.fail(tooLarge(this.to.limits.maxBytes))
+      return
+    }
+    if (this.hasDiskFailed && !this.reserve(this.totalBytes)) {
+      this.fail(diskFull())
       return
     }
     this.held.push(piece)
@@ -161,13 +166,20 @@ class BodyReader {
    */
   private mayStayInMemory(): boolean {
     if (this.reservedBytes !== undefined) return this.held.length <= this.reservedBytes
-    const { memoryBudget } = this.to.limits
     const wanted = Number(this.to.request.headers["content-length"] ?? MAX_IN_MEMORY_BYTES)
-    const isGranted = wanted <= MAX_IN_MEMORY_BYTES && memoryBudget.used + wanted <= memoryBudget.max
-    this.reservedBytes = isGranted ? wanted : 0
-    memoryBudget.used += this.reservedBytes
+    this.reservedBytes = 0
     this.to.response.once("close", () => this.release())
-    return isGranted
+    return wanted <= MAX_IN_MEMORY_BYTES && this.reserve(wanted)
+  }
+
+  /** Changes the reservation to this many bytes. Returns false, and changes nothing, if the memory budget does not allow it. */
+  private reserve(bytes: number): boolean {
+    const { memoryBudget } = this.to.limits
+    const used = memoryBudget.used + bytes - (this.reservedBytes ?? 0)
+    if (used > memoryBudget.max) return false
+    memoryBudget.used = used
+    this.reservedBytes = bytes
+    return true
   }
 
   private release(): void {
@@ -197,9 +209,14 @@ class BodyReader {
     }
   }
 
-  /** A full disk costs memory, not the request. */
+  /** A full disk costs memory, as far as there is some. Only then does it cost the request. */
   private returnToMemory(unwritten: readonly Buffer[], error: unknown): void {
     this.to.limits.onDiskError(error)
+    this.hasDiskFailed = true
+    if (!this.reserve(this.totalBytes)) {
+      this.fail(diskFull())
+      return
+    }
     try {
       const written = this.writer ? [this.writer.takeBack()] : []
       for (const piece of [...written, ...unwritten, ...this.held.take()]) this.held.push(piece)
@@ -207,7 +224,7 @@ class BodyReader {
       this.writer = undefined
       this.state = "diskless"
     } catch {
-      this.fail(new GatewayError("internal_error", "The request's body could not be stored until it was complete."))
+      this.fail(diskFull())
     }
   }
 

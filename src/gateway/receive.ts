@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import type { RoutedRequest } from "../providers/_routing.ts"
+import { NO_BODY } from "./body.ts"
 import { readCostDelivery } from "./cost-delivery.ts"
 import { type BodyLimits, readBody, tooLarge } from "./read-body.ts"
 
@@ -15,7 +17,6 @@ export interface Arrival {
   readonly response: ServerResponse
 }
 
-const NO_BODY = Buffer.alloc(0)
 const MAX_SHORT_BYTES = 64 * 1024
 
 /** The path and the query of a request, as sent: never decoded, never normalized. */
@@ -31,7 +32,7 @@ export interface Target {
  *
  * @throws GatewayError `bad_request`, `upgrade_required`
  */
-export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders) => void): Target {
+export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders) => void): RoutedRequest {
   const target = parseTarget(request.url)
   if (target === undefined) {
     throw new GatewayError("bad_request", "The request target must be a path that begins with one slash.")
@@ -41,7 +42,7 @@ export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders)
   checkUpgrade(request)
   checkSingle(request.rawHeaders)
   readCostDelivery(request.headers)
-  return target
+  return { path: target.path, query: target.query, headers: request.headers }
 }
 
 /** Splits a request target; undefined: it is not a plain path. */

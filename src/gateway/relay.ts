@@ -140,7 +140,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     if (this.plan?.streamed) this.steps.counters.streams--
     if (this.phase === "ended") return
     if (this.phase === "waiting") this.statusCode = STATUS_CLIENT_CLOSED_REQUEST
-    if (this.steps.counters.isAborting) this.interrupt("gateway_died", INTERRUPTIONS.aborted)
+    if (this.steps.counters.isAborting) this.interrupt("shutdown", INTERRUPTIONS.aborted)
     else this.interrupt("client_left", INTERRUPTIONS.clientLeft)
     this.abort?.(new Error(INTERRUPTIONS.clientLeft))
     release(this.request)
@@ -149,8 +149,8 @@ export class Relay implements AnswerHandler, HeldAnswer {
   private interrupt(outcome: Outcome, error: string): void {
     this.phase = "ended"
     const settle = () => this.settle(outcome, this.read(false), error)
-    // A decoder may still hold bytes that arrived, and the usage among them. A shutdown leaves no time for it.
-    if (this.meter && !this.steps.counters.isAborting) this.meter.flush(settle)
+    // A decoder may still hold bytes that arrived, and the usage among them.
+    if (this.meter) this.meter.flush(settle)
     else settle()
   }
 

@@ -1,3 +1,5 @@
+import type { Proxies } from "../kit/proxy/proxies.ts"
+
 /** The settings that the pipeline reads; times in milliseconds, sizes in bytes. */
 export interface GatewaySettings {
   readonly readTimeoutMs: number
@@ -9,6 +11,8 @@ export interface GatewaySettings {
   readonly maxConnections: number
   readonly queueTimeoutMs: number
   readonly maxConnectionAgeMs: number
+  /** The proxies through which providers are reached. */
+  readonly proxies?: Proxies | undefined
   readonly injectStreamUsage: boolean
   /** Whether addresses of results in answers become the gateway's: as the client called it, or this address. */
   readonly rewriteResultUrls: boolean | string

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import { buildConnector } from "undici"
+import type { buildConnector } from "undici"
 
 /** `HTTP/1.1 100 Continue`, with any minor version and any phrase, up to its empty line. */
 const CONTINUE = /^HTTP\/1\.\d 100(?: [^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n/
@@ -8,12 +8,11 @@ const MAX_BYTES = 1024
 const DIGITS_AT = 9
 
 /**
- * Creates the function by which undici connects. undici breaks the connection when a provider sends `100 Continue`
- * although nobody asked for it, which HTTP allows. On these connections such an answer is left out before undici sees it:
- * only at the beginning of an answer, and only if it arrives in one piece.
+ * Changes how undici connects. undici breaks the connection when a provider sends `100 Continue` although nobody asked for
+ * it, which HTTP allows. On these connections such an answer is left out before undici sees it: only at the beginning of
+ * an answer, and only if it arrives in one piece.
  */
-export function createConnector(options: buildConnector.BuildOptions): buildConnector.connector {
-  const connect = buildConnector(options)
+export function leaveOutUnaskedContinue(connect: buildConnector.connector): buildConnector.connector {
   return (target, callback) =>
     connect(target, (...result) => {
       if (result[1]) leaveOutContinue(result[1])

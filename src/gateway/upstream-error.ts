@@ -1,5 +1,6 @@
 import { errors } from "undici"
 import { GatewayError } from "../core/errors.ts"
+import { ProxyError } from "../kit/proxy/tunnel.ts"
 
 /** Explains why a provider gave no answer. The message contains neither an address nor a key. */
 export function toUpstreamError(error: unknown, provider: string): GatewayError {
@@ -9,6 +10,10 @@ export function toUpstreamError(error: unknown, provider: string): GatewayError 
   }
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
     return new GatewayError("provider_timeout", `The provider ${provider} did not answer in time.`)
+  }
+  if (error instanceof ProxyError) {
+    const code = error.isTimeout ? "provider_timeout" : "provider_unreachable"
+    return new GatewayError(code, `The provider ${provider} could not be reached (${error.message}).`)
   }
   if (error instanceof errors.InvalidArgumentError) {
     return new GatewayError("bad_request", "The request has a header or a target that cannot be forwarded.")

@@ -1,9 +1,10 @@
 import { type Dispatcher, Pool } from "undici"
+import { createProxyConnector } from "../kit/proxy/connector.ts"
 import type { Provider } from "../providers/catalog.ts"
 import type { Counters } from "./counters.ts"
 import { FairQueue } from "./fair-queue.ts"
 import type { GatewaySettings } from "./settings.ts"
-import { createConnector } from "./unasked-continue.ts"
+import { leaveOutUnaskedContinue } from "./unasked-continue.ts"
 
 /** The parsed address of a provider, and the connections to it. */
 export interface Upstream {
@@ -95,14 +96,15 @@ function createPathJoiner(prefix: string): (path: string) => string {
 }
 
 function openPool(origin: string, connections: number, settings: GatewaySettings): Pool {
+  // `rejectUnauthorized` is explicit so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for another program, does not make
+  // the gateway send credentials to a server that it cannot verify.
+  const connect = { timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true }
   return new Pool(origin, {
     connections,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    // `rejectUnauthorized` is explicit so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for another program, does not make
-    // the gateway send credentials to a server that it cannot verify.
-    connect: createConnector({ timeout: settings.connectTimeoutMs, noDelay: true, rejectUnauthorized: true }),
+    connect: leaveOutUnaskedContinue(createProxyConnector(settings.proxies, connect)),
     headersTimeout: settings.firstByteTimeoutMs,
     bodyTimeout: settings.idleTimeoutMs,
     maxHeaderSize: MAX_HEADER_BYTES,

@@ -1,6 +1,8 @@
 import type { AppendResult, Batch, BatchSource } from "./log/batch.ts"
 
 export interface BatchQueue extends BatchSource {
+  /** Whether the batch that was read last is in use. */
+  readonly isInUse: boolean
   /** Adds a line; returns at once. */
   append(line: string): AppendResult
   /** The batch that was read last is not in use any more, and was not acknowledged. */
@@ -77,6 +79,9 @@ export function createBatchQueue({ maxBytes, onLeave = () => {} }: BatchQueueOpt
     },
     get waitingBytes() {
       return size
+    },
+    get isInUse() {
+      return given > 0
     },
     append,
     read,

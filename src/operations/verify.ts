@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { readAbility } from "../database/ability.ts"
 import {
   type Difference,
   type VerifyResult as Ledger,
@@ -17,8 +18,10 @@ interface VerifyInput {
 
 /** `accepted = written + waiting + rejected + dropped + lost`, in rows. */
 export interface VerifyResult extends Omit<Ledger, "differences"> {
-  /** No row is lost, and the rollups agree with the rows. */
+  /** No row is lost, the rollups agree with the rows, everything could be read, and new rows will be counted. */
   readonly balanced: boolean
+  /** What keeps the database from counting rows: parts of the schema that are missing or changed, triggers that do not run. */
+  readonly schema: readonly string[]
   /** The rollups that differ from the rows, by table and period. */
   readonly differences: readonly VerifyDifference[]
   /** Their days (UTC, `2026-11-28`), and the Mondays of their weeks. */
@@ -46,12 +49,15 @@ export async function verify(
   { repair, all }: VerifyInput,
 ): Promise<VerifyResult> {
   const journals = join(settings.storage.dataDir, "journal")
+  const { alterations, idleTriggers } = await readAbility(database.query)
+  const schema = [...alterations, ...idleTriggers.map((trigger) => `trigger ${trigger} does not run`)]
   const found = await verifyLedger(database, journals, { all, onProgress })
   const repairs = repair ? await repairRollups(database, found.differences, onProgress) : []
   // A repaired period is not proven, so it is compared again.
   const { differences, ...ledger } = repairs.length > 0 ? await verifyLedger(database, journals, { onProgress }) : found
   return {
-    balanced: ledger.lost === 0 && differences.length === 0,
+    balanced: [ledger.unreadable, schema, differences].every(({ length }) => length === 0) && ledger.lost === 0,
+    schema,
     ...ledger,
     differences: differences.map(toDifference),
     wrong_days: toDays(differences),

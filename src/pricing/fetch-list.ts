@@ -1,4 +1,6 @@
 import { FetchError, ofetch } from "ofetch"
+import type { Proxies } from "../kit/proxy/proxies.ts"
+import { ProxyError } from "../kit/proxy/tunnel.ts"
 
 /** The answer to a request for a price list. `reason` never contains the address, because that can hold a secret. */
 export type Fetched =
@@ -10,8 +12,10 @@ interface FetchOptions {
   /** The tag by which the server can tell that the list has not changed; undefined if no list is held. */
   readonly held: { readonly etag: string | undefined } | undefined
   readonly signal: AbortSignal
+  /** The proxies through which lists are fetched. */
+  readonly proxies?: Proxies | undefined
   /** The time for the whole answer, with its body. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** The largest body, after decompression. */
   readonly maxBytes?: number
 }
@@ -22,8 +26,9 @@ const MAX_BYTES = 16 * 1024 * 1024
 
 /** Fetches a JSON list, unless it is the one that is held. Redirects are not followed. Never rejects. */
 export async function fetchList(url: string, options: FetchOptions): Promise<Fetched> {
-  const { held, signal, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options
+  const { held, signal, proxies, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options
   const deadline = AbortSignal.timeout(timeoutMs)
+  const dispatcher = proxies && (await import("../kit/proxy/fetch.ts")).createProxyDispatcher(proxies)
   try {
     // ofetch reads a whole body without a limit, follows redirects and ignores `timeout` beside `signal` unless told otherwise.
     const response = await ofetch.raw(url, {
@@ -33,6 +38,7 @@ export async function fetchList(url: string, options: FetchOptions): Promise<Fet
       retryDelay: 500,
       headers: { accept: "application/json", ...(held?.etag !== undefined && { "if-none-match": held.etag }) },
       redirect: "manual",
+      ...(dispatcher && { dispatcher }),
       signal: AbortSignal.any([signal, deadline]),
     })
     if (response.status === 200) {
@@ -47,6 +53,8 @@ export async function fetchList(url: string, options: FetchOptions): Promise<Fet
   } catch (error) {
     const reason = deadline.aborted ? `it did not answer within ${timeoutMs / 1000} s` : reasonOf(error)
     return { status: "failed", reason }
+  } finally {
+    await dispatcher?.destroy()
   }
 }
 
@@ -86,6 +94,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof BodyError) return error.message
   // ofetch wraps the error of fetch, which wraps the one of the connection. Their messages contain the address.
   const failure = error instanceof FetchError ? error.cause : error
+  if (failure instanceof Error && failure.cause instanceof ProxyError) return `no connection (${failure.cause.message})`
   const { code, cause } = (failure ?? {}) as { readonly code?: unknown; readonly cause?: { readonly code?: unknown } }
   const found = [cause?.code, code].find((each) => typeof each === "string")
   return `no connection (${found ?? "unknown"})`

@@ -1,4 +1,5 @@
 import { PRICE_THEN_UNKNOWN } from "../core/cost.ts"
+import { truncateText } from "../core/text.ts"
 import { LLM_PRICES_IDS } from "./aliases.ts"
 import { type Asked, MAX_NAME_LENGTH, toAsked, userNamesOf } from "./asked-model.ts"
 import { type BundledRow, bundledRow } from "./bundled.ts"
@@ -199,5 +200,5 @@ function findListed(list: LlmPrices | undefined, { owner, listNames }: Identifie
 }
 
 function shortened(name: string): string {
-  return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name
+  return name.length > MAX_NAME_LENGTH ? `${truncateText(name, MAX_NAME_LENGTH)}…` : name
 }

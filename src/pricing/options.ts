@@ -1,5 +1,6 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import type { PriceHistoryStore } from "../core/price-history.ts"
+import type { Proxies } from "../kit/proxy/proxies.ts"
 
 export interface PriceBookOptions {
   /** The address of the llm-prices.com list. If it is empty, no list is fetched. */
@@ -8,6 +9,8 @@ export interface PriceBookOptions {
   readonly catalogUrl?: string | undefined
   /** The address of LiteLLM's map. If it is empty, it is not used. */
   readonly litellmUrl?: string | undefined
+  /** The proxies through which lists are fetched. */
+  readonly proxies?: Proxies | undefined
   readonly refreshIntervalMs: number
   /** The path of the user's price file. */
   readonly fallbackFile?: string | undefined

@@ -1,3 +1,4 @@
+import type { Proxies } from "../kit/proxy/proxies.ts"
 import { type Fetched, fetchList } from "./fetch-list.ts"
 import type { FetchedSource } from "./row.ts"
 import { readSavedList, saveList } from "./saved-list.ts"
@@ -42,7 +43,10 @@ interface PriceSourceOptions<List extends ListFacts> {
   /** If it is empty, no list is fetched. */
   readonly url: string
   readonly refreshIntervalMs: number
+  readonly proxies?: Proxies | undefined
   readonly cacheFile: string | undefined
+  /** The time for a whole answer. */
+  readonly timeoutMs?: number | undefined
   /** @throws Error that says what is wrong with the list */
   parse(body: unknown, fetchedAt: number): List
   /** Is called when there is another list, before it is used. */
@@ -54,14 +58,14 @@ interface PriceSourceOptions<List extends ListFacts> {
 }
 
 export function createPriceSource<List extends ListFacts>(options: PriceSourceOptions<List>): PriceSource<List> {
-  const { name, url, refreshIntervalMs, cacheFile, log } = options
+  const { name, url, proxies, refreshIntervalMs, cacheFile, timeoutMs, log } = options
   const closing = new AbortController()
   const held = createHeldList(options)
   let running: Promise<Refreshed> | undefined
   let timer: NodeJS.Timeout | undefined
 
   const fetchNow = async (): Promise<Refreshed> => {
-    const fetched = await fetchList(url, { held: held.current(), signal: closing.signal })
+    const fetched = await fetchList(url, { held: held.current(), signal: closing.signal, proxies, timeoutMs })
     const fetchedAt = options.now()
     const result = held.take(fetched, fetchedAt)
     // First the history: the copy on disk is the only other place that has the earlier prices.

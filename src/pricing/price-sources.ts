@@ -32,7 +32,7 @@ interface PriceSources {
 
 type SourceOptions = Pick<
   PriceBookOptions,
-  "remoteUrl" | "catalogUrl" | "litellmUrl" | "refreshIntervalMs" | "dataDir" | "history" | "now" | "log"
+  "remoteUrl" | "proxies" | "catalogUrl" | "litellmUrl" | "refreshIntervalMs" | "dataDir" | "history" | "now" | "log"
 >
 
 /**

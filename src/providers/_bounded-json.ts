@@ -1,3 +1,5 @@
+import { truncateText } from "../core/text.ts"
+
 /** The bounds of what is kept of a provider's usage object: numbers and short words, never prompt or answer text. */
 const MAX_DEPTH = 6
 const MAX_NODES = 400
@@ -39,7 +41,7 @@ class BoundedCopy {
 
   copy(value: unknown, depth: number): unknown {
     if (++this.nodes > MAX_NODES) return undefined
-    if (typeof value === "string") return value.slice(0, MAX_TEXT_LENGTH)
+    if (typeof value === "string") return truncateText(value, MAX_TEXT_LENGTH)
     if (typeof value === "number") return Number.isFinite(value) ? value : null
     if (typeof value !== "object" || value === null) return value
     if (depth >= MAX_DEPTH) return undefined

@@ -1,4 +1,5 @@
 import { redactSecrets } from "../core/secrets.ts"
+import { truncateText } from "../core/text.ts"
 import { bytesOf, listOf, objectOf, textOf } from "./_values.ts"
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -28,16 +29,9 @@ export function readErrorMessage(body: Uint8Array): string | undefined {
     messageOf(object["error"]) ??
     messageOf(object["message"]) ??
     messageOf(object["detail"])
-  return message === undefined ? textOf(error?.["code"]) : truncate(redactSecrets(message))
+  return message === undefined ? textOf(error?.["code"]) : truncateText(redactSecrets(message), MAX_LENGTH)
 }
 
 function messageOf(value: unknown): string | undefined {
   return typeof value === "string" && value.trim() !== "" ? value.slice(0, MAX_SEARCHED_LENGTH) : undefined
-}
-
-/** Truncates between characters, not inside a surrogate pair. */
-function truncate(text: string): string {
-  if (text.length <= MAX_LENGTH) return text
-  const isHalf = /[\uD800-\uDBFF]/.test(text[MAX_LENGTH - 1]!)
-  return text.slice(0, isHalf ? MAX_LENGTH - 1 : MAX_LENGTH)
 }

@@ -50,6 +50,12 @@ export function isImpossible(value: unknown): boolean {
   return typeof value === "number" && (value < 0 || !Number.isFinite(value))
 }
 
+/** Returns true for a number of tokens that is stated, and is not a whole number. */
+export function isNoCount(value: unknown): boolean {
+  if (value === undefined || value === null) return false
+  return typeof value === "number" ? Number.isFinite(value) && !Number.isInteger(value) : countOf(value) === undefined
+}
+
 /** Removes members of an object, in place. */
 export function removeMembers(object: JsonObject, names: readonly string[]): void {
   for (const name of names) if (object[name] !== undefined) delete (object as Record<string, unknown>)[name]

@@ -1,3 +1,5 @@
+import { FAILED_OUTCOMES } from "../core/call.ts"
+
 /** The text of a statement and its bound values. */
 export interface Statement {
   readonly text: string
@@ -18,4 +20,4 @@ export function createStatement(write: (bind: Bind) => string): Statement {
 export const TIME = "r.created_at"
 
 /** The condition for an error: the status says so, or the response is incomplete. */
-export const IS_ERROR = "(r.status_code >= 400 OR r.outcome IN ('upstream_broke', 'gateway_died'))"
+export const IS_ERROR = `(r.status_code >= 400 OR r.outcome IN (${FAILED_OUTCOMES.map((name) => `'${name}'`).join(", ")}))`

@@ -4,10 +4,10 @@ import type { Listener } from "./listen.ts"
 
 /** After this time without a request, connections are assumed to carry no more requests, and are closed. */
 const QUIET_MS = 300
-/** How many turns of the event loop the last requests may take to end after their connections. */
-const MAX_TURNS = 100
+/** The last requests get at least this long to be recorded after their connections: what they received is decoded. */
+const MIN_RECORD_MS = 2000
 
-/** Takes no new connections and waits until running requests have ended. Aborts them after `timeoutMs`. */
+/** Takes no new connections and waits until running requests have ended and are recorded. Aborts them after `timeoutMs`. */
 export async function drainRequests(options: {
   readonly listener: Listener
   readonly gateway: Gateway
@@ -16,6 +16,7 @@ export async function drainRequests(options: {
   lastRequestAt(): number
 }): Promise<void> {
   const { listener, gateway, timeoutMs, lastRequestAt } = options
+  const startedAt = performance.now()
   // Closing the listener resets connections that the system has accepted and Node has not. Two turns of the event loop
   // give Node the time to accept them.
   for (let turns = 0; turns < 2; turns++) await nextLoopTurn()
@@ -35,5 +36,7 @@ export async function drainRequests(options: {
   clearTimeout(timer)
   clearInterval(idle)
   // Requests end shortly after their connections.
-  for (let turns = 0; gateway.openRequests() > 0 && turns < MAX_TURNS; turns++) await nextLoopTurn()
+  const deadline = Math.max(startedAt + timeoutMs, performance.now() + MIN_RECORD_MS)
+  const isRunning = () => gateway.openRequests() > 0 || gateway.unrecordedRequests() > 0
+  while (isRunning() && performance.now() < deadline) await nextLoopTurn()
 }

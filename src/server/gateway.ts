@@ -11,6 +11,7 @@ import { DIALECTS, findFormat } from "../providers/catalog.ts"
 import type { Tokenizer } from "../tokenizer/tokenizer.ts"
 import type { Metrics } from "./metrics.ts"
 import type { ServerOptions } from "./options.ts"
+import { createSpillReport } from "./spill-report.ts"
 
 /** The opened parts that the pipeline uses. */
 interface GatewayParts {
@@ -26,6 +27,7 @@ interface GatewayParts {
 /** Wires the pipeline to the parts of the server. */
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
   const { keys, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
+  const spillDir = join(settings.storage.dataDir, "spill")
   return createGateway({
     settings: toGatewaySettings(settings),
     providers: toProviders(settings),
@@ -33,7 +35,8 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     findCaller: keys.find,
     price: prices.price,
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
-    spill: createSpillDirectory(join(settings.storage.dataDir, "spill")),
+    spill: createSpillDirectory(spillDir),
+    onSpillError: createSpillReport(spillDir, log),
     countText: tokenizer.count,
     ledger,
     subscribers: [({ record }) => metrics.onRecord(record), ({ record }) => onRecord(record)],
@@ -63,6 +66,7 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     maxConnections: upstream.maxConnections,
     queueTimeoutMs: upstream.queueTimeoutMs,
     maxConnectionAgeMs: upstream.maxConnectionAgeMs,
+    proxies: upstream.proxies,
     injectStreamUsage: logging.injectStreamUsage,
     rewriteResultUrls: metering.rewriteResultUrls,
     foreignJobs: metering.foreignJobs,

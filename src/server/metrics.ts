@@ -1,6 +1,7 @@
 import type { BodyStats } from "../bodies/index.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
+import type { Totals } from "../database/ledger/totals.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
 import type { ConnectionStats } from "./connections.ts"
 import { toConnectionMetrics } from "./metrics/connections.ts"
@@ -22,6 +23,8 @@ export interface Metrics {
 /** The parts of the server whose numbers are read at each scrape. */
 interface MetricSources {
   ledger(): LedgerStats
+  /** The counts of rows that this process reports, over the life of their journals. */
+  rows(): Totals
   /** Undefined when no bodies are stored. */
   bodies(): BodyStats | undefined
   gateway(): RunningRequests
@@ -29,7 +32,7 @@ interface MetricSources {
 }
 
 /** Names and labels are bounded by the configuration and by HTTP. Nothing that a client sends becomes a label. */
-export function createMetrics({ ledger, gateway, bodies, connections }: MetricSources): Metrics {
+export function createMetrics({ ledger, rows, gateway, bodies, connections }: MetricSources): Metrics {
   const requests = createRequestCounter()
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -37,7 +40,7 @@ export function createMetrics({ ledger, gateway, bodies, connections }: MetricSo
     onRecord: requests.onRecord,
     onBatch: batches.onBatch,
     collect: () => [
-      ...toLedgerMetrics(ledger()),
+      ...toLedgerMetrics(ledger(), rows()),
       ...batches.collect(),
       ...toBodyMetrics(bodies()),
       ...toRunningMetrics(gateway()),

@@ -43,16 +43,15 @@ export function createProbe(options: ProbeOptions): Probe {
 
   function findError(ability: Ability | undefined, ledger: LedgerStats): string | undefined {
     const rows = ledger.waiting === 1 ? "1 row waits" : `${ledger.waiting} rows wait`
-    if (ability === undefined) return `the database does not answer (${database.kind}); ${rows} in the journal`
+    if (ability === undefined) return `the database does not answer (${database.kind}); ${rows}`
     const readOnly = explainReadOnly(ability)
-    if (readOnly)
-      return `the database (${database.kind}) does not accept rows: ${readOnly.reason}; ${rows} in the journal`
+    if (readOnly) return `the database (${database.kind}) does not accept rows: ${readOnly.reason}; ${rows}`
     const limitMs = settings.server.notReadyAfterMs
     const stalledMs = toStalledMs(ledger)
     if (limitMs !== undefined && stalledMs >= limitMs)
-      return `no row could be written for ${toSeconds(stalledMs)} (${ledger.lastError ?? "the database is slow"}); ${rows} in the journal`
+      return `no row could be written for ${toSeconds(stalledMs)} (${ledger.lastError ?? "the database is slow"}); ${rows}`
     if (settings.ledger.whenFull === "block" && isNearlyFull(ledger, settings))
-      return `the journal is full, and requests are rejected; ${rows} in it`
+      return `the journal is full, and requests are rejected; ${rows}`
     return undefined
   }
 
@@ -64,7 +63,7 @@ export function createProbe(options: ProbeOptions): Probe {
       const [ability, disk] = await Promise.all([ask(), findDiskWarning(settings.storage.dataDir)])
       const ledger = stats()
       const warnings = [
-        ...findTriggerWarning(ability),
+        ...findSchemaWarnings(ability),
         ...findLedgerWarnings(ledger, settings),
         ...disk,
         ...findPriceWarning(options.pricesCheckedAt()),
@@ -74,10 +73,19 @@ export function createProbe(options: ProbeOptions): Probe {
   }
 }
 
-function findTriggerWarning(ability: Ability | undefined): ReadinessWarning[] {
-  if (ability === undefined || ability.idleTriggers.length === 0) return []
-  const message = `triggers of the database do not run (${ability.idleTriggers.join(", ")}), so reports miss new rows`
-  return [{ code: "triggers_disabled", message: `${message}: enable them, then run majordomo-gateway verify --repair` }]
+function findSchemaWarnings(ability: Ability | undefined): ReadinessWarning[] {
+  const { idleTriggers = [], alterations = [] } = ability ?? {}
+  const warnings: ReadinessWarning[] = []
+  if (idleTriggers.length > 0) {
+    const message = `triggers of the database do not run (${idleTriggers.join(", ")}), so reports miss new rows`
+    const fix = "enable them, then run majordomo-gateway verify --repair"
+    warnings.push({ code: "triggers_disabled", message: `${message}: ${fix}` })
+  }
+  if (alterations.length > 0) {
+    const message = `the schema of the database was changed by hand, so reports may be wrong (${alterations.join("; ")})`
+    warnings.push({ code: "schema_altered", message: `${message}: see majordomo-gateway doctor` })
+  }
+  return warnings
 }
 
 function findLedgerWarnings(ledger: LedgerStats, settings: Settings): ReadinessWarning[] {

@@ -8,6 +8,8 @@ export interface Metric {
   readonly together?: "max"
   /** The part of a counter that the next process counts again if this one ends, such as rows that still wait. */
   readonly recounted?: number
+  /** A counter that goes on over the ends of processes: the next one, or the files of the ended one, have its value. */
+  readonly isLifelong?: true
 }
 
 export interface Sample {

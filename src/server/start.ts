@@ -2,8 +2,10 @@ import { hostname } from "node:os"
 import type { Settings } from "../config/settings.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
 import { createKeyCache } from "../database/key-cache.ts"
+import { deleteKey } from "../database/keys.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
+import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
@@ -39,6 +41,8 @@ export interface RunningServer {
   readonly modelCount: number
   /** The key that was created because there was none. It is shown once. */
   readonly firstKey: string | undefined
+  /** Deletes the first key, because it could not be shown. */
+  discardFirstKey(): Promise<void>
   /** accepted = written + waiting + rejected + dropped. */
   stats(): LedgerStats
   collect(): Metric[]
@@ -50,12 +54,18 @@ export interface RunningServer {
   stop(): Promise<LedgerStats>
 }
 
+/** A server with one journal. */
+interface SingleServer extends RunningServer {
+  /** The directory of its journal. */
+  readonly slot: string
+}
+
 /** Opens all parts in order and wires them. When a part fails to open, closes the parts opened before it. */
-export function startServer(options: ServerOptions): Promise<RunningServer> {
+export function startServer(options: ServerOptions): Promise<SingleServer> {
   return openInScope((scope) => open(options, scope))
 }
 
-async function open(given: ServerOptions, scope: Scope): Promise<RunningServer> {
+async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const options = { ...given, settings: toOwnBudget(given.settings) }
   const { settings, log, worker } = options
   let stopping = false
@@ -68,7 +78,8 @@ async function open(given: ServerOptions, scope: Scope): Promise<RunningServer> 
 
   if (!worker) await checkPort(settings.server.host, settings.server.port)
   const { database, firstKey } = await openStorage(options, scope)
-  const { dir, lock } = await claimOwnSlot(toJournalRoot(settings))
+  const root = toJournalRoot(settings)
+  const { dir, lock } = await claimOwnSlot(root)
   const keys = own(createKeyCache(database, { identity: toIdentity(dir, settings) }))
   const prices = own(await openPrices(options, database))
 
@@ -83,6 +94,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<RunningServer> 
   const metrics = own(
     createMetrics({
       ledger: stats,
+      rows: () => addTotals([ledger.totals(), ...(worker ? [] : [readStoredTotals(root, new Set([dir]))])]),
       bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), recovery?.bodies.stats()])),
       gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
       connections: connections.stats,
@@ -107,11 +119,13 @@ async function open(given: ServerOptions, scope: Scope): Promise<RunningServer> 
   }
 
   return {
+    slot: dir,
     host: front.host,
     port: front.port,
     database: database.title,
     modelCount: prices.modelCount(),
     firstKey: firstKey?.secret,
+    discardFirstKey: async () => firstKey && deleteKey(database, firstKey.secret),
     stats,
     collect: metrics.collect,
     flushSync: ledger.flushSync,

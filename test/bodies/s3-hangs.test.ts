@@ -1,24 +1,47 @@
+import { readdirSync } from "node:fs"
 import { createServer, type Socket } from "node:net"
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest"
+import { openBodyStore } from "../../src/bodies/index.ts"
 import { createKeyClearing } from "../../src/bodies/s3/clear-keys.ts"
 import { openBucket } from "../../src/bodies/s3/client.ts"
 import { toFailure } from "../../src/bodies/s3/failure.ts"
+import { answerHead, CALLER, makeCall, makeOptions } from "./_bodies.ts"
 
 afterEach(() => void vi.useRealTimers())
 
+/** Starts a server that accepts connections and never answers. */
+async function startHanging() {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => {}))
+    socket.resume()
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { sockets, port: (server.address() as { port: number }).port }
+}
+
 describe("S3 that hangs", () => {
+  test("[O8] does not delay a stop: the bodies are safe on the disk, and a log line says that they wait", async () => {
+    const { sockets, port } = await startHanging()
+    const { options, logged } = makeOptions({ endpoint: `http://127.0.0.1:${port}` })
+    const store = await openBodyStore(options)
+    store.open(makeCall(), CALLER)!.finish(answerHead("text/plain"))
+    await expect.poll(() => sockets.size).toBe(1)
+    // The test ends long before this time has passed.
+    expect(await store.drain(3_600_000)).toEqual({ waiting: 1 })
+    await store.close()
+    expect(logged.map(({ line }) => line)).toContain(
+      "1 bodies wait for S3; those it does not take now are uploaded later",
+    )
+    expect(readdirSync(options.dir)).toHaveLength(1)
+  })
+
   test("frees the upload when nothing moves, long before the longest time of an attempt", async () => {
-    const sockets = new Set<Socket>()
-    const server = createServer((socket) => {
-      sockets.add(socket.on("error", () => {}))
-      socket.resume()
-    })
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    onTestFinished(() => {
-      for (const socket of sockets) socket.destroy()
-      server.close()
-    })
-    const { port } = server.address() as { port: number }
+    const { sockets, port } = await startHanging()
     const settings = {
       bucket: "b",
       region: "r",

@@ -207,7 +207,7 @@ describe("bodies in S3", () => {
     ["no rights", { status: 403, code: "AccessDenied" }, /s3:PutObject/],
     ["no such bucket", { status: 404, code: "NoSuchBucket" }, /s3\.bucket/],
     ["a bucket in another region", { status: 301, code: "PermanentRedirect" }, /s3\.region/],
-    ["expired credentials", { status: 400, code: "ExpiredToken" }, /expired/],
+    ["[S3F-05] expired credentials", { status: 400, code: "ExpiredToken" }, /expired/],
   ] as const)(
     "%s: it is logged once, nothing is lost, and everything is stored when it is over",
     async (_what, fault, line) => {

@@ -51,6 +51,37 @@ describe("serve --demo", () => {
     for (const step of ["plan", "edit", "test", "summarize"]) expect(stdout).toContain(step)
   })
 
+  test("[U14] every command that reads works with --demo and shows the data of the demo", {
+    timeout: 120_000,
+  }, async () => {
+    const [{ id }] = (await installation.runJson(["usage", "requests", "--limit", "1", ...config])) as [{ id: string }]
+    const [key] = (await installation.runJson(["keys", "list", ...config])) as [{ id: string }]
+    const commands: readonly (readonly string[])[] = [
+      ["usage"],
+      ["usage", "requests"],
+      ["usage", "request", id],
+      ["usage", "runs"],
+      ["usage", "pending"],
+      ["metadata", "list"],
+      ["keys", "list"],
+      ["keys", "get", key.id],
+      ["pricing", "list"],
+      ["pricing", "get", "gpt-4o-mini"],
+      ["pricing", "history", "gpt-4o-mini"],
+      ["pricing", "reprice", "--since", "7d", "--dry-run"],
+      ["prune", "--older-than", "90d", "--dry-run"],
+    ]
+    for (const command of commands) {
+      const { code, stdout, stderr } = await installation.run([...command, "--json", ...config])
+      expect([code, stderr.match(/^error.*/m)], command.join(" ")).toEqual([0, null])
+      expect(JSON.parse(stdout), command.join(" ")).toBeTruthy()
+    }
+    const exported = await installation.run(["usage", "export", "--bodies", "--since", "7d", ...config])
+    expect(exported).toMatchObject({ code: 0, stderr: expect.stringContaining("requests exported") })
+    const doctor = await installation.run(["doctor", ...config])
+    expect(doctor.stdout).toContain(".majordomo-demo")
+  })
+
   test("every command has --demo, which excludes --config", async () => {
     expect((await installation.run(["keys", "list", "--demo"])).stdout).toContain("Engineering")
     expect((await installation.run(["verify", "--demo"])).stdout).toContain("The books balance")

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { isSecretValue, redactSecrets } from "../../src/core/secrets.ts"
+import { isSecretValue, redactSecrets, redactSecretValues } from "../../src/core/secrets.ts"
 
 const CREDENTIALS = [
   "ghp_0123456789abcdefghijABCDEFGHIJ012345",
@@ -18,12 +18,17 @@ const CREDENTIALS = [
   "gsk_0123456789abcdefghijABCDEFGHIJ",
   "npm_0123456789abcdefghijABCDEFGHIJ",
   "mdm_sk_0123456789abcdefghijABCDEFGHIJ",
+  "csk-0123456789abcdefghijABCDEFGHIJ",
+  "fw_0123456789abcdefghijABCD",
+  "GOCSPX-0123456789abcdefghijABCD",
+  "AQ.Ab8RN6K0123456789abcdefghij",
   "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
 ]
 
 describe("[S13] one list says what a credential looks like", () => {
   test.each(CREDENTIALS)("%s is redacted in text, and is a secret value", (credential) => {
     expect(redactSecrets(`Incorrect token ${credential} was given.`)).toBe("Incorrect token *** was given.")
+    expect(redactSecretValues(`got ${credential}, which`)).toBe("got ***, which")
     expect(isSecretValue(credential)).toBe(true)
   })
 
@@ -39,16 +44,23 @@ describe("[S13] one list says what a credential looks like", () => {
     "connect ECONNREFUSED 127.0.0.1:5432",
     "see https://platform.openai.com/docs/guides/error-codes: rate limits",
     "postgres://localhost:5432/majordomo",
+    "expected a connection string such as postgres://user:password@host:5432/database",
     "mailto of ada@example.com: unknown",
     "task-1234567890abcdefghijk failed",
   ])("ordinary text stays as it is: %s", (text) => {
     expect(redactSecrets(text)).toBe(text)
+    expect(redactSecretValues(text)).toBe(text)
     expect(isSecretValue(text)).toBe(false)
+  })
+
+  test("a private key is redacted to its end", () => {
+    const key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEabc+/=\n-----END RSA PRIVATE KEY-----"
+    expect(redactSecretValues(`cannot parse ${key}`)).toBe("cannot parse ***-----END RSA PRIVATE KEY-----")
   })
 
   test("a header of 64 KiB is searched in bounded time", () => {
     const started = process.cpuUsage()
-    for (const part of ["://", "a.", "a:", "sk-", "eyJ", "bearer ", "x@", "a:b"])
+    for (const part of ["://", "a.", "a:", "sk-", "eyJ", "bearer ", "x@", "a:b", "-----BEGIN ", "AQ."])
       isSecretValue(part.repeat(65_536 / part.length))
     const { user, system } = process.cpuUsage(started)
     expect((user + system) / 1000).toBeLessThan(1000)

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import { WRITTEN_COLUMNS } from "../../src/core/row-columns.ts"
-import { replaceUnstorable, toIntentLine, toLine } from "../../src/database/ledger/serialize.ts"
+import { replaceUnstorable, toIntentLine, toLine, toMinimalLine } from "../../src/database/ledger/serialize.ts"
 import { createTickBatch } from "../../src/database/ledger/tick-batch.ts"
 import { createRandom } from "../support/random-usage.ts"
+import { aRecord } from "./_ledger.ts"
 
 const PIECES = [
   "a",
@@ -114,6 +115,12 @@ test("a line has every column of the record, as JSON.stringify writes it, with a
     expect(line).not.toContain("\n")
     expect(JSON.parse(line)).toEqual(JSON.parse(replaceUnstorable(JSON.stringify(record))))
   }
+})
+
+test("a text that is too long for its column is truncated between characters, also in the smallest form of a row", () => {
+  const record = { ...aRecord(), model: `${"x".repeat(254)}🎉` }
+  expect(JSON.parse(toLine(record)).model).toBe("x".repeat(254))
+  expect(JSON.parse(toMinimalLine(record, "too long")).model).toBe("x".repeat(254))
 })
 
 test("an intent has the id of its row first, and what is known when the request is forwarded", () => {

@@ -1,8 +1,9 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { parseTotals } from "../../src/database/ledger/totals.ts"
+import { verifyLedger } from "../../src/database/verify.ts"
 import { readCounters } from "../../src/kit/log/counter-file.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { mountSmallDisk } from "../support/small-disk.ts"
@@ -166,6 +167,38 @@ describe("over the life of a directory, accepted = written + waiting + rejected 
     expect((await next.drain(20_000)).drained).toBe(true)
     await next.close()
     expect(totalsOf(dir)).toEqual({ accepted: 31, written: 1, rejected: 0, dropped: 30, memory: 0 })
+  })
+
+  it("also when a file is truncated while its rows wait in a running gateway: verify and a gap row show the loss", async () => {
+    const db = await newDatabase()
+    const root = await makeDirectory()
+    const dir = join(root, "1")
+    const ledger = await openTestLedger(db, dir, { timing: NEVER })
+    append(ledger, 30)
+    truncateSync(join(dir, "000000000001.jsonl"), 0)
+    expect((await ledger.drain(20_000)).drained).toBe(true)
+    expect(ledger.stats()).toMatchObject({ accepted: 30, written: 0, rejected: 0, dropped: 30 })
+    expect(await verifyLedger(db, root)).toMatchObject({ accepted: 30, written: 0, dropped: 30, lost: 0 })
+    await ledger.close()
+    const next = await openTestLedger(db, dir)
+    await next.drain(20_000)
+    expect(await verifyLedger(db, root)).toMatchObject({ accepted: 30, written: 0, dropped: 30, lost: 0 })
+    expect((await db.query("SELECT usage FROM llm_requests WHERE outcome = 'gap'")).rows).toEqual([
+      { usage: { dropped: 30 } },
+    ])
+  })
+
+  it("also when the database rejects a row and the disk does not store it: verify and a gap row show the loss", async () => {
+    const db = await newDatabase()
+    const root = await makeDirectory()
+    const ledger = await openTestLedger(db, join(root, "1"), { timing: NEVER })
+    mkdirSync(join(root, "1", "rejected.jsonl"))
+    ledger.append(aRecord({ id: "no-uuid" }))
+    append(ledger, 3)
+    expect((await ledger.drain(20_000)).drained).toBe(true)
+    expect(ledger.stats()).toMatchObject({ accepted: 4, written: 3, rejected: 0, dropped: 1 })
+    rmSync(join(root, "1", "rejected.jsonl"), { recursive: true })
+    expect(await verifyLedger(db, root)).toMatchObject({ accepted: 4, written: 3, dropped: 1, lost: 0 })
   })
 
   it("also when the directory is removed under a running gateway, whose last line says so", async () => {

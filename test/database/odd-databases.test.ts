@@ -84,6 +84,26 @@ describe("a database with unusual defaults", () => {
     await listener.close()
   })
 
+  test("keeps what it has confirmed when it crashes, although its commits are asynchronous by default", async () => {
+    const fragile = await startPostgres({ settings: { synchronous_commit: "off" } })
+    onTestFinished(() => fragile.remove())
+    const db = await openDatabase(postgresAt(fragile.url), context)
+    onTestFinished(() => db.close())
+    await migrate(db)
+    const names = Array.from({ length: 20 }, (_, i) => `key ${i}`)
+    for (const name of names) await createKey(db, { name })
+    await fragile.kill()
+    await fragile.start()
+    expect((await listKeys(db)).map(({ name }) => name).sort()).toEqual(names.sort())
+  })
+
+  test.each(["local", "remote_write"])("keeps its own way to confirm commits if that is %s", async (value) => {
+    const name = await create()
+    await run(`ALTER DATABASE ${name} SET synchronous_commit = ${value}`)
+    const db = await open(name)
+    expect((await db.query("SHOW synchronous_commit")).rows).toEqual([{ synchronous_commit: value }])
+  })
+
   test.each(["LATIN1", "SQL_ASCII"])("is refused in one line if its encoding is %s", async (encoding) => {
     const name = await create(`ENCODING ${encoding} LC_COLLATE 'C' LC_CTYPE 'C'`)
     await expect(open(name)).rejects.toThrow(

@@ -79,6 +79,15 @@ describeDatabases("a row that the database rejects with any error", (open, kind)
     expect(await countRows(db, "raw_metadata ->> 'User-Id' = 'u-1' AND error_message IS NULL")).toBe(1)
   })
 
+  test("keeps its details when its statement is canceled some times, as by statement_timeout on a busy server", async () => {
+    const db = await open()
+    await raiseIn(db, "nextval('attempts') < 5", "USING ERRCODE = 'query_canceled'")
+    const ledger = await openTestLedger(db, await makeDirectory(), { timing: QUICK })
+    ledger.append(aRecord())
+    expect((await ledger.drain(30_000)).drained).toBe(true)
+    expect(await countRows(db, "raw_metadata ->> 'User-Id' = 'u-1' AND error_message IS NULL")).toBe(1)
+  })
+
   test("loses only its bodies when they are the reason", async () => {
     const db = await open()
     await raiseIn(db, "NEW.request_body IS NOT NULL", "")

@@ -1,13 +1,16 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { expect, test } from "vitest"
-import type { LogRecord } from "../../src/core/log-record.ts"
+import { expect, onTestFinished, test } from "vitest"
+import type { JournalRecord, LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { insertBatch } from "../../src/database/ledger/batch-insert.ts"
+import { Replay, toMarkedJournal } from "../../src/database/ledger/replay.ts"
 import { toLine } from "../../src/database/ledger/serialize.ts"
 import { prune } from "../../src/database/prune.ts"
+import { openJournal } from "../../src/kit/log/open-journal.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { aRecord, makeDirectory, openTestLedger } from "./_ledger.ts"
+import { expectBalance } from "./_verify.ts"
 
 /** Rows wait until somebody drains them. */
 const NEVER = { lingerMs: 600_000 }
@@ -78,12 +81,63 @@ describeDatabases("a journal that is read again", (open) => {
     expect(ledger.lines.join("\n")).not.toContain("had been written before")
   })
 
+  test("is not taken for written when its last row was there and disappears while it is read", async () => {
+    const db = await open()
+    const { dir } = await leaveJournal(db)
+    const first = join(dir, readdirSync(dir).find((name) => name.endsWith(".jsonl"))!)
+    writeFileSync(join(dir, "000000000009.jsonl"), `${toLine(aRecord(OLD))}\n`)
+    const onError = () => {}
+    const journal = await openJournal({ dir, maxBytes: 1 << 30, syncIntervalMs: 100, onDamaged: () => {}, onError })
+    onTestFinished(() => journal.close())
+    const replay = new Replay({ db, journal: toMarkedJournal(journal, dir), timeoutMs: 15_000, onSkipped: () => {} })
+    const countNext = async () => {
+      const batch = (await journal.read(1))!
+      const written = await replay.countWritten(journal, batch)
+      journal.ack(batch)
+      replay.settle(journal, batch, written)
+      return { rows: batch.starts.length, written }
+    }
+    expect(await countNext()).toEqual({ rows: 1, written: 1 })
+    truncateSync(first, readFileSync(first).indexOf("\n") + 1)
+    expect(await countNext()).toEqual({ rows: 0, written: 0 })
+    expect(await countNext()).toEqual({ rows: 1, written: 0 })
+  })
+
   test("is read from the start when it has never been written to this database", async () => {
     const [one, other] = [await open(), await open()]
     const { dir } = await leaveJournal(one)
     const ledger = await openTestLedger(other, dir, { timing: NEVER })
     expect((await ledger.drain(20_000)).drained).toBe(true)
     expect(await totals(other)).toEqual({ requests: 5, cost: "6.25" })
+  })
+
+  test("in a copy of its directory, which takes a request in progress for lost, does not replace the row of that request", async () => {
+    const db = await open()
+    const root = await makeDirectory()
+    const ledger = await openTestLedger(db, join(root, "1"), { timing: NEVER })
+    const plain = aRecord(OLD)
+    const job: JournalRecord = {
+      ...aRecord(OLD),
+      job: { kind: "response", id: "resp_1", state: "running", created: true },
+    }
+    for (const { job: _, ...intent } of [plain, job] as readonly JournalRecord[]) ledger.recordIntent(intent)
+    ledger.flushSync()
+    cpSync(join(root, "1"), join(root, "2"), { recursive: true })
+    const openCopy = () => openTestLedger(db, join(root, "2"), { timing: NEVER })
+    const outcomes = async () =>
+      (await db.query("SELECT outcome, trim_scale(total_cost)::text AS cost FROM llm_requests")).rows
+    const copy = await openCopy()
+    expect((await copy.drain(20_000)).drained).toBe(true)
+    const died = { outcome: "gateway_died", cost: null }
+    expect(await outcomes()).toEqual([died, died])
+    for (const record of [plain, job]) {
+      ledger.append(record)
+      expect((await ledger.drain(20_000)).drained).toBe(true)
+    }
+    const complete = { outcome: "complete", cost: "1.25" }
+    expect(await outcomes()).toEqual([complete, complete])
+    expect(await totals(db)).toEqual({ requests: 2, cost: "2.5" })
+    await expectBalance(db)
   })
 
   test("has its progress recorded up to the first rejected row, which is not on the disk yet", async () => {
@@ -93,7 +147,8 @@ describeDatabases("a journal that is read again", (open) => {
     const starts = lines.map((_, i) => 1 + lines.slice(0, i).reduce((sum, line) => sum + line.length + 1, 0))
     const batch = { array: Buffer.from(`[${lines.join(",")}]`), starts, lines: 4, damaged: [] }
     const journal = "0197a000-0000-7000-8000-000000000001"
-    const rejected = await insertBatch(db, batch, { timeoutMs: 15_000, failures: 0, journal })
+    const markAt = (to: number) => ({ of: "journal" as const, values: [journal, records[to - 1]!.id] as const })
+    const rejected = await insertBatch(db, batch, { timeoutMs: 15_000, failures: 0, markAt })
     expect(rejected.map(({ line }) => line)).toEqual([lines[2]])
     expect(await rowIds(db)).toHaveLength(3)
     expect((await db.query("SELECT last_row FROM majordomo_journals")).rows).toEqual([{ last_row: records[1]!.id }])

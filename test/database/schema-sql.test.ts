@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import pg from "pg"
@@ -6,7 +6,8 @@ import { describe, expect, onTestFinished, test } from "vitest"
 import { createTestDatabase } from "../support/postgres.ts"
 import { describeSchema } from "./_schemas.ts"
 
-const SCHEMA = readFileSync(new URL("../../schema.sql", import.meta.url), "utf8")
+const SCHEMA_FILE = fileURLToPath(new URL("../../schema.sql", import.meta.url))
+const SCHEMA = readFileSync(SCHEMA_FILE, "utf8")
 const GO_DATABASE = readFileSync(new URL("../fixtures/go-schema.sql", import.meta.url), "utf8")
 const DOCUMENTED = [
   "SELECT model, input_tokens, output_tokens, total_cost FROM llm_requests ORDER BY created_at DESC LIMIT 1;",
@@ -48,13 +49,7 @@ describe("schema.sql", () => {
   test("works with psql", async ({ skip }) => {
     if (!existsSync("/usr/bin/psql")) skip("psql is not installed")
     const database = await createTestDatabase({ empty: true })
-    const args = [
-      "-v",
-      "ON_ERROR_STOP=1",
-      "-f",
-      fileURLToPath(new URL("../../schema.sql", import.meta.url)),
-      database.url,
-    ]
+    const args = ["-v", "ON_ERROR_STOP=1", "-f", SCHEMA_FILE, database.url]
     const twice = [execFileSync("psql", args, { encoding: "utf8" }), execFileSync("psql", args, { encoding: "utf8" })]
     expect(twice[1]).toMatch(/COMMIT\n$/)
     const client = new pg.Client({ connectionString: database.url })
@@ -62,6 +57,38 @@ describe("schema.sql", () => {
     onTestFinished(() => client.end())
     expect(await describeSchema(client)).toEqual(await describeSchema(await openEmpty(SCHEMA)))
   })
+})
+
+test("[L10] schema.sql by hand rejects the tables of another program in one line, and changes nothing", async ({
+  skip,
+}) => {
+  if (!existsSync("/usr/bin/psql")) skip("psql is not installed")
+  for (const [tables, names] of [
+    ["CREATE TABLE api_keys (id serial, user_id int, key text)", "api_keys"],
+    ["CREATE TABLE llm_requests (id serial, prompt text); CREATE TABLE orders (id int)", "llm_requests, orders"],
+    [
+      "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE c (id int); CREATE TABLE d (id int)",
+      "a, b, c and 1 more",
+    ],
+  ] as const) {
+    const database = await createTestDatabase({ empty: true })
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    onTestFinished(() => client.end())
+    await client.query(tables)
+    const before = await describeSchema(client)
+    for (const stop of ["0", "1"]) {
+      const args = ["-q", "-v", `ON_ERROR_STOP=${stop}`, "-v", "SHOW_CONTEXT=never", "-f", SCHEMA_FILE, database.url]
+      const { stderr, status } = spawnSync("psql", args, { encoding: "utf8" })
+      expect(stderr.trimEnd().split("\n")).toEqual([
+        expect.stringContaining(
+          `contains tables of another program (${names}), so nothing was changed: use a database`,
+        ),
+      ])
+      expect(status).toBe(stop === "1" ? 3 : 0)
+      expect(await describeSchema(client)).toEqual(before)
+    }
+  }
 })
 
 describe("schema.sql on a database of the Go gateway", () => {

@@ -44,6 +44,14 @@ const ROWS: Readonly<Record<string, { where: string; day: string; period: string
   },
 }
 
+/** The numbers of each rollup table. The one of `llm_usage_metadata_values` is falsified by a test of its own. */
+const COUNTERS_OF_CATALOG = `
+  SELECT relname::text AS table, array_agg(attname::text ORDER BY attname::text COLLATE "C") AS names
+  FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+  WHERE relname ~ '^llm_usage_' AND relkind = 'r' AND relname NOT IN ('llm_usage_metadata_values', 'llm_usage_metadata_names')
+    AND attnum > 0 AND NOT attisdropped AND atttypid IN ('bigint'::regtype, 'integer'::regtype, 'numeric'::regtype, 'float8'::regtype)
+  GROUP BY 1 ORDER BY 1`
+
 async function openWithRequests(open: OpenTestDatabase) {
   const db = await open()
   await db.query(
@@ -57,6 +65,13 @@ describeDatabases("verify names table, period and counter", (open) => {
   test("[L4] of every counter of every rollup that is wrong, also of days that were proven before", async () => {
     const db = await openWithRequests(open)
     expect(Object.keys(ROWS).sort()).toEqual(ROLLUP_TABLES.map(({ name }) => name).sort())
+    const { rows: counters } = await db.query<{ table: string; names: string[] }>(COUNTERS_OF_CATALOG)
+    const names = COUNTERS.map(({ name }) => name).sort()
+    expect(counters).toEqual(
+      Object.keys(ROWS)
+        .sort()
+        .map((table) => ({ table, names })),
+    )
     await expectBalance(db)
     for (const { name: table } of ROLLUP_TABLES) {
       const { where, ...place } = ROWS[table]!
@@ -117,6 +132,8 @@ describeDatabases("verify names table, period and counter", (open) => {
       code: "22003",
     })
     await expectBalance(db)
+    // A database from before the constraints of the rollups.
+    for (const { name } of ROLLUP_TABLES) await db.query(`ALTER TABLE ${name} DROP CONSTRAINT ${name}_are_numbers`)
     await db.query("UPDATE llm_usage_daily SET total_cost = 'NaN' WHERE day = '2026-02-06'")
     await db.query("UPDATE llm_usage_hourly SET input_tokens = 'Infinity' WHERE hour = '2026-02-07T04:00Z'")
     // A row from before the constraint.

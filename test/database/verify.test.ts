@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs"
+import { appendFileSync, mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
 import { prune } from "../../src/database/prune.ts"
@@ -12,6 +12,7 @@ const BALANCED = {
   dropped: 0,
   lost: 0,
   begun: 0,
+  unreadable: [],
   differences: [],
   days: { compared: 0, proven: 0, pruned: 0 },
 }
@@ -43,6 +44,28 @@ it("finds rows that are neither in the journal nor in the database, requests wit
   appendFileSync(join(root, "1", "rejected.jsonl"), `${JSON.stringify({ line, reason: "SQLSTATE 22003" })}\n`)
   const books = await verifyLedger(db, root)
   expect(books).toMatchObject({ accepted: 3, written: 1, waiting: 0, rejected: 1, lost: 1, begun: 1 })
+})
+
+it("[L13] names files of a journal that cannot be read, and reads the rest", async () => {
+  const db = await connect((await createTestDatabase()).url)
+  const root = await makeDirectory()
+  for (const slot of ["1", "2"]) {
+    const ledger = await openTestLedger(db, join(root, slot))
+    ledger.append(aRecord())
+    ledger.recordIntent(aRecord()) // keeps the segment in the journal
+    await ledger.drain(5000)
+    await ledger.close()
+  }
+  const dir = join(root, "1")
+  const segment = join(dir, readdirSync(dir).find((name) => name.endsWith(".jsonl"))!)
+  // Reading a directory as a file fails for every user.
+  for (const file of [segment, join(dir, "rejected.jsonl"), join(root, "2", "counters.json")]) {
+    rmSync(file, { force: true })
+    mkdirSync(file)
+  }
+  const result = await verifyLedger(db, root)
+  expect(result.unreadable.map(({ code }) => code)).toEqual(["EISDIR", "EISDIR", "EISDIR"])
+  expect(result).toMatchObject({ written: 2, lost: 0, begun: 1, differences: [], days: ONE_DAY })
 })
 
 it("[L16] rows that were pruned and are still in a journal are not lost", async () => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
@@ -126,6 +126,22 @@ describe("docker-compose.yml and .env.example", () => {
       .filter((name) => name.startsWith("MAJORDOMO_"))
     expect(ours.length).toBeGreaterThan(6)
     expect(problemsOf(Object.fromEntries(ours.map((name) => [name, ""])))).toEqual([])
+  })
+
+  test("[O12] MinIO does not start with an empty or short secret", () => {
+    const { entrypoint, command, environment } = compose.services.minio
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of compose
+    expect(environment.MINIO_ROOT_PASSWORD).toBe("${MAJORDOMO_S3_SECRET_ACCESS_KEY:-}")
+    const [shell, ...words] = [...entrypoint, ...command.map((text: string) => text.replaceAll("$$", "$"))]
+    const bin = mkdtempSync(join(tmpdir(), "mdm-minio-"))
+    writeFileSync(join(bin, "minio"), "#!/bin/sh\necho started $*\n", { mode: 0o755 })
+    const start = (secret: string) =>
+      spawnSync(shell, words, { env: { PATH: bin, MINIO_ROOT_PASSWORD: secret }, encoding: "utf8" })
+    for (const secret of ["", "1234567"]) {
+      expect(start(secret)).toMatchObject({ status: 1, stdout: "", stderr: expect.stringContaining("_SECRET_") })
+    }
+    expect(start("12345678")).toMatchObject({ status: 0, stdout: "started server /data\n" })
+    rmSync(bin, { recursive: true })
   })
 
   test("every variable that compose uses is in .env.example", () => {

@@ -273,7 +273,15 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     expect(stderr).toContain(`left out: the bodies of ${gone.id} are not in S3`)
     expect(stderr).toContain("2 requests exported; 1 left out")
     const one = await installation.run(["usage", "request", gone.id, "--body"])
-    expect([one.code, one.stderr]).toEqual([0, expect.stringContaining("are not in S3")])
+    // [O12] One sentence, which does not call the body of a missing object not stored.
+    expect([one.code, one.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^note: the bodies of \S+ are not in S3: [^\n]+\n$/),
+    ])
+    const asJson = await installation.runJson(["usage", "request", gone.id, "--body"])
+    expect(asJson).toMatchObject({ request_body: null, response_body: null, bodies_from: "unreadable" })
+    const explained = await installation.run(["usage", "request", gone.id, "--body", "--explain"])
+    expect(explained.stdout).toContain("Request body: cannot be read\n\nResponse body: cannot be read")
   })
 
   test("no credential appears in an object, row, log line, error or file, wherever the client put it", async () => {
@@ -462,12 +470,10 @@ test("an invalid setting is rejected at start with its name", async () => {
   try {
     const refusal = async (more: Readonly<Record<string, string>>) => {
       const { code, stderr } = await installation.run(["serve", "--port", "0"], more)
-      return `${code}: ${stderr.trimEnd().split("\n").at(-1)}`
+      return `${code}: ${JSON.parse(stderr.trimEnd().split("\n").at(-1)!).message}`
     }
-    expect(await refusal({ MAJORDOMO_S3_ENABLED: "true" })).toMatch(/^1: error: s3.bucket: /)
-    expect(await refusal({ MAJORDOMO_LOGGING_REDACT: "messages" })).toMatch(
-      /^1: error: logging.redact: expected a JSON path/,
-    )
+    expect(await refusal({ MAJORDOMO_S3_ENABLED: "true" })).toMatch(/^1: s3.bucket: /)
+    expect(await refusal({ MAJORDOMO_LOGGING_REDACT: "messages" })).toMatch(/^1: logging.redact: expected a JSON path/)
   } finally {
     await installation.remove()
   }

@@ -197,7 +197,7 @@ test.skipIf(!canRun(inNamespaces(["--mount"], `mount --bind ${BOOT_ID} ${BOOT_ID
     expect(created.stderr).toContain("waiting 15 s to see whether that process still runs")
     const { code, stdout, stderr } = await gateway.stop("SIGCONT")
     expect(code).toBe(1)
-    expect(stdout + stderr).toContain("another process has taken over")
+    expect(stdout + stderr).toContain("another process has taken it over")
     expect((await run(["keys", "list"])).stdout).toContain("after-the-freeze")
     expect(await run(["verify"])).toMatchObject({ code: 0 })
   },

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
@@ -60,21 +60,6 @@ async function openStream(gateway: RunningGateway, key: string, tag: string) {
   return { ended }
 }
 
-it("a stream that is aborted at the shutdown timeout has a row that says so", { timeout: LIMIT_MS }, async () => {
-  const home = install({ MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "300ms" })
-  const key = await newKey(home)
-  const gateway = await home.serve()
-  const { ended } = await openStream(gateway, key, "cut")
-  const { code, stderr } = await gateway.stop()
-  expect(code).toBe(0)
-  expect(await ended).toBeDefined()
-  expect(lastNumbers(stderr)).toEqual({ accepted: 1, written: 1, waiting: 0, rejected: 0, dropped: 0 })
-  expect(await rowOf(home, "cut")).toMatchObject({
-    outcome: "gateway_died",
-    error_message: "the gateway stopped before the answer was complete: server.shutdown_timeout was exceeded",
-  })
-})
-
 it("a second signal ends the process immediately with 1; the running request has its row at the next start", {
   timeout: LIMIT_MS,
 }, async () => {
@@ -109,9 +94,7 @@ it("SIGTERM while the database is down: waiting rows are reported, kept, and wri
     expect(await askOnce({ key, port: gateway.port, tag: "away", stream: false })).toBeUndefined()
     const ready = await fetch(`${gateway.origin}/readyz`)
     expect(ready.status).toBe(503)
-    expect(((await ready.json()) as { error: string }).error).toMatch(
-      /does not answer \(postgres\); \d+ rows? waits? in the journal/,
-    )
+    expect(((await ready.json()) as { error: string }).error).toMatch(/does not answer \(postgres\); \d+ rows? waits?/)
     const stranger = await fetch(`${gateway.origin}/v1/models`, {
       headers: { "x-majordomo-key": `mdm_sk_${"x".repeat(43)}` },
     })
@@ -191,7 +174,9 @@ it("a full journal rejects new requests with 503 ledger_full, if it is configure
   }
 })
 
-it("an uncaught exception ends the gateway with 1, and its rows are kept", { timeout: LIMIT_MS }, async () => {
+it("[SEC-08] an uncaught exception ends the gateway with 1: its rows are kept, and it writes no report or dump", {
+  timeout: LIMIT_MS,
+}, async () => {
   const home = install()
   const bug = join(home.home, "bug.cjs")
   writeFileSync(bug, 'process.on("SIGUSR2", () => { throw new Error("a bug") })')
@@ -201,6 +186,10 @@ it("an uncaught exception ends the gateway with 1, and its rows are kept", { tim
   const { code, stderr } = await gateway.stop("SIGUSR2")
   expect(code).toBe(1)
   expect(stderr).toContain("internal error, the gateway ends: Error: a bug")
+  const dumps = readdirSync(home.home, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /(?:^|\/)(?:report\.|core|Heap)|\.heapsnapshot$/.test(name),
+  )
+  expect(dumps).toEqual([])
   const next = await home.serve()
   await expect.poll(() => rowOf(home, "bug"), { timeout: 10_000 }).toMatchObject({ outcome: "complete" })
   await next.stop()

@@ -43,6 +43,8 @@ describe("in an empty home, with nothing configured", () => {
     expect(gateway.stdout).toContain(`Connected to embedded PostgreSQL (${join(installation.home, ".majordomo")}`)
     expect(gateway.stdout).toMatch(/Pricing data loaded \(\d{3,} models\)\n/)
     expect(new Set(gateway.stdout.match(/mdm_sk_[\w-]+/g))).toHaveProperty("size", 1)
+    // [U12] Something is on the screen before the database exists.
+    expect(gateway.stderr).toContain("Creating the embedded database; this takes some seconds")
     expect(gateway.stdout).toContain("new OpenAI(")
     expect(gateway.stdout).toContain("new Anthropic(")
   })
@@ -120,7 +122,9 @@ describe("in an empty home, with nothing configured", () => {
     const key = /mdm_sk_[\w-]+/.exec(gateway.stdout)?.[0] ?? ""
     expect(await gateway.stop("SIGTERM")).toMatchObject({ code: 0, signal: null })
     gateway = await installation.serve()
-    await expect.poll(() => gateway.stdout).toContain("Pricing data loaded")
+    // [U12] A restart says where to send requests too.
+    await expect.poll(() => gateway.stdout).toContain(`Send requests to http://localhost:${gateway.port}\n`)
+    expect(gateway.stderr).not.toContain("Creating the embedded database")
     const headers = { "x-majordomo-key": key, authorization: "Bearer sk-test" }
     expect((await fetch(`${gateway.origin}/v1/models`, { headers })).status).toBe(200)
     const rows = (await installation.runJson(["usage", "requests"])) as readonly Row[]

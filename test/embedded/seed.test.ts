@@ -2,9 +2,11 @@ import { readdirSync, statSync } from "node:fs"
 import { watch } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
+import { isDeepStrictEqual } from "node:util"
 import { gzipSync } from "node:zlib"
 import { expect, test } from "vitest"
 import { openEmbedded } from "../../src/database/embedded.ts"
+import { makeSeed } from "../../src/embedded/seed/make-seed.ts"
 import { parseTar, type TarEntry, toTar } from "../../src/embedded/seed/tar.ts"
 import { makeDirectory, spawnScript } from "./_harness.ts"
 
@@ -53,6 +55,14 @@ test("only its owner can access the data directory, even when it was accessible 
   expect(await child.next()).toBe("closed")
   expect(readdirSync(directory)).toEqual(["lock", "postgres"])
   await child.kill()
+})
+
+test("[O12] each build makes the same cluster, byte for byte", { timeout: 180_000 }, async () => {
+  const [one, other] = [await makeSeed(), await makeSeed()]
+  const others = [...parseTar(other)]
+  const differing = [...parseTar(one)].filter((entry, i) => !isDeepStrictEqual(entry, others[i]))
+  expect(differing.map(({ path }) => path)).toEqual([])
+  expect(one.equals(other)).toBe(true)
 })
 
 test("an archive that is truncated, or that has a path outside of the directory, is rejected", () => {

@@ -79,6 +79,7 @@ test(
       { lanes: 32 },
     )
     await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
+    await expect.poll(() => gateway.gateway.unrecordedRequests()).toBe(0)
     expect(gateway.records.length).toBe(asked)
     for (const { status_code, outcome } of gateway.records) {
       expect(Number.isInteger(status_code)).toBe(true)

@@ -114,6 +114,7 @@ test(
     )
 
     await expect.poll(() => gateway.gateway.openRequests(), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => gateway.gateway.unrecordedRequests()).toBe(0)
     expect(malformed).toEqual([])
     expect([...hosts]).toEqual([`127.0.0.1:${port}`])
     // Every request that reached the provider has a row. A client that disconnected in between can have a row without it.

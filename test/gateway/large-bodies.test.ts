@@ -253,13 +253,33 @@ describe("a disk that fails costs memory, not the request", () => {
           onStored?.()
         },
       },
-      deps: { spill: acceptsWrites(writes), onError: (error) => void errors.push(error) },
+      deps: { spill: acceptsWrites(writes), onSpillError: (error) => void errors.push(error) },
     })
     const body = chat({})
     expect((await send(body, {}, poor)).status).toBe(200)
     expect(fakeProvider.exchanges[0]!.body.equals(body)).toBe(true)
     expect(errors).toEqual([full])
     expect(records.length).toBe(1)
+    await poor.close()
+    await expectNothingLeft()
+  })
+
+  test.each([0, 1, 3])("[O12] beyond the memory budget it costs the request, full after %i writes", async (writes) => {
+    const poor = await startPipeline({
+      upstream: fakeProvider.origin,
+      settings: { ...settings, maxBodyBytes: 200_000_000 },
+      deps: { spill: acceptsWrites(writes), onSpillError: () => {} },
+    })
+    const tooMuch = await send(chat({}, words.repeat(1_000_000)), {}, poor)
+    expect(tooMuch.status).toBe(503)
+    expect(tooMuch.headers.get("retry-after")).toBe("5")
+    expect(await tooMuch.json()).toMatchObject({
+      error: { code: "disk_full", message: expect.stringContaining("storage.data_dir") },
+    })
+    expect(await poor.nextRecord()).toMatchObject({ status_code: 503, usage_source: "none" })
+    expect(fakeProvider.exchanges).toHaveLength(0)
+    // The memory is free again for a body that fits.
+    expect((await send(chat({}), {}, poor)).status).toBe(200)
     await poor.close()
     await expectNothingLeft()
   })

@@ -60,11 +60,12 @@ describe("an answer without a body is whole with its head", () => {
   })
 })
 
-describe("a 100 that nobody asked for is left out", () => {
+describe("[RSP-07] a 100 that nobody asked for is left out", () => {
   const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
   test.each([
     ["before the answer", CONTINUE + OK],
     ["twice", CONTINUE + CONTINUE + OK],
+    ["2000 times", CONTINUE.repeat(2000) + OK],
     ["with headers and without a phrase", `HTTP/1.1 100\r\nX-A: 1\r\n\r\n${OK}`],
     ["after early hints", `HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${OK}`],
   ])("%s", async (_, given) => {

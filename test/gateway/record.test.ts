@@ -11,7 +11,11 @@ const READING: Reading = {
   source: "reported",
 }
 
-function rowOf(method: string, reading: Reading) {
+function rowOf(
+  method: string,
+  reading: Reading,
+  { headers = {}, error }: { headers?: Call["headers"]; error?: string } = {},
+) {
   const call: Call = {
     id: "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d",
     receivedAt: 0,
@@ -19,7 +23,7 @@ function rowOf(method: string, reading: Reading) {
     path: "/v1/responses/resp_1",
     query: "",
     rawHeaders: [],
-    headers: {},
+    headers,
     metadata: {},
     body: Buffer.alloc(0),
   }
@@ -29,7 +33,7 @@ function rowOf(method: string, reading: Reading) {
     respondedAt: 1,
     firstByteMs: 1,
     streamed: false,
-    error: undefined,
+    error,
     reading,
   }
   const cost = { status: "free", inputCost: "0", outputCost: "0", totalCost: "0", price: undefined } as const
@@ -51,4 +55,13 @@ test("a stored answer that is retrieved again keeps its usage, and its tokens ar
 test("tokens count for results that are billed when they are fetched, and for free answers to a POST", () => {
   expect(rowOf("GET", READING)).toMatchObject({ input_tokens: 15, output_tokens: 9 })
   expect(rowOf("POST", { ...READING, free: true })).toMatchObject({ input_tokens: 15, output_tokens: 9 })
+})
+
+test("the alias of a provider's key is UTF-8, and an error message and an alias are truncated between characters", () => {
+  const alias = (text: string) => ({ "x-majordomo-provider-alias": Buffer.from(text).toString("latin1") })
+  expect(rowOf("GET", READING, { headers: alias("Zürich \ufffd") })).toMatchObject({
+    provider_api_key_alias: "Zürich \ufffd",
+  })
+  const long = rowOf("GET", READING, { headers: alias(`${"x".repeat(254)}🎉`), error: `${"x".repeat(499)}🎉` })
+  expect(long).toMatchObject({ provider_api_key_alias: "x".repeat(254), error_message: "x".repeat(499) })
 })

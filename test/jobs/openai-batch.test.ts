@@ -147,6 +147,33 @@ describeDatabases("the results of a batch", (open) => {
     expect(verified).toMatchObject({ written: 1, waiting: 0, lost: 0 })
   })
 
+  test("have the rates of their own size, also at the exact threshold of a tier", async () => {
+    const database = await open()
+    // gpt-5.4 costs twice as much from 272,000 tokens on.
+    const sizes = [271_999, 272_000, 100_000]
+    const file = sizes.map((size, index) =>
+      aLine(`b${index}`, {
+        object: "chat.completion",
+        model: "gpt-5.4",
+        choices: [],
+        usage: { prompt_tokens: size, completion_tokens: 0, total_tokens: size },
+      }),
+    )
+    const provider = await startProvider((request, response) =>
+      request.url!.includes("/files/")
+        ? void response.writeHead(200).end(file.join(""))
+        : sendJson(response, aBatch(request.method === "POST" ? "validating" : "completed")),
+    )
+    const gateway = await startJobGateway({ database, provider })
+    await gateway.send("POST", "/v1/batches", { body: {} })
+    await gateway.send("GET", "/v1/batches/batch_1")
+    await gateway.send("GET", "/v1/files/file-out/content")
+    await gateway.settle()
+    const items = (await readRows(database)).filter(({ tier }) => tier === "batch")
+    const costs = new Map(items.map(({ input_tokens, total_cost }) => [input_tokens, total_cost]))
+    expect(Object.fromEntries(costs)).toEqual({ "271999": "0.33999875", "272000": "0.68", "100000": "0.125" })
+  })
+
   test("are read for every endpoint of the Batch API: chat, Responses and embeddings", async () => {
     const database = await open()
     const responses = {

@@ -1,9 +1,12 @@
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -115,6 +118,29 @@ for (const [name, place] of Object.entries(PLACES)) {
   })
 }
 
+const NOBODY = 65534
+const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"]
+test.skipIf(!canRun(AS_NOBODY))(
+  "another user can neither hold the lock of a directory nor disturb its owner",
+  async () => {
+    const directory = makeDirectory()
+    chmodSync(directory, 0o755)
+    const denied = new RegExp(`EACCES: permission denied, \\w+ '${directory}/lock`)
+    const theirs = makeDirectory()
+    chownSync(theirs, NOBODY, NOBODY)
+    expect((await start(theirs, { under: AS_NOBODY })).answer).toBe("mine")
+
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow(denied)
+    const owner = await start(directory)
+    expect(owner.answer).toBe("mine")
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow(denied)
+    expect(await acquireLock(directory)).toBeUndefined()
+    await owner.kill()
+    await expect(start(directory, { under: AS_NOBODY })).rejects.toThrow(denied)
+    expect((await start(directory)).answer).toBe("mine")
+  },
+)
+
 test("a path that is too long for a socket is locked like any other", async () => {
   const directory = join(makeDirectory(), "d".repeat(100))
   mkdirSync(directory)
@@ -178,7 +204,7 @@ test("a frozen process on another machine loses its directory, and ends without 
   const before = readFileSync(written, "utf8")
   owner.signal("SIGCONT")
   expect(await owner.exited).toBe(1)
-  expect(owner.errors()).toContain("LockLostError: another process has taken over")
+  expect(owner.errors()).toContain("another process has taken it over")
   expect(readFileSync(written, "utf8")).toBe(before)
   await expect.poll(() => lock!.isHeld()).toBe(true)
   await lock!.release()
@@ -208,6 +234,36 @@ test("an owner whose directory was deleted goes on, because there is nothing lef
   expect(lock!.isHeld()).toBe(true)
   await lock!.release()
 })
+
+test.each([
+  ["moved", (directory: string) => renameSync(directory, `${directory}.moved`)],
+  ["deleted", (directory: string) => rmSync(directory, { recursive: true })],
+])(
+  "an owner whose directory was %s goes on until another process acquires a directory in its place",
+  async (_, remove) => {
+    const directory = makeDirectory()
+    onTestFinished(() => rmSync(`${directory}.moved`, { recursive: true, force: true }))
+    const written = join(makeDirectory(), "written")
+    const owner = await start(directory, {
+      options: JSON.stringify({ timing: SHORT }),
+      work: `if (lock.isHeld()) appendFileSync(${JSON.stringify(written)}, "x")`,
+    })
+    await expect.poll(() => existsSync(written)).toBe(true)
+    remove(directory)
+    const { length } = readFileSync(written, "utf8")
+    const removedAt = Date.now()
+    await expect.poll(() => Date.now() - removedAt).toBeGreaterThan(SHORT.validMs + 2 * SHORT.renewMs)
+    expect(readFileSync(written, "utf8").length).toBeGreaterThan(length)
+    mkdirSync(directory) // what the owner may create there is not what another process has acquired
+    await expect.poll(() => Date.now() - removedAt).toBeGreaterThan(SHORT.validMs + 4 * SHORT.renewMs)
+    const next = await start(directory)
+    expect(next.answer).toBe("mine")
+    expect(await owner.exited).toBe(1)
+    expect(owner.errors()).toContain(
+      `LockLostError: ${directory}/lock does not belong to this process any more: another process uses its path`,
+    )
+  },
+)
 
 test("an owner whose lock was deleted by hand ends, because another process could acquire it", async () => {
   const directory = makeDirectory()

@@ -20,6 +20,7 @@ beforeAll(async () => {
 })
 afterEach(async () => {
   await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
+  await expect.poll(() => gateway.gateway.unrecordedRequests()).toBe(0)
   fakeProvider.reset()
 })
 afterAll(async () => {

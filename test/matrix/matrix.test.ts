@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { CASES } from "./cases.ts"
+import { FAULT_ROWS, FAULTS, hasTest } from "./faults.ts"
 import { findPlaces, readMatrix } from "./table.ts"
 
 const LIST = new URL("../../../shared/reliability.json", import.meta.url)
@@ -21,6 +22,22 @@ test("a case is in the matrix once, and every name in a test is a case", () => {
   const ids = CASES.map(({ id }) => id)
   expect(new Set(ids).size).toBe(ids.length)
   expect([...findPlaces().keys()].filter((id) => !ids.includes(id))).toEqual([])
+})
+
+test("every rule that a fault broke has a test, which exists in the file that the matrix names", () => {
+  for (const [id, rules] of Object.entries(FAULTS)) expect([id, Object.keys(rules)]).not.toEqual([id, []])
+  expect(FAULT_ROWS.filter(({ tests }) => tests.length === 0)).toEqual([])
+  const missing = FAULT_ROWS.flatMap(({ id, tests }) =>
+    tests.filter((test) => !hasTest(test)).map((test) => [id, test]),
+  )
+  expect(missing).toEqual([])
+})
+
+test("the faults of a kind are numbered without a gap", () => {
+  const numbers = (kind: string) => Object.keys(FAULTS).filter((id) => id.startsWith(kind))
+  expect(numbers("L")).toEqual(Array.from({ length: 22 }, (_, index) => `L${index + 1}`))
+  expect(numbers("M")).toEqual(Array.from({ length: 18 }, (_, index) => `M${index + 1}`))
+  expect(numbers("15.")).toEqual(Array.from({ length: 6 }, (_, index) => `15.${index + 1}`))
 })
 
 test.skipIf(!existsSync(LIST))("every case of the list is known (skipped if the list is not available)", () => {

@@ -64,6 +64,15 @@ describe("the package", () => {
     expect(open.filter((each) => !isForeign(each) && !each[1].inBundle).map(([name]) => name)).toEqual([])
   })
 
+  test("[SEC-08] turns on no report, heap snapshot or inspector of node, which would contain the environment", () => {
+    const options =
+      /process\.report|--report-|--heapsnapshot|--heap-prof|--inspect|--abort-on-uncaught|writeHeapSnapshot|node:inspector/
+    const sources = readdirSync(new URL("../../src/", import.meta.url), { recursive: true, encoding: "utf8" })
+    const paths = sources.filter((name) => name.endsWith(".ts")).map((name) => `src/${name}`)
+    const others = ["bin/majordomo.mjs", "package.json", "Dockerfile", "docker-compose.yml", "docs/deployment.md"]
+    expect([...paths, ...others].filter((path) => options.test(read(path)))).toEqual([])
+  })
+
   test("[SUP-07] rejects an older node with one line that names the required version of `engines`", () => {
     const start = (version: string) => {
       const code = `Object.defineProperty(process.versions,"node",{value:"${version}"});process.argv.push("--version");await import("./bin/majordomo.mjs")`
@@ -100,6 +109,9 @@ describe("the workflows", () => {
   })
 
   test("[SUP-09] have the least privileges, use only GitHub's own actions, and audit each release", () => {
+    const [group] = /^ {2}group: .*$/m.exec(read(".github/workflows/ci.yml"))!
+    // [O12] A push and the nightly run are both on the main branch, and only runs of one group cancel each other.
+    expect(group).toContain("github.event_name")
     for (const text of workflows) {
       expect(text).toMatch(/^permissions:(?: \{\}|\n {2}contents: read)$/m)
       expect(text).not.toMatch(/pull_request_target|write-all/)

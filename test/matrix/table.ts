@@ -10,7 +10,7 @@ export interface Row extends Case {
 const ROOT = new URL("../../", import.meta.url)
 const FOLDERS = ["test", "bench", ".github"]
 /** Files that mention cases without testing them. */
-const NOT_TESTS = /^test\/matrix\/(?:cases|table|main|matrix\.test)\.ts$/
+const NOT_TESTS = /^test\/matrix\/(?:cases|table|main|faults|ledger-faults|money-faults|matrix\.test)\.ts$/
 
 /** Returns the whole matrix: each case with the tests that name it. */
 export function readMatrix(): Row[] {

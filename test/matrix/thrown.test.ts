@@ -95,6 +95,7 @@ test.each(ALL)(
       else expect(answer).not.toContain("a bug")
     }
     await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
+    await expect.poll(() => gateway.gateway.unrecordedRequests()).toBe(0)
     expect(records.map(({ status_code, outcome }) => `${status_code} ${outcome}`)).toEqual(
       given.status === 200 ? ["200 complete", "200 complete"] : [],
     )

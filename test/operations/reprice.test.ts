@@ -7,6 +7,7 @@ import { NO_READING, NO_USAGE, type Reading } from "../../src/core/usage.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { createKey, updateKey } from "../../src/database/keys.ts"
 import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
+import { prune } from "../../src/database/prune.ts"
 import { type RepriceContext, repriceRequests } from "../../src/operations/reprice/reprice.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { aRecord } from "../database/_ledger.ts"
@@ -311,7 +312,7 @@ describeDatabases("repricing", (open) => {
     ])
   })
 
-  test("a stored repricing cannot be changed or deleted", async () => {
+  test("a stored repricing cannot be changed, nor deleted while its request exists", async () => {
     const db = await open()
     await insert(db, [anUnpriced()])
     await run(db)
@@ -319,6 +320,44 @@ describeDatabases("repricing", (open) => {
       await expect(db.query(`${sql} llm_request_repricings`)).rejects.toThrow("only takes new rows")
     }
     await expect(db.query("UPDATE llm_request_repricings SET reason = 'x'")).rejects.toThrow("only takes new rows")
+  })
+
+  test("[O12] prune deletes the repricings of the requests that it deletes, and those that earlier prunes left", async () => {
+    const db = await open()
+    const [old, orphaned, recent] = ["2026-11-20", "2026-11-21", "2026-11-22"].map((day) =>
+      anUnpriced({ created_at: `${day}T10:00:00Z` }),
+    ) as [LogRecord, LogRecord, LogRecord]
+    await insert(db, [old, orphaned, recent])
+    await run(db)
+    await db.query({ text: "DELETE FROM llm_requests WHERE id = $1", values: [orphaned.id] })
+    expect(await keptOf(db)).toHaveLength(3)
+    const choice = { olderThan: Date.parse("2026-11-21T12:00:00Z"), bodiesOnly: false }
+    await prune(db, { ...choice, bodiesOnly: true })
+    expect(await keptOf(db)).toHaveLength(3)
+    expect(await prune(db, choice)).toBe(1)
+    expect((await keptOf(db)).map(({ request_id }) => request_id)).toEqual([recent.id])
+  })
+
+  test("[O12] a request that is pruned or changed while it is repriced is not counted as changed", async () => {
+    const db = await open()
+    const requests = [anUnpriced(), anUnpriced(), anUnpriced()]
+    await insert(db, requests)
+    const [pruned, changed] = requests.map(({ id }) => id)
+    // The rows have been read when the first of them is priced, and are written when all of them are.
+    const progress: number[] = []
+    const beside = Object.assign(Object.create(db) as Database, {
+      async query(statement: Parameters<Database["query"]>[0]) {
+        if (typeof statement !== "string" && statement.text.includes("INSERT INTO llm_request_repricings")) {
+          await db.query({ text: "DELETE FROM llm_requests WHERE id = $1", values: [pruned] })
+          await db.query({ text: "UPDATE llm_requests SET cost_status = 'estimated' WHERE id = $1", values: [changed] })
+        }
+        return db.query(statement)
+      },
+    })
+    const models = await run(beside, {}, { onProgress: ({ changed }) => void progress.push(changed) })
+    expect(models).toMatchObject([{ looked: 3, changed: 1, after: "0.0018" }])
+    expect(progress).toEqual([1])
+    expect(await keptOf(db)).toHaveLength(1)
   })
 
   test("without a price for the model nothing changes", async () => {

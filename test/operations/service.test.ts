@@ -60,6 +60,24 @@ describe("[O4] the systemd unit", () => {
     expect(Service!["ExecStart"]).toMatch(/serve --config "\/etc\/my \\"100%%\\"\/\$\$x\.yaml"$/)
   })
 
+  it("a parser that does not know our text reads each word of ExecStart back as it was", () => {
+    const words = ["/opt/my apps/100%/node", "/opt/$HOME/no\"de\\x; 'y'/x.mjs", "/etc/a b.yaml"] as const
+    const unit = define({ program: [words[0], words[1]], configFile: words[2], homeDir: "/home/a 50%", scope: "user" })
+    const python = `import configparser,json,shlex,sys
+parser = configparser.ConfigParser(interpolation=None, strict=True)
+parser.optionxform = str
+parser.read_string(sys.stdin.read())
+service = parser["Service"]
+words = [word.replace("%%", "%").replace("$$", "$") for word in shlex.split(service["ExecStart"])]
+print(json.dumps([words, service["EnvironmentFile"], service["Restart"], parser["Unit"]["StartLimitIntervalSec"]]))`
+    expect(JSON.parse(execFileSync("python3", ["-c", python], { input: unit.content, encoding: "utf8" }))).toEqual([
+      [words[0], words[1], "serve", "--config", words[2]],
+      "-/home/a 50%%/.config/majordomo/gateway.env",
+      "always",
+      "0",
+    ])
+  })
+
   it.runIf(hasAnalyze).each(["system", "user"] as const)("is accepted by systemd-analyze verify: %s", (scope) => {
     const unit = join(home, `majordomo-gateway-${scope}.service`)
     writeFileSync(unit, define({ scope }).content)
@@ -73,7 +91,9 @@ it("[O4] the plist of launchd is valid XML with the program, and restarts it", (
   expect(content).toContain("<string>serve</string><string>--config</string><string>/a &amp; b.yaml</string>")
   expect(content).toContain("<key>KeepAlive</key><true/>")
   expect(content).toContain("<key>ExitTimeOut</key><integer>45</integer>")
-  expect(next).toBe(`launchctl bootstrap gui/$(id -u) ${home}/Library/LaunchAgents/com.majordomo.gateway.plist`)
+  expect(next).toBe(`launchctl bootstrap gui/$(id -u) "${home}/Library/LaunchAgents/com.majordomo.gateway.plist"`)
+  const spaced = define({ manager: "launchd", scope: "user", homeDir: "/Users/a b" })
+  expect(spaced.next).toBe(`launchctl bootstrap gui/$(id -u) "${spaced.path}"`)
   const python = "import plistlib,sys; print(plistlib.loads(sys.stdin.buffer.read())['ProgramArguments'][2])"
   expect(execFileSync("python3", ["-c", python], { input: content, encoding: "utf8" })).toBe("serve\n")
 })

@@ -1,3 +1,5 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
 import { expect, test } from "vitest"
 import { toVerdict } from "../../src/cli/verify.ts"
 import { prune } from "../../src/database/prune.ts"
@@ -48,5 +50,34 @@ test("verify names what differs, --repair computes it again and says so, and pru
   expect(toVerdict(pruned)).toMatchInlineSnapshot(`
     "The books do NOT balance: 9 accepted = 9 written + 0 waiting + 0 rejected + 0 dropped; the rollups DIFFER from the rows (1 day compared, 1 proven before, 2 pruned)
       llm_usage_daily 2026-02-01: total_cost (cannot be repaired: the requests of that day were pruned)"
+  `)
+})
+
+test("[L13] verify names a file of the journal that cannot be read, and the books do not balance", async () => {
+  const database = await connect((await createTestDatabase()).url)
+  const dataDir = await makeDirectory()
+  const segment = join(dataDir, "journal", "1", "000000000001.jsonl")
+  mkdirSync(segment, { recursive: true }) // which is read as a file, and so fails for every user
+  const settings = { storage: { dataDir } } as Parameters<typeof verify>[0]["settings"]
+  const result = await verify({ database, settings, onProgress: () => {} }, { repair: false, all: false })
+  expect(result.balanced).toBe(false)
+  expect(toVerdict(result).replace(dataDir, "DATA_DIR")).toMatchInlineSnapshot(`
+    "The books do NOT balance: 0 accepted = 0 written + 0 waiting + 0 rejected + 0 dropped; the rollups agree with the rows (0 days compared)
+      DATA_DIR/journal/1/000000000001.jsonl cannot be read (EISDIR), so its rows are not proven"
+  `)
+})
+
+test("[L10] verify names parts of the schema without which new rows are not counted, and the books do not balance", async () => {
+  const database = await connect((await createTestDatabase()).url)
+  const settings = { storage: { dataDir: await makeDirectory() } } as Parameters<typeof verify>[0]["settings"]
+  await database.query("DROP TRIGGER majordomo_added ON llm_requests")
+  await database.query("ALTER TABLE llm_requests DISABLE TRIGGER majordomo_changed")
+  const result = await verify({ database, settings, onProgress: () => {} }, { repair: false, all: false })
+  expect(result.balanced).toBe(false)
+  expect(toVerdict(result)).toMatchInlineSnapshot(`
+    "The books do NOT balance: 0 accepted = 0 written + 0 waiting + 0 rejected + 0 dropped; the rollups agree with the rows (0 days compared)
+      the schema: trigger majordomo_added of llm_requests is missing
+      the schema: trigger majordomo_changed does not run
+    Correct the schema as majordomo-gateway doctor says, then run majordomo-gateway verify --repair"
   `)
 })

@@ -35,7 +35,14 @@ beforeEach(async () => {
 })
 afterEach(() => close())
 
-function create({ at = url, ...more }: { at?: string; cacheFile?: string; refreshIntervalMs?: number } = {}) {
+interface Changes {
+  readonly at?: string
+  readonly cacheFile?: string
+  readonly refreshIntervalMs?: number
+  readonly timeoutMs?: number
+}
+
+function create({ at = url, ...more }: Changes = {}) {
   return createPriceSource({
     name: "llm-prices.com",
     url: at,
@@ -136,6 +143,15 @@ describe("the fetched list", () => {
 
     await vi.waitFor(() => expect(requests.length).toBeGreaterThanOrEqual(3))
     source.close()
+  })
+
+  test("is fetched again after a server that never answered", async () => {
+    answer = () => {}
+    const source = create({ timeoutMs: 200 })
+    expect(await source.refresh()).toEqual({ status: "failed", reason: "it did not answer within 0.2 s" })
+    answer = (_, response) => response.end(GOOD)
+
+    await vi.waitFor(async () => expect((await source.refresh()).status).toBe("updated"), 20_000)
   })
 
   test("is aborted without a message when the price book closes, even if the server hangs", async () => {

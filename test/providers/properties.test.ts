@@ -249,6 +249,25 @@ describe("usage that is nonsense", () => {
     expectSound(reading)
   })
 
+  it.each([
+    ["openai", "/v1/chat/completions", '{"usage":{"prompt_tokens":12,"completion_tokens":"NaN"}}', "completion_tokens"],
+    ["openai", "/v1/responses", '{"usage":{"input_tokens":1.5,"output_tokens":2}}', "input_tokens"],
+    ["anthropic", "/v1/messages", '{"usage":{"input_tokens":3,"output_tokens":[4]}}', "output_tokens"],
+    [
+      "gemini",
+      "/v1beta/models/g:generateContent",
+      '{"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4.5}}',
+      "candidatesTokenCount",
+    ],
+  ] as const)(
+    "%s %s: a stated number that is not whole is the reason why the cost is not exact",
+    (format, path, text, name) => {
+      const reading = read(format, path, text)
+      expect(reading.inconsistent).toBe(`${name} is not a whole number`)
+      expectSound(reading)
+    },
+  )
+
   it("bytes that are no JSON give no reading", () => {
     const random = createRandom(5)
     for (let i = 0; i < 500; i++) {

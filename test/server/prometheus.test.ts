@@ -1,5 +1,6 @@
 import { expect, it } from "vitest"
-import { combine, createHistogram, type Metric, toText } from "../../src/server/prometheus.ts"
+import { combine, counter, createHistogram, type Metric, toText } from "../../src/server/prometheus.ts"
+import { createTotals } from "../../src/server/workers/totals.ts"
 
 const gauge = (name: string, value: number, together?: "max"): Metric => ({
   name,
@@ -44,4 +45,16 @@ it("the values of several processes are added, or their maximum is taken; a metr
     ["lag", 5],
     ["one", 1],
   ])
+})
+
+it("no counter of several processes goes backwards while one is replaced; a lifelong one is then reported by another", () => {
+  const totals = createTotals()
+  const lifelong = (value: number): Metric => ({ ...counter("rows_total", "Rows.", value), isLifelong: true })
+  const values = (own: readonly Metric[]) => totals.sum(own).map(({ samples }) => samples[0]?.value)
+  totals.report(1, [lifelong(10), counter("requests_total", "Requests.", 5), gauge("open", 2)])
+  expect(values([lifelong(1)])).toEqual([11, 5, 2])
+  totals.end(1)
+  expect(values([lifelong(1)])).toEqual([11, 5])
+  totals.report(2, [counter("requests_total", "Requests.", 1), gauge("open", 1)])
+  expect(values([lifelong(12)])).toEqual([12, 6, 1])
 })

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect, onTestFinished, test } from "vitest"
+import { afterAll, describe, expect, onTestFinished, test } from "vitest"
 import type { Settings } from "../../src/config/settings.ts"
 import type { Database } from "../../src/database/_database.ts"
 import type { LedgerStats } from "../../src/database/ledger/ledger.ts"
@@ -13,6 +13,10 @@ import { loadSettings } from "../../src/server/settings.ts"
 import { findPostgresBinaries } from "../support/_postgres-binaries.ts"
 import { describeDatabases, postgresAt } from "../support/databases.ts"
 import { createTestDatabase, startPostgres } from "../support/postgres.ts"
+import { mountSmallDisk } from "../support/small-disk.ts"
+
+const disk = mountSmallDisk(24)
+afterAll(() => disk?.remove())
 
 const WRITING: LedgerStats = {
   accepted: 3,
@@ -68,6 +72,27 @@ describeDatabases("readiness", (open) => {
     await db.query("ALTER TABLE llm_requests ENABLE TRIGGER ALL")
     expect((await check(db)).warnings).toEqual([])
   })
+
+  test("[L10] a schema that was changed by hand is a warning: triggers, their functions, unique keys, constraints", async () => {
+    const db = await open()
+    for (const [change, alteration] of [
+      ["DROP TRIGGER majordomo_added ON llm_requests", "trigger majordomo_added of llm_requests is missing"],
+      [
+        "CREATE OR REPLACE FUNCTION majordomo_count_changed() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "function majordomo_count_changed was changed",
+      ],
+      ["ALTER TABLE llm_requests DROP CONSTRAINT llm_requests_pkey", "unique key of llm_requests (id) is missing"],
+      [
+        "ALTER TABLE llm_requests DROP CONSTRAINT llm_requests_cost_is_number",
+        "constraint llm_requests_cost_is_number of llm_requests is missing",
+      ],
+    ] as const) {
+      await db.query(change)
+      const { error, warnings } = await check(db)
+      expect(error).toBeUndefined()
+      expect(warnings).toEqual([{ code: "schema_altered", message: expect.stringContaining(alteration) }])
+    }
+  })
 })
 
 describe("readiness (PostgreSQL)", () => {
@@ -96,9 +121,7 @@ describe("readiness (PostgreSQL)", () => {
       ],
     })
     const strict = await check(db, { stats: stalled, settings: { "server.not_ready_after": "10s" } })
-    expect(strict.error).toBe(
-      "no row could be written for 20 s (another transaction holds a lock); 2 rows wait in the journal",
-    )
+    expect(strict.error).toBe("no row could be written for 20 s (another transaction holds a lock); 2 rows wait")
   })
 
   test("a full journal is an error only if requests are rejected because of it", async () => {
@@ -117,12 +140,21 @@ describe("readiness (PostgreSQL)", () => {
     expect(warnings).toMatchObject([{ code: "prices_old" }])
   })
 
+  test.skipIf(disk === undefined)("a disk with little room is a warning", async () => {
+    const db = await open((await createTestDatabase()).url)
+    const { error, warnings } = await check(db, { settings: { "storage.data_dir": disk!.dir } })
+    expect(error).toBeUndefined()
+    expect(warnings).toEqual([
+      { code: "disk_low", message: expect.stringMatching(/^the disk of storage\.data_dir has only \d+ MiB free$/) },
+    ])
+  })
+
   test("a database that is read-only by default is an error that says where that was set", async () => {
     const { url, name } = await createTestDatabase()
     const setting = "default_transaction_read_only"
     await (await open(url)).query(`ALTER DATABASE ${name} SET ${setting} = on`)
     expect((await check(await open(url))).error).toBe(
-      `the database (postgres) does not accept rows: it accepts no writes, because ${setting} is on (set by: database); 2 rows wait in the journal`,
+      `the database (postgres) does not accept rows: it accepts no writes, because ${setting} is on (set by: database); 2 rows wait`,
     )
     expect(await examine(url)).toMatchObject([{ fix: expect.stringContaining(`RESET ${setting}`) }])
   })
@@ -131,6 +163,17 @@ describe("readiness (PostgreSQL)", () => {
     const { url, name } = await createTestDatabase()
     await (await open(url)).query(`ALTER DATABASE ${name} SET session_replication_role = replica`)
     expect(await examine(url)).toMatchObject([{ message: expect.stringContaining("do not run") }])
+  })
+
+  test("[L10] a schema that was changed by hand is a problem for doctor", async () => {
+    const { url } = await createTestDatabase()
+    await (await open(url)).query("DROP TRIGGER majordomo_changed ON llm_requests")
+    expect(await examine(url)).toMatchObject([
+      {
+        message: expect.stringContaining("trigger majordomo_changed of llm_requests is missing"),
+        fix: expect.stringContaining("schema.sql"),
+      },
+    ])
   })
 
   test.skipIf(!canCopy())("a standby is not ready until it is promoted, and doctor says so", async () => {

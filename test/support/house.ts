@@ -43,7 +43,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   c12: ["config"],
   h3: ["server"],
   listhen: ["server"],
-  undici: ["gateway"],
+  undici: ["gateway", "kit"],
   ofetch: ["pricing"],
   "@pydantic/genai-prices": ["pricing"],
   pg: ["database"],

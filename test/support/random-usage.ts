@@ -48,7 +48,16 @@ export async function insertRandomUsage(client: pg.Client, { rows, since, until,
       total_cost: status === "unpriced" ? pick(null, null, "0") : cost,
       cost_status: status,
       status_code: pick(200, 200, 200, 429, 500),
-      outcome: pick("complete", "complete", "complete", "client_left", "upstream_broke", "gateway_died", "gap"),
+      outcome: pick(
+        "complete",
+        "complete",
+        "complete",
+        "client_left",
+        "upstream_broke",
+        "gateway_died",
+        "shutdown",
+        "gap",
+      ),
       raw_metadata: pick(metadata, metadata, { Feature: metadata["Feature"]! }, null),
     }
   })

@@ -1,5 +1,7 @@
 import type { S3Client } from "@aws-sdk/client-s3"
 import { CommandError } from "../../core/errors.ts"
+import { createProxyAgents } from "../../kit/proxy/agent.ts"
+import type { Proxies } from "../../kit/proxy/proxies.ts"
 import { toFailure } from "./failure.ts"
 
 export interface S3Settings {
@@ -10,6 +12,8 @@ export interface S3Settings {
   /** Without keys, the AWS default credential chain is used. */
   readonly accessKeyId: string | undefined
   readonly secretAccessKey: string | undefined
+  /** The proxies through which the bucket is reached. */
+  readonly proxies?: Proxies | undefined
 }
 
 export interface Bucket {
@@ -25,6 +29,8 @@ export interface Bucket {
 }
 
 const CONNECT_TIMEOUT_MS = 5000
+/** The number of the SDK itself. */
+const MAX_SOCKETS = 50
 /** A connection on which nothing moves for so long is given up, so that a server that hangs frees its upload slot. */
 const IDLE_TIMEOUT_MS = 15_000
 
@@ -50,13 +56,14 @@ export async function openBucket(
 ): Promise<Bucket> {
   const Bucket = checkSettings(settings)
   const { S3Client, PutObjectCommand, GetObjectCommand, DeleteObjectCommand } = await import("@aws-sdk/client-s3")
-  const { accessKeyId, secretAccessKey, endpoint, region } = settings
+  const { accessKeyId, secretAccessKey, endpoint, region, proxies } = settings
+  const agents = proxies && createProxyAgents(proxies, { maxSockets: MAX_SOCKETS, timeoutMs: CONNECT_TIMEOUT_MS })
   const client: S3Client = new S3Client({
     region,
     ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
     ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
     maxAttempts,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: idleMs },
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: idleMs, ...agents },
     // Older versions of MinIO and others do not support the checksums that newer SDKs add by default.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",

@@ -1,3 +1,5 @@
+import { ProxyError } from "../../kit/proxy/tunnel.ts"
+
 /** A failure of S3, described for the person who fixes it. It never contains an address, a key or a body. */
 export interface Failure {
   /** One line is logged per kind. */
@@ -50,6 +52,7 @@ export function toFailure(error: unknown, doing: keyof typeof DENIED = "put"): F
     code?: unknown
     $metadata?: { httpStatusCode?: number }
   }
+  if (error instanceof ProxyError) return transient("proxy", `S3 could not be reached (${error.message})`)
   const status = $metadata?.httpStatusCode
   for (const [names, text] of LASTING) {
     if (names.test(name)) return lasting(name, text)

@@ -1,8 +1,8 @@
-import { type CreatedKey, createKey } from "../../operations/keys/create.ts"
+import { type CreatedKey, createKey, discardKey } from "../../operations/keys/create.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
-import { print, printJson } from "../_print.ts"
-import { printable } from "../_text.ts"
+import { printSecret } from "../_print.ts"
+import { printable, toPrintableJson } from "../_text.ts"
 import { DISCOUNT } from "./_keys.ts"
 
 export default defineCommand({
@@ -22,8 +22,8 @@ export default defineCommand({
     const { name, description, discount } = args
     const create = async (context: Parameters<typeof createKey>[0]) => {
       const created = await createKey(context, { name, description, discount })
-      if (args.json) printJson(created)
-      else print(announce(created))
+      const text = args.json ? toPrintableJson(created, 2) : announce(created)
+      await printSecret(text, () => discardKey(context, created))
     }
     await withDatabase(args.config, create, { mayCreate: true })
   },

@@ -11,12 +11,14 @@ export function toSides(args: { body?: boolean; request?: boolean; response?: bo
 
 /** Renders bodies for a terminal: JSON over several lines, without control characters. */
 export function renderBodies(bodies: Bodies, sides: Sides): string {
-  return sides.map((side) => `${TITLES[side]}${renderBody(bodies[side])}`).join("\n\n")
+  const missing = bodies.source === "unreadable" ? ": cannot be read" : ": not stored"
+  return sides.map((side) => `${TITLES[side]}${renderBody(bodies[side], missing)}`).join("\n\n")
 }
 
 /** Prints bodies for a file or a program: their bytes as they were. */
 export async function printBytes(bodies: Bodies, sides: Sides): Promise<void> {
-  if (sides.every((side) => bodies[side].kind === "none")) printMessage("note: no body of this request is stored")
+  const isNothing = bodies.source !== "unreadable" && sides.every((side) => bodies[side].kind === "none")
+  if (isNothing) printMessage("note: no body of this request is stored")
   for (const side of sides) {
     const bytes = toBytes(bodies[side])
     await printPiece(bytes)
@@ -27,8 +29,8 @@ export async function printBytes(bodies: Bodies, sides: Sides): Promise<void> {
 
 const TITLES = { request: "Request body", response: "Response body" } as const
 
-function renderBody(body: ReadBody): string {
-  if (body.kind === "none") return ": not stored"
+function renderBody(body: ReadBody, missing: string): string {
+  if (body.kind === "none") return missing
   const note = body.isTruncated ? " (only its beginning is stored)" : ""
   if (body.kind === "binary") return `${note}: ${Buffer.byteLength(body.base64, "base64")} bytes that are not text`
   return `${note}:\n${printable(body.kind === "json" ? indentJson(body.text) : body.text.trimEnd(), "lines")}`

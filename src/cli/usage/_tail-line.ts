@@ -1,3 +1,4 @@
+import { FAILED_OUTCOMES } from "../../core/call.ts"
 import type { RequestRow as Row } from "../../operations/requests/row.ts"
 import type { Screen } from "../_print.ts"
 import { displayWidth, pad, truncate } from "../_table.ts"
@@ -73,5 +74,5 @@ export function createTailLines(tz: string, screen: Screen): (row: Row) => strin
 const clean = (cell: string) => printable(cell)
 
 function isError({ status_code, outcome }: Row): boolean {
-  return Number(status_code) >= 400 || outcome === "upstream_broke" || outcome === "gateway_died"
+  return Number(status_code) >= 400 || FAILED_OUTCOMES.some((failed) => failed === outcome)
 }

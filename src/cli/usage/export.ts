@@ -3,8 +3,9 @@ import { exportRequests } from "../../operations/requests/export.ts"
 import { COMMON, defineCommand } from "../_command.ts"
 import { withDatabase } from "../_open.ts"
 import { printMessage, printPiece } from "../_print.ts"
-import { withThousands } from "../_text.ts"
+import { escapeUnprintable, withThousands } from "../_text.ts"
 import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
+import { notePendingRows } from "./_pending-rows.ts"
 
 const PROGRESS_MS = 1000
 const MAX_REASONS = 10
@@ -25,6 +26,7 @@ export default defineCommand({
     const missing = createMissing()
     await withDatabase(args.config, (context) =>
       withBodies(context.settings, async ({ bodies }) => {
+        await notePendingRows(context)
         const resources = { ...context, bodies, onMissing: missing.add }
         const { total, lines } = await exportRequests(resources, question)
         const exported = await printLines(lines, total)
@@ -39,7 +41,7 @@ async function printLines(lines: AsyncIterable<string>, total: number): Promise<
   let exported = 0
   let printedAt = Date.now()
   for await (const line of lines) {
-    await printPiece(line)
+    await printPiece(escapeUnprintable(line))
     exported++
     if (Date.now() - printedAt < PROGRESS_MS) continue
     printedAt = Date.now()

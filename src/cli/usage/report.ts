@@ -13,6 +13,7 @@ import { renderBreakdown } from "./_breakdown.ts"
 import { renderEmpty } from "./_empty.ts"
 import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
 import { renderOverview } from "./_overview.ts"
+import { notePendingRows } from "./_pending-rows.ts"
 
 export default defineCommand({
   meta: { name: "usage", description: "what was used, what it cost, and by whom (default: the last 30 days)" },
@@ -46,30 +47,33 @@ export default defineCommand({
       limit: parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }),
       sort: parseSort(args.sort, SORTS),
     }
-    await withDatabase(args.config, (context) => {
+    await withDatabase(args.config, async (context) => {
       const format = args.json ? "json" : args.csv ? "csv" : "text"
       const isOverview = question.by.length === 0 && format !== "csv"
       const run = isOverview ? printOverview : printReport
-      return run({ ...context, now: () => now }, question, format)
+      // Before the report, so that a row that is written in between is counted twice rather than not at all.
+      const pendingRows = await notePendingRows(context)
+      return run({ ...context, now: () => now, pendingRows }, question, format)
     })
   },
 })
 
-type Context = Parameters<Parameters<typeof withDatabase>[1]>[0]
+type Context = Parameters<Parameters<typeof withDatabase>[1]>[0] & { readonly pendingRows: number }
 type OutputFormat = "json" | "csv" | "text"
 
 async function printOverview(context: Context, question: UsageQuestion, format: OutputFormat): Promise<void> {
   const overview = await summarizeUsage(context, question)
   printNotes(overview.notes)
-  if (format === "json") printJson(toOverviewObject(overview, context.now()))
+  if (format === "json") printJson(toOverviewObject(overview, { now: context.now(), pendingRows: context.pendingRows }))
   else if (overview.current.total.requests === 0) await printEmpty(context, question)
   else print(renderOverview(overview, findScreen()))
 }
 
 async function printReport(context: Context, question: UsageQuestion, format: OutputFormat): Promise<void> {
+  const { pendingRows } = context
   const { answer, notes } = await reportUsage(context, question)
   printNotes(notes)
-  if (format === "json") printJson(toReportObject({ question, answer, notes, now: context.now() }))
+  if (format === "json") printJson(toReportObject({ question, answer, notes, now: context.now(), pendingRows }))
   else if (format === "csv") print(renderCsv(question, answer))
   else if (answer.total.requests === 0) await printEmpty(context, question)
   else print(renderBreakdown(question.by, answer, findScreen()))

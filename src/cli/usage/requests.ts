@@ -11,6 +11,7 @@ import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment } from "../_text.ts"
 import { renderEmpty } from "./_empty.ts"
 import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
+import { notePendingRows } from "./_pending-rows.ts"
 
 export default defineCommand({
   meta: { name: "requests", description: "the newest requests, newest first" },
@@ -30,6 +31,7 @@ export default defineCommand({
     const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 20
     const filters = toFilters(args, rawArgs)
     await withDatabase(args.config, async (context) => {
+      await notePendingRows(context)
       const rows = await listRequests(context, { filters, period, limit })
       const objects = rows.map(toRequestObject)
       if (args.json) printJson(objects)

@@ -12,6 +12,7 @@ import { toMoment } from "../_text.ts"
 import { toCostCell } from "./_breakdown.ts"
 import { printNotIndexed } from "./_not-indexed.ts"
 import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
+import { notePendingRows } from "./_pending-rows.ts"
 
 export default defineCommand({
   meta: {
@@ -33,6 +34,7 @@ export default defineCommand({
     const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 20
     const question = { filters: toFilters(args, rawArgs), period, sort: parseSort(args.sort, RUN_SORTS), limit }
     await withDatabase(args.config, async (context) => {
+      await notePendingRows(context)
       const { runs, isIndexed } = await listRuns(context, question)
       if (runs.length > 0 && !isIndexed) printNotIndexed()
       if (args.json) printJson(runs)

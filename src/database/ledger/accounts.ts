@@ -29,17 +29,18 @@ export class Accounts {
   written = 0
   rejected = 0
   dropped = 0
-  /** Requests that have an intent on the disk instead of a row. */
+  /** Requests that have an intent on the disk instead of a row, and rows of which only the database knows what became. */
   deferred = 0
   batches = 0
   lastWrittenAt: number | undefined = undefined
   lastError: string | undefined = undefined
   stalledSince: number | undefined = undefined
 
-  /** A batch of `lines` rows was written, all but `rejected` of them. */
-  settle(lines: number, rejected: number, at: number): void {
-    this.written += lines - rejected
+  /** A batch of `lines` rows was written, all but `rejected` and `dropped` of them. */
+  settle(lines: number, { rejected, dropped, at }: { rejected: number; dropped: number; at: number }): void {
+    this.written += lines - rejected - dropped
     this.rejected += rejected
+    this.dropped += dropped
     this.batches++
     this.lastWrittenAt = at
     this.lastError = undefined
@@ -64,10 +65,17 @@ export class Accounts {
     this.dropped++
   }
 
-  /** These rows are not kept. Their intents are, so they are not accepted until the next process writes their rows. */
+  /** These rows are not kept, but what the disk has lets the next process write or count them. It accepts them then. */
   defer(rows: number): void {
     this.accepted -= rows
     this.deferred += rows
+  }
+
+  /** It is known now what became of rows that an earlier process had sent from its memory. */
+  settleMemory(written: number, lost: number): void {
+    this.accepted += written + lost
+    this.written += written
+    this.dropped += lost
   }
 
   /** The counts of the rows over the life of the directory. */

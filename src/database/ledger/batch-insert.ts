@@ -1,8 +1,7 @@
 import { type Batch, rowAt, sliceRows } from "../../kit/log/batch.ts"
-import { findId } from "../../kit/log/line.ts"
 import type { Database } from "../_database.ts"
 import { describeFailure, kindOfFailure } from "./data-errors.ts"
-import { INSERT_ROWS, INSERT_ROWS_OF_JOURNAL } from "./insert.ts"
+import { insertRows, type Mark } from "./insert.ts"
 import { concernsJobs, insertWithJobs } from "./jobs.ts"
 import { takesRows } from "./probe.ts"
 import type { RejectedRow } from "./rejected.ts"
@@ -24,8 +23,8 @@ interface InsertOptions {
   readonly failures: number
   /** Rows before this one are in the database already. */
   readonly from?: number
-  /** The id of the journal that the rows are from. */
-  readonly journal?: string | undefined
+  /** Returns what the database is to record when the rows before index `to` are written. */
+  markAt?(to: number): Mark | undefined
 }
 
 /**
@@ -38,45 +37,43 @@ interface InsertOptions {
  * @throws an error that holds for every row; some of the rows may be written then
  */
 export async function insertBatch(db: Database, batch: Batch, options: InsertOptions): Promise<readonly RejectedRow[]> {
-  const { timeoutMs, failures, from: first = 0, journal } = options
+  const { timeoutMs, failures, from: first = 0 } = options
   const rejected: RejectedRow[] = []
 
   async function insert(from: number, to: number): Promise<void> {
     if (from === to) return
-    const lastId = findIdOf(rowAt(batch, to - 1))
-    const error = await trySend(sliceRows(batch, from, to), lastId)
+    const mark = options.markAt?.(to)
+    const error = await trySend(sliceRows(batch, from, to), mark, to - from)
     if (error === undefined) return
-    if (to - from === 1) return insertReduced(rowAt(batch, from).toString(), lastId, error)
+    if (to - from === 1) return insertReduced(rowAt(batch, from).toString(), mark, error)
     const middle = (from + to) >> 1
     await insert(from, middle)
     await insert(middle, to)
   }
 
-  async function insertReduced(line: string, id: string | undefined, rejection: unknown): Promise<void> {
+  async function insertReduced(line: string, mark: Mark | undefined, rejection: unknown): Promise<void> {
     let error = rejection
     if (kindOfFailure(error) === "lost") {
       for (let attempt = 1; attempt < LOST_ATTEMPTS; attempt++) {
-        error = await trySend(Buffer.from(`[${line}]`), id)
+        error = await trySend(Buffer.from(`[${line}]`), mark)
         if (error === undefined) return
       }
     }
     for (const reduced of reduceLine(line, describeFailure(error))) {
-      error = await trySend(Buffer.from(`[${reduced}]`), id)
+      error = await trySend(Buffer.from(`[${reduced}]`), mark)
       if (error === undefined) return
     }
     rejected.push({ line, reason: describeFailure(error) })
   }
 
   /** Returns the error when it is the fault of a row. */
-  async function trySend(array: Buffer, lastId: string | undefined): Promise<unknown> {
-    // A rejected row is on the disk only when the whole batch is settled, so the journal's progress ends before it.
-    const isMarked = journal !== undefined && lastId !== undefined && rejected.length === 0
-    const mark = isMarked ? ([journal, lastId] as const) : undefined
+  async function trySend(array: Buffer, markOfRows: Mark | undefined, count = 1): Promise<unknown> {
+    // A rejected row is on the disk only when the whole batch is settled, so the progress that is recorded ends before it.
+    const mark = rejected.length === 0 ? markOfRows : undefined
     try {
-      const limitMs = timeoutMs + array.length / BYTES_PER_MS
-      if (concernsJobs(array)) await insertWithJobs(db, array, { mark, timeoutMs: limitMs })
-      else if (mark) await db.query({ text: INSERT_ROWS_OF_JOURNAL, values: [array, ...mark], timeoutMs: limitMs })
-      else await db.query({ text: INSERT_ROWS, values: [array], timeoutMs: limitMs })
+      const limits = { mark, timeoutMs: timeoutMs + array.length / BYTES_PER_MS }
+      if (concernsJobs(array)) await insertWithJobs(db, array, limits)
+      else await insertRows(db.query, array, { count, ...limits })
       return undefined
     } catch (error) {
       if (!(await isFaultOfRow(error))) throw error
@@ -93,10 +90,6 @@ export async function insertBatch(db: Database, batch: Batch, options: InsertOpt
 
   await insert(first, batch.starts.length)
   return rejected
-}
-
-function findIdOf(row: Buffer): string | undefined {
-  return findId(row, 0, row.length, "row")
 }
 
 /** Returns the forms in which a row that the database rejects is tried: none for a line that is not JSON. */

@@ -7,7 +7,7 @@ import { toErrorCode } from "../failures.ts"
  *   constraint) and 54 (a program limit: too deep, too long).
  * * `passing`: the server cannot take any row at this moment: it is read-only, full, stopping, locked, or out of
  *   connections, or a deadlock ended the statement. The same rows may succeed later.
- * * `lost`: there is no connection or no answer. One row can be the reason, such as one that is larger than a message of
+ * * `lost`: there is no connection, or no answer in time. One row can be the reason, such as one that is larger than a message of
  *   the server may be.
  * * `unclear`: any other error of the server, such as one that a trigger raises (P0001). It may be about all rows or about
  *   one.
@@ -20,6 +20,8 @@ const DATA = /^(?:22|23|54)...$/
  * of a row has one in our schema.
  */
 const FOREIGN_KEY = "23503"
+/** `query_canceled`: `statement_timeout` has ended the statement. It says as little as a timeout of this program. */
+const CANCELED = "57014"
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const PASSING = /^(?:25...|28...|3D...|40...|53...|55...|57P..|58...)$/
 const SQLSTATE = /^(?!E[A-Z]{4})[0-9A-Z]{5}$/
@@ -31,7 +33,7 @@ export function kindOfFailure(error: unknown): FailureKind {
   if (!SQLSTATE.test(code)) return "lost"
   if (PASSING.test(code)) return "passing"
   const severity = (error as { severity?: unknown }).severity
-  if (code.startsWith("08") || severity === "FATAL" || severity === "PANIC") return "lost"
+  if (code === CANCELED || code.startsWith("08") || severity === "FATAL" || severity === "PANIC") return "lost"
   return DATA.test(code) && code !== FOREIGN_KEY ? "data" : "unclear"
 }
 

@@ -22,8 +22,8 @@ interface Gaps {
   add(reason: string, rows?: number): void
   /** Writes the gap rows that are due. */
   flush(): void
-  /** No row waits in memory any more. */
-  memorySettled(): void
+  /** The row with this id has left the memory: it is in the database or on the disk. The caller stores the counters. */
+  left(id: string): void
   /** The gaps whose rows are not kept yet. */
   pending(): readonly Gap[]
 }
@@ -44,8 +44,8 @@ interface GapsOptions {
 export function createGaps({ intervalMs, pending, now, append, onChange, log }: GapsOptions): Gaps {
   let gaps: readonly Gap[] = pending.map((gap) => ({ ...gap }))
   let timer: NodeJS.Timeout | undefined
-  /** The gap rows that this process has in memory. */
-  const inMemory = new Set<Gap>()
+  /** The ids of the gap rows that this process has in memory. */
+  const inMemory = new Set<string>()
 
   function add(reason: string, rows = 1): void {
     const last = gaps.at(-1)
@@ -70,7 +70,7 @@ export function createGaps({ intervalMs, pending, now, append, onChange, log }: 
       const result = append(toGapRecord(gap))
       if (result === "kept") gaps = gaps.filter((other) => other !== gap)
       else if (result === "memory") {
-        inMemory.add(gap)
+        inMemory.add(gap.id)
         gap.isSent = true
       } else break
       onChange()
@@ -78,14 +78,12 @@ export function createGaps({ intervalMs, pending, now, append, onChange, log }: 
     if (gaps.length > 0) timer = setTimeout(flush, intervalMs).unref()
   }
 
-  function memorySettled(): void {
-    if (inMemory.size === 0) return
-    gaps = gaps.filter((gap) => !inMemory.has(gap))
-    inMemory.clear()
-    onChange()
+  function left(id: string): void {
+    if (!inMemory.delete(id)) return
+    gaps = gaps.filter((gap) => gap.id !== id)
   }
 
-  return { add, flush, memorySettled, pending: () => gaps }
+  return { add, flush, left, pending: () => gaps }
 }
 
 /** Returns whether a value from the disk is a gap. */

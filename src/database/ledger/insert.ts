@@ -1,4 +1,5 @@
 import { WRITTEN_COLUMNS } from "../../core/row-columns.ts"
+import type { RunQuery } from "../_database.ts"
 
 const names = WRITTEN_COLUMNS.map(([name]) => name).join(", ")
 const definitions = WRITTEN_COLUMNS.map(([name, { sql }]) => `${name} ${sql}`).join(", ")
@@ -9,9 +10,57 @@ const definitions = WRITTEN_COLUMNS.map(([name, { sql }]) => `${name} ${sql}`).j
  */
 export const INSERT_ROWS = `INSERT INTO llm_requests (${names}) SELECT ${names} FROM json_to_recordset($1::json) AS row(${definitions}) ON CONFLICT (id) DO NOTHING`
 
-/** Records that the row `$2` is the last one of the journal `$1` that is in the database (`replay.ts`). */
-export const MARK_JOURNAL = `INSERT INTO majordomo_journals (journal, last_row) VALUES ($1, $2)
-  ON CONFLICT (journal) DO UPDATE SET last_row = excluded.last_row, written_at = now()`
+const assignments = WRITTEN_COLUMNS.filter(([name]) => name !== "id").map(([name]) => `${name} = row.${name}`)
 
-/** Inserts rows, `$1`, and marks the row `$3` as the last one of the journal `$2`. */
-export const INSERT_ROWS_OF_JOURNAL = `WITH mark AS (${MARK_JOURNAL.replace("$1, $2", "$2, $3")}) ${INSERT_ROWS}`
+/**
+ * Replaces rows that say `gateway_died` by those of the JSON array, `$1`. A copy of a data directory that is opened while
+ * its gateway still runs writes such a row for each request in progress, before the row of the request itself arrives.
+ */
+const REPLACE_DIED = `UPDATE llm_requests r SET ${assignments.join(", ")} FROM json_to_recordset($1::json) AS row(${definitions})
+  WHERE r.id = row.id AND r.outcome = 'gateway_died' AND row.outcome <> 'gateway_died'`
+
+/** What the database records of a journal together with rows: how far the journal, or the memory beside it, is written. */
+export interface Mark {
+  readonly of: "journal" | "memory"
+  /** The id of the journal, and the last row (`replay.ts`) or the position in the memory (`sent-rows.ts`). */
+  readonly values: readonly [journal: string, last: string]
+}
+
+/** The statement that stores a mark, `$1` and `$2`. */
+export const MARKS = {
+  journal: `INSERT INTO majordomo_journals (journal, last_row) VALUES ($1, $2)
+    ON CONFLICT (journal) DO UPDATE SET last_row = excluded.last_row, written_at = now()`,
+  // A journal of which only the memory was written has no last row yet.
+  memory: `INSERT INTO majordomo_journals AS j (journal, last_row, from_memory) VALUES ($1, '00000000-0000-0000-0000-000000000000', $2)
+    ON CONFLICT (journal) DO UPDATE SET from_memory = greatest(j.from_memory, excluded.from_memory), written_at = now()`,
+} satisfies Record<Mark["of"], string>
+
+/** The statement that inserts rows, `$1`, and stores a mark, `$2` and `$3`. */
+const INSERT_MARKED_ROWS = {
+  journal: withInsert(MARKS.journal),
+  memory: withInsert(MARKS.memory),
+} satisfies Record<Mark["of"], string>
+
+function withInsert(mark: string): string {
+  return `WITH mark AS (${mark.replace("$2", "$3").replace("$1", "$2")}) ${INSERT_ROWS}`
+}
+
+interface InsertOptions {
+  /** The number of rows in the array. */
+  readonly count: number
+  readonly mark?: Mark | undefined
+  readonly timeoutMs?: number
+}
+
+/** Inserts the rows of a JSON array. With a mark, it records in the same statement how far their journal is written. */
+export async function insertRows(
+  query: RunQuery,
+  array: Buffer | string,
+  { count, mark, ...limit }: InsertOptions,
+): Promise<void> {
+  const insert = mark
+    ? { text: INSERT_MARKED_ROWS[mark.of], values: [array, ...mark.values] }
+    : { text: INSERT_ROWS, values: [array] }
+  const { rowCount } = await query({ ...insert, ...limit })
+  if (rowCount < count) await query({ text: REPLACE_DIED, values: [array], ...limit })
+}

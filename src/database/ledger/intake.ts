@@ -38,6 +38,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const batch = createTickBatch(appendBatch)
   const onChange = store.saveCounters
   const gaps = createGaps({ now, log, intervalMs: gapIntervalMs, pending, append: appendOwn, onChange })
+  store.watchGuarded(gaps.left)
 
   function append(record: JournalRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
     const line = isClosed ? undefined : tryTo(() => serialize(record), "a row cannot be serialized")
@@ -67,7 +68,8 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function appendOwn(record: LogRecord): StoreResult {
-    const result = store.append(serialize(record), record.id, true)
+    // A gap is in the counters until its row is kept, so a memory that has the row may be lost.
+    const result = store.append(serialize(record), record.id, true, record.outcome === "gap")
     if (result === "kept" || result === "memory") {
       accounts.accepted++
       onAppended()

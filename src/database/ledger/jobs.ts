@@ -2,7 +2,7 @@ import type { JobItemKey, JobNote, JobState } from "../../core/job.ts"
 import type { JournalRecord } from "../../core/log-record.ts"
 import type { Database, RunQuery } from "../_database.ts"
 import { lockFirst } from "../locks.ts"
-import { INSERT_ROWS, MARK_JOURNAL } from "./insert.ts"
+import { insertRows, MARKS, type Mark } from "./insert.ts"
 import {
   ADD_ITEMS,
   BILL_ITEMS,
@@ -28,7 +28,7 @@ export function concernsJobs(array: Buffer): boolean {
 
 interface InsertOptions {
   /** The journal of the rows and the last of them, to be marked; undefined: nothing is marked. */
-  readonly mark: readonly [journal: string, lastRow: string] | undefined
+  readonly mark: Mark | undefined
   readonly timeoutMs: number
 }
 
@@ -49,8 +49,8 @@ export async function insertWithJobs(db: Database, array: Buffer, { mark, timeou
     await lockFirst(query, 7)
     const touched = toTouched(records)
     await send(query, LOCK_CREATIONS, touched)
-    if (mark) await query({ text: MARK_JOURNAL, values: [...mark] })
-    await insertRows(
+    if (mark) await query({ text: MARKS[mark.of], values: [...mark.values] })
+    await insertRecords(
       query,
       records.filter((record) => !isItem(record)),
     )
@@ -184,7 +184,7 @@ async function billItems(query: RunQuery, touched: readonly Touched[]): Promise<
   }
   // A row that should be completed may have been pruned. Then the job gets a row of its own.
   const own = rows.filter(({ created_by, record }) => !(record.job.completes && completed.has(created_by ?? "")))
-  await insertRows(query, own.map(attribute))
+  await insertRecords(query, own.map(attribute))
   await send(
     query,
     BILL_ITEMS,
@@ -206,8 +206,8 @@ function attribute({ record, created_by, ...creation }: Billable): JournalRecord
   }
 }
 
-function insertRows(query: RunQuery, records: readonly JournalRecord[]): Promise<void> {
-  return send(query, INSERT_ROWS, records)
+async function insertRecords(query: RunQuery, records: readonly JournalRecord[]): Promise<void> {
+  if (records.length > 0) await insertRows(query, JSON.stringify(records), { count: records.length })
 }
 
 async function send(query: RunQuery, text: string, rows: readonly unknown[]): Promise<void> {

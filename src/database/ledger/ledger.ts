@@ -2,18 +2,19 @@ import type { Ledger, LogIntent } from "../../core/log-record.ts"
 import type { JournalOptions } from "../../kit/log/journal-options.ts"
 import type { Database } from "../_database.ts"
 import { Accounts, type LedgerStats } from "./accounts.ts"
+import { begin, LOST_MEMORY, restore } from "./begin.ts"
 import { describeBlockers } from "./blockers.ts"
 import { describeFailure } from "./data-errors.ts"
 import { openDiskStore } from "./disk-store.ts"
 import { createIntake, type Intake } from "./intake.ts"
-import { toOrphanedRecord } from "./orphaned.ts"
 import { createOutage, type Log } from "./outage.ts"
 import { storeRejected } from "./rejected.ts"
 import { toMarkedJournal } from "./replay.ts"
+import { MemorySettlement, type MemorySettlementOptions } from "./settle-memory.ts"
 import { createShutdown, describeEnd } from "./shutdown.ts"
 import { createMemoryStore, type Store } from "./store.ts"
-import { restoreTotals, type StoredTotals } from "./totals.ts"
-import { WRITER_TIMING, Writer, type WriterTiming } from "./writer.ts"
+import type { RestoredTotals, Totals } from "./totals.ts"
+import { WRITER_TIMING, Writer, type WriterOptions, type WriterTiming } from "./writer.ts"
 
 export type { LedgerStats } from "./accounts.ts"
 
@@ -36,6 +37,8 @@ export interface LedgerHandle extends Ledger {
   /** Returns whether the row of a new request could not be kept, with `whenFull: "block"`. */
   isFull(): boolean
   stats(): LedgerStats
+  /** The counts of the rows over the life of the directory. */
+  totals(): Totals
   /** Writes what waits without lingering, for `deadlineMs` at most. */
   drain(deadlineMs: number): Promise<{ readonly drained: boolean; readonly waiting: number }>
   /** Syncs everything that was handed over, as far as the disk allows, before a process that ends at once. */
@@ -69,7 +72,7 @@ export async function openLedger(options: LedgerOptions): Promise<LedgerHandle> 
   const timing = { ...WRITER_TIMING, gapIntervalMs: 60_000, probeIntervalMs: 1000, ...options.timing }
   const store = await openStore(options, timing)
   try {
-    return startLedger(store, options, timing)
+    return startLedger({ store, restored: await restore(store) }, options, timing)
   } catch (error) {
     await store.close(true)
     throw error
@@ -90,29 +93,30 @@ function openStore({ dir, settings, lock, log }: LedgerOptions, timing: LedgerTi
   })
 }
 
-function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming): LedgerHandle {
-  const { settings, now, log } = options
+function startLedger({ store, restored }: Opened, options: LedgerOptions, timing: LedgerTiming): LedgerHandle {
   const accounts = new Accounts()
-  const restored = restoreTotals(store.recovered.storedCounters, store.recovered.found, store.recovered.damagedIntents)
   const countWaiting = () => store.sources.reduce((sum, { waitingLines }) => sum + waitingLines, 0)
-  const writer = startWriter(
-    store,
-    accounts,
-    { countWaiting, onMemorySettled: () => intake.gaps.memorySettled() },
-    options,
-    timing,
-  )
+  const journal = toMarkedJournal(store.journal, options.dir)
+  const settlement = createSettlement({ store, journal, restored, onSettled }, options, timing)
+  const parts = { store, journal, settlement, accounts, countWaiting, getGaps: () => intake.gaps }
+  const writer = startWriter(parts, options, timing)
   const intake = createIntake({
+    ...options,
     store,
     accounts,
     gapIntervalMs: timing.gapIntervalMs,
     pendingGaps: restored.gaps,
-    now,
-    log,
     onAppended: () => writer.wake(),
   })
-  const shutdown = createShutdown({ store, accounts, intake })
+  const shutdown = createShutdown({ store, accounts, intake, settlement })
   let isClosed = false
+
+  function onSettled(written: number, lost: number): void {
+    accounts.settleMemory(written, lost)
+    if (lost > 0) intake.gaps.add(LOST_MEMORY, lost)
+    store.saveCounters()
+    intake.gaps.flush()
+  }
 
   function stats(): LedgerStats {
     intake.flush() // so that all numbers are of one moment
@@ -123,8 +127,7 @@ function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming)
     intake.flush()
     intake.gaps.flush()
     await writer.drain(deadlineMs)
-    const waiting = countWaiting()
-    return { drained: waiting === 0, waiting }
+    return { drained: countWaiting() === 0, waiting: countWaiting() }
   }
 
   async function close(): Promise<void> {
@@ -134,19 +137,23 @@ function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming)
     intake.close()
     await writer.close(CLOSE_TIMEOUT_MS)
     await shutdown.finish()
-    log("info", describeEnd(stats(), accounts.deferred, options.dir))
+    options.log("info", describeEnd(stats(), accounts.deferred, options.dir))
   }
 
-  begin({ store, accounts, intake, restored }, options)
+  begin({ store, accounts, intake, settlement, restored }, options)
   if (countWaiting() > 0) {
-    log("info", describeRecovered(countWaiting(), store.recovered.orphanedIntents.length, options.dir))
-    writer.wake()
+    options.log("info", describeRecovered(countWaiting(), store.recovered.orphanedIntents.length, options.dir))
   }
+  if (countWaiting() > 0 || restored.unsettled !== undefined) writer.wake()
   return {
     append: intake.append,
     recordIntent: intake.recordIntent,
-    isFull: () => settings.whenFull === "block" && store.isFull(),
+    isFull: () => options.settings.whenFull === "block" && store.isFull(),
     stats,
+    totals() {
+      intake.flush()
+      return accounts.toTotals()
+    },
     drain,
     flushSync() {
       intake.flush()
@@ -157,45 +164,31 @@ function startLedger(store: Store, options: LedgerOptions, timing: LedgerTiming)
   }
 }
 
-interface Beginning {
+interface Opened {
   readonly store: Store
-  readonly accounts: Accounts
-  readonly intake: Intake
-  readonly restored: ReturnType<typeof restoreTotals>
+  readonly restored: RestoredTotals
 }
 
-/** Counts what earlier processes left, and stores the result before anything is added to it. */
-function begin({ store, accounts, intake, restored }: Beginning, { dir, now }: LedgerOptions): void {
-  const { recoveredLines, damagedIntents, orphanedIntents, lastWriteMs } = store.recovered
-  const { totals, lostInMemory, lostOnDisk } = restored
-  accounts.begin(totals, {
-    waiting: recoveredLines,
-    rejected: damagedIntents,
-    dropped: lostInMemory + lostOnDisk,
-  })
-  if (lostInMemory > 0) intake.gaps.add("the process ended while only its memory had them", lostInMemory)
-  if (lostOnDisk > 0) intake.gaps.add(`files of the journal in ${dir} are gone or cannot be read`, lostOnDisk)
-  store.keepCounters(() => {
-    const memory = store.inMemory()
-    const { accepted, ...ended } = accounts.toTotals()
-    // A row in memory whose intent is on the disk is not lost with the process, so it does not count yet.
-    return {
-      accepted: accepted - memory.guarded,
-      ...ended,
-      memory: memory.others,
-      running: store.running(),
-      gaps: intake.gaps.pending(),
-    } satisfies StoredTotals
-  })
-  store.saveCounters()
-  for (const intent of orphanedIntents) intake.appendOwn(toOrphanedRecord(intent, lastWriteMs ?? now()))
-  intake.gaps.flush()
+type SettlementParts = Opened & Pick<WriterParts, "journal"> & Pick<MemorySettlementOptions, "onSettled">
+
+function createSettlement(
+  { store, journal, restored: { unsettled }, onSettled }: SettlementParts,
+  { db }: LedgerOptions,
+  { queryTimeoutMs: timeoutMs }: WriterTiming,
+): MemorySettlement | undefined {
+  const { memory, saveCounters: save } = store
+  return memory && new MemorySettlement({ db, memory, journal: journal?.id, unsettled, timeoutMs, onSettled, save })
+}
+
+interface WriterParts extends Pick<WriterOptions, "journal" | "settlement"> {
+  readonly store: Store
+  readonly accounts: Accounts
+  countWaiting(): number
+  getGaps(): Intake["gaps"]
 }
 
 function startWriter(
-  store: Store,
-  accounts: Accounts,
-  { countWaiting, onMemorySettled }: { countWaiting(): number; onMemorySettled(): void },
+  { store, journal, settlement, accounts, countWaiting, getGaps }: WriterParts,
   { db, dir, now, log, onBatch }: LedgerOptions,
   timing: WriterTiming,
 ): Writer {
@@ -203,14 +196,16 @@ function startWriter(
   return new Writer({
     db,
     sources: store.sources,
-    journal: toMarkedJournal(store.journal, dir),
+    journal,
+    settlement,
     timing,
     reject: (rows) => storeRejected(dir, rows, log),
-    onSettled(batch, rejected, tookMs) {
-      accounts.settle(batch.lines, rejected, now())
+    onSettled(batch, { rejected, vanished, unstored }, tookMs) {
+      accounts.settle(batch.lines, { rejected, dropped: vanished + unstored, at: now() })
+      if (vanished > 0) getGaps().add(`files of the journal in ${dir} are gone or were truncated`, vanished)
+      if (unstored > 0) getGaps().add(`the database rejected them, and ${dir} cannot store them`, unstored)
+      if (vanished + unstored > 0) store.saveCounters()
       store.releaseMemory()
-      const { guarded, others } = store.inMemory()
-      if (guarded + others === 0) onMemorySettled()
       outage.wrote()
       onBatch?.(batch.lines, tookMs)
     },

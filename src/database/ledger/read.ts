@@ -38,6 +38,14 @@ interface JournalSummary {
   readonly inMemory: number
   /** Dropped rows that no gap row counts yet. */
   readonly dropped: number
+  /** Files and directories that could not be read, so that their contents are not known. */
+  readonly unreadable: readonly UnreadableFile[]
+}
+
+export interface UnreadableFile {
+  readonly path: string
+  /** The code of the system's error, such as `EACCES`. */
+  readonly code: string
 }
 
 interface AcknowledgedRow {
@@ -50,7 +58,8 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /**
  * Reads the journals below `root`, which other processes may be writing at the same time, and changes nothing. A file
- * that disappears meanwhile is one whose rows are in the database.
+ * that disappears meanwhile is one whose rows are in the database. A file that cannot be read is named, and the others are
+ * read.
  */
 export async function readJournals(root: string): Promise<JournalSummary> {
   const waiting = new Lines()
@@ -59,13 +68,14 @@ export async function readJournals(root: string): Promise<JournalSummary> {
   let open = 0
   let inMemory = 0
   let dropped = 0
-  for (const dir of await listSlots(root)) {
-    const totals = parseTotals(readCounters(dir))
+  const reader = new Reader()
+  for (const dir of await listSlots(reader, root)) {
+    const totals = parseTotals(await reader.read(dir, undefined, async () => readCounters(dir)))
     inMemory += totals.memory
     for (const { count, isSent } of totals.gaps) if (!isSent) dropped += count
-    open += await readJournal(dir, waiting, acknowledged)
+    open += await readJournal(reader, dir, waiting, acknowledged)
     for (const file of [REJECTED_FILE, DAMAGED_FILE]) {
-      rejected.push(...idsOfRejected((await readOrNothing(join(dir, file))).toString()))
+      rejected.push(...idsOfRejected((await reader.file(join(dir, file))).toString()))
     }
   }
   return {
@@ -77,6 +87,30 @@ export async function readJournals(root: string): Promise<JournalSummary> {
     open,
     inMemory,
     dropped,
+    unreadable: reader.unreadable,
+  }
+}
+
+/** Reads files and directories. One that does not exist is empty, and one that cannot be read is empty and named. */
+class Reader {
+  readonly unreadable: UnreadableFile[] = []
+
+  file(path: string): Promise<Buffer> {
+    return this.read(path, Buffer.alloc(0), () => readFile(path))
+  }
+
+  list(dir: string): Promise<string[]> {
+    return this.read(dir, [], () => readdir(dir))
+  }
+
+  async read<T>(path: string, nothing: T, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      const { code = "unknown error", path: failed = path } = error as NodeJS.ErrnoException
+      if (code !== "ENOENT") this.unreadable.push({ path: failed, code })
+      return nothing
+    }
   }
 }
 
@@ -97,13 +131,13 @@ class Lines {
 }
 
 /** Adds the rows of one journal. Returns how many intents have no row. */
-async function readJournal(dir: string, waiting: Lines, acknowledged: Lines): Promise<number> {
+async function readJournal(reader: Reader, dir: string, waiting: Lines, acknowledged: Lines): Promise<number> {
   const cursor = await readCursor(dir)
-  const names = (await listOrNothing(dir)).filter((name) => numberOfSegment(name, JOURNAL_EXTENSION) !== undefined)
+  const names = (await reader.list(dir)).filter((name) => numberOfSegment(name, JOURNAL_EXTENSION) !== undefined)
   const open = new Set<string>()
   for (const name of names.sort()) {
     const number = numberOfSegment(name, JOURNAL_EXTENSION)!
-    const bytes = await readOrNothing(join(dir, name))
+    const bytes = await reader.file(join(dir, name))
     forEachLine(bytes, 0, bytes.length, (start, end) => {
       const kind = kindOfLine(bytes, start, end)
       if (kind === "blank" || kind === "malformed") return
@@ -130,8 +164,8 @@ function parseRecord(payload: string): Partial<Pick<JournalRecord, "provider" | 
 }
 
 /** `ROOT/1`, `ROOT/2`, …: see `kit/log/slots.ts`. */
-async function listSlots(root: string): Promise<string[]> {
-  return (await listOrNothing(root)).filter((name) => /^\d+$/.test(name)).map((name) => join(root, name))
+async function listSlots(reader: Reader, root: string): Promise<string[]> {
+  return (await reader.list(root)).filter((name) => /^\d+$/.test(name)).map((name) => join(root, name))
 }
 
 function idsOfRejected(text: string): string[] {
@@ -141,21 +175,4 @@ function idsOfRejected(text: string): string[] {
     if (records !== undefined) return Array.from({ length: Number(records) }, () => "")
     return [/"id\\?":\\?"([0-9a-f-]{36})/i.exec(line)?.[1] ?? ""]
   })
-}
-
-function listOrNothing(dir: string): Promise<string[]> {
-  return orNothing(readdir(dir), [])
-}
-
-function readOrNothing(path: string): Promise<Buffer> {
-  return orNothing(readFile(path), Buffer.alloc(0))
-}
-
-async function orNothing<T>(reading: Promise<T>, nothing: T): Promise<T> {
-  try {
-    return await reading
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return nothing
-    throw error
-  }
 }

@@ -12,15 +12,17 @@ export interface RejectedRow {
   readonly reason: string
 }
 
-/** Stores rejected rows on the disk for a person to look at, and logs where they are. */
-export function storeRejected(dir: string, rows: readonly RejectedRow[], log: Log): void {
+/** Stores rejected rows on the disk for a person to look at, and logs where they are. Returns whether they are there. */
+export function storeRejected(dir: string, rows: readonly RejectedRow[], log: Log): boolean {
   const file = join(dir, REJECTED_FILE)
   const count = `${rows.length} ${rows.length === 1 ? "row" : "rows"}`
   const what = `the database rejected ${count} even without their details (${rows[0]!.reason})`
   try {
     appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), { mode: 0o600, flush: true })
     log("error", `${what}; see ${file}`)
+    return true
   } catch (error) {
     log("error", `${what}, and ${file} cannot be written: ${describeFailure(error)}`)
+    return false
   }
 }

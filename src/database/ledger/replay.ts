@@ -1,6 +1,8 @@
 import { type Batch, type BatchSource, rowAt } from "../../kit/log/batch.ts"
 import type { Journal } from "../../kit/log/journal.ts"
+import { findId } from "../../kit/log/line.ts"
 import type { Database } from "../_database.ts"
+import type { Mark } from "./insert.ts"
 import { readJournalId } from "./journal-id.ts"
 
 /** A journal whose progress is recorded in the database. */
@@ -18,6 +20,13 @@ export function toMarkedJournal(journal: Journal | undefined, dir: string): Mark
   if (journal === undefined || id === undefined) return undefined
   const { recoveredLines } = journal
   return { id, source: journal, recoveredLines, holdsRow: (row) => journal.holdsRow(row) }
+}
+
+/** Returns what the database is to record when the rows of a batch before index `to` are written. */
+export function toJournalMark({ id }: MarkedJournal, batch: Batch, to: number): Mark | undefined {
+  const row = rowAt(batch, to - 1)
+  const lastRow = findId(row, 0, row.length, "row")
+  return lastRow === undefined ? undefined : { of: "journal", values: [id, lastRow] }
 }
 
 interface ReplayOptions {
@@ -62,9 +71,12 @@ export class Replay {
     if (this.lastRow === null || source !== this.options.journal?.source) return
     this.recovered -= batch.lines
     this.skipped += written
-    if (this.recovered > 0 && this.indexOfLastRow(batch) === -1) return
-    this.lastRow = null
-    this.options.onSkipped(this.skipped)
+    if (this.recovered <= 0 || this.indexOfLastRow(batch) !== -1) {
+      this.lastRow = null
+      this.options.onSkipped(this.skipped)
+    } else if (batch.starts.length < batch.lines) {
+      this.lastRow = undefined // it may be among the lines that could not be read, so it is looked for again
+    }
   }
 
   private async findLastRow(): Promise<string | null> {

@@ -2,6 +2,7 @@ import type { PriceCertificate } from "../../core/cost.ts"
 import type { JobNote } from "../../core/job.ts"
 import type { JournalRecord, LogIntent, LogRecord } from "../../core/log-record.ts"
 import { type JsonEncoding, type RowColumn, WRITTEN_COLUMNS } from "../../core/row-columns.ts"
+import { truncateText } from "../../core/text.ts"
 
 const MAX_INTEGER = 2 ** 31 - 1
 
@@ -59,7 +60,7 @@ function toExpression(name: string, column: RowColumn): string {
 const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
 
 function toText(value: string, maxLength: number): string {
-  const text = value.length <= maxLength ? value : value.slice(0, maxLength)
+  const text = value.length <= maxLength ? value : truncateText(value, maxLength)
   return PLAIN.test(text) ? `"${text}"` : replaceUnstorable(JSON.stringify(text))
 }
 
@@ -152,7 +153,7 @@ function limitToColumns(row: LogRecord): Record<string, unknown> {
     const value: unknown = row[name]
     if (sql === "jsonb" || (value === undefined && !isRequired)) continue
     if (json === "count") limited[name] = clamp(value, sql === "integer" ? MAX_INTEGER : Number.MAX_SAFE_INTEGER)
-    else limited[name] = maxLength === undefined ? value : String(value ?? "").slice(0, maxLength)
+    else limited[name] = maxLength === undefined ? value : truncateText(String(value ?? ""), maxLength)
   }
   return limited
 }

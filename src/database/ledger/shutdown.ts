@@ -1,5 +1,6 @@
 import type { Accounts, LedgerStats } from "./accounts.ts"
 import type { Intake } from "./intake.ts"
+import type { MemorySettlement } from "./settle-memory.ts"
 import type { Store } from "./store.ts"
 
 interface Shutdown {
@@ -15,16 +16,20 @@ interface ShutdownParts {
   readonly store: Store
   readonly accounts: Accounts
   readonly intake: Intake
+  readonly settlement: MemorySettlement | undefined
 }
 
 /** Ends a ledger so that its last numbers say what is on the disk. */
-export function createShutdown({ store, accounts, intake }: ShutdownParts): Shutdown {
+export function createShutdown({ store, accounts, intake, settlement }: ShutdownParts): Shutdown {
   let onDisk: number | undefined
 
   function abandonMemory(): void {
-    const { guarded, others } = store.abandonMemory()
-    accounts.defer(guarded)
-    drop(others, "the gateway ended while they waited only in its memory")
+    const { guarded, others, sent } = store.abandonMemory()
+    const sentRows = sent === undefined ? 0 : sent.to - sent.from
+    accounts.defer(guarded + sentRows)
+    if (sent !== undefined) settlement!.unsettled = sent
+    drop(others - sentRows, "the gateway ended while they waited only in its memory")
+    store.saveCounters() // a gap is in the counters before its row is in the journal
     intake.gaps.flush()
     store.saveCounters()
   }
@@ -35,7 +40,7 @@ export function createShutdown({ store, accounts, intake }: ShutdownParts): Shut
     onDisk = Math.min(waiting, await store.countOnDisk())
     drop(waiting - onDisk, "files of the journal are gone")
     store.saveCounters()
-    await store.close(intake.gaps.pending().length > 0)
+    await store.close(intake.gaps.pending().length > 0 || settlement?.unsettled !== undefined)
   }
 
   /** Counts rows that were accepted before. */
@@ -57,6 +62,8 @@ export function describeEnd(
   const sum = `${written} written + ${waiting} waiting + ${rejected} rejected + ${dropped} dropped`
   const where = waiting === 0 ? "" : `; the waiting rows are in ${dir}`
   const intents =
-    deferred === 0 ? "" : `; ${deferred} more requests have only their intents there, and get a row at the next start`
+    deferred === 0
+      ? ""
+      : `; ${deferred} more rows are not known to be stored, and are counted or written at the next start`
   return `ledger: ${accepted} accepted = ${sum}${where}${intents}`
 }

@@ -1,6 +1,8 @@
 import { createBatchQueue } from "../../kit/batch-queue.ts"
 import type { AppendResult, BatchSource } from "../../kit/log/batch.ts"
 import type { Entry, Journal } from "../../kit/log/journal.ts"
+import type { SentRows } from "./sent-rows.ts"
+import type { MarkedMemory } from "./settle-memory.ts"
 
 /** Limit on rows in memory. */
 export const MAX_MEMORY_BYTES = 32 << 20
@@ -13,10 +15,14 @@ export type StoreResult = AppendResult | "memory" | "deferred"
 
 /** Rows that only the memory has. */
 export interface MemoryRows {
-  /** Their intents are on the disk, so each of them has a row in any case. */
+  /** Their intents are on the disk, or they are gaps in the counters, so each of them has a row in any case. */
   readonly guarded: number
   /** They are lost if the process dies. */
   readonly others: number
+  /** Those of them that a write is moving to the disk. */
+  readonly moving: number
+  /** Those of them that were sent to the database. */
+  readonly sent: SentRows | undefined
 }
 
 /** Where rows wait for the writer. */
@@ -27,10 +33,13 @@ export interface Store {
   readonly journal: Journal | undefined
   /** The size of the journal's files. */
   journalBytes(): number
-  append(line: string, id: string | undefined, overLimit: boolean): StoreResult
+  /** @param isGuarded whether the row is written by the next process if this one dies. As a rule its intent says so. */
+  append(line: string, id: string | undefined, overLimit: boolean, isGuarded?: boolean): StoreResult
   /** Appends the entries, with one write where that is possible. Returns one result per row. */
   appendAll(entries: readonly Entry[]): readonly StoreResult[]
   inMemory(): MemoryRows
+  /** The rows in memory, when a journal is beside them. */
+  readonly memory: MarkedMemory | undefined
   /** The number of running requests whose intents the disk has rejected. */
   running(): number
   /** Returns whether the counters have to be stored, because the files do not show what `appendAll` did. */
@@ -40,6 +49,8 @@ export interface Store {
   /** Returns whether a new request should be rejected. The requests in flight still have room then. */
   isFull(): boolean
   flushSync(): void
+  /** Calls `onLeft` with the id of each guarded row that leaves the memory. The counters are stored after it. */
+  watchGuarded(onLeft: (id: string) => void): void
   /** The rows and intents that earlier processes left. */
   readonly recovered: RecoveredRows
   /** From now on `counts` is stored beside the journal. */
@@ -70,12 +81,14 @@ export function createMemoryStore(maxBytes: number): Store {
     journalBytes: () => 0,
     append: (line) => (isAbandoned ? "failed" : queue.append(line)),
     appendAll: (entries) => entries.flatMap(({ line, isIntent }) => (isIntent ? [] : [queue.append(line)])),
-    inMemory: () => ({ guarded: 0, others: 0 }), // nothing counts them, so nothing has to know
+    inMemory: () => NO_ROWS, // nothing counts them, so nothing has to know
+    memory: undefined,
     running: () => 0,
     takeUnsaved: () => false,
     releaseMemory: () => queue.release(),
     isFull: () => isNearlyFull(queue.waitingBytes, limit),
     flushSync: () => {},
+    watchGuarded: () => {},
     recovered: NOTHING_RECOVERED,
     keepCounters: () => {},
     saveCounters: () => {},
@@ -84,12 +97,14 @@ export function createMemoryStore(maxBytes: number): Store {
       const others = queue.waitingLines
       queue.release()
       queue.remove(others)
-      return { guarded: 0, others }
+      return { ...NO_ROWS, others }
     },
     countOnDisk: async () => 0,
     close: async () => {},
   }
 }
+
+const NO_ROWS: MemoryRows = { guarded: 0, others: 0, moving: 0, sent: undefined }
 
 const NOTHING_RECOVERED: RecoveredRows = {
   recoveredLines: 0,

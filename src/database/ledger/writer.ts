@@ -1,9 +1,11 @@
 import type { Batch, BatchSource } from "../../kit/log/batch.ts"
 import type { Database } from "../_database.ts"
 import { insertBatch } from "./batch-insert.ts"
+import type { Mark } from "./insert.ts"
 import { createDeadline, createPause } from "./pause.ts"
 import type { RejectedRow } from "./rejected.ts"
-import { type MarkedJournal, Replay } from "./replay.ts"
+import { type MarkedJournal, Replay, toJournalMark } from "./replay.ts"
+import type { MemorySettlement } from "./settle-memory.ts"
 
 const MIN_BATCH_BYTES = 32 << 10
 
@@ -29,23 +31,35 @@ export const WRITER_TIMING: WriterTiming = {
   maxBackoffMs: 2000,
 }
 
-interface WriterOptions {
+export interface WriterOptions {
   readonly db: Database
   /** The first source with waiting rows is read. */
   readonly sources: readonly BatchSource[]
   /** The one of them whose progress the database records. */
   readonly journal: MarkedJournal | undefined
+  /** Settles the rows that the last process had sent from its memory. Absent without a journal. */
+  readonly settlement: MemorySettlement | undefined
   readonly timing: WriterTiming
-  /** Stores what the database rejects. Called before the batch is acknowledged. */
-  reject(rows: readonly RejectedRow[]): void
-  /** The batch is acknowledged: all of its rows are written, except `rejected` of them. */
-  onSettled(batch: Batch, rejected: number, tookMs: number): void
+  /** Stores what the database rejects. Returns whether it could. Called before the batch is acknowledged. */
+  reject(rows: readonly RejectedRow[]): boolean
+  /** The batch is acknowledged: all of its rows are written, except those of `rest`. */
+  onSettled(batch: Batch, rest: UnwrittenRows, tookMs: number): void
   /** The batch is taking long. `isOver` returns whether that has ended meanwhile. */
   onSlow(isOver: () => boolean): void
   /** `rows` rows of the journal were written by an earlier process. They count as settled batches do. */
   onSkipped(rows: number): void
   /** The batch stays where it is and is sent again. */
   onFailure(error: unknown): void
+}
+
+/** The rows of a settled batch that are not in the database. */
+interface UnwrittenRows {
+  /** A file has them, for a person to look at. */
+  readonly rejected: number
+  /** Nothing has them: their file has vanished or was truncated. */
+  readonly vanished: number
+  /** Nothing has them: the database rejected them, and their file cannot be written. */
+  readonly unstored: number
 }
 
 /** Moves rows from their sources to the database: one batch at a time, in order, each until it is settled. */
@@ -83,7 +97,7 @@ export class Writer {
     this.isDraining = true
     this.pause.end()
     const deadline = createDeadline(deadlineMs)
-    while (!this.isClosed && this.findWaiting() !== undefined) {
+    while (!this.isClosed && this.hasWork()) {
       this.start()
       if (!(await deadline.settles(this.running))) break
     }
@@ -107,6 +121,10 @@ export class Writer {
     return this.options.sources.find((source) => source.waitingLines > 0)
   }
 
+  private hasWork(): boolean {
+    return this.findWaiting() !== undefined || this.options.settlement?.unsettled !== undefined
+  }
+
   private isBatchFull(): boolean {
     return this.options.sources.some((source) => source.waitingBytes >= this.options.timing.batchBytes)
   }
@@ -116,17 +134,16 @@ export class Writer {
     this.timer = undefined
     this.running ??= this.run().finally(() => {
       this.running = undefined
-      if (this.findWaiting() !== undefined) this.wake()
+      if (this.hasWork()) this.wake()
     })
   }
 
   private async run(): Promise<void> {
     const { timing, onFailure } = this.options
     do {
-      const source = this.findWaiting()
-      if (source === undefined) return
+      if (!this.hasWork()) return
       try {
-        await this.writeOne(source)
+        await this.writeOne()
         this.backoffMs = 0
         this.failures = 0
         this.batchBytes = Math.min(this.batchBytes * 2, timing.batchBytes)
@@ -142,24 +159,41 @@ export class Writer {
     } while (!this.isClosed && (this.isDraining || this.backoffMs > 0 || this.isBatchFull()))
   }
 
-  private async writeOne(source: BatchSource): Promise<void> {
-    const { reject, onSettled } = this.options
+  private async writeOne(): Promise<void> {
+    const { reject, onSettled, settlement } = this.options
+    if (settlement?.unsettled !== undefined) await settlement.settle()
+    const source = this.findWaiting()
+    if (source === undefined) return
     const batch = await source.read(this.batchBytes)
     if (batch === undefined) throw new Error("rows wait, but none can be read")
     const startedAt = performance.now()
     const written = await this.replay.countWritten(source, batch)
-    const rejected = await this.insert(source, batch, written)
+    const markAt = await this.prepareMarks(source, batch)
     if (this.isAbandoned) return
-    if (rejected.length > 0) reject(rejected)
+    const rejected = await this.insert(batch, written, markAt)
+    if (this.isAbandoned) return
+    const unstored = rejected.length === 0 || reject(rejected) ? 0 : rejected.length
     source.ack(batch)
     this.replay.settle(source, batch, written)
-    const unreadable = batch.lines - batch.starts.length // damaged, or in a file that has vanished or cannot be read
-    onSettled(batch, rejected.length + unreadable, performance.now() - startedAt)
+    const damaged = batch.damaged.reduce((sum, { records = 1 }) => sum + records, 0)
+    const vanished = batch.lines - batch.starts.length - damaged
+    const rest = { rejected: rejected.length - unstored + damaged, vanished, unstored }
+    onSettled(batch, rest, performance.now() - startedAt)
+  }
+
+  private async prepareMarks(source: BatchSource, batch: Batch): Promise<(to: number) => Mark | undefined> {
+    const { journal, settlement } = this.options
+    if (settlement?.isSourceOf(source)) return settlement.prepare(batch)
+    return source === journal?.source ? (to) => toJournalMark(journal, batch, to) : () => undefined
   }
 
   /** @param from rows before this one are in the database already */
-  private async insert(source: BatchSource, batch: Batch, from: number): Promise<readonly RejectedRow[]> {
-    const { db, timing, journal, onSlow } = this.options
+  private async insert(
+    batch: Batch,
+    from: number,
+    markAt: (to: number) => Mark | undefined,
+  ): Promise<readonly RejectedRow[]> {
+    const { db, timing, onSlow } = this.options
     let isOver = false
     const timer = setTimeout(() => onSlow(() => isOver), timing.slowMs)
     try {
@@ -167,7 +201,7 @@ export class Writer {
         timeoutMs: timing.queryTimeoutMs,
         failures: this.failures,
         from,
-        journal: source === journal?.source ? journal.id : undefined,
+        markAt,
       })
     } finally {
       isOver = true

@@ -1,7 +1,8 @@
 import type { RunQuery } from "../_database.ts"
 import { COUNTERS, type Counter, toCounted } from "../counters.ts"
+import { sumDays } from "./digests.ts"
 import { type PeriodSummary, TIMEOUT_MS } from "./periods.ts"
-import { dayOf, digestOfDays, digestOfWeeks, IN_RANGE, inDays, inHours, NAMES, NO_KEY } from "./sql.ts"
+import { dayOf, IN_RANGE, inDays, inHours, NAMES, NO_KEY } from "./sql.ts"
 
 /**
  * The statements that compare rollups with what they are the sum of. Each takes the first day ($1) and the day after the
@@ -59,7 +60,7 @@ function compare({ table, key, day, period, a, b, name }: Comparison): string {
 
 /** One row for each period, without a table: what `majordomo_verified` remembers of it. */
 const summarize = (columns: string, from: string) =>
-  `SELECT NULL AS "table", starts::text AS day, NULL AS period, ${NO_NAME}, NULL::text[] AS counters, ${columns} FROM ${from}`
+  `SELECT NULL AS "table", starts::date::text AS day, NULL AS period, ${NO_NAME}, NULL::text[] AS counters, ${columns} FROM ${from}`
 
 /** Compares the rollups of days with the requests of these days. */
 const COMPARE_DAYS = `
@@ -130,7 +131,7 @@ const COMPARE_DAYS = `
     "requests, gaps, dropped, digest",
     `(SELECT ${dayOf("hour")} AS starts, sum(requests)::float8 AS requests, coalesce(sum(requests) FILTER (WHERE is_gap), 0)::float8 AS gaps,
         coalesce(sum(dropped), 0)::float8 AS dropped FROM hours GROUP BY 1) AS counted
-      FULL JOIN (${digestOfDays(IN_RANGE)}) AS digests USING (starts)
+      FULL JOIN (${sumDays(IN_RANGE)}) AS digests USING (starts)
       WHERE starts >= coalesce((SELECT ${dayOf("pruned_before")} FROM majordomo_schema), '-infinity')`,
   )}`
 
@@ -163,7 +164,7 @@ const COMPARE_PRUNED_DAYS = `
   })}
   UNION ALL ${summarize(
     "coalesce(requests, 0)::float8, coalesce(gaps, 0)::float8, coalesce(dropped, 0)::float8, digest",
-    `gaps FULL JOIN (${digestOfDays(IN_RANGE)}) AS digests USING (starts)`,
+    `gaps FULL JOIN (${sumDays(IN_RANGE)}) AS digests USING (starts)`,
   )}`
 
 /** Compares the rollups of weeks with those of their days, value by value. */
@@ -178,7 +179,7 @@ const COMPARE_WEEKS = `
       WHERE ${inDays("day")} AND day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3`,
     b: `SELECT * FROM llm_usage_metadata_weekly WHERE ${inDays("week")}`,
   })}
-  UNION ALL ${summarize("0::float8, 0::float8, 0::float8, digest", `(${digestOfWeeks(IN_RANGE)}) AS weeks`)}`
+  UNION ALL ${summarize("0::float8, 0::float8, 0::float8, '0'", "generate_series($1::date, $2::date - 1, interval '7 days') AS weeks (starts)")}`
 
 /** Counters of a rollup, in one period, that differ from what they are the sum of. */
 export interface Difference {

@@ -1,5 +1,5 @@
 import type { RunQuery } from "../_database.ts"
-import { type JournalItem, readJournals } from "../ledger/read.ts"
+import { type JournalItem, readJournals, type UnreadableFile } from "../ledger/read.ts"
 import { TIMEOUT_MS } from "./periods.ts"
 
 const IDS_PER_QUERY = 5000
@@ -13,6 +13,7 @@ interface JournalCounts {
   readonly lost: number
   /** Requests that are running, or whose process died. */
   readonly begun: number
+  readonly unreadable: readonly UnreadableFile[]
 }
 
 /**
@@ -39,6 +40,7 @@ export async function openJournals(root: string): Promise<(query: RunQuery) => P
       rejected: rejected.length,
       lost: (await countMissing(query, expectedIds)) + (await countMissingItems(query, expectedItems)),
       begun: open,
+      unreadable: counters.unreadable,
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Database, RunQuery } from "../_database.ts"
 import { toErrorCode } from "../failures.ts"
-import { dayOf, digestOfDays, digestOfWeeks, EVERYTHING, toMetadataHashes } from "./sql.ts"
+import { compareWeeks, findMiscounted, sumDays, sumMetadata } from "./digests.ts"
+import { binDays, dayOf, EVERYTHING } from "./sql.ts"
 
 /** Reading millions of rows may take long. */
 export const TIMEOUT_MS = 6 * 3_600_000
@@ -21,8 +22,13 @@ export interface PeriodSummary {
 /** A day or a week that has requests or rollups. */
 export interface Period extends PeriodSummary {
   readonly period: "day" | "week"
-  /** It was proven, and neither its rollups nor the number of its rows have changed since. */
+  /**
+   * A day was proven, and neither its rollups nor the number of its rows have changed since. A week agrees with its days,
+   * which is proven each time.
+   */
   readonly isProven: boolean
+  /** What the numbers of the day's requests must add up to; null if its number of distinct values is wrong. */
+  readonly number: string | null
   /** Its requests were pruned, so that its rollups can only be compared with each other. */
   readonly isPruned: boolean
   /** Some of its metadata values are counted as `(other)`. */
@@ -31,26 +37,34 @@ export interface Period extends PeriodSummary {
   readonly verifiedAt: number
 }
 
-const HASHES = "SELECT * FROM metadata"
+const METADATA = "SELECT * FROM metadata"
 
 const OVERVIEW = `
   WITH facts AS (
     SELECT coalesce(${dayOf("pruned_before")}, '-infinity') AS pruned_before FROM majordomo_schema
   ), requests AS (
-    SELECT ${dayOf("created_at")} AS starts, count(*) AS requests FROM llm_requests GROUP BY 1
-  ), metadata AS MATERIALIZED (${toMetadataHashes(EVERYTHING)}
-  ), periods AS (
-    SELECT 'day' AS period, starts, coalesce(requests, 0) AS requests, coalesce(digest, '0') AS digest
-    FROM requests FULL JOIN (${digestOfDays(EVERYTHING, HASHES)}) AS days USING (starts)
-    UNION ALL SELECT 'week', starts, 0, digest FROM (${digestOfWeeks(EVERYTHING, HASHES)}) AS weeks
+    SELECT ${dayOf("starts")} AS starts, requests
+    FROM (SELECT starts, count(*) AS requests
+      FROM (SELECT ${binDays("created_at")} AS starts FROM llm_requests OFFSET 0) AS rows GROUP BY 1) AS days
+  ), metadata AS MATERIALIZED (${sumMetadata(EVERYTHING)}
+  ), others AS (
+    SELECT DISTINCT day AS starts FROM metadata WHERE is_summed AND has_other
+  ), miscounted AS (${findMiscounted(EVERYTHING, METADATA)}
+  ), days AS (
+    SELECT starts, coalesce(r.requests, 0) AS requests, coalesce(s.digest, '0') AS digest,
+      CASE WHEN m.starts IS NULL THEN trim_scale(coalesce(number, 0))::text END AS number, o.starts IS NOT NULL AS has_other
+    FROM requests r FULL JOIN (${sumDays(EVERYTHING, METADATA)}) AS s USING (starts)
+    LEFT JOIN miscounted m USING (starts) LEFT JOIN others o USING (starts)
   )
-  SELECT period, starts::text, p.requests::float8 AS requests, p.digest, coalesce(v.gaps, 0)::float8 AS gaps,
-    coalesce(v.dropped, 0)::float8 AS dropped, coalesce((p.requests, p.digest) = (v.requests, v.digest), false) AS "isProven",
-    starts < pruned_before AS "isPruned", coalesce(has_other, false) AS "hasOther",
+  SELECT 'day' AS period, starts::text, d.requests::float8 AS requests, d.digest, number, coalesce(v.gaps, 0)::float8 AS gaps,
+    coalesce(v.dropped, 0)::float8 AS dropped, coalesce((d.requests, d.digest) = (v.requests, v.digest), false) AS "isProven",
+    starts < pruned_before AS "isPruned", has_other AS "hasOther",
     coalesce(extract(epoch FROM v.verified_at), 0)::float8 AS "verifiedAt"
-  FROM periods p CROSS JOIN facts LEFT JOIN majordomo_verified v USING (period, starts) 
-  LEFT JOIN metadata m ON m.day = starts AND period = 'day'
-  ORDER BY period, starts`
+  FROM days d CROSS JOIN facts LEFT JOIN (SELECT * FROM majordomo_verified WHERE period = 'day') AS v USING (starts)
+  UNION ALL
+  SELECT 'week', starts::text, 0, '', NULL, 0, 0, agrees, starts < pruned_before, false, 0
+  FROM (${compareWeeks(EVERYTHING, METADATA)}) AS weeks CROSS JOIN facts
+  ORDER BY 1, 2`
 
 /** Returns all days and weeks, in the order of time. */
 export async function readPeriods(query: RunQuery): Promise<readonly Period[]> {
@@ -58,22 +72,21 @@ export async function readPeriods(query: RunQuery): Promise<readonly Period[]> {
   return rows
 }
 
-/** Remembers periods that were proven and have ended, and forgets those whose rollups were found to be wrong. */
-export async function rememberPeriods(
+/** Remembers days that were proven and have ended, and forgets those whose rollups were found to be wrong. */
+export async function rememberDays(
   db: Database,
-  period: Period["period"],
   { proven, wrong }: { readonly proven: readonly PeriodSummary[]; readonly wrong: readonly string[] },
 ): Promise<void> {
   try {
     await db.query({
-      text: `WITH forgotten AS (DELETE FROM majordomo_verified WHERE period = $1 AND starts = ANY ($3::date[]))
+      text: `WITH forgotten AS (DELETE FROM majordomo_verified WHERE period = 'day' AND starts = ANY ($2::date[]))
         INSERT INTO majordomo_verified (period, starts, requests, gaps, dropped, digest, verified_at)
-        SELECT $1, starts, requests, gaps, dropped, digest, now()
-        FROM json_to_recordset($2::json) AS p(starts date, requests bigint, gaps bigint, dropped bigint, digest text)
-        WHERE starts + CASE WHEN $1 = 'week' THEN 7 ELSE 1 END <= (now() AT TIME ZONE 'UTC')::date
+        SELECT 'day', starts, requests, gaps, dropped, digest, now()
+        FROM json_to_recordset($1::json) AS p(starts date, requests bigint, gaps bigint, dropped bigint, digest text)
+        WHERE starts < (now() AT TIME ZONE 'UTC')::date
         ON CONFLICT (period, starts) DO UPDATE SET requests = excluded.requests, gaps = excluded.gaps,
           dropped = excluded.dropped, digest = excluded.digest, verified_at = excluded.verified_at`,
-      values: [period, JSON.stringify(proven), wrong],
+      values: [JSON.stringify(proven), wrong],
     })
   } catch (error) {
     // A standby, or a role that may only read, can verify as well. It has to read everything again the next time.

@@ -16,14 +16,14 @@ const SAMPLE = 1 / 30
 const MAX_PERIODS = 31
 const DAYS_OF = { day: 1, week: 7 } as const
 
-/** Chooses the periods to compare, all those that are not proven and a sample of the others, and joins adjacent ones. */
+/** Chooses the periods to compare, all those that are not proven and a sample of the other days, and joins adjacent ones. */
 export function chooseWork(
   periods: readonly Period[],
   { all, maxRequests }: { readonly all: boolean; readonly maxRequests: number },
 ): readonly Range[] {
-  const sample = new Set([...toSample(periods, "day"), ...toSample(periods, "week")])
+  const sample = toSample(periods)
   const ranges: Range[] = []
-  for (const period of periods.filter((each) => all || !each.isProven || sample.has(each))) {
+  for (const period of periods.filter((each) => !each.isProven || sample.has(each) || (all && each.period === "day"))) {
     const last = ranges.at(-1)
     const range = toRange(period)
     const count = last === undefined ? 0 : daysBetween(last.from, range.until) / DAYS_OF[period.period]
@@ -44,17 +44,18 @@ function toRange({ period, starts, requests, isPruned, hasOther }: Period): Rang
   return { period, how: period === "week" ? "weeks" : ofDay, from: starts, until, requests }
 }
 
-function toSample(periods: readonly Period[], wanted: Period["period"]): readonly Period[] {
-  const proven = periods.filter(({ period, isProven, isPruned }) => period === wanted && isProven && !isPruned)
+function toSample(periods: readonly Period[]): ReadonlySet<Period> {
+  const proven = periods.filter(({ period, isProven, isPruned }) => period === "day" && isProven && !isPruned)
   const weightOf = ({ requests }: Period) => requests + 1
   let left = proven.reduce((sum, each) => sum + weightOf(each), 0) * SAMPLE
-  return [...proven]
+  const chosen = [...proven]
     .sort((a, b) => a.verifiedAt - b.verifiedAt)
     .filter((each) => {
       const isChosen = left > 0
       left -= weightOf(each)
       return isChosen
     })
+  return new Set(chosen)
 }
 
 export function addDays(day: string, count: number): string {

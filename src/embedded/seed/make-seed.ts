@@ -14,12 +14,13 @@ import { dirname, join } from "node:path"
 import { brotliCompressSync, constants } from "node:zlib"
 import { PGlite } from "@electric-sql/pglite"
 import { NodeFS } from "@electric-sql/pglite/nodefs"
+import { withFixedChance } from "./fixed-chance.ts"
 import { type TarEntry, toTar } from "./tar.ts"
 
 /** The cache of archives, by version. initdb takes seconds and always gives the same result. */
 const CACHE = "node_modules/.cache/majordomo-gateway"
 /** The version of `makeSeed`. Raise it when `makeSeed` changes. */
-const RECIPE = 2
+const RECIPE = 3
 
 /** Build step: writes the seed archive to `file`. Makes the archive first if the cache has none for this PGlite. */
 export async function ensureSeed(file: string): Promise<void> {
@@ -30,15 +31,22 @@ export async function ensureSeed(file: string): Promise<void> {
   mkdirSync(CACHE, { recursive: true })
   if (!existsSync(cached)) {
     const draft = `${cached}.${process.pid}`
-    await makeSeed(draft)
+    writeFileSync(draft, compress(await makeSeed()))
     renameSync(draft, cached)
   }
   mkdirSync(dirname(file), { recursive: true })
   copyFileSync(cached, file)
 }
 
-/** Writes the archive of an empty cluster. A first start from it takes 1 s; initdb would take several. */
-async function makeSeed(file: string): Promise<void> {
+/**
+ * Returns the archive of an empty cluster, always the same bytes. A first start from it takes 1 s; initdb would take
+ * several.
+ */
+export function makeSeed(): Promise<Buffer> {
+  return withFixedChance(makeArchive)
+}
+
+async function makeArchive(): Promise<Buffer> {
   const directory = mkdtempSync(join(tmpdir(), "majordomo-seed-"))
   try {
     const database = await PGlite.create({ fs: new NodeFS(directory) })
@@ -50,7 +58,7 @@ async function makeSeed(file: string): Promise<void> {
     await database.exec("VACUUM (FREEZE, ANALYZE)")
     await database.exec("CHECKPOINT")
     await database.close()
-    writeFileSync(file, compress(toTar(readTree(directory))))
+    return toTar(readTree(directory))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

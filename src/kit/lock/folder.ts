@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs"
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs"
 import { connect } from "node:net"
 import { dirname, join } from "node:path"
 import { HAS_SYSTEM_LOCK } from "./system-lock.ts"
@@ -28,6 +28,8 @@ export interface LockFolder {
   remove(name: string): void
   /** Returns whether the directory that it locks was deleted, so that no process can own it. */
   isAllDeleted(): boolean
+  /** Returns whether the path leads to another directory now, because this one was moved or deleted. */
+  isReplaced(): boolean
   close(): void
 }
 
@@ -52,6 +54,15 @@ export function openFolder(path: string): LockFolder {
     remove: (name) => rmSync(join(root, name), { force: true }),
     // A directory that was moved still exists for its descriptor.
     isAllDeleted: () => !existsSync(dirname(path)) && (descriptor === undefined || fstatSync(descriptor).nlink === 0),
+    isReplaced() {
+      if (descriptor === undefined) return false
+      try {
+        const [found, ours] = [statSync(path), fstatSync(descriptor)]
+        return found.ino !== ours.ino || found.dev !== ours.dev
+      } catch {
+        return false // nothing is at the path, or it cannot be seen at the moment
+      }
+    },
     close: () => descriptor !== undefined && closeSync(descriptor),
   }
 }

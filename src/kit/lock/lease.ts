@@ -13,7 +13,7 @@ export interface LeaseTiming {
   readonly expiryMs: number
 }
 
-/** Another process, on another kernel, has taken over the directory while this one was frozen. */
+/** Another process has the directory: this one was frozen, or another directory has taken the place of its own. */
 export class LockLostError extends Error {
   override readonly name = "LockLostError"
 }
@@ -42,6 +42,24 @@ export async function createLease(folder: LockFolder, boot: string, timing: Leas
   if (!file) return undefined
   const { name, closeSocket } = file
   const path = folder.pathOf(name)
+  const { stop, ...renewal } = createRenewal(folder, path, timing)
+  return {
+    name,
+    ...renewal,
+    async release() {
+      stop()
+      rmSync(path, { force: true })
+      await closeSocket?.()
+    },
+  }
+}
+
+interface Renewal extends Pick<Lease, "validUntil" | "isHeld" | "keep"> {
+  stop(): void
+}
+
+/** Renews the lease at a path by its modification time. */
+function createRenewal(folder: LockFolder, path: string, timing: LeaseTiming): Renewal {
   const validUntil = new Float64Array(new SharedArrayBuffer(8))
   const renewed = (atMs: number) => {
     validUntil[0] = atMs + timing.validMs
@@ -49,7 +67,9 @@ export async function createLease(folder: LockFolder, boot: string, timing: Leas
   renewed(Date.now())
   let timer: NodeJS.Timeout | undefined
   let isPending = false
-  let isReleased = false
+  let isStopped = false
+  let isLost = false
+  let isDeleted = false
 
   function renewSync(): boolean {
     const now = Date.now()
@@ -63,48 +83,55 @@ export async function createLease(folder: LockFolder, boot: string, timing: Leas
   }
 
   function renew(): void {
+    if (folder.isReplaced()) return void lose("another process uses its path: it was moved or deleted")
     // Node's threads may all wait for something else, such as a name server that does not answer.
     if (isPending) return void renewSync()
     const now = Date.now()
     isPending = true
     utimes(path, now / 1000, now / 1000, (error) => {
       isPending = false
-      if (isReleased) return
+      if (isStopped || isLost) return
       if (!error) renewed(now)
       else if (isMissing(error)) explainMissing()
     })
   }
 
-  /** Returns true if there is nothing left to own. Else ends the process, by an error that no caller can catch. */
+  /** Returns true if there is nothing left to own. */
   function explainMissing(): boolean {
-    clearInterval(timer)
-    if (folder.isAllDeleted()) {
+    isDeleted ||= folder.isAllDeleted()
+    if (isDeleted) {
       renewed(Number.POSITIVE_INFINITY)
       return true
     }
-    const lost = new LockLostError(
-      `another process has taken over ${folder.path} while this one was frozen, or its files were deleted`,
-    )
-    setImmediate(() => {
-      throw lost
-    })
+    lose("another process has taken it over while this one was frozen, or its files were deleted")
     return false
   }
 
+  function lose(reason: string): void {
+    isLost = true
+    validUntil[0] = 0
+    clearInterval(timer)
+    throwLater(new LockLostError(`${folder.path} does not belong to this process any more: ${reason}`))
+  }
+
   return {
-    name,
     validUntil,
-    isHeld: () => !isReleased && (Date.now() < validUntil[0]! || renewSync()),
+    isHeld: () => !isStopped && !isLost && (Date.now() < validUntil[0]! || renewSync()),
     keep() {
       timer = setInterval(renew, timing.renewMs).unref()
     },
-    async release() {
-      isReleased = true
+    stop() {
+      isStopped = true
       clearInterval(timer)
-      rmSync(path, { force: true })
-      await closeSocket?.()
     },
   }
+}
+
+/** Ends the process, by an error that no caller can catch. */
+function throwLater(error: Error): void {
+  setImmediate(() => {
+    throw error
+  })
 }
 
 async function createFile(folder: LockFolder, boot: string) {

@@ -135,11 +135,15 @@ export class Backlog implements BatchSource {
     this.options.counters.schedule()
   }
 
-  /** @param clear whether to delete the files, because nothing in them is needed any more */
+  /**
+   * Closes the files. A newest one without a line is deleted, because each start that fails would leave another one.
+   * @param clear whether to delete all files, because nothing in them is needed any more
+   */
   async close(clear: boolean): Promise<void> {
+    const newest = this.segments.length > 1 ? this.segments.at(-1) : undefined
     for (const segment of this.segments) {
       closeFile(segment)
-      if (clear) this.deleteFile(segment)
+      if (clear || (segment === newest && segment.bytes === 0)) this.deleteFile(segment)
     }
     await this.deleting
   }
@@ -171,6 +175,10 @@ export class Backlog implements BatchSource {
   private toUnreadBatch(segment: Segment): Batch {
     const failure = this.readFailures.at(-1) as NodeJS.ErrnoException | undefined
     this.readFailures = []
+    if (failure === undefined) {
+      const error = new Error(`${segment.waiting} rows are not in the file any more: another program has changed it`)
+      this.options.onError(error, `reading ${segment.path}`)
+    }
     const name = basename(segment.path)
     const reason = `it cannot be read (${failure?.code ?? "unknown error"}); it is kept as ${name}${UNREADABLE_EXTENSION}`
     const rest = { file: name, offset: segment.consumed, reason, bytes: Buffer.alloc(0), records: segment.waiting }

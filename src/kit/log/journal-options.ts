@@ -1,7 +1,18 @@
 import type { Lock } from "../lock.ts"
+import type { CounterFile } from "./counter-file.ts"
+import type { Reserve } from "./reserve.ts"
 
 /** The right of this process to the directory of a journal. */
-export type JournalLock = Pick<Lock, "isHeld" | "release">
+type JournalLock = Pick<Lock, "isHeld" | "release">
+
+/** What a journal holds of its directory while it is open. */
+export interface Held {
+  /** A process that was frozen, and whose directory another one has claimed meanwhile, must not write. */
+  isHeld(): boolean
+  readonly lock: JournalLock | undefined
+  readonly counters: CounterFile
+  readonly reserve: Reserve
+}
 
 export interface JournalOptions {
   /** Created when it does not exist. Only one process may use it at a time: see `lock`. */
@@ -20,6 +31,8 @@ export interface JournalOptions {
   onDamaged(sentence: string): void
   /** The disk has rejected a write: from now on lines are kept in the reserve, or fail. */
   onFailing?(error: unknown): void
+  /** The file with this intent is about to be deleted, and the disk did not take a copy of the intent. */
+  onIntentLost?(id: string): void
   /** Something failed in the background. Appending reports its own failures. */
   onError(error: unknown, doing: string): void
 }

@@ -1,7 +1,6 @@
 import { Backlog } from "./backlog.ts"
 import type { AppendResult, Batch, BatchSource } from "./batch.ts"
-import type { CounterFile } from "./counter-file.ts"
-import type { JournalLock, JournalOptions } from "./journal-options.ts"
+import type { Held, JournalOptions } from "./journal-options.ts"
 import { type Entry, LineWriter } from "./line-writer.ts"
 import { OpenIntents } from "./open-intents.ts"
 import type { FoundRows, recoverJournal } from "./recover.ts"
@@ -15,14 +14,6 @@ const SEGMENT_BYTES = 8 << 20
 const SEGMENT_AGE_MS = 3_600_000
 /** With at least this many segments, a file that is acknowledged but not yet deleted is a small part of the limit. */
 const MIN_SEGMENTS = 8
-interface Held {
-  /** A process that was frozen, and whose directory another one has claimed meanwhile, must not write. */
-  isHeld(): boolean
-  readonly lock: JournalLock | undefined
-  readonly counters: CounterFile
-  readonly reserve: Reserve
-}
-
 type Recovered = Awaited<ReturnType<typeof recoverJournal>> & { readonly lastNumber: number }
 
 /** An open journal. A class without closures, because every request passes it. */
@@ -68,12 +59,16 @@ export class Journal implements BatchSource {
     this.lastWriteMs = recovered.lastWriteMs
     this.damagedIntents = recovered.newlyDamaged
     for (const [id, line] of recovered.orphanedIntents) this.intents.open(id, line, 0)
+    for (const id of recovered.settledIntents) this.intents.settleElsewhere(id, recovered.lastNumber)
     this.backlog = new Backlog({
       dir,
       segments: recovered.segments,
       counters: held.counters,
       reserve: held.reserve,
-      onRemove: ({ number }) => this.intents.leaveSegment(number, (line, id) => this.appendIntent(line, id, true)),
+      onRemove: ({ number }) =>
+        this.intents.leaveSegment(number, (line, id) => {
+          if (this.appendIntent(line, id, true) !== "kept") options.onIntentLost?.(id)
+        }),
       onDamaged: options.onDamaged,
       onError,
     })
@@ -129,9 +124,9 @@ export class Journal implements BatchSource {
     return this.intents.has(id)
   }
 
-  /** The row of this id is elsewhere, so that its intent is not needed. */
+  /** The row of this id is elsewhere, so that its intent is not needed. The caller stores the counters. */
   settleIntent(id: string): void {
-    this.intents.settle(id)
+    this.intents.settleElsewhere(id)
   }
 
   /** From now on the counter file holds what `counts` returns, beside the positions that it belongs to. */
@@ -142,6 +137,7 @@ export class Journal implements BatchSource {
       cursor: backlog.cursor(),
       end: backlog.end(),
       first: firstSegment,
+      settled: this.intents.settled(),
     })
   }
 

@@ -56,7 +56,10 @@ export function readIntent(bytes: Buffer, start: number, payloadEnd: number): st
   return `${bytes.toString("utf8", start + INTENT_PREFIX.length, payloadEnd)}}`
 }
 
-/** Calls `visit` for each whole line of `bytes[from, to)`; returns the offset of the unfinished rest. */
+/**
+ * Calls `visit` for each whole line of `bytes[from, to)`; returns the offset of the unfinished rest. A line that follows
+ * the hole of a file that was truncated begins after its zeros.
+ */
 export function forEachLine(
   bytes: Buffer,
   from: number,
@@ -66,10 +69,16 @@ export function forEachLine(
   const view = bytes.subarray(0, to)
   let start = from
   for (let end = view.indexOf(NEWLINE, start); end !== -1; end = view.indexOf(NEWLINE, start)) {
-    visit(start, end)
+    visit(bytes[start] === 0 ? skipZeros(bytes, start, end) : start, end)
     start = end + 1
   }
   return start
+}
+
+function skipZeros(bytes: Buffer, start: number, end: number): number {
+  let at = start
+  while (at < end && bytes[at] === 0) at++
+  return bytes[at] === OPEN_OBJECT ? at : start
 }
 
 function startsWith(bytes: Buffer, prefix: Buffer, start: number, end: number): boolean {

@@ -48,9 +48,15 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   try {
     counters = new CounterFile(dir, options.onError, isHeld)
     const cursor = await readCursor(dir)
-    const { end, first } = counters.stored ?? {}
+    const { end, first, settled } = counters.stored ?? {}
     const reserve = new Reserve(dir, options.maxBytes)
-    const positions = { cursor, end: toPosition(end), first: Number(first ?? 0), reserveBytes: reserve.fileBytes }
+    const positions = {
+      cursor,
+      end: toPosition(end),
+      first: Number(first ?? 0),
+      settled: Array.isArray(settled) ? settled : [],
+      reserveBytes: reserve.fileBytes,
+    }
     const recovered = await recoverJournal(dir, JOURNAL_EXTENSION, positions)
     for (const { path, error } of recovered.unreadable) {
       options.onError(error, `reading ${path}, which is kept as ${basename(path)}${UNREADABLE_EXTENSION},`)

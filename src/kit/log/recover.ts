@@ -13,6 +13,8 @@ interface RecoveredJournal {
   readonly segments: readonly Segment[]
   /** The intents without a row, by id, oldest first. Each is a JSON object. */
   readonly orphanedIntents: ReadonlyMap<string, string>
+  /** The intents whose rows are not in the journal, but where they are safe. */
+  readonly settledIntents: readonly string[]
   /** Damaged intents whose row is not there either. A damaged row waits for its reader, as every row does. */
   readonly damagedIntents: readonly DamagedRecord[]
   /** How many of them no earlier process has found. */
@@ -40,13 +42,15 @@ interface StoredPositions {
   readonly end: Position | undefined
   /** The first segment of that process. Damaged intents before it are counted already. */
   readonly first: number
+  /** The ids of intents that are settled although no file says so. */
+  readonly settled: readonly string[]
 }
 
 /** Reads every segment once. The cursor counts only when it points at the beginning of a line. */
 export async function recoverJournal(
   dir: string,
   extension: string,
-  { cursor, end, first, reserveBytes }: StoredPositions & { readonly reserveBytes: number },
+  { cursor, end, first, settled, reserveBytes }: StoredPositions & { readonly reserveBytes: number },
 ): Promise<RecoveredJournal> {
   const names = (await readdir(dir)).filter((name) => numberOfSegment(name, extension) !== undefined).sort()
   const intents = new Map<string, Intent>()
@@ -80,7 +84,9 @@ export async function recoverJournal(
     })
   }
   const waiting = segments.reduce((sum, segment) => sum + segment.waiting, 0)
-  return { segments, unreadable, lastWriteMs, found: { waiting, afterEnd, isCursorFound }, ...separateDamaged(intents) }
+  const settledIntents = settled.filter((id) => intents.delete(id))
+  const found = { waiting, afterEnd, isCursorFound }
+  return { segments, unreadable, lastWriteMs, found, settledIntents, ...separateDamaged(intents) }
 }
 
 /** Returns the offset in a segment from which on its lines stand after the position. */

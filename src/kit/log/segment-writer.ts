@@ -51,9 +51,11 @@ export class SegmentWriter {
   append(bytes: Buffer, length: number, records: number): Segment {
     const segment = this.prepare()
     this.tornBytes = length
-    const written =
-      segment.room === undefined ? writeSync(segment.fd!, bytes, 0, length) : writeInPlace(segment, bytes, length)
-    this.complete(segment, written, length, records)
+    if (segment.room !== undefined && segment.bytes + length > segment.room) {
+      throw Object.assign(new Error("the disk is full, and so is the reserve"), { code: "ENOSPC" })
+    }
+    // At its offset, where the reader expects it, also if another program has truncated the file.
+    this.complete(segment, writeSync(segment.fd!, bytes, 0, length, segment.bytes), length, records)
     return segment
   }
 
@@ -61,7 +63,7 @@ export class SegmentWriter {
   appendPieces(pieces: readonly Buffer[], length: number): Segment {
     const segment = this.prepare()
     this.tornBytes = length
-    this.complete(segment, writevSync(segment.fd!, pieces), length, 1)
+    this.complete(segment, writevSync(segment.fd!, pieces, segment.bytes), length, 1)
     return segment
   }
 
@@ -174,7 +176,7 @@ export class SegmentWriter {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     const { number, path } = this.nameNext()
     // Readable as well: the reader still reaches what is written when somebody removes the directory.
-    const fd = openSync(path, "ax+", 0o600)
+    const fd = openSync(path, "wx+", 0o600)
     void syncDirectory(dir)
     return { number, path, bytes: 0, consumed: 0, waiting: 0, fd, room: undefined }
   }
@@ -196,14 +198,6 @@ export class SegmentWriter {
   private track(work: Promise<void>): void {
     this.syncing = Promise.all([this.syncing, work]).then(() => {})
   }
-}
-
-/** Appends to a segment of fixed size. Returns the bytes that were written. */
-function writeInPlace(segment: Segment, bytes: Buffer, length: number): number {
-  if (segment.bytes + length > segment.room!) {
-    throw Object.assign(new Error("the disk is full, and so is the reserve"), { code: "ENOSPC" })
-  }
-  return writeSync(segment.fd!, bytes, 0, length, segment.bytes)
 }
 
 /** Makes the name of a new file durable. Some systems cannot do it; there, the sync of the file itself has to do. */

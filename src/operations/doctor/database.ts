@@ -35,6 +35,7 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
       checkSchema(diagnosis, context.settings),
       ...checkWrites(diagnosis),
       ...checkTriggers(diagnosis),
+      ...checkAlterations(diagnosis),
       ...(await checkLocks(database)),
       ...checkClock(diagnosis),
       await checkListen(database),
@@ -72,6 +73,12 @@ function checkWrites({ ability, state, mayWrite, user, schema }: Diagnosis): Fin
   if (state.kind === "none" || mayWrite) return []
   const grant = `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${user}`
   return [problem(`the user ${user} may not write the gateway's tables`, `as their owner: ${grant}`)]
+}
+
+function checkAlterations({ ability: { alterations } }: Diagnosis): Finding[] {
+  if (alterations.length === 0) return []
+  const found = `the schema was changed by hand, so reports may be wrong (${alterations.join("; ")})`
+  return [problem(found, "create these parts again as in schema.sql, then run majordomo-gateway verify --repair")]
 }
 
 function checkTriggers({ ability: { idleTriggers } }: Diagnosis): Finding[] {

@@ -1,3 +1,5 @@
+import { describeProxies } from "../../kit/proxy/proxies.ts"
+import { ProxyError } from "../../kit/proxy/tunnel.ts"
 import type { Context } from "../context.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
@@ -7,19 +9,23 @@ const MAX_SKEW_MS = 30_000
 /** Checks that each provider answers (with any status, because no credential is sent), and compares the clocks. */
 export async function checkProviders({ settings }: Context<"settings">): Promise<Finding[]> {
   const { ok, problem } = findingsOf("providers")
+  const { proxies } = settings.upstream
+  const dispatcher = proxies && (await import("../../kit/proxy/fetch.ts")).createProxyDispatcher(proxies)
   const probes = await Promise.all(
     Object.entries(settings.providers).map(async ([name, { baseUrl }]) => ({
       name,
       baseUrl,
-      ...(await probe(baseUrl)),
+      ...(await probe(baseUrl, dispatcher && { dispatcher })),
     })),
   )
+  await dispatcher?.destroy()
   const findings = probes.map(({ name, baseUrl, failure }) => {
     if (failure === undefined) return ok(`${name} answers (${baseUrl})`)
     const fix = `correct providers.${name}.base_url, or let this machine reach it (DNS, firewall, proxy)`
     return problem(`${name} cannot be reached at ${baseUrl}: ${failure}`, fix)
   })
-  return [...findings, checkClock(probes.flatMap(({ skewMs }) => (skewMs === undefined ? [] : [skewMs])))]
+  const reached = describeProxies(proxies).map(ok)
+  return [...reached, ...findings, checkClock(probes.flatMap(({ skewMs }) => (skewMs === undefined ? [] : [skewMs])))]
 }
 
 function checkClock(skews: readonly number[]): Finding {
@@ -39,10 +45,11 @@ interface Probe {
   readonly skewMs: number | undefined
 }
 
-async function probe(baseUrl: string): Promise<Probe> {
+async function probe(baseUrl: string, through: object = {}): Promise<Probe> {
   const askedAt = Date.now()
   try {
     const response = await fetch(baseUrl, {
+      ...through,
       method: "HEAD",
       redirect: "manual",
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -71,6 +78,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Returns why a request failed, without the address, which may contain a secret. */
 function toReason(error: unknown): string {
   const { name, cause } = error as { readonly name?: string; readonly cause?: { readonly code?: string } }
+  if (cause instanceof ProxyError) return cause.message
   if (name === "TimeoutError") return "it did not answer in time"
   const code = cause?.code ?? ""
   if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(code)) return `its certificate is not trusted (${code})`

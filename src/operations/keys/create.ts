@@ -1,4 +1,5 @@
-import { createKey as insertKey } from "../../database/keys.ts"
+import { CommandError } from "../../core/errors.ts"
+import { deleteKey, createKey as insertKey } from "../../database/keys.ts"
 import { migrate } from "../../database/schema.ts"
 import { readSchemaState } from "../../database/schema-state.ts"
 import type { Context } from "../context.ts"
@@ -30,4 +31,17 @@ export async function createKey(
   if (autoMigrate && (await readSchemaState(database.query)).kind === "none") await migrate(database, log)
   const { key, secret } = await insertKey(database, input)
   return { ...toKey(key), key: secret }
+}
+
+/**
+ * Deletes a new key that could not be shown to anybody.
+ *
+ * @throws CommandError if it still exists
+ */
+export async function discardKey({ database }: Context<"database">, { id, key }: CreatedKey): Promise<void> {
+  await deleteKey(database, key).catch((error: Error) => {
+    throw new CommandError(
+      `the new key ${id} could not be shown, and not be deleted (${error.message}): revoke it with keys revoke ${id}`,
+    )
+  })
 }

@@ -55,13 +55,17 @@ export async function repriceRequests(
   for (;;) {
     const rows = await readRepriceable(database, filter, { after, limit: CHUNK })
     if (rows.length === 0) return summary.models()
-    const repricings = rows.flatMap((row) => {
+    const priced = rows.map((row) => {
       const repriced = computeCost(row, context)
-      const repricing = toRepricing(row, repriced)
-      summary.add(row, repriced.cost, repricing !== undefined)
-      return repricing ?? []
+      return { row, cost: repriced.cost, repricing: toRepricing(row, repriced) }
     })
-    if (repricings.length > 0) changed += dryRun ? repricings.length : await applyRepricings(database, repricings)
+    const repricings = priced.flatMap(({ repricing }) => repricing ?? [])
+    const changedIds =
+      dryRun || repricings.length === 0
+        ? new Set(repricings.map(({ id }) => id))
+        : await applyRepricings(database, repricings)
+    for (const { row, cost } of priced) summary.add(row, cost, changedIds.has(row.id))
+    changed += changedIds.size
     looked += rows.length
     after = rows.at(-1)
     onProgress({ looked, changed })

@@ -8,7 +8,7 @@ export type { Bodies, ReadBody }
 /** The bodies of a request that are wanted. */
 export type Sides = readonly ("request" | "response")[]
 
-const NO_BODIES: Bodies = { source: "none", request: { kind: "none" }, response: { kind: "none" } }
+const UNREADABLE: Bodies = { source: "unreadable", request: { kind: "none" }, response: { kind: "none" } }
 
 /** Reads the bodies of a request from wherever they are stored. If that fails, it logs why and returns none. */
 export async function readBodies({ bodies, log }: Context<"bodies" | "log">, row: RequestRow): Promise<Bodies> {
@@ -17,7 +17,7 @@ export async function readBodies({ bodies, log }: Context<"bodies" | "log">, row
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     log(`note: ${error.message}`)
-    return NO_BODIES
+    return UNREADABLE
   }
 }
 

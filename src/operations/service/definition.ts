@@ -150,7 +150,7 @@ function toLaunchd(options: ServiceOptions): ServiceDefinition {
 </dict>
 </plist>
 `
-  return { path, content, settingsDir, next: `launchctl bootstrap ${isSystem ? "system" : "gui/$(id -u)"} ${path}` }
+  return { path, content, settingsDir, next: `launchctl bootstrap ${isSystem ? "system" : "gui/$(id -u)"} "${path}"` }
 }
 
 function escapeXml(text: string): string {

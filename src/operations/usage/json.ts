@@ -30,20 +30,25 @@ interface Report {
   readonly notes: readonly string[]
   /** The time at which an open period ended, ms since the epoch. */
   readonly now: number
+  /** Rows that wait in the journal, so that the report does not count them. */
+  readonly pendingRows: number
 }
 
 /** Returns the JSON form of a usage report. */
 export function toReportObject(report: Report & { readonly answer: UsageAnswer }): Record<string, unknown> {
   const { question, answer } = report
   const rows = toRowObjects(question.by, answer)
-  return { ...toQuestionObject(report), rows, total: toMeasureObject(answer.total), ...toNotesField(report) }
+  return { ...toQuestionObject(report), rows, total: toMeasureObject(answer.total), ...toNoteFields(report) }
 }
 
 /** Returns the JSON form of an overview. */
-export function toOverviewObject(overview: Overview, now: number): Record<string, unknown> {
+export function toOverviewObject(
+  overview: Overview,
+  { now, pendingRows }: Pick<Report, "now" | "pendingRows">,
+): Record<string, unknown> {
   const { question, current, before, days, models, keys, unpricedModels, notes } = overview
   return {
-    ...toQuestionObject({ question, now, notes }),
+    ...toQuestionObject({ question, now }),
     rows: [],
     total: toMeasureObject(current.total),
     before: toMeasureObject(before.total),
@@ -51,7 +56,7 @@ export function toOverviewObject(overview: Overview, now: number): Record<string
     models: toRowObjects(OVERVIEW_BY.model, models),
     keys: toRowObjects(OVERVIEW_BY.key, keys),
     unpriced_models: unpricedModels,
-    ...toNotesField(overview),
+    ...toNoteFields({ notes, pendingRows }),
   }
 }
 
@@ -67,7 +72,7 @@ export function toDimensionFields(by: readonly Dimension[], row: UsageRow): Reco
 }
 
 /** Returns what was asked: the head of every usage object. */
-function toQuestionObject({ question: { by, period, filters }, now }: Report) {
+function toQuestionObject({ question: { by, period, filters }, now }: Pick<Report, "question" | "now">) {
   return {
     since: toOffsetIso(period.since, period.tz),
     until: toOffsetIso(period.until ?? now, period.tz),
@@ -85,7 +90,7 @@ function toMeasureObject(measures: Measures): Record<string, unknown> {
   return Object.fromEntries(MEASURES.map((name) => [name, measures[name]]))
 }
 
-/** Most reports have no notes, and then they do not have the field either. */
-function toNotesField({ notes }: { readonly notes: readonly string[] }): { readonly notes?: readonly string[] } {
-  return notes.length === 0 ? {} : { notes }
+/** Most reports have no notes and no pending rows, and then they do not have these fields either. */
+function toNoteFields({ notes, pendingRows }: Pick<Report, "notes" | "pendingRows">): Record<string, unknown> {
+  return { ...(notes.length > 0 && { notes }), ...(pendingRows > 0 && { pending_rows: pendingRows }) }
 }

@@ -20,7 +20,7 @@ export function listNotes(question: UsageQuestion, { rows }: UsageAnswer, rollup
   const incomplete = findIncompleteName(question, rollups)
   if (incomplete !== undefined) {
     const { name, since } = incomplete
-    const isFilter = question.filters.where?.[name] !== undefined
+    const isFilter = Object.hasOwn(question.filters.where ?? {}, name)
     const effect = isFilter ? "this report does not count them" : "they are counted under (none)"
     notes.push(
       `requests before ${toDay(since)} were pruned before ${name} was active, so their values are not known: ${effect}`,

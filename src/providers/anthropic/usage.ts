@@ -1,6 +1,6 @@
 import { type Part, toTokenTotals, type Usage } from "../../core/usage.ts"
 import { toBuckets } from "../_buckets.ts"
-import { countOf, isImpossible, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
+import { countOf, isImpossible, isNoCount, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 
 const COUNTERS = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens"] as const
 
@@ -18,6 +18,8 @@ export function countsTokens(raw: JsonObject): boolean {
 export function findContradiction(raw: JsonObject): string | undefined {
   const name = COUNTERS.find((name) => isImpossible(raw[name]))
   if (name) return `${name} is negative or not finite`
+  const unread = COUNTERS.find((name) => isNoCount(raw[name]))
+  if (unread) return `${unread} is not a whole number`
   const thinking = countOf(objectOf(raw["output_tokens_details"])?.["thinking_tokens"]) ?? 0
   if (thinking > (countOf(raw["output_tokens"]) ?? 0)) return "thinking_tokens > output_tokens as reported"
   const written = countOf(raw["cache_creation_input_tokens"])

@@ -1,6 +1,6 @@
 import type { Usage } from "../../core/usage.ts"
 import { toBuckets } from "../_buckets.ts"
-import { countOf, firstCount, isImpossible, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
+import { countOf, firstCount, isImpossible, isNoCount, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
 
 const COUNTERS = [
   "promptTokenCount",
@@ -53,6 +53,7 @@ export function readUsage(raw: JsonObject, options: { readonly splitImages: bool
 
   const problems: string[] = []
   for (const name of COUNTERS) if (isImpossible(raw[name])) problems.push(`${name} is negative or not finite`)
+  for (const name of COUNTERS) if (isNoCount(raw[name])) problems.push(`${name} is not a whole number`)
   const compare = (share: number, total: number, what: string) => {
     if (share > total) problems.push(`${what} as reported`)
   }

@@ -1,6 +1,6 @@
 import type { Usage } from "../../core/usage.ts"
 import { toBuckets } from "../_buckets.ts"
-import { countOf, isImpossible, type JsonObject, objectOf } from "../_values.ts"
+import { countOf, isImpossible, isNoCount, type JsonObject, objectOf } from "../_values.ts"
 
 /** The modality of an operation's tokens, for a provider that does not split them. */
 export type Modality = "text" | "image" | "audio"
@@ -59,6 +59,7 @@ export function readUsage(raw: JsonObject, unsplitOutput: Modality): ReadUsage |
   const outputAudio = countOf(produced["audio_tokens"]) ?? whole("audio")
   const outputImage = countOf(produced["image_tokens"]) ?? whole("image")
   const problems = impossibleIn(raw, given, produced)
+  for (const name of COUNTERS) if (isNoCount(raw[name])) problems.push(`${name} is not a whole number`)
   const compare = (share: number, total: number, what: string) => {
     if (share > total) problems.push(`${what} as reported`)
   }

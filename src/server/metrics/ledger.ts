@@ -1,22 +1,27 @@
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
+import type { Totals } from "../../database/ledger/totals.ts"
 import { counter, createHistogram, gauge, type Metric } from "../prometheus.ts"
 
 const BATCH_ROWS = [1, 10, 50, 100, 250, 500, 1000, 2500]
 const WRITE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 
-export function toLedgerMetrics(stats: LedgerStats): Metric[] {
-  const { accepted, written, waiting, rejected, dropped, journalBytes, stalledSince } = stats
+/** @param rows the counts over the life of the data directory */
+export function toLedgerMetrics({ journalBytes, stalledSince }: LedgerStats, rows: Totals): Metric[] {
+  const { accepted, written, rejected, dropped } = rows
+  const lifelong = (name: string, help: string, value: number): Metric => ({
+    ...counter(name, `${help} Counted over the life of the data directory.`, value),
+    isLifelong: true,
+  })
   return [
-    counter(
+    lifelong(
       "majordomo_rows_accepted_total",
       "Rows handed to the ledger: written + waiting + rejected + dropped.",
       accepted,
-      waiting,
     ),
-    counter("majordomo_rows_written_total", "Rows that are in the database.", written),
-    gauge("majordomo_rows_waiting", "Rows that wait for the database.", waiting),
-    counter("majordomo_rows_rejected_total", "Rows that the database rejected.", rejected),
-    counter(
+    lifelong("majordomo_rows_written_total", "Rows that are in the database.", written),
+    gauge("majordomo_rows_waiting", "Rows that wait for the database.", accepted - written - rejected - dropped),
+    lifelong("majordomo_rows_rejected_total", "Rows that the database rejected.", rejected),
+    lifelong(
       "majordomo_rows_dropped_total",
       "Rows that neither the journal nor memory could keep, and rows that earlier processes lost.",
       dropped,

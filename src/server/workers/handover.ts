@@ -24,9 +24,12 @@ export function closeUnconfirmedConnections(worker: Worker): void {
   child.on("internalMessage" as "message", (message) => {
     unconfirmed.delete((message as { ack?: number } | undefined)?.ack ?? -1)
   })
-  // The channel has no more messages when this event comes.
-  child.once("disconnect", () => {
+  const closeAll = () => {
     for (const handle of unconfirmed.values()) handle.close()
     unconfirmed.clear()
-  })
+  }
+  child.once("disconnect", closeAll)
+  // The channel of a worker that has died with a connection on its way may never report its end. What the worker had
+  // confirmed before is read in this turn of the event loop.
+  child.once("exit", () => setImmediate(closeAll))
 }

@@ -20,7 +20,14 @@ export type ToWorker =
 export type ToPrimary =
   /** The worker handles messages now. Messages sent before may be lost. */
   | { readonly type: "online" }
-  | { readonly type: "ready"; readonly host: string; readonly port: number; readonly modelCount: number }
+  | {
+      readonly type: "ready"
+      readonly host: string
+      readonly port: number
+      readonly modelCount: number
+      /** The directory of its journal. */
+      readonly slot: string
+    }
   /** The worker cannot start, for a reason that it can show to people. */
   | { readonly type: "failed"; readonly message: string }
   /** The response to `collect`. */

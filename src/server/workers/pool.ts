@@ -31,7 +31,8 @@ interface PoolOptions {
 export class WorkerPool {
   readonly #options: PoolOptions
   readonly #workers = new Set<Worker>()
-  readonly #ready = new Set<Worker>()
+  /** The workers that are ready, each with the directory of its journal. */
+  readonly #ready = new Map<Worker, string>()
   /** The numbers of the rows of each worker, and those of the workers that have ended. */
   readonly #counted = new Map<Worker, LedgerStats>()
   readonly #ended: LedgerStats[] = []
@@ -52,6 +53,11 @@ export class WorkerPool {
     const ready = await this.#fork()
     await Promise.all(Array.from({ length: count - 1 }, () => this.#fork()))
     return ready
+  }
+
+  /** Returns the directories of the journals of the workers that are ready. */
+  slots(): ReadonlySet<string> {
+    return new Set(this.#ready.values())
   }
 
   /**
@@ -100,7 +106,7 @@ export class WorkerPool {
       worker.on("message", (message: ToPrimary) => {
         if (message.type === "ready") {
           isReady = true
-          this.#ready.add(worker)
+          this.#ready.set(worker, message.slot)
           this.#tellMissing()
           resolve(message)
         } else if (message.type === "failed") failure = message.message
@@ -141,7 +147,7 @@ export class WorkerPool {
   }
 
   #tellMissing(): void {
-    for (const worker of this.#ready) send(worker, { type: "missing", count: this.#wanted - this.#ready.size })
+    for (const worker of this.#ready.keys()) send(worker, { type: "missing", count: this.#wanted - this.#ready.size })
   }
 
   #replace(): void {

@@ -1,12 +1,14 @@
+import { deleteKey } from "../../database/keys.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
+import { readStoredTotals } from "../../database/ledger/life.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
 import { checkPort } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
 import type { Metric } from "../prometheus.ts"
-import { startRecoveries } from "../recoveries.ts"
+import { startRecoveries, toJournalRoot } from "../recoveries.ts"
 import { startRetention } from "../retention.ts"
 import type { RunningServer } from "../start.ts"
 import { openStorage } from "../storage.ts"
@@ -32,6 +34,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   const { database, firstKey } = await openStorage(options, scope)
 
   let collectOwn = (): readonly Metric[] => []
+  // Both are asked at the same moment, so that each journal is counted once: by its worker or from its file.
   const collectAll = (): Promise<readonly Metric[]> => pool.collect(collectOwn())
   const pool = new WorkerPool({ port, settings, log, collectAll })
   scope.own(() => pool.stop(0))
@@ -43,6 +46,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => retention.close())
   const metrics = createMetrics({
     ledger: recovery.rows.stats,
+    rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
     bodies: recovery.bodies.stats,
     // The workers have all connections and requests.
     gateway: () => ({ requests: 0, streams: 0, waitingForProvider: 0, providerTimeouts: 0, metadataTruncated: 0 }),
@@ -65,6 +69,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     database: database.title,
     modelCount: ready.modelCount,
     firstKey: firstKey?.secret,
+    discardFirstKey: async () => firstKey && deleteKey(database, firstKey.secret),
     stats,
     collect: metrics.collect,
     flushSync: () => pool.kill(),

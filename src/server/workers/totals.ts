@@ -37,9 +37,12 @@ export function createTotals(): Totals {
   }
 }
 
-/** Returns what stays of a metric when its process has ended: nothing of a gauge, and all of a counter but its `recounted`. */
+/**
+ * Returns what stays of a metric when its process has ended: nothing of a gauge, nor of a lifelong counter, which another
+ * process reports from now on, and all of another counter but its `recounted`.
+ */
 function toEnded(metric: Metric): Metric[] {
-  if (metric.type === "gauge") return []
+  if (metric.type === "gauge" || metric.isLifelong) return []
   const { recounted = 0, ...counter } = metric
   return [mapSamples(counter, ({ value }) => value - recounted)]
 }

@@ -54,9 +54,12 @@ export async function startWorker(options: Omit<ServerOptions, "settings" | "wor
     askStop("the primary process is gone")
   })
 
-  /** Returns the metrics of all processes, or of this process alone when the primary does not answer. */
+  /**
+   * Returns the metrics of all processes, or of this process alone when the primary does not answer. Lifelong counters
+   * are then left out, because they would go backwards.
+   */
   const collectAll = (own: readonly Metric[]) =>
-    questions.ask((id) => post({ type: "collect-all", id }), combine([own]))
+    questions.ask((id) => post({ type: "collect-all", id }), combine([own.filter(({ isLifelong }) => !isLifelong)]))
 
   post({ type: "online" })
   try {
@@ -72,7 +75,8 @@ export async function startWorker(options: Omit<ServerOptions, "settings" | "wor
       worker: { port, collectAll, missing: () => missing },
     })
     server = running
-    post({ type: "ready", host: running.host, port: running.port, modelCount: running.modelCount })
+    const { host, port, modelCount, slot } = running
+    post({ type: "ready", host, port, modelCount, slot })
     const reports = reportCounts(running)
     const stop = async () => {
       const stats = await running.stop()

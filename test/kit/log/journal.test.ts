@@ -1,4 +1,13 @@
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { rowAt, sliceRows } from "../../../src/kit/log/batch.ts"
@@ -234,11 +243,35 @@ describe("the next process", () => {
         .map((id) => `${aLine(id)}\n`)
         .join(""),
     )
-    const journal = await openTestJournal(dir)
+    const lines: string[] = []
+    const onError = (error: unknown, doing: string) => void lines.push(`${doing} failed: ${(error as Error).message}`)
+    const journal = await openTestJournal(dir, { onError })
     truncateSync(join(dir, "000000000001.jsonl"), 500)
     journal.append(aLine("new"))
-    expect((await takeAll(journal, 100)).ids.at(-1)).toBe("new")
+    const { ids } = await takeAll(journal, 100)
+    expect(ids.at(-1)).toBe("new")
     expect(journal.waitingLines).toBe(0)
+    const gone = 101 - ids.length
+    expect(lines).toEqual([
+      `reading ${dir}/000000000001.jsonl failed: ${gone} rows are not in the file any more: another program has changed it`,
+    ])
+  })
+
+  it("are read where they were written, although another program truncates the live file again and again", async () => {
+    const dir = await makeDirectory()
+    const journal = await openTestJournal(dir)
+    const [file] = readdirSync(dir).filter((name) => name.endsWith(".jsonl"))
+    for (const round of range(3)) {
+      for (const id of range(20, round)) journal.append(aLine(id))
+      expect((await takeAll(journal)).ids).toEqual(range(20, round))
+      truncateSync(join(dir, file!), 0)
+    }
+    journal.append(aLine("last"))
+    const copy = await makeDirectory() // as after a kill
+    cpSync(dir, copy, { recursive: true })
+    const next = await openTestJournal(copy)
+    expect(next.recoveredLines).toBe(1)
+    expect(await takeAll(next)).toEqual({ ids: ["last"], damaged: [] })
   })
 })
 
