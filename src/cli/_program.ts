@@ -1,7 +1,7 @@
 import { runCommand } from "citty"
 import { findNearest } from "../config/nearest.ts"
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
-import { CommandError } from "../core/errors.ts"
+import { CommandError, explainSystemError } from "../core/errors.ts"
 import { InputError } from "../operations/input-error.ts"
 import { checkArguments } from "./_command.ts"
 import type { CommandEntry, Program } from "./_commands.ts"
@@ -17,7 +17,7 @@ export async function runProgram(program: Program, args: readonly string[]): Pro
   try {
     await dispatch(program, args)
   } catch (error) {
-    process.exitCode = printError(error)
+    process.exitCode = printError(explainSystemError(error))
   }
 }
 

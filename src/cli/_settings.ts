@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs"
-import { homedir } from "node:os"
 import { dirname, join } from "node:path"
 import { CommandError } from "../core/errors.ts"
+import { findHomeDirectory } from "../kit/home-directory.ts"
 import { loadSettings } from "../server/settings.ts"
 import { type AnyCommand, COMMON } from "./_command.ts"
 
 type SettingsRequest = NonNullable<Parameters<typeof loadSettings>[0]>
 
 /** Returns the settings file of the demo. The data of the demo are in the same directory. */
-export const toDemoFile = (): string => join(homedir(), ".majordomo-demo", "majordomo.yaml")
+export const toDemoFile = (): string => join(findHomeDirectory(), ".majordomo-demo", "majordomo.yaml")
 
 /**
  * Returns the arguments of a command with the demo's settings file in the place of `--demo`. `serve` has a `--demo` of its

@@ -8,6 +8,8 @@ type RowCounts = Pick<ReturnType<RunningServer["stats"]>, "accepted" | "written"
 
 /** A terminal that is closed sends SIGHUP. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+/** Signals by which other programs open their log again. Without a listener, Node opens its debugger, or ends. */
+const IGNORED = ["SIGUSR1", "SIGUSR2"] as const
 /**
  * One wish to stop may arrive several times: a Ctrl-C reaches npm and the gateway, and npm sends it to the gateway once
  * more; `timeout` and service managers signal the process and its group. Signals this soon after the first are the same.
@@ -24,6 +26,7 @@ interface Primary {
 
 /** Waits for a signal, drains the server and ends the process. A second signal ends it at once. */
 export async function waitForShutdown(server: RunningServer, log: Log, primary?: Primary): Promise<void> {
+  for (const name of IGNORED) process.on(name, () => log("info", `${name} has no effect: the log goes to stderr`))
   const launcher = watchLauncher()
   const reasons: Promise<string>[] = [nextSignal(), launcher.gone]
   if (primary) reasons.push(primary.stopAsked)

@@ -33,7 +33,7 @@ function describe(result: Awaited<ReturnType<typeof restoreDatabase>>): string {
   const { keys, requests, data_dir: dir, created_at: at, replaced } = result
   const { schema_version_before: before, schema_version: now } = result
   return [
-    `Restored ${withThousands(requests)} requests and ${withThousands(keys)} keys of ${at} into ${printable(dir)}`,
+    `Restored ${withThousands(requests)} ${requests === 1 ? "request" : "requests"} and ${withThousands(keys)} ${keys === 1 ? "key" : "keys"} of ${at} into ${printable(dir)}`,
     ...(before === now ? [] : [`The schema was brought from version ${before} to version ${now}`]),
     ...(replaced === null
       ? []

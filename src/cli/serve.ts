@@ -1,5 +1,5 @@
 import { defineCommand } from "citty"
-import { CommandError } from "../core/errors.ts"
+import { CommandError, explainSystemError } from "../core/errors.ts"
 import { announceGateway } from "../operations/open/running.ts"
 import { countWorkers } from "../server/budget.ts"
 import { describeSettings } from "../server/describe.ts"
@@ -26,12 +26,22 @@ export default defineCommand({
   async run({ args }) {
     const log = createLog({ format: args["log-format"], quiet: args.quiet ?? false })
     logWarnings(log)
+    surviveLogErrors()
     const exit = exitOnBug(log.line)
     await (args.demo ? serveDemo(args, log, exit) : serve(args, log, exit)).catch((error: unknown) =>
       endLog(log, error),
     )
   },
 })
+
+/**
+ * A log that cannot be written, because its disk is full or its reader has left, stops no gateway. Lines are lost until it
+ * can be written again. Without this, the process would end at once, as other commands do.
+ */
+function surviveLogErrors(): void {
+  process.stderr.removeAllListeners("error")
+  process.stderr.on("error", () => {})
+}
 
 interface Args {
   readonly config?: string | undefined
@@ -40,7 +50,8 @@ interface Args {
 }
 
 /** A log of JSON has no other lines, not even for the error that ends the program. */
-function endLog(log: Log, error: unknown): never {
+function endLog(log: Log, thrown: unknown): never {
+  const error = explainSystemError(thrown)
   if (log.format === "text") throw error
   if (!(error instanceof CommandError)) {
     log.line("error", `internal error: ${error instanceof Error ? error.stack : String(error)}`)
@@ -51,21 +62,19 @@ function endLog(log: Log, error: unknown): never {
 }
 
 async function serve(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
+  if (isWorker()) {
+    const worker = await startWorker({ log: log.line, onRecord: log.request })
+    exit.flushSync = worker.flushSync
+    return waitForShutdown(worker, log.line, worker)
+  }
   const loaded = await loadSettings({
     configFile: args.config,
     overrides: { "server.host": args.host, "server.port": parsePort(args.port) },
   })
   const { settings, warnings } = loaded
-  if (!isWorker()) {
-    for (const warning of warnings) log.line("warn", warning)
-    for (const line of describeSettings(loaded)) log.line("info", line)
-  }
+  for (const warning of warnings) log.line("warn", warning)
+  for (const line of describeSettings(loaded)) log.line("info", line)
   const options = { settings, log: log.line, onRecord: log.request }
-  if (isWorker()) {
-    const worker = await startWorker(options)
-    exit.flushSync = worker.flushSync
-    return waitForShutdown(worker, log.line, worker)
-  }
   const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
   exit.flushSync = server.flushSync
   process.once("exit", announceGateway(settings))

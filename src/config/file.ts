@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { CommandError } from "../core/errors.ts"
+import { findHomeDirectory } from "../kit/home-directory.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import { findGoReplacement } from "./go-compat.ts"
 import { findNearest } from "./nearest.ts"
@@ -13,7 +14,11 @@ const DATA_EXTENSIONS = ["yaml", "yml", "json", "jsonc", "json5", "toml"]
 /** Files that are executed. They are read only when they are named, because the working directory may be anyone's. */
 const CODE_EXTENSIONS = ["ts", "mts", "cts", "mjs", "js", "cjs"]
 const EXTENSIONS = [...DATA_EXTENSIONS, ...CODE_EXTENSIONS]
-const SYSTEM_FILE = "/etc/majordomo/majordomo.yaml"
+/** Where `service install` puts the settings, of one user and of the machine. Only one of them is read. */
+const listServiceFiles = () => [
+  join(findHomeDirectory(), ".config/majordomo/majordomo.yaml"),
+  "/etc/majordomo/majordomo.yaml",
+]
 
 /**
  * Reads the values of the configuration file, or returns none when there is no file. A file of `--config` must exist.
@@ -72,7 +77,7 @@ function noteUnknown(path: string, source: string, notes: Notes): void {
 }
 
 function findFile(
-  { configFile, cwd, systemFile = SYSTEM_FILE }: { configFile: string | undefined; cwd: string; systemFile?: string },
+  { configFile, cwd, systemFile }: { configFile: string | undefined; cwd: string; systemFile?: string },
   notes: Notes,
 ): string | undefined {
   if (configFile !== undefined) {
@@ -91,7 +96,7 @@ function findFile(
   }
   const [file, ...others] = listFiles(DATA_EXTENSIONS)
   for (const other of others) notes.warnings.push(`${basename(other)} is ignored because ${basename(file!)} is read`)
-  return file ?? (existsSync(systemFile) ? systemFile : undefined)
+  return file ?? (systemFile === undefined ? listServiceFiles() : [systemFile]).find((path) => existsSync(path))
 }
 
 /** Returns true for a file that has only comments, which c12 would reject. */
@@ -104,7 +109,9 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8")
   } catch (error) {
-    throw new CommandError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown reason"}`)
+    const { code = "unknown reason" } = error as NodeJS.ErrnoException
+    // Container engines create a directory in the place of a mounted file that does not exist.
+    throw new CommandError(`${file} cannot be read: ${code === "EISDIR" ? "it is a directory, not a file" : code}`)
   }
 }
 

@@ -7,7 +7,7 @@ import type { Notes, SourcedValue } from "./sources.ts"
 const GO_GATEWAY: Readonly<Record<string, string>> = {
   admin: "use the commands `keys` and `usage`",
   body_store: "use logging.body_storage and s3",
-  cors: "a proxy in front of the gateway can set these headers",
+  cors: "use server.cors_origins",
   email: "there is nothing in its place",
   gcs: "use s3 with s3.endpoint: https://storage.googleapis.com and an HMAC key",
   jwt: "use the command `keys`",

@@ -16,7 +16,7 @@ export interface LoadOptions {
   readonly overrides?: Readonly<Record<string, unknown>>
   readonly cwd?: string
   readonly env?: Variables
-  /** The file that is read when the working directory has none. */
+  /** The file that is read when the working directory has none, in place of those of `service install`. */
   readonly systemFile?: string
 }
 
@@ -32,7 +32,7 @@ export interface LoadedSettings {
  * Throws one `CommandError` with a line for each problem.
  */
 export async function loadSettings(options: LoadOptions, catalog: ProviderCatalog): Promise<LoadedSettings> {
-  const { configFile, systemFile, cwd = process.cwd(), env = process.env } = options
+  const { configFile, systemFile, cwd = findWorkingDirectory(), env = process.env } = options
   const notes: Notes = { problems: [], warnings: [] }
   const inFile = await readConfigFile({ configFile, cwd, systemFile }, notes)
   const dotenv = await readDotenv(cwd, notes)
@@ -67,6 +67,14 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
     settings: { ...settings, storage, pricing, upstream, s3 },
     sources: Object.fromEntries(sources),
     warnings: notes.warnings,
+  }
+}
+
+function findWorkingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch {
+    throw new CommandError("the working directory was deleted: change to another directory, and run this again there")
   }
 }
 

@@ -90,7 +90,7 @@ export const SETTINGS = {
     create_first_key: row(
       yesOrNo,
       true,
-      "whether `serve` creates a key when there is none and prints it once; the container image sets `false`, because logs of containers are stored",
+      "whether `serve` creates a key when there is none and prints it once; the container image and `service install` set `false`, because their logs are stored",
     ),
   },
   storage: {

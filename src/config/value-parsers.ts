@@ -1,5 +1,5 @@
-import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
+import { findHomeDirectory } from "../kit/home-directory.ts"
 
 /** The result of a parser that does not accept the value. */
 export const INVALID: unique symbol = Symbol("invalid")
@@ -160,7 +160,7 @@ export const path: ValueParser<string, ""> = {
   expected: "a path",
   parse: (raw, dir) => {
     if (typeof raw !== "string" || raw.trim() === "" || raw.includes("\0")) return INVALID
-    if (raw === "~" || /^~[\\/]/.test(raw)) return join(homedir(), raw.slice(1))
+    if (raw === "~" || /^~[\\/]/.test(raw)) return join(findHomeDirectory(), raw.slice(1))
     return isAbsolute(raw) ? raw : resolve(dir, raw)
   },
 }

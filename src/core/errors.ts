@@ -51,3 +51,22 @@ export class CommandError extends Error {
     this.exitCode = exitCode
   }
 }
+
+/** Errors of the operating system that are not bugs, with what to do about them. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full: free some space on it, or set storage.data_dir to a directory on another disk",
+  EDQUOT: "the quota of the disk is used up: raise it, or set storage.data_dir to a directory on another disk",
+  EROFS: "the file system is read-only: mount it writable, or set storage.data_dir to another directory",
+  EACCES: "this user has no permission: correct the owner or the mode of the file, or run this as its owner",
+  EMFILE: "too many files are open: raise the limit (ulimit -n, or LimitNOFILE of systemd)",
+  ENFILE: "too many files are open on this machine: raise its limit (fs.file-max)",
+}
+
+/** Returns a CommandError that says what to do, if the operating system is at fault; else the error itself, a bug. */
+export function explainSystemError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof CommandError) return error
+  const { code, path } = error as { readonly code?: unknown; readonly path?: unknown }
+  const explained = typeof code === "string" && Object.hasOwn(SYSTEM_ERRORS, code) ? SYSTEM_ERRORS[code] : undefined
+  if (explained === undefined) return error
+  return new CommandError(`${typeof path === "string" ? `${path}: ` : ""}${explained} (${code})`)
+}

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import type { ConnectionOptions } from "node:tls"
 import type { PoolConfig } from "pg"
 import { CommandError } from "../core/errors.ts"
+import { findHomeDirectory } from "../kit/home-directory.ts"
 import type { TlsFallback } from "./connector.ts"
 import type { Where } from "./failures.ts"
 import { type ChannelBinding, checkParameters, toChannelBinding } from "./url-parameters.ts"
@@ -106,16 +106,20 @@ function toTls(mode: SslMode, files: TlsFiles): ConnectionOptions | false {
 
 /** Finds a file where libpq looks for it when it is not named. */
 function findDefault(name: string): string | undefined {
-  const path = join(homedir(), ".postgresql", name)
+  const path = join(findHomeDirectory(), ".postgresql", name)
   return existsSync(path) ? path : undefined
 }
 
 function readPem(name: string, path: string): string {
+  let text: string
   try {
-    return readFileSync(path, "utf8")
+    text = readFileSync(path, "utf8")
   } catch {
     throw new CommandError(`storage.postgres.url: cannot read the file of ${name}: ${path}`)
   }
+  // Node ignores a file of authorities that contains none.
+  if (text.includes("-----BEGIN ")) return text
+  throw new CommandError(`storage.postgres.url: the file of ${name} is not in PEM format: ${path}`)
 }
 
 interface UrlParts {

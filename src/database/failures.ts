@@ -86,7 +86,9 @@ function explain(error: unknown, where: Where): string {
     return `PostgreSQL at ${at} cannot be reached: check ${host}, and the network between`
   if (code === "DATABASE_TIMEOUT" || /timeout/i.test(message))
     return `PostgreSQL at ${at} does not answer: check that it runs and that ${host} are right`
-  if (code === "28P01" || /password must be a string|no password|SASL/i.test(message))
+  if (/password must be a string|no password/i.test(message))
+    return `PostgreSQL at ${at} asks for the password of user "${where.user}", and none is set: set storage.postgres.password`
+  if (code === "28P01" || /SASL/i.test(message))
     return `PostgreSQL at ${at} refused the password of user "${where.user}": correct storage.postgres.password`
   if (/channel binding/i.test(message))
     return `PostgreSQL at ${at} offers no channel binding, and channel_binding is require: use TLS and scram-sha-256 there, or remove the parameter`
@@ -99,6 +101,10 @@ function explain(error: unknown, where: Where): string {
   if (code === "57P03") return `PostgreSQL at ${at} is starting or stopping: try again in a moment`
   if (/does not support SSL/.test(message))
     return `PostgreSQL at ${at} offers no TLS, and storage.postgres.sslmode is ${where.sslmode}: turn ssl on there, or set it to prefer`
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return `the TLS certificate of PostgreSQL at ${at} is for another name (${code}): set storage.postgres.host to a name in it, or storage.postgres.sslmode to verify-ca`
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
+    return `the TLS certificate of PostgreSQL at ${at} is not valid at this time (${code}): renew it there, or correct the clock of this machine`
   if (TLS_CODES.has(code) || code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS"))
     return `the TLS certificate of PostgreSQL at ${at} was not accepted (${code}): storage.postgres.sslmode is ${where.sslmode}; give its authority (sslrootcert in storage.postgres.url, or NODE_EXTRA_CA_CERTS)`
   return `cannot connect to PostgreSQL at ${at}${code ? ` (${code})` : ""}: ${firstLine(message)}`

@@ -79,8 +79,22 @@ export function explainDirectoryError(dataDir: string, error: unknown): string {
   const { uid } = statSync(closed)
   if (uid === process.geteuid?.())
     return `${cannot}: ${what} is yours, but its mode forbids it (${code}); chmod u+rwx ${closed}`
-  const [owner, me] = [uid, process.geteuid?.() ?? -1].map(toUserName)
-  return `${cannot}: ${what} belongs to ${owner}, and ${me} has no permission (${code}); run this as ${owner} (sudo -u ${toSudoUser(uid)} …), or set storage.data_dir to a directory of ${me}`
+  const mine = process.geteuid?.() ?? -1
+  const [owner, me] = [uid, mine].map(toUserName)
+  const todo = isMissingIn(closed, dataDir)
+    ? `create it for ${me} (sudo install -d -m 0700 -o ${findUserName(mine) ?? mine} ${dataDir})`
+    : `run this as ${owner} (sudo -u ${toSudoUser(uid)} …)`
+  return `${cannot}: ${what} belongs to ${owner}, and ${me} has no permission (${code}); ${todo}, or set storage.data_dir to a directory of ${me}`
+}
+
+/** Whether the path does not exist below `directory`, as opposed to a path that this user cannot see. */
+function isMissingIn(directory: string, path: string): boolean {
+  try {
+    accessSync(directory, X_OK)
+    return !existsSync(path)
+  } catch {
+    return false
+  }
 }
 
 /** Returns the deepest part of the path that exists and that this user can see. */

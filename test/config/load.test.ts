@@ -359,10 +359,12 @@ describe("errors", () => {
 
   test.each([
     ["a missing file", "nowhere.yaml", "--config nowhere.yaml: the file does not exist"],
+    ["a directory", "folder.yaml", "folder.yaml cannot be read: it is a directory, not a file"],
     ["a list", "list.yaml", "list.yaml: expected settings by name, got a list"],
     ["an unknown format", "x.conf", /^--config x.conf: expected a file that ends in .yaml, .yml/],
   ])("%s as --config", async (_, configFile, message) => {
     put("list.yaml", "- a\n")
+    mkdirSync(join(cwd, "folder.yaml"))
     put("x.conf", "a")
     expect(await errorOf({ configFile })).toMatch(message)
   })
@@ -410,7 +412,7 @@ describe("warnings", () => {
     expect(warnings).toEqual([
       "jwt (majordomo.yaml) is a setting of the Go gateway and has no effect here: use the command `keys`",
       "metadata.hll_flush_interval (majordomo.yaml) is a setting of the Go gateway and has no effect here: values are counted exactly",
-      "MAJORDOMO_CORS_ALLOWED_ORIGINS is a setting of the Go gateway and has no effect here: a proxy in front of the gateway can set these headers",
+      "MAJORDOMO_CORS_ALLOWED_ORIGINS is a setting of the Go gateway and has no effect here: use server.cors_origins",
     ])
   })
 

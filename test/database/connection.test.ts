@@ -123,7 +123,10 @@ describe("sslmode", () => {
     const byAddress = (mode: string) => postgresAt(`${secure.url}?sslmode=${mode}${known}`)
     expect(await usesTls(byAddress("verify-ca"))).toBe(true)
     expect(await failure(byAddress("verify-full"))).toMatch(
-      /certificate .* was not accepted \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
+      /certificate .* is for another name \(ERR_TLS_CERT_ALTNAME_INVALID\): set storage\.postgres\.host to a name in it/,
+    )
+    expect(await failure(at(secure, "verify-full", "&sslrootcert=/etc/passwd"))).toMatch(
+      /the file of sslrootcert is not in PEM format: \/etc\/passwd$/,
     )
   })
 
@@ -160,7 +163,9 @@ describe("sslmode", () => {
     expect(await by({ password: "wrong-password" })).toBe(
       `PostgreSQL at ${here} refused the password of user "postgres": correct storage.postgres.password`,
     )
-    expect(await by({ password: undefined })).toMatch(/refused the password of user "postgres"/)
+    expect(await by({ password: undefined })).toBe(
+      `PostgreSQL at ${here} asks for the password of user "postgres", and none is set: set storage.postgres.password`,
+    )
     expect(await by({ database: "nowhere" })).toBe(
       `there is no database "nowhere" on ${here}: create it (createdb nowhere), or correct storage.postgres.database`,
     )

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -49,7 +49,10 @@ describe("[O4] the systemd unit", () => {
       StateDirectory: "majordomo",
       EnvironmentFile: "-/etc/majordomo/gateway.env",
       DynamicUser: "yes",
+      Environment: expect.stringContaining("MAJORDOMO_SERVER_CREATE_FIRST_KEY=false"),
     })
+    const { Service: own } = parseUnit(define({ scope: "user" }).content)
+    expect(own).toMatchObject({ Environment: "MAJORDOMO_SERVER_CREATE_FIRST_KEY=false" })
   })
 
   it("quotes paths with spaces and specifiers", () => {
@@ -119,4 +122,27 @@ it("[O4] install writes the unit, creates files for settings and secrets, and le
 
 it("[O4] a copy that npx has fetched is not installed as a service", () => {
   expect(() => define({ program: ["/usr/bin/node", "/root/.npm/_npx/1/x.mjs"] })).toThrow(/npm install --global/)
+})
+
+it("[O4] a program or a settings file that the service's own user could not read is not installed", () => {
+  const closed = join(home, "closed")
+  mkdirSync(join(closed, "bin"), { recursive: true })
+  chmodSync(home, 0o755)
+  chmodSync(closed, 0o700)
+  const program = join(closed, "bin", "x.mjs")
+  writeFileSync(program, "")
+  const install = (more: Partial<ServiceOptions>) => () =>
+    installService({
+      manager: "systemd",
+      scope: "system",
+      program: ["/usr/bin/env", "/usr/bin/env"],
+      configFile: undefined,
+      homeDir: home,
+      shutdownTimeoutMs: 1,
+      ...more,
+    })
+  expect(install({ program: ["/usr/bin/env", program] })).toThrow(`the service cannot read ${program}`)
+  expect(install({ program: [program, "/usr/bin/env"] })).toThrow(`${closed} is closed to other users: install Node.js`)
+  expect(install({ configFile: program })).toThrow(`${closed} is closed to other users: move it`)
+  expect(install({ scope: "user", program: [program, program], configFile: program })()).toHaveProperty("written")
 })

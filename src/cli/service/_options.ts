@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs"
-import { homedir } from "node:os"
 import { resolve } from "node:path"
 import { CommandError } from "../../core/errors.ts"
+import { findHomeDirectory } from "../../kit/home-directory.ts"
 import type { ServiceOptions } from "../../operations/service/definition.ts"
 import { loadSettings } from "../../server/settings.ts"
 
@@ -22,7 +22,7 @@ export async function toServiceOptions(args: {
     scope: args.user ? "user" : "system",
     program: [process.execPath, realpathSync(process.argv[1]!)],
     configFile: args.config === undefined ? undefined : resolve(args.config),
-    homeDir: homedir(),
+    homeDir: findHomeDirectory(),
     shutdownTimeoutMs: settings.server.shutdownTimeoutMs,
   }
 }

@@ -11,6 +11,8 @@ export default defineCommand({
     const installed = installService(await toServiceOptions(args))
     if (args.json) return printJson(installed)
     const lines = installed.written.map((path) => `Wrote ${path}`)
-    print([...lines, "", "To start the service, now and at each boot:", "", `  ${installed.next}`].join("\n"))
+    const key = `${args.user ? "" : "sudo "}majordomo-gateway keys create --name First`
+    const steps = ["", "To start the service, now and at each boot:", "", `  ${installed.next}`]
+    print([...lines, ...steps, "", "When it runs, this creates its first key:", "", `  ${key}`].join("\n"))
   },
 })

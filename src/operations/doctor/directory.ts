@@ -10,6 +10,7 @@ import { type Finding, findingsOf } from "./finding.ts"
 
 /** The types of network file systems, as statfs(2) returns them: NFS, CIFS, SMB2, FUSE (sshfs and others). */
 const NETWORK_FILE_SYSTEMS = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x65735546])
+const FULL = new Set(["ENOSPC", "EDQUOT"])
 /** With less free space, an operator should act. */
 export const MIN_FREE_BYTES = 200 * 2 ** 20
 
@@ -25,7 +26,9 @@ export async function checkDirectory({ settings }: Context<"settings">): Promise
   } catch (error) {
     if (error instanceof CommandError) return [problem(error.message)]
     const { code, message } = error as NodeJS.ErrnoException
-    const fix = "let the gateway's user own the directory, or set storage.data_dir to one that it can write"
+    const fix = FULL.has(code ?? "")
+      ? "free some space on its disk, or set storage.data_dir to a directory on another one"
+      : "let the gateway's user own the directory, or set storage.data_dir to one that it can write"
     return [problem(`${dir} cannot be written (${code ?? message})`, fix)]
   }
   const findings = [

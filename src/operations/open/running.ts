@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
 import { describeStorage } from "../../database/open.ts"
+import { findHomeDirectory } from "../../kit/home-directory.ts"
 
 /** A gateway of this user that runs on this machine, as it announced itself in `~/.majordomo/running/PID.json`. */
 export interface RunningGateway {
@@ -13,7 +13,7 @@ export interface RunningGateway {
   readonly since: string
 }
 
-const toDirectory = (): string => join(homedir(), ".majordomo", "running")
+const toDirectory = (): string => join(findHomeDirectory(), ".majordomo", "running")
 
 /**
  * Writes down which database this gateway uses, so that a command with other settings can say so. Returns the function

@@ -44,13 +44,16 @@ function toCommand({ program, configFile }: ServiceOptions): string[] {
   return [...program, "serve", ...(configFile === undefined ? [] : ["--config", configFile])]
 }
 
+/** The log of a service is stored, and a first key would stay in it. */
+const NO_FIRST_KEY = "MAJORDOMO_SERVER_CREATE_FIRST_KEY=false"
+
 /** https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html */
 const HARDENING = `# The gateway writes only to its state directory. Node compiles code at run time, so MemoryDenyWriteExecute must stay off.
 DynamicUser=yes
 User=majordomo
 StateDirectory=majordomo
 StateDirectoryMode=0700
-Environment=MAJORDOMO_STORAGE_DATA_DIR=%S/majordomo HOME=%S/majordomo
+Environment=MAJORDOMO_STORAGE_DATA_DIR=%S/majordomo HOME=%S/majordomo ${NO_FIRST_KEY}
 UMask=0077
 ProtectSystem=strict
 ProtectHome=read-only
@@ -95,7 +98,7 @@ RestartSec=2
 KillMode=mixed
 TimeoutStopSec=${toStopSeconds(options)}
 LimitNOFILE=65536
-${isSystem ? `${HARDENING}\n` : "UMask=0077\nNoNewPrivileges=yes\n"}
+${isSystem ? `${HARDENING}\n` : `Environment=${NO_FIRST_KEY}\nUMask=0077\nNoNewPrivileges=yes\n`}
 [Install]
 WantedBy=${isSystem ? "multi-user.target" : "default.target"}
 `
@@ -133,7 +136,10 @@ function toLaunchd(options: ServiceOptions): ServiceDefinition {
   <key>ProgramArguments</key>
   <array>${toCommand(options).map(text).join("")}</array>
   <key>EnvironmentVariables</key>
-  <dict><key>MAJORDOMO_STORAGE_DATA_DIR</key>${text(dataDir)}</dict>
+  <dict>
+    <key>MAJORDOMO_STORAGE_DATA_DIR</key>${text(dataDir)}
+    <key>MAJORDOMO_SERVER_CREATE_FIRST_KEY</key>${text("false")}
+  </dict>
   <key>WorkingDirectory</key>${text(settingsDir)}
   <key>RunAtLoad</key><true/>
   <key>KeepAlive</key><true/>

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { CommandError } from "../../core/errors.ts"
 import { type ServiceOptions, toServiceDefinition } from "./definition.ts"
@@ -13,9 +13,10 @@ interface InstalledService {
 /**
  * Writes the file that describes the service, and beside it empty files for settings and secrets.
  *
- * @throws CommandError if a file cannot be written
+ * @throws CommandError if a file cannot be written, or if the service could not read its program or its settings file
  */
 export function installService(options: ServiceOptions): InstalledService {
+  requireReadable(options)
   const { path, content, settingsDir, next } = toServiceDefinition(options)
   const written: string[] = []
   const write = (file: string, text: string, mode: number) => {
@@ -32,6 +33,34 @@ export function installService(options: ServiceOptions): InstalledService {
   for (const [file, text, mode] of toSettingsFiles(options, settingsDir)) if (!existsSync(file)) write(file, text, mode)
   write(path, content, 0o644)
   return { written, next }
+}
+
+/**
+ * The unit of the machine runs as a user of its own, who often cannot enter the home of the one who installs it. A service
+ * of launchd runs as root.
+ */
+function requireReadable({ manager, scope, program, configFile }: ServiceOptions): void {
+  if (manager !== "systemd" || scope !== "system") return
+  for (const file of [...program, ...(configFile === undefined ? [] : [configFile])]) {
+    const closed = listParents(file).find((path) => isClosedToOthers(path, path === file ? 0o004 : 0o001))
+    if (closed === undefined) continue
+    const why = `the service cannot read ${file}, because it has a user of its own and ${closed} is closed to other users`
+    const todo =
+      file === configFile
+        ? "move it, for example to /etc/majordomo"
+        : "install Node.js and the program outside of home directories, or use --user"
+    throw new CommandError(`${why}: ${todo}`)
+  }
+}
+
+/** Returns the path and the directories that contain it, from the top. */
+function listParents(path: string): string[] {
+  return dirname(path) === path ? [path] : [...listParents(dirname(path)), path]
+}
+
+function isClosedToOthers(path: string, bit: number): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats !== undefined && (stats.mode & bit) === 0
 }
 
 type SettingsFile = readonly [path: string, text: string, mode: number]

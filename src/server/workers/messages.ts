@@ -3,7 +3,11 @@ import type { Metric } from "../prometheus.ts"
 
 /** A message from the primary process to a worker. */
 export type ToWorker =
-  | { readonly type: "start"; readonly port: number }
+  /**
+   * `version` is the primary process's. The settings are those that it has loaded, as `v8.serialize` writes them, in
+   * base64.
+   */
+  | { readonly type: "start"; readonly version: string; readonly port: number; readonly settings: string }
   | { readonly type: "stop" }
   /** How many of the workers are not up. Sent when the number changes. */
   | { readonly type: "missing"; readonly count: number }

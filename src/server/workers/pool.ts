@@ -1,4 +1,7 @@
 import cluster, { type Worker } from "node:cluster"
+import { serialize } from "node:v8"
+import { version } from "../../../package.json"
+import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import { addLedgerStats, type LedgerStats } from "../../database/ledger/accounts.ts"
 import type { ServerOptions } from "../options.ts"
@@ -18,6 +21,7 @@ type Ready = Extract<ToPrimary, { type: "ready" }>
 
 interface PoolOptions {
   readonly port: number
+  readonly settings: Settings
   readonly log: ServerOptions["log"]
   /** Returns the metrics of all processes. A worker asks for them when it is scraped. */
   collectAll(): Promise<readonly Metric[]>
@@ -121,9 +125,10 @@ export class WorkerPool {
   }
 
   #handle(worker: Worker, message: Exclude<ToPrimary, { type: "ready" | "failed" }>): void {
-    const { port, collectAll } = this.#options
-    if (message.type === "online") send(worker, { type: "start", port })
-    else if (message.type === "collected") this.#questions.answer(message.id, message.metrics)
+    const { port, settings, collectAll } = this.#options
+    if (message.type === "online") {
+      send(worker, { type: "start", version, port, settings: serialize(settings).toString("base64") })
+    } else if (message.type === "collected") this.#questions.answer(message.id, message.metrics)
     else if (message.type === "counted") this.#counted.set(worker, message.stats)
     else if (message.type === "stopped") {
       this.#counted.set(worker, message.stats)

@@ -36,7 +36,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   let collectOwn = (): readonly Metric[] => []
   // Both are asked at the same moment, so that each journal is counted once: by its worker or from its file.
   const collectAll = (): Promise<readonly Metric[]> => pool.collect(collectOwn())
-  const pool = new WorkerPool({ port, log, collectAll })
+  const pool = new WorkerPool({ port, settings, log, collectAll })
   scope.own(() => pool.stop(0))
   const ready = await pool.start(countWorkers(settings))
 

@@ -1,4 +1,7 @@
 import cluster from "node:cluster"
+import { deserialize } from "node:v8"
+import { version } from "../../../package.json"
+import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import type { ServerOptions } from "../options.ts"
 import { combine, type Metric } from "../prometheus.ts"
@@ -22,21 +25,24 @@ interface RunningWorker extends RunningServer {
   hasPrimary(): boolean
 }
 
-/** Runs this process as a worker of `startPrimary`. */
-export async function startWorker(options: ServerOptions): Promise<RunningWorker> {
+/**
+ * Runs this process as a worker of `startPrimary`. It gets its settings from there, because files may have changed since
+ * the start, and a worker that replaces another one must not differ from it.
+ */
+export async function startWorker(options: Omit<ServerOptions, "settings" | "worker">): Promise<RunningWorker> {
   const questions = createQuestions<readonly Metric[]>(ANSWER_TIMEOUT_MS)
   let server: RunningServer | undefined
   let missing = 1 // Until the primary process says that all workers are up.
-  let start: (port: number) => void
+  let start: (message: Extract<ToWorker, { type: "start" }>) => void
   let askStop: (reason: string) => void
-  const started = new Promise<number>((resolve) => {
+  const started = new Promise<Parameters<typeof start>[0]>((resolve) => {
     start = resolve
   })
   const stopAsked = new Promise<string>((resolve) => {
     askStop = resolve
   })
   process.on("message", (message: ToWorker) => {
-    if (message.type === "start") start(message.port)
+    if (message.type === "start") start(message)
     else if (message.type === "stop") askStop("the primary process stops")
     else if (message.type === "missing") missing = message.count
     else if (message.type === "collect") post({ type: "collected", id: message.id, metrics: server?.collect() ?? [] })
@@ -57,9 +63,16 @@ export async function startWorker(options: ServerOptions): Promise<RunningWorker
 
   post({ type: "online" })
   try {
+    const { port, ...primary } = await started
+    if (primary.version !== version) {
+      throw new CommandError(
+        `the program on the disk is version ${version} now, and the running gateway is ${primary.version}: restart the gateway`,
+      )
+    }
     const running = await startServer({
       ...options,
-      worker: { port: await started, collectAll, missing: () => missing },
+      settings: deserialize(Buffer.from(primary.settings, "base64")) as Settings,
+      worker: { port, collectAll, missing: () => missing },
     })
     server = running
     const { host, port, modelCount, slot } = running
