@@ -130,6 +130,8 @@ function tune(server: Server, handler: Handler, readTimeoutMs: number): void {
   server.emit("listening")
   // The gateway sends 100 Continue only after it has checked the key.
   server.on("checkContinue", handler)
+  // Node would answer any other expectation with 417, and keep a connection on which the body may follow or not.
+  server.on("checkExpectation", handler)
   server.on("connection", (socket) => socket.setNoDelay(true))
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()

@@ -88,6 +88,23 @@ test("[FRM-15] an upgrade to HTTP/2 that a client offers is ignored", async () =
   provider.reset()
 })
 
+test("[BND-02] an expectation that the gateway does not know is rejected, and its connection closed", async () => {
+  const unknown = `${CHAT}${KEY_LINE}Expect: 200-ok\r\nContent-Length: ${BODY.length}\r\n\r\n`
+  // A client that waits for the answer never sends that body: what follows would be taken for it.
+  const answer = await exchange(gateway.port, unknown + request())
+  expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 400"])
+  expect(answer).toMatch(/\r\nConnection: close\r\n/)
+  expect(bodyOf(answer)).toContain("100-continue")
+  expect(provider.exchanges).toHaveLength(0)
+})
+
+test("an HTTP/1.0 client, which does not know 100 Continue, gets none", async () => {
+  const answer = await exchange(gateway.port, request("Expect: 100-continue\r\n", { version: "1.0" }))
+  expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 200"])
+  await gateway.nextRecord()
+  provider.reset()
+})
+
 test("[BND-07] the unread body of a rejected request holds its connection for seconds, not for the keep-alive time", async () => {
   const client = await connectRaw(gateway.port)
   client.send(`${CHAT}Content-Length: 1000\r\n\r\n{`)
