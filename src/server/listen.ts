@@ -5,6 +5,7 @@ import { listen } from "listhen"
 import { CommandError } from "../core/errors.ts"
 import { type ConnectionCounter, endAndClose } from "./connections.ts"
 import { type Handler, inOrder } from "./in-order.ts"
+import { closeSlowReaders } from "./slow-readers.ts"
 
 /** Metadata may take 32 × 1 KiB, so Node's limit of 16 KiB for all headers would reject valid requests. */
 const MAX_HEADER_BYTES = 64 * 1024
@@ -31,6 +32,8 @@ export async function startListening(
     readonly host: string
     readonly port: number
     readonly readTimeoutMs: number
+    /** How long a client may stop reading what it was sent. */
+    readonly writeTimeoutMs: number
     /** Counts and limits the connections; undefined: there is no limit. */
     readonly connections?: ConnectionCounter
     /** True when the cluster's primary process has bound the port for all workers. */
@@ -45,6 +48,7 @@ export async function startListening(
     },
   )
   tune(server, handler, options.readTimeoutMs)
+  closeSlowReaders(server, options.writeTimeoutMs)
   options.connections?.watch(server)
   const address = server.address() as AddressInfo
   return {

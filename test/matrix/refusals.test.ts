@@ -1,3 +1,4 @@
+import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { hashKey } from "../../src/core/key.ts"
 import { createConnectionCounter } from "../../src/server/connections.ts"
@@ -87,6 +88,34 @@ test("[FRM-15] an upgrade to HTTP/2 that a client offers is ignored", async () =
   await gateway.nextRecord()
   provider.reset()
 })
+
+test("[BND-07] a client without a key that never reads its answers is disconnected after server.write_timeout", async () => {
+  const strict = await startPipeline({ upstream: provider.origin, settings: { writeTimeoutMs: 500 } })
+  const client = connect(strict.port, "127.0.0.1").pause()
+  let isOpen = true
+  client
+    .on("error", () => {})
+    .on("close", () => {
+      isOpen = false
+    })
+  const requests = "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000)
+  const send = () => {
+    while (isOpen && client.write(requests));
+  }
+  client.on("drain", send)
+  send()
+  // It has sent more than the gateway reads, because the gateway cannot send its answers. It gets a reset when it sends on.
+  await expect
+    .poll(
+      () => {
+        client.write("GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
+        return isOpen
+      },
+      { timeout: 50_000, interval: 100 },
+    )
+    .toBe(false)
+  await strict.close()
+}, 60_000)
 
 test("[BND-02] an expectation that the gateway does not know is rejected, and its connection closed", async () => {
   const unknown = `${CHAT}${KEY_LINE}Expect: 200-ok\r\nContent-Length: ${BODY.length}\r\n\r\n`
@@ -214,6 +243,7 @@ test("[LIM-08] connections beyond the limits get 503, and are counted", async ()
     host: "127.0.0.1",
     port: 0,
     readTimeoutMs: 5000,
+    writeTimeoutMs: 5000,
     connections,
     isWorker: true,
   })
