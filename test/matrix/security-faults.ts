@@ -140,6 +140,7 @@ export const SECURITY_FAULTS = {
     ],
     "a body that is not read holds its connection for seconds": [
       "matrix/refusals.test.ts: [BND-07] the unread body of a rejected request holds its connection for seconds, not for the keep-alive time",
+      "server/access.test.ts: [S13] a request with a body that nobody reads does not hold its connection",
     ],
   },
 }
