@@ -1,7 +1,7 @@
 import type { Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
-import { type CredentialPlace, hasPlace, readCredential } from "../providers/_credentials.ts"
+import { type CredentialPlace, decodeQuery, hasPlace, readCredential } from "../providers/_credentials.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
 
@@ -108,7 +108,7 @@ function findCredential(places: readonly CredentialPlace[], request: Request): C
 
 /** Returns true if a gateway key stands in the place of a provider's credential. */
 function holdsGatewayKey(place: CredentialPlace, { headers, query }: Request): boolean {
-  if ("query" in place) return query.includes(`${place.query}=${GATEWAY_KEY_PREFIX}`)
+  if ("query" in place) return decodeQuery(query).includes(`${place.query}=${GATEWAY_KEY_PREFIX}`)
   return headers[place.header]?.includes(GATEWAY_KEY_PREFIX) === true
 }
 

@@ -1,7 +1,7 @@
 import * as zlib from "node:zlib"
 import type { Headers, RawHeaders } from "../core/call.ts"
 import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
-import { hasParameter } from "../providers/_credentials.ts"
+import { decodeQuery, hasParameter } from "../providers/_credentials.ts"
 
 /** The hop-by-hop headers of RFC 9110, section 7.6.1, and those that older proxies treat alike. */
 const HOP_BY_HOP = new Set([
@@ -73,11 +73,15 @@ export function toUpstreamHeaders(
 /** Returns the query for the provider, without the parameters in `withheld` and those with a gateway key. */
 export function toUpstreamQuery(query: string, withheld: readonly string[]): string {
   if (query === "") return query
-  if (!query.includes(GATEWAY_KEY_PREFIX) && !withheld.some((name) => hasParameter(query, name))) return query
+  const plain = decodeQuery(query)
+  if (!plain.includes(GATEWAY_KEY_PREFIX) && !withheld.some((name) => hasParameter(plain, name))) return query
   const kept = query
     .slice(1)
     .split("&")
-    .filter((each) => !each.includes(GATEWAY_KEY_PREFIX) && !withheld.some((name) => each.startsWith(`${name}=`)))
+    .filter((each) => {
+      const parameter = decodeQuery(each)
+      return !parameter.includes(GATEWAY_KEY_PREFIX) && !withheld.some((name) => parameter.startsWith(`${name}=`))
+    })
   return kept.length === 0 ? "" : `?${kept.join("&")}`
 }
 

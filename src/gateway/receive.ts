@@ -39,6 +39,7 @@ export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders)
   }
   checkPath(target.path)
   checkHead(request)
+  checkExpectation(request)
   checkUpgrade(request)
   checkSingle(request.rawHeaders)
   readCostDelivery(request.headers)
@@ -79,6 +80,12 @@ function checkHead(request: IncomingMessage): void {
   }
 }
 
+/** Rejects an expectation that a server may not know: its client may not send the body that the head announces. */
+function checkExpectation({ headers: { expect } }: IncomingMessage): void {
+  if (expect === undefined || /^100-continue$/i.test(expect)) return
+  throw new GatewayError("bad_request", "The header Expect may only be 100-continue.")
+}
+
 /**
  * Rejects a WebSocket. Clients such as Codex take status 426 as the request to use HTTP instead; without its Upgrade
  * header, the request would reach the provider as another one. A server may ignore other upgrades, such as `h2c`.
@@ -105,7 +112,8 @@ export function receiveBody(
   if (declared !== undefined && Number(declared) > limits.maxBytes) throw tooLarge(limits.maxBytes)
   const hasBody = (declared !== undefined && declared !== "0") || request.headers["transfer-encoding"] !== undefined
   if (!hasBody) return NO_BODY
-  if (request.headers.expect !== undefined) response.writeContinue()
+  // HTTP/1.0 has no 100 Continue: such a client would take it for its answer.
+  if (request.headers.expect !== undefined && request.httpVersion === "1.1") response.writeContinue()
   return readBody(request, response, limits)
 }
 

@@ -43,6 +43,12 @@ export function hasParameter(query: string, name: string): boolean {
   return query.startsWith(`?${name}=`) || query.includes(`&${name}=`)
 }
 
+/** Returns a query with its encoded ASCII characters decoded, as a server reads it: only to find names and keys in it. */
+export function decodeQuery(query: string): string {
+  if (!query.includes("%")) return query
+  return query.replace(/%[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
+}
+
 function readPlace(place: CredentialPlace, { headers, query }: Request): string | undefined {
   if ("query" in place) return query.includes(`${place.query}=`) ? readParameter(query, place.query) : undefined
   const value = headers[place.header]

@@ -4,6 +4,7 @@ import { hashKey } from "../core/key.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { createCors } from "./cors.ts"
 import { createHostCheck, rejectHost } from "./hosts.ts"
+import { closeIfUnread } from "./unread-body.ts"
 
 /** A condition that an operator should know and that no client notices. */
 export interface ReadinessWarning {
@@ -46,6 +47,7 @@ export function createApp(
   const cors = policy.corsOrigins.length === 0 ? undefined : createCors(policy.corsOrigins)
   return (request, response) => {
     if (isOwn(request.url)) {
+      closeIfUnread(request, response)
       if (hosts.rejectsOwn(request)) rejectHost(response)
       else void own(request, response)
     } else if (hosts.rejects(request)) rejectHost(response)

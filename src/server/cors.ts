@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { closeIfUnread } from "./unread-body.ts"
 
 const MAX_AGE_S = "600"
 
@@ -25,6 +26,7 @@ export function createCors(
     const names = request.headers["access-control-request-headers"]
     headers.push("Access-Control-Allow-Methods", asked, "Access-Control-Max-Age", MAX_AGE_S, "Content-Length", "0")
     if (names !== undefined) headers.push("Access-Control-Allow-Headers", names)
+    closeIfUnread(request, response)
     response.writeHead(204, headers).end()
     return true
   }

@@ -34,10 +34,17 @@ export async function openFront({ settings, worker }: ServerOptions, parts: Fron
     if (isStopping()) lastRequestAt = performance.now()
     app(request, response)
   }
-  const { host, readTimeoutMs } = settings.server
+  const { host, readTimeoutMs, writeTimeoutMs } = settings.server
   const port = worker?.port ?? settings.server.port
   const isWorker = worker !== undefined
-  const listener = await startListening(handle, { host, port, readTimeoutMs, connections, isWorker })
+  const listener = await startListening(handle, {
+    host,
+    port,
+    readTimeoutMs,
+    writeTimeoutMs,
+    connections,
+    isWorker,
+  })
   return {
     host: listener.host,
     port: listener.port,

@@ -5,6 +5,7 @@ import { listen } from "listhen"
 import { CommandError } from "../core/errors.ts"
 import { type ConnectionCounter, endAndClose } from "./connections.ts"
 import { type Handler, inOrder } from "./in-order.ts"
+import { closeSlowReaders } from "./slow-readers.ts"
 
 /** Metadata may take 32 × 1 KiB, so Node's limit of 16 KiB for all headers would reject valid requests. */
 const MAX_HEADER_BYTES = 64 * 1024
@@ -31,6 +32,8 @@ export async function startListening(
     readonly host: string
     readonly port: number
     readonly readTimeoutMs: number
+    /** How long a client may stop reading what it was sent. */
+    readonly writeTimeoutMs: number
     /** Counts and limits the connections; undefined: there is no limit. */
     readonly connections?: ConnectionCounter
     /** True when the cluster's primary process has bound the port for all workers. */
@@ -45,6 +48,7 @@ export async function startListening(
     },
   )
   tune(server, handler, options.readTimeoutMs)
+  closeSlowReaders(server, options.writeTimeoutMs)
   options.connections?.watch(server)
   const address = server.address() as AddressInfo
   return {
@@ -130,6 +134,8 @@ function tune(server: Server, handler: Handler, readTimeoutMs: number): void {
   server.emit("listening")
   // The gateway sends 100 Continue only after it has checked the key.
   server.on("checkContinue", handler)
+  // Node would answer any other expectation with 417, and keep a connection on which the body may follow or not.
+  server.on("checkExpectation", handler)
   server.on("connection", (socket) => socket.setNoDelay(true))
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()

@@ -49,7 +49,7 @@ export function createProbe(options: ProbeOptions): Probe {
     const limitMs = settings.server.notReadyAfterMs
     const stalledMs = toStalledMs(ledger)
     if (limitMs !== undefined && stalledMs >= limitMs)
-      return `no row could be written for ${toSeconds(stalledMs)} (${ledger.lastError ?? "the database is slow"}); ${rows}`
+      return `no row could be written for ${toSeconds(stalledMs)} (${reasonOf(ledger)}); ${rows}`
     if (settings.ledger.whenFull === "block" && isNearlyFull(ledger, settings))
       return `the journal is full, and requests are rejected; ${rows}`
     return undefined
@@ -92,8 +92,7 @@ function findLedgerWarnings(ledger: LedgerStats, settings: Settings): ReadinessW
   const warnings: ReadinessWarning[] = []
   const stalledMs = toStalledMs(ledger)
   if (stalledMs >= STALL_MS) {
-    const reason = ledger.lastError ?? "the database is slow"
-    const message = `no row could be written for ${toSeconds(stalledMs)} (${reason}); ${ledger.waiting} wait, see the log`
+    const message = `no row could be written for ${toSeconds(stalledMs)} (${reasonOf(ledger)}); ${ledger.waiting} wait, see the log`
     warnings.push({ code: "rows_stalled", message })
   }
   if (isNearlyFull(ledger, settings)) {
@@ -104,6 +103,14 @@ function findLedgerWarnings(ledger: LedgerStats, settings: Settings): ReadinessW
 }
 
 const toStalledMs = ({ stalledSince }: LedgerStats) => (stalledSince === undefined ? 0 : Date.now() - stalledSince)
+
+/**
+ * Returns why no row can be written. An error is shown by its code: its message can name the database's host and user,
+ * and whoever reaches the port may read the answer. The log has it whole.
+ */
+function reasonOf({ lastError }: LedgerStats): string {
+  return lastError?.split(": ", 1)[0] ?? "the database is slow"
+}
 
 const toSeconds = (ms: number) => `${Math.round(ms / 1000)} s`
 

@@ -193,6 +193,7 @@ describe("[U6] a gateway key in the place of a provider's credential", () => {
     ["x-api-key", "/v1/messages", `x-api-key: ${KEY}`, ""],
     ["x-goog-api-key", "/v1beta/models/g:generateContent", `x-goog-api-key: ${KEY}`, ""],
     ["?key=", "/v1beta/models/g:generateContent", "X-A: b", `?key=${KEY}`],
+    ["an encoded ?key=", "/v1beta/models/g:generateContent", "X-A: b", `?key=%6D${KEY.slice(1)}`],
     ["api-key", "/v1/chat/completions", `api-key: ${KEY}`, ""],
   ])(
     "%s says who the client is; without a provider's credential the request fails with that reason",
@@ -211,6 +212,18 @@ describe("[U6] a gateway key in the place of a provider's credential", () => {
     expect(status).toBe(200)
     expect(lines.join()).not.toContain("mdm_sk_")
     expect((await gateway.nextRecord()).provider_api_key_hash).toBe(hashKey("sk-ant-own"))
+  })
+
+  test.each([
+    ["a parameter", `?key=${KEY}&alt=sse`],
+    ["an encoded parameter", `?key=mdm%5fsk%5F${KEY.slice("mdm_sk_".length)}&alt=sse`],
+    ["a parameter with another name", `?other=%6ddm_sk_${KEY.slice("mdm_sk_".length)}&alt=sse`],
+  ])("%s with it is not forwarded", async (_, query) => {
+    const { status, target } = await send(
+      request("x-goog-api-key: AIza\r\n", { path: `/v1beta/models/g:generateContent${query}` }),
+    )
+    expect([status, target]).toEqual([200, "/v1beta/models/g:generateContent?alt=sse"])
+    await gateway.nextRecord()
   })
 
   test("it is enough for a provider of the settings, which may need no credential", async () => {

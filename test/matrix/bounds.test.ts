@@ -108,3 +108,16 @@ describe("[BND-03] no answer stops the event loop for 50 ms, and no answer takes
       inBytes(body),
     ])
 })
+
+test("[BND-03] a body of 1 MB in chunks of one byte is forwarded, and takes little more than its size, however often it comes", async () => {
+  answer = json(Buffer.from('{"model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}'))
+  const chunks = inBytes(`{"model":"m","a":"${"b".repeat(MB)}"}`).toString("latin1")
+  const text = request("Transfer-Encoding: chunked\r\n", { body: "" }) + chunks
+  const before = await gateway.measure()
+  for (let i = 0; i < 5; i++) expect(await exchange(gateway.port, text)).toMatch(/^HTTP\/1\.1 200/)
+  const after = await gateway.measure()
+  console.info(
+    `chunks of a byte: stall ${after.stallMs.toFixed(0)} ms, ${((after.peakRss - before.rss) / MB).toFixed(0)} MB`,
+  )
+  expect(after.peakRss - before.rss).toBeLessThan(64 * MB)
+}, 120_000)

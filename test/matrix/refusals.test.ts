@@ -1,3 +1,4 @@
+import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { hashKey } from "../../src/core/key.ts"
 import { createConnectionCounter } from "../../src/server/connections.ts"
@@ -84,6 +85,51 @@ test.each([
 test("[FRM-15] an upgrade to HTTP/2 that a client offers is ignored", async () => {
   const upgrade = "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
   expect(statusOf(await exchange(gateway.port, request(upgrade)))).toBe(200)
+  await gateway.nextRecord()
+  provider.reset()
+})
+
+test("[BND-07] a client without a key that never reads its answers is disconnected after server.write_timeout", async () => {
+  const strict = await startPipeline({ upstream: provider.origin, settings: { writeTimeoutMs: 500 } })
+  const client = connect(strict.port, "127.0.0.1").pause()
+  let isOpen = true
+  client
+    .on("error", () => {})
+    .on("close", () => {
+      isOpen = false
+    })
+  const requests = "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000)
+  const send = () => {
+    while (isOpen && client.write(requests));
+  }
+  client.on("drain", send)
+  send()
+  // It has sent more than the gateway reads, because the gateway cannot send its answers. It gets a reset when it sends on.
+  await expect
+    .poll(
+      () => {
+        client.write("GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
+        return isOpen
+      },
+      { timeout: 50_000, interval: 100 },
+    )
+    .toBe(false)
+  await strict.close()
+}, 60_000)
+
+test("[BND-02] an expectation that the gateway does not know is rejected, and its connection closed", async () => {
+  const unknown = `${CHAT}${KEY_LINE}Expect: 200-ok\r\nContent-Length: ${BODY.length}\r\n\r\n`
+  // A client that waits for the answer never sends that body: what follows would be taken for it.
+  const answer = await exchange(gateway.port, unknown + request())
+  expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 400"])
+  expect(answer).toMatch(/\r\nConnection: close\r\n/)
+  expect(bodyOf(answer)).toContain("100-continue")
+  expect(provider.exchanges).toHaveLength(0)
+})
+
+test("an HTTP/1.0 client, which does not know 100 Continue, gets none", async () => {
+  const answer = await exchange(gateway.port, request("Expect: 100-continue\r\n", { version: "1.0" }))
+  expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 200"])
   await gateway.nextRecord()
   provider.reset()
 })
@@ -197,6 +243,7 @@ test("[LIM-08] connections beyond the limits get 503, and are counted", async ()
     host: "127.0.0.1",
     port: 0,
     readTimeoutMs: 5000,
+    writeTimeoutMs: 5000,
     connections,
     isWorker: true,
   })

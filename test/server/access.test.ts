@@ -23,9 +23,9 @@ async function start(policy: Partial<Parameters<typeof createApp>[2]>) {
   const server = createServer(createApp(gateway, probe, { ...OPEN, ...policy }))
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  return async (path: string, headers: string, method = "GET") => {
+  return async (path: string, headers: string, method = "GET", connection = "close") => {
     const client = await connectRaw((server.address() as AddressInfo).port)
-    client.send(`${method} ${path} HTTP/1.1\r\nConnection: close\r\n${headers}\r\n`)
+    client.send(`${method} ${path} HTTP/1.1\r\nConnection: ${connection}\r\n${headers}\r\n`)
     return client.closed()
   }
 }
@@ -113,5 +113,21 @@ describe("[U15] server.cors_origins", () => {
       expect(answer).toContain("access-control-allow-origin: https://provider.test\r\n")
       expect(answer).not.toContain("Access-Control-Allow-Headers")
     }
+  })
+})
+
+describe("[S13] a request with a body that nobody reads does not hold its connection", () => {
+  const LENGTH = "Host: localhost\r\nContent-Length: 1000\r\n"
+  const PREFLIGHT = `${LENGTH}Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n`
+  test.each([
+    ["POST", "/health", LENGTH, 404],
+    ["GET", "/metrics", LENGTH, 200],
+    ["GET", "/readyz", "Host: localhost\r\nTransfer-Encoding: chunked\r\n", 200],
+    ["OPTIONS", "/v1/models", PREFLIGHT, 204],
+  ])("%s %s", async (method, path, headers, status) => {
+    const send = await start({ corsOrigins: ["https://app.example"] })
+    const answer = await send(path, headers, method, "keep-alive")
+    expect(statusOf(answer)).toBe(status)
+    expect(answer).toMatch(/\r\nConnection: close\r\n/i)
   })
 })

@@ -107,6 +107,18 @@ describe("readiness (PostgreSQL)", () => {
     return findings.filter(({ status }) => status === "problem")
   }
 
+  test("an error of the database is shown by its code, because its message can name hosts and users", async () => {
+    const db = await open((await createTestDatabase()).url)
+    const message = 'password authentication failed for user "prod"'
+    const cases = { "28P01": message, ENOTFOUND: "getaddrinfo ENOTFOUND db.internal.example" }
+    for (const [code, text] of Object.entries(cases)) {
+      const stats = { stalledSince: secondsAgo(20), lastError: `${code}: ${text}` }
+      const { error, warnings } = await check(db, { stats, settings: { "server.not_ready_after": "10s" } })
+      expect(error).toBe(`no row could be written for 20 s (${code}); 2 rows wait in the journal`)
+      expect(warnings[0]?.message).toBe(`no row could be written for 20 s (${code}); 2 wait, see the log`)
+    }
+  })
+
   test("rows that cannot be written are a warning after 3 s, and an error after the time that is set", async () => {
     const db = await open((await createTestDatabase()).url)
     const stalled = { stalledSince: secondsAgo(20), lastError: "another transaction holds a lock" }

@@ -95,6 +95,7 @@ export async function startPipeline(options: {
     host: "127.0.0.1",
     port: 0,
     readTimeoutMs: options.settings?.readTimeoutMs ?? SETTINGS.readTimeoutMs,
+    writeTimeoutMs: options.settings?.writeTimeoutMs ?? SETTINGS.writeTimeoutMs,
     isWorker: true,
   })
   const { port } = listener
