@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs"
 import { LEDGER_FAULTS } from "./ledger-faults.ts"
 import { MONEY_FAULTS } from "./money-faults.ts"
+import { OPERATING_FAULTS } from "./operating-faults.ts"
+import { SECURITY_FAULTS } from "./security-faults.ts"
 
 /**
  * The rules that a fault broke. Each has the tests that hold it: the file below `test`, a colon, and the name as it stands
@@ -9,7 +11,12 @@ import { MONEY_FAULTS } from "./money-faults.ts"
 type Rules = Readonly<Record<string, readonly string[]>>
 
 /** The faults that were found in the running program, by their id. */
-export const FAULTS: Readonly<Record<string, Rules>> = { ...LEDGER_FAULTS, ...MONEY_FAULTS }
+export const FAULTS: Readonly<Record<string, Rules>> = {
+  ...LEDGER_FAULTS,
+  ...MONEY_FAULTS,
+  ...SECURITY_FAULTS,
+  ...OPERATING_FAULTS,
+}
 
 export interface FaultRow {
   readonly id: string

@@ -37,6 +37,8 @@ test("the faults of a kind are numbered without a gap", () => {
   const numbers = (kind: string) => Object.keys(FAULTS).filter((id) => id.startsWith(kind))
   expect(numbers("L")).toEqual(Array.from({ length: 22 }, (_, index) => `L${index + 1}`))
   expect(numbers("M")).toEqual(Array.from({ length: 18 }, (_, index) => `M${index + 1}`))
+  expect(numbers("S")).toEqual(Array.from({ length: 13 }, (_, index) => `S${index + 1}`))
+  expect(numbers("O")).toEqual(Array.from({ length: 12 }, (_, index) => `O${index + 1}`))
   expect(numbers("15.")).toEqual(Array.from({ length: 6 }, (_, index) => `15.${index + 1}`))
 })
 
