@@ -27,7 +27,7 @@ export const OPERATING_FAULTS = {
       "e2e/data-directory.test.ts: a read-only file system is named as such, with both databases",
     ],
     "a full disk is named": [
-      "e2e/surroundings.test.ts: a disk on which the embedded database finds no room is named as full",
+      "e2e/full-disk-start.test.ts: [L1] an embedded database that cannot start on a full disk says so in one line, and starts when there is room",
     ],
     "a user without an entry and without a home can run the gateway": [
       "e2e/surroundings.test.ts: has `/` as its home directory, and is told what to set",
@@ -79,6 +79,12 @@ export const OPERATING_FAULTS = {
     ],
     "other signals of log rotation change nothing": [
       "e2e/surroundings.test.ts: with %i processes, a signal by which log rotation asks other programs to open their log again changes nothing",
+    ],
+  },
+  O11: {
+    "a log that cannot be written stops no gateway": [
+      "e2e/surroundings.test.ts: with %i processes, a log whose reader has left stops no gateway",
+      "e2e/surroundings.test.ts: a log on a full disk stops no gateway",
     ],
   },
   U1: {
