@@ -57,6 +57,11 @@ export const OPERATING_FAULTS = {
       "matrix/supply.test.ts: [SUP-02] publish with provenance under the workflow's own identity, without a stored token",
     ],
   },
+  O6: {
+    "counters and the last log line never go backwards": [
+      "e2e/workers.test.ts: [O6] counters and the last log line never go backwards when a worker dies or does not answer",
+    ],
+  },
   O7: {
     "a worker that dies leaves no connection unread, and `/readyz` is 200 only when all workers are up": [
       "e2e/workers.test.ts: [O7] a worker that dies leaves no connection unread, and /readyz is 200 only when all workers are up",
@@ -81,7 +86,15 @@ export const OPERATING_FAULTS = {
       "e2e/surroundings.test.ts: with %i processes, a signal by which log rotation asks other programs to open their log again changes nothing",
     ],
   },
+  O10: {
+    "`ledger.max_journal_size` is one limit of the directory": [
+      "server/budget.test.ts: [O10] ledger.max_journal_size is one limit for %i processes, with bodies for S3: %s",
+    ],
+  },
   O11: {
+    "a worker that dies while PostgreSQL is away returns, and the log has only JSON lines": [
+      "e2e/worker-outage.test.ts: [O11] a worker that dies while PostgreSQL is away waits for it, the others serve, and the log has only JSON lines",
+    ],
     "a log that cannot be written stops no gateway": [
       "e2e/surroundings.test.ts: with %i processes, a log whose reader has left stops no gateway",
       "e2e/surroundings.test.ts: a log on a full disk stops no gateway",
