@@ -1,4 +1,6 @@
+import { readdirSync } from "node:fs"
 import { createServer } from "node:net"
+import { join } from "node:path"
 import { expect, it, onTestFinished } from "vitest"
 import { firstKey } from "../chaos/_books.ts"
 import { askOnce } from "../chaos/_load.ts"
@@ -31,8 +33,10 @@ it.each([1, 2])(
     expect((await installation.run(["health", "--port", String(port)])).stderr).toContain("waiting for its database")
     await postgres.start()
     await expect.poll(() => ask("/readyz"), { timeout: 60_000 }).toBe(200)
-    await installation.remove()
-    const { stdout, stderr } = await ended
+    const [announced = ""] = readdirSync(join(installation.home, ".majordomo", "running"))
+    process.kill(Number.parseInt(announced, 10), "SIGTERM")
+    const { code, stdout, stderr } = await ended
+    expect(code).toBe(0)
     expect(stdout).toContain("Connected to PostgreSQL")
     expect(stderr.split("(storage.wait)")).toHaveLength(2)
   },

@@ -1,9 +1,10 @@
+import { execFileSync, spawn } from "node:child_process"
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { createInstallation, type Settings, toComplaints } from "../support/gateway.ts"
-import { canRun, inNamespaces } from "../support/namespaces.ts"
+import { canRun } from "../support/namespaces.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { listChildren } from "../support/processes.ts"
 
@@ -132,13 +133,29 @@ it.each([1, 2])(
   LIMIT_MS,
 )
 
-const ON_FULL_DISK = inNamespaces(["--mount"], "mount -t tmpfs -o size=4m tmpfs /mnt")
-it.skipIf(!canRun(ON_FULL_DISK))("a disk on which the embedded database finds no room is named as full", async () => {
-  const { run } = install({ MAJORDOMO_STORAGE_DATA_DIR: "/mnt/data" }, ON_FULL_DISK)
-  const { code, stderr } = await run(["serve"])
-  expect([code, toComplaints(stderr)]).toEqual([
-    1,
-    expect.stringMatching(/^error: [^\n]*the disk is full: free [^\n]*\n$/),
-  ])
-  expect((await run(["migrate"])).stderr).toMatch(/^error: [^\n]*the disk is full: free [^\n]*\n$/m)
+it.each([1, 2])(
+  "with %i processes, a log whose reader has left stops no gateway",
+  async (workers) => {
+    const directory = mkdtempSync(join(tmpdir(), "majordomo-log-"))
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const pipe = join(directory, "pipe")
+    execFileSync("mkfifo", [pipe])
+    // The program is the only writer of the pipe, and `head` is its only reader, which leaves after a line.
+    const reader = spawn("head", ["-n", "1", pipe])
+    const left = new Promise((resolve) => reader.once("exit", resolve))
+    const settings = { DATABASE_URL: (await createTestDatabase()).url, MAJORDOMO_SERVER_WORKERS: String(workers) }
+    const gateway = await install(settings, ["sh", "-c", `exec "$0" "$@" 2>${pipe}`]).serve()
+    await left
+    for (const pid of [...listChildren(gateway.pid), gateway.pid]) process.kill(pid, "SIGUSR2") // is logged
+    for (let i = 0; i < 20; i++) expect((await fetch(`${gateway.origin}/readyz`)).status).toBe(200)
+    expect((await gateway.stop()).code).toBe(0)
+  },
+  LIMIT_MS,
+)
+
+it.skipIf(!existsSync("/dev/full"))("a log on a full disk stops no gateway", { timeout: LIMIT_MS }, async () => {
+  const { url } = await createTestDatabase()
+  const gateway = await install({ DATABASE_URL: url }, ["sh", "-c", 'exec "$0" "$@" 2>/dev/full']).serve()
+  expect((await fetch(`${gateway.origin}/readyz`)).status).toBe(200)
+  expect((await gateway.stop()).code).toBe(0)
 })

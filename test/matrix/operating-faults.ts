@@ -27,7 +27,7 @@ export const OPERATING_FAULTS = {
       "e2e/data-directory.test.ts: a read-only file system is named as such, with both databases",
     ],
     "a full disk is named": [
-      "e2e/surroundings.test.ts: a disk on which the embedded database finds no room is named as full",
+      "e2e/full-disk-start.test.ts: [L1] an embedded database that cannot start on a full disk says so in one line, and starts when there is room",
     ],
     "a user without an entry and without a home can run the gateway": [
       "e2e/surroundings.test.ts: has `/` as its home directory, and is told what to set",
@@ -57,6 +57,11 @@ export const OPERATING_FAULTS = {
       "matrix/supply.test.ts: [SUP-02] publish with provenance under the workflow's own identity, without a stored token",
     ],
   },
+  O6: {
+    "counters and the last log line never go backwards": [
+      "e2e/workers.test.ts: [O6] counters and the last log line never go backwards when a worker dies or does not answer",
+    ],
+  },
   O7: {
     "a worker that dies leaves no connection unread, and `/readyz` is 200 only when all workers are up": [
       "e2e/workers.test.ts: [O7] a worker that dies leaves no connection unread, and /readyz is 200 only when all workers are up",
@@ -79,6 +84,41 @@ export const OPERATING_FAULTS = {
     ],
     "other signals of log rotation change nothing": [
       "e2e/surroundings.test.ts: with %i processes, a signal by which log rotation asks other programs to open their log again changes nothing",
+    ],
+  },
+  O10: {
+    "`ledger.max_journal_size` is one limit of the directory": [
+      "server/budget.test.ts: [O10] ledger.max_journal_size is one limit for %i processes, with bodies for S3: %s",
+    ],
+  },
+  O11: {
+    "a worker that dies while PostgreSQL is away returns, and the log has only JSON lines": [
+      "e2e/worker-outage.test.ts: [O11] a worker that dies while PostgreSQL is away waits for it, the others serve, and the log has only JSON lines",
+    ],
+    "a log that cannot be written stops no gateway": [
+      "e2e/surroundings.test.ts: with %i processes, a log whose reader has left stops no gateway",
+      "e2e/surroundings.test.ts: a log on a full disk stops no gateway",
+    ],
+  },
+  O12: {
+    "a full disk of spill files is said as such": [
+      "gateway/large-bodies.test.ts: [O12] beyond the memory budget it costs the request, full after %i writes",
+    ],
+    "reprice beside prune counts what it changed": [
+      "operations/reprice.test.ts: [O12] a request that is pruned or changed while it is repriced is not counted as changed",
+    ],
+    "prune leaves no repricings of requests that are gone": [
+      "operations/reprice.test.ts: [O12] prune deletes the repricings of the requests that it deletes, and those that earlier prunes left",
+    ],
+    "reports say how many rows wait in a journal": [
+      "e2e/pending-rows.test.ts: [O12] reports after a kill say how many rows wait in the journal",
+    ],
+    "a build is reproducible": ["embedded/seed.test.ts: [O12] each build makes the same cluster, byte for byte"],
+    "an empty secret of S3 stops MinIO": [
+      "deploy/files.test.ts: [O12] MinIO does not start with an empty or short secret",
+    ],
+    "the nightly run is not canceled": [
+      "matrix/supply.test.ts: [SUP-09] have the least privileges, use only GitHub's own actions, and audit each release",
     ],
   },
   U1: {

@@ -63,7 +63,7 @@ export async function startWorker(options: Omit<ServerOptions, "settings" | "wor
 
   post({ type: "online" })
   try {
-    const { port: wantedPort, ...primary } = await started
+    const primary = await started
     if (primary.version !== version) {
       throw new CommandError(
         `the program on the disk is version ${version} now, and the running gateway is ${primary.version}: restart the gateway`,
@@ -72,7 +72,7 @@ export async function startWorker(options: Omit<ServerOptions, "settings" | "wor
     const running = await startServer({
       ...options,
       settings: deserialize(Buffer.from(primary.settings, "base64")) as Settings,
-      worker: { port: wantedPort, collectAll, missing: () => missing },
+      worker: { port: primary.port, collectAll, missing: () => missing },
     })
     server = running
     const { host, port, modelCount, slot } = running
