@@ -50,7 +50,7 @@ it("[O12] reports after a kill say how many rows wait in the journal", { timeout
     expect([elsewhere.code, elsewhere.stderr]).toEqual([0, ""])
 
     const next = await home.serve()
-    await expect.poll(() => metric(next, "majordomo_rows_written_total"), { timeout: 20_000 }).toBe(3)
+    await expect.poll(() => metric(next, "majordomo_rows_written_total"), { timeout: 20_000 }).toBe(4)
     expect(await home.runJson(["usage"])).toMatchObject({ total: { requests: 4 } })
     for (const report of reports) expect((await home.run(report)).stderr, report.join(" ")).not.toContain("journal")
     await next.stop()

@@ -172,6 +172,14 @@ export const OPERATING_FAULTS = {
     "a version in `base_url` is not doubled": [
       "gateway/credentials.test.ts: [U12] a base URL that ends with the API's version",
     ],
+    "something is on the screen before the database exists, and a restart says where to send requests": [
+      "e2e/first-run.test.ts: [LOD-11] serve prints the banner, a first key, and how to use it",
+      "e2e/first-run.test.ts: [SHU-02] SIGTERM ends it with exit code 0; the next start has the key and the row, and prints no second key",
+    ],
+    "what destroys data asks on a terminal": ["cli/terminal.test.ts: [U12] on a terminal"],
+    "output that cannot be written is one line": [
+      "cli/terminal.test.ts: [U12] output on a full disk is one line and exit code 1",
+    ],
   },
   U13: {
     "`backup` and `restore`, also while the gateway runs": [
@@ -193,7 +201,13 @@ export const OPERATING_FAULTS = {
   },
   U15: {
     "a slow upload that moves is not refused": [
-      "matrix/refusals.test.ts: [TMO-04] a body that arrives slowly is not cut while bytes flow, and 408 follows server.read_timeout without any",
+      "matrix/refusals.test.ts: [TMO-04] [TMO-05] a body that arrives slowly is not cut while bytes flow, and 408 follows server.read_timeout without any",
+    ],
+    "`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are honored": [
+      "matrix/upstream-proxy.test.ts: [CON-10] [U15] proxy variables",
+    ],
+    "every root of the SDKs reaches its provider": [
+      "providers/operations.test.ts: reach the provider of their SDK without a header of the gateway",
     ],
     "CORS by a setting": [
       "server/access.test.ts: answers the preflight request of a listed origin, and adds its headers instead of the provider's",

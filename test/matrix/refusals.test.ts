@@ -141,7 +141,7 @@ test("[BND-07] the unread body of a rejected request holds its connection for se
   await client.closed()
 }, 30_000)
 
-test("[TMO-04] a body that arrives slowly is not cut while bytes flow, and 408 follows server.read_timeout without any", async () => {
+test("[TMO-04] [TMO-05] a body that arrives slowly is not cut while bytes flow, and 408 follows server.read_timeout without any", async () => {
   const strict = await startPipeline({ upstream: provider.origin, settings: { readTimeoutMs: 1000 } })
   const body = JSON.stringify({ model: "m", messages: [], text: "a".repeat(20) })
   const client = await connectRaw(strict.port)
