@@ -50,7 +50,7 @@ export class AnswerMeter implements JobSink {
 
   /** @param isComplete false if the answer was interrupted: what was billed may be known only in part */
   read(isComplete: boolean): Reading {
-    this.tap?.flushSync()
+    this.tap?.meterNow()
     const reading = this.meter?.end({ complete: isComplete }) ?? emptyReading(this.request)
     const { delivered } = this
     // Status 206 is a part of a file.

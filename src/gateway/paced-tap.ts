@@ -61,7 +61,7 @@ export class PacedTap {
   }
 
   /** Gives everything that waits to the meter now. */
-  flushSync(): void {
+  meterNow(): void {
     while (this.waitingBytes > 0) this.tap.push(this.nextPortion())
   }
 
