@@ -137,14 +137,15 @@ export const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   "web-search-preview-4o.json": { rows: [{ total_cost: "0.0575" }] },
 }
 
-/** The files that are not about money, with the section of the contract that they belong to. */
-export const NOT_YET: Readonly<Record<string, string>> = {
-  "database-messages.json": "SPEC 14, Sessions and Configuration (L10)",
-  "json-keepalive.json": "SPEC 14, Collecting (L11)",
-}
-
-/** The files that are not about money and hold, with the test that shows it. */
+/** The files that are not about money, with the test that holds what they ask for. */
 export const HELD_BY: Readonly<Record<string, string>> = {
-  "slow-upload.json": "test/matrix/refusals.test.ts [TMO-04]",
-  "websocket-upgrade.json": "test/matrix/refusals.test.ts [FRM-15]",
+  "database-messages.json":
+    "database/odd-databases.test.ts: is refused in one line if it is read-only by default, and leaves no key",
+  "go-config-gcs.json":
+    "config/load.test.ts: [U7] a configuration file of the Go gateway, of any version, never stops the program",
+  "json-keepalive.json": "gateway/held-answers.test.ts: [L11] an answer that is no stream",
+  "slow-upload.json":
+    "matrix/refusals.test.ts: [TMO-04] [TMO-05] a body that arrives slowly is not cut while bytes flow, and 408 follows server.read_timeout without any",
+  "websocket-upgrade.json":
+    "matrix/refusals.test.ts: [FRM-15] a WebSocket gets 426 in the form of %s, without Upgrade, and is not forwarded",
 }

@@ -1,6 +1,6 @@
 import { formatDecimal, parseDecimal } from "../../src/core/decimal.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
-import { EXPECTATIONS, type Expectation, type ExpectedRow, HELD_BY, NOT_YET } from "./expectations.ts"
+import { EXPECTATIONS, type Expectation, type ExpectedRow, HELD_BY } from "./expectations.ts"
 import type { InputFile } from "./inputs.ts"
 import { replay } from "./replay.ts"
 
@@ -10,7 +10,7 @@ export interface FailingReport {
   readonly passed: boolean
 }
 
-type Verdict = "held" | "failed" | "pending" | "held, although pending" | "not yet"
+type Verdict = "held" | "failed" | "pending" | "held, although pending"
 
 /** Replays every file, and compares the rows with what they should be. */
 export async function reportFailing(
@@ -26,8 +26,7 @@ export async function reportFailing(
   }
   const count = (verdict: Verdict) => counts.get(verdict) ?? 0
   const held = count("held") + count("held, although pending")
-  const all = files.length - count("not yet")
-  lines.push("", `${held} of ${all} held, ${count("pending")} pending, ${count("not yet")} not yet`)
+  lines.push("", `${held} of ${files.length} held, ${count("pending")} pending`)
   return { text: lines.join("\n"), passed: count("failed") === 0 }
 }
 
@@ -35,8 +34,6 @@ async function judge(
   file: InputFile,
   expectation: Expectation | undefined,
 ): Promise<{ readonly verdict: Verdict; readonly detail: string }> {
-  const section = NOT_YET[file.name]
-  if (section !== undefined) return { verdict: "not yet", detail: section }
   const test = HELD_BY[file.name]
   if (test !== undefined) return { verdict: "held", detail: test }
   if (!expectation) return { verdict: "failed", detail: "there is no expectation in test/failing/expectations.ts" }
