@@ -64,7 +64,22 @@ describe("[S13] one list says what a credential looks like", () => {
     expect(isSecretValue("eyJhbGciOiJIUzI1NiJ9.not.one")).toBe(false)
   })
 
-  const PARTS = ["://", "a.", "a:", "sk-", "eyJ", "-eyJ", "bearer ", "x@", "a:b", "key", "eyJaaaaaaaa.", "-", "-----BEGIN ", "AQ."]
+  const PARTS = [
+    "://",
+    "a.",
+    "a:",
+    "sk-",
+    "eyJ",
+    "-eyJ",
+    "bearer ",
+    "x@",
+    "a:b",
+    "key",
+    "eyJaaaaaaaa.",
+    "-",
+    "-----BEGIN ",
+    "AQ.",
+  ]
   const PAIRS = PARTS.flatMap((first) => PARTS.map((second) => first + second))
   test("64 KiB of whatever parts a credential can have are searched in time that grows with the length only", () => {
     let slowest = { part: "", ms: 0 }
