@@ -9,7 +9,7 @@ export interface Ability {
   readonly readOnlyBy: string | undefined
   /** The gateway's triggers that do not run. Rows are stored without them, but reports and the use of keys are wrong. */
   readonly idleTriggers: readonly string[]
-  /** What the schema lacks, or has otherwise than the migrations made it. See `findAlterations`. */
+  /** The parts of the schema that are missing, or differ from what the migrations made. See `findAlterations`. */
   readonly alterations: readonly string[]
 }
 

@@ -4,9 +4,10 @@ import { readCursor } from "../kit/log/cursor.ts"
 import { JOURNAL_EXTENSION } from "../kit/log/journal.ts"
 import { findId, forEachLine, kindOfLine } from "../kit/log/line.ts"
 import { numberOfSegment } from "../kit/log/segment.ts"
+import { isSlotName } from "../kit/log/slots.ts"
+import { isUuid } from "../kit/uuid.ts"
 import type { Database } from "./_database.ts"
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const IDS_PER_QUERY = 5000
 
 /**
@@ -18,7 +19,7 @@ const IDS_PER_QUERY = 5000
 export async function countPendingRows(db: Database, root: string): Promise<number> {
   let pending = 0
   for (const name of await readdir(root)) {
-    if (/^\d+$/.test(name)) pending += await countIn(db, join(root, name))
+    if (isSlotName(name)) pending += await countIn(db, join(root, name))
   }
   return pending
 }
@@ -50,7 +51,7 @@ async function readIds(path: string, from: number): Promise<string[]> {
   const ids: string[] = []
   forEachLine(bytes, from, bytes.length, (start, end) => {
     const id = kindOfLine(bytes, start, end) === "row" ? findId(bytes, start, end, "row") : undefined
-    if (id !== undefined && UUID.test(id)) ids.push(id)
+    if (id !== undefined && isUuid(id)) ids.push(id)
   })
   return ids
 }

@@ -48,8 +48,8 @@ export async function startOwnedServer(options: {
 
 /** PostgreSQL and the file system fail for reasons that a person can remove. Anything else is a bug, and stays one. */
 function toStartError(dataDir: string, error: unknown): unknown {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code !== undefined) return new CommandError(explainDirectoryError(dataDir, error))
+  const { syscall, message } = error as NodeJS.ErrnoException
+  if (syscall !== undefined) return new CommandError(explainDirectoryError(dataDir, error))
   if ((error as Error).constructor !== Error) return error
   const what = `the embedded database in ${dataDir} cannot start`
   if (!/no space left on device/i.test(message)) return new CommandError(`${what}: ${message}`)

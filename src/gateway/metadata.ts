@@ -17,7 +17,7 @@ const MAX_NAME_LENGTH = 128
 /**
  * Reads the metadata of a request: every `X-Majordomo-*` header that is not reserved, by the rest of its name in
  * Train-Case (`x-majordomo-user-id` is `User-Id`), whatever case the client sent. A retry of an SDK has `Retry-Count`.
- * What exceeds the limits is dropped or truncated, and counted; the request is never rejected for it.
+ * Headers beyond the limits are dropped or truncated, and counted; the request is never rejected for them.
  */
 export function readMetadata(
   raw: RawHeaders,

@@ -6,6 +6,13 @@ const DIGITS_PER_ID = 19
 let digits = ""
 let used = 0
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Returns whether a text is a UUID of any version, in lower or upper case. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text)
+}
+
 /**
  * Creates a UUID version 7 (RFC 9562): 48 bits of time, then random bits. Ids of the same time are close together in an
  * index, so a database writes a third of the log volume that random ids cause.

@@ -20,7 +20,7 @@ interface VerifyInput {
 export interface VerifyResult extends Omit<Ledger, "differences"> {
   /** No row is lost, the rollups agree with the rows, everything could be read, and new rows will be counted. */
   readonly balanced: boolean
-  /** What keeps the database from counting rows: parts of the schema that are missing or changed, triggers that do not run. */
+  /** The reasons why the database does not count rows: parts of the schema that are missing or changed, triggers that do not run. */
   readonly schema: readonly string[]
   /** The rollups that differ from the rows, by table and period. */
   readonly differences: readonly VerifyDifference[]

@@ -26,7 +26,7 @@ const LIMIT_MS = 300_000
 /** Small, so that the reserve, which the journal would use first, is small too. */
 const MAX_JOURNAL_BYTES = 96 << 10
 
-/** What a process has done when it is killed. */
+/** The steps that a process has completed when it is killed. */
 interface Life {
   /** Requests whose rows were accepted. */
   readonly accepted: Set<string>

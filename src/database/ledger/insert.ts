@@ -19,7 +19,7 @@ const assignments = WRITTEN_COLUMNS.filter(([name]) => name !== "id").map(([name
 const REPLACE_DIED = `UPDATE llm_requests r SET ${assignments.join(", ")} FROM json_to_recordset($1::json) AS row(${definitions})
   WHERE r.id = row.id AND r.outcome = 'gateway_died' AND row.outcome <> 'gateway_died'`
 
-/** What the database records of a journal together with rows: how far the journal, or the memory beside it, is written. */
+/** A mark tells how far a journal, or the memory beside it, is written. The database records it together with the rows. */
 export interface Mark {
   readonly of: "journal" | "memory"
   /** The id of the journal, and the last row (`replay.ts`) or the position in the memory (`sent-rows.ts`). */

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { readCounters } from "../../kit/log/counter-file.ts"
+import { isSlotName } from "../../kit/log/slots.ts"
 import { parseTotals, type Totals } from "./totals.ts"
 
 /**
@@ -23,7 +24,7 @@ export function addTotals(all: readonly Totals[]): Totals {
 function listSlots(root: string): string[] {
   try {
     return readdirSync(root)
-      .filter((name) => /^\d+$/.test(name))
+      .filter(isSlotName)
       .map((name) => join(root, name))
   } catch {
     return [] // no process has created it yet

@@ -7,6 +7,8 @@ import { DAMAGED_FILE } from "../../kit/log/damaged.ts"
 import { JOURNAL_EXTENSION } from "../../kit/log/journal.ts"
 import { findId, findPayloadEnd, forEachLine, kindOfLine } from "../../kit/log/line.ts"
 import { numberOfSegment } from "../../kit/log/segment.ts"
+import { isSlotName } from "../../kit/log/slots.ts"
+import { isUuid } from "../../kit/uuid.ts"
 import { REJECTED_FILE } from "./rejected.ts"
 import { parseTotals } from "./totals.ts"
 
@@ -53,8 +55,6 @@ interface AcknowledgedRow {
   /** When the request ended, in ms since the epoch. NaN if the line does not say it. */
   readonly endedAt: number
 }
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /**
  * Reads the journals below `root`, which other processes may be writing at the same time, and changes nothing. A file
@@ -143,7 +143,7 @@ async function readJournal(reader: Reader, dir: string, waiting: Lines, acknowle
       if (kind === "blank" || kind === "malformed") return
       const id = findId(bytes, start, end, kind)
       const payloadEnd = findPayloadEnd(bytes, start, end, kind)
-      if (id === undefined || !UUID.test(id) || payloadEnd === -1) return
+      if (id === undefined || !isUuid(id) || payloadEnd === -1) return
       if (kind === "intent") return void open.add(id)
       open.delete(id)
       const isBefore = cursor && (number < cursor.segment || (number === cursor.segment && start < cursor.offset))
@@ -165,7 +165,7 @@ function parseRecord(payload: string): Partial<Pick<JournalRecord, "provider" | 
 
 /** `ROOT/1`, `ROOT/2`, …: see `kit/log/slots.ts`. */
 async function listSlots(reader: Reader, root: string): Promise<string[]> {
-  return (await reader.list(root)).filter((name) => /^\d+$/.test(name)).map((name) => join(root, name))
+  return (await reader.list(root)).filter(isSlotName).map((name) => join(root, name))
 }
 
 function idsOfRejected(text: string): string[] {

@@ -3,6 +3,7 @@ import type { JobNote } from "../../core/job.ts"
 import type { JournalRecord, LogIntent, LogRecord } from "../../core/log-record.ts"
 import { type JsonEncoding, type RowColumn, WRITTEN_COLUMNS } from "../../core/row-columns.ts"
 import { truncateText } from "../../core/text.ts"
+import { isUuid } from "../../kit/uuid.ts"
 
 const MAX_INTEGER = 2 ** 31 - 1
 
@@ -121,7 +122,6 @@ export function replaceUnstorable(json: string): string {
 
 const DECIMAL = /^\d{1,8}(?:\.\d{1,12})?$/
 const TIME = /^\d{4}-\d\d-\d\dT/
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /**
  * Returns the least that a row can say, for one that the database rejects: who, where, when, how it ended, and its
@@ -134,7 +134,7 @@ export function toMinimalLine(row: JournalRecord, reason: string): string {
   const minimal = {
     ...limitToColumns(row),
     ...(costs.every((cost) => cost === undefined || DECIMAL.test(cost)) ? {} : unpriced),
-    majordomo_api_key_id: UUID.test(row.majordomo_api_key_id ?? "") ? row.majordomo_api_key_id : undefined,
+    majordomo_api_key_id: isUuid(row.majordomo_api_key_id ?? "") ? row.majordomo_api_key_id : undefined,
     requested_at: TIME.test(row.requested_at) ? row.requested_at : created_at,
     responded_at: TIME.test(row.responded_at) ? row.responded_at : created_at,
     created_at,

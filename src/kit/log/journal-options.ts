@@ -5,7 +5,7 @@ import type { Reserve } from "./reserve.ts"
 /** The right of this process to the directory of a journal. */
 type JournalLock = Pick<Lock, "isHeld" | "release">
 
-/** What a journal holds of its directory while it is open. */
+/** The parts of its directory that a journal holds while it is open. */
 export interface Held {
   /** A process that was frozen, and whose directory another one has claimed meanwhile, must not write. */
   isHeld(): boolean

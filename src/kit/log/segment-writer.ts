@@ -54,7 +54,7 @@ export class SegmentWriter {
     if (segment.room !== undefined && segment.bytes + length > segment.room) {
       throw Object.assign(new Error("the disk is full, and so is the reserve"), { code: "ENOSPC" })
     }
-    // At its offset, where the reader expects it, also if another program has truncated the file.
+    // The reader expects the record at its offset, also if another program has truncated the file.
     this.complete(segment, writeSync(segment.fd!, bytes, 0, length, segment.bytes), length, records)
     return segment
   }

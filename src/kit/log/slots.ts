@@ -7,6 +7,11 @@ const LOOK_INTERVAL_MS = 30_000
 /** The longest time that one slot is drained. The rest waits for a later attempt. */
 const DRAIN_TIMEOUT_MS = 3_600_000
 
+/** Returns whether a name in `ROOT` is that of a slot. */
+export function isSlotName(name: string): boolean {
+  return /^\d+$/.test(name)
+}
+
 /** A directory that one process owns. */
 interface Slot {
   readonly dir: string
@@ -63,7 +68,7 @@ export function recoverSlots(options: SlotRecoveryOptions): SlotRecovery {
 
   async function lookOnce(): Promise<void> {
     for (const name of await readdir(root).catch(() => [])) {
-      if (!/^\d+$/.test(name) || signal.aborted) continue
+      if (!isSlotName(name) || signal.aborted) continue
       await recover(join(root, name)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== "ENOENT") options.onError(error)
       })

@@ -11,7 +11,7 @@ interface AgentOptions {
   readonly timeoutMs: number
 }
 
-/** What node's agents call to connect. The types of node leave it out. */
+/** The method that node's agents call to connect. The types of node leave it out. */
 interface Connecting {
   createConnection(
     options: ConnectionOptions & { readonly host: string; readonly port: number | string },

@@ -6,7 +6,7 @@ export interface Proxies {
   readonly https: string | undefined
   /** The URL of the proxy for `http://` addresses, with its credentials. */
   readonly http: string | undefined
-  /** What is reached directly, as in `NO_PROXY`: hosts with their subdomains, `host:port`, networks, or `*`. */
+  /** The addresses that are reached directly, as in `NO_PROXY`: hosts with their subdomains, `host:port`, networks, or `*`. */
   readonly except: readonly string[]
 }
 
