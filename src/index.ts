@@ -31,6 +31,7 @@ const COMMANDS: CommandTable = {
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
   },
+  login: { summary: "ask a gateway from afar, with an admin token", load: () => import("./cli/login.ts") },
   usage: {
     summary: "what was used, what it cost, and by whom",
     load: () => import("./cli/usage/report.ts"),

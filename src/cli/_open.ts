@@ -1,5 +1,5 @@
 import type { Settings } from "../config/settings.ts"
-import { connectToDatabase, withDatabase as openDatabase } from "../operations/open/database.ts"
+import { withDatabase as openDatabase } from "../operations/open/database.ts"
 import { withPriceHistory as openPriceHistory, withPrices as openPrices } from "../operations/open/prices.ts"
 import { printMessage } from "./_print.ts"
 import { loadCommandSettings } from "./_settings.ts"
@@ -8,7 +8,7 @@ type DatabaseContext = Parameters<Parameters<typeof openDatabase>[1]>[0]
 type PricesContext = Parameters<Parameters<typeof openPrices>[1]>[0]
 
 /** Loads the settings of a command and prints their warnings. */
-async function openSettings(configFile: string | undefined): Promise<Settings> {
+export async function openSettings(configFile: string | undefined): Promise<Settings> {
   const { settings, warnings } = await loadCommandSettings({ configFile })
   for (const warning of warnings) printMessage(`warning: ${warning}`)
   return settings
@@ -56,10 +56,4 @@ export function withPricesAndDatabase<T>(
   work: (context: PricesContext & DatabaseContext) => Promise<T>,
 ): Promise<T> {
   return withDatabase(configFile, (opened) => openPrices(opened, (context) => work({ ...opened, ...context })))
-}
-
-/** Returns a function that connects to the database of a running gateway, for a command that lasts. */
-export async function createConnect(configFile: string | undefined) {
-  const settings = await openSettings(configFile)
-  return () => connectToDatabase(settings)
 }

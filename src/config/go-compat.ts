@@ -36,7 +36,12 @@ const GO_GATEWAY: Readonly<Record<string, string>> = {
 const GO_PROVIDERS = new Set(["azure", "bedrock", "deepseek", "fireworks", "together", "vertex"])
 
 /** Variables with our prefix that are not settings. Tests, clients and the runtime environment read them. */
-const OTHER_VARIABLES = new Set(["MAJORDOMO_API_KEY", "MAJORDOMO_GATEWAY_URL", "MAJORDOMO_DEBUG"])
+const OTHER_VARIABLES = new Set([
+  "MAJORDOMO_API_KEY",
+  "MAJORDOMO_GATEWAY_URL",
+  "MAJORDOMO_ADMIN_TOKEN",
+  "MAJORDOMO_DEBUG",
+])
 
 /** Returns what to use in place of a setting of the Go gateway; undefined if the path is none. */
 export function findGoReplacement(path: string): string | undefined {

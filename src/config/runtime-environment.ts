@@ -16,6 +16,17 @@ export function readRuntimeEnvironment(env: Variables = process.env): RuntimeEnv
   return { noColor, debug, startedBy: findNpm(env) }
 }
 
+/** The gateway that commands ask from afar. */
+export function readRemoteEnvironment(env: Variables = process.env): {
+  readonly gatewayUrl: string | undefined
+  readonly adminToken: string | undefined
+} {
+  return {
+    gatewayUrl: env["MAJORDOMO_GATEWAY_URL"] || undefined,
+    adminToken: env["MAJORDOMO_ADMIN_TOKEN"] || undefined,
+  }
+}
+
 function findNpm(env: Variables): RuntimeEnvironment["startedBy"] {
   if (env["npm_command"] === "exec") return "npx"
   return env["npm_lifecycle_event"] === "start" ? "npm start" : undefined

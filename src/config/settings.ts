@@ -93,6 +93,13 @@ export const SETTINGS = {
       "whether `serve` creates a key when there is none and prints it once; the container image and `service install` set `false`, because their logs are stored",
     ),
   },
+  admin: {
+    enabled: row(
+      yesOrNo,
+      true,
+      "whether the gateway serves the admin API (`/api/v1`) and the dashboard (`/dashboard`)",
+    ),
+  },
   storage: {
     driver: row(
       oneOf("auto", "postgres", "embedded"),

@@ -1,5 +1,5 @@
 import type { Caller } from "../core/call.ts"
-import { CommandError } from "../core/errors.ts"
+import { CommandError, NotFoundError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
 import { parsePercent, toDiscountFactor } from "../core/own-prices.ts"
 import type { Database, RunQuery } from "./_database.ts"
@@ -194,7 +194,7 @@ function toApiKey(row: KeyRow): ApiKey {
 }
 
 function toOneKey(id: string, { rows }: { readonly rows: readonly KeyRow[] }): ApiKey {
-  if (rows[0] === undefined) throw new CommandError(`there is no API key with the id ${id}: see keys list`)
+  if (rows[0] === undefined) throw new NotFoundError(`there is no API key with the id ${id}: see keys list`)
   return toApiKey(rows[0])
 }
 

@@ -1,4 +1,4 @@
-import { CommandError } from "../core/errors.ts"
+import { CommandError, NotFoundError } from "../core/errors.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { lockFirst, lockRollups, retryDeadlocks } from "./locks.ts"
 
@@ -149,6 +149,6 @@ async function findKeyIds(db: Database, key: string | undefined): Promise<string
     text: "SELECT id FROM api_keys WHERE id::text = lower($1) OR name = $1",
     values: [key],
   })
-  if (rows.length === 0) throw new CommandError(`there is no API key with this id or name: see keys list`)
+  if (rows.length === 0) throw new NotFoundError(`there is no API key with this id or name: see keys list`)
   return rows.map(({ id }) => id)
 }

@@ -3,6 +3,8 @@ import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
 
+export type { Database }
+
 /** Everything that an operation may use. The caller opens these resources and closes them. */
 interface Resources {
   readonly settings: Settings

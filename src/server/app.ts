@@ -3,6 +3,7 @@ import { H3, toNodeHandler } from "h3"
 import { hashKey } from "../core/key.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { createCors } from "./cors.ts"
+import { createDashboard } from "./dashboard.ts"
 import { createHostCheck, rejectHost } from "./hosts.ts"
 import { closeIfUnread } from "./unread-body.ts"
 
@@ -21,6 +22,8 @@ export interface Probe {
 interface OwnRoutes extends Probe {
   /** Prometheus text. */
   metrics(): Promise<string>
+  /** Answers a request below `/api/v1`; undefined if the admin API is turned off. */
+  readonly api?: ((request: Request) => Promise<Response>) | undefined
 }
 
 /** Who may call what. */
@@ -43,11 +46,12 @@ export function createApp(
   policy: AccessPolicy,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const own = toNodeHandler(createOwnApp(probe, policy.metricsToken))
+  const isOwn = probe.api === undefined ? isProbe : (url: string | undefined) => isProbe(url) || isAdmin(url)
   const hosts = createHostCheck(policy.host, policy.allowedHosts)
   const cors = policy.corsOrigins.length === 0 ? undefined : createCors(policy.corsOrigins)
   return (request, response) => {
     if (isOwn(request.url)) {
-      closeIfUnread(request, response)
+      if (!isAdmin(request.url)) closeIfUnread(request, response)
       if (hosts.rejectsOwn(request)) rejectHost(response)
       else void own(request, response)
     } else if (hosts.rejects(request)) rejectHost(response)
@@ -58,14 +62,30 @@ export function createApp(
 /** A cheap first check, because nearly every request is proxied. */
 const OWN = /^\/[hrm]e/
 
-function isOwn(url: string | undefined): boolean {
+function isProbe(url: string | undefined): boolean {
   if (url === undefined || url.length > 64 || !OWN.test(url)) return false
   const path = url.split("?", 1)[0]
   return path === "/health" || path === "/readyz" || path === "/metrics"
 }
 
+const ADMIN = /^\/(?:api\/v1|dashboard)(?:[/?]|$)/
+
+/** Whether a request is for the admin API or the dashboard. */
+function isAdmin(url: string | undefined): boolean {
+  return url !== undefined && ADMIN.test(url)
+}
+
 function createOwnApp(probe: OwnRoutes, metricsToken: string | undefined): H3 {
-  return new H3()
+  const app = createProbes(probe, metricsToken)
+  const { api } = probe
+  if (api === undefined) return app
+  const dashboard = createDashboard()
+  for (const path of ["/dashboard", "/dashboard/**"]) app.get(path, ({ req }) => dashboard(req))
+  return app.all("/api/v1/**", ({ req }) => api(req))
+}
+
+function createProbes(probe: OwnRoutes, metricsToken: string | undefined): H3 {
+  return new H3({ onError: (_error, { req }) => rejectRequest(req) })
     .get("/health", () => new Response("ok", { headers: { "Content-Type": "text/plain; charset=utf-8" } }))
     .get("/metrics", async ({ req }) => {
       if (metricsToken !== undefined && !isBearer(req.headers.get("authorization"), metricsToken)) {
@@ -82,6 +102,14 @@ function createOwnApp(probe: OwnRoutes, metricsToken: string | undefined): H3 {
         ? Response.json({ status: "ok", ...more })
         : Response.json({ status: "error", error, ...more }, { status: 503 })
     })
+}
+
+/** h3 rejects a path that it cannot decode. Every other error is answered where it happens. */
+function rejectRequest({ url }: Request): Response {
+  const detail = "the path is not valid: a % in it is not followed by two hexadecimal digits"
+  const problem = { type: "about:blank", title: "Bad Request", status: 400, detail, code: "invalid_input" }
+  const type = ADMIN.test(new URL(url).pathname) ? "application/problem+json" : "application/json"
+  return Response.json(problem, { status: 400, headers: { "Content-Type": type } })
 }
 
 /** Compares hashes, so that the time of the comparison says nothing about the token. */

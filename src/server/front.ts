@@ -19,16 +19,18 @@ interface Front {
 interface FrontParts extends Omit<ProbeOptions, "settings"> {
   readonly gateway: Gateway
   readonly connections: ConnectionCounter
+  /** Answers a request below `/api/v1`. */
+  readonly api: ((request: Request) => Promise<Response>) | undefined
   /** The metrics of this process. */
   collect(): Metric[]
 }
 
 /** Starts to accept requests. Throws `CommandError` when it cannot listen. */
 export async function openFront({ settings, worker }: ServerOptions, parts: FrontParts): Promise<Front> {
-  const { gateway, connections, collect, isStopping } = parts
+  const { gateway, connections, collect, isStopping, api } = parts
   const metrics = async () => toText(worker ? await worker.collectAll(collect()) : collect())
   const probe = createProbe({ settings, ...parts, missingWorkers: worker?.missing })
-  const app = createApp(gateway, { ...probe, metrics }, settings.server)
+  const app = createApp(gateway, { ...probe, metrics, api }, settings.server)
   let lastRequestAt = 0
   const handle: typeof app = (request, response) => {
     if (isStopping()) lastRequestAt = performance.now()

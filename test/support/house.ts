@@ -3,9 +3,11 @@ import ts from "typescript"
 /** Which room may import which others. Imports go downwards only, and rooms of one level do not import each other. */
 export const ROOMS = {
   index: ["cli", "core", "kit"],
-  cli: ["operations", "server", "config", "core", "kit"],
+  cli: ["api", "operations", "server", "config", "core", "kit"],
+  api: ["operations", "config", "core", "kit"],
   operations: ["providers", "reports", "database", "bodies", "config", "pricing", "core", "kit"],
   server: [
+    "api",
     "operations",
     "demo",
     "gateway",
@@ -47,6 +49,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   ofetch: ["pricing"],
   "@pydantic/genai-prices": ["pricing"],
   pg: ["database"],
+  zod: ["api"],
   "@electric-sql/": ["embedded"],
   "gpt-tokenizer": ["tokenizer"],
   "@aws-sdk/": ["bodies"],

@@ -1,6 +1,7 @@
-import { type CreatedKey, createKey, discardKey } from "../../operations/keys/create.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withDatabase } from "../_open.ts"
+import { keys } from "../../api/routes/keys.ts"
+import type { CreatedKey } from "../../operations/keys/create.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { printSecret } from "../_print.ts"
 import { printable, toPrintableJson } from "../_text.ts"
 import { DISCOUNT } from "./_keys.ts"
@@ -12,7 +13,7 @@ export default defineCommand({
     description: { type: "string", valueHint: "TEXT", description: "what it is for" },
     discount: DISCOUNT,
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: [
     "majordomo-gateway keys create --name Development",
@@ -20,12 +21,9 @@ export default defineCommand({
   ],
   async run({ args }) {
     const { name, description, discount } = args
-    const create = async (context: Parameters<typeof createKey>[0]) => {
-      const created = await createKey(context, { name, description, discount })
-      const text = args.json ? toPrintableJson(created, 2) : announce(created)
-      await printSecret(text, () => discardKey(context, created))
-    }
-    await withDatabase(args.config, create, { mayCreate: true })
+    const created = await call(args, keys.create, { name, description, discount })
+    const text = args.json ? toPrintableJson(created, 2) : announce(created)
+    await printSecret(text, async () => void (await call(args, keys.discard, { id: created.id, key: created.key })))
   },
 })
 

@@ -1,22 +1,20 @@
+import { keys } from "../../api/routes/keys.ts"
 import type { Key } from "../../operations/keys/key.ts"
-import { listKeys } from "../../operations/keys/list.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withDatabase } from "../_open.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toDiscount, toTime } from "./_keys.ts"
 
 export default defineCommand({
   meta: { name: "list", description: "all API keys, with their status and use" },
-  args: { ...JSON_OPTION, ...COMMON },
+  args: { ...JSON_OPTION, ...REMOTE },
   examples: ["majordomo-gateway keys list", "majordomo-gateway keys list --json"],
   async run({ args }) {
-    await withDatabase(args.config, async (context) => {
-      const keys = await listKeys(context)
-      if (args.json) printJson(keys)
-      else if (keys.length > 0) print(renderKeys(keys, findScreen()))
-      else printMessage("No keys yet. The first one: majordomo-gateway keys create --name Development")
-    })
+    const all = await call(args, keys.list, {})
+    if (args.json) printJson(all)
+    else if (all.length > 0) print(renderKeys(all, findScreen()))
+    else printMessage("No keys yet. The first one: majordomo-gateway keys create --name Development")
   },
 })
 

@@ -1,6 +1,6 @@
-import { updateKey } from "../../operations/keys/update.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withDatabase } from "../_open.ts"
+import { keys } from "../../api/routes/keys.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { print, printJson } from "../_print.ts"
 import { DISCOUNT, ID, renderKey } from "./_keys.ts"
 
@@ -12,18 +12,16 @@ export default defineCommand({
     description: { type: "string", valueHint: "TEXT", description: 'what it is for; "" removes it' },
     discount: { ...DISCOUNT, description: `${DISCOUNT.description}; 0 removes it` },
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: [
     'majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --name "Team search"',
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --discount 12.5",
   ],
   async run({ args }) {
-    await withDatabase(args.config, async (context) => {
-      const { id, name, description, discount } = args
-      const key = await updateKey(context, { id, name, description, discount })
-      if (args.json) printJson(key)
-      else print(renderKey(key))
-    })
+    const { id, name, description, discount } = args
+    const key = await call(args, keys.update, { id, name, description, discount })
+    if (args.json) printJson(key)
+    else print(renderKey(key))
   },
 })

@@ -38,7 +38,10 @@ export async function createKey(
  *
  * @throws CommandError if it still exists
  */
-export async function discardKey({ database }: Context<"database">, { id, key }: CreatedKey): Promise<void> {
+export async function discardKey(
+  { database }: Context<"database">,
+  { id, key }: Pick<CreatedKey, "id" | "key">,
+): Promise<void> {
   await deleteKey(database, key).catch((error: Error) => {
     throw new CommandError(
       `the new key ${id} could not be shown, and not be deleted (${error.message}): revoke it with keys revoke ${id}`,

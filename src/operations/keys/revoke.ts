@@ -14,10 +14,9 @@ interface SilentGateway extends GatewayState {
   readonly accepts_until: string | null
 }
 
-export interface RevokedKey {
-  readonly key: Key
+export interface RevokedKey extends Key {
   /** The key had been revoked earlier, so nothing changed. */
-  readonly wasRevokedBefore: boolean
+  readonly was_revoked_before: boolean
   readonly gateways: {
     /** The gateways that reject the key from now on. */
     readonly acknowledged: readonly GatewayState[]
@@ -39,8 +38,8 @@ export async function revokeKey(
   const { key, wasRevokedBefore, gateways } = await markRevoked(database, id)
   const { acknowledged, silent } = gateways
   return {
-    key: toKey(key),
-    wasRevokedBefore,
+    ...toKey(key),
+    was_revoked_before: wasRevokedBefore,
     gateways: {
       acknowledged: acknowledged.map(({ name, lastSeenAt }) => ({ name, last_seen_at: lastSeenAt })),
       silent: silent.map(({ name, lastSeenAt, acceptsUntil }) => {

@@ -1,4 +1,4 @@
-import { CommandError } from "../../core/errors.ts"
+import { NotFoundError } from "../../core/errors.ts"
 import { askRequest } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import type { RequestRow } from "./row.ts"
@@ -14,5 +14,5 @@ export async function getRequest(
 ): Promise<RequestRow> {
   const { rows } = await database.query<RequestRow>(askRequest(id))
   if (rows[0] !== undefined) return rows[0]
-  throw new CommandError(`there is no request ${id}; a row is written within a second of the end of its response`)
+  throw new NotFoundError(`there is no request ${id}; a row is written within a second of the end of its response`)
 }

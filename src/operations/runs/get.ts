@@ -1,4 +1,4 @@
-import { CommandError } from "../../core/errors.ts"
+import { NotFoundError } from "../../core/errors.ts"
 import { readInSnapshot } from "../../database/slow-read.ts"
 import { askRun, readStep, type SpanNode, type Step, toSpans } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
@@ -29,7 +29,7 @@ export async function getRun(
     return { rollups, rows: (await read(askRun(trace, rollups))).rows }
   })
   if (rows.length === 0) {
-    throw new CommandError(`no request carried the trace ${JSON.stringify(trace.slice(0, 100))}: see usage runs`)
+    throw new NotFoundError(`no request carried the trace ${JSON.stringify(trace.slice(0, 100))}: see usage runs`)
   }
   return { trace, root: toSpans(rows.map(readStep)), isIndexed: rollups.indexed.has(TRACE_NAME) }
 }

@@ -1,0 +1,106 @@
+import type { z } from "zod"
+import type { Context, Database } from "../operations/context.ts"
+
+/** The least role that may call a route. A higher role may do everything that a lower one may. */
+type Role = "viewer" | "auditor" | "admin"
+
+/**
+ * A resource that a route needs in addition to settings, clock and log. `history` is the price book with the changes of
+ * prices that the database has; the database may be missing then. `connect` returns a database for a call that lasts; the
+ * caller closes it.
+ */
+export type Need = "database" | "connect" | "prices" | "history" | "bodies"
+
+type Named = "settings" | "now" | "log" | "onProgress"
+
+/** What `run` receives: the resources of its needs, and those that every route has. */
+export type RouteContext<N extends Need> = Context<
+  Named | Exclude<N, "history" | "connect"> | (N extends "history" ? "prices" : never)
+> &
+  (N extends "connect" ? { connect(): Promise<Database> } : object) & {
+    /** Aborts when the caller does not want the result any more. */
+    readonly signal: AbortSignal
+  }
+
+type Method = "GET" | "POST" | "PATCH" | "DELETE"
+
+interface RouteFacts<Input extends z.ZodObject, N extends Need> {
+  /** Its name: `keys.list`. OpenAPI calls it the operation id. */
+  readonly name: string
+  readonly method: Method
+  /** Its path below `/api/v1`, with parameters in braces: `/keys/{id}`. */
+  readonly path: `/${string}`
+  readonly role: Role
+  /** What it does, in a few words without a full stop. */
+  readonly summary: string
+  /**
+   * Everything that the route takes, by name: parameters of the path, then of the query (GET, DELETE) or of the JSON body.
+   * Values of a query are text; a list is a parameter that is repeated.
+   */
+  readonly input: Input
+  readonly needs: readonly N[]
+  /** It may create an embedded database that does not exist yet, when the command line runs it. */
+  readonly mayCreate?: boolean
+}
+
+/**
+ * One thing that the admin API can do: where it is, who may do it, what it takes and what it returns. The command line
+ * runs the same routes, on its own database or on a gateway (`call.ts`).
+ */
+export interface Route<
+  Input extends z.ZodObject = z.ZodObject,
+  Parsed = unknown,
+  Output = unknown,
+  N extends Need = Need,
+> extends RouteFacts<Input, N> {
+  readonly output: z.ZodType<Output>
+  /**
+   * Parses the text that a person wrote, before anything is opened.
+   * @throws InputError for a value that is not valid
+   */
+  readonly parse: (input: z.output<Input>, now: number) => Parsed
+  readonly run: (context: RouteContext<N>, input: Parsed) => Output | Promise<Output>
+}
+
+/** A route whose result is a sequence of items, such as the requests as they are written. */
+export interface StreamRoute<
+  Input extends z.ZodObject = z.ZodObject,
+  Parsed = unknown,
+  Item = unknown,
+  N extends Need = Need,
+> extends RouteFacts<Input, N> {
+  readonly item: z.ZodType<Item>
+  readonly parse: (input: z.output<Input>, now: number) => Parsed
+  readonly run: (context: RouteContext<N>, input: Parsed) => AsyncIterable<Item>
+}
+
+/** What a caller gives to a route. */
+export type InputOf<R extends { readonly input: z.ZodObject }> = R extends {
+  readonly input: infer I extends z.ZodObject
+}
+  ? z.input<I>
+  : never
+
+// The tables of routes contain routes with any types; the types of one route are checked where it is defined.
+// biome-ignore lint/suspicious/noExplicitAny: the parameters of `parse` and `run` are contravariant
+export type AnyRoute = Route<any, any, any, any> | StreamRoute<any, any, any, any>
+
+/** Defines a route. Without `parse`, `run` takes the input as the schema returns it. */
+export function defineRoute<Input extends z.ZodObject, Output, N extends Need, Parsed = z.output<Input>>(
+  route: Omit<Route<Input, Parsed, Output, N>, "parse"> & Partial<Pick<Route<Input, Parsed, Output, N>, "parse">>,
+): Route<Input, Parsed, Output, N> {
+  return { parse: (input) => input as Parsed, ...route }
+}
+
+/** Defines a route that returns a sequence of items. */
+export function defineStream<Input extends z.ZodObject, Item, N extends Need, Parsed = z.output<Input>>(
+  route: Omit<StreamRoute<Input, Parsed, Item, N>, "parse"> &
+    Partial<Pick<StreamRoute<Input, Parsed, Item, N>, "parse">>,
+): StreamRoute<Input, Parsed, Item, N> {
+  return { parse: (input) => input as Parsed, ...route }
+}
+
+/** Returns the names of the parameters in a path: `/keys/{id}` has `id`. */
+export function listPathParameters(path: string): string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
+}

@@ -1,0 +1,73 @@
+import { withBodies } from "../operations/open/bodies.ts"
+import { connectToDatabase, withDatabase } from "../operations/open/database.ts"
+import { withPriceHistory, withPrices } from "../operations/open/prices.ts"
+import type { AnyRoute, Need, Route, RouteContext, StreamRoute } from "./_route.ts"
+import { parseInput } from "./input.ts"
+
+/** What a command gives to a route that it runs by itself. */
+export interface LocalCaller extends Pick<RouteContext<Need>, "settings" | "log" | "onProgress" | "signal"> {
+  readonly now: () => number
+}
+
+/** Runs a route in this process: checks its input, opens what it needs, and closes it again. */
+export function callLocally<Parsed, Output>(
+  // biome-ignore lint/suspicious/noExplicitAny: the input has been checked against the schema by the caller's types
+  route: Route<any, Parsed, Output, any>,
+  caller: LocalCaller,
+  input: unknown,
+): Promise<Output> {
+  const parsed = parseInput(route, input, caller.now()) as Parsed
+  return withResources(route, caller, (context) => Promise.resolve(route.run(context, parsed)))
+}
+
+/** Runs a route that returns a sequence in this process, and passes on its items one by one. */
+export function streamLocally<Parsed, Item>(
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  route: StreamRoute<any, Parsed, Item, any>,
+  caller: LocalCaller,
+  input: unknown,
+  onItem: (item: Item) => void | Promise<void>,
+): Promise<void> {
+  const parsed = parseInput(route, input, caller.now()) as Parsed
+  return withResources(route, caller, async (context) => {
+    for await (const item of route.run(context, parsed)) await onItem(item)
+  })
+}
+
+/** Opens the resources of a route. What a route does not name, its `run` cannot use. */
+async function withResources<T>(
+  { needs, mayCreate }: AnyRoute,
+  caller: LocalCaller,
+  work: (context: RouteContext<Need>) => Promise<T>,
+): Promise<T> {
+  const open = async (context: object, left: readonly Need[]): Promise<T> => {
+    const [need, ...rest] = left
+    const next = (opened: object): Promise<T> => open({ ...context, ...opened, ...pickCaller(caller) }, rest)
+    switch (need) {
+      case "database":
+        return withDatabase({ ...caller, mayCreate: mayCreate ?? false }, next)
+      case "connect":
+        return next({ connect: () => connectToDatabase(caller.settings) })
+      case "bodies":
+        return withBodies(caller.settings, next)
+      case "prices":
+        return withPrices({ ...caller, ...context }, next)
+      case "history":
+        return withPriceHistory(caller, next)
+      default:
+        return work({ ...context, ...caller } as RouteContext<Need>)
+    }
+  }
+  // The price book reads its history from the database if that is open.
+  return open(
+    {},
+    [...needs].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)),
+  )
+}
+
+const ORDER: readonly Need[] = ["database", "connect", "bodies", "prices", "history"]
+
+/** The functions of the caller win over those of the resources. */
+function pickCaller({ log, onProgress, signal, now }: LocalCaller) {
+  return { log, onProgress, signal, now }
+}

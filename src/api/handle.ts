@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto"
+import { CommandError } from "../core/errors.ts"
+import type { AnyRoute, Need, RouteContext, StreamRoute } from "./_route.ts"
+import { type ApiEvent, formatEvent, KEEP_ALIVE } from "./events.ts"
+import { parseInput } from "./input.ts"
+import { ApiError, explainError, type Problem } from "./problem.ts"
+import { readInput } from "./read-input.ts"
+import type { Router } from "./router.ts"
+
+/** What the API receives from the server that it is part of. */
+export interface ApiHandlerDeps {
+  readonly router: Router
+  /** Finds out who calls, and rejects who may not. Returns what is put into the context of the operation. */
+  authenticate(request: Request, route: AnyRoute): Promise<object>
+  /** Returns the open resources of some needs. They stay open. */
+  open(needs: readonly Need[]): Promise<Omit<RouteContext<Need>, "log" | "onProgress" | "signal">>
+  /** Translates an error of a resource into a `CommandError` that says what to do. */
+  explain(error: unknown): unknown
+  /** Takes an error that nobody expected, for the log. */
+  onBug(route: string, error: unknown): void
+  readonly now: () => number
+}
+
+/** The base of all paths of the API. */
+export const BASE = "/api/v1"
+/** Proxies close a connection that is quiet for about a minute. */
+const KEEP_ALIVE_MS = 15_000
+
+/** Creates the handler of all requests below `/api/v1`. It never rejects. */
+export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Promise<Response> {
+  return async (request) => {
+    let name = "unknown"
+    const fail = (error: unknown) => toProblemOf(deps, name, error)
+    try {
+      const { route, parameters } = deps.router.find(request.method, new URL(request.url).pathname.slice(BASE.length))
+      name = route.name
+      const caller = await deps.authenticate(request, route)
+      const input = parseInput(route, await readInput(route, request, parameters), deps.now())
+      const resources = { ...(await deps.open(route.needs)), ...caller }
+      if (request.headers.get("accept")?.includes("text/event-stream")) {
+        return stream(request, formatEvent, "text/event-stream", (context) =>
+          toEvents(route, { ...resources, ...context }, input, fail),
+        )
+      }
+      if (isStream(route)) {
+        return stream(request, toLine, "application/x-ndjson", (context) =>
+          toEvents(route, { ...resources, ...context }, input, fail),
+        )
+      }
+      const context = { ...resources, log: () => {}, onProgress: () => {}, signal: request.signal }
+      return toResponse(request, await route.run(context, input))
+    } catch (error) {
+      const problem = fail(error)
+      return new Response(JSON.stringify(problem), {
+        status: problem.status,
+        headers: {
+          ...COMMON_HEADERS,
+          "Content-Type": "application/problem+json",
+          ...(error instanceof ApiError && error.headers),
+        },
+      })
+    }
+  }
+}
+
+/** Numbers about people's spending are for nobody's cache. */
+const COMMON_HEADERS = {
+  "Cache-Control": "private, no-cache",
+  "X-Content-Type-Options": "nosniff",
+  Vary: "Accept, Authorization, Cookie",
+}
+
+/** Formats the items of a sequence as JSON lines. An error cuts the response, so that it is not taken for a complete one. */
+function toLine(event: ApiEvent): string {
+  if ("problem" in event) throw new Error(event.problem.detail)
+  return "item" in event ? `${JSON.stringify(event.item)}\n` : ""
+}
+
+function isStream(route: AnyRoute): route is StreamRoute {
+  return "item" in route
+}
+
+function toProblemOf(deps: ApiHandlerDeps, name: string, error: unknown): Problem {
+  const explained = deps.explain(error)
+  if (!(explained instanceof CommandError)) deps.onBug(name, explained)
+  return explainError(explained)
+}
+
+/** Returns an output as JSON, or 304 if the caller has it already. */
+function toResponse(request: Request, output: unknown): Response {
+  const body = JSON.stringify(output ?? null)
+  const isRead = request.method === "GET"
+  const etag = isRead ? `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"` : undefined
+  const headers = { ...COMMON_HEADERS, ...(etag && { ETag: etag }) }
+  if (etag !== undefined && request.headers.get("if-none-match")?.split(/,\s*/).includes(etag)) {
+    return new Response(null, { status: 304, headers })
+  }
+  return new Response(body, { headers: { ...headers, "Content-Type": "application/json; charset=utf-8" } })
+}
+
+type CallContext = Pick<RouteContext<Need>, "log" | "onProgress" | "signal">
+
+/** Runs a route, and yields what it says, its items and its output. */
+async function* toEvents(
+  route: AnyRoute,
+  context: Omit<RouteContext<Need>, keyof CallContext> & CallContext,
+  input: unknown,
+  fail: (error: unknown) => Problem,
+): AsyncGenerator<ApiEvent> {
+  try {
+    if (isStream(route)) {
+      for await (const item of route.run(context, input)) yield { item }
+      yield { result: null }
+    } else yield { result: (await route.run(context, input)) ?? null }
+  } catch (error) {
+    if (!context.signal.aborted) yield { problem: fail(error) }
+  }
+}
+
+/** Returns a response that sends events as they come, in the order in which they happened. */
+function stream(
+  request: Request,
+  format: (event: ApiEvent) => string,
+  type: string,
+  run: (context: CallContext) => AsyncGenerator<ApiEvent>,
+): Response {
+  const stop = new AbortController()
+  request.signal.addEventListener("abort", () => stop.abort(), { once: true })
+  const encoder = new TextEncoder()
+  let timer: NodeJS.Timeout | undefined
+  let events: AsyncGenerator<ApiEvent>
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      const send = (text: string) => {
+        if (!stop.signal.aborted && text !== "") controller.enqueue(encoder.encode(text))
+      }
+      events = run({
+        log: (note) => send(format({ note })),
+        onProgress: (done, total) => send(format({ progress: { done, total } })),
+        signal: stop.signal,
+      })
+      if (type === "text/event-stream") timer = setInterval(() => send(KEEP_ALIVE), KEEP_ALIVE_MS).unref()
+    },
+    async pull(controller) {
+      // Formats such as JSON lines have no text for some events, and a pull must enqueue something.
+      for (;;) {
+        const { value, done } = await events.next()
+        if (done) {
+          clearInterval(timer)
+          return controller.close()
+        }
+        const text = format(value)
+        if (text !== "") return controller.enqueue(encoder.encode(text))
+      }
+    },
+    cancel() {
+      clearInterval(timer)
+      stop.abort()
+    },
+  })
+  return new Response(body, { headers: { ...COMMON_HEADERS, "Content-Type": type, "X-Accel-Buffering": "no" } })
+}

@@ -1,0 +1,115 @@
+import { z } from "zod"
+import { type AnyRoute, listPathParameters } from "./_route.ts"
+import { BASE } from "./handle.ts"
+import { isList } from "./read-input.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Returns the OpenAPI 3.1 document of routes, from the same schemas that check their inputs. */
+export function describeRoutes(routes: readonly AnyRoute[], version: string): Json {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const route of routes) {
+    paths[route.path] ??= {}
+    paths[route.path]![route.method.toLowerCase()] = describeRoute(route)
+  }
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "majordomo-gateway",
+      version,
+      description: "The admin API: what did our LLM calls cost, and who spent it? Money is USD as decimal text.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: BASE }],
+    security: [{ bearer: [] }, { session: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "an admin token" },
+        session: { type: "apiKey", in: "cookie", name: "majordomo_session" },
+      },
+      schemas: { Problem: PROBLEM },
+      responses: {
+        Problem: {
+          description: "the call was rejected, or failed",
+          content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        },
+      },
+    },
+  }
+}
+
+const PROBLEM = {
+  type: "object",
+  required: ["type", "title", "status", "detail", "code"],
+  properties: {
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string", description: "what happened, why, and what to do" },
+    code: { type: "string" },
+    field: { type: "string", description: "the parameter that is not valid" },
+  },
+}
+
+function describeRoute(route: AnyRoute): Json {
+  const { name, summary, role, method } = route
+  const { properties = {}, required = [] } = toSchema(route.input, "input") as {
+    properties?: Record<string, Json>
+    required?: readonly string[]
+  }
+  const inPath = listPathParameters(route.path)
+  const others = Object.keys(properties).filter((each) => !inPath.includes(each))
+  const isQuery = method === "GET" || method === "DELETE"
+  const parameters = [
+    ...inPath.map((each) => ({
+      name: each,
+      in: "path",
+      required: true,
+      schema: properties[each] ?? { type: "string" },
+    })),
+    ...(isQuery ? others.map((each) => describeParameter(route, each, properties[each]!, required)) : []),
+  ]
+  return {
+    operationId: name,
+    tags: [name.split(".")[0]],
+    summary,
+    description: `Needs the role ${role}.`,
+    ...(parameters.length > 0 && { parameters }),
+    ...(!isQuery && others.length > 0 && { requestBody: describeBody(others, properties, required) }),
+    responses: { 200: describeOutput(route), default: { $ref: "#/components/responses/Problem" } },
+  }
+}
+
+function describeParameter({ input }: AnyRoute, name: string, schema: Json, required: readonly string[]): Json {
+  const shape = (input as z.ZodObject).shape
+  return {
+    name,
+    in: "query",
+    required: required.includes(name),
+    schema,
+    ...(isList(shape[name]!) && { style: "form", explode: true }),
+  }
+}
+
+function describeBody(names: readonly string[], properties: Record<string, Json>, required: readonly string[]): Json {
+  const needed = names.filter((name) => required.includes(name))
+  const schema = {
+    type: "object",
+    properties: Object.fromEntries(names.map((name) => [name, properties[name]])),
+    additionalProperties: false,
+    ...(needed.length > 0 && { required: needed }),
+  }
+  return { required: needed.length > 0, content: { "application/json": { schema } } }
+}
+
+function describeOutput(route: AnyRoute): Json {
+  const [type, schema] =
+    "item" in route ? (["application/x-ndjson", route.item] as const) : (["application/json", route.output] as const)
+  return { description: route.summary, content: { [type]: { schema: toSchema(schema, "output") } } }
+}
+
+function toSchema(schema: z.ZodType, io: "input" | "output"): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "any" })
+  return rest
+}

@@ -1,0 +1,34 @@
+import { z } from "zod"
+import { parseFilters, parsePeriod, parseZone } from "../../operations/usage/question.ts"
+
+/** The parameters that choose requests, as text. Every route about usage has them. */
+export const FILTERS = {
+  since: z.string().optional().describe("from then on: 7d, 24h, 2026-11-01, today or month"),
+  until: z.string().optional().describe("up to then; a date includes its whole day"),
+  tz: z.string().default("UTC").describe("a time zone such as Europe/Lisbon"),
+  model: z.string().optional().describe("only this model; gpt-4* means all that begin with gpt-4"),
+  provider: z.string().optional().describe("only this provider"),
+  key: z.string().optional().describe("only this API key, by its id or its name"),
+  status: z.string().optional().describe("only error, success, a status code, or 4*"),
+  where: z.array(z.string()).default([]).describe("only this metadata, such as User-Id=42; may be repeated"),
+}
+
+/** The default of `limit`, and its bounds. */
+export const toLimit = (initial: number | undefined) => {
+  const limit = z.coerce.number().int().min(1).max(1_000_000).describe("at most so many")
+  return initial === undefined ? limit.optional() : limit.default(initial)
+}
+
+type FilterInput = z.output<z.ZodObject<typeof FILTERS>>
+
+/**
+ * Returns the filters and the period of the parameters.
+ *
+ * @throws InputError for a parameter that is not valid
+ */
+export function parseChoice({ since, until, tz, ...filters }: FilterInput, now: number, defaultSince: string) {
+  return {
+    period: parsePeriod({ since: since ?? defaultSince, until, tz: parseZone(tz) }, now),
+    filters: parseFilters(filters),
+  }
+}

@@ -1,0 +1,109 @@
+import { z } from "zod"
+import { createKey, discardKey } from "../../operations/keys/create.ts"
+import { getKey } from "../../operations/keys/get.ts"
+import { listKeys } from "../../operations/keys/list.ts"
+import { revokeKey } from "../../operations/keys/revoke.ts"
+import { updateKey } from "../../operations/keys/update.ts"
+import { defineRoute } from "../_route.ts"
+
+const key = z.object({
+  id: z.string().describe("a UUID"),
+  name: z.string(),
+  description: z.string().nullable(),
+  discount_percent: z.string().nullable().describe('the discount on list prices for this key, in percent: "12.5"'),
+  status: z.enum(["active", "revoked"]),
+  created_at: z.string().describe("ISO 8601"),
+  revoked_at: z.string().nullable(),
+  last_used_at: z.string().nullable(),
+  request_count: z.number(),
+})
+
+const id = z.string().describe("the id of an API key")
+const changes = {
+  description: z.string().optional().describe("what it is for"),
+  discount: z.string().optional().describe("what the provider takes off its list prices for this key, in percent"),
+}
+
+const gateway = z.object({ name: z.string(), last_seen_at: z.string() })
+
+export const keys = {
+  list: defineRoute({
+    name: "keys.list",
+    method: "GET",
+    path: "/keys",
+    role: "viewer",
+    summary: "all API keys, with their status and use",
+    input: z.strictObject({}),
+    output: z.array(key).readonly(),
+    needs: ["database"],
+    run: (context) => listKeys(context),
+  }),
+  get: defineRoute({
+    name: "keys.get",
+    method: "GET",
+    path: "/keys/{id}",
+    role: "viewer",
+    summary: "one API key",
+    input: z.strictObject({ id }),
+    output: key,
+    needs: ["database"],
+    run: (context, input) => getKey(context, input),
+  }),
+  create: defineRoute({
+    name: "keys.create",
+    method: "POST",
+    path: "/keys",
+    role: "admin",
+    summary: "create an API key; only this answer has its secret",
+    input: z.strictObject({ name: z.string().describe("the name by which reports show it"), ...changes }),
+    output: key.extend({ key: z.string().describe("the secret, which cannot be read again") }),
+    needs: ["database"],
+    mayCreate: true,
+    run: (context, input) => createKey(context, input),
+  }),
+  discard: defineRoute({
+    name: "keys.discard",
+    method: "POST",
+    path: "/keys/{id}/discard",
+    role: "admin",
+    summary: "delete a new API key whose secret could not be shown to anybody",
+    input: z.strictObject({ id, key: z.string().describe("the secret") }),
+    output: z.null(),
+    needs: ["database"],
+    run: async (context, input) => {
+      await discardKey(context, input)
+      return null
+    },
+  }),
+  update: defineRoute({
+    name: "keys.update",
+    method: "PATCH",
+    path: "/keys/{id}",
+    role: "admin",
+    summary: "change the name, the description or the discount of an API key",
+    input: z.strictObject({ id, name: z.string().optional(), ...changes }),
+    output: key,
+    needs: ["database"],
+    run: (context, input) => updateKey(context, input),
+  }),
+  revoke: defineRoute({
+    name: "keys.revoke",
+    method: "POST",
+    path: "/keys/{id}/revoke",
+    role: "admin",
+    summary: "reject an API key from now on, on every running gateway",
+    input: z.strictObject({ id }),
+    output: key.extend({
+      was_revoked_before: z.boolean().describe("nothing changed"),
+      gateways: z.object({
+        acknowledged: z.array(gateway).readonly().describe("the gateways that reject the key from now on"),
+        silent: z
+          .array(gateway.extend({ accepts_until: z.string().nullable() }))
+          .readonly()
+          .describe("the gateways that did not answer, and may accept the key while they cannot reach the database"),
+      }),
+    }),
+    needs: ["database"],
+    run: (context, input) => revokeKey(context, input),
+  }),
+}

@@ -1,0 +1,82 @@
+import type { ArgsDef } from "citty"
+import type { AnyRoute, InputOf, Route, StreamRoute } from "../api/_route.ts"
+import { callLocally, type LocalCaller, streamLocally } from "../api/call.ts"
+import { callRemotely } from "../api/remote.ts"
+import { COMMON } from "./_command.ts"
+import { findGateway, type RemoteArgs } from "./_gateway.ts"
+import { openSettings } from "./_open.ts"
+import { printMessage } from "./_print.ts"
+import { createProgress } from "./_progress.ts"
+
+/** The options of a command that works on its own database, or on a gateway from afar. */
+export const REMOTE = {
+  ...COMMON,
+  gateway: { type: "string", valueHint: "URL", description: "ask this gateway, and open no database" },
+  token: { type: "string", valueHint: "TOKEN", description: "an admin token of that gateway" },
+} as const satisfies ArgsDef
+
+interface CallOptions {
+  /** What the progress counts, such as `requests`. */
+  readonly noun?: string
+  readonly signal?: AbortSignal
+}
+
+// A call takes a route with any types and returns the route's own output.
+// biome-ignore-start lint/suspicious/noExplicitAny: see above
+
+type OutputOf<R> = R extends Route<any, any, infer Output, any> ? Output : never
+type ItemOf<R> = R extends StreamRoute<any, any, infer Item, any> ? Item : never
+
+/** Runs a route on the gateway that the options name, or else on the configured database. */
+export function call<R extends Route<any, any, any, any>>(
+  args: RemoteArgs,
+  route: R,
+  input: InputOf<R>,
+  options: CallOptions = {},
+): Promise<OutputOf<R>> {
+  return perform(args, options, {
+    locally: (caller) => callLocally(route, caller, input),
+    remotely: (gateway, caller) => callRemotely(route, gateway, input, caller) as Promise<OutputOf<R>>,
+  })
+}
+
+/** Runs a route that returns a sequence, and passes on its items one by one. */
+export function stream<R extends StreamRoute<any, any, any, any>>(
+  args: RemoteArgs,
+  route: R,
+  input: InputOf<R>,
+  onItem: (item: ItemOf<R>) => void | Promise<void>,
+  options: CallOptions = {},
+): Promise<void> {
+  return perform(args, options, {
+    locally: (caller) => streamLocally(route, caller, input, onItem),
+    remotely: async (gateway, caller) => {
+      await callRemotely(route as AnyRoute, gateway, input, { ...caller, onItem: (item) => onItem(item as ItemOf<R>) })
+    },
+  })
+}
+
+// biome-ignore-end lint/suspicious/noExplicitAny: see above
+
+type Listener = Pick<LocalCaller, "log" | "onProgress" | "signal">
+
+async function perform<T>(
+  args: RemoteArgs,
+  { noun = "requests", signal = new AbortController().signal }: CallOptions,
+  {
+    locally,
+    remotely,
+  }: {
+    locally(caller: LocalCaller): Promise<T>
+    remotely(gateway: NonNullable<ReturnType<typeof findGateway>>, listener: Listener): Promise<T>
+  },
+): Promise<T> {
+  const progress = createProgress(noun)
+  const listener: Listener = { log: printMessage, onProgress: progress.update, signal }
+  const gateway = findGateway(args)
+  const result =
+    gateway === undefined
+      ? locally({ ...listener, settings: await openSettings(args.config), now: Date.now })
+      : remotely(gateway, listener)
+  return await result.finally(progress.end)
+}

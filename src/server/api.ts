@@ -1,0 +1,76 @@
+import { type ApiHandlerDeps, createApiHandler } from "../api/handle.ts"
+import { createRouter } from "../api/router.ts"
+import { ROUTES } from "../api/routes/index.ts"
+import { type BodyReader, createBodyReader } from "../bodies/read.ts"
+import type { Database } from "../database/_database.ts"
+import { explainServerError } from "../database/failures.ts"
+import { connectToDatabase } from "../operations/open/database.ts"
+import type { PriceBook } from "../pricing/price-book.ts"
+import type { ServerOptions } from "./options.ts"
+
+interface Api {
+  /** Answers a request below `/api/v1`. Never rejects. */
+  handle(request: Request): Promise<Response>
+  close(): Promise<void>
+}
+
+type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
+  readonly prices: PriceBook
+  /** Finds out who calls, and rejects who may not. */
+  readonly authenticate: ApiHandlerDeps["authenticate"]
+}
+
+/**
+ * Opens the admin API. It has connections of its own to the database, so that a report never takes one from the ledger; they
+ * are opened by the first request that needs them.
+ */
+export function openApi({ settings, log, prices, authenticate }: ApiOptions): Api {
+  const database = once<Database>(() => connectToDatabase(settings))
+  const bodies = once<BodyReader>(async () => createBodyReader(settings.s3))
+  const handle = createApiHandler({
+    router: createRouter(ROUTES),
+    authenticate,
+    async open(needs) {
+      return {
+        settings,
+        prices,
+        now: Date.now,
+        ...(needs.includes("database") && { database: await database.get() }),
+        ...(needs.includes("connect") && { connect: () => share(database.get()) }),
+        ...(needs.includes("bodies") && { bodies: await bodies.get() }),
+      } as Awaited<ReturnType<ApiHandlerDeps["open"]>>
+    },
+    explain: explainServerError,
+    onBug: (route, error) => log("error", `the admin API, ${route}: ${error instanceof Error ? error.stack : error}`),
+    now: Date.now,
+  })
+  return {
+    handle,
+    async close() {
+      await database.close()
+      await bodies.close()
+    },
+  }
+}
+
+/** Returns a database that stays open when its user closes it. */
+async function share(opened: Promise<Database>): Promise<Database> {
+  return Object.assign(Object.create(await opened), { close: async () => {} })
+}
+
+/** Opens something when it is first needed. If that fails, the next caller tries again. */
+function once<T extends { close(): Promise<void> }>(open: () => Promise<T>) {
+  let opened: Promise<T> | undefined
+  return {
+    get(): Promise<T> {
+      opened ??= open().catch((error) => {
+        opened = undefined
+        throw error
+      })
+      return opened
+    },
+    async close(): Promise<void> {
+      await (await opened?.catch(() => undefined))?.close()
+    },
+  }
+}
