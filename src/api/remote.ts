@@ -96,8 +96,8 @@ function toQuery(values: Readonly<Record<string, unknown>>): string {
 
 /** Returns the code of the system's error, which says more than "fetch failed". */
 function toCause(error: unknown): string {
-  const { cause, message } = error as Error & { readonly cause?: { readonly code?: unknown } }
-  return typeof cause?.code === "string" ? cause.code : message
+  const { cause, message } = error as Error & { readonly cause?: { readonly code?: string; readonly message?: string } }
+  return cause?.code ?? cause?.message ?? message
 }
 
 async function toResponseError({ url, token }: RemoteGateway, response: Response): Promise<CommandError> {
