@@ -50,6 +50,7 @@ function prepareDirectory(dir: string, configFile: string, port: number | undefi
   const storage = ["storage:", "  driver: embedded", `  data_dir: ${JSON.stringify(dir)}`]
   // `health --demo` then asks the right port; 0 stands for a port that is not known yet.
   const server = port ? ["server:", `  port: ${port}`] : []
-  const lines = [MARK, ...server, ...storage, "pricing:", '  remote_url: ""', ""]
+  const logging = ["logging:", "  body_storage: postgres"]
+  const lines = [MARK, ...server, ...storage, ...logging, "pricing:", '  remote_url: ""', ""]
   writeFileSync(configFile, lines.join("\n"), { mode: 0o600 })
 }

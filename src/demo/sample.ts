@@ -1,6 +1,7 @@
 import type { Call, Ending } from "../core/call.ts"
 import { NO_READING, NO_USAGE, type Usage } from "../core/usage.ts"
 import { uuidV7 } from "../kit/uuid.ts"
+import { findIncident } from "./incidents.ts"
 import { PROFILES, type Profile, TEAMS, type Team } from "./profiles.ts"
 import { createRandom, type Random } from "./random.ts"
 
@@ -19,8 +20,8 @@ const HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 10, 12, 12, 11, 9, 11, 12, 11, 10, 8, 6, 
 
 /**
  * Creates 30 days of a small company's requests up to `nowMs`: four teams with features, users and agent runs. There is
- * less traffic at night and on weekends, and it grows a little. Some requests fail, some streams are aborted, and one
- * model has no price. The result is the same for the same `nowMs`, except for the ids.
+ * less traffic at night and on weekends, and it grows a little. Some requests fail, some streams are aborted, one model has
+ * no price, and on three days something goes wrong (`incidents.ts`). The result is the same for the same `nowMs`, except for the ids.
  */
 export function sampleDays(nowMs: number, days = 30): Sample[] {
   const samples: Sample[] = []
@@ -33,9 +34,10 @@ export function sampleDays(nowMs: number, days = 30): Sample[] {
     for (const profile of PROFILES) {
       const count = Math.round(profile.perDay * volume * random.between(0.8, 1.2))
       for (let i = 0; i < count; i += Math.max(1, profile.steps.length)) {
-        const hourMs = day * DAY_MS + random.weighted(HOURS) * 3_600_000
-        const made =
-          profile.steps.length === 0 ? [toSample({ profile, hourMs }, random)] : toRun(profile, hourMs, random)
+        const hour = random.weighted(HOURS)
+        const incident = findIncident({ ...profile, daysAgo: today - day, hour })
+        const input = { profile, incident, hourMs: day * DAY_MS + hour * 3_600_000 }
+        const made = profile.steps.length === 0 ? [toSample(input, random)] : toRun(input, random)
         samples.push(...made.filter(isPast))
       }
     }
@@ -44,22 +46,24 @@ export function sampleDays(nowMs: number, days = 30): Sample[] {
 }
 
 /** Returns the requests of one run of an agent: its steps, one after the other, below the first. */
-function toRun(profile: Profile, hourMs: number, random: Random): Sample[] {
-  const { steps, feature } = profile
+function toRun(input: SampleInput, random: Random): Sample[] {
+  const { feature } = input.profile
+  const [first, ...others] = input.profile.steps
+  const repeated = Array.from({ length: input.incident.repeats }, () => others.slice(0, -1)).flat()
+  const steps = [first!, ...repeated, others.at(-1)!]
   const samples: Sample[] = []
   for (const [index, step] of steps.entries()) {
-    const first = samples[0]?.call
+    const root = samples[0]?.call
     const previous = samples.at(-1)?.ending
     const sample = toSample(
       {
-        profile,
-        hourMs,
+        ...input,
         receivedAt: previous && previous.respondedAt + Math.round(random.between(50, 3_000)),
-        user: first?.metadata["User-Id"],
+        user: root?.metadata["User-Id"],
       },
       random,
     )
-    const trace = first?.metadata["Trace-Id"] ?? `${feature}-${sample.call.receivedAt.toString(36)}`
+    const trace = root?.metadata["Trace-Id"] ?? `${feature}-${sample.call.receivedAt.toString(36)}`
     const path = index === 0 ? feature : `${feature}/${step}`
     const metadata = { ...sample.call.metadata, Step: step, "Trace-Id": trace, "Span-Path": path, "Span-Name": step }
     samples.push({ ...sample, call: { ...sample.call, metadata } })
@@ -69,16 +73,18 @@ function toRun(profile: Profile, hourMs: number, random: Random): Sample[] {
 
 interface SampleInput {
   readonly profile: Profile
+  readonly incident: ReturnType<typeof findIncident>
   readonly hourMs: number
   /** In ms since the epoch; without it, somewhere in the hour. */
   readonly receivedAt?: number | undefined
   readonly user?: string | undefined
 }
 
-function toSample({ profile, hourMs, ...given }: SampleInput, random: Random): Sample {
+function toSample({ profile, incident, hourMs, ...given }: SampleInput, random: Random): Sample {
   const receivedAt = given.receivedAt ?? hourMs + Math.floor(random.between(0, 3_600_000))
   const chance = random.between(0, 1)
-  const ending = chance < 0.012 ? createFailure(random) : createSuccess(profile, random, chance > 0.99)
+  const made = chance < incident.failing ? createFailure(random) : createSuccess(profile, random, chance > 0.99)
+  const ending = { ...made, ms: made.ms * incident.slower }
   const someone = `user-${String(1 + Math.floor(profile.users * random.between(0, 1) ** 2)).padStart(3, "0")}`
   const user = given.user ?? someone
   const metadata: Record<string, string> = { Feature: profile.feature, "User-Id": user }

@@ -3,6 +3,7 @@ import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
 import { refillDemo } from "../database/demo.ts"
 import { createKey, type NewKey } from "../database/keys.ts"
+import { inventBodies } from "../demo/bodies.ts"
 import { type Sample, sampleDays } from "../demo/sample.ts"
 import { toLogRecord } from "../gateway/log-record.ts"
 import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
@@ -29,7 +30,8 @@ export async function fillDemo(database: Database): Promise<NewKey> {
   }
 }
 
-function toRow({ team, call, provider, requestedModel, ending }: Sample, keyId: string, book: PriceBook): LogRecord {
+function toRow(sample: Sample, keyId: string, book: PriceBook): LogRecord {
+  const { team, call, provider, requestedModel, ending } = sample
   const query = { provider, requestedModel, reading: ending.reading, at: call.receivedAt }
   return toLogRecord({
     call,
@@ -38,7 +40,7 @@ function toRow({ team, call, provider, requestedModel, ending }: Sample, keyId: 
     prepared: { requestedModel },
     credentialHash: createHash("sha256").update(`demo ${team.name} ${provider}`).digest("hex"),
     ending,
-    bodies: undefined,
+    bodies: inventBodies(sample),
     cost: book.price({ ...query, failed: ending.statusCode >= 400 }),
   })
 }
