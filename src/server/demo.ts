@@ -3,12 +3,16 @@ import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
 import { refillDemo } from "../database/demo.ts"
 import { createKey, type NewKey } from "../database/keys.ts"
+import { activateName } from "../database/metadata.ts"
 import { inventBodies } from "../demo/bodies.ts"
 import { type Sample, sampleDays } from "../demo/sample.ts"
 import { toLogRecord } from "../gateway/log-record.ts"
 import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
 
 export { type DemoProvider, startDemoProvider } from "../demo/provider.ts"
+
+/** The names by which reports of the demo are fast. */
+const ACTIVE_NAMES = ["Feature", "User-Id", "Trace-Id"]
 
 /**
  * Deletes everything in the demo's own database and fills it with 30 days of sample requests, priced as the gateway
@@ -21,6 +25,7 @@ export async function fillDemo(database: Database): Promise<NewKey> {
     const teams = [...new Map(samples.map(({ team }) => [team.name, team])).values()]
     await refillDemo(database, async (insert) => {
       const keys = new Map<string, string>()
+      for (const name of ACTIVE_NAMES) await activateName(database, { name, key: undefined })
       for (const team of teams) keys.set(team.name, (await createKey(database, team)).key.id)
       await insert(samples.map((sample) => toRow(sample, keys.get(sample.team.name)!, book)))
     })
