@@ -103,7 +103,7 @@ async function listenAlone(handler: Handler, host: string, port: number): Promis
  * Throws `CommandError` when the port is in use, before anything else is opened. Another program can still take the
  * port before the server binds it. Returns the port; for 0, one that is free now.
  */
-export async function checkPort(host: string, port: number, section?: string): Promise<number> {
+async function checkPort(host: string, port: number, section?: string): Promise<number> {
   const trial = createServer()
   await new Promise<void>((resolve, reject) => trial.once("error", reject).listen(port, host, resolve)).catch(
     (error: unknown) => {
