@@ -18,18 +18,8 @@ export function renderBreakdown(
     return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, hideRank }
   }
   const costs = alignPoints(all.map(toCostCell))
-  const labels = by.map((dimension, i): Column => {
-    const cells = rows.map((row) => toLabel(dimension, row, i, rows))
-    return {
-      title: dimension.title,
-      align: "left",
-      cells,
-      total: i === 0 ? "Total" : "",
-      shrinks: dimension.order !== "time",
-    }
-  })
   const columns: Column[] = [
-    ...labels,
+    ...toLabelColumns(by, rows, "Total"),
     count("Requests", ({ requests }) => requests),
     ...(total.errors > 0 ? [count("Errors", ({ errors }) => errors, 3)] : []),
     count("Input", ({ input_tokens }) => input_tokens, 1),
@@ -62,13 +52,26 @@ export function toCostCell({
 }
 
 /** Returns the label of a group: its value, and the key's id if two keys have the same name. */
-export function toLabel(dimension: Dimension, row: UsageRow, i: number, rows: readonly UsageRow[]): string {
+export function toLabel(dimension: Dimension, row: Group, i: number, rows: readonly Group[]): string {
   const value = row.values[i]
   if (value === null || value === undefined || value === "") return "(none)"
   if (dimension.name === "hour") return String(value).slice(0, 16).replace("T", " ")
   if (dimension.name !== "key") return String(value)
   const namesakes = rows.some((other) => other.values[i] === value && other.keyId !== row.keyId)
   return namesakes ? `${value} (${row.keyId?.slice(0, 8)})` : String(value)
+}
+
+type Group = Pick<UsageRow, "values" | "keyId">
+
+/** Returns the columns with the labels of the groups. */
+export function toLabelColumns(by: readonly Dimension[], rows: readonly Group[], total?: string): Column[] {
+  return by.map((dimension, i) => ({
+    title: dimension.title,
+    align: "left",
+    cells: rows.map((row) => toLabel(dimension, row, i, rows)),
+    ...(total !== undefined && { total: i === 0 ? total : "" }),
+    shrinks: dimension.order !== "time",
+  }))
 }
 
 function toNotes(total: Measures, hidden: number, { width }: Screen): string[] {

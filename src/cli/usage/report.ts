@@ -8,21 +8,18 @@ import { parseWhole } from "../_args.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { withDatabase } from "../_open.ts"
-import { findScreen, print, printJson, printMessage } from "../_print.ts"
+import { findScreen, print, printJson } from "../_print.ts"
 import { renderBreakdown } from "./_breakdown.ts"
 import { renderEmpty } from "./_empty.ts"
-import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
+import { printNotes } from "./_notes.ts"
+import { BY_OPTION, FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
 import { renderOverview } from "./_overview.ts"
 import { notePendingRows } from "./_pending-rows.ts"
 
 export default defineCommand({
   meta: { name: "usage", description: "what was used, what it cost, and by whom (default: the last 30 days)" },
   args: {
-    by: {
-      type: "string",
-      valueHint: "DIM[,DIM]",
-      description: "model, provider, key, hour, day, week, month, status, outcome, or a metadata name such as User-Id",
-    },
+    ...BY_OPTION,
     ...FILTER_OPTIONS,
     sort: { type: "string", valueHint: "ORDER", description: `${SORTS.join(", ")} (default: cost; for times: time)` },
     limit: { type: "string", valueHint: "N", description: "at most N rows" },
@@ -81,10 +78,6 @@ async function printReport(context: Context, question: UsageQuestion, format: Ou
 
 async function printEmpty(context: Context, { period }: UsageQuestion): Promise<void> {
   print(renderEmpty(await explainEmpty(context, period), period, context.settings))
-}
-
-function printNotes(notes: readonly string[]): void {
-  for (const note of notes) printMessage(`note: ${note}`)
 }
 
 /** Renders the fields of the JSON rows as CSV; without a dimension, those of the total. */

@@ -26,7 +26,7 @@ export const MEASURES = [
 ] as const satisfies readonly (keyof Measures)[]
 
 interface Report {
-  readonly question: UsageQuestion
+  readonly question: Pick<UsageQuestion, "by" | "period" | "filters">
   readonly notes: readonly string[]
   /** The time at which an open period ended, ms since the epoch. */
   readonly now: number
@@ -61,7 +61,10 @@ export function toOverviewObject(
 }
 
 /** Returns a row's dimensions by name. A key has its id as well, because two keys may have one name. */
-export function toDimensionFields(by: readonly Dimension[], row: UsageRow): Record<string, unknown> {
+export function toDimensionFields(
+  by: readonly Dimension[],
+  row: Pick<UsageRow, "values" | "keyId">,
+): Record<string, unknown> {
   // Without a prototype, a metadata name such as `__proto__` is a field like any other.
   const fields: Record<string, unknown> = Object.create(null)
   by.forEach(({ name }, i) => {
@@ -72,7 +75,7 @@ export function toDimensionFields(by: readonly Dimension[], row: UsageRow): Reco
 }
 
 /** Returns what was asked: the head of every usage object. */
-function toQuestionObject({ question: { by, period, filters }, now }: Pick<Report, "question" | "now">) {
+export function toQuestionObject({ question: { by, period, filters }, now }: Pick<Report, "question" | "now">) {
   return {
     since: toOffsetIso(period.since, period.tz),
     until: toOffsetIso(period.until ?? now, period.tz),
@@ -91,6 +94,6 @@ function toMeasureObject(measures: Measures): Record<string, unknown> {
 }
 
 /** Most reports have no notes and no pending rows, and then they do not have these fields either. */
-function toNoteFields({ notes, pendingRows }: Pick<Report, "notes" | "pendingRows">): Record<string, unknown> {
+export function toNoteFields({ notes, pendingRows }: Pick<Report, "notes" | "pendingRows">): Record<string, unknown> {
   return { ...(notes.length > 0 && { notes }), ...(pendingRows > 0 && { pending_rows: pendingRows }) }
 }
