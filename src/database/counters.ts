@@ -3,6 +3,8 @@ import { FAILED_OUTCOMES } from "../core/call.ts"
 /** A number that every rollup table keeps about its requests. */
 export interface Counter {
   readonly name: string
+  /** The version of the schema that added the column. undefined: it is as old as its tables. */
+  readonly addedIn?: number
   /** `numeric` where a provider's absurd token count must not overflow the total, and with it fail the batch. */
   readonly type: "bigint" | "numeric"
   /** `count`: the requests for which `where` holds, or all. `sum`: the total of an expression over a row of llm_requests. */
@@ -43,6 +45,7 @@ export const COUNTERS: readonly Counter[] = [
   { name: "response_time_ms", type: "numeric", of: { sum: "response_time_ms::bigint" } },
   {
     name: "latencies",
+    addedIn: 13,
     type: "numeric",
     of: { sum: "majordomo_latency(outcome, response_time_ms)", isHistogram: true },
   },

@@ -67,6 +67,15 @@ describe("migrations/", () => {
     for (const { name } of ROLLUP_TABLES) expect(toCountingFunctions()).toContain(`INTO ${name} `)
   })
 
+  test("a later counter is a column of each rollup table, from its migration on", () => {
+    for (const { name, type, addedIn = 0 } of COUNTERS.filter((counter) => counter.addedIn !== undefined)) {
+      for (const table of ROLLUP_TABLES)
+        expect(migrations[addedIn - 1]!.text).toContain(
+          `ALTER TABLE ${table.name} ADD COLUMN ${name} ${type} NOT NULL DEFAULT 0;`,
+        )
+    }
+  })
+
   test("a new database is made by plain statements: nothing is assembled or executed from text", () => {
     for (const { text } of migrations) {
       expect(text).not.toMatch(/\bEXECUTE\s+(?!FUNCTION\b)/)

@@ -82,7 +82,10 @@ function renderErrors({ by, period }: ErrorQuestion, { rows, rates, groups }: Er
   const sentence = `${withThousands(errors)} of ${withThousands(requests)} requests (${toPercent(total)}) ended with an error.\n`
   const kinds = rows.length === 0 ? [] : [renderKinds(by, rows, period.tz, screen)]
   const hidden = groups - rows.length
-  const more = hidden > 0 ? `And ${withThousands(hidden)} more kinds of errors: --limit shows them.\n` : ""
+  const more =
+    hidden > 0
+      ? `And ${withThousands(hidden)} more ${hidden === 1 ? "kind" : "kinds"} of errors: --limit shows them.\n`
+      : ""
   return [by.length === 0 ? sentence : rateTable, ...kinds].join("\n") + more
 }
 

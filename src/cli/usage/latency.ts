@@ -94,7 +94,8 @@ function renderLatency({ by }: LatencyReportQuestion, report: LatencyReport, scr
     screen,
   )
   const hidden = groups - rows.length
-  const more = hidden > 0 ? `And ${withThousands(hidden)} more rows; the total counts them all.\n` : ""
+  const more =
+    hidden > 0 ? `And ${withThousands(hidden)} more ${hidden === 1 ? "row" : "rows"}; the total counts them all.\n` : ""
   return `${table}${more}${approximate ? "The percentiles are at most 5 % above or below the exact ones.\n" : ""}`
 }
 
