@@ -11,7 +11,7 @@ const FIRST_BOUND_MS = 9.5
 const DIGITS_PER_BUCKET = 10
 
 /** How many requests have which latency, in ascending order. */
-export type Histogram = readonly { readonly ms: number; readonly requests: number }[]
+type Histogram = readonly { readonly ms: number; readonly requests: number }[]
 
 /** Reads a histogram from its digits. */
 export function parseHistogram(digits: string): Histogram {
