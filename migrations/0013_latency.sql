@@ -12,7 +12,8 @@ LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
 -- matter. A total has the number of requests of bucket b in its ten digits from 10 b on, and takes 5 bytes for each bucket
 -- between its fastest and its slowest request. Adding two of them is one addition.
 -- Requests whose answer was interrupted have no latency, and neither have the items of batches (0 ms).
-CREATE FUNCTION majordomo_latency(outcome text, response_time_ms integer) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION majordomo_latency(outcome text, response_time_ms integer) RETURNS numeric LANGUAGE sql
+IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN outcome = 'complete' AND response_time_ms > 0
     THEN ('1e' || (10 * greatest(0, 1 + floor(ln(response_time_ms::float8 / 9.5) / ln(1.1::float8)))::integer)::text)::numeric END
 $$;
