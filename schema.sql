@@ -2642,7 +2642,7 @@ ALTER TABLE llm_usage_daily ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
 ALTER TABLE llm_usage_metadata ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
 ALTER TABLE llm_usage_metadata_weekly ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
 
--- Usage latency and usage errors read the errors of a period.
+-- `usage errors` reads the requests with an error of a period.
 CREATE INDEX idx_llm_requests_errors ON llm_requests (created_at)
   WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown');
 

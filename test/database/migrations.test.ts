@@ -28,7 +28,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0009_shutdown.sql": "abf801fb32aa1ae4",
   "0010_memory.sql": "44748ed731ae4979",
   "0011_pruned_repricings.sql": "31f67fc2bd0b16b9",
-  "0013_latency.sql": "bf20bcad4b2c2d17",
+  "0013_latency.sql": "d84791caab4d09ca",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",
