@@ -1,0 +1,4 @@
+-- 0012 access
+-- breaking: no
+
+SELECT 1;
