@@ -1,8 +1,6 @@
 import type { z } from "zod"
+import type { Role } from "../core/actor.ts"
 import type { Context, Database } from "../operations/context.ts"
-
-/** The least role that may call a route. A higher role may do everything that a lower one may. */
-type Role = "viewer" | "auditor" | "admin"
 
 /**
  * A resource that a route needs in addition to settings, clock and log. `history` is the price book with the changes of
@@ -11,7 +9,7 @@ type Role = "viewer" | "auditor" | "admin"
  */
 export type Need = "database" | "connect" | "prices" | "history" | "bodies"
 
-type Named = "settings" | "now" | "log" | "onProgress"
+type Named = "settings" | "now" | "log" | "onProgress" | "actor"
 
 /** What `run` receives: the resources of its needs, and those that every route has. */
 export type RouteContext<N extends Need> = Context<
@@ -30,6 +28,7 @@ interface RouteFacts<Input extends z.ZodObject, N extends Need> {
   readonly method: Method
   /** Its path below `/api/v1`, with parameters in braces: `/keys/{id}`. */
   readonly path: `/${string}`
+  /** The least role that may call it. */
   readonly role: Role
   /** What it does, in a few words without a full stop. */
   readonly summary: string

@@ -1,3 +1,4 @@
+import { createAuthenticate } from "../api/authenticate.ts"
 import { type ApiHandlerDeps, createApiHandler } from "../api/handle.ts"
 import { createRouter } from "../api/router.ts"
 import { ROUTES } from "../api/routes/index.ts"
@@ -17,8 +18,8 @@ interface Api {
 
 type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
   readonly prices: PriceBook
-  /** Finds out who calls, and rejects who may not. */
-  readonly authenticate: ApiHandlerDeps["authenticate"]
+  /** Finds out who calls, and rejects who may not. Default: by admin tokens and sessions. */
+  readonly authenticate?: ApiHandlerDeps["authenticate"]
 }
 
 /**
@@ -30,7 +31,7 @@ export function openApi({ settings, log, prices, authenticate }: ApiOptions): Ap
   const bodies = once<BodyReader>(async () => createBodyReader(settings.s3))
   const handle = createApiHandler({
     router: createRouter(ROUTES),
-    authenticate,
+    authenticate: authenticate ?? createAuthenticate({ database: database.get }),
     async open(needs) {
       return {
         settings,

@@ -2,9 +2,10 @@ import type { AnyRoute } from "../_route.ts"
 import { keys } from "./keys.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
 import { requests } from "./requests.ts"
+import { tokens } from "./tokens.ts"
 import { usage } from "./usage.ts"
 
 /** All routes of the admin API. */
-export const ROUTES: readonly AnyRoute[] = [keys, requests, usage, createOpenApiRoutes(() => ROUTES)].flatMap(
+export const ROUTES: readonly AnyRoute[] = [keys, requests, tokens, usage, createOpenApiRoutes(() => ROUTES)].flatMap(
   (routes) => Object.values<AnyRoute>(routes),
 )
