@@ -41,7 +41,7 @@ CREATE TABLE majordomo_sign_in_codes (
   used_at timestamptz
 );
 
--- The key that signs the cookies of sessions, in hexadecimal. A cookie with another signature is rejected without a query.
+-- The key that signs the cookies of sessions, in base64url. A cookie with another signature is rejected without a query.
 ALTER TABLE majordomo_schema ADD COLUMN cookie_key text;
 
 -- One row for each change that somebody made: who, when, from where, and what it was before and after.

@@ -54,6 +54,8 @@ async function withResources<T>(
         return withPrices({ ...caller, ...context }, next)
       case "history":
         return withPriceHistory(caller, next)
+      case "http":
+        throw new Error("this route works only over HTTP")
       default:
         return work({ ...context, ...caller } as RouteContext<Need>)
     }
