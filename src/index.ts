@@ -31,6 +31,14 @@ const COMMANDS: CommandTable = {
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
   },
+  tokens: {
+    summary: "the admin tokens of the admin API and the dashboard",
+    commands: {
+      create: { summary: "create a token and show it once", load: () => import("./cli/tokens/create.ts") },
+      list: { summary: "all tokens, with their role and use", load: () => import("./cli/tokens/list.ts") },
+      revoke: { summary: "reject a token from now on", load: () => import("./cli/tokens/revoke.ts") },
+    },
+  },
   login: { summary: "ask a gateway from afar, with an admin token", load: () => import("./cli/login.ts") },
   usage: {
     summary: "what was used, what it cost, and by whom",

@@ -104,6 +104,43 @@ export const SETTINGS = {
       wholeNumber(1, 65535),
       "port of a listener of its own for the admin API and the dashboard, so that the proxy can be public and they are not; default: they are on the gateway's port",
     ),
+    hosts: row(
+      list,
+      "[]",
+      "host names by which the admin API and the dashboard may be called, such as `gateway.example.com`, beside addresses, `localhost` and `server.allowed_hosts`; another name is rejected, because a website could have made it up (DNS rebinding)",
+    ),
+    oidc: {
+      issuer: optional(
+        orNothing(word),
+        "OpenID Connect provider for signing in to the dashboard, such as `https://accounts.google.com`",
+      ),
+      client_id: optional(orNothing(word), "client id that the provider has given to the gateway"),
+      client_secret: optional(orNothing(text), "client secret of the provider", secret),
+      redirect_uri: optional(
+        orNothing(word),
+        "address to which the provider sends people back, as it is registered there: `https://HOST/api/v1/oidc/callback`",
+      ),
+      allowed_domains: row(
+        list,
+        "[]",
+        "domains of the e-mail addresses that may sign in, such as `example.com`; the provider must have verified the address. With an empty list, the provider's claim of a role decides alone",
+      ),
+      role_claim: optional(
+        orNothing(word),
+        "claim of the ID token with the role: `viewer`, `auditor` or `admin`, or a list with one of them",
+      ),
+      default_role: optional(
+        oneOf("viewer", "auditor", "admin"),
+        "role of people without that claim; default: they may not sign in",
+      ),
+    },
+  },
+  metrics: {
+    public: row(
+      yesOrNo,
+      false,
+      "whether `/metrics` needs no token although the gateway listens on more than a loopback address; else it needs an admin token, or `server.metrics_token`",
+    ),
   },
   storage: {
     driver: row(

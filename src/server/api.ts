@@ -1,3 +1,4 @@
+import { type Access, createAccess } from "../api/access.ts"
 import { type ApiHandlerDeps, createApiHandler } from "../api/handle.ts"
 import { createRouter } from "../api/router.ts"
 import { ROUTES } from "../api/routes/index.ts"
@@ -17,8 +18,8 @@ interface Api {
 
 type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
   readonly prices: PriceBook
-  /** Finds out who calls, and rejects who may not. */
-  readonly authenticate: ApiHandlerDeps["authenticate"]
+  /** Finds out who calls, and rejects who may not. Default: by admin tokens and sessions. */
+  readonly authenticate?: Access["authenticate"]
 }
 
 /**
@@ -28,9 +29,10 @@ type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
 export function openApi({ settings, log, prices, authenticate }: ApiOptions): Api {
   const database = once<Database>(() => connectToDatabase(withFewConnections(settings)))
   const bodies = once<BodyReader>(async () => createBodyReader(settings.s3))
+  const access = createAccess({ database: database.get, now: Date.now })
   const handle = createApiHandler({
     router: createRouter(ROUTES),
-    authenticate,
+    access: { ...access, authenticate: authenticate ?? access.authenticate },
     async open(needs) {
       return {
         settings,

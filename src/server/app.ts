@@ -31,6 +31,8 @@ interface AccessPolicy {
   /** The address of the listener. */
   readonly host: string
   readonly allowedHosts: readonly string[]
+  /** Further names by which the admin API and the dashboard may be called. */
+  readonly adminHosts?: readonly string[]
   readonly corsOrigins: readonly string[]
   /** The bearer token that `/metrics` needs; undefined: none. */
   readonly metricsToken: string | undefined
@@ -48,13 +50,17 @@ export function createApp(
   const own = toNodeHandler(createOwnApp(probe, policy.metricsToken))
   const isOwn = probe.api === undefined ? isProbe : (url: string | undefined) => isProbe(url) || isAdmin(url)
   const hosts = createHostCheck(policy.host, policy.allowedHosts)
+  // A browser keeps its session for a name, so that the name is checked on every address.
+  const adminHosts = createHostCheck("localhost", [...policy.allowedHosts, ...(policy.adminHosts ?? [])])
   const cors = policy.corsOrigins.length === 0 ? undefined : createCors(policy.corsOrigins)
   return (request, response) => {
     if (isOwn(request.url)) {
-      if (!isAdmin(request.url)) closeIfUnread(request, response)
-      if (hosts.rejectsOwn(request)) rejectHost(response)
+      const isForAdmin = isAdmin(request.url)
+      if (!isForAdmin) closeIfUnread(request, response)
+      if (isForAdmin && adminHosts.rejectsOwn(request)) rejectHost(response, "admin.hosts")
+      else if (!isForAdmin && hosts.rejectsOwn(request)) rejectHost(response, "server.allowed_hosts")
       else void own(request, response)
-    } else if (hosts.rejects(request)) rejectHost(response)
+    } else if (hosts.rejects(request)) rejectHost(response, "server.allowed_hosts")
     else if (!cors?.(request, response)) gateway.handle(request, response)
   }
 }

@@ -34,7 +34,8 @@ export async function openFront({ settings, worker }: ServerOptions, parts: Fron
   const own = { ...probe, metrics }
   const { host, readTimeoutMs, writeTimeoutMs } = settings.server
   const { port: adminPort, host: adminHost = host } = settings.admin
-  const app = createApp(gateway, { ...own, api: adminPort === undefined ? api : undefined }, settings.server)
+  const policy = { ...settings.server, adminHosts: settings.admin.hosts }
+  const app = createApp(gateway, { ...own, api: adminPort === undefined ? api : undefined }, policy)
   let lastRequestAt = 0
   const handle: typeof app = (request, response) => {
     if (isStopping()) lastRequestAt = performance.now()
@@ -45,7 +46,7 @@ export async function openFront({ settings, worker }: ServerOptions, parts: Fron
   const admin =
     adminPort === undefined || api === undefined
       ? undefined
-      : await startListening(createApp(NO_PROXY, { ...own, api }, { ...settings.server, host: adminHost }), {
+      : await startListening(createApp(NO_PROXY, { ...own, api }, { ...policy, host: adminHost }), {
           host: adminHost,
           port: adminPort,
           section: "admin",

@@ -33,9 +33,9 @@ export function createHostCheck(listensOn: string, allowedHosts: readonly string
   }
 }
 
-export function rejectHost(response: ServerResponse): void {
-  const message =
-    "The Host of this request is not a name of this gateway. Use its address, or add the name to server.allowed_hosts."
+/** @param setting the setting that takes further names */
+export function rejectHost(response: ServerResponse, setting: "server.allowed_hosts" | "admin.hosts"): void {
+  const message = `The Host of this request is not a name of this gateway. Use its address, or add the name to ${setting}.`
   const body = JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code: "unknown_host" } })
   response
     .writeHead(403, { "Content-Type": "application/json", "X-Should-Retry": "false", Connection: "close" })

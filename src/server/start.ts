@@ -9,7 +9,6 @@ import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
-import { openAccess } from "./access.ts"
 import { openApi } from "./api.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
@@ -106,7 +105,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
   if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
-  const api = settings.admin.enabled ? own(openApi({ settings, log, prices, authenticate: openAccess() })) : undefined
+  const api = settings.admin.enabled ? own(openApi({ settings, log, prices })) : undefined
   const web = { api: api?.handle, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })
 
