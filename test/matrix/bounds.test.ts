@@ -7,7 +7,7 @@ import { exchange, request } from "./_raw.ts"
 
 const MAX_STALL_MS = 50
 /** The same as a multiple of the stall of an ordinary large answer, for a machine that is slow or busy. */
-const MAX_STALL_FACTOR = 15
+const MAX_STALL_FACTOR = 6
 const MB = 1024 * 1024
 
 let provider: OddUpstream
