@@ -34,6 +34,10 @@ export const SECURITY_FAULTS = {
       "matrix/bounds.test.ts: [BND-03] a body of 1 MB in chunks of one byte is forwarded, and takes little more than its size, however often it comes",
       "matrix/bounds.test.ts: 1 MB in chunks of one byte",
     ],
+    "many bodies in chunks of one byte at once never stop the event loop, nor delay an ordinary request": [
+      "matrix/bounds.test.ts: [BND-08] connections that send bodies in chunks of one byte at once do not stop the event loop for 50 ms",
+      "matrix/bounds.test.ts: an ordinary request is answered before the body in chunks that came first",
+    ],
   },
   S5: {
     "requests behind a rejected one are never forwarded, whatever the timing": [
