@@ -190,6 +190,7 @@ export const OPERATING_FAULTS = {
     ],
     "a damaged or foreign file changes nothing": [
       "database/backup.test.ts: a backup %s is rejected before anything is touched",
+      "database/backup.test.ts: a backup that was forged with right checksums, in which an entry %s, is rejected and writes nothing",
       "database/backup.test.ts: a directory with data is replaced only with force, and the earlier data are kept",
     ],
     "an interruption leaves nothing half": [
