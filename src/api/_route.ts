@@ -55,6 +55,11 @@ export interface Route<
 > extends RouteFacts<Input, N> {
   readonly output: z.ZodType<Output>
   /**
+   * Adds fields that clients of the Go gateway read, if it has a route at the same address. Only answers in plain JSON have
+   * them: our command line asks for events.
+   */
+  addGoFields?(output: Output): unknown
+  /**
    * Parses the text that a person wrote, before anything is opened.
    * @throws InputError for a value that is not valid
    */
@@ -70,6 +75,7 @@ export interface StreamRoute<
   N extends Need = Need,
 > extends RouteFacts<Input, N> {
   readonly item: z.ZodType<Item>
+  readonly addGoFields?: undefined
   readonly parse: (input: z.output<Input>, now: number) => Parsed
   readonly run: (context: RouteContext<N>, input: Parsed) => AsyncIterable<Item>
 }

@@ -51,7 +51,8 @@ export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Pr
         )
       }
       const context = { ...resources, log: () => {}, onProgress: () => {}, signal: request.signal }
-      return toResponse(request, await route.run(context, input))
+      const output = await route.run(context, input)
+      return toResponse(request, route.addGoFields?.(output) ?? output)
     } catch (error) {
       const problem = fail(error)
       return new Response(JSON.stringify(problem), {

@@ -31,19 +31,21 @@ export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .join(", ")
 export const REQUEST_TABLES = "FROM llm_requests r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
 
-/** Selects the newest rows, newest first. */
+/** Selects the newest rows, newest first, without the first `offset` ones. */
 export function askRequests({
   filters,
   period,
   limit,
+  offset = 0,
 }: {
   filters: Filters
   period?: Period
   limit: number
+  offset?: number | undefined
 }): Statement {
   return createStatement((bind) => {
     const condition = toCondition({ filters, span: period }, bind)
-    return `SELECT ${REQUEST_COLUMNS}, k.name AS key_name ${REQUEST_TABLES} WHERE ${condition} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)}`
+    return `SELECT ${REQUEST_COLUMNS}, k.name AS key_name ${REQUEST_TABLES} WHERE ${condition} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)} OFFSET ${bind(offset)}`
   })
 }
 

@@ -6,6 +6,8 @@ interface RequestsInput {
   readonly filters: Filters
   readonly period: Period
   readonly limit: number
+  /** Leaves out the first requests. */
+  readonly offset?: number | undefined
 }
 
 /** Lists the newest requests, newest first. `toRequestObject` gives a row's JSON form. */
