@@ -1,7 +1,8 @@
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
+import { createInterface } from "node:readline"
 import { promisify } from "node:util"
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -272,6 +273,9 @@ describe("the routes of the Go gateway", () => {
   })
 })
 
+/** The tools whose routes are not there yet. */
+const NOT_COVERED = ["latency_stats", "list_metadata_keys"]
+
 const CLI = process.env["GO_GATEWAY_CLI"]
 
 describe.skipIf(CLI === undefined)("gateway-cli, whose path GO_GATEWAY_CLI names,", () => {
@@ -304,5 +308,36 @@ describe.skipIf(CLI === undefined)("gateway-cli, whose path GO_GATEWAY_CLI names
 
   test("an error is shown with what to do", async () => {
     await expect(run("usage", "summary", "--status", "slow")).rejects.toThrow(/expected error or success/)
+  })
+})
+
+const MCP = process.env["GO_GATEWAY_MCP"]
+
+describe.skipIf(MCP === undefined)("gateway-mcp, whose path GO_GATEWAY_MCP names,", () => {
+  test("every tool works", async () => {
+    const server = spawn(MCP!, ["--api-url", url, "--token", "t"], { stdio: ["pipe", "pipe", "inherit"] })
+    const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
+    let id = 0
+    const send = (message: object) => server.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
+    const tell = async (method: string, params: object): Promise<Answer> => {
+      send({ id: ++id, method, params })
+      return JSON.parse((await lines.next()).value).result
+    }
+    try {
+      const clientInfo = { name: "test", version: "1" }
+      await tell("initialize", { protocolVersion: "2025-06-18", capabilities: {}, clientInfo })
+      send({ method: "notifications/initialized" })
+      const inputs = { group_by_key: "feature", trace_id: "run-1", request_id: FIRST }
+      const results: Record<string, boolean> = {}
+      for (const { name, inputSchema } of (await tell("tools/list", {})).tools) {
+        const needed = Object.entries(inputs).filter(([field]) => field in (inputSchema.properties ?? {}))
+        const { isError = false } = await tell("tools/call", { name, arguments: Object.fromEntries(needed) })
+        results[name] = !isError
+      }
+      expect(Object.keys(results).length).toBeGreaterThan(10)
+      expect(Object.keys(results).filter((name) => !results[name])).toEqual(NOT_COVERED)
+    } finally {
+      server.kill()
+    }
   })
 })

@@ -335,7 +335,6 @@ describe("an agent run", () => {
       total_cost: "0.1828",
       first: at(0).toISOString(),
       last: at(56).toISOString(),
-      label: "planner",
       cached_tokens: 0,
       cache_creation_tokens: 0,
     }

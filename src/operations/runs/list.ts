@@ -23,6 +23,7 @@ interface RunsInput {
   readonly period: Period
   readonly sort?: RunSort | undefined
   readonly limit: number
+  readonly withLabels?: boolean | undefined
 }
 
 interface RunList {

@@ -46,7 +46,7 @@ export const runs = {
     needs: ["database"],
     parse: (body, now) => ({ ...parseChoice(body, now), ...parsePage(body, { initial: 50, max: 200 }) }),
     async run(context, { offset, limit, ...choice }) {
-      const { runs, total } = await listRuns(context, { ...choice, limit: offset + limit })
+      const { runs, total } = await listRuns(context, { ...choice, limit: offset + limit, withLabels: true })
       return { runs: runs.slice(offset).map(toRun), numRecords: total }
     },
   }),
@@ -85,7 +85,7 @@ export const runs = {
 function toRun(run: Run) {
   return {
     trace_id: run.trace,
-    label: run.label,
+    label: run.label ?? "",
     request_count: run.requests,
     input_tokens: run.input_tokens,
     output_tokens: run.output_tokens,
