@@ -21,6 +21,7 @@ let client: pg.Client
 let url: string
 let search: string
 const bugs: string[] = []
+const ACTOR = { kind: "command", name: "test", role: "admin", id: null, address: null } as const
 
 /** Version 5 UUIDs of "run-1\\0" and "run-1\\0plan", computed with another library. */
 const SPAN_IDS = ["4af23d65-cd05-5e91-ba77-5ec4e2b1b708", "a095b74b-2e58-5fcf-a367-24ab090df7fc"]
@@ -32,7 +33,7 @@ beforeAll(async () => {
   const database = await createTestDatabase()
   const { settings } = await loadSettings({ cwd: tmpdir(), env: { DATABASE_URL: database.url } })
   const log = (_level: string, line: string) => void bugs.push(line)
-  api = openApi({ settings, log, prices: undefined as never, authenticate: async () => ({}) })
+  api = openApi({ settings, log, prices: undefined as never, authenticate: async () => ({ actor: ACTOR }) })
   const probe = { metrics: async () => "", check: async () => ({ error: undefined, warnings: [] }), api: api.handle }
   const policy = { host: "127.0.0.1", allowedHosts: [], corsOrigins: [], metricsToken: undefined }
   server = createServer(createApp(undefined as never, probe, policy))
@@ -233,6 +234,17 @@ describe("the routes of the Go gateway", () => {
     expect(await read("POST", "/metadata/deactivate", feature)).toMatchObject({ status: "deactivated" })
     await read("POST", "/metadata/activate", { ...feature, api_key_id: "all" })
     expect(await indexed()).toBe(2)
+    expect(await read("GET", "/metadata")).toContainEqual(
+      expect.objectContaining({
+        name: "Feature",
+        active: "all",
+        majordomo_api_key_id: "all",
+        key_name: "Feature",
+        is_active: true,
+        approx_cardinality: 2,
+        request_count: 1,
+      }),
+    )
   })
 
   test.each([
@@ -274,7 +286,7 @@ describe("the routes of the Go gateway", () => {
 })
 
 /** The tools whose routes are not there yet. */
-const NOT_COVERED = ["latency_stats", "list_metadata_keys"]
+const NOT_COVERED = ["latency_stats"]
 
 const CLI = process.env["GO_GATEWAY_CLI"]
 
@@ -301,6 +313,7 @@ describe.skipIf(CLI === undefined)("gateway-cli, whose path GO_GATEWAY_CLI names
     [["keys", "create", "--name", "Cli"], /mdm_sk_/],
     [["keys", "list"], /Search +true/],
     [["metadata", "activate", "--api-key", "all", "feature"], /^activate/],
+    [["metadata", "list"], /Feature +2 +true +1 +all/],
     [["metadata", "deactivate", "--api-key", "all", "feature"], /^deactivate/],
   ])("%j works", async (args, expected) => {
     expect(await run(...args)).toMatch(expected)

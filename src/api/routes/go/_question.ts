@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { isUuid } from "../../../kit/uuid.ts"
 import { InputError } from "../../../operations/input-error.ts"
-import { type Filters, type Period, parseFilters } from "../../../operations/usage/question.ts"
+import { type Period, parseFilters } from "../../../operations/usage/question.ts"
 
 const text = (about: string) => z.string().nullish().describe(about)
 
@@ -27,7 +27,7 @@ type QuestionInput = z.output<z.ZodObject<typeof QUESTION>>
 
 interface Choice {
   readonly period: Period
-  readonly filters: Filters
+  readonly filters: ReturnType<typeof parseFilters>
 }
 
 /** The limits of a list: one that is missing becomes `initial`, and one that is too high becomes `max`. */
@@ -54,7 +54,7 @@ export function parsePage({ limit, offset }: QuestionInput, { initial, max }: Pa
   return { limit: wanted > 0 ? Math.min(wanted, max) : initial, offset: Math.max(offset ?? 0, 0) }
 }
 
-function toFilters({ api_key_id, provider, model, status_class, metadata_filters }: QuestionInput): Filters {
+function toFilters({ api_key_id, provider, model, status_class, metadata_filters }: QuestionInput) {
   if (api_key_id && !isUuid(api_key_id)) {
     throw new InputError("api_key_id", `expected the id of an API key, which is a UUID, got ${quote(api_key_id)}`)
   }
