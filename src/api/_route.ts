@@ -56,6 +56,11 @@ export interface Route<
 > extends RouteFacts<Input, N> {
   readonly output: z.ZodType<Output>
   /**
+   * Adds fields that clients of the Go gateway read, if it has a route at the same address. Only answers in plain JSON have
+   * them: our command line asks for events.
+   */
+  addGoFields?(output: Output): unknown
+  /**
    * Parses the text that a person wrote, before anything is opened.
    * @throws InputError for a value that is not valid
    */
@@ -73,6 +78,7 @@ export interface StreamRoute<
   readonly item: z.ZodType<Item>
   /** The items are texts that are sent as they are, such as lines of JSON that must not be changed. */
   readonly isText?: boolean
+  readonly addGoFields?: undefined
   readonly parse: (input: z.output<Input>, now: number) => Parsed
   readonly run: (context: RouteContext<N>, input: Parsed) => AsyncIterable<Item>
 }

@@ -53,7 +53,8 @@ export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Pr
         )
       }
       const context = { ...resources, log: () => {}, onProgress: () => {}, signal: request.signal }
-      return toResponse(request, http, await route.run(context, input))
+      const output = await route.run(context, input)
+      return toResponse(request, http, route.addGoFields?.(output) ?? output)
     } catch (error) {
       const problem = fail(error)
       return new Response(JSON.stringify(problem), {

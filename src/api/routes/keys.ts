@@ -5,6 +5,7 @@ import { listKeys } from "../../operations/keys/list.ts"
 import { revokeKey } from "../../operations/keys/revoke.ts"
 import { updateKey } from "../../operations/keys/update.ts"
 import { defineRoute } from "../_route.ts"
+import { addKeyFields } from "./go/fields.ts"
 
 const key = z.object({
   id: z.string().describe("a UUID"),
@@ -36,6 +37,7 @@ export const keys = {
     input: z.strictObject({}),
     output: z.array(key).readonly(),
     needs: ["database"],
+    addGoFields: (keys) => keys.map(addKeyFields),
     run: (context) => listKeys(context),
   }),
   get: defineRoute({
@@ -59,6 +61,7 @@ export const keys = {
     output: key.extend({ key: z.string().describe("the secret, which cannot be read again") }),
     needs: ["database"],
     mayCreate: true,
+    addGoFields: addKeyFields,
     run: (context, input) => createKey(context, input),
   }),
   discard: defineRoute({
