@@ -157,6 +157,13 @@ describe("the routes of the Go gateway", () => {
     ])
   })
 
+  test("latencies are percentiles, in all and by day", async () => {
+    const percentiles = { avg_latency_ms: null, p50_latency_ms: 800, p95_latency_ms: 800, p99_latency_ms: 800 }
+    const daily = [2, 1].map((ago) => ({ date: day(ago), ...percentiles }))
+    expect(await ask("latency")).toEqual({ ...percentiles, daily, approximate: false })
+    expect(await ask("latency", { model: "unheard-of" })).toMatchObject({ p50_latency_ms: null, daily: [] })
+  })
+
   test("requests are pages of a list with its length", async () => {
     const all = await ask("requests")
     expect(all.requests[0]).toMatchObject({ status_code: 429, requested_at: `${day(1)}T11:00:00.000Z`, total_cost: 0 })
@@ -286,7 +293,7 @@ describe("the routes of the Go gateway", () => {
 })
 
 /** The tools whose routes are not there yet. */
-const NOT_COVERED = ["latency_stats"]
+const NOT_COVERED: string[] = []
 
 const CLI = process.env["GO_GATEWAY_CLI"]
 
@@ -301,6 +308,7 @@ describe.skipIf(CLI === undefined)("gateway-cli, whose path GO_GATEWAY_CLI names
     [["usage", "models"], /anthropic +claude +3 +0 +0 +\$2\.2500/],
     [["usage", "providers"], /openai +2 +\$0\.2500/],
     [["usage", "keys"], /Search +2 +\$0\.2500/],
+    [["usage", "latency"], /"p95_latency_ms": 800/],
     [["usage", "errors"], /"error_requests": 1/],
     [["usage", "requests", "--metadata", "feature=chat"], / 429 +\$0\.0000 [\s\S]*\n1 total/],
     [["usage", "runs"], /plan +3 +\$0\.7500 +run-1\n[\s\S]*1 total/],
