@@ -27,15 +27,18 @@ export interface Access {
 
 interface AccessDeps {
   database(): Promise<Database>
+  /** The token of the setting `admin.token`, which needs no database. */
+  readonly ownToken: string | undefined
   readonly now: () => number
 }
 
 const MINUTE_MS = 60_000
 const CHALLENGE = { "WWW-Authenticate": "Bearer" }
 const PUBLIC: Actor = { kind: "anonymous", name: "unknown", role: "viewer", id: null, address: null }
+const OWN: Actor = { kind: "token", name: "admin.token", role: "admin", id: null, address: null }
 const isRead = (method: string) => method === "GET" || method === "HEAD"
 
-export function createAccess({ database, now }: AccessDeps): Access {
+export function createAccess({ database, ownToken, now }: AccessDeps): Access {
   const limit = createAttemptLimit({ perAddress: 10, total: 300, windowMs: MINUTE_MS, now })
   let cookieKey: string | undefined
   const getKey = async (opened: Database) => {
@@ -65,6 +68,7 @@ export function createAccess({ database, now }: AccessDeps): Access {
     const authorization = headers.get("authorization")
     if (authorization !== null) {
       const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? ""
+      if (ownToken !== undefined && isSame(token, ownToken)) return { ...OWN, address }
       const actor = await findTokenActor({ database: await database() }, { token, address })
       if (actor !== undefined) return actor
       throw new ApiError("unauthenticated", "the admin token is unknown, expired or revoked", CHALLENGE)

@@ -99,6 +99,11 @@ export const SETTINGS = {
       true,
       "whether the gateway serves the admin API (`/api/v1`) and the dashboard (`/dashboard`)",
     ),
+    token: optional(
+      orNothing(text),
+      "a token with the role `admin` for the admin API, beside those of `tokens create`, of at least 16 characters; `ADMIN_TOKEN`, the variable of the Go gateway, is read too",
+      secret,
+    ),
     host: optional(orNothing(word), "address of the admin listener, if `admin.port` is set; default: `server.host`"),
     port: optional(
       wholeNumber(1, 65535),

@@ -49,6 +49,18 @@ describe("an admin token", () => {
   })
 })
 
+describe("admin.token", () => {
+  test("has the role admin, and everything that only resembles it has none", async () => {
+    const token = "the-token-of-the-go-gateway"
+    const own = await startAdminApi({ ADMIN_TOKEN: token })
+    expect((await own.ask("/tokens", token)).status).toBe(200)
+    for (const other of [`${token}x`, token.slice(1), token.toUpperCase()]) {
+      expect((await own.ask("/keys", other)).status).toBe(401)
+    }
+    await own.close()
+  })
+})
+
 describe("every route", () => {
   const fill = (path: string) => path.replace(/\{\w+\}/g, crypto.randomUUID())
   const RANK = ["viewer", "auditor", "admin"] as const
