@@ -1,10 +1,12 @@
 import type { Settings } from "../config/settings.ts"
+import type { Context } from "../operations/context.ts"
 import { withDatabase as openDatabase } from "../operations/open/database.ts"
 import { withPriceHistory as openPriceHistory, withPrices as openPrices } from "../operations/open/prices.ts"
+import { findActor } from "./_actor.ts"
 import { printMessage } from "./_print.ts"
 import { loadCommandSettings } from "./_settings.ts"
 
-type DatabaseContext = Parameters<Parameters<typeof openDatabase>[1]>[0]
+type DatabaseContext = Parameters<Parameters<typeof openDatabase>[1]>[0] & Context<"actor">
 type PricesContext = Parameters<Parameters<typeof openPrices>[1]>[0]
 
 /** Loads the settings of a command and prints their warnings. */
@@ -31,7 +33,8 @@ export async function withDatabase<T>(
   work: (context: DatabaseContext) => Promise<T>,
   { mayCreate = false }: { readonly mayCreate?: boolean } = {},
 ): Promise<T> {
-  return openDatabase({ settings: await openSettings(configFile), log: printMessage, mayCreate }, work)
+  const options = { settings: await openSettings(configFile), log: printMessage, mayCreate }
+  return openDatabase(options, (context) => work({ ...context, actor: findActor() }))
 }
 
 /** Opens the price book of the settings for one operation. */

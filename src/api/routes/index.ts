@@ -1,4 +1,5 @@
 import type { AnyRoute } from "../_route.ts"
+import { audit } from "./audit.ts"
 import { keys } from "./keys.ts"
 import { me } from "./me.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
@@ -9,6 +10,7 @@ import { usage } from "./usage.ts"
 
 /** All routes of the admin API. */
 export const ROUTES: readonly AnyRoute[] = [
+  audit,
   keys,
   me,
   requests,
