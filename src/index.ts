@@ -49,6 +49,8 @@ const COMMANDS: CommandTable = {
     summary: "what was used, what it cost, and by whom",
     load: () => import("./cli/usage/report.ts"),
     commands: {
+      latency: { summary: "how long requests took, as percentiles", load: () => import("./cli/usage/latency.ts") },
+      errors: { summary: "the rate of errors, and what they say", load: () => import("./cli/usage/errors.ts") },
       requests: { summary: "the newest requests", load: () => import("./cli/usage/requests.ts") },
       request: { summary: "one request, and the sum of its cost", load: () => import("./cli/usage/request.ts") },
       tail: { summary: "requests as they are written", load: () => import("./cli/usage/tail.ts") },

@@ -3,7 +3,18 @@ import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
 export { toTrainCase } from "../core/train-case.ts"
 export { findZone, toOffsetIso } from "./_zone.ts"
 export { DIMENSIONS, type Dimension, listDays, type Value } from "./dimensions.ts"
+export { askErrors, type ErrorAnswer, type ErrorQuestion, type ErrorRow, readErrors } from "./errors.ts"
 export type { Filters } from "./filters.ts"
+export {
+  askExactLatency,
+  askLatency,
+  type Latency,
+  type LatencyAnswer,
+  type LatencyQuestion,
+  type LatencyRow,
+  readLatency,
+  toErrorRate,
+} from "./latency.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
 export { findIncompleteName, missesPrunedRows, readsRollups } from "./plan.ts"
 export {
@@ -14,6 +25,7 @@ export {
   type BodyQuestion,
   COLUMNS,
   countBodies,
+  type RequestCursor,
   toRequestObject,
 } from "./requests.ts"
 export { askRollupState, MAX_VALUES_PER_DAY, NO_ROLLUPS, type RollupState, readRollupState } from "./rollup-state.ts"

@@ -1,5 +1,4 @@
 import { audit } from "../../api/routes/audit.ts"
-import { parseWhole } from "../_args.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage } from "../_print.ts"
@@ -16,8 +15,7 @@ export default defineCommand({
   },
   examples: ["majordomo-gateway audit list --since 7d", "majordomo-gateway audit list --limit 1 --json"],
   async run({ args }) {
-    const limit = parseWhole("limit", args.limit, { min: 1, max: 1000 })
-    const { items } = await call(args, audit.list, { since: args.since, limit })
+    const { items } = await call(args, audit.list, { since: args.since, limit: args.limit })
     if (args.json) return printJson(items)
     if (items.length === 0) return printMessage("Nobody has changed anything yet.")
     const text = (title: string, cells: readonly string[], more: Partial<Column> = {}): Column => {
