@@ -28,6 +28,7 @@ const COMMANDS: CommandTable = {
       list: { summary: "all keys, with their use", load: () => import("./cli/keys/list.ts") },
       get: { summary: "one key", load: () => import("./cli/keys/get.ts") },
       update: { summary: "change a key's name, description or discount", load: () => import("./cli/keys/update.ts") },
+      rotate: { summary: "replace a key, and show the new one once", load: () => import("./cli/keys/rotate.ts") },
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
   },
@@ -38,6 +39,10 @@ const COMMANDS: CommandTable = {
       list: { summary: "all tokens, with their role and use", load: () => import("./cli/tokens/list.ts") },
       revoke: { summary: "reject a token from now on", load: () => import("./cli/tokens/revoke.ts") },
     },
+  },
+  audit: {
+    summary: "who changed what, when and from where",
+    commands: { list: { summary: "the newest changes", load: () => import("./cli/audit/list.ts") } },
   },
   login: { summary: "ask a gateway from afar, with an admin token", load: () => import("./cli/login.ts") },
   usage: {

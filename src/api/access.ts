@@ -10,7 +10,7 @@ import { type HttpExchange, isForeign, readCookieHeader, toCookie } from "./http
 import { ApiError } from "./problem.ts"
 
 /** What a page of the dashboard knows of its session. */
-export interface OwnSession extends Pick<Session, "id" | "name" | "role" | "expires_at"> {
+interface OwnSession extends Pick<Session, "id" | "name" | "role" | "expires_at"> {
   /** What state-changing calls send as `X-CSRF-Token`. */
   readonly csrf_token: string
 }
@@ -54,13 +54,6 @@ export function createAccess({ database, ownToken, now }: AccessDeps): Access {
     const secret = readCookie(key, cookie)
     const session = secret === undefined ? undefined : await findSession({ database: opened, now }, { secret })
     return session && toOwn(session, toCsrfToken(key, secret!))
-  }
-
-  /** Rejects what a page of another origin could have sent in the name of the person. */
-  function checkOrigin(http: HttpExchange, session: OwnSession): void {
-    if (isRead(http.method)) return
-    if (!isForeign(http) && isSame(http.headers.get("x-csrf-token") ?? "", session.csrf_token)) return
-    throw new ApiError("forbidden", "this call of a session needs its CSRF token as X-CSRF-Token, from the same origin")
   }
 
   async function findActor(http: HttpExchange): Promise<Actor> {
@@ -113,4 +106,11 @@ export function createAccess({ database, ownToken, now }: AccessDeps): Access {
 
 function toOwn({ id, name, role, expires_at }: Session, csrf: string): OwnSession {
   return { id, name, role, expires_at, csrf_token: csrf }
+}
+
+/** Rejects what a page of another origin could have sent in the name of the person. */
+function checkOrigin(http: HttpExchange, session: OwnSession): void {
+  if (isRead(http.method)) return
+  if (!isForeign(http) && isSame(http.headers.get("x-csrf-token") ?? "", session.csrf_token)) return
+  throw new ApiError("forbidden", "this call of a session needs its CSRF token as X-CSRF-Token, from the same origin")
 }

@@ -64,7 +64,11 @@ export const SETTINGS = {
       "[]",
       "origins of websites that may call the gateway from a browser, such as `https://app.example.com`; `*` allows all",
     ),
-    metrics_token: optional(text, "token that `/metrics` requires as `Authorization: Bearer TOKEN`", secret),
+    metrics_token: optional(
+      text,
+      "token that `/metrics` requires as `Authorization: Bearer TOKEN`; an admin token is accepted too, while the database answers",
+      secret,
+    ),
     max_connections: row(wholeNumber(1, 1_000_000), 10_000, "maximum number of client connections per process"),
     max_connections_per_address: row(
       wholeNumber(1, 1_000_000),
@@ -114,31 +118,6 @@ export const SETTINGS = {
       "[]",
       "host names by which the admin API and the dashboard may be called, such as `gateway.example.com`, beside addresses, `localhost` and `server.allowed_hosts`; another name is rejected, because a website could have made it up (DNS rebinding)",
     ),
-    oidc: {
-      issuer: optional(
-        orNothing(word),
-        "OpenID Connect provider for signing in to the dashboard, such as `https://accounts.google.com`",
-      ),
-      client_id: optional(orNothing(word), "client id that the provider has given to the gateway"),
-      client_secret: optional(orNothing(text), "client secret of the provider", secret),
-      redirect_uri: optional(
-        orNothing(word),
-        "address to which the provider sends people back, as it is registered there: `https://HOST/api/v1/oidc/callback`",
-      ),
-      allowed_domains: row(
-        list,
-        "[]",
-        "domains of the e-mail addresses that may sign in, such as `example.com`; the provider must have verified the address. With an empty list, the provider's claim of a role decides alone",
-      ),
-      role_claim: optional(
-        orNothing(word),
-        "claim of the ID token with the role: `viewer`, `auditor` or `admin`, or a list with one of them",
-      ),
-      default_role: optional(
-        oneOf("viewer", "auditor", "admin"),
-        "role of people without that claim; default: they may not sign in",
-      ),
-    },
   },
   metrics: {
     public: row(

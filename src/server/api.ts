@@ -1,5 +1,6 @@
 import { type Access, createAccess } from "../api/access.ts"
 import { type ApiHandlerDeps, createApiHandler } from "../api/handle.ts"
+import { toExchange } from "../api/http.ts"
 import { createRouter } from "../api/router.ts"
 import { ROUTES } from "../api/routes/index.ts"
 import { type BodyReader, createBodyReader } from "../bodies/read.ts"
@@ -13,6 +14,8 @@ import type { ServerOptions } from "./options.ts"
 interface Api {
   /** Answers a request below `/api/v1`. Never rejects. */
   handle(request: Request): Promise<Response>
+  /** Whether a request comes with a valid admin token or session. Never rejects. */
+  isAdmitted(request: Request): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -49,6 +52,11 @@ export function openApi({ settings, log, prices, authenticate }: ApiOptions): Ap
   })
   return {
     handle,
+    isAdmitted: (request) =>
+      access.authenticate(toExchange(request), "viewer").then(
+        () => true,
+        () => false,
+      ),
     async close() {
       await database.close()
       await bodies.close()

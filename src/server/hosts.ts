@@ -26,11 +26,15 @@ export function createHostCheck(listensOn: string, allowedHosts: readonly string
       allowed.some((each) => (each.startsWith("*.") ? name.endsWith(each.slice(1)) : each === name))
     )
   }
-  const isLoopback = listensOn.startsWith("127.") || listensOn === "localhost" || listensOn === "::1"
   return {
     rejects: allowed.length === 0 ? () => false : (request) => !isKnown(request),
-    rejectsOwn: allowed.length === 0 && !isLoopback ? () => false : (request) => !isKnown(request),
+    rejectsOwn: allowed.length === 0 && !isLoopback(listensOn) ? () => false : (request) => !isKnown(request),
   }
+}
+
+/** Whether an address of a listener is reached from this machine only. */
+export function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "localhost" || address === "::1"
 }
 
 /** @param setting the setting that takes further names */

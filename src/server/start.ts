@@ -106,7 +106,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
   const api = settings.admin.enabled ? own(openApi({ settings, log, prices })) : undefined
-  const web = { api: api?.handle, connections, collect: metrics.collect }
+  const web = { api: api?.handle, isAdmitted: api?.isAdmitted, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })
 
   async function stop(): Promise<LedgerStats> {
@@ -128,7 +128,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     database: database.title,
     modelCount: prices.modelCount(),
     firstKey: firstKey?.secret,
-    discardFirstKey: async () => firstKey && deleteKey(database, firstKey.secret),
+    discardFirstKey: async () => void (firstKey && (await deleteKey(database, firstKey.secret))),
     stats,
     collect: metrics.collect,
     flushSync: ledger.flushSync,

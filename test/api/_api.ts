@@ -31,6 +31,7 @@ export async function startAdminApi(env: Readonly<Record<string, string>> = {}) 
     url,
     database,
     bugs,
+    caller,
     createToken: (role: Role, expires?: string) => callLocally(tokens.create, caller, { name: role, role, expires }),
     createCode: () => callLocally(sessions.code, caller, {}),
     ask: (path: string, token?: string, method = "GET") =>

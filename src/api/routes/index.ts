@@ -1,4 +1,5 @@
 import type { AnyRoute } from "../_route.ts"
+import { audit } from "./audit.ts"
 import { GO_ROUTES } from "./go/index.ts"
 import { keys } from "./keys.ts"
 import { maintenance } from "./maintenance.ts"
@@ -22,6 +23,7 @@ const TABLES = [
   maintenance,
   tokens,
   sessions,
+  audit,
   me,
   ...GO_ROUTES,
   createOpenApiRoutes(() => ROUTES),

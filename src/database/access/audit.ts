@@ -3,7 +3,7 @@ import { uuidV7 } from "../../kit/uuid.ts"
 import type { Database, RunQuery } from "../_database.ts"
 
 /** A change, as the audit log stores it. `before` and `after` are public forms without secrets. */
-export interface Change {
+interface Change {
   /** What was done, such as `keys.revoke`. */
   readonly action: string
   /** The id or the name of what was changed. */

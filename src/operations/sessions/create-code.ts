@@ -3,7 +3,7 @@ import { recordChange } from "../../database/access/audit.ts"
 import { insertCode } from "../../database/access/codes.ts"
 import type { Context } from "../context.ts"
 
-export interface SignInCode {
+interface SignInCode {
   /** It signs in once, as an admin, until it expires. */
   readonly code: string
   readonly expires_at: string
