@@ -32,7 +32,10 @@ export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Pr
     let name = "unknown"
     const fail = (error: unknown) => toProblemOf(deps, name, error)
     try {
-      const { route, parameters } = deps.router.find(request.method, new URL(request.url).pathname.slice(BASE.length))
+      const { route, parameters } = deps.router.find(
+        request.method === "HEAD" ? "GET" : request.method,
+        new URL(request.url).pathname.slice(BASE.length),
+      )
       name = route.name
       const caller = await deps.authenticate(request, route)
       const input = parseInput(route, await readInput(route, request, parameters), deps.now())

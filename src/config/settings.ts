@@ -99,6 +99,11 @@ export const SETTINGS = {
       true,
       "whether the gateway serves the admin API (`/api/v1`) and the dashboard (`/dashboard`)",
     ),
+    host: optional(orNothing(word), "address of the admin listener, if `admin.port` is set; default: `server.host`"),
+    port: optional(
+      wholeNumber(1, 65535),
+      "port of a listener of its own for the admin API and the dashboard, so that the proxy can be public and they are not; default: they are on the gateway's port",
+    ),
   },
   storage: {
     driver: row(

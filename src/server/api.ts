@@ -2,6 +2,7 @@ import { type ApiHandlerDeps, createApiHandler } from "../api/handle.ts"
 import { createRouter } from "../api/router.ts"
 import { ROUTES } from "../api/routes/index.ts"
 import { type BodyReader, createBodyReader } from "../bodies/read.ts"
+import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import { explainServerError } from "../database/failures.ts"
 import { connectToDatabase } from "../operations/open/database.ts"
@@ -25,7 +26,7 @@ type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
  * are opened by the first request that needs them.
  */
 export function openApi({ settings, log, prices, authenticate }: ApiOptions): Api {
-  const database = once<Database>(() => connectToDatabase(settings))
+  const database = once<Database>(() => connectToDatabase(withFewConnections(settings)))
   const bodies = once<BodyReader>(async () => createBodyReader(settings.s3))
   const handle = createApiHandler({
     router: createRouter(ROUTES),
@@ -51,6 +52,14 @@ export function openApi({ settings, log, prices, authenticate }: ApiOptions): Ap
       await bodies.close()
     },
   }
+}
+
+/** Reports wait for each other rather than for the ledger: the database has only so many connections and processors. */
+const MAX_CONNECTIONS = 5
+
+function withFewConnections({ storage }: Settings): Pick<Settings, "storage"> {
+  const { postgres } = storage
+  return { storage: { ...storage, postgres: { ...postgres, maxConns: Math.min(MAX_CONNECTIONS, postgres.maxConns) } } }
 }
 
 /** Returns a database that stays open when its user closes it. */

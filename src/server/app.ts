@@ -41,7 +41,7 @@ interface AccessPolicy {
  * because of a measurement: through h3 and web streams a proxied request costs two to ten times the CPU time.
  */
 export function createApp(
-  gateway: Gateway,
+  gateway: Pick<Gateway, "handle">,
   probe: OwnRoutes,
   policy: AccessPolicy,
 ): (request: IncomingMessage, response: ServerResponse) => void {
@@ -85,7 +85,7 @@ function createOwnApp(probe: OwnRoutes, metricsToken: string | undefined): H3 {
 }
 
 function createProbes(probe: OwnRoutes, metricsToken: string | undefined): H3 {
-  return new H3({ onError: (_error, { req }) => rejectRequest(req) })
+  return new H3({ onError: (error, { req }) => (error.status === 400 ? rejectRequest(req) : undefined) })
     .get("/health", () => new Response("ok", { headers: { "Content-Type": "text/plain; charset=utf-8" } }))
     .get("/metrics", async ({ req }) => {
       if (metricsToken !== undefined && !isBearer(req.headers.get("authorization"), metricsToken)) {

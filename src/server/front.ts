@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { createApp } from "./app.ts"
 import type { ConnectionCounter } from "./connections.ts"
@@ -30,26 +31,50 @@ export async function openFront({ settings, worker }: ServerOptions, parts: Fron
   const { gateway, connections, collect, isStopping, api } = parts
   const metrics = async () => toText(worker ? await worker.collectAll(collect()) : collect())
   const probe = createProbe({ settings, ...parts, missingWorkers: worker?.missing })
-  const app = createApp(gateway, { ...probe, metrics, api }, settings.server)
+  const own = { ...probe, metrics }
+  const { host, readTimeoutMs, writeTimeoutMs } = settings.server
+  const { port: adminPort, host: adminHost = host } = settings.admin
+  const app = createApp(gateway, { ...own, api: adminPort === undefined ? api : undefined }, settings.server)
   let lastRequestAt = 0
   const handle: typeof app = (request, response) => {
     if (isStopping()) lastRequestAt = performance.now()
     app(request, response)
   }
-  const { host, readTimeoutMs, writeTimeoutMs } = settings.server
-  const port = worker?.port ?? settings.server.port
-  const isWorker = worker !== undefined
-  const listener = await startListening(handle, {
-    host,
-    port,
-    readTimeoutMs,
-    writeTimeoutMs,
-    connections,
-    isWorker,
-  })
+  const common = { readTimeoutMs, writeTimeoutMs, connections, isWorker: worker !== undefined }
+  const listener = await startListening(handle, { host, port: worker?.port ?? settings.server.port, ...common })
+  const admin =
+    adminPort === undefined || api === undefined
+      ? undefined
+      : await startListening(createApp(NO_PROXY, { ...own, api }, { ...settings.server, host: adminHost }), {
+          host: adminHost,
+          port: adminPort,
+          section: "admin",
+          ...common,
+        }).catch(async (error) => {
+          listener.closeConnections()
+          await listener.close()
+          throw error
+        })
   return {
     host: listener.host,
     port: listener.port,
-    drain: (timeoutMs) => drainRequests({ listener, gateway, timeoutMs, lastRequestAt: () => lastRequestAt }),
+    async drain(timeoutMs) {
+      const closed = admin?.close()
+      await drainRequests({ listener, gateway, timeoutMs, lastRequestAt: () => lastRequestAt })
+      admin?.closeConnections()
+      await closed
+    },
   }
+}
+
+/** What the admin listener answers to everything that is neither the admin API nor the dashboard. */
+const NO_PROXY = {
+  handle(_request: IncomingMessage, response: ServerResponse): void {
+    const message = "This is the admin listener of the gateway. Requests for providers go to the gateway's own port."
+    const body = JSON.stringify({
+      error: { message, type: "invalid_request_error", param: null, code: "unknown_path" },
+    })
+    response.writeHead(404, { "Content-Type": "application/json", "X-Should-Retry": "false", Connection: "close" })
+    response.end(body)
+  },
 }

@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type Server, type ServerResponse } fr
 import { type AddressInfo, createServer, Server as TcpServer } from "node:net"
 import type { Duplex } from "node:stream"
 import { listen } from "listhen"
+import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
 import { type ConnectionCounter, endAndClose } from "./connections.ts"
 import { type Handler, inOrder } from "./in-order.ts"
@@ -31,6 +32,8 @@ export async function startListening(
   options: {
     readonly host: string
     readonly port: number
+    /** The part of the settings that names the address: `server` or `admin`. */
+    readonly section?: string
     readonly readTimeoutMs: number
     /** How long a client may stop reading what it was sent. */
     readonly writeTimeoutMs: number
@@ -44,7 +47,7 @@ export async function startListening(
   const handler = inOrder(handle)
   const server = await (options.isWorker ? listenAsWorker : listenAlone)(handler, host, port).catch(
     (error: unknown) => {
-      throw toCommandError(error, host, port)
+      throw toCommandError(error, host, port, options.section)
     },
   )
   tune(server, handler, options.readTimeoutMs)
@@ -100,16 +103,22 @@ async function listenAlone(handler: Handler, host: string, port: number): Promis
  * Throws `CommandError` when the port is in use, before anything else is opened. Another program can still take the
  * port before the server binds it. Returns the port; for 0, one that is free now.
  */
-export async function checkPort(host: string, port: number): Promise<number> {
+async function checkPort(host: string, port: number, section?: string): Promise<number> {
   const trial = createServer()
   await new Promise<void>((resolve, reject) => trial.once("error", reject).listen(port, host, resolve)).catch(
     (error: unknown) => {
-      throw toCommandError(error, host, port)
+      throw toCommandError(error, host, port, section)
     },
   )
   const { port: found } = trial.address() as AddressInfo
   await new Promise((resolve) => trial.close(resolve))
   return found
+}
+
+/** Does the same for all ports of the settings. */
+export async function checkPorts({ server, admin }: Settings): Promise<number> {
+  if (admin.enabled && admin.port !== undefined) await checkPort(admin.host ?? server.host, admin.port, "admin")
+  return checkPort(server.host, server.port)
 }
 
 /** Listhen warns about any other host unless `public` is set. */
@@ -177,21 +186,22 @@ function endAfterRunning(socket: HttpSocket, response: string): void {
   running.once("close", () => setImmediate(() => socket.writable && endAfterRunning(socket, response)))
 }
 
-function toCommandError(error: unknown, host: string, port: number): unknown {
+function toCommandError(error: unknown, host: string, port: number, section = "server"): unknown {
   const { code, name, message } = error as NodeJS.ErrnoException
+  const other = (each: number) => (section === "server" ? `serve --port ${each}` : `${section}.port`)
   if (code === "EADDRINUSE" || name === "GetPortError" || /available port/.test(message)) {
     return new CommandError(
-      `Port ${port} on ${host} is in use. Stop the program that uses it, or choose another port: serve --port ${port + 1}`,
+      `Port ${port} on ${host} is in use. Stop the program that uses it, or choose another port: ${other(port + 1)}`,
     )
   }
   if (code === "EACCES") {
     return new CommandError(
-      `You may not listen on port ${port} without more privileges. Choose a port above 1023: serve --port 7680`,
+      `You may not listen on port ${port} without more privileges. Choose a port above 1023: ${other(7680)}`,
     )
   }
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
     return new CommandError(
-      `server.host: this machine has no address ${host}. Use 127.0.0.1, or 0.0.0.0 for all addresses.`,
+      `${section}.host: this machine has no address ${host}. Use 127.0.0.1, or 0.0.0.0 for all addresses.`,
     )
   }
   return error

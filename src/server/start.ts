@@ -16,7 +16,7 @@ import { toOwnBudget } from "./budget.ts"
 import { createConnectionCounter } from "./connections.ts"
 import { openFront } from "./front.ts"
 import { wireGateway } from "./gateway.ts"
-import { checkPort } from "./listen.ts"
+import { checkPorts } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import type { ServerOptions } from "./options.ts"
 import { openPrices } from "./prices.ts"
@@ -78,7 +78,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     return part
   }
 
-  if (!worker) await checkPort(settings.server.host, settings.server.port)
+  if (!worker) await checkPorts(settings)
   const { database, firstKey } = await openStorage(options, scope)
   const root = toJournalRoot(settings)
   const { dir, lock } = await claimOwnSlot(root)

@@ -69,6 +69,6 @@ function describeRunning([first, ...more]: readonly RunningGateway[]): string {
  * Connects to the database of a running gateway, for an operation that lasts. It never opens the embedded database
  * itself, because no gateway could start while it is open.
  */
-export function connectToDatabase({ storage }: Settings): Promise<Database> {
+export function connectToDatabase({ storage }: Pick<Settings, "storage">): Promise<Database> {
   return joinDatabase(storage)
 }

@@ -4,7 +4,7 @@ import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import { readStoredTotals } from "../../database/ledger/life.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
-import { checkPort } from "../listen.ts"
+import { checkPorts } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
 import type { Metric } from "../prometheus.ts"
@@ -29,8 +29,8 @@ export function startPrimary(options: PrimaryOptions): Promise<RunningServer> {
 
 async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServer> {
   const { settings, log } = options
-  const { host, shutdownTimeoutMs } = settings.server
-  const port = await checkPort(host, settings.server.port)
+  const { shutdownTimeoutMs } = settings.server
+  const port = await checkPorts(settings)
   const { database, firstKey } = await openStorage(options, scope)
 
   let collectOwn = (): readonly Metric[] => []
