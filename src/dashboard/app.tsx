@@ -58,11 +58,12 @@ const NOT_FOUND: View = { name: "", title: "Not found", Page: NotFound }
 function Pages({ session, onSignOut }: { readonly session: Session; readonly onSignOut: () => void }) {
   const place = usePlace()
   const found = VIEWS.find(({ name, role }) => name === place.view && isAllowed(session.role, role)) ?? NOT_FOUND
+  const title = found.titleOf?.(place.params) ?? found.title
   useEffect(() => {
-    document.title = `${found.title} · Majordomo`
-  }, [found])
+    document.title = `${title} · Majordomo`
+  }, [title])
   return (
-    <Layout views={VIEWS} view={found} session={session} onSignOut={onSignOut}>
+    <Layout views={VIEWS} view={found} title={title} session={session} onSignOut={onSignOut}>
       <found.Page session={session} />
     </Layout>
   )

@@ -46,10 +46,28 @@ export function SignIn({ reason, onSignedIn }: SignInProps) {
       {reason && <p class="sign-in-reason">{reason}</p>}
       <form onSubmit={submit}>
         {/* Password managers store a token with a name. */}
-        <input class="hidden" type="text" name="username" autocomplete="username" value="admin token" tabIndex={-1} aria-hidden="true" readOnly />
+        <input
+          class="hidden"
+          type="text"
+          name="username"
+          autocomplete="username"
+          value="admin token"
+          tabIndex={-1}
+          aria-hidden="true"
+          readOnly
+        />
         <label class="field">
           <span>Admin token</span>
-          <input ref={field} type="password" name="password" required placeholder="mdm_admin_…" autocomplete="current-password" spellcheck={false} aria-describedby="sign-in-problem" />
+          <input
+            ref={field}
+            type="password"
+            name="password"
+            required
+            placeholder="mdm_admin_…"
+            autocomplete="current-password"
+            spellcheck={false}
+            aria-describedby="sign-in-problem"
+          />
         </label>
         <p id="sign-in-problem" class="form-problem" role="alert">
           {problem}

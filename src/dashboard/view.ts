@@ -6,6 +6,8 @@ export interface View {
   /** Its path below `/dashboard/`. Empty: the overview. */
   readonly name: string
   readonly title: string
+  /** Its title where the address decides about it. */
+  readonly titleOf?: (params: URLSearchParams) => string
   /** The group of the navigation that it stands in. Without: it is reached from another view. */
   readonly group?: "Usage" | "Manage" | "System"
   /** The view of the navigation that is marked while this one is open. */

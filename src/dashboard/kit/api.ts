@@ -62,7 +62,11 @@ export function change<T>(method: "POST" | "PATCH" | "DELETE", path: string, inp
 async function send<T>(method: string, url: string, init: RequestInit): Promise<T> {
   const response = await fetch(url, { ...init, method, credentials: "same-origin" }).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === "AbortError") throw error
-    throw new ApiProblem({ status: 0, code: "unreachable", detail: "The gateway does not answer. It may be restarting." })
+    throw new ApiProblem({
+      status: 0,
+      code: "unreachable",
+      detail: "The gateway does not answer. It may be restarting.",
+    })
   })
   if (response.ok) return response.status === 204 ? (undefined as T) : ((await response.json()) as T)
   const problem = (await response.json().catch(() => ({}))) as { detail?: string; code?: string; field?: string }

@@ -33,15 +33,27 @@ export function useTargets(question: Question, isWanted: boolean): readonly Targ
   const { since, until, tz } = question.input
   const ask = (by: string | undefined): Query<UsageReport> =>
     // biome-ignore lint/correctness/useHookAtTopLevel: it is called the same number of times in every render
-    useQuery<UsageReport>(isWanted && by !== undefined ? "/usage" : undefined, { by, since, until, tz, limit: MAX_VALUES })
+    useQuery<UsageReport>(isWanted && by !== undefined ? "/usage" : undefined, {
+      by,
+      since,
+      until,
+      tz,
+      limit: MAX_VALUES,
+    })
   const fixed = FIXED.map(ask)
   const named = Array.from({ length: MAX_NAMES }, (_, i) => ask(names[i]))
   const reports = [...fixed, ...named].map(({ data }) => data)
   // biome-ignore lint/correctness/useExhaustiveDependencies: the reports by their identity
   return useMemo(() => {
     const dimensions = [...FIXED, ...names.slice(0, MAX_NAMES)]
-    const typed = names.map((name) => ({ kind: name, text: "", href: question.href(withFilter(question.params, { name, value: "" })) }))
-    const known = reports.flatMap((report, i) => (report?.rows ?? []).flatMap((row) => toTarget(question, dimensions[i]!, row)))
+    const typed = names.map((name) => ({
+      kind: name,
+      text: "",
+      href: question.href(withFilter(question.params, { name, value: "" })),
+    }))
+    const known = reports.flatMap((report, i) =>
+      (report?.rows ?? []).flatMap((row) => toTarget(question, dimensions[i]!, row)),
+    )
     return [...known, ...typed]
   }, [question, names.join("\n"), ...reports])
 }
@@ -66,7 +78,9 @@ export function findTargets(targets: readonly Target[], typed: string, question:
     .filter(({ rank }) => rank > 0)
     .sort((one, other) => other.rank - one.rank)
     .map(({ target }) => target)
-  const free = targets.filter((target) => target.text === "").flatMap(({ kind }) => toFree(kind, typed.trim(), question))
+  const free = targets
+    .filter((target) => target.text === "")
+    .flatMap(({ kind }) => toFree(kind, typed.trim(), question))
   return [...ranked.slice(0, MAX_SHOWN), ...free.slice(0, ranked.length === 0 ? MAX_SHOWN : 4)]
 }
 

@@ -48,7 +48,8 @@ export function usePlace(): Place {
 
 /** Lets the browser handle what only it can: another tab, another window, a download. */
 export function handleClick(event: MouseEvent): void {
-  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    return
   const link = event.target instanceof Element ? event.target.closest("a") : null
   if (!link?.pathname.startsWith(BASE) || link.origin !== window.location.origin || link.target || link.download) return
   event.preventDefault()

@@ -49,14 +49,22 @@ export function toComparison({ since, until }: Bounds, params: URLSearchParams):
   return { since: fromWall(move(toWall(since))), until: fromWall(move(toWall(until))) }
 }
 
-function toShift(kind: string, { since, until }: Bounds, params: URLSearchParams): ((wall: number) => number) | undefined {
+function toShift(
+  kind: string,
+  { since, until }: Bounds,
+  params: URLSearchParams,
+): ((wall: number) => number) | undefined {
   const from = toWall(since)
   const days = toDays(kind, from, toWall(until), params)
   if (days !== undefined) {
     const matched = params.get("match") === "weekday" ? toWeeks(days, kind) : days
     return matched <= 0 ? undefined : (wall) => wall - matched * DAY_MS
   }
-  return kind === "month" ? (wall) => minusMonths(wall, 1) : kind === "year" ? (wall) => minusMonths(wall, 12) : undefined
+  return kind === "month"
+    ? (wall) => minusMonths(wall, 1)
+    : kind === "year"
+      ? (wall) => minusMonths(wall, 12)
+      : undefined
 }
 
 function toDays(kind: string, from: number, to: number, params: URLSearchParams): number | undefined {
@@ -82,7 +90,6 @@ function minusMonths(wall: number, months: number): number {
 }
 
 export type Interval = "hour" | "day" | "week" | "month"
-
 
 /** One bar: its value in the report, and its beginning. */
 export interface Bucket {

@@ -1,6 +1,6 @@
+import { type Bounds, type Bucket, type Interval, listBuckets, toBucketValue, toComparison } from "./period.ts"
 import { type Query, useQuery } from "./query.ts"
 import { type Question, withFilter } from "./question.ts"
-import { type Bounds, type Bucket, type Interval, listBuckets, toBucketValue, toComparison } from "./period.ts"
 import { METRICS, type Metric, readValue, type UsageReport, type UsageRow } from "./usage.ts"
 
 /** The values of the split that have a color of their own. The others are one series. */
@@ -37,7 +37,11 @@ export function useTimeline(question: Question, interval: Interval, split: strin
   const alone = Array.from({ length: MAX_SERIES }, (_, i) => {
     const value = isFew ? undefined : values[i]?.filter
     // biome-ignore lint/correctness/useHookAtTopLevel: it is called the same number of times in every render
-    return useQuery<UsageReport>(value && "/usage", { ...input, ...toFilterInput(question, split!, value ?? ""), by: interval })
+    return useQuery<UsageReport>(value && "/usage", {
+      ...input,
+      ...toFilterInput(question, split!, value ?? ""),
+      by: interval,
+    })
   })
   const splits = values.map(({ text, filter }, i) => ({
     name: text,
@@ -60,7 +64,12 @@ function toFilterInput({ params }: Question, name: string, value: string) {
 }
 
 /** Returns the measure of each bucket. */
-export function toValues(rows: readonly UsageRow[], buckets: readonly Bucket[], interval: Interval, metric: Metric): number[] {
+export function toValues(
+  rows: readonly UsageRow[],
+  buckets: readonly Bucket[],
+  interval: Interval,
+  metric: Metric,
+): number[] {
   const sums = new Map<string, number>()
   for (const row of rows) {
     const value = toBucketValue(row[interval], interval)

@@ -82,7 +82,12 @@ export function readValue(row: UsageRow, dimension: string): { readonly text: st
   const value = row[dimension]
   if (dimension === "key") {
     const id = row["key_id"]
-    const text = value === null || value === undefined ? (id ? `deleted key ${String(id).slice(0, 8)}` : "(no key)") : String(value)
+    const text =
+      value === null || value === undefined
+        ? id
+          ? `deleted key ${String(id).slice(0, 8)}`
+          : "(no key)"
+        : String(value)
     return id ? { text, filter: String(id) } : { text }
   }
   if (value === null || value === undefined) return { text: "(none)" }

@@ -33,7 +33,13 @@ export function Breakdown({ question, dimension, choices, slot, metric, bounds }
   const filter = filters.find(({ name }) => name === dimension)
   const choose = (chosen: string) => navigate(href(withParams(params, { [slot]: chosen })), { replace: true })
   const title = (
-    <Choice label="Dimension of this card" isBare value={dimension} options={choices.map((name) => [name, toPlural(name)])} onChange={choose} />
+    <Choice
+      label="Dimension of this card"
+      isBare
+      value={dimension}
+      options={choices.map((name) => [name, toPlural(name)])}
+      onChange={choose}
+    />
   )
   if (filter !== undefined) {
     return (
@@ -48,7 +54,15 @@ export function Breakdown({ question, dimension, choices, slot, metric, bounds }
     )
   }
   return (
-    <Card title={title} class="breakdown" actions={<a class="quiet" href={hrefOf("by", { name: dimension })}>All</a>}>
+    <Card
+      title={title}
+      class="breakdown"
+      actions={
+        <a class="quiet" href={hrefOf("by", { name: dimension })}>
+          All
+        </a>
+      }
+    >
       <BreakdownRows question={question} dimension={dimension} metric={metric} bounds={bounds} />
     </Card>
   )
@@ -84,7 +98,7 @@ function BreakdownRows({ question, dimension, metric, bounds }: RowsProps) {
           </th>
           {comparison && (
             <th scope="col" class="right delta">
-              Change
+              <span class={before.data?.rows.length === 0 ? "hidden" : undefined}>Change</span>
             </th>
           )}
         </tr>
@@ -97,7 +111,9 @@ function BreakdownRows({ question, dimension, metric, bounds }: RowsProps) {
             dimension={dimension}
             row={row}
             share={METRICS[metric].of(row) / (METRICS[metric].of(total) || 1)}
-            change={comparison && { value: toChange(METRICS[metric].of(row), earlier.get(readValue(row, dimension).text)) }}
+            change={
+              comparison && { value: toChange(METRICS[metric].of(row), earlier.get(readValue(row, dimension).text)) }
+            }
           />
         ))}
       </tbody>
@@ -130,7 +146,11 @@ export function BreakdownRow({ question, dimension, row, share, change }: RowPro
         {filter === undefined ? (
           <span class="row-link is-plain">{name}</span>
         ) : (
-          <a class="row-link" data-row href={question.href(withFilter(question.params, { name: dimension, value: filter }))}>
+          <a
+            class="row-link"
+            data-row
+            href={question.href(withFilter(question.params, { name: dimension, value: filter }))}
+          >
             {name}
           </a>
         )}

@@ -55,7 +55,13 @@ export function Chart({ label, bars, series, hasRest, before, format, formatAxis
             <line key={tick} class="chart-grid" x1={0} x2={bars.length} y1={max - tick} y2={max - tick} />
           ))}
           {bars.map((bar, i) => (
-            <Stack key={bar.title} x={i} max={max} values={series.map(({ values }) => values[i] ?? 0)} colorOf={colorOf} />
+            <Stack
+              key={bar.title}
+              x={i}
+              max={max}
+              values={series.map(({ values }) => values[i] ?? 0)}
+              colorOf={colorOf}
+            />
           ))}
           {before && <path class="chart-before" d={toPath(before.slice(0, bars.length), max)} />}
         </svg>
@@ -67,7 +73,9 @@ export function Chart({ label, bars, series, hasRest, before, format, formatAxis
                 <TooltipLine key={name} name={name} color={colorOf(i)} value={format(values[at] ?? 0)} />
               ))}
             <TooltipLine name={series.length > 1 ? "Total" : (series[0]?.name ?? "")} value={format(totals[at]!)} />
-            {before?.[at] !== undefined && <TooltipLine name="Before" color="series-before" value={format(before[at])} />}
+            {before?.[at] !== undefined && (
+              <TooltipLine name="Before" color="series-before" value={format(before[at])} />
+            )}
           </Tooltip>
         )}
       </div>
@@ -134,7 +142,17 @@ function Targets({ label, bars, totals, format, at, onAt }: TargetsProps) {
   )
 }
 
-function Tooltip({ title, at, count, children }: { title: string; at: number; count: number; children: ComponentChildren }) {
+function Tooltip({
+  title,
+  at,
+  count,
+  children,
+}: {
+  title: string
+  at: number
+  count: number
+  children: ComponentChildren
+}) {
   const center = ((at + 0.5) / count) * 100
   const side = center < 50 ? { left: `${center}%` } : { right: `${100 - center}%` }
   return (
@@ -145,7 +163,15 @@ function Tooltip({ title, at, count, children }: { title: string; at: number; co
   )
 }
 
-function TooltipLine({ name, color, value }: { readonly name: string; readonly color?: string; readonly value: string }) {
+function TooltipLine({
+  name,
+  color,
+  value,
+}: {
+  readonly name: string
+  readonly color?: string
+  readonly value: string
+}) {
   return (
     <div class="tooltip-line">
       <i class={color === undefined ? "swatch" : `swatch ${color}`} />
@@ -163,7 +189,11 @@ function Labels({ bars }: { readonly bars: readonly Bar[] }) {
   return (
     <div class="chart-labels" aria-hidden="true">
       {shown.map(({ label, i }, n) => (
-        <span key={i} class={n % 2 === 1 ? "hide-m" : undefined} style={{ left: `${((i + 0.5) / bars.length) * 100}%` }}>
+        <span
+          key={i}
+          class={n % 2 === 1 ? "hide-m" : undefined}
+          style={{ left: `${((i + 0.5) / bars.length) * 100}%` }}
+        >
           {label}
         </span>
       ))}
@@ -185,7 +215,15 @@ function toPath(values: readonly number[], max: number): string {
   return values.map((value, i) => `${i === 0 ? "M" : "L"}${i + 0.5} ${max - value}`).join(" ")
 }
 
-export function Legend({ series, hasRest, hrefOf }: { series: readonly Series[]; hasRest: boolean; hrefOf: (i: number) => string | undefined }) {
+export function Legend({
+  series,
+  hasRest,
+  hrefOf,
+}: {
+  series: readonly Series[]
+  hasRest: boolean
+  hrefOf: (i: number) => string | undefined
+}) {
   return (
     <ul class="legend">
       {series.map(({ name }, i) => {
@@ -193,7 +231,13 @@ export function Legend({ series, hasRest, hrefOf }: { series: readonly Series[];
         return (
           <li key={name}>
             <i class={`swatch ${hasRest && i === series.length - 1 ? "series-rest" : `series-${i}`}`} />
-            {href === undefined ? <bdi>{name}</bdi> : <a href={href}><bdi>{name}</bdi></a>}
+            {href === undefined ? (
+              <bdi>{name}</bdi>
+            ) : (
+              <a href={href}>
+                <bdi>{name}</bdi>
+              </a>
+            )}
           </li>
         )
       })}

@@ -13,7 +13,11 @@ export function Chips({ question }: { readonly question: Question }) {
         <li key={filter.name} class="chip">
           <span class="chip-name">{toTitle(filter.name)}</span>
           <FilterValue filter={filter} />
-          <a class="chip-remove" href={href(withoutFilter(params, filter.name))} aria-label={`Remove the filter on ${toTitle(filter.name)}`}>
+          <a
+            class="chip-remove"
+            href={href(withoutFilter(params, filter.name))}
+            aria-label={`Remove the filter on ${toTitle(filter.name)}`}
+          >
             ×
           </a>
         </li>

@@ -106,10 +106,25 @@ function Options({ id, found, at, isListed, typed, onChoose }: OptionsProps) {
 }
 
 /** Finds anything by its name: pages, models, keys, and the values of metadata. */
-export function Palette({ question, more, onClose }: { question: Question; more: readonly Target[]; onClose: () => void }) {
+export function Palette({
+  question,
+  more,
+  onClose,
+}: {
+  question: Question
+  more: readonly Target[]
+  onClose: () => void
+}) {
   return (
     <Dialog title="Find anything" onClose={onClose} class="palette">
-      <Finder id="palette" question={question} placeholder="A page, model, key, user …" more={more} isOpen onDone={onClose} />
+      <Finder
+        id="palette"
+        question={question}
+        placeholder="A page, model, key, user …"
+        more={more}
+        isOpen
+        onDone={onClose}
+      />
     </Dialog>
   )
 }

@@ -19,7 +19,8 @@ export function Field({ label, name, hint, value, type = "text", isRequired, pla
       <span>{label}</span>
       <input
         name={name}
-        type={type}
+        // The types of preact allow a role for each of these separately.
+        type={type as "text"}
         defaultValue={value}
         required={isRequired}
         placeholder={placeholder}

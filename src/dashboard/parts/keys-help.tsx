@@ -1,5 +1,5 @@
-import type { View } from "../view.ts"
 import { PERIODS } from "../kit/period.ts"
+import type { View } from "../view.ts"
 import { Dialog } from "./dialog.tsx"
 
 const GENERAL: readonly (readonly [key: string, does: string])[] = [
@@ -39,9 +39,7 @@ function KeyList({ title, keys }: { title: string; keys: readonly (readonly [key
       <dl>
         {keys.map(([key, does]) => (
           <div key={key}>
-            <dt>
-              {key.split(" ").map((one) => one && <kbd key={one}>{one}</kbd>)}
-            </dt>
+            <dt>{key.split(" ").map((one) => one && <kbd key={one}>{one}</kbd>)}</dt>
             <dd>{does}</dd>
           </div>
         ))}

@@ -17,6 +17,7 @@ import { Toasts } from "./toast.tsx"
 interface LayoutProps {
   readonly views: readonly View[]
   readonly view: View
+  readonly title: string
   readonly session: Session
   readonly onSignOut: () => void
   readonly children: ComponentChildren
@@ -25,7 +26,7 @@ interface LayoutProps {
 const FILTER_FIELD = "filter"
 
 /** Everything around a view: navigation, period, filters, keys and dialogs. */
-export function Layout({ views, view, session, onSignOut, children }: LayoutProps) {
+export function Layout({ views, view, title, session, onSignOut, children }: LayoutProps) {
   const question = useQuestion()
   const [opened, setOpened] = useState<"palette" | "keys">()
   const shown = views.filter(({ role }) => isAllowed(session.role, role))
@@ -57,7 +58,7 @@ export function Layout({ views, view, session, onSignOut, children }: LayoutProp
         </header>
         <main id="main" tabIndex={-1}>
           <div class="head">
-            <h1>{view.title}</h1>
+            <h1>{title}</h1>
             {view.isFiltered && <PeriodBar question={question} canCompare={view.name === "" || view.name === "by"} />}
           </div>
           {view.isFiltered && <Chips question={question} />}

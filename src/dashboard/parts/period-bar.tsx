@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks"
-import { COMPARISONS, PERIODS } from "../kit/period.ts"
 import { navigate } from "../kit/location.ts"
+import { COMPARISONS, PERIODS } from "../kit/period.ts"
 import { DEFAULT_SINCE, LOCAL_ZONE, type Question, withParams } from "../kit/question.ts"
 import { FormDialog } from "./dialog.tsx"
 import { Choice, Field } from "./form.tsx"
@@ -59,7 +59,13 @@ export function PeriodBar({ question, canCompare }: { readonly question: Questio
           onSubmit={async ({ since, until }) => go({ since, until: until || undefined })}
         >
           <Field label="From" name="since" type="date" isRequired isFirst value={toDate(since)} />
-          <Field label="To" name="until" type="date" value={toDate(until)} hint="The whole day counts. Empty: until now." />
+          <Field
+            label="To"
+            name="until"
+            type="date"
+            value={toDate(until)}
+            hint="The whole day counts. Empty: until now."
+          />
         </FormDialog>
       )}
       {asked === "comparison" && (
@@ -97,8 +103,20 @@ function ZoneChoice({ question: { params, href, tz } }: { readonly question: Que
         onChange={(zone) => (zone === "" ? setOther(true) : go(zone))}
       />
       {isOther && (
-        <FormDialog title="Choose the time zone" action="Show" onClose={() => setOther(false)} onSubmit={async ({ tz }) => go(toZone(tz!))}>
-          <Field label="Time zone" name="tz" isRequired isFirst placeholder="Europe/Lisbon" hint="A name such as America/New_York" />
+        <FormDialog
+          title="Choose the time zone"
+          action="Show"
+          onClose={() => setOther(false)}
+          onSubmit={async ({ tz }) => go(toZone(tz!))}
+        >
+          <Field
+            label="Time zone"
+            name="tz"
+            isRequired
+            isFirst
+            placeholder="Europe/Lisbon"
+            hint="A name such as America/New_York"
+          />
         </FormDialog>
       )}
     </>

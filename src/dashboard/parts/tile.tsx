@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact"
-import { Change } from "./value.tsx"
 import { Skeleton } from "./states.tsx"
+import { Change } from "./value.tsx"
 
 interface TileProps {
   readonly title: string

@@ -1,4 +1,11 @@
-import { formatChange, formatCount, formatDuration, formatExactMoment, formatMoment, formatMoney } from "../kit/format.ts"
+import {
+  formatChange,
+  formatCount,
+  formatDuration,
+  formatExactMoment,
+  formatMoment,
+  formatMoney,
+} from "../kit/format.ts"
 
 interface MoneyProps {
   /** USD as a plain decimal; null: no price is known. */

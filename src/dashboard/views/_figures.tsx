@@ -16,7 +16,8 @@ interface FiguresProps {
 export function Figures({ question, timeline: { report, before }, metric }: FiguresProps) {
   const latency = useQuery<LatencyReport>("/usage/latency", question.input)
   const total = report.data?.total ?? NOTHING
-  const earlier = before.data?.total
+  // Nothing can be compared with a period without requests.
+  const earlier = before.data?.total.requests ? before.data.total : undefined
   const show = (shown: Metric) => ({
     href: question.href(withParams(question.params, { metric: shown === "cost" ? undefined : shown })),
     isCurrent: metric === shown,
@@ -27,8 +28,18 @@ export function Figures({ question, timeline: { report, before }, metric }: Figu
   const { change: _change, ...errors } = show("errors")
   return (
     <div class="tiles">
-      <Tile title="Cost" {...show("cost")} value={<Money usd={total.total_cost} />} note={earlier && `from ${formatMoney(earlier.total_cost)}`} />
-      <Tile title="Requests" {...show("requests")} value={formatCount(total.requests)} note={earlier && `from ${formatCount(earlier.requests)}`} />
+      <Tile
+        title="Cost"
+        {...show("cost")}
+        value={<Money usd={total.total_cost} />}
+        note={earlier && `from ${formatMoney(earlier.total_cost)}`}
+      />
+      <Tile
+        title="Requests"
+        {...show("requests")}
+        value={formatCount(total.requests)}
+        note={earlier && `from ${formatCount(earlier.requests)}`}
+      />
       <Tile
         title="Tokens"
         {...show("tokens")}
@@ -38,7 +49,11 @@ export function Figures({ question, timeline: { report, before }, metric }: Figu
       <Tile
         title="Errors"
         {...errors}
-        value={<span title={`${formatCount(total.errors)} of ${formatCount(total.requests)} requests`}>{formatShare(errorRate)}</span>}
+        value={
+          <span title={`${formatCount(total.errors)} of ${formatCount(total.requests)} requests`}>
+            {formatShare(errorRate)}
+          </span>
+        }
         note={earlier ? `from ${formatShare(rateOf(earlier))}` : formatCount(total.errors)}
       />
       <Tile
@@ -47,7 +62,12 @@ export function Figures({ question, timeline: { report, before }, metric }: Figu
         value={formatDuration(latency.data?.total.p50_ms)}
         note={latency.data ? `p95 ${formatDuration(latency.data.total.p95_ms)}` : "not measured"}
       />
-      <Tile title="Exact cost" isLoading={report.data === undefined} value={formatShare(exactOf(total))} note={toDoubt(total)} />
+      <Tile
+        title="Exact cost"
+        isLoading={report.data === undefined}
+        value={formatShare(exactOf(total))}
+        note={toDoubt(total)}
+      />
     </div>
   )
 }
@@ -70,7 +90,10 @@ const rateOf = ({ errors, requests }: Measures) => (requests === 0 ? 0 : errors 
 const exactOf = ({ exact, requests }: Measures) => (requests === 0 ? 1 : exact / requests)
 
 function toDoubt({ estimated, unpriced }: Measures): string {
-  const parts = [unpriced > 0 && `${formatCount(unpriced)} unpriced`, estimated > 0 && `${formatCount(estimated)} estimated`]
+  const parts = [
+    unpriced > 0 && `${formatCount(unpriced)} unpriced`,
+    estimated > 0 && `${formatCount(estimated)} estimated`,
+  ]
   return parts.filter(Boolean).join(", ") || "of all requests"
 }
 

@@ -1,8 +1,8 @@
 import { useQuery } from "../kit/query.ts"
 import type { Question } from "../kit/question.ts"
 import type { UsageReport } from "../kit/usage.ts"
-import { Money } from "../parts/value.tsx"
 import { Skeleton } from "../parts/states.tsx"
+import { Money } from "../parts/value.tsx"
 
 const DAY_MS = 86_400_000
 
@@ -22,10 +22,16 @@ export function Forecast({ question: { input } }: { readonly question: Question 
   return (
     <p class="forecast">
       <span>
-        This month so far <strong><Money usd={month.data.total.total_cost} /></strong>
+        This month so far{" "}
+        <strong>
+          <Money usd={month.data.total.total_cost} />
+        </strong>
       </span>
       <span>
-        At its end, at the pace of the last 7 days <strong><Money usd={forecast.toFixed(6)} /></strong>
+        At its end, at the pace of the last 7 days{" "}
+        <strong>
+          <Money usd={forecast.toFixed(6)} />
+        </strong>
       </span>
     </p>
   )

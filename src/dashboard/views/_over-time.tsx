@@ -27,8 +27,9 @@ const INTERVALS = [
 export function OverTime({ question, timeline, metric, interval, split, choices }: OverTimeProps) {
   const { params, href } = question
   const { series, hasRest } = toSeries(timeline, interval, metric)
-  const before = timeline.before.data && toBefore(timeline, interval, metric)
-  const set = (changes: Readonly<Record<string, string>>) => navigate(href(withParams(params, changes)), { replace: true })
+  const before = timeline.before.data?.total.requests ? toBefore(timeline, interval, metric) : undefined
+  const set = (changes: Readonly<Record<string, string>>) =>
+    navigate(href(withParams(params, changes)), { replace: true })
   const format = (value: number) => (metric === "cost" ? formatMoney(value.toFixed(9)) : formatCount(value))
   const formatAxis = (value: number) => (metric === "cost" ? toDollars(value) : formatCompact(value))
   return (
@@ -36,7 +37,13 @@ export function OverTime({ question, timeline, metric, interval, split, choices 
       <div class="over-time-head">
         <Legend series={series} hasRest={hasRest} hrefOf={(i) => timeline.splits[i]?.filterHref} />
         <div class="over-time-choices">
-          <Choice label="Bars" isBare value={interval} options={INTERVALS} onChange={(value) => set({ interval: value })} />
+          <Choice
+            label="Bars"
+            isBare
+            value={interval}
+            options={INTERVALS}
+            onChange={(value) => set({ interval: value })}
+          />
           <Choice
             label="Split by"
             isBare
@@ -92,10 +99,19 @@ function toBar({ value, start }: Bucket, interval: Interval, { tz, params, href 
     return { label, title: `${day}, ${label}`, href: undefined }
   }
   const show = (since: string, until: string) => href(withParams(params, { since, until, interval: undefined }))
-  if (interval === "month") return { label: formatDay(start, { month: "short" }), title: formatDay(start, { month: "long", year: "numeric" }), href: show(value, value) }
+  if (interval === "month")
+    return {
+      label: formatDay(start, { month: "short" }),
+      title: formatDay(start, { month: "long", year: "numeric" }),
+      href: show(value, value),
+    }
   if (interval === "week") {
     const last = new Date(Date.parse(start) + 6 * 86_400_000).toISOString().slice(0, 10)
     return { label: formatDay(start), title: `${formatDay(start)} – ${formatDay(last)}`, href: show(start, last) }
   }
-  return { label: formatDay(start), title: formatDay(start, { weekday: "short", day: "numeric", month: "short" }), href: show(start, start) }
+  return {
+    label: formatDay(start),
+    title: formatDay(start, { weekday: "short", day: "numeric", month: "short" }),
+    href: show(start, start),
+  }
 }

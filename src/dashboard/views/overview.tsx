@@ -1,7 +1,6 @@
 import { useMetadataNames } from "../kit/find.ts"
-import { useQuestion } from "../kit/question.ts"
+import { DEFAULT_SINCE, useQuestion } from "../kit/question.ts"
 import { guessInterval, useTimeline } from "../kit/series.ts"
-import { DEFAULT_SINCE } from "../kit/question.ts"
 import { DIMENSIONS, METRICS, type Metric } from "../kit/usage.ts"
 import { Breakdown } from "../parts/breakdown.tsx"
 import { Empty, Failure } from "../parts/states.tsx"
@@ -26,7 +25,14 @@ export function Overview() {
     <>
       <section class="card main-card" aria-label="The period">
         <Figures question={question} timeline={timeline} metric={metric} />
-        <OverTime question={question} timeline={timeline} metric={metric} interval={interval} split={split} choices={choices} />
+        <OverTime
+          question={question}
+          timeline={timeline}
+          metric={metric}
+          interval={interval}
+          split={split}
+          choices={choices}
+        />
         <Forecast question={question} />
       </section>
       <Notes notes={report.data?.notes} pending={report.data?.pending_rows} />
@@ -35,7 +41,15 @@ export function Overview() {
       ) : (
         <div class="cards">
           {cards.map(({ slot, dimension }) => (
-            <Breakdown key={slot} question={question} dimension={dimension} choices={choices} slot={slot} metric={metric} bounds={report.data} />
+            <Breakdown
+              key={slot}
+              question={question}
+              dimension={dimension}
+              choices={choices}
+              slot={slot}
+              metric={metric}
+              bounds={report.data}
+            />
           ))}
         </div>
       )}
