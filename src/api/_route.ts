@@ -70,6 +70,8 @@ export interface StreamRoute<
   N extends Need = Need,
 > extends RouteFacts<Input, N> {
   readonly item: z.ZodType<Item>
+  /** The items are texts that are sent as they are, such as lines of JSON that must not be changed. */
+  readonly isText?: boolean
   readonly parse: (input: z.output<Input>, now: number) => Parsed
   readonly run: (context: RouteContext<N>, input: Parsed) => AsyncIterable<Item>
 }
@@ -80,6 +82,9 @@ export type InputOf<R extends { readonly input: z.ZodObject }> = R extends {
 }
   ? z.input<I>
   : never
+
+/** What a route returns. */
+export type OutputOf<R> = R extends { readonly output: z.ZodType<infer Output> } ? Output : never
 
 // The tables of routes contain routes with any types; the types of one route are checked where it is defined.
 // biome-ignore lint/suspicious/noExplicitAny: the parameters of `parse` and `run` are contravariant

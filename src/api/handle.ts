@@ -46,7 +46,7 @@ export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Pr
         )
       }
       if (isStream(route)) {
-        return stream(request, toLine, "application/x-ndjson", (context) =>
+        return stream(request, toLines(route), "application/x-ndjson", (context) =>
           toEvents(route, { ...resources, ...context }, input, fail),
         )
       }
@@ -73,10 +73,15 @@ const COMMON_HEADERS = {
   Vary: "Accept, Authorization, Cookie",
 }
 
-/** Formats the items of a sequence as JSON lines. An error cuts the response, so that it is not taken for a complete one. */
-function toLine(event: ApiEvent): string {
-  if ("problem" in event) throw new Error(event.problem.detail)
-  return "item" in event ? `${JSON.stringify(event.item)}\n` : ""
+/**
+ * Formats the items of a sequence as JSON lines. An error cuts the response, so that it is not taken for a complete one.
+ */
+function toLines({ isText }: StreamRoute): (event: ApiEvent) => string {
+  return (event) => {
+    if ("problem" in event) throw new Error(event.problem.detail)
+    if (!("item" in event)) return ""
+    return isText ? String(event.item) : `${JSON.stringify(event.item)}\n`
+  }
 }
 
 function isStream(route: AnyRoute): route is StreamRoute {

@@ -8,9 +8,10 @@ type Json = Readonly<Record<string, unknown>>
 /** Returns the OpenAPI 3.1 document of routes, from the same schemas that check their inputs. */
 export function describeRoutes(routes: readonly AnyRoute[], version: string): Json {
   const paths: Record<string, Record<string, unknown>> = {}
+  const schemas: Record<string, unknown> = { Problem: PROBLEM }
   for (const route of routes) {
     paths[route.path] ??= {}
-    paths[route.path]![route.method.toLowerCase()] = describeRoute(route)
+    paths[route.path]![route.method.toLowerCase()] = describeRoute(route, schemas)
   }
   return {
     openapi: "3.1.1",
@@ -28,7 +29,7 @@ export function describeRoutes(routes: readonly AnyRoute[], version: string): Js
         bearer: { type: "http", scheme: "bearer", description: "an admin token" },
         session: { type: "apiKey", in: "cookie", name: "majordomo_session" },
       },
-      schemas: { Problem: PROBLEM },
+      schemas,
       responses: {
         Problem: {
           description: "the call was rejected, or failed",
@@ -52,9 +53,9 @@ const PROBLEM = {
   },
 }
 
-function describeRoute(route: AnyRoute): Json {
+function describeRoute(route: AnyRoute, schemas: Record<string, unknown>): Json {
   const { name, summary, role, method } = route
-  const { properties = {}, required = [] } = toSchema(route.input, "input") as {
+  const { properties = {}, required = [] } = toSchema(route.input, "input", schemas) as {
     properties?: Record<string, Json>
     required?: readonly string[]
   }
@@ -77,7 +78,7 @@ function describeRoute(route: AnyRoute): Json {
     description: `Needs the role ${role}.`,
     ...(parameters.length > 0 && { parameters }),
     ...(!isQuery && others.length > 0 && { requestBody: describeBody(others, properties, required) }),
-    responses: { 200: describeOutput(route), default: { $ref: "#/components/responses/Problem" } },
+    responses: { 200: describeOutput(route, schemas), default: { $ref: "#/components/responses/Problem" } },
   }
 }
 
@@ -103,13 +104,20 @@ function describeBody(names: readonly string[], properties: Record<string, Json>
   return { required: needed.length > 0, content: { "application/json": { schema } } }
 }
 
-function describeOutput(route: AnyRoute): Json {
+function describeOutput(route: AnyRoute, schemas: Record<string, unknown>): Json {
   const [type, schema] =
     "item" in route ? (["application/x-ndjson", route.item] as const) : (["application/json", route.output] as const)
-  return { description: route.summary, content: { [type]: { schema: toSchema(schema, "output") } } }
+  return { description: route.summary, content: { [type]: { schema: toSchema(schema, "output", schemas) } } }
 }
 
-function toSchema(schema: z.ZodType, io: "input" | "output"): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "any" })
+/** Returns a schema as JSON Schema. Those that refer to themselves are added to `schemas` by their names. */
+function toSchema(schema: z.ZodType, io: "input" | "output", schemas: Record<string, unknown>): Json {
+  const converted = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "any" })
+  const {
+    $schema: _,
+    $defs,
+    ...rest
+  } = JSON.parse(JSON.stringify(converted).replaceAll("#/$defs/", "#/components/schemas/")) as Json
+  Object.assign(schemas, $defs)
   return rest
 }

@@ -1,6 +1,7 @@
 import type { ArgsDef } from "citty"
-import type { AnyRoute, InputOf, Route, StreamRoute } from "../api/_route.ts"
+import type { AnyRoute, InputOf, OutputOf, Route, StreamRoute } from "../api/_route.ts"
 import { callLocally, type LocalCaller, streamLocally } from "../api/call.ts"
+import { parseInput } from "../api/input.ts"
 import { callRemotely } from "../api/remote.ts"
 import { COMMON } from "./_command.ts"
 import { findGateway, type RemoteArgs } from "./_gateway.ts"
@@ -24,7 +25,6 @@ interface CallOptions {
 // A call takes a route with any types and returns the route's own output.
 // biome-ignore-start lint/suspicious/noExplicitAny: see above
 
-type OutputOf<R> = R extends Route<any, any, infer Output, any> ? Output : never
 type ItemOf<R> = R extends StreamRoute<any, any, infer Item, any> ? Item : never
 
 /** Runs a route on the gateway that the options name, or else on the configured database. */
@@ -57,6 +57,11 @@ export function stream<R extends StreamRoute<any, any, any, any>>(
 }
 
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
+
+/** Checks the input of a route, before somebody is asked to confirm it. @throws InputError if it is not valid */
+export function checkInput<R extends AnyRoute>(route: R, input: InputOf<R>): void {
+  parseInput(route, input, Date.now())
+}
 
 type Listener = Pick<LocalCaller, "log" | "onProgress" | "signal">
 

@@ -1,11 +1,9 @@
 import type { Settings } from "../config/settings.ts"
 import { withDatabase as openDatabase } from "../operations/open/database.ts"
-import { withPriceHistory as openPriceHistory, withPrices as openPrices } from "../operations/open/prices.ts"
 import { printMessage } from "./_print.ts"
 import { loadCommandSettings } from "./_settings.ts"
 
 type DatabaseContext = Parameters<Parameters<typeof openDatabase>[1]>[0]
-type PricesContext = Parameters<Parameters<typeof openPrices>[1]>[0]
 
 /** Loads the settings of a command and prints their warnings. */
 export async function openSettings(configFile: string | undefined): Promise<Settings> {
@@ -32,28 +30,4 @@ export async function withDatabase<T>(
   { mayCreate = false }: { readonly mayCreate?: boolean } = {},
 ): Promise<T> {
   return openDatabase({ settings: await openSettings(configFile), log: printMessage, mayCreate }, work)
-}
-
-/** Opens the price book of the settings for one operation. */
-export async function withPrices<T>(
-  configFile: string | undefined,
-  work: (context: PricesContext) => Promise<T> | T,
-): Promise<T> {
-  return openPrices({ settings: await openSettings(configFile), log: printMessage }, work)
-}
-
-/** Opens the price book with its history for one operation. Says so if the database with the history cannot be reached. */
-export async function withPriceHistory<T>(
-  configFile: string | undefined,
-  work: (context: PricesContext) => Promise<T> | T,
-): Promise<T> {
-  return openPriceHistory({ settings: await openSettings(configFile), log: printMessage }, work)
-}
-
-/** Opens the database, and the price book with its history, for one operation. */
-export function withPricesAndDatabase<T>(
-  configFile: string | undefined,
-  work: (context: PricesContext & DatabaseContext) => Promise<T>,
-): Promise<T> {
-  return withDatabase(configFile, (opened) => openPrices(opened, (context) => work({ ...opened, ...context })))
 }

@@ -96,7 +96,8 @@ function beforeDashes(args: readonly string[]): readonly string[] {
 /** Prints an error and returns the exit code. The fields of an operation's input are options here. */
 function printError(error: unknown): number {
   if (error instanceof CommandError) {
-    const message = error instanceof InputError ? `--${error.field}: ${error.problem}` : error.message
+    const message =
+      error instanceof InputError ? `--${error.field.replaceAll("_", "-")}: ${error.problem}` : error.message
     // Without a message, the error stands in the log already.
     if (message !== "") process.stderr.write(`error: ${toMessage(message)}\n`)
     return error.exitCode

@@ -1,11 +1,9 @@
-import { parseAge } from "../config/value-parsers.ts"
-import { CommandError } from "../core/errors.ts"
-import { type PruneResult, pruneRequests } from "../operations/prune.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
+import { maintenance } from "../api/routes/maintenance.ts"
+import type { PruneResult } from "../operations/prune.ts"
+import { call, checkInput, REMOTE } from "./_call.ts"
+import { defineCommand, JSON_OPTION } from "./_command.ts"
 import { confirm, YES_OPTION } from "./_confirm.ts"
-import { withDatabase } from "./_open.ts"
 import { print, printJson } from "./_print.ts"
-import { createProgress } from "./_progress.ts"
 import { withThousands } from "./_text.ts"
 
 export default defineCommand({
@@ -16,34 +14,23 @@ export default defineCommand({
     "dry-run": { type: "boolean", description: "say how many, and change nothing" },
     ...YES_OPTION,
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: [
     "majordomo-gateway prune --older-than 90d --dry-run",
     "majordomo-gateway prune --older-than 30d --bodies-only",
   ],
   async run({ args }) {
-    const olderThanMs = parseOlderThan(args["older-than"])
-    const what = args["bodies-only"] ? "the bodies of requests" : "requests"
-    if (!args["dry-run"]) await confirm(`Delete ${what} older than ${args["older-than"]}? This cannot be undone.`, args)
-    await withDatabase(args.config, async (context) => {
-      const progress = createProgress("requests")
-      const pruning = pruneRequests(
-        { ...context, onProgress: progress.update },
-        { olderThanMs, bodiesOnly: args["bodies-only"] === true, dryRun: args["dry-run"] === true },
-      )
-      const result = await pruning.finally(progress.end)
-      if (args.json) printJson(result)
-      else print([describe(result), ...describeRest(result)].join("\n"))
-    })
+    const { "older-than": age, "bodies-only": bodiesOnly, "dry-run": dryRun } = args
+    const input = { older_than: age, bodies_only: bodiesOnly, dry_run: dryRun }
+    checkInput(maintenance.prune, input)
+    const what = bodiesOnly ? "the bodies of requests" : "requests"
+    if (!dryRun) await confirm(`Delete ${what} older than ${age}? This cannot be undone.`, args)
+    const result = await call(args, maintenance.prune, input)
+    if (args.json) printJson(result)
+    else print([describe(result), ...describeRest(result)].join("\n"))
   },
 })
-
-function parseOlderThan(text: string): number {
-  const ageMs = parseAge(text)
-  if (ageMs !== undefined) return ageMs
-  throw new CommandError(`--older-than: expected an age such as 90d, 12w or 1y, got ${JSON.stringify(text)}`, 2)
-}
 
 function describe({ before, requests, bodies_only: bodiesOnly, dry_run: isDry }: PruneResult): string {
   const day = before.slice(0, 10)

@@ -1,8 +1,8 @@
-import { type VerifyResult, verify } from "../operations/verify.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
-import { withDatabase } from "./_open.ts"
+import { maintenance } from "../api/routes/maintenance.ts"
+import type { VerifyResult } from "../operations/verify.ts"
+import { call, REMOTE } from "./_call.ts"
+import { defineCommand, JSON_OPTION } from "./_command.ts"
 import { print, printJson } from "./_print.ts"
-import { createProgress } from "./_progress.ts"
 import { printable, withThousands } from "./_text.ts"
 
 export default defineCommand({
@@ -15,21 +15,16 @@ export default defineCommand({
     all: { type: "boolean", description: "compare every day again, also those that were proven and have not changed" },
     repair: { type: "boolean", description: "compute the rollups again from the rows, where they differ" },
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: ["majordomo-gateway verify", "majordomo-gateway verify --all", "majordomo-gateway verify --repair"],
   async run({ args }) {
-    await withDatabase(args.config, async (context) => {
-      const progress = createProgress(args.repair ? "requests and repairs" : "requests")
-      const verifying = verify(
-        { ...context, onProgress: progress.update },
-        { repair: args.repair === true, all: args.all === true },
-      )
-      const result = await verifying.finally(progress.end)
-      if (args.json) printJson(result)
-      else print(toVerdict(result))
-      if (!result.balanced) process.exitCode = 1
-    })
+    const { all, repair } = args
+    const noun = repair ? "requests and repairs" : "requests"
+    const result = await call(args, maintenance.verify, { all, repair }, { noun })
+    if (args.json) printJson(result)
+    else print(toVerdict(result))
+    if (!result.balanced) process.exitCode = 1
   },
 })
 

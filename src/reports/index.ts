@@ -14,6 +14,7 @@ export {
   type BodyQuestion,
   COLUMNS,
   countBodies,
+  type RequestCursor,
   toRequestObject,
 } from "./requests.ts"
 export { askRollupState, MAX_VALUES_PER_DAY, NO_ROLLUPS, type RollupState, readRollupState } from "./rollup-state.ts"

@@ -31,19 +31,33 @@ export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .join(", ")
 export const REQUEST_TABLES = "FROM llm_requests r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
 
-/** Selects the newest rows, newest first. */
+/** The position of a row when rows are read page by page, newest first. */
+export interface RequestCursor {
+  /** The time of the row in microseconds since the epoch, which a Date cannot represent. */
+  readonly micros: string
+  readonly id: string
+}
+
+/** Selects the newest rows, newest first, or those before a cursor. */
 export function askRequests({
   filters,
   period,
   limit,
+  before,
 }: {
   filters: Filters
   period?: Period
   limit: number
+  before?: RequestCursor | undefined
 }): Statement {
   return createStatement((bind) => {
-    const condition = toCondition({ filters, span: period }, bind)
-    return `SELECT ${REQUEST_COLUMNS}, k.name AS key_name ${REQUEST_TABLES} WHERE ${condition} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)}`
+    const conditions = [toCondition({ filters, span: period }, bind)]
+    if (before !== undefined) {
+      const at = `to_timestamp(0) + ${bind(before.micros)}::bigint * interval '1 microsecond'`
+      conditions.push(`(r.created_at, r.id) < (${at}, ${bind(before.id)}::uuid)`)
+    }
+    const micros = "(extract(epoch FROM r.created_at) * 1000000)::bigint AS created_at_micros"
+    return `SELECT ${REQUEST_COLUMNS}, k.name AS key_name, ${micros} ${REQUEST_TABLES} WHERE ${conditions.join(" AND ")} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)}`
   })
 }
 
@@ -90,7 +104,7 @@ export function askBodies(
   })
 }
 
-/** Converts a row to an object with the names of its columns, in types that JSON represents exactly. */
+/** Converts a row to an object with the names of its columns and `key_name`, in types that JSON represents exactly. */
 export function toRequestObject(row: Record<string, unknown>): Record<string, unknown> {
   const object: Record<string, unknown> = {}
   for (const [name, kind] of Object.entries(COLUMNS)) {
@@ -100,5 +114,6 @@ export function toRequestObject(row: Record<string, unknown>): Record<string, un
     else if (kind === "time") object[name] = value instanceof Date ? value.toISOString() : value
     else object[name] = value
   }
+  object["key_name"] = row["key_name"] ?? null
   return object
 }

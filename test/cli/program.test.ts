@@ -271,6 +271,7 @@ describe("reports", () => {
       filters: { model: "gpt*", where: { Feature: "chat" } },
       rows: [{ model: "gpt-4o-mini", ...row }],
       total: row,
+      groups: 1,
     })
     expect(stderr).toBe("")
   })

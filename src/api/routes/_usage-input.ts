@@ -13,11 +13,20 @@ export const FILTERS = {
   where: z.array(z.string()).default([]).describe("only this metadata, such as User-Id=42; may be repeated"),
 }
 
-/** The default of `limit`, and its bounds. */
-export const toLimit = (initial: number | undefined) => {
-  const limit = z.coerce.number().int().min(1).max(1_000_000).describe("at most so many")
-  return initial === undefined ? limit.optional() : limit.default(initial)
+/** A whole number, which a query has as text. */
+export function whole(min: number, max: number) {
+  const error = ({ input }: { readonly input?: unknown }) =>
+    `expected a whole number from ${min} to ${max}${Number.isNaN(input) ? "" : `, got ${JSON.stringify(input)}`}`
+  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
 }
+
+const limit = whole(1, 1_000_000).describe("at most so many")
+
+/** How many results are wanted: all, unless given. */
+export const OPTIONAL_LIMIT = limit.optional()
+
+/** How many results are wanted, with a default. */
+export const toLimit = (initial: number) => limit.default(initial)
 
 type FilterInput = z.output<z.ZodObject<typeof FILTERS>>
 

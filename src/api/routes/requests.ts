@@ -1,13 +1,25 @@
 import { z } from "zod"
+import { readBodies, toBodyObject } from "../../operations/requests/bodies.ts"
+import { explainCost } from "../../operations/requests/explain.ts"
+import { exportRequests } from "../../operations/requests/export.ts"
 import { followRequests, MAX_ROWS_PER_POLL } from "../../operations/requests/follow.ts"
+import { getRequest } from "../../operations/requests/get.ts"
+import { parseRequestId } from "../../operations/requests/id.ts"
+import { listRequests, parseCursor, toCursor } from "../../operations/requests/list.ts"
 import { toRequestObject } from "../../operations/requests/row.ts"
 import { parseFilters } from "../../operations/usage/question.ts"
-import { defineStream } from "../_route.ts"
-import { FILTERS } from "./_usage-input.ts"
+import { defineRoute, defineStream } from "../_route.ts"
+import { createExportLog } from "./_export-log.ts"
+import { notePendingRows } from "./_pending-rows.ts"
+import { FILTERS, parseChoice, toLimit, whole } from "./_usage-input.ts"
 
 const { since: _since, until: _until, tz: _tz, ...filters } = FILTERS
-
-const request = z.looseObject({ id: z.string() }).describe("a row of llm_requests, and the name of its key as key_name")
+const id = z.string().describe("the row's id, which the client received as X-Majordomo-Request-Id")
+const request = z
+  .record(z.string(), z.unknown())
+  .describe("the columns of llm_requests by name, and the name of the key as key_name")
+const sides = z.array(z.enum(["request", "response"])).readonly()
+const kind = z.enum(["none", "json", "text", "binary"]).optional()
 
 const MESSAGES = {
   outage: "The gateway or its database is gone; waiting for it to come back (Ctrl-C ends).",
@@ -15,6 +27,72 @@ const MESSAGES = {
 } as const
 
 export const requests = {
+  list: defineRoute({
+    name: "requests.list",
+    method: "GET",
+    path: "/requests",
+    role: "viewer",
+    summary: "the newest requests, newest first",
+    input: z.strictObject({
+      ...FILTERS,
+      limit: toLimit(20),
+      cursor: z.string().optional().describe("`next` of the page before"),
+    }),
+    output: z.object({
+      items: z.array(request).readonly(),
+      next: z.string().nullable().describe("the cursor of the next page; null: there is none"),
+    }),
+    needs: ["database"],
+    parse: ({ limit, cursor, ...choice }, now) => ({
+      ...parseChoice(choice, now, "1970-01-01"),
+      limit,
+      before: parseCursor(cursor),
+    }),
+    async run(context, question) {
+      await notePendingRows(context)
+      const rows = await listRequests(context, question)
+      const items = rows.map(toRequestObject)
+      return { items, next: rows.length < question.limit ? null : toCursor(rows.at(-1)!) }
+    },
+  }),
+  get: defineRoute({
+    name: "requests.get",
+    method: "GET",
+    path: "/requests/{id}",
+    role: "viewer",
+    summary: "one request, and how its cost was computed",
+    input: z.strictObject({ id }),
+    output: z
+      .object({ explanation: z.record(z.string(), z.unknown()).describe("the cost as a sum, line by line") })
+      .catchall(z.unknown()),
+    needs: ["database"],
+    parse: (input) => ({ id: parseRequestId(input.id) }),
+    async run(context, input) {
+      const row = await getRequest(context, input)
+      return { ...toRequestObject(row), explanation: { ...explainCost(row) } }
+    },
+  }),
+  body: defineRoute({
+    name: "requests.body",
+    method: "GET",
+    path: "/requests/{id}/body",
+    role: "auditor",
+    summary: "the stored bodies of one request, from wherever they are",
+    input: z.strictObject({ id }),
+    output: z.object({
+      request_body: z.string().nullable().optional().describe("a body that is not text is a data: URL"),
+      response_body: z.string().nullable().optional(),
+      bodies_from: z.enum(["none", "postgres", "s3", "unreadable"]),
+      bodies_cut: sides.describe("the bodies of which only the beginning is stored"),
+      bodies_kinds: z.object({ request: kind, response: kind }),
+    }),
+    needs: ["database", "bodies"],
+    parse: (input) => ({ id: parseRequestId(input.id) }),
+    async run(context, input) {
+      const row = await getRequest(context, input)
+      return toBodyObject(await readBodies(context, row), ["request", "response"])
+    },
+  }),
   tail: defineStream({
     name: "requests.tail",
     method: "GET",
@@ -23,16 +101,38 @@ export const requests = {
     summary: "requests as they are written, until the caller leaves",
     input: z.strictObject({
       ...filters,
-      limit: z.coerce.number().int().min(0).max(MAX_ROWS_PER_POLL).default(10).describe("begin with the newest"),
+      limit: whole(0, MAX_ROWS_PER_POLL).default(10).describe("begin with the newest"),
     }),
     item: request,
     needs: ["connect"],
     parse: ({ limit, ...filters }) => ({ filters: parseFilters(filters), first: limit }),
     async *run({ connect, signal, log }, input) {
       for await (const event of followRequests({ connect, signal }, input)) {
-        if (event.type === "rows") yield* event.rows.map(toRequestObject) as { id: string }[]
+        if (event.type === "rows") yield* event.rows.map(toRequestObject)
         else log(MESSAGES[event.type])
       }
+    },
+  }),
+  export: defineStream({
+    name: "requests.export",
+    method: "GET",
+    path: "/requests/export",
+    role: "auditor",
+    summary: "requests with their bodies, oldest first, one line of JSON each",
+    input: z.strictObject(FILTERS),
+    item: z.string(),
+    isText: true,
+    needs: ["database", "bodies"],
+    parse: (choice, now) => parseChoice(choice, now, "1970-01-01"),
+    async *run(context, question) {
+      await notePendingRows(context)
+      const log = createExportLog(context)
+      const { total, lines } = await exportRequests({ ...context, onMissing: log.onMissing }, question)
+      for await (const line of lines) {
+        yield line
+        log.onExported(total)
+      }
+      log.end()
     },
   }),
 }

@@ -1,6 +1,7 @@
-import { isCountedWhole, listMetadata, type MetadataName, SAMPLED_REQUESTS } from "../../operations/metadata/list.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withDatabase } from "../_open.ts"
+import { metadata } from "../../api/routes/metadata.ts"
+import { isCountedWhole, type MetadataName, SAMPLED_REQUESTS } from "../../operations/metadata/list.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
 import { withThousands } from "../_text.ts"
@@ -8,15 +9,13 @@ import { toTime } from "../keys/_keys.ts"
 
 export default defineCommand({
   meta: { name: "list", description: "the metadata names that requests carried, and which of them are active" },
-  args: { ...JSON_OPTION, ...COMMON },
+  args: { ...JSON_OPTION, ...REMOTE },
   examples: ["majordomo-gateway metadata list"],
   async run({ args }) {
-    await withDatabase(args.config, async (context) => {
-      const names = await listMetadata(context)
-      if (args.json) printJson(names)
-      else if (names.length > 0) print(renderNames(names, findScreen()))
-      else printMessage("No request carried metadata yet: send a header such as X-Majordomo-User-Id: 42")
-    })
+    const names = await call(args, metadata.list, {})
+    if (args.json) printJson(names)
+    else if (names.length > 0) print(renderNames(names, findScreen()))
+    else printMessage("No request carried metadata yet: send a header such as X-Majordomo-User-Id: 42")
   },
 })
 

@@ -1,6 +1,7 @@
-import { getPriceHistory, type PriceChangeObject } from "../../operations/prices/history.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withPriceHistory } from "../_open.ts"
+import { prices } from "../../api/routes/prices.ts"
+import type { PriceChangeObject } from "../../operations/prices/history.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
@@ -11,15 +12,13 @@ export default defineCommand({
   args: {
     ...MODEL,
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: ["majordomo-gateway pricing history o3", "majordomo-gateway pricing history o3 --json"],
   async run({ args }) {
-    await withPriceHistory(args.config, (context) => {
-      const changes = getPriceHistory(context, { model: args.model, provider: args.provider })
-      if (args.json) printJson(changes)
-      else print(render(changes, findScreen()))
-    })
+    const changes = await call(args, prices.history, { model: args.model, provider: args.provider })
+    if (args.json) printJson(changes)
+    else print(render(changes, findScreen()))
   },
 })
 

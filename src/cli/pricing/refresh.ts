@@ -1,25 +1,24 @@
+import { prices } from "../../api/routes/prices.ts"
 import { CommandError } from "../../core/errors.ts"
-import { refreshPrices } from "../../operations/prices/refresh.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withPrices } from "../_open.ts"
+import type { refreshPrices } from "../../operations/prices/refresh.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { print, printJson } from "../_print.ts"
 
 type SourceResult = Awaited<ReturnType<typeof refreshPrices>>["sources"][number]
 
 export default defineCommand({
   meta: { name: "refresh", description: "fetch the price lists now, and keep them for the next start" },
-  args: { ...JSON_OPTION, ...COMMON },
+  args: { ...JSON_OPTION, ...REMOTE },
   examples: ["majordomo-gateway pricing refresh"],
   async run({ args }) {
-    await withPrices(args.config, async (context) => {
-      const result = await refreshPrices(context)
-      const { sources } = result
-      if (args.json) printJson(result)
-      else print(sources.map(describeSource).join("\n"))
-      const failed = sources.filter(({ status }) => status === "failed").map(({ source }) => source)
-      if (failed.length === 0) return
-      throw new CommandError(`the prices of ${failed.join(", ")} could not be fetched; they stay as they are`)
-    })
+    const result = await call(args, prices.refresh, {})
+    const { sources } = result
+    if (args.json) printJson(result)
+    else print(sources.map(describeSource).join("\n"))
+    const failed = sources.filter(({ status }) => status === "failed").map(({ source }) => source)
+    if (failed.length === 0) return
+    throw new CommandError(`the prices of ${failed.join(", ")} could not be fetched; they stay as they are`)
   },
 })
 

@@ -1,14 +1,13 @@
-import { repriceRequests } from "../../operations/reprice/reprice.ts"
+import { prices } from "../../api/routes/prices.ts"
+import { describeRepriced } from "../../operations/reprice/reprice.ts"
 import type { RepricedModel } from "../../operations/reprice/summary.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { alignPoints } from "../_money.ts"
-import { withPricesAndDatabase } from "../_open.ts"
-import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
+import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
-import { FILTER_OPTIONS, toPeriod } from "../usage/_options.ts"
-
-const PROGRESS_MS = 1000
+import { FILTER_OPTIONS, toZone } from "../usage/_options.ts"
 
 export default defineCommand({
   meta: {
@@ -24,41 +23,25 @@ export default defineCommand({
     unpriced: { type: "boolean", description: "only requests that have no price" },
     "dry-run": { type: "boolean", description: "say what would change, and change nothing" },
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: [
     "majordomo-gateway pricing reprice --since 7d --dry-run",
     "majordomo-gateway pricing reprice --since 2026-11-01 --model gpt-5.4 --unpriced",
   ],
   async run({ args }) {
-    const { since, until } = toPeriod(args, Date.now(), args.since)
-    const filter = { since, until, model: args.model, provider: args.provider, unpricedOnly: args.unpriced === true }
-    const dryRun = args["dry-run"] === true
-    await withPricesAndDatabase(args.config, async (context) => {
-      const { providers } = context.settings
-      const models = await repriceRequests(
-        { ...context, findFormat: (provider) => providers[provider]?.format, onProgress: createProgress(dryRun) },
-        { filter, dryRun },
-      )
-      if (!args.json) return print(renderRepriced(models, dryRun, findScreen()))
-      printJson({ since: toIso(since), until: until === undefined ? null : toIso(until), dry_run: dryRun, models })
-    })
+    const { since, until, model, provider, unpriced, "dry-run": dryRun } = args
+    const input = { since, until, tz: toZone(args.tz), model, provider, unpriced, dry_run: dryRun }
+    const result = await call(args, prices.reprice, input)
+    if (args.json) printJson(result)
+    else print(renderRepriced(result.models, result.dry_run, findScreen()))
   },
 })
-
-function createProgress(dryRun: boolean) {
-  let printedAt = Date.now()
-  return (done: { readonly looked: number; readonly changed: number }): void => {
-    if (Date.now() - printedAt < PROGRESS_MS) return
-    printedAt = Date.now()
-    printMessage(describeCounts(done, dryRun))
-  }
-}
 
 function renderRepriced(models: readonly RepricedModel[], dryRun: boolean, screen: Screen): string {
   const looked = models.reduce((sum, model) => sum + model.looked, 0)
   const changed = models.reduce((sum, model) => sum + model.changed, 0)
-  const head = `${describeCounts({ looked, changed }, dryRun)}.`
+  const head = `${describeRepriced({ looked, changed }, dryRun)}.`
   const shown = models.filter((model) => model.changed > 0)
   const table = shown.length === 0 ? [] : ["", renderModels(shown, screen).trimEnd()]
   const reasons = models
@@ -68,11 +51,6 @@ function renderRepriced(models: readonly RepricedModel[], dryRun: boolean, scree
         `Unpriced still: ${withThousands(count)} of ${printable(model) || "no model"} (${printable(reason ?? "no price")})`,
     )
   return [head, ...table, ...(reasons.length > 0 ? ["", ...reasons] : []), ""].join("\n")
-}
-
-function describeCounts({ looked, changed }: { looked: number; changed: number }, dryRun: boolean): string {
-  const noun = looked === 1 ? "request" : "requests"
-  return `${withThousands(looked)} ${noun} looked at, ${withThousands(changed)} ${dryRun ? "would change" : "changed"}`
 }
 
 function renderModels(models: readonly RepricedModel[], screen: Screen): string {
@@ -86,8 +64,4 @@ function renderModels(models: readonly RepricedModel[], screen: Screen): string 
     ],
     screen,
   )
-}
-
-function toIso(at: number): string {
-  return new Date(at).toISOString()
 }

@@ -1,10 +1,21 @@
-import type { Settings } from "../../config/settings.ts"
+import { usage } from "../../api/routes/usage.ts"
 import type { EmptyReason } from "../../operations/usage/empty.ts"
 import type { Period } from "../../operations/usage/question.ts"
+import { call } from "../_call.ts"
+import { findGateway, type RemoteArgs } from "../_gateway.ts"
+import { print } from "../_print.ts"
 import { toMoment } from "../_text.ts"
 
-/** Renders why a report has no requests, and what to do. */
-export function renderEmpty(reason: EmptyReason, { since, tz }: Period, { server }: Settings): string {
+/** Prints why a report has no requests, and what to do. */
+export async function printEmpty(
+  args: RemoteArgs & { readonly since?: string | undefined },
+  period: Period,
+): Promise<void> {
+  const reason = await call(args, usage.empty, { since: new Date(period.since).toISOString(), tz: period.tz })
+  print(renderEmpty(reason, period, findGateway(args)?.url))
+}
+
+function renderEmpty(reason: EmptyReason, { since, tz }: Period, gateway: string | undefined): string {
   const moment = (at: number) => toMoment(new Date(at), tz)
   switch (reason.kind) {
     case "future":
@@ -16,12 +27,12 @@ export function renderEmpty(reason: EmptyReason, { since, tz }: Period, { server
       return `No request matches: those before ${day} were pruned. Their totals remain: usage --by model, provider, key or a time.\n`
     }
     case "no requests":
-      return renderFirstRequest(server)
+      return renderFirstRequest(gateway ?? reason.gateway)
   }
 }
 
-function renderFirstRequest({ host, port }: Settings["server"]): string {
-  const url = `http://${/^(0\.0\.0\.0|127\.0\.0\.1|::1?|\[::1?\])$/.test(host) ? "localhost" : host}:${port}`
+function renderFirstRequest(gateway: string): string {
+  const url = gateway.replace(/\/\/(0\.0\.0\.0|127\.0\.0\.1|\[::1?\])(?=:|$)/, "//localhost")
   return `No requests yet. With the gateway running (majordomo-gateway serve), this makes the first one:
 
   curl ${url}/v1/chat/completions \\

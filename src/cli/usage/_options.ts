@@ -1,12 +1,5 @@
 import type { ArgsDef } from "citty"
-import {
-  type Filters,
-  MOMENTS,
-  type Period,
-  parseFilters,
-  parsePeriod,
-  parseZone,
-} from "../../operations/usage/question.ts"
+import { MOMENTS, type Period, parsePeriod, parseZone } from "../../operations/usage/question.ts"
 import { listValues } from "../_args.ts"
 
 /** The options that choose requests; every usage command has them. */
@@ -27,6 +20,12 @@ export const FILTER_OPTIONS = {
 
 type FilterArgs = { readonly [K in keyof typeof FILTER_OPTIONS]?: string | undefined }
 
+/** Returns the parameters of a route for the options. `where` may be repeated, so it is read from the raw arguments. */
+export function toChoice({ since, until, tz, ...args }: FilterArgs, rawArgs: readonly string[]) {
+  const { model, provider, key, status } = args
+  return { since, until, tz: toZone(tz), model, provider, key, status, where: listValues("where", rawArgs) }
+}
+
 /** Returns the period of the options. `now` is the current time in ms since the epoch. */
 export function toPeriod({ since, until, tz }: FilterArgs, now: number, defaultSince: string): Period {
   return parsePeriod({ since: since ?? defaultSince, until, tz: toZone(tz) }, now)
@@ -40,9 +39,4 @@ export function toZone(name: string | undefined): string {
   } catch {
     return "UTC"
   }
-}
-
-/** Returns the filters of the options. `where` may be repeated, so it is read from the raw arguments. */
-export function toFilters({ model, provider, key, status }: FilterArgs, rawArgs: readonly string[]): Filters {
-  return parseFilters({ model, provider, key, status, where: listValues("where", rawArgs) })
 }

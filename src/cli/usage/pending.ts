@@ -1,7 +1,7 @@
-import { listPending, type Pending, type PendingJob } from "../../operations/usage/pending.ts"
-import { parseWhole } from "../_args.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withDatabase } from "../_open.ts"
+import { usage } from "../../api/routes/usage.ts"
+import type { Pending, PendingJob } from "../../operations/usage/pending.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
@@ -14,18 +14,15 @@ export default defineCommand({
   args: {
     limit: { type: "string", valueHint: "N", description: "at most so many, the oldest first (default 50)" },
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: ["majordomo-gateway usage pending", "majordomo-gateway usage pending --json"],
   async run({ args }) {
-    const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 50
-    await withDatabase(args.config, async (context) => {
-      const pending = await listPending(context, { limit, now: Date.now() })
-      if (args.json) return printJson(pending)
-      if (pending.jobs.length === 0) printMessage("Every job that was created through the gateway is billed.")
-      else print(renderJobs(pending.jobs, findScreen()))
-      printUnbilled(pending.unbilled)
-    })
+    const pending = await call(args, usage.pending, { limit: args.limit })
+    if (args.json) return printJson(pending)
+    if (pending.jobs.length === 0) printMessage("Every job that was created through the gateway is billed.")
+    else print(renderJobs(pending.jobs, findScreen()))
+    printUnbilled(pending.unbilled)
   },
 })
 

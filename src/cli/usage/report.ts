@@ -1,19 +1,22 @@
+import { usage } from "../../api/routes/usage.ts"
 import { CommandError } from "../../core/errors.ts"
-import { explainEmpty } from "../../operations/usage/empty.ts"
-import { MEASURES, toDimensionFields, toOverviewObject, toReportObject } from "../../operations/usage/json.ts"
-import { summarizeUsage } from "../../operations/usage/overview.ts"
-import { parseDimensions, parseSort } from "../../operations/usage/question.ts"
-import { reportUsage, SORTS, type UsageAnswer, type UsageQuestion } from "../../operations/usage/report.ts"
-import { parseWhole } from "../_args.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
+import {
+  fromOverviewObject,
+  fromReportObject,
+  MEASURES,
+  type OverviewObject,
+  type ReportObject,
+} from "../../operations/usage/json.ts"
+import { parseDimensions } from "../../operations/usage/question.ts"
+import { SORTS } from "../../operations/usage/report.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
-import { withDatabase } from "../_open.ts"
 import { findScreen, print, printJson, printMessage } from "../_print.ts"
 import { renderBreakdown } from "./_breakdown.ts"
-import { renderEmpty } from "./_empty.ts"
-import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
+import { printEmpty } from "./_empty.ts"
+import { FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 import { renderOverview } from "./_overview.ts"
-import { notePendingRows } from "./_pending-rows.ts"
 
 export default defineCommand({
   meta: { name: "usage", description: "what was used, what it cost, and by whom (default: the last 30 days)" },
@@ -28,7 +31,7 @@ export default defineCommand({
     limit: { type: "string", valueHint: "N", description: "at most N rows" },
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
-    ...COMMON,
+    ...REMOTE,
   },
   examples: [
     "majordomo-gateway usage",
@@ -39,58 +42,30 @@ export default defineCommand({
   ],
   async run({ args, rawArgs }) {
     if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
-    const now = Date.now()
-    const question: UsageQuestion = {
-      by: parseDimensions(args.by),
-      period: toPeriod(args, now, "30d"),
-      filters: toFilters(args, rawArgs),
-      limit: parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }),
-      sort: parseSort(args.sort, SORTS),
-    }
-    await withDatabase(args.config, async (context) => {
-      const format = args.json ? "json" : args.csv ? "csv" : "text"
-      const isOverview = question.by.length === 0 && format !== "csv"
-      const run = isOverview ? printOverview : printReport
-      // Before the report, so that a row that is written in between is counted twice rather than not at all.
-      const pendingRows = await notePendingRows(context)
-      return run({ ...context, now: () => now, pendingRows }, question, format)
-    })
+    // Before anything is opened: the text of an empty report needs it.
+    const period = toPeriod(args, Date.now(), "30d")
+    const { by, sort, limit } = args
+    const input = { ...toChoice(args, rawArgs), sort, limit }
+    const isOverview = by === undefined && !args.csv
+    const report = isOverview
+      ? await call(args, usage.overview, input)
+      : await call(args, usage.report, { by, ...input })
+    for (const note of report.notes ?? []) printMessage(`note: ${note}`)
+    if (args.json) printJson(report)
+    else if (args.csv) print(renderCsv(report))
+    else if (report.total.requests === 0) await printEmpty(args, period)
+    else print(render(report))
   },
 })
 
-type Context = Parameters<Parameters<typeof withDatabase>[1]>[0] & { readonly pendingRows: number }
-type OutputFormat = "json" | "csv" | "text"
-
-async function printOverview(context: Context, question: UsageQuestion, format: OutputFormat): Promise<void> {
-  const overview = await summarizeUsage(context, question)
-  printNotes(overview.notes)
-  if (format === "json") printJson(toOverviewObject(overview, { now: context.now(), pendingRows: context.pendingRows }))
-  else if (overview.current.total.requests === 0) await printEmpty(context, question)
-  else print(renderOverview(overview, findScreen()))
-}
-
-async function printReport(context: Context, question: UsageQuestion, format: OutputFormat): Promise<void> {
-  const { pendingRows } = context
-  const { answer, notes } = await reportUsage(context, question)
-  printNotes(notes)
-  if (format === "json") printJson(toReportObject({ question, answer, notes, now: context.now(), pendingRows }))
-  else if (format === "csv") print(renderCsv(question, answer))
-  else if (answer.total.requests === 0) await printEmpty(context, question)
-  else print(renderBreakdown(question.by, answer, findScreen()))
-}
-
-async function printEmpty(context: Context, { period }: UsageQuestion): Promise<void> {
-  print(renderEmpty(await explainEmpty(context, period), period, context.settings))
-}
-
-function printNotes(notes: readonly string[]): void {
-  for (const note of notes) printMessage(`note: ${note}`)
+function render(report: ReportObject | OverviewObject): string {
+  if ("before" in report) return renderOverview(fromOverviewObject(report), findScreen())
+  return renderBreakdown(parseDimensions(report.by.join(",")), fromReportObject(report), findScreen())
 }
 
 /** Renders the fields of the JSON rows as CSV; without a dimension, those of the total. */
-function renderCsv({ by }: UsageQuestion, { rows, total }: UsageAnswer): string {
-  const fields = by.flatMap(({ name }) => (name === "key" ? [name, "key_id"] : [name]))
-  const lines = rows.map((row) => [...Object.values(toDimensionFields(by, row)), ...MEASURES.map((name) => row[name])])
+function renderCsv({ by, rows, total }: ReportObject): string {
+  const fields = [...by.flatMap((name) => (name === "key" ? [name, "key_id"] : [name])), ...MEASURES]
   const sum = MEASURES.map((name) => total[name])
-  return toCsv([...fields, ...MEASURES], by.length === 0 ? [sum] : lines)
+  return toCsv(fields, by.length === 0 ? [sum] : rows.map((row) => fields.map((name) => row[name])))
 }

@@ -1,11 +1,8 @@
-import { withBodies } from "../../operations/open/bodies.ts"
-import { type Bodies, readBodies, type Sides, toBodyObject } from "../../operations/requests/bodies.ts"
-import { explainCost } from "../../operations/requests/explain.ts"
-import { getRequest } from "../../operations/requests/get.ts"
-import { parseRequestId } from "../../operations/requests/id.ts"
-import { type RequestRow, toRequestObject } from "../../operations/requests/row.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withDatabase } from "../_open.ts"
+import { requests } from "../../api/routes/requests.ts"
+import { type Bodies, fromBodyObject, type Sides, toBodyObject } from "../../operations/requests/bodies.ts"
+import type { RequestRow } from "../../operations/requests/row.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { printBytes, renderBodies, toSides } from "./_bodies.ts"
 import { renderExplanation } from "./_explain.ts"
@@ -29,27 +26,24 @@ export default defineCommand({
     response: { type: "boolean", description: "only the body of the response" },
     tz: { type: "string", valueHint: "ZONE", description: "time zone such as Europe/Lisbon (default: this machine's)" },
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: [
     "majordomo-gateway usage request 0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d --explain",
     "majordomo-gateway usage request 0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d --body",
   ],
   async run({ args }) {
-    const id = parseRequestId(args.id)
+    const { id } = args
     const tz = toZone(args.tz)
     const sides = toSides(args)
-    await withDatabase(args.config, async (context) => {
-      const row = await getRequest(context, { id })
-      const bodies =
-        sides.length === 0
-          ? undefined
-          : await withBodies(context.settings, (opened) => readBodies({ ...context, ...opened }, row))
-      const shown = { row, bodies, sides, isExplained: args.explain === true }
-      if (args.json) printJson(toObject(shown))
-      else if (bodies && !args.explain && findScreen().width === undefined) await printBytes(bodies, sides)
-      else print(renderAll(shown, tz))
-    })
+    const { explanation, ...row } = await call(args, requests.get, { id })
+    const bodies = sides.length === 0 ? undefined : fromBodyObject(await call(args, requests.body, { id }))
+    const shown = { row, bodies, sides, isExplained: args.explain === true }
+    if (args.json) {
+      const explained = shown.isExplained ? { explanation } : {}
+      printJson({ ...row, ...explained, ...(bodies && toBodyObject(bodies, sides)) })
+    } else if (bodies && !args.explain && findScreen().width === undefined) await printBytes(bodies, sides)
+    else print(renderAll(shown, tz))
   },
 })
 
@@ -58,11 +52,6 @@ interface Shown {
   readonly bodies: Bodies | undefined
   readonly sides: Sides
   readonly isExplained: boolean
-}
-
-function toObject({ row, bodies, sides, isExplained }: Shown): Record<string, unknown> {
-  const explanation = isExplained ? { explanation: explainCost(row) } : {}
-  return { ...toRequestObject(row), ...explanation, ...(bodies && toBodyObject(bodies, sides)) }
 }
 
 function renderAll({ row, bodies, sides, isExplained }: Shown, tz: string): string {

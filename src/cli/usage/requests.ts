@@ -1,17 +1,14 @@
-import { listRequests } from "../../operations/requests/list.ts"
-import { type RequestRow, toRequestObject } from "../../operations/requests/row.ts"
-import { explainEmpty } from "../../operations/usage/empty.ts"
-import { parseWhole } from "../_args.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
+import { requests } from "../../api/routes/requests.ts"
+import type { RequestRow } from "../../operations/requests/row.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { alignPoints, toDollars } from "../_money.ts"
-import { withDatabase } from "../_open.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment } from "../_text.ts"
-import { renderEmpty } from "./_empty.ts"
-import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
-import { notePendingRows } from "./_pending-rows.ts"
+import { printEmpty } from "./_empty.ts"
+import { FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 
 export default defineCommand({
   meta: { name: "requests", description: "the newest requests, newest first" },
@@ -20,7 +17,7 @@ export default defineCommand({
     limit: { type: "string", valueHint: "N", description: "at most so many (default 20)" },
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
-    ...COMMON,
+    ...REMOTE,
   },
   examples: [
     "majordomo-gateway usage requests --status error --since today",
@@ -28,17 +25,11 @@ export default defineCommand({
   ],
   async run({ args, rawArgs }) {
     const period = toPeriod(args, Date.now(), "1970-01-01")
-    const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 20
-    const filters = toFilters(args, rawArgs)
-    await withDatabase(args.config, async (context) => {
-      await notePendingRows(context)
-      const rows = await listRequests(context, { filters, period, limit })
-      const objects = rows.map(toRequestObject)
-      if (args.json) printJson(objects)
-      else if (args.csv) print(toCsv(Object.keys(objects[0] ?? {}), objects.map(toCells)))
-      else if (rows.length === 0) print(renderEmpty(await explainEmpty(context, period), period, context.settings))
-      else print(renderRequests(rows, period.tz, findScreen()))
-    })
+    const { items } = await call(args, requests.list, { ...toChoice(args, rawArgs), limit: args.limit })
+    if (args.json) printJson(items)
+    else if (args.csv) print(toCsv(Object.keys(items[0] ?? {}), items.map(toCells)))
+    else if (items.length === 0) await printEmpty(args, period)
+    else print(renderRequests(items, period.tz, findScreen()))
   },
 })
 

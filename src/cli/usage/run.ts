@@ -1,9 +1,9 @@
-import { getRun, type SpanNode, toRunObject } from "../../operations/runs/get.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { withDatabase } from "../_open.ts"
+import { runs } from "../../api/routes/runs.ts"
+import { fromRunObject, type SpanNode } from "../../operations/runs/get.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { printable, toMoment, withThousands } from "../_text.ts"
-import { printNotIndexed } from "./_not-indexed.ts"
 import { toZone } from "./_options.ts"
 import { renderWaterfall, toSpanCost } from "./_waterfall.ts"
 import { toDuration } from "./runs.ts"
@@ -14,17 +14,15 @@ export default defineCommand({
     trace: { type: "positional", required: true, description: "the value of X-Majordomo-Trace-Id: see usage runs" },
     tz: { type: "string", valueHint: "ZONE", description: "time zone such as Europe/Lisbon (default: this machine's)" },
     ...JSON_OPTION,
-    ...COMMON,
+    ...REMOTE,
   },
   examples: ["majordomo-gateway usage run 7f3a", "majordomo-gateway usage run 7f3a --json | jq .total_cost"],
   async run({ args }) {
     const tz = toZone(args.tz)
-    await withDatabase(args.config, async (context) => {
-      const run = await getRun(context, { trace: args.trace })
-      if (!run.isIndexed) printNotIndexed()
-      if (args.json) printJson(toRunObject(run))
-      else print(`${renderHead(run.trace, run.root, tz)}\n\n${renderWaterfall(run.root, findScreen())}`)
-    })
+    const run = await call(args, runs.get, { trace: args.trace })
+    if (args.json) return printJson(run)
+    const root = fromRunObject(run)
+    print(`${renderHead(run.trace, root, tz)}\n\n${renderWaterfall(root, findScreen())}`)
   },
 })
 

@@ -1,18 +1,15 @@
+import { runs } from "../../api/routes/runs.ts"
 import { CommandError } from "../../core/errors.ts"
-import { listRuns, RUN_FIELDS, RUN_SORTS, type Run } from "../../operations/runs/list.ts"
-import { parseSort } from "../../operations/usage/question.ts"
-import { parseWhole } from "../_args.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
+import { RUN_FIELDS, RUN_SORTS, type Run } from "../../operations/runs/list.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { alignPoints } from "../_money.ts"
-import { withDatabase } from "../_open.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment } from "../_text.ts"
 import { toCostCell } from "./_breakdown.ts"
-import { printNotIndexed } from "./_not-indexed.ts"
-import { FILTER_OPTIONS, toFilters, toPeriod } from "./_options.ts"
-import { notePendingRows } from "./_pending-rows.ts"
+import { FILTER_OPTIONS, toChoice, toZone } from "./_options.ts"
 
 export default defineCommand({
   meta: {
@@ -25,22 +22,16 @@ export default defineCommand({
     limit: { type: "string", valueHint: "N", description: "at most so many (default 20)" },
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
-    ...COMMON,
+    ...REMOTE,
   },
   examples: ["majordomo-gateway usage runs", "majordomo-gateway usage runs --since today --sort cost --limit 5"],
   async run({ args, rawArgs }) {
     if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
-    const period = toPeriod(args, Date.now(), "7d")
-    const limit = parseWhole("limit", args.limit, { min: 1, max: 1_000_000 }) ?? 20
-    const question = { filters: toFilters(args, rawArgs), period, sort: parseSort(args.sort, RUN_SORTS), limit }
-    await withDatabase(args.config, async (context) => {
-      await notePendingRows(context)
-      const { runs, isIndexed } = await listRuns(context, question)
-      if (runs.length > 0 && !isIndexed) printNotIndexed()
-      if (args.json) printJson(runs)
-      else if (args.csv) print(renderCsv(runs))
-      else print(runs.length === 0 ? NO_RUNS : renderRuns(runs, period.tz, findScreen()))
-    })
+    const { sort, limit } = args
+    const found = await call(args, runs.list, { ...toChoice(args, rawArgs), sort, limit })
+    if (args.json) printJson(found)
+    else if (args.csv) print(renderCsv(found))
+    else print(found.length === 0 ? NO_RUNS : renderRuns(found, toZone(args.tz), findScreen()))
   },
 })
 

@@ -5,8 +5,6 @@ import type { PriceExplanation } from "../../pricing/price-list.ts"
 import type { Context } from "../context.ts"
 import { toPriceObject } from "./rates.ts"
 
-export type { PriceExplanation }
-
 interface PriceInput {
   /** The model as a request or an answer names it. */
   readonly model: string
@@ -39,7 +37,15 @@ function orThrow(found: readonly PriceExplanation[], { model, provider }: PriceI
 }
 
 /** Returns the JSON form of an explained price. */
-export function toPriceExplanationObject({ provider, asked, how, entry, unsure, disagreements }: PriceExplanation) {
+export function toPriceExplanationObject({
+  provider,
+  asked,
+  how,
+  entry,
+  unsure,
+  disagreements,
+  setAside,
+}: PriceExplanation) {
   const doubts = (Object.entries(unsure) as [RateName, string][]).filter(
     ([name]) => entry.sources[name]?.source !== "derived",
   )
@@ -55,5 +61,6 @@ export function toPriceExplanationObject({ provider, asked, how, entry, unsure, 
       other,
       other_from: otherFrom,
     })),
+    not_used: setAside.map(({ row, reason }) => ({ source: row.source, reason })),
   }
 }

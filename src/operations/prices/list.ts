@@ -2,8 +2,6 @@ import { CommandError } from "../../core/errors.ts"
 import type { PricedModel } from "../../pricing/price-list.ts"
 import type { Context } from "../context.ts"
 
-export type { PricedModel }
-
 /**
  * Lists every model that has a price, or those of one provider.
  *

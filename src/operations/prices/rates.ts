@@ -12,7 +12,7 @@ interface LabeledRate {
 }
 
 /** One model's price in the form of JSON. */
-interface PriceObject {
+export interface PriceObject {
   readonly provider: string
   readonly model: string
   /** Each rate by its name, with `usd_per_million` or `usd_each`, `source` and `date`. */
@@ -25,7 +25,7 @@ interface PriceObject {
 }
 
 /** Lists the rates of a price that a source gives. Derived rates only repeat others and are left out. */
-export function listRates({ base, sources }: PriceEntry): readonly LabeledRate[] {
+function listRates({ base, sources }: PriceEntry): readonly LabeledRate[] {
   return (Object.entries(base) as [RateName, string][]).flatMap(([name, usd]) => {
     const { source = "", date } = sources[name] ?? {}
     const per = isBucket(name) ? "million tokens" : "piece"

@@ -33,6 +33,28 @@ export type RepriceContext = Context<"database"> & {
   onProgress(done: { readonly looked: number; readonly changed: number }): void
 }
 
+const LOG_EVERY_MS = 1000
+
+/** Returns a function that says once a second how far a repricing is. */
+export function createRepriceLog({ log, now }: Context<"log" | "now">, dryRun: boolean): RepriceContext["onProgress"] {
+  let loggedAt = now()
+  return (done) => {
+    if (now() - loggedAt < LOG_EVERY_MS) return
+    loggedAt = now()
+    log(describeRepriced(done, dryRun))
+  }
+}
+
+/** Returns a sentence such as `1,000 requests looked at, 20 would change`. */
+export function describeRepriced(
+  { looked, changed }: { readonly looked: number; readonly changed: number },
+  dryRun: boolean,
+): string {
+  const [lookedText, changedText] = [looked, changed].map((count) => count.toLocaleString("en-US"))
+  const noun = looked === 1 ? "request" : "requests"
+  return `${lookedText} ${noun} looked at, ${changedText} ${dryRun ? "would change" : "changed"}`
+}
+
 interface RepriceInput {
   readonly filter: RepriceFilter
   /** Computes what would change, and changes nothing. */

@@ -34,12 +34,56 @@ export async function getRun(
   return { trace, root: toSpans(rows.map(readStep)), isIndexed: rollups.indexed.has(TRACE_NAME) }
 }
 
+/** A span of a run in the form of JSON. Its numbers include those of the spans below it. Times are ISO 8601 in UTC. */
+interface SpanObject {
+  readonly name?: string
+  readonly path?: string
+  readonly first: string
+  readonly last: string
+  readonly duration_ms: number
+  readonly requests: number
+  readonly errors: number
+  readonly unpriced: number
+  readonly estimated: number
+  readonly input_tokens: number
+  readonly output_tokens: number
+  /** USD as a plain decimal; null: not known. */
+  readonly total_cost: string | null
+  readonly steps: readonly StepObject[]
+  readonly spans: readonly SpanObject[]
+}
+
+interface StepObject {
+  /** The id of the request. */
+  readonly id: string
+  readonly name: string | null
+  readonly model: string
+  readonly first: string
+  readonly last: string
+  readonly status_code: number
+  readonly is_error: boolean
+  readonly input_tokens: number
+  readonly output_tokens: number
+  readonly total_cost: string | null
+  readonly cost_status: string
+}
+
+/** A run in the form of JSON: the trace, and its root span. */
+export interface RunObject extends SpanObject {
+  readonly trace: string
+}
+
 /** Returns the JSON form of a run. */
-export function toRunObject({ trace, root }: AgentRun): Record<string, unknown> {
+export function toRunObject({ trace, root }: AgentRun): RunObject {
   return { trace, ...toSpanObject(root) }
 }
 
-function toSpanObject(span: SpanNode): Record<string, unknown> {
+/** Returns the root span of a run in the form of JSON. */
+export function fromRunObject(run: RunObject): SpanNode {
+  return fromSpanObject(run)
+}
+
+function toSpanObject(span: SpanNode): SpanObject {
   return {
     ...(span.path === "" ? {} : { name: span.name, path: span.path }),
     first: new Date(span.since).toISOString(),
@@ -57,7 +101,25 @@ function toSpanObject(span: SpanNode): Record<string, unknown> {
   }
 }
 
-function toStepObject(step: Step): Record<string, unknown> {
+function fromSpanObject(span: SpanObject): SpanNode {
+  return {
+    name: span.name ?? "",
+    path: span.path ?? "",
+    since: Date.parse(span.first),
+    until: Date.parse(span.last),
+    requests: span.requests,
+    errors: span.errors,
+    unpriced: span.unpriced,
+    estimated: span.estimated,
+    inputTokens: span.input_tokens,
+    outputTokens: span.output_tokens,
+    cost: span.total_cost ?? undefined,
+    children: span.spans.map(fromSpanObject),
+    steps: span.steps.map(fromStepObject),
+  }
+}
+
+function toStepObject(step: Step): StepObject {
   return {
     id: step.id,
     name: step.name === "" ? null : step.name,
@@ -65,9 +127,27 @@ function toStepObject(step: Step): Record<string, unknown> {
     first: new Date(step.since).toISOString(),
     last: new Date(step.until).toISOString(),
     status_code: step.status,
+    is_error: step.isError,
     input_tokens: step.inputTokens,
     output_tokens: step.outputTokens,
     total_cost: step.cost ?? null,
     cost_status: step.costStatus,
+  }
+}
+
+function fromStepObject(step: StepObject): Step {
+  return {
+    id: step.id,
+    name: step.name ?? "",
+    model: step.model,
+    path: [],
+    since: Date.parse(step.first),
+    until: Date.parse(step.last),
+    isError: step.is_error,
+    status: step.status_code,
+    inputTokens: step.input_tokens,
+    outputTokens: step.output_tokens,
+    cost: step.total_cost ?? undefined,
+    costStatus: step.cost_status,
   }
 }

@@ -1,5 +1,6 @@
 import { askRequests, type Period } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
+import { toLocalOrigin } from "../gateway-client.ts"
 import { readRollups } from "./asker.ts"
 
 /** Why a report has no requests. Times are ms since the epoch. */
@@ -9,12 +10,13 @@ export type EmptyReason =
   | { readonly kind: "excluded"; readonly newest: number }
   /** All requests were pruned; the totals of the time before remain. */
   | { readonly kind: "pruned"; readonly before: number }
-  | { readonly kind: "no requests" }
+  /** `gateway` is the origin of the gateway of the settings, to which the first request may go. */
+  | { readonly kind: "no requests"; readonly gateway: string }
 
 /** Finds out why a report about a period has no requests. */
 export async function explainEmpty(
-  { database, now }: Context<"database" | "now">,
-  period: Period,
+  { database, settings, now }: Context<"database" | "settings" | "now">,
+  period: Pick<Period, "since">,
 ): Promise<EmptyReason> {
   const asked = now()
   if (period.since > asked) return { kind: "future", now: asked }
@@ -22,5 +24,7 @@ export async function explainEmpty(
   const newest = rows[0]?.created_at
   if (newest !== undefined) return { kind: "excluded", newest: new Date(newest).getTime() }
   const { prunedBefore } = await readRollups(database.query)
-  return prunedBefore === undefined ? { kind: "no requests" } : { kind: "pruned", before: prunedBefore }
+  return prunedBefore === undefined
+    ? { kind: "no requests", gateway: toLocalOrigin(settings.server) }
+    : { kind: "pruned", before: prunedBefore }
 }

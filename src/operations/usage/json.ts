@@ -1,5 +1,6 @@
 import {
   type Dimension,
+  listDays,
   type Measures,
   toOffsetIso,
   type UsageAnswer,
@@ -25,38 +26,112 @@ export const MEASURES = [
   "unpriced",
 ] as const satisfies readonly (keyof Measures)[]
 
+/** The measures of a group, and its dimensions by name. */
+type RowObject = Measures & Readonly<Record<string, unknown>>
+
+/** A usage report in the form of JSON. Times are ISO 8601 with the offset of the time zone. */
+export interface ReportObject {
+  readonly since: string
+  readonly until: string
+  readonly tz: string
+  readonly by: readonly string[]
+  readonly filters: Readonly<Record<string, unknown>>
+  readonly rows: readonly RowObject[]
+  readonly total: Measures
+  /** The number of rows without the limit. */
+  readonly groups: number
+  readonly notes?: readonly string[]
+  /** Rows that wait in the journal, so that the report does not count them. */
+  readonly pending_rows?: number
+}
+
+/** An overview in the form of JSON. */
+export interface OverviewObject extends ReportObject {
+  /** The total of the period of the same length before. */
+  readonly before: Measures
+  readonly days: readonly RowObject[]
+  readonly models: readonly RowObject[]
+  readonly keys: readonly RowObject[]
+  /** The numbers of models and keys without the limit. */
+  readonly model_count: number
+  readonly key_count: number
+  readonly unpriced_models: readonly string[]
+}
+
 interface Report {
   readonly question: UsageQuestion
   readonly notes: readonly string[]
   /** The time at which an open period ended, ms since the epoch. */
   readonly now: number
-  /** Rows that wait in the journal, so that the report does not count them. */
   readonly pendingRows: number
 }
 
 /** Returns the JSON form of a usage report. */
-export function toReportObject(report: Report & { readonly answer: UsageAnswer }): Record<string, unknown> {
+export function toReportObject(report: Report & { readonly answer: UsageAnswer }): ReportObject {
   const { question, answer } = report
   const rows = toRowObjects(question.by, answer)
-  return { ...toQuestionObject(report), rows, total: toMeasureObject(answer.total), ...toNoteFields(report) }
+  const { groups } = answer
+  return { ...toQuestionObject(report), rows, total: toMeasureObject(answer.total), groups, ...toNoteFields(report) }
+}
+
+/** Returns the answer that a report in the form of JSON stands for. */
+export function fromReportObject({ by, rows, total, groups }: ReportObject): UsageAnswer {
+  return fromRowObjects(by, rows, total, groups)
 }
 
 /** Returns the JSON form of an overview. */
 export function toOverviewObject(
   overview: Overview,
   { now, pendingRows }: Pick<Report, "now" | "pendingRows">,
-): Record<string, unknown> {
+): OverviewObject {
   const { question, current, before, days, models, keys, unpricedModels, notes } = overview
   return {
     ...toQuestionObject({ question, now }),
     rows: [],
     total: toMeasureObject(current.total),
+    groups: 0,
     before: toMeasureObject(before.total),
     days: toRowObjects(OVERVIEW_BY.day, days),
     models: toRowObjects(OVERVIEW_BY.model, models),
     keys: toRowObjects(OVERVIEW_BY.key, keys),
+    model_count: models.groups,
+    key_count: keys.groups,
     unpriced_models: unpricedModels,
     ...toNoteFields({ notes, pendingRows }),
+  }
+}
+
+/** Returns the overview that its JSON form stands for. */
+export function fromOverviewObject(object: OverviewObject): Overview {
+  const { total, before, tz, days, models, keys } = object
+  const period = { since: Date.parse(object.since), until: Date.parse(object.until), tz }
+  return {
+    question: { by: [], period, filters: {} },
+    current: fromRowObjects([], [], total, 0),
+    before: fromRowObjects([], [], before, 0),
+    days: fromRowObjects(["day"], days, total, days.length),
+    allDays: listDays(period.since, period.until, tz),
+    models: fromRowObjects(["model"], models, total, object.model_count),
+    keys: fromRowObjects(["key"], keys, total, object.key_count),
+    unpricedModels: object.unpriced_models,
+    notes: object.notes ?? [],
+  }
+}
+
+function fromRowObjects(
+  by: readonly string[],
+  rows: readonly RowObject[],
+  total: Measures,
+  groups: number,
+): UsageAnswer {
+  return {
+    rows: rows.map((row) => ({
+      ...row,
+      values: by.map((name) => row[name] as UsageRow["values"][number]),
+      keyId: (row["key_id"] as string | null | undefined) ?? undefined,
+    })),
+    total,
+    groups,
   }
 }
 
@@ -82,15 +157,15 @@ function toQuestionObject({ question: { by, period, filters }, now }: Pick<Repor
   }
 }
 
-function toRowObjects(by: readonly Dimension[], { rows }: UsageAnswer): Record<string, unknown>[] {
+function toRowObjects(by: readonly Dimension[], { rows }: UsageAnswer): RowObject[] {
   return rows.map((row) => ({ ...toDimensionFields(by, row), ...toMeasureObject(row) }))
 }
 
-function toMeasureObject(measures: Measures): Record<string, unknown> {
-  return Object.fromEntries(MEASURES.map((name) => [name, measures[name]]))
+function toMeasureObject(measures: Measures): Measures {
+  return Object.fromEntries(MEASURES.map((name) => [name, measures[name]])) as unknown as Measures
 }
 
 /** Most reports have no notes and no pending rows, and then they do not have these fields either. */
-function toNoteFields({ notes, pendingRows }: Pick<Report, "notes" | "pendingRows">): Record<string, unknown> {
+function toNoteFields({ notes, pendingRows }: Pick<Report, "notes" | "pendingRows">) {
   return { ...(notes.length > 0 && { notes }), ...(pendingRows > 0 && { pending_rows: pendingRows }) }
 }

@@ -12,7 +12,7 @@ import {
 } from "../../reports/index.ts"
 import { InputError } from "../input-error.ts"
 
-export { type Dimension, type Filters, MOMENTS, type Period }
+export { type Dimension, MOMENTS, type Period }
 
 /** A period in the words of a person, such as `7d` or `2026-11-01`. */
 interface PeriodInput {

@@ -1,0 +1,94 @@
+import { z } from "zod"
+import { getRun, type RunObject, toRunObject } from "../../operations/runs/get.ts"
+import { listRuns, RUN_SORTS, TRACE_NAME } from "../../operations/runs/list.ts"
+import { parseSort } from "../../operations/usage/question.ts"
+import { defineRoute } from "../_route.ts"
+import { notePendingRows } from "./_pending-rows.ts"
+import { FILTERS, parseChoice, toLimit } from "./_usage-input.ts"
+
+const numbers = {
+  requests: z.number(),
+  errors: z.number(),
+  unpriced: z.number(),
+  estimated: z.number(),
+  duration_ms: z.number(),
+  input_tokens: z.number(),
+  output_tokens: z.number(),
+  total_cost: z.string().nullable().describe("USD as a plain decimal; null: no price is known"),
+  first: z.string().describe("the start of the first request, ISO 8601"),
+  last: z.string().describe("the end of the last request"),
+}
+
+const step = z.object({
+  id: z.string(),
+  name: z.string().nullable(),
+  model: z.string(),
+  first: z.string(),
+  last: z.string(),
+  status_code: z.number(),
+  is_error: z.boolean(),
+  input_tokens: z.number(),
+  output_tokens: z.number(),
+  total_cost: z.string().nullable(),
+  cost_status: z.string(),
+})
+const span: z.ZodObject = z
+  .object({
+    ...numbers,
+    name: z.string().optional(),
+    path: z.string().optional(),
+    steps: z.array(step).readonly(),
+    spans: z.array(z.lazy(() => span)).readonly(),
+  })
+  .meta({ id: "Span" })
+
+/** Says how to make a report of runs fast. Only an active metadata name has an index. */
+function noteIndex({ log }: { log(line: string): void }, isIndexed: boolean): void {
+  if (isIndexed) return
+  log(
+    `note: ${TRACE_NAME} is not active, so every request was read; to make this fast: metadata activate ${TRACE_NAME}`,
+  )
+}
+
+export const runs = {
+  list: defineRoute({
+    name: "runs.list",
+    method: "GET",
+    path: "/runs",
+    role: "viewer",
+    summary: "agent runs: the requests that carried one trace id",
+    input: z.strictObject({
+      ...FILTERS,
+      sort: z.string().optional().describe(RUN_SORTS.join(", ")),
+      limit: toLimit(20),
+    }),
+    output: z.array(z.object({ trace: z.string(), ...numbers })).readonly(),
+    needs: ["database"],
+    parse: ({ sort, limit, ...choice }, now) => ({
+      ...parseChoice(choice, now, "7d"),
+      sort: parseSort(sort, RUN_SORTS),
+      limit,
+    }),
+    async run(context, question) {
+      await notePendingRows(context)
+      const { runs, isIndexed } = await listRuns(context, question)
+      if (runs.length > 0) noteIndex(context, isIndexed)
+      return runs
+    },
+  }),
+  get: defineRoute({
+    name: "runs.get",
+    method: "GET",
+    path: "/runs/{trace}",
+    role: "viewer",
+    summary: "one agent run as a tree of spans",
+    input: z.strictObject({ trace: z.string().describe("the value of X-Majordomo-Trace-Id") }),
+    output: span.extend({ trace: z.string() }) as unknown as z.ZodType<RunObject>,
+    needs: ["database"],
+    async run(context, input) {
+      const run = await getRun(context, input)
+      noteIndex(context, run.isIndexed)
+      return toRunObject(run)
+    },
+  }),
+}
