@@ -35,7 +35,6 @@ export function App() {
       else setState({ is: "failed", problem })
     })
   }
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(load, [])
   switch (state.is) {
     case "starting":

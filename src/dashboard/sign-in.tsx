@@ -1,3 +1,4 @@
+import type { RefObject } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import { change, get, type Session } from "./kit/api.ts"
 import { toProblem } from "./kit/query.ts"
@@ -25,7 +26,6 @@ export function SignIn({ reason, onSignedIn }: SignInProps) {
       field.current?.focus()
     }
   }
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(() => {
     document.title = "Sign in · Majordomo"
     const code = takeCode()
@@ -45,30 +45,7 @@ export function SignIn({ reason, onSignedIn }: SignInProps) {
       <h1>Sign in to Majordomo</h1>
       {reason && <p class="sign-in-reason">{reason}</p>}
       <form onSubmit={submit}>
-        {/* Password managers store a token with a name. */}
-        <input
-          class="hidden"
-          type="text"
-          name="username"
-          autocomplete="username"
-          value="admin token"
-          tabIndex={-1}
-          aria-hidden="true"
-          readOnly
-        />
-        <label class="field">
-          <span>Admin token</span>
-          <input
-            ref={field}
-            type="password"
-            name="password"
-            required
-            placeholder="mdm_admin_…"
-            autocomplete="current-password"
-            spellcheck={false}
-            aria-describedby="sign-in-problem"
-          />
-        </label>
+        <TokenField field={field} />
         <p id="sign-in-problem" class="form-problem" role="alert">
           {problem}
         </p>
@@ -81,11 +58,48 @@ export function SignIn({ reason, onSignedIn }: SignInProps) {
           Sign in with your company account
         </a>
       )}
-      <p class="sign-in-help">
-        On the gateway's machine, <code>majordomo-gateway dashboard</code> prints a link that signs you in, and{" "}
-        <code>majordomo-gateway tokens create</code> makes a token.
-      </p>
+      <Help />
     </main>
+  )
+}
+
+function TokenField({ field }: { readonly field: RefObject<HTMLInputElement | null> }) {
+  return (
+    <>
+      {/* Password managers store a token with a name. */}
+      <input
+        class="hidden"
+        type="text"
+        name="username"
+        autocomplete="username"
+        value="admin token"
+        tabIndex={-1}
+        aria-hidden="true"
+        readOnly
+      />
+      <label class="field">
+        <span>Admin token</span>
+        <input
+          ref={field}
+          type="password"
+          name="password"
+          required
+          placeholder="mdm_admin_…"
+          autocomplete="current-password"
+          spellcheck={false}
+          aria-describedby="sign-in-problem"
+        />
+      </label>
+    </>
+  )
+}
+
+function Help() {
+  return (
+    <p class="sign-in-help">
+      On the gateway's machine, <code>majordomo-gateway dashboard</code> prints a link that signs you in, and{" "}
+      <code>majordomo-gateway tokens create</code> makes a token.
+    </p>
   )
 }
 

@@ -32,7 +32,6 @@ export function useTargets(question: Question, isWanted: boolean): readonly Targ
   const names = useMetadataNames(isWanted).map(({ name }) => name)
   const { since, until, tz } = question.input
   const ask = (by: string | undefined): Query<UsageReport> =>
-    // biome-ignore lint/correctness/useHookAtTopLevel: it is called the same number of times in every render
     useQuery<UsageReport>(isWanted && by !== undefined ? "/usage" : undefined, {
       by,
       since,
@@ -43,7 +42,6 @@ export function useTargets(question: Question, isWanted: boolean): readonly Targ
   const fixed = FIXED.map(ask)
   const named = Array.from({ length: MAX_NAMES }, (_, i) => ask(names[i]))
   const reports = [...fixed, ...named].map(({ data }) => data)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the reports by their identity
   return useMemo(() => {
     const dimensions = [...FIXED, ...names.slice(0, MAX_NAMES)]
     const typed = names.map((name) => ({

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks"
 
 /** Keys and what they do: `d`, `?`, `g o` (one after the other), `mod+k` (Ctrl or Cmd). */
-export type Keys = Readonly<Record<string, () => void>>
+type Keys = Readonly<Record<string, () => void>>
 
 /** Between the two keys of a sequence. */
 const SEQUENCE_MS = 1_500

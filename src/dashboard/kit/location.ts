@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks"
 
 /** Where the reader is: the name of the view, and everything else that the address holds. */
-export interface Place {
+interface Place {
   /** The path below `/dashboard/`. Empty: the overview. */
   readonly view: string
   readonly params: URLSearchParams

@@ -8,7 +8,7 @@ interface Page<T> {
   readonly next: string | null
 }
 
-export interface Pages<T> {
+interface Pages<T> {
   /** Undefined until the first page is here. */
   readonly items: readonly T[] | undefined
   readonly problem: ApiProblem | undefined
@@ -30,7 +30,6 @@ export function usePages<T>(path: string, input: Input): Pages<T> {
   const first = useQuery<Page<T>>(path, input)
   const [rest, setRest] = useState<Rest<T>>()
   const [state, setState] = useState<{ readonly isBusy: boolean; readonly problem?: ApiProblem }>({ isBusy: false })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another first page begins the list again
   useEffect(() => {
     setRest(undefined)
     setState({ isBusy: false })

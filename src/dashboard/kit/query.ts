@@ -38,7 +38,6 @@ export function useQuery<T>(path: string | undefined, input: Input = {}): Query<
   const [round, setRound] = useState(0)
   const asked = useRef({ path, input })
   asked.current = { path, input }
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the address stands for path and input
   useEffect(() => {
     if (url === undefined) return setState({ url, data: undefined, problem: undefined })
     const known = answers.get(url)

@@ -17,7 +17,7 @@ const SHARED = ["since", "until", "tz", "where", "compare", "vs", "match", ...FI
 export const DEFAULT_SINCE = "30d"
 export const LOCAL_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"
 
-export function listFilters(params: URLSearchParams): Filter[] {
+function listFilters(params: URLSearchParams): Filter[] {
   const fixed = FIXED.flatMap((name) => params.getAll(name).map((value) => ({ name, value })))
   const where = params.getAll("where").map((text) => {
     const at = text.indexOf("=")
@@ -55,7 +55,7 @@ export function withParams(params: URLSearchParams, changes: Readonly<Record<str
 }
 
 /** Returns what the views share: period, zone, comparison and filters. */
-export function sharedParams(params: URLSearchParams): URLSearchParams {
+function sharedParams(params: URLSearchParams): URLSearchParams {
   return new URLSearchParams([...params].filter(([name]) => SHARED.includes(name)))
 }
 

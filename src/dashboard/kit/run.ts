@@ -1,5 +1,5 @@
 /** The figures of an agent run, or of a part of it. */
-export interface RunFigures {
+interface RunFigures {
   readonly requests: number
   readonly errors: number
   readonly unpriced: number

@@ -8,7 +8,7 @@ const MAX_SERIES = 5
 /** More rows than this are not loaded for a chart; each of its series is then asked for by itself. */
 const MAX_ROWS = 4_000
 
-export interface Split {
+interface Split {
   readonly name: string
   readonly filterHref: string | undefined
   readonly rows: readonly UsageRow[]
@@ -36,7 +36,6 @@ export function useTimeline(question: Question, interval: Interval, split: strin
   const whole = useQuery<UsageReport>(isFew ? "/usage" : undefined, { ...input, by: `${interval},${split}` })
   const alone = Array.from({ length: MAX_SERIES }, (_, i) => {
     const value = isFew ? undefined : values[i]?.filter
-    // biome-ignore lint/correctness/useHookAtTopLevel: it is called the same number of times in every render
     return useQuery<UsageReport>(value && "/usage", {
       ...input,
       ...toFilterInput(question, split!, value ?? ""),

@@ -73,6 +73,12 @@ export function toTitle(dimension: string): string {
   return TITLES[dimension]?.[0] ?? dimension
 }
 
+/** The name within a sentence: `model`, `API key`, `User-Id`. */
+export function toPhrase(dimension: string): string {
+  const title = toTitle(dimension)
+  return dimension in TITLES && dimension !== "key" ? title.toLowerCase() : title
+}
+
 export function toPlural(dimension: string): string {
   return TITLES[dimension]?.[1] ?? dimension
 }

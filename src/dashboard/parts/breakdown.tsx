@@ -132,7 +132,7 @@ interface RowProps {
 }
 
 /** One value with its share as a bar behind its name. */
-export function BreakdownRow({ question, dimension, row, share, change }: RowProps) {
+function BreakdownRow({ question, dimension, row, share, change }: RowProps) {
   const { text, filter } = readValue(row, dimension)
   const name = (
     <>

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact"
 import { useState } from "preact/hooks"
 
-export interface Series {
+interface Series {
   readonly name: string
   readonly values: readonly number[]
 }
@@ -127,6 +127,7 @@ function Targets({ label, bars, totals, format, at, onAt }: TargetsProps) {
   return (
     <nav class="chart-targets" aria-label={label} onKeyDown={onKeyDown}>
       {bars.map(({ title, href }, i) => (
+        // biome-ignore lint/a11y/useAnchorContent: its label says what it stands for
         <a
           key={title}
           href={href}

@@ -27,7 +27,6 @@ export function Field({ label, name, hint, value, type = "text", isRequired, pla
         aria-describedby={hintId}
         autocomplete="off"
         spellcheck={false}
-        // biome-ignore lint/a11y/noAutofocus: the first field of a dialog that the reader has opened
         autofocus={isFirst}
       />
       {hint !== undefined && <small id={hintId}>{hint}</small>}

@@ -51,34 +51,50 @@ export function PeriodBar({ question, canCompare }: { readonly question: Questio
         </label>
       )}
       <ZoneChoice question={question} />
-      {asked === "period" && (
-        <FormDialog
-          title="Choose the dates"
-          action="Show"
-          onClose={() => setAsked(undefined)}
-          onSubmit={async ({ since, until }) => go({ since, until: until || undefined })}
-        >
-          <Field label="From" name="since" type="date" isRequired isFirst value={toDate(since)} />
-          <Field
-            label="To"
-            name="until"
-            type="date"
-            value={toDate(until)}
-            hint="The whole day counts. Empty: until now."
-          />
-        </FormDialog>
-      )}
-      {asked === "comparison" && (
-        <FormDialog
-          title="Compare with a period that begins on"
-          action="Compare"
-          onClose={() => setAsked(undefined)}
-          onSubmit={async ({ vs }) => go({ compare: "custom", vs })}
-        >
-          <Field label="From" name="vs" type="date" isRequired isFirst />
-        </FormDialog>
-      )}
+      <PeriodDialog question={question} asked={asked} onClose={() => setAsked(undefined)} />
     </div>
+  )
+}
+
+interface PeriodDialogProps {
+  readonly question: Question
+  readonly asked: "period" | "comparison" | undefined
+  readonly onClose: () => void
+}
+
+function PeriodDialog({ question: { params, href }, asked, onClose }: PeriodDialogProps) {
+  const go = (changes: Readonly<Record<string, string | undefined>>) => navigate(href(withParams(params, changes)))
+  const until = params.get("until")
+  if (asked === "comparison") {
+    return (
+      <FormDialog
+        title="Compare with a period that begins on"
+        action="Compare"
+        onClose={onClose}
+        onSubmit={async ({ vs }) => go({ compare: "custom", vs })}
+      >
+        <Field label="From" name="vs" type="date" isRequired isFirst />
+      </FormDialog>
+    )
+  }
+  if (asked === undefined) return null
+  return (
+    <FormDialog
+      title="Choose the dates"
+      action="Show"
+      onClose={onClose}
+      onSubmit={async ({ since, until }) => go({ since, until: until || undefined })}
+    >
+      <Field
+        label="From"
+        name="since"
+        type="date"
+        isRequired
+        isFirst
+        value={toDate(params.get("since") ?? DEFAULT_SINCE)}
+      />
+      <Field label="To" name="until" type="date" value={toDate(until)} hint="The whole day counts. Empty: until now." />
+    </FormDialog>
   )
 }
 

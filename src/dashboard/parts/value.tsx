@@ -59,14 +59,18 @@ const CONFIDENCE = {
   exact: "The provider reported the tokens, and the price is known.",
   estimated: "The tokens were counted by the gateway, or the price is approximate.",
   reported: "The provider reported the cost itself.",
+  free: "The request is not billed, so that its cost is zero.",
+  inconsistent: "The provider's numbers contradict each other.",
   unpriced: "No price is known for this model.",
 } as Readonly<Record<string, string>>
+
+const PLAIN = ["exact", "reported", "free"]
 
 /** How sure a cost is. An exact one needs no mark. */
 export function Confidence({ status }: { readonly status: string | null }) {
   const name = status ?? "unknown"
   return (
-    <span class={`mark mark-${name === "exact" || name === "reported" ? "plain" : "warn"}`} title={CONFIDENCE[name]}>
+    <span class={`mark mark-${PLAIN.includes(name) ? "plain" : "warn"}`} title={CONFIDENCE[name]}>
       {name}
     </span>
   )

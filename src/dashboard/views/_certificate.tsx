@@ -61,8 +61,10 @@ const COLUMNS: readonly Column<KeyedLine>[] = [
   { title: "Amount", cell: ({ amount }) => <span class="num">{`$${pad(amount)}`}</span>, isNumber: true },
 ]
 
+/** Rates have cents, and more digits only where they are needed. */
 function toRate({ rate, per }: CostLine): string {
-  return per === "million" ? `$${rate} / 1M` : `$${rate} / ${per}`
+  const [whole, fraction = ""] = rate.split(".")
+  return `$${whole}.${fraction.padEnd(2, "0")} / ${per === "million" ? "1M" : per}`
 }
 
 const DIGITS = 9

@@ -3,7 +3,7 @@ import { navigate } from "../kit/location.ts"
 import { type Bucket, type Interval, listBuckets } from "../kit/period.ts"
 import { type Question, withParams } from "../kit/question.ts"
 import { type Timeline, toValues } from "../kit/series.ts"
-import { METRICS, type Metric, toTitle } from "../kit/usage.ts"
+import { METRICS, type Metric, toPhrase } from "../kit/usage.ts"
 import { type Bar, Chart, Legend } from "../parts/chart.tsx"
 import { Choice } from "../parts/form.tsx"
 
@@ -48,7 +48,7 @@ export function OverTime({ question, timeline, metric, interval, split, choices 
             label="Split by"
             isBare
             value={split}
-            options={[["none", "No split"], ...choices.map((name) => [name, `By ${toTitle(name)}`] as const)]}
+            options={[["none", "No split"], ...choices.map((name) => [name, `By ${toPhrase(name)}`] as const)]}
             onChange={(value) => set({ split: value })}
           />
         </div>

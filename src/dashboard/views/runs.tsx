@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks"
 import { useQuery } from "../kit/query.ts"
 import { type Question, useQuestion, withParams } from "../kit/question.ts"
 import type { RunSummary } from "../kit/run.ts"
@@ -6,7 +7,7 @@ import { Empty, Failure, Skeleton } from "../parts/states.tsx"
 import { type Column, Table } from "../parts/table.tsx"
 import { Count, Duration, Moment, Money } from "../parts/value.tsx"
 
-const LIMIT = 200
+const PAGE = 50
 const DEFAULT_SORT = "cost"
 
 /** Agent runs: the requests that carry one trace id. */
@@ -14,10 +15,12 @@ export function Runs() {
   const question = useQuestion()
   const { input, params, hrefOf } = question
   const sort = params.get("sort") ?? DEFAULT_SORT
-  const runs = useQuery<readonly RunSummary[]>("/runs", { ...input, sort, limit: LIMIT })
+  const [limit, setLimit] = useState(PAGE)
+  const runs = useQuery<readonly RunSummary[]>("/runs", { ...input, sort, limit })
+  const hasMore = runs.data?.length === limit
   if (runs.problem) return <Failure problem={runs.problem} retry={runs.reload} />
   return (
-    <Card title={runs.data?.length === LIMIT ? `The first ${LIMIT} runs` : "All runs of the period"}>
+    <Card title={hasMore ? `The first ${limit} runs` : "All runs of the period"}>
       {runs.data === undefined && <Skeleton lines={16} />}
       {runs.data?.length === 0 && (
         <Empty title="No runs in this period">
@@ -36,6 +39,13 @@ export function Runs() {
           hrefOf={({ trace }) => hrefOf("run", { trace })}
           isStale={runs.isLoading}
         />
+      )}
+      {hasMore && (
+        <div class="more">
+          <button type="button" class="button" onClick={() => setLimit(limit * 3)}>
+            Show more
+          </button>
+        </div>
       )}
     </Card>
   )
