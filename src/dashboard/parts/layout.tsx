@@ -59,7 +59,7 @@ export function Layout({ views, view, title, session, onSignOut, children }: Lay
         <main id="main" tabIndex={-1}>
           <div class="head">
             <h1>{title}</h1>
-            {view.isFiltered && <PeriodBar question={question} canCompare={view.name === "" || view.name === "by"} />}
+            {view.isFiltered && <PeriodBar question={question} canCompare={view.name === ""} />}
           </div>
           {view.isFiltered && <Chips question={question} />}
           {children}

@@ -9,6 +9,8 @@ export interface Column<Row> {
   readonly hide?: "m" | "l"
   /** It takes the space that is left, and its text is cut with an ellipsis. */
   readonly isWide?: boolean
+  /** It has a second line on narrow screens. */
+  readonly isTall?: boolean
   /** Sorts by this column. */
   readonly sortHref?: string
   readonly isSorted?: boolean
@@ -72,7 +74,7 @@ export function Table<Row>({ label, columns, rows, keyOf, hrefOf, isStale }: Tab
   )
 }
 
-function toClass<Row>({ isNumber, hide, isWide }: Column<Row>): string | undefined {
-  const names = [isNumber && "right", hide && `hide-${hide}`, isWide && "wide"].filter(Boolean)
+function toClass<Row>({ isNumber, hide, isWide, isTall }: Column<Row>): string | undefined {
+  const names = [isNumber && "right", hide && `hide-${hide}`, isWide && "wide", isTall && "two-lines"].filter(Boolean)
   return names.length === 0 ? undefined : names.join(" ")
 }

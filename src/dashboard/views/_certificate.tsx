@@ -1,3 +1,4 @@
+import { formatCount } from "../kit/format.ts"
 import type { CostExplanation, CostLine, RequestDetails } from "../kit/request.ts"
 import { Card } from "../parts/card.tsx"
 import { Empty } from "../parts/states.tsx"
@@ -48,9 +49,9 @@ type KeyedLine = CostLine & { readonly key: string }
 const withKeys = (lines: readonly CostLine[]): KeyedLine[] => lines.map((line, i) => ({ ...line, key: String(i) }))
 
 const COLUMNS: readonly Column<KeyedLine>[] = [
-  { title: "What", cell: ({ bucket }) => BUCKETS[bucket] ?? bucket },
-  { title: "Quantity", cell: ({ quantity }) => <Count value={quantity} />, isNumber: true },
-  { title: "Rate", cell: (line) => <span class="num">{toRate(line)}</span>, isNumber: true },
+  { title: "What", cell: (line) => <What line={line} />, isTall: true },
+  { title: "Quantity", cell: ({ quantity }) => <Count value={quantity} />, isNumber: true, hide: "m" },
+  { title: "Rate", cell: (line) => <span class="num">{toRate(line)}</span>, isNumber: true, hide: "m" },
   {
     title: "Factor",
     cell: ({ factor }) => <span class="num">{factor === "1" ? "" : `× ${factor}`}</span>,
@@ -60,6 +61,16 @@ const COLUMNS: readonly Column<KeyedLine>[] = [
   { title: "Source of the rate", cell: ({ source, date }) => [source, date].filter(Boolean).join(", "), hide: "m" },
   { title: "Amount", cell: ({ amount }) => <span class="num">{`$${pad(amount)}`}</span>, isNumber: true },
 ]
+
+/** A narrow screen has no room for a column of quantities and one of rates. */
+function What({ line }: { readonly line: CostLine }) {
+  return (
+    <>
+      {BUCKETS[line.bucket] ?? line.bucket}
+      <small class="only-m num">{`${formatCount(line.quantity)} × ${toRate(line)}${line.factor === "1" ? "" : ` × ${line.factor}`}`}</small>
+    </>
+  )
+}
 
 /** Rates have cents, and more digits only where they are needed. */
 function toRate({ rate, per }: CostLine): string {

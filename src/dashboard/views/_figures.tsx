@@ -66,7 +66,7 @@ export function Figures({ question, timeline: { report, before }, metric }: Figu
         title="Exact cost"
         isLoading={report.data === undefined}
         value={formatShare(exactOf(total))}
-        note={toDoubt(total)}
+        note={<span title={toDoubt(total)}>{toDoubt(total)}</span>}
       />
     </div>
   )
