@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { defineBuildConfig } from "unbuild"
+import { buildDashboard } from "./build/dashboard.ts"
 import { engineLicenses, packEngine } from "./build/engine.ts"
 import { lean } from "./build/lean.ts"
 import { collectLicenses } from "./build/licenses.ts"
@@ -41,8 +42,13 @@ export default defineBuildConfig({
     },
     "build:done": async ({ options }) => {
       const embedded = join(options.outDir, "embedded")
-      await Promise.all([ensureSeed(join(embedded, "seed.tar.br")), packEngine(embedded)])
-      for (const name of ["@pydantic/genai-prices", "jiti"]) licenses.see(resolve("node_modules", name, "package.json"))
+      await Promise.all([
+        ensureSeed(join(embedded, "seed.tar.br")),
+        packEngine(embedded),
+        buildDashboard(join(options.outDir, "dashboard")),
+      ])
+      for (const name of ["@pydantic/genai-prices", "jiti", "preact"])
+        licenses.see(resolve("node_modules", name, "package.json"))
       licenses.finish(engineLicenses())
       writeTypes("src/client/index.ts", join(options.outDir, "client.d.mts"))
     },

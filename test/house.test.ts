@@ -15,7 +15,7 @@ const LONG_FOR_A_REASON: Readonly<Record<string, string>> = {
 const PUBLIC_FILES: readonly string[] = ["index.ts", "client/index.ts"]
 
 const root = new URL("../", import.meta.url)
-const files = readSources("src").filter(({ path }) => path.endsWith(".ts"))
+const files = readSources("src").filter(({ path }) => /\.tsx?$/.test(path))
 /** Code outside `src` that uses its exports. */
 const users = ["test", "bench", "build", "scripts"]
   .flatMap((directory) => readSources(directory).map((file) => ({ ...file, path: `../${directory}/${file.path}` })))
@@ -118,6 +118,6 @@ function readSources(directory: string): { readonly path: string; readonly text:
   const base = new URL(`${directory}/`, root)
   return readdirSync(base, { recursive: true, encoding: "utf8" })
     .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => /\.(ts|mjs)$/.test(path))
+    .filter((path) => /\.(tsx?|mjs)$/.test(path))
     .map((path) => ({ path, text: readFileSync(new URL(path, base), "utf8") }))
 }

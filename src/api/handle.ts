@@ -153,7 +153,10 @@ function stream(
         onProgress: (done, total) => send(format({ progress: { done, total } })),
         signal: stop.signal,
       })
-      if (type === "text/event-stream") timer = setInterval(() => send(KEEP_ALIVE), KEEP_ALIVE_MS).unref()
+      if (type !== "text/event-stream") return
+      // The head of the response is sent with the first bytes, and tells the caller that the stream is open.
+      send(KEEP_ALIVE)
+      timer = setInterval(() => send(KEEP_ALIVE), KEEP_ALIVE_MS).unref()
     },
     async pull(controller) {
       // Formats such as JSON lines have no text for some events, and a pull must enqueue something.

@@ -34,6 +34,8 @@ export const ROOMS = {
   demo: ["core", "kit"],
   // This room runs in other people's programs, so it imports nothing of ours, and nothing of ours imports it.
   client: [],
+  // It runs in a browser, and knows the admin API only by its JSON.
+  dashboard: [],
 } as const satisfies Record<string, readonly string[]>
 
 export type Room = keyof typeof ROOMS
@@ -50,6 +52,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@pydantic/genai-prices": ["pricing"],
   pg: ["database"],
   zod: ["api"],
+  preact: ["dashboard"],
   "@electric-sql/": ["embedded"],
   "gpt-tokenizer": ["tokenizer"],
   "@aws-sdk/": ["bodies"],
@@ -137,7 +140,7 @@ function importProblem(path: string, room: Room, specifier: string): string | un
 function relativeProblem(path: string, room: Room, specifier: string): string | undefined {
   const target = new URL(specifier, `file:///src/${path}`).pathname
   if (!target.startsWith("/src/")) return specifier.endsWith(".json") ? undefined : `${specifier} lies outside of src`
-  if (!specifier.endsWith(".ts") && !specifier.endsWith(".json")) return `write the file's extension: ${specifier}.ts`
+  if (!/\.(?:tsx?|json)$/.test(specifier)) return `write the file's extension: ${specifier}.ts`
   const other = toRoom(target.slice("/src/".length))
   if (other === room || (other !== undefined && (ROOMS[room] as readonly string[]).includes(other))) return undefined
   const seen = ROOMS[room].length === 0 ? "nothing of ours" : ROOMS[room].join(", ")

@@ -68,7 +68,7 @@ function nameOf(node: ts.FunctionLikeDeclaration): string {
 /** The paths of our own files that a file imports, in any form. */
 function listImports({ path, text }: SourceFile): string[] {
   return [...new Set(listSpecifiers(path, text).map(({ specifier }) => resolvePath(path, specifier)))].filter(
-    (target) => target.endsWith(".ts"),
+    (target) => /\.tsx?$/.test(target),
   )
 }
 

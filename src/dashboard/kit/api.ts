@@ -1,0 +1,84 @@
+/** An error of the admin API (RFC 9457), or a failure to reach it. */
+export class ApiProblem extends Error {
+  /** The HTTP status; 0: there was no answer. */
+  readonly status: number
+  readonly code: string
+  /** The parameter that is not valid. */
+  readonly field: string | undefined
+
+  constructor({ status, code, detail, field }: { status: number; code: string; detail: string; field?: string }) {
+    super(detail)
+    this.status = status
+    this.code = code
+    this.field = field
+  }
+}
+
+/** Values of a query or a body, by name. In a query, undefined and empty texts are left out, and a list is repeated. */
+export type Input = Readonly<Record<string, unknown>>
+
+export interface Session {
+  readonly name: string
+  readonly role: "viewer" | "auditor" | "admin"
+  readonly csrf_token: string
+  readonly expires_at: string
+}
+
+const BASE = "/api/v1"
+let csrfToken = ""
+let onSignedOut: () => void = () => {}
+
+/** Sets the token that proves to the API that a change comes from this page, and what to do when the session ends. */
+export function startSession(session: Session, whenSignedOut: () => void): void {
+  csrfToken = session.csrf_token
+  onSignedOut = whenSignedOut
+}
+
+export function toUrl(path: string, input: Input = {}): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(input)) {
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (item !== undefined && item !== null && item !== "") query.append(name, String(item))
+    }
+  }
+  return query.size === 0 ? BASE + path : `${BASE}${path}?${query}`
+}
+
+/** @throws ApiProblem */
+export function get<T>(path: string, input?: Input, signal?: AbortSignal): Promise<T> {
+  return send<T>("GET", toUrl(path, input), { signal })
+}
+
+/** Changes something. @throws ApiProblem */
+export function change<T>(method: "POST" | "PATCH" | "DELETE", path: string, input: Input = {}): Promise<T> {
+  const headers = { "X-CSRF-Token": csrfToken }
+  if (method === "DELETE") return send<T>(method, toUrl(path, input), { headers })
+  return send<T>(method, toUrl(path), {
+    headers: { ...headers, "Content-Type": "application/json" },
+    body: JSON.stringify(input),
+  })
+}
+
+async function send<T>(method: string, url: string, init: RequestInit): Promise<T> {
+  const response = await fetch(url, { ...init, method, credentials: "same-origin" }).catch((error: unknown) => {
+    if (error instanceof DOMException && error.name === "AbortError") throw error
+    throw new ApiProblem({
+      status: 0,
+      code: "unreachable",
+      detail: "The gateway does not answer. It may be restarting.",
+    })
+  })
+  if (response.ok) return response.status === 204 ? (undefined as T) : ((await response.json()) as T)
+  const problem = (await response.json().catch(() => ({}))) as { detail?: string; code?: string; field?: string }
+  // A failed sign-in is 401 as well, and then there is no session yet.
+  if (response.status === 401 && csrfToken !== "" && !url.startsWith(`${BASE}/sessions?`)) {
+    csrfToken = ""
+    onSignedOut()
+  }
+  throw new ApiProblem({
+    ...problem,
+    status: response.status,
+    code: problem.code ?? "unknown",
+    detail: problem.detail ?? `The gateway answered with status ${response.status}.`,
+  })
+}

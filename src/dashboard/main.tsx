@@ -1,0 +1,8 @@
+import { render } from "preact"
+import { App } from "./app.tsx"
+import { handleClick } from "./kit/location.ts"
+import { applyTheme } from "./kit/theme.ts"
+
+applyTheme()
+document.addEventListener("click", handleClick)
+render(<App />, document.getElementById("app")!)

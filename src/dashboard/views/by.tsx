@@ -1,0 +1,117 @@
+import { useState } from "preact/hooks"
+import { get } from "../kit/api.ts"
+import { download, toCsv } from "../kit/csv.ts"
+import { formatCount, formatShare } from "../kit/format.ts"
+import { toProblem, useQuery } from "../kit/query.ts"
+import { type Question, useQuestion, withFilter, withParams } from "../kit/question.ts"
+import { METRICS, readValue, toPlural, toTitle, type UsageReport, type UsageRow } from "../kit/usage.ts"
+import { Card } from "../parts/card.tsx"
+import { Empty, Failure, Skeleton } from "../parts/states.tsx"
+import { type Column, Table } from "../parts/table.tsx"
+import { toast } from "../parts/toast.tsx"
+import { Count, Money } from "../parts/value.tsx"
+
+const PAGE = 100
+
+/** All values of one dimension. Each row filters the overview. */
+export function By() {
+  const question = useQuestion()
+  const { input, params, hrefOf } = question
+  const name = params.get("name") ?? "model"
+  const sort = params.get("sort") ?? "cost"
+  const [limit, setLimit] = useState(PAGE)
+  const report = useQuery<UsageReport>("/usage", { ...input, by: name, sort, limit })
+  if (report.problem) return <Failure problem={report.problem} retry={report.reload} />
+  const { data } = report
+  const groups = data?.groups ?? data?.rows.length ?? 0
+  const hrefOfRow = (row: UsageRow) => {
+    const { filter } = readValue(row, name)
+    return filter && hrefOf("", Object.fromEntries(withFilter(params, { name, value: filter })))
+  }
+  return (
+    <Card
+      title={data === undefined ? toPlural(name) : `${formatCount(groups)} × ${toTitle(name)}`}
+      actions={
+        <button type="button" class="button" onClick={() => void save(question, name)}>
+          CSV
+        </button>
+      }
+    >
+      {data === undefined && <Skeleton lines={20} />}
+      {data?.rows.length === 0 && <Empty title="No requests match">Remove a filter, or choose a longer period.</Empty>}
+      {data !== undefined && data.rows.length > 0 && (
+        <Table
+          label={toPlural(name)}
+          columns={toColumns(question, name, sort)}
+          rows={data.rows}
+          keyOf={(row) => readValue(row, name).filter ?? readValue(row, name).text}
+          hrefOf={hrefOfRow}
+          isStale={report.isLoading}
+        />
+      )}
+      {data !== undefined && data.rows.length < groups && (
+        <div class="more">
+          <button type="button" class="button" onClick={() => setLimit(limit * 3)}>
+            Show more
+          </button>
+          <span class="quiet">{`${formatCount(data.rows.length)} of ${formatCount(groups)}`}</span>
+        </div>
+      )}
+    </Card>
+  )
+}
+
+function toColumns({ params, href }: Question, name: string, sort: string): Column<UsageRow>[] {
+  const sorted = (field: string) => ({
+    sortHref: href(withParams(params, { sort: field === "cost" ? undefined : field })),
+    isSorted: sort === field,
+  })
+  return [
+    {
+      title: toTitle(name),
+      cell: (row) => <bdi title={readValue(row, name).text}>{readValue(row, name).text}</bdi>,
+      isWide: true,
+    },
+    {
+      title: "Requests",
+      cell: (row) => <Count value={row.requests} />,
+      isNumber: true,
+      hide: "m",
+      ...sorted("requests"),
+    },
+    { title: "Errors", cell: (row) => <Count value={row.errors} />, isNumber: true, hide: "m", ...sorted("errors") },
+    { title: "Tokens", cell: (row) => <Count value={METRICS.tokens.of(row)} />, isNumber: true, hide: "l" },
+    {
+      title: "Unpriced",
+      cell: (row) => (row.unpriced === 0 ? "" : <span class="mark mark-warn">{formatCount(row.unpriced)}</span>),
+      isNumber: true,
+      hide: "l",
+    },
+    { title: "Cost", cell: (row) => <Money usd={row.total_cost} />, isNumber: true, ...sorted("cost") },
+    { title: "Share", cell: (row) => <span class="num">{formatShare(row.share)}</span>, isNumber: true },
+  ]
+}
+
+const FIELDS = [
+  "requests",
+  "errors",
+  "input_tokens",
+  "cached_tokens",
+  "cache_creation_tokens",
+  "output_tokens",
+  "total_cost",
+  "exact",
+  "estimated",
+  "unpriced",
+] as const
+
+/** Saves all rows, also those that are not on the page. */
+async function save({ input }: Question, name: string): Promise<void> {
+  try {
+    const { rows } = await get<UsageReport>("/usage", { ...input, by: name })
+    const values = rows.map((row) => [readValue(row, name).text, ...FIELDS.map((field) => row[field])])
+    download(`usage-by-${name}.csv`, toCsv([name, ...FIELDS], values))
+  } catch (error) {
+    toast(toProblem(error).message, { isError: true })
+  }
+}

@@ -1,0 +1,25 @@
+import { toPlural } from "../kit/usage.ts"
+import type { View } from "../view.ts"
+import { By } from "./by.tsx"
+import { Overview } from "./overview.tsx"
+import { Request } from "./request.tsx"
+import { Requests } from "./requests.tsx"
+import { Run } from "./run.tsx"
+import { Runs } from "./runs.tsx"
+
+/** The pages, in the order of the navigation. */
+export const VIEWS: readonly View[] = [
+  { name: "", title: "Overview", group: "Usage", key: "o", isFiltered: true, Page: Overview },
+  {
+    name: "by",
+    title: "Values",
+    titleOf: (params) => toPlural(params.get("name") ?? "model"),
+    parent: "",
+    isFiltered: true,
+    Page: By,
+  },
+  { name: "requests", title: "Requests", group: "Usage", key: "r", isFiltered: true, Page: Requests },
+  { name: "request", title: "Request", parent: "requests", Page: Request },
+  { name: "runs", title: "Runs", group: "Usage", key: "a", isFiltered: true, Page: Runs },
+  { name: "run", title: "Run", parent: "runs", Page: Run },
+]

@@ -1,0 +1,84 @@
+import { useState } from "preact/hooks"
+import { useQuery } from "../kit/query.ts"
+import { type Question, useQuestion, withParams } from "../kit/question.ts"
+import type { RunSummary } from "../kit/run.ts"
+import { Card } from "../parts/card.tsx"
+import { Empty, Failure, Skeleton } from "../parts/states.tsx"
+import { type Column, Table } from "../parts/table.tsx"
+import { Count, Duration, Moment, Money } from "../parts/value.tsx"
+
+const PAGE = 50
+const DEFAULT_SORT = "cost"
+
+/** Agent runs: the requests that carry one trace id. */
+export function Runs() {
+  const question = useQuestion()
+  const { input, params, hrefOf } = question
+  const sort = params.get("sort") ?? DEFAULT_SORT
+  const [limit, setLimit] = useState(PAGE)
+  const runs = useQuery<readonly RunSummary[]>("/runs", { ...input, sort, limit })
+  const hasMore = runs.data?.length === limit
+  if (runs.problem) return <Failure problem={runs.problem} retry={runs.reload} />
+  return (
+    <Card title={hasMore ? `The first ${limit} runs` : "All runs of the period"}>
+      {runs.data === undefined && <Skeleton lines={16} />}
+      {runs.data?.length === 0 && (
+        <Empty title="No runs in this period">
+          <p>
+            Requests with the same header <code>X-Majordomo-Trace-Id</code> are one run, and{" "}
+            <code>X-Majordomo-Span-Path</code> says where in it they are.
+          </p>
+        </Empty>
+      )}
+      {runs.data !== undefined && runs.data.length > 0 && (
+        <Table
+          label="Runs"
+          columns={toColumns(question, sort)}
+          rows={runs.data}
+          keyOf={({ trace }) => trace}
+          hrefOf={({ trace }) => hrefOf("run", { trace })}
+          isStale={runs.isLoading}
+        />
+      )}
+      {hasMore && (
+        <div class="more">
+          <button type="button" class="button" onClick={() => setLimit(limit * 3)}>
+            Show more
+          </button>
+        </div>
+      )}
+    </Card>
+  )
+}
+
+function toColumns({ tz, params, href }: Question, sort: string): Column<RunSummary>[] {
+  const sorted = (name: string) => ({
+    sortHref: href(withParams(params, { sort: name === DEFAULT_SORT ? undefined : name })),
+    isSorted: sort === name,
+  })
+  return [
+    { title: "Run", cell: ({ trace }) => <bdi title={trace}>{trace}</bdi>, isWide: true },
+    { title: "Began", cell: ({ first }) => <Moment iso={first} tz={tz} />, hide: "m", ...sorted("start") },
+    {
+      title: "Duration",
+      cell: ({ duration_ms }) => <Duration ms={duration_ms} />,
+      isNumber: true,
+      hide: "m",
+      ...sorted("duration"),
+    },
+    { title: "Requests", cell: ({ requests }) => <Count value={requests} />, isNumber: true, ...sorted("requests") },
+    {
+      title: "Errors",
+      cell: ({ errors }) => (errors === 0 ? "" : <span class="mark mark-bad">{errors}</span>),
+      isNumber: true,
+      hide: "m",
+    },
+    {
+      title: "Tokens",
+      cell: (run) => <Count value={run.input_tokens + run.output_tokens} />,
+      isNumber: true,
+      hide: "l",
+    },
+    { title: "Cost", cell: ({ total_cost }) => <Money usd={total_cost} />, isNumber: true, ...sorted("cost") },
+  ]
+}

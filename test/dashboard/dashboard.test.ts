@@ -1,0 +1,344 @@
+import { readdirSync, readFileSync } from "node:fs"
+import type { Page } from "playwright-core"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { insertKey, insertRows } from "../support/usage-rows.ts"
+import { type Fixture, noBrowser, openFixture, TOKEN } from "./_browser.ts"
+
+const dist = new URL("../../dist/dashboard/", import.meta.url)
+const LONG = `long-${"name-".repeat(60)}`
+const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;`
+const ARABIC = "دعم العملاء"
+const REQUEST = "01900000-0000-7000-8000-000000000001"
+const TRACE = `run/${HOSTILE}`
+const PRICE = {
+  lines: [
+    {
+      side: "input",
+      bucket: "input",
+      model: "gpt-4o-mini",
+      quantity: 1000,
+      rate: "0.15",
+      per: "million",
+      factor: "1",
+      amount: "0.00015",
+      source: "genai-prices",
+      date: "2026-01-02",
+    },
+    {
+      side: "output",
+      bucket: "output",
+      model: "gpt-4o-mini",
+      quantity: 500,
+      rate: "0.6",
+      per: "million",
+      factor: "1",
+      amount: "0.0003",
+      source: "genai-prices",
+      date: "2026-01-02",
+    },
+  ],
+}
+
+const PATHS = [
+  "",
+  "?model=gpt-4o-mini",
+  "requests",
+  `request?id=${REQUEST}`,
+  "runs",
+  `run?trace=${encodeURIComponent(TRACE)}`,
+  "by?name=Feature",
+  "nothing",
+]
+const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
+
+const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
+
+describe.skipIf(noBrowser !== undefined)(
+  `the dashboard in Chromium${noBrowser ? ` (skipped: ${noBrowser})` : ""}`,
+  () => {
+    let fixture: Fixture
+    const opened: Page[] = []
+    const open = async (path: string, options?: Parameters<Fixture["open"]>[1]) => {
+      const page = await fixture.open(`/dashboard/${path}`, options)
+      opened.push(page)
+      return page
+    }
+
+    beforeAll(async () => {
+      fixture = await openFixture()
+      await seed(fixture)
+    })
+    afterAll(() => fixture?.close())
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((page) => page.close()))
+      expect(fixture.faults.splice(0), "exceptions, policy violations and foreign requests").toEqual([])
+    })
+
+    test("a row filters the page, the address has the filter, and the back key removes it", async () => {
+      const page = await open("")
+      await page.getByRole("link", { name: "gpt-4o-mini", exact: true }).last().click()
+      const chips = page.getByRole("list", { name: "Filters" })
+      await expect.poll(() => chips.textContent()).toContain("gpt-4o-mini")
+      expect(new URL(page.url()).searchParams.get("model")).toBe("gpt-4o-mini")
+      await expect.poll(() => page.locator(".is-filtered").textContent()).toContain("gpt-4o-mini")
+      await page.goBack()
+      await expect.poll(() => chips.count()).toBe(0)
+      await page.goForward()
+      await page.getByRole("link", { name: "Remove the filter on Model" }).click()
+      await expect.poll(() => new URL(page.url()).search).toBe("")
+    })
+
+    test("the address alone is the state: filters on several dimensions, period, measure and zone", async () => {
+      const page = await open(
+        "?since=7d&model=gpt-4o-mini&where=User-Id%3Dann&metric=requests&tz=Asia%2FTokyo&compare=off",
+      )
+      await expect.poll(() => page.locator(".chip").allTextContents()).toEqual(["Modelgpt-4o-mini×", "User-Idann×"])
+      expect(await page.getByRole("combobox", { name: "Period", exact: true }).inputValue()).toBe("7d")
+      expect(await page.getByLabel("Time zone").inputValue()).toBe("Asia/Tokyo")
+      await expect.poll(() => page.locator(".tile[aria-current]").textContent()).toContain("Requests2")
+      expect(await page.locator(".delta").count()).toBe(0)
+    })
+
+    test("a bar shows its day alone", async () => {
+      const page = await open("?since=7d")
+      const day = ago(0).slice(0, 10)
+      await page.locator(".chart-targets a").last().click()
+      await expect.poll(() => new URL(page.url()).searchParams.get("since")).toBe(day)
+      expect(new URL(page.url()).searchParams.get("until")).toBe(day)
+    })
+
+    test("keys choose the period, the comparison, the page, the row and the help", async () => {
+      const page = await open("")
+      await page.locator("[data-row]").first().waitFor()
+      const param = (name: string) => new URL(page.url()).searchParams.get(name)
+      for (const [key, since] of Object.entries({ d: "today", w: "7d", m: "month" })) {
+        await page.keyboard.press(key)
+        expect(param("since")).toBe(since)
+      }
+      await page.keyboard.press("x")
+      expect(param("compare")).toBe("off")
+      await page.keyboard.press("?")
+      await page.getByRole("dialog", { name: "Keys" }).waitFor()
+      await page.keyboard.press("Escape")
+      await expect.poll(() => page.getByRole("dialog").count()).toBe(0)
+      await page.keyboard.press("w")
+      await page.keyboard.press("g")
+      await page.keyboard.press("r")
+      await page.getByRole("heading", { name: "Requests" }).waitFor()
+      expect(param("since")).toBe("7d")
+      await page.locator("[data-row]").first().waitFor()
+      await page.keyboard.press("j")
+      await page.keyboard.press("j")
+      await page.keyboard.press("k")
+      await page.keyboard.press("Enter")
+      await page.getByRole("heading", { name: "How the cost was computed" }).waitFor()
+    })
+
+    test("the filter field and the palette find a value by its name", async () => {
+      const page = await open("")
+      await page.locator("[data-row]").first().waitFor()
+      await page.keyboard.press("/")
+      await page.keyboard.type("ann")
+      await page
+        .getByRole("option", { name: /User-Id\s*ann/ })
+        .first()
+        .waitFor()
+      await page.keyboard.press("Enter")
+      await expect.poll(() => page.locator(".chip").allTextContents()).toEqual(["User-Idann×"])
+      await page.keyboard.press("Control+k")
+      await page.keyboard.type("Runs")
+      await page.getByRole("option", { name: /Page\s*Runs/ }).waitFor()
+      await page.keyboard.press("Enter")
+      await page.getByRole("heading", { name: "Runs", exact: true }).waitFor()
+    })
+
+    test("a request shows every line of its cost with rate, source and date, and its bodies", async () => {
+      const page = await open(`request?id=${REQUEST}`)
+      const table = page.getByRole("table", { name: "Lines of the cost" })
+      await table.waitFor()
+      expect(await table.locator("tbody tr").allInnerTexts()).toEqual([
+        expect.stringMatching(
+          /Input[\s\S]*1,000[\s\S]*\$0\.15 \/ 1M[\s\S]*genai-prices, 2026-01-02[\s\S]*\$0\.000150000/,
+        ),
+        expect.stringMatching(/Output[\s\S]*500[\s\S]*\$0\.60 \/ 1M[\s\S]*\$0\.000300000/),
+      ])
+      expect(await page.locator(".total").textContent()).toContain("$0.000450000")
+      expect(await page.locator(".total").textContent()).toContain("The lines add up to the cost")
+      await page.getByRole("button", { name: "Copy as curl" }).waitFor()
+      await page.getByRole("link", { name: "Show its run" }).click()
+      await page.getByRole("table", { name: "Spans and requests of the run" }).waitFor()
+      expect(await page.locator(".waterfall tbody tr").count()).toBe(3)
+    })
+
+    test("a cost that is not known is a dash, and an amount below a cent is not zero", async () => {
+      const page = await open("by?name=model")
+      const row = (name: string) => page.getByRole("row").filter({ hasText: name })
+      await expect.poll(() => row("house-model").textContent()).toContain("—")
+      expect(await row("gpt-4o-mini").textContent()).toContain("<$0.01")
+      expect(await row("gpt-4o-mini").locator('[title="$0.0009"]').count()).toBe(1)
+    })
+
+    test("10,000 users have one table, which grows when the reader wants more", async () => {
+      const page = await open("by?name=User-Id")
+      await expect.poll(() => page.locator(".more").textContent()).toContain("100 of 10,0")
+      await page.getByRole("button", { name: "Show more" }).click()
+      await expect.poll(() => page.locator("tbody tr").count()).toBe(300)
+    })
+
+    test("new requests appear while the list is followed", async () => {
+      const page = await open("requests?follow=1&model=live-model")
+      await page.getByText("Following new requests").waitFor()
+      await insertRows(fixture.client, [{ model: "live-model", at: ago(0) }])
+      await page.getByRole("table", { name: "Requests" }).getByText("live-model").waitFor()
+    })
+
+    test("a period without requests says what to do", async () => {
+      const page = await open("?since=2020-01-01&until=2020-01-31")
+      await page.getByText("No requests in this period").waitFor()
+      await page.goto(`${fixture.origin}/dashboard/runs?since=2020-01-01&until=2020-01-31`)
+      await page.getByText("No runs in this period").waitFor()
+    })
+
+    test("a parameter that is not valid, a missing request and a missing page are explained", async () => {
+      const page = await open("?since=yesterdayish")
+      await page.getByText("The address of this page is not valid").first().waitFor()
+      await page.goto(`${fixture.origin}/dashboard/request?id=${crypto.randomUUID()}`)
+      await page.getByText("Not found", { exact: true }).waitFor()
+      await page.goto(`${fixture.origin}/dashboard/nothing`)
+      await page.getByText("There is no such page").waitFor()
+    })
+
+    test("other people's names are text: they run no code and do not widen the page", async () => {
+      for (const path of [
+        "",
+        "requests",
+        `request?id=${REQUEST}`,
+        "runs",
+        `run?trace=${encodeURIComponent(TRACE)}`,
+        "by?name=Feature",
+      ]) {
+        const page = await open(path, { viewport: { width: 360, height: 800 } })
+        await page.locator("main [data-row], main .facts, main table").first().waitFor()
+        await settle(page)
+        expect(await page.locator("main img, main script").count(), path).toBe(0)
+        expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), path).toBeLessThanOrEqual(0)
+      }
+      const page = await open("")
+      await page.getByText(HOSTILE).first().waitFor()
+      await page.locator("bdi", { hasText: ARABIC }).first().waitFor()
+    })
+
+    test.each(["light", "dark"] as const)(
+      "axe finds nothing in any view, in the %s theme",
+      async (colorScheme) => {
+        // The themes differ in their colors only.
+        const options = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}"
+        const page = await open("", { colorScheme })
+        for (const path of PATHS) {
+          await page.goto(`${fixture.origin}/dashboard/${path}`)
+          await page.locator("main tbody, main .empty").first().waitFor()
+          await settle(page)
+          await page.evaluate(axe)
+          const problems = await page.evaluate(
+            `axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
+          )
+          expect(problems, path).toEqual([])
+        }
+      },
+      60_000,
+    )
+
+    test("nothing moves while the overview loads", async () => {
+      const page = await open("?compare=off")
+      await page.locator("[data-row]").first().waitFor()
+      await settle(page)
+      const moved = await page.evaluate(
+        `new Promise((resolve) => new PerformanceObserver((list) => resolve(list.getEntries().reduce((sum, { value }) => sum + value, 0)))
+        .observe({ type: "layout-shift", buffered: true }), setTimeout(() => resolve(0), 200))`,
+      )
+      expect(moved).toBeLessThan(0.1)
+    })
+
+    test("the reader's theme outlives a reload", async () => {
+      const page = await open("", { colorScheme: "light" })
+      await page.getByLabel("Theme").selectOption("dark")
+      await page.reload()
+      await page.locator("[data-row]").first().waitFor()
+      expect(await page.evaluate("getComputedStyle(document.documentElement).colorScheme")).toBe("dark")
+    })
+
+    test("a session that ends leads to the sign-in page, and back to the same page", async () => {
+      const page = await open("requests?since=7d")
+      await page.locator("[data-row]").first().waitFor()
+      fixture.signOut()
+      await page.keyboard.press("d")
+      await page.getByText("Your session has ended").waitFor()
+      await page.getByLabel("Admin token").fill("mdm_admin_wrong")
+      await page.getByRole("button", { name: "Sign in" }).click()
+      await page.getByText("This token is not valid.").waitFor()
+      await page.getByLabel("Admin token").fill(TOKEN)
+      await page.getByRole("button", { name: "Sign in" }).click()
+      await page.getByRole("heading", { name: "Requests" }).waitFor()
+      expect(new URL(page.url()).search).toBe("?since=today")
+      await page.getByRole("button", { name: "Sign out" }).click()
+      await page.getByRole("heading", { name: "Sign in to Majordomo" }).waitFor()
+    })
+
+    test("a link with a code signs in, and the code leaves the address", async () => {
+      const page = await open("nothing")
+      fixture.signOut()
+      await page.goto("about:blank")
+      await page.goto(`${fixture.origin}/dashboard/#code=code-of-a-link`)
+      await page.getByRole("heading", { name: "Overview" }).waitFor()
+      expect(page.url()).toBe(`${fixture.origin}/dashboard/`)
+    })
+  },
+)
+
+test("the code and styles of the first view are at most 90 KB, compressed", () => {
+  const sizes = readdirSync(new URL("assets/", dist))
+    .filter((name) => name.endsWith(".br"))
+    .map((name) => readFileSync(new URL(`assets/${name}`, dist)).length)
+  expect(sizes.length).toBeGreaterThanOrEqual(2)
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(90_000)
+})
+
+test("the page has no code and no styles of its own, which the Content-Security-Policy would reject", () => {
+  const html = readFileSync(new URL("index.html", dist), "utf8")
+  expect(html).not.toMatch(/<style|style=|<script(?![^>]*\ssrc=)|https?:/)
+})
+
+/** Waits until no question to the API is open. */
+async function settle(page: Page): Promise<void> {
+  await page.waitForLoadState("networkidle")
+}
+
+async function seed({ client }: Fixture): Promise<void> {
+  const search = await insertKey(client, "Search")
+  const hostile = await insertKey(client, HOSTILE)
+  const small = {
+    model: "gpt-4o-mini",
+    cost: "0.00045",
+    sides: ["0.00015", "0.0003"] as const,
+    input: 1000,
+    output: 500,
+    price: PRICE,
+  }
+  const run = (span: string) => ({ "User-Id": "ann", "Trace-Id": TRACE, "Span-Path": span, Feature: HOSTILE })
+  await insertRows(client, [
+    { ...small, id: REQUEST, key: search, at: ago(3), metadata: run("agent/plan") },
+    { ...small, key: hostile, at: ago(2), metadata: run("agent/edit") },
+    { model: "house-model", cost: null, status: "unpriced", key: search, at: ago(1), metadata: { Feature: ARABIC } },
+    { model: LONG, cost: "12.5", key: search, at: ago(30), metadata: { Feature: LONG } },
+    { model: HOSTILE, provider: HOSTILE, cost: "3", code: 500, at: ago(40), metadata: { "User-Id": HOSTILE } },
+  ])
+  await client.query("UPDATE llm_requests SET error_message = $1 WHERE status_code = 500", [HOSTILE])
+  await client.query(
+    `INSERT INTO llm_requests (id, majordomo_api_key_id, provider, model, request_path, request_method, requested_at, responded_at,
+       response_time_ms, input_tokens, total_cost, cost_status, usage_source, status_code, outcome, raw_metadata, created_at)
+     SELECT gen_random_uuid(), $1, 'openai', 'gpt-4o', '/v1/chat/completions', 'POST', now() - interval '5 days', now() - interval '5 days',
+       800, 10, 0.01, 'exact', 'reported', 200, 'complete', jsonb_build_object('User-Id', 'user-' || i), now() - interval '5 days'
+     FROM generate_series(1, 10000) AS i`,
+    [search],
+  )
+}
