@@ -33,6 +33,7 @@ const COMMANDS: CommandTable = {
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
   },
+  dashboard: { summary: "a link that signs in to the dashboard once", load: () => import("./cli/dashboard.ts") },
   tokens: {
     summary: "the admin tokens of the admin API and the dashboard",
     commands: {
