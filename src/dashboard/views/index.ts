@@ -6,6 +6,7 @@ import { Request } from "./request.tsx"
 import { Requests } from "./requests.tsx"
 import { Run } from "./run.tsx"
 import { Runs } from "./runs.tsx"
+import { StatusPage } from "./status.tsx"
 
 /** The pages, in the order of the navigation. */
 export const VIEWS: readonly View[] = [
@@ -22,4 +23,5 @@ export const VIEWS: readonly View[] = [
   { name: "request", title: "Request", parent: "requests", Page: Request },
   { name: "runs", title: "Runs", group: "Usage", key: "a", isFiltered: true, Page: Runs },
   { name: "run", title: "Run", parent: "runs", Page: Run },
+  { name: "status", title: "Status", group: "System", key: "s", Page: StatusPage },
 ]
