@@ -45,7 +45,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 }
 /** Doctor lists the error among its findings; the others do not open this database. */
 const OTHERS = [
-  ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login"],
+  ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login", "dashboard"],
   ...["pricing/list", "pricing/get", "pricing/refresh"],
 ]
 

@@ -29,24 +29,30 @@ export function StatusPage() {
   return <Report status={status.data} tz={tz} />
 }
 
+function Problems({ problems }: Pick<Status, "problems">) {
+  return (
+    <Card title={problems.length === 0 ? "Everything is well" : "What needs attention"}>
+      {problems.length === 0 ? (
+        <Empty title="No problems">
+          <p>The database accepts rows, all of its triggers run, and no row was dropped or rejected.</p>
+        </Empty>
+      ) : (
+        <Table
+          label="Problems"
+          columns={[{ title: "Problem", cell: (problem: string) => <bdi>{problem}</bdi>, isWide: true }]}
+          rows={problems}
+          keyOf={(problem) => problem}
+        />
+      )}
+    </Card>
+  )
+}
+
 function Report({ status, tz }: { readonly status: Status; readonly tz: string }) {
   const { version, database, gateways, rows, prices, problems } = status
   return (
     <>
-      <Card title={problems.length === 0 ? "Everything is well" : "What needs attention"}>
-        {problems.length === 0 ? (
-          <Empty title="No problems">
-            <p>The database accepts rows, all of its triggers run, and no row was dropped or rejected.</p>
-          </Empty>
-        ) : (
-          <Table
-            label="Problems"
-            columns={[{ title: "Problem", cell: (problem: string) => <bdi>{problem}</bdi>, isWide: true }]}
-            rows={problems}
-            keyOf={(problem) => problem}
-          />
-        )}
-      </Card>
+      <Problems problems={problems} />
       <Card title="Rows of the ledger">
         <Table
           label="Rows of the ledger"
