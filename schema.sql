@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 11
+-- Schema version: 13
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -2589,6 +2589,919 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (11, 'pruned_repricings', false);
 END $version$;
 
+
+-- ## Version 12: access -----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 12 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0012 access
+-- breaking: no
+
+-- Who may use the admin API: the holders of admin tokens, and people who signed in to the dashboard. Of tokens, sessions and
+-- sign-in codes, only the SHA-256 hash is stored.
+CREATE TABLE majordomo_admin_tokens (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  name text NOT NULL,
+  role text NOT NULL CONSTRAINT majordomo_admin_tokens_role CHECK (role IN ('viewer', 'auditor', 'admin')),
+  token_hash text NOT NULL CONSTRAINT majordomo_admin_tokens_hash UNIQUE,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  created_by text NOT NULL,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  last_used_at timestamptz
+);
+
+CREATE TABLE majordomo_sessions (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  secret_hash text NOT NULL CONSTRAINT majordomo_sessions_hash UNIQUE,
+  name text NOT NULL,
+  role text NOT NULL CONSTRAINT majordomo_sessions_role CHECK (role IN ('viewer', 'auditor', 'admin')),
+  -- How the person signed in.
+  how text NOT NULL CONSTRAINT majordomo_sessions_how CHECK (how IN ('token', 'code', 'oidc')),
+  -- The token of the sign-in. A session is not valid when its token is not.
+  token_id uuid CONSTRAINT majordomo_sessions_token REFERENCES majordomo_admin_tokens,
+  address text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz NOT NULL,
+  revoked_at timestamptz,
+  last_seen_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX majordomo_sessions_expire ON majordomo_sessions (expires_at);
+
+-- The codes of the links that `majordomo-gateway dashboard` prints. Each works once.
+CREATE TABLE majordomo_sign_in_codes (
+  code_hash text PRIMARY KEY,
+  role text NOT NULL CONSTRAINT majordomo_sign_in_codes_role CHECK (role IN ('viewer', 'auditor', 'admin')),
+  created_by text NOT NULL,
+  expires_at timestamptz NOT NULL,
+  used_at timestamptz
+);
+
+-- The key that signs the cookies of sessions, in base64url. A cookie with another signature is rejected without a query.
+ALTER TABLE majordomo_schema ADD COLUMN cookie_key text;
+
+-- One row for each change that somebody made: who, when, from where, and what it was before and after.
+CREATE TABLE llm_audit (
+  id uuid PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  actor_kind text NOT NULL,
+  actor_name text NOT NULL,
+  -- The id of the token, session or key.
+  actor_id text,
+  address text,
+  action text NOT NULL,
+  -- The id or the name of what was changed.
+  target text,
+  before jsonb,
+  after jsonb
+);
+CREATE INDEX llm_audit_at ON llm_audit (at, id);
+CREATE TRIGGER majordomo_only_add BEFORE UPDATE OR DELETE OR TRUNCATE ON llm_audit
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_only_add();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (12, 'access', false);
+END $version$;
+
+
+-- ## Version 13: latency ----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 13 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0013 latency
+-- breaking: no
+--
+-- Each total has a histogram of how long its requests took, so that percentiles of any period are read from rollups. And
+-- the requests with an error, which are few, have an index.
+
+-- Batches hold llm_requests before anything else, so that is what this migration waits for.
+LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+
+-- The histogram of one request, as a number that can be added up: 10^(10 b), where bucket b > 0 reaches from
+-- 9.5 * 1.1^(b - 1) to 9.5 * 1.1^b ms, and bucket 0 below it. No whole number is on a bound, so that rounding does not
+-- matter. A total has the number of requests of bucket b in its ten digits from 10 b on, and takes 5 bytes for each bucket
+-- between its fastest and its slowest request. Adding two of them is one addition.
+-- Requests whose answer was interrupted have no latency, and neither have the items of batches (0 ms).
+CREATE FUNCTION majordomo_latency(outcome text, response_time_ms integer) RETURNS numeric LANGUAGE sql
+IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN outcome = 'complete' AND response_time_ms > 0
+    THEN ('1e' || (10 * greatest(0, 1 + floor(ln(response_time_ms::float8 / 9.5) / ln(1.1::float8)))::integer)::text)::numeric END
+$$;
+
+ALTER TABLE llm_usage_hourly ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_hourly_keys ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_daily ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_metadata ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_metadata_weekly ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
+
+-- `usage errors` reads the requests with an error of a period.
+CREATE INDEX idx_llm_requests_errors ON llm_requests (created_at)
+  WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown');
+
+-- >>> counting functions: generated by `npm run schema`, see README.md
+
+-- Adds new requests to the rollup tables, to their API keys and to the metadata names that they carry.
+CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      count(*) AS requests,
+      count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+      coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+      coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+      count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+      count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+      count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+      count(*) FILTER (WHERE cost_status = 'free') AS free,
+      count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+      coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+      coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies
+    FROM (SELECT * FROM added WHERE outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+        coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies
+      FROM (SELECT * FROM added WHERE outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    ), weekly AS (
+      INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+        requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+        reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+        inconsistent, response_time_ms, latencies)
+      SELECT name, date_trunc('week', day)::date, place,
+        sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+        sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+        sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+        sum(response_time_ms), sum(latencies)
+      FROM placed WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET
+        requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+        input_tokens = t.input_tokens + excluded.input_tokens,
+        cached_tokens = t.cached_tokens + excluded.cached_tokens,
+        cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+        cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+        output_tokens = t.output_tokens + excluded.output_tokens,
+        reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+        input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+        total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+        exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+        unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+        inconsistent = t.inconsistent + excluded.inconsistent,
+        response_time_ms = t.response_time_ms + excluded.response_time_ms,
+        latencies = t.latencies + excluded.latencies
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies;
+  END IF;
+
+  UPDATE api_keys k SET request_count = k.request_count + u.requests, last_used_at = greatest(k.last_used_at, u.last_used_at)
+  FROM (SELECT majordomo_api_key_id, count(*) AS requests, max(requested_at) AS last_used_at FROM added GROUP BY 1) AS u
+  WHERE k.id = u.majordomo_api_key_id;
+
+  -- Clients choose the names, so each key may have at most 1,000 of them.
+  IF EXISTS (SELECT FROM added WHERE jsonb_typeof(raw_metadata) = 'object') THEN
+    INSERT INTO llm_requests_metadata_keys AS m
+      (majordomo_api_key_id, key_name, request_count, last_seen_at, is_active, activated_at)
+    SELECT u.*, n.name IS NOT NULL, CASE WHEN n.name IS NOT NULL THEN now() END FROM (
+      SELECT majordomo_api_key_id, left(name, 255) AS name, count(*) AS requests, max(requested_at) AS last_seen_at
+      FROM (SELECT majordomo_api_key_id, requested_at,
+              jsonb_object_keys(CASE WHEN jsonb_typeof(raw_metadata) = 'object' THEN raw_metadata END) AS name
+            FROM added) AS names
+      GROUP BY 1, 2) AS u
+    JOIN api_keys k ON k.id = u.majordomo_api_key_id
+    LEFT JOIN llm_usage_metadata_names n ON n.name = u.name AND n.every_key
+    WHERE EXISTS (
+        SELECT FROM llm_requests_metadata_keys o
+        WHERE (o.majordomo_api_key_id, o.key_name) = (u.majordomo_api_key_id, u.name))
+      OR (SELECT count(*) FROM llm_requests_metadata_keys o WHERE o.majordomo_api_key_id = u.majordomo_api_key_id) < 1000
+    ON CONFLICT (majordomo_api_key_id, key_name) DO UPDATE
+      SET request_count = m.request_count + excluded.request_count,
+          last_seen_at = greatest(m.last_seen_at, excluded.last_seen_at);
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Replaces what changed requests (such as repriced ones) count for in the rollup tables.
+CREATE OR REPLACE FUNCTION majordomo_count_changed() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+  -- A statement that changes many rows but no counted column (metadata activate, prune) turns this off.
+  IF current_setting('majordomo.same_sums', true) = 'on' THEN RETURN NULL; END IF;
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      coalesce(sum(sign), 0) AS requests,
+      coalesce(sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')), 0) AS errors,
+      coalesce(sum(sign * input_tokens), 0) AS input_tokens, coalesce(sum(sign * cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(sign * cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(sign * cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(sign * output_tokens), 0) AS output_tokens,
+      coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(sign * input_cost), 0) AS input_cost, coalesce(sum(sign * output_cost), 0) AS output_cost,
+      coalesce(sum(sign * total_cost), 0) AS total_cost,
+      coalesce(sum(sign) FILTER (WHERE total_cost IS NULL), 0) AS without_cost,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'exact'), 0) AS exact,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'estimated'), 0) AS estimated,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'unpriced'), 0) AS unpriced,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'free'), 0) AS free,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'inconsistent'), 0) AS inconsistent,
+      coalesce(sum(sign * response_time_ms::bigint), 0) AS response_time_ms,
+      coalesce(sum(sign * majordomo_latency(outcome, response_time_ms)), 0) AS latencies
+    FROM (SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+      UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        coalesce(sum(sign), 0) AS requests,
+        coalesce(sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')), 0) AS errors,
+        coalesce(sum(sign * input_tokens), 0) AS input_tokens,
+        coalesce(sum(sign * cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(sign * cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(sign * cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(sign * output_tokens), 0) AS output_tokens,
+        coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(sign * input_cost), 0) AS input_cost, coalesce(sum(sign * output_cost), 0) AS output_cost,
+        coalesce(sum(sign * total_cost), 0) AS total_cost,
+        coalesce(sum(sign) FILTER (WHERE total_cost IS NULL), 0) AS without_cost,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'exact'), 0) AS exact,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'estimated'), 0) AS estimated,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'unpriced'), 0) AS unpriced,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'free'), 0) AS free,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'inconsistent'), 0) AS inconsistent,
+        coalesce(sum(sign * response_time_ms::bigint), 0) AS response_time_ms,
+        coalesce(sum(sign * majordomo_latency(outcome, response_time_ms)), 0) AS latencies
+      FROM (SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+        UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    ), weekly AS (
+      INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+        requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+        reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+        inconsistent, response_time_ms, latencies)
+      SELECT name, date_trunc('week', day)::date, place,
+        sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+        sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+        sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+        sum(response_time_ms), sum(latencies)
+      FROM placed WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET
+        requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+        input_tokens = t.input_tokens + excluded.input_tokens,
+        cached_tokens = t.cached_tokens + excluded.cached_tokens,
+        cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+        cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+        output_tokens = t.output_tokens + excluded.output_tokens,
+        reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+        input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+        total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+        exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+        unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+        inconsistent = t.inconsistent + excluded.inconsistent,
+        response_time_ms = t.response_time_ms + excluded.response_time_ms,
+        latencies = t.latencies + excluded.latencies
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Rebuilds the rollup tables from the requests, from the day (UTC) of `since` on, for example after a restore without
+-- triggers. Earlier days keep their totals, and so do days whose requests were pruned.
+CREATE OR REPLACE FUNCTION majordomo_count_again(since timestamptz DEFAULT '-infinity') RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  first_day date := CASE WHEN since = '-infinity' THEN '-infinity'::date ELSE (since AT TIME ZONE 'UTC')::date END;
+  start timestamptz := CASE WHEN since = '-infinity' THEN since ELSE date_trunc('day', since, 'UTC') END;
+  first_weekly_day date := first_day;
+  pruned timestamptz := (SELECT pruned_before FROM majordomo_schema);
+BEGIN
+  IF pruned > start THEN
+    start := pruned;
+    first_day := (pruned AT TIME ZONE 'UTC')::date;
+  END IF;
+  LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE; -- no request may come between DELETE and INSERT
+  DELETE FROM llm_usage_hourly WHERE hour >= start;
+  DELETE FROM llm_usage_hourly_keys WHERE hour >= start;
+  DELETE FROM llm_usage_daily WHERE day >= first_day;
+  DELETE FROM llm_usage_metadata WHERE day >= first_day;
+  DELETE FROM llm_usage_metadata_values WHERE day >= first_day;
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      count(*) AS requests,
+      count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+      coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+      coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+      count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+      count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+      count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+      count(*) FILTER (WHERE cost_status = 'free') AS free,
+      count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+      coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+      coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies
+    FROM (SELECT * FROM llm_requests WHERE created_at >= start AND outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+        coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies
+      FROM (SELECT * FROM llm_requests WHERE created_at >= start AND outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies;
+  END IF;
+  PERFORM majordomo_fold_again(first_weekly_day);
+END $$;
+
+-- Rebuilds the totals of one metadata name on one day (UTC) from that day's requests, and returns their number. It reads
+-- the requests before other writers have to wait. If some requests of that day changed in the meantime, it reads them once
+-- more while the writers wait: each such change makes new row versions in llm_usage_daily, which `before` identifies.
+CREATE OR REPLACE FUNCTION majordomo_count_name(wanted text, on_day date) RETURNS bigint LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  totals json;
+  before text;
+  after text;
+  counted bigint;
+  stored integer;
+BEGIN
+  IF on_day::timestamp AT TIME ZONE 'UTC' < (SELECT pruned_before FROM majordomo_schema) THEN RETURN 0; END IF;
+  FOR attempt IN 1..2 LOOP
+    before := (
+      SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+    WITH cells AS (
+      SELECT left(raw_metadata ->> wanted, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost), 0) AS input_cost, coalesce(sum(output_cost), 0) AS output_cost,
+        coalesce(sum(total_cost), 0) AS total_cost, count(*) FILTER (WHERE total_cost IS NULL) AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+        coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies
+      FROM llm_requests
+      WHERE created_at >= on_day::timestamp AT TIME ZONE 'UTC' AND created_at < (on_day + 1)::timestamp AT TIME ZONE 'UTC'
+        AND outcome <> 'gap' AND raw_metadata ->> wanted IS NOT NULL
+      GROUP BY 1
+    ), placed AS (
+      SELECT *, CASE WHEN row_number() OVER (ORDER BY requests DESC, value) <= 10000 THEN value ELSE '(other)' END AS place
+      FROM cells
+    ), places AS (
+      SELECT on_day AS day, wanted AS name, place AS value,
+        sum(requests) AS requests, sum(errors) AS errors, sum(input_tokens) AS input_tokens,
+        sum(cached_tokens) AS cached_tokens, sum(cache_creation_tokens) AS cache_creation_tokens,
+        sum(cache_creation_1h_tokens) AS cache_creation_1h_tokens, sum(output_tokens) AS output_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens, sum(input_cost) AS input_cost, sum(output_cost) AS output_cost,
+        sum(total_cost) AS total_cost, sum(without_cost) AS without_cost, sum(exact) AS exact,
+        sum(estimated) AS estimated, sum(unpriced) AS unpriced, sum(free) AS free, sum(inconsistent) AS inconsistent,
+        sum(response_time_ms) AS response_time_ms, sum(latencies) AS latencies
+      FROM placed GROUP BY 3
+    )
+    SELECT json_agg(p) INTO totals FROM places p;
+    PERFORM pg_advisory_xact_lock(7680, 2);
+    after := (
+      SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+    EXIT WHEN after IS NOT DISTINCT FROM before;
+  END LOOP;
+  PERFORM majordomo_fold_days();
+  DELETE FROM llm_usage_metadata WHERE (name, day) = (wanted, on_day);
+  DELETE FROM llm_usage_metadata_values WHERE (name, day) = (wanted, on_day);
+  WITH written AS (
+    INSERT INTO llm_usage_metadata (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies)
+    SELECT name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies
+    FROM json_populate_recordset(NULL::llm_usage_metadata, totals)
+    RETURNING value, requests
+  )
+  SELECT coalesce(sum(requests), 0), count(*) FILTER (WHERE value <> '(other)') INTO counted, stored FROM written;
+  IF stored > 0 THEN
+    INSERT INTO llm_usage_metadata_values (name, day, distinct_values) VALUES (wanted, on_day, stored);
+  END IF;
+  IF on_day < (SELECT folded_before FROM majordomo_schema) THEN
+    PERFORM majordomo_fold_again(on_day, on_day + 1, wanted);
+  END IF;
+  RETURN counted;
+END $$;
+
+-- Adds the days that ended since the last call to their weeks: with the first batch of a day, and before a day is counted
+-- again. The caller holds pg_advisory_xact_lock(7680, 2).
+CREATE OR REPLACE FUNCTION majordomo_fold_days() RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+  since date := (SELECT coalesce(folded_before, '-infinity') FROM majordomo_schema);
+  until date := (now() AT TIME ZONE 'UTC')::date;
+BEGIN
+  IF since >= until THEN RETURN; END IF;
+  INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies)
+  SELECT name, date_trunc('week', day)::date, value,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies)
+  FROM llm_usage_metadata WHERE day >= since AND day < until GROUP BY 1, 2, 3
+  ON CONFLICT (name, week, value) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies;
+  UPDATE majordomo_schema SET folded_before = until;
+END $$;
+
+-- Rebuilds the weeks that have a day from `since` up to, but not including, `until`, for one metadata name or for all.
+CREATE OR REPLACE FUNCTION majordomo_fold_again(since date, until date DEFAULT 'infinity', wanted text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+  first_week date := date_trunc('week', since);
+  next_week date := CASE WHEN until = 'infinity' THEN until ELSE date_trunc('week', until - 1)::date + 7 END;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7680, 2);
+  DELETE FROM llm_usage_metadata_weekly
+  WHERE week >= first_week AND week < next_week AND (wanted IS NULL OR name = wanted);
+  INSERT INTO llm_usage_metadata_weekly (name, week, value,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies)
+  SELECT name, date_trunc('week', day)::date, value,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies)
+  FROM llm_usage_metadata
+  WHERE day >= first_week AND day < least(next_week, (SELECT folded_before FROM majordomo_schema))
+    AND (wanted IS NULL OR name = wanted)
+  GROUP BY 1, 2, 3;
+END $$;
+
+-- <<< counting functions
+
+
+-- Totals of requests that were pruned before this version have no latencies.
+WITH cells AS MATERIALIZED (
+  SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+    coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+    left(provider, 255) AS provider, left(model, 255) AS model, sum(majordomo_latency(outcome, response_time_ms)) AS latencies
+  FROM llm_requests WHERE majordomo_latency(outcome, response_time_ms) IS NOT NULL GROUP BY 1, 2, 3, 4
+), hourly AS (
+  UPDATE llm_usage_hourly t SET latencies = c.latencies
+  FROM (SELECT hour, provider, model, sum(latencies) AS latencies FROM cells GROUP BY 1, 2, 3) AS c
+  WHERE (t.hour, t.provider, t.model) = (c.hour, c.provider, c.model)
+), hourly_keys AS (
+  UPDATE llm_usage_hourly_keys t SET latencies = c.latencies
+  FROM (SELECT hour, majordomo_api_key_id, sum(latencies) AS latencies FROM cells GROUP BY 1, 2) AS c
+  WHERE (t.hour, t.majordomo_api_key_id) = (c.hour, c.majordomo_api_key_id)
+)
+UPDATE llm_usage_daily t SET latencies = c.latencies
+FROM (SELECT (hour AT TIME ZONE 'UTC')::date AS day, majordomo_api_key_id, provider, model, sum(latencies) AS latencies
+  FROM cells GROUP BY 1, 2, 3, 4) AS c
+WHERE (t.day, t.majordomo_api_key_id, t.provider, t.model) = (c.day, c.majordomo_api_key_id, c.provider, c.model);
+
+-- Other names lack requests, so that no report reads their totals. `metadata activate` computes these again.
+WITH named AS (
+  SELECT n.name, (created_at AT TIME ZONE 'UTC')::date AS day, left(raw_metadata ->> n.name, 255) AS value,
+    sum(majordomo_latency(outcome, response_time_ms)) AS latencies
+  FROM llm_requests CROSS JOIN llm_usage_metadata_names n
+  WHERE n.summed AND raw_metadata ->> n.name IS NOT NULL AND majordomo_latency(outcome, response_time_ms) IS NOT NULL
+  GROUP BY 1, 2, 3
+), placed AS (
+  SELECT name, day, CASE WHEN m.requests IS NULL THEN '(other)' ELSE value END AS place, sum(named.latencies) AS latencies
+  FROM named LEFT JOIN llm_usage_metadata m USING (name, day, value) GROUP BY 1, 2, 3
+)
+UPDATE llm_usage_metadata t SET latencies = p.latencies
+FROM placed p WHERE (t.name, t.day, t.value) = (p.name, p.day, p.place);
+
+UPDATE llm_usage_metadata_weekly t SET latencies = d.latencies
+FROM (SELECT name, date_trunc('week', day)::date AS week, value, sum(latencies) AS latencies
+  FROM llm_usage_metadata, majordomo_schema WHERE day < folded_before GROUP BY 1, 2, 3) AS d
+WHERE (t.name, t.week, t.value) = (d.name, d.week, d.value) AND d.latencies > 0;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (13, 'latency', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -2617,8 +3530,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 11 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 11: nothing was changed', latest;
+  IF latest > 13 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 13: nothing was changed', latest;
   END IF;
 END $$;
 

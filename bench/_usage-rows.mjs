@@ -11,20 +11,22 @@ FROM generate_series(0, 19) AS n`
 export const INSERT = `
 INSERT INTO llm_requests (id, majordomo_api_key_id, provider_api_key_hash, provider, model, requested_model, request_path, request_method,
   requested_at, responded_at, response_time_ms, first_byte_ms, input_tokens, cached_tokens, cache_creation_tokens, output_tokens, reasoning_tokens,
-  input_cost, output_cost, total_cost, cost_status, price, usage, usage_source, status_code, streamed, outcome, raw_metadata, indexed_metadata, created_at)
+  input_cost, output_cost, total_cost, cost_status, price, usage, usage_source, status_code, error_message, streamed, outcome, raw_metadata, indexed_metadata, created_at)
 SELECT
   (lpad(to_hex((extract(epoch FROM ended) * 1000)::bigint), 12, '0') || '7' || substr(md5(made.n::text || $1::text), 1, 19))::uuid,
   keys[1 + floor(50 * power(random(), 2))::int], repeat('a1b2c3d4', 8), m.provider, m.model, m.model, '/v1/chat/completions', 'POST',
-  ended - interval '1 second', ended, 1000, 300, input, input / 3, 0, output, 0,
+  ended - make_interval(secs => took / 1000), ended, took::int, (took / 4)::int, input, input / 3, 0, output, 0,
   input * 0.00000015, output * 0.0000006, CASE WHEN dice > 0.002 THEN input * 0.00000015 + output * 0.0000006 END,
   CASE WHEN dice > 0.02 THEN 'exact' WHEN dice > 0.002 THEN 'estimated' ELSE 'unpriced' END, m.price,
   jsonb_build_object('prompt_tokens', input, 'completion_tokens', output, 'total_tokens', input + output,
     'prompt_tokens_details', jsonb_build_object('cached_tokens', input / 3)),
-  'reported', CASE WHEN dice < 0.99 THEN 200 ELSE 429 END, dice > 0.5, 'complete', metadata, metadata, ended
+  'reported', CASE WHEN dice < 0.99 THEN 200 ELSE 429 END, CASE WHEN dice >= 0.99 THEN 'Rate limit reached for ' || m.model END, dice > 0.5, 'complete', metadata, metadata, ended
 FROM (
   SELECT n, now() - make_interval(secs => $4::float8 * 86400 * (1 - (n + $1::float8 / $3) / $2)) AS ended,
     (random() * 8000)::int AS input, (random() * 800)::int AS output, random() AS dice,
     least(19, floor(20 * power(random(), 2)))::int AS model,
+    -- Log-normal with a median of 1.6 s, which is how long answers usually take.
+    1600 * exp(0.8 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())) AS took,
     jsonb_build_object('User-Id', 'u' || floor(10000 * random())::int,
       'Feature', (ARRAY['chat', 'search', 'summary', 'agent', 'title', 'embed', 'review', 'translate'])[1 + floor(8 * random())::int]) AS metadata
   FROM generate_series(0, $2::int - 1) AS n

@@ -23,7 +23,18 @@ const DAYS = 30
 const SCHEMA = readFileSync(new URL("../schema.sql", import.meta.url), "utf8")
 const { findDimension } = await import("../src/reports/index.ts")
 const { withAsker } = await import("../src/operations/usage/asker.ts")
+const { measureLatency } = await import("../src/operations/usage/latency.ts")
+const { reportErrors } = await import("../src/operations/usage/errors.ts")
 const { openDatabase } = await import("../src/database/open.ts")
+
+/** The dimensions of latencies in plain queries. @type {Record<string, string>} */
+const PLAIN = {
+  model: "model",
+  provider: "provider",
+  key: "majordomo_api_key_id",
+  day: "date(created_at)",
+  hour: "date_trunc('hour', created_at)",
+}
 
 /** @type {{ what: string, by: string[], tz?: string, hours?: number, days?: number, filters?: object, goalMs?: number, plain: string }[]} */
 const REPORTS = [
@@ -162,6 +173,25 @@ const REPORTS = [
   },
 ]
 
+/** @type {{ what: string, run: "latency" | "errors", by: string[], goalMs: number, plain: string }[]} */
+const FURTHER = [
+  ...["model", "provider", "key", "day", "hour"].map((by) => ({
+    what: `latency --by ${by}`,
+    run: /** @type {const} */ ("latency"),
+    by: [by],
+    goalMs: 200,
+    plain: `SELECT ${PLAIN[by]}, percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY response_time_ms) FROM llm_requests WHERE created_at >= $1 GROUP BY 1`,
+  })),
+  {
+    what: "errors",
+    run: "errors",
+    by: [],
+    goalMs: 200,
+    plain:
+      "SELECT status_code, outcome, error_message, count(*) FROM llm_requests WHERE created_at >= $1 AND status_code >= 400 GROUP BY 1, 2, 3",
+  },
+]
+
 const server = process.env.DATABASE_URL ? undefined : await startServer()
 const url = process.env.DATABASE_URL ?? server?.url
 const client = new pg.Client({ connectionString: url })
@@ -187,7 +217,7 @@ async function load() {
   await client.query("TRUNCATE llm_requests, api_keys CASCADE")
   // Indexes and rollups are created once at the end, because doing so in batches would take far longer.
   const { rows: indexes } = await client.query(
-    "SELECT indexrelid::regclass AS name FROM pg_index WHERE indrelid = 'llm_requests'::regclass AND NOT indisprimary",
+    "SELECT indexrelid::regclass AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index WHERE indrelid = 'llm_requests'::regclass AND NOT indisprimary",
   )
   for (const { name } of indexes) await client.query(`DROP INDEX ${name}`)
   await client.query("ALTER TABLE llm_requests DISABLE TRIGGER USER")
@@ -197,7 +227,9 @@ async function load() {
   await client.query(MODELS)
   await step("rows", () => Promise.all([insert(0, 2), insert(1, 2)]))
   await client.query("ALTER TABLE llm_requests ENABLE TRIGGER USER")
-  await step("indexes", () => client.query(SCHEMA))
+  await step("indexes", async () => {
+    for (const { definition } of indexes) await client.query(definition)
+  })
   await client.query(
     "INSERT INTO llm_usage_metadata_names VALUES ('User-Id', true, true, true), ('Feature', true, true, true) ON CONFLICT DO NOTHING",
   )
@@ -224,17 +256,24 @@ async function insert(part, of) {
 async function report() {
   const storage = { driver: "postgres", dataDir: "", postgres: { isSet: true, url } }
   const database = await openDatabase(storage, { role: "command", log: () => {} })
-  const ask = (question) => withAsker(database, (asker) => asker.ask(question))
+  const RUN = {
+    usage: (question) => withAsker(database, (asker) => asker.ask(question)),
+    latency: (question) => measureLatency({ database }, question),
+    errors: (question) => reportErrors({ database }, { ...question, limit: 50 }),
+  }
   const {
     rows: [{ now }],
   } = await client.query("SELECT max(created_at) AS now FROM llm_requests")
   const midnight = Math.floor(Number(now) / 86_400_000) * 86_400_000
   const lines = [["report", "gateway", "plain query", "goal", ""]]
-  for (const { what, by, tz = "UTC", hours, days = DAYS - 1, filters = {}, goalMs, plain } of REPORTS) {
+  for (const { what, run, by, tz = "UTC", hours, days = DAYS - 1, filters = {}, goalMs, plain } of [
+    ...REPORTS,
+    ...FURTHER,
+  ]) {
     if (!what.includes(values.only)) continue
     const since = hours === undefined ? toMidnight(midnight - days * 86_400_000, tz) : Number(now) - hours * 3_600_000
     const question = { by: by.map((name) => findDimension(name)), period: { since, until: undefined, tz }, filters }
-    const ours = await median(rounds, () => ask(question))
+    const ours = await median(rounds, () => RUN[run ?? "usage"](question))
     const theirs = await median(Math.min(rounds, 2), () => client.query(plain, [new Date(since)]))
     const verdict = goalMs === undefined ? "" : ours <= goalMs ? "met" : "missed"
     lines.push([

@@ -28,14 +28,29 @@ const COMMANDS: CommandTable = {
       list: { summary: "all keys, with their use", load: () => import("./cli/keys/list.ts") },
       get: { summary: "one key", load: () => import("./cli/keys/get.ts") },
       update: { summary: "change a key's name, description or discount", load: () => import("./cli/keys/update.ts") },
+      rotate: { summary: "replace a key, and show the new one once", load: () => import("./cli/keys/rotate.ts") },
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
+  },
+  tokens: {
+    summary: "the admin tokens of the admin API and the dashboard",
+    commands: {
+      create: { summary: "create a token and show it once", load: () => import("./cli/tokens/create.ts") },
+      list: { summary: "all tokens, with their role and use", load: () => import("./cli/tokens/list.ts") },
+      revoke: { summary: "reject a token from now on", load: () => import("./cli/tokens/revoke.ts") },
+    },
+  },
+  audit: {
+    summary: "who changed what, when and from where",
+    commands: { list: { summary: "the newest changes", load: () => import("./cli/audit/list.ts") } },
   },
   login: { summary: "ask a gateway from afar, with an admin token", load: () => import("./cli/login.ts") },
   usage: {
     summary: "what was used, what it cost, and by whom",
     load: () => import("./cli/usage/report.ts"),
     commands: {
+      latency: { summary: "how long requests took, as percentiles", load: () => import("./cli/usage/latency.ts") },
+      errors: { summary: "the rate of errors, and what they say", load: () => import("./cli/usage/errors.ts") },
       requests: { summary: "the newest requests", load: () => import("./cli/usage/requests.ts") },
       request: { summary: "one request, and the sum of its cost", load: () => import("./cli/usage/request.ts") },
       tail: { summary: "requests as they are written", load: () => import("./cli/usage/tail.ts") },

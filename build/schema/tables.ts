@@ -1,7 +1,7 @@
 import { COUNTERS, ROLLUP_TABLES } from "../../src/database/counters.ts"
 import { expand } from "./template.ts"
 
-/** The CREATE TABLE statements of the rollup tables. */
+/** The CREATE TABLE statements of the rollup tables, as version 1 has them. */
 export function toRollupTables(): string {
   return ROLLUP_TABLES.map(({ name, about, key }) =>
     expand(
@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS ${name} (
   {definitions},
   PRIMARY KEY (${key.map((column) => column.split(" ")[0]).join(", ")})
 );`,
-      COUNTERS,
+      COUNTERS.filter(({ addedIn }) => addedIn === undefined),
     ),
   ).join("\n\n")
 }

@@ -1,23 +1,23 @@
 import type { z } from "zod"
+import type { Role } from "../core/actor.ts"
 import type { Context, Database } from "../operations/context.ts"
-
-/** The least role that may call a route. A higher role may do everything that a lower one may. */
-type Role = "viewer" | "auditor" | "admin"
+import type { Access } from "./access.ts"
+import type { HttpExchange } from "./http.ts"
 
 /**
  * A resource that a route needs in addition to settings, clock and log. `history` is the price book with the changes of
  * prices that the database has; the database may be missing then. `connect` returns a database for a call that lasts; the
- * caller closes it.
+ * caller closes it. `http` is the request itself: a route that needs it is no command.
  */
-export type Need = "database" | "connect" | "prices" | "history" | "bodies"
+export type Need = "database" | "connect" | "prices" | "history" | "bodies" | "http"
 
-type Named = "settings" | "now" | "log" | "onProgress"
+type Named = "settings" | "now" | "log" | "onProgress" | "actor"
 
 /** What `run` receives: the resources of its needs, and those that every route has. */
-export type RouteContext<N extends Need> = Context<
-  Named | Exclude<N, "history" | "connect"> | (N extends "history" ? "prices" : never)
-> &
-  (N extends "connect" ? { connect(): Promise<Database> } : object) & {
+export type RouteContext<N extends Need> = Context<Named> &
+  Context<Exclude<N, "history" | "connect" | "http"> | ("history" extends N ? "prices" : never)> &
+  ("connect" extends N ? { connect(): Promise<Database> } : object) &
+  ("http" extends N ? { readonly http: HttpExchange; readonly access: Access } : object) & {
     /** Aborts when the caller does not want the result any more. */
     readonly signal: AbortSignal
   }
@@ -30,7 +30,8 @@ interface RouteFacts<Input extends z.ZodObject, N extends Need> {
   readonly method: Method
   /** Its path below `/api/v1`, with parameters in braces: `/keys/{id}`. */
   readonly path: `/${string}`
-  readonly role: Role
+  /** The least role that may call it. `public` means everybody: such a route shows nothing, or finds out by itself who calls. */
+  readonly role: Role | "public"
   /** What it does, in a few words without a full stop. */
   readonly summary: string
   /**
@@ -55,6 +56,11 @@ export interface Route<
 > extends RouteFacts<Input, N> {
   readonly output: z.ZodType<Output>
   /**
+   * Adds fields that clients of the Go gateway read, if it has a route at the same address. Only answers in plain JSON have
+   * them: our command line asks for events.
+   */
+  addGoFields?(output: Output): unknown
+  /**
    * Parses the text that a person wrote, before anything is opened.
    * @throws InputError for a value that is not valid
    */
@@ -72,6 +78,7 @@ export interface StreamRoute<
   readonly item: z.ZodType<Item>
   /** The items are texts that are sent as they are, such as lines of JSON that must not be changed. */
   readonly isText?: boolean
+  readonly addGoFields?: undefined
   readonly parse: (input: z.output<Input>, now: number) => Parsed
   readonly run: (context: RouteContext<N>, input: Parsed) => AsyncIterable<Item>
 }

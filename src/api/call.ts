@@ -5,7 +5,7 @@ import type { AnyRoute, Need, Route, RouteContext, StreamRoute } from "./_route.
 import { parseInput } from "./input.ts"
 
 /** What a command gives to a route that it runs by itself. */
-export interface LocalCaller extends Pick<RouteContext<Need>, "settings" | "log" | "onProgress" | "signal"> {
+export interface LocalCaller extends Pick<RouteContext<Need>, "settings" | "log" | "onProgress" | "signal" | "actor"> {
   readonly now: () => number
 }
 
@@ -54,6 +54,8 @@ async function withResources<T>(
         return withPrices({ ...caller, ...context }, next)
       case "history":
         return withPriceHistory(caller, next)
+      case "http":
+        throw new Error("this route works only over HTTP")
       default:
         return work({ ...context, ...caller } as RouteContext<Need>)
     }
@@ -68,6 +70,6 @@ async function withResources<T>(
 const ORDER: readonly Need[] = ["database", "connect", "bodies", "prices", "history"]
 
 /** The functions of the caller win over those of the resources. */
-function pickCaller({ log, onProgress, signal, now }: LocalCaller) {
-  return { log, onProgress, signal, now }
+function pickCaller({ log, onProgress, signal, now, actor }: LocalCaller) {
+  return { log, onProgress, signal, now, actor }
 }

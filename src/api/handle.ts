@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto"
 import { CommandError } from "../core/errors.ts"
 import type { AnyRoute, Need, RouteContext, StreamRoute } from "./_route.ts"
+import type { Access } from "./access.ts"
 import { type ApiEvent, formatEvent, KEEP_ALIVE } from "./events.ts"
+import { type HttpExchange, toExchange } from "./http.ts"
 import { parseInput } from "./input.ts"
 import { ApiError, explainError, type Problem } from "./problem.ts"
 import { readInput } from "./read-input.ts"
@@ -10,10 +12,9 @@ import type { Router } from "./router.ts"
 /** What the API receives from the server that it is part of. */
 export interface ApiHandlerDeps {
   readonly router: Router
-  /** Finds out who calls, and rejects who may not. Returns what is put into the context of the operation. */
-  authenticate(request: Request, route: AnyRoute): Promise<object>
+  readonly access: Access
   /** Returns the open resources of some needs. They stay open. */
-  open(needs: readonly Need[]): Promise<Omit<RouteContext<Need>, "log" | "onProgress" | "signal">>
+  open(needs: readonly Need[]): Promise<Omit<RouteContext<Need>, keyof CallContext | "actor" | "http" | "access">>
   /** Translates an error of a resource into a `CommandError` that says what to do. */
   explain(error: unknown): unknown
   /** Takes an error that nobody expected, for the log. */
@@ -37,9 +38,10 @@ export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Pr
         new URL(request.url).pathname.slice(BASE.length),
       )
       name = route.name
-      const caller = await deps.authenticate(request, route)
+      const http = toExchange(request)
+      const { actor } = await deps.access.authenticate(http, route.role)
       const input = parseInput(route, await readInput(route, request, parameters), deps.now())
-      const resources = { ...(await deps.open(route.needs)), ...caller }
+      const resources = { ...(await deps.open(route.needs)), actor, http, access: deps.access }
       if (request.headers.get("accept")?.includes("text/event-stream")) {
         return stream(request, formatEvent, "text/event-stream", (context) =>
           toEvents(route, { ...resources, ...context }, input, fail),
@@ -51,7 +53,8 @@ export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Pr
         )
       }
       const context = { ...resources, log: () => {}, onProgress: () => {}, signal: request.signal }
-      return toResponse(request, await route.run(context, input))
+      const output = await route.run(context, input)
+      return toResponse(request, http, route.addGoFields?.(output) ?? output)
     } catch (error) {
       const problem = fail(error)
       return new Response(JSON.stringify(problem), {
@@ -95,7 +98,7 @@ function toProblemOf(deps: ApiHandlerDeps, name: string, error: unknown): Proble
 }
 
 /** Returns an output as JSON, or 304 if the caller has it already. */
-function toResponse(request: Request, output: unknown): Response {
+function toResponse(request: Request, { reply }: HttpExchange, output: unknown): Response {
   const body = JSON.stringify(output ?? null)
   const isRead = request.method === "GET"
   const etag = isRead ? `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"` : undefined
@@ -103,7 +106,10 @@ function toResponse(request: Request, output: unknown): Response {
   if (etag !== undefined && request.headers.get("if-none-match")?.split(/,\s*/).includes(etag)) {
     return new Response(null, { status: 304, headers })
   }
-  return new Response(body, { headers: { ...headers, "Content-Type": "application/json; charset=utf-8" } })
+  for (const [name, value] of Object.entries({ ...headers, "Content-Type": "application/json; charset=utf-8" })) {
+    reply.headers.set(name, value)
+  }
+  return new Response(body, reply)
 }
 
 type CallContext = Pick<RouteContext<Need>, "log" | "onProgress" | "signal">

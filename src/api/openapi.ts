@@ -42,12 +42,13 @@ export function describeRoutes(routes: readonly AnyRoute[], version: string): Js
 
 const PROBLEM = {
   type: "object",
-  required: ["type", "title", "status", "detail", "code"],
+  required: ["type", "title", "status", "detail", "error", "code"],
   properties: {
     type: { type: "string" },
     title: { type: "string" },
     status: { type: "integer" },
     detail: { type: "string", description: "what happened, why, and what to do" },
+    error: { type: "string", description: "the detail again" },
     code: { type: "string" },
     field: { type: "string", description: "the parameter that is not valid" },
   },

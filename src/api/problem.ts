@@ -8,6 +8,8 @@ export interface Problem {
   readonly status: number
   /** What happened, why, and what to do. */
   readonly detail: string
+  /** The detail again, under the name that clients of the Go gateway read. */
+  readonly error: string
   readonly code: ProblemCode
   /** The parameter that is not valid, for `invalid_input`. */
   readonly field?: string
@@ -44,7 +46,7 @@ export class ApiError extends CommandError {
 
 function toProblem(code: ProblemCode, detail: string, more: { readonly field?: string } = {}): Problem {
   const [status, title] = PROBLEMS[code]
-  return { type: "about:blank", title, status, detail, code, ...more }
+  return { type: "about:blank", title, status, detail, error: detail, code, ...more }
 }
 
 /** Returns the problem of an error. An error that nobody expected is a bug: its message may contain anything. */

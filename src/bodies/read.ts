@@ -35,6 +35,8 @@ export interface BodyReader {
 const NONE: ReadBody = { kind: "none" }
 const READ_TIMEOUT_MS = 30_000
 const READ_ATTEMPTS = 4
+/** All exchanges that are captured at the same time have 64 MiB together, and a byte takes up to 6 in JSON. */
+const MAX_DOCUMENT_BYTES = 512 * 1024 * 1024
 
 /** S3 answers, and the object does not exist or cannot be read. */
 export class BodiesMissing extends CommandError {}
@@ -52,7 +54,7 @@ export function createBodyReader(s3: S3Settings): BodyReader {
         )
       }
       try {
-        return fromDocument(await promisify(gunzip)(object))
+        return fromDocument(await promisify(gunzip)(object, { maxOutputLength: MAX_DOCUMENT_BYTES }))
       } catch {
         throw new BodiesMissing(`the bodies of ${row.id} are in S3, but damaged: ${row.s3_key}`)
       }

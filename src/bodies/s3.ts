@@ -26,8 +26,8 @@ export type { ClearBodyKeys } from "./s3/clear-keys.ts"
  * records.
  */
 
-/** A process that stops does not wait for an S3 that fails, or that takes nothing for `idle` checks. */
-const DRAIN_CHECKS = { everyMs: 3000, idle: 4 }
+/** A process that stops does not wait for an S3 that fails, or that takes no body for `idle` checks: about 4 s. */
+const DRAIN_CHECKS = { everyMs: 1000, idle: 4 }
 const MAX_BYTES_BEFORE_ANSWER = 256 << 10
 
 export interface S3Timing extends Backoff {

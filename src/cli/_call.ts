@@ -3,6 +3,7 @@ import type { AnyRoute, InputOf, OutputOf, Route, StreamRoute } from "../api/_ro
 import { callLocally, type LocalCaller, streamLocally } from "../api/call.ts"
 import { parseInput } from "../api/input.ts"
 import { callRemotely } from "../api/remote.ts"
+import { findActor } from "./_actor.ts"
 import { COMMON } from "./_command.ts"
 import { findGateway, type RemoteArgs } from "./_gateway.ts"
 import { openSettings } from "./_open.ts"
@@ -81,7 +82,7 @@ async function perform<T>(
   const gateway = findGateway(args)
   const result =
     gateway === undefined
-      ? locally({ ...listener, settings: await openSettings(args.config), now: Date.now })
+      ? locally({ ...listener, settings: await openSettings(args.config), now: Date.now, actor: findActor() })
       : remotely(gateway, listener)
   return await result.finally(progress.end)
 }

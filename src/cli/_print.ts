@@ -18,7 +18,7 @@ export function printPiece(piece: string | Uint8Array): Promise<void> {
  *
  * @throws CommandError that says why the secret could not be shown
  */
-export async function printSecret(text: string, discard: () => Promise<void>): Promise<void> {
+export async function printSecret(text: string, discard: () => Promise<void>, noun = "key"): Promise<void> {
   const { stdout } = process
   const listeners = stdout.listeners("error") as ((error: Error) => void)[]
   // The usual listener ends the process, before the secret is discarded.
@@ -27,7 +27,9 @@ export async function printSecret(text: string, discard: () => Promise<void>): P
     await printPiece(text.endsWith("\n") ? text : `${text}\n`)
   } catch (error) {
     await discard()
-    throw new CommandError(`the new key could not be shown (${(error as Error).message}), so it was deleted: try again`)
+    throw new CommandError(
+      `the new ${noun} could not be shown (${(error as Error).message}), so it was deleted: try again`,
+    )
   }
   stdout.removeAllListeners("error")
   for (const listener of listeners) stdout.on("error", listener)

@@ -77,7 +77,7 @@ async function serve(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
   const options = { settings, log: log.line, onRecord: log.request }
   const server = countWorkers(settings) > 1 ? await startPrimary(options) : await startServer(options)
   exit.flushSync = server.flushSync
-  process.once("exit", announceGateway(settings))
+  process.once("exit", announceGateway(settings, server))
   // From the banner on, a signal drains the server.
   const stopped = waitForShutdown(server, log.line)
   await announce(server)
@@ -109,7 +109,7 @@ async function serveDemo(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
     throw error
   })
   exit.flushSync = server.flushSync
-  process.once("exit", announceGateway(settings))
+  process.once("exit", announceGateway(settings, server))
   process.stdout.write(welcome({ ...server, isDemo: true }))
   await waitForShutdown(server, log.line)
 }

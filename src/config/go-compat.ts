@@ -5,7 +5,7 @@ import type { Notes, SourcedValue } from "./sources.ts"
  * accepted with a warning, so that its configuration files can be used unchanged.
  */
 const GO_GATEWAY: Readonly<Record<string, string>> = {
-  admin: "use the commands `keys` and `usage`",
+  admin: "use the other settings of admin",
   body_store: "use logging.body_storage and s3",
   cors: "use server.cors_origins",
   email: "there is nothing in its place",
@@ -36,12 +36,7 @@ const GO_GATEWAY: Readonly<Record<string, string>> = {
 const GO_PROVIDERS = new Set(["azure", "bedrock", "deepseek", "fireworks", "together", "vertex"])
 
 /** Variables with our prefix that are not settings. Tests, clients and the runtime environment read them. */
-const OTHER_VARIABLES = new Set([
-  "MAJORDOMO_API_KEY",
-  "MAJORDOMO_GATEWAY_URL",
-  "MAJORDOMO_ADMIN_TOKEN",
-  "MAJORDOMO_DEBUG",
-])
+const OTHER_VARIABLES = new Set(["MAJORDOMO_API_KEY", "MAJORDOMO_GATEWAY_URL", "MAJORDOMO_DEBUG"])
 
 /** Returns what to use in place of a setting of the Go gateway; undefined if the path is none. */
 export function findGoReplacement(path: string): string | undefined {

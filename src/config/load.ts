@@ -1,4 +1,5 @@
 import { CommandError } from "../core/errors.ts"
+import { readAdminToken } from "./admin-token.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
 import { dropGoValues } from "./go-compat.ts"
@@ -45,7 +46,8 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
     ...readVariables(env, { dir: cwd, providers }, notes),
     ...flags.map(([path, value]) => ({ path, value, source: toFlag(path), dir: cwd })),
   ]
-  const all = dropGoValues([...set, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
+  const ours = readAdminToken(set, env["ADMIN_TOKEN"], notes)
+  const all = dropGoValues([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
   const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
   const built = toProviders(values, catalog, (path, why) =>
     notes.problems.push(toProblemLine(path, sources.get(path) ?? "unset", why)),

@@ -64,7 +64,11 @@ export const SETTINGS = {
       "[]",
       "origins of websites that may call the gateway from a browser, such as `https://app.example.com`; `*` allows all",
     ),
-    metrics_token: optional(text, "token that `/metrics` requires as `Authorization: Bearer TOKEN`", secret),
+    metrics_token: optional(
+      text,
+      "token that `/metrics` requires as `Authorization: Bearer TOKEN`; an admin token is accepted too, while the database answers",
+      secret,
+    ),
     max_connections: row(wholeNumber(1, 1_000_000), 10_000, "maximum number of client connections per process"),
     max_connections_per_address: row(
       wholeNumber(1, 1_000_000),
@@ -99,10 +103,27 @@ export const SETTINGS = {
       true,
       "whether the gateway serves the admin API (`/api/v1`) and the dashboard (`/dashboard`)",
     ),
+    token: optional(
+      orNothing(text),
+      "a token with the role `admin` for the admin API, beside those of `tokens create`, of at least 16 characters; `ADMIN_TOKEN`, the variable of the Go gateway, is read too",
+      secret,
+    ),
     host: optional(orNothing(word), "address of the admin listener, if `admin.port` is set; default: `server.host`"),
     port: optional(
       wholeNumber(1, 65535),
       "port of a listener of its own for the admin API and the dashboard, so that the proxy can be public and they are not; default: they are on the gateway's port",
+    ),
+    hosts: row(
+      list,
+      "[]",
+      "host names by which the admin API and the dashboard may be called, such as `gateway.example.com`, beside addresses, `localhost` and `server.allowed_hosts`; another name is rejected, because a website could have made it up (DNS rebinding)",
+    ),
+  },
+  metrics: {
+    public: row(
+      yesOrNo,
+      false,
+      "whether `/metrics` needs no token although the gateway listens on more than a loopback address; else it needs an admin token, or `server.metrics_token`",
     ),
   },
   storage: {

@@ -3,10 +3,15 @@ import { FAILED_OUTCOMES } from "../core/call.ts"
 /** A number that every rollup table keeps about its requests. */
 export interface Counter {
   readonly name: string
+  /** The version of the schema that added the column. undefined: it is as old as its tables. */
+  readonly addedIn?: number
   /** `numeric` where a provider's absurd token count must not overflow the total, and with it fail the batch. */
   readonly type: "bigint" | "numeric"
   /** `count`: the requests for which `where` holds, or all. `sum`: the total of an expression over a row of llm_requests. */
-  readonly of: { readonly count: true; readonly where?: string } | { readonly sum: string }
+  readonly of:
+    | { readonly count: true; readonly where?: string }
+    /** `isHistogram`: each value is a power of ten (core/latency.ts), so that the total has hundreds of digits. */
+    | { readonly sum: string; readonly isHistogram?: true }
 }
 
 const FAILED = FAILED_OUTCOMES.map((name) => `'${name}'`).join(", ")
@@ -38,6 +43,12 @@ export const COUNTERS: readonly Counter[] = [
   { name: "free", type: "bigint", of: { count: true, where: "cost_status = 'free'" } },
   { name: "inconsistent", type: "bigint", of: { count: true, where: "cost_status = 'inconsistent'" } },
   { name: "response_time_ms", type: "numeric", of: { sum: "response_time_ms::bigint" } },
+  {
+    name: "latencies",
+    addedIn: 13,
+    type: "numeric",
+    of: { sum: "majordomo_latency(outcome, response_time_ms)", isHistogram: true },
+  },
 ]
 
 /** Returns the expression that counts rows of llm_requests, under the counter's name. */

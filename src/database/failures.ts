@@ -110,6 +110,16 @@ function explain(error: unknown, where: Where): string {
   return `cannot connect to PostgreSQL at ${at}${code ? ` (${code})` : ""}: ${firstLine(message)}`
 }
 
+/** Returns what a database does that cannot be used, for readers who may not learn its host and its user. */
+export function describeOutage(error: unknown): string {
+  const code = toErrorCode(error) ?? ""
+  if (code.startsWith("28")) return "rejects the gateway's user or password"
+  if (code === "3D000") return "does not exist"
+  if (code.startsWith("53")) return "accepts no further connection"
+  if (code === "57P03") return "is starting or stopping"
+  return "does not answer"
+}
+
 function explainRejection(at: string, where: Where, message: string): string {
   const plain = /no encryption|SSL off/.test(message)
   const todo = plain ? "set storage.postgres.sslmode to require, or allow it in pg_hba.conf" : "allow it in pg_hba.conf"

@@ -1,9 +1,10 @@
 import type { Caller } from "../core/call.ts"
 import { CommandError, NotFoundError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
-import { parsePercent, toDiscountFactor } from "../core/own-prices.ts"
+import { toDiscountFactor } from "../core/own-prices.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { askGateways, type GatewayAnswers } from "./gateways.ts"
+import { toId, toName, toPercent, toStorable } from "./key-input.ts"
 
 /** An API key without its secret, which is not stored. Times are ISO 8601 in UTC. */
 export interface ApiKey {
@@ -26,7 +27,6 @@ export interface NewKey {
   readonly secret: string
 }
 
-const MAX_NAME_LENGTH = 255
 const LOOKUP_TIMEOUT_MS = 2_000
 
 interface KeyInput {
@@ -36,11 +36,22 @@ interface KeyInput {
   readonly discount?: string | undefined
 }
 
-/** Creates a key. If it throws, there is no such key, unless the database cannot be reached any more. */
-export async function createKey(db: Database, input: KeyInput): Promise<NewKey> {
+/**
+ * Creates a key. If it throws, there is no such key, unless the database cannot be reached any more.
+ * @param also what belongs to the same transaction
+ */
+export async function createKey(
+  db: Database,
+  input: KeyInput,
+  also: (query: RunQuery, key: ApiKey) => Promise<void> = async () => {},
+): Promise<NewKey> {
   const secret = generateKey()
   try {
-    return await db.transaction((query) => insertKey(query, input, secret))
+    return await db.transaction(async (query) => {
+      const created = await insertKey(query, input, secret)
+      await also(query, created.key)
+      return created
+    })
   } catch (error) {
     // Nobody has seen the secret. The answer to COMMIT may have been lost, so that the key exists.
     await deleteKey(db, secret).catch(() => {})
@@ -48,9 +59,10 @@ export async function createKey(db: Database, input: KeyInput): Promise<NewKey> 
   }
 }
 
-/** Deletes a key that could not be shown to anybody. */
-export async function deleteKey(db: Database, secret: string): Promise<void> {
-  await db.query({ text: "DELETE FROM api_keys WHERE key_hash = $1", values: [hashKey(secret)] })
+/** Deletes a key that could not be shown to anybody. Returns whether there was one. */
+export async function deleteKey(db: Pick<Database, "query">, secret: string): Promise<boolean> {
+  const { rowCount } = await db.query({ text: "DELETE FROM api_keys WHERE key_hash = $1", values: [hashKey(secret)] })
+  return rowCount > 0
 }
 
 /** Creates a key if there is none, not even a revoked one; else returns undefined. Of several calls at once, one creates it. */
@@ -69,15 +81,21 @@ export async function listKeys(db: Database): Promise<ApiKey[]> {
 }
 
 /** Throws a CommandError if there is no such key. */
-export async function getKey(db: Database, id: string): Promise<ApiKey> {
+export async function getKey(db: Pick<Database, "query">, id: string): Promise<ApiKey> {
   return toOneKey(
     id,
     await db.query<KeyRow>({ text: `SELECT ${COLUMNS} FROM api_keys WHERE id = $1`, values: [toId(id)] }),
   )
 }
 
+/** Returns a key, and makes other changes of it wait for the transaction. Throws a CommandError if there is no such key. */
+export async function lockKey(query: RunQuery, id: string): Promise<ApiKey> {
+  const text = `SELECT ${COLUMNS} FROM api_keys WHERE id = $1 FOR UPDATE`
+  return toOneKey(id, await query<KeyRow>({ text, values: [toId(id)] }))
+}
+
 /** Changes what is given. An empty description or discount removes it. Throws a CommandError if there is no such key. */
-export async function updateKey(db: Database, id: string, change: Partial<KeyInput>): Promise<ApiKey> {
+export async function updateKey(db: Pick<Database, "query">, id: string, change: Partial<KeyInput>): Promise<ApiKey> {
   const { name, description, discount } = change
   if (name === undefined && description === undefined && discount === undefined) {
     throw new CommandError("nothing to change: give a name, a description or a discount", 2)
@@ -106,19 +124,33 @@ interface Revocation {
   readonly gateways: GatewayAnswers
 }
 
-/** Revokes a key. When it resolves, every gateway that has acknowledged it rejects the key (see gateways.ts). */
-export async function revokeKey(db: Database, id: string): Promise<Revocation> {
-  const key = await db.query<KeyRow & { was_revoked: boolean }>({
-    text: `WITH before AS (
-        SELECT id AS key_id, NOT is_active OR revoked_at IS NOT NULL AS was_revoked FROM api_keys WHERE id = $1 FOR UPDATE)
-      UPDATE api_keys SET is_active = false, revoked_at = coalesce(revoked_at, now()),
-        updated_at = CASE WHEN was_revoked THEN updated_at ELSE now() END
-      FROM before WHERE id = key_id RETURNING ${COLUMNS}, was_revoked`,
+/**
+ * Revokes a key. When it resolves, every gateway that has acknowledged it rejects the key (see gateways.ts).
+ * @param also what belongs to the same transaction
+ */
+export async function revokeKey(
+  db: Database,
+  id: string,
+  also: (query: RunQuery, before: ApiKey, after: ApiKey) => Promise<void> = async () => {},
+): Promise<Revocation> {
+  const revoked = await db.transaction(async (query) => {
+    const before = await lockKey(query, id)
+    const key = await markRevoked(query, id)
+    if (before.isActive) await also(query, before, key)
+    return { key, wasRevokedBefore: !before.isActive }
+  })
+  return { ...revoked, gateways: await askGateways(db) }
+}
+
+/** Marks a key as revoked. Gateways reject it when they have heard of it: call `askGateways` after the transaction. */
+export async function markRevoked(query: RunQuery, id: string): Promise<ApiKey> {
+  const result = await query<KeyRow>({
+    text: `UPDATE api_keys SET is_active = false, revoked_at = coalesce(revoked_at, now()),
+        updated_at = CASE WHEN NOT is_active OR revoked_at IS NOT NULL THEN updated_at ELSE now() END
+      WHERE id = $1 RETURNING ${COLUMNS}`,
     values: [toId(id)],
   })
-  const revoked = toOneKey(id, key)
-  const gateways = await askGateways(db)
-  return { key: revoked, wasRevokedBefore: key.rows[0]!.was_revoked, gateways }
+  return toOneKey(id, result)
 }
 
 /** Returns the caller whose key has this hash, if the key is active. */
@@ -196,38 +228,4 @@ function toApiKey(row: KeyRow): ApiKey {
 function toOneKey(id: string, { rows }: { readonly rows: readonly KeyRow[] }): ApiKey {
   if (rows[0] === undefined) throw new NotFoundError(`there is no API key with the id ${id}: see keys list`)
   return toApiKey(rows[0])
-}
-
-function toId(text: string): string {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
-  const shown = text.startsWith("mdm_sk_") ? "a key itself" : `"${text.slice(0, 60)}"`
-  throw new CommandError(
-    `the id of an API key looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890, got ${shown}: see keys list`,
-  )
-}
-
-function toName(text: string): string {
-  const name = toStorable(text)
-  const length = [...name].length
-  if (name.trim() === "") throw new CommandError("the name of an API key must not be empty")
-  if (length > MAX_NAME_LENGTH) {
-    throw new CommandError(`the name of an API key has at most ${MAX_NAME_LENGTH} characters, got ${length}`)
-  }
-  return name
-}
-
-/** Returns the number of percents; undefined for no discount. */
-function toPercent(text: string | undefined): string | undefined {
-  if (text === undefined || text === "") return undefined
-  const percent = parsePercent(text.replace(/%$/, ""))
-  if (percent !== undefined) return percent === "0" ? undefined : percent
-  throw new CommandError(
-    `the discount of an API key is a percentage from 0 to below 100, with at most 6 digits after the point, such as 12.5; got ${JSON.stringify(text.slice(0, 60))}`,
-    2,
-  )
-}
-
-/** Replaces what PostgreSQL cannot store: U+0000 and unpaired surrogates. */
-function toStorable(text: string): string {
-  return text.replace(/\0|\p{Surrogate}/gu, "\uFFFD")
 }

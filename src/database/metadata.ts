@@ -78,10 +78,14 @@ export interface NameChoice {
   readonly key: string | undefined
 }
 
+/** What belongs to the same transaction. */
+type Also = (query: RunQuery) => Promise<void>
+
 /** Activates a name for future requests. `backfillName` adds the earlier ones. */
-export async function activateName(db: Database, choice: NameChoice): Promise<void> {
+export async function activateName(db: Database, choice: NameChoice, also: Also = async () => {}): Promise<void> {
   const keyIds = await findKeyIds(db, choice.key)
   await changeNames(db, async (query) => {
+    await also(query)
     if (keyIds === undefined) {
       await query({
         text: `INSERT INTO llm_usage_metadata_names (name, every_key, changed_at) VALUES ($1, true, clock_timestamp())
@@ -109,9 +113,10 @@ export async function activateName(db: Database, choice: NameChoice): Promise<vo
 }
 
 /** Deactivates a name for future requests. When it is active for no key, the database deletes its rollups. */
-export async function deactivateName(db: Database, choice: NameChoice): Promise<void> {
+export async function deactivateName(db: Database, choice: NameChoice, also: Also = async () => {}): Promise<void> {
   const keyIds = await findKeyIds(db, choice.key)
   await changeNames(db, async (query) => {
+    await also(query)
     const active = await query({
       text: `SELECT FROM llm_usage_metadata_names WHERE name = $1 AND every_key
         UNION ALL SELECT FROM llm_requests_metadata_keys WHERE key_name = $1 AND is_active AND ($2::uuid[] IS NULL OR majordomo_api_key_id = ANY ($2))`,

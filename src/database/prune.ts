@@ -1,4 +1,4 @@
-import type { Database } from "./_database.ts"
+import type { Database, RunQuery } from "./_database.ts"
 import type { OnProgress } from "./backfill.ts"
 import { pruneJobs } from "./jobs.ts"
 import { lockFirst, retryDeadlocks } from "./locks.ts"
@@ -44,18 +44,28 @@ export async function countBodiesInS3(db: Database, choice: PruneChoice): Promis
 /**
  * Deletes old requests, or their bodies, in chunks that are committed one by one, so that an interrupted run can be
  * repeated. The rollups stay, and with them the old totals. Returns the number of requests.
+ * @param onStart runs in a transaction before the first chunk, unless there is nothing to prune
  */
-export async function prune(db: Database, choice: PruneChoice, onProgress: OnProgress = () => {}): Promise<number> {
+export async function prune(
+  db: Database,
+  choice: PruneChoice,
+  onProgress: OnProgress = () => {},
+  onStart: (query: RunQuery, total: number) => Promise<void> = async () => {},
+): Promise<number> {
   const before = toPruneDate(choice)
   const total = await countPrunable(db, choice)
   onProgress(0, total)
-  // Recorded before the first row is deleted: from then on reports read everything older from the rollups.
-  if (!choice.bodiesOnly && total > 0) {
-    await db.query({
-      text: "UPDATE majordomo_schema SET pruned_before = $1 WHERE pruned_before IS NULL OR pruned_before < $1",
-      values: [before],
+  if (total > 0) {
+    await db.transaction(async (query) => {
+      await onStart(query, total)
+      if (choice.bodiesOnly) return
+      // Recorded before the first row is deleted: from then on reports read everything older from the rollups.
+      await query({
+        text: "UPDATE majordomo_schema SET pruned_before = $1 WHERE pruned_before IS NULL OR pruned_before < $1",
+        values: [before],
+      })
+      await query("DELETE FROM majordomo_journals WHERE written_at < now() - interval '1 year'")
     })
-    await db.query("DELETE FROM majordomo_journals WHERE written_at < now() - interval '1 year'")
   }
   let done = 0
   for (let from: string | undefined = "-infinity"; from !== undefined; ) {

@@ -1,4 +1,4 @@
-import type { Database } from "./_database.ts"
+import type { Database, RunQuery } from "./_database.ts"
 import { retryDeadlocks } from "./locks.ts"
 
 /** The columns of a request on which its price depends. Money is decimal text. */
@@ -90,10 +90,24 @@ export async function readRepriceable(
 /**
  * Updates the costs of requests and stores the old ones in llm_request_repricings, in one statement. Triggers of the
  * database update the rollups. Returns the ids of the requests that changed: others were pruned or changed meanwhile.
+ * @param also what belongs to the same transaction, if a request changes
  */
-export async function applyRepricings(db: Database, repricings: readonly Repricing[]): Promise<ReadonlySet<string>> {
-  const values = [JSON.stringify(repricings)]
-  const { rows } = await retryDeadlocks(() => db.query<{ id: string }>({ text: APPLY, values }))
+export async function applyRepricings(
+  db: Database,
+  repricings: readonly Repricing[],
+  also?: (query: RunQuery) => Promise<void>,
+): Promise<ReadonlySet<string>> {
+  const statement = { text: APPLY, values: [JSON.stringify(repricings)] }
+  const apply = async (query: RunQuery) => (await query<{ id: string }>(statement)).rows
+  const rows = await retryDeadlocks(() =>
+    also === undefined
+      ? apply(db.query)
+      : db.transaction(async (query) => {
+          const changed = await apply(query)
+          if (changed.length > 0) await also(query)
+          return changed
+        }),
+  )
   return new Set(rows.map(({ id }) => id))
 }
 

@@ -10,7 +10,7 @@ const PORTION_BYTES = 4 * 1024
 /** The most time that the meter takes before other requests have their turn. */
 const TURN_MS = 5
 /** While more than this waits for the meter, the provider has to wait too. */
-const MAX_WAITING_BYTES = 1024 * 1024
+const MAX_WAITING_BYTES = 256 * 1024
 
 /**
  * Gives the bytes of one answer to the meter in portions, with other work in between, so that no answer can block the

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import { onSmallPiece, SMALL_PIECE_BYTES } from "../kit/costly-reads.ts"
 import { Pieces } from "../kit/pieces.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import { diskFull, LargeBodyWriter } from "./large-body.ts"
@@ -134,6 +135,7 @@ class BodyReader {
     }
     this.held.push(piece)
     this.timer?.refresh()
+    if (piece.length < SMALL_PIECE_BYTES) onSmallPiece(this.to.request.socket)
     if (this.mustSpill()) this.spill()
   }
 

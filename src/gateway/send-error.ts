@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http"
 import type { GatewayError } from "../core/errors.ts"
+import { deferReads } from "../kit/costly-reads.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 
 /** Seconds after which a client may retry a request that was rejected because of a fault of the gateway. */
@@ -45,6 +46,8 @@ function isRetryable({ status }: GatewayError): boolean {
 function closeUnread(response: ServerResponse): void {
   const { socket } = response
   if (!socket) return
+  // What follows is dropped, but node parses it as long as it reads the connection.
+  if (response.req.headers["transfer-encoding"] !== undefined) deferReads(socket)
   response.once("finish", () => {
     const timer = setTimeout(() => socket.destroy(), CLOSE_DELAY_MS)
     socket.once("close", () => clearTimeout(timer))

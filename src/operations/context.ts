@@ -1,5 +1,6 @@
 import type { BodyReader } from "../bodies/read.ts"
 import type { Settings } from "../config/settings.ts"
+import type { Actor } from "../core/actor.ts"
 import type { Database } from "../database/_database.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
 
@@ -11,6 +12,8 @@ interface Resources {
   readonly database: Database
   readonly prices: PriceBook
   readonly bodies: BodyReader
+  /** Who calls: the audit log names them. */
+  readonly actor: Actor
   /** Returns the current time in milliseconds since the epoch. */
   now(): number
   /** Takes a line for the person who waits, such as "note: the schema is being upgraded". Never contains a secret. */

@@ -1,3 +1,5 @@
+import type { RunQuery } from "../database/_database.ts"
+import { recordChange } from "../database/access/audit.ts"
 import { countBodiesInS3, countPrunable, prune, toPruneDate } from "../database/prune.ts"
 import type { Context } from "./context.ts"
 
@@ -22,14 +24,21 @@ export interface PruneResult {
 
 /** Deletes old requests, or only their bodies in the database. The totals of reports stay as they are. */
 export async function pruneRequests(
-  { database, now, onProgress }: Context<"database" | "now" | "onProgress">,
+  { database, actor, now, onProgress }: Context<"database" | "actor" | "now" | "onProgress">,
   { olderThanMs, bodiesOnly, dryRun }: PruneInput,
 ): Promise<PruneResult> {
   const choice = { olderThan: now() - olderThanMs, bodiesOnly }
   const bodiesInS3 = await countBodiesInS3(database, choice)
-  const requests = dryRun ? await countPrunable(database, choice) : await prune(database, choice, onProgress)
+  const before = toPruneDate(choice).toISOString()
+  const onStart = (query: RunQuery, total: number) =>
+    recordChange(query, actor, {
+      action: "prune",
+      target: null,
+      after: { before, requests: total, bodies_only: bodiesOnly },
+    })
+  const requests = dryRun ? await countPrunable(database, choice) : await prune(database, choice, onProgress, onStart)
   return {
-    before: toPruneDate(choice).toISOString(),
+    before,
     requests,
     bodies_only: bodiesOnly,
     dry_run: dryRun,

@@ -23,6 +23,11 @@ interface FetchOptions {
 const TIMEOUT_MS = 15_000
 /** The largest list (LiteLLM's map) had about 2 MB in November 2026. */
 const MAX_BYTES = 16 * 1024 * 1024
+/**
+ * The most objects, lists and members, because each takes time to parse. genai-prices had 25,000 in 0.5 MB in November
+ * 2026, and LiteLLM's map is four times as large.
+ */
+const MAX_VALUES = 500_000
 
 /** Fetches a JSON list, unless it is the one that is held. Redirects are not followed. Never rejects. */
 export async function fetchList(url: string, options: FetchOptions): Promise<Fetched> {
@@ -63,14 +68,17 @@ class BodyError extends Error {}
 
 /**
  * Reads a body into one buffer that grows, so that neither its size nor the number of its pieces can exhaust the memory.
- * @throws BodyError if the body is larger than `maxBytes`
+ * @throws BodyError if the body is larger than `maxBytes`, or has so many values that parsing it would take seconds
  */
 async function readText(response: Response, maxBytes: number): Promise<string> {
   let buffer = new Uint8Array(64 * 1024)
   let length = 0
+  let values = 0
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     const needed = length + chunk.length
     if (needed > maxBytes) throw new BodyError(`its answer is larger than ${maxBytes} bytes`)
+    values += countValues(chunk)
+    if (values > MAX_VALUES) throw new BodyError(`its answer has more than ${MAX_VALUES} values`)
     if (needed > buffer.length) {
       const larger = new Uint8Array(Math.max(needed, buffer.length * 2))
       larger.set(buffer.subarray(0, length))
@@ -80,6 +88,16 @@ async function readText(response: Response, maxBytes: number): Promise<string> {
     length = needed
   }
   return new TextDecoder().decode(buffer.subarray(0, length))
+}
+
+/** Counts the commas and the opening brackets, each of which may stand before a value. */
+function countValues(bytes: Uint8Array): number {
+  let count = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === 44 || byte === 91 || byte === 123) count++
+  }
+  return count
 }
 
 function parseJson(text: string): unknown {

@@ -28,11 +28,22 @@ interface WallTime {
 
 /** Returns the local time of a moment, as milliseconds on a clock without time zones. */
 function toWall(at: number, tz: string): number {
-  return createWallClock(tz)(at)
+  return findWallClock(tz)(at)
 }
 
-/** Returns `toWall` for many moments of one zone: creating the formatter costs a hundred times as much as using it. */
-export function createWallClock(tz: string): (at: number) => number {
+type WallClock = (at: number) => number
+
+/** By time zone, of which there are some hundreds: creating a formatter costs a hundred times as much as using it. */
+const CLOCKS = new Map<string, WallClock>()
+
+/** Returns `toWall` for the moments of one zone. */
+export function findWallClock(tz: string): WallClock {
+  const clock = CLOCKS.get(tz) ?? createClock(tz)
+  CLOCKS.set(tz, clock)
+  return clock
+}
+
+function createClock(tz: string): WallClock {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone: tz,
     hourCycle: "h23",

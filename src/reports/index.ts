@@ -3,7 +3,18 @@ import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
 export { toTrainCase } from "../core/train-case.ts"
 export { findZone, toOffsetIso } from "./_zone.ts"
 export { DIMENSIONS, type Dimension, listDays, type Value } from "./dimensions.ts"
+export { askErrors, type ErrorAnswer, type ErrorQuestion, type ErrorRow, readErrors } from "./errors.ts"
 export type { Filters } from "./filters.ts"
+export {
+  askExactLatency,
+  askLatency,
+  type Latency,
+  type LatencyAnswer,
+  type LatencyQuestion,
+  type LatencyRow,
+  readLatency,
+  toErrorRate,
+} from "./latency.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
 export { findIncompleteName, missesPrunedRows, readsRollups } from "./plan.ts"
 export {

@@ -4,16 +4,17 @@ import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 import { type Edge, type Plan, planUsage } from "./plan.ts"
 import type { RollupState } from "./rollup-state.ts"
-import { BY_METADATA, BY_METADATA_WEEK, DAILY, HOURLY_KEYS, MEASURE_NAMES, ROWS, type Source } from "./sources.ts"
+import { BY_METADATA, BY_METADATA_WEEK, DAILY, HOURLY_KEYS, type MeasureName, ROWS, type Source } from "./sources.ts"
 import { type Piece, toPieces } from "./weeks.ts"
 
-/** The inputs of every part: the question, the state of the rollups, and the values of the statement. */
-interface PartsContext {
+/** The inputs of every part: the question, the numbers it asks for, the state of the rollups, and the statement's values. */
+export interface PartsContext {
   readonly question: {
     readonly by: readonly Dimension[]
     readonly period: Period
     readonly filters: Filters
   }
+  readonly measures: readonly MeasureName[]
   readonly rollups: RollupState
   readonly bind: Bind
 }
@@ -49,21 +50,21 @@ export function toParts(context: PartsContext): Parts {
 }
 
 /** Reads the rows of an interval. */
-function toRowsPart({ question, rollups, bind }: PartsContext, { span, sign }: Edge): string {
+function toRowsPart({ question, measures, rollups, bind }: PartsContext, { span, sign }: Edge): string {
   const { by, period, filters } = question
   const groups = by.map((dimension) => dimension.sql(ROWS, bind, period.tz)!)
   const where = toCondition({ filters, span, indexed: rollups.indexed }, bind)
-  return select({ groups, source: ROWS, where, sign })
+  return select({ groups, measures, source: ROWS, where, sign })
 }
 
 /** Reads whole buckets, with weeks in place of days where that is possible. */
 function toRollupParts(context: PartsContext, plan: RollupPlan): string[] {
-  const { question, rollups, bind } = context
+  const { question, measures, rollups, bind } = context
   const hasTime = question.by.some(({ order }) => order === "time")
   const foldedBefore = plan.source === BY_METADATA && !hasTime ? rollups.foldedBefore : undefined
   const toPart = (source: Source, { span, sign }: Pick<Piece, "span" | "sign">) => {
     const groups = question.by.map((dimension) => dimension.sql(source, bind, question.period.tz)!)
-    return select({ groups, source, where: toRollupCondition(context, { ...plan, span }, source), sign })
+    return select({ groups, measures, source, where: toRollupCondition(context, { ...plan, span }, source), sign })
   }
   const pieces = toPieces(plan.span, foldedBefore)
   return [
@@ -74,16 +75,16 @@ function toRollupParts(context: PartsContext, plan: RollupPlan): string[] {
 
 /** Reads all requests. The difference to those with the metadata name is the group of the requests without it. */
 function toAllPart(context: PartsContext, plan: RollupPlan): string {
-  const { question, bind } = context
+  const { question, measures, bind } = context
   const groups = question.by.map(({ metadata, sql }) =>
     metadata === undefined ? sql(DAILY, bind, question.period.tz)! : "NULL::text",
   )
-  return select({ groups, source: DAILY, where: toRollupCondition(context, plan, DAILY) })
+  return select({ groups, measures, source: DAILY, where: toRollupCondition(context, plan, DAILY) })
 }
 
 /** Reads the rows of buckets that lie across two groups, such as the hour in which a day of India begins. */
 function toCrossingPart(context: PartsContext, plan: RollupPlan): string {
-  const { question, rollups, bind } = context
+  const { question, measures, rollups, bind } = context
   const { by, period, filters } = question
   // The rollups of a metadata name have no buckets where no request used the name.
   const source = plan.source === BY_METADATA ? DAILY : plan.source
@@ -94,6 +95,7 @@ function toCrossingPart(context: PartsContext, plan: RollupPlan): string {
   const rowsOfBucket = `SELECT * FROM llm_requests r WHERE ${ROWS.at} >= c.start AND ${ROWS.at} < c.start + interval '${source.stepMs} milliseconds' OFFSET 0`
   return select({
     groups,
+    measures,
     source: ROWS,
     from: `(${buckets}) c CROSS JOIN LATERAL (${rowsOfBucket}) r`,
     where: toCondition({ filters, indexed: rollups.indexed }, bind),
@@ -128,6 +130,7 @@ function isCrossing({ question, rollups, bind }: PartsContext, source: Source): 
 
 interface Selection {
   readonly groups: readonly string[]
+  readonly measures: readonly MeasureName[]
   readonly source: Source
   readonly from?: string
   readonly where: string
@@ -135,11 +138,11 @@ interface Selection {
 }
 
 /** Returns a statement with the groups and measures of a source. */
-function select({ groups, source, from = `${source.table} r`, where, sign = "+" }: Selection): string {
+function select({ groups, measures, source, from = `${source.table} r`, where, sign = "+" }: Selection): string {
   const signed = sign === "+" ? "" : sign // the database would evaluate a plus sign for each value
   const columns = [
     ...groups.map((group, i) => `${group} AS d${i}`),
-    ...MEASURE_NAMES.map((name) => `${signed}${source.measures[name]} AS ${name}`),
+    ...measures.map((name) => `${signed}${source.measures[name]} AS ${name}`),
   ]
   const positions = source === ROWS ? groups.map((_, i) => i + 1) : []
   return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${where}${positions.length === 0 ? "" : ` GROUP BY ${positions.join(", ")}`}`

@@ -1,4 +1,4 @@
-import { createWallClock } from "./_zone.ts"
+import { findWallClock } from "./_zone.ts"
 import type { Dimension } from "./dimensions.ts"
 import type { Filters, Span } from "./filters.ts"
 import type { Period } from "./period.ts"
@@ -149,7 +149,7 @@ function isShifted({ stepMs }: Source, { since, until, tz }: Period, now: number
   if (tz === "UTC") return false
   // A period without an end can contain rows of a clock that is ahead, so all offsets of the next year are sampled.
   const end = Math.floor((until ?? Math.max(now, since) + YEAR_MS) / 1000) * 1000
-  const read = createWallClock(tz)
+  const read = findWallClock(tz)
   for (let at = Math.floor(since / 1000) * 1000; ; at = Math.min(at + SAMPLE_MS, end)) {
     if ((read(at) - at) % stepMs !== 0) return true
     if (at >= end) return false

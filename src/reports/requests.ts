@@ -38,17 +38,19 @@ export interface RequestCursor {
   readonly id: string
 }
 
-/** Selects the newest rows, newest first, or those before a cursor. */
+/** Selects the newest rows, newest first: those before a cursor, without the first `offset` ones. */
 export function askRequests({
   filters,
   period,
   limit,
   before,
+  offset = 0,
 }: {
   filters: Filters
   period?: Period
   limit: number
   before?: RequestCursor | undefined
+  offset?: number | undefined
 }): Statement {
   return createStatement((bind) => {
     const conditions = [toCondition({ filters, span: period }, bind)]
@@ -57,7 +59,7 @@ export function askRequests({
       conditions.push(`(r.created_at, r.id) < (${at}, ${bind(before.id)}::uuid)`)
     }
     const micros = "(extract(epoch FROM r.created_at) * 1000000)::bigint AS created_at_micros"
-    return `SELECT ${REQUEST_COLUMNS}, k.name AS key_name, ${micros} ${REQUEST_TABLES} WHERE ${conditions.join(" AND ")} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)}`
+    return `SELECT ${REQUEST_COLUMNS}, k.name AS key_name, ${micros} ${REQUEST_TABLES} WHERE ${conditions.join(" AND ")} ORDER BY r.created_at DESC, r.id DESC LIMIT ${bind(limit)} OFFSET ${bind(offset)}`
   })
 }
 

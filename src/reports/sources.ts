@@ -19,7 +19,7 @@ export interface Source {
 
 export type ColumnName = "model" | "provider" | "key" | "status" | "outcome"
 
-/** The numbers that every source provides. */
+/** The numbers of a usage report. Every source provides them. */
 export const MEASURE_NAMES = [
   "requests",
   "errors",
@@ -33,7 +33,11 @@ export const MEASURE_NAMES = [
   "estimated",
   "unpriced",
 ] as const
-type MeasureName = (typeof MEASURE_NAMES)[number]
+
+/** The numbers of a report on latency. `latencies` is a histogram as one number (core/latency.ts). */
+export const LATENCY_MEASURES = ["requests", "errors", "latencies"] as const
+
+export type MeasureName = (typeof MEASURE_NAMES | typeof LATENCY_MEASURES)[number]
 
 const HOUR_MS = 3_600_000
 const sum = (expression: string) => `coalesce(sum(${expression}), 0)`
@@ -50,6 +54,7 @@ const ROLLUP_MEASURES: Source["measures"] = {
   exact: "(r.exact + r.free)",
   estimated: "(r.estimated + r.inconsistent)",
   unpriced: "r.unpriced",
+  latencies: "r.latencies",
 }
 
 /** The maximum length of names in rollups. Names read from rows are truncated to it too, so that both form the same groups. */
@@ -80,6 +85,7 @@ export const ROWS: Source = {
     exact: "count(*) FILTER (WHERE r.cost_status IN ('exact', 'free'))",
     estimated: "count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent'))",
     unpriced: "count(*) FILTER (WHERE r.cost_status = 'unpriced')",
+    latencies: sum("majordomo_latency(r.outcome, r.response_time_ms)"),
   },
 }
 

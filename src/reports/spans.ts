@@ -4,6 +4,7 @@ import { formatDecimal, parseDecimal } from "../core/decimal.ts"
 export interface Step {
   readonly id: string
   readonly name: string
+  readonly provider: string
   readonly model: string
   readonly path: readonly string[]
   readonly since: number
@@ -45,6 +46,7 @@ export function readStep(row: Record<string, unknown>): Step {
   return {
     id: text("id"),
     name: text("span_name"),
+    provider: text("provider"),
     model: text("model"),
     path,
     since: new Date(row["requested_at"] as Date).getTime(),

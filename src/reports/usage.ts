@@ -1,7 +1,7 @@
 import { createStatement, type Statement } from "./_sql.ts"
 import type { Dimension, Value } from "./dimensions.ts"
 import type { Filters } from "./filters.ts"
-import { toParts } from "./parts.ts"
+import { toSteps } from "./groups.ts"
 import type { Period } from "./period.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
 import { MEASURE_NAMES } from "./sources.ts"
@@ -57,33 +57,23 @@ const ORDERS: Readonly<Record<Exclude<Sort, "time" | "name">, string>> = {
   tokens: "input_tokens + output_tokens DESC",
 }
 
-/** The aggregates that the statement computes. */
-const SUMS = MEASURE_NAMES.map((name) => `sum(${name}) AS ${name}`)
 /** The measures that the answer shows in addition to the cost. */
 const SHOWN = MEASURE_NAMES.filter((name) => name !== "total_cost" && name !== "without_cost")
 
 /**
- * Builds one statement for the rows and their total, so that both describe the same moment. The statement reads everything
- * in one pass and computes the total from the groups, because with ten thousand groups each further pass costs as much as
- * reading them. The total comes first only if there is a limit, because sorting by one more column is slower.
+ * Builds one statement for the rows and their total. The total comes first only if there is a limit, because sorting by one
+ * more column is slower.
  */
 export function askUsage(question: UsageQuestion, rollups: RollupState = NO_ROLLUPS): Statement {
   const { by, sort, limit } = question
   const names = by.map((_, i) => `d${i}`)
   const keyAt = by.findIndex(({ name }) => name === "key")
   return createStatement((bind) => {
-    const { named, edges, all } = toParts({ question, rollups, bind })
-    const fromEdges = edges.length === 0 ? [] : ["SELECT * FROM edges"]
-    const rows = by.length === 0 ? "" : "SELECT false AS is_total, * FROM groups WHERE requests <> 0 UNION ALL "
     const steps = [
-      ...(edges.length === 0 ? [] : [["edges", unionAll(edges)]]),
-      ["cells", unionAll([...named, ...fromEdges])],
-      ["added", `SELECT ${[...names, ...SUMS]} FROM cells${groupBy(names)}`],
-      ["groups", all === undefined ? "SELECT * FROM added" : toGroupsWithUnnamed(by, all, fromEdges)],
-      ["summed", `${rows}SELECT ${["true AS is_total", ...names.map(() => "NULL"), ...SUMS]} FROM groups`],
-      ["priced", `SELECT *, ${COST} AS cost FROM summed`],
+      ...toSteps({ question, measures: MEASURE_NAMES, rollups, bind }),
+      `priced AS (SELECT *, ${COST} AS cost FROM summed)`,
     ]
-    return `WITH ${steps.map(([name, text]) => `${name} AS (\n${text}\n)`).join(", ")}
+    return `WITH ${steps.join(", ")}
 SELECT ${["is_total", ...names, ...SHOWN].join(", ")}, trim_scale(s.cost)::text AS cost,
   (count(*) OVER ()) - 1 AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
 FROM priced s${keyAt < 0 ? "" : ` LEFT JOIN api_keys k ON k.id = s.d${keyAt}`}
@@ -96,39 +86,23 @@ ${limit === undefined ? "" : `LIMIT ${bind(limit + 1)}`}`
 const COST =
   "CASE WHEN requests = without_cost OR (requests = unpriced AND total_cost = 0) THEN NULL ELSE total_cost END"
 
-/**
- * Selects the groups by a metadata name, and the group of the requests without it: all requests minus those with the name.
- * Each part is aggregated before the union, because a union converts all rows to the widest types.
- */
-function toGroupsWithUnnamed(by: readonly Dimension[], all: string, fromEdges: readonly string[]): string {
-  const names = by.map((_, i) => `d${i}`)
-  const has = `d${by.findIndex(({ metadata }) => metadata !== undefined)} IS NOT NULL`
-  const unnamed = by.map(({ metadata }, i) => (metadata === undefined ? `d${i}` : `NULL::text AS d${i}`))
-  const byRest = groupBy(by.flatMap(({ metadata }, i) => (metadata === undefined ? [`d${i}`] : [])))
-  const negated = MEASURE_NAMES.map((name) => `-sum(${name}) AS ${name}`)
-  const others = [
-    `SELECT ${[...names, ...SUMS]} FROM (${all}) w${groupBy(names)}`,
-    ...fromEdges.map(() => `SELECT ${[...unnamed, ...SUMS]} FROM edges${byRest}`),
-    `SELECT ${[...unnamed, ...negated]} FROM added WHERE ${has}${byRest}`,
-  ]
-  return unionAll([
-    `SELECT * FROM added WHERE ${has}`,
-    `SELECT ${[...names, ...SUMS]} FROM (${unionAll(others)}) o${groupBy(names)}`,
-  ])
-}
-
-const unionAll = (parts: readonly string[]) => parts.join("\nUNION ALL\n")
-const groupBy = (names: readonly string[]) => (names.length === 0 ? "" : ` GROUP BY ${names.join(", ")}`)
-
 /** Returns the ORDER BY list. It ends with the names, so that rows with equal values keep their order between runs. */
 function toOrder(by: readonly Dimension[], sort: Sort | undefined): string {
-  const names = by.map((dimension, i) => (dimension.name === "key" ? `k.name, d${i}` : `d${i}`))
+  const names = toNameOrder(by)
   const chosen = sort ?? (by.some(({ order }) => order === "time") ? "time" : "cost")
-  if (chosen !== "time" && chosen !== "name") return [ORDERS[chosen], ...names].join(", ")
-  const times = by.flatMap(({ order }, i) => (order === "time" && chosen === "time" ? [`d${i}`] : []))
-  const rest = sort === "name" && names.length > 0 ? names : [ORDERS.cost, ...names]
-  return [...times, ...rest].join(", ")
+  if (chosen === "time") return toGroupOrder(by, ORDERS.cost)
+  if (chosen === "name" && names.length > 0) return names.join(", ")
+  return [ORDERS[chosen === "name" ? "cost" : chosen], ...names].join(", ")
 }
+
+/** Returns an ORDER BY list: times in ascending order, then a number, then the names. */
+export function toGroupOrder(by: readonly Dimension[], number: string): string {
+  const times = by.flatMap(({ order }, i) => (order === "time" ? [`d${i}`] : []))
+  return [...times, number, ...toNameOrder(by)].join(", ")
+}
+
+const toNameOrder = (by: readonly Dimension[]) =>
+  by.map((dimension, i) => (dimension.name === "key" ? `k.name, d${i}` : `d${i}`))
 
 /** Converts the rows of the statement from `askUsage` to typed values. */
 export function readUsage(raw: readonly Record<string, unknown>[], { by, period }: UsageQuestion): UsageAnswer {
@@ -137,17 +111,23 @@ export function readUsage(raw: readonly Record<string, unknown>[], { by, period 
   const totalCost = toCost(totalRow ?? {}) ?? "0"
   const rows = raw
     .filter((row) => row !== totalRow)
-    .map((row): UsageRow => {
-      const values = by.map((dimension, i) => {
-        const own = row[`d${i}`]
-        const named = dimension.name === "key" ? (row["key_name"] ?? own) : own
-        return dimension.toValue(named ?? null, period.tz)
-      })
-      const keyAt = by.findIndex(({ name }) => name === "key")
-      const keyId = keyAt < 0 || row[`d${keyAt}`] === null ? undefined : String(row[`d${keyAt}`])
-      return { values, keyId, ...toMeasures(row, totalCost) }
-    })
+    .map((row): UsageRow => ({ ...toGroup(row, { by, period }), ...toMeasures(row, totalCost) }))
   return { rows, total, groups: Number(totalRow?.["groups"] ?? 0) }
+}
+
+/** Returns the values of a row's dimensions (`d0`, `d1`), with the name of a key in place of its id. */
+export function toGroup(
+  row: Record<string, unknown>,
+  { by, period }: Pick<UsageQuestion, "by" | "period">,
+): Pick<UsageRow, "values" | "keyId"> {
+  const values = by.map((dimension, i) => {
+    const own = row[`d${i}`]
+    const named = dimension.name === "key" ? (row["key_name"] ?? own) : own
+    return dimension.toValue(named ?? null, period.tz)
+  })
+  const keyAt = by.findIndex(({ name }) => name === "key")
+  const keyId = keyAt < 0 || row[`d${keyAt}`] === null ? undefined : String(row[`d${keyAt}`])
+  return { values, keyId }
 }
 
 function toMeasures(row: Record<string, unknown>, totalCost: string | undefined): Measures {

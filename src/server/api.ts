@@ -1,4 +1,6 @@
+import { type Access, createAccess } from "../api/access.ts"
 import { type ApiHandlerDeps, createApiHandler } from "../api/handle.ts"
+import { toExchange } from "../api/http.ts"
 import { createRouter } from "../api/router.ts"
 import { ROUTES } from "../api/routes/index.ts"
 import { type BodyReader, createBodyReader } from "../bodies/read.ts"
@@ -12,13 +14,15 @@ import type { ServerOptions } from "./options.ts"
 interface Api {
   /** Answers a request below `/api/v1`. Never rejects. */
   handle(request: Request): Promise<Response>
+  /** Whether a request comes with a valid admin token or session. Never rejects. */
+  isAdmitted(request: Request): Promise<boolean>
   close(): Promise<void>
 }
 
 type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
   readonly prices: PriceBook
-  /** Finds out who calls, and rejects who may not. */
-  readonly authenticate: ApiHandlerDeps["authenticate"]
+  /** Finds out who calls, and rejects who may not. Default: by admin tokens and sessions. */
+  readonly authenticate?: Access["authenticate"]
 }
 
 /**
@@ -28,9 +32,10 @@ type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
 export function openApi({ settings, log, prices, authenticate }: ApiOptions): Api {
   const database = once<Database>(() => connectToDatabase(withFewConnections(settings)))
   const bodies = once<BodyReader>(async () => createBodyReader(settings.s3))
+  const access = createAccess({ database: database.get, ownToken: settings.admin.token, now: Date.now })
   const handle = createApiHandler({
     router: createRouter(ROUTES),
-    authenticate,
+    access: { ...access, authenticate: authenticate ?? access.authenticate },
     async open(needs) {
       return {
         settings,
@@ -47,6 +52,11 @@ export function openApi({ settings, log, prices, authenticate }: ApiOptions): Ap
   })
   return {
     handle,
+    isAdmitted: (request) =>
+      access.authenticate(toExchange(request), "viewer").then(
+        () => true,
+        () => false,
+      ),
     async close() {
       await database.close()
       await bodies.close()

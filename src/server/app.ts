@@ -4,7 +4,7 @@ import { hashKey } from "../core/key.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { createCors } from "./cors.ts"
 import { createDashboard } from "./dashboard.ts"
-import { createHostCheck, rejectHost } from "./hosts.ts"
+import { createHostCheck, isLoopback, rejectHost } from "./hosts.ts"
 import { closeIfUnread } from "./unread-body.ts"
 
 /** A condition that an operator should know and that no client notices. */
@@ -24,6 +24,8 @@ interface OwnRoutes extends Probe {
   metrics(): Promise<string>
   /** Answers a request below `/api/v1`; undefined if the admin API is turned off. */
   readonly api?: ((request: Request) => Promise<Response>) | undefined
+  /** Whether a request comes with a valid admin token or session. */
+  isAdmitted?(request: Request): Promise<boolean>
 }
 
 /** Who may call what. */
@@ -31,9 +33,13 @@ interface AccessPolicy {
   /** The address of the listener. */
   readonly host: string
   readonly allowedHosts: readonly string[]
+  /** Further names by which the admin API and the dashboard may be called. */
+  readonly adminHosts?: readonly string[]
   readonly corsOrigins: readonly string[]
-  /** The bearer token that `/metrics` needs; undefined: none. */
+  /** The bearer token that `/metrics` accepts. Without it, `/metrics` needs none on the loopback interface. */
   readonly metricsToken: string | undefined
+  /** `/metrics` needs no token on any address, unless there is a `metricsToken`. */
+  readonly metricsPublic?: boolean
 }
 
 /**
@@ -45,16 +51,20 @@ export function createApp(
   probe: OwnRoutes,
   policy: AccessPolicy,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const own = toNodeHandler(createOwnApp(probe, policy.metricsToken))
+  const own = toNodeHandler(createOwnApp(probe, policy))
   const isOwn = probe.api === undefined ? isProbe : (url: string | undefined) => isProbe(url) || isAdmin(url)
   const hosts = createHostCheck(policy.host, policy.allowedHosts)
+  // A browser keeps its session for a name, so that the name is checked on every address.
+  const adminHosts = createHostCheck("localhost", [...policy.allowedHosts, ...(policy.adminHosts ?? [])])
   const cors = policy.corsOrigins.length === 0 ? undefined : createCors(policy.corsOrigins)
   return (request, response) => {
     if (isOwn(request.url)) {
-      if (!isAdmin(request.url)) closeIfUnread(request, response)
-      if (hosts.rejectsOwn(request)) rejectHost(response)
+      const isForAdmin = isAdmin(request.url)
+      if (!isForAdmin) closeIfUnread(request, response)
+      if (isForAdmin && adminHosts.rejectsOwn(request)) rejectHost(response, "admin.hosts")
+      else if (!isForAdmin && hosts.rejectsOwn(request)) rejectHost(response, "server.allowed_hosts")
       else void own(request, response)
-    } else if (hosts.rejects(request)) rejectHost(response)
+    } else if (hosts.rejects(request)) rejectHost(response, "server.allowed_hosts")
     else if (!cors?.(request, response)) gateway.handle(request, response)
   }
 }
@@ -75,8 +85,8 @@ function isAdmin(url: string | undefined): boolean {
   return url !== undefined && ADMIN.test(url)
 }
 
-function createOwnApp(probe: OwnRoutes, metricsToken: string | undefined): H3 {
-  const app = createProbes(probe, metricsToken)
+function createOwnApp(probe: OwnRoutes, policy: AccessPolicy): H3 {
+  const app = createProbes(probe, policy)
   const { api } = probe
   if (api === undefined) return app
   const dashboard = createDashboard()
@@ -84,12 +94,14 @@ function createOwnApp(probe: OwnRoutes, metricsToken: string | undefined): H3 {
   return app.all("/api/v1/**", ({ req }) => api(req))
 }
 
-function createProbes(probe: OwnRoutes, metricsToken: string | undefined): H3 {
+function createProbes(probe: OwnRoutes, policy: AccessPolicy): H3 {
+  const mayReadMetrics = createMetricsCheck(probe, policy)
   return new H3({ onError: (error, { req }) => (error.status === 400 ? rejectRequest(req) : undefined) })
     .get("/health", () => new Response("ok", { headers: { "Content-Type": "text/plain; charset=utf-8" } }))
     .get("/metrics", async ({ req }) => {
-      if (metricsToken !== undefined && !isBearer(req.headers.get("authorization"), metricsToken)) {
-        const message = "/metrics needs the token of server.metrics_token, as Authorization: Bearer TOKEN.\n"
+      if (!(await mayReadMetrics(req))) {
+        const message =
+          "/metrics needs an admin token, or that of server.metrics_token, as Authorization: Bearer TOKEN.\n"
         return new Response(message, { status: 401, headers: { "WWW-Authenticate": "Bearer" } })
       }
       const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }
@@ -110,6 +122,17 @@ function rejectRequest({ url }: Request): Response {
   const problem = { type: "about:blank", title: "Bad Request", status: 400, detail, code: "invalid_input" }
   const type = ADMIN.test(new URL(url).pathname) ? "application/problem+json" : "application/json"
   return Response.json(problem, { status: 400, headers: { "Content-Type": type } })
+}
+
+/** Creates the check of who may read `/metrics`. An admin token is looked up in the database, `server.metrics_token` is not. */
+function createMetricsCheck({ isAdmitted }: OwnRoutes, policy: AccessPolicy): (request: Request) => Promise<boolean> {
+  const { metricsToken } = policy
+  const isOpen = metricsToken === undefined && (policy.metricsPublic === true || isLoopback(policy.host))
+  return async (request) => {
+    const authorization = request.headers.get("authorization")
+    if (isOpen || (metricsToken !== undefined && isBearer(authorization, metricsToken))) return true
+    return (await isAdmitted?.(request)) ?? false
+  }
 }
 
 /** Compares hashes, so that the time of the comparison says nothing about the token. */

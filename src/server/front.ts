@@ -22,19 +22,22 @@ interface FrontParts extends Omit<ProbeOptions, "settings"> {
   readonly connections: ConnectionCounter
   /** Answers a request below `/api/v1`. */
   readonly api: ((request: Request) => Promise<Response>) | undefined
+  /** Whether a request comes with a valid admin token or session. */
+  readonly isAdmitted: ((request: Request) => Promise<boolean>) | undefined
   /** The metrics of this process. */
   collect(): Metric[]
 }
 
 /** Starts to accept requests. Throws `CommandError` when it cannot listen. */
 export async function openFront({ settings, worker }: ServerOptions, parts: FrontParts): Promise<Front> {
-  const { gateway, connections, collect, isStopping, api } = parts
+  const { gateway, connections, collect, isStopping, api, isAdmitted } = parts
   const metrics = async () => toText(worker ? await worker.collectAll(collect()) : collect())
   const probe = createProbe({ settings, ...parts, missingWorkers: worker?.missing })
-  const own = { ...probe, metrics }
+  const own = { ...probe, metrics, ...(isAdmitted && { isAdmitted }) }
   const { host, readTimeoutMs, writeTimeoutMs } = settings.server
   const { port: adminPort, host: adminHost = host } = settings.admin
-  const app = createApp(gateway, { ...own, api: adminPort === undefined ? api : undefined }, settings.server)
+  const policy = { ...settings.server, adminHosts: settings.admin.hosts, metricsPublic: settings.metrics.public }
+  const app = createApp(gateway, { ...own, api: adminPort === undefined ? api : undefined }, policy)
   let lastRequestAt = 0
   const handle: typeof app = (request, response) => {
     if (isStopping()) lastRequestAt = performance.now()
@@ -45,7 +48,7 @@ export async function openFront({ settings, worker }: ServerOptions, parts: Fron
   const admin =
     adminPort === undefined || api === undefined
       ? undefined
-      : await startListening(createApp(NO_PROXY, { ...own, api }, { ...settings.server, host: adminHost }), {
+      : await startListening(createApp(NO_PROXY, { ...own, api }, { ...policy, host: adminHost }), {
           host: adminHost,
           port: adminPort,
           section: "admin",

@@ -26,16 +26,20 @@ export function createHostCheck(listensOn: string, allowedHosts: readonly string
       allowed.some((each) => (each.startsWith("*.") ? name.endsWith(each.slice(1)) : each === name))
     )
   }
-  const isLoopback = listensOn.startsWith("127.") || listensOn === "localhost" || listensOn === "::1"
   return {
     rejects: allowed.length === 0 ? () => false : (request) => !isKnown(request),
-    rejectsOwn: allowed.length === 0 && !isLoopback ? () => false : (request) => !isKnown(request),
+    rejectsOwn: allowed.length === 0 && !isLoopback(listensOn) ? () => false : (request) => !isKnown(request),
   }
 }
 
-export function rejectHost(response: ServerResponse): void {
-  const message =
-    "The Host of this request is not a name of this gateway. Use its address, or add the name to server.allowed_hosts."
+/** Whether an address of a listener is reached from this machine only. */
+export function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "localhost" || address === "::1"
+}
+
+/** @param setting the setting that takes further names */
+export function rejectHost(response: ServerResponse, setting: "server.allowed_hosts" | "admin.hosts"): void {
+  const message = `The Host of this request is not a name of this gateway. Use its address, or add the name to ${setting}.`
   const body = JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code: "unknown_host" } })
   response
     .writeHead(403, { "Content-Type": "application/json", "X-Should-Retry": "false", Connection: "close" })

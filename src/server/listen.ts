@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream"
 import { listen } from "listhen"
 import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
+import { onChunkedRequest, watchReads } from "../kit/costly-reads.ts"
 import { type ConnectionCounter, endAndClose } from "./connections.ts"
 import { type Handler, inOrder } from "./in-order.ts"
 import { closeSlowReaders } from "./slow-readers.ts"
@@ -44,7 +45,7 @@ export async function startListening(
   },
 ): Promise<Listener> {
   const { host, port } = options
-  const handler = inOrder(handle)
+  const handler = watchChunked(inOrder(handle))
   const server = await (options.isWorker ? listenAsWorker : listenAlone)(handler, host, port).catch(
     (error: unknown) => {
       throw toCommandError(error, host, port, options.section)
@@ -53,12 +54,20 @@ export async function startListening(
   tune(server, handler, options.readTimeoutMs)
   closeSlowReaders(server, options.writeTimeoutMs)
   options.connections?.watch(server)
+  watchReads(server)
   const address = server.address() as AddressInfo
   return {
     host: address.family === "IPv6" ? `[${address.address}]` : address.address,
     port: address.port,
     close: () => stopAccepting(server),
     closeConnections: () => server.closeAllConnections(),
+  }
+}
+
+function watchChunked(handle: Handler): Handler {
+  return (request, response) => {
+    if (request.headers["transfer-encoding"] !== undefined) onChunkedRequest(request.socket)
+    handle(request, response)
   }
 }
 

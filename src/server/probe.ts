@@ -2,6 +2,7 @@ import { statfs } from "node:fs/promises"
 import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import { type Ability, explainReadOnly, readAbility } from "../database/ability.ts"
+import { describeOutage } from "../database/failures.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
 import { MIN_FREE_BYTES } from "../operations/doctor/directory.ts"
 import type { Probe, ReadinessWarning } from "./app.ts"
@@ -29,21 +30,21 @@ export interface ProbeOptions {
  */
 export function createProbe(options: ProbeOptions): Probe {
   const { settings, database, stats, isStopping } = options
-  let running: Promise<Ability | undefined> | undefined
+  let running: Promise<Ability | string> | undefined
 
-  /** Returns undefined if the database does not answer. */
-  function ask(): Promise<Ability | undefined> {
+  /** Returns a text that says why the database cannot be asked, without its host and user, if it cannot. */
+  function ask(): Promise<Ability | string> {
     running ??= readAbility(database.query, TIMEOUT_MS)
-      .catch(() => undefined)
+      .catch(describeOutage)
       .finally(() => {
         running = undefined
       })
     return running
   }
 
-  function findError(ability: Ability | undefined, ledger: LedgerStats): string | undefined {
+  function findError(ability: Ability | string, ledger: LedgerStats): string | undefined {
     const rows = ledger.waiting === 1 ? "1 row waits" : `${ledger.waiting} rows wait`
-    if (ability === undefined) return `the database does not answer (${database.kind}); ${rows}`
+    if (typeof ability === "string") return `the database (${database.kind}) ${ability}; ${rows}`
     const readOnly = explainReadOnly(ability)
     if (readOnly) return `the database (${database.kind}) does not accept rows: ${readOnly.reason}; ${rows}`
     const limitMs = settings.server.notReadyAfterMs
@@ -73,8 +74,9 @@ export function createProbe(options: ProbeOptions): Probe {
   }
 }
 
-function findSchemaWarnings(ability: Ability | undefined): ReadinessWarning[] {
-  const { idleTriggers = [], alterations = [] } = ability ?? {}
+function findSchemaWarnings(ability: Ability | string): ReadinessWarning[] {
+  if (typeof ability === "string") return []
+  const { idleTriggers, alterations } = ability
   const warnings: ReadinessWarning[] = []
   if (idleTriggers.length > 0) {
     const message = `triggers of the database do not run (${idleTriggers.join(", ")}), so reports miss new rows`

@@ -1,3 +1,4 @@
+import { GATEWAY_ACTOR } from "../core/actor.ts"
 import type { Database } from "../database/_database.ts"
 import { pruneRequests } from "../operations/prune.ts"
 
@@ -26,7 +27,7 @@ export function startRetention(options: RetentionOptions): { close(): Promise<vo
   async function run(keepMs: number): Promise<void> {
     try {
       const result = await pruneRequests(
-        { database, now, onProgress: () => {} },
+        { database, now, onProgress: () => {}, actor: GATEWAY_ACTOR },
         { olderThanMs: keepMs, bodiesOnly: false, dryRun: false },
       )
       const { before, requests, bodies_left_in_s3: inS3 } = result

@@ -9,7 +9,6 @@ import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
-import { openAccess } from "./access.ts"
 import { openApi } from "./api.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
@@ -106,8 +105,8 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const gateway: Gateway = own(wireGateway(options, { keys, prices, bodies, ledger, metrics, tokenizer, isStopping }))
   if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
-  const api = settings.admin.enabled ? own(openApi({ settings, log, prices, authenticate: openAccess() })) : undefined
-  const web = { api: api?.handle, connections, collect: metrics.collect }
+  const api = settings.admin.enabled ? own(openApi({ settings, log, prices })) : undefined
+  const web = { api: api?.handle, isAdmitted: api?.isAdmitted, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })
 
   async function stop(): Promise<LedgerStats> {
@@ -129,7 +128,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     database: database.title,
     modelCount: prices.modelCount(),
     firstKey: firstKey?.secret,
-    discardFirstKey: async () => firstKey && deleteKey(database, firstKey.secret),
+    discardFirstKey: async () => void (firstKey && (await deleteKey(database, firstKey.secret))),
     stats,
     collect: metrics.collect,
     flushSync: ledger.flushSync,

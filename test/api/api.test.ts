@@ -22,7 +22,7 @@ beforeAll(async () => {
     settings,
     log: (_level, line) => void bugs.push(line),
     prices: undefined as never,
-    authenticate: async () => ({}),
+    authenticate: async () => ({ actor: { kind: "token", name: "test", role: "admin", id: null, address: null } }),
   })
   const probe = { metrics: async () => "", check: async () => ({ error: undefined, warnings: [] }), api: api.handle }
   const policy = { host: "127.0.0.1", allowedHosts: [], corsOrigins: [], metricsToken: undefined }

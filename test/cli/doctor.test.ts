@@ -106,6 +106,16 @@ describe("doctor", () => {
     )
   })
 
+  test("a data directory that cannot be created is a problem, also for root", async () => {
+    const { code, findings } = await examine({ MAJORDOMO_STORAGE_DATA_DIR: "/proc/nope" })
+    expect(code).toBe(1)
+    expect(findings.find(({ check }) => check === "data directory")).toMatchObject({
+      status: "problem",
+      message: "/proc/nope cannot be created (ENOENT)",
+      fix: expect.stringContaining("set storage.data_dir"),
+    })
+  })
+
   test("the text has a line for each finding with the fix below it, and stderr has the number of problems", async () => {
     const { code, stdout, stderr } = await installation.run(["doctor"], { MAJORDOMO_S3_BUCKET: "nowhere" })
     expect(stdout).toContain("problem   S3              S3 does not accept objects: the bucket does not exist")
@@ -113,7 +123,7 @@ describe("doctor", () => {
     expect(code).toBe(1)
   })
 
-  test("health checks the running gateway at the port of the settings or of --port", async () => {
+  test("health checks the running gateway at the port of the settings or of --port, and doctor at its real one", async () => {
     const gateway = await installation.serve()
     const port = String(gateway.port)
     expect(await installation.run(["health"], { MAJORDOMO_SERVER_PORT: port })).toMatchObject({
@@ -128,6 +138,8 @@ describe("doctor", () => {
     })
     const running = (await examine({ MAJORDOMO_SERVER_PORT: port })).findings.find(({ check }) => check === "gateway")
     expect(running).toMatchObject({ status: "ok", message: `it runs at ${gateway.origin} and is ready` })
+    const found = (await examine({ MAJORDOMO_SERVER_PORT: "1" })).findings.filter(({ check }) => check === "gateway")
+    expect(found).toMatchObject([{ status: "ok", message: `it runs at ${gateway.origin} and is ready` }])
     await gateway.stop()
     const gone = await installation.run(["health", "--live", "--port", port])
     expect(gone).toMatchObject({ code: 1, stdout: "" })

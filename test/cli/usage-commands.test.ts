@@ -54,6 +54,52 @@ describe("usage", () => {
     }
   })
 
+  test("latency shows percentiles and the rate of errors, as a table, JSON and CSV", async () => {
+    const measures = { measured: 3, p50_ms: 800, p95_ms: 800, p99_ms: 800 }
+    expect(await json("usage", "latency", "--by", "model", ...PERIOD)).toMatchObject({
+      by: ["model"],
+      tz: "UTC",
+      rows: [{ model: "gpt-4o-mini", requests: 3, errors: 1, error_rate: 0.333333, ...measures }],
+      total: { requests: 3, errors: 1, error_rate: 0.333333, ...measures },
+      approximate: false,
+    })
+    expect((await run("usage", "latency", "--by", "key,day", "--sort", "p95", "--limit", "1", ...PERIOD)).stdout).toBe(
+      [
+        "Key          Day         Requests   Errors     p50     p95     p99",
+        "------------------------------------------------------------------",
+        "Development  2026-01-01         1   0.00 %  800 ms  800 ms  800 ms",
+        "------------------------------------------------------------------",
+        "Total                           3  33.33 %  800 ms  800 ms  800 ms",
+        "And 1 more row; the total counts them all.",
+        "",
+      ].join("\n"),
+    )
+    expect((await run("usage", "latency", "--csv", ...PERIOD)).stdout).toBe(
+      "requests,errors,error_rate,measured,p50_ms,p95_ms,p99_ms\n3,1,0.333333,3,800,800,800\n",
+    )
+    const { code, stderr } = await run("usage", "latency", "--sort", "cost")
+    expect([code, stderr]).toEqual([2, expect.stringContaining("expected requests, errors, error_rate, p50")])
+  })
+
+  test("errors shows what they said and how many requests they are, as text, JSON and CSV", async () => {
+    const error = { status_code: 500, outcome: "complete", error: null, requests: 1 }
+    expect(await json("usage", "errors", "--by", "day", ...PERIOD)).toMatchObject({
+      rows: [{ day: "2026-01-02", ...error, last_at: "2026-01-02T10:00:30+00:00" }],
+      rates: [
+        { day: "2026-01-01", requests: 1, errors: 0, error_rate: 0 },
+        { day: "2026-01-02", requests: 2, errors: 1, error_rate: 0.5 },
+      ],
+      total: { requests: 3, errors: 1, error_rate: 0.333333 },
+    })
+    const { stdout } = await run("usage", "errors", ...PERIOD)
+    expect(stdout).toMatch(/^1 of 3 requests \(33\.33 %\) ended with an error\.\n\nStatus/)
+    expect(stdout).toMatch(/500 +complete +1 +2026-01-02 10:00:30 +\(no message\)/)
+    expect((await run("usage", "errors", "--csv", ...PERIOD)).stdout).toBe(
+      "status_code,outcome,error,requests,last_at\n500,complete,,1,2026-01-02T10:00:30+00:00\n",
+    )
+    expect((await run("usage", "errors", "--since", "2099-01-01")).stdout).toMatch(/^The period begins in the future/)
+  })
+
   test("pending says that every job is billed, or which are not and what to fetch", async () => {
     const none = await run("usage", "pending")
     expect([none.code, none.stdout]).toEqual([0, ""])

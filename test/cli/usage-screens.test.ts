@@ -335,6 +335,8 @@ describe("an agent run", () => {
       total_cost: "0.1828",
       first: at(0).toISOString(),
       last: at(56).toISOString(),
+      cached_tokens: 0,
+      cache_creation_tokens: 0,
     }
     expect(`\n${renderRuns([run], "UTC", screen(80))}`).toMatchInlineSnapshot(`
       "

@@ -431,10 +431,24 @@ storage: {driver: postgres, postgres: {user: '', password: '', sslmode: disable}
     const { settings, warnings } = await load({ env: { MAJORDOMO_GCS_BUCKET: "b" } })
     expect(Object.keys(settings.providers)).not.toContain("azure")
     expect(settings.logging.bodyStorage).toBe("none")
-    expect(warnings).toHaveLength(11)
+    expect(warnings).toHaveLength(10)
     expect(warnings.every((line) => /has no effect/.test(line))).toBe(true)
     expect(warnings).toContain(
       "providers.fireworks (majordomo.yaml) has no effect: it needs a format too, such as providers.fireworks.format: openai",
+    )
+  })
+
+  test.each(["short", "with a space in the middle"])("an admin token that is %j is left out", async (token) => {
+    const { settings, warnings } = await load({ env: { ADMIN_TOKEN: token } })
+    expect(settings.admin.token).toBeUndefined()
+    expect(warnings).toEqual(["ADMIN_TOKEN has no effect: it needs at least 16 characters, and no spaces"])
+  })
+
+  test("ADMIN_TOKEN is admin.token, unless that is set", async () => {
+    const env = { ADMIN_TOKEN: "of-the-go-gateway" }
+    expect((await load({ env })).settings.admin.token).toBe("of-the-go-gateway")
+    expect((await load({ env: { ...env, MAJORDOMO_ADMIN_TOKEN: "of-this-gateway-1" } })).settings.admin.token).toBe(
+      "of-this-gateway-1",
     )
   })
 

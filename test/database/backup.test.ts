@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -13,6 +14,7 @@ import { openDatabase } from "../../src/database/open.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { toSchemaScript } from "../../src/database/schema-script.ts"
 import { verifyLedger } from "../../src/database/verify.ts"
+import { toHeader } from "../../src/embedded/seed/tar.ts"
 import { NO_POSTGRES } from "../support/databases.ts"
 import { aRecord, openTestLedger } from "./_ledger.ts"
 import { insertRequests } from "./_verify.ts"
@@ -159,6 +161,24 @@ describe("backup and restore of the embedded database", { timeout: 180_000 }, ()
     expect(readdirSync(root)).not.toContain("never")
   })
 
+  test.each<[string, (entry: Entry) => Buffer]>([
+    ["leaves the directory", (entry) => entry("../escaped")],
+    ["leaves it later", (entry) => entry("postgres/../../escaped")],
+    ["is absolute", (entry) => entry(`${root}/escaped`)],
+    ["is a symbolic link", (entry) => entry("postgres", { type: "2", link: root })],
+    ["is a hard link", (entry) => entry("postgres", { type: "1", link: `${root}/good.backup` })],
+    ["is a device", (entry) => entry("postgres", { type: "3" })],
+    ["has a negative size", (entry) => entry("journal", { size: "-0000000777" })],
+    ["is larger than the backup says", (entry) => entry("journal", { content: Buffer.alloc(64 * 1024 * 1024) })],
+  ])(
+    "a backup that was forged with right checksums, in which an entry %s, is rejected and writes nothing",
+    async (_what, make) => {
+      writeFileSync(at("forged.backup"), forge(make))
+      await expect(restore("forged.backup", "never")).rejects.toThrow(/^cannot restore .*the backup is damaged \(its? /)
+      expect(readdirSync(root).filter((name) => /never|escaped/.test(name))).toEqual([])
+    },
+  )
+
   test("a directory with data is replaced only with force, and the earlier data are kept", async () => {
     await expect(restore("good.backup", "from-old")).rejects.toThrow(/contains data already: restore with --force/)
     mkdirSync(join(at("from-old"), "journal/1"), { recursive: true })
@@ -203,4 +223,30 @@ function rename(archive: Buffer): Buffer {
   const copy = Buffer.from(archive)
   copy.write("../x\0", copy.indexOf("postgres/PG_VERSION"))
   return copy
+}
+
+type Entry = (path: string, more?: { type?: string; link?: string; size?: string; content?: Buffer }) => Buffer
+
+/** Returns an archive of a note, one entry, and the checksums of both. */
+function forge(make: (entry: Entry) => Buffer): Buffer {
+  const sums: string[] = []
+  const entry: Entry = (path, { type = "0", link = "", size, content = Buffer.from("x") } = {}) => {
+    const header = toHeader({ kind: "file", path }, content.length)
+    header.write(type, 156)
+    header.write(link, 157)
+    if (size) header.write(size, 124)
+    sums.push(`${createHash("sha256").update(content).digest("hex")}  ${path}\n`)
+    return Buffer.concat([header, content, Buffer.alloc(-content.length & 511)])
+  }
+  const note = {
+    format: 1,
+    program: "0.0.0",
+    postgres: "18",
+    schema_version: 1,
+    created_at: "2026-11-01T00:00:00.000Z",
+    bytes: 1000,
+  }
+  const parts = [entry("backup.json", { content: Buffer.from(JSON.stringify(note)) }), make(entry)]
+  parts.push(entry("SHA256SUMS", { content: Buffer.from(sums.join("")) }), Buffer.alloc(1024))
+  return gzipSync(Buffer.concat(parts), { level: 1 })
 }

@@ -28,6 +28,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0009_shutdown.sql": "abf801fb32aa1ae4",
   "0010_memory.sql": "44748ed731ae4979",
   "0011_pruned_repricings.sql": "31f67fc2bd0b16b9",
+  "0013_latency.sql": "d84791caab4d09ca",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",
@@ -65,6 +66,15 @@ describe("migrations/", () => {
   test("the rollup tables of version 1 are those of the list of counters", () => {
     expect(migrations[0]!.text).toContain(toRollupTables())
     for (const { name } of ROLLUP_TABLES) expect(toCountingFunctions()).toContain(`INTO ${name} `)
+  })
+
+  test("a later counter is a column of each rollup table, from its migration on", () => {
+    for (const { name, type, addedIn = 0 } of COUNTERS.filter((counter) => counter.addedIn !== undefined)) {
+      for (const table of ROLLUP_TABLES)
+        expect(migrations[addedIn - 1]!.text).toContain(
+          `ALTER TABLE ${table.name} ADD COLUMN ${name} ${type} NOT NULL DEFAULT 0;`,
+        )
+    }
   })
 
   test("a new database is made by plain statements: nothing is assembled or executed from text", () => {

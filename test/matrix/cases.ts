@@ -140,6 +140,7 @@ export const CASES: readonly Case[] = [
   { id: "BND-04", priority: "P0", rule: "no key can occupy all connections to a provider" },
   { id: "BND-05", priority: "P1", rule: "waiting for a connection to a provider has a time-out and is counted" },
   { id: "BND-07", priority: "P1", rule: "the unread body of a rejected request does not hold its connection" },
+  { id: "BND-08", priority: "P0", rule: "many bodies in tiny chunks at once do not stop the event loop" },
   { id: "AUT-02", priority: "P0", rule: "a revocation by hand in SQL takes effect immediately" },
   { id: "AUT-04", priority: "P0", rule: "behind a pooler that drops notifications, keys are looked up again" },
   { id: "AUT-07", priority: "P0", rule: "a running stream of a revoked key can finish, and new requests are rejected" },

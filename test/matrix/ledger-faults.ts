@@ -77,11 +77,21 @@ export const LEDGER_FAULTS = {
     "a compressed list cannot exhaust the memory": [
       "pricing/fetch-list.test.ts: stops a body that is larger than the limit after decompression",
     ],
+    "a list of millions of values does not stop the event loop": [
+      "pricing/fetch-list.test.ts: does not parse a body of so many %s that it would stop the event loop for long",
+    ],
+    "the body of an error or a redirect is not read": [
+      "pricing/fetch-list.test.ts: does not wait for the body of an error or a redirect, which may never end",
+    ],
     "redirects are not followed": ["pricing/fetch-list.test.ts: does not follow a redirect"],
   },
   L8: {
     "S3 that hangs frees its upload slot": [
       "bodies/s3-hangs.test.ts: frees the upload when nothing moves, long before the longest time of an attempt",
+    ],
+    "an answer of S3 that never ends takes no memory": [
+      "bodies/s3-hangs.test.ts: with status %i is cut off, so that it takes no memory",
+      "bodies/s3-hangs.test.ts: as an object is cut off at a size that no object has",
     ],
   },
   L9: {

@@ -23,6 +23,7 @@ export const SECURITY_FAULTS = {
   S3: {
     "lines, tiny events and deep JSON in answers never stop the event loop": [
       "matrix/bounds.test.ts: [BND-03] no answer stops the event loop for 50 ms, and no answer takes many times its size",
+      "providers/stream-usage.test.ts: passes many tiny events on in one slice: %j",
     ],
     "the search for credentials takes time that grows with the length only": [
       "core/secrets.test.ts: 64 KiB of whatever parts a credential can have are searched in time that grows with the length only",
@@ -32,6 +33,10 @@ export const SECURITY_FAULTS = {
     "a body of 1 MB in chunks of one byte takes little more than its size": [
       "matrix/bounds.test.ts: [BND-03] a body of 1 MB in chunks of one byte is forwarded, and takes little more than its size, however often it comes",
       "matrix/bounds.test.ts: 1 MB in chunks of one byte",
+    ],
+    "many bodies in chunks of one byte at once never stop the event loop, nor delay an ordinary request": [
+      "matrix/bounds.test.ts: [BND-08] connections that send bodies in chunks of one byte at once do not stop the event loop for 50 ms",
+      "matrix/bounds.test.ts: an ordinary request is answered before the body in chunks that came first",
     ],
   },
   S5: {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { GATEWAY_ACTOR } from "../../src/core/actor.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { prune } from "../../src/database/prune.ts"
 import { activateMetadata } from "../../src/operations/metadata/activate.ts"
@@ -30,7 +31,7 @@ describeDatabases("a metadata name that was activated after requests were pruned
     const database = await open()
     for (const day of ["2026-03-01", "2026-03-10"]) await add(database, day)
     await prune(database, { olderThan: Date.parse("2026-03-05"), bodiesOnly: false })
-    await activateMetadata({ database, onProgress }, { name: "User-Id", key: undefined })
+    await activateMetadata({ database, actor: GATEWAY_ACTOR, onProgress }, { name: "User-Id", key: undefined })
     const known = "requests before 2026-03-05 were pruned before User-Id was active, so their values are not known"
 
     const byUser = await reportUsage({ database }, { by: BY_USER, period: ALL, filters: NONE })
@@ -52,7 +53,7 @@ describeDatabases("a metadata name that was activated after requests were pruned
     expect(await listMetadata({ database })).toMatchObject([{ counted_since: "2026-03-05T00:00:00.000Z" }])
     // What is pruned later was counted before.
     await prune(database, { olderThan: Date.parse("2026-03-15"), bodiesOnly: false })
-    await activateMetadata({ database, onProgress }, { name: "User-Id", key: undefined })
+    await activateMetadata({ database, actor: GATEWAY_ACTOR, onProgress }, { name: "User-Id", key: undefined })
     const again = await reportUsage({ database }, { by: BY_USER, period: ALL, filters: NONE })
     expect(again.answer.rows).toHaveLength(2)
     expect(again.notes).toEqual([`${known}: they are counted under (none)`])

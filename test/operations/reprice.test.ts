@@ -1,6 +1,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { GATEWAY_ACTOR } from "../../src/core/actor.ts"
 import { PRICE_THEN_UNKNOWN, UNANSWERED } from "../../src/core/cost.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import { NO_READING, NO_USAGE, type Reading } from "../../src/core/usage.ts"
@@ -58,7 +59,7 @@ describeDatabases("repricing", (open) => {
     db.query({ text: INSERT_ROWS, values: [JSON.stringify(records)] })
   const run = (database: Database, input: Partial<RepriceInput> = {}, context: Partial<RepriceContext> = {}) =>
     repriceRequests(
-      { database, prices: priced, findFormat: () => "openai", onProgress: () => {}, ...context },
+      { database, actor: GATEWAY_ACTOR, prices: priced, findFormat: () => "openai", onProgress: () => {}, ...context },
       { filter: ALL, dryRun: false, ...input },
     )
   const rowsOf = async (db: Database) =>

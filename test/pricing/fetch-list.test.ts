@@ -66,6 +66,30 @@ describe("fetching a price list", () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 1024 * 1024)
   })
 
+  test.each([
+    ["nested lists", () => "[".repeat(600_000) + "]".repeat(600_000)],
+    ["empty objects", () => `[${"{},".repeat(300_000)}{}]`],
+    ["members", () => `{${Array.from({ length: 600_000 }, (_, i) => `"${i}":0`).join()}}`],
+  ])("does not parse a body of so many %s that it would stop the event loop for long", async (_, create) => {
+    answer = (_request, response) => response.writeHead(200).end(create())
+    expect(await fetchIt()).toEqual({ status: "failed", reason: "its answer has more than 500000 values" })
+  })
+
+  test("does not wait for the body of an error or a redirect, which may never end", async () => {
+    const piece = Buffer.alloc(1024 * 1024)
+    for (const status of [302, 404]) {
+      answer = (_request, response) => {
+        response.writeHead(status, { location: url })
+        const send = () => {
+          while (!response.destroyed && response.write(piece));
+        }
+        response.on("drain", send)
+        send()
+      }
+      expect(await fetchIt()).toMatchObject({ reason: expect.stringContaining(`it answered ${status}`) })
+    }
+  })
+
   test("fails without a message of the server if a compressed body is damaged", async () => {
     answer = (_, response) => response.writeHead(200, { "content-encoding": "gzip" }).end("secret")
     expect(await fetchIt()).toMatchObject({ status: "failed", reason: expect.stringMatching(/^no connection \(/) })

@@ -148,6 +148,24 @@ describe("the filter that removes what the edit caused", () => {
     expect(filter.push(Buffer.from(`${one}data: {"cho`)).toString()).toBe(one)
     expect(filter.push(Buffer.from('ices":[]}\n\n')).toString()).toBe('data: {"choices":[]}\n\n')
   })
+  it.each(["data:\n\n\n\n", ": c\n\n", "data:{}\r\n\r\n"])("passes many tiny events on in one slice: %j", (text) => {
+    const piece = Buffer.from(text.repeat(8000))
+    const passed = createUsageFilter().push(piece)
+    expect(passed.buffer).toBe(piece.buffer)
+    expect(passed.length).toBe(piece.length)
+  })
+  it("hides usage between tiny events, cut anywhere", () => {
+    const text = "data:\n\n\r\n: c\r\n\r\n"
+    const asked = `${text}data: {"choices":[],"usage":{"total_tokens":1}}\n\n${text}data: {"a":1,"usage":null}\r\n\r\n${text}`
+    const silent = `${text}${text}data: {"a":1}\r\n\r\n${text}`
+    for (let cut = 1; cut < asked.length; cut++) expect(filtered(asked, [cut])).toBe(silent)
+    expect(
+      filtered(
+        asked,
+        Array.from(asked.slice(1), (_, at) => at + 1),
+      ),
+    ).toBe(silent)
+  })
   it("does not hold back an event without end", () => {
     const filter = createUsageFilter()
     const piece = Buffer.alloc(64 * 1024, "a")

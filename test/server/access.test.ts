@@ -12,14 +12,21 @@ afterEach(async () => {
 const OPEN = { host: "127.0.0.1", allowedHosts: [], corsOrigins: [], metricsToken: undefined }
 
 /** Starts the app before a gateway that answers everything with a provider's headers. Returns a function that sends one request. */
-async function start(policy: Partial<Parameters<typeof createApp>[2]>) {
+async function start(
+  policy: Partial<Parameters<typeof createApp>[2]>,
+  more: Partial<Parameters<typeof createApp>[1]> = {},
+) {
   const gateway = {
     handle: (_request: unknown, response: import("node:http").ServerResponse) =>
       void response
         .writeHead(200, "OK", ["X-Majordomo-Cost", "1", "access-control-allow-origin", "https://provider.test"])
         .end("proxied"),
   } as unknown as Parameters<typeof createApp>[0]
-  const probe = { metrics: async () => "a_metric 1\n", check: async () => ({ error: undefined, warnings: [] }) }
+  const probe = {
+    metrics: async () => "a_metric 1\n",
+    check: async () => ({ error: undefined, warnings: [] }),
+    ...more,
+  }
   const server = createServer(createApp(gateway, probe, { ...OPEN, ...policy }))
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -65,10 +72,10 @@ describe("[S11] the Host of a request", () => {
   test("a listed name, and a name below a wildcard, are accepted; without a list, a public gateway accepts all", async () => {
     const listed = await start({ allowedHosts: ["Gateway.example.com", "*.corp.example"] })
     expect(statusOf(await listed("/v1/models", "Host: gateway.EXAMPLE.com:443\r\n"))).toBe(200)
-    expect(statusOf(await listed("/metrics", "Host: llm.corp.example\r\n"))).toBe(200)
+    expect(statusOf(await listed("/readyz", "Host: llm.corp.example\r\n"))).toBe(200)
     expect(statusOf(await listed("/v1/models", "Host: corp.example.evil\r\n"))).toBe(403)
     const open = await start({ host: "0.0.0.0" })
-    expect(statusOf(await open("/metrics", "Host: any.example\r\n"))).toBe(200)
+    expect(statusOf(await open("/readyz", "Host: any.example\r\n"))).toBe(200)
   })
 })
 
@@ -83,6 +90,28 @@ describe("[S11] /metrics with server.metrics_token", () => {
     }
     expect(await send("/metrics", `${host}Authorization: Bearer scrape-me\r\n`)).toContain("a_metric 1")
     expect(statusOf(await send("/health", host))).toBe(200)
+  })
+})
+
+describe("/metrics of a gateway that listens on more than the loopback interface", () => {
+  const host = "Host: 10.0.0.7\r\n"
+
+  test("needs an admin token, or that of server.metrics_token", async () => {
+    const isAdmitted = async (request: Request) => request.headers.get("authorization") === "Bearer an-admin-token"
+    const send = await start({ host: "0.0.0.0", metricsToken: "scrape-me" }, { isAdmitted })
+    for (const wrong of ["", "Authorization: Bearer other\r\n"]) {
+      expect(statusOf(await send("/metrics", host + wrong))).toBe(401)
+    }
+    for (const right of ["an-admin-token", "scrape-me"]) {
+      expect(await send("/metrics", `${host}Authorization: Bearer ${right}\r\n`)).toContain("a_metric 1")
+    }
+    const withoutApi = await start({ host: "0.0.0.0" })
+    expect(statusOf(await withoutApi("/metrics", host))).toBe(401)
+  })
+
+  test("needs no token with metrics.public", async () => {
+    const send = await start({ host: "0.0.0.0", metricsPublic: true })
+    expect(await send("/metrics", host)).toContain("a_metric 1")
   })
 })
 

@@ -171,6 +171,23 @@ describe("readiness (PostgreSQL)", () => {
     expect(await examine(url)).toMatchObject([{ fix: expect.stringContaining(`RESET ${setting}`) }])
   })
 
+  test("a database that rejects the gateway's user is an error that says so, and names no user", async () => {
+    const { url, name } = await createTestDatabase()
+    const admin = await open(url)
+    const role = `r_${name}`
+    await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'p'; GRANT USAGE ON SCHEMA public TO ${role}`)
+    const asRole = new URL(url)
+    asRole.username = role
+    asRole.password = "p"
+    const db = await open(asRole.href)
+    expect((await check(db)).error).toBeUndefined()
+    await admin.query(`ALTER ROLE ${role} NOLOGIN`)
+    await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`)
+    await expect
+      .poll(async () => (await check(db)).error)
+      .toBe("the database (postgres) rejects the gateway's user or password; 2 rows wait")
+  })
+
   test("triggers that a role does not run are a problem for doctor", async () => {
     const { url, name } = await createTestDatabase()
     await (await open(url)).query(`ALTER DATABASE ${name} SET session_replication_role = replica`)

@@ -1,4 +1,6 @@
-import type pg from "pg"
+interface Client {
+  query(text: string, values: unknown[]): Promise<unknown>
+}
 
 /** Returns the same numbers for the same seed (mulberry32). */
 export function createRandom(seed: number): () => number {
@@ -20,7 +22,7 @@ interface RandomUsage {
 }
 
 /** Inserts requests of every kind at random times: without price, key or metadata, errors, gaps, and costs of any size. */
-export async function insertRandomUsage(client: pg.Client, { rows, since, until, keys, seed }: RandomUsage) {
+export async function insertRandomUsage(client: Client, { rows, since, until, keys, seed }: RandomUsage) {
   const random = createRandom(seed)
   const pick = <T>(...all: readonly T[]): T => all[Math.floor(random() * all.length)]!
   const from = Date.parse(since)
@@ -40,7 +42,8 @@ export async function insertRandomUsage(client: pg.Client, { rows, since, until,
       model: pick("gpt-4o-mini", "claude", "gemini-flash", "", `${"long".repeat(70)}${pick("a", "b")}`),
       requested_at: new Date(moment - 500).toISOString(),
       created_at: new Date(moment).toISOString(),
-      response_time_ms: 500,
+      // From 0 ms to ten minutes; the short ones are as frequent as the long ones.
+      response_time_ms: Math.floor(600_000 ** random()) - 1,
       input_tokens: Math.floor(random() * 100_000),
       cached_tokens: Math.floor(random() * 1000),
       cache_creation_tokens: Math.floor(random() * 100),

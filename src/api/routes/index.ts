@@ -1,14 +1,33 @@
 import type { AnyRoute } from "../_route.ts"
+import { audit } from "./audit.ts"
+import { GO_ROUTES } from "./go/index.ts"
 import { keys } from "./keys.ts"
 import { maintenance } from "./maintenance.ts"
+import { me } from "./me.ts"
 import { metadata } from "./metadata.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
 import { prices } from "./prices.ts"
 import { requests } from "./requests.ts"
 import { runs } from "./runs.ts"
+import { sessions } from "./sessions.ts"
+import { tokens } from "./tokens.ts"
 import { usage } from "./usage.ts"
 
-const TABLES = [usage, requests, runs, keys, metadata, prices, maintenance, createOpenApiRoutes(() => ROUTES)]
+const TABLES = [
+  usage,
+  requests,
+  runs,
+  keys,
+  metadata,
+  prices,
+  maintenance,
+  tokens,
+  sessions,
+  audit,
+  me,
+  ...GO_ROUTES,
+  createOpenApiRoutes(() => ROUTES),
+]
 
 /** All routes of the admin API. */
 export const ROUTES: readonly AnyRoute[] = TABLES.flatMap((routes) => Object.values<AnyRoute>(routes))

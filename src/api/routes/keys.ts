@@ -3,8 +3,10 @@ import { createKey, discardKey } from "../../operations/keys/create.ts"
 import { getKey } from "../../operations/keys/get.ts"
 import { listKeys } from "../../operations/keys/list.ts"
 import { revokeKey } from "../../operations/keys/revoke.ts"
+import { rotateKey } from "../../operations/keys/rotate.ts"
 import { updateKey } from "../../operations/keys/update.ts"
 import { defineRoute } from "../_route.ts"
+import { addKeyFields } from "./go/fields.ts"
 
 const key = z.object({
   id: z.string().describe("a UUID"),
@@ -25,6 +27,13 @@ const changes = {
 }
 
 const gateway = z.object({ name: z.string(), last_seen_at: z.string() })
+const gateways = z.object({
+  acknowledged: z.array(gateway).readonly().describe("the gateways that reject the key from now on"),
+  silent: z
+    .array(gateway.extend({ accepts_until: z.string().nullable() }))
+    .readonly()
+    .describe("the gateways that did not answer, and may accept the key while they cannot reach the database"),
+})
 
 export const keys = {
   list: defineRoute({
@@ -36,6 +45,7 @@ export const keys = {
     input: z.strictObject({}),
     output: z.array(key).readonly(),
     needs: ["database"],
+    addGoFields: (keys) => keys.map(addKeyFields),
     run: (context) => listKeys(context),
   }),
   get: defineRoute({
@@ -59,6 +69,7 @@ export const keys = {
     output: key.extend({ key: z.string().describe("the secret, which cannot be read again") }),
     needs: ["database"],
     mayCreate: true,
+    addGoFields: addKeyFields,
     run: (context, input) => createKey(context, input),
   }),
   discard: defineRoute({
@@ -93,17 +104,23 @@ export const keys = {
     role: "admin",
     summary: "reject an API key from now on, on every running gateway",
     input: z.strictObject({ id }),
-    output: key.extend({
-      was_revoked_before: z.boolean().describe("nothing changed"),
-      gateways: z.object({
-        acknowledged: z.array(gateway).readonly().describe("the gateways that reject the key from now on"),
-        silent: z
-          .array(gateway.extend({ accepts_until: z.string().nullable() }))
-          .readonly()
-          .describe("the gateways that did not answer, and may accept the key while they cannot reach the database"),
-      }),
-    }),
+    output: key.extend({ was_revoked_before: z.boolean().describe("nothing changed"), gateways }),
     needs: ["database"],
     run: (context, input) => revokeKey(context, input),
+  }),
+  rotate: defineRoute({
+    name: "keys.rotate",
+    method: "POST",
+    path: "/keys/{id}/rotate",
+    role: "admin",
+    summary: "replace an API key by a new one with the same name and settings; only this answer has its secret",
+    input: z.strictObject({ id }),
+    output: key.extend({
+      key: z.string().describe("the secret of the new key, which cannot be read again"),
+      replaced: key.describe("the old key, which is revoked"),
+      gateways,
+    }),
+    needs: ["database"],
+    run: (context, input) => rotateKey(context, input),
   }),
 }

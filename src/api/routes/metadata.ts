@@ -4,6 +4,7 @@ import { deactivateMetadata } from "../../operations/metadata/deactivate.ts"
 import { listMetadata } from "../../operations/metadata/list.ts"
 import { parseName } from "../../operations/metadata/name.ts"
 import { defineRoute } from "../_route.ts"
+import { addNameFields } from "./go/fields.ts"
 
 const choice = {
   name: z.string().describe("the metadata name: User-Id for the header X-Majordomo-User-Id"),
@@ -33,6 +34,7 @@ export const metadata = {
       )
       .readonly(),
     needs: ["database"],
+    addGoFields: (names) => names.map(addNameFields),
     run: (context) => listMetadata(context),
   }),
   activate: defineRoute({

@@ -19,9 +19,16 @@ const numbers = {
   last: z.string().describe("the end of the last request"),
 }
 
+const run = z.object({
+  trace: z.string(),
+  ...numbers,
+  cached_tokens: z.number(),
+  cache_creation_tokens: z.number(),
+})
 const step = z.object({
   id: z.string(),
   name: z.string().nullable(),
+  provider: z.string(),
   model: z.string(),
   first: z.string(),
   last: z.string(),
@@ -62,7 +69,7 @@ export const runs = {
       sort: z.string().optional().describe(RUN_SORTS.join(", ")),
       limit: toLimit(20),
     }),
-    output: z.array(z.object({ trace: z.string(), ...numbers })).readonly(),
+    output: z.array(run).readonly(),
     needs: ["database"],
     parse: ({ sort, limit, ...choice }, now) => ({
       ...parseChoice(choice, now, "7d"),

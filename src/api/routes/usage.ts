@@ -1,6 +1,13 @@
 import { z } from "zod"
 import { explainEmpty } from "../../operations/usage/empty.ts"
+import { type ErrorQuestion, reportErrors, toErrorsObject } from "../../operations/usage/errors.ts"
 import { toOverviewObject, toReportObject } from "../../operations/usage/json.ts"
+import {
+  LATENCY_SORTS,
+  type LatencyReportQuestion,
+  measureLatency,
+  toLatencyObject,
+} from "../../operations/usage/latency.ts"
 import { summarizeUsage } from "../../operations/usage/overview.ts"
 import { listPending } from "../../operations/usage/pending.ts"
 import { parseDimensions, parseSort } from "../../operations/usage/question.ts"
@@ -25,25 +32,36 @@ const measures = {
 const rows = z.array(z.looseObject(measures).describe("the dimensions by name, and the measures")).readonly()
 const total = z.object(measures)
 
-const report = z.object({
+const head = {
   since: z.string().describe("ISO 8601 with the offset of the time zone"),
   until: z.string(),
   tz: z.string(),
   by: z.array(z.string()).readonly(),
   filters: z.record(z.string(), z.unknown()),
-  rows,
-  total,
   groups: z.number().describe("the number of rows without the limit"),
   notes: z.array(z.string()).readonly().optional().describe("what a reader of the numbers needs to know"),
   pending_rows: z.number().optional().describe("rows that wait in the journal and are not counted yet"),
-})
+}
+const report = z.object({ ...head, rows, total })
+
+const rate = { requests: z.number(), errors: z.number(), error_rate: z.number().describe("from 0 to 1") }
+const latency = {
+  ...rate,
+  measured: z.number().describe("the complete answers, which alone have a latency"),
+  p50_ms: z.number().nullable(),
+  p95_ms: z.number().nullable(),
+  p99_ms: z.number().nullable(),
+}
 
 const question = {
   ...FILTERS,
   sort: z.string().optional().describe(SORTS.join(", ")),
   limit: OPTIONAL_LIMIT,
 }
-const dimensions = "model, provider, key, hour, day, week, month, status, outcome, or a metadata name"
+const by = z
+  .string()
+  .optional()
+  .describe("model, provider, key, hour, day, week, month, status, outcome, or a metadata name")
 
 export const usage = {
   report: defineRoute({
@@ -52,7 +70,7 @@ export const usage = {
     path: "/usage",
     role: "viewer",
     summary: "what was used and what it cost, by up to two dimensions",
-    input: z.strictObject({ by: z.string().optional().describe(dimensions), ...question }),
+    input: z.strictObject({ by, ...question }),
     output: report,
     needs: ["database"],
     parse: ({ by, sort, limit, ...choice }, now): UsageQuestion => ({
@@ -96,6 +114,68 @@ export const usage = {
       const now = context.now()
       const pendingRows = await notePendingRows(context)
       return toOverviewObject(await summarizeUsage({ ...context, now: () => now }, question), { now, pendingRows })
+    },
+  }),
+  latency: defineRoute({
+    name: "usage.latency",
+    method: "GET",
+    path: "/usage/latency",
+    role: "viewer",
+    summary: "how long requests took, as percentiles",
+    input: z.strictObject({ by, ...question, sort: z.string().optional().describe(LATENCY_SORTS.join(", ")) }),
+    output: z.object({
+      ...head,
+      rows: z.array(z.looseObject(latency)).readonly(),
+      total: z.object(latency),
+      approximate: z.boolean().describe("the percentiles come from histograms: they are at most 5 % off"),
+    }),
+    needs: ["database"],
+    parse: ({ by, sort, limit, ...choice }, now): LatencyReportQuestion => ({
+      by: parseDimensions(by),
+      ...parseChoice(choice, now, "30d"),
+      sort: parseSort(sort, LATENCY_SORTS),
+      limit,
+    }),
+    async run(context, question) {
+      const now = context.now()
+      const pendingRows = await notePendingRows(context)
+      return toLatencyObject(await measureLatency(context, question), { question, now, pendingRows })
+    },
+  }),
+  errors: defineRoute({
+    name: "usage.errors",
+    method: "GET",
+    path: "/usage/errors",
+    role: "viewer",
+    summary: "the rate of errors, and what they say",
+    input: z.strictObject({ by, ...FILTERS, limit: toLimit(50) }),
+    output: z.object({
+      ...head,
+      rows: z
+        .array(
+          z.looseObject({
+            status_code: z.number(),
+            outcome: z.string(),
+            error: z.string().nullable(),
+            requests: z.number(),
+            last_at: z.string(),
+          }),
+        )
+        .readonly()
+        .describe("the kinds of errors; groups counts them without the limit"),
+      rates: z.array(z.looseObject(rate)).readonly(),
+      total: z.object(rate),
+    }),
+    needs: ["database"],
+    parse: ({ by, limit, ...choice }, now): ErrorQuestion => ({
+      by: parseDimensions(by),
+      ...parseChoice(choice, now, "30d"),
+      limit,
+    }),
+    async run(context, question) {
+      const now = context.now()
+      const pendingRows = await notePendingRows(context)
+      return toErrorsObject(await reportErrors(context, question), { question, now, pendingRows })
     },
   }),
   empty: defineRoute({

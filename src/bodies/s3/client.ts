@@ -2,6 +2,7 @@ import type { S3Client } from "@aws-sdk/client-s3"
 import { CommandError } from "../../core/errors.ts"
 import { createProxyAgents } from "../../kit/proxy/agent.ts"
 import type { Proxies } from "../../kit/proxy/proxies.ts"
+import { boundAnswers } from "./bounded-answers.ts"
 import { toFailure } from "./failure.ts"
 
 export interface S3Settings {
@@ -68,6 +69,7 @@ export async function openBucket(
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   })
+  boundAnswers(client)
   async function within<T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController()
     const timer = setTimeout(() => abort.abort(), attemptMs)

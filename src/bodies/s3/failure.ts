@@ -22,6 +22,7 @@ const LASTING: readonly (readonly [names: RegExp, text: string])[] = [
   [/^InvalidAccessKeyId$/, "S3 rejects the access key as unknown: correct s3.access_key_id"],
   [/^SignatureDoesNotMatch$/, "S3 does not accept the signature: correct s3.secret_access_key"],
   [/^(?:ExpiredToken|InvalidToken|TokenRefreshRequired)/, "the credentials have expired"],
+  [/^AnswerTooLarge$/, "what answers is no S3, because its answers are too large: correct s3.endpoint"],
   [/^CredentialsProviderError$/, "no AWS credentials were found: set s3.access_key_id and s3.secret_access_key"],
 ]
 

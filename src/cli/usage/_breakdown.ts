@@ -1,6 +1,7 @@
 import type { Measures } from "../../operations/usage/json.ts"
 import type { Dimension } from "../../operations/usage/question.ts"
 import type { UsageAnswer, UsageRow } from "../../operations/usage/report.ts"
+import { toCsv } from "../_csv.ts"
 import { alignPoints, toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts, toShares } from "../_table.ts"
@@ -18,18 +19,8 @@ export function renderBreakdown(
     return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, hideRank }
   }
   const costs = alignPoints(all.map(toCostCell))
-  const labels = by.map((dimension, i): Column => {
-    const cells = rows.map((row) => toLabel(dimension, row, i, rows))
-    return {
-      title: dimension.title,
-      align: "left",
-      cells,
-      total: i === 0 ? "Total" : "",
-      shrinks: dimension.order !== "time",
-    }
-  })
   const columns: Column[] = [
-    ...labels,
+    ...toLabelColumns(by, rows, "Total"),
     count("Requests", ({ requests }) => requests),
     ...(total.errors > 0 ? [count("Errors", ({ errors }) => errors, 3)] : []),
     count("Input", ({ input_tokens }) => input_tokens, 1),
@@ -62,13 +53,39 @@ export function toCostCell({
 }
 
 /** Returns the label of a group: its value, and the key's id if two keys have the same name. */
-export function toLabel(dimension: Dimension, row: UsageRow, i: number, rows: readonly UsageRow[]): string {
+export function toLabel(dimension: Dimension, row: Group, i: number, rows: readonly Group[]): string {
   const value = row.values[i]
   if (value === null || value === undefined || value === "") return "(none)"
   if (dimension.name === "hour") return String(value).slice(0, 16).replace("T", " ")
   if (dimension.name !== "key") return String(value)
   const namesakes = rows.some((other) => other.values[i] === value && other.keyId !== row.keyId)
   return namesakes ? `${value} (${row.keyId?.slice(0, 8)})` : String(value)
+}
+
+type Group = Pick<UsageRow, "values" | "keyId">
+
+/** Renders the dimensions and fields of the rows as CSV; without a dimension and rows of its own, those of the total. */
+export function renderCsv(
+  { by, rows, total }: { by: readonly string[]; rows: readonly object[]; total: object },
+  names: readonly string[],
+): string {
+  const fields = [...by.flatMap((name) => (name === "key" ? [name, "key_id"] : [name])), ...names]
+  const lines = by.length === 0 && rows.length === 0 ? [total] : rows
+  return toCsv(
+    fields,
+    lines.map((row) => fields.map((name) => (row as Record<string, unknown>)[name])),
+  )
+}
+
+/** Returns the columns with the labels of the groups. */
+export function toLabelColumns(by: readonly Dimension[], rows: readonly Group[], total?: string): Column[] {
+  return by.map((dimension, i) => ({
+    title: dimension.title,
+    align: "left",
+    cells: rows.map((row) => toLabel(dimension, row, i, rows)),
+    ...(total !== undefined && { total: i === 0 ? total : "" }),
+    shrinks: dimension.order !== "time",
+  }))
 }
 
 function toNotes(total: Measures, hidden: number, { width }: Screen): string[] {

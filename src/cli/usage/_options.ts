@@ -2,6 +2,15 @@ import type { ArgsDef } from "citty"
 import { MOMENTS, type Period, parsePeriod, parseZone } from "../../operations/usage/question.ts"
 import { listValues } from "../_args.ts"
 
+/** The option that divides requests into groups. */
+export const BY_OPTION = {
+  by: {
+    type: "string",
+    valueHint: "DIM[,DIM]",
+    description: "model, provider, key, hour, day, week, month, status, outcome, or a metadata name such as User-Id",
+  },
+} as const satisfies ArgsDef
+
 /** The options that choose requests; every usage command has them. */
 export const FILTER_OPTIONS = {
   since: { type: "string", valueHint: "WHEN", description: `from then on: ${MOMENTS}` },

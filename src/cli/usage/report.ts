@@ -11,21 +11,17 @@ import { parseDimensions } from "../../operations/usage/question.ts"
 import { SORTS } from "../../operations/usage/report.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
-import { toCsv } from "../_csv.ts"
-import { findScreen, print, printJson, printMessage } from "../_print.ts"
-import { renderBreakdown } from "./_breakdown.ts"
+import { findScreen, print, printJson } from "../_print.ts"
+import { renderBreakdown, renderCsv } from "./_breakdown.ts"
 import { printEmpty } from "./_empty.ts"
-import { FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
+import { printNotes } from "./_notes.ts"
+import { BY_OPTION, FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 import { renderOverview } from "./_overview.ts"
 
 export default defineCommand({
   meta: { name: "usage", description: "what was used, what it cost, and by whom (default: the last 30 days)" },
   args: {
-    by: {
-      type: "string",
-      valueHint: "DIM[,DIM]",
-      description: "model, provider, key, hour, day, week, month, status, outcome, or a metadata name such as User-Id",
-    },
+    ...BY_OPTION,
     ...FILTER_OPTIONS,
     sort: { type: "string", valueHint: "ORDER", description: `${SORTS.join(", ")} (default: cost; for times: time)` },
     limit: { type: "string", valueHint: "N", description: "at most N rows" },
@@ -50,9 +46,9 @@ export default defineCommand({
     const report = isOverview
       ? await call(args, usage.overview, input)
       : await call(args, usage.report, { by, ...input })
-    for (const note of report.notes ?? []) printMessage(`note: ${note}`)
+    printNotes(report.notes)
     if (args.json) printJson(report)
-    else if (args.csv) print(renderCsv(report))
+    else if (args.csv) print(renderCsv(report, MEASURES))
     else if (report.total.requests === 0) await printEmpty(args, period)
     else print(render(report))
   },
@@ -61,11 +57,4 @@ export default defineCommand({
 function render(report: ReportObject | OverviewObject): string {
   if ("before" in report) return renderOverview(fromOverviewObject(report), findScreen())
   return renderBreakdown(parseDimensions(report.by.join(",")), fromReportObject(report), findScreen())
-}
-
-/** Renders the fields of the JSON rows as CSV; without a dimension, those of the total. */
-function renderCsv({ by, rows, total }: ReportObject): string {
-  const fields = [...by.flatMap((name) => (name === "key" ? [name, "key_id"] : [name])), ...MEASURES]
-  const sum = MEASURES.map((name) => total[name])
-  return toCsv(fields, by.length === 0 ? [sum] : rows.map((row) => fields.map((name) => row[name])))
 }

@@ -1,5 +1,5 @@
 import { findMiscounted, sumDays } from "./digests.ts"
-import { REQUEST_HASHES, toNumberOfRequest } from "./number.ts"
+import { REQUEST_HASHES, sumNumbers } from "./number.ts"
 import { binDays, dayOf, IN_RANGE, inHours } from "./sql.ts"
 
 /**
@@ -14,7 +14,7 @@ const sumRequests = (nameCount: number) => {
   SELECT ${dayOf("starts")} AS starts, requests, gaps, dropped, number FROM (
     SELECT starts, count(*) AS requests, count(*) FILTER (WHERE outcome = 'gap') AS gaps,
       sum((usage ->> 'dropped')::bigint) FILTER (WHERE outcome = 'gap') AS dropped,
-      sum(${toNumberOfRequest(names)}) FILTER (WHERE outcome <> 'gap') AS number
+      ${sumNumbers(names)} AS number
     -- OFFSET 0 keeps the two queries apart, so that each hash is computed once, and the planner takes the days to be few.
     FROM (SELECT *, ${binDays("created_at")} AS starts, ${REQUEST_HASHES}
       FROM llm_requests WHERE ${inHours("created_at")} OFFSET 0) AS rows GROUP BY 1

@@ -20,7 +20,9 @@ const MASK = "& 140737488355327"
 const isSum = ({ of }: Counter) => "sum" in of
 const isMoney = (counter: Counter) => isSum(counter) && counter.name.endsWith("_cost")
 const MONEY = COUNTERS.filter(isMoney)
-const TOKENS = COUNTERS.filter((counter) => isSum(counter) && !isMoney(counter))
+const isHistogram = ({ of }: Counter) => "sum" in of && of.isHistogram === true
+const HISTOGRAMS = COUNTERS.filter(isHistogram)
+const TOKENS = COUNTERS.filter((counter) => isSum(counter) && !isMoney(counter) && !isHistogram(counter))
 const COUNTS = COUNTERS.filter((counter) => !isSum(counter))
 
 /** True if each number is from 0 to below MAX_FAST. One look at all their bits is cheaper than one at each number. */
@@ -40,6 +42,13 @@ const toFlag = (counter: Counter) =>
     ? `CASE WHEN ${counter.of.where} THEN ${weigh(counter)} ELSE 0 END`
     : `${weigh(counter)}`
 
+/**
+ * The weighted histograms of a row. They are multiplied apart from the other counters: a request has one digit that is not
+ * 0, and adding a small number to it would make hundreds of digits.
+ */
+const toHistograms = (toValue: (counter: Counter) => string) =>
+  join(HISTOGRAMS, (counter) => `${toValue(counter)} * ${weigh(counter)}`)
+
 /** The weighted counters of one row of llm_requests. */
 const OF_REQUEST = `(${addUp(
   areSmall(TOKENS.map(toSource)),
@@ -51,7 +60,7 @@ const OF_ROLLUP = `(${addUp(
   `${areSmall(COUNTS.map(({ name }) => name))} AND greatest(${TOKENS.map(({ name }) => name).join(", ")}) < ${MAX_FAST}
     AND least(${TOKENS.map(({ name }) => name).join(", ")}) >= 0`,
   (cast) => join([...COUNTS, ...TOKENS], (counter) => `${counter.name}${cast} * ${weigh(counter)}`),
-)} + ${toMoney(({ name }) => name)})`
+)} + ${toMoney(({ name }) => name)} + ${toHistograms(({ name }) => name)})`
 
 /** `hour` is a timestamp of UTC. */
 const hashHour = (hour: string) => `timestamp_hash_extended(${hour}, 1)`
@@ -75,18 +84,19 @@ const hashOf = {
 }
 
 /**
- * The number of a request with the columns REQUEST_HASHES: it is part of one row of each rollup. `names` are expressions
- * for the metadata names that are compared.
+ * Returns the sum of the numbers of requests with the columns REQUEST_HASHES: each request is part of one row of each
+ * rollup. `names` are expressions for the metadata names that are compared.
  */
-export function toNumberOfRequest(names: readonly string[]): string {
+export function sumNumbers(names: readonly string[]): string {
   const values = names.map((name) => `coalesce(${hashOf.metadata(name, `left(raw_metadata ->> ${name}, 255)`)}, 0)`)
-  const hashes = [
+  const hash = [
     hashOf.hourly("hour_hash", "model_hash"),
     hashOf.hourlyKeys("hour_hash", "key"),
     hashOf.daily("key", "model_hash"),
     ...values,
-  ]
-  return `(${hashes.join(" + ")}) * ${OF_REQUEST}`
+  ].join(" + ")
+  const sum = (value: string) => `coalesce(sum((${hash}) * ${value}) FILTER (WHERE outcome <> 'gap'), 0)`
+  return `${sum(OF_REQUEST)} + ${sum(`(${toHistograms(toSource)})`)}`
 }
 
 const HOUR = hashHour("hour AT TIME ZONE 'UTC'")

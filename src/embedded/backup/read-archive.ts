@@ -59,6 +59,8 @@ async function readEntries(
       directories.push(path)
       if (to) await mkdir(join(to, path), { mode: 0o700 })
     } else {
+      // Before it is read, so that a small archive cannot fill the disk.
+      if (done + entry.size > note.bytes) throw new DamagedArchiveError("its files are larger than it says")
       sums.push(`${await readFile(entry, to)}  ${path}\n`)
       done += entry.size
       onProgress(done, note.bytes)

@@ -42,7 +42,7 @@ function parseHeader(header: Buffer): Pick<StreamedEntry, "kind" | "path" | "siz
   const path = header.toString("utf8", 0, header.indexOf(0))
   const size = Number.parseInt(header.toString("latin1", 124, 135), 8)
   const type = String.fromCharCode(header[156]!)
-  if (!SAFE_PATH.test(path) || !Number.isSafeInteger(size) || (type !== "0" && type !== "5")) {
+  if (!SAFE_PATH.test(path) || !Number.isSafeInteger(size) || size < 0 || (type !== "0" && type !== "5")) {
     throw new DamagedArchiveError("it has an entry that no backup has")
   }
   return { path, size, kind: type === "5" ? "directory" : "file" }

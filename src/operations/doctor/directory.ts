@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
-import { readFile, rm, stat, statfs, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { mkdtemp, readFile, rm, rmdir, stat, statfs, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
 import { isPostgres, requireWritable } from "../../database/open.ts"
@@ -21,7 +21,10 @@ export async function checkDirectory({ settings }: Context<"settings">): Promise
   const dir = settings.storage.dataDir
   try {
     requireWritable(dir, { create: false })
-    if (!existsSync(dir)) return [ok(`${dir} does not exist yet; serve creates it`)]
+    if (!existsSync(dir)) {
+      await createProbe(dir)
+      return [ok(`${dir} does not exist yet; serve creates it`)]
+    }
     await writeProbe(dir)
   } catch (error) {
     if (error instanceof CommandError) return [problem(error.message)]
@@ -29,7 +32,8 @@ export async function checkDirectory({ settings }: Context<"settings">): Promise
     const fix = FULL.has(code ?? "")
       ? "free some space on its disk, or set storage.data_dir to a directory on another one"
       : "let the gateway's user own the directory, or set storage.data_dir to one that it can write"
-    return [problem(`${dir} cannot be written (${code ?? message})`, fix)]
+    const failed = existsSync(dir) ? "written" : "created"
+    return [problem(`${dir} cannot be ${failed} (${code ?? message})`, fix)]
   }
   const findings = [
     ...(await checkSpace(dir, settings)),
@@ -37,6 +41,13 @@ export async function checkDirectory({ settings }: Context<"settings">): Promise
     ...(await checkFileSystem(dir, { isEmbedded: !isPostgres(settings.storage) })),
   ]
   return findings.length > 0 ? findings : [ok(`${dir} can be written and synced`)]
+}
+
+/** Creates and removes a directory in the nearest one that exists: a file system such as `/proc` allows neither. */
+async function createProbe(dir: string): Promise<void> {
+  let parent = dirname(dir)
+  while (!existsSync(parent)) parent = dirname(parent)
+  await rmdir(await mkdtemp(join(parent, ".doctor-")))
 }
 
 async function writeProbe(dir: string): Promise<void> {

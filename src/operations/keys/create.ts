@@ -1,4 +1,5 @@
 import { CommandError } from "../../core/errors.ts"
+import { recordChange } from "../../database/access/audit.ts"
 import { deleteKey, createKey as insertKey } from "../../database/keys.ts"
 import { migrate } from "../../database/schema.ts"
 import { readSchemaState } from "../../database/schema-state.ts"
@@ -24,12 +25,14 @@ export interface CreatedKey extends Key {
  * @throws CommandError if the name or the discount is not valid
  */
 export async function createKey(
-  { database, settings, log }: Context<"database" | "settings" | "log">,
+  { database, settings, actor, log }: Context<"database" | "settings" | "actor" | "log">,
   input: NewKeyInput,
 ): Promise<CreatedKey> {
   const { autoMigrate } = settings.storage
   if (autoMigrate && (await readSchemaState(database.query)).kind === "none") await migrate(database, log)
-  const { key, secret } = await insertKey(database, input)
+  const { key, secret } = await insertKey(database, input, (query, created) =>
+    recordChange(query, actor, { action: "keys.create", target: created.id, after: toKey(created) }),
+  )
   return { ...toKey(key), key: secret }
 }
 
@@ -39,10 +42,13 @@ export async function createKey(
  * @throws CommandError if it still exists
  */
 export async function discardKey(
-  { database }: Context<"database">,
+  { database, actor }: Context<"database" | "actor">,
   { id, key }: Pick<CreatedKey, "id" | "key">,
 ): Promise<void> {
-  await deleteKey(database, key).catch((error: Error) => {
+  const discard = database.transaction(async (query) => {
+    if (await deleteKey({ query }, key)) await recordChange(query, actor, { action: "keys.discard", target: id })
+  })
+  await discard.catch((error: Error) => {
     throw new CommandError(
       `the new key ${id} could not be shown, and not be deleted (${error.message}): revoke it with keys revoke ${id}`,
     )

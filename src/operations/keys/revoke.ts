@@ -1,3 +1,5 @@
+import { recordChange } from "../../database/access/audit.ts"
+import type { GatewayAnswers } from "../../database/gateways.ts"
 import { revokeKey as markRevoked } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
@@ -32,19 +34,21 @@ export interface RevokedKey extends Key {
  * @throws CommandError if no key has the id
  */
 export async function revokeKey(
-  { database }: Context<"database">,
+  { database, actor }: Context<"database" | "actor">,
   { id }: { readonly id: string },
 ): Promise<RevokedKey> {
-  const { key, wasRevokedBefore, gateways } = await markRevoked(database, id)
-  const { acknowledged, silent } = gateways
+  const { key, wasRevokedBefore, gateways } = await markRevoked(database, id, (query, before, after) =>
+    recordChange(query, actor, { action: "keys.revoke", target: id, before: toKey(before), after: toKey(after) }),
+  )
+  return { ...toKey(key), was_revoked_before: wasRevokedBefore, gateways: toGateways(gateways) }
+}
+
+/** Returns the public form of what the gateways answered. */
+export function toGateways({ acknowledged, silent }: GatewayAnswers): RevokedKey["gateways"] {
   return {
-    ...toKey(key),
-    was_revoked_before: wasRevokedBefore,
-    gateways: {
-      acknowledged: acknowledged.map(({ name, lastSeenAt }) => ({ name, last_seen_at: lastSeenAt })),
-      silent: silent.map(({ name, lastSeenAt, acceptsUntil }) => {
-        return { name, last_seen_at: lastSeenAt, accepts_until: acceptsUntil ?? null }
-      }),
-    },
+    acknowledged: acknowledged.map(({ name, lastSeenAt }) => ({ name, last_seen_at: lastSeenAt })),
+    silent: silent.map(({ name, lastSeenAt, acceptsUntil }) => {
+      return { name, last_seen_at: lastSeenAt, accepts_until: acceptsUntil ?? null }
+    }),
   }
 }

@@ -1,4 +1,5 @@
-import { updateKey as changeKey } from "../../database/keys.ts"
+import { recordChange } from "../../database/access/audit.ts"
+import { updateKey as changeKey, lockKey } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
 
@@ -16,6 +17,14 @@ interface KeyChange {
  *
  * @throws CommandError if nothing is to be changed, the name or the discount is not valid, or no key has the id
  */
-export async function updateKey({ database }: Context<"database">, { id, ...change }: KeyChange): Promise<Key> {
-  return toKey(await changeKey(database, id, change))
+export async function updateKey(
+  { database, actor }: Context<"database" | "actor">,
+  { id, ...change }: KeyChange,
+): Promise<Key> {
+  return database.transaction(async (query) => {
+    const before = toKey(await lockKey(query, id))
+    const after = toKey(await changeKey({ query }, id, change))
+    await recordChange(query, actor, { action: "keys.update", target: after.id, before, after })
+    return after
+  })
 }

@@ -1,3 +1,4 @@
+import { recordChange } from "../../database/access/audit.ts"
 import { backfillName } from "../../database/backfill.ts"
 import { activateName, type NameChoice } from "../../database/metadata.ts"
 import type { Context } from "../context.ts"
@@ -17,10 +18,13 @@ interface ActivatedName {
  * @throws CommandError if no API key is called `key`
  */
 export async function activateMetadata(
-  { database, onProgress }: Context<"database" | "onProgress">,
+  { database, actor, onProgress }: Context<"database" | "actor" | "onProgress">,
   choice: NameChoice,
 ): Promise<ActivatedName> {
-  await activateName(database, choice)
+  const after = { key: choice.key ?? null, active: true }
+  await activateName(database, choice, (query) =>
+    recordChange(query, actor, { action: "metadata.activate", target: choice.name, after }),
+  )
   const indexed = await backfillName(database, choice.name, onProgress)
   return { name: choice.name, key: choice.key ?? null, active: true, indexed }
 }

@@ -1,3 +1,4 @@
+import { recordChange } from "../../database/access/audit.ts"
 import { deactivateName, type NameChoice } from "../../database/metadata.ts"
 import type { Context } from "../context.ts"
 
@@ -13,9 +14,12 @@ interface DeactivatedName {
  * @throws CommandError if the name is not active
  */
 export async function deactivateMetadata(
-  { database }: Context<"database">,
+  { database, actor }: Context<"database" | "actor">,
   choice: NameChoice,
 ): Promise<DeactivatedName> {
-  await deactivateName(database, choice)
+  const after = { key: choice.key ?? null, active: false }
+  await deactivateName(database, choice, (query) =>
+    recordChange(query, actor, { action: "metadata.deactivate", target: choice.name, after }),
+  )
   return { name: choice.name, key: choice.key ?? null, active: false }
 }

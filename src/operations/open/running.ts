@@ -11,17 +11,25 @@ export interface RunningGateway {
   readonly database: string
   /** ISO 8601. */
   readonly since: string
+  /** Where it listens, which is not `server.port` if `--port` was given. An older program does not say. */
+  readonly host?: string
+  readonly port?: number
 }
 
 const toDirectory = (): string => join(findHomeDirectory(), ".majordomo", "running")
 
 /**
- * Writes down which database this gateway uses, so that a command with other settings can say so. Returns the function
+ * Writes down which database this gateway uses and where it listens, so that a command with other settings can say so.
+ * Returns the function
  * that removes it. A gateway without a home directory is not announced.
  */
-export function announceGateway({ storage }: Pick<Settings, "storage">): () => void {
+export function announceGateway(
+  { storage }: Pick<Settings, "storage">,
+  { host, port }: { readonly host: string; readonly port: number },
+): () => void {
   const { pid } = process
-  const gateway: RunningGateway = { pid, database: describeStorage(storage), since: new Date().toISOString() }
+  const since = new Date().toISOString()
+  const gateway: RunningGateway = { pid, database: describeStorage(storage), since, host, port }
   const file = join(toDirectory(), `${pid}.json`)
   try {
     for (const { pid: ended } of readAll().filter((each) => !isRunning(each.pid))) {
@@ -61,6 +69,7 @@ function isRunning(pid: number): boolean {
 
 function isGateway(value: unknown): value is RunningGateway {
   if (typeof value !== "object" || value === null) return false
-  const { pid, database, since } = value as Record<string, unknown>
-  return Number.isInteger(pid) && typeof database === "string" && typeof since === "string"
+  const { pid, database, since, host, port } = value as Record<string, unknown>
+  const hasAddress = host === undefined || (typeof host === "string" && Number.isInteger(port))
+  return Number.isInteger(pid) && typeof database === "string" && typeof since === "string" && hasAddress
 }

@@ -9,6 +9,8 @@ import {
 import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
 import { toDiscountFactor } from "../../core/own-prices.ts"
 import { NO_READING, type Reading } from "../../core/usage.ts"
+import type { RunQuery } from "../../database/_database.ts"
+import { recordChange } from "../../database/access/audit.ts"
 import {
   applyRepricings,
   type RepriceableRow,
@@ -27,7 +29,7 @@ const CHUNK = 500
 const MAX_COST_USD = parseDecimal("100000000")
 const COLUMNS_ONLY = "priced from the token columns alone: the row has no usage of the provider's own"
 
-export type RepriceContext = Context<"database"> & {
+export type RepriceContext = Context<"database" | "actor"> & {
   readonly prices: Pick<Context<"prices">["prices"], "price" | "sourcesOfLater">
   readonly findFormat: FindFormat
   onProgress(done: { readonly looked: number; readonly changed: number }): void
@@ -69,7 +71,9 @@ export async function repriceRequests(
   context: RepriceContext,
   { filter, dryRun }: RepriceInput,
 ): Promise<readonly RepricedModel[]> {
-  const { database, onProgress } = context
+  const { database, actor, onProgress } = context
+  const record = (query: RunQuery) =>
+    recordChange(query, actor, { action: "pricing.reprice", target: null, after: { ...filter } })
   const summary = createSummary()
   let after: RepriceableRow | undefined
   let looked = 0
@@ -85,7 +89,7 @@ export async function repriceRequests(
     const changedIds =
       dryRun || repricings.length === 0
         ? new Set(repricings.map(({ id }) => id))
-        : await applyRepricings(database, repricings)
+        : await applyRepricings(database, repricings, changed === 0 ? record : undefined)
     for (const { row, cost } of priced) summary.add(row, cost, changedIds.has(row.id))
     changed += changedIds.size
     looked += rows.length

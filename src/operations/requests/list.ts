@@ -7,6 +7,8 @@ interface RequestsInput {
   readonly filters: Filters
   readonly period: Period
   readonly limit: number
+  /** Leaves out the first requests. */
+  readonly offset?: number | undefined
   /** Only requests older than this one. */
   readonly before?: RequestCursor | undefined
 }

@@ -57,6 +57,7 @@ interface StepObject {
   /** The id of the request. */
   readonly id: string
   readonly name: string | null
+  readonly provider: string
   readonly model: string
   readonly first: string
   readonly last: string
@@ -123,6 +124,7 @@ function toStepObject(step: Step): StepObject {
   return {
     id: step.id,
     name: step.name === "" ? null : step.name,
+    provider: step.provider,
     model: step.model,
     first: new Date(step.since).toISOString(),
     last: new Date(step.until).toISOString(),
@@ -139,6 +141,7 @@ function fromStepObject(step: StepObject): Step {
   return {
     id: step.id,
     name: step.name ?? "",
+    provider: step.provider,
     model: step.model,
     path: [],
     since: Date.parse(step.first),

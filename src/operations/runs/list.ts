@@ -23,10 +23,13 @@ interface RunsInput {
   readonly period: Period
   readonly sort?: RunSort | undefined
   readonly limit: number
+  readonly withLabels?: boolean | undefined
 }
 
 interface RunList {
   readonly runs: readonly Run[]
+  /** The number of runs without the limit. */
+  readonly total: number
   /** False: the trace's metadata name is not active, so every request of the period was read. */
   readonly isIndexed: boolean
 }
@@ -37,5 +40,5 @@ export async function listRuns({ database }: Context<"database">, input: RunsInp
     const rollups = await readRollups(read)
     return { rollups, rows: (await read(askRuns(input, rollups))).rows }
   })
-  return { runs: rows.map(readRun), isIndexed: rollups.indexed.has(TRACE_NAME) }
+  return { runs: rows.map(readRun), total: Number(rows[0]?.["total"] ?? 0), isIndexed: rollups.indexed.has(TRACE_NAME) }
 }

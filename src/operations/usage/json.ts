@@ -29,20 +29,24 @@ export const MEASURES = [
 /** The measures of a group, and its dimensions by name. */
 type RowObject = Measures & Readonly<Record<string, unknown>>
 
-/** A usage report in the form of JSON. Times are ISO 8601 with the offset of the time zone. */
-export interface ReportObject {
+/** What every report has in the form of JSON. Times are ISO 8601 with the offset of the time zone. */
+export interface ReportHead {
   readonly since: string
   readonly until: string
   readonly tz: string
   readonly by: readonly string[]
   readonly filters: Readonly<Record<string, unknown>>
-  readonly rows: readonly RowObject[]
-  readonly total: Measures
   /** The number of rows without the limit. */
   readonly groups: number
   readonly notes?: readonly string[]
   /** Rows that wait in the journal, so that the report does not count them. */
   readonly pending_rows?: number
+}
+
+/** A usage report in the form of JSON. */
+export interface ReportObject extends ReportHead {
+  readonly rows: readonly RowObject[]
+  readonly total: Measures
 }
 
 /** An overview in the form of JSON. */
@@ -59,7 +63,7 @@ export interface OverviewObject extends ReportObject {
 }
 
 interface Report {
-  readonly question: UsageQuestion
+  readonly question: Pick<UsageQuestion, "by" | "period" | "filters">
   readonly notes: readonly string[]
   /** The time at which an open period ended, ms since the epoch. */
   readonly now: number
@@ -125,18 +129,17 @@ function fromRowObjects(
   groups: number,
 ): UsageAnswer {
   return {
-    rows: rows.map((row) => ({
-      ...row,
-      values: by.map((name) => row[name] as UsageRow["values"][number]),
-      keyId: (row["key_id"] as string | null | undefined) ?? undefined,
-    })),
+    rows: rows.map((row) => ({ ...row, ...fromDimensionFields(by, row) })),
     total,
     groups,
   }
 }
 
 /** Returns a row's dimensions by name. A key has its id as well, because two keys may have one name. */
-export function toDimensionFields(by: readonly Dimension[], row: UsageRow): Record<string, unknown> {
+export function toDimensionFields(
+  by: readonly Dimension[],
+  row: Pick<UsageRow, "values" | "keyId">,
+): Record<string, unknown> {
   // Without a prototype, a metadata name such as `__proto__` is a field like any other.
   const fields: Record<string, unknown> = Object.create(null)
   by.forEach(({ name }, i) => {
@@ -146,8 +149,16 @@ export function toDimensionFields(by: readonly Dimension[], row: UsageRow): Reco
   return fields
 }
 
+/** Returns the values of the dimensions of a row in the form of JSON, and the id of its key. */
+export function fromDimensionFields(by: readonly string[], row: Readonly<Record<string, unknown>>) {
+  return {
+    values: by.map((name) => row[name] as UsageRow["values"][number]),
+    keyId: (row["key_id"] as string | null | undefined) ?? undefined,
+  }
+}
+
 /** Returns what was asked: the head of every usage object. */
-function toQuestionObject({ question: { by, period, filters }, now }: Pick<Report, "question" | "now">) {
+export function toQuestionObject({ question: { by, period, filters }, now }: Pick<Report, "question" | "now">) {
   return {
     since: toOffsetIso(period.since, period.tz),
     until: toOffsetIso(period.until ?? now, period.tz),
@@ -166,6 +177,6 @@ function toMeasureObject(measures: Measures): Measures {
 }
 
 /** Most reports have no notes and no pending rows, and then they do not have these fields either. */
-function toNoteFields({ notes, pendingRows }: Pick<Report, "notes" | "pendingRows">) {
+export function toNoteFields({ notes, pendingRows }: Pick<Report, "notes" | "pendingRows">) {
   return { ...(notes.length > 0 && { notes }), ...(pendingRows > 0 && { pending_rows: pendingRows }) }
 }

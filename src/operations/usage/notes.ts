@@ -11,7 +11,11 @@ import {
  * Lists what a reader would otherwise get wrong: requests that were pruned, or pruned before a metadata name was active, and
  * values that are counted together.
  */
-export function listNotes(question: UsageQuestion, { rows }: UsageAnswer, rollups: RollupState): string[] {
+export function listNotes(
+  question: Pick<UsageQuestion, "by" | "period" | "filters">,
+  { rows }: { readonly rows: readonly Pick<UsageAnswer["rows"][number], "values">[] },
+  rollups: RollupState,
+): string[] {
   const notes: string[] = []
   if (missesPrunedRows(question, rollups)) {
     const day = toDay(rollups.prunedBefore!)

@@ -31,13 +31,26 @@ export async function reportUsage({ database }: Context<"database">, question: U
     answer: await ask(question),
     rollups,
   }))
-  const unknown = findUnusedName(question.by, answer)
-  if (unknown !== undefined) await checkName({ database }, unknown)
+  await checkNames({ database }, question.by, answer)
   return { answer, notes: listNotes(question, answer, rollups) }
 }
 
-/** Returns a metadata name among the dimensions that none of the requests carries. */
-function findUnusedName(by: readonly Dimension[], { rows, total }: UsageAnswer): string | undefined {
+/**
+ * Checks that a metadata name among the dimensions is in use, if none of the requests of a report carries it.
+ *
+ * @throws InputError for `by`
+ */
+export async function checkNames(context: Context<"database">, by: readonly Dimension[], answer: Groups) {
+  const unused = findUnusedName(by, answer)
+  if (unused !== undefined) await checkName(context, unused)
+}
+
+interface Groups {
+  readonly rows: readonly Pick<UsageRow, "values">[]
+  readonly total: { readonly requests: number }
+}
+
+function findUnusedName(by: readonly Dimension[], { rows, total }: Groups): string | undefined {
   const at = by.findIndex(({ metadata }, i) => metadata !== undefined && rows.every(({ values }) => values[i] === null))
   return at < 0 || total.requests === 0 ? undefined : by[at]!.name
 }

@@ -1,7 +1,7 @@
 import { Pieces } from "../../kit/pieces.ts"
 import type { StreamFilter } from "../_dialect.ts"
 import { bytesOf } from "../_values.ts"
-import { hideUsage } from "./usage-event.ts"
+import { hideUsage, USAGE } from "./usage-event.ts"
 
 const LF = 10
 const CR = 13
@@ -16,8 +16,8 @@ const MAX_HELD_BYTES = 1024 * 1024
  */
 export function createUsageFilter(): StreamFilter {
   const held = new Pieces()
-  /** The last held line has ended, so that a blank line now ends the event. */
-  let lineStart = true
+  /** The last line has ended, so that a blank line now ends the event. */
+  let isLineStart = true
   /** The current event is too long to hold and is passed on until its end. */
   let passing = false
   let first = true
@@ -28,55 +28,112 @@ export function createUsageFilter(): StreamFilter {
     return held.takeBytes()
   }
 
+  function hideHeld(last: Buffer, out: Buffer[]): void {
+    const event = takeHeld(last)
+    hideUsage(event, event.indexOf(USAGE), out)
+  }
+
+  /** Ends the event that an earlier piece began. Returns the index behind it, or -1 if the piece does not end it. */
+  function endEvent(bytes: Buffer, out: Buffer[]): number {
+    const end = firstEventEnd(bytes, 0, isLineStart)
+    if (end < 0) return -1
+    const last = bytes.subarray(0, end)
+    if (passing) out.push(last)
+    else hideHeld(last, out)
+    passing = false
+    return end
+  }
+
+  function hold(rest: Buffer, out: Buffer[]): void {
+    if (passing) {
+      out.push(rest)
+      return
+    }
+    held.push(Buffer.from(rest))
+    if (held.length <= MAX_HELD_BYTES) return
+    passing = true
+    out.push(takeHeld(NOTHING))
+  }
+
   return {
     push(piece) {
       const bytes = bytesOf(piece)
-      if (first && bytes.length > 0) {
+      if (bytes.length === 0) return NOTHING
+      if (first) {
         first = false
         // The answer is a JSON document and no stream.
         passing = bytes[0] === 123 || bytes[0] === 91
-        if (passing) lineStart = false
+        if (passing) isLineStart = false
       }
       const out: Buffer[] = []
-      let eventStart = 0
-      let at = 0
-      while (at < bytes.length) {
-        const newline = bytes.indexOf(LF, at)
-        if (newline < 0) {
-          // A lone CR may be the first half of the end of a blank line.
-          if (!(lineStart && bytes.length - at === 1 && bytes[at] === CR)) lineStart = false
-          break
-        }
-        const blank = lineStart && (newline === at || (newline === at + 1 && bytes[at] === CR))
-        at = newline + 1
-        lineStart = true
-        if (!blank) continue
-        const event = bytes.subarray(eventStart, at)
-        if (passing && held.length === 0) out.push(event)
-        else hideUsage(takeHeld(event), out)
-        passing = false
-        eventStart = at
-      }
-      if (eventStart < bytes.length) {
-        const rest = bytes.subarray(eventStart)
-        if (passing) {
-          out.push(rest)
-        } else {
-          held.push(Buffer.from(rest))
-          if (held.length > MAX_HELD_BYTES) {
-            passing = true
-            out.push(takeHeld(NOTHING))
-          }
-        }
-      }
+      let at = passing || held.length > 0 ? endEvent(bytes, out) : 0
+      if (at >= 0) at = passEvents(bytes, at, out)
+      if (at < bytes.length) hold(at <= 0 ? bytes : bytes.subarray(at), out)
+      isLineStart = beginsLine(bytes, isLineStart)
       return joined(out)
     },
     end() {
       const out: Buffer[] = []
-      if (held.length > 0) hideUsage(takeHeld(NOTHING), out)
+      if (held.length > 0) hideHeld(NOTHING, out)
       return joined(out)
     },
   }
+}
+
+/**
+ * Appends to `out` the whole events from `from` on, without what has to be hidden, and returns the index behind them.
+ * Events without a usage are passed on in one slice, so that it does not matter how many and how small they are.
+ */
+function passEvents(bytes: Buffer, from: number, out: Buffer[]): number {
+  let at = from
+  for (;;) {
+    const key = bytes.indexOf(USAGE, at)
+    if (key < 0) {
+      const end = lastEventEnd(bytes, at, bytes.length)
+      if (end > at) out.push(bytes.subarray(at, end))
+      return end
+    }
+    let end = firstEventEnd(bytes, at, true)
+    if (end < 0) return at
+    if (end <= key) {
+      const start = lastEventEnd(bytes, end, key)
+      out.push(bytes.subarray(at, start))
+      at = start
+      end = firstEventEnd(bytes, key, false)
+      if (end < 0) return at
+    }
+    hideUsage(bytes.subarray(at, end), key - at, out)
+    at = end
+  }
+}
+
+/** Returns the index behind the first blank line from `from` on; -1 if there is none. */
+function firstEventEnd(bytes: Buffer, from: number, isLineStart: boolean): number {
+  let lineStart = isLineStart ? from : -1
+  for (let newline = bytes.indexOf(LF, from); newline >= 0; newline = bytes.indexOf(LF, lineStart)) {
+    if (newline === lineStart || (newline === lineStart + 1 && bytes[lineStart] === CR)) return newline + 1
+    lineStart = newline + 1
+  }
+  return -1
+}
+
+/** Returns the index behind the last blank line between `from`, where an event begins, and `to`; `from` if there is none. */
+function lastEventEnd(bytes: Buffer, from: number, to: number): number {
+  let newline = to > from ? bytes.lastIndexOf(LF, to - 1) : -1
+  while (newline >= from) {
+    const lineEnd = newline > from && bytes[newline - 1] === CR ? newline - 1 : newline
+    if (lineEnd === from || bytes[lineEnd - 1] === LF) return newline + 1
+    newline = bytes.lastIndexOf(LF, lineEnd - 1)
+  }
+  return from
+}
+
+/** Returns whether the next byte begins a line. A lone CR may be the first half of the end of a blank line. */
+function beginsLine(bytes: Buffer, isLineStart: boolean): boolean {
+  const last = bytes.length - 1
+  if (bytes[last] === LF) return true
+  if (bytes[last] !== CR) return false
+  return last === 0 ? isLineStart : bytes[last - 1] === LF
 }
 
 function joined(out: Buffer[]): Buffer {

@@ -3,15 +3,16 @@ import { stringEnd } from "../../kit/json/tokenizer.ts"
 
 const LF = 10
 const COMMA = 44
-const USAGE = Buffer.from('"usage"')
+/** The name of the member to hide. */
+export const USAGE = Buffer.from('"usage"')
 const NOTHING = Buffer.alloc(0)
 
 /**
  * Appends to `out` what a client that did not ask for usage would have got of this event: all of it, all but its
  * `usage: null`, or nothing. An event with several data lines or with broken JSON is kept whole.
+ * @param key the index of the first `"usage"` in the event; -1: there is none
  */
-export function hideUsage(event: Buffer, out: Buffer[]): void {
-  const key = event.indexOf(USAGE)
+export function hideUsage(event: Buffer, key: number, out: Buffer[]): void {
   if (key < 0) {
     out.push(event)
     return

@@ -69,7 +69,9 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     database: database.title,
     modelCount: ready.modelCount,
     firstKey: firstKey?.secret,
-    discardFirstKey: async () => firstKey && deleteKey(database, firstKey.secret),
+    discardFirstKey: async () => {
+      if (firstKey) await deleteKey(database, firstKey.secret)
+    },
     stats,
     collect: metrics.collect,
     flushSync: () => pool.kill(),
