@@ -4,6 +4,7 @@ import { getPriceHistory } from "../../operations/prices/history.ts"
 import { listPrices } from "../../operations/prices/list.ts"
 import { toPriceObject } from "../../operations/prices/rates.ts"
 import { refreshPrices } from "../../operations/prices/refresh.ts"
+import { listUnpriced } from "../../operations/prices/unpriced.ts"
 import { createRepriceLog, repriceRequests } from "../../operations/reprice/reprice.ts"
 import { defineRoute } from "../_route.ts"
 import { FILTERS, parseChoice } from "./_usage-input.ts"
@@ -98,6 +99,29 @@ export const prices = {
       .readonly(),
     needs: ["history"],
     run: (context, input) => getPriceHistory(context, input),
+  }),
+  unpriced: defineRoute({
+    name: "prices.unpriced",
+    method: "GET",
+    path: "/prices/unpriced",
+    role: "viewer",
+    summary: "the models of a period that have requests without a known price, those with the most first",
+    input: z.strictObject({ since: FILTERS.since, until: FILTERS.until, tz: FILTERS.tz }),
+    output: z
+      .array(
+        z.object({
+          provider: z.string().nullable(),
+          model: z.string().nullable(),
+          requests: z.number().describe("all requests of the model"),
+          unpriced: z.number().describe("those without a known price"),
+          input_tokens: z.number(),
+          output_tokens: z.number(),
+        }),
+      )
+      .readonly(),
+    needs: ["database"],
+    parse: (input, now) => parseChoice({ ...input, where: [] }, now, "30d").period,
+    run: (context, period) => listUnpriced(context, period),
   }),
   refresh: defineRoute({
     name: "prices.refresh",
