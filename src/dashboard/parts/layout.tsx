@@ -87,7 +87,7 @@ function Navigation({ views, view, question }: { views: readonly View[]; view: V
   const isCurrent = (name: string) => name === view.name || name === view.parent
   return (
     <nav class="nav" aria-label="Pages">
-      <a class="brand" href={question.hrefOf("")}>
+      <a class="brand" href={question.hrefOf("")} aria-label="Majordomo">
         <img src="/dashboard/icon.svg" alt="" width="22" height="22" />
         <span>Majordomo</span>
       </a>
