@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact"
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useLayoutEffect, useRef, useState } from "preact/hooks"
 import { forgetAnswers, toProblem } from "../kit/query.ts"
 import { CopyButton } from "./copy.tsx"
 
@@ -15,7 +15,8 @@ interface DialogProps {
 /** A modal dialog. The browser keeps the focus in it and gives it back. */
 export function Dialog({ title, onClose, children, isFirm = false, class: name = "" }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // Before the next key, which belongs to the dialog.
+  useLayoutEffect(() => {
     const dialog = element.current!
     const opener = document.activeElement
     dialog.showModal()
