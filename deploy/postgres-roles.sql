@@ -3,7 +3,8 @@
 --   psql -v owner_password=… -v gateway_password=… -f deploy/postgres-roles.sql postgres://postgres@HOST/majordomo
 --
 -- majordomo_owner  owns the schema "majordomo". Only `majordomo-gateway migrate` uses it.
--- majordomo        is the gateway: it reads and writes rows, and cannot create, change or drop anything.
+-- majordomo        is the gateway: it reads and writes rows, and cannot create, change or drop anything. A trigger keeps
+--                  it from changing the audit log (llm_audit).
 
 CREATE ROLE majordomo_owner LOGIN PASSWORD :'owner_password' NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
 CREATE ROLE majordomo LOGIN PASSWORD :'gateway_password' NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;

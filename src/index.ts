@@ -5,6 +5,7 @@ import { runProgram } from "./cli/_program.ts"
 /** All commands. Each is loaded only when it is called. */
 const COMMANDS: CommandTable = {
   serve: { summary: "run the gateway", load: () => import("./cli/serve.ts") },
+  status: { summary: "whether everything is well, in one screen", load: () => import("./cli/status.ts") },
   verify: { summary: "check that journals, rows and rollups agree", load: () => import("./cli/verify.ts") },
   migrate: { summary: "bring the database's schema up to date", load: () => import("./cli/migrate.ts") },
   backup: { summary: "write the embedded database into one file", load: () => import("./cli/backup.ts") },
@@ -32,6 +33,7 @@ const COMMANDS: CommandTable = {
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
   },
+  dashboard: { summary: "a link that signs in to the dashboard once", load: () => import("./cli/dashboard.ts") },
   tokens: {
     summary: "the admin tokens of the admin API and the dashboard",
     commands: {

@@ -88,6 +88,14 @@ export async function askGateways(db: Database): Promise<GatewayAnswers> {
   }
 }
 
+/** Lists the gateways of the database, by their names. */
+export async function listGateways(db: Database): Promise<readonly GatewayAnswer[]> {
+  return (await readGateways(db, "0")).map((gateway) => ({
+    name: gateway.name ?? "a gateway of an older version",
+    lastSeenAt: gateway.seen_at.toISOString(),
+  }))
+}
+
 interface FoundGateway {
   readonly id: string
   readonly name: string | null

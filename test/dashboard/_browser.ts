@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { H3, toNodeHandler } from "h3"
 import pg from "pg"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import type { Actor } from "../../src/core/actor.ts"
 import { openApi } from "../../src/server/api.ts"
 import { createDashboard } from "../../src/server/dashboard.ts"
 import { loadSettings } from "../../src/server/settings.ts"
@@ -14,6 +15,8 @@ const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/
 
 /** The reason why tests in a browser are skipped; undefined: there is one. */
 export const noBrowser = executablePath === undefined ? "no Chromium is installed" : undefined
+
+const ACTOR: Actor = { kind: "session", name: "Ada", role: "admin", id: null, address: null }
 
 /** The only token that signs in. */
 export const TOKEN = "mdm_admin_right"
@@ -39,7 +42,7 @@ export async function openFixture(): Promise<Fixture> {
   const { settings } = await loadSettings({ cwd: tmpdir(), env: { DATABASE_URL: database.url } })
   const faults: string[] = []
   const log = (_level: string, line: string) => void faults.push(line)
-  const api = openApi({ settings, log, prices: undefined as never, authenticate: async () => ({}) })
+  const api = openApi({ settings, log, prices: undefined as never, authenticate: async () => ({ actor: ACTOR }) })
   const sessions = createSessions()
   const server = await serve(sessions, api.handle)
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

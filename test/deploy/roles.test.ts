@@ -108,6 +108,9 @@ describe("the roles of deploy/postgres-roles.sql", { timeout: 180_000 }, () => {
     // The machine of the tests reaches no other provider, so only what concerns rights is of interest.
     expect((await installation.run(["doctor"])).stdout).not.toMatch(/permission denied|must be owner/)
     await running.stop()
+    for (const change of ["UPDATE llm_audit SET action = 'x'", "DELETE FROM llm_audit"]) {
+      await expect(query(gateway(), change)).rejects.toThrow("llm_audit only takes new rows")
+    }
   })
 
   const forbidden = [

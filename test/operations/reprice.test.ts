@@ -5,7 +5,7 @@ import { GATEWAY_ACTOR } from "../../src/core/actor.ts"
 import { PRICE_THEN_UNKNOWN, UNANSWERED } from "../../src/core/cost.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import { NO_READING, NO_USAGE, type Reading } from "../../src/core/usage.ts"
-import type { Database } from "../../src/database/_database.ts"
+import type { Database, RunQuery } from "../../src/database/_database.ts"
 import { createKey, updateKey } from "../../src/database/keys.ts"
 import { INSERT_ROWS } from "../../src/database/ledger/insert.ts"
 import { prune } from "../../src/database/prune.ts"
@@ -347,18 +347,18 @@ describeDatabases("repricing", (open) => {
     // The rows have been read when the first of them is priced, and are written when all of them are.
     const progress: number[] = []
     const beside = Object.assign(Object.create(db) as Database, {
-      async query(statement: Parameters<Database["query"]>[0]) {
-        if (typeof statement !== "string" && statement.text.includes("INSERT INTO llm_request_repricings")) {
-          await db.query({ text: "DELETE FROM llm_requests WHERE id = $1", values: [pruned] })
-          await db.query({ text: "UPDATE llm_requests SET cost_status = 'estimated' WHERE id = $1", values: [changed] })
-        }
-        return db.query(statement)
+      async transaction<T>(work: (query: RunQuery) => Promise<T>) {
+        await db.query({ text: "DELETE FROM llm_requests WHERE id = $1", values: [pruned] })
+        await db.query({ text: "UPDATE llm_requests SET cost_status = 'estimated' WHERE id = $1", values: [changed] })
+        return db.transaction(work)
       },
     })
     const models = await run(beside, {}, { onProgress: ({ changed }) => void progress.push(changed) })
     expect(models).toMatchObject([{ looked: 3, changed: 1, after: "0.0018" }])
     expect(progress).toEqual([1])
     expect(await keptOf(db)).toHaveLength(1)
+    const { rows } = await db.query("SELECT actor_name, action FROM llm_audit")
+    expect(rows).toEqual([{ actor_name: "gateway", action: "pricing.reprice" }])
   })
 
   test("without a price for the model nothing changes", async () => {

@@ -10,6 +10,7 @@ import { prices } from "./prices.ts"
 import { requests } from "./requests.ts"
 import { runs } from "./runs.ts"
 import { sessions } from "./sessions.ts"
+import { status } from "./status.ts"
 import { tokens } from "./tokens.ts"
 import { usage } from "./usage.ts"
 
@@ -21,6 +22,7 @@ const TABLES = [
   metadata,
   prices,
   maintenance,
+  status,
   tokens,
   sessions,
   audit,

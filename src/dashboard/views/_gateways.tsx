@@ -11,7 +11,7 @@ export function GatewayAnswers({
 }) {
   return (
     <>
-      <p class="gateways">{toSentence(acknowledged.length)}</p>
+      {(acknowledged.length > 0 || silent.length === 0) && <p class="gateways">{toSentence(acknowledged.length)}</p>}
       {silent.length > 0 && (
         <div class="gateways is-warned">
           <p>
@@ -35,7 +35,7 @@ export function GatewayAnswers({
 }
 
 function toSentence(count: number): string {
-  if (count === 0) return "No running gateway had to be told."
+  if (count === 0) return "No gateway is running, so none had to be told."
   return count === 1
     ? "The running gateway rejects the key from now on."
     : `${formatCount(count)} running gateways reject the key from now on.`

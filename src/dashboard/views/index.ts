@@ -11,6 +11,7 @@ import { Request } from "./request.tsx"
 import { Requests } from "./requests.tsx"
 import { Run } from "./run.tsx"
 import { Runs } from "./runs.tsx"
+import { StatusPage } from "./status.tsx"
 import { Tokens } from "./tokens.tsx"
 
 /** The pages, in the order of the navigation. */
@@ -33,5 +34,6 @@ export const VIEWS: readonly View[] = [
   { name: "tokens", title: "Tokens", group: "Manage", key: "t", Page: Tokens },
   { name: "prices", title: "Prices", group: "Manage", key: "p", Page: Prices },
   { name: "price", title: "Price", parent: "prices", Page: ModelPrice },
+  { name: "status", title: "Status", group: "System", key: "s", Page: StatusPage },
   { name: "audit", title: "Audit", group: "System", key: "u", Page: Audit },
 ]

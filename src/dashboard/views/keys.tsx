@@ -91,12 +91,7 @@ function KeyTable({ label, keys, question: { tz, hrefOf } }: KeyTableProps) {
       ),
       isWide: true,
     },
-    {
-      title: "Discount",
-      cell: ({ discount_percent: percent }) => (percent === null ? "" : <span class="num">{`${percent}%`}</span>),
-      isNumber: true,
-      hide: "l",
-    },
+    ...(keys.some(({ discount_percent }) => discount_percent !== null) ? [DISCOUNT] : []),
     { title: "Created", cell: ({ created_at }) => <Moment iso={created_at} tz={tz} />, isNumber: true, hide: "m" },
     {
       title: "Last used",
@@ -114,4 +109,11 @@ function KeyTable({ label, keys, question: { tz, hrefOf } }: KeyTableProps) {
       hrefOf={({ id }) => hrefOf("key", { id })}
     />
   )
+}
+
+const DISCOUNT: Column<Key> = {
+  title: "Discount",
+  cell: ({ discount_percent: percent }) => (percent === null ? "" : <span class="num">{`${percent}%`}</span>),
+  isNumber: true,
+  hide: "l",
 }

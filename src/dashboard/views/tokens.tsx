@@ -1,6 +1,5 @@
 import { useState } from "preact/hooks"
 import { change } from "../kit/api.ts"
-import { formatCount } from "../kit/format.ts"
 import { type AdminToken, divide } from "../kit/manage.ts"
 import { useQuery } from "../kit/query.ts"
 import { useQuestion } from "../kit/question.ts"
@@ -27,7 +26,7 @@ export function Tokens({ session }: PageProps) {
   return (
     <>
       <Card
-        title={tokens.data === undefined ? "Admin tokens" : `${formatCount(active.length)} active admin tokens`}
+        title="Admin tokens"
         actions={
           mayChange && (
             <button type="button" class="button primary" onClick={() => setCreating(true)}>

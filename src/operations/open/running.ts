@@ -3,6 +3,7 @@ import { join } from "node:path"
 import type { Settings } from "../../config/settings.ts"
 import { describeStorage } from "../../database/open.ts"
 import { findHomeDirectory } from "../../kit/home-directory.ts"
+import { toLocalOrigin } from "../gateway-client.ts"
 
 /** A gateway of this user that runs on this machine, as it announced itself in `~/.majordomo/running/PID.json`. */
 export interface RunningGateway {
@@ -20,8 +21,7 @@ const toDirectory = (): string => join(findHomeDirectory(), ".majordomo", "runni
 
 /**
  * Writes down which database this gateway uses and where it listens, so that a command with other settings can say so.
- * Returns the function
- * that removes it. A gateway without a home directory is not announced.
+ * Returns the function that removes it. A gateway without a home directory is not announced.
  */
 export function announceGateway(
   { storage }: Pick<Settings, "storage">,
@@ -46,6 +46,19 @@ export function announceGateway(
 /** Returns the gateways of this user that run on this machine. */
 export function findRunningGateways(): readonly RunningGateway[] {
   return readAll().filter(({ pid }) => isRunning(pid))
+}
+
+/** Returns the origin at which this machine reaches the dashboard of the gateway that uses these settings' database. */
+export function findDashboardOrigin({
+  admin,
+  server,
+  storage,
+}: Pick<Settings, "admin" | "server" | "storage">): string {
+  if (admin.port !== undefined) return toLocalOrigin({ host: admin.host ?? server.host, port: admin.port })
+  const own = describeStorage(storage)
+  const { host = server.host, port = server.port } =
+    findRunningGateways().find(({ database }) => database === own) ?? {}
+  return toLocalOrigin({ host, port })
 }
 
 function readAll(): readonly RunningGateway[] {
