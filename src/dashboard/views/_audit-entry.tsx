@@ -70,14 +70,14 @@ export function EntryDialog({ entry, tz, onClose }: EntryProps) {
   )
 }
 
+/** The values that differ; all of them where something was created or ended. */
 function Difference({ entry }: { readonly entry: AuditEntry }) {
   const [before, after] = [toRecord(entry.before), toRecord(entry.after)]
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
-  if (names.length === 0) return null
   const isChange = entry.before !== null && entry.after !== null
-  const isSame = (name: string) => toText(before[name]) === toText(after[name])
-  // What changed comes first.
-  const sorted = isChange ? [...names.filter((name) => !isSame(name)), ...names.filter(isSame)] : names
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (name) => !isChange || toText(before[name]) !== toText(after[name]),
+  )
+  if (names.length === 0) return null
   return (
     <div class="changes">
       <table class="table">
@@ -90,8 +90,8 @@ function Difference({ entry }: { readonly entry: AuditEntry }) {
           </tr>
         </thead>
         <tbody>
-          {sorted.map((name) => (
-            <tr key={name} class={isChange && !isSame(name) ? "is-changed" : undefined}>
+          {names.map((name) => (
+            <tr key={name}>
               <th scope="row">{name.replaceAll("_", " ")}</th>
               {entry.before !== null && (
                 <td>

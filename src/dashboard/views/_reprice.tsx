@@ -134,6 +134,10 @@ function Models({ models }: { readonly models: readonly Repriced[] }) {
   )
 }
 
+/** The cost before; null if it was known of none of the changed requests. */
+const toBefore = ({ before, changed, unpriced_before, unpriced_after }: Repriced) =>
+  unpriced_before - unpriced_after === changed ? null : before
+
 const COLUMNS: readonly Column<Repriced>[] = [
   {
     title: "Model",
@@ -161,18 +165,18 @@ const COLUMNS: readonly Column<Repriced>[] = [
   },
   {
     title: "Before",
-    cell: ({ before, changed }) => (changed === 0 ? "" : <Money usd={before} />),
+    cell: (row) => (row.changed === 0 ? "" : <Money usd={toBefore(row)} />),
     isNumber: true,
     hide: "m",
   },
   {
     title: "After",
-    cell: ({ before, after, changed }) =>
-      changed === 0 ? (
+    cell: (row) =>
+      row.changed === 0 ? (
         ""
       ) : (
-        <span title={`before: ${formatMoney(before)}`}>
-          <Money usd={after} />
+        <span title={`before: ${formatMoney(toBefore(row))}`}>
+          <Money usd={row.after} />
         </span>
       ),
     isNumber: true,
