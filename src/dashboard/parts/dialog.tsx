@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact"
 import { useLayoutEffect, useRef, useState } from "preact/hooks"
-import { toProblem } from "../kit/query.ts"
+import { forgetAnswers, toProblem } from "../kit/query.ts"
 import { CopyButton } from "./copy.tsx"
 
 interface DialogProps {
@@ -47,6 +47,7 @@ interface FormDialogProps {
   /** The text of the button that submits. */
   readonly action: string
   readonly isDangerous?: boolean
+  readonly class?: string
   readonly children: ComponentChildren
   /** Does it, with the values of the fields by name. When it throws, the dialog stays open and shows why. */
   readonly onSubmit: (values: Readonly<Record<string, string>>) => Promise<void>
@@ -54,7 +55,7 @@ interface FormDialogProps {
 }
 
 /** A dialog with fields, or a question that is answered by doing it or not. */
-export function FormDialog({ title, action, isDangerous, children, onSubmit, onClose }: FormDialogProps) {
+export function FormDialog({ title, action, isDangerous, class: name, children, onSubmit, onClose }: FormDialogProps) {
   const [state, setState] = useState<{ readonly busy: boolean; readonly problem?: string }>({ busy: false })
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
@@ -63,13 +64,15 @@ export function FormDialog({ title, action, isDangerous, children, onSubmit, onC
     setState({ busy: true })
     try {
       await onSubmit(values)
+      // What other pages remember may be wrong now.
+      forgetAnswers()
       onClose()
     } catch (error) {
       setState({ busy: false, problem: toProblem(error).message })
     }
   }
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} onClose={onClose} class={name}>
       <form onSubmit={submit}>
         {children}
         <p class="form-problem" role="alert">
