@@ -36,15 +36,15 @@ interface Answer {
 describe("a question has the same answer in the process of a command and over a socket", () => {
   const random = createRandom(20261128)
   const pick = <T>(...all: readonly T[]): T => all[Math.floor(random() * all.length)]!
-  /** A value in one of two cases. */
-  const maybe = (...values: readonly string[]) => (random() < 0.5 ? undefined : pick(...values))
+  /** A value in one of four cases. */
+  const maybe = (...values: readonly string[]) => (random() < 0.75 ? undefined : pick(...values))
   const day = () => `2026-03-${String(1 + Math.floor(random() * 31)).padStart(2, "0")}`
   const dimension = () =>
     pick("model", "provider", "key", "hour", "day", "week", "month", "status", "outcome", "User-Id", "Feature")
 
   const draw = (): readonly [AnyRoute, Input] => {
     const choice = {
-      since: pick("2026-01-01", day(), `${day()}T14:30`),
+      since: pick("2026-01-01", "2026-02-28T14:30", day()),
       // A period that ends now has another end when it is asked again.
       until: pick("2026-11-01", day(), `${day()}T02:30`),
       tz: pick("UTC", "Europe/Lisbon", "Asia/Kathmandu", "America/New_York", "Pacific/Apia"),
@@ -52,9 +52,18 @@ describe("a question has the same answer in the process of a command and over a 
       provider: maybe("openai", "gemini"),
       key: maybe("a & b = ü", "+100 %", "unknown"),
       status: maybe("error", "success", "4*", "500", "+"),
-      where: pick([], [], ["User-Id=u3"], ["Feature=(none)", "User-Id=u1"], ["Feature=chat"], ["Feature=a&b=c#ü +"]),
+      where: pick(
+        [],
+        [],
+        [],
+        [],
+        ["User-Id=u3"],
+        ["Feature=(none)", "User-Id=u1"],
+        ["Feature=chat"],
+        ["Feature=a&b=c#ü +"],
+      ),
     }
-    const limit = pick(undefined, undefined, 1, 7, 0)
+    const limit = pick(undefined, undefined, undefined, 100, 1, 7, 7, 0)
     const by = pick(undefined, dimension(), `${dimension()},${dimension()}`)
     return pick<readonly [AnyRoute, Input]>(
       [usage.report, { ...choice, by, limit, sort: maybe("cost", "requests", "tokens", "name", "time", "size") }],
