@@ -157,3 +157,10 @@ describe("a command that changes something prints the same on its own database a
     expect(remote).toEqual(own)
   })
 })
+
+test("a command that works on this machine only says so, if others ask a gateway", async () => {
+  const note = "note: this command works on this machine, and not on the gateway of MAJORDOMO_GATEWAY_URL or login\n"
+  const own = await home.run(["migrate", "--json"])
+  expect(own).toMatchObject({ code: 0, stderr: "" })
+  expect(await home.run(["migrate", "--json"], afar)).toEqual({ ...own, stderr: note })
+})
