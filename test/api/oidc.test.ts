@@ -156,6 +156,22 @@ describe("signing in at an OpenID Connect provider", () => {
   })
 })
 
+test("admin.url is the address of the redirect URI, whatever the Host of the request", async () => {
+  const named = await startAdminApi({
+    MAJORDOMO_ADMIN_URL: "https://gateway.example.com/",
+    MAJORDOMO_ADMIN_OIDC_ISSUER: provider.issuer,
+    MAJORDOMO_ADMIN_OIDC_CLIENT_ID: CLIENT.id,
+    MAJORDOMO_ADMIN_OIDC_ROLE_CLAIM: "groups",
+  })
+  try {
+    const response = await fetch(`${named.url}/api/v1/oidc/start`, { redirect: "manual" })
+    const address = new URL(response.headers.get("location")!)
+    expect(address.searchParams.get("redirect_uri")).toBe("https://gateway.example.com/api/v1/oidc/callback")
+  } finally {
+    await named.close()
+  }
+})
+
 test("without a provider in the settings, its routes say so", async () => {
   const plain = await startAdminApi()
   try {
@@ -169,7 +185,6 @@ test("without a provider in the settings, its routes say so", async () => {
 
 test("a provider that cannot be reached leads back to the sign-in page, which says so", async () => {
   const lonely = await startAdminApi({
-    MAJORDOMO_ADMIN_URL: "https://gateway.example.com/",
     MAJORDOMO_ADMIN_OIDC_ISSUER: "http://127.0.0.1:1",
     MAJORDOMO_ADMIN_OIDC_CLIENT_ID: CLIENT.id,
     MAJORDOMO_ADMIN_OIDC_ROLE_CLAIM: "groups",
