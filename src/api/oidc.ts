@@ -6,7 +6,7 @@ import { toIdentity } from "../operations/sessions/oidc/identity.ts"
 import { createOidcProvider, type OidcFlow } from "../operations/sessions/oidc/provider.ts"
 import { type Proof, recordRejection } from "../operations/sessions/sign-in.ts"
 import type { AttemptLimit } from "./attempts.ts"
-import { getOrigin, type HttpExchange, OIDC_FLOW, readCookieHeader, redirect, toCookie } from "./http.ts"
+import { getOrigin, type HttpExchange, isForeign, OIDC_FLOW, readCookieHeader, redirect, toCookie } from "./http.ts"
 import { ApiError } from "./problem.ts"
 
 /**
@@ -46,6 +46,11 @@ export function createOidc({ settings, limit, now, database, getKey, signIn }: O
     if (oidc.issuer === undefined) {
       throw new ApiError("not_found", "no OpenID Connect provider is configured: set admin.oidc.issuer")
     }
+    // A page of another website could otherwise use up the attempts of its readers by pictures and frames.
+    const destination = http.headers.get("sec-fetch-dest")
+    if (destination !== null && destination !== "document") {
+      throw new ApiError("forbidden", "a browser opens this address itself, and not as a part of a page")
+    }
     const { address } = http
     try {
       limit.check(address)
@@ -64,6 +69,8 @@ export function createOidc({ settings, limit, now, database, getKey, signIn }: O
 
   return {
     start: guard(async (http, key) => {
+      // No other website signs anybody in here.
+      if (isForeign(http)) return redirect(http, DASHBOARD)
       const { address, flow } = await provider.begin(getRedirectUri(http))
       setFlow(http, sealText(key, JSON.stringify(flow), now() + FLOW_SECONDS * 1000), FLOW_SECONDS)
       redirect(http, address.href)

@@ -95,6 +95,21 @@ describe("signing in at an OpenID Connect provider", () => {
     expect(response.headers.get("set-cookie")).toMatch(/; Secure$/)
   })
 
+  test("is not begun by a page of another origin, nor inside of a page", async () => {
+    const before = await getRejections()
+    const ask = async (path: string, headers: Record<string, string>) => {
+      const { status, headers: answered } = await fetch(`${admin.url}/api/v1${path}`, { redirect: "manual", headers })
+      return [status, answered.get("location"), answered.get("set-cookie")]
+    }
+    const link = { "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document" }
+    expect(await ask("/oidc/start", link)).toEqual([303, "/dashboard/", null])
+    for (const path of ["/oidc/start", "/oidc/callback?code=x"]) {
+      expect(await ask(path, { "Sec-Fetch-Dest": "image" })).toEqual([403, null, null])
+      expect(await ask(path, { "Sec-Fetch-Dest": "iframe" })).toEqual([403, null, null])
+    }
+    expect(await getRejections()).toEqual(before)
+  })
+
   test("fails with another state", async () => {
     const { browser, callback } = await getCallback()
     callback.searchParams.set("state", "another")
