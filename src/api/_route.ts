@@ -40,6 +40,8 @@ interface RouteFacts<Input extends z.ZodObject, N extends Need> {
    */
   readonly input: Input
   readonly needs: readonly N[]
+  /** It answers with a redirect, by `redirect(http, address)`, and has no output. */
+  readonly redirects?: boolean
   /** It may create an embedded database that does not exist yet, when the command line runs it. */
   readonly mayCreate?: boolean
 }

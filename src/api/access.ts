@@ -1,3 +1,4 @@
+import type { Settings } from "../config/settings.ts"
 import { type Actor, includesRole, type Role } from "../core/actor.ts"
 import type { Database } from "../operations/context.ts"
 import { isSame, readCookie, signCookie, toCsrfToken } from "../operations/sessions/cookie.ts"
@@ -7,6 +8,7 @@ import { type Proof, SignInError, signIn } from "../operations/sessions/sign-in.
 import { findTokenActor } from "../operations/tokens/find.ts"
 import { createAttemptLimit } from "./attempts.ts"
 import { type HttpExchange, isForeign, readCookieHeader, toCookie } from "./http.ts"
+import { createOidc, type Oidc } from "./oidc.ts"
 import { ApiError } from "./problem.ts"
 
 /** What a page of the dashboard knows of its session. */
@@ -21,14 +23,15 @@ export interface Access {
   authenticate(http: HttpExchange, needed: Role | "public"): Promise<{ readonly actor: Actor }>
   /** Signs a person in, and sets the cookie of the new session. @throws ApiError if the proof is not valid */
   signIn(http: HttpExchange, proof: Proof): Promise<OwnSession>
+  /** Signs people in at the OpenID Connect provider of the settings. */
+  readonly oidc: Oidc
   /** Returns the session of the request's cookie; undefined if there is none. */
   findOwnSession(http: HttpExchange): Promise<OwnSession | undefined>
 }
 
 interface AccessDeps {
   database(): Promise<Database>
-  /** The token of the setting `admin.token`, which needs no database. */
-  readonly ownToken: string | undefined
+  readonly settings: Pick<Settings, "admin" | "upstream">
   readonly now: () => number
 }
 
@@ -38,7 +41,9 @@ const PUBLIC: Actor = { kind: "anonymous", name: "unknown", role: "viewer", id: 
 const OWN: Actor = { kind: "token", name: "admin.token", role: "admin", id: null, address: null }
 const isRead = (method: string) => method === "GET" || method === "HEAD"
 
-export function createAccess({ database, ownToken, now }: AccessDeps): Access {
+export function createAccess({ database, settings, now }: AccessDeps): Access {
+  /** It needs no database. */
+  const ownToken = settings.admin.token
   const limit = createAttemptLimit({ perAddress: 10, total: 300, windowMs: MINUTE_MS, now })
   let cookieKey: string | undefined
   const getKey = async (opened: Database) => {
@@ -75,6 +80,25 @@ export function createAccess({ database, ownToken, now }: AccessDeps): Access {
     return { kind: "session", name: session.name, role: session.role, id: session.id, address }
   }
 
+  async function signInBy(http: HttpExchange, proof: Proof): Promise<OwnSession> {
+    limit.check(http.address)
+    if (!isRead(http.method) && isForeign(http)) {
+      throw new ApiError("forbidden", "a page of another origin cannot sign in here")
+    }
+    const opened = await database()
+    const { session, secret } = await signIn({ database: opened, now }, { proof, address: http.address }).catch(
+      (error) => {
+        if (!(error instanceof SignInError)) throw error
+        limit.fail(http.address)
+        throw new ApiError("unauthenticated", error.message)
+      },
+    )
+    const key = await getKey(opened)
+    const seconds = Math.floor((Date.parse(session.expires_at) - now()) / 1000)
+    http.reply.headers.append("Set-Cookie", toCookie(http, signCookie(key, secret), seconds))
+    return toOwn(session, toCsrfToken(key, secret))
+  }
+
   return {
     async authenticate(http, needed) {
       if (needed === "public") return { actor: { ...PUBLIC, address: http.address } }
@@ -82,24 +106,8 @@ export function createAccess({ database, ownToken, now }: AccessDeps): Access {
       if (includesRole(actor.role, needed)) return { actor }
       throw new ApiError("forbidden", `this needs the role ${needed}, and ${actor.name} has the role ${actor.role}`)
     },
-    async signIn(http, proof) {
-      limit.check(http.address)
-      if (!isRead(http.method) && isForeign(http)) {
-        throw new ApiError("forbidden", "a page of another origin cannot sign in here")
-      }
-      const opened = await database()
-      const { session, secret } = await signIn({ database: opened, now }, { proof, address: http.address }).catch(
-        (error) => {
-          if (!(error instanceof SignInError)) throw error
-          limit.fail(http.address)
-          throw new ApiError("unauthenticated", error.message)
-        },
-      )
-      const key = await getKey(opened)
-      const seconds = Math.floor((Date.parse(session.expires_at) - now()) / 1000)
-      http.reply.headers.append("Set-Cookie", toCookie(http, signCookie(key, secret), seconds))
-      return toOwn(session, toCsrfToken(key, secret))
-    },
+    signIn: signInBy,
+    oidc: createOidc({ database, getKey, settings, limit, signIn: signInBy, now }),
     findOwnSession,
   }
 }

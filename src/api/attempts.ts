@@ -8,7 +8,7 @@ interface Limits {
   readonly now: () => number
 }
 
-interface AttemptLimit {
+export interface AttemptLimit {
   /** @throws ApiError `too_many_attempts` if too many attempts have failed */
   check(address: string | null): void
   /** Counts an attempt that failed. */

@@ -97,8 +97,12 @@ function toProblemOf(deps: ApiHandlerDeps, name: string, error: unknown): Proble
   return explainError(explained)
 }
 
-/** Returns an output as JSON, or 304 if the caller has it already. */
+/** Returns an output as JSON, or 304 if the caller has it already, or the redirect that the route has asked for. */
 function toResponse(request: Request, { reply }: HttpExchange, output: unknown): Response {
+  if (reply.headers.has("Location")) {
+    reply.headers.set("Cache-Control", "no-store")
+    return new Response(null, reply)
+  }
   const body = JSON.stringify(output ?? null)
   const isRead = request.method === "GET"
   const etag = isRead ? `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"` : undefined

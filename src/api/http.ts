@@ -8,7 +8,15 @@ export interface HttpExchange {
   readonly reply: { status: number; readonly headers: Headers }
 }
 
-const COOKIE = "majordomo_session"
+interface CookieKind {
+  readonly name: string
+  readonly path: string
+  readonly sameSite: "Strict" | "Lax"
+}
+
+const SESSION: CookieKind = { name: "majordomo_session", path: "/", sameSite: "Strict" }
+/** A strict cookie would not come with the request to which the provider redirects the browser. */
+export const OIDC_FLOW: CookieKind = { name: "majordomo_oidc", path: "/api/v1/oidc", sameSite: "Lax" }
 
 export function toExchange(request: Request): HttpExchange {
   // The server puts the address of the client beside the standard members.
@@ -22,16 +30,27 @@ export function toExchange(request: Request): HttpExchange {
   }
 }
 
-/** Returns the session's cookie of a Cookie header. */
-export function readCookieHeader(header: string | null): string | undefined {
-  const pair = header?.split(/;\s*/).find((each) => each.startsWith(`${COOKIE}=`))
-  return pair?.slice(COOKIE.length + 1)
+/** Returns a cookie of a Cookie header. */
+export function readCookieHeader(header: string | null, { name } = SESSION): string | undefined {
+  const pair = header?.split(/;\s*/).find((each) => each.startsWith(`${name}=`))
+  return pair?.slice(name.length + 1)
 }
 
 /** Returns a Set-Cookie header. An age of 0 deletes the cookie. */
-export function toCookie(http: HttpExchange, value: string, seconds: number): string {
+export function toCookie(http: HttpExchange, value: string, seconds: number, kind = SESSION): string {
   const secure = isSecure(http) ? "; Secure" : ""
-  return `${COOKIE}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${secure}`
+  return `${kind.name}=${value}; Path=${kind.path}; HttpOnly; SameSite=${kind.sameSite}; Max-Age=${seconds}${secure}`
+}
+
+/** Makes the response a redirect: the browser continues with a GET of the address. */
+export function redirect({ reply }: HttpExchange, address: string): void {
+  reply.status = 303
+  reply.headers.set("Location", address)
+}
+
+/** Returns the origin at which the browser reaches the gateway, as its Host and the proxy in front say. */
+export function getOrigin(http: HttpExchange): string {
+  return `${isSecure(http) ? "https:" : http.url.protocol}//${http.url.host}`
 }
 
 /** Whether the browser uses HTTPS, which a proxy in front of the gateway ends. */

@@ -79,7 +79,7 @@ function describeRoute(route: AnyRoute, schemas: Record<string, unknown>): Json 
     description: `Needs the role ${role}.`,
     ...(parameters.length > 0 && { parameters }),
     ...(!isQuery && others.length > 0 && { requestBody: describeBody(others, properties, required) }),
-    responses: { 200: describeOutput(route, schemas), default: { $ref: "#/components/responses/Problem" } },
+    responses: { ...describeAnswer(route, schemas), default: { $ref: "#/components/responses/Problem" } },
   }
 }
 
@@ -103,6 +103,11 @@ function describeBody(names: readonly string[], properties: Record<string, Json>
     ...(needed.length > 0 && { required: needed }),
   }
   return { required: needed.length > 0, content: { "application/json": { schema } } }
+}
+
+function describeAnswer(route: AnyRoute, schemas: Record<string, unknown>): Json {
+  if (!route.redirects) return { 200: describeOutput(route, schemas) }
+  return { 303: { description: route.summary, headers: { Location: { schema: { type: "string" } } } } }
 }
 
 function describeOutput(route: AnyRoute, schemas: Record<string, unknown>): Json {

@@ -16,8 +16,9 @@ export interface RemoteArgs {
 export const toLoginFile = (): string => join(findHomeDirectory(), ".majordomo", "login.json")
 
 /**
- * Returns the gateway that a command asks: that of `--gateway`, of `MAJORDOMO_GATEWAY_URL` (if there is an admin token, too), or of `login`; undefined if the
- * command opens its own database. `--config` and `--demo` mean a database of this machine.
+ * Returns the gateway that a command asks: that of `--gateway`, of `MAJORDOMO_GATEWAY_URL` (if there is an admin token,
+ * too), or of `login`; undefined if the command opens its own database. `--config` and `--demo` mean a database of this
+ * machine.
  *
  * @throws CommandError for an address that is not one
  */
@@ -35,7 +36,7 @@ export function findGateway({ config, gateway, token }: RemoteArgs) {
 
 /** Says that a command works on this machine, if the other commands of this user ask a gateway. */
 export function noteThisMachine({ config }: Pick<RemoteArgs, "config">): void {
-  if (config !== undefined || (readRemoteEnvironment().gatewayUrl ?? readLogin()) === undefined) return
+  if (config !== undefined || findGateway({}) === undefined) return
   printMessage("note: this command works on this machine, and not on the gateway of MAJORDOMO_GATEWAY_URL or login")
 }
 

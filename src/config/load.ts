@@ -3,6 +3,7 @@ import { readAdminToken } from "./admin-token.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
 import { dropGoValues } from "./go-compat.ts"
+import { checkOidc } from "./oidc.ts"
 import { findNameProblem, type ProviderCatalog, toProviders } from "./providers.ts"
 import { readProxies } from "./proxies.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
@@ -49,6 +50,7 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   const ours = readAdminToken(set, env["ADMIN_TOKEN"], notes)
   const all = dropGoValues([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
   const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
+  checkOidc(values, sources, notes)
   const built = toProviders(values, catalog, (path, why) =>
     notes.problems.push(toProblemLine(path, sources.get(path) ?? "unset", why)),
   )

@@ -118,6 +118,31 @@ export const SETTINGS = {
       "[]",
       "host names by which the admin API and the dashboard may be called, such as `gateway.example.com`, beside addresses, `localhost` and `server.allowed_hosts`; another name is rejected, because a website could have made it up (DNS rebinding)",
     ),
+    url: optional(
+      orNothing(webAddress),
+      "address at which people open the dashboard, such as `https://gateway.example.com`; the redirect URI of OpenID Connect begins with it. Default: the origin of the request",
+    ),
+    oidc: {
+      issuer: optional(
+        orNothing(word),
+        "OpenID Connect provider for signing in to the dashboard, such as `https://accounts.google.com`",
+      ),
+      client_id: optional(orNothing(word), "client id that the provider has given to the gateway"),
+      client_secret: optional(orNothing(text), "client secret of the provider", secret),
+      allowed_domains: row(
+        list,
+        "[]",
+        "domains of the e-mail addresses that may sign in, such as `example.com`; the provider must have verified the address. With an empty list, `admin.oidc.role_claim` decides alone",
+      ),
+      role_claim: optional(
+        orNothing(word),
+        "claim with the role: `viewer`, `auditor` or `admin`, or a list with one of them",
+      ),
+      default_role: optional(
+        oneOf("viewer", "auditor", "admin"),
+        "role of people without such a claim, which needs `admin.oidc.allowed_domains`; default: they may not sign in",
+      ),
+    },
   },
   metrics: {
     public: row(

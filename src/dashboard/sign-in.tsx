@@ -28,8 +28,10 @@ export function SignIn({ reason, onSignedIn }: SignInProps) {
   }
   useEffect(() => {
     document.title = "Sign in · Majordomo"
-    const code = takeCode()
+    const code = takeFromAddress("code")
     if (code !== undefined) void signIn({ code })
+    const failure = takeFromAddress("oidc")
+    if (failure !== undefined) setProblem(OIDC_FAILURES[failure] ?? "Signing in with your company account has failed.")
     get<{ oidc: boolean }>("/sign-in").then(
       ({ oidc }) => setOidc(oidc),
       () => {},
@@ -103,10 +105,22 @@ function Help() {
   )
 }
 
-/** Returns the code of a sign-in link, and removes it from the address, so that it is in no history. */
-function takeCode(): string | undefined {
-  const code = new URLSearchParams(window.location.hash.slice(1)).get("code")
-  if (code === null) return undefined
+/** Why a sign-in at the identity provider failed, by the code with which the gateway redirects to this page. */
+const OIDC_FAILURES: Readonly<Record<string, string>> = {
+  stale: "This sign-in took longer than 10 minutes, or began in another browser. Try again.",
+  denied: "The identity provider has not signed you in.",
+  provider:
+    "The identity provider cannot be reached, or its answer is not valid. The audit log of the gateway has the details.",
+  unverified: "The identity provider has not verified your e-mail address.",
+  domain: "The domain of your e-mail address may not sign in here. An admin can add it to admin.oidc.allowed_domains.",
+  role: "Your account has no role here. Ask an admin for one.",
+  busy: "Too many attempts to sign in have failed. Try again in a minute.",
+}
+
+/** Returns a value of the address that works once or is shown once, and removes it, so that it is in no history. */
+function takeFromAddress(name: "code" | "oidc"): string | undefined {
+  const value = new URLSearchParams(window.location.hash.slice(1)).get(name)
+  if (value === null) return undefined
   window.history.replaceState(null, "", window.location.pathname + window.location.search)
-  return code
+  return value
 }

@@ -32,7 +32,7 @@ type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
 export function openApi({ settings, log, prices, authenticate }: ApiOptions): Api {
   const database = once<Database>(() => connectToDatabase(withFewConnections(settings)))
   const bodies = once<BodyReader>(async () => createBodyReader(settings.s3))
-  const access = createAccess({ database: database.get, ownToken: settings.admin.token, now: Date.now })
+  const access = createAccess({ database: database.get, settings, now: Date.now })
   const handle = createApiHandler({
     router: createRouter(ROUTES),
     access: { ...access, authenticate: authenticate ?? access.authenticate },

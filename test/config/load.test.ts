@@ -404,6 +404,74 @@ describe("errors", () => {
   })
 })
 
+describe("admin.oidc", () => {
+  const oidc = (more: string) => {
+    put("majordomo.yaml", `admin: { oidc: { issuer: "https://id.example.com/", client_id: gateway${more} } }`)
+    return errorOf()
+  }
+
+  test("keeps the issuer as it is written, because its final slash counts", async () => {
+    expect(await oidc(", role_claim: roles")).toBe("accepted")
+    expect((await load()).settings.admin.oidc).toMatchObject({ issuer: "https://id.example.com/", allowedDomains: [] })
+    expect(await oidc(", default_role: viewer, allowed_domains: [example.com]")).toBe("accepted")
+  })
+
+  test.each([
+    ["without any role, because nobody could sign in", "", /admin\.oidc\.default_role.*nobody/],
+    ["that gives everybody a role", "default_role: viewer", /admin\.oidc\.allowed_domains.*everybody/],
+    ["without a client id", "role_claim: roles, client_id: ''", /admin\.oidc\.client_id.*needed/],
+    [
+      "over http to another machine",
+      "role_claim: roles, issuer: 'http://id.example.com'",
+      /admin\.oidc\.issuer.*https/,
+    ],
+    ["whose issuer is no address", "role_claim: roles, issuer: 'id.example.com'", /admin\.oidc\.issuer.*https/],
+  ])("is rejected %s", async (_title, more, message) => {
+    const issuer = more.includes("issuer") ? "" : "issuer: 'https://id.example.com'"
+    const id = more.includes("client_id") ? "" : "client_id: gateway"
+    put("majordomo.yaml", `admin: { oidc: { ${[issuer, id, more].filter((each) => each !== "").join(", ")} } }`)
+    expect(await errorOf()).toMatch(message)
+  })
+
+  test.each(["auto", 4])("server.workers may be %s", async (workers) => {
+    put("majordomo.yaml", `server: {workers: ${workers}}`)
+    expect((await load()).settings.server.workers).toBe(workers)
+  })
+})
+
+describe("admin.oidc", () => {
+  const oidc = (more: string) => {
+    put("majordomo.yaml", `admin: { oidc: { issuer: "https://id.example.com/", client_id: gateway${more} } }`)
+    return errorOf()
+  }
+
+  test("keeps the issuer as it is written, because its final slash counts", async () => {
+    expect(await oidc(", role_claim: roles")).toBe("accepted")
+    expect((await load()).settings.admin.oidc).toMatchObject({ issuer: "https://id.example.com/", allowedDomains: [] })
+    expect(await oidc(", default_role: viewer, allowed_domains: [example.com]")).toBe("accepted")
+  })
+
+  test.each([
+    ["without any role, because nobody could sign in", "", /admin\.oidc\.default_role.*nobody/],
+    ["that gives everybody a role", "default_role: viewer", /admin\.oidc\.allowed_domains.*everybody/],
+    ["without a client id", "role_claim: roles, client_id: ''", /admin\.oidc\.client_id.*needed/],
+    [
+      "over http to another machine",
+      "role_claim: roles, issuer: 'http://id.example.com'",
+      /admin\.oidc\.issuer.*https/,
+    ],
+    ["whose issuer is no address", "role_claim: roles, issuer: 'id.example.com'", /admin\.oidc\.issuer.*https/],
+  ])("is rejected %s", async (_title, more, message) => {
+    const base = more.includes("issuer") ? "" : ', issuer: "https://id.example.com"'
+    const id = more.includes("client_id") ? "" : ", client_id: gateway"
+    put(
+      "majordomo.yaml",
+      `admin: { oidc: { allowed_domains: []${base}${id}${more.replace(", allowed_domains: []", "")} } }`,
+    )
+    expect(await errorOf()).toMatch(message)
+  })
+})
+
 describe("warnings", () => {
   test("settings and variables of the Go gateway", async () => {
     put("majordomo.yaml", "jwt: {secret: x}\nmetadata: {hll_flush_interval: 60s, max_keys: 5}\n")

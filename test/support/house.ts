@@ -52,6 +52,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@pydantic/genai-prices": ["pricing"],
   pg: ["database"],
   zod: ["api"],
+  "openid-client": ["operations"],
   preact: ["dashboard"],
   "@electric-sql/": ["embedded"],
   "gpt-tokenizer": ["tokenizer"],

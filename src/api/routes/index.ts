@@ -5,6 +5,7 @@ import { keys } from "./keys.ts"
 import { maintenance } from "./maintenance.ts"
 import { me } from "./me.ts"
 import { metadata } from "./metadata.ts"
+import { oidc } from "./oidc.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
 import { prices } from "./prices.ts"
 import { requests } from "./requests.ts"
@@ -25,6 +26,7 @@ const TABLES = [
   status,
   tokens,
   sessions,
+  oidc,
   audit,
   me,
   ...GO_ROUTES,

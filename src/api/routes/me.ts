@@ -28,6 +28,6 @@ export const me = {
     input: z.strictObject({}),
     output: z.object({ oidc: z.boolean().describe("whether an OpenID Connect provider is configured") }),
     needs: [],
-    run: () => ({ oidc: false }),
+    run: ({ settings }) => ({ oidc: settings.admin.oidc.issuer !== undefined }),
   }),
 }

@@ -15,6 +15,20 @@ export function readCookie(key: string, cookie: string): string | undefined {
   return isSame(signature, sign(key, `cookie ${secret}`)) ? secret : undefined
 }
 
+/** Returns a text that a browser keeps and cannot change. It can be read until a time, in milliseconds since the epoch. */
+export function sealText(key: string, text: string, until: number): string {
+  const sealed = Buffer.from(`${until} ${text}`).toString("base64url")
+  return `${sealed}.${sign(key, `sealed ${sealed}`)}`
+}
+
+/** Returns the text; undefined if it was not sealed with the key, or its time is over. */
+export function openText(key: string, cookie: string, now: number): string | undefined {
+  const [sealed = "", signature = ""] = cookie.split(".")
+  if (!isSame(signature, sign(key, `sealed ${sealed}`))) return undefined
+  const [, until, text] = /^(\d+) (.*)$/s.exec(Buffer.from(sealed, "base64url").toString()) ?? []
+  return now < Number(until) ? text : undefined
+}
+
 /** Returns the CSRF token of a session. */
 export function toCsrfToken(key: string, secret: string): string {
   return sign(key, `csrf ${secret}`)

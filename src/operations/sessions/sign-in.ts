@@ -37,8 +37,7 @@ export async function signIn(
   const person = await findPerson(database, proof)
   if (person === undefined) {
     const how = "token" in proof ? "token" : "code"
-    const actor: Actor = { kind: "anonymous", name: "unknown", role: "viewer", id: null, address }
-    await recordChange(database.query, actor, { action: "sessions.reject", target: null, after: { how } })
+    await recordRejection({ database }, { address, after: { how } })
     throw new SignInError(REASONS[how])
   }
   const secret = generateSecret()
@@ -55,6 +54,18 @@ export async function signIn(
     await recordChange(query, actor, { action: "sessions.create", target: session.id, after: session })
     return { session, secret }
   })
+}
+
+/** Writes a sign-in that failed to the audit log: how it was tried, and why it failed. */
+export async function recordRejection(
+  { database }: Context<"database">,
+  {
+    address,
+    after,
+  }: { readonly address: string | null; readonly after: { how: Session["how"]; reason?: string; detail?: string } },
+): Promise<void> {
+  const actor: Actor = { kind: "anonymous", name: "unknown", role: "viewer", id: null, address }
+  await recordChange(database.query, actor, { action: "sessions.reject", target: null, after })
 }
 
 const REASONS = {
