@@ -1,6 +1,9 @@
 import { z } from "zod"
 import { ROLES } from "../../core/actor.ts"
+import { findKeyId } from "../../operations/keys/find.ts"
 import { defineRoute } from "../_route.ts"
+import { ApiError } from "../problem.ts"
+import { usage } from "./usage.ts"
 
 export const me = {
   get: defineRoute({
@@ -18,6 +21,27 @@ export const me = {
     }),
     needs: [],
     run: ({ actor: { kind, name, role, id } }) => ({ kind: kind as "token" | "session" | "command", name, role, id }),
+  }),
+  usage: defineRoute({
+    name: "me.usage",
+    method: "GET",
+    path: "/me/usage",
+    role: "public",
+    summary: "what the API key of the header X-Majordomo-Key has used, by up to two dimensions",
+    input: usage.report.input.omit({ key: true }),
+    output: usage.report.output,
+    needs: ["database", "http"],
+    parse: (input, now) => usage.report.parse(input, now),
+    async run(context, question) {
+      const secret = context.http.headers.get("x-majordomo-key")
+      const key = secret === null ? undefined : await findKeyId(context, { secret })
+      if (key === undefined) {
+        throw new ApiError("unauthenticated", "this needs an API key that is not revoked, as X-Majordomo-Key")
+      }
+      // A note may name directories of the gateway's machine, which are not for the holder of a key.
+      const quiet = { ...context, log: () => {} }
+      return usage.report.run(quiet, { ...question, filters: { ...question.filters, key } })
+    },
   }),
   signIn: defineRoute({
     name: "me.sign-in",
