@@ -15,7 +15,7 @@ export interface RemoteArgs {
 export const toLoginFile = (): string => join(findHomeDirectory(), ".majordomo", "login.json")
 
 /**
- * Returns the gateway that a command asks: that of `--gateway`, of `MAJORDOMO_GATEWAY_URL`, or of `login`; undefined if the
+ * Returns the gateway that a command asks: that of `--gateway`, of `MAJORDOMO_GATEWAY_URL` (if there is an admin token, too), or of `login`; undefined if the
  * command opens its own database. `--config` and `--demo` mean a database of this machine.
  *
  * @throws CommandError for an address that is not one
@@ -24,9 +24,11 @@ export function findGateway({ config, gateway, token }: RemoteArgs) {
   const environment = readRemoteEnvironment()
   if (gateway === undefined && config !== undefined) return undefined
   const login = readLogin()
-  const url = gateway ?? environment.gatewayUrl ?? login?.url
-  if (url === undefined) return undefined
   const own = token ?? environment.adminToken
+  // Without a token, the variable is meant for the clients of the gateway, which use it too.
+  const named = own === undefined ? undefined : environment.gatewayUrl
+  const url = gateway ?? named ?? login?.url
+  if (url === undefined) return undefined
   return { url: parseGatewayUrl(url), token: own ?? (login?.url === url ? login.token : undefined) }
 }
 

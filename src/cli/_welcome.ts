@@ -15,7 +15,8 @@ export function welcome(server: {
   ]
   const { firstKey, isDemo } = server
   const url = toUrl(server)
-  if (firstKey === undefined) return [...banner.slice(0, -1), `Send requests to ${url}`, ""].join("\n")
+  if (firstKey === undefined)
+    return [...banner.slice(0, -1), `Send requests to ${url}`, `Dashboard: ${url}/dashboard/`, ""].join("\n")
   return [...banner, ...(isDemo ? demoSteps(firstKey, url) : firstSteps(firstKey, url))].join("\n")
 }
 
@@ -33,6 +34,7 @@ function demoSteps(key: string, url: string): string[] {
     `  ${program} usage --demo`,
     `  ${program} usage --by Feature --demo`,
     `  ${program} usage runs --demo`,
+    `  ${program} dashboard --open --demo`,
     "",
     "",
   ]
@@ -52,6 +54,7 @@ function firstSteps(key: string, url: string): string[] {
     `  Anthropic SDK  new Anthropic({ baseURL: "${url}", defaultHeaders: { "X-Majordomo-Key": "${key}" } })`,
     "",
     "  Then see what it cost:  npx majordomo-gateway usage --by model",
+    "  or open the dashboard:  npx majordomo-gateway dashboard --open",
     "",
     "",
   ]

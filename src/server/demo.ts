@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
+import { backfillName } from "../database/backfill.ts"
 import { refillDemo } from "../database/demo.ts"
 import { createKey, type NewKey } from "../database/keys.ts"
 import { activateName } from "../database/metadata.ts"
@@ -25,7 +26,11 @@ export async function fillDemo(database: Database): Promise<NewKey> {
     const teams = [...new Map(samples.map(({ team }) => [team.name, team])).values()]
     await refillDemo(database, async (insert) => {
       const keys = new Map<string, string>()
-      for (const name of ACTIVE_NAMES) await activateName(database, { name, key: undefined })
+      for (const name of ACTIVE_NAMES) {
+        await activateName(database, { name, key: undefined })
+        // There are no rows yet: from now on, all rows are indexed and counted.
+        await backfillName(database, name, () => {})
+      }
       for (const team of teams) keys.set(team.name, (await createKey(database, team)).key.id)
       await insert(samples.map((sample) => toRow(sample, keys.get(sample.team.name)!, book)))
     })

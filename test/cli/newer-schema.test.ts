@@ -20,7 +20,15 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "keys/get": ["keys", "get", ID],
   "keys/update": ["keys", "update", ID, "--name", "two"],
   "keys/revoke": ["keys", "revoke", ID],
+  "keys/rotate": ["keys", "rotate", ID],
+  "tokens/create": ["tokens", "create", "--name", "one", "--role", "viewer"],
+  "tokens/list": ["tokens", "list"],
+  "tokens/revoke": ["tokens", "revoke", ID],
+  "audit/list": ["audit", "list"],
+  status: ["status"],
   "usage/report": ["usage"],
+  "usage/latency": ["usage", "latency"],
+  "usage/errors": ["usage", "errors"],
   "usage/requests": ["usage", "requests"],
   "usage/request": ["usage", "request", ID],
   "usage/tail": ["usage", "tail"],
@@ -37,7 +45,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 }
 /** Doctor lists the error among its findings; the others do not open this database. */
 const OTHERS = [
-  ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login"],
+  ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login", "dashboard"],
   ...["pricing/list", "pricing/get", "pricing/refresh"],
 ]
 

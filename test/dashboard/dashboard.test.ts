@@ -178,6 +178,13 @@ describe.skipIf(noBrowser !== undefined)(
       expect(await row("gpt-4o-mini").locator('[title="$0.0009"]').count()).toBe(1)
     })
 
+    test("a deleted key is called by its id", async () => {
+      const page = await open("by?name=key")
+      await page.getByText("deleted key 0190ffff").waitFor()
+      await page.goto(`${fixture.origin}/dashboard/requests?model=orphan`)
+      await page.getByRole("table").getByText("deleted key 0190ffff").waitFor()
+    })
+
     test("10,000 users have one table, which grows when the reader wants more", async () => {
       const page = await open("by?name=User-Id")
       await expect.poll(() => page.locator(".more").textContent()).toContain("100 of 10,0")
@@ -247,6 +254,29 @@ describe.skipIf(noBrowser !== undefined)(
       },
       60_000,
     )
+
+    test("axe finds nothing in the dialogs and on the sign-in page", async () => {
+      const page = await open("")
+      const look = async () => {
+        await page.evaluate(axe)
+        return page.evaluate(
+          "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + nodes[0].html))",
+        )
+      }
+      await page.locator("[data-row]").first().waitFor()
+      await page.keyboard.press("?")
+      await page.getByRole("dialog", { name: "Keys" }).waitFor()
+      expect(await look()).toEqual([])
+      await page.keyboard.press("Escape")
+      await page.keyboard.press("Control+k")
+      await page.keyboard.type("house")
+      await page.getByRole("option", { name: "house-model" }).first().waitFor()
+      expect(await look()).toEqual([])
+      fixture.signOut()
+      await page.reload()
+      await page.getByRole("heading", { name: "Sign in to Majordomo" }).waitFor()
+      expect(await look()).toEqual([])
+    })
 
     test("nothing moves while the overview loads", async () => {
       const page = await open("?compare=off")
@@ -329,6 +359,7 @@ async function seed({ client }: Fixture): Promise<void> {
     { ...small, id: REQUEST, key: search, at: ago(3), metadata: run("agent/plan") },
     { ...small, key: hostile, at: ago(2), metadata: run("agent/edit") },
     { model: "house-model", cost: null, status: "unpriced", key: search, at: ago(1), metadata: { Feature: ARABIC } },
+    { model: "orphan", cost: "1", key: "0190ffff-0000-7000-8000-000000000002", at: ago(5) },
     { model: LONG, cost: "12.5", key: search, at: ago(30), metadata: { Feature: LONG } },
     { model: HOSTILE, provider: HOSTILE, cost: "3", code: 500, at: ago(40), metadata: { "User-Id": HOSTILE } },
   ])

@@ -18,6 +18,7 @@ export class ApiProblem extends Error {
 export type Input = Readonly<Record<string, unknown>>
 
 export interface Session {
+  readonly id: string
   readonly name: string
   readonly role: "viewer" | "auditor" | "admin"
   readonly csrf_token: string

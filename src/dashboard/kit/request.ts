@@ -23,6 +23,7 @@ export interface RequestRow {
   readonly total_cost: string | null
   readonly cost_status: string
   readonly usage_source: string | null
+  readonly dialect: string | null
   readonly status_code: number
   readonly error_message: string | null
   readonly streamed: boolean
@@ -74,7 +75,7 @@ export function toKeyName({ key_name, majordomo_api_key_id }: RequestRow): strin
 
 const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
-/** How each kind of provider takes its own key. */
+/** How the APIs take the key of their provider. */
 const CREDENTIALS: Readonly<Record<string, string>> = {
   anthropic: "x-api-key: $PROVIDER_KEY",
   gemini: "x-goog-api-key: $PROVIDER_KEY",
@@ -87,7 +88,7 @@ export function toCurl(row: RequestRow, bodies: RequestBodies | undefined, origi
     `curl ${row.request_method === "POST" ? "" : `-X ${quote(row.request_method)} `}${quote(origin + row.request_path)}`,
     `-H "X-Majordomo-Key: $MAJORDOMO_KEY"`,
     `-H "X-Majordomo-Provider: ${row.provider.replace(/[^\w.-]/g, "")}"`,
-    `-H "${CREDENTIALS[row.provider] ?? "Authorization: Bearer $PROVIDER_KEY"}"`,
+    `-H "${CREDENTIALS[row.dialect ?? row.provider] ?? "Authorization: Bearer $PROVIDER_KEY"}"`,
     ...Object.entries(row.raw_metadata ?? {}).map(([name, value]) => `-H ${quote(`X-Majordomo-${name}: ${value}`)}`),
     `-H 'Content-Type: application/json'`,
     row.request_method === "GET"

@@ -88,11 +88,11 @@ export function readValue(row: UsageRow, dimension: string): { readonly text: st
   const value = row[dimension]
   if (dimension === "key") {
     const id = row["key_id"]
-    const text =
-      value === null || value === undefined
-        ? id
-          ? `deleted key ${String(id).slice(0, 8)}`
-          : "(no key)"
+    // A key that is deleted has its id in place of its name.
+    const text = !id
+      ? "(no key)"
+      : value === null || value === id
+        ? `deleted key ${String(id).slice(0, 8)}`
         : String(value)
     return id ? { text, filter: String(id) } : { text }
   }

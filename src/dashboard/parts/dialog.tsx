@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact"
-import { useEffect, useRef, useState } from "preact/hooks"
-import { toProblem } from "../kit/query.ts"
+import { useLayoutEffect, useRef, useState } from "preact/hooks"
+import { forgetAnswers, toProblem } from "../kit/query.ts"
 import { CopyButton } from "./copy.tsx"
 
 interface DialogProps {
@@ -15,7 +15,8 @@ interface DialogProps {
 /** A modal dialog. The browser keeps the focus in it and gives it back. */
 export function Dialog({ title, onClose, children, isFirm = false, class: name = "" }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // Before the next key, which belongs to the dialog.
+  useLayoutEffect(() => {
     const dialog = element.current!
     const opener = document.activeElement
     dialog.showModal()
@@ -46,6 +47,7 @@ interface FormDialogProps {
   /** The text of the button that submits. */
   readonly action: string
   readonly isDangerous?: boolean
+  readonly class?: string
   readonly children: ComponentChildren
   /** Does it, with the values of the fields by name. When it throws, the dialog stays open and shows why. */
   readonly onSubmit: (values: Readonly<Record<string, string>>) => Promise<void>
@@ -53,7 +55,7 @@ interface FormDialogProps {
 }
 
 /** A dialog with fields, or a question that is answered by doing it or not. */
-export function FormDialog({ title, action, isDangerous, children, onSubmit, onClose }: FormDialogProps) {
+export function FormDialog({ title, action, isDangerous, class: name, children, onSubmit, onClose }: FormDialogProps) {
   const [state, setState] = useState<{ readonly busy: boolean; readonly problem?: string }>({ busy: false })
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
@@ -62,13 +64,15 @@ export function FormDialog({ title, action, isDangerous, children, onSubmit, onC
     setState({ busy: true })
     try {
       await onSubmit(values)
+      // What other pages remember may be wrong now.
+      forgetAnswers()
       onClose()
     } catch (error) {
       setState({ busy: false, problem: toProblem(error).message })
     }
   }
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} onClose={onClose} class={name}>
       <form onSubmit={submit}>
         {children}
         <p class="form-problem" role="alert">

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useLayoutEffect, useRef, useState } from "preact/hooks"
 import { findTargets, type Target, useTargets } from "../kit/find.ts"
 import { navigate } from "../kit/location.ts"
 import type { Question } from "../kit/question.ts"
@@ -24,7 +24,7 @@ export function Finder({ question, placeholder, more = [], id, isOpen = false, o
   const targets = useTargets(question, isFocused)
   const found = isFocused ? findTargets([...more, ...targets], typed, question) : []
   const isListed = isOpen || (isFocused && (typed !== "" || found.length > 0))
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isOpen) input.current?.focus()
   }, [isOpen])
   const choose = (target: Target | undefined) => {

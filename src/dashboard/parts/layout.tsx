@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact"
-import { useState } from "preact/hooks"
+import { useEffect, useRef, useState } from "preact/hooks"
 import { change, type Session } from "../kit/api.ts"
 import { moveInRows, useKeys } from "../kit/keyboard.ts"
 import { navigate } from "../kit/location.ts"
@@ -85,9 +85,14 @@ const GROUPS = ["Usage", "Manage", "System"] as const
 
 function Navigation({ views, view, question }: { views: readonly View[]; view: View; question: Question }) {
   const isCurrent = (name: string) => name === view.name || name === view.parent
+  const element = useRef<HTMLElement>(null)
+  // On a narrow page the navigation is one line, which scrolls.
+  useEffect(() => {
+    element.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" })
+  }, [view])
   return (
-    <nav class="nav" aria-label="Pages">
-      <a class="brand" href={question.hrefOf("")}>
+    <nav ref={element} class="nav" aria-label="Pages">
+      <a class="brand" href={question.hrefOf("")} aria-label="Majordomo">
         <img src="/dashboard/icon.svg" alt="" width="22" height="22" />
         <span>Majordomo</span>
       </a>

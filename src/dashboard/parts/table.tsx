@@ -16,7 +16,7 @@ export interface Column<Row> {
   readonly isSorted?: boolean
 }
 
-interface TableProps<Row> {
+export interface TableProps<Row> {
   /** What the table contains, for screen readers. */
   readonly label: string
   readonly columns: readonly Column<Row>[]

@@ -87,3 +87,21 @@ export function Status({ code, outcome }: { readonly code: number | null; readon
     </span>
   )
 }
+
+/** The state of a key, a token or a session. What is over needs no color. */
+export function State({ is }: { readonly is: string }) {
+  return <span class={`mark mark-${is === "active" ? "on" : "plain"}`}>{is}</span>
+}
+
+/** A moment that may not have come. */
+export function MaybeMoment({
+  iso,
+  tz,
+  none,
+}: {
+  readonly iso: string | null
+  readonly tz: string
+  readonly none: string
+}) {
+  return iso === null ? <span class="quiet">{none}</span> : <Moment iso={iso} tz={tz} />
+}

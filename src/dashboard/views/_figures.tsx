@@ -66,7 +66,7 @@ export function Figures({ question, timeline: { report, before }, metric }: Figu
         title="Exact cost"
         isLoading={report.data === undefined}
         value={formatShare(exactOf(total))}
-        note={<span title={toDoubt(total)}>{toDoubt(total)}</span>}
+        note={<span title={toDoubt(total)}>{toRest(total)}</span>}
       />
     </div>
   )
@@ -89,12 +89,16 @@ const NOTHING: Measures = {
 const rateOf = ({ errors, requests }: Measures) => (requests === 0 ? 0 : errors / requests)
 const exactOf = ({ exact, requests }: Measures) => (requests === 0 ? 1 : exact / requests)
 
+function toRest({ estimated, unpriced }: Measures): string {
+  return estimated + unpriced === 0 ? "of all requests" : `${formatCount(estimated + unpriced)} are not exact`
+}
+
 function toDoubt({ estimated, unpriced }: Measures): string {
   const parts = [
     unpriced > 0 && `${formatCount(unpriced)} unpriced`,
     estimated > 0 && `${formatCount(estimated)} estimated`,
   ]
-  return parts.filter(Boolean).join(", ") || "of all requests"
+  return parts.filter(Boolean).join(", ")
 }
 
 function toTokenTitle({ input_tokens, cached_tokens, cache_creation_tokens, output_tokens }: Measures): string {

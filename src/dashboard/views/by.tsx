@@ -30,7 +30,7 @@ export function By() {
   }
   return (
     <Card
-      title={data === undefined ? toPlural(name) : `${formatCount(groups)} × ${toTitle(name)}`}
+      title={data === undefined ? toPlural(name) : `${formatCount(groups)} ${groups === 1 ? "value" : "values"}`}
       actions={
         <button type="button" class="button" onClick={() => void save(question, name)}>
           CSV

@@ -1,11 +1,18 @@
 import { toPlural } from "../kit/usage.ts"
 import type { View } from "../view.ts"
+import { Audit } from "./audit.tsx"
 import { By } from "./by.tsx"
+import { Key } from "./key.tsx"
+import { Keys } from "./keys.tsx"
 import { Overview } from "./overview.tsx"
+import { ModelPrice } from "./price.tsx"
+import { Prices } from "./prices.tsx"
 import { Request } from "./request.tsx"
 import { Requests } from "./requests.tsx"
 import { Run } from "./run.tsx"
 import { Runs } from "./runs.tsx"
+import { StatusPage } from "./status.tsx"
+import { Tokens } from "./tokens.tsx"
 
 /** The pages, in the order of the navigation. */
 export const VIEWS: readonly View[] = [
@@ -22,4 +29,11 @@ export const VIEWS: readonly View[] = [
   { name: "request", title: "Request", parent: "requests", Page: Request },
   { name: "runs", title: "Runs", group: "Usage", key: "a", isFiltered: true, Page: Runs },
   { name: "run", title: "Run", parent: "runs", Page: Run },
+  { name: "keys", title: "Keys", group: "Manage", key: "k", Page: Keys },
+  { name: "key", title: "Key", parent: "keys", Page: Key },
+  { name: "tokens", title: "Tokens", group: "Manage", key: "t", Page: Tokens },
+  { name: "prices", title: "Prices", group: "Manage", key: "p", Page: Prices },
+  { name: "price", title: "Price", parent: "prices", Page: ModelPrice },
+  { name: "status", title: "Status", group: "System", key: "s", Page: StatusPage },
+  { name: "audit", title: "Audit", group: "System", key: "u", Page: Audit },
 ]

@@ -1,0 +1,79 @@
+/** An API key. Times are ISO 8601. */
+export interface Key {
+  readonly id: string
+  readonly name: string
+  readonly description: string | null
+  /** In percent of the list prices. */
+  readonly discount_percent: string | null
+  readonly status: "active" | "revoked"
+  readonly created_at: string
+  readonly revoked_at: string | null
+  readonly last_used_at: string | null
+  readonly request_count: number
+}
+
+/** What the running gateways answered to a revocation. */
+export interface Gateways {
+  readonly acknowledged: readonly { readonly name: string }[]
+  /** They may accept the key while they cannot reach the database. */
+  readonly silent: readonly {
+    readonly name: string
+    readonly last_seen_at: string
+    /** Null: an older version, which has no limit. */
+    readonly accepts_until: string | null
+  }[]
+}
+
+export interface AdminToken {
+  readonly id: string
+  readonly name: string
+  readonly role: "viewer" | "auditor" | "admin"
+  readonly status: "active" | "expired" | "revoked"
+  readonly created_at: string
+  readonly created_by: string
+  readonly expires_at: string | null
+  readonly revoked_at: string | null
+  readonly last_used_at: string | null
+}
+
+export interface SignedIn {
+  readonly id: string
+  readonly name: string
+  readonly role: AdminToken["role"]
+  readonly how: "token" | "code" | "oidc"
+  readonly address: string | null
+  readonly status: "active" | "expired" | "ended"
+  readonly created_at: string
+  readonly expires_at: string
+  readonly last_seen_at: string
+}
+
+/** Who changed what. */
+export interface AuditEntry {
+  readonly id: string
+  readonly at: string
+  readonly actor_kind: string
+  readonly actor_name: string
+  readonly address: string | null
+  readonly action: string
+  readonly target: string | null
+  readonly before: unknown
+  readonly after: unknown
+}
+
+const isActive = ({ status }: { readonly status: string }) => status === "active"
+
+/** Returns the ones that are active and the others, each in the order that they had. */
+export function divide<T extends { readonly status: string }>(items: readonly T[]) {
+  return { active: items.filter(isActive), past: items.filter((item) => !isActive(item)) }
+}
+
+/** Returns the items one of whose texts contains each word of `search`, in any case. */
+export function search<T>(items: readonly T[], words: string, textOf: (item: T) => string): readonly T[] {
+  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean)
+  if (wanted.length === 0) return items
+  return items.filter((item) => {
+    const text = textOf(item).toLowerCase()
+    return wanted.every((word) => text.includes(word))
+  })
+}

@@ -1,0 +1,134 @@
+import { change } from "../kit/api.ts"
+import type { Gateways, Key } from "../kit/manage.ts"
+import { Dialog, FormDialog, SecretDialog } from "../parts/dialog.tsx"
+import { Field } from "../parts/form.tsx"
+import { GatewayAnswers } from "./_gateways.tsx"
+
+export type CreatedKey = Key & { readonly key: string }
+export type RotatedKey = CreatedKey & { readonly gateways: Gateways }
+export type RevokedKey = Key & { readonly gateways: Gateways }
+
+interface DialogProps<Result> {
+  readonly onDone: (result: Result) => void
+  readonly onClose: () => void
+}
+
+function KeyFields({ value }: { readonly value?: Key }) {
+  return (
+    <>
+      <Field label="Name" name="name" value={value?.name ?? ""} hint="Reports show the key by it." isRequired isFirst />
+      <Field
+        label="Description"
+        name="description"
+        value={value?.description ?? ""}
+        hint="What it is for. It may be empty."
+      />
+      <Field
+        label="Discount in percent"
+        name="discount"
+        value={value?.discount_percent ?? ""}
+        hint="What the provider takes off its list prices for this key. It may be empty."
+      />
+    </>
+  )
+}
+
+export function CreateKey({ onDone, onClose }: DialogProps<CreatedKey>) {
+  const submit = async ({ name, description, discount }: Readonly<Record<string, string>>) =>
+    onDone(
+      await change<CreatedKey>("POST", "/keys", {
+        name,
+        ...(description && { description }),
+        ...(discount && { discount }),
+      }),
+    )
+  return (
+    <FormDialog title="Create an API key" action="Create" onSubmit={submit} onClose={onClose}>
+      <KeyFields />
+    </FormDialog>
+  )
+}
+
+interface OneKeyProps<Result> extends DialogProps<Result> {
+  readonly of: Key
+}
+
+export function UpdateKey({ of, onDone, onClose }: OneKeyProps<Key>) {
+  const submit = async ({ name = "", description = "", discount = "" }: Readonly<Record<string, string>>) => {
+    const changes = {
+      ...(name !== of.name && { name }),
+      ...(description !== (of.description ?? "") && { description }),
+      ...(discount !== (of.discount_percent ?? "") && { discount: discount === "" ? "0" : discount }),
+    }
+    onDone(Object.keys(changes).length === 0 ? of : await change<Key>("PATCH", toPath(of), changes))
+  }
+  return (
+    <FormDialog title="Update the API key" action="Save" onSubmit={submit} onClose={onClose}>
+      <KeyFields value={of} />
+    </FormDialog>
+  )
+}
+
+export function RotateKey({ of, onDone, onClose }: OneKeyProps<RotatedKey>) {
+  const submit = async () => onDone(await change<RotatedKey>("POST", `${toPath(of)}/rotate`))
+  return (
+    <FormDialog title="Rotate the API key" action="Rotate" isDangerous onSubmit={submit} onClose={onClose}>
+      <p>
+        A new key with the same name and settings replaces <bdi class="name">{of.name}</bdi>. The old one stops working
+        at once, so that clients fail until they have the new one.
+      </p>
+    </FormDialog>
+  )
+}
+
+export function RevokeKey({ of, onDone, onClose }: OneKeyProps<RevokedKey>) {
+  const submit = async () => onDone(await change<RevokedKey>("POST", `${toPath(of)}/revoke`))
+  return (
+    <FormDialog title="Revoke the API key" action="Revoke" isDangerous onSubmit={submit} onClose={onClose}>
+      <p>
+        Every gateway rejects <bdi class="name">{of.name}</bdi> from now on. This cannot be undone. Its requests stay in
+        the reports.
+      </p>
+    </FormDialog>
+  )
+}
+
+const toPath = ({ id }: Key) => `/keys/${encodeURIComponent(id)}`
+
+interface SecretProps {
+  readonly created: CreatedKey | RotatedKey
+  readonly tz: string
+  readonly onClose: () => void
+}
+
+/** Shows the secret of a new key, and what became of the one that it replaces. */
+export function KeySecret({ created, tz, onClose }: SecretProps) {
+  return (
+    <SecretDialog title="The new API key" secret={created.key} onClose={onClose}>
+      <p>
+        Clients send it as <code>X-Majordomo-Key</code>.
+      </p>
+      {"gateways" in created && <GatewayAnswers gateways={created.gateways} tz={tz} />}
+    </SecretDialog>
+  )
+}
+
+interface RevocationProps {
+  readonly revoked: RevokedKey
+  readonly tz: string
+  readonly onClose: () => void
+}
+
+/** Says which gateways know of a revocation. */
+export function Revocation({ revoked, tz, onClose }: RevocationProps) {
+  return (
+    <Dialog title="The key is revoked" onClose={onClose}>
+      <GatewayAnswers gateways={revoked.gateways} tz={tz} />
+      <div class="dialog-actions">
+        <button type="button" class="button primary" onClick={onClose}>
+          Done
+        </button>
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,115 @@
+import { useState } from "preact/hooks"
+import { formatCount, formatExactMoment } from "../kit/format.ts"
+import { navigate } from "../kit/location.ts"
+import type { Key as ApiKey } from "../kit/manage.ts"
+import { useQuery } from "../kit/query.ts"
+import { useQuestion } from "../kit/question.ts"
+import { Card, Facts } from "../parts/card.tsx"
+import { Empty, Failure, Skeleton } from "../parts/states.tsx"
+import { State } from "../parts/value.tsx"
+import { isAllowed, type PageProps } from "../view.ts"
+import {
+  KeySecret,
+  Revocation,
+  type RevokedKey,
+  RevokeKey,
+  type RotatedKey,
+  RotateKey,
+  UpdateKey,
+} from "./_key-dialogs.tsx"
+
+/** One API key, and what can be done with it. */
+export function Key({ session }: PageProps) {
+  const { params, tz, hrefOf } = useQuestion()
+  const id = params.get("id") ?? ""
+  const key = useQuery<ApiKey>(id === "" ? undefined : `/keys/${encodeURIComponent(id)}`)
+  const [opened, setOpened] = useState<"update" | "rotate" | "revoke">()
+  const [rotated, setRotated] = useState<RotatedKey>()
+  const [revoked, setRevoked] = useState<RevokedKey>()
+  if (id === "") return <Empty title="The address has no id of a key" />
+  if (key.problem) return <Failure problem={key.problem} retry={key.reload} />
+  const { data } = key
+  if (data === undefined) {
+    return (
+      <Card title="Key">
+        <Skeleton lines={4} />
+      </Card>
+    )
+  }
+  const close = () => setOpened(undefined)
+  const mayChange = data.status === "active" && isAllowed(session.role, "admin")
+  return (
+    <>
+      <Card
+        title={<bdi class="id">{data.name}</bdi>}
+        actions={
+          <>
+            <a class="button" href={hrefOf("", { key: data.id })}>
+              Show its usage
+            </a>
+            {mayChange && <Actions onOpen={setOpened} />}
+          </>
+        }
+      >
+        <KeyFacts of={data} tz={tz} />
+      </Card>
+      {opened === "update" && <UpdateKey of={data} onDone={key.reload} onClose={close} />}
+      {opened === "rotate" && <RotateKey of={data} onDone={setRotated} onClose={close} />}
+      {opened === "revoke" && (
+        <RevokeKey
+          of={data}
+          onDone={(result) => {
+            setRevoked(result)
+            key.reload()
+          }}
+          onClose={close}
+        />
+      )}
+      {rotated && (
+        <KeySecret
+          created={rotated}
+          tz={tz}
+          onClose={() => {
+            setRotated(undefined)
+            navigate(hrefOf("key", { id: rotated.id }), { replace: true })
+          }}
+        />
+      )}
+      {revoked && <Revocation revoked={revoked} tz={tz} onClose={() => setRevoked(undefined)} />}
+    </>
+  )
+}
+
+function Actions({ onOpen }: { readonly onOpen: (name: "update" | "rotate" | "revoke") => void }) {
+  return (
+    <>
+      <button type="button" class="button" onClick={() => onOpen("update")}>
+        Update
+      </button>
+      <button type="button" class="button" onClick={() => onOpen("rotate")}>
+        Rotate
+      </button>
+      <button type="button" class="button danger" onClick={() => onOpen("revoke")}>
+        Revoke
+      </button>
+    </>
+  )
+}
+
+function KeyFacts({ of, tz }: { readonly of: ApiKey; readonly tz: string }) {
+  const time = (iso: string) => <time dateTime={iso}>{formatExactMoment(iso, tz)}</time>
+  return (
+    <Facts
+      items={[
+        ["State", <State key="state" is={of.status} />],
+        ["Requests", formatCount(of.request_count)],
+        ["Last used", of.last_used_at === null ? "never" : time(of.last_used_at)],
+        ["Created", time(of.created_at)],
+        ["Revoked", of.revoked_at === null ? undefined : time(of.revoked_at)],
+        ["Description", of.description === null ? undefined : <bdi key="description">{of.description}</bdi>],
+        ["Discount", of.discount_percent === null ? undefined : `${of.discount_percent}% of the list prices`],
+        ["Id", <code key="id">{of.id}</code>],
+      ]}
+    />
+  )
+}

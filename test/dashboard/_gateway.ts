@@ -1,0 +1,79 @@
+import { existsSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import pg from "pg"
+import { type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import { callLocally } from "../../src/api/call.ts"
+import { tokens } from "../../src/api/routes/tokens.ts"
+import type { Role } from "../../src/core/actor.ts"
+import { connectToDatabase } from "../../src/operations/open/database.ts"
+import { createPriceBook } from "../../src/pricing/price-book.ts"
+import { openApi } from "../../src/server/api.ts"
+import { createApp } from "../../src/server/app.ts"
+import { loadSettings } from "../../src/server/settings.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
+
+/** The reason why tests in a browser are skipped; undefined: there is one. */
+export const noBrowser = executablePath === undefined ? "no Chromium is installed" : undefined
+
+/** Starts the admin API with its real access and prices, the dashboard and a browser. */
+export async function openGateway() {
+  const { url: databaseUrl } = await createTestDatabase()
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  const { settings } = await loadSettings({ cwd: tmpdir(), env: { DATABASE_URL: databaseUrl } })
+  const database = await connectToDatabase(settings)
+  const faults: string[] = []
+  const log = (_level: string, line: string) => void faults.push(line)
+  const prices = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: Date.now, log: () => {} })
+  const api = openApi({ settings, log, prices })
+  const probe = { metrics: async () => "", check: async () => ({ error: undefined, warnings: [] }), api: api.handle }
+  const policy = { host: "127.0.0.1", allowedHosts: [], corsOrigins: [], metricsToken: undefined }
+  const server = createServer(createApp(undefined as never, probe, policy))
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const browser = await chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] })
+
+  const actor = { kind: "command", name: "root", role: "admin", id: null, address: null } as const
+  const { signal } = new AbortController()
+  const caller = { settings, log: () => {}, onProgress: () => {}, signal, now: Date.now, actor }
+  const secrets = new Map<Role, string>()
+  const getSecret = async (role: Role) => {
+    if (!secrets.has(role)) {
+      const { token } = await callLocally(tokens.create, caller, { name: `person-${role}`, role })
+      secrets.set(role, token)
+    }
+    return secrets.get(role)!
+  }
+  return {
+    client,
+    origin,
+    /** Exceptions in the pages, violations of the Content-Security-Policy, and bugs of the API. */
+    faults,
+    /** Opens a page of the dashboard, signed in with a token of the role. */
+    async open(path: string, role: Role = "admin", options: BrowserContextOptions = {}): Promise<Page> {
+      const context = await browser.newContext({ timezoneId: "UTC", ...options })
+      const page = await context.newPage()
+      page.setDefaultTimeout(15_000)
+      page.on("pageerror", (error) => faults.push(error.message))
+      page.on("console", (message) => {
+        if (/Content Security Policy|Uncaught/.test(message.text())) faults.push(message.text())
+      })
+      await context.request.post(`${origin}/api/v1/sessions`, { data: { token: await getSecret(role) } })
+      await page.goto(`${origin}/dashboard/${path}`)
+      return page
+    },
+    async close() {
+      await browser.close()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await api.close()
+      await database.close()
+      await client.end()
+      prices.close()
+    },
+  }
+}

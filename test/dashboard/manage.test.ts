@@ -1,0 +1,231 @@
+import { readFileSync } from "node:fs"
+import type { Page } from "playwright-core"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { insertKey, insertRows } from "../support/usage-rows.ts"
+import { noBrowser, openGateway } from "./_gateway.ts"
+
+const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
+const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;`
+const LONG = `long-${"name-".repeat(50)}`
+
+describe.skipIf(noBrowser !== undefined)(
+  `keys, tokens, prices and the audit log in Chromium${noBrowser ? ` (skipped: ${noBrowser})` : ""}`,
+  () => {
+    let gateway: Awaited<ReturnType<typeof openGateway>>
+    const opened: Page[] = []
+    const open: typeof gateway.open = async (...args) => {
+      const page = await gateway.open(...args)
+      opened.push(page)
+      return page
+    }
+    const query = async (sql: string) => (await gateway.client.query(sql)).rows
+
+    beforeAll(async () => {
+      gateway = await openGateway()
+      await insertKey(gateway.client, HOSTILE)
+      await insertKey(gateway.client, LONG)
+      await insertRows(gateway.client, [
+        { model: "gpt-4o-mini", cost: null, status: "unpriced", input: 1_000_000, output: 0 },
+        { model: "house-model", cost: null, status: "unpriced", input: 10 },
+        { model: "gpt-4o", cost: "1" },
+      ])
+    })
+    afterAll(() => gateway?.close())
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((page) => page.context().close()))
+      expect(gateway.faults.splice(0), "exceptions, policy violations and bugs").toEqual([])
+    })
+
+    test("a key is created, its secret is shown once and works, and it is updated, rotated and revoked", async () => {
+      const page = await open("keys")
+      await page.getByRole("button", { name: "Create key" }).click()
+      await page.getByLabel("Name").fill("Search")
+      await page.getByLabel("Discount in percent").fill("150")
+      await page.getByRole("button", { name: "Create", exact: true }).click()
+      await expect.poll(() => page.getByRole("alert").textContent()).toContain("150")
+      await page.getByLabel("Discount in percent").fill("12.5")
+      await page.getByRole("button", { name: "Create", exact: true }).click()
+      const secret = page.getByRole("dialog", { name: "The new API key" })
+      const first = await secret.locator(".secret code").textContent()
+      expect(first).toMatch(/^mdm_/)
+      await page.keyboard.press("Escape")
+      expect(await secret.count(), "only its button closes a secret").toBe(1)
+      await secret.getByRole("button", { name: "I have stored it" }).click()
+      expect(await page.content()).not.toContain(first)
+
+      await page.getByRole("link", { name: "Search", exact: true }).click()
+      await page.getByRole("button", { name: "Update" }).click()
+      await page.getByLabel("Description").fill("the search page")
+      await page.getByLabel("Discount in percent").fill("")
+      await page.getByRole("button", { name: "Save" }).click()
+      await page.locator(".facts").getByText("the search page").waitFor()
+      expect(await page.locator(".facts").textContent()).not.toContain("12.5")
+
+      await page.getByRole("button", { name: "Rotate" }).click()
+      await page.getByRole("dialog").getByRole("button", { name: "Rotate" }).click()
+      await secret.waitFor()
+      expect(await secret.locator(".secret code").textContent()).not.toBe(first)
+      const old = new URL(page.url()).searchParams.get("id")
+      await secret.getByRole("button", { name: "I have stored it" }).click()
+      await expect.poll(() => new URL(page.url()).searchParams.get("id")).not.toBe(old)
+
+      await gateway.client.query(`INSERT INTO majordomo_gateways (id, seen_at, name, slot, offline_s)
+        VALUES (gen_random_uuid(), now() - interval '10 min', 'cut off', 'x', 3600)`)
+      await page.getByRole("button", { name: "Revoke" }).click()
+      await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click()
+      const result = page.getByRole("dialog", { name: "The key is revoked" })
+      await expect.poll(() => result.textContent()).toMatch(/did not answer[\s\S]*cut off: last seen .* until /)
+      await result.getByRole("button", { name: "Done" }).click()
+      await expect.poll(() => page.locator(".facts").textContent()).toContain("revoked")
+      expect(await page.getByRole("button", { name: "Revoke" }).count()).toBe(0)
+      await page.goBack()
+      await page.goto(`${gateway.origin}/dashboard/keys?q=search`)
+      await expect.poll(() => page.getByRole("table", { name: "Revoked keys" }).locator("tbody tr").count()).toBe(2)
+      await query("DELETE FROM majordomo_gateways")
+    })
+
+    test("a search in a list is in the address, and finds parts of names", async () => {
+      const page = await open("keys")
+      await page.getByLabel("Search keys").fill("LONG-name")
+      await expect.poll(() => page.getByRole("table", { name: "Active keys" }).locator("tbody tr").count()).toBe(1)
+      expect(new URL(page.url()).searchParams.get("q")).toBe("LONG-name")
+      await page.getByLabel("Search keys").fill("nothing like it")
+      await page.getByText("No active key matches").waitFor()
+    })
+
+    test("an admin token is created, signs in, and is revoked with the sessions of its holder", async () => {
+      const page = await open("tokens")
+      await page.getByRole("button", { name: "Create token" }).click()
+      await page.getByLabel("Name").fill("grafana")
+      await page.getByLabel("Valid for").fill("soon")
+      await page.getByRole("button", { name: "Create", exact: true }).click()
+      await expect.poll(() => page.getByRole("alert").textContent()).toContain("90d")
+      await page.getByLabel("Valid for").fill("90d")
+      await page.getByRole("button", { name: "Create", exact: true }).click()
+      const secret = page.getByRole("dialog", { name: "The new admin token" })
+      const token = await secret.locator(".secret code").textContent()
+      await secret.getByRole("button", { name: "I have stored it" }).click()
+      const signIn = () =>
+        page.context().request.fetch(`${gateway.origin}/api/v1/me`, { headers: { authorization: `Bearer ${token}` } })
+      expect((await signIn()).status()).toBe(200)
+      await page.getByRole("button", { name: "Revoke grafana" }).click()
+      await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click()
+      const row = page.getByRole("table", { name: "Admin tokens" }).getByRole("row").filter({ hasText: "grafana" })
+      await expect.poll(() => row.textContent()).toContain("revoked")
+      expect((await signIn()).status()).toBe(401)
+    })
+
+    test("a session is ended, but one's own has no button", async () => {
+      const other = await open("keys", "auditor")
+      const page = await open("tokens")
+      const table = page.getByRole("table", { name: "Sessions" })
+      await expect.poll(() => table.getByRole("row").filter({ hasText: "this browser" }).count()).toBe(1)
+      expect(await table.getByRole("row").filter({ hasText: "this browser" }).getByRole("button").count()).toBe(0)
+      await page.getByRole("button", { name: "End the session of person-auditor" }).click()
+      await page.getByRole("dialog").getByRole("button", { name: "End it" }).click()
+      await expect
+        .poll(() => table.getByRole("row").filter({ hasText: "person-auditor" }).textContent())
+        .toContain("ended")
+      await other.reload()
+      await other.getByRole("heading", { name: "Sign in to Majordomo" }).waitFor()
+    })
+
+    test("models without a price come first, and requests are repriced after a look at the difference", async () => {
+      const page = await open("prices")
+      const unpriced = page.getByRole("table", { name: "Models without a price" })
+      await expect.poll(() => unpriced.locator("tbody tr").count()).toBe(2)
+      await page.getByRole("button", { name: "Reprice requests" }).click()
+      await page.getByRole("button", { name: "Show the difference" }).click()
+      const preview = page.getByRole("dialog", { name: "The difference" })
+      const row = preview.getByRole("row").filter({ hasText: "gpt-4o-mini" })
+      // Before, the cost was not known, and not zero.
+      await expect.poll(() => row.textContent()).toMatch(/1—\$0\.15$/)
+      const [before] = await query("SELECT total_cost FROM llm_requests WHERE model = 'gpt-4o-mini'")
+      expect(before).toEqual({ total_cost: null })
+      await preview.getByRole("button", { name: "Reprice 1 request" }).click()
+      await expect
+        .poll(() => unpriced.locator("tbody tr").allTextContents())
+        .toEqual([expect.stringContaining("house-model")])
+      const [after] = await query("SELECT total_cost::float AS cost FROM llm_requests WHERE model = 'gpt-4o-mini'")
+      expect(after).toEqual({ cost: 0.15 })
+      await page.getByRole("button", { name: "Reprice requests" }).click()
+      await page.getByRole("button", { name: "Show the difference" }).click()
+      await page.getByRole("dialog", { name: "Nothing would change" }).waitFor()
+    })
+
+    test("the price book finds a model, and shows its rates with source and date, and their history", async () => {
+      const page = await open("prices")
+      await page.getByLabel("Search models").fill("openai gpt-4o-mini")
+      const book = page.getByRole("table", { name: "Price book" })
+      await book.getByRole("link", { name: /^gpt-4o-miniopenai$/ }).click()
+      const rates = page.getByRole("table", { name: "Rates of gpt-4o-mini" })
+      await expect
+        .poll(() => rates.getByRole("row").filter({ hasText: "Output" }).first().textContent())
+        .toMatch(/^Output\$0\.601M tokens[a-z.-]+\d{4}-\d\d-\d\d$/)
+      await page.getByRole("table", { name: "Changes of the price" }).waitFor()
+    })
+
+    test("the audit log shows who changed what, with each value before and after", async () => {
+      const page = await open("audit")
+      const table = page.getByRole("table", { name: "Changes" })
+      await table.getByRole("link").first().waitFor()
+      const [entry] = await query("SELECT id FROM llm_audit WHERE action = 'keys.update'")
+      await table.getByRole("row").filter({ hasText: "Updated the key" }).click()
+      expect(new URL(page.url()).searchParams.get("entry")).toBe(entry.id)
+      const dialog = page.getByRole("dialog")
+      await expect.poll(() => dialog.textContent()).toContain("person-admin (session)")
+      const changed = await dialog.locator("tbody tr").allTextContents()
+      expect(changed).toEqual(["description—the search page", "discount percent12.5—"])
+      await page.keyboard.press("Escape")
+      await expect.poll(() => dialog.count()).toBe(0)
+      expect(new URL(page.url()).search).toBe("")
+    })
+
+    test("older changes of the audit log come when the reader asks for them", async () => {
+      await query(`INSERT INTO llm_audit (id, at, actor_kind, actor_name, action)
+        SELECT gen_random_uuid(), now() - i * interval '1 h', 'command', 'root', 'prune' FROM generate_series(1, 60) AS i`)
+      const page = await open("audit")
+      const rows = page.getByRole("table", { name: "Changes" }).locator("tbody tr")
+      await expect.poll(() => rows.count()).toBe(50)
+      await page.getByRole("button", { name: "Show older changes" }).click()
+      await expect.poll(() => rows.count()).toBeGreaterThan(60)
+    })
+
+    test("a viewer sees everything and no button that changes something", async () => {
+      const [key] = await query("SELECT id FROM api_keys WHERE is_active LIMIT 1")
+      for (const path of ["keys", `key?id=${key.id}`, "tokens", "prices", "audit"]) {
+        const page = await open(path, "viewer")
+        await page.locator("main tbody, main .facts").first().waitFor()
+        await page.waitForLoadState("networkidle")
+        const buttons = await page.locator("main button").allTextContents()
+        expect(
+          buttons.filter((text) => !/^Show (more|older)/.test(text)),
+          path,
+        ).toEqual([])
+        expect(await page.locator("main .failure").count(), path).toBe(0)
+      }
+    })
+
+    test("axe finds nothing, and nothing is wider than a narrow page, in both themes", async () => {
+      const [key] = await query(`SELECT id FROM api_keys WHERE name LIKE '<img%'`)
+      const paths = ["keys", `key?id=${key.id}`, "tokens", "prices", "price?of=gpt-4o-mini&at=openai", "audit"]
+      for (const colorScheme of ["light", "dark"] as const) {
+        const page = await open("keys", "admin", { colorScheme, viewport: { width: 360, height: 800 } })
+        for (const path of paths) {
+          await page.goto(`${gateway.origin}/dashboard/${path}`)
+          await page.locator("main tbody, main .facts").first().waitFor()
+          await page.waitForLoadState("networkidle")
+          expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), path).toBeLessThanOrEqual(0)
+          expect(await page.locator("main img").count(), path).toBe(0)
+          await page.evaluate(axe)
+          // The themes differ in their colors only.
+          const options = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}"
+          const problems = await page.evaluate(
+            `axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
+          )
+          expect(problems, `${path}, ${colorScheme}`).toEqual([])
+        }
+      }
+    }, 60_000)
+  },
+)
