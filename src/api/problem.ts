@@ -11,7 +11,7 @@ export interface Problem {
   /** The detail again, under the name that clients of the Go gateway read. */
   readonly error: string
   readonly code: ProblemCode
-  /** The parameter that is not valid, for `invalid_input`. */
+  /** The parameter that is not valid, for `invalid_input`; without it, `detail` names what is not valid. */
   readonly field?: string
 }
 
@@ -54,12 +54,13 @@ export function explainError(error: unknown): Problem {
   if (error instanceof ApiError) return toProblem(error.code, error.message)
   if (error instanceof InputError) return toProblem("invalid_input", error.problem, { field: error.field })
   if (error instanceof NotFoundError) return toProblem("not_found", error.message)
-  if (error instanceof CommandError) return toProblem("rejected", error.message)
+  if (error instanceof CommandError)
+    return toProblem(error.exitCode === 2 ? "invalid_input" : "rejected", error.message)
   return toProblem("internal_error", "a bug of the gateway; its log has the error")
 }
 
 /** Returns the error that a problem of a gateway stands for. */
 export function toError({ detail, code, field }: Problem): CommandError {
-  if (code === "invalid_input" && field !== undefined) return new InputError(field, detail)
+  if (code === "invalid_input") return field === undefined ? new CommandError(detail, 2) : new InputError(field, detail)
   return code === "not_found" ? new NotFoundError(detail) : new CommandError(detail)
 }

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { readRemoteEnvironment } from "../config/runtime-environment.ts"
 import { CommandError } from "../core/errors.ts"
 import { findHomeDirectory } from "../kit/home-directory.ts"
+import { printMessage } from "./_print.ts"
 
 /** The options that name a database of this machine, or a gateway. */
 export interface RemoteArgs {
@@ -15,8 +16,9 @@ export interface RemoteArgs {
 export const toLoginFile = (): string => join(findHomeDirectory(), ".majordomo", "login.json")
 
 /**
- * Returns the gateway that a command asks: that of `--gateway`, of `MAJORDOMO_GATEWAY_URL` (if there is an admin token, too), or of `login`; undefined if the
- * command opens its own database. `--config` and `--demo` mean a database of this machine.
+ * Returns the gateway that a command asks: that of `--gateway`, of `MAJORDOMO_GATEWAY_URL` (if there is an admin token,
+ * too), or of `login`; undefined if the command opens its own database. `--config` and `--demo` mean a database of this
+ * machine.
  *
  * @throws CommandError for an address that is not one
  */
@@ -30,6 +32,12 @@ export function findGateway({ config, gateway, token }: RemoteArgs) {
   const url = gateway ?? named ?? login?.url
   if (url === undefined) return undefined
   return { url: parseGatewayUrl(url), token: own ?? (login?.url === url ? login.token : undefined) }
+}
+
+/** Says that a command works on this machine, if the other commands of this user ask a gateway. */
+export function noteThisMachine({ config }: Pick<RemoteArgs, "config">): void {
+  if (config !== undefined || findGateway({}) === undefined) return
+  printMessage("note: this command works on this machine, and not on the gateway of MAJORDOMO_GATEWAY_URL or login")
 }
 
 /** @throws CommandError (exit code 2) unless the text is an address such as `https://gateway.example.com` */

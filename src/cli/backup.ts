@@ -1,6 +1,7 @@
 import { version } from "../../package.json"
 import { backUpDatabase, requireEmbedded } from "../operations/backup.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
+import { noteThisMachine } from "./_gateway.ts"
 import { withDatabase, withSettings } from "./_open.ts"
 import { print, printJson } from "./_print.ts"
 import { createByteProgress } from "./_progress.ts"
@@ -18,6 +19,7 @@ export default defineCommand({
     "majordomo-gateway backup /backups/$(date +%F).backup --json",
   ],
   async run({ args }) {
+    noteThisMachine(args)
     await withSettings(args.config, (context) => requireEmbedded(context, "pg_dump --format=custom --file=FILE"))
     const stop = new AbortController()
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort())

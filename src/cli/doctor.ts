@@ -1,6 +1,7 @@
 import { redactSecretValues } from "../core/secrets.ts"
 import { examine, type Finding } from "../operations/doctor/examine.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
+import { noteThisMachine } from "./_gateway.ts"
 import { findScreen, print, printJson, printMessage } from "./_print.ts"
 import { loadCommandSettings } from "./_settings.ts"
 import { printable } from "./_text.ts"
@@ -13,6 +14,7 @@ export default defineCommand({
   args: { ...JSON_OPTION, ...COMMON },
   examples: ["majordomo-gateway doctor", "majordomo-gateway doctor --json | jq '.findings[] | select(.fix)'"],
   async run({ args }) {
+    noteThisMachine(args)
     const load = () => loadCommandSettings({ configFile: args.config })
     const findings = (await examine({ loadSettings: load, log: printMessage })).map(redact)
     const problems = findings.filter(({ status }) => status === "problem").length

@@ -1,6 +1,7 @@
 import { type CopyResult, copyToPostgres, parseTarget } from "../operations/copy.ts"
 import { migrateSchema } from "../operations/migrate.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
+import { noteThisMachine } from "./_gateway.ts"
 import { withDatabase } from "./_open.ts"
 import { print, printJson, printMessage } from "./_print.ts"
 import { createProgress } from "./_progress.ts"
@@ -26,6 +27,7 @@ export default defineCommand({
     "majordomo-gateway migrate --to postgres://me@db/majordomo",
   ],
   async run({ args }) {
+    noteThisMachine(args)
     if (args.to !== undefined) return copy(args.to, args)
     const migrateAndPrint = async (context: Parameters<typeof migrateSchema>[0]) => {
       const result = await migrateSchema(context)

@@ -1,5 +1,6 @@
 import { requireEmbedded, restoreDatabase } from "../operations/backup.ts"
 import { COMMON, defineCommand, JSON_OPTION } from "./_command.ts"
+import { noteThisMachine } from "./_gateway.ts"
 import { withSettings } from "./_open.ts"
 import { print, printJson } from "./_print.ts"
 import { createByteProgress } from "./_progress.ts"
@@ -18,6 +19,7 @@ export default defineCommand({
   },
   examples: ["majordomo-gateway restore majordomo.backup", "majordomo-gateway restore majordomo.backup --force"],
   async run({ args }) {
+    noteThisMachine(args)
     await withSettings(args.config, async (context) => {
       requireEmbedded(context, "pg_restore --dbname=URL FILE")
       const progress = createByteProgress()

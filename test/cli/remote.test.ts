@@ -1,0 +1,166 @@
+import pg from "pg"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import {
+  createInstallation,
+  type Installation,
+  type Ran,
+  type RunningGateway,
+  type Settings,
+} from "../support/gateway.ts"
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts"
+import { insertKey, insertRows } from "../support/usage-rows.ts"
+
+const REQUEST = "01900000-0000-7000-8000-000000000001"
+const UNKNOWN = "01900000-0000-7000-8000-00000000ffff"
+
+let database: TestDatabase
+let home: Installation
+let gateway: RunningGateway
+let key: string
+/** What sends a command to the gateway. */
+let afar: Settings
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  // The commands have another time zone than the gateway, and both have the same data directory.
+  home = createInstallation({ DATABASE_URL: database.url, TZ: "Asia/Tokyo", MAJORDOMO_PRICING_REMOTE_URL: "" })
+  key = await fill()
+  gateway = await home.serve({ settings: { TZ: "America/Lima" } })
+  const { token } = (await home.runJson(["tokens", "create", "--name", "t", "--role", "admin"])) as { token: string }
+  afar = { MAJORDOMO_GATEWAY_URL: gateway.origin, MAJORDOMO_ADMIN_TOKEN: token }
+})
+afterAll(async () => {
+  await home?.remove()
+  await database?.drop()
+})
+
+async function fill(): Promise<string> {
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  const id = await insertKey(client, "Schlüssel 🔑")
+  const call = { key: id, cost: "0.25", input: 100, output: 10 }
+  const span = (path: string) => ({ "Trace-Id": "t/1 ü", "Span-Path": path, "Span-Name": "call" })
+  await insertRows(client, [
+    { ...call, id: REQUEST, at: "2026-01-01T10:00:00Z", metadata: { "User-Id": "a&b=c +%" } },
+    { ...call, at: "2026-01-02T10:00:00Z", metadata: { "User-Id": "2", ...span("planner/tool:search") } },
+    { ...call, at: "2026-01-02T16:00:30Z", metadata: span("planner"), code: 500, cost: null, status: "unpriced" },
+    { ...call, at: "2026-01-03T10:00:30Z", model: "meta/llama 3", provider: "gemini", outcome: "client_left" },
+  ])
+  await client.end()
+  return id
+}
+
+describe("a command that reads prints the same, byte for byte, on its own database and from afar", () => {
+  const JANUARY = "--since 2026-01-01 --until 2026-01-31"
+  test.concurrent.each([
+    `usage ${JANUARY}`,
+    `usage ${JANUARY} --json`,
+    `usage --by key,day ${JANUARY} --json`,
+    `usage --by day ${JANUARY} --tz America/New_York`,
+    `usage --by User-Id ${JANUARY} --csv`,
+    `usage --by model --model gpt-4o* --key KEY --status success ${JANUARY}`,
+    `usage --where User-Id=a&b=c_+% --by model,provider --sort name --limit 1 ${JANUARY} --json`,
+    "usage --since 2099-01-01T00:00 --by model --json --until 2099-02-01",
+    "usage --since 2025-01-01 --until 2025-02-01",
+    "usage --by model --since nonsense",
+    "usage --until 2026-01-01 --since 2026-02-01",
+    "usage --by Usr-Id --since 2026-01-01",
+    "usage --limit 0 --by model",
+    "usage --tz Mars/Base",
+    `usage latency --by provider ${JANUARY}`,
+    `usage errors --by model ${JANUARY} --json`,
+    `usage requests ${JANUARY}`,
+    `usage requests ${JANUARY} --json --limit 2`,
+    `usage requests ${JANUARY} --csv --where User-Id=2`,
+    `usage request ${REQUEST}`,
+    `usage request ${UNKNOWN}`,
+    "usage request no-id --json",
+    `usage runs ${JANUARY}`,
+    `usage runs ${JANUARY} --json`,
+    "usage run t/1_ü",
+    "usage run ../usage",
+    "usage pending",
+    `usage export ${JANUARY}`,
+    "keys list",
+    "keys get KEY",
+    `keys get ${UNKNOWN}`,
+    "tokens list --json",
+    "metadata list --json",
+    "pricing list --json",
+    "pricing get gpt-4o-mini --json",
+    "pricing get meta/llama_3",
+    "pricing history gpt-4o-mini",
+    "audit list --json",
+    "prune --older-than 90d --dry-run --json",
+    "prune --older-than never --dry-run",
+    "verify --all",
+  ])("%s", async (line) => {
+    // `_` stands for a space within an argument.
+    const args = line.split(" ").map((word) => word.replaceAll("_", " ").replace(/^KEY$/, key))
+    const [own, remote] = await Promise.all([home.run(args), home.run(args, afar)])
+    expect(remote).toEqual(own)
+  })
+})
+
+describe("a command that changes something prints the same on its own database and from afar", () => {
+  /** Runs command lines one after the other, where ID is the id that the first one printed, and masks what is new each time. */
+  async function runAll(lines: readonly string[], settings: Settings): Promise<readonly Ran[]> {
+    const all: Ran[] = []
+    let id = ""
+    for (const line of lines) {
+      const ran = await home.run(
+        line.split(" ").map((word) => (word === "ID" ? id : word)),
+        settings,
+      )
+      id ||= /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(ran.stdout)?.[0] ?? ""
+      all.push({ ...ran, stdout: mask(ran.stdout), stderr: mask(ran.stderr) })
+    }
+    return all
+  }
+  const mask = (text: string) =>
+    text
+      .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "UUID")
+      .replaceAll(/mdm_(sk|admin)_[\w-]+/g, "SECRET")
+      .replace(/"created_by": ".*"/, '"created_by": "WHO"')
+      .replace(/[02] earlier requests were indexed/, "N earlier requests were indexed")
+      .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?/g, "TIME")
+
+  test.each([
+    [
+      [
+        "keys create --name Fresh",
+        "keys update ID --name Renamed --discount 12.5",
+        "keys revoke ID --yes",
+        "keys revoke ID --yes",
+      ],
+    ],
+    [
+      [
+        "keys create --name Fresh --json",
+        "keys update ID --discount 200",
+        "keys update ID",
+        "keys rotate ID --yes --json",
+      ],
+    ],
+    [["keys create --name ", `keys revoke ${UNKNOWN} --yes`, "keys update nonsense --name X"]],
+    [
+      [
+        "tokens create --name Fresh --role viewer --expires 90d",
+        "tokens revoke ID --yes",
+        "tokens revoke ID --yes --json",
+      ],
+    ],
+    [["metadata activate Span-Name", "metadata deactivate Span-Name --json", "metadata activate Never-Seen --json"]],
+  ])("%j", async (lines) => {
+    const own = await runAll(lines, {})
+    const remote = await runAll(lines, afar)
+    expect(remote).toEqual(own)
+  })
+})
+
+test("a command that works on this machine only says so, if others ask a gateway", async () => {
+  const note = "note: this command works on this machine, and not on the gateway of MAJORDOMO_GATEWAY_URL or login\n"
+  const own = await home.run(["migrate", "--json"])
+  expect(own).toMatchObject({ code: 0, stderr: "" })
+  expect(await home.run(["migrate", "--json"], afar)).toEqual({ ...own, stderr: note })
+})
