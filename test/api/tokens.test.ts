@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { ROUTES } from "../../src/api/routes/index.ts"
+import { insertRows } from "../support/usage-rows.ts"
 import { type AdminApi, startAdminApi } from "./_api.ts"
 
 let admin: AdminApi
@@ -58,6 +59,35 @@ describe("admin.token", () => {
       expect((await own.ask("/keys", other)).status).toBe(401)
     }
     await own.close()
+  })
+})
+
+describe("an API key", () => {
+  test("reads its own usage with X-Majordomo-Key, and nothing else", async () => {
+    const boss = await admin.createToken("admin")
+    const make = async (name: string) => {
+      const response = await fetch(`${admin.url}/api/v1/keys`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${boss.token}`, "Content-Type": "application/json" },
+        body: JSON.stringify({ name }),
+      })
+      return (await response.json()) as { id: string; key: string }
+    }
+    const [mine, other] = [await make("Mine"), await make("Other")]
+    const client = { query: (text: string, values?: unknown[]) => admin.database.query({ text, values }) }
+    await insertRows(
+      client as never,
+      [mine, other, other].map(({ id }) => ({ key: id, input: 1, output: 1, cost: "1" })),
+    )
+    const ask = (path: string, key: string) =>
+      fetch(`${admin.url}/api/v1${path}`, { headers: { "X-Majordomo-Key": key } })
+    const own = await ask("/me/usage?by=key&tz=UTC", mine.key)
+    expect(own.status).toBe(200)
+    expect(await own.json()).toMatchObject({ rows: [{ key_id: mine.id, requests: 1 }], total: { requests: 1 } })
+    expect((await ask(`/me/usage?key=${other.id}`, mine.key)).status).toBe(400)
+    for (const key of ["", "mdm_sk_x", boss.token]) expect((await ask("/me/usage", key)).status).toBe(401)
+    for (const path of ["/usage", "/keys", "/me", "/requests"])
+      expect((await ask(path, mine.key)).status, path).toBe(401)
   })
 })
 
