@@ -94,12 +94,16 @@ export async function lockKey(query: RunQuery, id: string): Promise<ApiKey> {
   return toOneKey(id, await query<KeyRow>({ text, values: [toId(id)] }))
 }
 
+/** @throws CommandError (exit code 2) if a change changes nothing */
+export function rejectEmptyChange({ name, description, discount }: Partial<KeyInput>): void {
+  if (name !== undefined || description !== undefined || discount !== undefined) return
+  throw new CommandError("nothing to change: give a name, a description or a discount", 2)
+}
+
 /** Changes what is given. An empty description or discount removes it. Throws a CommandError if there is no such key. */
 export async function updateKey(db: Pick<Database, "query">, id: string, change: Partial<KeyInput>): Promise<ApiKey> {
   const { name, description, discount } = change
-  if (name === undefined && description === undefined && discount === undefined) {
-    throw new CommandError("nothing to change: give a name, a description or a discount", 2)
-  }
+  rejectEmptyChange(change)
   return toOneKey(
     id,
     await db.query<KeyRow>({

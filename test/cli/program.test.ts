@@ -25,7 +25,7 @@ describe("wrong usage exits with 2 and one line that says what was probably mean
   test.each([
     [["keyz", "list"], /no such command "keyz"; did you mean "keys"\?/],
     [["keys", "crate"], /did you mean "create"\?/],
-    [["keys"], /a command is missing: create, list, get, update, revoke/],
+    [["keys"], /a command is missing: create, list, get, update, rotate, revoke/],
     [["usage", "--bye", "model"], /no such option --bye; did you mean --by\?/],
     [["usage", "--by", "modle"], /did you mean model\?/],
     [["usage", "--by", "model,key,day"], /one or two dimensions/],

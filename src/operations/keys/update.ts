@@ -1,5 +1,5 @@
 import { recordChange } from "../../database/access/audit.ts"
-import { updateKey as changeKey, lockKey } from "../../database/keys.ts"
+import { updateKey as changeKey, lockKey, rejectEmptyChange } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
 
@@ -21,6 +21,7 @@ export async function updateKey(
   { database, actor }: Context<"database" | "actor">,
   { id, ...change }: KeyChange,
 ): Promise<Key> {
+  rejectEmptyChange(change)
   return database.transaction(async (query) => {
     const before = toKey(await lockKey(query, id))
     const after = toKey(await changeKey({ query }, id, change))
