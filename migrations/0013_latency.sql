@@ -23,6 +23,11 @@ ALTER TABLE llm_usage_hourly_keys ADD COLUMN latencies numeric NOT NULL DEFAULT 
 ALTER TABLE llm_usage_daily ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
 ALTER TABLE llm_usage_metadata ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
 ALTER TABLE llm_usage_metadata_weekly ADD COLUMN latencies numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_hourly ADD CONSTRAINT llm_usage_hourly_latencies_are_numbers CHECK (abs(latencies) < 'Infinity');
+ALTER TABLE llm_usage_hourly_keys ADD CONSTRAINT llm_usage_hourly_keys_latencies_are_numbers CHECK (abs(latencies) < 'Infinity');
+ALTER TABLE llm_usage_daily ADD CONSTRAINT llm_usage_daily_latencies_are_numbers CHECK (abs(latencies) < 'Infinity');
+ALTER TABLE llm_usage_metadata ADD CONSTRAINT llm_usage_metadata_latencies_are_numbers CHECK (abs(latencies) < 'Infinity');
+ALTER TABLE llm_usage_metadata_weekly ADD CONSTRAINT llm_usage_metadata_weekly_latencies_are_numbers CHECK (abs(latencies) < 'Infinity');
 
 -- `usage errors` reads the requests with an error of a period.
 CREATE INDEX idx_llm_requests_errors ON llm_requests (created_at)

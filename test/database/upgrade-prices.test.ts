@@ -24,7 +24,8 @@ describeDatabases("a database of version 2", (open) => {
     expect(await findCaller(db, hashKey(SECRET))).toEqual({ keyId: KEY })
     const read = async () => [
       (await db.query("SELECT id, total_cost, cost_status FROM llm_requests ORDER BY id")).rows,
-      (await db.query("SELECT * FROM llm_usage_daily ORDER BY day, model")).rows,
+      // A later version has counters that this one does not have.
+      (await db.query("SELECT to_jsonb(d) - 'latencies' AS row FROM llm_usage_daily d ORDER BY day, model")).rows,
     ]
     const before = await read()
 
