@@ -464,10 +464,8 @@ describe("admin.oidc", () => {
   ])("is rejected %s", async (_title, more, message) => {
     const base = more.includes("issuer") ? "" : ', issuer: "https://id.example.com"'
     const id = more.includes("client_id") ? "" : ", client_id: gateway"
-    put(
-      "majordomo.yaml",
-      `admin: { oidc: { allowed_domains: []${base}${id}${more.replace(", allowed_domains: []", "")} } }`,
-    )
+    const rest = more === "" ? "" : `, ${more}`
+    put("majordomo.yaml", `admin: { oidc: { allowed_domains: []${base}${id}${rest} } }`)
     expect(await errorOf()).toMatch(message)
   })
 })

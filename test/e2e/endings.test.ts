@@ -94,7 +94,9 @@ it("SIGTERM while the database is down: waiting rows are reported, kept, and wri
     expect(await askOnce({ key, port: gateway.port, tag: "away", stream: false })).toBeUndefined()
     const ready = await fetch(`${gateway.origin}/readyz`)
     expect(ready.status).toBe(503)
-    expect(((await ready.json()) as { error: string }).error).toMatch(/\(postgres\) does not answer[^;]*; \d+ rows? waits?/)
+    expect(((await ready.json()) as { error: string }).error).toMatch(
+      /\(postgres\) does not answer[^;]*; \d+ rows? waits?/,
+    )
     const stranger = await fetch(`${gateway.origin}/v1/models`, {
       headers: { "x-majordomo-key": `mdm_sk_${"x".repeat(43)}` },
     })

@@ -107,6 +107,7 @@ describe("pricing get", () => {
         long_context: [],
         unsure: {},
         disagreements: [],
+        not_used: [],
       },
     ])
   })
