@@ -13,7 +13,7 @@ export type Need = "database" | "connect" | "prices" | "history" | "bodies" | "h
 
 type Named = "settings" | "now" | "log" | "onProgress" | "actor"
 
-/** What `run` receives: the resources of its needs, and those that every route has. */
+/** The context that `run` receives: the resources of its needs, and those that every route has. */
 export type RouteContext<N extends Need> = Context<Named> &
   Context<Exclude<N, "history" | "connect" | "http"> | ("history" extends N ? "prices" : never)> &
   ("connect" extends N ? { connect(): Promise<Database> } : object) &
@@ -32,7 +32,7 @@ interface RouteFacts<Input extends z.ZodObject, N extends Need> {
   readonly path: `/${string}`
   /** The least role that may call it. `public` means everybody: such a route shows nothing, or finds out by itself who calls. */
   readonly role: Role | "public"
-  /** What it does, in a few words without a full stop. */
+  /** It says what the route does, in a few words without a full stop. */
   readonly summary: string
   /**
    * Everything that the route takes, by name: parameters of the path, then of the query (GET, DELETE) or of the JSON body.
@@ -85,14 +85,14 @@ export interface StreamRoute<
   readonly run: (context: RouteContext<N>, input: Parsed) => AsyncIterable<Item>
 }
 
-/** What a caller gives to a route. */
+/** The input of a route, as its callers write it. */
 export type InputOf<R extends { readonly input: z.ZodObject }> = R extends {
   readonly input: infer I extends z.ZodObject
 }
   ? z.input<I>
   : never
 
-/** What a route returns. */
+/** The output of a route. */
 export type OutputOf<R> = R extends { readonly output: z.ZodType<infer Output> } ? Output : never
 
 // The tables of routes contain routes with any types; the types of one route are checked where it is defined.

@@ -11,9 +11,9 @@ import { type HttpExchange, isForeign, readCookieHeader, toCookie } from "./http
 import { createOidc, type Oidc } from "./oidc.ts"
 import { ApiError } from "./problem.ts"
 
-/** What a page of the dashboard knows of its session. */
+/** The session of a browser, as the pages of the dashboard know it. */
 interface OwnSession extends Pick<Session, "id" | "name" | "role" | "expires_at"> {
-  /** What state-changing calls send as `X-CSRF-Token`. */
+  /** State-changing calls send it as `X-CSRF-Token`. */
   readonly csrf_token: string
 }
 

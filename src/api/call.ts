@@ -4,7 +4,7 @@ import { withPriceHistory, withPrices } from "../operations/open/prices.ts"
 import type { AnyRoute, Need, Route, RouteContext, StreamRoute } from "./_route.ts"
 import { parseInput } from "./input.ts"
 
-/** What a command gives to a route that it runs by itself. */
+/** The part of the context that a command gives to a route that it runs by itself. */
 export interface LocalCaller extends Pick<RouteContext<Need>, "settings" | "log" | "onProgress" | "signal" | "actor"> {
   readonly now: () => number
 }
@@ -42,7 +42,7 @@ async function withResources<T>(
 ): Promise<T> {
   const open = async (context: object, left: readonly Need[]): Promise<T> => {
     const [need, ...rest] = left
-    const next = (opened: object): Promise<T> => open({ ...context, ...opened, ...pickCaller(caller) }, rest)
+    const next = (opened: object): Promise<T> => open({ ...context, ...opened }, rest)
     switch (need) {
       case "database":
         return withDatabase({ ...caller, mayCreate: mayCreate ?? false }, next)
@@ -57,6 +57,7 @@ async function withResources<T>(
       case "http":
         throw new Error("this route works only over HTTP")
       default:
+        // The functions of the caller win over those of the resources.
         return work({ ...context, ...caller } as RouteContext<Need>)
     }
   }
@@ -68,8 +69,3 @@ async function withResources<T>(
 }
 
 const ORDER: readonly Need[] = ["database", "connect", "bodies", "prices", "history"]
-
-/** The functions of the caller win over those of the resources. */
-function pickCaller({ log, onProgress, signal, now, actor }: LocalCaller) {
-  return { log, onProgress, signal, now, actor }
-}

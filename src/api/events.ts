@@ -1,7 +1,7 @@
 import { createSseSplitter } from "../kit/sse.ts"
 import type { Problem } from "./problem.ts"
 
-/** What a gateway says while it answers a call, as server-sent events: each is one JSON object in `data`. */
+/** A gateway sends these events while it answers a call. Each is one JSON object in `data` of a server-sent event. */
 export type ApiEvent =
   /** A line for the person who waits. */
   | { readonly note: string }

@@ -9,7 +9,7 @@ import { ApiError, explainError, type Problem } from "./problem.ts"
 import { readInput } from "./read-input.ts"
 import type { Router } from "./router.ts"
 
-/** What the API receives from the server that it is part of. */
+/** The server that the API is part of gives it these parts. */
 export interface ApiHandlerDeps {
   readonly router: Router
   readonly access: Access

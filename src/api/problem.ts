@@ -6,7 +6,7 @@ export interface Problem {
   readonly type: "about:blank"
   readonly title: string
   readonly status: number
-  /** What happened, why, and what to do. */
+  /** It says what happened, why, and what to do. */
   readonly detail: string
   /** The detail again, under the name that clients of the Go gateway read. */
   readonly error: string

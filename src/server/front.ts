@@ -7,6 +7,7 @@ import { startListening } from "./listen.ts"
 import type { ServerOptions } from "./options.ts"
 import { createProbe, type ProbeOptions } from "./probe.ts"
 import { type Metric, toText } from "./prometheus.ts"
+import { reject } from "./reject.ts"
 
 /** The HTTP side of the server: the listener, the gateway's own routes and the proxied requests. */
 interface Front {
@@ -74,10 +75,6 @@ export async function openFront({ settings, worker }: ServerOptions, parts: Fron
 const NO_PROXY = {
   handle(_request: IncomingMessage, response: ServerResponse): void {
     const message = "This is the admin listener of the gateway. Requests for providers go to the gateway's own port."
-    const body = JSON.stringify({
-      error: { message, type: "invalid_request_error", param: null, code: "unknown_path" },
-    })
-    response.writeHead(404, { "Content-Type": "application/json", "X-Should-Retry": "false", Connection: "close" })
-    response.end(body)
+    reject(response, 404, "unknown_path", message)
   },
 }

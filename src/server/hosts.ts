@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { isIP } from "node:net"
+import { reject } from "./reject.ts"
 
 /** Decides by the Host header which requests are answered. */
 interface HostCheck {
@@ -40,10 +41,7 @@ export function isLoopback(address: string): boolean {
 /** @param setting the setting that takes further names */
 export function rejectHost(response: ServerResponse, setting: "server.allowed_hosts" | "admin.hosts"): void {
   const message = `The Host of this request is not a name of this gateway. Use its address, or add the name to ${setting}.`
-  const body = JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code: "unknown_host" } })
-  response
-    .writeHead(403, { "Content-Type": "application/json", "X-Should-Retry": "false", Connection: "close" })
-    .end(body)
+  reject(response, 403, "unknown_host", message)
 }
 
 /** Returns a Host header without its port, the brackets of IPv6 and the dot of the root. */

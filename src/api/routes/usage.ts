@@ -63,6 +63,26 @@ const by = z
   .optional()
   .describe("model, provider, key, hour, day, week, month, status, outcome, or a metadata name")
 
+type QuestionInput = Parameters<typeof parseChoice>[0] & {
+  readonly by?: string | undefined
+  readonly sort?: string | undefined
+  readonly limit?: number | undefined
+}
+
+/** @throws InputError for a parameter that is not valid */
+function parseQuestion<Sort extends string>(
+  { by, sort, limit, ...choice }: QuestionInput,
+  now: number,
+  sorts: readonly Sort[],
+) {
+  return {
+    by: parseDimensions(by),
+    ...parseChoice(choice, now, "30d"),
+    sort: parseSort(sort, sorts),
+    limit,
+  }
+}
+
 export const usage = {
   report: defineRoute({
     name: "usage.report",
@@ -73,12 +93,7 @@ export const usage = {
     input: z.strictObject({ by, ...question }),
     output: report,
     needs: ["database"],
-    parse: ({ by, sort, limit, ...choice }, now): UsageQuestion => ({
-      by: parseDimensions(by),
-      ...parseChoice(choice, now, "30d"),
-      sort: parseSort(sort, SORTS),
-      limit,
-    }),
+    parse: (input, now): UsageQuestion => parseQuestion(input, now, SORTS),
     async run(context, question) {
       const now = context.now()
       // Before the report, so that a row that is written in between is counted twice rather than not at all.
@@ -104,12 +119,7 @@ export const usage = {
       unpriced_models: z.array(z.string()).readonly(),
     }),
     needs: ["database"],
-    parse: ({ sort, limit, ...choice }, now): UsageQuestion => ({
-      by: [],
-      ...parseChoice(choice, now, "30d"),
-      sort: parseSort(sort, SORTS),
-      limit,
-    }),
+    parse: (input, now): UsageQuestion => parseQuestion(input, now, SORTS),
     async run(context, question) {
       const now = context.now()
       const pendingRows = await notePendingRows(context)
@@ -130,12 +140,7 @@ export const usage = {
       approximate: z.boolean().describe("the percentiles come from histograms: they are at most 5 % off"),
     }),
     needs: ["database"],
-    parse: ({ by, sort, limit, ...choice }, now): LatencyReportQuestion => ({
-      by: parseDimensions(by),
-      ...parseChoice(choice, now, "30d"),
-      sort: parseSort(sort, LATENCY_SORTS),
-      limit,
-    }),
+    parse: (input, now): LatencyReportQuestion => parseQuestion(input, now, LATENCY_SORTS),
     async run(context, question) {
       const now = context.now()
       const pendingRows = await notePendingRows(context)

@@ -15,7 +15,7 @@ import {
 import type { Context } from "../context.ts"
 import { readRollups } from "./asker.ts"
 import { type ReportHead, toDimensionFields, toNoteFields, toOffsetIso, toQuestionObject } from "./json.ts"
-import { listNotes } from "./notes.ts"
+import { listNotes, toDay } from "./notes.ts"
 import { checkNames } from "./report.ts"
 
 export type { ErrorQuestion, ErrorRow }
@@ -50,10 +50,6 @@ export async function reportErrors({ database }: Context<"database">, question: 
     ? [`requests before ${toDay(prunedBefore)} were pruned, so what their errors said is not known`]
     : []
   return { ...answer, rates, notes: [...listNotes(all, rates, rollups), ...pruned] }
-}
-
-function toDay(at: number): string {
-  return new Date(at).toISOString().slice(0, 10)
 }
 
 interface Rate {

@@ -39,6 +39,7 @@ export function listNotes(
   return notes
 }
 
-function toDay(at: number): string {
+/** Returns the day (UTC) of a time in ms since the epoch. */
+export function toDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10)
 }
