@@ -1,0 +1,34 @@
+/** What a gateway needs to know of each credential that it holds for a provider. */
+interface StoredCredential {
+  /** The id of its row in `provider_api_keys`. */
+  readonly id: string
+  /** The name that its owner gave it: the row's `provider_api_key_alias`. */
+  readonly alias: string
+}
+
+/** A credential of a provider from the vault, decrypted. It is never written anywhere but into the provider's request. */
+export type ProviderCredential = StoredCredential &
+  (
+    | {
+        /** A key or token that is sent as it is, in the first place of the dialect's `credentials`. */
+        readonly kind: "key"
+        readonly secret: string
+      }
+    | {
+        /** An access key of AWS, with which the gateway signs each request (Signature Version 4). */
+        readonly kind: "aws"
+        readonly accessKeyId: string
+        readonly secretAccessKey: string
+        readonly sessionToken?: string | undefined
+      }
+    | {
+        /** A service account of Google Cloud, for which the gateway gets an access token and renews it. */
+        readonly kind: "google"
+        readonly clientEmail: string
+        /** PEM, PKCS#8. */
+        readonly privateKey: string
+        readonly privateKeyId?: string | undefined
+        /** `https://oauth2.googleapis.com/token` */
+        readonly tokenUri: string
+      }
+  )
