@@ -319,6 +319,10 @@ export const SETTINGS = {
   metadata: {
     max_keys: row(wholeNumber(0, 1000), 32, "maximum number of `X-Majordomo-*` headers stored per request"),
     max_value_length: row(wholeNumber(1, 65536), 1024, "maximum characters stored of each value"),
+    client: row(yesOrNo, true, "whether to store which program sent a request, as `Client`"),
+    user: row(yesOrNo, true, "whether to store the user that the request itself names, as `User-Id`"),
+    session: row(yesOrNo, true, "whether to store the session that the request itself names, as `Session-Id`"),
+    trace: row(yesOrNo, true, "whether to store `Trace-Id` and spans from the headers `traceparent` and `baggage`"),
   },
 } as const
 

@@ -3,6 +3,7 @@ const STATUS_OF_CODE = {
   bad_request: 400,
   unknown_provider: 400,
   foreign_credential: 400,
+  missing_metadata: 400,
   invalid_gateway_key: 401,
   no_provider_credential: 401,
   unknown_path: 404,

@@ -6,6 +6,7 @@ import type { Dialect } from "../providers/_dialect.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
+import { createAttribution } from "./attribution/attribute.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { createCredentialChecks, listCredentialPlaces } from "./credentials.ts"
@@ -16,7 +17,7 @@ import { type AnswerHandler, forward } from "./forward.ts"
 import { HeldAnswers } from "./held-answers.ts"
 import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
-import { readMetadata } from "./metadata.ts"
+import { NO_METADATA } from "./metadata.ts"
 import { ModelNames } from "./model-names.ts"
 import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
@@ -86,6 +87,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
   private readonly identify: ReturnType<typeof createIdentify>
   private readonly credentialCheckOf: ReturnType<typeof createCredentialChecks>
+  private readonly attribute: ReturnType<typeof createAttribution>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
@@ -100,6 +102,7 @@ class Pipeline implements Gateway, RelaySteps {
     this.checkSingleHeaders = createSingleHeaderCheck(dialects)
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
     this.credentialCheckOf = createCredentialChecks(deps.dialects)
+    this.attribute = createAttribution(settings, this.counters)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
     this.recording = { ...deps, names: new ModelNames() }
@@ -202,7 +205,7 @@ class Pipeline implements Gateway, RelaySteps {
   private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
     const { call, decoded, caller, route, withheld } = known
-    return new ProxiedRequest({
+    const proxied = new ProxiedRequest({
       call,
       decoded,
       caller,
@@ -215,13 +218,13 @@ class Pipeline implements Gateway, RelaySteps {
       capture: openBodies?.(call, caller),
       settings,
     })
+    call.metadata = this.attribute(call, proxied.prepared.attribution, caller.metadata)
+    return proxied
   }
 
   private toCall({ id, receivedAt, request }: Arrival, { path, query }: Target, body: Body): Call {
-    const { maxMetadataKeys: maxKeys, maxMetadataValueLength: maxValueLength } = this.deps.settings
     const { rawHeaders, headers, method = "GET" } = request
-    const metadata = readMetadata(rawHeaders, { maxKeys, maxValueLength }, this.counters)
-    return { id, receivedAt, method, path, query, rawHeaders, headers, metadata, body }
+    return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body }
   }
 
   /** Sends the error of a request that was not forwarded. */

@@ -1,6 +1,7 @@
 import type { Edit, Headers } from "../core/call.ts"
 import type { GatewayErrorCode } from "../core/errors.ts"
 import type { Reading } from "../core/usage.ts"
+import type { RequestAttribution } from "./_attribution.ts"
 import type { CredentialPlace } from "./_credentials.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing, ResponseHead } from "./_framing.ts"
@@ -34,6 +35,8 @@ export interface PreparedRequest {
   readonly createFilter: (() => StreamFilter) | undefined
   /** Makes the filter that changes addresses in the answer, see `metering.rewrite_result_urls`; undefined: nothing is changed. */
   readonly createRewriter?: (() => StreamFilter) | undefined
+  /** Whose request it is, and of which session, as the body says; undefined: it does not say. */
+  readonly attribution?: RequestAttribution | undefined
   /** The client asks for a stream. This is a hint: the answer's framing decides. */
   readonly stream: boolean
 }

@@ -72,5 +72,6 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     foreignJobs: metering.foreignJobs,
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
+    attribution: metadata,
   }
 }
