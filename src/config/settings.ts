@@ -331,6 +331,12 @@ export interface ProviderSettings {
   readonly baseUrl: string
   /** The name of the dialect that its API implements. */
   readonly format: string
+  /** The provider whose prices hold, if the operator says it. */
+  readonly like?: string
+  /** The region of a cloud. */
+  readonly region?: string
+  /** The models behind names that are not a model's, such as deployments. The names are in lower case. */
+  readonly models?: Readonly<Record<string, string>>
   /** `free` means that requests to it cost nothing. */
   readonly prices?: "free"
   /** The discounts that the provider gives on its list prices, by period. */

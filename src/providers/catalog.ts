@@ -1,3 +1,4 @@
+import { CLOUDS } from "./_clouds.ts"
 import type { Dialect } from "./_dialect.ts"
 import * as table from "./index.ts"
 
@@ -10,6 +11,8 @@ export interface Provider {
   readonly format: Format
   /** `https://host[:port][/prefix]`, without a slash at the end. */
   readonly baseUrl: string
+  /** The region of a cloud; undefined: it is not set. */
+  readonly region?: string | undefined
 }
 
 /** The dialect in which requests are answered of which nothing is known: most clients understand its errors. */
@@ -36,6 +39,7 @@ export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = Object.fro
 export const PROVIDER_CATALOG = {
   formats: FORMATS as readonly string[],
   builtIn: BUILT_IN_PROVIDERS,
+  clouds: CLOUDS,
   /** Names such as `gemini-openai`, which select a surface of a built-in provider. */
   reservedNames: FORMATS.flatMap((name) =>
     (DIALECTS[name].routes.surfaces ?? []).map(({ format }) => `${name}-${format}`),
