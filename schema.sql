@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 13
+-- Schema version: 14
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -3507,6 +3507,28 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (13, 'latency', false);
 END $version$;
 
+
+-- ## Version 14: unusual ----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 14 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0014 unusual
+-- breaking: no
+--
+-- Reports by status and outcome take all requests from the rollups, and read the rows of those that are not as nearly all
+-- are. The index contains the errors too, so that it replaces theirs.
+
+CREATE INDEX idx_llm_requests_unusual ON llm_requests (created_at) WHERE status_code <> 200 OR outcome <> 'complete';
+DROP INDEX idx_llm_requests_errors;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (14, 'unusual', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -3535,8 +3557,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 13 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 13: nothing was changed', latest;
+  IF latest > 14 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 14: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -58,7 +58,7 @@ export const FORGET_VERSIONS = `
   DROP FUNCTION majordomo_lock_rollups CASCADE;
   DROP FUNCTION majordomo_only_pruned CASCADE;
   DROP FUNCTION majordomo_latency;
-  DROP INDEX idx_llm_requests_errors;
+  DROP INDEX idx_llm_requests_unusual;
   ALTER TABLE IF EXISTS llm_request_repricings DROP CONSTRAINT llm_request_repricings_cost_is_number;
   ALTER TABLE IF EXISTS llm_usage_hourly DROP COLUMN latencies, DROP CONSTRAINT llm_usage_hourly_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_hourly_keys DROP COLUMN latencies, DROP CONSTRAINT llm_usage_hourly_keys_are_numbers;

@@ -86,6 +86,7 @@ const BY = [
     ["User-Id"],
     ["Feature"],
     ["status"],
+    ["outcome"],
   ],
   ...[
     ["model", "provider"],
@@ -95,6 +96,8 @@ const BY = [
     ["month", "key"],
     ["User-Id", "day"],
     ["week", "User-Id"],
+    ["status", "key"],
+    ["outcome", "User-Id"],
   ],
 ]
 const FILTERS: readonly Filters[] = [
@@ -171,7 +174,8 @@ describe("a report reads rollups if they contain everything it needs", () => {
     [{ by: ["day"], filters: { where: { "User-Id": "u3" } } }, "llm_usage_metadata"],
     [{ by: ["User-Id", "model"] }, "rows"],
     [{ by: ["Feature"] }, "rows"],
-    [{ by: ["status"] }, "rows"],
+    [{ by: ["status"] }, "llm_usage_hourly"],
+    [{ by: ["outcome", "key"] }, "llm_usage_daily"],
     [{ filters: { status: "error" } }, "rows"],
   ])("%j: %s", (ask, table) => expect(source(ask)).toBe(table))
 })
