@@ -57,6 +57,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@electric-sql/": ["embedded"],
   "gpt-tokenizer": ["tokenizer"],
   "@aws-sdk/": ["bodies"],
+  "@smithy/eventstream-codec": ["providers"],
   "@smithy/": ["bodies"],
 }
 
