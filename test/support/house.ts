@@ -60,6 +60,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "gpt-tokenizer": ["tokenizer"],
   "@aws-sdk/": ["bodies"],
   "@smithy/signature-v4": ["vault"],
+  "@smithy/eventstream-codec": ["providers"],
   "@smithy/": ["bodies"],
   jose: ["vault"],
 }
