@@ -20,6 +20,21 @@ export function forward(
   handler: AnswerHandler,
   isEdited: boolean,
 ): void {
+  const loading = request.dialect.load?.()
+  if (loading === undefined) enter(deps, request, handler, isEdited)
+  else {
+    void loading.then(() => {
+      if (!request.response.destroyed) enter(deps, request, handler, isEdited)
+    })
+  }
+}
+
+function enter(
+  deps: Pick<Deps, "ledger" | "onError">,
+  request: ProxiedRequest,
+  handler: AnswerHandler,
+  isEdited: boolean,
+): void {
   const { queue } = request.upstream
   const { keyId } = request.caller
   request.lane = queue.enter(keyId)

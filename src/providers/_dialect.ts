@@ -1,4 +1,4 @@
-import type { Edit, Headers } from "../core/call.ts"
+import type { Edit, Headers, RawHeaders } from "../core/call.ts"
 import type { GatewayErrorCode } from "../core/errors.ts"
 import type { Reading } from "../core/usage.ts"
 import type { RequestAttribution } from "./_attribution.ts"
@@ -64,6 +64,11 @@ export interface DialectDefinition {
   readonly routes: Routes
   /** The places where the provider's credential can stand; the first that holds one counts. */
   readonly credentials: readonly CredentialPlace[]
+  /**
+   * Loads what only this dialect needs. The gateway calls it for each request before it is forwarded, and waits for the
+   * promise. Returns undefined when everything is loaded.
+   */
+  load?(): Promise<void> | undefined
   prepare(request: ProviderRequest, options: PrepareOptions): PreparedRequest
   /**
    * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as
@@ -72,7 +77,8 @@ export interface DialectDefinition {
   retryWithout?(statusCode: number, body: Uint8Array): boolean
   /** Returns how the answer is framed. Without it the content type decides. */
   framing?(request: ProviderRequest, head: ResponseHead): Framing
-  createCollector(request: ProviderRequest): Collector
+  /** @param headers of the answer, for an API that states usage in them; undefined: they are not known */
+  createCollector(request: ProviderRequest, headers?: RawHeaders): Collector
   /** Returns true if the request states what is billed although its answer cannot be read, such as a speech. */
   isBilledByRequest?(request: ProviderRequest): boolean
   /** Returns the reading of an answer. Pure: rows are priced again by it years later. */
@@ -98,8 +104,9 @@ export interface Dialect extends DialectDefinition {
   /**
    * Returns the meter for an answer; undefined when its framing is `opaque` and the request does not state its bill.
    * @param sink receives what the answer says about jobs; undefined: nobody asks
+   * @param headers of the answer
    */
-  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink): Meter | undefined
+  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink, headers?: RawHeaders): Meter | undefined
   /** Returns true if the request costs nothing by the provider's own rule: count_tokens, models, moderations, … */
   isFree(request: Pick<ProviderRequest, "method" | "path">): boolean
   /** Returns the credential that the request carries for this provider, for `provider_api_key_hash`. */

@@ -303,7 +303,7 @@ describe("settings", () => {
     expect(warnings).toEqual([])
   })
 
-  test.each(["azure", "bedrock", "vertex"])("[U7] %s is a provider like any other, also in variables", async (name) => {
+  test.each(["azure", "vertex"])("[U7] %s is a provider like any other, also in variables", async (name) => {
     const prefix = `MAJORDOMO_PROVIDERS_${name.toUpperCase()}`
     put("majordomo.yaml", `providers: {${name}: {base_url: https://cloud.example}}`)
     const { settings, warnings } = await load({ env: { [`${prefix}_FORMAT`]: "anthropic" } })
@@ -397,7 +397,7 @@ describe("errors", () => {
     ["providers: {OpenAI: {base_url: https://x.example}}", /lower-case/],
     [
       "providers: {groq: {base_url: https://x.example}}",
-      /^providers.groq.format \(unset\): expected one of openai, anthropic, gemini, got nothing/,
+      /^providers.groq.format \(unset\): expected one of openai, anthropic, bedrock, gemini, got nothing/,
     ],
     ["providers: {groq: {format: openai}}", /^providers.groq.base_url/],
     ["providers: {gemini-openai: {format: openai, base_url: https://x.example}}", /name is reserved/],
