@@ -49,6 +49,8 @@ export interface Caller {
   readonly keyId: string
   /** The part of the list prices that remains for this key: `"0.875"` for a discount of 12.5 %; undefined: all of it. */
   readonly discountFactor?: string | undefined
+  /** The provider keys that the key is bound to: ids by the name of their provider; undefined: it is bound to none. */
+  readonly providerKeys?: Readonly<Record<string, string>> | undefined
 }
 
 /**
