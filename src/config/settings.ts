@@ -16,6 +16,8 @@ import {
   text,
   type Unit,
   type ValueParser,
+  vaultKey,
+  vaultKeys,
   webAddress,
   wholeNumber,
   word,
@@ -143,6 +145,23 @@ export const SETTINGS = {
         "role of people without such a claim, which needs `admin.oidc.allowed_domains`; default: they may not sign in",
       ),
     },
+  },
+  vault: {
+    key: optional(
+      orNothing(vaultKey),
+      "the key that encrypts provider keys in the database: 32 bytes in base64, as `vault init` makes them; default: the first one in `vault.key_file`",
+      secret,
+    ),
+    key_file: optional(
+      orNothing(path),
+      "file with such keys, one in each line, that other users cannot read: the first one encrypts, and all of them decrypt; default: `vault.key` in `storage.data_dir`",
+    ),
+    previous_keys: row(
+      vaultKeys,
+      "[]",
+      "further keys that decrypt, until `vault rotate` has encrypted everything with `vault.key`",
+      secret,
+    ),
   },
   metrics: {
     public: row(

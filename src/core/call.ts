@@ -52,6 +52,8 @@ export interface Caller {
   readonly discountFactor?: string | undefined
   /** undefined: the key has no metadata of its own. */
   readonly metadata?: KeyMetadata | undefined
+  /** The provider keys that the key is bound to: ids by the name of their provider; undefined: it is bound to none. */
+  readonly providerKeys?: Readonly<Record<string, string>> | undefined
 }
 
 /** The metadata that an API key adds to its requests, or requires of them. Names are in Train-Case (`User-Id`). */

@@ -2,7 +2,7 @@ import * as zlib from "node:zlib"
 import type { Headers, RawHeaders } from "../core/call.ts"
 import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
 import { findRaw } from "../core/raw-headers.ts"
-import { decodeQuery, hasParameter } from "../providers/_credentials.ts"
+import { containsGatewayKey, decodeQuery, hasParameter } from "../providers/_credentials.ts"
 
 /** The hop-by-hop headers of RFC 9110, section 7.6.1, and those that older proxies treat alike. */
 const HOP_BY_HOP = new Set([
@@ -61,7 +61,7 @@ export function toUpstreamHeaders(
     }
     if (NEVER_FORWARDED.has(lower) || withheld.has(lower) || dropped?.has(lower)) continue
     if (lower.startsWith(OWN_PREFIX) || lower.startsWith(FORWARDED_PREFIX)) continue
-    if (raw[i + 1]!.includes(GATEWAY_KEY_PREFIX)) continue
+    if (containsGatewayKey(raw[i + 1]!)) continue
     if (lower === "accept-encoding") {
       out.push(name, options.identityOnly ? "identity" : toDecodable(raw[i + 1]!))
       continue

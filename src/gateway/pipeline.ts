@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Body, Call, Ending, RawHeaders } from "../core/call.ts"
+import type { Body, Call, Caller, Ending, RawHeaders } from "../core/call.ts"
 import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
+import type { Provider } from "../providers/catalog.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { createAttribution } from "./attribution/attribute.ts"
 import { isLarge, NO_BODY } from "./body.ts"
@@ -30,6 +31,7 @@ import { createRouter, type Route, type Router } from "./route.ts"
 import { sendError } from "./send-error.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
+import { chooseCredentials } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
@@ -60,8 +62,11 @@ export function createGateway(deps: Deps): Gateway {
 }
 
 /** Everything that is known of a request when its body has been read. */
-type Known = Pick<ConstructorParameters<typeof ProxiedRequest>[0], "call" | "decoded" | "caller" | "route" | "withheld">
-type Admitted = Pick<Known, "caller" | "route" | "withheld">
+type Known = Pick<
+  ConstructorParameters<typeof ProxiedRequest>[0],
+  "call" | "decoded" | "caller" | "route" | "credentials"
+>
+type Admitted = Pick<Known, "caller" | "route" | "credentials">
 
 /**
  * The pipeline: one request in, one answer and one row out, in eight steps.
@@ -69,7 +74,7 @@ type Admitted = Pick<Known, "caller" | "route" | "withheld">
  * 1. `receive` checks the head, and later reads the body.
  * 2. `route` finds the provider and the dialect. It comes before `identify`, so that an error has the form of the API
  *    that the client called.
- * 3. `identify` finds the client by its key.
+ * 3. `identify` finds the client by its key, and then the credential for the provider: the client's, or the gateway's.
  * 4. `admit` decides whether the request may be forwarded now.
  * 5. `forward` sends it to the provider.
  * 6. `relay` passes the answer on to the client, and a copy to the meter.
@@ -86,7 +91,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly router: Router
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
   private readonly identify: ReturnType<typeof createIdentify>
-  private readonly credentialCheckOf: ReturnType<typeof createCredentialChecks>
+  private readonly credentialChecks: ReturnType<typeof createCredentialChecks>
   private readonly attribute: ReturnType<typeof createAttribution>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
@@ -101,7 +106,7 @@ class Pipeline implements Gateway, RelaySteps {
     const dialects = Object.values(deps.dialects)
     this.checkSingleHeaders = createSingleHeaderCheck(dialects)
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
-    this.credentialCheckOf = createCredentialChecks(deps.dialects)
+    this.credentialChecks = createCredentialChecks(deps.dialects)
     this.attribute = createAttribution(settings, this.counters)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
@@ -147,13 +152,19 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
-      const withheld = this.credentialCheckOf(route.provider)(head)
+      const chosen = this.chooseCredentials(head, route.provider, caller)
+      const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      const proxied = await this.prepare(arrival, head, { route, caller, withheld })
+      const proxied = await this.prepare(arrival, head, { route, caller, credentials })
       new Relay(this, proxied).start()
     } catch (error) {
       this.reject(error, arrival, route)
     }
+  }
+
+  private chooseCredentials(head: RoutedRequest, provider: Provider, caller: Caller) {
+    const { of, everything } = this.credentialChecks
+    return chooseCredentials(of(provider)(head), { provider, caller, everything }, this.deps.findCredential)
   }
 
   /** Step 5. */
@@ -204,18 +215,18 @@ class Pipeline implements Gateway, RelaySteps {
 
   private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
-    const { call, decoded, caller, route, withheld } = known
+    const { call, decoded, caller, route, credentials } = known
     const proxied = new ProxiedRequest({
       call,
       decoded,
       caller,
       route,
-      withheld,
+      credentials,
       dialect: dialects[route.format],
       upstream: this.upstreams.get(route.provider),
       response: arrival.response,
       startedAt: arrival.startedAt,
-      capture: openBodies?.(call, caller),
+      capture: openBodies?.(call, caller, credentials.supplied),
       settings,
     })
     call.metadata = this.attribute(call, proxied.prepared.attribution, caller.metadata)

@@ -9,6 +9,8 @@ import { createSpillDirectory } from "../kit/spill-file.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
 import { DIALECTS, findFormat } from "../providers/catalog.ts"
 import type { Tokenizer } from "../tokenizer/tokenizer.ts"
+import { createAuthorizer } from "../vault/authorize.ts"
+import type { CredentialStore } from "../vault/store.ts"
 import type { Metrics } from "./metrics.ts"
 import type { ServerOptions } from "./options.ts"
 import { createSpillReport } from "./spill-report.ts"
@@ -16,6 +18,7 @@ import { createSpillReport } from "./spill-report.ts"
 /** The opened parts that the pipeline uses. */
 interface GatewayParts {
   readonly keys: KeyCache
+  readonly vault: CredentialStore
   readonly prices: PriceBook
   readonly bodies: BodyStore
   readonly ledger: LedgerHandle
@@ -26,13 +29,20 @@ interface GatewayParts {
 
 /** Wires the pipeline to the parts of the server. */
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
-  const { keys, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
+  const { keys, vault, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
   const spillDir = join(settings.storage.dataDir, "spill")
+  const providers = toProviders(settings)
   return createGateway({
     settings: toGatewaySettings(settings),
-    providers: toProviders(settings),
+    providers,
     dialects: DIALECTS,
     findCaller: keys.find,
+    findCredential: vault.find,
+    authorize: createAuthorizer({
+      proxies: settings.upstream.proxies,
+      findRegion: (origin) => Object.values(providers).find((each) => new URL(each.baseUrl).origin === origin)?.region,
+      now: Date.now,
+    }),
     price: prices.price,
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
     spill: createSpillDirectory(spillDir),

@@ -54,7 +54,8 @@ export const VERSION = readSchemaScript().version
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
-    majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit;
+    majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys;
+  DROP FUNCTION majordomo_tell_provider_keys;
   DROP FUNCTION majordomo_lock_rollups CASCADE;
   DROP FUNCTION majordomo_only_pruned CASCADE;
   DROP FUNCTION majordomo_latency;
@@ -66,7 +67,7 @@ export const FORGET_VERSIONS = `
   ALTER TABLE IF EXISTS llm_usage_metadata DROP COLUMN latencies, DROP CONSTRAINT llm_usage_metadata_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_metadata_weekly DROP COLUMN latencies, DROP CONSTRAINT llm_usage_metadata_weekly_are_numbers;
   ALTER TABLE llm_requests DROP COLUMN dialect, DROP CONSTRAINT llm_requests_cost_is_number;
-  ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE;
+  ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE, DROP COLUMN provider_keys CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
   ALTER TABLE majordomo_schema DROP COLUMN cookie_key;
   ALTER TABLE llm_usage_metadata_names DROP COLUMN summed_since, DROP COLUMN changed_at;`
