@@ -24,6 +24,10 @@ export const PROVIDER_SETTINGS = {
     discounts,
     "percentage that it takes off its list prices, such as `10%`; your own prices stay as they are; built-in providers have this setting too",
   ),
+  billing: row(
+    oneOf("api", "subscription"),
+    "`subscription` if a flat fee pays for all its tokens, so that their price is not added to the bill; `api` if each token is billed, even with the login of a subscription; default: the credential decides",
+  ),
 } as const
 
 /** Returns the same settings with the formats of the catalog. */
@@ -66,7 +70,9 @@ export function toProviders(
     const free = settingOf("prices") === "free" ? ({ prices: "free" } as const) : {}
     const discount = settingOf("discount")
     const reduced = discount === undefined ? {} : { discount }
-    providers[name] = { baseUrl, format, ...free, ...reduced } as ProviderSettings
+    const billing = settingOf("billing")
+    const paid = billing === undefined ? {} : { billing }
+    providers[name] = { baseUrl, format, ...free, ...reduced, ...paid } as ProviderSettings
   }
   return providers
 }

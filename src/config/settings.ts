@@ -331,6 +331,8 @@ export interface ProviderSettings {
   readonly prices?: "free"
   /** The discounts that the provider gives on its list prices, by period. */
   readonly discount?: readonly Discount[]
+  /** Who pays for its tokens; without it, the logins of subscriptions are recognized. */
+  readonly billing?: "api" | "subscription"
 }
 
 /** All settings in camelCase. Durations end in `Ms`, sizes in `Bytes`, and paths are absolute. */

@@ -14,6 +14,7 @@ const MAX_ALIAS_LENGTH = 255
 
 /** The part of a request that its intent needs. */
 type ForwardedFacts = Pick<SettledRequest, "call" | "caller" | "credentialHash"> & {
+  readonly billing?: SettledRequest["billing"]
   readonly route: { readonly provider: { readonly name: string }; readonly format: string }
   readonly prepared: { readonly requestedModel: string | undefined }
 }
@@ -29,7 +30,7 @@ type RowFacts = ForwardedFacts &
  * @param names limits the models that rows count for; undefined: the provider's answers do
  */
 export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
-  const { call, caller, credentialHash, dialect, route, ending, cost, bodies } = request
+  const { call, caller, credentialHash, billing, dialect, route, ending, cost, bodies } = request
   const { requestedModel } = request.prepared
   const { reading } = ending
   const model = reading.model ?? requestedModel ?? ""
@@ -58,6 +59,7 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
     input_cost: cost.inputCost,
     output_cost: cost.outputCost,
     total_cost: cost.totalCost,
+    billing,
     cost_status: cost.status,
     price: cost.price,
     usage: reading.raw,
@@ -79,7 +81,7 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
 }
 
 /** Returns what is known of the row when the request is forwarded. Pure. */
-export function toLogIntent({ call, caller, credentialHash, route, prepared }: ForwardedFacts): LogIntent {
+export function toLogIntent({ call, caller, credentialHash, billing, route, prepared }: ForwardedFacts): LogIntent {
   const { requestedModel } = prepared
   return {
     id: call.id,
@@ -92,6 +94,7 @@ export function toLogIntent({ call, caller, credentialHash, route, prepared }: F
     request_path: call.path,
     request_method: call.method,
     requested_at: toIsoTime(call.receivedAt),
+    billing,
     dialect: route.format,
     raw_metadata: toRawMetadata(call),
   }

@@ -54,6 +54,18 @@ export interface StreamFilter {
   end(): Uint8Array
 }
 
+/** The logins of subscriptions, with which an API answers without a bill for tokens. */
+export interface Logins {
+  /** Returns true if a request's credential is such a login. */
+  isLogin(credential: string, headers: Headers): boolean
+  /**
+   * Returns true if the provider bills this answer by its tokens although the request has a login, such as use beyond what
+   * the subscription includes.
+   * @param header finds a header of the answer by its name in lower case
+   */
+  isBilled?(header: (name: string) => string | undefined): boolean
+}
+
 /** One API dialect as its folder states it: pure functions and tables. `defineDialect` completes it. */
 export interface DialectDefinition {
   /** The API's own provider, which is built in under the dialect's name: `https://host[:port][/prefix]`. */
@@ -61,6 +73,8 @@ export interface DialectDefinition {
   readonly routes: Routes
   /** The places where the provider's credential can stand; the first that holds one counts. */
   readonly credentials: readonly CredentialPlace[]
+  /** undefined: every credential of the API is billed. */
+  readonly logins?: Logins
   prepare(request: ProviderRequest, options: PrepareOptions): PreparedRequest
   /**
    * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as

@@ -1,3 +1,4 @@
+import type { Billing } from "../core/cost.ts"
 import type { Dialect } from "./_dialect.ts"
 import * as table from "./index.ts"
 
@@ -10,6 +11,8 @@ export interface Provider {
   readonly format: Format
   /** `https://host[:port][/prefix]`, without a slash at the end. */
   readonly baseUrl: string
+  /** Who pays for its tokens, whatever the credential is; undefined: the login of a subscription is recognized. */
+  readonly billing?: "api" | Billing | undefined
 }
 
 /** The dialect in which requests are answered of which nothing is known: most clients understand its errors. */

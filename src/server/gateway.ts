@@ -48,9 +48,9 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
 
 function toProviders(settings: Settings): Deps["providers"] {
   return Object.fromEntries(
-    Object.entries(settings.providers).map(([name, { baseUrl, format }]) => {
+    Object.entries(settings.providers).map(([name, { baseUrl, format, billing }]) => {
       // The settings were loaded with the catalog's formats, so there is a dialect of this name.
-      return [name, { name, baseUrl, format: findFormat(format)! }]
+      return [name, { name, baseUrl, format: findFormat(format)!, billing }]
     }),
   )
 }

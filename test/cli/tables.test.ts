@@ -24,6 +24,8 @@ function row(value: string | null, more: Partial<UsageRow>): UsageRow {
     exact: 1,
     estimated: 0,
     unpriced: 0,
+    subscription_requests: 0,
+    subscription_value: "0",
   }
   return { ...none, values: [value], keyId: undefined, ...more }
 }
@@ -62,6 +64,8 @@ const answer: UsageAnswer = {
     errors: 3,
     estimated: 1,
     unpriced: 2,
+    subscription_requests: 0,
+    subscription_value: "0",
   }),
 }
 const by = [findDimension("model")!]

@@ -5,6 +5,7 @@ import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { MessageCollector } from "./collector.ts"
 import { readJobs } from "./jobs.ts"
+import { LOGINS } from "./logins.ts"
 import { toReading } from "./reading.ts"
 import { findGatewayAddress, ResultsUrlFilter } from "./results-url.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
@@ -14,6 +15,7 @@ export const anthropic = defineDialect({
   baseUrl: "https://api.anthropic.com",
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
+  logins: LOGINS,
   prepare(request, { rewriteResultUrls }) {
     const { model, stream } = readRequest(request)
     const isBatch = OPERATIONS.find(request.method, request.path).kind === "batch"

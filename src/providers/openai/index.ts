@@ -14,6 +14,8 @@ export const openai = defineDialect({
   routes: { claims: CLAIMS, operations: OPERATIONS },
   // Azure has a header of its own.
   credentials: [{ header: "authorization", scheme: "bearer" }, { header: "api-key" }],
+  // Codex sends the id of the account with each request of a ChatGPT login, and never with an API key.
+  logins: { isLogin: (_credential, headers) => headers["chatgpt-account-id"] !== undefined },
   prepare(request, { injectStreamUsage }) {
     const facts = readRequest(request)
     const { kind } = OPERATIONS.find(request.method, request.path)
