@@ -26,7 +26,7 @@ export const PROVIDER_SETTINGS = {
   ),
   billing: row(
     oneOf("api", "subscription"),
-    "`subscription` if a flat fee pays for all its tokens, so that their price is not added to the bill; `api` if each token is billed, even with the login of a subscription; default: the credential decides",
+    "`subscription` if a flat fee pays for all its tokens, so that their price is not added to the bill; `api` if each token is billed, even with the login of a subscription; default: the credential decides; built-in providers have this setting too",
   ),
 } as const
 
@@ -70,7 +70,7 @@ export function toProviders(
     const free = settingOf("prices") === "free" ? ({ prices: "free" } as const) : {}
     const discount = settingOf("discount")
     const reduced = discount === undefined ? {} : { discount }
-    const billing = settingOf("billing")
+    const billing = settingOf("billing") ?? builtIn[name]?.billing
     const paid = billing === undefined ? {} : { billing }
     providers[name] = { baseUrl, format, ...free, ...reduced, ...paid } as ProviderSettings
   }

@@ -30,10 +30,19 @@ export const DIALECTS = Object.fromEntries(FORMATS.map((name) => [name, TABLE[na
   readonly [K in Format]: Dialect
 }
 
+/** Where Codex sends its requests with a ChatGPT login. It has the Responses API, without `/v1`. */
+const CHATGPT: Provider = {
+  name: "chatgpt",
+  format: "openai",
+  baseUrl: "https://chatgpt.com/backend-api/codex",
+  billing: "subscription",
+}
+
 /** The providers that need no configuration, by name. */
-export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = Object.fromEntries(
-  FORMATS.map((name) => [name, { name, format: name, baseUrl: DIALECTS[name].baseUrl }]),
-)
+export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = {
+  ...Object.fromEntries(FORMATS.map((name) => [name, { name, format: name, baseUrl: DIALECTS[name].baseUrl }])),
+  chatgpt: CHATGPT,
+}
 
 /** The facts about providers that the settings need. */
 export const PROVIDER_CATALOG = {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { BUILT_IN_PROVIDERS } from "../../src/providers/catalog.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 
 const MESSAGE = JSON.stringify({ model: "claude-sonnet-4-5", usage: { input_tokens: 3, output_tokens: 4 } })
@@ -11,9 +12,12 @@ let upstream: Server
 let gateway: Pipeline
 /** The headers of the next answer. */
 let sent: Record<string, string> = {}
+/** The path of the last request. */
+let path: string | undefined
 
 beforeAll(async () => {
   upstream = createServer((request, response) => {
+    path = request.url
     request
       .resume()
       .on("end", () => response.writeHead(200, { "content-type": "application/json", ...sent }).end(MESSAGE))
@@ -26,6 +30,7 @@ beforeAll(async () => {
     providers: {
       anthropic: { name: "anthropic", ...anthropic },
       openai: { name: "openai", format: "openai", baseUrl },
+      chatgpt: { ...BUILT_IN_PROVIDERS["chatgpt"]!, baseUrl: `${baseUrl}/backend-api/codex` },
       flat: { name: "flat", ...anthropic, billing: "subscription" },
       metered: { name: "metered", ...anthropic, billing: "api" },
     },
@@ -112,4 +117,11 @@ test("the cost in the headers of an answer is 0 for a subscription, with its API
   const billed = await ask({ "x-api-key": API_KEY })
   expect(billed.headers.get("x-majordomo-cost")).toBe("0.0003")
   expect(billed.headers.has("x-majordomo-subscription-value")).toBe(false)
+})
+
+test("the provider chatgpt has the Responses API at the address of Codex, and is on no bill", async () => {
+  const headers = { "x-majordomo-provider": "chatgpt", authorization: "Bearer eyJhbGciOi" }
+  const { row } = await ask(headers, { path: "/responses" })
+  expect(path).toBe("/backend-api/codex/responses")
+  expect(row).toMatchObject({ provider: "chatgpt", dialect: "openai", billing: "subscription" })
 })

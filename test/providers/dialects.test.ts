@@ -210,5 +210,6 @@ it("the built-in providers have the addresses of their makers", () => {
     "openai openai https://api.openai.com",
     "anthropic anthropic https://api.anthropic.com",
     "gemini gemini https://generativelanguage.googleapis.com",
+    "chatgpt openai https://chatgpt.com/backend-api/codex",
   ])
 })
