@@ -64,6 +64,11 @@ export const SETTINGS = {
       "[]",
       "origins of websites that may call the gateway from a browser, such as `https://app.example.com`; `*` allows all",
     ),
+    models: row(
+      oneOf("provider", "own"),
+      "provider",
+      "who answers requests for lists of models, such as `GET /v1/models`: the `provider`, or with `own` the gateway, which lists the models of that provider whose prices it knows",
+    ),
     metrics_token: optional(
       text,
       "token that `/metrics` requires as `Authorization: Bearer TOKEN`; an admin token is accepted too, while the database answers",

@@ -6,6 +6,7 @@ const STATUS_OF_CODE = {
   invalid_gateway_key: 401,
   no_provider_credential: 401,
   unknown_path: 404,
+  unknown_model: 404,
   request_timeout: 408,
   body_too_large: 413,
   upgrade_required: 426,

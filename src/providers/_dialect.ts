@@ -66,6 +66,15 @@ export interface Logins {
   isBilled?(header: (name: string) => string | undefined): boolean
 }
 
+/** How an API lists its models, for `server.models: own`. */
+export interface ModelList {
+  /** Matches the paths of the list, and of one model, whose encoded id is the first group. */
+  readonly path: RegExp
+  /** Returns one model as JSON data. The API's times of its release are not known. */
+  toModel(id: string, provider: string): object
+  toList(models: readonly object[]): object
+}
+
 /** One API dialect as its folder states it: pure functions and tables. `defineDialect` completes it. */
 export interface DialectDefinition {
   /** The API's own provider, which is built in under the dialect's name: `https://host[:port][/prefix]`. */
@@ -73,6 +82,8 @@ export interface DialectDefinition {
   readonly routes: Routes
   /** The places where the provider's credential can stand; the first that holds one counts. */
   readonly credentials: readonly CredentialPlace[]
+  /** undefined: requests for lists of models are always forwarded. */
+  readonly modelList?: ModelList
   /** undefined: every credential of the API is billed. */
   readonly logins?: Logins
   prepare(request: ProviderRequest, options: PrepareOptions): PreparedRequest

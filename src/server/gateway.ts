@@ -10,6 +10,7 @@ import type { PriceBook } from "../pricing/price-book.ts"
 import { DIALECTS, findFormat } from "../providers/catalog.ts"
 import type { Tokenizer } from "../tokenizer/tokenizer.ts"
 import type { Metrics } from "./metrics.ts"
+import { createModelLists } from "./model-lists.ts"
 import type { ServerOptions } from "./options.ts"
 import { createSpillReport } from "./spill-report.ts"
 
@@ -34,6 +35,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     dialects: DIALECTS,
     findCaller: keys.find,
     price: prices.price,
+    ...(settings.server.models === "own" && { listModels: createModelLists({ prices, now: Date.now }) }),
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
     spill: createSpillDirectory(spillDir),
     onSpillError: createSpillReport(spillDir, log),
