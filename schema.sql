@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 14
+-- Schema version: 16
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -3508,7 +3508,7 @@ $migration$;
 END $version$;
 
 
--- ## Version 14: billing ----------------------------------------------------------------------------------------------
+-- ## Version 14: unusual ----------------------------------------------------------------------------------------------
 
 DO $version$
 BEGIN
@@ -3516,7 +3516,87 @@ BEGIN
   IF (SELECT max(version) FROM majordomo_migrations) >= 14 THEN RETURN; END IF;
 
   EXECUTE $migration$
--- 0014 billing
+-- 0014 unusual
+-- breaking: no
+--
+-- Reports by status and outcome take all requests from the rollups, and read the rows of those that are not as nearly all
+-- are. The index contains the errors too, so that it replaces theirs.
+
+CREATE INDEX idx_llm_requests_unusual ON llm_requests (created_at) WHERE status_code <> 200 OR outcome <> 'complete';
+DROP INDEX idx_llm_requests_errors;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (14, 'unusual', false);
+END $version$;
+
+
+-- ## Version 15: vault ------------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 15 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0015 vault
+-- breaking: no
+
+-- The keys of providers that the gateway holds, encrypted with the vault key, which is not in the database. A removed key
+-- keeps its row without its secret, so that reports and bindings can name it.
+CREATE TABLE provider_api_keys (
+  id uuid PRIMARY KEY,
+  provider text NOT NULL,
+  alias text NOT NULL,
+  kind text NOT NULL CONSTRAINT provider_api_keys_kind CHECK (kind IN ('key', 'aws', 'google')),
+  -- AES-256-GCM: the encrypted text and its tag. The additional data are the id, the provider and the alias.
+  ciphertext bytea,
+  nonce bytea,
+  -- Which vault key encrypted it: the first 8 hex digits of the SHA-256 of that key.
+  key_id text,
+  last_four text NOT NULL,
+  -- Whether requests use it whose API key is bound to none.
+  is_default boolean NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  created_by text NOT NULL,
+  rotated_at timestamptz,
+  last_used_at timestamptz,
+  removed_at timestamptz,
+  CONSTRAINT provider_api_keys_secret CHECK ((removed_at IS NULL) = (ciphertext IS NOT NULL))
+);
+CREATE UNIQUE INDEX provider_api_keys_alias ON provider_api_keys (provider, alias) WHERE removed_at IS NULL;
+CREATE UNIQUE INDEX provider_api_keys_default ON provider_api_keys (provider) WHERE is_default AND removed_at IS NULL;
+
+-- Gateways hold the decrypted keys in memory, and read them again after this notification.
+CREATE FUNCTION majordomo_tell_provider_keys() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('majordomo_keys', 'provider-keys');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER majordomo_provider_keys_added AFTER INSERT OR DELETE OR TRUNCATE ON provider_api_keys
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_provider_keys();
+-- Only these columns, so that the time of the last use sends no notification.
+CREATE TRIGGER majordomo_provider_keys_changed AFTER UPDATE OF ciphertext, nonce, key_id, is_default, removed_at ON provider_api_keys
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_provider_keys();
+
+-- The provider keys to which an API key is bound: ids of provider_api_keys by the names of their providers.
+ALTER TABLE api_keys ADD COLUMN provider_keys jsonb;
+CREATE TRIGGER majordomo_key_bound AFTER UPDATE OF provider_keys ON api_keys
+  FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (15, 'vault', false);
+END $version$;
+
+
+-- ## Version 16: billing ----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 16 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0016 billing
 -- breaking: no
 --
 -- Requests with the login of a subscription are not billed by their tokens. `total_cost` of such a request is its API value,
@@ -4413,7 +4493,7 @@ END $$;
 -- <<< counting functions
 $migration$;
 
-  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (14, 'billing', false);
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (16, 'billing', false);
 END $version$;
 
 DO $$
@@ -4444,8 +4524,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 14 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 14: nothing was changed', latest;
+  IF latest > 16 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 16: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -28,9 +28,27 @@ const COMMANDS: CommandTable = {
       create: { summary: "create a key and show it once", load: () => import("./cli/keys/create.ts") },
       list: { summary: "all keys, with their use", load: () => import("./cli/keys/list.ts") },
       get: { summary: "one key", load: () => import("./cli/keys/get.ts") },
-      update: { summary: "change a key's name, description or discount", load: () => import("./cli/keys/update.ts") },
+      update: { summary: "change a key's name or settings", load: () => import("./cli/keys/update.ts") },
       rotate: { summary: "replace a key, and show the new one once", load: () => import("./cli/keys/rotate.ts") },
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
+    },
+  },
+  "provider-keys": {
+    summary: "the keys of providers that the gateway holds for its clients",
+    commands: {
+      add: { summary: "store a key of a provider, encrypted", load: () => import("./cli/provider-keys/add.ts") },
+      list: { summary: "all provider keys, without their secrets", load: () => import("./cli/provider-keys/list.ts") },
+      update: { summary: "make a key the default", load: () => import("./cli/provider-keys/update.ts") },
+      rotate: { summary: "replace the secret of a key", load: () => import("./cli/provider-keys/rotate.ts") },
+      remove: { summary: "delete the secret of a key", load: () => import("./cli/provider-keys/remove.ts") },
+    },
+  },
+  vault: {
+    summary: "the key that encrypts provider keys",
+    commands: {
+      init: { summary: "make it, in a file that only you can read", load: () => import("./cli/vault/init.ts") },
+      rotate: { summary: "encrypt everything with another one", load: () => import("./cli/vault/rotate.ts") },
+      status: { summary: "which one this machine has", load: () => import("./cli/vault/status.ts") },
     },
   },
   dashboard: { summary: "a link that signs in to the dashboard once", load: () => import("./cli/dashboard.ts") },

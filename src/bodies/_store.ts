@@ -1,5 +1,6 @@
 import type { Call, Caller } from "../core/call.ts"
 import type { LogRecord } from "../core/log-record.ts"
+import type { ProviderCredential } from "../core/provider-credential.ts"
 
 /** Where bodies are stored: one member of the table in `index.ts`. */
 export interface BodyStore {
@@ -8,7 +9,7 @@ export interface BodyStore {
    * Starts to capture one request, which has arrived completely. Returns `undefined` when nothing of it is to be
    * stored.
    */
-  open(call: Call, caller: Caller): Capture | undefined
+  open(call: Call, caller: Caller, supplied?: ProviderCredential): Capture | undefined
   stats(): BodyStats
   /** Stores the bodies that wait, for `deadlineMs` at most. The rest waits for the next start. */
   drain(deadlineMs: number): Promise<{ readonly waiting: number }>

@@ -1,4 +1,5 @@
 import type { Call, Caller } from "../core/call.ts"
+import { type ProviderCredential, secretOf } from "../core/provider-credential.ts"
 import { Pieces } from "../kit/pieces.ts"
 import type { BodyColumns, Capture, CapturedBody, CapturedExchange, ResponseHead, Sink } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
@@ -35,14 +36,16 @@ export class RunningCapture implements Capture {
   private readonly context: CaptureContext
   private readonly call: Call
   private readonly caller: Caller
+  private readonly supplied: ProviderCredential | undefined
   private readonly pieces = new Pieces()
   private totalBytes = 0
   private isFull = false
 
-  constructor(context: CaptureContext, call: Call, caller: Caller) {
+  constructor(context: CaptureContext, call: Call, caller: Caller, supplied?: ProviderCredential) {
     this.context = context
     this.call = call
     this.caller = caller
+    this.supplied = supplied
   }
 
   push(bytes: Buffer): void {
@@ -88,7 +91,7 @@ export class RunningCapture implements Capture {
 
   private toExchange(answer: ResponseHead, response: Buffer): CapturedExchange {
     const { call, context } = this
-    const credentials: string[] = []
+    const credentials: string[] = this.supplied === undefined ? [] : [secretOf(this.supplied)]
     const note = (credential: string) => credentials.push(credential)
     const requestHeaders = redactHeaders_(call.rawHeaders, note)
     const responseHeaders = redactHeaders_(answer.headers)

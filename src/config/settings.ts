@@ -16,6 +16,8 @@ import {
   text,
   type Unit,
   type ValueParser,
+  vaultKey,
+  vaultKeys,
   webAddress,
   wholeNumber,
   word,
@@ -148,6 +150,23 @@ export const SETTINGS = {
         "role of people without such a claim, which needs `admin.oidc.allowed_domains`; default: they may not sign in",
       ),
     },
+  },
+  vault: {
+    key: optional(
+      orNothing(vaultKey),
+      "the key that encrypts provider keys in the database: 32 bytes in base64, as `vault init` makes them; default: the first one in `vault.key_file`",
+      secret,
+    ),
+    key_file: optional(
+      orNothing(path),
+      "file with such keys, one in each line, that other users cannot read: the first one encrypts, and all of them decrypt; default: `vault.key` in `storage.data_dir`",
+    ),
+    previous_keys: row(
+      vaultKeys,
+      "[]",
+      "further keys that decrypt, until `vault rotate` has encrypted everything with `vault.key`",
+      secret,
+    ),
   },
   metrics: {
     public: row(
@@ -324,6 +343,10 @@ export const SETTINGS = {
   metadata: {
     max_keys: row(wholeNumber(0, 1000), 32, "maximum number of `X-Majordomo-*` headers stored per request"),
     max_value_length: row(wholeNumber(1, 65536), 1024, "maximum characters stored of each value"),
+    client: row(yesOrNo, true, "whether to store which program sent a request, as `Client`"),
+    user: row(yesOrNo, true, "whether to store the user that the request itself names, as `User-Id`"),
+    session: row(yesOrNo, true, "whether to store the session that the request itself names, as `Session-Id`"),
+    trace: row(yesOrNo, true, "whether to store `Trace-Id` and spans from the headers `traceparent` and `baggage`"),
   },
 } as const
 
@@ -332,6 +355,12 @@ export interface ProviderSettings {
   readonly baseUrl: string
   /** The name of the dialect that its API implements. */
   readonly format: string
+  /** The provider whose prices hold, if the operator says it. */
+  readonly like?: string
+  /** The region of a cloud. */
+  readonly region?: string
+  /** The models behind names that are not a model's, such as deployments. The names are in lower case. */
+  readonly models?: Readonly<Record<string, string>>
   /** `free` means that requests to it cost nothing. */
   readonly prices?: "free"
   /** The discounts that the provider gives on its list prices, by period. */

@@ -32,3 +32,15 @@ export type ProviderCredential = StoredCredential &
         readonly tokenUri: string
       }
   )
+
+/** Returns the secret part of a credential. Its hash names the credential in rows, and its text is redacted everywhere. */
+export function secretOf(credential: ProviderCredential): string {
+  switch (credential.kind) {
+    case "key":
+      return credential.secret
+    case "aws":
+      return credential.secretAccessKey
+    case "google":
+      return credential.privateKey
+  }
+}

@@ -11,6 +11,8 @@ import { createLruMap } from "./lru-map.ts"
 export interface KeyCacheOptions {
   /** How the gateway's row in majordomo_gateways describes it. Its `offlineMs` limits the age of remembered keys. */
   readonly identity?: GatewayIdentity
+  /** Called when provider keys may have changed. */
+  readonly onProviderKeysChange?: () => void
   /** Milliseconds that only increase. Default: `performance.now`. */
   readonly now?: () => number
   readonly ttlMs?: number
@@ -52,7 +54,7 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
   const ttlMs = options.ttlMs ?? TTL_MS
   const known = createLruMap<Entry>(options.maxKnown ?? 10_000)
   const unknown = createLruMap<Entry>(options.maxUnknown ?? 10_000)
-  const { identity = UNNAMED } = options
+  const { identity = UNNAMED, onProviderKeysChange = () => {} } = options
 
   const onChange = (hash: string | undefined) => {
     for (const each of [known, unknown, lookups]) {
@@ -60,7 +62,13 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
       else each.delete(hash)
     }
   }
-  const trust = createKeyTrust(db, { identity, now, onChange, onRenewed: () => lookups.recover() })
+  const trust = createKeyTrust(db, {
+    identity,
+    now,
+    onChange,
+    onProviderKeysChange,
+    onRenewed: () => lookups.recover(),
+  })
   const isFresh = (entry: Entry) => entry.epoch === trust.epoch() && now() < entry.confirmedAt + ttlMs
   /** Finds a key that was valid when the gateway last heard of all revocations, unless that was too long ago. */
   const findRemembered = (hash: string): Entry | undefined => {

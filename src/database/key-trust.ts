@@ -4,6 +4,8 @@ import { type GatewayIdentity, isQuestion, KEY_CHANNEL, removeGateway, renewGate
 
 /** The time between two renewals while notifications do not arrive. The listener's heartbeat is as frequent. */
 const RENEW_INTERVAL_MS = 5_000
+/** What a trigger of provider_api_keys notifies the gateways of. */
+const PROVIDER_KEYS = "provider-keys"
 
 interface KeyTrustOptions {
   readonly identity: GatewayIdentity
@@ -11,6 +13,8 @@ interface KeyTrustOptions {
   readonly now: () => number
   /** Called when a key has changed; with undefined when all keys may have changed. */
   readonly onChange: (hash: string | undefined) => void
+  /** Called when provider keys may have changed. */
+  readonly onProviderKeysChange: () => void
   /** Called when the database has answered again. */
   readonly onRenewed: () => void
 }
@@ -28,7 +32,8 @@ interface KeyTrust {
 }
 
 /** Listens for changes of keys, and keeps the row of this gateway in majordomo_gateways (see gateways.ts). */
-export function createKeyTrust(db: Database, { identity, now, onChange, onRenewed }: KeyTrustOptions): KeyTrust {
+export function createKeyTrust(db: Database, options: KeyTrustOptions): KeyTrust {
+  const { identity, now, onChange, onProviderKeysChange, onRenewed } = options
   const id = randomUUID()
   let epoch = 0
   let provenAt = Number.NEGATIVE_INFINITY
@@ -50,11 +55,15 @@ export function createKeyTrust(db: Database, { identity, now, onChange, onRenewe
     contactAt = startedAt
     if (question !== heard) {
       onChange(undefined)
+      onProviderKeysChange()
       heard = question
       return renew() // writes the answer
     }
     if (startedOn !== undefined && startedOn === connection) {
-      if (!isTrusted()) epoch++
+      if (!isTrusted()) {
+        epoch++
+        onProviderKeysChange()
+      }
       provenAt = startedAt
     }
     onRenewed()
@@ -64,6 +73,7 @@ export function createKeyTrust(db: Database, { identity, now, onChange, onRenewe
 
   const onNotify = (payload: string) => {
     if (isQuestion(payload)) renewal.start()
+    else if (payload === PROVIDER_KEYS) onProviderKeysChange()
     else onChange(payload === "*" ? undefined : payload)
   }
 

@@ -1,9 +1,10 @@
 import type { Caller } from "../core/call.ts"
 import { CommandError, NotFoundError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
-import { toDiscountFactor } from "../core/own-prices.ts"
 import type { Database, RunQuery } from "./_database.ts"
+import { CALLER_COLUMNS, type CallerRow, toCaller } from "./caller.ts"
 import { askGateways, type GatewayAnswers } from "./gateways.ts"
+import { BINDINGS, type Binding, type BindingChange } from "./key-bindings.ts"
 import { toId, toName, toPercent, toStorable } from "./key-input.ts"
 
 /** An API key without its secret, which is not stored. Times are ISO 8601 in UTC. */
@@ -13,6 +14,8 @@ export interface ApiKey {
   readonly description: string | undefined
   /** The discount on the provider's list prices for this key, in percent: `"12.5"`. */
   readonly discountPercent: string | undefined
+  /** The provider keys that it is bound to. */
+  readonly bindings: readonly Binding[]
   readonly isActive: boolean
   readonly createdAt: string
   readonly updatedAt: string
@@ -34,6 +37,8 @@ interface KeyInput {
   readonly description?: string | undefined
   /** In percent, such as `12.5` or `12.5%`. Nothing and 0 are no discount. */
   readonly discount?: string | undefined
+  /** The provider keys to bind it to. */
+  readonly bindings?: BindingChange | undefined
 }
 
 /**
@@ -95,21 +100,21 @@ export async function lockKey(query: RunQuery, id: string): Promise<ApiKey> {
 }
 
 /** @throws CommandError (exit code 2) if a change changes nothing */
-export function rejectEmptyChange({ name, description, discount }: Partial<KeyInput>): void {
-  if (name !== undefined || description !== undefined || discount !== undefined) return
-  throw new CommandError("nothing to change: give a name, a description or a discount", 2)
+export function rejectEmptyChange(change: Readonly<Record<string, unknown>>): void {
+  if (Object.values(change).some((value) => value !== undefined)) return
+  throw new CommandError("nothing to change: give a name, a description, a discount or a provider key", 2)
 }
 
 /** Changes what is given. An empty description or discount removes it. Throws a CommandError if there is no such key. */
 export async function updateKey(db: Pick<Database, "query">, id: string, change: Partial<KeyInput>): Promise<ApiKey> {
-  const { name, description, discount } = change
-  rejectEmptyChange(change)
+  const { name, description, discount, bindings } = change
   return toOneKey(
     id,
     await db.query<KeyRow>({
       text: `UPDATE api_keys SET name = coalesce($2, name), updated_at = now(),
           description = CASE WHEN $3::text IS NULL THEN description ELSE nullif($3, '') END,
-          discount_percent = CASE WHEN $4 THEN $5::numeric ELSE discount_percent END
+          discount_percent = CASE WHEN $4 THEN $5::numeric ELSE discount_percent END,
+          provider_keys = nullif(jsonb_strip_nulls(coalesce(provider_keys, '{}') || coalesce($6::jsonb, '{}')), '{}')
         WHERE id = $1 RETURNING ${COLUMNS}`,
       values: [
         toId(id),
@@ -117,6 +122,7 @@ export async function updateKey(db: Pick<Database, "query">, id: string, change:
         description === undefined ? undefined : toStorable(description),
         discount !== undefined,
         toPercent(discount),
+        bindings === undefined ? null : JSON.stringify(bindings),
       ],
     }),
   )
@@ -164,19 +170,13 @@ export async function findCaller(db: Database, keyHash: string): Promise<Caller 
 
 /** Returns the callers by the hashes of their keys. Hashes without an active key are left out. */
 export async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
-  const { rows } = await db.query<{ id: string; key_hash: string; percent: string | null }>({
-    // to_jsonb also reads a schema that has not been migrated yet, which lacks the column. Its keys are valid as well.
-    text: `SELECT id, key_hash, to_jsonb(k) ->> 'discount_percent' AS percent FROM api_keys k
+  const { rows } = await db.query<CallerRow>({
+    text: `SELECT ${CALLER_COLUMNS} FROM api_keys k
       WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL`,
     values: [keyHashes],
     timeoutMs: LOOKUP_TIMEOUT_MS,
   })
-  return new Map(
-    rows.map(({ id, key_hash, percent }) => [
-      key_hash,
-      { keyId: id, discountFactor: percent === null ? undefined : toDiscountFactor(percent) },
-    ]),
-  )
+  return new Map(rows.map((row) => [row.key_hash, toCaller(row)]))
 }
 
 /** Returns the number of all keys, including revoked ones. */
@@ -192,14 +192,15 @@ async function insertKey(query: RunQuery, input: KeyInput, secret = generateKey(
   const name = toName(input.name)
   const description = input.description ? toStorable(input.description) : undefined
   const { rows } = await query<KeyRow>({
-    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent) VALUES ($1, $2, $3, $4) RETURNING ${COLUMNS}`,
-    values: [hashKey(secret), name, description, toPercent(input.discount)],
+    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent, provider_keys)
+      VALUES ($1, $2, $3, $4, nullif(jsonb_strip_nulls($5::jsonb), '{}')) RETURNING ${COLUMNS}`,
+    values: [hashKey(secret), name, description, toPercent(input.discount), JSON.stringify(input.bindings ?? {})],
   })
   return { key: toApiKey(rows[0]!), secret }
 }
 
 const COLUMNS = `id, name, description, trim_scale(discount_percent) AS discount_percent, is_active, created_at, updated_at,
-  revoked_at, last_used_at, request_count`
+  revoked_at, last_used_at, request_count, ${BINDINGS}`
 
 interface KeyRow {
   readonly id: string
@@ -212,6 +213,7 @@ interface KeyRow {
   readonly revoked_at: Date | null
   readonly last_used_at: Date | null
   readonly request_count: string
+  readonly bindings: readonly Binding[] | null
 }
 
 function toApiKey(row: KeyRow): ApiKey {
@@ -220,6 +222,7 @@ function toApiKey(row: KeyRow): ApiKey {
     name: row.name,
     description: row.description ?? undefined,
     discountPercent: row.discount_percent ?? undefined,
+    bindings: row.bindings ?? [],
     isActive: row.is_active && row.revoked_at === null,
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),

@@ -1,8 +1,8 @@
 import type { Headers, RawHeaders } from "../core/call.ts"
 import type { Billing } from "../core/cost.ts"
+import { findRaw } from "../core/raw-headers.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { Provider } from "../providers/catalog.ts"
-import { findRaw } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 
 /** Returns how a request is paid: as the settings of its provider say, or else by its credential. */

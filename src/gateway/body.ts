@@ -1,5 +1,6 @@
 import { Readable } from "node:stream"
 import type { Body, Edit, LargeBody } from "../core/call.ts"
+import type { UnsignedRequest } from "./deps.ts"
 
 export const NO_BODY = Buffer.alloc(0)
 
@@ -8,6 +9,13 @@ export function toSendable(body: Body, edit: Edit | undefined): Buffer | Readabl
   if (isLarge(body)) return Readable.from(body.pieces(edit), { objectMode: false })
   if (edit !== undefined) return applyEdit(body, edit)
   return body.length === 0 ? null : body
+}
+
+/** Returns the same bytes in a form whose hash can be computed before they are sent. */
+export function toHashable(body: Body, edit: Edit | undefined): UnsignedRequest["body"] {
+  if (isLarge(body)) return { length: lengthOf(body, edit), pieces: () => body.pieces(edit) }
+  const bytes = edit === undefined ? body : applyEdit(body, edit)
+  return { length: bytes.length, pieces: () => bytes }
 }
 
 export function isLarge(body: Body): body is LargeBody {

@@ -1,7 +1,14 @@
 import type { Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
-import { type CredentialPlace, decodeQuery, hasPlace, readCredential } from "../providers/_credentials.ts"
+import { isCloud } from "../providers/_clouds.ts"
+import {
+  type CredentialPlace,
+  containsGatewayKey,
+  decodeQuery,
+  hasPlace,
+  readCredential,
+} from "../providers/_credentials.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
 
@@ -17,12 +24,27 @@ export interface Withheld {
   readonly parameters: readonly string[]
 }
 
+/** The credentials of a request, as the client sent them. */
+export interface ClientCredentials {
+  readonly withheld: Withheld
+  /** The client sent no credential for this provider, so that the gateway may supply one. */
+  readonly isOpen: boolean
+  /** Returns the error if the gateway has none either; undefined: the request is forwarded without a credential. */
+  readonly toMissing: (() => GatewayError) | undefined
+}
+
 /**
- * Returns what to withhold from the provider.
+ * Finds out which credentials a request has.
  *
- * @throws GatewayError `foreign_credential`, `no_provider_credential`
+ * @throws GatewayError `foreign_credential`
  */
-type CredentialCheck = (request: Request) => Withheld
+type CredentialCheck = (request: Request) => ClientCredentials
+
+interface CredentialChecks {
+  of(provider: Provider): CredentialCheck
+  /** What is withheld when the gateway supplies the credential: every place that can have one. */
+  readonly everything: Withheld
+}
 
 /** The owners of the public addresses, with the shapes of the credentials that only they understand. */
 const OWNERS = [
@@ -43,18 +65,19 @@ const NOTHING: Withheld = { headers: new Set(), parameters: [] }
  * Creates the check of the credentials in a request. Its provider gets the credentials that its API has, and no others.
  * A provider of the settings, which a client has to name, may have a credential in another place than its API.
  */
-export function createCredentialChecks(
-  dialects: Readonly<Record<Format, Dialect>>,
-): (provider: Provider) => CredentialCheck {
+export function createCredentialChecks(dialects: Readonly<Record<Format, Dialect>>): CredentialChecks {
   const checks = new Map<string, CredentialCheck>()
   const places = listCredentialPlaces(Object.values(dialects))
-  return (provider) => {
-    let check = checks.get(provider.name)
-    if (check === undefined) {
-      check = createCheck(provider, dialects[provider.format].credentials, places)
-      checks.set(provider.name, check)
-    }
-    return check
+  return {
+    of(provider) {
+      let check = checks.get(provider.name)
+      if (check === undefined) {
+        check = createCheck(provider, dialects[provider.format].credentials, places)
+        checks.set(provider.name, check)
+      }
+      return check
+    },
+    everything: toWithheld(places),
   }
 }
 
@@ -69,34 +92,43 @@ function createCheck(
   places: readonly CredentialPlace[],
   all: readonly CredentialPlace[],
 ): CredentialCheck {
-  const { hostname } = new URL(provider.baseUrl)
-  const isAws = AWS_HOST.test(hostname)
+  const { hostname, host } = new URL(provider.baseUrl)
+  const isAws = AWS_HOST.test(hostname) || provider.name === "bedrock"
   const owner = OWNERS.find(({ host }) => host.test(hostname))
   const own = owner ? places.filter((place) => nameOf(place) !== AZURE_HEADER) : places
   const foreign = all.filter((place) => !own.some((each) => nameOf(each) === nameOf(place)))
   const withheld = toWithheld(foreign)
-  // A provider of the dialect's own name is found by paths. Any other one is named by the client, and at an address of the
-  // operator it may have its credential anywhere, or none.
-  const isFree = provider.name !== provider.format && owner === undefined
+  // A cloud and a provider of the dialect's own name are found by paths. Any other one is named by the client, and at an
+  // address of the operator it may have its credential anywhere, or none.
+  const isFree = provider.name !== provider.format && owner === undefined && !isCloud(provider.name)
   const reject = (what: string) => {
     const message = `${what} does not belong to ${provider.name}, the provider of this request, so nothing was sent.`
     return new GatewayError("foreign_credential", `${message} ${adviceFor(own)}`)
   }
+  const toMissing = () => {
+    const message = `The gateway key stands where the provider's credential should be, and the gateway has no key of ${provider.name} itself.`
+    const store = `To store one there, run majordomo-gateway provider-keys add ${provider.name}.`
+    return new GatewayError("no_provider_credential", `${message} ${store} Or ${lowerFirst(adviceFor(own))}`)
+  }
+  const given: ClientCredentials = { withheld, isOpen: false, toMissing: undefined }
+  const givenElsewhere: ClientCredentials = { ...given, withheld: NOTHING }
+  const open: ClientCredentials = { withheld: isFree ? NOTHING : withheld, isOpen: true, toMissing: undefined }
+  const signed: ClientCredentials = { ...open, withheld, toMissing: () => signedForGateway(provider.name) }
+  const needed: ClientCredentials = { withheld, isOpen: true, toMissing }
   return (request) => {
-    if (!isAws && isSignedForAws(request)) throw reject("A signature for AWS")
+    if (isSignedForAws(request)) {
+      if (!isAws) throw reject("A signature for AWS")
+      if (request.headers["host"] !== host) return signed
+    }
     if (findCredential(own, request)) {
       const stranger = owner && findOwner(readCredential(own, request))
       if (stranger && stranger !== owner) throw reject(`A credential of ${stranger.name}`)
-      return withheld
+      return given
     }
-    if (isFree) return NOTHING
     const other = findCredential(foreign, request)
+    if (other && isFree) return givenElsewhere
     if (other) throw reject(`The credential in ${describe(other)}`)
-    if (all.some((place) => holdsGatewayKey(place, request))) {
-      const message = `The gateway key stands where the provider's credential should be, and there is no credential of ${provider.name}.`
-      throw new GatewayError("no_provider_credential", `${message} ${adviceFor(own)}`)
-    }
-    return withheld
+    return !isFree && all.some((place) => holdsGatewayKey(place, request)) ? needed : open
   }
 }
 
@@ -109,14 +141,23 @@ function findCredential(places: readonly CredentialPlace[], request: Request): C
 /** Returns true if a gateway key stands in the place of a provider's credential. */
 function holdsGatewayKey(place: CredentialPlace, { headers, query }: Request): boolean {
   if ("query" in place) return decodeQuery(query).includes(`${place.query}=${GATEWAY_KEY_PREFIX}`)
-  return headers[place.header]?.includes(GATEWAY_KEY_PREFIX) === true
+  const value = headers[place.header]
+  return value !== undefined && containsGatewayKey(String(value))
 }
 
 function isSignedForAws({ headers, query }: Request): boolean {
   const { authorization } = headers
   return (
-    (typeof authorization === "string" && authorization.startsWith("AWS4-")) ||
+    (typeof authorization === "string" && authorization.startsWith("AWS4-") && !containsGatewayKey(authorization)) ||
     (query !== "" && AWS_PARAMETER.test(query))
+  )
+}
+
+/** A signature covers the host, and AWS sees another one than the client. */
+function signedForGateway(provider: string): GatewayError {
+  return new GatewayError(
+    "no_provider_credential",
+    `The request is signed (AWS Signature Version 4) for the address of the gateway, so that ${provider} would reject it. Either send a Bedrock API key as Authorization: Bearer, or let the gateway sign: store an access key with majordomo-gateway provider-keys add ${provider} --kind aws.`,
   )
 }
 
@@ -135,6 +176,10 @@ function toWithheld(places: readonly CredentialPlace[]): Withheld {
 function adviceFor(places: readonly CredentialPlace[]): string {
   const where = places.map(describe).join(" or ")
   return `Send the provider's credential in ${where}, and the gateway key in X-Majordomo-Key; or name another provider in X-Majordomo-Provider.`
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
 function describe(place: CredentialPlace): string {

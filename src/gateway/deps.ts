@@ -1,6 +1,7 @@
 import type { Call, Caller } from "../core/call.ts"
 import type { Cost, PriceQuery } from "../core/cost.ts"
 import type { Ledger, LogIntent } from "../core/log-record.ts"
+import type { ProviderCredential } from "../core/provider-credential.ts"
 import type { Countable, Reading } from "../core/usage.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import type { Dialect } from "../providers/_dialect.ts"
@@ -20,6 +21,21 @@ interface RequestLedger extends Ledger {
   isFull(): boolean
 }
 
+/** A request as the provider would get it without a credential. */
+export interface UnsignedRequest {
+  readonly method: string
+  /** The complete address, with the query. */
+  readonly url: string
+  /** Names and values, alternating. */
+  readonly headers: readonly string[]
+  readonly body: {
+    /** The number of its bytes. */
+    readonly length: number
+    /** Returns its bytes, in one piece or in several. It can be called more than once. */
+    pieces(): AsyncIterable<Buffer> | Buffer
+  }
+}
+
 /**
  * Everything that the pipeline needs from outside, as functions, so that tests run it without a server and a database.
  */
@@ -32,6 +48,20 @@ export interface Deps {
    * @throws when the key is not in memory and the database cannot be reached
    */
   findCaller(keyHash: string): Caller | undefined | Promise<Caller | undefined>
+  /**
+   * Finds the credential that the gateway holds for a provider and a client; undefined if there is none. It answers at once
+   * from memory, as a rule.
+   * @throws GatewayError `no_provider_credential`, `provider_key_removed`, `vault_unavailable`
+   */
+  findCredential?(
+    provider: string,
+    caller: Caller,
+  ): ProviderCredential | undefined | Promise<ProviderCredential | undefined>
+  /**
+   * Returns the headers to send instead: those of the request, with what its credential needs (a signature, an access
+   * token). Only for credentials that are not sent as they are.
+   */
+  authorize?(credential: ProviderCredential, request: UnsignedRequest): Promise<string[]>
   price(query: PriceQuery): Cost
   /**
    * Lists the models that a client may use at a provider, for answers that the gateway gives itself. undefined: such
@@ -42,8 +72,11 @@ export interface Deps {
   readonly spill?: SpillDirectory
   /** A spill file could not be written. Must not throw. */
   onSpillError?(error: unknown): void
-  /** Starts the capture of a request's bodies; undefined: they are not stored. */
-  openBodies?(call: Call, caller: Caller): BodyCapture | undefined
+  /**
+   * Starts the capture of a request's bodies; undefined: they are not stored.
+   * @param supplied the credential that the gateway adds to the request
+   */
+  openBodies?(call: Call, caller: Caller, supplied?: ProviderCredential): BodyCapture | undefined
   /**
    * Counts the text of an interrupted answer with the tokenizer of its model; undefined: the text cannot be counted.
    * Never rejects.

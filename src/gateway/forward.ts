@@ -1,25 +1,35 @@
 import type { Dispatcher } from "undici"
-import { isLarge, lengthOf, toSendable } from "./body.ts"
+import type { Edit } from "../core/call.ts"
+import type { ProviderCredential } from "../core/provider-credential.ts"
+import { isLarge, lengthOf, toHashable, toSendable } from "./body.ts"
 import type { Deps } from "./deps.ts"
 import type { Lane } from "./fair-queue.ts"
 import { toUpstreamHeaders, toUpstreamQuery } from "./headers.ts"
 import { toLogIntent } from "./log-record.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
+import { toCredentialHeader } from "./supply.ts"
 
 /** Receives the answer: undici calls its methods in the order of the events. */
 export type AnswerHandler = Dispatcher.DispatchHandler & { onError(error: Error): void }
+
+type ForwardDeps = Pick<Deps, "ledger" | "onError" | "authorize">
 
 /**
  * Sends a request to its provider as soon as its key may have a connection. A failure reaches `handler.onError`; it is
  * never thrown. When the answer has ended, or nobody waits for it any longer, `release` must be called.
  * @param isEdited whether the body is sent with the edit that the dialect asked for
  */
-export function forward(
-  deps: Pick<Deps, "ledger" | "onError">,
-  request: ProxiedRequest,
-  handler: AnswerHandler,
-  isEdited: boolean,
-): void {
+export function forward(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
+  const loading = request.dialect.load?.()
+  if (loading === undefined) enter(deps, request, handler, isEdited)
+  else {
+    void loading.then(() => {
+      if (!request.response.destroyed) enter(deps, request, handler, isEdited)
+    })
+  }
+}
+
+function enter(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
   const { queue } = request.upstream
   const { keyId } = request.caller
   request.lane = queue.enter(keyId)
@@ -41,34 +51,76 @@ export function release(request: ProxiedRequest): void {
   if (waiter !== undefined) upstream.queue.cancel(waiter)
 }
 
-function send(
-  deps: Pick<Deps, "ledger" | "onError">,
-  request: ProxiedRequest,
-  handler: AnswerHandler,
-  isEdited: boolean,
-): void {
-  const { call, route, upstream } = request
-  const { body } = call
-  const edit = isEdited ? request.prepared.edit : undefined
+function send(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
   if (!request.hasIntent) recordIntent(deps, request)
   try {
-    // A filter, or a comment at the end, needs an answer that is not compressed.
-    const identityOnly = isEdited || request.costDelivery === "event" || request.prepared.createRewriter !== undefined
-    const { withheld } = request
-    const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly, withheld: withheld.headers })
-    if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
-    upstream.pool().dispatch(
-      {
-        path: upstream.toPath(route.path) + toUpstreamQuery(call.query, withheld.parameters),
-        method: call.method as "POST",
-        headers,
-        body: toSendable(body, edit),
-      },
-      handler,
-    )
+    const edit = isEdited ? request.prepared.edit : undefined
+    const { supplied } = request.credentials
+    const headers = toHeaders(request, isEdited)
+    if (supplied !== undefined && supplied.kind !== "key") {
+      authorize(deps, { request, headers, edit, supplied }).then(
+        (signed) => isWanted(request) && dispatch(request, handler, signed, edit),
+        (error) => isWanted(request) && handler.onError(error as Error),
+      )
+    } else dispatch(request, handler, headers, edit)
   } catch (error) {
     handler.onError(error as Error)
   }
+}
+
+/** Whether somebody still waits for the answer. The client may have left while its request was signed. */
+function isWanted({ lane }: ProxiedRequest): boolean {
+  return lane !== undefined
+}
+
+function toHeaders(
+  { call, credentials, prepared, costDelivery, dialect, upstream, route }: ProxiedRequest,
+  isEdited: boolean,
+) {
+  const { withheld, supplied } = credentials
+  // A filter, or a comment at the end, needs an answer that is not compressed.
+  const identityOnly = isEdited || costDelivery === "event" || prepared.createRewriter !== undefined
+  const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly, withheld: withheld.headers })
+  if (supplied?.kind === "key") {
+    const place = { name: route.provider.name, host: upstream.host }
+    headers.push(...toCredentialHeader(supplied.secret, dialect.credentials, place))
+  }
+  return headers
+}
+
+function toPath({ call, credentials, route, upstream }: ProxiedRequest): string {
+  return upstream.toPath(route.path) + toUpstreamQuery(call.query, credentials.withheld.parameters)
+}
+
+function dispatch(request: ProxiedRequest, handler: AnswerHandler, headers: string[], edit: Edit | undefined): void {
+  const { call, upstream } = request
+  const { body } = call
+  try {
+    if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
+    upstream
+      .pool()
+      .dispatch(
+        { path: toPath(request), method: call.method as "POST", headers, body: toSendable(body, edit) },
+        handler,
+      )
+  } catch (error) {
+    handler.onError(error as Error)
+  }
+}
+
+interface Unauthorized {
+  readonly request: ProxiedRequest
+  readonly headers: readonly string[]
+  readonly edit: Edit | undefined
+  readonly supplied: ProviderCredential
+}
+
+/** Returns the headers with a signature or an access token. */
+async function authorize(deps: ForwardDeps, { request, headers, edit, supplied }: Unauthorized): Promise<string[]> {
+  const { call, route } = request
+  if (deps.authorize === undefined) throw new Error("nothing can sign this request")
+  const url = new URL(route.provider.baseUrl).origin + toPath(request)
+  return deps.authorize(supplied, { method: call.method, url, headers, body: toHashable(call.body, edit) })
 }
 
 /** From here on the provider may bill the request, so that it gets a row even if this process is killed. */

@@ -1,12 +1,12 @@
 import type { Caller, Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
-import { type CredentialPlace, readMisplacedGatewayKey } from "../providers/_credentials.ts"
+import { type CredentialPlace, GATEWAY_KEY_PLACES, readMisplacedGatewayKey } from "../providers/_credentials.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
 
 /** The form of every gateway key. Nothing else is looked up in the database. */
 const KEY_FORM = /^mdm_sk_[A-Za-z0-9_-]{16,128}$/
 const HELP =
-  "Send a valid gateway key in the header X-Majordomo-Key. To create one, run majordomo-gateway keys create --name NAME."
+  "Send a valid gateway key in the header X-Majordomo-Key, or in place of the provider's API key. To create one, run majordomo-gateway keys create --name NAME."
 
 interface Request {
   readonly headers: Headers
@@ -24,8 +24,9 @@ export function createIdentify(
   places: readonly CredentialPlace[],
   findCaller: (keyHash: string) => Caller | undefined | Promise<Caller | undefined>,
 ): (request: Request, socket: object) => Caller | Promise<Caller> {
+  const all = [...places, ...GATEWAY_KEY_PLACES]
   return (request, socket) => {
-    const key = request.headers["x-majordomo-key"] ?? readMisplacedGatewayKey(places, request)
+    const key = request.headers["x-majordomo-key"] ?? readMisplacedGatewayKey(all, request)
     if (key === undefined) throw new GatewayError("invalid_gateway_key", `The gateway key is missing. ${HELP}`)
     if (!KEY_FORM.test(String(key))) throw invalidKey()
     const hash = hashOncePerSocket(socket, String(key))

@@ -7,7 +7,7 @@ import { toHeaderText } from "./header-text.ts"
 import { NO_METADATA } from "./metadata.ts"
 import type { ModelNames } from "./model-names.ts"
 import type { SettledRequest } from "./proxied-request.ts"
-import { redactEchoedCredentials } from "./redact.ts"
+import { redactEchoedCredentials, redactSupplied } from "./redact.ts"
 
 const MAX_ERROR_LENGTH = 500
 const MAX_ALIAS_LENGTH = 255
@@ -15,6 +15,7 @@ const MAX_ALIAS_LENGTH = 255
 /** The part of a request that its intent needs. */
 type ForwardedFacts = Pick<SettledRequest, "call" | "caller" | "credentialHash"> & {
   readonly billing?: SettledRequest["billing"]
+  readonly credentials?: SettledRequest["credentials"]
   readonly route: { readonly provider: { readonly name: string }; readonly format: string }
   readonly prepared: { readonly requestedModel: string | undefined }
 }
@@ -30,7 +31,7 @@ type RowFacts = ForwardedFacts &
  * @param names limits the models that rows count for; undefined: the provider's answers do
  */
 export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
-  const { call, caller, credentialHash, billing, dialect, route, ending, cost, bodies } = request
+  const { call, caller, credentialHash, billing, route, ending, cost, bodies } = request
   const { requestedModel } = request.prepared
   const { reading } = ending
   const model = reading.model ?? requestedModel ?? ""
@@ -40,7 +41,7 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
     id: call.id,
     majordomo_api_key_id: caller.keyId,
     provider_api_key_hash: credentialHash,
-    provider_api_key_alias: toAlias(call),
+    provider_api_key_alias: toAlias(request),
     provider: route.provider.name,
     model: names === undefined ? model : names.limit(model, ending),
     requested_model: requestedModel,
@@ -67,9 +68,7 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
     dialect: route.format,
     status_code: ending.statusCode,
     error_message:
-      ending.error === undefined
-        ? undefined
-        : truncateText(redactEchoedCredentials(ending.error, call, dialect?.credentials), MAX_ERROR_LENGTH),
+      ending.error === undefined ? undefined : truncateText(redactError(ending.error, request), MAX_ERROR_LENGTH),
     streamed: ending.streamed,
     outcome: ending.outcome,
     raw_metadata: toRawMetadata(call),
@@ -80,14 +79,20 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
   }
 }
 
+function redactError(error: string, { call, credentials, dialect }: RowFacts): string {
+  const clean = redactEchoedCredentials(error, call, dialect?.credentials)
+  return credentials?.supplied === undefined ? clean : redactSupplied(clean, credentials.supplied)
+}
+
 /** Returns what is known of the row when the request is forwarded. Pure. */
-export function toLogIntent({ call, caller, credentialHash, billing, route, prepared }: ForwardedFacts): LogIntent {
-  const { requestedModel } = prepared
+export function toLogIntent(request: ForwardedFacts): LogIntent {
+  const { call, caller, credentialHash, billing, route } = request
+  const { requestedModel } = request.prepared
   return {
     id: call.id,
     majordomo_api_key_id: caller.keyId,
     provider_api_key_hash: credentialHash,
-    provider_api_key_alias: toAlias(call),
+    provider_api_key_alias: toAlias(request),
     provider: route.provider.name,
     model: requestedModel ?? "",
     requested_model: requestedModel,
@@ -108,9 +113,12 @@ function repeatsStoredUsage({ method }: Call, { free }: Reading): boolean {
   return free && (method === "GET" || method === "HEAD")
 }
 
-function toAlias({ headers }: Call): string | undefined {
-  const alias = headers["x-majordomo-provider-alias"]
-  return alias === undefined ? undefined : truncateText(toHeaderText(String(alias)), MAX_ALIAS_LENGTH)
+/** Returns the name that the client gives to its credential, or that of the credential which the gateway has supplied. */
+function toAlias({ call, credentials }: ForwardedFacts): string | undefined {
+  const alias = call.headers["x-majordomo-provider-alias"]
+  return alias === undefined
+    ? credentials?.supplied?.alias
+    : truncateText(toHeaderText(String(alias)), MAX_ALIAS_LENGTH)
 }
 
 function toRawMetadata({ metadata }: Call): LogRecord["raw_metadata"] {

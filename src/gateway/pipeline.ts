@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Body, Call, Ending, RawHeaders } from "../core/call.ts"
+import type { Body, Call, Caller, Ending, RawHeaders } from "../core/call.ts"
 import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
+import type { Provider } from "../providers/catalog.ts"
 import { admit, checkRunning } from "./admit.ts"
+import { createAttribution } from "./attribution/attribute.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { createCredentialChecks, listCredentialPlaces } from "./credentials.ts"
@@ -16,7 +18,7 @@ import { type AnswerHandler, forward } from "./forward.ts"
 import { HeldAnswers } from "./held-answers.ts"
 import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
-import { readMetadata } from "./metadata.ts"
+import { NO_METADATA } from "./metadata.ts"
 import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
 import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
@@ -30,6 +32,7 @@ import { createRouter, type Route, type Router } from "./route.ts"
 import { sendError } from "./send-error.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
+import { chooseCredentials } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
@@ -60,8 +63,11 @@ export function createGateway(deps: Deps): Gateway {
 }
 
 /** Everything that is known of a request when its body has been read. */
-type Known = Pick<ConstructorParameters<typeof ProxiedRequest>[0], "call" | "decoded" | "caller" | "route" | "withheld">
-type Admitted = Pick<Known, "caller" | "route" | "withheld">
+type Known = Pick<
+  ConstructorParameters<typeof ProxiedRequest>[0],
+  "call" | "decoded" | "caller" | "route" | "credentials"
+>
+type Admitted = Pick<Known, "caller" | "route" | "credentials">
 
 /**
  * The pipeline: one request in, one answer and one row out, in eight steps.
@@ -69,7 +75,7 @@ type Admitted = Pick<Known, "caller" | "route" | "withheld">
  * 1. `receive` checks the head, and later reads the body.
  * 2. `route` finds the provider and the dialect. It comes before `identify`, so that an error has the form of the API
  *    that the client called.
- * 3. `identify` finds the client by its key.
+ * 3. `identify` finds the client by its key, and then the credential for the provider: the client's, or the gateway's.
  * 4. `admit` decides whether the request may be forwarded now.
  * 5. `forward` sends it to the provider.
  * 6. `relay` passes the answer on to the client, and a copy to the meter.
@@ -86,7 +92,8 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly router: Router
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
   private readonly identify: ReturnType<typeof createIdentify>
-  private readonly credentialCheckOf: ReturnType<typeof createCredentialChecks>
+  private readonly credentialChecks: ReturnType<typeof createCredentialChecks>
+  private readonly attribute: ReturnType<typeof createAttribution>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
@@ -100,7 +107,8 @@ class Pipeline implements Gateway, RelaySteps {
     const dialects = Object.values(deps.dialects)
     this.checkSingleHeaders = createSingleHeaderCheck(dialects)
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
-    this.credentialCheckOf = createCredentialChecks(deps.dialects)
+    this.credentialChecks = createCredentialChecks(deps.dialects)
+    this.attribute = createAttribution(settings, this.counters)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
     this.recording = { ...deps, names: new ModelNames() }
@@ -146,12 +154,18 @@ class Pipeline implements Gateway, RelaySteps {
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
       if (deps.listModels && answerModels(deps, arrival, { route, caller })) return
-      const withheld = this.credentialCheckOf(route.provider)(head)
+      const chosen = this.chooseCredentials(head, route.provider, caller)
+      const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      new Relay(this, await this.prepare(arrival, head, { route, caller, withheld })).start()
+      new Relay(this, await this.prepare(arrival, head, { route, caller, credentials })).start()
     } catch (error) {
       this.reject(error, arrival, route)
     }
+  }
+
+  private chooseCredentials(head: RoutedRequest, provider: Provider, caller: Caller) {
+    const { of, everything } = this.credentialChecks
+    return chooseCredentials(of(provider)(head), { provider, caller, everything }, this.deps.findCredential)
   }
 
   /** Step 5. */
@@ -202,27 +216,27 @@ class Pipeline implements Gateway, RelaySteps {
 
   private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
-    const { call, decoded, caller, route, withheld } = known
-    return new ProxiedRequest({
+    const { call, decoded, caller, route, credentials } = known
+    const proxied = new ProxiedRequest({
       call,
       decoded,
       caller,
       route,
-      withheld,
+      credentials,
       dialect: dialects[route.format],
       upstream: this.upstreams.get(route.provider),
       response: arrival.response,
       startedAt: arrival.startedAt,
-      capture: openBodies?.(call, caller),
+      capture: openBodies?.(call, caller, credentials.supplied),
       settings,
     })
+    call.metadata = this.attribute(call, proxied.prepared.attribution, caller.metadata)
+    return proxied
   }
 
   private toCall({ id, receivedAt, request }: Arrival, { path, query }: Target, body: Body): Call {
-    const { maxMetadataKeys: maxKeys, maxMetadataValueLength: maxValueLength } = this.deps.settings
     const { rawHeaders, headers, method = "GET" } = request
-    const metadata = readMetadata(rawHeaders, { maxKeys, maxValueLength }, this.counters)
-    return { id, receivedAt, method, path, query, rawHeaders, headers, metadata, body }
+    return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body }
   }
 
   /** Sends the error of a request that was not forwarded. */

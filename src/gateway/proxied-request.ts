@@ -3,15 +3,16 @@ import type { Call, Caller, Ending } from "../core/call.ts"
 import type { Billing, Cost } from "../core/cost.ts"
 import type { JobNote } from "../core/job.ts"
 import type { LogRecord } from "../core/log-record.ts"
+import { secretOf } from "../core/provider-credential.ts"
 import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "../providers/_dialect.ts"
 import { findBilling } from "./billing.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
-import type { Withheld } from "./credentials.ts"
 import type { Lane, Waiter } from "./fair-queue.ts"
 import { isEncoded, type ReadableBody, toReadableBody } from "./readable-body.ts"
 import type { Route } from "./route.ts"
+import type { RequestCredentials } from "./supply.ts"
 import type { Upstream } from "./upstreams.ts"
 
 /** The results of the steps before `forward`. */
@@ -21,7 +22,7 @@ interface AdmittedRequest {
   readonly decoded: ReadableBody | undefined
   readonly caller: Caller
   readonly route: Route
-  readonly withheld: Withheld
+  readonly credentials: RequestCredentials
   readonly dialect: Dialect
   readonly upstream: Upstream
   readonly response: ServerResponse
@@ -39,8 +40,7 @@ export class ProxiedRequest {
   readonly call: Call
   readonly caller: Caller
   readonly route: Route
-  /** The credentials that the provider does not get. */
-  readonly withheld: Withheld
+  readonly credentials: RequestCredentials
   readonly dialect: Dialect
   readonly upstream: Upstream
   readonly response: ServerResponse
@@ -50,7 +50,7 @@ export class ProxiedRequest {
   readonly prepared: PreparedRequest
   /** How the client gets the cost of a streamed answer; undefined: it did not ask for it. */
   readonly costDelivery: CostDelivery | undefined
-  /** The hash of the provider's credential that the client sent; undefined: there is none. */
+  /** The hash of the credential that the provider gets; undefined: there is none. */
   readonly credentialHash: string | undefined
   /** How the request is paid, if not by the provider's bill for tokens. The answer can say that it is billed all the same. */
   billing: Billing | undefined
@@ -75,7 +75,7 @@ export class ProxiedRequest {
     this.call = call
     this.caller = admitted.caller
     this.route = route
-    this.withheld = admitted.withheld
+    this.credentials = admitted.credentials
     this.dialect = dialect
     this.upstream = upstream
     this.response = response
@@ -87,7 +87,8 @@ export class ProxiedRequest {
     const injectStreamUsage = admitted.settings.injectStreamUsage && !isEncoded(call.headers)
     const { rewriteResultUrls } = admitted.settings
     this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage, rewriteResultUrls })
-    const credential = dialect.readCredential(this.providerRequest)
+    const { supplied } = admitted.credentials
+    const credential = supplied ? secretOf(supplied) : dialect.readCredential(this.providerRequest)
     this.credentialHash = credential === undefined ? undefined : hashOncePerSocket(response.req.socket, credential)
     this.billing = findBilling(route.provider, dialect, credential, call)
   }

@@ -1,4 +1,5 @@
 import type { Call } from "../core/call.ts"
+import { type ProviderCredential, secretOf } from "../core/provider-credential.ts"
 import { isSecretName, redactSecrets } from "../core/secrets.ts"
 import type { CredentialPlace } from "../providers/_credentials.ts"
 
@@ -26,6 +27,11 @@ export function redactEchoedCredentials(
     if (isCredential) clean = redactValue(clean, value)
   }
   return clean
+}
+
+/** Returns the text of an error without the credential that the gateway has added to the request. */
+export function redactSupplied(message: string, supplied: ProviderCredential): string {
+  return message.replaceAll(secretOf(supplied), "***")
 }
 
 /** Redacts each word of a header's value, and what follows the `=` of a cookie. */

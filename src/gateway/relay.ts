@@ -73,7 +73,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     const plan = planResponse(this.headers, { statusCode, request: this.request })
     if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
     this.plan = plan
-    this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan)
+    this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan, this.headers)
     this.filter = createFilter(plan, this.request, this.isEdited)
     if (plan.collect) this.hold(plan)
     else if (this.startStreaming()) this.client.flushHead()
@@ -121,7 +121,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     }
     this.rest = this.filter?.end() as Buffer | undefined
     if (this.rest) this.request.capture?.push(this.rest)
-    const error = errorText && dialect.readErrorMessage(errorText)
+    const error = errorText ? dialect.readErrorMessage(errorText) : this.meter?.streamError
     this.settle("complete", this.read(true), error, isCollected ? () => this.sendCollected() : () => this.endStream())
   }
 

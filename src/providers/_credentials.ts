@@ -3,9 +3,19 @@ import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
 
 /** A place in a request where a provider's credential can stand. Header names are in lower case. */
 export type CredentialPlace =
-  | { readonly header: string; readonly scheme?: "bearer" }
+  | {
+      readonly header: string
+      /** `basic`: the password. `aws4`: the id of the access key with which the request is signed. */
+      readonly scheme?: "bearer" | "basic" | "aws4"
+    }
   /** A query parameter. */
   | { readonly query: string }
+
+/** The places, beside those of the dialects, where SDKs put a key. A client has only its gateway key there. */
+export const GATEWAY_KEY_PLACES: readonly CredentialPlace[] = [
+  { header: "authorization", scheme: "basic" },
+  { header: "authorization", scheme: "aws4" },
+]
 
 interface Request {
   readonly headers: Headers
@@ -33,6 +43,16 @@ export function readMisplacedGatewayKey(places: readonly CredentialPlace[], requ
   return undefined
 }
 
+/**
+ * Returns true for a header's value that contains a gateway key: as it is, percent-encoded, or in the base64 of basic
+ * authentication.
+ */
+export function containsGatewayKey(value: string): boolean {
+  if (value.includes(GATEWAY_KEY_PREFIX)) return true
+  if (value.includes("%") && decodeQuery(value).includes(GATEWAY_KEY_PREFIX)) return true
+  return decodeBasic(value)?.includes(GATEWAY_KEY_PREFIX) === true
+}
+
 /** Returns true if the request has the place, even when nothing usable stands there. */
 export function hasPlace(place: CredentialPlace, { headers, query }: Request): boolean {
   return "header" in place ? headers[place.header] !== undefined : hasParameter(query, place.query)
@@ -54,8 +74,24 @@ function readPlace(place: CredentialPlace, { headers, query }: Request): string 
   const value = headers[place.header]
   const first = typeof value === "object" ? value[0] : value
   if (first === undefined || first === "") return undefined
-  return place.scheme === "bearer" ? /^bearer\s+(\S.*)$/i.exec(first)?.[1]?.trim() : first
+  return place.scheme === undefined ? first : READERS[place.scheme](first)
 }
+
+const READERS = {
+  bearer: (value: string) => /^bearer\s+(\S.*)$/i.exec(value)?.[1]?.trim(),
+  basic: (value: string) => /:(.+)$/s.exec(decodeBasic(value) ?? "")?.[1],
+  aws4: (value: string) => /^AWS4-[\w-]+\s.*?\bCredential=([^/,\s]+)\//.exec(value)?.[1],
+}
+
+/** Returns `user:password` of basic authentication. */
+function decodeBasic(value: string): string | undefined {
+  const first = value.charCodeAt(0) | 32
+  if (first !== LETTER_B) return undefined
+  const encoded = /^basic\s+(\S+)/i.exec(value)?.[1]
+  return encoded === undefined ? undefined : Buffer.from(encoded, "base64").toString("latin1")
+}
+
+const LETTER_B = 0x62
 
 function readParameter(query: string, name: string): string | undefined {
   return new URLSearchParams(query).get(name) || undefined

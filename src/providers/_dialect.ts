@@ -1,6 +1,7 @@
-import type { Edit, Headers } from "../core/call.ts"
+import type { Edit, Headers, RawHeaders } from "../core/call.ts"
 import type { GatewayErrorCode } from "../core/errors.ts"
 import type { Reading } from "../core/usage.ts"
+import type { RequestAttribution } from "./_attribution.ts"
 import type { CredentialPlace } from "./_credentials.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing, ResponseHead } from "./_framing.ts"
@@ -34,6 +35,8 @@ export interface PreparedRequest {
   readonly createFilter: (() => StreamFilter) | undefined
   /** Makes the filter that changes addresses in the answer, see `metering.rewrite_result_urls`; undefined: nothing is changed. */
   readonly createRewriter?: (() => StreamFilter) | undefined
+  /** Whose request it is, and of which session, as the body says; undefined: it does not say. */
+  readonly attribution?: RequestAttribution | undefined
   /** The client asks for a stream. This is a hint: the answer's framing decides. */
   readonly stream: boolean
 }
@@ -86,6 +89,11 @@ export interface DialectDefinition {
   readonly modelList?: ModelList
   /** undefined: every credential of the API is billed. */
   readonly logins?: Logins
+  /**
+   * Loads what only this dialect needs. The gateway calls it for each request before it is forwarded, and waits for the
+   * promise. Returns undefined when everything is loaded.
+   */
+  load?(): Promise<void> | undefined
   prepare(request: ProviderRequest, options: PrepareOptions): PreparedRequest
   /**
    * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as
@@ -94,7 +102,8 @@ export interface DialectDefinition {
   retryWithout?(statusCode: number, body: Uint8Array): boolean
   /** Returns how the answer is framed. Without it the content type decides. */
   framing?(request: ProviderRequest, head: ResponseHead): Framing
-  createCollector(request: ProviderRequest): Collector
+  /** @param headers of the answer, for an API that states usage in them; undefined: they are not known */
+  createCollector(request: ProviderRequest, headers?: RawHeaders): Collector
   /** Returns true if the request states what is billed although its answer cannot be read, such as a speech. */
   isBilledByRequest?(request: ProviderRequest): boolean
   /** Returns the reading of an answer. Pure: rows are priced again by it years later. */
@@ -120,8 +129,9 @@ export interface Dialect extends DialectDefinition {
   /**
    * Returns the meter for an answer; undefined when its framing is `opaque` and the request does not state its bill.
    * @param sink receives what the answer says about jobs; undefined: nobody asks
+   * @param headers of the answer
    */
-  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink): Meter | undefined
+  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink, headers?: RawHeaders): Meter | undefined
   /** Returns true if the request costs nothing by the provider's own rule: count_tokens, models, moderations, … */
   isFree(request: Pick<ProviderRequest, "method" | "path">): boolean
   /** Returns the credential that the request carries for this provider, for `provider_api_key_hash`. */

@@ -1,4 +1,5 @@
 import type { Billing } from "../core/cost.ts"
+import { CLOUDS } from "./_clouds.ts"
 import type { Dialect } from "./_dialect.ts"
 import * as table from "./index.ts"
 
@@ -11,6 +12,8 @@ export interface Provider {
   readonly format: Format
   /** `https://host[:port][/prefix]`, without a slash at the end. */
   readonly baseUrl: string
+  /** The region of a cloud; undefined: it is not set. */
+  readonly region?: string | undefined
   /** Who pays for its tokens, whatever the credential is; undefined: the login of a subscription is recognized. */
   readonly billing?: "api" | Billing | undefined
 }
@@ -48,6 +51,7 @@ export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = {
 export const PROVIDER_CATALOG = {
   formats: FORMATS as readonly string[],
   builtIn: BUILT_IN_PROVIDERS,
+  clouds: CLOUDS,
   /** Names such as `gemini-openai`, which select a surface of a built-in provider. */
   reservedNames: FORMATS.flatMap((name) =>
     (DIALECTS[name].routes.surfaces ?? []).map(({ format }) => `${name}-${format}`),

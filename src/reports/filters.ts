@@ -1,4 +1,4 @@
-import { type Bind, IS_ERROR, IS_SUBSCRIBED } from "./_sql.ts"
+import { type Bind, IS_ERROR, IS_SUBSCRIBED, IS_UNUSUAL } from "./_sql.ts"
 import { ROWS, type Source } from "./sources.ts"
 
 /** Selects requests. Every text may end in `*`, which matches any rest. */
@@ -24,7 +24,10 @@ export interface Span {
 /**
  * Returns the condition on the rows of a source (`r`) for a span and filters. Metadata names in `indexed` use the index.
  */
-export function toCondition({ filters, span = {}, source = ROWS, indexed }: ConditionQuestion, bind: Bind): string {
+export function toCondition(
+  { filters, span = {}, source = ROWS, indexed, isUnusual }: ConditionQuestion,
+  bind: Bind,
+): string {
   const { column, type } = source.bound
   const moment = (at: number) => bind(new Date(at).toISOString())
   const edge = (at: number) =>
@@ -39,7 +42,12 @@ export function toCondition({ filters, span = {}, source = ROWS, indexed }: Cond
   if (key !== undefined) conditions.push(matchesKey(key, bind))
   if (status === "error") conditions.push(IS_ERROR)
   else if (status === "success") conditions.push(`NOT ${IS_ERROR}`)
-  else if (status !== undefined) conditions.push(matches("r.status_code::text", status, bind))
+  else if (status !== undefined) {
+    conditions.push(matches("r.status_code::text", status, bind))
+    if (status !== "200" && !(status.endsWith("*") && "200".startsWith(status.slice(0, -1))))
+      conditions.push(IS_UNUSUAL)
+  }
+  if (isUnusual) conditions.push(IS_UNUSUAL)
   if (billing !== undefined) conditions.push(billing === "api" ? `NOT ${IS_SUBSCRIBED}` : IS_SUBSCRIBED)
   for (const [name, value] of Object.entries(where)) {
     if (source !== ROWS) conditions.push(matches("r.value", value, bind))
@@ -55,6 +63,8 @@ interface ConditionQuestion {
   readonly span?: Span | undefined
   readonly source?: Source
   readonly indexed?: ReadonlySet<string> | undefined
+  /** Only the requests that are not as nearly all are. */
+  readonly isUnusual?: boolean
 }
 
 function matchesKey(key: string, bind: Bind): string {

@@ -9,6 +9,8 @@ import { createSpillDirectory } from "../kit/spill-file.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
 import { DIALECTS, findFormat } from "../providers/catalog.ts"
 import type { Tokenizer } from "../tokenizer/tokenizer.ts"
+import { createAuthorizer } from "../vault/authorize.ts"
+import type { CredentialStore } from "../vault/store.ts"
 import type { Metrics } from "./metrics.ts"
 import { createModelLists } from "./model-lists.ts"
 import type { ServerOptions } from "./options.ts"
@@ -17,6 +19,7 @@ import { createSpillReport } from "./spill-report.ts"
 /** The opened parts that the pipeline uses. */
 interface GatewayParts {
   readonly keys: KeyCache
+  readonly vault: CredentialStore
   readonly prices: PriceBook
   readonly bodies: BodyStore
   readonly ledger: LedgerHandle
@@ -27,13 +30,20 @@ interface GatewayParts {
 
 /** Wires the pipeline to the parts of the server. */
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
-  const { keys, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
+  const { keys, vault, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
   const spillDir = join(settings.storage.dataDir, "spill")
+  const providers = toProviders(settings)
   return createGateway({
     settings: toGatewaySettings(settings),
-    providers: toProviders(settings),
+    providers,
     dialects: DIALECTS,
     findCaller: keys.find,
+    findCredential: vault.find,
+    authorize: createAuthorizer({
+      proxies: settings.upstream.proxies,
+      findRegion: (origin) => Object.values(providers).find((each) => new URL(each.baseUrl).origin === origin)?.region,
+      now: Date.now,
+    }),
     price: prices.price,
     ...(settings.server.models === "own" && { listModels: createModelLists({ prices, now: Date.now }) }),
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
@@ -50,9 +60,9 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
 
 function toProviders(settings: Settings): Deps["providers"] {
   return Object.fromEntries(
-    Object.entries(settings.providers).map(([name, { baseUrl, format, billing }]) => {
+    Object.entries(settings.providers).map(([name, { baseUrl, format, region, billing }]) => {
       // The settings were loaded with the catalog's formats, so there is a dialect of this name.
-      return [name, { name, baseUrl, format: findFormat(format)!, billing }]
+      return [name, { name, baseUrl, format: findFormat(format)!, region, billing }]
     }),
   )
 }
@@ -74,5 +84,6 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     foreignJobs: metering.foreignJobs,
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
+    attribution: metadata,
   }
 }

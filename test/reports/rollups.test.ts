@@ -88,6 +88,7 @@ const BY = [
     ["Feature"],
     ["status"],
     ["billing"],
+    ["outcome"],
   ],
   ...[
     ["model", "provider"],
@@ -97,6 +98,8 @@ const BY = [
     ["month", "key"],
     ["User-Id", "day"],
     ["week", "User-Id"],
+    ["status", "key"],
+    ["outcome", "User-Id"],
   ],
 ]
 const FILTERS: readonly Filters[] = [
@@ -211,7 +214,8 @@ describe("a report reads rollups if they contain everything it needs", () => {
     [{ by: ["day"], filters: { where: { "User-Id": "u3" } } }, "llm_usage_metadata"],
     [{ by: ["User-Id", "model"] }, "rows"],
     [{ by: ["Feature"] }, "rows"],
-    [{ by: ["status"] }, "rows"],
+    [{ by: ["status"] }, "llm_usage_hourly"],
+    [{ by: ["outcome", "key"] }, "llm_usage_daily"],
     [{ filters: { status: "error" } }, "rows"],
   ])("%j: %s", (ask, table) => expect(source(ask)).toBe(table))
 })

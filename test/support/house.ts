@@ -5,7 +5,7 @@ export const ROOMS = {
   index: ["cli", "core", "kit"],
   cli: ["api", "operations", "server", "config", "core", "kit"],
   api: ["operations", "config", "core", "kit"],
-  operations: ["providers", "reports", "database", "bodies", "config", "pricing", "core", "kit"],
+  operations: ["providers", "reports", "database", "bodies", "vault", "config", "pricing", "core", "kit"],
   server: [
     "api",
     "operations",
@@ -15,6 +15,7 @@ export const ROOMS = {
     "pricing",
     "database",
     "bodies",
+    "vault",
     "tokenizer",
     "config",
     "core",
@@ -28,6 +29,7 @@ export const ROOMS = {
   database: ["embedded", "core", "kit"],
   embedded: ["core", "kit"],
   bodies: ["core", "kit"],
+  vault: ["core", "kit"],
   tokenizer: ["core", "kit"],
   core: [],
   kit: [],
@@ -57,7 +59,10 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@electric-sql/": ["embedded"],
   "gpt-tokenizer": ["tokenizer"],
   "@aws-sdk/": ["bodies"],
+  "@smithy/signature-v4": ["vault"],
+  "@smithy/eventstream-codec": ["providers"],
   "@smithy/": ["bodies"],
+  jose: ["vault"],
 }
 
 /** Rooms of pure functions: the same input gives the same output, without side effects. */

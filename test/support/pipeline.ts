@@ -25,6 +25,7 @@ const SETTINGS: GatewaySettings = {
   foreignJobs: false,
   maxMetadataKeys: 32,
   maxMetadataValueLength: 1024,
+  attribution: { client: true, user: true, session: true, trace: true },
 }
 
 const PRICED: Cost = {

@@ -8,6 +8,7 @@ import { metadata } from "./metadata.ts"
 import { oidc } from "./oidc.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
 import { prices } from "./prices.ts"
+import { providerKeys } from "./provider-keys.ts"
 import { requests } from "./requests.ts"
 import { runs } from "./runs.ts"
 import { sessions } from "./sessions.ts"
@@ -20,6 +21,7 @@ const TABLES = [
   requests,
   runs,
   keys,
+  providerKeys,
   metadata,
   prices,
   maintenance,

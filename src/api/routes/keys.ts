@@ -6,6 +6,7 @@ import { revokeKey } from "../../operations/keys/revoke.ts"
 import { rotateKey } from "../../operations/keys/rotate.ts"
 import { updateKey } from "../../operations/keys/update.ts"
 import { defineRoute } from "../_route.ts"
+import { gateways } from "./_gateways.ts"
 import { addKeyFields } from "./go/fields.ts"
 
 const key = z.object({
@@ -13,6 +14,10 @@ const key = z.object({
   name: z.string(),
   description: z.string().nullable(),
   discount_percent: z.string().nullable().describe('the discount on list prices for this key, in percent: "12.5"'),
+  provider_keys: z
+    .array(z.object({ provider: z.string(), id: z.string(), alias: z.string(), removed: z.boolean() }))
+    .readonly()
+    .describe("the provider keys that it is bound to"),
   status: z.enum(["active", "revoked"]),
   created_at: z.string().describe("ISO 8601"),
   revoked_at: z.string().nullable(),
@@ -24,16 +29,11 @@ const id = z.string().describe("the id of an API key")
 const changes = {
   description: z.string().optional().describe("what it is for"),
   discount: z.string().optional().describe("what the provider takes off its list prices for this key, in percent"),
+  provider_keys: z
+    .array(z.string())
+    .optional()
+    .describe("the provider keys to bind it to, such as openai:team-a; openai: ends the binding"),
 }
-
-const gateway = z.object({ name: z.string(), last_seen_at: z.string() })
-const gateways = z.object({
-  acknowledged: z.array(gateway).readonly().describe("the gateways that reject the key from now on"),
-  silent: z
-    .array(gateway.extend({ accepts_until: z.string().nullable() }))
-    .readonly()
-    .describe("the gateways that did not answer, and may accept the key while they cannot reach the database"),
-})
 
 export const keys = {
   list: defineRoute({
@@ -91,7 +91,7 @@ export const keys = {
     method: "PATCH",
     path: "/keys/{id}",
     role: "admin",
-    summary: "change the name, the description or the discount of an API key",
+    summary: "change the name, the description, the discount or the provider keys of an API key",
     input: z.strictObject({ id, name: z.string().optional(), ...changes }),
     output: key,
     needs: ["database"],

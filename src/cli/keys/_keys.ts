@@ -9,6 +9,12 @@ export const DISCOUNT = {
   description: "what the provider takes off its list prices for this key, such as 12.5",
 } as const
 
+export const PROVIDER_KEY = {
+  type: "string",
+  valueHint: "PROVIDER:ALIAS",
+  description: "a provider key of provider-keys list that its requests use (repeatable, one for each provider)",
+} as const
+
 /** Renders one key, with a line for each of its members. */
 export function renderKey(key: Key): string {
   const lines = [
@@ -17,12 +23,18 @@ export function renderKey(key: Key): string {
     ["Description", key.description || "-"],
     ["Discount", toDiscount(key)],
     ["Status", key.status],
+    ...(key.provider_keys.length === 0 ? [] : [["Bound to", toBindings(key)] as const]),
     ["Created", toTime(key.created_at)],
     ["Revoked", toTime(key.revoked_at)],
     ["Last used", toTime(key.last_used_at)],
     ["Requests", withThousands(key.request_count)],
   ] as const
   return lines.map(([name, value]) => `${`${name}:`.padEnd(13)}${printable(value)}`).join("\n")
+}
+
+/** Renders the provider keys that a key is bound to. */
+function toBindings({ provider_keys: keys }: Key): string {
+  return keys.map(({ provider, alias, removed }) => `${provider}:${alias}${removed ? " (removed)" : ""}`).join(", ")
 }
 
 /** Renders a key's discount, such as `12.5%`. */

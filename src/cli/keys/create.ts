@@ -1,10 +1,11 @@
 import { keys } from "../../api/routes/keys.ts"
 import type { CreatedKey } from "../../operations/keys/create.ts"
+import { listValues } from "../_args.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { printSecret } from "../_print.ts"
 import { printable, toPrintableJson } from "../_text.ts"
-import { DISCOUNT } from "./_keys.ts"
+import { DISCOUNT, PROVIDER_KEY } from "./_keys.ts"
 
 export default defineCommand({
   meta: { name: "create", description: "create an API key and show it this once" },
@@ -12,6 +13,7 @@ export default defineCommand({
     name: { type: "string", required: true, valueHint: "NAME", description: "the name by which reports show it" },
     description: { type: "string", valueHint: "TEXT", description: "what it is for" },
     discount: DISCOUNT,
+    "provider-key": PROVIDER_KEY,
     ...JSON_OPTION,
     ...REMOTE,
   },
@@ -19,9 +21,10 @@ export default defineCommand({
     "majordomo-gateway keys create --name Development",
     "majordomo-gateway keys create --name CI --json | jq -r .key",
   ],
-  async run({ args }) {
+  async run({ args, rawArgs }) {
     const { name, description, discount } = args
-    const created = await call(args, keys.create, { name, description, discount })
+    const provider_keys = listValues("provider-key", rawArgs)
+    const created = await call(args, keys.create, { name, description, discount, provider_keys })
     const text = args.json ? toPrintableJson(created, 2) : announce(created)
     await printSecret(text, async () => void (await call(args, keys.discard, { id: created.id, key: created.key })))
   },

@@ -43,7 +43,6 @@ export interface LatencyReport {
 export interface MetadataName {
   readonly name: string
   readonly requests: number
-  readonly distinct_values: number
   readonly active: "all" | "some" | "none"
 }
 

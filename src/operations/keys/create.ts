@@ -1,5 +1,6 @@
 import { CommandError } from "../../core/errors.ts"
 import { recordChange } from "../../database/access/audit.ts"
+import { resolveBindings } from "../../database/key-bindings.ts"
 import { deleteKey, createKey as insertKey } from "../../database/keys.ts"
 import { migrate } from "../../database/schema.ts"
 import { readSchemaState } from "../../database/schema-state.ts"
@@ -11,6 +12,8 @@ interface NewKeyInput {
   readonly description?: string | undefined
   /** In percent, such as `12.5`. */
   readonly discount?: string | undefined
+  /** The provider keys to bind it to: `openai:team-a`. */
+  readonly provider_keys?: readonly string[] | undefined
 }
 
 /** A new key with its secret, which is stored nowhere and cannot be read again. */
@@ -26,11 +29,12 @@ export interface CreatedKey extends Key {
  */
 export async function createKey(
   { database, settings, actor, log }: Context<"database" | "settings" | "actor" | "log">,
-  input: NewKeyInput,
+  { provider_keys: names = [], ...input }: NewKeyInput,
 ): Promise<CreatedKey> {
   const { autoMigrate } = settings.storage
   if (autoMigrate && (await readSchemaState(database.query)).kind === "none") await migrate(database, log)
-  const { key, secret } = await insertKey(database, input, (query, created) =>
+  const bindings = await resolveBindings(database.query, names)
+  const { key, secret } = await insertKey(database, { ...input, bindings }, (query, created) =>
     recordChange(query, actor, { action: "keys.create", target: created.id, after: toKey(created) }),
   )
   return { ...toKey(key), key: secret }

@@ -1,3 +1,4 @@
+import type { Binding } from "../../database/key-bindings.ts"
 import type { ApiKey } from "../../database/keys.ts"
 
 /** An API key as JSON shows it. Its secret is not part of it. Times are ISO 8601 in UTC. */
@@ -7,6 +8,8 @@ export interface Key {
   readonly description: string | null
   /** The discount on the provider's list prices for this key, in percent: `"12.5"`. */
   readonly discount_percent: string | null
+  /** The provider keys that it is bound to. Its requests use no other one of these providers. */
+  readonly provider_keys: readonly Binding[]
   readonly status: "active" | "revoked"
   readonly created_at: string
   readonly revoked_at: string | null
@@ -21,6 +24,7 @@ export function toKey(key: ApiKey): Key {
     name: key.name,
     description: key.description ?? null,
     discount_percent: key.discountPercent ?? null,
+    provider_keys: key.bindings,
     status: key.isActive ? "active" : "revoked",
     created_at: key.createdAt,
     revoked_at: key.revokedAt ?? null,

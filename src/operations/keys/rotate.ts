@@ -1,6 +1,7 @@
 import { CommandError } from "../../core/errors.ts"
 import { recordChange } from "../../database/access/audit.ts"
 import { askGateways } from "../../database/gateways.ts"
+import type { Binding, BindingChange } from "../../database/key-bindings.ts"
 import { createKey, getKey, lockKey, markRevoked } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import type { CreatedKey } from "./create.ts"
@@ -14,7 +15,7 @@ export interface RotatedKey extends CreatedKey {
 }
 
 /**
- * Replaces an API key: creates one with the same name, description and discount, and revokes the old one.
+ * Replaces an API key: creates one with the same name and settings, and revokes the old one.
  *
  * @throws CommandError if no key has the id, or it is revoked
  */
@@ -22,13 +23,13 @@ export async function rotateKey(
   { database, actor }: Context<"database" | "actor">,
   { id }: { readonly id: string },
 ): Promise<RotatedKey> {
-  const { name, description, discountPercent, isActive } = await getKey(database, id)
+  const { name, description, discountPercent, bindings, isActive } = await getKey(database, id)
   if (!isActive)
     throw new CommandError("this key is revoked, so it cannot be rotated: create a new one with keys create")
   let replaced: Key | undefined
   const { key, secret } = await createKey(
     database,
-    { name, description, discount: discountPercent },
+    { name, description, discount: discountPercent, bindings: toChange(bindings) },
     async (query, created) => {
       const before = toKey(await lockKey(query, id))
       replaced = toKey(await markRevoked(query, id))
@@ -36,4 +37,8 @@ export async function rotateKey(
     },
   )
   return { ...toKey(key), key: secret, replaced: replaced!, gateways: toGateways(await askGateways(database)) }
+}
+
+function toChange(bindings: readonly Binding[]): BindingChange {
+  return Object.fromEntries(bindings.map(({ provider, id }) => [provider, id]))
 }

@@ -1,4 +1,5 @@
 import { recordChange } from "../../database/access/audit.ts"
+import { resolveBindings } from "../../database/key-bindings.ts"
 import { updateKey as changeKey, lockKey, rejectEmptyChange } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
@@ -10,21 +11,25 @@ interface KeyChange {
   readonly description?: string | undefined
   /** In percent, such as `12.5`. An empty text and 0 remove the discount. */
   readonly discount?: string | undefined
+  /** The provider keys to bind it to: `openai:team-a`; `openai:` ends the binding. */
+  readonly provider_keys?: readonly string[] | undefined
 }
 
 /**
- * Changes the name, the description or the discount of an API key. A discount holds for new requests. A member that is undefined stays as it is.
+ * Changes the name, the description, the discount or the provider keys of an API key. The change holds for new requests. A
+ * member that is undefined stays as it is.
  *
  * @throws CommandError if nothing is to be changed, the name or the discount is not valid, or no key has the id
  */
 export async function updateKey(
   { database, actor }: Context<"database" | "actor">,
-  { id, ...change }: KeyChange,
+  { id, provider_keys: names, ...change }: KeyChange,
 ): Promise<Key> {
-  rejectEmptyChange(change)
+  rejectEmptyChange({ ...change, names })
   return database.transaction(async (query) => {
     const before = toKey(await lockKey(query, id))
-    const after = toKey(await changeKey({ query }, id, change))
+    const bindings = names && (await resolveBindings(query, names))
+    const after = toKey(await changeKey({ query }, id, { ...change, bindings }))
     await recordChange(query, actor, { action: "keys.update", target: after.id, before, after })
     return after
   })

@@ -19,11 +19,11 @@ export const anthropic = defineDialect({
   credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
   logins: LOGINS,
   prepare(request, { rewriteResultUrls }) {
-    const { model, stream } = readRequest(request)
+    const { model, stream, attribution } = readRequest(request)
     const isBatch = OPERATIONS.find(request.method, request.path).kind === "batch"
     const address = isBatch ? findGatewayAddress(rewriteResultUrls, request.headers["host"]) : undefined
     const createRewriter = address === undefined ? undefined : () => new ResultsUrlFilter(address)
-    return { requestedModel: model, edit: undefined, createFilter: undefined, createRewriter, stream }
+    return { requestedModel: model, edit: undefined, createFilter: undefined, createRewriter, stream, attribution }
   },
   framing(request, head) {
     const { kind } = OPERATIONS.find(request.method, request.path)

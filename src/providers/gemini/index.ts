@@ -16,12 +16,15 @@ export const gemini = defineDialect({
   credentials: [{ header: "x-goog-api-key" }, { query: "key" }, { header: "authorization", scheme: "bearer" }],
   prepare(request) {
     const named = modelIn(request.path)
-    const facts = named === undefined || isCompatible(request) ? readRequest(request) : undefined
+    // A native body does not name the model, and only one for Vertex can have the labels that attribute it.
+    const isRead = named === undefined || request.path.includes("/projects/") || isCompatible(request)
+    const facts = isRead ? readRequest(request) : undefined
     return {
       requestedModel: named ?? facts?.model,
       edit: undefined,
       createFilter: undefined,
       stream: isStreamed(request.path) || facts?.stream === true,
+      attribution: facts?.attribution,
     }
   },
   framing(request, head) {

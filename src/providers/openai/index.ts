@@ -28,6 +28,7 @@ export const openai = defineDialect({
       edit,
       createFilter: edit && createUsageFilter,
       stream: facts.stream,
+      attribution: facts.attribution,
     }
   },
   retryWithout: rejectsAskedUsage,

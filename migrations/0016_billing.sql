@@ -1,4 +1,4 @@
--- 0014 billing
+-- 0016 billing
 -- breaking: no
 --
 -- Requests with the login of a subscription are not billed by their tokens. `total_cost` of such a request is its API value,

@@ -1,0 +1,54 @@
+import type { Caller } from "../core/call.ts"
+import type { ProviderCredential } from "../core/provider-credential.ts"
+import type { CredentialPlace } from "../providers/_credentials.ts"
+import type { Provider } from "../providers/catalog.ts"
+import type { ClientCredentials, Withheld } from "./credentials.ts"
+import type { Deps } from "./deps.ts"
+
+/** With which credential a request goes to its provider. */
+export interface RequestCredentials {
+  /** The credentials of the client that the provider does not get. */
+  readonly withheld: Withheld
+  /** The credential that the gateway adds; undefined: the request has the client's own, or none. */
+  readonly supplied?: ProviderCredential | undefined
+}
+
+/**
+ * Returns the client's own credential, or else the one that the gateway holds for the provider. It returns a promise only
+ * if the gateway has to read its credentials first.
+ *
+ * @param everything what is withheld beside a supplied credential
+ * @throws GatewayError `no_provider_credential`, `provider_key_removed`, `vault_unavailable`
+ */
+export function chooseCredentials(
+  client: ClientCredentials,
+  { provider, caller, everything }: { provider: Provider; caller: Caller; everything: Withheld },
+  findCredential: Deps["findCredential"],
+): RequestCredentials | Promise<RequestCredentials> {
+  if (!client.isOpen) return client
+  const choose = (supplied: ProviderCredential | undefined): RequestCredentials => {
+    if (supplied !== undefined) return { withheld: everything, supplied }
+    if (client.toMissing) throw client.toMissing()
+    return client
+  }
+  const found = findCredential?.(provider.name, caller)
+  return found instanceof Promise ? found.then(choose) : choose(found)
+}
+
+/** Azure takes a key in a header of its own, although it offers OpenAI's API. */
+const AZURE: CredentialPlace = { header: "api-key" }
+const AZURE_HOST = /\.azure\.(?:com|us|cn)$/
+/** Tokens that are valid for a time, which every provider takes as a bearer token: Google's, Anthropic's, JSON Web Tokens. */
+const TOKEN = /^(?:ya29\.|sk-ant-oat|eyJ)/
+
+/** Returns the header with a supplied key: its name and its value. */
+export function toCredentialHeader(
+  secret: string,
+  places: readonly CredentialPlace[],
+  { name, host }: { readonly name: string; readonly host: string },
+): readonly [string, string] {
+  if (TOKEN.test(secret)) return ["authorization", `Bearer ${secret}`]
+  const place = name === "azure" || AZURE_HOST.test(host) ? AZURE : places.find((each) => "header" in each)
+  if (place === undefined || !("header" in place)) return ["authorization", `Bearer ${secret}`]
+  return [place.header, place.scheme === "bearer" ? `Bearer ${secret}` : secret]
+}

@@ -1,0 +1,224 @@
+import type { Caller } from "../core/call.ts"
+import { CommandError, GatewayError } from "../core/errors.ts"
+import type { ProviderCredential } from "../core/provider-credential.ts"
+import { decrypt, type EncryptedSecret } from "./cipher.ts"
+import type { Keyring } from "./keyring.ts"
+import type { Secret } from "./secret.ts"
+
+/** A provider key as it is stored. */
+export interface StoredKey extends EncryptedSecret {
+  readonly id: string
+  readonly provider: string
+  readonly alias: string
+  readonly isDefault: boolean
+}
+
+interface StoreOptions {
+  /** Reads all provider keys that are not removed. */
+  load(): Promise<readonly StoredKey[]>
+  /** Reads the vault keys again: `vault init` and `vault rotate` change their file. @throws CommandError */
+  openKeyring(): Keyring
+  /** Whether `invalidate` is known to be called as soon as something changes. */
+  isTrusted(): boolean
+  /** Takes the ids of the provider keys that were used since the last call. Never rejects. */
+  onUsed(ids: readonly string[]): Promise<void>
+  /** Takes a warning for the operator. */
+  warn(line: string): void
+  /** Milliseconds that only increase. */
+  now(): number
+}
+
+/** The provider keys of a running gateway, decrypted and in memory. */
+export interface CredentialStore {
+  /**
+   * Returns the credential for a provider and a client: the one to which the client's key is bound, or else the default.
+   * undefined: there is none for the provider. Returns a promise only when the keys have to be read first.
+   *
+   * @throws GatewayError `no_provider_credential`, `provider_key_removed`, `vault_unavailable`
+   */
+  find(provider: string, caller: Caller): ProviderCredential | undefined | Promise<ProviderCredential | undefined>
+  /** Notes that keys may have changed. The next request that needs one waits until they are read again. */
+  invalidate(): void
+  close(): Promise<void>
+}
+
+/** Without notifications, the keys are read this often. */
+const UNTRUSTED_MS = 1_000
+/** The time between two attempts to read them from a database that does not answer. */
+const RETRY_MS = 250
+const USED_INTERVAL_MS = 30_000
+
+interface Entry {
+  readonly key: StoredKey
+  /** undefined: it could not be decrypted. */
+  readonly credential: ProviderCredential | undefined
+  isUsed: boolean
+}
+
+interface Loaded {
+  readonly byId: ReadonlyMap<string, Entry>
+  /** By provider; undefined for one that has keys, and no default. */
+  readonly defaults: ReadonlyMap<string, Entry | undefined>
+  readonly version: number
+  readonly at: number
+}
+
+/** Creates the store, and starts to read the keys. While the database does not answer, the known ones are used. */
+export function createCredentialStore(options: StoreOptions): CredentialStore {
+  const { isTrusted, now, onUsed, warn } = options
+  let version = 0
+  let loaded: Loaded | undefined
+  let loading: Promise<Loaded> | undefined
+  let failedAt: number | undefined
+  let warned = ""
+
+  async function load(): Promise<Loaded> {
+    const [startedAt, startedOn] = [now(), version]
+    try {
+      const keys = await options.load()
+      const { entries, problem } = decryptAll(keys, loaded?.byId, options.openKeyring)
+      if (problem !== warned && problem !== "") warn(problem)
+      warned = problem
+      loaded = { ...index(entries), version: startedOn, at: startedAt }
+      failedAt = undefined
+      return loaded
+    } catch (error) {
+      failedAt = now()
+      if (loaded !== undefined) return loaded
+      throw error
+    } finally {
+      loading = undefined
+    }
+  }
+
+  /** Reads the keys again. A change that is noted while they are read is seen by the next read. */
+  const reload = async (): Promise<Loaded> => {
+    const wanted = version
+    loading ??= load()
+    const found = await loading
+    return found.version < wanted && failedAt === undefined ? reload() : found
+  }
+
+  const isFresh = ({ version: known, at }: Loaded) => known === version && (isTrusted() || now() < at + UNTRUSTED_MS)
+  const reloadLater = () => {
+    if (now() >= failedAt! + RETRY_MS) void reload().catch(() => {})
+  }
+
+  const timer = setInterval(() => void reportUsed(), USED_INTERVAL_MS).unref()
+  async function reportUsed(): Promise<void> {
+    const used = [...(loaded?.byId.values() ?? [])].filter(({ isUsed }) => isUsed)
+    for (const entry of used) entry.isUsed = false
+    if (used.length > 0) await onUsed(used.map(({ key }) => key.id))
+  }
+
+  void reload().catch(() => {}) // the first request that needs a key tries again
+  return {
+    find(provider, caller) {
+      if (loaded !== undefined) {
+        if (isFresh(loaded)) return choose(loaded, provider, caller)
+        if (failedAt !== undefined) {
+          reloadLater()
+          return choose(loaded, provider, caller)
+        }
+      }
+      return reload().then((known) => choose(known, provider, caller), throwUnavailable)
+    },
+    invalidate: () => {
+      version++
+    },
+    async close() {
+      clearInterval(timer)
+      await loading?.catch(() => {})
+      await reportUsed()
+    },
+  }
+}
+
+function choose({ byId, defaults }: Loaded, provider: string, caller: Caller): ProviderCredential | undefined {
+  const bound = caller.providerKeys?.[provider]
+  const entry = bound === undefined ? defaults.get(provider) : byId.get(bound)
+  if (entry === undefined) {
+    if (bound !== undefined) throw toRemoved(provider, caller)
+    if (defaults.has(provider)) throw toNoDefault(provider)
+    return undefined
+  }
+  if (entry.credential === undefined) throw toLocked(entry.key)
+  entry.isUsed = true
+  return entry.credential
+}
+
+function index(entries: readonly Entry[]): Pick<Loaded, "byId" | "defaults"> {
+  const defaults = new Map<string, Entry | undefined>(entries.map(({ key }) => [key.provider, undefined]))
+  for (const entry of entries) if (entry.key.isDefault) defaults.set(entry.key.provider, entry)
+  return { byId: new Map(entries.map((entry) => [entry.key.id, entry])), defaults }
+}
+
+/** Decrypts the keys. One that has not changed stays as it is, also if its vault key is no longer there. */
+function decryptAll(
+  keys: readonly StoredKey[],
+  known: ReadonlyMap<string, Entry> | undefined,
+  openKeyring: () => Keyring,
+): { readonly entries: readonly Entry[]; readonly problem: string } {
+  const isKnown = ({ id, nonce }: StoredKey) => {
+    const entry = known?.get(id)
+    return entry?.credential !== undefined && entry.key.nonce.equals(nonce)
+  }
+  const keyring = keys.every(isKnown) ? undefined : tryKeyring(openKeyring)
+  const entries = keys.map((key): Entry => {
+    if (isKnown(key)) return { ...known!.get(key.id)!, key }
+    const vaultKey = keyring?.keys.get(key.keyId)
+    const text = vaultKey && decrypt(vaultKey, key, key)
+    return { key, credential: text === undefined ? undefined : toCredential(key, text), isUsed: false }
+  })
+  const locked = entries.filter(({ credential }) => credential === undefined).map(({ key }) => key)
+  return { entries, problem: locked.length === 0 ? "" : describeLocked(locked, keyring?.problem) }
+}
+
+function tryKeyring(openKeyring: () => Keyring): Pick<Keyring, "keys"> & { readonly problem?: string } {
+  try {
+    return openKeyring()
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    return { keys: new Map(), problem: error.message }
+  }
+}
+
+function toCredential({ id, alias }: StoredKey, text: string): ProviderCredential {
+  return { ...(JSON.parse(text) as Secret), id, alias }
+}
+
+function describeLocked(keys: readonly StoredKey[], problem: string | undefined): string {
+  const names = keys.map(({ provider, alias }) => `${provider}:${alias}`).join(", ")
+  const ids = [...new Set(keys.map(({ keyId }) => keyId))].join(", ")
+  const why = problem ?? `this gateway cannot decrypt them with a vault key that it has (they need ${ids})`
+  return `provider keys that cannot be used: ${names}: ${why}; see majordomo-gateway vault status`
+}
+
+function toLocked({ provider, alias, keyId }: StoredKey): GatewayError {
+  return new GatewayError(
+    "vault_unavailable",
+    `The gateway holds the key ${provider}:${alias}, but cannot decrypt it: it needs the vault key ${keyId}. Its operator finds the reason with majordomo-gateway vault status.`,
+  )
+}
+
+function toRemoved(provider: string, { keyId }: Caller): GatewayError {
+  return new GatewayError(
+    "provider_key_removed",
+    `This gateway key is bound to a key of ${provider} that was removed. Bind it to another one with majordomo-gateway keys update ${keyId} --provider-key ${provider}:ALIAS.`,
+  )
+}
+
+function toNoDefault(provider: string): GatewayError {
+  return new GatewayError(
+    "no_provider_credential",
+    `The gateway has keys of ${provider}, but none is the default, and this gateway key is bound to none. Run majordomo-gateway provider-keys update ${provider}:ALIAS --default.`,
+  )
+}
+
+function throwUnavailable(error: unknown): never {
+  if (error instanceof GatewayError) throw error
+  throw new GatewayError(
+    "vault_unavailable",
+    "The gateway cannot read its provider keys at the moment. Try again shortly.",
+  )
+}
