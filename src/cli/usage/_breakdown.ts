@@ -58,9 +58,9 @@ export function toValueColumns(rows: readonly OnSubscription[], total?: OnSubscr
   const all = total === undefined ? rows : [...rows, total]
   if (all.every(({ subscription_requests }) => subscription_requests === 0)) return []
   const cells = alignPoints(all.map(toValueCell))
-  const title = "API value of subscriptions"
-  if (total === undefined) return [{ title, align: "right", cells }]
-  return [{ title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)! }]
+  const column = { title: "API value", align: "right", hideRank: 1 } as const
+  if (total === undefined) return [{ ...column, cells }]
+  return [{ ...column, cells: cells.slice(0, -1), total: cells.at(-1)! }]
 }
 
 type OnSubscription = Pick<Measures, "subscription_requests" | "subscription_value">
@@ -113,6 +113,9 @@ function toNotes(total: Measures, hidden: number, { width }: Screen): string[] {
     ...(hidden > 0 ? [`And ${plural(hidden, "more row")}; the total counts them all.`] : []),
     ...(total.unpriced > 0
       ? [`> ${plural(total.unpriced, "request")} without a known price: what they cost is not in these sums.`]
+      : []),
+    ...(total.subscription_requests > 0
+      ? [`API value: what ${plural(total.subscription_requests, "request")} of subscriptions would cost; on no bill.`]
       : []),
     ...(total.estimated > 0 ? [`~ ${plural(total.estimated, "request")} estimated.`] : []),
   ]
