@@ -46,6 +46,10 @@ export const PROVIDER_SETTINGS = {
     discounts,
     "percentage that it takes off its list prices, such as `10%`; your own prices stay as they are; built-in providers have this setting too",
   ),
+  billing: row(
+    oneOf("api", "subscription"),
+    "`subscription` if a flat fee pays for all its tokens, so that their price is not added to the bill; `api` if each token is billed, even with the login of a subscription; default: the credential decides; built-in providers have this setting too",
+  ),
 } as const
 
 /** Returns the same settings with the formats of the catalog. */
@@ -99,7 +103,7 @@ function toProvider(
   { builtIn, clouds, formats }: ProviderCatalog,
   reject: (key: Key, why: string) => void,
 ): ProviderSettings {
-  const { like = "", region, models, deployments, prices, discount } = values
+  const { like = "", region, models, deployments, prices, discount, billing = builtIn[name]?.billing } = values
   const cloud = clouds[name] ?? clouds[like]
   const address = typeof region === "string" ? cloud?.addressIn?.(region) : undefined
   const baseUrl = values.base_url ?? address ?? builtIn[name]?.baseUrl
@@ -125,6 +129,7 @@ function toProvider(
     ...((models ?? deployments) && { models: { ...models, ...deployments } }),
     ...(prices !== undefined && { prices }),
     ...(discount !== undefined && { discount }),
+    ...(billing !== undefined && { billing }),
   }
 }
 

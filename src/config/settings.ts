@@ -66,6 +66,11 @@ export const SETTINGS = {
       "[]",
       "origins of websites that may call the gateway from a browser, such as `https://app.example.com`; `*` allows all",
     ),
+    models: row(
+      oneOf("provider", "own"),
+      "provider",
+      "who answers requests for lists of models, such as `GET /v1/models`: the `provider`, or with `own` the gateway, which lists the models of that provider whose prices it knows",
+    ),
     metrics_token: optional(
       text,
       "token that `/metrics` requires as `Authorization: Bearer TOKEN`; an admin token is accepted too, while the database answers",
@@ -360,6 +365,8 @@ export interface ProviderSettings {
   readonly prices?: "free"
   /** The discounts that the provider gives on its list prices, by period. */
   readonly discount?: readonly Discount[]
+  /** Who pays for its tokens; without it, the logins of subscriptions are recognized. */
+  readonly billing?: "api" | "subscription"
 }
 
 /** All settings in camelCase. Durations end in `Ms`, sizes in `Bytes`, and paths are absolute. */

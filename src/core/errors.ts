@@ -8,6 +8,7 @@ const STATUS_OF_CODE = {
   no_provider_credential: 401,
   provider_key_removed: 401,
   unknown_path: 404,
+  unknown_model: 404,
   request_timeout: 408,
   body_too_large: 413,
   upgrade_required: 426,

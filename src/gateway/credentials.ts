@@ -48,7 +48,7 @@ interface CredentialChecks {
 
 /** The owners of the public addresses, with the shapes of the credentials that only they understand. */
 const OWNERS = [
-  { name: "OpenAI", host: /(?:^|\.)openai\.com$/, shape: /^sk-(?:proj|svcacct|admin)-/ },
+  { name: "OpenAI", host: /(?:^|\.)(?:openai|chatgpt)\.com$/, shape: /^sk-(?:proj|svcacct|admin)-/ },
   { name: "Anthropic", host: /(?:^|\.)anthropic\.com$/, shape: /^sk-ant-/ },
   { name: "Google", host: /(?:^|\.)googleapis\.com$/, shape: /^(?:AIza|ya29\.)/ },
 ] as const

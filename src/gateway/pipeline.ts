@@ -19,6 +19,7 @@ import { HeldAnswers } from "./held-answers.ts"
 import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
 import { NO_METADATA } from "./metadata.ts"
+import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
 import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
@@ -100,8 +101,8 @@ class Pipeline implements Gateway, RelaySteps {
   private unrecorded = 0
 
   constructor(deps: Deps) {
-    const { settings, spill } = deps
     this.deps = deps
+    const { settings, spill } = deps
     this.router = createRouter(deps.dialects, deps.providers)
     const dialects = Object.values(deps.dialects)
     this.checkSingleHeaders = createSingleHeaderCheck(dialects)
@@ -152,11 +153,11 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
+      if (deps.listModels && answerModels(deps, arrival, { route, caller })) return
       const chosen = this.chooseCredentials(head, route.provider, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      const proxied = await this.prepare(arrival, head, { route, caller, credentials })
-      new Relay(this, proxied).start()
+      new Relay(this, await this.prepare(arrival, head, { route, caller, credentials })).start()
     } catch (error) {
       this.reject(error, arrival, route)
     }

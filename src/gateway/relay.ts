@@ -191,16 +191,16 @@ export class Relay implements AnswerHandler, HeldAnswer {
   }
 
   private endStream(): void {
-    const { streamCost, request, rest } = this
-    if (!this.response.destroyed) this.client.end(streamCost ? streamCost.finish(request.cost, rest) : rest)
+    const { streamCost, rest } = this
+    if (!this.response.destroyed) this.client.end(streamCost ? streamCost.finish(rest) : rest)
   }
 
   private sendCollected(): void {
     if (this.response.destroyed) return
-    const { cost, call } = this.request
+    const { cost, billing, call } = this.request
     const hasBody = mayHaveBody(call.method, this.statusCode)
     const body = this.collected!.take(this.rest)
-    const head = toCostHeaders(cost)
+    const head = toCostHeaders(cost, billing)
     if (hasBody) head.push("Content-Length", String(body.length))
     if (this.sendHead(head, hasBody)) this.client.end(body)
   }

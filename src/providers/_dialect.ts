@@ -57,6 +57,27 @@ export interface StreamFilter {
   end(): Uint8Array
 }
 
+/** The logins of subscriptions, with which an API answers without a bill for tokens. */
+export interface Logins {
+  /** Returns true if a request's credential is such a login. */
+  isLogin(credential: string, headers: Headers): boolean
+  /**
+   * Returns true if the provider bills this answer by its tokens although the request has a login, such as use beyond what
+   * the subscription includes.
+   * @param header finds a header of the answer by its name in lower case
+   */
+  isBilled?(header: (name: string) => string | undefined): boolean
+}
+
+/** How an API lists its models, for `server.models: own`. */
+export interface ModelList {
+  /** Matches the paths of the list, and of one model, whose encoded id is the first group. */
+  readonly path: RegExp
+  /** Returns one model as JSON data. The API's times of its release are not known. */
+  toModel(id: string, provider: string): object
+  toList(models: readonly object[]): object
+}
+
 /** One API dialect as its folder states it: pure functions and tables. `defineDialect` completes it. */
 export interface DialectDefinition {
   /** The API's own provider, which is built in under the dialect's name: `https://host[:port][/prefix]`. */
@@ -64,6 +85,10 @@ export interface DialectDefinition {
   readonly routes: Routes
   /** The places where the provider's credential can stand; the first that holds one counts. */
   readonly credentials: readonly CredentialPlace[]
+  /** undefined: requests for lists of models are always forwarded. */
+  readonly modelList?: ModelList
+  /** undefined: every credential of the API is billed. */
+  readonly logins?: Logins
   /**
    * Loads what only this dialect needs. The gateway calls it for each request before it is forwarded, and waits for the
    * promise. Returns undefined when everything is loaded.

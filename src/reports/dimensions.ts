@@ -81,6 +81,7 @@ export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
     toValue: (raw) => Number(raw),
   },
   outcome: { ...text("outcome", "Outcome"), usual: "'complete'::text" },
+  billing: text("billing", "Billing"),
 }
 
 /** Returns the dimension of a metadata name, which the gateway stores in Train-Case (`user-id` as `User-Id`). */

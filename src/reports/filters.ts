@@ -1,4 +1,4 @@
-import { type Bind, IS_ERROR, IS_UNUSUAL } from "./_sql.ts"
+import { type Bind, IS_ERROR, IS_SUBSCRIBED, IS_UNUSUAL } from "./_sql.ts"
 import { ROWS, type Source } from "./sources.ts"
 
 /** Selects requests. Every text may end in `*`, which matches any rest. */
@@ -9,6 +9,8 @@ export interface Filters {
   readonly key?: string | undefined
   /** `error`, `success`, a status code, or a class of codes such as `4*`. */
   readonly status?: string | undefined
+  /** Who pays: the provider's bill for tokens, or a subscription. */
+  readonly billing?: "api" | "subscription" | undefined
   /** The value of each metadata name, with names as they are stored. */
   readonly where?: Readonly<Record<string, string>> | undefined
 }
@@ -34,7 +36,7 @@ export function toCondition(
   const conditions = source === ROWS ? ["r.outcome <> 'gap'"] : ["true"]
   if (span.since !== undefined) conditions.push(`${column} >= ${edge(span.since)}`)
   if (span.until !== undefined) conditions.push(`${column} < ${edge(span.until)}`)
-  const { model, provider, key, status, where = {} } = filters
+  const { model, provider, key, status, billing, where = {} } = filters
   if (model !== undefined) conditions.push(matches("r.model", model, bind))
   if (provider !== undefined) conditions.push(matches("r.provider", provider.toLowerCase(), bind))
   if (key !== undefined) conditions.push(matchesKey(key, bind))
@@ -46,6 +48,7 @@ export function toCondition(
       conditions.push(IS_UNUSUAL)
   }
   if (isUnusual) conditions.push(IS_UNUSUAL)
+  if (billing !== undefined) conditions.push(billing === "api" ? `NOT ${IS_SUBSCRIBED}` : IS_SUBSCRIBED)
   for (const [name, value] of Object.entries(where)) {
     if (source !== ROWS) conditions.push(matches("r.value", value, bind))
     else if (indexed?.has(name) && !value.endsWith("*"))

@@ -12,6 +12,7 @@ import type { Tokenizer } from "../tokenizer/tokenizer.ts"
 import { createAuthorizer } from "../vault/authorize.ts"
 import type { CredentialStore } from "../vault/store.ts"
 import type { Metrics } from "./metrics.ts"
+import { createModelLists } from "./model-lists.ts"
 import type { ServerOptions } from "./options.ts"
 import { createSpillReport } from "./spill-report.ts"
 
@@ -44,6 +45,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
       now: Date.now,
     }),
     price: prices.price,
+    ...(settings.server.models === "own" && { listModels: createModelLists({ prices, now: Date.now }) }),
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
     spill: createSpillDirectory(spillDir),
     onSpillError: createSpillReport(spillDir, log),
@@ -58,9 +60,9 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
 
 function toProviders(settings: Settings): Deps["providers"] {
   return Object.fromEntries(
-    Object.entries(settings.providers).map(([name, { baseUrl, format, region }]) => {
+    Object.entries(settings.providers).map(([name, { baseUrl, format, region, billing }]) => {
       // The settings were loaded with the catalog's formats, so there is a dialect of this name.
-      return [name, { name, baseUrl, format: findFormat(format)!, region }]
+      return [name, { name, baseUrl, format: findFormat(format)!, region, billing }]
     }),
   )
 }

@@ -211,5 +211,6 @@ it("the built-in providers have the addresses of their makers", () => {
     "anthropic anthropic https://api.anthropic.com",
     "bedrock bedrock https://bedrock-runtime.us-east-1.amazonaws.com",
     "gemini gemini https://generativelanguage.googleapis.com",
+    "chatgpt openai https://chatgpt.com/backend-api/codex",
   ])
 })
