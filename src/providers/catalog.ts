@@ -13,6 +13,8 @@ export interface Provider {
   readonly baseUrl: string
   /** The region of a cloud; undefined: it is not set. */
   readonly region?: string | undefined
+  /** The models behind names that are not a model's, such as deployments. The names are in lower case. */
+  readonly models?: ReadonlyMap<string, string> | undefined
 }
 
 /** The dialect in which requests are answered of which nothing is known: most clients understand its errors. */

@@ -48,9 +48,10 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
 
 function toProviders(settings: Settings): Deps["providers"] {
   return Object.fromEntries(
-    Object.entries(settings.providers).map(([name, { baseUrl, format, region }]) => {
+    Object.entries(settings.providers).map(([name, { baseUrl, format, region, models }]) => {
       // The settings were loaded with the catalog's formats, so there is a dialect of this name.
-      return [name, { name, baseUrl, format: findFormat(format)!, region }]
+      const known = models && new Map(Object.entries(models))
+      return [name, { name, baseUrl, format: findFormat(format)!, region, models: known }]
     }),
   )
 }
