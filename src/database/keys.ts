@@ -1,10 +1,16 @@
-import type { Caller } from "../core/call.ts"
+import type { KeyMetadata } from "../core/call.ts"
 import { CommandError, NotFoundError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
-import { toDiscountFactor } from "../core/own-prices.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { askGateways, type GatewayAnswers } from "./gateways.ts"
 import { toId, toName, toPercent, toStorable } from "./key-input.ts"
+import {
+  isEmptyMetadata,
+  type KeyMetadataInput,
+  type KeyMetadataRow,
+  toKeyMetadata,
+  toMetadataColumns,
+} from "./key-metadata.ts"
 
 /** An API key without its secret, which is not stored. Times are ISO 8601 in UTC. */
 export interface ApiKey {
@@ -13,6 +19,7 @@ export interface ApiKey {
   readonly description: string | undefined
   /** The discount on the provider's list prices for this key, in percent: `"12.5"`. */
   readonly discountPercent: string | undefined
+  readonly metadata: KeyMetadata | undefined
   readonly isActive: boolean
   readonly createdAt: string
   readonly updatedAt: string
@@ -27,9 +34,7 @@ export interface NewKey {
   readonly secret: string
 }
 
-const LOOKUP_TIMEOUT_MS = 2_000
-
-interface KeyInput {
+interface KeyInput extends KeyMetadataInput {
   readonly name: string
   readonly description?: string | undefined
   /** In percent, such as `12.5` or `12.5%`. Nothing and 0 are no discount. */
@@ -95,21 +100,25 @@ export async function lockKey(query: RunQuery, id: string): Promise<ApiKey> {
 }
 
 /** @throws CommandError (exit code 2) if a change changes nothing */
-export function rejectEmptyChange({ name, description, discount }: Partial<KeyInput>): void {
-  if (name !== undefined || description !== undefined || discount !== undefined) return
-  throw new CommandError("nothing to change: give a name, a description or a discount", 2)
+export function rejectEmptyChange({ name, description, discount, ...metadata }: Partial<KeyInput>): void {
+  if (name !== undefined || description !== undefined || discount !== undefined || !isEmptyMetadata(metadata)) return
+  throw new CommandError("nothing to change: give a name, a description, a discount or metadata", 2)
 }
 
 /** Changes what is given. An empty description or discount removes it. Throws a CommandError if there is no such key. */
 export async function updateKey(db: Pick<Database, "query">, id: string, change: Partial<KeyInput>): Promise<ApiKey> {
   const { name, description, discount } = change
   rejectEmptyChange(change)
+  const { defaults, locked, required } = toMetadataColumns(change)
   return toOneKey(
     id,
     await db.query<KeyRow>({
       text: `UPDATE api_keys SET name = coalesce($2, name), updated_at = now(),
           description = CASE WHEN $3::text IS NULL THEN description ELSE nullif($3, '') END,
-          discount_percent = CASE WHEN $4 THEN $5::numeric ELSE discount_percent END
+          discount_percent = CASE WHEN $4 THEN $5::numeric ELSE discount_percent END,
+          default_metadata = CASE WHEN $6 THEN $7::jsonb ELSE default_metadata END,
+          locked_metadata = CASE WHEN $8 THEN $9::jsonb ELSE locked_metadata END,
+          required_metadata = CASE WHEN $10 THEN $11::text[] ELSE required_metadata END
         WHERE id = $1 RETURNING ${COLUMNS}`,
       values: [
         toId(id),
@@ -117,6 +126,12 @@ export async function updateKey(db: Pick<Database, "query">, id: string, change:
         description === undefined ? undefined : toStorable(description),
         discount !== undefined,
         toPercent(discount),
+        change.default_metadata !== undefined,
+        defaults,
+        change.locked_metadata !== undefined,
+        locked,
+        change.required_metadata !== undefined,
+        required,
       ],
     }),
   )
@@ -157,28 +172,6 @@ export async function markRevoked(query: RunQuery, id: string): Promise<ApiKey> 
   return toOneKey(id, result)
 }
 
-/** Returns the caller whose key has this hash, if the key is active. */
-export async function findCaller(db: Database, keyHash: string): Promise<Caller | undefined> {
-  return (await findCallers(db, [keyHash])).get(keyHash)
-}
-
-/** Returns the callers by the hashes of their keys. Hashes without an active key are left out. */
-export async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
-  const { rows } = await db.query<{ id: string; key_hash: string; percent: string | null }>({
-    // to_jsonb also reads a schema that has not been migrated yet, which lacks the column. Its keys are valid as well.
-    text: `SELECT id, key_hash, to_jsonb(k) ->> 'discount_percent' AS percent FROM api_keys k
-      WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL`,
-    values: [keyHashes],
-    timeoutMs: LOOKUP_TIMEOUT_MS,
-  })
-  return new Map(
-    rows.map(({ id, key_hash, percent }) => [
-      key_hash,
-      { keyId: id, discountFactor: percent === null ? undefined : toDiscountFactor(percent) },
-    ]),
-  )
-}
-
 /** Returns the number of all keys, including revoked ones. */
 export function countKeys(db: Database): Promise<number> {
   return count(db.query)
@@ -191,17 +184,20 @@ async function count(query: RunQuery): Promise<number> {
 async function insertKey(query: RunQuery, input: KeyInput, secret = generateKey()): Promise<NewKey> {
   const name = toName(input.name)
   const description = input.description ? toStorable(input.description) : undefined
+  const { defaults, locked, required } = toMetadataColumns(input)
   const { rows } = await query<KeyRow>({
-    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent) VALUES ($1, $2, $3, $4) RETURNING ${COLUMNS}`,
-    values: [hashKey(secret), name, description, toPercent(input.discount)],
+    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent, default_metadata, locked_metadata, required_metadata)
+      VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
+    values: [hashKey(secret), name, description, toPercent(input.discount), defaults, locked, required],
   })
   return { key: toApiKey(rows[0]!), secret }
 }
 
-const COLUMNS = `id, name, description, trim_scale(discount_percent) AS discount_percent, is_active, created_at, updated_at,
+const COLUMNS = `id, name, description, trim_scale(discount_percent) AS discount_percent, default_metadata,
+  locked_metadata, required_metadata, is_active, created_at, updated_at,
   revoked_at, last_used_at, request_count`
 
-interface KeyRow {
+interface KeyRow extends KeyMetadataRow {
   readonly id: string
   readonly name: string
   readonly description: string | null
@@ -220,6 +216,7 @@ function toApiKey(row: KeyRow): ApiKey {
     name: row.name,
     description: row.description ?? undefined,
     discountPercent: row.discount_percent ?? undefined,
+    metadata: toKeyMetadata(row),
     isActive: row.is_active && row.revoked_at === null,
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),

@@ -1,4 +1,5 @@
 import { type Bind, IS_ERROR } from "./_sql.ts"
+import { isOfRun } from "./run-id.ts"
 import { ROWS, type Source } from "./sources.ts"
 
 /** Selects requests. Every text may end in `*`, which matches any rest. */
@@ -9,6 +10,8 @@ export interface Filters {
   readonly key?: string | undefined
   /** `error`, `success`, a status code, or a class of codes such as `4*`. */
   readonly status?: string | undefined
+  /** The id of a run: of a trace, or of a session. Only rows know it, so that a report by rollups must not have it. */
+  readonly trace?: string | undefined
   /** The value of each metadata name, with names as they are stored. */
   readonly where?: Readonly<Record<string, string>> | undefined
 }
@@ -31,13 +34,14 @@ export function toCondition({ filters, span = {}, source = ROWS, indexed }: Cond
   const conditions = source === ROWS ? ["r.outcome <> 'gap'"] : ["true"]
   if (span.since !== undefined) conditions.push(`${column} >= ${edge(span.since)}`)
   if (span.until !== undefined) conditions.push(`${column} < ${edge(span.until)}`)
-  const { model, provider, key, status, where = {} } = filters
+  const { model, provider, key, status, trace, where = {} } = filters
   if (model !== undefined) conditions.push(matches("r.model", model, bind))
   if (provider !== undefined) conditions.push(matches("r.provider", provider.toLowerCase(), bind))
   if (key !== undefined) conditions.push(matchesKey(key, bind))
   if (status === "error") conditions.push(IS_ERROR)
   else if (status === "success") conditions.push(`NOT ${IS_ERROR}`)
   else if (status !== undefined) conditions.push(matches("r.status_code::text", status, bind))
+  if (trace !== undefined) conditions.push(isOfRun(trace, bind))
   for (const [name, value] of Object.entries(where)) {
     if (source !== ROWS) conditions.push(matches("r.value", value, bind))
     else if (indexed?.has(name) && !value.endsWith("*"))

@@ -2,16 +2,14 @@ import { createStatement, IS_ERROR, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
+import { isOfRun, RUN_ID, RUN_NAMES } from "./run-id.ts"
 
-/** The metadata names that group requests into a run of an agent and place them in it (`planner/tool:search`). */
-export const RUN_NAMES = { trace: "Trace-Id", path: "Span-Path", span: "Span-Name" } as const
-
-const TRACE = `r.raw_metadata ->> '${RUN_NAMES.trace}'`
 const STEP = `split_part(ltrim(r.raw_metadata ->> '${RUN_NAMES.path}', '/'), '/', 1)`
 const LABEL = `coalesce(nullif(${STEP}, ''), nullif(r.raw_metadata ->> '${RUN_NAMES.span}', ''), r.model)`
 
-/** One run of an agent, which is all requests with the same trace. */
+/** One run of an agent: all requests with the same trace, or with the same session and no trace. */
 export interface Run {
+  /** The trace, or the session. */
   readonly trace: string
   readonly requests: number
   readonly errors: number
@@ -75,19 +73,17 @@ export function askRuns(
   { filters, period, sort = "time", limit, withLabels = false }: RunsQuestion,
   { indexed }: RollupState = NO_ROLLUPS,
 ): Statement {
-  // With an index on the trace, the database does not read requests without one.
-  const isNamed = indexed.has(RUN_NAMES.trace) ? ` AND r.indexed_metadata ? '${RUN_NAMES.trace}'` : ""
   const label = withLabels ? `(array_agg(${LABEL} ORDER BY r.requested_at, r.id))[1] AS label, ` : ""
   return createStatement(
     (bind) => `SELECT *, count(*) OVER () AS total FROM (
-  SELECT ${TRACE} AS trace, ${label}count(*) AS requests, count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
+  SELECT ${RUN_ID} AS trace, ${label}count(*) AS requests, count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
     count(*) FILTER (WHERE r.cost_status = 'unpriced') AS unpriced,
     count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent')) AS estimated,
     sum(r.input_tokens) AS input_tokens, sum(r.cached_tokens) AS cached_tokens,
     sum(r.cache_creation_tokens) AS cache_creation_tokens, sum(r.output_tokens) AS output_tokens,
     trim_scale(sum(r.total_cost) FILTER (WHERE r.cost_status <> 'unpriced')) AS total_cost,
     min(r.requested_at) AS first, max(r.created_at) AS last
-  FROM llm_requests r WHERE ${toCondition({ filters, span: period, indexed }, bind)}${isNamed} AND ${TRACE} <> '' GROUP BY 1
+  FROM llm_requests r WHERE ${toCondition({ filters, span: period, indexed }, bind)} AND ${RUN_ID} IS NOT NULL GROUP BY 1
 ) runs ORDER BY ${ORDERS[sort]}, trace LIMIT ${bind(limit)}`,
   )
 }
@@ -116,13 +112,12 @@ export function readRun(row: Record<string, unknown>): Run {
 }
 
 /** Selects every request of one run, in the order in which they started. */
-export function askRun(trace: string, { indexed }: RollupState): Statement {
+export function askRun(trace: string): Statement {
   return createStatement((bind) => {
-    const where = toCondition({ filters: { where: { [RUN_NAMES.trace]: trace } }, indexed }, bind)
-    const exact = `${TRACE} = ${bind(trace)}::text`
+    const where = toCondition({ filters: { trace } }, bind)
     return `SELECT r.id, r.requested_at, r.created_at, r.provider, r.model, r.status_code, r.outcome, ${IS_ERROR} AS is_error,
       r.input_tokens, r.output_tokens, trim_scale(r.total_cost)::text AS total_cost, r.cost_status,
-      r.raw_metadata ->> '${RUN_NAMES.path}' AS span_path, r.raw_metadata ->> '${RUN_NAMES.span}' AS span_name
-    FROM llm_requests r WHERE ${where} AND ${exact} ORDER BY r.requested_at, r.id`
+      r.raw_metadata ->> '${RUN_NAMES.path}' AS span_path, r.raw_metadata ->> '${RUN_NAMES.span}' AS span_name, r.raw_metadata ? '${RUN_NAMES.trace}' AS has_trace
+    FROM llm_requests r WHERE ${where} ORDER BY r.requested_at, r.id`
   })
 }

@@ -8,11 +8,15 @@ import { updateKey } from "../../operations/keys/update.ts"
 import { defineRoute } from "../_route.ts"
 import { addKeyFields } from "./go/fields.ts"
 
+const metadata = z.record(z.string(), z.string()).readonly()
 const key = z.object({
   id: z.string().describe("a UUID"),
   name: z.string(),
   description: z.string().nullable(),
   discount_percent: z.string().nullable().describe('the discount on list prices for this key, in percent: "12.5"'),
+  default_metadata: metadata.describe("values for requests that have none, by metadata name"),
+  locked_metadata: metadata.describe("values that replace those of the client, by metadata name"),
+  required_metadata: z.array(z.string()).readonly().describe("the metadata names without which a request is rejected"),
   status: z.enum(["active", "revoked"]),
   created_at: z.string().describe("ISO 8601"),
   revoked_at: z.string().nullable(),
@@ -24,8 +28,15 @@ const id = z.string().describe("the id of an API key")
 const changes = {
   description: z.string().optional().describe("what it is for"),
   discount: z.string().optional().describe("what the provider takes off its list prices for this key, in percent"),
+  default_metadata: metadata.optional().describe("values for requests that have none, by metadata name; replaces all"),
+  locked_metadata: metadata
+    .optional()
+    .describe("values that replace those of the client, by metadata name; replaces all"),
+  required_metadata: z
+    .array(z.string())
+    .optional()
+    .describe("the names without which a request is rejected; replaces all"),
 }
-
 const gateway = z.object({ name: z.string(), last_seen_at: z.string() })
 const gateways = z.object({
   acknowledged: z.array(gateway).readonly().describe("the gateways that reject the key from now on"),
@@ -91,7 +102,7 @@ export const keys = {
     method: "PATCH",
     path: "/keys/{id}",
     role: "admin",
-    summary: "change the name, the description or the discount of an API key",
+    summary: "change the name, the description, the discount or the metadata of an API key",
     input: z.strictObject({ id, name: z.string().optional(), ...changes }),
     output: key,
     needs: ["database"],

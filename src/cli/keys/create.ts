@@ -4,7 +4,7 @@ import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { printSecret } from "../_print.ts"
 import { printable, toPrintableJson } from "../_text.ts"
-import { DISCOUNT } from "./_keys.ts"
+import { DISCOUNT, METADATA, readMetadataOptions } from "./_keys.ts"
 
 export default defineCommand({
   meta: { name: "create", description: "create an API key and show it this once" },
@@ -12,16 +12,18 @@ export default defineCommand({
     name: { type: "string", required: true, valueHint: "NAME", description: "the name by which reports show it" },
     description: { type: "string", valueHint: "TEXT", description: "what it is for" },
     discount: DISCOUNT,
+    ...METADATA,
     ...JSON_OPTION,
     ...REMOTE,
   },
   examples: [
     "majordomo-gateway keys create --name Development",
+    "majordomo-gateway keys create --name Search --metadata Team=search --require Feature",
     "majordomo-gateway keys create --name CI --json | jq -r .key",
   ],
-  async run({ args }) {
+  async run({ args, rawArgs }) {
     const { name, description, discount } = args
-    const created = await call(args, keys.create, { name, description, discount })
+    const created = await call(args, keys.create, { name, description, discount, ...readMetadataOptions(rawArgs) })
     const text = args.json ? toPrintableJson(created, 2) : announce(created)
     await printSecret(text, async () => void (await call(args, keys.discard, { id: created.id, key: created.key })))
   },

@@ -2,25 +2,27 @@ import { keys } from "../../api/routes/keys.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { print, printJson } from "../_print.ts"
-import { DISCOUNT, ID, renderKey } from "./_keys.ts"
+import { DISCOUNT, ID, METADATA, readMetadataOptions, renderKey } from "./_keys.ts"
 
 export default defineCommand({
-  meta: { name: "update", description: "change an API key's name, description or discount" },
+  meta: { name: "update", description: "change an API key's name, description, discount or metadata" },
   args: {
     id: ID,
     name: { type: "string", valueHint: "NAME", description: "the name by which reports show it" },
     description: { type: "string", valueHint: "TEXT", description: 'what it is for; "" removes it' },
     discount: { ...DISCOUNT, description: `${DISCOUNT.description}; 0 removes it` },
+    ...METADATA,
     ...JSON_OPTION,
     ...REMOTE,
   },
   examples: [
     'majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --name "Team search"',
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --discount 12.5",
+    "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --locked-metadata Team=search --require ''",
   ],
-  async run({ args }) {
+  async run({ args, rawArgs }) {
     const { id, name, description, discount } = args
-    const key = await call(args, keys.update, { id, name, description, discount })
+    const key = await call(args, keys.update, { id, name, description, discount, ...readMetadataOptions(rawArgs) })
     if (args.json) printJson(key)
     else print(renderKey(key))
   },

@@ -7,7 +7,8 @@ export const BY_OPTION = {
   by: {
     type: "string",
     valueHint: "DIM[,DIM]",
-    description: "model, provider, key, hour, day, week, month, status, outcome, or a metadata name such as User-Id",
+    description:
+      "model, provider, key, hour, day, week, month, status, outcome, client, user, session, or a metadata name such as Feature",
   },
 } as const satisfies ArgsDef
 

@@ -7,6 +7,12 @@ export interface Key {
   readonly description: string | null
   /** The discount on the provider's list prices for this key, in percent: `"12.5"`. */
   readonly discount_percent: string | null
+  /** Values for requests that have none, by name. */
+  readonly default_metadata: Readonly<Record<string, string>>
+  /** Values that replace those of the client, by name. */
+  readonly locked_metadata: Readonly<Record<string, string>>
+  /** The names without which a request is rejected. */
+  readonly required_metadata: readonly string[]
   readonly status: "active" | "revoked"
   readonly created_at: string
   readonly revoked_at: string | null
@@ -21,6 +27,9 @@ export function toKey(key: ApiKey): Key {
     name: key.name,
     description: key.description ?? null,
     discount_percent: key.discountPercent ?? null,
+    default_metadata: key.metadata?.defaults ?? {},
+    locked_metadata: key.metadata?.locked ?? {},
+    required_metadata: key.metadata?.required ?? [],
     status: key.isActive ? "active" : "revoked",
     created_at: key.createdAt,
     revoked_at: key.revokedAt ?? null,

@@ -14,7 +14,7 @@ export interface RotatedKey extends CreatedKey {
 }
 
 /**
- * Replaces an API key: creates one with the same name, description and discount, and revokes the old one.
+ * Replaces an API key: creates one with the same name and settings, and revokes the old one.
  *
  * @throws CommandError if no key has the id, or it is revoked
  */
@@ -22,13 +22,20 @@ export async function rotateKey(
   { database, actor }: Context<"database" | "actor">,
   { id }: { readonly id: string },
 ): Promise<RotatedKey> {
-  const { name, description, discountPercent, isActive } = await getKey(database, id)
+  const { name, description, discountPercent, metadata, isActive } = await getKey(database, id)
   if (!isActive)
     throw new CommandError("this key is revoked, so it cannot be rotated: create a new one with keys create")
   let replaced: Key | undefined
   const { key, secret } = await createKey(
     database,
-    { name, description, discount: discountPercent },
+    {
+      name,
+      description,
+      discount: discountPercent,
+      default_metadata: metadata?.defaults,
+      locked_metadata: metadata?.locked,
+      required_metadata: metadata?.required,
+    },
     async (query, created) => {
       const before = toKey(await lockKey(query, id))
       replaced = toKey(await markRevoked(query, id))

@@ -1,9 +1,10 @@
 import { recordChange } from "../../database/access/audit.ts"
+import type { KeyMetadataInput } from "../../database/key-metadata.ts"
 import { updateKey as changeKey, lockKey, rejectEmptyChange } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
 
-interface KeyChange {
+interface KeyChange extends KeyMetadataInput {
   readonly id: string
   readonly name?: string | undefined
   /** An empty text removes the description. */
@@ -13,9 +14,9 @@ interface KeyChange {
 }
 
 /**
- * Changes the name, the description or the discount of an API key. A discount holds for new requests. A member that is undefined stays as it is.
+ * Changes the name, the description, the discount or the metadata of an API key, for new requests. A member that is undefined stays as it is.
  *
- * @throws CommandError if nothing is to be changed, the name or the discount is not valid, or no key has the id
+ * @throws CommandError if nothing is to be changed, a value is not valid, or no key has the id
  */
 export async function updateKey(
   { database, actor }: Context<"database" | "actor">,
