@@ -138,7 +138,11 @@ describe("a command that changes something prints the same on its own database a
       [
         "keys create --name Fresh --json",
         "keys update ID --discount 200",
+        "keys update ID --metadata team=search --metadata Feature=a=b --locked-metadata X-Majordomo-Cost-Center=7 --require user-id --json",
+        "keys update ID --metadata nonsense",
+        "keys update ID --require provider-alias",
         "keys update ID",
+        "keys get ID",
         "keys rotate ID --yes --json",
       ],
     ],

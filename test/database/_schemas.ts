@@ -70,6 +70,10 @@ export const FORGET_VERSIONS = `
   ALTER TABLE IF EXISTS llm_usage_metadata DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_metadata_weekly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_weekly_are_numbers;
   ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP CONSTRAINT llm_requests_cost_is_number;
+  DROP INDEX idx_llm_requests_run;
+  DELETE FROM llm_usage_metadata_names;
+  DROP TRIGGER majordomo_key_metadata_changed ON api_keys;
+  ALTER TABLE api_keys DROP COLUMN default_metadata, DROP COLUMN locked_metadata, DROP COLUMN required_metadata;
   ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE, DROP COLUMN provider_keys CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
   ALTER TABLE majordomo_schema DROP COLUMN cookie_key;

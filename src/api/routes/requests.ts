@@ -35,6 +35,7 @@ export const requests = {
     summary: "the newest requests, newest first",
     input: z.strictObject({
       ...FILTERS,
+      trace: z.string().optional().describe("only the run of this trace or session"),
       limit: toLimit(20),
       cursor: z.string().optional().describe("`next` of the page before"),
     }),
@@ -43,11 +44,10 @@ export const requests = {
       next: z.string().nullable().describe("the cursor of the next page; null: there is none"),
     }),
     needs: ["database"],
-    parse: ({ limit, cursor, ...choice }, now) => ({
-      ...parseChoice(choice, now, "1970-01-01"),
-      limit,
-      before: parseCursor(cursor),
-    }),
+    parse: ({ limit, cursor, trace, ...choice }, now) => {
+      const { period, filters } = parseChoice(choice, now, "1970-01-01")
+      return { period, filters: { ...filters, trace }, limit, before: parseCursor(cursor) }
+    },
     async run(context, question) {
       await notePendingRows(context)
       const rows = await listRequests(context, question)
