@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 13
+-- Schema version: 14
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -3507,6 +3507,43 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (13, 'latency', false);
 END $version$;
 
+
+-- ## Version 14: price_overrides --------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 14 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0014 price_overrides
+-- breaking: no
+
+-- The prices that somebody set with `pricing set` or on the dashboard, for all gateways of this database. The settings of a
+-- gateway (`pricing.overrides`) win over them (src/database/price-overrides.ts).
+CREATE TABLE majordomo_price_overrides (
+  provider   text NOT NULL DEFAULT '',                -- '': at every provider
+  model      text NOT NULL,                           -- in lower case, as the provider
+  valid_from date NOT NULL DEFAULT '-infinity',       -- the first day, in UTC; the price ends where the next one begins
+  rates      jsonb NOT NULL,                          -- USD per million tokens or per piece, as text by the name of the rate
+  set_at     timestamptz NOT NULL DEFAULT now(),
+  set_by     text NOT NULL,
+  PRIMARY KEY (provider, model, valid_from)
+);
+
+-- Gateways read the table again when it changes, whoever changes it.
+CREATE FUNCTION majordomo_tell_prices() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('majordomo_prices', '');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER majordomo_prices_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON majordomo_price_overrides
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_prices();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (14, 'price_overrides', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -3535,8 +3572,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 13 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 13: nothing was changed', latest;
+  IF latest > 14 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 14: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -121,7 +121,7 @@ describe("a command that changes something prints the same on its own database a
     text
       .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "UUID")
       .replaceAll(/mdm_(sk|admin)_[\w-]+/g, "SECRET")
-      .replace(/"created_by": ".*"/, '"created_by": "WHO"')
+      .replace(/"(created|set)_by": ".*"/, '"$1_by": "WHO"')
       .replace(/[02] earlier requests were indexed/, "N earlier requests were indexed")
       .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?/g, "TIME")
 
@@ -148,6 +148,28 @@ describe("a command that changes something prints the same on its own database a
         "tokens create --name Fresh --role viewer --expires 90d",
         "tokens revoke ID --yes",
         "tokens revoke ID --yes --json",
+      ],
+    ],
+    [
+      [
+        "pricing overrides",
+        "pricing set house-model --input 0.5 --output 1.25",
+        "pricing set House-Model --provider openai --input 0.4 --rate web_searches=0.01 --from 2026-01-01 --json",
+        "pricing get house-model --provider openai --json",
+        "pricing overrides",
+        "pricing unset house-model",
+        "pricing unset house-model --provider openai --from 2026-01-01 --json",
+        "pricing unset house-model",
+        "pricing overrides --json",
+      ],
+    ],
+    [
+      [
+        "pricing set house-model",
+        "pricing set house-model --input cheap",
+        "pricing set house-model --input 1 --rate nonsense",
+        "pricing set house-model --input 1 --from soon",
+        "pricing set house-model --input 1 --provider opnai",
       ],
     ],
     [["metadata activate Span-Name", "metadata deactivate Span-Name --json", "metadata activate Never-Seen --json"]],

@@ -54,9 +54,10 @@ export const VERSION = readSchemaScript().version
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
-    majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit;
+    majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, majordomo_price_overrides;
   DROP FUNCTION majordomo_lock_rollups CASCADE;
   DROP FUNCTION majordomo_only_pruned CASCADE;
+  DROP FUNCTION majordomo_tell_prices;
   DROP FUNCTION majordomo_latency;
   DROP INDEX idx_llm_requests_errors;
   ALTER TABLE IF EXISTS llm_request_repricings DROP CONSTRAINT llm_request_repricings_cost_is_number;

@@ -7,6 +7,7 @@ import { me } from "./me.ts"
 import { metadata } from "./metadata.ts"
 import { oidc } from "./oidc.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
+import { priceOverrides } from "./price-overrides.ts"
 import { prices } from "./prices.ts"
 import { requests } from "./requests.ts"
 import { runs } from "./runs.ts"
@@ -22,6 +23,7 @@ const TABLES = [
   keys,
   metadata,
   prices,
+  priceOverrides,
   maintenance,
   status,
   tokens,

@@ -32,7 +32,7 @@ export function getPrices(
 function orThrow(found: readonly PriceExplanation[], { model, provider }: PriceInput): readonly PriceExplanation[] {
   if (found.length > 0) return found
   const where = provider === undefined ? "" : ` at ${provider}`
-  const advice = "set pricing.overrides, or see majordomo-gateway pricing list"
+  const advice = "set one with majordomo-gateway pricing set, or see majordomo-gateway pricing list"
   throw new CommandError(`no price for "${model}"${where}: its requests are unpriced; ${advice}`)
 }
 
