@@ -42,6 +42,7 @@ export function openApi({ settings, log, prices, authenticate }: ApiOptions): Ap
         prices,
         now: Date.now,
         ...(needs.includes("database") && { database: await database.get() }),
+        ...(needs.includes("history") && { database: await database.get().catch(() => undefined) }),
         ...(needs.includes("connect") && { connect: () => share(database.get()) }),
         ...(needs.includes("bodies") && { bodies: await bodies.get() }),
       } as Awaited<ReturnType<ApiHandlerDeps["open"]>>

@@ -1,13 +1,14 @@
 import { hostname } from "node:os"
 import type { Settings } from "../config/settings.ts"
+import { GATEWAY_ACTOR } from "../core/actor.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
 import { createKeyCache } from "../database/key-cache.ts"
-import { deleteKey } from "../database/keys.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
 import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
+import { discardKey } from "../operations/keys/create.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import { openApi } from "./api.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
@@ -128,7 +129,10 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     database: database.title,
     modelCount: prices.modelCount(),
     firstKey: firstKey?.secret,
-    discardFirstKey: async () => void (firstKey && (await deleteKey(database, firstKey.secret))),
+    discardFirstKey: async () => {
+      if (firstKey === undefined) return
+      await discardKey({ database, actor: GATEWAY_ACTOR }, { id: firstKey.key.id, key: firstKey.secret })
+    },
     stats,
     collect: metrics.collect,
     flushSync: ledger.flushSync,
