@@ -19,7 +19,7 @@ export interface StoredOverride {
 }
 
 /** The key of a price that was set. */
-export type OverrideKey = Pick<StoredOverride, "model" | "provider" | "from">
+type OverrideKey = Pick<StoredOverride, "model" | "provider" | "from">
 
 const CHANNEL = "majordomo_prices"
 

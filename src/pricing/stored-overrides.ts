@@ -2,7 +2,7 @@ import type { OwnPrice } from "../core/own-prices.ts"
 import type { PriceOverride, PriceOverrideStore } from "../core/price-override.ts"
 
 /** The prices that somebody set in the database, in memory. */
-export interface StoredOverrides {
+interface StoredOverrides {
   /** The prices by lower-case name: `model` or `provider/model`. Of each model, the one with the latest day comes first. */
   table(): ReadonlyMap<string, readonly OwnPrice[]>
   /** Reads them again. Never rejects: if the database cannot be reached, they stay as they are, and the log says so once. */

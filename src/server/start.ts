@@ -1,8 +1,10 @@
 import { hostname } from "node:os"
 import type { Settings } from "../config/settings.ts"
 import { GATEWAY_ACTOR } from "../core/actor.ts"
+import type { Database } from "../database/_database.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
 import { createKeyCache } from "../database/key-cache.ts"
+import type { NewKey } from "../database/keys.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
 import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
@@ -60,6 +62,10 @@ export interface RunningServer {
 interface SingleServer extends RunningServer {
   /** The directory of its journal. */
   readonly slot: string
+}
+
+function discardFirstKey(database: Database, { key, secret }: NewKey): Promise<void> {
+  return discardKey({ database, actor: GATEWAY_ACTOR }, { id: key.id, key: secret })
 }
 
 /** Opens all parts in order and wires them. When a part fails to open, closes the parts opened before it. */
@@ -129,10 +135,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     database: database.title,
     modelCount: prices.modelCount(),
     firstKey: firstKey?.secret,
-    discardFirstKey: async () => {
-      if (firstKey === undefined) return
-      await discardKey({ database, actor: GATEWAY_ACTOR }, { id: firstKey.key.id, key: firstKey.secret })
-    },
+    discardFirstKey: async () => void (firstKey && (await discardFirstKey(database, firstKey))),
     stats,
     collect: metrics.collect,
     flushSync: ledger.flushSync,

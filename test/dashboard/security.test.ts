@@ -57,19 +57,14 @@ describe.skipIf(noBrowser !== undefined)(
           const page = await lure()
           const before = await countKeys()
           const answered = page.waitForResponse(`${gateway.origin}/api/v1/keys`)
-          await page.evaluate(
-            ([action, enctype]) => {
-              const form = Object.assign(document.createElement("form"), { action, enctype, method: "POST" })
-              const input = Object.assign(document.createElement("input"), {
-                name: '{"name":"stolen","x":"',
-                value: '"}',
-              })
-              document.body.append(form)
-              form.append(input)
-              form.submit()
-            },
-            [`${gateway.origin}/api/v1/keys`, type] as const,
-          )
+          await page.evaluate(`{
+            const attributes = ${JSON.stringify({ action: `${gateway.origin}/api/v1/keys`, enctype: type, method: "POST" })}
+            const form = Object.assign(document.createElement("form"), attributes)
+            const input = Object.assign(document.createElement("input"), { name: '{"name":"stolen","x":"', value: '"}' })
+            form.append(input)
+            document.body.append(form)
+            form.submit()
+          }`)
           // From another site, the browser does not even send the cookie.
           expect((await answered).status()).toBe(host === "localhost" ? 401 : 403)
           expect(await countKeys()).toEqual(before)
@@ -104,10 +99,8 @@ describe.skipIf(noBrowser !== undefined)(
 
       test("cannot show the dashboard inside of itself", async () => {
         const page = await lure()
-        await page.evaluate(
-          (src) => document.body.append(Object.assign(document.createElement("iframe"), { src })),
-          `${gateway.origin}/dashboard/`,
-        )
+        const attributes = JSON.stringify({ src: `${gateway.origin}/dashboard/` })
+        await page.evaluate(`void document.body.append(Object.assign(document.createElement("iframe"), ${attributes}))`)
         await expect.poll(() => page.frames()[1]?.url()).toBe("chrome-error://chromewebdata/")
         gateway.faults.length = 0
       })

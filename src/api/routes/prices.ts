@@ -133,7 +133,7 @@ export const prices = {
     output: source
       .pick({ status: true, updated_at: true, models: true })
       .extend({ sources: z.array(source).readonly() }),
-    needs: ["history"],
+    needs: ["prices"],
     run: (context) => refreshPrices(context),
   }),
   reprice: defineRoute({

@@ -17,7 +17,9 @@ interface OpenOptions {
   log(line: string): void
 }
 
-type Work<T> = (context: Context<"settings" | "prices" | "log">) => Promise<T> | T
+type Work<T> = (
+  context: Context<"settings" | "prices" | "log"> & { readonly database?: Database | undefined },
+) => Promise<T> | T
 
 /** Opens the price book, calls `work` with it, and closes it again. Nothing is fetched. */
 export async function withPrices<T>(options: OpenOptions, work: Work<T>): Promise<T> {
