@@ -77,20 +77,28 @@ export function Overrides({ overrides, tz, onRemove }: OverridesProps) {
   )
 }
 
+const toPlace = (provider: string | null) => provider ?? "every provider"
+
 const toKey = ({ provider, from }: Override) => `${provider} ${from}`
 
 function toColumns(tz: string): Column<Override>[] {
   return [
     {
       title: "Rates",
-      cell: ({ rates }) =>
-        Object.entries(rates)
+      cell: ({ rates, provider }) => {
+        const text = Object.entries(rates)
           .map(([name, usd]) => `${toRateTitle(name)} ${formatRate(usd)}`)
-          .join(", "),
+          .join(", ")
+        return (
+          <span title={text}>
+            {text} <span class="only-m quiet">at {toPlace(provider)}</span>
+          </span>
+        )
+      },
       isWide: true,
       isTall: true,
     },
-    { title: "At", cell: ({ provider }) => provider ?? "every provider" },
+    { title: "At", cell: ({ provider }) => toPlace(provider), hide: "m" },
     { title: "From", cell: ({ from }) => <span class="num">{from ?? "always"}</span>, isNumber: true },
     { title: "By", cell: ({ set_by }) => <bdi title={set_by}>{set_by}</bdi>, hide: "m" },
     { title: "Set", cell: ({ set_at }) => <Moment iso={set_at} tz={tz} />, isNumber: true, hide: "l" },
