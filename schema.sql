@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 17
+-- Schema version: 18
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -4550,6 +4550,43 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (17, 'attribution', false);
 END $version$;
 
+
+-- ## Version 18: price_overrides --------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 18 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0018 price_overrides
+-- breaking: no
+
+-- The prices that somebody set with `pricing set` or on the dashboard, for all gateways of this database. The settings of a
+-- gateway (`pricing.overrides`) win over them (src/database/price-overrides.ts).
+CREATE TABLE majordomo_price_overrides (
+  provider   text NOT NULL DEFAULT '',                -- '': at every provider
+  model      text NOT NULL,                           -- in lower case, as the provider
+  valid_from date NOT NULL DEFAULT '-infinity',       -- the first day, in UTC; the price ends where the next one begins
+  rates      jsonb NOT NULL,                          -- USD per million tokens or per piece, as text by the name of the rate
+  set_at     timestamptz NOT NULL DEFAULT now(),
+  set_by     text NOT NULL,
+  PRIMARY KEY (provider, model, valid_from)
+);
+
+-- Gateways read the table again when it changes, whoever changes it.
+CREATE FUNCTION majordomo_tell_prices() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('majordomo_prices', '');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER majordomo_prices_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON majordomo_price_overrides
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_prices();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (18, 'price_overrides', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -4578,8 +4615,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 17 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 17: nothing was changed', latest;
+  IF latest > 18 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 18: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -70,11 +70,17 @@ export async function deleteKey(db: Pick<Database, "query">, secret: string): Pr
 }
 
 /** Creates a key if there is none, not even a revoked one; else returns undefined. Of several calls at once, one creates it. */
-export async function ensureFirstKey(db: Database, name = "Default"): Promise<NewKey | undefined> {
+export async function ensureFirstKey(
+  db: Database,
+  also: (query: RunQuery, key: ApiKey) => Promise<void> = async () => {},
+): Promise<NewKey | undefined> {
   if ((await countKeys(db)) > 0) return undefined
   return db.transaction(async (query) => {
     await query("SELECT pg_advisory_xact_lock(7680, 3)")
-    return (await count(query)) > 0 ? undefined : insertKey(query, { name })
+    if ((await count(query)) > 0) return undefined
+    const created = await insertKey(query, { name: "Default" })
+    await also(query, created.key)
+    return created
   })
 }
 

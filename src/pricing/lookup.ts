@@ -71,7 +71,7 @@ interface FoundPrice {
   readonly kind: "found"
   /** The id of the catalog's provider that sends the bill, if it is known. */
   readonly billedBy: string | undefined
-  /** The user has configured rates for the model. */
+  /** The user has configured or set rates for the model. */
   readonly isOverridden: boolean
   readonly how: Match["how"]
   /** The provider resells the model, and bills what the maker of the model lists. */
@@ -114,7 +114,7 @@ export function createLookup(sources: Sources): Lookup {
   }
 }
 
-const NO_ROWS = { own: undefined, filed: undefined }
+const NO_ROWS = { own: undefined, stored: undefined, filed: undefined }
 
 function identify({ catalog }: Pick<Sources, "catalog">, { billedBy, spellings }: Asked): Identified {
   const match = billedBy === undefined ? undefined : findModel(catalog(), billedBy, spellings)
@@ -128,7 +128,8 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
   const identified = identify(sources, asked)
   const { match } = identified
   const { user } = sources
-  const { own, filed } = user.isEmpty ? NO_ROWS : user.find(provider, userNamesOf(sources.catalog(), asked, match), at)
+  const users = user.isEmpty() ? NO_ROWS : user.find(provider, userNamesOf(sources.catalog(), asked, match), at)
+  const { own, stored, filed } = users
   const past = match && pastRow(match, at)
   const bundled = match && (past ?? bundledRow(match.model, at))
   const listed = past ? undefined : findListed(sources.listed(), identified, at)
@@ -138,6 +139,7 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
 
   const rows = [
     own,
+    stored,
     filed,
     reason === undefined ? listed?.row : undefined,
     bundled && (bundled.row.kinds || Object.keys(bundled.row.base).length > 0) ? bundled.row : undefined,
@@ -147,13 +149,13 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
 
   const model = match?.model.id ?? rows[0]?.model ?? asked.name
   const fees = feesOf(billedBy ?? "", model)
-  const isUsers = own !== undefined || filed !== undefined
+  const isUsers = Object.values(users).some((row) => row !== undefined)
   const how = isUsers ? "exact" : (match?.how ?? "exact")
   const unmetered = isUsers ? [] : (bundled?.unmetered ?? [])
   return {
     kind: "found",
     billedBy,
-    isOverridden: own !== undefined,
+    isOverridden: own !== undefined || stored !== undefined,
     how,
     isResold: match !== undefined && match.owner !== billedBy,
     rows,

@@ -1,5 +1,6 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import type { PriceHistoryStore } from "../core/price-history.ts"
+import type { PriceOverrideStore } from "../core/price-override.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
 
 export interface PriceBookOptions {
@@ -32,6 +33,8 @@ export interface PriceBookOptions {
   readonly dataDir?: string | undefined
   /** The history of prices of all gateways. Without it, only the changes in `dataDir` are known. */
   readonly history?: PriceHistoryStore | undefined
+  /** The prices that were set for all gateways of the database. Those of the settings win over them. */
+  readonly storedOverrides?: PriceOverrideStore | undefined
   /** Reads a file of the user whose name ends in `.yaml` or `.yml`. Without it, such files are rejected. */
   readYaml?(path: string): Promise<unknown>
   now(): number

@@ -57,10 +57,12 @@ const DROP_BILLING =
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
-    majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys;
+    majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys,
+    majordomo_price_overrides;
   DROP FUNCTION majordomo_tell_provider_keys;
   DROP FUNCTION majordomo_lock_rollups CASCADE;
   DROP FUNCTION majordomo_only_pruned CASCADE;
+  DROP FUNCTION majordomo_tell_prices;
   DROP FUNCTION majordomo_latency;
   DROP INDEX idx_llm_requests_unusual;
   ALTER TABLE IF EXISTS llm_request_repricings DROP CONSTRAINT llm_request_repricings_cost_is_number;

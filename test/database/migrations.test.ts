@@ -34,6 +34,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0015_vault.sql": "17282f9bff216634",
   "0016_billing.sql": "20188706fa521bf0",
   "0017_attribution.sql": "b68037ad085dca91",
+  "0018_price_overrides.sql": "7120fe6ec7b74ea3",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

@@ -1,9 +1,9 @@
 import { z } from "zod"
 import { getRun, type RunObject, toRunObject } from "../../operations/runs/get.ts"
 import { listRuns, RUN_SORTS } from "../../operations/runs/list.ts"
+import { notePendingRows } from "../../operations/usage/note-pending-rows.ts"
 import { parseSort } from "../../operations/usage/question.ts"
 import { defineRoute } from "../_route.ts"
-import { notePendingRows } from "./_pending-rows.ts"
 import { FILTERS, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
 
 const numbers = {
