@@ -76,8 +76,9 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
       if (cloud !== undefined) return toCloudRoute(cloud, request)
       if (prefix !== undefined) return toRoute(named(prefix), withoutPrefix(request, prefix), true)
       const format = claims.find(request)
-      if (format === undefined) throw unknownPath(dialects)
-      return toRoute(providers[format]!, request, false)
+      const provider = format === undefined ? undefined : providers[format]
+      if (provider === undefined) throw unknownPath(dialects)
+      return toRoute(provider, request, false)
     },
     guessFormat(request) {
       const name = findCloud(request) ?? findPrefix(request.path)

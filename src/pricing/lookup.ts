@@ -4,13 +4,13 @@ import { LLM_PRICES_IDS } from "./aliases.ts"
 import { type Asked, MAX_NAME_LENGTH, toAsked, userNamesOf } from "./asked-model.ts"
 import { type BundledRow, bundledRow } from "./bundled.ts"
 import type { Catalog } from "./catalog-model.ts"
+import { findBedrockRegion } from "./cloud-names.ts"
 import { feesOf } from "./fees.ts"
-import { identifyProvider } from "./identify.ts"
+import { type Identities, identifyProvider } from "./identify.ts"
 import type { LitellmPrices } from "./litellm.ts"
 import type { LlmPrices } from "./llm-prices.ts"
 import { findModel, type Match } from "./match.ts"
 import { type Merged, mergeRows } from "./merge.ts"
-import type { PriceBookOptions } from "./options.ts"
 import { pastRow } from "./past-prices.ts"
 import type { Row } from "./row.ts"
 import type { UserPrices } from "./user-prices.ts"
@@ -21,7 +21,7 @@ export interface Sources {
   readonly user: UserPrices
   /** The user's model names: the model by `name` or `provider/name`, in lower case. */
   readonly aliases: ReadonlyMap<string, string>
-  readonly baseUrls: PriceBookOptions["baseUrls"]
+  readonly identities: Identities
   /** Returns the current list of llm-prices.com, if there is one. */
   readonly listed: () => LlmPrices | undefined
   /** Returns the current map of LiteLLM, if there is one. */
@@ -97,7 +97,7 @@ export function createLookup(sources: Sources): Lookup {
       const doubt = `no price for ${shortened(model ?? "")}, which answered: priced as ${requestedModel}, which was asked`
       return model === undefined ? requested : { ...requested, doubts: [...requested.doubts, doubt] }
     }
-    const billedBy = identifyProvider(sources.catalog(), provider, sources.baseUrls?.[provider])
+    const billedBy = identifyProvider(sources.catalog(), provider, sources.identities)
     const name = model ?? requestedModel
     const reason =
       name === undefined ? "the answer and the request name no model" : `no price for ${shortened(name)} at ${provider}`
@@ -166,8 +166,19 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
       ...(how === "undated" ? [`${asked.name} has no price of its own: priced as ${model}`] : []),
       ...unmetered.map((fee) => `${fee} of ${model} is not in the sum`),
       ...(isDisputed && !isUsers ? [PRICE_THEN_UNKNOWN] : []),
+      ...(isUsers || billedBy !== "aws" ? [] : doubtsOfRegion(asked, model, sources.identities)),
     ],
   }
+}
+
+/** The regions of Bedrock whose prices the catalog has. The models of Anthropic and OpenAI have rows for the others. */
+const LISTED_REGION = /^us(?:-(?:east|west)-\d)?$/
+const HAS_REGIONS = /^(?:regional|global|openai)\./
+
+function doubtsOfRegion({ provider, name }: Asked, model: string, { baseUrls }: Identities): readonly string[] {
+  const region = findBedrockRegion(name, baseUrls?.[provider])
+  if (region === undefined || LISTED_REGION.test(region) || HAS_REGIONS.test(model)) return []
+  return [`the price of ${model} in ${region} is not known: that of the United States taken`]
 }
 
 /** A row of llm-prices.com, and when the list had it. */

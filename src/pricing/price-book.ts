@@ -7,6 +7,9 @@ import {
   type RateName,
   type Resolution,
 } from "../core/cost.ts"
+import { CommandError } from "../core/errors.ts"
+import type { Catalog } from "./catalog-model.ts"
+import { toProviderId } from "./identify.ts"
 import { createLookup, type Lookup, type LookupQuestion, type Sources } from "./lookup.ts"
 import { multipliersOf, type Served } from "./multipliers.ts"
 import type { PriceBookOptions } from "./options.ts"
@@ -58,12 +61,13 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   const [opened, file, aliases] = await Promise.all([
     openPriceSources(options, () => cache.clear()),
     readPriceFile(options),
-    readAliasesFile(options),
+    readAliases(options),
   ])
   const { providerPrices, baseUrls } = options
   const user = createUserPrices(options, file)
   const { catalog, listed, litellm } = opened
-  const sources: Sources = { catalog, user, aliases, baseUrls, listed, litellm }
+  const sources: Sources = { catalog, user, aliases, identities: options, listed, litellm }
+  checkLikes(options, catalog())
   const lookup = createLookup(sources)
   const isConfigured = (name: string) => providerPrices?.[name] !== undefined || baseUrls?.[name] !== undefined
   const priceList = createPriceList(lookup, sources, isConfigured)
@@ -102,6 +106,23 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
     refresh: opened.refresh,
     start: opened.start,
     close: opened.close,
+  }
+}
+
+/** Reads the user's names of models. Those of a provider come before those of the file. */
+async function readAliases(options: PriceBookOptions): Promise<ReadonlyMap<string, string>> {
+  const ofProviders = Object.entries(options.models ?? {}).flatMap(([provider, models]) =>
+    Object.entries(models).map(([name, model]) => [`${provider}/${name}`, model] as const),
+  )
+  return new Map([...(await readAliasesFile(options)), ...ofProviders])
+}
+
+function checkLikes({ likes }: PriceBookOptions, catalog: Catalog): void {
+  for (const [name, like] of Object.entries(likes ?? {})) {
+    if (catalog.has(toProviderId(like))) continue
+    throw new CommandError(
+      `providers.${name}.like: expected a provider whose prices are known, such as openai, anthropic, azure, bedrock or vertex, got "${like}"`,
+    )
   }
 }
 

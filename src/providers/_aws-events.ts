@@ -47,7 +47,9 @@ export class AwsEventReader {
     }
   }
 
-  end(): void {}
+  end(): void {
+    if (this.heldBytes > 0 || this.skippedBytes > 0) this.collector.addAwsEvent?.("unfinished")
+  }
 
   private skip(bytes: Buffer, at: number): number {
     const skipped = Math.min(this.skippedBytes, bytes.length - at)
@@ -112,7 +114,7 @@ export class AwsEventReader {
 
   private stop(): void {
     this.isDamaged = true
-    this.collector.addAwsEvent?.(undefined)
+    this.collector.addAwsEvent?.("damaged")
   }
 }
 
@@ -123,9 +125,15 @@ function decode(message: Buffer): AwsEvent | undefined {
     if (!decoded) return undefined
     const { headers, body } = decoded
     const text = (name: string) => String(headers[name]?.value ?? "")
-    const isException = text(":message-type") !== "event"
     const type = text(":event-type") || text(":exception-type") || text(":error-code")
-    return { type, isException, payload: bytesOf(body) }
+    switch (text(":message-type")) {
+      case "event":
+        return { type, isException: false, payload: bytesOf(body) }
+      case "error":
+        return { type, isException: true, payload: Buffer.from(JSON.stringify({ message: text(":error-message") })) }
+      default:
+        return { type, isException: true, payload: bytesOf(body) }
+    }
   } catch {
     return undefined
   }

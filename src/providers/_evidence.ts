@@ -44,8 +44,11 @@ export interface Collector {
    * @param isCut the bytes ended inside the document, of which only the parts before are here
    */
   add(document: JsonObject, isCut?: boolean): void
-  /** Takes one message of an AWS event stream; undefined: a message is damaged, and nothing after it can be read. */
-  addAwsEvent?(event: AwsEvent | undefined): void
+  /**
+   * Takes one message of an AWS event stream. `damaged`: a message is not valid, and nothing after it can be read.
+   * `unfinished`: the bytes ended inside of a message.
+   */
+  addAwsEvent?(event: AwsEvent | "damaged" | "unfinished"): void
   /** The provider's message about the failure of a stream that had begun well; undefined: it did not fail. */
   readonly error?: string | undefined
   /** Returns the evidence so far. `complete` is false when it was cut off. */

@@ -100,7 +100,7 @@ function rowProblems(recording: Recording, { record, reading, headers }: Relayed
     id: headers["x-majordomo-request-id"],
     provider: providerOf(recording),
     model: modelOf(recording, record),
-    request_path: path.split("?")[0],
+    request_path: targetOf(path).split("?")[0],
     request_method: method,
     input_tokens: totals.inputTokens,
     cached_tokens: totals.cachedTokens,
@@ -154,6 +154,11 @@ function providersOf(recordings: readonly Recording[], baseUrl: string): Readonl
   )
 }
 
+/** Some clients double the first slash. The gateway rejects such a path, and says so. */
+function targetOf(path: string): string {
+  return path.replace(/^\/+/, "/")
+}
+
 function ask(recording: Recording, port: number, agent: Agent): Promise<Omit<Relayed, "record" | "reading">> {
   const method = methodOf(recording)
   const named = recording.request_model ? { model: recording.request_model } : {}
@@ -164,7 +169,7 @@ function ask(recording: Recording, port: number, agent: Agent): Promise<Omit<Rel
       port,
       agent,
       method,
-      path: recording.path,
+      path: targetOf(recording.path),
       headers: {
         "content-type": "application/json",
         "content-length": Buffer.byteLength(body),

@@ -70,6 +70,7 @@ export async function startPipeline(options: {
     providers: options.providers ?? {
       openai: provider("openai", "openai"),
       anthropic: provider("anthropic", "anthropic"),
+      bedrock: provider("bedrock", "bedrock"),
       gemini: provider("gemini", "gemini"),
     },
     dialects: DIALECTS,

@@ -79,6 +79,10 @@ export function openPrices({ settings, database, log }: OpenOptions): Promise<Pr
       providers.flatMap(([name, { discount }]) => (discount === undefined ? [] : [[name, discount]])),
     ),
     baseUrls: Object.fromEntries(providers.map(([name, { baseUrl }]) => [name, baseUrl])),
+    likes: Object.fromEntries(providers.flatMap(([name, { like }]) => (like === undefined ? [] : [[name, like]]))),
+    models: Object.fromEntries(
+      providers.flatMap(([name, { models }]) => (models === undefined ? [] : [[name, models]])),
+    ),
     readYaml,
     now: Date.now,
     log,

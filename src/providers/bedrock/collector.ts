@@ -41,6 +41,8 @@ export class AnswerCollector implements Collector {
   private isFinal = false
   /** A message of the stream was damaged, so that what followed is not known. */
   private isDamaged = false
+  /** The bytes ended inside of a message. */
+  private isUnfinished = false
 
   constructor(request: ProviderRequest, headers: RawHeaders | undefined) {
     this.request = request
@@ -66,8 +68,9 @@ export class AnswerCollector implements Collector {
     else this.addCounts(countsOf(document))
   }
 
-  addAwsEvent(event: AwsEvent | undefined): void {
-    if (!event) this.isDamaged = true
+  addAwsEvent(event: AwsEvent | "damaged" | "unfinished"): void {
+    if (event === "damaged") this.isDamaged = true
+    else if (event === "unfinished") this.isUnfinished = true
     else if (event.isException) this.error = toMessage(event)
     else if (event.type === "chunk") this.addChunk(decodeChunk(event.payload))
     else this.addConverseEvent(event)
@@ -127,13 +130,14 @@ export class AnswerCollector implements Collector {
     const { message, counter, usage, metrics } = this
     // Bedrock's own counts are better than an estimate.
     const isStated = this.isFinal || readMetrics(metrics).input !== undefined
+    const isUnknown = this.isDamaged || (isComplete && this.isUnfinished)
     if (message) {
       const evidence = message.evidence()
       if (evidence.source === "reported") return evidence.usage
-      return isStated || this.isDamaged ? undefined : evidence.usage
+      return isStated || isUnknown ? undefined : evidence.usage
     }
     if (isStated || !counter) return usage
-    return this.isDamaged || (isComplete && !counter.hasOutput) ? undefined : this.countTokens(counter)
+    return isUnknown || (isComplete && !counter.hasOutput) ? undefined : this.countTokens(counter)
   }
 
   /** Returns estimated counts. Those that some models report while they answer are nearer to the truth. */
