@@ -1,7 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { copyJobs } from "./copy/jobs.ts"
-import { copyKeys, copyMetadataNames, raiseCounters, readJournalMarks } from "./copy/keys.ts"
+import { copyKeys, copyMetadataNames, copyProviderKeys, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
 import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
@@ -24,7 +24,7 @@ interface Copied {
 const ROWS_AT_ONCE = 250
 
 /**
- * Copies keys, requests, jobs, metadata names, repricings, the history of prices and the totals of pruned days into another
+ * Copies keys, provider keys, requests, jobs, metadata names, repricings, the history of prices and the totals of pruned days into another
  * database, after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases are in use:
  * rows that are there already stay and count once. The target's own triggers make its rollups.
  */
@@ -43,6 +43,7 @@ export async function copyDatabase(
   }
   const copyMarks = await readJournalMarks(source)
   const keys = await copyKeys(source, target)
+  await copyProviderKeys(source, target)
   await copyMetadataNames(source, target)
   const rows = await copyRequests(source, target, onProgress)
   await copyJobs(source, target)

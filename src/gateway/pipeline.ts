@@ -1,15 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Body, Call, Caller, Ending, RawHeaders } from "../core/call.ts"
+import type { Body, Call, Ending, RawHeaders } from "../core/call.ts"
 import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
-import type { Provider } from "../providers/catalog.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
-import { createCredentialChecks, listCredentialPlaces } from "./credentials.ts"
+import { listCredentialPlaces } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
 import { toUnreadEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
@@ -30,7 +29,7 @@ import { createRouter, type Route, type Router } from "./route.ts"
 import { sendError } from "./send-error.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
-import { chooseCredentials } from "./supply.ts"
+import { createCredentialChoice } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
@@ -90,7 +89,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly router: Router
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
   private readonly identify: ReturnType<typeof createIdentify>
-  private readonly credentialChecks: ReturnType<typeof createCredentialChecks>
+  private readonly chooseCredentials: ReturnType<typeof createCredentialChoice>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
@@ -104,7 +103,7 @@ class Pipeline implements Gateway, RelaySteps {
     const dialects = Object.values(deps.dialects)
     this.checkSingleHeaders = createSingleHeaderCheck(dialects)
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
-    this.credentialChecks = createCredentialChecks(deps.dialects)
+    this.chooseCredentials = createCredentialChoice(deps.dialects, deps.findCredential)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
     this.recording = { ...deps, names: new ModelNames() }
@@ -149,7 +148,7 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
-      const chosen = this.chooseCredentials(head, route.provider, caller)
+      const chosen = this.chooseCredentials(route.provider, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
@@ -157,11 +156,6 @@ class Pipeline implements Gateway, RelaySteps {
     } catch (error) {
       this.reject(error, arrival, route)
     }
-  }
-
-  private chooseCredentials(head: RoutedRequest, provider: Provider, caller: Caller) {
-    const { of, everything } = this.credentialChecks
-    return chooseCredentials(of(provider)(head), { provider, caller, everything }, this.deps.findCredential)
   }
 
   /** Step 5. */

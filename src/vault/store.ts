@@ -6,7 +6,7 @@ import type { Keyring } from "./keyring.ts"
 import type { Secret } from "./secret.ts"
 
 /** A provider key as it is stored. */
-export interface StoredKey extends EncryptedSecret {
+interface StoredKey extends EncryptedSecret {
   readonly id: string
   readonly provider: string
   readonly alias: string
@@ -103,28 +103,25 @@ export function createCredentialStore(options: StoreOptions): CredentialStore {
   }
 
   const isFresh = ({ version: known, at }: Loaded) => known === version && (isTrusted() || now() < at + UNTRUSTED_MS)
-  const reloadLater = () => {
-    if (now() >= failedAt! + RETRY_MS) void reload().catch(() => {})
+  /** While the database does not answer, no request waits for it. */
+  const useWhileDown = () => {
+    if (failedAt !== undefined && now() >= failedAt + RETRY_MS) void reload().catch(() => {})
+    return failedAt !== undefined
   }
-
-  const timer = setInterval(() => void reportUsed(), USED_INTERVAL_MS).unref()
   async function reportUsed(): Promise<void> {
     const used = [...(loaded?.byId.values() ?? [])].filter(({ isUsed }) => isUsed)
     for (const entry of used) entry.isUsed = false
     if (used.length > 0) await onUsed(used.map(({ key }) => key.id))
   }
 
+  const timer = setInterval(() => void reportUsed(), USED_INTERVAL_MS).unref()
   void reload().catch(() => {}) // the first request that needs a key tries again
   return {
     find(provider, caller) {
-      if (loaded !== undefined) {
-        if (isFresh(loaded)) return choose(loaded, provider, caller)
-        if (failedAt !== undefined) {
-          reloadLater()
-          return choose(loaded, provider, caller)
-        }
+      if (loaded === undefined || !(isFresh(loaded) || useWhileDown())) {
+        return reload().then((known) => choose(known, provider, caller), throwUnavailable)
       }
-      return reload().then((known) => choose(known, provider, caller), throwUnavailable)
+      return choose(loaded, provider, caller)
     },
     invalidate() {
       version++
