@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 14
+-- Schema version: 16
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -3508,7 +3508,7 @@ $migration$;
 END $version$;
 
 
--- ## Version 14: vault ------------------------------------------------------------------------------------------------
+-- ## Version 14: unusual ----------------------------------------------------------------------------------------------
 
 DO $version$
 BEGIN
@@ -3516,7 +3516,29 @@ BEGIN
   IF (SELECT max(version) FROM majordomo_migrations) >= 14 THEN RETURN; END IF;
 
   EXECUTE $migration$
--- 0014 vault
+-- 0014 unusual
+-- breaking: no
+--
+-- Reports by status and outcome take all requests from the rollups, and read the rows of those that are not as nearly all
+-- are. The index contains the errors too, so that it replaces theirs.
+
+CREATE INDEX idx_llm_requests_unusual ON llm_requests (created_at) WHERE status_code <> 200 OR outcome <> 'complete';
+DROP INDEX idx_llm_requests_errors;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (14, 'unusual', false);
+END $version$;
+
+
+-- ## Version 15: vault ------------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 15 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0015 vault
 -- breaking: no
 
 -- The keys of providers that the gateway holds, encrypted with the vault key, which is not in the database. A removed key
@@ -3562,7 +3584,916 @@ CREATE TRIGGER majordomo_key_bound AFTER UPDATE OF provider_keys ON api_keys
   FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key();
 $migration$;
 
-  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (14, 'vault', false);
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (15, 'vault', false);
+END $version$;
+
+
+-- ## Version 16: billing ----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 16 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0016 billing
+-- breaking: no
+--
+-- Requests with the login of a subscription are not billed by their tokens. `total_cost` of such a request is its API value,
+-- which the totals have beside the bill: total_cost, input_cost, output_cost and without_cost count other requests only.
+-- Requests that exist are all billed by their tokens, as far as anyone knows, so their totals stay as they are.
+-- A program that does not know the column adds requests as before. Only its reports that read requests, and not totals, add
+-- API values to the bill until it is updated.
+
+-- Batches hold llm_requests before anything else, so that is what this migration waits for.
+LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+
+-- NULL: the provider bills the request by its tokens.
+ALTER TABLE llm_requests ADD COLUMN billing text;
+
+ALTER TABLE llm_usage_hourly ADD COLUMN subscription_requests bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_hourly ADD COLUMN subscription_value numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_hourly ADD COLUMN subscription_without_value bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_hourly_keys ADD COLUMN subscription_requests bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_hourly_keys ADD COLUMN subscription_value numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_hourly_keys ADD COLUMN subscription_without_value bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_daily ADD COLUMN subscription_requests bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_daily ADD COLUMN subscription_value numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_daily ADD COLUMN subscription_without_value bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_metadata ADD COLUMN subscription_requests bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_metadata ADD COLUMN subscription_value numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_metadata ADD COLUMN subscription_without_value bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_metadata_weekly ADD COLUMN subscription_requests bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_metadata_weekly ADD COLUMN subscription_value numeric NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_metadata_weekly ADD COLUMN subscription_without_value bigint NOT NULL DEFAULT 0;
+ALTER TABLE llm_usage_hourly ADD CONSTRAINT llm_usage_hourly_values_are_numbers CHECK (abs(subscription_value) < 'Infinity');
+ALTER TABLE llm_usage_hourly_keys ADD CONSTRAINT llm_usage_hourly_keys_values_are_numbers CHECK (abs(subscription_value) < 'Infinity');
+ALTER TABLE llm_usage_daily ADD CONSTRAINT llm_usage_daily_values_are_numbers CHECK (abs(subscription_value) < 'Infinity');
+ALTER TABLE llm_usage_metadata ADD CONSTRAINT llm_usage_metadata_values_are_numbers CHECK (abs(subscription_value) < 'Infinity');
+ALTER TABLE llm_usage_metadata_weekly ADD CONSTRAINT llm_usage_metadata_weekly_values_are_numbers CHECK (abs(subscription_value) < 'Infinity');
+
+-- >>> counting functions: generated by `npm run schema`, see README.md
+
+-- Adds new requests to the rollup tables, to their API keys and to the metadata names that they carry.
+CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      count(*) AS requests,
+      count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+      coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(input_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS input_cost,
+      coalesce(sum(output_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS output_cost,
+      coalesce(sum(total_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS total_cost,
+      count(*) FILTER (WHERE total_cost IS NULL AND billing IS DISTINCT FROM 'subscription') AS without_cost,
+      count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+      count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+      count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+      count(*) FILTER (WHERE cost_status = 'free') AS free,
+      count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+      coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+      coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies,
+      count(*) FILTER (WHERE billing = 'subscription') AS subscription_requests,
+      coalesce(sum(total_cost) FILTER (WHERE billing = 'subscription'), 0) AS subscription_value,
+      count(*) FILTER (WHERE total_cost IS NULL AND billing = 'subscription') AS subscription_without_value
+    FROM (SELECT * FROM added WHERE outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies, subscription_requests, subscription_value, subscription_without_value)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+    sum(subscription_without_value)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+    subscription_requests = t.subscription_requests + excluded.subscription_requests,
+    subscription_value = t.subscription_value + excluded.subscription_value,
+    subscription_without_value = t.subscription_without_value + excluded.subscription_without_value;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS input_cost,
+        coalesce(sum(output_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS output_cost,
+        coalesce(sum(total_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS total_cost,
+        count(*) FILTER (WHERE total_cost IS NULL AND billing IS DISTINCT FROM 'subscription') AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+        coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies,
+        count(*) FILTER (WHERE billing = 'subscription') AS subscription_requests,
+        coalesce(sum(total_cost) FILTER (WHERE billing = 'subscription'), 0) AS subscription_value,
+        count(*) FILTER (WHERE total_cost IS NULL AND billing = 'subscription') AS subscription_without_value
+      FROM (SELECT * FROM added WHERE outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    ), weekly AS (
+      INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+        requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+        reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+        inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+        subscription_without_value)
+      SELECT name, date_trunc('week', day)::date, place,
+        sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+        sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+        sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+        sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+        sum(subscription_without_value)
+      FROM placed WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET
+        requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+        input_tokens = t.input_tokens + excluded.input_tokens,
+        cached_tokens = t.cached_tokens + excluded.cached_tokens,
+        cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+        cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+        output_tokens = t.output_tokens + excluded.output_tokens,
+        reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+        input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+        total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+        exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+        unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+        inconsistent = t.inconsistent + excluded.inconsistent,
+        response_time_ms = t.response_time_ms + excluded.response_time_ms,
+        latencies = t.latencies + excluded.latencies,
+        subscription_requests = t.subscription_requests + excluded.subscription_requests,
+        subscription_value = t.subscription_value + excluded.subscription_value,
+        subscription_without_value = t.subscription_without_value + excluded.subscription_without_value
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value;
+  END IF;
+
+  UPDATE api_keys k SET request_count = k.request_count + u.requests, last_used_at = greatest(k.last_used_at, u.last_used_at)
+  FROM (SELECT majordomo_api_key_id, count(*) AS requests, max(requested_at) AS last_used_at FROM added GROUP BY 1) AS u
+  WHERE k.id = u.majordomo_api_key_id;
+
+  -- Clients choose the names, so each key may have at most 1,000 of them.
+  IF EXISTS (SELECT FROM added WHERE jsonb_typeof(raw_metadata) = 'object') THEN
+    INSERT INTO llm_requests_metadata_keys AS m
+      (majordomo_api_key_id, key_name, request_count, last_seen_at, is_active, activated_at)
+    SELECT u.*, n.name IS NOT NULL, CASE WHEN n.name IS NOT NULL THEN now() END FROM (
+      SELECT majordomo_api_key_id, left(name, 255) AS name, count(*) AS requests, max(requested_at) AS last_seen_at
+      FROM (SELECT majordomo_api_key_id, requested_at,
+              jsonb_object_keys(CASE WHEN jsonb_typeof(raw_metadata) = 'object' THEN raw_metadata END) AS name
+            FROM added) AS names
+      GROUP BY 1, 2) AS u
+    JOIN api_keys k ON k.id = u.majordomo_api_key_id
+    LEFT JOIN llm_usage_metadata_names n ON n.name = u.name AND n.every_key
+    WHERE EXISTS (
+        SELECT FROM llm_requests_metadata_keys o
+        WHERE (o.majordomo_api_key_id, o.key_name) = (u.majordomo_api_key_id, u.name))
+      OR (SELECT count(*) FROM llm_requests_metadata_keys o WHERE o.majordomo_api_key_id = u.majordomo_api_key_id) < 1000
+    ON CONFLICT (majordomo_api_key_id, key_name) DO UPDATE
+      SET request_count = m.request_count + excluded.request_count,
+          last_seen_at = greatest(m.last_seen_at, excluded.last_seen_at);
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Replaces what changed requests (such as repriced ones) count for in the rollup tables.
+CREATE OR REPLACE FUNCTION majordomo_count_changed() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+  -- A statement that changes many rows but no counted column (metadata activate, prune) turns this off.
+  IF current_setting('majordomo.same_sums', true) = 'on' THEN RETURN NULL; END IF;
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      coalesce(sum(sign), 0) AS requests,
+      coalesce(sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')), 0) AS errors,
+      coalesce(sum(sign * input_tokens), 0) AS input_tokens, coalesce(sum(sign * cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(sign * cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(sign * cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(sign * output_tokens), 0) AS output_tokens,
+      coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(sign * input_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS input_cost,
+      coalesce(sum(sign * output_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS output_cost,
+      coalesce(sum(sign * total_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS total_cost,
+      coalesce(sum(sign) FILTER (WHERE total_cost IS NULL AND billing IS DISTINCT FROM 'subscription'), 0) AS without_cost,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'exact'), 0) AS exact,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'estimated'), 0) AS estimated,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'unpriced'), 0) AS unpriced,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'free'), 0) AS free,
+      coalesce(sum(sign) FILTER (WHERE cost_status = 'inconsistent'), 0) AS inconsistent,
+      coalesce(sum(sign * response_time_ms::bigint), 0) AS response_time_ms,
+      coalesce(sum(sign * majordomo_latency(outcome, response_time_ms)), 0) AS latencies,
+      coalesce(sum(sign) FILTER (WHERE billing = 'subscription'), 0) AS subscription_requests,
+      coalesce(sum(sign * total_cost) FILTER (WHERE billing = 'subscription'), 0) AS subscription_value,
+      coalesce(sum(sign) FILTER (WHERE total_cost IS NULL AND billing = 'subscription'), 0) AS subscription_without_value
+    FROM (SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+      UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies, subscription_requests, subscription_value, subscription_without_value)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+    sum(subscription_without_value)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+    subscription_requests = t.subscription_requests + excluded.subscription_requests,
+    subscription_value = t.subscription_value + excluded.subscription_value,
+    subscription_without_value = t.subscription_without_value + excluded.subscription_without_value;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        coalesce(sum(sign), 0) AS requests,
+        coalesce(sum(sign) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')), 0) AS errors,
+        coalesce(sum(sign * input_tokens), 0) AS input_tokens,
+        coalesce(sum(sign * cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(sign * cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(sign * cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(sign * output_tokens), 0) AS output_tokens,
+        coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(sign * input_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS input_cost,
+        coalesce(sum(sign * output_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS output_cost,
+        coalesce(sum(sign * total_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS total_cost,
+        coalesce(sum(sign) FILTER (WHERE total_cost IS NULL AND billing IS DISTINCT FROM 'subscription'), 0) AS without_cost,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'exact'), 0) AS exact,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'estimated'), 0) AS estimated,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'unpriced'), 0) AS unpriced,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'free'), 0) AS free,
+        coalesce(sum(sign) FILTER (WHERE cost_status = 'inconsistent'), 0) AS inconsistent,
+        coalesce(sum(sign * response_time_ms::bigint), 0) AS response_time_ms,
+        coalesce(sum(sign * majordomo_latency(outcome, response_time_ms)), 0) AS latencies,
+        coalesce(sum(sign) FILTER (WHERE billing = 'subscription'), 0) AS subscription_requests,
+        coalesce(sum(sign * total_cost) FILTER (WHERE billing = 'subscription'), 0) AS subscription_value,
+        coalesce(sum(sign) FILTER (WHERE total_cost IS NULL AND billing = 'subscription'), 0) AS subscription_without_value
+      FROM (SELECT 1 AS sign, * FROM added WHERE outcome <> 'gap'
+        UNION ALL SELECT -1 AS sign, * FROM removed WHERE outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    ), weekly AS (
+      INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+        requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+        reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+        inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+        subscription_without_value)
+      SELECT name, date_trunc('week', day)::date, place,
+        sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+        sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+        sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+        sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+        sum(subscription_without_value)
+      FROM placed WHERE day < (SELECT folded_before FROM majordomo_schema) GROUP BY 1, 2, 3
+      ON CONFLICT (name, week, value) DO UPDATE SET
+        requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+        input_tokens = t.input_tokens + excluded.input_tokens,
+        cached_tokens = t.cached_tokens + excluded.cached_tokens,
+        cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+        cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+        output_tokens = t.output_tokens + excluded.output_tokens,
+        reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+        input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+        total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+        exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+        unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+        inconsistent = t.inconsistent + excluded.inconsistent,
+        response_time_ms = t.response_time_ms + excluded.response_time_ms,
+        latencies = t.latencies + excluded.latencies,
+        subscription_requests = t.subscription_requests + excluded.subscription_requests,
+        subscription_value = t.subscription_value + excluded.subscription_value,
+        subscription_without_value = t.subscription_without_value + excluded.subscription_without_value
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Rebuilds the rollup tables from the requests, from the day (UTC) of `since` on, for example after a restore without
+-- triggers. Earlier days keep their totals, and so do days whose requests were pruned.
+CREATE OR REPLACE FUNCTION majordomo_count_again(since timestamptz DEFAULT '-infinity') RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  first_day date := CASE WHEN since = '-infinity' THEN '-infinity'::date ELSE (since AT TIME ZONE 'UTC')::date END;
+  start timestamptz := CASE WHEN since = '-infinity' THEN since ELSE date_trunc('day', since, 'UTC') END;
+  first_weekly_day date := first_day;
+  pruned timestamptz := (SELECT pruned_before FROM majordomo_schema);
+BEGIN
+  IF pruned > start THEN
+    start := pruned;
+    first_day := (pruned AT TIME ZONE 'UTC')::date;
+  END IF;
+  LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE; -- no request may come between DELETE and INSERT
+  DELETE FROM llm_usage_hourly WHERE hour >= start;
+  DELETE FROM llm_usage_hourly_keys WHERE hour >= start;
+  DELETE FROM llm_usage_daily WHERE day >= first_day;
+  DELETE FROM llm_usage_metadata WHERE day >= first_day;
+  DELETE FROM llm_usage_metadata_values WHERE day >= first_day;
+  -- All batches change the same few totals, so they would wait for each other anyway. One lock prevents deadlocks.
+  PERFORM pg_advisory_xact_lock(7680, 2);
+
+  WITH cells AS (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour,
+      coalesce(majordomo_api_key_id, '00000000-0000-0000-0000-000000000000') AS majordomo_api_key_id,
+      left(provider, 255) AS provider, left(model, 255) AS model,
+      count(*) AS requests,
+      count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+      coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+      coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+      coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+      coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+      coalesce(sum(input_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS input_cost,
+      coalesce(sum(output_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS output_cost,
+      coalesce(sum(total_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS total_cost,
+      count(*) FILTER (WHERE total_cost IS NULL AND billing IS DISTINCT FROM 'subscription') AS without_cost,
+      count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+      count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+      count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+      count(*) FILTER (WHERE cost_status = 'free') AS free,
+      count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+      coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+      coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies,
+      count(*) FILTER (WHERE billing = 'subscription') AS subscription_requests,
+      coalesce(sum(total_cost) FILTER (WHERE billing = 'subscription'), 0) AS subscription_value,
+      count(*) FILTER (WHERE total_cost IS NULL AND billing = 'subscription') AS subscription_without_value
+    FROM (SELECT * FROM llm_requests WHERE created_at >= start AND outcome <> 'gap') AS changes GROUP BY 1, 2, 3, 4
+  ), hourly AS (
+    INSERT INTO llm_usage_hourly AS t (hour, provider, model,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT hour, provider, model,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM cells GROUP BY 1, 2, 3
+    ON CONFLICT (hour, provider, model) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value
+  ), hourly_keys AS (
+    INSERT INTO llm_usage_hourly_keys AS t (hour, majordomo_api_key_id,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT hour, majordomo_api_key_id,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM cells GROUP BY 1, 2
+    ON CONFLICT (hour, majordomo_api_key_id) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value
+  )
+  INSERT INTO llm_usage_daily AS t (day, majordomo_api_key_id, provider, model,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies, subscription_requests, subscription_value, subscription_without_value)
+  SELECT (hour AT TIME ZONE 'UTC')::date, majordomo_api_key_id, provider, model,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+    sum(subscription_without_value)
+  FROM cells GROUP BY 1, 2, 3, 4
+  ON CONFLICT (day, majordomo_api_key_id, provider, model) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+    subscription_requests = t.subscription_requests + excluded.subscription_requests,
+    subscription_value = t.subscription_value + excluded.subscription_value,
+    subscription_without_value = t.subscription_without_value + excluded.subscription_without_value;
+
+  IF EXISTS (SELECT FROM llm_requests_metadata_keys WHERE is_active)
+    OR EXISTS (SELECT FROM llm_usage_metadata_names WHERE every_key) THEN
+    PERFORM majordomo_fold_days();
+
+    WITH cells AS (
+      SELECT (created_at AT TIME ZONE 'UTC')::date AS day, k.key_name AS name, left(raw_metadata ->> k.key_name, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS input_cost,
+        coalesce(sum(output_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS output_cost,
+        coalesce(sum(total_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS total_cost,
+        count(*) FILTER (WHERE total_cost IS NULL AND billing IS DISTINCT FROM 'subscription') AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+        coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies,
+        count(*) FILTER (WHERE billing = 'subscription') AS subscription_requests,
+        coalesce(sum(total_cost) FILTER (WHERE billing = 'subscription'), 0) AS subscription_value,
+        count(*) FILTER (WHERE total_cost IS NULL AND billing = 'subscription') AS subscription_without_value
+      FROM (SELECT * FROM llm_requests WHERE created_at >= start AND outcome <> 'gap') AS changes
+      -- A name that is active for one key is counted for the requests of all keys, so that its totals are complete.
+      CROSS JOIN (SELECT key_name FROM llm_requests_metadata_keys WHERE is_active
+            UNION SELECT name FROM llm_usage_metadata_names WHERE every_key) AS k
+      WHERE raw_metadata ->> k.key_name IS NOT NULL GROUP BY 1, 2, 3
+    ), fresh AS (
+      SELECT day, name, value, row_number() OVER (PARTITION BY day, name ORDER BY value) AS nth FROM cells
+      WHERE NOT EXISTS (
+        SELECT FROM llm_usage_metadata m WHERE (m.day, m.name, m.value) = (cells.day, cells.name, cells.value))
+    ), admitted AS (
+      SELECT fresh.* FROM fresh LEFT JOIN llm_usage_metadata_values v USING (day, name)
+      WHERE nth + coalesce(v.distinct_values, 0) <= 10000
+    ), counted AS (
+      INSERT INTO llm_usage_metadata_values AS v (day, name, distinct_values)
+      SELECT day, name, count(*) FROM admitted GROUP BY 1, 2
+      ON CONFLICT (name, day) DO UPDATE SET distinct_values = v.distinct_values + excluded.distinct_values
+    ), placed AS (
+      SELECT *, CASE WHEN f.nth IS NULL OR a.nth IS NOT NULL THEN value ELSE '(other)' END AS place
+      FROM cells LEFT JOIN fresh f USING (day, name, value) LEFT JOIN admitted a USING (day, name, value)
+    )
+    INSERT INTO llm_usage_metadata AS t (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT name, day, place,
+      sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+      sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+      sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+      sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+      sum(subscription_without_value)
+    FROM placed GROUP BY 1, 2, 3
+    ON CONFLICT (name, day, value) DO UPDATE SET
+      requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+      input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+      cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+      cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens,
+      reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+      input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+      total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+      exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+      unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+      inconsistent = t.inconsistent + excluded.inconsistent,
+      response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+      subscription_requests = t.subscription_requests + excluded.subscription_requests,
+      subscription_value = t.subscription_value + excluded.subscription_value,
+      subscription_without_value = t.subscription_without_value + excluded.subscription_without_value;
+  END IF;
+  PERFORM majordomo_fold_again(first_weekly_day);
+END $$;
+
+-- Rebuilds the totals of one metadata name on one day (UTC) from that day's requests, and returns their number. It reads
+-- the requests before other writers have to wait. If some requests of that day changed in the meantime, it reads them once
+-- more while the writers wait: each such change makes new row versions in llm_usage_daily, which `before` identifies.
+CREATE OR REPLACE FUNCTION majordomo_count_name(wanted text, on_day date) RETURNS bigint LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+  totals json;
+  before text;
+  after text;
+  counted bigint;
+  stored integer;
+BEGIN
+  IF on_day::timestamp AT TIME ZONE 'UTC' < (SELECT pruned_before FROM majordomo_schema) THEN RETURN 0; END IF;
+  FOR attempt IN 1..2 LOOP
+    before := (
+      SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+    WITH cells AS (
+      SELECT left(raw_metadata ->> wanted, 255) AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE status_code >= 400 OR outcome IN ('upstream_broke', 'gateway_died', 'shutdown')) AS errors,
+        coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens,
+        coalesce(sum(cache_creation_tokens), 0) AS cache_creation_tokens,
+        coalesce(sum(cache_creation_1h_tokens), 0) AS cache_creation_1h_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(input_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS input_cost,
+        coalesce(sum(output_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS output_cost,
+        coalesce(sum(total_cost) FILTER (WHERE billing IS DISTINCT FROM 'subscription'), 0) AS total_cost,
+        count(*) FILTER (WHERE total_cost IS NULL AND billing IS DISTINCT FROM 'subscription') AS without_cost,
+        count(*) FILTER (WHERE cost_status = 'exact') AS exact,
+        count(*) FILTER (WHERE cost_status = 'estimated') AS estimated,
+        count(*) FILTER (WHERE cost_status = 'unpriced') AS unpriced,
+        count(*) FILTER (WHERE cost_status = 'free') AS free,
+        count(*) FILTER (WHERE cost_status = 'inconsistent') AS inconsistent,
+        coalesce(sum(response_time_ms::bigint), 0) AS response_time_ms,
+        coalesce(sum(majordomo_latency(outcome, response_time_ms)), 0) AS latencies,
+        count(*) FILTER (WHERE billing = 'subscription') AS subscription_requests,
+        coalesce(sum(total_cost) FILTER (WHERE billing = 'subscription'), 0) AS subscription_value,
+        count(*) FILTER (WHERE total_cost IS NULL AND billing = 'subscription') AS subscription_without_value
+      FROM llm_requests
+      WHERE created_at >= on_day::timestamp AT TIME ZONE 'UTC' AND created_at < (on_day + 1)::timestamp AT TIME ZONE 'UTC'
+        AND outcome <> 'gap' AND raw_metadata ->> wanted IS NOT NULL
+      GROUP BY 1
+    ), placed AS (
+      SELECT *, CASE WHEN row_number() OVER (ORDER BY requests DESC, value) <= 10000 THEN value ELSE '(other)' END AS place
+      FROM cells
+    ), places AS (
+      SELECT on_day AS day, wanted AS name, place AS value,
+        sum(requests) AS requests, sum(errors) AS errors, sum(input_tokens) AS input_tokens,
+        sum(cached_tokens) AS cached_tokens, sum(cache_creation_tokens) AS cache_creation_tokens,
+        sum(cache_creation_1h_tokens) AS cache_creation_1h_tokens, sum(output_tokens) AS output_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens, sum(input_cost) AS input_cost, sum(output_cost) AS output_cost,
+        sum(total_cost) AS total_cost, sum(without_cost) AS without_cost, sum(exact) AS exact,
+        sum(estimated) AS estimated, sum(unpriced) AS unpriced, sum(free) AS free, sum(inconsistent) AS inconsistent,
+        sum(response_time_ms) AS response_time_ms, sum(latencies) AS latencies,
+        sum(subscription_requests) AS subscription_requests, sum(subscription_value) AS subscription_value,
+        sum(subscription_without_value) AS subscription_without_value
+      FROM placed GROUP BY 3
+    )
+    SELECT json_agg(p) INTO totals FROM places p;
+    PERFORM pg_advisory_xact_lock(7680, 2);
+    after := (
+      SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY ctid)) FROM llm_usage_daily WHERE day = on_day);
+    EXIT WHEN after IS NOT DISTINCT FROM before;
+  END LOOP;
+  PERFORM majordomo_fold_days();
+  DELETE FROM llm_usage_metadata WHERE (name, day) = (wanted, on_day);
+  DELETE FROM llm_usage_metadata_values WHERE (name, day) = (wanted, on_day);
+  WITH written AS (
+    INSERT INTO llm_usage_metadata (name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value,
+      subscription_without_value)
+    SELECT name, day, value,
+      requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+      reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+      inconsistent, response_time_ms, latencies, subscription_requests, subscription_value, subscription_without_value
+    FROM json_populate_recordset(NULL::llm_usage_metadata, totals)
+    RETURNING value, requests
+  )
+  SELECT coalesce(sum(requests), 0), count(*) FILTER (WHERE value <> '(other)') INTO counted, stored FROM written;
+  IF stored > 0 THEN
+    INSERT INTO llm_usage_metadata_values (name, day, distinct_values) VALUES (wanted, on_day, stored);
+  END IF;
+  IF on_day < (SELECT folded_before FROM majordomo_schema) THEN
+    PERFORM majordomo_fold_again(on_day, on_day + 1, wanted);
+  END IF;
+  RETURN counted;
+END $$;
+
+-- Adds the days that ended since the last call to their weeks: with the first batch of a day, and before a day is counted
+-- again. The caller holds pg_advisory_xact_lock(7680, 2).
+CREATE OR REPLACE FUNCTION majordomo_fold_days() RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+  since date := (SELECT coalesce(folded_before, '-infinity') FROM majordomo_schema);
+  until date := (now() AT TIME ZONE 'UTC')::date;
+BEGIN
+  IF since >= until THEN RETURN; END IF;
+  INSERT INTO llm_usage_metadata_weekly AS t (name, week, value,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies, subscription_requests, subscription_value, subscription_without_value)
+  SELECT name, date_trunc('week', day)::date, value,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+    sum(subscription_without_value)
+  FROM llm_usage_metadata WHERE day >= since AND day < until GROUP BY 1, 2, 3
+  ON CONFLICT (name, week, value) DO UPDATE SET
+    requests = t.requests + excluded.requests, errors = t.errors + excluded.errors,
+    input_tokens = t.input_tokens + excluded.input_tokens, cached_tokens = t.cached_tokens + excluded.cached_tokens,
+    cache_creation_tokens = t.cache_creation_tokens + excluded.cache_creation_tokens,
+    cache_creation_1h_tokens = t.cache_creation_1h_tokens + excluded.cache_creation_1h_tokens,
+    output_tokens = t.output_tokens + excluded.output_tokens,
+    reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+    input_cost = t.input_cost + excluded.input_cost, output_cost = t.output_cost + excluded.output_cost,
+    total_cost = t.total_cost + excluded.total_cost, without_cost = t.without_cost + excluded.without_cost,
+    exact = t.exact + excluded.exact, estimated = t.estimated + excluded.estimated,
+    unpriced = t.unpriced + excluded.unpriced, free = t.free + excluded.free,
+    inconsistent = t.inconsistent + excluded.inconsistent,
+    response_time_ms = t.response_time_ms + excluded.response_time_ms, latencies = t.latencies + excluded.latencies,
+    subscription_requests = t.subscription_requests + excluded.subscription_requests,
+    subscription_value = t.subscription_value + excluded.subscription_value,
+    subscription_without_value = t.subscription_without_value + excluded.subscription_without_value;
+  UPDATE majordomo_schema SET folded_before = until;
+END $$;
+
+-- Rebuilds the weeks that have a day from `since` up to, but not including, `until`, for one metadata name or for all.
+CREATE OR REPLACE FUNCTION majordomo_fold_again(since date, until date DEFAULT 'infinity', wanted text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+  first_week date := date_trunc('week', since);
+  next_week date := CASE WHEN until = 'infinity' THEN until ELSE date_trunc('week', until - 1)::date + 7 END;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7680, 2);
+  DELETE FROM llm_usage_metadata_weekly
+  WHERE week >= first_week AND week < next_week AND (wanted IS NULL OR name = wanted);
+  INSERT INTO llm_usage_metadata_weekly (name, week, value,
+    requests, errors, input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens,
+    reasoning_tokens, input_cost, output_cost, total_cost, without_cost, exact, estimated, unpriced, free,
+    inconsistent, response_time_ms, latencies, subscription_requests, subscription_value, subscription_without_value)
+  SELECT name, date_trunc('week', day)::date, value,
+    sum(requests), sum(errors), sum(input_tokens), sum(cached_tokens), sum(cache_creation_tokens),
+    sum(cache_creation_1h_tokens), sum(output_tokens), sum(reasoning_tokens), sum(input_cost), sum(output_cost),
+    sum(total_cost), sum(without_cost), sum(exact), sum(estimated), sum(unpriced), sum(free), sum(inconsistent),
+    sum(response_time_ms), sum(latencies), sum(subscription_requests), sum(subscription_value),
+    sum(subscription_without_value)
+  FROM llm_usage_metadata
+  WHERE day >= first_week AND day < least(next_week, (SELECT folded_before FROM majordomo_schema))
+    AND (wanted IS NULL OR name = wanted)
+  GROUP BY 1, 2, 3;
+END $$;
+
+-- <<< counting functions
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (16, 'billing', false);
 END $version$;
 
 DO $$
@@ -3593,8 +4524,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 14 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 14: nothing was changed', latest;
+  IF latest > 16 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 16: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -9,8 +9,7 @@ const LISTS: Readonly<Record<string, (counter: Counter) => string>> = {
   /** From rows that are all counted. */
   counted: toCounted,
   /** From rows with a `sign`: 1 to add the row to the totals, -1 to take it away. */
-  signed: ({ name, of }) =>
-    `coalesce(${"sum" in of ? `sum(sign * ${of.sum})` : `sum(sign)${toFilter(of)}`}, 0) AS ${name}`,
+  signed: ({ name, of }) => `coalesce(sum(${"sum" in of ? `sign * ${of.sum}` : "sign"})${toFilter(of)}, 0) AS ${name}`,
   /** From totals. */
   totals: ({ name }) => `sum(${name})`,
   named_totals: ({ name }) => `sum(${name}) AS ${name}`,

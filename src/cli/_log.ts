@@ -72,5 +72,6 @@ function toJson(record: LogRecord): string {
     output_tokens: record.output_tokens,
     total_cost: record.total_cost ?? null,
     cost_status: record.cost_status,
+    billing: record.billing,
   })
 }

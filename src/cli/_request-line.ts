@@ -33,9 +33,10 @@ function toTokens(record: LogRecord): string[] {
 }
 
 function toCost(record: LogRecord): string {
-  if (record.total_cost === undefined) return "unpriced"
+  const billing = record.billing === undefined ? "" : ` (${record.billing})`
+  if (record.total_cost === undefined) return `unpriced${billing}`
   if (record.cost_status === "free") return "free"
-  return `${record.cost_status === "estimated" ? "~" : ""}$${record.total_cost}`
+  return `${record.cost_status === "estimated" ? "~" : ""}$${record.total_cost}${billing}`
 }
 
 /** The name of a model comes from outside. */

@@ -20,8 +20,7 @@ const GO_GATEWAY: Readonly<Record<string, string>> = {
   "metadata.active_keys_cache_ttl": "the gateway learns about changed names at once",
   "metadata.hll_flush_interval": "values are counted exactly",
   "pricing.deprecated_models_file": "models keep the prices of their time",
-  "providers.azure.region": "use base_url and format",
-  "providers.bedrock.region": "use base_url and format",
+  "providers.azure.region": "use providers.azure.base_url",
   "server.base_url": "use metering.rewrite_result_urls",
   "server.stream_header_timeout": "use upstream.first_byte_timeout",
   "server.upstream_timeout": "use upstream.first_byte_timeout and upstream.idle_timeout",
@@ -33,7 +32,7 @@ const GO_GATEWAY: Readonly<Record<string, string>> = {
 }
 
 /** Providers that the Go gateway knows by name alone. Here, any provider that is not built in needs a format. */
-const GO_PROVIDERS = new Set(["azure", "bedrock", "deepseek", "fireworks", "together", "vertex"])
+const GO_PROVIDERS = new Set(["deepseek", "fireworks", "together"])
 
 /** Variables with our prefix that are not settings. Tests, clients and the runtime environment read them. */
 const OTHER_VARIABLES = new Set(["MAJORDOMO_API_KEY", "MAJORDOMO_GATEWAY_URL", "MAJORDOMO_DEBUG"])
@@ -58,6 +57,10 @@ export function dropGoValues(values: readonly SourcedValue[], notes: Notes): rea
   return values.filter(({ path, value, source }) => {
     if (path === "logging.body_storage" && value === "gcs") {
       notes.warnings.push(`${path} (${source}): gcs has no effect here: ${GO_GATEWAY["gcs"]}`)
+      return false
+    }
+    if (path === "providers.azure.region") {
+      notes.warnings.push(`${path} (${source}) has no effect here: ${GO_GATEWAY[path]}`)
       return false
     }
     const name = /^providers\.([^.]+)\./.exec(path)?.[1]

@@ -1,6 +1,6 @@
 import { discounts } from "./prices.ts"
 import type { ProviderSettings, Setting } from "./settings.ts"
-import { oneOf, text, type ValueParser, webAddress } from "./value-parsers.ts"
+import { nameTable, oneOf, orNothing, regionName, text, type ValueParser, webAddress, word } from "./value-parsers.ts"
 
 /**
  * The facts about providers that the settings need. The caller of `loadSettings` passes them in, because `config` does
@@ -11,18 +11,44 @@ export interface ProviderCatalog {
   readonly formats: readonly string[]
   /** The providers that need no configuration, by name. */
   readonly builtIn: Readonly<Record<string, ProviderSettings>>
+  /** The clouds, which are providers as soon as one of their settings says where they are. */
+  readonly clouds: Readonly<Record<string, CloudFacts>>
   /** Names that select a surface of a built-in provider, so that no configured provider can have them. */
   readonly reservedNames: readonly string[]
 }
 
+interface CloudFacts {
+  readonly title: string
+  readonly format: string
+  readonly setting: { readonly key: "base_url" | "region"; readonly example: string }
+  readonly addressIn?: (region: string) => string
+}
+
+/** The first segments of the gateway's own paths, which no provider can have as its prefix. */
+const OWN_PATHS = ["api", "dashboard", "health", "metrics", "readyz"]
+
 /** The settings of each provider, under `providers.NAME`. */
 export const PROVIDER_SETTINGS = {
-  base_url: row(webAddress, "base URL of its API, with or without `/v1` at its end"),
+  base_url: row(orNothing(webAddress), "base URL of its API, with or without `/v1` at its end"),
   format: row(text, "API that it implements"),
+  like: row(
+    word,
+    "provider whose prices hold, such as `openai`, `azure` or `bedrock`, if the address does not say it; a built-in one also gives its `format`",
+  ),
+  region: row(regionName, "region of a cloud, such as `eu-central-1`: its address follows from it"),
+  models: row(
+    nameTable,
+    "the model behind each name that is not a model's, such as an application inference profile of Bedrock: `{ NAME: MODEL }`",
+  ),
+  deployments: row(nameTable, "the same for the deployments of Azure: `{ DEPLOYMENT: MODEL }`"),
   prices: row(oneOf("free"), "`free` if requests to it cost nothing; for prices see `pricing.overrides`"),
   discount: row(
     discounts,
     "percentage that it takes off its list prices, such as `10%`; your own prices stay as they are; built-in providers have this setting too",
+  ),
+  billing: row(
+    oneOf("api", "subscription"),
+    "`subscription` if a flat fee pays for all its tokens, so that their price is not added to the bill; `api` if each token is billed, even with the login of a subscription; default: the credential decides; built-in providers have this setting too",
   ),
 } as const
 
@@ -38,6 +64,9 @@ export function findNameProblem(name: string, { reservedNames }: ProviderCatalog
   if (reservedNames.includes(name)) {
     return "this name is reserved: it selects the OpenAI-compatible API of a built-in provider; choose another name"
   }
+  if (OWN_PATHS.includes(name)) {
+    return `this name is reserved: /${name} is a path of the gateway itself; choose another name`
+  }
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name)) return undefined
   return "expected a provider name of lower-case letters, digits, - and _ (at most 63)"
 }
@@ -45,30 +74,63 @@ export function findNameProblem(name: string, { reservedNames }: ProviderCatalog
 /** Returns the built-in and the configured providers. Calls `reject` for a provider that lacks a setting. */
 export function toProviders(
   values: ReadonlyMap<string, unknown>,
-  { builtIn, formats }: ProviderCatalog,
+  catalog: ProviderCatalog,
   reject: (path: string, why: string) => void,
 ): Readonly<Record<string, ProviderSettings>> {
-  const names = new Set(Object.keys(builtIn))
-  for (const path of values.keys()) if (path.startsWith("providers.")) names.add(path.split(".")[1]!)
+  const names = new Set(Object.keys(catalog.builtIn))
+  for (const [path, value] of values) {
+    if (path.startsWith("providers.") && value !== undefined) names.add(path.split(".")[1]!)
+  }
   const providers: Record<string, ProviderSettings> = {}
   for (const name of names) {
-    const settingOf = (key: keyof typeof PROVIDER_SETTINGS) => values.get(`providers.${name}.${key}`)
-    const baseUrl = settingOf("base_url") ?? builtIn[name]?.baseUrl
-    const format = settingOf("format") ?? builtIn[name]?.format
-    if (baseUrl === undefined) reject(`providers.${name}.base_url`, `expected ${webAddress.expected}, got nothing`)
-    if (format === undefined) reject(`providers.${name}.format`, `expected ${oneOf(...formats).expected}, got nothing`)
-    if (typeof format === "string" && format !== (builtIn[name]?.format ?? format)) {
-      reject(
-        `providers.${name}.format`,
-        `the format of ${name} is ${builtIn[name]?.format}; use another name for another provider`,
-      )
-    }
-    const free = settingOf("prices") === "free" ? ({ prices: "free" } as const) : {}
-    const discount = settingOf("discount")
-    const reduced = discount === undefined ? {} : { discount }
-    providers[name] = { baseUrl, format, ...free, ...reduced } as ProviderSettings
+    const found = readValues(name, values)
+    providers[name] = toProvider(name, found, catalog, (key, why) => reject(`providers.${name}.${key}`, why))
   }
   return providers
+}
+
+type Key = keyof typeof PROVIDER_SETTINGS
+/** The values of the settings of one provider. */
+type Values = { readonly [K in Key]?: (typeof PROVIDER_SETTINGS)[K] extends Setting<infer T> ? T : never }
+
+function readValues(name: string, values: ReadonlyMap<string, unknown>): Values {
+  return Object.fromEntries(Object.keys(PROVIDER_SETTINGS).map((key) => [key, values.get(`providers.${name}.${key}`)]))
+}
+
+function toProvider(
+  name: string,
+  values: Values,
+  { builtIn, clouds, formats }: ProviderCatalog,
+  reject: (key: Key, why: string) => void,
+): ProviderSettings {
+  const { like = "", region, models, deployments, prices, discount, billing = builtIn[name]?.billing } = values
+  const cloud = clouds[name] ?? clouds[like]
+  const address = typeof region === "string" ? cloud?.addressIn?.(region) : undefined
+  const baseUrl = values.base_url ?? address ?? builtIn[name]?.baseUrl
+  const format = values.format ?? builtIn[name]?.format ?? cloud?.format ?? builtIn[like]?.format
+  const { key, example } = cloud?.setting ?? { key: "base_url", example: undefined }
+  if (baseUrl === undefined && values[key] === undefined) {
+    const such = example === undefined ? "" : `, such as ${example}`
+    reject(key, `expected ${PROVIDER_SETTINGS[key].parser.expected}${such}, got nothing`)
+  }
+  if (region !== undefined && cloud?.addressIn === undefined) {
+    const withRegions = Object.keys(clouds).filter((each) => clouds[each]!.addressIn)
+    reject("region", `only ${withRegions.join(" and ")} have regions, and providers whose \`like\` is one of them`)
+  }
+  if (format === undefined) reject("format", `expected ${oneOf(...formats).expected}, got nothing`)
+  if (format !== undefined && format !== (builtIn[name]?.format ?? format)) {
+    reject("format", `the format of ${name} is ${builtIn[name]?.format}; use another name for another provider`)
+  }
+  return {
+    baseUrl: baseUrl as string,
+    format: format as string,
+    ...(like !== "" && { like }),
+    ...(region !== undefined && { region }),
+    ...((models ?? deployments) && { models: { ...models, ...deployments } }),
+    ...(prices !== undefined && { prices }),
+    ...(discount !== undefined && { discount }),
+    ...(billing !== undefined && { billing }),
+  }
 }
 
 function row<T>(parser: ValueParser<T, "">, doc: string): Setting<T | undefined, ""> {

@@ -66,6 +66,11 @@ export const SETTINGS = {
       "[]",
       "origins of websites that may call the gateway from a browser, such as `https://app.example.com`; `*` allows all",
     ),
+    models: row(
+      oneOf("provider", "own"),
+      "provider",
+      "who answers requests for lists of models, such as `GET /v1/models`: the `provider`, or with `own` the gateway, which lists the models of that provider whose prices it knows",
+    ),
     metrics_token: optional(
       text,
       "token that `/metrics` requires as `Authorization: Bearer TOKEN`; an admin token is accepted too, while the database answers",
@@ -338,6 +343,10 @@ export const SETTINGS = {
   metadata: {
     max_keys: row(wholeNumber(0, 1000), 32, "maximum number of `X-Majordomo-*` headers stored per request"),
     max_value_length: row(wholeNumber(1, 65536), 1024, "maximum characters stored of each value"),
+    client: row(yesOrNo, true, "whether to store which program sent a request, as `Client`"),
+    user: row(yesOrNo, true, "whether to store the user that the request itself names, as `User-Id`"),
+    session: row(yesOrNo, true, "whether to store the session that the request itself names, as `Session-Id`"),
+    trace: row(yesOrNo, true, "whether to store `Trace-Id` and spans from the headers `traceparent` and `baggage`"),
   },
 } as const
 
@@ -346,10 +355,18 @@ export interface ProviderSettings {
   readonly baseUrl: string
   /** The name of the dialect that its API implements. */
   readonly format: string
+  /** The provider whose prices hold, if the operator says it. */
+  readonly like?: string
+  /** The region of a cloud. */
+  readonly region?: string
+  /** The models behind names that are not a model's, such as deployments. The names are in lower case. */
+  readonly models?: Readonly<Record<string, string>>
   /** `free` means that requests to it cost nothing. */
   readonly prices?: "free"
   /** The discounts that the provider gives on its list prices, by period. */
   readonly discount?: readonly Discount[]
+  /** Who pays for its tokens; without it, the logins of subscriptions are recognized. */
+  readonly billing?: "api" | "subscription"
 }
 
 /** All settings in camelCase. Durations end in `Ms`, sizes in `Bytes`, and paths are absolute. */

@@ -8,6 +8,13 @@ export function toSettingsTable(catalog: ProviderCatalog): string {
     ...Object.entries(catalog.builtIn).map(([name, { baseUrl }]) =>
       toLine(`providers.${name}.base_url`, baseUrl, `base URL of the API of ${name}`),
     ),
+    ...Object.entries(catalog.clouds).map(([name, { title, setting }]) =>
+      toLine(
+        `providers.${name}.${setting.key}`,
+        undefined,
+        `${setting.key === "region" ? "region" : "base URL"} of ${title}, such as \`${setting.example}\`${catalog.builtIn[name] ? "" : `; the provider \`${name}\` exists if it is set`}`,
+      ),
+    ),
     ...Object.entries(toProviderSettings(catalog)).map(([key, { doc }]) =>
       toLine(`providers.NAME.${key}`, undefined, `for an additional provider: ${doc}`),
     ),

@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from "node:path"
 import { findHomeDirectory } from "../kit/home-directory.ts"
+import { isRecord } from "../kit/json/is-record.ts"
 
 /** The result of a parser that does not accept the value. */
 export const INVALID: unique symbol = Symbol("invalid")
@@ -82,12 +83,35 @@ export const list: ValueParser<readonly string[], ""> = {
 }
 
 function splitList(text: string): unknown {
-  if (!text.startsWith("[")) return text === "" ? [] : text.split(",").map((item) => item.trim())
+  return text.startsWith("[") ? parseJson(text) : text === "" ? [] : text.split(",").map((item) => item.trim())
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
     return undefined
   }
+}
+
+/** The region of a cloud, such as `us-central1`, `eu` or `global`. It becomes a part of a host name. */
+export const regionName: ValueParser<string, ""> = {
+  unit: "",
+  expected: "the name of a region",
+  parse: (raw) => (typeof raw === "string" && /^[a-z][a-z0-9-]{0,40}$/.test(raw) ? raw : INVALID),
+}
+
+/** Texts by name, such as models by deployment. Names are in lower case then. Text is parsed as JSON. */
+export const nameTable: ValueParser<Readonly<Record<string, string>>, ""> = {
+  unit: "",
+  expected: "names of models by name, such as { my-deployment: gpt-5 }",
+  parse: (raw) => {
+    const table = typeof raw === "string" ? parseJson(raw) : raw
+    if (!isRecord(table)) return INVALID
+    const entries = Object.entries(table)
+    if (!entries.every(([name, model]) => name !== "" && typeof model === "string" && model !== "")) return INVALID
+    return Object.fromEntries(entries.map(([name, model]) => [name.toLowerCase(), model as string]))
+  },
 }
 
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const

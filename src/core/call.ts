@@ -6,7 +6,7 @@ export type RawHeaders = readonly string[]
 /** Headers by lower-case name, as node merges them. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** One complete request. `headers` still contains the `X-Majordomo-*` headers; `metadata` is what was read from them. */
+/** One complete request. `headers` still contains the `X-Majordomo-*` headers. */
 export interface Call {
   /** A UUIDv7: the id of the row, and `X-Majordomo-Request-Id`. */
   readonly id: string
@@ -19,7 +19,8 @@ export interface Call {
   readonly query: string
   readonly rawHeaders: RawHeaders
   readonly headers: Headers
-  readonly metadata: Readonly<Record<string, string>>
+  /** What the row stores. It is complete when the dialect has read the body, which may name the user and the session. */
+  metadata: Readonly<Record<string, string>>
   readonly body: Body
 }
 
@@ -49,8 +50,20 @@ export interface Caller {
   readonly keyId: string
   /** The part of the list prices that remains for this key: `"0.875"` for a discount of 12.5 %; undefined: all of it. */
   readonly discountFactor?: string | undefined
+  /** undefined: the key has no metadata of its own. */
+  readonly metadata?: KeyMetadata | undefined
   /** The provider keys that the key is bound to: ids by the name of their provider; undefined: it is bound to none. */
   readonly providerKeys?: Readonly<Record<string, string>> | undefined
+}
+
+/** The metadata that an API key adds to its requests, or requires of them. Names are in Train-Case (`User-Id`). */
+export interface KeyMetadata {
+  /** Values for requests that have none. */
+  readonly defaults: Readonly<Record<string, string>>
+  /** Values that replace those of the client. */
+  readonly locked: Readonly<Record<string, string>>
+  /** A request that lacks one of these names is rejected. */
+  readonly required: readonly string[]
 }
 
 /**

@@ -81,6 +81,12 @@ export interface Cost {
   readonly price: PriceCertificate | undefined
 }
 
+/**
+ * How a request is paid where its provider does not bill it by its tokens: a `subscription` costs the same however much it
+ * is used. The cost of such a request is its API value: what the API would have charged. It is in no total of the bill.
+ */
+export type Billing = "subscription"
+
 /** A question to the price book: what did this answer cost? */
 export interface PriceQuery {
   readonly provider: string

@@ -1,5 +1,5 @@
 import type { Outcome } from "./call.ts"
-import type { Cost, PriceCertificate } from "./cost.ts"
+import type { Billing, Cost, PriceCertificate } from "./cost.ts"
 import type { JobNote } from "./job.ts"
 import type { Reading } from "./usage.ts"
 
@@ -34,6 +34,8 @@ export interface LogRecord {
   readonly input_cost: string | undefined
   readonly output_cost: string | undefined
   readonly total_cost: string | undefined
+  /** `undefined`: the provider bills the request by its tokens. Otherwise the costs are what that bill would say. */
+  readonly billing: Billing | undefined
   readonly cost_status: Cost["status"]
   readonly price: PriceCertificate | undefined
   readonly usage: unknown

@@ -63,6 +63,7 @@ export const ROW_COLUMNS = {
   input_cost: COST,
   output_cost: COST,
   total_cost: COST,
+  billing: { sql: "text", json: "literal", from: "request", empty: undefined },
   cost_status: { sql: "text", json: "literal", from: "cost", isRequired: true, empty: "unpriced" },
   price: { sql: "jsonb", json: "price", from: "cost", empty: undefined },
   usage: { sql: "jsonb", json: "json", from: "usage", empty: undefined },

@@ -7,13 +7,16 @@ export interface Counter {
   readonly addedIn?: number
   /** `numeric` where a provider's absurd token count must not overflow the total, and with it fail the batch. */
   readonly type: "bigint" | "numeric"
-  /** `count`: the requests for which `where` holds, or all. `sum`: the total of an expression over a row of llm_requests. */
+  /** `count`: the requests for which `where` holds, or all. `sum`: the total of an expression over such rows of llm_requests. */
   readonly of:
     | { readonly count: true; readonly where?: string }
     /** `isHistogram`: each value is a power of ten (core/latency.ts), so that the total has hundreds of digits. */
-    | { readonly sum: string; readonly isHistogram?: true }
+    | { readonly sum: string; readonly where?: string; readonly isHistogram?: true }
 }
 
+/** The requests that are on the bill. All others belong to a subscription, and have counters of their own. */
+const IS_BILLED = "billing IS DISTINCT FROM 'subscription'"
+const IS_SUBSCRIBED = "billing = 'subscription'"
 const FAILED = FAILED_OUTCOMES.map((name) => `'${name}'`).join(", ")
 
 /**
@@ -33,10 +36,10 @@ export const COUNTERS: readonly Counter[] = [
   { name: "cache_creation_1h_tokens", type: "numeric", of: { sum: "cache_creation_1h_tokens" } },
   { name: "output_tokens", type: "numeric", of: { sum: "output_tokens" } },
   { name: "reasoning_tokens", type: "numeric", of: { sum: "reasoning_tokens" } },
-  { name: "input_cost", type: "numeric", of: { sum: "input_cost" } },
-  { name: "output_cost", type: "numeric", of: { sum: "output_cost" } },
-  { name: "total_cost", type: "numeric", of: { sum: "total_cost" } },
-  { name: "without_cost", type: "bigint", of: { count: true, where: "total_cost IS NULL" } },
+  { name: "input_cost", type: "numeric", of: { sum: "input_cost", where: IS_BILLED } },
+  { name: "output_cost", type: "numeric", of: { sum: "output_cost", where: IS_BILLED } },
+  { name: "total_cost", type: "numeric", of: { sum: "total_cost", where: IS_BILLED } },
+  { name: "without_cost", type: "bigint", of: { count: true, where: `total_cost IS NULL AND ${IS_BILLED}` } },
   { name: "exact", type: "bigint", of: { count: true, where: "cost_status = 'exact'" } },
   { name: "estimated", type: "bigint", of: { count: true, where: "cost_status = 'estimated'" } },
   { name: "unpriced", type: "bigint", of: { count: true, where: "cost_status = 'unpriced'" } },
@@ -49,11 +52,19 @@ export const COUNTERS: readonly Counter[] = [
     type: "numeric",
     of: { sum: "majordomo_latency(outcome, response_time_ms)", isHistogram: true },
   },
+  { name: "subscription_requests", addedIn: 16, type: "bigint", of: { count: true, where: IS_SUBSCRIBED } },
+  { name: "subscription_value", addedIn: 16, type: "numeric", of: { sum: "total_cost", where: IS_SUBSCRIBED } },
+  {
+    name: "subscription_without_value",
+    addedIn: 16,
+    type: "bigint",
+    of: { count: true, where: `total_cost IS NULL AND ${IS_SUBSCRIBED}` },
+  },
 ]
 
 /** Returns the expression that counts rows of llm_requests, under the counter's name. */
 export function toCounted({ name, of }: Counter): string {
-  return `${"sum" in of ? `coalesce(sum(${of.sum}), 0)` : `count(*)${toFilter(of)}`} AS ${name}`
+  return `${"sum" in of ? `coalesce(sum(${of.sum})${toFilter(of)}, 0)` : `count(*)${toFilter(of)}`} AS ${name}`
 }
 
 export function toFilter({ where }: { readonly where?: string }): string {

@@ -6,8 +6,11 @@ import { lockFirst, lockRollups, retryDeadlocks } from "./locks.ts"
 export interface MetadataName {
   readonly name: string
   readonly requests: number
-  /** Counted in the rollups if they are complete for the name (`isCountedWhole`), else over the newest requests. */
-  readonly distinctValues: number
+  /**
+   * Counted in the rollups if they are complete for the name (`isCountedWhole`), else over the newest requests. Undefined if
+   * it was not asked for.
+   */
+  readonly distinctValues: number | undefined
   readonly isCountedWhole: boolean
   /**
    * ISO 8601 in UTC: its rollups lack requests before it, which were pruned before the name was active. Undefined if they
@@ -24,8 +27,11 @@ export interface MetadataName {
 /** The number of newest requests in which the values of other names are counted. */
 export const NEWEST = 20_000
 
-/** Returns all metadata names, the most used first. */
-export async function listMetadata(db: Database): Promise<MetadataName[]> {
+/**
+ * Returns all metadata names, the most used first.
+ * @param countsValues whether to count the values of each name, which takes seconds with millions of requests
+ */
+export async function listMetadata(db: Database, countsValues: boolean): Promise<MetadataName[]> {
   const { rows } = await db.query<NameRow>({
     text: `
     WITH used AS (
@@ -37,7 +43,7 @@ export async function listMetadata(db: Database): Promise<MetadataName[]> {
         SELECT raw_metadata FROM llm_requests WHERE jsonb_typeof(raw_metadata) = 'object' ORDER BY created_at DESC LIMIT $1) r
       CROSS JOIN jsonb_each_text(r.raw_metadata) e GROUP BY 1
     ), summed AS (
-      SELECT name, (SELECT count(DISTINCT value) FROM llm_usage_metadata m WHERE m.name = n.name) AS distinct_values
+      SELECT name, (SELECT count(*) FROM (SELECT DISTINCT value FROM llm_usage_metadata m WHERE m.name = n.name AND $2) v) AS distinct_values
       FROM llm_usage_metadata_names n WHERE summed
     )
     SELECT coalesce(u.name, n.name) AS name, coalesce(u.requests, 0)::text AS requests, u.last_seen_at, coalesce(u.active_keys, '{}') AS active_keys,
@@ -46,13 +52,13 @@ export async function listMetadata(db: Database): Promise<MetadataName[]> {
     FROM used u FULL JOIN llm_usage_metadata_names n ON n.name = u.name
     LEFT JOIN summed s ON s.name = coalesce(u.name, n.name) LEFT JOIN recent v ON v.name = coalesce(u.name, n.name)
     ORDER BY u.requests DESC NULLS LAST, 1`,
-    values: [NEWEST],
+    values: [countsValues ? NEWEST : 0, countsValues],
     timeoutMs: 120_000,
   })
   return rows.map((row) => ({
     name: row.name,
     requests: Number(row.requests),
-    distinctValues: row.distinct_values,
+    distinctValues: countsValues ? row.distinct_values : undefined,
     isCountedWhole: row.is_summed,
     countedSince: row.summed_since?.toISOString(),
     active: row.every_key ? "all" : row.active_keys.length > 0 ? "some" : "none",

@@ -25,6 +25,7 @@ export interface RepriceableRow {
   readonly input_cost: string | null
   readonly output_cost: string | null
   readonly total_cost: string | null
+  readonly billing: string | null
   readonly price: unknown
   /** The discount that the key of the request has now, in percent; NULL: none, or the key is not known. */
   readonly key_discount_percent: string | null
@@ -58,7 +59,7 @@ export interface Repricing {
 
 const COLUMNS = `id, created_at::text AS ended_at, requested_at, provider, model, requested_model, request_path, request_method, status_code,
   input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens, reasoning_tokens,
-  usage, usage_source, cost_status, input_cost, output_cost, total_cost, price, dialect,
+  usage, usage_source, billing, cost_status, input_cost, output_cost, total_cost, price, dialect,
   (SELECT trim_scale(discount_percent) FROM api_keys k WHERE k.id = majordomo_api_key_id) AS key_discount_percent`
 
 /** Returns the next requests in the order of time. `after` is the last row of the previous page. Gaps and killed requests have no usage, so they are left out. */

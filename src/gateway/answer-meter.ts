@@ -1,3 +1,4 @@
+import type { RawHeaders } from "../core/call.ts"
 import type { JobItemKey } from "../core/job.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import { Pieces } from "../kit/pieces.ts"
@@ -22,19 +23,25 @@ export class AnswerMeter implements JobSink {
   /** The file or job whose items the answer delivers. */
   private delivered: JobItemKey | undefined
 
-  constructor(steps: RelaySteps, request: ProxiedRequest, statusCode: number, plan: ResponsePlan) {
+  constructor(steps: RelaySteps, request: ProxiedRequest, statusCode: number, plan: ResponsePlan, headers: RawHeaders) {
     this.steps = steps
     this.request = request
     this.statusCode = statusCode
-    this.meter = request.dialect.createMeter(request.providerRequest, plan.framing, statusCode < 300 ? this : undefined)
+    const sink = statusCode < 300 ? this : undefined
+    this.meter = request.dialect.createMeter(request.providerRequest, plan.framing, sink, headers)
     this.errorBody = statusCode >= 400 ? new ErrorBody(this.meter) : undefined
-    const sink = this.errorBody ?? this.meter
-    this.tap = sink && new PacedTap(createTap(plan.contentEncoding, sink, plan.collect))
+    const reader = this.errorBody ?? this.meter
+    this.tap = reader && new PacedTap(createTap(plan.contentEncoding, reader, plan.collect))
   }
 
   /** The decoded text of an error answer, at most its first 64 KiB or so; undefined: the answer is no error. */
   get errorText(): Buffer | undefined {
     return this.errorBody?.text
+  }
+
+  /** The provider's message about the failure of a stream that had begun well; undefined: it did not fail. */
+  get streamError(): string | undefined {
+    return this.meter?.error
   }
 
   /** Returns false if the meter is so far behind that the provider has to pause until `resume` is called. */

@@ -4,6 +4,8 @@ export interface Counters {
   streams: number
   /** Metadata headers that were dropped or truncated because of the limits. */
   metadataTruncated: number
+  /** Metadata values of clients that a key's locked value replaced. */
+  metadataOverridden: number
   /** Requests that wait for a connection to their provider. */
   waitingForProvider: number
   /** Requests that waited longer than `upstream.queue_timeout`. */
@@ -15,5 +17,12 @@ export interface Counters {
 }
 
 export function createCounters(): Counters {
-  return { streams: 0, metadataTruncated: 0, waitingForProvider: 0, providerTimeouts: 0, isAborting: false }
+  return {
+    streams: 0,
+    metadataTruncated: 0,
+    metadataOverridden: 0,
+    waitingForProvider: 0,
+    providerTimeouts: 0,
+    isAborting: false,
+  }
 }

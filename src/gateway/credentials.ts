@@ -1,6 +1,7 @@
 import type { Headers } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
+import { isCloud } from "../providers/_clouds.ts"
 import {
   type CredentialPlace,
   containsGatewayKey,
@@ -47,7 +48,7 @@ interface CredentialChecks {
 
 /** The owners of the public addresses, with the shapes of the credentials that only they understand. */
 const OWNERS = [
-  { name: "OpenAI", host: /(?:^|\.)openai\.com$/, shape: /^sk-(?:proj|svcacct|admin)-/ },
+  { name: "OpenAI", host: /(?:^|\.)(?:openai|chatgpt)\.com$/, shape: /^sk-(?:proj|svcacct|admin)-/ },
   { name: "Anthropic", host: /(?:^|\.)anthropic\.com$/, shape: /^sk-ant-/ },
   { name: "Google", host: /(?:^|\.)googleapis\.com$/, shape: /^(?:AIza|ya29\.)/ },
 ] as const
@@ -91,15 +92,15 @@ function createCheck(
   places: readonly CredentialPlace[],
   all: readonly CredentialPlace[],
 ): CredentialCheck {
-  const { hostname } = new URL(provider.baseUrl)
-  const isAws = AWS_HOST.test(hostname)
+  const { hostname, host } = new URL(provider.baseUrl)
+  const isAws = AWS_HOST.test(hostname) || provider.name === "bedrock"
   const owner = OWNERS.find(({ host }) => host.test(hostname))
   const own = owner ? places.filter((place) => nameOf(place) !== AZURE_HEADER) : places
   const foreign = all.filter((place) => !own.some((each) => nameOf(each) === nameOf(place)))
   const withheld = toWithheld(foreign)
-  // A provider of the dialect's own name is found by paths. Any other one is named by the client, and at an address of the
-  // operator it may have its credential anywhere, or none.
-  const isFree = provider.name !== provider.format && owner === undefined
+  // A cloud and a provider of the dialect's own name are found by paths. Any other one is named by the client, and at an
+  // address of the operator it may have its credential anywhere, or none.
+  const isFree = provider.name !== provider.format && owner === undefined && !isCloud(provider.name)
   const reject = (what: string) => {
     const message = `${what} does not belong to ${provider.name}, the provider of this request, so nothing was sent.`
     return new GatewayError("foreign_credential", `${message} ${adviceFor(own)}`)
@@ -112,9 +113,13 @@ function createCheck(
   const given: ClientCredentials = { withheld, isOpen: false, toMissing: undefined }
   const givenElsewhere: ClientCredentials = { ...given, withheld: NOTHING }
   const open: ClientCredentials = { withheld: isFree ? NOTHING : withheld, isOpen: true, toMissing: undefined }
+  const signed: ClientCredentials = { ...open, withheld, toMissing: () => signedForGateway(provider.name) }
   const needed: ClientCredentials = { withheld, isOpen: true, toMissing }
   return (request) => {
-    if (!isAws && isSignedForAws(request)) throw reject("A signature for AWS")
+    if (isSignedForAws(request)) {
+      if (!isAws) throw reject("A signature for AWS")
+      if (request.headers["host"] !== host) return signed
+    }
     if (findCredential(own, request)) {
       const stranger = owner && findOwner(readCredential(own, request))
       if (stranger && stranger !== owner) throw reject(`A credential of ${stranger.name}`)
@@ -145,6 +150,14 @@ function isSignedForAws({ headers, query }: Request): boolean {
   return (
     (typeof authorization === "string" && authorization.startsWith("AWS4-") && !containsGatewayKey(authorization)) ||
     (query !== "" && AWS_PARAMETER.test(query))
+  )
+}
+
+/** A signature covers the host, and AWS sees another one than the client. */
+function signedForGateway(provider: string): GatewayError {
+  return new GatewayError(
+    "no_provider_credential",
+    `The request is signed (AWS Signature Version 4) for the address of the gateway, so that ${provider} would reject it. Either send a Bedrock API key as Authorization: Bearer, or let the gateway sign: store an access key with majordomo-gateway provider-keys add ${provider} --kind aws.`,
   )
 }
 

@@ -48,6 +48,11 @@ export interface Deps {
    */
   authorize?(credential: ProviderCredential, request: UnsignedRequest): Promise<string[]>
   price(query: PriceQuery): Cost
+  /**
+   * Lists the models that a client may use at a provider, for answers that the gateway gives itself. undefined: such
+   * requests are forwarded.
+   */
+  listModels?(provider: Provider, caller: Caller): readonly string[] | undefined
   /** The directory for spill files of large request bodies; undefined: all bodies stay in memory. */
   readonly spill?: SpillDirectory
   /** A spill file could not be written. Must not throw. */

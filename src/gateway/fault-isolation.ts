@@ -38,9 +38,10 @@ export function isolateFaults(deps: Deps): Deps {
 function isolateDialect(dialect: Dialect, report: Report): Dialect {
   return {
     ...dialect,
+    ...(dialect.load && { load: () => dialect.load!()?.catch(report) }),
     framing: (request, head) => attempt(() => dialect.framing(request, head), undefined, report) ?? framingOf(head),
-    createMeter: (request, framing, sink) => {
-      const meter = attempt(() => dialect.createMeter(request, framing, sink), undefined, report)
+    createMeter: (request, framing, sink, headers) => {
+      const meter = attempt(() => dialect.createMeter(request, framing, sink, headers), undefined, report)
       return meter && new IsolatedMeter(meter, report)
     },
     retryWithout: (statusCode, body) => attempt(() => dialect.retryWithout(statusCode, body), false, report),
@@ -66,6 +67,10 @@ class IsolatedMeter implements Meter {
       this.meter = undefined
       this.report(error)
     }
+  }
+
+  get error(): string | undefined {
+    return this.meter?.error
   }
 
   end(options: { readonly complete: boolean }): Reading {

@@ -20,6 +20,16 @@ type ForwardDeps = Pick<Deps, "ledger" | "onError" | "authorize">
  * @param isEdited whether the body is sent with the edit that the dialect asked for
  */
 export function forward(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
+  const loading = request.dialect.load?.()
+  if (loading === undefined) enter(deps, request, handler, isEdited)
+  else {
+    void loading.then(() => {
+      if (!request.response.destroyed) enter(deps, request, handler, isEdited)
+    })
+  }
+}
+
+function enter(deps: ForwardDeps, request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
   const { queue } = request.upstream
   const { keyId } = request.caller
   request.lane = queue.enter(keyId)

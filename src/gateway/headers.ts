@@ -1,6 +1,7 @@
 import * as zlib from "node:zlib"
 import type { Headers, RawHeaders } from "../core/call.ts"
 import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
+import { findRaw } from "../core/raw-headers.ts"
 import { containsGatewayKey, decodeQuery, hasParameter } from "../providers/_credentials.ts"
 
 /** The hop-by-hop headers of RFC 9110, section 7.6.1, and those that older proxies treat alike. */
@@ -110,16 +111,6 @@ export function toClientHeaders(raw: RawHeaders, options: { readonly dropLength:
 /** Whether an answer can have a body; its Content-Length may state the length of one that it does not have. */
 export function mayHaveBody(method: string, statusCode: number): boolean {
   return method !== "HEAD" && statusCode !== 204 && statusCode !== 304
-}
-
-/** Returns the value of a header among raw ones; several values are joined by a comma. `name` is in lower case. */
-export function findRaw(raw: RawHeaders, name: string): string | undefined {
-  let found: string | undefined
-  for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]!.length !== name.length || raw[i]!.toLowerCase() !== name) continue
-    found = found === undefined ? raw[i + 1]! : `${found}, ${raw[i + 1]}`
-  }
-  return found
 }
 
 /** Returns the names in a Connection header, which are hop-by-hop too. undefined for `keep-alive` and `close`. */

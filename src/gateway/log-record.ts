@@ -14,6 +14,7 @@ const MAX_ALIAS_LENGTH = 255
 
 /** The part of a request that its intent needs. */
 type ForwardedFacts = Pick<SettledRequest, "call" | "caller" | "credentialHash"> & {
+  readonly billing?: SettledRequest["billing"]
   readonly credentials?: SettledRequest["credentials"]
   readonly route: { readonly provider: { readonly name: string }; readonly format: string }
   readonly prepared: { readonly requestedModel: string | undefined }
@@ -30,7 +31,7 @@ type RowFacts = ForwardedFacts &
  * @param names limits the models that rows count for; undefined: the provider's answers do
  */
 export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
-  const { call, caller, credentialHash, route, ending, cost, bodies } = request
+  const { call, caller, credentialHash, billing, route, ending, cost, bodies } = request
   const { requestedModel } = request.prepared
   const { reading } = ending
   const model = reading.model ?? requestedModel ?? ""
@@ -59,6 +60,7 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
     input_cost: cost.inputCost,
     output_cost: cost.outputCost,
     total_cost: cost.totalCost,
+    billing,
     cost_status: cost.status,
     price: cost.price,
     usage: reading.raw,
@@ -84,7 +86,7 @@ function redactError(error: string, { call, credentials, dialect }: RowFacts): s
 
 /** Returns what is known of the row when the request is forwarded. Pure. */
 export function toLogIntent(request: ForwardedFacts): LogIntent {
-  const { call, caller, credentialHash, route } = request
+  const { call, caller, credentialHash, billing, route } = request
   const { requestedModel } = request.prepared
   return {
     id: call.id,
@@ -97,6 +99,7 @@ export function toLogIntent(request: ForwardedFacts): LogIntent {
     request_path: call.path,
     request_method: call.method,
     requested_at: toIsoTime(call.receivedAt),
+    billing,
     dialect: route.format,
     raw_metadata: toRawMetadata(call),
   }

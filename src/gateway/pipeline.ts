@@ -6,6 +6,7 @@ import type { Dialect } from "../providers/_dialect.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
+import { createAttribution } from "./attribution/attribute.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { listCredentialPlaces } from "./credentials.ts"
@@ -16,7 +17,8 @@ import { type AnswerHandler, forward } from "./forward.ts"
 import { HeldAnswers } from "./held-answers.ts"
 import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
-import { readMetadata } from "./metadata.ts"
+import { NO_METADATA } from "./metadata.ts"
+import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
 import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
@@ -90,6 +92,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
   private readonly identify: ReturnType<typeof createIdentify>
   private readonly chooseCredentials: ReturnType<typeof createCredentialChoice>
+  private readonly attribute: ReturnType<typeof createAttribution>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
@@ -97,13 +100,14 @@ class Pipeline implements Gateway, RelaySteps {
   private unrecorded = 0
 
   constructor(deps: Deps) {
-    const { settings, spill } = deps
     this.deps = deps
+    const { settings, spill } = deps
     this.router = createRouter(deps.dialects, deps.providers)
     const dialects = Object.values(deps.dialects)
     this.checkSingleHeaders = createSingleHeaderCheck(dialects)
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
     this.chooseCredentials = createCredentialChoice(deps.dialects, deps.findCredential)
+    this.attribute = createAttribution(settings, this.counters)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
     this.recording = { ...deps, names: new ModelNames() }
@@ -148,11 +152,11 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
+      if (deps.listModels && answerModels(deps, arrival, { route, caller })) return
       const chosen = this.chooseCredentials(route.provider, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      const proxied = await this.prepare(arrival, head, { route, caller, credentials })
-      new Relay(this, proxied).start()
+      new Relay(this, await this.prepare(arrival, head, { route, caller, credentials })).start()
     } catch (error) {
       this.reject(error, arrival, route)
     }
@@ -207,7 +211,7 @@ class Pipeline implements Gateway, RelaySteps {
   private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
     const { call, decoded, caller, route, credentials } = known
-    return new ProxiedRequest({
+    const proxied = new ProxiedRequest({
       call,
       decoded,
       caller,
@@ -220,13 +224,13 @@ class Pipeline implements Gateway, RelaySteps {
       capture: openBodies?.(call, caller, credentials.supplied),
       settings,
     })
+    call.metadata = this.attribute(call, proxied.prepared.attribution, caller.metadata)
+    return proxied
   }
 
   private toCall({ id, receivedAt, request }: Arrival, { path, query }: Target, body: Body): Call {
-    const { maxMetadataKeys: maxKeys, maxMetadataValueLength: maxValueLength } = this.deps.settings
     const { rawHeaders, headers, method = "GET" } = request
-    const metadata = readMetadata(rawHeaders, { maxKeys, maxValueLength }, this.counters)
-    return { id, receivedAt, method, path, query, rawHeaders, headers, metadata, body }
+    return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body }
   }
 
   /** Sends the error of a request that was not forwarded. */

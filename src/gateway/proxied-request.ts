@@ -1,10 +1,11 @@
 import type { ServerResponse } from "node:http"
 import type { Call, Caller, Ending } from "../core/call.ts"
-import type { Cost } from "../core/cost.ts"
+import type { Billing, Cost } from "../core/cost.ts"
 import type { JobNote } from "../core/job.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import { secretOf } from "../core/provider-credential.ts"
 import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "../providers/_dialect.ts"
+import { findBilling } from "./billing.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
@@ -51,6 +52,8 @@ export class ProxiedRequest {
   readonly costDelivery: CostDelivery | undefined
   /** The hash of the credential that the provider gets; undefined: there is none. */
   readonly credentialHash: string | undefined
+  /** How the request is paid, if not by the provider's bill for tokens. The answer can say that it is billed all the same. */
+  billing: Billing | undefined
   /** Added by `forward`: the ledger has the intent of the request. */
   hasIntent = false
   /** Added by `forward`: the connection that the request uses, or waits for. */
@@ -87,6 +90,7 @@ export class ProxiedRequest {
     const { supplied } = admitted.credentials
     const credential = supplied ? secretOf(supplied) : dialect.readCredential(this.providerRequest)
     this.credentialHash = credential === undefined ? undefined : hashOncePerSocket(response.req.socket, credential)
+    this.billing = findBilling(route.provider, dialect, credential, call)
   }
 
   /** Milliseconds since the request arrived, by a clock that never jumps. */

@@ -73,7 +73,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     const plan = planResponse(this.headers, { statusCode, request: this.request })
     if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
     this.plan = plan
-    this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan)
+    this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan, this.headers)
     this.filter = createFilter(plan, this.request, this.isEdited)
     if (plan.collect) this.hold(plan)
     else if (this.startStreaming()) this.client.flushHead()
@@ -121,7 +121,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     }
     this.rest = this.filter?.end() as Buffer | undefined
     if (this.rest) this.request.capture?.push(this.rest)
-    const error = errorText && dialect.readErrorMessage(errorText)
+    const error = errorText ? dialect.readErrorMessage(errorText) : this.meter?.streamError
     this.settle("complete", this.read(true), error, isCollected ? () => this.sendCollected() : () => this.endStream())
   }
 
@@ -191,16 +191,16 @@ export class Relay implements AnswerHandler, HeldAnswer {
   }
 
   private endStream(): void {
-    const { streamCost, request, rest } = this
-    if (!this.response.destroyed) this.client.end(streamCost ? streamCost.finish(request.cost, rest) : rest)
+    const { streamCost, rest } = this
+    if (!this.response.destroyed) this.client.end(streamCost ? streamCost.finish(rest) : rest)
   }
 
   private sendCollected(): void {
     if (this.response.destroyed) return
-    const { cost, call } = this.request
+    const { cost, billing, call } = this.request
     const hasBody = mayHaveBody(call.method, this.statusCode)
     const body = this.collected!.take(this.rest)
-    const head = toCostHeaders(cost)
+    const head = toCostHeaders(cost, billing)
     if (hasBody) head.push("Content-Length", String(body.length))
     if (this.sendHead(head, hasBody)) this.client.end(body)
   }

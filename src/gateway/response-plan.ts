@@ -1,9 +1,9 @@
 import type { RawHeaders } from "../core/call.ts"
+import { findRaw } from "../core/raw-headers.ts"
 import type { StreamFilter } from "../providers/_dialect.ts"
 import { type Framing, isStream } from "../providers/_framing.ts"
 import { MAX_COLLECTED_BYTES } from "./collected-answer.ts"
 import { isCompressed } from "./decode.ts"
-import { findRaw } from "./headers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 
 /** The decisions that are made once, from the head of the provider's answer. */

@@ -1,5 +1,7 @@
 import { GatewayError } from "../core/errors.ts"
+import { CLOUDS, type CloudName, findCloud, isCloud } from "../providers/_clouds.ts"
 import type { Dialect } from "../providers/_dialect.ts"
+import { createPrefixFinder, withoutPrefix } from "../providers/_prefixes.ts"
 import { createClaimFinder, findSurface, type RoutedRequest } from "../providers/_routing.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
 
@@ -14,10 +16,11 @@ export interface Route {
 
 export interface Router {
   /**
-   * Returns the route of a request by the first rule that fits. There is no default provider, because it could get
-   * a credential that belongs to another provider.
+   * Returns the route of a request by the first rule that fits: the provider that the header names, the cloud that has
+   * such paths, the prefix of the path, the dialect that claims the path. There is no default provider, because it could
+   * get a credential that belongs to another provider.
    *
-   * @throws GatewayError `unknown_provider`, `unknown_path`
+   * @throws GatewayError `bad_request`, `unknown_provider`, `unknown_path`
    */
   find(request: RoutedRequest): Route
   /** Returns the dialect in which a request that has no route yet is answered. */
@@ -34,6 +37,7 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
   const formats = Object.keys(dialects) as readonly Format[]
   const claims = createClaimFinder(dialects)
   const named = createNames(dialects, providers)
+  const findPrefix = createPrefixFinder([...Object.keys(providers), ...Object.keys(CLOUDS)], claims)
 
   function toRoute(provider: Provider, request: RoutedRequest, isNamed: boolean): Route {
     const dialect = dialects[provider.format]
@@ -44,28 +48,57 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
     return { provider, format: surface.format as Format, path }
   }
 
+  function toNamedRoute(provider: Provider, prefix: string | undefined, request: RoutedRequest): Route {
+    if (prefix === provider.name) return toRoute(provider, withoutPrefix(request, prefix), true)
+    // The paths of the other providers are not known. Those of Groq begin with `/openai/` too.
+    if (prefix !== undefined && provider.name === provider.format) throw contradiction(provider.name, prefix)
+    return toRoute(provider, request, true)
+  }
+
+  /** Returns the route of a path that only a cloud has. */
+  function toCloudRoute(name: CloudName, request: RoutedRequest): Route {
+    const provider = providers[name]
+    if (provider !== undefined) return toRoute(provider, request, false)
+    // The settings may give the address of a cloud to the provider that claims its paths.
+    const format = claims.find(request)
+    const claiming = format === undefined ? undefined : providers[format]
+    if (claiming === undefined || claiming.baseUrl === dialects[claiming.format].baseUrl)
+      throw notConfigured(name, "unknown_path")
+    return toRoute(claiming, request, false)
+  }
+
   return {
     find(request) {
       const name = request.headers["x-majordomo-provider"]
-      if (name !== undefined) return toRoute(named(String(name)), request, true)
+      const prefix = findPrefix(request.path)
+      if (name !== undefined) return toNamedRoute(named(String(name)), prefix, request)
+      const cloud = findCloud(request)
+      if (cloud !== undefined) return toCloudRoute(cloud, request)
+      if (prefix !== undefined) return toRoute(named(prefix), withoutPrefix(request, prefix), true)
       const format = claims.find(request)
-      if (format === undefined) throw unknownPath(dialects)
-      return toRoute(providers[format]!, request, false)
+      const provider = format === undefined ? undefined : providers[format]
+      if (provider === undefined) throw unknownPath(dialects)
+      return toRoute(provider, request, false)
     },
-    guessFormat: (request) => claims.guess(request) ?? formats[0]!,
+    guessFormat(request) {
+      const name = findCloud(request) ?? findPrefix(request.path)
+      const known = name === undefined ? undefined : providers[name]
+      return known?.format ?? claims.guess(request) ?? formats[0]!
+    },
   }
 }
 
-/** Returns the provider that a header names: its name, or its name and the dialect of a surface (`gemini-openai`). */
+/** Returns the provider that a header or a prefix names: its name, or that and the dialect of a surface (`gemini-openai`). */
 function createNames(dialects: Dialects, providers: Providers): (name: string) => Provider {
   const spoken = new Set(
     Object.values(dialects).flatMap(({ routes }) => (routes.surfaces ?? []).map(({ format }) => format)),
   )
   const suffix = new RegExp(`-(?:${[...spoken].join("|")})$`)
-  return (header) => {
-    const name = header.trim().toLowerCase()
+  return (given) => {
+    const name = given.trim().toLowerCase()
     const found = [name, name.replace(suffix, "")].find((each) => Object.hasOwn(providers, each))
     if (found !== undefined) return providers[found]!
+    if (isCloud(name)) throw notConfigured(name, "unknown_provider")
     // The names of the settings may be internal, and the client has not shown its key yet.
     const builtIn = Object.keys(dialects).join(", ")
     throw new GatewayError(
@@ -75,11 +108,26 @@ function createNames(dialects: Dialects, providers: Providers): (name: string) =
   }
 }
 
+function notConfigured(name: CloudName, code: "unknown_path" | "unknown_provider"): GatewayError {
+  const { title, setting } = CLOUDS[name]
+  return new GatewayError(
+    code,
+    `This request is for ${title}, which is not configured. In the gateway's settings, set providers.${name}.${setting.key} (such as ${setting.example}).`,
+  )
+}
+
+function contradiction(provider: string, prefix: string): GatewayError {
+  return new GatewayError(
+    "bad_request",
+    `X-Majordomo-Provider names ${provider}, and the path begins with /${prefix}/, which means the provider ${prefix}. Remove one of them.`,
+  )
+}
+
 function unknownPath(dialects: Dialects): GatewayError {
   const known = Object.values(dialects).map(({ routes }) => routes.claims.summary)
   return new GatewayError(
     "unknown_path",
     `No provider owns this path. Known paths: ${known.join(", ")}. For any other path name the provider in the header ` +
-      "X-Majordomo-Provider.",
+      "X-Majordomo-Provider, or begin the path with its name, such as /openai/v1/….",
   )
 }

@@ -1,4 +1,5 @@
 import type { Proxies } from "../kit/proxy/proxies.ts"
+import type { AttributionSettings } from "./attribution/attribute.ts"
 
 /** The settings that the pipeline reads; times in milliseconds, sizes in bytes. */
 export interface GatewaySettings {
@@ -20,4 +21,5 @@ export interface GatewaySettings {
   readonly foreignJobs: boolean
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number
+  readonly attribution: AttributionSettings
 }

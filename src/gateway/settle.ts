@@ -1,5 +1,6 @@
 import type { Ending, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import { correctBilling } from "./billing.ts"
 import { isLarge } from "./body.ts"
 import type { Deps } from "./deps.ts"
 import type { ProxiedRequest, SettledRequest } from "./proxied-request.ts"
@@ -28,6 +29,7 @@ export function settle(
 ): SettledRequest | Promise<SettledRequest> {
   // The bodies come before the row: a row may only name an object that is certain to be uploaded.
   request.bodies = request.capture?.finish({ statusCode: ending.statusCode, headers })
+  correctBilling(request, headers)
   const { body } = request.call
   if (isLarge(body)) body.close()
   const { countable } = ending.reading

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http"
-import type { Cost } from "../core/cost.ts"
+import type { Billing, Cost } from "../core/cost.ts"
 import type { CostDelivery } from "./cost-delivery.ts"
 import { isCompressed } from "./decode.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
@@ -7,15 +7,21 @@ import type { ResponsePlan } from "./response-plan.ts"
 
 const COST = "X-Majordomo-Cost"
 const STATUS = "X-Majordomo-Cost-Status"
+const VALUE = "X-Majordomo-Subscription-Value"
 const ANNOUNCEMENT = ["Trailer", `${COST}, ${STATUS}`]
+const ANNOUNCEMENT_OF_VALUE = ["Trailer", `${COST}, ${STATUS}, ${VALUE}`]
 const NOTHING: readonly string[] = []
 const NO_BYTES = Buffer.alloc(0)
 const LF = 10
 
-/** Returns the cost as headers or trailers: alternating names and values. A cost that is not known has only its status. */
-export function toCostHeaders(cost: Cost | undefined): string[] {
+/**
+ * Returns the cost as headers or trailers: alternating names and values. A cost that is not known has only its status. A
+ * request that a subscription pays for costs 0, and has its API value in a header of its own.
+ */
+export function toCostHeaders(cost: Cost | undefined, billing: Billing | undefined): string[] {
   const headers = [STATUS, cost?.status ?? "unpriced"]
-  if (cost?.totalCost !== undefined) headers.push(COST, cost.totalCost)
+  if (billing !== undefined) headers.push(COST, "0")
+  if (cost?.totalCost !== undefined) headers.push(billing === undefined ? COST : VALUE, cost.totalCost)
   return headers
 }
 
@@ -24,14 +30,15 @@ export class StreamCost {
   /** The headers that announce what follows the answer. */
   readonly announcement: readonly string[]
   private readonly delivery: CostDelivery
-  private readonly response: ServerResponse
+  private readonly request: ProxiedRequest
   /** Whether the answer so far ends with a line break. */
   private endsLine = true
 
-  private constructor(delivery: CostDelivery, response: ServerResponse) {
+  private constructor(delivery: CostDelivery, request: ProxiedRequest) {
     this.delivery = delivery
-    this.response = response
-    this.announcement = delivery === "trailer" ? ANNOUNCEMENT : NOTHING
+    this.request = request
+    const trailers = request.billing === undefined ? ANNOUNCEMENT : ANNOUNCEMENT_OF_VALUE
+    this.announcement = delivery === "trailer" ? trailers : NOTHING
   }
 
   /** Returns undefined when the client did not ask for the cost, or when it cannot follow this answer. */
@@ -39,7 +46,7 @@ export class StreamCost {
     const { costDelivery: delivery, response } = request
     if (delivery === undefined) return undefined
     const canFollow = delivery === "trailer" ? canHaveTrailers(response, statusCode) : canHaveComment(plan)
-    return canFollow ? new StreamCost(delivery, response) : undefined
+    return canFollow ? new StreamCost(delivery, request) : undefined
   }
 
   /** Must be called with each piece of the answer. */
@@ -48,13 +55,16 @@ export class StreamCost {
   }
 
   /** Adds the trailers, or returns the last bytes of the answer with the comment after them. */
-  finish(cost: Cost | undefined, lastBytes: Buffer = NO_BYTES): Buffer {
+  finish(lastBytes: Buffer = NO_BYTES): Buffer {
+    const { cost, billing, response } = this.request
     if (this.delivery === "trailer") {
-      this.response.addTrailers(toPairs(toCostHeaders(cost)))
+      response.addTrailers(toPairs(toCostHeaders(cost, billing)))
       return lastBytes
     }
     this.onPiece(lastBytes)
-    const said = { cost: cost?.totalCost ?? null, status: cost?.status ?? "unpriced" }
+    const status = cost?.status ?? "unpriced"
+    const amount = cost?.totalCost ?? null
+    const said = billing === undefined ? { cost: amount, status } : { cost: "0", status, subscription_value: amount }
     const comment = `: majordomo-cost ${JSON.stringify(said)}\n\n`
     return Buffer.concat([lastBytes, Buffer.from(this.endsLine ? comment : `\n\n${comment}`)])
   }

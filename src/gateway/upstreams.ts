@@ -86,12 +86,14 @@ export function createUpstreams(settings: GatewaySettings, counters: Counters): 
   }
 }
 
-/** Base URLs are often copied with the API's version at their end, which the paths of most clients begin with. */
+/**
+ * Base URLs are often copied with the API's version at their end, which the paths of most clients begin with, or with all
+ * of the path that the client has too: `/openai` of Azure.
+ */
 function createPathJoiner(prefix: string): (path: string) => string {
   const version = /\/v\d+[a-z0-9]*$/.exec(prefix)?.[0]
-  if (version === undefined) return (path) => prefix + path
-  const start = `${version}/`
-  const shortened = prefix.slice(0, -version.length)
+  const start = `${version ?? prefix}/`
+  const shortened = version === undefined ? "" : prefix.slice(0, -version.length)
   return (path) => (path.startsWith(start) ? shortened : prefix) + path
 }
 

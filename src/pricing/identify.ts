@@ -2,6 +2,7 @@ import type { Catalog } from "./catalog-model.ts"
 
 /** Common names of providers, and their id in the catalog. */
 const PROVIDER_ALIASES: Readonly<Record<string, string>> = {
+  chatgpt: "openai",
   gemini: "google",
   "google-ai": "google",
   "google-gemini": "google",

@@ -14,11 +14,11 @@ export function defineDialect(definition: DialectDefinition): Dialect {
     framing: (_request, head) => framingOf(head),
     readErrorMessage,
     ...definition,
-    createMeter(request, framing, sink) {
+    createMeter(request, framing, sink, headers) {
       if (framing === "opaque") {
-        return isBilledByRequest?.(request) ? new RequestMeter(createCollector(request), toReading) : undefined
+        return isBilledByRequest?.(request) ? new RequestMeter(createCollector(request, headers), toReading) : undefined
       }
-      const collector = createCollector(request)
+      const collector = createCollector(request, headers)
       const reader = sink && jobs?.(request)
       return new CollectingMeter(framing, reader ? new JobCollector(collector, reader, sink) : collector, toReading)
     },

@@ -1,6 +1,7 @@
-import type { Edit, Headers } from "../core/call.ts"
+import type { Edit, Headers, RawHeaders } from "../core/call.ts"
 import type { GatewayErrorCode } from "../core/errors.ts"
 import type { Reading } from "../core/usage.ts"
+import type { RequestAttribution } from "./_attribution.ts"
 import type { CredentialPlace } from "./_credentials.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing, ResponseHead } from "./_framing.ts"
@@ -34,6 +35,8 @@ export interface PreparedRequest {
   readonly createFilter: (() => StreamFilter) | undefined
   /** Makes the filter that changes addresses in the answer, see `metering.rewrite_result_urls`; undefined: nothing is changed. */
   readonly createRewriter?: (() => StreamFilter) | undefined
+  /** Whose request it is, and of which session, as the body says; undefined: it does not say. */
+  readonly attribution?: RequestAttribution | undefined
   /** The client asks for a stream. This is a hint: the answer's framing decides. */
   readonly stream: boolean
 }
@@ -54,6 +57,27 @@ export interface StreamFilter {
   end(): Uint8Array
 }
 
+/** The logins of subscriptions, with which an API answers without a bill for tokens. */
+export interface Logins {
+  /** Returns true if a request's credential is such a login. */
+  isLogin(credential: string, headers: Headers): boolean
+  /**
+   * Returns true if the provider bills this answer by its tokens although the request has a login, such as use beyond what
+   * the subscription includes.
+   * @param header finds a header of the answer by its name in lower case
+   */
+  isBilled?(header: (name: string) => string | undefined): boolean
+}
+
+/** How an API lists its models, for `server.models: own`. */
+export interface ModelList {
+  /** Matches the paths of the list, and of one model, whose encoded id is the first group. */
+  readonly path: RegExp
+  /** Returns one model as JSON data. The API's times of its release are not known. */
+  toModel(id: string, provider: string): object
+  toList(models: readonly object[]): object
+}
+
 /** One API dialect as its folder states it: pure functions and tables. `defineDialect` completes it. */
 export interface DialectDefinition {
   /** The API's own provider, which is built in under the dialect's name: `https://host[:port][/prefix]`. */
@@ -61,6 +85,15 @@ export interface DialectDefinition {
   readonly routes: Routes
   /** The places where the provider's credential can stand; the first that holds one counts. */
   readonly credentials: readonly CredentialPlace[]
+  /** undefined: requests for lists of models are always forwarded. */
+  readonly modelList?: ModelList
+  /** undefined: every credential of the API is billed. */
+  readonly logins?: Logins
+  /**
+   * Loads what only this dialect needs. The gateway calls it for each request before it is forwarded, and waits for the
+   * promise. Returns undefined when everything is loaded.
+   */
+  load?(): Promise<void> | undefined
   prepare(request: ProviderRequest, options: PrepareOptions): PreparedRequest
   /**
    * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as
@@ -69,7 +102,8 @@ export interface DialectDefinition {
   retryWithout?(statusCode: number, body: Uint8Array): boolean
   /** Returns how the answer is framed. Without it the content type decides. */
   framing?(request: ProviderRequest, head: ResponseHead): Framing
-  createCollector(request: ProviderRequest): Collector
+  /** @param headers of the answer, for an API that states usage in them; undefined: they are not known */
+  createCollector(request: ProviderRequest, headers?: RawHeaders): Collector
   /** Returns true if the request states what is billed although its answer cannot be read, such as a speech. */
   isBilledByRequest?(request: ProviderRequest): boolean
   /** Returns the reading of an answer. Pure: rows are priced again by it years later. */
@@ -95,8 +129,9 @@ export interface Dialect extends DialectDefinition {
   /**
    * Returns the meter for an answer; undefined when its framing is `opaque` and the request does not state its bill.
    * @param sink receives what the answer says about jobs; undefined: nobody asks
+   * @param headers of the answer
    */
-  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink): Meter | undefined
+  createMeter(request: ProviderRequest, framing: Framing, sink?: JobSink, headers?: RawHeaders): Meter | undefined
   /** Returns true if the request costs nothing by the provider's own rule: count_tokens, models, moderations, … */
   isFree(request: Pick<ProviderRequest, "method" | "path">): boolean
   /** Returns the credential that the request carries for this provider, for `provider_api_key_hash`. */

@@ -28,6 +28,7 @@ export function readErrorMessage(body: Uint8Array): string | undefined {
     messageOf(error?.["message"]) ??
     messageOf(object["error"]) ??
     messageOf(object["message"]) ??
+    messageOf(object["Message"]) ??
     messageOf(object["detail"])
   return message === undefined ? textOf(error?.["code"]) : truncateText(redactSecrets(message), MAX_LENGTH)
 }

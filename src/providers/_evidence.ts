@@ -23,6 +23,16 @@ export interface Evidence {
   readonly isFree: boolean
 }
 
+/** One message of an AWS event stream. */
+export interface AwsEvent {
+  /** The type of the event or of the exception, such as `contentBlockDelta` or `throttlingException`. */
+  readonly type: string
+  /** The message is an exception, which ends the stream. */
+  readonly isException: boolean
+  /** A view that is valid only during the call. */
+  readonly payload: Buffer
+}
+
 /** Collects the evidence from the JSON documents of one answer, in bounded memory. */
 export interface Collector {
   /** The members that `add` reads. Of a document too large to be parsed nothing else is kept. */
@@ -34,6 +44,13 @@ export interface Collector {
    * @param isCut the bytes ended inside the document, of which only the parts before are here
    */
   add(document: JsonObject, isCut?: boolean): void
+  /**
+   * Takes one message of an AWS event stream. `damaged`: a message is not valid, and nothing after it can be read.
+   * `unfinished`: the bytes ended inside of a message.
+   */
+  addAwsEvent?(event: AwsEvent | "damaged" | "unfinished"): void
+  /** The provider's message about the failure of a stream that had begun well; undefined: it did not fail. */
+  readonly error?: string | undefined
   /** Returns the evidence so far. `complete` is false when it was cut off. */
   evidence(complete: boolean): Evidence
   /** Returns the texts by which a tokenizer can improve evidence that was estimated from the length of texts. */

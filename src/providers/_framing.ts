@@ -13,17 +13,20 @@ export interface ResponseHead {
  * - `lines`: one document per line, sent as they are made
  * - `elements`: the elements of one JSON array, sent as they are made
  * - `file`: one document per line of a finished file, such as the results of a batch
+ * - `aws-events`: the messages of an AWS event stream (`_aws-events.ts`)
  * - `opaque`: nothing to read, such as sound or pictures
  */
-export type Framing = "document" | "events" | "lines" | "elements" | "file" | "opaque"
+export type Framing = "document" | "events" | "lines" | "elements" | "file" | "aws-events" | "opaque"
 
 const LINES = /^application\/(?:x-)?(?:ndjson|jsonl|json-seq|stream\+json|json-stream)\b/i
+const AWS_EVENTS = /^application\/vnd\.amazon\.eventstream\b/i
 const MEDIA = /^(?:audio|image|video)\//i
 
 /** Returns the framing that the content type announces. */
 export function framingOf({ contentType }: ResponseHead): Framing {
   if (/^text\/event-stream\b/i.test(contentType)) return "events"
-  return LINES.test(contentType) ? "lines" : "document"
+  if (LINES.test(contentType)) return "lines"
+  return AWS_EVENTS.test(contentType) ? "aws-events" : "document"
 }
 
 /** Returns the framing of a body that holds many answers, one per line, whatever its content type. */
@@ -33,7 +36,7 @@ export function fileFramingOf(head: ResponseHead): Framing {
 
 /** Returns true for an answer that arrives while it is made, so that each piece matters to the client at once. */
 export function isStream(framing: Framing): boolean {
-  return framing === "events" || framing === "lines" || framing === "elements"
+  return framing === "events" || framing === "lines" || framing === "elements" || framing === "aws-events"
 }
 
 /** Returns true for sound, pictures and films. */

@@ -2,6 +2,7 @@ import type { Reading } from "../core/usage.ts"
 import { createJsonPruner, type JsonPruner } from "../kit/json/prune.ts"
 import { Pieces } from "../kit/pieces.ts"
 import { createSseSplitter } from "../kit/sse.ts"
+import { AwsEventReader } from "./_aws-events.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing } from "./_framing.ts"
 import { bytesOf, objectOf } from "./_values.ts"
@@ -16,6 +17,8 @@ export interface Meter {
   push(bytes: Uint8Array): void
   /** Returns the reading. `complete` is false when the answer was cut off; then part of its usage may be unknown. */
   end(options: { readonly complete: boolean }): Reading
+  /** The provider's message about the failure of a stream that had begun well; undefined: it did not fail. */
+  readonly error?: string | undefined
 }
 
 /**
@@ -39,6 +42,10 @@ export class CollectingMeter implements Meter {
     const buffer = bytesOf(bytes)
     this.reader ??= createReader(this.framing, buffer, this.collector)
     this.reader?.push(buffer)
+  }
+
+  get error(): string | undefined {
+    return this.collector.error
   }
 
   end({ complete }: { readonly complete: boolean }): Reading {
@@ -83,6 +90,7 @@ const FIRST_OF_EVENTS = new Set([100, 101, 105, 114, 58])
 
 /** Returns the reader that fits the first bytes; undefined while nothing but white space has come. */
 function createReader(framing: Framing, bytes: Buffer, collector: Collector): Reader | undefined {
+  if (framing === "aws-events" && bytes[0] !== BRACE) return new AwsEventReader(collector)
   const first = firstByte(bytes)
   if (framing === "events" && first !== BRACE && first !== BRACKET) return createEventReader(collector)
   if (first === undefined) return undefined

@@ -1,4 +1,5 @@
 import { findMembers, type Members, memberValue } from "../kit/json/members.ts"
+import { ATTRIBUTION_NAMES, type RequestAttribution, readAttribution, toAttribution } from "./_attribution.ts"
 import type { ProviderRequest } from "./_dialect.ts"
 import { readFormFields } from "./_multipart.ts"
 import { bytesOf, modelNameOf } from "./_values.ts"
@@ -7,29 +8,33 @@ import { bytesOf, modelNameOf } from "./_values.ts"
 export interface RequestFacts {
   readonly model: string | undefined
   readonly stream: boolean
+  readonly attribution: RequestAttribution | undefined
   /** The body's bytes and its members; undefined when it is no JSON object. */
   readonly json: { readonly bytes: Buffer; readonly members: Members } | undefined
 }
 
-const NAMES = ["model", "stream", "stream_options"]
+const NAMES = ["model", "stream", "stream_options", ...ATTRIBUTION_NAMES]
+const NOTHING: RequestFacts = { model: undefined, stream: false, attribution: undefined, json: undefined }
 
 /**
- * Reads from a JSON or form body of any size which model it asks for and whether as a stream, without parsing all of
- * it.
+ * Reads from a JSON or form body of any size which model it asks for, whether as a stream, and for whom, without
+ * parsing all of it.
  */
 export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
-  if (body.length === 0) return { model: undefined, stream: false, json: undefined }
+  if (body.length === 0) return NOTHING
   const bytes = bytesOf(body)
   const type = String(headers["content-type"] ?? "")
   if (/^multipart\/form-data/i.test(type)) {
     const fields = readFormFields(type, bytes, NAMES)
-    return { model: modelNameOf(fields["model"]), stream: fields["stream"] === "true", json: undefined }
+    const attribution = toAttribution(fields["safety_identifier"] ?? fields["user"], undefined)
+    return { ...NOTHING, model: modelNameOf(fields["model"]), stream: fields["stream"] === "true", attribution }
   }
   const members = findMembers(bytes, NAMES)
-  if (!members) return { model: undefined, stream: false, json: undefined }
+  if (!members) return NOTHING
   return {
     model: modelNameOf(memberValue(bytes, members.found["model"])),
     stream: memberValue(bytes, members.found["stream"]) === true,
+    attribution: readAttribution(bytes, members.found),
     json: { bytes, members },
   }
 }

@@ -52,7 +52,8 @@ function matches(paths: readonly RegExp[] | undefined, path: string): boolean {
   return false
 }
 
-function hasSign(signs: readonly CredentialPlace[] | undefined, request: RoutedRequest): boolean {
+/** Returns true if the request has one of the places. */
+export function hasSign(signs: readonly CredentialPlace[] | undefined, request: RoutedRequest): boolean {
   return signs?.some((sign) => hasPlace(sign, request)) === true
 }
 

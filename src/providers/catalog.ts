@@ -1,3 +1,5 @@
+import type { Billing } from "../core/cost.ts"
+import { CLOUDS } from "./_clouds.ts"
 import type { Dialect } from "./_dialect.ts"
 import * as table from "./index.ts"
 
@@ -10,6 +12,10 @@ export interface Provider {
   readonly format: Format
   /** `https://host[:port][/prefix]`, without a slash at the end. */
   readonly baseUrl: string
+  /** The region of a cloud; undefined: it is not set. */
+  readonly region?: string | undefined
+  /** Who pays for its tokens, whatever the credential is; undefined: the login of a subscription is recognized. */
+  readonly billing?: "api" | Billing | undefined
 }
 
 /** The dialect in which requests are answered of which nothing is known: most clients understand its errors. */
@@ -27,15 +33,25 @@ export const DIALECTS = Object.fromEntries(FORMATS.map((name) => [name, TABLE[na
   readonly [K in Format]: Dialect
 }
 
+/** Where Codex sends its requests with a ChatGPT login. It has the Responses API, without `/v1`. */
+const CHATGPT: Provider = {
+  name: "chatgpt",
+  format: "openai",
+  baseUrl: "https://chatgpt.com/backend-api/codex",
+  billing: "subscription",
+}
+
 /** The providers that need no configuration, by name. */
-export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = Object.fromEntries(
-  FORMATS.map((name) => [name, { name, format: name, baseUrl: DIALECTS[name].baseUrl }]),
-)
+export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = {
+  ...Object.fromEntries(FORMATS.map((name) => [name, { name, format: name, baseUrl: DIALECTS[name].baseUrl }])),
+  chatgpt: CHATGPT,
+}
 
 /** The facts about providers that the settings need. */
 export const PROVIDER_CATALOG = {
   formats: FORMATS as readonly string[],
   builtIn: BUILT_IN_PROVIDERS,
+  clouds: CLOUDS,
   /** Names such as `gemini-openai`, which select a surface of a built-in provider. */
   reservedNames: FORMATS.flatMap((name) =>
     (DIALECTS[name].routes.surfaces ?? []).map(({ format }) => `${name}-${format}`),

@@ -17,6 +17,11 @@ export interface Dimension {
   toValue(raw: unknown, tz: string): Value
   /** The default order of the groups: times ascending, everything else by descending cost. */
   readonly order: "time" | "cost"
+  /**
+   * The value of requests that are not unusual (`IS_UNUSUAL`), as SQL. Rollups do not contain such a dimension, but they
+   * count all requests, and the unusual ones are few.
+   */
+  readonly usual?: string
   /** The metadata name, if the dimension is one. */
   readonly metadata?: string
 }
@@ -72,9 +77,11 @@ export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
     title: "Status",
     order: "cost",
     sql: ({ columns }) => columns.status,
+    usual: "200",
     toValue: (raw) => Number(raw),
   },
-  outcome: text("outcome", "Outcome"),
+  outcome: { ...text("outcome", "Outcome"), usual: "'complete'::text" },
+  billing: text("billing", "Billing"),
 }
 
 /** Returns the dimension of a metadata name, which the gateway stores in Train-Case (`user-id` as `User-Id`). */

@@ -1,4 +1,4 @@
-import { type Bind, IS_ERROR } from "./_sql.ts"
+import { type Bind, IS_ERROR, IS_SUBSCRIBED, IS_UNUSUAL } from "./_sql.ts"
 import { ROWS, type Source } from "./sources.ts"
 
 /** Selects requests. Every text may end in `*`, which matches any rest. */
@@ -9,6 +9,8 @@ export interface Filters {
   readonly key?: string | undefined
   /** `error`, `success`, a status code, or a class of codes such as `4*`. */
   readonly status?: string | undefined
+  /** Who pays: the provider's bill for tokens, or a subscription. */
+  readonly billing?: "api" | "subscription" | undefined
   /** The value of each metadata name, with names as they are stored. */
   readonly where?: Readonly<Record<string, string>> | undefined
 }
@@ -22,7 +24,10 @@ export interface Span {
 /**
  * Returns the condition on the rows of a source (`r`) for a span and filters. Metadata names in `indexed` use the index.
  */
-export function toCondition({ filters, span = {}, source = ROWS, indexed }: ConditionQuestion, bind: Bind): string {
+export function toCondition(
+  { filters, span = {}, source = ROWS, indexed, isUnusual }: ConditionQuestion,
+  bind: Bind,
+): string {
   const { column, type } = source.bound
   const moment = (at: number) => bind(new Date(at).toISOString())
   const edge = (at: number) =>
@@ -31,13 +36,19 @@ export function toCondition({ filters, span = {}, source = ROWS, indexed }: Cond
   const conditions = source === ROWS ? ["r.outcome <> 'gap'"] : ["true"]
   if (span.since !== undefined) conditions.push(`${column} >= ${edge(span.since)}`)
   if (span.until !== undefined) conditions.push(`${column} < ${edge(span.until)}`)
-  const { model, provider, key, status, where = {} } = filters
+  const { model, provider, key, status, billing, where = {} } = filters
   if (model !== undefined) conditions.push(matches("r.model", model, bind))
   if (provider !== undefined) conditions.push(matches("r.provider", provider.toLowerCase(), bind))
   if (key !== undefined) conditions.push(matchesKey(key, bind))
   if (status === "error") conditions.push(IS_ERROR)
   else if (status === "success") conditions.push(`NOT ${IS_ERROR}`)
-  else if (status !== undefined) conditions.push(matches("r.status_code::text", status, bind))
+  else if (status !== undefined) {
+    conditions.push(matches("r.status_code::text", status, bind))
+    if (status !== "200" && !(status.endsWith("*") && "200".startsWith(status.slice(0, -1))))
+      conditions.push(IS_UNUSUAL)
+  }
+  if (isUnusual) conditions.push(IS_UNUSUAL)
+  if (billing !== undefined) conditions.push(billing === "api" ? `NOT ${IS_SUBSCRIBED}` : IS_SUBSCRIBED)
   for (const [name, value] of Object.entries(where)) {
     if (source !== ROWS) conditions.push(matches("r.value", value, bind))
     else if (indexed?.has(name) && !value.endsWith("*"))
@@ -52,6 +63,8 @@ interface ConditionQuestion {
   readonly span?: Span | undefined
   readonly source?: Source
   readonly indexed?: ReadonlySet<string> | undefined
+  /** Only the requests that are not as nearly all are. */
+  readonly isUnusual?: boolean
 }
 
 function matchesKey(key: string, bind: Bind): string {

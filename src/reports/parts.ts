@@ -2,7 +2,7 @@ import type { Bind } from "./_sql.ts"
 import type { Dimension } from "./dimensions.ts"
 import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
-import { type Edge, type Plan, planUsage } from "./plan.ts"
+import { type Edge, type Plan, planUsage, toUsual } from "./plan.ts"
 import type { RollupState } from "./rollup-state.ts"
 import { BY_METADATA, BY_METADATA_WEEK, DAILY, HOURLY_KEYS, type MeasureName, ROWS, type Source } from "./sources.ts"
 import { type Piece, toPieces } from "./weeks.ts"
@@ -39,9 +39,26 @@ type RollupPlan = Extract<Plan, { from: "rollups" }>
 
 /** Plans the question and returns the statements of the plan. */
 export function toParts(context: PartsContext): Parts {
-  const plan = planUsage(context.question, context.rollups)
-  if (plan.from === "rows")
-    return { named: [toRowsPart(context, { span: context.question.period, sign: "+" })], edges: [] }
+  const { question } = context
+  const plan = planUsage(question, context.rollups)
+  if (plan.from === "rows") return { named: [toRowsPart(context, { span: question.period, sign: "+" })], edges: [] }
+  const by = toUsual(question.by)
+  if (by === undefined) return toTotals(context, plan)
+  // All requests count as usual ones, and then those that are not change their group.
+  const usual = { ...context, question: { ...question, by } }
+  const parts = toTotals(usual, plan)
+  const unusual = { span: question.period, isUnusual: true }
+  return {
+    ...parts,
+    edges: [
+      ...parts.edges,
+      toRowsPart(context, { ...unusual, sign: "+" }),
+      toRowsPart(usual, { ...unusual, sign: "-" }),
+    ],
+  }
+}
+
+function toTotals(context: PartsContext, plan: RollupPlan): Parts {
   const named = toRollupParts(context, plan)
   const edges = plan.edges.map((edge) => toRowsPart(context, edge))
   if (plan.crosses) edges.push(toCrossingPart(context, plan))
@@ -49,11 +66,16 @@ export function toParts(context: PartsContext): Parts {
   return { named, edges, all: toAllPart(context, plan) }
 }
 
+type RowsOf = Pick<Edge, "sign"> & { readonly span: Period | Edge["span"]; readonly isUnusual?: boolean }
+
 /** Reads the rows of an interval. */
-function toRowsPart({ question, measures, rollups, bind }: PartsContext, { span, sign }: Edge): string {
+function toRowsPart(
+  { question, measures, rollups, bind }: PartsContext,
+  { span, sign, isUnusual = false }: RowsOf,
+): string {
   const { by, period, filters } = question
   const groups = by.map((dimension) => dimension.sql(ROWS, bind, period.tz)!)
-  const where = toCondition({ filters, span, indexed: rollups.indexed }, bind)
+  const where = toCondition({ filters, span, indexed: rollups.indexed, isUnusual }, bind)
   return select({ groups, measures, source: ROWS, where, sign })
 }
 

@@ -45,6 +45,27 @@ const SOURCES = [HOURLY, DAILY, HOURLY_KEYS]
  * hourly rollups replace daily ones if the days of the time zone lie across two days in UTC.
  */
 export function planUsage(question: PlanQuestion, rollups: RollupState): Plan {
+  const usual = toUsual(question.by)
+  if (usual === undefined) return planTotals(question, rollups)
+  const plan = planTotals({ ...question, by: usual }, rollups)
+  if (plan.from === "rows") return plan
+  // The unusual requests of the whole period are counted from their rows, and under their own metadata values.
+  const { prunedBefore, overflowing } = rollups
+  const isPruned = prunedBefore !== undefined && question.period.since < prunedBefore
+  return isPruned || (plan.metadata !== undefined && overflowing.has(plan.metadata.name)) ? ROWS_ONLY : plan
+}
+
+/**
+ * Returns the dimensions as they are for all requests but the unusual ones; undefined if that is no difference.
+ */
+export function toUsual(by: readonly Dimension[]): readonly Dimension[] | undefined {
+  if (by.every(({ usual }) => usual === undefined)) return undefined
+  return by.map((dimension) =>
+    dimension.usual === undefined ? dimension : { ...dimension, sql: () => dimension.usual },
+  )
+}
+
+function planTotals(question: PlanQuestion, rollups: RollupState): Plan {
   const metadata = findMetadata(question, rollups)
   if (!rollups.hasRollups || metadata === "rows only") return ROWS_ONLY
   const hasTime = question.by.some(({ order }) => order === "time")
@@ -123,7 +144,7 @@ function findMetadata({ by, filters }: PlanQuestion, { summed, overflowing }: Ro
 /** Returns whether a source contains every dimension and filter of the question. */
 function containsAll(source: Source, { by, filters }: PlanQuestion): boolean {
   const { columns } = source
-  const { model, provider, key, status } = filters
+  const { model, provider, key, status, billing } = filters
   const isShort = (text: string | undefined) => text === undefined || text.length < MAX_NAME
   return (
     by.every((dimension) => dimension.sql(source, () => "", "UTC") !== undefined) &&
@@ -132,6 +153,7 @@ function containsAll(source: Source, { by, filters }: PlanQuestion): boolean {
     (provider === undefined || columns.provider !== undefined) &&
     (key === undefined || columns.key !== undefined) &&
     status === undefined &&
+    billing === undefined &&
     isShort(model) &&
     isShort(provider)
   )

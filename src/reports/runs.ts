@@ -1,4 +1,4 @@
-import { createStatement, IS_ERROR, type Statement } from "./_sql.ts"
+import { createStatement, IS_ERROR, IS_SUBSCRIBED, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
@@ -21,7 +21,7 @@ export interface Run {
   readonly duration_ms: number
   readonly input_tokens: number
   readonly output_tokens: number
-  /** USD as a plain decimal. Null means that none of the requests has a known price. */
+  /** USD as a plain decimal. Null means that none of the billed requests has a known price. */
   readonly total_cost: string | null
   /** The start of the first request, in ISO 8601 and UTC. */
   readonly first: string
@@ -29,6 +29,9 @@ export interface Run {
   readonly last: string
   readonly cached_tokens: number
   readonly cache_creation_tokens: number
+  readonly subscription_requests: number
+  /** What the API would have charged for them, in USD. Null means that it is not known. */
+  readonly subscription_value: string | null
   /** The outermost step of its first request, or else the name of that request or its model; only if it is asked for. */
   readonly label?: string
 }
@@ -48,6 +51,8 @@ export const RUN_FIELDS = [
   "last",
   "cached_tokens",
   "cache_creation_tokens",
+  "subscription_requests",
+  "subscription_value",
 ] as const satisfies readonly (keyof Run)[]
 
 export const RUN_SORTS = ["time", "cost", "requests", "errors", "duration"] as const
@@ -70,6 +75,11 @@ interface RunsQuestion {
   readonly withLabels?: boolean | undefined
 }
 
+/** Adds up the known costs of the requests for which a condition holds: NULL if there are such, and none has a known price. */
+const toTotal = (condition: string) =>
+  `trim_scale(CASE WHEN count(*) FILTER (WHERE ${condition}) = 0 THEN 0
+    ELSE sum(r.total_cost) FILTER (WHERE r.cost_status <> 'unpriced' AND ${condition}) END)`
+
 /** Selects the runs with at least one request in the period. By default, the newest runs come first. */
 export function askRuns(
   { filters, period, sort = "time", limit, withLabels = false }: RunsQuestion,
@@ -85,7 +95,8 @@ export function askRuns(
     count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent')) AS estimated,
     sum(r.input_tokens) AS input_tokens, sum(r.cached_tokens) AS cached_tokens,
     sum(r.cache_creation_tokens) AS cache_creation_tokens, sum(r.output_tokens) AS output_tokens,
-    trim_scale(sum(r.total_cost) FILTER (WHERE r.cost_status <> 'unpriced')) AS total_cost,
+    ${toTotal(`NOT ${IS_SUBSCRIBED}`)} AS total_cost, ${toTotal(IS_SUBSCRIBED)} AS subscription_value,
+    count(*) FILTER (WHERE ${IS_SUBSCRIBED}) AS subscription_requests,
     min(r.requested_at) AS first, max(r.created_at) AS last
   FROM llm_requests r WHERE ${toCondition({ filters, span: period, indexed }, bind)}${isNamed} AND ${TRACE} <> '' GROUP BY 1
 ) runs ORDER BY ${ORDERS[sort]}, trace LIMIT ${bind(limit)}`,
@@ -106,13 +117,19 @@ export function readRun(row: Record<string, unknown>): Run {
     duration_ms: last.getTime() - first.getTime(),
     input_tokens: count("input_tokens"),
     output_tokens: count("output_tokens"),
-    total_cost: row["total_cost"] === null || row["total_cost"] === undefined ? null : String(row["total_cost"]),
+    total_cost: toMoney(row["total_cost"]),
     first: first.toISOString(),
     last: last.toISOString(),
     cached_tokens: count("cached_tokens"),
     cache_creation_tokens: count("cache_creation_tokens"),
+    subscription_requests: count("subscription_requests"),
+    subscription_value: toMoney(row["subscription_value"]),
     ...(typeof row["label"] === "string" && { label: row["label"] }),
   }
+}
+
+function toMoney(value: unknown): string | null {
+  return value === null || value === undefined ? null : String(value)
 }
 
 /** Selects every request of one run, in the order in which they started. */
@@ -121,7 +138,7 @@ export function askRun(trace: string, { indexed }: RollupState): Statement {
     const where = toCondition({ filters: { where: { [RUN_NAMES.trace]: trace } }, indexed }, bind)
     const exact = `${TRACE} = ${bind(trace)}::text`
     return `SELECT r.id, r.requested_at, r.created_at, r.provider, r.model, r.status_code, r.outcome, ${IS_ERROR} AS is_error,
-      r.input_tokens, r.output_tokens, trim_scale(r.total_cost)::text AS total_cost, r.cost_status,
+      r.input_tokens, r.output_tokens, trim_scale(r.total_cost)::text AS total_cost, r.cost_status, r.billing,
       r.raw_metadata ->> '${RUN_NAMES.path}' AS span_path, r.raw_metadata ->> '${RUN_NAMES.span}' AS span_name
     FROM llm_requests r WHERE ${where} AND ${exact} ORDER BY r.requested_at, r.id`
   })

@@ -1,4 +1,4 @@
-import { type Bind, IS_ERROR, TIME } from "./_sql.ts"
+import { BILL, type Bind, IS_ERROR, IS_SUBSCRIBED, SUBSCRIPTION_VALUE, TIME } from "./_sql.ts"
 
 /** A table that reports read numbers from: the requests themselves, or one of their rollups. */
 export interface Source {
@@ -17,7 +17,7 @@ export interface Source {
   readonly measures: Readonly<Record<MeasureName, string>>
 }
 
-export type ColumnName = "model" | "provider" | "key" | "status" | "outcome"
+export type ColumnName = "model" | "provider" | "key" | "status" | "outcome" | "billing"
 
 /** The numbers of a usage report. Every source provides them. */
 export const MEASURE_NAMES = [
@@ -32,6 +32,9 @@ export const MEASURE_NAMES = [
   "exact",
   "estimated",
   "unpriced",
+  "subscription_requests",
+  "subscription_value",
+  "subscription_without_value",
 ] as const
 
 /** The numbers of a report on latency. `latencies` is a histogram as one number (core/latency.ts). */
@@ -54,6 +57,9 @@ const ROLLUP_MEASURES: Source["measures"] = {
   exact: "(r.exact + r.free)",
   estimated: "(r.estimated + r.inconsistent)",
   unpriced: "r.unpriced",
+  subscription_requests: "r.subscription_requests",
+  subscription_value: "r.subscription_value",
+  subscription_without_value: "r.subscription_without_value",
   latencies: "r.latencies",
 }
 
@@ -71,6 +77,7 @@ export const ROWS: Source = {
     key: "r.majordomo_api_key_id",
     status: "r.status_code",
     outcome: "r.outcome",
+    billing: "coalesce(r.billing, 'api')",
   },
   metadata: (name, bind) => `left(r.raw_metadata ->> ${bind(name)}::text, ${MAX_NAME})`,
   measures: {
@@ -80,11 +87,14 @@ export const ROWS: Source = {
     cached_tokens: sum("r.cached_tokens"),
     cache_creation_tokens: sum("r.cache_creation_tokens"),
     output_tokens: sum("r.output_tokens"),
-    total_cost: sum("r.total_cost"),
-    without_cost: "count(*) FILTER (WHERE r.total_cost IS NULL)",
+    total_cost: BILL,
+    without_cost: `count(*) FILTER (WHERE r.total_cost IS NULL AND NOT ${IS_SUBSCRIBED})`,
     exact: "count(*) FILTER (WHERE r.cost_status IN ('exact', 'free'))",
     estimated: "count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent'))",
     unpriced: "count(*) FILTER (WHERE r.cost_status = 'unpriced')",
+    subscription_requests: `count(*) FILTER (WHERE ${IS_SUBSCRIBED})`,
+    subscription_value: SUBSCRIPTION_VALUE,
+    subscription_without_value: `count(*) FILTER (WHERE r.total_cost IS NULL AND ${IS_SUBSCRIBED})`,
     latencies: sum("majordomo_latency(r.outcome, r.response_time_ms)"),
   },
 }

@@ -13,9 +13,13 @@ export interface Step {
   readonly status: number
   readonly inputTokens: number
   readonly outputTokens: number
-  /** USD as a plain decimal, or undefined if it is not known. */
+  /** What it added to the bill: USD as a plain decimal, or undefined if it is not known. */
   readonly cost: string | undefined
   readonly costStatus: string
+  /** Whether a subscription pays for it. It then costs 0. */
+  readonly isSubscribed: boolean
+  /** What the API would have charged instead, 0 if it did charge, or undefined if it is not known. */
+  readonly subscriptionValue: string | undefined
 }
 
 /** One span of a run. Its numbers include its own requests and those of the spans below it. */
@@ -32,6 +36,8 @@ export interface SpanNode {
   readonly outputTokens: number
   /** The sum of the known costs in USD as a plain decimal, or undefined if no cost is known. */
   readonly cost: string | undefined
+  /** The sum of the known values of subscriptions, or undefined if there are such requests and no value is known. */
+  readonly subscriptionValue: string | undefined
   readonly children: readonly SpanNode[]
   /** The requests of this span itself, without those of the spans below it. */
   readonly steps: readonly Step[]
@@ -43,6 +49,9 @@ export function readStep(row: Record<string, unknown>): Step {
   const path = text("span_path")
     .split("/")
     .filter((part) => part !== "")
+  const isKnown = text("cost_status") !== "unpriced" && row["total_cost"] !== null
+  const cost = isKnown ? text("total_cost") : undefined
+  const isSubscribed = row["billing"] === "subscription"
   return {
     id: text("id"),
     name: text("span_name"),
@@ -55,8 +64,10 @@ export function readStep(row: Record<string, unknown>): Step {
     status: Number(row["status_code"]),
     inputTokens: Number(row["input_tokens"]),
     outputTokens: Number(row["output_tokens"]),
-    cost: text("cost_status") === "unpriced" || row["total_cost"] === null ? undefined : text("total_cost"),
+    cost: isSubscribed ? "0" : cost,
     costStatus: text("cost_status"),
+    isSubscribed,
+    subscriptionValue: isSubscribed ? cost : "0",
   }
 }
 
@@ -74,7 +85,7 @@ export function toSpans(steps: readonly Step[], name = "", depth = 0, path = "")
     toSpans(inside, part, depth + 1, path === "" ? part : `${path}/${part}`),
   )
   const count = (is: (step: Step) => boolean) => steps.filter(is).length
-  const costs = steps.flatMap(({ cost }) => (cost === undefined ? [] : [parseDecimal(cost)]))
+  const subscribed = steps.filter(({ isSubscribed }) => isSubscribed)
   return {
     name,
     path,
@@ -82,12 +93,21 @@ export function toSpans(steps: readonly Step[], name = "", depth = 0, path = "")
     until: Math.max(...steps.map(({ until }) => until)),
     requests: steps.length,
     errors: count(({ isError }) => isError),
-    unpriced: count(({ cost }) => cost === undefined),
+    unpriced: count(({ cost, subscriptionValue }) => cost === undefined || subscriptionValue === undefined),
     estimated: count(({ costStatus }) => costStatus === "estimated" || costStatus === "inconsistent"),
     inputTokens: steps.reduce((sum, { inputTokens }) => sum + inputTokens, 0),
     outputTokens: steps.reduce((sum, { outputTokens }) => sum + outputTokens, 0),
-    cost: costs.length === 0 ? undefined : formatDecimal(costs.reduce((sum, cost) => sum + cost, 0n)),
+    cost: addKnown(steps.map(({ cost }) => cost)),
+    subscriptionValue: addKnown(subscribed.map(({ subscriptionValue }) => subscriptionValue)),
     children,
     steps: own,
   }
+}
+
+/** Adds up the known amounts. Returns undefined if there are amounts, and none is known. */
+function addKnown(amounts: readonly (string | undefined)[]): string | undefined {
+  const known = amounts.flatMap((amount) => (amount === undefined ? [] : [parseDecimal(amount)]))
+  return amounts.length > 0 && known.length === 0
+    ? undefined
+    : formatDecimal(known.reduce((sum, next) => sum + next, 0n))
 }

@@ -14,13 +14,17 @@ export interface Measures {
   readonly cached_tokens: number
   readonly cache_creation_tokens: number
   readonly output_tokens: number
-  /** USD as a plain decimal. Null means that there are requests, but none of them has a known price. */
+  /** The bill: USD as a plain decimal. Null means that there are billed requests, but none of them has a known price. */
   readonly total_cost: string | null
   /** The share of the report's total cost, from 0 to 1. */
   readonly share: number
   readonly exact: number
   readonly estimated: number
   readonly unpriced: number
+  /** The requests that are on no bill, because a subscription pays for them. */
+  readonly subscription_requests: number
+  /** What the API would have charged for them, in USD. It is not part of `total_cost`. Null means that it is not known. */
+  readonly subscription_value: string | null
 }
 
 export const SORTS = ["cost", "requests", "errors", "input", "output", "tokens", "name", "time"] as const
@@ -49,7 +53,7 @@ export interface UsageAnswer {
 }
 
 const ORDERS: Readonly<Record<Exclude<Sort, "time" | "name">, string>> = {
-  cost: "s.cost DESC NULLS LAST, requests DESC",
+  cost: "s.cost DESC NULLS LAST, s.value DESC NULLS LAST, requests DESC",
   requests: "requests DESC",
   errors: "errors DESC, requests DESC",
   input: "input_tokens DESC",
@@ -57,8 +61,10 @@ const ORDERS: Readonly<Record<Exclude<Sort, "time" | "name">, string>> = {
   tokens: "input_tokens + output_tokens DESC",
 }
 
-/** The measures that the answer shows in addition to the cost. */
-const SHOWN = MEASURE_NAMES.filter((name) => name !== "total_cost" && name !== "without_cost")
+/** The measures from which the cost and the value of subscriptions are computed. */
+const OF_MONEY: readonly string[] = ["total_cost", "without_cost", "subscription_value", "subscription_without_value"]
+/** The measures that the answer shows in addition to these two. */
+const SHOWN = MEASURE_NAMES.filter((name) => !OF_MONEY.includes(name))
 
 /**
  * Builds one statement for the rows and their total. The total comes first only if there is a limit, because sorting by one
@@ -71,10 +77,10 @@ export function askUsage(question: UsageQuestion, rollups: RollupState = NO_ROLL
   return createStatement((bind) => {
     const steps = [
       ...toSteps({ question, measures: MEASURE_NAMES, rollups, bind }),
-      `priced AS (SELECT *, ${COST} AS cost FROM summed)`,
+      `priced AS (SELECT *, ${COST} AS cost, ${VALUE} AS value FROM summed)`,
     ]
     return `WITH ${steps.join(", ")}
-SELECT ${["is_total", ...names, ...SHOWN].join(", ")}, trim_scale(s.cost)::text AS cost,
+SELECT ${["is_total", ...names, ...SHOWN].join(", ")}, trim_scale(s.cost)::text AS cost, trim_scale(s.value)::text AS value,
   (count(*) OVER ()) - 1 AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
 FROM priced s${keyAt < 0 ? "" : ` LEFT JOIN api_keys k ON k.id = s.d${keyAt}`}
 ORDER BY ${limit === undefined ? "" : "is_total DESC, "}${toOrder(by, sort)}
@@ -82,9 +88,11 @@ ${limit === undefined ? "" : `LIMIT ${bind(limit + 1)}`}`
   })
 }
 
-/** The cost of a group, or NULL if no cost is known. The Go gateway stored 0 in that case. */
-const COST =
-  "CASE WHEN requests = without_cost OR (requests = unpriced AND total_cost = 0) THEN NULL ELSE total_cost END"
+/** The cost of a group, or NULL if no cost of a billed request is known. The Go gateway stored 0 in that case. */
+const COST = `CASE WHEN requests > subscription_requests AND (requests - subscription_requests = without_cost
+  OR (requests - subscription_requests = unpriced - subscription_without_value AND total_cost = 0)) THEN NULL ELSE total_cost END`
+const VALUE = `CASE WHEN subscription_requests > 0 AND subscription_requests = subscription_without_value THEN NULL
+  ELSE subscription_value END`
 
 /** Returns the ORDER BY list. It ends with the names, so that rows with equal values keep their order between runs. */
 function toOrder(by: readonly Dimension[], sort: Sort | undefined): string {
@@ -108,7 +116,7 @@ const toNameOrder = (by: readonly Dimension[]) =>
 export function readUsage(raw: readonly Record<string, unknown>[], { by, period }: UsageQuestion): UsageAnswer {
   const totalRow = raw.find((row) => row["is_total"] === true)
   const total = toMeasures(totalRow ?? {}, undefined)
-  const totalCost = toCost(totalRow ?? {}) ?? "0"
+  const totalCost = toMoney(totalRow?.["cost"]) ?? "0"
   const rows = raw
     .filter((row) => row !== totalRow)
     .map((row): UsageRow => ({ ...toGroup(row, { by, period }), ...toMeasures(row, totalCost) }))
@@ -132,7 +140,7 @@ export function toGroup(
 
 function toMeasures(row: Record<string, unknown>, totalCost: string | undefined): Measures {
   const count = (name: string) => Number(row[name] ?? 0)
-  const cost = toCost(row)
+  const cost = toMoney(row["cost"])
   return {
     requests: count("requests"),
     errors: count("errors"),
@@ -145,11 +153,13 @@ function toMeasures(row: Record<string, unknown>, totalCost: string | undefined)
     exact: count("exact"),
     estimated: count("estimated"),
     unpriced: count("unpriced"),
+    subscription_requests: count("subscription_requests"),
+    subscription_value: toMoney(row["value"]) ?? (count("subscription_requests") === 0 ? "0" : null),
   }
 }
 
-function toCost(row: Record<string, unknown>): string | undefined {
-  return row["cost"] === null || row["cost"] === undefined ? undefined : String(row["cost"])
+function toMoney(value: unknown): string | undefined {
+  return value === null || value === undefined ? undefined : String(value)
 }
 
 /** Computes a share for charts. Six digits are enough; the costs themselves stay exact decimals. */

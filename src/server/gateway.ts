@@ -9,8 +9,10 @@ import { createSpillDirectory } from "../kit/spill-file.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
 import { DIALECTS, findFormat } from "../providers/catalog.ts"
 import type { Tokenizer } from "../tokenizer/tokenizer.ts"
+import { createAuthorizer } from "../vault/authorize.ts"
 import type { CredentialStore } from "../vault/store.ts"
 import type { Metrics } from "./metrics.ts"
+import { createModelLists } from "./model-lists.ts"
 import type { ServerOptions } from "./options.ts"
 import { createSpillReport } from "./spill-report.ts"
 
@@ -30,13 +32,20 @@ interface GatewayParts {
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
   const { keys, vault, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
   const spillDir = join(settings.storage.dataDir, "spill")
+  const providers = toProviders(settings)
   return createGateway({
     settings: toGatewaySettings(settings),
-    providers: toProviders(settings),
+    providers,
     dialects: DIALECTS,
     findCaller: keys.find,
     findCredential: vault.find,
+    authorize: createAuthorizer({
+      proxies: settings.upstream.proxies,
+      findRegion: (origin) => Object.values(providers).find((each) => new URL(each.baseUrl).origin === origin)?.region,
+      now: Date.now,
+    }),
     price: prices.price,
+    ...(settings.server.models === "own" && { listModels: createModelLists({ prices, now: Date.now }) }),
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
     spill: createSpillDirectory(spillDir),
     onSpillError: createSpillReport(spillDir, log),
@@ -51,9 +60,9 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
 
 function toProviders(settings: Settings): Deps["providers"] {
   return Object.fromEntries(
-    Object.entries(settings.providers).map(([name, { baseUrl, format }]) => {
+    Object.entries(settings.providers).map(([name, { baseUrl, format, region, billing }]) => {
       // The settings were loaded with the catalog's formats, so there is a dialect of this name.
-      return [name, { name, baseUrl, format: findFormat(format)! }]
+      return [name, { name, baseUrl, format: findFormat(format)!, region, billing }]
     }),
   )
 }
@@ -75,5 +84,6 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     foreignJobs: metering.foreignJobs,
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
+    attribution: metadata,
   }
 }

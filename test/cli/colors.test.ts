@@ -71,6 +71,8 @@ describe("colors on dark and on light backgrounds", () => {
       exact: 8,
       estimated: 1,
       unpriced: 1,
+      subscription_requests: 0,
+      subscription_value: "0",
     }
     const failed = { created_at: new Date(0), model: "m", provider: "p", status_code: 500, outcome: "complete" }
     const shown = [

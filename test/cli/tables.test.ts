@@ -24,6 +24,8 @@ function row(value: string | null, more: Partial<UsageRow>): UsageRow {
     exact: 1,
     estimated: 0,
     unpriced: 0,
+    subscription_requests: 0,
+    subscription_value: "0",
   }
   return { ...none, values: [value], keyId: undefined, ...more }
 }
@@ -62,6 +64,8 @@ const answer: UsageAnswer = {
     errors: 3,
     estimated: 1,
     unpriced: 2,
+    subscription_requests: 0,
+    subscription_value: "0",
   }),
 }
 const by = [findDimension("model")!]
@@ -116,14 +120,34 @@ describe("the table of a usage report", () => {
       "
     `))
 
+  const subscribed = { subscription_requests: 204, subscription_value: "41.5" }
+  const withSubscriptions: UsageAnswer = {
+    groups: 2,
+    rows: [row("claude-opus-4-5", { requests: 204, ...subscribed }), row("gpt-5", { total_cost: "2.25", share: 1 })],
+    total: row(null, { requests: 205, total_cost: "2.25", ...subscribed }),
+  }
+  test("what subscriptions pay for stands beside the cost", () =>
+    expect(`\n${renderBreakdown(by, withSubscriptions, screen(80))}`).toMatchInlineSnapshot(`
+      "
+      Model            Requests  Input  Output   Cost  API value  Share
+      ─────────────────────────────────────────────────────────────────────────
+      claude-opus-4-5       204      0       0  $0.00     $41.50    0.0%
+      gpt-5                   1      0       0  $2.25             100.0% ██████
+      ─────────────────────────────────────────────────────────────────────────
+      Total                 205      0       0  $2.25     $41.50
+      API value: what 204 requests of subscriptions would cost; on no bill.
+      "
+    `))
+
   test.each([80, 60, 40])("no line is longer than %i columns", (width) => {
     const long = {
       ...answer,
+      total: { ...answer.total, subscription_requests: 204, subscription_value: "41.5" },
       rows: [...answer.rows, row("ft:gpt-4o-2024-08-06:some-organisation::a-very-long-suffix-日本語のモデル名", {})],
     }
     const lines = renderBreakdown(by, long, screen(width))
       .split("\n")
-      .filter((line) => !/^(And|[>~])/.test(line))
+      .filter((line) => !/^(And|API value:|[>~])/.test(line))
     expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(width)
   })
 

@@ -25,6 +25,8 @@ const NONE: Measures = {
   exact: 0,
   estimated: 0,
   unpriced: 0,
+  subscription_requests: 0,
+  subscription_value: "0",
 }
 const row = (value: string, more: Partial<UsageRow>): UsageRow => ({ ...NONE, values: [value], keyId: value, ...more })
 
@@ -39,6 +41,8 @@ const total: Measures = {
   exact: 12_300,
   estimated: 40,
   unpriced: 5,
+  subscription_requests: 0,
+  subscription_value: "0",
 }
 const days = ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04", "2026-11-05", "2026-11-06", "2026-11-07"]
 const overview: Overview = {
@@ -89,6 +93,8 @@ const overview: Overview = {
         total_cost: "152.345678",
         share: 1,
         unpriced: 5,
+        subscription_requests: 0,
+        subscription_value: "0",
       }),
     ],
     total,
@@ -337,6 +343,8 @@ describe("an agent run", () => {
       last: at(56).toISOString(),
       cached_tokens: 0,
       cache_creation_tokens: 0,
+      subscription_requests: 0,
+      subscription_value: "0",
     }
     expect(`\n${renderRuns([run], "UTC", screen(80))}`).toMatchInlineSnapshot(`
       "

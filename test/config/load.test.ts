@@ -303,12 +303,36 @@ describe("settings", () => {
     expect(warnings).toEqual([])
   })
 
-  test.each(["azure", "bedrock", "vertex"])("[U7] %s is a provider like any other, also in variables", async (name) => {
+  test.each(["azure", "vertex"])("[U7] %s is a provider like any other, also in variables", async (name) => {
     const prefix = `MAJORDOMO_PROVIDERS_${name.toUpperCase()}`
     put("majordomo.yaml", `providers: {${name}: {base_url: https://cloud.example}}`)
     const { settings, warnings } = await load({ env: { [`${prefix}_FORMAT`]: "anthropic" } })
     expect(settings.providers[name]).toEqual({ baseUrl: "https://cloud.example", format: "anthropic" })
     expect(warnings).toEqual([])
+  })
+
+  test.each([
+    ["vertex: {region: global}", "https://aiplatform.googleapis.com", "gemini"],
+    ["vertex: {region: europe-west1}", "https://europe-west1-aiplatform.googleapis.com", "gemini"],
+    ["vertex: {region: eu}", "https://aiplatform.eu.rep.googleapis.com", "gemini"],
+    ["bedrock: {region: cn-north-1}", "https://bedrock-runtime.cn-north-1.amazonaws.com.cn", "bedrock"],
+    ["azure: {base_url: 'https://mine.openai.azure.com/'}", "https://mine.openai.azure.com", "openai"],
+    ["vertex-us: {like: vertex, region: us-east5}", "https://us-east5-aiplatform.googleapis.com", "gemini"],
+    ["my-proxy: {like: anthropic, base_url: 'https://llm.example'}", "https://llm.example", "anthropic"],
+  ])("a cloud is a provider as soon as its settings say where it is: %s", async (line, baseUrl, format) => {
+    put("majordomo.yaml", `providers: {${line}}`)
+    expect((await load()).settings.providers[line.split(":")[0]!]).toMatchObject({ baseUrl, format })
+  })
+
+  test("the models behind deployments and profiles are read with their names in lower case", async () => {
+    put("majordomo.yaml", "providers: {azure: {base_url: 'https://a.example', deployments: {My-Chat: gpt-5}}}")
+    const env = {
+      MAJORDOMO_PROVIDERS_BEDROCK_REGION: "us-east-1",
+      MAJORDOMO_PROVIDERS_BEDROCK_MODELS: '{"arn:aws:bedrock:x": "amazon.nova-lite-v1:0"}',
+    }
+    const { providers } = (await load({ env })).settings
+    expect(providers["azure"]?.models).toEqual({ "my-chat": "gpt-5" })
+    expect(providers["bedrock"]?.models).toEqual({ "arn:aws:bedrock:x": "amazon.nova-lite-v1:0" })
   })
 })
 
@@ -373,10 +397,19 @@ describe("errors", () => {
     ["providers: {OpenAI: {base_url: https://x.example}}", /lower-case/],
     [
       "providers: {groq: {base_url: https://x.example}}",
-      /^providers.groq.format \(unset\): expected one of openai, anthropic, gemini, got nothing/,
+      /^providers.groq.format \(unset\): expected one of openai, anthropic, bedrock, gemini, got nothing/,
     ],
     ["providers: {groq: {format: openai}}", /^providers.groq.base_url/],
     ["providers: {gemini-openai: {format: openai, base_url: https://x.example}}", /name is reserved/],
+    [
+      "providers: {metrics: {format: openai, base_url: https://x.example}}",
+      /reserved: \/metrics is a path of the gateway/,
+    ],
+    ["providers: {vertex: {discount: 5%}}", /^providers.vertex.region .*such as us-central1, or global, got nothing/],
+    ["providers: {azure: {discount: 5%}}", /^providers.azure.base_url .*such as https:..RESOURCE.openai.azure.com/],
+    ["providers: {openai: {region: eu}}", /only bedrock and vertex have regions/],
+    ["providers: {vertex: {region: 'EU west'}}", /^providers.vertex.region .*: expected the name of a region/],
+    ["providers: {azure: {base_url: 'https://x.example', deployments: [a]}}", /expected names of models by name/],
     ["providers: {openai: {format: gemini}}", /the format of openai is openai/],
     ["providers: {openai: {base_url: 'ftp://x.example'}}", /expected an http/],
     ["providers: {openai: {base_url: 'https://x.example?a=b'}}", /expected an http/],
@@ -490,14 +523,15 @@ body_store: {backend: none, s3_bucket: ''}
 admin: {token: ''}
 logging: {level: info, body_storage: gcs, max_request_body_size: 1}
 pricing: {deprecated_models_file: ./x.json}
-providers: {openai: {base_url: 'https://api.openai.com'}, azure: {base_url: ''}, bedrock: {region: us-east-1}, fireworks: {base_url: 'https://api.fireworks.ai/inference'}}
+providers: {openai: {base_url: 'https://api.openai.com'}, azure: {base_url: '', region: eastus}, bedrock: {region: us-east-1}, fireworks: {base_url: 'https://api.fireworks.ai/inference'}}
 storage: {driver: postgres, postgres: {user: '', password: '', sslmode: disable}}
 `,
     )
     const { settings, warnings } = await load({ env: { MAJORDOMO_GCS_BUCKET: "b" } })
     expect(Object.keys(settings.providers)).not.toContain("azure")
     expect(settings.logging.bodyStorage).toBe("none")
-    expect(warnings).toHaveLength(10)
+    expect(settings.providers["bedrock"]?.baseUrl).toBe("https://bedrock-runtime.us-east-1.amazonaws.com")
+    expect(warnings).toHaveLength(9)
     expect(warnings.every((line) => /has no effect/.test(line))).toBe(true)
     expect(warnings).toContain(
       "providers.fireworks (majordomo.yaml) has no effect: it needs a format too, such as providers.fireworks.format: openai",

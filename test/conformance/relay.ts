@@ -8,7 +8,7 @@ import { createPriceBook } from "../../src/pricing/price-book.ts"
 import type { Provider } from "../../src/providers/catalog.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 import { formatOf, itemsOf, judge, methodOf, toModelName } from "./judge.ts"
-import type { Recording } from "./recordings.ts"
+import { bodyOf, headersOf, type Recording } from "./recordings.ts"
 import { sumProblems } from "./sum.ts"
 
 /** What went through the gateway for one recording. */
@@ -77,8 +77,9 @@ export async function startRelay(recordings: readonly Recording[]) {
   }
 }
 
-function bytesProblems({ response_body, status, expected }: Recording, relayed: Relayed): string[] {
-  const sent = Buffer.from(response_body)
+function bytesProblems(recording: Recording, relayed: Relayed): string[] {
+  const { status, expected } = recording
+  const sent = bodyOf(recording)
   const wrong: string[] = []
   if (relayed.status !== status) wrong.push(`status: ${status} became ${relayed.status}`)
   if (!relayed.body.equals(sent)) {
@@ -91,15 +92,15 @@ function bytesProblems({ response_body, status, expected }: Recording, relayed: 
 
 /** Compares each column that describes the response with the recording. */
 function rowProblems(recording: Recording, { record, reading, headers }: Relayed): string[] {
-  const { expected, provider, path, status } = recording
+  const { expected, path, status } = recording
   const method = methodOf(recording)
   const totals = toTokenTotals(reading.free && method === "GET" ? [] : reading.parts)
-  const isStream = expected.partial === true || /event-stream|jsonl/.test(recording.content_type)
+  const isStream = expected.partial === true || /event-?stream|jsonl/.test(recording.content_type)
   const columns: Partial<Record<keyof LogRecord, unknown>> = {
     id: headers["x-majordomo-request-id"],
-    provider,
-    model: toModelName(expected.model ?? recording.request_model ?? record.requested_model ?? ""),
-    request_path: path.split("?")[0],
+    provider: providerOf(recording),
+    model: modelOf(recording, record),
+    request_path: targetOf(path).split("?")[0],
     request_method: method,
     input_tokens: totals.inputTokens,
     cached_tokens: totals.cachedTokens,
@@ -129,13 +130,33 @@ function rowProblems(recording: Recording, { record, reading, headers }: Relayed
   return wrong
 }
 
+/** Returns a name of the model that is right in the row: the one that it has, if it is among several. */
+function modelOf({ expected, request_model }: Recording, record: LogRecord): string {
+  if (expected.models_ok?.includes(record.model)) return record.model
+  return toModelName(expected.model ?? request_model ?? record.requested_model ?? "")
+}
+
+/** Returns the name of the provider in the settings. A cloud that offers several APIs has one for each. */
+function providerOf(recording: Recording): string {
+  const { provider } = recording
+  const format = formatOf(recording)
+  return CLOUDS.has(provider) && provider !== format ? `${provider}-${format}-api` : provider
+}
+
+const CLOUDS = new Set(["bedrock", "vertex", "azure"])
+
 function providersOf(recordings: readonly Recording[], baseUrl: string): Readonly<Record<string, Provider>> {
   return Object.fromEntries(
-    recordings.map((recording) => [
-      recording.provider,
-      { name: recording.provider, format: formatOf(recording), baseUrl },
-    ]),
+    recordings.map((recording) => {
+      const name = providerOf(recording)
+      return [name, { name, format: formatOf(recording), baseUrl }]
+    }),
   )
+}
+
+/** Some clients double the first slash. The gateway rejects such a path, and says so. */
+function targetOf(path: string): string {
+  return path.replace(/^\/+/, "/")
 }
 
 function ask(recording: Recording, port: number, agent: Agent): Promise<Omit<Relayed, "record" | "reading">> {
@@ -148,12 +169,12 @@ function ask(recording: Recording, port: number, agent: Agent): Promise<Omit<Rel
       port,
       agent,
       method,
-      path: recording.path,
+      path: targetOf(recording.path),
       headers: {
         "content-type": "application/json",
         "content-length": Buffer.byteLength(body),
         "x-majordomo-key": KEY,
-        "x-majordomo-provider": recording.provider,
+        "x-majordomo-provider": providerOf(recording),
         "x-recording": recording.id,
       },
     })
@@ -185,12 +206,10 @@ async function startReplay(recordings: ReadonlyMap<string, Recording>) {
   const server = createServer(async (incoming, response) => {
     incoming.resume()
     const recording = recordings.get(String(incoming.headers["x-recording"]))!
-    const bytes = Buffer.from(recording.response_body)
-    const pieces = recording.streaming ? piecesOf(recording.response_body) : [bytes]
-    response.writeHead(recording.status, {
-      "content-type": recording.content_type,
-      ...(recording.streaming || recording.expected.partial ? {} : { "content-length": bytes.length }),
-    })
+    const bytes = bodyOf(recording)
+    const pieces = recording.streaming ? piecesOf(recording) : [bytes]
+    const length = recording.streaming || recording.expected.partial ? [] : ["content-length", String(bytes.length)]
+    response.writeHead(recording.status, ["content-type", recording.content_type, ...length, ...headersOf(recording)])
     for (const piece of pieces) {
       response.write(piece)
       if (recording.streaming) await turn()
@@ -212,8 +231,17 @@ async function startReplay(recordings: ReadonlyMap<string, Recording>) {
 
 const MAX_PIECES = 40
 
-/** Splits a stream into events or lines, or a long stream into several of them per piece. */
-function piecesOf(text: string): string[] {
+/**
+ * Splits a stream into events or lines, or a long stream into several of them per piece. An AWS event stream is cut
+ * anywhere.
+ */
+function piecesOf(recording: Recording): (string | Buffer)[] {
+  const { response_body: text, response_body_base64 } = recording
+  if (response_body_base64 !== undefined) {
+    const bytes = bodyOf(recording)
+    const size = Math.ceil(bytes.length / MAX_PIECES)
+    return Array.from({ length: MAX_PIECES }, (_, at) => bytes.subarray(at * size, (at + 1) * size))
+  }
   const events = text.split(/(?<=\n\r?\n)|(?<=\n,\r?\n)/)
   const size = Math.ceil(events.length / MAX_PIECES)
   return Array.from({ length: Math.ceil(events.length / size) }, (_, at) =>

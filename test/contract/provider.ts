@@ -12,6 +12,8 @@ interface Fixture {
   readonly path: string
   readonly status: number
   readonly contentType: string
+  /** Headers of the answer that the dialect reads. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly request?: string
   readonly complete?: false
   /** The lines of the answer. */
@@ -102,7 +104,12 @@ function read(dialect: Dialect, fixture: Fixture, pieces: readonly Buffer[], sin
     host: "provider.test",
   }
   const head = { statusCode: fixture.status, contentType: fixture.contentType }
-  const meter = dialect.createMeter(request, dialect.framing(request, head), sink)
+  const meter = dialect.createMeter(
+    request,
+    dialect.framing(request, head),
+    sink,
+    Object.entries(fixture.headers ?? {}).flat(),
+  )
   for (const piece of pieces) {
     // The caller may reuse the bytes of a stream afterwards.
     const copy = Buffer.from(piece)

@@ -1,20 +1,17 @@
-import { existsSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { H3, toNodeHandler } from "h3"
 import pg from "pg"
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import type { Actor } from "../../src/core/actor.ts"
 import { openApi } from "../../src/server/api.ts"
 import { createDashboard } from "../../src/server/dashboard.ts"
 import { loadSettings } from "../../src/server/settings.ts"
+import { launchBrowser } from "../support/browser.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
-
-/** The reason why tests in a browser are skipped; undefined: there is one. */
-export const noBrowser = executablePath === undefined ? "no Chromium is installed" : undefined
+export { noBrowser } from "../support/browser.ts"
 
 const ACTOR: Actor = { kind: "session", name: "Ada", role: "admin", id: null, address: null }
 
@@ -46,7 +43,7 @@ export async function openFixture(): Promise<Fixture> {
   const sessions = createSessions()
   const server = await serve(sessions, api.handle)
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const browser = await chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] })
+  const browser = await launchBrowser()
   return {
     client,
     origin,

@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import pg from "pg"
-import { type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import type { BrowserContextOptions, Page } from "playwright-core"
 import { callLocally } from "../../src/api/call.ts"
 import { tokens } from "../../src/api/routes/tokens.ts"
 import type { Role } from "../../src/core/actor.ts"
@@ -12,12 +11,10 @@ import { createPriceBook } from "../../src/pricing/price-book.ts"
 import { openApi } from "../../src/server/api.ts"
 import { createApp } from "../../src/server/app.ts"
 import { loadSettings } from "../../src/server/settings.ts"
+import { launchBrowser } from "../support/browser.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
-
-/** The reason why tests in a browser are skipped; undefined: there is one. */
-export const noBrowser = executablePath === undefined ? "no Chromium is installed" : undefined
+export { noBrowser } from "../support/browser.ts"
 
 /** Starts the admin API with its real access and prices, the dashboard and a browser. */
 export async function openGateway() {
@@ -35,7 +32,7 @@ export async function openGateway() {
   const server = createServer(createApp(undefined as never, probe, policy))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const browser = await chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] })
+  const browser = await launchBrowser()
 
   const actor = { kind: "command", name: "root", role: "admin", id: null, address: null } as const
   const { signal } = new AbortController()

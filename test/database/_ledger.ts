@@ -36,6 +36,7 @@ export function aRecord(changes: Partial<LogRecord> = {}): LogRecord {
     input_cost: "0.00012",
     output_cost: "0.0003",
     total_cost: "0.00042",
+    billing: undefined,
     cost_status: "exact",
     price: {
       lines: [

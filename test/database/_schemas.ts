@@ -51,6 +51,9 @@ export function makeOlderScript(version: number): SchemaScript {
 /** The version of this program. */
 export const VERSION = readSchemaScript().version
 
+const DROP_BILLING =
+  "DROP COLUMN subscription_requests, DROP COLUMN subscription_value, DROP COLUMN subscription_without_value"
+
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
@@ -59,14 +62,14 @@ export const FORGET_VERSIONS = `
   DROP FUNCTION majordomo_lock_rollups CASCADE;
   DROP FUNCTION majordomo_only_pruned CASCADE;
   DROP FUNCTION majordomo_latency;
-  DROP INDEX idx_llm_requests_errors;
+  DROP INDEX idx_llm_requests_unusual;
   ALTER TABLE IF EXISTS llm_request_repricings DROP CONSTRAINT llm_request_repricings_cost_is_number;
-  ALTER TABLE IF EXISTS llm_usage_hourly DROP COLUMN latencies, DROP CONSTRAINT llm_usage_hourly_are_numbers;
-  ALTER TABLE IF EXISTS llm_usage_hourly_keys DROP COLUMN latencies, DROP CONSTRAINT llm_usage_hourly_keys_are_numbers;
-  ALTER TABLE IF EXISTS llm_usage_daily DROP COLUMN latencies, DROP CONSTRAINT llm_usage_daily_are_numbers;
-  ALTER TABLE IF EXISTS llm_usage_metadata DROP COLUMN latencies, DROP CONSTRAINT llm_usage_metadata_are_numbers;
-  ALTER TABLE IF EXISTS llm_usage_metadata_weekly DROP COLUMN latencies, DROP CONSTRAINT llm_usage_metadata_weekly_are_numbers;
-  ALTER TABLE llm_requests DROP COLUMN dialect, DROP CONSTRAINT llm_requests_cost_is_number;
+  ALTER TABLE IF EXISTS llm_usage_hourly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_hourly_are_numbers;
+  ALTER TABLE IF EXISTS llm_usage_hourly_keys DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_hourly_keys_are_numbers;
+  ALTER TABLE IF EXISTS llm_usage_daily DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_daily_are_numbers;
+  ALTER TABLE IF EXISTS llm_usage_metadata DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_are_numbers;
+  ALTER TABLE IF EXISTS llm_usage_metadata_weekly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_weekly_are_numbers;
+  ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP CONSTRAINT llm_requests_cost_is_number;
   ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE, DROP COLUMN provider_keys CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
   ALTER TABLE majordomo_schema DROP COLUMN cookie_key;

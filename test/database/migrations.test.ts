@@ -30,6 +30,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0011_pruned_repricings.sql": "31f67fc2bd0b16b9",
   "0012_access.sql": "53ce8c1c591bb60b",
   "0013_latency.sql": "76311b2deb1139bf",
+  "0014_unusual.sql": "54a7cd90f006bc12",
+  "0015_vault.sql": "17282f9bff216634",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

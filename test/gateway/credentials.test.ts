@@ -27,7 +27,7 @@ beforeAll(async () => {
     at("prefixed", "openai", `${upstream.origin}/openai`),
     at("public-openai", "openai", "https://api.openai.com"),
     at("public-anthropic", "anthropic", "https://api.anthropic.com"),
-    at("vertex", "anthropic", "https://us-central1-aiplatform.googleapis.com"),
+    at("claude-on-vertex", "anthropic", "https://us-central1-aiplatform.googleapis.com"),
   ]
   gateway = await startPipeline({
     upstream: upstream.origin,
@@ -171,7 +171,7 @@ describe("[S10] what a provider does not get", () => {
     ["public-openai", "/v1/chat/completions", "Authorization: Bearer sk-ant-api03-secret"],
     ["public-anthropic", "/v1/messages", "Authorization: Bearer ya29.secret"],
     ["public-anthropic", "/v1/messages", "x-api-key: sk-proj-secret"],
-    ["vertex", "/v1/x:rawPredict", "x-api-key: sk-ant-secret"],
+    ["claude-on-vertex", "/v1/x:rawPredict", "x-api-key: sk-ant-secret"],
   ])("%s %s with %s is rejected with a reason, and nothing is sent", async (name, path, header) => {
     const { status, answer, sent } = await send(request(`X-Majordomo-Provider: ${name}\r\n${header}\r\n`, { path }))
     expect([status, sent]).toEqual([400, 0])

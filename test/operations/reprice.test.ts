@@ -108,6 +108,15 @@ describeDatabases("repricing", (open) => {
     }
   })
 
+  test("the API value of subscriptions is priced again, and added to no bill", async () => {
+    const db = await open()
+    await insert(db, [anUnpriced(), anUnpriced({ billing: "subscription" })])
+    expect(await run(db)).toMatchObject([{ looked: 2, changed: 2, before: "0", after: "0.0018", unpriced_after: 0 }])
+    const { rows } = await db.query(`SELECT trim_scale(sum(total_cost))::text AS bill,
+      trim_scale(sum(subscription_value))::text AS value, sum(subscription_without_value)::int AS unknown FROM llm_usage_daily`)
+    expect(rows).toEqual([{ bill: "0.0018", value: "0.0018", unknown: 0 }])
+  })
+
   test("a second run changes nothing, and neither does a dry run", async () => {
     const db = await open()
     await insert(db, [anUnpriced(), anUnpriced()])

@@ -28,6 +28,7 @@ const ROW: RepriceableRow = {
   price: null,
   key_discount_percent: null,
   dialect: null,
+  billing: null,
 }
 
 const ANTHROPIC = { input: 6, cacheRead: 4, output: 5 }

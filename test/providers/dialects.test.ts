@@ -209,6 +209,8 @@ it("the built-in providers have the addresses of their makers", () => {
   expect(Object.values(BUILT_IN_PROVIDERS).map(({ name, format, baseUrl }) => `${name} ${format} ${baseUrl}`)).toEqual([
     "openai openai https://api.openai.com",
     "anthropic anthropic https://api.anthropic.com",
+    "bedrock bedrock https://bedrock-runtime.us-east-1.amazonaws.com",
     "gemini gemini https://generativelanguage.googleapis.com",
+    "chatgpt openai https://chatgpt.com/backend-api/codex",
   ])
 })

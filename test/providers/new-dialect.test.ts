@@ -177,7 +177,7 @@ describe("a new API is one folder and one line", () => {
     "it is one of the formats that the settings accept",
     async () => {
       const { stderr } = await installation.run(["health"], { MAJORDOMO_PROVIDERS_MINE_FORMAT: "nonsense" })
-      expect(stderr).toContain("expected one of openai, anthropic, cohere, gemini, got")
+      expect(stderr).toContain("expected one of openai, anthropic, bedrock, cohere, gemini, got")
     },
     START_MS,
   )

@@ -14,6 +14,7 @@ const PATHS: Readonly<Record<Format, readonly string[]>> = {
     "/v1/audio/transcriptions",
   ],
   anthropic: ["/v1/messages", "/v1/chat/completions"],
+  bedrock: ["/model/m/converse", "/model/m/invoke"],
   gemini: ["/v1beta/models/g:generateContent", "/v1beta/models/g:embedContent", "/v1beta/interactions"],
 }
 
@@ -90,6 +91,37 @@ describe("usage that adds up is kept exactly", () => {
         cache_creation: { ephemeral_5m_input_tokens: w5, ephemeral_1h_input_tokens: w1 },
       }
       const reading = read("anthropic", "/v1/messages", JSON.stringify({ type: "message", model: "m", usage }))
+      expect(reading.parts[0]).toMatchObject({
+        usage: { input, cacheRead: cached, cacheWrite: w5, cacheWrite1h: w1, output },
+        contextTokens: input + cached + w5 + w1,
+      })
+    }
+  })
+
+  it("Bedrock: input, reads, and writes of both lifetimes sum to the context", () => {
+    const random = createRandom(8)
+    for (let i = 0; i < 2000; i++) {
+      const [input, cached, w5, w1, output] = Array.from({ length: 5 }, () => count(random)) as [
+        number,
+        number,
+        number,
+        number,
+        number,
+      ]
+      const usage = {
+        inputTokens: input,
+        outputTokens: output,
+        totalTokens: input + cached + w5 + w1 + output,
+        cacheReadInputTokens: cached,
+        cacheReadInputTokenCount: cached,
+        cacheWriteInputTokens: w5 + w1,
+        cacheWriteInputTokenCount: w5 + w1,
+        cacheDetails: [
+          { ttl: "1h", inputTokens: w1 },
+          { ttl: "5m", inputTokens: w5 },
+        ],
+      }
+      const reading = read("bedrock", "/model/m/converse", JSON.stringify({ output: {}, usage }))
       expect(reading.parts[0]).toMatchObject({
         usage: { input, cacheRead: cached, cacheWrite: w5, cacheWrite1h: w1, output },
         contextTokens: input + cached + w5 + w1,
@@ -182,6 +214,20 @@ describe("usage that is nonsense", () => {
     "x_groq",
     "stop_reason",
     "cost_in_usd_ticks",
+    "inputTokens",
+    "outputTokens",
+    "cacheReadInputTokens",
+    "cacheWriteInputTokenCount",
+    "cacheDetails",
+    "ttl",
+    "prompt_token_count",
+    "results",
+    "tokenCount",
+    "metadata",
+    "serviceTier",
+    "amazon-bedrock-invocationMetrics",
+    "inputTokenCount",
+    "outputTokenCount",
   ] as const
   const LEAVES = [
     "null",
@@ -220,7 +266,7 @@ describe("usage that is nonsense", () => {
 
   it("never throws, and whatever is read is disjoint, whole and not negative", () => {
     const random = createRandom(4)
-    for (const format of ["openai", "anthropic", "gemini"] as const) {
+    for (const format of ["openai", "anthropic", "bedrock", "gemini"] as const) {
       for (let i = 0; i < 6000; i++) {
         const usage = nonsense(random, 3)
         const text =

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs"
-import { describe, expect, test } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
 import type { Reading } from "../../src/core/usage.ts"
 import type { Dialect } from "../../src/providers/_dialect.ts"
 import { DIALECTS } from "../../src/providers/catalog.ts"
@@ -21,7 +21,11 @@ function readAgain(dialect: Dialect, stored: { method: string; path: string }, r
   return readStoredAnswer(dialect, { method, path, model: reading.model, usage })
 }
 
-const recordings = readRecordings("../shared/corpus")
+const recordings = readRecordings("../shared/corpus") && [
+  ...readRecordings("../shared/corpus")!,
+  ...(readRecordings("../shared/corpus-clouds") ?? []),
+]
+beforeAll(() => DIALECTS.bedrock.load?.())
 
 test.skipIf(!recordings)("every recorded answer has the same reading from its row as from its bytes", () => {
   let counted = 0
@@ -38,7 +42,7 @@ test.skipIf(!recordings)("every recorded answer has the same reading from its ro
   expect(counted).toBeGreaterThan(380)
 })
 
-describe.each(["openai", "anthropic", "gemini", "compatible"] as const)("%s", (name) => {
+describe.each(["openai", "anthropic", "bedrock", "gemini", "compatible"] as const)("%s", (name) => {
   const directory = new URL(`../fixtures/${name}/`, import.meta.url)
   const dialect = DIALECTS[name === "compatible" ? "openai" : name]
   test.each(readdirSync(directory))("%s has the same reading from its row as from its bytes", (file) => {

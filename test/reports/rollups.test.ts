@@ -1,5 +1,6 @@
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { formatDecimal, parseDecimal } from "../../src/core/decimal.ts"
 import {
   askRollupState,
   askUsage,
@@ -86,6 +87,8 @@ const BY = [
     ["User-Id"],
     ["Feature"],
     ["status"],
+    ["billing"],
+    ["outcome"],
   ],
   ...[
     ["model", "provider"],
@@ -95,6 +98,8 @@ const BY = [
     ["month", "key"],
     ["User-Id", "day"],
     ["week", "User-Id"],
+    ["status", "key"],
+    ["outcome", "User-Id"],
   ],
 ]
 const FILTERS: readonly Filters[] = [
@@ -103,6 +108,7 @@ const FILTERS: readonly Filters[] = [
   { provider: "openai", model: "claude" },
   { key: "alpha" },
   { status: "error" },
+  { billing: "subscription", provider: "openai" },
   { where: { "User-Id": "u3" } },
   { where: { "User-Id": "u1*" } },
   { where: { Feature: "chat" }, provider: "gemini" },
@@ -122,9 +128,46 @@ describe("a report from rollups equals the report from rows, to the last digit",
   })
 })
 
+describe("the bill and the API value of subscriptions add up to the costs of all requests", () => {
+  test.each([["rollups"], ["rows"]])("by any dimension, from %s", async (from) => {
+    const { rows } = await client.query(
+      "SELECT trim_scale(sum(total_cost))::text AS cost FROM llm_requests WHERE outcome <> 'gap'",
+    )
+    for (const by of BY) {
+      const result = await answer(
+        toQuestion({ by, tz: "Asia/Kolkata", since: "2026-01-01T00:00:00Z" }),
+        from === "rows" ? NO_ROLLUPS : rollups,
+      )
+      const groups = by.length === 0 ? [result.total] : result.rows
+      const amounts = groups.flatMap(({ total_cost, subscription_value }) => [
+        total_cost ?? "0",
+        subscription_value ?? "0",
+      ])
+      expect(formatDecimal(amounts.map(parseDecimal).reduce((sum, next) => sum + next)), by.join()).toBe(rows[0].cost)
+    }
+  })
+
+  test("and a filter by billing divides them", async () => {
+    const ask = (filters: Filters) =>
+      answer(toQuestion({ by: [], tz: "UTC", since: "2026-01-01T00:00:00Z", filters }), rollups)
+    const { total } = await ask({})
+    expect((await ask({ billing: "api" })).total).toMatchObject({
+      total_cost: total.total_cost,
+      subscription_requests: 0,
+      subscription_value: "0",
+    })
+    expect((await ask({ billing: "subscription" })).total).toMatchObject({
+      requests: total.subscription_requests,
+      total_cost: "0",
+      subscription_value: total.subscription_value,
+    })
+  })
+})
+
 describe("a report equals the result of plain SQL", () => {
   const MEASURES = `count(*)::int AS requests, sum(input_tokens)::int AS input_tokens, sum(output_tokens)::int AS output_tokens,
-    trim_scale(sum(total_cost) FILTER (WHERE cost_status <> 'unpriced'))::text AS total_cost, count(*) FILTER (WHERE cost_status = 'unpriced')::int AS unpriced`
+    trim_scale(sum(total_cost) FILTER (WHERE cost_status <> 'unpriced' AND billing IS NULL))::text AS total_cost,
+    trim_scale(sum(total_cost) FILTER (WHERE billing = 'subscription'))::text AS subscription_value, count(*) FILTER (WHERE cost_status = 'unpriced')::int AS unpriced`
   test.each([
     ["model", "left(model, 255)"],
     ["provider", "provider"],
@@ -171,7 +214,8 @@ describe("a report reads rollups if they contain everything it needs", () => {
     [{ by: ["day"], filters: { where: { "User-Id": "u3" } } }, "llm_usage_metadata"],
     [{ by: ["User-Id", "model"] }, "rows"],
     [{ by: ["Feature"] }, "rows"],
-    [{ by: ["status"] }, "rows"],
+    [{ by: ["status"] }, "llm_usage_hourly"],
+    [{ by: ["outcome", "key"] }, "llm_usage_daily"],
     [{ filters: { status: "error" } }, "rows"],
   ])("%j: %s", (ask, table) => expect(source(ask)).toBe(table))
 })

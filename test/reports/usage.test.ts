@@ -94,6 +94,8 @@ describe("measures", () => {
       exact: 2,
       estimated: 1,
       unpriced: 0,
+      subscription_requests: 0,
+      subscription_value: "0",
     })
     expect(total).toMatchObject({
       requests: 8,

@@ -59,7 +59,10 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@electric-sql/": ["embedded"],
   "gpt-tokenizer": ["tokenizer"],
   "@aws-sdk/": ["bodies"],
+  "@smithy/signature-v4": ["vault"],
+  "@smithy/eventstream-codec": ["providers"],
   "@smithy/": ["bodies"],
+  jose: ["vault"],
 }
 
 /** Rooms of pure functions: the same input gives the same output, without side effects. */

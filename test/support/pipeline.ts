@@ -25,6 +25,7 @@ const SETTINGS: GatewaySettings = {
   foreignJobs: false,
   maxMetadataKeys: 32,
   maxMetadataValueLength: 1024,
+  attribution: { client: true, user: true, session: true, trace: true },
 }
 
 const PRICED: Cost = {
@@ -69,6 +70,7 @@ export async function startPipeline(options: {
     providers: options.providers ?? {
       openai: provider("openai", "openai"),
       anthropic: provider("anthropic", "anthropic"),
+      bedrock: provider("bedrock", "bedrock"),
       gemini: provider("gemini", "gemini"),
     },
     dialects: DIALECTS,

@@ -21,7 +21,7 @@ interface RandomUsage {
   readonly seed: number
 }
 
-/** Inserts requests of every kind at random times: without price, key or metadata, errors, gaps, and costs of any size. */
+/** Inserts requests of every kind at random times: without price, key or metadata, errors, gaps, and costs of any size, and logins of subscriptions. */
 export async function insertRandomUsage(client: Client, { rows, since, until, keys, seed }: RandomUsage) {
   const random = createRandom(seed)
   const pick = <T>(...all: readonly T[]): T => all[Math.floor(random() * all.length)]!
@@ -32,6 +32,7 @@ export async function insertRandomUsage(client: Client, { rows, since, until, ke
     const moment = pick(at, at, Math.floor(at / 3_600_000) * 3_600_000 - pick(0, 1))
     const status = pick("exact", "exact", "exact", "estimated", "inconsistent", "free", "unpriced")
     const cost = status === "free" ? "0" : `${pick(0, 0, 3)}.${String(Math.floor(random() * 1e12)).padStart(12, "0")}`
+    const billing = pick(null, null, null, "subscription")
     const metadata: Record<string, string> = {
       "User-Id": `u${Math.floor(random() * 20)}`,
       Feature: pick("chat", "search", "(none)"),
@@ -48,7 +49,9 @@ export async function insertRandomUsage(client: Client, { rows, since, until, ke
       cached_tokens: Math.floor(random() * 1000),
       cache_creation_tokens: Math.floor(random() * 100),
       output_tokens: Math.floor(random() * 5000),
-      total_cost: status === "unpriced" ? pick(null, null, "0") : cost,
+      // The 0 is that of the Go gateway, which knew no subscriptions.
+      total_cost: status === "unpriced" ? (billing === null ? pick(null, null, "0") : null) : cost,
+      billing,
       cost_status: status,
       status_code: pick(200, 200, 200, 429, 500),
       outcome: pick(
@@ -66,12 +69,12 @@ export async function insertRandomUsage(client: Client, { rows, since, until, ke
   })
   await client.query(
     `INSERT INTO llm_requests (majordomo_api_key_id, provider, model, request_path, request_method, requested_at, responded_at, created_at,
-       response_time_ms, input_tokens, cached_tokens, cache_creation_tokens, output_tokens, total_cost, cost_status, status_code, outcome, raw_metadata)
+       response_time_ms, input_tokens, cached_tokens, cache_creation_tokens, output_tokens, total_cost, billing, cost_status, status_code, outcome, raw_metadata)
      SELECT majordomo_api_key_id, provider, model, '/', 'POST', requested_at, created_at, created_at,
-       response_time_ms, input_tokens, cached_tokens, cache_creation_tokens, output_tokens, total_cost, cost_status, status_code, outcome, raw_metadata
+       response_time_ms, input_tokens, cached_tokens, cache_creation_tokens, output_tokens, total_cost, billing, cost_status, status_code, outcome, raw_metadata
      FROM json_to_recordset($1::json) AS r (majordomo_api_key_id uuid, provider text, model text, requested_at timestamptz,
        created_at timestamptz, response_time_ms int, input_tokens bigint, cached_tokens bigint, cache_creation_tokens bigint,
-       output_tokens bigint, total_cost numeric, cost_status text, status_code int, outcome text, raw_metadata jsonb)`,
+       output_tokens bigint, total_cost numeric, billing text, cost_status text, status_code int, outcome text, raw_metadata jsonb)`,
     [JSON.stringify(records)],
   )
 }

@@ -10,8 +10,17 @@ export const FILTERS = {
   provider: z.string().optional().describe("only this provider"),
   key: z.string().optional().describe("only this API key, by its id or its name"),
   status: z.string().optional().describe("only error, success, a status code, or 4*"),
+  billing: z.string().optional().describe("only api or subscription: who pays for the tokens"),
   where: z.array(z.string()).default([]).describe("only this metadata, such as User-Id=42; may be repeated"),
 }
+
+/** The result of a report beside its cost. */
+export const SUBSCRIPTION_VALUE = z
+  .string()
+  .nullable()
+  .describe(
+    "what the API would have charged for requests that a subscription pays for; not part of total_cost; null: not known",
+  )
 
 /** A whole number, which a query has as text. */
 export function whole(min: number, max: number) {

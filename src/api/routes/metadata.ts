@@ -18,13 +18,18 @@ export const metadata = {
     path: "/metadata",
     role: "viewer",
     summary: "the metadata names that requests carried, and which of them are active",
-    input: z.strictObject({}),
+    input: z.strictObject({
+      values: z
+        .enum(["count", "skip"])
+        .default("count")
+        .describe("whether to count the values of each name, which takes seconds with millions of requests"),
+    }),
     output: z
       .array(
         z.object({
           name: z.string(),
           requests: z.number(),
-          distinct_values: z.number(),
+          distinct_values: z.number().nullable().describe("null: they were not to be counted"),
           distinct_values_of: z.string().describe("the requests in which the values were counted"),
           counted_since: z.string().nullable().describe("reports do not know the values of earlier requests"),
           active: z.enum(["all", "some", "none"]),
@@ -35,7 +40,7 @@ export const metadata = {
       .readonly(),
     needs: ["database"],
     addGoFields: (names) => names.map(addNameFields),
-    run: (context) => listMetadata(context),
+    run: (context, { values }) => listMetadata(context, { values: values === "count" }),
   }),
   activate: defineRoute({
     name: "metadata.activate",

@@ -4,7 +4,7 @@ import { listRuns, RUN_SORTS, TRACE_NAME } from "../../operations/runs/list.ts"
 import { parseSort } from "../../operations/usage/question.ts"
 import { defineRoute } from "../_route.ts"
 import { notePendingRows } from "./_pending-rows.ts"
-import { FILTERS, parseChoice, toLimit } from "./_usage-input.ts"
+import { FILTERS, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
 
 const numbers = {
   requests: z.number(),
@@ -17,6 +17,7 @@ const numbers = {
   total_cost: z.string().nullable().describe("USD as a plain decimal; null: no price is known"),
   first: z.string().describe("the start of the first request, ISO 8601"),
   last: z.string().describe("the end of the last request"),
+  subscription_value: SUBSCRIPTION_VALUE,
 }
 
 const run = z.object({
@@ -24,6 +25,7 @@ const run = z.object({
   ...numbers,
   cached_tokens: z.number(),
   cache_creation_tokens: z.number(),
+  subscription_requests: z.number(),
 })
 const step = z.object({
   id: z.string(),
@@ -38,6 +40,8 @@ const step = z.object({
   output_tokens: z.number(),
   total_cost: z.string().nullable(),
   cost_status: z.string(),
+  billing: z.literal("subscription").nullable(),
+  subscription_value: SUBSCRIPTION_VALUE,
 })
 const span: z.ZodObject = z
   .object({

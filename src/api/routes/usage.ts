@@ -14,7 +14,7 @@ import { parseDimensions, parseSort } from "../../operations/usage/question.ts"
 import { reportUsage, SORTS, type UsageQuestion } from "../../operations/usage/report.ts"
 import { defineRoute } from "../_route.ts"
 import { notePendingRows } from "./_pending-rows.ts"
-import { FILTERS, OPTIONAL_LIMIT, parseChoice, toLimit } from "./_usage-input.ts"
+import { FILTERS, OPTIONAL_LIMIT, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
 
 const measures = {
   requests: z.number(),
@@ -28,6 +28,8 @@ const measures = {
   exact: z.number(),
   estimated: z.number(),
   unpriced: z.number(),
+  subscription_requests: z.number(),
+  subscription_value: SUBSCRIPTION_VALUE,
 }
 const rows = z.array(z.looseObject(measures).describe("the dimensions by name, and the measures")).readonly()
 const total = z.object(measures)
@@ -61,7 +63,7 @@ const question = {
 const by = z
   .string()
   .optional()
-  .describe("model, provider, key, hour, day, week, month, status, outcome, or a metadata name")
+  .describe("model, provider, key, hour, day, week, month, status, outcome, billing, or a metadata name")
 
 type QuestionInput = Parameters<typeof parseChoice>[0] & {
   readonly by?: string | undefined

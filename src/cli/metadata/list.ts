@@ -20,7 +20,7 @@ export default defineCommand({
 })
 
 function renderNames(names: readonly MetadataName[], screen: Screen): string {
-  const values = names.map((name) => `${withThousands(name.distinct_values)}${isCountedWhole(name) ? "" : "*"}`)
+  const values = names.map((name) => `${withThousands(name.distinct_values ?? 0)}${isCountedWhole(name) ? "" : "*"}`)
   const table = renderTable(
     [
       { title: "Name", align: "left", cells: names.map(({ name }) => name), shrinks: true },

@@ -28,6 +28,7 @@ export function renderBreakdown(
     count("Output", ({ output_tokens }) => output_tokens, 1),
     ...(total.unpriced > 0 ? [count("Unpriced", ({ unpriced }) => unpriced, 4)] : []),
     { title: "Cost", align: "right", cells: costs.slice(0, -1), total: costs.at(-1)! },
+    ...toValueColumns(rows, total),
     {
       title: "Share",
       align: screen.drawing ? "left" : "right",
@@ -50,6 +51,24 @@ export function toCostCell({
 }: Pick<Measures, "total_cost" | "estimated" | "unpriced">): string {
   if (total_cost === null) return "unpriced"
   return `${unpriced > 0 ? ">" : estimated > 0 ? "~" : ""}${toDollars(total_cost)}`
+}
+
+/** Returns the column of what the API would have charged for requests of subscriptions; none if there are no such requests. */
+export function toValueColumns(rows: readonly OnSubscription[], total?: OnSubscription): Column[] {
+  const all = total === undefined ? rows : [...rows, total]
+  if (all.every(({ subscription_requests }) => subscription_requests === 0)) return []
+  const cells = alignPoints(all.map(toValueCell))
+  const column = { title: "API value", align: "right", hideRank: 1 } as const
+  if (total === undefined) return [{ ...column, cells }]
+  return [{ ...column, cells: cells.slice(0, -1), total: cells.at(-1)! }]
+}
+
+type OnSubscription = Pick<Measures, "subscription_requests" | "subscription_value">
+
+/** Renders the API value of a group, which is empty if no subscription pays for any of its requests. */
+export function toValueCell({ subscription_requests, subscription_value }: OnSubscription): string {
+  if (subscription_requests === 0) return ""
+  return subscription_value === null ? "unpriced" : toDollars(subscription_value)
 }
 
 /** Returns the label of a group: its value, and the key's id if two keys have the same name. */
@@ -94,6 +113,9 @@ function toNotes(total: Measures, hidden: number, { width }: Screen): string[] {
     ...(hidden > 0 ? [`And ${plural(hidden, "more row")}; the total counts them all.`] : []),
     ...(total.unpriced > 0
       ? [`> ${plural(total.unpriced, "request")} without a known price: what they cost is not in these sums.`]
+      : []),
+    ...(total.subscription_requests > 0
+      ? [`API value: what ${plural(total.subscription_requests, "request")} of subscriptions would cost; on no bill.`]
       : []),
     ...(total.estimated > 0 ? [`~ ${plural(total.estimated, "request")} estimated.`] : []),
   ]

@@ -7,7 +7,8 @@ export const BY_OPTION = {
   by: {
     type: "string",
     valueHint: "DIM[,DIM]",
-    description: "model, provider, key, hour, day, week, month, status, outcome, or a metadata name such as User-Id",
+    description:
+      "model, provider, key, hour, day, week, month, status, outcome, billing, or a metadata name such as User-Id",
   },
 } as const satisfies ArgsDef
 
@@ -20,6 +21,7 @@ export const FILTER_OPTIONS = {
   provider: { type: "string", valueHint: "NAME", description: "only this provider" },
   key: { type: "string", valueHint: "KEY", description: "only this API key, by its id or its name" },
   status: { type: "string", valueHint: "STATUS", description: "only error, success, a status code, or 4*" },
+  billing: { type: "string", valueHint: "WHO", description: "only api or subscription: who pays for the tokens" },
   where: {
     type: "string",
     valueHint: "NAME=VALUE",
@@ -31,8 +33,9 @@ type FilterArgs = { readonly [K in keyof typeof FILTER_OPTIONS]?: string | undef
 
 /** Returns the parameters of a route for the options. `where` may be repeated, so it is read from the raw arguments. */
 export function toChoice({ since, until, tz, ...args }: FilterArgs, rawArgs: readonly string[]) {
-  const { model, provider, key, status } = args
-  return { since, until, tz: toZone(tz), model, provider, key, status, where: listValues("where", rawArgs) }
+  const { model, provider, key, status, billing } = args
+  const where = listValues("where", rawArgs)
+  return { since, until, tz: toZone(tz), model, provider, key, status, billing, where }
 }
 
 /** Returns the period of the options. `now` is the current time in ms since the epoch. */

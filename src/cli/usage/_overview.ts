@@ -7,7 +7,7 @@ import { alignPoints, toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts, toShares, truncate } from "../_table.ts"
 import { printable, withThousands, wrap } from "../_text.ts"
-import { toCostCell, toLabel } from "./_breakdown.ts"
+import { toCostCell, toLabel, toValueCell, toValueColumns } from "./_breakdown.ts"
 
 /** The width of the names in front of the facts. */
 const NAME_WIDTH = 12
@@ -24,6 +24,7 @@ export function renderOverview(overview: Overview, screen: Screen): string {
     ],
     ["Tokens", `${withThousands(tokensOf(now))}${describeChange(tokensOf(now), tokensOf(then))}`],
     ["Cost", `${toCostCell(now)}${describeChange(Number(now.total_cost), Number(then.total_cost))}`],
+    ...(now.subscription_requests > 0 ? [["Subscribed", describeSubscriptions(now)]] : []),
     ["Confidence", describeConfidence(overview)],
     ...(now.unpriced > 0 ? [["", `to price them: ${toRepriceCommand(overview.question)}`]] : []),
   ] as const
@@ -43,6 +44,12 @@ export function renderOverview(overview: Overview, screen: Screen): string {
 }
 
 const tokensOf = (m: Measures) => m.input_tokens + m.output_tokens
+
+/** Renders what the API would have charged for the requests that subscriptions pay for. */
+function describeSubscriptions(total: Measures): string {
+  const noun = total.subscription_requests === 1 ? "request" : "requests"
+  return `${toValueCell(total)} is the API value of ${withThousands(total.subscription_requests)} ${noun}, which no bill contains`
+}
 
 /** Renders the groups with the highest cost, with bars that can be compared. */
 function renderTop(by: readonly Dimension[], { rows, total, groups }: UsageAnswer, screen: Screen): string {
@@ -65,6 +72,7 @@ function renderTop(by: readonly Dimension[], { rows, total, groups }: UsageAnswe
       count("Requests", ({ requests }) => requests),
       count("Tokens", tokensOf, 2),
       { title: "Cost", align: "right", cells: costs.slice(0, -1), total: costs.at(-1)! },
+      ...toValueColumns(rows, total),
       {
         title: "Share",
         align: screen.drawing ? "left" : "right",

@@ -92,7 +92,11 @@ function toStepLine(step: Step, depth: number): Line {
     since: step.since,
     until: step.until,
     tokens: step.inputTokens + step.outputTokens,
-    cost: step.cost === undefined ? "unpriced" : `${isEstimated(step) ? "~" : ""}${toDollars(step.cost)}`,
+    cost: step.isSubscribed
+      ? "subscription"
+      : step.cost === undefined
+        ? "unpriced"
+        : `${isEstimated(step) ? "~" : ""}${toDollars(step.cost)}`,
     note: step.isError ? `error ${step.status}` : "",
   }
 }

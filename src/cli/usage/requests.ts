@@ -57,6 +57,7 @@ function renderRequests(rows: readonly RequestRow[], tz: string, screen: Screen)
         shrinks: true,
       }),
       text("Status", toStatus),
+      ...(rows.some(isSubscribed) ? [text("Billing", (row) => (isSubscribed(row) ? "subscription" : "api"))] : []),
       counts("ms", "response_time_ms"),
       counts("Input", "input_tokens"),
       counts("Output", "output_tokens"),
@@ -66,6 +67,8 @@ function renderRequests(rows: readonly RequestRow[], tz: string, screen: Screen)
     screen,
   )
 }
+
+const isSubscribed = ({ billing }: RequestRow) => billing === "subscription"
 
 /** Returns the status of a request, with its outcome if the answer is not complete. */
 export function toStatus({ status_code, outcome }: RequestRow): string {

@@ -2,6 +2,7 @@ import { runs } from "../../api/routes/runs.ts"
 import { fromRunObject, type SpanNode } from "../../operations/runs/get.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { toDollars } from "../_money.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { printable, toMoment, withThousands } from "../_text.ts"
 import { toZone } from "./_options.ts"
@@ -29,9 +30,12 @@ export default defineCommand({
 function renderHead(trace: string, run: SpanNode, tz: string): string {
   const noun = run.requests === 1 ? "request" : "requests"
   const errors = run.errors === 0 ? "" : `, ${withThousands(run.errors)} with an error`
+  const { subscriptionValue: value } = run
+  const subscribed =
+    value === "0" ? "" : `; subscriptions paid for ${value === undefined ? "others" : toDollars(value)}`
   return [
     `Trace  ${printable(trace)}`,
     `Time   ${toMoment(new Date(run.since), tz)}, ${toDuration(run.until - run.since)}`,
-    `Cost   ${toSpanCost(run)} in ${withThousands(run.requests)} ${noun}${errors}`,
+    `Cost   ${toSpanCost(run)} in ${withThousands(run.requests)} ${noun}${errors}${subscribed}`,
   ].join("\n")
 }

@@ -8,7 +8,7 @@ import { alignPoints } from "../_money.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment } from "../_text.ts"
-import { toCostCell } from "./_breakdown.ts"
+import { toCostCell, toValueColumns } from "./_breakdown.ts"
 import { FILTER_OPTIONS, toChoice, toZone } from "./_options.ts"
 
 export default defineCommand({
@@ -64,6 +64,7 @@ export function renderRuns(runs: readonly Run[], tz: string, screen: Screen): st
       count("Input", ({ input_tokens }) => input_tokens, 3),
       count("Output", ({ output_tokens }) => output_tokens, 3),
       { title: "Cost", align: "right", cells: alignPoints(runs.map(toCostCell)) },
+      ...toValueColumns(runs),
     ],
     screen,
   )

@@ -18,9 +18,11 @@ const FIXED = ["model", "key", "provider", "status"]
 /** More names would be more requests than a reader waits for. */
 const MAX_NAMES = 6
 
+const NAMES_ONLY = { values: "skip" } as const
+
 /** The metadata names that requests carried, those first by which reports are fast. */
 export function useMetadataNames(isWanted = true): readonly MetadataName[] {
-  const { data } = useQuery<readonly MetadataName[]>(isWanted ? "/metadata" : undefined)
+  const { data } = useQuery<readonly MetadataName[]>(isWanted ? "/metadata" : undefined, NAMES_ONLY)
   return useMemo(
     () => [...(data ?? [])].sort((one, other) => Number(one.active === "none") - Number(other.active === "none")),
     [data],

@@ -4,13 +4,13 @@ import { toHref, usePlace } from "./location.ts"
 
 /** One condition on the requests that count: a dimension, and the value that it must have. */
 export interface Filter {
-  /** `model`, `provider`, `key`, `status`, or a metadata name. */
+  /** `model`, `provider`, `key`, `status`, `billing`, or a metadata name. */
   readonly name: string
   readonly value: string
 }
 
 /** The dimensions of every request that can be filtered. All others are metadata names. */
-const FIXED = ["model", "provider", "key", "status"]
+export const FIXED: readonly string[] = ["model", "provider", "key", "status", "billing"]
 /** What belongs to every view, and stays when the reader goes to another one. */
 const SHARED = ["since", "until", "tz", "where", "compare", "vs", "match", ...FIXED]
 
@@ -85,6 +85,7 @@ export function useQuestion(): Question {
       provider: one("provider"),
       key: one("key"),
       status: one("status"),
+      billing: one("billing"),
       where: params.getAll("where"),
     }
     return {

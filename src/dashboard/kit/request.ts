@@ -22,6 +22,8 @@ export interface RequestRow {
   readonly output_cost: string | null
   readonly total_cost: string | null
   readonly cost_status: string
+  /** null: it is on the provider's bill. */
+  readonly billing: "subscription" | null
   readonly usage_source: string | null
   readonly dialect: string | null
   readonly status_code: number

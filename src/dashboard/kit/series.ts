@@ -1,6 +1,6 @@
 import { type Bounds, type Bucket, type Interval, listBuckets, toBucketValue, toComparison } from "./period.ts"
 import { type Query, useQuery } from "./query.ts"
-import { type Question, withFilter } from "./question.ts"
+import { FIXED, type Question, withFilter } from "./question.ts"
 import { METRICS, type Metric, readValue, type UsageReport, type UsageRow } from "./usage.ts"
 
 /** The values of the split that have a color of their own. The others are one series. */
@@ -57,9 +57,7 @@ function rowsOf(report: UsageReport | undefined, split: string, text: string): r
 
 function toFilterInput({ params }: Question, name: string, value: string) {
   const filtered = withFilter(params, { name, value })
-  return name === "model" || name === "provider" || name === "key" || name === "status"
-    ? { [name]: value }
-    : { where: filtered.getAll("where") }
+  return FIXED.includes(name) ? { [name]: value } : { where: filtered.getAll("where") }
 }
 
 /** Returns the measure of each bucket. */

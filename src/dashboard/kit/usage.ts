@@ -11,6 +11,9 @@ export interface Measures {
   readonly exact: number
   readonly estimated: number
   readonly unpriced: number
+  readonly subscription_requests: number
+  /** What the API would have charged for these requests. It is not part of the cost. */
+  readonly subscription_value: string | null
 }
 
 /** One row: the measures, and the values of the dimensions by name. */
@@ -40,7 +43,6 @@ export interface LatencyReport {
 export interface MetadataName {
   readonly name: string
   readonly requests: number
-  readonly distinct_values: number
   readonly active: "all" | "some" | "none"
 }
 
@@ -66,6 +68,7 @@ const TITLES: Readonly<Record<string, readonly [one: string, many: string]>> = {
   key: ["API key", "API keys"],
   status: ["Status", "Status codes"],
   outcome: ["Outcome", "Outcomes"],
+  billing: ["Billing", "Kinds of billing"],
 }
 export const DIMENSIONS = Object.keys(TITLES)
 

@@ -34,6 +34,14 @@ export function Figures({ question, timeline: { report, before }, metric }: Figu
         value={<Money usd={total.total_cost} />}
         note={earlier && `from ${formatMoney(earlier.total_cost)}`}
       />
+      {total.subscription_requests > 0 && (
+        <Tile
+          title="API value of subscriptions"
+          isLoading={report.data === undefined}
+          value={<Money usd={total.subscription_value} />}
+          note={`${formatCount(total.subscription_requests)} requests, not part of the cost`}
+        />
+      )}
       <Tile
         title="Requests"
         {...show("requests")}
@@ -84,6 +92,8 @@ const NOTHING: Measures = {
   exact: 0,
   estimated: 0,
   unpriced: 0,
+  subscription_requests: 0,
+  subscription_value: "0",
 }
 
 const rateOf = ({ errors, requests }: Measures) => (requests === 0 ? 0 : errors / requests)

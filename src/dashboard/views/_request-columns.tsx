@@ -13,6 +13,20 @@ function Cut({ text }: { readonly text: string | undefined }) {
   )
 }
 
+/** The cost of a request. What a subscription pays for has a mark, because it is on no bill. */
+function Cost({ row: { total_cost, billing } }: { readonly row: RequestRow }) {
+  return (
+    <>
+      {billing && (
+        <span class="mark" title="A subscription pays for this request. The amount is what the API would have charged.">
+          {billing}
+        </span>
+      )}{" "}
+      <Money usd={total_cost} digits={4} />
+    </>
+  )
+}
+
 /** The columns of requests. `names` are the metadata names that have a column. */
 export function toRequestColumns({ tz }: Question, names: readonly string[]): Column<RequestRow>[] {
   return [
@@ -28,7 +42,7 @@ export function toRequestColumns({ tz }: Question, names: readonly string[]): Co
     { title: "Latency", cell: (row) => <Duration ms={row.response_time_ms} />, isNumber: true, hide: "m" },
     { title: "Input", cell: (row) => <Count value={row.input_tokens} />, isNumber: true, hide: "l" },
     { title: "Output", cell: (row) => <Count value={row.output_tokens} />, isNumber: true, hide: "l" },
-    { title: "Cost", cell: (row) => <Money usd={row.total_cost} digits={4} />, isNumber: true },
+    { title: "Cost", cell: (row) => <Cost row={row} />, isNumber: true },
     { title: "Confidence", cell: (row) => <Confidence status={row.cost_status} />, hide: "m" },
   ]
 }

@@ -42,7 +42,7 @@ export function By() {
       {data !== undefined && data.rows.length > 0 && (
         <Table
           label={toPlural(name)}
-          columns={toColumns(question, name, sort)}
+          columns={toColumns(question, { name, sort, hasSubscriptions: data.total.subscription_requests > 0 })}
           rows={data.rows}
           keyOf={(row) => readValue(row, name).filter ?? readValue(row, name).text}
           hrefOf={hrefOfRow}
@@ -61,7 +61,17 @@ export function By() {
   )
 }
 
-function toColumns({ params, href }: Question, name: string, sort: string): Column<UsageRow>[] {
+function toValue({ subscription_requests, subscription_value }: UsageRow) {
+  return subscription_requests === 0 ? "" : <Money usd={subscription_value} />
+}
+
+interface ColumnChoice {
+  readonly name: string
+  readonly sort: string
+  readonly hasSubscriptions: boolean
+}
+
+function toColumns({ params, href }: Question, { name, sort, hasSubscriptions }: ColumnChoice): Column<UsageRow>[] {
   const sorted = (field: string) => ({
     sortHref: href(withParams(params, { sort: field === "cost" ? undefined : field })),
     isSorted: sort === field,
@@ -88,6 +98,9 @@ function toColumns({ params, href }: Question, name: string, sort: string): Colu
       hide: "l",
     },
     { title: "Cost", cell: (row) => <Money usd={row.total_cost} />, isNumber: true, ...sorted("cost") },
+    ...(hasSubscriptions
+      ? [{ title: "API value of subscriptions", cell: toValue, isNumber: true, hide: "m" as const }]
+      : []),
     { title: "Share", cell: (row) => <span class="num">{formatShare(row.share)}</span>, isNumber: true },
   ]
 }
@@ -103,6 +116,8 @@ const FIELDS = [
   "exact",
   "estimated",
   "unpriced",
+  "subscription_requests",
+  "subscription_value",
 ] as const
 
 /** Saves all rows, also those that are not on the page. */

@@ -74,6 +74,7 @@ function Summary({ request, question: { tz, hrefOf } }: PartProps) {
             <Money usd={request.total_cost} digits={6} />
           </strong>,
         ],
+        ["Billing", request.billing ? `${request.billing}: the cost is what the API would have charged` : undefined],
         ["Status", <Status key="status" code={request.status_code} outcome={request.outcome} />],
         [
           "Time",

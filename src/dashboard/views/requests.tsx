@@ -106,6 +106,7 @@ const FIELDS = [
   "output_tokens",
   "total_cost",
   "cost_status",
+  "billing",
 ] as const
 
 function rowsToCsv(rows: readonly RequestRow[]): string {

@@ -10,7 +10,7 @@ import { NO_KEY } from "./sql.ts"
  * changes the sum, whatever its table. That two errors cancel out by chance has a probability of about 1 in 2^47.
  */
 
-/** Different numbers below 2^19, so that the sum of fifteen counters below 2^40 fits into a bigint. */
+/** Different numbers below 2^19, so that the sum of seventeen counters below 2^40 fits into a bigint. */
 const weigh = (counter: Counter) => 1 + (((COUNTERS.indexOf(counter) + 1) * 2_654_435) % 524_287)
 /** Larger counts are absurd, but a provider may report them. */
 const MAX_FAST = 2 ** 40
@@ -18,7 +18,7 @@ const MAX_FAST = 2 ** 40
 const MASK = "& 140737488355327"
 
 const isSum = ({ of }: Counter) => "sum" in of
-const isMoney = (counter: Counter) => isSum(counter) && counter.name.endsWith("_cost")
+const isMoney = (counter: Counter) => isSum(counter) && /_(?:cost|value)$/.test(counter.name)
 const MONEY = COUNTERS.filter(isMoney)
 const isHistogram = ({ of }: Counter) => "sum" in of && of.isHistogram === true
 const HISTOGRAMS = COUNTERS.filter(isHistogram)
@@ -36,7 +36,10 @@ const join = (counters: readonly Counter[], toTerm: (counter: Counter) => string
 const toMoney = (toValue: (counter: Counter) => string) =>
   join(MONEY, (counter) => `coalesce(${toValue(counter)} * ${weigh(counter)}, 0)`)
 
-const toSource = ({ name, of }: Counter) => ("sum" in of ? of.sum : name)
+const toSource = ({ name, of }: Counter) => {
+  if (!("sum" in of)) return name
+  return of.where === undefined ? of.sum : `CASE WHEN ${of.where} THEN ${of.sum} END`
+}
 const toFlag = (counter: Counter) =>
   "count" in counter.of && counter.of.where !== undefined
     ? `CASE WHEN ${counter.of.where} THEN ${weigh(counter)} ELSE 0 END`

@@ -8,7 +8,8 @@ export const SAMPLED_REQUESTS = NEWEST
 export interface MetadataName {
   readonly name: string
   readonly requests: number
-  readonly distinct_values: number
+  /** Null: it was not asked for. */
+  readonly distinct_values: number | null
   /** Which requests `distinct_values` counts: all of them, or the newest only. */
   readonly distinct_values_of: string
   /** ISO 8601 in UTC: reports do not know the values of earlier requests, which were pruned. Null: they know all. */
@@ -22,9 +23,15 @@ export interface MetadataName {
 
 const ALL_REQUESTS = "all requests"
 
-/** Lists the metadata names that requests carried, the most used first. */
-export async function listMetadata({ database }: Context<"database">): Promise<readonly MetadataName[]> {
-  return (await readNames(database)).map(toMetadataName)
+/**
+ * Lists the metadata names that requests carried, the most used first.
+ * @param input.values whether to count the values of each name, which takes seconds with millions of requests
+ */
+export async function listMetadata(
+  { database }: Context<"database">,
+  { values }: { readonly values: boolean },
+): Promise<readonly MetadataName[]> {
+  return (await readNames(database, values)).map(toMetadataName)
 }
 
 /** Returns whether the distinct values of a name are counted over all requests. */
@@ -36,7 +43,7 @@ function toMetadataName(name: StoredName): MetadataName {
   return {
     name: name.name,
     requests: name.requests,
-    distinct_values: name.distinctValues,
+    distinct_values: name.distinctValues ?? null,
     distinct_values_of: name.isCountedWhole ? ALL_REQUESTS : `the newest ${SAMPLED_REQUESTS} requests`,
     counted_since: name.countedSince ?? null,
     active: name.active,

@@ -8,7 +8,10 @@ export interface RepricedModel {
   readonly model: string
   readonly looked: number
   readonly changed: number
-  /** The cost of the changed rows, before and after. A cost that is not known adds nothing. */
+  /**
+   * The cost of the changed rows that are on the bill, before and after. A cost that is not known adds nothing. The API
+   * values of subscriptions change too, but they are in neither sum.
+   */
   readonly before: string
   readonly after: string
   readonly unpriced_before: number
@@ -38,6 +41,7 @@ export function createSummary() {
       }
       if (!isChanged) return
       counts.changed++
+      if (row.billing === "subscription") return
       counts.before = add(counts.before, row.total_cost)
       counts.after = add(counts.after, cost.totalCost)
     },

@@ -49,6 +49,8 @@ interface SpanObject {
   readonly output_tokens: number
   /** USD as a plain decimal; null: not known. */
   readonly total_cost: string | null
+  /** What the API would have charged for requests that a subscription pays for; null: not known. */
+  readonly subscription_value: string | null
   readonly steps: readonly StepObject[]
   readonly spans: readonly SpanObject[]
 }
@@ -67,6 +69,8 @@ interface StepObject {
   readonly output_tokens: number
   readonly total_cost: string | null
   readonly cost_status: string
+  readonly billing: "subscription" | null
+  readonly subscription_value: string | null
 }
 
 /** A run in the form of JSON: the trace, and its root span. */
@@ -97,6 +101,7 @@ function toSpanObject(span: SpanNode): SpanObject {
     input_tokens: span.inputTokens,
     output_tokens: span.outputTokens,
     total_cost: span.cost ?? null,
+    subscription_value: span.subscriptionValue ?? null,
     steps: span.steps.map(toStepObject),
     spans: span.children.map(toSpanObject),
   }
@@ -115,6 +120,7 @@ function fromSpanObject(span: SpanObject): SpanNode {
     inputTokens: span.input_tokens,
     outputTokens: span.output_tokens,
     cost: span.total_cost ?? undefined,
+    subscriptionValue: span.subscription_value ?? undefined,
     children: span.spans.map(fromSpanObject),
     steps: span.steps.map(fromStepObject),
   }
@@ -134,6 +140,8 @@ function toStepObject(step: Step): StepObject {
     output_tokens: step.outputTokens,
     total_cost: step.cost ?? null,
     cost_status: step.costStatus,
+    billing: step.isSubscribed ? "subscription" : null,
+    subscription_value: step.subscriptionValue ?? null,
   }
 }
 
@@ -152,5 +160,7 @@ function fromStepObject(step: StepObject): Step {
     outputTokens: step.output_tokens,
     cost: step.total_cost ?? undefined,
     costStatus: step.cost_status,
+    isSubscribed: step.billing === "subscription",
+    subscriptionValue: step.subscription_value ?? undefined,
   }
 }

@@ -24,6 +24,8 @@ export const MEASURES = [
   "exact",
   "estimated",
   "unpriced",
+  "subscription_requests",
+  "subscription_value",
 ] as const satisfies readonly (keyof Measures)[]
 
 /** The measures of a group, and its dimensions by name. */

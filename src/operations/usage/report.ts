@@ -57,7 +57,7 @@ function findUnusedName(by: readonly Dimension[], { rows, total }: Groups): stri
 
 /** A name that no request has ever carried is a typing error. A table that contains only `(none)` would hide it. */
 async function checkName({ database }: Context<"database">, name: string): Promise<void> {
-  const names = (await listMetadata(database)).map((known) => known.name)
+  const names = (await listMetadata(database, false)).map((known) => known.name)
   if (names.includes(name)) return
   const seen =
     names.length === 0 ? "no request carried metadata yet" : `requests carried ${names.slice(0, 20).join(", ")}`

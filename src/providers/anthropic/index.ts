@@ -5,6 +5,8 @@ import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { MessageCollector } from "./collector.ts"
 import { readJobs } from "./jobs.ts"
+import { LOGINS } from "./logins.ts"
+import { MODEL_LIST } from "./model-list.ts"
 import { toReading } from "./reading.ts"
 import { findGatewayAddress, ResultsUrlFilter } from "./results-url.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
@@ -13,13 +15,15 @@ import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
 export const anthropic = defineDialect({
   baseUrl: "https://api.anthropic.com",
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
+  modelList: MODEL_LIST,
   credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
+  logins: LOGINS,
   prepare(request, { rewriteResultUrls }) {
-    const { model, stream } = readRequest(request)
+    const { model, stream, attribution } = readRequest(request)
     const isBatch = OPERATIONS.find(request.method, request.path).kind === "batch"
     const address = isBatch ? findGatewayAddress(rewriteResultUrls, request.headers["host"]) : undefined
     const createRewriter = address === undefined ? undefined : () => new ResultsUrlFilter(address)
-    return { requestedModel: model, edit: undefined, createFilter: undefined, createRewriter, stream }
+    return { requestedModel: model, edit: undefined, createFilter: undefined, createRewriter, stream, attribution }
   },
   framing(request, head) {
     const { kind } = OPERATIONS.find(request.method, request.path)

@@ -9,6 +9,7 @@ import { GeneratedCounter } from "./generated.ts"
 import { Grounding, groundingOfInteraction } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
 import { countImages, readPieces } from "./pieces.ts"
+import { fromPredictions } from "./predictions.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
 import { isStreamed, OPERATIONS } from "./routes.ts"
 import { SHAPE, STREAM_SHAPE, unwrap } from "./shapes.ts"
@@ -84,7 +85,7 @@ class AnswerCollector implements Collector {
       this.addCounted(unwrap(parsed(earlier)))
     }
     this.model = modelOf(answer) ?? this.model
-    this.addUsage(objectOf(answer["usageMetadata"]) ?? fromInteraction(answer))
+    this.addUsage(objectOf(answer["usageMetadata"]) ?? fromInteraction(answer) ?? fromPredictions(answer))
     this.groundingCounts = groundingOfInteraction(objectOf(answer["usage"])) ?? this.groundingCounts
     for (const element of listOf(answer["candidates"])) this.addCandidate(objectOf(element))
     this.images = Math.max(this.images, countImages(answer))
@@ -160,7 +161,8 @@ class AnswerCollector implements Collector {
 
   private addCandidate(candidate: JsonObject | undefined): void {
     if (!candidate) return
-    if (textOf(candidate["finishReason"])) this.isFinished = true
+    // It is a number if the client asked for enumerations as numbers.
+    if (textOf(candidate["finishReason"]) ?? countOf(candidate["finishReason"])) this.isFinished = true
     const metadata = objectOf(candidate["groundingMetadata"])
     if (!metadata) return
     this.grounding ??= new Grounding()

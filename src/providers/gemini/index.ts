@@ -4,6 +4,7 @@ import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { createCollector } from "./collector.ts"
 import { readJobs } from "./jobs.ts"
+import { MODEL_LIST } from "./model-list.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, isStreamed, modelIn, OPERATIONS, SURFACES } from "./routes.ts"
 
@@ -11,15 +12,19 @@ import { CLAIMS, isStreamed, modelIn, OPERATIONS, SURFACES } from "./routes.ts"
 export const gemini = defineDialect({
   baseUrl: "https://generativelanguage.googleapis.com",
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
+  modelList: MODEL_LIST,
   credentials: [{ header: "x-goog-api-key" }, { query: "key" }, { header: "authorization", scheme: "bearer" }],
   prepare(request) {
     const named = modelIn(request.path)
-    const facts = named === undefined || isCompatible(request) ? readRequest(request) : undefined
+    // A native body does not name the model, and only one for Vertex can have the labels that attribute it.
+    const isRead = named === undefined || request.path.includes("/projects/") || isCompatible(request)
+    const facts = isRead ? readRequest(request) : undefined
     return {
       requestedModel: named ?? facts?.model,
       edit: undefined,
       createFilter: undefined,
       stream: isStreamed(request.path) || facts?.stream === true,
+      attribution: facts?.attribution,
     }
   },
   framing(request, head) {

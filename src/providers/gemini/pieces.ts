@@ -35,7 +35,7 @@ function readFilms({ body }: ProviderRequest): Pieces {
   }
 }
 
-/** Returns the number of pictures in an answer. */
+/** Returns the number of pictures in an answer. Its other predictions are embeddings, and pictures that were filtered. */
 export function countImages(answer: JsonObject): number {
-  return listOf(answer["predictions"]).length
+  return listOf(answer["predictions"]).filter((element) => objectOf(element)?.["mimeType"] !== undefined).length
 }

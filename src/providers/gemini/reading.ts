@@ -6,6 +6,7 @@ import { readKept } from "../_pieces.ts"
 import { readReportedCost } from "../_reported-cost.ts"
 import { objectOf } from "../_values.ts"
 import { readGrounding } from "./grounding.ts"
+import { doubtsOfEmbedding } from "./predictions.ts"
 import { modelIn, OPERATIONS } from "./routes.ts"
 import { readUsage, reportsTokens, tierOf } from "./usage.ts"
 
@@ -49,7 +50,7 @@ export function toReading({ method, path, model, usage, source, isFree }: Eviden
     source,
     free: isFree,
     inconsistent: read.inconsistent,
-    missing: fees.missing,
+    missing: fees.missing ?? doubtsOfEmbedding(usage, model ?? modelIn(path)),
   }
 }
 

@@ -25,8 +25,13 @@ export const CLAIMS: Routes["claims"] = {
 
 const COMPATIBLE_PREFIX = "/v1beta/openai/"
 
-/** The OpenAI-compatible surface has paths of its own. A client of the named provider may also use OpenAI's paths. */
+/**
+ * The OpenAI-compatible surface has paths of its own. A client of the named provider may also use OpenAI's paths. Vertex has
+ * another such surface, and Claude's API below paths of its own.
+ */
 export const SURFACES: readonly Surface[] = [
+  { format: "anthropic", path: /\/publishers\/anthropic\/models\/[^/]+:(?:streamRawPredict|rawPredict)$/ },
+  { format: "openai", path: /\/endpoints\/openapi\// },
   { format: "openai", path: new RegExp(`^${COMPATIBLE_PREFIX}`) },
   {
     format: "openai",

@@ -15,7 +15,8 @@ export const ANSWER_SHAPE = {
   usageMetadata: true,
   usage: true,
   candidates: [{ finishReason: true, groundingMetadata: METADATA_SHAPE }],
-  predictions: [{ mimeType: true }],
+  predictions: [{ mimeType: true, embeddings: { statistics: { token_count: true } } }],
+  metadata: { billableCharacterCount: true },
   embedding: { shape: true },
   embeddings: [{ shape: true }],
 } satisfies Shape

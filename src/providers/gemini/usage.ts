@@ -31,8 +31,14 @@ export function countsTokens(raw: JsonObject): boolean {
 
 /** Returns the tier that served the request, in lower case; Vertex calls it the traffic type. */
 export function tierOf(usage: JsonObject): string | undefined {
-  return textOf(usage["serviceTier"])?.toLowerCase() ?? textOf(usage["trafficType"])?.toLowerCase()
+  const { serviceTier, trafficType } = usage
+  if (typeof trafficType === "number") return TRAFFIC_TYPES[trafficType] ?? `traffic type ${trafficType}`
+  return textOf(serviceTier)?.toLowerCase() ?? textOf(trafficType)?.toLowerCase()
 }
+
+/** Vertex's enumerations, whose numbers an answer has if the client asked for them (`$alt=json;enum-encoding=int`). */
+const TRAFFIC_TYPES: readonly string[] = ["traffic_type_unspecified", "on_demand", "provisioned_throughput"]
+const MODALITIES = { image: new Set<unknown>(["IMAGE", 2]), audio: new Set<unknown>(["AUDIO", 4]) }
 
 /**
  * Reads Gemini's `usageMetadata`. The prompt includes what came from the cache. Tool-use prompts, candidates and
@@ -97,8 +103,8 @@ function modalities(details: unknown): { audio: number; image: number } {
   for (const element of listOf(details)) {
     const detail = objectOf(element)
     const count = countOf(detail?.["tokenCount"]) ?? 0
-    if (detail?.["modality"] === "AUDIO") audio += count
-    else if (detail?.["modality"] === "IMAGE") image += count
+    if (MODALITIES.audio.has(detail?.["modality"])) audio += count
+    else if (MODALITIES.image.has(detail?.["modality"])) image += count
   }
   return { audio, image }
 }

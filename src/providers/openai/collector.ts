@@ -1,3 +1,5 @@
+import type { RawHeaders } from "../../core/call.ts"
+import { findRaw } from "../../core/raw-headers.ts"
 import type { Countable, Reading } from "../../core/usage.ts"
 import { DeliveryCollector } from "../_delivery.ts"
 import type { ProviderRequest } from "../_dialect.ts"
@@ -17,9 +19,9 @@ import { DOCUMENT_SHAPE } from "./shapes.ts"
 import { countsUsage, reportsUsage } from "./usage.ts"
 
 /** Returns the collector for an answer in OpenAI's dialect, of any provider. */
-export function createCollector(request: ProviderRequest): Collector {
+export function createCollector(request: ProviderRequest, headers?: RawHeaders): Collector {
   const { kind } = OPERATIONS.find(request.method, request.path)
-  return kind === "batch_output" ? new DeliveryCollector(request) : new AnswerCollector(request, kind)
+  return kind === "batch_output" ? new DeliveryCollector(request) : new AnswerCollector(request, kind, headers)
 }
 
 /** Streams that never name a model (speech, pictures) are not parsed for it beyond this many events. */
@@ -32,6 +34,7 @@ class AnswerCollector implements Collector {
   readonly shape = DOCUMENT_SHAPE
   private readonly request: ProviderRequest
   private readonly kind: Kind | undefined
+  private readonly headers: RawHeaders | undefined
   /** Counts what a stream generates, in case it ends without its usage; undefined: no stream, or not billed by text. */
   private counter: GeneratedCounter | undefined
   private model: string | undefined
@@ -47,9 +50,10 @@ class AnswerCollector implements Collector {
   private isProvisional = false
   private events = 0
 
-  constructor(request: ProviderRequest, kind: Kind | undefined) {
+  constructor(request: ProviderRequest, kind: Kind | undefined, headers?: RawHeaders) {
     this.request = request
     this.kind = kind
+    this.headers = headers
   }
 
   wants(data: Buffer): boolean {
@@ -89,7 +93,8 @@ class AnswerCollector implements Collector {
     return {
       method,
       path,
-      model: this.model,
+      // Azure names the model in a header too, also where the body does not.
+      model: this.model ?? (this.headers && textOf(findRaw(this.headers, "x-ms-served-model"))),
       usage: isRepeated ? undefined : this.usageWithAdded(isReported, { pieces, counted }),
       source: counted || (this.isProvisional && !isComplete) ? "estimated" : "reported",
       isFree: isFreeOperation(

@@ -5,6 +5,7 @@ import { askForUsage, rejectsAskedUsage } from "./ask-usage.ts"
 import { createCollector } from "./collector.ts"
 import { createUsageFilter } from "./hide-usage.ts"
 import { readJobs } from "./jobs.ts"
+import { MODEL_LIST } from "./model-list.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS } from "./routes.ts"
 
@@ -13,7 +14,10 @@ export const openai = defineDialect({
   baseUrl: "https://api.openai.com",
   routes: { claims: CLAIMS, operations: OPERATIONS },
   // Azure has a header of its own.
+  modelList: MODEL_LIST,
   credentials: [{ header: "authorization", scheme: "bearer" }, { header: "api-key" }],
+  // Codex sends the id of the account with each request of a ChatGPT login, and never with an API key.
+  logins: { isLogin: (_credential, headers) => headers["chatgpt-account-id"] !== undefined },
   prepare(request, { injectStreamUsage }) {
     const facts = readRequest(request)
     const { kind } = OPERATIONS.find(request.method, request.path)
@@ -24,6 +28,7 @@ export const openai = defineDialect({
       edit,
       createFilter: edit && createUsageFilter,
       stream: facts.stream,
+      attribution: facts.attribution,
     }
   },
   retryWithout: rejectsAskedUsage,

@@ -8,10 +8,11 @@ export interface RunningRequests {
   readonly waitingForProvider: number
   readonly providerTimeouts: number
   readonly metadataTruncated: number
+  readonly metadataOverridden: number
 }
 
 export function toRunningMetrics(running: RunningRequests): Metric[] {
-  const { requests, streams, waitingForProvider, providerTimeouts, metadataTruncated } = running
+  const { requests, streams, waitingForProvider, providerTimeouts, metadataTruncated, metadataOverridden } = running
   return [
     gauge("majordomo_open_requests", "Requests that are running now.", requests),
     gauge("majordomo_open_streams", "Streamed responses that are running now.", streams),
@@ -29,6 +30,11 @@ export function toRunningMetrics(running: RunningRequests): Metric[] {
       "majordomo_metadata_cut_total",
       "Metadata headers that were dropped or truncated because of the limits.",
       metadataTruncated,
+    ),
+    counter(
+      "majordomo_metadata_overridden_total",
+      "Metadata values of clients that were replaced by a locked value of their key.",
+      metadataOverridden,
     ),
   ]
 }

@@ -49,7 +49,14 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
     bodies: recovery.bodies.stats,
     // The workers have all connections and requests.
-    gateway: () => ({ requests: 0, streams: 0, waitingForProvider: 0, providerTimeouts: 0, metadataTruncated: 0 }),
+    gateway: () => ({
+      requests: 0,
+      streams: 0,
+      waitingForProvider: 0,
+      providerTimeouts: 0,
+      metadataTruncated: 0,
+      metadataOverridden: 0,
+    }),
     connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
   })
   scope.own(() => metrics.close())

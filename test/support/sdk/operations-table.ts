@@ -4,7 +4,7 @@ import Anthropic from "@anthropic-ai/sdk"
 import OpenAI from "openai"
 import { createRouter } from "../../../src/gateway/route.ts"
 import type { Operation } from "../../../src/providers/_routes.ts"
-import { BUILT_IN_PROVIDERS, DIALECTS } from "../../../src/providers/catalog.ts"
+import { BUILT_IN_PROVIDERS, DIALECTS, type Provider } from "../../../src/providers/catalog.ts"
 import { ClientMethods } from "./client-methods.ts"
 import { listGoogleMethods } from "./google-methods.ts"
 import type { SdkMethod } from "./method.ts"
@@ -55,7 +55,8 @@ const HEADERS = {
 
 const FORMATS = { openai: "openai", "@anthropic-ai/sdk": "anthropic", "@google/genai": "gemini" } as const
 
-const router = createRouter(DIALECTS, BUILT_IN_PROVIDERS)
+const VERTEX: Provider = { name: "vertex", format: "gemini", baseUrl: "https://aiplatform.googleapis.com" }
+const router = createRouter(DIALECTS, { ...BUILT_IN_PROVIDERS, vertex: VERTEX })
 
 function toEntry(method: SdkMethod): OperationEntry {
   const { sdk, verb } = method

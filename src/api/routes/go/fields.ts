@@ -21,6 +21,6 @@ export function addNameFields(name: MetadataName) {
     is_required: false,
     is_active: name.active !== "none",
     request_count: name.requests,
-    approx_cardinality: name.distinct_values,
+    approx_cardinality: name.distinct_values ?? 0,
   }
 }

@@ -1,4 +1,4 @@
--- 0014 vault
+-- 0015 vault
 -- breaking: no
 
 -- The keys of providers that the gateway holds, encrypted with the vault key, which is not in the database. A removed key

@@ -1,0 +1,40 @@
+import { loadAwsEvents } from "../_aws-events.ts"
+import { defineDialect } from "../_define.ts"
+import { framingOf } from "../_framing.ts"
+import { AnswerCollector } from "./collector.ts"
+import { toReading } from "./reading.ts"
+import { CLAIMS, isStreamed, OPERATIONS, requestedIn } from "./routes.ts"
+
+/** Amazon Bedrock: Converse, InvokeModel and their streams. */
+export const bedrock = defineDialect({
+  baseUrl: "https://bedrock-runtime.us-east-1.amazonaws.com",
+  routes: { claims: CLAIMS, operations: OPERATIONS },
+  credentials: [{ header: "authorization", scheme: "bearer" }],
+  load: loadAwsEvents,
+  prepare: ({ path }) => ({
+    requestedModel: requestedIn(path),
+    edit: undefined,
+    createFilter: undefined,
+    stream: isStreamed(path),
+  }),
+  framing: ({ method, path }, head) => (OPERATIONS.find(method, path).kind === "count" ? "opaque" : framingOf(head)),
+  createCollector: (request, headers) => new AnswerCollector(request, headers),
+  toReading,
+  // The SDKs of AWS tell errors apart by `__type`, where the header of AWS's own answers is missing.
+  errorBody: (_code, statusCode, message) =>
+    JSON.stringify({
+      __type: TYPES[statusCode] ?? (statusCode < 500 ? "ValidationException" : "InternalServerException"),
+      message,
+    }),
+})
+
+/** Bedrock's own error types. */
+const TYPES: Readonly<Record<number, string>> = {
+  401: "AccessDeniedException",
+  403: "AccessDeniedException",
+  404: "ResourceNotFoundException",
+  408: "ModelTimeoutException",
+  429: "ThrottlingException",
+  503: "ServiceUnavailableException",
+  504: "ModelTimeoutException",
+}

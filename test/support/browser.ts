@@ -1,0 +1,11 @@
+import { existsSync } from "node:fs"
+import { type Browser, chromium } from "playwright-core"
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
+
+/** The reason why tests in a browser are skipped; undefined: there is one. */
+export const noBrowser = executablePath === undefined ? "no Chromium is installed" : undefined
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] })
+}
