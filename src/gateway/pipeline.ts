@@ -20,7 +20,7 @@ import { recordItem } from "./job-item.ts"
 import { NO_METADATA } from "./metadata.ts"
 import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
-import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
+import { type AdmittedRequest, ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
 import { type Arrival, isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
@@ -62,18 +62,14 @@ export function createGateway(deps: Deps): Gateway {
 }
 
 /** Everything that is known of a request when its body has been read. */
-type Known = Pick<
-  ConstructorParameters<typeof ProxiedRequest>[0],
-  "call" | "decoded" | "caller" | "route" | "credentials"
->
+type Known = Pick<AdmittedRequest, "call" | "decoded" | "caller" | "route" | "credentials">
 type Admitted = Pick<Known, "caller" | "route" | "credentials">
 
 /**
  * The pipeline: one request in, one answer and one row out, in eight steps.
  *
  * 1. `receive` checks the head, and later reads the body.
- * 2. `route` finds the provider and the dialect. It comes before `identify`, so that an error has the form of the API
- *    that the client called.
+ * 2. `route` finds the provider and the dialect, before `identify`, so that an error has the form of the client's API.
  * 3. `identify` finds the client by its key, and then the credential for the provider: the client's, or the gateway's.
  * 4. `admit` decides whether the request may be forwarded now.
  * 5. `forward` sends it to the provider.
@@ -142,9 +138,8 @@ class Pipeline implements Gateway, RelaySteps {
   /** Steps 1 to 6. The relay then runs by itself, and calls `settle` when the answer has ended. */
   private async run(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { deps } = this
-    const startedAt = performance.now()
     const receivedAt = Date.now()
-    const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt, request, response }
+    const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt: performance.now(), request, response }
     let route: Route | undefined
     try {
       const head = receive(request, this.checkSingleHeaders)
@@ -210,13 +205,9 @@ class Pipeline implements Gateway, RelaySteps {
 
   private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
-    const { call, decoded, caller, route, credentials } = known
+    const { call, caller, route, credentials } = known
     const proxied = new ProxiedRequest({
-      call,
-      decoded,
-      caller,
-      route,
-      credentials,
+      ...known,
       dialect: dialects[route.format],
       upstream: this.upstreams.get(route.provider),
       response: arrival.response,

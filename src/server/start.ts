@@ -81,8 +81,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { database, firstKey } = await openStorage(options, scope)
   const root = toJournalRoot(settings)
   const { dir, lock } = await claimOwnSlot(root)
-  const { keys, vault } = openKeys(options, database, toIdentity(dir, settings))
-  for (const part of [keys, vault]) own(part)
+  const { keys, vault } = openKeys(options, database, toIdentity(dir, settings), scope)
   const prices = own(await openPrices(options, database))
 
   const bodies = own(await openBodies({ settings, log, database }))
