@@ -25,7 +25,9 @@ describe("the methods of the official SDKs", () => {
   it("of OpenAI's projects do not take Google's paths, which begin with the same word", () => {
     const router = createRouter(DIALECTS, BUILT_IN_PROVIDERS)
     const path = "/v1/projects/p/locations/l/publishers/mistralai/models/m:rawPredict"
-    expect(() => router.find({ path, query: "", headers: {} })).toThrow(/^This request is for Vertex AI, which is not configured/)
+    expect(() => router.find({ path, query: "", headers: {} })).toThrow(
+      /^This request is for Vertex AI, which is not configured/,
+    )
     expect(router.find({ path: "/v1/projects/p/roles", query: "", headers: {} }).provider.name).toBe("openai")
   })
 
