@@ -2,7 +2,7 @@ import { createStatement, IS_ERROR, type Statement } from "./_sql.ts"
 import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
-import { isOfRun, RUN_ID, RUN_NAMES } from "./run-id.ts"
+import { RUN_ID, RUN_NAMES } from "./run-id.ts"
 
 const STEP = `split_part(ltrim(r.raw_metadata ->> '${RUN_NAMES.path}', '/'), '/', 1)`
 const LABEL = `coalesce(nullif(${STEP}, ''), nullif(r.raw_metadata ->> '${RUN_NAMES.span}', ''), r.model)`
