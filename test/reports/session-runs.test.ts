@@ -69,7 +69,7 @@ describeDatabases("runs", (open) => {
         { database: db },
         { ...question(where), by: parseDimensions(name), sort: "name", limit: undefined },
       )
-      return report.rows.map(({ values, requests }) => [...values, requests])
+      return report.answer.rows.map(({ values, requests }) => [...values, requests])
     }
     expect(await by("client")).toEqual([
       ["codex/0.153", 1],
