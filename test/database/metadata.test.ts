@@ -82,6 +82,7 @@ describeDatabases("metadata names", (open) => {
     expect(await listMetadata(db)).toMatchObject([
       { name: "Feature", requests: 3, distinctValues: 1, active: "none", isCountedWhole: false },
       { name: "User-Id", requests: 3, distinctValues: 2, active: "all", isCountedWhole: true },
+      { name: "Client", requests: 0, active: "all" },
     ])
   })
 
