@@ -1,6 +1,7 @@
 import type { Reading } from "../core/usage.ts"
 
-const LOCATION = /\/locations\/([a-z0-9-]+)\//
+/** The models of other publishers have one price in all regions that offer them. */
+const LOCATION = /\/locations\/([a-z0-9-]+)\/(?!publishers\/(?!google\/|anthropic\/))/
 
 /** Returns a reading with the region of Vertex AI in the path of its request, which decides the price. */
 export function withRegion(reading: Reading, path: string): Reading {
