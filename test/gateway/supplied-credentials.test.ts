@@ -139,6 +139,11 @@ describe("a gateway key in the place of a provider's key is replaced by the key 
     await gateway.nextRecord()
   })
 
+  test("a gateway key in the place of a name is not stored", async () => {
+    await send(request(`X-Majordomo-Provider-Alias: ${KEY}\r\n`))
+    expect((await gateway.nextRecord()).provider_api_key_alias).toBe("***")
+  })
+
   test("the name that the client gives to its credential stays", async () => {
     await send(request("X-Majordomo-Provider-Alias: mine\r\n"))
     expect((await gateway.nextRecord()).provider_api_key_alias).toBe("mine")
