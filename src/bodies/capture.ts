@@ -4,7 +4,7 @@ import { Pieces } from "../kit/pieces.ts"
 import type { BodyColumns, Capture, CapturedBody, CapturedExchange, ResponseHead, Sink } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
 import { type Rules, redact, redactHeaders } from "./redact.ts"
-import { redactCredentials, redactHeaders_, redactQuery } from "./secrets.ts"
+import { redactCredentials, redactHeaders_, redactQuery, removeCredentials } from "./secrets.ts"
 
 /** Limit on what is searched or redacted before it is stored, which happens while the answer ends. */
 export const MAX_INSPECTED_BYTES = 1 << 20
@@ -91,10 +91,11 @@ export class RunningCapture implements Capture {
 
   private toExchange(answer: ResponseHead, response: Buffer): CapturedExchange {
     const { call, context } = this
-    const credentials: string[] = this.supplied === undefined ? [] : [secretOf(this.supplied)]
+    const supplied = this.supplied === undefined ? [] : [secretOf(this.supplied)]
+    const credentials = [...supplied]
     const note = (credential: string) => credentials.push(credential)
     const requestHeaders = redactHeaders_(call.rawHeaders, note)
-    const responseHeaders = redactHeaders_(answer.headers)
+    const responseHeaders = removeCredentials(redactHeaders_(answer.headers), supplied)
     const path = call.path + redactQuery(call.query, note)
     const find = (name: string) => findHeader(responseHeaders, name)
     return {
@@ -120,7 +121,8 @@ export class RunningCapture implements Capture {
             this.totalBytes,
             find("content-type"),
             find("content-encoding"),
-            answer.statusCode >= 400 ? credentials : [],
+            // Who may read bodies may not know the gateway's own credential, so that it is looked for in any answer.
+            answer.statusCode >= 400 ? credentials : supplied.filter((secret) => response.includes(secret)),
           )
         : undefined,
     }

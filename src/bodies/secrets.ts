@@ -53,6 +53,17 @@ export function redactCredentials(bytes: Buffer, credentials: readonly string[])
   return text === undefined ? bytes : Buffer.from(text, "latin1")
 }
 
+/** Returns headers whose values do not contain these credentials. */
+export function removeCredentials(
+  headers: Record<string, string>,
+  credentials: readonly string[],
+): Record<string, string> {
+  for (const credential of credentials) {
+    for (const name in headers) headers[name] = headers[name]!.replaceAll(credential, "[removed]")
+  }
+  return headers
+}
+
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll("+", " "))

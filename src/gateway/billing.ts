@@ -1,18 +1,20 @@
 import type { Headers, RawHeaders } from "../core/call.ts"
 import type { Billing } from "../core/cost.ts"
 import { findRaw } from "../core/raw-headers.ts"
+import { isCloud } from "../providers/_clouds.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { Provider } from "../providers/catalog.ts"
 
 /** Returns how a request is paid: as the settings of its provider say, or else by its credential. */
 export function findBilling(
-  { billing }: Provider,
+  { name, billing }: Provider,
   { logins }: Dialect,
   credential: string | undefined,
   { headers }: { readonly headers: Headers },
 ): Billing | undefined {
   if (billing !== undefined) return billing === "api" ? undefined : billing
-  const isLogin = credential !== undefined && logins?.isLogin(credential, headers) === true
+  // A cloud bills every token, although its own tokens can look like those of a login.
+  const isLogin = credential !== undefined && !isCloud(name) && logins?.isLogin(credential, headers) === true
   return isLogin ? "subscription" : undefined
 }
 

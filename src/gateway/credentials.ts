@@ -55,6 +55,16 @@ const OWNERS = [
 
 const AWS_HOST = /(?:^|\.)(?:amazonaws\.com(?:\.cn)?|api\.aws)$/
 const AWS_PARAMETER = /[?&]x-amz-signature=/i
+/** The signature of a request in its query. */
+const AWS_PARAMETERS = [
+  "Algorithm",
+  "Credential",
+  "Date",
+  "Expires",
+  "SignedHeaders",
+  "Signature",
+  "Security-Token",
+].map((name) => `X-Amz-${name}`)
 /** Azure's own header. OpenAI's dialect has it, because Azure offers that API. */
 const AZURE_HEADER = "api-key"
 /** A credential that no dialect has. */
@@ -77,7 +87,7 @@ export function createCredentialChecks(dialects: Readonly<Record<Format, Dialect
       }
       return check
     },
-    everything: toWithheld(places),
+    everything: toWithheld([...places, ...AWS_PARAMETERS.map((query) => ({ query }))]),
   }
 }
 
@@ -149,7 +159,7 @@ function isSignedForAws({ headers, query }: Request): boolean {
   const { authorization } = headers
   return (
     (typeof authorization === "string" && authorization.startsWith("AWS4-") && !containsGatewayKey(authorization)) ||
-    (query !== "" && AWS_PARAMETER.test(query))
+    (query !== "" && AWS_PARAMETER.test(decodeQuery(query)))
   )
 }
 

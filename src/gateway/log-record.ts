@@ -4,7 +4,7 @@ import { truncateText } from "../core/text.ts"
 import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
 import type { Provider } from "../providers/catalog.ts"
-import { toHeaderText } from "./header-text.ts"
+import { toStoredText } from "./header-text.ts"
 import { NO_METADATA } from "./metadata.ts"
 import type { ModelNames } from "./model-names.ts"
 import type { SettledRequest } from "./proxied-request.ts"
@@ -126,7 +126,7 @@ function toAlias({ call, credentials }: ForwardedFacts): string | undefined {
   const alias = call.headers["x-majordomo-provider-alias"]
   return alias === undefined
     ? credentials?.supplied?.alias
-    : truncateText(toHeaderText(String(alias)), MAX_ALIAS_LENGTH)
+    : truncateText(toStoredText(String(alias)), MAX_ALIAS_LENGTH)
 }
 
 function toRawMetadata({ metadata }: Call): LogRecord["raw_metadata"] {

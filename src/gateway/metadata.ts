@@ -3,7 +3,7 @@ import { MAX_METADATA_NAME_LENGTH, METADATA_PREFIX, RESERVED_NAMES } from "../co
 import { truncateText } from "../core/text.ts"
 import { toTrainCase } from "../core/train-case.ts"
 import type { Counters } from "./counters.ts"
-import { toHeaderText } from "./header-text.ts"
+import { toStoredText } from "./header-text.ts"
 
 /** The SDKs of OpenAI and Anthropic count here how often they have sent the same request before; 0 is not kept. */
 const RETRY_COUNT = "x-stainless-retry-count"
@@ -37,7 +37,7 @@ export function readMetadata(
       continue
     }
     if (before === undefined) count++
-    const value = before === undefined ? toHeaderText(raw[i + 1]!) : `${before}, ${toHeaderText(raw[i + 1]!)}`
+    const value = before === undefined ? toStoredText(raw[i + 1]!) : `${before}, ${toStoredText(raw[i + 1]!)}`
     if (value.length > limits.maxValueLength) counters.metadataTruncated++
     metadata[name] = truncateText(value, limits.maxValueLength)
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import { containsGatewayKey } from "../providers/_credentials.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { NO_BODY } from "./body.ts"
 import { readCostDelivery } from "./cost-delivery.ts"
@@ -56,8 +57,17 @@ export function parseTarget(url: string | undefined): Target | undefined {
 /** A dot segment, with any of its characters and of the slashes around it encoded, even more than once. */
 const DOT_SEGMENT = /(?:^|\/|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?:$|[/;]|%(?:25)*(?:2f|5c|3b))/i
 
-/** Rejects paths that the provider, or a proxy before it, can take for another path than the one that was routed. */
+/**
+ * Rejects paths that the provider, or a proxy before it, can take for another path than the one that was routed, and a
+ * gateway key, which providers and rows would get with the path.
+ */
 function checkPath(path: string): void {
+  if (containsGatewayKey(path)) {
+    throw new GatewayError(
+      "bad_request",
+      "The path contains a gateway key. Send the key in the header X-Majordomo-Key.",
+    )
+  }
   if (path.includes("//")) {
     throw new GatewayError("bad_request", "The path contains two slashes in a row. Remove one of them.")
   }

@@ -63,10 +63,13 @@ export function hasParameter(query: string, name: string): boolean {
   return query.startsWith(`?${name}=`) || query.includes(`&${name}=`)
 }
 
-/** Returns a query with its encoded ASCII characters decoded, as a server reads it: only to find names and keys in it. */
+/**
+ * Returns a query with its encoded ASCII characters decoded, as a server reads it: only to find names and keys in it.
+ * Characters that are encoded several times are decoded too, because proxies decode and encode what they pass on.
+ */
 export function decodeQuery(query: string): string {
   if (!query.includes("%")) return query
-  return query.replace(/%[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
+  return query.replace(/%(?:25)*[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(-2), 16)))
 }
 
 function readPlace(place: CredentialPlace, { headers, query }: Request): string | undefined {

@@ -131,6 +131,20 @@ describe("bodies in S3", () => {
     })
   })
 
+  test("the gateway's own credential is in no stored answer, whatever its status and wherever the provider repeats it", async () => {
+    const { store } = await openStore()
+    const supplied = { id: "1", alias: "a", kind: "key", secret: "canary-of-the-vault" } as const
+    const capture = store.open(makeCall(), CALLER, supplied)!
+    capture.push(Buffer.from('{"echo":"canary-of-the-vault"}'))
+    const { s3_key } = capture.finish(answerHead("application/json", ["X-Echo", "key canary-of-the-vault"]))
+    await drained(store)
+    const { response } = parseObject(s3.puts.find(({ key }) => key === s3_key)!.body)
+    expect([response.headers["X-Echo"], JSON.stringify(response)]).toEqual([
+      "key [removed]",
+      expect.not.stringContaining("canary"),
+    ])
+  })
+
   test("headers that rules name are redacted, in request and response", async () => {
     const { store } = await openStore({ redact: ["header:x-customer"] })
     const capture = store.open(makeCall({ raw: ["X-Customer", "ACME"] }), CALLER)!

@@ -43,6 +43,9 @@ describe("wrong usage exits with 2 and one line that says what was probably mean
     [["keys", "create"], /--name is missing/],
     [["keys", "list", "x"], /"x" is one word too many/],
     [["keys", "update", ID], /nothing to change/],
+    // These options may be repeated, so that only the last value is wrong.
+    [["keys", "create", "--name", "n", "--metadata", "a=b", "--metadata", "c"], /--metadata: expected NAME=VALUE/],
+    [["keys", "update", ID, "--locked-metadata", "a=b", "--locked-metadata", "c"], /metadata: expected NAME=VALUE/],
     [["--frobnicate"], /no such option --frobnicate/],
   ])("%j", async (args, message) => {
     const { code, stdout, stderr } = await run(...args)

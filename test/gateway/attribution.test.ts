@@ -295,6 +295,24 @@ describe("the metadata of a key", () => {
     },
   )
 
+  test.each([
+    ["is empty", [["x-majordomo-team", ""]]],
+    [
+      "is empty twice",
+      [
+        ["x-majordomo-team", ""],
+        ["X-Majordomo-Team", ""],
+      ],
+    ],
+    ["is a space that is no ASCII", [["x-majordomo-team", "\u00c2\u00a0"]]],
+  ] as [string, [string, string][]][])("required metadata is missing if its header %s", async (_, sent) => {
+    const keyed = await start({ ...NONE, required: ["Team"] })
+    const headers = [["x-majordomo-key", KEY], ["authorization", "Bearer sk-test"], ...sent] as [string, string][]
+    const answer = await fetch(`${keyed.origin}/v1/chat/completions`, { method: "POST", headers, body: "{}" })
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining("X-Majordomo-Team")])
+    await keyed.close()
+  })
+
   test("what the head, the body or the key says counts as sent", async () => {
     const required = ["User-Id", "Session-Id", "Client", "Team"]
     const keyed = await start({ ...NONE, defaults: { Team: "search" }, required })

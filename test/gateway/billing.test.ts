@@ -30,6 +30,7 @@ beforeAll(async () => {
     providers: {
       anthropic: { name: "anthropic", ...anthropic },
       openai: { name: "openai", format: "openai", baseUrl },
+      azure: { name: "azure", format: "openai", baseUrl },
       chatgpt: { ...BUILT_IN_PROVIDERS["chatgpt"]!, baseUrl: `${baseUrl}/backend-api/codex` },
       flat: { name: "flat", ...anthropic, billing: "subscription" },
       metered: { name: "metered", ...anthropic, billing: "api" },
@@ -78,6 +79,16 @@ describe("a request is on the bill unless a subscription pays for it:", () => {
     ["an API key of OpenAI", { authorization: "Bearer sk-proj-key" }, undefined],
     ["the ChatGPT login of Codex", { authorization: "Bearer eyJhbGciOi", "chatgpt-account-id": "a-1" }, "subscription"],
     ["the header of a login without a login", { "chatgpt-account-id": "a-1" }, undefined],
+    [
+      "the header of a login with an API key",
+      { authorization: "Bearer sk-proj-key", "chatgpt-account-id": "a-1" },
+      undefined,
+    ],
+    [
+      "the header of a login with a token of Azure",
+      { authorization: "Bearer eyJhbGciOi", "chatgpt-account-id": "a-1", "x-majordomo-provider": "azure" },
+      undefined,
+    ],
   ] as [string, Record<string, string>, string | undefined][])("%s", async (_, headers, billing) => {
     const { row } = await ask(headers, { path: "/v1/responses" })
     expect(row.billing).toBe(billing)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { NO_METADATA, readMetadata } from "../../src/gateway/metadata.ts"
 
+const KEY = "mdm_sk_0123456789abcdefghijklmnop"
 const LIMITS = { maxKeys: 4, maxValueLength: 64 }
 
 describe("metadata", () => {
@@ -37,6 +38,13 @@ describe("metadata", () => {
     "reads %j as latin1, which is no UTF-8",
     (text) => {
       expect(read(text)).toBe(text)
+    },
+  )
+
+  test.each([KEY, `Bearer ${KEY}`, KEY.replaceAll("_", "%5f"), `Basic ${Buffer.from(`u:${KEY}`).toString("base64")}`])(
+    "never stores a gateway key that a client sent under a wrong name: %s",
+    (value) => {
+      expect(readMetadata(["X-Majordomo-Api-Key", value], LIMITS)).toEqual({ "Api-Key": "***" })
     },
   )
 

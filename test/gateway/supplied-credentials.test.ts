@@ -22,6 +22,7 @@ const held: Record<string, ProviderCredential | undefined> = {
   azure: key("azure-vault"),
   token: key("ya29.vault"),
   local: key("local-vault"),
+  bedrock: key("ABSK-vault"),
   aws: { id: "2", alias: "cloud", kind: "aws", accessKeyId: "AKIDVAULT", secretAccessKey: "aws-secret-of-the-vault" },
 }
 
@@ -38,6 +39,7 @@ beforeAll(async () => {
     at("keyless", "openai"),
     at("aws", "openai", `${upstream.origin}/prefix`),
     at("removed", "openai"),
+    at("bedrock", "bedrock"),
   ]
   gateway = await startPipeline({
     upstream: upstream.origin,
@@ -87,6 +89,13 @@ describe("a gateway key in the place of a provider's key is replaced by the key 
     ["x-goog-api-key", GENERATE, `x-goog-api-key: ${KEY}`, "", "x-goog-api-key: AIza-vault"],
     ["?key=", GENERATE, "X-A: b", `?key=${KEY}&alt=sse`, "x-goog-api-key: AIza-vault"],
     ["an encoded ?key=", GENERATE, "X-A: b", `?key=%6D${KEY.slice(1)}`, "x-goog-api-key: AIza-vault"],
+    [
+      "a ?key= that is encoded twice",
+      GENERATE,
+      `x-goog-api-key: ${KEY}`,
+      `?key=${KEY.replaceAll("_", "%255F")}&alt=sse`,
+      "x-goog-api-key: AIza-vault",
+    ],
     ["api-key", CHAT, `api-key: ${KEY}`, "", "authorization: Bearer sk-vault-openai"],
     ["basic password", CHAT, basic(`anyone:${KEY}`), "", "authorization: Bearer sk-vault-openai"],
     ["AWS access key id", CHAT, AWS4, "", "authorization: Bearer sk-vault-openai"],
@@ -123,6 +132,18 @@ describe("a gateway key in the place of a provider's key is replaced by the key 
     await gateway.nextRecord()
   })
 
+  test("a signature of the client in the query is not sent beside it", async () => {
+    const signature = "X-Amz-Algorithm=a&X%2DAmz%2DCredential=b&X-Amz-Signature=c&X-Amz-Security-Token=d"
+    const { status, target } = await send(request("", { path: `/model/m/converse?${signature}&mine=kept` }))
+    expect([status, target]).toEqual([200, "/model/m/converse?mine=kept"])
+    await gateway.nextRecord()
+  })
+
+  test("a gateway key in the place of a name is not stored", async () => {
+    await send(request(`X-Majordomo-Provider-Alias: ${KEY}\r\n`))
+    expect((await gateway.nextRecord()).provider_api_key_alias).toBe("***")
+  })
+
   test("the name that the client gives to its credential stays", async () => {
     await send(request("X-Majordomo-Provider-Alias: mine\r\n"))
     expect((await gateway.nextRecord()).provider_api_key_alias).toBe("mine")
@@ -134,6 +155,15 @@ describe("a gateway key in the place of a provider's key is replaced by the key 
     await gateway.nextRecord()
   })
 })
+
+test.each([KEY, KEY.replaceAll("_", "%5F"), KEY.replaceAll("_", "%255f")])(
+  "a gateway key in the path is rejected, because providers and rows get the path as it is: %s",
+  async (text) => {
+    const { status, got, sent } = await send(request("", { path: `/v1/models/${text}` }))
+    expect([status, sent]).toEqual([400, ""])
+    expect(JSON.parse(bodyOf(got)).error.message).toMatch(/^The path contains a gateway key\. /)
+  },
+)
 
 describe("the client's own credential", () => {
   test.each([

@@ -22,17 +22,17 @@ export const METADATA = {
   metadata: {
     type: "string",
     valueHint: "NAME=VALUE",
-    description: "metadata for requests that have none of this name; may be repeated",
+    description: "metadata for requests that have none of this name (repeatable)",
   },
   "locked-metadata": {
     type: "string",
     valueHint: "NAME=VALUE",
-    description: "metadata that replaces the client's; may be repeated",
+    description: "metadata that replaces the client's (repeatable)",
   },
   require: {
     type: "string",
     valueHint: "NAME",
-    description: "reject requests without this metadata; may be repeated",
+    description: "reject requests without this metadata (repeatable)",
   },
 } as const
 

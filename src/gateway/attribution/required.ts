@@ -14,7 +14,7 @@ const FROM_BODY: ReadonlySet<string> = new Set(["User-Id", "Session-Id"])
  * @throws GatewayError `missing_metadata`, with the header to send
  */
 export function checkMetadata(metadata: Metadata, { metadata: key }: Caller): void {
-  const missing = key?.required.find((name) => metadata[name] === undefined)
+  const missing = key?.required.find((name) => isBlank(metadata[name]))
   if (missing !== undefined) throw toError(missing)
 }
 
@@ -30,9 +30,14 @@ export function createHeadCheck(
   return (head, { metadata: key }) => {
     if (key === undefined || key.required.length === 0) return
     const metadata = attribute(head, undefined, key)
-    const missing = key.required.find((name) => metadata[name] === undefined && !FROM_BODY.has(name))
+    const missing = key.required.find((name) => isBlank(metadata[name]) && !FROM_BODY.has(name))
     if (missing !== undefined) throw toError(missing)
   }
+}
+
+/** Returns true if a value says nothing: an empty header counts as none, however often it is sent. */
+function isBlank(value: string | undefined): boolean {
+  return value === undefined || !/[^\s,]/.test(value)
 }
 
 function toError(name: string): GatewayError {

@@ -17,7 +17,10 @@ export const openai = defineDialect({
   modelList: MODEL_LIST,
   credentials: [{ header: "authorization", scheme: "bearer" }, { header: "api-key" }],
   // Codex sends the id of the account with each request of a ChatGPT login, and never with an API key.
-  logins: { isLogin: (_credential, headers) => headers["chatgpt-account-id"] !== undefined },
+  // A login is a JSON Web Token. The header alone proves nothing: with an API key, the request is billed.
+  logins: {
+    isLogin: (credential, headers) => headers["chatgpt-account-id"] !== undefined && credential.startsWith("eyJ"),
+  },
   prepare(request, { injectStreamUsage }) {
     const facts = readRequest(request)
     const { kind } = OPERATIONS.find(request.method, request.path)
