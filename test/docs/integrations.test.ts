@@ -1,7 +1,8 @@
+import { randomBytes } from "node:crypto"
 import { readdirSync } from "node:fs"
 import pg from "pg"
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
-import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
+import { type FakeProvider, type ProviderExchange, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { type Block, readBlocks } from "./_page.ts"
@@ -9,6 +10,15 @@ import { type Desk, openDesk, whySkipped } from "./_snippets.ts"
 
 const guides = readdirSync(new URL("../../docs/integrations/", import.meta.url)).filter((name) => name.endsWith(".md"))
 const pages = [...guides.map((name) => `integrations/${name}`), "migrating.md"]
+
+const PROVIDER_KEYS = { OPENAI_API_KEY: "sk-test", ANTHROPIC_API_KEY: "sk-ant-test", GEMINI_API_KEY: "g-test" }
+/** The block of the overview that stores the providers' keys in the gateway. Clients without such a key rely on it. */
+const storeProviderKeys = readBlocks("integrations/README.md").find(({ marks }) => marks.has("setup"))!
+
+interface CreatedKey {
+  readonly id: string
+  readonly key: string
+}
 
 describe("the snippets of the guides work", () => {
   let fakeProvider: FakeProvider
@@ -18,6 +28,7 @@ describe("the snippets of the guides work", () => {
   let desk: Desk
   let env: Record<string, string>
   let settings: Record<string, string>
+  let keyId: string
 
   beforeAll(async () => {
     fakeProvider = await startFakeProvider()
@@ -29,18 +40,23 @@ describe("the snippets of the guides work", () => {
       MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_AZURE_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_BEDROCK_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_VERTEX_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_VAULT_KEY: randomBytes(32).toString("base64"),
       MAJORDOMO_PRICING_REMOTE_URL: "",
     }
     installation = createInstallation(settings)
-    const { key } = (await installation.runJson(["keys", "create", "--name", "Guides"])) as { readonly key: string }
-    gateway = await installation.serve()
+    const created = (await installation.runJson(["keys", "create", "--name", "Guides"])) as CreatedKey
+    const { key } = created
+    keyId = created.id
     desk = openDesk()
+    await desk.execute(storeProviderKeys, { ...settings, ...PROVIDER_KEYS })
+    gateway = await installation.serve()
     env = {
       MAJORDOMO_GATEWAY_URL: gateway.origin,
       MAJORDOMO_API_KEY: key,
-      OPENAI_API_KEY: "sk-test",
-      ANTHROPIC_API_KEY: "sk-ant-test",
-      GEMINI_API_KEY: "g-test",
+      ...PROVIDER_KEYS,
       ...(process.env["DOCS_TOOLS"] && { PATH: `${desk.home}:${process.env["DOCS_TOOLS"]}:${process.env["PATH"]}` }),
     }
   })
@@ -53,13 +69,15 @@ describe("the snippets of the guides work", () => {
   beforeEach(() => fakeProvider.reset())
 
   describe.each(pages)("%s", (page) => {
+    // A block of settings is run by test/docs/configuration.test.ts.
     const blocks = readBlocks(page).filter(
-      ({ language, marks }) => language !== "yaml" && (marks.has("run") || marks.has("file")),
+      ({ language, marks }) => marks.has("file") || marks.has("env") || (marks.has("run") && language !== "yaml"),
     )
+    let pageEnv: Readonly<Record<string, string>> | undefined
 
     test("has a block to run, and each call states its expected row", () => {
       expect(blocks.length).toBeGreaterThan(0)
-      const calls = blocks.filter(({ language, marks }) => /^(ts|python)$/.test(language) && marks.has("run"))
+      const calls = blocks.filter(({ language, marks }) => /^(ts|python|go)$/.test(language) && marks.has("run"))
       expect(calls.filter(({ row }) => row === undefined).map(({ line }) => `line ${line}`)).toEqual([])
     })
 
@@ -71,26 +89,53 @@ describe("the snippets of the guides work", () => {
           await database.query(block.text)
           return
         }
+        if (block.marks.has("env")) {
+          pageEnv = await desk.readExports(block, pageEnv ?? env)
+          return
+        }
         await database.query("CREATE TABLE IF NOT EXISTS seen (id uuid PRIMARY KEY)")
         await database.query("INSERT INTO seen SELECT id FROM llm_requests ON CONFLICT DO NOTHING")
         // The gateway's own commands run on its machine, with its settings; a client program does not know them.
         const own = { ...env, ...settings, MAJORDOMO_GATEWAY_URL: "" }
-        await desk.execute(block, /majordomo-gateway usage/.test(block.text) ? own : env)
+        const output = await desk.execute(block, /majordomo-gateway usage/.test(block.text) ? own : (pageEnv ?? env))
+        if (isProgram(block)) expect(output).toContain("The fake provider heard")
         if (block.row !== undefined) await expectRow(block)
-      })
+        expect(fakeProvider.exchanges.filter(hasGatewayKey)).toEqual([])
+      }, 180_000)
     }
   })
 
-  /** Expects that one of the new rows has the columns that the page states. */
+  /** Expects that one of the new rows has the columns that the page states, and that all have the key. */
   async function expectRow({ row }: Block): Promise<void> {
     await vi.waitFor(
       async () => {
         const { rows } = await database.query(
           "SELECT to_jsonb(r) AS row FROM llm_requests r WHERE id NOT IN (SELECT id FROM seen) ORDER BY created_at DESC",
         )
-        expect(rows.map((each) => each.row)).toContainEqual(expect.objectContaining({ ...row, status_code: 200 }))
+        expect(rows.map((each) => each.row)).toContainEqual(toPattern({ ...row, status_code: 200 }))
+        expect(rows.filter((each) => each.row.majordomo_api_key_id !== keyId)).toEqual([])
       },
       { timeout: 15_000, interval: 100 },
     )
   }
 })
+
+/** Returns true for a command line tool that prints the model's answer. */
+function isProgram({ language, marks }: Block): boolean {
+  return language === "sh" && !["run", undefined].includes(marks.get("run"))
+}
+
+function hasGatewayKey({ url, rawHeaders, body }: ProviderExchange): boolean {
+  return `${url}\n${rawHeaders.join("\n")}\n${body.toString("latin1")}`.includes("mdm_sk_")
+}
+
+/** Returns what matches a value that has at least these members. `…` stands for any part of a text, such as a version. */
+function toPattern(value: unknown): unknown {
+  if (typeof value === "string" && value.includes("…")) {
+    const parts = value.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+    return expect.stringMatching(new RegExp(`^${parts.join(".+")}$`))
+  }
+  if (typeof value !== "object" || value === null) return value
+  const members = Object.entries(value).map(([name, member]) => [name, toPattern(member)])
+  return expect.objectContaining(Object.fromEntries(members))
+}
