@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 16
+-- Schema version: 18
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -4496,6 +4496,97 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (16, 'billing', false);
 END $version$;
 
+
+-- ## Version 17: attribution ------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 17 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0017 attribution
+-- breaking: no
+
+-- The metadata that a key adds to its requests, or requires of them: values by name for requests that have none, values by
+-- name that replace the client's, and the names without which a request is rejected. NULL: there is none.
+ALTER TABLE api_keys
+  ADD COLUMN default_metadata jsonb CONSTRAINT api_keys_default_metadata CHECK (jsonb_typeof(default_metadata) = 'object'),
+  ADD COLUMN locked_metadata jsonb CONSTRAINT api_keys_locked_metadata CHECK (jsonb_typeof(locked_metadata) = 'object'),
+  ADD COLUMN required_metadata text[];
+
+-- Gateways that have the key in memory read it again.
+CREATE TRIGGER majordomo_key_metadata_changed
+  AFTER UPDATE OF default_metadata, locked_metadata, required_metadata ON api_keys
+  FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key();
+
+-- ## Requests by program and by user
+--
+-- Every request names its program from now on, and many name their user, so that reports by them are fast without
+-- `metadata activate`. The totals are complete if no request has carried the name yet: names that requests carried are in
+-- llm_requests_metadata_keys, unless their key was deleted or has too many names. Otherwise reports read the requests
+-- until somebody runs `metadata activate`.
+LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+INSERT INTO llm_usage_metadata_names (name, every_key, summed, indexed)
+SELECT name, true, is_new, is_new FROM (
+  SELECT name,
+    NOT EXISTS (SELECT FROM llm_requests_metadata_keys WHERE key_name = name)
+    AND NOT EXISTS (SELECT FROM llm_requests_metadata_keys GROUP BY majordomo_api_key_id HAVING count(*) >= 1000)
+    AND NOT EXISTS (SELECT FROM llm_usage_daily d WHERE NOT EXISTS (SELECT FROM api_keys k WHERE k.id = d.majordomo_api_key_id))
+    AS is_new
+  FROM (VALUES ('Client'), ('User-Id')) AS names (name)
+) AS found
+ON CONFLICT (name) DO NOTHING;
+
+-- ## Runs
+--
+-- The requests of a run have the same trace, or the same session if they have no trace. The text is limited, because an
+-- index has a limit for each entry.
+CREATE INDEX idx_llm_requests_run ON llm_requests
+  (left(coalesce(nullif(raw_metadata ->> 'Trace-Id', ''), nullif(raw_metadata ->> 'Session-Id', '')), 255))
+  WHERE coalesce(nullif(raw_metadata ->> 'Trace-Id', ''), nullif(raw_metadata ->> 'Session-Id', '')) IS NOT NULL;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (17, 'attribution', false);
+END $version$;
+
+
+-- ## Version 18: price_overrides --------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 18 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0018 price_overrides
+-- breaking: no
+
+-- The prices that somebody set with `pricing set` or on the dashboard, for all gateways of this database. The settings of a
+-- gateway (`pricing.overrides`) win over them (src/database/price-overrides.ts).
+CREATE TABLE majordomo_price_overrides (
+  provider   text NOT NULL DEFAULT '',                -- '': at every provider
+  model      text NOT NULL,                           -- in lower case, as the provider
+  valid_from date NOT NULL DEFAULT '-infinity',       -- the first day, in UTC; the price ends where the next one begins
+  rates      jsonb NOT NULL,                          -- USD per million tokens or per piece, as text by the name of the rate
+  set_at     timestamptz NOT NULL DEFAULT now(),
+  set_by     text NOT NULL,
+  PRIMARY KEY (provider, model, valid_from)
+);
+
+-- Gateways read the table again when it changes, whoever changes it.
+CREATE FUNCTION majordomo_tell_prices() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('majordomo_prices', '');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER majordomo_prices_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON majordomo_price_overrides
+  FOR EACH STATEMENT EXECUTE FUNCTION majordomo_tell_prices();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (18, 'price_overrides', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -4524,8 +4615,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 16 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 16: nothing was changed', latest;
+  IF latest > 18 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 18: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -5,8 +5,8 @@ import type { Access } from "./access.ts"
 import type { HttpExchange } from "./http.ts"
 
 /**
- * A resource that a route needs in addition to settings, clock and log. `history` is the price book with the changes of
- * prices that the database has; the database may be missing then. `connect` returns a database for a call that lasts; the
+ * A resource that a route needs in addition to settings, clock and log. `prices` is the price book, and the database if it
+ * can be opened. `history` is the price book with the changes of prices that the database has; the database may be missing. `connect` returns a database for a call that lasts; the
  * caller closes it. `http` is the request itself: a route that needs it is no command.
  */
 export type Need = "database" | "connect" | "prices" | "history" | "bodies" | "http"
@@ -16,6 +16,7 @@ type Named = "settings" | "now" | "log" | "onProgress" | "actor"
 /** The context that `run` receives: the resources of its needs, and those that every route has. */
 export type RouteContext<N extends Need> = Context<Named> &
   Context<Exclude<N, "history" | "connect" | "http"> | ("history" extends N ? "prices" : never)> &
+  ("prices" extends N ? { readonly database?: Database | undefined } : object) &
   ("connect" extends N ? { connect(): Promise<Database> } : object) &
   ("http" extends N ? { readonly http: HttpExchange; readonly access: Access } : object) & {
     /** Aborts when the caller does not want the result any more. */

@@ -1,6 +1,6 @@
 import { withBodies } from "../operations/open/bodies.ts"
 import { connectToDatabase, withDatabase } from "../operations/open/database.ts"
-import { withPriceHistory, withPrices } from "../operations/open/prices.ts"
+import { withPriceHistory, withPrices, withStoredPrices } from "../operations/open/prices.ts"
 import type { AnyRoute, Need, Route, RouteContext, StreamRoute } from "./_route.ts"
 import { parseInput } from "./input.ts"
 
@@ -51,7 +51,7 @@ async function withResources<T>(
       case "bodies":
         return withBodies(caller.settings, next)
       case "prices":
-        return withPrices({ ...caller, ...context }, next)
+        return needs.includes("database") ? withPrices({ ...caller, ...context }, next) : withStoredPrices(caller, next)
       case "history":
         return withPriceHistory(caller, next)
       case "http":
@@ -61,7 +61,7 @@ async function withResources<T>(
         return work({ ...context, ...caller } as RouteContext<Need>)
     }
   }
-  // The price book reads its history from the database if that is open.
+  // The price book uses the database of the route, if it needs one.
   return open(
     {},
     [...needs].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)),

@@ -10,7 +10,7 @@ export interface ProviderCatalog {
   /** The names of the dialects that a provider can use. */
   readonly formats: readonly string[]
   /** The providers that need no configuration, by name. */
-  readonly builtIn: Readonly<Record<string, ProviderSettings>>
+  readonly builtIn: Readonly<Record<string, Pick<ProviderSettings, "baseUrl" | "format" | "billing">>>
   /** The clouds, which are providers as soon as one of their settings says where they are. */
   readonly clouds: Readonly<Record<string, CloudFacts>>
   /** Names that select a surface of a built-in provider, so that no configured provider can have them. */

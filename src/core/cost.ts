@@ -18,8 +18,8 @@ export interface PriceEntry {
   /** The rates of a whole request whose `contextTokens` exceed `above`, in ascending order of `above`. */
   readonly tiers: readonly { readonly above: number; readonly rates: Rates }[]
   /**
-   * The source of each rate and its date, `YYYY-MM-DD`. Sources: `overrides`, `fallback_file`, `llm-prices.com`,
-   * `genai-prices`, `majordomo`, and `derived` for a rate that a rule gives.
+   * The source of each rate and its date, `YYYY-MM-DD`. Sources: `overrides`, `stored_overrides`, `fallback_file`,
+   * `llm-prices.com`, `genai-prices`, `majordomo`, and `derived` for a rate that a rule gives.
    */
   readonly sources: { readonly [K in keyof Rates]?: { readonly source: string; readonly date: string | undefined } }
 }

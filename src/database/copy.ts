@@ -1,5 +1,6 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
+import { copyAudit, copyPriceOverrides, copyTokens } from "./copy/access.ts"
 import { copyJobs } from "./copy/jobs.ts"
 import { copyKeys, copyMetadataNames, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
@@ -24,8 +25,8 @@ interface Copied {
 const ROWS_AT_ONCE = 250
 
 /**
- * Copies keys, requests, jobs, metadata names, repricings, the history of prices and the totals of pruned days into another
- * database, after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases are in use:
+ * Copies keys, admin tokens, requests, jobs, metadata names, repricings, the history of prices, the prices that were set, the
+ * audit log and the totals of pruned days into another database, after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases are in use:
  * rows that are there already stay and count once. The target's own triggers make its rollups.
  */
 export async function copyDatabase(
@@ -49,6 +50,9 @@ export async function copyDatabase(
   const repricings = await copyRepricings(source, target)
   await raiseCounters(source, target)
   await createPriceHistoryStore(target).add(await createPriceHistoryStore(source).readNew())
+  await copyPriceOverrides(source, target)
+  await copyTokens(source, target)
+  await copyAudit(source, target)
   const sumsLeftOut = await copyPrunedRollups(source, target)
   await copyMarks(target)
   return { keys, ...rows, repricings, sumsLeftOut }

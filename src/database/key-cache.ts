@@ -3,9 +3,8 @@ import { GatewayError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { isUnavailable } from "./failures.ts"
 import type { GatewayIdentity } from "./gateways.ts"
-import { createKeyLookups } from "./key-lookups.ts"
+import { createKeyLookups, findCaller } from "./key-lookups.ts"
 import { createKeyTrust } from "./key-trust.ts"
-import { findCaller } from "./keys.ts"
 import { createLruMap } from "./lru-map.ts"
 
 export interface KeyCacheOptions {

@@ -1,9 +1,10 @@
 import type { Caller } from "../core/call.ts"
 import type { Database } from "./_database.ts"
-import { findCallers } from "./keys.ts"
+import { CALLER_COLUMNS, type CallerRow, toCaller } from "./caller.ts"
 
 /** The time between two statements: at most 100 statements a second, however many keys are looked up. */
 const INTERVAL_MS = 10
+const LOOKUP_TIMEOUT_MS = 2_000
 
 /**
  * Looks keys up in the database by their hashes. A single look-up runs at once; look-ups that follow it closely share one
@@ -32,4 +33,19 @@ export function createKeyLookups(db: Database): (hash: string) => Promise<Caller
     hashes.push(hash)
     return (await callers).get(hash)
   }
+}
+
+/** Returns the caller whose key has this hash, if the key is active. */
+export async function findCaller(db: Database, keyHash: string): Promise<Caller | undefined> {
+  return (await findCallers(db, [keyHash])).get(keyHash)
+}
+
+/** Returns the callers by the hashes of their keys. Hashes without an active key are left out. */
+async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
+  const { rows } = await db.query<CallerRow>({
+    text: `SELECT ${CALLER_COLUMNS} FROM api_keys k WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL`,
+    values: [keyHashes],
+    timeoutMs: LOOKUP_TIMEOUT_MS,
+  })
+  return new Map(rows.map((row) => [row.key_hash, toCaller(row)]))
 }

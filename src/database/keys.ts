@@ -1,11 +1,11 @@
-import type { Caller } from "../core/call.ts"
+import type { KeyMetadata } from "../core/call.ts"
 import { CommandError, NotFoundError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
 import type { Database, RunQuery } from "./_database.ts"
-import { CALLER_COLUMNS, type CallerRow, toCaller } from "./caller.ts"
 import { askGateways, type GatewayAnswers } from "./gateways.ts"
 import { BINDINGS, type Binding, type BindingChange } from "./key-bindings.ts"
 import { toId, toName, toPercent, toStorable } from "./key-input.ts"
+import { type KeyMetadataInput, type KeyMetadataRow, toKeyMetadata, toMetadataColumns } from "./key-metadata.ts"
 
 /** An API key without its secret, which is not stored. Times are ISO 8601 in UTC. */
 export interface ApiKey {
@@ -16,6 +16,7 @@ export interface ApiKey {
   readonly discountPercent: string | undefined
   /** The provider keys that it is bound to. */
   readonly bindings: readonly Binding[]
+  readonly metadata: KeyMetadata | undefined
   readonly isActive: boolean
   readonly createdAt: string
   readonly updatedAt: string
@@ -30,9 +31,7 @@ export interface NewKey {
   readonly secret: string
 }
 
-const LOOKUP_TIMEOUT_MS = 2_000
-
-interface KeyInput {
+interface KeyInput extends KeyMetadataInput {
   readonly name: string
   readonly description?: string | undefined
   /** In percent, such as `12.5` or `12.5%`. Nothing and 0 are no discount. */
@@ -71,11 +70,17 @@ export async function deleteKey(db: Pick<Database, "query">, secret: string): Pr
 }
 
 /** Creates a key if there is none, not even a revoked one; else returns undefined. Of several calls at once, one creates it. */
-export async function ensureFirstKey(db: Database, name = "Default"): Promise<NewKey | undefined> {
+export async function ensureFirstKey(
+  db: Database,
+  also: (query: RunQuery, key: ApiKey) => Promise<void> = async () => {},
+): Promise<NewKey | undefined> {
   if ((await countKeys(db)) > 0) return undefined
   return db.transaction(async (query) => {
     await query("SELECT pg_advisory_xact_lock(7680, 3)")
-    return (await count(query)) > 0 ? undefined : insertKey(query, { name })
+    if ((await count(query)) > 0) return undefined
+    const created = await insertKey(query, { name: "Default" })
+    await also(query, created.key)
+    return created
   })
 }
 
@@ -100,21 +105,26 @@ export async function lockKey(query: RunQuery, id: string): Promise<ApiKey> {
 }
 
 /** @throws CommandError (exit code 2) if a change changes nothing */
+/** @throws CommandError (exit code 2) if a change changes nothing */
 export function rejectEmptyChange(change: Readonly<Record<string, unknown>>): void {
   if (Object.values(change).some((value) => value !== undefined)) return
-  throw new CommandError("nothing to change: give a name, a description, a discount or a provider key", 2)
+  throw new CommandError("nothing to change: give a name, a description, a discount, metadata or a provider key", 2)
 }
 
 /** Changes what is given. An empty description or discount removes it. Throws a CommandError if there is no such key. */
 export async function updateKey(db: Pick<Database, "query">, id: string, change: Partial<KeyInput>): Promise<ApiKey> {
   const { name, description, discount, bindings } = change
+  const { defaults, locked, required } = toMetadataColumns(change)
   return toOneKey(
     id,
     await db.query<KeyRow>({
       text: `UPDATE api_keys SET name = coalesce($2, name), updated_at = now(),
           description = CASE WHEN $3::text IS NULL THEN description ELSE nullif($3, '') END,
           discount_percent = CASE WHEN $4 THEN $5::numeric ELSE discount_percent END,
-          provider_keys = nullif(jsonb_strip_nulls(coalesce(provider_keys, '{}') || coalesce($6::jsonb, '{}')), '{}')
+          provider_keys = nullif(jsonb_strip_nulls(coalesce(provider_keys, '{}') || coalesce($6::jsonb, '{}')), '{}'),
+          default_metadata = CASE WHEN $7 THEN $8::jsonb ELSE default_metadata END,
+          locked_metadata = CASE WHEN $9 THEN $10::jsonb ELSE locked_metadata END,
+          required_metadata = CASE WHEN $11 THEN $12::text[] ELSE required_metadata END
         WHERE id = $1 RETURNING ${COLUMNS}`,
       values: [
         toId(id),
@@ -123,6 +133,12 @@ export async function updateKey(db: Pick<Database, "query">, id: string, change:
         discount !== undefined,
         toPercent(discount),
         bindings === undefined ? null : JSON.stringify(bindings),
+        change.default_metadata !== undefined,
+        defaults,
+        change.locked_metadata !== undefined,
+        locked,
+        change.required_metadata !== undefined,
+        required,
       ],
     }),
   )
@@ -163,22 +179,6 @@ export async function markRevoked(query: RunQuery, id: string): Promise<ApiKey> 
   return toOneKey(id, result)
 }
 
-/** Returns the caller whose key has this hash, if the key is active. */
-export async function findCaller(db: Database, keyHash: string): Promise<Caller | undefined> {
-  return (await findCallers(db, [keyHash])).get(keyHash)
-}
-
-/** Returns the callers by the hashes of their keys. Hashes without an active key are left out. */
-export async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
-  const { rows } = await db.query<CallerRow>({
-    text: `SELECT ${CALLER_COLUMNS} FROM api_keys k
-      WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL`,
-    values: [keyHashes],
-    timeoutMs: LOOKUP_TIMEOUT_MS,
-  })
-  return new Map(rows.map((row) => [row.key_hash, toCaller(row)]))
-}
-
 /** Returns the number of all keys, including revoked ones. */
 export function countKeys(db: Database): Promise<number> {
   return count(db.query)
@@ -191,18 +191,29 @@ async function count(query: RunQuery): Promise<number> {
 async function insertKey(query: RunQuery, input: KeyInput, secret = generateKey()): Promise<NewKey> {
   const name = toName(input.name)
   const description = input.description ? toStorable(input.description) : undefined
+  const { defaults, locked, required } = toMetadataColumns(input)
   const { rows } = await query<KeyRow>({
-    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent, provider_keys)
-      VALUES ($1, $2, $3, $4, nullif(jsonb_strip_nulls($5::jsonb), '{}')) RETURNING ${COLUMNS}`,
-    values: [hashKey(secret), name, description, toPercent(input.discount), JSON.stringify(input.bindings ?? {})],
+    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent, default_metadata, locked_metadata, required_metadata, provider_keys)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, nullif(jsonb_strip_nulls($8::jsonb), '{}')) RETURNING ${COLUMNS}`,
+    values: [
+      hashKey(secret),
+      name,
+      description,
+      toPercent(input.discount),
+      defaults,
+      locked,
+      required,
+      JSON.stringify(input.bindings ?? {}),
+    ],
   })
   return { key: toApiKey(rows[0]!), secret }
 }
 
-const COLUMNS = `id, name, description, trim_scale(discount_percent) AS discount_percent, is_active, created_at, updated_at,
+const COLUMNS = `id, name, description, trim_scale(discount_percent) AS discount_percent, default_metadata,
+  locked_metadata, required_metadata, is_active, created_at, updated_at,
   revoked_at, last_used_at, request_count, ${BINDINGS}`
 
-interface KeyRow {
+interface KeyRow extends KeyMetadataRow {
   readonly id: string
   readonly name: string
   readonly description: string | null
@@ -223,6 +234,7 @@ function toApiKey(row: KeyRow): ApiKey {
     description: row.description ?? undefined,
     discountPercent: row.discount_percent ?? undefined,
     bindings: row.bindings ?? [],
+    metadata: toKeyMetadata(row),
     isActive: row.is_active && row.revoked_at === null,
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),

@@ -3,6 +3,7 @@ import type { LogIntent, LogRecord } from "../core/log-record.ts"
 import { truncateText } from "../core/text.ts"
 import { toIsoTime } from "../core/time.ts"
 import { type Reading, toTokenTotals } from "../core/usage.ts"
+import type { Provider } from "../providers/catalog.ts"
 import { toHeaderText } from "./header-text.ts"
 import { NO_METADATA } from "./metadata.ts"
 import type { ModelNames } from "./model-names.ts"
@@ -16,7 +17,7 @@ const MAX_ALIAS_LENGTH = 255
 type ForwardedFacts = Pick<SettledRequest, "call" | "caller" | "credentialHash"> & {
   readonly billing?: SettledRequest["billing"]
   readonly credentials?: SettledRequest["credentials"]
-  readonly route: { readonly provider: { readonly name: string }; readonly format: string }
+  readonly route: { readonly provider: Pick<Provider, "name" | "models">; readonly format: string }
   readonly prepared: { readonly requestedModel: string | undefined }
 }
 
@@ -34,7 +35,7 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
   const { call, caller, credentialHash, billing, route, ending, cost, bodies } = request
   const { requestedModel } = request.prepared
   const { reading } = ending
-  const model = reading.model ?? requestedModel ?? ""
+  const model = toModel(reading.model ?? requestedModel ?? "", route.provider)
   const tokens = toTokenTotals(repeatsStoredUsage(call, reading) ? [] : reading.parts)
   const respondedAt = toIsoTime(ending.respondedAt)
   return {
@@ -94,7 +95,7 @@ export function toLogIntent(request: ForwardedFacts): LogIntent {
     provider_api_key_hash: credentialHash,
     provider_api_key_alias: toAlias(request),
     provider: route.provider.name,
-    model: requestedModel ?? "",
+    model: toModel(requestedModel ?? "", route.provider),
     requested_model: requestedModel,
     request_path: call.path,
     request_method: call.method,
@@ -103,6 +104,13 @@ export function toLogIntent(request: ForwardedFacts): LogIntent {
     dialect: route.format,
     raw_metadata: toRawMetadata(call),
   }
+}
+
+/** Returns the model behind a name, such as a deployment of Azure or an inference profile of Bedrock, or else the name. */
+function toModel(name: string, { models }: Pick<Provider, "models">): string {
+  if (models === undefined) return name
+  const lower = name.toLowerCase()
+  return models.get(lower) ?? models.get(lower.slice(lower.lastIndexOf("/") + 1)) ?? name
 }
 
 /**

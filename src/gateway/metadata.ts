@@ -1,18 +1,15 @@
 import type { RawHeaders } from "../core/call.ts"
+import { MAX_METADATA_NAME_LENGTH, METADATA_PREFIX, RESERVED_NAMES } from "../core/metadata-name.ts"
 import { truncateText } from "../core/text.ts"
 import { toTrainCase } from "../core/train-case.ts"
 import type { Counters } from "./counters.ts"
 import { toHeaderText } from "./header-text.ts"
 
-const PREFIX = "x-majordomo-"
-/** The names after the prefix that the gateway itself reads: they are not metadata. */
-const RESERVED = new Set(["cost", "key", "provider", "provider-alias", "store-bodies"])
 /** The SDKs of OpenAI and Anthropic count here how often they have sent the same request before; 0 is not kept. */
 const RETRY_COUNT = "x-stainless-retry-count"
 const RETRY_NAME = "retry-count"
 /** The metadata of a request without any. One object, so that it can be compared by identity. */
 export const NO_METADATA: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
-const MAX_NAME_LENGTH = 128
 
 /**
  * Reads the metadata of a request: every `X-Majordomo-*` header that is not reserved, by the rest of its name in
@@ -28,11 +25,11 @@ export function readMetadata(
   let count = 0
   for (let i = 0; i < raw.length; i += 2) {
     const header = raw[i]!
-    if (header.length <= PREFIX.length || (header.charCodeAt(0) | 32) !== 120) continue
+    if (header.length <= METADATA_PREFIX.length || (header.charCodeAt(0) | 32) !== 120) continue
     const lower = header.toLowerCase()
-    const rest = lower.startsWith(PREFIX) ? lower.slice(PREFIX.length) : retryName(lower, raw[i + 1]!)
-    if (rest === undefined || RESERVED.has(rest)) continue
-    const name = toStoredName(rest.slice(0, MAX_NAME_LENGTH))
+    const rest = lower.startsWith(METADATA_PREFIX) ? lower.slice(METADATA_PREFIX.length) : retryName(lower, raw[i + 1]!)
+    if (rest === undefined || RESERVED_NAMES.has(rest)) continue
+    const name = toStoredName(rest.slice(0, MAX_METADATA_NAME_LENGTH))
     metadata ??= Object.create(null) as Record<string, string>
     const before = metadata[name]
     if (before === undefined && count === limits.maxKeys) {

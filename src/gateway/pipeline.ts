@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body, Call, Caller, Ending, RawHeaders } from "../core/call.ts"
-import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
+import { GatewayError } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
-import type { Dialect } from "../providers/_dialect.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import type { Provider } from "../providers/catalog.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { createAttribution } from "./attribution/attribute.ts"
+import { checkMetadata, createHeadCheck } from "./attribution/required.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { createCredentialChecks, listCredentialPlaces } from "./credentials.ts"
@@ -24,12 +24,12 @@ import { ModelNames } from "./model-names.ts"
 import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
-import { type Arrival, isShort, parseTarget, receive, receiveBody, type Target } from "./receive.ts"
+import { type Arrival, receive, receiveBody, type Target } from "./receive.ts"
 import { record } from "./record.ts"
+import { reject } from "./reject.ts"
 import { Relay } from "./relay.ts"
 import type { RelaySteps } from "./relay-steps.ts"
 import { createRouter, type Route, type Router } from "./route.ts"
-import { sendError } from "./send-error.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
 import { chooseCredentials } from "./supply.ts"
@@ -37,14 +37,6 @@ import { createUpstreams } from "./upstreams.ts"
 
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
 const SLOW_BODY_MS = 1
-/** After these errors the rest of the connection is not trusted: it may be the rest of the rejected request. */
-const CLOSING: ReadonlySet<GatewayErrorCode> = new Set([
-  "bad_request",
-  "body_too_large",
-  "request_timeout",
-  "upgrade_required",
-])
-
 export interface Gateway {
   /** Proxies one request, whose response must have its socket. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse): void
@@ -94,6 +86,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly identify: ReturnType<typeof createIdentify>
   private readonly credentialChecks: ReturnType<typeof createCredentialChecks>
   private readonly attribute: ReturnType<typeof createAttribution>
+  private readonly checkHeadMetadata: ReturnType<typeof createHeadCheck>
   private readonly upstreams: ReturnType<typeof createUpstreams>
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
@@ -109,6 +102,7 @@ class Pipeline implements Gateway, RelaySteps {
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
     this.credentialChecks = createCredentialChecks(deps.dialects)
     this.attribute = createAttribution(settings, this.counters)
+    this.checkHeadMetadata = createHeadCheck(settings)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
     this.recording = { ...deps, names: new ModelNames() }
@@ -157,9 +151,12 @@ class Pipeline implements Gateway, RelaySteps {
       const chosen = this.chooseCredentials(head, route.provider, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      new Relay(this, await this.prepare(arrival, head, { route, caller, credentials })).start()
+      if (caller.metadata !== undefined) this.checkHeadMetadata(request, caller)
+      const proxied = await this.prepare(arrival, head, { route, caller, credentials })
+      if (caller.metadata !== undefined) this.checkMetadata(proxied)
+      new Relay(this, proxied).start()
     } catch (error) {
-      this.reject(error, arrival, route)
+      reject({ deps, router: this.router }, error, arrival, route)
     }
   }
 
@@ -187,6 +184,17 @@ class Pipeline implements Gateway, RelaySteps {
   private record(request: SettledRequest, onStored: () => void): void {
     record(this.recording, request, onStored)
     this.unrecorded--
+  }
+
+  /** Rejects a request that lacks metadata although its body has been read. It gets no row. */
+  private checkMetadata({ call, caller }: ProxiedRequest): void {
+    try {
+      checkMetadata(call.metadata, caller)
+    } catch (error) {
+      this.unrecorded--
+      if (isLarge(call.body)) call.body.close()
+      throw error
+    }
   }
 
   /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
@@ -237,28 +245,6 @@ class Pipeline implements Gateway, RelaySteps {
   private toCall({ id, receivedAt, request }: Arrival, { path, query }: Target, body: Body): Call {
     const { rawHeaders, headers, method = "GET" } = request
     return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body }
-  }
-
-  /** Sends the error of a request that was not forwarded. */
-  private reject(error: unknown, { id, request, response }: Arrival, route: Route | undefined): void {
-    if (error instanceof ClientLeft || response.destroyed) return
-    const known = error instanceof GatewayError ? error : this.toInternalError(error)
-    // Whether the rest of the request has arrived already makes no difference, as that would depend on the network.
-    const close = this.deps.isStopping() || CLOSING.has(known.code) || !isShort(request)
-    sendError(response, { error: known, dialect: this.dialectOf(request, route), id, close })
-  }
-
-  private toInternalError(error: unknown): GatewayError {
-    this.deps.onError(error, "pipeline")
-    return new GatewayError("internal_error", "internal error")
-  }
-
-  /** The dialect of an error: that of the route, else a guess from what the client sent. */
-  private dialectOf({ url, headers }: IncomingMessage, route: Route | undefined): Dialect {
-    const { dialects } = this.deps
-    if (route) return dialects[route.format]
-    const { path, query } = parseTarget(url) ?? { path: "", query: "" }
-    return dialects[this.router.guessFormat({ path, query, headers })]
   }
 }
 

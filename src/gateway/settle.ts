@@ -1,6 +1,6 @@
 import type { Ending, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
-import { correctBilling } from "./billing.ts"
+import { isBilledDespiteLogin } from "./billing.ts"
 import { isLarge } from "./body.ts"
 import type { Deps } from "./deps.ts"
 import type { ProxiedRequest, SettledRequest } from "./proxied-request.ts"
@@ -29,7 +29,8 @@ export function settle(
 ): SettledRequest | Promise<SettledRequest> {
   // The bodies come before the row: a row may only name an object that is certain to be uploaded.
   request.bodies = request.capture?.finish({ statusCode: ending.statusCode, headers })
-  correctBilling(request, headers)
+  const { billing, route, dialect } = request
+  if (billing !== undefined && isBilledDespiteLogin(route.provider, dialect, headers)) request.billing = undefined
   const { body } = request.call
   if (isLarge(body)) body.close()
   const { countable } = ending.reading

@@ -52,7 +52,10 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     is_recent: now - Date.parse(lastSeenAt) < RECENT_MS,
   }))
   const waiting = await findPendingRows(context)
-  const { written, rejected, dropped } = readStoredTotals(join(settings.storage.dataDir, "journal"), new Set())
+  const { accepted, written, rejected, dropped } = readStoredTotals(
+    join(settings.storage.dataDir, "journal"),
+    new Set(),
+  )
   const checkedAt = prices.checkedAt()
   const isOld = checkedAt !== undefined && now - checkedAt > MAX_LIST_AGE_MS
   const readOnly = explainReadOnly(ability)
@@ -69,7 +72,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     version,
     database: { kind: database.kind, title: database.title },
     gateways,
-    rows: { accepted: written + waiting + rejected + dropped, written, waiting, rejected, dropped },
+    rows: { accepted, written, waiting, rejected, dropped },
     prices: { models: prices.modelCount(), checked_at: checkedAt === undefined ? null : toIso(checkedAt) },
     problems,
   }

@@ -10,6 +10,8 @@ export const MODEL_ALIASES: Readonly<Record<string, Readonly<Record<string, stri
     "babbage:2023-07-21-v2": "babbage-002",
     "gpt-4o-transcribe-diarize-2025-10-15": "gpt-4o-transcribe",
   },
+  // Mantle's names. Those of Bedrock itself end in a version.
+  aws: { "openai.gpt-oss-20b": "openai.gpt-oss-20b-1:0", "openai.gpt-oss-120b": "openai.gpt-oss-120b-1:0" },
   google: {
     "gemini-embedding-2-preview": "gemini-embedding-2",
     "gemini-1.5-flash-8b-latest": "gemini-1.5-flash-8b",

@@ -1,8 +1,7 @@
 import { MODEL_ALIASES } from "./aliases.ts"
 import type { Catalog } from "./catalog-model.ts"
-import { identifyProvider } from "./identify.ts"
+import { type Identities, identifyProvider } from "./identify.ts"
 import { findModel, type Match, spellingsOf, withoutDate } from "./match.ts"
-import type { PriceBookOptions } from "./options.ts"
 
 /** Longer names belong to no model. */
 export const MAX_NAME_LENGTH = 256
@@ -22,7 +21,7 @@ export interface Asked {
 interface NameSources {
   readonly catalog: () => Catalog
   readonly aliases: ReadonlyMap<string, string>
-  readonly baseUrls: PriceBookOptions["baseUrls"]
+  readonly identities: Identities
 }
 
 interface Name {
@@ -32,20 +31,29 @@ interface Name {
 }
 
 /** Returns what a name can stand for at a configured provider. */
-export function toAsked({ catalog, aliases, baseUrls }: NameSources, { provider, name, requested }: Name): Asked {
-  const billedBy = identifyProvider(catalog(), provider, baseUrls?.[provider])
+export function toAsked({ catalog, aliases, identities }: NameSources, { provider, name, requested }: Name): Asked {
+  const billedBy = identifyProvider(catalog(), provider, identities)
   const owner = billedBy ?? provider.toLowerCase()
   const lower = name.trim().toLowerCase()
+  const own = `${provider.toLowerCase()}/`
   const alias =
-    aliases.get(`${provider.toLowerCase()}/${lower}`) ?? aliases.get(lower) ?? MODEL_ALIASES[billedBy ?? ""]?.[lower]
-  const own = spellingsOf(owner, name)
+    aliases.get(own + lower) ??
+    aliases.get(own + lastPartOf(lower)) ??
+    aliases.get(lower) ??
+    MODEL_ALIASES[billedBy ?? ""]?.[lower]
+  const given = spellingsOf(owner, name)
   return {
     provider,
     billedBy,
     name,
-    spellings: alias === undefined ? own : [...spellingsOf(owner, alias), ...own],
+    spellings: alias === undefined ? given : [...spellingsOf(owner, alias), ...given],
     requested: requested === undefined || requested.length > MAX_NAME_LENGTH ? [] : spellingsOf(owner, requested),
   }
+}
+
+/** Returns the id at the end of an ARN, such as that of an application inference profile, or else the name. */
+function lastPartOf(name: string): string {
+  return name.startsWith("arn:") ? name.slice(name.lastIndexOf("/") + 1) : name
 }
 
 /**

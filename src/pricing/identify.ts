@@ -1,4 +1,5 @@
 import type { Catalog } from "./catalog-model.ts"
+import type { PriceBookOptions } from "./options.ts"
 
 /** Common names of providers, and their id in the catalog. */
 const PROVIDER_ALIASES: Readonly<Record<string, string>> = {
@@ -37,14 +38,24 @@ export const VENDORS: Readonly<Record<string, string>> = {
   "z.ai": "zai",
 }
 
+/** Addresses of Bedrock that the catalog does not know: Mantle, FIPS and endpoints of a network. */
+const BEDROCK =
+  /^https:\/\/(?:[a-z0-9-]+\.)?bedrock-(?:runtime|mantle)(?:-fips)?\.[a-z0-9-]+\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)/i
+
+/** What the settings say about configured providers, by name. */
+export type Identities = Pick<PriceBookOptions, "baseUrls" | "likes">
+
 /**
- * Returns the id of the catalog's provider that bills for a configured provider. A known host decides, because its owner
- * sends the bill. Otherwise the name decides if it is known. Otherwise the result is undefined.
- *
- * @param baseUrl the address of the configured provider, if it has one of its own
+ * Returns the id of the catalog's provider whose prices hold for a configured provider. The operator may have said it
+ * (`like`). Otherwise a known host decides, because its owner sends the bill, and then the name, if it is known. Otherwise
+ * the result is undefined.
  */
-export function identifyProvider(catalog: Catalog, name: string, baseUrl: string | undefined): string | undefined {
+export function identifyProvider(catalog: Catalog, name: string, { baseUrls, likes }: Identities): string | undefined {
+  const like = likes?.[name]
+  if (like !== undefined) return toProviderId(like)
+  const baseUrl = baseUrls?.[name]
   if (baseUrl !== undefined) {
+    if (BEDROCK.test(baseUrl)) return "aws"
     for (const provider of catalog.values()) {
       if (new RegExp(`^(?:${provider.api_pattern})`, "i").test(baseUrl)) return provider.id
     }

@@ -4,13 +4,13 @@ import { LLM_PRICES_IDS } from "./aliases.ts"
 import { type Asked, MAX_NAME_LENGTH, toAsked, userNamesOf } from "./asked-model.ts"
 import { type BundledRow, bundledRow } from "./bundled.ts"
 import type { Catalog } from "./catalog-model.ts"
+import { findBedrockRegion } from "./cloud-names.ts"
 import { feesOf } from "./fees.ts"
-import { identifyProvider } from "./identify.ts"
+import { type Identities, identifyProvider } from "./identify.ts"
 import type { LitellmPrices } from "./litellm.ts"
 import type { LlmPrices } from "./llm-prices.ts"
 import { findModel, type Match } from "./match.ts"
 import { type Merged, mergeRows } from "./merge.ts"
-import type { PriceBookOptions } from "./options.ts"
 import { pastRow } from "./past-prices.ts"
 import type { Row } from "./row.ts"
 import type { UserPrices } from "./user-prices.ts"
@@ -21,7 +21,7 @@ export interface Sources {
   readonly user: UserPrices
   /** The user's model names: the model by `name` or `provider/name`, in lower case. */
   readonly aliases: ReadonlyMap<string, string>
-  readonly baseUrls: PriceBookOptions["baseUrls"]
+  readonly identities: Identities
   /** Returns the current list of llm-prices.com, if there is one. */
   readonly listed: () => LlmPrices | undefined
   /** Returns the current map of LiteLLM, if there is one. */
@@ -71,7 +71,7 @@ interface FoundPrice {
   readonly kind: "found"
   /** The id of the catalog's provider that sends the bill, if it is known. */
   readonly billedBy: string | undefined
-  /** The user has configured rates for the model. */
+  /** The user has configured or set rates for the model. */
   readonly isOverridden: boolean
   readonly how: Match["how"]
   /** The provider resells the model, and bills what the maker of the model lists. */
@@ -97,7 +97,7 @@ export function createLookup(sources: Sources): Lookup {
       const doubt = `no price for ${shortened(model ?? "")}, which answered: priced as ${requestedModel}, which was asked`
       return model === undefined ? requested : { ...requested, doubts: [...requested.doubts, doubt] }
     }
-    const billedBy = identifyProvider(sources.catalog(), provider, sources.baseUrls?.[provider])
+    const billedBy = identifyProvider(sources.catalog(), provider, sources.identities)
     const name = model ?? requestedModel
     const reason =
       name === undefined ? "the answer and the request name no model" : `no price for ${shortened(name)} at ${provider}`
@@ -114,7 +114,7 @@ export function createLookup(sources: Sources): Lookup {
   }
 }
 
-const NO_ROWS = { own: undefined, filed: undefined }
+const NO_ROWS = { own: undefined, stored: undefined, filed: undefined }
 
 function identify({ catalog }: Pick<Sources, "catalog">, { billedBy, spellings }: Asked): Identified {
   const match = billedBy === undefined ? undefined : findModel(catalog(), billedBy, spellings)
@@ -128,7 +128,8 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
   const identified = identify(sources, asked)
   const { match } = identified
   const { user } = sources
-  const { own, filed } = user.isEmpty ? NO_ROWS : user.find(provider, userNamesOf(sources.catalog(), asked, match), at)
+  const users = user.isEmpty() ? NO_ROWS : user.find(provider, userNamesOf(sources.catalog(), asked, match), at)
+  const { own, stored, filed } = users
   const past = match && pastRow(match, at)
   const bundled = match && (past ?? bundledRow(match.model, at))
   const listed = past ? undefined : findListed(sources.listed(), identified, at)
@@ -138,6 +139,7 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
 
   const rows = [
     own,
+    stored,
     filed,
     reason === undefined ? listed?.row : undefined,
     bundled && (bundled.row.kinds || Object.keys(bundled.row.base).length > 0) ? bundled.row : undefined,
@@ -147,13 +149,13 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
 
   const model = match?.model.id ?? rows[0]?.model ?? asked.name
   const fees = feesOf(billedBy ?? "", model)
-  const isUsers = own !== undefined || filed !== undefined
+  const isUsers = Object.values(users).some((row) => row !== undefined)
   const how = isUsers ? "exact" : (match?.how ?? "exact")
   const unmetered = isUsers ? [] : (bundled?.unmetered ?? [])
   return {
     kind: "found",
     billedBy,
-    isOverridden: own !== undefined,
+    isOverridden: own !== undefined || stored !== undefined,
     how,
     isResold: match !== undefined && match.owner !== billedBy,
     rows,
@@ -166,8 +168,19 @@ function findPrice(sources: Sources, asked: Asked, at: number): FoundPrice | und
       ...(how === "undated" ? [`${asked.name} has no price of its own: priced as ${model}`] : []),
       ...unmetered.map((fee) => `${fee} of ${model} is not in the sum`),
       ...(isDisputed && !isUsers ? [PRICE_THEN_UNKNOWN] : []),
+      ...(isUsers || billedBy !== "aws" ? [] : doubtsOfRegion(asked, model, sources.identities)),
     ],
   }
+}
+
+/** The regions of Bedrock whose prices the catalog has. The models of Anthropic and OpenAI have rows for the others. */
+const LISTED_REGION = /^us(?:-(?:east|west)-\d)?$/
+const HAS_REGIONS = /^(?:regional|global|openai)\./
+
+function doubtsOfRegion({ provider, name }: Asked, model: string, { baseUrls }: Identities): readonly string[] {
+  const region = findBedrockRegion(name, baseUrls?.[provider])
+  if (region === undefined || LISTED_REGION.test(region) || HAS_REGIONS.test(model)) return []
+  return [`the price of ${model} in ${region} is not known: that of the United States taken`]
 }
 
 /** A row of llm-prices.com, and when the list had it. */

@@ -1,4 +1,5 @@
 import type { Catalog, CatalogModel, CatalogProvider, MatchRule } from "./catalog-model.ts"
+import { CLOUD_SPELLINGS } from "./cloud-names.ts"
 
 /** A model of the catalog, and how its name was matched. */
 export interface Match {
@@ -59,6 +60,7 @@ export function spellingsOf(provider: string, name: string): readonly string[] {
   spellings.add(bare)
   for (const prefix of OWN_PREFIXES[provider] ?? [])
     if (bare.startsWith(prefix)) spellings.add(bare.slice(prefix.length))
+  for (const each of CLOUD_SPELLINGS[provider]?.(bare) ?? []) spellings.add(each)
   for (const each of [...spellings]) {
     // Answers of legacy completions name the build: `gpt-3.5-turbo-instruct:20230824-v2`.
     spellings.add(each.replace(/:\d{4}-?\d{2}-?\d{2}-v\d+$/, ""))

@@ -76,7 +76,7 @@ function mergeKinds(
 
 /** The sources whose rows are models of the catalog. */
 const CATALOG: ReadonlySet<string> = new Set(["genai-prices", "majordomo"])
-const USERS: ReadonlySet<string> = new Set(["overrides", "fallback_file"])
+const USERS: ReadonlySet<string> = new Set(["overrides", "stored_overrides", "fallback_file"])
 
 /** Returns why a rate may be wrong, by the row that has it or by another one that has the same rate. */
 function doubtOf(name: RateName, taken: Row, rows: readonly Row[]): string | undefined {

@@ -106,9 +106,23 @@ const BEFORE_GEO = /^claude-(?:[123v]|instant|(?:opus|sonnet|haiku)-4-[015]$)/
 /** OpenAI models released since 2026-03-05 (GPT-5.4 and newer), which cost 10 % more in a region. */
 const OPENAI_REGIONAL = /^gpt-(?:5\.[4-9]|[6-9])/
 
+/** Claude models before Sonnet 4.5, which cost the same in each region of Vertex AI. */
+const BEFORE_REGIONS = /^claude-(?:[123v]|instant|4-(?:opus|sonnet)$|(?:opus|sonnet)-4(?:-[01])?$)/
+/** Gemini models that cost more in a region of Vertex AI. */
+const GEMINI_REGIONAL = /^gemini-(?:3\.1-flash-(?:image|lite)|3\.[5-9]|[4-9])/
+
 function regionMultiple(provider: string, model: string, geo: string): Multiple | undefined {
+  // The catalog has models of their own for the regions of Bedrock.
+  if (provider === "aws") return ["1", "cloudRegions"]
+  if (provider === "google") return vertexMultiple(model)
   const rise = REGIONS[provider]
   if (!rise || (geo !== "us" && (geo !== "eu" || provider === "anthropic"))) return undefined
   const hasRise = provider === "anthropic" ? !BEFORE_GEO.test(model) : OPENAI_REGIONAL.test(model)
   return hasRise ? rise : ["1", rise[1]]
+}
+
+function vertexMultiple(model: string): Multiple | undefined {
+  if (model.startsWith("claude-")) return [BEFORE_REGIONS.test(model) ? "1" : "1.1", "cloudRegions"]
+  if (!model.startsWith("gemini-")) return undefined
+  return GEMINI_REGIONAL.test(model) ? ["1.1", "vertexGemini"] : ["1", "vertexOldGemini"]
 }

@@ -1,5 +1,6 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import type { PriceHistoryStore } from "../core/price-history.ts"
+import type { PriceOverrideStore } from "../core/price-override.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
 
 export interface PriceBookOptions {
@@ -24,10 +25,16 @@ export interface PriceBookOptions {
   readonly discounts?: Readonly<Record<string, readonly Discount[]>> | undefined
   /** The base URL of each configured provider. A known host is priced as such, whatever the provider is called. */
   readonly baseUrls?: Readonly<Record<string, string>> | undefined
+  /** The provider whose prices hold for a configured provider, where the user has said it. */
+  readonly likes?: Readonly<Record<string, string>> | undefined
+  /** The models behind other names, such as deployments: by configured provider, then by the name in lower case. */
+  readonly models?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
   /** The directory for the last usable copy of each list, and for changes of prices that are not in `history`. */
   readonly dataDir?: string | undefined
   /** The history of prices of all gateways. Without it, only the changes in `dataDir` are known. */
   readonly history?: PriceHistoryStore | undefined
+  /** The prices that were set for all gateways of the database. Those of the settings win over them. */
+  readonly storedOverrides?: PriceOverrideStore | undefined
   /** Reads a file of the user whose name ends in `.yaml` or `.yml`. Without it, such files are rejected. */
   readYaml?(path: string): Promise<unknown>
   now(): number

@@ -41,6 +41,7 @@ export const ORIGINS = {
     day: "2026-09-23",
   },
   litellm2026: { where: "LiteLLM's map 1.110.2, and a second list that the code names", day: "2026-11-20" },
+  litellmAlone: { where: "LiteLLM's map 1.110.2 alone", day: undefined },
   openaiSora: {
     where: "developers.openai.com/api/docs/models/sora-2, stored copy after its end on 2026-09-24",
     day: "2026-11-28",
@@ -52,6 +53,19 @@ export const ORIGINS = {
   anthropic2026: {
     where: "platform.claude.com/docs/en/about-claude/pricing and /docs/en/build-with-claude/fast-mode, stored copies",
     day: "2026-11-28",
+  },
+  cloudRegions: {
+    where:
+      "platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai and claude-on-amazon-bedrock, stored copies: regional and multi-region endpoints cost 10 % more since Claude Sonnet 4.5",
+    day: "2026-11-28",
+  },
+  vertexGemini: {
+    where: "LiteLLM's map 1.110.2 and BerriAI/litellm#37543 alone: 10 % more in a region; Google's page was not read",
+    day: undefined,
+  },
+  vertexOldGemini: {
+    where: "LiteLLM's map 1.110.2, which has no rise in a region, and genai-prices, which has one price",
+    day: "2026-11-20",
   },
   anthropicFast: {
     where:

@@ -89,6 +89,15 @@ export const OWN_MODELS: Readonly<Record<string, readonly OwnModel[]>> = {
     mythos("claude-mythos-5", 1),
     mythos("claude-mythos-5-1", 0.25),
   ],
+  aws: [
+    {
+      // genai-prices matches the first version, at five times the price.
+      id: "amazon.titan-embed-text-v2:0",
+      origin: "litellmAlone",
+      match: { starts_with: "amazon.titan-embed-text-v2" },
+      prices: { input_mtok: 0.02 },
+    },
+  ],
   google: [
     {
       // genai-prices matches gemini-1.5-flash, at twice the price.

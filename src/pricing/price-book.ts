@@ -7,6 +7,9 @@ import {
   type RateName,
   type Resolution,
 } from "../core/cost.ts"
+import { CommandError } from "../core/errors.ts"
+import type { Catalog } from "./catalog-model.ts"
+import { toProviderId } from "./identify.ts"
 import { createLookup, type Lookup, type LookupQuestion, type Sources } from "./lookup.ts"
 import { multipliersOf, type Served } from "./multipliers.ts"
 import type { PriceBookOptions } from "./options.ts"
@@ -17,6 +20,7 @@ import { createPriceList, type PricedModel, type PriceExplanation } from "./pric
 import { openPriceSources, type SourceRefresh } from "./price-sources.ts"
 import { farPrices } from "./rate-check.ts"
 import { chargesWhatItReports } from "./reported.ts"
+import { createStoredOverrides } from "./stored-overrides.ts"
 import { createUserPrices, type UserPrices } from "./user-prices.ts"
 
 /** All prices, at any time. */
@@ -39,9 +43,13 @@ export interface PriceBook {
   changes(provider: string | undefined, model: string): readonly PriceChange[]
   /** Fetches all price lists now. Never rejects: the prices of a source that fails are as before. */
   refresh(): Promise<readonly SourceRefresh[]>
-  /** Starts to fetch the lists in the background: now, and then at each interval. */
+  /** Reads the prices that were set in the database again. Never rejects: without an answer, they stay as they are. */
+  reloadOverrides(): Promise<void>
+  /** Returns a line for each of the user's prices of a model, or `provider/model`, that is far from the known price. */
+  farPrices(name: string): readonly string[]
+  /** Starts to fetch the lists in the background, now and then at each interval, and to follow the prices that are set. */
   start(): void
-  close(): void
+  close(): Promise<void>
 }
 
 /** Hours with other prices begin and end on the half hour. */
@@ -58,16 +66,24 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   const [opened, file, aliases] = await Promise.all([
     openPriceSources(options, () => cache.clear()),
     readPriceFile(options),
-    readAliasesFile(options),
+    readAliases(options),
   ])
   const { providerPrices, baseUrls } = options
-  const user = createUserPrices(options, file)
+  const stored = createStoredOverrides({
+    store: options.storedOverrides,
+    log: options.log,
+    onChange: () => cache.clear(),
+  })
+  await stored.reload()
+  const user = createUserPrices(options, file, stored.table)
   const { catalog, listed, litellm } = opened
-  const sources: Sources = { catalog, user, aliases, baseUrls, listed, litellm }
+  const sources: Sources = { catalog, user, aliases, identities: options, listed, litellm }
+  checkLikes(options, catalog())
   const lookup = createLookup(sources)
   const isConfigured = (name: string) => providerPrices?.[name] !== undefined || baseUrls?.[name] !== undefined
   const priceList = createPriceList(lookup, sources, isConfigured)
-  for (const line of farPrices({ catalog: catalog(), user }, options.now())) options.log(line)
+  const findFarPrices = (name?: string) => farPrices({ catalog: catalog(), user }, options.now(), name)
+  for (const line of findFarPrices()) options.log(line)
 
   return {
     price(question) {
@@ -100,8 +116,33 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
     changes: (provider, model) => listChanges(lookup, sources, { provider, model }),
     checkedAt: opened.checkedAt,
     refresh: opened.refresh,
-    start: opened.start,
-    close: opened.close,
+    reloadOverrides: stored.reload,
+    farPrices: findFarPrices,
+    start: () => {
+      opened.start()
+      stored.start()
+    },
+    close: async () => {
+      opened.close()
+      await stored.close()
+    },
+  }
+}
+
+/** Reads the user's names of models. Those of a provider come before those of the file. */
+async function readAliases(options: PriceBookOptions): Promise<ReadonlyMap<string, string>> {
+  const ofProviders = Object.entries(options.models ?? {}).flatMap(([provider, models]) =>
+    Object.entries(models).map(([name, model]) => [`${provider}/${name}`, model] as const),
+  )
+  return new Map([...(await readAliasesFile(options)), ...ofProviders])
+}
+
+function checkLikes({ likes }: PriceBookOptions, catalog: Catalog): void {
+  for (const [name, like] of Object.entries(likes ?? {})) {
+    if (catalog.has(toProviderId(like))) continue
+    throw new CommandError(
+      `providers.${name}.like: expected a provider whose prices are known, such as openai, anthropic, azure, bedrock or vertex, got "${like}"`,
+    )
   }
 }
 

@@ -57,12 +57,11 @@ export function createPriceList(
   sources: Sources,
   isConfigured: (provider: string) => boolean,
 ): PriceList {
-  const { baseUrls } = sources
   return {
     count: () => listCatalogNames(sources.catalog()).length + listOtherNames(sources, isConfigured).length,
     list: (provider, at) => {
       const catalog = sources.catalog()
-      const wanted = provider && (identifyProvider(catalog, provider, baseUrls?.[provider]) ?? provider)
+      const wanted = provider && (identifyProvider(catalog, provider, sources.identities) ?? provider)
       return [...listCatalogNames(catalog), ...listOtherNames(sources, isConfigured)]
         .filter(([owner]) => wanted === undefined || owner === wanted)
         .flatMap(([owner, model]) => {

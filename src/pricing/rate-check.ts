@@ -8,14 +8,15 @@ const CHECKED: readonly RateName[] = ["input", "output"]
 const MAX_LINES = 5
 
 /**
- * Returns a line for each of the user's prices that is at least ten times above or below the known price of its model. Such
+ * Returns a line for each of the user's prices, or for those of one name, that is at least ten times above or below the known price of its model. Such
  * a price is usually per token, or per thousand tokens. A price of 0 is accepted, because a model can be free.
  */
 export function farPrices(
   { catalog, user }: { readonly catalog: Catalog; readonly user: UserPrices },
   at: number,
+  onlyName?: string,
 ): readonly string[] {
-  const entries = user.entries()
+  const entries = user.entries().filter(({ name }) => onlyName === undefined || name === onlyName)
   if (entries.length === 0) return []
   const known = indexModels(catalog)
   const lines = entries.flatMap(({ setting, name, prices }) => {

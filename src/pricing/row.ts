@@ -20,6 +20,8 @@ export interface Row {
 
 export type SourceName =
   | "overrides"
+  /** The prices that were set in the database. */
+  | "stored_overrides"
   | "fallback_file"
   | "llm-prices.com"
   | "genai-prices"

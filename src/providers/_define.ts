@@ -1,19 +1,23 @@
 import { readCredential } from "./_credentials.ts"
 import type { Dialect, DialectDefinition } from "./_dialect.ts"
 import { readErrorMessage } from "./_error-message.ts"
+import type { Evidence } from "./_evidence.ts"
 import { framingOf } from "./_framing.ts"
 import { JobCollector } from "./_jobs.ts"
 import { CollectingMeter, RequestMeter } from "./_meter.ts"
+import { withRegion } from "./_region.ts"
 import { isFreeOperation } from "./_routes.ts"
 
 /** Completes a dialect's definition with what follows from its tables. */
 export function defineDialect(definition: DialectDefinition): Dialect {
-  const { routes, credentials, createCollector, toReading, isBilledByRequest, jobs } = definition
+  const { routes, credentials, createCollector, isBilledByRequest, jobs } = definition
+  const toReading = (evidence: Evidence) => withRegion(definition.toReading(evidence), evidence.path)
   return {
     retryWithout: () => false,
     framing: (_request, head) => framingOf(head),
     readErrorMessage,
     ...definition,
+    toReading,
     createMeter(request, framing, sink, headers) {
       if (framing === "opaque") {
         return isBilledByRequest?.(request) ? new RequestMeter(createCollector(request, headers), toReading) : undefined

@@ -16,6 +16,8 @@ export interface Provider {
   readonly region?: string | undefined
   /** Who pays for its tokens, whatever the credential is; undefined: the login of a subscription is recognized. */
   readonly billing?: "api" | Billing | undefined
+  /** The models behind names that are not a model's, such as deployments. The names are in lower case. */
+  readonly models?: ReadonlyMap<string, string> | undefined
 }
 
 /** The dialect in which requests are answered of which nothing is known: most clients understand its errors. */

@@ -1,4 +1,5 @@
 import { type Bind, IS_ERROR, IS_SUBSCRIBED, IS_UNUSUAL } from "./_sql.ts"
+import { isOfRun } from "./run-id.ts"
 import { ROWS, type Source } from "./sources.ts"
 
 /** Selects requests. Every text may end in `*`, which matches any rest. */
@@ -11,6 +12,8 @@ export interface Filters {
   readonly status?: string | undefined
   /** Who pays: the provider's bill for tokens, or a subscription. */
   readonly billing?: "api" | "subscription" | undefined
+  /** The id of a run: of a trace, or of a session. Only rows know it, so that a report by rollups must not have it. */
+  readonly trace?: string | undefined
   /** The value of each metadata name, with names as they are stored. */
   readonly where?: Readonly<Record<string, string>> | undefined
 }
@@ -36,7 +39,7 @@ export function toCondition(
   const conditions = source === ROWS ? ["r.outcome <> 'gap'"] : ["true"]
   if (span.since !== undefined) conditions.push(`${column} >= ${edge(span.since)}`)
   if (span.until !== undefined) conditions.push(`${column} < ${edge(span.until)}`)
-  const { model, provider, key, status, billing, where = {} } = filters
+  const { model, provider, key, status, billing, trace, where = {} } = filters
   if (model !== undefined) conditions.push(matches("r.model", model, bind))
   if (provider !== undefined) conditions.push(matches("r.provider", provider.toLowerCase(), bind))
   if (key !== undefined) conditions.push(matchesKey(key, bind))
@@ -49,6 +52,7 @@ export function toCondition(
   }
   if (isUnusual) conditions.push(IS_UNUSUAL)
   if (billing !== undefined) conditions.push(billing === "api" ? `NOT ${IS_SUBSCRIBED}` : IS_SUBSCRIBED)
+  if (trace !== undefined) conditions.push(isOfRun(trace, bind))
   for (const [name, value] of Object.entries(where)) {
     if (source !== ROWS) conditions.push(matches("r.value", value, bind))
     else if (indexed?.has(name) && !value.endsWith("*"))

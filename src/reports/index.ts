@@ -1,8 +1,8 @@
-import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
+import { DIMENSIONS, type Dimension, METADATA_ALIASES, metadataDimension } from "./dimensions.ts"
 
 export { toTrainCase } from "../core/train-case.ts"
 export { findZone, toOffsetIso } from "./_zone.ts"
-export { DIMENSIONS, type Dimension, listDays, type Value } from "./dimensions.ts"
+export { DIMENSIONS, type Dimension, listDays, METADATA_ALIASES, type Value } from "./dimensions.ts"
 export { askErrors, type ErrorAnswer, type ErrorQuestion, type ErrorRow, readErrors } from "./errors.ts"
 export type { Filters } from "./filters.ts"
 export {
@@ -29,7 +29,8 @@ export {
   toRequestObject,
 } from "./requests.ts"
 export { askRollupState, MAX_VALUES_PER_DAY, NO_ROLLUPS, type RollupState, readRollupState } from "./rollup-state.ts"
-export { askRun, askRuns, RUN_FIELDS, RUN_NAMES, RUN_SORTS, type Run, type RunSort, readRun } from "./runs.ts"
+export { RUN_NAMES } from "./run-id.ts"
+export { askRun, askRuns, RUN_FIELDS, RUN_SORTS, type Run, type RunSort, readRun } from "./runs.ts"
 export { readStep, type SpanNode, type Step, toSpans } from "./spans.ts"
 export { askKnown, askNew, askNewest, OVERLAP_MS } from "./tail.ts"
 export {
@@ -49,5 +50,6 @@ export {
  */
 export function findDimension(name: string): Dimension | undefined {
   if (Object.hasOwn(DIMENSIONS, name)) return DIMENSIONS[name]
+  if (Object.hasOwn(METADATA_ALIASES, name)) return metadataDimension(METADATA_ALIASES[name]!)
   return /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(name) ? metadataDimension(name) : undefined
 }

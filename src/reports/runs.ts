@@ -2,16 +2,14 @@ import { createStatement, IS_ERROR, IS_SUBSCRIBED, type Statement } from "./_sql
 import { type Filters, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
+import { RUN_ID, RUN_NAMES } from "./run-id.ts"
 
-/** The metadata names that group requests into a run of an agent and place them in it (`planner/tool:search`). */
-export const RUN_NAMES = { trace: "Trace-Id", path: "Span-Path", span: "Span-Name" } as const
-
-const TRACE = `r.raw_metadata ->> '${RUN_NAMES.trace}'`
 const STEP = `split_part(ltrim(r.raw_metadata ->> '${RUN_NAMES.path}', '/'), '/', 1)`
 const LABEL = `coalesce(nullif(${STEP}, ''), nullif(r.raw_metadata ->> '${RUN_NAMES.span}', ''), r.model)`
 
-/** One run of an agent, which is all requests with the same trace. */
+/** One run of an agent: all requests with the same trace, or with the same session and no trace. */
 export interface Run {
+  /** The trace, or the session. */
   readonly trace: string
   readonly requests: number
   readonly errors: number
@@ -85,12 +83,10 @@ export function askRuns(
   { filters, period, sort = "time", limit, withLabels = false }: RunsQuestion,
   { indexed }: RollupState = NO_ROLLUPS,
 ): Statement {
-  // With an index on the trace, the database does not read requests without one.
-  const isNamed = indexed.has(RUN_NAMES.trace) ? ` AND r.indexed_metadata ? '${RUN_NAMES.trace}'` : ""
   const label = withLabels ? `(array_agg(${LABEL} ORDER BY r.requested_at, r.id))[1] AS label, ` : ""
   return createStatement(
     (bind) => `SELECT *, count(*) OVER () AS total FROM (
-  SELECT ${TRACE} AS trace, ${label}count(*) AS requests, count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
+  SELECT ${RUN_ID} AS trace, ${label}count(*) AS requests, count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
     count(*) FILTER (WHERE r.cost_status = 'unpriced') AS unpriced,
     count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent')) AS estimated,
     sum(r.input_tokens) AS input_tokens, sum(r.cached_tokens) AS cached_tokens,
@@ -98,7 +94,7 @@ export function askRuns(
     ${toTotal(`NOT ${IS_SUBSCRIBED}`)} AS total_cost, ${toTotal(IS_SUBSCRIBED)} AS subscription_value,
     count(*) FILTER (WHERE ${IS_SUBSCRIBED}) AS subscription_requests,
     min(r.requested_at) AS first, max(r.created_at) AS last
-  FROM llm_requests r WHERE ${toCondition({ filters, span: period, indexed }, bind)}${isNamed} AND ${TRACE} <> '' GROUP BY 1
+  FROM llm_requests r WHERE ${toCondition({ filters, span: period, indexed }, bind)} AND ${RUN_ID} IS NOT NULL GROUP BY 1
 ) runs ORDER BY ${ORDERS[sort]}, trace LIMIT ${bind(limit)}`,
   )
 }
@@ -133,13 +129,12 @@ function toMoney(value: unknown): string | null {
 }
 
 /** Selects every request of one run, in the order in which they started. */
-export function askRun(trace: string, { indexed }: RollupState): Statement {
+export function askRun(trace: string): Statement {
   return createStatement((bind) => {
-    const where = toCondition({ filters: { where: { [RUN_NAMES.trace]: trace } }, indexed }, bind)
-    const exact = `${TRACE} = ${bind(trace)}::text`
+    const where = toCondition({ filters: { trace } }, bind)
     return `SELECT r.id, r.requested_at, r.created_at, r.provider, r.model, r.status_code, r.outcome, ${IS_ERROR} AS is_error,
       r.input_tokens, r.output_tokens, trim_scale(r.total_cost)::text AS total_cost, r.cost_status, r.billing,
-      r.raw_metadata ->> '${RUN_NAMES.path}' AS span_path, r.raw_metadata ->> '${RUN_NAMES.span}' AS span_name
-    FROM llm_requests r WHERE ${where} AND ${exact} ORDER BY r.requested_at, r.id`
+      r.raw_metadata ->> '${RUN_NAMES.path}' AS span_path, r.raw_metadata ->> '${RUN_NAMES.span}' AS span_name, r.raw_metadata ? '${RUN_NAMES.trace}' AS has_trace
+    FROM llm_requests r WHERE ${where} ORDER BY r.requested_at, r.id`
   })
 }

@@ -41,6 +41,7 @@ export function openApi({ settings, log, prices, authenticate }: ApiOptions): Ap
         settings,
         prices,
         now: Date.now,
+        ...(needs.includes("prices") && { database: await database.get().catch(() => undefined) }),
         ...(needs.includes("database") && { database: await database.get() }),
         ...(needs.includes("connect") && { connect: () => share(database.get()) }),
         ...(needs.includes("bodies") && { bodies: await bodies.get() }),

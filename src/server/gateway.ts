@@ -60,9 +60,10 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
 
 function toProviders(settings: Settings): Deps["providers"] {
   return Object.fromEntries(
-    Object.entries(settings.providers).map(([name, { baseUrl, format, region, billing }]) => {
+    Object.entries(settings.providers).map(([name, { baseUrl, format, region, billing, models }]) => {
       // The settings were loaded with the catalog's formats, so there is a dialect of this name.
-      return [name, { name, baseUrl, format: findFormat(format)!, region, billing }]
+      const known = models && new Map(Object.entries(models))
+      return [name, { name, baseUrl, format: findFormat(format)!, region, billing, models: known }]
     }),
   )
 }

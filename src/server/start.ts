@@ -1,13 +1,16 @@
 import { hostname } from "node:os"
 import type { Settings } from "../config/settings.ts"
+import { GATEWAY_ACTOR } from "../core/actor.ts"
+import type { Database } from "../database/_database.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
 import { createKeyCache } from "../database/key-cache.ts"
-import { deleteKey } from "../database/keys.ts"
+import type { NewKey } from "../database/keys.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
 import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
+import { discardKey } from "../operations/keys/create.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
 import type { CredentialStore } from "../vault/store.ts"
 import { openApi } from "./api.ts"
@@ -61,6 +64,10 @@ export interface RunningServer {
 interface SingleServer extends RunningServer {
   /** The directory of its journal. */
   readonly slot: string
+}
+
+function discardFirstKey(database: Database, { key, secret }: NewKey): Promise<void> {
+  return discardKey({ database, actor: GATEWAY_ACTOR }, { id: key.id, key: secret })
 }
 
 /** Opens all parts in order and wires them. When a part fails to open, closes the parts opened before it. */
@@ -134,7 +141,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     database: database.title,
     modelCount: prices.modelCount(),
     firstKey: firstKey?.secret,
-    discardFirstKey: async () => void (firstKey && (await deleteKey(database, firstKey.secret))),
+    discardFirstKey: async () => void (firstKey && (await discardFirstKey(database, firstKey))),
     stats,
     collect: metrics.collect,
     flushSync: ledger.flushSync,

@@ -1,10 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises"
+import { GATEWAY_ACTOR } from "../core/actor.ts"
 import type { Database } from "../database/_database.ts"
+import { recordChange } from "../database/access/audit.ts"
 import { DatabaseNotReady, explainServerError } from "../database/failures.ts"
 import { countKeys, ensureFirstKey, type NewKey } from "../database/keys.ts"
 import { hasDatabase, openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Scope } from "../kit/scope.ts"
+import { toKey } from "../operations/keys/key.ts"
 import type { ServerOptions } from "./options.ts"
 import { openWaitingRoom } from "./waiting-room.ts"
 
@@ -29,13 +32,19 @@ export async function openStorage(
   if (worker) return { database, firstKey: undefined }
   try {
     if (settings.storage.autoMigrate) await migrate(database)
-    const create = firstKey ?? (settings.server.createFirstKey ? ensureFirstKey : undefined)
+    const create = firstKey ?? (settings.server.createFirstKey ? createFirstKey : undefined)
     if (create) return { database, firstKey: await create(database) }
     if ((await countKeys(database)) === 0) log("warn", NO_KEY)
     return { database, firstKey: undefined }
   } catch (error) {
     throw explainServerError(error)
   }
+}
+
+function createFirstKey(database: Database): Promise<NewKey | undefined> {
+  return ensureFirstKey(database, (query, key) =>
+    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key) }),
+  )
 }
 
 /** After a boot, a database is often later than the gateway. Tries again until `storage.wait` has passed. */

@@ -148,6 +148,9 @@ describe("from an empty database to a report", () => {
       description: "tests",
       status: "active",
       discount_percent: null,
+      default_metadata: {},
+      locked_metadata: {},
+      required_metadata: [],
       created_at: expect.stringMatching(/Z$/),
       revoked_at: null,
       last_used_at: null,
@@ -285,10 +288,10 @@ describe("reports", () => {
   test("[OUT-02] --csv has the same fields, and a spreadsheet executes no cell", async () => {
     const { stdout } = await report("--by", "User-Id", ...period, "--csv", "--sort", "name")
     expect(stdout).toMatchInlineSnapshot(`
-      "User-Id,requests,errors,input_tokens,cached_tokens,cache_creation_tokens,output_tokens,total_cost,share,exact,estimated,unpriced
-      42,1,0,1000,400,0,500,0.00042,0.5,1,0,0
-      "'=1+1",1,0,1000,400,0,500,0.00042,0.5,1,0,0
-      ,1,1,1000,400,0,500,,0,0,0,1
+      "User-Id,requests,errors,input_tokens,cached_tokens,cache_creation_tokens,output_tokens,total_cost,share,exact,estimated,unpriced,subscription_requests,subscription_value
+      42,1,0,1000,400,0,500,0.00042,0.5,1,0,0,0,0
+      "'=1+1",1,0,1000,400,0,500,0.00042,0.5,1,0,0,0,0
+      ,1,1,1000,400,0,500,,0,0,0,1,0,0
       "
     `)
   })

@@ -1,5 +1,9 @@
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { userInfo } from "node:os"
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { bodyOf } from "../pricing/_list.ts"
 import {
   createInstallation,
   type Installation,
@@ -20,18 +24,29 @@ let key: string
 /** What sends a command to the gateway. */
 let afar: Settings
 
+const priceList = createServer((_, response) => response.end(JSON.stringify(bodyOf([]))))
+
 beforeAll(async () => {
+  await new Promise<void>((resolve) => priceList.listen(0, "127.0.0.1", resolve))
   database = await createTestDatabase()
   // The commands have another time zone than the gateway, and both have the same data directory.
-  home = createInstallation({ DATABASE_URL: database.url, TZ: "Asia/Tokyo", MAJORDOMO_PRICING_REMOTE_URL: "" })
+  home = createInstallation({
+    DATABASE_URL: database.url,
+    TZ: "Asia/Tokyo",
+    MAJORDOMO_PRICING_REMOTE_URL: `http://127.0.0.1:${(priceList.address() as AddressInfo).port}/`,
+    MAJORDOMO_PRICING_CATALOG_URL: "",
+  })
   key = await fill()
   gateway = await home.serve({ settings: { TZ: "America/Lima" } })
-  const { token } = (await home.runJson(["tokens", "create", "--name", "t", "--role", "admin"])) as { token: string }
+  // The token is called like the user who runs the commands, because some outputs name who did something.
+  const create = ["tokens", "create", "--name", userInfo().username, "--role", "admin"]
+  const { token } = (await home.runJson(create)) as { token: string }
   afar = { MAJORDOMO_GATEWAY_URL: gateway.origin, MAJORDOMO_ADMIN_TOKEN: token }
 })
 afterAll(async () => {
   await home?.remove()
   await database?.drop()
+  priceList.close()
 })
 
 async function fill(): Promise<string> {
@@ -46,6 +61,10 @@ async function fill(): Promise<string> {
     { ...call, at: "2026-01-02T16:00:30Z", metadata: span("planner"), code: 500, cost: null, status: "unpriced" },
     { ...call, at: "2026-01-03T10:00:30Z", model: "meta/llama 3", provider: "gemini", outcome: "client_left" },
   ])
+  await client.query({
+    text: "UPDATE llm_requests SET request_body = $2, response_body = $3 WHERE id = $1",
+    values: [REQUEST, '{"messages":[{"role":"user","content":"Grüße"}]}', '{"id":"r"}'],
+  })
   await client.end()
   return id
 }
@@ -73,6 +92,8 @@ describe("a command that reads prints the same, byte for byte, on its own databa
     `usage requests ${JANUARY} --json --limit 2`,
     `usage requests ${JANUARY} --csv --where User-Id=2`,
     `usage request ${REQUEST}`,
+    `usage request ${REQUEST} --body`,
+    `usage request ${REQUEST} --response --json`,
     `usage request ${UNKNOWN}`,
     "usage request no-id --json",
     `usage runs ${JANUARY}`,
@@ -93,6 +114,7 @@ describe("a command that reads prints the same, byte for byte, on its own databa
     "audit list --json",
     "prune --older-than 90d --dry-run --json",
     "prune --older-than never --dry-run",
+    "pricing reprice --since 2026-01-01 --until 2026-02-01 --dry-run",
     "verify --all",
   ])("%s", async (line) => {
     // `_` stands for a space within an argument.
@@ -121,7 +143,7 @@ describe("a command that changes something prints the same on its own database a
     text
       .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "UUID")
       .replaceAll(/mdm_(sk|admin)_[\w-]+/g, "SECRET")
-      .replace(/"created_by": ".*"/, '"created_by": "WHO"')
+      .replace(/"(created|set)_by": ".*"/, '"$1_by": "WHO"')
       .replace(/[02] earlier requests were indexed/, "N earlier requests were indexed")
       .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?/g, "TIME")
 
@@ -138,7 +160,11 @@ describe("a command that changes something prints the same on its own database a
       [
         "keys create --name Fresh --json",
         "keys update ID --discount 200",
+        "keys update ID --metadata team=search --metadata Feature=a=b --locked-metadata X-Majordomo-Cost-Center=7 --require user-id --json",
+        "keys update ID --metadata nonsense",
+        "keys update ID --require provider-alias",
         "keys update ID",
+        "keys get ID",
         "keys rotate ID --yes --json",
       ],
     ],
@@ -150,12 +176,80 @@ describe("a command that changes something prints the same on its own database a
         "tokens revoke ID --yes --json",
       ],
     ],
+    [
+      [
+        "pricing overrides",
+        "pricing set house-model --input 0.5 --output 1.25",
+        "pricing set House-Model --provider openai --input 0.4 --rate web_searches=0.01 --from 2026-01-01 --json",
+        "pricing get house-model --provider openai --json",
+        "pricing overrides",
+        "pricing unset house-model",
+        "pricing unset house-model --provider openai --from 2026-01-01 --json",
+        "pricing unset house-model",
+        "pricing overrides --json",
+      ],
+    ],
+    [
+      [
+        "pricing set house-model",
+        "pricing set house-model --input cheap",
+        "pricing set house-model --input 1 --rate nonsense",
+        "pricing set house-model --input 1 --from soon",
+        "pricing set house-model --input 1 --provider opnai",
+      ],
+    ],
     [["metadata activate Span-Name", "metadata deactivate Span-Name --json", "metadata activate Never-Seen --json"]],
   ])("%j", async (lines) => {
     const own = await runAll(lines, {})
     const remote = await runAll(lines, afar)
     expect(remote).toEqual(own)
   })
+})
+
+test("a refresh of the price lists prints the same, and both write it into the audit log", async () => {
+  await home.run(["pricing", "refresh"])
+  const [own, remote] = [await home.run(["pricing", "refresh"]), await home.run(["pricing", "refresh"], afar)]
+  expect(own.stdout).toMatch(/^llm-prices.com: fetched, 25 prices of 2026-11-01\n/)
+  expect(remote).toEqual(own)
+  const entries = (await home.runJson(["audit", "list"])) as { action: string; actor_kind: string }[]
+  expect(entries.slice(0, 2)).toMatchObject([
+    { action: "pricing.refresh", actor_kind: "token" },
+    { action: "pricing.refresh", actor_kind: "command" },
+  ])
+})
+
+test("usage tail prints the same rows as they are written, on its own database and from afar", async () => {
+  const args = ["usage", "tail", "--json", "--limit", "2"]
+  const isEnough = (stdout: string) => stdout.split("\n").length > 2
+  const own = await home.runUntil(isEnough, args)
+  expect(
+    own.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).model),
+  ).toEqual(["gpt-4o-mini", "meta/llama 3"])
+  expect(await home.runUntil(isEnough, args, afar)).toEqual(own)
+})
+
+test("a repricing and a real prune print the same, on an own database and from afar", async () => {
+  const reprice = ["pricing", "reprice", "--since", "2026-01-01", "--model", "meta/llama 3", "--json"]
+  const price = (usd: string) => ["pricing", "set", "meta/llama 3", "--input", usd, "--output", usd, "--json"]
+  const prune = ["prune", "--older-than", "5y", "--yes"]
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  const runAll = async (settings: Settings) => {
+    await insertRows(client, [{ at: "2020-01-01T10:00:00Z", cost: "1" }])
+    await home.run(price("1"), settings)
+    const pruned = await home.run(prune, settings)
+    await home.run(reprice, settings)
+    await home.run(price("2"), settings)
+    return { pruned, repriced: await home.run(reprice, settings) }
+  }
+  const [own, remote] = [await runAll({}), await runAll(afar)]
+  await client.end()
+  expect(own.pruned.stdout).toContain("1 request from before")
+  expect(JSON.parse(own.repriced.stdout).models).toMatchObject([{ changed: 1, before: "0.00011", after: "0.00022" }])
+  expect(remote).toEqual(own)
 })
 
 test("a command that works on this machine only says so, if others ask a gateway", async () => {

@@ -154,7 +154,7 @@ describe("usage", () => {
   test("runs --csv has the fields of JSON", async () => {
     const [head, line] = (await run("usage", "runs", ...PERIOD, "--csv")).stdout.split("\n")
     expect(head).toBe(
-      "trace,requests,errors,unpriced,estimated,duration_ms,input_tokens,output_tokens,total_cost,first,last,cached_tokens,cache_creation_tokens",
+      "trace,requests,errors,unpriced,estimated,duration_ms,input_tokens,output_tokens,total_cost,first,last,cached_tokens,cache_creation_tokens,subscription_requests,subscription_value",
     )
     expect(line).toMatch(/^t-1,2,1,0,0,30000,/)
   })

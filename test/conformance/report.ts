@@ -1,3 +1,4 @@
+import { DIALECTS } from "../../src/providers/catalog.ts"
 import { judgeMetered } from "./judge.ts"
 import type { Recording } from "./recordings.ts"
 import { startRelay } from "./relay.ts"
@@ -21,6 +22,7 @@ export async function report(recordings: readonly Recording[]): Promise<Report> 
   const groups = new Map<string, { right: number; all: number }>()
   const failures: string[] = []
   const excluded: string[] = []
+  await DIALECTS.bedrock.load?.()
   const relay = await startRelay(recordings)
   for (const recording of recordings) {
     const { id, provider, kind, streaming, expected } = recording

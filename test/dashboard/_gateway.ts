@@ -1,4 +1,4 @@
-import { createServer } from "node:http"
+import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import pg from "pg"
@@ -6,6 +6,7 @@ import type { BrowserContextOptions, Page } from "playwright-core"
 import { callLocally } from "../../src/api/call.ts"
 import { tokens } from "../../src/api/routes/tokens.ts"
 import type { Role } from "../../src/core/actor.ts"
+import { createPriceOverrideStore } from "../../src/database/price-overrides.ts"
 import { connectToDatabase } from "../../src/operations/open/database.ts"
 import { createPriceBook } from "../../src/pricing/price-book.ts"
 import { openApi } from "../../src/server/api.ts"
@@ -19,17 +20,29 @@ export { noBrowser } from "../support/browser.ts"
 /** Starts the admin API with its real access and prices, the dashboard and a browser. */
 export async function openGateway() {
   const { url: databaseUrl } = await createTestDatabase()
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
+  const connect = async () => {
+    const client = new pg.Client({ connectionString: databaseUrl })
+    await client.connect()
+    return client
+  }
+  const client = await connect()
   const { settings } = await loadSettings({ cwd: tmpdir(), env: { DATABASE_URL: databaseUrl } })
   const database = await connectToDatabase(settings)
   const faults: string[] = []
   const log = (_level: string, line: string) => void faults.push(line)
-  const prices = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 1000, now: Date.now, log: () => {} })
+  const prices = await createPriceBook({
+    remoteUrl: "",
+    refreshIntervalMs: 1000,
+    storedOverrides: createPriceOverrideStore(database, () => {}),
+    now: Date.now,
+    log: () => {},
+  })
   const api = openApi({ settings, log, prices })
   const probe = { metrics: async () => "", check: async () => ({ error: undefined, warnings: [] }), api: api.handle }
+  // What belongs neither to the API nor to the dashboard, such as the icon that a browser asks for.
+  const proxy = { handle: (_: unknown, response: ServerResponse) => response.writeHead(404).end() } as never
   const policy = { host: "127.0.0.1", allowedHosts: [], corsOrigins: [], metricsToken: undefined }
-  const server = createServer(createApp(undefined as never, probe, policy))
+  const server = createServer(createApp(proxy, probe, policy))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const browser = await launchBrowser()
@@ -47,6 +60,10 @@ export async function openGateway() {
   }
   return {
     client,
+    /** Opens one more connection to the database. */
+    connect,
+    /** Returns the admin token of a role. */
+    getSecret,
     origin,
     /** Exceptions in the pages, violations of the Content-Security-Policy, and bugs of the API. */
     faults,
@@ -68,9 +85,9 @@ export async function openGateway() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
       await api.close()
+      await prices.close()
       await database.close()
       await client.end()
-      prices.close()
     },
   }
 }

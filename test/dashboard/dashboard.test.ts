@@ -99,6 +99,28 @@ describe.skipIf(noBrowser !== undefined)(
       expect(await page.locator(".delta").count()).toBe(0)
     })
 
+    test("the CSV of a card has the numbers of the card, and the rows that it does not show", async () => {
+      const page = await open("?since=7d")
+      const card = page.locator(".card").filter({ has: page.getByRole("table", { name: "Models", exact: true }) })
+      await card.locator("tbody tr").first().waitFor()
+      const shown = await card.locator("tbody tr").first().locator("td").allTextContents()
+      const saved = page.waitForEvent("download")
+      await card.getByRole("button", { name: "Save the Models as CSV" }).click()
+      const [head, first] = readFileSync(await (await saved).path(), "utf8").split("\r\n")
+      expect(head).toMatch(/^model,requests,errors,.*,total_cost,/)
+      expect(first?.split(",").slice(0, 2)).toEqual(shown.slice(0, 2).map((text) => text.replace(",", "")))
+    })
+
+    test("a period is compared with one that begins on any day", async () => {
+      const page = await open("?since=7d")
+      await page.getByLabel("Compare with").selectOption("custom")
+      await page.getByRole("dialog").getByLabel("From").fill("2025-06-01")
+      const asked = page.waitForRequest((request) => /usage\?.*since=2025-06-01/.test(request.url()))
+      await page.getByRole("button", { name: "Compare", exact: true }).click()
+      await asked
+      expect(new URL(page.url()).searchParams.get("vs")).toBe("2025-06-01")
+    })
+
     test("a bar shows its day alone", async () => {
       const page = await open("?since=7d")
       const day = ago(0).slice(0, 10)

@@ -165,6 +165,80 @@ describe.skipIf(noBrowser !== undefined)(
       await page.getByRole("table", { name: "Changes of the price" }).waitFor()
     })
 
+    test("a price is set on the page of its model, its requests are repriced, and it is removed", {
+      timeout: 120_000,
+    }, async () => {
+      const page = await open("prices")
+      const unpriced = page.getByRole("table", { name: "Models without a price" })
+      await unpriced.getByRole("row").filter({ hasText: "house-model" }).getByRole("link", { name: "Price" }).click()
+      await page.getByText("No source has a price of this model").waitFor()
+      await page.getByRole("button", { name: "Set a price" }).click()
+      await page.getByLabel("Input").fill("cheap")
+      await page.getByRole("button", { name: "Set the price" }).click()
+      await expect.poll(() => page.getByRole("alert").textContent()).toContain("expected USD per million tokens")
+      await page.getByLabel("Input").fill("100000")
+      await page.getByRole("button", { name: "Set the price" }).click()
+
+      const choose = page.getByRole("dialog", { name: "Reprice requests" })
+      await expect.poll(() => choose.getByLabel("Model").inputValue()).toBe("house-model")
+      await choose.getByRole("button", { name: "Show the difference" }).click()
+      await page.getByRole("button", { name: "Reprice 1 request" }).click()
+      await expect.poll(() => page.getByRole("dialog").count()).toBe(0)
+      const costs = await query("SELECT total_cost::float AS cost FROM llm_requests WHERE model = 'house-model'")
+      expect(costs).toEqual([{ cost: 1 }])
+
+      const rates = page.getByRole("table", { name: /^Rates of .*house-model$/ })
+      await expect.poll(() => rates.textContent()).toContain("$100000.001M tokensstored_overrides")
+      await page.getByRole("button", { name: "Set a price" }).click()
+      expect(await page.getByLabel("Input").inputValue(), "what was set can be changed").toBe("100000")
+      await page.keyboard.press("Escape")
+      const set = page.getByRole("table", { name: "Prices that were set" })
+      await expect.poll(() => set.locator("tbody tr").count()).toBe(1)
+      await set.getByRole("button", { name: "Remove" }).click()
+      await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click()
+      await page.getByText("No source has a price of this model").waitFor()
+      expect(await query("SELECT action FROM llm_audit WHERE action LIKE 'pricing.%set' ORDER BY at")).toEqual([
+        { action: "pricing.set" },
+        { action: "pricing.unset" },
+      ])
+    })
+
+    test("a repricing says how far it is", { timeout: 120_000 }, async () => {
+      await query(
+        `INSERT INTO majordomo_price_overrides (model, rates, set_by) VALUES ('many', '{"input": "1"}', 'test')`,
+      )
+      await query(`INSERT INTO llm_requests (id, provider, model, request_path, request_method, requested_at, responded_at,
+          created_at, response_time_ms, status_code, input_tokens, cost_status, usage_source)
+        SELECT gen_random_uuid(), 'openai', 'many', '/v1/chat/completions', 'POST', at, at, at, 1, 200, 10, 'unpriced', 'reported'
+        FROM generate_series(now() - interval '600 s', now(), interval '1 s') AS at`)
+      const page = await open("prices")
+      await page.getByRole("button", { name: "Reprice requests" }).click()
+      await page.getByRole("dialog").getByLabel("Model").fill("many")
+      await page.getByRole("button", { name: "Show the difference" }).click()
+      // It works in chunks of 500. The first one waits until a second has passed, and then the second one waits.
+      const [first, last] = [await lockRequest("ASC"), await lockRequest("DESC")]
+      await page.getByRole("button", { name: "Reprice 601 requests" }).click()
+      const waiting = `SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database()
+        AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '1 s'`
+      await expect.poll(() => query(waiting)).toEqual([{ count: 1 }])
+      await first.end()
+      const status = page.getByRole("dialog").getByRole("status")
+      await expect.poll(() => status.textContent()).toBe("500 requests looked at, 500 changed …")
+      await last.end()
+      await page.getByText("601 requests repriced.").waitFor()
+      await query("DELETE FROM majordomo_price_overrides")
+    })
+
+    /** Locks the oldest or the newest request of the model `many` until the connection ends. */
+    async function lockRequest(order: "ASC" | "DESC") {
+      const client = await gateway.connect()
+      await client.query("BEGIN")
+      await client.query(
+        `SELECT id FROM llm_requests WHERE model = 'many' ORDER BY created_at ${order} LIMIT 1 FOR UPDATE`,
+      )
+      return client
+    }
+
     test("the audit log shows who changed what, with each value before and after", async () => {
       const page = await open("audit")
       const table = page.getByRole("table", { name: "Changes" })
@@ -179,6 +253,13 @@ describe.skipIf(noBrowser !== undefined)(
       await page.keyboard.press("Escape")
       await expect.poll(() => dialog.count()).toBe(0)
       expect(new URL(page.url()).search).toBe("")
+    })
+
+    test("the address of an entry opens it, also if it is older than the entries on the page", async () => {
+      await query(`INSERT INTO llm_audit (id, at, actor_kind, actor_name, action, target)
+        VALUES ('01900000-0000-7000-8000-00000000000a', '2020-01-01', 'command', 'long ago', 'prune', 'x')`)
+      const page = await open("audit?entry=01900000-0000-7000-8000-00000000000a")
+      await expect.poll(() => page.getByRole("dialog").textContent()).toContain("long ago")
     })
 
     test("older changes of the audit log come when the reader asks for them", async () => {

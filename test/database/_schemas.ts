@@ -57,10 +57,12 @@ const DROP_BILLING =
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
-    majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys;
+    majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys,
+    majordomo_price_overrides;
   DROP FUNCTION majordomo_tell_provider_keys;
   DROP FUNCTION majordomo_lock_rollups CASCADE;
   DROP FUNCTION majordomo_only_pruned CASCADE;
+  DROP FUNCTION majordomo_tell_prices;
   DROP FUNCTION majordomo_latency;
   DROP INDEX idx_llm_requests_unusual;
   ALTER TABLE IF EXISTS llm_request_repricings DROP CONSTRAINT llm_request_repricings_cost_is_number;
@@ -70,6 +72,10 @@ export const FORGET_VERSIONS = `
   ALTER TABLE IF EXISTS llm_usage_metadata DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_metadata_weekly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_weekly_are_numbers;
   ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP CONSTRAINT llm_requests_cost_is_number;
+  DROP INDEX idx_llm_requests_run;
+  DELETE FROM llm_usage_metadata_names;
+  DROP TRIGGER majordomo_key_metadata_changed ON api_keys;
+  ALTER TABLE api_keys DROP COLUMN default_metadata, DROP COLUMN locked_metadata, DROP COLUMN required_metadata;
   ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE, DROP COLUMN provider_keys CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
   ALTER TABLE majordomo_schema DROP COLUMN cookie_key;

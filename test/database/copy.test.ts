@@ -25,6 +25,9 @@ const TABLES = [
   "llm_usage_metadata_weekly ORDER BY name, week, value",
   "llm_usage_metadata_values ORDER BY name, day",
   "llm_usage_metadata_names ORDER BY name",
+  "majordomo_admin_tokens ORDER BY id",
+  "llm_audit ORDER BY id",
+  "majordomo_price_overrides ORDER BY model",
   "(SELECT source, provider, model, valid_from, seen_at, prices FROM llm_price_history) AS h ORDER BY model, valid_from",
 ]
 
@@ -52,6 +55,14 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
       "UPDATE llm_requests_metadata_keys SET is_active = true, activated_at = now() WHERE key_name = 'Feature'",
     )
     await source.query("SELECT majordomo_count_again()")
+    await source.query(
+      `INSERT INTO majordomo_admin_tokens (name, role, token_hash, created_by) VALUES ('t', 'viewer', 'h', 'root')`,
+    )
+    await source.query(
+      `INSERT INTO majordomo_price_overrides (model, rates, set_by) VALUES ('house', '{"input": "1.50"}', 'root')`,
+    )
+    await source.query(`INSERT INTO llm_audit (id, actor_kind, actor_name, action, after)
+      SELECT gen_random_uuid(), 'command', 'root', 'prune', '{"cost": 1.50}' FROM generate_series(1, 1001)`)
     const { url } = await createTestDatabase({ empty: true })
     target = await openDatabase(postgresAt(url), { role: "command", log: () => {} })
   })

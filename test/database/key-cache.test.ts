@@ -60,6 +60,16 @@ describeDatabases("cached keys", (open) => {
     }
   })
 
+  test("changed metadata reaches every gateway that has the key in its cache", async () => {
+    const db = await open()
+    const cache = await openCache(db)
+    const { key, secret } = await createKey(db, { name: "k", default_metadata: { team: "search" } })
+    const find = async () => (await cache.find(hashKey(secret)))?.metadata
+    expect(await find()).toEqual({ defaults: { Team: "search" }, locked: {}, required: [] })
+    await updateKey(db, key.id, { default_metadata: {} })
+    await expect.poll(find).toBeUndefined()
+  })
+
   test("once a revocation returns, every gateway of the database rejects the key", async () => {
     const db = await open()
     const caches = await Promise.all([openCache(db), openCache(db), openCache(db)])

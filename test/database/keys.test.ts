@@ -1,10 +1,10 @@
 import { expect, test } from "vitest"
 import { hashKey } from "../../src/core/key.ts"
+import { findCaller } from "../../src/database/key-lookups.ts"
 import {
   countKeys,
   createKey,
   ensureFirstKey,
-  findCaller,
   getKey,
   listKeys,
   revokeKey,

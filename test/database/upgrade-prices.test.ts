@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { hashKey } from "../../src/core/key.ts"
-import { findCaller, getKey, updateKey } from "../../src/database/keys.ts"
+import { findCaller } from "../../src/database/key-lookups.ts"
+import { getKey, updateKey } from "../../src/database/keys.ts"
 import { createPriceHistoryStore } from "../../src/database/price-history.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { readSchemaState } from "../../src/database/schema-state.ts"

@@ -13,7 +13,7 @@ describe("access to a gateway", () => {
     ])
   })
 
-  test("a token opens it from afar, a link of dashboard signs in once, and the audit log has both", async () => {
+  test("a token opens it from afar, a link of dashboard signs in once, and the audit log has both and the first key", async () => {
     const gateway = await installation.serve()
     const created = await installation.run(["tokens", "create", "--name", "ci", "--role", "viewer"])
     expect(created.stdout).toContain("Role:    viewer")
@@ -40,10 +40,10 @@ describe("access to a gateway", () => {
 
     const audit = (await installation.runJson(["audit", "list"])) as { action: string; target: string }[]
     const actions = audit.map(({ action }) => action).reverse()
-    expect(actions).toEqual(["tokens.create", "codes.create", "sessions.create", "sessions.reject"])
+    expect(actions).toEqual(["keys.create", "tokens.create", "codes.create", "sessions.create", "sessions.reject"])
     const listed = await installation.run(["audit", "list"])
     expect(listed.stdout).toMatch(/tokens\.create/)
-    const revoked = await installation.run(["tokens", "revoke", audit.at(-1)!.target, "--yes"])
+    const revoked = await installation.run(["tokens", "revoke", audit.at(-2)!.target, "--yes"])
     expect(revoked.stdout).toMatch(/is revoked: every gateway rejects it/)
     expect((await installation.run(["tokens", "list", ...afar])).stderr).toMatch(/does not accept this admin token/)
   })

@@ -2,6 +2,7 @@ import Anthropic from "@anthropic-ai/sdk"
 import { GoogleGenAI } from "@google/genai"
 import OpenAI from "openai"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { KeyMetadata } from "../../src/core/call.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 
@@ -249,5 +250,60 @@ describe("what wins", () => {
     const sent = await fetch(`${pipeline.origin}/v1/audio/transcriptions`, { method: "POST", headers, body: form })
     await sent.arrayBuffer()
     expect((await pipeline.nextRecord()).raw_metadata).toMatchObject({ "User-Id": "u-form" })
+  })
+})
+
+describe("the metadata of a key", () => {
+  const start = (metadata: KeyMetadata) =>
+    startPipeline({ upstream: provider.origin, deps: { findCaller: () => ({ keyId: "k", metadata }) } })
+  const NONE: KeyMetadata = { defaults: {}, locked: {}, required: [] }
+
+  test("defaults stand in for what a request does not say, and locked values replace what it says", async () => {
+    const defaults = { Team: "search", Feature: "chat", "User-Id": "nobody" }
+    const keyed = await start({ ...NONE, defaults, locked: { "Cost-Center": "42", Client: "batch" } })
+    const headers = { "x-majordomo-feature": "answer", "x-majordomo-cost-center": "7" }
+    const body = { model: "gpt-4o-mini", messages: [], user: "u-1" }
+    expect(await metadataOf({ headers, body, to: keyed })).toEqual({
+      Team: "search",
+      Feature: "answer",
+      "User-Id": "u-1",
+      "Cost-Center": "42",
+      Client: "batch",
+    })
+    expect(keyed.gateway.counters.metadataOverridden).toBe(1)
+    await keyed.close()
+  })
+
+  test.each([
+    ["/v1/chat/completions", { error: { code: "missing_metadata", type: "invalid_request_error" } }],
+    ["/v1/messages", { type: "error", error: { type: "invalid_request_error" } }],
+    ["/v1beta/models/gemini-2.5-pro:generateContent", { error: { code: 400, status: "INVALID_ARGUMENT" } }],
+  ])(
+    "a request to %s without required metadata is rejected with the header to send, without a row",
+    async (path, body) => {
+      const keyed = await start({ ...NONE, required: ["Team"] })
+      const before = provider.exchanges.length
+      const headers = { "x-majordomo-key": KEY, authorization: "Bearer sk-test", "x-goog-api-key": "AIza-test" }
+      const answer = await fetch(`${keyed.origin}${path}`, { method: "POST", headers, body: "{}" })
+      expect(answer.status).toBe(400)
+      const json = (await answer.json()) as { error: { message: string } }
+      expect(json).toMatchObject(body)
+      expect(json.error.message).toContain("Send it in the header X-Majordomo-Team.")
+      expect([keyed.records.length, provider.exchanges.length - before]).toEqual([0, 0])
+      expect(keyed.gateway.unrecordedRequests()).toBe(0)
+      await keyed.close()
+    },
+  )
+
+  test("what the head, the body or the key says counts as sent", async () => {
+    const required = ["User-Id", "Session-Id", "Client", "Team"]
+    const keyed = await start({ ...NONE, defaults: { Team: "search" }, required })
+    const body = { model: "gpt-4o-mini", messages: [], user: "u-1", prompt_cache_key: "s-1" }
+    expect(await metadataOf({ body, to: keyed })).toMatchObject({ "User-Id": "u-1", "Session-Id": "s-1" })
+    const headers = { "x-majordomo-key": KEY, authorization: "Bearer sk-test" }
+    const rejected = await fetch(`${keyed.origin}/v1/chat/completions`, { method: "POST", headers, body: "{}" })
+    expect(await rejected.text()).toContain("X-Majordomo-User-Id")
+    expect([keyed.records.length, keyed.gateway.unrecordedRequests()]).toEqual([1, 0])
+    await keyed.close()
   })
 })

@@ -217,7 +217,7 @@ describeDatabases("repricing", (open) => {
     const exact = { model: "acme-1", requested_model: "acme-1", cost_status: "exact", total_cost: "9" } as const
     await insert(db, [aRecord({ id: crypto.randomUUID(), ...exact }), anUnpriced()])
     const uncertain: RepriceContext["prices"] = {
-      sourcesOfLater: priced.sourcesOfLater,
+      ...priced,
       price: (question) => {
         const cost = priced.price(question)
         return { ...cost, status: "estimated", price: { lines: [], ...cost.price, reason: PRICE_THEN_UNKNOWN } }

@@ -117,7 +117,7 @@ describe("pricing get", () => {
 
     expect(out).toBe("")
     expect(err).toBe(
-      'error: no price for "nope" at openai: its requests are unpriced; set pricing.overrides, or see majordomo-gateway pricing list\n',
+      'error: no price for "nope" at openai: its requests are unpriced; set one with majordomo-gateway pricing set, or see majordomo-gateway pricing list\n',
     )
   })
 })

@@ -98,5 +98,9 @@ describe("a provider is identified", () => {
     ["my-proxy", "https://llm.acme.test", undefined],
     ["my-openai", undefined, undefined],
     ["evil", "https://acme.test/api.openai.com", undefined],
-  ])("%s at %s as %s", (name, baseUrl, expected) => expect(identifyProvider(catalog, name, baseUrl)).toBe(expected))
+  ])("%s at %s as %s", (name, baseUrl, expected) =>
+    expect(identifyProvider(catalog, name, baseUrl === undefined ? {} : { baseUrls: { [name]: baseUrl } })).toBe(
+      expected,
+    ),
+  )
 })

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { createRouter } from "../../src/gateway/route.ts"
 import { BUILT_IN_PROVIDERS, DIALECTS } from "../../src/providers/catalog.ts"
-import { listOperations, type OperationEntry, toOperationsPage } from "../support/sdk/operations-table.ts"
+import { FORMATS, listOperations, type OperationEntry, toOperationsPage } from "../support/sdk/operations-table.ts"
 
 let entries: readonly OperationEntry[]
 beforeAll(async () => {
@@ -17,15 +17,16 @@ describe("the methods of the official SDKs", () => {
   })
 
   it("reach the provider of their SDK without a header of the gateway", () => {
-    const expected = { openai: "openai", "@anthropic-ai/sdk": "anthropic", "@google/genai": "gemini" }
-    const wrong = entries.filter(({ sdk, name, provider }) => provider !== expected[sdk] && !name.endsWith("(Vertex)"))
+    const wrong = entries.filter(({ sdk, name, provider }) => provider !== FORMATS[sdk] && !name.endsWith("(Vertex)"))
     expect(wrong.map(({ sdk, name, path, provider }) => `${sdk} ${name} ${path}: ${provider}`)).toEqual([])
   })
 
   it("of OpenAI's projects do not take Google's paths, which begin with the same word", () => {
     const router = createRouter(DIALECTS, BUILT_IN_PROVIDERS)
     const path = "/v1/projects/p/locations/l/publishers/mistralai/models/m:rawPredict"
-    expect(() => router.find({ path, query: "", headers: {} })).toThrow(/^This request is for Vertex AI, which is not configured/)
+    expect(() => router.find({ path, query: "", headers: {} })).toThrow(
+      /^This request is for Vertex AI, which is not configured/,
+    )
     expect(router.find({ path: "/v1/projects/p/roles", query: "", headers: {} }).provider.name).toBe("openai")
   })
 
@@ -36,8 +37,6 @@ describe("the methods of the official SDKs", () => {
 })
 
 describe("a free operation", () => {
-  const formats = { openai: "openai", "@anthropic-ai/sdk": "anthropic", "@google/genai": "gemini" } as const
-
   it("is free at its exact path alone: not with a trailing slash, a sub-path, a dot segment or another prefix", () => {
     const wrong = entries
       .filter(({ isFree }) => isFree)
@@ -51,7 +50,7 @@ describe("a free operation", () => {
           `${path}/..`,
           `${path}%2f..`,
         ]
-        return changed.filter((each) => DIALECTS[formats[sdk]].isFree({ method: verb, path: each }))
+        return changed.filter((each) => DIALECTS[FORMATS[sdk]].isFree({ method: verb, path: each }))
       })
     expect(wrong).toEqual([])
   })

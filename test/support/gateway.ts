@@ -13,6 +13,8 @@ export interface Installation {
   readonly home: string
   /** Runs one command until it ends. */
   run(args: readonly string[], settings?: Settings): Promise<Ran>
+  /** Runs one command that goes on until Ctrl-C, and presses it as soon as the output is enough. */
+  runUntil(isEnough: (stdout: string) => boolean, args: readonly string[], settings?: Settings): Promise<Ran>
   /** Returns what a command with `--json` prints. @throws with the command's messages if it fails */
   runJson(args: readonly string[], settings?: Settings): Promise<unknown>
   /** Runs `serve` on a free port and waits until it is ready. */
@@ -82,6 +84,18 @@ export function createInstallation(
   return {
     home,
     run,
+    async runUntil(isEnough, args, settings = {}) {
+      const { child, exited } = start(args, settings)
+      const said = { stdout: "", stderr: "" }
+      child.stderr.on("data", (bytes: Buffer) => {
+        said.stderr += bytes
+      })
+      child.stdout.on("data", (bytes: Buffer) => {
+        said.stdout += bytes
+        if (isEnough(said.stdout)) child.kill("SIGINT")
+      })
+      return { ...(await exited), ...said }
+    },
     async runJson(args, settings) {
       const { code, stdout, stderr } = await run([...args, "--json"], settings)
       if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`)

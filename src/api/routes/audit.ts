@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { listAudit } from "../../operations/audit/list.ts"
+import { getAuditEntry, listAudit } from "../../operations/audit/list.ts"
 import { parsePeriod } from "../../operations/usage/question.ts"
 import { defineRoute } from "../_route.ts"
 
@@ -35,5 +35,16 @@ export const audit = {
       since: since === undefined ? undefined : parsePeriod({ since, until: undefined, tz: "UTC" }, now).since,
     }),
     run: (context, { since, limit, cursor }) => listAudit(context, { since, limit, cursor }),
+  }),
+  get: defineRoute({
+    name: "audit.get",
+    method: "GET",
+    path: "/audit/{id}",
+    role: "viewer",
+    summary: "one change, with what it was before and after",
+    input: z.strictObject({ id: z.uuid().describe("the id of the entry") }),
+    output: entry,
+    needs: ["database"],
+    run: (context, input) => getAuditEntry(context, input),
   }),
 }

@@ -7,6 +7,7 @@ import { me } from "./me.ts"
 import { metadata } from "./metadata.ts"
 import { oidc } from "./oidc.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
+import { priceOverrides } from "./price-overrides.ts"
 import { prices } from "./prices.ts"
 import { providerKeys } from "./provider-keys.ts"
 import { requests } from "./requests.ts"
@@ -24,6 +25,7 @@ const TABLES = [
   providerKeys,
   metadata,
   prices,
+  priceOverrides,
   maintenance,
   status,
   tokens,

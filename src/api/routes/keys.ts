@@ -9,6 +9,7 @@ import { defineRoute } from "../_route.ts"
 import { gateways } from "./_gateways.ts"
 import { addKeyFields } from "./go/fields.ts"
 
+const metadata = z.record(z.string(), z.string()).readonly()
 const key = z.object({
   id: z.string().describe("a UUID"),
   name: z.string(),
@@ -18,6 +19,9 @@ const key = z.object({
     .array(z.object({ provider: z.string(), id: z.string(), alias: z.string(), removed: z.boolean() }))
     .readonly()
     .describe("the provider keys that it is bound to"),
+  default_metadata: metadata.describe("values for requests that have none, by metadata name"),
+  locked_metadata: metadata.describe("values that replace those of the client, by metadata name"),
+  required_metadata: z.array(z.string()).readonly().describe("the metadata names without which a request is rejected"),
   status: z.enum(["active", "revoked"]),
   created_at: z.string().describe("ISO 8601"),
   revoked_at: z.string().nullable(),
@@ -33,6 +37,14 @@ const changes = {
     .array(z.string())
     .optional()
     .describe("the provider keys to bind it to, such as openai:team-a; openai: ends the binding"),
+  default_metadata: metadata.optional().describe("values for requests that have none, by metadata name; replaces all"),
+  locked_metadata: metadata
+    .optional()
+    .describe("values that replace those of the client, by metadata name; replaces all"),
+  required_metadata: z
+    .array(z.string())
+    .optional()
+    .describe("the names without which a request is rejected; replaces all"),
 }
 
 export const keys = {
@@ -91,7 +103,7 @@ export const keys = {
     method: "PATCH",
     path: "/keys/{id}",
     role: "admin",
-    summary: "change the name, the description, the discount or the provider keys of an API key",
+    summary: "change the name, the description, the discount, the metadata or the provider keys of an API key",
     input: z.strictObject({ id, name: z.string().optional(), ...changes }),
     output: key,
     needs: ["database"],

@@ -2,15 +2,15 @@ import { z } from "zod"
 import { readBodies, toBodyObject } from "../../operations/requests/bodies.ts"
 import { explainCost } from "../../operations/requests/explain.ts"
 import { exportRequests } from "../../operations/requests/export.ts"
+import { createExportLog } from "../../operations/requests/export-log.ts"
 import { followRequests, MAX_ROWS_PER_POLL } from "../../operations/requests/follow.ts"
 import { getRequest } from "../../operations/requests/get.ts"
 import { parseRequestId } from "../../operations/requests/id.ts"
 import { listRequests, parseCursor, toCursor } from "../../operations/requests/list.ts"
 import { toRequestObject } from "../../operations/requests/row.ts"
+import { notePendingRows } from "../../operations/usage/note-pending-rows.ts"
 import { parseFilters } from "../../operations/usage/question.ts"
 import { defineRoute, defineStream } from "../_route.ts"
-import { createExportLog } from "./_export-log.ts"
-import { notePendingRows } from "./_pending-rows.ts"
 import { FILTERS, parseChoice, toLimit, whole } from "./_usage-input.ts"
 
 const { since: _since, until: _until, tz: _tz, ...filters } = FILTERS
@@ -35,6 +35,7 @@ export const requests = {
     summary: "the newest requests, newest first",
     input: z.strictObject({
       ...FILTERS,
+      trace: z.string().optional().describe("only the run of this trace or session"),
       limit: toLimit(20),
       cursor: z.string().optional().describe("`next` of the page before"),
     }),
@@ -43,11 +44,10 @@ export const requests = {
       next: z.string().nullable().describe("the cursor of the next page; null: there is none"),
     }),
     needs: ["database"],
-    parse: ({ limit, cursor, ...choice }, now) => ({
-      ...parseChoice(choice, now, "1970-01-01"),
-      limit,
-      before: parseCursor(cursor),
-    }),
+    parse: ({ limit, cursor, trace, ...choice }, now) => {
+      const { period, filters } = parseChoice(choice, now, "1970-01-01")
+      return { period, filters: { ...filters, trace }, limit, before: parseCursor(cursor) }
+    },
     async run(context, question) {
       await notePendingRows(context)
       const rows = await listRequests(context, question)

@@ -1,9 +1,9 @@
 import { z } from "zod"
 import { getRun, type RunObject, toRunObject } from "../../operations/runs/get.ts"
-import { listRuns, RUN_SORTS, TRACE_NAME } from "../../operations/runs/list.ts"
+import { listRuns, RUN_SORTS } from "../../operations/runs/list.ts"
+import { notePendingRows } from "../../operations/usage/note-pending-rows.ts"
 import { parseSort } from "../../operations/usage/question.ts"
 import { defineRoute } from "../_route.ts"
-import { notePendingRows } from "./_pending-rows.ts"
 import { FILTERS, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
 
 const numbers = {
@@ -21,7 +21,7 @@ const numbers = {
 }
 
 const run = z.object({
-  trace: z.string(),
+  trace: z.string().describe("the trace id, or the session id of requests without one"),
   ...numbers,
   cached_tokens: z.number(),
   cache_creation_tokens: z.number(),
@@ -53,21 +53,13 @@ const span: z.ZodObject = z
   })
   .meta({ id: "Span" })
 
-/** Says how to make a report of runs fast. Only an active metadata name has an index. */
-function noteIndex({ log }: { log(line: string): void }, isIndexed: boolean): void {
-  if (isIndexed) return
-  log(
-    `note: ${TRACE_NAME} is not active, so every request was read; to make this fast: metadata activate ${TRACE_NAME}`,
-  )
-}
-
 export const runs = {
   list: defineRoute({
     name: "runs.list",
     method: "GET",
     path: "/runs",
     role: "viewer",
-    summary: "agent runs: the requests that carried one trace id",
+    summary: "agent runs: the requests of one trace, or of one session",
     input: z.strictObject({
       ...FILTERS,
       sort: z.string().optional().describe(RUN_SORTS.join(", ")),
@@ -82,9 +74,7 @@ export const runs = {
     }),
     async run(context, question) {
       await notePendingRows(context)
-      const { runs, isIndexed } = await listRuns(context, question)
-      if (runs.length > 0) noteIndex(context, isIndexed)
-      return runs
+      return (await listRuns(context, question)).runs
     },
   }),
   get: defineRoute({
@@ -93,13 +83,12 @@ export const runs = {
     path: "/runs/{trace}",
     role: "viewer",
     summary: "one agent run as a tree of spans",
-    input: z.strictObject({ trace: z.string().describe("the value of X-Majordomo-Trace-Id") }),
-    output: span.extend({ trace: z.string() }) as unknown as z.ZodType<RunObject>,
+    input: z.strictObject({ trace: z.string().describe("a trace id (Trace-Id), or a session id (Session-Id)") }),
+    output: span.extend({
+      trace: z.string(),
+      kind: z.enum(["trace", "session"]).describe("which metadata of its requests the id is"),
+    }) as unknown as z.ZodType<RunObject>,
     needs: ["database"],
-    async run(context, input) {
-      const run = await getRun(context, input)
-      noteIndex(context, run.isIndexed)
-      return toRunObject(run)
-    },
+    run: async (context, input) => toRunObject(await getRun(context, input)),
   }),
 }

@@ -8,12 +8,12 @@ import {
   measureLatency,
   toLatencyObject,
 } from "../../operations/usage/latency.ts"
+import { notePendingRows } from "../../operations/usage/note-pending-rows.ts"
 import { summarizeUsage } from "../../operations/usage/overview.ts"
 import { listPending } from "../../operations/usage/pending.ts"
 import { parseDimensions, parseSort } from "../../operations/usage/question.ts"
 import { reportUsage, SORTS, type UsageQuestion } from "../../operations/usage/report.ts"
 import { defineRoute } from "../_route.ts"
-import { notePendingRows } from "./_pending-rows.ts"
 import { FILTERS, OPTIONAL_LIMIT, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
 
 const measures = {

@@ -1,4 +1,6 @@
+import { CommandError } from "../../core/errors.ts"
 import type { Key } from "../../operations/keys/key.ts"
+import { listValues } from "../_args.ts"
 import { printable, toMoment, withThousands } from "../_text.ts"
 
 export const ID = { type: "positional", required: true, description: "the key's id, as keys list shows it" } as const
@@ -15,6 +17,46 @@ export const PROVIDER_KEY = {
   description: "a provider key of provider-keys list that its requests use (repeatable, one for each provider)",
 } as const
 
+/** Metadata of a key. Each of these options can be repeated, so that its values are read from the raw arguments. */
+export const METADATA = {
+  metadata: {
+    type: "string",
+    valueHint: "NAME=VALUE",
+    description: "metadata for requests that have none of this name; may be repeated",
+  },
+  "locked-metadata": {
+    type: "string",
+    valueHint: "NAME=VALUE",
+    description: "metadata that replaces the client's; may be repeated",
+  },
+  require: {
+    type: "string",
+    valueHint: "NAME",
+    description: "reject requests without this metadata; may be repeated",
+  },
+} as const
+
+/** Returns the input of a route for these options. An option with an empty text removes all values of its kind. */
+export function readMetadataOptions(rawArgs: readonly string[]) {
+  const read = (option: string) => {
+    const values = listValues(option, rawArgs)
+    return values.length === 0 ? undefined : values.filter((value) => value !== "")
+  }
+  const pairs = (option: string) => read(option)?.map((value) => toPair(option, value))
+  const [defaults, locked] = [pairs("metadata"), pairs("locked-metadata")]
+  return {
+    default_metadata: defaults && Object.fromEntries(defaults),
+    locked_metadata: locked && Object.fromEntries(locked),
+    required_metadata: read("require"),
+  }
+}
+
+function toPair(option: string, text: string): [name: string, value: string] {
+  const at = text.indexOf("=")
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
+  throw new CommandError(`--${option}: expected NAME=VALUE, got ${JSON.stringify(text.slice(0, 60))}`, 2)
+}
+
 /** Renders one key, with a line for each of its members. */
 export function renderKey(key: Key): string {
   const lines = [
@@ -22,6 +64,9 @@ export function renderKey(key: Key): string {
     ["Name", key.name],
     ["Description", key.description || "-"],
     ["Discount", toDiscount(key)],
+    ["Metadata", toPairs(key.default_metadata)],
+    ["Locked", toPairs(key.locked_metadata)],
+    ["Required", key.required_metadata.join(", ") || "-"],
     ["Status", key.status],
     ...(key.provider_keys.length === 0 ? [] : [["Bound to", toBindings(key)] as const]),
     ["Created", toTime(key.created_at)],
@@ -30,6 +75,11 @@ export function renderKey(key: Key): string {
     ["Requests", withThousands(key.request_count)],
   ] as const
   return lines.map(([name, value]) => `${`${name}:`.padEnd(13)}${printable(value)}`).join("\n")
+}
+
+function toPairs(metadata: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(metadata).map(([name, value]) => `${name}=${value}`)
+  return pairs.join(", ") || "-"
 }
 
 /** Renders the provider keys that a key is bound to. */

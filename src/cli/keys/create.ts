@@ -5,7 +5,7 @@ import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { printSecret } from "../_print.ts"
 import { printable, toPrintableJson } from "../_text.ts"
-import { DISCOUNT, PROVIDER_KEY } from "./_keys.ts"
+import { DISCOUNT, METADATA, PROVIDER_KEY, readMetadataOptions } from "./_keys.ts"
 
 export default defineCommand({
   meta: { name: "create", description: "create an API key and show it this once" },
@@ -13,18 +13,21 @@ export default defineCommand({
     name: { type: "string", required: true, valueHint: "NAME", description: "the name by which reports show it" },
     description: { type: "string", valueHint: "TEXT", description: "what it is for" },
     discount: DISCOUNT,
+    ...METADATA,
     "provider-key": PROVIDER_KEY,
     ...JSON_OPTION,
     ...REMOTE,
   },
   examples: [
     "majordomo-gateway keys create --name Development",
+    "majordomo-gateway keys create --name Search --metadata Team=search --require Feature",
     "majordomo-gateway keys create --name CI --json | jq -r .key",
   ],
   async run({ args, rawArgs }) {
     const { name, description, discount } = args
+    const metadata = readMetadataOptions(rawArgs)
     const provider_keys = listValues("provider-key", rawArgs)
-    const created = await call(args, keys.create, { name, description, discount, provider_keys })
+    const created = await call(args, keys.create, { name, description, discount, ...metadata, provider_keys })
     const text = args.json ? toPrintableJson(created, 2) : announce(created)
     await printSecret(text, async () => void (await call(args, keys.discard, { id: created.id, key: created.key })))
   },

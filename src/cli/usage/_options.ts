@@ -8,7 +8,7 @@ export const BY_OPTION = {
     type: "string",
     valueHint: "DIM[,DIM]",
     description:
-      "model, provider, key, hour, day, week, month, status, outcome, billing, or a metadata name such as User-Id",
+      "model, provider, key, hour, day, week, month, status, outcome, billing, client, user, session, or a metadata name such as Feature",
   },
 } as const satisfies ArgsDef
 

@@ -14,6 +14,7 @@ export default defineCommand({
   meta: { name: "requests", description: "the newest requests, newest first" },
   args: {
     ...FILTER_OPTIONS,
+    trace: { type: "string", valueHint: "ID", description: "only the run of this trace or session: see usage runs" },
     limit: { type: "string", valueHint: "N", description: "at most so many (default 20)" },
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
@@ -25,7 +26,8 @@ export default defineCommand({
   ],
   async run({ args, rawArgs }) {
     const period = toPeriod(args, Date.now(), "1970-01-01")
-    const { items } = await call(args, requests.list, { ...toChoice(args, rawArgs), limit: args.limit })
+    const { trace, limit } = args
+    const { items } = await call(args, requests.list, { ...toChoice(args, rawArgs), trace, limit })
     if (args.json) printJson(items)
     else if (args.csv) print(toCsv(Object.keys(items[0] ?? {}), items.map(toCells)))
     else if (items.length === 0) await printEmpty(args, period)

@@ -12,7 +12,7 @@ import { toDuration } from "./runs.ts"
 export default defineCommand({
   meta: { name: "run", description: "one agent run as a waterfall: its spans, when each took place, and what it cost" },
   args: {
-    trace: { type: "positional", required: true, description: "the value of X-Majordomo-Trace-Id: see usage runs" },
+    trace: { type: "positional", required: true, description: "the trace or session, as usage runs shows it" },
     tz: { type: "string", valueHint: "ZONE", description: "time zone such as Europe/Lisbon (default: this machine's)" },
     ...JSON_OPTION,
     ...REMOTE,

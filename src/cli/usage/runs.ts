@@ -14,7 +14,7 @@ import { FILTER_OPTIONS, toChoice, toZone } from "./_options.ts"
 export default defineCommand({
   meta: {
     name: "runs",
-    description: "agent runs: the requests that carried one X-Majordomo-Trace-Id (default: of the last 7 days)",
+    description: "agent runs: the requests of one trace, or of one session (default: of the last 7 days)",
   },
   args: {
     ...FILTER_OPTIONS,
@@ -35,7 +35,8 @@ export default defineCommand({
   },
 })
 
-const NO_RUNS = `No run matches. Requests with the same trace id are one run. A span path says where in the run a request belongs:
+const NO_RUNS = `No run matches. Requests with the same trace or session are one run. Traced programs (traceparent) and many agents name
+theirs; any other program can send it. A span path says where in the run a request belongs:
 
   X-Majordomo-Trace-Id: 7f3a          one value for the whole run
   X-Majordomo-Span-Path: planner/tool:search

@@ -60,8 +60,52 @@ export function change<T>(method: "POST" | "PATCH" | "DELETE", path: string, inp
   })
 }
 
+/**
+ * Changes something that takes long, and passes on what the gateway says meanwhile, such as how far it is.
+ * @throws ApiProblem
+ */
+export async function changeWithNotes<T>(path: string, input: Input, onNote: (note: string) => void): Promise<T> {
+  const url = toUrl(path)
+  const response = await request("POST", url, {
+    headers: { "X-CSRF-Token": csrfToken, "Content-Type": "application/json", Accept: "text/event-stream" },
+    body: JSON.stringify(input),
+  })
+  if (!response.ok) throw await toProblem(response, url)
+  for await (const { note, result, problem } of readEvents<T>(response.body!)) {
+    if (note !== undefined) onNote(note)
+    if (problem !== undefined) throw new ApiProblem(problem)
+    if (result !== undefined) return result
+  }
+  throw new ApiProblem({ status: 0, code: "unreachable", detail: "The gateway stopped before it was done." })
+}
+
+interface Event<T> {
+  readonly note?: string
+  readonly result?: T
+  readonly problem?: { readonly status: number; readonly code: string; readonly detail: string }
+}
+
+/** Reads server-sent events, each of which has one line of JSON. */
+async function* readEvents<T>(body: ReadableStream<Uint8Array>): AsyncGenerator<Event<T>> {
+  const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader()
+  let rest = ""
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    const lines = (rest + value).split("\n")
+    rest = lines.pop() ?? ""
+    for (const line of lines) if (line.startsWith("data: ")) yield JSON.parse(line.slice(6)) as Event<T>
+  }
+}
+
 async function send<T>(method: string, url: string, init: RequestInit): Promise<T> {
-  const response = await fetch(url, { ...init, method, credentials: "same-origin" }).catch((error: unknown) => {
+  const response = await request(method, url, init)
+  if (!response.ok) throw await toProblem(response, url)
+  return response.status === 204 ? (undefined as T) : ((await response.json()) as T)
+}
+
+function request(method: string, url: string, init: RequestInit): Promise<Response> {
+  return fetch(url, { ...init, method, credentials: "same-origin" }).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === "AbortError") throw error
     throw new ApiProblem({
       status: 0,
@@ -69,14 +113,17 @@ async function send<T>(method: string, url: string, init: RequestInit): Promise<
       detail: "The gateway does not answer. It may be restarting.",
     })
   })
-  if (response.ok) return response.status === 204 ? (undefined as T) : ((await response.json()) as T)
+}
+
+/** Returns the problem of an answer. A 401 ends the session of this page. */
+async function toProblem(response: Response, url: string): Promise<ApiProblem> {
   const problem = (await response.json().catch(() => ({}))) as { detail?: string; code?: string; field?: string }
   // A failed sign-in is 401 as well, and then there is no session yet.
   if (response.status === 401 && csrfToken !== "" && !url.startsWith(`${BASE}/sessions?`)) {
     csrfToken = ""
     onSignedOut()
   }
-  throw new ApiProblem({
+  return new ApiProblem({
     ...problem,
     status: response.status,
     code: problem.code ?? "unknown",

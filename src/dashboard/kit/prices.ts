@@ -44,6 +44,19 @@ export interface PriceChange {
   readonly rates: Readonly<Record<string, string>>
 }
 
+/** A price that was set for all gateways of the database. */
+export interface Override {
+  /** In lower case. */
+  readonly model: string
+  /** Null: at every provider. */
+  readonly provider: string | null
+  /** The first day, in UTC; null: from the beginning. */
+  readonly from: string | null
+  readonly rates: Readonly<Record<string, string>>
+  readonly set_at: string
+  readonly set_by: string
+}
+
 /** A model with requests that have no price. */
 export interface UnpricedModel {
   readonly provider: string | null

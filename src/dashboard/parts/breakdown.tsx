@@ -6,6 +6,7 @@ import { type Question, withFilter, withoutFilter, withParams } from "../kit/que
 import { METRICS, type Metric, readValue, toPlural, toTitle, type UsageReport, type UsageRow } from "../kit/usage.ts"
 import { Card } from "./card.tsx"
 import { FilterValue } from "./chips.tsx"
+import { CsvButton } from "./csv-button.tsx"
 import { Choice } from "./form.tsx"
 import { Empty, Failure, Skeleton } from "./states.tsx"
 import { Change, Count, Money } from "./value.tsx"
@@ -58,9 +59,12 @@ export function Breakdown({ question, dimension, choices, slot, metric, bounds }
       title={title}
       class="breakdown"
       actions={
-        <a class="quiet" href={hrefOf("by", { name: dimension })}>
-          All
-        </a>
+        <>
+          <CsvButton question={question} dimension={dimension} />
+          <a class="button" href={hrefOf("by", { name: dimension })}>
+            All
+          </a>
+        </>
       }
     >
       <BreakdownRows question={question} dimension={dimension} metric={metric} bounds={bounds} />

@@ -18,6 +18,9 @@ const WHAT: Readonly<Record<string, string>> = {
   "codes.create": "Created a link to sign in",
   "metadata.activate": "Activated the metadata name",
   "metadata.deactivate": "Deactivated the metadata name",
+  "pricing.set": "Set the price of",
+  "pricing.unset": "Removed the price of",
+  "pricing.refresh": "Refreshed the price lists",
   "pricing.reprice": "Repriced requests",
   prune: "Pruned requests",
 }

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks"
-import { change, type Input } from "../kit/api.ts"
+import { changeWithNotes, type Input } from "../kit/api.ts"
 import { formatCount, formatMoney } from "../kit/format.ts"
 import type { Repricing } from "../kit/prices.ts"
 import { useQuestion } from "../kit/question.ts"
@@ -16,28 +16,32 @@ interface Preview {
 
 interface RepriceProps {
   readonly isOpen: boolean
+  /** The requests of one model, whose price was set. Default: all without a price. */
+  readonly preset?: { readonly model: string; readonly since: string }
   readonly onDone: () => void
   readonly onClose: () => void
 }
 
 /** Prices stored requests again: first which ones, then what that changes, and then it is done. */
-export function Reprice({ isOpen, onDone, onClose }: RepriceProps) {
+export function Reprice({ isOpen, preset, onDone, onClose }: RepriceProps) {
   const [preview, setPreview] = useState<Preview>()
   return (
     <>
-      {isOpen && <Choose onChosen={setPreview} onClose={onClose} />}
+      {isOpen && <Choose preset={preset} onChosen={setPreview} onClose={onClose} />}
       {preview && <Confirm {...preview} onDone={onDone} onClose={() => setPreview(undefined)} />}
     </>
   )
 }
 
 interface ChooseProps {
+  readonly preset: RepriceProps["preset"]
   readonly onChosen: (preview: Preview) => void
   readonly onClose: () => void
 }
 
-function Choose({ onChosen, onClose }: ChooseProps) {
+function Choose({ preset, onChosen, onClose }: ChooseProps) {
   const { tz } = useQuestion()
+  const [note, setNote] = useState<string>()
   const submit = async ({ since, until, model, provider, unpriced }: Readonly<Record<string, string>>) => {
     const choice = {
       since,
@@ -47,30 +51,32 @@ function Choose({ onChosen, onClose }: ChooseProps) {
       ...(provider && { provider }),
       unpriced: unpriced === "on",
     }
-    const result = await change<Repricing>("POST", "/reprice", { ...choice, dry_run: true })
+    const result = await changeWithNotes<Repricing>("/reprice", { ...choice, dry_run: true }, setNote)
     onChosen({ choice, result })
   }
   return (
     <FormDialog title="Reprice requests" action="Show the difference" onSubmit={submit} onClose={onClose}>
       <p>
+        {preset && "The price is set. "}
         Stored requests are priced again, at the prices of their time. Their old costs are kept. Nothing changes until
         you have seen the difference.
       </p>
       <Field
         label="Since"
         name="since"
-        value="30d"
+        value={preset?.since ?? "30d"}
         hint="Such as 7d, 24h, 2026-11-01, today or month."
         isRequired
         isFirst
       />
       <Field label="Until" name="until" hint="Empty: until now." />
-      <Field label="Model" name="model" hint="Empty: all models." />
+      <Field label="Model" name="model" value={preset?.model ?? ""} hint="Empty: all models." />
       <Field label="Provider" name="provider" hint="Empty: all providers." />
       <label class="check">
-        <input type="checkbox" name="unpriced" defaultChecked />
+        <input type="checkbox" name="unpriced" defaultChecked={preset === undefined} />
         Only requests without a price
       </label>
+      <Progress note={note} />
     </FormDialog>
   )
 }
@@ -81,6 +87,7 @@ interface ConfirmProps extends Preview {
 }
 
 function Confirm({ choice, result: { models }, onDone, onClose }: ConfirmProps) {
+  const [note, setNote] = useState<string>()
   const looked = models.reduce((sum, model) => sum + model.looked, 0)
   const changed = models.reduce((sum, model) => sum + model.changed, 0)
   if (changed === 0) {
@@ -97,7 +104,7 @@ function Confirm({ choice, result: { models }, onDone, onClose }: ConfirmProps) 
     )
   }
   const submit = async () => {
-    const done = await change<Repricing>("POST", "/reprice", { ...choice, dry_run: false })
+    const done = await changeWithNotes<Repricing>("/reprice", { ...choice, dry_run: false }, setNote)
     const count = done.models.reduce((sum, model) => sum + model.changed, 0)
     toast(`${toRequests(count)} repriced.`)
     onDone()
@@ -112,7 +119,17 @@ function Confirm({ choice, result: { models }, onDone, onClose }: ConfirmProps) 
     >
       <p>{`${toRequests(looked)} looked at, ${formatCount(changed)} would change.`}</p>
       <Models models={models} />
+      <Progress note={note} />
     </FormDialog>
+  )
+}
+
+/** How far the repricing is, as the gateway says it once a second. */
+function Progress({ note }: { readonly note: string | undefined }) {
+  return (
+    <p class="form-note" role="status">
+      {note && `${note} …`}
+    </p>
   )
 }
 

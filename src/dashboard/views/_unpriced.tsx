@@ -1,7 +1,7 @@
 import { formatCount } from "../kit/format.ts"
 import type { UnpricedModel } from "../kit/prices.ts"
 import { type Query, useQuery } from "../kit/query.ts"
-import { useQuestion } from "../kit/question.ts"
+import { type Question, useQuestion } from "../kit/question.ts"
 import { Card } from "../parts/card.tsx"
 import { LongTable } from "../parts/long-table.tsx"
 import { Failure, Skeleton } from "../parts/states.tsx"
@@ -42,12 +42,12 @@ export function Unpriced({ models, onReprice }: UnpricedProps) {
       {data !== undefined && data.length > 0 && (
         <>
           <p class="card-note">
-            The cost of these requests is not known, so it is in no sum. Give the model a price in{" "}
-            <code>pricing.overrides</code>, or refresh the price lists. Then reprice the requests.
+            The cost of these requests is not known, so it is in no sum. Set a price of the model, or refresh the price
+            lists. Then reprice the requests.
           </p>
           <LongTable
             label="Models without a price"
-            columns={COLUMNS}
+            columns={onReprice ? [...COLUMNS, toAction(hrefOf)] : COLUMNS}
             rows={data}
             keyOf={({ provider, model }) => `${provider}/${model}`}
             hrefOf={({ provider, model }) =>
@@ -58,6 +58,19 @@ export function Unpriced({ models, onReprice }: UnpricedProps) {
       )}
     </Card>
   )
+}
+
+function toAction(hrefOf: Question["hrefOf"]): Column<UnpricedModel> {
+  return {
+    title: "Change",
+    cell: ({ provider, model }) =>
+      model && (
+        <a class="button" href={hrefOf("price", { of: model, ...(provider && { at: provider }) })}>
+          Price
+        </a>
+      ),
+    isNumber: true,
+  }
 }
 
 const COLUMNS: readonly Column<UnpricedModel>[] = [

@@ -1,6 +1,7 @@
 import { navigate } from "../kit/location.ts"
 import type { AuditEntry } from "../kit/manage.ts"
 import { usePages } from "../kit/pages.ts"
+import { useQuery } from "../kit/query.ts"
 import { type Question, useQuestion, withParams } from "../kit/question.ts"
 import { Card } from "../parts/card.tsx"
 import { Empty, Failure, Skeleton } from "../parts/states.tsx"
@@ -15,11 +16,16 @@ export function Audit() {
   const question = useQuestion()
   const { params, href } = question
   const entries = usePages<AuditEntry>("/audit", { limit: PAGE })
-  if (entries.problem) return <Failure problem={entries.problem} retry={entries.reload} />
   const { items } = entries
-  const opened = items?.find(({ id }) => id === params.get("entry"))
+  const asked = params.get("entry")
+  const listed = items?.find(({ id }) => id === asked)
+  // An address can name an entry that is older than those on the page.
+  const older = useQuery<AuditEntry>(asked && items && !listed ? `/audit/${encodeURIComponent(asked)}` : undefined)
+  const opened = listed ?? older.data
+  if (entries.problem) return <Failure problem={entries.problem} retry={entries.reload} />
   return (
     <Card title="Newest first">
+      {older.problem && <Failure problem={older.problem} />}
       {items === undefined && <Skeleton lines={16} />}
       {items?.length === 0 && (
         <Empty title="Nothing was changed yet">Each change of keys, tokens, prices and rows will be here.</Empty>

@@ -1,14 +1,12 @@
 import { useState } from "preact/hooks"
-import { get } from "../kit/api.ts"
-import { download, toCsv } from "../kit/csv.ts"
 import { formatCount, formatShare } from "../kit/format.ts"
-import { toProblem, useQuery } from "../kit/query.ts"
+import { useQuery } from "../kit/query.ts"
 import { type Question, useQuestion, withFilter, withParams } from "../kit/question.ts"
 import { METRICS, readValue, toPlural, toTitle, type UsageReport, type UsageRow } from "../kit/usage.ts"
 import { Card } from "../parts/card.tsx"
+import { CsvButton } from "../parts/csv-button.tsx"
 import { Empty, Failure, Skeleton } from "../parts/states.tsx"
 import { type Column, Table } from "../parts/table.tsx"
-import { toast } from "../parts/toast.tsx"
 import { Count, Money } from "../parts/value.tsx"
 
 const PAGE = 100
@@ -31,11 +29,7 @@ export function By() {
   return (
     <Card
       title={data === undefined ? toPlural(name) : `${formatCount(groups)} ${groups === 1 ? "value" : "values"}`}
-      actions={
-        <button type="button" class="button" onClick={() => void save(question, name)}>
-          CSV
-        </button>
-      }
+      actions={<CsvButton question={question} dimension={name} />}
     >
       {data === undefined && <Skeleton lines={20} />}
       {data?.rows.length === 0 && <Empty title="No requests match">Remove a filter, or choose a longer period.</Empty>}
@@ -103,30 +97,4 @@ function toColumns({ params, href }: Question, { name, sort, hasSubscriptions }:
       : []),
     { title: "Share", cell: (row) => <span class="num">{formatShare(row.share)}</span>, isNumber: true },
   ]
-}
-
-const FIELDS = [
-  "requests",
-  "errors",
-  "input_tokens",
-  "cached_tokens",
-  "cache_creation_tokens",
-  "output_tokens",
-  "total_cost",
-  "exact",
-  "estimated",
-  "unpriced",
-  "subscription_requests",
-  "subscription_value",
-] as const
-
-/** Saves all rows, also those that are not on the page. */
-async function save({ input }: Question, name: string): Promise<void> {
-  try {
-    const { rows } = await get<UsageReport>("/usage", { ...input, by: name })
-    const values = rows.map((row) => [readValue(row, name).text, ...FIELDS.map((field) => row[field])])
-    download(`usage-by-${name}.csv`, toCsv([name, ...FIELDS], values))
-  } catch (error) {
-    toast(toProblem(error).message, { isError: true })
-  }
 }

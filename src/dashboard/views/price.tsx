@@ -1,32 +1,66 @@
-import { formatCount } from "../kit/format.ts"
-import { type ExplainedPrice, formatRate, type PriceChange, toRateTitle } from "../kit/prices.ts"
+import { useRef, useState } from "preact/hooks"
+import { type ExplainedPrice, formatRate, type Override, type PriceChange, toRateTitle } from "../kit/prices.ts"
 import { useQuery } from "../kit/query.ts"
 import { useQuestion } from "../kit/question.ts"
 import { Card } from "../parts/card.tsx"
 import { Empty, Failure, Skeleton } from "../parts/states.tsx"
 import { type Column, Table } from "../parts/table.tsx"
 import { Moment } from "../parts/value.tsx"
+import { isAllowed, type PageProps } from "../view.ts"
+import { Overrides, RemoveOverride, SetPrice } from "./_override.tsx"
+import { Rates } from "./_rates.tsx"
+import { Reprice } from "./_reprice.tsx"
 
-/** One model: each of its rates with source and date, and how they changed. */
-export function ModelPrice() {
+/** One model: each of its rates with source and date, the prices that were set, and how they changed. */
+export function ModelPrice({ session }: PageProps) {
   const { params, tz, hrefOf } = useQuestion()
   const model = params.get("of") ?? ""
-  const input = { provider: params.get("at") ?? undefined }
+  const provider = params.get("at") ?? undefined
+  const input = { provider }
   const path = model === "" ? undefined : `/prices/${encodeURIComponent(model)}`
   const prices = useQuery<readonly ExplainedPrice[]>(path, input)
   const history = useQuery<readonly PriceChange[]>(path && `${path}/history`, input)
+  const overrides = useQuery<readonly Override[]>(path && "/prices/overrides")
+  const [open, setOpen] = useState<Open>()
+  const reload = () => {
+    prices.reload()
+    overrides.reload()
+  }
   if (path === undefined) return <Empty title="The address has no model" />
-  if (prices.problem) return <Failure problem={prices.problem} retry={prices.reload} />
+  const isUnknown = prices.problem?.status === 404
+  if (prices.problem && !isUnknown) return <Failure problem={prices.problem} retry={prices.reload} />
+  const mayChange = isAllowed(session.role, "admin")
+  const toSetButton = (price?: ExplainedPrice) =>
+    mayChange && (
+      <button type="button" class="button" onClick={() => setOpen({ dialog: "set", price })}>
+        Set a price
+      </button>
+    )
   return (
     <>
-      {prices.data === undefined && (
+      {isUnknown && (
+        <Card title={<bdi class="id">{model}</bdi>} actions={toSetButton()}>
+          <Empty title="No source has a price of this model">Its requests are unpriced until one is set.</Empty>
+        </Card>
+      )}
+      {prices.data === undefined && !isUnknown && (
         <Card title="Rates">
           <Skeleton lines={6} />
         </Card>
       )}
       {prices.data?.map((price) => (
-        <Rates key={`${price.provider}/${price.model}`} price={price} usageHref={hrefOf("", { model: price.model })} />
+        <Rates
+          key={`${price.provider}/${price.model}`}
+          price={price}
+          usageHref={hrefOf("", { model: price.model })}
+          action={toSetButton(price)}
+        />
       ))}
+      <Overrides
+        overrides={(overrides.data ?? []).filter((each) => each.model === model.toLowerCase())}
+        tz={tz}
+        onRemove={mayChange ? (of) => setOpen({ dialog: "remove", of }) : undefined}
+      />
       <Card title="History">
         {history.problem && history.problem.status !== 404 && (
           <Failure problem={history.problem} retry={history.reload} />
@@ -35,100 +69,51 @@ export function ModelPrice() {
         {history.data === undefined && !history.problem && <Skeleton lines={4} />}
         {history.data !== undefined && <History changes={history.data} tz={tz} />}
       </Card>
+      <Dialogs model={model} provider={provider} open={open} onOpen={setOpen} onChanged={reload} />
     </>
   )
 }
 
-interface RateRow {
-  readonly name: string
-  readonly usd: string
-  readonly per: string
-  readonly source: string
-  readonly date: string | null
-  readonly doubt: string | undefined
+/** The dialog that is open. */
+type Open =
+  | { readonly dialog: "set"; readonly price: ExplainedPrice | undefined }
+  | { readonly dialog: "remove"; readonly of: Override }
+  | { readonly dialog: "reprice"; readonly since: string }
+
+interface DialogsProps {
+  readonly model: string
+  readonly provider: string | undefined
+  readonly open: Open | undefined
+  readonly onOpen: (open: Open | undefined) => void
+  readonly onChanged: () => void
 }
 
-function toRows({ rates, unsure, long_context }: ExplainedPrice): readonly RateRow[] {
-  const base = Object.entries(rates).map(([name, rate]) => ({
-    name: toRateTitle(name),
-    usd: rate.usd_per_million ?? rate.usd_each ?? "0",
-    per: rate.usd_per_million === undefined ? "each" : "1M tokens",
-    source: rate.source,
-    date: rate.date,
-    doubt: unsure[name],
-  }))
-  const long = long_context.flatMap(({ above_tokens, usd_per_million }) =>
-    Object.entries(usd_per_million).map(([name, usd]) => ({
-      name: `${toRateTitle(name)}, input above ${formatCount(above_tokens)}`,
-      usd,
-      per: "1M tokens",
-      source: rates[name]?.source ?? "",
-      date: rates[name]?.date ?? null,
-      doubt: unsure[name],
-    })),
-  )
-  return [...base, ...long]
-}
-
-const RATE_COLUMNS: readonly Column<RateRow>[] = [
-  {
-    title: "Rate",
-    cell: ({ name, doubt }) => (
-      <>
-        {name}
-        {doubt && (
-          <span class="mark mark-warn aside" title={doubt}>
-            unsure
-          </span>
-        )}
-      </>
-    ),
-    isWide: true,
-    isTall: true,
-  },
-  { title: "USD", cell: ({ usd }) => <span class="num">{formatRate(usd)}</span>, isNumber: true },
-  { title: "Per", cell: ({ per }) => <span class="quiet">{per}</span> },
-  { title: "Source", cell: ({ source }) => source, hide: "m" },
-  { title: "Date", cell: ({ date }) => <span class="num">{date ?? ""}</span>, isNumber: true, hide: "m" },
-]
-
-const MATCHED = {
-  exact: undefined,
-  rule: "The name was matched by a rule of the price list.",
-  undated: "The name was matched without its date, so that costs are estimated.",
-} as const
-
-function Rates({ price, usageHref }: { readonly price: ExplainedPrice; readonly usageHref: string }) {
-  const { provider, model, asked, matched, disagreements, not_used } = price
-  const how = asked === model ? undefined : `Asked for ${asked}. ${MATCHED[matched] ?? ""}`
+/** Sets a price, then offers to reprice the requests of the model; or removes a price. */
+function Dialogs({ model, provider, open, onOpen, onChanged }: DialogsProps) {
+  const next = useRef<Open | undefined>(undefined)
+  const close = () => {
+    onOpen(next.current)
+    next.current = undefined
+  }
+  const onSet = ({ from }: Override) => {
+    onChanged()
+    next.current = { dialog: "reprice", since: from ?? "30d" }
+  }
+  const preset = { model, since: open?.dialog === "reprice" ? open.since : "" }
   return (
-    <Card
-      title={
-        <bdi class="id">
-          {model} <span class="quiet">{provider}</span>
-        </bdi>
-      }
-      actions={
-        <a class="button" href={usageHref}>
-          Show its usage
-        </a>
-      }
-    >
-      {how && <p class="card-note">{how}</p>}
-      <Table label={`Rates of ${model}`} columns={RATE_COLUMNS} rows={toRows(price)} keyOf={({ name }) => name} />
-      {(disagreements.length > 0 || not_used.length > 0) && (
-        <ul class="notes">
-          {disagreements.map(({ rate, taken, from, other, other_from }) => (
-            <li key={`${rate} ${other_from}`}>
-              {`${toRateTitle(rate)}: ${formatRate(taken)} of ${from} is used, and ${other_from} says ${formatRate(other)}.`}
-            </li>
-          ))}
-          {not_used.map(({ source, reason }) => (
-            <li key={source}>{`${source} is not used: ${reason}`}</li>
-          ))}
-        </ul>
+    <>
+      {open?.dialog === "set" && (
+        <SetPrice
+          model={model}
+          provider={open.price?.provider ?? provider}
+          price={open.price}
+          onDone={onSet}
+          onClose={close}
+        />
       )}
-    </Card>
+      {open?.dialog === "remove" && <RemoveOverride of={open.of} onDone={onChanged} onClose={close} />}
+      <Reprice isOpen={open?.dialog === "reprice"} preset={preset} onDone={() => {}} onClose={close} />
+    </>
   )
 }
 

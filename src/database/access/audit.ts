@@ -58,6 +58,11 @@ interface AuditQuestion {
   readonly after: string | undefined
 }
 
+/** Returns one change; undefined if there is none with the id. */
+export async function findAuditRow(db: Database, id: string): Promise<AuditRow | undefined> {
+  return (await db.query<AuditRow>({ text: "SELECT * FROM llm_audit WHERE id = $1", values: [id] })).rows[0]
+}
+
 /** Returns the newest changes first. */
 export async function readAudit(db: Database, { since, limit, after }: AuditQuestion): Promise<AuditRow[]> {
   const { rows } = await db.query<AuditRow>({

@@ -16,6 +16,9 @@ export async function copyKeys(source: Database, target: Database): Promise<numb
         name = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.name ELSE k.name END,
         description = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.description ELSE k.description END,
         discount_percent = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.discount_percent ELSE k.discount_percent END,
+        default_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.default_metadata ELSE k.default_metadata END,
+        locked_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.locked_metadata ELSE k.locked_metadata END,
+        required_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.required_metadata ELSE k.required_metadata END,
         updated_at = greatest(k.updated_at, excluded.updated_at)`,
     [await readAll(source, "SELECT * FROM api_keys")],
   )
@@ -26,6 +29,8 @@ export async function copyKeys(source: Database, target: Database): Promise<numb
  */
 export async function copyMetadataNames(source: Database, target: Database): Promise<void> {
   const columns = await listColumns(source, "llm_requests_metadata_keys", ["request_count", "last_seen_at"])
+  // What the totals of a name cover is known at the source. A target without requests knows nothing better.
+  await target.query("DELETE FROM llm_usage_metadata_names WHERE NOT EXISTS (SELECT FROM llm_requests)")
   await write(
     target,
     `INSERT INTO llm_usage_metadata_names SELECT * FROM json_populate_recordset(NULL::llm_usage_metadata_names, $1::json)

@@ -1,4 +1,5 @@
-import { type AuditRow, readAudit } from "../../database/access/audit.ts"
+import { NotFoundError } from "../../core/errors.ts"
+import { type AuditRow, findAuditRow, readAudit } from "../../database/access/audit.ts"
 import type { Context } from "../context.ts"
 
 /** A change as JSON shows it. */
@@ -27,6 +28,24 @@ export async function listAudit(
   { since, limit, cursor }: AuditQuestion,
 ): Promise<AuditPage> {
   const rows = await readAudit(database, { since, limit: limit + 1, after: cursor })
-  const items = rows.slice(0, limit).map((row) => ({ ...row, at: row.at.toISOString() }))
+  const items = rows.slice(0, limit).map(toEntry)
   return { items, next: rows.length > limit ? items.at(-1)!.id : null }
+}
+
+/**
+ * Returns one change.
+ *
+ * @throws NotFoundError if there is none with the id
+ */
+export async function getAuditEntry(
+  { database }: Context<"database">,
+  { id }: { readonly id: string },
+): Promise<AuditEntry> {
+  const row = await findAuditRow(database, id)
+  if (row !== undefined) return toEntry(row)
+  throw new NotFoundError(`the audit log has no entry ${id}`)
+}
+
+function toEntry(row: AuditRow): AuditEntry {
+  return { ...row, at: row.at.toISOString() }
 }

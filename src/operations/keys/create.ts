@@ -1,13 +1,14 @@
 import { CommandError } from "../../core/errors.ts"
 import { recordChange } from "../../database/access/audit.ts"
 import { resolveBindings } from "../../database/key-bindings.ts"
+import type { KeyMetadataInput } from "../../database/key-metadata.ts"
 import { deleteKey, createKey as insertKey } from "../../database/keys.ts"
 import { migrate } from "../../database/schema.ts"
 import { readSchemaState } from "../../database/schema-state.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
 
-interface NewKeyInput {
+interface NewKeyInput extends KeyMetadataInput {
   readonly name: string
   readonly description?: string | undefined
   /** In percent, such as `12.5`. */
@@ -25,7 +26,7 @@ export interface CreatedKey extends Key {
  * Creates an API key. In a database without tables it creates the schema first if `storage.auto_migrate` allows it, so
  * that the first key can exist before the first start of the gateway.
  *
- * @throws CommandError if the name or the discount is not valid
+ * @throws CommandError if a value is not valid
  */
 export async function createKey(
   { database, settings, actor, log }: Context<"database" | "settings" | "actor" | "log">,

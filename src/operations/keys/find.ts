@@ -1,5 +1,5 @@
 import { hashKey } from "../../core/key.ts"
-import { findCaller } from "../../database/keys.ts"
+import { findCaller } from "../../database/key-lookups.ts"
 import type { Context } from "../context.ts"
 
 /** Returns the id of the API key with a secret; undefined if there is none, or it was revoked. */

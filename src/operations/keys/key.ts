@@ -10,6 +10,12 @@ export interface Key {
   readonly discount_percent: string | null
   /** The provider keys that it is bound to. Its requests use no other one of these providers. */
   readonly provider_keys: readonly Binding[]
+  /** Values for requests that have none, by name. */
+  readonly default_metadata: Readonly<Record<string, string>>
+  /** Values that replace those of the client, by name. */
+  readonly locked_metadata: Readonly<Record<string, string>>
+  /** The names without which a request is rejected. */
+  readonly required_metadata: readonly string[]
   readonly status: "active" | "revoked"
   readonly created_at: string
   readonly revoked_at: string | null
@@ -25,6 +31,9 @@ export function toKey(key: ApiKey): Key {
     description: key.description ?? null,
     discount_percent: key.discountPercent ?? null,
     provider_keys: key.bindings,
+    default_metadata: key.metadata?.defaults ?? {},
+    locked_metadata: key.metadata?.locked ?? {},
+    required_metadata: key.metadata?.required ?? [],
     status: key.isActive ? "active" : "revoked",
     created_at: key.createdAt,
     revoked_at: key.revokedAt ?? null,

@@ -23,13 +23,21 @@ export async function rotateKey(
   { database, actor }: Context<"database" | "actor">,
   { id }: { readonly id: string },
 ): Promise<RotatedKey> {
-  const { name, description, discountPercent, bindings, isActive } = await getKey(database, id)
+  const { name, description, discountPercent, metadata, bindings, isActive } = await getKey(database, id)
   if (!isActive)
     throw new CommandError("this key is revoked, so it cannot be rotated: create a new one with keys create")
   let replaced: Key | undefined
   const { key, secret } = await createKey(
     database,
-    { name, description, discount: discountPercent, bindings: toChange(bindings) },
+    {
+      name,
+      description,
+      discount: discountPercent,
+      default_metadata: metadata?.defaults,
+      locked_metadata: metadata?.locked,
+      required_metadata: metadata?.required,
+      bindings: toChange(bindings),
+    },
     async (query, created) => {
       const before = toKey(await lockKey(query, id))
       replaced = toKey(await markRevoked(query, id))

@@ -1,10 +1,11 @@
 import { recordChange } from "../../database/access/audit.ts"
 import { resolveBindings } from "../../database/key-bindings.ts"
+import type { KeyMetadataInput } from "../../database/key-metadata.ts"
 import { updateKey as changeKey, lockKey, rejectEmptyChange } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
 
-interface KeyChange {
+interface KeyChange extends KeyMetadataInput {
   readonly id: string
   readonly name?: string | undefined
   /** An empty text removes the description. */
@@ -16,10 +17,10 @@ interface KeyChange {
 }
 
 /**
- * Changes the name, the description, the discount or the provider keys of an API key. The change holds for new requests. A
+ * Changes the name, the description, the discount, the metadata or the provider keys of an API key, for new requests. A
  * member that is undefined stays as it is.
  *
- * @throws CommandError if nothing is to be changed, the name or the discount is not valid, or no key has the id
+ * @throws CommandError if nothing is to be changed, a value is not valid, or no key has the id
  */
 export async function updateKey(
   { database, actor }: Context<"database" | "actor">,

@@ -1,6 +1,6 @@
 import { CommandError } from "../../core/errors.ts"
+import { parseMetadataName } from "../../core/metadata-name.ts"
 import type { NameChoice } from "../../database/metadata.ts"
-import { toTrainCase } from "../../reports/index.ts"
 
 interface NameInput {
   /** `User-Id`, in any case, with or without the prefix `X-Majordomo-` of the header. */
@@ -15,10 +15,8 @@ interface NameInput {
  * @throws CommandError if no header can have this name
  */
 export function parseName({ name, key }: NameInput): NameChoice {
-  const bare = name.replace(/^x-majordomo-/i, "")
-  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(bare)) {
-    const shown = JSON.stringify(name.slice(0, 60))
-    throw new CommandError(`a metadata name is the rest of a header's name, such as User-Id, got ${shown}`)
-  }
-  return { name: toTrainCase(bare), key }
+  const stored = parseMetadataName(name)
+  if (stored !== undefined) return { name: stored, key }
+  const shown = JSON.stringify(name.slice(0, 60))
+  throw new CommandError(`a metadata name is the rest of a header's name, such as User-Id, got ${shown}`)
 }

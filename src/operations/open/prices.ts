@@ -4,6 +4,7 @@ import { CommandError } from "../../core/errors.ts"
 import type { Database } from "../../database/_database.ts"
 import { hasDatabase } from "../../database/open.ts"
 import { createPriceHistoryStore } from "../../database/price-history.ts"
+import { createPriceOverrideStore } from "../../database/price-overrides.ts"
 import { NewerSchemaError } from "../../database/schema-state.ts"
 import { createPriceBook, type PriceBook } from "../../pricing/price-book.ts"
 import type { Context } from "../context.ts"
@@ -16,30 +17,43 @@ interface OpenOptions {
   log(line: string): void
 }
 
+type Work<T> = (
+  context: Context<"settings" | "prices" | "log"> & { readonly database?: Database | undefined },
+) => Promise<T> | T
+
 /** Opens the price book, calls `work` with it, and closes it again. Nothing is fetched. */
-export async function withPrices<T>(
-  options: OpenOptions,
-  work: (context: Context<"settings" | "prices" | "log">) => Promise<T> | T,
-): Promise<T> {
+export async function withPrices<T>(options: OpenOptions, work: Work<T>): Promise<T> {
   const prices = await openPrices(options)
   try {
     return await work({ ...options, prices })
   } finally {
-    prices.close()
+    await prices.close()
   }
 }
 
 /**
- * Does the same with the history of prices in the database. If the database cannot be reached, the log says so, and only
- * the changes in the data directory are known.
+ * Does the same with the prices that were set in the database, and with its history of prices. If the database cannot be
+ * reached, the log says so, and the prices are those of the settings and of the data directory.
  *
  * @throws NewerSchemaError if the schema is newer than this program and not compatible with it
  */
-export async function withPriceHistory<T>(
-  options: OpenOptions,
-  work: (context: Context<"settings" | "prices" | "log">) => Promise<T> | T,
-): Promise<T> {
-  const database = await openHistory(options)
+export async function withStoredPrices<T>(options: OpenOptions, work: Work<T>): Promise<T> {
+  const isThere = await hasDatabase(options.settings.storage)
+  return withPricesOf(isThere ? await openOrNote(options, NOT_KNOWN) : undefined, options, work)
+}
+
+const NOT_KNOWN = "prices that were set with pricing set are not known"
+
+/** Does the same for the history of prices, and also says so if there is no database. */
+export async function withPriceHistory<T>(options: OpenOptions, work: Work<T>): Promise<T> {
+  const { storage } = options.settings
+  const note = `the history has only the changes of prices that are kept in ${storage.dataDir}`
+  const isThere = await hasDatabase(storage)
+  if (!isThere) options.log(`note: there is no database yet, so ${note}`)
+  return withPricesOf(isThere ? await openOrNote(options, note) : undefined, options, work)
+}
+
+async function withPricesOf<T>(database: Database | undefined, options: OpenOptions, work: Work<T>): Promise<T> {
   try {
     return await withPrices({ ...options, database }, work)
   } finally {
@@ -47,13 +61,7 @@ export async function withPriceHistory<T>(
   }
 }
 
-async function openHistory({ settings, log }: OpenOptions): Promise<Database | undefined> {
-  const { storage } = settings
-  const note = `the history has only the changes of prices that are kept in ${storage.dataDir}`
-  if (!(await hasDatabase(storage))) {
-    log(`note: there is no database yet, so ${note}`)
-    return undefined
-  }
+async function openOrNote({ settings, log }: OpenOptions, note: string): Promise<Database | undefined> {
   try {
     return await openForOperation({ settings, log })
   } catch (error) {
@@ -74,11 +82,16 @@ export function openPrices({ settings, database, log }: OpenOptions): Promise<Pr
     ...settings.pricing,
     dataDir: settings.storage.dataDir,
     history: database && createPriceHistoryStore(database),
+    storedOverrides: database && createPriceOverrideStore(database, log),
     providerPrices: Object.fromEntries(providers.flatMap(([name, { prices }]) => (prices ? [[name, prices]] : []))),
     discounts: Object.fromEntries(
       providers.flatMap(([name, { discount }]) => (discount === undefined ? [] : [[name, discount]])),
     ),
     baseUrls: Object.fromEntries(providers.map(([name, { baseUrl }]) => [name, baseUrl])),
+    likes: Object.fromEntries(providers.flatMap(([name, { like }]) => (like === undefined ? [] : [[name, like]]))),
+    models: Object.fromEntries(
+      providers.flatMap(([name, { models }]) => (models === undefined ? [] : [[name, models]])),
+    ),
     readYaml,
     now: Date.now,
     log,

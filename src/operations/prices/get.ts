@@ -1,5 +1,5 @@
 import type { RateName } from "../../core/cost.ts"
-import { CommandError } from "../../core/errors.ts"
+import { NotFoundError } from "../../core/errors.ts"
 import { toRateLabel } from "../../core/rates.ts"
 import type { PriceExplanation } from "../../pricing/price-list.ts"
 import type { Context } from "../context.ts"
@@ -15,7 +15,7 @@ interface PriceInput {
  * Returns what a model costs and who says so: at the given provider, else at the configured providers, else at every
  * provider that has a price for it.
  *
- * @throws CommandError if the model has no price
+ * @throws NotFoundError if the model has no price
  */
 export function getPrices(
   { prices, settings }: Context<"prices" | "settings">,
@@ -32,8 +32,8 @@ export function getPrices(
 function orThrow(found: readonly PriceExplanation[], { model, provider }: PriceInput): readonly PriceExplanation[] {
   if (found.length > 0) return found
   const where = provider === undefined ? "" : ` at ${provider}`
-  const advice = "set pricing.overrides, or see majordomo-gateway pricing list"
-  throw new CommandError(`no price for "${model}"${where}: its requests are unpriced; ${advice}`)
+  const advice = "set one with majordomo-gateway pricing set, or see majordomo-gateway pricing list"
+  throw new NotFoundError(`no price for "${model}"${where}: its requests are unpriced; ${advice}`)
 }
 
 /** Returns the JSON form of an explained price. */

@@ -1,5 +1,5 @@
 import type { RateName, Rates } from "../../core/cost.ts"
-import { CommandError } from "../../core/errors.ts"
+import { NotFoundError } from "../../core/errors.ts"
 import { toRateLabel } from "../../core/rates.ts"
 import type { PriceChange } from "../../pricing/price-changes.ts"
 import type { Context } from "../context.ts"
@@ -29,7 +29,7 @@ export interface PriceChangeObject {
  * Returns how the prices of a model changed in each source: at the given provider, else at the configured providers,
  * else at every provider that lists it.
  *
- * @throws CommandError if no source lists the model
+ * @throws NotFoundError if no source lists the model
  */
 export function getPriceHistory(
   { prices, settings }: Context<"prices" | "settings">,
@@ -40,7 +40,7 @@ export function getPriceHistory(
   const changes = found.length > 0 || provider !== undefined ? found : prices.changes(undefined, model)
   if (changes.length > 0) return changes.map(toObject)
   const where = provider === undefined ? "" : ` at ${provider}`
-  throw new CommandError(`no price list has "${model}"${where}; see majordomo-gateway pricing list`)
+  throw new NotFoundError(`no price list has "${model}"${where}; see majordomo-gateway pricing list`)
 }
 
 function toObject({ provider, model, source, since, row }: PriceChange): PriceChangeObject {

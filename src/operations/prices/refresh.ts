@@ -1,6 +1,7 @@
 import { CommandError } from "../../core/errors.ts"
+import { recordChange } from "../../database/access/audit.ts"
 import type { SourceRefresh } from "../../pricing/price-sources.ts"
-import type { Context } from "../context.ts"
+import type { Context, Database } from "../context.ts"
 
 /** The result of one price list. */
 interface SourceResult {
@@ -25,20 +26,26 @@ const SETTING: Readonly<Record<SourceRefresh["source"], string>> = {
   litellm: "pricing.litellm_url",
 }
 
+/** Without a database, or while it cannot be reached, the audit log misses the refresh. */
+type RefreshContext = Context<"prices" | "actor"> & { readonly database?: Database | undefined }
+
 /**
  * Fetches the price lists and stores them for the next start. The prices of a list that cannot be fetched stay as they
  * are.
  *
  * @throws CommandError if no list has an address
  */
-export async function refreshPrices({ prices }: Context<"prices">): Promise<RefreshResult> {
+export async function refreshPrices({ prices, actor, database }: RefreshContext): Promise<RefreshResult> {
   const sources = (await prices.refresh()).map(toSourceResult)
   const first = sources.find(({ status }) => status !== "off")
   if (first === undefined) {
     throw new CommandError(`${Object.values(SETTING).join(", ")} are empty: there is nothing to fetch`)
   }
   const { status, updated_at, models } = first
-  return { status, updated_at, models, sources }
+  const result = { status, updated_at, models, sources }
+  const change = { action: "pricing.refresh", target: null, after: { sources } }
+  if (database) await recordChange(database.query, actor, change).catch(() => {})
+  return result
 }
 
 /** Returns the result of one source in the form of JSON. */

@@ -30,7 +30,7 @@ const MAX_COST_USD = parseDecimal("100000000")
 const COLUMNS_ONLY = "priced from the token columns alone: the row has no usage of the provider's own"
 
 export type RepriceContext = Context<"database" | "actor"> & {
-  readonly prices: Pick<Context<"prices">["prices"], "price" | "sourcesOfLater">
+  readonly prices: Pick<Context<"prices">["prices"], "price" | "sourcesOfLater" | "reloadOverrides">
   readonly findFormat: FindFormat
   onProgress(done: { readonly looked: number; readonly changed: number }): void
 }
@@ -71,7 +71,9 @@ export async function repriceRequests(
   context: RepriceContext,
   { filter, dryRun }: RepriceInput,
 ): Promise<readonly RepricedModel[]> {
-  const { database, actor, onProgress } = context
+  const { database, prices, actor, onProgress } = context
+  // A price that was set a moment ago counts, also if another gateway set it.
+  await prices.reloadOverrides()
   const record = (query: RunQuery) =>
     recordChange(query, actor, { action: "pricing.reprice", target: null, after: { ...filter } })
   const summary = createSummary()

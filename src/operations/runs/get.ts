@@ -2,36 +2,33 @@ import { NotFoundError } from "../../core/errors.ts"
 import { readInSnapshot } from "../../database/slow-read.ts"
 import { askRun, readStep, type SpanNode, type Step, toSpans } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
-import { readRollups } from "../usage/asker.ts"
-import { TRACE_NAME } from "./list.ts"
 
 export type { SpanNode, Step }
 
 interface AgentRun {
   readonly trace: string
+  /** Which metadata of its requests the id is. */
+  readonly kind: "trace" | "session"
   /** The whole run; its spans are below it. */
   readonly root: SpanNode
-  /** False: the trace's metadata name is not active, so every request was read. */
-  readonly isIndexed: boolean
 }
 
 /**
  * Returns one agent run as a tree of spans.
  *
- * @throws CommandError if no request carried the trace
+ * @throws CommandError if no request has the trace or the session
  */
 export async function getRun(
   { database }: Context<"database">,
   { trace }: { readonly trace: string },
 ): Promise<AgentRun> {
-  const { rows, rollups } = await readInSnapshot(database, async (read) => {
-    const rollups = await readRollups(read)
-    return { rollups, rows: (await read(askRun(trace, rollups))).rows }
-  })
+  const { rows } = await readInSnapshot(database, (read) => read(askRun(trace)))
   if (rows.length === 0) {
-    throw new NotFoundError(`no request carried the trace ${JSON.stringify(trace.slice(0, 100))}: see usage runs`)
+    throw new NotFoundError(
+      `no request has the trace or session ${JSON.stringify(trace.slice(0, 100))}: see usage runs`,
+    )
   }
-  return { trace, root: toSpans(rows.map(readStep)), isIndexed: rollups.indexed.has(TRACE_NAME) }
+  return { trace, kind: rows[0]!["has_trace"] === true ? "trace" : "session", root: toSpans(rows.map(readStep)) }
 }
 
 /** A span of a run in the form of JSON. Its numbers include those of the spans below it. Times are ISO 8601 in UTC. */
@@ -73,14 +70,15 @@ interface StepObject {
   readonly subscription_value: string | null
 }
 
-/** A run in the form of JSON: the trace, and its root span. */
+/** A run in the form of JSON: its id, and its root span. */
 export interface RunObject extends SpanObject {
   readonly trace: string
+  readonly kind: "trace" | "session"
 }
 
 /** Returns the JSON form of a run. */
-export function toRunObject({ trace, root }: AgentRun): RunObject {
-  return { trace, ...toSpanObject(root) }
+export function toRunObject({ trace, kind, root }: AgentRun): RunObject {
+  return { trace, kind, ...toSpanObject(root) }
 }
 
 /** Returns the root span of a run in the form of JSON. */

@@ -4,7 +4,6 @@ import {
   type Filters,
   type Period,
   RUN_FIELDS,
-  RUN_NAMES,
   RUN_SORTS,
   type Run,
   type RunSort,
@@ -14,9 +13,6 @@ import type { Context } from "../context.ts"
 import { readRollups } from "../usage/asker.ts"
 
 export { RUN_FIELDS, RUN_SORTS, type Run }
-
-/** The metadata name by which requests become one run. */
-export const TRACE_NAME = RUN_NAMES.trace
 
 interface RunsInput {
   readonly filters: Filters
@@ -30,15 +26,13 @@ interface RunList {
   readonly runs: readonly Run[]
   /** The number of runs without the limit. */
   readonly total: number
-  /** False: the trace's metadata name is not active, so every request of the period was read. */
-  readonly isIndexed: boolean
 }
 
 /** Lists the agent runs that have a request in the period. */
 export async function listRuns({ database }: Context<"database">, input: RunsInput): Promise<RunList> {
-  const { rows, rollups } = await readInSnapshot(database, async (read) => {
+  const { rows } = await readInSnapshot(database, async (read) => {
     const rollups = await readRollups(read)
-    return { rollups, rows: (await read(askRuns(input, rollups))).rows }
+    return read(askRuns(input, rollups))
   })
-  return { runs: rows.map(readRun), total: Number(rows[0]?.["total"] ?? 0), isIndexed: rollups.indexed.has(TRACE_NAME) }
+  return { runs: rows.map(readRun), total: Number(rows[0]?.["total"] ?? 0) }
 }

@@ -5,6 +5,7 @@ import {
   type Filters,
   findDimension,
   findZone,
+  METADATA_ALIASES,
   MOMENTS,
   type Period,
   parseMoment,
@@ -84,7 +85,8 @@ export function parseFilters({ model, provider, key, status, billing, where }: F
 function parseCondition(text: string): readonly [name: string, value: string] {
   const at = text.indexOf("=")
   if (at < 1) throw new InputError("where", `expected Name=value, got ${JSON.stringify(text)}`)
-  return [toTrainCase(text.slice(0, at)), text.slice(at + 1)]
+  const name = text.slice(0, at)
+  return [Object.hasOwn(METADATA_ALIASES, name) ? METADATA_ALIASES[name]! : toTrainCase(name), text.slice(at + 1)]
 }
 
 /**
@@ -103,7 +105,7 @@ export function parseDimensions(by: string | undefined): readonly Dimension[] {
 
 /** A word in lower case that is nearly a dimension is a typing error, and not the name of metadata. */
 function parseDimension(name: string): Dimension {
-  const known = Object.keys(DIMENSIONS)
+  const known = [...Object.keys(DIMENSIONS), ...Object.keys(METADATA_ALIASES)]
   const meant = known.includes(name) || !/^[a-z]+$/.test(name) ? undefined : findNearest(name, known)
   const dimension = meant === undefined ? findDimension(name) : undefined
   if (dimension !== undefined) return dimension

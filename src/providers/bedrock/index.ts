@@ -3,12 +3,12 @@ import { defineDialect } from "../_define.ts"
 import { framingOf } from "../_framing.ts"
 import { AnswerCollector } from "./collector.ts"
 import { toReading } from "./reading.ts"
-import { CLAIMS, isStreamed, OPERATIONS, requestedIn } from "./routes.ts"
+import { CLAIMS, isStreamed, OPERATIONS, requestedIn, SURFACES } from "./routes.ts"
 
 /** Amazon Bedrock: Converse, InvokeModel and their streams. */
 export const bedrock = defineDialect({
   baseUrl: "https://bedrock-runtime.us-east-1.amazonaws.com",
-  routes: { claims: CLAIMS, operations: OPERATIONS },
+  routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "authorization", scheme: "bearer" }],
   load: loadAwsEvents,
   prepare: ({ path }) => ({

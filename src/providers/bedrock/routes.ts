@@ -1,5 +1,5 @@
 import { toRows } from "../_allow-list.ts"
-import { createOperations, type Routes } from "../_routes.ts"
+import { createOperations, type Routes, type Surface } from "../_routes.ts"
 
 const ACTIONS = "invoke|invoke-with-response-stream|invoke-with-bidirectional-stream|converse|converse-stream"
 
@@ -12,6 +12,12 @@ export const CLAIMS: Routes["claims"] = {
   ],
   summary: "/model/{id}/converse and /model/{id}/invoke (Bedrock)",
 }
+
+/** The APIs of OpenAI and Anthropic, which Bedrock and its Mantle endpoint have too. */
+export const SURFACES: readonly Surface[] = [
+  { format: "anthropic", path: /^\/anthropic\/v1\// },
+  { format: "openai", path: /^\/(?:openai\/)?v1\// },
+]
 
 /** The operations whose answers are read in a way of their own. */
 type Kind = "count"

@@ -5,6 +5,7 @@ import OpenAI from "openai"
 import { createRouter } from "../../../src/gateway/route.ts"
 import type { Operation } from "../../../src/providers/_routes.ts"
 import { BUILT_IN_PROVIDERS, DIALECTS, type Provider } from "../../../src/providers/catalog.ts"
+import { listAwsMethods } from "./aws-methods.ts"
 import { ClientMethods } from "./client-methods.ts"
 import { listGoogleMethods } from "./google-methods.ts"
 import type { SdkMethod } from "./method.ts"
@@ -20,9 +21,9 @@ export interface OperationEntry extends SdkMethod {
   readonly reason: string | undefined
 }
 
-/** Returns every method of the three official SDKs with its operation. */
+/** Returns every method of the four official SDKs with its operation. */
 export async function listOperations(): Promise<OperationEntry[]> {
-  const methods = [...(await openAiMethods()), ...(await anthropicMethods()), ...googleMethods()]
+  const methods = [...(await openAiMethods()), ...(await anthropicMethods()), ...googleMethods(), ...awsMethods()]
   return methods.map(toEntry)
 }
 
@@ -46,14 +47,27 @@ function googleMethods(): SdkMethod[] {
   return listGoogleMethods(readFileSync(path, "utf8"))
 }
 
+function awsMethods(): SdkMethod[] {
+  const path = createRequire(import.meta.url)
+    .resolve("@aws-sdk/client-bedrock-runtime")
+    .replace(/dist-cjs\/index\.js$/, "dist-es/schemas/schemas_0.js")
+  return listAwsMethods(readFileSync(path, "utf8"))
+}
+
 /** The header that each SDK sends with every request, and by which the router knows it. */
 const HEADERS = {
   openai: {},
   "@anthropic-ai/sdk": { "anthropic-version": "2023-06-01", "x-api-key": "k" },
   "@google/genai": { "x-goog-api-key": "k" },
+  "@aws-sdk/client-bedrock-runtime": {},
 } as const
 
-const FORMATS = { openai: "openai", "@anthropic-ai/sdk": "anthropic", "@google/genai": "gemini" } as const
+export const FORMATS = {
+  openai: "openai",
+  "@anthropic-ai/sdk": "anthropic",
+  "@google/genai": "gemini",
+  "@aws-sdk/client-bedrock-runtime": "bedrock",
+} as const
 
 const VERTEX: Provider = { name: "vertex", format: "gemini", baseUrl: "https://aiplatform.googleapis.com" }
 const router = createRouter(DIALECTS, { ...BUILT_IN_PROVIDERS, vertex: VERTEX })

@@ -22,6 +22,8 @@ const REASONS: readonly (readonly [method: RegExp, reason: string])[] = [
   ],
   [/^@google\/genai triggers\./, "it makes an agent run, whose usage its answer does not report"],
   [/^@google\/genai tunings\./, "training is billed by tokens that its answer does not report"],
+  [/^@aws-sdk.* (ApplyGuardrail|InvokeGuardrailChecks)/, "a guardrail is billed by units of text, which are no tokens"],
+  [/^@aws-sdk.* StartAsyncInvoke/, "a film is billed by its length, which its answer does not report"],
   [/^@google\/genai voices\.create/, "no source states a price"],
 ]
 

@@ -1,6 +1,7 @@
 import { type RequestRow, toRequestObject } from "../../../operations/requests/row.ts"
-import { TRACE_NAME } from "../../../operations/runs/list.ts"
 import { toUsd } from "./_money.ts"
+
+const TRACE_NAME = "Trace-Id"
 
 /** The fields of a row that the Go gateway shows in a list, under the same names. */
 const ITEM_FIELDS = [

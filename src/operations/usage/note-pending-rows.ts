@@ -1,4 +1,4 @@
-import { findPendingRows } from "../../operations/usage/pending-rows.ts"
+import { findPendingRows } from "./pending-rows.ts"
 
 /** Says how many rows wait in the journal, so that a report does not list them, and returns the number. */
 export async function notePendingRows(

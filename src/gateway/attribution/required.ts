@@ -1,0 +1,43 @@
+import type { Call, Caller } from "../../core/call.ts"
+import { GatewayError } from "../../core/errors.ts"
+import { createCounters } from "../counters.ts"
+import { createAttribution } from "./attribute.ts"
+
+type Metadata = Readonly<Record<string, string>>
+
+/** The names that the body of a request may have, so that they are missing only when it has been read. */
+const FROM_BODY: ReadonlySet<string> = new Set(["User-Id", "Session-Id"])
+
+/**
+ * Rejects a request whose key requires metadata that it lacks.
+ *
+ * @throws GatewayError `missing_metadata`, with the header to send
+ */
+export function checkMetadata(metadata: Metadata, { metadata: key }: Caller): void {
+  const missing = key?.required.find((name) => metadata[name] === undefined)
+  if (missing !== undefined) throw toError(missing)
+}
+
+/**
+ * Creates the check that rejects a request already when its head has arrived, if its body cannot have what is missing. A
+ * rejected request then costs no upload.
+ */
+export function createHeadCheck(
+  settings: Parameters<typeof createAttribution>[0],
+): (head: Pick<Call, "rawHeaders" | "headers">, caller: Caller) => void {
+  // What the head says is read again with the body, and counted then.
+  const attribute = createAttribution(settings, createCounters())
+  return (head, { metadata: key }) => {
+    if (key === undefined || key.required.length === 0) return
+    const metadata = attribute(head, undefined, key)
+    const missing = key.required.find((name) => metadata[name] === undefined && !FROM_BODY.has(name))
+    if (missing !== undefined) throw toError(missing)
+  }
+}
+
+function toError(name: string): GatewayError {
+  return new GatewayError(
+    "missing_metadata",
+    `This API key requires the metadata ${name}. Send it in the header X-Majordomo-${name}.`,
+  )
+}
