@@ -39,7 +39,9 @@ export function openDesk(): Desk {
         const running = run(command, args, { cwd: home, env: { ...env, ...more }, timeout: TIMEOUT_MS })
         // Some programs wait for more input on stdin.
         running.child.stdin?.end()
-        const { stdout, stderr } = await running
+        const { stdout, stderr } = await running.catch((error: Error & { readonly stdout: string }) => {
+          throw new Error(`${error.message}\n${error.stdout}`)
+        })
         return stdout + stderr
       }
       if (marks.has("file")) {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
-import { readdirSync } from "node:fs"
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import pg from "pg"
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { type FakeProvider, type ProviderExchange, startFakeProvider } from "../support/fake-provider.ts"
@@ -12,8 +13,14 @@ const guides = readdirSync(new URL("../../docs/integrations/", import.meta.url))
 const pages = [...guides.map((name) => `integrations/${name}`), "migrating.md"]
 
 const PROVIDER_KEYS = { OPENAI_API_KEY: "sk-test", ANTHROPIC_API_KEY: "sk-ant-test", GEMINI_API_KEY: "g-test" }
-/** The block of the overview that stores the providers' keys in the gateway. Clients without such a key rely on it. */
-const storeProviderKeys = readBlocks("integrations/README.md").find(({ marks }) => marks.has("setup"))!
+/** Only the gateway has these: boto3 would send its own token in place of the gateway key. */
+const CLOUD_KEYS = {
+  AZURE_OPENAI_API_KEY: "azure-test",
+  AWS_BEARER_TOKEN_BEDROCK: "ABSK-test",
+  GOOGLE_API_KEY: "v-test",
+}
+/** The blocks that store the providers' keys in the gateway. Clients without such a key rely on them. */
+const setups = pages.flatMap(readBlocks).filter(({ marks }) => marks.has("setup"))
 
 interface CreatedKey {
   readonly id: string
@@ -40,6 +47,7 @@ describe("the snippets of the guides work", () => {
       MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_CHATGPT_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_AZURE_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_BEDROCK_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_VERTEX_BASE_URL: fakeProvider.origin,
@@ -51,7 +59,8 @@ describe("the snippets of the guides work", () => {
     const { key } = created
     keyId = created.id
     desk = openDesk()
-    await desk.execute(storeProviderKeys, { ...settings, ...PROVIDER_KEYS })
+    logInToChatGpt(desk.home)
+    for (const block of setups) await desk.execute(block, { ...settings, ...PROVIDER_KEYS, ...CLOUD_KEYS })
     gateway = await installation.serve()
     env = {
       MAJORDOMO_GATEWAY_URL: gateway.origin,
@@ -119,6 +128,17 @@ describe("the snippets of the guides work", () => {
     )
   }
 })
+
+/** Writes the file that a ChatGPT login of Codex leaves. Its token is one of nobody. */
+function logInToChatGpt(home: string): void {
+  const toPart = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")
+  const claims = { "https://api.openai.com/auth": { chatgpt_account_id: "account-1", chatgpt_plan_type: "plus" } }
+  const token = [{ alg: "none" }, { exp: 4_000_000_000, ...claims }, {}].map(toPart).join(".")
+  const tokens = { id_token: token, access_token: token, refresh_token: "refresh", account_id: "account-1" }
+  mkdirSync(join(home, ".codex"))
+  const login = { auth_mode: "chatgpt", OPENAI_API_KEY: null, tokens, last_refresh: new Date().toISOString() }
+  writeFileSync(join(home, ".codex/auth.json"), JSON.stringify(login))
+}
 
 /** Returns true for a command line tool that prints the model's answer. */
 function isProgram({ language, marks }: Block): boolean {
