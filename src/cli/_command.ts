@@ -1,6 +1,7 @@
 import { type ArgDef, type ArgsDef, type CommandDef, defineCommand as defineCittyCommand } from "citty"
 import { findNearest } from "../config/nearest.ts"
 import { CommandError } from "../core/errors.ts"
+import { isSecretValue } from "../core/secrets.ts"
 import { printable } from "./_text.ts"
 
 // Each command has its own arguments: a table of commands cannot name them all.
@@ -85,6 +86,9 @@ function checkWords(known: ArgsDef, words: readonly string[]): string | undefine
   const [missing] = positionals.slice(words.length).filter(([, { required }]) => required !== false)
   if (missing !== undefined) return `${missing[0].toUpperCase()} is missing`
   const extra = words[positionals.length]
+  if (extra !== undefined && isSecretValue(extra)) {
+    return "the last word looks like a secret, which other users of this machine can read: give it on stdin, and replace it"
+  }
   return extra === undefined ? undefined : `"${printable(extra)}" is one word too many`
 }
 

@@ -16,13 +16,12 @@ import {
   text,
   type Unit,
   type ValueParser,
-  vaultKey,
-  vaultKeys,
   webAddress,
   wholeNumber,
   word,
   yesOrNo,
 } from "./value-parsers.ts"
+import { vaultKey, vaultKeys } from "./vault-keys.ts"
 
 /** One setting. Its position in the table below determines its YAML path, its variable and its property. */
 export interface Setting<T, U extends Unit = Unit> {

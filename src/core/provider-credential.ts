@@ -33,6 +33,21 @@ export type ProviderCredential = StoredCredential &
       }
   )
 
+/** A request as the provider would get it without a credential. */
+export interface UnsignedRequest {
+  readonly method: string
+  /** The complete address, with the query. */
+  readonly url: string
+  /** Names and values, alternating. */
+  readonly headers: readonly string[]
+  readonly body: {
+    /** The number of its bytes. */
+    readonly length: number
+    /** Returns its bytes, in one piece or in several. It can be called more than once. */
+    pieces(): AsyncIterable<Buffer> | Buffer
+  }
+}
+
 /** Returns the secret part of a credential. Its hash names the credential in rows, and its text is redacted everywhere. */
 export function secretOf(credential: ProviderCredential): string {
   switch (credential.kind) {

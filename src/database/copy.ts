@@ -2,7 +2,7 @@ import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { copyAudit, copyPriceOverrides, copyTokens } from "./copy/access.ts"
 import { copyJobs } from "./copy/jobs.ts"
-import { copyKeys, copyMetadataNames, raiseCounters, readJournalMarks } from "./copy/keys.ts"
+import { copyKeys, copyMetadataNames, copyProviderKeys, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
 import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
@@ -25,8 +25,9 @@ interface Copied {
 const ROWS_AT_ONCE = 250
 
 /**
- * Copies keys, admin tokens, requests, jobs, metadata names, repricings, the history of prices, the prices that were set, the
- * audit log and the totals of pruned days into another database, after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases are in use:
+ * Copies keys, provider keys, admin tokens, requests, jobs, metadata names, repricings, the history of prices, the prices
+ * that were set, the audit log and the totals of pruned days into another database, after migrating both. Rows keep their
+ * ids, so the copy can be repeated, also after an interruption and while both databases are in use:
  * rows that are there already stay and count once. The target's own triggers make its rollups.
  */
 export async function copyDatabase(
@@ -44,6 +45,7 @@ export async function copyDatabase(
   }
   const copyMarks = await readJournalMarks(source)
   const keys = await copyKeys(source, target)
+  await copyProviderKeys(source, target)
   await copyMetadataNames(source, target)
   const rows = await copyRequests(source, target, onProgress)
   await copyJobs(source, target)

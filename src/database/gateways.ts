@@ -22,6 +22,9 @@ export const TRUST_MS = 9_000
 const STALE_MS = 12_000
 const TIMEOUT_MS = 3_000
 
+/** A payload of the channel: provider keys have changed. A trigger of their table sends it. */
+export const PROVIDER_KEYS = "provider-keys"
+
 /** Whether a payload of the channel asks for an answer, as in `?7`. Others are `*`, or the hash of the key that changed. */
 export function isQuestion(payload: string): boolean {
   return payload.startsWith("?")

@@ -2,7 +2,7 @@ import type { Caller } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { isUnavailable } from "./failures.ts"
-import type { GatewayIdentity } from "./gateways.ts"
+import { type GatewayIdentity, PROVIDER_KEYS } from "./gateways.ts"
 import { createKeyLookups, findCaller } from "./key-lookups.ts"
 import { createKeyTrust } from "./key-trust.ts"
 import { createLruMap } from "./lru-map.ts"
@@ -56,18 +56,13 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
   const { identity = UNNAMED, onProviderKeysChange = () => {} } = options
 
   const onChange = (hash: string | undefined) => {
+    if (hash === undefined || hash === PROVIDER_KEYS) onProviderKeysChange()
     for (const each of [known, unknown, lookups]) {
       if (hash === undefined) each.clear()
       else each.delete(hash)
     }
   }
-  const trust = createKeyTrust(db, {
-    identity,
-    now,
-    onChange,
-    onProviderKeysChange,
-    onRenewed: () => lookups.recover(),
-  })
+  const trust = createKeyTrust(db, { identity, now, onChange, onRenewed: () => lookups.recover() })
   const isFresh = (entry: Entry) => entry.epoch === trust.epoch() && now() < entry.confirmedAt + ttlMs
   /** Finds a key that was valid when the gateway last heard of all revocations, unless that was too long ago. */
   const findRemembered = (hash: string): Entry | undefined => {

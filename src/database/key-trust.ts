@@ -1,20 +1,24 @@
 import { randomUUID } from "node:crypto"
 import type { Database } from "./_database.ts"
-import { type GatewayIdentity, isQuestion, KEY_CHANNEL, removeGateway, renewGateway, TRUST_MS } from "./gateways.ts"
+import {
+  type GatewayIdentity,
+  isQuestion,
+  KEY_CHANNEL,
+  PROVIDER_KEYS,
+  removeGateway,
+  renewGateway,
+  TRUST_MS,
+} from "./gateways.ts"
 
 /** The time between two renewals while notifications do not arrive. The listener's heartbeat is as frequent. */
 const RENEW_INTERVAL_MS = 5_000
-/** What a trigger of provider_api_keys notifies the gateways of. */
-const PROVIDER_KEYS = "provider-keys"
 
 interface KeyTrustOptions {
   readonly identity: GatewayIdentity
   /** Milliseconds that only increase. */
   readonly now: () => number
-  /** Called when a key has changed; with undefined when all keys may have changed. */
+  /** Called when a key has changed, with its hash or `PROVIDER_KEYS`; with undefined when all keys may have changed. */
   readonly onChange: (hash: string | undefined) => void
-  /** Called when provider keys may have changed. */
-  readonly onProviderKeysChange: () => void
   /** Called when the database has answered again. */
   readonly onRenewed: () => void
 }
@@ -32,8 +36,7 @@ interface KeyTrust {
 }
 
 /** Listens for changes of keys, and keeps the row of this gateway in majordomo_gateways (see gateways.ts). */
-export function createKeyTrust(db: Database, options: KeyTrustOptions): KeyTrust {
-  const { identity, now, onChange, onProviderKeysChange, onRenewed } = options
+export function createKeyTrust(db: Database, { identity, now, onChange, onRenewed }: KeyTrustOptions): KeyTrust {
   const id = randomUUID()
   let epoch = 0
   let provenAt = Number.NEGATIVE_INFINITY
@@ -55,14 +58,13 @@ export function createKeyTrust(db: Database, options: KeyTrustOptions): KeyTrust
     contactAt = startedAt
     if (question !== heard) {
       onChange(undefined)
-      onProviderKeysChange()
       heard = question
       return renew() // writes the answer
     }
     if (startedOn !== undefined && startedOn === connection) {
       if (!isTrusted()) {
         epoch++
-        onProviderKeysChange()
+        onChange(PROVIDER_KEYS)
       }
       provenAt = startedAt
     }
@@ -73,7 +75,6 @@ export function createKeyTrust(db: Database, options: KeyTrustOptions): KeyTrust
 
   const onNotify = (payload: string) => {
     if (isQuestion(payload)) renewal.start()
-    else if (payload === PROVIDER_KEYS) onProviderKeysChange()
     else onChange(payload === "*" ? undefined : payload)
   }
 

@@ -32,6 +32,8 @@ interface EncryptedRow extends Encrypted {
   readonly provider: string
   readonly alias: string
   readonly isDefault: boolean
+  /** The time of the last rotation as text; "" if there was none. */
+  readonly rotation: string
 }
 
 const COLUMNS =
@@ -42,7 +44,8 @@ const READ_TIMEOUT_MS = 2_000
 export async function readEncryptedKeys(db: Pick<Database, "query">): Promise<readonly EncryptedRow[]> {
   try {
     const { rows } = await db.query<EncryptedRow>({
-      text: `SELECT id, provider, alias, ciphertext, nonce, key_id AS "keyId", is_default AS "isDefault"
+      text: `SELECT id, provider, alias, ciphertext, nonce, key_id AS "keyId", is_default AS "isDefault",
+          coalesce(rotated_at::text, '') AS rotation
         FROM provider_api_keys WHERE removed_at IS NULL ORDER BY id`,
       timeoutMs: READ_TIMEOUT_MS,
     })

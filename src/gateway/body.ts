@@ -1,6 +1,6 @@
 import { Readable } from "node:stream"
 import type { Body, Edit, LargeBody } from "../core/call.ts"
-import type { UnsignedRequest } from "./deps.ts"
+import type { UnsignedRequest } from "../core/provider-credential.ts"
 
 export const NO_BODY = Buffer.alloc(0)
 

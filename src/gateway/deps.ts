@@ -1,7 +1,7 @@
 import type { Call, Caller } from "../core/call.ts"
 import type { Cost, PriceQuery } from "../core/cost.ts"
 import type { Ledger, LogIntent } from "../core/log-record.ts"
-import type { ProviderCredential } from "../core/provider-credential.ts"
+import type { ProviderCredential, UnsignedRequest } from "../core/provider-credential.ts"
 import type { Countable, Reading } from "../core/usage.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import type { Dialect } from "../providers/_dialect.ts"
@@ -19,21 +19,6 @@ interface RequestLedger extends Ledger {
   recordIntent?(intent: LogIntent): void
   /** True when new requests must be rejected because their rows could not be stored (`ledger.when_full: block`). */
   isFull(): boolean
-}
-
-/** A request as the provider would get it without a credential. */
-export interface UnsignedRequest {
-  readonly method: string
-  /** The complete address, with the query. */
-  readonly url: string
-  /** Names and values, alternating. */
-  readonly headers: readonly string[]
-  readonly body: {
-    /** The number of its bytes. */
-    readonly length: number
-    /** Returns its bytes, in one piece or in several. It can be called more than once. */
-    pieces(): AsyncIterable<Buffer> | Buffer
-  }
 }
 
 /**

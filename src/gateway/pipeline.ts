@@ -1,16 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Body, Call, Caller, Ending, RawHeaders } from "../core/call.ts"
+import type { Body, Call, Ending, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
-import type { Provider } from "../providers/catalog.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { createAttribution } from "./attribution/attribute.ts"
 import { checkMetadata, createHeadCheck } from "./attribution/required.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
-import { createCredentialChecks, listCredentialPlaces } from "./credentials.ts"
+import { listCredentialPlaces } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
 import { toUnreadEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
@@ -21,7 +20,7 @@ import { recordItem } from "./job-item.ts"
 import { NO_METADATA } from "./metadata.ts"
 import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
-import { ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
+import { type AdmittedRequest, ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
 import { type Arrival, receive, receiveBody, type Target } from "./receive.ts"
@@ -32,7 +31,7 @@ import type { RelaySteps } from "./relay-steps.ts"
 import { createRouter, type Route, type Router } from "./route.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
-import { chooseCredentials } from "./supply.ts"
+import { createCredentialChoice } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
@@ -55,18 +54,14 @@ export function createGateway(deps: Deps): Gateway {
 }
 
 /** Everything that is known of a request when its body has been read. */
-type Known = Pick<
-  ConstructorParameters<typeof ProxiedRequest>[0],
-  "call" | "decoded" | "caller" | "route" | "credentials"
->
+type Known = Pick<AdmittedRequest, "call" | "decoded" | "caller" | "route" | "credentials">
 type Admitted = Pick<Known, "caller" | "route" | "credentials">
 
 /**
  * The pipeline: one request in, one answer and one row out, in eight steps.
  *
  * 1. `receive` checks the head, and later reads the body.
- * 2. `route` finds the provider and the dialect. It comes before `identify`, so that an error has the form of the API
- *    that the client called.
+ * 2. `route` finds the provider and the dialect, before `identify`, so that an error has the form of the client's API.
  * 3. `identify` finds the client by its key, and then the credential for the provider: the client's, or the gateway's.
  * 4. `admit` decides whether the request may be forwarded now.
  * 5. `forward` sends it to the provider.
@@ -84,7 +79,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly router: Router
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
   private readonly identify: ReturnType<typeof createIdentify>
-  private readonly credentialChecks: ReturnType<typeof createCredentialChecks>
+  private readonly chooseCredentials: ReturnType<typeof createCredentialChoice>
   private readonly attribute: ReturnType<typeof createAttribution>
   private readonly checkHeadMetadata: ReturnType<typeof createHeadCheck>
   private readonly upstreams: ReturnType<typeof createUpstreams>
@@ -100,7 +95,7 @@ class Pipeline implements Gateway, RelaySteps {
     const dialects = Object.values(deps.dialects)
     this.checkSingleHeaders = createSingleHeaderCheck(dialects)
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
-    this.credentialChecks = createCredentialChecks(deps.dialects)
+    this.chooseCredentials = createCredentialChoice(deps.dialects, deps.findCredential)
     this.attribute = createAttribution(settings, this.counters)
     this.checkHeadMetadata = createHeadCheck(settings)
     this.writeTimeoutMs = settings.writeTimeoutMs
@@ -137,9 +132,8 @@ class Pipeline implements Gateway, RelaySteps {
   /** Steps 1 to 6. The relay then runs by itself, and calls `settle` when the answer has ended. */
   private async run(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { deps } = this
-    const startedAt = performance.now()
     const receivedAt = Date.now()
-    const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt, request, response }
+    const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt: performance.now(), request, response }
     let route: Route | undefined
     try {
       const head = receive(request, this.checkSingleHeaders)
@@ -148,7 +142,7 @@ class Pipeline implements Gateway, RelaySteps {
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
       if (deps.listModels && answerModels(deps, arrival, { route, caller })) return
-      const chosen = this.chooseCredentials(head, route.provider, caller)
+      const chosen = this.chooseCredentials(route.provider, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
       if (caller.metadata !== undefined) this.checkHeadMetadata(request, caller)
@@ -158,11 +152,6 @@ class Pipeline implements Gateway, RelaySteps {
     } catch (error) {
       reject({ deps, router: this.router }, error, arrival, route)
     }
-  }
-
-  private chooseCredentials(head: RoutedRequest, provider: Provider, caller: Caller) {
-    const { of, everything } = this.credentialChecks
-    return chooseCredentials(of(provider)(head), { provider, caller, everything }, this.deps.findCredential)
   }
 
   /** Step 5. */
@@ -224,13 +213,9 @@ class Pipeline implements Gateway, RelaySteps {
 
   private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
-    const { call, decoded, caller, route, credentials } = known
+    const { call, caller, route, credentials } = known
     const proxied = new ProxiedRequest({
-      call,
-      decoded,
-      caller,
-      route,
-      credentials,
+      ...known,
       dialect: dialects[route.format],
       upstream: this.upstreams.get(route.provider),
       response: arrival.response,

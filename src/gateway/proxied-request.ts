@@ -16,7 +16,7 @@ import type { RequestCredentials } from "./supply.ts"
 import type { Upstream } from "./upstreams.ts"
 
 /** The results of the steps before `forward`. */
-interface AdmittedRequest {
+export interface AdmittedRequest {
   readonly call: Call
   /** The decoded body, if the client sent it compressed. */
   readonly decoded: ReadableBody | undefined

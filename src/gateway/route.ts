@@ -48,10 +48,19 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
     return { provider, format: surface.format as Format, path }
   }
 
+  function findClaiming(request: RoutedRequest): Provider | undefined {
+    const format = claims.find(request)
+    return format === undefined ? undefined : providers[format]
+  }
+
   function toNamedRoute(provider: Provider, prefix: string | undefined, request: RoutedRequest): Route {
-    if (prefix === provider.name) return toRoute(provider, withoutPrefix(request, prefix), true)
+    // A path of Azure has no prefix: `openai` may have Azure's address.
+    if (prefix === provider.name && findCloud(request) === undefined) {
+      return toRoute(provider, withoutPrefix(request, prefix), true)
+    }
     // The paths of the other providers are not known. Those of Groq begin with `/openai/` too.
-    if (prefix !== undefined && provider.name === provider.format) throw contradiction(provider.name, prefix)
+    if (prefix !== undefined && prefix !== provider.name && provider.name === provider.format)
+      throw contradiction(provider.name, prefix)
     return toRoute(provider, request, true)
   }
 
@@ -60,8 +69,7 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
     const provider = providers[name]
     if (provider !== undefined) return toRoute(provider, request, false)
     // The settings may give the address of a cloud to the provider that claims its paths.
-    const format = claims.find(request)
-    const claiming = format === undefined ? undefined : providers[format]
+    const claiming = findClaiming(request)
     if (claiming === undefined || claiming.baseUrl === dialects[claiming.format].baseUrl)
       throw notConfigured(name, "unknown_path")
     return toRoute(claiming, request, false)
@@ -75,8 +83,7 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
       const cloud = findCloud(request)
       if (cloud !== undefined) return toCloudRoute(cloud, request)
       if (prefix !== undefined) return toRoute(named(prefix), withoutPrefix(request, prefix), true)
-      const format = claims.find(request)
-      const provider = format === undefined ? undefined : providers[format]
+      const provider = findClaiming(request)
       if (provider === undefined) throw unknownPath(dialects)
       return toRoute(provider, request, false)
     },

@@ -1,9 +1,10 @@
 import type { Caller } from "../core/call.ts"
 import type { ProviderCredential } from "../core/provider-credential.ts"
 import type { CredentialPlace } from "../providers/_credentials.ts"
-import type { Provider } from "../providers/catalog.ts"
-import type { ClientCredentials, Withheld } from "./credentials.ts"
-import type { Deps } from "./deps.ts"
+import type { Dialect } from "../providers/_dialect.ts"
+import type { RoutedRequest } from "../providers/_routing.ts"
+import type { Format, Provider } from "../providers/catalog.ts"
+import { type ClientCredentials, createCredentialChecks, type Withheld } from "./credentials.ts"
 
 /** With which credential a request goes to its provider. */
 export interface RequestCredentials {
@@ -13,26 +14,38 @@ export interface RequestCredentials {
   readonly supplied?: ProviderCredential | undefined
 }
 
+type FindCredential = (
+  provider: string,
+  caller: Caller,
+) => ProviderCredential | undefined | Promise<ProviderCredential | undefined>
+
 /**
- * Returns the client's own credential, or else the one that the gateway holds for the provider. It returns a promise only
- * if the gateway has to read its credentials first.
+ * Creates the choice of the credential for a request: the client's own, or else the one that the gateway holds for the
+ * provider. The choice is a promise only if the gateway has to read its credentials first.
  *
- * @param everything what is withheld beside a supplied credential
- * @throws GatewayError `no_provider_credential`, `provider_key_removed`, `vault_unavailable`
+ * The choice throws a GatewayError: `foreign_credential`, `no_provider_credential`, `provider_key_removed`,
+ * `vault_unavailable`.
  */
-export function chooseCredentials(
-  client: ClientCredentials,
-  { provider, caller, everything }: { provider: Provider; caller: Caller; everything: Withheld },
-  findCredential: Deps["findCredential"],
-): RequestCredentials | Promise<RequestCredentials> {
-  if (!client.isOpen) return client
-  const choose = (supplied: ProviderCredential | undefined): RequestCredentials => {
-    if (supplied !== undefined) return { withheld: everything, supplied }
+export function createCredentialChoice(
+  dialects: Readonly<Record<Format, Dialect>>,
+  findCredential: FindCredential | undefined,
+): (provider: Provider, request: RoutedRequest, caller: Caller) => RequestCredentials | Promise<RequestCredentials> {
+  const checks = createCredentialChecks(dialects)
+
+  function toCredentials(client: ClientCredentials, supplied: ProviderCredential | undefined): RequestCredentials {
+    if (supplied !== undefined) return { withheld: checks.everything, supplied }
     if (client.toMissing) throw client.toMissing()
     return client
   }
-  const found = findCredential?.(provider.name, caller)
-  return found instanceof Promise ? found.then(choose) : choose(found)
+
+  return (provider, request, caller) => {
+    const client = checks.of(provider)(request)
+    if (!client.isOpen) return client
+    const found = findCredential?.(provider.name, caller)
+    return found instanceof Promise
+      ? found.then((supplied) => toCredentials(client, supplied))
+      : toCredentials(client, found)
+  }
 }
 
 /** Azure takes a key in a header of its own, although it offers OpenAI's API. */

@@ -3,7 +3,6 @@ import type { Settings } from "../config/settings.ts"
 import { GATEWAY_ACTOR } from "../core/actor.ts"
 import type { Database } from "../database/_database.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
-import { createKeyCache } from "../database/key-cache.ts"
 import type { NewKey } from "../database/keys.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
 import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
@@ -12,7 +11,6 @@ import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { discardKey } from "../operations/keys/create.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
-import type { CredentialStore } from "../vault/store.ts"
 import { openApi } from "./api.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
@@ -28,7 +26,7 @@ import { startRecoveries, toJournalRoot } from "./recoveries.ts"
 import { startRetention } from "./retention.ts"
 import { claimOwnSlot } from "./slot.ts"
 import { openStorage } from "./storage.ts"
-import { openVault } from "./vault.ts"
+import { openKeys } from "./vault.ts"
 
 /** Describes this process to `keys revoke`. */
 function toIdentity(slot: string, { server }: Settings): GatewayIdentity {
@@ -90,9 +88,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { database, firstKey } = await openStorage(options, scope)
   const root = toJournalRoot(settings)
   const { dir, lock } = await claimOwnSlot(root)
-  const onProviderKeysChange = () => vault.invalidate()
-  const keys = own(createKeyCache(database, { identity: toIdentity(dir, settings), onProviderKeysChange }))
-  const vault: CredentialStore = own(openVault(options, { database, isTrusted: keys.isTrusted }))
+  const { keys, vault } = openKeys(options, database, toIdentity(dir, settings), scope)
   const prices = own(await openPrices(options, database))
 
   const bodies = own(await openBodies({ settings, log, database }))
@@ -113,9 +109,8 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     }),
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
-  const gateway: Gateway = own(
-    wireGateway(options, { keys, vault, prices, bodies, ledger, metrics, tokenizer, isStopping }),
-  )
+  const opened = { keys, vault, prices, bodies, ledger, metrics, tokenizer }
+  const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
   if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
   const api = settings.admin.enabled ? own(openApi({ settings, log, prices })) : undefined

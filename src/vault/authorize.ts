@@ -1,7 +1,7 @@
-import type { ProviderCredential } from "../core/provider-credential.ts"
+import type { ProviderCredential, UnsignedRequest } from "../core/provider-credential.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
 import { createTokens } from "./google-token.ts"
-import { signForAws, type UnsignedRequest } from "./sign-aws.ts"
+import { signForAws } from "./sign-aws.ts"
 
 interface AuthorizerOptions {
   /** The proxies through which access tokens are fetched. */

@@ -4,7 +4,7 @@ import { CommandError } from "../core/errors.ts"
 import { parseVaultKey, type VaultKey } from "./vault-key.ts"
 
 /** The settings of the vault, and the directory of its default file. */
-export interface VaultSettings {
+interface VaultSettings {
   readonly vault: {
     readonly key: string | undefined
     readonly keyFile: string | undefined

@@ -4,8 +4,7 @@ import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
 import type { ProviderCredential } from "../core/provider-credential.ts"
 
 /** The kinds of credentials. */
-export const KINDS = ["key", "aws", "google"] as const
-export type Kind = (typeof KINDS)[number]
+export type Kind = ProviderCredential["kind"]
 
 type Distribute<T> = T extends unknown ? Omit<T, "id" | "alias"> : never
 /** A credential without its row. */

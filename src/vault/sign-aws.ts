@@ -1,23 +1,8 @@
 import { createHash, createHmac, type Hash, type Hmac } from "node:crypto"
 import { GatewayError } from "../core/errors.ts"
-import type { ProviderCredential } from "../core/provider-credential.ts"
+import type { ProviderCredential, UnsignedRequest } from "../core/provider-credential.ts"
 
 type AwsCredential = Extract<ProviderCredential, { readonly kind: "aws" }>
-
-/** A request as the provider would get it without a credential. */
-export interface UnsignedRequest {
-  readonly method: string
-  /** The complete address, with the query. */
-  readonly url: string
-  /** Names and values, alternating. */
-  readonly headers: readonly string[]
-  readonly body: {
-    /** The number of its bytes. */
-    readonly length: number
-    /** Returns its bytes, in one piece or in several. It can be called more than once. */
-    pieces(): AsyncIterable<Buffer> | Buffer
-  }
-}
 
 interface SignOptions {
   /** Milliseconds since the epoch. */

@@ -6,11 +6,13 @@ import type { Keyring } from "./keyring.ts"
 import type { Secret } from "./secret.ts"
 
 /** A provider key as it is stored. */
-export interface StoredKey extends EncryptedSecret {
+interface StoredKey extends EncryptedSecret {
   readonly id: string
   readonly provider: string
   readonly alias: string
   readonly isDefault: boolean
+  /** Which secret it is: the time of its rotation, as text. Another vault key encrypts the same secret. */
+  readonly rotation: string
 }
 
 interface StoreOptions {
@@ -37,7 +39,7 @@ export interface CredentialStore {
    * @throws GatewayError `no_provider_credential`, `provider_key_removed`, `vault_unavailable`
    */
   find(provider: string, caller: Caller): ProviderCredential | undefined | Promise<ProviderCredential | undefined>
-  /** Notes that keys may have changed. The next request that needs one waits until they are read again. */
+  /** Reads the keys again, because they may have changed. A request that needs one waits for that. */
   invalidate(): void
   close(): Promise<void>
 }
@@ -49,7 +51,7 @@ const RETRY_MS = 250
 const USED_INTERVAL_MS = 30_000
 
 interface Entry {
-  readonly key: StoredKey
+  key: StoredKey
   /** undefined: it could not be decrypted. */
   readonly credential: ProviderCredential | undefined
   isUsed: boolean
@@ -71,6 +73,7 @@ export function createCredentialStore(options: StoreOptions): CredentialStore {
   let loading: Promise<Loaded> | undefined
   let failedAt: number | undefined
   let warned = ""
+  let isClosed = false
 
   async function load(): Promise<Loaded> {
     const [startedAt, startedOn] = [now(), version]
@@ -100,33 +103,32 @@ export function createCredentialStore(options: StoreOptions): CredentialStore {
   }
 
   const isFresh = ({ version: known, at }: Loaded) => known === version && (isTrusted() || now() < at + UNTRUSTED_MS)
-  const reloadLater = () => {
-    if (now() >= failedAt! + RETRY_MS) void reload().catch(() => {})
+  /** While the database does not answer, no request waits for it. */
+  const useWhileDown = () => {
+    if (failedAt !== undefined && now() >= failedAt + RETRY_MS) void reload().catch(() => {})
+    return failedAt !== undefined
   }
-
-  const timer = setInterval(() => void reportUsed(), USED_INTERVAL_MS).unref()
   async function reportUsed(): Promise<void> {
     const used = [...(loaded?.byId.values() ?? [])].filter(({ isUsed }) => isUsed)
     for (const entry of used) entry.isUsed = false
     if (used.length > 0) await onUsed(used.map(({ key }) => key.id))
   }
 
+  const timer = setInterval(() => void reportUsed(), USED_INTERVAL_MS).unref()
   void reload().catch(() => {}) // the first request that needs a key tries again
   return {
     find(provider, caller) {
-      if (loaded !== undefined) {
-        if (isFresh(loaded)) return choose(loaded, provider, caller)
-        if (failedAt !== undefined) {
-          reloadLater()
-          return choose(loaded, provider, caller)
-        }
+      if (loaded === undefined || !(isFresh(loaded) || useWhileDown())) {
+        return reload().then((known) => choose(known, provider, caller), throwUnavailable)
       }
-      return reload().then((known) => choose(known, provider, caller), throwUnavailable)
+      return choose(loaded, provider, caller)
     },
-    invalidate: () => {
+    invalidate() {
       version++
+      if (!isClosed) void reload().catch(() => {})
     },
     async close() {
+      isClosed = true
       clearInterval(timer)
       await loading?.catch(() => {})
       await reportUsed()
@@ -153,25 +155,31 @@ function index(entries: readonly Entry[]): Pick<Loaded, "byId" | "defaults"> {
   return { byId: new Map(entries.map((entry) => [entry.key.id, entry])), defaults }
 }
 
-/** Decrypts the keys. One that has not changed stays as it is, also if its vault key is no longer there. */
+/**
+ * Decrypts the keys. One whose secret has not changed keeps its credential, also if another vault key encrypts it now which
+ * this gateway does not have.
+ */
 function decryptAll(
   keys: readonly StoredKey[],
   known: ReadonlyMap<string, Entry> | undefined,
   openKeyring: () => Keyring,
 ): { readonly entries: readonly Entry[]; readonly problem: string } {
-  const isKnown = ({ id, nonce }: StoredKey) => {
-    const entry = known?.get(id)
-    return entry?.credential !== undefined && entry.key.nonce.equals(nonce)
+  const isSame = (key: StoredKey) => known?.get(key.id)?.key.nonce.equals(key.nonce) === true
+  if (keys.every((key) => isSame(key) && known!.get(key.id)!.credential !== undefined)) {
+    return { entries: keys.map((key) => Object.assign(known!.get(key.id)!, { key })), problem: "" }
   }
-  const keyring = keys.every(isKnown) ? undefined : tryKeyring(openKeyring)
+  const keyring = tryKeyring(openKeyring)
+  const unreadable: StoredKey[] = []
   const entries = keys.map((key): Entry => {
-    if (isKnown(key)) return { ...known!.get(key.id)!, key }
-    const vaultKey = keyring?.keys.get(key.keyId)
+    const vaultKey = keyring.keys.get(key.keyId)
     const text = vaultKey && decrypt(vaultKey, key, key)
-    return { key, credential: text === undefined ? undefined : toCredential(key, text), isUsed: false }
+    if (text === undefined) unreadable.push(key)
+    const before = known?.get(key.id)
+    const kept = before?.key.rotation === key.rotation ? before.credential : undefined
+    const credential = text === undefined ? kept : toCredential(key, text)
+    return { key, credential, isUsed: before?.isUsed ?? false }
   })
-  const locked = entries.filter(({ credential }) => credential === undefined).map(({ key }) => key)
-  return { entries, problem: locked.length === 0 ? "" : describeLocked(locked, keyring?.problem) }
+  return { entries, problem: unreadable.length === 0 ? "" : describeUnreadable(unreadable, keyring.problem) }
 }
 
 function tryKeyring(openKeyring: () => Keyring): Pick<Keyring, "keys"> & { readonly problem?: string } {
@@ -187,11 +195,11 @@ function toCredential({ id, alias }: StoredKey, text: string): ProviderCredentia
   return { ...(JSON.parse(text) as Secret), id, alias }
 }
 
-function describeLocked(keys: readonly StoredKey[], problem: string | undefined): string {
+function describeUnreadable(keys: readonly StoredKey[], problem: string | undefined): string {
   const names = keys.map(({ provider, alias }) => `${provider}:${alias}`).join(", ")
   const ids = [...new Set(keys.map(({ keyId }) => keyId))].join(", ")
-  const why = problem ?? `this gateway cannot decrypt them with a vault key that it has (they need ${ids})`
-  return `provider keys that cannot be used: ${names}: ${why}; see majordomo-gateway vault status`
+  const why = problem ?? `they need the vault key ${ids}, and this gateway does not have it, or they were changed`
+  return `provider keys that cannot be decrypted: ${names}: ${why}. Those that are in memory are used until the gateway stops; see majordomo-gateway vault status`
 }
 
 function toLocked({ provider, alias, keyId }: StoredKey): GatewayError {

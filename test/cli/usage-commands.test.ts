@@ -131,24 +131,11 @@ describe("usage", () => {
     })
     expect(tree.spans[0]).toMatchObject({ steps: [{ status_code: 500 }], spans: [{ path: "planner/tool:search" }] })
     const none = await run("usage", "run", "nobody")
-    expect([none.code, none.stderr]).toEqual([1, 'error: no request carried the trace "nobody": see usage runs\n'])
+    expect([none.code, none.stderr]).toEqual([
+      1,
+      'error: no request has the trace or session "nobody": see usage runs\n',
+    ])
     expect((await run("usage", "runs", "--since", "2026-02-01")).stdout).toContain("X-Majordomo-Trace-Id")
-  })
-
-  test("runs and run say how to make them fast, and their output is then the same", async () => {
-    const note =
-      "note: Trace-Id is not active, so every request was read; to make this fast: metadata activate Trace-Id\n"
-    const [runs, tree] = [
-      ["usage", "runs", ...PERIOD, "--json"],
-      ["usage", "run", "t-1", "--json"],
-    ] as const
-    const before = [await run(...runs), await run(...tree)]
-    expect(before.map(({ stderr }) => stderr)).toEqual([note, note])
-    await run("metadata", "activate", "Trace-Id")
-    const after = [await run(...runs), await run(...tree)]
-    await run("metadata", "deactivate", "Trace-Id")
-    expect(after.map(({ stderr }) => stderr)).toEqual(["", ""])
-    expect(after.map(({ stdout }) => stdout)).toEqual(before.map(({ stdout }) => stdout))
   })
 
   test("runs --csv has the fields of JSON", async () => {

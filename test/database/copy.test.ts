@@ -7,6 +7,7 @@ import { copyDatabase } from "../../src/database/copy.ts"
 import { createKey, revokeKey } from "../../src/database/keys.ts"
 import { openDatabase } from "../../src/database/open.ts"
 import { createPriceHistoryStore } from "../../src/database/price-history.ts"
+import { insertProviderKey, markRemoved, replaceSecret } from "../../src/database/provider-keys.ts"
 import { prune } from "../../src/database/prune.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { fillDemo } from "../../src/server/demo.ts"
@@ -16,6 +17,7 @@ import { createTestDatabase } from "../support/postgres.ts"
 const TABLES = [
   "llm_requests ORDER BY id",
   "api_keys ORDER BY id",
+  "provider_api_keys ORDER BY id",
   "llm_requests_metadata_keys ORDER BY majordomo_api_key_id, key_name",
   "llm_request_repricings ORDER BY request_id, repriced_at",
   "llm_usage_hourly ORDER BY hour, provider, model",
@@ -31,6 +33,19 @@ const TABLES = [
   "(SELECT source, provider, model, valid_from, seen_at, prices FROM llm_price_history) AS h ORDER BY model, valid_from",
 ]
 
+const PROVIDER_KEY = {
+  id: "0190e2a0-0000-7000-8000-000000000001",
+  provider: "openai",
+  alias: "team-a",
+  kind: "key",
+  ciphertext: Buffer.from("encrypted"),
+  nonce: Buffer.from("nonce"),
+  keyId: "0123abcd",
+  lastFour: "wxyz",
+  isDefault: true,
+  createdBy: "root",
+}
+
 describe("migrate --to copies the embedded database into a PostgreSQL", () => {
   const dataDir = mkdtempSync(join(tmpdir(), "mdm-data-"))
   let source: Database
@@ -43,7 +58,8 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
     )
     await migrate(source)
     await fillDemo(source)
-    const { key } = await createKey(source, { name: "Old", discount: "7.5" })
+    const { id } = await insertProviderKey(source.query, PROVIDER_KEY)
+    const { key } = await createKey(source, { name: "Old", discount: "7.5", bindings: { openai: id } })
     await revokeKey(source, key.id)
     const seen = { source: "litellm", provider: "openai", model: "gpt-4o", prices: { input_mtok: 2.5 } }
     const times = [1, 2].map((day) => Date.parse(`2026-11-0${day}`))
@@ -105,8 +121,11 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
       values: [key],
     })
     await revokeKey(source, key)
+    const secret = { ciphertext: Buffer.from("rotated"), nonce: Buffer.from("other"), keyId: "0123abcd" }
+    await replaceSecret(source.query, PROVIDER_KEY.id, secret, { kind: "key", lastFour: "1234" })
     expect(await copyDatabase(source, target)).toMatchObject({ added: 1, repricings: 1 })
     await expectEqual()
+    await markRemoved(source.query, PROVIDER_KEY.id)
   })
 
   test("totals of pruned days are copied, whether their rows were copied before or not", async () => {

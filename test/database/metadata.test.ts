@@ -82,6 +82,7 @@ describeDatabases("metadata names", (open) => {
     expect(await listMetadata(db, true)).toMatchObject([
       { name: "Feature", requests: 3, distinctValues: 1, active: "none", isCountedWhole: false },
       { name: "User-Id", requests: 3, distinctValues: 2, active: "all", isCountedWhole: true },
+      { name: "Client", requests: 0, active: "all" },
     ])
   })
 
@@ -108,7 +109,7 @@ describeDatabases("metadata names", (open) => {
     expect(await backfillName(db, "User-Id", () => {})).toBe(1)
     await add(db, both)
     expect(await indexed(db)).toBe(2)
-    expect(await all(db, "SELECT summed, indexed FROM llm_usage_metadata_names")).toEqual([
+    expect(await all(db, "SELECT summed, indexed FROM llm_usage_metadata_names WHERE name <> 'Client'")).toEqual([
       { summed: true, indexed: false },
     ])
     const names = await listMetadata(db, true)
@@ -124,7 +125,7 @@ describeDatabases("metadata names", (open) => {
     await deactivateName(db, { name: "User-Id", key: undefined })
     await add(db, [{ at: "2026-03-01T10:00:00Z", key, user: "1" }])
     expect([await sums(db), await indexed(db)]).toEqual([[], 1])
-    expect(await all(db, "SELECT name FROM llm_usage_metadata_names")).toEqual([])
+    expect(await all(db, "SELECT name FROM llm_usage_metadata_names WHERE name <> 'Client'")).toEqual([])
     await expect(deactivateName(db, { name: "User-Id", key: undefined })).rejects.toThrow("is not active")
     await expect(activateName(db, { name: "User-Id", key: "nobody" })).rejects.toThrow("no API key")
   })
@@ -147,7 +148,7 @@ describeDatabases("metadata names", (open) => {
       })
       await expect(backfill).rejects.toThrow('"User-Id" was activated or deactivated by another command meanwhile')
       expect(await sums(db)).toEqual([])
-      expect(await all(db, "SELECT summed, indexed FROM llm_usage_metadata_names")).toEqual(
+      expect(await all(db, "SELECT summed, indexed FROM llm_usage_metadata_names WHERE name <> 'Client'")).toEqual(
         again ? [{ summed: false, indexed: false }] : [],
       )
     }

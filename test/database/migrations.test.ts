@@ -33,7 +33,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0014_unusual.sql": "54a7cd90f006bc12",
   "0015_vault.sql": "17282f9bff216634",
   "0016_billing.sql": "20188706fa521bf0",
-  "0017_attribution.sql": "b68037ad085dca91",
+  "0017_attribution.sql": "a6d62f14da77cd12",
   "0018_price_overrides.sql": "7120fe6ec7b74ea3",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",

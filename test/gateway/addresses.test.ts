@@ -63,6 +63,10 @@ describe("a prefix means the same as X-Majordomo-Provider, and the path after it
   test("a header that names the same provider agrees with it; another built-in provider contradicts it", () => {
     const named = (name: string) => routeOf("/openai/v1/models", { headers: { "x-majordomo-provider": name } })
     expect(named("openai")).toBe("openai openai /v1/models")
+    expect(
+      routeOf("/openai/deployments/d/responses", { headers: { "x-majordomo-provider": "openai" } }),
+      "openai may have Azure's address",
+    ).toBe("openai openai /openai/deployments/d/responses")
     expect(() => named("anthropic")).toThrow(
       /^X-Majordomo-Provider names anthropic, and the path begins with \/openai\/, which means the provider openai/,
     )

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import type { RepriceableRow } from "../../src/database/repricings.ts"
-import { readStoredUsage } from "../../src/operations/reprice/reading.ts"
+import { isStillFree, readStoredUsage } from "../../src/operations/reprice/reading.ts"
 
 /** A row of llm_requests with the usage object of Anthropic's API, on a path that no dialect owns. */
 const ROW: RepriceableRow = {
@@ -46,4 +46,14 @@ test("a row without a dialect is read in the one of its provider, else in the on
 
 test("a dialect that this program does not know counts as none", () => {
   expect(usageOf({ ...ROW, dialect: "cohere" }, "anthropic")).toMatchObject(ANTHROPIC)
+})
+
+test("the provider's prefix is no part of the path by which a row is read", () => {
+  const row = { ...ROW, provider: "gemini", dialect: "gemini", usage: { promptTokenCount: 7, candidatesTokenCount: 3 } }
+  const path = "/v1/projects/p/locations/europe-west1/publishers/google/models/gemini-3-flash:generateContent"
+  const read = (request_path: string) => readStoredUsage({ ...row, request_path }, () => "gemini")
+  expect(read(`/gemini${path}`)).toEqual(read(path))
+  expect(read(path)).toMatchObject({ geo: "europe-west1" })
+  const counted = { ...row, provider: "gemini", request_path: "/gemini/v1beta/models/g:countTokens" }
+  expect(isStillFree(counted, undefined, () => "gemini")).toBe(true)
 })

@@ -20,7 +20,7 @@ export default defineCommand({
   },
   examples: [
     "majordomo-gateway keys create --name Development",
-    "majordomo-gateway keys create --name Search --metadata Team=search --require Feature",
+    "majordomo-gateway keys create --name Search --metadata Team=search",
     "majordomo-gateway keys create --name CI --json | jq -r .key",
   ],
   async run({ args, rawArgs }) {

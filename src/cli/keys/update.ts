@@ -20,7 +20,7 @@ export default defineCommand({
   examples: [
     'majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --name "Team search"',
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --discount 12.5",
-    "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --locked-metadata Team=search --require ''",
+    "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --require ''",
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --provider-key openai:team-a",
   ],
   async run({ args, rawArgs }) {

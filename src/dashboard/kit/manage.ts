@@ -5,6 +5,9 @@ export interface Key {
   readonly description: string | null
   /** In percent of the list prices. */
   readonly discount_percent: string | null
+  readonly default_metadata: Readonly<Record<string, string>>
+  readonly locked_metadata: Readonly<Record<string, string>>
+  readonly required_metadata: readonly string[]
   readonly status: "active" | "revoked"
   readonly created_at: string
   readonly revoked_at: string | null

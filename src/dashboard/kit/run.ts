@@ -39,6 +39,8 @@ interface Span extends RunFigures {
 
 export interface Run extends Span {
   readonly trace: string
+  /** Which metadata of its requests the id is. */
+  readonly kind: "trace" | "session"
 }
 
 /** A line of the waterfall: a span with everything in it, or one request. */

@@ -1,5 +1,6 @@
 import { change } from "../kit/api.ts"
 import type { Gateways, Key } from "../kit/manage.ts"
+import { formatValues, parseNames, parseValues } from "../kit/metadata.ts"
 import { Dialog, FormDialog, SecretDialog } from "../parts/dialog.tsx"
 import { Field } from "../parts/form.tsx"
 import { GatewayAnswers } from "./_gateways.tsx"
@@ -29,17 +30,36 @@ function KeyFields({ value }: { readonly value?: Key }) {
         value={value?.discount_percent ?? ""}
         hint="What the provider takes off its list prices for this key. It may be empty."
       />
+      <Field
+        label="Default metadata"
+        name="defaults"
+        value={formatValues(value?.default_metadata ?? {})}
+        hint="For requests that have none of these names, such as Team=search, Feature=chat."
+      />
+      <Field
+        label="Locked metadata"
+        name="locked"
+        value={formatValues(value?.locked_metadata ?? {})}
+        hint="Replaces what clients send, such as Cost-Center=42."
+      />
+      <Field
+        label="Required metadata"
+        name="required"
+        value={value?.required_metadata.join(", ") ?? ""}
+        hint="Requests without these names are rejected, such as User-Id, Feature."
+      />
     </>
   )
 }
 
 export function CreateKey({ onDone, onClose }: DialogProps<CreatedKey>) {
-  const submit = async ({ name, description, discount }: Readonly<Record<string, string>>) =>
+  const submit = async ({ name, description, discount, ...metadata }: Readonly<Record<string, string>>) =>
     onDone(
       await change<CreatedKey>("POST", "/keys", {
         name,
         ...(description && { description }),
         ...(discount && { discount }),
+        ...toMetadataChange(metadata),
       }),
     )
   return (
@@ -49,16 +69,30 @@ export function CreateKey({ onDone, onClose }: DialogProps<CreatedKey>) {
   )
 }
 
+/** Returns the kinds of metadata that a form changes. */
+function toMetadataChange(
+  { defaults = "", locked = "", required = "" }: Readonly<Record<string, string>>,
+  of?: Key,
+): Partial<Pick<Key, "default_metadata" | "locked_metadata" | "required_metadata">> {
+  return {
+    ...(defaults !== formatValues(of?.default_metadata ?? {}) && { default_metadata: parseValues(defaults) }),
+    ...(locked !== formatValues(of?.locked_metadata ?? {}) && { locked_metadata: parseValues(locked) }),
+    ...(required !== (of?.required_metadata ?? []).join(", ") && { required_metadata: parseNames(required) }),
+  }
+}
+
 interface OneKeyProps<Result> extends DialogProps<Result> {
   readonly of: Key
 }
 
 export function UpdateKey({ of, onDone, onClose }: OneKeyProps<Key>) {
-  const submit = async ({ name = "", description = "", discount = "" }: Readonly<Record<string, string>>) => {
+  const submit = async (fields: Readonly<Record<string, string>>) => {
+    const { name = "", description = "", discount = "", ...metadata } = fields
     const changes = {
       ...(name !== of.name && { name }),
       ...(description !== (of.description ?? "") && { description }),
       ...(discount !== (of.discount_percent ?? "") && { discount: discount === "" ? "0" : discount }),
+      ...toMetadataChange(metadata, of),
     }
     onDone(Object.keys(changes).length === 0 ? of : await change<Key>("PATCH", toPath(of), changes))
   }

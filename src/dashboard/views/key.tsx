@@ -2,6 +2,7 @@ import { useState } from "preact/hooks"
 import { formatCount, formatExactMoment } from "../kit/format.ts"
 import { navigate } from "../kit/location.ts"
 import type { Key as ApiKey } from "../kit/manage.ts"
+import { formatValues } from "../kit/metadata.ts"
 import { useQuery } from "../kit/query.ts"
 import { useQuestion } from "../kit/question.ts"
 import { Card, Facts } from "../parts/card.tsx"
@@ -108,6 +109,9 @@ function KeyFacts({ of, tz }: { readonly of: ApiKey; readonly tz: string }) {
         ["Revoked", of.revoked_at === null ? undefined : time(of.revoked_at)],
         ["Description", of.description === null ? undefined : <bdi key="description">{of.description}</bdi>],
         ["Discount", of.discount_percent === null ? undefined : `${of.discount_percent}% of the list prices`],
+        ["Default metadata", formatValues(of.default_metadata) || undefined],
+        ["Locked metadata", formatValues(of.locked_metadata) || undefined],
+        ["Required metadata", of.required_metadata.join(", ") || undefined],
         ["Id", <code key="id">{of.id}</code>],
       ]}
     />

@@ -66,11 +66,15 @@ function toMetric(text: string | null): Metric {
   return text !== null && text in METRICS ? (text as Metric) : "cost"
 }
 
+/** The names that the gateway reads from requests by itself. Sessions and spans have views of their own. */
+const AUTOMATIC = ["Client", "User-Id", "Session-Id", "Trace-Id", "Span-Path", "Span-Name", "Retry-Count"]
 const SLOTS = ["a", "b", "c", "d", "e", "f"]
 
 /** The dimensions of the cards: the reader's choice, or those that say most. */
 function toCards(params: URLSearchParams, names: readonly string[]) {
-  const initial = ["model", "key", ...names.slice(0, 2), "provider", "status"].slice(0, SLOTS.length)
+  const ours = ["Client", "User-Id"].filter((name) => names.includes(name))
+  const others = names.filter((name) => !AUTOMATIC.includes(name)).slice(0, Math.max(1, 2 - ours.length))
+  const initial = ["model", "key", ...ours, ...others, "provider", "status"].slice(0, SLOTS.length)
   return initial.map((dimension, i) => ({ slot: SLOTS[i]!, dimension: params.get(SLOTS[i]!) ?? dimension }))
 }
 

@@ -129,12 +129,10 @@ function toOutput({ output_tokens, reasoning_tokens }: RequestDetails): string {
     : formatCount(output_tokens)
 }
 
-const TRACE = "Trace-Id"
-
 /** What the client said about the request. Each value filters; the trace opens its run. */
 function Metadata({ request: { raw_metadata, id }, question: { hrefOf } }: PartProps) {
   const entries = Object.entries(raw_metadata ?? {})
-  const trace = raw_metadata?.[TRACE]
+  const trace = raw_metadata?.["Trace-Id"] || raw_metadata?.["Session-Id"]
   if (entries.length === 0) return null
   return (
     <Card

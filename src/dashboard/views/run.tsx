@@ -15,7 +15,8 @@ export function Run() {
   if (trace === "") return <Empty title="The address has no trace id" />
   if (run.problem) return <Failure problem={run.problem} retry={run.reload} />
   const { data } = run
-  const filter = Object.fromEntries(withFilter(new URLSearchParams(), { name: "Trace-Id", value: trace }))
+  const name = data?.kind === "session" ? "Session-Id" : "Trace-Id"
+  const filter = Object.fromEntries(withFilter(new URLSearchParams(), { name, value: trace }))
   return (
     <>
       <Card

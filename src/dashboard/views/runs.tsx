@@ -10,7 +10,7 @@ import { Count, Duration, Moment, Money } from "../parts/value.tsx"
 const PAGE = 50
 const DEFAULT_SORT = "cost"
 
-/** Agent runs: the requests that carry one trace id. */
+/** Agent runs: the requests of one trace, or of one session. */
 export function Runs() {
   const question = useQuestion()
   const { input, params, hrefOf } = question
@@ -25,8 +25,9 @@ export function Runs() {
       {runs.data?.length === 0 && (
         <Empty title="No runs in this period">
           <p>
-            Requests with the same header <code>X-Majordomo-Trace-Id</code> are one run, and{" "}
-            <code>X-Majordomo-Span-Path</code> says where in it they are.
+            Requests with the same trace or session are one run. Traced programs and many agents name theirs; any other
+            program can send <code>X-Majordomo-Trace-Id</code>. <code>X-Majordomo-Span-Path</code> says where in the run
+            a request is.
           </p>
         </Empty>
       )}

@@ -19,8 +19,33 @@ export async function copyKeys(source: Database, target: Database): Promise<numb
         default_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.default_metadata ELSE k.default_metadata END,
         locked_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.locked_metadata ELSE k.locked_metadata END,
         required_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.required_metadata ELSE k.required_metadata END,
+        provider_keys = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.provider_keys ELSE k.provider_keys END,
         updated_at = greatest(k.updated_at, excluded.updated_at)`,
     [await readAll(source, "SELECT * FROM api_keys")],
+  )
+}
+
+/**
+ * Copies the provider keys as they are encrypted: the target's gateways need the same vault key. A key that is removed on
+ * either side is removed, and the latest secret counts. A key whose name another one has in the target is left out.
+ */
+export async function copyProviderKeys(source: Database, target: Database): Promise<void> {
+  const columns = await listColumns(source, "provider_api_keys")
+  // Each provider has one default.
+  const isDefault = `is_default AND NOT EXISTS (SELECT FROM provider_api_keys o
+    WHERE o.id <> s.id AND o.provider = s.provider AND o.is_default AND o.removed_at IS NULL)`
+  await write(
+    target,
+    `INSERT INTO provider_api_keys AS k (${columns})
+      SELECT ${columns.replace("is_default", isDefault)} FROM json_populate_recordset(NULL::provider_api_keys, $1::json) AS s
+      WHERE s.removed_at IS NOT NULL OR NOT EXISTS (SELECT FROM provider_api_keys o
+        WHERE o.id <> s.id AND (o.provider, o.alias) = (s.provider, s.alias) AND o.removed_at IS NULL)
+      ON CONFLICT (id) DO UPDATE SET ciphertext = excluded.ciphertext, nonce = excluded.nonce, key_id = excluded.key_id,
+        kind = excluded.kind, last_four = excluded.last_four, rotated_at = excluded.rotated_at,
+        removed_at = excluded.removed_at, is_default = k.is_default AND excluded.removed_at IS NULL
+      WHERE k.removed_at IS NULL
+        AND (excluded.removed_at IS NOT NULL OR excluded.rotated_at > coalesce(k.rotated_at, '-infinity'))`,
+    [await readAll(source, "SELECT * FROM provider_api_keys")],
   )
 }
 
