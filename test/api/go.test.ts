@@ -269,7 +269,7 @@ describe("the routes of the Go gateway", () => {
     ["GET", `/usage/requests/${crypto.randomUUID()}`, undefined, 404, undefined],
     ["GET", "/usage/requests/x", undefined, 422, undefined],
     ["DELETE", `/keys/${crypto.randomUUID()}`, undefined, 404, undefined],
-    ["GET", "/provider-keys", undefined, 404, undefined],
+    ["POST", "/provider-keys", { provider: "openai", key: "sk-x" }, 400, "secret"],
   ])(
     "%s %s with %j is rejected, with the reason as error, which the Go clients print",
     async (method, path, body, status, field) => {
