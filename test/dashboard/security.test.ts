@@ -135,7 +135,7 @@ describe.skipIf(noBrowser !== undefined)(
       await page.getByText("No active key matches").waitFor()
       await query(`UPDATE majordomo_sessions SET ${change} WHERE revoked_at IS NULL`)
       await page.getByRole("button", { name: "Create key" }).click()
-      await page.getByRole("dialog").getByLabel("Name").fill("Late")
+      await page.locator("input[name=name]").fill("Late")
       await page.getByRole("dialog").getByRole("button", { name: "Create", exact: true }).click()
       await page.getByText("Your session has ended").waitFor()
       await signIn(page)

@@ -39,6 +39,7 @@ const LITERAL = new Set<string>([
   "cost_status",
   "usage_source",
   "outcome",
+  "billing",
   "created_at",
 ] satisfies (keyof LogRecord)[])
 
@@ -52,6 +53,7 @@ const OPTIONAL = new Set<string>([
   "output_cost",
   "total_cost",
   "price",
+  "billing",
   "usage",
   "dialect",
   "error_message",
