@@ -51,6 +51,9 @@ export function createCredentialChoice(
 /** Azure takes a key in a header of its own, although it offers OpenAI's API. */
 const AZURE: CredentialPlace = { header: "api-key" }
 const AZURE_HOST = /\.azure\.(?:com|us|cn)$/
+/** Vertex AI takes a key in Google's header, also where it offers the API of Anthropic or OpenAI. */
+const VERTEX: CredentialPlace = { header: "x-goog-api-key" }
+const VERTEX_HOST = /(?:^|[.-])aiplatform\.(?:[a-z]{2}\.rep\.)?googleapis\.com$/
 /** Tokens that are valid for a time, which every provider takes as a bearer token: Google's, Anthropic's, JSON Web Tokens. */
 const TOKEN = /^(?:ya29\.|sk-ant-oat|eyJ)/
 
@@ -61,7 +64,12 @@ export function toCredentialHeader(
   { name, host }: { readonly name: string; readonly host: string },
 ): readonly [string, string] {
   if (TOKEN.test(secret)) return ["authorization", `Bearer ${secret}`]
-  const place = name === "azure" || AZURE_HOST.test(host) ? AZURE : places.find((each) => "header" in each)
+  const place = placeOfCloud(name, host) ?? places.find((each) => "header" in each)
   if (place === undefined || !("header" in place)) return ["authorization", `Bearer ${secret}`]
   return [place.header, place.scheme === "bearer" ? `Bearer ${secret}` : secret]
+}
+
+function placeOfCloud(name: string, host: string): CredentialPlace | undefined {
+  if (name === "azure" || AZURE_HOST.test(host)) return AZURE
+  return name === "vertex" || VERTEX_HOST.test(host) ? VERTEX : undefined
 }

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { homedir, tmpdir } from "node:os"
+import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { transformWithEsbuild } from "vite"
@@ -15,6 +15,8 @@ export interface Desk {
   readonly home: string
   /** Runs a block until it ends. @throws with its output if it fails */
   execute(block: Block, env: Readonly<Record<string, string>>): Promise<string>
+  /** Returns `env` as the exports of a block change it. */
+  readExports(block: Block, env: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>>
   remove(): void
 }
 
@@ -34,16 +36,19 @@ export function openDesk(): Desk {
     home,
     async execute({ language, text, line, marks }, more) {
       const start = async (command: string, args: readonly string[]) => {
-        const running = run(command, args, { cwd: home, env: { ...env, ...more }, timeout: 60_000 })
+        const running = run(command, args, { cwd: home, env: { ...env, ...more }, timeout: TIMEOUT_MS })
         // Some programs wait for more input on stdin.
         running.child.stdin?.end()
-        const { stdout, stderr } = await running
+        const { stdout, stderr } = await running.catch((error: Error & { readonly stdout: string }) => {
+          throw new Error(`${error.message}\n${error.stdout}`)
+        })
         return stdout + stderr
       }
       if (marks.has("file")) {
         const file = join(home, marks.get("file")!)
         mkdirSync(dirname(file), { recursive: true })
-        writeFileSync(file, text.replaceAll("http://localhost:7680", more["MAJORDOMO_GATEWAY_URL"] ?? ""))
+        const address = text.replaceAll("http://localhost:7680", more["MAJORDOMO_GATEWAY_URL"] ?? "")
+        writeFileSync(file, address.replaceAll("mdm_sk_…", more["MAJORDOMO_API_KEY"] ?? ""))
         return ""
       }
       if (language === "ts") {
@@ -52,30 +57,63 @@ export function openDesk(): Desk {
         return start(process.execPath, [file])
       }
       if (language === "python") return start(findPython(marks.get("run")!)!, ["-c", text])
+      if (language === "go") return runGo(text, start)
       // pipefail reports the first failure in a pipe, and -f makes curl fail on an error status.
       return start("bash", ["-euo", "pipefail", "-c", text.replaceAll("curl -s ", "curl -sf ")])
     },
+    async readExports({ text }, before) {
+      const { stdout } = await run("bash", ["-euc", `${text}\nenv -0`], { env: { ...env, ...before } })
+      const lines = stdout.split("\0").filter((line) => line !== "")
+      return Object.fromEntries(lines.map((line) => [line.split("=", 1)[0]!, line.slice(line.indexOf("=") + 1)]))
+    },
     remove: () => rmSync(home, { recursive: true, force: true }),
+  }
+}
+
+/** Some programs take most of a minute for their first start. */
+const TIMEOUT_MS = 170_000
+
+/** Runs a program in the module that `DOCS_GO` names, with the caches of this machine in place of those of the empty home. */
+async function runGo(
+  text: string,
+  start: (command: string, args: readonly string[]) => Promise<string>,
+): Promise<string> {
+  const folder = mkdtempSync(join(process.env["DOCS_GO"]!, "snippet-"))
+  try {
+    writeFileSync(join(folder, "main.go"), text)
+    const caches = [`GOPATH=${join(homedir(), "go")}`, `GOCACHE=${join(homedir(), ".cache/go-build")}`]
+    return await start("env", [...caches, "go", "run", "-C", folder, "."])
+  } finally {
+    rmSync(folder, { recursive: true })
   }
 }
 
 /**
  * Returns the Python interpreter with the packages of the guides, if the environment names one: installing them takes minutes.
  *
- *     python3 -m venv .venv && .venv/bin/pip install openai anthropic google-genai "pydantic-ai-slim[anthropic,openai]"
+ *     python3 -m venv .venv && .venv/bin/pip install openai anthropic google-genai litellm boto3 "pydantic-ai-slim[anthropic,openai]"
  *     DOCS_PYTHON=.venv/bin/python npx vitest run test/docs
+ *
+ * `python run=langchain` needs `DOCS_PYTHON_LANGCHAIN`, because the packages of some frameworks exclude each other.
  */
 export function findPython(kind: string): string | undefined {
-  return process.env[kind === "frameworks" ? "DOCS_PYTHON_FRAMEWORKS" : "DOCS_PYTHON"] || undefined
+  return process.env[pythonVariable(kind)] || undefined
 }
 
-/** Returns why a block cannot run here, or undefined if it can. */
+function pythonVariable(kind: string): string {
+  return kind === "run" ? "DOCS_PYTHON" : `DOCS_PYTHON_${kind.toUpperCase()}`
+}
+
+/**
+ * Returns why a block cannot run here, or undefined if it can. Programs such as Claude Code (`sh run=claude`) are large and
+ * change every week, so they run only from the directories in `DOCS_TOOLS`, and Go only in the module that `DOCS_GO` names.
+ */
 export function whySkipped({ language, marks }: Block): string | undefined {
   const kind = marks.get("run")
-  if (language === "python" && findPython(kind ?? "") === undefined) {
-    return kind === "frameworks" ? "DOCS_PYTHON_FRAMEWORKS is not set" : "DOCS_PYTHON is not set"
-  }
-  // These programs are large, need a login and change every week, so they run only where DOCS_TOOLS names their directory.
-  if ((kind === "claude" || kind === "codex") && !process.env["DOCS_TOOLS"]) return "DOCS_TOOLS is not set"
-  return undefined
+  if (kind === undefined) return undefined
+  if (language === "python") return findPython(kind) ? undefined : `${pythonVariable(kind)} is not set`
+  if (language === "go") return process.env["DOCS_GO"] ? undefined : "DOCS_GO is not set"
+  if (kind === "run") return undefined
+  const directories = process.env["DOCS_TOOLS"]?.split(delimiter) ?? []
+  return directories.some((each) => existsSync(join(each, kind))) ? undefined : `DOCS_TOOLS has no ${kind}`
 }

@@ -1,7 +1,9 @@
-import { readdirSync } from "node:fs"
+import { randomBytes } from "node:crypto"
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import pg from "pg"
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
-import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
+import { type FakeProvider, type ProviderExchange, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { type Block, readBlocks } from "./_page.ts"
@@ -9,6 +11,21 @@ import { type Desk, openDesk, whySkipped } from "./_snippets.ts"
 
 const guides = readdirSync(new URL("../../docs/integrations/", import.meta.url)).filter((name) => name.endsWith(".md"))
 const pages = [...guides.map((name) => `integrations/${name}`), "migrating.md"]
+
+const PROVIDER_KEYS = { OPENAI_API_KEY: "sk-test", ANTHROPIC_API_KEY: "sk-ant-test", GEMINI_API_KEY: "g-test" }
+/** Only the gateway has these: boto3 would send its own token in place of the gateway key. */
+const CLOUD_KEYS = {
+  AZURE_OPENAI_API_KEY: "azure-test",
+  AWS_BEARER_TOKEN_BEDROCK: "ABSK-test",
+  GOOGLE_API_KEY: "v-test",
+}
+/** The blocks that store the providers' keys in the gateway. Clients without such a key rely on them. */
+const setups = pages.flatMap(readBlocks).filter(({ marks }) => marks.has("setup"))
+
+interface CreatedKey {
+  readonly id: string
+  readonly key: string
+}
 
 describe("the snippets of the guides work", () => {
   let fakeProvider: FakeProvider
@@ -18,6 +35,7 @@ describe("the snippets of the guides work", () => {
   let desk: Desk
   let env: Record<string, string>
   let settings: Record<string, string>
+  let keyId: string
 
   beforeAll(async () => {
     fakeProvider = await startFakeProvider()
@@ -29,18 +47,25 @@ describe("the snippets of the guides work", () => {
       MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PROVIDERS_GEMINI_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_CHATGPT_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_AZURE_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_BEDROCK_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_PROVIDERS_VERTEX_BASE_URL: fakeProvider.origin,
+      MAJORDOMO_VAULT_KEY: randomBytes(32).toString("base64"),
       MAJORDOMO_PRICING_REMOTE_URL: "",
     }
     installation = createInstallation(settings)
-    const { key } = (await installation.runJson(["keys", "create", "--name", "Guides"])) as { readonly key: string }
-    gateway = await installation.serve()
+    const created = (await installation.runJson(["keys", "create", "--name", "Guides"])) as CreatedKey
+    const { key } = created
+    keyId = created.id
     desk = openDesk()
+    logInToChatGpt(desk.home)
+    for (const block of setups) await desk.execute(block, { ...settings, ...PROVIDER_KEYS, ...CLOUD_KEYS })
+    gateway = await installation.serve()
     env = {
       MAJORDOMO_GATEWAY_URL: gateway.origin,
       MAJORDOMO_API_KEY: key,
-      OPENAI_API_KEY: "sk-test",
-      ANTHROPIC_API_KEY: "sk-ant-test",
-      GEMINI_API_KEY: "g-test",
+      ...PROVIDER_KEYS,
       ...(process.env["DOCS_TOOLS"] && { PATH: `${desk.home}:${process.env["DOCS_TOOLS"]}:${process.env["PATH"]}` }),
     }
   })
@@ -53,13 +78,15 @@ describe("the snippets of the guides work", () => {
   beforeEach(() => fakeProvider.reset())
 
   describe.each(pages)("%s", (page) => {
+    // A block of settings is run by test/docs/configuration.test.ts.
     const blocks = readBlocks(page).filter(
-      ({ language, marks }) => language !== "yaml" && (marks.has("run") || marks.has("file")),
+      ({ language, marks }) => marks.has("file") || marks.has("env") || (marks.has("run") && language !== "yaml"),
     )
+    let pageEnv: Readonly<Record<string, string>> | undefined
 
     test("has a block to run, and each call states its expected row", () => {
       expect(blocks.length).toBeGreaterThan(0)
-      const calls = blocks.filter(({ language, marks }) => /^(ts|python)$/.test(language) && marks.has("run"))
+      const calls = blocks.filter(({ language, marks }) => /^(ts|python|go)$/.test(language) && marks.has("run"))
       expect(calls.filter(({ row }) => row === undefined).map(({ line }) => `line ${line}`)).toEqual([])
     })
 
@@ -71,26 +98,64 @@ describe("the snippets of the guides work", () => {
           await database.query(block.text)
           return
         }
+        if (block.marks.has("env")) {
+          pageEnv = await desk.readExports(block, pageEnv ?? env)
+          return
+        }
         await database.query("CREATE TABLE IF NOT EXISTS seen (id uuid PRIMARY KEY)")
         await database.query("INSERT INTO seen SELECT id FROM llm_requests ON CONFLICT DO NOTHING")
         // The gateway's own commands run on its machine, with its settings; a client program does not know them.
         const own = { ...env, ...settings, MAJORDOMO_GATEWAY_URL: "" }
-        await desk.execute(block, /majordomo-gateway usage/.test(block.text) ? own : env)
+        const output = await desk.execute(block, /majordomo-gateway usage/.test(block.text) ? own : (pageEnv ?? env))
+        if (isProgram(block)) expect(output).toContain("The fake provider heard")
         if (block.row !== undefined) await expectRow(block)
-      })
+        expect(fakeProvider.exchanges.filter(hasGatewayKey)).toEqual([])
+      }, 180_000)
     }
   })
 
-  /** Expects that one of the new rows has the columns that the page states. */
+  /** Expects that one of the new rows has the columns that the page states, and that all have the key. */
   async function expectRow({ row }: Block): Promise<void> {
     await vi.waitFor(
       async () => {
         const { rows } = await database.query(
           "SELECT to_jsonb(r) AS row FROM llm_requests r WHERE id NOT IN (SELECT id FROM seen) ORDER BY created_at DESC",
         )
-        expect(rows.map((each) => each.row)).toContainEqual(expect.objectContaining({ ...row, status_code: 200 }))
+        expect(rows.map((each) => each.row)).toContainEqual(toPattern({ ...row, status_code: 200 }))
+        expect(rows.filter((each) => each.row.majordomo_api_key_id !== keyId)).toEqual([])
       },
       { timeout: 15_000, interval: 100 },
     )
   }
 })
+
+/** Writes the file that a ChatGPT login of Codex leaves. Its token is one of nobody. */
+function logInToChatGpt(home: string): void {
+  const toPart = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")
+  const claims = { "https://api.openai.com/auth": { chatgpt_account_id: "account-1", chatgpt_plan_type: "plus" } }
+  const token = [{ alg: "none" }, { exp: 4_000_000_000, ...claims }, {}].map(toPart).join(".")
+  const tokens = { id_token: token, access_token: token, refresh_token: "refresh", account_id: "account-1" }
+  mkdirSync(join(home, ".codex"))
+  const login = { auth_mode: "chatgpt", OPENAI_API_KEY: null, tokens, last_refresh: new Date().toISOString() }
+  writeFileSync(join(home, ".codex/auth.json"), JSON.stringify(login))
+}
+
+/** Returns true for a command line tool that prints the model's answer. */
+function isProgram({ language, marks }: Block): boolean {
+  return language === "sh" && !["run", undefined].includes(marks.get("run"))
+}
+
+function hasGatewayKey({ url, rawHeaders, body }: ProviderExchange): boolean {
+  return `${url}\n${rawHeaders.join("\n")}\n${body.toString("latin1")}`.includes("mdm_sk_")
+}
+
+/** Returns what matches a value that has at least these members. `…` stands for any part of a text, such as a version. */
+function toPattern(value: unknown): unknown {
+  if (typeof value === "string" && value.includes("…")) {
+    const parts = value.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+    return expect.stringMatching(new RegExp(`^${parts.join(".+")}$`))
+  }
+  if (typeof value !== "object" || value === null) return value
+  const members = Object.entries(value).map(([name, member]) => [name, toPattern(member)])
+  return expect.objectContaining(Object.fromEntries(members))
+}

@@ -20,6 +20,7 @@ const held: Record<string, ProviderCredential | undefined> = {
   anthropic: key("sk-ant-vault"),
   gemini: key("AIza-vault"),
   azure: key("azure-vault"),
+  vertex: key("vertex-vault"),
   token: key("ya29.vault"),
   local: key("local-vault"),
   bedrock: key("ABSK-vault"),
@@ -34,6 +35,7 @@ beforeAll(async () => {
     at("anthropic", "anthropic"),
     at("gemini", "gemini"),
     at("azure", "openai"),
+    at("vertex", "gemini"),
     at("token", "gemini"),
     at("local", "openai"),
     at("keyless", "openai"),
@@ -77,6 +79,7 @@ async function send(text: string) {
 
 const CHAT = "/v1/chat/completions"
 const MESSAGES = "/v1/messages"
+const CLAUDE_AT_VERTEX = "/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5:rawPredict"
 const GENERATE = "/v1beta/models/g:generateContent"
 const basic = (text: string) => `Authorization: Basic ${Buffer.from(text).toString("base64")}`
 const AWS4 = `Authorization: AWS4-HMAC-SHA256 Credential=${KEY}/20261128/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=0a`
@@ -125,8 +128,9 @@ describe("a gateway key in the place of a provider's key is replaced by the key 
     ["azure", "api-key: azure-vault"],
     ["token", "authorization: Bearer ya29.vault"],
     ["local", "authorization: Bearer local-vault"],
-  ])("a provider gets its key where it expects it: %s", async (provider, expected) => {
-    const text = request(`X-Majordomo-Provider: ${provider}\r\nAuthorization: Bearer ${KEY}\r\n`)
+    ["vertex", "x-goog-api-key: vertex-vault", CLAUDE_AT_VERTEX],
+  ])("a provider gets its key where it expects it: %s", async (provider, expected, path = CHAT) => {
+    const text = request(`X-Majordomo-Provider: ${provider}\r\nAuthorization: Bearer ${KEY}\r\n`, { path })
     const { lines } = await send(text)
     expect(lines.filter((line) => /auth|key/i.test(line))).toEqual([expected])
     await gateway.nextRecord()

@@ -101,8 +101,10 @@ export function toAsk(method: string, url: string, body: unknown, script: Script
   const { pathname, searchParams } = new URL(url, "http://far.side")
   const prompt = promptText(body)
   const fields = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {}
-  const asked = typeof fields["model"] === "string" ? fields["model"] : /models\/([^/:]+)/.exec(pathname)?.[1]
-  const model = script.model ?? asked ?? "fake-provider-1"
+  const asked = typeof fields["model"] === "string" ? fields["model"] : /models?\/([^/:]+)/.exec(pathname)?.[1]
+  // A deployment of Azure is a name of the customer's. The answer names the model.
+  const deployed = pathname.includes("/deployments/") ? "gpt-4o-mini-2024-07-18" : undefined
+  const model = script.model ?? deployed ?? asked ?? "fake-provider-1"
   const text = answerText(prompt, script)
   const tokens = { ...predicted(prompt, text), ...script.tokens }
   const id = createHash("sha256").update(`${model}\n${prompt}`).digest("hex").slice(0, 24)

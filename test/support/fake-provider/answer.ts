@@ -1,5 +1,6 @@
 import { type Ask, type Made, whole } from "./_shape.ts"
 import { anthropic } from "./anthropic.ts"
+import { bedrock } from "./bedrock.ts"
 import { gemini } from "./gemini.ts"
 import { openai } from "./openai.ts"
 import { responses } from "./responses.ts"
@@ -20,7 +21,7 @@ export function makeAnswer(ask: Ask): Made {
 
 function dialects(ask: Ask): Made | undefined {
   if (ask.path.startsWith("/v1beta/openai/")) return openai(ask)
-  return anthropic(ask) ?? gemini(googleModels(ask)) ?? responses(ask) ?? openai(ask)
+  return bedrock(ask) ?? anthropic(ask) ?? gemini(googleModels(ask)) ?? responses(ask) ?? openai(ask)
 }
 
 /** `/v1/models` belongs to OpenAI and Anthropic. Only `/v1beta/models` belongs to Gemini. */

@@ -1,7 +1,12 @@
 import { type Ask, type Made, textPieces, whole } from "./_shape.ts"
 
-/** Returns Anthropic's response for messages and count_tokens, or undefined for other paths. */
+/** Returns Anthropic's response for messages and count_tokens, also at Vertex AI, or undefined for other paths. */
 export function anthropic(ask: Ask): Made | undefined {
+  if (ask.path.endsWith("/models/count-tokens:rawPredict")) return whole({ input_tokens: ask.tokens.input })
+  const [, rawPredict] = /\/publishers\/anthropic\/models\/[^/:]+:(\w+)$/.exec(ask.path) ?? []
+  if (rawPredict !== undefined) {
+    return anthropic({ ...ask, path: "/messages", body: { ...ask.body, stream: rawPredict === "streamRawPredict" } })
+  }
   if (ask.path.endsWith("/messages/count_tokens")) return whole({ input_tokens: ask.tokens.input })
   if (!ask.path.endsWith("/messages")) return undefined
   if (ask.body["stream"] === true) return stream(ask)
@@ -42,11 +47,11 @@ function said({ script }: Ask, made: Record<string, unknown>): { readonly usage?
 }
 
 /** The usage of message_delta is cumulative and does not repeat the split of the cache writes. */
-function stream(ask: Ask): Made {
+export function streamEvents(ask: Ask): readonly Record<string, unknown>[] {
   const all = counts(ask)
   const { cache_creation: _split, service_tier: _tier, ...last } = all
   const first = { ...all, output_tokens: 1, output_tokens_details: undefined }
-  const events: readonly Record<string, unknown>[] = [
+  return [
     { type: "message_start", message: { ...message(ask), ...said(ask, first) } },
     { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
     { type: "ping" },
@@ -55,7 +60,12 @@ function stream(ask: Ask): Made {
     { type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null }, ...said(ask, last) },
     { type: "message_stop" },
   ]
+}
+
+function stream(ask: Ask): Made {
   const end = ask.script.lineEnd ?? "\n"
-  const pieces = events.map((event) => `event: ${event["type"]}${end}data: ${JSON.stringify(event)}${end}${end}`)
+  const pieces = streamEvents(ask).map(
+    (event) => `event: ${event["type"]}${end}data: ${JSON.stringify(event)}${end}${end}`,
+  )
   return { status: 200, contentType: "text/event-stream; charset=utf-8", pieces, stream: true }
 }
