@@ -3,15 +3,18 @@ import { truncateText } from "../core/text.ts"
 import { bytesOf, listOf, objectOf, textOf } from "./_values.ts"
 
 const MAX_BODY_BYTES = 64 * 1024
-const MAX_LENGTH = 500
-/** Enough that redaction sees every credential which could reach into the first `MAX_LENGTH` characters. */
-const MAX_SEARCHED_LENGTH = 4 * MAX_LENGTH
+/**
+ * A row keeps 500 characters. They are cut off after the credentials of the request are redacted, which needs each of them
+ * as a whole: the longest one is the private key of a service account, with 3,300 characters.
+ */
+const MAX_LENGTH = 8 * 1024
 /** An error in a stream is the data of its first event. */
 const EVENT_START = /^(?:event:[^\n]*\n)?data:/
 
 /**
  * Returns the message of an error body in the shapes that most APIs use: `error.message`, `error` as a text, `message`
- * or `detail`; Gemini's streams put the body in a list. undefined: the body has no such shape.
+ * or `detail`; Gemini's streams put the body in a list. What looks like a credential is redacted. undefined: the body has no
+ * such shape.
  */
 export function readErrorMessage(body: Uint8Array): string | undefined {
   if (body.length === 0 || body.length > MAX_BODY_BYTES) return undefined
@@ -30,9 +33,9 @@ export function readErrorMessage(body: Uint8Array): string | undefined {
     messageOf(object["message"]) ??
     messageOf(object["Message"]) ??
     messageOf(object["detail"])
-  return message === undefined ? textOf(error?.["code"]) : truncateText(redactSecrets(message), MAX_LENGTH)
+  return message === undefined ? textOf(error?.["code"]) : redactSecrets(message)
 }
 
 function messageOf(value: unknown): string | undefined {
-  return typeof value === "string" && value.trim() !== "" ? value.slice(0, MAX_SEARCHED_LENGTH) : undefined
+  return typeof value === "string" && value.trim() !== "" ? truncateText(value, MAX_LENGTH) : undefined
 }

@@ -21,6 +21,13 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "keys/update": ["keys", "update", ID, "--name", "two"],
   "keys/revoke": ["keys", "revoke", ID],
   "keys/rotate": ["keys", "rotate", ID],
+  "provider-keys/add": ["provider-keys", "add", "openai"],
+  "provider-keys/list": ["provider-keys", "list"],
+  "provider-keys/update": ["provider-keys", "update", "openai:a", "--default"],
+  "provider-keys/rotate": ["provider-keys", "rotate", "openai:a"],
+  "provider-keys/remove": ["provider-keys", "remove", "openai:a"],
+  "vault/status": ["vault", "status"],
+  "vault/rotate": ["vault", "rotate"],
   "tokens/create": ["tokens", "create", "--name", "one", "--role", "viewer"],
   "tokens/list": ["tokens", "list"],
   "tokens/revoke": ["tokens", "revoke", ID],
@@ -45,7 +52,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 }
 /** Doctor lists the error among its findings; the others do not open this database. */
 const OTHERS = [
-  ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login", "dashboard"],
+  ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login", "dashboard", "vault/init"],
   ...["pricing/list", "pricing/get", "pricing/refresh"],
 ]
 

@@ -268,6 +268,8 @@ describe("reports", () => {
       exact: 1,
       estimated: 0,
       unpriced: 0,
+      subscription_requests: 0,
+      subscription_value: "0",
     }
     expect(JSON.parse(stdout)).toStrictEqual({
       since: "2026-11-01T00:00:00+00:00",

@@ -215,12 +215,42 @@ describe("without a key in the vault", () => {
   })
 })
 
-test("a supplied key that the provider repeats in its error is not in the row", async () => {
-  const body = '{"error":{"message":"Wrong: sk-vault-openai"}}'
-  answer = `HTTP/1.1 401 No\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
-  await send(request())
-  answer = OK
-  expect((await gateway.nextRecord()).error_message).toBe("Wrong: ***")
+describe("a key that the provider repeats in its error is not in the row", () => {
+  /** Returns the error of the row of a request that the provider rejects with a message. */
+  async function readError(message: string, head = request()) {
+    const body = JSON.stringify({ error: { message } })
+    answer = `HTTP/1.1 401 No\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    await send(head)
+    answer = OK
+    return (await gateway.nextRecord()).error_message
+  }
+
+  test("a supplied one", async () => {
+    expect(await readError("Wrong: sk-vault-openai")).toBe("Wrong: ***")
+  })
+
+  // The row keeps 500 characters.
+  test.each([490, 495, 499])(
+    "not in part either, where the message is truncated after %i characters",
+    async (length) => {
+      const before = `${"x ".repeat(length / 2)}`.padEnd(length, ":")
+      const expected = `${before}***`.slice(0, 500)
+      expect(await readError(`${before}azure-vault`, request("X-Majordomo-Provider: azure\r\n"))).toBe(expected)
+      const own = request("Authorization: Bearer client-own\r\n")
+      expect(await readError(`${before}client-own`, own)).toBe(expected)
+    },
+  )
+
+  test("a private key as long as those of service accounts", async () => {
+    const known = held["local"]
+    held["local"] = key("private ".repeat(400))
+    const error = await readError(
+      `${"x".repeat(400)}${"private ".repeat(400)}`,
+      request("X-Majordomo-Provider: local\r\n"),
+    )
+    held["local"] = known
+    expect(error).toBe(`${"x".repeat(400)}***`)
+  })
 })
 
 test("a request that must be signed is sent with the headers of the signature, whose input was complete", async () => {

@@ -16,6 +16,7 @@ import { sessions } from "./sessions.ts"
 import { status } from "./status.ts"
 import { tokens } from "./tokens.ts"
 import { usage } from "./usage.ts"
+import { vault } from "./vault.ts"
 
 const TABLES = [
   usage,
@@ -23,6 +24,7 @@ const TABLES = [
   runs,
   keys,
   providerKeys,
+  vault,
   metadata,
   prices,
   priceOverrides,

@@ -3,6 +3,7 @@ import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { print, printJson } from "../_print.ts"
 import { askSecret, KIND, parseKind, rejectSecrets, renderProviderKey, requirePrivate } from "./_provider-keys.ts"
+import { requireVaultKey } from "./_vault-key.ts"
 
 export default defineCommand({
   meta: {
@@ -27,6 +28,7 @@ export default defineCommand({
     rejectSecrets(provider, alias)
     requirePrivate(args)
     const kind = parseKind(args.kind) ?? "key"
+    await requireVaultKey(args)
     const secret = await askSecret(provider, kind)
     const added = await call(args, providerKeys.add, { provider, alias, kind, default: args.default, secret })
     if (args.json) printJson(added)

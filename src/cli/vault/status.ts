@@ -1,20 +1,19 @@
-import { readVaultStatus, type VaultStatus } from "../../operations/vault/status.ts"
-import { COMMON, defineCommand, JSON_OPTION } from "../_command.ts"
-import { noteThisMachine } from "../_gateway.ts"
-import { withDatabase } from "../_open.ts"
+import { vault } from "../../api/routes/vault.ts"
+import type { VaultStatus } from "../../operations/vault/status.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { print, printJson } from "../_print.ts"
 import { printable } from "../_text.ts"
 
 export default defineCommand({
   meta: {
     name: "status",
-    description: "which vault key this machine has, and what it can decrypt; exit 1 if a provider key cannot be used",
+    description: "which vault key there is, and what it can decrypt; exit 1 if a provider key cannot be used",
   },
-  args: { ...JSON_OPTION, ...COMMON },
+  args: { ...JSON_OPTION, ...REMOTE },
   examples: ["majordomo-gateway vault status"],
   async run({ args }) {
-    noteThisMachine(args)
-    const status = await withDatabase(args.config, readVaultStatus)
+    const status = await call(args, vault.status, {})
     if (args.json) printJson(status)
     else print(describe(status))
     const isBroken = status.problem !== null || status.encrypted.some((each) => each.readable < each.provider_keys)
@@ -28,7 +27,7 @@ function describe({ vault_key_id: id, source, problem, encrypted }: VaultStatus)
   const lines = encrypted.map(({ vault_key_id: other, provider_keys: all, readable }) => {
     const count = all === 1 ? "1 provider key" : `${all} provider keys`
     if (readable === all) return `${count} encrypted with ${other}`
-    return `${count} encrypted with ${other}, of which this machine can decrypt ${readable}: add that key to vault.previous_keys`
+    return `${count} encrypted with ${other}, of which ${readable} can be decrypted: add that key to vault.previous_keys`
   })
   const found = lines.length === 0 ? ["No provider keys are stored."] : lines
   return [problem === null ? own : printable(problem), ...found].join("\n")

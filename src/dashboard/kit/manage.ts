@@ -5,6 +5,8 @@ export interface Key {
   readonly description: string | null
   /** In percent of the list prices. */
   readonly discount_percent: string | null
+  /** The provider keys that it is bound to. */
+  readonly provider_keys: readonly Binding[]
   readonly default_metadata: Readonly<Record<string, string>>
   readonly locked_metadata: Readonly<Record<string, string>>
   readonly required_metadata: readonly string[]
@@ -13,6 +15,50 @@ export interface Key {
   readonly revoked_at: string | null
   readonly last_used_at: string | null
   readonly request_count: number
+}
+
+export interface Binding {
+  readonly provider: string
+  readonly alias: string
+  /** Its requests to the provider are rejected. */
+  readonly removed: boolean
+}
+
+/** A key of a provider that the gateway holds. No answer has its secret. */
+export interface ProviderKey {
+  readonly id: string
+  readonly provider: string
+  readonly alias: string
+  readonly kind: "key" | "aws" | "google"
+  readonly status: "active" | "removed"
+  readonly is_default: boolean
+  /** Empty: the key is short. */
+  readonly last_four: string
+  readonly vault_key_id: string | null
+  readonly created_at: string
+  readonly created_by: string
+  readonly rotated_at: string | null
+  readonly last_used_at: string | null
+  readonly removed_at: string | null
+  readonly bound_keys: readonly { readonly id: string; readonly name: string }[]
+}
+
+/** What the gateway can decrypt. */
+export interface Vault {
+  /** Null: there is no vault key. */
+  readonly vault_key_id: string | null
+  /** Why the vault keys cannot be read. */
+  readonly problem: string | null
+  readonly encrypted: readonly {
+    readonly vault_key_id: string
+    readonly provider_keys: number
+    readonly readable: number
+  }[]
+}
+
+/** Returns the name of a provider key: `openai:team-a`. */
+export function toProviderKeyName({ provider, alias }: Pick<ProviderKey, "provider" | "alias">): string {
+  return `${provider}:${alias}`
 }
 
 /** What the running gateways answered to a revocation. */

@@ -9,6 +9,11 @@ const WHAT: Readonly<Record<string, string>> = {
   "keys.rotate": "Rotated the key",
   "keys.revoke": "Revoked the key",
   "keys.discard": "Deleted the unused key",
+  "provider-keys.add": "Stored the provider key",
+  "provider-keys.update": "Made the default the provider key",
+  "provider-keys.rotate": "Rotated the provider key",
+  "provider-keys.remove": "Removed the provider key",
+  "vault.rotate": "Replaced the vault key",
   "tokens.create": "Created the admin token",
   "tokens.revoke": "Revoked the admin token",
   "tokens.discard": "Deleted the unused admin token",
@@ -32,8 +37,13 @@ export function toWhat(action: string): string {
 
 /** Returns the name of what was changed, or else its id. */
 export function toName({ target, before, after }: AuditEntry): string {
-  const named = [after, before].map((value) => toRecord(value)["name"]).find((name) => typeof name === "string")
+  const named = [after, before].map((value) => nameOf(toRecord(value))).find((name) => typeof name === "string")
   return (named as string | undefined) ?? target ?? ""
+}
+
+/** A provider key has an alias among those of its provider. */
+function nameOf({ name, provider, alias }: Readonly<Record<string, unknown>>): unknown {
+  return typeof alias === "string" ? `${provider}:${alias}` : name
 }
 
 interface EntryProps {

@@ -1,28 +1,30 @@
 import { formatCount, formatExactMoment } from "../kit/format.ts"
 import type { Gateways } from "../kit/manage.ts"
 
-/** Which gateways reject a revoked key from now on, and which may still accept it. */
-export function GatewayAnswers({
-  gateways: { acknowledged, silent },
-  tz,
-}: {
+interface GatewaysProps {
   readonly gateways: Gateways
   readonly tz: string
-}) {
+  /** What they no longer do with the key. A key of a provider is not accepted, but used. */
+  readonly verb?: "accept" | "use"
+}
+
+/** Which gateways know that a key is revoked, and which may still accept or use it. */
+export function GatewayAnswers({ gateways: { acknowledged, silent }, tz, verb = "accept" }: GatewaysProps) {
   return (
     <>
-      {(acknowledged.length > 0 || silent.length === 0) && <p class="gateways">{toSentence(acknowledged.length)}</p>}
+      {(acknowledged.length > 0 || silent.length === 0) && (
+        <p class="gateways">{toSentence(acknowledged.length, verb)}</p>
+      )}
       {silent.length > 0 && (
         <div class="gateways is-warned">
           <p>
-            These gateways did not answer. While they cannot reach the database, they may accept the key. Stop them if
-            that must not be.
+            {`These gateways did not answer. While they cannot reach the database, they may ${verb} the key. Stop them if that must not be.`}
           </p>
           <ul>
             {silent.map(({ name, last_seen_at, accepts_until }) => (
               <li key={name}>
                 <bdi>{name}</bdi>
-                {`: last seen ${formatExactMoment(last_seen_at, tz)}; may accept it ${
+                {`: last seen ${formatExactMoment(last_seen_at, tz)}; may ${verb} it ${
                   accepts_until === null ? "without a limit" : `until ${formatExactMoment(accepts_until, tz)}`
                 }`}
               </li>
@@ -34,9 +36,9 @@ export function GatewayAnswers({
   )
 }
 
-function toSentence(count: number): string {
-  if (count === 0) return "No gateway is running, so none had to be told."
+function toSentence(count: number, verb: "accept" | "use"): string {
+  if (count === 0) return "No gateway is running."
   return count === 1
-    ? "The running gateway rejects the key from now on."
-    : `${formatCount(count)} running gateways reject the key from now on.`
+    ? `The running gateway no longer ${verb}s the key.`
+    : `${formatCount(count)} running gateways no longer ${verb} the key.`
 }

@@ -1,8 +1,9 @@
 import { change } from "../kit/api.ts"
-import type { Gateways, Key } from "../kit/manage.ts"
+import type { Gateways, Key, ProviderKey } from "../kit/manage.ts"
 import { formatValues, parseNames, parseValues } from "../kit/metadata.ts"
 import { Dialog, FormDialog, SecretDialog } from "../parts/dialog.tsx"
 import { Field } from "../parts/form.tsx"
+import { BindingFields, splitBindings } from "./_bindings.tsx"
 import { GatewayAnswers } from "./_gateways.tsx"
 
 export type CreatedKey = Key & { readonly key: string }
@@ -14,7 +15,12 @@ interface DialogProps<Result> {
   readonly onClose: () => void
 }
 
-function KeyFields({ value }: { readonly value?: Key }) {
+interface FieldsProps {
+  readonly value?: Key
+  readonly providerKeys: readonly ProviderKey[]
+}
+
+function KeyFields({ value, providerKeys }: FieldsProps) {
   return (
     <>
       <Field label="Name" name="name" value={value?.name ?? ""} hint="Reports show the key by it." isRequired isFirst />
@@ -48,23 +54,30 @@ function KeyFields({ value }: { readonly value?: Key }) {
         value={value?.required_metadata.join(", ") ?? ""}
         hint="Requests without these names are rejected, such as User-Id, Feature."
       />
+      <BindingFields providerKeys={providerKeys} bindings={value?.provider_keys ?? []} />
     </>
   )
 }
 
-export function CreateKey({ onDone, onClose }: DialogProps<CreatedKey>) {
-  const submit = async ({ name, description, discount, ...metadata }: Readonly<Record<string, string>>) =>
+type WithProviderKeys = Pick<FieldsProps, "providerKeys">
+
+export function CreateKey({ providerKeys, onDone, onClose }: DialogProps<CreatedKey> & WithProviderKeys) {
+  const submit = async (values: Readonly<Record<string, string>>) => {
+    const { others, bindings } = splitBindings(values)
+    const { name, description, discount, ...metadata } = others
     onDone(
       await change<CreatedKey>("POST", "/keys", {
         name,
         ...(description && { description }),
         ...(discount && { discount }),
         ...toMetadataChange(metadata),
+        ...bindings,
       }),
     )
+  }
   return (
     <FormDialog title="Create an API key" action="Create" onSubmit={submit} onClose={onClose}>
-      <KeyFields />
+      <KeyFields providerKeys={providerKeys} />
     </FormDialog>
   )
 }
@@ -85,20 +98,22 @@ interface OneKeyProps<Result> extends DialogProps<Result> {
   readonly of: Key
 }
 
-export function UpdateKey({ of, onDone, onClose }: OneKeyProps<Key>) {
+export function UpdateKey({ of, providerKeys, onDone, onClose }: OneKeyProps<Key> & WithProviderKeys) {
   const submit = async (fields: Readonly<Record<string, string>>) => {
-    const { name = "", description = "", discount = "", ...metadata } = fields
+    const { others, bindings } = splitBindings(fields, of)
+    const { name = "", description = "", discount = "", ...metadata } = others
     const changes = {
       ...(name !== of.name && { name }),
       ...(description !== (of.description ?? "") && { description }),
       ...(discount !== (of.discount_percent ?? "") && { discount: discount === "" ? "0" : discount }),
       ...toMetadataChange(metadata, of),
+      ...bindings,
     }
     onDone(Object.keys(changes).length === 0 ? of : await change<Key>("PATCH", toPath(of), changes))
   }
   return (
     <FormDialog title="Update the API key" action="Save" onSubmit={submit} onClose={onClose}>
-      <KeyFields value={of} />
+      <KeyFields value={of} providerKeys={providerKeys} />
     </FormDialog>
   )
 }

@@ -7,6 +7,7 @@ import { Keys } from "./keys.tsx"
 import { Overview } from "./overview.tsx"
 import { ModelPrice } from "./price.tsx"
 import { Prices } from "./prices.tsx"
+import { ProviderKeys } from "./provider-keys.tsx"
 import { Request } from "./request.tsx"
 import { Requests } from "./requests.tsx"
 import { Run } from "./run.tsx"
@@ -31,6 +32,7 @@ export const VIEWS: readonly View[] = [
   { name: "run", title: "Run", parent: "runs", Page: Run },
   { name: "keys", title: "Keys", group: "Manage", key: "k", Page: Keys },
   { name: "key", title: "Key", parent: "keys", Page: Key },
+  { name: "provider-keys", title: "Provider keys", group: "Manage", key: "v", Page: ProviderKeys },
   { name: "tokens", title: "Tokens", group: "Manage", key: "t", Page: Tokens },
   { name: "prices", title: "Prices", group: "Manage", key: "p", Page: Prices },
   { name: "price", title: "Price", parent: "prices", Page: ModelPrice },

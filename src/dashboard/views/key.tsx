@@ -9,6 +9,7 @@ import { Card, Facts } from "../parts/card.tsx"
 import { Empty, Failure, Skeleton } from "../parts/states.tsx"
 import { State } from "../parts/value.tsx"
 import { isAllowed, type PageProps } from "../view.ts"
+import { BoundTo, useProviderKeys } from "./_bindings.tsx"
 import {
   KeySecret,
   Revocation,
@@ -27,6 +28,8 @@ export function Key({ session }: PageProps) {
   const [opened, setOpened] = useState<"update" | "rotate" | "revoke">()
   const [rotated, setRotated] = useState<RotatedKey>()
   const [revoked, setRevoked] = useState<RevokedKey>()
+  const isAdmin = isAllowed(session.role, "admin")
+  const providerKeys = useProviderKeys(isAdmin)
   if (id === "") return <Empty title="The address has no id of a key" />
   if (key.problem) return <Failure problem={key.problem} retry={key.reload} />
   const { data } = key
@@ -38,7 +41,7 @@ export function Key({ session }: PageProps) {
     )
   }
   const close = () => setOpened(undefined)
-  const mayChange = data.status === "active" && isAllowed(session.role, "admin")
+  const mayChange = data.status === "active" && isAdmin
   return (
     <>
       <Card
@@ -54,7 +57,7 @@ export function Key({ session }: PageProps) {
       >
         <KeyFacts of={data} tz={tz} />
       </Card>
-      {opened === "update" && <UpdateKey of={data} onDone={key.reload} onClose={close} />}
+      {opened === "update" && <UpdateKey of={data} providerKeys={providerKeys} onDone={key.reload} onClose={close} />}
       {opened === "rotate" && <RotateKey of={data} onDone={setRotated} onClose={close} />}
       {opened === "revoke" && (
         <RevokeKey
@@ -109,6 +112,10 @@ function KeyFacts({ of, tz }: { readonly of: ApiKey; readonly tz: string }) {
         ["Revoked", of.revoked_at === null ? undefined : time(of.revoked_at)],
         ["Description", of.description === null ? undefined : <bdi key="description">{of.description}</bdi>],
         ["Discount", of.discount_percent === null ? undefined : `${of.discount_percent}% of the list prices`],
+        [
+          "Provider keys",
+          of.provider_keys.length === 0 ? undefined : <BoundTo key="bound" bindings={of.provider_keys} />,
+        ],
         ["Default metadata", formatValues(of.default_metadata) || undefined],
         ["Locked metadata", formatValues(of.locked_metadata) || undefined],
         ["Required metadata", of.required_metadata.join(", ") || undefined],

@@ -10,6 +10,7 @@ import { Empty, Failure, Skeleton } from "../parts/states.tsx"
 import type { Column } from "../parts/table.tsx"
 import { Count, MaybeMoment, Moment } from "../parts/value.tsx"
 import { isAllowed, type PageProps } from "../view.ts"
+import { useProviderKeys } from "./_bindings.tsx"
 import { type CreatedKey, CreateKey, KeySecret } from "./_key-dialogs.tsx"
 
 /** The API keys of the gateway's clients. */
@@ -18,12 +19,13 @@ export function Keys({ session }: PageProps) {
   const keys = useQuery<readonly Key[]>("/keys")
   const [isCreating, setCreating] = useState(false)
   const [created, setCreated] = useState<CreatedKey>()
+  const mayChange = isAllowed(session.role, "admin")
+  const providerKeys = useProviderKeys(mayChange)
   if (keys.problem) return <Failure problem={keys.problem} retry={keys.reload} />
   const words = question.params.get("q") ?? ""
   const { active, past } = divide(
     search(keys.data ?? [], words, ({ id, name, description }) => `${id} ${name} ${description}`),
   )
-  const mayChange = isAllowed(session.role, "admin")
   return (
     <>
       <Card
@@ -50,6 +52,7 @@ export function Keys({ session }: PageProps) {
       )}
       {isCreating && (
         <CreateKey
+          providerKeys={providerKeys}
           onDone={(key) => {
             setCreated(key)
             keys.reload()
