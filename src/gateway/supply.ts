@@ -48,9 +48,22 @@ export function createCredentialChoice(
   }
 }
 
-/** Azure takes a key in a header of its own, although it offers OpenAI's API. */
-const AZURE: CredentialPlace = { header: "api-key" }
-const AZURE_HOST = /\.azure\.(?:com|us|cn)$/
+interface Cloud {
+  readonly name: string
+  readonly host: RegExp
+  /** Returns the place of a key, whichever of the cloud's APIs the places belong to. */
+  place(places: readonly CredentialPlace[]): CredentialPlace | undefined
+}
+
+/** The clouds have places of their own, although they offer the APIs of others. */
+const CLOUDS: readonly Cloud[] = [
+  // `api-key` for OpenAI's API, `x-api-key` for Anthropic's. A bearer token is one of Entra ID.
+  { name: "azure", host: /\.azure\.(?:com|us|cn)$/, place: (places) => places.find(isPlain) },
+  { name: "bedrock", host: /(?:^|\.)bedrock[\w-]*\..*(?:amazonaws\.com(?:\.cn)?|\.api\.aws)$/, place: () => undefined },
+  { name: "vertex", host: /(?:^|[.-])aiplatform(?:\.[a-z]{2}\.rep)?\.googleapis\.com$/, place: () => GOOGLE },
+]
+const isPlain = (place: CredentialPlace) => "header" in place && place.scheme === undefined
+const GOOGLE: CredentialPlace = { header: "x-goog-api-key" }
 /** Tokens that are valid for a time, which every provider takes as a bearer token: Google's, Anthropic's, JSON Web Tokens. */
 const TOKEN = /^(?:ya29\.|sk-ant-oat|eyJ)/
 
@@ -60,8 +73,12 @@ export function toCredentialHeader(
   places: readonly CredentialPlace[],
   { name, host }: { readonly name: string; readonly host: string },
 ): readonly [string, string] {
-  if (TOKEN.test(secret)) return ["authorization", `Bearer ${secret}`]
-  const place = name === "azure" || AZURE_HOST.test(host) ? AZURE : places.find((each) => "header" in each)
+  const place = TOKEN.test(secret) ? undefined : findPlace(places, name, host)
   if (place === undefined || !("header" in place)) return ["authorization", `Bearer ${secret}`]
   return [place.header, place.scheme === "bearer" ? `Bearer ${secret}` : secret]
+}
+
+function findPlace(places: readonly CredentialPlace[], name: string, host: string): CredentialPlace | undefined {
+  for (const cloud of CLOUDS) if (name === cloud.name || cloud.host.test(host)) return cloud.place(places)
+  return places.find((each) => "header" in each)
 }

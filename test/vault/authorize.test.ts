@@ -138,8 +138,8 @@ describe("an access key of AWS signs the request", () => {
     ["https://bedrock-mantle.us-east-1.api.aws", "us-east-1/bedrock-mantle/"],
     ["http://127.0.0.1:9/aws", "eu-west-3/bedrock/"],
   ])("region and service follow from the address, else from the settings: %s", async (origin, scope) => {
-    const withSetting = createAuthorizer({ now: () => NOW, findRegion: () => "eu-west-3" })
-    const headers = await withSetting(AWS, {
+    const headers = await authorize(AWS, {
+      region: "eu-west-3",
       method: "GET",
       url: `${origin}/x`,
       headers: [],
