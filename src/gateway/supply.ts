@@ -3,8 +3,9 @@ import type { ProviderCredential } from "../core/provider-credential.ts"
 import type { CredentialPlace } from "../providers/_credentials.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
-import type { Format, Provider } from "../providers/catalog.ts"
+import type { Format } from "../providers/catalog.ts"
 import { type ClientCredentials, createCredentialChecks, type Withheld } from "./credentials.ts"
+import type { Route } from "./route.ts"
 
 /** With which credential a request goes to its provider. */
 export interface RequestCredentials {
@@ -29,7 +30,7 @@ type FindCredential = (
 export function createCredentialChoice(
   dialects: Readonly<Record<Format, Dialect>>,
   findCredential: FindCredential | undefined,
-): (provider: Provider, request: RoutedRequest, caller: Caller) => RequestCredentials | Promise<RequestCredentials> {
+): (route: Route, request: RoutedRequest, caller: Caller) => RequestCredentials | Promise<RequestCredentials> {
   const checks = createCredentialChecks(dialects)
 
   function toCredentials(client: ClientCredentials, supplied: ProviderCredential | undefined): RequestCredentials {
@@ -38,10 +39,10 @@ export function createCredentialChoice(
     return client
   }
 
-  return (provider, request, caller) => {
-    const client = checks.of(provider)(request)
+  return (route, request, caller) => {
+    const client = checks.of(route)(request)
     if (!client.isOpen) return client
-    const found = findCredential?.(provider.name, caller)
+    const found = findCredential?.(route.provider.name, caller)
     return found instanceof Promise
       ? found.then((supplied) => toCredentials(client, supplied))
       : toCredentials(client, found)
