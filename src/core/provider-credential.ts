@@ -40,6 +40,8 @@ export interface UnsignedRequest {
   readonly url: string
   /** Names and values, alternating. */
   readonly headers: readonly string[]
+  /** The region in the settings of its provider, for an address that does not name it, such as that of a proxy. */
+  readonly region?: string | undefined
   readonly body: {
     /** The number of its bytes. */
     readonly length: number

@@ -11,6 +11,7 @@ import {
 } from "../providers/_credentials.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
+import type { Route } from "./route.ts"
 
 interface Request {
   readonly headers: Headers
@@ -41,7 +42,7 @@ export interface ClientCredentials {
 type CredentialCheck = (request: Request) => ClientCredentials
 
 interface CredentialChecks {
-  of(provider: Provider): CredentialCheck
+  of(route: Pick<Route, "provider" | "format">): CredentialCheck
   /** What is withheld when the gateway supplies the credential: every place that can have one. */
   readonly everything: Withheld
 }
@@ -79,16 +80,27 @@ export function createCredentialChecks(dialects: Readonly<Record<Format, Dialect
   const checks = new Map<string, CredentialCheck>()
   const places = listCredentialPlaces(Object.values(dialects))
   return {
-    of(provider) {
-      let check = checks.get(provider.name)
+    of({ provider, format }) {
+      const name = isClaudeAtAzure(provider, format) ? CLAUDE_AT_AZURE : provider.name
+      let check = checks.get(name)
       if (check === undefined) {
-        check = createCheck(provider, dialects[provider.format].credentials, places)
-        checks.set(provider.name, check)
+        const { credentials } = dialects[name === provider.name ? provider.format : format]
+        const own = name === CLAUDE_AT_AZURE ? [...credentials, { header: AZURE_HEADER }] : credentials
+        check = createCheck(provider, own, places)
+        checks.set(name, check)
       }
       return check
     },
     everything: toWithheld([...places, ...AWS_PARAMETERS.map((query) => ({ query }))]),
   }
+}
+
+/** No provider can have this name. */
+const CLAUDE_AT_AZURE = "azure anthropic"
+
+/** Azure takes its key in Anthropic's place too where it offers Anthropic's API. */
+function isClaudeAtAzure({ name }: Provider, format: Format): boolean {
+  return name === "azure" && format === "anthropic"
 }
 
 /** Returns every place in which a dialect has its credential, without repetitions. */

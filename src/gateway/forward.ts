@@ -120,7 +120,8 @@ async function authorize(deps: ForwardDeps, { request, headers, edit, supplied }
   const { call, route } = request
   if (deps.authorize === undefined) throw new Error("nothing can sign this request")
   const url = new URL(route.provider.baseUrl).origin + toPath(request)
-  return deps.authorize(supplied, { method: call.method, url, headers, body: toHashable(call.body, edit) })
+  const { region } = route.provider
+  return deps.authorize(supplied, { method: call.method, url, headers, region, body: toHashable(call.body, edit) })
 }
 
 /** From here on the provider may bill the request, so that it gets a row even if this process is killed. */

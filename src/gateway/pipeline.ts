@@ -142,7 +142,7 @@ class Pipeline implements Gateway, RelaySteps {
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
       if (deps.listModels && answerModels(deps, arrival, { route, caller })) return
-      const chosen = this.chooseCredentials(route.provider, head, caller)
+      const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
       if (caller.metadata !== undefined) this.checkHeadMetadata(request, caller)

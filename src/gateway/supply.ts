@@ -3,8 +3,9 @@ import type { ProviderCredential } from "../core/provider-credential.ts"
 import type { CredentialPlace } from "../providers/_credentials.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
-import type { Format, Provider } from "../providers/catalog.ts"
+import type { Format } from "../providers/catalog.ts"
 import { type ClientCredentials, createCredentialChecks, type Withheld } from "./credentials.ts"
+import type { Route } from "./route.ts"
 
 /** With which credential a request goes to its provider. */
 export interface RequestCredentials {
@@ -29,7 +30,7 @@ type FindCredential = (
 export function createCredentialChoice(
   dialects: Readonly<Record<Format, Dialect>>,
   findCredential: FindCredential | undefined,
-): (provider: Provider, request: RoutedRequest, caller: Caller) => RequestCredentials | Promise<RequestCredentials> {
+): (route: Route, request: RoutedRequest, caller: Caller) => RequestCredentials | Promise<RequestCredentials> {
   const checks = createCredentialChecks(dialects)
 
   function toCredentials(client: ClientCredentials, supplied: ProviderCredential | undefined): RequestCredentials {
@@ -38,22 +39,32 @@ export function createCredentialChoice(
     return client
   }
 
-  return (provider, request, caller) => {
-    const client = checks.of(provider)(request)
+  return (route, request, caller) => {
+    const client = checks.of(route)(request)
     if (!client.isOpen) return client
-    const found = findCredential?.(provider.name, caller)
+    const found = findCredential?.(route.provider.name, caller)
     return found instanceof Promise
       ? found.then((supplied) => toCredentials(client, supplied))
       : toCredentials(client, found)
   }
 }
 
-/** Azure takes a key in a header of its own, although it offers OpenAI's API. */
-const AZURE: CredentialPlace = { header: "api-key" }
-const AZURE_HOST = /\.azure\.(?:com|us|cn)$/
-/** Vertex AI takes a key in Google's header, also where it offers the API of Anthropic or OpenAI. */
-const VERTEX: CredentialPlace = { header: "x-goog-api-key" }
-const VERTEX_HOST = /(?:^|[.-])aiplatform\.(?:[a-z]{2}\.rep\.)?googleapis\.com$/
+interface Cloud {
+  readonly name: string
+  readonly host: RegExp
+  /** Returns the place of a key, whichever of the cloud's APIs the places belong to. */
+  place(places: readonly CredentialPlace[]): CredentialPlace | undefined
+}
+
+/** The clouds have places of their own, although they offer the APIs of others. */
+const CLOUDS: readonly Cloud[] = [
+  // `api-key` for OpenAI's API, `x-api-key` for Anthropic's. A bearer token is one of Entra ID.
+  { name: "azure", host: /\.azure\.(?:com|us|cn)$/, place: (places) => places.find(isPlain) },
+  { name: "bedrock", host: /(?:^|\.)bedrock[\w-]*\..*(?:amazonaws\.com(?:\.cn)?|\.api\.aws)$/, place: () => undefined },
+  { name: "vertex", host: /(?:^|[.-])aiplatform(?:\.[a-z]{2}\.rep)?\.googleapis\.com$/, place: () => GOOGLE },
+]
+const isPlain = (place: CredentialPlace) => "header" in place && place.scheme === undefined
+const GOOGLE: CredentialPlace = { header: "x-goog-api-key" }
 /** Tokens that are valid for a time, which every provider takes as a bearer token: Google's, Anthropic's, JSON Web Tokens. */
 const TOKEN = /^(?:ya29\.|sk-ant-oat|eyJ)/
 
@@ -63,13 +74,12 @@ export function toCredentialHeader(
   places: readonly CredentialPlace[],
   { name, host }: { readonly name: string; readonly host: string },
 ): readonly [string, string] {
-  if (TOKEN.test(secret)) return ["authorization", `Bearer ${secret}`]
-  const place = placeOfCloud(name, host) ?? places.find((each) => "header" in each)
+  const place = TOKEN.test(secret) ? undefined : findPlace(places, name, host)
   if (place === undefined || !("header" in place)) return ["authorization", `Bearer ${secret}`]
   return [place.header, place.scheme === "bearer" ? `Bearer ${secret}` : secret]
 }
 
-function placeOfCloud(name: string, host: string): CredentialPlace | undefined {
-  if (name === "azure" || AZURE_HOST.test(host)) return AZURE
-  return name === "vertex" || VERTEX_HOST.test(host) ? VERTEX : undefined
+function findPlace(places: readonly CredentialPlace[], name: string, host: string): CredentialPlace | undefined {
+  for (const cloud of CLOUDS) if (name === cloud.name || cloud.host.test(host)) return cloud.place(places)
+  return places.find((each) => "header" in each)
 }

@@ -32,18 +32,13 @@ interface GatewayParts {
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
   const { keys, vault, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
   const spillDir = join(settings.storage.dataDir, "spill")
-  const providers = toProviders(settings)
   return createGateway({
     settings: toGatewaySettings(settings),
-    providers,
+    providers: toProviders(settings),
     dialects: DIALECTS,
     findCaller: keys.find,
     findCredential: vault.find,
-    authorize: createAuthorizer({
-      proxies: settings.upstream.proxies,
-      findRegion: (origin) => Object.values(providers).find((each) => new URL(each.baseUrl).origin === origin)?.region,
-      now: Date.now,
-    }),
+    authorize: createAuthorizer({ proxies: settings.upstream.proxies, now: Date.now }),
     price: prices.price,
     ...(settings.server.models === "own" && { listModels: createModelLists({ prices, now: Date.now }) }),
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),

@@ -6,8 +6,6 @@ import { signForAws } from "./sign-aws.ts"
 interface AuthorizerOptions {
   /** The proxies through which access tokens are fetched. */
   readonly proxies?: Proxies | undefined
-  /** Returns the region of an AWS address that does not name it, such as that of a proxy; undefined: it is not known. */
-  readonly findRegion?: (origin: string) => string | undefined
   /** Milliseconds since the epoch. */
   now(): number
 }
@@ -19,10 +17,10 @@ interface AuthorizerOptions {
  * The function throws a GatewayError, whose message contains no secret: `no_provider_credential` if the credential cannot be
  * used, `provider_unreachable` if no token can be fetched now.
  */
-export function createAuthorizer({ proxies, findRegion, now }: AuthorizerOptions) {
+export function createAuthorizer({ proxies, now }: AuthorizerOptions) {
   const tokens = createTokens({ proxies, now })
   return async (credential: ProviderCredential, request: UnsignedRequest): Promise<string[]> => {
-    if (credential.kind === "aws") return signForAws(credential, request, { now: now(), findRegion })
+    if (credential.kind === "aws") return signForAws(credential, request, now())
     const token = credential.kind === "google" ? await tokens.get(credential) : credential.secret
     return [...withoutHeaders(request.headers, BEARER), "authorization", `Bearer ${token}`]
   }

@@ -4,29 +4,24 @@ import type { ProviderCredential, UnsignedRequest } from "../core/provider-crede
 
 type AwsCredential = Extract<ProviderCredential, { readonly kind: "aws" }>
 
-interface SignOptions {
-  /** Milliseconds since the epoch. */
-  readonly now: number
-  readonly findRegion?: ((origin: string) => string | undefined) | undefined
-}
-
 /**
  * Returns the headers of a request with its signature (AWS Signature Version 4). The signature covers the host, the type of
  * the body, the `x-amz-` headers, the address and all bytes of the body. Proxies may change the other headers.
  *
+ * @param now milliseconds since the epoch
  * @throws GatewayError `no_provider_credential` if the region is not known
  */
 export async function signForAws(
   { accessKeyId, secretAccessKey, sessionToken }: AwsCredential,
-  { method, url, headers, body }: UnsignedRequest,
-  { now, findRegion }: SignOptions,
+  { method, url, headers, region, body }: UnsignedRequest,
+  now: number,
 ): Promise<string[]> {
   const { SignatureV4 } = await import("@smithy/signature-v4")
-  const { protocol, host, hostname, pathname, searchParams, origin } = new URL(url)
+  const { protocol, host, hostname, pathname, searchParams } = new URL(url)
   const kept = headers.filter((_, index) => !REPLACED.has(headers[index - (index % 2)]!.toLowerCase()))
   const signer = new SignatureV4({
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
-    region: regionOf(hostname) ?? findRegion?.(origin) ?? rejectRegion(),
+    region: regionOf(hostname) ?? region ?? rejectRegion(),
     // Mantle rejects signatures for `bedrock`.
     service: hostname.startsWith("bedrock-mantle.") ? "bedrock-mantle" : "bedrock",
     sha256: NodeSha256,

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { AnthropicBedrock } from "@anthropic-ai/bedrock-sdk"
+import Anthropic from "@anthropic-ai/sdk"
 import { AnthropicVertex } from "@anthropic-ai/vertex-sdk"
 import { BedrockRuntimeClient, ConverseCommand } from "@aws-sdk/client-bedrock-runtime"
 import { GoogleGenAI } from "@google/genai"
@@ -10,63 +11,11 @@ import OpenAI, { AzureOpenAI } from "openai"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
 import { BUILT_IN_PROVIDERS, type Provider } from "../../src/providers/catalog.ts"
+import { findCloudAnswer } from "../support/cloud-answers.ts"
 import { KEY, type Pipeline, startPipeline } from "../support/pipeline.ts"
 
 const OWN_KEY = { "x-majordomo-key": KEY }
 const messages = [{ role: "user" as const, content: "Hello" }]
-
-/** The clouds' answers, in the shapes of recorded ones (bedrock-converse-55a25a79a7, vertex-streamRawPredict-6358952e49, …). */
-const claude = (model: string) => ({
-  id: "msg_1",
-  type: "message",
-  role: "assistant",
-  model,
-  content: [{ type: "text", text: "Hello" }],
-  stop_reason: "end_turn",
-  stop_sequence: null,
-  usage: { input_tokens: 484, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 36 },
-})
-const chat = (model: string) => ({
-  id: "chatcmpl-1",
-  object: "chat.completion",
-  created: 1774962746,
-  model,
-  choices: [{ index: 0, finish_reason: "stop", message: { role: "assistant", content: "Hello" } }],
-  usage: { prompt_tokens: 14, completion_tokens: 19, total_tokens: 33 },
-})
-const converse = {
-  metrics: { latencyMs: 3447 },
-  output: { message: { role: "assistant", content: [{ text: "Hello" }] } },
-  stopReason: "end_turn",
-  usage: {
-    cacheReadInputTokenCount: 2074,
-    cacheReadInputTokens: 2074,
-    cacheWriteInputTokenCount: 297,
-    cacheWriteInputTokens: 297,
-    inputTokens: 3,
-    outputTokens: 61,
-    totalTokens: 2435,
-  },
-}
-const gemini = {
-  candidates: [{ content: { role: "model", parts: [{ text: "Hello" }] }, finishReason: "STOP" }],
-  usageMetadata: {
-    promptTokenCount: 9613,
-    candidatesTokenCount: 33,
-    cachedContentTokenCount: 9602,
-    totalTokenCount: 9646,
-    trafficType: "ON_DEMAND",
-  },
-  modelVersion: "gemini-2.5-flash",
-}
-const ANSWERS: readonly (readonly [RegExp, object])[] = [
-  [/:rawPredict$/, claude("claude-sonnet-4-5-20250929")],
-  [/\/invoke$/, claude("claude-haiku-4-5-20251001")],
-  [/\/converse$/, converse],
-  [/:generateContent$/, gemini],
-  [/^\/openai\/deployments\//, chat("gpt-4.1-mini-2025-04-14")],
-  [/\/chat\/completions$/, chat("openai.gpt-oss-20b-1:0")],
-]
 
 /** Without it, this client of AWS speaks HTTP/2, which the gateway does not. */
 const HTTP_1 = new NodeHttpHandler()
@@ -81,10 +30,11 @@ beforeAll(async () => {
   cloud = createServer((request, response) => {
     const path = request.url!.split("?", 1)[0]!
     const { authorization, "api-key": apiKey, "x-goog-api-key": goog, "x-majordomo-key": own } = request.headers
-    received.push({ path, credentials: JSON.parse(JSON.stringify({ authorization, apiKey, goog, own })) })
+    const anthropic = request.headers["x-api-key"]
+    received.push({ path, credentials: JSON.parse(JSON.stringify({ authorization, apiKey, anthropic, goog, own })) })
     request.resume().on("end", () => {
-      const answer = ANSWERS.find(([pattern]) => pattern.test(path))?.[1]
-      response.writeHead(answer ? 200 : 404, { "content-type": "application/json" }).end(JSON.stringify(answer ?? {}))
+      const answer = findCloudAnswer(path)
+      response.writeHead(answer.status, { "content-type": answer.type }).end(answer.body)
     })
   })
   await new Promise<void>((resolve) => cloud.listen(0, "127.0.0.1", resolve))
@@ -160,6 +110,19 @@ const CASES: Readonly<Record<string, Case>> = {
     path: "/openai/deployments/my-chat/chat/completions",
     // (14 * 0.4 + 19 * 1.6) / 1e6
     row: { provider: "azure", model: "gpt-4.1-mini-2025-04-14", requested_model: "my-chat", total_cost: "0.000036" },
+  },
+  "Anthropic at Azure": {
+    call: () =>
+      new Anthropic({
+        apiKey: "azure-own",
+        baseURL: `${gateway.origin}/azure/anthropic`,
+        // As the client for Foundry sends it too.
+        defaultHeaders: { ...OWN_KEY, "api-key": "azure-own" },
+      }).messages.create({ model: "my-haiku", max_tokens: 64, messages }),
+    credential: { apiKey: "azure-own", anthropic: "azure-own" },
+    path: "/anthropic/v1/messages",
+    // (484 * 1 + 36 * 5) / 1e6
+    row: { provider: "azure", dialect: "anthropic", requested_model: "my-haiku", total_cost: "0.000664" },
   },
   "OpenAI at Bedrock": {
     call: () =>

@@ -1,9 +1,10 @@
-import { createHash, createHmac, generateKeyPairSync, verify } from "node:crypto"
+import { generateKeyPairSync, verify } from "node:crypto"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { ProviderCredential } from "../../src/core/provider-credential.ts"
 import { createAuthorizer } from "../../src/vault/authorize.ts"
+import { signatureAtAws } from "../support/aws-signature.ts"
 
 const NOW = Date.parse("2026-11-28T20:00:00Z")
 const BODY = Buffer.from('{"messages":[{"role":"user","content":[{"text":"Grüß dich"}]}]}')
@@ -27,41 +28,6 @@ function toMap(raw: readonly string[]): ReadonlyMap<string, string> {
     map.set(raw[i]!.toLowerCase(), raw[i + 1]!)
   }
   return map
-}
-
-interface Received {
-  readonly method: string
-  /** The path and the query, as they stand in the request line. */
-  readonly target: string
-  readonly headers: ReadonlyMap<string, string>
-  readonly body: Buffer
-}
-
-const sha256 = (data: string | Buffer) => createHash("sha256").update(data).digest("hex")
-const hmac = (key: string | Buffer, data: string) => createHmac("sha256", key).update(data).digest()
-const uriEncode = (text: string) =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (each) => `%${each.charCodeAt(0).toString(16).toUpperCase()}`)
-
-/**
- * Computes the signature as AWS does from what it receives, by the steps of its documentation and without its code
- * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
- */
-function signatureAtAws({ method, target, headers, body }: Received, secret: string): string {
-  const [, scope, names] = /Credential=[^/]+\/([^,]+), SignedHeaders=([^,]+)/.exec(headers.get("authorization")!)!
-  const [day, region, service] = scope!.split("/")
-  const [path, query = ""] = target.split("?")
-  const parameters = query === "" ? [] : query.split("&").map((each) => each.split("=").map(decodeURIComponent))
-  const canonicalQuery = parameters
-    .map(([name, value = ""]) => `${uriEncode(name!)}=${uriEncode(value)}`)
-    .sort()
-    .join("&")
-  const lines = names!.split(";").map((name) => `${name}:${headers.get(name)!.trim().replace(/ +/g, " ")}\n`)
-  const canonicalPath = path!.split("/").map(uriEncode).join("/")
-  const canonical = [method, canonicalPath, canonicalQuery, lines.join(""), names, sha256(body)].join("\n")
-  const text = ["AWS4-HMAC-SHA256", headers.get("x-amz-date"), scope, sha256(canonical)].join("\n")
-  const dayKey = hmac(`AWS4${secret}`, day!)
-  const key = hmac(hmac(hmac(dayKey, region!), service!), "aws4_request")
-  return createHmac("sha256", key).update(text).digest("hex")
 }
 
 describe("an access key of AWS signs the request", () => {
@@ -138,8 +104,8 @@ describe("an access key of AWS signs the request", () => {
     ["https://bedrock-mantle.us-east-1.api.aws", "us-east-1/bedrock-mantle/"],
     ["http://127.0.0.1:9/aws", "eu-west-3/bedrock/"],
   ])("region and service follow from the address, else from the settings: %s", async (origin, scope) => {
-    const withSetting = createAuthorizer({ now: () => NOW, findRegion: () => "eu-west-3" })
-    const headers = await withSetting(AWS, {
+    const headers = await authorize(AWS, {
+      region: "eu-west-3",
       method: "GET",
       url: `${origin}/x`,
       headers: [],

@@ -3,6 +3,7 @@ import { NotFoundError } from "../../core/errors.ts"
 import { toRateLabel } from "../../core/rates.ts"
 import type { PriceExplanation } from "../../pricing/price-list.ts"
 import type { Context } from "../context.ts"
+import { listBilledProviders } from "./billed-providers.ts"
 import { toPriceObject } from "./rates.ts"
 
 interface PriceInput {
@@ -22,7 +23,7 @@ export function getPrices(
   { model, provider }: PriceInput,
 ): readonly PriceExplanation[] {
   if (provider !== undefined) return orThrow(prices.explain(provider, model), { model, provider })
-  const configured = Object.keys(settings.providers).flatMap((name) => prices.explain(name, model))
+  const configured = listBilledProviders(settings).flatMap((name) => prices.explain(name, model))
   const found = configured.length > 0 ? configured : prices.explain(undefined, model)
   // Resellers have the prices of the model's maker, so the maker's entry is enough.
   const direct = found.filter(({ isResold }) => !isResold)

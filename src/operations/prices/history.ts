@@ -3,6 +3,7 @@ import { NotFoundError } from "../../core/errors.ts"
 import { toRateLabel } from "../../core/rates.ts"
 import type { PriceChange } from "../../pricing/price-changes.ts"
 import type { Context } from "../context.ts"
+import { listBilledProviders } from "./billed-providers.ts"
 
 interface HistoryInput {
   /** The model as a request or an answer names it. */
@@ -35,7 +36,7 @@ export function getPriceHistory(
   { prices, settings }: Context<"prices" | "settings">,
   { model, provider }: HistoryInput,
 ): readonly PriceChangeObject[] {
-  const asked = provider === undefined ? Object.keys(settings.providers) : [provider]
+  const asked = provider === undefined ? listBilledProviders(settings) : [provider]
   const found = asked.flatMap((name) => prices.changes(name, model))
   const changes = found.length > 0 || provider !== undefined ? found : prices.changes(undefined, model)
   if (changes.length > 0) return changes.map(toObject)

@@ -1,6 +1,7 @@
 import { loadAwsEvents } from "../_aws-events.ts"
 import { defineDialect } from "../_define.ts"
 import { framingOf } from "../_framing.ts"
+import { readRequest } from "../_request.ts"
 import { AnswerCollector } from "./collector.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, isStreamed, OPERATIONS, requestedIn, SURFACES } from "./routes.ts"
@@ -11,11 +12,12 @@ export const bedrock = defineDialect({
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "authorization", scheme: "bearer" }],
   load: loadAwsEvents,
-  prepare: ({ path }) => ({
-    requestedModel: requestedIn(path),
+  prepare: (request) => ({
+    requestedModel: requestedIn(request.path),
     edit: undefined,
     createFilter: undefined,
-    stream: isStreamed(path),
+    attribution: readRequest(request).attribution,
+    stream: isStreamed(request.path),
   }),
   framing: ({ method, path }, head) => (OPERATIONS.find(method, path).kind === "count" ? "opaque" : framingOf(head)),
   createCollector: (request, headers) => new AnswerCollector(request, headers),

@@ -7,12 +7,12 @@ import { createUsageFilter } from "./hide-usage.ts"
 import { readJobs } from "./jobs.ts"
 import { MODEL_LIST } from "./model-list.ts"
 import { toReading } from "./reading.ts"
-import { CLAIMS, OPERATIONS } from "./routes.ts"
+import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
 
 /** OpenAI's API, which many providers implement. */
 export const openai = defineDialect({
   baseUrl: "https://api.openai.com",
-  routes: { claims: CLAIMS, operations: OPERATIONS },
+  routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   // Azure has a header of its own.
   modelList: MODEL_LIST,
   credentials: [{ header: "authorization", scheme: "bearer" }, { header: "api-key" }],

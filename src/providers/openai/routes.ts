@@ -1,5 +1,5 @@
 import { toRows } from "../_allow-list.ts"
-import { createOperations, type Routes } from "../_routes.ts"
+import { createOperations, type Routes, type Surface } from "../_routes.ts"
 import {
   FREE_ADMIN_OPERATIONS,
   FREE_COMPATIBLE_OPERATIONS,
@@ -45,6 +45,9 @@ export const CLAIMS: Routes["claims"] = {
   sharedPaths: [OPENAI_PATHS],
   summary: "/v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings and the other OpenAI paths",
 }
+
+/** Azure and others offer Claude, or Anthropic's API for models of their own, below a path. */
+export const SURFACES: readonly Surface[] = [{ format: "anthropic", path: /^\/anthropic\/v1\//, isOnlyNamed: true }]
 
 /** The operations whose answers are read in a way of their own. */
 export type Kind =
