@@ -27,11 +27,6 @@ export function toKeyMetadata(row: KeyMetadataRow): KeyMetadata | undefined {
   return { defaults: defaults ?? {}, locked: locked ?? {}, required: required ?? [] }
 }
 
-/** Returns true if an input changes no metadata. */
-export function isEmptyMetadata({ default_metadata, locked_metadata, required_metadata }: KeyMetadataInput): boolean {
-  return default_metadata === undefined && locked_metadata === undefined && required_metadata === undefined
-}
-
 /**
  * Returns the values of an input for its columns.
  *
