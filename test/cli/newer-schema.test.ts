@@ -48,6 +48,9 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "metadata/deactivate": ["metadata", "deactivate", "User-Id"],
   prune: ["prune", "--older-than", "30d"],
   "pricing/history": ["pricing", "history", "gpt-4o"],
+  "pricing/overrides": ["pricing", "overrides"],
+  "pricing/set": ["pricing", "set", "one", "--input", "1"],
+  "pricing/unset": ["pricing", "unset", "one"],
   "pricing/reprice": ["pricing", "reprice", "--since", "30d"],
 }
 /** Doctor lists the error among its findings; the others do not open this database. */

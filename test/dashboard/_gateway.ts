@@ -17,8 +17,8 @@ import { createTestDatabase } from "../support/postgres.ts"
 
 export { noBrowser } from "../support/browser.ts"
 
-/** Starts the admin API with its real access and prices, the dashboard and a browser. */
-export async function openGateway() {
+/** Starts the admin API with its real access and prices, the dashboard and a browser. `env` has further settings. */
+export async function openGateway(env: Readonly<Record<string, string>> = {}) {
   const { url: databaseUrl } = await createTestDatabase()
   const connect = async () => {
     const client = new pg.Client({ connectionString: databaseUrl })
@@ -26,7 +26,7 @@ export async function openGateway() {
     return client
   }
   const client = await connect()
-  const { settings } = await loadSettings({ cwd: tmpdir(), env: { DATABASE_URL: databaseUrl } })
+  const { settings } = await loadSettings({ cwd: tmpdir(), env: { DATABASE_URL: databaseUrl, ...env } })
   const database = await connectToDatabase(settings)
   const faults: string[] = []
   const log = (_level: string, line: string) => void faults.push(line)
@@ -60,6 +60,7 @@ export async function openGateway() {
   }
   return {
     client,
+    settings,
     /** Opens one more connection to the database. */
     connect,
     /** Returns the admin token of a role. */

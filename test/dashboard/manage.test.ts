@@ -39,7 +39,7 @@ describe.skipIf(noBrowser !== undefined)(
     test("a key is created, its secret is shown once and works, and it is updated, rotated and revoked", async () => {
       const page = await open("keys")
       await page.getByRole("button", { name: "Create key" }).click()
-      await page.getByLabel("Name").fill("Search")
+      await page.getByLabel(/^Name/).fill("Search")
       await page.getByLabel("Discount in percent").fill("150")
       await page.getByRole("button", { name: "Create", exact: true }).click()
       await expect.poll(() => page.getByRole("alert").textContent()).toContain("150")

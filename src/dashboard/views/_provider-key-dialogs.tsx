@@ -64,7 +64,7 @@ export function AddProviderKey({ onDone, onClose }: DialogProps) {
         isRequired
         isFirst
       />
-      <Field label="Alias" name="alias" placeholder="default" hint="Its name among the keys of the provider." />
+      <Field label="Alias" name="alias" placeholder="default" hint="Its name, such as team-a." />
       <Choice label="Kind" name="kind" value={kind} options={KINDS} onChange={(chosen) => setKind(chosen as Kind)} />
       <SecretFields key={kind} kind={kind} />
       <label class="check">
