@@ -68,7 +68,7 @@ export const SETTINGS = {
     models: row(
       oneOf("provider", "own"),
       "provider",
-      "who answers requests for lists of models, such as `GET /v1/models`: the `provider`, or with `own` the gateway, which lists the models of that provider whose prices it knows",
+      "who answers requests for lists of models, such as `GET /v1/models`: the `provider`, or with `own` the gateway, which lists the models of that provider whose prices it knows; with provider keys, only where the client or the gateway has one",
     ),
     metrics_token: optional(
       text,

@@ -51,8 +51,9 @@ export interface Deps {
   /**
    * Lists the models that a client may use at a provider, for answers that the gateway gives itself. undefined: such
    * requests are forwarded.
+   * @param hasCredential whether the client has a credential of the provider itself
    */
-  listModels?(provider: Provider, caller: Caller): readonly string[] | undefined
+  listModels?(provider: Provider, caller: Caller, hasCredential: boolean): readonly string[] | undefined
   /** The directory for spill files of large request bodies; undefined: all bodies stay in memory. */
   readonly spill?: SpillDirectory
   /** A spill file could not be written. Must not throw. */

@@ -1,8 +1,15 @@
 import type { Caller } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import type { RoutedRequest } from "../providers/_routing.ts"
 import type { Deps } from "./deps.ts"
 import { type Arrival, isShort } from "./receive.ts"
 import type { Route } from "./route.ts"
+
+interface Asked {
+  readonly head: RoutedRequest
+  readonly route: Route
+  readonly caller: Caller
+}
 
 /**
  * Answers a request for models itself, without a row.
@@ -13,9 +20,9 @@ import type { Route } from "./route.ts"
 export function answerModels(
   deps: Pick<Deps, "dialects" | "listModels">,
   { id, request, response }: Arrival,
-  { route, caller }: { readonly route: Route; readonly caller: Caller },
+  { head, route, caller }: Asked,
 ): boolean {
-  const found = request.method === "GET" ? findModels(deps, route, caller) : undefined
+  const found = request.method === "GET" ? findModels(deps, { head, route, caller }) : undefined
   if (found === undefined) return false
   const body = Buffer.from(JSON.stringify(found))
   const headers = ["Content-Type", "application/json; charset=utf-8", "Content-Length", String(body.length)]
@@ -28,12 +35,11 @@ export function answerModels(
 /** Returns the list or the model that a path names, as JSON data; undefined: it names neither, or there is no list. */
 function findModels(
   { dialects, listModels }: Pick<Deps, "dialects" | "listModels">,
-  { format, path, provider }: Route,
-  caller: Caller,
+  { head, route: { format, path, provider }, caller }: Asked,
 ): object | undefined {
-  const { modelList } = dialects[format]
+  const { modelList, readCredential } = dialects[format]
   const asked = modelList?.path.exec(path)
-  const ids = asked && listModels?.(provider, caller)
+  const ids = asked && listModels?.(provider, caller, readCredential(head) !== undefined)
   if (!modelList || !asked || !ids) return undefined
   const { name } = provider
   const [, wanted] = asked

@@ -141,7 +141,7 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
-      if (deps.listModels && answerModels(deps, arrival, { route, caller })) return
+      if (deps.listModels && answerModels(deps, arrival, { head, route, caller })) return
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)

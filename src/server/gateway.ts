@@ -40,7 +40,9 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     findCredential: vault.find,
     authorize: createAuthorizer({ proxies: settings.upstream.proxies, now: Date.now }),
     price: prices.price,
-    ...(settings.server.models === "own" && { listModels: createModelLists({ prices, now: Date.now }) }),
+    ...(settings.server.models === "own" && {
+      listModels: createModelLists({ prices, now: Date.now, canSupply: vault.canSupply }),
+    }),
     ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
     spill: createSpillDirectory(spillDir),
     onSpillError: createSpillReport(spillDir, log),

@@ -39,6 +39,11 @@ export interface CredentialStore {
    * @throws GatewayError `no_provider_credential`, `provider_key_removed`, `vault_unavailable`
    */
   find(provider: string, caller: Caller): ProviderCredential | undefined | Promise<ProviderCredential | undefined>
+  /**
+   * Returns whether there is a credential for a provider and a client, as far as is known. It is true for each provider
+   * while the gateway holds no credential at all.
+   */
+  canSupply(provider: string, caller: Caller): boolean
   /** Reads the keys again, because they may have changed. A request that needs one waits for that. */
   invalidate(): void
   close(): Promise<void>
@@ -123,6 +128,11 @@ export function createCredentialStore(options: StoreOptions): CredentialStore {
       }
       return choose(loaded, provider, caller)
     },
+    canSupply(provider, caller) {
+      if (loaded === undefined || loaded.byId.size === 0) return true
+      if (!isFresh(loaded)) void reload().catch(() => {}) // the next list has what changed
+      return pick(loaded, provider, caller)?.credential !== undefined
+    },
     invalidate() {
       version++
       if (!isClosed) void reload().catch(() => {})
@@ -136,12 +146,17 @@ export function createCredentialStore(options: StoreOptions): CredentialStore {
   }
 }
 
-function choose({ byId, defaults }: Loaded, provider: string, caller: Caller): ProviderCredential | undefined {
+/** Returns the key to which a client is bound, or else the default. */
+function pick({ byId, defaults }: Loaded, provider: string, caller: Caller): Entry | undefined {
   const bound = caller.providerKeys?.[provider]
-  const entry = bound === undefined ? defaults.get(provider) : byId.get(bound)
+  return bound === undefined ? defaults.get(provider) : byId.get(bound)
+}
+
+function choose(loaded: Loaded, provider: string, caller: Caller): ProviderCredential | undefined {
+  const entry = pick(loaded, provider, caller)
   if (entry === undefined) {
-    if (bound !== undefined) throw toRemoved(provider, caller)
-    if (defaults.has(provider)) throw toNoDefault(provider)
+    if (caller.providerKeys?.[provider] !== undefined) throw toRemoved(provider, caller)
+    if (loaded.defaults.has(provider)) throw toNoDefault(provider)
     return undefined
   }
   if (entry.credential === undefined) throw toLocked(entry.key)

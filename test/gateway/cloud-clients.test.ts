@@ -114,10 +114,10 @@ const CASES: Readonly<Record<string, Case>> = {
   "Anthropic at Azure": {
     call: () =>
       new Anthropic({
-        apiKey: "azure-own",
+        apiKey: null,
         baseURL: `${gateway.origin}/azure/anthropic`,
-        // As the client for Foundry sends it too.
-        defaultHeaders: { ...OWN_KEY, "api-key": "azure-own" },
+        // As the client for Foundry sends its key.
+        defaultHeaders: { ...OWN_KEY, "x-api-key": "azure-own", "api-key": "azure-own" },
       }).messages.create({ model: "my-haiku", max_tokens: 64, messages }),
     credential: { apiKey: "azure-own", anthropic: "azure-own" },
     path: "/anthropic/v1/messages",

@@ -26,7 +26,7 @@ beforeAll(async () => {
       },
     },
     now: () => 0,
-    isUsable: (provider) => provider !== "gemini" || isGeminiUsable,
+    canSupply: (provider) => provider !== "gemini" || isGeminiUsable,
   })
   // Nothing listens there: a request that is forwarded fails.
   gateway = await startPipeline({ upstream: "http://127.0.0.1:9", deps: { listModels } })

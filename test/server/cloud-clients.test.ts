@@ -113,6 +113,7 @@ beforeAll(async () => {
       MAJORDOMO_SERVER_PORT: "0",
       MAJORDOMO_SERVER_CREATE_FIRST_KEY: "false",
       MAJORDOMO_PRICING_REMOTE_URL: "",
+      MAJORDOMO_SERVER_MODELS: "own",
       MAJORDOMO_PROVIDERS_AZURE_BASE_URL: await startCloud(),
       MAJORDOMO_PROVIDERS_VERTEX_BASE_URL: await startCloud(),
       MAJORDOMO_PROVIDERS_BEDROCK_BASE_URL: await startCloud(),
@@ -398,4 +399,16 @@ print(client.converse(**json.loads(sys.argv[2]))["usage"]["outputTokens"])`
     }
     await check({ ...CASES["BedrockRuntimeClient, Converse"]!, call })
   })
+})
+
+test("with server.models: own, a list has the models of a provider for which the vault or the client has a credential", async () => {
+  const list = async (path: string, headers: Record<string, string>) => {
+    const response = await fetch(`${origin}${path}`, { headers })
+    const { data, models } = (await response.json()) as { data?: unknown[]; models?: unknown[] }
+    return (data ?? models)!.length > 0
+  }
+  expect(await list("/v1/models", { authorization: `Bearer ${key}` })).toBe(false)
+  expect(await list("/v1/models", { authorization: "Bearer sk-own", "x-majordomo-key": key })).toBe(true)
+  expect(await list("/vertex/v1beta/models", { "x-goog-api-key": key })).toBe(true)
+  expect(received).toEqual([])
 })
