@@ -156,8 +156,16 @@ function createCheck(
 
 /** Returns the first place that holds something other than a gateway key. */
 function findCredential(places: readonly CredentialPlace[], request: Request): CredentialPlace | undefined {
-  for (const place of places) if (hasPlace(place, request) && !holdsGatewayKey(place, request)) return place
+  for (const place of places) {
+    if (hasPlace(place, request) && !isEmpty(place, request) && !holdsGatewayKey(place, request)) return place
+  }
   return undefined
+}
+
+/** Returns true for a place without a credential: some programs send `Authorization: Bearer` when they have no key. */
+function isEmpty(place: CredentialPlace, { headers, query }: Request): boolean {
+  if ("query" in place) return new URLSearchParams(query).get(place.query) === ""
+  return /^(?:|bearer|basic)$/i.test(String(headers[place.header]))
 }
 
 /** Returns true if a gateway key stands in the place of a provider's credential. */

@@ -179,7 +179,10 @@ function decryptAll(
   known: ReadonlyMap<string, Entry> | undefined,
   openKeyring: () => Keyring,
 ): { readonly entries: readonly Entry[]; readonly problem: string } {
-  const isSame = (key: StoredKey) => known?.get(key.id)?.key.nonce.equals(key.nonce) === true
+  const isSame = (key: StoredKey) => {
+    const before = known?.get(key.id)?.key
+    return before !== undefined && hasSameOwner(before, key) && before.nonce.equals(key.nonce)
+  }
   if (keys.every((key) => isSame(key) && known!.get(key.id)!.credential !== undefined)) {
     return { entries: keys.map((key) => Object.assign(known!.get(key.id)!, { key })), problem: "" }
   }
@@ -190,11 +193,17 @@ function decryptAll(
     const text = vaultKey && decrypt(vaultKey, key, key)
     if (text === undefined) unreadable.push(key)
     const before = known?.get(key.id)
-    const kept = before?.key.rotation === key.rotation ? before.credential : undefined
+    const isUnchanged = before !== undefined && hasSameOwner(before.key, key) && before.key.rotation === key.rotation
+    const kept = isUnchanged ? before.credential : undefined
     const credential = text === undefined ? kept : toCredential(key, text)
     return { key, credential, isUsed: before?.isUsed ?? false }
   })
   return { entries, problem: unreadable.length === 0 ? "" : describeUnreadable(unreadable, keyring.problem) }
+}
+
+/** Returns false if a row of the database was given to another provider, which must not get the secret. */
+function hasSameOwner(before: StoredKey, { provider, alias }: StoredKey): boolean {
+  return before.provider === provider && before.alias === alias
 }
 
 function tryKeyring(openKeyring: () => Keyring): Pick<Keyring, "keys"> & { readonly problem?: string } {

@@ -102,6 +102,10 @@ describe("a gateway key in the place of a provider's key is replaced by the key 
     ["api-key", CHAT, `api-key: ${KEY}`, "", "authorization: Bearer sk-vault-openai"],
     ["basic password", CHAT, basic(`anyone:${KEY}`), "", "authorization: Bearer sk-vault-openai"],
     ["AWS access key id", CHAT, AWS4, "", "authorization: Bearer sk-vault-openai"],
+    ["an empty bearer token", CHAT, `${KEY_LINE}Authorization: Bearer `, "", "authorization: Bearer sk-vault-openai"],
+    ["an empty x-api-key", MESSAGES, `${KEY_LINE}x-api-key:`, "", "x-api-key: sk-ant-vault"],
+    ["an empty header of another API", CHAT, `${KEY_LINE}x-api-key:`, "", "authorization: Bearer sk-vault-openai"],
+    ["an empty ?key=", GENERATE, KEY_LINE.trim(), "?key=&alt=sse", "x-goog-api-key: AIza-vault"],
     ["X-Majordomo-Key alone", CHAT, KEY_LINE.trim(), "", "authorization: Bearer sk-vault-openai"],
     [
       "X-Majordomo-Key too",

@@ -300,6 +300,22 @@ describe("the admin API", () => {
   })
 })
 
+test("a secret that somebody moves to another provider in the database is not sent there", async () => {
+  const secret = "sk-proj-vault-moved-0123456789"
+  secrets.push(secret)
+  const { id } = await add("openai", secret, { alias: "moved" })
+  await sql.query("UPDATE provider_api_keys SET is_default = false WHERE provider = 'gemini'")
+  await sql.query("UPDATE provider_api_keys SET provider = 'gemini', is_default = true WHERE id = $1", [id])
+  const before = provider.exchanges.length
+  const generate = async () => {
+    const path = "/v1beta/models/gemini-2.5-flash:generateContent"
+    const headers = { "x-goog-api-key": key, "content-type": "application/json" }
+    return (await fetch(originOf(gateway) + path, { method: "POST", headers, body: '{"contents":[]}' })).status
+  }
+  await expect.poll(generate).toBe(503)
+  expect(JSON.stringify(provider.exchanges.slice(before).map(({ rawHeaders }) => rawHeaders))).not.toContain(secret)
+})
+
 test("no secret is in the database, plain or in base64, nor in a log line or a file", async () => {
   const { rows: tables } = await sql.query<{ name: string }>(
     "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'",
