@@ -13,6 +13,8 @@ type Range = readonly [from: number, to: number]
 export interface Profile {
   readonly team: keyof typeof TEAMS
   readonly feature: string
+  /** The program that sends it, as the gateway names it. */
+  readonly client: string
   readonly steps: readonly string[]
   readonly sessions: boolean
   readonly provider: string
@@ -33,9 +35,9 @@ export interface Profile {
   readonly reasoning: number
 }
 
-const NONE = { steps: [], sessions: false, streamed: false, cached: 0, written: 0, reasoning: 0 } as const
+const NONE = { client: "openai-python/2.9", steps: [], sessions: false, streamed: false, cached: 0, written: 0, reasoning: 0 } as const
 const CHAT = { ...NONE, provider: "openai", path: "/v1/chat/completions" } as const
-const CLAUDE = { ...NONE, provider: "anthropic", path: "/v1/messages" } as const
+const CLAUDE = { ...NONE, client: "claude-code/2.1", provider: "anthropic", path: "/v1/messages" } as const
 
 export const PROFILES: readonly Profile[] = [
   {
@@ -56,6 +58,7 @@ export const PROFILES: readonly Profile[] = [
     ...CHAT,
     team: "support",
     feature: "ticket-triage",
+    client: "n8n",
     model: "gpt-5-mini",
     responseModel: "gpt-5-mini-2025-08-07",
     perDay: 12,
@@ -99,6 +102,7 @@ export const PROFILES: readonly Profile[] = [
     ...NONE,
     team: "research",
     feature: "reports",
+    client: "google-genai-python/3.6",
     steps: ["search", "read", "write"],
     sessions: true,
     provider: "gemini",

@@ -87,7 +87,7 @@ function toSample({ profile, incident, hourMs, ...given }: SampleInput, random: 
   const ending = { ...made, ms: made.ms * incident.slower }
   const someone = `user-${String(1 + Math.floor(profile.users * random.between(0, 1) ** 2)).padStart(3, "0")}`
   const user = given.user ?? someone
-  const metadata: Record<string, string> = { Feature: profile.feature, "User-Id": user }
+  const metadata: Record<string, string> = { Client: profile.client, Feature: profile.feature, "User-Id": user }
   if (profile.sessions) metadata["Session-Id"] = `${user}-${Math.floor(receivedAt / 1_800_000).toString(36)}`
   return {
     team: TEAMS[profile.team],

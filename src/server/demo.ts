@@ -13,7 +13,7 @@ import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
 export { type DemoProvider, startDemoProvider } from "../demo/provider.ts"
 
 /** The names by which reports of the demo are fast. */
-const ACTIVE_NAMES = ["Feature", "User-Id", "Trace-Id"]
+const ACTIVE_NAMES = ["Client", "Feature", "User-Id", "Trace-Id"]
 
 /**
  * Deletes everything in the demo's own database and fills it with 30 days of sample requests, priced as the gateway
