@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { GatewayError } from "../core/errors.ts"
 import type { ProviderCredential } from "../core/provider-credential.ts"
+import { redactSecrets } from "../core/secrets.ts"
 import { truncateText } from "../core/text.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
@@ -83,7 +84,7 @@ async function fetchToken(credential: GoogleCredential, { proxies, now }: TokenO
       `No access token of Google Cloud could be fetched: ${new URL(tokenUri).host} did not answer. Try again shortly.`,
     )
   } finally {
-    await dispatcher?.close()
+    await dispatcher?.destroy()
   }
 }
 
@@ -113,7 +114,8 @@ function readToken(status: number, text: string, now: number): Token {
     return { text: token, expiresAt: now + (typeof lifetime === "number" ? lifetime : LIFETIME_S) * 1000 }
   }
   const { error, error_description: description } = answer
-  const why = [error, description].filter((each) => typeof each === "string").join(": ")
+  // A proxy or an emulator may repeat the assertion.
+  const why = redactSecrets([error, description].filter((each) => typeof each === "string").join(": "))
   // Google rejects an account with 400 or 401. Anything else can be over soon.
   const code = status === 400 || status === 401 ? "no_provider_credential" : "provider_unreachable"
   throw new GatewayError(

@@ -113,13 +113,8 @@ export function createCredentialStore(options: StoreOptions): CredentialStore {
     if (failedAt !== undefined && now() >= failedAt + RETRY_MS) void reload().catch(() => {})
     return failedAt !== undefined
   }
-  async function reportUsed(): Promise<void> {
-    const used = [...(loaded?.byId.values() ?? [])].filter(({ isUsed }) => isUsed)
-    for (const entry of used) entry.isUsed = false
-    if (used.length > 0) await onUsed(used.map(({ key }) => key.id))
-  }
 
-  const timer = setInterval(() => void reportUsed(), USED_INTERVAL_MS).unref()
+  const timer = setInterval(() => void reportUsed(loaded, onUsed), USED_INTERVAL_MS).unref()
   void reload().catch(() => {}) // the first request that needs a key tries again
   return {
     find(provider, caller) {
@@ -141,9 +136,15 @@ export function createCredentialStore(options: StoreOptions): CredentialStore {
       isClosed = true
       clearInterval(timer)
       await loading?.catch(() => {})
-      await reportUsed()
+      await reportUsed(loaded, onUsed)
     },
   }
+}
+
+async function reportUsed(loaded: Loaded | undefined, onUsed: StoreOptions["onUsed"]): Promise<void> {
+  const used = [...(loaded?.byId.values() ?? [])].filter(({ isUsed }) => isUsed)
+  for (const entry of used) entry.isUsed = false
+  if (used.length > 0) await onUsed(used.map(({ key }) => key.id))
 }
 
 /** Returns the key to which a client is bound, or else the default. */

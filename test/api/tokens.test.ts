@@ -63,13 +63,13 @@ describe("admin.token", () => {
 })
 
 describe("an API key", () => {
-  test("reads its own usage with X-Majordomo-Key, and nothing else", async () => {
+  test("reads its own usage and its rules with X-Majordomo-Key, and nothing else", async () => {
     const boss = await admin.createToken("admin")
     const make = async (name: string) => {
       const response = await fetch(`${admin.url}/api/v1/keys`, {
         method: "POST",
         headers: { Authorization: `Bearer ${boss.token}`, "Content-Type": "application/json" },
-        body: JSON.stringify({ name }),
+        body: JSON.stringify({ name, required_metadata: ["Feature"] }),
       })
       return (await response.json()) as { id: string; key: string }
     }
@@ -84,6 +84,14 @@ describe("an API key", () => {
     const own = await ask("/me/usage?by=key&tz=UTC", mine.key)
     expect(own.status).toBe(200)
     expect(await own.json()).toMatchObject({ rows: [{ key_id: mine.id, requests: 1 }], total: { requests: 1 } })
+    expect(await (await ask("/me/key", mine.key)).json()).toEqual({
+      id: mine.id,
+      name: "Mine",
+      default_metadata: {},
+      locked_metadata: {},
+      required_metadata: ["Feature"],
+    })
+    expect((await ask("/me/key", "mdm_sk_x")).status).toBe(401)
     expect((await ask(`/me/usage?key=${other.id}`, mine.key)).status).toBe(400)
     for (const key of ["", "mdm_sk_x", boss.token]) expect((await ask("/me/usage", key)).status).toBe(401)
     for (const path of ["/usage", "/keys", "/me", "/requests"])

@@ -179,6 +179,13 @@ describe("the official SDKs", () => {
     const vertex = await metadataOf({ path, headers: { authorization: "Bearer ya29.test" }, body })
     expect(vertex).toMatchObject({ "User-Id": "u-1", "Session-Id": "s-1" })
   })
+
+  test("AWS's requestMetadata of Converse names user and session", async () => {
+    const body = { messages: [], requestMetadata: { userId: "u-1", sessionId: "s-1" } }
+    const headers = { authorization: "Bearer ABSKown" }
+    const bedrock = await metadataOf({ path: "/model/amazon.nova-lite-v1:0/converse", headers, body })
+    expect(bedrock).toMatchObject({ "User-Id": "u-1", "Session-Id": "s-1" })
+  })
 })
 
 describe("traces", () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { ProviderCredential } from "../../src/core/provider-credential.ts"
 import { createAuthorizer } from "../../src/vault/authorize.ts"
 import { signatureAtAws } from "../support/aws-signature.ts"
+import { startConnectProxy } from "../support/connect-proxy.ts"
 
 const NOW = Date.parse("2026-11-28T20:00:00Z")
 const BODY = Buffer.from('{"messages":[{"role":"user","content":[{"text":"Grüß dich"}]}]}')
@@ -208,12 +209,26 @@ describe("a service account of Google Cloud gets an access token", () => {
     await expect(authorize(credential(), request)).rejects.toMatchObject({ code: "provider_unreachable" })
   })
 
+  test("through the proxy of the environment, if there is one", async () => {
+    const proxy = await startConnectProxy()
+    const proxies = { http: `http://127.0.0.1:${proxy.port}`, https: undefined, except: [] }
+    const host = `tokens.example:${new URL(tokenUri).port}`
+    const account = { ...credential(), tokenUri: `http://${host}/token` } as ProviderCredential
+    const headers = await createAuthorizer({ proxies, now: () => now })(account, request)
+    expect(toMap(headers).get("authorization")).toBe("Bearer ya29.first")
+    expect(proxy.targets).toEqual([host])
+    await proxy.close()
+  })
+
   test("or an error with Google's reason and without a secret", async () => {
     answer = { status: 400, body: '{"error":"invalid_grant","error_description":"Invalid JWT Signature."}' }
     await expect(open()(credential(), request)).rejects.toMatchObject({
       code: "no_provider_credential",
       message: expect.stringMatching(/status 400, invalid_grant: Invalid JWT Signature\.\)\.$/),
     })
+    const assertion = `${Buffer.from('{"alg":"RS256"}').toString("base64url")}.${"c".repeat(300)}.${"s".repeat(342)}`
+    answer = { status: 400, body: JSON.stringify({ error: "invalid_grant", error_description: `Bad ${assertion}` }) }
+    await expect(open()(credential(), request)).rejects.toThrow(/invalid_grant: Bad \*\*\*\)\.$/)
     const broken = {
       ...credential(),
       privateKey: "-----BEGIN PRIVATE KEY-----\nMIIsecret\n-----END PRIVATE KEY-----\n",

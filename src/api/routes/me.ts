@@ -1,9 +1,12 @@
 import { z } from "zod"
 import { ROLES } from "../../core/actor.ts"
 import { findKeyId } from "../../operations/keys/find.ts"
-import { defineRoute } from "../_route.ts"
+import { getKey } from "../../operations/keys/get.ts"
+import { defineRoute, type RouteContext } from "../_route.ts"
 import { ApiError } from "../problem.ts"
 import { usage } from "./usage.ts"
+
+const metadata = z.record(z.string(), z.string()).readonly()
 
 export const me = {
   get: defineRoute({
@@ -33,14 +36,31 @@ export const me = {
     needs: ["database", "http"],
     parse: (input, now) => usage.report.parse(input, now),
     async run(context, question) {
-      const secret = context.http.headers.get("x-majordomo-key")
-      const key = secret === null ? undefined : await findKeyId(context, { secret })
-      if (key === undefined) {
-        throw new ApiError("unauthenticated", "this needs an API key that is not revoked, as X-Majordomo-Key")
-      }
+      const key = await findCallingKey(context)
       // A note may name directories of the gateway's machine, which are not for the holder of a key.
       const quiet = { ...context, log: () => {} }
       return usage.report.run(quiet, { ...question, filters: { ...question.filters, key } })
+    },
+  }),
+  key: defineRoute({
+    name: "me.key",
+    method: "GET",
+    path: "/me/key",
+    role: "public",
+    summary: "the API key of the header X-Majordomo-Key: its name, and the metadata that it sets and requires",
+    input: z.strictObject({}),
+    output: z.object({
+      id: z.string(),
+      name: z.string(),
+      default_metadata: metadata.describe("values for requests that have none, by metadata name"),
+      locked_metadata: metadata.describe("values that replace those of the client, by metadata name"),
+      required_metadata: z.array(z.string()).readonly().describe("the names without which a request is rejected"),
+    }),
+    needs: ["database", "http"],
+    async run(context) {
+      const key = await getKey(context, { id: await findCallingKey(context) })
+      const { id, name, default_metadata, locked_metadata, required_metadata } = key
+      return { id, name, default_metadata, locked_metadata, required_metadata }
     },
   }),
   signIn: defineRoute({
@@ -54,4 +74,12 @@ export const me = {
     needs: [],
     run: ({ settings }) => ({ oidc: settings.admin.oidc.issuer !== undefined }),
   }),
+}
+
+/** Returns the id of the API key that calls. @throws ApiError if there is none */
+async function findCallingKey(context: RouteContext<"database" | "http">): Promise<string> {
+  const secret = context.http.headers.get("x-majordomo-key")
+  const key = secret === null ? undefined : await findKeyId(context, { secret })
+  if (key !== undefined) return key
+  throw new ApiError("unauthenticated", "this needs an API key that is not revoked, as X-Majordomo-Key")
 }
