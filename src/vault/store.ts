@@ -1,9 +1,10 @@
 import type { Caller } from "../core/call.ts"
-import { CommandError, GatewayError } from "../core/errors.ts"
+import { CommandError } from "../core/errors.ts"
 import type { ProviderCredential } from "../core/provider-credential.ts"
 import { decrypt, type EncryptedSecret } from "./cipher.ts"
 import type { Keyring } from "./keyring.ts"
 import type { Secret } from "./secret.ts"
+import { throwUnavailable, toLocked, toNoDefault, toRemoved } from "./store-errors.ts"
 
 /** A provider key as it is stored. */
 interface StoredKey extends EncryptedSecret {
@@ -225,33 +226,4 @@ function describeUnreadable(keys: readonly StoredKey[], problem: string | undefi
   const ids = [...new Set(keys.map(({ keyId }) => keyId))].join(", ")
   const why = problem ?? `they need the vault key ${ids}, and this gateway does not have it, or they were changed`
   return `provider keys that cannot be decrypted: ${names}: ${why}. Those that are in memory are used until the gateway stops; see majordomo-gateway vault status`
-}
-
-function toLocked({ provider, alias, keyId }: StoredKey): GatewayError {
-  return new GatewayError(
-    "vault_unavailable",
-    `The gateway holds the key ${provider}:${alias}, but cannot decrypt it: it needs the vault key ${keyId}. Its operator finds the reason with majordomo-gateway vault status.`,
-  )
-}
-
-function toRemoved(provider: string, { keyId }: Caller): GatewayError {
-  return new GatewayError(
-    "provider_key_removed",
-    `This gateway key is bound to a key of ${provider} that was removed. Bind it to another one with majordomo-gateway keys update ${keyId} --provider-key ${provider}:ALIAS.`,
-  )
-}
-
-function toNoDefault(provider: string): GatewayError {
-  return new GatewayError(
-    "no_provider_credential",
-    `The gateway has keys of ${provider}, but none is the default, and this gateway key is bound to none. Run majordomo-gateway provider-keys update ${provider}:ALIAS --default.`,
-  )
-}
-
-function throwUnavailable(error: unknown): never {
-  if (error instanceof GatewayError) throw error
-  throw new GatewayError(
-    "vault_unavailable",
-    "The gateway cannot read its provider keys at the moment. Try again shortly.",
-  )
 }
