@@ -179,6 +179,8 @@ describe.skipIf(noBrowser !== undefined)(
         const page = await open("provider-keys", "admin", { colorScheme, viewport: { width: 360, height: 800 } })
         const check = async (what: string) => {
           expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), what).toBeLessThanOrEqual(0)
+          const cut = "[...document.querySelectorAll('dialog')].some((each) => each.scrollWidth > each.clientWidth)"
+          expect(await page.evaluate(cut), what).toBe(false)
           await page.evaluate(axe)
           const problems = await page.evaluate(
             "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html))",

@@ -10,6 +10,10 @@ import { createTestDatabase } from "../support/postgres.ts"
 import { connectRaw } from "../support/raw.ts"
 import { ACCESS_KEY, BUCKET, REGION, type S3Server, SECRET_KEY, startS3 } from "../support/s3.ts"
 
+const VAULT_SECRET = "provider key of the vault"
+/** It contains the vault key, and nothing else may. */
+const VAULT_FILE = ".majordomo/vault.key"
+
 let fakeProvider: FakeProvider
 let s3: S3Server
 let url: string
@@ -33,6 +37,10 @@ beforeAll(async () => {
     MAJORDOMO_S3_ACCESS_KEY_ID: ACCESS_KEY,
     MAJORDOMO_S3_SECRET_ACCESS_KEY: SECRET_KEY,
   })
+  // The gateway holds a key of a provider, which requests without one of their own use.
+  await home.runJson(["vault", "init"])
+  secrets.set("vault key", readFileSync(join(home.home, VAULT_FILE), "utf8").split("\n")[2]!)
+  await home.runJson(["provider-keys", "add", "openai"], {}, secret(VAULT_SECRET))
   key = ((await home.runJson(["keys", "create", "--name", "canary"])) as { key: string }).key
   gateway = await home.serve()
 })
@@ -110,7 +118,7 @@ function needlesOf(text: string): string[] {
 function readFiles(dir: string): [string, Buffer][] {
   return readdirSync(dir, { recursive: true, encoding: "utf8" })
     .map((name) => join(dir, name))
-    .filter((path) => statSync(path).isFile())
+    .filter((path) => statSync(path).isFile() && !path.endsWith(VAULT_FILE))
     .map((path) => [path, readFileSync(path)])
 }
 
@@ -162,6 +170,15 @@ test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object,
     `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Majordomo-Key: ${key}\r\nX-Majordomo-Provider: openai\r\n${made}Content-Length: ${CHAT.length}\r\n\r\n${CHAT}`,
   )
   expect(await client.closed()).toMatch(/^HTTP\/1.1 401 /)
+  // The gateway adds its own key of the provider, which the provider quotes.
+  const held = secrets.get(VAULT_SECRET)!
+  const quote = `${"x".repeat(470)} and ${held}`
+  fakeProvider.next({ status: 401, body: JSON.stringify({ error: { message: `${held} is wrong: ${quote}` } }) })
+  const supplied = await connectRaw(gateway.port)
+  supplied.send(
+    `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer ${key}\r\nContent-Length: ${CHAT.length}\r\n\r\n${CHAT}`,
+  )
+  expect(await supplied.closed(), "the provider has received it").toMatch(/^HTTP\/1\.1 401 [^]*is wrong/)
   fakeProvider.next({ breakAfterPieces: 0 })
   refusals.push(await ask({ name: "broken off", expected: 502 }))
   fakeProvider.next({
@@ -190,6 +207,9 @@ test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object,
   const pages = await Promise.all(
     ["/metrics", "/health", "/readyz"].map(async (path) => (await fetch(gateway.origin + path)).text()),
   )
+  const commands = [["provider-keys", "list"], ["audit", "list"], ["vault", "status"], ["usage", "errors"], ["doctor"]]
+  const printed = await Promise.all(commands.map((command) => home.run([...command, "--json"])))
+  expect(printed[0]!.stdout).toContain('"openai"')
   const whileWaiting = readFiles(home.home)
   expect(whileWaiting.some(([path, bytes]) => /bodies|spool/.test(path) && bytes.length > 0)).toBe(true)
   s3.fault = undefined
@@ -212,6 +232,7 @@ test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object,
     ["stdout", stdout],
     ["stderr", stderr],
     ["own pages", pages.join("\n")],
+    ...printed.map(({ stdout, stderr }, i): [string, string] => [`command ${commands[i]}`, stdout + stderr]),
     ...refusals.map((text, index): [string, string] => [`refusal ${index}`, text]),
   ]
   expect(places.length).toBeGreaterThan(20)

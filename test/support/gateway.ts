@@ -11,12 +11,12 @@ const DIST = fileURLToPath(new URL("../../dist/index.mjs", import.meta.url))
 /** The built program as a user runs it, in an empty home that is also its working directory. */
 export interface Installation {
   readonly home: string
-  /** Runs one command until it ends. */
-  run(args: readonly string[], settings?: Settings): Promise<Ran>
+  /** Runs one command until it ends. `input` is its stdin. */
+  run(args: readonly string[], settings?: Settings, input?: string): Promise<Ran>
   /** Runs one command that goes on until Ctrl-C, and presses it as soon as the output is enough. */
   runUntil(isEnough: (stdout: string) => boolean, args: readonly string[], settings?: Settings): Promise<Ran>
   /** Returns what a command with `--json` prints. @throws with the command's messages if it fails */
-  runJson(args: readonly string[], settings?: Settings): Promise<unknown>
+  runJson(args: readonly string[], settings?: Settings, input?: string): Promise<unknown>
   /** Runs `serve` on a free port and waits until it is ready. */
   serve(options?: { readonly args?: readonly string[]; readonly settings?: Settings }): Promise<RunningGateway>
   /** Stops what is still running and deletes the home. */
@@ -61,10 +61,12 @@ export function createInstallation(
   const home = mkdtempSync(join(tmpdir(), "majordomo-home-"))
   const running = new Set<ChildProcess>()
 
-  const start = (args: readonly string[], settings: Settings) => {
+  const start = (args: readonly string[], settings: Settings, input?: string) => {
     const env = { PATH: process.env["PATH"] ?? "", HOME: home, ...always, ...settings }
     const [command = "", ...words] = [...under, process.execPath, bin, ...args]
-    const child = spawn(command, words, { cwd: home, env, stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(command, words, { cwd: home, env, stdio: ["pipe", "pipe", "pipe"] })
+    // A command that rejects its arguments ends without reading its stdin.
+    child.stdin.on("error", () => {}).end(input)
     running.add(child)
     const exited = new Promise<Pick<Ran, "code" | "signal">>((resolve) => {
       child.once("exit", (code, signal) => {
@@ -75,8 +77,8 @@ export function createInstallation(
     return { child, exited }
   }
 
-  const run = async (args: readonly string[], settings: Settings = {}): Promise<Ran> => {
-    const { child, exited } = start(args, settings)
+  const run = async (args: readonly string[], settings: Settings = {}, input?: string): Promise<Ran> => {
+    const { child, exited } = start(args, settings, input)
     const [stdout, stderr, ended] = await Promise.all([text(child.stdout), text(child.stderr), exited])
     return { ...ended, stdout, stderr }
   }
@@ -96,8 +98,8 @@ export function createInstallation(
       })
       return { ...(await exited), ...said }
     },
-    async runJson(args, settings) {
-      const { code, stdout, stderr } = await run([...args, "--json"], settings)
+    async runJson(args, settings, input) {
+      const { code, stdout, stderr } = await run([...args, "--json"], settings, input)
       if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`)
       return JSON.parse(stdout)
     },

@@ -69,7 +69,7 @@ export function AddProviderKey({ onDone, onClose }: DialogProps) {
       <SecretFields key={kind} kind={kind} />
       <label class="check">
         <input type="checkbox" name="default" />
-        Make it the default, which API keys use that are bound to no other one
+        Make it the default of its provider
       </label>
     </FormDialog>
   )

@@ -97,7 +97,7 @@ function VaultNote({ vault: { vault_key_id: id, problem, encrypted } }: { readon
   return (
     <div class="gateways is-warned">
       {problem !== null && <p>{problem}</p>}
-      {problem === null && id === null && (
+      {problem === null && id === null && encrypted.length === 0 && (
         <p>
           The gateway has no vault key, so it cannot encrypt provider keys. Run{" "}
           <code>majordomo-gateway vault init</code> on its machine, or set <code>vault.key</code>.
@@ -106,7 +106,8 @@ function VaultNote({ vault: { vault_key_id: id, problem, encrypted } }: { readon
       {unreadable.map(({ vault_key_id: other, provider_keys: all, readable }) => (
         <p key={other}>
           {`${formatCount(all - readable)} of these keys cannot be decrypted, and requests with them fail: the gateway does not have the vault key `}
-          <code>{other}</code>. Add it to <code>vault.previous_keys</code>, or rotate the keys.
+          <code>{other}</code>. {id === null ? "Restore its file, or set " : "Rotate the keys, or add it to "}
+          <code>{id === null ? "vault.key" : "vault.previous_keys"}</code>.
         </p>
       ))}
     </div>
