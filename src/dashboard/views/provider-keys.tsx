@@ -27,10 +27,7 @@ export function ProviderKeys({ session }: PageProps) {
   const { active, past } = divide(search(keys.data ?? [], words, toText))
   const opened = keys.data?.find(({ id }) => id === params.get("id"))
   const mayChange = isAllowed(session.role, "admin")
-  const reload = () => {
-    keys.reload()
-    vault.reload()
-  }
+  const reload = () => [keys, vault].forEach((each) => void each.reload())
   const hrefOf = ({ id }: ProviderKey) => href(withParams(params, { id }))
   return (
     <>
