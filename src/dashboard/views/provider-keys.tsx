@@ -28,8 +28,7 @@ export function ProviderKeys({ session }: PageProps) {
   const opened = keys.data?.find(({ id }) => id === params.get("id"))
   const mayChange = isAllowed(session.role, "admin")
   const reload = () => {
-    keys.reload()
-    vault.reload()
+    for (const query of [keys, vault]) query.reload()
   }
   const hrefOf = ({ id }: ProviderKey) => href(withParams(params, { id }))
   return (
