@@ -65,7 +65,7 @@ test("a key is added, listed, rotated and removed with its secret on stdin, whic
       return ran
     }
     expect((await run(`provider-keys add openai --alias ${alias}`, `${SECRET}\n`)).stdout).toMatch(
-      new RegExp(`openai:${alias}[^]*Ends with: +irst`),
+      new RegExp(`openai:${alias}[\\s\\S]*Ends with: +irst`),
     )
     expect((await run(`provider-keys add openai --alias ${alias}`, SECRET)).stderr).toContain("already has a key named")
     expect((await run("provider-keys list")).stdout).toContain(`openai:${alias}`)

@@ -65,12 +65,12 @@ describe.skipIf(noBrowser !== undefined)(
       const page = await open("provider-keys")
       await page.getByRole("button", { name: "Add provider key" }).click()
       const dialog = page.getByRole("dialog", { name: "Add a provider key" })
-      await dialog.getByLabel("Provider").fill("opnai")
+      await dialog.getByLabel(/^Provider/).fill("opnai")
       await dialog.getByLabel("Secret").fill(SECRET)
       expect(await dialog.getByLabel("Secret").getAttribute("type")).toBe("password")
       await dialog.getByRole("button", { name: "Add", exact: true }).click()
       await expect.poll(() => dialog.getByRole("alert").textContent()).toContain("expected one of")
-      await dialog.getByLabel("Provider").fill("openai")
+      await dialog.getByLabel(/^Provider/).fill("openai")
       await dialog.getByRole("button", { name: "Add", exact: true }).click()
       const row = page.getByRole("table", { name: "Active provider keys" }).locator("tbody tr")
       await expect.poll(() => row.textContent()).toMatch(/^openai:defaultdefault.*irst/)
@@ -87,7 +87,7 @@ describe.skipIf(noBrowser !== undefined)(
         ["bedrock", "team-b"],
       ] as const) {
         await page.getByRole("button", { name: "Add provider key" }).click()
-        await form.getByLabel("Provider").fill(provider)
+        await form.getByLabel(/^Provider/).fill(provider)
         await form.getByLabel("Alias").fill(alias)
         await form.getByLabel("Kind").selectOption("aws")
         await form.getByLabel("Access key id").fill(ACCESS_KEY)
