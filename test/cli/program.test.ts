@@ -154,6 +154,7 @@ describe("from an empty database to a report", () => {
       default_metadata: {},
       locked_metadata: {},
       required_metadata: [],
+      provider_keys: [],
       created_at: expect.stringMatching(/Z$/),
       revoked_at: null,
       last_used_at: null,

@@ -24,7 +24,10 @@ const NAMES_ONLY = { values: "skip" } as const
 export function useMetadataNames(isWanted = true): readonly MetadataName[] {
   const { data } = useQuery<readonly MetadataName[]>(isWanted ? "/metadata" : undefined, NAMES_ONLY)
   return useMemo(
-    () => [...(data ?? [])].sort((one, other) => Number(one.active === "none") - Number(other.active === "none")),
+    () =>
+      (data ?? [])
+        .filter(({ requests }) => requests > 0)
+        .sort((one, other) => Number(one.active === "none") - Number(other.active === "none")),
     [data],
   )
 }
@@ -43,7 +46,10 @@ export function useTargets(question: Question, isWanted: boolean): readonly Targ
     })
   const fixed = FIXED.map(ask)
   const named = Array.from({ length: MAX_NAMES }, (_, i) => ask(names[i]))
-  const reports = [...fixed, ...named].map(({ data }) => data)
+  const asked = [...fixed, ...named]
+  const reports = asked.map(({ data }) => data)
+  // Until all values are known, a value that somebody types may be that of any name.
+  const isWaiting = asked.some(({ isLoading }) => isLoading)
   return useMemo(() => {
     const dimensions = [...FIXED, ...names.slice(0, MAX_NAMES)]
     const typed = names.map((name) => ({
@@ -54,8 +60,8 @@ export function useTargets(question: Question, isWanted: boolean): readonly Targ
     const known = reports.flatMap((report, i) =>
       (report?.rows ?? []).flatMap((row) => toTarget(question, dimensions[i]!, row)),
     )
-    return [...known, ...typed]
-  }, [question, names.join("\n"), ...reports])
+    return isWaiting ? known : [...known, ...typed]
+  }, [question, names.join("\n"), isWaiting, ...reports])
 }
 
 function toTarget(question: Question, dimension: string, row: UsageReport["rows"][number]): Target[] {
