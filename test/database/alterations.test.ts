@@ -10,7 +10,7 @@ const CATALOG = `
   SELECT format('trigger %s of %s', tgname, tgrelid::regclass) AS part FROM pg_trigger WHERE NOT tgisinternal
   UNION ALL SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
   UNION ALL SELECT format('unique key of %s (%s)', tablename, substring(indexdef FROM '\\((.*)\\)'))
-    FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE UNIQUE%'
+    FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE UNIQUE%' AND indexdef NOT LIKE '% WHERE %'
   ORDER BY 1`
 
 describeDatabases("alterations of the schema", (open) => {

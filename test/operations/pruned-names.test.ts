@@ -50,9 +50,8 @@ describeDatabases("a metadata name that was activated after requests were pruned
     const overview = await summarizeUsage({ database, now: () => until }, compared)
     expect(overview.notes).toEqual([`${known}: this report does not count them`])
 
-    expect(await listMetadata({ database }, { values: true })).toMatchObject([
-      { counted_since: "2026-03-05T00:00:00.000Z" },
-    ])
+    const names = await listMetadata({ database }, { values: true })
+    expect(names.find(({ name }) => name === "User-Id")?.counted_since).toBe("2026-03-05T00:00:00.000Z")
     // What is pruned later was counted before.
     await prune(database, { olderThan: Date.parse("2026-03-15"), bodiesOnly: false })
     await activateMetadata({ database, actor: GATEWAY_ACTOR, onProgress }, { name: "User-Id", key: undefined })

@@ -1,5 +1,7 @@
 import { describeProxies } from "../../kit/proxy/proxies.ts"
 import { ProxyError } from "../../kit/proxy/tunnel.ts"
+import { isCloud } from "../../providers/_clouds.ts"
+import { BUILT_IN_PROVIDERS } from "../../providers/catalog.ts"
 import type { Context } from "../context.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
@@ -8,7 +10,7 @@ const MAX_SKEW_MS = 30_000
 
 /** Checks that each provider answers (with any status, because no credential is sent), and compares the clocks. */
 export async function checkProviders({ settings }: Context<"settings">): Promise<Finding[]> {
-  const { ok, problem } = findingsOf("providers")
+  const { ok, problem, skipped } = findingsOf("providers")
   const { proxies } = settings.upstream
   const dispatcher = proxies && (await import("../../kit/proxy/fetch.ts")).createProxyDispatcher(proxies)
   const probes = await Promise.all(
@@ -21,11 +23,18 @@ export async function checkProviders({ settings }: Context<"settings">): Promise
   await dispatcher?.destroy()
   const findings = probes.map(({ name, baseUrl, failure }) => {
     if (failure === undefined) return ok(`${name} answers (${baseUrl})`)
+    if (isOptional(name, baseUrl)) return skipped(`${name} cannot be reached (${failure}), and no setting names it`)
     const fix = `correct providers.${name}.base_url, or let this machine reach it (DNS, firewall, proxy)`
     return problem(`${name} cannot be reached at ${baseUrl}: ${failure}`, fix)
   })
   const reached = describeProxies(proxies).map(ok)
   return [...reached, ...findings, checkClock(probes.flatMap(({ skewMs }) => (skewMs === undefined ? [] : [skewMs])))]
+}
+
+/** Most gateways do not use the built-in cloud and the one of subscriptions, and a firewall may close them. */
+function isOptional(name: string, baseUrl: string): boolean {
+  const builtIn = BUILT_IN_PROVIDERS[name]
+  return builtIn?.baseUrl === baseUrl && (isCloud(name) || builtIn.billing === "subscription")
 }
 
 function checkClock(skews: readonly number[]): Finding {
