@@ -94,7 +94,7 @@ test.skipIf(process.platform === "win32")(
     const fakeProvider = await startFakeProvider()
     const home = mkdtempSync(join(tmpdir(), "mdm-files-"))
     const bin = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
-    const child = spawn("sh", ["-c", 'ulimit -n 160; exec "$0" "$@"', process.execPath, bin, "serve", "--port", "0"], {
+    const child = spawn("sh", ["-c", 'ulimit -n 200; exec "$0" "$@"', process.execPath, bin, "serve", "--port", "0"], {
       cwd: home,
       env: { PATH: process.env["PATH"] ?? "", HOME: home, ...settings(fakeProvider) },
       stdio: ["ignore", "pipe", "pipe"],
