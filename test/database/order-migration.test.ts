@@ -34,6 +34,7 @@ describeDatabases("a database with rows of version 2", (open) => {
     expect((await migrate(db)).did).toBe("updated")
     const { rows } = await db.query("SELECT name, summed_since FROM llm_usage_metadata_names ORDER BY name")
     expect(rows).toEqual([
+      { name: "Client", summed_since: null },
       { name: "Feature", summed_since: new Date("2026-02-03T00:00:00Z") },
       { name: "Late", summed_since: new Date("2026-02-04T00:00:00Z") },
       { name: "Team", summed_since: null },
