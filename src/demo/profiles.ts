@@ -35,7 +35,15 @@ export interface Profile {
   readonly reasoning: number
 }
 
-const NONE = { client: "openai-python/2.9", steps: [], sessions: false, streamed: false, cached: 0, written: 0, reasoning: 0 } as const
+const NONE = {
+  client: "openai-python/2.9",
+  steps: [],
+  sessions: false,
+  streamed: false,
+  cached: 0,
+  written: 0,
+  reasoning: 0,
+} as const
 const CHAT = { ...NONE, provider: "openai", path: "/v1/chat/completions" } as const
 const CLAUDE = { ...NONE, client: "claude-code/2.1", provider: "anthropic", path: "/v1/messages" } as const
 
