@@ -213,9 +213,13 @@ class Pipeline implements Gateway, RelaySteps {
 
   private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
-    const { call, caller, route, credentials } = known
+    const { call, decoded, caller, route, credentials } = known
     const proxied = new ProxiedRequest({
-      ...known,
+      call,
+      decoded,
+      caller,
+      route,
+      credentials,
       dialect: dialects[route.format],
       upstream: this.upstreams.get(route.provider),
       response: arrival.response,
