@@ -53,9 +53,8 @@ export function createGateway(deps: Deps): Gateway {
   return new Pipeline(isolateFaults(deps))
 }
 
-/** Everything that is known of a request when its body has been read. */
-type Known = Pick<AdmittedRequest, "call" | "decoded" | "caller" | "route" | "credentials">
-type Admitted = Pick<Known, "caller" | "route" | "credentials">
+/** What is known of a request when its head has been read. */
+type Admitted = Pick<AdmittedRequest, "caller" | "route" | "credentials">
 
 /**
  * The pipeline: one request in, one answer and one row out, in eight steps.
@@ -198,12 +197,11 @@ class Pipeline implements Gateway, RelaySteps {
       if (performance.now() - readingAt > SLOW_BODY_MS) await this.identify(target, arrival.request.socket)
       const { headers } = arrival.request
       const decoded = isEncoded(headers) ? await decodeBody(body, headers) : undefined
-      return this.toProxiedRequest(arrival, { ...admitted, call: this.toCall(arrival, target, body), decoded })
+      return this.toProxiedRequest(arrival, admitted, this.toCall(arrival, target, body), decoded)
     } catch (error) {
       if (isLarge(body)) body.close()
       if (error instanceof GatewayError || error instanceof ClientLeft) {
-        const call = this.toCall(arrival, target, NO_BODY)
-        const proxied = this.toProxiedRequest(arrival, { ...admitted, call, decoded: undefined })
+        const proxied = this.toProxiedRequest(arrival, admitted, this.toCall(arrival, target, NO_BODY), undefined)
         const ending = toUnreadEnding(error, proxied.now(), this.counters.isAborting)
         this.settle(proxied, ending, [], ignore)
       } else this.unrecorded--
@@ -211,9 +209,13 @@ class Pipeline implements Gateway, RelaySteps {
     }
   }
 
-  private toProxiedRequest(arrival: Arrival, known: Known): ProxiedRequest {
+  private toProxiedRequest(
+    arrival: Arrival,
+    { caller, route, credentials }: Admitted,
+    call: Call,
+    decoded: AdmittedRequest["decoded"],
+  ): ProxiedRequest {
     const { dialects, openBodies, settings } = this.deps
-    const { call, decoded, caller, route, credentials } = known
     const proxied = new ProxiedRequest({
       call,
       decoded,
