@@ -45,17 +45,19 @@ export function toParts(context: PartsContext): Parts {
   const by = toUsual(question.by)
   if (by === undefined) return toTotals(context, plan)
   // All requests count as usual ones, and then those that are not change their group.
-  const usual = { ...context, question: { ...question, by } }
-  const parts = toTotals(usual, plan)
-  const unusual = { span: question.period, isUnusual: true }
-  return {
-    ...parts,
-    edges: [
-      ...parts.edges,
-      toRowsPart(context, { ...unusual, sign: "+" }),
-      toRowsPart(usual, { ...unusual, sign: "-" }),
-    ],
-  }
+  const parts = toTotals({ ...context, question: { ...question, by } }, plan)
+  return { ...parts, edges: [...parts.edges, toUnusualPart(context)] }
+}
+
+/** Reads the unusual requests once: each counts in its own group, and no longer in that of the usual ones. */
+function toUnusualPart(context: PartsContext): string {
+  const { question, measures } = context
+  const rows = toRowsPart(context, { span: question.period, sign: "+", isUnusual: true })
+  const groups = question.by.map(({ usual }, i) =>
+    usual === undefined ? `d${i}` : `CASE WHEN sign > 0 THEN d${i} ELSE ${usual} END AS d${i}`,
+  )
+  const signed = measures.map((name) => `sign * ${name} AS ${name}`)
+  return `SELECT ${[...groups, ...signed].join(", ")} FROM (${rows}) u CROSS JOIN (VALUES (1), (-1)) s (sign)`
 }
 
 function toTotals(context: PartsContext, plan: RollupPlan): Parts {
