@@ -19,7 +19,7 @@ export interface Call {
   readonly query: string
   readonly rawHeaders: RawHeaders
   readonly headers: Headers
-  /** What the row stores. It is complete when the dialect has read the body, which may name the user and the session. */
+  /** The metadata that the row stores. It is complete when the dialect has read the body, which may name the user and the session. */
   metadata: Readonly<Record<string, string>>
   readonly body: Body
 }

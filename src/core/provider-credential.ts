@@ -1,4 +1,4 @@
-/** What a gateway needs to know of each credential that it holds for a provider. */
+/** The facts about each credential that the gateway holds for a provider. */
 interface StoredCredential {
   /** The id of its row in `provider_api_keys`. */
   readonly id: string

@@ -3,7 +3,7 @@ import { toDiscountFactor } from "../core/own-prices.ts"
 import { type KeyMetadataRow, toKeyMetadata } from "./key-metadata.ts"
 
 /**
- * What a gateway reads of a row of `api_keys k`. `to_jsonb` also reads a schema that has not been migrated yet, which lacks
+ * The columns of `api_keys k` that a gateway reads. `to_jsonb` also reads a schema that has not been migrated yet, which lacks
  * columns. Its keys are valid as well.
  */
 export const CALLER_COLUMNS = `id, key_hash, to_jsonb(k) ->> 'discount_percent' AS percent,

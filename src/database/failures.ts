@@ -7,6 +7,16 @@ export function toErrorCode(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined
 }
 
+/** Reads rows of a table that a database lacks whose schema has not been migrated yet: then there are none. */
+export async function readIfMigrated<T>(read: () => Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await read()
+  } catch (error) {
+    if (toErrorCode(error) === "42P01") return []
+    throw error
+  }
+}
+
 /** A statement or a connection did not get an answer within its timeout. */
 export class DatabaseTimeout extends Error {
   override readonly name = "DatabaseTimeout"

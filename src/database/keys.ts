@@ -105,7 +105,6 @@ export async function lockKey(query: RunQuery, id: string): Promise<ApiKey> {
 }
 
 /** @throws CommandError (exit code 2) if a change changes nothing */
-/** @throws CommandError (exit code 2) if a change changes nothing */
 export function rejectEmptyChange(change: Readonly<Record<string, unknown>>): void {
   if (Object.values(change).some((value) => value !== undefined)) return
   throw new CommandError("nothing to change: give a name, a description, a discount, metadata or a provider key", 2)

@@ -3,7 +3,7 @@ import { type OwnPrice, parseOwnPrices } from "../core/own-prices.ts"
 import type { PriceOverride, PriceOverrideStore } from "../core/price-override.ts"
 import { toRateLabel } from "../core/rates.ts"
 import type { Database, RunQuery } from "./_database.ts"
-import { toErrorCode } from "./failures.ts"
+import { readIfMigrated } from "./failures.ts"
 
 /** A price that was set, as the table has it. */
 export interface StoredOverride {
@@ -82,7 +82,10 @@ function toRates({ base }: OwnPrice): StoredOverride["rates"] {
  */
 export function createPriceOverrideStore(db: Database, log: (line: string) => void): PriceOverrideStore {
   return {
-    read: async () => (await readOrNone(db)).flatMap((row) => parse(row, log) ?? []),
+    read: async () => {
+      const rows = await readIfMigrated(() => readPriceOverrides(db.query))
+      return rows.flatMap((row) => parse(row, log) ?? [])
+    },
     listen: (onChange) => {
       let isUp = false
       return db.listen(CHANNEL, {
@@ -94,15 +97,6 @@ export function createPriceOverrideStore(db: Database, log: (line: string) => vo
         },
       })
     },
-  }
-}
-
-async function readOrNone(db: Database): Promise<readonly StoredOverride[]> {
-  try {
-    return await readPriceOverrides(db.query)
-  } catch (error) {
-    if (toErrorCode(error) === "42P01") return []
-    throw error
   }
 }
 

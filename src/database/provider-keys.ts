@@ -1,7 +1,7 @@
 import { NotFoundError } from "../core/errors.ts"
 import { isUuid } from "../kit/uuid.ts"
 import type { Database, RunQuery } from "./_database.ts"
-import { toErrorCode } from "./failures.ts"
+import { readIfMigrated } from "./failures.ts"
 
 /** A provider key without its secret. */
 export interface ProviderKeyRow {
@@ -41,19 +41,14 @@ const COLUMNS =
 const READ_TIMEOUT_MS = 2_000
 
 /** Returns the encrypted keys that are not removed; none in a database whose schema has no such table yet. */
-export async function readEncryptedKeys(db: Pick<Database, "query">): Promise<readonly EncryptedRow[]> {
-  try {
-    const { rows } = await db.query<EncryptedRow>({
-      text: `SELECT id, provider, alias, ciphertext, nonce, key_id AS "keyId", is_default AS "isDefault",
-          coalesce(rotated_at::text, '') AS rotation
-        FROM provider_api_keys WHERE removed_at IS NULL ORDER BY id`,
-      timeoutMs: READ_TIMEOUT_MS,
-    })
-    return rows
-  } catch (error) {
-    if (toErrorCode(error) === "42P01") return []
-    throw error
+export function readEncryptedKeys(db: Pick<Database, "query">): Promise<readonly EncryptedRow[]> {
+  const query = {
+    text: `SELECT id, provider, alias, ciphertext, nonce, key_id AS "keyId", is_default AS "isDefault",
+        coalesce(rotated_at::text, '') AS rotation
+      FROM provider_api_keys WHERE removed_at IS NULL ORDER BY id`,
+    timeoutMs: READ_TIMEOUT_MS,
   }
+  return readIfMigrated(async () => (await db.query<EncryptedRow>(query)).rows)
 }
 
 /** Returns all keys, the removed ones included, by provider and then the oldest first. */

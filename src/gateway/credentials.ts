@@ -43,7 +43,7 @@ type CredentialCheck = (request: Request) => ClientCredentials
 
 interface CredentialChecks {
   of(route: Pick<Route, "provider" | "format">): CredentialCheck
-  /** What is withheld when the gateway supplies the credential: every place that can have one. */
+  /** The places to withhold if the gateway supplies the credential: every one that can have a credential. */
   readonly everything: Withheld
 }
 

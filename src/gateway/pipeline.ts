@@ -53,7 +53,7 @@ export function createGateway(deps: Deps): Gateway {
   return new Pipeline(isolateFaults(deps))
 }
 
-/** What is known of a request when its head has been read. */
+/** The facts about a request whose head has been read. */
 type Admitted = Pick<AdmittedRequest, "caller" | "route" | "credentials">
 
 /**

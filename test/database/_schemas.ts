@@ -6,6 +6,7 @@ import { readMigrations } from "../../build/schema/migrations.ts"
 import { toSchemaScript as assembleScript } from "../../build/schema/script.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { readSchemaScript, type SchemaScript, toSchemaScript } from "../../src/database/schema-script.ts"
+import { aRecord } from "./_ledger.ts"
 
 /**
  * All that two schemas can differ in, one line each: columns with types and defaults (in any order), constraints, indexes,
@@ -80,3 +81,14 @@ export const FORGET_VERSIONS = `
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
   ALTER TABLE majordomo_schema DROP COLUMN cookie_key;
   ALTER TABLE llm_usage_metadata_names DROP COLUMN summed_since, DROP COLUMN changed_at;`
+
+/** Inserts a request by the columns that every version has, and returns its id. */
+export async function insertOldRequest(db: Pick<Database, "query">): Promise<string> {
+  const { id, provider, model } = aRecord()
+  await db.query({
+    text: `INSERT INTO llm_requests (id, provider, model, request_path, request_method, requested_at, responded_at,
+      response_time_ms, status_code) VALUES ($1, $2, $3, '/', 'POST', now(), now(), 1, 200)`,
+    values: [id, provider, model],
+  })
+  return id
+}

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest"
 import { migrate } from "../../src/database/schema.ts"
 import { describeDatabases } from "../support/databases.ts"
-import { aRecord } from "./_ledger.ts"
-import { describeSchema, makeOlderScript } from "./_schemas.ts"
+import { describeSchema, insertOldRequest, makeOlderScript } from "./_schemas.ts"
 
 /** The last version without prices that are set in the database. */
 const VERSION_BEFORE = 17
@@ -11,12 +10,7 @@ describeDatabases(`a database with rows of version ${VERSION_BEFORE}`, (open) =>
   test("gets an empty table of prices that are set, and keeps its rows", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(VERSION_BEFORE))
-    const { id, provider, model } = aRecord()
-    await db.query({
-      text: `INSERT INTO llm_requests (id, provider, model, request_path, request_method, requested_at, responded_at,
-        response_time_ms, status_code) VALUES ($1, $2, $3, '/', 'POST', now(), now(), 1, 200)`,
-      values: [id, provider, model],
-    })
+    const id = await insertOldRequest(db)
     expect((await migrate(db)).did).toBe("updated")
     expect((await db.query("SELECT id FROM llm_requests")).rows).toEqual([{ id }])
     expect((await db.query("SELECT * FROM majordomo_price_overrides")).rows).toEqual([])

@@ -43,7 +43,7 @@ export interface ProviderKey {
   readonly bound_keys: readonly { readonly id: string; readonly name: string }[]
 }
 
-/** What the gateway can decrypt. */
+/** The vault key of the gateway, and how many provider keys it can decrypt. */
 export interface Vault {
   /** Null: there is no vault key. */
   readonly vault_key_id: string | null

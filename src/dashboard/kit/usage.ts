@@ -12,7 +12,7 @@ export interface Measures {
   readonly estimated: number
   readonly unpriced: number
   readonly subscription_requests: number
-  /** What the API would have charged for these requests. It is not part of the cost. */
+  /** The price that the API would have charged for these requests. It is not part of the cost. */
   readonly subscription_value: string | null
 }
 

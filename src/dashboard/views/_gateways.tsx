@@ -4,7 +4,7 @@ import type { Gateways } from "../kit/manage.ts"
 interface GatewaysProps {
   readonly gateways: Gateways
   readonly tz: string
-  /** What they no longer do with the key. A key of a provider is not accepted, but used. */
+  /** The verb of the sentence: gateways accept an API key, and use a provider key. */
   readonly verb?: "accept" | "use"
 }
 

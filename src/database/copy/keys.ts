@@ -1,6 +1,21 @@
 import type { Database } from "../_database.ts"
 import { listColumns, readAll, write } from "./tables.ts"
 
+/** The columns of an API key that its owner changes. If both sides have the key, the later change counts. */
+const SETTINGS = [
+  "name",
+  "description",
+  "discount_percent",
+  "default_metadata",
+  "locked_metadata",
+  "required_metadata",
+  "provider_keys",
+]
+
+function takeLater(name: string): string {
+  return `${name} = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.${name} ELSE k.${name} END`
+}
+
 /**
  * Copies the API keys with their hashes, so that clients can go on using them. A key that is revoked on either side is
  * revoked. Returns the number of keys.
@@ -13,13 +28,7 @@ export async function copyKeys(source: Database, target: Database): Promise<numb
     `INSERT INTO api_keys AS k (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::api_keys, $1::json)
       ON CONFLICT (id) DO UPDATE SET is_active = k.is_active AND excluded.is_active,
         revoked_at = coalesce(k.revoked_at, excluded.revoked_at),
-        name = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.name ELSE k.name END,
-        description = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.description ELSE k.description END,
-        discount_percent = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.discount_percent ELSE k.discount_percent END,
-        default_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.default_metadata ELSE k.default_metadata END,
-        locked_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.locked_metadata ELSE k.locked_metadata END,
-        required_metadata = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.required_metadata ELSE k.required_metadata END,
-        provider_keys = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.provider_keys ELSE k.provider_keys END,
+        ${SETTINGS.map(takeLater).join(", ")},
         updated_at = greatest(k.updated_at, excluded.updated_at)`,
     [await readAll(source, "SELECT * FROM api_keys")],
   )
@@ -54,7 +63,7 @@ export async function copyProviderKeys(source: Database, target: Database): Prom
  */
 export async function copyMetadataNames(source: Database, target: Database): Promise<void> {
   const columns = await listColumns(source, "llm_requests_metadata_keys", ["request_count", "last_seen_at"])
-  // What the totals of a name cover is known at the source. A target without requests knows nothing better.
+  // Only the source knows which requests the totals of each name count. A target without requests has no totals to keep.
   await target.query("DELETE FROM llm_usage_metadata_names WHERE NOT EXISTS (SELECT FROM llm_requests)")
   await write(
     target,

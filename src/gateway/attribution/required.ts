@@ -25,7 +25,7 @@ export function checkMetadata(metadata: Metadata, { metadata: key }: Caller): vo
 export function createHeadCheck(
   settings: Parameters<typeof createAttribution>[0],
 ): (head: Pick<Call, "rawHeaders" | "headers">, caller: Caller) => void {
-  // What the head says is read again with the body, and counted then.
+  // The metadata of the head is read again with that of the body, and counted then.
   const attribute = createAttribution(settings, createCounters())
   return (head, { metadata: key }) => {
     if (key === undefined || key.required.length === 0) return

@@ -16,7 +16,7 @@ const BAGGAGE_NAMES: Readonly<Record<string, keyof Baggage>> = {
   "span.name": "Span-Name",
 }
 
-/** What a request's baggage says, by the name under which it is stored. */
+/** The values in a request's baggage, by the names under which they are stored. */
 interface Baggage {
   "User-Id"?: string
   "Session-Id"?: string
