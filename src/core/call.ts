@@ -68,9 +68,10 @@ export interface KeyMetadata {
 
 /**
  * `shutdown`: the gateway closed the connection because `server.shutdown_timeout` was exceeded. `gateway_died`: its
- * process ended without that. `gap`: the row is no request and counts dropped rows.
+ * process ended without that. `rejected`: the gateway did not forward the request, because of a limit or the policy of its
+ * key. `gap`: the row is no request and counts dropped rows.
  */
-export type Outcome = "complete" | "client_left" | "upstream_broke" | "shutdown" | "gateway_died" | "gap"
+export type Outcome = "complete" | "client_left" | "upstream_broke" | "shutdown" | "gateway_died" | "rejected" | "gap"
 
 /** The client lacks a part of its answer, and not by its own decision: such a request counts as an error. */
 export const FAILED_OUTCOMES = ["upstream_broke", "gateway_died", "shutdown"] as const satisfies readonly Outcome[]
