@@ -75,7 +75,9 @@ export const FORGET_VERSIONS = `
   ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP CONSTRAINT llm_requests_cost_is_number;
   DROP INDEX idx_llm_requests_run, idx_llm_requests_runs_created_at;
   DELETE FROM llm_usage_metadata_names;
-  DROP TRIGGER majordomo_key_metadata_changed ON api_keys;
+  DROP FUNCTION majordomo_tell_key CASCADE;
+  ALTER TABLE api_keys DROP COLUMN expires_at, DROP COLUMN allowed_models, DROP COLUMN allowed_providers,
+    DROP COLUMN previous_key_hash, DROP COLUMN previous_key_until;
   ALTER TABLE api_keys DROP COLUMN default_metadata, DROP COLUMN locked_metadata, DROP COLUMN required_metadata;
   ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE, DROP COLUMN provider_keys CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
