@@ -42,7 +42,8 @@ export function askRuns(question: RunsQuestion, { indexed }: RollupState = NO_RO
 export function countRuns(choice: RunChoice, { indexed }: RollupState = NO_ROLLUPS): Statement {
   return createStatement(
     (bind) =>
-      `SELECT count(DISTINCT ${RUN_ID})::int AS total FROM llm_requests r WHERE ${isOfAnyRun(choice, indexed, bind)}`,
+      // Several processes can group the requests, but not count(DISTINCT ...).
+      `SELECT count(*)::int AS total FROM (SELECT FROM llm_requests r WHERE ${isOfAnyRun(choice, indexed, bind)} GROUP BY ${RUN_ID}) runs`,
   )
 }
 
