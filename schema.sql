@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 18
+-- Schema version: 19
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -4587,6 +4587,29 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (18, 'price_overrides', false);
 END $version$;
 
+
+-- ## Version 19: run_statistics ---------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 19 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0019 run_statistics
+-- breaking: no
+
+-- Without statistics of this expression, the planner takes nearly every request for one of a run. A list of runs then reads
+-- all requests of a long period instead of those in idx_llm_requests_runs_created_at.
+CREATE STATISTICS llm_requests_run ON
+  (coalesce(nullif(raw_metadata ->> 'Trace-Id', ''), nullif(raw_metadata ->> 'Session-Id', '')))
+  FROM llm_requests;
+ANALYZE llm_requests;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (19, 'run_statistics', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -4615,8 +4638,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 18 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 18: nothing was changed', latest;
+  IF latest > 19 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 19: nothing was changed', latest;
   END IF;
 END $$;
 
