@@ -1,4 +1,4 @@
--- 0019 key_policy
+-- 0021 key_policy
 -- breaking: no
 
 -- What a key may be used for, and until when. NULL: without limit. A pattern of a model ends in `*`, or is the whole name.
