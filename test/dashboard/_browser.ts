@@ -10,6 +10,7 @@ import { createDashboard } from "../../src/server/dashboard.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 import { launchBrowser } from "../support/browser.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { HANG_MS } from "../support/until.ts"
 
 export { noBrowser } from "../support/browser.ts"
 
@@ -114,7 +115,7 @@ interface PageOptions {
 async function openPage(browser: Browser, origin: string, path: string, { options, faults, signIn }: PageOptions) {
   signIn()
   const page = await browser.newPage({ timezoneId: "UTC", ...options })
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(HANG_MS)
   page.on("pageerror", (error) => faults.push(error.message))
   page.on("console", (message) => {
     if (/Content Security Policy|Uncaught/.test(message.text())) faults.push(message.text())

@@ -14,6 +14,7 @@ import { createApp } from "../../src/server/app.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 import { launchBrowser } from "../support/browser.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { HANG_MS } from "../support/until.ts"
 
 export { noBrowser } from "../support/browser.ts"
 
@@ -72,7 +73,7 @@ export async function openGateway(env: Readonly<Record<string, string>> = {}) {
     async open(path: string, role: Role = "admin", options: BrowserContextOptions = {}): Promise<Page> {
       const context = await browser.newContext({ timezoneId: "UTC", ...options })
       const page = await context.newPage()
-      page.setDefaultTimeout(15_000)
+      page.setDefaultTimeout(HANG_MS)
       page.on("pageerror", (error) => faults.push(error.message))
       page.on("console", (message) => {
         if (/Content Security Policy|Uncaught/.test(message.text())) faults.push(message.text())
