@@ -6,7 +6,7 @@ import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { createAttribution } from "./attribution/attribute.ts"
-import { checkMetadata, createHeadCheck } from "./attribution/required.ts"
+import { checkMetadata, createHeadCheck, needsMetadata } from "./attribution/required.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { listCredentialPlaces } from "./credentials.ts"
@@ -144,9 +144,11 @@ class Pipeline implements Gateway, RelaySteps {
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      if (caller.metadata !== undefined) this.checkHeadMetadata(request, caller)
+      const { method = "GET" } = request
+      const isChecked = needsMetadata(caller, deps.dialects[route.format], { method, path: route.path })
+      if (isChecked) this.checkHeadMetadata(request, caller)
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
-      if (caller.metadata !== undefined) this.checkMetadata(proxied)
+      if (isChecked) this.checkMetadata(proxied)
       new Relay(this, proxied).start()
     } catch (error) {
       reject({ deps, router: this.router }, error, arrival, route)
