@@ -6,7 +6,7 @@ import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { createAttribution } from "./attribution/attribute.ts"
-import { checkMetadata, createHeadCheck } from "./attribution/required.ts"
+import { checkMetadata, createHeadCheck, needsMetadata } from "./attribution/required.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { listCredentialPlaces } from "./credentials.ts"
@@ -146,9 +146,11 @@ class Pipeline implements Gateway, RelaySteps {
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      if (caller.metadata !== undefined) this.checkHeadMetadata(request, caller)
+      const { method = "GET" } = request
+      const isChecked = needsMetadata(caller, deps.dialects[route.format], { method, path: route.path })
+      if (isChecked) this.checkHeadMetadata(request, caller)
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
-      if (caller.metadata !== undefined || caller.policy !== undefined) this.checkRead(proxied)
+      if (isChecked || caller.policy !== undefined) this.checkRead(proxied, isChecked)
       new Relay(this, proxied).start()
     } catch (error) {
       reject({ deps, router: this.router }, error, arrival, route)
@@ -177,10 +179,10 @@ class Pipeline implements Gateway, RelaySteps {
   }
 
   /** Rejects a request for its metadata or its model, although its body has been read. It gets no row. */
-  private checkRead(proxied: ProxiedRequest): void {
+  private checkRead(proxied: ProxiedRequest, isMetadataChecked: boolean): void {
     const { call, caller } = proxied
     try {
-      checkMetadata(call.metadata, caller)
+      if (isMetadataChecked) checkMetadata(call.metadata, caller)
       if (caller.policy !== undefined) checkModels(caller.policy, proxied)
     } catch (error) {
       this.unrecorded--

@@ -165,9 +165,7 @@ describe.skipIf(noBrowser !== undefined)(
       await page.getByRole("table", { name: "Changes of the price" }).waitFor()
     })
 
-    test("a price is set on the page of its model, its requests are repriced, and it is removed", {
-      timeout: 120_000,
-    }, async () => {
+    test("a price is set on the page of its model, its requests are repriced, and it is removed", async () => {
       const page = await open("prices")
       const unpriced = page.getByRole("table", { name: "Models without a price" })
       await unpriced.getByRole("row").filter({ hasText: "house-model" }).getByRole("link", { name: "Price" }).click()
@@ -203,7 +201,7 @@ describe.skipIf(noBrowser !== undefined)(
       ])
     })
 
-    test("a repricing says how far it is", { timeout: 120_000 }, async () => {
+    test("a repricing says how far it is", async () => {
       await query(
         `INSERT INTO majordomo_price_overrides (model, rates, set_by) VALUES ('many', '{"input": "1"}', 'test')`,
       )
@@ -307,6 +305,6 @@ describe.skipIf(noBrowser !== undefined)(
           expect(problems, `${path}, ${colorScheme}`).toEqual([])
         }
       }
-    }, 60_000)
+    })
   },
 )
