@@ -60,6 +60,10 @@ export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
     majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys,
     majordomo_price_overrides;
+  DROP TABLE llm_limits, llm_limit_usage, llm_limit_leases CASCADE;
+  DROP FUNCTION majordomo_limit_window, majordomo_limit_window_end, majordomo_start_limit, majordomo_limit_requests,
+    majordomo_count_limit, majordomo_drop_leases, majordomo_changed_limit, majordomo_tell_limits, majordomo_trim_limits,
+    majordomo_lease, majordomo_renew_leases, majordomo_free_leases;
   DROP FUNCTION majordomo_tell_provider_keys;
   DROP FUNCTION majordomo_lock_rollups CASCADE;
   DROP FUNCTION majordomo_only_pruned CASCADE;
