@@ -65,7 +65,7 @@ export async function ensureFirstKey(
 }
 
 /** Returns all keys, the oldest first. */
-export async function listKeys(db: Database): Promise<ApiKey[]> {
+export async function listKeys(db: Pick<Database, "query">): Promise<ApiKey[]> {
   const { rows } = await db.query<KeyRow>(`SELECT ${KEY_COLUMNS} FROM api_keys ORDER BY created_at, id`)
   return rows.map(toApiKey)
 }
