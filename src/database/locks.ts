@@ -9,6 +9,8 @@ import { toErrorCode } from "./failures.ts"
  * 2. llm_requests: the table, then its rows in the order of their ids (`ORDER BY id FOR UPDATE`)
  * 3. `pg_advisory_xact_lock(7680, 2)`: the rollups
  * 4. everything else: rollups, api_keys, llm_requests_metadata_keys, llm_usage_metadata_names, majordomo_schema
+ *
+ * `pg_advisory_xact_lock(7680, 8)`, the leases of limits, comes after all of them: nothing is waited for while it is held.
  */
 
 /** Takes one of the locks of step 1 until the transaction ends. README.md lists what they stand for. */
