@@ -85,13 +85,15 @@ BEGIN
     SELECT value, window_start, 1 AS requests, input_tokens, output_tokens, cost FROM (
     ${toCountedRequests(
       "(SELECT wanted_limit.*)",
-      `SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since AND wanted_limit.api_key_id IS NULL
+      `
+      -- Two halves, of which one is empty, so that the requests of one key are found by their index.
+      SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since AND wanted_limit.api_key_id IS NULL
       UNION ALL SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since
         AND majordomo_api_key_id = wanted_limit.api_key_id`,
     )}
     ) AS counted
     UNION ALL
-    SELECT CASE l.per WHEN 'key' THEN replace(d.majordomo_api_key_id::text, '00000000-0000-0000-0000-000000000000', '')
+    SELECT CASE l.per WHEN 'key' THEN coalesce(nullif(d.majordomo_api_key_id, '00000000-0000-0000-0000-000000000000')::text, '')
         WHEN 'model' THEN d.model ELSE '' END,
       'epoch', d.requests, d.input_tokens, d.output_tokens, d.total_cost
     FROM (SELECT wanted_limit.*) AS l JOIN llm_usage_daily d ON d.day < (pruned AT TIME ZONE 'UTC')::date

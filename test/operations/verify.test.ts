@@ -63,7 +63,11 @@ test("verify compares limits with the rows, and --repair counts them again", asy
   await insertLimit(database.query, { ...limit, window: "total" })
   await insertLimit(database.query, { ...limit, name: "Running", measure: "concurrency", window: "total" })
   await database.query("UPDATE llm_limit_usage SET cost = cost + 1, notified = 50")
-  expect(toVerdict(await run())).toMatchInlineSnapshot()
+  expect(toVerdict(await run())).toMatchInlineSnapshot(`
+    "The books do NOT balance: 2 accepted = 2 written + 0 waiting + 0 rejected + 0 dropped; the rollups DIFFER from the rows (1 day compared, 1 limit)
+      llm_limit_usage total of Team: cost
+    Repair them with majordomo-gateway verify --repair"
+  `)
   expect(await run(true)).toMatchObject({ balanced: true, limits: 1, repairs: [{ name: "Team", counters: ["cost"] }] })
   expect((await database.query("SELECT requests, notified FROM llm_limit_usage")).rows).toEqual([
     { requests: "2", notified: 50 },
