@@ -1,4 +1,4 @@
--- 0019 limits
+-- 0020 limits
 -- breaking: no
 
 -- Running batches hold llm_requests before anything else, so that is what this migration waits for.
