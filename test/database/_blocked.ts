@@ -7,5 +7,5 @@ const BLOCKED =
 /** Waits until so many statements of the database wait for a lock. */
 export async function waitForBlocked(db: Pick<Database, "query">, count = 1): Promise<void> {
   const countBlocked = async () => (await db.query<{ count: number }>(BLOCKED)).rows[0]!.count
-  await expect.poll(countBlocked, { timeout: 20_000, interval: 20 }).toBeGreaterThanOrEqual(count)
+  await expect.poll(countBlocked, { interval: 20 }).toBeGreaterThanOrEqual(count)
 }

@@ -5,7 +5,7 @@ import { describeDatabases } from "../support/databases.ts"
 import { describeSchema, insertOldRequest, makeOlderScript } from "./_schemas.ts"
 
 /** The last version without limits. */
-const VERSION_BEFORE = 18
+const VERSION_BEFORE = 19
 
 describeDatabases(`a database with rows of version ${VERSION_BEFORE}`, (open) => {
   test("gets limits, which count its rows", async () => {
