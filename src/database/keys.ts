@@ -82,7 +82,7 @@ export async function getKey(db: Pick<Database, "query">, id: string): Promise<A
 export function rejectEmptyChange(change: Readonly<Record<string, unknown>>): void {
   if (Object.values(change).some((value) => value !== undefined)) return
   throw new CommandError(
-    "nothing to change: give a name, a description, a discount, metadata, a provider key or a policy",
+    "nothing to change: give a name, a description, a discount, metadata, a provider key, a policy or a limit",
     2,
   )
 }

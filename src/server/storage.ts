@@ -44,7 +44,7 @@ export async function openStorage(
 
 function createFirstKey(database: Database): Promise<NewKey | undefined> {
   return ensureFirstKey(database, (query, key) =>
-    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key, Date.now()) }),
+    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key, Date.now(), []) }),
   )
 }
 
