@@ -107,7 +107,7 @@ export function toLogIntent(request: ForwardedFacts): LogIntent {
 }
 
 /** Returns the model behind a name, such as a deployment of Azure or an inference profile of Bedrock, or else the name. */
-function toModel(name: string, { models }: Pick<Provider, "models">): string {
+export function toModel(name: string, { models }: Pick<Provider, "models">): string {
   if (models === undefined) return name
   const lower = name.toLowerCase()
   return models.get(lower) ?? models.get(lower.slice(lower.lastIndexOf("/") + 1)) ?? name

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { insertKey, insertRows } from "../support/usage-rows.ts"
-import { noBrowser, openGateway } from "./_gateway.ts"
+import { type Gateway, noBrowser, openGateway } from "./_gateway.ts"
 
 const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;`
@@ -11,7 +11,7 @@ const LONG = `long-${"name-".repeat(50)}`
 describe.skipIf(noBrowser !== undefined)(
   `keys, tokens, prices and the audit log in Chromium${noBrowser ? ` (skipped: ${noBrowser})` : ""}`,
   () => {
-    let gateway: Awaited<ReturnType<typeof openGateway>>
+    let gateway: Gateway
     const opened: Page[] = []
     const open: typeof gateway.open = async (...args) => {
       const page = await gateway.open(...args)
