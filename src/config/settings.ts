@@ -97,6 +97,11 @@ export const SETTINGS = {
       "12h",
       "how long a known key is accepted while the database cannot be reached; a key that is revoked meanwhile works as long, and after it requests get 503 until the database is back",
     ),
+    limits_when_unavailable: row(
+      oneOf("allow", "block"),
+      "allow",
+      "what happens under `limits` when the database is away and the amounts that this gateway has reserved are used up: `allow` serves the request, `block` rejects it with 503",
+    ),
     create_first_key: row(
       yesOrNo,
       true,

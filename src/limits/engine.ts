@@ -36,6 +36,8 @@ export interface Limits extends RequestLimits {
   replace(limits: readonly Limit[]): void
   /** Rows that are in the database, or never will be: their amounts leave the leases. */
   committed(ids: Iterable<string>): void
+  /** Of the requests that were settled before, none has a row that waits any more. */
+  committedAll(): void
   /** Tells how long an answer was, which is learned from. */
   learnOutput(keyId: string, model: string, tokens: number): void
   /** Another gateway has no room: returns what this one does not need. */
@@ -132,6 +134,10 @@ class Engine implements Limits {
       this.pending.delete(id)
       reservation.commit()
     }
+  }
+
+  committedAll(): void {
+    this.committed([...this.pending.keys()])
   }
 
   returnIdle(): void {
