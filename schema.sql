@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 19
+-- Schema version: 21
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -4588,7 +4588,7 @@ $migration$;
 END $version$;
 
 
--- ## Version 19: limits -----------------------------------------------------------------------------------------------
+-- ## Version 19: run_statistics ---------------------------------------------------------------------------------------
 
 DO $version$
 BEGIN
@@ -4596,7 +4596,30 @@ BEGIN
   IF (SELECT max(version) FROM majordomo_migrations) >= 19 THEN RETURN; END IF;
 
   EXECUTE $migration$
--- 0019 limits
+-- 0019 run_statistics
+-- breaking: no
+
+-- Without statistics of this expression, the planner takes nearly every request for one of a run. A list of runs then reads
+-- all requests of a long period instead of those in idx_llm_requests_runs_created_at.
+CREATE STATISTICS llm_requests_run ON
+  (coalesce(nullif(raw_metadata ->> 'Trace-Id', ''), nullif(raw_metadata ->> 'Session-Id', '')))
+  FROM llm_requests;
+ANALYZE llm_requests;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (19, 'run_statistics', false);
+END $version$;
+
+
+-- ## Version 20: limits -----------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 20 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0020 limits
 -- breaking: no
 
 -- Running batches hold llm_requests before anything else, so that is what this migration waits for.
@@ -5826,7 +5849,7 @@ BEGIN
           ELSE r.raw_metadata ->> m.key = m.value END IS NOT TRUE))
     ) AS counted
     UNION ALL
-    SELECT CASE l.per WHEN 'key' THEN replace(d.majordomo_api_key_id::text, '00000000-0000-0000-0000-000000000000', '')
+    SELECT CASE l.per WHEN 'key' THEN coalesce(nullif(d.majordomo_api_key_id, '00000000-0000-0000-0000-000000000000')::text, '')
         WHEN 'model' THEN d.model ELSE '' END,
       'epoch', d.requests, d.input_tokens, d.output_tokens, d.total_cost
     FROM (SELECT wanted_limit.*) AS l JOIN llm_usage_daily d ON d.day < (pruned AT TIME ZONE 'UTC')::date
@@ -5840,7 +5863,50 @@ END $$;
 -- <<< counting functions
 $migration$;
 
-  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (19, 'limits', false);
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (20, 'limits', false);
+END $version$;
+
+
+-- ## Version 21: key_policy -------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 21 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0021 key_policy
+-- breaking: no
+
+-- What a key may be used for, and until when. NULL: without limit. A pattern of a model ends in `*`, or is the whole name.
+--
+-- After a rotation, the previous secret works until previous_key_until; NULL: it does not. Its hash is kept so that a
+-- rotation whose new secret nobody saw can be undone. Older programs accept the new secret only.
+ALTER TABLE api_keys
+  ADD COLUMN expires_at timestamptz CONSTRAINT api_keys_expires_at CHECK (isfinite(expires_at)),
+  ADD COLUMN allowed_models text[],
+  ADD COLUMN allowed_providers text[],
+  ADD COLUMN previous_key_hash text,
+  ADD COLUMN previous_key_until timestamptz CONSTRAINT api_keys_previous_key_until CHECK (isfinite(previous_key_until));
+CREATE INDEX api_keys_previous_key_hash ON api_keys (previous_key_hash) WHERE previous_key_hash IS NOT NULL;
+
+-- Gateways that have the key in memory read it again, whichever of its secrets a client uses.
+CREATE OR REPLACE FUNCTION majordomo_tell_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    PERFORM pg_notify('majordomo_keys', hash) FROM unnest(ARRAY[OLD.key_hash, OLD.previous_key_hash]) AS hash WHERE hash IS NOT NULL;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    PERFORM pg_notify('majordomo_keys', hash) FROM unnest(ARRAY[NEW.key_hash, NEW.previous_key_hash]) AS hash WHERE hash IS NOT NULL;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER majordomo_key_policy_changed
+  AFTER UPDATE OF expires_at, allowed_models, allowed_providers, previous_key_hash, previous_key_until ON api_keys
+  FOR EACH ROW EXECUTE FUNCTION majordomo_tell_key();
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (21, 'key_policy', false);
 END $version$;
 
 DO $$
@@ -5871,8 +5937,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 19 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 19: nothing was changed', latest;
+  IF latest > 21 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 21: nothing was changed', latest;
   END IF;
 END $$;
 

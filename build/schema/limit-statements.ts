@@ -91,7 +91,7 @@ BEGIN
     )}
     ) AS counted
     UNION ALL
-    SELECT CASE l.per WHEN 'key' THEN replace(d.majordomo_api_key_id::text, '00000000-0000-0000-0000-000000000000', '')
+    SELECT CASE l.per WHEN 'key' THEN coalesce(nullif(d.majordomo_api_key_id, '00000000-0000-0000-0000-000000000000')::text, '')
         WHEN 'model' THEN d.model ELSE '' END,
       'epoch', d.requests, d.input_tokens, d.output_tokens, d.total_cost
     FROM (SELECT wanted_limit.*) AS l JOIN llm_usage_daily d ON d.day < (pruned AT TIME ZONE 'UTC')::date

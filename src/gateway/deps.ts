@@ -47,6 +47,8 @@ export interface Deps {
    * token). Only for credentials that are not sent as they are.
    */
   authorize?(credential: ProviderCredential, request: UnsignedRequest): Promise<string[]>
+  /** Takes the `Date` of an answer in which AWS rejected a signed request: the clock of this machine may be wrong. */
+  noteAwsDate?(date: string | undefined): void
   price(query: PriceQuery): Cost
   /**
    * Lists the models that a client may use at a provider, for answers that the gateway gives itself. undefined: such

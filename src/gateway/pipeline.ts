@@ -6,7 +6,7 @@ import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { createAttribution } from "./attribution/attribute.ts"
-import { checkMetadata, createHeadCheck } from "./attribution/required.ts"
+import { checkMetadata, createHeadCheck, needsMetadata } from "./attribution/required.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { listCredentialPlaces } from "./credentials.ts"
@@ -20,6 +20,7 @@ import { recordItem } from "./job-item.ts"
 import { NO_METADATA } from "./metadata.ts"
 import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
+import { checkModels, checkPolicy } from "./policy.ts"
 import { type AdmittedRequest, ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
@@ -140,13 +141,16 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
+      if (caller.policy !== undefined) checkPolicy(caller.policy, route.provider, receivedAt)
       if (deps.listModels && answerModels(deps, arrival, { head, route, caller })) return
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      if (caller.metadata !== undefined) this.checkHeadMetadata(request, caller)
+      const { method = "GET" } = request
+      const isChecked = needsMetadata(caller, deps.dialects[route.format], { method, path: route.path })
+      if (isChecked) this.checkHeadMetadata(request, caller)
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
-      if (caller.metadata !== undefined) this.checkMetadata(proxied)
+      if (isChecked || caller.policy !== undefined) this.checkRead(proxied, isChecked)
       new Relay(this, proxied).start()
     } catch (error) {
       reject({ deps, router: this.router }, error, arrival, route)
@@ -174,10 +178,12 @@ class Pipeline implements Gateway, RelaySteps {
     this.unrecorded--
   }
 
-  /** Rejects a request that lacks metadata although its body has been read. It gets no row. */
-  private checkMetadata({ call, caller }: ProxiedRequest): void {
+  /** Rejects a request for its metadata or its model, although its body has been read. It gets no row. */
+  private checkRead(proxied: ProxiedRequest, isMetadataChecked: boolean): void {
+    const { call, caller } = proxied
     try {
-      checkMetadata(call.metadata, caller)
+      if (isMetadataChecked) checkMetadata(call.metadata, caller)
+      if (caller.policy !== undefined) checkModels(caller.policy, proxied)
     } catch (error) {
       this.unrecorded--
       if (isLarge(call.body)) call.body.close()

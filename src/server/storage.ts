@@ -3,7 +3,8 @@ import { GATEWAY_ACTOR } from "../core/actor.ts"
 import type { Database } from "../database/_database.ts"
 import { recordChange } from "../database/access/audit.ts"
 import { DatabaseNotReady, explainServerError } from "../database/failures.ts"
-import { countKeys, ensureFirstKey, type NewKey } from "../database/keys.ts"
+import type { NewKey } from "../database/key-rows.ts"
+import { countKeys, ensureFirstKey } from "../database/keys.ts"
 import { hasDatabase, openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Scope } from "../kit/scope.ts"
@@ -54,7 +55,7 @@ async function syncLimits(database: Database, { settings, log }: StorageOptions)
 
 function createFirstKey(database: Database): Promise<NewKey | undefined> {
   return ensureFirstKey(database, (query, key) =>
-    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key) }),
+    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key, Date.now()) }),
   )
 }
 

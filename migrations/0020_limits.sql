@@ -1,4 +1,4 @@
--- 0019 limits
+-- 0020 limits
 -- breaking: no
 
 -- Running batches hold llm_requests before anything else, so that is what this migration waits for.
@@ -1228,7 +1228,7 @@ BEGIN
           ELSE r.raw_metadata ->> m.key = m.value END IS NOT TRUE))
     ) AS counted
     UNION ALL
-    SELECT CASE l.per WHEN 'key' THEN replace(d.majordomo_api_key_id::text, '00000000-0000-0000-0000-000000000000', '')
+    SELECT CASE l.per WHEN 'key' THEN coalesce(nullif(d.majordomo_api_key_id, '00000000-0000-0000-0000-000000000000')::text, '')
         WHEN 'model' THEN d.model ELSE '' END,
       'epoch', d.requests, d.input_tokens, d.output_tokens, d.total_cost
     FROM (SELECT wanted_limit.*) AS l JOIN llm_usage_daily d ON d.day < (pruned AT TIME ZONE 'UTC')::date
