@@ -1,5 +1,6 @@
 import { type Limit, MAX_VALUE_LENGTH, NO_VALUE } from "../../core/limit.ts"
-import { type ApiKey, listKeys } from "../../database/keys.ts"
+import type { ApiKey } from "../../database/key-rows.ts"
+import { listKeys } from "../../database/keys.ts"
 import { listLimits, readLimitStates } from "../../database/limits.ts"
 import type { Context } from "../context.ts"
 import { resolveKey } from "./input.ts"

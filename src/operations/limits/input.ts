@@ -1,7 +1,7 @@
 import { type LimitDefinition, LimitFieldError, parseLimit } from "../../config/limits.ts"
 import { findNearest } from "../../config/nearest.ts"
 import type { Settings } from "../../config/settings.ts"
-import type { ApiKey } from "../../database/keys.ts"
+import type { ApiKey } from "../../database/key-rows.ts"
 import { InputError } from "../input-error.ts"
 
 /** The fields of a limit, as JSON has them. Values are checked by `parseLimitInput`. */
