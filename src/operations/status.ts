@@ -5,6 +5,7 @@ import { listGateways } from "../database/gateways.ts"
 import { readStoredTotals } from "../database/ledger/life.ts"
 import type { Context } from "./context.ts"
 import { describeExpiring } from "./keys/expiring.ts"
+import { findExhaustedLimits } from "./limits/exhausted.ts"
 import { findPendingRows } from "./usage/pending-rows.ts"
 
 /** Everything that shows whether the gateways of a database are well. Times are ISO 8601 in UTC. */
@@ -60,6 +61,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
   const checkedAt = prices.checkedAt()
   const expiring = await describeExpiring(database, now)
   const isOld = checkedAt !== undefined && now - checkedAt > MAX_LIST_AGE_MS
+  const exhausted = await findExhaustedLimits(context)
   const readOnly = explainReadOnly(ability)
   const problems = [
     ...(readOnly ? [`the database accepts no rows: ${readOnly.reason}; ${readOnly.fix}`] : []),
@@ -68,6 +70,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     ...gateways.filter((each) => !each.is_recent).map((each) => `the gateway ${each.name} has not been seen lately`),
     ...(rejected > 0 ? [`${rejected} rows were rejected by the database: see rejected.jsonl in the journal`] : []),
     ...(dropped > 0 ? [`${dropped} rows were dropped, because they could not be kept`] : []),
+    ...exhausted,
     ...(isOld ? ["a price list could not be fetched for more than a week: pricing refresh says why"] : []),
     ...(expiring ? [`${expiring}: see keys list, and keys update ID --expires 90d`] : []),
   ]

@@ -5,6 +5,7 @@ import { backfillName } from "../database/backfill.ts"
 import { refillDemo } from "../database/demo.ts"
 import type { NewKey } from "../database/key-rows.ts"
 import { createKey } from "../database/keys.ts"
+import { insertLimit, type NewLimit, readLimitStates, updateLimit } from "../database/limits.ts"
 import { activateName } from "../database/metadata.ts"
 import { inventBodies } from "../demo/bodies.ts"
 import { type Sample, sampleDays } from "../demo/sample.ts"
@@ -34,11 +35,34 @@ export async function fillDemo(database: Database): Promise<NewKey> {
       }
       for (const team of teams) keys.set(team.name, (await createKey(database, team)).key.id)
       await insert(samples.map((sample) => toRow(sample, keys.get(sample.team.name)!, book)))
+      await addLimits(database, keys)
     })
     return await createKey(database, { name: "Demo", description: "yours to try" })
   } finally {
     book.close()
   }
+}
+
+/** A limit of the demo, with how much of it is used. */
+type DemoLimit = Omit<NewLimit, "amount" | "measure" | "window"> & { readonly usedPart: number }
+
+/** Creates budgets of this month, of which some are nearly used up, and a rate limit, so that there is something to see. */
+async function addLimits(database: Database, keys: ReadonlyMap<string, string>): Promise<void> {
+  const budgets: readonly DemoLimit[] = [
+    { name: "Everything", usedPart: 0.72, notifyAt: [50, 80, 100] },
+    { name: "Engineering", usedPart: 0.93, key: keys.get("Engineering"), notifyAt: [80, 100], action: "warn" },
+    { name: "Research", usedPart: 0.41, key: keys.get("Research") },
+    { name: "Each user", usedPart: 0.97, per: "User-Id", action: "warn" },
+  ]
+  for (const { usedPart, ...budget } of budgets) {
+    await database.transaction(async (query) => {
+      const { id } = await insertLimit(query, { ...budget, measure: "cost", window: "month", amount: "1000" })
+      const [state] = await readLimitStates({ query }, { at: Date.now(), limit: id, top: 1 })
+      await updateLimit(query, id, { amount: String(Math.max(1, Math.round(Number(state?.used ?? 0) / usedPart))) })
+    })
+  }
+  const rate = { name: "Each key", measure: "requests", window: "minute", amount: "600", per: "key" } as const
+  await database.transaction((query) => insertLimit(query, rate))
 }
 
 function toRow(sample: Sample, keyId: string, book: PriceBook): LogRecord {

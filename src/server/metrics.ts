@@ -6,6 +6,7 @@ import { toBodyMetrics } from "./body-metrics.ts"
 import type { ConnectionStats } from "./connections.ts"
 import { toConnectionMetrics } from "./metrics/connections.ts"
 import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
+import { type LimitStats, toLimitMetrics } from "./metrics/limits.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
 import { createRequestCounter, type RunningRequests, toRunningMetrics } from "./metrics/requests.ts"
 import type { Metric } from "./prometheus.ts"
@@ -29,10 +30,11 @@ interface MetricSources {
   bodies(): BodyStats | undefined
   gateway(): RunningRequests
   connections(): ConnectionStats
+  limits(): readonly LimitStats[]
 }
 
 /** Names and labels are bounded by the configuration and by HTTP. Nothing that a client sends becomes a label. */
-export function createMetrics({ ledger, rows, gateway, bodies, connections }: MetricSources): Metrics {
+export function createMetrics({ ledger, rows, gateway, bodies, connections, limits }: MetricSources): Metrics {
   const requests = createRequestCounter()
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -45,6 +47,7 @@ export function createMetrics({ ledger, rows, gateway, bodies, connections }: Me
       ...toBodyMetrics(bodies()),
       ...toRunningMetrics(gateway()),
       ...toConnectionMetrics(connections()),
+      ...toLimitMetrics(limits()),
       requests.collect(),
       ...ownProcess.collect(),
     ],

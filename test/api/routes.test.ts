@@ -79,6 +79,9 @@ const fromAfar = (name: string, input: Record<string, unknown>) =>
 /** The input of each read of a database with requests. */
 const READS: readonly (readonly [string, Record<string, unknown>])[] = [
   ["keys.list", {}],
+  ["limits.list", {}],
+  ["limits.list", { key: "Search" }],
+  ["limits.check", { model: "gpt-4o-mini", where: { "User-Id": "42" } }],
   ["usage.report", { by: "model,key" }],
   ["usage.report", { by: "User-Id", sort: "name", limit: 1 }],
   ["usage.overview", { tz: "Asia/Kolkata" }],
@@ -102,6 +105,11 @@ const READS: readonly (readonly [string, Record<string, unknown>])[] = [
   ["status", {}],
 ]
 const CHANGES: readonly (readonly [string, Record<string, unknown>])[] = [
+  ["limits.create", { name: "users", measure: "cost", amount: "1", window: "total", per: "User-Id" }],
+  ["limits.get", { id: "users" }],
+  ["limits.values", { id: "users" }],
+  ["limits.update", { id: "users", amount: 2, per: null }],
+  ["limits.delete", { id: "users" }],
   ["metadata.activate", { name: "user-id" }],
   ["metadata.deactivate", { name: "User-Id" }],
 ]

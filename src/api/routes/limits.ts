@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { LIMIT_MEASURES, LIMIT_WINDOWS } from "../../core/limit.ts"
-import { checkLimits } from "../../operations/limits/check.ts"
+import { checkLimits, listLimitsOfKey } from "../../operations/limits/check.ts"
 import { createLimit } from "../../operations/limits/create.ts"
 import { parseLimitInput } from "../../operations/limits/input.ts"
 import { getLimit, listLimits } from "../../operations/limits/list.ts"
@@ -76,10 +76,15 @@ export const limits = {
     path: "/limits",
     role: "viewer",
     summary: "all limits with what is left; of one with per, for the value that has used most",
-    input: z.strictObject({}),
+    input: z.strictObject({
+      key: z
+        .string()
+        .optional()
+        .describe("only those that apply to all requests of this API key, by its id or its name"),
+    }),
     output: z.array(listedLimit).readonly(),
     needs: ["database"],
-    run: (context) => listLimits(context),
+    run: (context, { key }) => (key === undefined ? listLimits(context) : listLimitsOfKey(context, { key })),
   }),
   get: defineRoute({
     name: "limits.get",

@@ -92,7 +92,7 @@ export function formatAmount(measure: ListedLimit["measure"], amount: string): s
 
 /** Returns what a limit allows and has used, in plain words. */
 export function describe(limit: ListedLimit): string {
-  return printable([limit.summary, describeUse(limit)].join(" "))
+  return printable(`${limit.summary} ${describeUse(limit)}`.trim())
 }
 
 function describeUse({ measure, used, per, value_name: value }: ListedLimit): string {

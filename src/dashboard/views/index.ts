@@ -4,6 +4,7 @@ import { Audit } from "./audit.tsx"
 import { By } from "./by.tsx"
 import { Key } from "./key.tsx"
 import { Keys } from "./keys.tsx"
+import { Limits } from "./limits.tsx"
 import { Overview } from "./overview.tsx"
 import { ModelPrice } from "./price.tsx"
 import { Prices } from "./prices.tsx"
@@ -32,6 +33,7 @@ export const VIEWS: readonly View[] = [
   { name: "run", title: "Run", parent: "runs", Page: Run },
   { name: "keys", title: "Keys", group: "Manage", key: "k", Page: Keys },
   { name: "key", title: "Key", parent: "keys", Page: Key },
+  { name: "limits", title: "Limits", group: "Manage", key: "l", Page: Limits },
   { name: "provider-keys", title: "Provider keys", group: "Manage", key: "v", Page: ProviderKeys },
   { name: "tokens", title: "Tokens", group: "Manage", key: "t", Page: Tokens },
   { name: "prices", title: "Prices", group: "Manage", key: "p", Page: Prices },

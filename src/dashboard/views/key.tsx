@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks"
 import { formatCount, formatExactMoment } from "../kit/format.ts"
+import type { Limit } from "../kit/limits.ts"
 import { type Key as ApiKey, formatLimit } from "../kit/manage.ts"
 import { formatValues } from "../kit/metadata.ts"
 import { useQuery } from "../kit/query.ts"
@@ -19,6 +20,7 @@ import {
   RotateKey,
   UpdateKey,
 } from "./_key-dialogs.tsx"
+import { LimitTable } from "./limits.tsx"
 
 /** One API key, and what can be done with it. */
 export function Key({ session }: PageProps) {
@@ -57,6 +59,7 @@ export function Key({ session }: PageProps) {
       >
         <KeyFacts of={data} tz={tz} />
       </Card>
+      <KeyLimits of={data} />
       {opened === "update" && <UpdateKey of={data} providerKeys={providerKeys} onDone={key.reload} onClose={close} />}
       {opened === "rotate" && <RotateKey of={data} onDone={setRotated} onClose={close} />}
       {opened === "revoke" && (
@@ -81,6 +84,18 @@ export function Key({ session }: PageProps) {
       )}
       {revoked && <Revocation revoked={revoked} tz={tz} onClose={() => setRevoked(undefined)} />}
     </>
+  )
+}
+
+/** The limits that apply to all requests of a key. */
+function KeyLimits({ of }: { readonly of: ApiKey }) {
+  const { hrefOf } = useQuestion()
+  const { data = [] } = useQuery<readonly Limit[]>("/limits", { key: of.id })
+  if (data.length === 0) return null
+  return (
+    <Card title="Limits">
+      <LimitTable limits={data} hrefOf={({ id }) => hrefOf("limits", { id })} />
+    </Card>
   )
 }
 

@@ -4,6 +4,7 @@ import { guessInterval, useTimeline } from "../kit/series.ts"
 import { DIMENSIONS, METRICS, type Metric } from "../kit/usage.ts"
 import { Breakdown } from "../parts/breakdown.tsx"
 import { Empty, Failure } from "../parts/states.tsx"
+import { Budgets } from "./_budgets.tsx"
 import { Figures } from "./_figures.tsx"
 import { Forecast } from "./_forecast.tsx"
 import { OverTime } from "./_over-time.tsx"
@@ -51,6 +52,7 @@ export function Overview() {
               bounds={report.data}
             />
           ))}
+          <Budgets question={question} />
         </div>
       )}
     </>

@@ -8,6 +8,7 @@ import { explainServerError } from "../../database/failures.ts"
 import { describeBlockers } from "../../database/ledger/blockers.ts"
 import type { Context } from "../context.ts"
 import { describeExpiring } from "../keys/expiring.ts"
+import { findExhaustedLimits } from "../limits/exhausted.ts"
 import { NoDatabaseError, openForOperation } from "../open/database.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 
@@ -41,6 +42,7 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
       ...checkClock(diagnosis),
       ...(await checkKeys(database)),
       await checkListen(database),
+      ...(await checkLimits(database)),
     ]
   } catch (error) {
     const explained = explainServerError(error)
@@ -49,6 +51,11 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
   } finally {
     await database?.close()
   }
+}
+
+async function checkLimits(database: Database): Promise<Finding[]> {
+  const exhausted = await findExhaustedLimits({ database, now: Date.now })
+  return exhausted.map((sentence) => warning(sentence, "raise its amount with limits update, or wait"))
 }
 
 function checkVersion({ version }: Diagnosis, { title }: Database): Finding {

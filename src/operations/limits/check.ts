@@ -42,11 +42,14 @@ export async function checkLimits(
 /**
  * Returns what is left of the limits that apply to all requests of an API key: those of this key, those with an amount for
  * each key, and those without a filter on keys, except what other values of their `per` have used.
+ *
+ * @throws InputError if there is no such key
  */
 export async function listLimitsOfKey(
   { database, now }: Context<"database" | "now">,
-  { key }: { readonly key: string },
+  { key: nameOrId }: { readonly key: string },
 ): Promise<readonly ListedLimit[]> {
+  const { id: key } = resolveKey(nameOrId, await listKeys(database))
   const names = await readKeyNames(database)
   const own = (await listLimits(database)).filter((limit) =>
     limit.key === undefined ? limit.per === undefined || limit.per === "key" : limit.key === key,

@@ -58,6 +58,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
       metadataOverridden: 0,
     }),
     connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
+    limits: () => [],
   })
   scope.own(() => metrics.close())
   collectOwn = metrics.collect
