@@ -155,7 +155,7 @@ export async function revokeKey(
 }
 
 /** Marks a key as revoked. Gateways reject it when they have heard of it: call `askGateways` after the transaction. */
-export async function markRevoked(query: RunQuery, id: string): Promise<ApiKey> {
+async function markRevoked(query: RunQuery, id: string): Promise<ApiKey> {
   const result = await query<KeyRow>({
     text: `UPDATE api_keys SET is_active = false, revoked_at = coalesce(revoked_at, now()),
         updated_at = CASE WHEN NOT is_active OR revoked_at IS NOT NULL THEN updated_at ELSE now() END

@@ -27,7 +27,7 @@ export interface Key {
   readonly request_count: number
 }
 
-export interface KeyLimit {
+interface KeyLimit {
   readonly name: string
   readonly measure: string
   /** A plain decimal; USD for `cost`. */

@@ -4,7 +4,7 @@ import { deleteLimit, insertLimit, listLimits, updateLimit } from "../../databas
 import { InputError } from "../input-error.ts"
 
 /** The usual limits of one key as a person wrote them: an amount, or `none`. A member that is undefined stays as it is. */
-export interface KeyLimitsInput {
+interface KeyLimitsInput {
   /** In USD per window: `50/month`. */
   readonly budget?: string | undefined
   /** Requests per minute. */
