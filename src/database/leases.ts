@@ -35,7 +35,7 @@ export interface LeaseState {
   readonly windowEnd: number | undefined
 }
 
-export interface LeaseRequest {
+interface LeaseRequest {
   /** A random UUID of the process. */
   readonly gateway: string
   /** The directory of its journal, as in majordomo_gateways. */

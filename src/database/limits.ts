@@ -158,7 +158,7 @@ export interface LimitState {
   readonly resetsAt: string | undefined
 }
 
-export interface StatesOptions {
+interface StatesOptions {
   /** Ms since the epoch: the time whose windows are read. */
   readonly at: number
   /** The id of a limit; undefined: all limits. */
