@@ -41,11 +41,12 @@ export async function fillDemo(database: Database): Promise<NewKey> {
 }
 
 function toRow(sample: Sample, keyId: string, book: PriceBook): LogRecord {
-  const { team, call, provider, requestedModel, ending } = sample
+  const { team, call, provider, billing, requestedModel, ending } = sample
   const query = { provider, requestedModel, reading: ending.reading, at: call.receivedAt }
   return toLogRecord({
     call,
     caller: { keyId },
+    billing,
     route: { provider: { name: provider }, format: provider },
     prepared: { requestedModel },
     credentialHash: createHash("sha256").update(`demo ${team.name} ${provider}`).digest("hex"),

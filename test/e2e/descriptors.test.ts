@@ -83,3 +83,15 @@ it.each(CASES)(
   },
   LIMIT_MS,
 )
+
+it("the embedded database creates its schema with few descriptors: it closes a file for each that it opens", async () => {
+  const few = createInstallation({}, { under: ["sh", "-c", 'ulimit -n 90; exec "$@"', "sh"] })
+  try {
+    expect(await few.run(["migrate"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("The schema was created"),
+    })
+  } finally {
+    await few.remove()
+  }
+})
