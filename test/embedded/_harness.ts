@@ -12,7 +12,7 @@ import { prepareCluster } from "../../src/embedded/cluster.ts"
 import { makeSocketPath } from "../../src/embedded/endpoint.ts"
 import type { MultiplexerOptions } from "../../src/embedded/multiplexer.ts"
 import { type EmbeddedServer, startEmbeddedServer } from "../../src/embedded/server.ts"
-import { EMBEDDED_CACHE } from "../support/embedded-assets.ts"
+import { EMBEDDED_CACHE } from "../support/embedded-template.ts"
 
 /** Creates a directory that is removed when the process ends. */
 export function makeDirectory(): string {
