@@ -6,7 +6,7 @@ import { startPipeline } from "../support/pipeline.ts"
 /** What the gateway measured since the last message. */
 export interface Measurement {
   readonly port: number
-  /** The most CPU time that one timer was late for, in ms. A busy machine makes timers late, but not this. */
+  /** The most CPU time of the main thread for which one timer was late, in ms. A busy machine makes timers late, but not this. */
   readonly stallMs: number
   /** Resident memory in bytes: now, and the maximum. */
   readonly rss: number
@@ -20,13 +20,12 @@ const gateway = await startPipeline({ upstream: process.argv[2]!, settings: { ma
 
 let stallMs = 0
 let lastAt = performance.now()
-let lastCpu = process.cpuUsage()
+let lastCpuMs = readCpuMs()
 setInterval(() => {
   const now = performance.now()
-  const { user, system } = process.cpuUsage(lastCpu)
-  stallMs = Math.max(stallMs, Math.min(now - lastAt - INTERVAL_MS, (user + system) / 1000))
+  stallMs = Math.max(stallMs, Math.min(now - lastAt - INTERVAL_MS, readCpuMs() - lastCpuMs))
   lastAt = performance.now()
-  lastCpu = process.cpuUsage()
+  lastCpuMs = readCpuMs()
 }, INTERVAL_MS)
 
 process.on("message", () => {
@@ -43,6 +42,11 @@ process.on("message", () => {
 })
 
 process.on("disconnect", () => process.exit())
+
+/** Returns the CPU time of the main thread, without those of V8 that collect garbage and compile. */
+function readCpuMs(): number {
+  return Number(readFileSync("/proc/self/schedstat", "utf8").split(" ", 1)[0]) / 1e6
+}
 
 function readPeak(): number {
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) * 1024
