@@ -1,6 +1,7 @@
 // A gateway in a process of its own, which measures itself while its parent attacks it. Its argument is the address of
 // the provider. It answers each message of its parent with a `Measurement`, and then begins to measure anew.
 import { readFileSync, writeFileSync } from "node:fs"
+import { readCpuMs } from "../support/cpu.ts"
 import { startPipeline } from "../support/pipeline.ts"
 
 /** What the gateway measured since the last message. */
@@ -42,11 +43,6 @@ process.on("message", () => {
 })
 
 process.on("disconnect", () => process.exit())
-
-/** Returns the CPU time of the main thread, without those of V8 that collect garbage and compile. */
-function readCpuMs(): number {
-  return Number(readFileSync("/proc/self/schedstat", "utf8").split(" ", 1)[0]) / 1e6
-}
 
 function readPeak(): number {
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) * 1024

@@ -4,15 +4,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
+import { FAST_START } from "./fast-start.ts"
 
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
 const DIST = fileURLToPath(new URL("../../dist/index.mjs", import.meta.url))
-
-/**
- * Flags of node for short processes with the embedded database: its WebAssembly runs as V8's first compiler translates it.
- * The second compiler takes more time than it saves in the seconds that a test takes.
- */
-export const FAST_START = ["--liftoff-only"]
 
 /** The built program as a user runs it, in an empty home that is also its working directory. */
 export interface Installation {
