@@ -178,6 +178,7 @@ describe("a response that ends too early", () => {
 })
 
 describe("unexpected bytes", () => {
+  let poisoned: Promise<void> | undefined
   test.each<[string, Answer]>([
     [
       "after a response",
@@ -188,11 +189,14 @@ describe("unexpected bytes", () => {
       (socket) => {
         socket.write(`HTTP/1.1 200 OK\r\n${LENGTH_2}`)
         setTimeout(() => socket.write("HTTP/1.1 200 OK\r\nX-Poison: 1\r\nContent-Length: 6\r\n\r\npoison"), 20)
+        // A request that is on its way meanwhile could not tell it from its own response.
+        poisoned = new Promise((resolve) => socket.once("close", () => resolve()))
       },
     ],
   ])("[RSP-05] %s never become the response of the next client", async (_, answer) => {
     const { text } = await ask(answer)
     expect(text).not.toContain("oison")
+    await poisoned
     const idle = upstream.open
     for (let i = 0; i < 5; i++) {
       const next = await ask(`HTTP/1.1 200 OK\r\nX-Canary: ${i}\r\n${LENGTH_2}`)
