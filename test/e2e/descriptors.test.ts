@@ -47,7 +47,8 @@ it.each(CASES)(
     )
     try {
       fakeProvider.reset()
-      let gateway = await home.serve()
+      // What the engine cannot write at the stop waits in the journal.
+      let gateway = await home.serve({ settings: needsRestart ? { MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "1s" } : {} })
       const key = firstKey(gateway)
       const ask = (tag: string, delayMs: number) =>
         askOnce({ key, port: gateway.port, tag, stream: false, script: { delayMs } })
