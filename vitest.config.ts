@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { FAST_START } from "./test/support/fast-start.ts"
 
 export default defineConfig({
   test: {
@@ -13,7 +14,8 @@ export default defineConfig({
     hookTimeout: 240_000,
     expect: { poll: { timeout: 120_000 } },
     pool: "forks",
-    // Most tests wait for sockets and processes, so two files at once on two cores take little more than half the time.
-    maxWorkers: 2,
+    execArgv: FAST_START,
+    // Many tests wait for sockets and processes, so three files at once keep two cores busy.
+    maxWorkers: 3,
   },
 })

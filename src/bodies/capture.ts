@@ -4,10 +4,12 @@ import { Pieces } from "../kit/pieces.ts"
 import type { BodyColumns, Capture, CapturedBody, CapturedExchange, ResponseHead, Sink } from "./_store.ts"
 import { decodeBody } from "./decode.ts"
 import { type Rules, redact, redactHeaders } from "./redact.ts"
-import { redactCredentials, redactHeaders_, redactQuery, removeCredentials } from "./secrets.ts"
+import { holdsCredential, redactCredentials, redactHeaders_, redactQuery, removeCredentials } from "./secrets.ts"
 
 /** Limit on what is searched or redacted before it is stored, which happens while the answer ends. */
 export const MAX_INSPECTED_BYTES = 1 << 20
+/** Limit on what is decoded to search for the gateway's own credential: 8 MiB take about 25 ms. */
+const MAX_SEARCHED_BYTES = 8 << 20
 const NOTHING = Buffer.alloc(0)
 
 interface CaptureContext {
@@ -98,6 +100,7 @@ export class RunningCapture implements Capture {
     const responseHeaders = removeCredentials(redactHeaders_(answer.headers), supplied)
     const path = call.path + redactQuery(call.query, note)
     const find = (name: string) => findHeader(responseHeaders, name)
+    const coding = find("content-encoding")
     return {
       id: call.id,
       receivedAt: call.receivedAt,
@@ -120,12 +123,20 @@ export class RunningCapture implements Capture {
             response,
             this.totalBytes,
             find("content-type"),
-            find("content-encoding"),
+            coding,
             // Who may read bodies may not know the gateway's own credential, so that it is looked for in any answer.
-            answer.statusCode >= 400 ? credentials : supplied.filter((secret) => response.includes(secret)),
+            answer.statusCode >= 400 ? credentials : supplied.filter(() => !this.lacks(response, coding, supplied)),
           )
         : undefined,
     }
+  }
+
+  /** Returns true if a body is known to contain none of the credentials. */
+  private lacks(bytes: Buffer, coding: string | undefined, credentials: readonly string[]): boolean {
+    const isTruncated = bytes.length < this.totalBytes
+    if (coding === undefined) return !holdsCredential(bytes, credentials, isTruncated)
+    const decoded = decodeBody(bytes, coding, MAX_SEARCHED_BYTES)
+    return decoded?.isTruncated === false && !holdsCredential(decoded.bytes, credentials, isTruncated)
   }
 
   private requestBytes(): Buffer {
@@ -151,11 +162,12 @@ export class RunningCapture implements Capture {
     const decoded = decodeBody(kept, coding, MAX_INSPECTED_BYTES)
     if (rules.paths === undefined) {
       // Only an answer that is complete and decoded can be searched for credentials. Any other is not stored.
-      const plain = decoded === undefined ? NOTHING : redactCredentials(decoded.bytes, credentials)
+      const isPart = isTruncated || decoded?.isTruncated === true
+      const plain = decoded === undefined ? NOTHING : redactCredentials(decoded.bytes, credentials, isPart)
       return {
         bytes: plain,
         totalBytes,
-        isTruncated: isTruncated || plain === NOTHING || decoded!.isTruncated,
+        isTruncated: isPart || plain === NOTHING,
         coding: undefined,
       }
     }

@@ -43,14 +43,64 @@ export function redactQuery(query: string, found?: (credential: string) => void)
   return kept.length === 0 ? "" : `?${kept.join("&")}`
 }
 
-/** Returns the bytes without the request's own credentials, which some providers repeat in their errors. */
-export function redactCredentials(bytes: Buffer, credentials: readonly string[]): Buffer {
+const REMOVED = "[removed]"
+
+/**
+ * Returns the bytes without the request's own credentials, which some providers repeat in their errors.
+ * @param isTruncated whether the bytes can end within a credential
+ */
+export function redactCredentials(bytes: Buffer, credentials: readonly string[], isTruncated = false): Buffer {
   let text: string | undefined
-  for (const credential of credentials) {
-    if (!(text ?? bytes).includes(credential)) continue
-    text = (text ?? bytes.toString("latin1")).replaceAll(credential, "[removed]")
+  const forms = credentials.flatMap(toForms)
+  for (const form of forms) {
+    if (!(text ?? bytes).includes(form)) continue
+    text = (text ?? bytes.toString("latin1")).replaceAll(form, REMOVED)
   }
-  return text === undefined ? bytes : Buffer.from(text, "latin1")
+  const clean = text === undefined ? bytes : Buffer.from(text, "latin1")
+  return isTruncated ? removeBeginning(clean, forms) : clean
+}
+
+/** Returns true if the bytes contain one of the credentials. */
+export function holdsCredential(bytes: Buffer, credentials: readonly string[], isTruncated = false): boolean {
+  const forms = credentials.flatMap(toForms)
+  if (forms.some((form) => bytes.includes(form))) return true
+  return isTruncated && removeBeginning(bytes, forms) !== bytes
+}
+
+/** Removes the beginning of a credential at the end of the bytes. */
+function removeBeginning(bytes: Buffer, forms: readonly string[]): Buffer {
+  for (const form of forms) {
+    const longest = Math.min(form.length - 1, bytes.length)
+    for (let length = longest; length >= MIN_CREDENTIAL_LENGTH; length--) {
+      const end = bytes.subarray(bytes.length - length).toString("latin1")
+      if (form.startsWith(end)) return Buffer.concat([bytes.subarray(0, bytes.length - length), Buffer.from(REMOVED)])
+    }
+  }
+  return bytes
+}
+
+/** Returns a credential as texts contain it: as it is, escaped in JSON or a URL, and within base64 at any position. */
+function toForms(credential: string): string[] {
+  const json = JSON.stringify(credential).slice(1, -1)
+  const toEscape = (character: string) => `\\u00${character.charCodeAt(0).toString(16)}`
+  const escaped = json.replace(/[+=&<>']/g, toEscape)
+  return [
+    ...new Set([
+      credential,
+      json,
+      json.replaceAll("/", "\\/"),
+      escaped,
+      escaped.replace(/u00../g, (code) => `u${code.slice(1).toUpperCase()}`),
+      encodeURIComponent(credential),
+      ...[0, 1, 2].map((before) => toBase64(credential, before)),
+    ]),
+  ]
+}
+
+/** Returns the part of a base64 text that the credential decides alone, if `before` bytes precede it in its group of three. */
+function toBase64(credential: string, before: number): string {
+  const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(credential)])
+  return bytes.toString("base64").slice(Math.ceil((before * 4) / 3), Math.floor((bytes.length * 4) / 3))
 }
 
 /** Returns headers whose values do not contain these credentials. */

@@ -15,6 +15,9 @@ export function defineCommand<const T extends ArgsDef>(
   return defineCittyCommand<T>(definition)
 }
 
+/** The options and words of a command. An option that `isRepeatable` may be given several times: `listValues` reads all. */
+export type Options = Readonly<Record<string, ArgDef & { readonly isRepeatable?: true }>>
+
 /** The options of every command. */
 export const COMMON = {
   config: { type: "string", valueHint: "FILE", description: "read this settings file and no other" },
@@ -31,12 +34,12 @@ export const JSON_OPTION = {
  * @throws CommandError (exit code 2) for an unknown or repeated option, a missing value, and a missing or extra word
  */
 export function checkArguments(title: string, command: AnyCommand, args: readonly string[]): void {
-  const known = command.args as ArgsDef
+  const known = command.args as Options
   const problem = findProblem(known, args)
   if (problem !== undefined) throw new CommandError(`${title}: ${problem} (see ${title} --help)`, 2)
 }
 
-function findProblem(known: ArgsDef, args: readonly string[]): string | undefined {
+function findProblem(known: Options, args: readonly string[]): string | undefined {
   const words: string[] = []
   const options = new Set<string>()
   for (let i = 0; i < args.length; i++) {
@@ -63,7 +66,7 @@ function findProblem(known: ArgsDef, args: readonly string[]): string | undefine
 
 interface GivenOption {
   readonly name: string
-  readonly definition: ArgDef
+  readonly definition: Options[string]
   /** The text after `=`. */
   readonly value: string | undefined
   /** The next argument. */
@@ -77,11 +80,10 @@ function checkOption({ name, definition, value, next, isRepeated }: GivenOption)
   } else if (value === undefined && (next === undefined || next.startsWith("--"))) {
     return `--${name} needs a value: --${name} ${hintOf(name, definition)}`
   }
-  const mayRepeat = /repeatable/.test(definition.description ?? "")
-  return isRepeated && !mayRepeat ? `--${name} is given twice` : undefined
+  return isRepeated && !definition.isRepeatable ? `--${name} is given twice` : undefined
 }
 
-function checkWords(known: ArgsDef, words: readonly string[]): string | undefined {
+function checkWords(known: Options, words: readonly string[]): string | undefined {
   const positionals = Object.entries(known).filter(([, { type }]) => type === "positional")
   const [missing] = positionals.slice(words.length).filter(([, { required }]) => required !== false)
   if (missing !== undefined) return `${missing[0].toUpperCase()} is missing`
@@ -92,14 +94,14 @@ function checkWords(known: ArgsDef, words: readonly string[]): string | undefine
   return extra === undefined ? undefined : `"${printable(extra)}" is one word too many`
 }
 
-function findMissingOption(known: ArgsDef, options: ReadonlySet<string>): string | undefined {
+function findMissingOption(known: Options, options: ReadonlySet<string>): string | undefined {
   const missing = Object.entries(known).find(
     ([name, { required, type }]) => required && type !== "positional" && !options.has(name),
   )
   return missing === undefined ? undefined : `--${missing[0]} is missing`
 }
 
-function explainUnknown(arg: string, known: ArgsDef): string {
+function explainUnknown(arg: string, known: Options): string {
   const option = arg.split("=", 1)[0]!
   const names = Object.entries(known).flatMap(([name, { type }]) => (type === "positional" ? [] : [`--${name}`]))
   const meant = findNearest(option, [...names, "--help"])

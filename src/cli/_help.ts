@@ -1,5 +1,4 @@
-import type { ArgsDef } from "citty"
-import { type AnyCommand, hintOf } from "./_command.ts"
+import { type AnyCommand, hintOf, type Options } from "./_command.ts"
 import type { CommandEntry, CommandTable, Program } from "./_commands.ts"
 import { wrap } from "./_text.ts"
 
@@ -30,7 +29,7 @@ export function groupHelp(title: string, program: Program, group: Program | Comm
 
 /** Returns the help of one command, from its definition. */
 export function commandHelp(title: string, command: AnyCommand, entry: CommandEntry): string {
-  const args = command.args as ArgsDef
+  const args = command.args as Options
   const { description } = command.meta as { description?: string }
   const positionals = Object.entries(args).filter(([, { type }]) => type === "positional")
   const options = Object.entries(args).filter(([, { type }]) => type !== "positional")
@@ -50,7 +49,8 @@ export function commandHelp(title: string, command: AnyCommand, entry: CommandEn
     ...section("Options", [
       ...options.map(([name, arg]): Pair => {
         const value = arg.type === "boolean" ? "" : ` ${hintOf(name, arg)}`
-        return [`--${name}${value}`, arg.description ?? ""]
+        const note = arg.isRepeatable ? " (repeatable)" : ""
+        return [`--${name}${value}`, (arg.description ?? "") + note]
       }),
       ["--help", "print this help"],
     ]),

@@ -1,3 +1,5 @@
+import type { Billing } from "../core/cost.ts"
+
 export const TEAMS = {
   support: { name: "Support", description: "the chat bot on the website" },
   engineering: { name: "Engineering", description: "code review and agents" },
@@ -19,6 +21,8 @@ export interface Profile {
   readonly sessions: boolean
   readonly provider: string
   readonly path: string
+  /** Who pays, if not the bill for tokens. */
+  readonly billing?: Billing
   readonly model: string
   /** The model that the provider reports in its response. */
   readonly responseModel: string
@@ -146,5 +150,21 @@ export const PROFILES: readonly Profile[] = [
     users: 1,
     input: [2_000, 8_000],
     output: [0, 0],
+  },
+  {
+    ...CLAUDE,
+    team: "engineering",
+    feature: "terminal",
+    billing: "subscription",
+    sessions: true,
+    streamed: true,
+    model: "claude-sonnet-4-6",
+    responseModel: "claude-sonnet-4-6",
+    perDay: 9,
+    users: 4,
+    input: [12_000, 80_000],
+    output: [200, 1_800],
+    cached: 0.9,
+    written: 0.06,
   },
 ]

@@ -1,4 +1,5 @@
 import type { Call, Ending } from "../core/call.ts"
+import type { Billing } from "../core/cost.ts"
 import { NO_READING, NO_USAGE, type Usage } from "../core/usage.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import { findIncident } from "./incidents.ts"
@@ -10,6 +11,7 @@ export interface Sample {
   readonly team: Team
   readonly call: Call
   readonly provider: string
+  readonly billing: Billing | undefined
   readonly requestedModel: string
   readonly ending: Ending
 }
@@ -21,7 +23,7 @@ const HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 10, 12, 12, 11, 9, 11, 12, 11, 10, 8, 6, 
 /**
  * Creates 30 days of a small company's requests up to `nowMs`: four teams with features, users and agent runs. There is
  * less traffic at night and on weekends, and it grows a little. Some requests fail, some streams are aborted, one model has
- * no price, and on three days something goes wrong (`incidents.ts`). The result is the same for the same `nowMs`, except for the ids.
+ * no price, some are paid by a subscription, and on three days something goes wrong (`incidents.ts`). The result is the same for the same `nowMs`, except for the ids.
  */
 export function sampleDays(nowMs: number, days = 30): Sample[] {
   const samples: Sample[] = []
@@ -92,6 +94,7 @@ function toSample({ profile, incident, hourMs, ...given }: SampleInput, random: 
   return {
     team: TEAMS[profile.team],
     provider: profile.provider,
+    billing: profile.billing,
     requestedModel: profile.model,
     call: {
       id: uuidV7(receivedAt),

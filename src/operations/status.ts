@@ -68,8 +68,8 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     ...ability.idleTriggers.map((name) => `trigger ${name} does not run, so reports miss new rows: see doctor`),
     ...ability.alterations.map((fault) => `the schema: ${fault}: see doctor`),
     ...gateways.filter((each) => !each.is_recent).map((each) => `the gateway ${each.name} has not been seen lately`),
-    ...(rejected > 0 ? [`${rejected} rows were rejected by the database: see rejected.jsonl in the journal`] : []),
-    ...(dropped > 0 ? [`${dropped} rows were dropped, because they could not be kept`] : []),
+    ...(rejected > 0 ? [`${toRows(rejected)} rejected by the database: see rejected.jsonl in the journal`] : []),
+    ...(dropped > 0 ? [`${toRows(dropped)} dropped, because they could not be kept`] : []),
     ...exhausted,
     ...(isOld ? ["a price list could not be fetched for more than a week: pricing refresh says why"] : []),
     ...(expiring ? [`${expiring}: see keys list, and keys update ID --expires 90d`] : []),
@@ -84,4 +84,5 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
   }
 }
 
+const toRows = (count: number) => (count === 1 ? "1 row was" : `${count} rows were`)
 const toIso = (at: number) => new Date(at).toISOString()

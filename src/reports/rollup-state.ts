@@ -6,6 +6,8 @@ export interface RollupState {
   readonly hasRollups: boolean
   /** The database's clock, in milliseconds since the epoch. */
   readonly now: number
+  /** When the newest request ended, in milliseconds since the epoch; undefined: the database contains no request. */
+  readonly newest: number | undefined
   /**
    * A midnight in UTC, in milliseconds since the epoch. Rows before it were pruned, and only their rollups are left.
    */
@@ -31,6 +33,7 @@ export interface RollupState {
 export const NO_ROLLUPS: RollupState = {
   hasRollups: false,
   now: 0,
+  newest: undefined,
   prunedBefore: undefined,
   foldedBefore: undefined,
   summed: new Set(),
@@ -47,6 +50,7 @@ export function askRollupState(): Statement {
   return createStatement(
     (bind) => `SELECT
     extract(epoch FROM now())::float8 * 1000 AS now,
+    (SELECT extract(epoch FROM max(created_at))::float8 * 1000 FROM llm_requests WHERE outcome <> 'gap') AS newest,
     (SELECT extract(epoch FROM pruned_before)::float8 * 1000 FROM majordomo_schema) AS pruned_before,
     (SELECT extract(epoch FROM folded_before)::float8 * 1000 FROM majordomo_schema) AS folded_before,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
@@ -66,6 +70,7 @@ export function readRollupState([row]: readonly Record<string, unknown>[]): Roll
   return {
     hasRollups: true,
     now: Number(row?.["now"] ?? 0),
+    newest: moment("newest"),
     prunedBefore: moment("pruned_before"),
     foldedBefore: moment("folded_before"),
     summed: names("summed"),

@@ -5,7 +5,7 @@ import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
 import { isSameRun, RUN_ID, RUN_NAMES } from "./run-id.ts"
 
 export const RUN_SORTS = ["time", "cost", "requests", "errors", "duration"] as const
-export type RunSort = (typeof RUN_SORTS)[number]
+type RunSort = (typeof RUN_SORTS)[number]
 
 const ORDERS: Readonly<Record<RunSort, string>> = {
   time: "last DESC",
@@ -16,7 +16,7 @@ const ORDERS: Readonly<Record<RunSort, string>> = {
 }
 
 /** Chooses the requests in the period. Runs consist of these requests only. */
-export interface RunChoice {
+interface RunChoice {
   readonly filters: Filters
   readonly period: Period
 }

@@ -9,9 +9,10 @@ import type { Database } from "../database/_database.ts"
 import { explainServerError } from "../database/failures.ts"
 import { connectToDatabase } from "../operations/open/database.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
+import { once } from "./once.ts"
 import type { ServerOptions } from "./options.ts"
 
-interface Api {
+export interface Api {
   /** Answers a request below `/api/v1`. Never rejects. */
   handle(request: Request): Promise<Response>
   /** Whether a request comes with a valid admin token or session. Never rejects. */
@@ -19,7 +20,7 @@ interface Api {
   close(): Promise<void>
 }
 
-type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
+export type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
   readonly prices: PriceBook
   /** Finds out who calls, and rejects who may not. Default: by admin tokens and sessions. */
   readonly authenticate?: Access["authenticate"]
@@ -76,21 +77,4 @@ function withFewConnections({ storage }: Settings): Pick<Settings, "storage"> {
 /** Returns a database that stays open when its user closes it. */
 async function share(opened: Promise<Database>): Promise<Database> {
   return Object.assign(Object.create(await opened), { close: async () => {} })
-}
-
-/** Opens something when it is first needed. If that fails, the next caller tries again. */
-function once<T extends { close(): Promise<void> }>(open: () => Promise<T>) {
-  let opened: Promise<T> | undefined
-  return {
-    get(): Promise<T> {
-      opened ??= open().catch((error) => {
-        opened = undefined
-        throw error
-      })
-      return opened
-    },
-    async close(): Promise<void> {
-      await (await opened?.catch(() => undefined))?.close()
-    },
-  }
 }

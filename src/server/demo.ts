@@ -66,11 +66,12 @@ async function addLimits(database: Database, keys: ReadonlyMap<string, string>):
 }
 
 function toRow(sample: Sample, keyId: string, book: PriceBook): LogRecord {
-  const { team, call, provider, requestedModel, ending } = sample
+  const { team, call, provider, billing, requestedModel, ending } = sample
   const query = { provider, requestedModel, reading: ending.reading, at: call.receivedAt }
   return toLogRecord({
     call,
     caller: { keyId },
+    billing,
     route: { provider: { name: provider }, format: provider },
     prepared: { requestedModel },
     credentialHash: createHash("sha256").update(`demo ${team.name} ${provider}`).digest("hex"),

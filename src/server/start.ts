@@ -11,12 +11,12 @@ import type { Gateway } from "../gateway/pipeline.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { discardKey } from "../operations/keys/create.ts"
 import { createTokenizer } from "../tokenizer/tokenizer.ts"
-import { openApi } from "./api.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
 import { createConnectionCounter } from "./connections.ts"
 import { openFront } from "./front.ts"
 import { wireGateway } from "./gateway.ts"
+import { openLazyApi } from "./lazy-api.ts"
 import { type OpenLimits, openLimits } from "./limits.ts"
 import { checkPorts } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
@@ -120,7 +120,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
   if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
-  const api = settings.admin.enabled ? own(openApi({ settings, log, prices })) : undefined
+  const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })
 

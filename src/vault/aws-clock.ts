@@ -1,7 +1,7 @@
 /** AWS rejects a signature whose time differs from its own by more than five minutes. */
 const TOLERANCE_MS = 4 * 60_000
 
-export interface AwsClock {
+interface AwsClock {
   /** Milliseconds since the epoch, as AWS counts them, as far as is known. */
   now(): number
   /** Takes the `Date` of an answer with which AWS rejected a signed request. The next signatures use its time. */

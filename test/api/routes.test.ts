@@ -85,7 +85,7 @@ const READS: readonly (readonly [string, Record<string, unknown>])[] = [
   ["usage.report", { by: "model,key" }],
   ["usage.report", { by: "User-Id", sort: "name", limit: 1 }],
   ["usage.overview", { tz: "Asia/Kolkata" }],
-  ["usage.empty", { since: "2020-01-01" }],
+  ["usage.report", { since: "2020-01-01", until: "2020-01-31" }],
   ["usage.pending", {}],
   ["usage.latency", { by: "model" }],
   ["usage.errors", { by: "day" }],

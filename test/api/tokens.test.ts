@@ -84,6 +84,8 @@ describe("an API key", () => {
     const own = await ask("/me/usage?by=key&tz=UTC", mine.key)
     expect(own.status).toBe(200)
     expect(await own.json()).toMatchObject({ rows: [{ key_id: mine.id, requests: 1 }], total: { requests: 1 } })
+    const empty = (await (await ask("/me/usage?until=2020-01-01&since=2020-01-01", mine.key)).json()) as object
+    expect(empty).not.toHaveProperty("empty") // it would tell about the requests of other keys
     expect(await (await ask("/me/key", mine.key)).json()).toEqual({
       id: mine.id,
       name: "Mine",

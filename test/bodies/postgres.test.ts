@@ -1,9 +1,10 @@
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
 import { describe, expect, test } from "vitest"
 import { openBodyStore } from "../../src/bodies/index.ts"
 import { toText } from "../../src/bodies/postgres.ts"
 import { createBodyReader } from "../../src/bodies/read.ts"
 import { bodyStoreContract } from "../contract/body-store.ts"
-import { makeOptions } from "./_bodies.ts"
+import { answerHead, CALLER, makeCall, makeOptions } from "./_bodies.ts"
 
 describe("bodies in the database", () => {
   bodyStoreContract(async (given) => {
@@ -34,6 +35,68 @@ describe("bodies in the database", () => {
 
   test("a body that fits exactly is not truncated", () => {
     expect(toText(body("é".repeat(32)), "text/plain", 64)).toBe("é".repeat(32))
+  })
+
+  const SECRET = "ABSK+canary/of=the+vault=="
+  const escaped = (text: string, upper: boolean) =>
+    text.replace(/[+=]/g, (each) => {
+      const code = each.charCodeAt(0).toString(16)
+      return `\\u00${upper ? code.toUpperCase() : code}`
+    })
+  const ECHOES = {
+    plain: SECRET,
+    "with escaped slashes": SECRET.replace("/", "\\/"),
+    "with escaped signs": escaped(SECRET, false),
+    "with escaped signs in capitals": escaped(SECRET, true),
+    "in a URL": encodeURIComponent(SECRET),
+    "in base64": Buffer.from(`key=${SECRET}!`).toString("base64"),
+    "in base64 at another position": Buffer.from(`a key=${SECRET}`).toString("base64"),
+    "in base64 at a third position": Buffer.from(SECRET).toString("base64"),
+  }
+  const CODINGS = { identity: (bytes: Buffer) => bytes, gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync }
+
+  describe.each(Object.keys(CODINGS) as (keyof typeof CODINGS)[])("an answer in the coding %s", (coding) => {
+    /** Returns the stored body of a 200 answer that arrived in pieces of 10 bytes. */
+    async function store(text: string) {
+      const { options } = makeOptions({ storage: "postgres" })
+      const supplied = { id: "1", alias: "a", kind: "key", secret: SECRET } as const
+      const capture = (await openBodyStore(options)).open(makeCall(), CALLER, supplied)!
+      const bytes = CODINGS[coding](Buffer.from(text))
+      for (let at = 0; at < bytes.length; at += 10) capture.push(bytes.subarray(at, at + 10))
+      const encoded = coding === "identity" ? [] : ["Content-Encoding", coding]
+      return capture.finish(answerHead("application/json", encoded)).response_body!
+    }
+
+    test.each(Object.entries(ECHOES))(
+      "is stored without the gateway's own credential, which it has %s",
+      async (_, echo) => {
+        const stored = await store(`{"echo":"${echo}"}`)
+        expect(stored).toContain("[removed]")
+        expect(stored).toContain('{"echo":"')
+        expect(stored).not.toContain(echo.slice(4, -6))
+      },
+    )
+
+    test("is stored byte for byte without it", async () => {
+      expect(await store('{"echo":"ABSK+canary"}')).toBe('{"echo":"ABSK+canary"}')
+    })
+  })
+
+  test("an answer that is truncated within the gateway's own credential ends before it", async () => {
+    const { options } = makeOptions({ storage: "postgres", maxBodyBytes: 30 })
+    const supplied = { id: "1", alias: "a", kind: "key", secret: SECRET } as const
+    const capture = (await openBodyStore(options)).open(makeCall(), CALLER, supplied)!
+    capture.push(Buffer.from(`{"echo":"${SECRET}"}`))
+    expect(capture.finish(answerHead("application/json")).response_body).not.toContain("ABSK")
+  })
+
+  test("an answer in a coding that the gateway cannot decode is not stored with its own credential", async () => {
+    const { options } = makeOptions({ storage: "postgres" })
+    const supplied = { id: "1", alias: "a", kind: "key", secret: SECRET } as const
+    const capture = (await openBodyStore(options)).open(makeCall(), CALLER, supplied)!
+    capture.push(Buffer.from("whatever"))
+    const { response_body } = capture.finish(answerHead("application/json", ["Content-Encoding", "snappy"]))
+    expect(response_body).toBe("[cut: 0 of 8 bytes]")
   })
 
   test("a binary body is a data URL of its type", () => {

@@ -37,14 +37,14 @@ interface Case {
 const CASES: readonly Case[] = [
   {
     name: "PostgreSQL",
-    rounds: times(4, 50),
+    rounds: times(2, 50),
     settings: () => ({ DATABASE_URL: server.url }),
     takeDatabase: () => server.stop(),
     returnDatabase: () => server.start(),
   },
   {
     name: "the embedded database, which is on the same disk",
-    rounds: times(3, 15),
+    rounds: times(2, 15),
     settings: () => ({}),
     takeDatabase: async () => {},
     returnDatabase: async () => {},

@@ -23,7 +23,7 @@ afterAll(async () => {
 const COMMON = () => ({
   MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
   MAJORDOMO_PRICING_REMOTE_URL: "",
-  MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "10s",
+  MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "120s",
 })
 
 async function withHome(settings: Record<string, string>, work: (home: Installation) => Promise<void>): Promise<void> {

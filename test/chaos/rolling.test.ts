@@ -33,7 +33,7 @@ it("[SHU-11] two gateways on one database are restarted alternately under load: 
       DATABASE_URL: url,
       MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
       MAJORDOMO_PRICING_REMOTE_URL: "",
-      MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "10s",
+      MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "120s",
     }),
   )
   onTestFinished(async () => void (await Promise.all(homes.map((home) => home.remove()))))

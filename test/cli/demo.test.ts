@@ -41,6 +41,14 @@ describe("serve --demo", () => {
     )
   })
 
+  test("has requests with the login of a subscription, whose API value is beside the bill", async () => {
+    const { rows } = (await installation.runJson(["usage", "--by", "billing", "--since", "30d", ...config])) as {
+      rows: { billing: string; total_cost: string; subscription_value: string }[]
+    }
+    const paid = rows.find(({ billing }) => billing === "subscription")!
+    expect([Number(paid.total_cost), Number(paid.subscription_value) > 1]).toEqual([0, true])
+  })
+
   test("has agent runs whose steps are a tree below the first", async () => {
     const runs = (await installation.runJson(["usage", "runs", "--since", "30d", "--limit", "500", ...config])) as {
       trace: string

@@ -95,3 +95,14 @@ test("vault rotate encrypts with another key, which the running gateway uses wit
     encrypted: [{ vault_key_id: rotated.vault_key_id, provider_keys: 1, readable: 1 }],
   })
 })
+
+test("a secret under another vault key than the others is stored with a warning that names both", async () => {
+  const { vault_key_id: usual } = (await home.runJson(["vault", "status"])) as { vault_key_id: string }
+  const other = { MAJORDOMO_VAULT_KEY: Buffer.alloc(32, 7).toString("base64") }
+  const added = await home.run(["provider-keys", "add", "openai", "--alias", "elsewhere"], other, SECRET)
+  const used = /Vault key: +([0-9a-f]{8})/.exec(added.stdout)![1]!
+  expect(used).not.toBe(usual)
+  expect(added.stderr).toContain(`with the vault key ${used}, and other provider keys with ${usual}. `)
+  const rotated = await home.run(["provider-keys", "rotate", "openai:elsewhere"], {}, SECRET)
+  expect([rotated.code, rotated.stderr]).toEqual([0, ""])
+})

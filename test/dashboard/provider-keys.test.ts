@@ -65,12 +65,19 @@ describe.skipIf(noBrowser !== undefined)(
       const page = await open("provider-keys")
       await page.getByRole("button", { name: "Add provider key" }).click()
       const dialog = page.getByRole("dialog", { name: "Add a provider key" })
-      await dialog.getByLabel(/^Provider/).fill("opnai")
-      await dialog.getByLabel("Secret").fill(SECRET)
+      const providers = dialog.getByLabel(/^Provider/)
+      expect(await providers.locator("option").allTextContents()).toEqual([
+        "Choose a provider",
+        ...Object.keys(gateway.settings.providers),
+      ])
+      await dialog.getByLabel("Secret").fill("mdm_sk_no_key_of_a_provider")
       expect(await dialog.getByLabel("Secret").getAttribute("type")).toBe("password")
       await dialog.getByRole("button", { name: "Add", exact: true }).click()
-      await expect.poll(() => dialog.getByRole("alert").textContent()).toContain("expected one of")
-      await dialog.getByLabel(/^Provider/).fill("openai")
+      expect(await dialog.locator("select:invalid").count()).toBe(1)
+      await providers.selectOption("openai")
+      await dialog.getByRole("button", { name: "Add", exact: true }).click()
+      await expect.poll(() => dialog.getByRole("alert").textContent()).toContain("API key of the gateway")
+      await dialog.getByLabel("Secret").fill(SECRET)
       await dialog.getByRole("button", { name: "Add", exact: true }).click()
       const row = page.getByRole("table", { name: "Active provider keys" }).locator("tbody tr")
       await expect.poll(() => row.textContent()).toMatch(/^openai:defaultdefault.*irst/)
@@ -87,7 +94,7 @@ describe.skipIf(noBrowser !== undefined)(
         ["bedrock", "team-b"],
       ] as const) {
         await page.getByRole("button", { name: "Add provider key" }).click()
-        await form.getByLabel(/^Provider/).fill(provider)
+        await form.getByLabel(/^Provider/).selectOption(provider)
         await form.getByLabel("Alias").fill(alias)
         await form.getByLabel("Kind").selectOption("aws")
         await form.getByLabel("Access key id").fill(ACCESS_KEY)
@@ -123,6 +130,25 @@ describe.skipIf(noBrowser !== undefined)(
       await page.getByLabel("Provider key of bedrock").selectOption("")
       await page.getByRole("button", { name: "Save" }).click()
       await expect.poll(() => page.locator(".facts").textContent()).not.toContain("bedrock")
+    })
+
+    test("the name of a bound API key is text wherever it stands, whatever is in it", async () => {
+      await gateway.client.query(
+        `UPDATE api_keys SET provider_keys = (SELECT jsonb_build_object('bedrock', id) FROM provider_api_keys WHERE alias = 'team-b')
+         WHERE name = $1`,
+        [HOSTILE],
+      )
+      const page = await open("provider-keys")
+      const row = page.getByRole("table", { name: "Active provider keys" }).locator("tbody tr", { hasText: "team-b" })
+      await expect.poll(() => row.locator("bdi.cut").textContent()).toBe(HOSTILE)
+      expect(await row.locator("bdi.cut").getAttribute("title")).toBe(HOSTILE)
+      await openKey(page, "bedrock:team-b")
+      const dialog = page.getByRole("dialog", { name: "bedrock:team-b" })
+      await dialog.getByRole("link", { name: HOSTILE, exact: true }).waitFor()
+      await dialog.getByRole("button", { name: "Remove" }).click()
+      expect(await page.getByRole("dialog").locator("li").allTextContents()).toEqual([HOSTILE])
+      expect(await page.locator("img[onerror]").count()).toBe(0)
+      await gateway.client.query("UPDATE api_keys SET provider_keys = NULL WHERE name = $1", [HOSTILE])
     })
 
     test("a key is rotated, and before it is removed, the page names the API keys that are bound to it", async () => {

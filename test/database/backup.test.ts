@@ -16,6 +16,7 @@ import { toSchemaScript } from "../../src/database/schema-script.ts"
 import { verifyLedger } from "../../src/database/verify.ts"
 import { toHeader } from "../../src/embedded/seed/tar.ts"
 import { NO_POSTGRES } from "../support/databases.ts"
+import { copyTemplate } from "../support/embedded-template.ts"
 import { aRecord, openTestLedger } from "./_ledger.ts"
 import { insertRequests } from "./_verify.ts"
 
@@ -51,8 +52,8 @@ async function check(name: string) {
 
 describe("backup and restore of the embedded database", () => {
   test("a backup is one file that only its owner can read", async () => {
+    copyTemplate(at("source"))
     const database = await open("source")
-    await migrate(database)
     await createKey(database, { name: "Kept" })
     const ledger = await openTestLedger(database, join(at("source"), "journal/1"))
     for (let row = 0; row < 200; row++) ledger.append(aRecord())
@@ -66,8 +67,8 @@ describe("backup and restore of the embedded database", () => {
   })
 
   test("a backup that was made while rows arrived has every row that was accepted before it, and its books balance", async () => {
+    copyTemplate(at("busy"))
     const database = await open("busy")
-    await migrate(database)
     const ledger = await openTestLedger(database, join(at("busy"), "journal/1"))
     const client = await open("busy", "command")
     let accepted = 0

@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { transformWithEsbuild } from "vite"
+import { FAST_START } from "../support/fast-start.ts"
 import type { Block } from "./_page.ts"
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url))
@@ -29,7 +30,11 @@ export function openDesk(): Desk {
   }
   symlinkSync(ROOT, join(modules, "majordomo-gateway"))
   const program = join(home, "majordomo-gateway")
-  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${ROOT}/bin/majordomo.mjs" "$@"\n`, { mode: 0o755 })
+  writeFileSync(
+    program,
+    `#!/bin/sh\nexec "${process.execPath}" ${FAST_START.join(" ")} "${ROOT}/bin/majordomo.mjs" "$@"\n`,
+    { mode: 0o755 },
+  )
   const env = { HOME: home, PATH: `${home}:${process.env["PATH"]}`, TZ: "UTC", NODE_NO_WARNINGS: "1" }
 
   return {

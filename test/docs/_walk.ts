@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
+import { FAST_START } from "../support/fast-start.ts"
 import { until } from "../support/until.ts"
 import { type Block, isShown, toSteps } from "./_page.ts"
 
@@ -25,7 +26,10 @@ export async function startWalk(settings: Readonly<Record<string, string>> = {})
   const bin = join(home, ".bin")
   mkdirSync(bin)
   const shim = (name: string, skip: string) => {
-    writeFileSync(join(bin, name), `#!/bin/sh\n${skip}exec "${process.execPath}" "${BIN}" "$@"\n`)
+    writeFileSync(
+      join(bin, name),
+      `#!/bin/sh\n${skip}exec "${process.execPath}" ${FAST_START.join(" ")} "${BIN}" "$@"\n`,
+    )
     chmodSync(join(bin, name), 0o755)
   }
   for (const name of ["majordomo-gateway", "majordomo"]) shim(name, "")

@@ -47,7 +47,8 @@ it.each(CASES)(
     )
     try {
       fakeProvider.reset()
-      let gateway = await home.serve()
+      // What the engine cannot write at the stop waits in the journal.
+      let gateway = await home.serve({ settings: needsRestart ? { MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "1s" } : {} })
       const key = firstKey(gateway)
       const ask = (tag: string, delayMs: number) =>
         askOnce({ key, port: gateway.port, tag, stream: false, script: { delayMs } })
@@ -83,3 +84,15 @@ it.each(CASES)(
   },
   LIMIT_MS,
 )
+
+it("the embedded database creates its schema with few descriptors: it closes a file for each that it opens", async () => {
+  const few = createInstallation({}, { under: ["sh", "-c", 'ulimit -n 90; exec "$@"', "sh"] })
+  try {
+    expect(await few.run(["migrate"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("The schema was created"),
+    })
+  } finally {
+    await few.remove()
+  }
+})

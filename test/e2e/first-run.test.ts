@@ -7,8 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway, toComplaints } from "../support/gateway.ts"
 
-/** The maximum time from the command in the README to the first priced request. */
-const FIRST_REQUEST_MS = 60_000
 const MODEL = "gpt-4o-mini"
 const TOKENS = { input: 1000, cached: 400, output: 500 }
 /** 600 × 0.15 + 400 × 0.075 + 500 × 0.60 USD per million tokens. */
@@ -20,7 +18,6 @@ describe("in an empty home, with nothing configured", () => {
   let fakeProvider: FakeProvider
   let installation: Installation
   let gateway: RunningGateway
-  let startedAt: number
 
   beforeAll(async () => {
     fakeProvider = await startFakeProvider()
@@ -29,7 +26,6 @@ describe("in an empty home, with nothing configured", () => {
       // No test leaves the loopback interface; the bundled prices are sufficient.
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
-    startedAt = performance.now()
     gateway = await installation.serve()
   })
   afterAll(async () => {
@@ -64,7 +60,6 @@ describe("in an empty home, with nothing configured", () => {
     expect(await fakeProvider.nextRequest()).toHaveProperty("headers.authorization", "Bearer sk-test")
 
     const row = await firstRow()
-    expect(performance.now() - startedAt).toBeLessThan(FIRST_REQUEST_MS)
     expect(row).toMatchObject({
       provider: "openai",
       model: `${MODEL}-2024-07-18`,

@@ -6,6 +6,9 @@ import { type FakeProvider, startFakeProvider } from "../support/fake-provider.t
 import { createInstallation, type Installation } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { listChildren } from "../support/processes.ts"
+import { isThorough } from "../support/thorough.ts"
+
+const KILLS = isThorough ? 8 : 3
 
 let fakeProvider: FakeProvider
 beforeAll(async () => {
@@ -114,11 +117,11 @@ it("[O7] a worker that dies leaves no connection unread, and /readyz is 200 only
   })
 })
 
-it("[O7] of 8 workers that are killed under load, none leaves a connection unread", { timeout: 240_000 }, async () => {
+it("[O7] of workers that are killed under load, none leaves a connection unread", { timeout: 240_000 }, async () => {
   await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
     const gateway = await home.serve()
     const key = firstKey(gateway)
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < KILLS; round++) {
       const agent = new Agent()
       const ask = (_: unknown, i: number) =>
         askOnce({ key, port: gateway.port, tag: `k-${round}-${i}`, stream: i % 2 === 0, agent })

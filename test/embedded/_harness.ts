@@ -12,7 +12,8 @@ import { prepareCluster } from "../../src/embedded/cluster.ts"
 import { makeSocketPath } from "../../src/embedded/endpoint.ts"
 import type { MultiplexerOptions } from "../../src/embedded/multiplexer.ts"
 import { type EmbeddedServer, startEmbeddedServer } from "../../src/embedded/server.ts"
-import { EMBEDDED_CACHE } from "../support/embedded-assets.ts"
+import { EMBEDDED_CACHE } from "../support/embedded-template.ts"
+import { FAST_START } from "../support/fast-start.ts"
 
 /** Creates a directory that is removed when the process ends. */
 export function makeDirectory(): string {
@@ -75,7 +76,9 @@ export function spawnScript(dataDir: string, script: string): ScriptProcess {
     const dataDir = ${JSON.stringify(dataDir)}
     const print = (text) => new Promise((done) => process.stdout.write(text + "\\n", done))
     ${script}`
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["pipe", "pipe", "inherit"] })
+  const child = spawn(process.execPath, [...FAST_START, "--input-type=module", "-e", code], {
+    stdio: ["pipe", "pipe", "inherit"],
+  })
   const lines = createInterface(child.stdout!)[Symbol.asyncIterator]()
   const exited = once(child, "exit")
   process.once("exit", () => child.kill("SIGKILL"))

@@ -1,11 +1,11 @@
 import { createRandom, type Random } from "../providers/_random.ts"
 
-/** The number of inputs per fuzzer: FUZZ_COUNT, or else 10,000 if CI is set, and a few of them otherwise. */
-export const COUNT = Number(process.env["FUZZ_COUNT"] ?? (process.env["CI"] ? 10_000 : 1000))
+/** The number of inputs per fuzzer: FUZZ_COUNT, or else a few. `npm run fuzz`, which CI runs every night, has many. */
+export const COUNT = Number(process.env["FUZZ_COUNT"] ?? 1000)
 /** FUZZ_SEED repeats a run. Without it, every run has new inputs. */
 export const SEED = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31)
 /** The timeout of a fuzzer: 10 ms per input, and at least the timeout of a check. */
-export const TIMEOUT_MS = Math.max(60_000, COUNT * 10)
+export const TIMEOUT_MS = Math.max(240_000, COUNT * 10)
 
 /**
  * Calls `one` COUNT times, `lanes` at a time. Each input has its own seed, and a failure names it:

@@ -4,8 +4,8 @@ import { afterEach, expect, test } from "vitest"
 import { ClientResponse } from "../../src/gateway/client-response.ts"
 
 const BODY = Buffer.alloc(32 << 20, "x")
-const WRITE_TIMEOUT_MS = 1500
-const READ_MS = 5000
+const WRITE_TIMEOUT_MS = 2500
+const READ_MS = 6000
 
 const server = createServer((_, response) => {
   const client = new ClientResponse(response, WRITE_TIMEOUT_MS)

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { pathToFileURL } from "node:url"
-import { EMBEDDED_CACHE } from "../support/embedded-assets.ts"
+import { EMBEDDED_CACHE } from "../support/embedded-template.ts"
 
 export interface LockProcess {
   /** What `acquireLock` gave, or "held". */

@@ -1,12 +1,13 @@
 // A gateway in a process of its own, which measures itself while its parent attacks it. Its argument is the address of
 // the provider. It answers each message of its parent with a `Measurement`, and then begins to measure anew.
 import { readFileSync, writeFileSync } from "node:fs"
+import { readCpuMs } from "../support/cpu.ts"
 import { startPipeline } from "../support/pipeline.ts"
 
 /** What the gateway measured since the last message. */
 export interface Measurement {
   readonly port: number
-  /** The most CPU time that one timer was late for, in ms. A busy machine makes timers late, but not this. */
+  /** The most CPU time of the main thread for which one timer was late, in ms. A busy machine makes timers late, but not this. */
   readonly stallMs: number
   /** Resident memory in bytes: now, and the maximum. */
   readonly rss: number
@@ -20,13 +21,12 @@ const gateway = await startPipeline({ upstream: process.argv[2]!, settings: { ma
 
 let stallMs = 0
 let lastAt = performance.now()
-let lastCpu = process.cpuUsage()
+let lastCpuMs = readCpuMs()
 setInterval(() => {
   const now = performance.now()
-  const { user, system } = process.cpuUsage(lastCpu)
-  stallMs = Math.max(stallMs, Math.min(now - lastAt - INTERVAL_MS, (user + system) / 1000))
+  stallMs = Math.max(stallMs, Math.min(now - lastAt - INTERVAL_MS, readCpuMs() - lastCpuMs))
   lastAt = performance.now()
-  lastCpu = process.cpuUsage()
+  lastCpuMs = readCpuMs()
 }, INTERVAL_MS)
 
 process.on("message", () => {

@@ -52,7 +52,7 @@ export const LEDGER_FAULTS = {
   },
   L5: {
     "an open transaction that holds a lock is named within 3 s, and no row is lost": [
-      "database/blocked-ledger.test.ts: a transaction that holds a lock is named within 3 s, without its statement, and rows are written when it ends",
+      "database/blocked-ledger.test.ts: a transaction that holds a lock is named, without its statement, and rows are written when it ends",
     ],
     "readiness says that rows are not written": [
       "server/readiness.test.ts: rows that cannot be written are a warning after 3 s, and an error after the time that is set",
@@ -385,7 +385,7 @@ export const LEDGER_FAULTS = {
       "server/readiness.test.ts: a price list that could not be fetched for a week is a warning",
     ],
     "a lock that holds the ledger is named within 3 s": [
-      "database/blocked-ledger.test.ts: a transaction that holds a lock is named within 3 s, without its statement, and rows are written when it ends",
+      "database/blocked-ledger.test.ts: a transaction that holds a lock is named, without its statement, and rows are written when it ends",
     ],
     "locks are taken in one order": [
       "database/locks.test.ts: a name is counted for earlier requests while rollups are rebuilt",

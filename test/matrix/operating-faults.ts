@@ -73,7 +73,7 @@ export const OPERATING_FAULTS = {
   },
   O8: {
     "stopping does not wait for S3, because the bodies are on the disk": [
-      "bodies/s3-hangs.test.ts: [O8] delays a stop by no more than 5 s: the bodies are safe on the disk, and a log line says that they wait",
+      "bodies/s3-hangs.test.ts: [O8] delays a stop by some seconds at most: the bodies are safe on the disk, and a log line says that they wait",
       "bodies/s3-hangs.test.ts: [O8] delays a stop by no more than the time that is left to it",
       "e2e/late-services.test.ts: [O8] stopping does not wait for an S3 that is away: the bodies are on the disk, and the log says so",
       "e2e/bodies.test.ts: bodies that wait while S3 is down survive kill -9, and the next start uploads them",

@@ -242,8 +242,8 @@ test("[LIM-08] connections beyond the limits get 503, and are counted", async ()
   const listener = await startListening((_, response) => void response.end("ok"), {
     host: "127.0.0.1",
     port: 0,
-    readTimeoutMs: 5000,
-    writeTimeoutMs: 5000,
+    readTimeoutMs: 60_000,
+    writeTimeoutMs: 60_000,
     connections,
     isWorker: true,
   })

@@ -8,6 +8,7 @@ import { expect, test } from "vitest"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { startPipeline } from "../support/pipeline.ts"
+import { createTestDatabase } from "../support/postgres.ts"
 import { connectRaw, type RawClient } from "../support/raw.ts"
 import { exchange, nextRecords, request, statusOf } from "./_raw.ts"
 
@@ -90,11 +91,13 @@ test.skipIf(process.platform === "win32")(
   "[CON-08] without free file descriptors, new connections wait or are rejected, running ones continue, and the gateway recovers",
   async () => {
     const fakeProvider = await startFakeProvider()
+    const { url } = await createTestDatabase()
     const home = mkdtempSync(join(tmpdir(), "mdm-files-"))
     const bin = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
     const child = spawn("sh", ["-c", 'ulimit -n 200; exec "$0" "$@"', process.execPath, bin, "serve", "--port", "0"], {
       cwd: home,
-      env: { PATH: process.env["PATH"] ?? "", HOME: home, ...settings(fakeProvider) },
+      // The embedded database would open a file for each table.
+      env: { PATH: process.env["PATH"] ?? "", HOME: home, DATABASE_URL: url, ...settings(fakeProvider) },
       stdio: ["ignore", "pipe", "pipe"],
     })
     let said = ""

@@ -1,8 +1,8 @@
 /** The faults by which someone could get in, stop the gateway or be misled by it (S). */
 export const SECURITY_FAULTS = {
   S1: {
-    "150,000 requests that one connection pipelines without a key take no memory": [
-      "matrix/bounds.test.ts: [BND-01] a connection that pipelines 150,000 requests without a key is answered, and memory stays flat",
+    "50,000 requests that one connection pipelines without a key take no memory": [
+      "matrix/bounds.test.ts: [BND-01] a connection that pipelines 50,000 requests without a key is answered, and memory stays flat",
     ],
     "connections are limited, in all and per address": [
       "matrix/refusals.test.ts: [LIM-08] connections beyond the limits get 503, and are counted",

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { Reading } from "../../src/core/usage.ts"
 import type { Format } from "../../src/providers/catalog.ts"
 import { DIALECTS } from "../../src/providers/catalog.ts"
+import { readCpuMs } from "../support/cpu.ts"
 import { openMeter } from "../support/meter.ts"
 
 const MiB = 1024 * 1024
@@ -14,11 +15,9 @@ function meter(format: Format, path: string, contentType: string, parts: Iterabl
   let longestMs = 0
   let bytes = 0
   const timed = <T>(act: () => T): T => {
-    // This thread's work, not the time that a busy machine took it away for.
-    const started = process.cpuUsage()
+    const started = readCpuMs()
     const result = act()
-    const { user, system } = process.cpuUsage(started)
-    longestMs = Math.max(longestMs, (user + system) / 1000)
+    longestMs = Math.max(longestMs, readCpuMs() - started)
     return result
   }
   for (const part of parts) {

@@ -149,7 +149,7 @@ describeDatabases("latencies", (open) => {
     expect(one).toMatchObject({ groups: 2, total: before.total })
 
     await prune(db, { olderThan: Date.parse("2026-10-20T00:00:00Z"), bodiesOnly: false })
-    expect(await measureLatency({ database: db }, question)).toEqual(before)
+    expect(await measureLatency({ database: db }, question)).toEqual({ ...before, rollups: expect.anything() })
     const { rows, rates, notes } = await reportErrors({ database: db }, question)
     expect(rates.total).toMatchObject({ requests: 20_001, errors: 401 })
     expect(rows.reduce((sum, { requests }) => sum + requests, 0)).toBeLessThan(401)

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs"
@@ -107,14 +108,13 @@ async function initialise(dir: string, { bin, user }: PostgresBinaries, options:
     return path
   }
   const data = join(dir, "data")
-  mkdirSync(data, { mode: 0o700 })
-  give(data)
   give(dir)
   chmodSync(dir, 0o755) // psql of another user must reach the socket in it
-  const password = put("password", PASSWORD)
-  const args = ["-D", data, "-U", "postgres", "--no-sync", "--no-locale", "--encoding=UTF8", `--pwfile=${password}`]
-  if (options.standbyOf === undefined) await promisify(execFile)(join(bin, "initdb"), args, { ...user, cwd: dir })
-  else {
+  if (options.standbyOf === undefined) {
+    await promisify(execFile)("cp", ["-a", await makeTemplate({ bin, user }), data])
+  } else {
+    mkdirSync(data, { mode: 0o700 })
+    give(data)
     const copy = ["-D", data, "-d", options.standbyOf, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
     await promisify(execFile)(join(bin, "pg_basebackup"), copy, { ...user, cwd: dir })
   }
@@ -124,6 +124,31 @@ async function initialise(dir: string, { bin, user }: PostgresBinaries, options:
     put("server.key", options.tls.key)
     put("server.crt", options.tls.cert)
   }
+}
+
+/**
+ * Returns a cluster without databases of its own. `initdb` takes seconds, so all servers of this machine start with copies of
+ * one, which stays for the next run.
+ */
+async function makeTemplate({ bin, user }: PostgresBinaries): Promise<string> {
+  const { stdout: version } = await promisify(execFile)(join(bin, "postgres"), ["--version"], { ...user, cwd: "/" })
+  const template = join(tmpdir(), `majordomo-test-cluster-${user?.uid ?? "own"}-${version.replace(/[^\w.]+/g, "-")}`)
+  if (existsSync(template)) return template
+  const draft = mkdtempSync(`${template}.`)
+  try {
+    if (user) chownSync(draft, user.uid, user.gid)
+    const password = join(draft, "password")
+    writeFileSync(password, PASSWORD) // readable by the user of the server
+    const data = join(draft, "data")
+    const args = ["-D", data, "-U", "postgres", "--no-sync", "--no-locale", "--encoding=UTF8", `--pwfile=${password}`]
+    await promisify(execFile)(join(bin, "initdb"), args, { ...user, cwd: draft })
+    renameSync(data, template)
+  } catch (error) {
+    if (!existsSync(template)) throw error // another process has made it meanwhile
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+  return template
 }
 
 interface Running {

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { openDatabase, type StorageOptions } from "../../src/database/open.ts"
+import { copyTemplate } from "./embedded-template.ts"
 import { createTestDatabase } from "./postgres.ts"
 
 /** The default settings, for tests to spread. */
@@ -39,14 +40,11 @@ export function describeDatabases(name: string, tests: (open: OpenTestDatabase, 
     const open: OpenTestDatabase = async ({ empty = false } = {}) => {
       const database = await openDatabase(await place(kind, empty, closers), { role: "serve", log: () => {} })
       closers.push(() => database.close())
-      if (kind === "embedded" && !empty) await database.query(readFileSync(SCHEMA, "utf8"))
       return database
     }
     tests(open, kind)
   })
 }
-
-const SCHEMA = new URL("../../schema.sql", import.meta.url)
 
 async function place(
   kind: Database["kind"],
@@ -56,5 +54,6 @@ async function place(
   if (kind === "postgres") return postgresAt((await createTestDatabase({ empty })).url)
   const dataDir = mkdtempSync(join(tmpdir(), "mdm-data-"))
   closers.push(async () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
+  if (!empty) copyTemplate(dataDir)
   return { driver: "embedded", dataDir, postgres: NO_POSTGRES }
 }

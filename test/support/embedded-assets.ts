@@ -1,10 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
+import { join, resolve } from "node:path"
 import { build } from "vite"
+import { openEmbedded } from "../../src/database/embedded.ts"
 import { ensureSeed } from "../../src/embedded/seed/make-seed.ts"
-
-/** The directory in which the sources look for what a build puts into `dist/embedded`. */
-export const EMBEDDED_CACHE = "node_modules/.cache/majordomo-gateway/embedded"
+import { EMBEDDED_CACHE, SCHEMA, TEMPLATE } from "./embedded-template.ts"
 
 /**
  * Builds the embedded database's worker as JavaScript (a thread cannot load TypeScript on Node 20), its seed archive, and
@@ -37,6 +36,22 @@ export default async function setup(): Promise<void> {
     // Other runs may be using the files, so each is replaced by a rename, and chunks before the files that import them.
     const names = readdirSync(draft).sort((one) => (one.startsWith("chunk-") ? -1 : 1))
     for (const name of names) renameSync(join(draft, name), join(EMBEDDED_CACHE, name))
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+  if (!existsSync(TEMPLATE)) await makeTemplate()
+}
+
+/** Makes the cluster with the schema of which tests get a copy. */
+async function makeTemplate(): Promise<void> {
+  const draft = mkdtempSync(resolve(EMBEDDED_CACHE, "template-draft-"))
+  try {
+    const database = await openEmbedded({ dataDir: draft, role: "serve", log: () => {} })
+    await database.query(SCHEMA)
+    await database.close()
+    renameSync(join(draft, "postgres"), TEMPLATE)
+  } catch (error) {
+    if (!existsSync(TEMPLATE)) throw error // another run has made it meanwhile
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
+import { FAST_START } from "./fast-start.ts"
 
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
 const DIST = fileURLToPath(new URL("../../dist/index.mjs", import.meta.url))
@@ -63,7 +64,7 @@ export function createInstallation(
 
   const start = (args: readonly string[], settings: Settings, input?: string) => {
     const env = { PATH: process.env["PATH"] ?? "", HOME: home, ...always, ...settings }
-    const [command = "", ...words] = [...under, process.execPath, bin, ...args]
+    const [command = "", ...words] = [...under, process.execPath, ...FAST_START, bin, ...args]
     const child = spawn(command, words, { cwd: home, env, stdio: ["pipe", "pipe", "pipe"] })
     // A command that rejects its arguments ends without reading its stdin.
     child.stdin.on("error", () => {}).end(input)

@@ -1,4 +1,5 @@
 import ts from "typescript"
+import { parse } from "./_parse.ts"
 
 /** Which room may import which others. Imports go downwards only, and rooms of one level do not import each other. */
 export const ROOMS = {
@@ -83,7 +84,7 @@ const IMPURE_GLOBALS = new Set([
 
 /** Returns one sentence for each rule that a file of `src` breaks, with what to do instead. */
 export function findViolations(path: string, text: string): string[] {
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+  const source = parse(path, text)
   const room = toRoom(path)
   if (room === undefined) return [`${path}: no such room; put it into one of ${Object.keys(ROOMS).join(", ")}`]
   const at = (node: ts.Node) => `${path}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`
@@ -99,7 +100,7 @@ export function findViolations(path: string, text: string): string[] {
 /** Returns every package that a file imports, by any form of import. */
 export function findPackages(path: string, text: string): string[] {
   const packages: string[] = []
-  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true), (node) => {
+  visit(parse(path, text), (node) => {
     const specifier = importedBy(node)
     if (specifier !== undefined && !specifier.startsWith(".") && !specifier.startsWith("node:")) {
       packages.push(toPackage(specifier))

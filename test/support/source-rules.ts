@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path/posix"
 import ts from "typescript"
+import { parse } from "./_parse.ts"
 
 /** One source file: its path below `src`, and its text. */
 export interface SourceFile {
@@ -12,7 +13,7 @@ export const MAX_FUNCTION_LINES = 70
 
 /** Returns one line per function that spans more than `MAX_FUNCTION_LINES` lines. */
 export function findLongFunctions({ path, text }: SourceFile): string[] {
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+  const source = parse(path, text)
   const found: string[] = []
   const visit = (node: ts.Node): void => {
     if (isFunctionWithBody(node)) {
@@ -85,7 +86,7 @@ interface ImportedNames {
 }
 
 function listSpecifiers(path: string, text: string): ImportedNames[] {
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+  const source = parse(path, text)
   const found: ImportedNames[] = []
   const visit = (node: ts.Node): void => {
     const one = toImportedNames(node)
@@ -128,7 +129,7 @@ function namesOfImport({ importClause }: ts.ImportDeclaration): string[] {
 }
 
 function listExportedNames(path: string, text: string): string[] {
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+  const source = parse(path, text)
   return source.statements.flatMap((statement): string[] => {
     if (ts.isExportDeclaration(statement) && statement.exportClause && ts.isNamedExports(statement.exportClause)) {
       return statement.exportClause.elements.map((element) => element.name.text)

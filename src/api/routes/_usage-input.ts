@@ -22,6 +22,17 @@ export const SUBSCRIPTION_VALUE = z
     "what the API would have charged for requests that a subscription pays for; not part of total_cost; null: not known",
   )
 
+/** The field of a report that says why it has no requests. */
+export const EMPTY = z
+  .discriminatedUnion("kind", [
+    z.object({ kind: z.literal("future"), now: z.number().describe("ms since the epoch") }),
+    z.object({ kind: z.literal("excluded"), newest: z.number().describe("when the newest request of all ended") }),
+    z.object({ kind: z.literal("pruned"), before: z.number() }),
+    z.object({ kind: z.literal("no requests"), gateway: z.string().describe("where the first one may go") }),
+  ])
+  .optional()
+  .describe("why there are no requests")
+
 /** A whole number, which a query has as text. */
 export function whole(min: number, max: number) {
   const error = ({ input }: { readonly input?: unknown }) =>

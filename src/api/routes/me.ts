@@ -42,7 +42,10 @@ export const me = {
       const key = await findCallingKey(context)
       // A note may name directories of the gateway's machine, which are not for the holder of a key.
       const quiet = { ...context, log: () => {} }
-      return usage.report.run(quiet, { ...question, filters: { ...question.filters, key } })
+      const report = await usage.report.run(quiet, { ...question, filters: { ...question.filters, key } })
+      // It tells when the newest request of any key was.
+      const { empty: _empty, ...own } = report
+      return own
     },
   }),
   limits: defineRoute({

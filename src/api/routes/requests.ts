@@ -8,10 +8,12 @@ import { getRequest } from "../../operations/requests/get.ts"
 import { parseRequestId } from "../../operations/requests/id.ts"
 import { listRequests, parseCursor, toCursor } from "../../operations/requests/list.ts"
 import { toRequestObject } from "../../operations/requests/row.ts"
+import { readRollups } from "../../operations/usage/asker.ts"
+import { toEmptyField } from "../../operations/usage/empty.ts"
 import { notePendingRows } from "../../operations/usage/note-pending-rows.ts"
 import { parseFilters } from "../../operations/usage/question.ts"
 import { defineRoute, defineStream } from "../_route.ts"
-import { FILTERS, parseChoice, toLimit, whole } from "./_usage-input.ts"
+import { EMPTY, FILTERS, parseChoice, toLimit, whole } from "./_usage-input.ts"
 
 const { since: _since, until: _until, tz: _tz, ...filters } = FILTERS
 const id = z.string().describe("the row's id, which the client received as X-Majordomo-Request-Id")
@@ -42,6 +44,7 @@ export const requests = {
     output: z.object({
       items: z.array(request).readonly(),
       next: z.string().nullable().describe("the cursor of the next page; null: there is none"),
+      empty: EMPTY,
     }),
     needs: ["database"],
     parse: ({ limit, cursor, trace, ...choice }, now) => {
@@ -52,7 +55,10 @@ export const requests = {
       await notePendingRows(context)
       const rows = await listRequests(context, question)
       const items = rows.map(toRequestObject)
-      return { items, next: rows.length < question.limit ? null : toCursor(rows.at(-1)!) }
+      const next = rows.length < question.limit ? null : toCursor(rows.at(-1)!)
+      if (rows.length > 0 || question.before !== undefined) return { items, next }
+      const rollups = await readRollups(context.database.query)
+      return { items, next, ...toEmptyField(context, { requests: 0, period: question.period, rollups }) }
     },
   }),
   get: defineRoute({

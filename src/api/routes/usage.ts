@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { explainEmpty } from "../../operations/usage/empty.ts"
+import { toEmptyField } from "../../operations/usage/empty.ts"
 import { type ErrorQuestion, reportErrors, toErrorsObject } from "../../operations/usage/errors.ts"
 import { toOverviewObject, toReportObject } from "../../operations/usage/json.ts"
 import {
@@ -14,7 +14,7 @@ import { listPending } from "../../operations/usage/pending.ts"
 import { parseDimensions, parseSort } from "../../operations/usage/question.ts"
 import { reportUsage, SORTS, type UsageQuestion } from "../../operations/usage/report.ts"
 import { defineRoute } from "../_route.ts"
-import { FILTERS, OPTIONAL_LIMIT, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
+import { EMPTY, FILTERS, OPTIONAL_LIMIT, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
 
 const measures = {
   requests: z.number(),
@@ -43,6 +43,7 @@ const head = {
   groups: z.number().describe("the number of rows without the limit"),
   notes: z.array(z.string()).readonly().optional().describe("what a reader of the numbers needs to know"),
   pending_rows: z.number().optional().describe("rows that wait in the journal and are not counted yet"),
+  empty: EMPTY,
 }
 const report = z.object({ ...head, rows, total })
 
@@ -100,8 +101,9 @@ export const usage = {
       const now = context.now()
       // Before the report, so that a row that is written in between is counted twice rather than not at all.
       const pendingRows = await notePendingRows(context)
-      const { answer, notes } = await reportUsage(context, question)
-      return toReportObject({ question, answer, notes, now, pendingRows })
+      const { answer, notes, rollups } = await reportUsage(context, question)
+      const found = { requests: answer.total.requests, period: question.period, rollups }
+      return { ...toReportObject({ question, answer, notes, now, pendingRows }), ...toEmptyField(context, found) }
     },
   }),
   overview: defineRoute({
@@ -125,7 +127,10 @@ export const usage = {
     async run(context, question) {
       const now = context.now()
       const pendingRows = await notePendingRows(context)
-      return toOverviewObject(await summarizeUsage({ ...context, now: () => now }, question), { now, pendingRows })
+      const overview = await summarizeUsage({ ...context, now: () => now }, question)
+      const { current, rollups } = overview
+      const found = { requests: current.total.requests, period: question.period, rollups }
+      return { ...toOverviewObject(overview, { now, pendingRows }), ...toEmptyField(context, found) }
     },
   }),
   latency: defineRoute({
@@ -146,7 +151,9 @@ export const usage = {
     async run(context, question) {
       const now = context.now()
       const pendingRows = await notePendingRows(context)
-      return toLatencyObject(await measureLatency(context, question), { question, now, pendingRows })
+      const report = await measureLatency(context, question)
+      const found = { requests: report.total.requests, period: question.period, rollups: report.rollups }
+      return { ...toLatencyObject(report, { question, now, pendingRows }), ...toEmptyField(context, found) }
     },
   }),
   errors: defineRoute({
@@ -182,25 +189,10 @@ export const usage = {
     async run(context, question) {
       const now = context.now()
       const pendingRows = await notePendingRows(context)
-      return toErrorsObject(await reportErrors(context, question), { question, now, pendingRows })
+      const report = await reportErrors(context, question)
+      const found = { requests: report.rates.total.requests, period: question.period, rollups: report.rollups }
+      return { ...toErrorsObject(report, { question, now, pendingRows }), ...toEmptyField(context, found) }
     },
-  }),
-  empty: defineRoute({
-    name: "usage.empty",
-    method: "GET",
-    path: "/usage/empty",
-    role: "viewer",
-    summary: "why a report from some moment on has no requests",
-    input: z.strictObject({ since: FILTERS.since, tz: FILTERS.tz }),
-    output: z.discriminatedUnion("kind", [
-      z.object({ kind: z.literal("future"), now: z.number().describe("ms since the epoch") }),
-      z.object({ kind: z.literal("excluded"), newest: z.number() }),
-      z.object({ kind: z.literal("pruned"), before: z.number() }),
-      z.object({ kind: z.literal("no requests"), gateway: z.string().describe("where the first one may go") }),
-    ]),
-    needs: ["database"],
-    parse: ({ since, tz }, now) => parseChoice({ since, tz, where: [] }, now, "30d").period,
-    run: (context, period) => explainEmpty(context, period),
   }),
   pending: defineRoute({
     name: "usage.pending",

@@ -13,6 +13,7 @@ export const vault = {
     output: z.object({
       vault_key_id: z.string().nullable().describe("the key that encrypts; null: there is none"),
       source: z.string().nullable().describe("`vault.key`, or the path of a file"),
+      providers: z.array(z.string()).readonly().describe("the providers of the settings, which can have keys"),
       problem: z.string().nullable().describe("why the vault keys cannot be read"),
       encrypted: z
         .array(

@@ -14,7 +14,8 @@ export const DISCOUNT = {
 export const PROVIDER_KEY = {
   type: "string",
   valueHint: "PROVIDER:ALIAS",
-  description: "a provider key of provider-keys list that its requests use (repeatable, one for each provider)",
+  description: "a provider key of provider-keys list that its requests use, one for each provider",
+  isRepeatable: true,
 } as const
 
 /** Metadata of a key. Each of these options can be repeated, so that its values are read from the raw arguments. */
@@ -22,17 +23,20 @@ export const METADATA = {
   metadata: {
     type: "string",
     valueHint: "NAME=VALUE",
-    description: "metadata for requests that have none of this name (repeatable)",
+    description: "metadata for requests that have none of this name",
+    isRepeatable: true,
   },
   "locked-metadata": {
     type: "string",
     valueHint: "NAME=VALUE",
-    description: "metadata that replaces the client's (repeatable)",
+    description: "metadata that replaces the client's",
+    isRepeatable: true,
   },
   require: {
     type: "string",
     valueHint: "NAME",
-    description: "reject requests without this metadata (repeatable)",
+    description: "reject requests without this metadata",
+    isRepeatable: true,
   },
 } as const
 

@@ -21,7 +21,8 @@ export default defineCommand({
     rate: {
       type: "string",
       valueHint: "NAME=USD",
-      description: "any other rate as pricing get names it, such as web_searches=0.01 (repeatable)",
+      description: "any other rate as pricing get names it, such as web_searches=0.01",
+      isRepeatable: true,
     },
     from: {
       type: "string",

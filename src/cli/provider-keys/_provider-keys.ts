@@ -74,6 +74,7 @@ export function renderProviderKey(key: ProviderKey): string {
     ["Created", `${toTime(key.created_at)} by ${key.created_by}`],
     ["Rotated", toTime(key.rotated_at)],
     ["Last used", toTime(key.last_used_at)],
+    ["Vault key", key.vault_key_id ?? "-"],
   ] as const
   return lines.map(([name, value]) => `${`${name}:`.padEnd(13)}${printable(value)}`).join("\n")
 }

@@ -1,5 +1,6 @@
 import { vault } from "../../api/routes/vault.ts"
 import { CommandError } from "../../core/errors.ts"
+import type { ProviderKey } from "../../operations/provider-keys/provider-key.ts"
 import { initVault } from "../../operations/vault/init.ts"
 import { call } from "../_call.ts"
 import { confirm } from "../_confirm.ts"
@@ -33,4 +34,17 @@ export async function requireVaultKey(args: RemoteArgs): Promise<void> {
   await confirm("There is no vault key yet, which encrypts provider keys. Make one?", {})
   const { vault_key_id: made, file } = await withSettings(args.config, initVault)
   printMessage(`Made the vault key ${made} in ${file}. Keep a copy of it, apart from backups of the database.`)
+}
+
+/**
+ * Warns if other provider keys are encrypted with another vault key than the new secret: a gateway that has only that one
+ * uses its provider keys until then, and cannot use this one.
+ */
+export async function warnOfOtherVaultKeys(args: RemoteArgs, { vault_key_id: used }: ProviderKey): Promise<void> {
+  const { encrypted } = await call(args, vault.status, {})
+  const others = encrypted.map(({ vault_key_id: id }) => id).filter((id) => id !== used)
+  if (others.length === 0) return
+  printMessage(
+    `warning: this secret is encrypted with the vault key ${used}, and other provider keys with ${others.join(", ")}. A gateway without the vault key ${used} cannot use it: run majordomo-gateway vault status on the machine of each gateway`,
+  )
 }

@@ -3,7 +3,7 @@ import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { print, printJson } from "../_print.ts"
 import { askSecret, KIND, parseKind, rejectSecrets, renderProviderKey, requirePrivate } from "./_provider-keys.ts"
-import { requireVaultKey } from "./_vault-key.ts"
+import { requireVaultKey, warnOfOtherVaultKeys } from "./_vault-key.ts"
 
 export default defineCommand({
   meta: {
@@ -33,5 +33,6 @@ export default defineCommand({
     const added = await call(args, providerKeys.add, { provider, alias, kind, default: args.default, secret })
     if (args.json) printJson(added)
     else print(renderProviderKey(added))
+    await warnOfOtherVaultKeys(args, added)
   },
 })

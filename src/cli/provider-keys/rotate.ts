@@ -11,6 +11,7 @@ import {
   renderProviderKey,
   requirePrivate,
 } from "./_provider-keys.ts"
+import { warnOfOtherVaultKeys } from "./_vault-key.ts"
 
 export default defineCommand({
   meta: {
@@ -32,5 +33,6 @@ export default defineCommand({
     const rotated = await call(args, providerKeys.rotate, { id: args.key, kind, secret })
     if (args.json) printJson(rotated)
     else print(`${renderProviderKey(rotated)}\n\nWhen requests use the new secret, revoke the old one at the provider.`)
+    await warnOfOtherVaultKeys(args, rotated)
   },
 })

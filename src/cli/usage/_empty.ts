@@ -1,17 +1,11 @@
-import { usage } from "../../api/routes/usage.ts"
 import type { EmptyReason } from "../../operations/usage/empty.ts"
 import type { Period } from "../../operations/usage/question.ts"
-import { call } from "../_call.ts"
 import { findGateway, type RemoteArgs } from "../_gateway.ts"
 import { print } from "../_print.ts"
 import { toMoment } from "../_text.ts"
 
 /** Prints why a report has no requests, and what to do. */
-export async function printEmpty(
-  args: RemoteArgs & { readonly since?: string | undefined },
-  period: Period,
-): Promise<void> {
-  const reason = await call(args, usage.empty, { since: new Date(period.since).toISOString(), tz: period.tz })
+export function printEmpty(reason: EmptyReason, args: RemoteArgs, period: Period): void {
   print(renderEmpty(reason, period, findGateway(args)?.url))
 }
 

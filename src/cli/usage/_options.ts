@@ -1,6 +1,6 @@
-import type { ArgsDef } from "citty"
 import { MOMENTS, type Period, parsePeriod, parseZone } from "../../operations/usage/question.ts"
 import { listValues } from "../_args.ts"
+import type { Options } from "../_command.ts"
 
 /** The option that divides requests into groups. */
 export const BY_OPTION = {
@@ -10,7 +10,7 @@ export const BY_OPTION = {
     description:
       "model, provider, key, hour, day, week, month, status, outcome, billing, client, user, session, or a metadata name such as Feature",
   },
-} as const satisfies ArgsDef
+} as const satisfies Options
 
 /** The options that choose requests; every usage command has them. */
 export const FILTER_OPTIONS = {
@@ -25,9 +25,10 @@ export const FILTER_OPTIONS = {
   where: {
     type: "string",
     valueHint: "NAME=VALUE",
-    description: "only this metadata, such as User-Id=42 (repeatable)",
+    description: "only this metadata, such as User-Id=42",
+    isRepeatable: true,
   },
-} as const satisfies ArgsDef
+} as const satisfies Options
 
 type FilterArgs = { readonly [K in keyof typeof FILTER_OPTIONS]?: string | undefined }
 

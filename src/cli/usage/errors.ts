@@ -37,8 +37,8 @@ export default defineCommand({
     printNotes(report.notes)
     if (args.json) printJson(report)
     else if (args.csv) print(renderCsv(report, ["status_code", "outcome", "error", "requests", "last_at"]))
-    else if (report.total.requests > 0) print(renderErrors(report, findScreen()))
-    else await printEmpty(args, period)
+    else if (report.empty) printEmpty(report.empty, args, period)
+    else print(renderErrors(report, findScreen()))
   },
 })
 

@@ -41,8 +41,8 @@ export default defineCommand({
     printNotes(report.notes)
     if (args.json) printJson(report)
     else if (args.csv) print(renderCsv(report, LATENCY_FIELDS))
-    else if (report.total.requests > 0) print(renderLatency(report, findScreen()))
-    else await printEmpty(args, period)
+    else if (report.empty) printEmpty(report.empty, args, period)
+    else print(renderLatency(report, findScreen()))
   },
 })
 

@@ -49,7 +49,7 @@ export default defineCommand({
     printNotes(report.notes)
     if (args.json) printJson(report)
     else if (args.csv) print(renderCsv(report, MEASURES))
-    else if (report.total.requests === 0) await printEmpty(args, period)
+    else if (report.empty) printEmpty(report.empty, args, period)
     else print(render(report))
   },
 })

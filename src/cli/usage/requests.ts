@@ -27,10 +27,10 @@ export default defineCommand({
   async run({ args, rawArgs }) {
     const period = toPeriod(args, Date.now(), "1970-01-01")
     const { trace, limit } = args
-    const { items } = await call(args, requests.list, { ...toChoice(args, rawArgs), trace, limit })
+    const { items, empty } = await call(args, requests.list, { ...toChoice(args, rawArgs), trace, limit })
     if (args.json) printJson(items)
     else if (args.csv) print(toCsv(Object.keys(items[0] ?? {}), items.map(toCells)))
-    else if (items.length === 0) await printEmpty(args, period)
+    else if (empty) printEmpty(empty, args, period)
     else print(renderRequests(items, period.tz, findScreen()))
   },
 })

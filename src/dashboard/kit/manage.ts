@@ -79,6 +79,8 @@ export interface ProviderKey {
 export interface Vault {
   /** Null: there is no vault key. */
   readonly vault_key_id: string | null
+  /** The providers that can have keys. */
+  readonly providers: readonly string[]
   /** Why the vault keys cannot be read. */
   readonly problem: string | null
   readonly encrypted: readonly {

@@ -19,6 +19,41 @@ export function forgetAnswers(): void {
   answers.clear()
 }
 
+interface OpenQuestion {
+  readonly answer: Promise<unknown>
+  readonly stop: AbortController
+  askers: number
+}
+
+const open = new Map<string, OpenQuestion>()
+
+/** Asks a question, or waits for the answer to the same one that is open, unless `isNew`. The last one that leaves ends it. */
+function ask(url: string, question: { path: string; input: Input; isNew: boolean }): [Promise<unknown>, () => void] {
+  const shared = (question.isNew ? undefined : open.get(url)) ?? start(url, question)
+  shared.askers++
+  const leave = () => {
+    if (--shared.askers > 0) return
+    shared.stop.abort()
+    forget(url, shared)
+  }
+  return [shared.answer, leave]
+}
+
+function start(url: string, { path, input }: { path: string; input: Input }): OpenQuestion {
+  const stop = new AbortController()
+  const asked: OpenQuestion = {
+    answer: get(path, input, stop.signal).finally(() => forget(url, asked)),
+    stop,
+    askers: 0,
+  }
+  open.set(url, asked)
+  return asked
+}
+
+function forget(url: string, asked: OpenQuestion): void {
+  if (open.get(url) === asked) open.delete(url)
+}
+
 function remember(url: string, data: unknown): void {
   answers.delete(url)
   answers.set(url, { data, at: Date.now() })
@@ -43,18 +78,21 @@ export function useQuery<T>(path: string | undefined, input: Input = {}): Query<
     const known = answers.get(url)
     if (known !== undefined) setState({ url, data: known.data as T, problem: undefined })
     if (known !== undefined && round === 0 && Date.now() - known.at < FRESH_MS) return
-    const stop = new AbortController()
-    get<T>(asked.current.path!, asked.current.input, stop.signal).then(
+    let hasLeft = false
+    const [answer, leave] = ask(url, { path: asked.current.path!, input: asked.current.input, isNew: round > 0 })
+    answer.then(
       (data) => {
         remember(url, data)
-        if (!stop.signal.aborted) setState({ url, data, problem: undefined })
+        if (!hasLeft) setState({ url, data: data as T, problem: undefined })
       },
       (problem: unknown) => {
-        if (stop.signal.aborted) return
-        setState({ url, data: undefined, problem: toProblem(problem) })
+        if (!hasLeft) setState({ url, data: undefined, problem: toProblem(problem) })
       },
     )
-    return () => stop.abort()
+    return () => {
+      hasLeft = true
+      leave()
+    }
   }, [url, round])
   return { ...state, isLoading: url !== state.url, reload: () => setRound((n) => n + 1) }
 }

@@ -1,10 +1,12 @@
 import { type Bounds, type Bucket, type Interval, listBuckets, toBucketValue, toComparison } from "./period.ts"
 import { type Query, useQuery } from "./query.ts"
 import { FIXED, type Question, withFilter } from "./question.ts"
-import { METRICS, type Metric, readValue, type UsageReport, type UsageRow } from "./usage.ts"
+import { METRICS, type Metric, readValue, TOP_ROWS, type UsageReport, type UsageRow } from "./usage.ts"
 
 /** The values of the split that have a color of their own. The others are one series. */
 const MAX_SERIES = 5
+/** Asks for as many values as a card of the overview shows, so that both have one question. */
+const TOP = { sort: "cost", limit: TOP_ROWS }
 /** More rows than this are not loaded for a chart; each of its series is then asked for by itself. */
 const MAX_ROWS = 4_000
 
@@ -29,10 +31,10 @@ export function useTimeline(question: Question, interval: Interval, split: strin
   const bounds = report.data as Bounds | undefined
   const comparison = bounds && toComparison(bounds, params)
   const before = useQuery<UsageReport>(comparison && "/usage", { ...input, ...comparison, by: interval })
-  const top = useQuery<UsageReport>(split && "/usage", { ...input, by: split, limit: MAX_SERIES })
+  const top = useQuery<UsageReport>(split && "/usage", { ...input, by: split, ...TOP })
   const buckets = bounds === undefined ? [] : listBuckets(bounds, interval)
   const isFew = top.data !== undefined && (top.data.groups ?? 0) * buckets.length <= MAX_ROWS
-  const values = (top.data?.rows ?? []).map((row) => readValue(row, split!))
+  const values = (top.data?.rows ?? []).slice(0, MAX_SERIES).map((row) => readValue(row, split!))
   const whole = useQuery<UsageReport>(isFew ? "/usage" : undefined, { ...input, by: `${interval},${split}` })
   const alone = Array.from({ length: MAX_SERIES }, (_, i) => {
     const value = isFew ? undefined : values[i]?.filter

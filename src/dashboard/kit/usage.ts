@@ -51,6 +51,9 @@ export interface ApiKey {
   readonly name: string
 }
 
+/** The number of values in a card of the overview. */
+export const TOP_ROWS = 8
+
 /** The measures that a reader can look at. */
 export const METRICS = {
   cost: { title: "Cost", of: (row: Measures) => Number(row.total_cost ?? 0) },

@@ -3,7 +3,16 @@ import { navigate } from "../kit/location.ts"
 import { type Bounds, toComparison } from "../kit/period.ts"
 import { useQuery } from "../kit/query.ts"
 import { type Question, withFilter, withoutFilter, withParams } from "../kit/question.ts"
-import { METRICS, type Metric, readValue, toPlural, toTitle, type UsageReport, type UsageRow } from "../kit/usage.ts"
+import {
+  METRICS,
+  type Metric,
+  readValue,
+  TOP_ROWS,
+  toPlural,
+  toTitle,
+  type UsageReport,
+  type UsageRow,
+} from "../kit/usage.ts"
 import { Card } from "./card.tsx"
 import { FilterValue } from "./chips.tsx"
 import { CsvButton } from "./csv-button.tsx"
@@ -23,7 +32,6 @@ interface BreakdownProps {
   readonly bounds: Bounds | undefined
 }
 
-const ROWS = 8
 /** Rows of the comparison in which the same values are looked up. */
 const MAX_COMPARED = 1_000
 const SORTS = { cost: "cost", requests: "requests", tokens: "input", errors: "errors" } as const
@@ -77,11 +85,11 @@ type RowsProps = Pick<BreakdownProps, "question" | "dimension" | "metric" | "bou
 function BreakdownRows({ question, dimension, metric, bounds }: RowsProps) {
   const { input, params } = question
   const asked = { ...input, by: dimension, sort: SORTS[metric] }
-  const report = useQuery<UsageReport>("/usage", { ...asked, limit: ROWS })
+  const report = useQuery<UsageReport>("/usage", { ...asked, limit: TOP_ROWS })
   const comparison = bounds && toComparison(bounds, params)
   const before = useQuery<UsageReport>(comparison && "/usage", { ...asked, ...comparison, limit: MAX_COMPARED })
   if (report.problem) return <Failure problem={report.problem} retry={report.reload} />
-  if (report.data === undefined) return <Skeleton lines={ROWS + 1} />
+  if (report.data === undefined) return <Skeleton lines={TOP_ROWS + 1} />
   const { rows, total } = report.data
   if (rows.length === 0) return <Empty title="No requests" />
   const earlier = new Map(before.data?.rows.map((row) => [readValue(row, dimension).text, METRICS[metric].of(row)]))

@@ -40,12 +40,14 @@ interface ChoiceProps {
   readonly value?: string
   readonly options: readonly (readonly [value: string, text: string])[]
   readonly onChange?: (value: string) => void
+  /** The option with the empty value is no choice. */
+  readonly isRequired?: boolean
   /** The label is for screen readers only. */
   readonly isBare?: boolean
 }
 
 /** A choice among a few values. */
-export function Choice({ label, name, value, options, onChange, isBare }: ChoiceProps) {
+export function Choice({ label, name, value, options, onChange, isRequired, isBare }: ChoiceProps) {
   const choose = (select: HTMLSelectElement) => {
     const chosen = select.value
     // The page shows the choice when the address has it, and not before: a dialog may still be canceled.
@@ -55,7 +57,7 @@ export function Choice({ label, name, value, options, onChange, isBare }: Choice
   return (
     <label class={isBare ? "choice" : "field"}>
       <span class={isBare ? "hidden" : undefined}>{label}</span>
-      <select name={name} value={value} onChange={(event) => choose(event.currentTarget)}>
+      <select name={name} value={value} required={isRequired} onChange={(event) => choose(event.currentTarget)}>
         {options.map(([option, text]) => (
           <option key={option} value={option} selected={option === value}>
             {text}

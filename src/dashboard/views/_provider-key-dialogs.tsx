@@ -8,7 +8,9 @@ import { GatewayAnswers } from "./_gateways.tsx"
 type Kind = ProviderKey["kind"]
 type Values = Readonly<Record<string, string>>
 
-interface DialogProps {
+interface AddProps {
+  /** The providers of the gateway's settings. */
+  readonly providers: readonly string[]
   readonly onDone: () => void
   readonly onClose: () => void
 }
@@ -47,8 +49,9 @@ function toSecret({ access_key: id, secret = "" }: Values): string {
   return id === undefined ? secret : `${id}\n${secret}`
 }
 
-export function AddProviderKey({ onDone, onClose }: DialogProps) {
+export function AddProviderKey({ providers, onDone, onClose }: AddProps) {
   const [kind, setKind] = useState<Kind>("key")
+  const options = [["", "Choose a provider"] as const, ...providers.map((name) => [name, name] as const)]
   const submit = async ({ provider, alias, kind, default: isDefault, ...values }: Values) => {
     const secret = toSecret(values)
     const names = { provider, kind, ...(alias && { alias }), ...(isDefault && { default: true }) }
@@ -57,13 +60,7 @@ export function AddProviderKey({ onDone, onClose }: DialogProps) {
   }
   return (
     <FormDialog title="Add a provider key" action="Add" onSubmit={submit} onClose={onClose}>
-      <Field
-        label="Provider"
-        name="provider"
-        hint="Such as openai, anthropic, gemini, azure, bedrock or vertex."
-        isRequired
-        isFirst
-      />
+      <Choice label="Provider" name="provider" options={options} isRequired />
       <Field label="Alias" name="alias" placeholder="default" hint="Its name, such as team-a." />
       <Choice label="Kind" name="kind" value={kind} options={KINDS} onChange={(chosen) => setKind(chosen as Kind)} />
       <SecretFields key={kind} kind={kind} />

@@ -68,7 +68,9 @@ export function ProviderKeys({ session }: PageProps) {
           />
         </Card>
       )}
-      {isAdding && <AddProviderKey onDone={reload} onClose={() => setAdding(false)} />}
+      {isAdding && (
+        <AddProviderKey providers={vault.data!.providers} onDone={reload} onClose={() => setAdding(false)} />
+      )}
       {opened && (
         <OpenedProviderKey
           of={opened}

@@ -23,9 +23,21 @@ interface PgliteModule {
   readonly _QueryCancelPending: number
   readonly _InterruptPending: number
   readonly NODEFS: {
-    readonly stream_ops: Operations & { fsync?: (stream: { nfd?: number | null; node: unknown }) => number }
-    readonly node_ops: Operations & { setattr(node: unknown, attributes: { mode?: number }): void }
+    readonly stream_ops: Operations & {
+      fsync?: (stream: { nfd?: number | null; node: unknown }) => number
+      open(stream: { readonly node: unknown }): void
+    }
+    readonly node_ops: Operations & {
+      setattr(node: unknown, attributes: { mode?: number }): void
+      mknod(parent: unknown, name: string, mode: number, device: number): unknown
+    }
     realPath(node: unknown): string
+  }
+  readonly FS: {
+    getPath(node: unknown): string
+    lookupNode(parent: unknown, name: string): unknown
+    destroyNode(node: unknown): void
+    unlink(path: string): void
   }
 }
 
@@ -40,9 +52,9 @@ interface DurableFsEvents {
 
 /**
 /**
- * PGlite's file system on top of Node's, with three additions. Emscripten's NODEFS has no fsync, so PostgreSQL's calls
+ * PGlite's file system on top of Node's, with four additions. Emscripten's NODEFS has no fsync, so PostgreSQL's calls
  * would do nothing. A running statement blocks its thread, so file operations are where it can be canceled. And a process
- * that no longer owns the directory is stopped before it changes a file.
+ * that no longer owns the directory is stopped before it changes a file. A file that cannot be opened is not created either.
  */
 export class DurableFs extends NodeFS {
   readonly #events: DurableFsEvents
@@ -59,6 +71,7 @@ export class DurableFs extends NodeFS {
       this.#module = module as PgliteModule
       const { NODEFS } = this.#module
       makePrivate(NODEFS)
+      undoFailedCreation(this.#module)
       addSync(NODEFS, this.#events.onSync)
       const { stream_ops: operations } = NODEFS as { stream_ops: Operations }
       for (const name of ["read", "write", "llseek"]) {
@@ -89,6 +102,35 @@ function makePrivate({ node_ops }: PgliteModule["NODEFS"]): void {
   node_ops.setattr = (node, attributes) => {
     const { mode } = attributes
     setattr(node, mode === undefined ? attributes : { ...attributes, mode: mode & ~0o077 })
+  }
+}
+
+/**
+ * Emscripten notes a file by its name, creates it, and then opens it. When no descriptor is left for that, PostgreSQL closes
+ * another file and tries again, which must find neither the name nor the file of the first attempt.
+ */
+function undoFailedCreation({ NODEFS: { node_ops, stream_ops }, FS }: PgliteModule): void {
+  const { mknod } = node_ops
+  const { open } = stream_ops
+  let created: unknown
+  node_ops.mknod = (parent, name, mode, device) => {
+    try {
+      created = mknod(parent, name, mode, device)
+      return created
+    } catch (error) {
+      FS.destroyNode(FS.lookupNode(parent, name))
+      throw error
+    }
+  }
+  stream_ops.open = (stream) => {
+    const isNew = created !== undefined && stream.node === created
+    created = undefined
+    try {
+      open(stream)
+    } catch (error) {
+      if (isNew) FS.unlink(FS.getPath(stream.node))
+      throw error
+    }
   }
 }
 

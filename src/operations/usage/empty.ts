@@ -1,7 +1,6 @@
-import { askRequests, type Period } from "../../reports/index.ts"
+import type { Period, RollupState } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import { toLocalOrigin } from "../gateway-client.ts"
-import { readRollups } from "./asker.ts"
 
 /** Why a report has no requests. Times are ms since the epoch. */
 export type EmptyReason =
@@ -13,18 +12,21 @@ export type EmptyReason =
   /** `gateway` is the origin of the gateway of the settings, to which the first request may go. */
   | { readonly kind: "no requests"; readonly gateway: string }
 
-/** Finds out why a report about a period has no requests. */
-export async function explainEmpty(
-  { database, settings, now }: Context<"database" | "settings" | "now">,
-  period: Pick<Period, "since">,
-): Promise<EmptyReason> {
+interface Found {
+  readonly requests: number
+  readonly period: Pick<Period, "since">
+  readonly rollups: Pick<RollupState, "newest" | "prunedBefore">
+}
+
+/** Returns the field `empty` of a report: why it has no requests. A report that has some does not have the field. */
+export function toEmptyField(
+  { settings, now }: Context<"settings" | "now">,
+  { requests, period, rollups: { newest, prunedBefore } }: Found,
+): { readonly empty?: EmptyReason } {
+  if (requests > 0) return {}
   const asked = now()
-  if (period.since > asked) return { kind: "future", now: asked }
-  const { rows } = await database.query<{ created_at: Date }>(askRequests({ filters: {}, limit: 1 }))
-  const newest = rows[0]?.created_at
-  if (newest !== undefined) return { kind: "excluded", newest: new Date(newest).getTime() }
-  const { prunedBefore } = await readRollups(database.query)
-  return prunedBefore === undefined
-    ? { kind: "no requests", gateway: toLocalOrigin(settings.server) }
-    : { kind: "pruned", before: prunedBefore }
+  if (period.since > asked) return { empty: { kind: "future", now: asked } }
+  if (newest !== undefined) return { empty: { kind: "excluded", newest } }
+  if (prunedBefore !== undefined) return { empty: { kind: "pruned", before: prunedBefore } }
+  return { empty: { kind: "no requests", gateway: toLocalOrigin(settings.server) } }
 }

@@ -5,6 +5,7 @@ import {
   type ErrorAnswer,
   type ErrorQuestion,
   type ErrorRow,
+  type RollupState,
   readErrors,
   readsRollups,
   readUsage,
@@ -34,7 +35,10 @@ export interface ErrorReport extends ErrorAnswer {
  *
  * @throws InputError for `by` if it is a metadata name that no request has carried
  */
-export async function reportErrors({ database }: Context<"database">, question: ErrorQuestion): Promise<ErrorReport> {
+export async function reportErrors(
+  { database }: Context<"database">,
+  question: ErrorQuestion,
+): Promise<ErrorReport & { readonly rollups: RollupState }> {
   const { by, period, filters } = question
   const all: UsageQuestion = { by, period, filters: { ...filters, status: undefined } }
   const { rates, answer, rollups } = await readInSnapshot(database, async (read) => {
@@ -49,7 +53,7 @@ export async function reportErrors({ database }: Context<"database">, question: 
   const pruned = isPruned
     ? [`requests before ${toDay(prunedBefore)} were pruned, so what their errors said is not known`]
     : []
-  return { ...answer, rates, notes: [...listNotes(all, rates, rollups), ...pruned] }
+  return { ...answer, rates, notes: [...listNotes(all, rates, rollups), ...pruned], rollups }
 }
 
 interface Rate {

@@ -7,6 +7,7 @@ import {
   type UsageQuestion,
   type UsageRow,
 } from "../../reports/index.ts"
+import type { EmptyReason } from "./empty.ts"
 import { OVERVIEW_BY, type Overview } from "./overview.ts"
 
 export { type Measures, toOffsetIso }
@@ -43,6 +44,8 @@ export interface ReportHead {
   readonly notes?: readonly string[]
   /** Rows that wait in the journal, so that the report does not count them. */
   readonly pending_rows?: number
+  /** Why there are no requests; undefined: there are some. */
+  readonly empty?: EmptyReason
 }
 
 /** A usage report in the form of JSON. */

@@ -51,7 +51,7 @@ const MAX_EXACT = 20_000
 export async function measureLatency(
   { database }: Context<"database">,
   question: LatencyReportQuestion,
-): Promise<LatencyReport> {
+): Promise<LatencyReport & { readonly rollups: RollupState }> {
   const { answer, approximate, rollups } = await readInSnapshot(database, async (read) => {
     const rollups = await readRollups(read)
     const all: LatencyQuestion = { by: [], period: question.period, filters: {} }
@@ -64,7 +64,7 @@ export async function measureLatency(
   await checkNames({ database }, question.by, answer)
   const rows = sort(answer.rows, question.sort)
   const notes = [...listNotes(question, answer, rollups), ...noteUnmeasured(question, answer, rollups)]
-  return { rows: rows.slice(0, question.limit), total: answer.total, groups: rows.length, approximate, notes }
+  return { rows: rows.slice(0, question.limit), total: answer.total, groups: rows.length, approximate, notes, rollups }
 }
 
 /** Rows that were pruned are in rollups only, and only they know which values are counted as `(other)`. */

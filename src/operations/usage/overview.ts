@@ -1,4 +1,4 @@
-import { DIMENSIONS, listDays, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
+import { DIMENSIONS, listDays, type RollupState, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import { type Asker, withAsker } from "./asker.ts"
 import { listNotes } from "./notes.ts"
@@ -22,6 +22,10 @@ export interface Overview {
   readonly notes: readonly string[]
 }
 
+interface Summary extends Overview {
+  readonly rollups: RollupState
+}
+
 /** The dimensions of the parts of an overview. */
 export const OVERVIEW_BY = {
   day: [DIMENSIONS["day"]!],
@@ -34,11 +38,11 @@ const TOP = 5
 export function summarizeUsage(
   { database, now }: Context<"database" | "now">,
   question: UsageQuestion,
-): Promise<Overview> {
+): Promise<Summary> {
   return withAsker(database, (asker) => summarize(asker, question, now()))
 }
 
-async function summarize({ ask, rollups }: Asker, question: UsageQuestion, now: number): Promise<Overview> {
+async function summarize({ ask, rollups }: Asker, question: UsageQuestion, now: number): Promise<Summary> {
   const { period, limit = TOP } = question
   const until = period.until ?? now
   const earlier = { ...period, since: period.since - (until - period.since), until: period.since }
@@ -58,5 +62,6 @@ async function summarize({ ask, rollups }: Asker, question: UsageQuestion, now: 
     keys: await ask({ ...plain, by: OVERVIEW_BY.key, limit }),
     unpricedModels: models.rows.flatMap(({ unpriced, values }) => (unpriced > 0 ? [String(values[0])] : [])),
     notes: listNotes(noted, current, rollups),
+    rollups,
   }
 }

@@ -2,6 +2,7 @@ import { listMetadata } from "../../database/metadata.ts"
 import {
   DIMENSIONS,
   type Dimension,
+  type RollupState,
   SORTS,
   type UsageAnswer,
   type UsageQuestion,
@@ -19,6 +20,7 @@ interface UsageReport {
   readonly answer: UsageAnswer
   /** Notes that a reader of the numbers needs, one sentence each. */
   readonly notes: readonly string[]
+  readonly rollups: RollupState
 }
 
 /**
@@ -32,7 +34,7 @@ export async function reportUsage({ database }: Context<"database">, question: U
     rollups,
   }))
   await checkNames({ database }, question.by, answer)
-  return { answer, notes: listNotes(question, answer, rollups) }
+  return { answer, notes: listNotes(question, answer, rollups), rollups }
 }
 
 /**

@@ -9,6 +9,8 @@ export interface VaultStatus {
   readonly vault_key_id: string | null
   /** Where it is from: `vault.key`, or the path of a file. */
   readonly source: string | null
+  /** The providers of the settings, which can have keys. */
+  readonly providers: readonly string[]
   /** Why the vault keys cannot be read; null if they can. */
   readonly problem: string | null
   /** The provider keys, by the vault key that encrypted them. */
@@ -34,6 +36,7 @@ export async function readVaultStatus({ database, settings }: Context<"database"
   return {
     vault_key_id: keyring?.current?.id ?? null,
     source: keyring?.current === undefined ? null : keyring.source,
+    providers: Object.keys(settings.providers),
     problem,
     encrypted: [...counts].map(([id, count]) => ({ vault_key_id: id, ...count })),
   }
