@@ -17,8 +17,9 @@ function createModelTable(limit: Limit): WorldTable {
     renew: async (gateway: string) => model.renew(gateway),
     free: async (gateway: string) => model.free(gateway),
     holders: async (slot: string) => model.holders(slot),
-    write: async (rows: Parameters<WorldTable["write"]>[0]) =>
-      rows.forEach((row) => model.commit({ ...row, limitId: limit.id })),
+    write: async (rows: Parameters<WorldTable["write"]>[0]) => {
+      for (const row of rows) model.commit({ ...row, limitId: limit.id })
+    },
     used: async (value: string, at: number) => model.used(limit.id, value, at),
     leased: async (value: string) => model.leased(limit.id, value),
     change: async (changed: Limit) => void model.limits.set(changed.id, changed),
