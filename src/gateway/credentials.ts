@@ -28,6 +28,8 @@ export interface Withheld {
 /** The credentials of a request, as the client sent them. */
 export interface ClientCredentials {
   readonly withheld: Withheld
+  /** The places where the client's credential can be; undefined: those of the API that it calls. */
+  readonly places?: readonly CredentialPlace[]
   /** The client sent no credential for this provider, so that the gateway may supply one. */
   readonly isOpen: boolean
   /** Returns the error if the gateway has none either; undefined: the request is forwarded without a credential. */
@@ -70,7 +72,8 @@ const AWS_PARAMETERS = [
 const AZURE_HEADER = "api-key"
 /** A credential that no dialect has. */
 const AWS_TOKEN = "x-amz-security-token"
-const NOTHING: Withheld = { headers: new Set(), parameters: [] }
+/** For a request whose credentials do not matter. */
+export const NOTHING: Withheld = { headers: new Set(), parameters: [] }
 
 /**
  * Creates the check of the credentials in a request. Its provider gets the credentials that its API has, and no others.
@@ -132,8 +135,8 @@ function createCheck(
     const store = `To store one there, run majordomo-gateway provider-keys add ${provider.name}.`
     return new GatewayError("no_provider_credential", `${message} ${store} Or ${lowerFirst(adviceFor(own))}`)
   }
-  const given: ClientCredentials = { withheld, isOpen: false, toMissing: undefined }
-  const givenElsewhere: ClientCredentials = { ...given, withheld: NOTHING }
+  const given: ClientCredentials = { withheld, places: own, isOpen: false, toMissing: undefined }
+  const givenElsewhere: ClientCredentials = { ...given, withheld: NOTHING, places: all }
   const open: ClientCredentials = { withheld: isFree ? NOTHING : withheld, isOpen: true, toMissing: undefined }
   const signed: ClientCredentials = { ...open, withheld, toMissing: () => signedForGateway(provider.name) }
   const needed: ClientCredentials = { withheld, isOpen: true, toMissing }

@@ -1,5 +1,6 @@
 import type { Ending, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import { findRaw } from "../core/raw-headers.ts"
 import { isBilledDespiteLogin } from "./billing.ts"
 import { isLarge } from "./body.ts"
 import type { Deps } from "./deps.ts"
@@ -13,6 +14,15 @@ const UNPRICED: Cost = {
   price: undefined,
 }
 
+/** The cost of a request that was not forwarded because of a limit or the policy of its key. */
+const NOT_FORWARDED: Cost = {
+  status: "free",
+  inputCost: "0",
+  outputCost: "0",
+  totalCost: "0",
+  price: { lines: [], reason: "rejected by the gateway: not forwarded" },
+}
+
 /**
  * Adds to a request how its answer ended, its captured bodies and its cost. Never throws: a bug here must not cost the
  * client its answer.
@@ -22,14 +32,15 @@ const UNPRICED: Cost = {
  * answer without usage keeps the estimate by its length
  */
 export function settle(
-  deps: Pick<Deps, "countText" | "price" | "onError">,
+  deps: Pick<Deps, "countText" | "price" | "onError" | "noteAwsDate">,
   request: ProxiedRequest,
   ending: Ending,
   headers: RawHeaders,
 ): SettledRequest | Promise<SettledRequest> {
   // The bodies come before the row: a row may only name an object that is certain to be uploaded.
   request.bodies = request.capture?.finish({ statusCode: ending.statusCode, headers })
-  const { billing, route, dialect } = request
+  const { billing, route, dialect, credentials } = request
+  if (ending.statusCode === 403 && credentials.supplied?.kind === "aws") deps.noteAwsDate?.(findRaw(headers, "date"))
   if (billing !== undefined && isBilledDespiteLogin(route.provider, dialect, headers)) request.billing = undefined
   const { body } = request.call
   if (isLarge(body)) body.close()
@@ -42,7 +53,7 @@ export function settle(
 
 function addCost(deps: Pick<Deps, "price" | "onError">, request: ProxiedRequest, ending: Ending): SettledRequest {
   request.ending = ending
-  request.cost = findCost(deps, request, ending)
+  request.cost = ending.outcome === "rejected" ? NOT_FORWARDED : findCost(deps, request, ending)
   return request as SettledRequest
 }
 

@@ -1,8 +1,10 @@
-import { DIMENSIONS, type Dimension, METADATA_ALIASES, metadataDimension } from "./dimensions.ts"
+import { METADATA_ALIASES } from "../core/metadata-name.ts"
+import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
 
+export { findZone } from "../core/time-zone.ts"
 export { toTrainCase } from "../core/train-case.ts"
-export { findZone, toOffsetIso } from "./_zone.ts"
-export { DIMENSIONS, type Dimension, listDays, METADATA_ALIASES, type Value } from "./dimensions.ts"
+export { toOffsetIso } from "./_zone.ts"
+export { DIMENSIONS, type Dimension, listDays, type Value } from "./dimensions.ts"
 export { askErrors, type ErrorAnswer, type ErrorQuestion, type ErrorRow, readErrors } from "./errors.ts"
 export type { Filters } from "./filters.ts"
 export {
@@ -44,6 +46,7 @@ export {
   type UsageQuestion,
   type UsageRow,
 } from "./usage.ts"
+export { METADATA_ALIASES }
 
 /**
  * Returns the dimension with a name: one of the table, or else the metadata name (`User-Id`). Returns undefined if the text

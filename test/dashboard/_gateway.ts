@@ -15,6 +15,7 @@ import { createApp } from "../../src/server/app.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 import { launchBrowser } from "../support/browser.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { HANG_MS } from "../support/until.ts"
 
 export { noBrowser } from "../support/browser.ts"
 
@@ -79,7 +80,7 @@ export async function openGateway(env: Readonly<Record<string, string>> = {}) {
     async open(path: string, role: Role = "admin", options: BrowserContextOptions = {}): Promise<Page> {
       const context = await browser.newContext({ timezoneId: "UTC", ...options })
       const page = await context.newPage()
-      page.setDefaultTimeout(15_000)
+      page.setDefaultTimeout(HANG_MS)
       watch(page, origin, faults)
       await context.request.post(`${origin}/api/v1/sessions`, { data: { token: await getSecret(role) } })
       await page.goto(`${origin}/dashboard/${path}`)

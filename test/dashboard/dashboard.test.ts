@@ -270,25 +270,21 @@ describe.skipIf(noBrowser !== undefined)(
       await page.locator("bdi", { hasText: ARABIC }).first().waitFor()
     })
 
-    test.each(["light", "dark"] as const)(
-      "axe finds nothing in any view, in the %s theme",
-      async (colorScheme) => {
-        // The themes differ in their colors only.
-        const options = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}"
-        const page = await open("", { colorScheme })
-        for (const path of PATHS) {
-          await page.goto(`${gateway.origin}/dashboard/${path}`)
-          await page.locator("main tbody, main .empty").first().waitFor()
-          await settle(page)
-          await page.evaluate(axe)
-          const problems = await page.evaluate(
-            `axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
-          )
-          expect(problems, path).toEqual([])
-        }
-      },
-      60_000,
-    )
+    test.each(["light", "dark"] as const)("axe finds nothing in any view, in the %s theme", async (colorScheme) => {
+      // The themes differ in their colors only.
+      const options = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}"
+      const page = await open("", { colorScheme })
+      for (const path of PATHS) {
+        await page.goto(`${gateway.origin}/dashboard/${path}`)
+        await page.locator("main tbody, main .empty").first().waitFor()
+        await settle(page)
+        await page.evaluate(axe)
+        const problems = await page.evaluate(
+          `axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
+        )
+        expect(problems, path).toEqual([])
+      }
+    })
 
     test("axe finds nothing in the dialogs and on the sign-in page", async () => {
       const page = await open("")

@@ -198,7 +198,7 @@ describe.skipIf(noBrowser !== undefined)(
         await page.getByRole("button", { name: "Remove" }).click()
         await check("the dialog that removes a key")
       }
-    }, 60_000)
+    })
 
     test("no page received a secret, and no address contained one", () => {
       expect(received.length).toBeGreaterThan(50)

@@ -2,9 +2,11 @@ import { z } from "zod"
 import { ROLES } from "../../core/actor.ts"
 import { findKeyId } from "../../operations/keys/find.ts"
 import { getKey } from "../../operations/keys/get.ts"
+import { listLimitsOfKey } from "../../operations/limits/check.ts"
 import { defineRoute, type RouteContext } from "../_route.ts"
 import { ApiError } from "../problem.ts"
 import { policy } from "./_key-policy.ts"
+import { listedLimit } from "./limits.ts"
 import { usage } from "./usage.ts"
 
 const metadata = z.record(z.string(), z.string()).readonly()
@@ -42,6 +44,17 @@ export const me = {
       const quiet = { ...context, log: () => {} }
       return usage.report.run(quiet, { ...question, filters: { ...question.filters, key } })
     },
+  }),
+  limits: defineRoute({
+    name: "me.limits",
+    method: "GET",
+    path: "/me/limits",
+    role: "public",
+    summary: "the limits that apply to all requests of the API key of the header X-Majordomo-Key, and what is left",
+    input: z.strictObject({}),
+    output: z.array(listedLimit).readonly(),
+    needs: ["database", "http"],
+    run: async (context) => listLimitsOfKey(context, { key: await findCallingKey(context) }),
   }),
   key: defineRoute({
     name: "me.key",
