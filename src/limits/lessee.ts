@@ -192,6 +192,7 @@ function apply(state: LimitState, answer: LeaseState, holding: number): void {
   const granted = toUnits(answer.granted, measure, "down")
   state.granted += granted - holding
   state.lastGrant = granted - holding
+  state.stored = granted
   state.amount = toUnits(answer.amount, measure, "down")
   state.used = toUnits(answer.used, measure, "up")
   state.leasedByOthers = Math.max(0, toUnits(answer.leased, measure, "up") - granted)

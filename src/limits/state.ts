@@ -27,6 +27,8 @@ export class LimitState {
   readonly value: string
   /** The lease, without what left it with committed rows. */
   granted = 0
+  /** The lease as the database has it. */
+  stored = 0
   /** The part that running requests hold. */
   reserved = 0
   /** The part of rows that are on their way to the database. */
