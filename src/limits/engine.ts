@@ -164,7 +164,7 @@ class Engine implements Limits {
 
   async close(): Promise<void> {
     await this.rounds.close()
-    const held = [...this.rules.states()].filter(({ granted, inUse }) => granted > 0 || inUse > 0)
+    const held = [...this.rules.states()].filter(({ granted, inUse, stored }) => granted > 0 || inUse > 0 || stored > 0)
     for (const state of held) state.giveBack(0)
     const asks = new Map(held.map((state) => [state, { wanted: 0, least: 0 }]))
     if (held.length > 0) await this.lessee.send(asks, () => held, 0).catch(() => {}) // they expire

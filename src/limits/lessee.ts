@@ -102,6 +102,7 @@ export class Lessee {
    */
   async send(asks: ReadonlyMap<LimitState, Ask>, all: () => Iterable<LimitState>, round: number): Promise<void> {
     if (this.isUncertain || !this.isTrusted(this.options.now())) await this.startAgain(all)
+    await this.freeObsolete()
     const states = [...asks.keys()]
     for (let from = 0; from === 0 || from < states.length; from += MAX_ITEMS) {
       await this.sendSome(states.slice(from, from + MAX_ITEMS), asks, round)
@@ -128,6 +129,9 @@ export class Lessee {
     }
     this.isUncertain = false
     this.renewedAt = startedAt
+  }
+
+  private async freeObsolete(): Promise<void> {
     while (this.obsolete.length > 0) {
       await this.options.table.free(this.obsolete[0]!)
       this.obsolete.shift()
@@ -188,6 +192,7 @@ function apply(state: LimitState, answer: LeaseState, holding: number): void {
   const granted = toUnits(answer.granted, measure, "down")
   state.granted += granted - holding
   state.lastGrant = granted - holding
+  state.stored = granted
   state.amount = toUnits(answer.amount, measure, "down")
   state.used = toUnits(answer.used, measure, "up")
   state.leasedByOthers = Math.max(0, toUnits(answer.leased, measure, "up") - granted)

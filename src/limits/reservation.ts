@@ -93,10 +93,9 @@ export class LimitReservation implements Reservation, Countables {
       const state = this.states[i]!
       const isCounted = state.limit.measure !== "concurrency" && state.limit.action === "block"
       const exact = isCounted ? (toNeed(state.limit, this, usage) ?? 0) : 0
-      state.reserved -= this.needs[i]!
       state.uncommitted += exact
+      if (state.release(this.needs[i]!) || state.available < 0) this.owner.requestSync(state)
       this.needs[i] = exact
-      if (state.available < 0) this.owner.requestSync(state)
     }
     this.owner.onSettled(this, usage)
     this.owner.onFreed()
@@ -116,7 +115,10 @@ export class LimitReservation implements Reservation, Countables {
 
   release(): void {
     if (this.phase !== "running") return
-    for (let i = 0; i < this.states.length; i++) this.states[i]!.reserved -= this.needs[i]!
+    for (let i = 0; i < this.states.length; i++) {
+      const state = this.states[i]!
+      if (state.release(this.needs[i]!)) this.owner.requestSync(state)
+    }
     this.abandon()
     this.owner.onFreed()
   }

@@ -27,6 +27,8 @@ export class LimitState {
   readonly value: string
   /** The lease, without what left it with committed rows. */
   granted = 0
+  /** The lease as the database has it. */
+  stored = 0
   /** The part that running requests hold. */
   reserved = 0
   /** The part of rows that are on their way to the database. */
@@ -112,6 +114,15 @@ export class LimitState {
     this.taken = 0
     this.measuredAt = now
     return Math.ceil(Math.min(demand * CHUNK_SECONDS, MAX_GROWTH * this.lastChunk))
+  }
+
+  /**
+   * A request does not need an amount any more. It stays in the lease for the next one, unless the leases exceed the limit,
+   * whose amount was lowered. Returns whether the lease has become smaller.
+   */
+  release(amount: number): boolean {
+    this.reserved -= amount
+    return this.used + this.leasedByOthers + this.granted > this.amount && this.giveBack(0)
   }
 
   /** The row with this amount is in the database, which counts it as used from now on. */

@@ -8,7 +8,8 @@ export interface LeaseModel {
   lease(gateway: string, slot: string, at: number, items: readonly LeaseItem[]): readonly LeaseState[]
   renew(gateway: string): void
   free(gateway: string): void
-  freeSlot(slot: string, except: string | undefined): void
+  /** Returns the gateways with leases of a slot. */
+  holders(slot: string): readonly string[]
   /** Counts a row. */
   commit(row: CountedRow): void
   /** Returns what a limit has used in the window of a time, in units. */
@@ -119,9 +120,7 @@ export function createLeaseModel(now: () => number): LeaseModel {
     free(gateway) {
       leases = leases.filter((each) => each.gateway !== gateway)
     },
-    freeSlot(slot, except) {
-      leases = leases.filter((each) => each.slot !== slot || each.gateway === except)
-    },
+    holders: (slot) => [...new Set(leases.filter((each) => each.slot === slot).map(({ gateway }) => gateway))],
     commit({ limitId, value, createdAt, units }) {
       const limit = limits.get(limitId)
       if (limit === undefined || limit.measure === "concurrency") return
