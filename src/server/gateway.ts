@@ -40,6 +40,8 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     findCredential: vault.find,
     authorize: createAuthorizer({ proxies: settings.upstream.proxies, now: Date.now }),
     price: prices.price,
+    pricesVersion: prices.version,
+    boundsOf: prices.boundsOf,
     ...(settings.server.models === "own" && {
       listModels: createModelLists({ prices, now: Date.now, canSupply: vault.canSupply }),
     }),
