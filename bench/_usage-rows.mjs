@@ -20,7 +20,7 @@ SELECT
   CASE WHEN dice > 0.02 THEN 'exact' WHEN dice > 0.002 THEN 'estimated' ELSE 'unpriced' END, m.price,
   jsonb_build_object('prompt_tokens', input, 'completion_tokens', output, 'total_tokens', input + output,
     'prompt_tokens_details', jsonb_build_object('cached_tokens', input / 3)),
-  'reported', CASE WHEN dice < 0.99 THEN 200 ELSE 429 END, CASE WHEN dice >= 0.99 THEN 'Rate limit reached for ' || m.model END, dice > 0.5, 'complete', metadata, metadata, ended
+  'reported', CASE WHEN dice < 0.99 THEN 200 ELSE 429 END, CASE WHEN dice >= 0.99 THEN 'Rate limit reached for ' || m.model END, dice > 0.5, 'complete', metadata || run, metadata, ended
 FROM (
   SELECT n, now() - make_interval(secs => $4::float8 * 86400 * (1 - (n + $1::float8 / $3) / $2)) AS ended,
     (random() * 8000)::int AS input, (random() * 800)::int AS output, random() AS dice,
@@ -31,5 +31,8 @@ FROM (
       'Feature', (ARRAY['chat', 'search', 'summary', 'agent', 'title', 'embed', 'review', 'translate'])[1 + floor(8 * random())::int]) AS metadata
   FROM generate_series(0, $2::int - 1) AS n
 ) AS made
+-- Every agent request is of a run. Runs have about twenty requests, and several run at the same time.
+CROSS JOIN LATERAL (SELECT CASE WHEN metadata ->> 'Feature' = 'agent' THEN
+  jsonb_build_object('Trace-Id', 'run-' || $1::text || '-' || made.n / 160 - floor(10 * random())::int) ELSE '{}' END AS run) AS runs
 JOIN bench_models m ON m.n = made.model
 CROSS JOIN (SELECT array_agg(id) AS keys FROM api_keys) AS k`

@@ -115,10 +115,10 @@ async function findViews() {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   const { rows } = await client.query(
-    "SELECT id, majordomo_api_key_id AS key, model, provider FROM llm_requests ORDER BY created_at DESC LIMIT 1",
+    "SELECT id, majordomo_api_key_id AS key, model, provider, raw_metadata ->> 'Trace-Id' AS trace FROM llm_requests WHERE raw_metadata ? 'Trace-Id' ORDER BY created_at DESC LIMIT 1",
   )
   await client.end()
-  const [{ id, key, model, provider }] = rows
+  const [{ id, key, model, provider, trace }] = rows
   return {
     overview: "",
     "overview, 30 days": "?since=30d",
@@ -126,9 +126,10 @@ async function findViews() {
     "by model": "by?name=model&since=30d",
     "by User-Id": "by?name=User-Id&since=30d",
     requests: "requests",
-    "requests, slowest": "requests?since=30d&sort=duration",
     request: `request?id=${id}`,
     runs: "runs?since=30d",
+    "runs by cost": "runs?since=30d&sort=cost",
+    run: `run?trace=${encodeURIComponent(trace)}`,
     keys: "keys",
     key: `key?id=${key}`,
     tokens: "tokens",

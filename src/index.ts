@@ -33,6 +33,17 @@ const COMMANDS: CommandTable = {
       revoke: { summary: "reject a key from now on", load: () => import("./cli/keys/revoke.ts") },
     },
   },
+  limits: {
+    summary: "budgets and rate limits",
+    commands: {
+      create: { summary: "create a limit", load: () => import("./cli/limits/create.ts") },
+      list: { summary: "all limits, with what is left", load: () => import("./cli/limits/list.ts") },
+      get: { summary: "one limit, and the use of its values", load: () => import("./cli/limits/get.ts") },
+      update: { summary: "change a limit", load: () => import("./cli/limits/update.ts") },
+      delete: { summary: "delete a limit", load: () => import("./cli/limits/delete.ts") },
+      check: { summary: "which limits apply to a request", load: () => import("./cli/limits/check.ts") },
+    },
+  },
   "provider-keys": {
     summary: "the keys of providers that the gateway holds for its clients",
     commands: {

@@ -1,10 +1,11 @@
 import { COUNTERS, type Counter } from "../../src/database/counters.ts"
+import { LIMIT_FUNCTIONS, LIMITS_ADDED, LIMITS_CHANGED } from "./limit-statements.ts"
 import { toRollupStatements } from "./rollup-statements.ts"
 import { expand } from "./template.ts"
 
 /** The functions whose text depends on the list of counters, as plain CREATE OR REPLACE statements. */
 export function toCountingFunctions(counters: readonly Counter[] = COUNTERS): string {
-  const templates = [COUNT_ADDED, COUNT_CHANGED, COUNT_AGAIN, COUNT_NAME, FOLD_DAYS, FOLD_AGAIN]
+  const templates = [COUNT_ADDED, COUNT_CHANGED, COUNT_AGAIN, COUNT_NAME, FOLD_DAYS, FOLD_AGAIN, LIMIT_FUNCTIONS]
   return templates.map((template) => expand(template, counters)).join("\n\n")
 }
 
@@ -15,6 +16,8 @@ CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpg
 SET search_path FROM CURRENT SET jit = off AS $$
 BEGIN
 ${toRollupStatements({ rows: ["SELECT * FROM added WHERE outcome <> 'gap'"], list: "counted", weekly: true })}
+
+${LIMITS_ADDED}
 
   UPDATE api_keys k SET request_count = k.request_count + u.requests, last_used_at = greatest(k.last_used_at, u.last_used_at)
   FROM (SELECT majordomo_api_key_id, count(*) AS requests, max(requested_at) AS last_used_at FROM added GROUP BY 1) AS u
@@ -57,6 +60,8 @@ ${toRollupStatements({
   list: "signed",
   weekly: true,
 })}
+
+${LIMITS_CHANGED}
   RETURN NULL;
 END $$;`
 
@@ -86,6 +91,7 @@ ${toRollupStatements({
   weekly: false,
 })}
   PERFORM majordomo_fold_again(first_weekly_day);
+  PERFORM majordomo_count_limit(id, coalesce(pruned, '-infinity')) FROM llm_limits WHERE measure <> 'concurrency';
 END $$;`
 
 const COUNT_NAME = `-- Rebuilds the totals of one metadata name on one day (UTC) from that day's requests, and returns their number. It reads

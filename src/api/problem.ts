@@ -1,4 +1,4 @@
-import { CommandError, NotFoundError } from "../core/errors.ts"
+import { CommandError, ConflictError, NotFoundError } from "../core/errors.ts"
 import { InputError } from "../operations/input-error.ts"
 
 /** An error of the API as RFC 9457 defines it (`application/problem+json`). Contains no secret and no stack. */
@@ -22,6 +22,7 @@ const PROBLEMS = {
   forbidden: [403, "Forbidden"],
   not_found: [404, "Not Found"],
   method_not_allowed: [405, "Method Not Allowed"],
+  conflict: [409, "Conflict"],
   input_too_large: [413, "Content Too Large"],
   unsupported_media_type: [415, "Unsupported Media Type"],
   rejected: [422, "Unprocessable Content"],
@@ -54,6 +55,7 @@ export function explainError(error: unknown): Problem {
   if (error instanceof ApiError) return toProblem(error.code, error.message)
   if (error instanceof InputError) return toProblem("invalid_input", error.problem, { field: error.field })
   if (error instanceof NotFoundError) return toProblem("not_found", error.message)
+  if (error instanceof ConflictError) return toProblem("conflict", error.message)
   if (error instanceof CommandError)
     return toProblem(error.exitCode === 2 ? "invalid_input" : "rejected", error.message)
   return toProblem("internal_error", "a bug of the gateway; its log has the error")

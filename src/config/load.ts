@@ -104,8 +104,8 @@ function readValues({ sourced, cwd, catalog }: ValueInput, notes: Notes) {
   for (const { path, value, source, dir } of sourced) {
     const setting = find(path)
     const parsed = setting?.parser.parse(value, dir) ?? undefined
-    const why = findProblem({ path, setting, value, parsed }, catalog)
-    if (why !== undefined) notes.problems.push(toProblemLine(path, source, why))
+    const problem = findProblem({ path, setting, value, parsed }, catalog)
+    if (problem !== undefined) notes.problems.push(toProblemLine(problem.path, source, problem.why))
     values.set(path, parsed)
     sources.set(path, source)
   }
@@ -119,13 +119,16 @@ interface ParsedValue {
   readonly parsed: unknown
 }
 
-function findProblem({ path, setting, value, parsed }: ParsedValue, catalog: ProviderCatalog): string | undefined {
-  if (setting === undefined) return "unknown setting"
+function findProblem({ path, setting, value, parsed }: ParsedValue, catalog: ProviderCatalog) {
+  if (setting === undefined) return { path, why: "unknown setting" }
   if (parsed === INVALID) {
+    const inside = setting.parser.explain?.(value)
+    if (inside !== undefined) return { path: path + inside.path, why: inside.why }
     const shown = setting.secret && value !== "" ? "another value (not shown)" : showValue(value)
-    return `expected ${setting.parser.expected}, got ${shown}`
+    return { path, why: `expected ${setting.parser.expected}, got ${shown}` }
   }
-  return path.startsWith("providers.") ? findNameProblem(path.split(".")[1]!, catalog) : undefined
+  const why = path.startsWith("providers.") ? findNameProblem(path.split(".")[1]!, catalog) : undefined
+  return why === undefined ? undefined : { path, why }
 }
 
 /** Reads `DATABASE_URL`, which is used only when no `storage.postgres.*` except `schema` is set. */

@@ -1,5 +1,6 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
+import { limitList } from "./limits.ts"
 import { priceTable } from "./prices.ts"
 import {
   age,
@@ -96,6 +97,11 @@ export const SETTINGS = {
       duration,
       "12h",
       "how long a known key is accepted while the database cannot be reached; a key that is revoked meanwhile works as long, and after it requests get 503 until the database is back",
+    ),
+    limits_when_unavailable: row(
+      oneOf("allow", "block"),
+      "allow",
+      "what happens under `limits` when the database is away and the amounts that this gateway has reserved are used up: `allow` serves the request, `block` rejects it with 503",
     ),
     create_first_key: row(
       yesOrNo,
@@ -347,6 +353,10 @@ export const SETTINGS = {
     session: row(yesOrNo, true, "whether to store the session that the request itself names, as `Session-Id`"),
     trace: row(yesOrNo, true, "whether to store `Trace-Id` and spans from the headers `traceparent` and `baggage`"),
   },
+  limits: optional(
+    limitList,
+    "budgets and rate limits, a list of objects such as `{ name: search, measure: cost, amount: 50, window: month }`: [limits](docs/limits.md). They are read-only elsewhere; without the setting, limits are only in the database",
+  ),
 } as const
 
 export interface ProviderSettings {

@@ -15,6 +15,8 @@ export interface ValueParser<T, U extends Unit = Unit> {
   readonly expected: string
   /** `raw` is text from the environment or a flag, or any value from a file. Relative paths start at `dir`. */
   parse(raw: unknown, dir: string): T | typeof INVALID
+  /** Says which part of a value that is not valid is wrong, and why. The path begins with `[` or `.`, or is empty. */
+  explain?(raw: unknown): { readonly path: string; readonly why: string }
 }
 
 export const text: ValueParser<string, ""> = {

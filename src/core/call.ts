@@ -1,3 +1,4 @@
+import type { KeyPolicy } from "./key-policy.ts"
 import type { Reading } from "./usage.ts"
 
 /** Header names and values as sent, alternating: `[name, value, name, value, …]` (node's `rawHeaders`). */
@@ -54,6 +55,8 @@ export interface Caller {
   readonly metadata?: KeyMetadata | undefined
   /** The provider keys that the key is bound to: ids by the name of their provider; undefined: it is bound to none. */
   readonly providerKeys?: Readonly<Record<string, string>> | undefined
+  /** undefined: the key may use everything, and does not expire. */
+  readonly policy?: KeyPolicy | undefined
 }
 
 /** The metadata that an API key adds to its requests, or requires of them. Names are in Train-Case (`User-Id`). */

@@ -65,6 +65,9 @@ export class CommandError extends Error {
 /** The thing that a command names does not exist. */
 export class NotFoundError extends CommandError {}
 
+/** The thing exists already, or it belongs to something else, such as the configuration. */
+export class ConflictError extends CommandError {}
+
 /** Errors of the operating system that are not bugs, with what to do about them. */
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full: free some space on it, or set storage.data_dir to a directory on another disk",

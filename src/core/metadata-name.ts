@@ -12,6 +12,13 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
 ])
 export const MAX_METADATA_NAME_LENGTH = 128
 
+/** Short names of metadata that the gateway reads from requests by itself. */
+export const METADATA_ALIASES: Readonly<Record<string, string>> = {
+  client: "Client",
+  user: "User-Id",
+  session: "Session-Id",
+}
+
 /**
  * Returns a metadata name in the form in which the gateway stores it: `User-Id` for `user-id` and for
  * `X-Majordomo-User-Id`. Returns undefined if no header can have this name.

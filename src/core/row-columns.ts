@@ -9,8 +9,8 @@ export type JsonEncoding = "literal" | "text" | "count" | "boolean" | "json" | "
 
 /**
  * When a value is known. `request`: when the request is forwarded. `answer`: when the exchange has ended. `usage`: from
- * the metering of the answer. `cost`: from the price book. `bodies`: from the store of bodies. `database`: a trigger
- * fills the column, so it is read and never written.
+ * the metering of the answer. `cost`: from the price book. `bodies`: from the store of bodies. `database`: the
+ * database fills the column when the row is inserted, so the serializer never writes it.
  */
 type ColumnSource = "request" | "answer" | "usage" | "cost" | "bodies" | "database"
 

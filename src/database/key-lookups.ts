@@ -40,12 +40,22 @@ export async function findCaller(db: Database, keyHash: string): Promise<Caller 
   return (await findCallers(db, [keyHash])).get(keyHash)
 }
 
-/** Returns the callers by the hashes of their keys. Hashes without an active key are left out. */
+/**
+ * Returns the callers by the hashes of their keys. Hashes without an active key are left out. A secret that was replaced is
+ * still found, with the time at which it ends: the gateway's clock decides, so that it ends on time without the database.
+ */
 async function findCallers(db: Database, keyHashes: readonly string[]): Promise<ReadonlyMap<string, Caller>> {
-  const { rows } = await db.query<CallerRow>({
-    text: `SELECT ${CALLER_COLUMNS} FROM api_keys k WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL`,
+  const { rows } = await db.query<CallerRow & { readonly hash: string }>({
+    text: `SELECT key_hash AS hash, NULL::float8 AS secret_ends_s, ${CALLER_COLUMNS}
+        FROM api_keys k WHERE key_hash = ANY ($1) AND is_active AND revoked_at IS NULL
+      UNION ALL SELECT hash, secret_ends_s, ${CALLER_COLUMNS} FROM ${REPLACED}`,
     values: [keyHashes],
     timeoutMs: LOOKUP_TIMEOUT_MS,
   })
-  return new Map(rows.map((row) => [row.key_hash, toCaller(row)]))
+  return new Map(rows.map((row) => [row.hash, toCaller(row)]))
 }
+
+/** The keys whose replaced secrets are asked for. In a schema that lacks these columns, their names mean those of `missing`. */
+const REPLACED = `(SELECT NULL::text AS previous_key_hash, NULL::timestamptz AS previous_key_until) AS missing,
+  LATERAL (SELECT *, previous_key_hash AS hash, extract(epoch FROM previous_key_until)::float8 AS secret_ends_s FROM api_keys
+    WHERE previous_key_hash = ANY ($1) AND previous_key_until IS NOT NULL AND is_active AND revoked_at IS NULL) AS k`

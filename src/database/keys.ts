@@ -1,34 +1,19 @@
-import type { KeyMetadata } from "../core/call.ts"
-import { CommandError, NotFoundError } from "../core/errors.ts"
+import { CommandError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
 import type { Database, RunQuery } from "./_database.ts"
 import { askGateways, type GatewayAnswers } from "./gateways.ts"
-import { BINDINGS, type Binding, type BindingChange } from "./key-bindings.ts"
+import type { BindingChange } from "./key-bindings.ts"
 import { toId, toName, toPercent, toStorable } from "./key-input.ts"
-import { type KeyMetadataInput, type KeyMetadataRow, toKeyMetadata, toMetadataColumns } from "./key-metadata.ts"
+import { type KeyMetadataInput, toMetadataColumns } from "./key-metadata.ts"
+import { type ApiKey, KEY_COLUMNS, type KeyRow, lockKey, type NewKey, toApiKey, toOneKey } from "./key-rows.ts"
+import { discardSecret } from "./key-secrets.ts"
 
-/** An API key without its secret, which is not stored. Times are ISO 8601 in UTC. */
-export interface ApiKey {
-  readonly id: string
-  readonly name: string
-  readonly description: string | undefined
-  /** The discount on the provider's list prices for this key, in percent: `"12.5"`. */
-  readonly discountPercent: string | undefined
-  /** The provider keys that it is bound to. */
-  readonly bindings: readonly Binding[]
-  readonly metadata: KeyMetadata | undefined
-  readonly isActive: boolean
-  readonly createdAt: string
-  readonly updatedAt: string
-  readonly revokedAt: string | undefined
-  readonly lastUsedAt: string | undefined
-  readonly requestCount: number
-}
-
-export interface NewKey {
-  readonly key: ApiKey
-  /** The key itself, which can be shown only now. */
-  readonly secret: string
+/** A change of a key's policy. A member that is undefined stays as it is, and null removes it. */
+export interface KeyPolicyChange {
+  readonly expiresAt?: Date | null | undefined
+  /** Patterns of models, in lower case. */
+  readonly models?: readonly string[] | null | undefined
+  readonly providers?: readonly string[] | null | undefined
 }
 
 interface KeyInput extends KeyMetadataInput {
@@ -38,6 +23,7 @@ interface KeyInput extends KeyMetadataInput {
   readonly discount?: string | undefined
   /** The provider keys to bind it to. */
   readonly bindings?: BindingChange | undefined
+  readonly policy?: KeyPolicyChange | undefined
 }
 
 /**
@@ -58,15 +44,9 @@ export async function createKey(
     })
   } catch (error) {
     // Nobody has seen the secret. The answer to COMMIT may have been lost, so that the key exists.
-    await deleteKey(db, secret).catch(() => {})
+    await discardSecret(db, secret).catch(() => {})
     throw error
   }
-}
-
-/** Deletes a key that could not be shown to anybody. Returns whether there was one. */
-export async function deleteKey(db: Pick<Database, "query">, secret: string): Promise<boolean> {
-  const { rowCount } = await db.query({ text: "DELETE FROM api_keys WHERE key_hash = $1", values: [hashKey(secret)] })
-  return rowCount > 0
 }
 
 /** Creates a key if there is none, not even a revoked one; else returns undefined. Of several calls at once, one creates it. */
@@ -85,8 +65,8 @@ export async function ensureFirstKey(
 }
 
 /** Returns all keys, the oldest first. */
-export async function listKeys(db: Database): Promise<ApiKey[]> {
-  const { rows } = await db.query<KeyRow>(`SELECT ${COLUMNS} FROM api_keys ORDER BY created_at, id`)
+export async function listKeys(db: Pick<Database, "query">): Promise<ApiKey[]> {
+  const { rows } = await db.query<KeyRow>(`SELECT ${KEY_COLUMNS} FROM api_keys ORDER BY created_at, id`)
   return rows.map(toApiKey)
 }
 
@@ -94,25 +74,22 @@ export async function listKeys(db: Database): Promise<ApiKey[]> {
 export async function getKey(db: Pick<Database, "query">, id: string): Promise<ApiKey> {
   return toOneKey(
     id,
-    await db.query<KeyRow>({ text: `SELECT ${COLUMNS} FROM api_keys WHERE id = $1`, values: [toId(id)] }),
+    await db.query<KeyRow>({ text: `SELECT ${KEY_COLUMNS} FROM api_keys WHERE id = $1`, values: [toId(id)] }),
   )
-}
-
-/** Returns a key, and makes other changes of it wait for the transaction. Throws a CommandError if there is no such key. */
-export async function lockKey(query: RunQuery, id: string): Promise<ApiKey> {
-  const text = `SELECT ${COLUMNS} FROM api_keys WHERE id = $1 FOR UPDATE`
-  return toOneKey(id, await query<KeyRow>({ text, values: [toId(id)] }))
 }
 
 /** @throws CommandError (exit code 2) if a change changes nothing */
 export function rejectEmptyChange(change: Readonly<Record<string, unknown>>): void {
   if (Object.values(change).some((value) => value !== undefined)) return
-  throw new CommandError("nothing to change: give a name, a description, a discount, metadata or a provider key", 2)
+  throw new CommandError(
+    "nothing to change: give a name, a description, a discount, metadata, a provider key or a policy",
+    2,
+  )
 }
 
 /** Changes what is given. An empty description or discount removes it. Throws a CommandError if there is no such key. */
 export async function updateKey(db: Pick<Database, "query">, id: string, change: Partial<KeyInput>): Promise<ApiKey> {
-  const { name, description, discount, bindings } = change
+  const { name, description, discount, bindings, policy = {} } = change
   const { defaults, locked, required } = toMetadataColumns(change)
   return toOneKey(
     id,
@@ -123,8 +100,11 @@ export async function updateKey(db: Pick<Database, "query">, id: string, change:
           provider_keys = nullif(jsonb_strip_nulls(coalesce(provider_keys, '{}') || coalesce($6::jsonb, '{}')), '{}'),
           default_metadata = CASE WHEN $7 THEN $8::jsonb ELSE default_metadata END,
           locked_metadata = CASE WHEN $9 THEN $10::jsonb ELSE locked_metadata END,
-          required_metadata = CASE WHEN $11 THEN $12::text[] ELSE required_metadata END
-        WHERE id = $1 RETURNING ${COLUMNS}`,
+          required_metadata = CASE WHEN $11 THEN $12::text[] ELSE required_metadata END,
+          expires_at = CASE WHEN $13 THEN $14::timestamptz ELSE expires_at END,
+          allowed_models = CASE WHEN $15 THEN $16::text[] ELSE allowed_models END,
+          allowed_providers = CASE WHEN $17 THEN $18::text[] ELSE allowed_providers END
+        WHERE id = $1 RETURNING ${KEY_COLUMNS}`,
       values: [
         toId(id),
         name === undefined ? undefined : toName(name),
@@ -138,6 +118,12 @@ export async function updateKey(db: Pick<Database, "query">, id: string, change:
         locked,
         change.required_metadata !== undefined,
         required,
+        policy.expiresAt !== undefined,
+        policy.expiresAt,
+        policy.models !== undefined,
+        policy.models,
+        policy.providers !== undefined,
+        policy.providers,
       ],
     }),
   )
@@ -172,7 +158,7 @@ export async function markRevoked(query: RunQuery, id: string): Promise<ApiKey> 
   const result = await query<KeyRow>({
     text: `UPDATE api_keys SET is_active = false, revoked_at = coalesce(revoked_at, now()),
         updated_at = CASE WHEN NOT is_active OR revoked_at IS NOT NULL THEN updated_at ELSE now() END
-      WHERE id = $1 RETURNING ${COLUMNS}`,
+      WHERE id = $1 RETURNING ${KEY_COLUMNS}`,
     values: [toId(id)],
   })
   return toOneKey(id, result)
@@ -192,8 +178,9 @@ async function insertKey(query: RunQuery, input: KeyInput, secret = generateKey(
   const description = input.description ? toStorable(input.description) : undefined
   const { defaults, locked, required } = toMetadataColumns(input)
   const { rows } = await query<KeyRow>({
-    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent, default_metadata, locked_metadata, required_metadata, provider_keys)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, nullif(jsonb_strip_nulls($8::jsonb), '{}')) RETURNING ${COLUMNS}`,
+    text: `INSERT INTO api_keys (key_hash, name, description, discount_percent, default_metadata, locked_metadata, required_metadata, provider_keys,
+        expires_at, allowed_models, allowed_providers)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, nullif(jsonb_strip_nulls($8::jsonb), '{}'), $9, $10, $11) RETURNING ${KEY_COLUMNS}`,
     values: [
       hashKey(secret),
       name,
@@ -203,47 +190,10 @@ async function insertKey(query: RunQuery, input: KeyInput, secret = generateKey(
       locked,
       required,
       JSON.stringify(input.bindings ?? {}),
+      input.policy?.expiresAt,
+      input.policy?.models,
+      input.policy?.providers,
     ],
   })
   return { key: toApiKey(rows[0]!), secret }
-}
-
-const COLUMNS = `id, name, description, trim_scale(discount_percent) AS discount_percent, default_metadata,
-  locked_metadata, required_metadata, is_active, created_at, updated_at,
-  revoked_at, last_used_at, request_count, ${BINDINGS}`
-
-interface KeyRow extends KeyMetadataRow {
-  readonly id: string
-  readonly name: string
-  readonly description: string | null
-  readonly discount_percent: string | null
-  readonly is_active: boolean
-  readonly created_at: Date
-  readonly updated_at: Date
-  readonly revoked_at: Date | null
-  readonly last_used_at: Date | null
-  readonly request_count: string
-  readonly bindings: readonly Binding[] | null
-}
-
-function toApiKey(row: KeyRow): ApiKey {
-  return {
-    id: row.id,
-    name: row.name,
-    description: row.description ?? undefined,
-    discountPercent: row.discount_percent ?? undefined,
-    bindings: row.bindings ?? [],
-    metadata: toKeyMetadata(row),
-    isActive: row.is_active && row.revoked_at === null,
-    createdAt: row.created_at.toISOString(),
-    updatedAt: row.updated_at.toISOString(),
-    revokedAt: row.revoked_at?.toISOString(),
-    lastUsedAt: row.last_used_at?.toISOString(),
-    requestCount: Number(row.request_count),
-  }
-}
-
-function toOneKey(id: string, { rows }: { readonly rows: readonly KeyRow[] }): ApiKey {
-  if (rows[0] === undefined) throw new NotFoundError(`there is no API key with the id ${id}: see keys list`)
-  return toApiKey(rows[0])
 }

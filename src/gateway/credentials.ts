@@ -28,6 +28,8 @@ export interface Withheld {
 /** The credentials of a request, as the client sent them. */
 export interface ClientCredentials {
   readonly withheld: Withheld
+  /** The places where the client's credential can be; undefined: those of the API that it calls. */
+  readonly places?: readonly CredentialPlace[]
   /** The client sent no credential for this provider, so that the gateway may supply one. */
   readonly isOpen: boolean
   /** Returns the error if the gateway has none either; undefined: the request is forwarded without a credential. */
@@ -132,8 +134,8 @@ function createCheck(
     const store = `To store one there, run majordomo-gateway provider-keys add ${provider.name}.`
     return new GatewayError("no_provider_credential", `${message} ${store} Or ${lowerFirst(adviceFor(own))}`)
   }
-  const given: ClientCredentials = { withheld, isOpen: false, toMissing: undefined }
-  const givenElsewhere: ClientCredentials = { ...given, withheld: NOTHING }
+  const given: ClientCredentials = { withheld, places: own, isOpen: false, toMissing: undefined }
+  const givenElsewhere: ClientCredentials = { ...given, withheld: NOTHING, places: all }
   const open: ClientCredentials = { withheld: isFree ? NOTHING : withheld, isOpen: true, toMissing: undefined }
   const signed: ClientCredentials = { ...open, withheld, toMissing: () => signedForGateway(provider.name) }
   const needed: ClientCredentials = { withheld, isOpen: true, toMissing }

@@ -49,6 +49,8 @@ export interface Deps {
    * token). Only for credentials that are not sent as they are.
    */
   authorize?(credential: ProviderCredential, request: UnsignedRequest): Promise<string[]>
+  /** Takes the `Date` of an answer in which AWS rejected a signed request: the clock of this machine may be wrong. */
+  noteAwsDate?(date: string | undefined): void
   price(query: PriceQuery): Cost
   /** The limits of requests; undefined: there are none. */
   readonly limits?: RequestLimits

@@ -28,6 +28,11 @@ const REJECTIONS: ReadonlySet<GatewayErrorCode> = new Set([
   "provider_not_allowed",
 ])
 
+/** Returns true for an error by which a limit or the policy of a key rejects a request. Such a request has a row. */
+export function isRejection(error: unknown): error is GatewayError {
+  return error instanceof GatewayError && REJECTIONS.has(error.code)
+}
+
 /**
  * The ending of a request that was not forwarded: its body did not arrive, or it was rejected.
  * @param isAborting whether the gateway itself closes the connections that are still open
@@ -40,7 +45,7 @@ export function toUnforwardedEnding(
   const isRejected = error instanceof GatewayError
   const interruption = isAborting ? "shutdown" : "client_left"
   return {
-    outcome: !isRejected ? interruption : REJECTIONS.has(error.code) ? "rejected" : "complete",
+    outcome: !isRejected ? interruption : isRejection(error) ? "rejected" : "complete",
     statusCode: isRejected ? error.status : STATUS_CLIENT_CLOSED_REQUEST,
     respondedAt,
     firstByteMs: undefined,

@@ -107,7 +107,7 @@ export function toLogIntent(request: ForwardedFacts): LogIntent {
 }
 
 /** Returns the model behind a name, such as a deployment of Azure or an inference profile of Bedrock, or else the name. */
-function toModel(name: string, { models }: Pick<Provider, "models">): string {
+export function toModel(name: string, { models }: Pick<Provider, "models">): string {
   if (models === undefined) return name
   const lower = name.toLowerCase()
   return models.get(lower) ?? models.get(lower.slice(lower.lastIndexOf("/") + 1)) ?? name
@@ -121,12 +121,14 @@ function repeatsStoredUsage({ method }: Call, { free }: Reading): boolean {
   return free && (method === "GET" || method === "HEAD")
 }
 
-/** Returns the name that the client gives to its credential, or that of the credential which the gateway has supplied. */
+/**
+ * Returns the name of the credential that the provider gets: of the gateway's own as the operator has named it, or else of
+ * the client's as the client calls it. A client cannot name the gateway's own, which would put the bill on another key.
+ */
 function toAlias({ call, credentials }: ForwardedFacts): string | undefined {
+  if (credentials?.supplied !== undefined) return credentials.supplied.alias
   const alias = call.headers["x-majordomo-provider-alias"]
-  return alias === undefined
-    ? credentials?.supplied?.alias
-    : truncateText(toStoredText(String(alias)), MAX_ALIAS_LENGTH)
+  return alias === undefined || alias === "" ? undefined : truncateText(toStoredText(String(alias)), MAX_ALIAS_LENGTH)
 }
 
 function toRawMetadata({ metadata }: Call): LogRecord["raw_metadata"] {

@@ -2,6 +2,7 @@ import type { Caller } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import type { Deps } from "./deps.ts"
+import { isModelAllowed } from "./policy.ts"
 import { type Arrival, isShort } from "./receive.ts"
 import type { Route } from "./route.ts"
 
@@ -39,8 +40,10 @@ function findModels(
 ): object | undefined {
   const { modelList, readCredential } = dialects[format]
   const asked = modelList?.path.exec(path)
-  const ids = asked && listModels?.(provider, caller, readCredential(head) !== undefined)
-  if (!modelList || !asked || !ids) return undefined
+  const known = asked && listModels?.(provider, caller, readCredential(head) !== undefined)
+  if (!modelList || !asked || !known) return undefined
+  const patterns = caller.policy?.models
+  const ids = patterns === undefined ? known : known.filter((model) => isModelAllowed(patterns, model, provider))
   const { name } = provider
   const [, wanted] = asked
   if (wanted === undefined) return modelList.toList(ids.map((id) => modelList.toModel(id, name)))

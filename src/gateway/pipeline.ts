@@ -6,13 +6,13 @@ import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
 import { createAttribution } from "./attribution/attribute.ts"
-import { checkMetadata, createHeadCheck } from "./attribution/required.ts"
+import { checkMetadata, createHeadCheck, needsMetadata } from "./attribution/required.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Admitted, createRequestBuilder } from "./build-request.ts"
 import { type Counters, createCounters } from "./counters.ts"
 import { listCredentialPlaces } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
-import { toUnforwardedEnding } from "./endings.ts"
+import { isRejection, toUnforwardedEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
 import { type AnswerHandler, forward } from "./forward.ts"
 import { HeldAnswers } from "./held-answers.ts"
@@ -21,6 +21,7 @@ import { recordItem } from "./job-item.ts"
 import { createReserve } from "./limits/reserve.ts"
 import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
+import { checkModels, checkPolicy } from "./policy.ts"
 import type { ProxiedRequest, SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
@@ -32,7 +33,7 @@ import type { RelaySteps } from "./relay-steps.ts"
 import { createRouter, type Route, type Router } from "./route.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
-import { createCredentialChoice } from "./supply.ts"
+import { createCredentialChoice, NO_CREDENTIALS } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
@@ -142,13 +143,16 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
+      if (caller.policy !== undefined) this.checkHead(arrival, head, { route, caller })
       if (deps.listModels && answerModels(deps, arrival, { head, route, caller })) return
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      if (caller.metadata !== undefined) this.checkHeadMetadata(request, caller)
+      const { method = "GET" } = request
+      const isChecked = needsMetadata(caller, deps.dialects[route.format], { method, path: route.path })
+      if (isChecked) this.checkHeadMetadata(request, caller)
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
-      if (caller.metadata !== undefined) this.checkMetadata(proxied)
+      if (isChecked || caller.policy !== undefined) this.checkRead(proxied, isChecked)
       const { limits } = deps
       if (limits !== undefined && !limits.isEmpty) {
         const reserving = this.reserve(limits, proxied)
@@ -181,13 +185,36 @@ class Pipeline implements Gateway, RelaySteps {
     this.unrecorded--
   }
 
-  /** Rejects a request that lacks metadata although its body has been read. It gets no row. */
-  private checkMetadata({ call, caller }: ProxiedRequest): void {
+  /** Checks whether the key of a request may be used for it. A request to a provider that is not allowed has a row. */
+  private checkHead(
+    arrival: Arrival,
+    target: RoutedRequest,
+    { route, caller }: Pick<Admitted, "route" | "caller">,
+  ): void {
     try {
-      checkMetadata(call.metadata, caller)
+      checkPolicy(caller.policy!, route.provider, arrival.receivedAt)
     } catch (error) {
-      this.unrecorded--
-      if (isLarge(call.body)) call.body.close()
+      if (isRejection(error)) {
+        this.unrecorded++
+        const admitted = { route, caller, credentials: NO_CREDENTIALS }
+        this.recordUnforwarded(this.build(arrival, target, admitted, NO_BODY), error)
+      }
+      throw error
+    }
+  }
+
+  /** Checks what only the body tells. A request whose model is not allowed has a row, and one that lacks metadata has none. */
+  private checkRead(proxied: ProxiedRequest, isMetadataChecked: boolean): void {
+    const { call, caller } = proxied
+    try {
+      if (isMetadataChecked) checkMetadata(call.metadata, caller)
+      if (caller.policy !== undefined) checkModels(caller.policy, proxied)
+    } catch (error) {
+      if (isRejection(error)) this.recordUnforwarded(proxied, error)
+      else {
+        this.unrecorded--
+        if (isLarge(call.body)) call.body.close()
+      }
       throw error
     }
   }

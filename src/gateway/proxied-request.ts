@@ -4,6 +4,7 @@ import type { Billing, Cost } from "../core/cost.ts"
 import type { JobNote } from "../core/job.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import { secretOf } from "../core/provider-credential.ts"
+import { readCredential } from "../providers/_credentials.ts"
 import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "../providers/_dialect.ts"
 import { findBilling } from "./billing.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
@@ -90,8 +91,8 @@ export class ProxiedRequest {
     const injectStreamUsage = admitted.settings.injectStreamUsage && !isEncoded(call.headers)
     const { rewriteResultUrls } = admitted.settings
     this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage, rewriteResultUrls })
-    const { supplied } = admitted.credentials
-    const credential = supplied ? secretOf(supplied) : dialect.readCredential(this.providerRequest)
+    const { supplied, places } = admitted.credentials
+    const credential = supplied ? secretOf(supplied) : readOwnCredential(dialect, this.providerRequest, places)
     this.credentialHash = credential === undefined ? undefined : hashOncePerSocket(response.req.socket, credential)
     this.billing = findBilling(route.provider, dialect, credential, call)
   }
@@ -112,6 +113,15 @@ export type SettledRequest = ProxiedRequest & { readonly ending: Ending; readonl
 
 /** A request whose row was given to the ledger. */
 export type RecordedRequest = SettledRequest & { readonly record: LogRecord }
+
+/** Returns the client's credential. A cloud takes its own kind of key for the API of another maker too. */
+function readOwnCredential(
+  dialect: Dialect,
+  request: ProviderRequest,
+  places: RequestCredentials["places"],
+): string | undefined {
+  return dialect.readCredential(request) ?? (places && readCredential(places, request))
+}
 
 function toProviderRequest(call: Call, route: Route, upstream: Upstream, readable: ReadableBody): ProviderRequest {
   return {

@@ -1,5 +1,6 @@
 import type { Ending, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
+import { findRaw } from "../core/raw-headers.ts"
 import { isBilledDespiteLogin } from "./billing.ts"
 import { isLarge } from "./body.ts"
 import type { Deps } from "./deps.ts"
@@ -31,14 +32,15 @@ const NOT_FORWARDED: Cost = {
  * answer without usage keeps the estimate by its length
  */
 export function settle(
-  deps: Pick<Deps, "countText" | "price" | "onError">,
+  deps: Pick<Deps, "countText" | "price" | "onError" | "noteAwsDate">,
   request: ProxiedRequest,
   ending: Ending,
   headers: RawHeaders,
 ): SettledRequest | Promise<SettledRequest> {
   // The bodies come before the row: a row may only name an object that is certain to be uploaded.
   request.bodies = request.capture?.finish({ statusCode: ending.statusCode, headers })
-  const { billing, route, dialect } = request
+  const { billing, route, dialect, credentials } = request
+  if (ending.statusCode === 403 && credentials.supplied?.kind === "aws") deps.noteAwsDate?.(findRaw(headers, "date"))
   if (billing !== undefined && isBilledDespiteLogin(route.provider, dialect, headers)) request.billing = undefined
   const { body } = request.call
   if (isLarge(body)) body.close()

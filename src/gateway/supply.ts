@@ -11,9 +11,14 @@ import type { Route } from "./route.ts"
 export interface RequestCredentials {
   /** The credentials of the client that the provider does not get. */
   readonly withheld: Withheld
+  /** The places where the client's credential can be; undefined: those of the API that it calls. */
+  readonly places?: readonly CredentialPlace[]
   /** The credential that the gateway adds; undefined: the request has the client's own, or none. */
   readonly supplied?: ProviderCredential | undefined
 }
+
+/** The credentials of a request that is not forwarded. */
+export const NO_CREDENTIALS: RequestCredentials = { withheld: { headers: new Set(), parameters: [] } }
 
 type FindCredential = (
   provider: string,

@@ -97,6 +97,8 @@ export interface DialectDefinition {
    */
   load?(): Promise<void> | undefined
   prepare(request: ProviderRequest, options: PrepareOptions): PreparedRequest
+  /** Returns the model that a path names; undefined: it names none. Without it, `prepare` has read the path. */
+  modelInPath?(path: string): string | undefined
   /**
    * Returns true for an error answer that rejects the edit of `prepare`. The gateway then sends the request again as
    * the client wrote it.

@@ -84,13 +84,6 @@ export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
   billing: text("billing", "Billing"),
 }
 
-/** Short names of metadata that the gateway reads from requests by itself. */
-export const METADATA_ALIASES: Readonly<Record<string, string>> = {
-  client: "Client",
-  user: "User-Id",
-  session: "Session-Id",
-}
-
 /** Returns the dimension of a metadata name, which the gateway stores in Train-Case (`user-id` as `User-Id`). */
 export function metadataDimension(name: string): Dimension {
   const stored = toTrainCase(name)

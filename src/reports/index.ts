@@ -1,8 +1,10 @@
-import { DIMENSIONS, type Dimension, METADATA_ALIASES, metadataDimension } from "./dimensions.ts"
+import { METADATA_ALIASES } from "../core/metadata-name.ts"
+import { DIMENSIONS, type Dimension, metadataDimension } from "./dimensions.ts"
 
+export { findZone } from "../core/time-zone.ts"
 export { toTrainCase } from "../core/train-case.ts"
-export { findZone, toOffsetIso } from "./_zone.ts"
-export { DIMENSIONS, type Dimension, listDays, METADATA_ALIASES, type Value } from "./dimensions.ts"
+export { toOffsetIso } from "./_zone.ts"
+export { DIMENSIONS, type Dimension, listDays, type Value } from "./dimensions.ts"
 export { askErrors, type ErrorAnswer, type ErrorQuestion, type ErrorRow, readErrors } from "./errors.ts"
 export type { Filters } from "./filters.ts"
 export {
@@ -30,7 +32,8 @@ export {
 } from "./requests.ts"
 export { askRollupState, MAX_VALUES_PER_DAY, NO_ROLLUPS, type RollupState, readRollupState } from "./rollup-state.ts"
 export { RUN_NAMES } from "./run-id.ts"
-export { askRun, askRuns, RUN_FIELDS, RUN_SORTS, type Run, type RunSort, readRun } from "./runs.ts"
+export { askNewestRuns, askRuns, askTheseRuns, countRuns, RUN_SORTS, type RunsQuestion } from "./run-list.ts"
+export { askRun, RUN_FIELDS, type Run, readRun } from "./runs.ts"
 export { readStep, type SpanNode, type Step, toSpans } from "./spans.ts"
 export { askKnown, askNew, askNewest, OVERLAP_MS } from "./tail.ts"
 export {
@@ -43,6 +46,7 @@ export {
   type UsageQuestion,
   type UsageRow,
 } from "./usage.ts"
+export { METADATA_ALIASES }
 
 /**
  * Returns the dimension with a name: one of the table, or else the metadata name (`User-Id`). Returns undefined if the text

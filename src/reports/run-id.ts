@@ -16,6 +16,10 @@ const INDEXED_LENGTH = 255
 
 /** Returns the condition for the rows of one run. */
 export function isOfRun(id: string, bind: Bind): string {
-  const beginning = bind([...id].slice(0, INDEXED_LENGTH).join(""))
-  return `left(${RUN_ID}, ${INDEXED_LENGTH}) = ${beginning}::text AND ${RUN_ID} = ${bind(id)}::text`
+  return isSameRun(`${bind(id)}::text`)
+}
+
+/** Returns the condition for the rows of the run whose id an SQL expression has. */
+export function isSameRun(id: string): string {
+  return `left(${RUN_ID}, ${INDEXED_LENGTH}) = left(${id}, ${INDEXED_LENGTH}) AND ${RUN_ID} = ${id}`
 }

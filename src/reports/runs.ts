@@ -1,11 +1,6 @@
-import { createStatement, IS_ERROR, IS_SUBSCRIBED, type Statement } from "./_sql.ts"
-import { type Filters, toCondition } from "./filters.ts"
-import type { Period } from "./period.ts"
-import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
-import { RUN_ID, RUN_NAMES } from "./run-id.ts"
-
-const STEP = `split_part(ltrim(r.raw_metadata ->> '${RUN_NAMES.path}', '/'), '/', 1)`
-const LABEL = `coalesce(nullif(${STEP}, ''), nullif(r.raw_metadata ->> '${RUN_NAMES.span}', ''), r.model)`
+import { createStatement, IS_ERROR, type Statement } from "./_sql.ts"
+import { toCondition } from "./filters.ts"
+import { RUN_NAMES } from "./run-id.ts"
 
 /** One run of an agent: all requests with the same trace, or with the same session and no trace. */
 export interface Run {
@@ -53,53 +48,7 @@ export const RUN_FIELDS = [
   "subscription_value",
 ] as const satisfies readonly (keyof Run)[]
 
-export const RUN_SORTS = ["time", "cost", "requests", "errors", "duration"] as const
-export type RunSort = (typeof RUN_SORTS)[number]
-
-const ORDERS: Readonly<Record<RunSort, string>> = {
-  time: "last DESC",
-  cost: "total_cost DESC NULLS LAST",
-  requests: "requests DESC",
-  errors: "errors DESC",
-  duration: "last - first DESC",
-}
-
-interface RunsQuestion {
-  readonly filters: Filters
-  readonly period: Period
-  readonly sort?: RunSort | undefined
-  readonly limit: number
-  /** Adds the labels, which nearly doubles the time. */
-  readonly withLabels?: boolean | undefined
-}
-
-/** Adds up the known costs of the requests for which a condition holds: NULL if there are such, and none has a known price. */
-const toTotal = (condition: string) =>
-  `trim_scale(CASE WHEN count(*) FILTER (WHERE ${condition}) = 0 THEN 0
-    ELSE sum(r.total_cost) FILTER (WHERE r.cost_status <> 'unpriced' AND ${condition}) END)`
-
-/** Selects the runs with at least one request in the period. By default, the newest runs come first. */
-export function askRuns(
-  { filters, period, sort = "time", limit, withLabels = false }: RunsQuestion,
-  { indexed }: RollupState = NO_ROLLUPS,
-): Statement {
-  const label = withLabels ? `(array_agg(${LABEL} ORDER BY r.requested_at, r.id))[1] AS label, ` : ""
-  return createStatement(
-    (bind) => `SELECT *, count(*) OVER () AS total FROM (
-  SELECT ${RUN_ID} AS trace, ${label}count(*) AS requests, count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
-    count(*) FILTER (WHERE r.cost_status = 'unpriced') AS unpriced,
-    count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent')) AS estimated,
-    sum(r.input_tokens) AS input_tokens, sum(r.cached_tokens) AS cached_tokens,
-    sum(r.cache_creation_tokens) AS cache_creation_tokens, sum(r.output_tokens) AS output_tokens,
-    ${toTotal(`NOT ${IS_SUBSCRIBED}`)} AS total_cost, ${toTotal(IS_SUBSCRIBED)} AS subscription_value,
-    count(*) FILTER (WHERE ${IS_SUBSCRIBED}) AS subscription_requests,
-    min(r.requested_at) AS first, max(r.created_at) AS last
-  FROM llm_requests r WHERE ${toCondition({ filters, span: period, indexed }, bind)} AND ${RUN_ID} IS NOT NULL GROUP BY 1
-) runs ORDER BY ${ORDERS[sort]}, trace LIMIT ${bind(limit)}`,
-  )
-}
-
-/** Converts a row that `askRuns` selects. */
+/** Converts a row that `askRuns` or `askTheseRuns` selects. */
 export function readRun(row: Record<string, unknown>): Run {
   const count = (name: string) => Number(row[name] ?? 0)
   const first = new Date(row["first"] as Date)

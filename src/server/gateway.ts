@@ -10,6 +10,7 @@ import type { PriceBook } from "../pricing/price-book.ts"
 import { DIALECTS, findFormat } from "../providers/catalog.ts"
 import type { Tokenizer } from "../tokenizer/tokenizer.ts"
 import { createAuthorizer } from "../vault/authorize.ts"
+import { createAwsClock } from "../vault/aws-clock.ts"
 import type { CredentialStore } from "../vault/store.ts"
 import type { Metrics } from "./metrics.ts"
 import { createModelLists } from "./model-lists.ts"
@@ -31,6 +32,7 @@ interface GatewayParts {
 /** Wires the pipeline to the parts of the server. */
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
   const { keys, vault, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
+  const awsClock = createAwsClock({ now: Date.now, warn: (line) => log("warn", line) })
   const spillDir = join(settings.storage.dataDir, "spill")
   return createGateway({
     settings: toGatewaySettings(settings),
@@ -38,7 +40,8 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     dialects: DIALECTS,
     findCaller: keys.find,
     findCredential: vault.find,
-    authorize: createAuthorizer({ proxies: settings.upstream.proxies, now: Date.now }),
+    authorize: createAuthorizer({ proxies: settings.upstream.proxies, now: Date.now, awsNow: awsClock.now }),
+    noteAwsDate: awsClock.correct,
     price: prices.price,
     pricesVersion: prices.version,
     boundsOf: prices.boundsOf,

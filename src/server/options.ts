@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
-import type { NewKey } from "../database/keys.ts"
+import type { NewKey } from "../database/key-rows.ts"
 import type { Metric } from "./prometheus.ts"
 
 export interface ServerOptions {

@@ -3,11 +3,13 @@ import { GATEWAY_ACTOR } from "../core/actor.ts"
 import type { Database } from "../database/_database.ts"
 import { recordChange } from "../database/access/audit.ts"
 import { DatabaseNotReady, explainServerError } from "../database/failures.ts"
-import { countKeys, ensureFirstKey, type NewKey } from "../database/keys.ts"
+import type { NewKey } from "../database/key-rows.ts"
+import { countKeys, ensureFirstKey } from "../database/keys.ts"
 import { hasDatabase, openDatabase } from "../database/open.ts"
 import { migrate } from "../database/schema.ts"
 import type { Scope } from "../kit/scope.ts"
 import { toKey } from "../operations/keys/key.ts"
+import { syncConfiguredLimits } from "../operations/limits/sync.ts"
 import type { ServerOptions } from "./options.ts"
 import { openWaitingRoom } from "./waiting-room.ts"
 
@@ -18,8 +20,9 @@ type StorageOptions = Omit<ServerOptions, "onRecord">
 const NO_KEY = "there is no API key yet, so every request is rejected: majordomo-gateway keys create --name NAME"
 
 /**
- * Opens the configured database. The main process also waits until a PostgreSQL is ready, applies the schema, and creates
- * the first key when there is none, unless the settings forbid it. A worker leaves this to its primary process.
+ * Opens the configured database. The main process also waits until a PostgreSQL is ready, applies the schema, creates the
+ * first key when there is none, unless the settings forbid it, and stores the limits of the configuration. A worker leaves
+ * this to its primary process.
  */
 export async function openStorage(
   options: StorageOptions,
@@ -33,17 +36,26 @@ export async function openStorage(
   try {
     if (settings.storage.autoMigrate) await migrate(database)
     const create = firstKey ?? (settings.server.createFirstKey ? createFirstKey : undefined)
-    if (create) return { database, firstKey: await create(database) }
-    if ((await countKeys(database)) === 0) log("warn", NO_KEY)
-    return { database, firstKey: undefined }
+    const created = await create?.(database)
+    if (!create && (await countKeys(database)) === 0) log("warn", NO_KEY)
+    await syncLimits(database, options)
+    return { database, firstKey: created }
   } catch (error) {
     throw explainServerError(error)
   }
 }
 
+/** A database that accepts no changes does not keep the gateway from serving: the limits that it has apply. */
+async function syncLimits(database: Database, { settings, log }: StorageOptions): Promise<void> {
+  const warn = (line: string) => log("warn", line)
+  await syncConfiguredLimits(database, settings, warn).catch((error: Error) =>
+    warn(`limits: those of the configuration could not be stored, so those of the database apply: ${error.message}`),
+  )
+}
+
 function createFirstKey(database: Database): Promise<NewKey | undefined> {
   return ensureFirstKey(database, (query, key) =>
-    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key) }),
+    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key, Date.now()) }),
   )
 }
 

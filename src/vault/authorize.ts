@@ -8,6 +8,8 @@ interface AuthorizerOptions {
   readonly proxies?: Proxies | undefined
   /** Milliseconds since the epoch. */
   now(): number
+  /** The same as AWS counts them. */
+  awsNow?(): number
 }
 
 /**
@@ -17,10 +19,10 @@ interface AuthorizerOptions {
  * The function throws a GatewayError, whose message contains no secret: `no_provider_credential` if the credential cannot be
  * used, `provider_unreachable` if no token can be fetched now.
  */
-export function createAuthorizer({ proxies, now }: AuthorizerOptions) {
+export function createAuthorizer({ proxies, now, awsNow = now }: AuthorizerOptions) {
   const tokens = createTokens({ proxies, now })
   return async (credential: ProviderCredential, request: UnsignedRequest): Promise<string[]> => {
-    if (credential.kind === "aws") return signForAws(credential, request, now())
+    if (credential.kind === "aws") return signForAws(credential, request, awsNow())
     const token = credential.kind === "google" ? await tokens.get(credential) : credential.secret
     return [...withoutHeaders(request.headers, BEARER), "authorization", `Bearer ${token}`]
   }

@@ -1,8 +1,9 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { expect, onTestFinished, test, vi } from "vitest"
+import { expect, onTestFinished, test } from "vitest"
 import { openBucket } from "../../src/bodies/s3/client.ts"
 import { toFailure } from "../../src/bodies/s3/failure.ts"
+import { until } from "../support/until.ts"
 
 async function listen(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -57,6 +58,6 @@ test("[S3F-05] credentials that are rotated are used for the next object; until 
   accepted = 2
   expect(await put().catch((error: unknown) => toFailure(error).text)).toBe("the credentials have expired")
   issued = 2
-  await vi.waitFor(put, 20_000) // the SDK renews them in the background
+  await until(put) // the SDK renews them in the background
   expect(signers.at(-1)).toBe("2")
 })

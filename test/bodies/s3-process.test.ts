@@ -8,6 +8,7 @@ import { openBodyStore } from "../../src/bodies/index.ts"
 import { type BuiltBodies, buildBodies } from "../support/body-uploader.ts"
 import { type S3Server, startS3 } from "../support/s3.ts"
 import { answerHead, CALLER, makeCall, makeOptions, parseObject, RECEIVED_AT } from "./_bodies.ts"
+import { drain } from "./_drain.ts"
 
 let s3: S3Server
 let built: BuiltBodies
@@ -79,7 +80,7 @@ describe("bodies in S3, across processes", () => {
     s3.fault = undefined
     const store = await openBodyStore(options)
     expect(store.stats().waiting).toBe(300)
-    expect(await store.drain(10_000)).toEqual({ waiting: 0 })
+    await drain(store)
     expect(keys.filter((key) => !isInS3(key))).toEqual([])
     await store.close()
     expect(readdirSync(options.dir)).toEqual([])
@@ -95,7 +96,7 @@ describe("bodies in S3, across processes", () => {
     s3.fault = undefined
     const store = await openBodyStore(options)
     expect(store.stats().waiting).toBe(4)
-    expect(await store.drain(10_000)).toEqual({ waiting: 0 })
+    await drain(store)
     expect(keys.map(isInS3)).toEqual([true, true, true, true, false])
     await store.close()
   })
@@ -114,7 +115,7 @@ describe("bodies in S3, across processes", () => {
     const [segment = ""] = readdirSync(options.dir)
     truncateSync(join(options.dir, segment), 600_000)
     s3.fault = undefined
-    expect(await store.drain(10_000)).toEqual({ waiting: 0 })
+    await drain(store)
     const line = await waitForLine(/is damaged or gone/)
     const { uploaded, lost } = store.stats()
     expect([uploaded + lost, line]).toEqual([100, expect.stringContaining(`bodies of ${lost} requests are lost`)])
@@ -141,7 +142,7 @@ describe("bodies in S3, across processes", () => {
         return ids
       },
     })
-    expect(await store.drain(10_000)).toEqual({ waiting: 0 })
+    await drain(store)
     expect(keys.map(isInS3)).toEqual([true, true, false, true, true])
     expect(store.stats()).toMatchObject({ kept: 5, uploaded: 4, lost: 1 })
     expect(cleared).toEqual([keys[2]!.split("/")[2]!.replace(".json.gz", "")])
@@ -164,7 +165,7 @@ describe("bodies in S3, across processes", () => {
     writeFileSync(file, bytes)
     s3.fault = undefined
     const store = await openBodyStore(options)
-    expect(await store.drain(10_000)).toEqual({ waiting: 0 })
+    await drain(store)
     expect(keys.map(isInS3)).toEqual([true, true, false])
     expect(store.stats()).toMatchObject({ kept: 3, uploaded: 2, lost: 1 })
     expect(await waitForLine(/set aside a damaged record/)).toContain("it is not a record")
@@ -179,7 +180,7 @@ describe("bodies in S3, across processes", () => {
     writeFileSync(join(options.dir, `000000000002.${ids[2]}.large`), large!)
     const store = await openBodyStore(options)
     expect(store.stats().waiting).toBe(3)
-    expect(await store.drain(10_000)).toEqual({ waiting: 0 })
+    await drain(store)
     for (const id of ids) {
       const { body } = s3.puts.find(({ key }) => key === `old/${id}.json.gz`)!
       expect(parseObject(body)).toMatchObject({
@@ -211,7 +212,7 @@ describe("bodies in S3, across processes", () => {
     renameSync(join(options.dir, name), join(options.dir, name.replace(".large", ".part")))
     const store = await openBodyStore(options)
     await waitForLine(/bodies of 1 requests were lost/)
-    await expect.poll(() => cleared, { timeout: 5000 }).toEqual([key.split("/")[2]!.replace(".json.gz", "")])
+    await expect.poll(() => cleared).toEqual([key.split("/")[2]!.replace(".json.gz", "")])
     await expect.poll(() => readdirSync(options.dir)).toEqual([])
     expect(store.stats()).toMatchObject({ kept: 1, lost: 1, waiting: 0 })
     await store.close()
@@ -229,7 +230,7 @@ describe("bodies in S3, across processes", () => {
     await waitForLine(/refuses connections/)
     await s3.up()
     await waitForLine(/stored again/)
-    expect(await store.drain(10_000)).toEqual({ waiting: 0 })
+    await drain(store)
     expect(keys.filter((key) => !isInS3(key))).toEqual([])
     expect(store.stats()).toMatchObject({ kept: 200, uploaded: 200, lost: 0 })
     await store.close()

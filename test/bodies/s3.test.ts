@@ -6,6 +6,7 @@ import { createBodyReader } from "../../src/bodies/read.ts"
 import { bodyStoreContract } from "../contract/body-store.ts"
 import { type S3Server, startS3 } from "../support/s3.ts"
 import { answerHead, CALLER, makeCall, makeOptions, parseObject } from "./_bodies.ts"
+import { drain } from "./_drain.ts"
 
 let s3: S3Server
 const open: { close(): Promise<void> }[] = []
@@ -40,11 +41,6 @@ function keysInS3(): Set<string> {
   return new Set(s3.puts.map(({ key }) => key))
 }
 
-/** Resolves when nothing waits. */
-async function drained(store: BodyStore): Promise<void> {
-  expect(await store.drain(15_000)).toEqual({ waiting: 0 })
-}
-
 describe("bodies in S3", () => {
   bodyStoreContract(async (given) => {
     const { store, options } = await openStore(given)
@@ -53,7 +49,7 @@ describe("bodies in S3", () => {
     return {
       store,
       async read(id: string, columns: BodyColumns) {
-        await drained(store)
+        await drain(store)
         return reader.read({ id, request_body: undefined, response_body: undefined, s3_key: columns.s3_key })
       },
     }
@@ -70,7 +66,7 @@ describe("bodies in S3", () => {
     capture.push(Buffer.from('{"id": 7}'))
     const { s3_key } = capture.finish(answerHead("application/json", ["X-Request-Id", "r1"]))
     expect(s3_key).toBe(`0199aaaa-bbbb-7c/2026-11-21/${call.id}.json.gz`)
-    await drained(store)
+    await drain(store)
     const put = s3.puts.find(({ key }) => key === s3_key)!
     expect(put.headers).toMatchObject({ "content-type": "application/json", "content-encoding": "gzip" })
     expect(gunzipSync(put.body).toString()).toBe(
@@ -120,7 +116,7 @@ describe("bodies in S3", () => {
     const spooled = readdirSync(dir).map((name) => readFileSync(`${dir}/${name}`, "latin1"))
     expect(spooled.join("")).toContain("X-Harmless")
     s3.fault = undefined
-    await drained(store)
+    await drain(store)
     const object = gunzipSync(s3.puts.find(({ key }) => key === columns.s3_key)!.body).toString()
     for (const text of [object, ...spooled, JSON.stringify(columns), JSON.stringify(logged)]) {
       expect(text).not.toMatch(/canary|Y2FuYXJ5/i)
@@ -137,7 +133,7 @@ describe("bodies in S3", () => {
     const capture = store.open(makeCall(), CALLER, supplied)!
     capture.push(Buffer.from('{"echo":"canary-of-the-vault"}'))
     const { s3_key } = capture.finish(answerHead("application/json", ["X-Echo", "key canary-of-the-vault"]))
-    await drained(store)
+    await drain(store)
     const { response } = parseObject(s3.puts.find(({ key }) => key === s3_key)!.body)
     expect([response.headers["X-Echo"], JSON.stringify(response)]).toEqual([
       "key [removed]",
@@ -149,7 +145,7 @@ describe("bodies in S3", () => {
     const { store } = await openStore({ redact: ["header:x-customer"] })
     const capture = store.open(makeCall({ raw: ["X-Customer", "ACME"] }), CALLER)!
     const { s3_key } = capture.finish(answerHead("text/plain", ["x-customer", "ACME"]))
-    await drained(store)
+    await drain(store)
     const object = parseObject(s3.puts.find(({ key }) => key === s3_key)!.body)
     expect([object.request.headers, object.response.headers["x-customer"]]).toEqual([
       { "X-Customer": "[redacted]" },
@@ -177,7 +173,7 @@ describe("bodies in S3", () => {
     const large = JSON.stringify({ text: "x€".repeat(700_000) })
     const { key } = keepOne(store, large)
     const small = Array.from({ length: 1000 }, (_, i) => keepOne(store, `{"n":${i}}`))
-    await drained(store)
+    await drain(store)
     const objects = new Map(s3.puts.map(({ key, body }) => [key, body]))
     expect(gunzipSync(objects.get(key!)!).includes(large)).toBe(true)
     expect(small.map(({ key }) => parseObject(objects.get(key!)!).response.body.n)).toEqual(small.map((_, i) => i))
@@ -193,7 +189,7 @@ describe("bodies in S3", () => {
     for (let i = 0; i < 100; i++) for (const stream of streams) stream.push(Buffer.from("€".repeat(20)))
     expect(store.stats().memoryBytes).toBeLessThanOrEqual(10_000)
     const keys = streams.map((stream) => stream.finish(answerHead("text/event-stream")).s3_key)
-    await drained(store)
+    await drain(store)
     const parts = keys.map((key) => parseObject(s3.puts.find((put) => put.key === key)!.body).response)
     expect(parts.every((part) => part.body_truncated === true && part.body_bytes === 6000)).toBe(true)
     expect(parts.every((part) => /^€+$/.test(part.body))).toBe(true)
@@ -209,7 +205,7 @@ describe("bodies in S3", () => {
     expect(store.stats()).toMatchObject({ kept: withKey.length, dropped: 100 - withKey.length })
     expect(logged.filter(({ line }) => line.includes("bytes of disk"))).toHaveLength(1)
     s3.fault = undefined
-    await drained(store)
+    await drain(store)
     for (const { key } of withKey) expect(keysInS3().has(key!)).toBe(true)
     expect(keepOne(store).key).toBeDefined()
   })
@@ -232,7 +228,7 @@ describe("bodies in S3", () => {
       expect(store.stats()).toMatchObject({ kept: 60, uploaded: 0, waiting: 60 })
       s3.fault = undefined
       await waitForLine(/stored again/)
-      await drained(store)
+      await drain(store)
       for (const { key } of kept) expect(keysInS3().has(key!)).toBe(true)
       expect(logged.filter(({ level }) => level !== "info")).toHaveLength(1)
     },
@@ -244,7 +240,7 @@ describe("bodies in S3", () => {
     const kept = Array.from({ length: 60 }, () => keepOne(store))
     await waitForLine(/did not answer in time/)
     s3.fault = undefined
-    await drained(store)
+    await drain(store)
     for (const { key } of kept) expect(keysInS3().has(key!)).toBe(true)
   })
 
@@ -254,7 +250,7 @@ describe("bodies in S3", () => {
     const kept = Array.from({ length: 60 }, () => keepOne(store))
     await waitForLine(/refuses connections/)
     await s3.up()
-    await drained(store)
+    await drain(store)
     for (const { key } of kept) expect(keysInS3().has(key!)).toBe(true)
   })
 
@@ -264,7 +260,7 @@ describe("bodies in S3", () => {
     const { key } = keepOne(store)
     await waitForLine(/clock/)
     s3.clockAheadMs = 0
-    await drained(store)
+    await drain(store)
     expect(keysInS3().has(key!)).toBe(true)
   })
 
@@ -296,7 +292,7 @@ describe("bodies in S3", () => {
     await waitForLine(/given up/)
     clearInterval(stored)
     s3.fault = undefined
-    await drained(store)
+    await drain(store)
     expect(store.stats().lost).toBe(1)
     await expect.poll(() => cleared).toEqual([id])
   })
@@ -304,11 +300,11 @@ describe("bodies in S3", () => {
   test("[S3F-03] [S3F-08] slow uploads delay no request", async () => {
     s3.fault = { slowMs: 300 }
     const { store } = await openStore()
-    const startedAt = performance.now()
     for (let i = 0; i < 200; i++) keepOne(store)
-    expect(performance.now() - startedAt).toBeLessThan(200)
+    // Nothing was uploaded before the last one was kept.
+    expect(store.stats()).toMatchObject({ kept: 200, uploaded: 0 })
     s3.fault = undefined
-    await drained(store)
+    await drain(store)
   })
 
   test("what waits at the end is stored by the next process; an idle store leaves no file", async () => {
@@ -321,7 +317,7 @@ describe("bodies in S3", () => {
     s3.fault = undefined
     const second = await openStore({ dir: first.options.dir })
     expect(second.store.stats()).toMatchObject({ kept: 41, waiting: 41 })
-    await drained(second.store)
+    await drain(second.store)
     for (const { key } of [...kept, large]) expect(keysInS3().has(key!)).toBe(true)
     await second.store.close()
     expect(readdirSync(first.options.dir)).toEqual([])

@@ -64,12 +64,11 @@ export function lastNumbers(stderr: string): FourNumbers {
   return { accepted, written, waiting, rejected, dropped }
 }
 
-/** Waits until the gateway has written all waiting rows. */
-export async function untilDrained(gateway: RunningGateway, timeoutMs: number): Promise<number> {
+/** Waits until the gateway has written nearly all waiting rows. Returns how long that took, in ms. */
+export async function untilDrained(gateway: RunningGateway): Promise<number> {
   const startedAt = performance.now()
   for (;;) {
     if ((await metric(gateway, "majordomo_rows_waiting")) < 200) return performance.now() - startedAt
-    if (performance.now() - startedAt > timeoutMs) throw new Error("the backlog does not drain")
     await wait(50)
   }
 }

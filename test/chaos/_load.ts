@@ -20,7 +20,7 @@ export interface Load {
   stop(): Promise<Sent>
 }
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 180_000
 
 /** Clients that send requests one after the other, each with its own tag in its metadata and its text. */
 export function startLoad(options: {
@@ -117,7 +117,7 @@ export function askOnce({ key, agent, port, tag, stream, script }: One): Promise
         response.once("error", (error) => resolve(error.message))
       },
     )
-    asking.setTimeout(PATIENCE_MS, () => asking.destroy(new Error("no answer within a minute")))
+    asking.setTimeout(PATIENCE_MS, () => asking.destroy(new Error("no answer within three minutes")))
     asking.once("error", (error) => resolve(error.message))
     asking.end(body)
   })

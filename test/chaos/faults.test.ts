@@ -40,7 +40,7 @@ it("[PGF-06] [PGF-08] [PGF-10] [PGF-13] whatever fault PostgreSQL has under load
     const gateway = await home.serve({ args: ["--quiet"] })
     const load = startLoad({ key: firstKey(gateway), clients: 16, prefix: "fault", perSecond: PER_SECOND })
     load.aim(gateway.port)
-    await expect.poll(() => metric(gateway, "majordomo_rows_written_total"), { timeout: 20_000 }).toBeGreaterThan(100)
+    await expect.poll(() => metric(gateway, "majordomo_rows_written_total")).toBeGreaterThan(100)
     const memory = watchMemory(gateway)
     for (const fault of faultsOf(server, wire, server.url)) await suffer(fault, gateway)
     const grownMb = memory.stop()
@@ -74,7 +74,7 @@ async function suffer(fault: Fault, gateway: RunningGateway): Promise<void> {
   await wait(FAULT_MS) // the duration of the fault is what is tested
   const waiting = await metric(gateway, "majordomo_rows_waiting")
   await fault.heal()
-  const drainedMs = await untilDrained(gateway, 60_000)
+  const drainedMs = await untilDrained(gateway)
   report(fault.name, { "lasted ms": FAULT_MS, waited: waiting, "drained after ms": Math.round(drainedMs) })
   if (!fault.mayWrite) expect(waiting).toBeGreaterThan(0)
 }

@@ -52,23 +52,23 @@ it.skipIf(disk === undefined)(
     const gateway = await home.serve({ args: ["--quiet"] })
     const load = startLoad({ key: firstKey(gateway), clients: 16, prefix: "full", perSecond: 200 })
     load.aim(gateway.port)
-    await expect.poll(() => metric(gateway, "majordomo_rows_written_total"), { timeout: 20_000 }).toBeGreaterThan(100)
+    await expect.poll(() => metric(gateway, "majordomo_rows_written_total")).toBeGreaterThan(100)
 
     disk!.fill()
-    await expect.poll(() => gateway.stderr, { timeout: 20_000 }).toMatch(/does not take rows.*53100/)
+    await expect.poll(() => gateway.stderr).toMatch(/does not take rows.*53100/)
     await new Promise((resolve) => setTimeout(resolve, FULL_MS)) // the duration of the full disk is what is tested
     const waitedForRows = await metric(gateway, "majordomo_rows_waiting")
     disk!.clear()
-    await untilDrained(gateway, 60_000)
+    await untilDrained(gateway)
 
     disk!.fill()
     const panic = await exhaustLog()
     expect(String(panic)).toMatch(/terminated|ECONNRESET|no space|recovery|refused/i)
-    await expect.poll(() => metric(gateway, "majordomo_rows_waiting"), { timeout: 20_000 }).toBeGreaterThan(200)
+    await expect.poll(() => metric(gateway, "majordomo_rows_waiting")).toBeGreaterThan(200)
     disk!.clear()
     await server.kill() // it has ended or cannot recover, so an operator would start it again
     await server.start()
-    await untilDrained(gateway, 60_000)
+    await untilDrained(gateway)
 
     const sent = await load.stop()
     const { code, stderr } = await gateway.stop()
@@ -89,5 +89,4 @@ it.skipIf(disk === undefined)(
     expect(lastNumbers(stderr)).toMatchObject({ written: sent.requests, waiting: 0, rejected: 0, dropped: 0 })
     expect(await verifyBooks(home)).toMatchObject({ balanced: true, lost: 0 })
   },
-  180_000,
 )

@@ -44,7 +44,7 @@ it.skipIf(isLong && maxFiles() < 2 * STREAMS + 200)(
       headers: { "X-Majordomo-Key": firstKey(gateway), "Content-Type": "application/json" },
       body: '{"model":"gpt-4o-mini","stream":true,"messages":[]}',
       connections: STREAMS,
-      durationMs: 60_000,
+      durationMs: 200_000,
       once: true,
     })
     clearInterval(sampling)

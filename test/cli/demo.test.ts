@@ -3,10 +3,11 @@ import { join } from "node:path"
 import Anthropic from "@anthropic-ai/sdk"
 import { GoogleGenAI } from "@google/genai"
 import OpenAI from "openai"
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { majordomo } from "../../src/client/index.ts"
 import { sampleDays } from "../../src/demo/sample.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+import { until, untilFound } from "../support/until.ts"
 
 describe("serve --demo", () => {
   let installation: Installation
@@ -24,7 +25,7 @@ describe("serve --demo", () => {
   afterAll(() => installation?.remove())
 
   const connect = async () => {
-    const said = await vi.waitUntil(() => gateway.stdout.includes("mdm_sk_") && gateway.stdout)
+    const said = await untilFound(() => gateway.stdout.includes("mdm_sk_") && gateway.stdout)
     return majordomo({ url: gateway.origin, apiKey: /mdm_sk_[\w-]+/.exec(said)![0], userId: "me" })
   }
 
@@ -51,9 +52,7 @@ describe("serve --demo", () => {
     for (const step of ["plan", "edit", "test", "summarize"]) expect(stdout).toContain(step)
   })
 
-  test("[U14] every command that reads works with --demo and shows the data of the demo", {
-    timeout: 120_000,
-  }, async () => {
+  test("[U14] every command that reads works with --demo and shows the data of the demo", async () => {
     const [{ id }] = (await installation.runJson(["usage", "requests", "--limit", "1", ...config])) as [{ id: string }]
     const [key] = (await installation.runJson(["keys", "list", ...config])) as [{ id: string }]
     const commands: readonly (readonly string[])[] = [
@@ -122,13 +121,10 @@ describe("serve --demo", () => {
     ]
     expect(new Set(said)).toEqual(new Set(["This is the demo: no provider was asked. Your prompt has 9 characters."]))
     await openai.embeddings.create({ model: "text-embedding-3-small", input: "Say hello" })
-    await vi.waitFor(
-      async () => {
-        const { total } = (await installation.runJson(["usage", "--where", "User-Id=me", ...config])) as Usage
-        expect(total).toMatchObject({ requests: 9, exact: 9 })
-      },
-      { timeout: 15_000, interval: 200 },
-    )
+    await until(async () => {
+      const { total } = (await installation.runJson(["usage", "--where", "User-Id=me", ...config])) as Usage
+      expect(total).toMatchObject({ requests: 9, exact: 9 })
+    }, 200)
   })
 
   test("does not touch the real data directory, and replaces its data at each start", async () => {

@@ -96,7 +96,7 @@ test("a newer breaking schema is rejected by every command, in one line, before 
   const workers = await installation.run(COMMANDS.serve!, { MAJORDOMO_SERVER_WORKERS: "2" })
   expect([workers.code, toComplaints(workers.stderr)]).toEqual([1, `error: ${LINE}\n`])
   expect(await readAll()).toEqual(before)
-}, 120_000)
+})
 
 test("doctor says so, and what to do", async () => {
   const { code, stdout } = await installation.run(["doctor", "--json"])

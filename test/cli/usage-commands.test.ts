@@ -316,9 +316,7 @@ describe("usage tail", () => {
     },
   )
 
-  test("on the embedded database joins a running gateway, which can stop and start again meanwhile", {
-    timeout: 60_000,
-  }, async () => {
+  test("on the embedded database joins a running gateway, which can stop and start again meanwhile", async () => {
     const alone = createInstallation({ TZ: "UTC", MAJORDOMO_PRICING_REMOTE_URL: "" })
     try {
       const refused = await alone.run(["usage", "tail"])

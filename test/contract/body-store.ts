@@ -143,9 +143,10 @@ export function bodyStoreContract(
 
   test("[S3F-04] an answer that decompresses to an enormous size is truncated at little cost", async () => {
     const bomb = gzipSync(Buffer.alloc(200 << 20, 32), { level: 1 })
-    const startedAt = performance.now()
+    const startedAt = process.cpuUsage()
     const { response } = await roundTrip({ answer: bomb, coding: "gzip", type: "text/plain" })
     expect(response).toMatchObject({ kind: "text", isTruncated: true })
-    expect(performance.now() - startedAt).toBeLessThan(5000)
+    const { user, system } = process.cpuUsage(startedAt)
+    expect((user + system) / 1e6).toBeLessThan(5)
   })
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import pg from "pg"
 import type { BrowserContextOptions, Page } from "playwright-core"
 import { callLocally } from "../../src/api/call.ts"
+import { sessions } from "../../src/api/routes/sessions.ts"
 import { tokens } from "../../src/api/routes/tokens.ts"
 import type { Role } from "../../src/core/actor.ts"
 import { createPriceOverrideStore } from "../../src/database/price-overrides.ts"
@@ -14,8 +15,11 @@ import { createApp } from "../../src/server/app.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 import { launchBrowser } from "../support/browser.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { HANG_MS } from "../support/until.ts"
 
 export { noBrowser } from "../support/browser.ts"
+
+export type Gateway = Awaited<ReturnType<typeof openGateway>>
 
 /** Starts the admin API with its real access and prices, the dashboard and a browser. `env` has further settings. */
 export async function openGateway(env: Readonly<Record<string, string>> = {}) {
@@ -66,17 +70,18 @@ export async function openGateway(env: Readonly<Record<string, string>> = {}) {
     /** Returns the admin token of a role. */
     getSecret,
     origin,
-    /** Exceptions in the pages, violations of the Content-Security-Policy, and bugs of the API. */
+    /** Creates the code of a link that signs in once. */
+    getCode: async () => (await callLocally(sessions.code, caller, {})).code,
+    /** Ends all sessions. */
+    signOut: () => client.query("UPDATE majordomo_sessions SET revoked_at = now() WHERE revoked_at IS NULL"),
+    /** Exceptions and dialogs of the pages, violations of the Content-Security-Policy, requests to other hosts, and bugs of the API. */
     faults,
     /** Opens a page of the dashboard, signed in with a token of the role. */
     async open(path: string, role: Role = "admin", options: BrowserContextOptions = {}): Promise<Page> {
       const context = await browser.newContext({ timezoneId: "UTC", ...options })
       const page = await context.newPage()
-      page.setDefaultTimeout(15_000)
-      page.on("pageerror", (error) => faults.push(error.message))
-      page.on("console", (message) => {
-        if (/Content Security Policy|Uncaught/.test(message.text())) faults.push(message.text())
-      })
+      page.setDefaultTimeout(HANG_MS)
+      watch(page, origin, faults)
       await context.request.post(`${origin}/api/v1/sessions`, { data: { token: await getSecret(role) } })
       await page.goto(`${origin}/dashboard/${path}`)
       return page
@@ -91,4 +96,19 @@ export async function openGateway(env: Readonly<Record<string, string>> = {}) {
       await client.end()
     },
   }
+}
+
+/** Adds to `faults` whatever a page must not do. */
+function watch(page: Page, origin: string, faults: string[]): void {
+  page.on("pageerror", (error) => faults.push(error.message))
+  page.on("console", (message) => {
+    if (/Content Security Policy|Uncaught/.test(message.text())) faults.push(message.text())
+  })
+  page.on("dialog", (dialog) => {
+    faults.push(`a dialog opened: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  page.on("request", (request) => {
+    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(origin)) faults.push(request.url())
+  })
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { insertKey, insertRows } from "../support/usage-rows.ts"
-import { noBrowser, openGateway } from "./_gateway.ts"
+import { type Gateway, noBrowser, openGateway } from "./_gateway.ts"
 
 const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;`
@@ -11,7 +11,7 @@ const LONG = `long-${"name-".repeat(50)}`
 describe.skipIf(noBrowser !== undefined)(
   `keys, tokens, prices and the audit log in Chromium${noBrowser ? ` (skipped: ${noBrowser})` : ""}`,
   () => {
-    let gateway: Awaited<ReturnType<typeof openGateway>>
+    let gateway: Gateway
     const opened: Page[] = []
     const open: typeof gateway.open = async (...args) => {
       const page = await gateway.open(...args)
@@ -165,9 +165,7 @@ describe.skipIf(noBrowser !== undefined)(
       await page.getByRole("table", { name: "Changes of the price" }).waitFor()
     })
 
-    test("a price is set on the page of its model, its requests are repriced, and it is removed", {
-      timeout: 120_000,
-    }, async () => {
+    test("a price is set on the page of its model, its requests are repriced, and it is removed", async () => {
       const page = await open("prices")
       const unpriced = page.getByRole("table", { name: "Models without a price" })
       await unpriced.getByRole("row").filter({ hasText: "house-model" }).getByRole("link", { name: "Price" }).click()
@@ -203,7 +201,7 @@ describe.skipIf(noBrowser !== undefined)(
       ])
     })
 
-    test("a repricing says how far it is", { timeout: 120_000 }, async () => {
+    test("a repricing says how far it is", async () => {
       await query(
         `INSERT INTO majordomo_price_overrides (model, rates, set_by) VALUES ('many', '{"input": "1"}', 'test')`,
       )
@@ -307,6 +305,6 @@ describe.skipIf(noBrowser !== undefined)(
           expect(problems, `${path}, ${colorScheme}`).toEqual([])
         }
       }
-    }, 60_000)
+    })
   },
 )

@@ -5,7 +5,7 @@ import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { initVault } from "../../src/operations/vault/init.ts"
 import { insertKey } from "../support/usage-rows.ts"
-import { noBrowser, openGateway } from "./_gateway.ts"
+import { type Gateway, noBrowser, openGateway } from "./_gateway.ts"
 
 const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 const SECRET = "sk-proj-dashboard-0123456789-first"
@@ -18,7 +18,7 @@ describe.skipIf(noBrowser !== undefined)(
   `provider keys in Chromium${noBrowser ? ` (skipped: ${noBrowser})` : ""}`,
   () => {
     const dir = mkdtempSync(join(tmpdir(), "mdm-provider-keys-"))
-    let gateway: Awaited<ReturnType<typeof openGateway>>
+    let gateway: Gateway
     const opened: Page[] = []
     /** All that the pages received, and the addresses of what they asked for. */
     const received: string[] = []
@@ -198,7 +198,7 @@ describe.skipIf(noBrowser !== undefined)(
         await page.getByRole("button", { name: "Remove" }).click()
         await check("the dialog that removes a key")
       }
-    }, 60_000)
+    })
 
     test("no page received a secret, and no address contained one", () => {
       expect(received.length).toBeGreaterThan(50)

@@ -2,14 +2,14 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { noBrowser, openGateway } from "./_gateway.ts"
+import { type Gateway, noBrowser, openGateway } from "./_gateway.ts"
 
 const COOKIE = "majordomo_session"
 
 describe.skipIf(noBrowser !== undefined)(
   `the security of the dashboard in Chromium${noBrowser ? ` (skipped: ${noBrowser})` : ""}`,
   () => {
-    let gateway: Awaited<ReturnType<typeof openGateway>>
+    let gateway: Gateway
     let attacker: Server
     const opened: Page[] = []
     const open: typeof gateway.open = async (...args) => {

@@ -22,6 +22,7 @@ export async function describeSchema(db: Pick<Database, "query">): Promise<strin
     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
     UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxnamespace = 'public'::regnamespace
     UNION ALL SELECT format('sequence %s', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
     UNION ALL SELECT format('grant on %s: %s', relname, relacl) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relacl IS NOT NULL
     ORDER BY 1`)
@@ -60,6 +61,10 @@ export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
     majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys,
     majordomo_price_overrides;
+  DROP TABLE llm_limits, llm_limit_usage, llm_limit_leases CASCADE;
+  DROP FUNCTION majordomo_limit_window, majordomo_limit_window_end, majordomo_start_limit, majordomo_limit_requests,
+    majordomo_count_limit, majordomo_drop_leases, majordomo_changed_limit, majordomo_tell_limits, majordomo_trim_limits,
+    majordomo_lease, majordomo_renew_leases, majordomo_free_leases;
   DROP FUNCTION majordomo_tell_provider_keys;
   DROP FUNCTION majordomo_lock_rollups CASCADE;
   DROP FUNCTION majordomo_only_pruned CASCADE;
@@ -73,9 +78,12 @@ export const FORGET_VERSIONS = `
   ALTER TABLE IF EXISTS llm_usage_metadata DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_metadata_weekly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_weekly_are_numbers;
   ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP CONSTRAINT llm_requests_cost_is_number;
+  DROP STATISTICS llm_requests_run;
   DROP INDEX idx_llm_requests_run, idx_llm_requests_runs_created_at;
   DELETE FROM llm_usage_metadata_names;
-  DROP TRIGGER majordomo_key_metadata_changed ON api_keys;
+  DROP FUNCTION majordomo_tell_key CASCADE;
+  ALTER TABLE api_keys DROP COLUMN expires_at, DROP COLUMN allowed_models, DROP COLUMN allowed_providers,
+    DROP COLUMN previous_key_hash, DROP COLUMN previous_key_until;
   ALTER TABLE api_keys DROP COLUMN default_metadata, DROP COLUMN locked_metadata, DROP COLUMN required_metadata;
   ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE, DROP COLUMN provider_keys CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;

@@ -3,12 +3,12 @@ import { expect, onTestFinished, test } from "vitest"
 import { createTestDatabase } from "../support/postgres.ts"
 import { aRecord, connect, makeDirectory, openTestLedger } from "./_ledger.ts"
 
-test("a transaction that holds a lock is named within 3 s, without its statement, and rows are written when it ends", async () => {
+test("a transaction that holds a lock is named, without its statement, and rows are written when it ends", async () => {
   const { url } = await createTestDatabase()
   const db = await connect(url)
   const ledger = await openTestLedger(db, await makeDirectory())
   ledger.append(aRecord())
-  expect(await ledger.drain(20_000)).toEqual({ drained: true, waiting: 0 })
+  expect(await ledger.drain(180_000)).toEqual({ drained: true, waiting: 0 })
   const blocker = new pg.Client({ connectionString: url, application_name: "console" })
   await blocker.connect()
   onTestFinished(() => blocker.end())
@@ -19,7 +19,7 @@ test("a transaction that holds a lock is named within 3 s, without its statement
   ledger.append(aRecord())
   const findLine = () => ledger.lines.find((line) => line.includes("a lock is held by"))
   await expect
-    .poll(findLine, { timeout: 20_000, interval: 20 })
+    .poll(findLine, { interval: 20 })
     .toMatch(
       new RegExp(
         `^warn the database does not take rows \\(a lock is held by process ${rows[0].pid} \\(user "postgres", application "console", idle in transaction, \\d+ s\\)\\): 1 row waits, requests are still served; end that transaction`,
@@ -30,10 +30,10 @@ test("a transaction that holds a lock is named within 3 s, without its statement
   expect(stats.lastError).toBe("another transaction holds a lock")
   expect(Date.now() - stats.stalledSince!).toBeGreaterThanOrEqual(1_500)
   // The server ends the wait after the time-out of the session, and the writer tries again.
-  await expect.poll(() => ledger.stats().lastError, { timeout: 30_000 }).toMatch(/^55P03/)
+  await expect.poll(() => ledger.stats().lastError).toMatch(/^55P03/)
   expect(ledger.stats()).toMatchObject({ written: 1, waiting: 1 })
   await blocker.query("ROLLBACK")
-  expect(await ledger.drain(20_000)).toEqual({ drained: true, waiting: 0 })
+  expect(await ledger.drain(180_000)).toEqual({ drained: true, waiting: 0 })
   expect(ledger.stats()).toMatchObject({ lastError: undefined, stalledSince: undefined })
   expect(ledger.lines.filter((line) => line.startsWith("warn"))).toHaveLength(1)
 })

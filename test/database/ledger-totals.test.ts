@@ -54,7 +54,7 @@ describe.skipIf(disk === undefined)("[L1] [L6] while the disk is full and the da
 
     const next = await openTestLedger(db, await killed(dir))
     expect(next.stats()).toMatchObject({ accepted: 5010 - now.dropped + 1, waiting: onDisk + 1, dropped: memory })
-    expect((await next.drain(20_000)).drained).toBe(true)
+    expect((await next.drain(180_000)).drained).toBe(true)
     const { rows } = await db.query(
       "SELECT sum((usage ->> 'dropped')::int)::int AS n FROM llm_requests WHERE outcome = 'gap'",
     )
@@ -78,7 +78,7 @@ describe.skipIf(disk === undefined)("[L1] [L6] while the disk is full and the da
     disk!.clear()
     const next = await openTestLedger(db, dir)
     expect(next.stats().accepted).toBe(waiting)
-    expect((await next.drain(20_000)).drained).toBe(true)
+    expect((await next.drain(180_000)).drained).toBe(true)
     await next.close()
     expect(totalsOf(dir)).toEqual({ accepted: 1001, written: waiting, rejected: 0, dropped, memory: 0 })
     expect(readdirSync(dir)).toEqual(["counters.json", "id"])
@@ -104,7 +104,7 @@ it.skipIf(disk === undefined)(
       const { waiting, dropped } = next.stats()
       const life = totalsOf(copy) // stored when the copy was opened, before the row of the running request
       expect([life.accepted, waiting - 1, dropped]).toEqual([50 * (round + 1), life.accepted - life.written, 0])
-      expect((await ledger.drain(20_000)).drained).toBe(true)
+      expect((await ledger.drain(180_000)).drained).toBe(true)
     }
     expect(ledger.stats()).toMatchObject({ accepted: 1000, written: 1000, dropped: 0 })
     disk!.clear()
@@ -131,7 +131,7 @@ it.skipIf(disk === undefined)(
     const { dropped, memory, running: left } = parseTotals(readCounters(dir))
     expect([left, dropped + memory]).toEqual([2, before.dropped + before.memory + 1])
     const next = await openTestLedger(db, await killed(dir))
-    await next.drain(20_000)
+    await next.drain(180_000)
     const gaps = "SELECT sum((usage ->> 'dropped')::int)::int AS n FROM llm_requests WHERE outcome = 'gap'"
     expect((await db.query(gaps)).rows).toEqual([{ n: dropped + memory + 2 }])
     disk!.clear()
@@ -149,7 +149,7 @@ describe("over the life of a directory, accepted = written + waiting + rejected 
       dir = await killed(dir)
     }
     const last = await openTestLedger(db, dir)
-    await last.drain(20_000)
+    await last.drain(180_000)
     await last.close()
     expect(totalsOf(dir)).toEqual({ accepted: 500, written: 500, rejected: 0, dropped: 0, memory: 0 })
   })
@@ -164,7 +164,7 @@ describe("over the life of a directory, accepted = written + waiting + rejected 
     rmSync(join(dir, "000000000001.jsonl"))
     const next = await openTestLedger(db, dir)
     expect(next.stats()).toMatchObject({ accepted: 31, waiting: 1, dropped: 30 })
-    expect((await next.drain(20_000)).drained).toBe(true)
+    expect((await next.drain(180_000)).drained).toBe(true)
     await next.close()
     expect(totalsOf(dir)).toEqual({ accepted: 31, written: 1, rejected: 0, dropped: 30, memory: 0 })
   })
@@ -176,12 +176,12 @@ describe("over the life of a directory, accepted = written + waiting + rejected 
     const ledger = await openTestLedger(db, dir, { timing: NEVER })
     append(ledger, 30)
     truncateSync(join(dir, "000000000001.jsonl"), 0)
-    expect((await ledger.drain(20_000)).drained).toBe(true)
+    expect((await ledger.drain(180_000)).drained).toBe(true)
     expect(ledger.stats()).toMatchObject({ accepted: 30, written: 0, rejected: 0, dropped: 30 })
     expect(await verifyLedger(db, root)).toMatchObject({ accepted: 30, written: 0, dropped: 30, lost: 0 })
     await ledger.close()
     const next = await openTestLedger(db, dir)
-    await next.drain(20_000)
+    await next.drain(180_000)
     expect(await verifyLedger(db, root)).toMatchObject({ accepted: 30, written: 0, dropped: 30, lost: 0 })
     expect((await db.query("SELECT usage FROM llm_requests WHERE outcome = 'gap'")).rows).toEqual([
       { usage: { dropped: 30 } },
@@ -195,7 +195,7 @@ describe("over the life of a directory, accepted = written + waiting + rejected 
     mkdirSync(join(root, "1", "rejected.jsonl"))
     ledger.append(aRecord({ id: "no-uuid" }))
     append(ledger, 3)
-    expect((await ledger.drain(20_000)).drained).toBe(true)
+    expect((await ledger.drain(180_000)).drained).toBe(true)
     expect(ledger.stats()).toMatchObject({ accepted: 4, written: 3, rejected: 0, dropped: 1 })
     rmSync(join(root, "1", "rejected.jsonl"), { recursive: true })
     expect(await verifyLedger(db, root)).toMatchObject({ accepted: 4, written: 3, dropped: 1, lost: 0 })

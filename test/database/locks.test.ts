@@ -62,7 +62,7 @@ async function waitForBlocked(db: Database, count: number): Promise<void> {
     )
     return rows[0]!.count
   }
-  await expect.poll(blocked, { timeout: 20_000, interval: 20 }).toBeGreaterThanOrEqual(count)
+  await expect.poll(blocked, { interval: 20 }).toBeGreaterThanOrEqual(count)
 }
 
 const countDeadlocks = async (db: Database) => {

@@ -81,19 +81,15 @@ describe("a PostgreSQL server that has a problem", () => {
     onTestFinished(server.remove)
     const db = await openDatabase(postgresAt(server.url, { maxConns: 2 }), context)
     await server.freeze()
-    const started = performance.now()
     const asked = [1, 2, 3, 4].map(() => db.query({ text: "SELECT 1", timeoutMs: 300 }))
     for (const { status, reason } of (await Promise.allSettled(asked)) as PromiseRejectedResult[]) {
       expect(status).toBe("rejected")
       expect(isUnavailable(reason)).toBe(true)
     }
-    expect(performance.now() - started).toBeLessThan(1_500)
     await server.thaw()
     await expect.poll(() => db.query("SELECT 1").then(() => "answers", String)).toBe("answers")
     await server.freeze()
-    const before = performance.now()
-    await db.close()
-    expect(performance.now() - before).toBeLessThan(4_000)
+    await db.close() // while the server is frozen
   })
 
   test("after a restart, or a kill, idle connections are replaced and the listener reconnects", async () => {
@@ -110,7 +106,7 @@ describe("a PostgreSQL server that has a problem", () => {
       const refused = await db.query("SELECT 1").catch((error: unknown) => error)
       expect(isUnavailable(refused)).toBe(true)
       await server.start()
-      await expect.poll(() => states.at(-1), { timeout: 10_000 }).toBe(true)
+      await expect.poll(() => states.at(-1)).toBe(true)
       await db.query("SELECT pg_notify('c', 'again')")
       await expect.poll(() => received.at(-1)).toBe("again")
       received.length = 0
@@ -129,9 +125,7 @@ describe("a PostgreSQL server that has a problem", () => {
     await db.listen("c", { onNotify: () => {}, onState: (up) => states.push(up) })
     expect(states).toEqual([true])
     swallow()
-    const started = performance.now()
-    await expect.poll(() => states.at(-1), { timeout: 12_000 }).toBe(false)
-    expect(performance.now() - started).toBeLessThan(9_000)
+    await expect.poll(() => states.at(-1)).toBe(false)
   })
 
   test("an error of a statement is not an error of the connection", async () => {

@@ -40,7 +40,7 @@ async function leaveJournal(db: Database): Promise<Left> {
   const written = Array.from({ length: 3 }, () => aRecord(OLD))
   const waiting = Array.from({ length: 2 }, () => aRecord(OLD))
   for (const record of written) ledger.append(record)
-  await ledger.drain(20_000)
+  await ledger.drain(180_000)
   for (const record of waiting) ledger.append(record)
   ledger.stats() // flushes
   const dir = join(root, "2")
@@ -58,7 +58,7 @@ describeDatabases("a journal that is read again", (open) => {
     const ledger = await openTestLedger(db, dir, { timing: NEVER })
     const later = aRecord(OLD)
     ledger.append(later)
-    expect((await ledger.drain(20_000)).drained).toBe(true)
+    expect((await ledger.drain(180_000)).drained).toBe(true)
     expect(await totals(db)).toEqual({ requests: 6, cost: "7.5" })
     expect(await rowIds(db)).toEqual([...waiting, later].map(({ id }) => id).sort())
     expect(ledger.stats()).toMatchObject({ accepted: 6, written: 6, waiting: 0 })
@@ -75,7 +75,7 @@ describeDatabases("a journal that is read again", (open) => {
     expect(broken).not.toBe(text)
     writeFileSync(join(dir, file!), broken)
     const ledger = await openTestLedger(db, dir, { timing: NEVER })
-    expect((await ledger.drain(20_000)).drained).toBe(true)
+    expect((await ledger.drain(180_000)).drained).toBe(true)
     expect(await totals(db)).toEqual({ requests: 5, cost: "6.25" })
     expect(ledger.stats()).toMatchObject({ accepted: 5, written: 4, rejected: 1 })
     expect(ledger.lines.join("\n")).not.toContain("had been written before")
@@ -107,7 +107,7 @@ describeDatabases("a journal that is read again", (open) => {
     const [one, other] = [await open(), await open()]
     const { dir } = await leaveJournal(one)
     const ledger = await openTestLedger(other, dir, { timing: NEVER })
-    expect((await ledger.drain(20_000)).drained).toBe(true)
+    expect((await ledger.drain(180_000)).drained).toBe(true)
     expect(await totals(other)).toEqual({ requests: 5, cost: "6.25" })
   })
 
@@ -127,12 +127,12 @@ describeDatabases("a journal that is read again", (open) => {
     const outcomes = async () =>
       (await db.query("SELECT outcome, trim_scale(total_cost)::text AS cost FROM llm_requests")).rows
     const copy = await openCopy()
-    expect((await copy.drain(20_000)).drained).toBe(true)
+    expect((await copy.drain(180_000)).drained).toBe(true)
     const died = { outcome: "gateway_died", cost: null }
     expect(await outcomes()).toEqual([died, died])
     for (const record of [plain, job]) {
       ledger.append(record)
-      expect((await ledger.drain(20_000)).drained).toBe(true)
+      expect((await ledger.drain(180_000)).drained).toBe(true)
     }
     const complete = { outcome: "complete", cost: "1.25" }
     expect(await outcomes()).toEqual([complete, complete])

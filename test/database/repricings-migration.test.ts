@@ -5,9 +5,7 @@ import { describeDatabases } from "../support/databases.ts"
 import { describeSchema, makeOlderScript } from "./_schemas.ts"
 
 describeDatabases("a database with repricings of version 10", (open) => {
-  test("is like a new one afterwards, and its next prune deletes those of requests that are gone", {
-    timeout: 120_000,
-  }, async () => {
+  test("is like a new one afterwards, and its next prune deletes those of requests that are gone", async () => {
     const db = await open({ empty: true })
     await db.query(makeOlderScript(10))
     await db.query(`WITH request AS (

@@ -14,7 +14,7 @@ async function openCache(db: Database, name: string, more: { slot?: string; trus
   const identity = { name, slot: more.slot ?? name, offlineMs: HOUR_MS }
   const cache = createKeyCache(db, { identity })
   onTestFinished(() => cache.close())
-  if (more.trusted !== false) await expect.poll(cache.isTrusted, { interval: 5, timeout: 20_000 }).toBe(true)
+  if (more.trusted !== false) await expect.poll(cache.isTrusted, { interval: 5 }).toBe(true)
   return cache
 }
 

@@ -1,7 +1,11 @@
 import { randomUUID } from "node:crypto"
 import { expect, test } from "vitest"
+import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
+import { insertRows } from "../../src/database/ledger/insert.ts"
+import { toLine } from "../../src/database/ledger/serialize.ts"
 import { describeDatabases } from "../support/databases.ts"
+import { aRecord } from "./_ledger.ts"
 
 const COLUMNS = `id uuid, majordomo_api_key_id uuid, provider text, model text, request_path text, request_method text,
   requested_at timestamptz, responded_at timestamptz, response_time_ms int, status_code int, input_tokens bigint,
@@ -139,6 +143,43 @@ describeDatabases("rollups", (open) => {
     expect(
       await all(db, `SELECT indexed_metadata FROM llm_requests WHERE indexed_metadata @> '{"User-Id": "7"}'`),
     ).toEqual([{ indexed_metadata: { "User-Id": "7" } }])
+  })
+
+  test("the gateway's own rows are indexed by their INSERT, and the trigger of other programs' rows does not run for them", async () => {
+    const db = await openWithKey(open)
+    await db.query({
+      text: "INSERT INTO llm_requests_metadata_keys (majordomo_api_key_id, key_name, is_active) VALUES ($1, 'User-Id', true)",
+      values: [keyId],
+    })
+    const client = "codex/0.153"
+    const metadata: LogRecord["raw_metadata"][] = [
+      { "User-Id": "7", Client: client, Feature: "chat" },
+      { Feature: "chat" },
+      undefined,
+    ]
+    const records = metadata.map((raw_metadata) => aRecord({ majordomo_api_key_id: keyId, raw_metadata }))
+    records.push(aRecord({ majordomo_api_key_id: undefined, raw_metadata: { "User-Id": "8", Client: client } }))
+    await write(
+      db,
+      records.map((record) => ({ ...record })),
+    ) // the trigger runs
+    await db.query(`CREATE OR REPLACE FUNCTION majordomo_index_metadata() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN RAISE EXCEPTION 'the trigger ran'; END $$`)
+    const own = records.map((record) => ({ ...record, id: randomUUID() }))
+    await insertRows(db.query, `[${own.map(toLine).join()}]`, { count: own.length })
+    await expect(write(db, [row({ raw_metadata: { Feature: "chat" } })])).rejects.toThrow("the trigger ran")
+    const read = async (rows: readonly LogRecord[]) => {
+      const ids = rows.map(({ id }) => `'${id}'`).join()
+      const found = await all(
+        db,
+        `SELECT indexed_metadata FROM llm_requests WHERE id IN (${ids}) ORDER BY created_at, raw_metadata::text`,
+      )
+      return found.map((each) => each["indexed_metadata"])
+    }
+    const found = await read(own)
+    expect(found).toContainEqual({ "User-Id": "7", Client: client })
+    expect(found).toContainEqual({ Client: client })
+    expect(found.map((value) => (JSON.stringify(value) === "{}" ? null : value))).toEqual(await read(records))
   })
 
   test("the values of a name are bounded per day: further values count as (other), and nothing is lost", async () => {

@@ -53,7 +53,7 @@ describeDatabases("a schema that is newer and compatible", (open) => {
         written += 1
         if (streamed) streams += 1
       }
-      await ledger.drain(20_000)
+      await ledger.drain(180_000)
       await ledger.close()
     }
     const expectBalance = async () =>

@@ -60,6 +60,6 @@ describe("the PostgreSQL of the tests", () => {
     const gone = new Promise((resolve) => client.once("end", resolve))
     child.kill("SIGKILL")
     await gone
-    await expect.poll(() => existsSync(server.socketDir), { timeout: 10_000 }).toBe(false)
+    await expect.poll(() => existsSync(server.socketDir)).toBe(false)
   })
 })

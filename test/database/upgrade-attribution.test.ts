@@ -31,5 +31,5 @@ describeDatabases("a database of the version before attribution", (open) => {
     const changed = await updateKey(db, KEY, { required_metadata: ["team"], default_metadata: { feature: "search" } })
     expect(changed.metadata).toEqual({ defaults: { Feature: "search" }, locked: {}, required: ["Team"] })
     expect(await describeSchema(db)).toEqual(await describeSchema(await open()))
-  }, 120_000) // the embedded engine starts twice
+  })
 })

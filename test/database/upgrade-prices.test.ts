@@ -41,5 +41,5 @@ describeDatabases("a database of version 2", (open) => {
     expect(await updateKey(db, KEY, { discount: "5" })).toMatchObject({ discountPercent: "5" })
     expect(await createPriceHistoryStore(db).readNew()).toEqual([])
     expect(await describeSchema(db)).toEqual(await describeSchema(await open()))
-  }, 120_000) // the embedded engine starts twice
+  })
 })

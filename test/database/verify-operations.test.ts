@@ -172,7 +172,7 @@ describeDatabases("verify gives no false alarm", (open) => {
           const day = String(1 + (written++ % 9)).padStart(2, "0")
           ledger.append(aRecord({ created_at: `2026-02-${day}T10:00:00.000Z`, raw_metadata: { Feature: `f${i % 3}` } }))
         }
-        await ledger.drain(20_000)
+        await ledger.drain(180_000)
         await db.query("UPDATE llm_requests SET total_cost = total_cost + 1 WHERE created_at < '2026-02-05T00:00Z'")
       }
     })()

@@ -26,7 +26,7 @@ it("the books balance: rows in a journal count as waiting, rows in the database 
   for (let i = 0; i < 3; i++) ledger.append(aRecord())
   ledger.stats() // flushes
   expect(await verifyLedger(db, root)).toEqual({ ...BALANCED, accepted: 3, written: 0, waiting: 3 })
-  await ledger.drain(5000)
+  await ledger.drain(180_000)
   expect(await verifyLedger(db, root)).toEqual({ ...BALANCED, accepted: 3, written: 3, days: ONE_DAY })
 })
 
@@ -37,7 +37,7 @@ it("finds rows that are neither in the journal nor in the database, requests wit
   const [kept, gone, refused] = [aRecord(), aRecord(), aRecord()]
   for (const record of [kept, gone, refused]) ledger.append(record)
   ledger.recordIntent(aRecord())
-  await ledger.drain(5000)
+  await ledger.drain(180_000)
   await ledger.close() // writes the cursor
   await db.query({ text: "DELETE FROM llm_requests WHERE id = ANY($1)", values: [[gone.id, refused.id]] })
   const line = JSON.stringify(refused)
@@ -53,7 +53,7 @@ it("[L13] names files of a journal that cannot be read, and reads the rest", asy
     const ledger = await openTestLedger(db, join(root, slot))
     ledger.append(aRecord())
     ledger.recordIntent(aRecord()) // keeps the segment in the journal
-    await ledger.drain(5000)
+    await ledger.drain(180_000)
     await ledger.close()
   }
   const dir = join(root, "1")
@@ -76,7 +76,7 @@ it("[L16] rows that were pruned and are still in a journal are not lost", async 
   for (const day of [18, 19, 20]) ledger.append(aRecord({ created_at: `2026-11-${day}T10:00:00.000Z` }))
   ledger.append(gone)
   ledger.recordIntent(aRecord()) // keeps the segment in the journal
-  await ledger.drain(5000)
+  await ledger.drain(180_000)
   await ledger.close()
   await prune(db, { olderThan: Date.parse("2026-11-20T12:00:00Z"), bodiesOnly: false })
   const days = { compared: 2, proven: 0, pruned: 2 }

@@ -19,7 +19,7 @@ async function query(url: string, text: string): Promise<pg.QueryResult> {
   }
 }
 
-describe("the roles of deploy/postgres-roles.sql", { timeout: 180_000 }, () => {
+describe("the roles of deploy/postgres-roles.sql", () => {
   let server: PostgresServer
   let installation: Installation
   let provider: Awaited<ReturnType<typeof startFakeProvider>>
@@ -47,7 +47,7 @@ describe("the roles of deploy/postgres-roles.sql", { timeout: 180_000 }, () => {
       MAJORDOMO_PRICING_REMOTE_URL: "",
       MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: provider.origin,
     })
-  }, 180_000)
+  })
   afterAll(async () => {
     await installation?.remove()
     await provider?.close()
@@ -64,7 +64,7 @@ describe("the roles of deploy/postgres-roles.sql", { timeout: 180_000 }, () => {
     expect(await installation.run(["migrate"], { DATABASE_URL: owner() })).toMatchObject({ code: 0 })
     const running = await installation.serve()
     // A container's log must not have the first key.
-    await expect.poll(() => running.stderr, { timeout: 60_000 }).toContain("there is no API key yet")
+    await expect.poll(() => running.stderr).toContain("there is no API key yet")
     expect(running.stdout + running.stderr).not.toContain("mdm_sk_")
     const { key, id } = (await installation.runJson(["keys", "create", "--name", "One"])) as { key: string; id: string }
     const headers = { "X-Majordomo-Key": key, "X-Majordomo-User-Id": "1", "Content-Type": "application/json" }
@@ -74,7 +74,7 @@ describe("the roles of deploy/postgres-roles.sql", { timeout: 180_000 }, () => {
     await response.text()
     const request = response.headers.get("x-majordomo-request-id")!
     await expect
-      .poll(() => installation.run(["usage", "request", request]), { timeout: 60_000, interval: 300 })
+      .poll(() => installation.run(["usage", "request", request]), { interval: 300 })
       .toMatchObject({ code: 0 })
     const commands = [
       ["migrate"],

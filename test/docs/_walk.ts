@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
-import { vi } from "vitest"
+import { until } from "../support/until.ts"
 import { type Block, isShown, toSteps } from "./_page.ts"
 
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
@@ -80,7 +80,7 @@ export async function startWalk(settings: Readonly<Record<string, string>> = {})
             said += bytes
           })
           child.stderr!.resume()
-          await vi.waitFor(() => check(where, command, expected, show(said)), { timeout: 25_000, interval: 50 })
+          await until(() => check(where, command, expected, show(said)), 50)
           continue
         }
         const once = async () => {
@@ -89,7 +89,7 @@ export async function startWalk(settings: Readonly<Record<string, string>> = {})
           check(where, command, expected, show(said.join("")))
         }
         // A row appears in reports shortly after its response.
-        if (/\busage\b/.test(command)) await vi.waitFor(once, { timeout: 15_000, interval: 200 })
+        if (/\busage\b/.test(command)) await until(once, 200)
         else await once()
       }
     },

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto"
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import pg from "pg"
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type FakeProvider, type ProviderExchange, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { until } from "../support/until.ts"
 import { type Block, readBlocks } from "./_page.ts"
 import { type Desk, openDesk, whySkipped } from "./_snippets.ts"
 
@@ -110,22 +111,19 @@ describe("the snippets of the guides work", () => {
         if (isProgram(block)) expect(output).toContain("The fake provider heard")
         if (block.row !== undefined) await expectRow(block)
         expect(fakeProvider.exchanges.filter(hasGatewayKey)).toEqual([])
-      }, 180_000)
+      })
     }
   })
 
   /** Expects that one of the new rows has the columns that the page states, and that all have the key. */
   async function expectRow({ row }: Block): Promise<void> {
-    await vi.waitFor(
-      async () => {
-        const { rows } = await database.query(
-          "SELECT to_jsonb(r) AS row FROM llm_requests r WHERE id NOT IN (SELECT id FROM seen) ORDER BY created_at DESC",
-        )
-        expect(rows.map((each) => each.row)).toContainEqual(toPattern({ ...row, status_code: 200 }))
-        expect(rows.filter((each) => each.row.majordomo_api_key_id !== keyId)).toEqual([])
-      },
-      { timeout: 15_000, interval: 100 },
-    )
+    await until(async () => {
+      const { rows } = await database.query(
+        "SELECT to_jsonb(r) AS row FROM llm_requests r WHERE id NOT IN (SELECT id FROM seen) ORDER BY created_at DESC",
+      )
+      expect(rows.map((each) => each.row)).toContainEqual(toPattern({ ...row, status_code: 200 }))
+      expect(rows.filter((each) => each.row.majordomo_api_key_id !== keyId)).toEqual([])
+    }, 100)
   }
 })
 

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs"
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+import { until, untilFound } from "../support/until.ts"
 import { readBlocks } from "./_page.ts"
 
 const PAGE = "metering-and-pricing.md"
@@ -29,7 +30,7 @@ describe("the gateway computes the examples of docs/metering-and-pricing.md", ()
       MAJORDOMO_PRICING_REMOTE_URL: "",
     })
     gateway = await installation.serve()
-    key = /mdm_sk_[\w-]+/.exec(await vi.waitUntil(() => gateway.stdout.includes("mdm_sk_") && gateway.stdout))![0]
+    key = /mdm_sk_[\w-]+/.exec(await untilFound(() => gateway.stdout.includes("mdm_sk_") && gateway.stdout))![0]
   })
   afterAll(async () => {
     await installation?.remove()
@@ -45,10 +46,7 @@ describe("the gateway computes the examples of docs/metering-and-pricing.md", ()
       body: JSON.stringify({ model, max_tokens: 1, messages: [], input: "x", contents: [] }),
     })
     const id = answer.headers.get("x-majordomo-request-id")!
-    const row = await vi.waitFor(async () => (await installation.runJson(["usage", "request", id])) as Row, {
-      timeout: 15_000,
-      interval: 200,
-    })
+    const row = await until(async () => (await installation.runJson(["usage", "request", id])) as Row, 200)
     const { table, total, status } = readResult(block.line)
     const found = row.price.lines.map(({ bucket, quantity, rate, factor, amount }) =>
       [bucket, quantity, rate, factor, amount].map(String),

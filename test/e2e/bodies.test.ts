@@ -116,7 +116,7 @@ function client(): S3Client {
 }
 
 async function findObject(id: string): Promise<{ key: string; text: string }> {
-  await expect.poll(() => s3.puts.some(({ key }) => key.includes(id)), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => s3.puts.some(({ key }) => key.includes(id))).toBe(true)
   const { key, body } = s3.puts.find((put) => put.key.includes(id))!
   return { key, text: gunzipSync(body).toString("utf8") }
 }
@@ -143,7 +143,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
   async function rowOf(id: string): Promise<Row> {
     const find = async () =>
       (await db.query("SELECT * FROM llm_requests WHERE id = $1", [id])).rows[0] as Row | undefined
-    await expect.poll(find, { timeout: 10_000 }).toBeDefined()
+    await expect.poll(find).toBeDefined()
     return (await find())!
   }
 
@@ -346,13 +346,13 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     s3.fault = { status: 403, code: "AccessDenied" }
     const answers = await Promise.all(Array.from({ length: 50 }, () => call(gateway, key)))
     expect(answers.every(({ status }) => status === 200)).toBe(true)
-    await expect.poll(() => gateway.stderr.slice(before), { timeout: 10_000 }).toContain("may not put objects")
+    await expect.poll(() => gateway.stderr.slice(before)).toContain("may not put objects")
     const metrics = async () => (await fetch(`${gateway.origin}/metrics`)).text()
-    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/^majordomo_bodies_in_trouble 1$/m)
+    await expect.poll(metrics).toMatch(/^majordomo_bodies_in_trouble 1$/m)
     expect(Number(/^majordomo_bodies_waiting (\d+)$/m.exec(await metrics())?.[1])).toBeGreaterThan(0)
     s3.fault = undefined
     for (const { id } of answers) await findObject(id)
-    await expect.poll(() => gateway.stderr.slice(before), { timeout: 10_000 }).toContain("stored again")
+    await expect.poll(() => gateway.stderr.slice(before)).toContain("stored again")
     expect(gateway.stderr.slice(before).split("may not put objects")).toHaveLength(2)
   })
 
@@ -394,10 +394,10 @@ describe("bodies in S3, rows in PostgreSQL", () => {
     gateway = await installation.serve()
     await s3.up()
     for (const { id } of answers) await findObject(id)
-    await expect.poll(() => rowOf(torn), { timeout: 10_000 }).toMatchObject({ s3_key: null })
+    await expect.poll(() => rowOf(torn)).toMatchObject({ s3_key: null })
     const waiting = async () =>
       /^majordomo_bodies_waiting (\d+)$/m.exec(await (await fetch(`${gateway.origin}/metrics`)).text())?.[1]
-    await expect.poll(waiting, { timeout: 10_000 }).toBe("0")
+    await expect.poll(waiting).toBe("0")
     expect((await gateway.stop()).code).toBe(0)
     expect(left()).toEqual([])
   })
@@ -420,7 +420,7 @@ describe("rows in the embedded database", () => {
           stdout = ran.stdout
           return ran.code
         }
-        await expect.poll(look, { timeout: 20_000 }).toBe(0)
+        await expect.poll(look).toBe(0)
         return JSON.parse(stdout)
       }
       expect(await bodies(small.id)).toMatchObject({
@@ -461,7 +461,7 @@ describe("rows in the embedded database", () => {
     } finally {
       await installation.remove()
     }
-  }, 60_000)
+  })
 })
 
 test("an invalid setting is rejected at start with its name", async () => {

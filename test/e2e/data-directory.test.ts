@@ -66,7 +66,7 @@ describe("a database that does not exist", () => {
     expect(readdirSync(home)).toEqual([])
   })
 
-  test("migrate and keys create create it", { timeout: 120_000 }, async () => {
+  test("migrate and keys create create it", async () => {
     for (const first of [["migrate"], ["keys", "create", "--name", "a"]]) {
       const { run } = install({})
       expect(await run(first)).toMatchObject({ code: 0 })
@@ -75,9 +75,7 @@ describe("a database that does not exist", () => {
   })
 })
 
-test("a command with other settings than the running gateway names the gateway's database", {
-  timeout: 120_000,
-}, async () => {
+test("a command with other settings than the running gateway names the gateway's database", async () => {
   const dataDir = makeDirectory()
   const { home, run, serve } = install({})
   const gateway = await serve({ settings: on(dataDir) })
@@ -94,7 +92,7 @@ test("a command with other settings than the running gateway names the gateway's
   expect((await run(["keys", "list"])).stderr).not.toContain("note:")
 })
 
-describe.skipIf(!canRun(AS_NOBODY))("a data directory of another user", { timeout: 120_000 }, () => {
+describe.skipIf(!canRun(AS_NOBODY))("a data directory of another user", () => {
   test("a user without access is told whose it is, by every command and at once", async () => {
     const dataDir = makeDirectory({ mode: 0o700 })
     const { run } = install(on(dataDir), AS_NOBODY)
@@ -176,7 +174,6 @@ test.skipIf(!canRun(IN_CONTAINER))(
     await gateway.stop("SIGKILL")
     await expect.poll(async () => (await run(["keys", "list"])).stdout).toContain("from-the-host")
   },
-  90_000,
 )
 
 const BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -201,5 +198,4 @@ test.skipIf(!canRun(inNamespaces(["--mount"], `mount --bind ${BOOT_ID} ${BOOT_ID
     expect((await run(["keys", "list"])).stdout).toContain("after-the-freeze")
     expect(await run(["verify"])).toMatchObject({ code: 0 })
   },
-  120_000,
 )

@@ -10,7 +10,6 @@ import { createInstallation, type Installation, type RunningGateway } from "../s
 import { createTestDatabase, type PostgresServer, startPostgres } from "../support/postgres.ts"
 
 const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
-const LIMIT_MS = 60_000
 
 let fakeProvider: FakeProvider
 let url: string
@@ -60,9 +59,7 @@ async function openStream(gateway: RunningGateway, key: string, tag: string) {
   return { ended }
 }
 
-it("a second signal ends the process immediately with 1; the running request has its row at the next start", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("a second signal ends the process immediately with 1; the running request has its row at the next start", async () => {
   const home = install()
   const key = await newKey(home)
   const gateway = await home.serve()
@@ -77,13 +74,11 @@ it("a second signal ends the process immediately with 1; the running request has
   expect(stderr.trimEnd().split("\n").at(-1)).toContain("Stopped at once. Rows: 0 accepted = 0 written")
 
   const next = await home.serve()
-  await expect.poll(() => rowOf(home, "twice"), { timeout: 10_000 }).toMatchObject({ outcome: "gateway_died" })
+  await expect.poll(() => rowOf(home, "twice")).toMatchObject({ outcome: "gateway_died" })
   await next.stop()
 })
 
-it("SIGTERM while the database is down: waiting rows are reported, kept, and written at the next start", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("SIGTERM while the database is down: waiting rows are reported, kept, and written at the next start", async () => {
   const server: PostgresServer = await startPostgres({ settings: { synchronous_commit: "on" } })
   try {
     const home = install({ DATABASE_URL: server.url, MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "500ms" })
@@ -108,16 +103,14 @@ it("SIGTERM while the database is down: waiting rows are reported, kept, and wri
 
     await server.start()
     const next = await home.serve()
-    await expect.poll(() => rowOf(home, "away"), { timeout: 10_000 }).toMatchObject({ outcome: "complete" })
+    await expect.poll(() => rowOf(home, "away")).toMatchObject({ outcome: "complete" })
     await next.stop()
   } finally {
     await server.remove()
   }
 })
 
-it("npx does not forward signals: a gateway whose npx is killed stops by itself and loses nothing", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("npx does not forward signals: a gateway whose npx is killed stops by itself and loses nothing", async () => {
   const home = install({ MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "5s" })
   // Behaves like npx: a process that starts a shell that starts the gateway, and dies of a signal alone.
   const launcher = join(home.home, "launcher.mjs")
@@ -137,16 +130,14 @@ it("npx does not forward signals: a gateway whose npx is killed stops by itself 
   let said = ""
   const closed = new Promise((resolve) => child.once("close", resolve)) // when the last process with the pipes has ended
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (said += bytes))
-  await expect.poll(() => said, { timeout: 20_000 }).toContain("Pricing data loaded")
+  await expect.poll(() => said).toContain("Pricing data loaded")
   child.kill("SIGTERM")
   await closed
   expect(said).toContain("npx, which started the gateway, has ended")
   expect(said).toContain("Stopped. Rows: 0 accepted")
 })
 
-it("a full journal rejects new requests with 503 ledger_full, if it is configured to", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("a full journal rejects new requests with 503 ledger_full, if it is configured to", async () => {
   const server = await startPostgres()
   try {
     const home = install({
@@ -166,9 +157,7 @@ it("a full journal rejects new requests with 503 ledger_full, if it is configure
     }
     expect(refusals[0]).toMatch(/^503 .*ledger_full/)
     await server.start()
-    await expect
-      .poll(() => askOnce({ key, port: gateway.port, tag: "after", stream: false }), { timeout: 20_000 })
-      .toBeUndefined()
+    await expect.poll(() => askOnce({ key, port: gateway.port, tag: "after", stream: false })).toBeUndefined()
     const { stderr } = await gateway.stop()
     expect(lastNumbers(stderr)).toMatchObject({ rejected: 0, dropped: 0 })
   } finally {
@@ -176,9 +165,7 @@ it("a full journal rejects new requests with 503 ledger_full, if it is configure
   }
 })
 
-it("[SEC-08] an uncaught exception ends the gateway with 1: its rows are kept, and it writes no report or dump", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("[SEC-08] an uncaught exception ends the gateway with 1: its rows are kept, and it writes no report or dump", async () => {
   const home = install()
   const bug = join(home.home, "bug.cjs")
   writeFileSync(bug, 'process.on("SIGUSR2", () => { throw new Error("a bug") })')
@@ -193,6 +180,6 @@ it("[SEC-08] an uncaught exception ends the gateway with 1: its rows are kept, a
   )
   expect(dumps).toEqual([])
   const next = await home.serve()
-  await expect.poll(() => rowOf(home, "bug"), { timeout: 10_000 }).toMatchObject({ outcome: "complete" })
+  await expect.poll(() => rowOf(home, "bug")).toMatchObject({ outcome: "complete" })
   await next.stop()
 })

@@ -135,11 +135,9 @@ describe("in an empty home, with nothing configured", () => {
 
   /** Waits until the row of the first request is in the database. */
   async function firstRow(): Promise<Row> {
-    const deadline = performance.now() + 10_000
     for (;;) {
       const [row] = (await installation.runJson(["usage", "requests"])) as readonly Row[]
       if (row !== undefined) return row
-      if (performance.now() > deadline) throw new Error("the row did not arrive within 10 s")
     }
   }
 })

@@ -8,7 +8,6 @@ afterAll(() => disk?.remove())
 
 it.skipIf(disk === undefined)(
   "[L1] an embedded database that cannot start on a full disk says so in one line, and starts when there is room",
-  { timeout: 180_000 },
   async () => {
     const dataDir = join(disk!.dir, "data")
     const home = createInstallation({ MAJORDOMO_STORAGE_DATA_DIR: dataDir, MAJORDOMO_PRICING_REMOTE_URL: "" })

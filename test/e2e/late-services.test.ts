@@ -8,12 +8,10 @@ import { startFakeProvider } from "../support/fake-provider.ts"
 import { createInstallation } from "../support/gateway.ts"
 import { createTestDatabase, startPostgres } from "../support/postgres.ts"
 
-const LIMIT_MS = 120_000
 const OFFLINE = { MAJORDOMO_PRICING_REMOTE_URL: "" }
 
 it.each([1, 2])(
   "[O4] with %i processes, serve waits for a PostgreSQL that starts later, says so, and is live but not ready meanwhile",
-  { timeout: LIMIT_MS },
   async (workers) => {
     const postgres = await startPostgres()
     onTestFinished(() => postgres.remove())
@@ -28,11 +26,11 @@ it.each([1, 2])(
     onTestFinished(() => installation.remove())
     const ended = installation.run(["serve", "--port", String(port)])
     const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined))?.status
-    await expect.poll(() => ask("/health"), { timeout: 30_000 }).toBe(200)
+    await expect.poll(() => ask("/health")).toBe(200)
     expect(await ask("/readyz")).toBe(503)
     expect((await installation.run(["health", "--port", String(port)])).stderr).toContain("waiting for its database")
     await postgres.start()
-    await expect.poll(() => ask("/readyz"), { timeout: 60_000 }).toBe(200)
+    await expect.poll(() => ask("/readyz")).toBe(200)
     const [announced = ""] = readdirSync(join(installation.home, ".majordomo", "running"))
     process.kill(Number.parseInt(announced, 10), "SIGTERM")
     const { code, stdout, stderr } = await ended
@@ -42,7 +40,7 @@ it.each([1, 2])(
   },
 )
 
-it("[O4] serve gives up after storage.wait, with the reason", { timeout: LIMIT_MS }, async () => {
+it("[O4] serve gives up after storage.wait, with the reason", async () => {
   const settings = { DATABASE_URL: `postgres://a@127.0.0.1:${await findFreePort()}/b`, MAJORDOMO_STORAGE_WAIT: "1s" }
   const installation = createInstallation({ ...OFFLINE, ...settings })
   onTestFinished(() => installation.remove())
@@ -50,9 +48,7 @@ it("[O4] serve gives up after storage.wait, with the reason", { timeout: LIMIT_M
   expect([code, stderr]).toEqual([1, expect.stringMatching(/"level":"error","message":"no PostgreSQL listens at/)])
 })
 
-it("[O8] stopping does not wait for an S3 that is away: the bodies are on the disk, and the log says so", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("[O8] stopping does not wait for an S3 that is away: the bodies are on the disk, and the log says so", async () => {
   const provider = await startFakeProvider()
   onTestFinished(() => provider.close())
   const installation = createInstallation({

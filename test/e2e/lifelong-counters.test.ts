@@ -50,13 +50,13 @@ it.each([
     const whole = (rows: number) => ({ accepted: rows, written: rows, waiting: 0, rejected: 0, dropped: 0 })
     const gateway = await home.serve({ settings: { MAJORDOMO_SERVER_WORKERS: first } })
     await ask(gateway, 12)
-    await expect.poll(() => readCounts(gateway), { timeout: 20_000 }).toEqual(whole(12))
+    await expect.poll(() => readCounts(gateway)).toEqual(whole(12))
     await gateway.stop(signal)
 
     const next = await home.serve({ settings: { MAJORDOMO_SERVER_WORKERS: after } })
     expect((await readCounts(next)).accepted).toBe(12)
     await ask(next, 5)
-    await expect.poll(() => readCounts(next), { timeout: 20_000 }).toEqual(whole(17))
+    await expect.poll(() => readCounts(next)).toEqual(whole(17))
     await next.stop()
   },
 )

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type FakeProvider, startFakeProvider, type Tokens } from "../support/fake-provider.ts"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { until } from "../support/until.ts"
 
 /** The tokens of every response of the fake provider here, where its API has such a count. */
 const COUNTS: Tokens = { input: 120, cached: 40, cacheWrite: 0, cacheWrite1h: 0, output: 30, reasoning: 10 }
@@ -240,15 +241,12 @@ describe("the official SDKs, through the gateway", () => {
   async function rowOf(headers: Headers): Promise<Record<string, unknown>> {
     const id = headers.get("x-majordomo-request-id")
     expect(id).toMatch(/^[0-9a-f-]{36}$/)
-    return vi.waitFor(
-      async () => {
-        const text = "SELECT to_jsonb(llm_requests) AS row FROM llm_requests WHERE id = $1"
-        const { rows } = await database.query(text, [id])
-        expect(rows, `row ${id}`).toHaveLength(1)
-        return rows[0].row
-      },
-      { timeout: 10_000, interval: 50 },
-    )
+    return until(async () => {
+      const text = "SELECT to_jsonb(llm_requests) AS row FROM llm_requests WHERE id = $1"
+      const { rows } = await database.query(text, [id])
+      expect(rows, `row ${id}`).toHaveLength(1)
+      return rows[0].row
+    }, 50)
   }
 })
 

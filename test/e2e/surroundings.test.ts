@@ -8,7 +8,6 @@ import { canRun } from "../support/namespaces.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { listChildren } from "../support/processes.ts"
 
-const LIMIT_MS = 90_000
 const OFFLINE = { MAJORDOMO_PRICING_REMOTE_URL: "" }
 
 function install(settings: Settings, under: readonly string[] = []) {
@@ -68,7 +67,7 @@ describe.skipIf(!canRun(WITHOUT_ENTRY))("a user without an entry and without HOM
     ])
   })
 
-  it("runs the gateway on a directory of its own", { timeout: LIMIT_MS }, async () => {
+  it("runs the gateway on a directory of its own", async () => {
     const dataDir = mkdtempSync(join(tmpdir(), "majordomo-data-"))
     onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
     chmodSync(dataDir, 0o777)
@@ -93,20 +92,20 @@ describe("a worker that replaces another one has the settings with which the gat
       async replaceOne() {
         process.kill(victim, "SIGKILL")
         const replaced = () => listChildren(gateway.pid).filter((pid) => pid !== victim).length
-        await expect.poll(replaced, { timeout: 30_000 }).toBe(2)
-        await expect.poll(getReady, { timeout: 30_000 }).toBe(200)
+        await expect.poll(replaced).toBe(2)
+        await expect.poll(getReady).toBe(200)
       },
     }
   }
 
-  it("also if its settings file was broken since", { timeout: LIMIT_MS }, async () => {
+  it("also if its settings file was broken since", async () => {
     const { home, gateway, replaceOne } = await startWorkers()
     writeFileSync(join(home, "majordomo.yaml"), "server:\n  prot: 7680\n")
     await replaceOne()
     expect(toComplaints((await gateway.stop()).stderr)).toMatch(/^error: worker \d+ ended \(SIGKILL\): [^\n]*\n$/)
   })
 
-  it("also if its working directory was deleted since", { timeout: LIMIT_MS }, async () => {
+  it("also if its working directory was deleted since", async () => {
     const { home, gateway, replaceOne } = await startWorkers(["sh", "-c", 'mkdir -p run && cd run && exec "$0" "$@"'])
     rmSync(join(home, "run"), { recursive: true })
     expect(existsSync(join(home, "run"))).toBe(false)
@@ -124,36 +123,31 @@ it.each([1, 2])(
       for (const signal of ["SIGUSR1", "SIGUSR2"]) {
         const said = gateway.stderr.length
         process.kill(pid, signal)
-        await expect.poll(() => gateway.stderr.slice(said), { timeout: 20_000 }).toContain(`${signal} has no effect`)
+        await expect.poll(() => gateway.stderr.slice(said)).toContain(`${signal} has no effect`)
       }
     }
     const { code, stderr } = await gateway.stop()
     expect([code, toComplaints(stderr)]).toEqual([0, ""])
   },
-  LIMIT_MS,
 )
 
-it.each([1, 2])(
-  "with %i processes, a log whose reader has left stops no gateway",
-  async (workers) => {
-    const directory = mkdtempSync(join(tmpdir(), "majordomo-log-"))
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-    const pipe = join(directory, "pipe")
-    execFileSync("mkfifo", [pipe])
-    // The program is the only writer of the pipe, and `head` is its only reader, which leaves after a line.
-    const reader = spawn("head", ["-n", "1", pipe])
-    const left = new Promise((resolve) => reader.once("exit", resolve))
-    const settings = { DATABASE_URL: (await createTestDatabase()).url, MAJORDOMO_SERVER_WORKERS: String(workers) }
-    const gateway = await install(settings, ["sh", "-c", `exec "$0" "$@" 2>${pipe}`]).serve()
-    await left
-    for (const pid of [...listChildren(gateway.pid), gateway.pid]) process.kill(pid, "SIGUSR2") // is logged
-    for (let i = 0; i < 20; i++) expect((await fetch(`${gateway.origin}/readyz`)).status).toBe(200)
-    expect((await gateway.stop()).code).toBe(0)
-  },
-  LIMIT_MS,
-)
+it.each([1, 2])("with %i processes, a log whose reader has left stops no gateway", async (workers) => {
+  const directory = mkdtempSync(join(tmpdir(), "majordomo-log-"))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const pipe = join(directory, "pipe")
+  execFileSync("mkfifo", [pipe])
+  // The program is the only writer of the pipe, and `head` is its only reader, which leaves after a line.
+  const reader = spawn("head", ["-n", "1", pipe])
+  const left = new Promise((resolve) => reader.once("exit", resolve))
+  const settings = { DATABASE_URL: (await createTestDatabase()).url, MAJORDOMO_SERVER_WORKERS: String(workers) }
+  const gateway = await install(settings, ["sh", "-c", `exec "$0" "$@" 2>${pipe}`]).serve()
+  await left
+  for (const pid of [...listChildren(gateway.pid), gateway.pid]) process.kill(pid, "SIGUSR2") // is logged
+  for (let i = 0; i < 20; i++) expect((await fetch(`${gateway.origin}/readyz`)).status).toBe(200)
+  expect((await gateway.stop()).code).toBe(0)
+})
 
-it.skipIf(!existsSync("/dev/full"))("a log on a full disk stops no gateway", { timeout: LIMIT_MS }, async () => {
+it.skipIf(!existsSync("/dev/full"))("a log on a full disk stops no gateway", async () => {
   const { url } = await createTestDatabase()
   const gateway = await install({ DATABASE_URL: url }, ["sh", "-c", 'exec "$0" "$@" 2>/dev/full']).serve()
   expect((await fetch(`${gateway.origin}/readyz`)).status).toBe(200)

@@ -7,8 +7,6 @@ import { createInstallation, type Installation } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { listChildren } from "../support/processes.ts"
 
-const LIMIT_MS = 90_000
-
 let fakeProvider: FakeProvider
 beforeAll(async () => {
   fakeProvider = await startFakeProvider()
@@ -29,7 +27,7 @@ async function withWorkers(settings: Readonly<Record<string, string>>, work: (ho
   }
 }
 
-it("workers share one port, add up their rows and metrics, and end together", { timeout: LIMIT_MS }, async () => {
+it("workers share one port, add up their rows and metrics, and end together", async () => {
   await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
     const gateway = await home.serve()
     const key = firstKey(gateway)
@@ -37,7 +35,7 @@ it("workers share one port, add up their rows and metrics, and end together", { 
       askOnce({ key, port: gateway.port, tag: `w-${i}`, stream: i % 2 === 0 }),
     )
     expect((await Promise.all(asked)).filter((why) => why !== undefined)).toEqual([])
-    await expect.poll(() => metric(gateway, "majordomo_rows_written_total"), { timeout: 10_000 }).toBe(20)
+    await expect.poll(() => metric(gateway, "majordomo_rows_written_total")).toBe(20)
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
     expect(lastNumbers(stderr)).toEqual({ accepted: 20, written: 20, waiting: 0, rejected: 0, dropped: 0 })
@@ -45,7 +43,7 @@ it("workers share one port, add up their rows and metrics, and end together", { 
   })
 })
 
-it("every worker rejects a revoked key", { timeout: LIMIT_MS }, async () => {
+it("every worker rejects a revoked key", async () => {
   await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
     const { id, key } = (await home.runJson(["keys", "create", "--name", "brief"])) as { id: string; key: string }
     const gateway = await home.serve()
@@ -60,9 +58,7 @@ it("every worker rejects a revoked key", { timeout: LIMIT_MS }, async () => {
   })
 })
 
-it("a killed worker is replaced, its requests have their rows, and the others continue", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("a killed worker is replaced, its requests have their rows, and the others continue", async () => {
   await withWorkers({}, async (home) => {
     const gateway = await home.serve() // on the embedded database, which the primary process owns
     const key = firstKey(gateway)
@@ -78,7 +74,7 @@ it("a killed worker is replaced, its requests have their rows, and the others co
     process.kill(pid, "SIGKILL")
     process.kill(other, 0)
     const newOnes = () => listChildren(gateway.pid).filter((each) => each !== other && each !== pid).length
-    await expect.poll(newOnes, { timeout: 20_000 }).toBe(1)
+    await expect.poll(newOnes).toBe(1)
     expect(gateway.stderr).toContain("starting another one")
     for (let i = 0; i < 8; i++)
       expect(await askOnce({ key, port: gateway.port, tag: `on-${i}`, stream: false })).toBeUndefined()
@@ -88,15 +84,13 @@ it("a killed worker is replaced, its requests have their rows, and the others co
       const rows = (await home.runJson(["usage", "requests", "--where", "Tag=killed"])) as { outcome: string }[]
       return rows.map((row) => row.outcome)
     }
-    await expect.poll(outcome, { timeout: 20_000 }).toEqual(["gateway_died"])
+    await expect.poll(outcome).toEqual(["gateway_died"])
     expect((await gateway.stop()).code).toBe(0)
     expect(await home.runJson(["verify"])).toMatchObject({ balanced: true, lost: 0, waiting: 0, written: 9 })
   })
 })
 
-it("[O7] a worker that dies leaves no connection unread, and /readyz is 200 only when all workers are up", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("[O7] a worker that dies leaves no connection unread, and /readyz is 200 only when all workers are up", async () => {
   await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
     const gateway = await home.serve()
     const key = firstKey(gateway)
@@ -114,7 +108,7 @@ it("[O7] a worker that dies leaves no connection unread, and /readyz is 200 only
     expect(answers.filter((why) => why === undefined).length).toBeGreaterThan(0)
     expect(answers.filter((why) => why !== undefined).length).toBeGreaterThan(0)
     expect(answers.filter((why) => why?.includes("no answer within"))).toEqual([])
-    await expect.poll(ready, { timeout: 20_000 }).toBe(200)
+    await expect.poll(ready).toBe(200)
     expect(listChildren(gateway.pid)).toHaveLength(2)
     await gateway.stop()
   })
@@ -134,21 +128,15 @@ it("[O7] of 8 workers that are killed under load, none leaves a connection unrea
       // Each client gets an answer, or the end of its connection, at which it may try again.
       expect((await Promise.all(asked)).filter((why) => why?.includes("no answer within"))).toEqual([])
       agent.destroy()
-      await expect
-        .poll(() => listChildren(gateway.pid).filter((each) => each !== pid).length, { timeout: 30_000 })
-        .toBe(2)
-      await expect
-        .poll(async () => (await fetch(`${gateway.origin}/readyz`).catch(() => undefined))?.status, { timeout: 30_000 })
-        .toBe(200)
+      await expect.poll(() => listChildren(gateway.pid).filter((each) => each !== pid).length).toBe(2)
+      await expect.poll(async () => (await fetch(`${gateway.origin}/readyz`).catch(() => undefined))?.status).toBe(200)
     }
     expect((await gateway.stop()).code).toBe(0)
     expect(await home.runJson(["verify"])).toMatchObject({ balanced: true, lost: 0, waiting: 0 })
   })
 })
 
-it("[O6] counters and the last log line never go backwards when a worker dies or does not answer", {
-  timeout: LIMIT_MS,
-}, async () => {
+it("[O6] counters and the last log line never go backwards when a worker dies or does not answer", async () => {
   await withWorkers({ DATABASE_URL: (await createTestDatabase()).url }, async (home) => {
     const gateway = await home.serve()
     const key = firstKey(gateway)
@@ -158,7 +146,7 @@ it("[O6] counters and the last log line never go backwards when a worker dies or
     }
     const written = () => metric(gateway, "majordomo_rows_written_total")
     await ask(20)
-    await expect.poll(written, { timeout: 10_000 }).toBe(20)
+    await expect.poll(written).toBe(20)
     const [first = 0, second = 0] = listChildren(gateway.pid)
     process.kill(first, "SIGSTOP")
     // The worker that does not answer has one of these connections at most, and the kept one if it was its own.
@@ -168,16 +156,14 @@ it("[O6] counters and the last log line never go backwards when a worker dies or
     expect(await Promise.any(asked)).toBe(20)
     for (const pid of [first, second]) {
       process.kill(pid, "SIGKILL")
-      await expect.poll(() => listChildren(gateway.pid).includes(pid), { timeout: 20_000 }).toBe(false)
-      await expect
-        .poll(async () => (await fetch(`${gateway.origin}/readyz`).catch(() => undefined))?.status, { timeout: 20_000 })
-        .toBe(200)
+      await expect.poll(() => listChildren(gateway.pid).includes(pid)).toBe(false)
+      await expect.poll(async () => (await fetch(`${gateway.origin}/readyz`).catch(() => undefined))?.status).toBe(200)
       // A killed worker may leave rows that it has written and not crossed off. The next one counts them once more.
       expect(await written()).toBeGreaterThanOrEqual(20)
     }
     const before = await written()
     await ask(5)
-    await expect.poll(written, { timeout: 10_000 }).toBeGreaterThanOrEqual(before + 5)
+    await expect.poll(written).toBeGreaterThanOrEqual(before + 5)
     const { stderr } = await gateway.stop()
     const { accepted, ...numbers } = lastNumbers(stderr)
     expect(accepted).toBeGreaterThanOrEqual(25)

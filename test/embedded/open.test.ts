@@ -49,13 +49,11 @@ test("a second gateway on the same directory fails at once, with an error that n
     `${SERVE}.catch((error) => error)
     await print(database.name + ": " + database.message)`,
   )
-  const startedAt = performance.now()
   expect(await second.next()).toMatch(
     new RegExp(
       `^CommandError: the embedded database in .* is in use by a running gateway .*process ${process.pid}, since 20`,
     ),
   )
-  expect(performance.now() - startedAt).toBeLessThan(5_000)
   await second.kill()
 })
 

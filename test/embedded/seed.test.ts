@@ -57,7 +57,7 @@ test("only its owner can access the data directory, even when it was accessible 
   await child.kill()
 })
 
-test("[O12] each build makes the same cluster, byte for byte", { timeout: 180_000 }, async () => {
+test("[O12] each build makes the same cluster, byte for byte", async () => {
   const [one, other] = [await makeSeed(), await makeSeed()]
   const others = [...parseTar(other)]
   const differing = [...parseTar(one)].filter((entry, i) => !isDeepStrictEqual(entry, others[i]))

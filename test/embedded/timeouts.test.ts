@@ -1,10 +1,9 @@
 import { dirname } from "node:path"
-import { expect, onTestFinished, test, vi } from "vitest"
+import { expect, onTestFinished, test } from "vitest"
 import { createPostgresDatabase } from "../../src/database/postgres.ts"
 import { startTestServer } from "./_harness.ts"
 
 // A busy machine takes long to start the engine.
-vi.setConfig({ testTimeout: 120_000 })
 
 /** Reads and writes files all the time, as every statement on a large table does. */
 const ENDLESS = "SELECT count(*) FROM generate_series(1, 1e12)"

@@ -16,7 +16,7 @@ export async function openJobStore(directory: string) {
     ledger,
     /** Returns the rows when all of them are in the database. */
     async readRows(): Promise<readonly LogRecord[]> {
-      await ledger.drain(60_000)
+      await ledger.drain(180_000)
       const { rows } = await database.query<LogRecord>("SELECT * FROM llm_requests ORDER BY id")
       return rows
     },

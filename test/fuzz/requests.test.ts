@@ -3,6 +3,7 @@ import { createServer } from "node:http"
 import { connect } from "node:net"
 import { expect, test } from "vitest"
 import { KEY, startPipeline } from "../support/pipeline.ts"
+import { HANG_MS } from "../support/until.ts"
 import { fuzz, mutate, TIMEOUT_MS } from "./_fuzz.ts"
 
 const BODY = '{"model":"m","messages":[]}'
@@ -97,7 +98,7 @@ test(
         const bytes = Buffer.from(text, "latin1")
         const cut = random.below(3) === 0 ? random.below(bytes.length + 1) : bytes.length
         await new Promise<void>((resolve, reject) => {
-          const hung = setTimeout(() => reject(new Error(`hangs: ${JSON.stringify(text)}`)), 10_000)
+          const hung = setTimeout(() => reject(new Error(`hangs: ${JSON.stringify(text)}`)), HANG_MS)
           const socket = connect(gateway.port, "127.0.0.1")
           socket.on("error", () => {})
           socket.on("close", () => {
@@ -113,7 +114,7 @@ test(
       { lanes: 32 },
     )
 
-    await expect.poll(() => gateway.gateway.openRequests(), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => gateway.gateway.openRequests()).toBe(0)
     await expect.poll(() => gateway.gateway.unrecordedRequests()).toBe(0)
     expect(malformed).toEqual([])
     expect([...hosts]).toEqual([`127.0.0.1:${port}`])

@@ -320,6 +320,25 @@ describe("the metadata of a key", () => {
     await keyed.close()
   })
 
+  test.each([
+    ["GET", "/v1/models"],
+    ["POST", "/v1/messages/count_tokens"],
+    ["GET", "/v1/files"],
+    ["GET", "/v1/responses/resp_1"],
+  ])("what costs nothing needs no metadata: %s %s", async (method, path) => {
+    const keyed = await start({ ...NONE, required: ["Team"] })
+    const headers = { "x-majordomo-key": KEY, "x-api-key": "sk-test" }
+    const own = path.includes("messages") ? headers : { ...headers, authorization: "Bearer sk-test", "x-api-key": "" }
+    const answer = await fetch(`${keyed.origin}${path}`, {
+      method,
+      headers: own,
+      ...(method === "POST" && { body: '{"model":"claude-haiku-4-5","messages":[]}' }),
+    })
+    expect(await answer.text()).not.toContain("X-Majordomo-Team")
+    expect((await keyed.nextRecord()).request_path).toBe(path)
+    await keyed.close()
+  })
+
   test("what the head, the body or the key says counts as sent", async () => {
     const required = ["User-Id", "Session-Id", "Client", "Team"]
     const keyed = await start({ ...NONE, defaults: { Team: "search" }, required })

@@ -12,6 +12,7 @@ let upstream: OddUpstream
 let gateway: Pipeline
 let answer = OK
 const asked: [string, Caller][] = []
+const dates: (string | undefined)[] = []
 const signed: (UnsignedRequest & { readonly bytes: Buffer })[] = []
 
 const key = (secret: string): ProviderCredential => ({ id: "1", alias: "team-a", kind: "key", secret })
@@ -53,6 +54,7 @@ beforeAll(async () => {
         // Anthropic's is not in memory yet.
         return provider === "anthropic" ? Promise.resolve(held[provider]) : held[provider]
       },
+      noteAwsDate: (date) => dates.push(date),
       async authorize(credential, unsigned) {
         const pieces = unsigned.body.pieces()
         signed.push({ ...unsigned, bytes: Buffer.isBuffer(pieces) ? pieces : Buffer.alloc(0) })
@@ -148,13 +150,17 @@ describe("a gateway key in the place of a provider's key is replaced by the key 
   })
 
   test("a gateway key in the place of a name is not stored", async () => {
-    await send(request(`X-Majordomo-Provider-Alias: ${KEY}\r\n`))
+    await send(request(`X-Majordomo-Provider-Alias: ${KEY}\r\nAuthorization: Bearer sk-own\r\n`))
     expect((await gateway.nextRecord()).provider_api_key_alias).toBe("***")
   })
 
-  test("the name that the client gives to its credential stays", async () => {
+  test("the row names the credential that the provider bills: the client can name its own, and not the gateway's", async () => {
     await send(request("X-Majordomo-Provider-Alias: mine\r\n"))
+    expect((await gateway.nextRecord()).provider_api_key_alias).toBe("team-a")
+    await send(request("X-Majordomo-Provider-Alias: mine\r\nAuthorization: Bearer sk-own\r\n"))
     expect((await gateway.nextRecord()).provider_api_key_alias).toBe("mine")
+    await send(request("X-Majordomo-Provider-Alias:\r\nAuthorization: Bearer sk-own\r\n"))
+    expect((await gateway.nextRecord()).provider_api_key_alias).toBe(undefined)
   })
 
   test("a provider of the settings without a key in the vault gets no credential", async () => {
@@ -189,6 +195,18 @@ describe("the client's own credential", () => {
     await gateway.nextRecord()
   })
 })
+
+test.each([
+  ["azure", MESSAGES, "api-key: azure-own"],
+  ["vertex", CLAUDE_AT_VERTEX, "x-goog-api-key: vertex-own"],
+  ["local", CHAT, "x-api-key: local-own"],
+])(
+  "the client's own key of %s has its hash in the row where another API has its key: %s %s",
+  async (name, path, line) => {
+    await send(request(`X-Majordomo-Provider: ${name}\r\n${line}\r\n`, { path }))
+    expect((await gateway.nextRecord()).provider_api_key_hash).toBe(hashKey(line.split(": ")[1]!))
+  },
+)
 
 describe("without a key in the vault", () => {
   test.each([
@@ -269,4 +287,19 @@ test("a request that must be signed is sent with the headers of the signature, w
   expect(headers).toEqual(["X-Mine", "kept"])
   expect([bytes.toString(), body.length]).toEqual(['{"model":"m","messages":[]}', 27])
   expect((await gateway.nextRecord()).provider_api_key_hash).toBe(hashKey("aws-secret-of-the-vault"))
+})
+
+test("the date of an answer in which AWS rejects a signed request is passed on, and that of no other answer", async () => {
+  const rejection = "HTTP/1.1 403 Forbidden\r\nDate: Sat, 28 Nov 2026 20:10:00 GMT\r\nContent-Length: 0\r\n\r\n"
+  for (const [text, name] of [
+    [rejection, "aws"],
+    [rejection, "local"],
+    [OK, "aws"],
+  ] as const) {
+    answer = text
+    await send(request(`X-Majordomo-Provider: ${name}\r\n`))
+    await gateway.nextRecord()
+  }
+  answer = OK
+  expect(dates).toEqual(["Sat, 28 Nov 2026 20:10:00 GMT"])
 })

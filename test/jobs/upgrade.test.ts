@@ -27,7 +27,7 @@ describeDatabases("a database of version 2 with rows", (open) => {
     ledger.append({ ...aRecord(), job: { kind: "batch", id: "batch_1", state: "done", created: true } })
     const item = { kind: "batch", source: "batch_1", item: "a" } as const
     for (let download = 0; download < 3; download++) ledger.append({ ...aRecord(), job: item })
-    await ledger.drain(20_000)
+    await ledger.drain(180_000)
     const { rows } = await database.query("SELECT billed_items::int AS billed FROM llm_jobs")
     expect(rows).toEqual([{ billed: 1 }])
     expect(await verifyLedger(database, journals)).toMatchObject({ written: 22, waiting: 0, lost: 0, differences: [] })

@@ -115,9 +115,10 @@ describe("the JSON tokenizer", () => {
     ]) {
       const bytes = Buffer.from(text)
       for (const splits of [whole, () => 1]) {
-        const start = performance.now()
+        const start = process.cpuUsage()
         expect(tokensOf(bytes, splits, true)).toHaveLength(1)
-        expect(performance.now() - start).toBeLessThan(5000)
+        const { user, system } = process.cpuUsage(start)
+        expect((user + system) / 1e6).toBeLessThan(5)
       }
     }
   })

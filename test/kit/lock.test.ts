@@ -94,9 +94,9 @@ const PLACES: Record<string, (directory: string) => { path?: string; node?: stri
 }
 
 for (const [name, place] of Object.entries(PLACES)) {
-  test(`a directory has one owner, also seen from ${name}; a killed owner's directory is free at once`, {
-    timeout: 180_000,
-  }, async ({ skip }) => {
+  test(`a directory has one owner, also seen from ${name}; a killed owner's directory is free at once`, async ({
+    skip,
+  }) => {
     const directory = makeDirectory()
     const { path = directory, node, under = [] } = place(directory)
     if (node === "") skip("npm could not install this version of Node")
@@ -113,7 +113,7 @@ for (const [name, place] of Object.entries(PLACES)) {
     await next.kill()
     // A new PID namespace ends a moment after the command that made it, but long before a lease would expire.
     let last: Lock | undefined
-    await expect.poll(async () => (last = await acquireLock(directory)), { timeout: 10_000 }).toBeDefined()
+    await expect.poll(async () => (last = await acquireLock(directory))).toBeDefined()
     await last?.release()
   })
 }
@@ -166,9 +166,7 @@ function onAnotherKernel(directory: string): readonly string[] {
   return inNamespaces(["--mount"], `mount --bind ${bootId} /proc/sys/kernel/random/boot_id`)
 }
 
-test("a directory that a process on another machine uses is never taken, however long one waits", {
-  timeout: 60_000,
-}, async ({ skip }) => {
+test("a directory that a process on another machine uses is never taken, however long one waits", async ({ skip }) => {
   const directory = makeDirectory()
   const under = onAnotherKernel(makeDirectory())
   if (!canRun(under)) skip("this user may not create namespaces")
@@ -180,9 +178,9 @@ test("a directory that a process on another machine uses is never taken, however
   expect(waited).toEqual([SHORT.expiryMs])
 })
 
-test("a frozen process on another machine loses its directory, and ends without writing when it wakes up", {
-  timeout: 60_000,
-}, async ({ skip }) => {
+test("a frozen process on another machine loses its directory, and ends without writing when it wakes up", async ({
+  skip,
+}) => {
   const directory = makeDirectory()
   const under = onAnotherKernel(makeDirectory())
   if (!canRun(under)) skip("this user may not create namespaces")
@@ -199,7 +197,7 @@ test("a frozen process on another machine loses its directory, and ends without 
   writeFileSync(freeze, "")
   let lock: Lock | undefined
   const acquire = async () => (lock = await acquireLock(directory, { timing: SHORT, onWait: () => {} }))
-  await expect.poll(acquire, { timeout: 40_000 }).toBeDefined()
+  await expect.poll(acquire).toBeDefined()
   rmSync(freeze)
   const before = readFileSync(written, "utf8")
   owner.signal("SIGCONT")
@@ -210,7 +208,7 @@ test("a frozen process on another machine loses its directory, and ends without 
   await lock!.release()
 })
 
-test("a process that was frozen and whose directory nobody took goes on", { timeout: 60_000 }, async () => {
+test("a process that was frozen and whose directory nobody took goes on", async () => {
   const directory = makeDirectory()
   const written = join(directory, "written")
   const owner = await start(directory, {

@@ -31,7 +31,7 @@ beforeAll(async () => {
   for (let i = 0; i < 5; i++) await exchange(gateway.port, request("", { body: '{"model":"m","stream":true}' }))
   idleMs = (await gateway.measure()).stallMs
   console.info(`ordinary answers: stall ${idleMs.toFixed(0)} ms`)
-}, 120_000)
+})
 afterAll(async () => {
   await gateway.stop()
   await provider.close()
@@ -73,13 +73,13 @@ test("[BND-01] a connection that pipelines 150,000 requests without a key is ans
   })
   const text = "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000)
   for (let sent = 0; sent < count; sent += 1000) if (!client.write(text)) await once(client, "drain")
-  await expect.poll(() => answered, { timeout: 110_000, interval: 50 }).toBe(count)
+  await expect.poll(() => answered, { interval: 50 }).toBe(count)
   client.destroy()
   const after = await gateway.measure()
   console.info(`pipelined: ${((after.peakRss - before.rss) / MB).toFixed(0)} MB, stall ${after.stallMs.toFixed(0)} ms`)
   expect(after.peakRss - before.rss).toBeLessThan(100 * MB)
   expect(after.stallMs).toBeLessThan(Math.max(MAX_STALL_MS, MAX_STALL_FACTOR * idleMs))
-}, 120_000)
+})
 
 describe("[BND-03] no answer stops the event loop for 50 ms, and no answer takes many times its size", () => {
   const large = 6 * MB
@@ -131,7 +131,7 @@ test("[BND-03] a body of 1 MB in chunks of one byte is forwarded, and takes litt
     `chunks of a byte: stall ${after.stallMs.toFixed(0)} ms, ${((after.peakRss - before.rss) / MB).toFixed(0)} MB`,
   )
   expect(after.peakRss - before.rss).toBeLessThan(64 * MB)
-}, 120_000)
+})
 
 describe("[BND-08] connections that send bodies in chunks of one byte at once do not stop the event loop for 50 ms", () => {
   const chunks = inBytes(`{"model":"m","a":"${"b".repeat(128 * 1024)}"}`).toString("latin1")
@@ -156,4 +156,4 @@ describe("[BND-08] connections that send bodies in chunks of one byte at once do
     await costly
     expect(order).toEqual(["ordinary", "costly"])
   })
-}, 120_000)
+})

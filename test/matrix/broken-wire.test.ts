@@ -43,7 +43,7 @@ test("[PGF-05] when connections are reset repeatedly after any number of bytes, 
   const records = Array.from({ length: 400 }, () => aRecord())
   wire.breakAll()
   for (const record of records) ledger.append(record)
-  await expect.poll(() => ledger.stats().waiting, { timeout: 25_000 }).toBe(0)
+  await expect.poll(() => ledger.stats().waiting).toBe(0)
   const { rows } = await direct.query<{ count: string }>("SELECT count(*) FROM llm_requests")
   expect(rows[0]?.count).toBe("400")
   expect(ledger.stats()).toMatchObject({ accepted: 400, rejected: 0, dropped: 0 })

@@ -242,4 +242,4 @@ test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object,
     ),
   )
   expect([...new Set(hits)]).toEqual([])
-}, 60_000)
+})

@@ -7,7 +7,8 @@ import { connectRaw, type RawClient } from "../support/raw.ts"
 import { exchange, KEY_LINE, nextRecords, request } from "./_raw.ts"
 
 const STREAM = request("", { close: false, body: '{"model":"m","stream":true,"messages":[]}' })
-const PROMPT_MS = 1000
+/** No timeout of the gateway ends a request meanwhile, so that only the departure of the client can. */
+const NEVER_MS = 600_000
 
 let fakeProvider: FakeProvider
 let gateway: Pipeline
@@ -15,7 +16,7 @@ beforeAll(async () => {
   fakeProvider = await startFakeProvider()
   gateway = await startPipeline({
     upstream: fakeProvider.origin,
-    settings: { maxConnections: 4000, writeTimeoutMs: 1000, idleTimeoutMs: 60_000 },
+    settings: { maxConnections: 4000, writeTimeoutMs: NEVER_MS, firstByteTimeoutMs: NEVER_MS, idleTimeoutMs: NEVER_MS },
   })
 })
 afterEach(async () => {
@@ -35,10 +36,9 @@ async function open(text: string, until: RegExp | undefined): Promise<RawClient>
   return client
 }
 
-/** Waits until `count` requests are aborted at the provider. Returns the ms from `since` to the last one. */
-async function aborted(count: number, since: number): Promise<number> {
+/** Waits until `count` requests are aborted at the provider. */
+async function aborted(count: number): Promise<void> {
   for (let i = 0; i < count; i++) expect(await (await fakeProvider.nextRequest()).ended).toBe("caller_left")
-  return performance.now() - since
 }
 
 const leave = {
@@ -48,13 +48,12 @@ const leave = {
 const ways = ["FIN", "RST"] as const
 
 describe.each(ways)("a client that disconnects with %s", (way) => {
-  test("[ABT-01] before the response headers: the provider's request is aborted within a second, and the row has status 499 and no usage", async () => {
+  test("[ABT-01] before the response headers: the provider's request is aborted without waiting for a timeout, and the row has status 499 and no usage", async () => {
     fakeProvider.always({ never: true })
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(STREAM, undefined)))
     await expect.poll(() => fakeProvider.exchanges.length).toBe(20)
-    const since = performance.now()
     for (const client of clients) leave[way](client)
-    expect(await aborted(20, since)).toBeLessThan(PROMPT_MS)
+    await aborted(20)
     for (const row of await nextRecords(gateway, 20)) {
       expect(row).toMatchObject({ status_code: 499, outcome: "client_left", usage_source: "none" })
     }
@@ -63,9 +62,8 @@ describe.each(ways)("a client that disconnects with %s", (way) => {
   test("[ABT-02] during a stream: the same, with the usage that is known", async () => {
     fakeProvider.always({ pieces: 9, hangAfterPieces: 4 })
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(STREAM, /data: /)))
-    const since = performance.now()
     for (const client of clients) leave[way](client)
-    expect(await aborted(20, since)).toBeLessThan(PROMPT_MS)
+    await aborted(20)
     for (const row of await nextRecords(gateway, 20)) {
       expect(row).toMatchObject({ outcome: "client_left", status_code: 200, streamed: true, usage_source: "estimated" })
     }
@@ -85,13 +83,11 @@ describe.each(ways)("a client that disconnects with %s", (way) => {
           sent = upstream.sentBody.length
           return sent > 1_000_000 && sent === before
         },
-        { interval: 100, timeout: 5000 },
+        { interval: 100 },
       )
       .toBe(true)
-    const since = performance.now()
     leave[way](client)
     expect(await upstream.ended).toBe("caller_left")
-    expect(performance.now() - since).toBeLessThan(PROMPT_MS)
     expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left" })
   })
 
@@ -114,9 +110,8 @@ test("[ABT-04] a disconnect is detected whatever the garbage collector does mean
   for (let round = 0; round < 5; round++) {
     const clients = await Promise.all(Array.from({ length: 100 }, () => open(STREAM, /data: /)))
     collect()
-    const since = performance.now()
     for (const client of clients) client.close()
-    expect(await aborted(100, since)).toBeLessThan(2 * PROMPT_MS)
+    await aborted(100)
     for (const row of await nextRecords(gateway, 100)) expect(row.outcome).toBe("client_left")
   }
   clearInterval(timer)
@@ -136,7 +131,7 @@ test("[ABT-06] a client that does not read pauses its provider, so that no bytes
       return client
     }),
   )
-  await expect.poll(() => fakeProvider.exchanges.length, { timeout: 10_000 }).toBe(5)
+  await expect.poll(() => fakeProvider.exchanges.length).toBe(5)
   const sentOf = () => fakeProvider.exchanges.map(({ sentBody }) => sentBody.length)
   let sent: number[] = []
   await expect
@@ -146,7 +141,7 @@ test("[ABT-06] a client that does not read pauses its provider, so that no bytes
         sent = sentOf()
         return sent.every((bytes, index) => bytes > 500_000 && bytes === before[index])
       },
-      { interval: 200, timeout: 10_000 },
+      { interval: 200 },
     )
     .toBe(true)
   // Two pairs of socket buffers on the loopback take a few megabytes. The gateway's own buffers have a limit.
@@ -163,22 +158,22 @@ test("[ABT-08] if the clients of a thousand streams disconnect at once, every pr
   while (clients.length < count) {
     clients.push(...(await Promise.all(Array.from({ length: 200 }, () => open(STREAM, /data: /)))))
   }
-  const since = performance.now()
   for (const client of clients) client.socket.resetAndDestroy()
-  // Clients and providers are in this process too, on a shared machine.
-  expect(await aborted(count, since)).toBeLessThan(4000)
+  await aborted(count)
   const rows = await nextRecords(gateway, count)
   expect(new Set(rows.map(({ id }) => id)).size).toBe(count)
   expect(rows.filter(({ outcome }) => outcome !== "client_left")).toEqual([])
 })
 
 test("[ABT-09] a client that disappears silently is disconnected after the write timeout, with a row", async () => {
+  const strict = await startPipeline({ upstream: fakeProvider.origin, settings: { writeTimeoutMs: 1000 } })
   fakeProvider.always({ textBytes: 30_000_000, chunked: true, chunkBytes: 65_536 })
-  const client = await connectRaw(gateway.port)
+  const client = await connectRaw(strict.port)
   client.socket.pause()
   client.send(request("", { close: false }))
-  expect(await gateway.nextRecord()).toMatchObject({ outcome: "client_left" })
+  expect(await strict.nextRecord()).toMatchObject({ outcome: "client_left" })
   client.close()
+  await strict.close()
 })
 
 test("[ABT-10] thousands of requests, some of them abandoned, leak no listener, timer or handle", async () => {

@@ -5,9 +5,6 @@ import { makeDirectory, openTestLedger } from "../database/_ledger.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { KEY, startPipeline } from "../support/pipeline.ts"
 
-/** How long a response would wait if it waited for the ledger. Other tests use the machine at the same time. */
-const NOTICEABLE_MS = 20
-
 let far: FakeProvider
 beforeAll(async () => {
   far = await startFakeProvider({ record: false })
@@ -26,7 +23,7 @@ function databaseWith(query: () => Promise<unknown>): Database {
 }
 
 async function startWith(database: Database) {
-  const ledger = await openTestLedger(database, await makeDirectory(), { timing: { queryTimeoutMs: 100 } })
+  const ledger = await openTestLedger(database, await makeDirectory(), { timing: { queryTimeoutMs: 3_600_000 } })
   const pipeline = await startPipeline({
     upstream: far.origin,
     ledger: { append: ledger.append, recordIntent: ledger.recordIntent },
@@ -34,12 +31,10 @@ async function startWith(database: Database) {
   return { ledger, pipeline }
 }
 
-test("[LOG-13] a response takes equally long whether or not the database responds", async () => {
+test("[LOG-13] a response never waits for a database that does not respond", async () => {
   const well = await startWith(databaseWith(async () => ({ rows: [], rowCount: 0 })))
   const paused = await startWith(databaseWith(() => new Promise(() => {})))
-  const took = { well: [] as number[], paused: [] as number[] }
-  const ask = async ({ pipeline }: typeof well, stream: boolean, times: number[]) => {
-    const since = performance.now()
+  const ask = async ({ pipeline }: typeof well, stream: boolean) => {
     const answer = await fetch(`${pipeline.origin}/v1/chat/completions`, {
       method: "POST",
       headers: { "x-majordomo-key": KEY, "content-type": "application/json" },
@@ -47,22 +42,15 @@ test("[LOG-13] a response takes equally long whether or not the database respond
     })
     expect(answer.status).toBe(200)
     await answer.text()
-    times.push(performance.now() - since)
   }
-  for (let i = 0; i < 400; i++) {
-    // The two alternate and change their order, so that other work on the machine affects both.
-    const turns = [() => ask(well, i % 3 === 0, took.well), () => ask(paused, i % 3 === 0, took.paused)]
-    for (const turn of i % 2 === 0 ? turns : turns.reverse()) await turn()
+  for (let i = 0; i < 100; i++) {
+    await ask(well, i % 3 === 0)
+    await ask(paused, i % 3 === 0) // hangs if anything waits for the statement, which never ends
   }
-  expect(median(took.paused) - median(took.well)).toBeLessThan(NOTICEABLE_MS)
-  expect(paused.ledger.stats()).toMatchObject({ accepted: 400, written: 0, waiting: 400, dropped: 0 })
-  await expect.poll(() => well.ledger.stats().written).toBe(400)
+  expect(paused.ledger.stats()).toMatchObject({ accepted: 100, written: 0, waiting: 100, dropped: 0 })
+  await expect.poll(() => well.ledger.stats().written).toBe(100)
   await Promise.all([well.pipeline.close(), paused.pipeline.close()])
 })
-
-function median(times: readonly number[]): number {
-  return [...times].sort((a, b) => a - b)[times.length >> 1]!
-}
 
 /** Returns the times in ms at which a writer tried to reach the database, given when the database recovers. */
 async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, random: () => number): Promise<number[]> {

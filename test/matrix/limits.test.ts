@@ -148,12 +148,14 @@ describe("sizes", () => {
     `/v1beta/${":".repeat(16_000)}`,
     `/v1/models/${"generateConten".repeat(1000)}`,
   ])("[LIM-10] a path of 16 KB is routed quickly: %.30s", async (path) => {
-    const since = performance.now()
+    const since = process.cpuUsage()
     await exchange(
       gateway.port,
       request("X-Majordomo-Key-Nothing: 1\r\n", { method: "GET", path, body: "" }).replace(KEY_LINE, ""),
     )
-    expect(performance.now() - since).toBeLessThan(200)
+    const { user, system } = process.cpuUsage(since)
+    // A search whose time grows with the square of the length takes seconds of CPU.
+    expect((user + system) / 1e6).toBeLessThan(1)
   })
 
   test("[DAT-16] the gateway chooses the id of a row, whatever ids a client sends", async () => {
@@ -169,15 +171,13 @@ describe("sizes", () => {
 
 describe("timeouts", () => {
   test("[TMO-01] only the gateway's own settings limit the time of a response: no library ends it", async () => {
-    const calm = await startPipeline({
-      upstream: upstream.origin,
-      settings: { firstByteTimeoutMs: 1500, idleTimeoutMs: 1500 },
-    })
     upstream.next({ delayMs: 900 })
-    expect(statusOf(await exchange(calm.port, request()))).toBe(200)
-    upstream.next({ delayMs: 4000 })
-    expect(statusOf(await exchange(calm.port, request()))).toBe(504)
-    await calm.close()
+    expect(statusOf(await exchange(gateway.port, request()))).toBe(200)
+    await gateway.nextRecord()
+    const strict = await startPipeline({ upstream: upstream.origin, settings: { firstByteTimeoutMs: 500 } })
+    upstream.next({ never: true })
+    expect(statusOf(await exchange(strict.port, request()))).toBe(504)
+    await strict.close()
   })
 
   test("[TMO-04] request headers that arrive byte by byte end at the gateway's own timeout", async () => {
@@ -193,9 +193,7 @@ describe("timeouts", () => {
   test("[TMO-03] a provider that does not accept the connection fails after upstream.connect_timeout", async () => {
     // TEST-NET-1 (RFC 5737) has no hosts: the connection is dropped, or rejected immediately if there is no route.
     const lost = await startPipeline({ upstream: "http://192.0.2.1:81", settings: { connectTimeoutMs: 300 } })
-    const since = performance.now()
     expect([502, 504]).toContain(statusOf(await exchange(lost.port, request())))
-    expect(performance.now() - since).toBeLessThan(3000)
     await lost.nextRecord()
     await lost.close()
   })
@@ -225,7 +223,7 @@ describe("connections", () => {
     })
     const two = await startPipeline({
       upstream: "",
-      settings: { firstByteTimeoutMs: 500, maxConnections: 64 },
+      settings: { maxConnections: 64 },
       providers: {
         openai: { name: "openai", format: "openai", baseUrl: dead.origin },
         anthropic: { name: "anthropic", format: "anthropic", baseUrl: upstream.origin },
@@ -233,14 +231,14 @@ describe("connections", () => {
       },
     })
     const lost = Promise.all(Array.from({ length: 40 }, (_, i) => exchange(two.port, request(`X-N: ${i}\r\n`))))
-    const since = performance.now()
+    // This answer would hang if it waited for those of the other provider, which end only when that one closes.
     expect(statusOf(await exchange(two.port, request("", { path: "/v1/messages" })))).toBe(200)
-    expect(performance.now() - since).toBeLessThan(400)
-    for (const answer of await lost) expect([502, 504]).toContain(statusOf(answer))
+    await expect.poll(() => dead.requests.length).toBe(40)
+    await dead.close()
+    for (const answer of await lost) expect(statusOf(answer)).toBe(502)
     const numbers = dead.requests.map((text) => /X-N: (\d+)/.exec(text)?.[1])
     expect(new Set(numbers).size).toBe(numbers.length)
     await two.close()
-    await dead.close()
   })
 
   test("[CON-09] there are at most upstream.max_connections per provider and a quarter more, and further requests wait", async () => {

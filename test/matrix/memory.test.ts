@@ -85,4 +85,4 @@ test("[LOD-05] [ABT-10] thousands of requests with every outcome leak no memory,
   expect(rows - before.rows).toBe((ROUND * ROUNDS * 7) / 8)
   expect(perRequest).toBeLessThan(MAX_BYTES_PER_REQUEST)
   await expect.poll(() => process.getActiveResourcesInfo().length).toBeLessThan(before.resources + 2 * LANES)
-}, 180_000)
+})

@@ -121,7 +121,7 @@ test.skipIf(process.platform !== "linux")(
 const NAMESERVER = "127.9.9.9"
 const SLOW_LOOK_UPS = 16
 
-/** A name server that receives queries and never answers, so that a lookup takes 10 s in a thread of node. */
+/** A name server that receives queries and never answers, so that a lookup takes minutes in a thread of node. */
 async function startSilentNames(): Promise<{ asked: () => number; close(): void } | undefined> {
   let asked = 0
   const socket = createSocket("udp4")
@@ -137,13 +137,13 @@ async function startSilentNames(): Promise<{ asked: () => number; close(): void 
 
 const directory = mkdtempSync(join(tmpdir(), "mdm-names-"))
 const resolver = join(directory, "resolv.conf")
-writeFileSync(resolver, `nameserver ${NAMESERVER}\n`)
+writeFileSync(resolver, `nameserver ${NAMESERVER}\noptions timeout:30 attempts:5\n`)
 const NO_NAMES = inNamespaces(["--mount"], `mount --bind ${resolver} /etc/resolv.conf`)
 const names = canRun(NO_NAMES) ? await startSilentNames() : undefined
 
 // Changing the resolver for one process requires root.
 test.skipIf(names === undefined)(
-  "[ENC-07] while name lookups hang in node's threads, compressed streams are decoded, metered and stored as fast as before",
+  "[ENC-07] while name lookups hang in node's threads, compressed streams are decoded, metered and stored",
   async () => {
     onTestFinished(() => {
       names?.close()
@@ -154,7 +154,7 @@ test.skipIf(names === undefined)(
       {
         MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: fakeProvider.origin,
         MAJORDOMO_PROVIDERS_ANTHROPIC_BASE_URL: "http://nobody.example",
-        MAJORDOMO_UPSTREAM_CONNECT_TIMEOUT: "30s",
+        MAJORDOMO_UPSTREAM_CONNECT_TIMEOUT: "10m",
         MAJORDOMO_PRICING_REMOTE_URL: "",
         MAJORDOMO_SERVER_SHUTDOWN_TIMEOUT: "100ms",
       },
@@ -175,27 +175,20 @@ test.skipIf(names === undefined)(
         body: '{"model":"gpt-4o-mini","stream":true,"messages":[]}',
       })
     const stream = async () => {
-      const since = performance.now()
       // These are larger than what is decoded synchronously, so each needs a thread of node repeatedly.
       const answer = await ask("/v1/chat/completions", { pieces: 500, encoding: "gzip" })
       expect(await answer.text()).toContain("[DONE]")
-      return performance.now() - since
     }
-    const streams = async () => {
-      const times = []
-      for (let i = 0; i < 5; i++) times.push(...(await Promise.all(Array.from({ length: 10 }, stream))))
-      return times.sort((a, b) => a - b)[times.length >> 1]!
-    }
-    await streams()
-    const before = await streams()
-    const hanging = Array.from({ length: SLOW_LOOK_UPS }, () => ask("/v1/messages", {}).catch(() => {}))
+    let ended = 0
+    const hanging = Array.from({ length: SLOW_LOOK_UPS }, () =>
+      ask("/v1/messages", {})
+        .catch(() => {})
+        .then(() => ended++),
+    )
     await expect.poll(names!.asked).toBeGreaterThanOrEqual(2)
-    const during = await streams()
-    console.info(`median of a stream: ${before.toFixed(1)} ms, while look-ups hang ${during.toFixed(1)} ms`)
-    // After lookups that hang, it would take seconds. Other tests use the machine at the same time.
-    expect(during).toBeLessThan(3 * before + 1000)
+    for (let i = 0; i < 3; i++) await Promise.all(Array.from({ length: 10 }, stream))
+    expect(ended, "look-ups that ended before the streams").toBe(0)
     await gateway.stop("SIGKILL")
     await Promise.all(hanging)
   },
-  60_000,
 )

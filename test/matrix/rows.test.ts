@@ -70,7 +70,7 @@ test("[SHU-05] a second signal ends the gateway immediately, and the next one re
   client.send(ask(true))
   await client.until(/data: /)
   process.kill(gateway.pid, "SIGTERM")
-  await expect.poll(() => gateway.stderr + gateway.stdout, { timeout: 10_000 }).toContain("SIGTERM")
+  await expect.poll(() => gateway.stderr + gateway.stdout).toContain("SIGTERM")
   // Within half a second, it would be the first signal again. Without the second one, the gateway would wait for the stream.
   const repeat = setInterval(() => void gateway.stop("SIGTERM"), 200)
   const { code, stderr } = await gateway.ended.finally(() => clearInterval(repeat))
@@ -79,9 +79,7 @@ test("[SHU-05] a second signal ends the gateway immediately, and the next one re
   client.close()
   const next = await home.serve()
   await expect
-    .poll(async () => ((await home.runJson(["usage", "requests", "--limit", "100"])) as unknown[]).length, {
-      timeout: 15_000,
-    })
+    .poll(async () => ((await home.runJson(["usage", "requests", "--limit", "100"])) as unknown[]).length)
     .toBe(21)
   await next.stop()
   await home.remove()
@@ -101,7 +99,7 @@ test.skipIf(process.platform === "win32")(
     })
     let said = ""
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (said += bytes))
-    await expect.poll(() => said, { timeout: 30_000 }).toMatch(/mdm_sk_[\w-]{16,}\s/)
+    await expect.poll(() => said).toMatch(/mdm_sk_[\w-]{16,}\s/)
     const port = Number(/Majordomo Gateway on \S*:(\d+)/.exec(said)![1])
     const key = /mdm_sk_[\w-]+/.exec(said)![0]
     const text = request("", { body: '{"model":"gpt-4o-mini","stream":true,"messages":[]}' }).replace(
@@ -121,7 +119,7 @@ test.skipIf(process.platform === "win32")(
     letGo()
     expect(await running.closed()).toContain("[DONE]")
     for (const client of idle) client.close()
-    await expect.poll(async () => statusOf(await exchange(port, text).catch(() => "")), { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => statusOf(await exchange(port, text).catch(() => ""))).toBe(200)
     expect(child.exitCode).toBeNull()
     child.kill("SIGTERM")
     await once(child, "exit")

@@ -63,7 +63,7 @@ async function ask({ stream = false, to = "openai" } = {}): Promise<{ status: nu
 
 const address = () => `http://me:swordfish@127.0.0.1:${proxy.port}`
 
-describe("[CON-10] [U15] proxy variables", { timeout: 120_000 }, () => {
+describe("[CON-10] [U15] proxy variables", () => {
   test.each(["MAJORDOMO_UPSTREAM_PROXY", "HTTPS_PROXY"])(
     "%s: answers and streams of a provider come through the proxy, and nothing shows its credentials",
     async (variable) => {

@@ -96,12 +96,12 @@ test("a change that is seen while the database is away is kept in the file, and 
   expect(inputRateAt(next, START)).toBe("3")
   next.start()
   await expect
-    .poll(async () => (await db.query(CHANGES)).rows, { timeout: 60_000 })
+    .poll(async () => (await db.query(CHANGES)).rows)
     .toEqual([
       { at: Date.parse("2026-11-19"), input: "3" },
       { at: START + DAY, input: "30" },
     ])
-  await expect.poll(() => readdir(dataDir), { timeout: 60_000 }).toEqual(["llm-prices.json"])
+  await expect.poll(() => readdir(dataDir)).toEqual(["llm-prices.json"])
   next.close()
   await db.close()
 })

@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { parseLlmPrices } from "../../src/pricing/llm-prices.ts"
 import { createPriceSource } from "../../src/pricing/price-source.ts"
+import { until } from "../support/until.ts"
 import { bodyOf, listedRow } from "./_list.ts"
 
 const NOW = Date.parse("2026-11-20T12:00:00Z")
@@ -132,7 +133,7 @@ describe("the fetched list", () => {
     source.start()
     expect(requests).toHaveLength(0)
 
-    await vi.waitFor(() => expect(said).toEqual([expect.stringContaining("it answered 404")]))
+    await until(() => expect(said).toEqual([expect.stringContaining("it answered 404")]))
     source.close()
   })
 
@@ -141,7 +142,7 @@ describe("the fetched list", () => {
     const source = create({ refreshIntervalMs: 20 })
     source.start()
 
-    await vi.waitFor(() => expect(requests.length).toBeGreaterThanOrEqual(3))
+    await until(() => expect(requests.length).toBeGreaterThanOrEqual(3))
     source.close()
   })
 
@@ -151,14 +152,14 @@ describe("the fetched list", () => {
     expect(await source.refresh()).toEqual({ status: "failed", reason: "it did not answer within 0.2 s" })
     answer = (_, response) => response.end(GOOD)
 
-    await vi.waitFor(async () => expect((await source.refresh()).status).toBe("updated"), 20_000)
+    await until(async () => expect((await source.refresh()).status).toBe("updated"))
   })
 
   test("is aborted without a message when the price book closes, even if the server hangs", async () => {
     answer = () => {}
     const source = create()
     const result = source.refresh()
-    await vi.waitFor(() => expect(requests).toHaveLength(1))
+    await until(() => expect(requests).toHaveLength(1))
     source.close()
 
     expect((await result).status).toBe("failed")

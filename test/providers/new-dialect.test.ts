@@ -6,9 +6,10 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { text } from "node:stream/consumers"
 import pg from "pg"
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { untilFound } from "../support/until.ts"
 
 /** Starting from sources takes longer than the built program. */
 const START_MS = 120_000
@@ -93,7 +94,7 @@ describe("a new API is one folder and one line", () => {
       { bin: copyProgram(directory) },
     )
     gateway = await installation.serve()
-    key = await vi.waitUntil(() => /mdm_sk_[\w-]+/.exec(gateway.stdout)?.[0], { timeout: START_MS })
+    key = await untilFound(() => /mdm_sk_[\w-]+/.exec(gateway.stdout)?.[0])
   }, START_MS)
   afterAll(async () => {
     await installation?.remove()

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { insertRows } from "../../src/database/ledger/insert.ts"
 import { prune } from "../../src/database/prune.ts"
@@ -22,8 +22,6 @@ import { aRecord } from "../database/_ledger.ts"
 import { expectBalance, verifyDatabase } from "../database/_verify.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { insertRandomUsage } from "../support/random-usage.ts"
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const ZONES = ["UTC", "Europe/Lisbon", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Chatham"]
 const BY = [[], ["model"], ["provider"], ["key"], ["hour"], ["day"], ["month", "key"], ["User-Id"], ["week", "User-Id"]]

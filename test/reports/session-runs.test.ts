@@ -38,7 +38,7 @@ describeDatabases("runs", (open) => {
       { "Session-Id": `${LONG}a`, Client: "codex/0.153" },
       { "Session-Id": `${LONG}b` },
     ])
-    const { runs } = await listRuns(context, { ...question(), limit: 9 })
+    const runs = await listRuns(context, { ...question(), limit: 9 })
     expect(runs.map(({ trace, requests }) => [trace, requests])).toEqual([
       [`${LONG}b`, 1],
       [`${LONG}a`, 1],

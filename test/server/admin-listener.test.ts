@@ -19,24 +19,20 @@ describe("with admin.port, the admin API and the dashboard have a listener of th
   })
   afterAll(() => installation.remove())
 
-  test.each([1, 2])(
-    "with %i processes, and the gateway's port does not serve them",
-    { timeout: 60_000 },
-    async (workers) => {
-      const port = await findPort()
-      const settings = { MAJORDOMO_ADMIN_PORT: String(port), MAJORDOMO_SERVER_WORKERS: String(workers) }
-      const gateway = await installation.serve({ settings })
-      const admin = `http://127.0.0.1:${port}`
-      const statusOf = async (url: string) => (await fetch(url, { redirect: "manual" })).status
-      expect(await statusOf(`${admin}/api/v1/keys`)).toBe(401)
-      expect(await statusOf(`${admin}/dashboard`)).toBe(308)
-      expect(await statusOf(`${admin}/health`)).toBe(200)
-      expect(await statusOf(`${admin}/v1/models`)).toBe(404)
-      expect(await statusOf(`${gateway.origin}/health`)).toBe(200)
-      for (const path of ["/api/v1/keys", "/dashboard"]) expect(await statusOf(gateway.origin + path), path).toBe(404)
-      expect(await gateway.stop()).toMatchObject({ code: 0 })
-    },
-  )
+  test.each([1, 2])("with %i processes, and the gateway's port does not serve them", async (workers) => {
+    const port = await findPort()
+    const settings = { MAJORDOMO_ADMIN_PORT: String(port), MAJORDOMO_SERVER_WORKERS: String(workers) }
+    const gateway = await installation.serve({ settings })
+    const admin = `http://127.0.0.1:${port}`
+    const statusOf = async (url: string) => (await fetch(url, { redirect: "manual" })).status
+    expect(await statusOf(`${admin}/api/v1/keys`)).toBe(401)
+    expect(await statusOf(`${admin}/dashboard`)).toBe(308)
+    expect(await statusOf(`${admin}/health`)).toBe(200)
+    expect(await statusOf(`${admin}/v1/models`)).toBe(404)
+    expect(await statusOf(`${gateway.origin}/health`)).toBe(200)
+    for (const path of ["/api/v1/keys", "/dashboard"]) expect(await statusOf(gateway.origin + path), path).toBe(404)
+    expect(await gateway.stop()).toMatchObject({ code: 0 })
+  })
 
   test("a port that is taken ends the start with a line that names the setting", async () => {
     const blocker = createServer()

@@ -219,7 +219,7 @@ describe("readiness (PostgreSQL)", () => {
     )
     expect(await examine(standby.url)).toMatchObject([{ message: "it is a standby, which accepts no writes" }])
     await db.query("SELECT pg_promote()")
-    await expect.poll(async () => (await check(db)).error, { timeout: 20_000 }).toBeUndefined()
+    await expect.poll(async () => (await check(db)).error).toBeUndefined()
   })
 })
 

@@ -96,7 +96,7 @@ export async function startJobGateway(options: JobGatewayOptions) {
     },
     /** Waits until all rows are in the database. */
     async settle(): Promise<void> {
-      const { drained } = await ledger.drain(20_000)
+      const { drained } = await ledger.drain(180_000)
       if (!drained) throw new Error(`rows wait: ${ledger.stats().lastError}`)
     },
   }

@@ -6,19 +6,21 @@ import { createGateway, type Gateway } from "../../src/gateway/pipeline.ts"
 import type { GatewaySettings } from "../../src/gateway/settings.ts"
 import { DIALECTS, type Provider } from "../../src/providers/catalog.ts"
 import { startListening } from "../../src/server/listen.ts"
+import { HANG_MS } from "./until.ts"
 
 export const KEY = "mdm_sk_test_0123456789abcdefghijklmnop"
 const KEY_ID = "00000000-0000-7000-8000-000000000001"
 
+/** A test of a timeout sets it. In all others, the machine may take its time. */
 const SETTINGS: GatewaySettings = {
-  readTimeoutMs: 5000,
-  writeTimeoutMs: 5000,
+  readTimeoutMs: HANG_MS,
+  writeTimeoutMs: HANG_MS,
   maxBodyBytes: 10 * 1024 * 1024,
-  connectTimeoutMs: 2000,
-  firstByteTimeoutMs: 5000,
-  idleTimeoutMs: 5000,
+  connectTimeoutMs: HANG_MS,
+  firstByteTimeoutMs: HANG_MS,
+  idleTimeoutMs: HANG_MS,
   maxConnections: 16,
-  queueTimeoutMs: 5000,
+  queueTimeoutMs: HANG_MS,
   maxConnectionAgeMs: 300_000,
   injectStreamUsage: true,
   rewriteResultUrls: true,

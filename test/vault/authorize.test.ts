@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { ProviderCredential } from "../../src/core/provider-credential.ts"
 import { createAuthorizer } from "../../src/vault/authorize.ts"
+import { createAwsClock } from "../../src/vault/aws-clock.ts"
 import { signatureAtAws } from "../support/aws-signature.ts"
 import { startConnectProxy } from "../support/connect-proxy.ts"
 
@@ -113,6 +114,27 @@ describe("an access key of AWS signs the request", () => {
       body: whole(Buffer.alloc(0)),
     })
     expect(toMap(headers).get("authorization")).toContain(scope)
+  })
+
+  test("after a rejection with a far time, the next signatures have the time of AWS, until the clock is right again", async () => {
+    let now = NOW
+    const warnings: string[] = []
+    const clock = createAwsClock({ now: () => now, warn: (line) => warnings.push(line) })
+    const signer = createAuthorizer({ now: () => now, awsNow: clock.now })
+    const request = { method: "POST", url: `https://${HOST}/model/m/converse`, headers: sent, body: whole(BODY) }
+    const dateOf = async () => toMap(await signer(AWS, request)).get("x-amz-date")
+    clock.correct(undefined)
+    clock.correct("yesterday")
+    clock.correct("Sat, 28 Nov 2026 20:03:00 GMT") // AWS takes it, so that it rejected the request for another reason
+    expect([await dateOf(), warnings]).toEqual(["20261128T200000Z", []])
+    clock.correct("Sat, 28 Nov 2026 20:10:00 GMT")
+    expect([await dateOf(), warnings]).toEqual(["20261128T201000Z", [expect.stringContaining("10 min behind")]])
+    clock.correct("Sat, 28 Nov 2026 20:10:02 GMT") // of a request that was signed before
+    now += 600_000
+    clock.correct("Sat, 28 Nov 2026 20:10:01 GMT")
+    expect([await dateOf(), warnings.length]).toEqual(["20261128T201001Z", 1])
+    clock.correct("Sat, 28 Nov 2026 19:10:01 GMT")
+    expect([await dateOf(), warnings[1]]).toEqual(["20261128T191001Z", expect.stringContaining("60 min ahead of")])
   })
 
   test("without a region the error says what to set", async () => {

@@ -2,6 +2,7 @@ import type { AnyRoute } from "../_route.ts"
 import { audit } from "./audit.ts"
 import { GO_ROUTES } from "./go/index.ts"
 import { keys } from "./keys.ts"
+import { limits } from "./limits.ts"
 import { maintenance } from "./maintenance.ts"
 import { me } from "./me.ts"
 import { metadata } from "./metadata.ts"
@@ -23,6 +24,7 @@ const TABLES = [
   requests,
   runs,
   keys,
+  limits,
   providerKeys,
   vault,
   metadata,

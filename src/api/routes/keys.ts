@@ -2,11 +2,13 @@ import { z } from "zod"
 import { createKey, discardKey } from "../../operations/keys/create.ts"
 import { getKey } from "../../operations/keys/get.ts"
 import { listKeys } from "../../operations/keys/list.ts"
+import { parseGrace, parsePolicy } from "../../operations/keys/policy.ts"
 import { revokeKey } from "../../operations/keys/revoke.ts"
 import { rotateKey } from "../../operations/keys/rotate.ts"
 import { updateKey } from "../../operations/keys/update.ts"
 import { defineRoute } from "../_route.ts"
 import { gateways } from "./_gateways.ts"
+import { policy, policyInput } from "./_key-policy.ts"
 import { addKeyFields } from "./go/fields.ts"
 
 const metadata = z.record(z.string(), z.string()).readonly()
@@ -22,7 +24,12 @@ const key = z.object({
   default_metadata: metadata.describe("values for requests that have none, by metadata name"),
   locked_metadata: metadata.describe("values that replace those of the client, by metadata name"),
   required_metadata: z.array(z.string()).readonly().describe("the metadata names without which a request is rejected"),
-  status: z.enum(["active", "revoked"]),
+  ...policy,
+  previous_secret_until: z
+    .string()
+    .nullable()
+    .describe("until when the secret before the last rotation works; null: it does not"),
+  status: z.enum(["active", "expired", "revoked"]),
   created_at: z.string().describe("ISO 8601"),
   revoked_at: z.string().nullable(),
   last_used_at: z.string().nullable(),
@@ -45,6 +52,13 @@ const changes = {
     .array(z.string())
     .optional()
     .describe("the names without which a request is rejected; replaces all"),
+  ...policyInput,
+}
+
+/** Parses the policy that somebody wrote for a key. */
+function parseChanges<I extends z.output<z.ZodObject<typeof policyInput>>>(input: I, now: number) {
+  const { expires, models, providers, ...rest } = input
+  return { ...rest, policy: parsePolicy({ expires, models, providers }, now) }
 }
 
 export const keys = {
@@ -82,6 +96,7 @@ export const keys = {
     needs: ["database"],
     mayCreate: true,
     addGoFields: addKeyFields,
+    parse: parseChanges,
     run: (context, input) => createKey(context, input),
   }),
   discard: defineRoute({
@@ -89,7 +104,7 @@ export const keys = {
     method: "POST",
     path: "/keys/{id}/discard",
     role: "admin",
-    summary: "delete a new API key whose secret could not be shown to anybody",
+    summary: "take back the secret of a new or rotated API key that could not be shown to anybody",
     input: z.strictObject({ id, key: z.string().describe("the secret") }),
     output: z.null(),
     needs: ["database"],
@@ -103,10 +118,12 @@ export const keys = {
     method: "PATCH",
     path: "/keys/{id}",
     role: "admin",
-    summary: "change the name, the description, the discount, the metadata or the provider keys of an API key",
+    summary:
+      "change the name, the description, the discount, the metadata, the provider keys or the policy of an API key",
     input: z.strictObject({ id, name: z.string().optional(), ...changes }),
     output: key,
     needs: ["database"],
+    parse: parseChanges,
     run: (context, input) => updateKey(context, input),
   }),
   revoke: defineRoute({
@@ -125,14 +142,20 @@ export const keys = {
     method: "POST",
     path: "/keys/{id}/rotate",
     role: "admin",
-    summary: "replace an API key by a new one with the same name and settings; only this answer has its secret",
-    input: z.strictObject({ id }),
+    summary: "replace the secret of an API key; only this answer has the new one",
+    input: z.strictObject({
+      id,
+      grace: z
+        .string()
+        .optional()
+        .describe("how long the old secret still works, such as 24h; default: not at all. A second rotation ends it"),
+    }),
     output: key.extend({
-      key: z.string().describe("the secret of the new key, which cannot be read again"),
-      replaced: key.describe("the old key, which is revoked"),
-      gateways,
+      key: z.string().describe("the new secret, which cannot be read again"),
+      gateways: gateways.describe("the gateways that know of the rotation, and those that did not answer"),
     }),
     needs: ["database"],
+    parse: ({ id, grace }) => ({ id, graceMs: parseGrace(grace) }),
     run: (context, input) => rotateKey(context, input),
   }),
 }

@@ -2,8 +2,11 @@ import { z } from "zod"
 import { ROLES } from "../../core/actor.ts"
 import { findKeyId } from "../../operations/keys/find.ts"
 import { getKey } from "../../operations/keys/get.ts"
+import { listLimitsOfKey } from "../../operations/limits/check.ts"
 import { defineRoute, type RouteContext } from "../_route.ts"
 import { ApiError } from "../problem.ts"
+import { policy } from "./_key-policy.ts"
+import { listedLimit } from "./limits.ts"
 import { usage } from "./usage.ts"
 
 const metadata = z.record(z.string(), z.string()).readonly()
@@ -42,12 +45,24 @@ export const me = {
       return usage.report.run(quiet, { ...question, filters: { ...question.filters, key } })
     },
   }),
+  limits: defineRoute({
+    name: "me.limits",
+    method: "GET",
+    path: "/me/limits",
+    role: "public",
+    summary: "the limits that apply to all requests of the API key of the header X-Majordomo-Key, and what is left",
+    input: z.strictObject({}),
+    output: z.array(listedLimit).readonly(),
+    needs: ["database", "http"],
+    run: async (context) => listLimitsOfKey(context, { key: await findCallingKey(context) }),
+  }),
   key: defineRoute({
     name: "me.key",
     method: "GET",
     path: "/me/key",
     role: "public",
-    summary: "the API key of the header X-Majordomo-Key: its name, and the metadata that it sets and requires",
+    summary:
+      "the API key of the header X-Majordomo-Key: its name, what it may use, and the metadata that it sets and requires",
     input: z.strictObject({}),
     output: z.object({
       id: z.string(),
@@ -55,12 +70,13 @@ export const me = {
       default_metadata: metadata.describe("values for requests that have none, by metadata name"),
       locked_metadata: metadata.describe("values that replace those of the client, by metadata name"),
       required_metadata: z.array(z.string()).readonly().describe("the names without which a request is rejected"),
+      ...policy,
     }),
     needs: ["database", "http"],
     async run(context) {
       const key = await getKey(context, { id: await findCallingKey(context) })
-      const { id, name, default_metadata, locked_metadata, required_metadata } = key
-      return { id, name, default_metadata, locked_metadata, required_metadata }
+      const { id, name, default_metadata, locked_metadata, required_metadata, expires_at, models, providers } = key
+      return { id, name, default_metadata, locked_metadata, required_metadata, expires_at, models, providers }
     },
   }),
   signIn: defineRoute({
@@ -81,5 +97,5 @@ async function findCallingKey(context: RouteContext<"database" | "http">): Promi
   const secret = context.http.headers.get("x-majordomo-key")
   const key = secret === null ? undefined : await findKeyId(context, { secret })
   if (key !== undefined) return key
-  throw new ApiError("unauthenticated", "this needs an API key that is not revoked, as X-Majordomo-Key")
+  throw new ApiError("unauthenticated", "this needs an API key that is neither revoked nor expired, as X-Majordomo-Key")
 }

@@ -74,7 +74,7 @@ export const runs = {
     }),
     async run(context, question) {
       await notePendingRows(context)
-      return (await listRuns(context, question)).runs
+      return listRuns(context, question)
     },
   }),
   get: defineRoute({

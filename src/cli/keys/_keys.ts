@@ -36,6 +36,31 @@ export const METADATA = {
   },
 } as const
 
+/** What a key may be used for, and until when. */
+export const POLICY = {
+  expires: {
+    type: "string",
+    valueHint: "WHEN",
+    description: "when it expires: an age such as 90d, a date such as 2027-03-01, or never",
+  },
+  models: {
+    type: "string",
+    valueHint: "LIST",
+    description: "the models that it may use, such as 'gpt-5*,claude-*', or any",
+  },
+  providers: {
+    type: "string",
+    valueHint: "LIST",
+    description: "the providers that it may use, such as openai,anthropic, or any",
+  },
+} as const
+
+/** Returns the input of a route for the options of the policy. */
+export function readPolicyOptions(args: { readonly [K in keyof typeof POLICY]?: string | undefined }) {
+  const { expires, models, providers } = args
+  return { expires, models: models?.split(","), providers: providers?.split(",") }
+}
+
 /** Returns the input of a route for these options. An option with an empty text removes all values of its kind. */
 export function readMetadataOptions(rawArgs: readonly string[]) {
   const read = (option: string) => {
@@ -68,6 +93,12 @@ export function renderKey(key: Key): string {
     ["Locked", toPairs(key.locked_metadata)],
     ["Required", key.required_metadata.join(", ") || "-"],
     ["Status", key.status],
+    ["Expires", key.expires_at === null ? "never" : toTime(key.expires_at)],
+    ["Models", key.models?.join(", ") ?? "any"],
+    ["Providers", key.providers?.join(", ") ?? "any"],
+    ...(key.previous_secret_until === null
+      ? []
+      : [["Old secret", `until ${toTime(key.previous_secret_until)}`] as const]),
     ...(key.provider_keys.length === 0 ? [] : [["Bound to", toBindings(key)] as const]),
     ["Created", toTime(key.created_at)],
     ["Revoked", toTime(key.revoked_at)],

@@ -5,7 +5,7 @@ import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { printSecret } from "../_print.ts"
 import { printable, toPrintableJson } from "../_text.ts"
-import { DISCOUNT, METADATA, PROVIDER_KEY, readMetadataOptions } from "./_keys.ts"
+import { DISCOUNT, METADATA, POLICY, PROVIDER_KEY, readMetadataOptions, readPolicyOptions } from "./_keys.ts"
 
 export default defineCommand({
   meta: { name: "create", description: "create an API key and show it this once" },
@@ -15,19 +15,29 @@ export default defineCommand({
     discount: DISCOUNT,
     ...METADATA,
     "provider-key": PROVIDER_KEY,
+    ...POLICY,
     ...JSON_OPTION,
     ...REMOTE,
   },
   examples: [
     "majordomo-gateway keys create --name Development",
     "majordomo-gateway keys create --name Search --metadata Team=search",
+    "majordomo-gateway keys create --name Contractor --expires 90d --models 'gpt-5*,claude-*' --providers openai,anthropic",
     "majordomo-gateway keys create --name CI --json | jq -r .key",
   ],
   async run({ args, rawArgs }) {
     const { name, description, discount } = args
     const metadata = readMetadataOptions(rawArgs)
     const provider_keys = listValues("provider-key", rawArgs)
-    const created = await call(args, keys.create, { name, description, discount, ...metadata, provider_keys })
+    const policy = readPolicyOptions(args)
+    const created = await call(args, keys.create, {
+      name,
+      description,
+      discount,
+      ...metadata,
+      provider_keys,
+      ...policy,
+    })
     const text = args.json ? toPrintableJson(created, 2) : announce(created)
     await printSecret(text, async () => void (await call(args, keys.discard, { id: created.id, key: created.key })))
   },

@@ -30,6 +30,7 @@ function renderKeys(keys: readonly Key[], screen: Screen): string {
       { title: "Requests", align: "right", cells: toCounts(keys.map((key) => key.request_count)) },
       text("Last used", (key) => toTime(key.last_used_at), { hideRank: 3 }),
       ...(keys.some((key) => key.discount_percent !== null) ? [text("Discount", toDiscount, { hideRank: 2 })] : []),
+      ...(keys.some((key) => key.expires_at !== null) ? [text("Expires", (key) => toTime(key.expires_at))] : []),
       text("Created", (key) => toTime(key.created_at), { hideRank: 4 }),
       text("Revoked", (key) => toTime(key.revoked_at), { hideRank: 5 }),
       text("Description", ({ description }) => description ?? "", { hideRank: 6, shrinks: true }),

@@ -3,10 +3,22 @@ import { listValues } from "../_args.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { print, printJson } from "../_print.ts"
-import { DISCOUNT, ID, METADATA, PROVIDER_KEY, readMetadataOptions, renderKey } from "./_keys.ts"
+import {
+  DISCOUNT,
+  ID,
+  METADATA,
+  POLICY,
+  PROVIDER_KEY,
+  readMetadataOptions,
+  readPolicyOptions,
+  renderKey,
+} from "./_keys.ts"
 
 export default defineCommand({
-  meta: { name: "update", description: "change an API key's name, description, discount, metadata or provider keys" },
+  meta: {
+    name: "update",
+    description: "change an API key's name, description, discount, metadata, provider keys or policy",
+  },
   args: {
     id: ID,
     name: { type: "string", valueHint: "NAME", description: "the name by which reports show it" },
@@ -14,6 +26,7 @@ export default defineCommand({
     discount: { ...DISCOUNT, description: `${DISCOUNT.description}; 0 removes it` },
     ...METADATA,
     "provider-key": { ...PROVIDER_KEY, description: `${PROVIDER_KEY.description}; PROVIDER: ends the binding` },
+    ...POLICY,
     ...JSON_OPTION,
     ...REMOTE,
   },
@@ -22,13 +35,15 @@ export default defineCommand({
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --discount 12.5",
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --require ''",
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --provider-key openai:team-a",
+    "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --expires never --models any",
   ],
   async run({ args, rawArgs }) {
     const { id, name, description, discount } = args
     const bound = listValues("provider-key", rawArgs)
     const provider_keys = bound.length === 0 ? undefined : bound
     const metadata = readMetadataOptions(rawArgs)
-    const key = await call(args, keys.update, { id, name, description, discount, ...metadata, provider_keys })
+    const changes = { name, description, discount, ...metadata, provider_keys, ...readPolicyOptions(args) }
+    const key = await call(args, keys.update, { id, ...changes })
     if (args.json) printJson(key)
     else print(renderKey(key))
   },

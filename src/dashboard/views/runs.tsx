@@ -8,7 +8,8 @@ import { type Column, Table } from "../parts/table.tsx"
 import { Count, Duration, Moment, Money } from "../parts/value.tsx"
 
 const PAGE = 50
-const DEFAULT_SORT = "cost"
+/** The newest runs are found at once. In any other order, all runs of the period have to be added up first. */
+const DEFAULT_SORT = "time"
 
 /** Agent runs: the requests of one trace, or of one session. */
 export function Runs() {
@@ -18,9 +19,11 @@ export function Runs() {
   const [limit, setLimit] = useState(PAGE)
   const runs = useQuery<readonly RunSummary[]>("/runs", { ...input, sort, limit })
   const hasMore = runs.data?.length === limit
+  const title = hasMore ? `The ${sort === DEFAULT_SORT ? "newest" : "first"} ${limit} runs` : "All runs of the period"
+  const isAddingUp = runs.isLoading && sort !== DEFAULT_SORT
   if (runs.problem) return <Failure problem={runs.problem} retry={runs.reload} />
   return (
-    <Card title={hasMore ? `The first ${limit} runs` : "All runs of the period"}>
+    <Card title={<span role="status">{isAddingUp ? "Adding up all runs of the period …" : title}</span>}>
       {runs.data === undefined && <Skeleton lines={16} />}
       {runs.data?.length === 0 && (
         <Empty title="No runs in this period">
@@ -59,7 +62,7 @@ function toColumns({ tz, params, href }: Question, sort: string): Column<RunSumm
   })
   return [
     { title: "Run", cell: ({ trace }) => <bdi title={trace}>{trace}</bdi>, isWide: true },
-    { title: "Began", cell: ({ first }) => <Moment iso={first} tz={tz} />, hide: "m", ...sorted("start") },
+    { title: "Ended", cell: ({ last }) => <Moment iso={last} tz={tz} />, hide: "m", ...sorted("time") },
     {
       title: "Duration",
       cell: ({ duration_ms }) => <Duration ms={duration_ms} />,
@@ -73,6 +76,7 @@ function toColumns({ tz, params, href }: Question, sort: string): Column<RunSumm
       cell: ({ errors }) => (errors === 0 ? "" : <span class="mark mark-bad">{errors}</span>),
       isNumber: true,
       hide: "m",
+      ...sorted("errors"),
     },
     {
       title: "Tokens",

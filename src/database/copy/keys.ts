@@ -1,7 +1,7 @@
 import type { Database } from "../_database.ts"
 import { listColumns, readAll, write } from "./tables.ts"
 
-/** The columns of an API key that its owner changes. If both sides have the key, the later change counts. */
+/** The columns of an API key that its owner changes, or a rotation. If both sides have the key, the later change counts. */
 const SETTINGS = [
   "name",
   "description",
@@ -10,6 +10,12 @@ const SETTINGS = [
   "locked_metadata",
   "required_metadata",
   "provider_keys",
+  "expires_at",
+  "allowed_models",
+  "allowed_providers",
+  "key_hash",
+  "previous_key_hash",
+  "previous_key_until",
 ]
 
 function takeLater(name: string): string {

@@ -1,5 +1,6 @@
 import type { Call, Caller } from "../../core/call.ts"
 import { GatewayError } from "../../core/errors.ts"
+import type { Dialect } from "../../providers/_dialect.ts"
 import { createCounters } from "../counters.ts"
 import { createAttribution } from "./attribute.ts"
 
@@ -7,6 +8,20 @@ type Metadata = Readonly<Record<string, string>>
 
 /** The names that the body of a request may have, so that they are missing only when it has been read. */
 const FROM_BODY: ReadonlySet<string> = new Set(["User-Id", "Session-Id"])
+
+/**
+ * Returns true for a request to which required metadata applies: one that can cost something. Tools list models before
+ * anybody can configure their headers.
+ */
+export function needsMetadata(
+  { metadata: key }: Caller,
+  { routes }: Pick<Dialect, "routes">,
+  request: { readonly method: string; readonly path: string },
+): boolean {
+  if (key === undefined || key.required.length === 0) return false
+  const { operation } = routes.operations.find(request.method, request.path)
+  return operation !== "free" && operation !== "stored"
+}
 
 /**
  * Rejects a request whose key requires metadata that it lacks.
@@ -28,7 +43,7 @@ export function createHeadCheck(
   // The metadata of the head is read again with that of the body, and counted then.
   const attribute = createAttribution(settings, createCounters())
   return (head, { metadata: key }) => {
-    if (key === undefined || key.required.length === 0) return
+    if (key === undefined) return
     const metadata = attribute(head, undefined, key)
     const missing = key.required.find((name) => isBlank(metadata[name]) && !FROM_BODY.has(name))
     if (missing !== undefined) throw toError(missing)

@@ -2,7 +2,8 @@ import { CommandError } from "../../core/errors.ts"
 import { recordChange } from "../../database/access/audit.ts"
 import { resolveBindings } from "../../database/key-bindings.ts"
 import type { KeyMetadataInput } from "../../database/key-metadata.ts"
-import { deleteKey, createKey as insertKey } from "../../database/keys.ts"
+import { discardSecret } from "../../database/key-secrets.ts"
+import { createKey as insertKey, type KeyPolicyChange } from "../../database/keys.ts"
 import { migrate } from "../../database/schema.ts"
 import { readSchemaState } from "../../database/schema-state.ts"
 import type { Context } from "../context.ts"
@@ -15,6 +16,7 @@ interface NewKeyInput extends KeyMetadataInput {
   readonly discount?: string | undefined
   /** The provider keys to bind it to: `openai:team-a`. */
   readonly provider_keys?: readonly string[] | undefined
+  readonly policy?: KeyPolicyChange | undefined
 }
 
 /** A new key with its secret, which is stored nowhere and cannot be read again. */
@@ -29,33 +31,33 @@ export interface CreatedKey extends Key {
  * @throws CommandError if a value is not valid
  */
 export async function createKey(
-  { database, settings, actor, log }: Context<"database" | "settings" | "actor" | "log">,
+  { database, settings, actor, now, log }: Context<"database" | "settings" | "actor" | "now" | "log">,
   { provider_keys: names = [], ...input }: NewKeyInput,
 ): Promise<CreatedKey> {
   const { autoMigrate } = settings.storage
   if (autoMigrate && (await readSchemaState(database.query)).kind === "none") await migrate(database, log)
   const bindings = await resolveBindings(database.query, names)
   const { key, secret } = await insertKey(database, { ...input, bindings }, (query, created) =>
-    recordChange(query, actor, { action: "keys.create", target: created.id, after: toKey(created) }),
+    recordChange(query, actor, { action: "keys.create", target: created.id, after: toKey(created, now()) }),
   )
-  return { ...toKey(key), key: secret }
+  return { ...toKey(key, now()), key: secret }
 }
 
 /**
- * Deletes a new key that could not be shown to anybody.
+ * Takes back a secret that could not be shown to anybody: deletes a new key, and undoes a rotation.
  *
- * @throws CommandError if it still exists
+ * @throws CommandError if that fails
  */
 export async function discardKey(
   { database, actor }: Context<"database" | "actor">,
   { id, key }: Pick<CreatedKey, "id" | "key">,
 ): Promise<void> {
   const discard = database.transaction(async (query) => {
-    if (await deleteKey({ query }, key)) await recordChange(query, actor, { action: "keys.discard", target: id })
+    if (await discardSecret({ query }, key)) await recordChange(query, actor, { action: "keys.discard", target: id })
   })
   await discard.catch((error: Error) => {
     throw new CommandError(
-      `the new key ${id} could not be shown, and not be deleted (${error.message}): revoke it with keys revoke ${id}`,
+      `the new secret of the key ${id} could not be shown, and not be taken back (${error.message}): revoke the key with keys revoke ${id}`,
     )
   })
 }

@@ -1,11 +1,13 @@
 import { hashKey } from "../../core/key.ts"
+import { findEnd } from "../../core/key-policy.ts"
 import { findCaller } from "../../database/key-lookups.ts"
 import type { Context } from "../context.ts"
 
-/** Returns the id of the API key with a secret; undefined if there is none, or it was revoked. */
+/** Returns the id of the API key with a secret; undefined if there is none, or it was revoked or has expired. */
 export async function findKeyId(
-  { database }: Context<"database">,
+  { database, now }: Context<"database" | "now">,
   { secret }: { readonly secret: string },
 ): Promise<string | undefined> {
-  return (await findCaller(database, hashKey(secret)))?.keyId
+  const caller = await findCaller(database, hashKey(secret))
+  return caller?.policy && findEnd(caller.policy, now()) !== undefined ? undefined : caller?.keyId
 }

@@ -7,6 +7,9 @@ import { type Key, toKey } from "./key.ts"
  *
  * @throws CommandError if the id has not the form of an id, or no key has it
  */
-export async function getKey({ database }: Context<"database">, { id }: { readonly id: string }): Promise<Key> {
-  return toKey(await readKey(database, id))
+export async function getKey(
+  { database, now }: Context<"database" | "now">,
+  { id }: { readonly id: string },
+): Promise<Key> {
+  return toKey(await readKey(database, id), now())
 }

@@ -1,5 +1,5 @@
 import type { Binding } from "../../database/key-bindings.ts"
-import type { ApiKey } from "../../database/keys.ts"
+import type { ApiKey } from "../../database/key-rows.ts"
 
 /** An API key as JSON shows it. Its secret is not part of it. Times are ISO 8601 in UTC. */
 export interface Key {
@@ -16,15 +16,27 @@ export interface Key {
   readonly locked_metadata: Readonly<Record<string, string>>
   /** The names without which a request is rejected. */
   readonly required_metadata: readonly string[]
-  readonly status: "active" | "revoked"
+  /** When it expires; null: never. */
+  readonly expires_at: string | null
+  /** Patterns of the models that it may use; null: any. */
+  readonly models: readonly string[] | null
+  /** The providers that it may use; null: any. */
+  readonly providers: readonly string[] | null
+  /** Until when the secret before the last rotation works; null: it does not. */
+  readonly previous_secret_until: string | null
+  readonly status: "active" | "expired" | "revoked"
   readonly created_at: string
   readonly revoked_at: string | null
   readonly last_used_at: string | null
   readonly request_count: number
 }
 
-/** Returns the public form of a stored key. */
-export function toKey(key: ApiKey): Key {
+/**
+ * Returns the public form of a stored key.
+ * @param now in milliseconds since the epoch
+ */
+export function toKey(key: ApiKey, now: number): Key {
+  const isPast = (at: string | undefined) => at !== undefined && Date.parse(at) <= now
   return {
     id: key.id,
     name: key.name,
@@ -34,7 +46,11 @@ export function toKey(key: ApiKey): Key {
     default_metadata: key.metadata?.defaults ?? {},
     locked_metadata: key.metadata?.locked ?? {},
     required_metadata: key.metadata?.required ?? [],
-    status: key.isActive ? "active" : "revoked",
+    expires_at: key.expiresAt ?? null,
+    models: key.models ?? null,
+    providers: key.providers ?? null,
+    previous_secret_until: isPast(key.previousSecretUntil) ? null : (key.previousSecretUntil ?? null),
+    status: !key.isActive ? "revoked" : isPast(key.expiresAt) ? "expired" : "active",
     created_at: key.createdAt,
     revoked_at: key.revokedAt ?? null,
     last_used_at: key.lastUsedAt ?? null,

@@ -3,6 +3,7 @@ import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
 
 /** Lists all API keys, the oldest first, revoked ones included. */
-export async function listKeys({ database }: Context<"database">): Promise<readonly Key[]> {
-  return (await readKeys(database)).map(toKey)
+export async function listKeys({ database, now }: Context<"database" | "now">): Promise<readonly Key[]> {
+  const at = now()
+  return (await readKeys(database)).map((key) => toKey(key, at))
 }

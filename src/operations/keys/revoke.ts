@@ -34,13 +34,18 @@ export interface RevokedKey extends Key {
  * @throws CommandError if no key has the id
  */
 export async function revokeKey(
-  { database, actor }: Context<"database" | "actor">,
+  { database, actor, now }: Context<"database" | "actor" | "now">,
   { id }: { readonly id: string },
 ): Promise<RevokedKey> {
   const { key, wasRevokedBefore, gateways } = await markRevoked(database, id, (query, before, after) =>
-    recordChange(query, actor, { action: "keys.revoke", target: id, before: toKey(before), after: toKey(after) }),
+    recordChange(query, actor, {
+      action: "keys.revoke",
+      target: id,
+      before: toKey(before, now()),
+      after: toKey(after, now()),
+    }),
   )
-  return { ...toKey(key), was_revoked_before: wasRevokedBefore, gateways: toGateways(gateways) }
+  return { ...toKey(key, now()), was_revoked_before: wasRevokedBefore, gateways: toGateways(gateways) }
 }
 
 /** Returns the public form of what the gateways answered. */

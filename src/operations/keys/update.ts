@@ -1,7 +1,8 @@
 import { recordChange } from "../../database/access/audit.ts"
 import { resolveBindings } from "../../database/key-bindings.ts"
 import type { KeyMetadataInput } from "../../database/key-metadata.ts"
-import { updateKey as changeKey, lockKey, rejectEmptyChange } from "../../database/keys.ts"
+import { lockKey } from "../../database/key-rows.ts"
+import { updateKey as changeKey, type KeyPolicyChange, rejectEmptyChange } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
 import { type Key, toKey } from "./key.ts"
 
@@ -14,23 +15,24 @@ interface KeyChange extends KeyMetadataInput {
   readonly discount?: string | undefined
   /** The provider keys to bind it to: `openai:team-a`; `openai:` ends the binding. */
   readonly provider_keys?: readonly string[] | undefined
+  readonly policy?: KeyPolicyChange | undefined
 }
 
 /**
- * Changes the name, the description, the discount, the metadata or the provider keys of an API key, for new requests. A
- * member that is undefined stays as it is.
+ * Changes the name, the description, the discount, the metadata, the provider keys or the policy of an API key, for new
+ * requests. A member that is undefined stays as it is.
  *
  * @throws CommandError if nothing is to be changed, a value is not valid, or no key has the id
  */
 export async function updateKey(
-  { database, actor }: Context<"database" | "actor">,
+  { database, actor, now }: Context<"database" | "actor" | "now">,
   { id, provider_keys: names, ...change }: KeyChange,
 ): Promise<Key> {
   rejectEmptyChange({ ...change, names })
   return database.transaction(async (query) => {
-    const before = toKey(await lockKey(query, id))
+    const before = toKey(await lockKey(query, id), now())
     const bindings = names && (await resolveBindings(query, names))
-    const after = toKey(await changeKey({ query }, id, { ...change, bindings }))
+    const after = toKey(await changeKey({ query }, id, { ...change, bindings }), now())
     await recordChange(query, actor, { action: "keys.update", target: after.id, before, after })
     return after
   })

@@ -9,7 +9,7 @@ import { LOGINS } from "./logins.ts"
 import { MODEL_LIST } from "./model-list.ts"
 import { toReading } from "./reading.ts"
 import { findGatewayAddress, ResultsUrlFilter } from "./results-url.ts"
-import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
+import { CLAIMS, modelIn, OPERATIONS, SURFACES } from "./routes.ts"
 
 /** Anthropic's Messages API, and its OpenAI-compatible endpoint. */
 export const anthropic = defineDialect({
@@ -25,6 +25,7 @@ export const anthropic = defineDialect({
     const createRewriter = address === undefined ? undefined : () => new ResultsUrlFilter(address)
     return { requestedModel: model, edit: undefined, createFilter: undefined, createRewriter, stream, attribution }
   },
+  modelInPath: modelIn,
   framing(request, head) {
     const { kind } = OPERATIONS.find(request.method, request.path)
     if (kind === "compatible") return openai.framing(request, head)

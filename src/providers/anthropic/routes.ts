@@ -62,3 +62,8 @@ export const OPERATIONS = createOperations<Kind>([
   // Claude Code reports its own events here.
   ...toRows("free", "/api/", "POST event_logging/batch\nPOST event_logging/v2/batch"),
 ])
+
+/** Returns the model in a path of Vertex AI. */
+export function modelIn(path: string): string | undefined {
+  return VERTEX_COUNT.test(path) ? undefined : /\/publishers\/anthropic\/models\/([^/:]+):/.exec(path)?.[1]
+}

@@ -36,6 +36,7 @@ export const openai = defineDialect({
       attribution: facts.attribution,
     }
   },
+  modelInPath: deploymentOf,
   retryWithout: rejectsAskedUsage,
   framing({ method, path }, head) {
     const { kind } = OPERATIONS.find(method, path)

@@ -1,4 +1,4 @@
-import { deleteKey } from "../../database/keys.ts"
+import { discardSecret } from "../../database/key-secrets.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import { readStoredTotals } from "../../database/ledger/life.ts"
@@ -77,7 +77,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     modelCount: ready.modelCount,
     firstKey: firstKey?.secret,
     discardFirstKey: async () => {
-      if (firstKey) await deleteKey(database, firstKey.secret)
+      if (firstKey) await discardSecret(database, firstKey.secret)
     },
     stats,
     collect: metrics.collect,

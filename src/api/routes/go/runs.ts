@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { getRun } from "../../../operations/runs/get.ts"
-import { listRuns, type Run } from "../../../operations/runs/list.ts"
+import { listAndCountRuns, type Run } from "../../../operations/runs/list.ts"
 import { defineRoute } from "../../_route.ts"
 import { toUsd, usd } from "./_money.ts"
 import { parseChoice, parsePage, QUESTION } from "./_question.ts"
@@ -46,7 +46,7 @@ export const runs = {
     needs: ["database"],
     parse: (body, now) => ({ ...parseChoice(body, now), ...parsePage(body, { initial: 50, max: 200 }) }),
     async run(context, { offset, limit, ...choice }) {
-      const { runs, total } = await listRuns(context, { ...choice, limit: offset + limit, withLabels: true })
+      const { runs, total } = await listAndCountRuns(context, { ...choice, limit: offset + limit, withLabels: true })
       return { runs: runs.slice(offset).map(toRun), numRecords: total }
     },
   }),

@@ -1,0 +1,99 @@
+import type { Database } from "./_database.ts"
+import { retryDeadlocks } from "./locks.ts"
+
+/** What a gateway asks for one limit and one value of its `per`. Amounts are plain decimals in the unit of the measure. */
+export interface LeaseItem {
+  /** The id of the limit. */
+  readonly limit: string
+  readonly value: string
+  /** What the gateway keeps of its lease. It returns the rest, or extends the lease for what it used already. */
+  readonly holding: string
+  /** The part of `holding` that is reserved by running requests, or used by rows that are not committed. */
+  readonly in_use: string
+  /** What the gateway would like to have in addition. */
+  readonly wanted: string
+  /** It gets nothing if less than this is free. */
+  readonly least: string
+}
+
+/** The state of one item after it was applied. Amounts are plain decimals. */
+export interface LeaseState {
+  readonly limit: string
+  readonly value: string
+  /** All that the gateway holds now. */
+  readonly granted: string
+  /** What committed rows have used in the present window, or in a later one if that is more. */
+  readonly used: string
+  /** All live leases, the own one included. */
+  readonly leased: string
+  /** What other gateways hold and do not use. */
+  readonly idle: string
+  readonly amount: string
+  /** Ms since the epoch; 0 for a limit without an end. */
+  readonly windowStart: number
+  /** undefined for a limit without an end. */
+  readonly windowEnd: number | undefined
+}
+
+export interface LeaseRequest {
+  /** A random UUID of the process. */
+  readonly gateway: string
+  /** The directory of its journal, as in majordomo_gateways. */
+  readonly slot: string
+  /** The time of the gateway in ms, which decides the window. */
+  readonly at: number
+  readonly items: readonly LeaseItem[]
+}
+
+const TIMEOUT_MS = 5_000
+
+/**
+ * Changes the leases of a gateway in one statement, and returns their states. Each lease is first set to what the gateway
+ * holds, and then gets up to `wanted` if at least `least` is free. An item whose limit does not exist has no state.
+ */
+export async function lease(
+  db: Pick<Database, "query">,
+  { gateway, slot, at, items }: LeaseRequest,
+): Promise<readonly LeaseState[]> {
+  const query = {
+    name: "lease",
+    text: `SELECT limit_id AS "limit", value, trim_scale(granted)::text AS granted, trim_scale(used)::text AS used,
+        trim_scale(leased)::text AS leased, trim_scale(idle)::text AS idle, trim_scale(amount)::text AS amount,
+        (extract(epoch FROM window_start) * 1000)::float8 AS "windowStart",
+        (extract(epoch FROM window_end) * 1000)::float8 AS "windowEnd"
+      FROM majordomo_lease($1, $2, $3, $4::json)`,
+    values: [gateway, slot, new Date(at).toISOString(), JSON.stringify(items)],
+    timeoutMs: TIMEOUT_MS,
+  }
+  const { rows } = await retryDeadlocks(() => db.query<LeaseState & { windowEnd: number | null }>(query))
+  return rows.map((row) => ({ ...row, windowEnd: row.windowEnd ?? undefined }))
+}
+
+/**
+ * Extends the leases of a gateway, each to 15 minutes from now, and returns their number. A lease that has expired is not
+ * extended, because its amount may have been granted again.
+ */
+export async function renewLeases(db: Pick<Database, "query">, gateway: string): Promise<number> {
+  const { rows } = await db.query<{ renewed: string }>({
+    text: "SELECT majordomo_renew_leases($1) AS renewed",
+    values: [gateway],
+    timeoutMs: TIMEOUT_MS,
+  })
+  return Number(rows[0]!.renewed)
+}
+
+/**
+ * Deletes the leases of a slot, and returns their number. To be called when the rows of its journal are in the database.
+ * @param except the process that has the slot now; undefined: none
+ */
+export async function freeLeasesOfSlot(
+  db: Pick<Database, "query">,
+  { slot, except }: { readonly slot: string; readonly except: string | undefined },
+): Promise<number> {
+  const { rows } = await db.query<{ freed: string }>({
+    text: "SELECT majordomo_free_leases($1, $2) AS freed",
+    values: [slot, except ?? null],
+    timeoutMs: TIMEOUT_MS,
+  })
+  return Number(rows[0]!.freed)
+}
