@@ -85,7 +85,9 @@ BEGIN
     SELECT value, window_start, 1 AS requests, input_tokens, output_tokens, cost FROM (
     ${toCountedRequests(
       "(SELECT wanted_limit.*)",
-      `SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since AND wanted_limit.api_key_id IS NULL
+      `
+      -- Two halves, of which one is empty, so that the requests of one key are found by their index.
+      SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since AND wanted_limit.api_key_id IS NULL
       UNION ALL SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since
         AND majordomo_api_key_id = wanted_limit.api_key_id`,
     )}

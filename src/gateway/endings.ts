@@ -28,7 +28,7 @@ const REJECTIONS: ReadonlySet<GatewayErrorCode> = new Set([
   "provider_not_allowed",
 ])
 
-/** Returns true for an error by which a limit or the policy of a key rejects a request. Such a request has a row. */
+/** Whether a request was rejected because of a limit or the policy of its key, so that it has a row that says so. */
 export function isRejection(error: unknown): error is GatewayError {
   return error instanceof GatewayError && REJECTIONS.has(error.code)
 }
@@ -42,15 +42,15 @@ export function toUnforwardedEnding(
   respondedAt: number,
   isAborting: boolean,
 ): Ending {
-  const isRejected = error instanceof GatewayError
+  const isAnswered = error instanceof GatewayError
   const interruption = isAborting ? "shutdown" : "client_left"
   return {
-    outcome: !isRejected ? interruption : isRejection(error) ? "rejected" : "complete",
-    statusCode: isRejected ? error.status : STATUS_CLIENT_CLOSED_REQUEST,
+    outcome: isRejection(error) ? "rejected" : isAnswered ? "complete" : interruption,
+    statusCode: isAnswered ? error.status : STATUS_CLIENT_CLOSED_REQUEST,
     respondedAt,
     firstByteMs: undefined,
     streamed: false,
-    error: isAborting && !isRejected ? INTERRUPTIONS.aborted : error.message,
+    error: isAborting && !isAnswered ? INTERRUPTIONS.aborted : error.message,
     reading: NO_READING,
   }
 }

@@ -10,7 +10,7 @@ import { checkMetadata, createHeadCheck, needsMetadata } from "./attribution/req
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Admitted, createRequestBuilder } from "./build-request.ts"
 import { type Counters, createCounters } from "./counters.ts"
-import { listCredentialPlaces } from "./credentials.ts"
+import { listCredentialPlaces, NOTHING } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
 import { isRejection, toUnforwardedEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
@@ -33,7 +33,7 @@ import type { RelaySteps } from "./relay-steps.ts"
 import { createRouter, type Route, type Router } from "./route.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
-import { createCredentialChoice, NO_CREDENTIALS } from "./supply.ts"
+import { createCredentialChoice } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 /** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
@@ -68,7 +68,8 @@ export function createGateway(deps: Deps): Gateway {
  * 8. `settle` decides how the answer ended, and prices it.
  * 9. `record` gives the row to the ledger, and the request to the subscribers.
  *
- * A request that fails in steps 1 to 4 gets an error and no row. From then on each request has exactly one row.
+ * A request that fails in steps 1 to 4 gets an error and no row, unless its key does not allow it. From then on each
+ * request has exactly one row.
  */
 class Pipeline implements Gateway, RelaySteps {
   readonly counters = createCounters()
@@ -143,7 +144,7 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
-      if (caller.policy !== undefined) this.checkHead(arrival, head, { route, caller })
+      if (caller.policy !== undefined) this.checkPolicy(arrival, head, { route, caller })
       if (deps.listModels && answerModels(deps, arrival, { head, route, caller })) return
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
@@ -185,25 +186,21 @@ class Pipeline implements Gateway, RelaySteps {
     this.unrecorded--
   }
 
-  /** Checks whether the key of a request may be used for it. A request to a provider that is not allowed has a row. */
-  private checkHead(
-    arrival: Arrival,
-    target: RoutedRequest,
-    { route, caller }: Pick<Admitted, "route" | "caller">,
-  ): void {
+  /** A request to a provider that its key does not allow gets a row, although its body is not read. */
+  private checkPolicy(arrival: Arrival, target: RoutedRequest, known: Omit<Admitted, "credentials">): void {
     try {
-      checkPolicy(caller.policy!, route.provider, arrival.receivedAt)
+      checkPolicy(known.caller.policy!, known.route.provider, arrival.receivedAt)
     } catch (error) {
       if (isRejection(error)) {
+        const request = this.build(arrival, target, { ...known, credentials: { withheld: NOTHING } }, NO_BODY)
         this.unrecorded++
-        const admitted = { route, caller, credentials: NO_CREDENTIALS }
-        this.recordUnforwarded(this.build(arrival, target, admitted, NO_BODY), error)
+        this.recordUnforwarded(request, error)
       }
       throw error
     }
   }
 
-  /** Checks what only the body tells. A request whose model is not allowed has a row, and one that lacks metadata has none. */
+  /** Rejects a request for its model or its metadata, although its body has been read. Missing metadata leaves no row. */
   private checkRead(proxied: ProxiedRequest, isMetadataChecked: boolean): void {
     const { call, caller } = proxied
     try {
@@ -211,12 +208,14 @@ class Pipeline implements Gateway, RelaySteps {
       if (caller.policy !== undefined) checkModels(caller.policy, proxied)
     } catch (error) {
       if (isRejection(error)) this.recordUnforwarded(proxied, error)
-      else {
-        this.unrecorded--
-        if (isLarge(call.body)) call.body.close()
-      }
+      else this.drop(call.body)
       throw error
     }
+  }
+
+  private drop(body: Body): void {
+    this.unrecorded--
+    if (isLarge(body)) body.close()
   }
 
   /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */

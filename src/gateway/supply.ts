@@ -17,9 +17,6 @@ export interface RequestCredentials {
   readonly supplied?: ProviderCredential | undefined
 }
 
-/** The credentials of a request that is not forwarded. */
-export const NO_CREDENTIALS: RequestCredentials = { withheld: { headers: new Set(), parameters: [] } }
-
 type FindCredential = (
   provider: string,
   caller: Caller,

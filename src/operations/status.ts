@@ -4,6 +4,7 @@ import { explainReadOnly, readAbility } from "../database/ability.ts"
 import { listGateways } from "../database/gateways.ts"
 import { readStoredTotals } from "../database/ledger/life.ts"
 import type { Context } from "./context.ts"
+import { describeExpiring } from "./keys/expiring.ts"
 import { findPendingRows } from "./usage/pending-rows.ts"
 
 /** Everything that shows whether the gateways of a database are well. Times are ISO 8601 in UTC. */
@@ -57,6 +58,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     new Set(),
   )
   const checkedAt = prices.checkedAt()
+  const expiring = await describeExpiring(database, now)
   const isOld = checkedAt !== undefined && now - checkedAt > MAX_LIST_AGE_MS
   const readOnly = explainReadOnly(ability)
   const problems = [
@@ -67,6 +69,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     ...(rejected > 0 ? [`${rejected} rows were rejected by the database: see rejected.jsonl in the journal`] : []),
     ...(dropped > 0 ? [`${dropped} rows were dropped, because they could not be kept`] : []),
     ...(isOld ? ["a price list could not be fetched for more than a week: pricing refresh says why"] : []),
+    ...(expiring ? [`${expiring}: see keys list, and keys update ID --expires 90d`] : []),
   ]
   return {
     version,

@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import type { BodyStore } from "../bodies/index.ts"
 import type { Settings } from "../config/settings.ts"
+import type { RequestLimits } from "../core/limit-reservation.ts"
 import type { KeyCache } from "../database/key-cache.ts"
 import type { LedgerHandle } from "../database/ledger/ledger.ts"
 import type { Deps } from "../gateway/deps.ts"
@@ -24,6 +25,7 @@ interface GatewayParts {
   readonly prices: PriceBook
   readonly bodies: BodyStore
   readonly ledger: LedgerHandle
+  readonly limits?: RequestLimits
   readonly metrics: Metrics
   readonly tokenizer: Tokenizer
   isStopping(): boolean
@@ -31,7 +33,7 @@ interface GatewayParts {
 
 /** Wires the pipeline to the parts of the server. */
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
-  const { keys, vault, prices, bodies, ledger, metrics, tokenizer, isStopping } = parts
+  const { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, isStopping } = parts
   const awsClock = createAwsClock({ now: Date.now, warn: (line) => log("warn", line) })
   const spillDir = join(settings.storage.dataDir, "spill")
   return createGateway({
@@ -53,6 +55,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     onSpillError: createSpillReport(spillDir, log),
     countText: tokenizer.count,
     ledger,
+    ...(limits && { limits }),
     subscribers: [({ record }) => metrics.onRecord(record), ({ record }) => onRecord(record)],
     isStopping,
     onError: (error, where) =>

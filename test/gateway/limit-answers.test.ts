@@ -81,7 +81,11 @@ function post(path: string) {
   })
 }
 
-const thrown = (promise: Promise<unknown>) => promise.then(expect.fail, (error: unknown) => error)
+const thrown = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.fail("it was answered"),
+    (error: unknown) => error,
+  )
 
 describe("a limit that is used up for longer than a minute", () => {
   test("is OpenAI's RateLimitError with insufficient_quota, which its SDK does not send again", async () => {
