@@ -115,7 +115,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     }),
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
-  const opened = { keys, vault, prices, bodies, ledger, metrics, tokenizer }
+  const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer }
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
   if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
