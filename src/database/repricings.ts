@@ -81,7 +81,7 @@ export async function readRepriceable(
     conditions.push(`(created_at, id) > (${bind(page.after.ended_at)}::timestamptz, ${bind(page.after.id)}::uuid)`)
   }
   const { rows } = await db.query<RepriceableRow>({
-    text: `SELECT ${COLUMNS} FROM llm_requests WHERE ${conditions.join(" AND ")} AND outcome NOT IN ('gap', 'gateway_died')
+    text: `SELECT ${COLUMNS} FROM llm_requests WHERE ${conditions.join(" AND ")} AND outcome NOT IN ('gap', 'gateway_died', 'rejected')
       ORDER BY created_at, id LIMIT ${bind(page.limit)}`,
     values,
   })

@@ -2,6 +2,7 @@ import type { Call, Caller } from "../core/call.ts"
 import type { Cost, PriceQuery } from "../core/cost.ts"
 import type { RequestLimits } from "../core/limit-reservation.ts"
 import type { Ledger, LogIntent } from "../core/log-record.ts"
+import type { ModelBounds } from "../core/model-bounds.ts"
 import type { ProviderCredential, UnsignedRequest } from "../core/provider-credential.ts"
 import type { Countable, Reading } from "../core/usage.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
@@ -53,6 +54,10 @@ export interface Deps {
   price(query: PriceQuery): Cost
   /** The limits of requests; undefined: there are none. */
   readonly limits?: RequestLimits
+  /** Returns a number that differs whenever prices may have changed. `at` is in milliseconds since the epoch. */
+  pricesVersion?(at: number): number
+  /** Returns the most tokens that a model of a provider reads and writes. */
+  boundsOf?(provider: string, model: string): ModelBounds
   /**
    * Lists the models that a client may use at a provider, for answers that the gateway gives itself. undefined: such
    * requests are forwarded.

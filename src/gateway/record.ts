@@ -24,8 +24,9 @@ export function record(
     // A streamed answer ends in the same write as its last piece if its row is stored without waiting.
     const { job } = request
     const stored = job === undefined ? request.record : { ...request.record, job }
-    ledger.append(stored, onStored, request.ending.streamed ? "now" : "soon")
+    // A row that the ledger drops is reported at once as one that is not on its way, so that it must be known by then.
     request.reservation?.settle(stored)
+    ledger.append(stored, onStored, request.ending.streamed ? "now" : "soon")
   } catch (error) {
     request.reservation?.release()
     onError(error, "record")

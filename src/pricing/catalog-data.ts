@@ -44,9 +44,10 @@ function toProvider(value: unknown, day: string): CatalogProvider | undefined {
 
 function toModel(value: unknown): CatalogModel | undefined {
   if (!isRecord(value) || !isName(value["id"])) return undefined
-  const { id, match } = value
+  const { id, match, context_window: context } = value
   const prices = parsePrices(value["prices"])
-  return prices && isMatchRule(match, 0) ? { id, match, prices } : undefined
+  if (prices === undefined || !isMatchRule(match, 0)) return undefined
+  return isCount(context) ? { id, match, prices, context_window: context } : { id, match, prices }
 }
 
 /** Returns the prices of a model; undefined if a part of them is not known here. */
@@ -117,7 +118,7 @@ function isRate(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= MAX_RATE
 }
 
-function isCount(value: unknown): boolean {
+function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0
 }
 

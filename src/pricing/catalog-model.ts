@@ -17,6 +17,8 @@ export interface CatalogProvider {
 export interface CatalogModel {
   readonly id: string
   readonly match?: MatchRule
+  /** The most tokens of a prompt and its answer together. */
+  readonly context_window?: number | undefined
   readonly prices: CatalogPrices | readonly DatedPrices[]
   /** The model comes from `own-models.ts`. */
   readonly own?: true

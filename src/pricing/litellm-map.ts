@@ -1,5 +1,6 @@
 import type { RateName, Rates } from "../core/cost.ts"
 import { formatDecimal, fromNumber } from "../core/decimal.ts"
+import type { ModelBounds } from "../core/model-bounds.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 
 /** One model of LiteLLM's map, with its rates in USD per million tokens, or per piece. */
@@ -11,6 +12,7 @@ export interface LitellmModel {
   readonly base: Rates
   /** The rates of a whole request with more than `above` tokens, in ascending order. */
   readonly tiers: readonly { readonly above: number; readonly rates: Rates }[]
+  readonly bounds: ModelBounds
 }
 
 /**
@@ -23,8 +25,13 @@ export function parseLitellmMap(content: Readonly<Record<string, unknown>>): rea
     const { litellm_provider: provider } = row
     const { base, tiers } = parseRates(row)
     if (Object.keys(base).length === 0) return []
-    return [{ name, provider: typeof provider === "string" ? provider : undefined, base, tiers }]
+    const bounds = { context: toCount(row["max_input_tokens"]), output: toCount(row["max_output_tokens"]) }
+    return [{ name, provider: typeof provider === "string" ? provider : undefined, base, tiers, bounds }]
   })
+}
+
+function toCount(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : undefined
 }
 
 /** Returns whether a file is LiteLLM's map: some model in it has a price per token. */

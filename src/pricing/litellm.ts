@@ -1,3 +1,4 @@
+import type { ModelBounds } from "../core/model-bounds.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import { bundledRow, PER_MILLION } from "./bundled.ts"
 import { parsePrices } from "./catalog-data.ts"
@@ -15,6 +16,8 @@ export interface LitellmPrices {
   find(provider: string, names: readonly string[], at: number): Row | undefined
   /** Returns the times at which the prices of a model changed, in milliseconds since the epoch. */
   changesOf(provider: string, name: string): readonly number[]
+  /** Returns the most tokens of a model, found as by `find`; undefined: the map does not have the model. */
+  boundsOf(provider: string, names: readonly string[]): ModelBounds | undefined
   /** Returns the prices of all models. */
   seen(): readonly SeenPrice[]
 }
@@ -50,7 +53,7 @@ const PROVIDERS: Readonly<Record<string, string>> = {
 const RANKS = Object.keys(PROVIDERS)
 
 /** The price of a model, and the place of LiteLLM's name of its provider in `PROVIDERS`. */
-type RankedPrice = SeenPrice & { readonly rank: number }
+type RankedPrice = SeenPrice & { readonly rank: number; readonly bounds: ModelBounds }
 
 /**
  * Prepares LiteLLM's map, as it was fetched, for lookups.
@@ -86,17 +89,21 @@ export function parseLitellm(
       return prices && { ...bundledRow({ id: name, prices, day }, at).row, source: "litellm", isLater }
     },
     changesOf: (provider, name) => history.versionsOf("litellm", provider, name).map(({ from }) => from),
+    boundsOf(provider, names) {
+      const name = names.find((each) => models.has(`${provider}/${each}`))
+      return name === undefined ? undefined : models.get(`${provider}/${name}`)?.bounds
+    },
     seen: () => [...models.values()].map(({ provider, model, prices }) => ({ provider, model, prices })),
   }
 }
 
-function toSeenPrice({ name, provider: given = "", base, tiers }: LitellmModel): RankedPrice | undefined {
+function toSeenPrice({ name, provider: given = "", base, tiers, bounds }: LitellmModel): RankedPrice | undefined {
   const provider = Object.hasOwn(PROVIDERS, given) ? PROVIDERS[given] : undefined
   const prices = toCatalogPrices({ base, tiers })
   if (provider === undefined || prices === undefined) return undefined
   const prefix = `${given.replace(/-.*/, "")}/`
   const model = (name.startsWith(prefix) ? name.slice(prefix.length) : name).toLowerCase()
-  return { provider, model, prices, rank: RANKS.indexOf(given) }
+  return { provider, model, prices, rank: RANKS.indexOf(given), bounds }
 }
 
 /** USD per million tokens. A higher rate is a mistake. */

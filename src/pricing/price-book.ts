@@ -8,9 +8,11 @@ import {
   type Resolution,
 } from "../core/cost.ts"
 import { CommandError } from "../core/errors.ts"
+import type { ModelBounds } from "../core/model-bounds.ts"
 import type { Catalog } from "./catalog-model.ts"
 import { toProviderId } from "./identify.ts"
 import { createLookup, type Lookup, type LookupQuestion, type Sources } from "./lookup.ts"
+import { createModelBounds } from "./model-bounds.ts"
 import { multipliersOf, type Served } from "./multipliers.ts"
 import type { PriceBookOptions } from "./options.ts"
 import { type CachedPrice, createPriceCache } from "./price-cache.ts"
@@ -32,6 +34,10 @@ export interface PriceBook {
    * and have no earlier ones.
    */
   sourcesOfLater(question: PriceQuery): readonly string[]
+  /** Returns the most tokens that a model reads and writes. */
+  boundsOf(provider: string, model: string): ModelBounds
+  /** Returns a number that differs whenever prices may have changed. Rates that were derived from prices last as long as it. */
+  version(at: number): number
   modelCount(): number
   /** When the list that was fetched the longest ago was fetched, in ms since the epoch; undefined if none is fetched. */
   checkedAt(): number | undefined
@@ -56,6 +62,8 @@ export interface PriceBook {
 const WINDOW_MS = 1_800_000
 /** Distinguishes the changes of prices within a window. */
 const MAX_CHANGES = 2 ** 20
+/** More windows than there will be until the year 100,000. */
+const MAX_WINDOWS = 2 ** 31
 
 /**
  * Opens the price book with the bundled data, the user's files and the last usable lists. Nothing is fetched.
@@ -63,17 +71,18 @@ const MAX_CHANGES = 2 ** 20
  */
 export async function createPriceBook(options: PriceBookOptions): Promise<PriceBook> {
   const cache = createPriceCache()
+  let changes = 0
+  const onChange = () => {
+    changes++
+    cache.clear()
+  }
   const [opened, file, aliases] = await Promise.all([
-    openPriceSources(options, () => cache.clear()),
+    openPriceSources(options, onChange),
     readPriceFile(options),
     readAliases(options),
   ])
   const { providerPrices, baseUrls } = options
-  const stored = createStoredOverrides({
-    store: options.storedOverrides,
-    log: options.log,
-    onChange: () => cache.clear(),
-  })
+  const stored = createStoredOverrides({ store: options.storedOverrides, log: options.log, onChange })
   await stored.reload()
   const user = createUserPrices(options, file, stored.table)
   const { catalog, listed, litellm } = opened
@@ -110,6 +119,8 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
         return lookup.sourcesOfLater({ provider, model, requestedModel: requested, at })
       })
     },
+    boundsOf: createModelBounds(lookup, sources),
+    version: (at) => changes * MAX_WINDOWS + Math.floor(at / WINDOW_MS),
     modelCount: () => priceList.count(),
     models: (provider) => priceList.list(provider, options.now()),
     explain: (provider, model, at = options.now()) => priceList.explain(provider, model, at),

@@ -8,6 +8,7 @@ import type { Collector, Evidence } from "./_evidence.ts"
 import type { Framing, ResponseHead } from "./_framing.ts"
 import type { JobReader, JobSink } from "./_jobs.ts"
 import type { Meter } from "./_meter.ts"
+import type { Pieces } from "./_pieces.ts"
 import type { Routes } from "./_routes.ts"
 
 /** The part of a request that a dialect reads. Plain data. */
@@ -109,6 +110,11 @@ export interface DialectDefinition {
   createCollector(request: ProviderRequest, headers?: RawHeaders): Collector
   /** Returns true if the request states what is billed although its answer cannot be read, such as a speech. */
   isBilledByRequest?(request: ProviderRequest): boolean
+  /**
+   * Returns the pieces that a request orders, before it is answered. No pieces: only its input is billed. undefined: it
+   * orders text. Without it, every request does.
+   */
+  readOrder?(request: ProviderRequest): Pieces | undefined
   /** Returns the reading of an answer. Pure: rows are priced again by it years later. */
   toReading(evidence: Evidence): Reading
   /**

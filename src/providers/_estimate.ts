@@ -36,8 +36,12 @@ export function startOf({ body, readStart }: Pick<ProviderRequest, "body" | "rea
   return bytesOf(readStart?.(MAX_COUNTED_BYTES) ?? body)
 }
 
-/** Returns the approximate number of tokens of a request's texts. */
-export function estimateInput(body: Buffer): number {
+/**
+ * Returns the approximate number of tokens of a request's texts.
+ * @param sampledBytes of a longer text, only its first bytes are counted, and the rest is taken to be like them
+ */
+export function estimateInput(body: Buffer, sampledBytes: number = Number.POSITIVE_INFINITY): number {
+  let sampled = 0
   const length: TextLength = { ascii: 0, wide: 0 }
   const limit = Math.min(body.length, MAX_COUNTED_BYTES)
   let files = 0
@@ -47,10 +51,17 @@ export function estimateInput(body: Buffer): number {
     // The end of a string is missing where only the beginning of a large body is at hand.
     const end = found < 0 ? body.length + 1 : found
     if (end - at > FILE_BYTES && body.subarray(at, at + FILE_BYTES).indexOf(32) < 0) files++
-    else addLength(body, at + 1, Math.min(end - 1, limit), length)
+    else if (end - at <= sampledBytes) addLength(body, at + 1, Math.min(end - 1, limit), length)
+    else sampled += tokensOfSample(body, at + 1, Math.min(end - 1, limit), sampledBytes)
     at = body.indexOf(QUOTE, end)
   }
-  return tokensOfLength(length) + files * TOKENS_PER_FILE
+  return tokensOfLength(length) + sampled + files * TOKENS_PER_FILE
+}
+
+function tokensOfSample(body: Buffer, from: number, to: number, sampledBytes: number): number {
+  const length: TextLength = { ascii: 0, wide: 0 }
+  addLength(body, from, from + sampledBytes, length)
+  return Math.ceil((tokensOfLength(length) * (to - from)) / sampledBytes)
 }
 
 /** Returns the approximate number of tokens that were generated, at most what the request allows. */

@@ -21,6 +21,10 @@ export interface ErrorRow {
 
 export type ErrorQuestion = Pick<UsageQuestion, "by" | "period" | "filters" | "limit">
 
+/** The message of a limit goes on with what was used at that moment, so that no two requests would be alike. */
+const MESSAGE = `CASE WHEN outcome = 'rejected'
+    THEN regexp_replace(error_message, '(has no room for this request):.*$', '\\1') ELSE error_message END`
+
 /** Builds the statement that counts the errors of the rows. Times come in ascending order, then the most frequent errors. */
 export function askErrors({ by, period, filters, limit }: ErrorQuestion, { indexed }: RollupState): Statement {
   return createStatement((bind) => {
@@ -28,8 +32,9 @@ export function askErrors({ by, period, filters, limit }: ErrorQuestion, { index
     const groups = by.map((dimension, i) => `${dimension.sql(ROWS, bind, period.tz)!} AS d${i}`)
     const where = `${toCondition({ filters, span: period, indexed }, bind)} AND ${IS_ERROR}`
     const facts = ["status_code", "outcome", "error_message"]
+    const read = ["status_code", "outcome", `${MESSAGE} AS error_message`, "created_at"]
     const keyAt = by.findIndex(({ name }) => name === "key")
-    return `WITH errors AS (SELECT ${[...groups, ...facts, "created_at"]} FROM llm_requests r WHERE ${where}),
+    return `WITH errors AS (SELECT ${[...groups, ...read]} FROM llm_requests r WHERE ${where}),
 summed AS (SELECT ${[...names, ...facts]}, count(*) AS requests, max(created_at) AS last_at
   FROM errors GROUP BY ${[...names, ...facts]})
 SELECT s.*, (count(*) OVER ()) AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}

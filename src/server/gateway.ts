@@ -45,6 +45,8 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     authorize: createAuthorizer({ proxies: settings.upstream.proxies, now: Date.now, awsNow: awsClock.now }),
     noteAwsDate: awsClock.correct,
     price: prices.price,
+    pricesVersion: prices.version,
+    boundsOf: prices.boundsOf,
     ...(settings.server.models === "own" && {
       listModels: createModelLists({ prices, now: Date.now, canSupply: vault.canSupply }),
     }),

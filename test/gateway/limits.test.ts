@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import type { Cost } from "../../src/core/cost.ts"
 import { GatewayError } from "../../src/core/errors.ts"
 import { toLimitExceeded } from "../../src/core/limit-error.ts"
 import type { LogRecord } from "../../src/core/log-record.ts"
@@ -273,22 +274,55 @@ describe("however a request ends", () => {
     for (const row of rows) expect(byId.get(row.id)).toEqual([settled(row)])
   })
 
-  test("a row that cannot be stored releases it", async () => {
+  test("without a row, it is released", async () => {
     const failing = await startPipeline({
       upstream: fakeProvider.origin,
-      deps: { limits, onError: () => {} },
-      ledger: {
-        append() {
-          throw new Error("the disk is gone")
-        },
-      },
+      deps: { limits, onError: () => {}, price: () => null as unknown as Cost },
     })
-    await fetch(`${failing.origin}/v1/chat/completions`, {
+    const answer = await fetch(`${failing.origin}/v1/chat/completions`, {
       method: "POST",
       headers: { "x-majordomo-key": KEY },
       body: JSON.stringify(CHAT),
     })
+    expect(answer.status).toBe(200)
     expect(limits.seen.map(({ ends }) => ends)).toEqual([["released"]])
     await failing.close()
+  })
+
+  test("it is settled when the row is given to the ledger, before the ledger can drop it", async () => {
+    const seen: number[] = []
+    const dropping = await startPipeline({
+      upstream: fakeProvider.origin,
+      deps: { limits },
+      ledger: {
+        append(_, onStored) {
+          seen.push(limits.seen[0]!.ends.length)
+          onStored?.()
+        },
+      },
+    })
+    await fetch(`${dropping.origin}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "x-majordomo-key": KEY },
+      body: JSON.stringify(CHAT),
+    })
+    expect(seen).toEqual([1])
+    await dropping.close()
+  })
+
+  test("a shutdown that aborts it settles it", async () => {
+    const stopping = await startPipeline({ upstream: fakeProvider.origin, deps: { limits } })
+    fakeProvider.next({ never: true })
+    const client = await connectRaw(stopping.port)
+    const body = JSON.stringify(CHAT)
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nX-Majordomo-Key: ${KEY}\r\nContent-Length: ${body.length}`
+    client.send(`${head}\r\n\r\n${body}`)
+    await fakeProvider.nextRequest()
+    stopping.gateway.abortRunning()
+    client.close()
+    const row = await stopping.nextRecord()
+    expect(row.outcome).toBe("shutdown")
+    expect(limits.seen.map(({ ends }) => ends)).toEqual([[settled(row)]])
+    await stopping.close()
   })
 })

@@ -1,26 +1,144 @@
 import type { Estimate } from "../../core/limit-reservation.ts"
+import { toUnits } from "../../core/limit-units.ts"
+import type { ModelBounds } from "../../core/model-bounds.ts"
+import { NO_READING } from "../../core/usage.ts"
+import { readBounds } from "../../providers/_bounds.ts"
+import { estimateInput, startOf } from "../../providers/_estimate.ts"
+import type { Pieces } from "../../providers/_pieces.ts"
+import { maxInputTokens } from "../../providers/_request-size.ts"
+import { bytesOf } from "../../providers/_values.ts"
 import type { Deps } from "../deps.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
+import { RateCache } from "./rate-cache.ts"
+import type { Rates } from "./token-rates.ts"
 
-/** Estimates what requests may use. */
-export interface Estimator {
-  /** Returns true if the provider does not charge for the operation of the request. */
-  isFree(request: ProxiedRequest): boolean
-  estimate(request: ProxiedRequest, kind: "expected" | "maximum"): Estimate
-  /** Returns the cost of so many tokens at the usual rates in nano-USD, rounded up; undefined: the price is not known. */
-  cost(request: ProxiedRequest, inputTokens: number, outputTokens: number): number | undefined
-}
+/** The output that is expected of a key and model until some of its answers are known. */
+const FIRST_EXPECTED_OUTPUT = 1000
+/** The bound of a model of which nothing is known. */
+const UNKNOWN_BOUND = 128_000
+/** Of a longer text in a body, only the first bytes are counted. */
+const SAMPLED_BYTES = 4096
+/** A larger prompt may be above a long-context threshold, and its rates are taken. */
+const LONG_INPUT = 128_000
+/** A job is not estimated. The least amount makes a limit that is used up reject it. */
+const LEAST: Estimate = { inputTokens: 1, outputTokens: 1, cost: 1 }
+const UNKNOWN: ModelBounds = { context: undefined, output: undefined }
 
-export function createEstimator(_deps: Deps): Estimator {
-  return {
-    isFree,
-    estimate: () => ({ inputTokens: 1, outputTokens: 1, cost: 1 }),
-    cost: () => 1,
+/** Estimates what requests may use. Costs are in nano-USD, rounded up; an unknown price is undefined. */
+export class Estimator {
+  private readonly deps: Deps
+  private readonly rates: RateCache
+
+  constructor(deps: Deps) {
+    this.deps = deps
+    this.rates = new RateCache(deps)
+  }
+
+  /** Returns what a request is expected to use, or what it can use at most. */
+  estimate(request: ProxiedRequest, kind: "expected" | "maximum"): Estimate {
+    if (isJob(request)) return LEAST
+    const { dialect, providerRequest } = request
+    const order = dialect.readOrder?.(providerRequest)
+    const stated = readBounds(providerRequest.body)
+    const known = this.deps.boundsOf?.(request.route.provider.name, modelOf(request)) ?? UNKNOWN
+    const most =
+      order && isEmpty(order)
+        ? 0
+        : (stated.outputTokens ?? (known.output ?? known.context ?? UNKNOWN_BOUND) * stated.choices)
+    const isMaximum = kind === "maximum"
+    const inputTokens = isMaximum ? maxInput(request, known) : expectedInput(request)
+    const outputTokens = isMaximum ? most : Math.min(most, this.expectedOutput(request))
+    const found = this.rates.find(request, stated)
+    const rates = isMaximum ? found.maximum(mentionsAudio(request)) : found.expected(inputTokens > LONG_INPUT)
+    const ofPieces = order && this.pieceCost(request, order)
+    const cost =
+      ofPieces === undefined
+        ? toCost(rates, inputTokens, outputTokens)
+        : ofPieces + (toCost(rates, inputTokens, 0) ?? 0)
+    return { inputTokens, outputTokens, cost }
+  }
+
+  /** Returns the cost of so many tokens at the usual rates. */
+  cost(request: ProxiedRequest, inputTokens: number, outputTokens: number): number | undefined {
+    const found = this.rates.find(request, readBounds(request.providerRequest.body))
+    return toCost(found.expected(inputTokens > LONG_INPUT), inputTokens, outputTokens)
+  }
+
+  private expectedOutput(request: ProxiedRequest): number {
+    return this.deps.limits?.expectedOutput(request.caller.keyId, modelOf(request)) ?? FIRST_EXPECTED_OUTPUT
+  }
+
+  /** Returns the cost of pieces that have a price; undefined: there are none. */
+  private pieceCost({ call, caller, route, prepared }: ProxiedRequest, order: Pieces): number | undefined {
+    if (isEmpty(order)) return undefined
+    const { pieces: units, kinds } = order
+    const { totalCost } = this.deps.price({
+      provider: route.provider.name,
+      requestedModel: prepared.requestedModel,
+      reading: { ...NO_READING, model: prepared.requestedModel, units, ...(kinds && { kinds }), source: "reported" },
+      at: call.receivedAt,
+      keyDiscountFactor: caller.discountFactor,
+    })
+    return totalCost === undefined ? undefined : toUnits(totalCost, "cost", "up")
   }
 }
 
-/** The creation of a job costs nothing by itself, but a limit that is used up rejects it like any other work. */
-function isFree({ dialect, providerRequest }: ProxiedRequest): boolean {
-  const { method, path } = providerRequest
-  return dialect.isFree(providerRequest) && dialect.routes.operations.find(method, path).operation !== "job"
+/** Returns true if a request uses no tokens and no money, whatever it is answered. */
+export function isFree(request: ProxiedRequest): boolean {
+  return request.dialect.isFree(request.providerRequest) && !isJob(request)
+}
+
+/** A job costs nothing by itself, but a limit that is used up rejects it like any other work. */
+function isJob({ dialect, providerRequest: { method, path } }: ProxiedRequest): boolean {
+  return dialect.routes.operations.find(method, path).operation === "job"
+}
+
+function modelOf({ prepared }: ProxiedRequest): string {
+  return prepared.requestedModel ?? ""
+}
+
+function isEmpty({ pieces }: Pieces): boolean {
+  for (const _ in pieces) return false
+  return true
+}
+
+/** The input that is expected of a form with a file, whose bytes say little about its tokens. */
+const TOKENS_OF_FORM = 2000
+
+function isForm({ call }: ProxiedRequest): boolean {
+  return /^multipart\//i.test(String(call.headers["content-type"]))
+}
+
+function expectedInput(request: ProxiedRequest): number {
+  if (isForm(request)) return TOKENS_OF_FORM
+  const { providerRequest } = request
+  return estimateInput(startOf(providerRequest), SAMPLED_BYTES)
+}
+
+/** A form, and a large body of which only the beginning is at hand, count as the whole context window. */
+function maxInput(request: ProxiedRequest, { context }: ModelBounds): number {
+  const { call, providerRequest } = request
+  const { body, readStart } = providerRequest
+  if (body.length === 0) return 0
+  const isUnknown = readStart !== undefined || isForm(request)
+  const most = isUnknown ? Number.POSITIVE_INFINITY : maxInputTokens(bytesOf(body))
+  return Math.min(most, context ?? Math.max(UNKNOWN_BOUND, call.body.length))
+}
+
+const AUDIO = ["audio", "Audio", "AUDIO"]
+
+function mentionsAudio({ providerRequest: { path, body } }: ProxiedRequest): boolean {
+  return path.includes("audio") || AUDIO.some((word) => bytesOf(body).includes(word))
+}
+
+function toCost({ input, output }: Rates, inputTokens: number, outputTokens: number): number | undefined {
+  const read = costOf(input, inputTokens)
+  const written = costOf(output, outputTokens)
+  return read === undefined || written === undefined ? undefined : read + written
+}
+
+/** Returns the cost of tokens. One unit more makes up for the rounding of floats. */
+function costOf(rate: number | undefined, tokens: number): number | undefined {
+  if (tokens === 0 || rate === 0) return 0
+  return rate === undefined ? undefined : Math.ceil(rate * tokens) + 1
 }

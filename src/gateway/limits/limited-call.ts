@@ -1,6 +1,6 @@
 import type { Estimate, LimitedRequest } from "../../core/limit-reservation.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
-import type { Estimator } from "./estimator.ts"
+import { type Estimator, isFree } from "./estimator.ts"
 
 /** One request as limits see it. What it may use is estimated only if a limit asks for it. */
 export class LimitedCall implements LimitedRequest {
@@ -22,7 +22,7 @@ export class LimitedCall implements LimitedRequest {
     this.provider = route.provider.name
     this.requestedModel = prepared.requestedModel ?? ""
     this.metadata = call.metadata
-    this.isFree = estimator.isFree(request)
+    this.isFree = isFree(request)
     this.isSubscribed = billing === "subscription"
     this.request = request
     this.estimator = estimator

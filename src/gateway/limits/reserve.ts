@@ -2,7 +2,7 @@ import { GatewayError } from "../../core/errors.ts"
 import type { RequestLimits, Reservation } from "../../core/limit-reservation.ts"
 import type { Deps } from "../deps.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
-import { createEstimator } from "./estimator.ts"
+import { Estimator } from "./estimator.ts"
 import { LimitedCall } from "./limited-call.ts"
 import { RunningReservation } from "./running-reservation.ts"
 
@@ -20,7 +20,7 @@ export function createReserve(
   deps: Deps,
   recordRejected: RecordRejected,
 ): (limits: RequestLimits, request: ProxiedRequest) => void | Promise<void> {
-  const estimator = createEstimator(deps)
+  const estimator = new Estimator(deps)
   const onError = (error: unknown) => deps.onError(error, "limits")
 
   function keep(request: ProxiedRequest, call: LimitedCall, reservation: Reservation | undefined): void {

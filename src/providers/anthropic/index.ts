@@ -36,6 +36,7 @@ export const anthropic = defineDialect({
     if (kind === "compatible") return openai.createCollector(request)
     return kind === "results" ? new DeliveryCollector(request) : new MessageCollector(request)
   },
+  readOrder: (request) => (isCompatible(request) ? openai.readOrder?.(request) : undefined),
   toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
   jobs: readJobs,
   errorBody: (_code, statusCode, message) =>

@@ -20,6 +20,7 @@ export const bedrock = defineDialect({
     stream: isStreamed(request.path),
   }),
   framing: ({ method, path }, head) => (OPERATIONS.find(method, path).kind === "count" ? "opaque" : framingOf(head)),
+  readOrder: ({ path }) => (/embed/.test(requestedIn(path) ?? "") ? { pieces: {} } : undefined),
   createCollector: (request, headers) => new AnswerCollector(request, headers),
   toReading,
   // The SDKs of AWS tell errors apart by `__type`, where the header of AWS's own answers is missing.

@@ -5,6 +5,7 @@ import { openai } from "../openai/index.ts"
 import { createCollector } from "./collector.ts"
 import { readJobs } from "./jobs.ts"
 import { MODEL_LIST } from "./model-list.ts"
+import { readOrder } from "./pieces.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, isStreamed, modelIn, OPERATIONS, SURFACES } from "./routes.ts"
 
@@ -37,6 +38,7 @@ export const gemini = defineDialect({
     return isArray && framingOf(head) === "document" ? "elements" : framingOf(head)
   },
   createCollector: (request) => (isCompatible(request) ? openai.createCollector(request) : createCollector(request)),
+  readOrder: (request) => (isCompatible(request) ? openai.readOrder?.(request) : readOrder(request)),
   jobs: (request) => (isCompatible(request) ? openai.jobs?.(request) : readJobs(request)),
   toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),
   errorBody: (_code, statusCode, message) => {

@@ -22,9 +22,26 @@ export function readPieces(
   return isFilm && textOf(answer?.["name"]) !== undefined ? readFilms(request) : undefined
 }
 
-function readFilms({ body }: ProviderRequest): Pieces {
+/** Imagen makes so many pictures, where the request states none. */
+const DEFAULT_IMAGES = 4
+
+/** Returns the pieces that a request orders, before it is answered. No pieces: only its input is billed. undefined: it orders text. */
+export function readOrder(request: ProviderRequest): Pieces | undefined {
+  const { kind } = OPERATIONS.find(request.method, request.path)
+  if (kind === "embedding") return { pieces: {} }
+  if (kind === "video") return readFilms(request)
+  if (!request.path.endsWith(":predict")) return undefined
+  if (!/imagen/.test(request.path)) return { pieces: {} }
+  return { pieces: { images: countOf(parametersOf(request)["sampleCount"]) || DEFAULT_IMAGES } }
+}
+
+function parametersOf({ body }: ProviderRequest): JsonObject {
   const bytes = bytesOf(body)
-  const parameters = objectOf(memberValue(bytes, findMembers(bytes, ["parameters"])?.found["parameters"])) ?? {}
+  return objectOf(memberValue(bytes, findMembers(bytes, ["parameters"])?.found["parameters"])) ?? {}
+}
+
+function readFilms(request: ProviderRequest): Pieces {
+  const parameters = parametersOf(request)
   const stated = countOf(parameters["durationSeconds"])
   const films = countOf(parameters["sampleCount"]) ?? countOf(parameters["numberOfVideos"]) ?? 1
   const missing = stated === undefined ? ["the length of the film is not stated: its default was taken"] : []

@@ -7,6 +7,7 @@ import { createCollector } from "./collector.ts"
 import { createUsageFilter } from "./hide-usage.ts"
 import { readJobs } from "./jobs.ts"
 import { MODEL_LIST } from "./model-list.ts"
+import { readOrder } from "./pieces.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
 
@@ -45,6 +46,7 @@ export const openai = defineDialect({
   },
   createCollector,
   isBilledByRequest: ({ method, path }) => OPERATIONS.find(method, path).kind === "speech",
+  readOrder: (request) => readOrder(request, OPERATIONS.find(request.method, request.path).kind),
   toReading,
   jobs: readJobs,
   errorBody: (code, statusCode, message, measure) => {

@@ -35,6 +35,31 @@ export function readPieces(order: Order): Pieces | undefined {
   }
 }
 
+/** The length of a film whose order states none. */
+const DEFAULT_FILM = { pieces: { videoSeconds: 4 } }
+
+/**
+ * Returns the pieces that a request orders, before it is answered. No pieces: only its input is billed. undefined: it
+ * orders text, or pieces whose number it does not state.
+ */
+export function readOrder(request: ProviderRequest, kind: Kind | undefined): Pieces | undefined {
+  const order: Order = { request, kind, answer: { id: "ordered" }, images: 0 }
+  if (kind === "embeddings") return { pieces: {} }
+  if (kind === "images") return readImages({ ...order, images: countOf(readFields(request, ["n"])["n"]) || 1 })
+  if (kind === "speech") return readSpeech(order)
+  if (TRANSCRIPTION.test(request.path)) return { pieces: { audioSeconds: secondsOf(request) } }
+  return kind === "videos" ? (readVideo(order, order.answer!) ?? DEFAULT_FILM) : undefined
+}
+
+const TRANSCRIPTION = /\/audio\/(?:transcriptions|translations)$/
+/** Sound of 16 kbit/s, which is hardly ever less. */
+const BYTES_PER_SECOND = 2000
+
+function secondsOf({ headers, body }: ProviderRequest): number {
+  const bytes = Number(headers["content-length"]) || body.length
+  return Math.max(1, Math.ceil(bytes / BYTES_PER_SECOND))
+}
+
 /** The price of a picture depends on its size and quality. DALL-E states its defaults; other models choose by themselves. */
 function readImages({ request, images }: Order): Pieces {
   const { model, size, quality } = readFields(request, ["model", "size", "quality"])
