@@ -4661,6 +4661,7 @@ CREATE TABLE llm_limit_usage (
   notified       smallint NOT NULL DEFAULT 0,         -- the highest percentage of the limit that was notified
   PRIMARY KEY (limit_id, value, window_start)
 );
+CREATE INDEX llm_limit_usage_window ON llm_limit_usage (limit_id, window_start);
 
 -- What gateways may use without asking again. A lease does not end with its window: it counts in every window, because the
 -- requests for which it was taken may end in the next one.
@@ -5836,7 +5837,9 @@ BEGIN
         WHEN l.per = 'model' THEN left(r.model, 255) ELSE coalesce(left(r.raw_metadata ->> l.per, 255), '') END AS value,
       majordomo_limit_window(l.window_unit, r.created_at, l.tz) AS window_start,
       r.input_tokens, r.output_tokens, CASE WHEN r.billing IS DISTINCT FROM 'subscription' THEN r.total_cost END AS cost
-    FROM (SELECT wanted_limit.*) AS l JOIN (SELECT * FROM llm_requests WHERE outcome NOT IN ('gap', 'rejected') AND created_at >= rows_since AND wanted_limit.api_key_id IS NULL
+    FROM (SELECT wanted_limit.*) AS l JOIN (
+      -- Two halves, of which one is empty, so that the requests of one key are found by their index.
+      SELECT * FROM llm_requests WHERE outcome NOT IN ('gap', 'rejected') AND created_at >= rows_since AND wanted_limit.api_key_id IS NULL
       UNION ALL SELECT * FROM llm_requests WHERE outcome NOT IN ('gap', 'rejected') AND created_at >= rows_since
         AND majordomo_api_key_id = wanted_limit.api_key_id) AS r ON (l.api_key_id IS NULL OR l.api_key_id = r.majordomo_api_key_id)
       AND (l.provider IS NULL OR l.provider = r.provider)

@@ -16,6 +16,13 @@ const VALUE = `CASE WHEN l.per IS NULL THEN '' WHEN l.per = 'key' THEN coalesce(
 const COUNTS = "outcome NOT IN ('gap', 'rejected')"
 const IS_BILLED = "billing IS DISTINCT FROM 'subscription'"
 
+/** Requests that run at the same time are counted by leases only. */
+const COUNTED = "llm_limits WHERE measure <> 'concurrency'"
+
+const ADD_TO_USAGE = `ON CONFLICT (limit_id, value, window_start) DO UPDATE SET
+      requests = t.requests + excluded.requests, input_tokens = t.input_tokens + excluded.input_tokens,
+      output_tokens = t.output_tokens + excluded.output_tokens, cost = t.cost + excluded.cost;`
+
 /** The requests of the query \`rows\` that count, each with the limit \`l\`, its group and its window. */
 function toCountedRequests(limits: string, rows: string, sign = ""): string {
   return `SELECT l.id AS limit_id, l.counted_since,
@@ -26,27 +33,25 @@ function toCountedRequests(limits: string, rows: string, sign = ""): string {
 }
 
 /** The statement that adds a batch to what limits have used. It costs one look at an empty table while there is no limit. */
-export const LIMITS_ADDED = `  IF EXISTS (SELECT FROM llm_limits WHERE measure <> 'concurrency') THEN
+export const LIMITS_ADDED = `  IF EXISTS (SELECT FROM ${COUNTED}) THEN
     INSERT INTO llm_limit_usage AS t (limit_id, value, window_start, requests, input_tokens, output_tokens, cost)
     SELECT limit_id, value, window_start, count(*), sum(input_tokens), sum(output_tokens), coalesce(sum(cost), 0)
     FROM (
-    ${toCountedRequests("(SELECT * FROM llm_limits WHERE measure <> 'concurrency')", `SELECT * FROM added WHERE ${COUNTS}`)}
+    ${toCountedRequests(`(SELECT * FROM ${COUNTED})`, `SELECT * FROM added WHERE ${COUNTS}`)}
     ) AS counted
     WHERE window_start >= counted_since GROUP BY 1, 2, 3
-    ON CONFLICT (limit_id, value, window_start) DO UPDATE SET
-      requests = t.requests + excluded.requests, input_tokens = t.input_tokens + excluded.input_tokens,
-      output_tokens = t.output_tokens + excluded.output_tokens, cost = t.cost + excluded.cost;
+    ${ADD_TO_USAGE}
   END IF;`
 
 /** The same for requests that changed. It changes nothing if what limits count has not changed. */
-export const LIMITS_CHANGED = `  IF EXISTS (SELECT FROM llm_limits WHERE measure <> 'concurrency') THEN
+export const LIMITS_CHANGED = `  IF EXISTS (SELECT FROM ${COUNTED}) THEN
     INSERT INTO llm_limit_usage AS t (limit_id, value, window_start, requests, input_tokens, output_tokens, cost)
     SELECT * FROM (
       SELECT limit_id, value, window_start, sum(sign) AS requests, sum(sign * input_tokens) AS input_tokens,
         sum(sign * output_tokens) AS output_tokens, coalesce(sum(sign * cost), 0) AS cost
       FROM (
     ${toCountedRequests(
-      "(SELECT * FROM llm_limits WHERE measure <> 'concurrency')",
+      `(SELECT * FROM ${COUNTED})`,
       `SELECT 1 AS sign, * FROM added WHERE ${COUNTS}
       UNION ALL SELECT -1 AS sign, * FROM removed WHERE ${COUNTS}`,
       "r.sign, ",
@@ -54,9 +59,7 @@ export const LIMITS_CHANGED = `  IF EXISTS (SELECT FROM llm_limits WHERE measure
       ) AS counted
       WHERE window_start >= counted_since GROUP BY 1, 2, 3) AS changes
     WHERE (requests, input_tokens, output_tokens, cost) <> (0, 0, 0, 0)
-    ON CONFLICT (limit_id, value, window_start) DO UPDATE SET
-      requests = t.requests + excluded.requests, input_tokens = t.input_tokens + excluded.input_tokens,
-      output_tokens = t.output_tokens + excluded.output_tokens, cost = t.cost + excluded.cost;
+    ${ADD_TO_USAGE}
   END IF;`
 
 export const LIMIT_FUNCTIONS = `-- Returns what the requests that exist say about the use of a limit, for its windows from \`first\` on and not before
@@ -85,7 +88,9 @@ BEGIN
     SELECT value, window_start, 1 AS requests, input_tokens, output_tokens, cost FROM (
     ${toCountedRequests(
       "(SELECT wanted_limit.*)",
-      `SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since AND wanted_limit.api_key_id IS NULL
+      `
+      -- Two halves, of which one is empty, so that the requests of one key are found by their index.
+      SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since AND wanted_limit.api_key_id IS NULL
       UNION ALL SELECT * FROM llm_requests WHERE ${COUNTS} AND created_at >= rows_since
         AND majordomo_api_key_id = wanted_limit.api_key_id`,
     )}

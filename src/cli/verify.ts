@@ -47,11 +47,12 @@ function describeRows({ accepted, written, waiting, rejected, dropped, lost }: V
   return lost === 0 ? sum : `${sum} + ${n(lost)} that left the journal and are not in the database`
 }
 
-function describeDays({ differences, days }: VerifyResult): string {
+function describeDays({ differences, days, limits }: VerifyResult): string {
   const parts = [
     `${withThousands(days.compared)} ${days.compared === 1 ? "day" : "days"} compared`,
     ...(days.proven > 0 ? [`${withThousands(days.proven)} proven before`] : []),
     ...(days.pruned > 0 ? [`${withThousands(days.pruned)} pruned`] : []),
+    ...(limits > 0 ? [`${withThousands(limits)} ${limits === 1 ? "limit" : "limits"}`] : []),
   ]
   return `the rollups ${differences.length === 0 ? "agree with" : "DIFFER from"} the rows (${parts.join(", ")})`
 }

@@ -3,6 +3,7 @@ import type { Database } from "./_database.ts"
 import { copyAudit, copyPriceOverrides, copyTokens } from "./copy/access.ts"
 import { copyJobs } from "./copy/jobs.ts"
 import { copyKeys, copyMetadataNames, copyProviderKeys, raiseCounters, readJournalMarks } from "./copy/keys.ts"
+import { copyLimits } from "./copy/limits.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
 import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
@@ -26,7 +27,7 @@ const ROWS_AT_ONCE = 250
 
 /**
  * Copies keys, provider keys, admin tokens, requests, jobs, metadata names, repricings, the history of prices, the prices
- * that were set, the audit log and the totals of pruned days into another database, after migrating both. Rows keep their
+ * that were set, the audit log, the limits and the totals of pruned days into another database, after migrating both. Rows keep their
  * ids, so the copy can be repeated, also after an interruption and while both databases are in use:
  * rows that are there already stay and count once. The target's own triggers make its rollups.
  */
@@ -56,6 +57,7 @@ export async function copyDatabase(
   await copyTokens(source, target)
   await copyAudit(source, target)
   const sumsLeftOut = await copyPrunedRollups(source, target)
+  await copyLimits(source, target, sumsLeftOut === undefined)
   await copyMarks(target)
   return { keys, ...rows, repricings, sumsLeftOut }
 }

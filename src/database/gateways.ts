@@ -25,6 +25,10 @@ const TIMEOUT_MS = 3_000
 /** A payload of the channel: provider keys have changed. A trigger of their table sends it. */
 export const PROVIDER_KEYS = "provider-keys"
 
+/** Payloads of the channel: limits have changed; a gateway has no room while others hold more than they use. */
+export const LIMITS = "limits"
+export const LIMITS_RETURN = "limits-return"
+
 /** Whether a payload of the channel asks for an answer, as in `?7`. Others are `*`, or the hash of the key that changed. */
 export function isQuestion(payload: string): boolean {
   return payload.startsWith("?")

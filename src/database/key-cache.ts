@@ -2,7 +2,7 @@ import type { Caller } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { isUnavailable } from "./failures.ts"
-import { type GatewayIdentity, PROVIDER_KEYS } from "./gateways.ts"
+import { type GatewayIdentity, LIMITS, LIMITS_RETURN, PROVIDER_KEYS } from "./gateways.ts"
 import { createKeyLookups, findCaller } from "./key-lookups.ts"
 import { createKeyTrust } from "./key-trust.ts"
 import { createLruMap } from "./lru-map.ts"
@@ -12,6 +12,8 @@ export interface KeyCacheOptions {
   readonly identity?: GatewayIdentity
   /** Called when provider keys may have changed. */
   readonly onProviderKeysChange?: () => void
+  /** Called when limits may have changed, or their idle amounts are needed, because there is one connection for all. */
+  readonly onLimits?: (payload: typeof LIMITS | typeof LIMITS_RETURN) => void
   /** Milliseconds that only increase. Default: `performance.now`. */
   readonly now?: () => number
   readonly ttlMs?: number
@@ -53,9 +55,11 @@ export function createKeyCache(db: Database, options: KeyCacheOptions = {}): Key
   const ttlMs = options.ttlMs ?? TTL_MS
   const known = createLruMap<Entry>(options.maxKnown ?? 10_000)
   const unknown = createLruMap<Entry>(options.maxUnknown ?? 10_000)
-  const { identity = UNNAMED, onProviderKeysChange = () => {} } = options
+  const { identity = UNNAMED, onProviderKeysChange = () => {}, onLimits = () => {} } = options
 
   const onChange = (hash: string | undefined) => {
+    if (hash === LIMITS || hash === LIMITS_RETURN) return onLimits(hash)
+    if (hash === undefined) onLimits(LIMITS)
     if (hash === undefined || hash === PROVIDER_KEYS) onProviderKeysChange()
     for (const each of [known, unknown, lookups]) {
       if (hash === undefined) each.clear()

@@ -34,8 +34,8 @@ export async function rotateSecret(
 }
 
 /**
- * Takes back a secret that could not be shown to anybody: gives a rotated key its previous secret, and deletes a new key.
- * Returns whether there was one.
+ * Takes back a secret that could not be shown to anybody: gives a rotated key its previous secret, and deletes a new key
+ * with its limits. Returns whether there was one.
  */
 export async function discardSecret(db: Pick<Database, "query">, secret: string): Promise<boolean> {
   const values = [hashKey(secret)]
@@ -45,5 +45,11 @@ export async function discardSecret(db: Pick<Database, "query">, secret: string)
     values,
   })
   if (restored.rowCount > 0) return true
-  return (await db.query({ text: "DELETE FROM api_keys WHERE key_hash = $1", values })).rowCount > 0
+  const deleted = await db.query({
+    text: `WITH deleted AS (DELETE FROM api_keys WHERE key_hash = $1 RETURNING id),
+        limits AS (DELETE FROM llm_limits WHERE api_key_id IN (SELECT id FROM deleted))
+      SELECT id FROM deleted`,
+    values,
+  })
+  return deleted.rowCount > 0
 }

@@ -1,6 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import { generateKey, hashKey } from "../core/key.ts"
 import type { Database, RunQuery } from "./_database.ts"
+import { readIfMigrated } from "./failures.ts"
 import { askGateways, type GatewayAnswers } from "./gateways.ts"
 import type { BindingChange } from "./key-bindings.ts"
 import { toId, toName, toPercent, toStorable } from "./key-input.ts"
@@ -82,7 +83,7 @@ export async function getKey(db: Pick<Database, "query">, id: string): Promise<A
 export function rejectEmptyChange(change: Readonly<Record<string, unknown>>): void {
   if (Object.values(change).some((value) => value !== undefined)) return
   throw new CommandError(
-    "nothing to change: give a name, a description, a discount, metadata, a provider key or a policy",
+    "nothing to change: give a name, a description, a discount, metadata, a provider key, a policy or a limit",
     2,
   )
 }
@@ -154,7 +155,7 @@ export async function revokeKey(
 }
 
 /** Marks a key as revoked. Gateways reject it when they have heard of it: call `askGateways` after the transaction. */
-export async function markRevoked(query: RunQuery, id: string): Promise<ApiKey> {
+async function markRevoked(query: RunQuery, id: string): Promise<ApiKey> {
   const result = await query<KeyRow>({
     text: `UPDATE api_keys SET is_active = false, revoked_at = coalesce(revoked_at, now()),
         updated_at = CASE WHEN NOT is_active OR revoked_at IS NOT NULL THEN updated_at ELSE now() END
@@ -196,4 +197,23 @@ async function insertKey(query: RunQuery, input: KeyInput, secret = generateKey(
     ],
   })
   return { key: toApiKey(rows[0]!), secret }
+}
+
+interface ExpiringKey {
+  readonly name: string
+  readonly expiresAt: Date
+}
+
+/**
+ * Returns the active keys that expire in a period, the first one first. Keys of a schema that has not been migrated yet do not
+ * expire.
+ */
+export async function listExpiringKeys(
+  { query }: Pick<Database, "query">,
+  { from, until }: { readonly from: Date; readonly until: Date },
+): Promise<readonly ExpiringKey[]> {
+  const text = `SELECT name, at AS "expiresAt"
+    FROM api_keys k, LATERAL (SELECT (to_jsonb(k) ->> 'expires_at')::timestamptz AS at) AS expiry
+    WHERE is_active AND revoked_at IS NULL AND at > $1 AND at <= $2 ORDER BY at, name`
+  return readIfMigrated(async () => (await query<ExpiringKey>({ text, values: [from, until] })).rows)
 }

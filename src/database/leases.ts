@@ -35,7 +35,7 @@ export interface LeaseState {
   readonly windowEnd: number | undefined
 }
 
-export interface LeaseRequest {
+interface LeaseRequest {
   /** A random UUID of the process. */
   readonly gateway: string
   /** The directory of its journal, as in majordomo_gateways. */
@@ -96,4 +96,23 @@ export async function freeLeasesOfSlot(
     timeoutMs: TIMEOUT_MS,
   })
   return Number(rows[0]!.freed)
+}
+
+/** Returns the gateways that hold leases of a slot: before a new process of it has any, those of its earlier processes. */
+export async function listLeaseHolders(db: Pick<Database, "query">, slot: string): Promise<readonly string[]> {
+  const { rows } = await db.query<{ gateway: string }>({
+    text: "SELECT DISTINCT gateway_id::text AS gateway FROM llm_limit_leases WHERE slot = $1",
+    values: [slot],
+    timeoutMs: TIMEOUT_MS,
+  })
+  return rows.map(({ gateway }) => gateway)
+}
+
+/** Deletes all leases of a gateway. */
+export async function freeLeasesOfGateway(db: Pick<Database, "query">, gateway: string): Promise<void> {
+  await db.query({
+    text: "DELETE FROM llm_limit_leases WHERE gateway_id = $1",
+    values: [gateway],
+    timeoutMs: TIMEOUT_MS,
+  })
 }

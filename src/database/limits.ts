@@ -64,7 +64,8 @@ export type NewLimit = Pick<Limit, "name" | "measure" | "amount" | "window"> & P
 
 /**
  * Stores a limit and counts what its present window has used already, in the transaction of the caller. Batches wait until
- * it ends.
+ * it ends. A transaction that also changes API keys calls `lockRollups` first (locks.ts), as for `updateLimit` and
+ * `deleteLimit`.
  *
  * @throws CommandError if the name is taken, or the database does not know the time zone
  */
@@ -157,7 +158,7 @@ export interface LimitState {
   readonly resetsAt: string | undefined
 }
 
-export interface StatesOptions {
+interface StatesOptions {
   /** Ms since the epoch: the time whose windows are read. */
   readonly at: number
   /** The id of a limit; undefined: all limits. */

@@ -5,10 +5,11 @@ import { toErrorCode } from "./failures.ts"
  * Every transaction takes its locks in this order, so that none waits for another one that waits for it. The same list
  * stands in migrations/, because triggers follow it too.
  *
- * 1. `pg_advisory_xact_lock(7680, n)` with n other than 2
+ * 1. `pg_advisory_xact_lock(7680, n)` with n other than 2 and 8
  * 2. llm_requests: the table, then its rows in the order of their ids (`ORDER BY id FOR UPDATE`)
  * 3. `pg_advisory_xact_lock(7680, 2)`: the rollups
  * 4. everything else: rollups, api_keys, llm_requests_metadata_keys, llm_usage_metadata_names, majordomo_schema
+ * 5. `pg_advisory_xact_lock(7680, 8)`, then the leases of limits
  */
 
 /** Takes one of the locks of step 1 until the transaction ends. README.md lists what they stand for. */

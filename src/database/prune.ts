@@ -77,6 +77,7 @@ export async function prune(
   if (!choice.bodiesOnly) {
     await pruneRepricings(db)
     await pruneJobs(db, before)
+    await db.query("SELECT majordomo_trim_limits()")
   }
   return done
 }

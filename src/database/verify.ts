@@ -4,6 +4,7 @@ import type { UnreadableFile } from "./ledger/read.ts"
 import { type Difference, findDifferences } from "./verify/differences.ts"
 import { toFingerprints, toRequestSums } from "./verify/fingerprint.ts"
 import { openJournals } from "./verify/journals.ts"
+import { compareLimits } from "./verify/limits.ts"
 import { type Period, type PeriodSummary, readPeriods, rememberDays, TIMEOUT_MS } from "./verify/periods.ts"
 import { addDays, chooseWork, type Range } from "./verify/work.ts"
 
@@ -29,6 +30,8 @@ export interface VerifyResult {
   readonly unreadable: readonly UnreadableFile[]
   readonly differences: readonly Difference[]
   readonly days: VerifiedDays
+  /** The number of limits whose usage was compared with the requests. */
+  readonly limits: number
 }
 
 /** How many days (UTC) were verified, and how. */
@@ -83,13 +86,16 @@ export async function verifyLedger(
     done += range.requests
     onProgress(done, total)
   }
+  const limits = await compareLimits(db, { all })
+  differences.push(...limits.differences)
   const sum = (toNumber: (period: PeriodSummary) => number) =>
     [...summaries.values()].reduce((total, period) => total + toNumber(period), 0)
   const written = sum(({ requests, gaps }) => requests - gaps)
   const dropped = sum((period) => period.dropped) + journals.dropped
   const { waiting, rejected, lost } = journals
   const accepted = written + waiting + rejected + dropped + lost
-  return { ...journals, accepted, written, dropped, differences, days: countDays(periods, work) }
+  const days = countDays(periods, work)
+  return { ...journals, accepted, written, dropped, differences, days, limits: limits.compared }
 }
 
 /**

@@ -44,6 +44,11 @@ export class AnswerMeter implements JobSink {
     return this.meter?.error
   }
 
+  /** The output tokens so far, as far as the meter has read a stream; 0 for a document. */
+  get generatedTokens(): number {
+    return this.meter?.generatedTokens ?? 0
+  }
+
   /** Returns false if the meter is so far behind that the provider has to pause until `resume` is called. */
   push(bytes: Buffer, resume: () => void): boolean {
     return this.tap === undefined || this.tap.push(bytes, resume)

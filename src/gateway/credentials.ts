@@ -72,7 +72,8 @@ const AWS_PARAMETERS = [
 const AZURE_HEADER = "api-key"
 /** A credential that no dialect has. */
 const AWS_TOKEN = "x-amz-security-token"
-const NOTHING: Withheld = { headers: new Set(), parameters: [] }
+/** For a request whose credentials do not matter. */
+export const NOTHING: Withheld = { headers: new Set(), parameters: [] }
 
 /**
  * Creates the check of the credentials in a request. Its provider gets the credentials that its API has, and no others.

@@ -1,5 +1,6 @@
 import type { Call, Caller } from "../core/call.ts"
 import type { Cost, PriceQuery } from "../core/cost.ts"
+import type { RequestLimits } from "../core/limit-reservation.ts"
 import type { Ledger, LogIntent } from "../core/log-record.ts"
 import type { ProviderCredential, UnsignedRequest } from "../core/provider-credential.ts"
 import type { Countable, Reading } from "../core/usage.ts"
@@ -50,6 +51,8 @@ export interface Deps {
   /** Takes the `Date` of an answer in which AWS rejected a signed request: the clock of this machine may be wrong. */
   noteAwsDate?(date: string | undefined): void
   price(query: PriceQuery): Cost
+  /** The limits of requests; undefined: there are none. */
+  readonly limits?: RequestLimits
   /**
    * Lists the models that a client may use at a provider, for answers that the gateway gives itself. undefined: such
    * requests are forwarded.

@@ -1,5 +1,5 @@
 import type { Ending } from "../core/call.ts"
-import { GatewayError } from "../core/errors.ts"
+import { GatewayError, type GatewayErrorCode } from "../core/errors.ts"
 import { NO_READING } from "../core/usage.ts"
 import type { ClientLeft } from "./read-body.ts"
 
@@ -19,20 +19,38 @@ export function toInterruption(failure: GatewayError): string {
   return failure.code === "provider_timeout" ? INTERRUPTIONS.providerSilent : INTERRUPTIONS.providerBrokeOff
 }
 
+/** The errors of limits and of the policy of a key. */
+const REJECTIONS: ReadonlySet<GatewayErrorCode> = new Set([
+  "limit_exceeded",
+  "limits_unavailable",
+  "unpriced_model",
+  "model_not_allowed",
+  "provider_not_allowed",
+])
+
+/** Whether a request was rejected because of a limit or the policy of its key, so that it has a row that says so. */
+export function isRejection(error: unknown): error is GatewayError {
+  return error instanceof GatewayError && REJECTIONS.has(error.code)
+}
+
 /**
- * The ending of a request whose body did not arrive, or was rejected.
+ * The ending of a request that was not forwarded: its body did not arrive, or it was rejected.
  * @param isAborting whether the gateway itself closes the connections that are still open
  */
-export function toUnreadEnding(error: GatewayError | ClientLeft, respondedAt: number, isAborting: boolean): Ending {
-  const isRejected = error instanceof GatewayError
+export function toUnforwardedEnding(
+  error: GatewayError | ClientLeft,
+  respondedAt: number,
+  isAborting: boolean,
+): Ending {
+  const isAnswered = error instanceof GatewayError
   const interruption = isAborting ? "shutdown" : "client_left"
   return {
-    outcome: isRejected ? "complete" : interruption,
-    statusCode: isRejected ? error.status : STATUS_CLIENT_CLOSED_REQUEST,
+    outcome: isRejection(error) ? "rejected" : isAnswered ? "complete" : interruption,
+    statusCode: isAnswered ? error.status : STATUS_CLIENT_CLOSED_REQUEST,
     respondedAt,
     firstByteMs: undefined,
     streamed: false,
-    error: isAborting && !isRejected ? INTERRUPTIONS.aborted : error.message,
+    error: isAborting && !isAnswered ? INTERRUPTIONS.aborted : error.message,
     reading: NO_READING,
   }
 }

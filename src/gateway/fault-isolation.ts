@@ -73,6 +73,10 @@ class IsolatedMeter implements Meter {
     return this.meter?.error
   }
 
+  get generatedTokens(): number {
+    return attempt(() => this.meter?.generatedTokens, undefined, this.report) ?? 0
+  }
+
   end(options: { readonly complete: boolean }): Reading {
     return attempt(() => this.meter?.end(options), undefined, this.report) ?? NO_READING
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Body, Call, Ending, RawHeaders } from "../core/call.ts"
+import type { Body, Ending, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { JobItem } from "../providers/_jobs.ts"
@@ -8,23 +8,24 @@ import { admit, checkRunning } from "./admit.ts"
 import { createAttribution } from "./attribution/attribute.ts"
 import { checkMetadata, createHeadCheck, needsMetadata } from "./attribution/required.ts"
 import { isLarge, NO_BODY } from "./body.ts"
+import { type Admitted, createRequestBuilder } from "./build-request.ts"
 import { type Counters, createCounters } from "./counters.ts"
-import { listCredentialPlaces } from "./credentials.ts"
+import { listCredentialPlaces, NOTHING } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
-import { toUnreadEnding } from "./endings.ts"
+import { isRejection, toUnforwardedEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
 import { type AnswerHandler, forward } from "./forward.ts"
 import { HeldAnswers } from "./held-answers.ts"
 import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
-import { NO_METADATA } from "./metadata.ts"
+import { createReserve } from "./limits/reserve.ts"
 import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
 import { checkModels, checkPolicy } from "./policy.ts"
-import { type AdmittedRequest, ProxiedRequest, type SettledRequest } from "./proxied-request.ts"
+import type { ProxiedRequest, SettledRequest } from "./proxied-request.ts"
 import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
 import { decodeBody, isEncoded } from "./readable-body.ts"
-import { type Arrival, receive, receiveBody, type Target } from "./receive.ts"
+import { type Arrival, receive, receiveBody } from "./receive.ts"
 import { record } from "./record.ts"
 import { reject } from "./reject.ts"
 import { Relay } from "./relay.ts"
@@ -54,22 +55,21 @@ export function createGateway(deps: Deps): Gateway {
   return new Pipeline(isolateFaults(deps))
 }
 
-/** The facts about a request whose head has been read. */
-type Admitted = Pick<AdmittedRequest, "caller" | "route" | "credentials">
-
 /**
- * The pipeline: one request in, one answer and one row out, in eight steps.
+ * The pipeline: one request in, one answer and one row out, in nine steps.
  *
  * 1. `receive` checks the head, and later reads the body.
  * 2. `route` finds the provider and the dialect, before `identify`, so that an error has the form of the client's API.
  * 3. `identify` finds the client by its key, and then the credential for the provider: the client's, or the gateway's.
  * 4. `admit` decides whether the request may be forwarded now.
- * 5. `forward` sends it to the provider.
- * 6. `relay` passes the answer on to the client, and a copy to the meter.
- * 7. `settle` decides how the answer ended, and prices it.
- * 8. `record` gives the row to the ledger, and the request to the subscribers.
+ * 5. `reserve` reserves what the request may use in the limits that apply to it.
+ * 6. `forward` sends it to the provider.
+ * 7. `relay` passes the answer on to the client, and a copy to the meter.
+ * 8. `settle` decides how the answer ended, and prices it.
+ * 9. `record` gives the row to the ledger, and the request to the subscribers.
  *
- * A request that fails in steps 1 to 4 gets an error and no row. From then on each request has exactly one row.
+ * A request that fails in steps 1 to 4 gets an error and no row, unless its key does not allow it. From then on each
+ * request has exactly one row.
  */
 class Pipeline implements Gateway, RelaySteps {
   readonly counters = createCounters()
@@ -80,9 +80,10 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
   private readonly identify: ReturnType<typeof createIdentify>
   private readonly chooseCredentials: ReturnType<typeof createCredentialChoice>
-  private readonly attribute: ReturnType<typeof createAttribution>
   private readonly checkHeadMetadata: ReturnType<typeof createHeadCheck>
   private readonly upstreams: ReturnType<typeof createUpstreams>
+  private readonly build: ReturnType<typeof createRequestBuilder>
+  private readonly reserve: ReturnType<typeof createReserve>
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
   private open = 0
@@ -96,10 +97,12 @@ class Pipeline implements Gateway, RelaySteps {
     this.checkSingleHeaders = createSingleHeaderCheck(dialects)
     this.identify = createIdentify(listCredentialPlaces(dialects), deps.findCaller)
     this.chooseCredentials = createCredentialChoice(deps.dialects, deps.findCredential)
-    this.attribute = createAttribution(settings, this.counters)
     this.checkHeadMetadata = createHeadCheck(settings)
     this.writeTimeoutMs = settings.writeTimeoutMs
     this.upstreams = createUpstreams(settings, this.counters)
+    const attribute = createAttribution(settings, this.counters)
+    this.build = createRequestBuilder(deps, { attribute, upstreams: this.upstreams })
+    this.reserve = createReserve(deps, (request, error) => this.recordUnforwarded(request, error))
     this.recording = { ...deps, names: new ModelNames() }
     this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onSpillError?.(error))
   }
@@ -129,7 +132,7 @@ class Pipeline implements Gateway, RelaySteps {
     return this.upstreams.close()
   }
 
-  /** Steps 1 to 6. The relay then runs by itself, and calls `settle` when the answer has ended. */
+  /** Steps 1 to 7. The relay then runs by itself, and calls `settle` when the answer has ended. */
   private async run(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { deps } = this
     const receivedAt = Date.now()
@@ -141,7 +144,7 @@ class Pipeline implements Gateway, RelaySteps {
       route = this.router.find(head)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
-      if (caller.policy !== undefined) checkPolicy(caller.policy, route.provider, receivedAt)
+      if (caller.policy !== undefined) this.checkPolicy(arrival, head, { route, caller })
       if (deps.listModels && answerModels(deps, arrival, { head, route, caller })) return
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
@@ -151,13 +154,18 @@ class Pipeline implements Gateway, RelaySteps {
       if (isChecked) this.checkHeadMetadata(request, caller)
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
       if (isChecked || caller.policy !== undefined) this.checkRead(proxied, isChecked)
+      const { limits } = deps
+      if (limits !== undefined && !limits.isEmpty) {
+        const reserving = this.reserve(limits, proxied)
+        if (reserving instanceof Promise) await reserving
+      }
       new Relay(this, proxied).start()
     } catch (error) {
       reject({ deps, router: this.router }, error, arrival, route)
     }
   }
 
-  /** Step 5. */
+  /** Step 6. */
   forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
     forward(this.deps, request, handler, isEdited)
   }
@@ -166,7 +174,7 @@ class Pipeline implements Gateway, RelaySteps {
     recordItem(this.deps, request, item)
   }
 
-  /** Steps 7 and 8. */
+  /** Steps 8 and 9. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void {
     const settled = settle(this.deps, request, ending, headers)
     if (settled instanceof Promise) void settled.then((late) => this.record(late, onStored))
@@ -178,17 +186,36 @@ class Pipeline implements Gateway, RelaySteps {
     this.unrecorded--
   }
 
-  /** Rejects a request for its metadata or its model, although its body has been read. It gets no row. */
+  /** A request to a provider that its key does not allow gets a row, although its body is not read. */
+  private checkPolicy(arrival: Arrival, target: RoutedRequest, known: Omit<Admitted, "credentials">): void {
+    try {
+      checkPolicy(known.caller.policy!, known.route.provider, arrival.receivedAt)
+    } catch (error) {
+      if (isRejection(error)) {
+        const request = this.build(arrival, target, { ...known, credentials: { withheld: NOTHING } }, NO_BODY)
+        this.unrecorded++
+        this.recordUnforwarded(request, error)
+      }
+      throw error
+    }
+  }
+
+  /** Rejects a request for its model or its metadata, although its body has been read. Missing metadata leaves no row. */
   private checkRead(proxied: ProxiedRequest, isMetadataChecked: boolean): void {
     const { call, caller } = proxied
     try {
       if (isMetadataChecked) checkMetadata(call.metadata, caller)
       if (caller.policy !== undefined) checkModels(caller.policy, proxied)
     } catch (error) {
-      this.unrecorded--
-      if (isLarge(call.body)) call.body.close()
+      if (isRejection(error)) this.recordUnforwarded(proxied, error)
+      else this.drop(call.body)
       throw error
     }
+  }
+
+  private drop(body: Body): void {
+    this.unrecorded--
+    if (isLarge(body)) body.close()
   }
 
   /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
@@ -203,45 +230,19 @@ class Pipeline implements Gateway, RelaySteps {
       if (performance.now() - readingAt > SLOW_BODY_MS) await this.identify(target, arrival.request.socket)
       const { headers } = arrival.request
       const decoded = isEncoded(headers) ? await decodeBody(body, headers) : undefined
-      return this.toProxiedRequest(arrival, admitted, this.toCall(arrival, target, body), decoded)
+      return this.build(arrival, target, admitted, body, decoded)
     } catch (error) {
       if (isLarge(body)) body.close()
       if (error instanceof GatewayError || error instanceof ClientLeft) {
-        const proxied = this.toProxiedRequest(arrival, admitted, this.toCall(arrival, target, NO_BODY), undefined)
-        const ending = toUnreadEnding(error, proxied.now(), this.counters.isAborting)
-        this.settle(proxied, ending, [], ignore)
+        this.recordUnforwarded(this.build(arrival, target, admitted, NO_BODY), error)
       } else this.unrecorded--
       throw error
     }
   }
 
-  private toProxiedRequest(
-    arrival: Arrival,
-    { caller, route, credentials }: Admitted,
-    call: Call,
-    decoded: AdmittedRequest["decoded"],
-  ): ProxiedRequest {
-    const { dialects, openBodies, settings } = this.deps
-    const proxied = new ProxiedRequest({
-      call,
-      decoded,
-      caller,
-      route,
-      credentials,
-      dialect: dialects[route.format],
-      upstream: this.upstreams.get(route.provider),
-      response: arrival.response,
-      startedAt: arrival.startedAt,
-      capture: openBodies?.(call, caller, credentials.supplied),
-      settings,
-    })
-    call.metadata = this.attribute(call, proxied.prepared.attribution, caller.metadata)
-    return proxied
-  }
-
-  private toCall({ id, receivedAt, request }: Arrival, { path, query }: Target, body: Body): Call {
-    const { rawHeaders, headers, method = "GET" } = request
-    return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body }
+  /** Stores the row of a request that is not forwarded, because its client is known. */
+  private recordUnforwarded(request: ProxiedRequest, error: GatewayError | ClientLeft): void {
+    this.settle(request, toUnforwardedEnding(error, request.now(), this.counters.isAborting), [], ignore)
   }
 }
 

@@ -11,6 +11,7 @@ import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
 import { hashOncePerSocket } from "./credential-hash.ts"
 import type { Lane, Waiter } from "./fair-queue.ts"
+import type { RunningReservation } from "./limits/running-reservation.ts"
 import { isEncoded, type ReadableBody, toReadableBody } from "./readable-body.ts"
 import type { Route } from "./route.ts"
 import type { RequestCredentials } from "./supply.ts"
@@ -55,6 +56,8 @@ export class ProxiedRequest {
   readonly credentialHash: string | undefined
   /** How the request is paid, if not by the provider's bill for tokens. The answer can say that it is billed all the same. */
   billing: Billing | undefined
+  /** Added by `reserve`: what the request holds of the limits that apply to it; undefined: none does. */
+  reservation: RunningReservation | undefined
   /** Added by `forward`: the ledger has the intent of the request. */
   hasIntent = false
   /** Added by `forward`: the connection that the request uses, or waits for. */

@@ -25,7 +25,9 @@ export function record(
     const { job } = request
     const stored = job === undefined ? request.record : { ...request.record, job }
     ledger.append(stored, onStored, request.ending.streamed ? "now" : "soon")
+    request.reservation?.settle(stored)
   } catch (error) {
+    request.reservation?.release()
     onError(error, "record")
     onStored()
   }

@@ -87,6 +87,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     this.request.capture?.push(visible)
     if (this.phase === "collecting") return (this.collected!.add(visible) || this.letGo()) && isMetered
     this.streamCost?.onPiece(visible)
+    this.request.reservation?.onPiece(chunk.length, this.meter!)
     return this.client.write(visible, this.resume!) && isMetered
   }
 
@@ -207,8 +208,8 @@ export class Relay implements AnswerHandler, HeldAnswer {
 
   private sendHead(extra: readonly string[], dropLength: boolean): boolean {
     const headers = toClientHeaders(this.headers, { dropLength: dropLength || this.statusCode === 204 })
-    headers.push("X-Majordomo-Request-Id", this.request.call.id)
-    for (const part of extra) headers.push(part)
+    headers.push("X-Majordomo-Request-Id", this.request.call.id, ...extra)
+    this.request.reservation?.addRemaining(headers)
     if (this.client.head(this.statusCode, this.statusText, headers)) return true
     this.onUnsendableHead()
     return false
@@ -227,7 +228,8 @@ export class Relay implements AnswerHandler, HeldAnswer {
   }
 
   private sendError(error: GatewayError): void {
-    sendError(this.response, { error, dialect: this.request.dialect, id: this.request.call.id, close: false })
+    const { dialect, call, reservation } = this.request
+    sendError(this.response, { error, dialect, id: call.id, close: false, reservation })
   }
 
   private read(isComplete: boolean): Reading {

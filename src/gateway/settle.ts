@@ -14,6 +14,15 @@ const UNPRICED: Cost = {
   price: undefined,
 }
 
+/** The cost of a request that was not forwarded because of a limit or the policy of its key. */
+const NOT_FORWARDED: Cost = {
+  status: "free",
+  inputCost: "0",
+  outputCost: "0",
+  totalCost: "0",
+  price: { lines: [], reason: "rejected by the gateway: not forwarded" },
+}
+
 /**
  * Adds to a request how its answer ended, its captured bodies and its cost. Never throws: a bug here must not cost the
  * client its answer.
@@ -44,7 +53,7 @@ export function settle(
 
 function addCost(deps: Pick<Deps, "price" | "onError">, request: ProxiedRequest, ending: Ending): SettledRequest {
   request.ending = ending
-  request.cost = findCost(deps, request, ending)
+  request.cost = ending.outcome === "rejected" ? NOT_FORWARDED : findCost(deps, request, ending)
   return request as SettledRequest
 }
 

@@ -4,6 +4,7 @@ import { explainReadOnly, readAbility } from "../database/ability.ts"
 import { listGateways } from "../database/gateways.ts"
 import { readStoredTotals } from "../database/ledger/life.ts"
 import type { Context } from "./context.ts"
+import { describeExpiring } from "./keys/expiring.ts"
 import { findExhaustedLimits } from "./limits/exhausted.ts"
 import { findPendingRows } from "./usage/pending-rows.ts"
 
@@ -58,6 +59,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     new Set(),
   )
   const checkedAt = prices.checkedAt()
+  const expiring = await describeExpiring(database, now)
   const isOld = checkedAt !== undefined && now - checkedAt > MAX_LIST_AGE_MS
   const exhausted = await findExhaustedLimits(context)
   const readOnly = explainReadOnly(ability)
@@ -70,6 +72,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     ...(dropped > 0 ? [`${dropped} rows were dropped, because they could not be kept`] : []),
     ...exhausted,
     ...(isOld ? ["a price list could not be fetched for more than a week: pricing refresh says why"] : []),
+    ...(expiring ? [`${expiring}: see keys list, and keys update ID --expires 90d`] : []),
   ]
   return {
     version,

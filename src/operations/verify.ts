@@ -34,9 +34,9 @@ export interface VerifyResult extends Omit<Ledger, "differences"> {
 
 interface VerifyDifference {
   readonly table: string
-  /** An hour (`2026-11-28T10:00Z`), a day (`2026-11-28`), or the Monday of a week; in UTC. */
+  /** An hour (`2026-11-28T10:00Z`), a day (`2026-11-28`), or the Monday of a week; in UTC. For a limit: the start of its window, or `total`. */
   readonly period: string
-  /** The metadata name, for the rollups by metadata. */
+  /** The metadata name, for the rollups by metadata; the name of the limit. */
   readonly name: string | null
   readonly counters: readonly string[]
   /** False if the rows of the period were pruned, so that the right numbers are not known. */

@@ -1,5 +1,6 @@
 import type { Edit, Headers, RawHeaders } from "../core/call.ts"
 import type { GatewayErrorCode } from "../core/errors.ts"
+import type { LimitMeasure } from "../core/limit.ts"
 import type { Reading } from "../core/usage.ts"
 import type { RequestAttribution } from "./_attribution.ts"
 import type { CredentialPlace } from "./_credentials.ts"
@@ -115,8 +116,11 @@ export interface DialectDefinition {
    * comes in a later answer. undefined: the answer says nothing about jobs, which is the usual case.
    */
   jobs?(request: ProviderRequest): JobReader | undefined
-  /** Returns an error of the gateway's own as JSON text in this dialect. */
-  errorBody(code: GatewayErrorCode, statusCode: number, message: string): string
+  /**
+   * Returns an error of the gateway's own as JSON text in this dialect.
+   * @param measure what the limit counts that rejected the request; undefined: no limit did
+   */
+  errorBody(code: GatewayErrorCode, statusCode: number, message: string, measure?: LimitMeasure): string
   /**
    * Returns the provider's message in an error answer: at most 500 characters, credentials redacted. Without it the
    * shapes that most APIs use are tried.

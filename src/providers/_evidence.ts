@@ -51,6 +51,8 @@ export interface Collector {
   addAwsEvent?(event: AwsEvent | "damaged" | "unfinished"): void
   /** The provider's message about the failure of a stream that had begun well; undefined: it did not fail. */
   readonly error?: string | undefined
+  /** The approximate output tokens of a stream so far, by the length of its texts. It is read now and then while it runs. */
+  readonly generatedTokens?: number | undefined
   /** Returns the evidence so far. `complete` is false when it was cut off. */
   evidence(complete: boolean): Evidence
   /** Returns the texts by which a tokenizer can improve evidence that was estimated from the length of texts. */

@@ -90,6 +90,10 @@ export class JobCollector implements Collector {
     for (const sighting of this.reader.read(document)) this.sink.onJob(sighting)
   }
 
+  get generatedTokens(): number | undefined {
+    return this.collector.generatedTokens
+  }
+
   evidence(isComplete: boolean): Evidence {
     return this.collector.evidence(isComplete)
   }

@@ -19,6 +19,8 @@ export interface Meter {
   end(options: { readonly complete: boolean }): Reading
   /** The provider's message about the failure of a stream that had begun well; undefined: it did not fail. */
   readonly error?: string | undefined
+  /** The approximate output tokens of a stream so far; undefined: they are not counted while it runs. */
+  readonly generatedTokens?: number | undefined
 }
 
 /**
@@ -46,6 +48,10 @@ export class CollectingMeter implements Meter {
 
   get error(): string | undefined {
     return this.collector.error
+  }
+
+  get generatedTokens(): number | undefined {
+    return this.collector.generatedTokens
   }
 
   end({ complete }: { readonly complete: boolean }): Reading {

@@ -1,10 +1,12 @@
 import { join } from "node:path"
 import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
+import { freeLeasesOfSlot } from "../database/leases.ts"
 import { type Recovery, startRecovery } from "../database/ledger/recovery.ts"
 import type { Scope } from "../kit/scope.ts"
 import { type BodyRecovery, startBodyRecovery } from "./bodies.ts"
 import type { ServerOptions } from "./options.ts"
+import { toSlotName } from "./slot.ts"
 
 /** The directory with one journal slot per process. */
 export const toJournalRoot = ({ storage }: Settings): string => join(storage.dataDir, "journal")
@@ -18,7 +20,11 @@ export function startRecoveries(
   scope: Scope,
 ): { readonly rows: Recovery; readonly bodies: BodyRecovery } {
   const root = toJournalRoot(settings)
-  const rows = startRecovery({ db: database, root, settings: settings.ledger, now: Date.now, log })
+  const onRecovered = async (dir: string) => {
+    // Otherwise they expire by themselves.
+    await freeLeasesOfSlot(database, { slot: toSlotName(dir), except: undefined }).catch(() => {})
+  }
+  const rows = startRecovery({ db: database, root, settings: settings.ledger, now: Date.now, log, onRecovered })
   scope.own(() => rows.close())
   const bodies = startBodyRecovery({ settings, log, database })
   scope.own(() => bodies.close())

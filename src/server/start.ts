@@ -17,6 +17,7 @@ import { toOwnBudget } from "./budget.ts"
 import { createConnectionCounter } from "./connections.ts"
 import { openFront } from "./front.ts"
 import { wireGateway } from "./gateway.ts"
+import { type OpenLimits, openLimits } from "./limits.ts"
 import { checkPorts } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import type { ServerOptions } from "./options.ts"
@@ -24,14 +25,13 @@ import { openPrices } from "./prices.ts"
 import type { Metric } from "./prometheus.ts"
 import { startRecoveries, toJournalRoot } from "./recoveries.ts"
 import { startRetention } from "./retention.ts"
-import { claimOwnSlot } from "./slot.ts"
+import { claimOwnSlot, toSlotName } from "./slot.ts"
 import { openStorage } from "./storage.ts"
 import { openKeys } from "./vault.ts"
 
 /** Describes this process to `keys revoke`. */
 function toIdentity(slot: string, { server }: Settings): GatewayIdentity {
-  const host = hostname()
-  return { name: `${host}, process ${process.pid}`, slot: `${host}:${slot}`, offlineMs: server.maxKeyAgeMs }
+  return { name: `${hostname()}, process ${process.pid}`, slot: toSlotName(slot), offlineMs: server.maxKeyAgeMs }
 }
 
 /** Accepted rows get at least this long to reach the database. The rest stays in the journal. */
@@ -88,13 +88,19 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { database, firstKey } = await openStorage(options, scope)
   const root = toJournalRoot(settings)
   const { dir, lock } = await claimOwnSlot(root)
-  const { keys, vault } = openKeys(options, database, toIdentity(dir, settings), scope)
+  let limiting: OpenLimits | undefined
+  const onLimits = (payload: string) => limiting?.onNotify(payload)
+  const { keys, vault } = openKeys(options, database, { identity: toIdentity(dir, settings), onLimits }, scope)
+  limiting = await openLimits({ settings, log, database, slot: toSlotName(dir), hearsChanges: keys.isTrusted }, scope)
+  const { limits, freeEarlier } = limiting
   const prices = own(await openPrices(options, database))
 
   const bodies = own(await openBodies({ settings, log, database }))
   const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
   const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
-  const ledger = own(await openLedger({ ...ledgerOptions, onBatch }))
+  const onWritten = (ids: Iterable<string>) => limits.committed(ids)
+  const written = { onWritten, onAllWritten: () => limits.committedAll(), onRecovered: freeEarlier }
+  const ledger = own(await openLedger({ ...ledgerOptions, ...written, onBatch }))
   const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())

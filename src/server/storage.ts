@@ -55,7 +55,7 @@ async function syncLimits(database: Database, { settings, log }: StorageOptions)
 
 function createFirstKey(database: Database): Promise<NewKey | undefined> {
   return ensureFirstKey(database, (query, key) =>
-    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key, Date.now()) }),
+    recordChange(query, GATEWAY_ACTOR, { action: "keys.create", target: key.id, after: toKey(key, Date.now(), []) }),
   )
 }
 

@@ -1,6 +1,6 @@
 import type { Database } from "../database/_database.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
-import { createKeyCache, type KeyCache } from "../database/key-cache.ts"
+import { createKeyCache, type KeyCache, type KeyCacheOptions } from "../database/key-cache.ts"
 import { noteUse, readEncryptedKeys } from "../database/provider-keys.ts"
 import type { Scope } from "../kit/scope.ts"
 import { openKeyring } from "../vault/keyring.ts"
@@ -14,9 +14,14 @@ interface OpenKeys {
   readonly vault: CredentialStore
 }
 
-/** Opens the API keys and the provider keys of this process, which hears of their changes on one connection. */
-export function openKeys(options: VaultOptions, database: Database, identity: GatewayIdentity, scope: Scope): OpenKeys {
-  const keys = createKeyCache(database, { identity, onProviderKeysChange: () => vault.invalidate() })
+/** Opens the API keys and the provider keys of this process, which hears of all changes on one connection. */
+export function openKeys(
+  options: VaultOptions,
+  database: Database,
+  { identity, onLimits }: { readonly identity: GatewayIdentity } & Pick<KeyCacheOptions, "onLimits">,
+  scope: Scope,
+): OpenKeys {
+  const keys = createKeyCache(database, { identity, onLimits, onProviderKeysChange: () => vault.invalidate() })
   scope.own(() => keys.close())
   const vault: CredentialStore = openVault(options, database, keys.isTrusted)
   scope.own(() => vault.close())

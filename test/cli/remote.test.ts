@@ -178,6 +178,23 @@ describe("a command that changes something prints the same on its own database a
         "keys rotate ID --yes --json",
       ],
     ],
+    [
+      [
+        "keys create --name Policy --expires 90d --models gpt-5*,Claude-* --providers openai --budget 50/month --rpm 60",
+        "keys update ID --expires never --models any --budget none --tpm 100000 --concurrency 5 --json",
+        "keys update ID --budget 9/day --rpm none",
+        "keys update ID --expires 2020-01-01",
+        "keys update ID --models *gpt",
+        "keys update ID --providers open;ai",
+        "keys update ID --budget fifty",
+        "keys update ID --rpm 0",
+        "keys rotate ID --grace soon --yes",
+        "keys rotate ID --grace 24h --yes",
+        "keys get ID --json",
+        // The names of the limits are free again for the second run.
+        "keys update ID --budget none --tpm none --concurrency none",
+      ],
+    ],
     [["keys create --name ", `keys revoke ${UNKNOWN} --yes`, "keys update nonsense --name X"]],
     [
       [

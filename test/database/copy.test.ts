@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { copyDatabase } from "../../src/database/copy.ts"
 import { createKey, revokeKey } from "../../src/database/keys.ts"
+import { insertLimit } from "../../src/database/limits.ts"
 import { openDatabase } from "../../src/database/open.ts"
 import { createPriceHistoryStore } from "../../src/database/price-history.ts"
 import { insertProviderKey, markRemoved, replaceSecret } from "../../src/database/provider-keys.ts"
@@ -30,6 +31,8 @@ const TABLES = [
   "majordomo_admin_tokens ORDER BY id",
   "llm_audit ORDER BY id",
   "majordomo_price_overrides ORDER BY model",
+  "llm_limits ORDER BY id",
+  "llm_limit_usage ORDER BY limit_id, value, window_start",
   "(SELECT source, provider, model, valid_from, seen_at, prices FROM llm_price_history) AS h ORDER BY model, valid_from",
 ]
 
@@ -77,6 +80,9 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
     await source.query(
       `INSERT INTO majordomo_price_overrides (model, rates, set_by) VALUES ('house', '{"input": "1.50"}', 'root')`,
     )
+    await insertLimit(source.query, { name: "all", measure: "cost", amount: "5", window: "total" })
+    await insertLimit(source.query, { name: "users", measure: "tokens", amount: "5", window: "month", per: "User-Id" })
+    await source.query("UPDATE llm_limit_usage SET notified = 50")
     await source.query(`INSERT INTO llm_audit (id, actor_kind, actor_name, action, after)
       SELECT gen_random_uuid(), 'command', 'root', 'prune', '{"cost": 1.50}' FROM generate_series(1, 1001)`)
     const { url } = await createTestDatabase({ empty: true })

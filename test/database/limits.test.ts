@@ -1,7 +1,6 @@
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
-import { type LeaseItem, lease } from "../../src/database/leases.ts"
 import { insertRows } from "../../src/database/ledger/insert.ts"
 import {
   deleteLimit,
@@ -9,15 +8,17 @@ import {
   insertLimit,
   listLimits,
   type NewLimit,
-  readLimitStates,
   updateLimit,
 } from "../../src/database/limits.ts"
+import { prune } from "../../src/database/prune.ts"
 import { describeDatabases } from "../support/databases.ts"
-import { aRecord, KEY_ID } from "./_ledger.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+import { waitForBlocked } from "./_blocked.ts"
+import { aRecord, connect, KEY_ID } from "./_ledger.ts"
+import { verifyDatabase } from "./_verify.ts"
 
 const NOW = Date.now()
 const ISO = new Date(NOW).toISOString()
-const GATEWAY = "0197a000-0000-7000-8000-00000000000a"
 
 const aLimit = (changes: Partial<NewLimit> = {}): NewLimit => ({
   name: `limit ${crypto.randomUUID()}`,
@@ -26,7 +27,8 @@ const aLimit = (changes: Partial<NewLimit> = {}): NewLimit => ({
   window: "month",
   ...changes,
 })
-const aRow = (changes: Partial<LogRecord> = {}) => aRecord({ created_at: ISO, total_cost: "0.5", ...changes })
+const aRow = (changes: Partial<LogRecord> = {}) =>
+  aRecord({ id: crypto.randomUUID(), created_at: ISO, total_cost: "0.5", ...changes })
 
 const write = (db: Database, ...rows: readonly LogRecord[]) =>
   insertRows(db.query, JSON.stringify(rows), { count: rows.length })
@@ -40,7 +42,15 @@ async function readUsage(db: Database, limit: string): Promise<Record<string, un
   return Object.fromEntries(rows.map(({ value, used }) => [value, used]))
 }
 
-describeDatabases("limits", (open) => {
+describeDatabases("limits", (openNew) => {
+  let shared: Promise<Database> | undefined
+  /** Returns the one database of these tests, without limits and requests. */
+  const open = async () => {
+    shared ??= openNew()
+    await (await shared).query("TRUNCATE llm_limits, llm_requests")
+    return shared
+  }
+
   test("are stored, found by id and name, changed and deleted", async () => {
     const db = await open()
     const full: NewLimit = {
@@ -113,36 +123,103 @@ describeDatabases("limits", (open) => {
     await updateLimit(db.query, limit.id, { provider: "openai", per: "Feature" })
     expect(await readUsage(db, limit.id)).toEqual({ chat: [2, 2000, 1000, 1] })
   })
-})
 
-const item = (limit: string, changes: Partial<LeaseItem> = {}): LeaseItem => ({
-  limit,
-  value: "",
-  holding: "0",
-  in_use: "0",
-  wanted: "0",
-  least: "0",
-  ...changes,
-})
-
-describeDatabases("leases", (open) => {
-  test("are granted up to what is left, in parts", async () => {
+  test("lose what they have used with all requests at once, and not with requests that are pruned", async () => {
     const db = await open()
-    await write(db, aRow({ total_cost: "10" }))
-    const { id } = await insertLimit(db.query, aLimit({ amount: "50" }))
-    const ask = (items: readonly LeaseItem[], gateway = GATEWAY) =>
-      lease(db, { gateway, slot: "host:1", at: NOW, items })
-    const [first] = await ask([item(id, { wanted: "20", least: "1" })])
-    expect(first).toMatchObject({
-      limit: id,
-      value: "",
-      granted: "5",
-      used: "10",
-      leased: "5",
-      idle: "0",
-      amount: "50",
+    const OLD = "2026-03-01T10:00:00.000Z"
+    const [total, perKey] = [
+      await insertLimit(db.query, aLimit({ window: "total" })),
+      aLimit({ window: "total", per: "key" }),
+    ]
+    await write(db, aRow({ created_at: OLD }), aRow({ created_at: OLD, majordomo_api_key_id: undefined }), aRow())
+    await prune(db, { olderThan: NOW - 86_400_000, bodiesOnly: false })
+    expect((await db.query("SELECT FROM llm_requests")).rowCount).toBe(1)
+    await db.query("SELECT majordomo_count_again()")
+    expect(await readUsage(db, total.id)).toEqual({ "": [3, 3000, 1500, 1.5] })
+
+    // A limit without an end that is created later counts the pruned requests by their totals, if these can tell them apart.
+    const later = await insertLimit(db.query, perKey)
+    expect(await readUsage(db, later.id)).toEqual({ "": [1, 1000, 500, 0.5], [KEY_ID]: [2, 2000, 1000, 1] })
+    const named = await insertLimit(db.query, aLimit({ window: "total", where: { Feature: "chat" } }))
+    expect(await readUsage(db, named.id)).toEqual({ "": [1, 1000, 500, 0.5] })
+    expect((await verifyDatabase(db)).differences).toEqual([])
+
+    await db.query("TRUNCATE llm_requests")
+    expect(await readUsage(db, total.id)).toEqual({})
+  })
+
+  test("forget windows of minutes after two days, and count no late request of them", async () => {
+    const db = await open()
+    const limit = await insertLimit(db.query, aLimit({ window: "minute" }))
+    await db.query({ text: "UPDATE llm_limits SET counted_since = $1", values: [new Date(NOW - 9 * 86_400_000)] })
+    const daysAgo = (days: number) => aRow({ created_at: new Date(NOW - days * 86_400_000).toISOString() })
+    await write(db, daysAgo(8), daysAgo(1))
+    await db.query("SELECT majordomo_trim_limits()")
+    await write(db, daysAgo(7))
+    const { rows } = await db.query({
+      text: "SELECT count(*)::int AS windows FROM llm_limit_usage WHERE limit_id = $1",
+      values: [limit.id],
     })
-    const [state] = await readLimitStates(db, { at: NOW })
-    expect(state).toMatchObject({ value: "", used: "10", reserved: "5", remaining: "35" })
+    expect(rows).toEqual([{ windows: 1 }])
+    expect((await verifyDatabase(db, { all: true })).differences).toEqual([])
+  })
+
+  test("are told to gateways when they change, and not when they are counted", async () => {
+    const db = await open()
+    const heard: string[] = []
+    const listener = await db.listen("majordomo_keys", { onNotify: (text) => heard.push(text), onState: () => {} })
+    const { id } = await insertLimit(db.query, aLimit())
+    await write(db, aRow())
+    await db.query("UPDATE llm_limits SET counted_since = now()")
+    await updateLimit(db.query, id, { amount: "7" })
+    await deleteLimit(db.query, id)
+    await db.query("SELECT pg_notify('majordomo_keys', 'last')")
+    await expect.poll(() => heard.at(-1)).toBe("last")
+    expect(heard).toEqual(["limits", "limits", "limits", "last"])
+    await listener.close()
+  })
+})
+
+describe("a limit and a batch at the same time (postgres)", () => {
+  /** Runs `first` in a transaction that ends only when `second` waits for it. */
+  async function inOrder<A, B>(first: (query: Database["query"]) => Promise<A>, second: (db: Database) => Promise<B>) {
+    const { url } = await createTestDatabase()
+    const [db, other] = [await connect(url), await connect(url)]
+    const [a, b] = await db.transaction(async (query) => {
+      const done = await first(query)
+      const waiting = second(other)
+      await waitForBlocked(other)
+      return [done, [waiting]] as const // in an array, so that the transaction does not wait for it
+    })
+    return { db, a, b: await b[0] }
+  }
+  const writeRow = (query: Database["query"]) => insertRows(query, JSON.stringify([aRow()]), { count: 1 })
+
+  test("the batch is counted once, whichever comes first", async () => {
+    const batchFirst = await inOrder(writeRow, (db) => insertLimit(db.query, aLimit()))
+    expect(await readUsage(batchFirst.db, batchFirst.b.id)).toEqual({ "": [1, 1000, 500, 0.5] })
+    const limitFirst = await inOrder(
+      (query) => insertLimit(query, aLimit()),
+      (db) => writeRow(db.query),
+    )
+    expect(await readUsage(limitFirst.db, limitFirst.a.id)).toEqual({ "": [1, 1000, 500, 0.5] })
+  })
+
+  test("the batch is counted by the limit as it is after a change, and not after its deletion", async () => {
+    const { url } = await createTestDatabase()
+    const [db, other] = [await connect(url), await connect(url)]
+    const { id } = await insertLimit(db.query, aLimit())
+    await writeRow(db.query)
+    const during = (change: (query: Database["query"]) => Promise<unknown>) =>
+      db.transaction(async (query) => {
+        await change(query)
+        const waiting = writeRow(other.query)
+        await waitForBlocked(db)
+        return [waiting] as const
+      })
+    await (await during((query) => updateLimit(query, id, { per: "User-Id", window: "day" })))[0]
+    expect(await readUsage(db, id)).toEqual({ "u-1": [2, 2000, 1000, 1] })
+    await (await during((query) => deleteLimit(query, id)))[0]
+    expect(await readUsage(db, id)).toEqual({})
   })
 })

@@ -7,6 +7,7 @@ import { activateName, deactivateName } from "../../src/database/metadata.ts"
 import { prune } from "../../src/database/prune.ts"
 import { applyRepricings } from "../../src/database/repricings.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { waitForBlocked } from "./_blocked.ts"
 import { connect } from "./_ledger.ts"
 
 const NAME = { name: "User-Id", key: undefined }
@@ -53,16 +54,6 @@ async function collide<A, B>({ db, other }: Opened, sql: string, first: () => Pr
     return [[a], [b]] as const // in arrays, so that the transaction does not wait for them
   })
   return Promise.all([...a, ...b])
-}
-
-async function waitForBlocked(db: Database, count: number): Promise<void> {
-  const blocked = async () => {
-    const { rows } = await db.query<{ count: number }>(
-      "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-    )
-    return rows[0]!.count
-  }
-  await expect.poll(blocked, { interval: 20 }).toBeGreaterThanOrEqual(count)
 }
 
 const countDeadlocks = async (db: Database) => {

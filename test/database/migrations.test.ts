@@ -36,6 +36,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0017_attribution.sql": "a6d62f14da77cd12",
   "0018_price_overrides.sql": "7120fe6ec7b74ea3",
   "0019_run_statistics.sql": "e86e38f11199db8c",
+  "0020_limits.sql": "a9a2abc17f1126cf",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

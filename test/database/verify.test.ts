@@ -15,6 +15,7 @@ const BALANCED = {
   unreadable: [],
   differences: [],
   days: { compared: 0, proven: 0, pruned: 0 },
+  limits: 0,
 }
 
 const ONE_DAY = { compared: 1, proven: 0, pruned: 0 }

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { toVerdict } from "../../src/cli/verify.ts"
+import { insertLimit } from "../../src/database/limits.ts"
 import { prune } from "../../src/database/prune.ts"
 import { verify } from "../../src/operations/verify.ts"
 import { connect, makeDirectory } from "../database/_ledger.ts"
@@ -51,6 +52,26 @@ test("verify names what differs, --repair computes it again and says so, and pru
     "The books do NOT balance: 9 accepted = 9 written + 0 waiting + 0 rejected + 0 dropped; the rollups DIFFER from the rows (1 day compared, 1 proven before, 2 pruned)
       llm_usage_daily 2026-02-01: total_cost (cannot be repaired: the requests of that day were pruned)"
   `)
+})
+
+test("verify compares limits with the rows, and --repair counts them again", async () => {
+  const database = await connect((await createTestDatabase()).url)
+  const settings = { storage: { dataDir: await makeDirectory() } } as Parameters<typeof verify>[0]["settings"]
+  const run = (repair = false) => verify({ database, settings, onProgress: () => {} }, { repair, all: false })
+  await insertRequests(database, "2026-02-01T00:00:00Z", 1, 2)
+  const limit = { name: "Team", measure: "cost", amount: "1" } as const
+  await insertLimit(database.query, { ...limit, window: "total" })
+  await insertLimit(database.query, { ...limit, name: "Running", measure: "concurrency", window: "total" })
+  await database.query("UPDATE llm_limit_usage SET cost = cost + 1, notified = 50")
+  expect(toVerdict(await run())).toMatchInlineSnapshot(`
+    "The books do NOT balance: 2 accepted = 2 written + 0 waiting + 0 rejected + 0 dropped; the rollups DIFFER from the rows (1 day compared, 1 limit)
+      llm_limit_usage total of Team: cost
+    Repair them with majordomo-gateway verify --repair"
+  `)
+  expect(await run(true)).toMatchObject({ balanced: true, limits: 1, repairs: [{ name: "Team", counters: ["cost"] }] })
+  expect((await database.query("SELECT requests, notified FROM llm_limit_usage")).rows).toEqual([
+    { requests: "2", notified: 50 },
+  ])
 })
 
 test("[L13] verify names a file of the journal that cannot be read, and the books do not balance", async () => {

@@ -16,6 +16,7 @@ export const ROOMS = {
     "database",
     "bodies",
     "vault",
+    "limits",
     "tokenizer",
     "config",
     "core",
@@ -30,6 +31,7 @@ export const ROOMS = {
   embedded: ["core", "kit"],
   bodies: ["core", "kit"],
   vault: ["core", "kit"],
+  limits: ["core", "kit"],
   tokenizer: ["core", "kit"],
   core: [],
   kit: [],
@@ -66,7 +68,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
 }
 
 /** Rooms of pure functions: the same input gives the same output, without side effects. */
-const PURE: readonly Room[] = ["core", "providers", "reports"]
+const PURE: readonly Room[] = ["core", "providers", "reports", "limits"]
 /** SHA-256 and randomness have no other source. */
 const PURE_EXCEPT: Readonly<Record<string, readonly string[]>> = { "core/key.ts": ["node:crypto"] }
 const IMPURE_GLOBALS = new Set([

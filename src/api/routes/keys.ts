@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { createKey, discardKey } from "../../operations/keys/create.ts"
 import { getKey } from "../../operations/keys/get.ts"
+import { parseKeyLimits } from "../../operations/keys/limits.ts"
 import { listKeys } from "../../operations/keys/list.ts"
 import { parseGrace, parsePolicy } from "../../operations/keys/policy.ts"
 import { revokeKey } from "../../operations/keys/revoke.ts"
@@ -8,7 +9,7 @@ import { rotateKey } from "../../operations/keys/rotate.ts"
 import { updateKey } from "../../operations/keys/update.ts"
 import { defineRoute } from "../_route.ts"
 import { gateways } from "./_gateways.ts"
-import { policy, policyInput } from "./_key-policy.ts"
+import { keyLimits, policy, policyInput } from "./_key-policy.ts"
 import { addKeyFields } from "./go/fields.ts"
 
 const metadata = z.record(z.string(), z.string()).readonly()
@@ -29,6 +30,7 @@ const key = z.object({
     .string()
     .nullable()
     .describe("until when the secret before the last rotation works; null: it does not"),
+  limits: keyLimits,
   status: z.enum(["active", "expired", "revoked"]),
   created_at: z.string().describe("ISO 8601"),
   revoked_at: z.string().nullable(),
@@ -55,10 +57,11 @@ const changes = {
   ...policyInput,
 }
 
-/** Parses the policy that somebody wrote for a key. */
+/** Parses the policy and the limits that somebody wrote for a key. */
 function parseChanges<I extends z.output<z.ZodObject<typeof policyInput>>>(input: I, now: number) {
-  const { expires, models, providers, ...rest } = input
-  return { ...rest, policy: parsePolicy({ expires, models, providers }, now) }
+  const { expires, models, providers, budget, rpm, tpm, concurrency, ...rest } = input
+  const limits = parseKeyLimits({ budget, rpm, tpm, concurrency })
+  return { ...rest, policy: parsePolicy({ expires, models, providers }, now), limits }
 }
 
 export const keys = {
@@ -119,7 +122,7 @@ export const keys = {
     path: "/keys/{id}",
     role: "admin",
     summary:
-      "change the name, the description, the discount, the metadata, the provider keys or the policy of an API key",
+      "change the name, the description, the discount, the metadata, the provider keys, the policy or the limits of an API key",
     input: z.strictObject({ id, name: z.string().optional(), ...changes }),
     output: key,
     needs: ["database"],

@@ -61,6 +61,7 @@ export const maintenance = {
       begun: z.number().describe("requests that are running, or whose process died"),
       unreadable: z.array(z.object({ path: z.string(), code: z.string() })).readonly(),
       days: z.object({ compared: z.number(), proven: z.number(), pruned: z.number() }),
+      limits: z.number().describe("limits whose usage was compared with the rows"),
       differences: z.array(difference.extend({ period: z.string(), repairable: z.boolean() })).readonly(),
       wrong_days: days,
       repairs: z.array(difference.extend({ day: z.string() })).readonly(),

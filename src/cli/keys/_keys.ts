@@ -36,7 +36,7 @@ export const METADATA = {
   },
 } as const
 
-/** What a key may be used for, and until when. */
+/** What a key may be used for, until when, and how much of it. */
 export const POLICY = {
   expires: {
     type: "string",
@@ -53,12 +53,20 @@ export const POLICY = {
     valueHint: "LIST",
     description: "the providers that it may use, such as openai,anthropic, or any",
   },
+  budget: {
+    type: "string",
+    valueHint: "USD/WINDOW",
+    description: "what it may cost, such as 50/month or 5/day (see limits), or none",
+  },
+  rpm: { type: "string", valueHint: "NUMBER", description: "its requests per minute, or none" },
+  tpm: { type: "string", valueHint: "NUMBER", description: "its tokens per minute, or none" },
+  concurrency: { type: "string", valueHint: "NUMBER", description: "its requests at the same time, or none" },
 } as const
 
-/** Returns the input of a route for the options of the policy. */
+/** Returns the input of a route for these options. */
 export function readPolicyOptions(args: { readonly [K in keyof typeof POLICY]?: string | undefined }) {
-  const { expires, models, providers } = args
-  return { expires, models: models?.split(","), providers: providers?.split(",") }
+  const { expires, models, providers, budget, rpm, tpm, concurrency } = args
+  return { expires, models: models?.split(","), providers: providers?.split(","), budget, rpm, tpm, concurrency }
 }
 
 /** Returns the input of a route for these options. An option with an empty text removes all values of its kind. */
@@ -96,6 +104,7 @@ export function renderKey(key: Key): string {
     ["Expires", key.expires_at === null ? "never" : toTime(key.expires_at)],
     ["Models", key.models?.join(", ") ?? "any"],
     ["Providers", key.providers?.join(", ") ?? "any"],
+    ["Limits", toLimits(key) || "-"],
     ...(key.previous_secret_until === null
       ? []
       : [["Old secret", `until ${toTime(key.previous_secret_until)}`] as const]),
@@ -116,6 +125,17 @@ function toPairs(metadata: Readonly<Record<string, string>>): string {
 /** Renders the provider keys that a key is bound to. */
 function toBindings({ provider_keys: keys }: Key): string {
   return keys.map(({ provider, alias, removed }) => `${provider}:${alias}${removed ? " (removed)" : ""}`).join(", ")
+}
+
+/** Renders the limits on a key, such as `50 USD per month, 60 requests per minute`. */
+export function toLimits({ limits }: Key): string {
+  return limits
+    .map(({ measure, amount, window }) => {
+      if (measure === "concurrency") return `${amount} requests at the same time`
+      const unit = measure === "cost" ? "USD" : measure.replace("_", " ")
+      return `${amount} ${unit} ${window === "total" ? "in total" : `per ${window}`}`
+    })
+    .join(", ")
 }
 
 /** Renders a key's discount, such as `12.5%`. */

@@ -4,7 +4,7 @@ import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
-import { toDiscount, toTime } from "./_keys.ts"
+import { toDiscount, toLimits, toTime } from "./_keys.ts"
 
 export default defineCommand({
   meta: { name: "list", description: "all API keys, with their status and use" },
@@ -31,6 +31,7 @@ function renderKeys(keys: readonly Key[], screen: Screen): string {
       text("Last used", (key) => toTime(key.last_used_at), { hideRank: 3 }),
       ...(keys.some((key) => key.discount_percent !== null) ? [text("Discount", toDiscount, { hideRank: 2 })] : []),
       ...(keys.some((key) => key.expires_at !== null) ? [text("Expires", (key) => toTime(key.expires_at))] : []),
+      ...(keys.some((key) => key.limits.length > 0) ? [text("Limits", toLimits, { hideRank: 1, shrinks: true })] : []),
       text("Created", (key) => toTime(key.created_at), { hideRank: 4 }),
       text("Revoked", (key) => toTime(key.revoked_at), { hideRank: 5 }),
       text("Description", ({ description }) => description ?? "", { hideRank: 6, shrinks: true }),

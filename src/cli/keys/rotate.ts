@@ -34,7 +34,7 @@ export default defineCommand({
     await confirm(`Replace the secret of the key ${printable(id)}? The old one ${end}.`, args)
     const rotated = await call(args, keys.rotate, { id, grace })
     const discard = async () => void (await call(args, keys.discard, { id: rotated.id, key: rotated.key }))
-    await printSecret(args.json ? toPrintableJson(rotated, 2) : announce(rotated), discard)
+    await printSecret(args.json ? toPrintableJson(rotated, 2) : announce(rotated), discard, "secret")
     const { silent } = rotated.gateways
     if (silent.length === 0) return
     const who = silent.length === 1 ? "1 gateway" : `${silent.length} gateways`

@@ -17,7 +17,7 @@ import {
 export default defineCommand({
   meta: {
     name: "update",
-    description: "change an API key's name, description, discount, metadata, provider keys or policy",
+    description: "change an API key's name, description, discount, metadata, provider keys, policy or limits",
   },
   args: {
     id: ID,
@@ -35,7 +35,7 @@ export default defineCommand({
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --discount 12.5",
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --require ''",
     "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --provider-key openai:team-a",
-    "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --expires never --models any",
+    "majordomo-gateway keys update a1b2c3d4-e5f6-7890-abcd-ef1234567890 --expires never --models any --rpm 60",
   ],
   async run({ args, rawArgs }) {
     const { id, name, description, discount } = args

@@ -10,11 +10,43 @@ export interface Key {
   readonly default_metadata: Readonly<Record<string, string>>
   readonly locked_metadata: Readonly<Record<string, string>>
   readonly required_metadata: readonly string[]
-  readonly status: "active" | "revoked"
+  /** Null: never. */
+  readonly expires_at: string | null
+  /** Patterns; null: any. */
+  readonly models: readonly string[] | null
+  /** Null: any. */
+  readonly providers: readonly string[] | null
+  /** Until when the secret before the last rotation works. Null: it does not. */
+  readonly previous_secret_until: string | null
+  /** The limits on this key alone. */
+  readonly limits: readonly KeyLimit[]
+  readonly status: "active" | "expired" | "revoked"
   readonly created_at: string
   readonly revoked_at: string | null
   readonly last_used_at: string | null
   readonly request_count: number
+}
+
+interface KeyLimit {
+  readonly name: string
+  readonly measure: string
+  /** A plain decimal; USD for `cost`. */
+  readonly amount: string
+  readonly window: string
+}
+
+/** Formats a limit: `50 USD per month`. */
+export function formatLimit({ measure, amount, window }: KeyLimit): string {
+  if (measure === "concurrency") return `${amount} requests at the same time`
+  const unit = measure === "cost" ? "USD" : measure.replace("_", " ")
+  return `${amount} ${unit} ${window === "total" ? "in total" : `per ${window}`}`
+}
+
+const WARNING_MS = 14 * 86_400_000
+
+/** Returns whether something expires within 14 days, or has expired. */
+export function expiresSoon(iso: string | null, now = Date.now()): boolean {
+  return iso !== null && Date.parse(iso) - now < WARNING_MS
 }
 
 export interface Binding {

@@ -8,7 +8,7 @@ const WHAT: Readonly<Record<string, string>> = {
   "keys.update": "Updated the key",
   "keys.rotate": "Rotated the key",
   "keys.revoke": "Revoked the key",
-  "keys.discard": "Deleted the unused key",
+  "keys.discard": "Took back the unseen secret of the key",
   "provider-keys.add": "Stored the provider key",
   "provider-keys.update": "Made the default the provider key",
   "provider-keys.rotate": "Rotated the provider key",

@@ -5,6 +5,7 @@ import { Dialog, FormDialog, SecretDialog } from "../parts/dialog.tsx"
 import { Field } from "../parts/form.tsx"
 import { BindingFields, splitBindings } from "./_bindings.tsx"
 import { GatewayAnswers } from "./_gateways.tsx"
+import { PolicyFields, splitPolicy } from "./_key-policy.tsx"
 
 export type CreatedKey = Key & { readonly key: string }
 export type RotatedKey = CreatedKey & { readonly gateways: Gateways }
@@ -55,6 +56,7 @@ function KeyFields({ value, providerKeys }: FieldsProps) {
         hint="Requests without these names are rejected, such as User-Id, Feature."
       />
       <BindingFields providerKeys={providerKeys} bindings={value?.provider_keys ?? []} />
+      <PolicyFields value={value} />
     </>
   )
 }
@@ -63,7 +65,8 @@ type WithProviderKeys = Pick<FieldsProps, "providerKeys">
 
 export function CreateKey({ providerKeys, onDone, onClose }: DialogProps<CreatedKey> & WithProviderKeys) {
   const submit = async (values: Readonly<Record<string, string>>) => {
-    const { others, bindings } = splitBindings(values)
+    const { others: fields, policy } = splitPolicy(values)
+    const { others, bindings } = splitBindings(fields)
     const { name, description, discount, ...metadata } = others
     onDone(
       await change<CreatedKey>("POST", "/keys", {
@@ -72,6 +75,7 @@ export function CreateKey({ providerKeys, onDone, onClose }: DialogProps<Created
         ...(discount && { discount }),
         ...toMetadataChange(metadata),
         ...bindings,
+        ...policy,
       }),
     )
   }
@@ -99,7 +103,8 @@ interface OneKeyProps<Result> extends DialogProps<Result> {
 }
 
 export function UpdateKey({ of, providerKeys, onDone, onClose }: OneKeyProps<Key> & WithProviderKeys) {
-  const submit = async (fields: Readonly<Record<string, string>>) => {
+  const submit = async (values: Readonly<Record<string, string>>) => {
+    const { others: fields, policy } = splitPolicy(values, of)
     const { others, bindings } = splitBindings(fields, of)
     const { name = "", description = "", discount = "", ...metadata } = others
     const changes = {
@@ -108,6 +113,7 @@ export function UpdateKey({ of, providerKeys, onDone, onClose }: OneKeyProps<Key
       ...(discount !== (of.discount_percent ?? "") && { discount: discount === "" ? "0" : discount }),
       ...toMetadataChange(metadata, of),
       ...bindings,
+      ...policy,
     }
     onDone(Object.keys(changes).length === 0 ? of : await change<Key>("PATCH", toPath(of), changes))
   }
@@ -119,13 +125,19 @@ export function UpdateKey({ of, providerKeys, onDone, onClose }: OneKeyProps<Key
 }
 
 export function RotateKey({ of, onDone, onClose }: OneKeyProps<RotatedKey>) {
-  const submit = async () => onDone(await change<RotatedKey>("POST", `${toPath(of)}/rotate`))
+  const submit = async ({ grace = "" }: Readonly<Record<string, string>>) =>
+    onDone(await change<RotatedKey>("POST", `${toPath(of)}/rotate`, grace === "" ? {} : { grace }))
   return (
     <FormDialog title="Rotate the API key" action="Rotate" isDangerous onSubmit={submit} onClose={onClose}>
       <p>
-        A new key with the same name and settings replaces <bdi class="name">{of.name}</bdi>. The old one stops working
-        at once, so that clients fail until they have the new one.
+        <bdi class="name">{of.name}</bdi> gets a new secret, and keeps its settings. Without a grace period, the old
+        secret stops working at once, so that clients fail until they have the new one.
       </p>
+      <Field
+        label="Grace period"
+        name="grace"
+        hint="How long the old secret still works, such as 24h or 7d. Empty: not at all. An even older secret ends now."
+      />
     </FormDialog>
   )
 }
@@ -150,7 +162,7 @@ interface SecretProps {
   readonly onClose: () => void
 }
 
-/** Shows the secret of a new key, and what became of the one that it replaces. */
+/** Shows the secret of a new or rotated key. */
 export function KeySecret({ created, tz, onClose }: SecretProps) {
   return (
     <SecretDialog title="The new API key" secret={created.key} onClose={onClose}>

@@ -1,8 +1,7 @@
 import { useState } from "preact/hooks"
 import { formatCount, formatExactMoment } from "../kit/format.ts"
 import type { Limit } from "../kit/limits.ts"
-import { navigate } from "../kit/location.ts"
-import type { Key as ApiKey } from "../kit/manage.ts"
+import { type Key as ApiKey, formatLimit } from "../kit/manage.ts"
 import { formatValues } from "../kit/metadata.ts"
 import { useQuery } from "../kit/query.ts"
 import { useQuestion } from "../kit/question.ts"
@@ -11,6 +10,7 @@ import { Empty, Failure, Skeleton } from "../parts/states.tsx"
 import { State } from "../parts/value.tsx"
 import { isAllowed, type PageProps } from "../view.ts"
 import { BoundTo, useProviderKeys } from "./_bindings.tsx"
+import { Expiry } from "./_expiry.tsx"
 import {
   KeySecret,
   Revocation,
@@ -43,7 +43,7 @@ export function Key({ session }: PageProps) {
     )
   }
   const close = () => setOpened(undefined)
-  const mayChange = data.status === "active" && isAdmin
+  const mayChange = data.status !== "revoked" && isAdmin
   return (
     <>
       <Card
@@ -78,7 +78,7 @@ export function Key({ session }: PageProps) {
           tz={tz}
           onClose={() => {
             setRotated(undefined)
-            navigate(hrefOf("key", { id: rotated.id }), { replace: true })
+            key.reload()
           }}
         />
       )}
@@ -124,6 +124,14 @@ function KeyFacts({ of, tz }: { readonly of: ApiKey; readonly tz: string }) {
         ["Requests", formatCount(of.request_count)],
         ["Last used", of.last_used_at === null ? "never" : time(of.last_used_at)],
         ["Created", time(of.created_at)],
+        ["Expires", <Expiry key="expires" of={of} tz={tz} />],
+        [
+          "Old secret",
+          of.previous_secret_until === null ? undefined : <>works until {time(of.previous_secret_until)}</>,
+        ],
+        ["Models", of.models?.join(", ")],
+        ["Providers", of.providers?.join(", ")],
+        ["Limits", of.limits.map(formatLimit).join(", ") || undefined],
         ["Revoked", of.revoked_at === null ? undefined : time(of.revoked_at)],
         ["Description", of.description === null ? undefined : <bdi key="description">{of.description}</bdi>],
         ["Discount", of.discount_percent === null ? undefined : `${of.discount_percent}% of the list prices`],

@@ -11,6 +11,7 @@ import type { Column } from "../parts/table.tsx"
 import { Count, MaybeMoment, Moment } from "../parts/value.tsx"
 import { isAllowed, type PageProps } from "../view.ts"
 import { useProviderKeys } from "./_bindings.tsx"
+import { Expiry } from "./_expiry.tsx"
 import { type CreatedKey, CreateKey, KeySecret } from "./_key-dialogs.tsx"
 
 /** The API keys of the gateway's clients. */
@@ -46,8 +47,8 @@ export function Keys({ session }: PageProps) {
         {active.length > 0 && <KeyTable label="Active keys" keys={active} question={question} />}
       </Card>
       {past.length > 0 && (
-        <Card title={`${formatCount(past.length)} revoked`}>
-          <KeyTable label="Revoked keys" keys={past} question={question} />
+        <Card title={`${formatCount(past.length)} revoked or expired`}>
+          <KeyTable label="Revoked and expired keys" keys={past} question={question} />
         </Card>
       )}
       {isCreating && (
@@ -95,6 +96,9 @@ function KeyTable({ label, keys, question: { tz, hrefOf } }: KeyTableProps) {
       isWide: true,
     },
     ...(keys.some(({ discount_percent }) => discount_percent !== null) ? [DISCOUNT] : []),
+    ...(keys.some(({ expires_at }) => expires_at !== null)
+      ? [{ title: "Expires", cell: (key: Key) => <Expiry of={key} tz={tz} />, isNumber: true }]
+      : []),
     { title: "Created", cell: ({ created_at }) => <Moment iso={created_at} tz={tz} />, isNumber: true, hide: "m" },
     {
       title: "Last used",

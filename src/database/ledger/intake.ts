@@ -30,10 +30,12 @@ interface IntakeOptions {
   readonly log: Log
   /** Rows wait in the store. Cheap. */
   onAppended(): void
+  /** A row was not kept. */
+  onLost(id: string): void
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { store, accounts, gapIntervalMs, pendingGaps: pending, now, log, onAppended } = options
+  const { store, accounts, gapIntervalMs, pendingGaps: pending, now, log, onAppended, onLost } = options
   let isClosed = false
   const batch = createTickBatch(appendBatch)
   const onChange = store.saveCounters
@@ -45,6 +47,7 @@ export function createIntake(options: IntakeOptions): Intake {
     if (line === undefined) {
       drop(isClosed ? "the gateway is closing" : "it cannot be serialized")
       store.saveCounters()
+      onLost(record.id)
       onKept?.()
       return
     }
@@ -58,10 +61,16 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function appendBatch(entries: readonly Entry[]): void {
+    let row = -1
     for (const result of store.appendAll(entries)) {
-      if (result === "kept" || result === "memory") accounts.accepted++
-      else if (result === "deferred") accounts.deferred++
+      row++
+      if (result === "kept" || result === "memory") {
+        accounts.accepted++
+        continue
+      }
+      if (result === "deferred") accounts.deferred++
       else drop(result === "full" ? "the journal is full" : "the disk rejects writes")
+      onLost(entries.filter(({ isIntent }) => !isIntent)[row]!.id)
     }
     if (store.takeUnsaved()) store.saveCounters()
     onAppended()

@@ -15,6 +15,7 @@ import { createShutdown, describeEnd } from "./shutdown.ts"
 import { createMemoryStore, type Store } from "./store.ts"
 import type { RestoredTotals, Totals } from "./totals.ts"
 import { WRITER_TIMING, Writer, type WriterOptions, type WriterTiming } from "./writer.ts"
+import { createWrittenReport, type WrittenListeners, type WrittenReport } from "./written.ts"
 
 export type { LedgerStats } from "./accounts.ts"
 
@@ -47,7 +48,7 @@ export interface LedgerHandle extends Ledger {
   close(): Promise<void>
 }
 
-export interface LedgerOptions {
+export interface LedgerOptions extends WrittenListeners {
   readonly db: Database
   /** Used by this process alone; created when it does not exist. */
   readonly dir: string
@@ -98,7 +99,11 @@ function startLedger({ store, restored }: Opened, options: LedgerOptions, timing
   const countWaiting = () => store.sources.reduce((sum, { waitingLines }) => sum + waitingLines, 0)
   const journal = toMarkedJournal(store.journal, options.dir)
   const settlement = createSettlement({ store, journal, restored, onSettled }, options, timing)
-  const parts = { store, journal, settlement, accounts, countWaiting, getGaps: () => intake.gaps }
+  const written = createWrittenReport(store, options, () => {
+    intake.flush()
+    return countWaiting()
+  })
+  const parts = { store, journal, settlement, accounts, written, countWaiting, getGaps: () => intake.gaps }
   const writer = startWriter(parts, options, timing)
   const intake = createIntake({
     ...options,
@@ -107,6 +112,7 @@ function startLedger({ store, restored }: Opened, options: LedgerOptions, timing
     gapIntervalMs: timing.gapIntervalMs,
     pendingGaps: restored.gaps,
     onAppended: () => writer.wake(),
+    onLost: written.lost,
   })
   const shutdown = createShutdown({ store, accounts, intake, settlement })
   let isClosed = false
@@ -141,6 +147,7 @@ function startLedger({ store, restored }: Opened, options: LedgerOptions, timing
   }
 
   begin({ store, accounts, intake, settlement, restored }, options)
+  written.begun()
   if (countWaiting() > 0) {
     options.log("info", describeRecovered(countWaiting(), store.recovered.orphanedIntents.length, options.dir))
   }
@@ -183,12 +190,13 @@ function createSettlement(
 interface WriterParts extends Pick<WriterOptions, "journal" | "settlement"> {
   readonly store: Store
   readonly accounts: Accounts
+  readonly written: WrittenReport
   countWaiting(): number
   getGaps(): Intake["gaps"]
 }
 
 function startWriter(
-  { store, journal, settlement, accounts, countWaiting, getGaps }: WriterParts,
+  { store, journal, settlement, accounts, written, countWaiting, getGaps }: WriterParts,
   { db, dir, now, log, onBatch }: LedgerOptions,
   timing: WriterTiming,
 ): Writer {
@@ -200,13 +208,14 @@ function startWriter(
     settlement,
     timing,
     reject: (rows) => storeRejected(dir, rows, log),
-    onSettled(batch, { rejected, vanished, unstored }, tookMs) {
+    onSettled({ source, batch }, { rejected, vanished, unstored }, tookMs) {
       accounts.settle(batch.lines, { rejected, dropped: vanished + unstored, at: now() })
       if (vanished > 0) getGaps().add(`files of the journal in ${dir} are gone or were truncated`, vanished)
       if (unstored > 0) getGaps().add(`the database rejected them, and ${dir} cannot store them`, unstored)
       if (vanished + unstored > 0) store.saveCounters()
       store.releaseMemory()
       outage.wrote()
+      written.settled(source, batch, batch.lines - batch.starts.length)
       onBatch?.(batch.lines, tookMs)
     },
     onSlow(isOver) {

@@ -3,6 +3,7 @@ import { numberOfSegment } from "../../kit/log/segment.ts"
 import { recoverSlots } from "../../kit/log/slots.ts"
 import { addLedgerStats, type LedgerStats } from "./accounts.ts"
 import { type LedgerHandle, type LedgerOptions, openLedger } from "./ledger.ts"
+import type { WrittenListeners } from "./written.ts"
 
 export interface Recovery {
   /** The sums over all recovered journals. Of those that are finished, only what became of their rows. */
@@ -10,11 +11,14 @@ export interface Recovery {
   close(): Promise<void>
 }
 
+interface RecoveryOptions extends Omit<LedgerOptions, "dir" | "lock" | keyof WrittenListeners> {
+  readonly root: string
+  /** All rows of an abandoned slot are written, and the slot is still claimed. Its failures are reported. */
+  onRecovered?(dir: string): Promise<void>
+}
+
 /** Writes the rows of processes that have ended and whose slot no other process has claimed. */
-export function startRecovery({
-  root,
-  ...options
-}: Omit<LedgerOptions, "dir" | "lock"> & { readonly root: string }): Recovery {
+export function startRecovery({ root, onRecovered, ...options }: RecoveryOptions): Recovery {
   let running: LedgerHandle | undefined
   let finished: LedgerStats = addLedgerStats([])
   let isClosing = false
@@ -24,17 +28,18 @@ export function startRecovery({
     async open({ dir, lock }) {
       const ledger = await openLedger({ ...options, dir, lock: async () => lock })
       running = ledger
-      return { drain: ledger.drain, close: () => finish(ledger) }
+      return { drain: ledger.drain, close: () => finish(ledger, dir) }
     },
     onError: (error) => options.log("error", `an abandoned journal cannot be recovered: ${error.message}`),
   })
 
-  async function finish(ledger: LedgerHandle): Promise<void> {
+  async function finish(ledger: LedgerHandle, dir: string): Promise<void> {
     await ledger.close()
     if (running !== ledger) return
     running = undefined
     const stats = ledger.stats()
     finished = addLedgerStats([finished, isClosing ? stats : toFinished(stats)])
+    if (stats.waiting === 0) await onRecovered?.(dir)
   }
 
   return {

@@ -43,7 +43,7 @@ export interface WriterOptions {
   /** Stores what the database rejects. Returns whether it could. Called before the batch is acknowledged. */
   reject(rows: readonly RejectedRow[]): boolean
   /** The batch is acknowledged: all of its rows are written, except those of `rest`. */
-  onSettled(batch: Batch, rest: UnwrittenRows, tookMs: number): void
+  onSettled(settled: { readonly source: BatchSource; readonly batch: Batch }, rest: UnwrittenRows, tookMs: number): void
   /** The batch is taking long. `isOver` returns whether that has ended meanwhile. */
   onSlow(isOver: () => boolean): void
   /** `rows` rows of the journal were written by an earlier process. They count as settled batches do. */
@@ -178,7 +178,7 @@ export class Writer {
     const damaged = batch.damaged.reduce((sum, { records = 1 }) => sum + records, 0)
     const vanished = batch.lines - batch.starts.length - damaged
     const rest = { rejected: rejected.length - unstored + damaged, vanished, unstored }
-    onSettled(batch, rest, performance.now() - startedAt)
+    onSettled({ source, batch }, rest, performance.now() - startedAt)
   }
 
   private async prepareMarks(source: BatchSource, batch: Batch): Promise<(to: number) => Mark | undefined> {

@@ -183,13 +183,13 @@ const COMPARE_WEEKS = `
 
 /** Counters of a rollup, in one period, that differ from what they are the sum of. */
 export interface Difference {
-  /** The rollup. `llm_requests` if a request itself has NaN. */
+  /** The rollup. `llm_requests` if a request itself has NaN; `llm_limit_usage` if a limit differs. */
   readonly table: string
   /** The first day (UTC) that a repair has to compute again: a day, or the Monday of a week. */
   readonly day: string
-  /** The name of the period in the table: an hour (`2026-11-28T10:00Z`), a day, or the Monday of a week. */
+  /** The name of the period in the table: an hour (`2026-11-28T10:00Z`), a day, the Monday of a week, or the start of a window. */
   readonly period: string
-  /** The metadata name, for the rollups by metadata. */
+  /** The metadata name, for the rollups by metadata; the name of the limit. */
   readonly name: string | null
   readonly counters: readonly string[]
   /** The requests of the period were pruned, so that the right numbers are not known. */

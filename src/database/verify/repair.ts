@@ -2,6 +2,7 @@ import type { Database, RunQuery } from "../_database.ts"
 import type { OnProgress } from "../backfill.ts"
 import { COUNTERS, toCounted } from "../counters.ts"
 import type { Difference } from "./differences.ts"
+import { countLimitAgain, LIMIT_USAGE } from "./limits.ts"
 import { TIMEOUT_MS } from "./periods.ts"
 import { dayOf, inDays, inHours, NO_KEY } from "./sql.ts"
 import { addDays } from "./work.ts"
@@ -11,6 +12,7 @@ export interface Repair {
   readonly table: string
   /** A day (UTC), or the Monday of a week. */
   readonly day: string
+  /** A metadata name, or the name of a limit. */
   readonly name: string | null
   readonly counters: readonly string[]
 }
@@ -42,6 +44,7 @@ const ORDER = [
   "llm_usage_metadata",
   "llm_usage_metadata_values",
   "llm_usage_metadata_weekly",
+  LIMIT_USAGE,
 ]
 
 function toRepairs(differences: readonly Difference[]): readonly Repair[] {
@@ -59,11 +62,12 @@ async function repairOne(query: RunQuery, { table, day, name }: Repair): Promise
   const run = (text: string, values: readonly unknown[]) => query({ text, values, timeoutMs: TIMEOUT_MS })
   const range = [day, addDays(day, 1)]
   if (table === "llm_usage_metadata_weekly") await run(FOLD_AGAIN, [day, name])
-  else if (name !== null) await run("SELECT majordomo_count_name($1, $2::date)", [name, day])
+  else if (name !== null && table !== LIMIT_USAGE) await run("SELECT majordomo_count_name($1, $2::date)", [name, day])
   else {
     // No request may come between DELETE and INSERT. This is the order in which a batch takes the same locks.
     await run("LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE", [])
     await run("SELECT pg_advisory_xact_lock(7680, 2)", [])
+    if (table === LIMIT_USAGE) return countLimitAgain(query, name!)
     const { rowCount } = await run(IS_PRUNED, [day])
     if (rowCount > 0) return
     for (const statement of table === "llm_requests" ? REMOVE_NAN : RECOUNT[table]!) await run(statement, range)

@@ -7,6 +7,7 @@ import { type Diagnosis, diagnose } from "../../database/diagnose.ts"
 import { explainServerError } from "../../database/failures.ts"
 import { describeBlockers } from "../../database/ledger/blockers.ts"
 import type { Context } from "../context.ts"
+import { describeExpiring } from "../keys/expiring.ts"
 import { findExhaustedLimits } from "../limits/exhausted.ts"
 import { NoDatabaseError, openForOperation } from "../open/database.ts"
 import { type Finding, findingsOf } from "./finding.ts"
@@ -39,6 +40,7 @@ export async function checkDatabase(context: Context<"settings" | "log">): Promi
       ...checkAlterations(diagnosis),
       ...(await checkLocks(database)),
       ...checkClock(diagnosis),
+      ...(await checkKeys(database)),
       await checkListen(database),
       ...(await checkLimits(database)),
     ]
@@ -108,6 +110,13 @@ function checkClock({ skewMs }: Diagnosis): Finding[] {
   const seconds = (Math.abs(skewMs) / 1000).toFixed(1)
   const fix = "set both by NTP: reports by hour and day use this machine's clock"
   return [warning(`its clock and this machine's clock differ by ${seconds} s`, fix)]
+}
+
+async function checkKeys(database: Database): Promise<Finding[]> {
+  const expiring = await describeExpiring(database, Date.now())
+  return expiring === undefined
+    ? []
+    : [warning(expiring, "majordomo-gateway keys update ID --expires 90d, or another key")]
 }
 
 /** A pooler in transaction mode accepts LISTEN but delivers nothing. */

@@ -7,7 +7,8 @@ import { createKey as insertKey, type KeyPolicyChange } from "../../database/key
 import { migrate } from "../../database/schema.ts"
 import { readSchemaState } from "../../database/schema-state.ts"
 import type { Context } from "../context.ts"
-import { type Key, toKey } from "./key.ts"
+import { type Key, readKeyView } from "./key.ts"
+import { applyKeyLimits, type KeyLimitChange } from "./limits.ts"
 
 interface NewKeyInput extends KeyMetadataInput {
   readonly name: string
@@ -17,6 +18,7 @@ interface NewKeyInput extends KeyMetadataInput {
   /** The provider keys to bind it to: `openai:team-a`. */
   readonly provider_keys?: readonly string[] | undefined
   readonly policy?: KeyPolicyChange | undefined
+  readonly limits?: readonly KeyLimitChange[] | undefined
 }
 
 /** A new key with its secret, which is stored nowhere and cannot be read again. */
@@ -32,15 +34,18 @@ export interface CreatedKey extends Key {
  */
 export async function createKey(
   { database, settings, actor, now, log }: Context<"database" | "settings" | "actor" | "now" | "log">,
-  { provider_keys: names = [], ...input }: NewKeyInput,
+  { provider_keys: names = [], limits = [], ...input }: NewKeyInput,
 ): Promise<CreatedKey> {
   const { autoMigrate } = settings.storage
   if (autoMigrate && (await readSchemaState(database.query)).kind === "none") await migrate(database, log)
   const bindings = await resolveBindings(database.query, names)
-  const { key, secret } = await insertKey(database, { ...input, bindings }, (query, created) =>
-    recordChange(query, actor, { action: "keys.create", target: created.id, after: toKey(created, now()) }),
-  )
-  return { ...toKey(key, now()), key: secret }
+  let after: Key | undefined
+  const { secret } = await insertKey(database, { ...input, bindings }, async (query, created) => {
+    await applyKeyLimits(query, created, limits)
+    after = (await readKeyView(query, now()))(created)
+    await recordChange(query, actor, { action: "keys.create", target: created.id, after })
+  })
+  return { ...after!, key: secret }
 }
 
 /**

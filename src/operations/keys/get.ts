@@ -1,6 +1,6 @@
 import { getKey as readKey } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
-import { type Key, toKey } from "./key.ts"
+import { type Key, readKeyView } from "./key.ts"
 
 /**
  * Returns one API key.
@@ -11,5 +11,6 @@ export async function getKey(
   { database, now }: Context<"database" | "now">,
   { id }: { readonly id: string },
 ): Promise<Key> {
-  return toKey(await readKey(database, id), now())
+  const view = await readKeyView(database.query, now())
+  return view(await readKey(database, id))
 }

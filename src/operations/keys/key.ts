@@ -1,5 +1,8 @@
+import type { Limit } from "../../core/limit.ts"
+import type { RunQuery } from "../../database/_database.ts"
 import type { Binding } from "../../database/key-bindings.ts"
 import type { ApiKey } from "../../database/key-rows.ts"
+import { listLimits } from "../../database/limits.ts"
 
 /** An API key as JSON shows it. Its secret is not part of it. Times are ISO 8601 in UTC. */
 export interface Key {
@@ -24,6 +27,8 @@ export interface Key {
   readonly providers: readonly string[] | null
   /** Until when the secret before the last rotation works; null: it does not. */
   readonly previous_secret_until: string | null
+  /** The limits on this key alone. Others may apply to its requests too. */
+  readonly limits: readonly Pick<Limit, "name" | "measure" | "amount" | "window">[]
   readonly status: "active" | "expired" | "revoked"
   readonly created_at: string
   readonly revoked_at: string | null
@@ -32,10 +37,16 @@ export interface Key {
 }
 
 /**
- * Returns the public form of a stored key.
+ * Reads what the public form of keys needs besides their rows, and returns the function that makes it.
  * @param now in milliseconds since the epoch
  */
-export function toKey(key: ApiKey, now: number): Key {
+export async function readKeyView(query: RunQuery, now: number): Promise<(key: ApiKey) => Key> {
+  const limits = await listLimits({ query })
+  return (key) => toKey(key, now, limits)
+}
+
+/** Returns the public form of a stored key. */
+export function toKey(key: ApiKey, now: number, limits: readonly Limit[]): Key {
   const isPast = (at: string | undefined) => at !== undefined && Date.parse(at) <= now
   return {
     id: key.id,
@@ -50,6 +61,9 @@ export function toKey(key: ApiKey, now: number): Key {
     models: key.models ?? null,
     providers: key.providers ?? null,
     previous_secret_until: isPast(key.previousSecretUntil) ? null : (key.previousSecretUntil ?? null),
+    limits: limits
+      .filter((limit) => limit.key === key.id)
+      .map(({ name, measure, amount, window }) => ({ name, measure, amount, window })),
     status: !key.isActive ? "revoked" : isPast(key.expiresAt) ? "expired" : "active",
     created_at: key.createdAt,
     revoked_at: key.revokedAt ?? null,

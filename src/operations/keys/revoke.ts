@@ -2,7 +2,7 @@ import { recordChange } from "../../database/access/audit.ts"
 import type { GatewayAnswers } from "../../database/gateways.ts"
 import { revokeKey as markRevoked } from "../../database/keys.ts"
 import type { Context } from "../context.ts"
-import { type Key, toKey } from "./key.ts"
+import { type Key, readKeyView } from "./key.ts"
 
 /** A gateway of this database. Times are ISO 8601 in UTC. */
 interface GatewayState {
@@ -37,15 +37,11 @@ export async function revokeKey(
   { database, actor, now }: Context<"database" | "actor" | "now">,
   { id }: { readonly id: string },
 ): Promise<RevokedKey> {
+  const view = await readKeyView(database.query, now())
   const { key, wasRevokedBefore, gateways } = await markRevoked(database, id, (query, before, after) =>
-    recordChange(query, actor, {
-      action: "keys.revoke",
-      target: id,
-      before: toKey(before, now()),
-      after: toKey(after, now()),
-    }),
+    recordChange(query, actor, { action: "keys.revoke", target: id, before: view(before), after: view(after) }),
   )
-  return { ...toKey(key, now()), was_revoked_before: wasRevokedBefore, gateways: toGateways(gateways) }
+  return { ...view(key), was_revoked_before: wasRevokedBefore, gateways: toGateways(gateways) }
 }
 
 /** Returns the public form of what the gateways answered. */

@@ -3,7 +3,7 @@ import { askGateways } from "../../database/gateways.ts"
 import { rotateSecret } from "../../database/key-secrets.ts"
 import type { Context } from "../context.ts"
 import type { CreatedKey } from "./create.ts"
-import { toKey } from "./key.ts"
+import { readKeyView } from "./key.ts"
 import { type RevokedKey, toGateways } from "./revoke.ts"
 
 /** A key with its new secret. Its id, its name and its settings are the same as before. */
@@ -26,13 +26,9 @@ export async function rotateKey(
   { database, actor, now }: Context<"database" | "actor" | "now">,
   { id, graceMs = 0 }: RotateInput,
 ): Promise<RotatedKey> {
+  const view = await readKeyView(database.query, now())
   const { key, secret } = await rotateSecret(database, { id, graceMs }, (query, before, after) =>
-    recordChange(query, actor, {
-      action: "keys.rotate",
-      target: id,
-      before: toKey(before, now()),
-      after: toKey(after, now()),
-    }),
+    recordChange(query, actor, { action: "keys.rotate", target: id, before: view(before), after: view(after) }),
   )
-  return { ...toKey(key, now()), key: secret, gateways: toGateways(await askGateways(database)) }
+  return { ...view(key), key: secret, gateways: toGateways(await askGateways(database)) }
 }

@@ -3,8 +3,10 @@ import { resolveBindings } from "../../database/key-bindings.ts"
 import type { KeyMetadataInput } from "../../database/key-metadata.ts"
 import { lockKey } from "../../database/key-rows.ts"
 import { updateKey as changeKey, type KeyPolicyChange, rejectEmptyChange } from "../../database/keys.ts"
+import { lockRollups } from "../../database/locks.ts"
 import type { Context } from "../context.ts"
-import { type Key, toKey } from "./key.ts"
+import { type Key, readKeyView } from "./key.ts"
+import { applyKeyLimits, type KeyLimitChange } from "./limits.ts"
 
 interface KeyChange extends KeyMetadataInput {
   readonly id: string
@@ -16,23 +18,28 @@ interface KeyChange extends KeyMetadataInput {
   /** The provider keys to bind it to: `openai:team-a`; `openai:` ends the binding. */
   readonly provider_keys?: readonly string[] | undefined
   readonly policy?: KeyPolicyChange | undefined
+  readonly limits?: readonly KeyLimitChange[] | undefined
 }
 
 /**
- * Changes the name, the description, the discount, the metadata, the provider keys or the policy of an API key, for new
- * requests. A member that is undefined stays as it is.
+ * Changes the name, the description, the discount, the metadata, the provider keys, the policy or the limits of an API key, for
+ * new requests. A member that is undefined stays as it is.
  *
  * @throws CommandError if nothing is to be changed, a value is not valid, or no key has the id
  */
 export async function updateKey(
   { database, actor, now }: Context<"database" | "actor" | "now">,
-  { id, provider_keys: names, ...change }: KeyChange,
+  { id, provider_keys: names, limits, ...change }: KeyChange,
 ): Promise<Key> {
-  rejectEmptyChange({ ...change, names })
+  rejectEmptyChange({ ...change, names, limits })
   return database.transaction(async (query) => {
-    const before = toKey(await lockKey(query, id), now())
+    // A new limit counts the requests of its window. Batches take the lock for it before the row of the key, too.
+    if (limits !== undefined) await lockRollups(query)
+    const before = (await readKeyView(query, now()))(await lockKey(query, id))
     const bindings = names && (await resolveBindings(query, names))
-    const after = toKey(await changeKey({ query }, id, { ...change, bindings }), now())
+    const changed = await changeKey({ query }, id, { ...change, bindings })
+    if (limits !== undefined) await applyKeyLimits(query, changed, limits)
+    const after = (await readKeyView(query, now()))(changed)
     await recordChange(query, actor, { action: "keys.update", target: after.id, before, after })
     return after
   })

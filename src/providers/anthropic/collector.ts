@@ -1,6 +1,6 @@
 import type { Shape } from "../../kit/json/prune.ts"
 import type { ProviderRequest } from "../_dialect.ts"
-import { estimateInput, estimateOutput, startOf } from "../_estimate.ts"
+import { estimateInput, estimateOutput, startOf, tokensPerCall } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
 import { TextCounter } from "../_text-counter.ts"
@@ -52,6 +52,11 @@ export class MessageCollector implements Collector {
         return
     }
     this.addMessage(document)
+  }
+
+  get generatedTokens(): number | undefined {
+    const { counter, model } = this
+    return counter && counter.tokens(tokensPerCall(model)) + counter.encryptedReasoning
   }
 
   evidence(): Evidence {

@@ -2,7 +2,7 @@ import type { RawHeaders } from "../../core/call.ts"
 import { findMembers } from "../../kit/json/members.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { readErrorMessage } from "../_error-message.ts"
-import { estimateInput, estimateOutput, startOf } from "../_estimate.ts"
+import { estimateInput, estimateOutput, startOf, tokensPerCall } from "../_estimate.ts"
 import type { AwsEvent, Collector, Evidence } from "../_evidence.ts"
 import { isFreeOperation } from "../_routes.ts"
 import { bytesOf, firstCount, type JsonObject, objectOf, removeMembers, textOf } from "../_values.ts"
@@ -74,6 +74,11 @@ export class AnswerCollector implements Collector {
     else if (event.isException) this.error = toMessage(event)
     else if (event.type === "chunk") this.addChunk(decodeChunk(event.payload))
     else this.addConverseEvent(event)
+  }
+
+  get generatedTokens(): number | undefined {
+    const { message, counter, request } = this
+    return message ? message.generatedTokens : counter?.tokens(tokensPerCall(modelIn(request.path)))
   }
 
   evidence(isComplete: boolean): Evidence {

@@ -91,6 +91,10 @@ class AnswerCollector implements Collector {
     this.images = Math.max(this.images, countImages(answer))
   }
 
+  get generatedTokens(): number | undefined {
+    return this.counter && this.counted() + this.counter.encryptedReasoning
+  }
+
   evidence(isComplete: boolean): Evidence {
     if (this.unparsed) this.addCounted(unwrap(parsed(this.unparsed)))
     const { method, path } = this.request

@@ -3,6 +3,7 @@ import { findRaw } from "../../core/raw-headers.ts"
 import type { Countable, Reading } from "../../core/usage.ts"
 import { DeliveryCollector } from "../_delivery.ts"
 import type { ProviderRequest } from "../_dialect.ts"
+import { tokensPerCall } from "../_estimate.ts"
 import type { Collector, Evidence } from "../_evidence.ts"
 import type { Pieces } from "../_pieces.ts"
 import { reportsCost } from "../_reported-cost.ts"
@@ -80,6 +81,10 @@ class AnswerCollector implements Collector {
     }
     this.imageTool = findImageTool(answer) ?? this.imageTool
     if (this.kind === "images") this.images = Math.max(this.images, listOf(answer["data"]).length)
+  }
+
+  get generatedTokens(): number | undefined {
+    return this.counter?.tokens(tokensPerCall(this.model))
   }
 
   evidence(isComplete: boolean): Evidence {

@@ -1,3 +1,4 @@
+import type { LimitMeasure } from "../../core/limit.ts"
 import { defineDialect } from "../_define.ts"
 import { fileFramingOf, framingOf, isMedia } from "../_framing.ts"
 import { readRequest } from "../_request.ts"
@@ -46,11 +47,17 @@ export const openai = defineDialect({
   isBilledByRequest: ({ method, path }) => OPERATIONS.find(method, path).kind === "speech",
   toReading,
   jobs: readJobs,
-  errorBody: (code, statusCode, message) =>
-    JSON.stringify({
-      error: { message, type: statusCode >= 500 ? "server_error" : "invalid_request_error", param: null, code },
-    }),
+  errorBody: (code, statusCode, message, measure) => {
+    const type = statusCode >= 500 ? "server_error" : "invalid_request_error"
+    return JSON.stringify({ error: { message, type, param: null, code, ...(measure && toLimitCode(measure)) } })
+  },
 })
+
+/** Returns the type and the code by which OpenAI's own API tells a budget that is used up from a rate that is exceeded. */
+function toLimitCode(measure: LimitMeasure) {
+  if (measure === "cost") return { type: "insufficient_quota", code: "insufficient_quota" }
+  return { type: measure.endsWith("tokens") ? "tokens" : "requests", code: "rate_limit_exceeded" }
+}
 
 /** Azure names the model in the path. */
 function deploymentOf(path: string): string | undefined {

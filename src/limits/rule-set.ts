@@ -1,0 +1,84 @@
+import type { Limit } from "../core/limit.ts"
+import { Rule } from "./rule.ts"
+import type { LimitState } from "./state.ts"
+
+/** Amounts that were not needed for this time are returned. */
+const IDLE_MS = 3_000
+
+/** All limits with their states. Limits of one API key are found by it, because there may be some for each key. */
+export class RuleSet {
+  /** The limits without a key. */
+  general: readonly Rule[] = []
+  private rules = new Map<string, Rule>()
+  private byKey = new Map<string, Rule[]>()
+
+  ofKey(keyId: string): readonly Rule[] | undefined {
+    return this.byKey.get(keyId)
+  }
+
+  *states(): Iterable<LimitState> {
+    for (const { states } of this.rules.values()) yield* states.values()
+  }
+
+  countRejection(limitId: string): void {
+    const rule = this.rules.get(limitId)
+    if (rule !== undefined) rule.rejections++
+  }
+
+  /** Replaces all limits. Returns the states whose leases have changed by that. */
+  replace(limits: readonly Limit[]): LimitState[] {
+    const before = this.rules
+    const changed: LimitState[] = []
+    this.rules = new Map(limits.map((limit) => [limit.id, new Rule(limit)]))
+    for (const [id, old] of before) {
+      const rule = this.rules.get(id)
+      if (rule !== undefined) changed.push(...rule.inherit(old))
+      else for (const state of old.states.values()) state.isGone = true
+    }
+    const all = [...this.rules.values()]
+    this.general = all.filter(({ limit }) => limit.key === undefined)
+    this.byKey = new Map()
+    for (const rule of all) {
+      const { key } = rule.limit
+      if (key === undefined) continue
+      const others = this.byKey.get(key)
+      if (others === undefined) this.byKey.set(key, [rule])
+      else others.push(rule)
+    }
+    return changed
+  }
+
+  /**
+   * Takes from each lease what was not needed recently, and forgets states that hold nothing. Returns the states whose
+   * leases have changed.
+   */
+  review(now: number): LimitState[] {
+    const changed: LimitState[] = []
+    for (const { states } of this.rules.values()) {
+      for (const [value, state] of states) {
+        if (now - state.reviewedAt < IDLE_MS) continue
+        if (state.giveBack(state.takenSinceReview)) changed.push(state)
+        else if (isForgettable(state)) states.delete(value)
+        state.reviewedAt = now
+        state.takenSinceReview = 0
+      }
+    }
+    return changed
+  }
+
+  stats(wallClock: number) {
+    return [...this.rules.values()].map(({ limit, states, rejections }) => {
+      let usedRatio: number | undefined
+      for (const state of states.values()) {
+        if (state.windowEnd <= wallClock || state.amount === 0) continue
+        usedRatio = Math.max(usedRatio ?? 0, state.used / state.amount)
+      }
+      return { limit: limit.name, rejections, usedRatio }
+    })
+  }
+}
+
+function isForgettable({ granted, inUse, references, takenSinceReview, syncAt, isRefilling }: LimitState): boolean {
+  const isIdle = granted === 0 && inUse === 0 && references === 0 && takenSinceReview === 0
+  return isIdle && syncAt === Number.POSITIVE_INFINITY && !isRefilling
+}

@@ -1,0 +1,138 @@
+import { type Limit, MAX_VALUE_LENGTH, NO_VALUE } from "../core/limit.ts"
+import type { Estimate, LimitedRequest } from "../core/limit-reservation.ts"
+import { toUnits } from "../core/limit-units.ts"
+import { LimitState } from "./state.ts"
+
+/** A text that must be met exactly, or a prefix. */
+interface Pattern {
+  readonly text: string
+  readonly isPrefix: boolean
+}
+
+/** One limit, prepared for being compared with requests, and its states. */
+export class Rule {
+  readonly limit: Limit
+  readonly amount: number
+  readonly states = new Map<string, LimitState>()
+  private readonly provider: string | undefined
+  private readonly model: Pattern | undefined
+  private readonly where: readonly (readonly [name: string, Pattern])[]
+  rejections = 0
+
+  constructor(limit: Limit) {
+    this.limit = limit
+    this.amount = toUnits(limit.amount, limit.measure, "down")
+    this.provider = limit.provider?.toLowerCase()
+    this.model = limit.model === undefined ? undefined : toPattern(limit.model)
+    this.where = Object.entries(limit.where ?? {}).map(([name, text]) => [name, toPattern(text)] as const)
+  }
+
+  /** @param model the model that is expected to answer */
+  matches(request: LimitedRequest, model: string): boolean {
+    const { limit } = this
+    if (limit.key !== undefined && limit.key !== request.keyId) return false
+    if (this.provider !== undefined && this.provider !== request.provider) return false
+    if (this.model !== undefined && !meets(this.model, request.requestedModel) && !meets(this.model, model))
+      return false
+    for (const [name, pattern] of this.where) {
+      const value = request.metadata[name]
+      if (value === undefined || !meets(pattern, value)) return false
+    }
+    return true
+  }
+
+  /**
+   * Takes over the states of the same limit before it was changed. Returns those whose leases have changed by that: a lease
+   * in another measure, or for other groups, has become worthless, and of a changed limit nothing idle is kept.
+   */
+  inherit(old: Rule): LimitState[] {
+    this.rejections = old.rejections
+    const isSame = old.limit.measure === this.limit.measure && old.limit.per === this.limit.per
+    const changed: LimitState[] = []
+    for (const [value, state] of old.states) {
+      const next = isSame ? state : new LimitState(this.limit, value, this.amount)
+      this.states.set(value, next)
+      if (isSame && isSameUse(old.limit, this.limit)) {
+        next.limit = this.limit
+        continue
+      }
+      next.limit = this.limit
+      next.amount = this.amount
+      next.forget()
+      state.isGone = !isSame
+      changed.push(next)
+    }
+    return changed
+  }
+
+  /** Returns the state of the request's group, which is created if it is new. */
+  stateOf(request: LimitedRequest, model: string, now: () => number): LimitState {
+    const { per } = this.limit
+    let value = NO_VALUE
+    if (per === "key") value = request.keyId
+    else if (per === "model") value = toValue(model)
+    else if (per !== undefined) value = toValue(request.metadata[per] ?? NO_VALUE)
+    const known = this.states.get(value)
+    if (known !== undefined) return known
+    const state = new LimitState(this.limit, value, this.amount)
+    state.reviewedAt = now()
+    this.states.set(value, state)
+    return state
+  }
+}
+
+/** Whether a change of a limit leaves what it has used and what is free as it was. */
+function isSameUse(before: Limit, after: Limit): boolean {
+  const toText = ({ amount, window, tz, key, provider, model, where, action }: Limit) =>
+    JSON.stringify([amount, window, tz, key, provider, model, where, action])
+  return toText(before) === toText(after)
+}
+
+/** What of a request a limit counts. */
+export interface Countables {
+  readonly isFree: boolean
+  readonly isSubscribed: boolean
+}
+
+/**
+ * Returns how much of the limit something uses, in units; undefined if its price is not known. An operation that is free
+ * counts as a request only.
+ */
+export function toNeed(
+  limit: Limit,
+  counted: Countables,
+  { inputTokens, outputTokens, cost }: Estimate,
+): number | undefined {
+  if (limit.measure === "requests" || limit.measure === "concurrency") return 1
+  if (counted.isFree) return 0
+  if (limit.measure === "cost") return counted.isSubscribed ? 0 : cost
+  if (limit.measure === "input_tokens") return inputTokens
+  return limit.measure === "output_tokens" ? outputTokens : inputTokens + outputTokens
+}
+
+/** Whether a limit needs an estimate of the request to know what it uses. */
+export function needsEstimate({ measure }: Limit, counted: Countables): boolean {
+  if (measure === "requests" || measure === "concurrency" || counted.isFree) return false
+  return measure !== "cost" || !counted.isSubscribed
+}
+
+function toPattern(text: string): Pattern {
+  return text.endsWith("*") ? { text: text.slice(0, -1), isPrefix: true } : { text, isPrefix: false }
+}
+
+function meets({ text, isPrefix }: Pattern, value: string): boolean {
+  return isPrefix ? value.startsWith(text) : value === text
+}
+
+/** Everything but U+0000 and surrogates. */
+const PLAIN = /^[\u0001-\ud7ff\ue000-\uffff]*$/
+
+/** Returns a value as the database has it: without what it cannot store, and cut to a number of code points. */
+function toValue(text: string): string {
+  const isPlain = PLAIN.test(text)
+  if (isPlain && text.length <= MAX_VALUE_LENGTH) return text
+  const points = Array.from(text, (point) => (point === "\0" || LONE_SURROGATE.test(point) ? "\ufffd" : point))
+  return points.slice(0, MAX_VALUE_LENGTH).join("")
+}
+
+const LONE_SURROGATE = /^[\ud800-\udfff]$/
