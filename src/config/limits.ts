@@ -1,9 +1,8 @@
-import { formatDecimal, fromNumber, parseDecimal } from "../core/decimal.ts"
+import { formatDecimal, parseDecimal } from "../core/decimal.ts"
 import { CommandError } from "../core/errors.ts"
-import { LIMIT_MEASURES, LIMIT_WINDOWS, type Limit, MAX_VALUE_LENGTH } from "../core/limit.ts"
-import { METADATA_ALIASES, parseMetadataName } from "../core/metadata-name.ts"
-import { findZone } from "../core/time-zone.ts"
+import type { Limit } from "../core/limit.ts"
 import { isRecord } from "../kit/json/is-record.ts"
+import { LIMIT_FIELDS, type LimitField } from "./limit-fields.ts"
 import { findNearest } from "./nearest.ts"
 import { showValue } from "./sources.ts"
 import { INVALID, type ValueParser } from "./value-parsers.ts"
@@ -24,46 +23,7 @@ export class LimitFieldError extends CommandError {
   }
 }
 
-interface Field {
-  /** Completes the text "expected …". */
-  readonly expected: string
-  /** The values that there are, of which the nearest is suggested. */
-  readonly names?: readonly string[]
-  /** Returns undefined for a value that is not valid. */
-  parse(raw: unknown): unknown
-}
-
-/** The fields of a limit in JSON and YAML. */
-const FIELDS = {
-  name: {
-    expected: `a name of at most ${MAX_VALUE_LENGTH} characters that has not the form of an id`,
-    parse: (raw) => (isText(raw) && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(raw) ? raw.trim() : undefined),
-  },
-  measure: choice(LIMIT_MEASURES),
-  amount: { expected: "a plain decimal that is not negative, such as 50 or 0.25", parse: parseAmount },
-  window: choice(LIMIT_WINDOWS),
-  tz: {
-    expected: "a time zone such as Europe/Berlin or UTC",
-    parse: (raw) => (typeof raw === "string" ? findZone(raw) : undefined),
-  },
-  key: text("the id or the name of an API key"),
-  provider: { ...text("the name of a provider"), parse: (raw) => (isText(raw) ? raw.trim().toLowerCase() : undefined) },
-  model: {
-    expected: "a model such as gpt-5, or gpt-5* for all that begin with gpt-5",
-    parse: (raw) => (isText(raw) && !raw.slice(0, -1).includes("*") ? raw : undefined),
-  },
-  where: { expected: "values by metadata name, such as { Team: search }", parse: parseWhere },
-  per: { expected: "key, model or a metadata name such as User-Id", names: ["key", "model"], parse: parsePer },
-  action: choice(["block", "warn"]),
-  notify_at: { expected: "whole percentages from 1 to 1000, such as [50, 80, 100]", parse: parsePercentages },
-  estimate: choice(["expected", "maximum"]),
-  unpriced: choice(["allow", "block"]),
-} as const satisfies Record<string, Field>
-
-type FieldName = keyof typeof FIELDS
-
-/** The names of the fields, in the order of the documentation. */
-export const LIMIT_FIELDS = Object.keys(FIELDS) as readonly FieldName[]
+type FieldName = keyof typeof LIMIT_FIELDS
 
 /**
  * Parses a limit with the fields of JSON and YAML, such as `{ name: "search", measure: "cost", amount: 50, window: "month" }`.
@@ -74,7 +34,7 @@ export const LIMIT_FIELDS = Object.keys(FIELDS) as readonly FieldName[]
 export function parseLimit(given: Readonly<Record<string, unknown>>): LimitDefinition {
   const values: Partial<Record<FieldName, unknown>> = {}
   for (const [name, raw] of Object.entries(given)) {
-    if (!Object.hasOwn(FIELDS, name)) throw new LimitFieldError(name.slice(0, 60), explainUnknown(name))
+    if (!Object.hasOwn(LIMIT_FIELDS, name)) throw new LimitFieldError(name.slice(0, 60), explainUnknown(name))
     if (isAbsent(raw)) continue
     values[name as FieldName] = parseField(name as FieldName, raw)
   }
@@ -174,7 +134,7 @@ export function toLimitFields(limit: LimitDefinition) {
 }
 
 function parseField(name: FieldName, raw: unknown): unknown {
-  const field: Field = FIELDS[name]
+  const field: LimitField = LIMIT_FIELDS[name]
   const value = field.parse(raw)
   if (value !== undefined) return value
   const meant = typeof raw === "string" ? findNearest(raw, field.names ?? []) : undefined
@@ -189,12 +149,13 @@ function isAbsent(raw: unknown): boolean {
 }
 
 function explainUnknown(name: string): string {
-  const meant = findNearest(name, LIMIT_FIELDS)
-  return `a limit has no such field${meant === undefined ? `; it has ${LIMIT_FIELDS.join(", ")}` : `; did you mean ${meant}?`}`
+  const names = Object.keys(LIMIT_FIELDS)
+  const meant = findNearest(name, names)
+  return `a limit has no such field${meant === undefined ? `; it has ${names.join(", ")}` : `; did you mean ${meant}?`}`
 }
 
 function missing(name: FieldName): never {
-  throw new LimitFieldError(name, `expected ${FIELDS[name].expected}, got nothing`)
+  throw new LimitFieldError(name, `expected ${LIMIT_FIELDS[name].expected}, got nothing`)
 }
 
 /** USD in memory are whole numbers of 10^-9 USD, which are exact up to 9 million USD. */
@@ -221,64 +182,4 @@ function checkTogether({ measure, amount, window, unpriced }: LimitDefinition): 
   if (!isCost && unpriced === "block") {
     throw new LimitFieldError("unpriced", `only a limit on cost can block models without a price, got ${measure}`)
   }
-}
-
-function choice<const T extends string>(names: readonly T[]): Field {
-  return {
-    expected: names.length === 2 ? names.join(" or ") : `one of ${names.join(", ")}`,
-    names,
-    parse: (raw) => names.find((name) => name === raw),
-  }
-}
-
-function text(expected: string): Field {
-  return { expected, parse: (raw) => (isText(raw) ? raw.trim() : undefined) }
-}
-
-/** A text that PostgreSQL can store and that people can read on one line. */
-function isText(raw: unknown): raw is string {
-  return (
-    typeof raw === "string" &&
-    raw.trim() !== "" &&
-    [...raw].length <= MAX_VALUE_LENGTH &&
-    !/[\p{Cc}\p{Surrogate}]/u.test(raw)
-  )
-}
-
-function parseAmount(raw: unknown): string | undefined {
-  try {
-    const value = typeof raw === "number" ? fromNumber(raw) : typeof raw === "string" ? parseDecimal(raw) : -1n
-    return value < 0n ? undefined : formatDecimal(value)
-  } catch {
-    return undefined
-  }
-}
-
-function parseWhere(raw: unknown): Limit["where"] | undefined {
-  if (!isRecord(raw)) return undefined
-  const pairs = Object.entries(raw).map(([name, value]) => {
-    const written = typeof value === "number" || typeof value === "boolean" ? String(value) : value
-    return [toMetadataName(name), typeof written === "string" && isText(written) ? written : undefined] as const
-  })
-  if (pairs.some(([name, value]) => name === undefined || value === undefined)) return undefined
-  return Object.fromEntries(pairs)
-}
-
-/** A word in lower case that is nearly `key` or `model` is a typing error, and not the name of metadata. */
-function parsePer(raw: unknown): string | undefined {
-  if (raw === "key" || raw === "model") return raw
-  if (typeof raw !== "string") return undefined
-  const isAlias = Object.hasOwn(METADATA_ALIASES, raw)
-  if (!isAlias && /^[a-z]+$/.test(raw) && findNearest(raw, FIELDS.per.names) !== undefined) return undefined
-  return toMetadataName(raw)
-}
-
-function toMetadataName(text: string): string | undefined {
-  return Object.hasOwn(METADATA_ALIASES, text) ? METADATA_ALIASES[text] : parseMetadataName(text)
-}
-
-function parsePercentages(raw: unknown): readonly number[] | undefined {
-  const list = Array.isArray(raw) ? raw : [raw]
-  const isValid = list.every((each) => Number.isInteger(each) && each >= 1 && each <= 1000)
-  return isValid ? [...new Set(list as number[])].sort((a, b) => a - b) : undefined
 }

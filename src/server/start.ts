@@ -112,7 +112,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
       bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), recovery?.bodies.stats()])),
       gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
       connections: connections.stats,
-      limits: () => [],
+      limits: () => limits.stats(),
     }),
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))

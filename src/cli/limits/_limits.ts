@@ -86,7 +86,7 @@ function readPercentages(text: string | undefined): number[] | undefined {
 }
 
 /** Returns an amount in the unit of a measure: `$12.31`, `1,200`. */
-export function formatAmount(measure: ListedLimit["measure"], amount: string): string {
+function formatAmount(measure: ListedLimit["measure"], amount: string): string {
   return measure === "cost" ? toDollars(amount) : withThousands(amount)
 }
 

@@ -83,13 +83,8 @@ interface FieldsProps {
 }
 
 function LimitFields({ value, preview }: FieldsProps) {
-  const [values, setValues] = useState<Values>({})
-  const read = (element: HTMLElement) => {
-    const form = new FormData(element.closest("form")!)
-    setValues(Object.fromEntries([...form].map(([name, each]) => [name, String(each)])))
-  }
   return (
-    <div onInput={(event) => read(event.currentTarget)}>
+    <>
       <Field label="Name" name="name" value={value?.name ?? ""} hint="Errors and reports show it." isRequired isFirst />
       <div class="two-fields">
         <Choice label="Measure" name="measure" value={value?.measure ?? "cost"} options={MEASURES} />
@@ -140,34 +135,43 @@ function LimitFields({ value, preview }: FieldsProps) {
           ]}
         />
       </div>
-      <Preview values={values} preview={preview} />
-    </div>
+      <Preview preview={preview} />
+    </>
   )
 }
 
 const PAUSE_MS = 300
 
-/** What the limit will allow, in words, or what is still wrong. */
-function Preview({ values, preview }: { readonly values: Values; readonly preview: FieldsProps["preview"] }) {
+/**
+ * What the limit will allow, in words, or what is still wrong. It listens to the form by itself, because the fields would
+ * lose what was chosen if they were rendered again.
+ */
+function Preview({ preview }: Pick<FieldsProps, "preview">) {
+  const element = useRef<HTMLParagraphElement>(null)
   const [said, setSaid] = useState<{ readonly text: string; readonly isBad: boolean }>()
-  const newest = useRef(0)
   useEffect(() => {
-    newest.current += 1
-    const mine = newest.current
-    if (!values["name"] || !values["amount"]) return setSaid(undefined)
-    const say = (text: string, isBad: boolean) => mine === newest.current && setSaid({ text, isBad })
-    const timer = setTimeout(
-      () =>
-        preview(values).then(
-          ({ summary }) => say(summary, false),
-          (error: unknown) => say(toProblem(error).message, true),
-        ),
-      PAUSE_MS,
-    )
-    return () => clearTimeout(timer)
-  }, [values])
+    const form = element.current!.closest("form")!
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let newest = 0
+    const onInput = () => {
+      clearTimeout(timer)
+      newest += 1
+      const mine = newest
+      const values = Object.fromEntries([...new FormData(form)].map(([name, each]) => [name, String(each)]))
+      if (!values["name"] || !values["amount"]) return setSaid(undefined)
+      const say = (text: string, isBad: boolean) => mine === newest && setSaid({ text, isBad })
+      const ask = async () => say((await preview(values)).summary, false)
+      timer = setTimeout(() => ask().catch((error: unknown) => say(toProblem(error).message, true)), PAUSE_MS)
+    }
+    form.addEventListener("input", onInput)
+    return () => {
+      newest += 1
+      clearTimeout(timer)
+      form.removeEventListener("input", onInput)
+    }
+  }, [])
   return (
-    <p class={said?.isBad ? "limit-preview is-bad" : "limit-preview"} aria-live="polite">
+    <p ref={element} class={said?.isBad ? "limit-preview is-bad" : "limit-preview"} aria-live="polite">
       <bdi>{said?.text ?? "Give a name and an amount to see what the limit allows."}</bdi>
     </p>
   )

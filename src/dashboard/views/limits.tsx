@@ -95,11 +95,11 @@ const COLUMNS: readonly Column<Limit>[] = [
         {name}
         {source === "config" && <span class="quiet aside">configuration</span>}
         {action === "warn" && <span class="quiet aside">warns only</span>}
+        <span class="quiet aside">{summary}</span>
       </bdi>
     ),
     isWide: true,
   },
-  { title: "Allows", cell: ({ summary }) => <bdi title={summary}>{summary}</bdi>, isWide: true, hide: "l" },
   {
     title: "Most used by",
     cell: ({ per, value_name: value }) => (

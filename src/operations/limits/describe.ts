@@ -1,7 +1,7 @@
 import type { Limit } from "../../core/limit.ts"
 
 /** A limit with the names that people read. */
-export type DescribedLimit = Omit<Limit, "id" | "source" | "key"> & {
+type DescribedLimit = Omit<Limit, "id" | "source" | "key"> & {
   /** The name of the API key of the filter. */
   readonly keyName?: string | undefined
 }
