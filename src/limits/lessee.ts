@@ -91,6 +91,11 @@ export class Lessee {
     return this.id
   }
 
+  /** Whether leases of earlier ids wait for being freed. */
+  get hasObsolete(): boolean {
+    return this.obsolete.length > 0
+  }
+
   /** Whether the leases still live, by the clock of this gateway. */
   isTrusted(now: number): boolean {
     return now - this.renewedAt < TRUST_MS
