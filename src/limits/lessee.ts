@@ -91,9 +91,9 @@ export class Lessee {
     return this.id
   }
 
-  /** Whether leases of earlier ids wait for being freed. */
-  get hasObsolete(): boolean {
-    return this.obsolete.length > 0
+  /** Whether a statement is due although nobody asks: leases of earlier ids have to be freed. */
+  get hasDebts(): boolean {
+    return this.isUncertain || this.obsolete.length > 0
   }
 
   /** Whether the leases still live, by the clock of this gateway. */
