@@ -91,6 +91,11 @@ export class Lessee {
     return this.id
   }
 
+  /** Whether a statement is due although nobody asks: leases of earlier ids have to be freed. */
+  get hasDebts(): boolean {
+    return this.isUncertain || this.obsolete.length > 0
+  }
+
   /** Whether the leases still live, by the clock of this gateway. */
   isTrusted(now: number): boolean {
     return now - this.renewedAt < TRUST_MS

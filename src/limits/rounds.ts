@@ -104,7 +104,7 @@ export class Rounds {
   private hasWork(): boolean {
     const now = this.options.now()
     if (this.probeAt !== undefined) return now >= this.probeAt
-    if (this.refills.size > 0 || this.waiters.isReady(now)) return true
+    if (this.refills.size > 0 || this.options.lessee.hasDebts || this.waiters.isReady(now)) return true
     for (const { syncAt } of this.unsynced) if (syncAt <= now) return true
     return false
   }

@@ -90,10 +90,12 @@ export async function runSchedule({ seed, steps, table, limit, isRough, startAt 
   await comeToRest(world)
   for (const value of values) {
     if (!world.hasGhosts) expect(await table.leased(value), `leases that nobody uses, seed ${seed}`).toBe(0)
-    const used = await table.used(value, world.clock.now)
+    // The first gateway has no skew. A window that has begun by the clock of another one counts too.
+    const windows = SKEWS_MS.filter((skewMs) => skewMs >= 0).map((skewMs) => world.clock.now + skewMs)
+    const used = Math.max(...(await Promise.all(windows.map((at) => table.used(value, at)))))
     if (used < amount() && !world.hasGhosts) {
       const fits = limit.measure === "requests" || limit.measure === "concurrency" ? 1 : amount() - used
-      expect(await world.request(pick(world.processes), fits, value), `what is left is free, seed ${seed}`).toBe(true)
+      expect(await world.request(world.processes[0]!, fits, value), `what is left is free, seed ${seed}`).toBe(true)
     }
   }
 }
