@@ -193,8 +193,9 @@ describeDatabases("rollups", (open) => {
         db,
         Array.from({ length: to - from }, (_, n) => row({ raw_metadata: { "User-Id": `u${from + n}` } })),
       )
-    await users(0, 9_000)
-    await users(8_000, 12_000)
+    for (let from = 0; from < 9_000; from += 3_000) await users(from, from + 3_000)
+    await users(8_000, 10_000)
+    await users(10_000, 12_000)
     await users(0, 10)
     expect(
       await all(db, "SELECT count(*)::int AS cells, sum(requests)::int AS requests FROM llm_usage_metadata"),

@@ -36,7 +36,7 @@ function parseExpiry(text: string, now: number): Date | null {
   if (text === "never" || text === "") return null
   const ageMs = parseAge(text)
   const isTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text)
-  const at = ageMs !== undefined ? now + ageMs : isTime ? Date.parse(text) : Number.NaN
+  const at = ageMs !== undefined ? now + ageMs : isTime && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN
   const shown = JSON.stringify(text.slice(0, 60))
   if (!(at <= MAX_TIME)) {
     throw new InputError(
@@ -46,6 +46,12 @@ function parseExpiry(text: string, now: number): Date | null {
   }
   if (at <= now) throw new InputError("expires", `${shown} is in the past: to end a key now, revoke it`)
   return new Date(at)
+}
+
+/** Whether the calendar has this day, such as 2027-02-28. `Date` takes the 30th of February for the 2nd of March. */
+function isDay(day: string): boolean {
+  const at = Date.parse(day)
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day)
 }
 
 function parseList(texts: readonly string[], parse: (text: string, index: number) => string): readonly string[] | null {
