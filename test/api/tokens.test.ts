@@ -92,6 +92,9 @@ describe("an API key", () => {
       default_metadata: {},
       locked_metadata: {},
       required_metadata: ["Feature"],
+      expires_at: null,
+      models: null,
+      providers: null,
     })
     expect((await ask("/me/key", "mdm_sk_x")).status).toBe(401)
     expect((await ask(`/me/usage?key=${other.id}`, mine.key)).status).toBe(400)

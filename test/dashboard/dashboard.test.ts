@@ -270,6 +270,27 @@ describe.skipIf(noBrowser !== undefined)(
       await page.locator("bdi", { hasText: ARABIC }).first().waitFor()
     })
 
+    test("the cost of a request is in view at every width, also that of a subscription", async () => {
+      await gateway.client.query("UPDATE llm_requests SET billing = 'subscription' WHERE id = $1", [REQUEST])
+      const page = await open("requests?model=gpt-4o-mini")
+      for (const width of [360, 768, 1280]) {
+        await page.setViewportSize({ width, height: 800 })
+        await page.getByText("subscription", { exact: true }).waitFor()
+        await settle(page)
+        const hidden =
+          "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.table-box'))"
+        expect(await page.evaluate(hidden), String(width)).toBeLessThanOrEqual(0)
+      }
+      await gateway.client.query("UPDATE llm_requests SET billing = NULL WHERE id = $1", [REQUEST])
+    })
+
+    test("a sum that leaves out requests without a price says so", async () => {
+      const page = await open("?since=1d")
+      const row = page.locator("tr").filter({ hasText: "house-model" })
+      await expect.poll(() => row.textContent()).toContain(">$0.00")
+      await expect.poll(() => page.locator(".tile").first().textContent()).toContain(">$")
+    })
+
     test.each(["light", "dark"] as const)("axe finds nothing in any view, in the %s theme", async (colorScheme) => {
       // The themes differ in their colors only.
       const options = colorScheme === "dark" ? '{ runOnly: ["color-contrast"] }' : "{}"

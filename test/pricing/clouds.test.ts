@@ -144,6 +144,26 @@ describe("`like` says whose prices hold", () => {
     known.close()
   })
 
+  test("the price that was set for a second provider holds before that of the one it is like", async () => {
+    const set = (provider: string, model: string, input: string) => ({
+      provider,
+      model,
+      price: { base: { input, output: "9" }, tiers: [] },
+    })
+    const read = async () => [
+      set("azure", "gpt-4.1", "1"),
+      set("azure-eu", "gpt-4.1", "2.2"),
+      set("azure", "gpt-4.1-mini", "0.5"),
+    ]
+    const storedOverrides = { read, listen: async () => ({ close: async () => {} }) } as never
+    const baseUrls = { azure: "https://mine.openai.azure.com", "azure-eu": "https://eu.openai.azure.com" }
+    const known = await createPriceBook({ ...OPTIONS, likes: { "azure-eu": "azure" }, baseUrls, storedOverrides })
+    expect(priceOf(known, "azure", "gpt-4.1-2025-04-14")).toBe("exact 1 9")
+    expect(priceOf(known, "azure-eu", "gpt-4.1-2025-04-14")).toBe("exact 2.2 9")
+    expect(priceOf(known, "azure-eu", "gpt-4.1-mini")).toBe("exact 0.5 9")
+    known.close()
+  })
+
   test("an unknown one is an error that says what is expected", async () => {
     await expect(createPriceBook({ ...OPTIONS, likes: { proxy: "opnai" } })).rejects.toThrow(
       /^providers\.proxy\.like: expected a provider whose prices are known, such as openai.*got "opnai"/,

@@ -171,7 +171,7 @@ function BreakdownRow({ question, dimension, row, share, change }: RowProps) {
         <Count value={row.requests} />
       </td>
       <td class="right">
-        <Money usd={row.total_cost} />
+        <Money usd={row.total_cost} unpriced={row.unpriced} />
       </td>
       <td class="right share num">{formatShare(share)}</td>
       {change && (

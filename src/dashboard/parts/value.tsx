@@ -12,16 +12,24 @@ interface MoneyProps {
   readonly usd: string | null
   /** Decimals: cents for sums, and 4 for single requests, which cost less than a cent. */
   readonly digits?: number
+  /** The requests of a sum whose cost is not known, so that the sum is more. */
+  readonly unpriced?: number
 }
 
-/** An amount, with its exact value in the title. */
-export function Money({ usd, digits = 2 }: MoneyProps) {
+/** An amount, with its exact value in the title. A sum that leaves requests out begins with `>`, as on the command line. */
+export function Money({ usd, digits = 2, unpriced = 0 }: MoneyProps) {
+  const isPartial = usd !== null && unpriced > 0
   const title = usd === null ? "No price is known, so the cost is not known." : `$${usd}`
   return (
-    <span class="num" title={title}>
-      {formatMoney(usd, digits)}
+    <span class="num" title={isPartial ? `${title}, without ${formatCount(unpriced)} unpriced requests` : title}>
+      {isPartial ? formatPartial(usd, digits) : formatMoney(usd, digits)}
     </span>
   )
+}
+
+function formatPartial(usd: string, digits: number): string {
+  const shown = formatMoney(usd, digits)
+  return `>${shown.startsWith("<") ? formatMoney("0", digits) : shown}`
 }
 
 export function Count({ value }: { readonly value: number }) {

@@ -31,15 +31,19 @@ export function Figures({ question, timeline: { report, before }, metric }: Figu
       <Tile
         title="Cost"
         {...show("cost")}
-        value={<Money usd={total.total_cost} />}
+        value={<Money usd={total.total_cost} unpriced={total.unpriced} />}
         note={earlier && `from ${formatMoney(earlier.total_cost)}`}
       />
       {total.subscription_requests > 0 && (
         <Tile
-          title="API value of subscriptions"
+          title="API value"
           isLoading={report.data === undefined}
           value={<Money usd={total.subscription_value} />}
-          note={`${formatCount(total.subscription_requests)} requests, not part of the cost`}
+          note={
+            <span title={`${formatCount(total.subscription_requests)} requests, not part of the cost`}>
+              of subscriptions
+            </span>
+          }
         />
       )}
       <Tile

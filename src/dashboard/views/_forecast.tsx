@@ -24,7 +24,7 @@ export function Forecast({ question: { input } }: { readonly question: Question 
       <span>
         This month so far{" "}
         <strong>
-          <Money usd={month.data.total.total_cost} />
+          <Money usd={month.data.total.total_cost} unpriced={month.data.total.unpriced} />
         </strong>
       </span>
       <span>

@@ -13,17 +13,14 @@ function Cut({ text }: { readonly text: string | undefined }) {
   )
 }
 
-/** The cost of a request. What a subscription pays for has a mark, because it is on no bill. */
+/** The cost of a request. What a subscription pays for says so below, because it is on no bill. */
 function Cost({ row: { total_cost, billing } }: { readonly row: RequestRow }) {
+  if (!billing) return <Money usd={total_cost} digits={4} />
   return (
-    <>
-      {billing && (
-        <span class="mark" title="A subscription pays for this request. The amount is what the API would have charged.">
-          {billing}
-        </span>
-      )}{" "}
+    <span class="stack" title="A subscription pays for this request. The amount is what the API would have charged.">
       <Money usd={total_cost} digits={4} />
-    </>
+      <small class="quiet">{billing}</small>
+    </span>
   )
 }
 

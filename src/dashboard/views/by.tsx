@@ -91,7 +91,12 @@ function toColumns({ params, href }: Question, { name, sort, hasSubscriptions }:
       isNumber: true,
       hide: "l",
     },
-    { title: "Cost", cell: (row) => <Money usd={row.total_cost} />, isNumber: true, ...sorted("cost") },
+    {
+      title: "Cost",
+      cell: (row) => <Money usd={row.total_cost} unpriced={row.unpriced} />,
+      isNumber: true,
+      ...sorted("cost"),
+    },
     ...(hasSubscriptions
       ? [{ title: "API value of subscriptions", cell: toValue, isNumber: true, hide: "m" as const }]
       : []),

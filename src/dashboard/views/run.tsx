@@ -48,7 +48,7 @@ function RunFacts({ run, question: { tz } }: RunProps) {
         [
           "Cost",
           <strong key="cost">
-            <Money usd={run.total_cost} digits={4} />
+            <Money usd={run.total_cost} digits={4} unpriced={run.unpriced} />
           </strong>,
         ],
         ["Duration", <Duration key="duration" ms={run.duration_ms} />],

@@ -84,6 +84,11 @@ function toColumns({ tz, params, href }: Question, sort: string): Column<RunSumm
       isNumber: true,
       hide: "l",
     },
-    { title: "Cost", cell: ({ total_cost }) => <Money usd={total_cost} />, isNumber: true, ...sorted("cost") },
+    {
+      title: "Cost",
+      cell: ({ total_cost, unpriced }) => <Money usd={total_cost} unpriced={unpriced} />,
+      isNumber: true,
+      ...sorted("cost"),
+    },
   ]
 }
