@@ -20,7 +20,7 @@ const PER_NAMES = ["key", "model"]
 /** The fields of a limit in JSON and YAML, in the order of the documentation. */
 export const LIMIT_FIELDS = {
   name: {
-    expected: `a name of at most ${MAX_VALUE_LENGTH} characters that has not the form of an id`,
+    expected: `a name of at most ${MAX_VALUE_LENGTH} characters that does not have the form of an id`,
     parse: (raw) => (isText(raw) && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(raw) ? raw.trim() : undefined),
   },
   measure: choice(LIMIT_MEASURES),

@@ -10,7 +10,7 @@ export async function refillDemo(
   fill: (insert: (rows: readonly LogRecord[]) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   if (db.kind !== "embedded") throw new Error("demo samples may only be written to the demo's own embedded database")
-  // The triggers of llm_requests and llm_limits empty the tables of what limits count, so these cannot be named here as well.
+  // Triggers empty what belongs to these tables, and fail for a table that is named here too.
   await db.query("TRUNCATE llm_requests, llm_requests_metadata_keys, llm_usage_metadata_names, api_keys, llm_limits")
   await fill(async (rows) => {
     for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {

@@ -1,5 +1,6 @@
 import { GatewayError } from "../core/errors.ts"
 import { findEnd, type KeyPolicy, matchesModel } from "../core/key-policy.ts"
+import { isModelAmbiguous } from "../providers/_request.ts"
 import type { Operation } from "../providers/_routes.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
 import { toModel } from "./log-record.ts"
@@ -41,8 +42,11 @@ export function checkModels(
 ): void {
   if (models === undefined) return
   const { requestedModel } = prepared
+  const { operation } = dialect.routes.operations.find(providerRequest.method, providerRequest.path)
   // A path and a body can name different models. Both are checked, so that it does not matter which one the provider takes.
-  const named = [requestedModel, dialect.modelInPath?.(providerRequest.path)].filter((model) => model !== undefined)
+  // The items of a job name the models, and what its body names means nothing.
+  const inBody = operation === "job" ? undefined : requestedModel
+  const named = [inBody, dialect.modelInPath?.(providerRequest.path)].filter((model) => model !== undefined)
   for (const model of named) {
     if (isModelAllowed(models, model, route.provider)) continue
     const shown = JSON.stringify(model.slice(0, 100))
@@ -51,8 +55,7 @@ export function checkModels(
       `This gateway key may not use the model ${shown}, only ${models.join(", ")}. ${HELP}`,
     )
   }
-  const { operation } = dialect.routes.operations.find(providerRequest.method, providerRequest.path)
-  if (named.length > 0 || FREE.has(operation)) return
+  if (FREE.has(operation) || (named.length > 0 && !isModelAmbiguous(providerRequest))) return
   throw new GatewayError(
     "model_not_allowed",
     `This gateway key may use only the models ${models.join(", ")}, and the gateway cannot tell which model this request uses. ${HELP}`,

@@ -1,4 +1,4 @@
-import { findMembers, type Member, memberValue } from "../kit/json/members.ts"
+import { findMembers, type Member, type Members, memberValue } from "../kit/json/members.ts"
 import { bytesOf, countOf, listOf, objectOf, textOf } from "./_values.ts"
 
 /** What a request states about the most that its answer may use, and about how it wants to be served. */
@@ -19,8 +19,11 @@ const CHOICES = ["n", "best_of"]
 const CONFIGS = ["generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig"]
 const OUTPUT_OF_CONFIG = ["maxOutputTokens", "max_output_tokens", "maxTokens", "max_new_tokens", "maxTokenCount"]
 const CHOICES_OF_CONFIG = ["candidateCount", "candidate_count"]
-const HOW = ["service_tier", "serviceTier", "speed", "prompt"]
-const NAMES = [...OUTPUT, ...CHOICES, ...CONFIGS, ...HOW]
+const TIER = ["service_tier", "serviceTier"]
+const SPEED = ["speed"]
+const NAMES = [...OUTPUT, ...CHOICES, ...CONFIGS, ...TIER, ...SPEED, "prompt"]
+/** The most answers to one request that a provider makes, which is OpenAI's limit. */
+const MOST_CHOICES = 128
 const NAMES_OF_CONFIG = [...OUTPUT_OF_CONFIG, ...CHOICES_OF_CONFIG]
 
 const NOTHING: RequestBounds = { outputTokens: undefined, choices: 1, tier: undefined, speed: undefined }
@@ -28,25 +31,43 @@ const NOTHING: RequestBounds = { outputTokens: undefined, choices: 1, tier: unde
 /** Reads what a JSON body states about the most that its answer may use. The names differ so much that APIs share them. */
 export function readBounds(body: Uint8Array): RequestBounds {
   const bytes = bytesOf(body)
-  const found = findMembers(bytes, NAMES)?.found
-  if (found === undefined) return NOTHING
+  const members = findMembers(bytes, NAMES)
+  if (members === undefined) return NOTHING
+  const { found } = members
   let output = largest(bytes, found, OUTPUT)
   let choices = largest(bytes, found, CHOICES) ?? 1
+  let isOutputKnown = !isAmbiguous(members, [...OUTPUT, ...CONFIGS])
+  let areChoicesKnown = !isAmbiguous(members, [...CHOICES, ...CONFIGS, "prompt"])
   for (const name of CONFIGS) {
     const config = found[name]
     if (config === undefined) continue
     const part = bytes.subarray(config.start, config.end)
-    const inside = findMembers(part, NAMES_OF_CONFIG)?.found ?? {}
-    output = largest(part, inside, OUTPUT_OF_CONFIG) ?? output
-    choices = Math.max(choices, largest(part, inside, CHOICES_OF_CONFIG) ?? 1)
+    const inside = findMembers(part, NAMES_OF_CONFIG)
+    if (inside === undefined) continue
+    // Whether a provider reads this limit or the one outside is not known.
+    output = larger(output, largest(part, inside.found, OUTPUT_OF_CONFIG))
+    choices = Math.max(choices, largest(part, inside.found, CHOICES_OF_CONFIG) ?? 1)
+    isOutputKnown &&= !isAmbiguous(inside, OUTPUT_OF_CONFIG)
+    areChoicesKnown &&= !isAmbiguous(inside, CHOICES_OF_CONFIG)
   }
   choices *= countPrompts(bytes, found["prompt"])
+  if (!areChoicesKnown) choices = Math.max(choices, MOST_CHOICES)
+  const isTierKnown = !isAmbiguous(members, TIER)
   return {
-    outputTokens: output === undefined ? undefined : output * choices,
+    outputTokens: output === undefined || !isOutputKnown ? undefined : output * choices,
     choices,
-    tier: tierOf(memberValue(bytes, found["service_tier"] ?? found["serviceTier"])),
-    speed: textOf(memberValue(bytes, found["speed"]))?.toLowerCase(),
+    tier: isTierKnown ? tierOf(memberValue(bytes, found["service_tier"] ?? found["serviceTier"])) : undefined,
+    speed: isAmbiguous(members, SPEED) ? "fast" : textOf(memberValue(bytes, found["speed"]))?.toLowerCase(),
   }
+}
+
+/** Returns true if a body states one of these more than once, so that its value is not known. */
+function isAmbiguous({ ambiguous }: Members, names: readonly string[]): boolean {
+  return ambiguous !== undefined && names.some((name) => ambiguous.has(name))
+}
+
+function larger(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)
 }
 
 /** Returns the largest count of the members with these names; 0 states no limit. */

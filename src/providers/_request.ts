@@ -24,7 +24,7 @@ export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
   if (body.length === 0) return NOTHING
   const bytes = bytesOf(body)
   const type = String(headers["content-type"] ?? "")
-  if (/^multipart\/form-data/i.test(type)) {
+  if (isForm(type)) {
     const fields = readFormFields(type, bytes, NAMES)
     const attribution = toAttribution(fields["safety_identifier"] ?? fields["user"], undefined)
     return { ...NOTHING, model: modelNameOf(fields["model"]), stream: fields["stream"] === "true", attribution }
@@ -37,4 +37,21 @@ export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
     attribution: readAttribution(bytes, members.found),
     json: { bytes, members },
   }
+}
+
+/**
+ * Returns true if a body has several members or form fields called `model`, in any case. Which of them the provider takes is
+ * not known.
+ */
+export function isModelAmbiguous({ headers, body }: Pick<ProviderRequest, "headers" | "body">): boolean {
+  const bytes = bytesOf(body)
+  const type = String(headers["content-type"] ?? "")
+  if (!isForm(type)) return findMembers(bytes, ["model"])?.ambiguous !== undefined
+  const repeated = new Set<string>()
+  readFormFields(type, bytes, ["model"], repeated)
+  return repeated.size > 0
+}
+
+function isForm(contentType: string): boolean {
+  return /^multipart\/form-data/i.test(contentType)
 }

@@ -126,9 +126,9 @@ describe("a field of a limit that is not valid is rejected, with the nearest val
     ],
     [
       { name: "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d" },
-      'name: expected a name of at most 255 characters that has not the form of an id, got "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d"',
+      'name: expected a name of at most 255 characters that does not have the form of an id, got "0199f3c2-7a51-7b3e-9c1d-2f4e5a6b7c8d"',
     ],
-    [{ name: " " }, 'name: expected a name of at most 255 characters that has not the form of an id, got " "'],
+    [{ name: " " }, 'name: expected a name of at most 255 characters that does not have the form of an id, got " "'],
   ])("%j", (change, problem) => {
     expect(problemOf(change)).toBe(problem)
   })

@@ -34,7 +34,7 @@ afterAll(async () => {
 
 interface Asked {
   readonly path?: string
-  readonly body: Readonly<Record<string, unknown>>
+  readonly body: Readonly<Record<string, unknown>> | string
 }
 
 /** Returns what a request may use, as limits learn it. */
@@ -49,7 +49,7 @@ async function estimate(
   const answer = await fetch(gateway.origin + path, {
     method: "POST",
     headers: { "content-type": "application/json", "x-majordomo-key": KEY },
-    body: JSON.stringify(body),
+    body: typeof body === "string" ? body : JSON.stringify(body),
   })
   await answer.text()
   await gateway.nextRecord()
@@ -108,6 +108,21 @@ describe("the expected use", () => {
 })
 
 describe("the maximum", () => {
+  test.each([
+    ["a limit that occurs twice", '"max_tokens":9000,"max_tokens":1', 16_384],
+    ["a limit in another case", '"max_tokens":1,"Max_Tokens":9000', 16_384],
+    ["a number of answers that occurs twice", '"max_tokens":100,"n":128,"n":1', 12_800],
+    ["the limit of another API", '"max_tokens":100,"generationConfig":{"maxOutputTokens":1}', 100],
+    [
+      "a limit of Gemini's that occurs twice",
+      '"generationConfig":{"maxOutputTokens":9000,"maxOutputTokens":1}',
+      16_384,
+    ],
+  ])("is not lowered by %s", async (_, members, outputTokens) => {
+    const body = `{"model":"gpt-4o-mini","messages":[],${members}}`
+    expect(await estimate("maximum", { body })).toMatchObject({ outputTokens })
+  })
+
   test.each<[string, Asked, number]>([
     ["max_tokens of chat", { body: { ...chat, max_tokens: 64 } }, 64],
     ["max_completion_tokens of chat", { body: { ...chat, max_completion_tokens: 64, n: 3 } }, 192],

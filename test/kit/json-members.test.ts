@@ -15,6 +15,12 @@ describe("finding members without parsing", () => {
   it("finds the last one of a name that occurs twice, and reads escaped names", () => {
     expect(values('{"a":1,"\\u0061":2}', ["a"])).toEqual({ a: 2 })
   })
+  it("names what occurs twice, or also in another case", () => {
+    const ambiguous = (text: string) => findMembers(Buffer.from(text), ["a_b", "c"])?.ambiguous
+    expect(ambiguous('{"a_b":1,"c":2,"x":{"a_b":1}}')).toBeUndefined()
+    expect(ambiguous('{"a_b":1,"c":2,"a\\u005fb":3}')).toEqual(new Set(["a_b"]))
+    expect(ambiguous('{"A_b":1,"\\u0043":2}')).toEqual(new Set(["a_b", "c"]))
+  })
   it("returns where the object opens and closes, and whether it is cut off", () => {
     const open = findMembers(Buffer.from('{"a":"x"'), ["a"])
     expect(open?.close).toBe(-1)

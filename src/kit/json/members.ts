@@ -27,6 +27,11 @@ export interface Member {
 export interface Members {
   /** The requested members that the object has. If a name occurs twice, the last one counts. */
   readonly found: Readonly<Record<string, Member>>
+  /**
+   * The requested names that the object has more than once, or also in another case. Which of these members a provider
+   * takes is not known. undefined: there are none.
+   */
+  readonly ambiguous: ReadonlySet<string> | undefined
   /** The index after the opening brace. */
   readonly open: number
   /** The index of the closing brace; -1 if the bytes end before it, or if the search gave up. */
@@ -52,6 +57,7 @@ export function findMembers(bytes: Buffer, names: readonly string[], maxBytes = 
   let stop = Math.min(length, at + maxBytes)
   const budget: Budget = { left: 0 }
   const found: { [name: string]: Member } = {}
+  let ambiguous: Set<string> | undefined
   let empty = true
   let expectsKey = true
   let keyStart = -1
@@ -65,6 +71,8 @@ export function findMembers(bytes: Buffer, names: readonly string[], maxBytes = 
       if (expectsKey) {
         keyStart = at
         name = nameAt(bytes, at, end, names)
+        const twice = name === undefined ? variantAt(bytes, at, end, names) : found[name] && name
+        if (twice !== undefined) ambiguous = (ambiguous ?? new Set()).add(twice)
         expectsKey = false
         empty = false
       }
@@ -72,7 +80,7 @@ export function findMembers(bytes: Buffer, names: readonly string[], maxBytes = 
       at = end
     } else if (byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
       if (name !== undefined && start >= 0) found[name] = { keyStart, start, end: trimEnd(bytes, start, at) }
-      if (byte !== COMMA) return { found, open, close: at, empty }
+      if (byte !== COMMA) return { found, ambiguous, open, close: at, empty }
       name = undefined
       keyStart = -1
       start = -1
@@ -90,7 +98,7 @@ export function findMembers(bytes: Buffer, names: readonly string[], maxBytes = 
       at++
     }
   }
-  return { found, open, close: -1, empty }
+  return { found, ambiguous, open, close: -1, empty }
 }
 
 /** Returns the value of a member, parsed. Returns undefined if the member is missing or longer than `maxBytes`. */
@@ -130,6 +138,16 @@ function nameAt(bytes: Buffer, start: number, end: number, names: readonly strin
   return typeof parsed === "string" && names.includes(parsed) ? parsed : undefined
 }
 
+/** Returns the name in `names` that differs from the key only in case, which some providers accept. */
+function variantAt(bytes: Buffer, start: number, end: number, names: readonly string[]): string | undefined {
+  const length = end - start - 2
+  for (const name of names) if (name.length === length && isVariantAt(bytes, start + 1, name)) return name
+  if (length > MAX_ESCAPED_KEY_BYTES || !hasEscape(bytes, start, end)) return undefined
+  const parsed = memberValue(bytes, { keyStart: start, start, end })
+  if (typeof parsed !== "string") return undefined
+  return names.find((name) => name.toLowerCase() === parsed.toLowerCase())
+}
+
 function hasEscape(bytes: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (bytes[at] === BACKSLASH) return true
   return false
@@ -137,5 +155,12 @@ function hasEscape(bytes: Buffer, start: number, end: number): boolean {
 
 function isAt(bytes: Buffer, start: number, ascii: string): boolean {
   for (let i = 0; i < ascii.length; i++) if (bytes[start + i] !== ascii.charCodeAt(i)) return false
+  return true
+}
+
+const CASE_BIT = 32
+
+function isVariantAt(bytes: Buffer, start: number, ascii: string): boolean {
+  for (let i = 0; i < ascii.length; i++) if (((bytes[start + i]! ^ ascii.charCodeAt(i)) & ~CASE_BIT) !== 0) return false
   return true
 }

@@ -1,11 +1,10 @@
 import { type LimitDefinition, toLimitFields } from "../../config/limits.ts"
-import { ConflictError } from "../../core/errors.ts"
+import { CommandError, ConflictError } from "../../core/errors.ts"
 import type { Limit } from "../../core/limit.ts"
 import { recordChange } from "../../database/access/audit.ts"
 import { listKeys } from "../../database/keys.ts"
 import { deleteLimit as deleteStored, findLimit, updateLimit as updateStored } from "../../database/limits.ts"
 import type { Context } from "../context.ts"
-import { InputError } from "../input-error.ts"
 import { readListedLimit } from "./create.ts"
 import { requireLimit } from "./find.ts"
 import { type LimitInput, parseLimitInput, resolveLimit } from "./input.ts"
@@ -23,7 +22,8 @@ interface LimitChange {
 /**
  * Changes a limit. Nothing that was used is forgotten: if other requests count from now on, they are counted again.
  *
- * @throws InputError if nothing is to be changed, or a field is not valid
+ * @throws CommandError if nothing is to be changed
+ * @throws InputError if a field is not valid
  * @throws NotFoundError if there is no such limit
  * @throws ConflictError if it belongs to the configuration, or the new name is taken
  */
@@ -32,7 +32,7 @@ export async function updateLimit(
   { id, changes, isDryRun }: LimitChange,
 ): Promise<ListedLimit> {
   if (Object.values(changes).every((value) => value === undefined)) {
-    throw new InputError("body", "nothing to change: give an amount, a window, a filter or another field")
+    throw new CommandError("nothing to change: give an amount, a window, a filter or another field", 2)
   }
   const keys = await listKeys(database)
   const names = await readKeyNames(database)
