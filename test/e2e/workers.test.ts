@@ -1,4 +1,5 @@
 import { Agent } from "node:http"
+import pg from "pg"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { firstKey, lastNumbers, metric } from "../chaos/_books.ts"
 import { askOnce } from "../chaos/_load.ts"
@@ -172,4 +173,35 @@ it("[O6] counters and the last log line never go backwards when a worker dies or
     expect(accepted).toBeGreaterThanOrEqual(25)
     expect(numbers).toEqual({ written: accepted, waiting: 0, rejected: 0, dropped: 0 })
   })
+})
+
+it("one limit holds for all workers together", async () => {
+  const { url } = await createTestDatabase()
+  const sql = new pg.Client({ connectionString: url })
+  await sql.connect()
+  await withWorkers({ DATABASE_URL: url }, async (home) => {
+    await home.runJson(["limits", "create", "all", "--measure", "requests", "--amount", "20", "--window", "total"])
+    const gateway = await home.serve()
+    const key = firstKey(gateway)
+    let answered = 0
+    const askAll = async (count: number) => {
+      const asked = Array.from({ length: count }, (_, i) =>
+        askOnce({ key, port: gateway.port, tag: `l-${i}`, stream: false, script: { delayMs: 300 } }),
+      )
+      const failed = (await Promise.all(asked)).filter((why) => why !== undefined)
+      for (const why of failed) expect(why).toMatch(/^429 /)
+      answered += count - failed.length
+    }
+    const first = askAll(60)
+    const countHolders = "SELECT count(*)::int AS holders FROM llm_limit_leases"
+    await expect.poll(async () => (await sql.query(countHolders)).rows[0].holders).toBe(2)
+    await first
+    // What is idle in the lease of the other worker is free a moment later.
+    await expect.poll(async () => askAll(20).then(() => answered)).toBe(20)
+    await askAll(20)
+    expect(answered).toBe(20)
+    await gateway.stop()
+    expect(await home.runJson(["limits", "list"])).toMatchObject([{ name: "all", used: "20", reserved: "0" }])
+  })
+  await sql.end()
 })
