@@ -52,7 +52,7 @@ class AnswerSizes {
 }
 
 /** Learns from answers which model answers to a requested name, and how long the answers of an API key and a model are. */
-export interface Expectations {
+interface Expectations {
   /** Returns the model that answered the latest request for this name, else the name. */
   modelOf(provider: string, requestedModel: string): string
   /** Returns the output tokens that 95 % of the answers stay below; undefined: too few answers are known. */

@@ -35,7 +35,7 @@ export interface LeaseState {
 }
 
 /** The statements about leases. Each rejects when the database does not answer; whether it took effect is then unknown. */
-export interface LeaseTable {
+interface LeaseTable {
   /** @param at the time of the gateway in ms since the epoch, which decides the window */
   lease(gateway: string, at: number, items: readonly LeaseItem[]): Promise<readonly LeaseState[]>
   /** Extends all leases of the gateway. */
