@@ -3,6 +3,7 @@ import type { Limit } from "../core/limit.ts"
 import type { Database } from "../database/_database.ts"
 import { LIMITS_RETURN } from "../database/gateways.ts"
 import { freeLeasesOfGateway, lease, listLeaseHolders, renewLeases } from "../database/leases.ts"
+import type { LedgerOptions } from "../database/ledger/ledger.ts"
 import { claimNotice, readAnswerSizes } from "../database/limit-notices.ts"
 import { listLimits } from "../database/limits.ts"
 import type { Scope } from "../kit/scope.ts"
@@ -28,8 +29,8 @@ export interface OpenLimits {
   readonly limits: Limits
   /** Handles a notification about limits. */
   onNotify(payload: string): void
-  /** The rows that earlier processes of the slot left are written: frees their leases. */
-  freeEarlier(): void
+  /** What the ledger must report about rows. When those of earlier processes of the slot are written, their leases are freed. */
+  readonly rowHooks: Pick<LedgerOptions, "onWritten" | "onAllWritten" | "onRecovered">
 }
 
 /** Opens the limits of this process, and keeps them up to date. The scope returns their leases. */
@@ -78,7 +79,11 @@ export async function openLimits(parts: LimitsParts, scope: Scope): Promise<Open
   return {
     limits,
     onNotify: (payload) => (payload === LIMITS_RETURN ? limits.returnIdle() : void reload()),
-    freeEarlier: () => earlier.forEach((gateway) => void freeUntilDone(database, gateway)),
+    rowHooks: {
+      onWritten: (ids) => limits.committed(ids),
+      onAllWritten: () => limits.committedAll(),
+      onRecovered: () => earlier.forEach((gateway) => void freeUntilDone(database, gateway)),
+    },
   }
 }
 

@@ -73,6 +73,16 @@ export function startServer(options: ServerOptions): Promise<SingleServer> {
   return openInScope((scope) => open(options, scope))
 }
 
+/** Opens what decides about requests. One connection hears of all changes. */
+async function openKeysAndLimits(options: ServerOptions, database: Database, dir: string, scope: Scope) {
+  const { settings, log } = options
+  let limiting: OpenLimits | undefined
+  const onLimits = (payload: string) => limiting?.onNotify(payload)
+  const { keys, vault } = openKeys(options, database, { identity: toIdentity(dir, settings), onLimits }, scope)
+  limiting = await openLimits({ settings, log, database, slot: toSlotName(dir), hearsChanges: keys.isTrusted }, scope)
+  return { keys, vault, ...limiting }
+}
+
 async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const options = { ...given, settings: toOwnBudget(given.settings) }
   const { settings, log, worker } = options
@@ -88,19 +98,12 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { database, firstKey } = await openStorage(options, scope)
   const root = toJournalRoot(settings)
   const { dir, lock } = await claimOwnSlot(root)
-  let limiting: OpenLimits | undefined
-  const onLimits = (payload: string) => limiting?.onNotify(payload)
-  const { keys, vault } = openKeys(options, database, { identity: toIdentity(dir, settings), onLimits }, scope)
-  limiting = await openLimits({ settings, log, database, slot: toSlotName(dir), hearsChanges: keys.isTrusted }, scope)
-  const { limits, freeEarlier } = limiting
+  const { keys, vault, limits, rowHooks } = await openKeysAndLimits(options, database, dir, scope)
   const prices = own(await openPrices(options, database))
-
   const bodies = own(await openBodies({ settings, log, database }))
   const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
   const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
-  const onWritten = (ids: Iterable<string>) => limits.committed(ids)
-  const written = { onWritten, onAllWritten: () => limits.committedAll(), onRecovered: freeEarlier }
-  const ledger = own(await openLedger({ ...ledgerOptions, ...written, onBatch }))
+  const ledger = own(await openLedger({ ...ledgerOptions, ...rowHooks, onBatch }))
   const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())

@@ -5,7 +5,7 @@ import { type FakeProvider, startFakeProvider } from "../support/fake-provider.t
 import { createInstallation, type Installation } from "../support/gateway.ts"
 import { type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { mountSmallDisk } from "../support/small-disk.ts"
-import { firstKey, lastNumbers, toAccount, verifyBooks } from "./_books.ts"
+import { firstKey, lastNumbers, metric, toAccount, verifyBooks } from "./_books.ts"
 import { startLoad, tagsSeen } from "./_load.ts"
 import { report, times } from "./_mode.ts"
 
@@ -103,6 +103,7 @@ it.skipIf(disk === undefined).each(CASES)(
       disk!.clear()
     }
     const sent = await load.stop()
+    await expect.poll(() => metric(gateway, "majordomo_rows_waiting")).toBe(0)
     const { code, stderr } = await gateway.stop()
     expect(code).toBe(0)
     expect(lastNumbers(stderr)).toMatchObject({ waiting: 0 })

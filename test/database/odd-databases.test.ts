@@ -95,7 +95,8 @@ describe("a database with unusual defaults", () => {
     for (const name of names) await createKey(db, { name })
     await fragile.kill()
     await fragile.start()
-    expect((await listKeys(db)).map(({ name }) => name).sort()).toEqual(names.sort())
+    // The pool notices only now that its connections are gone.
+    await expect.poll(async () => (await listKeys(db)).map(({ name }) => name).sort()).toEqual(names.sort())
   })
 
   test.each(["local", "remote_write"])("keeps its own way to confirm commits if that is %s", async (value) => {

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { findPostgresBinaries, type PostgresBinaries } from "./_postgres-binaries.ts"
+import { copyTree } from "./copy-tree.ts"
 
 export interface PostgresServerOptions {
   /** Further settings, as on the command line: `{ max_connections: "20" }`. */
@@ -111,7 +112,7 @@ async function initialise(dir: string, { bin, user }: PostgresBinaries, options:
   give(dir)
   chmodSync(dir, 0o755) // psql of another user must reach the socket in it
   if (options.standbyOf === undefined) {
-    await promisify(execFile)("cp", ["-a", await makeTemplate({ bin, user }), data])
+    copyTree(await makeTemplate({ bin, user }), data)
   } else {
     mkdirSync(data, { mode: 0o700 })
     give(data)

@@ -43,7 +43,7 @@ export function createIntake(options: IntakeOptions): Intake {
   store.watchGuarded(gaps.left)
 
   function append(record: JournalRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
-    const line = isClosed ? undefined : tryTo(() => serialize(record), "a row cannot be serialized")
+    const line = isClosed ? undefined : trySerializing(() => serialize(record), "a row cannot be serialized", log)
     if (line === undefined) {
       drop(isClosed ? "the gateway is closing" : "it cannot be serialized")
       store.saveCounters()
@@ -56,7 +56,9 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function recordIntent(intent: LogIntent): void {
-    const line = isClosed ? undefined : tryTo(() => toIntentLine(intent), "an intent cannot be serialized")
+    const line = isClosed
+      ? undefined
+      : trySerializing(() => toIntentLine(intent), "an intent cannot be serialized", log)
     if (line !== undefined) batch.add({ line, id: intent.id, isIntent: true })
   }
 
@@ -86,15 +88,6 @@ export function createIntake(options: IntakeOptions): Intake {
     return result
   }
 
-  function tryTo(serializeIt: () => string, failure: string): string | undefined {
-    try {
-      return serializeIt()
-    } catch (error) {
-      log("error", `${failure}: ${describeFailure(error)}`)
-      return undefined
-    }
-  }
-
   function drop(reason: string): void {
     accounts.drop()
     gaps.add(reason)
@@ -109,6 +102,15 @@ export function createIntake(options: IntakeOptions): Intake {
     close() {
       isClosed = true
     },
+  }
+}
+
+function trySerializing(serializeIt: () => string, failure: string, log: Log): string | undefined {
+  try {
+    return serializeIt()
+  } catch (error) {
+    log("error", `${failure}: ${describeFailure(error)}`)
+    return undefined
   }
 }
 

@@ -105,15 +105,9 @@ function startLedger({ store, restored }: Opened, options: LedgerOptions, timing
   })
   const parts = { store, journal, settlement, accounts, written, countWaiting, getGaps: () => intake.gaps }
   const writer = startWriter(parts, options, timing)
-  const intake = createIntake({
-    ...options,
-    store,
-    accounts,
-    gapIntervalMs: timing.gapIntervalMs,
-    pendingGaps: restored.gaps,
-    onAppended: () => writer.wake(),
-    onLost: written.lost,
-  })
+  const { gapIntervalMs } = timing
+  const hooks = { onAppended: () => writer.wake(), onLost: written.lost }
+  const intake = createIntake({ ...options, ...hooks, store, accounts, gapIntervalMs, pendingGaps: restored.gaps })
   const shutdown = createShutdown({ store, accounts, intake, settlement })
   let isClosed = false
 

@@ -1,13 +1,5 @@
+import type { LimitStats } from "../../limits/index.ts"
 import type { Metric } from "../prometheus.ts"
-
-/** What a gateway knows about one limit. */
-export interface LimitStats {
-  readonly limit: string
-  /** How many requests it has rejected. */
-  readonly rejections: number
-  /** The used part of the amount, of the value of `per` that has used most; undefined: not known. */
-  readonly usedRatio: number | undefined
-}
 
 /** A gateway with more limits reports the first ones, so that the number of series stays bounded. */
 const MOST_LIMITS = 200
