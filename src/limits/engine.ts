@@ -20,7 +20,7 @@ export interface LimitsOptions extends LesseeOptions, Pick<RoundsOptions, "whenU
   onThreshold(threshold: Threshold): void
 }
 
-interface LimitStats {
+export interface LimitStats {
   /** The name of the limit. */
   readonly limit: string
   /** How many requests it has rejected. */
