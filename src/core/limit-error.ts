@@ -69,7 +69,7 @@ export function toLimitExceeded(facts: LimitFacts): LimitError {
 
 /** Creates the error of a request whose price is not known, under a limit on cost that blocks such requests (403). */
 export function toUnpricedModel(limit: string, model: string): LimitError {
-  const reason = `the price of the model ${JSON.stringify(model)} is not known, and the limit ${JSON.stringify(limit)} rejects such models`
+  const reason = `The price of the model ${JSON.stringify(model)} is not known, and the limit ${JSON.stringify(limit)} rejects such models`
   return new LimitError("unpriced_model", `${reason}. Ask your operator to add a price, or use another model.`, {
     limit,
   })
@@ -77,13 +77,13 @@ export function toUnpricedModel(limit: string, model: string): LimitError {
 
 /** Creates the error of a request that cannot be checked because the database does not answer (503). */
 export function toLimitsUnavailable(limit: string): LimitError {
-  const reason = `the gateway cannot check the limit ${JSON.stringify(limit)} at the moment, because its database does not answer`
+  const reason = `The gateway cannot check the limit ${JSON.stringify(limit)} at the moment, because its database does not answer`
   return new LimitError("limits_unavailable", `${reason}. Try again shortly.`, { limit, retryAfterSeconds: 1 })
 }
 
 function describeUse({ limit, measure, window, value, amount, used, reserved, wanted, reason }: LimitFacts): string {
   const group = value === "" ? "" : ` for ${JSON.stringify(value)}`
-  const name = `the limit ${JSON.stringify(limit)}${group}`
+  const name = `The limit ${JSON.stringify(limit)}${group}`
   const unit = UNIT_OF_MEASURE[measure]
   if (measure === "concurrency") return `${name} allows ${amount} ${unit}, and ${reserved} are running.`
   const per = window === "total" ? "in total" : `per ${window}`

@@ -51,3 +51,11 @@ export const NO_VALUE = ""
 
 /** Values are cut to this many characters (code points), in the database and in the gateway alike. */
 export const MAX_VALUE_LENGTH = 255
+
+/** Characters that would end the name, or that a header value cannot have. */
+const ENCODED = /[^ !#$&-+\--<>-~]+/g
+
+/** Returns the text of a header that states what a limit has left: `team=0.02`. In the name, other characters are percent-encoded. */
+export function toRemainingText(name: string, left: string): string {
+  return `${name.replace(ENCODED, (text) => encodeURIComponent(text))}=${left}`
+}

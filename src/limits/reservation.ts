@@ -1,3 +1,4 @@
+import { toRemainingText } from "../core/limit.ts"
 import type { Estimate, LimitedRequest, LimitUsage, Reservation } from "../core/limit-reservation.ts"
 import { fromUnits } from "../core/limit-units.ts"
 import { type Countables, toNeed } from "./rule.ts"
@@ -70,7 +71,9 @@ export class LimitReservation implements Reservation, Countables {
       tightest = state
       least = share
     }
-    return tightest && `${toAscii(tightest.limit.name)}=${fromUnits(tightest.left(now), tightest.limit.measure)}`
+    if (tightest === undefined) return undefined
+    const { name, measure } = tightest.limit
+    return toRemainingText(name, fromUnits(tightest.left(now), measure))
   }
 
   extend(used: Estimate): void {
@@ -128,9 +131,4 @@ export class LimitReservation implements Reservation, Countables {
     this.phase = "over"
     for (const state of this.states) state.references--
   }
-}
-
-/** Names are free text, and a header is not. */
-function toAscii(name: string): string {
-  return name.replace(/[^ !#-+\--<>-~]/gu, encodeURIComponent)
 }

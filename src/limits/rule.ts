@@ -1,44 +1,26 @@
-import { type Limit, MAX_VALUE_LENGTH, NO_VALUE } from "../core/limit.ts"
+import { type Limit, NO_VALUE } from "../core/limit.ts"
+import { LimitFilter } from "../core/limit-filter.ts"
 import type { Estimate, LimitedRequest } from "../core/limit-reservation.ts"
 import { toUnits } from "../core/limit-units.ts"
 import { LimitState } from "./state.ts"
-
-/** A text that must be met exactly, or a prefix. */
-interface Pattern {
-  readonly text: string
-  readonly isPrefix: boolean
-}
 
 /** One limit, prepared for being compared with requests, and its states. */
 export class Rule {
   readonly limit: Limit
   readonly amount: number
   readonly states = new Map<string, LimitState>()
-  private readonly provider: string | undefined
-  private readonly model: Pattern | undefined
-  private readonly where: readonly (readonly [name: string, Pattern])[]
+  private readonly filter: LimitFilter
   rejections = 0
 
   constructor(limit: Limit) {
     this.limit = limit
     this.amount = toUnits(limit.amount, limit.measure, "down")
-    this.provider = limit.provider?.toLowerCase()
-    this.model = limit.model === undefined ? undefined : toPattern(limit.model)
-    this.where = Object.entries(limit.where ?? {}).map(([name, text]) => [name, toPattern(text)] as const)
+    this.filter = new LimitFilter(limit)
   }
 
   /** @param model the model that is expected to answer */
   matches(request: LimitedRequest, model: string): boolean {
-    const { limit } = this
-    if (limit.key !== undefined && limit.key !== request.keyId) return false
-    if (this.provider !== undefined && this.provider !== request.provider) return false
-    if (this.model !== undefined && !meets(this.model, request.requestedModel) && !meets(this.model, model))
-      return false
-    for (const [name, pattern] of this.where) {
-      const value = request.metadata[name]
-      if (value === undefined || !meets(pattern, value)) return false
-    }
-    return true
+    return this.filter.matches(request, model)
   }
 
   /**
@@ -67,11 +49,7 @@ export class Rule {
 
   /** Returns the state of the request's group, which is created if it is new. */
   stateOf(request: LimitedRequest, model: string, now: () => number): LimitState {
-    const { per } = this.limit
-    let value = NO_VALUE
-    if (per === "key") value = request.keyId
-    else if (per === "model") value = toValue(model)
-    else if (per !== undefined) value = toValue(request.metadata[per] ?? NO_VALUE)
+    const value = this.filter.groupOf(request, model) ?? NO_VALUE
     const known = this.states.get(value)
     if (known !== undefined) return known
     const state = new LimitState(this.limit, value, this.amount)
@@ -115,24 +93,3 @@ export function needsEstimate({ measure }: Limit, counted: Countables): boolean 
   if (measure === "requests" || measure === "concurrency" || counted.isFree) return false
   return measure !== "cost" || !counted.isSubscribed
 }
-
-function toPattern(text: string): Pattern {
-  return text.endsWith("*") ? { text: text.slice(0, -1), isPrefix: true } : { text, isPrefix: false }
-}
-
-function meets({ text, isPrefix }: Pattern, value: string): boolean {
-  return isPrefix ? value.startsWith(text) : value === text
-}
-
-/** Everything but U+0000 and surrogates. */
-const PLAIN = /^[\u0001-\ud7ff\ue000-\uffff]*$/
-
-/** Returns a value as the database has it: without what it cannot store, and cut to a number of code points. */
-function toValue(text: string): string {
-  const isPlain = PLAIN.test(text)
-  if (isPlain && text.length <= MAX_VALUE_LENGTH) return text
-  const points = Array.from(text, (point) => (point === "\0" || LONE_SURROGATE.test(point) ? "\ufffd" : point))
-  return points.slice(0, MAX_VALUE_LENGTH).join("")
-}
-
-const LONE_SURROGATE = /^[\ud800-\udfff]$/

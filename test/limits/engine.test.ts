@@ -87,7 +87,7 @@ describe("limits", () => {
     expect(error).toMatchObject({ limit: "budget", used: "2", amount: "2.5", resetsAt: "2026-11-28T13:00:00.000Z" })
     expect(error).toMatchObject({ retryAfterSeconds: 3600, shouldRetry: false })
     expect((error as Error).message).toMatchInlineSnapshot(
-      `"the limit "budget" of 2.5 USD per hour has no room for this request: 2 used, and this request may need 0.6. It resets at 2026-11-28T13:00:00.000Z. Wait until then, or ask your operator to raise it."`,
+      `"The limit "budget" of 2.5 USD per hour has no room for this request: 2 used, and this request may need 0.6. It resets at 2026-11-28T13:00:00.000Z. Wait until then, or ask your operator to raise it."`,
     )
     await clock.advance(200)
     await gateway.reserve(toRequest({ need: { cost: 400_000_000 } }))
@@ -96,7 +96,7 @@ describe("limits", () => {
     )
     expect(second).toMatchObject({ reserved: "0.4", retryAfterSeconds: 1, shouldRetry: true })
     expect((second as Error).message).toMatchInlineSnapshot(
-      `"the limit "budget" of 2.5 USD per hour has no room for this request: 2 used and 0.4 reserved by running requests, and this request may need 0.4. Try again shortly."`,
+      `"The limit "budget" of 2.5 USD per hour has no room for this request: 2 used and 0.4 reserved by running requests, and this request may need 0.4. Try again shortly."`,
     )
   })
 

@@ -1,4 +1,4 @@
-import { type Limit, MAX_VALUE_LENGTH, NO_VALUE } from "../../core/limit.ts"
+import { LimitFilter } from "../../core/limit-filter.ts"
 import type { ApiKey } from "../../database/key-rows.ts"
 import { listKeys } from "../../database/keys.ts"
 import { listLimits, readLimitStates } from "../../database/limits.ts"
@@ -26,15 +26,18 @@ export async function checkLimits(
   { key: nameOrId, provider, model, where }: CheckedRequest,
 ): Promise<readonly ListedLimit[]> {
   const key = nameOrId === undefined ? undefined : resolveKey(nameOrId, await listKeys(database))
-  const request = { key: key?.id, provider: provider?.toLowerCase(), model, metadata: addMetadataOfKey(where, key) }
-  const limits = (await listLimits(database)).filter((limit) => appliesTo(limit, request))
+  const metadata = addMetadataOfKey(where, key)
+  const request = { keyId: key?.id, provider: provider?.toLowerCase(), requestedModel: model, metadata }
+  const found = (await listLimits(database)).map((limit) => ({ limit, filter: new LimitFilter(limit) }))
   const names = await readKeyNames(database)
   const listed = await Promise.all(
-    limits.map(async (limit) => {
-      const value = findValue(limit, request)
-      const [state] = await readLimitStates(database, { at: now(), limit: limit.id, top: 1, value })
-      return toListedLimit(limit, state, names)
-    }),
+    found
+      .filter(({ filter }) => filter.matches(request, model))
+      .map(async ({ limit, filter }) => {
+        const value = filter.groupOf(request, model)
+        const [state] = await readLimitStates(database, { at: now(), limit: limit.id, top: 1, value })
+        return toListedLimit(limit, state, names)
+      }),
   )
   return listed.sort((a, b) => toShareLeft(a) - toShareLeft(b))
 }
@@ -61,36 +64,6 @@ export async function listLimitsOfKey(
       return toListedLimit(limit, state, names)
     }),
   )
-}
-
-interface RequestFacts {
-  readonly key: string | undefined
-  readonly provider: string | undefined
-  readonly model: string | undefined
-  readonly metadata: Readonly<Record<string, string>>
-}
-
-function appliesTo(limit: Limit, { key, provider, model, metadata }: RequestFacts): boolean {
-  const { where = {} } = limit
-  return (
-    (limit.key === undefined || key === undefined || limit.key === key) &&
-    (limit.provider === undefined || provider === undefined || limit.provider === provider) &&
-    (limit.model === undefined || model === undefined || matches(limit.model, model)) &&
-    Object.entries(where).every(([name, wanted]) => matches(wanted, metadata[name]))
-  )
-}
-
-function matches(wanted: string, actual: string | undefined): boolean {
-  if (actual === undefined) return false
-  return wanted.endsWith("*") ? actual.startsWith(wanted.slice(0, -1)) : actual === wanted
-}
-
-/** Returns the value of `per` of a request; undefined if it is not known, so that any may be meant. */
-function findValue({ per }: Limit, { key, model, metadata }: RequestFacts): string | undefined {
-  if (per === undefined) return undefined
-  if (per === "key") return key
-  if (per === "model") return model
-  return [...(metadata[per] ?? NO_VALUE)].slice(0, MAX_VALUE_LENGTH).join("")
 }
 
 function addMetadataOfKey(where: CheckedRequest["where"], key: ApiKey | undefined): CheckedRequest["where"] {
