@@ -122,7 +122,9 @@ describe("what a request uses", () => {
     const { gateway } = open([wide, strict])
     const error = await errorOf(async () => gateway.reserve(toRequest(unpriced)))
     expect(error).toMatchObject({ code: "unpriced_model", status: 403, limit: "strict", shouldRetry: false })
-    expect(error!.message).toMatchInlineSnapshot(`"The price of the model "gpt-5" is not known, and the limit "strict" rejects such models. Ask your operator to add a price, or use another model."`)
+    expect(error!.message).toMatchInlineSnapshot(
+      `"The price of the model "gpt-5" is not known, and the limit "strict" rejects such models. Ask your operator to add a price, or use another model."`,
+    )
     expect(await gateway.reserve(toRequest())).toBeDefined()
   })
 
@@ -211,7 +213,9 @@ describe("a rejection", () => {
     expect(await used("hour")).toMatchObject({ retryAfterSeconds: 3600, shouldRetry: false })
     const total = await used("total")
     expect(total).toMatchObject({ retryAfterSeconds: undefined, resetsAt: undefined, shouldRetry: false })
-    expect(total!.message).toMatchInlineSnapshot(`"The limit "test" of 1 requests in total has no room for this request: 1 used. It does not reset: ask your operator to raise it."`)
+    expect(total!.message).toMatchInlineSnapshot(
+      `"The limit "test" of 1 requests in total has no room for this request: 1 used. It does not reset: ask your operator to raise it."`,
+    )
   })
 
   test("says to try again at once if only running requests are in the way", async () => {
@@ -220,7 +224,9 @@ describe("a rejection", () => {
     await gateway.reserve(toRequest())
     const error = await errorOf(async () => gateway.reserve(toRequest()))
     expect(error).toMatchObject({ retryAfterSeconds: 1, resetsAt: undefined, shouldRetry: true })
-    expect(error!.message).toMatchInlineSnapshot(`"The limit "test" allows 2 requests at the same time, and 2 are running. Try again when one of them has ended."`)
+    expect(error!.message).toMatchInlineSnapshot(
+      `"The limit "test" allows 2 requests at the same time, and 2 are running. Try again when one of them has ended."`,
+    )
   })
 
   test("is remembered for a moment, so that a flood does not ask the database each time", async () => {
