@@ -89,9 +89,10 @@ export interface OpenedLedger extends LedgerHandle {
 export async function openTestLedger(
   db: Database,
   dir: string,
-  changes: Partial<LedgerOptions["settings"]> & { readonly timing?: LedgerOptions["timing"] } = {},
+  changes: Partial<LedgerOptions["settings"]> &
+    Pick<LedgerOptions, "timing" | "onWritten" | "onAllWritten" | "onRecovered"> = {},
 ): Promise<OpenedLedger> {
-  const { timing, ...settings } = changes
+  const { timing, onWritten, onAllWritten, onRecovered, ...settings } = changes
   const lines: string[] = []
   const ledger = await openLedger({
     db,
@@ -100,6 +101,9 @@ export async function openTestLedger(
     now: Date.now,
     log: (level, line) => lines.push(`${level} ${line}`),
     timing,
+    ...(onWritten && { onWritten }),
+    ...(onAllWritten && { onAllWritten }),
+    ...(onRecovered && { onRecovered }),
   })
   onTestFinished(() => ledger.close())
   return { ...ledger, lines }
