@@ -70,6 +70,11 @@ test("a key is added, listed, rotated and removed with its secret on stdin, whic
     expect((await run(`provider-keys add openai --alias ${alias}`, SECRET)).stderr).toContain("already has a key named")
     expect((await run("provider-keys list")).stdout).toContain(`openai:${alias}`)
     expect((await run("vault status")).stdout).toContain("1 provider key encrypted with")
+    expect((await run(`provider-keys update openai:${alias} --default`)).stdout).toMatch(/Default: +yes/)
+    const bound = await run(`keys create --name Bound-${alias} --provider-key openai:${alias} --json`)
+    expect(bound.stdout).toContain(`"alias": "${alias}"`)
+    const { id } = JSON.parse(bound.stdout) as { id: string }
+    expect((await run(`keys update ${id} --provider-key openai --json`)).stdout).not.toContain(`"alias": "${alias}"`)
     expect((await run(`provider-keys rotate openai:${alias}`, ROTATED)).stdout).toMatch(/Ends with: +next/)
     expect((await run(`provider-keys remove openai:${alias}`)).stdout).toContain(`openai:${alias} is removed.`)
     expect((await run(`provider-keys rotate openai:${alias}`, ROTATED)).code).toBe(1)

@@ -99,10 +99,12 @@ describe("a command that reads prints the same, byte for byte, on its own databa
     `usage runs ${JANUARY}`,
     `usage runs ${JANUARY} --json`,
     "usage run t/1_ü",
+    "usage run t/1_ü --json",
     "usage run ../usage",
     "usage pending",
     `usage export ${JANUARY}`,
     "keys list",
+    "keys list --json",
     "keys get KEY",
     `keys get ${UNKNOWN}`,
     "tokens list --json",
@@ -121,6 +123,8 @@ describe("a command that reads prints the same, byte for byte, on its own databa
     "pricing get gpt-4o-mini --json",
     "pricing get meta/llama_3",
     "pricing history gpt-4o-mini",
+    "metadata list",
+    "audit list",
     "audit list --json",
     "prune --older-than 90d --dry-run --json",
     "prune --older-than never --dry-run",
@@ -260,6 +264,19 @@ describe("a command that changes something prints the same on its own database a
     expect(remote).toEqual(own)
   })
 })
+
+test.each([["status"], ["status --json"]])(
+  "%s prints the same but for the time of the last sign of life",
+  async (line) => {
+    const mask = (ran: Ran) => ({
+      ...ran,
+      stdout: ran.stdout.replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.Z]*/g, "TIME"),
+    })
+    const own = await home.run(line.split(" "))
+    expect(own.stdout).toMatch(/accepted/)
+    expect(mask(await home.run(line.split(" "), afar))).toEqual(mask(own))
+  },
+)
 
 test("a refresh of the price lists prints the same, and both write it into the audit log", async () => {
   await home.run(["pricing", "refresh"])
