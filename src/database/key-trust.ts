@@ -4,6 +4,7 @@ import {
   type GatewayIdentity,
   isQuestion,
   KEY_CHANNEL,
+  LIMITS,
   PROVIDER_KEYS,
   removeGateway,
   renewGateway,
@@ -17,7 +18,7 @@ interface KeyTrustOptions {
   readonly identity: GatewayIdentity
   /** Milliseconds that only increase. */
   readonly now: () => number
-  /** Called when a key has changed, with its hash or `PROVIDER_KEYS`; with undefined when all keys may have changed. */
+  /** Called when a key has changed, with its hash, `PROVIDER_KEYS` or `LIMITS`; with undefined when all keys may have changed. */
   readonly onChange: (hash: string | undefined) => void
   /** Called when the database has answered again. */
   readonly onRenewed: () => void
@@ -65,6 +66,7 @@ export function createKeyTrust(db: Database, { identity, now, onChange, onRenewe
       if (!isTrusted()) {
         epoch++
         onChange(PROVIDER_KEYS)
+        onChange(LIMITS)
       }
       provenAt = startedAt
     }

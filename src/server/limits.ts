@@ -53,16 +53,19 @@ export async function openLimits(parts: LimitsParts, scope: Scope): Promise<Open
   })
   let reloadAt = 0
   let hasLearned = false
+  let hasFailed = false
 
   const reload = createRepeatable(async () => {
     reloadAt = performance.now() + RELOAD_MS
     try {
       limits.replace(await listLimits(database))
+      hasFailed = false
       if (!limits.isEmpty && !hasLearned) {
         hasLearned = true
         void learn(database, limits)
       }
     } catch {
+      hasFailed = true
       reloadAt = performance.now() + RETRY_MS
     }
   })
@@ -70,7 +73,7 @@ export async function openLimits(parts: LimitsParts, scope: Scope): Promise<Open
   await reload()
   const timer = setInterval(() => {
     limits.tick()
-    if (performance.now() >= reloadAt && !hearsChanges()) void reload()
+    if (performance.now() >= reloadAt && (hasFailed || !hearsChanges())) void reload()
   }, TICK_MS).unref()
   scope.own(async () => {
     clearInterval(timer)

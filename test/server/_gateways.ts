@@ -139,7 +139,11 @@ function expectSettled(server: RunningServer): void {
 let changes = 0
 
 /** Waits until each gateway has read all limits again: it then knows a new limit of requests that nobody else sends. */
-export async function untilHeard({ database, servers, ask }: Pick<Gateways, "database" | "servers" | "ask">) {
+export async function untilHeard({
+  database,
+  servers,
+  ask,
+}: Pick<Gateways, "database" | "ask"> & { readonly servers: readonly unknown[] }): Promise<void> {
   const name = `change-${++changes}`
   const probe = { name, measure: "requests", amount: "1000", window: "total", where: { Probe: name } } as const
   await insertLimit(database.query, probe)
