@@ -36,7 +36,7 @@ import { createSingleHeaderCheck } from "./single-headers.ts"
 import { createCredentialChoice } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
-/** A body that takes longer did not arrive with its head. Its key is looked up again, which costs the others nothing. */
+/** A body that takes longer did not arrive with its head. Its key may have been revoked or have expired meanwhile. */
 const SLOW_BODY_MS = 1
 export interface Gateway {
   /** Proxies one request, whose response must have its socket. Never throws. */
@@ -189,7 +189,7 @@ class Pipeline implements Gateway, RelaySteps {
   /** A request to a provider that its key does not allow gets a row, although its body is not read. */
   private checkPolicy(arrival: Arrival, target: RoutedRequest, known: Omit<Admitted, "credentials">): void {
     try {
-      checkPolicy(known.caller.policy!, known.route.provider, arrival.receivedAt)
+      checkPolicy(known.caller.policy, known.route.provider, arrival.receivedAt)
     } catch (error) {
       if (isRejection(error)) {
         const request = this.build(arrival, target, { ...known, credentials: { withheld: NOTHING } }, NO_BODY)
@@ -208,14 +208,12 @@ class Pipeline implements Gateway, RelaySteps {
       if (caller.policy !== undefined) checkModels(caller.policy, proxied)
     } catch (error) {
       if (isRejection(error)) this.recordUnforwarded(proxied, error)
-      else this.drop(call.body)
+      else {
+        this.unrecorded--
+        if (isLarge(call.body)) call.body.close()
+      }
       throw error
     }
-  }
-
-  private drop(body: Body): void {
-    this.unrecorded--
-    if (isLarge(body)) body.close()
   }
 
   /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
@@ -226,8 +224,10 @@ class Pipeline implements Gateway, RelaySteps {
     try {
       const reading = receiveBody(arrival.request, arrival.response, this.bodyLimits)
       body = reading instanceof Promise ? await reading : reading
-      // The key may have been revoked while the body arrived.
-      if (performance.now() - readingAt > SLOW_BODY_MS) await this.identify(target, arrival.request.socket)
+      if (performance.now() - readingAt > SLOW_BODY_MS) {
+        const { policy } = await this.identify(target, arrival.request.socket)
+        checkPolicy(policy, admitted.route.provider, Date.now())
+      }
       const { headers } = arrival.request
       const decoded = isEncoded(headers) ? await decodeBody(body, headers) : undefined
       return this.build(arrival, target, admitted, body, decoded)

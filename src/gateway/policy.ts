@@ -14,7 +14,8 @@ const HELP = "Ask the person who manages the gateway's keys to change it (majord
  * @param now in milliseconds since the epoch
  * @throws GatewayError `expired_gateway_key`, `provider_not_allowed`
  */
-export function checkPolicy(policy: KeyPolicy, { name }: Pick<Provider, "name">, now: number): void {
+export function checkPolicy(policy: KeyPolicy | undefined, { name }: Pick<Provider, "name">, now: number): void {
+  if (policy === undefined) return
   const endedAt = findEnd(policy, now)
   if (endedAt !== undefined) throw toExpired(endedAt, policy)
   if (policy.providers === undefined || policy.providers.includes(name.toLowerCase())) return

@@ -116,6 +116,25 @@ describe("a key for some providers", () => {
   })
 })
 
+test("a key that expires while the body arrives is rejected", async () => {
+  policy = { expiresAt: Date.now() + 3_600_000 }
+  const sent = request(`${gateway.origin}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "x-majordomo-key": KEY, authorization: "Bearer sk-test", "content-length": "2" },
+  })
+  const continued = once(sent, "continue")
+  sent.setHeader("expect", "100-continue")
+  sent.flushHeaders()
+  await continued
+  policy = { expiresAt: Date.now() - 1 }
+  // A body that takes less than a millisecond came with its head.
+  for (const startedAt = performance.now(); performance.now() < startedAt + 2; );
+  sent.end("{}")
+  const [response] = await once(sent, "response")
+  response.resume()
+  expect(response.statusCode).toBe(401)
+})
+
 describe("a key for some models", () => {
   const allowed = (model: string, sent: (model: string) => Sent = chat) => statusOf(sent(model))
 

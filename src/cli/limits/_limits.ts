@@ -116,9 +116,10 @@ function drawBar({ amount, used, reserved }: ListedLimit): string {
   return "█".repeat(full) + "▒".repeat(held) + "░".repeat(BAR_WIDTH - full - held)
 }
 
-/** Returns the share of a limit that was used: `25%`. */
+/** Returns the share of a limit that was used: `25%`. Only a limit that is used up shows 100%. */
 function toShare({ amount, used }: ListedLimit): string {
-  return Number(amount) === 0 ? "100%" : `${Math.floor((100 * Number(used)) / Number(amount))}%`
+  const percent = Number(amount) === 0 ? 100 : (100 * Number(used)) / Number(amount)
+  return `${percent >= 99 ? Math.floor(percent) : Math.round(percent)}%`
 }
 
 /** Renders limits as a table with what is left of each. `now` is in ms since the epoch. */
