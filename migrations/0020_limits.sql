@@ -38,7 +38,9 @@ CREATE TABLE llm_limit_usage (
   output_tokens  numeric NOT NULL DEFAULT 0,
   cost           numeric NOT NULL DEFAULT 0,          -- USD, without subscriptions
   notified       smallint NOT NULL DEFAULT 0,         -- the highest percentage of the limit that was notified
-  PRIMARY KEY (limit_id, value, window_start)
+  PRIMARY KEY (limit_id, value, window_start),
+  CONSTRAINT llm_limit_usage_are_numbers
+    CHECK (abs(input_tokens) < 'Infinity' AND abs(output_tokens) < 'Infinity' AND abs(cost) < 'Infinity')
 );
 CREATE INDEX llm_limit_usage_window ON llm_limit_usage (limit_id, window_start);
 
@@ -53,7 +55,8 @@ CREATE TABLE llm_limit_leases (
   granted        numeric NOT NULL,
   in_use         numeric NOT NULL,                    -- the part for running requests and for rows that are not committed
   expires_at     timestamptz NOT NULL,
-  PRIMARY KEY (limit_id, value, gateway_id)
+  PRIMARY KEY (limit_id, value, gateway_id),
+  CONSTRAINT llm_limit_leases_are_numbers CHECK (abs(granted) < 'Infinity' AND abs(in_use) < 'Infinity')
 );
 CREATE INDEX llm_limit_leases_gateway ON llm_limit_leases (gateway_id);
 

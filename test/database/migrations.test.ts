@@ -36,7 +36,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0017_attribution.sql": "a6d62f14da77cd12",
   "0018_price_overrides.sql": "7120fe6ec7b74ea3",
   "0019_reports.sql": "baccd7c519c37df8",
-  "0020_limits.sql": "a9a2abc17f1126cf",
+  "0020_limits.sql": "bcf903e9df7ec6c7",
   "0021_key_policy.sql": "03fe19f441d4970d",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",

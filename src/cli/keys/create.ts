@@ -22,7 +22,7 @@ export default defineCommand({
   examples: [
     "majordomo-gateway keys create --name Development",
     "majordomo-gateway keys create --name Search --metadata Team=search",
-    "majordomo-gateway keys create --name Contractor --expires 90d --models 'gpt-5*,claude-*' --budget 50/month",
+    "majordomo-gateway keys create --name Guest --expires 90d --budget 50/month",
     "majordomo-gateway keys create --name CI --json | jq -r .key",
   ],
   async run({ args, rawArgs }) {
