@@ -25,7 +25,7 @@ export const SUBSCRIPTION_VALUE = z
 /** The field of a report that says why it has no requests. */
 export const EMPTY = z
   .discriminatedUnion("kind", [
-    z.object({ kind: z.literal("future"), now: z.number().describe("ms since the epoch") }),
+    z.object({ kind: z.literal("future") }),
     z.object({ kind: z.literal("excluded"), newest: z.number().describe("when the newest request of all ended") }),
     z.object({ kind: z.literal("pruned"), before: z.number() }),
     z.object({ kind: z.literal("no requests"), gateway: z.string().describe("where the first one may go") }),

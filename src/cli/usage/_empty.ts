@@ -13,7 +13,7 @@ function renderEmpty(reason: EmptyReason, { since, tz }: Period, gateway: string
   const moment = (at: number) => toMoment(new Date(at), tz)
   switch (reason.kind) {
     case "future":
-      return `The period begins in the future, on ${moment(since)} (${tz}); it is ${moment(reason.now)} now.\n`
+      return `The period begins in the future, on ${moment(since)} (${tz}); it is ${moment(Date.now())} now.\n`
     case "excluded":
       return `No request matches. The newest of all was on ${moment(reason.newest)}: try a longer --since, or fewer filters.\n`
     case "pruned": {

@@ -4,7 +4,7 @@ import { toLocalOrigin } from "../gateway-client.ts"
 
 /** Why a report has no requests. Times are ms since the epoch. */
 export type EmptyReason =
-  | { readonly kind: "future"; readonly now: number }
+  | { readonly kind: "future" }
   /** There are requests, but none that the question includes. */
   | { readonly kind: "excluded"; readonly newest: number }
   /** All requests were pruned; the totals of the time before remain. */
@@ -24,8 +24,7 @@ export function toEmptyField(
   { requests, period, rollups: { newest, prunedBefore } }: Found,
 ): { readonly empty?: EmptyReason } {
   if (requests > 0) return {}
-  const asked = now()
-  if (period.since > asked) return { empty: { kind: "future", now: asked } }
+  if (period.since > now()) return { empty: { kind: "future" } }
   if (newest !== undefined) return { empty: { kind: "excluded", newest } }
   if (prunedBefore !== undefined) return { empty: { kind: "pruned", before: prunedBefore } }
   return { empty: { kind: "no requests", gateway: toLocalOrigin(settings.server) } }
