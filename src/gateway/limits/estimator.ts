@@ -22,7 +22,6 @@ const SAMPLED_BYTES = 4096
 const LONG_INPUT = 128_000
 /** A job is not estimated. The least amount makes a limit that is used up reject it. */
 const LEAST: Estimate = { inputTokens: 1, outputTokens: 1, cost: 1 }
-const UNKNOWN: ModelBounds = { context: undefined, output: undefined }
 
 /** Estimates what requests may use. Costs are in nano-USD, rounded up; an unknown price is undefined. */
 export class Estimator {
@@ -40,7 +39,8 @@ export class Estimator {
     const { dialect, providerRequest } = request
     const order = dialect.readOrder?.(providerRequest)
     const stated = readBounds(providerRequest.body)
-    const known = this.deps.boundsOf?.(request.route.provider.name, modelOf(request)) ?? UNKNOWN
+    const found = this.rates.find(request, stated)
+    const known = found.bounds
     const most =
       order && isEmpty(order)
         ? 0
@@ -48,7 +48,6 @@ export class Estimator {
     const isMaximum = kind === "maximum"
     const inputTokens = isMaximum ? maxInput(request, known) : expectedInput(request)
     const outputTokens = isMaximum ? most : Math.min(most, this.expectedOutput(request))
-    const found = this.rates.find(request, stated)
     const rates = isMaximum ? found.maximum(mentionsAudio(request)) : found.expected(inputTokens > LONG_INPUT)
     const ofPieces = order && this.pieceCost(request, order)
     const cost =

@@ -7,18 +7,18 @@ import { TokenRates } from "./token-rates.ts"
 const MAX_ENTRIES = 1000
 const MAX_KEY_LENGTH = 1000
 
-/** Keeps the rates of models until prices change. */
+/** Keeps the rates and the bounds of models until prices change: finding them costs more than all the rest of a limit. */
 export class RateCache {
-  private readonly deps: Pick<Deps, "price" | "pricesVersion">
+  private readonly deps: Pick<Deps, "price" | "boundsOf" | "pricesVersion">
   private readonly found = new Map<string, TokenRates>()
   private version: number | undefined
 
-  constructor(deps: Pick<Deps, "price" | "pricesVersion">) {
+  constructor(deps: Pick<Deps, "price" | "boundsOf" | "pricesVersion">) {
     this.deps = deps
   }
 
   find({ call, caller, route, prepared }: ProxiedRequest, { tier, speed }: RequestBounds): TokenRates {
-    const { price, pricesVersion } = this.deps
+    const { pricesVersion } = this.deps
     const at = call.receivedAt
     const version = pricesVersion?.(at)
     if (version !== this.version) {
@@ -31,7 +31,7 @@ export class RateCache {
     const key = `${provider}\n${model}\n${keyDiscountFactor ?? ""}\n${tier ?? ""}\n${speed ?? ""}`
     const known = this.found.get(key)
     if (known !== undefined) return known
-    const rates = new TokenRates(price, { provider, model, keyDiscountFactor, tier, speed }, at)
+    const rates = new TokenRates(this.deps, { provider, model, keyDiscountFactor, tier, speed }, at)
     if (key.length > MAX_KEY_LENGTH) return rates
     if (this.found.size >= MAX_ENTRIES) this.found.clear()
     this.found.set(key, rates)

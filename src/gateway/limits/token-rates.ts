@@ -1,3 +1,4 @@
+import type { ModelBounds } from "../../core/model-bounds.ts"
 import { type Bucket, NO_READING, NO_USAGE, type Reading } from "../../core/usage.ts"
 import type { Deps } from "../deps.ts"
 
@@ -29,11 +30,15 @@ const TIERS = [undefined, "priority"] as const
 const STATED_BY_DEFAULT: ReadonlySet<string | undefined> = new Set([undefined, "", "auto"])
 const REGIONS = [undefined, "us"] as const
 
+const UNKNOWN: ModelBounds = { context: undefined, output: undefined }
+
 /**
  * The rates of the tokens of one model at one provider. Each is found once, by pricing a million tokens, so that tiers,
  * discounts and prices of the user apply as they do to a row.
  */
 export class TokenRates {
+  /** How much the model reads and writes at most. */
+  readonly bounds: ModelBounds
   private readonly price: Deps["price"]
   private readonly question: RateQuestion
   private readonly at: number
@@ -43,7 +48,8 @@ export class TokenRates {
   private dearestWithAudio: Rates | undefined
 
   /** @param at the time whose prices apply, in milliseconds since the epoch */
-  constructor(price: Deps["price"], question: RateQuestion, at: number) {
+  constructor({ price, boundsOf }: Pick<Deps, "price" | "boundsOf">, question: RateQuestion, at: number) {
+    this.bounds = boundsOf?.(question.provider, question.model) ?? UNKNOWN
     this.price = price
     this.question = question
     this.at = at
