@@ -149,8 +149,7 @@ class Pipeline implements Gateway, RelaySteps {
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      const { method = "GET" } = request
-      const isChecked = needsMetadata(caller, deps.dialects[route.format], { method, path: route.path })
+      const isChecked = needsMetadata(caller, deps.dialects[route.format], request.method, route.path)
       if (isChecked) this.checkHeadMetadata(request, caller)
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
       if (isChecked || caller.policy !== undefined) this.checkRead(proxied, isChecked)

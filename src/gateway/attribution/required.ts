@@ -16,10 +16,11 @@ const FROM_BODY: ReadonlySet<string> = new Set(["User-Id", "Session-Id"])
 export function needsMetadata(
   { metadata: key }: Caller,
   { routes }: Pick<Dialect, "routes">,
-  request: { readonly method: string; readonly path: string },
+  method: string | undefined,
+  path: string,
 ): boolean {
   if (key === undefined || key.required.length === 0) return false
-  const { operation } = routes.operations.find(request.method, request.path)
+  const { operation } = routes.operations.find(method ?? "GET", path)
   return operation !== "free" && operation !== "stored"
 }
 

@@ -2,7 +2,7 @@ import type { Estimate } from "../../core/limit-reservation.ts"
 import { toUnits } from "../../core/limit-units.ts"
 import type { ModelBounds } from "../../core/model-bounds.ts"
 import { NO_READING } from "../../core/usage.ts"
-import { readBounds } from "../../providers/_bounds.ts"
+import { type RequestBounds, readBounds } from "../../providers/_bounds.ts"
 import { estimateInput, startOf } from "../../providers/_estimate.ts"
 import type { Pieces } from "../../providers/_pieces.ts"
 import { maxInputTokens } from "../../providers/_request-size.ts"
@@ -10,7 +10,7 @@ import { bytesOf } from "../../providers/_values.ts"
 import type { Deps } from "../deps.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
 import { RateCache } from "./rate-cache.ts"
-import type { Rates } from "./token-rates.ts"
+import type { Rates, TokenRates } from "./token-rates.ts"
 
 /** The output that is expected of a key and model until some of its answers are known. */
 const FIRST_EXPECTED_OUTPUT = 1000
@@ -23,6 +23,15 @@ const LONG_INPUT = 128_000
 /** A job is not estimated. The least amount makes a limit that is used up reject it. */
 const LEAST: Estimate = { inputTokens: 1, outputTokens: 1, cost: 1 }
 
+/** The size of a request as far as it says it, and the rates that apply to it. A request is read once. */
+export interface Sizes {
+  readonly isJob: boolean
+  /** The pieces that it orders; undefined: its API has none. */
+  readonly order: Pieces | undefined
+  readonly stated: RequestBounds
+  readonly rates: TokenRates
+}
+
 /** Estimates what requests may use. Costs are in nano-USD, rounded up; an unknown price is undefined. */
 export class Estimator {
   private readonly deps: Deps
@@ -33,13 +42,18 @@ export class Estimator {
     this.rates = new RateCache(deps)
   }
 
-  /** Returns what a request is expected to use, or what it can use at most. */
-  estimate(request: ProxiedRequest, kind: "expected" | "maximum"): Estimate {
-    if (isJob(request)) return LEAST
+  /** Returns what the estimates of a request are computed from. */
+  read(request: ProxiedRequest): Sizes {
     const { dialect, providerRequest } = request
-    const order = dialect.readOrder?.(providerRequest)
     const stated = readBounds(providerRequest.body)
-    const found = this.rates.find(request, stated)
+    const order = dialect.readOrder?.(providerRequest)
+    return { isJob: isJob(request), order, stated, rates: this.rates.find(request, stated) }
+  }
+
+  /** Returns what a request is expected to use, or what it can use at most. */
+  estimate(request: ProxiedRequest, sizes: Sizes, kind: "expected" | "maximum"): Estimate {
+    if (sizes.isJob) return LEAST
+    const { order, stated, rates: found } = sizes
     const known = found.bounds
     const most =
       order && isEmpty(order)
@@ -55,12 +69,6 @@ export class Estimator {
         ? toCost(rates, inputTokens, outputTokens)
         : ofPieces + (toCost(rates, inputTokens, 0) ?? 0)
     return { inputTokens, outputTokens, cost }
-  }
-
-  /** Returns the cost of so many tokens at the usual rates. */
-  cost(request: ProxiedRequest, inputTokens: number, outputTokens: number): number | undefined {
-    const found = this.rates.find(request, readBounds(request.providerRequest.body))
-    return toCost(found.expected(inputTokens > LONG_INPUT), inputTokens, outputTokens)
   }
 
   private expectedOutput(request: ProxiedRequest): number {
@@ -128,6 +136,11 @@ const AUDIO = ["audio", "Audio", "AUDIO"]
 
 function mentionsAudio({ providerRequest: { path, body } }: ProxiedRequest): boolean {
   return path.includes("audio") || AUDIO.some((word) => bytesOf(body).includes(word))
+}
+
+/** Returns the cost of so many tokens at the usual rates. */
+export function usualCost({ rates }: Sizes, inputTokens: number, outputTokens: number): number | undefined {
+  return toCost(rates.expected(inputTokens > LONG_INPUT), inputTokens, outputTokens)
 }
 
 function toCost({ input, output }: Rates, inputTokens: number, outputTokens: number): number | undefined {

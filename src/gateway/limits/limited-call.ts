@@ -1,6 +1,6 @@
 import type { Estimate, LimitedRequest } from "../../core/limit-reservation.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
-import { type Estimator, isFree } from "./estimator.ts"
+import { type Estimator, isFree, type Sizes, usualCost } from "./estimator.ts"
 
 /** One request as limits see it. What it may use is estimated only if a limit asks for it. */
 export class LimitedCall implements LimitedRequest {
@@ -13,6 +13,7 @@ export class LimitedCall implements LimitedRequest {
   readonly isSubscribed: boolean
   private readonly request: ProxiedRequest
   private readonly estimator: Estimator
+  private sizes: Sizes | undefined
   private reserved: Estimate | undefined
 
   constructor(request: ProxiedRequest, estimator: Estimator) {
@@ -29,13 +30,18 @@ export class LimitedCall implements LimitedRequest {
   }
 
   estimate(kind: "expected" | "maximum"): Estimate {
-    this.reserved = this.estimator.estimate(this.request, kind)
+    this.reserved = this.estimator.estimate(this.request, this.read(), kind)
     return this.reserved
   }
 
   /** Estimates what the answer has used when it has generated this many output tokens. */
   soFar(outputTokens: number): Estimate {
     const { inputTokens } = this.reserved ?? this.estimate("expected")
-    return { inputTokens, outputTokens, cost: this.estimator.cost(this.request, inputTokens, outputTokens) }
+    return { inputTokens, outputTokens, cost: usualCost(this.read(), inputTokens, outputTokens) }
+  }
+
+  private read(): Sizes {
+    this.sizes ??= this.estimator.read(this.request)
+    return this.sizes
   }
 }
