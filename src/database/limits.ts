@@ -169,31 +169,32 @@ interface StatesOptions {
   readonly value?: string | undefined
 }
 
-interface StateRow extends Omit<LimitState, "limit" | "windowStart" | "resetsAt"> {
-  readonly id: string
+interface StateRow extends LimitRow, Omit<LimitState, "limit" | "windowStart" | "resetsAt"> {
   readonly window_start: Date | null
   readonly window_end: Date | null
 }
 
 /** Returns the states of limits in their present windows, by the name of the limit, the most used values first. */
-export async function readLimitStates(db: Queryable, options: StatesOptions): Promise<readonly LimitState[]> {
-  const limits = new Map((await listLimits(db)).map((limit) => [limit.id, limit]))
-  if (limits.size === 0) return []
-  const { at, limit, top = 20, value } = options
-  const { rows } = await db.query<StateRow>({
-    text: STATES,
-    values: [new Date(at).toISOString(), limit ?? null, top, value ?? null],
-  })
-  return rows.flatMap(({ id, window_start: start, window_end: end, ...state }) => {
-    const found = limits.get(id)
-    if (found === undefined) return []
-    return [{ limit: found, ...state, windowStart: start?.toISOString(), resetsAt: end?.toISOString() }]
-  })
+export async function readLimitStates(
+  db: Queryable,
+  { at, limit, top = 20, value }: StatesOptions,
+): Promise<readonly LimitState[]> {
+  const values = [new Date(at).toISOString(), limit ?? null, top, value ?? null]
+  const rows = await readIfMigrated(async () => (await db.query<StateRow>({ text: STATES, values })).rows)
+  return rows.map(({ value: group, used, reserved, remaining, window_start: start, window_end: end, ...row }) => ({
+    limit: toLimit(row),
+    value: group,
+    used,
+    reserved,
+    remaining,
+    windowStart: start?.toISOString(),
+    resetsAt: end?.toISOString(),
+  }))
 }
 
 /** A limit without `per` always has a state. One with it has those of the values that were used or are reserved. */
 const STATES = `
-  SELECT l.id, s.value, trim_scale(s.used)::text AS used, trim_scale(s.reserved)::text AS reserved,
+  SELECT ${COLUMNS}, s.value, trim_scale(s.used)::text AS used, trim_scale(s.reserved)::text AS reserved,
     trim_scale(greatest(l.amount - s.used - s.reserved, 0))::text AS remaining,
     CASE WHEN l.window_unit <> 'total' THEN majordomo_limit_window(l.window_unit, $1, l.tz) END AS window_start,
     majordomo_limit_window_end(l.window_unit, $1, l.tz) AS window_end
