@@ -1,38 +1,6 @@
+import type { LeaseItem, LeaseState } from "../core/limit-lease.ts"
 import { fromUnits, toUnits } from "../core/limit-units.ts"
 import type { LimitState } from "./state.ts"
-
-/** What one statement asks for one limit and value. Amounts are plain decimals. */
-export interface LeaseItem {
-  /** The id of the limit. */
-  readonly limit: string
-  readonly value: string
-  /** What the lease of this gateway becomes, before anything is added. */
-  readonly holding: string
-  /** The part of it that running requests and rows on their way to the database need. */
-  readonly in_use: string
-  /** What the gateway would like to add. */
-  readonly wanted: string
-  /** It gets nothing if less than this is free. */
-  readonly least: string
-}
-
-/** The answer for one limit and value. Amounts are plain decimals; times are milliseconds since the epoch. */
-export interface LeaseState {
-  readonly limit: string
-  readonly value: string
-  /** The lease of this gateway now. */
-  readonly granted: string
-  /** What rows have used in the present window. */
-  readonly used: string
-  /** All leases that live, that of this gateway included. */
-  readonly leased: string
-  /** What the leases of other gateways have that is not in use. */
-  readonly idle: string
-  readonly amount: string
-  readonly windowStart: number
-  /** undefined: the window does not end. */
-  readonly windowEnd: number | undefined
-}
 
 /** The statements about leases. Each rejects when the database does not answer; whether it took effect is then unknown. */
 interface LeaseTable {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import type { Limit } from "../core/limit.ts"
+import { UNIT_OF_MEASURE } from "../core/limit-error.ts"
 import type { Database } from "../database/_database.ts"
 import { LIMITS_RETURN } from "../database/gateways.ts"
 import { freeLeasesOfGateway, lease, listLeaseHolders, renewLeases } from "../database/leases.ts"
@@ -97,13 +97,11 @@ async function announce({ database, log }: LimitsParts, threshold: Threshold): P
   if (isOurs) log("warn", describeThreshold(threshold))
 }
 
-const UNIT: Readonly<Partial<Record<Limit["measure"], string>>> = { cost: " USD" }
-
 function describeThreshold({ limit, value, percent, used, amount, windowEnd }: Threshold): string {
   const group = value === "" ? "" : ` for ${JSON.stringify(value)}`
-  const unit = UNIT[limit.measure] ?? ` ${limit.measure.replace("_", " ")}`
+  const unit = UNIT_OF_MEASURE[limit.measure]
   const resets = windowEnd === undefined ? "" : `; it resets at ${new Date(windowEnd).toISOString()}`
-  return `limits: ${JSON.stringify(limit.name)}${group} has used ${percent} % of its amount: ${used} of ${amount}${unit}${resets}`
+  return `limits: ${JSON.stringify(limit.name)}${group} has used ${percent} % of its amount: ${used} of ${amount} ${unit}${resets}`
 }
 
 /** Learns from earlier answers how long those of each key and model are. */

@@ -24,7 +24,9 @@ describeDatabases("a column of numbers", (open) => {
     await insertRequests(db, SINCE, 1, 12)
     await db.query(`INSERT INTO llm_request_repricings (request_id, reason, old_cost_status, new_cost_status)
       SELECT id, 'test', 'exact', 'free' FROM llm_requests LIMIT 1`)
-    await db.query("INSERT INTO llm_limits (name, measure, amount, window_unit) VALUES ('all', 'cost', 1000000, 'total')")
+    await db.query(
+      "INSERT INTO llm_limits (name, measure, amount, window_unit) VALUES ('all', 'cost', 1000000, 'total')",
+    )
     await db.query(`SELECT majordomo_lease(gen_random_uuid(), 'slot', now(), json_agg(json_build_object(
       'limit', id, 'value', '', 'holding', 1, 'in_use', 1, 'wanted', 0, 'least', 0))) FROM llm_limits`)
     const { rows } = await db.query<{ table: string; column: string }>(COLUMNS)

@@ -1,6 +1,6 @@
 import type { Limit } from "../../src/core/limit.ts"
+import type { LeaseItem, LeaseState } from "../../src/core/limit-lease.ts"
 import { fromUnits, toUnits } from "../../src/core/limit-units.ts"
-import type { LeaseItem, LeaseState } from "../../src/limits/index.ts"
 
 /** A lease table in memory, with the rules of `majordomo_lease`: what the property tests compare the database with. */
 export interface LeaseModel {

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto"
 import type { Limit } from "../../src/core/limit.ts"
+import type { LeaseItem, LeaseState } from "../../src/core/limit-lease.ts"
 import type { Reservation } from "../../src/core/limit-reservation.ts"
-import { createLimits, type LeaseItem, type LeaseState, type Limits } from "../../src/limits/index.ts"
+import { createLimits, type Limits } from "../../src/limits/index.ts"
 import { createTestClock, type TestClock, toRequest } from "./_gateway.ts"
 
 /** A row on its way to the database. Its amount is in units of the limit's measure. */
