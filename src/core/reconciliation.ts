@@ -1,0 +1,135 @@
+/**
+ * What a line of a bill pays for. `input` is uncached input, `cache_write` the 5-minute writes, `all` a line of a source
+ * that does not split its costs.
+ */
+export const BUCKETS = [
+  "input",
+  "cache_read",
+  "cache_write",
+  "cache_write_1h",
+  "output",
+  "audio_input",
+  "audio_output",
+  "image_input",
+  "image_output",
+  "tool",
+  "storage",
+  "session",
+  "credit",
+  "tax",
+  "other",
+  "all",
+] as const
+
+export type Bucket = (typeof BUCKETS)[number]
+
+/**
+ * One line of a provider's bill, for one UTC day. Providers report usage and cost separately and at different detail, so a
+ * line has a quantity, a cost, or both.
+ */
+export interface BillLine {
+  /** The UTC day, such as `2026-11-01`. */
+  readonly day: string
+  /** As the provider names it. Undefined: the line names none, such as a credit. */
+  readonly model: string | undefined
+  /** The served tier, such as `standard`, `batch`, `flex` or `priority`. Undefined: the source does not say it. */
+  readonly tier: string | undefined
+  readonly bucket: Bucket
+  /** The provider's id of its API key, such as `key_abc`. */
+  readonly key: string | undefined
+  /** The provider's id of the project or workspace. */
+  readonly project: string | undefined
+  /** Requests behind the line. Only one line of the same day, model, tier, key and project carries them. */
+  readonly requests: number | undefined
+  /** Tokens, or pieces of a tool, as an exact decimal. Undefined: the line has a cost only. */
+  readonly quantity: string | undefined
+  /** USD before discounts, as an exact decimal, where the provider says it. */
+  readonly listCost: string | undefined
+  /** USD that the provider charges, as an exact decimal. Undefined: the line has usage only. */
+  readonly cost: string | undefined
+  /** The provider's own text of the line, such as `gpt-5.5, cached input`. */
+  readonly item: string | undefined
+}
+
+/** The lines that a provider bills for an account and a range of UTC days. */
+export interface Bill {
+  readonly provider: string
+  /** The provider's name or id of the account, where it says one. */
+  readonly account: string | undefined
+  /** The first UTC day. */
+  readonly since: string
+  /** The UTC day after the last one. */
+  readonly until: string
+  readonly source: "api" | "legacy-api" | "import"
+  readonly lines: readonly BillLine[]
+  /** When the provider was asked, as an ISO time. */
+  readonly fetchedAt: string
+  /** Whole sentences about what the source could not say, such as a report that the credential may not read. */
+  readonly notes: readonly string[]
+}
+
+/** Why a bill and the recorded cost differ, in the order in which causes are looked for. */
+export const CAUSES = [
+  "outside",
+  "unmetered",
+  "estimated",
+  "tokens",
+  "price",
+  "discount",
+  "fees",
+  "unexplained",
+] as const
+
+/** A part of the difference between the billed and the recorded cost. */
+export interface Cause {
+  readonly cause: (typeof CAUSES)[number]
+  /** USD, as an exact decimal; negative where the gateway recorded more than was billed. */
+  readonly amount: string
+  readonly model?: string
+  readonly tier?: string
+  readonly bucket?: Bucket
+  readonly key?: string
+  readonly project?: string
+  readonly requests?: number
+  /** The days on which it was found, ascending. */
+  readonly days: readonly string[]
+  /** A whole sentence that says what was found. */
+  readonly detail: string
+  /** What to do about it, as a whole sentence. */
+  readonly advice?: string
+  /** For `price`: the rate that the bill implies, and the one that the gateway used, in USD per million tokens. */
+  readonly rate?: {
+    readonly billed: string
+    readonly recorded: string
+    /** Where the recorded rate is from, and since when it holds. */
+    readonly source?: string
+    readonly date?: string
+  }
+}
+
+/** One UTC day of a reconciliation. `billed - recorded` is the sum of the amounts of the causes. */
+export interface ReconciledDay {
+  readonly day: string
+  readonly billed: string
+  readonly recorded: string
+  /** Whether the provider may still add to the day, so that its difference does not alarm. */
+  readonly settling: boolean
+  readonly causes: readonly Cause[]
+}
+
+/** What a provider billed, what was recorded, and every cause of the difference. */
+export interface Reconciliation {
+  readonly provider: string
+  readonly account: string | undefined
+  readonly since: string
+  readonly until: string
+  readonly source: Bill["source"]
+  readonly fetchedAt: string
+  readonly billed: string
+  readonly recorded: string
+  readonly settling: boolean
+  /** The causes of all days, added up where only the day differs. */
+  readonly causes: readonly Cause[]
+  readonly days: readonly ReconciledDay[]
+  readonly notes: readonly string[]
+}
