@@ -68,6 +68,60 @@ export interface Bill {
   readonly notes: readonly string[]
 }
 
+/**
+ * What is known of the usage of recorded requests. `metered`: the provider reported it, or the request is billed by the
+ * piece. `estimated`: the gateway counted it. The others have no usage, for one of these reasons: the exchange was
+ * `cut_off`, the answer `failed` (status 400 or more), work is `pending` in the background, or nothing was `reported`.
+ */
+export type RecordedKind = "metered" | "estimated" | "cut_off" | "failed" | "pending" | "unreported"
+
+/** Recorded requests that are alike. */
+export interface RecordedGroup {
+  /** The UTC day in which the requests ended. */
+  readonly day: string
+  /** The UTC day in which they began. */
+  readonly began: string
+  /** The model that answered, as the provider named it. */
+  readonly model: string
+  /** The served tier. Undefined: the provider named none. */
+  readonly tier: string | undefined
+  /** The alias of the provider's credential, or else the beginning of its SHA-256. Undefined: it is not known. */
+  readonly credential: string | undefined
+  readonly kind: RecordedKind
+}
+
+/** What recorded requests used of one bucket, at one rate. */
+export interface RecordedLine extends RecordedGroup {
+  readonly bucket: Bucket
+  /** Tokens or pieces, as an exact decimal. */
+  readonly quantity: string
+  readonly per: "million" | "one"
+  /** USD per million tokens or per piece, with all multipliers except discounts. Undefined: the gateway has no price. */
+  readonly rate: string | undefined
+  /** The part of the list price that remains, such as `0.875`. */
+  readonly discount: string
+  /** USD, after discounts. Undefined: the gateway has no price. */
+  readonly cost: string | undefined
+  readonly source: string | undefined
+  readonly date: string | undefined
+}
+
+/** The number of recorded requests of a group. */
+export interface RecordedRequests extends RecordedGroup {
+  readonly requests: number
+}
+
+/**
+ * What the gateway recorded for a provider, without requests of subscriptions, rejected requests and calls that are free.
+ * Requests that began before the last day ended, and ended after it, are contained, and so are those across the first
+ * midnight, because providers differ in the day to which they assign a request.
+ */
+export interface RecordedSide {
+  readonly provider: string
+  readonly lines: readonly RecordedLine[]
+  readonly requests: readonly RecordedRequests[]
+}
+
 /** Why a bill and the recorded cost differ, in the order in which causes are looked for. */
 export const CAUSES = [
   "outside",
@@ -100,7 +154,8 @@ export interface Cause {
   /** For `price`: the rate that the bill implies, and the one that the gateway used, in USD per million tokens. */
   readonly rate?: {
     readonly billed: string
-    readonly recorded: string
+    /** Undefined: the gateway has no price for the tokens. */
+    readonly recorded: string | undefined
     /** Where the recorded rate is from, and since when it holds. */
     readonly source?: string
     readonly date?: string

@@ -6,7 +6,7 @@ export const ROOMS = {
   index: ["cli", "core", "kit"],
   cli: ["api", "operations", "server", "config", "core", "kit"],
   api: ["operations", "config", "core", "kit"],
-  operations: ["providers", "reports", "database", "bodies", "vault", "config", "pricing", "core", "kit"],
+  operations: ["providers", "reports", "reconcile", "database", "bodies", "vault", "config", "pricing", "core", "kit"],
   server: [
     "api",
     "operations",
@@ -33,6 +33,7 @@ export const ROOMS = {
   bodies: ["core", "kit"],
   vault: ["core", "kit"],
   limits: ["core", "kit"],
+  reconcile: ["core", "kit"],
   tokenizer: ["core", "kit"],
   core: [],
   kit: [],
