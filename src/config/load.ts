@@ -6,6 +6,7 @@ import { dropGoValues } from "./go-compat.ts"
 import { checkOidc } from "./oidc.ts"
 import { findNameProblem, type ProviderCatalog, toProviders } from "./providers.ts"
 import { readProxies } from "./proxies.ts"
+import { readBillingCredentials } from "./reconcile.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
 import { SETTINGS, type Setting, type Settings, toPropertyName } from "./settings.ts"
 import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
@@ -47,7 +48,7 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
     ...readVariables(env, { dir: cwd, providers }, notes),
     ...flags.map(([path, value]) => ({ path, value, source: toFlag(path), dir: cwd })),
   ]
-  const ours = readAdminToken(set, env["ADMIN_TOKEN"], notes)
+  const ours = readBillingCredentials(readAdminToken(set, env["ADMIN_TOKEN"], notes), env)
   const all = dropGoValues([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
   const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
   checkOidc(values, sources, notes)

@@ -43,13 +43,15 @@ export function renderBreakdown(
   return [renderTable(columns, screen), ...toNotes(total, groups - rows.length, screen)].join("")
 }
 
-/** Renders a sum. `~` means that a part is estimated; `>` that a part has no price, so the sum is a lower bound. */
-export function toCostCell({
-  total_cost,
-  estimated,
-  unpriced,
-}: Pick<Measures, "total_cost" | "estimated" | "unpriced">): string {
+type Costs = Pick<Measures, "requests" | "subscription_requests" | "total_cost" | "estimated" | "unpriced">
+
+/**
+ * Renders a sum. `~` means that a part is estimated; `>` that a part has no price, so the sum is a lower bound. What only
+ * subscriptions pay for costs nothing, however sure its value is.
+ */
+export function toCostCell({ requests, subscription_requests, total_cost, estimated, unpriced }: Costs): string {
   if (total_cost === null) return "unpriced"
+  if (requests === subscription_requests) return toDollars(total_cost)
   return `${unpriced > 0 ? ">" : estimated > 0 ? "~" : ""}${toDollars(total_cost)}`
 }
 
