@@ -3,9 +3,9 @@ import type { BillLine } from "../../core/reconciliation.ts"
 
 /** What tells the requests of one line from those of another. */
 export type LineGroup = Pick<BillLine, "day" | "model" | "tier" | "key" | "project">
-type LineKey = LineGroup & Pick<BillLine, "bucket" | "item">
+export type LineKey = LineGroup & Pick<BillLine, "bucket" | "item">
 
-interface Amounts {
+export interface Amounts {
   readonly quantity?: Decimal | undefined
   readonly listCost?: Decimal | undefined
   readonly cost?: Decimal | undefined
