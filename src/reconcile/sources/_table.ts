@@ -31,6 +31,11 @@ export class LineTable {
     })
   }
 
+  /** The number of lines. */
+  get size(): number {
+    return this.sums.size
+  }
+
   addRequests(group: LineGroup, requests: Decimal): void {
     const id = JSON.stringify(groupParts(group))
     this.requests.set(id, (this.requests.get(id) ?? 0n) + requests)
