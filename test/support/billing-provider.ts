@@ -121,13 +121,14 @@ export async function startBillingProvider({
     const failure = failures.shift()
     if (failure?.never) return
     if (failure?.destroy) return void request.socket.destroy()
-    const { status, body, headers } = { ...answerAdmin(provider, question), ...failure }
+    const { status, body, headers } =
+      failure === undefined ? answerAdmin(provider, question) : { status: 200, ...failure }
     response.writeHead(status, {
       "content-type": "application/json",
       "openai-organization": "far-side-org",
       ...headers,
     })
-    response.end(failure?.text ?? toJson(body))
+    response.end(failure?.text ?? toJson(body ?? {}))
   }
 
   async function serveModel(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -135,14 +136,19 @@ export async function startBillingProvider({
     const json: unknown = text === "" ? undefined : JSON.parse(text)
     const script = scripts.shift() ?? {}
     const ask = toAsk(request.method ?? "", request.url ?? "", json, script)
-    const credential = String(request.headers["x-api-key"] ?? request.headers.authorization?.replace(/^Bearer /, ""))
-    const work = toWork(ask, keys[credential] ?? { id: "key_unknown", project: "proj_unknown" })
+    const work = toWork(ask, keys[credentialOf(request.headers)] ?? { id: "key_unknown", project: "proj_unknown" })
     // The work is done, and billed, whatever happens to the answer on its way.
     if (work !== undefined && (script.status ?? 200) < 400) provider.serve({ ...work, at: time })
     await sendAnswer(response, makeAnswer(ask), { script, onBytes: () => {} })
   }
 
-  const server = createServer((request, response) => void answer(request, response))
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      // The test run reports the fault, and the client does not wait for an answer.
+      response.destroy()
+      throw error
+    })
+  })
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve))
   return Object.assign(provider, {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -178,12 +184,16 @@ function answerAdmin(provider: Pick<BillingProvider, "books" | "analytics">, que
 /** Checks the credential as the providers do, and repeats a part of it as OpenAI does. */
 function checkKey({ path, headers }: AdminRequest): AdminAnswer | undefined {
   const isAnthropic = path.startsWith("/v1/organizations/")
-  const given = isAnthropic ? String(headers["x-api-key"]) : String(headers["authorization"]).replace(/^Bearer /, "")
+  const given = credentialOf(headers)
   const api = isAnthropic ? "anthropic" : path.startsWith("/api/") ? "openrouter" : "openai"
   if (given === ADMIN_KEYS[api]) return undefined
   if (given === EXPIRED_KEY) return toError(401, "This API key has expired.")
   if (given === POWERLESS_KEY) return toError(403, "Missing scopes: api.usage.read.")
   return toError(401, `Incorrect API key provided: ${given}. You can find your API key at https://far.side/keys.`)
+}
+
+function credentialOf(headers: AdminRequest["headers"]): string {
+  return String(headers["x-api-key"] ?? headers["authorization"]).replace(/^Bearer /, "")
 }
 
 function toError(status: number, message: string): AdminAnswer {

@@ -1,7 +1,7 @@
 import type { BillLine, Bucket } from "../../core/reconciliation.ts"
 
 /** What the text of a cost line says. */
-export type ItemMeaning = Pick<BillLine, "model" | "tier" | "bucket">
+type ItemMeaning = Pick<BillLine, "model" | "tier" | "bucket">
 
 /** Texts such as `priority | gpt-5.6-sol, output, long context` or `gpt-image-1 text, cached input`. */
 const MODEL_ITEM =

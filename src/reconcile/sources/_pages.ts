@@ -5,7 +5,7 @@ import type { Query, Reading } from "./_source.ts"
 const MAX_PAGES = 500
 
 /** One report of a provider. */
-export interface Report {
+interface Report {
   /** The report's name in errors and in progress, such as `OpenAI's cost report`. */
   readonly where: string
   readonly path: string

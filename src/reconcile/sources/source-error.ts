@@ -1,11 +1,5 @@
 /** Why a provider's bill could not be read. */
-export type SourceErrorReason =
-  | "unauthorized"
-  | "forbidden"
-  | "expired"
-  | "rate_limited"
-  | "unavailable"
-  | "unexpected_answer"
+type SourceErrorReason = "unauthorized" | "forbidden" | "expired" | "rate_limited" | "unavailable" | "unexpected_answer"
 
 /**
  * A bill could not be read. The message says in whole sentences what happened and what to do. It contains no secret, and
