@@ -61,7 +61,7 @@ async function* decompress(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   try {
     yield* source.pipeThrough(new DecompressionStream("gzip"))
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error
+    if (!String((error as { readonly code?: unknown }).code).startsWith("Z_")) throw error
     throw new BillFileError(
       "The gzip compression of the file is damaged, or the file is not complete. Export it again.",
     )

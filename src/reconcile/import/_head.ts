@@ -85,5 +85,5 @@ function unrecognized(formats: readonly BillFormat[], firsts: readonly (readonly
     missing === undefined
       ? "The file is not an export that is known, and it has no columns that are named like a date and a cost."
       : `The file is not ${only?.label}: it has no column ${needs}.`
-  return new BillFileError(`${problem} Its columns are: ${columns}. Name the columns with the date and the cost.`)
+  return new BillFileError(`${problem} Its columns are: ${columns}. Name the columns with --date and --cost.`)
 }

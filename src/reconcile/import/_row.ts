@@ -6,6 +6,12 @@ import { type DecimalMark, parseNumber } from "./_number.ts"
 import { BillFileError } from "./bill-file-error.ts"
 
 const DAY_MS = 86_400_000
+const MAX_TIMES = 10_000
+
+interface Time {
+  readonly ms: number
+  readonly day: string
+}
 
 /** How a file writes its numbers and dates. */
 export interface Notation {
@@ -18,7 +24,8 @@ export class Row {
   readonly columns: Columns
   private readonly notation: Notation
   private record: CsvRecord = { cells: [], line: 0 }
-  private readonly days = new Map<string, number>()
+  /** The times that were read, by their text: most rows have one that another row has. */
+  private readonly times = new Map<string, Time>()
 
   constructor(columns: Columns, notation: Notation) {
     this.columns = columns
@@ -64,12 +71,12 @@ export class Row {
    * @throws BillFileError if the cell is empty or not a date
    */
   day(...keys: readonly string[]): string {
-    return toDayText(this.time(keys))
+    return this.time(keys).day
   }
 
   /** Returns the UTC day in a column. */
   dayAt(at: number): string {
-    return toDayText(this.timeAt(at))
+    return this.timeAt(at).day
   }
 
   /**
@@ -79,25 +86,26 @@ export class Row {
   dayOfPeriod(start: readonly string[], end: readonly string[]): string {
     const from = this.time(start)
     const until = this.find(end) === undefined ? from : this.time(end)
-    if (until - from <= DAY_MS) return toDayText(from)
+    if (until.ms - from.ms <= DAY_MS) return from.day
     throw new BillFileError(
-      `Line ${this.line}: the row is about the time from ${toDayText(from)} to ${toDayText(until)}. A bill is compared ` +
+      `Line ${this.line}: the row is about the time from ${from.day} to ${until.day}. A bill is compared ` +
         "day by day. Export it with one row per day.",
     )
   }
 
-  private time(keys: readonly string[]): number {
+  private time(keys: readonly string[]): Time {
     return this.timeAt(this.find(keys) ?? this.columns.find(...keys) ?? 0)
   }
 
-  private timeAt(at: number): number {
+  private timeAt(at: number): Time {
     const text = this.cell(at)
-    const known = this.days.get(text)
+    const known = this.times.get(text)
     if (known !== undefined) return known
     const ms = parseTime(text, this.notation.dateOrder)
     if (ms === undefined) throw this.wrongDate(at, text)
-    if (this.days.size < 10_000) this.days.set(text, ms)
-    return ms
+    const time = { ms, day: toDayText(ms) }
+    if (this.times.size < MAX_TIMES) this.times.set(text, time)
+    return time
   }
 
   private wrongDate(at: number, text: string): BillFileError {

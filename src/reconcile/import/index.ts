@@ -97,10 +97,13 @@ async function readStart(
   return { head: readHead(text.slice(0, HEAD_SIZE), isWhole && text.length <= HEAD_SIZE, formats), text, isWhole }
 }
 
-function findFormats({ format = "auto", columns }: BillFileOptions): readonly BillFormat[] {
-  if (format === "generic" || (format === "auto" && columns !== undefined)) return [createGeneric(columns ?? {})]
-  if (columns !== undefined) {
-    throw new BillFileError(`Columns can be named for a file of any other kind only. Leave out the format ${format}.`)
+function findFormats({ format = "auto", columns = {} }: BillFileOptions): readonly BillFormat[] {
+  const isNamed = Object.values(columns).some((name) => name !== undefined)
+  if (format === "generic" || (format === "auto" && isNamed)) return [createGeneric(columns)]
+  if (isNamed) {
+    throw new BillFileError(
+      `The columns of the format ${format} are known. Leave out the format, or the names of the columns.`,
+    )
   }
   return format === "auto" ? [...Object.values(FORMATS).flat(), createGeneric({})] : FORMATS[format]
 }

@@ -28,7 +28,7 @@ export const awsCur: BillFormat = {
       const usageType = row.text("lineitemusagetype") ?? ""
       const product = row.text("productproductname") ?? productName(row.text("product"))
       const code = row.text("lineitemproductcode")
-      if (!/bedrock/i.test(`${code} ${product} ${row.text("lineitemlineitemdescription")}`)) return lines.skip(code)
+      if (![code, product, row.text("lineitemlineitemdescription")].some(isBedrock)) return lines.skip(code)
       lines.addAccount(row.text("billpayeraccountid"))
       lines.addCurrency(row.text("lineitemcurrencycode"))
       const lineType = row.text("lineitemlineitemtype") ?? "Usage"
@@ -57,6 +57,10 @@ export const awsCur: BillFormat = {
       )
     }
   },
+}
+
+function isBedrock(name: string | undefined): boolean {
+  return name !== undefined && /bedrock/i.test(name)
 }
 
 /** Version 2 has the product as a map in JSON. */

@@ -48,13 +48,13 @@ const NAMES = {
 export function createGeneric(named: NamedColumns): BillFormat {
   const keysOf = (what: keyof NamedColumns) => (named[what] === undefined ? NAMES[what] : [toColumnKey(named[what])])
   const amounts = new Set([...keysOf("cost"), ...keysOf("tokens"), ...keysOf("requests")])
-  const isNamed = (Object.keys(NAMES) as (keyof NamedColumns)[]).filter((what) => named[what] !== undefined)
+  const others = (Object.keys(NAMES) as (keyof NamedColumns)[]).filter((what) => what !== "date" && what !== "cost")
   return {
     label: "a file with a date and a cost",
     required: [
       keysOf("date"),
       named.cost === undefined ? [...keysOf("cost"), ...keysOf("tokens")] : keysOf("cost"),
-      ...isNamed.map(keysOf),
+      ...others.filter((what) => named[what] !== undefined).map(keysOf),
     ],
     isAmount: (key) => amounts.has(key),
     open: ({ columns, lines }: OpenedFile) => {
