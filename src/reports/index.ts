@@ -19,6 +19,7 @@ export {
 } from "./latency.ts"
 export { MOMENTS, type Period, parseMoment } from "./period.ts"
 export { findIncompleteName, missesPrunedRows, readsRollups } from "./plan.ts"
+export { askRecorded, type RecordedQuestion, readRecorded } from "./recorded.ts"
 export {
   askBodies,
   askRequest,

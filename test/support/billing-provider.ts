@@ -63,14 +63,16 @@ export async function startBillingProvider({
   rates = {},
   keys = {},
 }: {
-  readonly now: number
+  /** The time in milliseconds since the epoch, at which it stands still, or a clock. */
+  readonly now: number | (() => number)
   /** Rates beside those of `RATES`. */
   readonly rates?: Rates
   /** The ids of the API keys that serve models, by the key. */
   readonly keys?: Readonly<Record<string, KeyIds>>
 }): Promise<BillingProvider> {
-  let time = now
-  const books: Books = { works: [], charges: [], rates: {}, discounts: {}, now: () => time }
+  let time: number | undefined
+  const clock = typeof now === "function" ? now : () => now
+  const books: Books = { works: [], charges: [], rates: {}, discounts: {}, now: () => time ?? clock() }
   const adminRequests: AdminRequest[] = []
   let failures: AdminFailure[] = []
   let scripts: Script[] = []
@@ -106,7 +108,7 @@ export async function startBillingProvider({
       adminRequests.length = 0
       failures = []
       scripts = []
-      time = now
+      time = undefined
       provider.analytics = "available"
     },
   }
@@ -138,7 +140,7 @@ export async function startBillingProvider({
     const ask = toAsk(request.method ?? "", request.url ?? "", json, script)
     const work = toWork(ask, keys[credentialOf(request.headers)] ?? { id: "key_unknown", project: "proj_unknown" })
     // The work is done, and billed, whatever happens to the answer on its way.
-    if (work !== undefined && (script.status ?? 200) < 400) provider.serve({ ...work, at: time })
+    if (work !== undefined && (script.status ?? 200) < 400) provider.serve({ ...work, at: books.now() })
     await sendAnswer(response, makeAnswer(ask), { script, onBytes: () => {} })
   }
 
@@ -206,20 +208,21 @@ function toWork(
   { id, project }: KeyIds,
 ): Omit<Work, "at"> | undefined {
   const provider = path.endsWith("/messages") ? "anthropic" : path.startsWith("/api/v1/") ? "openrouter" : "openai"
-  const isEmbedding = path.endsWith("/embeddings")
-  if (!isEmbedding && !/\/(?:chat\/completions|responses|messages)$/.test(path)) return undefined
+  const operation = /\/(chat\/completions|responses|messages|embeddings|moderations)$/.exec(path)?.[1]
+  if (operation === undefined) return undefined
+  const family = operation === "embeddings" || operation === "moderations" ? operation : "completions"
   const input = tokens.input - tokens.cached - tokens.cacheWrite
-  const quantities: Work["quantities"] = isEmbedding
-    ? { input: tokens.input }
-    : {
-        input,
-        cache_read: tokens.cached,
-        cache_write: tokens.cacheWrite - tokens.cacheWrite1h,
-        cache_write_1h: tokens.cacheWrite1h,
-        output: tokens.output,
-      }
+  const quantities: Work["quantities"] =
+    family !== "completions"
+      ? { input: tokens.input }
+      : {
+          input,
+          cache_read: tokens.cached,
+          cache_write: tokens.cacheWrite - tokens.cacheWrite1h,
+          cache_write_1h: tokens.cacheWrite1h,
+          output: tokens.output,
+        }
   const tier = script.serviceTier ?? "standard"
-  const family = isEmbedding ? "embeddings" : "completions"
   return {
     provider,
     model,

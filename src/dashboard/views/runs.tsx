@@ -63,9 +63,8 @@ function Cost({ run }: { readonly run: RunSummary }) {
   if (subscription_requests === 0) return cost
   return (
     <span class="stack" title="A subscription pays for these requests. The amount is what the API would have charged.">
-      {isBilled && cost}
-      <Money usd={subscription_value} />
-      <small class="quiet">subscription</small>
+      {isBilled ? cost : <Money usd={subscription_value} />}
+      <small class="quiet">{isBilled && <Money usd={subscription_value} />} subscription</small>
     </span>
   )
 }

@@ -55,7 +55,6 @@ async function request(
   const deadline = AbortSignal.timeout(TIMEOUT_MS)
   const dispatcher = await createDispatcher(proxies)
   try {
-    // A redirect is never followed, because the request carries the credential.
     const through: object = dispatcher === undefined ? {} : { dispatcher }
     const response = await fetch(url, {
       ...through,

@@ -8,7 +8,7 @@ import { OPENAI, readOpenAi } from "./_openai.ts"
 import { OPENROUTER, readOpenRouter } from "./_openrouter.ts"
 import type { BillSource, DayRange, Reading, SourceOptions, SourceProvider } from "./_source.ts"
 
-export type { BillSource, SourceOptions, SourceProvider } from "./_source.ts"
+export type { BillSource, SourceProvider } from "./_source.ts"
 export { SourceError } from "./source-error.ts"
 
 interface Read {

@@ -64,13 +64,13 @@ describe("the bill of Anthropic", () => {
   })
 
   test("is complete over many pages and over ranges of at most 31 days", async () => {
-    for (let number = 0; number < 1500; number++) {
+    for (let number = 0; number < 1001; number++) {
       provider.serve({ ...WORK, at: at("2026-11-02"), key: `apikey_${number}`, quantities: { input: number + 1 } })
     }
     provider.serve({ ...WORK, at: at("2026-08-15") })
     const bill = await fetchBill({}, { since: "2026-08-01", until: "2026-11-29" })
     expect(sum(bill.lines.map(({ cost }) => cost))).toBe(totalOf(provider.books, provider.books.works))
-    expect(bill.lines.filter(({ day }) => day === "2026-11-02")).toHaveLength(1500)
+    expect(bill.lines.filter(({ day }) => day === "2026-11-02")).toHaveLength(1001)
     const usage = provider.adminRequests.filter(({ path }) => path.endsWith("/usage"))
     expect(usage.map(({ query }) => query.get("starting_at")?.slice(0, 10))).toEqual([
       "2026-08-01",

@@ -2,6 +2,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { readPages } from "../../../src/reconcile/sources/_pages.ts"
 import { createSource, SourceError, type SourceProvider } from "../../../src/reconcile/sources/index.ts"
 import {
   ADMIN_KEYS,
@@ -200,12 +201,22 @@ describe("an answer of another form", () => {
     expect(provider.adminRequests).toHaveLength(1)
   })
 
-  test("whose page token repeats, or whose pages never end, gets an error", async () => {
+  test("whose page token repeats gets an error", async () => {
     const page = (next: string) => ({ body: { data: [], has_more: true, next_page: next } })
     provider.failNext(page("a"), page("b"), page("a"))
     expect((await failureOf()).message).toContain("the token of its next page repeats")
-    provider.failNext(...Array.from({ length: 500 }, (_, number) => page(`page_${number}`)))
-    expect((await failureOf()).message).toContain("it has more than 500 pages")
+  })
+
+  test("whose pages never end gets an error after 500 pages", async () => {
+    let pages = 0
+    const get = async () => ({ body: { data: [{}], has_more: true, next_page: `page_${++pages}` }, account: undefined })
+    const reading = { range: RANGE, now: NOW, options: { credential: "" }, get, report: () => {}, note: () => {} }
+    const read = async () => {
+      for await (const entry of readPages(reading, { where: "The report", path: "/", query: {} }))
+        expect(entry).toEqual({})
+    }
+    await expect(read()).rejects.toThrow("The report cannot be read: it has more than 500 pages.")
+    expect(pages).toBe(500)
   })
 
   test("in another currency gets an error", async () => {
