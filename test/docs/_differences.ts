@@ -1,5 +1,11 @@
 import { formatDecimal, multiply, parseDecimal } from "../../src/core/decimal.ts"
-import type { Bucket, RecordedKind, RecordedLine, RecordedRequests, RecordedSide } from "../../src/core/reconciliation.ts"
+import type {
+  Bucket,
+  RecordedKind,
+  RecordedLine,
+  RecordedRequests,
+  RecordedSide,
+} from "../../src/core/reconciliation.ts"
 import type { BillingProvider, Rates } from "../support/billing-provider.ts"
 
 const DAY = "2026-11-09"
@@ -32,7 +38,11 @@ export interface Example {
 
 type Quantities = Partial<Record<Bucket, number>>
 
-const serve = (model: string, quantities: Quantities, more: { key?: string; project?: string; requests?: number } = {}) => ({
+const serve = (
+  model: string,
+  quantities: Quantities,
+  more: { key?: string; project?: string; requests?: number } = {},
+) => ({
   provider: model.startsWith("claude") ? ("anthropic" as const) : ("openai" as const),
   at: NOON,
   model,
