@@ -94,6 +94,15 @@ const COMMANDS: CommandTable = {
       export: { summary: "requests with their bodies, as JSON lines", load: () => import("./cli/usage/export.ts") },
     },
   },
+  reconcile: {
+    summary: "compare what providers bill with what was recorded",
+    load: () => import("./cli/reconcile/run.ts"),
+    commands: {
+      import: { summary: "compare a bill from a CSV file", load: () => import("./cli/reconcile/import.ts") },
+      history: { summary: "the differences from day to day", load: () => import("./cli/reconcile/history.ts") },
+      fix: { summary: "set the prices that the bill implies", load: () => import("./cli/reconcile/fix.ts") },
+    },
+  },
   metadata: {
     summary: "the names that clients send as X-Majordomo-NAME",
     commands: {

@@ -1,7 +1,5 @@
 import { formatDecimal, parseDecimal } from "../core/decimal.ts"
 import { isRecord } from "../kit/json/is-record.ts"
-import type { Variables } from "./environment.ts"
-import type { SourcedValue } from "./sources.ts"
 import { INVALID, type ValueParser } from "./value-parsers.ts"
 
 /** A difference that is tolerated: the larger of a part of the bill and an amount. */
@@ -46,21 +44,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** The settings of the credentials with which bills are read, with the variables that other programs read too. */
-export const BILLING_CREDENTIALS = {
-  openai: { setting: "reconcile.openai.admin_key", variable: "OPENAI_ADMIN_KEY" },
-  anthropic: { setting: "reconcile.anthropic.admin_key", variable: "ANTHROPIC_ADMIN_KEY" },
-  openrouter: { setting: "reconcile.openrouter.provisioning_key", variable: "OPENROUTER_PROVISIONING_KEY" },
-} as const
-
-/** Adds the credentials of those variables whose settings are not set. */
-export function readBillingCredentials(sourced: readonly SourcedValue[], env: Variables): readonly SourcedValue[] {
-  const added = Object.values(BILLING_CREDENTIALS).flatMap(({ setting, variable }) => {
-    const value = env[variable]
-    const isSet = sourced.some(({ path, value }) => path === setting && value !== "")
-    return isSet || !value ? [] : [{ path: setting, value, source: variable, dir: "" }]
-  })
-  return [...sourced, ...added]
 }

@@ -150,6 +150,27 @@ export async function listImportedProviders(query: RunQuery, { since, until }: D
   return rows.map(({ provider }) => provider)
 }
 
+/**
+ * Returns the first UTC day of which all requests of a provider are stored; undefined if the provider has none. Requests of
+ * earlier days were pruned, or did not pass through the gateway.
+ */
+export async function findFirstRecordedDay(query: RunQuery, provider: string): Promise<string | undefined> {
+  const { rows } = await query<{ day: string | null }>({
+    text: `SELECT (greatest(min(hour), (SELECT pruned_before FROM majordomo_schema)) AT TIME ZONE 'UTC')::date AS day
+      FROM llm_usage_hourly WHERE provider = $1`,
+    values: [provider],
+  })
+  return rows[0]?.day ?? undefined
+}
+
+/** Returns the day before which requests were pruned; undefined if none were. */
+export async function findPrunedBefore(query: RunQuery): Promise<string | undefined> {
+  const { rows } = await query<{ day: string | null }>(
+    "SELECT (pruned_before AT TIME ZONE 'UTC')::date AS day FROM majordomo_schema",
+  )
+  return rows[0]?.day ?? undefined
+}
+
 /** After so long, a run that has not finished is taken for one whose gateway died or whose provider did not answer. */
 const RETRY_AFTER = "1 hour"
 

@@ -23,6 +23,7 @@ import { createMetrics } from "./metrics.ts"
 import type { ServerOptions } from "./options.ts"
 import { openPrices } from "./prices.ts"
 import type { Metric } from "./prometheus.ts"
+import { startDailyReconcile } from "./reconcile.ts"
 import { startRecoveries, toJournalRoot } from "./recoveries.ts"
 import { startRetention } from "./retention.ts"
 import { claimOwnSlot, toSlotName } from "./slot.ts"
@@ -121,7 +122,10 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer }
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
-  if (!worker) own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
+  if (!worker) {
+    own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
+    own(startDailyReconcile({ settings, database, now: Date.now, log }))
+  }
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
   const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, connections, collect: metrics.collect }

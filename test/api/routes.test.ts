@@ -99,6 +99,7 @@ const READS: readonly (readonly [string, Record<string, unknown>])[] = [
   ["prices.get", { model: "gpt-4o-mini" }],
   ["prices.history", { model: "gpt-4o-mini" }],
   ["prices.unpriced", {}],
+  ["reconcile.history", {}],
   ["prune", { older_than: "90d", dry_run: true }],
   ["prices.reprice", { since: "7d", dry_run: true }],
   ["verify", {}],

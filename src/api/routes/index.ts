@@ -11,6 +11,7 @@ import { createOpenApiRoutes } from "./openapi.ts"
 import { priceOverrides } from "./price-overrides.ts"
 import { prices } from "./prices.ts"
 import { providerKeys } from "./provider-keys.ts"
+import { reconciliations } from "./reconciliations.ts"
 import { requests } from "./requests.ts"
 import { runs } from "./runs.ts"
 import { sessions } from "./sessions.ts"
@@ -30,6 +31,7 @@ const TABLES = [
   metadata,
   prices,
   priceOverrides,
+  reconciliations,
   maintenance,
   status,
   tokens,
