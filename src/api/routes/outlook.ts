@@ -1,9 +1,9 @@
 import { z } from "zod"
 import { InputError } from "../../operations/input-error.ts"
+import { computeWhatIf, parseModels, type WhatIfQuestion } from "../../operations/reprice/what-if.ts"
 import { type ForecastQuestion, forecastUsage, MAX_WEEKS } from "../../operations/usage/forecast.ts"
 import { createInvoice, type InvoiceQuestion, parseAllocation } from "../../operations/usage/invoice.ts"
 import { parseDimensions, parseNamedPeriod, parsePeriod } from "../../operations/usage/question.ts"
-import { computeWhatIf, parseModels, type WhatIfQuestion } from "../../operations/usage/what-if.ts"
 import { defineRoute } from "../_route.ts"
 import { FILTERS, parseChoice } from "./_usage-input.ts"
 
@@ -58,6 +58,7 @@ export const outlook = {
     output: z.object({
       ...head,
       to_date: unknownMoney,
+      unpriced: z.number().describe("the requests of the month without a known price"),
       forecast: unknownMoney.describe("null: too little is known, and notes say what"),
       low: unknownMoney,
       high: unknownMoney,

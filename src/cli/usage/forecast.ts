@@ -11,7 +11,7 @@ import { FILTER_OPTIONS, toChoice } from "./_options.ts"
 import { toPeriodLine } from "./_period.ts"
 
 const { since: _since, until: _until, period: _period, month: _month, ...FILTERS } = FILTER_OPTIONS
-const FIELDS = ["since", "until", "tz", "to_date", "forecast", "low", "high", "weeks"] as const
+const FIELDS = ["since", "until", "tz", "to_date", "unpriced", "forecast", "low", "high", "weeks"] as const
 
 export default defineCommand({
   meta: { name: "forecast", description: "what the month will have cost at its end, by the pattern of the last weeks" },
@@ -40,8 +40,8 @@ export default defineCommand({
   },
 })
 
-function renderForecast({ to_date, forecast, low, high }: Forecast): string {
-  const lines = [`So far      ${to_date === null ? "unpriced" : toDollars(to_date)}`]
+function renderForecast({ to_date, unpriced, forecast, low, high }: Forecast): string {
+  const lines = [`So far      ${to_date === null ? "unpriced" : `${unpriced > 0 ? ">" : ""}${toDollars(to_date)}`}`]
   if (forecast === null) return `${lines[0]}\n`
   lines.push(`At its end  about ${toDollars(forecast)}, from ${toDollars(low!)} to ${toDollars(high!)}`)
   return `${lines.join("\n")}\n`

@@ -1,6 +1,6 @@
 import { outlook } from "../../api/routes/outlook.ts"
 import { CommandError } from "../../core/errors.ts"
-import type { WhatIf } from "../../operations/usage/what-if.ts"
+import type { WhatIf } from "../../operations/reprice/what-if.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"

@@ -49,7 +49,7 @@ export const FOCUS_COLUMNS = [
   "x_OutputTokens",
 ] as const
 
-export type FocusRow = Readonly<Record<(typeof FOCUS_COLUMNS)[number], string | number | null>>
+type FocusRow = Readonly<Record<(typeof FOCUS_COLUMNS)[number], string | number | null>>
 
 /**
  * Returns the FOCUS rows of an invoice with lines: one per group, provider and model, and an adjustment for each part of

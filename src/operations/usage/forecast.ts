@@ -33,6 +33,8 @@ export interface Forecast {
   readonly filters: Readonly<Record<string, unknown>>
   /** The cost of the month so far; null: no price is known. */
   readonly to_date: string | null
+  /** The requests of the month without a known price, so that its cost is more. */
+  readonly unpriced: number
   /** The cost at the month's end; null: too little is known, and `notes` say what. */
   readonly forecast: string | null
   /** The month's end if all remaining days are like those of the cheapest or the most expensive of the weeks. */
@@ -67,7 +69,15 @@ export async function forecastUsage(
   const toDate = current === undefined ? "0" : current.total.total_cost
   const weeks = toWeeks(past, pattern)
   const doubts = [...notes, ...listDoubts([current?.total, past.total])]
-  const none = { ...head, to_date: toDate, forecast: null, low: null, high: null, weeks: weeks.length }
+  const none = {
+    ...head,
+    to_date: toDate,
+    unpriced: current?.total.unpriced ?? 0,
+    forecast: null,
+    low: null,
+    high: null,
+    weeks: weeks.length,
+  }
   if (period.until <= now) return { ...none, notes: [...doubts, "the month has ended: its cost is to_date"] }
   if (weeks.length < MIN_WEEKS) return { ...none, notes: [...doubts, TOO_LITTLE] }
   if (toDate === null) return { ...none, notes: [...doubts, "no price of this month is known"] }

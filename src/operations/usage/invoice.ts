@@ -10,7 +10,7 @@ import type { Dimension, Period } from "./question.ts"
 import { checkNames } from "./report.ts"
 
 /** The group whose cost the others share, and in proportion to what. */
-export interface Allocation {
+interface Allocation {
   readonly group: string
   readonly weight: "requests" | "cost"
 }

@@ -2,12 +2,11 @@ import type { PriceQuery } from "../../core/cost.ts"
 import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
 import type { Reading } from "../../core/usage.ts"
 import { type RepriceableRow, readRepriceable } from "../../database/repricings.ts"
-import type { Filters, Period } from "../../reports/index.ts"
+import { type Filters, type Period, toOffsetIso } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import { InputError } from "../input-error.ts"
-import type { FindFormat } from "../reprice/reading.ts"
-import { toPriceQuery } from "../reprice/reprice.ts"
-import { toQuestionObject } from "./json.ts"
+import type { FindFormat } from "./reading.ts"
+import { toPriceQuery } from "./reprice.ts"
 
 export interface WhatIfQuestion {
   readonly period: Period
@@ -93,9 +92,19 @@ export async function computeWhatIf(context: WhatIfContext, asked: WhatIfQuestio
     after = rows.at(-1)
     if (rows.length < CHUNK) break
   }
-  const { by: _by, ...head } = toQuestionObject({ question: { by: [], period, filters }, now })
   const { from, to } = asked
-  return { ...head, from, to, to_provider: asked.provider ?? null, prices: asked.prices, ...sums.read(), notes: [NOTE] }
+  return {
+    since: toOffsetIso(period.since, period.tz),
+    until: toOffsetIso(filter.until, period.tz),
+    tz: period.tz,
+    filters: Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)),
+    from,
+    to,
+    to_provider: asked.provider ?? null,
+    prices: asked.prices,
+    ...sums.read(),
+    notes: [NOTE],
+  }
 }
 
 interface Otherwise {
