@@ -9,7 +9,7 @@ import { matchOwners } from "./_owners.ts"
 import type { Finding } from "./_shapes.ts"
 import { recordedIn } from "./_sums.ts"
 
-export interface CompareOptions {
+interface CompareOptions {
   /** Days that end later may still be added to by the provider. */
   readonly settledBefore: Date
   /** The alias of a credential by the provider's id of its API key. */

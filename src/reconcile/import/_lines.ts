@@ -90,13 +90,13 @@ export class BillLines {
   private toFactor(rate: string | undefined): Decimal | undefined {
     const { currency = "USD" } = this
     if (currency === "USD" && rate !== undefined) {
-      throw new BillFileError("The amounts of the file are in US dollars. Leave the rate out.")
+      throw new BillFileError("The amounts of the file are in US dollars. Leave out --rate.")
     }
     if (currency === "USD") return undefined
     if (rate === undefined) {
       throw new BillFileError(
-        `The amounts of the file are in ${currency}. Bills are compared in US dollars: give the US dollars of one ${currency} as the rate, ` +
-          "such as 1.08, or export the file in US dollars.",
+        `The amounts of the file are in ${currency}. Bills are compared in US dollars: give the US dollars of one ${currency} with --rate, ` +
+          "such as --rate 1.08, or export the file in US dollars.",
       )
     }
     return parseRate(rate)
@@ -106,7 +106,7 @@ export class BillLines {
 function parseRate(rate: string): Decimal {
   const value = /^\d+(?:\.\d{1,18})?$/.test(rate) ? parseDecimal(rate) : 0n
   if (value > 0n) return value
-  throw new BillFileError(`The rate must be a positive decimal, such as 1.08, but it is ${JSON.stringify(rate)}.`)
+  throw new BillFileError(`--rate must be a positive decimal, such as 1.08, but it is ${JSON.stringify(rate)}.`)
 }
 
 function toKey({ day, model, tier, key, project, bucket, item }: FileLine): LineKey & LineGroup {

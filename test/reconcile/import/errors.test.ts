@@ -79,7 +79,7 @@ describe("a file that cannot be read is rejected by a sentence that says what to
     [
       "another currency",
       csv(`${HEADER},currency`, "2026-11-01,m,1,1,EUR"),
-      "The amounts of the file are in EUR. Bills are compared in US dollars: give the US dollars of one EUR as the rate, such as 1.08, or export the file in US dollars.",
+      "The amounts of the file are in EUR. Bills are compared in US dollars: give the US dollars of one EUR with --rate, such as --rate 1.08, or export the file in US dollars.",
     ],
     [
       "two currencies",
@@ -89,13 +89,13 @@ describe("a file that cannot be read is rejected by a sentence that says what to
     [
       "a rate for dollars",
       csv("date,cost ($)", "2026-11-01,1"),
-      "The amounts of the file are in US dollars. Leave the rate out.",
+      "The amounts of the file are in US dollars. Leave out --rate.",
       { provider: "acme", rate: "1.1" },
     ],
     [
       "a rate that is no positive number",
       csv("date,cost (EUR)", "2026-11-01,1"),
-      'The rate must be a positive decimal, such as 1.08, but it is "0".',
+      '--rate must be a positive decimal, such as 1.08, but it is "0".',
       { provider: "acme", rate: "0" },
     ],
     [
