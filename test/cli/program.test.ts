@@ -311,6 +311,7 @@ describe("reports", () => {
     const { stdout } = await report("--by", "model", ...period)
     expect(`\n${stdout}`).toMatchInlineSnapshot(`
       "
+      2026-11-01 to 2026-11-03 (Europe/Lisbon)
       Model        Requests  Errors  Input  Cached  Output  Unpriced       Cost   Share
       ---------------------------------------------------------------------------------
       gpt-4o-mini         2       0  2,000     800   1,000         0   $0.00084  100.0%
@@ -326,6 +327,7 @@ describe("reports", () => {
     const { stdout } = await report(...period)
     expect(`\n${stdout}`).toMatchInlineSnapshot(`
       "
+      2026-11-01 to 2026-11-03 (Europe/Lisbon), compared with 2026-10-29 to 2026-10-31
       Requests    3, 1 with an error
       Tokens      4,500
       Cost        >$0.00084

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import type { Screen } from "../../src/cli/_print.ts"
 import { toProgressLine } from "../../src/cli/_progress.ts"
 import { displayWidth } from "../../src/cli/_table.ts"
+import { toInvoicePage } from "../../src/cli/usage/_invoice-page.ts"
 import { renderOverview } from "../../src/cli/usage/_overview.ts"
 import { createTailLines } from "../../src/cli/usage/_tail-line.ts"
 import { renderWaterfall } from "../../src/cli/usage/_waterfall.ts"
@@ -425,4 +426,32 @@ test("progress shows a bar, a share and the numbers", () => {
     "██████▌                   27 %  1,350,000 of 5,000,000 requests",
   )
   expect(toProgressLine(0, 0, "requests")).toContain("100 %")
+})
+
+test("an invoice as a page shows names of clients as text, amounts with all digits, and its period and time zone", () => {
+  const measures = {
+    requests: 1200,
+    input_tokens: 5,
+    cached_tokens: 0,
+    output_tokens: 7,
+    total_cost: "1.000000000001",
+    estimated: 0,
+    unpriced: 0,
+  }
+  const page = toInvoicePage({
+    since: "2026-10-01T00:00:00+01:00",
+    until: "2026-11-01T00:00:00+00:00",
+    tz: "Europe/Lisbon",
+    by: ["Team"],
+    filters: {},
+    is_final: true,
+    rows: [{ ...measures, Team: `<script>"a" & 'b'</script>`, allocated: "0", amount: "1.000000000001" }],
+    total: measures,
+    notes: [],
+  })
+  expect(page).toContain("<h1>Invoice 2026-10-01 to 2026-10-31</h1>")
+  expect(page).toContain("Time zone: Europe/Lisbon.")
+  expect(page).toContain("<td>&#60;script&#62;&#34;a&#34; &#38; &#39;b&#39;&#60;/script&#62;</td><td>1,200</td>")
+  expect(page).toContain("<td>$1.000000000001</td>")
+  expect(page).not.toContain("<script")
 })

@@ -17,13 +17,16 @@ export function renderOverview(overview: Overview, screen: Screen): string {
   const { current, before, models, keys } = overview
   const now = current.total
   const then = before.total
+  const isBefore = overview.comparedWith.until === overview.question.period.since
+  const toChange = (amount: number, earlier: number) =>
+    describeChange(amount, earlier, isBefore ? "the period before" : "the other period")
   const facts = [
     [
       "Requests",
-      `${withThousands(now.requests)}${describeChange(now.requests, then.requests)}${now.errors > 0 ? `, ${withThousands(now.errors)} with an error` : ""}`,
+      `${withThousands(now.requests)}${toChange(now.requests, then.requests)}${now.errors > 0 ? `, ${withThousands(now.errors)} with an error` : ""}`,
     ],
-    ["Tokens", `${withThousands(tokensOf(now))}${describeChange(tokensOf(now), tokensOf(then))}`],
-    ["Cost", `${toCostCell(now)}${describeChange(Number(now.total_cost), Number(then.total_cost))}`],
+    ["Tokens", `${withThousands(tokensOf(now))}${toChange(tokensOf(now), tokensOf(then))}`],
+    ["Cost", `${toCostCell(now)}${toChange(Number(now.total_cost), Number(then.total_cost))}`],
     ...(now.subscription_requests > 0 ? [["Subscribed", describeSubscriptions(now)]] : []),
     ["Confidence", describeConfidence(overview)],
     ...(now.unpriced > 0 ? [["", `to price them: ${toRepriceCommand(overview.question)}`]] : []),
@@ -88,12 +91,12 @@ function renderTop(by: readonly Dimension[], { rows, total, groups }: UsageAnswe
   )
 }
 
-function describeChange(now: number, before: number): string {
+function describeChange(now: number, before: number, against: string): string {
   if (before === 0) return ""
   const percent = ((now - before) / before) * 100
   const shown =
     Math.abs(percent) >= 1000 ? `${(now / before).toFixed(0)}x` : `${percent >= 0 ? "+" : ""}${percent.toFixed(0)}%`
-  return ` (${shown} against the period before)`
+  return ` (${shown} against ${against})`
 }
 
 /**
