@@ -15,11 +15,11 @@ export function toId(text: string): string {
 
 /** Throws a CommandError for a name that is empty or too long, or that people cannot read. */
 export function toName(text: string): string {
-  const problem = explainInvisible(text)
-  if (problem !== undefined) throw new CommandError(`the name of an API key ${problem}`)
   const name = toStorable(text)
   const length = [...name].length
   if (name.trim() === "") throw new CommandError("the name of an API key must not be empty")
+  const problem = explainInvisible(text)
+  if (problem !== undefined) throw new CommandError(`the name of an API key ${problem}`)
   if (length > MAX_NAME_LENGTH) {
     throw new CommandError(`the name of an API key has at most ${MAX_NAME_LENGTH} characters, got ${length}`)
   }

@@ -65,7 +65,7 @@ function toName(text: string): string {
 }
 
 function toValue(name: string, text: string): string {
-  const problem = explainInvisible(text)
+  const problem = explainInvisible(text.trim())
   if (problem !== undefined) throw new CommandError(`the value of ${name} ${problem}`, 2)
   const value = toStorable(text).trim()
   if (value !== "" && value.length <= MAX_VALUE_LENGTH) return value

@@ -83,7 +83,9 @@ export async function findProviderKey(query: RunQuery, reference: string): Promi
         values: [provider.toLowerCase(), rest.join(":")],
       })
   if (rows[0] !== undefined) return rows[0]
-  throw new NotFoundError("there is no provider key with this id or name: see provider-keys list")
+  throw new NotFoundError(
+    "there is no provider key with this id or name, such as openai:default: see provider-keys list",
+  )
 }
 
 interface NewProviderKey extends Encrypted {

@@ -58,6 +58,15 @@ describe("the audit log", () => {
     expect((await readActions()).slice(from)).toEqual(["metadata.activate", "metadata.deactivate", "prune"])
   })
 
+  test("has the changes of a key whose name could not be given today, and which may keep it", async () => {
+    const name = "old\u202ename"
+    const { id } = await callLocally(keys.create, admin.caller, { name: "Old" })
+    await admin.database.query({ text: "UPDATE api_keys SET name = $2 WHERE id = $1", values: [id, name] })
+    const changed = await callLocally(keys.update, admin.caller, { id, name, description: "from before" })
+    expect(changed).toMatchObject({ name, description: "from before" })
+    await expect(callLocally(keys.update, admin.caller, { id, name: `${name}!` })).rejects.toThrow("U+202E")
+  })
+
   test("is not written when the change fails", async () => {
     const from = (await readActions()).length
     await expect(callLocally(keys.update, admin.caller, { id: crypto.randomUUID(), name: "x" })).rejects.toThrow()

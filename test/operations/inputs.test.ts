@@ -70,7 +70,7 @@ describe("a name that does not look like what it is is rejected, and the message
     ["U+2028", "two\u2028lines"],
     ["U+200B", "zero\u200bwidth"],
     ["U+2066", "\u2066isolated"],
-    ["U+FEFF", "\ufeffmark"],
+    ["U+FEFF", "byte\ufeffmark"],
   ] as const
   test.each(names)("%s", async (_noun, use) => {
     for (const [character, name] of hidden) {

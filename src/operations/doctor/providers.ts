@@ -21,10 +21,12 @@ export async function checkProviders({ settings }: Context<"settings">): Promise
     })),
   )
   await dispatcher?.destroy()
-  const findings = probes.map(({ name, baseUrl, failure }) => {
+  const findings = probes.map(({ name, baseUrl, failure, isAtProxy }) => {
     if (failure === undefined) return ok(`${name} answers (${baseUrl})`)
     if (isOptional(name, baseUrl)) return skipped(`${name} cannot be reached (${failure}), and no setting names it`)
-    const fix = `correct providers.${name}.base_url, or let this machine reach it (DNS, firewall, proxy)`
+    const fix = isAtProxy
+      ? "correct the proxy (upstream.proxy, or HTTPS_PROXY and HTTP_PROXY), or except the host in NO_PROXY"
+      : `correct providers.${name}.base_url, or let this machine reach it (DNS, firewall, proxy)`
     return problem(`${name} cannot be reached at ${baseUrl}: ${failure}`, fix)
   })
   const reached = describeProxies(proxies).map(ok)
@@ -50,6 +52,8 @@ function checkClock(skews: readonly number[]): Finding {
 
 interface Probe {
   readonly failure: string | undefined
+  /** The proxy is why. */
+  readonly isAtProxy: boolean
   /** The provider's clock minus this machine's clock, in ms. */
   readonly skewMs: number | undefined
 }
@@ -67,9 +71,10 @@ async function probe(baseUrl: string, through: object = {}): Promise<Probe> {
     const date = Date.parse(response.headers.get("date") ?? "")
     // The header has whole seconds, so on average half a second is missing.
     const skewMs = Number.isNaN(date) ? undefined : date + 500 - (askedAt + Date.now()) / 2
-    return { failure: undefined, skewMs }
+    return { failure: undefined, isAtProxy: false, skewMs }
   } catch (error) {
-    return { failure: toReason(error), skewMs: undefined }
+    const isAtProxy = (error as { readonly cause?: unknown }).cause instanceof ProxyError
+    return { failure: toReason(error), isAtProxy, skewMs: undefined }
   }
 }
 

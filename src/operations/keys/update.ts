@@ -37,7 +37,9 @@ export async function updateKey(
     if (limits !== undefined) await lockRollups(query)
     const before = (await readKeyView(query, now()))(await lockKey(query, id))
     const bindings = names && (await resolveBindings(query, names))
-    const changed = await changeKey({ query }, id, { ...change, bindings })
+    // A name from before names were checked may stay, because forms send it back as it is.
+    const name = change.name === before.name ? undefined : change.name
+    const changed = await changeKey({ query }, id, { ...change, name, bindings })
     if (limits !== undefined) await applyKeyLimits(query, changed, limits)
     const after = (await readKeyView(query, now()))(changed)
     await recordChange(query, actor, { action: "keys.update", target: after.id, before, after })
