@@ -13,7 +13,7 @@ import type { Cell, CostLine, Entry, Finding } from "./_shapes.ts"
 import { atListPrice, chargedBy, hasRecords, listedBy, recordedIn } from "./_sums.ts"
 
 /** The causes of a bill's differences, and what it charges on each day. */
-export interface Explained {
+interface Explained {
   readonly findings: readonly Finding[]
   readonly billed: ReadonlyMap<string, Decimal>
   /** Days whose usage the bill reports without any cost, so that its tokens were valued at the recorded rates. */

@@ -35,7 +35,7 @@ export interface Group {
 }
 
 /** Recorded requests of a group. */
-export interface Requests {
+interface Requests {
   readonly kind: RecordedKind
   readonly began: string
   count: number
@@ -67,7 +67,7 @@ export interface Summary extends Omit<Finding, "day" | "quantity"> {
   readonly quantities: ReadonlyMap<string, Decimal>
 }
 
-export type Why =
+type Why =
   | "outside"
   | Exclude<RecordedKind, "metered">
   | "tokens"
