@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 21
+-- Schema version: 22
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -5921,6 +5921,67 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (21, 'key_policy', false);
 END $version$;
 
+
+-- ## Version 22: reconciliations --------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 22 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0022 reconciliations
+-- breaking: no
+
+-- What a provider billed for one UTC day, what was recorded, and the causes of the difference. A later comparison replaces the
+-- row (src/database/reconciliations.ts).
+CREATE TABLE llm_reconciliations (
+  provider   text NOT NULL,
+  account    text NOT NULL DEFAULT '',           -- the provider's id or name of the account; '': it names none
+  day        date NOT NULL,
+  billed     numeric NOT NULL,                   -- USD
+  recorded   numeric NOT NULL,                   -- USD
+  settling   boolean NOT NULL,                   -- the provider may still add to the day
+  causes     jsonb NOT NULL,                     -- their amounts add up to billed - recorded
+  notes      jsonb NOT NULL DEFAULT '[]',        -- what the source could not say
+  source     text NOT NULL,                      -- api, legacy-api or import
+  fetched_at timestamptz NOT NULL,               -- when the bill was read
+  PRIMARY KEY (provider, account, day),
+  CONSTRAINT llm_reconciliations_are_numbers CHECK (billed < 'NaN' AND recorded < 'NaN')
+);
+
+-- The lines of bills that were imported from files. They are compared again when prices or rows have changed.
+CREATE TABLE llm_bill_lines (
+  provider    text NOT NULL,
+  account     text NOT NULL DEFAULT '',
+  day         date NOT NULL,
+  line        integer NOT NULL,                  -- counts the lines of the import
+  model       text,
+  tier        text,
+  bucket      text NOT NULL,
+  key         text,                              -- the provider's id of its API key
+  project     text,
+  requests    bigint,
+  quantity    numeric,
+  list_cost   numeric,                           -- USD before discounts
+  cost        numeric,                           -- USD
+  item        text,                              -- the provider's own text of the line
+  imported_at timestamptz NOT NULL,
+  PRIMARY KEY (provider, account, day, line),
+  CONSTRAINT llm_bill_lines_are_numbers CHECK (quantity < 'NaN' AND list_cost < 'NaN' AND cost < 'NaN')
+);
+
+-- The daily comparison: one of the gateways does it, and another one if that gateway dies or the provider does not answer.
+CREATE TABLE majordomo_reconcile_runs (
+  provider    text PRIMARY KEY,
+  started_at  timestamptz NOT NULL,
+  finished_at timestamptz                        -- of the last run that succeeded
+);
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (22, 'reconciliations', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -5949,8 +6010,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 21 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 21: nothing was changed', latest;
+  IF latest > 22 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 22: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -1,5 +1,6 @@
 // npm run bench -- limits
-// Measures the CPU that limits add to a request: to reserve, settle and commit, with 0, 1 and 10 limits that apply. The lease
+// Measures the CPU that limits add to a request: to read its size and estimate it, reserve, settle and commit, with 0, 1 and
+// 10 limits that apply. The lease
 // table is in memory and always has room, as for a busy gateway far from its limits. Rounds alternate, and the minimum of
 // each counts, because noise only adds. Fails above the goal with ten limits.
 import "./_typescript.mjs"
@@ -13,6 +14,8 @@ const REQUESTS = 20_000
 const BATCH = 200
 
 const { createLimits } = await import("../src/limits/index.ts")
+const { Estimator } = await import("../src/gateway/limits/estimator.ts")
+const { openai } = await import("../src/providers/openai/index.ts")
 
 /** @param {number} count */
 function makeLimits(count) {
@@ -62,7 +65,29 @@ function openGateway(count) {
   return limits
 }
 
-const ESTIMATE = { inputTokens: 500, outputTokens: 300, cost: 4_000_000 }
+const body = Buffer.from(
+  JSON.stringify({
+    model: "gpt-5",
+    messages: [{ role: "user", content: "Tell me a story. ".repeat(8) }],
+    max_tokens: 300,
+  }),
+)
+// The parts of a request that are read, and prices that are known, as they are for all requests but the first of a model.
+const estimator = new Estimator(
+  /** @type {any} */ ({
+    price: () => ({ totalCost: "2.5" }),
+    boundsOf: () => ({ context: 400_000, output: 128_000 }),
+    pricesVersion: () => 1,
+  }),
+)
+const proxied = /** @type {any} */ ({
+  call: { receivedAt: Date.now(), headers: { "content-type": "application/json" }, body },
+  caller: { keyId: "key-1" },
+  route: { provider: { name: "openai" } },
+  prepared: { requestedModel: "gpt-5" },
+  providerRequest: { method: "POST", path: "/v1/chat/completions", body },
+  dialect: openai,
+})
 const USAGE = { inputTokens: 480, outputTokens: 250, cost: 3_500_000, model: "gpt-5-2026-08-07" }
 const metadata = { Team: "search", "User-Id": "u-42", Feature: "chat" }
 const ids = Array.from({ length: REQUESTS }, () => crypto.randomUUID())
@@ -74,7 +99,8 @@ const requests = ids.map((id) => ({
   metadata,
   isFree: false,
   isSubscribed: false,
-  estimate: () => ESTIMATE,
+  /** @param {"expected" | "maximum"} kind */
+  estimate: (kind) => estimator.estimate(proxied, estimator.read(proxied), kind),
 }))
 
 /** Returns the CPU per request in us. @param {import("../src/limits/index.ts").Limits} limits */

@@ -91,7 +91,22 @@ const COMMANDS: CommandTable = {
         summary: "background responses and batches that are not billed yet",
         load: () => import("./cli/usage/pending.ts"),
       },
+      forecast: { summary: "what the month will have cost at its end", load: () => import("./cli/usage/forecast.ts") },
+      "what-if": {
+        summary: "what the same tokens would have cost with another model",
+        load: () => import("./cli/usage/what-if.ts"),
+      },
+      invoice: { summary: "what each group owes for a calendar month", load: () => import("./cli/usage/invoice.ts") },
       export: { summary: "requests with their bodies, as JSON lines", load: () => import("./cli/usage/export.ts") },
+    },
+  },
+  reconcile: {
+    summary: "compare what providers bill with what was recorded",
+    load: () => import("./cli/reconcile/run.ts"),
+    commands: {
+      import: { summary: "compare a bill from a CSV file", load: () => import("./cli/reconcile/import.ts") },
+      history: { summary: "the differences from day to day", load: () => import("./cli/reconcile/history.ts") },
+      fix: { summary: "set the prices that the bill implies", load: () => import("./cli/reconcile/fix.ts") },
     },
   },
   metadata: {

@@ -7,17 +7,19 @@ import type { HttpExchange } from "./http.ts"
 /**
  * A resource that a route needs in addition to settings, clock and log. `prices` is the price book, and the database if it
  * can be opened. `history` is the price book with the changes of prices that the database has; the database may be missing. `connect` returns a database for a call that lasts; the
- * caller closes it. `http` is the request itself: a route that needs it is no command.
+ * caller closes it. `file` is a file that the caller sends: over HTTP it is the body, and the other inputs are in the query.
+ * `http` is the request itself: a route that needs it is no command.
  */
-export type Need = "database" | "connect" | "prices" | "history" | "bodies" | "http"
+export type Need = "database" | "connect" | "prices" | "history" | "bodies" | "file" | "http"
 
 type Named = "settings" | "now" | "log" | "onProgress" | "actor"
 
 /** The context that `run` receives: the resources of its needs, and those that every route has. */
 export type RouteContext<N extends Need> = Context<Named> &
-  Context<Exclude<N, "history" | "connect" | "http"> | ("history" extends N ? "prices" : never)> &
+  Context<Exclude<N, "history" | "connect" | "file" | "http"> | ("history" extends N ? "prices" : never)> &
   ("prices" extends N ? { readonly database?: Database | undefined } : object) &
   ("connect" extends N ? { connect(): Promise<Database> } : object) &
+  ("file" extends N ? { readonly file: AsyncIterable<Uint8Array> } : object) &
   ("http" extends N ? { readonly http: HttpExchange; readonly access: Access } : object) & {
     /** Aborts when the caller does not want the result any more. */
     readonly signal: AbortSignal
@@ -113,6 +115,11 @@ export function defineStream<Input extends z.ZodObject, Item, N extends Need, Pa
     Partial<Pick<StreamRoute<Input, Parsed, Item, N>, "parse">>,
 ): StreamRoute<Input, Parsed, Item, N> {
   return { parse: (input) => input as Parsed, ...route }
+}
+
+/** Whether the inputs of a route are in the query, and not in a JSON body. */
+export function hasQuery({ method, needs }: Pick<AnyRoute, "method" | "needs">): boolean {
+  return method === "GET" || method === "DELETE" || needs.includes("file")
 }
 
 /** Returns the names of the parameters in a path: `/keys/{id}` has `id`. */

@@ -7,6 +7,8 @@ import { parseInput } from "./input.ts"
 /** The part of the context that a command gives to a route that it runs by itself. */
 export interface LocalCaller extends Pick<RouteContext<Need>, "settings" | "log" | "onProgress" | "signal" | "actor"> {
   readonly now: () => number
+  /** The file that the command sends. */
+  readonly file?: AsyncIterable<Uint8Array> | undefined
 }
 
 /** Runs a route in this process: checks its input, opens what it needs, and closes it again. */
@@ -54,6 +56,8 @@ async function withResources<T>(
         return needs.includes("database") ? withPrices({ ...caller, ...context }, next) : withStoredPrices(caller, next)
       case "history":
         return withPriceHistory(caller, next)
+      case "file":
+        return next({ file: caller.file })
       case "http":
         throw new Error("this route works only over HTTP")
       default:

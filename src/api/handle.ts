@@ -6,7 +6,7 @@ import { type ApiEvent, formatEvent, KEEP_ALIVE } from "./events.ts"
 import { type HttpExchange, toExchange } from "./http.ts"
 import { parseInput } from "./input.ts"
 import { ApiError, explainError, type Problem } from "./problem.ts"
-import { readInput } from "./read-input.ts"
+import { readFile, readInput } from "./read-input.ts"
 import type { Router } from "./router.ts"
 
 /** The server that the API is part of gives it these parts. */
@@ -41,7 +41,8 @@ export function createApiHandler(deps: ApiHandlerDeps): (request: Request) => Pr
       const http = toExchange(request)
       const { actor } = await deps.access.authenticate(http, route.role)
       const input = parseInput(route, await readInput(route, request, parameters), deps.now())
-      const resources = { ...(await deps.open(route.needs)), actor, http, access: deps.access }
+      const sent = route.needs.includes("file") && { file: readFile(request) }
+      const resources = { ...(await deps.open(route.needs)), ...sent, actor, http, access: deps.access }
       if (request.headers.get("accept")?.includes("text/event-stream")) {
         return stream(request, formatEvent, "text/event-stream", (context) =>
           toEvents(route, { ...resources, ...context }, input, fail),

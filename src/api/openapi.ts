@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { type AnyRoute, listPathParameters } from "./_route.ts"
+import { type AnyRoute, hasQuery, listPathParameters } from "./_route.ts"
 import { BASE } from "./handle.ts"
 import { isList } from "./read-input.ts"
 
@@ -55,14 +55,14 @@ const PROBLEM = {
 }
 
 function describeRoute(route: AnyRoute, schemas: Record<string, unknown>): Json {
-  const { name, summary, role, method } = route
+  const { name, summary, role } = route
   const { properties = {}, required = [] } = toSchema(route.input, "input", schemas) as {
     properties?: Record<string, Json>
     required?: readonly string[]
   }
   const inPath = listPathParameters(route.path)
   const others = Object.keys(properties).filter((each) => !inPath.includes(each))
-  const isQuery = method === "GET" || method === "DELETE"
+  const isQuery = hasQuery(route)
   const parameters = [
     ...inPath.map((each) => ({
       name: each,
@@ -79,9 +79,12 @@ function describeRoute(route: AnyRoute, schemas: Record<string, unknown>): Json 
     description: `Needs the role ${role}.`,
     ...(parameters.length > 0 && { parameters }),
     ...(!isQuery && others.length > 0 && { requestBody: describeBody(others, properties, required) }),
+    ...(route.needs.includes("file") && { requestBody: FILE_BODY }),
     responses: { ...describeAnswer(route, schemas), default: { $ref: "#/components/responses/Problem" } },
   }
 }
+
+const FILE_BODY = { required: true, content: { "text/csv": {}, "application/octet-stream": {} } }
 
 function describeParameter({ input }: AnyRoute, name: string, schema: Json, required: readonly string[]): Json {
   const shape = (input as z.ZodObject).shape

@@ -1,11 +1,40 @@
 import type { z } from "zod"
-import { type AnyRoute, listPathParameters } from "./_route.ts"
+import { type AnyRoute, hasQuery, listPathParameters } from "./_route.ts"
 import { ApiError } from "./problem.ts"
 
 const MAX_BODY_BYTES = 1024 * 1024
 
+/** A file is read piece by piece and never held as a whole. */
+const MAX_FILE_BYTES = 1024 * 1024 * 1024
+
 /**
- * Reads the input of a request: the parameters of its path, and of its query (GET, DELETE) or its JSON body.
+ * Returns the pieces of the file that a request sends as its body.
+ *
+ * @throws ApiError if there is none, or while it is read, if it is too large
+ */
+export function readFile({ body, headers }: Request): AsyncIterable<Uint8Array> {
+  // A form of another website can send text and forms without asking, but neither of these types.
+  if (!/^(?:text\/csv|application\/octet-stream)\s*(?:;|$)/i.test(headers.get("content-type") ?? "")) {
+    throw new ApiError(
+      "unsupported_media_type",
+      "the body must be the file, with Content-Type: text/csv or application/octet-stream",
+    )
+  }
+  if (body === null) throw new ApiError("invalid_input", "the body must be the file, and it is empty")
+  return limitBytes(body as unknown as AsyncIterable<Uint8Array>, MAX_FILE_BYTES, "file")
+}
+
+async function* limitBytes(pieces: AsyncIterable<Uint8Array>, maxBytes: number, noun: string) {
+  let bytes = 0
+  for await (const piece of pieces) {
+    bytes += piece.length
+    if (bytes > maxBytes) throw new ApiError("input_too_large", `the ${noun} may have at most ${maxBytes} bytes`)
+    yield piece
+  }
+}
+
+/**
+ * Reads the input of a request: the parameters of its path, and of its query (GET, DELETE, files) or its JSON body.
  *
  * @throws ApiError if the body is too large, or is no JSON object
  */
@@ -14,8 +43,7 @@ export async function readInput(
   request: Request,
   parameters: Readonly<Record<string, string>>,
 ): Promise<Record<string, unknown>> {
-  const isQuery = route.method === "GET" || route.method === "DELETE"
-  const given = isQuery ? readQuery(route, new URL(request.url).searchParams) : await readBody(request)
+  const given = hasQuery(route) ? readQuery(route, new URL(request.url).searchParams) : await readBody(request)
   const twice = listPathParameters(route.path).find((name) => Object.hasOwn(given, name))
   if (twice !== undefined)
     throw new ApiError("invalid_input", `${twice} stands in the path, and may not be given twice`)
@@ -64,12 +92,7 @@ function parseJson(text: string): unknown {
 async function readText({ body }: Request): Promise<string> {
   if (body === null) return ""
   const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of body as unknown as AsyncIterable<Uint8Array>) {
-    bytes += piece.length
-    if (bytes > MAX_BODY_BYTES)
-      throw new ApiError("input_too_large", `the body may have at most ${MAX_BODY_BYTES} bytes`)
-    pieces.push(piece)
-  }
+  const limited = limitBytes(body as unknown as AsyncIterable<Uint8Array>, MAX_BODY_BYTES, "body")
+  for await (const piece of limited) pieces.push(piece)
   return Buffer.concat(pieces).toString("utf8")
 }

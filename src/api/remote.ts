@@ -1,5 +1,5 @@
 import { CommandError } from "../core/errors.ts"
-import { type AnyRoute, listPathParameters } from "./_route.ts"
+import { type AnyRoute, hasQuery, listPathParameters } from "./_route.ts"
 import { type ApiEvent, readEvents } from "./events.ts"
 import { BASE } from "./handle.ts"
 import { type Problem, toError } from "./problem.ts"
@@ -16,6 +16,8 @@ interface Listener {
   log(line: string): void
   onProgress(done: number, total: number): void
   onItem?(item: unknown): void | Promise<void>
+  /** The file that is sent. */
+  readonly file?: AsyncIterable<Uint8Array> | undefined
   readonly signal: AbortSignal
 }
 
@@ -30,7 +32,7 @@ export async function callRemotely(
   input: Readonly<Record<string, unknown>>,
   listener: Listener,
 ): Promise<unknown> {
-  const response = await send(route, gateway, input, listener.signal)
+  const response = await send(route, gateway, input, listener)
   if (!response.ok || response.body === null) throw await toResponseError(gateway, response)
   try {
     for await (const event of readEvents(response.body as unknown as AsyncIterable<Uint8Array>)) {
@@ -55,10 +57,10 @@ async function send(
   route: AnyRoute,
   { url, token }: RemoteGateway,
   input: Readonly<Record<string, unknown>>,
-  signal: AbortSignal,
+  { signal, file }: Listener,
 ): Promise<Response> {
   const { path, rest } = fillPath(route.path, input)
-  const isQuery = route.method === "GET" || route.method === "DELETE"
+  const isQuery = hasQuery(route)
   const query = isQuery ? toQuery(rest) : ""
   try {
     return await fetch(`${url.replace(/\/+$/, "")}${BASE}${path}${query}`, {
@@ -67,8 +69,10 @@ async function send(
         Accept: "text/event-stream",
         ...(token !== undefined && { Authorization: `Bearer ${token}` }),
         ...(!isQuery && { "Content-Type": "application/json" }),
+        ...(file && { "Content-Type": "application/octet-stream" }),
       },
       ...(!isQuery && { body: JSON.stringify(rest) }),
+      ...(file && { body: ReadableStream.from(file), duplex: "half" as const }),
       // A redirect would take the token to another address.
       redirect: "manual",
       signal,

@@ -21,6 +21,8 @@ interface CallOptions {
   /** What the progress counts, such as `requests`. */
   readonly noun?: string
   readonly signal?: AbortSignal
+  /** The file that the route takes. */
+  readonly file?: AsyncIterable<Uint8Array>
 }
 
 // A call takes a route with any types and returns the route's own output.
@@ -64,11 +66,11 @@ export function checkInput<R extends AnyRoute>(route: R, input: InputOf<R>): voi
   parseInput(route, input, Date.now())
 }
 
-type Listener = Pick<LocalCaller, "log" | "onProgress" | "signal">
+type Listener = Pick<LocalCaller, "log" | "onProgress" | "signal" | "file">
 
 async function perform<T>(
   args: RemoteArgs,
-  { noun = "requests", signal = new AbortController().signal }: CallOptions,
+  { noun = "requests", signal = new AbortController().signal, file }: CallOptions,
   {
     locally,
     remotely,
@@ -78,7 +80,7 @@ async function perform<T>(
   },
 ): Promise<T> {
   const progress = createProgress(noun)
-  const listener: Listener = { log: printMessage, onProgress: progress.update, signal }
+  const listener: Listener = { log: printMessage, onProgress: progress.update, signal, file }
   const gateway = findGateway(args)
   const result =
     gateway === undefined

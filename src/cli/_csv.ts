@@ -7,7 +7,7 @@ export function toCsv(fields: readonly string[], rows: readonly (readonly unknow
 
 /**
  * Returns one cell. Text that begins like a formula gets an apostrophe in front
- * (https://owasp.org/www-community/attacks/CSV_Injection). Unprintable characters become U+FFFD. null and undefined give an
+ * (https://owasp.org/www-community/attacks/CSV_Injection). Invisible characters become U+FFFD. null and undefined give an
  * empty cell.
  */
 function toCell(value: unknown): string {

@@ -35,7 +35,7 @@ export async function printSecret(text: string, discard: () => Promise<void>, no
   for (const listener of listeners) stdout.on("error", listener)
 }
 
-/** Prints one JSON value, over several lines unless `shape` is given. Unprintable characters are escaped. */
+/** Prints one JSON value, over several lines unless `shape` is given. Invisible characters are escaped. */
 export function printJson(value: unknown, shape?: "one line"): void {
   print(toPrintableJson(value, shape ? undefined : 2))
 }

@@ -1,29 +1,24 @@
 import { redactSecretValues } from "../core/secrets.ts"
+import { INVISIBLE } from "../core/text.ts"
 
-/**
- * The characters that do not appear as themselves: control characters, which can move the cursor or set the title, line
- * separators, and marks that change the direction of writing.
- */
-const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f]/g
-
-/** Makes a message safe for people: without credentials of known shapes, and without unprintable characters but newlines. */
+/** Makes a message safe for people: without credentials of known shapes, and without invisible characters but newlines. */
 export function toMessage(text: string): string {
   return printable(redactSecretValues(text), "lines")
 }
 
-/** Makes text from outside safe for people: unprintable characters become U+FFFD. `lines` keeps newlines. */
+/** Makes text from outside safe for people: invisible characters become U+FFFD. `lines` keeps newlines. */
 export function printable(text: string, keep?: "lines"): string {
-  return text.replace(UNPRINTABLE, (character) => (keep === "lines" && character === "\n" ? character : "\ufffd"))
+  return text.replace(INVISIBLE, (character) => (keep === "lines" && character === "\n" ? character : "\ufffd"))
 }
 
-/** Returns a value as JSON in which unprintable characters are escaped, also those that JSON itself does not escape. */
+/** Returns a value as JSON in which invisible characters are escaped, also those that JSON itself does not escape. */
 export function toPrintableJson(value: unknown, indent?: number): string {
   return escapeUnprintable(JSON.stringify(value, undefined, indent))
 }
 
-/** Escapes the unprintable characters of JSON text, which stays the same value. */
+/** Escapes the invisible characters of JSON text, which stays the same value. */
 export function escapeUnprintable(json: string): string {
-  return json.replace(UNPRINTABLE, (character) =>
+  return json.replace(INVISIBLE, (character) =>
     // Between its values, JSON may have these.
     character === "\n" || character === "\t"
       ? character

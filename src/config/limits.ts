@@ -1,6 +1,7 @@
 import { formatDecimal, parseDecimal } from "../core/decimal.ts"
 import { CommandError } from "../core/errors.ts"
 import type { Limit } from "../core/limit.ts"
+import { explainInvisible } from "../core/text.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import { LIMIT_FIELDS, type LimitField } from "./limit-fields.ts"
 import { findNearest } from "./nearest.ts"
@@ -135,6 +136,8 @@ export function toLimitFields(limit: LimitDefinition) {
 
 function parseField(name: FieldName, raw: unknown): unknown {
   const field: LimitField = LIMIT_FIELDS[name]
+  const problem = name === "name" && typeof raw === "string" ? explainInvisible(raw) : undefined
+  if (problem !== undefined) throw new LimitFieldError(name, `the name ${problem}`)
   const value = field.parse(raw)
   if (value !== undefined) return value
   const meant = typeof raw === "string" ? findNearest(raw, field.names ?? []) : undefined

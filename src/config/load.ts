@@ -1,5 +1,6 @@
 import { CommandError } from "../core/errors.ts"
 import { readAdminToken } from "./admin-token.ts"
+import { readBillingCredentials } from "./billing-credentials.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
 import { dropGoValues } from "./go-compat.ts"
@@ -47,7 +48,7 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
     ...readVariables(env, { dir: cwd, providers }, notes),
     ...flags.map(([path, value]) => ({ path, value, source: toFlag(path), dir: cwd })),
   ]
-  const ours = readAdminToken(set, env["ADMIN_TOKEN"], notes)
+  const ours = readBillingCredentials(readAdminToken(set, env["ADMIN_TOKEN"], notes), env)
   const all = dropGoValues([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
   const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
   checkOidc(values, sources, notes)

@@ -2,6 +2,7 @@ import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
 import { limitList } from "./limits.ts"
 import { priceTable } from "./prices.ts"
+import { keyAliases, tolerance } from "./reconcile.ts"
 import {
   age,
   duration,
@@ -39,6 +40,9 @@ interface Notes {
 }
 
 const secret = { secret: true } as const
+
+const KEYS =
+  "aliases of the provider's API keys by their ids, such as `{ key_abc: team-a }`: the provider names only ids, and the gateway knows only aliases"
 
 /** All settings. */
 export const SETTINGS = {
@@ -352,6 +356,52 @@ export const SETTINGS = {
     user: row(yesOrNo, true, "whether to store the user that the request itself names, as `User-Id`"),
     session: row(yesOrNo, true, "whether to store the session that the request itself names, as `Session-Id`"),
     trace: row(yesOrNo, true, "whether to store `Trace-Id` and spans from the headers `traceparent` and `baggage`"),
+  },
+  reconcile: {
+    openai: {
+      admin_key: optional(
+        orNothing(word),
+        "admin key of the organization (`sk-admin-…`), with which `reconcile` reads what OpenAI bills; `OPENAI_ADMIN_KEY` is read too",
+        secret,
+      ),
+      projects: row(list, "[]", "ids of the projects that use the gateway, such as `proj_abc`; default: all"),
+      keys: row(keyAliases, "{}", KEYS),
+      base_url: optional(orNothing(webAddress), "address of the API; default: `https://api.openai.com`"),
+    },
+    anthropic: {
+      admin_key: optional(
+        orNothing(word),
+        "admin key of the organization (`sk-ant-admin…`), with which `reconcile` reads what Anthropic bills; `ANTHROPIC_ADMIN_KEY` is read too",
+        secret,
+      ),
+      workspaces: row(list, "[]", "ids of the workspaces that use the gateway, such as `wrkspc_abc`; default: all"),
+      keys: row(keyAliases, "{}", KEYS),
+      base_url: optional(orNothing(webAddress), "address of the API; default: `https://api.anthropic.com`"),
+    },
+    openrouter: {
+      provisioning_key: optional(
+        orNothing(word),
+        "provisioning key, with which `reconcile` reads what OpenRouter bills; `OPENROUTER_PROVISIONING_KEY` is read too",
+        secret,
+      ),
+      keys: row(keyAliases, "{}", KEYS),
+      base_url: optional(orNothing(webAddress), "address of the API; default: `https://openrouter.ai`"),
+    },
+    settle: row(
+      duration,
+      "6h",
+      "how long after the end of a day (UTC) the provider may still add to its bill; until then its difference never alarms",
+    ),
+    alert_above: row(
+      tolerance,
+      "1% or $1",
+      "the difference that is tolerated: a part of what was billed, an amount, or the larger of both. Above it, `reconcile` ends with exit code 3, and `serve` logs a warning",
+    ),
+    daily: row(
+      yesOrNo,
+      true,
+      "whether `serve` compares the bill once a day, for each provider whose credential is set here: [reconcile](docs/reconcile.md)",
+    ),
   },
   limits: optional(
     limitList,

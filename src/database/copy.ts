@@ -4,6 +4,7 @@ import { copyAudit, copyPriceOverrides, copyTokens } from "./copy/access.ts"
 import { copyJobs } from "./copy/jobs.ts"
 import { copyKeys, copyMetadataNames, copyProviderKeys, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyLimits } from "./copy/limits.ts"
+import { copyReconciliations } from "./copy/reconciliations.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
 import { COPY_TIMEOUT_MS, listColumns } from "./copy/tables.ts"
@@ -27,9 +28,9 @@ const ROWS_AT_ONCE = 250
 
 /**
  * Copies keys, provider keys, admin tokens, requests, jobs, metadata names, repricings, the history of prices, the prices
- * that were set, the audit log, the limits and the totals of pruned days into another database, after migrating both. Rows keep their
- * ids, so the copy can be repeated, also after an interruption and while both databases are in use:
- * rows that are there already stay and count once. The target's own triggers make its rollups.
+ * that were set, the comparisons with bills, the audit log, the limits and the totals of pruned days into another database,
+ * after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases
+ * are in use: rows that are there already stay and count once. The target's own triggers make its rollups.
  */
 export async function copyDatabase(
   source: Database,
@@ -54,6 +55,7 @@ export async function copyDatabase(
   await raiseCounters(source, target)
   await createPriceHistoryStore(target).add(await createPriceHistoryStore(source).readNew())
   await copyPriceOverrides(source, target)
+  await copyReconciliations(source, target)
   await copyTokens(source, target)
   await copyAudit(source, target)
   const sumsLeftOut = await copyPrunedRollups(source, target)

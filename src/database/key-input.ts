@@ -1,5 +1,6 @@
 import { CommandError } from "../core/errors.ts"
 import { parsePercent } from "../core/own-prices.ts"
+import { explainInvisible } from "../core/text.ts"
 
 const MAX_NAME_LENGTH = 255
 
@@ -12,8 +13,10 @@ export function toId(text: string): string {
   )
 }
 
-/** Throws a CommandError for a name that is empty or too long. */
+/** Throws a CommandError for a name that is empty or too long, or that people cannot read. */
 export function toName(text: string): string {
+  const problem = explainInvisible(text)
+  if (problem !== undefined) throw new CommandError(`the name of an API key ${problem}`)
   const name = toStorable(text)
   const length = [...name].length
   if (name.trim() === "") throw new CommandError("the name of an API key must not be empty")

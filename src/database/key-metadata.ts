@@ -1,6 +1,7 @@
 import type { KeyMetadata } from "../core/call.ts"
 import { CommandError } from "../core/errors.ts"
 import { parseMetadataName, RESERVED_NAMES } from "../core/metadata-name.ts"
+import { explainInvisible } from "../core/text.ts"
 import { toStorable } from "./key-input.ts"
 
 /** Metadata for a key as somebody wrote it. A part replaces the whole part; undefined leaves it as it is. */
@@ -30,8 +31,8 @@ export function toKeyMetadata(row: KeyMetadataRow): KeyMetadata | undefined {
 /**
  * Returns the values of an input for its columns.
  *
- * @throws CommandError (exit code 2) for a name that no header can have, or that the gateway itself reads, an empty or too
- * long value, or too many names
+ * @throws CommandError (exit code 2) for a name that no header can have, or that the gateway itself reads, an empty,
+ * unreadable or too long value, or too many names
  */
 export function toMetadataColumns(input: KeyMetadataInput) {
   const { required_metadata: names } = input
@@ -64,6 +65,8 @@ function toName(text: string): string {
 }
 
 function toValue(name: string, text: string): string {
+  const problem = explainInvisible(text)
+  if (problem !== undefined) throw new CommandError(`the value of ${name} ${problem}`, 2)
   const value = toStorable(text).trim()
   if (value !== "" && value.length <= MAX_VALUE_LENGTH) return value
   const got = value === "" ? "an empty text" : `${value.length}`

@@ -85,20 +85,20 @@ export async function createPriceBook(options: PriceBookOptions): Promise<PriceB
   const stored = createStoredOverrides({ store: options.storedOverrides, log: options.log, onChange })
   await stored.reload()
   const user = createUserPrices(options, file, stored.table)
-  const { catalog, listed, litellm } = opened
-  const sources: Sources = { catalog, user, aliases, identities: options, listed, litellm }
-  checkLikes(options, catalog())
+  const sources: Sources = { ...opened, user, aliases, identities: options }
+  checkLikes(options, sources.catalog())
   const lookup = createLookup(sources)
   const isConfigured = (name: string) => providerPrices?.[name] !== undefined || baseUrls?.[name] !== undefined
-  const priceList = createPriceList(lookup, sources, isConfigured)
-  const findFarPrices = (name?: string) => farPrices({ catalog: catalog(), user }, options.now(), name)
+  const windowOf = (at: number) => Math.floor(at / WINDOW_MS) * MAX_CHANGES + opened.history.changesUntil(at)
+  const priceList = createPriceList(lookup, sources, { isConfigured, versionOf: (at) => `${changes}/${windowOf(at)}` })
+  const findFarPrices = (name?: string) => farPrices({ catalog: sources.catalog(), user }, options.now(), name)
   for (const line of findFarPrices()) options.log(line)
 
   return {
     price(question) {
       const { provider, requestedModel, reading, at, keyDiscountFactor } = question
       const { tier, speed, geo } = reading
-      const window = Math.floor(at / WINDOW_MS) * MAX_CHANGES + opened.history.changesUntil(at)
+      const window = windowOf(at)
       const resolve = (model: string | undefined): CachedPrice => {
         // The requested name belongs to the main model. Advisors and other parts have models of their own.
         const requested = model === reading.model ? requestedModel : undefined

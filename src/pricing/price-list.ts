@@ -51,24 +51,38 @@ interface PriceList {
 /** A model by the id of its provider and its name. The provider is `""` if the model is not bound to one. */
 type ModelName = readonly [provider: string, model: string]
 
-/** @param isConfigured returns whether the user has configured a provider of this name */
+interface PriceListOptions {
+  /** Returns whether the user has configured a provider of this name. */
+  readonly isConfigured: (provider: string) => boolean
+  /** Returns a text that differs whenever the prices at the time may have changed. */
+  readonly versionOf: (at: number) => string
+}
+
 export function createPriceList(
   lookup: Lookup,
   sources: Sources,
-  isConfigured: (provider: string) => boolean,
+  { isConfigured, versionOf }: PriceListOptions,
 ): PriceList {
+  // Merging the sources of all models takes 100 ms, in which the gateway answers nothing else.
+  let kept: { readonly version: string; readonly models: readonly PricedModel[] } | undefined
+  const listAll = (at: number): readonly PricedModel[] => {
+    const version = versionOf(at)
+    if (kept?.version === version) return kept.models
+    const models = [...listCatalogNames(sources.catalog()), ...listOtherNames(sources, isConfigured)]
+      .flatMap(([provider, model]) => {
+        const found = lookup.findNamed(provider, model, at)
+        return found ? [{ provider, model, entry: found.merged.entry }] : []
+      })
+      .sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
+    kept = { version, models }
+    return models
+  }
   return {
     count: () => listCatalogNames(sources.catalog()).length + listOtherNames(sources, isConfigured).length,
     list: (provider, at) => {
-      const catalog = sources.catalog()
-      const wanted = provider && (identifyProvider(catalog, provider, sources.identities) ?? provider)
-      return [...listCatalogNames(catalog), ...listOtherNames(sources, isConfigured)]
-        .filter(([owner]) => wanted === undefined || owner === wanted)
-        .flatMap(([owner, model]) => {
-          const found = lookup.findNamed(owner, model, at)
-          return found ? [{ provider: owner, model, entry: found.merged.entry }] : []
-        })
-        .sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
+      if (provider === undefined) return listAll(at)
+      const wanted = identifyProvider(sources.catalog(), provider, sources.identities) ?? provider
+      return listAll(at).filter((model) => model.provider === wanted)
     },
     explain: (provider, asked, at) =>
       (provider === undefined ? [...sources.catalog().keys()] : [provider]).flatMap((each) => {

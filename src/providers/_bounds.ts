@@ -24,6 +24,9 @@ const SPEED = ["speed"]
 const NAMES = [...OUTPUT, ...CHOICES, ...CONFIGS, ...TIER, ...SPEED, "prompt"]
 /** The most answers to one request that a provider makes, which is OpenAI's limit. */
 const MOST_CHOICES = 128
+/** What leaves the output, or the number of answers, open if a body states it more than once. */
+const ABOUT_OUTPUT = [...OUTPUT, ...CONFIGS]
+const ABOUT_CHOICES = [...CHOICES, ...CONFIGS, "prompt"]
 const NAMES_OF_CONFIG = [...OUTPUT_OF_CONFIG, ...CHOICES_OF_CONFIG]
 
 const NOTHING: RequestBounds = { outputTokens: undefined, choices: 1, tier: undefined, speed: undefined }
@@ -36,8 +39,8 @@ export function readBounds(body: Uint8Array): RequestBounds {
   const { found } = members
   let output = largest(bytes, found, OUTPUT)
   let choices = largest(bytes, found, CHOICES) ?? 1
-  let isOutputKnown = !isAmbiguous(members, [...OUTPUT, ...CONFIGS])
-  let areChoicesKnown = !isAmbiguous(members, [...CHOICES, ...CONFIGS, "prompt"])
+  let isOutputKnown = !isAmbiguous(members, ABOUT_OUTPUT)
+  let areChoicesKnown = !isAmbiguous(members, ABOUT_CHOICES)
   for (const name of CONFIGS) {
     const config = found[name]
     if (config === undefined) continue

@@ -544,6 +544,40 @@ storage: {driver: postgres, postgres: {user: '', password: '', sslmode: disable}
     expect(warnings).toEqual(["ADMIN_TOKEN has no effect: it needs at least 16 characters, and no spaces"])
   })
 
+  test("the variables of billing credentials are read, unless their settings are set", async () => {
+    const env = {
+      OPENAI_ADMIN_KEY: "sk-admin-one",
+      ANTHROPIC_ADMIN_KEY: "sk-ant-admin-two",
+      OPENROUTER_PROVISIONING_KEY: "",
+    }
+    put("majordomo.yaml", "reconcile: {openai: {admin_key: sk-admin-file, keys: {key_ABC: team-a}}}")
+    const { settings, sources } = await load({ env })
+    const { openai, anthropic, openrouter } = settings.reconcile
+    expect(openai).toMatchObject({ adminKey: "sk-admin-file", keys: { key_ABC: "team-a" } })
+    expect(anthropic.adminKey).toBe("sk-ant-admin-two")
+    expect(openrouter.provisioningKey).toBeUndefined()
+    expect(sources["reconcile.anthropic.admin_key"]).toBe("ANTHROPIC_ADMIN_KEY")
+    expect(await errorOf({ env: { ANTHROPIC_ADMIN_KEY: "two words" } })).toBe(
+      "reconcile.anthropic.admin_key (ANTHROPIC_ADMIN_KEY): expected a name without spaces, got another value (not shown)",
+    )
+  })
+
+  test.each([
+    ["1% or $1", { share: "0.01", usd: "1" }],
+    ["$0.50 or 0.5 %", { share: "0.005", usd: "0.50" }],
+    ["2.5%", { share: "0.025", usd: "0" }],
+    ["$10", { share: "0", usd: "10" }],
+  ])("reconcile.alert_above can be %s", async (text, expected) => {
+    const env = { MAJORDOMO_RECONCILE_ALERT_ABOVE: text }
+    expect((await load({ env })).settings.reconcile.alertAbove).toEqual(expected)
+  })
+
+  test.each(["", "1", "1% or 2%", "$1 and 1%", "-1%", "1% or"])("reconcile.alert_above cannot be %j", async (text) => {
+    expect(await errorOf({ env: { MAJORDOMO_RECONCILE_ALERT_ABOVE: text } })).toContain(
+      "reconcile.alert_above (MAJORDOMO_RECONCILE_ALERT_ABOVE): expected a percentage, an amount, or both",
+    )
+  })
+
   test("ADMIN_TOKEN is admin.token, unless that is set", async () => {
     const env = { ADMIN_TOKEN: "of-the-go-gateway" }
     expect((await load({ env })).settings.admin.token).toBe("of-the-go-gateway")

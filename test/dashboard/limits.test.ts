@@ -38,6 +38,9 @@ describe.skipIf(noBrowser !== undefined)(`limits in Chromium${noBrowser ? ` (ski
     await page.getByText("There are no limits").waitFor()
     await page.getByRole("button", { name: "Create limit" }).click()
     const dialog = page.getByRole("dialog", { name: "Create a limit" })
+    await page.setViewportSize({ width: 1280, height: 480 })
+    const button = (await dialog.getByRole("button", { name: "Create", exact: true }).boundingBox())!
+    expect(button.y + button.height, "the buttons are in sight on a low screen").toBeLessThan(480)
     await dialog.getByLabel(/^Name/).fill("search")
     await dialog.getByLabel("Amount", { exact: true }).fill("fifty")
     await dialog.getByLabel("Window").selectOption("total")

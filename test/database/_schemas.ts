@@ -60,7 +60,7 @@ const DROP_BILLING =
 export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
     majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys,
-    majordomo_price_overrides;
+    majordomo_price_overrides, llm_reconciliations, llm_bill_lines, majordomo_reconcile_runs;
   DROP TABLE llm_limits, llm_limit_usage, llm_limit_leases CASCADE;
   DROP FUNCTION majordomo_limit_window, majordomo_limit_window_end, majordomo_start_limit, majordomo_limit_requests,
     majordomo_count_limit, majordomo_drop_leases, majordomo_changed_limit, majordomo_tell_limits, majordomo_trim_limits,

@@ -36,7 +36,7 @@ describe("the identity that a provider vouches for", () => {
   })
 
   test("is named by what nobody can choose: a user name stands beside its subject", () => {
-    const claims = { sub: "4711", preferred_username: "root\n@example.com", roles: "viewer" }
+    const claims = { sub: "4711", preferred_username: "root\n@exa\u202emple.com", roles: "viewer" }
     expect(toIdentity(claims, open).name).toBe("root@example.com (4711)")
   })
 })

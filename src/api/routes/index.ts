@@ -8,9 +8,11 @@ import { me } from "./me.ts"
 import { metadata } from "./metadata.ts"
 import { oidc } from "./oidc.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
+import { outlook } from "./outlook.ts"
 import { priceOverrides } from "./price-overrides.ts"
 import { prices } from "./prices.ts"
 import { providerKeys } from "./provider-keys.ts"
+import { reconciliations } from "./reconciliations.ts"
 import { requests } from "./requests.ts"
 import { runs } from "./runs.ts"
 import { sessions } from "./sessions.ts"
@@ -21,6 +23,7 @@ import { vault } from "./vault.ts"
 
 const TABLES = [
   usage,
+  outlook,
   requests,
   runs,
   keys,
@@ -30,6 +33,7 @@ const TABLES = [
   metadata,
   prices,
   priceOverrides,
+  reconciliations,
   maintenance,
   status,
   tokens,

@@ -34,6 +34,19 @@ const source = z.object({
   reason: z.string().nullable(),
 })
 
+/** What pricing again did with the requests of one model. */
+export const repricedModel = z.object({
+  provider: z.string(),
+  model: z.string(),
+  looked: z.number(),
+  changed: z.number(),
+  before: z.string().describe("the cost of the changed requests in USD"),
+  after: z.string(),
+  unpriced_before: z.number(),
+  unpriced_after: z.number(),
+  reason: z.string().nullable().describe("why requests still have no price"),
+})
+
 export const prices = {
   list: defineRoute({
     name: "prices.list",
@@ -155,21 +168,7 @@ export const prices = {
       since: z.string(),
       until: z.string().nullable(),
       dry_run: z.boolean(),
-      models: z
-        .array(
-          z.object({
-            provider: z.string(),
-            model: z.string(),
-            looked: z.number(),
-            changed: z.number(),
-            before: z.string().describe("the cost of the changed requests in USD"),
-            after: z.string(),
-            unpriced_before: z.number(),
-            unpriced_after: z.number(),
-            reason: z.string().nullable().describe("why requests still have no price"),
-          }),
-        )
-        .readonly(),
+      models: z.array(repricedModel).readonly(),
     }),
     needs: ["database", "prices"],
     parse: ({ since, until, tz, model, provider, unpriced, dry_run: dryRun }, now) => {

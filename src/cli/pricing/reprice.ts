@@ -1,13 +1,9 @@
 import { prices } from "../../api/routes/prices.ts"
-import { describeRepriced } from "../../operations/reprice/reprice.ts"
-import type { RepricedModel } from "../../operations/reprice/summary.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
-import { alignPoints } from "../_money.ts"
-import { findScreen, print, printJson, type Screen } from "../_print.ts"
-import { renderTable, toCounts } from "../_table.ts"
-import { printable, withThousands } from "../_text.ts"
+import { findScreen, print, printJson } from "../_print.ts"
 import { FILTER_OPTIONS, toZone } from "../usage/_options.ts"
+import { renderRepriced } from "./_repriced.ts"
 
 export default defineCommand({
   meta: {
@@ -37,31 +33,3 @@ export default defineCommand({
     else print(renderRepriced(result.models, result.dry_run, findScreen()))
   },
 })
-
-function renderRepriced(models: readonly RepricedModel[], dryRun: boolean, screen: Screen): string {
-  const looked = models.reduce((sum, model) => sum + model.looked, 0)
-  const changed = models.reduce((sum, model) => sum + model.changed, 0)
-  const head = `${describeRepriced({ looked, changed }, dryRun)}.`
-  const shown = models.filter((model) => model.changed > 0)
-  const table = shown.length === 0 ? [] : ["", renderModels(shown, screen).trimEnd()]
-  const reasons = models
-    .filter((model) => model.unpriced_after > 0)
-    .map(
-      ({ model, unpriced_after: count, reason }) =>
-        `Unpriced still: ${withThousands(count)} of ${printable(model) || "no model"} (${printable(reason ?? "no price")})`,
-    )
-  return [head, ...table, ...(reasons.length > 0 ? ["", ...reasons] : []), ""].join("\n")
-}
-
-function renderModels(models: readonly RepricedModel[], screen: Screen): string {
-  return renderTable(
-    [
-      { title: "Provider", align: "left", cells: models.map(({ provider }) => provider), hideRank: 1 },
-      { title: "Model", align: "left", cells: models.map(({ model }) => model || "(no model)"), shrinks: true },
-      { title: "Requests", align: "right", cells: toCounts(models.map(({ changed }) => changed)) },
-      { title: "Cost before", align: "right", cells: alignPoints(models.map(({ before }) => `$${before}`)) },
-      { title: "Cost after", align: "right", cells: alignPoints(models.map(({ after }) => `$${after}`)) },
-    ],
-    screen,
-  )
-}

@@ -1,4 +1,4 @@
-import type { Measures } from "../../operations/usage/json.ts"
+import type { Measures, ReportObject } from "../../operations/usage/json.ts"
 import type { Dimension } from "../../operations/usage/question.ts"
 import type { UsageAnswer, UsageRow } from "../../operations/usage/report.ts"
 import { toCsv } from "../_csv.ts"
@@ -12,6 +12,7 @@ export function renderBreakdown(
   by: readonly Dimension[],
   { rows, total, groups }: UsageAnswer,
   screen: Screen,
+  report?: Pick<ReportObject, "rows" | "total" | "compared_with">,
 ): string {
   const all = [...rows, total]
   const count = (title: string, pick: (row: Measures) => number, hideRank?: number): Column => {
@@ -28,6 +29,7 @@ export function renderBreakdown(
     count("Output", ({ output_tokens }) => output_tokens, 1),
     ...(total.unpriced > 0 ? [count("Unpriced", ({ unpriced }) => unpriced, 4)] : []),
     { title: "Cost", align: "right", cells: costs.slice(0, -1), total: costs.at(-1)! },
+    ...(report?.compared_with ? toBeforeColumns(report) : []),
     ...toValueColumns(rows, total),
     {
       title: "Share",
@@ -43,13 +45,30 @@ export function renderBreakdown(
   return [renderTable(columns, screen), ...toNotes(total, groups - rows.length, screen)].join("")
 }
 
-/** Renders a sum. `~` means that a part is estimated; `>` that a part has no price, so the sum is a lower bound. */
-export function toCostCell({
-  total_cost,
-  estimated,
-  unpriced,
-}: Pick<Measures, "total_cost" | "estimated" | "unpriced">): string {
+/** Returns the columns of the period that a report is compared with: its cost, and the change of it. */
+function toBeforeColumns({ rows, total }: Pick<ReportObject, "rows" | "total">): Column[] {
+  const all = [...(rows as readonly ReportObject["total"][]), total]
+  const costs = alignPoints(all.map(({ total_cost_before: cost }) => (cost == null ? "unpriced" : toDollars(cost))))
+  const changes = all.map(({ total_cost: now, total_cost_before: then }) => {
+    if (now === null || then == null || Number(then) === 0) return Number(now) > 0 ? "new" : ""
+    const percent = (Number(now) / Number(then) - 1) * 100
+    return `${percent > 0 ? "+" : ""}${percent.toFixed(0)}%`
+  })
+  const column = (title: string, cells: readonly string[]): Column => {
+    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, hideRank: 1 }
+  }
+  return [column("Before", costs), column("Change", changes)]
+}
+
+type Costs = Pick<Measures, "requests" | "subscription_requests" | "total_cost" | "estimated" | "unpriced">
+
+/**
+ * Renders a sum. `~` means that a part is estimated; `>` that a part has no price, so the sum is a lower bound. What only
+ * subscriptions pay for costs nothing, however sure its value is.
+ */
+export function toCostCell({ requests, subscription_requests, total_cost, estimated, unpriced }: Costs): string {
   if (total_cost === null) return "unpriced"
+  if (requests === subscription_requests) return toDollars(total_cost)
   return `${unpriced > 0 ? ">" : estimated > 0 ? "~" : ""}${toDollars(total_cost)}`
 }
 

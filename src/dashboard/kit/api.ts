@@ -60,6 +60,12 @@ export function change<T>(method: "POST" | "PATCH" | "DELETE", path: string, inp
   })
 }
 
+/** Sends a file. The input is in the query. @throws ApiProblem */
+export function upload<T>(path: string, input: Input, file: File): Promise<T> {
+  const headers = { "X-CSRF-Token": csrfToken, "Content-Type": "application/octet-stream" }
+  return send<T>("POST", toUrl(path, input), { headers, body: file })
+}
+
 /**
  * Changes something that takes long, and passes on what the gateway says meanwhile, such as how far it is.
  * @throws ApiProblem

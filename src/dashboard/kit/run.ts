@@ -14,6 +14,9 @@ interface RunFigures {
 
 export interface RunSummary extends RunFigures {
   readonly trace: string
+  readonly subscription_requests: number
+  /** What the API would have charged for them, in USD. */
+  readonly subscription_value: string | null
 }
 
 interface Step {

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact"
 import { useState } from "preact/hooks"
 
-interface Series {
+export interface Series {
   readonly name: string
   readonly values: readonly number[]
 }
@@ -13,6 +13,8 @@ export interface Bar {
   readonly title: string
   /** What a click shows; undefined: nothing. */
   readonly href: string | undefined
+  /** Its values may still change. */
+  readonly isFaint?: boolean
 }
 
 interface ChartProps {
@@ -59,6 +61,7 @@ export function Chart({ label, bars, series, hasRest, before, format, formatAxis
               key={bar.title}
               x={i}
               max={max}
+              isFaint={bar.isFaint ?? false}
               values={series.map(({ values }) => values[i] ?? 0)}
               colorOf={colorOf}
             />
@@ -87,20 +90,21 @@ export function Chart({ label, bars, series, hasRest, before, format, formatAxis
 interface StackProps {
   readonly x: number
   readonly max: number
+  readonly isFaint: boolean
   readonly values: readonly number[]
   readonly colorOf: (series: number) => string
 }
 
-function Stack({ x, max, values, colorOf }: StackProps) {
+function Stack({ x, max, isFaint, values, colorOf }: StackProps) {
   let below = 0
   return (
-    <>
+    <g class={isFaint ? "is-faint" : undefined}>
       {values.map((value, i) => {
         below += value
         if (value === 0) return null
         return <rect key={colorOf(i)} class={colorOf(i)} x={x + 0.1} width={0.8} y={max - below} height={value} />
       })}
-    </>
+    </g>
   )
 }
 
@@ -214,34 +218,4 @@ function toTicks(max: number): number[] {
 
 function toPath(values: readonly number[], max: number): string {
   return values.map((value, i) => `${i === 0 ? "M" : "L"}${i + 0.5} ${max - value}`).join(" ")
-}
-
-export function Legend({
-  series,
-  hasRest,
-  hrefOf,
-}: {
-  series: readonly Series[]
-  hasRest: boolean
-  hrefOf: (i: number) => string | undefined
-}) {
-  return (
-    <ul class="legend">
-      {series.map(({ name }, i) => {
-        const href = hrefOf(i)
-        return (
-          <li key={name}>
-            <i class={`swatch ${hasRest && i === series.length - 1 ? "series-rest" : `series-${i}`}`} />
-            {href === undefined ? (
-              <bdi>{name}</bdi>
-            ) : (
-              <a href={href}>
-                <bdi>{name}</bdi>
-              </a>
-            )}
-          </li>
-        )
-      })}
-    </ul>
-  )
 }

@@ -27,6 +27,8 @@ const WHAT: Readonly<Record<string, string>> = {
   "pricing.unset": "Removed the price of",
   "pricing.refresh": "Refreshed the price lists",
   "pricing.reprice": "Repriced requests",
+  reconcile: "Compared the bill of",
+  "reconcile.import": "Imported the bill of",
   prune: "Pruned requests",
 }
 

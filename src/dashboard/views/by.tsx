@@ -28,7 +28,9 @@ export function By() {
   }
   return (
     <Card
-      title={data === undefined ? toPlural(name) : `${formatCount(groups)} ${groups === 1 ? "value" : "values"}`}
+      title={
+        <span role="status">{report.isLoading ? "Adding up all requests of the period …" : toCounted(groups)}</span>
+      }
       actions={<CsvButton question={question} dimension={name} />}
     >
       {data === undefined && <Skeleton lines={20} />}
@@ -54,6 +56,8 @@ export function By() {
     </Card>
   )
 }
+
+const toCounted = (groups: number) => `${formatCount(groups)} ${groups === 1 ? "value" : "values"}`
 
 function toValue({ subscription_requests, subscription_value }: UsageRow) {
   return subscription_requests === 0 ? "" : <Money usd={subscription_value} />

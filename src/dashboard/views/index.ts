@@ -1,6 +1,7 @@
 import { toPlural } from "../kit/usage.ts"
 import type { View } from "../view.ts"
 import { Audit } from "./audit.tsx"
+import { Bill } from "./bill.tsx"
 import { By } from "./by.tsx"
 import { Key } from "./key.tsx"
 import { Keys } from "./keys.tsx"
@@ -31,6 +32,7 @@ export const VIEWS: readonly View[] = [
   { name: "request", title: "Request", parent: "requests", Page: Request },
   { name: "runs", title: "Runs", group: "Usage", key: "a", isFiltered: true, Page: Runs },
   { name: "run", title: "Run", parent: "runs", Page: Run },
+  { name: "bill", title: "Bill", group: "Usage", key: "b", Page: Bill },
   { name: "keys", title: "Keys", group: "Manage", key: "k", Page: Keys },
   { name: "key", title: "Key", parent: "keys", Page: Key },
   { name: "limits", title: "Limits", group: "Manage", key: "l", Page: Limits },

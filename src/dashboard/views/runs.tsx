@@ -55,6 +55,20 @@ export function Runs() {
   )
 }
 
+/** The cost of a run. What a subscription pays for says so below, because it is on no bill. */
+function Cost({ run }: { readonly run: RunSummary }) {
+  const { requests, unpriced, total_cost, subscription_requests, subscription_value } = run
+  const isBilled = requests > subscription_requests
+  const cost = <Money usd={total_cost} unpriced={isBilled ? unpriced : 0} />
+  if (subscription_requests === 0) return cost
+  return (
+    <span class="stack" title="A subscription pays for these requests. The amount is what the API would have charged.">
+      {isBilled ? cost : <Money usd={subscription_value} />}
+      <small class="quiet">{isBilled && <Money usd={subscription_value} />} subscription</small>
+    </span>
+  )
+}
+
 function toColumns({ tz, params, href }: Question, sort: string): Column<RunSummary>[] {
   const sorted = (name: string) => ({
     sortHref: href(withParams(params, { sort: name === DEFAULT_SORT ? undefined : name })),
@@ -86,7 +100,7 @@ function toColumns({ tz, params, href }: Question, sort: string): Column<RunSumm
     },
     {
       title: "Cost",
-      cell: ({ total_cost, unpriced }) => <Money usd={total_cost} unpriced={unpriced} />,
+      cell: (run) => <Cost run={run} />,
       isNumber: true,
       ...sorted("cost"),
     },

@@ -17,7 +17,7 @@ const FIRST_EXPECTED_OUTPUT = 1000
 /** The bound of a model of which nothing is known. */
 const UNKNOWN_BOUND = 128_000
 /** Of a longer text in a body, only the first bytes are counted. */
-const SAMPLED_BYTES = 4096
+const SAMPLED_BYTES = 1024
 /** A larger prompt may be above a long-context threshold, and its rates are taken. */
 const LONG_INPUT = 128_000
 /** A job is not estimated. The least amount makes a limit that is used up reject it. */

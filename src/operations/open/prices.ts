@@ -1,6 +1,7 @@
 import { readYaml } from "../../config/file.ts"
 import type { Settings } from "../../config/settings.ts"
 import { CommandError } from "../../core/errors.ts"
+import type { PriceOverride, PriceOverrideStore } from "../../core/price-override.ts"
 import type { Database } from "../../database/_database.ts"
 import { hasDatabase } from "../../database/open.ts"
 import { createPriceHistoryStore } from "../../database/price-history.ts"
@@ -14,6 +15,8 @@ interface OpenOptions {
   readonly settings: Settings
   /** The database with the history of prices. Without it, only the changes in the data directory are known. */
   readonly database?: Database | undefined
+  /** Prices that are not set, and are used as if they were, in place of those with the same key. */
+  readonly moreOverrides?: readonly PriceOverride[]
   log(line: string): void
 }
 
@@ -76,13 +79,13 @@ async function openOrNote({ settings, log }: OpenOptions, note: string): Promise
  *
  * @throws CommandError if a price file of the settings cannot be read
  */
-export function openPrices({ settings, database, log }: OpenOptions): Promise<PriceBook> {
+export function openPrices({ settings, database, moreOverrides, log }: OpenOptions): Promise<PriceBook> {
   const providers = Object.entries(settings.providers)
   return createPriceBook({
     ...settings.pricing,
     dataDir: settings.storage.dataDir,
     history: database && createPriceHistoryStore(database),
-    storedOverrides: database && createPriceOverrideStore(database, log),
+    storedOverrides: database && withMore(createPriceOverrideStore(database, log), moreOverrides),
     providerPrices: Object.fromEntries(providers.flatMap(([name, { prices }]) => (prices ? [[name, prices]] : []))),
     discounts: Object.fromEntries(
       providers.flatMap(([name, { discount }]) => (discount === undefined ? [] : [[name, discount]])),
@@ -96,4 +99,10 @@ export function openPrices({ settings, database, log }: OpenOptions): Promise<Pr
     now: Date.now,
     log,
   })
+}
+
+function withMore(store: PriceOverrideStore, more: readonly PriceOverride[] = []): PriceOverrideStore {
+  const toKey = ({ model, provider, price }: PriceOverride) => JSON.stringify([model, provider, price.from])
+  const keys = new Set(more.map(toKey))
+  return { ...store, read: async () => [...(await store.read()).filter((each) => !keys.has(toKey(each))), ...more] }
 }

@@ -1,6 +1,7 @@
 import type { Role } from "../../core/actor.ts"
 import { CommandError } from "../../core/errors.ts"
 import { generateAdminToken } from "../../core/key.ts"
+import { explainInvisible } from "../../core/text.ts"
 import { recordChange } from "../../database/access/audit.ts"
 import { deleteToken, insertToken } from "../../database/access/tokens.ts"
 import { migrate } from "../../database/schema.ts"
@@ -72,7 +73,9 @@ export async function discardToken(
 }
 
 function checkName(name: string): void {
-  if (name.trim() === "" || [...name].length > MAX_NAME_LENGTH || /[\0\p{Surrogate}]/u.test(name)) {
+  const problem = explainInvisible(name)
+  if (problem !== undefined) throw new InputError("name", `the name ${problem}`)
+  if (name.trim() === "" || [...name].length > MAX_NAME_LENGTH || /\p{Surrogate}/u.test(name)) {
     throw new InputError("name", `expected a name of at most ${MAX_NAME_LENGTH} characters`)
   }
 }

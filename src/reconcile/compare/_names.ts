@@ -93,12 +93,16 @@ function createModelNames(billed: readonly string[], recorded: readonly string[]
   }
 }
 
+/** An id of Bedrock, such as `us.anthropic.claude-sonnet-4-5-20250929-v1:0`: geography, vendor, name and version. */
+const BEDROCK_ID = /^(?:arn:[^/]*\/)?(?:[a-z]{2,6}(?:-gov)?\.)?[a-z][a-z\d]*\.([a-z].*?)(?:-v\d+)?(?::\d+)?(?::\d+k)?$/
+
 /** The names of a model without a vendor's path, in lower case, and with one form of date. */
 function normalizeModel(name: string): string {
   return name
     .trim()
     .toLowerCase()
     .replace(/^(?:projects\/[^/]+\/locations\/[^/]+\/)?(?:publishers\/[^/]+\/)?models\//, "")
+    .replace(BEDROCK_ID, "$1")
     .replace(/[-@](20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])$/, "-$1-$2-$3")
 }
 

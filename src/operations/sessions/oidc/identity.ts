@@ -1,4 +1,5 @@
 import { ROLES, type Role } from "../../../core/actor.ts"
+import { INVISIBLE } from "../../../core/text.ts"
 import { OidcError } from "./error.ts"
 
 /** What a provider says about a person: the claims of the ID token, and those of the userinfo endpoint. */
@@ -33,7 +34,7 @@ export function toIdentity(claims: Claims, { allowedDomains, roleClaim, defaultR
 function toName({ sub, preferred_username }: Claims, email: string | undefined): string {
   const user = toText(preferred_username)
   const name = email ?? (user === undefined ? sub : `${user} (${sub})`)
-  return name.replace(/\p{Cc}/gu, "").slice(0, MAX_NAME)
+  return name.replace(INVISIBLE, "").slice(0, MAX_NAME)
 }
 
 /** Returns the highest role that a claim names. */

@@ -1,0 +1,89 @@
+import type { BillLine } from "../../core/reconciliation.ts"
+import type { Endpoint } from "./_client.ts"
+import { addDays, dayAt, earlier, isWithin, later } from "./_days.ts"
+import { countOf, dayOf, decimalOf, recordsOf, textOf, unexpected } from "./_json.ts"
+import type { DayRange, Reading } from "./_source.ts"
+import { LineTable } from "./_table.ts"
+import { SourceError } from "./source-error.ts"
+
+export const OPENROUTER: Endpoint = {
+  baseUrl: "https://openrouter.ai",
+  versionPath: "/api/v1",
+  headers: (credential) => ({ authorization: `Bearer ${credential}` }),
+  accountHeader: undefined,
+  words: {
+    name: "OpenRouter",
+    setting: "reconcile.openrouter.provisioning_key (or OPENROUTER_PROVISIONING_KEY)",
+    keyKind: "provisioning key",
+    keyPrefix: undefined,
+    modelKeyPrefix: undefined,
+    createAt: "https://openrouter.ai/settings/provisioning-keys",
+    right: "It needs to be a provisioning key (also called management key); a key for models cannot read the activity.",
+  },
+}
+
+/** OpenRouter reports the last completed UTC days, and no others. */
+const REPORTED_DAYS = 30
+
+/**
+ * Reads the activity. It does not split costs, nor input into cached and uncached, so each line is of the bucket `all`.
+ * What was paid to other providers with keys of one's own is not part of OpenRouter's bill.
+ */
+export async function readOpenRouter(
+  reading: Reading,
+): Promise<{ readonly source: "api"; readonly lines: BillLine[]; readonly range: DayRange }> {
+  const range = toReportedRange(reading)
+  const table = new LineTable()
+  for (const key of reading.options.keys?.length ? reading.options.keys : [undefined]) {
+    await readActivity(reading, { range, key, table })
+  }
+  await readCredits(reading)
+  return { source: "api", lines: table.toLines(), range }
+}
+
+async function readActivity(
+  { get, report }: Reading,
+  { range, key, table }: { readonly range: DayRange; readonly key: string | undefined; readonly table: LineTable },
+): Promise<void> {
+  const where = "OpenRouter's activity"
+  report(key === undefined ? where : `${where} of one key`)
+  const { body } = await get("/api/v1/activity", { api_key_hash: key })
+  for (const row of recordsOf(body["data"], where)) {
+    const day = dayOf(row["date"], where)
+    if (!isWithin(day, range)) continue
+    const cost = decimalOf(row, "usage", where)
+    if (cost === undefined) throw unexpected(where, `"usage" is missing`)
+    const group = { day, model: textOf(row["model"]), tier: undefined, key, project: undefined }
+    const quantity = countOf(row, "prompt_tokens", where) + countOf(row, "completion_tokens", where)
+    table.add({ ...group, bucket: "all", item: undefined }, { quantity, cost })
+    table.addRequests(group, countOf(row, "requests", where))
+  }
+}
+
+/** Says what the account has spent beside the activity, which contains no fees for buying credits. */
+async function readCredits({ get, report, note }: Reading): Promise<void> {
+  const where = "OpenRouter's credits"
+  report(where)
+  const { body } = await get("/api/v1/credits", {})
+  const data = (body["data"] ?? {}) as Readonly<Record<string, unknown>>
+  if (decimalOf(data, "total_usage", where) === undefined) throw unexpected(where, `"total_usage" is missing`)
+  note("OpenRouter's activity contains no fees for buying credits.")
+}
+
+/** Returns the days of the range that OpenRouter reports, and notes the others. */
+function toReportedRange({ range, now, note }: Reading): DayRange {
+  const today = dayAt(now)
+  const first = addDays(today, -REPORTED_DAYS)
+  const since = later(range.since, first)
+  const until = earlier(range.until, today)
+  if (since >= until) {
+    const what = `OpenRouter reports only the last ${REPORTED_DAYS} completed UTC days, from ${first} to ${addDays(today, -1)}`
+    throw new SourceError("unavailable", `${what}. Choose days among them, or import its CSV export of the activity.`)
+  }
+  if (since !== range.since || until !== range.until) {
+    note(
+      `OpenRouter reports only completed UTC days of the last ${REPORTED_DAYS}, so this bill is of the days from ${since} to ${addDays(until, -1)}.`,
+    )
+  }
+  return { since, until }
+}
