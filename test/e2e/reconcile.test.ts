@@ -175,6 +175,9 @@ describe("the bill of a provider, compared with what the gateway recorded of rea
       for (let times = 0; times < 3; times++) expect(await chat(model)).toBe(200)
     }
     expect(await ask("/v1/chat/completions", { model: "gpt-4o-mini", stream: true })).toBe(200)
+    for (const serviceTier of ["priority", "flex", "default"]) {
+      expect(await chat("gpt-5", { tokens: TOKENS, serviceTier })).toBe(200)
+    }
     expect(await ask("/v1/embeddings", { model: "text-embedding-3-small", input: "Here we are." })).toBe(200)
     expect(await ask("/v1/moderations", { model: "omni-moderation-latest", input: "Here we are." })).toBe(200)
     const cached = { tokens: { input: 5000, cached: 2000, cacheWrite: 1500, cacheWrite1h: 500, output: 70 } }

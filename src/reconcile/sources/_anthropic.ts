@@ -1,5 +1,4 @@
-import type { Decimal } from "../../core/decimal.ts"
-import { divide, fromNumber } from "../../core/decimal.ts"
+import { type Decimal, divide, fromNumber } from "../../core/decimal.ts"
 import type { BillLine, Bucket } from "../../core/reconciliation.ts"
 import type { Endpoint } from "./_client.ts"
 import { countOf, decimalOf, type JsonRecord, textOf, unexpected } from "./_json.ts"
@@ -69,7 +68,8 @@ export function addUsage(table: LineTable, group: LineGroup, usage: JsonRecord, 
   for (const [bucket, quantity] of counts) {
     if (quantity > 0n) table.add({ ...group, bucket, item: itemOf(bucket) }, { quantity })
   }
-  if (usage["requests"] !== undefined) table.addRequests(group, countOf(usage, "requests", where))
+  const requests = decimalOf(usage, "requests", where)
+  if (requests !== undefined) table.addRequests(group, requests)
 }
 
 /** Adds one row of costs. Its amounts are in cents. */
@@ -97,9 +97,8 @@ function toKind(kinds: JsonRecord): Pick<BillLine, "bucket" | "item"> {
     const bucket = TOKEN_BUCKETS[tokenType] ?? "other"
     return { bucket, item: bucket === "other" ? tokenType : undefined }
   }
-  const item = costType?.replaceAll("_", " ") ?? textOf(kinds["description"])
-  if (costType === "tokens" || costType === undefined) return { bucket: "all", item: textOf(kinds["description"]) }
-  return { bucket: COST_BUCKETS[costType] ?? "other", item }
+  if (costType === undefined || costType === "tokens") return { bucket: "all", item: textOf(kinds["description"]) }
+  return { bucket: COST_BUCKETS[costType] ?? "other", item: costType.replaceAll("_", " ") }
 }
 
 /** Usage and costs of one bucket have the same item, so that they are one line. */

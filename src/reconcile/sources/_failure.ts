@@ -75,6 +75,10 @@ function describeStatus(
     const sentence = `${name} answered ${path} with ${status}, also when it was asked again. Try again later.`
     return { reason: "unavailable", sentence }
   }
+  if (status === 400) {
+    const sentence = `${name} rejected the request for ${path} (400). Choose other days, or update the gateway.`
+    return { reason: "unexpected_answer", sentence }
+  }
   const isRedirect = status >= 300 && status < 400
   const why = isRedirect ? ", a redirect, which is not followed because the request carries a key" : ""
   return { reason: "unexpected_answer", sentence: `${name} answered ${path} with ${status}${why}. Check the base URL.` }

@@ -3,6 +3,7 @@ import type { Endpoint } from "./_client.ts"
 import { dayAt, endOf, isWithin, splitRange, startOf } from "./_days.ts"
 import { decimalOf, type JsonRecord, recordsOf, textOf, unexpected } from "./_json.ts"
 import { readLineItem } from "./_openai-item.ts"
+import { assignTiers } from "./_openai-tiers.ts"
 import { addUsage, USAGE_FAMILIES, type UsageFamily } from "./_openai-usage.ts"
 import { readPages } from "./_pages.ts"
 import type { DayRange, Query, Reading } from "./_source.ts"
@@ -43,7 +44,7 @@ export async function readOpenAi(reading: Reading): Promise<{ readonly source: "
   const usageLines = usage.toLines()
   const counted = new Set(usageLines.map(({ day, bucket }) => `${day} ${bucket}`))
   const costs = await readCosts(reading, counted)
-  return { source: "api", lines: [...usageLines, ...costs] }
+  return { source: "api", lines: [...usageLines, ...assignTiers(costs, usageLines)] }
 }
 
 async function readFamily(reading: Reading, family: UsageFamily, table: LineTable): Promise<void> {

@@ -1,7 +1,8 @@
+import { formatDecimal } from "../../core/decimal.ts"
 import type { BillLine } from "../../core/reconciliation.ts"
 import type { Endpoint } from "./_client.ts"
 import { addDays, dayAt, earlier, isWithin, later } from "./_days.ts"
-import { countOf, dayOf, decimalOf, recordsOf, textOf, unexpected } from "./_json.ts"
+import { countOf, dayOf, decimalOf, type JsonRecord, recordsOf, textOf, unexpected } from "./_json.ts"
 import type { DayRange, Reading } from "./_source.ts"
 import { LineTable } from "./_table.ts"
 import { SourceError } from "./source-error.ts"
@@ -60,14 +61,21 @@ async function readActivity(
   }
 }
 
-/** Says what the account has spent beside the activity, which contains no fees for buying credits. */
+/** Notes what the account has used of its credits, if the key may read it: the activity has no fees for buying credits. */
 async function readCredits({ get, report, note }: Reading): Promise<void> {
   const where = "OpenRouter's credits"
   report(where)
-  const { body } = await get("/api/v1/credits", {})
-  const data = (body["data"] ?? {}) as Readonly<Record<string, unknown>>
-  if (decimalOf(data, "total_usage", where) === undefined) throw unexpected(where, `"total_usage" is missing`)
-  note("OpenRouter's activity contains no fees for buying credits.")
+  try {
+    const { body } = await get("/api/v1/credits", {})
+    const data = (body["data"] ?? {}) as JsonRecord
+    const [bought, used] = [decimalOf(data, "total_credits", where), decimalOf(data, "total_usage", where)]
+    if (bought === undefined || used === undefined) throw unexpected(where, "its amounts are missing")
+    const amounts = `$${formatDecimal(used)} of $${formatDecimal(bought)}`
+    note(`The account has used ${amounts} of credits in its life. Fees for buying credits are not in the activity.`)
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error
+    note(`What the account has used of its credits is not known: ${error.message}`)
+  }
 }
 
 /** Returns the days of the range that OpenRouter reports, and notes the others. */

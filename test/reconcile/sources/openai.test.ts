@@ -79,6 +79,21 @@ describe("the bill of OpenAI", () => {
     expect(sum(costs.slice(0, 2).map(({ cost }) => cost))).toBe(totalOf(provider.books, [work]))
   })
 
+  test("has the tier of a cost whose text names none, where the usage leaves one tier", async () => {
+    const work = { provider: "openai", at: at("2026-11-02"), quantities: { input: 1000 } } as const
+    provider.serve({ ...work, model: "gpt-5" })
+    for (const tier of ["standard", "priority"]) provider.serve({ ...work, model: "gpt-4o-mini", tier })
+    const tiers = async () => {
+      const { lines } = await fetchBill()
+      return lines.flatMap(({ model, tier, cost }) => (cost === undefined ? [] : [[model, tier, cost]]))
+    }
+    expect(await tiers()).toEqual([
+      ["gpt-4o-mini", "priority", "0.0003"],
+      ["gpt-4o-mini", "standard", "0.00015"],
+      ["gpt-5", "standard", "0.00125"],
+    ])
+  })
+
   test("is of whole UTC days, of which the current one is read until now", async () => {
     const quantities = { input: 1_000_000 }
     const served = ["2026-11-27T23:59:59.999Z", "2026-11-28T00:00:00Z", "2026-11-28T15:00:00Z"]

@@ -3,7 +3,8 @@ import { createSource } from "../../../src/reconcile/sources/index.ts"
 import { ADMIN_KEYS, type BillingProvider, startBillingProvider } from "../../support/billing-provider.ts"
 
 const NOW = Date.parse("2026-11-28T15:30:00Z")
-const FEES = "OpenRouter's activity contains no fees for buying credits."
+const CREDITS =
+  "The account has used $0.001641 of $1000 of credits in its life. Fees for buying credits are not in the activity."
 
 let provider: BillingProvider
 beforeAll(async () => {
@@ -46,7 +47,18 @@ describe("the bill of OpenRouter", () => {
       { ...LINE, ...both, day: "2026-11-02" },
       { ...LINE, ...both, day: "2026-11-27" },
     ])
-    expect(bill).toMatchObject({ since: "2026-11-01", until: "2026-11-28", source: "api", notes: [FEES] })
+    expect(bill).toMatchObject({ since: "2026-11-01", until: "2026-11-28", source: "api", notes: [CREDITS] })
+  })
+
+  test("is read without the credits if the key may not read them", async () => {
+    provider.failNext(
+      { body: { data: [] } },
+      { status: 403, body: { error: { message: "Only management keys can perform this operation" } } },
+    )
+    const { notes } = await fetchBill({ since: "2026-11-01", until: "2026-11-28" })
+    expect(notes).toEqual([
+      expect.stringContaining("What the account has used of its credits is not known: The key in"),
+    ])
   })
 
   test("is of single keys by their hashes", async () => {
@@ -60,7 +72,7 @@ describe("the bill of OpenRouter", () => {
     expect(bill.lines.map(({ day }) => day)).toEqual(["2026-10-29", "2026-11-02", "2026-11-27"])
     expect(bill.notes).toEqual([
       "OpenRouter reports only completed UTC days of the last 30, so this bill is of the days from 2026-10-29 to 2026-11-27.",
-      FEES,
+      CREDITS,
     ])
     await expect(fetchBill({ since: "2026-11-28", until: "2026-11-29" })).rejects.toMatchObject({
       reason: "unavailable",
