@@ -91,6 +91,12 @@ const COMMANDS: CommandTable = {
         summary: "background responses and batches that are not billed yet",
         load: () => import("./cli/usage/pending.ts"),
       },
+      forecast: { summary: "what the month will have cost at its end", load: () => import("./cli/usage/forecast.ts") },
+      "what-if": {
+        summary: "what the same tokens would have cost with another model",
+        load: () => import("./cli/usage/what-if.ts"),
+      },
+      invoice: { summary: "what each group owes for a calendar month", load: () => import("./cli/usage/invoice.ts") },
       export: { summary: "requests with their bodies, as JSON lines", load: () => import("./cli/usage/export.ts") },
     },
   },

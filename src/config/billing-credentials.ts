@@ -20,7 +20,7 @@ export function readBillingCredentials(sourced: readonly SourcedValue[], env: Va
 }
 
 /** A provider whose bill the gateway can read. */
-export type BilledProvider = keyof typeof BILLING_CREDENTIALS
+type BilledProvider = keyof typeof BILLING_CREDENTIALS
 
 /** The providers whose bills the gateway can read, if their credential is set. */
 export const BILLED_PROVIDERS = Object.keys(BILLING_CREDENTIALS) as readonly BilledProvider[]

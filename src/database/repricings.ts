@@ -42,6 +42,10 @@ export interface RepriceFilter {
   readonly provider: string | undefined
   /** Only requests that have no price. */
   readonly unpricedOnly: boolean
+  /** The id or the name of an API key. */
+  readonly key?: string | undefined
+  /** The value of each metadata name, with names as they are stored. A value may end in `*`. */
+  readonly where?: Readonly<Record<string, string>> | undefined
 }
 
 export interface Repricing {
@@ -70,13 +74,22 @@ export async function readRepriceable(
 ): Promise<readonly RepriceableRow[]> {
   const values: unknown[] = []
   const bind = (value: unknown) => `$${values.push(value)}`
-  const { since, until, model, provider, unpricedOnly } = filter
+  const { since, until, model, provider, unpricedOnly, key, where = {} } = filter
   const conditions = [`created_at >= ${bind(new Date(since).toISOString())}::timestamptz`]
   if (until !== undefined) conditions.push(`created_at < ${bind(new Date(until).toISOString())}::timestamptz`)
   if (provider !== undefined) conditions.push(`provider = ${bind(provider.toLowerCase())}::text`)
   if (model?.endsWith("*")) conditions.push(`starts_with(model, ${bind(model.slice(0, -1))}::text)`)
   else if (model !== undefined) conditions.push(`model = ${bind(model)}::text`)
   if (unpricedOnly) conditions.push("cost_status = 'unpriced'")
+  if (key !== undefined) {
+    const named = `(SELECT k.id FROM api_keys k WHERE ${bind(key)}::text IN (k.name, k.id::text))`
+    conditions.push(`majordomo_api_key_id IN ${named}`)
+  }
+  for (const [name, value] of Object.entries(where)) {
+    const stored = `(raw_metadata ->> ${bind(name)}::text)`
+    if (value.endsWith("*")) conditions.push(`starts_with(${stored}, ${bind(value.slice(0, -1))}::text)`)
+    else conditions.push(`${stored} = ${bind(value)}::text`)
+  }
   if (page.after !== undefined) {
     conditions.push(`(created_at, id) > (${bind(page.after.ended_at)}::timestamptz, ${bind(page.after.id)}::uuid)`)
   }

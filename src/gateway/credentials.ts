@@ -57,6 +57,7 @@ const OWNERS = [
 ] as const
 
 const AWS_HOST = /(?:^|\.)(?:amazonaws\.com(?:\.cn)?|api\.aws)$/
+const AZURE_HOST = /\.azure\.(?:com|us|cn)$/
 const AWS_PARAMETER = /[?&]x-amz-signature=/i
 /** The signature of a request in its query. */
 const AWS_PARAMETERS = [
@@ -124,8 +125,9 @@ function createCheck(
   const foreign = all.filter((place) => !own.some((each) => nameOf(each) === nameOf(place)))
   const withheld = toWithheld(foreign)
   // A cloud and a provider of the dialect's own name are found by paths. Any other one is named by the client, and at an
-  // address of the operator it may have its credential anywhere, or none.
+  // address of the operator it may have its credential anywhere, or none. A second region of a cloud needs one too.
   const isFree = provider.name !== provider.format && owner === undefined && !isCloud(provider.name)
+  const isKeyless = isFree && !isAws && !AZURE_HOST.test(hostname)
   const reject = (what: string) => {
     const message = `${what} does not belong to ${provider.name}, the provider of this request, so nothing was sent.`
     return new GatewayError("foreign_credential", `${message} ${adviceFor(own)}`)
@@ -153,7 +155,7 @@ function createCheck(
     const other = findCredential(foreign, request)
     if (other && isFree) return givenElsewhere
     if (other) throw reject(`The credential in ${describe(other)}`)
-    return !isFree && all.some((place) => holdsGatewayKey(place, request)) ? needed : open
+    return !isKeyless && all.some((place) => holdsGatewayKey(place, request)) ? needed : open
   }
 }
 

@@ -17,7 +17,7 @@ export {
   readLatency,
   toErrorRate,
 } from "./latency.ts"
-export { MOMENTS, type Period, parseMoment } from "./period.ts"
+export { isPeriod, MOMENTS, PERIODS, type Period, parseMoment, toPreviousPeriod, toYearAgo } from "./period.ts"
 export { findIncompleteName, missesPrunedRows, readsRollups } from "./plan.ts"
 export { askRecorded, type RecordedQuestion, readRecorded } from "./recorded.ts"
 export {

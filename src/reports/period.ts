@@ -9,7 +9,31 @@ export interface Period {
 }
 
 /** The forms that `parseMoment` accepts, for help texts and error messages. */
-export const MOMENTS = "7d, 24h, today, yesterday, week, month, year, 2026-11-01 or 2026-11-01T14:30"
+export const MOMENTS = "7d, 24h, today, yesterday, week, last-month, 2026-11-01 or 2026-11-01T14:30"
+
+/** The forms that `isPeriod` accepts, for help texts and error messages. */
+export const PERIODS =
+  "today, yesterday, this-week, last-week, this-month, last-month, this-quarter, last-quarter, this-year, last-year, 2026-11, 2026-Q4, 2026 or 2026-11-20"
+
+type Unit = "day" | "week" | "month" | "quarter" | "year"
+
+/** The names of periods: their unit, and how many units after the present one they are. */
+const NAMES: Readonly<Record<string, readonly [unit: Unit, offset: number]>> = {
+  today: ["day", 0],
+  yesterday: ["day", -1],
+  ...Object.fromEntries(
+    (["week", "month", "quarter", "year"] as const).flatMap((unit) => [
+      [unit, [unit, 0]],
+      [`this-${unit}`, [unit, 0]],
+      [`last-${unit}`, [unit, -1]],
+    ]),
+  ),
+}
+
+/** Returns true for a text that names a whole period, so that it can be both edges: `last-month`, `2026-11`, `2026-Q4`. */
+export function isPeriod(text: string): boolean {
+  return Object.hasOwn(NAMES, text) || /^\d{4}(-\d{2}(-\d{2})?|-Q[1-4])?$/i.test(text)
+}
 
 /**
  * Returns the moment that a text means, or undefined if it cannot be parsed. `Nd` is the start of the day N days ago, and
@@ -17,6 +41,7 @@ export const MOMENTS = "7d, 24h, today, yesterday, week, month, year, 2026-11-01
  * for `until`: `--until 2026-11-30` includes that day.
  */
 export function parseMoment(text: string, edge: "since" | "until", { now, tz }: { now: number; tz: string }) {
+  if (text === "now") return now
   const today = toDate(now, tz)
   const shift = edge === "until" ? 1 : 0
   const ago = /^(\d{1,6})(m|h|d|w)$/.exec(text)
@@ -26,27 +51,60 @@ export function parseMoment(text: string, edge: "since" | "until", { now, tz }: 
     if (ago[2] === "h") return now - count * 3_600_000
     return fromWall({ ...today, day: today.day - count * (ago[2] === "w" ? 7 : 1) }, tz)
   }
-  const { year, month, day } = today
-  const weekday = (new Date(Date.UTC(year, month - 1, day)).getUTCDay() + 6) % 7
-  switch (text) {
-    case "now":
-      return now
-    case "today":
-      return fromWall({ year, month, day: day + shift }, tz)
-    case "yesterday":
-      return fromWall({ year, month, day: day - 1 + shift }, tz)
-    case "week":
-      return fromWall({ year, month, day: day - weekday + 7 * shift }, tz)
+  if (!Object.hasOwn(NAMES, text)) return parseDate(text, shift, tz)
+  const [unit, offset] = NAMES[text]!
+  return startOf(unit, today, offset + shift, tz)
+}
+
+/** Returns the start of the unit that is `offset` units after the one of a date. */
+function startOf(unit: Unit, { year, month, day }: ReturnType<typeof toDate>, offset: number, tz: string): number {
+  switch (unit) {
+    case "day":
+      return fromWall({ year, month, day: day + offset }, tz)
+    case "week": {
+      const weekday = (new Date(Date.UTC(year, month - 1, day)).getUTCDay() + 6) % 7
+      return fromWall({ year, month, day: day - weekday + 7 * offset }, tz)
+    }
     case "month":
-      return fromWall({ year, month: month + shift, day: 1 }, tz)
+      return fromWall({ year, month: month + offset, day: 1 }, tz)
+    case "quarter":
+      return fromWall({ year, month: month - ((month - 1) % 3) + 3 * offset, day: 1 }, tz)
     case "year":
-      return fromWall({ year: year + shift, month: 1, day: 1 }, tz)
-    default:
-      return parseDate(text, shift, tz)
+      return fromWall({ year: year + offset, month: 1, day: 1 }, tz)
   }
 }
 
+/** Returns the same local date and time of an earlier month, or the last day of that month if it is shorter. */
+function minusMonths(at: number, months: number, tz: string): number {
+  const { year, month, day } = toDate(at, tz)
+  const start = fromWall({ year, month, day }, tz)
+  const lastDay = new Date(Date.UTC(year, month - months, 0)).getUTCDate()
+  return fromWall({ year, month: month - months, day: Math.min(day, lastDay) }, tz) + (at - start)
+}
+
+/**
+ * Returns the period before: the calendar months before if the period consists of whole months, else the same length of
+ * time. An open period ends now.
+ */
+export function toPreviousPeriod({ since, until = 0, tz }: Period): Period {
+  const [first, end] = [toDate(since, tz), toDate(until, tz)]
+  const isWhole = [since, until].every((at) => fromWall({ ...toDate(at, tz), day: 1 }, tz) === at)
+  const months = 12 * (end.year - first.year) + end.month - first.month
+  return { since: isWhole ? minusMonths(since, months, tz) : since - (until - since), until: since, tz }
+}
+
+/** Returns the same dates of the year before. */
+export function toYearAgo({ since, until = 0, tz }: Period): Period {
+  return { since: minusMonths(since, 12, tz), until: minusMonths(until, 12, tz), tz }
+}
+
 function parseDate(text: string, shift: number, tz: string): number | undefined {
+  const longer = /^(\d{4})(?:-[Qq]([1-4]))?$/.exec(text)
+  if (longer !== null) {
+    const [year, quarter] = [Number(longer[1]), longer[2]]
+    if (quarter === undefined) return fromWall({ year: year + shift, month: 1, day: 1 }, tz)
+    return fromWall({ year, month: 3 * (Number(quarter) - 1 + shift) + 1, day: 1 }, tz)
+  }
   const parts = /^(\d{4})-(\d{2})(?:-(\d{2})(?:[T ](\d{2}):(\d{2})(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)?$/.exec(
     text,
   )

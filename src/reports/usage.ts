@@ -33,6 +33,8 @@ export type Sort = (typeof SORTS)[number]
 export interface UsageQuestion {
   readonly by: readonly Dimension[]
   readonly period: Period
+  /** The period that a report compares its numbers with; `askUsage` does not read it. */
+  readonly comparedWith?: Period | undefined
   readonly filters: Filters
   readonly sort?: Sort | undefined
   readonly limit?: number | undefined

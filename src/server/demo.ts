@@ -10,6 +10,7 @@ import { activateName } from "../database/metadata.ts"
 import { inventBodies } from "../demo/bodies.ts"
 import { type Sample, sampleDays } from "../demo/sample.ts"
 import { toLogRecord } from "../gateway/log-record.ts"
+import { storeSampleBill } from "../operations/reconcile/sample.ts"
 import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
 
 export { type DemoProvider, startDemoProvider } from "../demo/provider.ts"
@@ -36,6 +37,7 @@ export async function fillDemo(database: Database): Promise<NewKey> {
       for (const team of teams) keys.set(team.name, (await createKey(database, team)).key.id)
       await insert(samples.map((sample) => toRow(sample, keys.get(sample.team.name)!, book)))
       await addLimits(database, keys)
+      await storeSampleBill({ database, now: Date.now }, "openai")
     })
     return await createKey(database, { name: "Demo", description: "yours to try" })
   } finally {

@@ -84,6 +84,13 @@ async function openKeysAndLimits(options: ServerOptions, database: Database, dir
   return { keys, vault, ...limiting }
 }
 
+/** Starts what one process of a gateway does once a day. */
+function startDailyWork({ settings, log }: ServerOptions, database: Database, scope: Scope): void {
+  const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
+  const reconcile = startDailyReconcile({ settings, database, now: Date.now, log })
+  for (const part of [retention, reconcile]) scope.own(() => part.close())
+}
+
 async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const options = { ...given, settings: toOwnBudget(given.settings) }
   const { settings, log, worker } = options
@@ -122,10 +129,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer }
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
-  if (!worker) {
-    own(startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log }))
-    own(startDailyReconcile({ settings, database, now: Date.now, log }))
-  }
+  if (!worker) startDailyWork(options, database, scope)
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
   const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, connections, collect: metrics.collect }

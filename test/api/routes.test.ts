@@ -86,6 +86,10 @@ const READS: readonly (readonly [string, Record<string, unknown>])[] = [
   ["usage.report", { by: "User-Id", sort: "name", limit: 1 }],
   ["usage.overview", { tz: "Asia/Kolkata" }],
   ["usage.report", { since: "2020-01-01", until: "2020-01-31" }],
+  ["usage.report", { by: "model", month: "2020-01", compare: "previous" }],
+  ["usage.forecast", { tz: "Asia/Kolkata" }],
+  ["usage.invoice", { by: "User-Id", month: "this-month", allocate: "User-Id=(none) by requests", lines: "true" }],
+  ["usage.what_if", { model: "gpt-4o*=gpt-4o" }],
   ["usage.pending", {}],
   ["usage.latency", { by: "model" }],
   ["usage.errors", { by: "day" }],
@@ -129,7 +133,7 @@ describe("each route of the admin API, on a database with requests", () => {
     const own = await callLocally(route(name) as never, caller, input)
     const drop = (value: unknown) =>
       JSON.parse(JSON.stringify(value), (member, each) =>
-        ["until", "compared", "proven", "title", "checked_at"].includes(member) ? 0 : each,
+        ["until", "compared", "compared_with", "proven", "title", "checked_at"].includes(member) ? 0 : each,
       )
     expect(drop(await fromAfar(name, input))).toEqual(drop(own))
   })

@@ -49,6 +49,14 @@ describe("serve --demo", () => {
     expect([Number(paid.total_cost), Number(paid.subscription_value) > 1]).toEqual([0, true])
   })
 
+  test("has a bill with usage outside of the gateway and a changed price", async () => {
+    const { providers } = (await installation.runJson(["reconcile", "history", "--since", "30d", ...config])) as {
+      providers: { provider: string; causes: { cause: string }[] }[]
+    }
+    expect(providers.map(({ provider }) => provider)).toEqual(["openai"])
+    expect(new Set(providers[0]!.causes.map(({ cause }) => cause))).toEqual(new Set(["outside", "price"]))
+  })
+
   test("has agent runs whose steps are a tree below the first", async () => {
     const runs = (await installation.runJson(["usage", "runs", "--since", "30d", "--limit", "500", ...config])) as {
       trace: string

@@ -65,6 +65,7 @@ describe("usage", () => {
     })
     expect((await run("usage", "latency", "--by", "key,day", "--sort", "p95", "--limit", "1", ...PERIOD)).stdout).toBe(
       [
+        "2026-01-01 to 2026-01-31 (UTC)",
         "Key          Day         Requests   Errors     p50     p95     p99",
         "------------------------------------------------------------------",
         "Development  2026-01-01         1   0.00 %  800 ms  800 ms  800 ms",
@@ -92,7 +93,9 @@ describe("usage", () => {
       total: { requests: 3, errors: 1, error_rate: 0.333333 },
     })
     const { stdout } = await run("usage", "errors", ...PERIOD)
-    expect(stdout).toMatch(/^1 of 3 requests \(33\.33 %\) ended with an error\.\n\nStatus/)
+    expect(stdout).toMatch(
+      /^2026-01-01 to 2026-01-31 \(UTC\)\n1 of 3 requests \(33\.33 %\) ended with an error\.\n\nStatus/,
+    )
     expect(stdout).toMatch(/500 +complete +1 +2026-01-02 10:00:30 +\(no message\)/)
     expect((await run("usage", "errors", "--csv", ...PERIOD)).stdout).toBe(
       "status_code,outcome,error,requests,last_at\n500,complete,,1,2026-01-02T10:00:30+00:00\n",

@@ -48,6 +48,7 @@ const days = ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04", "2026-11-0
 const overview: Overview = {
   question: { by: [], period: { since: Date.parse("2026-11-01T00:00:00Z"), until: undefined, tz: "UTC" }, filters: {} },
   current: { rows: [], total, groups: 0 },
+  comparedWith: { since: Date.parse("2026-10-25T00:00:00Z"), until: Date.parse("2026-11-01T00:00:00Z"), tz: "UTC" },
   before: { rows: [], total: { ...total, requests: 10_000, total_cost: "160" }, groups: 0 },
   days: {
     rows: [

@@ -6,7 +6,8 @@ import { type Gateway, noBrowser, openGateway } from "./_gateway.ts"
 
 const dist = new URL("../../dist/dashboard/", import.meta.url)
 const LONG = `long-${"name-".repeat(60)}`
-const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;`
+const HOSTILE = `<img src=x onerror=alert(1)>"'&lt;\u202egnp`
+const toShown = (text: string) => text.replace("\u202e", "\ufffd")
 const ARABIC = "دعم العملاء"
 const REQUEST = "01900000-0000-7000-8000-000000000001"
 const TRACE = `run/${HOSTILE}`
@@ -196,12 +197,13 @@ describe.skipIf(noBrowser !== undefined)(
       const page = await open("runs")
       const table = page.getByRole("table", { name: "Runs", exact: true })
       const names = () => table.locator("tbody tr td:first-child").allInnerTexts()
-      await expect.poll(names).toEqual([TRACE, "small run"])
+      const trace = toShown(TRACE)
+      await expect.poll(names).toEqual([trace, "small run"])
       const headings = ["Cost", "Requests", "Errors", "Duration", "Ended"]
       for (const heading of headings) {
         await table.getByRole("link", { name: heading, exact: true }).click()
         await expect.poll(() => table.locator("th[aria-sort=descending]").textContent()).toContain(heading)
-        await expect.poll(names).toEqual(heading === "Cost" ? ["small run", TRACE] : [TRACE, "small run"])
+        await expect.poll(names).toEqual(heading === "Cost" ? ["small run", trace] : [trace, "small run"])
       }
     })
 
@@ -250,7 +252,7 @@ describe.skipIf(noBrowser !== undefined)(
       await page.getByText("There is no such page").waitFor()
     })
 
-    test("other people's names are text: they run no code and do not widen the page", async () => {
+    test("other people's names are text: they run no code, turn nothing around and do not widen the page", async () => {
       for (const path of [
         "",
         "requests",
@@ -263,11 +265,15 @@ describe.skipIf(noBrowser !== undefined)(
         await page.locator("main [data-row], main .facts, main table").first().waitFor()
         await settle(page)
         expect(await page.locator("main img, main script").count(), path).toBe(0)
+        // The value of a field is what is sent.
+        const turned = `document.body.outerHTML.replace(/(value|href)="[^"]*"/g, "").match(/.{0,40}\\u202e/g)`
+        expect(await page.evaluate(turned), path).toBeNull()
         expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), path).toBeLessThanOrEqual(0)
       }
       const page = await open("")
-      await page.getByText(HOSTILE).first().waitFor()
       await page.locator("bdi", { hasText: ARABIC }).first().waitFor()
+      await page.getByText(toShown(HOSTILE)).first().click()
+      await expect.poll(() => [...new URL(page.url()).searchParams.values()]).toContain(HOSTILE)
     })
 
     test("the cost of a request is in view at every width, also that of a subscription", async () => {

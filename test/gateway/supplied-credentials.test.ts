@@ -43,6 +43,9 @@ beforeAll(async () => {
     at("aws", "openai", `${upstream.origin}/prefix`),
     at("removed", "openai"),
     at("bedrock", "bedrock"),
+    at("bedrock-us", "bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com"),
+    at("azure-eu", "openai", "https://mine-eu.openai.azure.com"),
+    at("vertex-us", "gemini", "https://us-east5-aiplatform.googleapis.com"),
   ]
   gateway = await startPipeline({
     upstream: upstream.origin,
@@ -161,6 +164,17 @@ describe("a gateway key in the place of a provider's key is replaced by the key 
     expect((await gateway.nextRecord()).provider_api_key_alias).toBe("mine")
     await send(request("X-Majordomo-Provider-Alias:\r\nAuthorization: Bearer sk-own\r\n"))
     expect((await gateway.nextRecord()).provider_api_key_alias).toBe(undefined)
+  })
+
+  test.each([
+    ["bedrock-us", "/model/amazon.nova-lite-v1:0/converse"],
+    ["azure-eu", "/openai/deployments/d/chat/completions"],
+    ["vertex-us", "/v1/projects/p/locations/us-east5/publishers/google/models/g:generateContent"],
+  ])("a second region of a cloud, %s, needs a credential like the first one", async (provider, path) => {
+    const text = request(`X-Majordomo-Provider: ${provider}\r\nAuthorization: Bearer ${KEY}\r\n`, { path })
+    const { status, got } = await send(text)
+    expect(status).toBe(401)
+    expect(bodyOf(got)).toContain(`majordomo-gateway provider-keys add ${provider}.`)
   })
 
   test("a provider of the settings without a key in the vault gets no credential", async () => {

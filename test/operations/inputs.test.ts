@@ -5,6 +5,7 @@ import { parseTarget } from "../../src/operations/copy.ts"
 import { InputError } from "../../src/operations/input-error.ts"
 import { parseLimitInput } from "../../src/operations/limits/input.ts"
 import { parseName } from "../../src/operations/metadata/name.ts"
+import { setPrice } from "../../src/operations/prices/set.ts"
 import { createToken } from "../../src/operations/tokens/create.ts"
 import {
   parseDimensions,
@@ -56,6 +57,7 @@ describe("a name that does not look like what it is is rejected, and the message
   const names: readonly (readonly [noun: string, use: (name: string) => unknown])[] = [
     ["an API key", toName],
     ["an admin token", (name) => createToken({} as never, { ...token, name })],
+    ["the model of a price", (model) => setPrice({} as never, { model } as never)],
     ["a limit", (name) => parseLimitInput({ ...limit, name })],
     ["default metadata", (value) => toMetadataColumns({ default_metadata: { Team: value } })],
     ["locked metadata", (value) => toMetadataColumns({ locked_metadata: { Team: value } })],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { findZone, parseMoment, toOffsetIso } from "../../src/reports/index.ts"
+import { findZone, isPeriod, parseMoment, toOffsetIso, toPreviousPeriod, toYearAgo } from "../../src/reports/index.ts"
 
 const now = Date.parse("2026-11-20T15:30:00Z")
 const tz = "Europe/Lisbon"
@@ -20,6 +20,14 @@ describe("--since", () => {
     ["week", "2026-11-16T00:00:00+00:00"],
     ["month", "2026-11-01T00:00:00+00:00"],
     ["year", "2026-01-01T00:00:00+00:00"],
+    ["this-week", "2026-11-16T00:00:00+00:00"],
+    ["last-week", "2026-11-09T00:00:00+00:00"],
+    ["last-month", "2026-10-01T00:00:00+01:00"],
+    ["this-quarter", "2026-10-01T00:00:00+01:00"],
+    ["last-quarter", "2026-07-01T00:00:00+01:00"],
+    ["last-year", "2025-01-01T00:00:00+00:00"],
+    ["2026-Q2", "2026-04-01T00:00:00+01:00"],
+    ["2026-Q5", undefined],
     ["2026-07-01", "2026-07-01T00:00:00+01:00"],
     ["2026-07", "2026-07-01T00:00:00+01:00"],
     ["2026-07-01T14:30", "2026-07-01T14:30:00+01:00"],
@@ -40,6 +48,10 @@ describe("--until includes the day or month that it names", () => {
     ["today", "2026-11-21T00:00:00+00:00"],
     ["yesterday", "2026-11-20T00:00:00+00:00"],
     ["month", "2026-12-01T00:00:00+00:00"],
+    ["last-month", "2026-11-01T00:00:00+00:00"],
+    ["last-quarter", "2026-10-01T00:00:00+01:00"],
+    ["2026-Q4", "2027-01-01T00:00:00+00:00"],
+    ["2026", "2027-01-01T00:00:00+00:00"],
     ["2026-11-30T10:00", "2026-11-30T10:00:00+00:00"],
     ["7d", "2026-11-13T00:00:00+00:00"],
   ])("%s", (text, expected) => expect(at(text, "until")).toBe(expected))
@@ -63,4 +75,26 @@ test("a time zone is a name, because PostgreSQL reads offsets differently", () =
     undefined,
     undefined,
   ])
+})
+
+const days = (since: string, until: string) => ({
+  since: parseMoment(since, "since", { now, tz })!,
+  until: parseMoment(until, "until", { now, tz })!,
+  tz,
+})
+
+test("the period before whole months is whole months; before everything else, the same length of time", () => {
+  expect(toPreviousPeriod(days("2026-10", "2026-10"))).toEqual(days("2026-09", "2026-09"))
+  expect(toPreviousPeriod(days("2026-Q1", "2026-Q1"))).toEqual(days("2025-Q4", "2025-Q4"))
+  expect(toPreviousPeriod(days("2026-11-02", "2026-11-08"))).toEqual(days("2026-10-26", "2026-11-01"))
+})
+
+test("a year ago is the same dates, and 28 February for the 29th", () => {
+  expect(toYearAgo(days("2026-10", "2026-10"))).toEqual(days("2025-10", "2025-10"))
+  expect(toYearAgo(days("2028-02-29", "2028-02-29")).since).toBe(days("2027-02-28", "2027-02-28").since)
+})
+
+test("only what has two edges is a period", () => {
+  expect(["last-month", "2026-11", "2026-q4", "2026", "2026-11-20"].every(isPeriod)).toBe(true)
+  expect(["7d", "now", "2026-11-20T10:00", "2026-W47", "constructor"].some(isPeriod)).toBe(false)
 })

@@ -5,6 +5,8 @@ import { parseFilters, parsePeriod, parseZone } from "../../operations/usage/que
 export const FILTERS = {
   since: z.string().optional().describe("from then on: 7d, 24h, 2026-11-01, today or month"),
   until: z.string().optional().describe("up to then; a date includes its whole day"),
+  period: z.string().optional().describe("a calendar period in place of since and until: last-month, 2026-10, 2026-Q3"),
+  month: z.string().optional().describe("a month in place of since and until, such as 2026-10"),
   tz: z.string().default("UTC").describe("a time zone such as Europe/Lisbon"),
   model: z.string().optional().describe("only this model; gpt-4* means all that begin with gpt-4"),
   provider: z.string().optional().describe("only this provider"),
@@ -55,9 +57,13 @@ type FilterInput = z.output<z.ZodObject<typeof FILTERS>>
  *
  * @throws InputError for a parameter that is not valid
  */
-export function parseChoice({ since, until, tz, ...filters }: FilterInput, now: number, defaultSince: string) {
+export function parseChoice(
+  { since, until, period, month, tz, ...filters }: FilterInput,
+  now: number,
+  defaultSince: string,
+) {
   return {
-    period: parsePeriod({ since: since ?? defaultSince, until, tz: parseZone(tz) }, now),
+    period: parsePeriod({ since, until, period, month, tz: parseZone(tz), defaultSince }, now),
     filters: parseFilters(filters),
   }
 }

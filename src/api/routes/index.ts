@@ -8,6 +8,7 @@ import { me } from "./me.ts"
 import { metadata } from "./metadata.ts"
 import { oidc } from "./oidc.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
+import { outlook } from "./outlook.ts"
 import { priceOverrides } from "./price-overrides.ts"
 import { prices } from "./prices.ts"
 import { providerKeys } from "./provider-keys.ts"
@@ -22,6 +23,7 @@ import { vault } from "./vault.ts"
 
 const TABLES = [
   usage,
+  outlook,
   requests,
   runs,
   keys,

@@ -15,7 +15,7 @@ import { parseFilters } from "../../operations/usage/question.ts"
 import { defineRoute, defineStream } from "../_route.ts"
 import { EMPTY, FILTERS, parseChoice, toLimit, whole } from "./_usage-input.ts"
 
-const { since: _since, until: _until, tz: _tz, ...filters } = FILTERS
+const { since: _since, until: _until, period: _period, month: _month, tz: _tz, ...filters } = FILTERS
 const id = z.string().describe("the row's id, which the client received as X-Majordomo-Request-Id")
 const request = z
   .record(z.string(), z.unknown())

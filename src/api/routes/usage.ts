@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { InputError } from "../../operations/input-error.ts"
 import { toEmptyField } from "../../operations/usage/empty.ts"
 import { type ErrorQuestion, reportErrors, toErrorsObject } from "../../operations/usage/errors.ts"
 import { toOverviewObject, toReportObject } from "../../operations/usage/json.ts"
@@ -11,7 +12,7 @@ import {
 import { notePendingRows } from "../../operations/usage/note-pending-rows.ts"
 import { summarizeUsage } from "../../operations/usage/overview.ts"
 import { listPending } from "../../operations/usage/pending.ts"
-import { parseDimensions, parseSort } from "../../operations/usage/question.ts"
+import { COMPARISONS, parseComparison, parseDimensions, parseSort } from "../../operations/usage/question.ts"
 import { reportUsage, SORTS, type UsageQuestion } from "../../operations/usage/report.ts"
 import { defineRoute } from "../_route.ts"
 import { EMPTY, FILTERS, OPTIONAL_LIMIT, parseChoice, SUBSCRIPTION_VALUE, toLimit } from "./_usage-input.ts"
@@ -45,7 +46,16 @@ const head = {
   pending_rows: z.number().optional().describe("rows that wait in the journal and are not counted yet"),
   empty: EMPTY,
 }
-const report = z.object({ ...head, rows, total })
+const edges = z.object({ since: z.string(), until: z.string() })
+const report = z.object({
+  ...head,
+  compared_with: edges.optional().describe("the period that the report is compared with, if it is"),
+  rows: rows.describe("with requests_before and total_cost_before if the report is compared"),
+  total: total.extend({
+    requests_before: z.number().optional(),
+    total_cost_before: z.string().nullable().optional(),
+  }),
+})
 
 const rate = { requests: z.number(), errors: z.number(), error_rate: z.number().describe("from 0 to 1") }
 const latency = {
@@ -61,6 +71,7 @@ const question = {
   sort: z.string().optional().describe(SORTS.join(", ")),
   limit: OPTIONAL_LIMIT,
 }
+const compare = z.string().optional().describe(`the period to compare with: ${COMPARISONS}`)
 const by = z
   .string()
   .optional()
@@ -86,6 +97,15 @@ function parseQuestion<Sort extends string>(
   }
 }
 
+/** @throws InputError for a parameter that is not valid */
+function parseUsage({ compare, ...input }: QuestionInput & { readonly compare?: string | undefined }, now: number) {
+  const question: UsageQuestion = parseQuestion(input, now, SORTS)
+  if (compare === undefined) return question
+  if (question.by.some(({ order }) => order === "time"))
+    throw new InputError("compare", "expected a report by something else than times, which two periods do not share")
+  return { ...question, comparedWith: parseComparison(compare, question.period, now) }
+}
+
 export const usage = {
   report: defineRoute({
     name: "usage.report",
@@ -93,17 +113,17 @@ export const usage = {
     path: "/usage",
     role: "viewer",
     summary: "what was used and what it cost, by up to two dimensions",
-    input: z.strictObject({ by, ...question }),
+    input: z.strictObject({ by, ...question, compare }),
     output: report,
     needs: ["database"],
-    parse: (input, now): UsageQuestion => parseQuestion(input, now, SORTS),
+    parse: parseUsage,
     async run(context, question) {
       const now = context.now()
       // Before the report, so that a row that is written in between is counted twice rather than not at all.
       const pendingRows = await notePendingRows(context)
-      const { answer, notes, rollups } = await reportUsage(context, question)
-      const found = { requests: answer.total.requests, period: question.period, rollups }
-      return { ...toReportObject({ question, answer, notes, now, pendingRows }), ...toEmptyField(context, found) }
+      const { rollups, ...report } = await reportUsage(context, question)
+      const found = { requests: report.answer.total.requests, period: question.period, rollups }
+      return { ...toReportObject({ ...report, question, now, pendingRows }), ...toEmptyField(context, found) }
     },
   }),
   overview: defineRoute({
@@ -112,9 +132,12 @@ export const usage = {
     path: "/usage/overview",
     role: "viewer",
     summary: "a period at a glance: its total and the one before, its days, its models and keys",
-    input: z.strictObject(question),
+    input: z.strictObject({ ...question, compare }),
     output: report.extend({
-      before: total.describe("the total of the period of the same length before"),
+      compared_with: edges,
+      before: total.describe(
+        "the total of the period that it is compared with: the one before, unless another is given",
+      ),
       days: rows,
       models: rows,
       keys: rows,
@@ -123,7 +146,7 @@ export const usage = {
       unpriced_models: z.array(z.string()).readonly(),
     }),
     needs: ["database"],
-    parse: (input, now): UsageQuestion => parseQuestion(input, now, SORTS),
+    parse: parseUsage,
     async run(context, question) {
       const now = context.now()
       const pendingRows = await notePendingRows(context)

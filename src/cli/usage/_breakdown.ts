@@ -1,4 +1,4 @@
-import type { Measures } from "../../operations/usage/json.ts"
+import type { Measures, ReportObject } from "../../operations/usage/json.ts"
 import type { Dimension } from "../../operations/usage/question.ts"
 import type { UsageAnswer, UsageRow } from "../../operations/usage/report.ts"
 import { toCsv } from "../_csv.ts"
@@ -12,6 +12,7 @@ export function renderBreakdown(
   by: readonly Dimension[],
   { rows, total, groups }: UsageAnswer,
   screen: Screen,
+  report?: Pick<ReportObject, "rows" | "total" | "compared_with">,
 ): string {
   const all = [...rows, total]
   const count = (title: string, pick: (row: Measures) => number, hideRank?: number): Column => {
@@ -28,6 +29,7 @@ export function renderBreakdown(
     count("Output", ({ output_tokens }) => output_tokens, 1),
     ...(total.unpriced > 0 ? [count("Unpriced", ({ unpriced }) => unpriced, 4)] : []),
     { title: "Cost", align: "right", cells: costs.slice(0, -1), total: costs.at(-1)! },
+    ...(report?.compared_with ? toBeforeColumns(report) : []),
     ...toValueColumns(rows, total),
     {
       title: "Share",
@@ -41,6 +43,21 @@ export function renderBreakdown(
     },
   ]
   return [renderTable(columns, screen), ...toNotes(total, groups - rows.length, screen)].join("")
+}
+
+/** Returns the columns of the period that a report is compared with: its cost, and the change of it. */
+function toBeforeColumns({ rows, total }: Pick<ReportObject, "rows" | "total">): Column[] {
+  const all = [...(rows as readonly ReportObject["total"][]), total]
+  const costs = alignPoints(all.map(({ total_cost_before: cost }) => (cost == null ? "unpriced" : toDollars(cost))))
+  const changes = all.map(({ total_cost: now, total_cost_before: then }) => {
+    if (now === null || then == null || Number(then) === 0) return Number(now) > 0 ? "new" : ""
+    const percent = (Number(now) / Number(then) - 1) * 100
+    return `${percent > 0 ? "+" : ""}${percent.toFixed(0)}%`
+  })
+  const column = (title: string, cells: readonly string[]): Column => {
+    return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)!, hideRank: 1 }
+  }
+  return [column("Before", costs), column("Change", changes)]
 }
 
 type Costs = Pick<Measures, "requests" | "subscription_requests" | "total_cost" | "estimated" | "unpriced">

@@ -1,4 +1,4 @@
-import { MOMENTS, type Period, parsePeriod, parseZone } from "../../operations/usage/question.ts"
+import { MOMENTS, PERIODS, type Period, parsePeriod, parseZone } from "../../operations/usage/question.ts"
 import { listValues } from "../_args.ts"
 import type { Options } from "../_command.ts"
 
@@ -16,6 +16,8 @@ export const BY_OPTION = {
 export const FILTER_OPTIONS = {
   since: { type: "string", valueHint: "WHEN", description: `from then on: ${MOMENTS}` },
   until: { type: "string", valueHint: "WHEN", description: "up to then; a date includes its whole day" },
+  period: { type: "string", valueHint: "NAME", description: `a calendar period: ${PERIODS}` },
+  month: { type: "string", valueHint: "MONTH", description: "a calendar month: 2026-10, this-month or last-month" },
   tz: { type: "string", valueHint: "ZONE", description: "time zone such as Europe/Lisbon (default: this machine's)" },
   model: { type: "string", valueHint: "NAME", description: "only this model; gpt-4* means all that begin with gpt-4" },
   provider: { type: "string", valueHint: "NAME", description: "only this provider" },
@@ -33,15 +35,16 @@ export const FILTER_OPTIONS = {
 type FilterArgs = { readonly [K in keyof typeof FILTER_OPTIONS]?: string | undefined }
 
 /** Returns the parameters of a route for the options. `where` may be repeated, so it is read from the raw arguments. */
-export function toChoice({ since, until, tz, ...args }: FilterArgs, rawArgs: readonly string[]) {
+export function toChoice({ since, until, period, month, tz, ...args }: FilterArgs, rawArgs: readonly string[]) {
   const { model, provider, key, status, billing } = args
   const where = listValues("where", rawArgs)
-  return { since, until, tz: toZone(tz), model, provider, key, status, billing, where }
+  return { since, until, period, month, tz: toZone(tz), model, provider, key, status, billing, where }
 }
 
 /** Returns the period of the options. `now` is the current time in ms since the epoch. */
-export function toPeriod({ since, until, tz }: FilterArgs, now: number, defaultSince: string): Period {
-  return parsePeriod({ since: since ?? defaultSince, until, tz: toZone(tz) }, now)
+export function toPeriod({ tz, ...args }: FilterArgs, now: number, defaultSince: string): Period {
+  const { since, until, period, month } = args
+  return parsePeriod({ since, until, period, month, tz: toZone(tz), defaultSince }, now)
 }
 
 /** Returns the time zone of the option, else the one of this machine, else UTC. */

@@ -13,6 +13,7 @@ import { printEmpty } from "./_empty.ts"
 import { printNotes } from "./_notes.ts"
 import { BY_OPTION, FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 import { toPercent } from "./_percent.ts"
+import { toPeriodLine } from "./_period.ts"
 
 export default defineCommand({
   meta: { name: "errors", description: "the rate of errors, and what they say (default: the last 30 days)" },
@@ -38,7 +39,7 @@ export default defineCommand({
     if (args.json) printJson(report)
     else if (args.csv) print(renderCsv(report, ["status_code", "outcome", "error", "requests", "last_at"]))
     else if (report.empty) printEmpty(report.empty, args, period)
-    else print(renderErrors(report, findScreen()))
+    else print(toPeriodLine(report) + renderErrors(report, findScreen()))
   },
 })
 

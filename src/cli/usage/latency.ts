@@ -12,6 +12,7 @@ import { printEmpty } from "./_empty.ts"
 import { printNotes } from "./_notes.ts"
 import { BY_OPTION, FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 import { toPercent } from "./_percent.ts"
+import { toPeriodLine } from "./_period.ts"
 
 export default defineCommand({
   meta: { name: "latency", description: "how long requests took, as percentiles (default: the last 30 days)" },
@@ -42,7 +43,7 @@ export default defineCommand({
     if (args.json) printJson(report)
     else if (args.csv) print(renderCsv(report, LATENCY_FIELDS))
     else if (report.empty) printEmpty(report.empty, args, period)
-    else print(renderLatency(report, findScreen()))
+    else print(toPeriodLine(report) + renderLatency(report, findScreen()))
   },
 })
 

@@ -9,7 +9,8 @@ import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment } from "../_text.ts"
 import { toCostCell, toValueColumns } from "./_breakdown.ts"
-import { FILTER_OPTIONS, toChoice, toZone } from "./_options.ts"
+import { FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
+import { toAskedPeriodLine } from "./_period.ts"
 
 export default defineCommand({
   meta: {
@@ -27,11 +28,13 @@ export default defineCommand({
   examples: ["majordomo-gateway usage runs", "majordomo-gateway usage runs --since today --sort cost --limit 5"],
   async run({ args, rawArgs }) {
     if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    const period = toPeriod(args, Date.now(), "7d")
     const { sort, limit } = args
     const found = await call(args, runs.list, { ...toChoice(args, rawArgs), sort, limit })
     if (args.json) printJson(found)
     else if (args.csv) print(renderCsv(found))
-    else print(found.length === 0 ? NO_RUNS : renderRuns(found, toZone(args.tz), findScreen()))
+    else if (found.length === 0) print(NO_RUNS)
+    else print(toAskedPeriodLine(period) + renderRuns(found, period.tz, findScreen()))
   },
 })
 

@@ -6,7 +6,7 @@ import { findScreen, print, printJson } from "../_print.ts"
 import { FILTER_OPTIONS, toZone } from "./_options.ts"
 import { createTailLines } from "./_tail-line.ts"
 
-const { since: _since, until: _until, ...FILTERS } = FILTER_OPTIONS
+const { since: _since, until: _until, period: _period, month: _month, ...FILTERS } = FILTER_OPTIONS
 
 export default defineCommand({
   meta: { name: "tail", description: "requests as they are written, one line each, until Ctrl-C" },

@@ -1,15 +1,27 @@
 import type { Input } from "./api.ts"
 import { DEFAULT_SINCE } from "./question.ts"
 
+interface Preset {
+  readonly since: string
+  /** Only a calendar period that has ended has an end; it is the same word. */
+  readonly until?: string
+  readonly title: string
+  readonly key?: string
+}
+
 /** The periods of the picker, with the keys that choose them. */
-export const PERIODS = [
+export const PERIODS: readonly Preset[] = [
   { since: "today", title: "Today", key: "d" },
   { since: "7d", title: "Last 7 days", key: "w" },
   { since: DEFAULT_SINCE, title: "Last 30 days", key: "t" },
   { since: "month", title: "Month to date", key: "m" },
   { since: "90d", title: "Last 90 days", key: "q" },
   { since: "365d", title: "Last 12 months", key: "y" },
-] as const
+  { since: "yesterday", until: "yesterday", title: "Yesterday" },
+  { since: "last-week", until: "last-week", title: "Last week" },
+  { since: "last-month", until: "last-month", title: "Last month" },
+  { since: "last-quarter", until: "last-quarter", title: "Last quarter" },
+]
 
 /** What the period is compared with. */
 export const COMPARISONS = [

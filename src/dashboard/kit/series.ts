@@ -90,7 +90,8 @@ export function guessInterval(params: URLSearchParams, defaultSince: string): In
 function guessDays(since: string, until: string | null): number {
   const ago = /^(\d+)(m|h|d|w)$/.exec(since)
   if (ago !== null) return Number(ago[1]) / { m: 1440, h: 24, d: 1, w: 1 / 7 }[ago[2] as "m" | "h" | "d" | "w"]
-  const named = { today: 1, yesterday: 2, week: 7, month: 31, year: 365 }[since]
+  const words: Record<string, number> = { today: 1, yesterday: 2, week: 7, month: 31, quarter: 92, year: 365 }
+  const named = words[since.replace(/^(this|last)-/, "")]
   if (named !== undefined) return named
   const end = until === null ? Date.now() : Date.parse(until.slice(0, 10)) + 86_400_000
   return (end - Date.parse(since.slice(0, 10))) / 86_400_000

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact"
 import { useState } from "preact/hooks"
 
-interface Series {
+export interface Series {
   readonly name: string
   readonly values: readonly number[]
 }
@@ -218,34 +218,4 @@ function toTicks(max: number): number[] {
 
 function toPath(values: readonly number[], max: number): string {
   return values.map((value, i) => `${i === 0 ? "M" : "L"}${i + 0.5} ${max - value}`).join(" ")
-}
-
-export function Legend({
-  series,
-  hasRest,
-  hrefOf,
-}: {
-  series: readonly Series[]
-  hasRest: boolean
-  hrefOf: (i: number) => string | undefined
-}) {
-  return (
-    <ul class="legend">
-      {series.map(({ name }, i) => {
-        const href = hrefOf(i)
-        return (
-          <li key={name}>
-            <i class={`swatch ${hasRest && i === series.length - 1 ? "series-rest" : `series-${i}`}`} />
-            {href === undefined ? (
-              <bdi>{name}</bdi>
-            ) : (
-              <a href={href}>
-                <bdi>{name}</bdi>
-              </a>
-            )}
-          </li>
-        )
-      })}
-    </ul>
-  )
 }

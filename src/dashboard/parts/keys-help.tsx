@@ -15,7 +15,7 @@ const GENERAL: readonly (readonly [key: string, does: string])[] = [
 /** The keys that the dashboard understands. */
 export function KeysHelp({ views, onClose }: { readonly views: readonly View[]; readonly onClose: () => void }) {
   const pages = views.flatMap(({ key, title }) => (key === undefined ? [] : [[`g ${key}`, title] as const]))
-  const periods = PERIODS.map(({ key, title }) => [key, title] as const)
+  const periods = PERIODS.flatMap(({ key, title }) => (key === undefined ? [] : [[key, title] as const]))
   return (
     <Dialog title="Keys" onClose={onClose}>
       <div class="keys">

@@ -76,7 +76,9 @@ function toPeriodKeys({ params, href }: Question) {
   const go = (changes: Readonly<Record<string, string | undefined>>) => navigate(href(withParams(params, changes)))
   const isCompared = params.get("compare") !== "off"
   return {
-    ...Object.fromEntries(PERIODS.map(({ key, since }) => [key, () => go({ since, until: undefined })])),
+    ...Object.fromEntries(
+      PERIODS.flatMap(({ key, since }) => (key === undefined ? [] : [[key, () => go({ since, until: undefined })]])),
+    ),
     x: () => go({ compare: isCompared ? "off" : undefined }),
   }
 }

@@ -14,7 +14,7 @@ export function PeriodBar({ question, canCompare }: { readonly question: Questio
   const go = (changes: Readonly<Record<string, string | undefined>>) => navigate(href(withParams(params, changes)))
   const since = params.get("since") ?? DEFAULT_SINCE
   const until = params.get("until")
-  const isPreset = until === null && PERIODS.some((period) => period.since === since)
+  const isPreset = PERIODS.some((period) => period.since === since && period.until === (until ?? undefined))
   const custom = [CUSTOM, isPreset ? "Other dates …" : toText(since, until)] as const
   const compare = params.get("compare") ?? "previous"
   return (
@@ -24,7 +24,11 @@ export function PeriodBar({ question, canCompare }: { readonly question: Questio
         isBare
         value={isPreset ? since : CUSTOM}
         options={[...PERIODS.map(({ since, title }) => [since, title] as const), custom]}
-        onChange={(value) => (value === CUSTOM ? setAsked("period") : go({ since: value, until: undefined }))}
+        onChange={(value) =>
+          value === CUSTOM
+            ? setAsked("period")
+            : go({ since: value, until: PERIODS.find(({ since }) => since === value)?.until })
+        }
       />
       {!isPreset && (
         <button type="button" class="button" onClick={() => setAsked("period")}>

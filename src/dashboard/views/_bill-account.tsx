@@ -2,8 +2,9 @@ import { type BillCause, CAUSES, listCommands, type Reconciliation, toCauseSerie
 import { formatDay, formatMoney, formatShare } from "../kit/format.ts"
 import { type Question, useQuestion } from "../kit/question.ts"
 import { Card } from "../parts/card.tsx"
-import { Chart, Legend } from "../parts/chart.tsx"
+import { Chart } from "../parts/chart.tsx"
 import { CopyButton } from "../parts/copy.tsx"
+import { Legend } from "../parts/legend.tsx"
 import { Tile } from "../parts/tile.tsx"
 import { Moment, Money } from "../parts/value.tsx"
 

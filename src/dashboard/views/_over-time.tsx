@@ -4,8 +4,9 @@ import { type Bucket, type Interval, listBuckets } from "../kit/period.ts"
 import { type Question, withParams } from "../kit/question.ts"
 import { type Timeline, toValues } from "../kit/series.ts"
 import { METRICS, type Metric, toPhrase } from "../kit/usage.ts"
-import { type Bar, Chart, Legend } from "../parts/chart.tsx"
+import { type Bar, Chart } from "../parts/chart.tsx"
 import { Choice } from "../parts/form.tsx"
+import { Legend } from "../parts/legend.tsx"
 
 interface OverTimeProps {
   readonly question: Question

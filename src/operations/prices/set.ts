@@ -1,5 +1,6 @@
 import type { PriceOverride } from "../../core/price-override.ts"
 import { toRateLabel } from "../../core/rates.ts"
+import { explainInvisible } from "../../core/text.ts"
 import { recordChange } from "../../database/access/audit.ts"
 import { putPriceOverride } from "../../database/price-overrides.ts"
 import type { Context } from "../context.ts"
@@ -13,11 +14,13 @@ type SetContext = Context<"database" | "prices" | "settings" | "actor" | "now" |
  * are priced with it within seconds; stored ones when they are priced again. Says so if the settings have another price, or
  * if the price is far from the known one.
  *
- * @throws InputError if no such provider is known
+ * @throws InputError if no such provider is known, or nobody can read the name of the model
  */
 export async function setPrice(context: SetContext, override: PriceOverride): Promise<Override> {
   const { database, prices, actor, log } = context
   const { model, provider } = override
+  const problem = explainInvisible(model)
+  if (problem !== undefined) throw new InputError("model", `the name ${problem}`)
   checkProvider(context, provider)
   const set = await database.transaction(async (query) => {
     const { before, after } = await putPriceOverride(query, { ...override, setBy: actor.name })

@@ -107,6 +107,17 @@ interface Repriced {
 }
 
 function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext): Repriced {
+  const { question, isFromColumns } = toPriceQuery(row, findFormat)
+  const cost = prices.price(question)
+  const isEstimate = isFromColumns && cost.status === "exact"
+  return {
+    cost: isEstimate ? { ...cost, ...toEstimate(cost) } : cost,
+    sourcesOfLater: row.cost_status === "exact" ? prices.sourcesOfLater(question) : [],
+  }
+}
+
+/** Returns what to ask the price book about a stored request, and whether only its token columns say what it used. */
+export function toPriceQuery(row: RepriceableRow, findFormat: FindFormat) {
   const stored = readStoredUsage(row, findFormat)
   const columns = stored === undefined ? readColumns(row) : undefined
   const certificate = row.price as PriceCertificate | null
@@ -123,12 +134,7 @@ function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext
     failed: row.status_code >= 400,
     isUnanswered: reason === UNANSWERED,
   }
-  const cost = prices.price(question)
-  const isEstimate = columns !== undefined && cost.status === "exact"
-  return {
-    cost: isEstimate ? { ...cost, ...toEstimate(cost) } : cost,
-    sourcesOfLater: row.cost_status === "exact" ? prices.sourcesOfLater(question) : [],
-  }
+  return { question, isFromColumns: columns !== undefined }
 }
 
 /**

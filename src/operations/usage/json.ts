@@ -2,6 +2,7 @@ import {
   type Dimension,
   listDays,
   type Measures,
+  type Period,
   toOffsetIso,
   type UsageAnswer,
   type UsageQuestion,
@@ -9,8 +10,9 @@ import {
 } from "../../reports/index.ts"
 import type { EmptyReason } from "./empty.ts"
 import { OVERVIEW_BY, type Overview } from "./overview.ts"
+import { NOTHING, toGroupId } from "./report.ts"
 
-export { type Measures, toOffsetIso }
+export { type Measures, type Period, toOffsetIso }
 
 /** The numbers of a report, in the order in which JSON and CSV show them. */
 export const MEASURES = [
@@ -28,6 +30,9 @@ export const MEASURES = [
   "subscription_requests",
   "subscription_value",
 ] as const satisfies readonly (keyof Measures)[]
+
+/** The measures of the period that a report is compared with. */
+export const BEFORE_MEASURES = ["requests_before", "total_cost_before"] as const
 
 /** The measures of a group, and its dimensions by name. */
 type RowObject = Measures & Readonly<Record<string, unknown>>
@@ -51,12 +56,26 @@ export interface ReportHead {
 /** A usage report in the form of JSON. */
 export interface ReportObject extends ReportHead {
   readonly rows: readonly RowObject[]
-  readonly total: Measures
+  readonly total: Measures & Before
+  /** The period that the report is compared with. */
+  readonly compared_with?: Edges
+}
+
+interface Edges {
+  readonly since: string
+  readonly until: string
+}
+
+/** What a report that is compared with an earlier period says about that. */
+interface Before {
+  readonly requests_before?: number
+  readonly total_cost_before?: string | null
 }
 
 /** An overview in the form of JSON. */
 export interface OverviewObject extends ReportObject {
-  /** The total of the period of the same length before. */
+  readonly compared_with: Edges
+  /** The total of that period. */
   readonly before: Measures
   readonly days: readonly RowObject[]
   readonly models: readonly RowObject[]
@@ -68,7 +87,7 @@ export interface OverviewObject extends ReportObject {
 }
 
 interface Report {
-  readonly question: Pick<UsageQuestion, "by" | "period" | "filters">
+  readonly question: Pick<UsageQuestion, "by" | "period" | "filters" | "comparedWith">
   readonly notes: readonly string[]
   /** The time at which an open period ended, ms since the epoch. */
   readonly now: number
@@ -76,12 +95,27 @@ interface Report {
 }
 
 /** Returns the JSON form of a usage report. */
-export function toReportObject(report: Report & { readonly answer: UsageAnswer }): ReportObject {
-  const { question, answer } = report
+export function toReportObject(
+  report: Report & { readonly answer: UsageAnswer; readonly before?: UsageAnswer | undefined },
+): ReportObject {
+  const { question, answer, before } = report
   const rows = toRowObjects(question.by, answer)
-  const { groups } = answer
-  return { ...toQuestionObject(report), rows, total: toMeasureObject(answer.total), groups, ...toNoteFields(report) }
+  const head = toQuestionObject(report)
+  const total = toMeasureObject(answer.total)
+  const rest = { groups: answer.groups, ...toNoteFields(report) }
+  if (before === undefined) return { ...head, rows, total, ...rest }
+  const earlier = new Map(before.rows.map((row) => [toGroupId(row), row]))
+  const compared = rows.map((row, i) => ({ ...row, ...toBefore(earlier.get(toGroupId(answer.rows[i]!)) ?? NOTHING) }))
+  const edges = toEdges(question.comparedWith!)
+  return { ...head, compared_with: edges, rows: compared, total: { ...total, ...toBefore(before.total) }, ...rest }
 }
+
+const toBefore = ({ requests, total_cost }: Measures) => ({ requests_before: requests, total_cost_before: total_cost })
+
+const toEdges = ({ since, until, tz }: Period): Edges => ({
+  since: toOffsetIso(since, tz),
+  until: toOffsetIso(until!, tz),
+})
 
 /** Returns the answer that a report in the form of JSON stands for. */
 export function fromReportObject({ by, rows, total, groups }: ReportObject): UsageAnswer {
@@ -93,12 +127,13 @@ export function toOverviewObject(
   overview: Overview,
   { now, pendingRows }: Pick<Report, "now" | "pendingRows">,
 ): OverviewObject {
-  const { question, current, before, days, models, keys, unpricedModels, notes } = overview
+  const { question, current, comparedWith, before, days, models, keys, unpricedModels, notes } = overview
   return {
     ...toQuestionObject({ question, now }),
     rows: [],
     total: toMeasureObject(current.total),
     groups: 0,
+    compared_with: toEdges(comparedWith),
     before: toMeasureObject(before.total),
     days: toRowObjects(OVERVIEW_BY.day, days),
     models: toRowObjects(OVERVIEW_BY.model, models),
@@ -112,11 +147,12 @@ export function toOverviewObject(
 
 /** Returns the overview that its JSON form stands for. */
 export function fromOverviewObject(object: OverviewObject): Overview {
-  const { total, before, tz, days, models, keys } = object
+  const { total, compared_with: compared, before, tz, days, models, keys } = object
   const period = { since: Date.parse(object.since), until: Date.parse(object.until), tz }
   return {
     question: { by: [], period, filters: {} },
     current: fromRowObjects([], [], total, 0),
+    comparedWith: { since: Date.parse(compared.since), until: Date.parse(compared.until), tz },
     before: fromRowObjects([], [], before, 0),
     days: fromRowObjects(["day"], days, total, days.length),
     allDays: listDays(period.since, period.until, tz),

@@ -1,4 +1,12 @@
-import { DIMENSIONS, listDays, type RollupState, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
+import {
+  DIMENSIONS,
+  listDays,
+  type Period,
+  type RollupState,
+  toPreviousPeriod,
+  type UsageAnswer,
+  type UsageQuestion,
+} from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import { type Asker, withAsker } from "./asker.ts"
 import { listNotes } from "./notes.ts"
@@ -8,7 +16,8 @@ export interface Overview {
   readonly question: UsageQuestion
   /** Only the total. */
   readonly current: UsageAnswer
-  /** The total of the period of the same length before. */
+  /** The period that it is compared with, and its total: the period before, unless the question names another one. */
+  readonly comparedWith: Period
   readonly before: UsageAnswer
   /** The days that had requests. */
   readonly days: UsageAnswer
@@ -45,16 +54,19 @@ export function summarizeUsage(
 async function summarize({ ask, rollups }: Asker, question: UsageQuestion, now: number): Promise<Summary> {
   const { period, limit = TOP } = question
   const until = period.until ?? now
-  const earlier = { ...period, since: period.since - (until - period.since), until: period.since }
+  const earlier = question.comparedWith ?? toPreviousPeriod({ ...period, until })
   const plain = { ...question, sort: undefined, limit: undefined }
   const models = await ask({ ...plain, by: OVERVIEW_BY.model })
   const current = { rows: [], total: models.total, groups: 0 }
   // Requests that a filter by metadata does not find are missing in the comparison too.
   const noted =
-    question.filters.where === undefined ? question : { ...question, period: { ...period, since: earlier.since } }
+    question.filters.where === undefined
+      ? question
+      : { ...question, period: { ...period, since: Math.min(period.since, earlier.since) } }
   return {
     question,
     current,
+    comparedWith: earlier,
     before: await ask({ ...plain, period: earlier }),
     days: await ask({ ...plain, by: OVERVIEW_BY.day }),
     allDays: listDays(period.since, until, period.tz),

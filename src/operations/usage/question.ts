@@ -5,41 +5,100 @@ import {
   type Filters,
   findDimension,
   findZone,
+  isPeriod,
   METADATA_ALIASES,
   MOMENTS,
+  PERIODS,
   type Period,
   parseMoment,
+  toPreviousPeriod,
   toTrainCase,
+  toYearAgo,
 } from "../../reports/index.ts"
 import { InputError } from "../input-error.ts"
 
-export { type Dimension, MOMENTS, type Period }
+export { type Dimension, MOMENTS, PERIODS, type Period }
 
 /** A period in the words of a person, such as `7d` or `2026-11-01`. */
 interface PeriodInput {
-  readonly since: string
+  /** Undefined: `defaultSince`. */
+  readonly since?: string | undefined
   readonly until?: string | undefined
+  /** A calendar period by its name, in place of `since` and `until`. */
+  readonly period?: string | undefined
+  /** The same for a month. */
+  readonly month?: string | undefined
+  readonly defaultSince?: string
   /** A time zone that `parseZone` has returned. */
   readonly tz: string
 }
 
 /**
- * Returns the period that two moments mean.
+ * Returns the period that two moments or a name mean. A named period that has not ended is open: it is the period to date.
  *
  * @param now the current time in ms since the epoch, from which `7d` and `today` count
- * @throws InputError for `since` or `until`
+ * @throws InputError for `since`, `until`, `period` or `month`
  */
-export function parsePeriod({ since, until, tz }: PeriodInput, now: number): Period {
+export function parsePeriod({ since, until, tz, defaultSince = "30d", ...names }: PeriodInput, now: number): Period {
+  const name = findPeriodName({ since, until, ...names })
+  if (name !== undefined) {
+    const whole = parseNamedPeriod(name.field, name.text, { now, tz })
+    return whole.since <= now && now < whole.until ? { ...whole, until: undefined } : whole
+  }
   const parse = (field: "since" | "until", text: string) => {
     const at = parseMoment(text, field, { now, tz })
     if (at !== undefined) return at
     throw new InputError(field, `expected ${MOMENTS}, got ${JSON.stringify(text)}`)
   }
-  const period = { since: parse("since", since), until: until === undefined ? undefined : parse("until", until), tz }
+  const from = parse("since", since ?? defaultSince)
+  const period = { since: from, until: until === undefined ? undefined : parse("until", until), tz }
   if (period.until !== undefined && period.until <= period.since) {
     throw new InputError("until", "expected a moment later than since")
   }
   return period
+}
+
+interface PeriodName {
+  readonly field: "period" | "month" | "compare"
+  readonly text: string
+}
+
+function findPeriodName({ since, until, period, month }: Omit<PeriodInput, "tz">): PeriodName | undefined {
+  const field = period !== undefined ? "period" : month !== undefined ? "month" : undefined
+  if (field === undefined) return undefined
+  if (since !== undefined || until !== undefined) throw new InputError(field, "expected either it, or since and until")
+  if (period !== undefined && month !== undefined) throw new InputError("month", "expected either it, or period")
+  return { field, text: (period ?? month)! }
+}
+
+const MONTH = /^(\d{4}-\d{2}|(this-|last-)?month)$/
+
+/**
+ * Returns the whole period that a text names, also if it has not ended.
+ *
+ * @throws InputError for the field
+ */
+export function parseNamedPeriod(field: PeriodName["field"], text: string, { now, tz }: { now: number; tz: string }) {
+  const isAllowed = field === "month" ? MONTH.test(text) : isPeriod(text)
+  const since = isAllowed ? parseMoment(text, "since", { now, tz }) : undefined
+  const until = isAllowed ? parseMoment(text, "until", { now, tz }) : undefined
+  if (since !== undefined && until !== undefined) return { since, until, tz }
+  const forms = { month: "a month such as 2026-10, this-month or last-month", period: PERIODS, compare: COMPARISONS }
+  throw new InputError(field, `expected ${forms[field]}, got ${JSON.stringify(text)}`)
+}
+
+/** The forms of `compare`, for help texts and error messages. */
+export const COMPARISONS = "previous, year-ago, last-month, or another period by its name, such as 2026-09"
+
+/**
+ * Returns the period that a report is compared with.
+ *
+ * @throws InputError for `compare`
+ */
+export function parseComparison(compare: string, { since, until, tz }: Period, now: number): Period {
+  const closed = { since, until: until ?? now, tz }
+  if (compare === "previous") return toPreviousPeriod(closed)
+  return compare === "year-ago" ? toYearAgo(closed) : parseNamedPeriod("compare", compare, { now, tz })
 }
 
 /**

@@ -2,6 +2,7 @@ import { listMetadata } from "../../database/metadata.ts"
 import {
   DIMENSIONS,
   type Dimension,
+  type Measures,
   type RollupState,
   SORTS,
   type UsageAnswer,
@@ -21,6 +22,8 @@ interface UsageReport {
   /** Notes that a reader of the numbers needs, one sentence each. */
   readonly notes: readonly string[]
   readonly rollups: RollupState
+  /** The same for the period that the report is compared with. */
+  readonly before?: UsageAnswer | undefined
 }
 
 /**
@@ -29,12 +32,51 @@ interface UsageReport {
  * @throws InputError for `by` if it is a metadata name that no request has carried
  */
 export async function reportUsage({ database }: Context<"database">, question: UsageQuestion): Promise<UsageReport> {
-  const { answer, rollups } = await withAsker(database, async ({ ask, rollups }) => ({
-    answer: await ask(question),
+  const { comparedWith } = question
+  const { answer, rollups, before } = await withAsker(database, async ({ ask, rollups }) => ({
+    answer: await ask(comparedWith === undefined ? question : { ...question, limit: undefined }),
+    before: comparedWith && (await ask({ ...question, period: comparedWith, limit: undefined })),
     rollups,
   }))
   await checkNames({ database }, question.by, answer)
-  return { answer, notes: listNotes(question, answer, rollups), rollups }
+  const notes = listNotes(question, answer, rollups)
+  if (before === undefined) return { answer, notes, rollups }
+  const earlier = listNotes({ ...question, period: comparedWith! }, before, rollups)
+  return {
+    answer: withGroupsOf(before, answer, question),
+    before,
+    notes: [...new Set([...notes, ...earlier])],
+    rollups,
+  }
+}
+
+/** Adds the groups that only the earlier period has, with measures of 0, so that what ended is seen too. */
+function withGroupsOf(before: UsageAnswer, answer: UsageAnswer, { limit }: UsageQuestion): UsageAnswer {
+  const known = new Set(answer.rows.map(toGroupId))
+  const ended = before.rows.filter((row) => !known.has(toGroupId(row)))
+  const rows = [...answer.rows, ...ended.map(({ values, keyId }) => ({ ...NOTHING, values, keyId }))]
+  return { ...answer, rows: rows.slice(0, limit), groups: rows.length }
+}
+
+/** Returns a text that two rows share if they are of the same group. */
+export function toGroupId({ values, keyId }: Pick<UsageRow, "values" | "keyId">): string {
+  return JSON.stringify([values, keyId])
+}
+
+export const NOTHING: Measures = {
+  requests: 0,
+  errors: 0,
+  input_tokens: 0,
+  cached_tokens: 0,
+  cache_creation_tokens: 0,
+  output_tokens: 0,
+  total_cost: "0",
+  share: 0,
+  exact: 0,
+  estimated: 0,
+  unpriced: 0,
+  subscription_requests: 0,
+  subscription_value: "0",
 }
 
 /**

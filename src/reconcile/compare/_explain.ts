@@ -4,7 +4,7 @@ import { type Component, toComponents } from "./_components.ts"
 import { explainFees } from "./_fees.ts"
 import type { Groups } from "./_groups.ts"
 import { getOrSet } from "./_map.ts"
-import { explainMoney, type FindRate } from "./_money.ts"
+import { explainMoney, type FindRate, isExplainedByTokens } from "./_money.ts"
 import { ADJUSTMENTS, isForTokens } from "./_names.ts"
 import { singleRateOf } from "./_price.ts"
 import { findTokenDifferences, type TokenDifference } from "./_quantities.ts"
@@ -34,7 +34,7 @@ export function explain(bill: Bill, groups: Groups, isInside: (day: string) => b
     if (!isInside(day)) continue
     const own = cells.map((cell) => differences.get(cell)).filter((each) => each !== undefined)
     const context = { differences: own, findRate, rounding }
-    if (!daysWithCosts.has(day) && groups.reportsUsage(day)) {
+    if (!daysWithCosts.has(day) && groups.daysWithUsage.has(day)) {
       const valued = explainMoney(component, { billed: 0n, recorded: 0n, rounding: HUGE }, context)
       findings.push(...valued)
       charge(day, recordedIn(cells) + sumOf(valued))
@@ -77,9 +77,11 @@ function explainComponent(component: Component, context: Context): Finding[] {
   const rows = cells.reduce((sum, { group }) => sum + group.requests.reduce((all, { count }) => all + count, 1), 0)
   const rounding = context.rounding * BigInt(costs.length) + ROW_ROUNDING * BigInt(Math.max(rows, 1))
   const recorded = recordedIn(cells)
-  const atCharge = explainMoney(component, { billed: charged, recorded, rounding }, context)
+  const atCharge = { billed: charged, recorded, rounding }
   // The recorded prices can contain the discount. Then they are compared with what the provider charges.
-  if (list === charged || isExplainedByTokens(atCharge)) return withRounding(atCharge, day, charged - recorded, cells)
+  if (list === charged || isExplainedByTokens(component, atCharge, context)) {
+    return withRounding(explainMoney(component, atCharge, context), day, charged - recorded, cells)
+  }
   for (const cell of cells) cell.entries = cell.entries.map(atListPrice)
   const recordedList = recordedIn(cells)
   const atList = explainMoney(component, { billed: list, recorded: recordedList, rounding }, context)
@@ -88,10 +90,6 @@ function explainComponent(component: Component, context: Context): Finding[] {
     ...withRounding(atList, day, list - recordedList, cells),
     ...(discount === 0n ? [] : [discountOf(component, discount)]),
   ]
-}
-
-function isExplainedByTokens(findings: readonly Finding[]): boolean {
-  return findings.every(({ cause }) => cause !== "price" && cause !== "unexplained")
 }
 
 function discountOf({ cells, costs, day }: Component, amount: Decimal): Finding {

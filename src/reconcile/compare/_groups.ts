@@ -9,6 +9,8 @@ import type { Cell, CostLine, Entry, Group } from "./_shapes.ts"
 export interface Groups {
   readonly all: Map<string, Group>
   readonly costs: readonly CostLine[]
+  /** The days for which the bill has tokens. */
+  readonly daysWithUsage: ReadonlySet<string>
   /** Returns whether the bill reports the tokens of a day, which can be none. */
   reportsUsage(day: string): boolean
   find(day: string, model: string, tier: string, owner: string): Group
@@ -44,10 +46,10 @@ export function createGroups(bill: Bill, recorded: RecordedSide, names: Names, o
   for (const each of recorded.requests) {
     groupOf(each).requests.push({ kind: each.kind, began: each.began, count: each.requests })
   }
-  const daysWithCosts = new Set(costs.map(({ line }) => line.day))
+  const daysWithCosts = new Set(costs.filter(isForTokens).map(({ line }) => line.day))
   // Without usage, a day with costs is one for which the bill says no tokens, and a day without costs is one without requests.
   const reportsUsage = (day: string) => daysWithUsage.has(day) || (daysWithUsage.size > 0 && !daysWithCosts.has(day))
-  return { all, costs, reportsUsage, find }
+  return { all, costs, daysWithUsage, reportsUsage, find }
 }
 
 export function cellOf(group: Group, bucket: Bucket): Cell {

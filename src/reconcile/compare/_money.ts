@@ -17,17 +17,17 @@ interface Valued {
 
 /**
  * Explains `billed - recorded` of one component. First, differences of tokens are valued at the recorded rates. If that
- * explains the money to the last digit, there is nothing else. Otherwise all billed tokens are valued at the rate that the bill
- * implies: the part for the tokens that differ belongs to their causes, and the rest to the price.
+ * explains the money to the last digit, there is nothing else. Otherwise, tokens that only the bill has are valued at the rate
+ * that the bill implies, those that only the records have stay at the recorded one, and the rest belongs to the price.
  */
 export function explainMoney(
   component: Component,
   sides: Sides,
   { differences, findRate }: { readonly differences: readonly TokenDifference[]; readonly findRate: FindRate },
 ): Finding[] {
-  const { billed, recorded, rounding } = sides
+  const { billed, rounding } = sides
   const valued = differences.map((difference) => ({ difference, value: valueAt(difference, findRate) }))
-  const gap = billed - recorded - valued.reduce((sum, { value }) => sum + (value ?? 0n), 0n)
+  const gap = gapOf(sides, valued)
   if (isWithin(gap, rounding)) return valued.map(({ difference, value }) => toFinding(difference, value ?? 0n))
   const unvalued = valued.filter(({ value }) => value === undefined)
   if (unvalued.length > 0 && gap > 0n) {
@@ -38,20 +38,35 @@ export function explainMoney(
   if (cells.length === 0) return [] // requests without tokens, or costs without either
   if (!cells.some((cell) => cell.billed > 0n)) return explainWithoutCounts(component, cells, sides)
   return cells.length === 1
-    ? explainCell(cells[0]!, sides, differences[0])
+    ? explainCell(cells[0]!, sides, valued[0])
     : explainSeveral(cells, sides, valued, billed - gap)
 }
 
-function explainCell(cell: Cell, sides: Sides, difference: TokenDifference | undefined): Finding[] {
+/** Returns whether differences of tokens at the recorded rates are the whole difference. */
+export function isExplainedByTokens(
+  component: Component,
+  sides: Sides,
+  { differences, findRate }: { readonly differences: readonly TokenDifference[]; readonly findRate: FindRate },
+): boolean {
+  if (!component.cells.some(({ entries }) => entries.length > 0)) return false
+  const valued = differences.map((difference) => ({ difference, value: valueAt(difference, findRate) }))
+  return valued.every(({ value }) => value !== undefined) && isWithin(gapOf(sides, valued), sides.rounding)
+}
+
+function gapOf({ billed, recorded }: Sides, valued: readonly Valued[]): Decimal {
+  return billed - recorded - valued.reduce((sum, { value }) => sum + (value ?? 0n), 0n)
+}
+
+function explainCell(cell: Cell, sides: Sides, valued: Valued | undefined): Finding[] {
   const { billed, recorded } = sides
-  if (difference !== undefined) {
-    // Without records, all of it is different tokens. With several rates, the tokens can have any of them.
-    const isOther = cell.entries.length === 0 || isOneOfSeveralRates(billed - recorded, difference)
-    if (isOther) return [toFinding(difference, billed - recorded)]
-  }
-  const extra = difference === undefined ? 0n : toMoney(divide(multiply(billed, difference.quantity), cell.billed))
-  const price = explainPrice([cell], sides, billed - recorded - extra)
-  return difference === undefined ? [price] : [toFinding(difference, extra), price]
+  if (valued === undefined) return [explainPrice([cell], sides, billed - recorded)]
+  const { difference, value } = valued
+  // Without records, all of it is different tokens. With several rates, the tokens can have any of them.
+  const isOther = cell.entries.length === 0 || isOneOfSeveralRates(billed - recorded, difference)
+  if (isOther) return [toFinding(difference, billed - recorded)]
+  const atBilledRate = toMoney(divide(multiply(billed, difference.quantity), cell.billed))
+  const amount = difference.quantity < 0n ? (value ?? 0n) : atBilledRate
+  return [toFinding(difference, amount), explainPrice([cell], sides, billed - recorded - amount)]
 }
 
 /** Returns whether an amount for tokens lies between what they cost at the lowest and at the highest recorded rate. */
@@ -64,11 +79,12 @@ function isOneOfSeveralRates(amount: Decimal, { cell, quantity }: TokenDifferenc
   return first !== undefined && last !== undefined && first !== last && amount >= first && amount <= last
 }
 
-/** Explains several cells that one cost pays for: all rates are scaled by the same factor. */
+/** Explains several cells that one cost pays for: the rates of all billed tokens are scaled by the same factor. */
 function explainSeveral(cells: readonly Cell[], sides: Sides, valued: readonly Valued[], expected: Decimal): Finding[] {
   const { billed, recorded } = sides
   const scaled = valued.map(({ difference, value = 0n }) => {
-    const amount = expected === 0n ? 0n : toMoney(divide(multiply(value, billed), expected))
+    const isScaled = difference.quantity > 0n && expected !== 0n
+    const amount = isScaled ? toMoney(divide(multiply(value, billed), expected)) : value
     return toFinding(difference, amount)
   })
   const rest = billed - recorded - scaled.reduce((sum, { amount }) => sum + amount, 0n)

@@ -125,7 +125,7 @@ function usageOf(of: Summary): string {
 
 function requestsOf({ requests }: Summary): string {
   if (requests === undefined) return "requests"
-  return requests === 1 ? "1 request" : `${requests.toLocaleString("en-US")} requests`
+  return requests === 1 ? "1 request" : `${grouped(String(requests))} requests`
 }
 
 /** Such as `1,204,000 tokens`, or with `isRelative`, `512 output tokens more and 3 input tokens less`. */
@@ -147,7 +147,12 @@ function tokensOf({ quantities }: Summary, isRelative = false): string {
 
 function count(quantity: bigint): string {
   const [whole = "0", fraction] = formatDecimal(quantity).split(".")
-  return `${BigInt(whole).toLocaleString("en-US")}${fraction === undefined ? "" : `.${fraction}`}`
+  return `${grouped(whole)}${fraction === undefined ? "" : `.${fraction}`}`
+}
+
+/** Such as `1,204,000`. */
+function grouped(digits: string): string {
+  return digits.replace(/\B(?=(?:\d{3})+$)/g, ",")
 }
 
 function modelOf({ model, tier }: Summary, word = "of"): string {

@@ -17,7 +17,6 @@ export interface Endpoint {
   readonly accountHeader: string | undefined
 }
 
-/** The time for one answer with its body. */
 const TIMEOUT_MS = 60_000
 const MAX_BYTES = 64 * 1024 * 1024
 const ATTEMPTS = 5
@@ -48,11 +47,11 @@ export function createGet(endpoint: Endpoint, options: SourceOptions, signal: Ab
 async function request(
   url: string,
   { headers, accountHeader }: Endpoint,
-  { credential, proxies, fetch = globalThis.fetch }: SourceOptions,
+  { credential, proxies, timeoutMs = TIMEOUT_MS, fetch = globalThis.fetch }: SourceOptions,
   signal: AbortSignal | undefined,
 ): Promise<Answer | { readonly failure: Failure }> {
   const path = new URL(url).pathname
-  const deadline = AbortSignal.timeout(TIMEOUT_MS)
+  const deadline = AbortSignal.timeout(timeoutMs)
   const dispatcher = await createDispatcher(proxies)
   try {
     const through: object = dispatcher === undefined ? {} : { dispatcher }
@@ -71,7 +70,7 @@ async function request(
     if (body === undefined) return { failure: { kind: "body", path, why: "it is not a JSON object" } }
     return { body, account: (accountHeader && response.headers.get(accountHeader)) || undefined }
   } catch (error) {
-    return { failure: { kind: "connection", path, timeoutMs: deadline.aborted ? TIMEOUT_MS : undefined, error } }
+    return { failure: { kind: "connection", path, timeoutMs: deadline.aborted ? timeoutMs : undefined, error } }
   } finally {
     await dispatcher?.destroy()
   }

@@ -1,5 +1,5 @@
 import type { Decimal } from "../../core/decimal.ts"
-import type { BillLine, Bucket } from "../../core/reconciliation.ts"
+import type { Bucket } from "../../core/reconciliation.ts"
 import { countOf, type JsonRecord, textOf } from "./_json.ts"
 import { toTier } from "./_openai-item.ts"
 import type { LineGroup, LineTable } from "./_table.ts"
@@ -19,37 +19,32 @@ interface Counted {
   readonly bucket: Bucket
   readonly quantity: Decimal
   /** What the pieces are, where they are no tokens. */
-  readonly item?: string
+  readonly item?: string | undefined
 }
 
 const BY_KEY = ["project_id", "api_key_id"]
 const BY_MODEL = [...BY_KEY, "model"]
 
-/** Counts one field of a report, in pieces. */
-const pieces =
-  (bucket: Bucket, item: string, field: string): UsageFamily["count"] =>
-  (row, where) => [{ bucket, item, quantity: countOf(row, field, where) }]
-
-const inputOnly: UsageFamily["count"] = (row, where) => [
-  { bucket: "input", quantity: countOf(row, "input_tokens", where) },
-]
+/** Counts one field of a report. */
+const fieldAs =
+  (bucket: Bucket, item: string | undefined, name: string): UsageFamily["count"] =>
+  (row, where) => [{ bucket, item, quantity: countOf(row, name, where) }]
 
 function family(name: string, groupBy: readonly string[], count: UsageFamily["count"], requests?: string): UsageFamily {
   return { name, groupBy, hasKeys: groupBy.includes("api_key_id"), count, requests }
 }
 
-/** All families of the SDK's types (`openai` 6.49). */
+/** The families of the SDK's types (`openai` 6.49), without moderations, which are free and so are on no bill. */
 export const USAGE_FAMILIES: readonly UsageFamily[] = [
   family("completions", [...BY_MODEL, "batch", "service_tier"], countTokens, "num_model_requests"),
-  family("embeddings", BY_MODEL, inputOnly, "num_model_requests"),
-  family("moderations", BY_MODEL, inputOnly, "num_model_requests"),
-  family("images", BY_MODEL, pieces("tool", "images", "images"), "num_model_requests"),
-  family("audio_speeches", BY_MODEL, pieces("tool", "spoken characters", "characters"), "num_model_requests"),
-  family("audio_transcriptions", BY_MODEL, pieces("tool", "transcribed seconds", "seconds"), "num_model_requests"),
-  family("web_search_calls", BY_MODEL, pieces("tool", "web searches", "num_requests")),
-  family("file_search_calls", BY_KEY, pieces("tool", "file searches", "num_requests")),
-  family("code_interpreter_sessions", ["project_id"], pieces("session", "code interpreter sessions", "num_sessions")),
-  family("vector_stores", ["project_id"], pieces("storage", "vector store bytes", "usage_bytes")),
+  family("embeddings", BY_MODEL, fieldAs("input", undefined, "input_tokens"), "num_model_requests"),
+  family("images", BY_MODEL, fieldAs("tool", "images", "images"), "num_model_requests"),
+  family("audio_speeches", BY_MODEL, fieldAs("tool", "spoken characters", "characters"), "num_model_requests"),
+  family("audio_transcriptions", BY_MODEL, fieldAs("tool", "transcribed seconds", "seconds"), "num_model_requests"),
+  family("web_search_calls", BY_MODEL, fieldAs("tool", "web searches", "num_requests")),
+  family("file_search_calls", BY_KEY, fieldAs("tool", "file searches", "num_requests")),
+  family("code_interpreter_sessions", ["project_id"], fieldAs("session", "code interpreter sessions", "num_sessions")),
+  family("vector_stores", ["project_id"], fieldAs("storage", "vector store bytes", "usage_bytes")),
 ]
 
 /** Adds one row of a report. */
@@ -73,12 +68,6 @@ export function addUsage(
     table.add({ ...group, bucket, item }, { quantity })
   }
   if (requests !== undefined) table.addRequests(group, countOf(row, requests, where))
-}
-
-/** Returns whether a usage line says the quantity of what a cost line pays for. */
-export function saysQuantityOf(usage: BillLine, cost: Pick<BillLine, "day" | "model" | "bucket">): boolean {
-  const isSameModel = cost.model === undefined || usage.model === undefined || cost.model === usage.model
-  return usage.day === cost.day && usage.bucket === cost.bucket && isSameModel
 }
 
 /**

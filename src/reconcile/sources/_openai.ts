@@ -3,7 +3,7 @@ import type { Endpoint } from "./_client.ts"
 import { dayAt, endOf, isWithin, splitRange, startOf } from "./_days.ts"
 import { decimalOf, type JsonRecord, recordsOf, textOf, unexpected } from "./_json.ts"
 import { readLineItem } from "./_openai-item.ts"
-import { addUsage, saysQuantityOf, USAGE_FAMILIES, type UsageFamily } from "./_openai-usage.ts"
+import { addUsage, USAGE_FAMILIES, type UsageFamily } from "./_openai-usage.ts"
 import { readPages } from "./_pages.ts"
 import type { DayRange, Query, Reading } from "./_source.ts"
 import { LineTable } from "./_table.ts"
@@ -41,7 +41,8 @@ export async function readOpenAi(reading: Reading): Promise<{ readonly source: "
     )
   }
   const usageLines = usage.toLines()
-  const costs = await readCosts(reading, usageLines)
+  const counted = new Set(usageLines.map(({ day, bucket }) => `${day} ${bucket}`))
+  const costs = await readCosts(reading, counted)
   return { source: "api", lines: [...usageLines, ...costs] }
 }
 
@@ -63,7 +64,8 @@ async function readFamily(reading: Reading, family: UsageFamily, table: LineTabl
   }
 }
 
-async function readCosts(reading: Reading, usage: readonly BillLine[]): Promise<BillLine[]> {
+/** `counted` has the days and buckets, such as `2026-11-01 input`, whose quantities are in the usage reports. */
+async function readCosts(reading: Reading, counted: ReadonlySet<string>): Promise<BillLine[]> {
   const where = "OpenAI's cost report"
   const path = "/v1/organization/costs"
   const table = new LineTable()
@@ -76,7 +78,7 @@ async function readCosts(reading: Reading, usage: readonly BillLine[]): Promise<
       limit: MAX_COST_DAYS,
     }
     for await (const { day, row } of readBuckets(reading, { where, path, query }, range)) {
-      addCost(table, row, { day, where, usage })
+      addCost(table, row, { day, where, counted })
     }
   }
   return table.toLines()
@@ -85,7 +87,7 @@ async function readCosts(reading: Reading, usage: readonly BillLine[]): Promise<
 function addCost(
   table: LineTable,
   row: JsonRecord,
-  { day, where, usage }: { readonly day: string; readonly where: string; readonly usage: readonly BillLine[] },
+  { day, where, counted }: { readonly day: string; readonly where: string; readonly counted: ReadonlySet<string> },
 ): void {
   const amount = (row["amount"] ?? {}) as JsonRecord
   const currency = textOf(amount["currency"])?.toLowerCase() ?? "usd"
@@ -96,8 +98,7 @@ function addCost(
   const meaning =
     item === undefined ? { model: undefined, tier: undefined, bucket: "all" as const } : readLineItem(item)
   // The quantity of the usage reports has more details, and would be counted twice.
-  const isKnown = usage.some((line) => saysQuantityOf(line, { ...meaning, day }))
-  const quantity = isKnown ? undefined : decimalOf(row, "quantity", where)
+  const quantity = counted.has(`${day} ${meaning.bucket}`) ? undefined : decimalOf(row, "quantity", where)
   const group = { day, key: textOf(row["api_key_id"]), project: textOf(row["project_id"]) }
   table.add({ ...group, ...meaning, item }, { cost, quantity })
 }

@@ -23,6 +23,8 @@ export interface SourceOptions {
   /** The proxies through which the provider is reached. */
   readonly proxies?: Proxies | undefined
   readonly fetch?: typeof globalThis.fetch | undefined
+  /** The time for one answer with its body. */
+  readonly timeoutMs?: number | undefined
   /** The time in milliseconds since the epoch. */
   readonly now?: (() => number) | undefined
   /** Waits before a request is repeated. Rejects when the signal is aborted. */

@@ -39,6 +39,7 @@ export function createSource(provider: SourceProvider, options: SourceOptions): 
       `The ${keyKind} in ${setting} is empty or has a character that no key has. Copy it again from ${createAt}.`,
     )
   }
+  // A base URL that is not safe is rejected here, and not by the first request.
   createGet(endpoint, options, undefined)
 
   return {

@@ -38,18 +38,14 @@ interface Given {
   readonly credential?: string
   readonly baseUrl?: string
   readonly signal?: AbortSignal
+  readonly timeoutMs?: number
   readonly report?: (text: string) => void
 }
 
-function fetchBill({
-  api = "anthropic",
-  credential = ADMIN_KEYS[api],
-  baseUrl = provider.origin,
-  signal,
-  report,
-}: Given = {}) {
+function fetchBill({ api = "anthropic", signal, report, ...given }: Given = {}) {
   const wait = async (ms: number) => void waits.push(ms)
-  return createSource(api, { credential, baseUrl, wait, now: () => NOW }).fetchBill(RANGE, report, signal)
+  const options = { credential: ADMIN_KEYS[api], baseUrl: provider.origin, wait, now: () => NOW, ...given }
+  return createSource(api, options).fetchBill(RANGE, report, signal)
 }
 
 /** Returns the error of a bill that cannot be read, and checks that nothing in it is a secret. */
@@ -136,6 +132,13 @@ describe("a request that fails for now", () => {
     expect(reason).toBe("rate_limited")
     expect(message).toContain("Anthropic limits how often its reports are read. Try again after 3600 s.")
     expect(waits).toEqual([])
+  })
+
+  test("because it takes too long is said with the limit", async () => {
+    provider.failNext(...Array.from({ length: 5 }, () => ({ never: true }) as const))
+    const { reason, message } = await failureOf({ timeoutMs: 20 })
+    expect(reason).toBe("unavailable")
+    expect(message).toContain("Anthropic did not answer within 0.02 s.")
   })
 
   test("because nobody listens is said without the address", async () => {
@@ -250,7 +253,7 @@ describe("an answer in other notations", () => {
     ["-2.5E-1", "-0.25"],
   ])("of an amount is read to the last digit: %s", async (written, cost) => {
     const text = `{"data":[{"start_time":1793577600,"results":[{"amount":{"value":${written},"currency":"usd"},"line_item":"a \\"b\\" 1e5"}]}],"has_more":false}`
-    provider.failNext(...Array.from({ length: 10 }, () => ({ text: '{"data":[]}' })), { text })
+    provider.failNext(...Array.from({ length: 9 }, () => ({ text: '{"data":[]}' })), { text })
     const { lines } = await fetchBill({ api: "openai" })
     expect(lines).toMatchObject([{ day: "2026-11-02", cost, item: 'a "b" 1e5', bucket: "other" }])
   })

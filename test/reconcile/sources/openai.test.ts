@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { formatDecimal, parseDecimal } from "../../../src/core/decimal.ts"
 import type { Bill } from "../../../src/core/reconciliation.ts"
 import { createSource } from "../../../src/reconcile/sources/index.ts"
+import { plantLate, plantShift } from "../../support/billing-provider/plantings.ts"
 import { ADMIN_KEYS, type BillingProvider, startBillingProvider, totalOf } from "../../support/billing-provider.ts"
 
 const NOW = Date.parse("2026-11-28T15:30:00Z")
@@ -93,6 +94,20 @@ describe("the bill of OpenAI", () => {
     expect(bill).toMatchObject({ since: "2026-11-01", until: "2026-12-01", account: "far-side-org", source: "api" })
     const ends = provider.adminRequests.map(({ query }) => Number(query.get("end_time")) * 1000)
     expect(new Set(ends)).toEqual(new Set([NOW]))
+  })
+
+  test("has what is reported late when it is reported, and what is counted in another day in that day", async () => {
+    const one = { provider: "openai", at: at("2026-11-10"), quantities: { input: 1000 } } as const
+    for (const model of ["gpt-5", "gpt-4o-mini"]) provider.serve({ ...one, model })
+    plantLate(provider, { api: "openai", model: "gpt-5", at: one.at }, NOW + 1)
+    plantShift(provider, { api: "openai", model: "gpt-4o-mini", at: one.at })
+    const modelsByDay = async () => {
+      const { lines } = await fetchBill({}, { since: "2026-11-09", until: "2026-11-11" })
+      return lines.flatMap(({ day, model, cost }) => (cost === undefined ? [] : [`${day} ${model}`]))
+    }
+    expect(await modelsByDay()).toEqual(["2026-11-09 gpt-4o-mini"])
+    provider.setTime(NOW + 1)
+    expect(await modelsByDay()).toEqual(["2026-11-09 gpt-4o-mini", "2026-11-10 gpt-5"])
   })
 
   test("is asked for in ranges of at most 31 days of usage and 180 days of costs", async () => {

@@ -66,7 +66,8 @@ interface CostLine {
 }
 
 function toCostLines(books: Books): CostLine[] {
-  const ofWork = visibleWork(books, "openai").flatMap((work) =>
+  const billed = visibleWork(books, "openai").filter(({ family }) => family !== "moderations")
+  const ofWork = billed.flatMap((work) =>
     bucketsOf(work).map((bucket) => ({
       ...work,
       project_id: work.project,

@@ -1,0 +1,71 @@
+import { type Invoice, NONE } from "../../operations/usage/invoice.ts"
+import { printable, withThousands } from "../_text.ts"
+import { describePeriod } from "./_period.ts"
+
+/** Returns an invoice as a page of HTML that can be printed. It loads nothing. */
+export function toInvoicePage(invoice: Invoice): string {
+  const { by, rows, total, allocation, tz, notes } = invoice
+  const isShared = allocation !== undefined
+  const head = [
+    by[0]!,
+    "Requests",
+    "Input tokens",
+    "Output tokens",
+    ...(isShared ? ["Own cost", "Shared"] : []),
+    "Amount",
+  ]
+  const toLine = (name: string, row: Invoice["total"], own: readonly string[]) => [
+    name,
+    ...[row.requests, row.input_tokens, row.output_tokens].map((count) => withThousands(count)),
+    ...own,
+  ]
+  const lines = rows.map((row) => {
+    const shared = isShared ? [toAmount(row.total_cost), toAmount(row.allocated)] : []
+    return toLine(String(row[by[0]!] ?? NONE), row, [...shared, toAmount(row.amount)])
+  })
+  const sum = toLine("Total", total, [
+    ...(isShared ? ["", toAmount(allocation.amount)] : []),
+    toAmount(total.total_cost),
+  ])
+  const title = `Invoice ${describePeriod(invoice)}`
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>${escapeHtml(title)}</title>
+<style>
+body { font: 11pt/1.4 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+thead { display: table-header-group }
+tr { break-inside: avoid }
+th, td { text-align: right; padding: 0.25rem 0.5rem; border-bottom: 1px solid #ccc }
+th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere }
+tfoot td { font-weight: bold; border-top: 2px solid #111 }
+@page { margin: 15mm }
+</style>
+</head>
+<body>
+<h1>${escapeHtml(title)}</h1>
+<p>LLM usage by ${escapeHtml(by[0]!)}, in USD. Time zone: ${escapeHtml(tz)}.</p>
+<table>
+<thead>${toRow("th", head)}</thead>
+<tbody>
+${lines.map((line) => toRow("td", line)).join("\n")}
+</tbody>
+<tfoot>${toRow("td", sum)}</tfoot>
+</table>
+${isShared ? `<p>The cost of ${escapeHtml(`${by[0]}=${allocation.group}`)} is shared by ${escapeHtml(allocation.by)}.</p>\n` : ""}${notes.map((note) => `<p>Note: ${escapeHtml(note)}.</p>\n`).join("")}</body>
+</html>
+`
+}
+
+const toAmount = (amount: string | null) => (amount === null ? "unpriced" : `$${amount}`)
+
+function toRow(cell: "th" | "td", texts: readonly string[]): string {
+  return `<tr>${texts.map((text) => `<${cell}>${escapeHtml(text)}</${cell}>`).join("")}</tr>`
+}
+
+/** Groups are named by clients, so that a name can contain anything. */
+function escapeHtml(text: string): string {
+  return printable(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

@@ -1,0 +1,48 @@
+import { outlook } from "../../api/routes/outlook.ts"
+import { CommandError } from "../../core/errors.ts"
+import type { Forecast } from "../../operations/usage/forecast.ts"
+import { call, REMOTE } from "../_call.ts"
+import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { toCsv } from "../_csv.ts"
+import { toDollars } from "../_money.ts"
+import { print, printJson } from "../_print.ts"
+import { printNotes } from "./_notes.ts"
+import { FILTER_OPTIONS, toChoice } from "./_options.ts"
+import { toPeriodLine } from "./_period.ts"
+
+const { since: _since, until: _until, period: _period, month: _month, ...FILTERS } = FILTER_OPTIONS
+const FIELDS = ["since", "until", "tz", "to_date", "unpriced", "forecast", "low", "high", "weeks"] as const
+
+export default defineCommand({
+  meta: { name: "forecast", description: "what the month will have cost at its end, by the pattern of the last weeks" },
+  args: {
+    ...FILTERS,
+    month: { type: "string", valueHint: "MONTH", description: "this month or a later one (default: this-month)" },
+    ...JSON_OPTION,
+    csv: { type: "boolean", description: "print comma-separated values" },
+    ...REMOTE,
+  },
+  examples: ["majordomo-gateway usage forecast", "majordomo-gateway usage forecast --where Team=search --json"],
+  async run({ args, rawArgs }) {
+    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    const { since: _since, until: _until, period: _period, ...input } = toChoice(args, rawArgs)
+    const found = await call(args, outlook.forecast, input)
+    printNotes(found.notes)
+    if (args.json) printJson(found)
+    else if (args.csv) {
+      print(
+        toCsv(
+          FIELDS,
+          [found].map((each) => FIELDS.map((name) => each[name])),
+        ),
+      )
+    } else print(toPeriodLine(found) + renderForecast(found))
+  },
+})
+
+function renderForecast({ to_date, unpriced, forecast, low, high }: Forecast): string {
+  const lines = [`So far      ${to_date === null ? "unpriced" : `${unpriced > 0 ? ">" : ""}${toDollars(to_date)}`}`]
+  if (forecast === null) return `${lines[0]}\n`
+  lines.push(`At its end  about ${toDollars(forecast)}, from ${toDollars(low!)} to ${toDollars(high!)}`)
+  return `${lines.join("\n")}\n`
+}
