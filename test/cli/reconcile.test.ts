@@ -110,6 +110,13 @@ describe("reconcile", () => {
     expect(wrong.stderr).not.toContain(ADMIN_KEYS.openai)
   })
 
+  test("its keys appear neither in what doctor says nor in the log of the gateway", async () => {
+    const { stdout, stderr } = await run(["doctor"])
+    for (const text of [stdout, stderr, gateway.stdout, gateway.stderr]) {
+      expect(text).not.toContain(ADMIN_KEYS.openai)
+    }
+  })
+
   test("import reads a file here, and sends it from afar", async () => {
     for (const settings of [undefined, afar]) {
       const { code, stdout } = await run(["reconcile", "import", file, "--provider", "gemini"], settings)
