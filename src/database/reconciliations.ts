@@ -54,15 +54,28 @@ export async function listReconciliations(
 
 const LINES_AT_ONCE = 2000
 
-/** Stores the lines of an imported bill in place of those that the account has for the same days. Call it in a transaction. */
+/**
+ * Stores the lines of an imported bill in place of those that the account has for the same days: lines with a cost if the bill
+ * has costs, and lines with a quantity if it has quantities. So a file with costs and one with tokens complete each other.
+ * Call it in a transaction.
+ */
 export async function replaceImportedLines(query: RunQuery, bill: Bill): Promise<void> {
   const account = bill.account ?? ""
+  const range = [bill.provider, account, bill.since, bill.until]
+  const has = (side: "cost" | "quantity") => bill.lines.some((line) => line[side] !== undefined)
   await query({
-    text: "DELETE FROM llm_bill_lines WHERE provider = $1 AND account = $2 AND day >= $3 AND day < $4",
-    values: [bill.provider, account, bill.since, bill.until],
+    text: `DELETE FROM llm_bill_lines WHERE provider = $1 AND account = $2 AND day >= $3 AND day < $4
+      AND (cost IS NOT NULL AND $5 OR quantity IS NOT NULL AND $6 OR cost IS NULL AND quantity IS NULL)`,
+    values: [...range, has("cost"), has("quantity")],
   })
+  const { rows } = await query<{ first: number }>({
+    text: `SELECT coalesce(max(line) + 1, 0) AS first FROM llm_bill_lines
+      WHERE provider = $1 AND account = $2 AND day >= $3 AND day < $4`,
+    values: range,
+  })
+  const { first } = rows[0]!
   for (let at = 0; at < bill.lines.length; at += LINES_AT_ONCE) {
-    const lines = bill.lines.slice(at, at + LINES_AT_ONCE).map((line, index) => ({ ...line, line: at + index }))
+    const lines = bill.lines.slice(at, at + LINES_AT_ONCE).map((line, index) => ({ ...line, line: first + at + index }))
     await query({
       text: `INSERT INTO llm_bill_lines (provider, account, day, line, model, tier, bucket, key, project, requests, quantity,
           list_cost, cost, item, imported_at)

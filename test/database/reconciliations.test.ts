@@ -124,6 +124,20 @@ describeDatabases("stored reconciliations", (open) => {
     expect(await listImportedProviders(db.query, { since: "2026-12-01", until: "2027-01-01" })).toEqual([])
   })
 
+  test("a file with tokens and one with costs of the same days complete each other, in any order and number", async () => {
+    const db = await open()
+    const tokens = line("2026-11-01", { cost: undefined })
+    const costs = line("2026-11-01", { quantity: undefined, cost: "3" })
+    for (const each of [tokens, costs, tokens, { ...costs, cost: "4" }])
+      await db.transaction((query) => replaceImportedLines(query, aBill([each])))
+    const [bill] = await readImportedLines(db.query, { provider: "google", ...NOVEMBER })
+    expect(bill!.lines).toEqual([tokens, { ...costs, cost: "4" }])
+    await db.transaction((query) => replaceImportedLines(query, aBill([line("2026-11-01")])))
+    expect((await readImportedLines(db.query, { provider: "google", ...NOVEMBER }))[0]!.lines).toEqual([
+      line("2026-11-01"),
+    ])
+  })
+
   test("a bill with many lines is stored in several statements", async () => {
     const db = await open()
     const lines = Array.from({ length: 4_500 }, (_, index) => line("2026-11-01", { item: String(index) }))

@@ -72,6 +72,7 @@ const result = z.object({
 const DAYS = {
   since: z.string().optional().describe("from this UTC day on: 7d, 2026-11-01, today or month (default: 30d)"),
   until: z.string().optional().describe("up to and with this UTC day"),
+  period: z.string().optional().describe("a calendar period by its name, such as last-month or 2026-Q3"),
   month: z.string().optional().describe("a calendar month such as 2026-11, in place of since and until"),
 }
 const PROVIDER = z.string().optional().describe("only this provider")

@@ -1,3 +1,4 @@
+import { PERIODS } from "../../operations/usage/question.ts"
 import type { Options } from "../_command.ts"
 
 /** The options that choose the UTC days of a bill. */
@@ -8,7 +9,8 @@ export const DAYS_OPTIONS = {
     description: "from this day on, in UTC: 7d, 2026-11-01, today or month (default: the last 30 days)",
   },
   until: { type: "string", valueHint: "WHEN", description: "up to and with this day" },
-  month: { type: "string", valueHint: "MONTH", description: "a calendar month such as 2026-11" },
+  period: { type: "string", valueHint: "NAME", description: `a calendar period: ${PERIODS}` },
+  month: { type: "string", valueHint: "MONTH", description: "a calendar month: 2026-10, this-month or last-month" },
 } as const satisfies Options
 
 export const PROVIDER_OPTION = {

@@ -28,8 +28,8 @@ export default defineCommand({
     "majordomo-gateway reconcile fix --provider openai --model gpt-5.5 --since 2026-11-09 --yes",
   ],
   async run({ args }) {
-    const { provider, model, since, until, month } = args
-    const input = { provider, model, since, until, month }
+    const { provider, model, since, until, period, month } = args
+    const input = { provider, model, since, until, period, month }
     if (!args.yes || args["dry-run"]) {
       const preview = await call(args, reconciliations.fix, { ...input, dry_run: true })
       if (args["dry-run"]) return args.json ? printJson(preview) : print(renderFix(preview))

@@ -26,8 +26,8 @@ export default defineCommand({
   ],
   async run({ args }) {
     if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
-    const { provider, since, until, month } = args
-    const result = await call(args, reconciliations.list, { provider, since, until, month })
+    const { provider, since, until, period, month } = args
+    const result = await call(args, reconciliations.list, { provider, since, until, period, month })
     if (args.json) return printJson(result)
     const days = result.providers.flatMap(toDays)
     if (args.csv) return print(toDaysCsv(days))

@@ -26,8 +26,8 @@ export default defineCommand({
   ],
   async run({ args }) {
     if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
-    const { provider, since, until, month } = args
-    const result = await call(args, reconciliations.run, { provider, since, until, month })
+    const { provider, since, until, period, month } = args
+    const result = await call(args, reconciliations.run, { provider, since, until, period, month })
     for (const { message } of result.failed) printMessage(`error: ${message}`)
     if (args.json) printJson(result)
     else if (args.csv) print(toCausesCsv(result.providers))
