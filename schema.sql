@@ -5947,7 +5947,7 @@ CREATE TABLE llm_reconciliations (
   source     text NOT NULL,                      -- api, legacy-api or import
   fetched_at timestamptz NOT NULL,               -- when the bill was read
   PRIMARY KEY (provider, account, day),
-  CONSTRAINT llm_reconciliations_are_numbers CHECK (billed < 'NaN' AND recorded < 'NaN')
+  CONSTRAINT llm_reconciliations_are_numbers CHECK (abs(billed) + abs(recorded) < 'Infinity')
 );
 
 -- The lines of bills that were imported from files. They are compared again when prices or rows have changed.
@@ -5968,7 +5968,8 @@ CREATE TABLE llm_bill_lines (
   item        text,                              -- the provider's own text of the line
   imported_at timestamptz NOT NULL,
   PRIMARY KEY (provider, account, day, line),
-  CONSTRAINT llm_bill_lines_are_numbers CHECK (quantity < 'NaN' AND list_cost < 'NaN' AND cost < 'NaN')
+  CONSTRAINT llm_bill_lines_are_numbers
+    CHECK (abs(coalesce(quantity, 0)) + abs(coalesce(list_cost, 0)) + abs(coalesce(cost, 0)) < 'Infinity')
 );
 
 -- The daily comparison: one of the gateways does it, and another one if that gateway dies or the provider does not answer.

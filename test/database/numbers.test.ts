@@ -29,6 +29,10 @@ describeDatabases("a column of numbers", (open) => {
     )
     await db.query(`SELECT majordomo_lease(gen_random_uuid(), 'slot', now(), json_agg(json_build_object(
       'limit', id, 'value', '', 'holding', 1, 'in_use', 1, 'wanted', 0, 'least', 0))) FROM llm_limits`)
+    await db.query(`INSERT INTO llm_reconciliations (provider, day, billed, recorded, settling, causes, source, fetched_at)
+      VALUES ('openai', '2026-11-01', 2, 1, false, '[]', 'api', now())`)
+    await db.query(`INSERT INTO llm_bill_lines (provider, day, line, bucket, quantity, list_cost, cost, imported_at)
+      VALUES ('openai', '2026-11-01', 0, 'input', 1, 1, 1, now())`)
     const { rows } = await db.query<{ table: string; column: string }>(COLUMNS)
     const columns = rows.filter(({ column }) => !EXCEPTIONS.includes(column))
     expect(columns.length).toBeGreaterThan(50)
