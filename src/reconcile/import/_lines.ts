@@ -1,6 +1,6 @@
 import { type Decimal, formatDecimal, multiply, parseDecimal } from "../../core/decimal.ts"
 import type { BillLine } from "../../core/reconciliation.ts"
-import { type Amounts, type LineGroup, type LineKey, LineTable } from "../sources/_table.ts"
+import { type Amounts, type LineGroup, type LineKey, LineTable } from "../line-table.ts"
 import { BillFileError } from "./bill-file-error.ts"
 
 /** The most lines of a bill. Rows that differ only in their time of day are one line. */

@@ -1,9 +1,9 @@
+import { LineTable } from "../line-table.ts"
 import { addCost, addUsage, toGroup } from "./_anthropic.ts"
 import { endOf, isWithin, splitRange } from "./_days.ts"
 import { dayOf, type JsonRecord } from "./_json.ts"
 import { readPages } from "./_pages.ts"
 import type { Query, Reading } from "./_source.ts"
-import { LineTable } from "./_table.ts"
 
 const MAX_DAYS = 31
 /** The most rows on a page, without the token types of a row. */

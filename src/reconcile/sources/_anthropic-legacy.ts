@@ -1,9 +1,9 @@
+import { LineTable } from "../line-table.ts"
 import { addCost, addUsage, toGroup } from "./_anthropic.ts"
 import { isWithin, splitRange } from "./_days.ts"
 import { dayOf, type JsonRecord, recordsOf, textOf } from "./_json.ts"
 import { readPages } from "./_pages.ts"
 import type { Query, Reading } from "./_source.ts"
-import { LineTable } from "./_table.ts"
 
 /** The most daily buckets on a page. */
 const MAX_DAYS = 31

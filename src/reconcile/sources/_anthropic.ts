@@ -1,8 +1,8 @@
 import { type Decimal, divide, fromNumber } from "../../core/decimal.ts"
 import type { BillLine, Bucket } from "../../core/reconciliation.ts"
+import type { LineGroup, LineTable } from "../line-table.ts"
 import type { Endpoint } from "./_client.ts"
 import { countOf, decimalOf, type JsonRecord, textOf, unexpected } from "./_json.ts"
-import type { LineGroup, LineTable } from "./_table.ts"
 
 export const ANTHROPIC: Endpoint = {
   baseUrl: "https://api.anthropic.com",

@@ -1,8 +1,8 @@
 import type { Decimal } from "../../core/decimal.ts"
 import type { Bucket } from "../../core/reconciliation.ts"
+import type { LineGroup, LineTable } from "../line-table.ts"
+import { toTier } from "../openai-item.ts"
 import { countOf, type JsonRecord, textOf } from "./_json.ts"
-import { toTier } from "./_openai-item.ts"
-import type { LineGroup, LineTable } from "./_table.ts"
 
 /** One kind of usage that OpenAI reports, which is a path under `/v1/organization/usage/`. */
 export interface UsageFamily {

@@ -1,13 +1,13 @@
 import type { BillLine } from "../../core/reconciliation.ts"
+import { LineTable } from "../line-table.ts"
+import { readLineItem } from "../openai-item.ts"
 import type { Endpoint } from "./_client.ts"
 import { dayAt, endOf, isWithin, splitRange, startOf } from "./_days.ts"
 import { decimalOf, type JsonRecord, recordsOf, textOf, unexpected } from "./_json.ts"
-import { readLineItem } from "./_openai-item.ts"
 import { assignTiers } from "./_openai-tiers.ts"
 import { addUsage, USAGE_FAMILIES, type UsageFamily } from "./_openai-usage.ts"
 import { readPages } from "./_pages.ts"
 import type { DayRange, Query, Reading } from "./_source.ts"
-import { LineTable } from "./_table.ts"
 import { SourceError } from "./source-error.ts"
 
 export const OPENAI: Endpoint = {

@@ -1,10 +1,10 @@
 import { formatDecimal } from "../../core/decimal.ts"
 import type { BillLine } from "../../core/reconciliation.ts"
+import { LineTable } from "../line-table.ts"
 import type { Endpoint } from "./_client.ts"
 import { addDays, dayAt, earlier, isWithin, later } from "./_days.ts"
 import { countOf, dayOf, decimalOf, type JsonRecord, recordsOf, textOf, unexpected } from "./_json.ts"
 import type { DayRange, Reading } from "./_source.ts"
-import { LineTable } from "./_table.ts"
 import { SourceError } from "./source-error.ts"
 
 export const OPENROUTER: Endpoint = {

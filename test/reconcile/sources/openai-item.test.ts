@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { readLineItem } from "../../../src/reconcile/sources/_openai-item.ts"
+import { readLineItem } from "../../../src/reconcile/openai-item.ts"
 
 test.each([
   ["gpt-5.5-2026-04-23, input", "gpt-5.5-2026-04-23", undefined, "input"],

@@ -1,6 +1,6 @@
 import type { Decimal } from "../../../core/decimal.ts"
 import type { Bucket } from "../../../core/reconciliation.ts"
-import { readLineItem, toTier } from "../../sources/_openai-item.ts"
+import { readLineItem, toTier } from "../../openai-item.ts"
 import type { BillFormat, OpenedFile } from "../_format.ts"
 import type { Row } from "../_row.ts"
 

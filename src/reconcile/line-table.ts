@@ -1,5 +1,5 @@
-import { type Decimal, formatDecimal, fromNumber } from "../../core/decimal.ts"
-import type { BillLine } from "../../core/reconciliation.ts"
+import { type Decimal, formatDecimal, fromNumber } from "../core/decimal.ts"
+import type { BillLine } from "../core/reconciliation.ts"
 
 /** What tells the requests of one line from those of another. */
 export type LineGroup = Pick<BillLine, "day" | "model" | "tier" | "key" | "project">

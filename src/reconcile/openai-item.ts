@@ -1,4 +1,4 @@
-import type { BillLine, Bucket } from "../../core/reconciliation.ts"
+import type { BillLine, Bucket } from "../core/reconciliation.ts"
 
 /** What the text of a cost line says. */
 type ItemMeaning = Pick<BillLine, "model" | "tier" | "bucket">
