@@ -137,6 +137,8 @@ export const CAUSES = [
 /** A part of the difference between the billed and the recorded cost. */
 export interface Cause {
   readonly cause: (typeof CAUSES)[number]
+  /** Distinguishes causes of the same name; each has a sentence of its own. */
+  readonly why: string
   /** USD, as an exact decimal; negative where the gateway recorded more than was billed. */
   readonly amount: string
   readonly model?: string
@@ -145,14 +147,19 @@ export interface Cause {
   readonly key?: string
   readonly project?: string
   readonly requests?: number
+  /** Billed minus recorded tokens or pieces by bucket, as exact decimals. */
+  readonly quantities: Readonly<Record<string, string>>
+  /** The provider's own text of the line. */
+  readonly item?: string
   /** The days on which it was found, ascending. */
   readonly days: readonly string[]
   /** A whole sentence that says what was found. */
   readonly detail: string
   /** What to do about it, as a whole sentence. */
   readonly advice?: string
-  /** For `price`: the rate that the bill implies, and the one that the gateway used, in USD per million tokens. */
+  /** For `price`: the rate that the bill implies, and the one that the gateway used, in USD. */
   readonly rate?: {
+    readonly per: "million" | "one"
     readonly billed: string
     /** Undefined: the gateway has no price for the tokens. */
     readonly recorded: string | undefined

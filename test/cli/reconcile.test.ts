@@ -184,12 +184,14 @@ const STORED_DAY = {
   causes: [
     {
       cause: "price",
+      why: "rate",
       amount: "6.31",
+      quantities: {},
       model: MODEL,
       bucket: "input",
       days: ["2026-11-02"],
       detail: "Input was billed at $0.3 per million tokens, and priced at $0.15.",
-      rate: { billed: "0.3", recorded: "0.15", source: "genai-prices", date: "2026-01-02" },
+      rate: { per: "million", billed: "0.3", recorded: "0.15", source: "genai-prices", date: "2026-01-02" },
     },
   ],
 } as const

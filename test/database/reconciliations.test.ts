@@ -39,7 +39,9 @@ const RECONCILIATION: Reconciliation = {
       causes: [
         {
           cause: "outside",
+          why: "outside",
           amount: "0.499999999999999999",
+          quantities: { input: "1000" },
           key: "key_a",
           days: ["2026-11-01"],
           detail: "A key is new.",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { parseDecimal } from "../../src/core/decimal.ts"
 import type { Bill, BillLine, Cause, Reconciliation } from "../../src/core/reconciliation.ts"
-import { compareBills } from "../../src/reconcile/compare/index.ts"
+import { addUpCauses, compareBills } from "../../src/reconcile/compare/index.ts"
 import { billOf, OPTIONS, type Recorded, rateOf, record, type Truth, toBill, toSide } from "./_traffic.ts"
 
 const DAY = "2026-11-03"
@@ -64,6 +64,21 @@ describe("each cause", () => {
       ]
     `)
     expect(result.causes[0]).toMatchObject({ key: "key_4f2a", project: "evals", requests: 312, days: [DAY] })
+  })
+
+  test("outside on several days: the sentence says the sums of all days, also of days that were stored as JSON", () => {
+    const evals = { ...ours, key: "key_4f2a", requests: 100, tokens: { input: 1000 } }
+    const lines = [ours, evals, { ...evals, day: "2026-11-04" }].flatMap((truth) => billOf(truth))
+    const { causes, days } = compare(lines, sideOf(ours))
+    expect(causes).toMatchObject([
+      {
+        detail:
+          "The bill has 200 requests (2,000 input tokens) of gpt-5.5-2026-04-23 under key key_4f2a that did not pass through the gateway.",
+        days: [DAY, "2026-11-04"],
+      },
+    ])
+    const stored = JSON.parse(JSON.stringify(days.flatMap((day) => day.causes))) as Cause[]
+    expect(addUpCauses(stored, { provider: "openai" })).toEqual(causes)
   })
 
   test("unmetered: streams that were cut off", () => {

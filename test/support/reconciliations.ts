@@ -47,7 +47,9 @@ function toOutside(amount: string, day: string): Cause[] {
   return [
     {
       cause: "outside",
+      why: "outside",
       amount,
+      quantities: {},
       model: "gpt-5-mini",
       key: "key_4f2a",
       project: "evals",
@@ -63,12 +65,14 @@ function toPrice(day: string): Cause[] {
   return [
     {
       cause: "price",
+      why: "rate",
       amount: "1.21",
+      quantities: {},
       model: "gpt-5.5",
       bucket: "cache_read",
       days: [day],
       detail: "Cached input was billed at $0.25 per million tokens, and priced at $0.125.",
-      rate: { billed: "0.25", recorded: "0.125", source: "llm-prices.com", date: "2026-10-30" },
+      rate: { per: "million", billed: "0.25", recorded: "0.125", source: "llm-prices.com", date: "2026-10-30" },
     },
   ]
 }

@@ -1,6 +1,7 @@
 import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
-import type { Cause, Reconciliation } from "../../core/reconciliation.ts"
+import type { Reconciliation } from "../../core/reconciliation.ts"
 import { type Days, listReconciliations, type StoredDay } from "../../database/reconciliations.ts"
+import { addUpCauses } from "../../reconcile/compare/index.ts"
 import type { Context } from "../context.ts"
 
 /** Returns the stored comparisons of the days, one for each account of a provider. */
@@ -16,7 +17,7 @@ export async function getReconciliations(
   return [...accounts.values()].map(toReconciliation)
 }
 
-/** Adds up days of one account, in their order. What was said of the newest day is said of all. */
+/** Adds up days of one account, in their order. */
 function toReconciliation(days: readonly StoredDay[]): Reconciliation {
   const last = days.at(-1)!
   const total = (amounts: readonly string[]) =>
@@ -31,39 +32,11 @@ function toReconciliation(days: readonly StoredDay[]): Reconciliation {
     billed: total(days.map(({ billed }) => billed)),
     recorded: total(days.map(({ recorded }) => recorded)),
     settling: days.some(({ settling }) => settling),
-    causes: addUpCauses(days),
+    causes: addUpCauses(
+      days.flatMap(({ causes }) => causes),
+      { provider: last.provider },
+    ),
     days: days.map(({ day, billed, recorded, settling, causes }) => ({ day, billed, recorded, settling, causes })),
     notes: [...new Set(days.flatMap(({ notes }) => notes))],
-  }
-}
-
-function addUpCauses(days: readonly StoredDay[]): readonly Cause[] {
-  const sums = new Map<string, Cause>()
-  for (const cause of days.flatMap(({ causes }) => causes)) {
-    const { rate } = cause
-    const parts = [
-      cause.cause,
-      cause.model,
-      cause.tier,
-      cause.bucket,
-      cause.key,
-      cause.project,
-      rate?.billed,
-      rate?.recorded,
-    ]
-    const key = JSON.stringify(parts)
-    const before = sums.get(key)
-    sums.set(key, before === undefined ? cause : addCauses(before, cause))
-  }
-  return [...sums.values()]
-}
-
-function addCauses(before: Cause, cause: Cause): Cause {
-  const requests = (before.requests ?? 0) + (cause.requests ?? 0)
-  return {
-    ...cause,
-    amount: formatDecimal(parseDecimal(before.amount) + parseDecimal(cause.amount)),
-    days: [...new Set([...before.days, ...cause.days])].sort(),
-    ...(requests > 0 && { requests }),
   }
 }

@@ -1,36 +1,77 @@
-import { type Decimal, formatDecimal } from "../../core/decimal.ts"
+import { type Decimal, formatDecimal, parseDecimal } from "../../core/decimal.ts"
 import { CAUSES, type Cause } from "../../core/reconciliation.ts"
-import { getOrSet } from "./_map.ts"
 import { adviceOf, sentenceOf } from "./_sentences.ts"
 import type { Finding, Summary } from "./_shapes.ts"
 
 /** Findings about requests as a whole; all others are about one bucket. */
 const WHOLE = new Set<Finding["why"]>(["outside", "cut_off", "failed", "pending", "unreported", "estimated", "missing"])
 
-/** Adds up findings that are alike, in the order of the causes, the largest amount first. */
-export function toCauses(findings: readonly Finding[], context: { readonly provider: string }): readonly Cause[] {
-  const alike = new Map<string, Finding[]>()
-  for (const finding of findings) {
-    const { cause, why, model, tier, bucket, owner, project, item, rate } = finding
-    const of = [
-      cause,
-      why,
-      model,
-      tier,
-      WHOLE.has(why) ? undefined : bucket,
-      owner,
-      project,
-      item,
-      rate?.billed,
-      rate?.recorded,
-    ]
-    getOrSet(alike, JSON.stringify(of), () => []).push(finding)
+interface Context {
+  readonly provider: string
+}
+
+/** Adds up the findings of a day that are alike, in the order of the causes, the largest amount first. */
+export function toCauses(findings: readonly Finding[], context: Context): readonly Cause[] {
+  return addUp(findings.map(toSummary), context, ([a, b]) => Math.max(a, b))
+}
+
+/** Adds up the causes of several days where only the day differs, as `toCauses` does for one day. */
+export function addUpCauses(causes: readonly Cause[], context: Context): readonly Cause[] {
+  return addUp(causes.map(fromCause), context, ([a, b]) => a + b)
+}
+
+/** @param addRequests adds up the requests of two parts: those about the buckets of the same requests have the same number */
+function addUp(
+  parts: readonly Summary[],
+  context: Context,
+  addRequests: (counts: readonly [number, number]) => number,
+): readonly Cause[] {
+  const alike = new Map<string, Summary>()
+  for (const part of parts) {
+    const { cause, why, model, tier, bucket, owner, project, item, rate } = part
+    const isWhole = WHOLE.has(why)
+    const of = [cause, why, model, tier, isWhole || bucket, owner, project, item, rate?.billed, rate?.recorded]
+    const key = JSON.stringify(of)
+    const before = alike.get(key)
+    alike.set(key, before === undefined ? part : join(before, part, addRequests))
   }
   return [...alike.values()]
-    .map(summarize)
     .filter(({ amount, quantities }) => amount !== 0n || [...quantities.values()].some((each) => each !== 0n))
     .sort((a, b) => rank(a) - rank(b) || (magnitude(a) < magnitude(b) ? 1 : magnitude(a) > magnitude(b) ? -1 : 0))
     .map((summary) => toCause(summary, context))
+}
+
+function join(a: Summary, b: Summary, addRequests: (counts: readonly [number, number]) => number): Summary {
+  const quantities = new Map(a.quantities)
+  for (const [bucket, quantity] of b.quantities) quantities.set(bucket, (quantities.get(bucket) ?? 0n) + quantity)
+  const requests =
+    a.requests === undefined || b.requests === undefined
+      ? (a.requests ?? b.requests)
+      : addRequests([a.requests, b.requests])
+  return {
+    ...a,
+    bucket: a.bucket === b.bucket ? a.bucket : undefined,
+    amount: a.amount + b.amount,
+    requests,
+    days: [...new Set([...a.days, ...b.days])].sort(),
+    quantities,
+  }
+}
+
+function toSummary({ day, quantity, ...finding }: Finding): Summary {
+  const quantities = new Map(quantity === undefined ? [] : [[finding.bucket ?? "all", quantity]])
+  return { ...finding, days: [day], quantities }
+}
+
+function fromCause({ key, amount, quantities, detail: _, advice: __, rate, ...cause }: Cause): Summary {
+  return {
+    ...cause,
+    why: cause.why as Finding["why"],
+    owner: key,
+    amount: parseDecimal(amount),
+    quantities: new Map(Object.entries(quantities).map(([bucket, quantity]) => [bucket, parseDecimal(quantity)])),
+    rate: rate && { ...rate, source: rate.source, date: rate.date },
+  }
 }
 
 function rank({ cause }: Summary): number {
@@ -41,31 +82,12 @@ function magnitude({ amount }: Summary): Decimal {
   return amount < 0n ? -amount : amount
 }
 
-function summarize(findings: readonly Finding[]): Summary {
-  const quantities = new Map<string, Decimal>()
-  /** Findings about the buckets of the same requests have the same number of them. */
-  const requests = new Map<string, number>()
-  for (const { day, tier, bucket, quantity, requests: count } of findings) {
-    if (quantity !== undefined) quantities.set(bucket ?? "all", (quantities.get(bucket ?? "all") ?? 0n) + quantity)
-    if (count !== undefined) requests.set(`${day} ${tier}`, Math.max(count, requests.get(`${day} ${tier}`) ?? 0))
-  }
-  const { day: _, quantity: __, ...first } = findings[0]!
-  const buckets = new Set(findings.map(({ bucket }) => bucket))
-  return {
-    ...first,
-    bucket: buckets.size === 1 ? first.bucket : undefined,
-    amount: findings.reduce((sum, { amount }) => sum + amount, 0n),
-    requests: requests.size === 0 ? undefined : [...requests.values()].reduce((sum, count) => sum + count, 0),
-    days: [...new Set(findings.map(({ day }) => day))].sort(),
-    quantities,
-  }
-}
-
-function toCause(summary: Summary, context: { readonly provider: string }): Cause {
-  const { cause, amount, model, tier, bucket, owner, project, requests, days, rate } = summary
+function toCause(summary: Summary, context: Context): Cause {
+  const { cause, why, amount, model, tier, bucket, owner, project, requests, quantities, item, days, rate } = summary
   const advice = adviceOf(summary, context)
   return {
     cause,
+    why,
     amount: formatDecimal(amount),
     ...(model !== undefined && { model }),
     ...(tier !== undefined && { tier }),
@@ -73,6 +95,8 @@ function toCause(summary: Summary, context: { readonly provider: string }): Caus
     ...(owner !== undefined && { key: owner }),
     ...(project !== undefined && { project }),
     ...(requests !== undefined && { requests }),
+    quantities: Object.fromEntries([...quantities].map(([bucket, quantity]) => [bucket, formatDecimal(quantity)])),
+    ...(item !== undefined && { item }),
     days,
     detail: sentenceOf(summary, context),
     ...(advice !== undefined && { advice }),
@@ -80,6 +104,6 @@ function toCause(summary: Summary, context: { readonly provider: string }): Caus
   }
 }
 
-function toRate({ billed, recorded, source, date }: NonNullable<Finding["rate"]>): NonNullable<Cause["rate"]> {
-  return { billed, recorded, ...(source !== undefined && { source }), ...(date !== undefined && { date }) }
+function toRate({ per, billed, recorded, source, date }: NonNullable<Finding["rate"]>): NonNullable<Cause["rate"]> {
+  return { per, billed, recorded, ...(source !== undefined && { source }), ...(date !== undefined && { date }) }
 }

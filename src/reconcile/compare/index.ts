@@ -1,6 +1,6 @@
-import { formatDecimal } from "../../core/decimal.ts"
+import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
 import type { Bill, ReconciledDay, Reconciliation, RecordedSide } from "../../core/reconciliation.ts"
-import { toCauses } from "./_causes.ts"
+import { addUpCauses, toCauses } from "./_causes.ts"
 import { explain } from "./_explain.ts"
 import { createGroups } from "./_groups.ts"
 import { moveAcrossMidnight } from "./_midnight.ts"
@@ -15,6 +15,8 @@ interface CompareOptions {
   /** The alias of a credential by the provider's id of its API key. */
   readonly keys: ReadonlyMap<string, string>
 }
+
+export { addUpCauses } from "./_causes.ts"
 
 /**
  * Compares a bill with what the gateway recorded, and finds the causes of the difference. On each day and in total,
@@ -31,17 +33,18 @@ export function compareBills(bill: Bill, recorded: RecordedSide, options: Compar
     if (isInside(day)) recordedBy.set(day, (recordedBy.get(day) ?? 0n) + recordedIn(cells.values()))
   }
   const { findings, billed, valuedDays } = explain(bill, groups, isInside)
-  const days = listDays(bill).map((day) => {
-    const sides = { billed: billed.get(day) ?? 0n, recorded: recordedBy.get(day) ?? 0n }
-    const own = completed(
-      findings.filter((finding) => finding.day === day),
-      sides.billed - sides.recorded,
-      day,
-    )
-    return { day, ...sides, findings: own, isSettling: endOf(day) > options.settledBefore.getTime() }
-  })
   const context = { provider: bill.provider }
-  const sum = (side: "billed" | "recorded") => formatDecimal(days.reduce((total, day) => total + day[side], 0n))
+  const days = listDays(bill).map((day): ReconciledDay => {
+    const [own, charged] = [recordedBy.get(day) ?? 0n, billed.get(day) ?? 0n]
+    const found = findings.filter((finding) => finding.day === day)
+    return {
+      day,
+      billed: formatDecimal(charged),
+      recorded: formatDecimal(own),
+      settling: endOf(day) > options.settledBefore.getTime(),
+      causes: toCauses(completed(found, charged - own, day), context),
+    }
+  })
   return {
     provider: bill.provider,
     account: bill.account,
@@ -49,24 +52,20 @@ export function compareBills(bill: Bill, recorded: RecordedSide, options: Compar
     until: bill.until,
     source: bill.source,
     fetchedAt: bill.fetchedAt,
-    billed: sum("billed"),
-    recorded: sum("recorded"),
-    settling: days.some(({ isSettling }) => isSettling),
-    causes: toCauses(
-      days.flatMap(({ findings }) => findings),
+    billed: addUp(days, "billed"),
+    recorded: addUp(days, "recorded"),
+    settling: days.some(({ settling }) => settling),
+    causes: addUpCauses(
+      days.flatMap(({ causes }) => causes),
       context,
     ),
-    days: days.map(
-      ({ day, billed, recorded, findings, isSettling }): ReconciledDay => ({
-        day,
-        billed: formatDecimal(billed),
-        recorded: formatDecimal(recorded),
-        settling: isSettling,
-        causes: toCauses(findings, context),
-      }),
-    ),
+    days,
     notes: [...bill.notes, ...listNotes(isMoved, valuedDays)],
   }
+}
+
+function addUp(days: readonly ReconciledDay[], side: "billed" | "recorded"): string {
+  return formatDecimal(days.reduce((total, day) => total + parseDecimal(day[side]), 0n))
 }
 
 const DAY_MS = 86_400_000
