@@ -4,7 +4,8 @@ import { type Invoice, type InvoiceCharge, NONE } from "./invoice.ts"
 
 /**
  * The columns of FOCUS 1.2 (https://focus.finops.org/focus-specification/v1-2/) that an invoice has, in their order.
- * Columns for commitments, reservations, regions and zones are left out: the gateway knows nothing of them.
+ * Columns for commitments, reservations, regions and zones are left out: the gateway knows nothing of them. Only the status
+ * of a commitment is there, and always null, because rules of other columns refer to it.
  */
 export const FOCUS_COLUMNS = [
   "BilledCost",
@@ -20,6 +21,7 @@ export const FOCUS_COLUMNS = [
   "ChargeFrequency",
   "ChargePeriodEnd",
   "ChargePeriodStart",
+  "CommitmentDiscountStatus",
   "ConsumedQuantity",
   "ConsumedUnit",
   "ContractedCost",
@@ -94,6 +96,16 @@ export function toFocusRows(invoice: Invoice): readonly FocusRow[] {
   const shares = rows.map((row) => toAdjustment(invoice, { group: toGroup(row[by[0]!]) }, row.allocated, why))
   const taken = formatDecimal(-parseDecimal(addAmounts(rows.map(({ allocated }) => allocated))))
   return [...usage, ...rest, ...shares, toAdjustment(invoice, { group: toGroup(allocation.group) }, taken, why)]
+}
+
+/**
+ * Returns the cells of these rows in the order of `FOCUS_COLUMNS`. Decimals have a point, because programs guess the type of a
+ * column of CSV from its values.
+ */
+export function toFocusCells(invoice: Invoice): readonly (readonly (string | null)[])[] {
+  const isDecimal = FOCUS_COLUMNS.map((name) => /(Cost|Price|Quantity)$/.test(name))
+  const toCell = (text: string | null, i: number) => (isDecimal[i] && /^-?\d+$/.test(text ?? "") ? `${text}.0` : text)
+  return toFocusRows(invoice).map((row) => FOCUS_COLUMNS.map((name, i) => toCell(row[name], i)))
 }
 
 const toGroup = (group: unknown) => (group === NONE || group === null || group === undefined ? null : String(group))
@@ -199,7 +211,9 @@ function toCommon({ since, until, by }: Invoice, { group, provider, model }: Sub
     ChargeFrequency: "Usage-Based",
     ChargePeriodEnd: end,
     ChargePeriodStart: start,
+    CommitmentDiscountStatus: null,
     EffectiveCost: cost,
+    // The ids of the invoices of providers are not known.
     InvoiceId: null,
     InvoiceIssuerName: seller,
     PricingCurrency: "USD",
