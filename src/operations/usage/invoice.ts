@@ -55,7 +55,7 @@ export const INVOICE_MEASURES = [
 ] as const satisfies readonly (keyof Measures)[]
 
 /** What one group used of one model of one provider. */
-export interface InvoiceLine extends InvoiceMeasures {
+interface InvoiceLine extends InvoiceMeasures {
   readonly group: string | null
   readonly provider: string
   readonly model: string
