@@ -6,13 +6,15 @@ export function toCsv(fields: readonly string[], rows: readonly (readonly unknow
 }
 
 /**
- * Returns one cell. Text that begins like a formula gets an apostrophe in front
+ * Returns one cell. Text that begins like a formula gets an apostrophe in front, unless it is a plain negative number
  * (https://owasp.org/www-community/attacks/CSV_Injection). Invisible characters become U+FFFD. null and undefined give an
  * empty cell.
  */
 function toCell(value: unknown): string {
   if (value === null || value === undefined) return ""
   const text = printable(String(value))
-  const safe = typeof value === "string" && /^[=+\-@\ufffd\uff0b\uff0d\uff1d\uff20]/.test(text) ? `'${text}` : text
+  const isFormula =
+    typeof value === "string" && !/^-\d+(\.\d+)?$/.test(text) && /^[=+\-@\ufffd\uff0b\uff0d\uff1d\uff20]/.test(text)
+  const safe = isFormula ? `'${text}` : text
   return /[",;\s']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

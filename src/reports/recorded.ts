@@ -175,7 +175,7 @@ interface Factor {
 }
 
 /** Returns the rate with all multipliers of a line that are not discounts, and the product of its discounts. */
-function multiplied(rate: string, bucket: string, factors: readonly Factor[]) {
+export function multiplied(rate: string, bucket: string, factors: readonly Factor[]) {
   let product = parseDecimal(rate)
   let discount = parseDecimal("1")
   for (const { value, except, fees } of factors) {

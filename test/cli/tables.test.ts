@@ -217,6 +217,6 @@ describe("CSV", () => {
   })
 
   test("numbers and money are unchanged, and null is an empty cell", () => {
-    expect(toCsv(["a", "b", "c"], [[3, "0.00108", null]])).toBe("a,b,c\n3,0.00108,\n")
+    expect(toCsv(["a", "b", "c"], [["-0.5", "0.00108", null]])).toBe("a,b,c\n-0.5,0.00108,\n")
   })
 })

@@ -5,9 +5,8 @@ import type { Database } from "../../src/database/_database.ts"
 import { openPostgres } from "../../src/database/open.ts"
 import { computeWhatIf } from "../../src/operations/reprice/what-if.ts"
 import { addAmounts, allocate } from "../../src/operations/usage/allocate.ts"
-import { FOCUS_COLUMNS, toFocusRows } from "../../src/operations/usage/focus.ts"
 import { forecastUsage } from "../../src/operations/usage/forecast.ts"
-import { createInvoice, type Invoice, parseAllocation } from "../../src/operations/usage/invoice.ts"
+import { createInvoice, parseAllocation } from "../../src/operations/usage/invoice.ts"
 import { parseDimensions, parseFilters, parseNamedPeriod } from "../../src/operations/usage/question.ts"
 import { reportUsage } from "../../src/operations/usage/report.ts"
 import { createPriceBook, type PriceBook } from "../../src/pricing/price-book.ts"
@@ -108,54 +107,6 @@ describe("an invoice, on random rows", () => {
     expect(() => parseAllocation("Team=(none)", parseDimensions("User-Id")[0]!)).toThrow(/^allocate: expected User-Id=/)
   })
 })
-
-/** The rules of FOCUS 1.2 for the columns that we write. */
-function checkFocus(row: ReturnType<typeof toFocusRows>[number]): void {
-  expect(Object.keys(row).sort()).toEqual([...FOCUS_COLUMNS].sort())
-  for (const cost of ["BilledCost", "EffectiveCost", "ListCost", "ContractedCost"] as const)
-    expect(row[cost]).toMatch(/^-?\d+(\.\d+)?$/)
-  for (const name of ["ChargePeriodStart", "ChargePeriodEnd", "BillingPeriodStart", "BillingPeriodEnd"] as const)
-    expect(row[name]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
-  expect(String(row.ChargePeriodStart) < String(row.ChargePeriodEnd)).toBe(true)
-  expect(["Usage", "Adjustment"]).toContain(row.ChargeCategory)
-  expect(row.ChargeClass).toBeNull()
-  expect([row.BillingCurrency, row.PricingCurrency]).toEqual(["USD", "USD"])
-  for (const name of [
-    "InvoiceIssuerName",
-    "ProviderName",
-    "PublisherName",
-    "ServiceName",
-    "ChargeDescription",
-  ] as const)
-    expect(row[name]).toBeTruthy()
-  expect(row.ConsumedUnit === null).toBe(row.ConsumedQuantity === null)
-  expect(row.PricingUnit === null).toBe(row.PricingQuantity === null)
-  expect(row.ResourceType === null).toBe(row.ResourceId === null)
-  expect(row.SubAccountType === null).toBe(row.SubAccountId === null)
-  if (row.ChargeCategory === "Usage") {
-    expect([row.ConsumedUnit, row.PricingUnit, row.PricingCategory]).toEqual(["Tokens", "Tokens", "Standard"])
-    expect(row.ChargeFrequency).toBe("Usage-Based")
-  } else {
-    expect([row.ConsumedQuantity, row.PricingQuantity, row.PricingCategory]).toEqual([null, null, null])
-    expect(row.ChargeFrequency).not.toBe("Usage-Based")
-  }
-  expect(typeof JSON.parse(String(row.Tags))).toBe("object")
-}
-
-test.each([undefined, "User-Id=(none) by cost"])(
-  "rows of FOCUS follow the rules of its columns, and add up to the invoice (shared: %s)",
-  async (allocation) => {
-    const invoice: Invoice = await invoiceOf("2026-07", { allocation, tz: "Asia/Kathmandu" })
-    const rows = toFocusRows(invoice)
-    rows.forEach(checkFocus)
-    expect(rows[0]!.BillingPeriodStart).toBe("2026-06-30T18:15:00Z")
-    const bySubAccount = (id: string | null) =>
-      addAmounts(rows.filter(({ SubAccountId }) => SubAccountId === id).map(({ BilledCost }) => String(BilledCost)))
-    expect(addAmounts(rows.map(({ BilledCost }) => String(BilledCost)))).toBe(invoice.total.total_cost)
-    for (const row of invoice.rows) expect(bySubAccount(row["User-Id"] as string | null)).toBe(row.amount ?? "0")
-    if (allocation !== undefined) expect(bySubAccount(null)).toBe("0")
-  },
-)
 
 describe("a forecast", () => {
   const forecast = (now: number, user: string, month = "this-month") =>

@@ -29,6 +29,21 @@ const invoiceMeasures = {
   unpriced: z.number(),
 }
 
+const charge = z.object({
+  group: z.string().nullable(),
+  provider: z.string(),
+  model: z.string(),
+  bucket: z.string().describe("what was counted, such as cacheRead"),
+  kind: z.string().nullable(),
+  priced_model: z.string().nullable().describe("the model in the price list"),
+  tier: z.string().nullable(),
+  quantity: z.string(),
+  per: z.enum(["million", "one"]),
+  list_price: money,
+  price: money.describe("the list price with the discount of the key"),
+  cost: money,
+})
+
 const whatIfMeasures = {
   requests: z.number().describe("the requests with a known cost under both models"),
   total_cost: money,
@@ -88,7 +103,10 @@ export const outlook = {
         .string()
         .optional()
         .describe("the group whose cost the others share: Team=(none) by requests or cost"),
-      lines: z.enum(["true", "false"]).default("false").describe("also what each group used of each model"),
+      lines: z
+        .enum(["true", "false"])
+        .default("false")
+        .describe("also what each group used of each model, and at which prices"),
     }),
     output: z.object({
       ...head,
@@ -104,6 +122,7 @@ export const outlook = {
         .array(z.object({ group: z.string().nullable(), provider: z.string(), model: z.string(), ...invoiceMeasures }))
         .readonly()
         .optional(),
+      charges: z.array(charge).readonly().optional().describe("the lines of price certificates, added up by price"),
     }),
     needs: ["database"],
     parse({ by, allocate, lines, ...input }, now): InvoiceQuestion {

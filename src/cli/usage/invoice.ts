@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises"
 import { outlook } from "../../api/routes/outlook.ts"
 import { CommandError } from "../../core/errors.ts"
-import { FOCUS_COLUMNS, toFocusRows } from "../../operations/usage/focus.ts"
+import { FOCUS_COLUMNS, toFocusCells } from "../../operations/usage/focus.ts"
 import { INVOICE_MEASURES, type Invoice, NONE } from "../../operations/usage/invoice.ts"
 import { call, REMOTE } from "../_call.ts"
 import { defineCommand, JSON_OPTION } from "../_command.ts"
@@ -50,7 +50,7 @@ export default defineCommand({
     const invoice = await call(args, outlook.invoice, { ...choice, by, allocate, lines })
     printNotes(invoice.notes)
     if (args.html !== undefined) await write(args.html, toInvoicePage(invoice))
-    if (args.focus !== undefined) await write(args.focus, toFocusCsv(invoice))
+    if (args.focus !== undefined) await write(args.focus, toCsv(FOCUS_COLUMNS, toFocusCells(invoice)))
     if (args.json) printJson(invoice)
     else if (args.csv) print(renderCsv(invoice, [...INVOICE_MEASURES, "allocated", "amount"]))
     else print(toPeriodLine(invoice) + renderInvoice(invoice, findScreen()))
@@ -65,14 +65,6 @@ async function write(file: string, text: string): Promise<void> {
   } catch (error) {
     throw new CommandError(`${file} cannot be written: ${(error as Error).message}`)
   }
-}
-
-function toFocusCsv(invoice: Invoice): string {
-  const rows = toFocusRows(invoice)
-  return toCsv(
-    FOCUS_COLUMNS,
-    rows.map((row) => FOCUS_COLUMNS.map((name) => row[name])),
-  )
 }
 
 /** Amounts are shown with all their digits, because they must add up. */

@@ -1,9 +1,12 @@
 import type { Database } from "../../database/_database.ts"
 import { type ReadSlowly, readInSnapshot } from "../../database/slow-read.ts"
 import {
+  askCharges,
   askRollupState,
   askUsage,
+  type Charge,
   type RollupState,
+  readCharges,
   readRollupState,
   readsRollups,
   readUsage,
@@ -16,6 +19,8 @@ export interface Asker {
   /** The state of the rollups. */
   readonly rollups: RollupState
   ask(question: UsageQuestion): Promise<UsageAnswer>
+  /** Adds up the lines of price certificates, which only the rows have. */
+  askCharges(question: UsageQuestion): Promise<readonly Charge[]>
 }
 
 /**
@@ -30,6 +35,9 @@ export function withAsker<T>(database: Database, work: (asker: Asker) => Promise
       async ask(question) {
         const { rows } = await read(askUsage(question, rollups), { serial: readsRollups(question, rollups) })
         return readUsage(rows, question)
+      },
+      async askCharges(question) {
+        return readCharges((await read(askCharges(question))).rows, question)
       },
     })
   })

@@ -1,5 +1,13 @@
 import { parseDecimal } from "../../core/decimal.ts"
-import { DIMENSIONS, type Filters, type Measures, type UsageAnswer, type UsageQuestion } from "../../reports/index.ts"
+import {
+  type Charge,
+  DIMENSIONS,
+  type Filters,
+  type Measures,
+  type UsageAnswer,
+  type UsageQuestion,
+  type Value,
+} from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import { InputError } from "../input-error.ts"
 import { addAmounts, allocate } from "./allocate.ts"
@@ -21,7 +29,7 @@ export interface InvoiceQuestion {
   readonly period: Period & { readonly until: number }
   readonly filters: Filters
   readonly allocation: Allocation | undefined
-  /** Also says what each group used of each model. */
+  /** Also says what each group used of each model, and at which prices. */
   readonly hasLines: boolean
 }
 
@@ -47,10 +55,20 @@ export const INVOICE_MEASURES = [
 ] as const satisfies readonly (keyof Measures)[]
 
 /** What one group used of one model of one provider. */
-export interface InvoiceLine extends InvoiceMeasures {
+interface InvoiceLine extends InvoiceMeasures {
   readonly group: string | null
   readonly provider: string
   readonly model: string
+}
+
+/** What one group used at one price. A row whose certificate is not known, or does not explain its cost, is in none. */
+export interface InvoiceCharge extends Omit<Charge, "values" | "kind" | "priced_model" | "tier"> {
+  readonly group: string | null
+  readonly provider: string
+  readonly model: string
+  readonly kind: string | null
+  readonly priced_model: string | null
+  readonly tier: string | null
 }
 
 /** An invoice in the form of JSON. */
@@ -66,6 +84,7 @@ export interface Invoice {
   readonly total: InvoiceMeasures
   readonly allocation?: { readonly group: string; readonly by: string; readonly amount: string }
   readonly lines?: readonly InvoiceLine[]
+  readonly charges?: readonly InvoiceCharge[]
   readonly notes: readonly string[]
 }
 
@@ -84,11 +103,11 @@ export async function createInvoice(
 ): Promise<Invoice> {
   const now = context.now()
   const question = { by: [by], period, filters, sort: "cost" } as const satisfies UsageQuestion
-  const { answer, lines, notes } = await withAsker(context.database, async ({ ask, rollups }) => {
+  const { answer, details, notes } = await withAsker(context.database, async ({ ask, askCharges, rollups }) => {
     const answer = await ask(question)
-    const parts = [by, DIMENSIONS["provider"]!, DIMENSIONS["model"]!]
-    const lines = hasLines ? await ask({ ...question, by: parts, sort: undefined }) : undefined
-    return { answer, lines, notes: listNotes(question, answer, rollups) }
+    const parts = { ...question, by: [by, DIMENSIONS["provider"]!, DIMENSIONS["model"]!], sort: undefined }
+    const details = hasLines ? { lines: await ask(parts), charges: await askCharges(parts) } : undefined
+    return { answer, details, notes: listNotes(question, answer, rollups) }
   })
   await checkNames(context, question.by, answer)
   const shared = allocation && shareCost(answer, allocation)
@@ -100,7 +119,7 @@ export async function createInvoice(
     ...(shared?.amount !== undefined && {
       allocation: { group: allocation!.group, by: allocation!.weight, amount: shared.amount },
     }),
-    ...(lines && { lines: toLines(lines) }),
+    ...(details && { lines: toLines(details.lines), charges: toCharges(details) }),
     notes: [...notes, ...listDoubts(answer.total, period.until > now), ...(shared?.notes ?? [])],
   }
 
@@ -132,12 +151,26 @@ function toRows(by: Dimension, rows: UsageAnswer["rows"], shares?: readonly stri
 
 function toLines({ rows }: UsageAnswer): InvoiceLine[] {
   return rows.map((row) => {
-    const [group, provider, model] = row.values
+    return { ...toParts(row.values), ...toInvoiceMeasures(row) }
+  })
+}
+
+function toParts([group, provider, model]: readonly Value[]) {
+  return {
+    group: group === null || group === undefined ? null : String(group),
+    provider: String(provider ?? ""),
+    model: String(model ?? ""),
+  }
+}
+
+function toCharges({ lines, charges }: { readonly lines: UsageAnswer; readonly charges: readonly Charge[] }) {
+  const names = new Map(lines.rows.map(({ keyId, values }) => [keyId, values[0]!]))
+  return charges.map(({ values: [group, ...others], kind, priced_model, tier, ...charge }): InvoiceCharge => {
+    const name = names.get(String(group)) ?? group!
     return {
-      group: group === null || group === undefined ? null : String(group),
-      provider: String(provider ?? ""),
-      model: String(model ?? ""),
-      ...toInvoiceMeasures(row),
+      ...toParts([name, ...others]),
+      ...{ kind: kind ?? null, priced_model: priced_model ?? null, tier: tier ?? null },
+      ...charge,
     }
   })
 }
