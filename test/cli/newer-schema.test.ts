@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { openPostgres } from "../../src/database/open.ts"
@@ -9,6 +10,9 @@ import { createInstallation, type Installation, toComplaints } from "../support/
 import { createTestDatabase } from "../support/postgres.ts"
 
 const ID = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+
+/** Any file: it is not read. */
+const FILE = fileURLToPath(import.meta.url)
 
 /** Each command by its file, with the shortest arguments that make it open the database. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
@@ -49,6 +53,13 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "usage/runs": ["usage", "runs"],
   "usage/run": ["usage", "run", "trace"],
   "usage/export": ["usage", "export", "--bodies"],
+  "usage/forecast": ["usage", "forecast"],
+  "usage/what-if": ["usage", "what-if", "--model", "gpt-4o=gpt-5"],
+  "usage/invoice": ["usage", "invoice", "--by", "Team"],
+  "reconcile/run": ["reconcile"],
+  "reconcile/history": ["reconcile", "history"],
+  "reconcile/import": ["reconcile", "import", FILE, "--provider", "openai"],
+  "reconcile/fix": ["reconcile", "fix", "--provider", "openai", "--model", "gpt-5"],
   "metadata/list": ["metadata", "list"],
   "metadata/activate": ["metadata", "activate", "User-Id"],
   "metadata/deactivate": ["metadata", "deactivate", "User-Id"],
