@@ -49,7 +49,7 @@ describe.skipIf(noBrowser !== undefined)(`the bill in Chromium${noBrowser ? ` (s
     await expect
       .poll(() => causes.allTextContents())
       .toEqual([
-        expect.stringMatching(/^Outside the gatewaygpt-5-mini, key_4f2a, evals\$5\.10.*A key that no request/),
+        expect.stringMatching(/^Outside the gatewaygpt-5-mini, key_4f2a, evals\$5\.10.*The bill has 312 requests/),
         expect.stringMatching(
           /^Price differsgpt-5\.5, cache read\$1\.21.*reconcile fix --provider openai --model gpt-5\.5/,
         ),
