@@ -446,9 +446,12 @@ test("an invoice as a page shows names of clients as text, amounts with all digi
     filters: {},
     is_final: true,
     rows: [{ ...measures, Team: `<script>"a" & 'b'</script>`, allocated: "0", amount: "1.000000000001" }],
-    total: measures,
+    total: { ...measures, unpriced: 2 },
     notes: [],
   })
+  expect(page, "a sum without the cost of some requests says so").toContain(
+    "<td>&#62;$1.000000000001</td></tr></tfoot>",
+  )
   expect(page).toContain("<h1>Invoice 2026-10-01 to 2026-10-31</h1>")
   expect(page).toContain("Time zone: Europe/Lisbon.")
   expect(page).toContain("<td>&#60;script&#62;&#34;a&#34; &#38; &#39;b&#39;&#60;/script&#62;</td><td>1,200</td>")

@@ -20,12 +20,12 @@ export function toInvoicePage(invoice: Invoice): string {
     ...own,
   ]
   const lines = rows.map((row) => {
-    const shared = isShared ? [toAmount(row.total_cost), toAmount(row.allocated)] : []
-    return toLine(String(row[by[0]!] ?? NONE), row, [...shared, toAmount(row.amount)])
+    const shared = isShared ? [toAmount(row.total_cost, row.unpriced), toAmount(row.allocated)] : []
+    return toLine(String(row[by[0]!] ?? NONE), row, [...shared, toAmount(row.amount, row.unpriced)])
   })
   const sum = toLine("Total", total, [
     ...(isShared ? ["", toAmount(allocation.amount)] : []),
-    toAmount(total.total_cost),
+    toAmount(total.total_cost, total.unpriced),
   ])
   const title = `Invoice ${describePeriod(invoice)}`
   return `<!doctype html>
@@ -59,7 +59,14 @@ ${isShared ? `<p>The cost of ${escapeHtml(`${by[0]}=${allocation.group}`)} is sh
 `
 }
 
-const toAmount = (amount: string | null) => (amount === null ? "unpriced" : `$${amount}`)
+/**
+ * Shows an amount with all its digits, because amounts must add up. `>` means that requests of it have no known price.
+ * @param unpriced the number of these requests
+ */
+export function toAmount(amount: string | null, unpriced = 0): string {
+  if (amount === null) return "unpriced"
+  return `${unpriced > 0 ? ">" : ""}$${amount}`
+}
 
 function toRow(cell: "th" | "td", texts: readonly string[]): string {
   return `<tr>${texts.map((text) => `<${cell}>${escapeHtml(text)}</${cell}>`).join("")}</tr>`

@@ -10,7 +10,7 @@ import { alignPoints } from "../_money.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable, toCounts } from "../_table.ts"
 import { renderCsv } from "./_breakdown.ts"
-import { toInvoicePage } from "./_invoice-page.ts"
+import { toAmount, toInvoicePage } from "./_invoice-page.ts"
 import { printNotes } from "./_notes.ts"
 import { FILTER_OPTIONS, toChoice } from "./_options.ts"
 import { toPeriodLine } from "./_period.ts"
@@ -67,14 +67,11 @@ async function write(file: string, text: string): Promise<void> {
   }
 }
 
-/** Amounts are shown with all their digits, because they must add up. */
-const toAmount = (amount: string | null) => (amount === null ? "unpriced" : `$${amount}`)
-
 function renderInvoice({ by, rows, total, allocation }: Invoice, screen: Screen): string {
   const column = (title: string, cells: readonly string[], sum: string, hideRank?: number) =>
     ({ title, align: "right", cells, total: sum, hideRank }) as const
-  const money = (title: string, amounts: readonly (string | null)[], sum: string | null) => {
-    const cells = alignPoints([...amounts, sum].map(toAmount))
+  const money = (title: string, amounts: readonly string[], sum: string) => {
+    const cells = alignPoints([...amounts, sum])
     return column(title, cells.slice(0, -1), cells.at(-1)!)
   }
   const counts = (title: string, name: "requests" | "input_tokens" | "output_tokens", hideRank?: number) => {
@@ -82,11 +79,11 @@ function renderInvoice({ by, rows, total, allocation }: Invoice, screen: Screen)
     return column(title, cells.slice(0, -1), cells.at(-1)!, hideRank)
   }
   const shared = allocation && [
-    column("Own cost", alignPoints(rows.map(({ total_cost }) => toAmount(total_cost))), ""),
+    column("Own cost", alignPoints(rows.map((row) => toAmount(row.total_cost, row.unpriced))), ""),
     money(
       "Shared",
-      rows.map(({ allocated }) => allocated),
-      allocation.amount,
+      rows.map(({ allocated }) => toAmount(allocated)),
+      toAmount(allocation.amount),
     ),
   ]
   const table = renderTable(
@@ -98,8 +95,8 @@ function renderInvoice({ by, rows, total, allocation }: Invoice, screen: Screen)
       ...(shared ?? []),
       money(
         "Amount",
-        rows.map(({ amount }) => amount),
-        total.total_cost,
+        rows.map((row) => toAmount(row.amount, row.unpriced)),
+        toAmount(total.total_cost, total.unpriced),
       ),
     ],
     screen,
