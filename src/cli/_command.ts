@@ -28,6 +28,17 @@ export const JSON_OPTION = {
   json: { type: "boolean", description: "print JSON and nothing else" },
 } as const satisfies ArgsDef
 
+/** @throws CommandError (exit code 2) if a command is to print both JSON and comma-separated values */
+export function checkFormat({
+  json,
+  csv,
+}: {
+  readonly json?: boolean | undefined
+  readonly csv?: boolean | undefined
+}) {
+  if (json && csv) throw new CommandError("--json or --csv, not both", 2)
+}
+
 /**
  * Checks the arguments of a command, because citty accepts any.
  *

@@ -3,9 +3,10 @@ import { withThousands } from "./_text.ts"
 /**
  * Returns an amount of USD for people. It is exact if that takes at most six digits after the point, else it is rounded
  * to seven significant digits (four for the smallest), but never to zero: `0.00108` -> `$0.00108`,
- * `1234.5678912` -> `$1,234.568`, `0` -> `$0.00`.
+ * `1234.5678912` -> `$1,234.568`, `0` -> `$0.00`. The sign is in front: `-1.5` -> `-$1.50`.
  */
 export function toDollars(decimal: string): string {
+  if (decimal.startsWith("-")) return `-${toDollars(decimal.slice(1))}`
   const [whole = "0", fraction = ""] = decimal.split(".")
   const exact = fraction.replace(/0+$/, "")
   const [shownWhole, shownFraction] = exact.length <= digitsFor(whole, exact) ? [whole, exact] : round(whole, exact)

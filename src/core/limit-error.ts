@@ -4,7 +4,7 @@ import type { LimitMeasure, LimitWindow } from "./limit.ts"
 /** Waiting longer than this is not worth a retry by a client's SDK. */
 const MAX_RETRY_SECONDS = 60
 
-/** What stands after an amount in a sentence. */
+/** The words that follow an amount in a sentence. */
 export const UNIT_OF_MEASURE: Readonly<Record<LimitMeasure, string>> = {
   cost: "USD",
   requests: "requests",

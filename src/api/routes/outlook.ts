@@ -61,7 +61,7 @@ function parseMonth(input: Choice & { readonly month: string }, now: number) {
   return { period: parseNamedPeriod("month", month, { now, tz: period.tz }), filters }
 }
 
-/** What usage will cost, would have cost, and whom it is billed to. */
+/** The routes that look ahead and divide costs: forecasts, what-if and invoices. */
 export const outlook = {
   forecast: defineRoute({
     name: "usage.forecast",

@@ -34,7 +34,7 @@ const source = z.object({
   reason: z.string().nullable(),
 })
 
-/** What pricing again did with the requests of one model. */
+/** The change of the requests of one model that were priced again. */
 export const repricedModel = z.object({
   provider: z.string(),
   model: z.string(),

@@ -4,7 +4,7 @@ import { alignPoints, toDollars } from "../_money.ts"
 import type { Screen } from "../_print.ts"
 import { printable, wrap } from "../_text.ts"
 
-/** What the causes are called. */
+/** The names of the causes in sentences. */
 export const TITLES: Readonly<Record<CauseObject["cause"], string>> = {
   outside: "outside the gateway",
   unmetered: "not metered",
@@ -32,10 +32,10 @@ export function renderReconciliations(all: readonly ReconciliationObject[], scre
 function renderReconciliation(name: string, reconciliation: ReconciliationObject, screen: Screen): string {
   const { billed, recorded, causes, notes } = reconciliation
   const share = toShare(reconciliation)
-  const head = `${name.padEnd(10)}  billed  ${toMoney(billed)}    recorded  ${toMoney(recorded)}${share && `    ${share}`}`
+  const head = `${name.padEnd(10)}  billed  ${toDollars(billed)}    recorded  ${toDollars(recorded)}${share && `    ${share}`}`
   const hasRest = causes.some(({ cause }) => cause === "unexplained")
   const shown = hasRest ? causes : [...causes, NO_REST]
-  const amounts = alignPoints(shown.map(({ amount }) => toMoney(amount)))
+  const amounts = alignPoints(shown.map(({ amount }) => toDollars(amount)))
   const width = Math.max(...amounts.map(({ length }) => length))
   const lines = shown.flatMap(({ cause, detail, advice }, index) => {
     const start = `${INDENT}${amounts[index]!.padStart(width)}  ${TITLES[cause].padEnd(TITLE_WIDTH)}  `
@@ -63,13 +63,8 @@ function describeSettling({ days }: ReconciliationObject): string[] {
 function describeExcess({ excess, tolerated, within_tolerance: isWithin }: ReconciliationObject): string[] {
   if (isWithin) return []
   return [
-    `${toMoney(excess)} of settled days is outside the gateway, in prices, in tokens or unexplained, and ${toMoney(tolerated)} is tolerated (reconcile.alert_above).`,
+    `${toDollars(excess)} of settled days is outside the gateway, in prices, in tokens or unexplained, and ${toDollars(tolerated)} is tolerated (reconcile.alert_above).`,
   ]
-}
-
-/** Returns USD for people, with the sign in front. */
-export function toMoney(decimal: string): string {
-  return decimal.startsWith("-") ? `-${toDollars(decimal.slice(1))}` : toDollars(decimal)
 }
 
 /** Returns which part of the bill was recorded: `99.5 %`; "" if nothing was billed. */

@@ -1,14 +1,13 @@
 import { reconciliations } from "../../api/routes/reconciliations.ts"
-import { CommandError } from "../../core/errors.ts"
 import { CAUSES } from "../../core/reconciliation.ts"
 import type { ReconciliationObject } from "../../operations/reconcile/json.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
-import { alignPoints } from "../_money.ts"
+import { alignPoints, toDollars } from "../_money.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
-import { TITLES, toMoney, toShare } from "./_causes.ts"
+import { TITLES, toShare } from "./_causes.ts"
 import { DAYS_OPTIONS, PROVIDER_OPTION } from "./_options.ts"
 
 export default defineCommand({
@@ -25,7 +24,7 @@ export default defineCommand({
     "majordomo-gateway reconcile history --provider openai --since 90d --csv > openai.csv",
   ],
   async run({ args }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     const { provider, since, until, period, month } = args
     const result = await call(args, reconciliations.list, { provider, since, until, period, month })
     if (args.json) return printJson(result)
@@ -58,10 +57,10 @@ function renderDays(days: readonly Day[], screen: Screen): string {
     [
       { title: "Provider", align: "left", cells: days.map(({ provider }) => provider) },
       { title: "Day", align: "left", cells: days.map(({ day, settling }) => (settling ? `${day} (settling)` : day)) },
-      { title: "Billed", align: "right", cells: alignPoints(days.map(({ billed }) => toMoney(billed))) },
-      { title: "Recorded", align: "right", cells: alignPoints(days.map(({ recorded }) => toMoney(recorded))) },
+      { title: "Billed", align: "right", cells: alignPoints(days.map(({ billed }) => toDollars(billed))) },
+      { title: "Recorded", align: "right", cells: alignPoints(days.map(({ recorded }) => toDollars(recorded))) },
       { title: "", align: "right", cells: days.map(toShare), hideRank: 1 },
-      { title: "Difference", align: "right", cells: alignPoints(days.map(({ difference }) => toMoney(difference))) },
+      { title: "Difference", align: "right", cells: alignPoints(days.map(({ difference }) => toDollars(difference))) },
       { title: "Causes", align: "left", cells: days.map(describeCauses), shrinks: true },
     ],
     screen,
@@ -71,7 +70,7 @@ function renderDays(days: readonly Day[], screen: Screen): string {
 function describeCauses({ amounts }: Day): string {
   return CAUSES.flatMap((cause) => {
     const amount = amounts.get(cause)
-    return amount === undefined ? [] : [`${TITLES[cause]} ${toMoney(amount)}`]
+    return amount === undefined ? [] : [`${TITLES[cause]} ${toDollars(amount)}`]
   }).join(", ")
 }
 

@@ -1,7 +1,6 @@
 import { reconciliations } from "../../api/routes/reconciliations.ts"
-import { CommandError } from "../../core/errors.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage } from "../_print.ts"
 import { renderReconciliations, toCausesCsv } from "./_causes.ts"
 import { DAYS_OPTIONS, PROVIDER_OPTION } from "./_options.ts"
@@ -25,7 +24,7 @@ export default defineCommand({
     "majordomo-gateway reconcile --since 7d --json | jq '.providers[].causes'",
   ],
   async run({ args }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     const { provider, since, until, period, month } = args
     const result = await call(args, reconciliations.run, { provider, since, until, period, month })
     for (const { message } of result.failed) printMessage(`error: ${message}`)

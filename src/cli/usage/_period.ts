@@ -1,6 +1,6 @@
 import { type Period, toOffsetIso } from "../../operations/usage/json.ts"
 
-/** What every report says about its period: ISO 8601 with the offset of the time zone. */
+/** The edges of the period of a report: ISO 8601 with the offset of the time zone. */
 interface Bounds {
   readonly since: string
   readonly until: string

@@ -1,10 +1,9 @@
 import { usage } from "../../api/routes/usage.ts"
-import { CommandError } from "../../core/errors.ts"
 import type { ErrorsObject } from "../../operations/usage/errors.ts"
 import { fromDimensionFields } from "../../operations/usage/json.ts"
 import { parseDimensions } from "../../operations/usage/question.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment, withThousands } from "../_text.ts"
@@ -31,7 +30,7 @@ export default defineCommand({
     "majordomo-gateway usage errors --by day --json | jq '.rates'",
   ],
   async run({ args, rawArgs }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     const period = toPeriod(args, Date.now(), "30d")
     const { by, limit } = args
     const report = await call(args, usage.errors, { ...toChoice(args, rawArgs), by, limit })

@@ -1,8 +1,7 @@
 import { outlook } from "../../api/routes/outlook.ts"
-import { CommandError } from "../../core/errors.ts"
 import type { Forecast } from "../../operations/usage/forecast.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { toDollars } from "../_money.ts"
 import { print, printJson } from "../_print.ts"
@@ -24,7 +23,7 @@ export default defineCommand({
   },
   examples: ["majordomo-gateway usage forecast", "majordomo-gateway usage forecast --where Team=search --json"],
   async run({ args, rawArgs }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     const { since: _since, until: _until, period: _period, ...input } = toChoice(args, rawArgs)
     const found = await call(args, outlook.forecast, input)
     printNotes(found.notes)

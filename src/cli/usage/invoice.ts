@@ -4,7 +4,7 @@ import { CommandError } from "../../core/errors.ts"
 import { FOCUS_COLUMNS, toFocusCells } from "../../operations/usage/focus.ts"
 import { INVOICE_MEASURES, type Invoice, NONE } from "../../operations/usage/invoice.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { alignPoints } from "../_money.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
@@ -43,7 +43,7 @@ export default defineCommand({
     "majordomo-gateway usage invoice --month last-month --by Team --focus october.csv",
   ],
   async run({ args, rawArgs }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     const { since: _since, until: _until, period: _period, ...choice } = toChoice(args, rawArgs)
     const { by, allocate } = args
     const lines = args.focus === undefined ? "false" : "true"

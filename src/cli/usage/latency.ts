@@ -1,9 +1,8 @@
 import { usage } from "../../api/routes/usage.ts"
-import { CommandError } from "../../core/errors.ts"
 import { fromLatencyObject, LATENCY_FIELDS, LATENCY_SORTS, type LatencyObject } from "../../operations/usage/latency.ts"
 import { parseDimensions } from "../../operations/usage/question.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { withThousands } from "../_text.ts"
@@ -35,7 +34,7 @@ export default defineCommand({
     "majordomo-gateway usage latency --by day --json | jq '.rows[].p95_ms'",
   ],
   async run({ args, rawArgs }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     const period = toPeriod(args, Date.now(), "30d")
     const { by, sort, limit } = args
     const report = await call(args, usage.latency, { ...toChoice(args, rawArgs), by, sort, limit })

@@ -1,5 +1,4 @@
 import { usage } from "../../api/routes/usage.ts"
-import { CommandError } from "../../core/errors.ts"
 import {
   BEFORE_MEASURES,
   fromOverviewObject,
@@ -11,7 +10,7 @@ import {
 import { COMPARISONS, parseDimensions } from "../../operations/usage/question.ts"
 import { SORTS } from "../../operations/usage/report.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson } from "../_print.ts"
 import { renderBreakdown, renderCsv } from "./_breakdown.ts"
 import { printEmpty } from "./_empty.ts"
@@ -41,7 +40,7 @@ export default defineCommand({
     "majordomo-gateway usage --by model --json | jq -r '.total.total_cost'",
   ],
   async run({ args, rawArgs }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     // Before anything is opened: the text of an empty report needs it.
     const period = toPeriod(args, Date.now(), "30d")
     const { by, sort, limit, compare } = args

@@ -1,8 +1,7 @@
 import { runs } from "../../api/routes/runs.ts"
-import { CommandError } from "../../core/errors.ts"
 import { RUN_FIELDS, RUN_SORTS, type Run } from "../../operations/runs/list.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { alignPoints } from "../_money.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
@@ -27,7 +26,7 @@ export default defineCommand({
   },
   examples: ["majordomo-gateway usage runs", "majordomo-gateway usage runs --since today --sort cost --limit 5"],
   async run({ args, rawArgs }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     const period = toPeriod(args, Date.now(), "7d")
     const { sort, limit } = args
     const found = await call(args, runs.list, { ...toChoice(args, rawArgs), sort, limit })

@@ -1,8 +1,7 @@
 import { outlook } from "../../api/routes/outlook.ts"
-import { CommandError } from "../../core/errors.ts"
 import type { WhatIf } from "../../operations/reprice/what-if.ts"
 import { call, REMOTE } from "../_call.ts"
-import { defineCommand, JSON_OPTION } from "../_command.ts"
+import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { alignPoints, toDollars } from "../_money.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
@@ -39,7 +38,7 @@ export default defineCommand({
     "majordomo-gateway usage what-if --model gpt-4o*=claude-haiku-4-5 --to-provider anthropic --where Team=search",
   ],
   async run({ args, rawArgs }) {
-    if (args.json && args.csv) throw new CommandError("--json or --csv, not both", 2)
+    checkFormat(args)
     const { status: _status, billing: _billing, ...choice } = toChoice(args, rawArgs)
     const prices = args.prices as "then" | "now" | undefined
     const input = { ...choice, model: args.model, to_provider: args["to-provider"], prices }
@@ -60,7 +59,7 @@ export default defineCommand({
 function renderWhatIf({ rows, total, to, not_priced: missing }: WhatIf, screen: Screen): string {
   const all = [...rows, total]
   const money = (title: string, name: "total_cost" | "what_if_cost" | "difference") => {
-    const cells = alignPoints(all.map((row) => toSignedDollars(row[name])))
+    const cells = alignPoints(all.map((row) => toDollars(row[name])))
     return { title, align: "right", cells: cells.slice(0, -1), total: cells.at(-1)! } as const
   }
   const counts = toCounts(all.map(({ requests }) => requests))
@@ -83,8 +82,4 @@ function renderWhatIf({ rows, total, to, not_priced: missing }: WhatIf, screen: 
     ),
   ]
   return table + notes.map((note) => `${note}\n`).join("")
-}
-
-function toSignedDollars(amount: string): string {
-  return amount.startsWith("-") ? `-${toDollars(amount.slice(1))}` : toDollars(amount)
 }

@@ -45,7 +45,7 @@ export interface Bills {
   readonly configured: readonly string[]
 }
 
-/** What the causes are called, in the order in which they are looked for. */
+/** The names of the causes, in the order in which they are looked for. */
 export const CAUSES = {
   outside: "Outside the gateway",
   unmetered: "Not metered",
