@@ -169,6 +169,34 @@ export interface Cause {
   }
 }
 
+/** The rates of tokens that an own price can set, by the buckets that they pay for. */
+const OWN_RATES: Readonly<Partial<Record<Bucket, string>>> = {
+  input: "input",
+  cache_read: "cache_read",
+  cache_write: "cache_write",
+  cache_write_1h: "cache_write_1h",
+  output: "output",
+  audio_input: "input_audio",
+  audio_output: "output_audio",
+  image_input: "input_image",
+  image_output: "output_image",
+}
+
+interface PriceDifference {
+  readonly bucket?: Bucket | undefined
+  readonly tier?: string | undefined
+  readonly rate?: { readonly per: "million" | "one" } | undefined
+}
+
+/**
+ * Returns the rate of an own price that would make a cause of the kind `price` disappear. Undefined: none would, because the
+ * price is for pieces or fees, or holds only for a tier, which has no rates of its own.
+ */
+export function findOwnRate({ bucket, tier, rate }: PriceDifference): string | undefined {
+  const isOfAllTiers = tier === undefined || tier === "standard" || tier === "default"
+  return bucket !== undefined && rate?.per === "million" && isOfAllTiers ? OWN_RATES[bucket] : undefined
+}
+
 /** One UTC day of a reconciliation. `billed - recorded` is the sum of the amounts of the causes. */
 export interface ReconciledDay {
   readonly day: string

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest"
 import { parseDecimal } from "../../src/core/decimal.ts"
-import type { Bill, BillLine, Cause, Reconciliation } from "../../src/core/reconciliation.ts"
+import {
+  type Bill,
+  type BillLine,
+  type Cause,
+  findOwnRate,
+  type Reconciliation,
+} from "../../src/core/reconciliation.ts"
 import { addUpCauses, compareBills } from "../../src/reconcile/compare/index.ts"
 import { billOf, OPTIONS, type Recorded, rateOf, record, type Truth, toBill, toSide } from "./_traffic.ts"
 
@@ -238,3 +244,11 @@ describe("each cause", () => {
 function half(text: string): string {
   return String(Number(text) / 2)
 }
+
+test("an own price can correct rates of tokens that hold for all tiers, and no price per piece", () => {
+  const rate = { per: "million" } as const
+  expect(findOwnRate({ bucket: "audio_input", rate })).toBe("input_audio")
+  expect(findOwnRate({ bucket: "audio_input", rate, tier: "batch" })).toBeUndefined()
+  expect(findOwnRate({ bucket: "audio_input", rate: { per: "one" } })).toBeUndefined()
+  expect(findOwnRate({ bucket: "tool", rate })).toBeUndefined()
+})

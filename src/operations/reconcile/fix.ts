@@ -1,7 +1,7 @@
 import { NotFoundError } from "../../core/errors.ts"
 import { parseOwnPrices } from "../../core/own-prices.ts"
 import type { PriceOverride } from "../../core/price-override.ts"
-import type { Bucket, Cause } from "../../core/reconciliation.ts"
+import { type Cause, findOwnRate } from "../../core/reconciliation.ts"
 import { readPriceOverrides } from "../../database/price-overrides.ts"
 import { type Days, listReconciliations } from "../../database/reconciliations.ts"
 import type { PriceBook } from "../../pricing/price-book.ts"
@@ -49,7 +49,7 @@ export async function fixPrice(context: FixContext, { provider, model, days, dry
   const { database, settings, prices, log } = context
   const stored = await listReconciliations(database.query, { provider, ...days })
   const causes = stored.flatMap((day) => day.causes).filter((each) => each.model?.toLowerCase() === model.toLowerCase())
-  const fixed = await findPrices(context, { provider, model, causes: causes.filter(isFixable) })
+  const fixed = await findPrices(context, { provider, model, causes })
   if (fixed.length === 0) throw new NotFoundError(explainNothing({ provider, model }, causes))
   const overrides = fixed.map(toOverride)
   const reprice = (book: PriceBook) => {
@@ -69,29 +69,6 @@ export async function fixPrice(context: FixContext, { provider, model, days, dry
   }
 }
 
-type FixableCause = Cause & { readonly bucket: Bucket; readonly rate: NonNullable<Cause["rate"]> }
-
-/** The rates of the buckets that a price can have. */
-const RATE_OF: Readonly<Partial<Record<Bucket, string>>> = {
-  input: "input",
-  cache_read: "cache_read",
-  cache_write: "cache_write",
-  cache_write_1h: "cache_write_1h",
-  output: "output",
-  audio_input: "input_audio",
-  audio_output: "output_audio",
-  image_input: "input_image",
-  image_output: "output_image",
-}
-
-/** Whether a rate per million tokens explains the cause. A price that holds only for a tier has no rate of its own. */
-function isFixable({ cause, bucket, tier, rate }: Cause): boolean {
-  const isOfAllTiers = tier === undefined || tier === "standard" || tier === "default"
-  return (
-    cause === "price" && isOfAllTiers && bucket !== undefined && RATE_OF[bucket] !== undefined && rate !== undefined
-  )
-}
-
 /** Returns the prices in the order of their days. Each has the rates of the one before, because it replaces that one. */
 async function findPrices(
   { database }: FixContext,
@@ -103,10 +80,12 @@ async function findPrices(
   )
   const byDay = new Map<string, Record<string, string>>()
   let known: Readonly<Record<string, string>> = {}
-  for (const { bucket, rate, days } of (causes as readonly FixableCause[]).toSorted(byFirstDay)) {
-    const from = days[0]!
-    const before = set.findLast((each) => each.from === null || each.from <= from)?.rates
-    known = { ...before, ...known, [RATE_OF[bucket]!]: rate.billed }
+  for (const each of causes.toSorted(byFirstDay)) {
+    const rate = each.cause === "price" ? findOwnRate(each) : undefined
+    if (rate === undefined) continue
+    const from = each.days[0]!
+    const before = set.findLast((own) => own.from === null || own.from <= from)?.rates
+    known = { ...before, ...known, [rate]: each.rate!.billed }
     byDay.set(from, known)
   }
   // A day with the rates of the day before needs no price of its own.

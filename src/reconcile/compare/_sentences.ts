@@ -1,5 +1,5 @@
 import { formatDecimal } from "../../core/decimal.ts"
-import type { Bucket } from "../../core/reconciliation.ts"
+import { type Bucket, findOwnRate } from "../../core/reconciliation.ts"
 import type { Finding, Summary } from "./_shapes.ts"
 
 interface Context {
@@ -67,28 +67,15 @@ export function adviceOf(summary: Summary, { provider }: Context): string | unde
   }
 }
 
-/** Override names of the buckets whose rates can be set. */
-const RATE_LABELS: Readonly<Partial<Record<Bucket, string>>> = {
-  input: "input",
-  cache_read: "cache_read",
-  cache_write: "cache_write",
-  cache_write_1h: "cache_write_1h",
-  output: "output",
-  audio_input: "input_audio",
-  audio_output: "output_audio",
-  image_input: "input_image",
-  image_output: "output_image",
-}
-
-function priceAdvice({ model, tier, bucket, rate, days, amount }: Summary, provider: string): string {
-  const label = bucket === undefined ? undefined : RATE_LABELS[bucket]
-  const isStandard = tier === undefined || tier === "standard"
-  if (model === undefined || label === undefined || rate?.per !== "million" || !isStandard) {
+function priceAdvice(summary: Summary, provider: string): string {
+  const { model, rate, days, amount } = summary
+  const ownRate = findOwnRate(summary)
+  if (model === undefined || rate === undefined || ownRate === undefined) {
     return amount < 0n
       ? "Check the prices of the provider; if they have changed, set them with `majordomo-gateway pricing set`."
       : "Check the prices of the provider, and set them with `majordomo-gateway pricing set`."
   }
-  const override = `pricing: { overrides: { "${provider}/${model}": [{ ${label}: ${rate.billed}, from: ${days[0]} }] } }`
+  const override = `pricing: { overrides: { "${provider}/${model}": [{ ${ownRate}: ${rate.billed}, from: ${days[0]} }] } }`
   return `If the billed rate is right, set \`${override}\`, then run \`majordomo-gateway pricing reprice --model ${model} --since ${days[0]}\`.`
 }
 
