@@ -88,7 +88,8 @@ class Process {
   }
 
   private async settles(work: Promise<unknown>): Promise<void> {
-    await Promise.race([work, this.death])
+    // First the death: when both have been rejected by now, the work failed because of it.
+    await Promise.race([this.death, work])
     this.live()
   }
 
