@@ -1,6 +1,5 @@
 import type { Call, Caller } from "../core/call.ts"
 import type { LogRecord } from "../core/log-record.ts"
-import type { ProviderCredential } from "../core/provider-credential.ts"
 
 /** Where bodies are stored: one member of the table in `index.ts`. */
 export interface BodyStore {
@@ -9,7 +8,7 @@ export interface BodyStore {
    * Starts to capture one request, which has arrived completely. Returns `undefined` when nothing of it is to be
    * stored.
    */
-  open(call: Call, caller: Caller, supplied?: ProviderCredential): Capture | undefined
+  open(call: Call, caller: Caller): Capture | undefined
   stats(): BodyStats
   /** Stores the bodies that wait, for `deadlineMs` at most. The rest waits for the next start. */
   drain(deadlineMs: number): Promise<{ readonly waiting: number }>
@@ -30,6 +29,8 @@ export interface Capture {
 export interface ResponseHead {
   readonly statusCode: number
   readonly headers: readonly (Buffer | string)[]
+  /** The secrets of the credential that the gateway added to the request. */
+  readonly supplied: readonly string[]
 }
 
 export type BodyColumns = Partial<Pick<LogRecord, "request_body" | "response_body" | "s3_key">>

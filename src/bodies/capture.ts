@@ -1,8 +1,7 @@
 import type { Call, Caller } from "../core/call.ts"
-import { type ProviderCredential, secretOf } from "../core/provider-credential.ts"
+import { decodeBytes } from "../kit/decode-bytes.ts"
 import { Pieces } from "../kit/pieces.ts"
 import type { BodyColumns, Capture, CapturedBody, CapturedExchange, ResponseHead, Sink } from "./_store.ts"
-import { decodeBody } from "./decode.ts"
 import { type Rules, redact, redactHeaders } from "./redact.ts"
 import { holdsCredential, redactCredentials, redactHeaders_, redactQuery, removeCredentials } from "./secrets.ts"
 
@@ -38,16 +37,14 @@ export class RunningCapture implements Capture {
   private readonly context: CaptureContext
   private readonly call: Call
   private readonly caller: Caller
-  private readonly supplied: ProviderCredential | undefined
   private readonly pieces = new Pieces()
   private totalBytes = 0
   private isFull = false
 
-  constructor(context: CaptureContext, call: Call, caller: Caller, supplied?: ProviderCredential) {
+  constructor(context: CaptureContext, call: Call, caller: Caller) {
     this.context = context
     this.call = call
     this.caller = caller
-    this.supplied = supplied
   }
 
   push(bytes: Buffer): void {
@@ -93,7 +90,7 @@ export class RunningCapture implements Capture {
 
   private toExchange(answer: ResponseHead, response: Buffer): CapturedExchange {
     const { call, context } = this
-    const supplied = this.supplied === undefined ? [] : [secretOf(this.supplied)]
+    const { supplied } = answer
     const credentials = [...supplied]
     const note = (credential: string) => credentials.push(credential)
     const requestHeaders = redactHeaders_(call.rawHeaders, note)
@@ -135,7 +132,7 @@ export class RunningCapture implements Capture {
   private lacks(bytes: Buffer, coding: string | undefined, credentials: readonly string[]): boolean {
     const isTruncated = bytes.length < this.totalBytes
     if (coding === undefined) return !holdsCredential(bytes, credentials, isTruncated)
-    const decoded = decodeBody(bytes, coding, MAX_SEARCHED_BYTES)
+    const decoded = decodeBytes(bytes, coding, MAX_SEARCHED_BYTES)
     return decoded?.isTruncated === false && !holdsCredential(decoded.bytes, credentials, isTruncated)
   }
 
@@ -159,7 +156,7 @@ export class RunningCapture implements Capture {
     if ((rules.paths === undefined && credentials.length === 0) || kept.length === 0) {
       return { bytes: kept, totalBytes, isTruncated: isTruncated, coding }
     }
-    const decoded = decodeBody(kept, coding, MAX_INSPECTED_BYTES)
+    const decoded = decodeBytes(kept, coding, MAX_INSPECTED_BYTES)
     if (rules.paths === undefined) {
       // Only an answer that is complete and decoded can be searched for credentials. Any other is not stored.
       const isPart = isTruncated || decoded?.isTruncated === true

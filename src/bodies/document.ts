@@ -1,6 +1,6 @@
+import { decodeBytes } from "../kit/decode-bytes.ts"
 import { scanJson } from "../kit/json/scan.ts"
 import type { CapturedBody, CapturedExchange } from "./_store.ts"
-import { decodeBody } from "./decode.ts"
 import { isText, mayBeJson, trimPartialCharacter } from "./text.ts"
 
 /** A document contains at most this much of one body, however well it was compressed. */
@@ -47,7 +47,7 @@ const NULL = Buffer.from("null")
 
 function toValue(body: CapturedBody | undefined, contentType: string | undefined): Value {
   if (body === undefined || (body.bytes.length === 0 && !body.isTruncated)) return { value: NULL, notes: undefined }
-  const decoded = decodeBody(body.bytes, body.coding, MAX_DECODED_BYTES)
+  const decoded = decodeBytes(body.bytes, body.coding, MAX_DECODED_BYTES)
   const isTruncated = body.isTruncated || decoded?.isTruncated === true
   const truncation = isTruncated ? { body_truncated: true, body_bytes: body.totalBytes } : undefined
   const bytes = decoded === undefined ? body.bytes : isTruncated ? trimPartialCharacter(decoded.bytes) : decoded.bytes

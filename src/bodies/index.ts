@@ -64,9 +64,9 @@ export async function openBodyStore(options: BodyOptions): Promise<BodyStore> {
   const storesNothing = !context.storeRequest && !context.storeResponse
   return {
     name: sink.name,
-    open(call, caller, supplied) {
+    open(call, caller) {
       if (storesNothing || (options.clientOptOut && optsOut(call))) return undefined
-      return new RunningCapture(context, call, caller, supplied)
+      return new RunningCapture(context, call, caller)
     },
     stats: () => ({ ...sink.stats(), truncated: budget.truncated, memoryBytes: budget.used }),
     async drain(deadlineMs) {

@@ -1,5 +1,5 @@
+import { decodeBytes } from "../kit/decode-bytes.ts"
 import type { CapturedBody, Sink } from "./_store.ts"
-import { decodeBody } from "./decode.ts"
 import { isText, trimPartialCharacter, truncateAtCharacter } from "./text.ts"
 
 /** Opens the sink that stores bodies as texts in their row. The ledger writes them to the database with it. */
@@ -28,7 +28,7 @@ export function openPostgresSink({ maxBodyBytes }: { readonly maxBodyBytes: numb
  */
 export function toText(body: CapturedBody | undefined, type: string | undefined, maxBytes: number): string | undefined {
   if (body === undefined || (body.bytes.length === 0 && !body.isTruncated)) return undefined
-  const decoded = decodeBody(body.bytes, body.coding, maxBytes)
+  const decoded = decodeBytes(body.bytes, body.coding, maxBytes)
   const isTruncated = body.isTruncated || decoded?.isTruncated === true
   const bytes = decoded === undefined ? body.bytes : isTruncated ? trimPartialCharacter(decoded.bytes) : decoded.bytes
   const text = decoded !== undefined && isText(bytes) ? bytes : toDataUrl(decoded?.bytes ?? bytes, type, maxBytes)

@@ -50,7 +50,7 @@ export interface UnsignedRequest {
   }
 }
 
-/** Returns the secret part of a credential. Its hash names the credential in rows, and its text is redacted everywhere. */
+/** Returns the secret part of a credential. Its hash names the credential in rows. */
 export function secretOf(credential: ProviderCredential): string {
   switch (credential.kind) {
     case "key":
@@ -60,4 +60,22 @@ export function secretOf(credential: ProviderCredential): string {
     case "google":
       return credential.privateKey
   }
+}
+
+/** Returns every secret text of a credential, to redact it. */
+export function secretsOf(credential: ProviderCredential): string[] {
+  const secret = secretOf(credential)
+  return credential.kind === "aws" && credential.sessionToken ? [secret, credential.sessionToken] : [secret]
+}
+
+type Distribute<T> = T extends unknown ? Omit<T, "id" | "alias"> : never
+/** A credential without its row. */
+export type Secret = Distribute<ProviderCredential>
+
+/** Returns the last four characters of what names a credential, so that people can tell credentials apart. */
+export function toLastFour(secret: Secret): string {
+  if (secret.kind === "aws") return secret.accessKeyId.slice(-4)
+  if (secret.kind === "google") return secret.privateKeyId?.slice(-4) ?? ""
+  // Four characters of a short secret would be a large part of it.
+  return secret.secret.length < 16 ? "" : secret.secret.slice(-4)
 }

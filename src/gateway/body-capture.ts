@@ -14,5 +14,10 @@ export interface BodyCapture {
    * Ends the capture. Called exactly once per request, whatever happened to it. Never throws.
    * @returns the columns for the row
    */
-  finish(response: { readonly statusCode: number; readonly headers: RawHeaders }): BodyColumns
+  finish(response: {
+    readonly statusCode: number
+    readonly headers: RawHeaders
+    /** The secrets of the credential that the gateway added to the request. */
+    readonly supplied: readonly string[]
+  }): BodyColumns
 }

@@ -38,7 +38,7 @@ export function createRequestBuilder(
       upstream: upstreams.get(route.provider),
       response: arrival.response,
       startedAt: arrival.startedAt,
-      capture: openBodies?.(call, caller, credentials.supplied),
+      capture: openBodies?.(call, caller),
       settings,
     })
     call.metadata = attribute(call, proxied.prepared.attribution, caller.metadata)

@@ -68,11 +68,8 @@ export interface Deps {
   readonly spill?: SpillDirectory
   /** A spill file could not be written. Must not throw. */
   onSpillError?(error: unknown): void
-  /**
-   * Starts the capture of a request's bodies; undefined: they are not stored.
-   * @param supplied the credential that the gateway adds to the request
-   */
-  openBodies?(call: Call, caller: Caller, supplied?: ProviderCredential): BodyCapture | undefined
+  /** Starts the capture of a request's bodies; undefined: they are not stored. */
+  openBodies?(call: Call, caller: Caller): BodyCapture | undefined
   /**
    * Counts the text of an interrupted answer with the tokenizer of its model; undefined: the text cannot be counted.
    * Never rejects.

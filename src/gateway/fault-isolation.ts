@@ -23,8 +23,8 @@ export function isolateFaults(deps: Deps): Deps {
     ...deps,
     dialects: Object.fromEntries(dialects) as Deps["dialects"],
     ...(openBodies && {
-      openBodies: (call, caller, supplied) => {
-        const capture = attempt(() => openBodies(call, caller, supplied), undefined, reportBodies)
+      openBodies: (call, caller) => {
+        const capture = attempt(() => openBodies(call, caller), undefined, reportBodies)
         return capture && new IsolatedCapture(capture, reportBodies)
       },
     }),

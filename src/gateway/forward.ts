@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici"
 import type { Edit } from "../core/call.ts"
 import type { ProviderCredential } from "../core/provider-credential.ts"
+import { findRaw } from "../core/raw-headers.ts"
 import { isLarge, lengthOf, toHashable, toSendable } from "./body.ts"
 import type { Deps } from "./deps.ts"
 import type { Lane } from "./fair-queue.ts"
@@ -121,7 +122,11 @@ async function authorize(deps: ForwardDeps, { request, headers, edit, supplied }
   if (deps.authorize === undefined) throw new Error("nothing can sign this request")
   const url = new URL(route.provider.baseUrl).origin + toPath(request)
   const { region } = route.provider
-  return deps.authorize(supplied, { method: call.method, url, headers, region, body: toHashable(call.body, edit) })
+  const body = toHashable(call.body, edit)
+  const signed = await deps.authorize(supplied, { method: call.method, url, headers, region, body })
+  const token = /^Bearer +(\S+)$/i.exec(findRaw(signed, "authorization") ?? "")?.[1]
+  if (token !== undefined) request.suppliedSecrets = [...request.suppliedSecrets, token]
+  return signed
 }
 
 /** From here on the provider may bill the request, so that it gets a row even if this process is killed. */

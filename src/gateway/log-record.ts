@@ -25,6 +25,7 @@ type ForwardedFacts = Pick<SettledRequest, "call" | "caller" | "credentialHash">
 type RowFacts = ForwardedFacts &
   Pick<SettledRequest, "ending" | "cost" | "bodies"> & {
     readonly dialect?: Pick<SettledRequest["dialect"], "credentials">
+    readonly suppliedSecrets?: SettledRequest["suppliedSecrets"]
   }
 
 /**
@@ -81,9 +82,9 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
   }
 }
 
-function redactError(error: string, { call, credentials, dialect }: RowFacts): string {
+function redactError(error: string, { call, suppliedSecrets = [], dialect }: RowFacts): string {
   const clean = redactEchoedCredentials(error, call, dialect?.credentials)
-  return credentials?.supplied === undefined ? clean : redactSupplied(clean, credentials.supplied)
+  return redactSupplied(clean, suppliedSecrets)
 }
 
 /** Returns what is known of the row when the request is forwarded. Pure. */

@@ -3,7 +3,7 @@ import type { Call, Caller, Ending } from "../core/call.ts"
 import type { Billing, Cost } from "../core/cost.ts"
 import type { JobNote } from "../core/job.ts"
 import type { LogRecord } from "../core/log-record.ts"
-import { secretOf } from "../core/provider-credential.ts"
+import { secretOf, secretsOf } from "../core/provider-credential.ts"
 import { readCredential } from "../providers/_credentials.ts"
 import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "../providers/_dialect.ts"
 import { findBilling } from "./billing.ts"
@@ -34,6 +34,8 @@ export interface AdmittedRequest {
   readonly settings: PrepareOptions
 }
 
+const NO_SECRETS: readonly string[] = []
+
 /**
  * All that is known of one request. Each step of the pipeline adds to this object, and no step copies it. It is a class
  * because the hot path needs one object whose fields are all there from the beginning.
@@ -54,6 +56,8 @@ export class ProxiedRequest {
   readonly costDelivery: CostDelivery | undefined
   /** The hash of the credential that the provider gets; undefined: there is none. */
   readonly credentialHash: string | undefined
+  /** The secret texts that the gateway adds to the request, which no row, stored body or client may get. */
+  suppliedSecrets: readonly string[]
   /** How the request is paid, if not by the provider's bill for tokens. The answer can say that it is billed all the same. */
   billing: Billing | undefined
   /** Added by `reserve`: what the request holds of the limits that apply to it; undefined: none does. */
@@ -93,6 +97,7 @@ export class ProxiedRequest {
     this.prepared = dialect.prepare(this.providerRequest, { injectStreamUsage, rewriteResultUrls })
     const { supplied, places } = admitted.credentials
     const credential = supplied ? secretOf(supplied) : readOwnCredential(dialect, this.providerRequest, places)
+    this.suppliedSecrets = supplied ? secretsOf(supplied) : NO_SECRETS
     this.credentialHash = credential === undefined ? undefined : hashOncePerSocket(response.req.socket, credential)
     this.billing = findBilling(route.provider, dialect, credential, call)
   }

@@ -1,5 +1,4 @@
 import type { Call } from "../core/call.ts"
-import { type ProviderCredential, secretOf } from "../core/provider-credential.ts"
 import { isSecretName, redactSecrets } from "../core/secrets.ts"
 import type { CredentialPlace } from "../providers/_credentials.ts"
 
@@ -29,9 +28,9 @@ export function redactEchoedCredentials(
   return clean
 }
 
-/** Returns the text of an error without the credential that the gateway has added to the request. */
-export function redactSupplied(message: string, supplied: ProviderCredential): string {
-  return message.replaceAll(secretOf(supplied), "***")
+/** Returns the text of an error without the secrets that the gateway has added to the request. */
+export function redactSupplied(message: string, secrets: readonly string[]): string {
+  return secrets.reduce((clean, secret) => clean.replaceAll(secret, "***"), message)
 }
 
 /** Redacts each word of a header's value, and what follows the `=` of a cookie. */

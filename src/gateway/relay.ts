@@ -1,18 +1,19 @@
 import type { ServerResponse } from "node:http"
-import type { Outcome, RawHeaders } from "../core/call.ts"
+import type { Outcome } from "../core/call.ts"
 import type { GatewayError } from "../core/errors.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
-import type { StreamFilter } from "../providers/_dialect.ts"
+import { createFilter } from "./answer-filter.ts"
 import { AnswerMeter, emptyReading } from "./answer-meter.ts"
 import { ClientResponse } from "./client-response.ts"
 import { CollectedAnswer } from "./collected-answer.ts"
 import { INTERRUPTIONS, STATUS_CLIENT_CLOSED_REQUEST, toInterruption } from "./endings.ts"
+import { guardHead } from "./error-guard.ts"
 import { type AnswerHandler, release } from "./forward.ts"
 import { decodeHeaders, mayHaveBody, toClientHeaders } from "./headers.ts"
 import type { HeldAnswer } from "./held-answers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { Phase, RelaySteps } from "./relay-steps.ts"
-import { createFilter, planResponse, type ResponsePlan } from "./response-plan.ts"
+import { type AnswerFilter, type AnswerHead, NO_HEAD, planResponse, type ResponsePlan } from "./response-plan.ts"
 import { sendError } from "./send-error.ts"
 import { StreamCost, toCostHeaders } from "./stream-cost.ts"
 import { toHeadError, toUpstreamError } from "./upstream-error.ts"
@@ -33,12 +34,11 @@ export class Relay implements AnswerHandler, HeldAnswer {
   private abort: ((reason: Error) => void) | undefined
   private resume: (() => void) | undefined
   private statusCode = 0
-  private statusText = ""
-  private headers: RawHeaders = []
+  private head: AnswerHead = NO_HEAD
   private plan: ResponsePlan | undefined
   private collected: CollectedAnswer | undefined
   private meter: AnswerMeter | undefined
-  private filter: StreamFilter | undefined
+  private filter: AnswerFilter | undefined
   /** Set if the cost follows the last byte of the answer. */
   private streamCost: StreamCost | undefined
   private rest: Buffer | undefined
@@ -67,14 +67,13 @@ export class Relay implements AnswerHandler, HeldAnswer {
     if (statusCode < 200 || this.phase === "ended") return true
     this.firstByteMs = this.request.elapsedMs()
     this.statusCode = statusCode
-    this.statusText = statusText
-    this.headers = decodeHeaders(rawHeaders)
+    this.head = guardHead({ statusCode, statusText, headers: decodeHeaders(rawHeaders) }, this.request)
     this.resume = resume
-    const plan = planResponse(this.headers, { statusCode, request: this.request })
+    const plan = planResponse(this.head.headers, { statusCode, request: this.request })
     if (plan.streamed && !this.plan?.streamed) this.steps.counters.streams++
     this.plan = plan
-    this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan, this.headers)
-    this.filter = createFilter(plan, this.request, this.isEdited)
+    this.meter = new AnswerMeter(this.steps, this.request, statusCode, plan, this.head.headers)
+    this.filter = createFilter(plan, this.request, { statusCode, isEdited: this.isEdited })
     if (plan.collect) this.hold(plan)
     else if (this.startStreaming()) this.client.flushHead()
     return true
@@ -122,6 +121,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     }
     this.rest = this.filter?.end() as Buffer | undefined
     if (this.rest) this.request.capture?.push(this.rest)
+    this.head = this.filter?.toHead?.(this.head) ?? this.head
     const error = errorText ? dialect.readErrorMessage(errorText) : this.meter?.streamError
     this.settle("complete", this.read(true), error, isCollected ? () => this.sendCollected() : () => this.endStream())
   }
@@ -163,7 +163,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     const isUnanswered = this.abort !== undefined && firstByteMs === undefined
     const respondedAt = this.request.now()
     const ending = { outcome, statusCode, respondedAt, firstByteMs, streamed, error, reading, isUnanswered }
-    this.steps.settle(this.request, ending, this.headers, onStored)
+    this.steps.settle(this.request, ending, this.head.headers, onStored)
   }
 
   heldMs(): number {
@@ -171,7 +171,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
   }
 
   private hold(plan: ResponsePlan): void {
-    const isFinal = !this.isEdited || this.statusCode < 400
+    const isFinal = !plan.isHeldToEnd && (!this.isEdited || this.statusCode < 400)
     this.phase = "collecting"
     this.collected = new CollectedAnswer(isFinal && plan.contentEncoding === undefined)
     if (isFinal) this.steps.held.add(this)
@@ -207,10 +207,10 @@ export class Relay implements AnswerHandler, HeldAnswer {
   }
 
   private sendHead(extra: readonly string[], dropLength: boolean): boolean {
-    const headers = toClientHeaders(this.headers, { dropLength: dropLength || this.statusCode === 204 })
+    const headers = toClientHeaders(this.head.headers, { dropLength: dropLength || this.statusCode === 204 })
     headers.push("X-Majordomo-Request-Id", this.request.call.id, ...extra)
     this.request.reservation?.addRemaining(headers)
-    if (this.client.head(this.statusCode, this.statusText, headers)) return true
+    if (this.client.head(this.statusCode, this.head.statusText, headers)) return true
     this.onUnsendableHead()
     return false
   }

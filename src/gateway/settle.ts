@@ -38,7 +38,11 @@ export function settle(
   headers: RawHeaders,
 ): SettledRequest | Promise<SettledRequest> {
   // The bodies come before the row: a row may only name an object that is certain to be uploaded.
-  request.bodies = request.capture?.finish({ statusCode: ending.statusCode, headers })
+  request.bodies = request.capture?.finish({
+    statusCode: ending.statusCode,
+    headers,
+    supplied: request.suppliedSecrets,
+  })
   const { billing, route, dialect, credentials } = request
   if (ending.statusCode === 403 && credentials.supplied?.kind === "aws") deps.noteAwsDate?.(findRaw(headers, "date"))
   if (billing !== undefined && isBilledDespiteLogin(route.provider, dialect, headers)) request.billing = undefined

@@ -1,5 +1,5 @@
 import { CommandError } from "../core/errors.ts"
-import type { Secret } from "./secret.ts"
+import type { Secret } from "../core/provider-credential.ts"
 
 /** A provider of the settings, as far as it decides which credentials fit. */
 interface Provider {

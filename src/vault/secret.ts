@@ -1,14 +1,10 @@
 import { createPrivateKey } from "node:crypto"
 import { CommandError } from "../core/errors.ts"
 import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
-import type { ProviderCredential } from "../core/provider-credential.ts"
+import type { ProviderCredential, Secret } from "../core/provider-credential.ts"
 
 /** The kinds of credentials. */
 export type Kind = ProviderCredential["kind"]
-
-type Distribute<T> = T extends unknown ? Omit<T, "id" | "alias"> : never
-/** A credential without its row. */
-export type Secret = Distribute<ProviderCredential>
 
 const MAX_LENGTH = 16 * 1024
 const GOOGLE_TOKENS = "https://oauth2.googleapis.com/token"
@@ -69,14 +65,6 @@ const PARSERS: { readonly [K in Kind]: (text: string) => Secret } = {
     const key = { kind: "google", clientEmail, privateKey, tokenUri } as const
     return typeof privateKeyId === "string" ? { ...key, privateKeyId } : key
   },
-}
-
-/** Returns the last four characters of what names a credential, so that people can tell credentials apart. */
-export function toLastFour(secret: Secret): string {
-  if (secret.kind === "aws") return secret.accessKeyId.slice(-4)
-  if (secret.kind === "google") return secret.privateKeyId?.slice(-4) ?? ""
-  // Four characters of a short secret would be a large part of it.
-  return secret.secret.length < 16 ? "" : secret.secret.slice(-4)
 }
 
 type JsonObject = Readonly<Record<string, unknown>>

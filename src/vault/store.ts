@@ -1,9 +1,8 @@
 import type { Caller } from "../core/call.ts"
 import { CommandError } from "../core/errors.ts"
-import type { ProviderCredential } from "../core/provider-credential.ts"
+import type { ProviderCredential, Secret } from "../core/provider-credential.ts"
 import { decrypt, type EncryptedSecret } from "./cipher.ts"
 import type { Keyring } from "./keyring.ts"
-import type { Secret } from "./secret.ts"
 import { throwUnavailable, toLocked, toNoDefault, toRemoved } from "./store-errors.ts"
 
 /** A provider key as it is stored. */

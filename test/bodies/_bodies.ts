@@ -28,8 +28,10 @@ export function makeCall(given: Partial<Call> & { readonly raw?: readonly string
   }
 }
 
-export function answerHead(contentType: string, more: readonly string[] = []) {
-  return { statusCode: 200, headers: ["Content-Type", contentType, ...more].map((text) => Buffer.from(text, "latin1")) }
+/** @param supplied the secrets that the gateway has added to the request */
+export function answerHead(contentType: string, more: readonly string[] = [], supplied: readonly string[] = []) {
+  const headers = ["Content-Type", contentType, ...more].map((text) => Buffer.from(text, "latin1"))
+  return { statusCode: 200, headers, supplied }
 }
 
 /** Returns the options of a store for a test, with what the store logs. */

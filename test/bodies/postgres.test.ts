@@ -59,12 +59,11 @@ describe("bodies in the database", () => {
     /** Returns the stored body of a 200 answer that arrived in pieces of 10 bytes. */
     async function store(text: string) {
       const { options } = makeOptions({ storage: "postgres" })
-      const supplied = { id: "1", alias: "a", kind: "key", secret: SECRET } as const
-      const capture = (await openBodyStore(options)).open(makeCall(), CALLER, supplied)!
+      const capture = (await openBodyStore(options)).open(makeCall(), CALLER)!
       const bytes = CODINGS[coding](Buffer.from(text))
       for (let at = 0; at < bytes.length; at += 10) capture.push(bytes.subarray(at, at + 10))
       const encoded = coding === "identity" ? [] : ["Content-Encoding", coding]
-      return capture.finish(answerHead("application/json", encoded)).response_body!
+      return capture.finish(answerHead("application/json", encoded, [SECRET])).response_body!
     }
 
     test.each(Object.entries(ECHOES))(
@@ -84,18 +83,16 @@ describe("bodies in the database", () => {
 
   test("an answer that is truncated within the gateway's own credential ends before it", async () => {
     const { options } = makeOptions({ storage: "postgres", maxBodyBytes: 30 })
-    const supplied = { id: "1", alias: "a", kind: "key", secret: SECRET } as const
-    const capture = (await openBodyStore(options)).open(makeCall(), CALLER, supplied)!
+    const capture = (await openBodyStore(options)).open(makeCall(), CALLER)!
     capture.push(Buffer.from(`{"echo":"${SECRET}"}`))
-    expect(capture.finish(answerHead("application/json")).response_body).not.toContain("ABSK")
+    expect(capture.finish(answerHead("application/json", [], [SECRET])).response_body).not.toContain("ABSK")
   })
 
   test("an answer in a coding that the gateway cannot decode is not stored with its own credential", async () => {
     const { options } = makeOptions({ storage: "postgres" })
-    const supplied = { id: "1", alias: "a", kind: "key", secret: SECRET } as const
-    const capture = (await openBodyStore(options)).open(makeCall(), CALLER, supplied)!
+    const capture = (await openBodyStore(options)).open(makeCall(), CALLER)!
     capture.push(Buffer.from("whatever"))
-    const { response_body } = capture.finish(answerHead("application/json", ["Content-Encoding", "snappy"]))
+    const { response_body } = capture.finish(answerHead("application/json", ["Content-Encoding", "snappy"], [SECRET]))
     expect(response_body).toBe("[cut: 0 of 8 bytes]")
   })
 

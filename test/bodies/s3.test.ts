@@ -129,10 +129,10 @@ describe("bodies in S3", () => {
 
   test("the gateway's own credential is in no stored answer, whatever its status and wherever the provider repeats it", async () => {
     const { store } = await openStore()
-    const supplied = { id: "1", alias: "a", kind: "key", secret: "canary-of-the-vault" } as const
-    const capture = store.open(makeCall(), CALLER, supplied)!
+    const supplied = ["canary-of-the-vault"]
+    const capture = store.open(makeCall(), CALLER)!
     capture.push(Buffer.from('{"echo":"canary-of-the-vault"}'))
-    const { s3_key } = capture.finish(answerHead("application/json", ["X-Echo", "key canary-of-the-vault"]))
+    const { s3_key } = capture.finish(answerHead("application/json", ["X-Echo", "key canary-of-the-vault"], supplied))
     await drain(store)
     const { response } = parseObject(s3.puts.find(({ key }) => key === s3_key)!.body)
     expect([response.headers["X-Echo"], JSON.stringify(response)]).toEqual([

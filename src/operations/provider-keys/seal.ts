@@ -1,8 +1,9 @@
 import { CommandError } from "../../core/errors.ts"
+import { toLastFour } from "../../core/provider-credential.ts"
 import { type EncryptedSecret, encrypt, type Owner } from "../../vault/cipher.ts"
 import { checkFit } from "../../vault/fit.ts"
 import { openKeyring } from "../../vault/keyring.ts"
-import { type Kind, parseSecret, toLastFour } from "../../vault/secret.ts"
+import { type Kind, parseSecret } from "../../vault/secret.ts"
 import type { Context } from "../context.ts"
 import { InputError } from "../input-error.ts"
 

@@ -16,7 +16,7 @@ interface Decoded {
  * Returns the first `maxBytes` of a compressed text; `bytes` may be incomplete. It decodes at most 16 times `maxBytes`,
  * whatever the bytes are. Returns `undefined` for an unknown coding, or for bytes that are not in that coding.
  */
-export function decodeBody(bytes: Buffer, coding: string | undefined, maxBytes: number): Decoded | undefined {
+export function decodeBytes(bytes: Buffer, coding: string | undefined, maxBytes: number): Decoded | undefined {
   const name = coding?.trim().toLowerCase() ?? ""
   if (name === "" || name === "identity" || bytes.length === 0) {
     return { bytes: bytes.subarray(0, maxBytes), isTruncated: bytes.length > maxBytes }
