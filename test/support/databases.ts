@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, describe } from "vitest"
+import { afterAll, afterEach, beforeEach, describe } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { openDatabase, type StorageOptions } from "../../src/database/open.ts"
-import { copyTemplate } from "./embedded-template.ts"
+import { createEmbeddedPool } from "./embedded-pool.ts"
 import { createTestDatabase } from "./postgres.ts"
 
 /** The default settings, for tests to spread. */
@@ -29,16 +29,23 @@ export type OpenTestDatabase = (options?: { readonly empty?: boolean }) => Promi
 
 /**
  * Runs the same tests on a real PostgreSQL and on the embedded engine. `open` returns a new database with the schema applied,
- * unless `empty`. It is closed when the tests of the file end.
+ * unless `empty`. A test may use it until the next test begins, and until the tests of the file end if it was opened outside of
+ * a test.
  */
 export function describeDatabases(name: string, tests: (open: OpenTestDatabase, kind: Database["kind"]) => void): void {
   describe.each(["postgres", "embedded"] as const)(`${name} (%s)`, (kind) => {
     const closers: (() => Promise<unknown>)[] = []
+    const pool = createEmbeddedPool()
+    beforeEach(() => pool.beginTest())
+    afterEach(() => pool.endTest())
     afterAll(async () => {
       for (const close of closers.reverse()) await close()
+      await pool.close()
     })
     const open: OpenTestDatabase = async ({ empty = false } = {}) => {
-      const database = await openDatabase(await place(kind, empty, closers), { role: "serve", log: () => {} })
+      if (kind === "embedded" && !empty) return pool.lend()
+      const storage = kind === "postgres" ? postgresAt((await createTestDatabase({ empty })).url) : place(closers)
+      const database = await openDatabase(storage, { role: "serve", log: () => {} })
       closers.push(() => database.close())
       return database
     }
@@ -46,14 +53,9 @@ export function describeDatabases(name: string, tests: (open: OpenTestDatabase, 
   })
 }
 
-async function place(
-  kind: Database["kind"],
-  empty: boolean,
-  closers: (() => Promise<unknown>)[],
-): Promise<StorageOptions> {
-  if (kind === "postgres") return postgresAt((await createTestDatabase({ empty })).url)
+/** Returns the settings of an embedded database that does not exist yet. */
+function place(closers: (() => Promise<unknown>)[]): StorageOptions {
   const dataDir = mkdtempSync(join(tmpdir(), "mdm-data-"))
   closers.push(async () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
-  if (!empty) copyTemplate(dataDir)
   return { driver: "embedded", dataDir, postgres: NO_POSTGRES }
 }

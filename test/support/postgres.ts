@@ -28,7 +28,10 @@ export interface TestDatabase {
 export async function createTestDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const server = await askForServer()
   const name = `t_${crypto.randomUUID().replaceAll("-", "")}`
-  await runOnce(server.url, `CREATE DATABASE ${name} TEMPLATE ${empty ? "template0" : server.template}`)
+  await runOnce(
+    server.url,
+    `CREATE DATABASE ${name} TEMPLATE ${empty ? "template0" : server.template} ${server.strategy}`,
+  )
   const url = new URL(server.url)
   url.pathname = `/${name}`
   const drop = () => runOnce(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
@@ -41,6 +44,8 @@ export interface SharedServer {
   readonly socketDir: string
   /** The database that contains the schema and nothing else. */
   readonly template: string
+  /** How CREATE DATABASE copies fastest, as a clause of it. */
+  readonly strategy: string
 }
 
 async function askForServer(): Promise<SharedServer> {
