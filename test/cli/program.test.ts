@@ -416,7 +416,7 @@ describe("reports", () => {
   })
 
   test("if the reader of the output leaves, the command ends without an error", async () => {
-    const env = { PATH: process.env["PATH"] ?? "", HOME: home.home, DATABASE_URL: database.url }
+    const env = await home.environment(settings)
     const child = spawn(process.execPath, [BIN, "usage", "requests", ...period, "--json"], { env, cwd: home.home })
     child.stdout.destroy()
     let stderr = ""

@@ -14,11 +14,9 @@ const HOSTILE = "a\u202eb\u2066c"
 
 let database: TestDatabase
 let home: Installation
-let env: { readonly DATABASE_URL: string; readonly HOME: string }
 beforeAll(async () => {
   database = await createTestDatabase()
   home = createInstallation({ DATABASE_URL: database.url, TZ: "UTC" })
-  env = { DATABASE_URL: database.url, HOME: home.home }
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   const key = await insertKey(client, "Development")
@@ -100,6 +98,7 @@ describe.skipIf(noTerminal !== undefined)("[U12] on a terminal", () => {
 
   test("keys revoke asks, and only yes revokes", async () => {
     const { id } = (await home.runJson(["keys", "create", "--name", "k"])) as { id: string }
+    const env = await home.environment()
     const prompt = /Revoke the key .* for good\? \[y\/N\]/
     const no = await runOnTerminal(["keys", "revoke", id], { env, prompt, answer: "" })
     expect(no.code).toBe(1)
@@ -110,6 +109,7 @@ describe.skipIf(noTerminal !== undefined)("[U12] on a terminal", () => {
   })
 
   test("prune asks, unless --yes or --dry-run is given", async () => {
+    const env = await home.environment()
     const prune = ["prune", "--older-than", "1d"]
     const prompt = /Delete requests older than 1d\? This cannot be undone\. \[y\/N\]/
     const no = await runOnTerminal(prune, { env, prompt, answer: "n" })
@@ -128,7 +128,7 @@ test.skipIf(!existsSync("/dev/full"))("[U12] output on a full disk is one line a
     const full = openSync("/dev/full", "w")
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd: home.home,
-      env: { PATH: process.env["PATH"] ?? "", ...env },
+      env: await home.environment(),
       stdio: ["ignore", full, "pipe"],
     })
     closeSync(full)

@@ -247,10 +247,10 @@ async function waitForPoll(client: pg.Client): Promise<void> {
 
 describe("usage tail", () => {
   /** Runs tail and collects its lines from stdout and stderr. */
-  function follow(of: Installation, env: Record<string, string>, limit = "1") {
+  async function follow(of: Installation, settings: Record<string, string>, limit = "1") {
     const child = spawn(process.execPath, [BIN, "usage", "tail", "--limit", limit, "--json"], {
       cwd: of.home,
-      env: { PATH: process.env["PATH"] ?? "", HOME: of.home, TZ: "UTC", ...env },
+      env: await of.environment(settings),
     })
     const lines: string[] = []
     const arrived = new EventTarget()
@@ -281,7 +281,7 @@ describe("usage tail", () => {
     await client.connect()
     const now = new Date().toISOString()
     await insertRows(client, [{ model: "first", at: now }])
-    const tail = follow(home, { DATABASE_URL: database.url })
+    const tail = await follow(home, {})
     await tail.waitFor("first")
     await insertRows(client, [
       { model: "second", at: now },
@@ -305,7 +305,7 @@ describe("usage tail", () => {
         Array.from({ length: count }, (_, at) => ({ model: `${name}-${at}`, at: new Date(from + at).toISOString() }))
       // All of them are so new that a later poll looks at them again.
       await insertRows(client, rows("old", 20, start))
-      const tail = follow(home, { DATABASE_URL: own.url }, limit)
+      const tail = await follow(home, { DATABASE_URL: own.url }, limit)
       if (limit === "0") await waitForPoll(client)
       else await tail.waitFor("old-19")
       // More than one poll returns.
@@ -329,7 +329,7 @@ describe("usage tail", () => {
       expect(refused.code).toBe(1)
 
       const gateway = await alone.serve()
-      const tail = follow(alone, {})
+      const tail = await follow(alone, {})
       const write = async (model: string) => {
         const client = new pg.Client({ host: join(alone.home, ".majordomo"), user: "postgres", database: "postgres" })
         await client.connect()

@@ -12,6 +12,8 @@ const DIST = fileURLToPath(new URL("../../dist/index.mjs", import.meta.url))
 /** The built program as a user runs it, in an empty home that is also its working directory. */
 export interface Installation {
   readonly home: string
+  /** Returns all environment variables of a command, for a test that starts it by itself. */
+  environment(settings?: Settings): Promise<Settings>
   /** Runs one command until it ends. `input` is its stdin. */
   run(args: readonly string[], settings?: Settings, input?: string): Promise<Ran>
   /** Runs one command that goes on until Ctrl-C, and presses it as soon as the output is enough. */
@@ -62,8 +64,14 @@ export function createInstallation(
   const home = mkdtempSync(join(tmpdir(), "majordomo-home-"))
   const running = new Set<ChildProcess>()
 
+  const toEnvironment = (settings: Settings) => ({
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    ...always,
+    ...settings,
+  })
   const start = (args: readonly string[], settings: Settings, input?: string) => {
-    const env = { PATH: process.env["PATH"] ?? "", HOME: home, ...always, ...settings }
+    const env = toEnvironment(settings)
     const [command = "", ...words] = [...under, process.execPath, ...FAST_START, bin, ...args]
     const child = spawn(command, words, { cwd: home, env, stdio: ["pipe", "pipe", "pipe"] })
     // A command that rejects its arguments ends without reading its stdin.
@@ -86,6 +94,7 @@ export function createInstallation(
 
   return {
     home,
+    environment: async (settings = {}) => toEnvironment(settings),
     run,
     async runUntil(isEnough, args, settings = {}) {
       const { child, exited } = start(args, settings)
