@@ -16,7 +16,7 @@ interface Asked {
  * Answers a request for models itself, without a row.
  *
  * @returns false if the request must be forwarded
- * @throws GatewayError `unknown_model`
+ * @throws GatewayError `unknown_model`, `bad_request`
  */
 export function answerModels(
   deps: Pick<Deps, "dialects" | "listModels">,
@@ -46,7 +46,10 @@ function findModels(
   const ids = patterns === undefined ? known : known.filter((model) => isModelAllowed(patterns, model, provider))
   const { name } = provider
   const [, wanted] = asked
-  if (wanted === undefined) return modelList.toList(ids.map((id) => modelList.toModel(id, name)))
+  if (wanted === undefined) {
+    const names = name === provider.format ? ids.filter((id) => modelList.isOwnName(id)) : ids
+    return modelList.toList(names, { provider: name, query: head.query })
+  }
   const id = decode(wanted)
   if (ids.includes(id)) return modelList.toModel(id, name)
   throw new GatewayError(

@@ -96,20 +96,41 @@ function firstText(bytes: Buffer, found: Members["found"], names: readonly strin
 /** OpenAI's conversation is an id, or an object with it. */
 function readConversation(bytes: Buffer, member: Member | undefined): string | undefined {
   if (member === undefined) return undefined
-  const value = memberValue(bytes, member)
-  return textOf(value) ?? textOf(objectOf(value)?.["id"])
+  return readText(bytes, member) ?? textOf(objectOf(memberValue(bytes, member))?.["id"])
 }
 
 /** What JSON writes in another way than the text itself, and what is not ASCII. */
 const NOT_PLAIN = /[^ !#-[\]-~]/
+const MAX_PLAIN_BYTES = 4096
+/** The most that is read of a text. An outline of a large body keeps as much. */
+const MAX_TEXT_BYTES = 8 * 1024
+/** The longest character in JSON, `\u1234`, and the longest in UTF-8 are not longer. */
+const MAX_CHARACTER_BYTES = 6
+const QUOTE = 34
 
 function readText(bytes: Buffer, member: Member | undefined): string | undefined {
   if (member === undefined) return undefined
   const { start, end } = member
   // Most texts are plain, and reading them so takes a third of the time.
-  const plain = end - start > 4096 || bytes[start] !== 34 ? undefined : bytes.toString("latin1", start + 1, end - 1)
+  if (bytes[start] !== QUOTE) return undefined
+  const plain = end - start > MAX_PLAIN_BYTES ? undefined : bytes.toString("latin1", start + 1, end - 1)
   if (plain !== undefined && !NOT_PLAIN.test(plain)) return plain === "" ? undefined : plain
-  return textOf(memberValue(bytes, member))
+  if (end - start > MAX_TEXT_BYTES) return readBeginning(bytes, start)
+  return textOf(memberValue(bytes, member, MAX_TEXT_BYTES))
+}
+
+/** Returns the beginning of a JSON text, which ends after a whole character; undefined: it is no valid text. */
+function readBeginning(bytes: Buffer, start: number): string | undefined {
+  for (let end = start + MAX_TEXT_BYTES; end > start + MAX_TEXT_BYTES - MAX_CHARACTER_BYTES; end--) {
+    // The next byte continues a character.
+    if ((bytes[end]! & 0xc0) === 0x80) continue
+    try {
+      return textOf(JSON.parse(`${bytes.toString("utf8", start, end)}"`))
+    } catch {
+      // The text ends within an escaped character.
+    }
+  }
+  return undefined
 }
 
 function textOf(value: unknown): string | undefined {

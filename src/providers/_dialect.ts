@@ -75,9 +75,16 @@ export interface Logins {
 export interface ModelList {
   /** Matches the paths of the list, and of one model, whose encoded id is the first group. */
   readonly path: RegExp
+  /** Returns true for a name that the API's own provider can have. Prices are also known under names that it has not. */
+  isOwnName(id: string): boolean
   /** Returns one model as JSON data. The API's times of its release are not known. */
   toModel(id: string, provider: string): object
-  toList(models: readonly object[]): object
+  /**
+   * Returns the page that a query asks for as JSON data, or all models if it asks for none.
+   * @param ids in the order of their code units, so that a page follows the one before it although the list has changed
+   * @throws GatewayError `bad_request`
+   */
+  toList(ids: readonly string[], request: { readonly provider: string; readonly query: string }): object
 }
 
 /** One API dialect as its folder states it: pure functions and tables. `defineDialect` completes it. */

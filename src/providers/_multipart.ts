@@ -1,5 +1,8 @@
 const HEAD_END = Buffer.from("\r\n\r\n")
 const MAX_FIELD_BYTES = 1024
+/** Fields that only name the user, so that the beginning of a long one says enough. An outline keeps as much of each part. */
+const LABELS = new Set(["user", "safety_identifier"])
+const MAX_LABEL_BYTES = 8 * 1024
 /** No request to these APIs has more parts. */
 const MAX_PARTS = 512
 
@@ -34,11 +37,19 @@ export function readFormFields(
       }
       const end = next < 0 ? body.length : next - 2
       const start = headEnd + HEAD_END.length
-      if (name !== undefined && names.includes(name) && end - start <= MAX_FIELD_BYTES && end > start) {
-        fields[name] = body.toString("utf8", start, end)
+      if (name !== undefined && names.includes(name) && end > start) {
+        if (LABELS.has(name)) fields[name] = readLabel(body, start, end)
+        else if (end - start <= MAX_FIELD_BYTES) fields[name] = body.toString("utf8", start, end)
       }
     }
     part = next
   }
   return fields
+}
+
+function readLabel(body: Buffer, start: number, end: number): string {
+  if (end - start <= MAX_LABEL_BYTES) return body.toString("utf8", start, end)
+  let last = start + MAX_LABEL_BYTES
+  while (last > start && (body[last]! & 0xc0) === 0x80) last--
+  return body.toString("utf8", start, last)
 }

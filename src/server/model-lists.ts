@@ -27,8 +27,13 @@ export function createModelLists({ prices, now, canSupply }: ModelListOptions): 
     if (needsCredential && !hasCredential && !canSupply(name, caller)) return []
     const known = lists.get(name)
     if (known !== undefined && now() - known.madeAt < MAX_AGE_MS) return known.ids
-    const ids = [...new Set(prices.models(name).map(({ model }) => model))]
+    const ids = [...new Set(prices.models(name).map(({ model }) => model))].filter(isName).sort()
     lists.set(name, { ids, madeAt: now() })
     return ids
   }
+}
+
+/** Price lists also have beginnings of names, such as `ft:gpt-4.1`, and what a price list calls a group of them. */
+function isName(model: string): boolean {
+  return !/^(?:ft:[^:]*|regional\..*|.*[-.:*])$/.test(model)
 }

@@ -249,14 +249,50 @@ describe("what wins", () => {
     await user.close()
   })
 
+  test.each([
+    ["plain", "u", 5000],
+    ["plain", "u", 9000],
+    ["of several bytes", "é", 3000],
+    ["of four bytes", "😀", 3000],
+    ["escaped", '"', 9000],
+  ])("a long value of characters that are %s is truncated as a short one is: %j, %i times", async (_, part, count) => {
+    const text = part.repeat(count)
+    const expected = [...text].slice(0, part === "😀" ? 5 : 11).join("")
+    const settings = { maxMetadataValueLength: 11 }
+    const short = await startPipeline({ upstream: provider.origin, settings })
+    for (const shift of ["", "a"]) {
+      const body = {
+        model: "gpt-4o-mini",
+        user: shift + text,
+        conversation: shift + text,
+        metadata: { session_id: text },
+      }
+      const start = (shift + expected)
+        .slice(0, 11)
+        .replace(/[\ud800-\udbff]$/, "")
+        .trim()
+      const messages = [{ role: "user", content: "x".repeat(600_000) }]
+      for (const more of [{ messages: [] }, { messages }]) {
+        expect(await metadataOf({ body: { ...body, ...more }, to: short })).toMatchObject({
+          "User-Id": start,
+          "Session-Id": start,
+        })
+      }
+    }
+    expect(short.gateway.counters.metadataTruncated).toBe(8)
+    await short.close()
+  })
+
   test("the user in a form is read as well", async () => {
     const form = new FormData()
     form.set("model", "whisper-1")
-    form.set("user", "u-form")
+    form.set("user", `u-form${"é".repeat(9000)}`)
     const headers = { authorization: "Bearer sk-test", "x-majordomo-key": KEY }
     const sent = await fetch(`${pipeline.origin}/v1/audio/transcriptions`, { method: "POST", headers, body: form })
     await sent.arrayBuffer()
-    expect((await pipeline.nextRecord()).raw_metadata).toMatchObject({ "User-Id": "u-form" })
+    expect((await pipeline.nextRecord()).raw_metadata).toMatchObject({
+      "User-Id": `u-form${"é".repeat(1018)}`,
+    })
   })
 })
 
