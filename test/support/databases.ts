@@ -4,7 +4,8 @@ import { join } from "node:path"
 import { afterAll, afterEach, beforeEach, describe } from "vitest"
 import type { Database } from "../../src/database/_database.ts"
 import { openDatabase, type StorageOptions } from "../../src/database/open.ts"
-import { createEmbeddedPool } from "./embedded-pool.ts"
+import { createEmbeddedPool, type EmbeddedPool } from "./embedded-pool.ts"
+import { copyTemplate } from "./embedded-template.ts"
 import { createTestDatabase } from "./postgres.ts"
 
 /** The default settings, for tests to spread. */
@@ -29,18 +30,17 @@ export type OpenTestDatabase = (options?: { readonly empty?: boolean }) => Promi
 
 /**
  * Runs the same tests on a real PostgreSQL and on the embedded engine. `open` returns a new database with the schema applied,
- * unless `empty`. A test may use it until the next test begins, and until the tests of the file end if it was opened outside of
- * a test.
+ * unless `empty`. A test may use it until the next test begins. What is opened outside of a test is for all tests of the file.
+ * Call it at the top level of the file.
  */
 export function describeDatabases(name: string, tests: (open: OpenTestDatabase, kind: Database["kind"]) => void): void {
+  const pool = poolOfFile()
   describe.each(["postgres", "embedded"] as const)(`${name} (%s)`, (kind) => {
     const closers: (() => Promise<unknown>)[] = []
-    const pool = createEmbeddedPool()
     beforeEach(() => pool.beginTest())
     afterEach(() => pool.endTest())
     afterAll(async () => {
       for (const close of closers.reverse()) await close()
-      await pool.close()
     })
     const open: OpenTestDatabase = async ({ empty = false } = {}) => {
       if (kind === "embedded" && !empty) return pool.lend()
@@ -53,9 +53,24 @@ export function describeDatabases(name: string, tests: (open: OpenTestDatabase, 
   })
 }
 
-/** Returns the settings of an embedded database that does not exist yet. */
+let currentPool: EmbeddedPool | undefined
+
+/** Returns the pool of the file whose tests are collected now. It is closed when they end. */
+function poolOfFile(): EmbeddedPool {
+  if (currentPool !== undefined) return currentPool
+  const pool = createEmbeddedPool()
+  currentPool = pool
+  afterAll(async () => {
+    currentPool = undefined
+    await pool.close()
+  })
+  return pool
+}
+
+/** Returns the settings of an embedded database without the schema. */
 function place(closers: (() => Promise<unknown>)[]): StorageOptions {
   const dataDir = mkdtempSync(join(tmpdir(), "mdm-data-"))
   closers.push(async () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
+  copyTemplate(dataDir, { empty: true })
   return { driver: "embedded", dataDir, postgres: NO_POSTGRES }
 }

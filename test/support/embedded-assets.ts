@@ -3,7 +3,7 @@ import { join, resolve } from "node:path"
 import { build } from "vite"
 import { openEmbedded } from "../../src/database/embedded.ts"
 import { ensureSeed } from "../../src/embedded/seed/make-seed.ts"
-import { EMBEDDED_CACHE, SCHEMA, TEMPLATE } from "./embedded-template.ts"
+import { copyTemplate, EMBEDDED_CACHE, EMPTY_TEMPLATE, SCHEMA, TEMPLATE } from "./embedded-template.ts"
 
 /**
  * Builds the embedded database's worker as JavaScript (a thread cannot load TypeScript on Node 20), its seed archive, and
@@ -39,19 +39,21 @@ export default async function setup(): Promise<void> {
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }
-  if (!existsSync(TEMPLATE)) await makeTemplate()
+  if (!existsSync(EMPTY_TEMPLATE)) await makeTemplate(EMPTY_TEMPLATE)
+  if (!existsSync(TEMPLATE)) await makeTemplate(TEMPLATE, SCHEMA)
 }
 
-/** Makes the cluster with the schema of which tests get a copy. */
-async function makeTemplate(): Promise<void> {
+/** Makes a cluster of which tests get a copy. */
+async function makeTemplate(template: string, schema?: string): Promise<void> {
   const draft = mkdtempSync(resolve(EMBEDDED_CACHE, "template-draft-"))
   try {
+    if (existsSync(EMPTY_TEMPLATE)) copyTemplate(draft, { empty: true })
     const database = await openEmbedded({ dataDir: draft, role: "serve", log: () => {} })
-    await database.query(SCHEMA)
+    if (schema !== undefined) await database.query(schema)
     await database.close()
-    renameSync(join(draft, "postgres"), TEMPLATE)
+    renameSync(join(draft, "postgres"), template)
   } catch (error) {
-    if (!existsSync(TEMPLATE)) throw error // another run has made it meanwhile
+    if (!existsSync(template)) throw error // another run has made it meanwhile
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }
