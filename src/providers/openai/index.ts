@@ -7,9 +7,11 @@ import { createCollector } from "./collector.ts"
 import { createUsageFilter } from "./hide-usage.ts"
 import { readJobs } from "./jobs.ts"
 import { MODEL_LIST } from "./model-list.ts"
+import { modelInQuery } from "./models.ts"
 import { readOrder } from "./pieces.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
+import { SOCKETS } from "./sockets/index.ts"
 
 /** OpenAI's API, which many providers implement. */
 export const openai = defineDialect({
@@ -29,7 +31,8 @@ export const openai = defineDialect({
     const asks = injectStreamUsage && request.method === "POST" && (kind === "chat" || kind === "completions")
     const edit = asks ? askForUsage(facts) : undefined
     return {
-      requestedModel: facts.model ?? deploymentOf(request.path),
+      requestedModel:
+        facts.model ?? deploymentOf(request.path) ?? (kind === "realtime" ? modelInQuery(request.query) : undefined),
       edit,
       createFilter: edit && createUsageFilter,
       stream: facts.stream,
@@ -49,6 +52,7 @@ export const openai = defineDialect({
   readOrder: (request) => readOrder(request, OPERATIONS.find(request.method, request.path).kind),
   toReading,
   jobs: readJobs,
+  sockets: SOCKETS,
   errorBody: (code, statusCode, message, measure) => {
     const type = statusCode >= 500 ? "server_error" : "invalid_request_error"
     return JSON.stringify({ error: { message, type, param: null, code, ...(measure && toLimitCode(measure)) } })
