@@ -22,4 +22,6 @@ export interface GatewaySettings {
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number
   readonly attribution: AttributionSettings
+  /** undefined: as by default. */
+  readonly websockets?: { readonly enabled: boolean }
 }

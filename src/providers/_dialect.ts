@@ -130,7 +130,7 @@ export interface DialectDefinition {
    * comes in a later answer. undefined: the answer says nothing about jobs, which is the usual case.
    */
   jobs?(request: ProviderRequest): JobReader | undefined
-  /** The sessions of the API on WebSockets; undefined: it has none. */
+  /** How the API answers on WebSockets; undefined: it has none that the gateway knows. */
   readonly sockets?: SocketProtocol
   /**
    * Returns an error of the gateway's own as JSON text in this dialect.
