@@ -32,6 +32,7 @@ interface RunningWorker extends RunningServer {
 export async function startWorker(options: Omit<ServerOptions, "settings" | "worker">): Promise<RunningWorker> {
   const questions = createQuestions<readonly Metric[]>(ANSWER_TIMEOUT_MS)
   let server: RunningServer | undefined
+  let reportCounts = () => {}
   let missing = 1 // Until the primary process says that all workers are up.
   let start: (message: Extract<ToWorker, { type: "start" }>) => void
   let askStop: (reason: string) => void
@@ -45,8 +46,11 @@ export async function startWorker(options: Omit<ServerOptions, "settings" | "wor
     if (message.type === "start") start(message)
     else if (message.type === "stop") askStop("the primary process stops")
     else if (message.type === "missing") missing = message.count
-    else if (message.type === "collect") post({ type: "collected", id: message.id, metrics: server?.collect() ?? [] })
-    else questions.answer(message.id, message.metrics)
+    else if (message.type === "collect") {
+      // The last log line has what `/metrics` has shown, also if this worker is killed before its next report.
+      reportCounts()
+      post({ type: "collected", id: message.id, metrics: server?.collect() ?? [] })
+    } else questions.answer(message.id, message.metrics)
   })
   cluster.worker?.once("disconnect", () => {
     // Otherwise Node ends this process at once, together with its running requests.
@@ -77,7 +81,8 @@ export async function startWorker(options: Omit<ServerOptions, "settings" | "wor
     server = running
     const { host, port, modelCount, slot } = running
     post({ type: "ready", host, port, modelCount, slot })
-    const reports = reportCounts(running)
+    reportCounts = createCountReport(running)
+    const reports = setInterval(reportCounts, COUNT_INTERVAL_MS).unref()
     const stop = async () => {
       const stats = await running.stop()
       clearInterval(reports)
@@ -93,15 +98,15 @@ export async function startWorker(options: Omit<ServerOptions, "settings" | "wor
   }
 }
 
-/** Sends the numbers of the rows when they have changed. */
-function reportCounts({ stats }: RunningServer): NodeJS.Timeout {
+/** Returns a function that sends the numbers of the rows if they have changed. */
+function createCountReport({ stats }: RunningServer): () => void {
   let sent = ""
-  return setInterval(() => {
+  return () => {
     const { accepted, written, rejected, dropped, waiting } = stats()
     const key = `${accepted} ${written} ${rejected} ${dropped} ${waiting}`
     if (key !== sent) post({ type: "counted", stats: stats() })
     sent = key
-  }, COUNT_INTERVAL_MS).unref()
+  }
 }
 
 function post(message: ToPrimary): void {
