@@ -2,20 +2,22 @@ import { CommandError } from "../core/errors.ts"
 import { type AnyRoute, hasQuery, listPathParameters } from "./_route.ts"
 import { type ApiEvent, readEvents } from "./events.ts"
 import { BASE } from "./handle.ts"
-import { type Problem, toError } from "./problem.ts"
-
-/** A gateway that is called from afar. */
-interface RemoteGateway {
-  /** Its origin, such as `https://gateway.example.com`, possibly with a path before `/api/v1`. */
-  readonly url: string
-  /** An admin token. */
-  readonly token: string | undefined
-}
+import { parseInput } from "./input.ts"
+import {
+  isEventStream,
+  type RemoteGateway,
+  toConnectError,
+  toEndError,
+  toProblemError,
+  toResponseError,
+} from "./remote-errors.ts"
 
 interface Listener {
   log(line: string): void
   onProgress(done: number, total: number): void
   onItem?(item: unknown): void | Promise<void>
+  /** Called when the gateway has accepted the call. */
+  onOpen?(): void
   /** The file that is sent. */
   readonly file?: AsyncIterable<Uint8Array> | undefined
   readonly signal: AbortSignal
@@ -33,21 +35,27 @@ export async function callRemotely(
   listener: Listener,
 ): Promise<unknown> {
   const response = await send(route, gateway, input, listener)
-  if (!response.ok || response.body === null) throw await toResponseError(gateway, response)
+  if (!isEventStream(response)) throw await toResponseError(gateway, response)
+  listener.onOpen?.()
+  const isRead = route.method === "GET"
+  const events = readEvents(response.body as unknown as AsyncIterable<Uint8Array>)
+  const next = () =>
+    events.next().catch((error: unknown) => {
+      throw listener.signal.aborted ? error : toEndError(gateway, error, { isRead })
+    })
   try {
-    for await (const event of readEvents(response.body as unknown as AsyncIterable<Uint8Array>)) {
-      if ("result" in event) return event.result
-      await tell(event, listener)
+    for (let read = await next(); !read.done; read = await next()) {
+      if ("result" in read.value) return read.value.result
+      if ("problem" in read.value) throw toProblemError(gateway, read.value.problem)
+      await tell(read.value, listener)
     }
-  } catch (error) {
-    if (error instanceof CommandError || listener.signal.aborted) throw error
-    throw new CommandError(`the connection to ${gateway.url} ended before the answer: ${toCause(error)}`)
+  } finally {
+    await events.return(undefined).catch(() => {})
   }
-  throw new CommandError(`the connection to ${gateway.url} ended before the answer: run it again`)
+  throw toEndError(gateway, undefined, { isRead })
 }
 
 async function tell(event: ApiEvent, listener: Listener): Promise<void> {
-  if ("problem" in event) throw toError(event.problem)
   if ("note" in event) listener.log(event.note)
   else if ("progress" in event) listener.onProgress(event.progress.done, event.progress.total)
   else if ("item" in event) await listener.onItem?.(event.item)
@@ -55,11 +63,12 @@ async function tell(event: ApiEvent, listener: Listener): Promise<void> {
 
 async function send(
   route: AnyRoute,
-  { url, token }: RemoteGateway,
+  gateway: RemoteGateway,
   input: Readonly<Record<string, unknown>>,
   { signal, file }: Listener,
 ): Promise<Response> {
-  const { path, rest } = fillPath(route.path, input)
+  const { url, token } = gateway
+  const { path, rest } = fillPath(route, input)
   const isQuery = hasQuery(route)
   const query = isQuery ? toQuery(rest) : ""
   try {
@@ -79,13 +88,20 @@ async function send(
     })
   } catch (error) {
     if (signal.aborted) throw error
-    throw new CommandError(`no gateway answers at ${url} (${toCause(error)}): start it, or correct --gateway`)
+    throw toConnectError(gateway, error)
   }
 }
 
-function fillPath(path: string, input: Readonly<Record<string, unknown>>) {
-  const names = listPathParameters(path)
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(input[name])))
+/** @throws InputError if a parameter of the path is empty and may not be; CommandError if no URL can contain it */
+function fillPath(route: AnyRoute, input: Readonly<Record<string, unknown>>) {
+  const names = listPathParameters(route.path)
+  for (const name of names) {
+    const value = String(input[name])
+    // An empty parameter would make it another route, which has no errors of this one.
+    if (value === "") parseInput(route, input, Date.now())
+    if (/^\.{0,2}$/.test(value)) throw new CommandError(`"${value}" cannot be asked for from afar: use another name`, 2)
+  }
+  const filled = route.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(input[name])))
   return { path: filled, rest: Object.fromEntries(Object.entries(input).filter(([name]) => !names.includes(name))) }
 }
 
@@ -96,27 +112,4 @@ function toQuery(values: Readonly<Record<string, unknown>>): string {
     for (const each of Array.isArray(value) ? value : [value]) query.append(name, String(each))
   }
   return query.size === 0 ? "" : `?${query}`
-}
-
-/** Returns the code of the system's error, which says more than "fetch failed". */
-function toCause(error: unknown): string {
-  const { cause, message } = error as Error & { readonly cause?: { readonly code?: string; readonly message?: string } }
-  return cause?.code ?? cause?.message ?? message
-}
-
-async function toResponseError({ url, token }: RemoteGateway, response: Response): Promise<CommandError> {
-  const { status } = response
-  const problem = await response
-    .json()
-    .then((value) => value as Partial<Problem>)
-    .catch(() => undefined)
-  if (typeof problem?.code !== "string" || typeof problem.detail !== "string") {
-    const where = status >= 300 && status < 400 ? `, which redirects to ${response.headers.get("location")}` : ""
-    return new CommandError(`${url} is not the admin API of a gateway (status ${status})${where}: correct --gateway`)
-  }
-  if (problem.code === "unauthenticated") {
-    const why = token === undefined ? "needs an admin token" : "does not accept this admin token"
-    return new CommandError(`the gateway at ${url} ${why}: run majordomo-gateway login ${url}, or give --token`)
-  }
-  return toError(problem as Problem)
 }

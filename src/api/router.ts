@@ -1,6 +1,9 @@
 import type { AnyRoute } from "./_route.ts"
 import { ApiError } from "./problem.ts"
 
+/** A command from afar recognizes an older gateway by it. */
+export const NO_ROUTE = "there is no such route"
+
 interface Match {
   readonly route: AnyRoute
   /** The parameters of the path, decoded. */
@@ -30,7 +33,7 @@ export function createRouter(routes: readonly AnyRoute[]): Router {
       const pattern = matching.find(({ route }) => route.method === method)
       if (pattern !== undefined) return { route: pattern.route, parameters: readParameters(pattern, segments) }
       if (matching.length === 0) {
-        throw new ApiError("not_found", "there is no such route; /api/v1/openapi.json lists all")
+        throw new ApiError("not_found", `${NO_ROUTE}; /api/v1/openapi.json lists all`)
       }
       const allowed = [...new Set(matching.map(({ route }) => route.method))].join(", ")
       throw new ApiError("method_not_allowed", `this route takes ${allowed}`, { Allow: allowed })

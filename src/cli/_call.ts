@@ -3,6 +3,7 @@ import type { AnyRoute, InputOf, OutputOf, Route, StreamRoute } from "../api/_ro
 import { callLocally, type LocalCaller, streamLocally } from "../api/call.ts"
 import { parseInput } from "../api/input.ts"
 import { callRemotely } from "../api/remote.ts"
+import type { RemoteGateway } from "../api/remote-errors.ts"
 import { findActor } from "./_actor.ts"
 import { COMMON } from "./_command.ts"
 import { findGateway, type RemoteArgs } from "./_gateway.ts"
@@ -21,6 +22,8 @@ interface CallOptions {
   /** What the progress counts, such as `requests`. */
   readonly noun?: string
   readonly signal?: AbortSignal
+  /** Called when a gateway has accepted the call, and begins to answer. */
+  readonly onOpen?: () => void
   /** The file that the route takes. */
   readonly file?: AsyncIterable<Uint8Array>
 }
@@ -66,21 +69,21 @@ export function checkInput<R extends AnyRoute>(route: R, input: InputOf<R>): voi
   parseInput(route, input, Date.now())
 }
 
-type Listener = Pick<LocalCaller, "log" | "onProgress" | "signal" | "file">
+type Listener = Pick<LocalCaller, "log" | "onProgress" | "signal" | "file"> & Pick<CallOptions, "onOpen">
 
 async function perform<T>(
   args: RemoteArgs,
-  { noun = "requests", signal = new AbortController().signal, file }: CallOptions,
+  { noun = "requests", signal = new AbortController().signal, file, onOpen }: CallOptions,
   {
     locally,
     remotely,
   }: {
     locally(caller: LocalCaller): Promise<T>
-    remotely(gateway: NonNullable<ReturnType<typeof findGateway>>, listener: Listener): Promise<T>
+    remotely(gateway: RemoteGateway, listener: Listener): Promise<T>
   },
 ): Promise<T> {
   const progress = createProgress(noun)
-  const listener: Listener = { log: printMessage, onProgress: progress.update, signal, file }
+  const listener: Listener = { log: printMessage, onProgress: progress.update, signal, file, ...(onOpen && { onOpen }) }
   const gateway = findGateway(args)
   const result =
     gateway === undefined

@@ -23,7 +23,9 @@ const request = z
 const sides = z.array(z.enum(["request", "response"])).readonly()
 const kind = z.enum(["none", "json", "text", "binary"]).optional()
 
-const MESSAGES = {
+/** How many of the newest requests `tail` begins with, at most. */
+export const MAX_FIRST_ROWS = MAX_ROWS_PER_POLL
+export const TAIL_MESSAGES = {
   outage: "The gateway or its database is gone; waiting for it to come back (Ctrl-C ends).",
   recovered: "The database answers again.",
 } as const
@@ -107,7 +109,7 @@ export const requests = {
     summary: "requests as they are written, until the caller leaves",
     input: z.strictObject({
       ...filters,
-      limit: whole(0, MAX_ROWS_PER_POLL).default(10).describe("begin with the newest"),
+      limit: whole(0, MAX_FIRST_ROWS).default(10).describe("begin with the newest"),
     }),
     item: request,
     needs: ["connect"],
@@ -115,7 +117,7 @@ export const requests = {
     async *run({ connect, signal, log }, input) {
       for await (const event of followRequests({ connect, signal }, input)) {
         if (event.type === "rows") yield* event.rows.map(toRequestObject)
-        else log(MESSAGES[event.type])
+        else log(TAIL_MESSAGES[event.type])
       }
     },
   }),

@@ -2,7 +2,8 @@ import { requests } from "../../api/routes/requests.ts"
 import { listValues } from "../_args.ts"
 import { REMOTE, stream } from "../_call.ts"
 import { defineCommand } from "../_command.ts"
-import { findScreen, print, printJson } from "../_print.ts"
+import { findScreen, print, printJson, printMessage } from "../_print.ts"
+import { followAgain } from "./_follow.ts"
 import { FILTER_OPTIONS, toZone } from "./_options.ts"
 import { createTailLines } from "./_tail-line.ts"
 
@@ -22,16 +23,14 @@ export default defineCommand({
     const toLine = createTailLines(toZone(args.tz), findScreen())
     const stop = new AbortController()
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort())
-    const input = { model, provider, key, status, where: listValues("where", rawArgs), limit }
-    const following = stream(
-      args,
-      requests.tail,
-      input,
-      (row) => (args.json ? printJson(row, "one line") : print(toLine(row))),
-      { signal: stop.signal },
-    )
-    await following.catch((error: unknown) => {
-      if (!stop.signal.aborted) throw error
+    const input = { model, provider, key, status, where: listValues("where", rawArgs) }
+    await followAgain({
+      limit,
+      signal: stop.signal,
+      follow: (first, onRow, onOpen) =>
+        stream(args, requests.tail, { ...input, limit: first }, onRow, { signal: stop.signal, onOpen }),
+      show: (row) => (args.json ? printJson(row, "one line") : print(toLine(row))),
+      note: printMessage,
     })
   },
 })
