@@ -35,6 +35,7 @@ import type { RelaySteps } from "./relay-steps.ts"
 import { createRouter, type Route, type Router } from "./route.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
+import { createSocketBudget } from "./sockets/budget.ts"
 import { checkHandshake, startHandshake } from "./sockets/handshake.ts"
 import type { SessionOpening } from "./sockets/opening.ts"
 import { openSession } from "./sockets/session.ts"
@@ -78,6 +79,7 @@ class Pipeline implements Gateway, RelaySteps {
   private readonly reserve: ReturnType<typeof createReserve>
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
+  private readonly budget = createSocketBudget()
   private open = 0
   private unrecorded = 0
 
@@ -164,7 +166,7 @@ class Pipeline implements Gateway, RelaySteps {
   }
 
   openSession(opening: SessionOpening): void {
-    openSession(this, opening)
+    openSession(this, this.budget, opening)
   }
 
   recordItem(request: ProxiedRequest, item: JobItem): void {

@@ -1,16 +1,20 @@
+import { findRaw } from "../../core/raw-headers.ts"
 import { NO_READING } from "../../core/usage.ts"
+import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
 import type { RelaySteps } from "../relay-steps.ts"
 import type { SessionOpening } from "./opening.ts"
-import { openTunnel } from "./tunnel.ts"
+import { openTunnel, type Tunnel } from "./tunnel.ts"
 
 /** Relays a WebSocket and stores one row when it has ended. */
-export function openSession(steps: RelaySteps, { request, headers, client, provider, firstByteMs }: SessionOpening) {
-  openTunnel(
+export function openSession(steps: RelaySteps, budget: MemoryBudget, opening: SessionOpening): Tunnel {
+  const { request, headers, client, provider, firstByteMs } = opening
+  return openTunnel(
     {
       client,
       provider,
-      extensions: undefined,
+      extensions: findRaw(headers, "sec-websocket-extensions"),
       writeTimeoutMs: steps.writeTimeoutMs,
+      budget,
     },
     {
       onMessage: () => "pass",
