@@ -73,7 +73,7 @@ function toProviders(settings: Settings): Deps["providers"] {
   )
 }
 
-function toGatewaySettings({ server, upstream, logging, metering, metadata }: Settings): Deps["settings"] {
+function toGatewaySettings({ server, upstream, logging, metering, metadata, websockets }: Settings): Deps["settings"] {
   return {
     readTimeoutMs: server.readTimeoutMs,
     writeTimeoutMs: server.writeTimeoutMs,
@@ -91,5 +91,6 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
     attribution: metadata,
+    websockets,
   }
 }
