@@ -8,7 +8,7 @@ import type { Countable, Reading } from "../core/usage.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
-import type { BodyCapture } from "./body-capture.ts"
+import type { BodyCapture, MessageCapture, TakenMessages } from "./body-capture.ts"
 import type { RecordedRequest } from "./proxied-request.ts"
 import type { GatewaySettings } from "./settings.ts"
 
@@ -71,8 +71,16 @@ export interface Deps {
   /**
    * Starts the capture of a request's bodies; undefined: they are not stored.
    * @param supplied the credential that the gateway adds to the request
+   * @param messages of a turn of a WebSocket: what is stored as the request's body
    */
-  openBodies?(call: Call, caller: Caller, supplied?: ProviderCredential): BodyCapture | undefined
+  openBodies?(
+    call: Call,
+    caller: Caller,
+    supplied?: ProviderCredential,
+    messages?: TakenMessages,
+  ): BodyCapture | undefined
+  /** Starts to keep the messages of a WebSocket's client; undefined: they are not stored. */
+  openMessages?(call: Call): MessageCapture | undefined
   /**
    * Counts the text of an interrupted answer with the tokenizer of its model; undefined: the text cannot be counted.
    * Never rejects.

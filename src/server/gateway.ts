@@ -50,7 +50,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     ...(settings.server.models === "own" && {
       listModels: createModelLists({ prices, now: Date.now, canSupply: vault.canSupply }),
     }),
-    ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
+    ...(bodies.name === "none" ? {} : { openBodies: bodies.open, openMessages: bodies.openMessages }),
     spill: createSpillDirectory(spillDir),
     onSpillError: createSpillReport(spillDir, log),
     countText: tokenizer.count,
