@@ -32,12 +32,14 @@ export interface Sizes {
   readonly rates: TokenRates
 }
 
+export type EstimatorDeps = Pick<Deps, "limits" | "price" | "pricesVersion" | "boundsOf">
+
 /** Estimates what requests may use. Costs are in nano-USD, rounded up; an unknown price is undefined. */
 export class Estimator {
-  private readonly deps: Deps
+  private readonly deps: EstimatorDeps
   private readonly rates: RateCache
 
-  constructor(deps: Deps) {
+  constructor(deps: EstimatorDeps) {
     this.deps = deps
     this.rates = new RateCache(deps)
   }
