@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 22
+-- Schema version: 23
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -5983,6 +5983,28 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (22, 'reconciliations', false);
 END $version$;
 
+
+-- ## Version 23: websockets -------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 23 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0023 websockets
+-- breaking: no
+
+-- How the client and the gateway exchanged the request and its response: 'websocket'. NULL: by a request of its own, which
+-- holds for all rows from before this version.
+ALTER TABLE llm_requests ADD COLUMN transport text;
+-- The connection of a row whose transport is 'websocket'. All responses of one connection share it.
+ALTER TABLE llm_requests ADD COLUMN websocket_id uuid;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (23, 'websockets', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -6011,8 +6033,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 22 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 22: nothing was changed', latest;
+  IF latest > 23 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 23: nothing was changed', latest;
   END IF;
 END $$;
 

@@ -23,6 +23,8 @@ export interface Call {
   /** The metadata that the row stores. It is complete when the dialect has read the body, which may name the user and the session. */
   metadata: Readonly<Record<string, string>>
   readonly body: Body
+  /** The WebSocket that the request came on, or that it opens; undefined: it is an HTTP request of its own. */
+  readonly websocketId?: string | undefined
 }
 
 export type Body = Buffer | LargeBody

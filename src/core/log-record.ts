@@ -45,6 +45,10 @@ export interface LogRecord {
   readonly status_code: number
   readonly error_message: string | undefined
   readonly streamed: boolean
+  /** `undefined`: the request was an HTTP request of its own. */
+  readonly transport: "websocket" | undefined
+  /** The connection that a response came on, which is the same in all rows of one WebSocket. */
+  readonly websocket_id: string | undefined
   readonly outcome: Outcome
   readonly raw_metadata: Readonly<Record<string, string>> | undefined
   readonly request_body: string | undefined

@@ -72,6 +72,8 @@ export const ROW_COLUMNS = {
   status_code: { sql: "integer", json: "count", from: "answer", isRequired: true, empty: 0 },
   error_message: { sql: "text", json: "text", from: "answer", maxLength: MAX_ERROR_LENGTH, empty: undefined },
   streamed: { sql: "boolean", json: "boolean", from: "answer", isRequired: true, empty: false },
+  transport: { sql: "text", json: "literal", from: "request", empty: undefined },
+  websocket_id: { sql: "uuid", json: "literal", from: "request", empty: undefined },
   outcome: { sql: "text", json: "literal", from: "answer", isRequired: true },
   raw_metadata: { sql: "jsonb", json: "json", from: "request", empty: undefined },
   indexed_metadata: { sql: "jsonb", json: "json", from: "database" },

@@ -71,6 +71,7 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
     error_message:
       ending.error === undefined ? undefined : truncateText(redactError(ending.error, request), MAX_ERROR_LENGTH),
     streamed: ending.streamed,
+    ...toTransport(call),
     outcome: ending.outcome,
     raw_metadata: toRawMetadata(call),
     request_body: bodies?.request_body,
@@ -102,8 +103,13 @@ export function toLogIntent(request: ForwardedFacts): LogIntent {
     requested_at: toIsoTime(call.receivedAt),
     billing,
     dialect: route.format,
+    ...toTransport(call),
     raw_metadata: toRawMetadata(call),
   }
+}
+
+function toTransport({ websocketId }: Call): Pick<LogRecord, "transport" | "websocket_id"> {
+  return { transport: websocketId === undefined ? undefined : "websocket", websocket_id: websocketId }
 }
 
 /** Returns the model behind a name, such as a deployment of Azure or an inference profile of Bedrock, or else the name. */

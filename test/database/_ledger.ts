@@ -59,6 +59,8 @@ export function aRecord(changes: Partial<LogRecord> = {}): LogRecord {
     status_code: 200,
     error_message: undefined,
     streamed: false,
+    transport: undefined,
+    websocket_id: undefined,
     outcome: "complete",
     raw_metadata: { "User-Id": "u-1", Feature: "chat" },
     request_body: undefined,

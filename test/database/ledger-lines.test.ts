@@ -40,6 +40,8 @@ const LITERAL = new Set<string>([
   "usage_source",
   "outcome",
   "billing",
+  "transport",
+  "websocket_id",
   "created_at",
 ] satisfies (keyof LogRecord)[])
 
@@ -54,6 +56,8 @@ const OPTIONAL = new Set<string>([
   "total_cost",
   "price",
   "billing",
+  "transport",
+  "websocket_id",
   "usage",
   "dialect",
   "error_message",

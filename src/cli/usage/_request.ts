@@ -13,6 +13,7 @@ export function renderRequest(row: RequestRow, tz: string): string {
     ["Request", `${row["request_method"]} ${row["request_path"]} (${row["provider"]})`],
     ["Model", `${row["model"]}${requested && requested !== row["model"] ? ` (asked for ${requested})` : ""}`],
     ["Status", `${row["status_code"]} ${row["outcome"]}${row["streamed"] ? ", streamed" : ""}`],
+    ...(row["websocket_id"] ? [["WebSocket", String(row["websocket_id"])] as const] : []),
     ["Input", renderTokens(row, "input_tokens", { cached_tokens: "cached", cache_creation_tokens: "written" })],
     ["Output", renderTokens(row, "output_tokens", { reasoning_tokens: "reasoning" })],
     ["Usage", String(row["usage_source"])],

@@ -29,6 +29,8 @@ export interface RequestRow {
   readonly status_code: number
   readonly error_message: string | null
   readonly streamed: boolean
+  /** null: the request was an HTTP request of its own. */
+  readonly transport: "websocket" | null
   readonly outcome: string
   readonly raw_metadata: Readonly<Record<string, string>> | null
 }

@@ -110,11 +110,16 @@ function Summary({ request, question: { tz, hrefOf } }: PartProps) {
         ["Input tokens", toTokens(request)],
         ["Output tokens", toOutput(request)],
         ["Endpoint", <code key="path">{`${request.request_method} ${request.request_path}`}</code>],
-        ["Transfer", request.streamed ? "streamed" : "whole"],
+        ["Transfer", toTransfer(request)],
         ["Tokens are", request.usage_source === "reported" ? "reported by the provider" : request.usage_source],
       ]}
     />
   )
+}
+
+function toTransfer({ streamed, transport }: RequestDetails): string {
+  if (transport === "websocket") return "on a WebSocket"
+  return streamed ? "streamed" : "whole"
 }
 
 function toTokens({ input_tokens, cached_tokens, cache_creation_tokens }: RequestDetails): string {
