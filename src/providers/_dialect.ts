@@ -10,6 +10,7 @@ import type { JobReader, JobSink } from "./_jobs.ts"
 import type { Meter } from "./_meter.ts"
 import type { Pieces } from "./_pieces.ts"
 import type { Routes } from "./_routes.ts"
+import type { SocketProtocol } from "./_sockets.ts"
 
 /** The part of a request that a dialect reads. Plain data. */
 export interface ProviderRequest {
@@ -122,6 +123,8 @@ export interface DialectDefinition {
    * comes in a later answer. undefined: the answer says nothing about jobs, which is the usual case.
    */
   jobs?(request: ProviderRequest): JobReader | undefined
+  /** The sessions of the API on WebSockets; undefined: it has none. */
+  readonly sockets?: SocketProtocol
   /**
    * Returns an error of the gateway's own as JSON text in this dialect.
    * @param measure what the limit counts that rejected the request; undefined: no limit did

@@ -14,9 +14,10 @@ export interface ResponseHead {
  * - `elements`: the elements of one JSON array, sent as they are made
  * - `file`: one document per line of a finished file, such as the results of a batch
  * - `aws-events`: the messages of an AWS event stream (`_aws-events.ts`)
+ * - `messages`: one document per message of a WebSocket, which is pushed as a whole (`_sockets.ts`)
  * - `opaque`: nothing to read, such as sound or pictures
  */
-export type Framing = "document" | "events" | "lines" | "elements" | "file" | "aws-events" | "opaque"
+export type Framing = "document" | "events" | "lines" | "elements" | "file" | "aws-events" | "messages" | "opaque"
 
 const LINES = /^application\/(?:x-)?(?:ndjson|jsonl|json-seq|stream\+json|json-stream)\b/i
 const AWS_EVENTS = /^application\/vnd\.amazon\.eventstream\b/i
@@ -34,9 +35,11 @@ export function fileFramingOf(head: ResponseHead): Framing {
   return isStream(framingOf(head)) ? "lines" : "file"
 }
 
+const STREAMS: ReadonlySet<Framing> = new Set(["events", "lines", "elements", "aws-events", "messages"])
+
 /** Returns true for an answer that arrives while it is made, so that each piece matters to the client at once. */
 export function isStream(framing: Framing): boolean {
-  return framing === "events" || framing === "lines" || framing === "elements" || framing === "aws-events"
+  return STREAMS.has(framing)
 }
 
 /** Returns true for sound, pictures and films. */

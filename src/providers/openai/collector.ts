@@ -1,6 +1,7 @@
 import type { RawHeaders } from "../../core/call.ts"
 import { findRaw } from "../../core/raw-headers.ts"
 import type { Countable, Reading } from "../../core/usage.ts"
+import { findMembers, memberValue } from "../../kit/json/members.ts"
 import { DeliveryCollector } from "../_delivery.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { tokensPerCall } from "../_estimate.ts"
@@ -8,7 +9,7 @@ import type { Collector, Evidence } from "../_evidence.ts"
 import type { Pieces } from "../_pieces.ts"
 import { reportsCost } from "../_reported-cost.ts"
 import { isFreeOperation } from "../_routes.ts"
-import { type JsonObject, listOf, modelNameOf, objectOf, removeMembers, textOf } from "../_values.ts"
+import { bytesOf, type JsonObject, listOf, modelNameOf, objectOf, removeMembers, textOf } from "../_values.ts"
 import { RESERVED_MEMBERS } from "./added-members.ts"
 import { createCountable, estimateRequest, estimateTokens } from "./estimate.ts"
 import { countAnswer, GeneratedCounter } from "./generated.ts"
@@ -164,7 +165,8 @@ class AnswerCollector implements Collector {
     const region = REGIONS.get(this.request.host)
     const containers = tools?.containers
     const isPreviewSearch = tools?.isPreviewSearch === true
-    const missing = tools?.missing.length ? tools.missing : undefined
+    const doubts = [...(tools?.missing ?? []), ...(isWarmUp(this.request, this.kind) ? UNKNOWN_WARM_UP : [])]
+    const missing = doubts.length > 0 ? doubts : undefined
     if (!region && !containers && !imageTool && !pieces && !isPreviewSearch && !missing) return undefined
     return {
       ...pieces,
@@ -191,6 +193,19 @@ export function readAnswer(request: ProviderRequest, answer: JsonObject): Readin
   const collector = new AnswerCollector(request, OPERATIONS.find(request.method, request.path).kind)
   collector.add(answer)
   return toReading(collector.evidence(true))
+}
+
+const UNKNOWN_WARM_UP = ["whether a warm-up is billed is not known"]
+const GENERATE = Buffer.from('"generate"')
+
+/**
+ * Returns true for a request that only prepares a session (`generate: false`, which Codex sends). Its answer reports the
+ * tokens of its input, and OpenAI's pages do not say whether they are billed.
+ */
+function isWarmUp({ method, body }: ProviderRequest, kind: Kind | undefined): boolean {
+  if (method !== "GET" || kind !== "responses") return false
+  const bytes = bytesOf(body)
+  return bytes.includes(GENERATE) && memberValue(bytes, findMembers(bytes, ["generate"])?.found["generate"]) === false
 }
 
 /** OpenAI's regional hosts. */

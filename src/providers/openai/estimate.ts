@@ -2,6 +2,7 @@ import type { Countable } from "../../core/usage.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { estimateInput, outputLimit, startOf, tokensPerCall } from "../_estimate.ts"
 import type { Evidence } from "../_evidence.ts"
+import { readContext } from "../_socket-message.ts"
 import { bytesOf, type JsonObject, objectOf } from "../_values.ts"
 import type { GeneratedCounter } from "./generated.ts"
 import { findFamily } from "./models.ts"
@@ -10,13 +11,13 @@ import { toReading } from "./reading.ts"
 /** The tokenizer would take seconds for a larger request, so its length is counted instead. */
 const MAX_TOKENIZED_BYTES = 1024 * 1024
 
-type Request = Pick<ProviderRequest, "body" | "readStart">
+type Request = Pick<ProviderRequest, "method" | "body" | "readStart">
 
 /** Returns the tokens of the request and of as much of the answer as came, estimated by the length of their texts. */
 export function estimateTokens(request: Request, counter: GeneratedCounter, model: string | undefined): JsonObject {
   const output = counter.tokens(tokensPerCall(model)) + tokensAroundText(counter, model)
   const counted = {
-    input: estimateInput(startOf(request)),
+    input: estimateInput(startOf(request)) + contextOf(request),
     output,
     reasoning: hiddenReasoning(counter, model, output),
   }
@@ -28,6 +29,13 @@ export function estimateTokens(request: Request, counter: GeneratedCounter, mode
 export function estimateRequest(request: Request): JsonObject | undefined {
   const input = estimateInput(startOf(request))
   return input > 0 ? { input_tokens: input, output_tokens: 0, tokenizer: "characters" } : undefined
+}
+
+/** Returns the tokens of the conversation that a response in a session continues, and which its request does not repeat. */
+function contextOf({ method, body }: Request): number {
+  if (method !== "GET") return 0
+  const { text, audio, image } = readContext(bytesOf(body))
+  return text + audio + image
 }
 
 /** Returns the texts that a tokenizer can count better than their length does; undefined: no tokenizer knows the model. */
@@ -47,11 +55,12 @@ export function createCountable(given: {
     request: start.length <= MAX_TOKENIZED_BYTES ? start : undefined,
     output: text,
     outputScale: text.length === 0 ? 1 : all / text.length,
-    toReading({ input = estimateInput(start), output }) {
+    toReading({ input: counted = estimateInput(start), output }) {
+      const input = counted + contextOf(request)
       const perCall = tokensPerCall(estimated.model)
-      const counted = text.length === 0 ? counter.tokens(perCall) : output + counter.calls * perCall
+      const generated = text.length === 0 ? counter.tokens(perCall) : output + counter.calls * perCall
       const around = tokensAroundText(counter, estimated.model)
-      const visible = counted + around
+      const visible = generated + around
       const reasoning = hiddenReasoning(counter, estimated.model, visible)
       const tokens = toCountedTokens({ input, output: visible, reasoning }, limits, family.encoding)
       const counts = { ...objectOf(estimated.usage?.["estimated_from_text"]), ...tokens }

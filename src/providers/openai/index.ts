@@ -10,6 +10,7 @@ import { MODEL_LIST } from "./model-list.ts"
 import { readOrder } from "./pieces.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
+import { SOCKETS } from "./sockets/index.ts"
 
 /** OpenAI's API, which many providers implement. */
 export const openai = defineDialect({
@@ -49,6 +50,7 @@ export const openai = defineDialect({
   readOrder: (request) => readOrder(request, OPERATIONS.find(request.method, request.path).kind),
   toReading,
   jobs: readJobs,
+  sockets: SOCKETS,
   errorBody: (code, statusCode, message, measure) => {
     const type = statusCode >= 500 ? "server_error" : "invalid_request_error"
     return JSON.stringify({ error: { message, type, param: null, code, ...(measure && toLimitCode(measure)) } })
