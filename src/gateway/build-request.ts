@@ -51,7 +51,7 @@ export function createRequestBuilder(
   }
 }
 
-function toCall({ id, receivedAt, request }: Arrival, { path, query }: Target, body: Body): Call {
+function toCall({ id, receivedAt, request, websocketId }: Arrival, { path, query }: Target, body: Body): Call {
   const { rawHeaders, headers, method = "GET" } = request
-  return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body }
+  return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body, websocketId }
 }

@@ -56,8 +56,6 @@ export class ProxiedRequest {
   readonly credentialHash: string | undefined
   /** How the request is paid, if not by the provider's bill for tokens. The answer can say that it is billed all the same. */
   billing: Billing | undefined
-  /** The id of the WebSocket session that the request is a turn of, which is the id of its handshake. */
-  websocketId: string | undefined
   /** Added by `reserve`: what the request holds of the limits that apply to it; undefined: none does. */
   reservation: RunningReservation | undefined
   /** Added by `forward`: the ledger has the intent of the request. */

@@ -1,4 +1,4 @@
-import type { Caller } from "../../core/call.ts"
+import type { Call, Caller } from "../../core/call.ts"
 import { uuidV7 } from "../../kit/uuid.ts"
 import type { TurnBegin } from "../../providers/_sockets.ts"
 import { admit } from "../admit.ts"
@@ -47,11 +47,10 @@ export function createSessionRequests(steps: SessionSteps): SessionRequests {
     const { call, route, credentials, response } = handshake
     const receivedAt = Date.now()
     const id = isFirst ? call.id : uuidV7(receivedAt)
-    const arrival = { id, receivedAt, startedAt: performance.now(), request: response.req, response }
+    const startedAt = performance.now()
+    const arrival = { id, receivedAt, startedAt, request: response.req, response, websocketId: call.id }
     const target = { path: call.path, query: call.query }
-    const request = build(arrival, target, { caller, route, credentials }, body, undefined, messages?.take())
-    request.websocketId = call.id
-    return request
+    return build(arrival, target, { caller, route, credentials }, body, undefined, messages?.take())
   }
 
   return {
@@ -68,7 +67,7 @@ export function createSessionRequests(steps: SessionSteps): SessionRequests {
       const { call, caller, route, dialect } = request
       admit(deps)
       if (needsMetadata(caller, dialect, call.method, route.path)) checkMetadata(call.metadata, caller)
-      nameSession(request, deps.settings.attribution.session)
+      if (deps.settings.attribution.session) nameSession(call)
       if (caller.policy !== undefined) {
         checkPolicy(caller.policy, route.provider, call.receivedAt)
         checkModels(caller.policy, request)
@@ -89,9 +88,9 @@ export function createSessionRequests(steps: SessionSteps): SessionRequests {
 }
 
 /** The rows of a session that the client does not name are one run: that of the WebSocket. */
-export function nameSession({ call, websocketId }: ProxiedRequest, isWanted: boolean): void {
-  if (!isWanted || websocketId === undefined || call.metadata["Session-Id"] !== undefined) return
-  call.metadata = Object.assign(Object.create(null), call.metadata, { "Session-Id": websocketId })
+export function nameSession(call: Call): void {
+  if (call.websocketId === undefined || call.metadata["Session-Id"] !== undefined) return
+  call.metadata = Object.assign(Object.create(null), call.metadata, { "Session-Id": call.websocketId })
 }
 
 function ignore(): void {}
