@@ -17,6 +17,9 @@ const SHAPES = [
   /\bAIza[\w-]{20,}/,
   /\bya29\.[\w-]{10,}/,
   /\bmdm_sk_[\w-]{8,}/,
+  // OpenAI's keys as a WebSocket subprotocol, and its keys that are valid for a minute.
+  /\bopenai-insecure-api-key\.[\w.-]{8,}/,
+  /\bek_\w{16,}/,
   // JSON Web Tokens. Each run of letters is searched once: a search from every `eyJ` would take seconds for 64 KiB of them.
   /(?<![\w-])(?=[\w-]+\.[\w-]{8,}\.)[\w-]*?\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/,
   // AWS: the key of a user or a session, and a key of Bedrock.

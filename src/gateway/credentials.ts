@@ -8,6 +8,7 @@ import {
   decodeQuery,
   hasPlace,
   readCredential,
+  readSubprotocol,
 } from "../providers/_credentials.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
@@ -23,6 +24,8 @@ export interface Withheld {
   /** Names in lower case. */
   readonly headers: ReadonlySet<string>
   readonly parameters: readonly string[]
+  /** The beginnings of subprotocols. */
+  readonly subprotocols: readonly string[]
 }
 
 /** The credentials of a request, as the client sent them. */
@@ -74,7 +77,7 @@ const AZURE_HEADER = "api-key"
 /** A credential that no dialect has. */
 const AWS_TOKEN = "x-amz-security-token"
 /** For a request whose credentials do not matter. */
-export const NOTHING: Withheld = { headers: new Set(), parameters: [] }
+export const NOTHING: Withheld = { headers: new Set(), parameters: [], subprotocols: [] }
 
 /**
  * Creates the check of the credentials in a request. Its provider gets the credentials that its API has, and no others.
@@ -170,12 +173,15 @@ function findCredential(places: readonly CredentialPlace[], request: Request): C
 /** Returns true for a place without a credential: some programs send `Authorization: Bearer` when they have no key. */
 function isEmpty(place: CredentialPlace, { headers, query }: Request): boolean {
   if ("query" in place) return new URLSearchParams(query).get(place.query) === ""
+  if ("subprotocol" in place) return readSubprotocol(headers, place.subprotocol) === ""
   return /^(?:|bearer|basic)$/i.test(String(headers[place.header]))
 }
 
 /** Returns true if a gateway key stands in the place of a provider's credential. */
 function holdsGatewayKey(place: CredentialPlace, { headers, query }: Request): boolean {
   if ("query" in place) return decodeQuery(query).includes(`${place.query}=${GATEWAY_KEY_PREFIX}`)
+  if ("subprotocol" in place)
+    return readSubprotocol(headers, place.subprotocol)?.startsWith(GATEWAY_KEY_PREFIX) === true
   const value = headers[place.header]
   return value !== undefined && containsGatewayKey(String(value))
 }
@@ -205,6 +211,7 @@ function toWithheld(places: readonly CredentialPlace[]): Withheld {
   return {
     headers: new Set([AWS_TOKEN, ...places.flatMap((place) => ("header" in place ? [place.header] : []))]),
     parameters: places.flatMap((place) => ("query" in place ? [place.query] : [])),
+    subprotocols: places.flatMap((place) => ("subprotocol" in place ? [place.subprotocol] : [])),
   }
 }
 
@@ -219,9 +226,11 @@ function lowerFirst(text: string): string {
 
 function describe(place: CredentialPlace): string {
   if ("query" in place) return `?${place.query}=`
+  if ("subprotocol" in place) return `the WebSocket subprotocol ${place.subprotocol}KEY`
   return place.scheme === "bearer" ? "Authorization: Bearer" : place.header
 }
 
 function nameOf(place: CredentialPlace): string {
+  if ("subprotocol" in place) return place.subprotocol
   return "header" in place ? place.header : `?${place.query}`
 }

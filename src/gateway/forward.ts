@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici"
 import type { Edit } from "../core/call.ts"
 import type { ProviderCredential } from "../core/provider-credential.ts"
+import { asksForWebSocket } from "../kit/websocket/handshake.ts"
 import { isLarge, lengthOf, toHashable, toSendable } from "./body.ts"
 import type { Deps } from "./deps.ts"
 import type { Lane } from "./fair-queue.ts"
@@ -80,7 +81,7 @@ function toHeaders(
   const { withheld, supplied } = credentials
   // A filter, or a comment at the end, needs an answer that is not compressed.
   const identityOnly = isEdited || costDelivery === "event" || prepared.createRewriter !== undefined
-  const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly, withheld: withheld.headers })
+  const headers = toUpstreamHeaders(call.rawHeaders, call.headers, { identityOnly, withheld })
   if (supplied?.kind === "key") {
     const place = { name: route.provider.name, host: upstream.host }
     headers.push(...toCredentialHeader(supplied.secret, dialect.credentials, place))
@@ -97,12 +98,16 @@ function dispatch(request: ProxiedRequest, handler: AnswerHandler, headers: stri
   const { body } = call
   try {
     if (isLarge(body)) headers.push("content-length", String(lengthOf(body, edit)))
-    upstream
-      .pool()
-      .dispatch(
-        { path: toPath(request), method: call.method as "POST", headers, body: toSendable(body, edit) },
-        handler,
-      )
+    upstream.pool().dispatch(
+      {
+        path: toPath(request),
+        method: call.method as "POST",
+        headers,
+        body: toSendable(body, edit),
+        upgrade: asksForWebSocket(call.headers) ? "websocket" : null,
+      },
+      handler,
+    )
   } catch (error) {
     handler.onError(error as Error)
   }

@@ -2,7 +2,14 @@ import * as zlib from "node:zlib"
 import type { Headers, RawHeaders } from "../core/call.ts"
 import { GATEWAY_KEY_PREFIX } from "../core/key.ts"
 import { findRaw } from "../core/raw-headers.ts"
-import { containsGatewayKey, decodeQuery, hasParameter } from "../providers/_credentials.ts"
+import {
+  containsGatewayKey,
+  decodeQuery,
+  hasParameter,
+  SUBPROTOCOLS,
+  splitSubprotocols,
+} from "../providers/_credentials.ts"
+import type { Withheld } from "./credentials.ts"
 
 /** The hop-by-hop headers of RFC 9110, section 7.6.1, and those that older proxies treat alike. */
 const HOP_BY_HOP = new Set([
@@ -47,7 +54,7 @@ const DECODABLE = new Set(["gzip", "x-gzip", "deflate", "br", ...("createZstdDec
 export function toUpstreamHeaders(
   raw: RawHeaders,
   headers: Headers,
-  options: { readonly identityOnly: boolean; readonly withheld: ReadonlySet<string> },
+  options: { readonly identityOnly: boolean; readonly withheld: Pick<Withheld, "headers" | "subprotocols"> },
 ): string[] {
   const { withheld } = options
   const dropped = connectionTokens(headers.connection)
@@ -59,8 +66,13 @@ export function toUpstreamHeaders(
       out.push(name, "trailers")
       continue
     }
-    if (NEVER_FORWARDED.has(lower) || withheld.has(lower) || dropped?.has(lower)) continue
+    if (NEVER_FORWARDED.has(lower) || withheld.headers.has(lower) || dropped?.has(lower)) continue
     if (lower.startsWith(OWN_PREFIX) || lower.startsWith(FORWARDED_PREFIX)) continue
+    if (lower === SUBPROTOCOLS) {
+      const kept = toUpstreamSubprotocols(raw[i + 1]!, withheld.subprotocols)
+      if (kept !== "") out.push(name, kept)
+      continue
+    }
     if (containsGatewayKey(raw[i + 1]!)) continue
     if (lower === "accept-encoding") {
       out.push(name, options.identityOnly ? "identity" : toDecodable(raw[i + 1]!))
@@ -69,6 +81,15 @@ export function toUpstreamHeaders(
     out.push(name, raw[i + 1]!)
   }
   return out
+}
+
+/** Returns the subprotocols for the provider: as they were sent, but for those that carry a credential it must not get. */
+function toUpstreamSubprotocols(value: string, withheld: readonly string[]): string {
+  const offered = splitSubprotocols(value)
+  const kept = offered.filter(
+    (each) => !containsGatewayKey(each) && !withheld.some((prefix) => each.startsWith(prefix)),
+  )
+  return kept.length === offered.length ? value : kept.join(", ")
 }
 
 /** Returns the query for the provider, without the parameters in `withheld` and those with a gateway key. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Body, Ending, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
+import { isHandshake } from "../kit/websocket/handshake.ts"
 import type { JobItem } from "../providers/_jobs.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { admit, checkRunning } from "./admit.ts"
@@ -9,12 +10,13 @@ import { createAttribution } from "./attribution/attribute.ts"
 import { checkMetadata, createHeadCheck, needsMetadata } from "./attribution/required.ts"
 import { isLarge, NO_BODY } from "./body.ts"
 import { type Admitted, createRequestBuilder } from "./build-request.ts"
-import { type Counters, createCounters } from "./counters.ts"
+import { createCounters } from "./counters.ts"
 import { listCredentialPlaces, NOTHING } from "./credentials.ts"
 import type { Deps } from "./deps.ts"
 import { isRejection, toUnforwardedEnding } from "./endings.ts"
 import { isolateFaults } from "./fault-isolation.ts"
 import { type AnswerHandler, forward } from "./forward.ts"
+import type { Gateway } from "./gateway.ts"
 import { HeldAnswers } from "./held-answers.ts"
 import { createIdentify } from "./identify.ts"
 import { recordItem } from "./job-item.ts"
@@ -33,24 +35,14 @@ import type { RelaySteps } from "./relay-steps.ts"
 import { createRouter, type Route, type Router } from "./route.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
+import { checkHandshake, startHandshake } from "./sockets/handshake.ts"
+import type { SessionOpening } from "./sockets/opening.ts"
+import { openSession } from "./sockets/session.ts"
 import { createCredentialChoice } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
 /** A body that takes longer did not arrive with its head. Its key may have been revoked or have expired meanwhile. */
 const SLOW_BODY_MS = 1
-export interface Gateway {
-  /** Proxies one request, whose response must have its socket. Never throws. */
-  handle(request: IncomingMessage, response: ServerResponse): void
-  /** The number of requests that are running. */
-  openRequests(): number
-  /** The number of admitted requests that have no row yet. A request can outlive its connection while it is decoded. */
-  unrecordedRequests(): number
-  readonly counters: Readonly<Counters>
-  /** Must be called before the connections of running answers are closed, so that their rows say why they ended. */
-  abortRunning(): void
-  close(): Promise<void>
-}
-
 export function createGateway(deps: Deps): Gateway {
   return new Pipeline(isolateFaults(deps))
 }
@@ -142,6 +134,7 @@ class Pipeline implements Gateway, RelaySteps {
       const head = receive(request, this.checkSingleHeaders)
       checkRunning(deps)
       route = this.router.find(head)
+      checkHandshake(deps, request, route)
       const identified = this.identify(head, request.socket)
       const caller = identified instanceof Promise ? await identified : identified
       if (caller.policy !== undefined) this.checkPolicy(arrival, head, { route, caller })
@@ -158,7 +151,8 @@ class Pipeline implements Gateway, RelaySteps {
         const reserving = this.reserve(limits, proxied)
         if (reserving instanceof Promise) await reserving
       }
-      new Relay(this, proxied).start()
+      if (isHandshake(request)) startHandshake(this, proxied)
+      else new Relay(this, proxied).start()
     } catch (error) {
       reject({ deps, router: this.router }, error, arrival, route)
     }
@@ -167,6 +161,10 @@ class Pipeline implements Gateway, RelaySteps {
   /** Step 6. */
   forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void {
     forward(this.deps, request, handler, isEdited)
+  }
+
+  openSession(opening: SessionOpening): void {
+    openSession(this, opening)
   }
 
   recordItem(request: ProxiedRequest, item: JobItem): void {

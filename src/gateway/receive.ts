@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
 import type { Body, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
+import { asksForWebSocket, isHandshake } from "../kit/websocket/handshake.ts"
 import { containsGatewayKey } from "../providers/_credentials.ts"
 import type { RoutedRequest } from "../providers/_routing.ts"
 import { NO_BODY } from "./body.ts"
@@ -98,16 +99,24 @@ function checkExpectation({ headers: { expect } }: IncomingMessage): void {
   throw new GatewayError("bad_request", "The header Expect may only be 100-continue.")
 }
 
-/**
- * Rejects a WebSocket. Clients such as Codex take status 426 as the request to use HTTP instead; without its Upgrade
- * header, the request would reach the provider as another one. A server may ignore other upgrades, such as `h2c`.
- */
-function checkUpgrade({ headers }: IncomingMessage): void {
-  if (headers.upgrade === undefined || !/\bwebsocket\b/i.test(headers.upgrade)) return
-  throw new GatewayError(
-    "upgrade_required",
-    "The gateway does not support WebSockets. Send the request over HTTP, and use server-sent events for streams.",
-  )
+/** Rejects a WebSocket whose head is not as a handshake has to be. A server may ignore other upgrades, such as `h2c`. */
+function checkUpgrade(request: IncomingMessage): void {
+  const { headers, method } = request
+  if (headers.upgrade === undefined || !asksForWebSocket(headers)) return
+  if (!isHandshake(request)) {
+    throw new GatewayError(
+      "upgrade_required",
+      "A WebSocket needs the header Connection: Upgrade in an HTTP/1.1 request.",
+    )
+  }
+  if (method !== "GET" || hasBody(headers)) {
+    throw new GatewayError("bad_request", "A WebSocket is opened by a GET request without a body.")
+  }
+}
+
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  const length = headers["content-length"]
+  return (length !== undefined && length !== "0") || headers["transfer-encoding"] !== undefined
 }
 
 /**
@@ -122,8 +131,7 @@ export function receiveBody(
 ): Body | Promise<Body> {
   const declared = request.headers["content-length"]
   if (declared !== undefined && Number(declared) > limits.maxBytes) throw tooLarge(limits.maxBytes)
-  const hasBody = (declared !== undefined && declared !== "0") || request.headers["transfer-encoding"] !== undefined
-  if (!hasBody) return NO_BODY
+  if (!hasBody(request.headers)) return NO_BODY
   // HTTP/1.0 has no 100 Continue: such a client would take it for its answer.
   if (request.headers.expect !== undefined && request.httpVersion === "1.1") response.writeContinue()
   return readBody(request, response, limits)

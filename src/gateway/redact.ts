@@ -1,7 +1,7 @@
 import type { Call } from "../core/call.ts"
 import { type ProviderCredential, secretOf } from "../core/provider-credential.ts"
 import { isSecretName, redactSecrets } from "../core/secrets.ts"
-import type { CredentialPlace } from "../providers/_credentials.ts"
+import { type CredentialPlace, readSubprotocol } from "../providers/_credentials.ts"
 
 /** Shorter values are no credentials, and removing them would mutilate the message. */
 const MIN_LENGTH = 8
@@ -21,6 +21,10 @@ export function redactEchoedCredentials(
   for (const name in headers) {
     const isCredential = isSecretName(name) || places.some((place) => "header" in place && place.header === name)
     if (isCredential) clean = redactValue(clean, String(headers[name]))
+  }
+  for (const place of places) {
+    const credential = "subprotocol" in place && readSubprotocol(headers, place.subprotocol)
+    if (credential) clean = redactValue(clean, credential)
   }
   for (const [name, value] of new URLSearchParams(query)) {
     const isCredential = isSecretName(name) || places.some((place) => "query" in place && place.query === name)

@@ -4,6 +4,7 @@ import type { Counters } from "./counters.ts"
 import type { AnswerHandler } from "./forward.ts"
 import type { HeldAnswers } from "./held-answers.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
+import type { SessionOpening } from "./sockets/opening.ts"
 
 /** The steps of the pipeline that the relay calls. */
 export interface RelaySteps {
@@ -14,6 +15,8 @@ export interface RelaySteps {
   forward(request: ProxiedRequest, handler: AnswerHandler, isEdited: boolean): void
   /** Stores one billed piece of a job, which the answer to a request shows. Never throws. */
   recordItem(request: ProxiedRequest, item: JobItem): void
+  /** Relays a WebSocket until it ends. Its rows are the session's to settle. */
+  openSession(opening: SessionOpening): void
   /** Called exactly once per request. It calls `onStored` when the row can no longer be lost. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void
 }

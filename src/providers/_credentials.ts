@@ -10,6 +10,8 @@ export type CredentialPlace =
     }
   /** A query parameter. */
   | { readonly query: string }
+  /** The beginning of a WebSocket subprotocol, whose rest is the credential: browsers cannot send headers. */
+  | { readonly subprotocol: string }
 
 /** The places, beside those of the dialects, where SDKs put a key. A client has only its gateway key there. */
 export const GATEWAY_KEY_PLACES: readonly CredentialPlace[] = [
@@ -55,6 +57,7 @@ export function containsGatewayKey(value: string): boolean {
 
 /** Returns true if the request has the place, even when nothing usable stands there. */
 export function hasPlace(place: CredentialPlace, { headers, query }: Request): boolean {
+  if ("subprotocol" in place) return readSubprotocol(headers, place.subprotocol) !== undefined
   return "header" in place ? headers[place.header] !== undefined : hasParameter(query, place.query)
 }
 
@@ -72,7 +75,23 @@ export function decodeQuery(query: string): string {
   return query.replace(/%(?:25)*[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(-2), 16)))
 }
 
+/** The header with the subprotocols that a client offers, separated by commas. */
+export const SUBPROTOCOLS = "sec-websocket-protocol"
+
+/** Returns the rest of the first subprotocol that begins with `prefix`; undefined: the client offers none. */
+export function readSubprotocol(headers: Headers, prefix: string): string | undefined {
+  const offered = headers[SUBPROTOCOLS]
+  if (offered === undefined) return undefined
+  const found = splitSubprotocols(String(offered)).find((each) => each.startsWith(prefix))
+  return found?.slice(prefix.length)
+}
+
+export function splitSubprotocols(value: string): string[] {
+  return value.split(",").map((each) => each.trim())
+}
+
 function readPlace(place: CredentialPlace, { headers, query }: Request): string | undefined {
+  if ("subprotocol" in place) return readSubprotocol(headers, place.subprotocol) || undefined
   if ("query" in place) return query.includes(`${place.query}=`) ? readParameter(query, place.query) : undefined
   const value = headers[place.header]
   const first = typeof value === "object" ? value[0] : value

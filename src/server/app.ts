@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { H3, toNodeHandler } from "h3"
 import { hashKey } from "../core/key.ts"
-import type { Gateway } from "../gateway/pipeline.ts"
+import type { Gateway } from "../gateway/gateway.ts"
 import { createCors } from "./cors.ts"
 import { createDashboard } from "./dashboard.ts"
 import { createHostCheck, isLoopback, rejectHost } from "./hosts.ts"

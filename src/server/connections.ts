@@ -1,4 +1,4 @@
-import type { Server } from "node:http"
+import type { Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 
@@ -78,4 +78,24 @@ export function endAndClose(socket: Duplex, bytes: string): void {
   socket.end(bytes)
   const timer = setTimeout(() => socket.destroy(), REASON_MS)
   socket.once("close", () => clearTimeout(timer))
+}
+
+/** A socket with the response that is running on it. Node has no public property for that. */
+type HttpSocket = Duplex & { readonly _httpMessage?: ServerResponse | null }
+
+/**
+ * Rejects a malformed request after the requests before it have been answered. When the malformed request itself is
+ * already being answered, the connection is closed.
+ */
+export function endAfterRunning(socket: HttpSocket, response: string): void {
+  const running = socket._httpMessage
+  const isBroken = running && !running.req.complete
+  if (!running || (isBroken && !running.headersSent)) return void endAndClose(socket, response)
+  if (isBroken) return void socket.destroy()
+  running.once("close", () => setImmediate(() => socket.writable && endAfterRunning(socket, response)))
+}
+
+/** Returns true while a response to an earlier request is running on a connection. */
+export function isAnswering(socket: HttpSocket): boolean {
+  return !!socket._httpMessage
 }

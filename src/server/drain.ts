@@ -1,5 +1,5 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises"
-import type { Gateway } from "../gateway/pipeline.ts"
+import type { Gateway } from "../gateway/gateway.ts"
 import type { Listener } from "./listen.ts"
 
 /** After this time without a request, connections are assumed to carry no more requests, and are closed. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Gateway } from "../gateway/pipeline.ts"
+import type { Gateway } from "../gateway/gateway.ts"
 import { createApp } from "./app.ts"
 import type { ConnectionCounter } from "./connections.ts"
 import { drainRequests } from "./drain.ts"

@@ -1,13 +1,13 @@
-import { createServer as createHttpServer, type Server, type ServerResponse } from "node:http"
+import { createServer as createHttpServer, type Server } from "node:http"
 import { type AddressInfo, createServer, Server as TcpServer } from "node:net"
-import type { Duplex } from "node:stream"
 import { listen } from "listhen"
 import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
 import { onChunkedRequest, watchReads } from "../kit/costly-reads.ts"
-import { type ConnectionCounter, endAndClose } from "./connections.ts"
+import { type ConnectionCounter, endAfterRunning } from "./connections.ts"
 import { type Handler, inOrder } from "./in-order.ts"
 import { closeSlowReaders } from "./slow-readers.ts"
+import { serveUpgrades } from "./upgrades.ts"
 
 /** Metadata may take 32 × 1 KiB, so Node's limit of 16 KiB for all headers would reject valid requests. */
 const MAX_HEADER_BYTES = 64 * 1024
@@ -52,6 +52,7 @@ export async function startListening(
     },
   )
   tune(server, handler, options.readTimeoutMs)
+  serveUpgrades(server, handler)
   closeSlowReaders(server, options.writeTimeoutMs)
   options.connections?.watch(server)
   watchReads(server)
@@ -157,15 +158,12 @@ function tune(server: Server, handler: Handler, readTimeoutMs: number): void {
   server.on("connection", (socket) => socket.setNoDelay(true))
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
-    endAfterRunning(
-      socket as HttpSocket,
-      `HTTP/1.1 ${toStatusLine(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-    )
+    endAfterRunning(socket, `HTTP/1.1 ${toStatusLine(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   })
   server.on("connect", (_request, socket) => {
     // Node has removed its error listener from this socket. Without one, a connection reset would end the process.
     socket.on("error", () => socket.destroy())
-    endAfterRunning(socket as HttpSocket, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    endAfterRunning(socket, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
   })
 }
 
@@ -178,21 +176,6 @@ function toStatusLine(code: string | undefined): string {
     default:
       return "400 Bad Request"
   }
-}
-
-/** A socket with the response that is running on it. Node has no public property for that. */
-type HttpSocket = Duplex & { readonly _httpMessage?: ServerResponse | null }
-
-/**
- * Rejects a malformed request after the requests before it have been answered. When the malformed request itself is
- * already being answered, the connection is closed.
- */
-function endAfterRunning(socket: HttpSocket, response: string): void {
-  const running = socket._httpMessage
-  const isBroken = running && !running.req.complete
-  if (!running || (isBroken && !running.headersSent)) return void endAndClose(socket, response)
-  if (isBroken) return void socket.destroy()
-  running.once("close", () => setImmediate(() => socket.writable && endAfterRunning(socket, response)))
 }
 
 function toCommandError(error: unknown, host: string, port: number, section = "server"): unknown {

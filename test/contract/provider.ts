@@ -31,7 +31,10 @@ interface Fixture {
 export function describeProvider(name: string, dialect: Dialect): void {
   describe(`${name}: credentials`, () => {
     it("stand in places whose names are known as secret", () => {
-      const names = dialect.credentials.map((place) => ("header" in place ? place.header : place.query))
+      const names = dialect.credentials.map((place) => {
+        if ("subprotocol" in place) return place.subprotocol
+        return "header" in place ? place.header : place.query
+      })
       expect(names.filter((name) => !isSecretName(name))).toEqual([])
     })
   })

@@ -54,6 +54,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   h3: ["server"],
   listhen: ["server"],
   undici: ["gateway", "kit"],
+  ws: ["kit"],
   ofetch: ["pricing"],
   "@pydantic/genai-prices": ["pricing"],
   pg: ["database"],

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream"
+import type { Socket } from "node:net"
 
 export type Side = "client" | "provider"
 
@@ -27,11 +27,9 @@ export interface TunnelEnd {
 }
 
 export interface TunnelOptions {
-  readonly client: Duplex
-  readonly provider: Duplex
-  /** Bytes that came with the handshakes. */
-  readonly clientHead: Buffer
-  readonly providerHead: Buffer
+  /** Bytes that came with the handshakes are in the buffers of the sockets. */
+  readonly client: Socket
+  readonly provider: Socket
   /** The value of the provider's `Sec-WebSocket-Extensions`; undefined: nothing was agreed. */
   readonly extensions: string | undefined
   /** How long a side may stop reading what it was sent, in milliseconds. */
@@ -50,4 +48,44 @@ export interface Tunnel {
   close(code: number, reason: string): void
   /** Breaks both connections off at once. */
   destroy(): void
+}
+
+/** Opens a tunnel between two connections whose handshakes are over. */
+export function openTunnel({ client, provider }: TunnelOptions, watcher: TunnelWatcher): Tunnel {
+  let by: Side | "gateway" | undefined
+  let open = 2
+  const tunnel = {
+    isGated: false,
+    lastActiveAt: performance.now(),
+    sendToClient() {},
+    close: () => tunnel.destroy(),
+    destroy() {
+      by ??= "gateway"
+      client.destroy()
+      provider.destroy()
+    },
+  }
+  relay(client, provider, "client")
+  relay(provider, client, "provider")
+  return tunnel
+
+  function relay(from: Socket, to: Socket, side: Side): void {
+    from.allowHalfOpen = true
+    from.on("data", (bytes) => {
+      tunnel.lastActiveAt = performance.now()
+      if (!to.write(bytes)) from.pause()
+    })
+    to.on("drain", () => from.resume())
+    from.on("end", () => {
+      by ??= side
+      to.end()
+    })
+    from.on("error", () => {})
+    from.on("close", () => {
+      by ??= side
+      to.destroySoon()
+      if (--open === 0) watcher.onEnd({ by, code: undefined })
+    })
+    from.resume()
+  }
 }

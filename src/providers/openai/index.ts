@@ -18,7 +18,11 @@ export const openai = defineDialect({
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   // Azure has a header of its own.
   modelList: MODEL_LIST,
-  credentials: [{ header: "authorization", scheme: "bearer" }, { header: "api-key" }],
+  credentials: [
+    { header: "authorization", scheme: "bearer" },
+    { header: "api-key" },
+    { subprotocol: "openai-insecure-api-key." },
+  ],
   // Codex sends the id of the account with each request of a ChatGPT login, and never with an API key.
   // A login is a JSON Web Token. The header alone proves nothing: with an API key, the request is billed.
   logins: {

@@ -1,0 +1,80 @@
+import { once } from "node:events"
+import type { IncomingMessage } from "node:http"
+import type { AddressInfo } from "node:net"
+import WebSocket, { type ClientOptions, type ServerOptions, WebSocketServer } from "ws"
+import { DIALECTS } from "../../../src/providers/catalog.ts"
+import { KEY, type Pipeline, startPipeline } from "../../support/pipeline.ts"
+
+/** The dialects, of which OpenAI's has WebSockets at these paths, whose messages belong to no turn. */
+export const DIALECTS_WITH_SOCKETS = {
+  ...DIALECTS,
+  openai: {
+    ...DIALECTS.openai,
+    sockets: {
+      opens: (path: string) => /\/(?:realtime|responses)$/.test(path),
+      createReader: () => ({ onClient: () => undefined, onProvider: () => undefined, onRejected() {} }),
+      errorMessage: () => "{}",
+    },
+  },
+}
+
+/** A provider's WebSocket server. */
+export interface SocketProvider {
+  readonly origin: string
+  readonly server: WebSocketServer
+  /** The handshakes, oldest first. */
+  readonly handshakes: readonly IncomingMessage[]
+  /** Resolves with the next connection. */
+  accepted(): Promise<WebSocket>
+  close(): Promise<void>
+}
+
+export async function startSocketProvider(options: ServerOptions = {}): Promise<SocketProvider> {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", ...options })
+  await once(server, "listening")
+  const handshakes: IncomingMessage[] = []
+  const unclaimed: WebSocket[] = []
+  const waiting: ((socket: WebSocket) => void)[] = []
+  server.on("connection", (socket, request) => {
+    handshakes.push(request)
+    socket.on("error", () => {})
+    const take = waiting.shift()
+    if (take) take(socket)
+    else unclaimed.push(socket)
+  })
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    server,
+    handshakes,
+    accepted: () => {
+      const socket = unclaimed.shift()
+      return socket ? Promise.resolve(socket) : new Promise((resolve) => waiting.push(resolve))
+    },
+    async close() {
+      for (const client of server.clients) client.terminate()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Starts the pipeline with WebSockets. */
+export function startSocketPipeline(
+  upstream: string,
+  options: Omit<Parameters<typeof startPipeline>[0], "upstream"> = {},
+): Promise<Pipeline> {
+  return startPipeline({ upstream, ...options, deps: { dialects: DIALECTS_WITH_SOCKETS, ...options.deps } })
+}
+
+/** Opens a WebSocket through the gateway. */
+export async function connectSocket(
+  { port }: { readonly port: number },
+  options: ClientOptions & { readonly path?: string; readonly subprotocols?: string[] } = {},
+): Promise<WebSocket> {
+  const { path = "/v1/realtime?model=gpt-realtime", subprotocols = [], ...rest } = options
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, subprotocols, {
+    ...rest,
+    headers: { authorization: "Bearer sk-test", "x-majordomo-key": KEY, ...rest.headers },
+  })
+  await once(socket, "open")
+  return socket
+}
