@@ -36,8 +36,9 @@ import { createRouter, type Route, type Router } from "./route.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
 import { checkHandshake, startHandshake } from "./sockets/handshake.ts"
-import type { SessionOpening } from "./sockets/opening.ts"
-import { openSession } from "./sockets/session.ts"
+import { opensSession, type SessionOpening } from "./sockets/opening.ts"
+import type { SessionSteps } from "./sockets/session-steps.ts"
+import { Sessions } from "./sockets/sessions.ts"
 import { createCredentialChoice } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
@@ -63,19 +64,20 @@ export function createGateway(deps: Deps): Gateway {
  * A request that fails in steps 1 to 4 gets an error and no row, unless its key does not allow it. From then on each
  * request has exactly one row.
  */
-class Pipeline implements Gateway, RelaySteps {
+class Pipeline implements Gateway, RelaySteps, SessionSteps {
   readonly counters = createCounters()
   readonly writeTimeoutMs: number
   readonly held = new HeldAnswers()
-  private readonly deps: Deps
+  readonly deps: Deps
   private readonly router: Router
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
-  private readonly identify: ReturnType<typeof createIdentify>
+  readonly identify: ReturnType<typeof createIdentify>
   private readonly chooseCredentials: ReturnType<typeof createCredentialChoice>
   private readonly checkHeadMetadata: ReturnType<typeof createHeadCheck>
   private readonly upstreams: ReturnType<typeof createUpstreams>
-  private readonly build: ReturnType<typeof createRequestBuilder>
+  readonly build: ReturnType<typeof createRequestBuilder>
   private readonly reserve: ReturnType<typeof createReserve>
+  private readonly sessions: Sessions
   private readonly bodyLimits: BodyLimits
   private readonly recording: Parameters<typeof record>[0]
   private open = 0
@@ -96,6 +98,7 @@ class Pipeline implements Gateway, RelaySteps {
     this.build = createRequestBuilder(deps, { attribute, upstreams: this.upstreams })
     this.reserve = createReserve(deps, (request, error) => this.recordUnforwarded(request, error))
     this.recording = { ...deps, names: new ModelNames() }
+    this.sessions = new Sessions(this)
     this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onSpillError?.(error))
   }
 
@@ -109,15 +112,21 @@ class Pipeline implements Gateway, RelaySteps {
   }
 
   openRequests(): number {
-    return this.open
+    // The connection of a WebSocket is that of its handshake. Its turns are in `unrecorded`.
+    return Math.max(0, this.open - this.counters.sockets.open)
   }
 
   unrecordedRequests(): number {
     return this.unrecorded
   }
 
+  closeIdleSessions(): void {
+    this.sessions.drain()
+  }
+
   abortRunning(): void {
     this.counters.isAborting = true
+    this.sessions.abort()
   }
 
   close(): Promise<void> {
@@ -128,7 +137,9 @@ class Pipeline implements Gateway, RelaySteps {
   private async run(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { deps } = this
     const receivedAt = Date.now()
-    const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt: performance.now(), request, response }
+    const id = uuidV7(receivedAt)
+    const websocketId = isHandshake(request) ? id : undefined
+    const arrival = { id, receivedAt, startedAt: performance.now(), request, response, websocketId }
     let route: Route | undefined
     try {
       const head = receive(request, this.checkSingleHeaders)
@@ -142,6 +153,7 @@ class Pipeline implements Gateway, RelaySteps {
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
+      if (websocketId !== undefined) this.sessions.checkRoom()
       const isChecked = needsMetadata(caller, deps.dialects[route.format], request.method, route.path)
       if (isChecked) this.checkHeadMetadata(request, caller)
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
@@ -151,7 +163,7 @@ class Pipeline implements Gateway, RelaySteps {
         const reserving = this.reserve(limits, proxied)
         if (reserving instanceof Promise) await reserving
       }
-      if (isHandshake(request)) startHandshake(this, proxied)
+      if (websocketId !== undefined) startHandshake(this, proxied)
       else new Relay(this, proxied).start()
     } catch (error) {
       reject({ deps, router: this.router }, error, arrival, route)
@@ -164,11 +176,15 @@ class Pipeline implements Gateway, RelaySteps {
   }
 
   openSession(opening: SessionOpening): void {
-    openSession(this, opening)
+    this.sessions.start(opening)
   }
 
   recordItem(request: ProxiedRequest, item: JobItem): void {
     recordItem(this.deps, request, item)
+  }
+
+  onTurn(): void {
+    this.unrecorded++
   }
 
   /** Steps 8 and 9. */
@@ -201,7 +217,8 @@ class Pipeline implements Gateway, RelaySteps {
   private checkRead(proxied: ProxiedRequest, isMetadataChecked: boolean): void {
     const { call, caller } = proxied
     try {
-      if (isMetadataChecked) checkMetadata(call.metadata, caller)
+      // Each turn of a WebSocket is checked with what it says itself.
+      if (isMetadataChecked && !opensSession(call)) checkMetadata(call.metadata, caller)
       if (caller.policy !== undefined) checkModels(caller.policy, proxied)
     } catch (error) {
       if (isRejection(error)) this.recordUnforwarded(proxied, error)

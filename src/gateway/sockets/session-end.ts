@@ -13,7 +13,10 @@ export interface Closing {
 export const ABORTED: Closing = { reason: "shutdown", message: INTERRUPTIONS.aborted }
 export const STOPPING: Closing = { reason: "shutdown", message: "the gateway is shutting down, connect again" }
 export const IDLE: Closing = { reason: "idle", message: "nothing was sent for websockets.idle_timeout, connect again" }
-export const TOO_OLD: Closing = { reason: "age", message: "the connection is older than websockets.max_age, connect again" }
+export const TOO_OLD: Closing = {
+  reason: "age",
+  message: "the connection is older than websockets.max_age, connect again",
+}
 
 /** A message of the client passed on unread, although a limit or the policy of its key applies. */
 export const UNREADABLE = new GatewayError(

@@ -43,7 +43,7 @@ export function createSessionRequests(steps: SessionSteps): SessionRequests {
   const reserve = createReserve(deps, ignore)
   const hasLimits = () => deps.limits !== undefined && !deps.limits.isEmpty
 
-  function buildTurn({ handshake, caller, begin, messages, isFirst }: TurnFacts, body: Buffer): ProxiedRequest {
+  function buildTurn({ handshake, caller, messages, isFirst }: Omit<TurnFacts, "begin">, body: Buffer): ProxiedRequest {
     const { call, route, credentials, response } = handshake
     const receivedAt = Date.now()
     const id = isFirst ? call.id : uuidV7(receivedAt)

@@ -1,4 +1,4 @@
-import type { Caller, Ending, RawHeaders } from "../../core/call.ts"
+import type { Ending, RawHeaders } from "../../core/call.ts"
 import type { JobItem } from "../../providers/_jobs.ts"
 import type { createRequestBuilder } from "../build-request.ts"
 import type { Counters } from "../counters.ts"
@@ -8,7 +8,7 @@ import type { ProxiedRequest } from "../proxied-request.ts"
 
 type SessionDeps = Pick<
   Deps,
-  "dialects" | "ledger" | "limits" | "settings" | "price" | "pricesVersion" | "boundsOf" | "openMessages" | "isStopping" | "onError"
+  "dialects" | "ledger" | "limits" | "settings" | "price" | "pricesVersion" | "boundsOf" | "openMessages" | "onError"
 >
 
 /** The parts and the steps of the pipeline that WebSocket sessions use for their turns. */
@@ -23,6 +23,3 @@ export interface SessionSteps {
   /** Called exactly once per request. */
   settle(request: ProxiedRequest, ending: Ending, headers: RawHeaders, onStored: () => void): void
 }
-
-/** Finds the client of a session, whose key may have changed since. */
-export type FindCaller = (handshake: ProxiedRequest) => Caller | Promise<Caller>

@@ -163,8 +163,8 @@ export class SessionTurns {
   }
 
   private settleUnforwarded(request: ProxiedRequest, error: GatewayError | ClientLeft): void {
-    const { settle, counters } = this.parts.steps
-    settle(request, toUnforwardedEnding(error, request.now(), counters.isAborting), [], ignore)
+    const { steps } = this.parts
+    steps.settle(request, toUnforwardedEnding(error, request.now(), steps.counters.isAborting), [], ignore)
   }
 
   private toKnown(error: unknown): GatewayError {

@@ -8,14 +8,23 @@ import type { ProxiedRequest } from "../proxied-request.ts"
 import type { SessionEnd } from "./counters.ts"
 import { KeyCheck } from "./key-check.ts"
 import type { SessionOpening } from "./opening.ts"
-import { ABORTED, type Closing, IDLE, isEndOfKey, STOPPING, TOO_OLD, toInterruption, UNREADABLE } from "./session-end.ts"
+import {
+  ABORTED,
+  type Closing,
+  IDLE,
+  isEndOfKey,
+  STOPPING,
+  TOO_OLD,
+  toInterruption,
+  UNREADABLE,
+} from "./session-end.ts"
 import { nameSession, type SessionRequests } from "./session-requests.ts"
 import type { SessionSteps } from "./session-steps.ts"
 import { SessionTurns } from "./session-turns.ts"
 import type { Side, Tunnel, TunnelEnd, TunnelWatcher, Verdict } from "./tunnel.ts"
 
-/** The most of a close frame's reason: a control frame has at most 125 bytes, two of which are the code. */
-const MAX_REASON_LENGTH = 120
+/** The most bytes of a close frame's reason: a control frame has at most 125, two of which are the code. */
+const MAX_REASON_BYTES = 123
 const GOING_AWAY = 1001
 const POLICY_VIOLATION = 1008
 const TOO_BIG = 1009
@@ -77,11 +86,7 @@ export class Session implements TunnelWatcher {
     messages[from]++
     bytes[from] += message.length
     if (from === "client") return this.onClient(message)
-    const found = this.attempt(() => this.reader?.onProvider(message))
-    if (found !== undefined) {
-      this.turns.onMessage(found, message)
-      if (found.ends !== undefined) this.closeIfDue(performance.now())
-    }
+    this.onProvider(message)
     return "pass"
   }
 
@@ -150,15 +155,27 @@ export class Session implements TunnelWatcher {
     return "pass"
   }
 
+  private onProvider(message: Buffer): void {
+    try {
+      const found = this.reader?.onProvider(message)
+      if (found === undefined) return
+      this.turns.onMessage(found, message)
+      if (found.ends !== undefined) this.closeIfDue(performance.now())
+    } catch (error) {
+      this.onReaderError(error)
+      this.turns.onUnread()
+    }
+  }
+
   /** The row of a session without a turn. Nothing is billed then, as far as all of its messages were read. */
   private settleHandshake(): void {
     const { handshake, firstByteMs, headers, turns } = this
-    const { settle, deps } = this.parts.steps
-    if (deps.settings.attribution.session) nameSession(handshake.call)
+    const { steps } = this.parts
+    if (steps.deps.settings.attribution.session) nameSession(handshake.call)
     const reading = { ...NO_READING, free: !turns.hasGaps }
     const respondedAt = handshake.call.receivedAt + firstByteMs
     const answer = { outcome: "complete", statusCode: 101, firstByteMs, respondedAt, streamed: true } as const
-    settle(handshake, { ...answer, error: this.closing?.message, reading }, headers, () => {})
+    steps.settle(handshake, { ...answer, error: this.closing?.message, reading }, headers, () => {})
   }
 
   private onRefused(error: GatewayError, asked: Buffer, turn: string): void {
@@ -182,7 +199,7 @@ export class Session implements TunnelWatcher {
   private close(closing: Closing, code = GOING_AWAY): void {
     if (this.closing !== undefined || this.hasEnded) return
     this.closing = closing
-    this.tunnel?.close(code, closing.message.slice(0, MAX_REASON_LENGTH))
+    this.tunnel?.close(code, toReason(closing.message))
   }
 
   /** Closes the session with its running turns, and tells the client why. */
@@ -216,4 +233,9 @@ export class Session implements TunnelWatcher {
       return undefined
     }
   }
+}
+
+/** Returns the reason of a close frame. It is ASCII, so that its bytes are its characters. */
+function toReason(message: string): string {
+  return message.replaceAll(/[^ -~]/g, "?").slice(0, MAX_REASON_BYTES)
 }

@@ -1,5 +1,5 @@
-import { findRaw } from "../../core/raw-headers.ts"
 import { GatewayError } from "../../core/errors.ts"
+import { findRaw } from "../../core/raw-headers.ts"
 import type { SessionOpening } from "./opening.ts"
 import { Session } from "./session.ts"
 import { createSessionRequests, type SessionRequests } from "./session-requests.ts"

@@ -70,9 +70,9 @@ export class Turn {
 
   /** The session ends before the turn. */
   interrupt({ outcome, error }: Interruption): void {
-    if (this.hasAnswer) return this.end(outcome, 200, error, this.read(false))
-    const status = outcome === "upstream_broke" ? STATUS_BAD_GATEWAY : STATUS_CLIENT_CLOSED_REQUEST
-    this.end(outcome, status, error, emptyReading(this.request))
+    const unanswered = outcome === "upstream_broke" ? STATUS_BAD_GATEWAY : STATUS_CLIENT_CLOSED_REQUEST
+    if (this.hasAnswer) this.end(outcome, 200, error, this.read(false))
+    else this.end(outcome, unanswered, error, emptyReading(this.request))
   }
 
   private read(isComplete: boolean): Reading {
