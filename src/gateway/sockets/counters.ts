@@ -1,4 +1,4 @@
-import type { Side } from "./tunnel.ts"
+import type { Side } from "./watcher.ts"
 
 /**
  * Why a session ended. `key`: its key was revoked, or is no longer allowed. `rejected`: a turn could not be rejected in any

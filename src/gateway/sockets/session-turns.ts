@@ -8,7 +8,7 @@ import { ClientLeft } from "../read-body.ts"
 import type { KeyCheck } from "./key-check.ts"
 import type { SessionRequests } from "./session-requests.ts"
 import type { SessionSteps } from "./session-steps.ts"
-import type { Verdict } from "./tunnel.ts"
+import type { Verdict } from "./watcher.ts"
 import { type Interruption, Turn } from "./turn.ts"
 
 interface TurnParts {

@@ -21,7 +21,8 @@ import {
 import { nameSession, type SessionRequests } from "./session-requests.ts"
 import type { SessionSteps } from "./session-steps.ts"
 import { SessionTurns } from "./session-turns.ts"
-import type { Side, Tunnel, TunnelEnd, TunnelWatcher, Verdict } from "./tunnel.ts"
+import type { Tunnel } from "./tunnel.ts"
+import type { Side, TunnelEnd, TunnelWatcher, Verdict } from "./watcher.ts"
 
 /** The most bytes of a close frame's reason: a control frame has at most 125, two of which are the code. */
 const MAX_REASON_BYTES = 123

@@ -1,5 +1,6 @@
 import { GatewayError } from "../../core/errors.ts"
 import { findRaw } from "../../core/raw-headers.ts"
+import { createSocketBudget } from "./budget.ts"
 import type { SessionOpening } from "./opening.ts"
 import { Session } from "./session.ts"
 import { createSessionRequests, type SessionRequests } from "./session-requests.ts"
@@ -13,6 +14,7 @@ const REVIEW_MS = 400
 export class Sessions {
   private readonly steps: SessionSteps
   private readonly requests: SessionRequests
+  private readonly budget = createSocketBudget()
   private readonly open = new Set<Session>()
   private timer: NodeJS.Timeout | undefined
   private isDraining = false
@@ -51,7 +53,8 @@ export class Sessions {
     this.timer ??= setInterval(() => this.review(), REVIEW_MS).unref()
     const extensions = findRaw(headers, "sec-websocket-extensions")
     const { writeTimeoutMs } = deps.settings
-    session.start(openTunnel({ client, provider, extensions, writeTimeoutMs }, session))
+    const { budget } = this
+    session.start(openTunnel({ client, provider, extensions, writeTimeoutMs, budget }, session))
     if (this.isDraining) session.drain()
     if (counters.isAborting) session.abort()
   }

@@ -174,7 +174,7 @@ test("two responses that run at the same time have a row each", async () => {
 test("a response with a message that was not read is estimated, unless its usage was read", async () => {
   await start()
   const { client, far } = await open()
-  const long = JSON.stringify({ type: "response.output_text.delta", delta: "word ".repeat(50_000) })
+  const long = JSON.stringify({ type: "response.output_text.delta", delta: "word ".repeat(3_500_000) })
   client.send(create())
   await nextMessage(far)
   for (const message of [...begun(), long, completed()]) far.send(message)

@@ -1,0 +1,128 @@
+import type { Inflater } from "../../kit/websocket/inflater.ts"
+import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
+import type { MessageReader } from "../../kit/websocket/message-reader.ts"
+import { MAX_MESSAGE_BYTES, type Side, type TunnelWatcher, type Verdict } from "./watcher.ts"
+
+/** When so many bytes wait to be read, the connections that they came from are not read any further. */
+const MAX_WAITING_BYTES = 1024 * 1024
+
+/** What reads the messages of one direction. */
+export interface Tap {
+  readonly side: Side
+  readonly reader: MessageReader
+  /** undefined: compression was not agreed. */
+  readonly inflater: Inflater | undefined
+}
+
+/** A whole message that has arrived. */
+export interface Delivery {
+  readonly tap: Tap
+  /** undefined: the message was not kept, because it is too large. */
+  readonly frames: Buffer | undefined
+  readonly isCompressed: boolean
+  /** The length of its payload. */
+  readonly bytes: number
+  /** The bytes of the budget that it holds. */
+  reserved: number
+  /** Called once for a message that is held. */
+  readonly settle: ((verdict: Verdict | "unread") => void) | undefined
+}
+
+/**
+ * Gives the messages of both directions to the watcher, in the order of their arrival. Nearly all are read at once; a
+ * large compressed one is inflated in another thread, and those after it wait.
+ */
+export class Deliveries {
+  private readonly watcher: TunnelWatcher
+  private readonly budget: MemoryBudget
+  private readonly onCaughtUp: () => void
+  private readonly waiting: Delivery[] = []
+  private waitingBytes = 0
+  private isInflating = false
+  private isClosed = false
+
+  constructor(watcher: TunnelWatcher, budget: MemoryBudget, onCaughtUp: () => void) {
+    this.watcher = watcher
+    this.budget = budget
+    this.onCaughtUp = onCaughtUp
+  }
+
+  get isBehind(): boolean {
+    return this.waitingBytes > MAX_WAITING_BYTES
+  }
+
+  add(delivery: Delivery): void {
+    if (!this.isInflating) return void this.deliver(delivery)
+    const { frames, reserved } = delivery
+    const length = frames?.length ?? 0
+    if (reserved === 0 && !this.budget.take(length, length)) {
+      this.waiting.push({ ...delivery, frames: undefined })
+      return
+    }
+    if (reserved === 0) delivery.reserved = length
+    this.waitingBytes += length
+    this.waiting.push(delivery)
+  }
+
+  /** Forgets what waits. The watcher is not called any more. */
+  close(): void {
+    this.isClosed = true
+    for (const { reserved } of this.waiting.splice(0)) this.budget.give(reserved)
+  }
+
+  private deliver(delivery: Delivery): void {
+    const { tap, frames, isCompressed } = delivery
+    const payload = frames && tap.reader.read(frames)
+    if (payload === undefined) return void this.deliverUnread(delivery)
+    const { data, isBinary } = payload
+    if (!isCompressed) return void this.deliverRead(delivery, data, isBinary)
+    const inflated = tap.inflater?.inflate(data)
+    if (inflated === "large") this.inflate(delivery, tap.inflater!, data, isBinary)
+    else if (inflated === undefined) this.deliverUnread(delivery)
+    else this.deliverRead(delivery, inflated, isBinary)
+  }
+
+  private inflate(delivery: Delivery, inflater: Inflater, data: Buffer, isBinary: boolean): void {
+    if (!this.budget.take(MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES)) return void this.deliverUnread(delivery)
+    this.isInflating = true
+    void inflater.inflateLarge(data).then((message) => {
+      this.budget.give(MAX_MESSAGE_BYTES)
+      this.isInflating = false
+      if (message === undefined) this.deliverUnread(delivery)
+      else this.deliverRead(delivery, message, isBinary)
+      this.catchUp()
+    })
+  }
+
+  private catchUp(): void {
+    while (!this.isInflating && this.waiting.length > 0) {
+      const delivery = this.waiting.shift()!
+      this.waitingBytes -= delivery.frames?.length ?? 0
+      this.deliver(delivery)
+    }
+    if (!this.isClosed && !this.isBehind) this.onCaughtUp()
+  }
+
+  private deliverRead(delivery: Delivery, message: Buffer, isBinary: boolean): void {
+    const { tap, settle } = delivery
+    this.release(delivery)
+    if (this.isClosed) return
+    const verdict = this.watcher.onMessage(tap.side, message, isBinary)
+    if (verdict instanceof Promise) verdict.then(settle, () => settle?.("pass"))
+    else settle?.(verdict)
+  }
+
+  private deliverUnread(delivery: Delivery): void {
+    const { tap, isCompressed, bytes, settle } = delivery
+    this.release(delivery)
+    if (isCompressed) tap.inflater?.lose()
+    if (this.isClosed) return
+    this.watcher.onUnread(tap.side, bytes)
+    settle?.("unread")
+  }
+
+  private release(delivery: Delivery): void {
+    if (delivery.reserved > 0) this.budget.give(delivery.reserved)
+    delivery.reserved = 0
+  }
+}

@@ -1,0 +1,72 @@
+import { Pieces } from "../../kit/pieces.ts"
+import type { FrameScanner } from "../../kit/websocket/frame-scanner.ts"
+import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
+import { MAX_MESSAGE_BYTES } from "./watcher.ts"
+
+/** A message in more frames is not read, because each takes memory beside its bytes. */
+const MAX_FRAMES = 16 * 1024
+/** A piece this small is copied, so that it does not keep the whole chunk that it came with. */
+const SMALL_PIECE_BYTES = 16 * 1024
+
+/** Keeps the frames of one message until it is whole, in bounded memory. */
+export class Gatherer {
+  isCompressed = false
+  /** The length of the payload so far. */
+  bytes = 0
+  /** The bytes of the budget that the message holds. */
+  reserved = 0
+  private readonly budget: MemoryBudget
+  private pieces: Pieces | undefined
+  private frames = 0
+  private isGivenUp = false
+
+  constructor(budget: MemoryBudget) {
+    this.budget = budget
+  }
+
+  get isEmpty(): boolean {
+    return this.frames === 0
+  }
+
+  /** A frame of the message has begun, and its header is complete. */
+  beginFrame(scanner: FrameScanner): void {
+    if (this.frames++ === 0) this.isCompressed = scanner.isCompressed
+    this.bytes += scanner.length
+    if (this.bytes > MAX_MESSAGE_BYTES || this.frames > MAX_FRAMES) this.giveUp()
+  }
+
+  /** Keeps a piece of a message that is not complete with it. */
+  keep(piece: Buffer): void {
+    if (this.isGivenUp) return
+    const total = (this.pieces?.length ?? 0) + piece.length
+    if (!this.budget.take(piece.length, total)) return void this.giveUp()
+    this.reserved += piece.length
+    this.pieces ??= new Pieces()
+    this.pieces.push(piece.length < SMALL_PIECE_BYTES ? Buffer.from(piece) : piece)
+  }
+
+  /** Returns all frames with the last piece; undefined: the message was too large. */
+  finish(last: Buffer): Buffer | undefined {
+    if (this.isGivenUp) return undefined
+    const { pieces } = this
+    if (pieces === undefined) return last
+    pieces.push(last)
+    return pieces.takeBytes()
+  }
+
+  /** Forgets the message. What it holds of the budget is given back by whoever has taken it over. */
+  reset(): void {
+    this.pieces = undefined
+    this.frames = 0
+    this.bytes = 0
+    this.reserved = 0
+    this.isGivenUp = false
+  }
+
+  giveUp(): void {
+    this.isGivenUp = true
+    this.pieces = undefined
+    this.budget.give(this.reserved)
+    this.reserved = 0
+  }
+}
