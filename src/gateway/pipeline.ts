@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Body, Ending, RawHeaders } from "../core/call.ts"
-import { GatewayError } from "../core/errors.ts"
+import type { Ending, RawHeaders } from "../core/call.ts"
+import type { GatewayError } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import { isHandshake } from "../kit/websocket/handshake.ts"
 import type { JobItem } from "../providers/_jobs.ts"
@@ -25,9 +25,8 @@ import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
 import { checkModels, checkPolicy } from "./policy.ts"
 import type { ProxiedRequest, SettledRequest } from "./proxied-request.ts"
-import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
-import { decodeBody, isEncoded } from "./readable-body.ts"
-import { type Arrival, receive, receiveBody } from "./receive.ts"
+import { type ClientLeft, createBodyLimits } from "./read-body.ts"
+import { type Arrival, receive } from "./receive.ts"
 import { record } from "./record.ts"
 import { reject } from "./reject.ts"
 import { Relay } from "./relay.ts"
@@ -42,8 +41,6 @@ import { Sessions } from "./sockets/sessions.ts"
 import { createCredentialChoice } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
-/** A body that takes longer did not arrive with its head. Its key may have been revoked or have expired meanwhile. */
-const SLOW_BODY_MS = 1
 export function createGateway(deps: Deps): Gateway {
   return new Pipeline(isolateFaults(deps))
 }
@@ -78,7 +75,7 @@ class Pipeline implements Gateway, RelaySteps, SessionSteps {
   readonly build: ReturnType<typeof createRequestBuilder>
   private readonly reserve: ReturnType<typeof createReserve>
   private readonly sessions: Sessions
-  private readonly bodyLimits: BodyLimits
+  private readonly prepare: ReturnType<typeof createPrepare>
   private readonly recording: Parameters<typeof record>[0]
   private open = 0
   private unrecorded = 0
@@ -99,7 +96,12 @@ class Pipeline implements Gateway, RelaySteps, SessionSteps {
     this.reserve = createReserve(deps, (request, error) => this.recordUnforwarded(request, error))
     this.recording = { ...deps, names: new ModelNames() }
     this.sessions = new Sessions(this)
-    this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onSpillError?.(error))
+    this.prepare = createPrepare({
+      ...{ identify: this.identify, build: this.build },
+      bodyLimits: createBodyLimits(settings, spill, (error) => deps.onSpillError?.(error)),
+      onFailed: (request, error) => this.recordUnforwarded(request, error),
+      onForgotten: () => this.unrecorded--,
+    })
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -156,6 +158,7 @@ class Pipeline implements Gateway, RelaySteps, SessionSteps {
       if (websocketId !== undefined) this.sessions.checkRoom()
       const isChecked = needsMetadata(caller, deps.dialects[route.format], request.method, route.path)
       if (isChecked) this.checkHeadMetadata(request, caller)
+      this.unrecorded++
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
       if (isChecked || caller.policy !== undefined) this.checkRead(proxied, isChecked)
       const { limits } = deps
@@ -226,30 +229,6 @@ class Pipeline implements Gateway, RelaySteps, SessionSteps {
         this.unrecorded--
         if (isLarge(call.body)) call.body.close()
       }
-      throw error
-    }
-  }
-
-  /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
-  private async prepare(arrival: Arrival, target: RoutedRequest, admitted: Admitted): Promise<ProxiedRequest> {
-    let body: Body = NO_BODY
-    const readingAt = performance.now()
-    this.unrecorded++
-    try {
-      const reading = receiveBody(arrival.request, arrival.response, this.bodyLimits)
-      body = reading instanceof Promise ? await reading : reading
-      if (performance.now() - readingAt > SLOW_BODY_MS) {
-        const { policy } = await this.identify(target, arrival.request.socket)
-        checkPolicy(policy, admitted.route.provider, Date.now())
-      }
-      const { headers } = arrival.request
-      const decoded = isEncoded(headers) ? await decodeBody(body, headers) : undefined
-      return this.build(arrival, target, admitted, body, decoded)
-    } catch (error) {
-      if (isLarge(body)) body.close()
-      if (error instanceof GatewayError || error instanceof ClientLeft) {
-        this.recordUnforwarded(this.build(arrival, target, admitted, NO_BODY), error)
-      } else this.unrecorded--
       throw error
     }
   }

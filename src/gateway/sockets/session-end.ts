@@ -1,8 +1,8 @@
 import { GatewayError, type GatewayErrorCode } from "../../core/errors.ts"
 import { INTERRUPTIONS } from "../endings.ts"
 import type { SessionEnd } from "./counters.ts"
-import type { TunnelEnd } from "./watcher.ts"
 import type { Interruption } from "./turn.ts"
+import type { TunnelEnd } from "./watcher.ts"
 
 /** Why the gateway itself closes a session. The client gets the message as the reason of its close frame. */
 export interface Closing {

@@ -8,8 +8,8 @@ import { ClientLeft } from "../read-body.ts"
 import type { KeyCheck } from "./key-check.ts"
 import type { SessionRequests } from "./session-requests.ts"
 import type { SessionSteps } from "./session-steps.ts"
-import type { Verdict } from "./watcher.ts"
 import { type Interruption, Turn } from "./turn.ts"
+import type { Verdict } from "./watcher.ts"
 
 interface TurnParts {
   readonly steps: SessionSteps

@@ -182,7 +182,7 @@ test("a response with a message that was not read is estimated, unless its usage
   client.send(create())
   await nextMessage(far)
   for (const message of [...begun(), long]) far.send(message)
-  await typesUntil(client, "response.completed")
+  await untilFound(() => pipeline.gateway.counters.sockets.unread.provider === 2)
   // The next response begins, so that the last one has ended, perhaps by the message that was not read.
   client.send(create())
   expect(await pipeline.nextRecord()).toMatchObject({ outcome: "complete", usage_source: "estimated" })
