@@ -40,7 +40,7 @@ export const CLOUDS = {
   vertex: {
     title: "Vertex AI",
     format: "gemini",
-    paths: /^\/v1(?:beta1)?\/(?:projects\/[^/]+\/locations|publishers)\//,
+    paths: /^\/(?:v1(?:beta1)?\/(?:projects\/[^/]+\/locations|publishers)\/|\/?ws\/google\.cloud\.aiplatform\.)/,
     setting: { key: "region", example: "us-central1, or global" },
     addressIn: toVertexAddress,
   },

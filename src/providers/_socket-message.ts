@@ -66,7 +66,7 @@ const CONTEXT = "conversation_tokens"
 /** Returns the member of a turn's request that states the conversation, with the comma before it; "": nothing is known. */
 export function contextMember({ text, audio, image }: ContextTokens): string {
   if (text + audio + image === 0) return ""
-  return `,"${CONTEXT}":${JSON.stringify({ text, audio, image })}`
+  return `,"${CONTEXT}":${JSON.stringify({ text, audio: Math.ceil(audio), image })}`
 }
 
 /** Returns the tokens of the conversation that a turn's request continues. */

@@ -56,6 +56,11 @@ export interface TurnMessage {
   readonly begins?: TurnBegin
   /** The message contains output, or the first sign of it: its time is the turn's first byte. */
   readonly isOutput: boolean
+  /**
+   * Set if this message shows that an earlier turn is over, of which no message said so. The earlier one ends before
+   * this message is taken.
+   */
+  readonly endsEarlier?: { readonly turn: string; readonly statusCode: number }
   /** Set if the turn is over. `statusCode` is that of the same result over HTTP: 200, or that of the error. */
   readonly ends?: { readonly statusCode: number; readonly error?: string }
 }

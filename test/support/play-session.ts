@@ -78,6 +78,7 @@ export function playSession(
     }
     const message = reader.onProvider(bytes)
     if (message === undefined) continue
+    if (message.endsEarlier !== undefined) end(message.endsEarlier.turn, message.endsEarlier)
     if (message.begins !== undefined) begin(message.begins)
     const turn = running.get(message.turn)!
     turn.messages++

@@ -8,6 +8,7 @@ import { countOf, type JsonObject, listOf, modelNameOf, objectOf, removeMembers,
 import { GeneratedCounter } from "./generated.ts"
 import { Grounding, groundingOfInteraction } from "./grounding.ts"
 import { fromInteraction } from "./interactions.ts"
+import { LiveCollector } from "./live/collector.ts"
 import { countImages, readPieces } from "./pieces.ts"
 import { fromPredictions } from "./predictions.ts"
 import { RESERVED_MEMBERS, toReading } from "./reading.ts"
@@ -17,7 +18,8 @@ import { candidatesOf, countsTokens, reportsTokens, tierOf } from "./usage.ts"
 
 /** Returns the collector for an answer of Gemini's, whole or streamed. */
 export function createCollector(request: ProviderRequest): Collector {
-  return new AnswerCollector(request)
+  const { kind } = OPERATIONS.find(request.method, request.path)
+  return kind === "live" ? new LiveCollector(request) : new AnswerCollector(request)
 }
 
 const FINISH = Buffer.from('"finishReason"')

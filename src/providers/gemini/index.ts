@@ -4,6 +4,7 @@ import { readRequest } from "../_request.ts"
 import { openai } from "../openai/index.ts"
 import { createCollector } from "./collector.ts"
 import { readJobs } from "./jobs.ts"
+import { SOCKETS } from "./live/index.ts"
 import { MODEL_LIST } from "./model-list.ts"
 import { readOrder } from "./pieces.ts"
 import { toReading } from "./reading.ts"
@@ -14,7 +15,13 @@ export const gemini = defineDialect({
   baseUrl: "https://generativelanguage.googleapis.com",
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   modelList: MODEL_LIST,
-  credentials: [{ header: "x-goog-api-key" }, { query: "key" }, { header: "authorization", scheme: "bearer" }],
+  credentials: [
+    { header: "x-goog-api-key" },
+    { query: "key" },
+    // An ephemeral token of the Live API.
+    { query: "access_token" },
+    { header: "authorization", scheme: "bearer" },
+  ],
   prepare(request) {
     const named = modelIn(request.path)
     // A native body does not name the model, and only one for Vertex can have the labels that attribute it.
@@ -38,6 +45,7 @@ export const gemini = defineDialect({
     return isArray && framingOf(head) === "document" ? "elements" : framingOf(head)
   },
   createCollector: (request) => (isCompatible(request) ? openai.createCollector(request) : createCollector(request)),
+  sockets: SOCKETS,
   readOrder: (request) => (isCompatible(request) ? openai.readOrder?.(request) : readOrder(request)),
   jobs: (request) => (isCompatible(request) ? openai.jobs?.(request) : readJobs(request)),
   toReading: (evidence) => (isCompatible(evidence) ? openai.toReading(evidence) : toReading(evidence)),

@@ -35,7 +35,7 @@ export function toReading({ method, path, model, usage, source, isFree }: Eviden
     return { ...NO_READING, model, raw: usage, units, ...(kinds ? { kinds } : {}), free: isFree, missing }
   }
   if (!reportsTokens(usage)) return { ...NO_READING, model, free: isFree }
-  const read = readUsage(usage, { splitImages: kind === "embedding" })
+  const read = readUsage(usage, kind === "embedding" ? SPLIT_PICTURES : kind === "live" ? SPLIT_ALL : {})
   const grounding = objectOf(usage["grounding"])
   const fees = grounding ? readGrounding(grounding, model ?? modelIn(path)) : NO_FEES
   return {
@@ -54,4 +54,6 @@ export function toReading({ method, path, model, usage, source, isFree }: Eviden
   }
 }
 
+const SPLIT_PICTURES = { images: "pictures" } as const
+const SPLIT_ALL = { images: "all" } as const
 const NO_FEES = { units: {}, missing: undefined }

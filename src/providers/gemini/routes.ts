@@ -17,6 +17,7 @@ export const CLAIMS: Routes["claims"] = {
     /^\/(?:(?:up|down)load\/)?v1(?:alpha|beta)\//,
     /^\/v1\/(?:cachedContents|tunedModels|fileSearchStores|interactions)(?:\/|$)/,
     VERBS,
+    /^\/+ws\/google\.ai\.generativelanguage\./,
   ],
   sharedPaths: [/^\/v1\/(?:models|files|batches)(?:\/|$)/],
   signs: [{ header: "x-goog-api-key" }, { query: "key" }],
@@ -44,7 +45,7 @@ export const SURFACES: readonly Surface[] = [
 ]
 
 /** The operations whose answers are read in a way of their own. */
-type Kind = "compatible" | "embedding" | "video" | "operation" | "file" | "cache" | "batch" | "interaction"
+type Kind = "compatible" | "embedding" | "video" | "operation" | "file" | "cache" | "batch" | "interaction" | "live"
 
 /** The prefixes of the paths of the lists, of Gemini's API, its uploads and Vertex. */
 const PREFIX = "/(?:upload/)?v1(?:alpha|beta1?)?/(?:projects/[^/]+/locations/[^/]+/)?"
@@ -55,6 +56,13 @@ const DOWNLOAD_PREFIX = "/(?:download/)?v1(?:alpha|beta)?/"
  * the count in its answer is neither input nor output, so it is not read.
  */
 export const OPERATIONS = createOperations<Kind>([
+  // A session on a WebSocket, of Gemini's API and of Vertex. The path of an ephemeral token is the constrained one.
+  {
+    match: /\/ws\/google\.(?:ai\.generativelanguage|cloud\.aiplatform)\.[\w.]+[./]BidiGenerateContent(?:Constrained)?$/,
+    methods: ["GET"],
+    operation: "inference",
+    kind: "live",
+  },
   ...toRows("result", DOWNLOAD_PREFIX, "GET files/*:download", "file"),
   { match: /\/openai\//, methods: ["POST"], operation: "inference", kind: "compatible" },
   { match: /:(batch)?embedContents?$/i, methods: ["POST"], operation: "inference", kind: "embedding" },

@@ -1,7 +1,7 @@
 import type { Shape } from "../../kit/json/prune.ts"
 import { type JsonObject, objectOf } from "../_values.ts"
 
-const METADATA_SHAPE = {
+export const METADATA_SHAPE = {
   webSearchQueries: true,
   searchEntryPoint: { sdkBlob: true },
   googleMapsWidgetContextToken: true,

@@ -38,22 +38,29 @@ export function tierOf(usage: JsonObject): string | undefined {
 
 /** Vertex's enumerations, whose numbers an answer has if the client asked for them (`$alt=json;enum-encoding=int`). */
 const TRAFFIC_TYPES: readonly string[] = ["traffic_type_unspecified", "on_demand", "provisioned_throughput"]
-const MODALITIES = { image: new Set<unknown>(["IMAGE", 2]), audio: new Set<unknown>(["AUDIO", 4]) }
+const MODALITIES = {
+  image: new Set<unknown>(["IMAGE", 2]),
+  video: new Set<unknown>(["VIDEO", 3]),
+  audio: new Set<unknown>(["AUDIO", 4]),
+}
 
 /**
  * Reads Gemini's `usageMetadata`. The prompt includes what came from the cache. Tool-use prompts, candidates and
  * thoughts stand beside it, and the total is the sum of the four. Details by modality may be missing or list only some:
  * the remainder is text. Video and documents are billed as text.
- * @param options.splitImages embeddings have prices by modality; generation bills an image like text
+ * @param options.images generation bills an image like text; `pictures`: images have a rate of their own, as for
+ * embeddings; `all`: so have the pictures of films, as in the Live API
  */
-export function readUsage(raw: JsonObject, options: { readonly splitImages: boolean }): ReadUsage {
+export function readUsage(raw: JsonObject, options: { readonly images?: "pictures" | "all" }): ReadUsage {
   const prompt = countOf(raw["promptTokenCount"]) ?? 0
   const tools = countOf(raw["toolUsePromptTokenCount"]) ?? 0
   const cached = countOf(raw["cachedContentTokenCount"]) ?? 0
   const thoughts = countOf(raw["thoughtsTokenCount"]) ?? 0
   const candidates = candidatesOf(raw)
-  const given = modalities(raw["promptTokensDetails"] ?? raw["promptTokenDetails"])
-  const read = modalities(raw["cacheTokensDetails"])
+  const isFilm = options.images === "all"
+  const splits = options.images !== undefined
+  const given = modalities(raw["promptTokensDetails"] ?? raw["promptTokenDetails"], isFilm)
+  const read = modalities(raw["cacheTokensDetails"], isFilm)
   const used = modalities(raw["toolUsePromptTokensDetails"])
   const produced = modalities(raw["candidatesTokensDetails"] ?? raw["responseTokensDetails"])
 
@@ -74,8 +81,8 @@ export function readUsage(raw: JsonObject, options: { readonly splitImages: bool
       cached: Math.min(cached, prompt),
       inputAudio: given.audio + used.audio,
       cachedAudio: read.audio,
-      inputImage: options.splitImages ? given.image : 0,
-      cachedImage: options.splitImages ? read.image : 0,
+      inputImage: splits ? given.image : 0,
+      cachedImage: splits ? read.image : 0,
       output: candidates + thoughts,
       reasoning: thoughts,
       outputAudio: produced.audio,
@@ -97,7 +104,7 @@ export function candidatesOf(raw: JsonObject): number {
   )
 }
 
-function modalities(details: unknown): { audio: number; image: number } {
+function modalities(details: unknown, isFilm = false): { audio: number; image: number } {
   let audio = 0
   let image = 0
   for (const element of listOf(details)) {
@@ -105,6 +112,7 @@ function modalities(details: unknown): { audio: number; image: number } {
     const count = countOf(detail?.["tokenCount"]) ?? 0
     if (MODALITIES.audio.has(detail?.["modality"])) audio += count
     else if (MODALITIES.image.has(detail?.["modality"])) image += count
+    else if (isFilm && MODALITIES.video.has(detail?.["modality"])) image += count
   }
   return { audio, image }
 }

@@ -18,12 +18,14 @@ import { toReading } from "./reading.ts"
 import { type Kind, OPERATIONS } from "./routes.ts"
 import { findImageTool, findServerTools, PREVIEW_SEARCH, type ServerTools } from "./server-tools.ts"
 import { DOCUMENT_SHAPE } from "./shapes.ts"
+import { RealtimeCollector } from "./sockets/collector.ts"
 import { countsUsage, reportsUsage } from "./usage.ts"
 
 /** Returns the collector for an answer in OpenAI's dialect, of any provider. */
 export function createCollector(request: ProviderRequest, headers?: RawHeaders): Collector {
   const { kind } = OPERATIONS.find(request.method, request.path)
-  return kind === "batch_output" ? new DeliveryCollector(request) : new AnswerCollector(request, kind, headers)
+  if (kind === "batch_output") return new DeliveryCollector(request)
+  return kind === "realtime" ? new RealtimeCollector(request) : new AnswerCollector(request, kind, headers)
 }
 
 /** Streams that never name a model (speech, pictures) are not parsed for it beyond this many events. */

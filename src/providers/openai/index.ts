@@ -7,6 +7,7 @@ import { createCollector } from "./collector.ts"
 import { createUsageFilter } from "./hide-usage.ts"
 import { readJobs } from "./jobs.ts"
 import { MODEL_LIST } from "./model-list.ts"
+import { modelInQuery } from "./models.ts"
 import { readOrder } from "./pieces.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
@@ -34,7 +35,8 @@ export const openai = defineDialect({
     const asks = injectStreamUsage && request.method === "POST" && (kind === "chat" || kind === "completions")
     const edit = asks ? askForUsage(facts) : undefined
     return {
-      requestedModel: facts.model ?? deploymentOf(request.path),
+      requestedModel:
+        facts.model ?? deploymentOf(request.path) ?? (kind === "realtime" ? modelInQuery(request.query) : undefined),
       edit,
       createFilter: edit && createUsageFilter,
       stream: facts.stream,

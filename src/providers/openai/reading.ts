@@ -30,7 +30,7 @@ function readReported(evidence: Evidence, usage: JsonObject, kind: string | unde
   const beside = objectOf(usage["billed_beside"])
   const tier = tierOf(usage)
   const geo = textOf(beside?.["region"])
-  const read = readUsage(usage, unsplitOutputOf(kind))
+  const read = readUsage(usage, unsplitOutputOf(kind), kind === "images" || kind === "realtime")
   if (!read) return readCostAlone(evidence, usage)
   const role = kind === "decisions" ? "decision" : "answer"
   const answer = { model, usage: read.usage, contextTokens: read.contextTokens, role } as const
@@ -84,19 +84,33 @@ function readCounted({ method, path, model, isFree }: Evidence, usage: JsonObjec
   const reasoning = countOf(counted["reasoning_tokens"]) ?? 0
   const shown = (countOf(counted["output_tokens"]) ?? 0) - reasoning
   const isSpoken = OPERATIONS.find(method, path).kind === "speech"
-  const output = isSpoken ? { outputAudio: shown } : { output: shown, reasoning }
+  const ofModalities = readCountedModalities(counted)
+  const output = isSpoken ? { outputAudio: shown } : { output: shown - ofModalities.outputAudio, reasoning }
+  const text = input - ofModalities.inputAudio - ofModalities.inputImage
   const beside = objectOf(usage["billed_beside"])
+  const { seconds } = counted
   return {
     ...NO_READING,
     model,
-    parts: [{ model, usage: { ...NO_USAGE, input, ...output }, contextTokens: input, role: "answer" }],
-    units: unitsOf(usage, beside, { model, audioSeconds: undefined }),
+    parts: [
+      { model, usage: { ...NO_USAGE, ...ofModalities, input: text, ...output }, contextTokens: input, role: "answer" },
+    ],
+    units: unitsOf(usage, beside, { model, audioSeconds: typeof seconds === "number" ? seconds : undefined }),
     tier: tierOf(usage),
     geo: textOf(beside?.["region"]),
     raw: usage,
     source: "estimated",
     free: isFree,
     missing: reasoning > 0 ? HIDDEN_REASONING : counted["hides_reasoning"] === true ? UNKNOWN_REASONING : undefined,
+  }
+}
+
+/** The tokens of sound and of pictures that were counted in a session; they are parts of the totals. */
+function readCountedModalities(counted: JsonObject) {
+  return {
+    inputAudio: countOf(counted["input_audio_tokens"]) ?? 0,
+    inputImage: countOf(counted["input_image_tokens"]) ?? 0,
+    outputAudio: countOf(counted["output_audio_tokens"]) ?? 0,
   }
 }
 

@@ -55,6 +55,7 @@ export type Kind =
   | "completions"
   | "responses"
   | "response"
+  | "realtime"
   | "decisions"
   | "embeddings"
   | "images"
@@ -78,8 +79,9 @@ export const OPERATIONS = createOperations<Kind>([
   { match: /\/chat\/completions$/, methods: ["POST"], operation: "inference", kind: "chat" },
   { match: new RegExp(`^${PREFIX}responses/input_tokens$`), methods: ["POST"], operation: "free", kind: "count" },
   { match: /\/responses(\/compact)?$/, methods: ["POST"], operation: "inference", kind: "responses" },
-  // A session on a WebSocket.
+  // Sessions on WebSockets.
   { match: /\/responses$/, methods: ["GET"], operation: "inference", kind: "responses" },
+  { match: /\/realtime$/, methods: ["GET"], operation: "inference", kind: "realtime" },
   { match: /\/completions$/, methods: ["POST"], operation: "inference", kind: "completions" },
   { match: /\/decisions$/, methods: ["POST"], operation: "inference", kind: "decisions" },
   { match: /\/embeddings$/, methods: ["POST"], operation: "inference", kind: "embeddings" },

@@ -36,14 +36,20 @@ function secondsIn(usage: JsonObject): unknown {
  * with the members that compatible providers add. A share that is larger than its total is clamped and said.
  *
  * undefined: the object reports neither tokens nor time.
+ * @param splitsImages pictures in the input have a rate of their own; elsewhere they are billed as text
  */
-export function readUsage(raw: JsonObject, unsplitOutput: Modality): ReadUsage | undefined {
+export function readUsage(
+  raw: JsonObject,
+  unsplitOutput: Modality,
+  splitsImages = unsplitOutput === "image",
+): ReadUsage | undefined {
   if (!reportsUsage(raw)) return undefined
   const seconds = secondsIn(raw)
   const given = detailsOf(raw, INPUT_DETAILS)
   const produced = detailsOf(raw, OUTPUT_DETAILS)
   const inputAudio = countOf(given["audio_tokens"]) ?? 0
   const cached = largest(CACHE_READS, raw, given)
+  const cachedDetails = objectOf(given["cached_tokens_details"])
   const lifetimes = objectOf(given["cache_write_tokens_details"])
   const written12h = countOf(lifetimes?.["ttl_12h_tokens"]) ?? 0
   const writtenByLifetime = written12h + (countOf(lifetimes?.["ttl_30m_tokens"]) ?? 0)
@@ -79,7 +85,9 @@ export function readUsage(raw: JsonObject, unsplitOutput: Modality): ReadUsage |
       written,
       written12h,
       inputAudio,
-      inputImage: unsplitOutput === "image" ? (countOf(given["image_tokens"]) ?? 0) : 0,
+      inputImage: splitsImages ? (countOf(given["image_tokens"]) ?? 0) : 0,
+      cachedAudio: countOf(cachedDetails?.["audio_tokens"]) ?? 0,
+      cachedImage: splitsImages ? (countOf(cachedDetails?.["image_tokens"]) ?? 0) : 0,
       output,
       reasoning,
       outputAudio,

@@ -13,6 +13,10 @@ export interface SocketErrorEvent {
   /** The error is an event of a response that runs. Otherwise it may also be about a message of the client. */
   readonly isOfStream: boolean
   readonly isInvalidRequest: boolean
+  /** The id of the client's event that it is about, in the Realtime API. */
+  readonly event: string | undefined
+  /** It is about the request for a response, or about all that the provider does. */
+  readonly isAboutResponse: boolean
 }
 
 const MAX_EVENT_BYTES = 64 * 1024
@@ -34,6 +38,20 @@ export function readSocketError(message: Buffer): SocketErrorEvent {
     message: text,
     isOfStream: event["sequence_number"] !== undefined,
     isInvalidRequest,
+    event: textOf(error["event_id"]),
+    isAboutResponse: !isInvalidRequest || /response/.test(`${code} ${textOf(error["param"]) ?? ""}`),
+  }
+}
+
+/** Returns why a response of the Realtime API failed; undefined: it did not fail. */
+export function readFailedResponse(message: Buffer): Pick<SocketErrorEvent, "statusCode" | "message"> | undefined {
+  const response = innerMembers(message, "response", ["status", "status_details"])
+  const value = (name: string) => response && memberValue(response.bytes, response.members.found[name])
+  if (value("status") !== "failed") return undefined
+  const error = objectOf(objectOf(value("status_details"))?.["error"]) ?? {}
+  return {
+    statusCode: statusOf(textOf(error["type"]) ?? "", textOf(error["code"]) ?? ""),
+    message: readErrorMessage(Buffer.from(JSON.stringify({ error }))),
   }
 }
 

@@ -1,11 +1,23 @@
-import type { SocketProtocol } from "../../_sockets.ts"
-import { OPERATIONS } from "../routes.ts"
+import type { ProviderRequest } from "../../_dialect.ts"
+import type { SocketProtocol, SocketReader } from "../../_sockets.ts"
+import { type Kind, OPERATIONS } from "../routes.ts"
 import { toErrorEvent } from "./errors.ts"
+import { RealtimeReader } from "./realtime.ts"
 import { ResponsesReader } from "./responses.ts"
+
+const READERS: { readonly [K in Kind]?: (request: ProviderRequest) => SocketReader } = {
+  responses: () => new ResponsesReader(),
+  realtime: (request) => new RealtimeReader(request),
+}
 
 /** The sessions of OpenAI's API on WebSockets. */
 export const SOCKETS: SocketProtocol = {
-  opens: (path) => OPERATIONS.find("GET", path).kind === "responses",
-  createReader: () => new ResponsesReader(),
+  opens: (path) => findReader(path) !== undefined,
+  createReader: (request) => findReader(request.path)!(request),
   errorMessage: toErrorEvent,
+}
+
+function findReader(path: string) {
+  const { kind } = OPERATIONS.find("GET", path)
+  return kind && READERS[kind]
 }
