@@ -7,12 +7,32 @@ export interface BodyStore {
   /**
    * Starts to capture one request, which has arrived completely. Returns `undefined` when nothing of it is to be
    * stored.
+   * @param messages of a turn of a WebSocket: what is stored as the request's body. The capture releases their memory
    */
-  open(call: Call, caller: Caller): Capture | undefined
+  open(call: Call, caller: Caller, messages?: TakenMessages): Capture | undefined
+  /** Starts to keep the messages of a WebSocket's client. Returns `undefined` when they are not to be stored. */
+  openMessages(call: Call): MessageCapture | undefined
   stats(): BodyStats
   /** Stores the bodies that wait, for `deadlineMs` at most. The rest waits for the next start. */
   drain(deadlineMs: number): Promise<{ readonly waiting: number }>
   close(): Promise<void>
+}
+
+/** Messages of a WebSocket's client, one per line. */
+export interface TakenMessages {
+  readonly bytes: Buffer
+  /** The length of all messages. It is larger than that of `bytes` if there was no room for all. */
+  readonly totalBytes: number
+}
+
+/** Keeps the messages that a WebSocket's client sends before and with a turn. */
+export interface MessageCapture {
+  /** Copies a message. */
+  push(message: Buffer): void
+  /** Returns the messages since the last call. */
+  take(): TakenMessages
+  /** Releases the memory of what was not taken. */
+  close(): void
 }
 
 /** The bodies of one request. `finish` is called exactly once, because an unfinished capture keeps its memory. */

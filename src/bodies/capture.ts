@@ -1,7 +1,15 @@
 import type { Call, Caller } from "../core/call.ts"
 import { decodeBytes } from "../kit/decode-bytes.ts"
 import { Pieces } from "../kit/pieces.ts"
-import type { BodyColumns, Capture, CapturedBody, CapturedExchange, ResponseHead, Sink } from "./_store.ts"
+import type {
+  BodyColumns,
+  Capture,
+  CapturedBody,
+  CapturedExchange,
+  ResponseHead,
+  Sink,
+  TakenMessages,
+} from "./_store.ts"
 import { type Rules, redact, redactHeaders } from "./redact.ts"
 import { holdsCredential, redactCredentials, redactHeaders_, redactQuery, removeCredentials } from "./secrets.ts"
 
@@ -10,6 +18,8 @@ export const MAX_INSPECTED_BYTES = 1 << 20
 /** Limit on what is decoded to search for the gateway's own credential: 8 MiB take about 25 ms. */
 const MAX_SEARCHED_BYTES = 8 << 20
 const NOTHING = Buffer.alloc(0)
+/** The type by which the messages of a WebSocket are redacted, one per line. */
+const MESSAGES = "application/x-ndjson"
 
 interface CaptureContext {
   readonly sink: Sink
@@ -37,14 +47,17 @@ export class RunningCapture implements Capture {
   private readonly context: CaptureContext
   private readonly call: Call
   private readonly caller: Caller
+  private readonly messages: TakenMessages | undefined
   private readonly pieces = new Pieces()
   private totalBytes = 0
   private isFull = false
 
-  constructor(context: CaptureContext, call: Call, caller: Caller) {
+  /** @param messages of a turn of a WebSocket, in place of the request's body. They are in the budget already */
+  constructor(context: CaptureContext, call: Call, caller: Caller, messages?: TakenMessages) {
     this.context = context
     this.call = call
     this.caller = caller
+    this.messages = messages
   }
 
   push(bytes: Buffer): void {
@@ -69,7 +82,7 @@ export class RunningCapture implements Capture {
   finish(answer: ResponseHead): BodyColumns {
     const { sink, budget } = this.context
     const response = this.pieces.takeBytes()
-    let held = response.length
+    let held = response.length + (this.messages?.bytes.length ?? 0)
     const release = () => {
       budget.used -= held
       held = 0
@@ -77,7 +90,7 @@ export class RunningCapture implements Capture {
     try {
       const exchange = this.toExchange(answer, response)
       for (const body of [exchange.request, exchange.response]) if (body?.isTruncated) budget.truncated++
-      const requestBytes = exchange.request?.bytes.length ?? 0
+      const requestBytes = this.messages === undefined ? (exchange.request?.bytes.length ?? 0) : 0
       held += requestBytes
       budget.used += requestBytes
       return sink.keep(exchange, this.caller.keyId, release)
@@ -109,8 +122,8 @@ export class RunningCapture implements Capture {
       request: context.storeRequest
         ? this.toBody(
             this.requestBytes(),
-            call.body.length,
-            textOf(call.headers["content-type"]),
+            this.messages?.totalBytes ?? call.body.length,
+            this.messages === undefined ? textOf(call.headers["content-type"]) : MESSAGES,
             textOf(call.headers["content-encoding"]),
             [],
           )
@@ -119,7 +132,7 @@ export class RunningCapture implements Capture {
         ? this.toBody(
             response,
             this.totalBytes,
-            find("content-type"),
+            this.messages === undefined ? find("content-type") : MESSAGES,
             coding,
             // Who may read bodies may not know the gateway's own credential, so that it is looked for in any answer.
             answer.statusCode >= 400 ? credentials : supplied.filter(() => !this.lacks(response, coding, supplied)),
@@ -137,6 +150,7 @@ export class RunningCapture implements Capture {
   }
 
   private requestBytes(): Buffer {
+    if (this.messages !== undefined) return this.messages.bytes
     const { body } = this.call
     if (Buffer.isBuffer(body)) return body
     const { budget, maxReadBytes } = this.context

@@ -1,6 +1,7 @@
 import type { Call } from "../core/call.ts"
 import type { BodyStore, Log, Sink } from "./_store.ts"
 import { MAX_INSPECTED_BYTES, type MemoryBudget, RunningCapture } from "./capture.ts"
+import { RunningMessages } from "./messages.ts"
 import { openPostgresSink } from "./postgres.ts"
 import { parseRules } from "./redact.ts"
 import type { S3Settings } from "./s3/client.ts"
@@ -62,12 +63,14 @@ export async function openBodyStore(options: BodyOptions): Promise<BodyStore> {
     budget,
   }
   const storesNothing = !context.storeRequest && !context.storeResponse
+  const isLeftOut = (call: Call) => storesNothing || (options.clientOptOut && optsOut(call))
   return {
     name: sink.name,
-    open(call, caller) {
-      if (storesNothing || (options.clientOptOut && optsOut(call))) return undefined
-      return new RunningCapture(context, call, caller)
+    open(call, caller, messages) {
+      if (isLeftOut(call)) return undefined
+      return new RunningCapture(context, call, caller, messages)
     },
+    openMessages: (call) => (isLeftOut(call) ? undefined : new RunningMessages(context)),
     stats: () => ({ ...sink.stats(), truncated: budget.truncated, memoryBytes: budget.used }),
     async drain(deadlineMs) {
       await sink.drain(deadlineMs)
@@ -85,6 +88,7 @@ function optsOut({ headers }: Call): boolean {
 const NONE: BodyStore = {
   name: "none",
   open: () => undefined,
+  openMessages: () => undefined,
   stats: () => ({
     kept: 0,
     uploaded: 0,

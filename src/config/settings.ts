@@ -250,6 +250,20 @@ export const SETTINGS = {
       secret,
     ),
   },
+  websockets: {
+    enabled: row(
+      yesOrNo,
+      true,
+      "whether WebSockets are relayed: [WebSockets](docs/websockets.md). Without them, a client gets 426, and those that can use HTTP",
+    ),
+    idle_timeout: row(duration, "1h", "time without any message or ping after which an open WebSocket is closed"),
+    max_age: row(duration, "24h", "age above which a WebSocket is closed as soon as none of its responses is running"),
+    max_open: row(
+      wholeNumber(1, 1_000_000),
+      10_000,
+      "maximum number of open WebSockets per process; further ones are rejected with 503",
+    ),
+  },
   logging: {
     body_storage: row(oneOf("none", "postgres", "s3"), "none", "where bodies are stored: `none`, `postgres` or `s3`"),
     store_request_body: row(yesOrNo, true, "whether to store request bodies, if `logging.body_storage` is not `none`"),

@@ -24,7 +24,7 @@ export interface Call {
   metadata: Readonly<Record<string, string>>
   readonly body: Body
   /** The WebSocket that the request came on, or that it opens; undefined: it is an HTTP request of its own. */
-  readonly websocketId?: string | undefined
+  websocketId?: string | undefined
 }
 
 export type Body = Buffer | LargeBody

@@ -24,6 +24,7 @@ const STATUS_OF_CODE = {
   vault_unavailable: 503,
   ledger_full: 503,
   limits_unavailable: 503,
+  too_many_websockets: 503,
   out_of_descriptors: 503,
   disk_full: 503,
   provider_busy: 503,

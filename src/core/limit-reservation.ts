@@ -10,6 +10,8 @@ export interface LimitedRequest {
   readonly isFree: boolean
   /** The login of a subscription pays for it. */
   readonly isSubscribed: boolean
+  /** It opens a WebSocket, whose responses are requests of their own: it is none of those that run at the same time. */
+  readonly opensSession?: boolean
   /**
    * Returns what the request is expected to use, or what it can use at most. Called at most once per kind, and only if a
    * limit that applies needs it.

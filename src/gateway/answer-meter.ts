@@ -1,10 +1,9 @@
 import type { RawHeaders } from "../core/call.ts"
-import type { JobItemKey } from "../core/job.ts"
 import { NO_READING, type Reading } from "../core/usage.ts"
 import { Pieces } from "../kit/pieces.ts"
-import type { JobSighting, JobSink } from "../providers/_jobs.ts"
 import type { Meter } from "../providers/_meter.ts"
 import { createTap } from "./decode.ts"
+import { JobNotes } from "./job-notes.ts"
 import { PacedTap } from "./paced-tap.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { RelaySteps } from "./relay-steps.ts"
@@ -13,21 +12,19 @@ import type { ResponsePlan } from "./response-plan.ts"
 const MAX_ERROR_BYTES = 64 * 1024
 
 /** Reads the usage of one answer from a copy of its bytes, and keeps the text of an error answer. */
-export class AnswerMeter implements JobSink {
-  private readonly steps: RelaySteps
+export class AnswerMeter {
   private readonly request: ProxiedRequest
   private readonly meter: Meter | undefined
   private readonly errorBody: ErrorBody | undefined
   private readonly tap: PacedTap | undefined
   private readonly statusCode: number
-  /** The file or job whose items the answer delivers. */
-  private delivered: JobItemKey | undefined
+  private readonly jobs: JobNotes
 
   constructor(steps: RelaySteps, request: ProxiedRequest, statusCode: number, plan: ResponsePlan, headers: RawHeaders) {
-    this.steps = steps
     this.request = request
     this.statusCode = statusCode
-    const sink = statusCode < 300 ? this : undefined
+    this.jobs = new JobNotes(steps, request)
+    const sink = statusCode < 300 ? this.jobs : undefined
     this.meter = request.dialect.createMeter(request.providerRequest, plan.framing, sink, headers)
     this.errorBody = statusCode >= 400 ? new ErrorBody(this.meter) : undefined
     const reader = this.errorBody ?? this.meter
@@ -64,22 +61,9 @@ export class AnswerMeter implements JobSink {
   read(isComplete: boolean): Reading {
     this.tap?.meterNow()
     const reading = this.meter?.end({ complete: isComplete }) ?? emptyReading(this.request)
-    const { delivered } = this
     // Status 206 is a part of a file.
-    if (delivered && isComplete && this.statusCode === 200) {
-      this.request.job ??= { kind: delivered.kind, fetched: delivered.source }
-    }
+    if (isComplete && this.statusCode === 200) this.jobs.onWhole()
     return reading
-  }
-
-  onJob(sighting: JobSighting): void {
-    const { request } = this
-    if ("item" in sighting) {
-      if (sighting.item !== "") this.delivered = sighting
-      this.steps.recordItem(request, sighting)
-    } else {
-      request.job = sighting
-    }
   }
 }
 

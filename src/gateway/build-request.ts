@@ -1,5 +1,6 @@
 import type { Body, Call } from "../core/call.ts"
 import type { createAttribution } from "./attribution/attribute.ts"
+import type { TakenMessages } from "./body-capture.ts"
 import type { Deps } from "./deps.ts"
 import { NO_METADATA } from "./metadata.ts"
 import { type AdmittedRequest, ProxiedRequest } from "./proxied-request.ts"
@@ -19,13 +20,17 @@ export function createRequestBuilder(
   { dialects, openBodies, settings }: Pick<Deps, "dialects" | "openBodies" | "settings">,
   { attribute, upstreams }: Parts,
 ) {
-  /** @throws when the dialect cannot prepare the request, which is a bug */
+  /**
+   * @param messages of a turn of a WebSocket: what is stored as the request's body
+   * @throws when the dialect cannot prepare the request, which is a bug
+   */
   return (
     arrival: Arrival,
     target: Target,
     { caller, route, credentials }: Admitted,
     body: Body,
     decoded?: AdmittedRequest["decoded"],
+    messages?: TakenMessages,
   ): ProxiedRequest => {
     const call = toCall(arrival, target, body)
     const proxied = new ProxiedRequest({
@@ -38,7 +43,7 @@ export function createRequestBuilder(
       upstream: upstreams.get(route.provider),
       response: arrival.response,
       startedAt: arrival.startedAt,
-      capture: openBodies?.(call, caller),
+      capture: openBodies?.(call, caller, messages),
       settings,
     })
     call.metadata = attribute(call, proxied.prepared.attribution, caller.metadata)
@@ -46,7 +51,7 @@ export function createRequestBuilder(
   }
 }
 
-function toCall({ id, receivedAt, request }: Arrival, { path, query }: Target, body: Body): Call {
+function toCall({ id, receivedAt, request, websocketId }: Arrival, { path, query }: Target, body: Body): Call {
   const { rawHeaders, headers, method = "GET" } = request
-  return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body }
+  return { id, receivedAt, method, path, query, rawHeaders, headers, metadata: NO_METADATA, body, websocketId }
 }

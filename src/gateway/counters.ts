@@ -1,3 +1,5 @@
+import { createSocketCounters, type SocketCounters } from "./sockets/counters.ts"
+
 /** The counters of one running gateway. The pipeline changes them in place because it is on the hot path. */
 export interface Counters {
   /** Streamed answers that are running. */
@@ -14,6 +16,7 @@ export interface Counters {
    * The time for running answers after SIGTERM is over: connections that close from now on are closed by the gateway.
    */
   isAborting: boolean
+  readonly sockets: SocketCounters
 }
 
 export function createCounters(): Counters {
@@ -24,5 +27,6 @@ export function createCounters(): Counters {
     waitingForProvider: 0,
     providerTimeouts: 0,
     isAborting: false,
+    sockets: createSocketCounters(),
   }
 }

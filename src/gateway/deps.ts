@@ -8,7 +8,7 @@ import type { Countable, Reading } from "../core/usage.ts"
 import type { SpillDirectory } from "../kit/spill-file.ts"
 import type { Dialect } from "../providers/_dialect.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
-import type { BodyCapture } from "./body-capture.ts"
+import type { BodyCapture, MessageCapture, TakenMessages } from "./body-capture.ts"
 import type { RecordedRequest } from "./proxied-request.ts"
 import type { GatewaySettings } from "./settings.ts"
 
@@ -68,8 +68,13 @@ export interface Deps {
   readonly spill?: SpillDirectory
   /** A spill file could not be written. Must not throw. */
   onSpillError?(error: unknown): void
-  /** Starts the capture of a request's bodies; undefined: they are not stored. */
-  openBodies?(call: Call, caller: Caller): BodyCapture | undefined
+  /**
+   * Starts the capture of a request's bodies; undefined: they are not stored.
+   * @param messages of a turn of a WebSocket: what is stored as the request's body
+   */
+  openBodies?(call: Call, caller: Caller, messages?: TakenMessages): BodyCapture | undefined
+  /** Starts to keep the messages of a WebSocket's client; undefined: they are not stored. */
+  openMessages?(call: Call): MessageCapture | undefined
   /**
    * Counts the text of an interrupted answer with the tokenizer of its model; undefined: the text cannot be counted.
    * Never rejects.

@@ -13,7 +13,7 @@ type Report = (error: unknown) => void
  * code: usage, a stored body, the message of an error. The answer, the row and the process are not affected.
  */
 export function isolateFaults(deps: Deps): Deps {
-  const { openBodies, countText } = deps
+  const { openBodies, openMessages, countText } = deps
   const dialects = Object.entries(deps.dialects).map(([format, dialect]) => {
     const report: Report = (error) => deps.onError(error, `dialect ${format}`)
     return [format, isolateDialect(dialect, report)]
@@ -23,11 +23,12 @@ export function isolateFaults(deps: Deps): Deps {
     ...deps,
     dialects: Object.fromEntries(dialects) as Deps["dialects"],
     ...(openBodies && {
-      openBodies: (call, caller) => {
-        const capture = attempt(() => openBodies(call, caller), undefined, reportBodies)
+      openBodies: (call, caller, messages) => {
+        const capture = attempt(() => openBodies(call, caller, messages), undefined, reportBodies)
         return capture && new IsolatedCapture(capture, reportBodies)
       },
     }),
+    ...(openMessages && { openMessages: (call) => attempt(() => openMessages(call), undefined, reportBodies) }),
     ...(countText && {
       countText: (countable) =>
         countText(countable).catch((error: unknown) => void deps.onError(error, "counting text")),

@@ -10,6 +10,8 @@ export interface Gateway {
   /** The number of admitted requests that have no row yet. A request can outlive its connection while it is decoded. */
   unrecordedRequests(): number
   readonly counters: Readonly<Counters>
+  /** Closes each WebSocket as soon as none of its turns is running. Called when the gateway is about to stop. */
+  closeIdleSessions(): void
   /** Must be called before the connections of running answers are closed, so that their rows say why they ended. */
   abortRunning(): void
   close(): Promise<void>

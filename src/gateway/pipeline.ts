@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Body, Ending, RawHeaders } from "../core/call.ts"
-import { GatewayError } from "../core/errors.ts"
+import type { Ending, RawHeaders } from "../core/call.ts"
+import type { GatewayError } from "../core/errors.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import { isHandshake } from "../kit/websocket/handshake.ts"
 import type { JobItem } from "../providers/_jobs.ts"
@@ -25,9 +25,8 @@ import { answerModels } from "./model-list.ts"
 import { ModelNames } from "./model-names.ts"
 import { checkModels, checkPolicy } from "./policy.ts"
 import type { ProxiedRequest, SettledRequest } from "./proxied-request.ts"
-import { type BodyLimits, ClientLeft, createBodyLimits } from "./read-body.ts"
-import { decodeBody, isEncoded } from "./readable-body.ts"
-import { type Arrival, receive, receiveBody } from "./receive.ts"
+import { type ClientLeft, createBodyLimits } from "./read-body.ts"
+import { type Arrival, receive } from "./receive.ts"
 import { record } from "./record.ts"
 import { reject } from "./reject.ts"
 import { Relay } from "./relay.ts"
@@ -35,15 +34,13 @@ import type { RelaySteps } from "./relay-steps.ts"
 import { createRouter, type Route, type Router } from "./route.ts"
 import { settle } from "./settle.ts"
 import { createSingleHeaderCheck } from "./single-headers.ts"
-import { createSocketBudget } from "./sockets/budget.ts"
 import { checkHandshake, startHandshake } from "./sockets/handshake.ts"
-import type { SessionOpening } from "./sockets/opening.ts"
-import { openSession } from "./sockets/session.ts"
+import { opensSession, type SessionOpening } from "./sockets/opening.ts"
+import type { SessionSteps } from "./sockets/session-steps.ts"
+import { Sessions } from "./sockets/sessions.ts"
 import { createCredentialChoice } from "./supply.ts"
 import { createUpstreams } from "./upstreams.ts"
 
-/** A body that takes longer did not arrive with its head. Its key may have been revoked or have expired meanwhile. */
-const SLOW_BODY_MS = 1
 export function createGateway(deps: Deps): Gateway {
   return new Pipeline(isolateFaults(deps))
 }
@@ -64,22 +61,22 @@ export function createGateway(deps: Deps): Gateway {
  * A request that fails in steps 1 to 4 gets an error and no row, unless its key does not allow it. From then on each
  * request has exactly one row.
  */
-class Pipeline implements Gateway, RelaySteps {
+class Pipeline implements Gateway, RelaySteps, SessionSteps {
   readonly counters = createCounters()
   readonly writeTimeoutMs: number
   readonly held = new HeldAnswers()
-  private readonly deps: Deps
+  readonly deps: Deps
   private readonly router: Router
   private readonly checkSingleHeaders: ReturnType<typeof createSingleHeaderCheck>
-  private readonly identify: ReturnType<typeof createIdentify>
+  readonly identify: ReturnType<typeof createIdentify>
   private readonly chooseCredentials: ReturnType<typeof createCredentialChoice>
   private readonly checkHeadMetadata: ReturnType<typeof createHeadCheck>
   private readonly upstreams: ReturnType<typeof createUpstreams>
-  private readonly build: ReturnType<typeof createRequestBuilder>
+  readonly build: ReturnType<typeof createRequestBuilder>
   private readonly reserve: ReturnType<typeof createReserve>
-  private readonly bodyLimits: BodyLimits
+  private readonly sessions: Sessions
+  private readonly prepare: ReturnType<typeof createPrepare>
   private readonly recording: Parameters<typeof record>[0]
-  private readonly budget = createSocketBudget()
   private open = 0
   private unrecorded = 0
 
@@ -98,7 +95,13 @@ class Pipeline implements Gateway, RelaySteps {
     this.build = createRequestBuilder(deps, { attribute, upstreams: this.upstreams })
     this.reserve = createReserve(deps, (request, error) => this.recordUnforwarded(request, error))
     this.recording = { ...deps, names: new ModelNames() }
-    this.bodyLimits = createBodyLimits(settings, spill, (error) => deps.onSpillError?.(error))
+    this.sessions = new Sessions(this)
+    this.prepare = createPrepare({
+      ...{ identify: this.identify, build: this.build },
+      bodyLimits: createBodyLimits(settings, spill, (error) => deps.onSpillError?.(error)),
+      onFailed: (request, error) => this.recordUnforwarded(request, error),
+      onForgotten: () => this.unrecorded--,
+    })
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -111,15 +114,21 @@ class Pipeline implements Gateway, RelaySteps {
   }
 
   openRequests(): number {
-    return this.open
+    // The connection of a WebSocket is that of its handshake. Its turns are in `unrecorded`.
+    return Math.max(0, this.open - this.counters.sockets.open)
   }
 
   unrecordedRequests(): number {
     return this.unrecorded
   }
 
+  closeIdleSessions(): void {
+    this.sessions.drain()
+  }
+
   abortRunning(): void {
     this.counters.isAborting = true
+    this.sessions.abort()
   }
 
   close(): Promise<void> {
@@ -130,7 +139,9 @@ class Pipeline implements Gateway, RelaySteps {
   private async run(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { deps } = this
     const receivedAt = Date.now()
-    const arrival = { id: uuidV7(receivedAt), receivedAt, startedAt: performance.now(), request, response }
+    const id = uuidV7(receivedAt)
+    const websocketId = isHandshake(request) ? id : undefined
+    const arrival = { id, receivedAt, startedAt: performance.now(), request, response, websocketId }
     let route: Route | undefined
     try {
       const head = receive(request, this.checkSingleHeaders)
@@ -144,8 +155,10 @@ class Pipeline implements Gateway, RelaySteps {
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
+      if (websocketId !== undefined) this.sessions.checkRoom()
       const isChecked = needsMetadata(caller, deps.dialects[route.format], request.method, route.path)
       if (isChecked) this.checkHeadMetadata(request, caller)
+      this.unrecorded++
       const proxied = await this.prepare(arrival, head, { route, caller, credentials })
       if (isChecked || caller.policy !== undefined) this.checkRead(proxied, isChecked)
       const { limits } = deps
@@ -153,7 +166,7 @@ class Pipeline implements Gateway, RelaySteps {
         const reserving = this.reserve(limits, proxied)
         if (reserving instanceof Promise) await reserving
       }
-      if (isHandshake(request)) startHandshake(this, proxied)
+      if (websocketId !== undefined) startHandshake(this, proxied)
       else new Relay(this, proxied).start()
     } catch (error) {
       reject({ deps, router: this.router }, error, arrival, route)
@@ -166,11 +179,15 @@ class Pipeline implements Gateway, RelaySteps {
   }
 
   openSession(opening: SessionOpening): void {
-    openSession(this, this.budget, opening)
+    this.sessions.start(opening)
   }
 
   recordItem(request: ProxiedRequest, item: JobItem): void {
     recordItem(this.deps, request, item)
+  }
+
+  onTurn(): void {
+    this.unrecorded++
   }
 
   /** Steps 8 and 9. */
@@ -203,7 +220,8 @@ class Pipeline implements Gateway, RelaySteps {
   private checkRead(proxied: ProxiedRequest, isMetadataChecked: boolean): void {
     const { call, caller } = proxied
     try {
-      if (isMetadataChecked) checkMetadata(call.metadata, caller)
+      // Each turn of a WebSocket is checked with what it says itself.
+      if (isMetadataChecked && !opensSession(call)) checkMetadata(call.metadata, caller)
       if (caller.policy !== undefined) checkModels(caller.policy, proxied)
     } catch (error) {
       if (isRejection(error)) this.recordUnforwarded(proxied, error)
@@ -211,30 +229,6 @@ class Pipeline implements Gateway, RelaySteps {
         this.unrecorded--
         if (isLarge(call.body)) call.body.close()
       }
-      throw error
-    }
-  }
-
-  /** Reads the body. A request whose body does not arrive has a row too, because its client is known. */
-  private async prepare(arrival: Arrival, target: RoutedRequest, admitted: Admitted): Promise<ProxiedRequest> {
-    let body: Body = NO_BODY
-    const readingAt = performance.now()
-    this.unrecorded++
-    try {
-      const reading = receiveBody(arrival.request, arrival.response, this.bodyLimits)
-      body = reading instanceof Promise ? await reading : reading
-      if (performance.now() - readingAt > SLOW_BODY_MS) {
-        const { policy } = await this.identify(target, arrival.request.socket)
-        checkPolicy(policy, admitted.route.provider, Date.now())
-      }
-      const { headers } = arrival.request
-      const decoded = isEncoded(headers) ? await decodeBody(body, headers) : undefined
-      return this.build(arrival, target, admitted, body, decoded)
-    } catch (error) {
-      if (isLarge(body)) body.close()
-      if (error instanceof GatewayError || error instanceof ClientLeft) {
-        this.recordUnforwarded(this.build(arrival, target, admitted, NO_BODY), error)
-      } else this.unrecorded--
       throw error
     }
   }

@@ -5,6 +5,7 @@ import type { Operation } from "../providers/_routes.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
 import { toModel } from "./log-record.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
+import { opensSession } from "./sockets/opening.ts"
 
 const HELP = "Ask the person who manages the gateway's keys to change it (majordomo-gateway keys update)."
 
@@ -35,11 +36,12 @@ export function checkPolicy(policy: KeyPolicy | undefined, { name }: Pick<Provid
 export function checkModels(
   { models }: KeyPolicy,
   {
+    call,
     route,
     dialect,
     prepared,
     providerRequest,
-  }: Pick<ProxiedRequest, "route" | "dialect" | "prepared" | "providerRequest">,
+  }: Pick<ProxiedRequest, "call" | "route" | "dialect" | "prepared" | "providerRequest">,
 ): void {
   if (models === undefined) return
   const { requestedModel } = prepared
@@ -56,6 +58,8 @@ export function checkModels(
       `This gateway key may not use the model ${shown}, only ${models.join(", ")}. ${HELP}`,
     )
   }
+  // The turns of a WebSocket name their models themselves.
+  if (named.length === 0 && opensSession(call)) return
   if (FREE.has(operation) || (named.length > 0 && !isModelAmbiguous(providerRequest))) return
   throw new GatewayError(
     "model_not_allowed",

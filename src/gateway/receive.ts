@@ -17,6 +17,8 @@ export interface Arrival {
   readonly startedAt: number
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  /** The WebSocket that the request came on; undefined: it is an HTTP request of its own. */
+  readonly websocketId?: string | undefined
 }
 
 const MAX_SHORT_BYTES = 64 * 1024

@@ -1,6 +1,18 @@
 import type { Proxies } from "../kit/proxy/proxies.ts"
 import type { AttributionSettings } from "./attribution/attribute.ts"
 
+/** Times in milliseconds. */
+export interface WebSocketSettings {
+  /** Whether WebSockets are relayed. */
+  readonly enabled: boolean
+  /** After this time without a frame, a WebSocket is closed. */
+  readonly idleTimeoutMs: number
+  /** An older WebSocket is closed when none of its turns is running. */
+  readonly maxAgeMs: number
+  /** The most WebSockets that are open at the same time. */
+  readonly maxOpen: number
+}
+
 /** The settings that the pipeline reads; times in milliseconds, sizes in bytes. */
 export interface GatewaySettings {
   readonly readTimeoutMs: number
@@ -22,6 +34,5 @@ export interface GatewaySettings {
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number
   readonly attribution: AttributionSettings
-  /** undefined: as by default. */
-  readonly websockets?: { readonly enabled: boolean }
+  readonly websockets: WebSocketSettings
 }

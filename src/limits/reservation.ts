@@ -27,6 +27,7 @@ export class LimitReservation implements Reservation, Countables {
   readonly requestedModel: string
   readonly isFree: boolean
   readonly isSubscribed: boolean
+  readonly opensSession: boolean
   private readonly owner: ReservationOwner
   readonly states: LimitState[] = []
   /** What it holds of each of the states. */
@@ -41,6 +42,7 @@ export class LimitReservation implements Reservation, Countables {
     this.requestedModel = request.requestedModel
     this.isFree = request.isFree
     this.isSubscribed = request.isSubscribed
+    this.opensSession = request.opensSession === true
   }
 
   add(state: LimitState, need: number): void {

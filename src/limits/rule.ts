@@ -70,6 +70,7 @@ function isSameUse(before: Limit, after: Limit): boolean {
 export interface Countables {
   readonly isFree: boolean
   readonly isSubscribed: boolean
+  readonly opensSession?: boolean
 }
 
 /**
@@ -81,7 +82,8 @@ export function toNeed(
   counted: Countables,
   { inputTokens, outputTokens, cost }: Estimate,
 ): number | undefined {
-  if (limit.measure === "requests" || limit.measure === "concurrency") return 1
+  if (limit.measure === "concurrency") return counted.opensSession ? 0 : 1
+  if (limit.measure === "requests") return 1
   if (counted.isFree) return 0
   if (limit.measure === "cost") return counted.isSubscribed ? 0 : cost
   if (limit.measure === "input_tokens") return inputTokens

@@ -21,6 +21,7 @@ export async function drainRequests(options: {
   // give Node the time to accept them.
   for (let turns = 0; turns < 2; turns++) await nextLoopTurn()
   const closed = listener.close()
+  gateway.closeIdleSessions()
   const timer = setTimeout(() => {
     gateway.abortRunning()
     listener.closeConnections()

@@ -51,7 +51,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     ...(settings.server.models === "own" && {
       listModels: createModelLists({ prices, now: Date.now, canSupply: vault.canSupply }),
     }),
-    ...(bodies.name === "none" ? {} : { openBodies: bodies.open }),
+    ...(bodies.name === "none" ? {} : { openBodies: bodies.open, openMessages: bodies.openMessages }),
     spill: createSpillDirectory(spillDir),
     onSpillError: createSpillReport(spillDir, log),
     countText: tokenizer.count,
@@ -74,7 +74,7 @@ function toProviders(settings: Settings): Deps["providers"] {
   )
 }
 
-function toGatewaySettings({ server, upstream, logging, metering, metadata }: Settings): Deps["settings"] {
+function toGatewaySettings({ server, upstream, logging, metering, metadata, websockets }: Settings): Deps["settings"] {
   return {
     readTimeoutMs: server.readTimeoutMs,
     writeTimeoutMs: server.writeTimeoutMs,
@@ -92,5 +92,6 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata }: Se
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
     attribution: metadata,
+    websockets,
   }
 }

@@ -2,6 +2,7 @@ import type { BodyStats } from "../bodies/index.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
 import type { Totals } from "../database/ledger/totals.ts"
+import type { SocketCounters } from "../gateway/sockets/counters.ts"
 import type { LimitStats } from "../limits/index.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
 import type { ConnectionStats } from "./connections.ts"
@@ -10,6 +11,7 @@ import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
 import { toLimitMetrics } from "./metrics/limits.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
 import { createRequestCounter, type RunningRequests, toRunningMetrics } from "./metrics/requests.ts"
+import { toSocketMetrics } from "./metrics/sockets.ts"
 import type { Metric } from "./prometheus.ts"
 
 /** The metrics of one process. */
@@ -29,7 +31,7 @@ interface MetricSources {
   rows(): Totals
   /** Undefined when no bodies are stored. */
   bodies(): BodyStats | undefined
-  gateway(): RunningRequests
+  gateway(): RunningRequests & { readonly sockets: SocketCounters }
   connections(): ConnectionStats
   limits(): readonly LimitStats[]
 }
@@ -47,6 +49,7 @@ export function createMetrics({ ledger, rows, gateway, bodies, connections, limi
       ...batches.collect(),
       ...toBodyMetrics(bodies()),
       ...toRunningMetrics(gateway()),
+      ...toSocketMetrics(gateway().sockets),
       ...toConnectionMetrics(connections()),
       ...toLimitMetrics(limits()),
       requests.collect(),

@@ -29,6 +29,7 @@ const SETTINGS: GatewaySettings = {
   maxMetadataKeys: 32,
   maxMetadataValueLength: 1024,
   attribution: { client: true, user: true, session: true, trace: true },
+  websockets: { enabled: true, idleTimeoutMs: HANG_MS, maxAgeMs: 24 * 3_600_000, maxOpen: 10_000 },
 }
 
 const PRICED: Cost = {

@@ -9,6 +9,7 @@ import { maxInputTokens } from "../../providers/_request-size.ts"
 import { bytesOf } from "../../providers/_values.ts"
 import type { Deps } from "../deps.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
+import { opensSession } from "../sockets/opening.ts"
 import { RateCache } from "./rate-cache.ts"
 import type { Rates, TokenRates } from "./token-rates.ts"
 
@@ -20,24 +21,27 @@ const UNKNOWN_BOUND = 128_000
 const SAMPLED_BYTES = 1024
 /** A larger prompt may be above a long-context threshold, and its rates are taken. */
 const LONG_INPUT = 128_000
-/** A job is not estimated. The least amount makes a limit that is used up reject it. */
+/** A job and a handshake are not estimated. The least amount makes a limit that is used up reject them. */
 const LEAST: Estimate = { inputTokens: 1, outputTokens: 1, cost: 1 }
 
 /** The size of a request as far as it says it, and the rates that apply to it. A request is read once. */
 export interface Sizes {
-  readonly isJob: boolean
+  /** It is a job, or the handshake of a WebSocket, whose turns are estimated. */
+  readonly isUnsized: boolean
   /** The pieces that it orders; undefined: its API has none. */
   readonly order: Pieces | undefined
   readonly stated: RequestBounds
   readonly rates: TokenRates
 }
 
+export type EstimatorDeps = Pick<Deps, "limits" | "price" | "pricesVersion" | "boundsOf">
+
 /** Estimates what requests may use. Costs are in nano-USD, rounded up; an unknown price is undefined. */
 export class Estimator {
-  private readonly deps: Deps
+  private readonly deps: EstimatorDeps
   private readonly rates: RateCache
 
-  constructor(deps: Deps) {
+  constructor(deps: EstimatorDeps) {
     this.deps = deps
     this.rates = new RateCache(deps)
   }
@@ -47,12 +51,17 @@ export class Estimator {
     const { dialect, providerRequest } = request
     const stated = readBounds(providerRequest.body)
     const order = dialect.readOrder?.(providerRequest)
-    return { isJob: isJob(request), order, stated, rates: this.rates.find(request, stated) }
+    return {
+      isUnsized: isJob(request) || opensSession(request.call),
+      order,
+      stated,
+      rates: this.rates.find(request, stated),
+    }
   }
 
   /** Returns what a request is expected to use, or what it can use at most. */
   estimate(request: ProxiedRequest, sizes: Sizes, kind: "expected" | "maximum"): Estimate {
-    if (sizes.isJob) return LEAST
+    if (sizes.isUnsized) return LEAST
     const { order, stated, rates: found } = sizes
     const known = found.bounds
     const most =

@@ -1,5 +1,6 @@
 import type { Estimate, LimitedRequest } from "../../core/limit-reservation.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
+import { opensSession } from "../sockets/opening.ts"
 import { type Estimator, isFree, type Sizes, usualCost } from "./estimator.ts"
 
 /** One request as limits see it. What it may use is estimated only if a limit asks for it. */
@@ -11,6 +12,7 @@ export class LimitedCall implements LimitedRequest {
   readonly metadata: Readonly<Record<string, string>>
   readonly isFree: boolean
   readonly isSubscribed: boolean
+  readonly opensSession: boolean
   private readonly request: ProxiedRequest
   private readonly estimator: Estimator
   private sizes: Sizes | undefined
@@ -25,6 +27,7 @@ export class LimitedCall implements LimitedRequest {
     this.metadata = call.metadata
     this.isFree = isFree(request)
     this.isSubscribed = billing === "subscription"
+    this.opensSession = opensSession(call)
     this.request = request
     this.estimator = estimator
   }

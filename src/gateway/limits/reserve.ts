@@ -2,7 +2,7 @@ import { GatewayError } from "../../core/errors.ts"
 import type { RequestLimits, Reservation } from "../../core/limit-reservation.ts"
 import type { Deps } from "../deps.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
-import { Estimator } from "./estimator.ts"
+import { Estimator, type EstimatorDeps } from "./estimator.ts"
 import { LimitedCall } from "./limited-call.ts"
 import { RunningReservation } from "./running-reservation.ts"
 
@@ -17,7 +17,7 @@ type RecordRejected = (request: ProxiedRequest, error: GatewayError) => void
  * has its row by then.
  */
 export function createReserve(
-  deps: Deps,
+  deps: EstimatorDeps & Pick<Deps, "onError">,
   recordRejected: RecordRejected,
 ): (limits: RequestLimits, request: ProxiedRequest) => void | Promise<void> {
   const estimator = new Estimator(deps)

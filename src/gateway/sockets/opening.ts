@@ -1,6 +1,11 @@
 import type { Socket } from "node:net"
-import type { RawHeaders } from "../../core/call.ts"
+import type { Call, RawHeaders } from "../../core/call.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
+
+/** Returns true for the handshake of a WebSocket. Its turns have a body each. */
+export function opensSession({ id, websocketId, body }: Pick<Call, "id" | "websocketId" | "body">): boolean {
+  return websocketId === id && body.length === 0
+}
 
 /** A WebSocket that a provider has opened: all that its session needs. The client has got the answer 101. */
 export interface SessionOpening {

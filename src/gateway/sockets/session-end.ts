@@ -1,0 +1,44 @@
+import { GatewayError, type GatewayErrorCode } from "../../core/errors.ts"
+import { INTERRUPTIONS } from "../endings.ts"
+import type { SessionEnd } from "./counters.ts"
+import type { Interruption } from "./turn.ts"
+import type { TunnelEnd } from "./watcher.ts"
+
+/** Why the gateway itself closes a session. The client gets the message as the reason of its close frame. */
+export interface Closing {
+  readonly reason: SessionEnd
+  readonly message: string
+}
+
+export const ABORTED: Closing = { reason: "shutdown", message: INTERRUPTIONS.aborted }
+export const STOPPING: Closing = { reason: "shutdown", message: "the gateway is shutting down, connect again" }
+export const IDLE: Closing = { reason: "idle", message: "nothing was sent for websockets.idle_timeout, connect again" }
+export const TOO_OLD: Closing = {
+  reason: "age",
+  message: "the connection is older than websockets.max_age, connect again",
+}
+
+/** A message of the client passed on unread, although a limit or the policy of its key applies. */
+export const UNREADABLE = new GatewayError(
+  "body_too_large",
+  "A message is too large for the gateway to read, and a limit or the policy of this key applies to it. Send the request over HTTP.",
+)
+
+/** The errors after which a key may not be used for the session any more. */
+const ENDS_OF_KEYS: ReadonlySet<GatewayErrorCode> = new Set([
+  "invalid_gateway_key",
+  "expired_gateway_key",
+  "provider_not_allowed",
+])
+
+export function isEndOfKey({ code }: GatewayError): boolean {
+  return ENDS_OF_KEYS.has(code)
+}
+
+/** Returns how a turn ended that was still running at the end of its session. */
+export function toInterruption({ by }: TunnelEnd, closing: Closing | undefined): Interruption {
+  if (closing?.reason === "idle") return { outcome: "upstream_broke", error: INTERRUPTIONS.providerSilent }
+  if (closing !== undefined) return { outcome: "shutdown", error: closing.message }
+  if (by === "provider") return { outcome: "upstream_broke", error: INTERRUPTIONS.providerBrokeOff }
+  return { outcome: "client_left", error: INTERRUPTIONS.clientLeft }
+}

@@ -1,0 +1,177 @@
+import type { RawHeaders } from "../../core/call.ts"
+import { GatewayError } from "../../core/errors.ts"
+import type { TurnBegin, TurnMessage } from "../../providers/_sockets.ts"
+import type { MessageCapture } from "../body-capture.ts"
+import { toUnforwardedEnding } from "../endings.ts"
+import type { ProxiedRequest } from "../proxied-request.ts"
+import { ClientLeft } from "../read-body.ts"
+import type { KeyCheck } from "./key-check.ts"
+import type { SessionRequests } from "./session-requests.ts"
+import type { SessionSteps } from "./session-steps.ts"
+import { type Interruption, Turn } from "./turn.ts"
+import type { Verdict } from "./watcher.ts"
+
+interface TurnParts {
+  readonly steps: SessionSteps
+  readonly requests: SessionRequests
+  readonly key: KeyCheck
+  readonly handshake: ProxiedRequest
+  /** Of the provider's answer to the handshake. */
+  readonly headers: RawHeaders
+  readonly messages: MessageCapture | undefined
+  /** The client's message is not forwarded: tells the client, and the reader if the turn had begun. */
+  onRefused(error: GatewayError, asked: Buffer, turn: string): void
+  /** A turn that runs already is not allowed. */
+  onForbidden(error: GatewayError): void
+}
+
+/** The turns of one session: each is admitted, runs, and ends with its row. */
+export class SessionTurns {
+  /** Messages were not read: what the meters have seen may be incomplete. */
+  hasGaps = false
+  /** No turn has begun yet, so that the row of the handshake is to be stored. */
+  isFirst = true
+  private readonly parts: TurnParts
+  private readonly running = new Map<string, Turn>()
+  private hasEnded = false
+
+  constructor(parts: TurnParts) {
+    this.parts = parts
+  }
+
+  get isIdle(): boolean {
+    return this.running.size === 0
+  }
+
+  /** Decides whether the provider gets a message by which the client begins a turn. */
+  decide(begin: TurnBegin, message: Buffer): Verdict | Promise<Verdict> {
+    try {
+      const caller = this.parts.key.findCaller()
+      if (!(caller instanceof Promise)) return this.admit(begin, message)
+      const asked = Buffer.from(message)
+      return caller.then(
+        () => this.admit(begin, asked),
+        (error) => this.refuse(error, asked, begin),
+      )
+    } catch (error) {
+      return this.refuse(error, message, begin)
+    }
+  }
+
+  /** Begins a turn that the provider knows already. If it is not allowed, only the end of the session can stop it. */
+  begin(begin: TurnBegin): void {
+    const { requests, key } = this.parts
+    const request = this.build(begin)
+    const turn = this.run(begin, request)
+    const forbid = (error: unknown) => this.parts.onForbidden(this.toKnown(error))
+    try {
+      const admitting = requests.admit(request)
+      if (admitting instanceof Promise) {
+        admitting.then(() => turn.hasEnded && request.reservation?.release(), forbid)
+      }
+    } catch (error) {
+      forbid(error)
+    }
+    key.start()
+  }
+
+  /** Takes a message of the provider that belongs to a turn. */
+  onMessage({ turn: name, begins, isOutput, ends }: TurnMessage, message: Buffer): void {
+    if (begins !== undefined && !this.running.has(name)) {
+      this.endSilent()
+      this.begin(begins)
+    }
+    const turn = this.running.get(name)
+    turn?.push(message, isOutput)
+    if (turn === undefined || ends === undefined) return
+    this.running.delete(name)
+    turn.complete(ends)
+  }
+
+  /** A message of the provider was not read. */
+  onUnread(): void {
+    for (const turn of this.running.values()) turn.onUnread()
+  }
+
+  /** Ends the turns whose last message may have been one that was not read, because the next one begins. */
+  endSilent(): void {
+    for (const [name, turn] of this.running) {
+      if (!turn.isPerhapsOver) continue
+      this.running.delete(name)
+      turn.complete({ statusCode: 200 })
+    }
+  }
+
+  /** The session has ended. */
+  interrupt(interruption: Interruption): void {
+    this.hasEnded = true
+    for (const turn of this.running.values()) turn.interrupt(interruption)
+    this.running.clear()
+  }
+
+  private admit(begin: TurnBegin, message: Buffer): Verdict | Promise<Verdict> {
+    if (this.hasEnded) return "drop"
+    const request = this.build(begin)
+    try {
+      const admitting = this.parts.requests.admit(request)
+      if (!(admitting instanceof Promise)) return this.pass(begin, request)
+      const asked = Buffer.from(message)
+      return admitting.then(
+        () => this.pass(begin, request),
+        (error) => this.reject(begin, request, error, asked),
+      )
+    } catch (error) {
+      return this.reject(begin, request, error, message)
+    }
+  }
+
+  private pass(begin: TurnBegin, request: ProxiedRequest): Verdict {
+    if (this.hasEnded) {
+      this.settleUnforwarded(request, new ClientLeft())
+      return "drop"
+    }
+    this.run(begin, request)
+    return "pass"
+  }
+
+  private run({ turn: name }: TurnBegin, request: ProxiedRequest): Turn {
+    const { steps, requests, headers } = this.parts
+    requests.recordIntent(request)
+    const turn = new Turn(steps, request, headers, this.hasGaps)
+    this.running.set(name, turn)
+    return turn
+  }
+
+  private build(begin: TurnBegin): ProxiedRequest {
+    const { isFirst } = this
+    const { steps, requests, handshake, key, messages } = this.parts
+    const request = requests.build({ handshake, caller: key.caller, begin, messages, isFirst })
+    if (!isFirst) steps.onTurn()
+    this.isFirst = false
+    return request
+  }
+
+  private reject(begin: TurnBegin, request: ProxiedRequest, error: unknown, message: Buffer): Verdict {
+    const known = this.toKnown(error)
+    this.settleUnforwarded(request, known)
+    return this.refuse(known, message, begin)
+  }
+
+  private refuse(error: unknown, message: Buffer, { turn }: TurnBegin): Verdict {
+    this.parts.onRefused(this.toKnown(error), message, turn)
+    return "drop"
+  }
+
+  private settleUnforwarded(request: ProxiedRequest, error: GatewayError | ClientLeft): void {
+    const { steps } = this.parts
+    steps.settle(request, toUnforwardedEnding(error, request.now(), steps.counters.isAborting), [], ignore)
+  }
+
+  private toKnown(error: unknown): GatewayError {
+    if (error instanceof GatewayError) return error
+    this.parts.steps.deps.onError(error, "WebSocket session")
+    return new GatewayError("internal_error", "internal error")
+  }
+}
+
+function ignore(): void {}
