@@ -72,7 +72,8 @@ export interface KeyMetadata {
 }
 
 /**
- * `shutdown`: the gateway closed the connection because `server.shutdown_timeout` was exceeded. `gateway_died`: its
+ * `shutdown`: the gateway closed the connection, because `server.shutdown_timeout` was exceeded, or because a WebSocket's
+ * key or a limit did not allow it any more. `gateway_died`: its
  * process ended without that. `rejected`: the gateway did not forward the request, because of a limit or the policy of its
  * key. `gap`: the row is no request and counts dropped rows.
  */

@@ -51,7 +51,8 @@ export interface Gateways {
   close(): Promise<void>
 }
 
-export async function startGateways(): Promise<Gateways> {
+/** @param upstream the address of a provider; default: the fake provider's */
+export async function startGateways(upstream?: string): Promise<Gateways> {
   const dirs: string[] = []
   const provider = await startFakeProvider()
   const { url } = await createTestDatabase()
@@ -68,7 +69,7 @@ export async function startGateways(): Promise<Gateways> {
       MAJORDOMO_SERVER_PORT: "0",
       MAJORDOMO_SERVER_CREATE_FIRST_KEY: "false",
       MAJORDOMO_PRICING_REMOTE_URL: "",
-      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: provider.origin,
+      MAJORDOMO_PROVIDERS_OPENAI_BASE_URL: upstream ?? provider.origin,
     }
     return (await loadSettings({ cwd: dir, env })).settings
   }

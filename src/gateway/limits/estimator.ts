@@ -6,6 +6,7 @@ import { type RequestBounds, readBounds } from "../../providers/_bounds.ts"
 import { estimateInput, startOf } from "../../providers/_estimate.ts"
 import type { Pieces } from "../../providers/_pieces.ts"
 import { maxInputTokens } from "../../providers/_request-size.ts"
+import { readContext } from "../../providers/_socket-message.ts"
 import { bytesOf } from "../../providers/_values.ts"
 import type { Deps } from "../deps.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
@@ -128,23 +129,34 @@ function isForm({ call }: ProxiedRequest): boolean {
 function expectedInput(request: ProxiedRequest): number {
   if (isForm(request)) return TOKENS_OF_FORM
   const { providerRequest } = request
-  return estimateInput(startOf(providerRequest), SAMPLED_BYTES)
+  return estimateInput(startOf(providerRequest), SAMPLED_BYTES) + conversationTokens(request)
 }
 
-/** A form, and a large body of which only the beginning is at hand, count as the whole context window. */
+/** Returns the tokens of the conversation that a turn of a WebSocket continues, as far as the gateway has seen it. */
+function conversationTokens({ call, providerRequest }: ProxiedRequest): number {
+  if (call.websocketId === undefined) return 0
+  const { text, audio, image } = readContext(bytesOf(providerRequest.body))
+  return text + audio + image
+}
+
+/**
+ * A form, a large body of which only the beginning is at hand, and a turn that continues a conversation count as the whole
+ * context window.
+ */
 function maxInput(request: ProxiedRequest, { context }: ModelBounds): number {
   const { call, providerRequest } = request
   const { body, readStart } = providerRequest
   if (body.length === 0) return 0
-  const isUnknown = readStart !== undefined || isForm(request)
+  const isUnknown = readStart !== undefined || isForm(request) || conversationTokens(request) > 0
   const most = isUnknown ? Number.POSITIVE_INFINITY : maxInputTokens(bytesOf(body))
   return Math.min(most, context ?? Math.max(UNKNOWN_BOUND, call.body.length))
 }
 
 const AUDIO = ["audio", "Audio", "AUDIO"]
 
-function mentionsAudio({ providerRequest: { path, body } }: ProxiedRequest): boolean {
-  return path.includes("audio") || AUDIO.some((word) => bytesOf(body).includes(word))
+/** A turn of a WebSocket can have sound that its own request does not mention. */
+function mentionsAudio({ call, providerRequest: { path, body } }: ProxiedRequest): boolean {
+  return call.websocketId !== undefined || path.includes("audio") || AUDIO.some((word) => bytesOf(body).includes(word))
 }
 
 /** Returns the cost of so many tokens at the usual rates. */
