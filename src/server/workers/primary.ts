@@ -2,6 +2,7 @@ import { discardSecret } from "../../database/key-secrets.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import { readStoredTotals } from "../../database/ledger/life.ts"
+import { createCounters } from "../../gateway/counters.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
 import { checkPorts } from "../listen.ts"
@@ -49,14 +50,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
     bodies: recovery.bodies.stats,
     // The workers have all connections and requests.
-    gateway: () => ({
-      requests: 0,
-      streams: 0,
-      waitingForProvider: 0,
-      providerTimeouts: 0,
-      metadataTruncated: 0,
-      metadataOverridden: 0,
-    }),
+    gateway: () => ({ requests: 0, ...createCounters() }),
     connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
     limits: () => [],
   })
