@@ -46,7 +46,7 @@ describe.skipIf(noBrowser !== undefined)(
     })
     afterEach(async () => {
       await Promise.all(reading.splice(0))
-      await Promise.all(opened.splice(0).map((page) => page.context().close()))
+      await Promise.all(opened.splice(0).map(gateway.release))
       expect(gateway.faults.splice(0), "exceptions, policy violations and bugs").toEqual([])
     })
 
