@@ -100,7 +100,9 @@ export function toProblemError(gateway: RemoteGateway, problem: Problem): Comman
           : `the gateway at ${url} does not accept this admin token, because it is unknown, expired or revoked: ${TOKEN_ADVICE[tokenSource](url)}`,
       )
     case "forbidden":
-      return new CommandError(`${problem.detail}: use a token with that role (majordomo-gateway tokens create --role)`)
+      return new CommandError(
+        `${problem.detail}: use a token that majordomo-gateway tokens create has made with that role`,
+      )
     case "internal_error":
       return new CommandError(`the gateway at ${url} failed, because of a bug of its own; its log has the error`)
     default:

@@ -10,6 +10,7 @@ const ONLY_HERE: Readonly<Record<string, string>> = {
   demo: "--demo means the data of this machine",
   doctor: "doctor and health work on the machine on which they run",
   "migrate-to": "migrate works on the machine on which it runs; the other commands only show what it did",
+  "gateway-errors": "it asks servers of its own from afar",
   remote: "it compares the commands here with those from afar, and has gateways of its own",
 }
 

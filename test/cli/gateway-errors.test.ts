@@ -83,9 +83,19 @@ describe("a token that the gateway does not accept", () => {
   test("with too small a role: it says which one is needed, and nothing is changed", async () => {
     const { token } = await api.createToken("viewer")
     expect(lineOf(await ask(api.url, "keys create --name Small", token))).toBe(
-      "error: this needs the role admin, and viewer has the role viewer: use a token with that role (majordomo-gateway tokens create --role)",
+      "error: this needs the role admin, and viewer has the role viewer: use a token that majordomo-gateway tokens create has made with that role",
     )
     expect((await ask(api.url, "keys list", token)).stdout).not.toContain("Small")
+  })
+
+  test("before a large file has been sent, the answer is the same as for any other command", async () => {
+    const file = join(home, "bill.csv")
+    writeFileSync(file, "date,model,cost\n".padEnd(40_000_000, "2026-11-02,gemini-3-pro,1.25\n"))
+    const line = `reconcile import ${file} --provider gemini`
+    expect(lineOf(await ask(api.url, line))).toContain("does not accept this admin token")
+    const { token } = await api.createToken("viewer")
+    expect(lineOf(await ask(api.url, line, token))).toContain("this needs the role admin")
+    rmSync(file)
   })
 
   test("without a token, it says how to get one", async () => {

@@ -23,7 +23,7 @@ describe("access to a gateway", () => {
     const forbidden = await installation.run(["keys", "create", "--name", "x", ...afar])
     expect([forbidden.code, forbidden.stderr]).toEqual([
       1,
-      "error: this needs the role admin, and ci has the role viewer\n",
+      "error: this needs the role admin, and ci has the role viewer: use a token that majordomo-gateway tokens create has made with that role\n",
     ])
 
     const { url } = (await installation.runJson(["dashboard"])) as { url: string }
