@@ -10,12 +10,14 @@ const MAX_PARTS = 512
  * Returns short text fields of a `multipart/form-data` body, by name. Files are skipped, not read.
  *
  * @param repeated gets the names that occur more than once
+ * @param maxBytes a longer field is passed over
  */
 export function readFormFields(
   contentType: string,
   body: Buffer,
   names: readonly string[],
   repeated?: Set<string>,
+  maxBytes = MAX_FIELD_BYTES,
 ): Record<string, string> {
   const fields: Record<string, string> = {}
   const seen = new Set<string>()
@@ -39,7 +41,7 @@ export function readFormFields(
       const start = headEnd + HEAD_END.length
       if (name !== undefined && names.includes(name) && end > start) {
         if (LABELS.has(name)) fields[name] = readLabel(body, start, end)
-        else if (end - start <= MAX_FIELD_BYTES) fields[name] = body.toString("utf8", start, end)
+        else if (end - start <= maxBytes) fields[name] = body.toString("utf8", start, end)
       }
     }
     part = next
