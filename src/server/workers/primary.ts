@@ -2,6 +2,7 @@ import { discardSecret } from "../../database/key-secrets.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import { readStoredTotals } from "../../database/ledger/life.ts"
+import { createSocketCounters } from "../../gateway/sockets/counters.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
 import { checkPorts } from "../listen.ts"
@@ -56,6 +57,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
       providerTimeouts: 0,
       metadataTruncated: 0,
       metadataOverridden: 0,
+      sockets: createSocketCounters(),
     }),
     connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
     limits: () => [],
