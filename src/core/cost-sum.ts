@@ -28,7 +28,7 @@ const OUTPUT: ReadonlySet<RateName> = new Set([
 const TOKENS: ReadonlySet<RateName> = new Set(BUCKETS)
 const ONE = fromNumber(1)
 const MILLION = 1_000_000n
-/** The reason of an answer without usage. Stored rows are compared with it, so the text must not change. */
+/** The reason of an answer without usage; more may follow it. Stored rows are compared with it, so the text must not change. */
 export const NO_USAGE_REASON = "the answer reported no usage"
 
 /** Adds up all parts, each at the rates of its own model, and the fees at the rates of the model that answered. */
@@ -38,7 +38,9 @@ export function sumOf(reading: Reading, resolve: Resolve): Sum {
   const main = resolve(reading.model)
   if (main.kind === "free") return main
   const units = unitsIn(reading.units)
-  if (units.length === 0 && (reading.source === "none" || reading.parts.length === 0)) return unknown(NO_USAGE_REASON)
+  if (units.length === 0 && (reading.source === "none" || reading.parts.length === 0)) {
+    return unknown([NO_USAGE_REASON, ...(reading.missing ?? NOTHING)].join(": "))
+  }
   for (const part of reading.parts) {
     const resolution = part.model === undefined || part.model === reading.model ? main : resolve(part.model)
     if (resolution.kind !== "priced") return unknown(resolution.reason)

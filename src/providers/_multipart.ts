@@ -7,12 +7,14 @@ const MAX_PARTS = 512
  * Returns short text fields of a `multipart/form-data` body, by name. Files are skipped, not read.
  *
  * @param repeated gets the names that occur more than once
+ * @param maxBytes a longer field is passed over
  */
 export function readFormFields(
   contentType: string,
   body: Buffer,
   names: readonly string[],
   repeated?: Set<string>,
+  maxBytes = MAX_FIELD_BYTES,
 ): Record<string, string> {
   const fields: Record<string, string> = {}
   const seen = new Set<string>()
@@ -34,7 +36,7 @@ export function readFormFields(
       }
       const end = next < 0 ? body.length : next - 2
       const start = headEnd + HEAD_END.length
-      if (name !== undefined && names.includes(name) && end - start <= MAX_FIELD_BYTES && end > start) {
+      if (name !== undefined && names.includes(name) && end - start <= maxBytes && end > start) {
         fields[name] = body.toString("utf8", start, end)
       }
     }

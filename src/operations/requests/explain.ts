@@ -62,7 +62,7 @@ function sumOf(lines: readonly CostLine[]): string {
 }
 
 function toAdvice(row: RequestRow, reason: string | undefined): string | null {
-  if (row["cost_status"] !== "unpriced" || reason === NO_USAGE_REASON) return null
+  if (row["cost_status"] !== "unpriced" || reason?.startsWith(NO_USAGE_REASON)) return null
   const model = String(row["model"])
   const day = new Date(row["requested_at"] as string | Date).toISOString().slice(0, 10)
   const which = /^[\w./:@-]+$/.test(model) ? ` --model ${model}` : ""

@@ -49,6 +49,7 @@ export const FREE_OPERATIONS = `
   POST realtime/client_secrets
   POST realtime/sessions
   POST realtime/transcription_sessions
+  POST realtime/translations/client_secrets
   DELETE responses/*
   GET responses/*/input_items
   GET POST skills

@@ -7,10 +7,10 @@ import { createCollector } from "./collector.ts"
 import { createUsageFilter } from "./hide-usage.ts"
 import { readJobs } from "./jobs.ts"
 import { MODEL_LIST } from "./model-list.ts"
-import { modelInQuery } from "./models.ts"
 import { readOrder } from "./pieces.ts"
 import { toReading } from "./reading.ts"
 import { CLAIMS, OPERATIONS, SURFACES } from "./routes.ts"
+import { findRealtimeModel } from "./sockets/asked-model.ts"
 import { SOCKETS } from "./sockets/index.ts"
 
 /** OpenAI's API, which many providers implement. */
@@ -33,10 +33,11 @@ export const openai = defineDialect({
     const facts = readRequest(request)
     const { kind } = OPERATIONS.find(request.method, request.path)
     const asks = injectStreamUsage && request.method === "POST" && (kind === "chat" || kind === "completions")
+    const isRealtime = request.path.includes("/realtime")
     const edit = asks ? askForUsage(facts) : undefined
     return {
       requestedModel:
-        facts.model ?? deploymentOf(request.path) ?? (kind === "realtime" ? modelInQuery(request.query) : undefined),
+        facts.model ?? deploymentOf(request.path) ?? (isRealtime ? findRealtimeModel(request) : undefined),
       edit,
       createFilter: edit && createUsageFilter,
       stream: facts.stream,

@@ -31,9 +31,3 @@ export function findFamily(model: string | undefined): Family | undefined {
   const name = model.toLowerCase().replace(/^ft:/, "").replace(/^.*\//, "")
   return FAMILIES.find(({ names }) => names.test(name))
 }
-
-/** Returns the model that the address of a Realtime session names: the model, or the deployment at Azure. */
-export function modelInQuery(query: string): string | undefined {
-  const parameters = new URLSearchParams(query)
-  return parameters.get("model")?.slice(0, 256) || parameters.get("deployment")?.slice(0, 256) || undefined
-}

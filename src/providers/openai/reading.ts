@@ -31,7 +31,8 @@ function readReported(evidence: Evidence, usage: JsonObject, kind: string | unde
   const tier = tierOf(usage)
   const geo = textOf(beside?.["region"])
   const read = readUsage(usage, unsplitOutputOf(kind), kind === "images" || kind === "realtime")
-  if (!read) return readCostAlone(evidence, usage)
+  if (!read)
+    return kind === "call" ? { ...readCostAlone(evidence, usage), missing: CALL } : readCostAlone(evidence, usage)
   const role = kind === "decisions" ? "decision" : "answer"
   const answer = { model, usage: read.usage, contextTokens: read.contextTokens, role } as const
   const drawn = readImageTool(objectOf(beside?.["image_generation"]))
@@ -50,6 +51,8 @@ function readReported(evidence: Evidence, usage: JsonObject, kind: string | unde
     missing: missingIn(usage, beside, drawn !== undefined),
   }
 }
+
+const CALL = ["the sound of a call does not pass through the gateway"]
 
 /** An answer without tokens, for which the provider may state a cost all the same, as xAI does for videos. */
 function readCostAlone({ model, source, isFree }: Evidence, usage: JsonObject): Reading {

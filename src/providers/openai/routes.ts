@@ -56,6 +56,7 @@ export type Kind =
   | "responses"
   | "response"
   | "realtime"
+  | "call"
   | "decisions"
   | "embeddings"
   | "images"
@@ -82,6 +83,8 @@ export const OPERATIONS = createOperations<Kind>([
   // Sessions on WebSockets.
   { match: /\/responses$/, methods: ["GET"], operation: "inference", kind: "responses" },
   { match: /\/realtime$/, methods: ["GET"], operation: "inference", kind: "realtime" },
+  // A call whose sound goes past the gateway, by WebRTC or telephone: what it costs is in no answer.
+  { match: /\/realtime\/calls(\/[^/]+\/accept)?$/, methods: ["POST"], operation: "unknown", kind: "call" },
   { match: /\/completions$/, methods: ["POST"], operation: "inference", kind: "completions" },
   { match: /\/decisions$/, methods: ["POST"], operation: "inference", kind: "decisions" },
   { match: /\/embeddings$/, methods: ["POST"], operation: "inference", kind: "embeddings" },

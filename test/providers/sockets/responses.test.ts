@@ -320,7 +320,7 @@ describe("an error of the gateway's own", () => {
       error: { message: "Used up.", type: "insufficient_quota", param: null, code: "insufficient_quota" },
       stream_id: "a",
     })
-    const reader = openai.sockets!.createReader({} as never)
+    const reader = openai.sockets!.createReader({ path: PATH } as never)
     expect(reader.onClient(asked)?.turn).toBe("1")
     reader.onRejected("1")
     expect(reader.onProvider(Buffer.from('{"type":"response.output_text.delta","stream_id":"a"}'))).toBeUndefined()

@@ -3,7 +3,7 @@ import type { ProviderRequest } from "../../_dialect.ts"
 import { contextMember, innerMembers, NO_CONTEXT, typeOf } from "../../_socket-message.ts"
 import type { SocketReader, TurnBegin, TurnMessage } from "../../_sockets.ts"
 import { objectOf, textOf } from "../../_values.ts"
-import { modelInQuery } from "../models.ts"
+import { findRealtimeModel } from "./asked-model.ts"
 import { Conversation, readSession, SESSION_NAMES, type SessionFacts } from "./conversation.ts"
 import { readFailedResponse, readSocketError } from "./errors.ts"
 import { Transcriptions } from "./transcriptions.ts"
@@ -40,8 +40,8 @@ export class RealtimeReader implements SocketReader {
   private readonly transcriptions: Transcriptions
   private turns = 0
 
-  constructor({ query }: Pick<ProviderRequest, "query">) {
-    this.asked = modelInQuery(query)
+  constructor(handshake: ProviderRequest) {
+    this.asked = findRealtimeModel(handshake)
     const createName = () => this.createName()
     this.transcriptions = new Transcriptions(this.conversation, createName, () => this.facts.transcriptionModel)
   }
