@@ -2,7 +2,7 @@ import type { Proxies } from "../kit/proxy/proxies.ts"
 import type { AttributionSettings } from "./attribution/attribute.ts"
 
 /** Times in milliseconds. */
-export interface WebSocketSettings {
+interface WebSocketSettings {
   /** Whether WebSockets are relayed. */
   readonly enabled: boolean
   /** After this time without a frame, a WebSocket is closed. */

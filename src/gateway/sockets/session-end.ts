@@ -18,6 +18,9 @@ export const TOO_OLD: Closing = {
   message: "the connection is older than websockets.max_age, connect again",
 }
 
+/** The tunnel cannot leave out one message of a compressed stream, so that it closes instead. */
+const CANNOT_DROP: Closing = { reason: "rejected", message: "the gateway rejected a message of this connection" }
+
 /** A message of the client passed on unread, although a limit or the policy of its key applies. */
 export const UNREADABLE = new GatewayError(
   "body_too_large",
@@ -33,6 +36,11 @@ const ENDS_OF_KEYS: ReadonlySet<GatewayErrorCode> = new Set([
 
 export function isEndOfKey({ code }: GatewayError): boolean {
   return ENDS_OF_KEYS.has(code)
+}
+
+/** Returns why the gateway closed a session; undefined: it did not, or a side did not read what it was sent. */
+export function toClosing({ by, code }: TunnelEnd, closing: Closing | undefined): Closing | undefined {
+  return closing ?? (by === "gateway" && code !== undefined ? CANNOT_DROP : undefined)
 }
 
 /** Returns how a turn ended that was still running at the end of its session. */

@@ -50,7 +50,10 @@ export function createSessionRequests(steps: SessionSteps): SessionRequests {
     const startedAt = performance.now()
     const arrival = { id, receivedAt, startedAt, request: response.req, response, websocketId: call.id }
     const target = { path: call.path, query: call.query }
-    return build(arrival, target, { caller, route, credentials }, body, undefined, messages?.take())
+    const request = build(arrival, target, { caller, route, credentials }, body, undefined, messages?.take())
+    const isRequired = caller.metadata?.required.includes("Session-Id")
+    if (deps.settings.attribution.session && !isRequired) nameSession(request.call)
+    return request
   }
 
   return {
@@ -67,7 +70,6 @@ export function createSessionRequests(steps: SessionSteps): SessionRequests {
       const { call, caller, route, dialect } = request
       admit(deps)
       if (needsMetadata(caller, dialect, call.method, route.path)) checkMetadata(call.metadata, caller)
-      if (deps.settings.attribution.session) nameSession(call)
       if (caller.policy !== undefined) {
         checkPolicy(caller.policy, route.provider, call.receivedAt)
         checkModels(caller.policy, request)

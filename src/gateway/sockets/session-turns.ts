@@ -58,34 +58,27 @@ export class SessionTurns {
     }
   }
 
-  /** Begins a turn that the provider knows already. If it is not allowed, only the end of the session can stop it. */
+  /** Begins a turn of the client that the provider knows already. */
   begin(begin: TurnBegin): void {
-    const { requests, key } = this.parts
-    const request = this.build(begin)
-    const turn = this.run(begin, request)
-    const forbid = (error: unknown) => this.parts.onForbidden(this.toKnown(error))
-    try {
-      const admitting = requests.admit(request)
-      if (admitting instanceof Promise) {
-        admitting.then(() => turn.hasEnded && request.reservation?.release(), forbid)
-      }
-    } catch (error) {
-      forbid(error)
-    }
-    key.start()
+    this.check(this.run(begin, this.build(begin)))?.()
   }
 
   /** Takes a message of the provider that belongs to a turn. */
   onMessage({ turn: name, begins, isOutput, ends }: TurnMessage, message: Buffer): void {
-    if (begins !== undefined && !this.running.has(name)) {
+    const isNew = begins !== undefined && !this.running.has(name)
+    if (isNew) {
       this.endSilent()
-      this.begin(begins)
+      this.run(begins, this.build(begins))
     }
     const turn = this.running.get(name)
-    turn?.push(message, isOutput)
-    if (turn === undefined || ends === undefined) return
-    this.running.delete(name)
-    turn.complete(ends)
+    if (turn === undefined) return
+    turn.push(message, isOutput)
+    const forbid = isNew ? this.check(turn) : undefined
+    if (ends !== undefined) {
+      this.running.delete(name)
+      turn.complete(ends)
+    }
+    forbid?.()
   }
 
   /** A message of the provider was not read. */
@@ -140,6 +133,25 @@ export class SessionTurns {
     const turn = new Turn(steps, request, headers, this.hasGaps)
     this.running.set(name, turn)
     return turn
+  }
+
+  /**
+   * Checks a turn that runs already. If it is not allowed, only the end of the session can stop it: returns what ends it.
+   */
+  private check(turn: Turn): (() => void) | undefined {
+    const { request } = turn
+    const { requests, key } = this.parts
+    const forbid = (error: unknown) => this.parts.onForbidden(this.toKnown(error))
+    try {
+      const admitting = requests.admit(request)
+      if (admitting instanceof Promise) {
+        admitting.then(() => turn.hasEnded && request.reservation?.release(), forbid)
+      }
+      key.start()
+      return undefined
+    } catch (error) {
+      return () => forbid(error)
+    }
   }
 
   private build(begin: TurnBegin): ProxiedRequest {

@@ -15,6 +15,7 @@ import {
   isEndOfKey,
   STOPPING,
   TOO_OLD,
+  toClosing,
   toInterruption,
   UNREADABLE,
 } from "./session-end.ts"
@@ -103,6 +104,7 @@ export class Session implements TunnelWatcher {
   onEnd(end: TunnelEnd): void {
     if (this.hasEnded) return
     this.hasEnded = true
+    this.closing = toClosing(end, this.closing)
     this.turns.interrupt(toInterruption(end, this.closing))
     this.messages?.close()
     if (this.turns.isFirst) this.settleHandshake()

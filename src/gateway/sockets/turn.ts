@@ -42,6 +42,11 @@ export class Turn {
     steps.counters.streams++
   }
 
+  /** The output tokens so far, as far as the meter counts them. */
+  get generatedTokens(): number {
+    return this.meter?.generatedTokens ?? 0
+  }
+
   /** Takes one message of the provider, which is valid only during the call. */
   push(message: Buffer, isOutput: boolean): void {
     const { capture, reservation } = this.request
@@ -50,7 +55,7 @@ export class Turn {
     if (isOutput) this.firstByteMs ??= this.request.elapsedMs()
     this.meter?.push(message)
     capture?.push(Buffer.concat([message, LF]))
-    reservation?.onPiece(message.length, { generatedTokens: this.meter?.generatedTokens ?? 0 })
+    reservation?.onPiece(message.length, this)
   }
 
   /** A message of the provider was not read. It may belong to this turn. */
