@@ -1,11 +1,13 @@
 import { COUNTERS, type Counter } from "../../src/database/counters.ts"
 import { LIMIT_FUNCTIONS, LIMITS_ADDED, LIMITS_CHANGED } from "./limit-statements.ts"
 import { toRollupStatements } from "./rollup-statements.ts"
+import { RUN_FUNCTIONS, RUNS_ADDED, RUNS_CHANGED } from "./run-statements.ts"
 import { expand } from "./template.ts"
 
 /** The functions whose text depends on the list of counters, as plain CREATE OR REPLACE statements. */
 export function toCountingFunctions(counters: readonly Counter[] = COUNTERS): string {
-  const templates = [COUNT_ADDED, COUNT_CHANGED, COUNT_AGAIN, COUNT_NAME, FOLD_DAYS, FOLD_AGAIN, LIMIT_FUNCTIONS]
+  const counting = [COUNT_ADDED, COUNT_CHANGED, COUNT_AGAIN, COUNT_NAME]
+  const templates = [...counting, ...RUN_FUNCTIONS, FOLD_DAYS, FOLD_AGAIN, LIMIT_FUNCTIONS]
   return templates.map((template) => expand(template, counters)).join("\n\n")
 }
 
@@ -16,6 +18,8 @@ CREATE OR REPLACE FUNCTION majordomo_count_added() RETURNS trigger LANGUAGE plpg
 SET search_path FROM CURRENT SET jit = off AS $$
 BEGIN
 ${toRollupStatements({ rows: ["SELECT * FROM added WHERE outcome <> 'gap'"], list: "counted", weekly: true })}
+
+${RUNS_ADDED}
 
 ${LIMITS_ADDED}
 
@@ -61,6 +65,8 @@ ${toRollupStatements({
   weekly: true,
 })}
 
+${RUNS_CHANGED}
+
 ${LIMITS_CHANGED}
   RETURN NULL;
 END $$;`
@@ -90,6 +96,8 @@ ${toRollupStatements({
   list: "counted",
   weekly: false,
 })}
+  PERFORM majordomo_count_runs(start, 'infinity');
+  UPDATE majordomo_schema SET runs_since = least(runs_since, start) WHERE runs_since > start;
   PERFORM majordomo_fold_again(first_weekly_day);
   PERFORM majordomo_count_limit(id, coalesce(pruned, '-infinity')) FROM llm_limits WHERE measure <> 'concurrency';
 END $$;`

@@ -7,12 +7,12 @@ export function toErrorCode(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined
 }
 
-/** Reads rows of a table that a database lacks whose schema has not been migrated yet: then there are none. */
+/** Reads rows of a table, or columns, that a database lacks whose schema has not been migrated yet: then there are none. */
 export async function readIfMigrated<T>(read: () => Promise<readonly T[]>): Promise<readonly T[]> {
   try {
     return await read()
   } catch (error) {
-    if (toErrorCode(error) === "42P01") return []
+    if (["42P01", "42703"].includes(toErrorCode(error) ?? "")) return []
     throw error
   }
 }

@@ -1,8 +1,9 @@
 import type { Database, RunQuery } from "./_database.ts"
 import type { OnProgress } from "./backfill.ts"
 import { pruneJobs } from "./jobs.ts"
-import { lockFirst, retryDeadlocks } from "./locks.ts"
+import { lockFirst, lockRollups, retryDeadlocks } from "./locks.ts"
 import { pruneRepricings } from "./repricings.ts"
+import { RUN_ROLLUP } from "./run-counters.ts"
 
 interface PruneChoice {
   /** Ms since the epoch, rounded down to a midnight of UTC because rollups are by day. Requests that ended before are pruned. */
@@ -75,12 +76,27 @@ export async function prune(
     onProgress(done, Math.max(done, total))
   }
   if (!choice.bodiesOnly) {
+    await pruneRuns(db)
     await pruneRepricings(db)
     await pruneJobs(db, before)
     await db.query("SELECT majordomo_trim_limits()")
   }
   return done
 }
+
+/** Deletes the rollup of runs for pruned days, which no report reads, in chunks of whole hours. */
+async function pruneRuns(db: Database): Promise<void> {
+  for (let count = 1; count > 0; ) {
+    count = await db.transaction(async (query) => {
+      await lockRollups(query)
+      return (await query({ text: PRUNE_RUNS, timeoutMs: CHUNK_TIMEOUT_MS })).rowCount
+    })
+  }
+}
+
+const PRUNE_RUNS = `DELETE FROM ${RUN_ROLLUP} WHERE hour <= (SELECT max(hour) FROM (
+  SELECT hour FROM ${RUN_ROLLUP} WHERE hour < (SELECT pruned_before FROM majordomo_schema) ORDER BY hour LIMIT ${ROWS_PER_CHUNK}
+) AS chunk)`
 
 interface Chunk {
   readonly count: number

@@ -6,6 +6,7 @@ import { toFingerprints, toRequestSums } from "./verify/fingerprint.ts"
 import { openJournals } from "./verify/journals.ts"
 import { compareLimits } from "./verify/limits.ts"
 import { type Period, type PeriodSummary, readPeriods, rememberDays, TIMEOUT_MS } from "./verify/periods.ts"
+import { compareRuns } from "./verify/runs.ts"
 import { addDays, chooseWork, type Range } from "./verify/work.ts"
 
 export type { Difference } from "./verify/differences.ts"
@@ -74,13 +75,14 @@ export async function verifyLedger(
   onProgress(done, total)
   for (const range of work) {
     const found = await compare(db, range, names, periods)
-    differences.push(...found.differences)
+    const differing = [...found.differences, ...(await compareRunsOf(db, range))]
+    differences.push(...differing)
     for (const period of found.periods) {
       const key = `${range.period} ${period.starts}`
       // Rows are counted in the snapshot in which the journals were compared: a row is either waiting or written.
       summaries.set(key, { ...period, requests: summaries.get(key)?.requests ?? 0 })
     }
-    const wrong = new Set(found.differences.map(({ day }) => day))
+    const wrong = new Set(differing.map(({ day }) => day))
     const proven = found.periods.filter(({ starts }) => !wrong.has(starts))
     if (range.period === "day") await rememberDays(db, { proven, wrong: [...wrong] })
     done += range.requests
@@ -133,6 +135,11 @@ async function compare(db: Database, range: Range, names: readonly string[], kno
   }
   for (const day of differing) found.push(await compareDay(db, day, names))
   return { differences: found.flatMap((each) => each.differences), periods: found.flatMap((each) => each.periods) }
+}
+
+/** The runs of days whose requests are there. */
+async function compareRunsOf(db: Database, { how, from, until }: Range): Promise<readonly Difference[]> {
+  return how === "fingerprints" || how === "days" ? compareRuns(db, from, until) : []
 }
 
 type RequestSum = Omit<PeriodSummary, "digest"> & { readonly number: string }

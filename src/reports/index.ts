@@ -35,6 +35,7 @@ export {
 export { askRollupState, MAX_VALUES_PER_DAY, NO_ROLLUPS, type RollupState, readRollupState } from "./rollup-state.ts"
 export { RUN_NAMES } from "./run-id.ts"
 export { askNewestRuns, askRuns, askTheseRuns, countRuns, RUN_SORTS, type RunsQuestion } from "./run-list.ts"
+export { readsRunRollup } from "./run-parts.ts"
 export { askRun, RUN_FIELDS, type Run, readRun } from "./runs.ts"
 export { readStep, type SpanNode, type Step, toSpans } from "./spans.ts"
 export { askKnown, askNew, askNewest, OVERLAP_MS } from "./tail.ts"

@@ -35,7 +35,7 @@ interface Parts {
   readonly all?: string
 }
 
-type RollupPlan = Extract<Plan, { from: "rollups" }>
+export type RollupPlan = Extract<Plan, { from: "rollups" }>
 
 /** Plans the question and returns the statements of the plan. */
 export function toParts(context: PartsContext): Parts {
@@ -82,7 +82,7 @@ function toRowsPart(
 }
 
 /** Reads whole buckets, with weeks in place of days where that is possible. */
-function toRollupParts(context: PartsContext, plan: RollupPlan): string[] {
+export function toRollupParts(context: PartsContext, plan: RollupPlan): string[] {
   const { question, measures, rollups, bind } = context
   const hasTime = question.by.some(({ order }) => order === "time")
   const foldedBefore = plan.source === BY_METADATA && !hasTime ? rollups.foldedBefore : undefined
@@ -98,7 +98,7 @@ function toRollupParts(context: PartsContext, plan: RollupPlan): string[] {
 }
 
 /** Reads all requests. The difference to those with the metadata name is the group of the requests without it. */
-function toAllPart(context: PartsContext, plan: RollupPlan): string {
+export function toAllPart(context: PartsContext, plan: RollupPlan): string {
   const { question, measures, bind } = context
   const groups = question.by.map(({ metadata, sql }) =>
     metadata === undefined ? sql(DAILY, bind, question.period.tz)! : "NULL::text",
@@ -162,7 +162,7 @@ interface Selection {
 }
 
 /** Returns a statement with the groups and measures of a source. */
-function select({ groups, measures, source, from = `${source.table} r`, where, sign = "+" }: Selection): string {
+export function select({ groups, measures, source, from = `${source.table} r`, where, sign = "+" }: Selection): string {
   const signed = sign === "+" ? "" : sign // the database would evaluate a plus sign for each value
   const columns = [
     ...groups.map((group, i) => `${group} AS d${i}`),

@@ -190,7 +190,7 @@ interface Splitting {
  * bucket is read instead and the edge subtracts its remaining rows. A bucket before `prunedBefore` has no rows any more, so
  * all of it counts at the moment when it begins.
  */
-function splitPeriod(
+export function splitPeriod(
   { since, until }: Pick<Period, "since"> & Span,
   splitting: Splitting,
 ): { readonly span: Edge["span"]; readonly edges: readonly Edge[] } {

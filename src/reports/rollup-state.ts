@@ -14,6 +14,11 @@ export interface RollupState {
   readonly prunedBefore: number | undefined
   /** A midnight in UTC, in milliseconds since the epoch. Days before it are also contained in the weekly rollups. */
   readonly foldedBefore: number | undefined
+  /**
+   * The full hour in UTC, in milliseconds since the epoch, from which the rollup of runs is complete. -Infinity: it is
+   * complete. Infinity: it cannot be read.
+   */
+  readonly runsSince: number
   /** The metadata names whose rollups contain every request. */
   readonly summed: ReadonlySet<string>
   /**
@@ -27,6 +32,8 @@ export interface RollupState {
    * The names with more values in a day than have rollups of their own: the others are counted together as `(other)`.
    */
   readonly overflowing: ReadonlySet<string>
+  /** The names with so many values in a day that a report should not add up all measures of each of them. */
+  readonly numerous: ReadonlySet<string>
 }
 
 /** The state without rollups: every report reads the rows. */
@@ -36,14 +43,19 @@ export const NO_ROLLUPS: RollupState = {
   newest: undefined,
   prunedBefore: undefined,
   foldedBefore: undefined,
+  runsSince: Number.POSITIVE_INFINITY,
   summed: new Set(),
   summedSince: new Map(),
   indexed: new Set(),
   overflowing: new Set(),
+  numerous: new Set(),
 }
 
 /** The number of values of a name in one day above which the database counts further values as `(other)`. */
 export const MAX_VALUES_PER_DAY = 10_000
+
+/** The number of values of a name in one day from which on they are `numerous`. */
+const MANY_VALUES = 500
 
 /** Selects the state of the rollups as one row for `readRollupState`. */
 export function askRollupState(): Statement {
@@ -53,13 +65,15 @@ export function askRollupState(): Statement {
     (SELECT extract(epoch FROM max(created_at))::float8 * 1000 FROM llm_requests WHERE outcome <> 'gap') AS newest,
     (SELECT extract(epoch FROM pruned_before)::float8 * 1000 FROM majordomo_schema) AS pruned_before,
     (SELECT extract(epoch FROM folded_before)::float8 * 1000 FROM majordomo_schema) AS folded_before,
+    (SELECT extract(epoch FROM runs_since)::float8 * 1000 FROM majordomo_schema) AS runs_since,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE summed) AS summed,
     (SELECT json_object_agg(name, extract(epoch FROM least(summed_since, pruned_before))::float8 * 1000)
       FROM llm_usage_metadata_names CROSS JOIN majordomo_schema
       WHERE summed AND summed_since IS NOT NULL AND pruned_before IS NOT NULL) AS summed_since,
     ARRAY(SELECT name FROM llm_usage_metadata_names WHERE indexed) AS indexed,
     ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values v WHERE distinct_values >= ${bind(MAX_VALUES_PER_DAY - 1)}
-      AND EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.name, m.day, m.value) = (v.name, v.day, '(other)'))) AS overflowing`,
+      AND EXISTS (SELECT FROM llm_usage_metadata m WHERE (m.name, m.day, m.value) = (v.name, v.day, '(other)'))) AS overflowing,
+    ARRAY(SELECT DISTINCT name FROM llm_usage_metadata_values WHERE distinct_values >= ${bind(MANY_VALUES)}) AS numerous`,
   )
 }
 
@@ -73,9 +87,11 @@ export function readRollupState([row]: readonly Record<string, unknown>[]): Roll
     newest: moment("newest"),
     prunedBefore: moment("pruned_before"),
     foldedBefore: moment("folded_before"),
+    runsSince: moment("runs_since") ?? Number.POSITIVE_INFINITY,
     summed: names("summed"),
     summedSince: new Map(Object.entries((row?.["summed_since"] ?? {}) as Record<string, number>)),
     indexed: names("indexed"),
     overflowing: names("overflowing"),
+    numerous: names("numerous"),
   }
 }

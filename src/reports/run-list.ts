@@ -1,50 +1,61 @@
-import { type Bind, createStatement, IS_ERROR, IS_SUBSCRIBED, type Statement } from "./_sql.ts"
-import { type Filters, toCondition } from "./filters.ts"
-import type { Period } from "./period.ts"
+import { type Bind, createStatement, type Statement } from "./_sql.ts"
+import { toCondition } from "./filters.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
 import { isSameRun, RUN_ID, RUN_NAMES } from "./run-id.ts"
+import {
+  isOfAnyRun,
+  RUN_COST,
+  RUN_FIRST,
+  RUN_LAST,
+  RUN_TOTALS,
+  type RunChoice,
+  toRunCells,
+  toRunMeasures,
+} from "./run-parts.ts"
 
 export const RUN_SORTS = ["time", "cost", "requests", "errors", "duration"] as const
 type RunSort = (typeof RUN_SORTS)[number]
 
+/** The orders of runs, as aggregates over the cells of a run. */
 const ORDERS: Readonly<Record<RunSort, string>> = {
-  time: "last DESC",
-  cost: "total_cost DESC NULLS LAST",
-  requests: "requests DESC",
-  errors: "errors DESC",
-  duration: "last - first DESC",
-}
-
-/** Chooses the requests in the period. Runs consist of these requests only. */
-interface RunChoice {
-  readonly filters: Filters
-  readonly period: Period
+  time: `${RUN_LAST} DESC`,
+  cost: `${RUN_COST} DESC NULLS LAST`,
+  requests: "sum(requests) DESC",
+  errors: "sum(errors) DESC",
+  duration: `${RUN_LAST} - ${RUN_FIRST} DESC`,
 }
 
 export interface RunsQuestion extends RunChoice {
   readonly sort?: RunSort | undefined
   readonly limit: number
-  /** Adds the labels, which nearly doubles the time of `askRuns`. */
+  /** Adds the labels, for which the first request of each run in the list is read. */
   readonly withLabels?: boolean | undefined
 }
 
-/** Selects the runs with at least one request in the period. By default, the newest runs come first. */
-export function askRuns(question: RunsQuestion, { indexed }: RollupState = NO_ROLLUPS): Statement {
+/**
+ * Selects the runs with at least one request in the period. By default, the newest runs come first. The runs are chosen by
+ * the columns of their order alone, because adding up all columns of all runs takes several times as long.
+ */
+export function askRuns(question: RunsQuestion, rollups: RollupState = NO_ROLLUPS): Statement {
   const { sort = "time", limit } = question
-  return createStatement(
-    (bind) => `SELECT * FROM (
-  SELECT ${RUN_ID} AS trace, ${toMeasures(question)} FROM llm_requests r WHERE ${isOfAnyRun(question, indexed, bind)} GROUP BY 1
-) runs ORDER BY ${ORDERS[sort]}, trace LIMIT ${bind(limit)}`,
-  )
+  return createStatement((bind) => {
+    const { rows, cells } = toRunCells(question, rollups, bind)
+    const chosen = `SELECT trace FROM (${cells}) AS cells GROUP BY 1 ORDER BY ${ORDERS[sort]}, trace LIMIT ${bind(limit)}`
+    const runs = `SELECT trace, row_number() OVER (ORDER BY ${ORDERS[sort]}, trace) AS place, ${RUN_TOTALS}
+  FROM (${cells}) AS cells WHERE trace IN (SELECT trace FROM chosen) GROUP BY 1`
+    return `WITH rows AS MATERIALIZED (\n${rows}\n), chosen AS MATERIALIZED (\n${chosen}\n)
+SELECT runs.*${toLabel(question, rollups, bind)} FROM (\n${runs}\n) AS runs ORDER BY place`
+  })
 }
 
 /** Counts the runs with at least one request in the period. The result is one row with the column `total`. */
-export function countRuns(choice: RunChoice, { indexed }: RollupState = NO_ROLLUPS): Statement {
-  return createStatement(
-    (bind) =>
-      // Several processes can group the requests, but not count(DISTINCT ...).
-      `SELECT count(*)::int AS total FROM (SELECT FROM llm_requests r WHERE ${isOfAnyRun(choice, indexed, bind)} GROUP BY ${RUN_ID}) runs`,
-  )
+export function countRuns(choice: RunChoice, rollups: RollupState = NO_ROLLUPS): Statement {
+  return createStatement((bind) => {
+    const { rows, cells } = toRunCells(choice, rollups, bind, { onlyTraces: true })
+    // Several processes can group the requests, but not count(DISTINCT ...).
+    return `WITH rows AS MATERIALIZED (\n${rows}\n)
+SELECT count(*)::int AS total FROM (SELECT FROM (${cells}) AS cells GROUP BY trace) AS runs`
+  })
 }
 
 /**
@@ -62,7 +73,7 @@ export function askNewestRuns(
   return createStatement((bind) => {
     const limit = bind(rows)
     return `WITH newest AS MATERIALIZED (
-  SELECT ${RUN_ID} AS trace, r.created_at FROM llm_requests r WHERE ${isOfAnyRun(choice, indexed, bind)}
+  SELECT ${RUN_ID} AS trace, r.created_at FROM llm_requests r WHERE ${isOfAnyRun({ ...choice, span: choice.period, indexed }, bind)}
   ORDER BY r.created_at DESC LIMIT ${limit}
 ), found AS MATERIALIZED (SELECT count(*) < ${limit} AS is_whole, min(created_at) AS oldest FROM newest)
 SELECT is_whole, ARRAY(
@@ -76,38 +87,28 @@ SELECT is_whole, ARRAY(
 export function askTheseRuns(
   traces: readonly string[],
   question: RunsQuestion,
-  { indexed }: RollupState = NO_ROLLUPS,
+  rollups: RollupState = NO_ROLLUPS,
 ): Statement {
   return createStatement((bind) => {
-    const where = toCondition({ filters: question.filters, span: question.period, indexed }, bind)
-    return `SELECT wanted.trace, sums.* FROM unnest(${bind(traces)}::text[]) AS wanted (trace) CROSS JOIN LATERAL (
-  SELECT ${toMeasures(question)} FROM llm_requests r WHERE ${where} AND ${isSameRun("wanted.trace")}
-) AS sums ORDER BY ${ORDERS.time}, trace`
+    const where = isOfThisRun(question, rollups, bind)
+    return `SELECT runs.trace, sums.*${toLabel(question, rollups, bind)} FROM unnest(${bind(traces)}::text[]) AS runs (trace)
+CROSS JOIN LATERAL (
+  SELECT ${RUN_TOTALS} FROM (SELECT ${toRunMeasures()} FROM llm_requests r WHERE ${where}) AS cells
+) AS sums ORDER BY last DESC, trace`
   })
 }
 
-function isOfAnyRun({ filters, period }: RunChoice, indexed: RollupState["indexed"], bind: Bind): string {
-  return `${toCondition({ filters, span: period, indexed }, bind)} AND ${RUN_ID} IS NOT NULL`
+/** The condition for a request of the run in the row `runs`. */
+function isOfThisRun({ filters, period }: RunChoice, { indexed }: RollupState, bind: Bind): string {
+  return `${toCondition({ filters, span: period, indexed }, bind)} AND ${isSameRun("runs.trace")}`
 }
 
 const STEP = `split_part(ltrim(r.raw_metadata ->> '${RUN_NAMES.path}', '/'), '/', 1)`
 const LABEL = `coalesce(nullif(${STEP}, ''), nullif(r.raw_metadata ->> '${RUN_NAMES.span}', ''), r.model)`
 
-/** Returns the columns of a run except its id. */
-function toMeasures({ withLabels = false }: RunsQuestion): string {
-  const label = withLabels ? `(array_agg(${LABEL} ORDER BY r.requested_at, r.id))[1] AS label, ` : ""
-  return `${label}count(*) AS requests, count(*) FILTER (WHERE ${IS_ERROR}) AS errors,
-    count(*) FILTER (WHERE r.cost_status = 'unpriced') AS unpriced,
-    count(*) FILTER (WHERE r.cost_status IN ('estimated', 'inconsistent')) AS estimated,
-    sum(r.input_tokens) AS input_tokens, sum(r.cached_tokens) AS cached_tokens,
-    sum(r.cache_creation_tokens) AS cache_creation_tokens, sum(r.output_tokens) AS output_tokens,
-    ${toTotal(`NOT ${IS_SUBSCRIBED}`)} AS total_cost, ${toTotal(IS_SUBSCRIBED)} AS subscription_value,
-    count(*) FILTER (WHERE ${IS_SUBSCRIBED}) AS subscription_requests,
-    min(r.requested_at) AS first, max(r.created_at) AS last`
-}
-
-/** Adds up the known costs of the requests for which a condition holds: NULL if there are such, and none has a known price. */
-function toTotal(condition: string): string {
-  return `trim_scale(CASE WHEN count(*) FILTER (WHERE ${condition}) = 0 THEN 0
-    ELSE sum(r.total_cost) FILTER (WHERE r.cost_status <> 'unpriced' AND ${condition}) END)`
+/** The column with the label of the run in the row `runs`, which its first request has. */
+function toLabel(question: RunsQuestion, rollups: RollupState, bind: Bind): string {
+  if (!question.withLabels) return ""
+  return `, (SELECT ${LABEL} FROM llm_requests r WHERE ${isOfThisRun(question, rollups, bind)}
+  ORDER BY r.requested_at, r.id LIMIT 1) AS label`
 }

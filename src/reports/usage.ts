@@ -4,7 +4,8 @@ import type { Filters } from "./filters.ts"
 import { toSteps } from "./groups.ts"
 import type { Period } from "./period.ts"
 import { NO_ROLLUPS, type RollupState } from "./rollup-state.ts"
-import { MEASURE_NAMES } from "./sources.ts"
+import { MEASURE_NAMES, type MeasureName } from "./sources.ts"
+import { type Top, toTopSteps } from "./top.ts"
 
 /** The numbers of one group of requests. Each request counts in exactly one of `exact`, `estimated` and `unpriced`. */
 export interface Measures {
@@ -77,17 +78,38 @@ export function askUsage(question: UsageQuestion, rollups: RollupState = NO_ROLL
   const names = by.map((_, i) => `d${i}`)
   const keyAt = by.findIndex(({ name }) => name === "key")
   return createStatement((bind) => {
+    const context = { question, measures: MEASURE_NAMES, rollups, bind }
+    const top = toTop(question)
+    const topSteps = top && toTopSteps(context, top)
+    const groups = topSteps ? "(SELECT groups FROM counted)" : "(count(*) OVER ()) - 1"
     const steps = [
-      ...toSteps({ question, measures: MEASURE_NAMES, rollups, bind }),
+      ...(topSteps ?? toSteps(context)),
       `priced AS (SELECT *, ${COST} AS cost, ${VALUE} AS value FROM summed)`,
     ]
     return `WITH ${steps.join(", ")}
 SELECT ${["is_total", ...names, ...SHOWN].join(", ")}, trim_scale(s.cost)::text AS cost, trim_scale(s.value)::text AS value,
-  (count(*) OVER ()) - 1 AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
+  ${groups} AS groups${keyAt < 0 ? "" : ", k.name AS key_name"}
 FROM priced s${keyAt < 0 ? "" : ` LEFT JOIN api_keys k ON k.id = s.d${keyAt}`}
 ORDER BY ${limit === undefined ? "" : "is_total DESC, "}${toOrder(by, sort)}
 ${limit === undefined ? "" : `LIMIT ${bind(limit + 1)}`}`
   })
+}
+
+/** The measures with which the order of groups begins. A cost that is not known is a sum of 0, and comes last. */
+const RANKS: Readonly<Record<Exclude<Sort, "time" | "name">, readonly MeasureName[]>> = {
+  cost: ["total_cost"],
+  requests: ["requests"],
+  errors: ["errors"],
+  input: ["input_tokens"],
+  output: ["output_tokens"],
+  tokens: ["input_tokens", "output_tokens"],
+}
+
+/** Returns how to choose the groups of a report with a limit. The order of times begins with a time instead. */
+function toTop({ by, sort = "cost", limit }: UsageQuestion): Top | undefined {
+  if (limit === undefined || by.some(({ order }) => order === "time")) return undefined
+  if (sort === "name") return { limit, by: undefined }
+  return { limit, by: RANKS[sort === "time" ? "cost" : sort] }
 }
 
 /** The cost of a group, or NULL if no cost of a billed request is known. The Go gateway stored 0 in that case. */

@@ -21,6 +21,7 @@ import { type OpenLimits, openLimits } from "./limits.ts"
 import { checkPorts } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import type { ServerOptions } from "./options.ts"
+import { startPastRuns } from "./past-runs.ts"
 import { openPrices } from "./prices.ts"
 import type { Metric } from "./prometheus.ts"
 import { startDailyReconcile } from "./reconcile.ts"
@@ -84,11 +85,12 @@ async function openKeysAndLimits(options: ServerOptions, database: Database, dir
   return { keys, vault, ...limiting }
 }
 
-/** Starts what one process of a gateway does once a day. */
-function startDailyWork({ settings, log }: ServerOptions, database: Database, scope: Scope): void {
+/** Starts what one process of a gateway does beside requests: once a day, or once after an upgrade. */
+function startOwnWork({ settings, log }: ServerOptions, database: Database, scope: Scope): void {
   const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
   const reconcile = startDailyReconcile({ settings, database, now: Date.now, log })
-  for (const part of [retention, reconcile]) scope.own(() => part.close())
+  const pastRuns = startPastRuns({ database, log })
+  for (const part of [retention, reconcile, pastRuns]) scope.own(() => part.close())
 }
 
 async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
@@ -129,7 +131,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer }
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
-  if (!worker) startDailyWork(options, database, scope)
+  if (!worker) startOwnWork(options, database, scope)
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
   const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, connections, collect: metrics.collect }

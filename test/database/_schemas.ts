@@ -61,6 +61,8 @@ export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
     majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys,
     majordomo_price_overrides, llm_reconciliations, llm_bill_lines, majordomo_reconcile_runs;
+  DROP TABLE llm_usage_runs;
+  DROP FUNCTION majordomo_count_runs, majordomo_count_past_runs;
   DROP TABLE llm_limits, llm_limit_usage, llm_limit_leases CASCADE;
   DROP FUNCTION majordomo_limit_window, majordomo_limit_window_end, majordomo_start_limit, majordomo_limit_requests,
     majordomo_count_limit, majordomo_drop_leases, majordomo_changed_limit, majordomo_tell_limits, majordomo_trim_limits,
@@ -87,7 +89,7 @@ export const FORGET_VERSIONS = `
   ALTER TABLE api_keys DROP COLUMN default_metadata, DROP COLUMN locked_metadata, DROP COLUMN required_metadata;
   ALTER TABLE api_keys DROP COLUMN discount_percent CASCADE, DROP COLUMN provider_keys CASCADE;
   ALTER TABLE majordomo_gateways DROP COLUMN name, DROP COLUMN slot, DROP COLUMN offline_s;
-  ALTER TABLE majordomo_schema DROP COLUMN cookie_key;
+  ALTER TABLE majordomo_schema DROP COLUMN cookie_key, DROP COLUMN runs_since;
   ALTER TABLE llm_usage_metadata_names DROP COLUMN summed_since, DROP COLUMN changed_at;`
 
 /** Inserts a request by the columns that every version has, and returns its id. */

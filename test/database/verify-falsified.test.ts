@@ -45,11 +45,11 @@ const ROWS: Readonly<Record<string, { where: string; day: string; period: string
   },
 }
 
-/** The numbers of each rollup table. The one of `llm_usage_metadata_values` is falsified by a test of its own. */
+/** The numbers of each rollup table. Those of `llm_usage_metadata_values` and of runs are falsified by tests of their own. */
 const COUNTERS_OF_CATALOG = `
   SELECT relname::text AS table, array_agg(attname::text ORDER BY attname::text COLLATE "C") AS names
   FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-  WHERE relname ~ '^llm_usage_' AND relkind = 'r' AND relname NOT IN ('llm_usage_metadata_values', 'llm_usage_metadata_names')
+  WHERE relname ~ '^llm_usage_' AND relkind = 'r' AND relname NOT IN ('llm_usage_metadata_values', 'llm_usage_metadata_names', 'llm_usage_runs')
     AND attnum > 0 AND NOT attisdropped AND atttypid IN ('bigint'::regtype, 'integer'::regtype, 'numeric'::regtype, 'float8'::regtype)
   GROUP BY 1 ORDER BY 1`
 

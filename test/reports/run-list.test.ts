@@ -2,14 +2,18 @@ import pg from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import {
   askNewestRuns,
+  askRollupState,
   askRuns,
   askTheseRuns,
   countRuns,
   type Filters,
   NO_ROLLUPS,
   type RollupState,
+  RUN_SORTS,
   type RunsQuestion,
+  readRollupState,
   readRun,
+  readsRunRollup,
 } from "../../src/reports/index.ts"
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts"
 import { createRandom } from "../support/random-usage.ts"
@@ -87,6 +91,35 @@ function toQuestion(): RunsQuestion {
 async function read(statement: { text: string; values: readonly unknown[] }) {
   return (await client.query(statement.text, [...statement.values])).rows
 }
+
+test("a list of runs from the rollup equals the list from the requests, in every order", async () => {
+  const [row] = await read(askRollupState())
+  const state = readRollupState([row!])
+  const met = { rollup: 0, rows: 0 }
+  for (let i = 0; i < 2 * QUESTIONS; i++) {
+    const { period, ...question } = toQuestion()
+    const hour = Math.floor(period.since / 3_600_000) * 3_600_000
+    const since = pick(period.since, hour, period.since + 1)
+    const choice = {
+      ...question,
+      filters: pick(question.filters, {}, { where: undefined }),
+      period: { ...period, since, until: pick(undefined, since + 100, since + 3_600_000, since + 50_000_000) },
+      sort: pick(...RUN_SORTS),
+    }
+    const rollups: RollupState = {
+      ...state,
+      indexed: new Set(),
+      // Reports read the requests of hours that are not counted yet, and of days that are being pruned.
+      runsSince: pick(state.runsSince, state.runsSince, hour),
+      prunedBefore: pick(undefined, Math.ceil(since / 86_400_000) * 86_400_000),
+    }
+    met[readsRunRollup(choice, rollups) ? "rollup" : "rows"]++
+    const description = JSON.stringify({ choice, rollups })
+    expect(await read(askRuns(choice, rollups)), description).toEqual(await read(askRuns(choice)))
+    expect(await read(countRuns(choice, rollups)), description).toEqual(await read(countRuns(choice)))
+  }
+  for (const times of Object.values(met)) expect(times).toBeGreaterThan(20)
+})
 
 test("the newest runs are those that a report over all requests lists first, with the same numbers", async () => {
   const met = { whole: 0, full: 0, undecided: 0 }

@@ -8,7 +8,7 @@ import { type Column, Table } from "../parts/table.tsx"
 import { Count, Duration, Moment, Money } from "../parts/value.tsx"
 
 const PAGE = 50
-/** The newest runs are found at once. In any other order, all runs of the period have to be added up first. */
+/** The newest runs are found at once. In any other order, all runs of the period are added up first, which takes longer. */
 const DEFAULT_SORT = "time"
 
 /** Agent runs: the requests of one trace, or of one session. */

@@ -1,3 +1,4 @@
+import { RUN_ROLLUP } from "../run-counters.ts"
 import { NUMBER_OF } from "./number.ts"
 import { dayOf, NAMES, type Scope } from "./sql.ts"
 
@@ -11,7 +12,7 @@ export const sumMetadata = (scope: Scope) => `
 
 /**
  * The rollups by day: `number` is what the requests of the day must have as their sum. `digest` changes also with the
- * number of distinct values. Neither depends on the order of rows.
+ * number of distinct values, and with the rollup of runs. Neither depends on the order of rows.
  */
 export const sumDays = (scope: Scope, metadata = sumMetadata(scope)) => `
   SELECT starts, sum(number) FILTER (WHERE is_total) AS number, sum(number)::text AS digest FROM (
@@ -23,6 +24,7 @@ export const sumDays = (scope: Scope, metadata = sumMetadata(scope)) => `
     UNION ALL SELECT day, true, number FROM (${metadata}) AS metadata WHERE is_summed
     UNION ALL SELECT day, false, hash_record_extended(t, 5) FROM llm_usage_metadata_values t
       WHERE ${scope.inDays("day")} AND name IN (${NAMES})
+    UNION ALL SELECT ${dayOf("hour")}, false, hash_record_extended(t, 6) FROM ${RUN_ROLLUP} t WHERE ${scope.inHours("hour")}
   ) AS rows GROUP BY 1`
 
 /** The days on which the number of distinct values of a name is not that of its values. */

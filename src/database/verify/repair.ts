@@ -1,6 +1,7 @@
 import type { Database, RunQuery } from "../_database.ts"
 import type { OnProgress } from "../backfill.ts"
 import { COUNTERS, toCounted } from "../counters.ts"
+import { RUN_ROLLUP } from "../run-counters.ts"
 import type { Difference } from "./differences.ts"
 import { countLimitAgain, LIMIT_USAGE } from "./limits.ts"
 import { TIMEOUT_MS } from "./periods.ts"
@@ -44,6 +45,7 @@ const ORDER = [
   "llm_usage_metadata",
   "llm_usage_metadata_values",
   "llm_usage_metadata_weekly",
+  RUN_ROLLUP,
   LIMIT_USAGE,
 ]
 
@@ -94,6 +96,9 @@ const RECOUNT: Readonly<Record<string, readonly string[]>> = {
     `${dayOf("created_at")}, ${KEY}, ${MODEL}`,
     inDays("day"),
   ),
+  [RUN_ROLLUP]: [
+    "SELECT majordomo_count_runs($1::date::timestamp AT TIME ZONE 'UTC', $2::date::timestamp AT TIME ZONE 'UTC')",
+  ],
 }
 
 function toRecount(table: string, key: string, expressions: string, range: string): readonly string[] {

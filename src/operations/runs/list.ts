@@ -10,6 +10,7 @@ import {
   type Run,
   type RunsQuestion,
   readRun,
+  readsRunRollup,
 } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
 import { readRollups } from "../usage/asker.ts"
@@ -32,16 +33,18 @@ export function listAndCountRuns(
 ): Promise<{ readonly runs: readonly Run[]; readonly total: number }> {
   return readInSnapshot(database, async (read) => {
     const rollups = await readRollups(read)
-    const { rows } = await read<{ total: number }>(countRuns(question, rollups))
+    const serial = readsRunRollup(question, rollups)
+    const { rows } = await read<{ total: number }>(countRuns(question, rollups), { serial })
     return { runs: await findRuns(read, question, rollups), total: rows[0]!.total }
   })
 }
 
 async function findRuns(read: ReadSlowly, question: RunsQuestion, rollups: RollupState): Promise<readonly Run[]> {
   const newest = await findNewest(read, question, rollups)
-  const { rows } = await read(
-    newest === undefined ? askRuns(question, rollups) : askTheseRuns(newest, question, rollups),
-  )
+  const { rows } =
+    newest === undefined
+      ? await read(askRuns(question, rollups), { serial: readsRunRollup(question, rollups) })
+      : await read(askTheseRuns(newest, question, rollups))
   return rows.map(readRun)
 }
 

@@ -8,6 +8,7 @@ import { countWorkers } from "../budget.ts"
 import { checkPorts } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
+import { startPastRuns } from "../past-runs.ts"
 import type { Metric } from "../prometheus.ts"
 import { startRecoveries, toJournalRoot } from "../recoveries.ts"
 import { startRetention } from "../retention.ts"
@@ -45,6 +46,8 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   // Once for all workers.
   const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
   scope.own(() => retention.close())
+  const pastRuns = startPastRuns({ database, log })
+  scope.own(() => pastRuns.close())
   const metrics = createMetrics({
     ledger: recovery.rows.stats,
     rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),

@@ -1,4 +1,4 @@
--- 0023 websockets
+-- 0024 websockets
 -- breaking: no
 
 -- How the client and the gateway exchanged the request and its response: 'websocket'. NULL: by a request of its own, which
