@@ -10,7 +10,7 @@ const WEBSOCKET = "0197a000-0000-7000-8000-000000000077"
 describeDatabases("a database with requests from before WebSockets were recorded", (open) => {
   test("is like a new one afterwards: its requests are HTTP requests, and new rows name their WebSocket", async () => {
     const [db, fresh] = [await open({ empty: true }), await open()]
-    await db.query(makeOlderScript(22))
+    await db.query(makeOlderScript(23))
     await insertRequests(db, "2026-02-01T00:00:00Z", 1, 60)
     expect((await migrate(db)).did).toBe("updated")
     expect(await describeSchema(db)).toEqual(await describeSchema(fresh))
