@@ -133,12 +133,22 @@ function addPart(part: Part, resolution: Priced, sum: LineSum): Bucket | undefin
     const quantity = part.usage[bucket]
     if (quantity === 0 || (part.role === "decision" && OUTPUT.has(bucket))) continue
     const rate = rates[bucket]
-    if (rate === undefined) return bucket
+    if (rate === undefined || (part.isSpoken && isTextRate(bucket, entry))) return bucket
     const unsure = resolution.unsure[bucket]
     if (unsure !== undefined) sum.doubts.add(unsure)
     sum.add(bucket, quantity, entry, rate, factorOf(factors, bucket))
   }
   return undefined
+}
+
+/** Returns true for a rate of sound that was taken from the one for text. */
+function isTextRate(bucket: Bucket, { sources }: PriceEntry): boolean {
+  if (bucket === "cacheReadAudio") return isDerived(sources[bucket]) && isDerived(sources.inputAudio)
+  return (bucket === "inputAudio" || bucket === "outputAudio") && isDerived(sources[bucket])
+}
+
+function isDerived(origin: { readonly source: string } | undefined): boolean {
+  return origin === undefined || origin.source === "derived"
 }
 
 /** Returns the product of the multipliers that apply to a line. */

@@ -62,6 +62,11 @@ export interface Part {
   readonly leastContextTokens?: number
   /** The kind of work. Of a `decision`, only the input is billed. */
   readonly role: "answer" | "compaction" | "advisor" | "tool" | "decision"
+  /**
+   * The work is a part of a spoken session. Its sound has rates of its own, so that it has no price where none is listed:
+   * a rate that was taken from the one for text could be a tenth of it.
+   */
+  readonly isSpoken?: true
 }
 
 /** The items that are billed by the piece, in addition to tokens. A unit that was not used is absent. */

@@ -29,6 +29,10 @@ export const PIECE_MODELS: Readonly<Record<"openai" | "google", readonly OwnMode
   openai: [
     model("openaiModels", ["tts-1", "tts-1-1106"], { characters_mcount: 15 }),
     model("openaiModels", ["tts-1-hd", "tts-1-hd-1106"], { characters_mcount: 30 }),
+    // By the length of the sound: 0.017 and 0.034 USD per minute.
+    model("openaiModels", ["gpt-realtime-whisper"], { audio_hours: 1.02 }),
+    model("openaiModels", ["gpt-live-transcribe"], { audio_hours: 1.02 }),
+    model("openaiModels", ["gpt-realtime-translate"], { audio_hours: 2.04 }),
     model("openai2025", ["dall-e-3"], DALL_E_3),
     model("openai2025", ["dall-e-2"], DALL_E_2),
     model("openaiSora", ["sora-2", "sora-2-2025-10-06", "sora-2-2025-12-08"], seconds(SORA_SMALL, 0.1)),

@@ -9,24 +9,11 @@ import type { Framing, ResponseHead } from "./_framing.ts"
 import type { JobReader, JobSink } from "./_jobs.ts"
 import type { Meter } from "./_meter.ts"
 import type { Pieces } from "./_pieces.ts"
+import type { ProviderRequest } from "./_provider-request.ts"
 import type { Routes } from "./_routes.ts"
 import type { SocketProtocol } from "./_sockets.ts"
 
-/** The part of a request that a dialect reads. Plain data. */
-export interface ProviderRequest {
-  readonly provider: string
-  readonly method: string
-  /** The path that the provider gets, without query. */
-  readonly path: string
-  readonly query: string
-  readonly headers: Headers
-  /** The request's body, or the outline of a large one (`LargeBody`). It may be empty, and may be anything. */
-  readonly body: Uint8Array
-  /** Returns the first `maxBytes` bytes of a large body; undefined when `body` is the whole. */
-  readonly readStart?: ((maxBytes: number) => Uint8Array) | undefined
-  /** Host name of the provider, for regional prices. */
-  readonly host: string
-}
+export type { ProviderRequest }
 
 /** A request as its dialect prepares it before it is forwarded. */
 export interface PreparedRequest {

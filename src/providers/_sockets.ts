@@ -1,4 +1,4 @@
-import type { ProviderRequest } from "./_dialect.ts"
+import type { ProviderRequest } from "./_provider-request.ts"
 
 /**
  * How an API answers on a WebSocket. A session is one connection; each response in it is a *turn*, which is metered,

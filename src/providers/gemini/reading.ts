@@ -40,7 +40,15 @@ export function toReading({ method, path, model, usage, source, isFree }: Eviden
   const fees = grounding ? readGrounding(grounding, model ?? modelIn(path)) : NO_FEES
   return {
     model,
-    parts: [{ model, usage: read.usage, contextTokens: read.contextTokens, role: "answer" }],
+    parts: [
+      {
+        model,
+        usage: read.usage,
+        contextTokens: read.contextTokens,
+        role: "answer",
+        ...(kind === "live" && { isSpoken: true }),
+      },
+    ],
     units: fees.units,
     tier: tierOf(usage),
     speed: undefined,

@@ -19,12 +19,14 @@ import { type Kind, OPERATIONS } from "./routes.ts"
 import { findImageTool, findServerTools, PREVIEW_SEARCH, type ServerTools } from "./server-tools.ts"
 import { DOCUMENT_SHAPE } from "./shapes.ts"
 import { RealtimeCollector } from "./sockets/collector.ts"
+import { TranslationCollector } from "./sockets/translation.ts"
 import { countsUsage, reportsUsage } from "./usage.ts"
 
 /** Returns the collector for an answer in OpenAI's dialect, of any provider. */
 export function createCollector(request: ProviderRequest, headers?: RawHeaders): Collector {
   const { kind } = OPERATIONS.find(request.method, request.path)
   if (kind === "batch_output") return new DeliveryCollector(request)
+  if (kind === "translation") return new TranslationCollector(request)
   return kind === "realtime" ? new RealtimeCollector(request) : new AnswerCollector(request, kind, headers)
 }
 

@@ -34,7 +34,8 @@ function readReported(evidence: Evidence, usage: JsonObject, kind: string | unde
   if (!read)
     return kind === "call" ? { ...readCostAlone(evidence, usage), missing: CALL } : readCostAlone(evidence, usage)
   const role = kind === "decisions" ? "decision" : "answer"
-  const answer = { model, usage: read.usage, contextTokens: read.contextTokens, role } as const
+  const spoken = kind === "realtime" ? SPOKEN : undefined
+  const answer = { model, usage: read.usage, contextTokens: read.contextTokens, role, ...spoken } as const
   const drawn = readImageTool(objectOf(beside?.["image_generation"]))
   return {
     model,
@@ -52,6 +53,7 @@ function readReported(evidence: Evidence, usage: JsonObject, kind: string | unde
   }
 }
 
+const SPOKEN = { isSpoken: true } as const
 const CALL = ["the sound of a call does not pass through the gateway"]
 
 /** An answer without tokens, for which the provider may state a cost all the same, as xAI does for videos. */
@@ -86,9 +88,9 @@ function readCounted({ method, path, model, isFree }: Evidence, usage: JsonObjec
   const input = countOf(counted["input_tokens"]) ?? 0
   const reasoning = countOf(counted["reasoning_tokens"]) ?? 0
   const shown = (countOf(counted["output_tokens"]) ?? 0) - reasoning
-  const isSpoken = OPERATIONS.find(method, path).kind === "speech"
+  const { kind } = OPERATIONS.find(method, path)
   const ofModalities = readCountedModalities(counted)
-  const output = isSpoken ? { outputAudio: shown } : { output: shown - ofModalities.outputAudio, reasoning }
+  const output = kind === "speech" ? { outputAudio: shown } : { output: shown - ofModalities.outputAudio, reasoning }
   const text = input - ofModalities.inputAudio - ofModalities.inputImage
   const beside = objectOf(usage["billed_beside"])
   const { seconds } = counted
@@ -96,7 +98,13 @@ function readCounted({ method, path, model, isFree }: Evidence, usage: JsonObjec
     ...NO_READING,
     model,
     parts: [
-      { model, usage: { ...NO_USAGE, ...ofModalities, input: text, ...output }, contextTokens: input, role: "answer" },
+      {
+        model,
+        usage: { ...NO_USAGE, ...ofModalities, input: text, ...output },
+        contextTokens: input,
+        role: "answer",
+        ...(kind === "realtime" && SPOKEN),
+      },
     ],
     units: unitsOf(usage, beside, { model, audioSeconds: typeof seconds === "number" ? seconds : undefined }),
     tier: tierOf(usage),

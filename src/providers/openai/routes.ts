@@ -56,6 +56,7 @@ export type Kind =
   | "responses"
   | "response"
   | "realtime"
+  | "translation"
   | "call"
   | "decisions"
   | "embeddings"
@@ -83,6 +84,7 @@ export const OPERATIONS = createOperations<Kind>([
   // Sessions on WebSockets.
   { match: /\/responses$/, methods: ["GET"], operation: "inference", kind: "responses" },
   { match: /\/realtime$/, methods: ["GET"], operation: "inference", kind: "realtime" },
+  { match: /\/realtime\/translations$/, methods: ["GET"], operation: "inference", kind: "translation" },
   // A call whose sound goes past the gateway, by WebRTC or telephone: what it costs is in no answer.
   { match: /\/realtime\/calls(\/[^/]+\/accept)?$/, methods: ["POST"], operation: "unknown", kind: "call" },
   { match: /\/completions$/, methods: ["POST"], operation: "inference", kind: "completions" },

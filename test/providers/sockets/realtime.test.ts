@@ -171,12 +171,25 @@ describe("a Realtime response", () => {
     expect(priceTurn(book, turn!).totalCost).toBe("0.09015")
   })
 
-  it("without a rate for its sound has no cost: sound is never priced as text", () => {
-    const [turn] = play([...opened({ model: "my-voice" }), ...events("resp_1")], {
-      path: "/v1/realtime",
-      query: "?model=my-voice",
+  it("without a rate for its sound has no cost: sound is never priced as text", async () => {
+    const prices = { "my-voice": [{ base: { input: "1", output: "2" }, tiers: [] }] }
+    const own = await createPriceBook({
+      remoteUrl: "",
+      refreshIntervalMs: 1000,
+      now: Date.now,
+      log: () => {},
+      overrides: prices,
     })
-    expect(priceTurn(book, turn!)).toMatchObject({ status: "unpriced", totalCost: undefined })
+    const handshake = { path: "/v1/realtime", query: "?model=my-voice" }
+    const [spoken] = play([...opened({ model: "my-voice" }), ...events("resp_1")], handshake)
+    expect(priceTurn(own, spoken!)).toMatchObject({
+      status: "unpriced",
+      totalCost: undefined,
+      price: { reason: "no rate for inputAudio of my-voice" },
+    })
+    const text = { total_tokens: 30, input_tokens: 10, output_tokens: 20, input_token_details: { text_tokens: 10 } }
+    const [written] = play([...opened({ model: "my-voice" }), ...events("resp_2", { usage: text })], handshake)
+    expect(priceTurn(own, written!)).toMatchObject({ status: "exact", totalCost: "0.00005" })
   })
 
   it("of a sideband connection to a call has the model that the session states", () => {
@@ -346,6 +359,32 @@ describe("a response that is cut off", () => {
     const turns = play([...opened(), ...events("resp_1"), create, ...events("resp_2").slice(0, 3)])
     expect(turns[1]?.reading.parts[0]?.usage).toMatchObject({ inputAudio: 0, inputImage: 0 })
     expect(turns[1]?.reading.parts[0]?.usage.input).toBeLessThan(10)
+  })
+})
+
+describe("a session of translations", () => {
+  const handshake = { path: "/v1/realtime/translations", query: "?model=gpt-realtime-translate" }
+  const sound: Message[] = [
+    client({ type: "session.input_audio_buffer.append", audio: SECOND }),
+    from({ type: "session.output_audio.delta", delta: SECOND, elapsed_ms: 29_800 }),
+    from({ type: "session.output_transcript.delta", delta: "Hallo", elapsed_ms: 30_000 }),
+  ]
+
+  it("is one turn, billed by the length of the sound, which is estimated", () => {
+    const [closed] = play([...sound, from({ type: "session.closed" })], handshake)
+    expect(closed).toMatchObject({
+      model: "gpt-realtime-translate",
+      statusCode: 200,
+      reading: { units: { audioSeconds: 30 } },
+    })
+    // Half a minute at 0.034 USD.
+    expect(priceTurn(book, closed!)).toMatchObject({ status: "estimated", totalCost: "0.017" })
+    expect(play(sound, handshake)[0]).toMatchObject({ statusCode: undefined, reading: { units: { audioSeconds: 30 } } })
+  })
+
+  it("without any translated sound has no known cost", () => {
+    const [turn] = play(sound.slice(0, 1), handshake)
+    expect(priceTurn(book, turn!)).toMatchObject({ status: "unpriced" })
   })
 })
 

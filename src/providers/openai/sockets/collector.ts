@@ -126,11 +126,11 @@ const OWN_INPUT = ["instructions", "input", "tools"]
 
 /** Returns true for a model of transcriptions that is billed by the length of the sound. */
 function isBilledByTime(model: string | undefined): boolean {
-  return model !== undefined && /whisper|^gpt-transcribe/.test(model)
+  return model !== undefined && /whisper|live-transcribe|^gpt-transcribe/.test(model)
 }
 
 /** Returns the length of the text in the `delta` of an event. */
-function lengthOfDelta(data: Buffer): number {
+export function lengthOfDelta(data: Buffer): number {
   const at = data.indexOf(DELTA)
   const start = at < 0 ? -1 : data.indexOf(QUOTE, at + DELTA.length)
   const end = start < 0 ? -1 : stringEnd(data, start)

@@ -4,10 +4,12 @@ import { type Kind, OPERATIONS } from "../routes.ts"
 import { toErrorEvent } from "./errors.ts"
 import { RealtimeReader } from "./realtime.ts"
 import { ResponsesReader } from "./responses.ts"
+import { TranslationReader } from "./translation.ts"
 
 const READERS: { readonly [K in Kind]?: (request: ProviderRequest) => SocketReader } = {
   responses: () => new ResponsesReader(),
   realtime: (request) => new RealtimeReader(request),
+  translation: (request) => new TranslationReader(request),
 }
 
 /** The sessions of OpenAI's API on WebSockets. */
