@@ -5,7 +5,7 @@ import type { Counters } from "./counters.ts"
 export interface Gateway {
   /** Proxies one request, whose response must have its socket. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** The number of requests that are running. */
+  /** The number of requests that are running. The handshake of a WebSocket is one until its connection closes. */
   openRequests(): number
   /** The number of admitted requests that have no row yet. A request can outlive its connection while it is decoded. */
   unrecordedRequests(): number

@@ -115,8 +115,7 @@ class Pipeline implements Gateway, RelaySteps, SessionSteps {
   }
 
   openRequests(): number {
-    // The connection of a WebSocket is that of its handshake. Its turns are in `unrecorded`.
-    return Math.max(0, this.open - this.counters.sockets.open)
+    return this.open
   }
 
   unrecordedRequests(): number {

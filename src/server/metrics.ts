@@ -48,7 +48,7 @@ export function createMetrics({ ledger, rows, gateway, bodies, connections, limi
       ...toLedgerMetrics(ledger(), rows()),
       ...batches.collect(),
       ...toBodyMetrics(bodies()),
-      ...toRunningMetrics(gateway()),
+      ...toRunningMetrics(gateway(), gateway().sockets.open),
       ...toSocketMetrics(gateway().sockets),
       ...toConnectionMetrics(connections()),
       ...toLimitMetrics(limits()),

@@ -12,7 +12,7 @@ import {
   typesUntil,
 } from "../gateway/sockets/_responses.ts"
 import { connectSocket, type SocketProvider, startSocketProvider } from "../gateway/sockets/_sockets.ts"
-import { createInstallation, type Installation, type RunningGateway } from "../support/gateway.ts"
+import { createInstallation, type Installation, type RunningGateway, toComplaints } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
 let provider: SocketProvider
@@ -132,7 +132,8 @@ it("workers share limits and metrics of sessions, and SIGTERM ends sessions when
   await Promise.all(ends)
   busy.far.send(completed())
   await end
-  expect((await stopped).code).toBe(0)
+  const { code, stderr } = await stopped
+  expect([code, toComplaints(stderr)]).toEqual([0, ""])
   expect(order).toEqual([...pairs.map(() => "idle 1001"), "busy 1001"])
   const outcomes = (await readRows(home)).map(({ outcome }) => outcome)
   expect(outcomes.filter((outcome) => outcome === "complete")).toHaveLength(7)

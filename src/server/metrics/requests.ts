@@ -11,10 +11,14 @@ export interface RunningRequests {
   readonly metadataOverridden: number
 }
 
-export function toRunningMetrics(running: RunningRequests): Metric[] {
+export function toRunningMetrics(running: RunningRequests, openWebSockets: number): Metric[] {
   const { requests, streams, waitingForProvider, providerTimeouts, metadataTruncated, metadataOverridden } = running
   return [
-    gauge("majordomo_open_requests", "Requests that are running now.", requests),
+    gauge(
+      "majordomo_open_requests",
+      "Requests that are running now, without open WebSockets.",
+      Math.max(0, requests - openWebSockets),
+    ),
     gauge("majordomo_open_streams", "Streamed responses that are running now.", streams),
     gauge(
       "majordomo_upstream_waiting_requests",

@@ -292,8 +292,14 @@ test("a gateway with websockets.max_open sessions rejects further ones with 503"
 })
 
 test("a gateway that stops closes idle sessions at once, and others when their response has ended", async () => {
-  await start()
+  await start({ deps: { limits } })
   const idle = await open()
+  limits.decide = () => {
+    throw FULL
+  }
+  idle.client.send(create())
+  await nextMessage(idle.client)
+  limits.decide = () => {}
   const busy = await open()
   await startResponse(busy)
   const order: string[] = []
@@ -308,7 +314,7 @@ test("a gateway that stops closes idle sessions at once, and others when their r
   await Promise.all(ends)
   expect(order).toEqual(["idle 1001", "busy 1001"])
   await untilFound(() => pipeline.records.length === 2)
-  expect(pipeline.records.map(({ outcome }) => outcome)).toEqual(["complete", "complete"])
+  expect(pipeline.records.map(({ outcome }) => outcome)).toEqual(["rejected", "complete"])
 })
 
 test("a response that runs when server.shutdown_timeout is over is estimated as shutdown", async () => {
