@@ -7,6 +7,7 @@ const COLON = 58
 const COMMA = 44
 const OPEN_OBJECT = 123
 const TYPE = '"type"'
+const USUAL_START = Buffer.from('{"type":"')
 /** `type` stands behind at most this many other members, such as `event_id`; otherwise the whole message is searched. */
 const MAX_MEMBERS_BEFORE = 3
 const MAX_TYPE_BYTES = 100
@@ -16,6 +17,19 @@ const MAX_TYPE_BYTES = 100
  * pieces of text or sound of which nothing else is needed. undefined: the message is no JSON object, or has no type.
  */
 export function typeOf(message: Buffer): string | undefined {
+  return usualType(message) ?? searchType(message)
+}
+
+/** Returns the type where it is the first member, written without spaces, which is the usual case. */
+function usualType(message: Buffer): string | undefined {
+  for (let at = 0; at < USUAL_START.length; at++) if (message[at] !== USUAL_START[at]) return undefined
+  const end = message.indexOf(QUOTE, USUAL_START.length)
+  if (end < 0 || end - USUAL_START.length > MAX_TYPE_BYTES) return undefined
+  const type = message.toString("latin1", USUAL_START.length, end)
+  return type.includes("\\") ? undefined : type
+}
+
+function searchType(message: Buffer): string | undefined {
   let at = contentStart(message)
   if (message[at] !== OPEN_OBJECT) return undefined
   at = skipSpace(message, at + 1)
