@@ -16,11 +16,17 @@ export function serveUpgrades(server: Server, handle: Handler): void {
     const socket = stream as Socket
     // Node has removed its error listener from this socket. Without one, a connection reset would end the process.
     socket.on("error", ignore)
-    if (isAnswering(socket)) return endAfterRunning(socket, PIPELINED)
+    if (isAnswering(socket)) return rejectPipelined(socket)
     if (!asksForWebSocket(request.headers)) return serveWithout(server, request, socket, head)
     socket.setTimeout(0)
     handle(request, openHandshake(request, socket, head))
   })
+}
+
+function rejectPipelined(socket: Socket): void {
+  // Only a connection that is read shows that its client has left. What else it sends is dropped.
+  socket.once("end", () => socket.destroy()).resume()
+  endAfterRunning(socket, PIPELINED)
 }
 
 /** Gives the connection back to node, which reads the same request again, now without its header Upgrade. */

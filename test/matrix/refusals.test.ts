@@ -69,7 +69,7 @@ describe("[BND-02] a request that is pipelined behind a rejected one is never fo
 })
 
 test.each([
-  ["openai", "/v1/responses", '"code":"upgrade_required"'],
+  ["openai", "/v1/chat/completions", '"code":"upgrade_required"'],
   ["anthropic", "/v1/messages", '"type":"error"'],
   ["gemini", "/v1beta/models/g:generateContent", '"code":426'],
 ])("[FRM-15] a WebSocket gets 426 in the form of %s, without Upgrade, and is not forwarded", async (_, path, body) => {

@@ -66,7 +66,7 @@ export class Flow {
     this.from = from
     this.deliveries = deliveries
     this.owner = owner
-    this.gatherer = new Gatherer(budget)
+    this.gatherer = new Gatherer(tap, budget)
     this.outlet = new Outlet(to, {
       writeTimeoutMs,
       onFull: () => this.pause(PAUSES.full),

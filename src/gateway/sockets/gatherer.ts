@@ -1,8 +1,11 @@
 import { Pieces } from "../../kit/pieces.ts"
 import type { FrameScanner } from "../../kit/websocket/frame-scanner.ts"
 import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
+import type { Tap } from "./deliveries.ts"
 import { MAX_MESSAGE_BYTES } from "./watcher.ts"
 
+const TEXT = 1
+const BINARY = 2
 /** A message in more frames is not read, because each takes memory beside its bytes. */
 const MAX_FRAMES = 16 * 1024
 /** A piece this small is copied, so that it does not keep the whole chunk that it came with. */
@@ -16,11 +19,13 @@ export class Gatherer {
   /** The bytes of the budget that the message holds. */
   reserved = 0
   private readonly budget: MemoryBudget
+  private readonly tap: Tap
   private pieces: Pieces | undefined
   private frames = 0
   private isGivenUp = false
 
-  constructor(budget: MemoryBudget) {
+  constructor(tap: Tap, budget: MemoryBudget) {
+    this.tap = tap
     this.budget = budget
   }
 
@@ -30,9 +35,18 @@ export class Gatherer {
 
   /** A frame of the message has begun, and its header is complete. */
   beginFrame(scanner: FrameScanner): void {
-    if (this.frames++ === 0) this.isCompressed = scanner.isCompressed
+    const isFirst = this.frames++ === 0
+    if (isFirst) this.isCompressed = scanner.isCompressed
     this.bytes += scanner.length
-    if (this.bytes > MAX_MESSAGE_BYTES || this.frames > MAX_FRAMES) this.giveUp()
+    if (this.bytes > MAX_MESSAGE_BYTES || this.frames > MAX_FRAMES || !this.isValid(scanner, isFirst)) this.giveUp()
+  }
+
+  /** Whether the other end accepts the frame. The parser would say so too, but by an exception that costs much more CPU. */
+  private isValid({ isMasked, isCompressed, hasReservedBits, opcode }: FrameScanner, isFirst: boolean): boolean {
+    const { side, inflater } = this.tap
+    if (isMasked !== (side === "client") || hasReservedBits) return false
+    if (!isFirst) return opcode === 0 && !isCompressed
+    return (opcode === TEXT || opcode === BINARY) && (!isCompressed || inflater !== undefined)
   }
 
   /** Keeps a piece of a message that is not complete with it. */

@@ -22,6 +22,8 @@ export class FrameScanner {
   /** The bit RSV1, which marks a compressed message in its first frame. */
   isCompressed = false
   isMasked = false
+  /** The bits RSV2 or RSV3, which no extension that the gateway knows uses. */
+  hasReservedBits = false
   /** The length of the payload. Above 2^53 it is not exact, and such a frame never ends. */
   length = 0
   /** A message has begun whose last frame is not complete. */
@@ -72,6 +74,7 @@ export class FrameScanner {
     if (position === 0) {
       this.isFinal = (byte & 0x80) !== 0
       this.isCompressed = (byte & 0x40) !== 0
+      this.hasReservedBits = (byte & 0x30) !== 0
       this.opcode = byte & 0x0f
     } else if (position === 1) {
       this.isMasked = (byte & 0x80) !== 0
