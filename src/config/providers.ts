@@ -1,6 +1,16 @@
 import { discounts } from "./prices.ts"
 import type { ProviderSettings, Setting } from "./settings.ts"
-import { nameTable, oneOf, orNothing, regionName, text, type ValueParser, webAddress, word } from "./value-parsers.ts"
+import {
+  nameTable,
+  oneOf,
+  orNothing,
+  regionName,
+  regionNames,
+  text,
+  type ValueParser,
+  webAddress,
+  word,
+} from "./value-parsers.ts"
 
 /**
  * The facts about providers that the settings need. The caller of `loadSettings` passes them in, because `config` does
@@ -22,6 +32,7 @@ interface CloudFacts {
   readonly format: string
   readonly setting: { readonly key: "base_url" | "region"; readonly example: string }
   readonly addressIn?: (region: string) => string
+  readonly regionIn?: (path: string) => string | undefined
 }
 
 /** The first segments of the gateway's own paths, which no provider can have as its prefix. */
@@ -36,6 +47,10 @@ export const PROVIDER_SETTINGS = {
     "provider whose prices hold, such as `openai`, `azure` or `bedrock`, if the address does not say it; a built-in one also gives its `format`",
   ),
   region: row(regionName, "region of a cloud, such as `eu-central-1`: its address follows from it"),
+  regions: row(
+    regionNames,
+    "all regions of Vertex AI that may be used, such as `global, us-east5`: the location in each path decides; `region`, else the first of them, is for paths without one",
+  ),
   models: row(
     nameTable,
     "the model behind each name that is not a model's, such as an application inference profile of Bedrock: `{ NAME: MODEL }`",
@@ -103,20 +118,28 @@ function toProvider(
   { builtIn, clouds, formats }: ProviderCatalog,
   reject: (key: Key, why: string) => void,
 ): ProviderSettings {
-  const { like = "", region, models, deployments, prices, discount, billing = builtIn[name]?.billing } = values
+  const { like = "", models, deployments, prices, discount, billing = builtIn[name]?.billing } = values
+  // A value that is not valid is no list. It has been rejected.
+  const regions = Array.isArray(values.regions) ? (values.regions as readonly string[]) : undefined
+  const region = values.region ?? regions?.[0]
   const cloud = clouds[name] ?? clouds[like]
   const address = typeof region === "string" ? cloud?.addressIn?.(region) : undefined
   const baseUrl = values.base_url ?? address ?? builtIn[name]?.baseUrl
   const format = values.format ?? builtIn[name]?.format ?? cloud?.format ?? builtIn[like]?.format
   const { key, example } = cloud?.setting ?? { key: "base_url", example: undefined }
-  if (baseUrl === undefined && values[key] === undefined) {
+  if (baseUrl === undefined && values[key] === undefined && values.regions === undefined) {
     const such = example === undefined ? "" : `, such as ${example}`
     reject(key, `expected ${PROVIDER_SETTINGS[key].parser.expected}${such}, got nothing`)
   }
   if (region !== undefined && cloud?.addressIn === undefined) {
     const withRegions = Object.keys(clouds).filter((each) => clouds[each]!.addressIn)
-    reject("region", `only ${withRegions.join(" and ")} have regions, and providers whose \`like\` is one of them`)
+    reject(
+      values.region === undefined ? "regions" : "region",
+      `only ${withRegions.join(" and ")} have regions, and providers whose \`like\` is one of them`,
+    )
   }
+  const problem = regions && findRegionsProblem(cloud, values.base_url)
+  if (problem !== undefined) reject("regions", problem)
   if (format === undefined) reject("format", `expected ${oneOf(...formats).expected}, got nothing`)
   if (format !== undefined && format !== (builtIn[name]?.format ?? format)) {
     reject("format", `the format of ${name} is ${builtIn[name]?.format}; use another name for another provider`)
@@ -126,11 +149,19 @@ function toProvider(
     format: format as string,
     ...(like !== "" && { like }),
     ...(region !== undefined && { region }),
+    ...(regions && { regions: Object.fromEntries(regions.map((each) => [each, cloud?.addressIn?.(each) ?? ""])) }),
     ...((models ?? deployments) && { models: { ...models, ...deployments } }),
     ...(prices !== undefined && { prices }),
     ...(discount !== undefined && { discount }),
     ...(billing !== undefined && { billing }),
   }
+}
+
+function findRegionsProblem(cloud: CloudFacts | undefined, baseUrl: string | undefined): string | undefined {
+  if (cloud?.addressIn === undefined) return undefined
+  if (cloud.regionIn === undefined) return "only the paths of vertex name a region; use region"
+  if (baseUrl !== undefined) return "each region has an address of its own; remove base_url"
+  return undefined
 }
 
 function row<T>(parser: ValueParser<T, "">, doc: string): Setting<T | undefined, ""> {

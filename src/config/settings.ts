@@ -432,6 +432,8 @@ export interface ProviderSettings {
   readonly like?: string
   /** The region of a cloud. */
   readonly region?: string
+  /** The base URLs of regions, for a cloud whose paths name the region. */
+  readonly regions?: Readonly<Record<string, string>>
   /** The models behind names that are not a model's, such as deployments. The names are in lower case. */
   readonly models?: Readonly<Record<string, string>>
   /** `free` means that requests to it cost nothing. */

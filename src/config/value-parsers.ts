@@ -103,6 +103,18 @@ export const regionName: ValueParser<string, ""> = {
   parse: (raw) => (typeof raw === "string" && /^[a-z][a-z0-9-]{0,40}$/.test(raw) ? raw : INVALID),
 }
 
+/** The regions of a cloud. */
+export const regionNames: ValueParser<readonly string[], ""> = {
+  unit: "",
+  expected: "a list of names of regions",
+  parse(raw, dir) {
+    const names = list.parse(raw, dir)
+    return names !== INVALID && names.length > 0 && names.every((each) => regionName.parse(each, dir) === each)
+      ? names
+      : INVALID
+  },
+}
+
 /** Texts by name, such as models by deployment. Names are in lower case then. Text is parsed as JSON. */
 export const nameTable: ValueParser<Readonly<Record<string, string>>, ""> = {
   unit: "",

@@ -4,6 +4,7 @@ import type { Dialect } from "../providers/_dialect.ts"
 import { createPrefixFinder, withoutPrefix } from "../providers/_prefixes.ts"
 import { createClaimFinder, findSurface, type RoutedRequest } from "../providers/_routing.ts"
 import type { Format, Provider } from "../providers/catalog.ts"
+import { createRegionChoice } from "./regions.ts"
 
 /** Where a request goes, before its body is read. */
 export interface Route {
@@ -37,15 +38,16 @@ export function createRouter(dialects: Dialects, providers: Providers): Router {
   const formats = Object.keys(dialects) as readonly Format[]
   const claims = createClaimFinder(dialects)
   const named = createNames(dialects, providers)
+  const chooseRegion = createRegionChoice(providers)
   const findPrefix = createPrefixFinder([...Object.keys(providers), ...Object.keys(CLOUDS)], claims)
 
   function toRoute(provider: Provider, request: RoutedRequest, isNamed: boolean): Route {
     const dialect = dialects[provider.format]
     const surface = findSurface(dialect, request, isNamed)
-    if (!surface) return { provider, format: provider.format, path: request.path }
+    if (!surface) return { provider: chooseRegion(provider, request.path), format: provider.format, path: request.path }
     const { rewrite } = surface
     const path = rewrite ? request.path.replace(rewrite.from, rewrite.to) : request.path
-    return { provider, format: surface.format as Format, path }
+    return { provider: chooseRegion(provider, path), format: surface.format as Format, path }
   }
 
   function findClaiming(request: RoutedRequest): Provider | undefined {

@@ -31,7 +31,8 @@ const KEEP_ALIVE_MS = 30_000
 
 /** Manages the connections to all providers. The pool of a provider opens with its first request. */
 export function createUpstreams(settings: GatewaySettings, counters: Counters): Upstreams {
-  const upstreams = new Map<string, Upstream>()
+  // A provider has an entry for each of its regions.
+  const upstreams = new Map<Provider, Upstream>()
   const pools = new Set<Pool>()
 
   function open(origin: string, connections: number): Pool {
@@ -71,10 +72,10 @@ export function createUpstreams(settings: GatewaySettings, counters: Counters): 
 
   return {
     get(provider) {
-      let upstream = upstreams.get(provider.name)
+      let upstream = upstreams.get(provider)
       if (!upstream) {
         upstream = create(provider)
-        upstreams.set(provider.name, upstream)
+        upstreams.set(provider, upstream)
       }
       return upstream
     },

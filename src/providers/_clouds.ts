@@ -16,9 +16,13 @@ interface Cloud {
   readonly setting: { readonly key: "base_url" | "region"; readonly example: string }
   /** Returns the base URL of a region; undefined: the cloud has an address per customer, which has to be set. */
   readonly addressIn?: (region: string) => string
+  /** Returns the region that a path names; undefined: it names none. Without it, no path of the cloud does. */
+  readonly regionIn?: (path: string) => string | undefined
 }
 
 export type CloudName = keyof typeof CLOUDS
+
+const VERTEX_LOCATION = /^\/v1(?:beta1)?\/projects\/[^/]+\/locations\/([^/]+)/
 
 /** The clouds by the names of their providers. */
 export const CLOUDS = {
@@ -43,6 +47,7 @@ export const CLOUDS = {
     paths: /^\/(?:v1(?:beta1)?\/(?:projects\/[^/]+\/locations|publishers)\/|\/?ws\/google\.cloud\.aiplatform\.)/,
     setting: { key: "region", example: "us-central1, or global" },
     addressIn: toVertexAddress,
+    regionIn: (path) => VERTEX_LOCATION.exec(path)?.[1],
   },
 } as const satisfies Readonly<Record<string, Cloud>>
 

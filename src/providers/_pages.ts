@@ -1,7 +1,7 @@
 import { GatewayError } from "../core/errors.ts"
 
 /** The most that one page of a list has, in Anthropic's API and in Gemini's. */
-export const MAX_PAGE = 1000
+const MAX_PAGE = 1000
 
 /**
  * Returns the number of items that a parameter of a request for a list asks for.

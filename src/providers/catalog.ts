@@ -14,6 +14,8 @@ export interface Provider {
   readonly baseUrl: string
   /** The region of a cloud; undefined: it is not set. */
   readonly region?: string | undefined
+  /** The base URLs of the regions between which the location in a path decides; undefined: all paths have one address. */
+  readonly regions?: Readonly<Record<string, string>> | undefined
   /** Who pays for its tokens, whatever the credential is; undefined: the login of a subscription is recognized. */
   readonly billing?: "api" | Billing | undefined
   /** The models behind names that are not a model's, such as deployments. The names are in lower case. */

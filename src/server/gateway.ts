@@ -66,10 +66,10 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
 
 function toProviders(settings: Settings): Deps["providers"] {
   return Object.fromEntries(
-    Object.entries(settings.providers).map(([name, { baseUrl, format, region, billing, models }]) => {
+    Object.entries(settings.providers).map(([name, { baseUrl, format, region, regions, billing, models }]) => {
       // The settings were loaded with the catalog's formats, so there is a dialect of this name.
       const known = models && new Map(Object.entries(models))
-      return [name, { name, baseUrl, format: findFormat(format)!, region, billing, models: known }]
+      return [name, { name, baseUrl, format: findFormat(format)!, region, regions, billing, models: known }]
     }),
   )
 }

@@ -113,6 +113,19 @@ describe("the heads and bodies of agents", () => {
     })
   })
 
+  test("Open WebUI is known by the headers with which it names its user and its chat", async () => {
+    const headers = {
+      "user-agent": "Python/3.12 aiohttp/3.14.5",
+      "x-openwebui-user-id": "32222162-8bc7-4ac9-9ada-828bf08c114c",
+      "x-openwebui-chat-id": "6ae82631-55d0-45aa-86cb-00e8fd9e6454",
+    }
+    expect(await metadataOf({ headers })).toEqual({
+      Client: "open-webui",
+      "User-Id": "32222162-8bc7-4ac9-9ada-828bf08c114c",
+      "Session-Id": "6ae82631-55d0-45aa-86cb-00e8fd9e6454",
+    })
+  })
+
   test("a program that has the User-Agent of an SDK is known by its X-Title", async () => {
     const headers = { "user-agent": "OpenAI/Python 3.57.0", "x-title": "Aider", "http-referer": "https://aider.chat" }
     expect(await metadataOf({ headers })).toEqual({ Client: "aider" })

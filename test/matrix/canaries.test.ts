@@ -178,7 +178,9 @@ test("[SEC-01] no secret, plain, encoded or in part, appears in a table, object,
   supplied.send(
     `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer ${key}\r\nContent-Length: ${CHAT.length}\r\n\r\n${CHAT}`,
   )
-  expect(await supplied.closed(), "the provider has received it").toMatch(/^HTTP\/1\.1 401 [\s\S]*is wrong/)
+  const rejected = await supplied.closed()
+  expect(rejected, "the provider has received it").toMatch(/^HTTP\/1\.1 401 [\s\S]*is wrong/)
+  expect(rejected, "the client gets none of it").not.toContain(held)
   fakeProvider.next({ breakAfterPieces: 0 })
   refusals.push(await ask({ name: "broken off", expected: 502 }))
   fakeProvider.next({

@@ -79,6 +79,8 @@ export function createClientNames(): (headers: Headers) => string | undefined {
       return "claude-code"
     const cursor = headers["x-cursor-client-version"]
     if (cursor !== undefined) return limit(toName("cursor", /^\d{1,6}(?:\.\d{1,6})?/.exec(String(cursor))?.[0]))
+    // Its User-Agent is that of the HTTP library. It names its users if its operator wants it to.
+    if (headers["x-openwebui-user-id"] !== undefined) return "open-webui"
     const title = headers["x-title"]
     return (title !== undefined && TITLES[String(title).toLowerCase()]) || name
   }
