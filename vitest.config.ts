@@ -33,7 +33,7 @@ const common: TestProjectInlineConfiguration["test"] = {
   maxWorkers: 3,
 }
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
     globalSetup: [
       "test/support/global-setup.ts",
@@ -42,8 +42,8 @@ export default defineConfig({
     ],
     // They run in the order of their names. The many short files are last, so that all workers end at about the same time.
     projects: [
-      { test: { ...common, name: "alone", include: ["test/**/*.test.ts"], exclude: shared } },
-      { test: { ...common, name: "shared", include: shared, isolate: false } },
+      { mode, test: { ...common, name: "alone", include: ["test/**/*.test.ts"], exclude: shared } },
+      { mode, test: { ...common, name: "shared", include: shared, isolate: false } },
     ],
   },
-})
+}))

@@ -144,5 +144,5 @@ it(
       for (const home of homes) await home.remove()
     }
   },
-  times(120_000, 1_800_000),
+  times(400_000, 1_800_000),
 )

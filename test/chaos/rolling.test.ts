@@ -97,7 +97,7 @@ it("[SHU-11] two gateways on one database are restarted alternately under load: 
   expect(tries).toBeGreaterThan(asked)
   expect(account).toMatchObject({ rows: asked, lost: [], duplicates: [], died: 0 })
   for (const end of ends) expect(lastNumbers(end)).toMatchObject({ waiting: 0, rejected: 0, dropped: 0 })
-}, 200_000)
+}, 400_000)
 
 it("[SHU-11] a request that arrives on an idle connection just after SIGTERM gets a 503, not a reset", async () => {
   const home = createInstallation({ DATABASE_URL: url, MAJORDOMO_PRICING_REMOTE_URL: "" })

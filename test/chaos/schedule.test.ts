@@ -162,7 +162,7 @@ it.each(Array.from({ length: SCHEDULES }, (_, i) => SEED + i))(
     expect(numbers).toMatchObject({ written: numbers.accepted, waiting: 0, rejected: 0, dropped: 0 })
     expect(await verifyBooks(home)).toMatchObject({ balanced: true, lost: 0, waiting: 0 })
   },
-  times(120_000, 500_000),
+  times(400_000, 500_000),
 )
 
 async function runOnce(text: string): Promise<void> {

@@ -139,8 +139,9 @@ describe("a command that reads prints the same, byte for byte, on its own databa
   ])("%s", async (line) => {
     // `_` stands for a space within an argument.
     const args = line.split(" ").map((word) => word.replaceAll("_", " ").replace(/^KEY$/, key))
-    const [own, remote] = await Promise.all([home.run(args), home.run(args, afar)])
-    expect(remote).toEqual(own)
+    // The remote command goes first, because it can change when the token was last used.
+    const remote = await home.run(args, afar)
+    expect(remote).toEqual(await home.run(args))
   })
 })
 

@@ -116,5 +116,5 @@ describeDatabases("the policy of a key", (open, kind) => {
     const older = { text: "SELECT id FROM api_keys WHERE key_hash = $1 AND is_active", values: [hashKey(secret)] }
     expect((await db.query(older)).rows).toEqual([{ id: key!.id }])
     if (kind === "postgres") expect(await describeSchema(db)).toEqual(await describeSchema(await open()))
-  }, 120_000) // the embedded engine starts twice
+  })
 })

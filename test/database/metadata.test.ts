@@ -6,6 +6,7 @@ import { activateName, deactivateName, listMetadata } from "../../src/database/m
 import { countPrunable, prune } from "../../src/database/prune.ts"
 import { startRetention } from "../../src/server/retention.ts"
 import { describeDatabases } from "../support/databases.ts"
+import { HANG_MS } from "../support/until.ts"
 
 const all = async (db: Database, sql: string, values: unknown[] = []) => (await db.query({ text: sql, values })).rows
 
@@ -37,6 +38,7 @@ async function add(db: Database, seeds: readonly Seed[]): Promise<void> {
       SELECT id, majordomo_api_key_id, 'openai', 'm', '/', 'POST', at, at, at, 1, 200, total_cost, 'exact', raw_metadata, request_body
       FROM json_to_recordset($1::json) AS r (id uuid, majordomo_api_key_id uuid, at timestamptz, total_cost numeric, raw_metadata jsonb, request_body text)`,
     values: [JSON.stringify(rows)],
+    timeoutMs: HANG_MS,
   })
 }
 

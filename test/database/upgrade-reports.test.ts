@@ -24,5 +24,5 @@ describeDatabases(`a database with rows of version ${VERSION_BEFORE}`, (open) =>
     const plan = await db.query<Record<string, string>>({ text: `EXPLAIN ${text}`, values: [...values] })
     expect(plan.rows.map((row) => row["QUERY PLAN"]).join("\n")).toContain("idx_llm_requests_runs_created_at")
     expect(await describeSchema(db)).toEqual(await describeSchema(await open()))
-  }, 120_000) // the embedded engine starts twice
+  })
 })

@@ -9,6 +9,7 @@ import { applyRepricings, type Repricing } from "../../src/database/repricings.t
 import { migrate } from "../../src/database/schema.ts"
 import { repairRollups, verifyLedger } from "../../src/database/verify.ts"
 import { describeDatabases, type OpenTestDatabase } from "../support/databases.ts"
+import { HANG_MS } from "../support/until.ts"
 import { aRecord, makeDirectory, openTestLedger } from "./_ledger.ts"
 import { makeOlderScript } from "./_schemas.ts"
 import { expectBalance, insertRequests, KEY, verifyDatabase } from "./_verify.ts"
@@ -105,11 +106,13 @@ describeDatabases("verify gives no false alarm", (open) => {
   test("for days with more than 10,000 values, of which some are counted as (other)", async () => {
     const db = await open()
     await activateName(db, { name: "User-Id", key: undefined })
-    const insert = (first: number, last: number) =>
-      db.query(`INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms,
+    const insert = (first: number, last: number) => {
+      const text = `INSERT INTO llm_requests (provider, model, request_path, request_method, requested_at, responded_at, response_time_ms,
           status_code, raw_metadata, created_at)
         SELECT 'openai', 'm', '/', 'POST', at, at, n, 200, jsonb_build_object('User-Id', 'u' || n), at
-        FROM generate_series(${first}, ${last}) AS n CROSS JOIN (SELECT '2026-02-03T10:00Z'::timestamptz AS at) AS times`)
+        FROM generate_series(${first}, ${last}) AS n CROSS JOIN (SELECT '2026-02-03T10:00Z'::timestamptz AS at) AS times`
+      return db.query({ text, timeoutMs: HANG_MS })
+    }
     await insert(1, 9_990)
     await insert(9_900, 10_050)
     await backfillName(db, "User-Id", nothing)

@@ -13,10 +13,11 @@ import { startServer } from "../../src/server/start.ts"
 import { postgresAt } from "../support/databases.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { HANG_MS } from "../support/until.ts"
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-const WAIT = { timeout: 60_000, interval: 20 }
+const WAIT = { timeout: HANG_MS, interval: 20 }
 const dirs: string[] = []
 const logged: string[] = []
 let provider: FakeProvider

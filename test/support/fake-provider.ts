@@ -90,6 +90,8 @@ export async function startFakeProvider({
   let accepted = 0
 
   const server: Server = tls === undefined ? createServer() : (createTlsServer(tls) as Server)
+  // On a busy machine, a gateway would send a request on an idle connection at the moment at which it is closed after 5 s.
+  server.keepAliveTimeout = 0
   server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
     connections.set(socket, accepted++)
     socket.once("close", () => connections.delete(socket))
