@@ -25,7 +25,6 @@ export class ConnectionError extends CommandError {}
 const UNTRUSTED =
   "this machine does not trust the authority that signed its certificate: set NODE_EXTRA_CA_CERTS to the file of that authority"
 const NO_TLS = "it does not speak TLS: write http:// in place of https://"
-const CLOSED = "it closed the connection: if it speaks TLS, write https:// in place of http://"
 
 /** Why a connection cannot be opened, and what to do, by the code of the system, of OpenSSL or of the HTTP client. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -46,11 +45,26 @@ const REASONS: Readonly<Record<string, string>> = {
   EAI_AGAIN: "its name cannot be looked up now: check the network of this machine",
 }
 
-/** Returns the error of a connection that could not be opened. */
-export function toConnectError({ url }: RemoteGateway, error: unknown): ConnectionError {
+/** Codes of a connection that was open, so that the gateway may have done what it was asked for. */
+const WAS_OPEN = /^(UND_ERR_SOCKET|UND_ERR_HEADERS_TIMEOUT|ECONNRESET|EPIPE|HPE_\w+)$/
+const UNKNOWN = "it is not known whether it was done, so look before you run it again"
+
+interface CallKind {
+  /** The call changes nothing. */
+  readonly isRead: boolean
+}
+
+/** Returns the error of a call that got no answer, usually because the connection could not be opened. */
+export function toConnectError({ url }: RemoteGateway, error: unknown, { isRead }: CallKind): ConnectionError {
   const code = toCause(error)
-  const isClosed = url.startsWith("http:") && /^(UND_ERR_SOCKET|ECONNRESET|HPE_\w+)$/.test(code)
-  const reason = isClosed ? CLOSED : Object.hasOwn(REASONS, code) ? REASONS[code] : undefined
+  if (WAS_OPEN.test(code)) {
+    const hint = url.startsWith("http:") ? "; if it speaks TLS, write https:// in place of http://" : ""
+    const todo = isRead ? "run it again" : UNKNOWN
+    return new ConnectionError(
+      `the gateway at ${url} closed the connection without an answer (${code}): ${todo}${hint}`,
+    )
+  }
+  const reason = Object.hasOwn(REASONS, code) ? REASONS[code] : undefined
   const message =
     reason === undefined
       ? `no gateway answers at ${url} (${code}): start it, or correct the address`
@@ -58,11 +72,12 @@ export function toConnectError({ url }: RemoteGateway, error: unknown): Connecti
   return new ConnectionError(message)
 }
 
-/** Returns the error of a connection that ended before the answer. */
-export function toEndError({ url }: RemoteGateway, error: unknown, { isRead }: { readonly isRead: boolean }) {
+/** Returns the error of a connection that ended before the answer was complete. */
+export function toEndError({ url }: RemoteGateway, error: unknown, { isRead }: CallKind): ConnectionError {
   const cause = error === undefined ? "" : ` (${toCause(error)})`
-  const todo = isRead ? "run it again" : "it is not known whether it was done, so look before you run it again"
-  return new ConnectionError(`the connection to ${url} ended before the answer${cause}: ${todo}`)
+  return new ConnectionError(
+    `the connection to ${url} ended before the answer${cause}: ${isRead ? "run it again" : UNKNOWN}`,
+  )
 }
 
 /** Returns the code of the system's error, which says more than "fetch failed". */

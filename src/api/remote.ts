@@ -88,7 +88,7 @@ async function send(
     })
   } catch (error) {
     if (signal.aborted) throw error
-    throw toConnectError(gateway, error)
+    throw toConnectError(gateway, error, { isRead: route.method === "GET" })
   }
 }
 

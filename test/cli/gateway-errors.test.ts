@@ -193,6 +193,13 @@ describe("a gateway that does not answer as one", () => {
   })
 
   test("a connection that ends before the answer: a command that changes something may have done it", async () => {
+    const closing = `http://${await serve((_, response) => response.destroy())}`
+    expect(lineOf(await ask(closing))).toMatch(
+      /closed the connection without an answer \(\w+\): run it again; if it speaks/,
+    )
+    expect(lineOf(await ask(closing, "keys create --name x"))).toMatch(
+      /\): it is not known whether it was done, so look /,
+    )
     const url = `http://${await serve((_, response) => {
       response.writeHead(200, { "Content-Type": "text/event-stream" }).write(": waiting\n\n", () => response.destroy())
     })}`

@@ -62,8 +62,7 @@ export function sendFromAfar(here: Installation): Installation {
       return gateway
     },
     async remove() {
-      await gateways.close()
-      await here.remove()
+      await gateways.close().finally(here.remove)
     },
   }
   return installation
