@@ -34,6 +34,7 @@ export const openai = defineDialect({
       createFilter: edit && createUsageFilter,
       stream: facts.stream,
       attribution: facts.attribution,
+      json: facts.json,
     }
   },
   modelInPath: deploymentOf,
