@@ -1,8 +1,8 @@
 // npm run bench -- limits
-// Measures the CPU that limits add to a request: to read its size and estimate it, reserve, settle and commit, with 0, 1 and
-// 10 limits that apply. The lease
-// table is in memory and always has room, as for a busy gateway far from its limits. Rounds alternate, and the minimum of
-// each counts, because noise only adds. Fails above the goal with ten limits.
+// Measures the CPU that limits add to a request, with 0, 1 and 10 limits that apply: to estimate it, reserve, state what is
+// left in a header, settle by the row, and commit. All requests are read by their dialect, as without limits, so that what
+// limits need of this reading counts too. The lease table is in memory and always has room, as for a busy gateway far from
+// its limits. Rounds alternate, and the minimum of each counts, because noise only adds. Fails above the goal with ten limits.
 import "./_typescript.mjs"
 import { loadavg } from "node:os"
 
@@ -14,7 +14,7 @@ const REQUESTS = 20_000
 const BATCH = 200
 
 const { createLimits } = await import("../src/limits/index.ts")
-const { Estimator } = await import("../src/gateway/limits/estimator.ts")
+const { createReserve } = await import("../src/gateway/limits/reserve.ts")
 const { openai } = await import("../src/providers/openai/index.ts")
 
 /** @param {number} count */
@@ -72,51 +72,65 @@ const body = Buffer.from(
     max_tokens: 300,
   }),
 )
-// The parts of a request that are read, and prices that are known, as they are for all requests but the first of a model.
-const estimator = new Estimator(
-  /** @type {any} */ ({
-    price: () => ({ totalCost: "2.5" }),
-    boundsOf: () => ({ context: 400_000, output: 128_000 }),
-    pricesVersion: () => 1,
-  }),
-)
-const proxied = /** @type {any} */ ({
-  call: { receivedAt: Date.now(), headers: { "content-type": "application/json" }, body },
-  caller: { keyId: "key-1" },
-  route: { provider: { name: "openai" } },
-  prepared: { requestedModel: "gpt-5" },
-  providerRequest: { method: "POST", path: "/v1/chat/completions", body },
-  dialect: openai,
-})
-const USAGE = { inputTokens: 480, outputTokens: 250, cost: 3_500_000, model: "gpt-5-2026-08-07" }
+const request = {
+  provider: "openai",
+  method: "POST",
+  path: "/v1/chat/completions",
+  query: "",
+  headers: { "content-type": "application/json" },
+  body,
+  host: "api.openai.com",
+}
+const caller = { keyId: "key-1" }
+const route = { provider: { name: "openai" } }
 const metadata = { Team: "search", "User-Id": "u-42", Feature: "chat" }
 const ids = Array.from({ length: REQUESTS }, () => crypto.randomUUID())
-const requests = ids.map((id) => ({
-  id,
-  keyId: "key-1",
-  provider: "openai",
-  requestedModel: "gpt-5",
-  metadata,
-  isFree: false,
-  isSubscribed: false,
-  /** @param {"expected" | "maximum"} kind */
-  estimate: (kind) => estimator.estimate(proxied, estimator.read(proxied), kind),
-}))
+/** The part of a row that limits count. */
+const ROW = /** @type {any} */ ({
+  model: "gpt-5-2026-08-07",
+  input_tokens: 480,
+  output_tokens: 250,
+  total_cost: "0.003500000000",
+})
 
-/** Returns the CPU per request in us. @param {import("../src/limits/index.ts").Limits} limits */
-async function measureRound(limits) {
+/** Returns the step that reserves. Prices are known, as they are for all requests but the first of a model. @param {Limits} limits */
+function createStep(limits) {
+  const price = () => ({ totalCost: "2.5" })
+  const boundsOf = () => ({ context: 400_000, output: 128_000 })
+  const onError = (/** @type {unknown} */ error) => {
+    throw error
+  }
+  return createReserve(/** @type {any} */ ({ limits, price, boundsOf, pricesVersion: () => 1, onError }), () => {})
+}
+
+/** Returns what the pipeline knows of a request when it gets to its limits. @param {string} id */
+function receive(id) {
+  const prepared = openai.prepare(request, { injectStreamUsage: true })
+  const call = { id, receivedAt: Date.now(), headers: request.headers, metadata, body }
+  /** @type {any} */
+  const proxied = { call, caller, route, prepared, providerRequest: request, dialect: openai, reservation: undefined }
+  return proxied
+}
+
+/** @typedef {import("../src/limits/index.ts").Limits} Limits */
+
+/** Returns the CPU per request in us. @param {Pick<(typeof gateways)[0], "limits" | "reserve">} gateway */
+async function measureRound({ limits, reserve }) {
   const before = process.cpuUsage()
   for (let from = 0; from < REQUESTS; from += BATCH) {
+    const batch = ids.slice(from, from + BATCH)
     const running = []
-    for (const request of requests.slice(from, from + BATCH)) {
-      if (limits.isEmpty) continue
-      const found = limits.reserve(request)
-      const reservation = found instanceof Promise ? await found : found
-      reservation?.remaining() // for the header
-      running.push(reservation)
+    for (const id of batch) {
+      const proxied = receive(id)
+      running.push(proxied)
+      if (!limits.isEmpty) {
+        const reserving = reserve(limits, proxied)
+        if (reserving instanceof Promise) await reserving
+      }
+      proxied.reservation?.addRemaining([])
     }
-    for (const reservation of running) reservation?.settle(USAGE)
-    limits.committed(ids.slice(from, from + BATCH))
+    for (const { reservation } of running) reservation?.settle(ROW)
+    limits.committed(batch)
     limits.tick()
     await new Promise(setImmediate)
   }
@@ -124,9 +138,12 @@ async function measureRound(limits) {
   return (user + system) / REQUESTS
 }
 
-const gateways = [0, 1, 10].map((count) => ({ count, limits: openGateway(count), us: Number.POSITIVE_INFINITY }))
+const gateways = [0, 1, 10].map((count) => {
+  const limits = openGateway(count)
+  return { count, limits, reserve: createStep(limits), us: Number.POSITIVE_INFINITY }
+})
 for (let round = 0; round < ROUNDS; round++) {
-  for (const gateway of gateways) gateway.us = Math.min(gateway.us, await measureRound(gateway.limits))
+  for (const gateway of gateways) gateway.us = Math.min(gateway.us, await measureRound(gateway))
 }
 const none = gateways[0]?.us ?? 0
 for (const { count, us } of gateways) {

@@ -1,7 +1,7 @@
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
 import { CommandError } from "../core/errors.ts"
-import { findMembers, type Members, memberValue } from "../kit/json/members.ts"
+import { findMembers, MemberNames, type Members, memberValue } from "../kit/json/members.ts"
 import { type Bucket, openBucket, type S3Settings } from "./s3/client.ts"
 
 /** The columns of a row that say where its bodies are. */
@@ -65,9 +65,12 @@ export function createBodyReader(s3: S3Settings): BodyReader {
   }
 }
 
+const EXCHANGE_NAMES = new MemberNames(["request", "response"])
+const PART_NAMES = new MemberNames(["body", "body_encoding", "body_truncated"])
+
 /** Returns the bodies in a stored document. @throws Error when it is not such a document */
 export function fromDocument(document: Buffer): Bodies {
-  const members = findMembers(document, ["request", "response"], Number.POSITIVE_INFINITY)
+  const members = findMembers(document, EXCHANGE_NAMES, Number.POSITIVE_INFINITY)
   if (!members?.found.request || !members.found.response) throw new Error("the object is not a stored exchange")
   const part = (name: string) => {
     const { start, end } = members.found[name]!
@@ -77,7 +80,7 @@ export function fromDocument(document: Buffer): Bodies {
 }
 
 function fromPart(part: Buffer): ReadBody {
-  const members = findMembers(part, ["body", "body_encoding", "body_truncated"], Number.POSITIVE_INFINITY)
+  const members = findMembers(part, PART_NAMES, Number.POSITIVE_INFINITY)
   const body = members?.found.body
   if (members === undefined || body === undefined) return NONE
   const text = part.toString("utf8", body.start, body.end)

@@ -55,7 +55,12 @@ export const MAX_VALUE_LENGTH = 255
 /** Characters that would end the name, or that a header value cannot have. */
 const ENCODED = /[^ !#$&-+\--<>-~]+/g
 
-/** Returns the text of a header that states what a limit has left: `team=0.02`. In the name, other characters are percent-encoded. */
+/** Returns the name of a limit as it stands in a header: other characters are percent-encoded. */
+export function toHeaderName(name: string): string {
+  return name.replace(ENCODED, (text) => encodeURIComponent(text))
+}
+
+/** Returns the text of a header that states what a limit has left: `team=0.02`. */
 export function toRemainingText(name: string, left: string): string {
-  return `${name.replace(ENCODED, (text) => encodeURIComponent(text))}=${left}`
+  return `${toHeaderName(name)}=${left}`
 }

@@ -1,6 +1,7 @@
 import type { Limit } from "../core/limit.ts"
 import { toUnpricedModel } from "../core/limit-error.ts"
 import type { Estimate, LimitedRequest, LimitUsage, RequestLimits, Reservation } from "../core/limit-reservation.ts"
+import { IdMap } from "../kit/id-map.ts"
 import { createExpectations } from "./expectations.ts"
 import { Lessee, type LesseeOptions } from "./lessee.ts"
 import { LimitReservation } from "./reservation.ts"
@@ -59,7 +60,7 @@ class Engine implements Limits {
   private readonly options: LimitsOptions
   private readonly rules = new RuleSet()
   private readonly expectations = createExpectations()
-  private readonly pending = new Map<string, LimitReservation>()
+  private readonly pending = new IdMap<LimitReservation>()
   private readonly lessee: Lessee
   private readonly rounds: Rounds
   private renewAt: number
@@ -67,6 +68,10 @@ class Engine implements Limits {
   /** The estimates of the request that is being checked. */
   private expected: Estimate | undefined
   private maximum: Estimate | undefined
+  /** The limits that apply to it, which are the first `applying` of these, and what it needs of them. */
+  private readonly states: LimitState[] = []
+  private readonly needs: number[] = []
+  private applying = 0
 
   constructor(options: LimitsOptions) {
     this.options = options
@@ -90,17 +95,22 @@ class Engine implements Limits {
     const now = this.options.now()
     const model = this.expectations.modelOf(request.provider, request.requestedModel)
     const { general } = this.rules
-    let reservation: LimitReservation | undefined
     this.expected = undefined
     this.maximum = undefined
-    for (const rule of general)
-      if (rule.matches(request, model)) reservation = this.include(reservation, rule, request, model)
+    this.applying = 0
+    for (const rule of general) if (rule.matches(request, model)) this.include(rule, request, model, now)
     const own = this.rules.ofKey(request.keyId)
     if (own !== undefined) {
-      for (const rule of own)
-        if (rule.matches(request, model)) reservation = this.include(reservation, rule, request, model)
+      for (const rule of own) if (rule.matches(request, model)) this.include(rule, request, model, now)
     }
-    if (reservation === undefined) return undefined
+    const { applying } = this
+    if (applying === 0) return undefined
+    const reservation = new LimitReservation(
+      this,
+      request,
+      this.states.slice(0, applying),
+      this.needs.slice(0, applying),
+    )
     if (!this.lessee.isTrusted(now)) for (const state of reservation.states) state.giveBack(0) // it has expired
     if (!reservation.fits()) return this.rounds.wait(reservation)
     reservation.take()
@@ -128,16 +138,14 @@ class Engine implements Limits {
 
   committed(ids: Iterable<string>): void {
     if (this.pending.size === 0) return
+    const now = this.options.now()
     for (const id of ids) {
-      const reservation = this.pending.get(id)
-      if (reservation === undefined) continue
-      this.pending.delete(id)
-      reservation.commit()
+      this.pending.take(id)?.commit(now)
     }
   }
 
   committedAll(): void {
-    this.committed([...this.pending.keys()])
+    this.committed(this.pending.keys())
   }
 
   returnIdle(): void {
@@ -177,30 +185,26 @@ class Engine implements Limits {
       this.expectations.learnOutput(keyId, model, outputTokens)
       if (requestedModel !== model) this.expectations.learnOutput(keyId, requestedModel, outputTokens)
     }
-    if (this.pending.size < MAX_PENDING) this.pending.set(id, reservation)
-    else reservation.commit()
+    if (this.pending.size < MAX_PENDING) this.pending.add(id, reservation)
+    else reservation.commit(this.options.now())
   }
 
   onFreed(): void {
     this.rounds.serveWaiters()
   }
 
-  requestSync(state: LimitState): void {
-    this.rounds.requestSync(state)
+  requestSync(state: LimitState, now?: number): void {
+    this.rounds.requestSync(state, now)
   }
 
-  private include(
-    reservation: LimitReservation | undefined,
-    rule: Rule,
-    request: LimitedRequest,
-    model: string,
-  ): LimitReservation {
-    const included = reservation ?? new LimitReservation(this, request)
-    included.add(rule.stateOf(request, model, this.options.now), this.toRuleNeed(rule, request, included))
-    return included
+  private include(rule: Rule, request: LimitedRequest, model: string, now: number): void {
+    const need = this.toRuleNeed(rule, request)
+    this.states[this.applying] = rule.stateOf(request, model, now)
+    this.needs[this.applying] = need
+    this.applying++
   }
 
-  private toRuleNeed({ limit }: Rule, request: LimitedRequest, reservation: LimitReservation): number {
+  private toRuleNeed({ limit }: Rule, request: LimitedRequest): number {
     if (limit.action === "warn") return 0
     const need = toNeed(
       limit,
@@ -209,7 +213,6 @@ class Engine implements Limits {
     )
     if (need !== undefined) return need
     if (limit.unpriced === "allow") return 0
-    reservation.abandon()
     this.rules.countRejection(limit.id)
     throw toUnpricedModel(limit.name, request.requestedModel)
   }

@@ -12,10 +12,17 @@ const MAX_GROUPS = 10_000
 
 /** The sizes of the answers to one API key by one model. */
 class AnswerSizes {
+  readonly keyId: string
+  readonly model: string
   private readonly counts = new Uint16Array(BUCKETS)
   private total = 0
   private unseen = 0
   private known: number | undefined = undefined
+
+  constructor(keyId: string, model: string) {
+    this.keyId = keyId
+    this.model = model
+  }
 
   add(tokens: number): void {
     const bucket = Math.ceil(Math.log2(Math.max(1, tokens)) * BUCKETS_PER_OCTAVE)
@@ -63,12 +70,14 @@ interface Expectations {
 
 export function createExpectations(): Expectations {
   const models = new Map<string, Map<string, string>>()
-  const sizes = new Map<string, AnswerSizes>()
+  const sizes = new Map<string, Map<string, AnswerSizes>>()
+  /** The same, in the order in which they were created. */
+  const groups = new Set<AnswerSizes>()
   let modelCount = 0
 
   return {
     modelOf: (provider, requestedModel) => models.get(provider)?.get(requestedModel) ?? requestedModel,
-    outputOf: (keyId, model) => sizes.get(`${keyId} ${model}`)?.expected(),
+    outputOf: (keyId, model) => sizes.get(keyId)?.get(model)?.expected(),
 
     learnModel(provider, requestedModel, model) {
       const known = models.get(provider)
@@ -82,14 +91,25 @@ export function createExpectations(): Expectations {
     },
 
     learnOutput(keyId, model, tokens) {
-      const group = `${keyId} ${model}`
-      let size = sizes.get(group)
-      if (size === undefined) {
-        if (sizes.size >= MAX_GROUPS) sizes.delete(sizes.keys().next().value!)
-        size = new AnswerSizes()
-        sizes.set(group, size)
-      }
+      const known = sizes.get(keyId)?.get(model)
+      const size = known ?? new AnswerSizes(keyId, model)
+      if (known === undefined) keep(size)
       size.add(tokens)
     },
+  }
+
+  function keep(size: AnswerSizes): void {
+    if (groups.size >= MAX_GROUPS) forget(groups.values().next().value!)
+    groups.add(size)
+    const ofKey = sizes.get(size.keyId)
+    if (ofKey === undefined) sizes.set(size.keyId, new Map([[size.model, size]]))
+    else ofKey.set(size.model, size)
+  }
+
+  function forget(size: AnswerSizes): void {
+    groups.delete(size)
+    const ofKey = sizes.get(size.keyId)
+    ofKey?.delete(size.model)
+    if (ofKey?.size === 0) sizes.delete(size.keyId)
   }
 }

@@ -1,4 +1,3 @@
-import { toRemainingText } from "../core/limit.ts"
 import type { Estimate, LimitedRequest, LimitUsage, Reservation } from "../core/limit-reservation.ts"
 import { fromUnits } from "../core/limit-units.ts"
 import { type Countables, toNeed } from "./rule.ts"
@@ -11,7 +10,7 @@ interface ReservationOwner {
   /** A part of a lease can be used by others. */
   onFreed(): void
   /** The lease in the database should be compared with this one soon. */
-  requestSync(state: LimitState): void
+  requestSync(state: LimitState, now?: number): void
   /** Milliseconds since the epoch. */
   wallClock(): number
 }
@@ -29,13 +28,15 @@ export class LimitReservation implements Reservation, Countables {
   readonly isSubscribed: boolean
   readonly opensSession: boolean
   private readonly owner: ReservationOwner
-  readonly states: LimitState[] = []
+  readonly states: readonly LimitState[]
   /** What it holds of each of the states. */
-  readonly needs: number[] = []
+  readonly needs: number[]
   private phase: "new" | "running" | "settled" | "over" = "new"
 
-  constructor(owner: ReservationOwner, request: LimitedRequest) {
+  constructor(owner: ReservationOwner, request: LimitedRequest, states: readonly LimitState[], needs: number[]) {
     this.owner = owner
+    this.states = states
+    this.needs = needs
     this.id = request.id
     this.keyId = request.keyId
     this.provider = request.provider
@@ -43,12 +44,7 @@ export class LimitReservation implements Reservation, Countables {
     this.isFree = request.isFree
     this.isSubscribed = request.isSubscribed
     this.opensSession = request.opensSession === true
-  }
-
-  add(state: LimitState, need: number): void {
-    state.references++
-    this.states.push(state)
-    this.needs.push(need)
+    for (const state of states) state.references++
   }
 
   /** Whether all leases have room for it. */
@@ -74,8 +70,7 @@ export class LimitReservation implements Reservation, Countables {
       least = share
     }
     if (tightest === undefined) return undefined
-    const { name, measure } = tightest.limit
-    return toRemainingText(name, fromUnits(tightest.left(now), measure))
+    return `${tightest.headerName}=${fromUnits(tightest.left(now), tightest.limit.measure)}`
   }
 
   extend(used: Estimate): void {
@@ -106,15 +101,15 @@ export class LimitReservation implements Reservation, Countables {
     this.owner.onFreed()
   }
 
-  /** The row is in the database, or it will never be. */
-  commit(): void {
+  /** The row is in the database, or it will never be. @param now of the clock that only increases */
+  commit(now: number): void {
     if (this.phase !== "settled") return
     this.phase = "over"
     for (let i = 0; i < this.states.length; i++) {
       const state = this.states[i]!
       state.references--
       state.commit(this.needs[i]!)
-      if (state.limit.measure !== "concurrency") this.owner.requestSync(state)
+      if (state.limit.measure !== "concurrency") this.owner.requestSync(state, now)
     }
   }
 

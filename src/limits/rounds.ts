@@ -64,15 +64,15 @@ export class Rounds {
   }
 
   /** The database is to hear soon that a lease has changed. */
-  requestSync(state: LimitState): void {
+  requestSync(state: LimitState, now = this.options.now()): void {
     const free = state.amount - state.used - state.leasedByOthers - state.granted
     const delay = state.available < 0 ? 0 : free < state.amount / 8 ? SYNC_MS.near : SYNC_MS.far
-    this.syncAfter(delay, state)
+    this.syncAt(now + delay, state)
   }
 
   /** The database is to hear at once that a lease has become smaller. */
   requestReturn(state: LimitState): void {
-    this.syncAfter(0, state)
+    this.syncAt(this.options.now(), state)
   }
 
   /** A part of a lease can be used by those that wait. */
@@ -96,8 +96,10 @@ export class Rounds {
     })
   }
 
-  private syncAfter(delayMs: number, state: LimitState): void {
-    state.syncAt = Math.min(state.syncAt, this.options.now() + delayMs)
+  private syncAt(at: number, state: LimitState): void {
+    state.syncAt = Math.min(state.syncAt, at)
+    if (state.isUnsynced) return
+    state.isUnsynced = true
     this.unsynced.add(state)
   }
 
@@ -152,6 +154,7 @@ export class Rounds {
     for (const state of this.unsynced) {
       if (state.syncAt > now && !state.isGone && !asks.has(state)) continue
       this.unsynced.delete(state)
+      state.isUnsynced = false
       if (!state.isGone && !asks.has(state)) asks.set(state, { least: 0, wanted: 0 })
     }
     return asks

@@ -48,12 +48,12 @@ export class Rule {
   }
 
   /** Returns the state of the request's group, which is created if it is new. */
-  stateOf(request: LimitedRequest, model: string, now: () => number): LimitState {
+  stateOf(request: LimitedRequest, model: string, now: number): LimitState {
     const value = this.filter.groupOf(request, model) ?? NO_VALUE
     const known = this.states.get(value)
     if (known !== undefined) return known
     const state = new LimitState(this.limit, value, this.amount)
-    state.reviewedAt = now()
+    state.reviewedAt = now
     this.states.set(value, state)
     return state
   }

@@ -1,4 +1,4 @@
-import type { Limit } from "../core/limit.ts"
+import { type Limit, toHeaderName } from "../core/limit.ts"
 
 /** The usual chunk of a busy limit is what this time needs. */
 const CHUNK_SECONDS = 1.5
@@ -57,6 +57,8 @@ export class LimitState {
 
   /** When the database is to hear of changes; Infinity: there are none. */
   syncAt = Number.POSITIVE_INFINITY
+  /** Whether it waits for the database to hear of it (`Rounds`). */
+  isUnsynced = false
   /** What requests have taken since `measuredAt`, from which the next chunk is computed. */
   private taken = 0
   private measuredAt = 0
@@ -69,10 +71,23 @@ export class LimitState {
   takenSinceReview = 0
   reviewedAt = 0
 
+  /** The limit whose name `header` is. */
+  private named: Limit | undefined = undefined
+  private header = ""
+
   constructor(limit: Limit, value: string, amount: number) {
     this.limit = limit
     this.value = value
     this.amount = amount
+  }
+
+  /** The name of the limit as it stands in the header of each answer. */
+  get headerName(): string {
+    if (this.named !== this.limit) {
+      this.named = this.limit
+      this.header = toHeaderName(this.limit.name)
+    }
+    return this.header
   }
 
   get inUse(): number {

@@ -1,4 +1,4 @@
-import { findMembers, type Member, type Members, memberValue } from "../kit/json/members.ts"
+import { findMembers, type Member, MemberNames, type Members, memberValue } from "../kit/json/members.ts"
 import { objectOf } from "./_values.ts"
 
 /** Whose request it is and to which session it belongs, as its body says. */
@@ -23,7 +23,7 @@ export const ATTRIBUTION_NAMES = [
 
 const USERS = ["user_id", "user-id", "user", "userId"] as const
 const SESSIONS = ["session_id", "session-id", "session", "sessionId"] as const
-const INNER_NAMES = [...USERS, ...SESSIONS]
+const INNER_NAMES = new MemberNames([...USERS, ...SESSIONS])
 
 /** Reads the attribution from the members of a body that `findMembers` found; undefined: there is none. */
 export function readAttribution(bytes: Buffer, found: Members["found"]): RequestAttribution | undefined {
@@ -108,7 +108,8 @@ const MAX_TEXT_BYTES = 8 * 1024
 const MAX_CHARACTER_BYTES = 6
 const QUOTE = 34
 
-function readText(bytes: Buffer, member: Member | undefined): string | undefined {
+/** Returns the text of a member; undefined: it is empty, or no text. */
+export function readText(bytes: Buffer, member: Member | undefined): string | undefined {
   if (member === undefined) return undefined
   const { start, end } = member
   // Most texts are plain, and reading them so takes a third of the time.

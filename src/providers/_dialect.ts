@@ -2,6 +2,7 @@ import type { Edit, Headers, RawHeaders } from "../core/call.ts"
 import type { GatewayErrorCode } from "../core/errors.ts"
 import type { LimitMeasure } from "../core/limit.ts"
 import type { Reading } from "../core/usage.ts"
+import type { SearchedObject } from "../kit/json/members.ts"
 import type { RequestAttribution } from "./_attribution.ts"
 import type { CredentialPlace } from "./_credentials.ts"
 import type { Collector, Evidence } from "./_evidence.ts"
@@ -27,6 +28,8 @@ export interface PreparedRequest {
   readonly createRewriter?: (() => StreamFilter) | undefined
   /** Whose request it is, and of which session, as the body says; undefined: it does not say. */
   readonly attribution?: RequestAttribution | undefined
+  /** The members of the JSON body that `readRequest` has found; undefined: the dialect has not read it, or it is no object. */
+  readonly json?: SearchedObject | undefined
   /** The client asks for a stream. This is a hint: the answer's framing decides. */
   readonly stream: boolean
 }

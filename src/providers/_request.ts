@@ -1,5 +1,6 @@
-import { findMembers, type Members, memberValue } from "../kit/json/members.ts"
-import { ATTRIBUTION_NAMES, type RequestAttribution, readAttribution, toAttribution } from "./_attribution.ts"
+import { findMembers, type Member, MemberNames, memberValue, type SearchedObject } from "../kit/json/members.ts"
+import { ATTRIBUTION_NAMES, type RequestAttribution, readAttribution, readText, toAttribution } from "./_attribution.ts"
+import { BOUND_NAMES } from "./_bounds.ts"
 import type { ProviderRequest } from "./_dialect.ts"
 import { readFormFields } from "./_multipart.ts"
 import { bytesOf, modelNameOf } from "./_values.ts"
@@ -10,10 +11,13 @@ export interface RequestFacts {
   readonly stream: boolean
   readonly attribution: RequestAttribution | undefined
   /** The body's bytes and its members; undefined when it is no JSON object. */
-  readonly json: { readonly bytes: Buffer; readonly members: Members } | undefined
+  readonly json: SearchedObject | undefined
 }
 
-const NAMES = ["model", "stream", "stream_options", ...ATTRIBUTION_NAMES]
+const FACT_NAMES = ["model", "stream", "stream_options", ...ATTRIBUTION_NAMES]
+/** The bounds are read only for requests under a limit, but are found on the same way. */
+const NAMES = new MemberNames([...FACT_NAMES, ...BOUND_NAMES])
+const MODEL = new MemberNames(["model"])
 const NOTHING: RequestFacts = { model: undefined, stream: false, attribution: undefined, json: undefined }
 
 /**
@@ -25,15 +29,15 @@ export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
   const bytes = bytesOf(body)
   const type = String(headers["content-type"] ?? "")
   if (isForm(type)) {
-    const fields = readFormFields(type, bytes, NAMES)
+    const fields = readFormFields(type, bytes, FACT_NAMES)
     const attribution = toAttribution(fields["safety_identifier"] ?? fields["user"], undefined)
     return { ...NOTHING, model: modelNameOf(fields["model"]), stream: fields["stream"] === "true", attribution }
   }
   const members = findMembers(bytes, NAMES)
   if (!members) return NOTHING
   return {
-    model: modelNameOf(memberValue(bytes, members.found["model"])),
-    stream: memberValue(bytes, members.found["stream"]) === true,
+    model: modelNameOf(readText(bytes, members.found["model"])),
+    stream: isTrue(bytes, members.found["stream"]),
     attribution: readAttribution(bytes, members.found),
     json: { bytes, members },
   }
@@ -46,11 +50,17 @@ export function readRequest({ headers, body }: ProviderRequest): RequestFacts {
 export function isModelAmbiguous({ headers, body }: Pick<ProviderRequest, "headers" | "body">): boolean {
   const bytes = bytesOf(body)
   const type = String(headers["content-type"] ?? "")
-  if (!isForm(type)) return findMembers(bytes, ["model"])?.ambiguous !== undefined
+  if (!isForm(type)) return findMembers(bytes, MODEL)?.ambiguous !== undefined
   const repeated = new Set<string>()
   readFormFields(type, bytes, ["model"], repeated)
   return repeated.size > 0
 }
+
+function isTrue(bytes: Buffer, member: Member | undefined): boolean {
+  return member !== undefined && bytes[member.start] === LETTER_T && memberValue(bytes, member) === true
+}
+
+const LETTER_T = 116
 
 function isForm(contentType: string): boolean {
   return /^multipart\/form-data/i.test(contentType)

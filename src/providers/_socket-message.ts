@@ -1,4 +1,13 @@
-import { contentStart, findMembers, type Member, type Members, memberValue, skipSpace } from "../kit/json/members.ts"
+import {
+  contentStart,
+  findMembers,
+  type Member,
+  type MemberNames,
+  type Members,
+  nameOfMember,
+  readMember,
+  skipSpace,
+} from "../kit/json/members.ts"
 import { stringEnd } from "../kit/json/tokenizer.ts"
 import { countOf, type JsonObject, objectOf, textOf } from "./_values.ts"
 
@@ -46,16 +55,16 @@ function searchType(message: Buffer): string | undefined {
     if (message[at] !== COMMA) break
     at = skipSpace(message, at + 1)
   }
-  return textOf(memberValue(message, findMembers(message, ["type"])?.found["type"]))
+  return textOf(readMember(message, "type"))
 }
 
 /** Returns a member of a message that is an object, found without parsing the rest; undefined: there is none. */
 export function innerMembers(
   message: Buffer,
   name: string,
-  names: readonly string[],
+  names: MemberNames,
 ): { readonly bytes: Buffer; readonly members: Members } | undefined {
-  const member = findMembers(message, [name])?.found[name]
+  const member = findMembers(message, nameOfMember(name))?.found[name]
   if (member === undefined) return undefined
   const bytes = message.subarray(member.start, member.end)
   const members = findMembers(bytes, names)
@@ -85,7 +94,7 @@ export function contextMember({ text, audio, image }: ContextTokens): string {
 
 /** Returns the tokens of the conversation that a turn's request continues. */
 export function readContext(body: Buffer): ContextTokens {
-  const stated = objectOf(memberValue(body, findMembers(body, [CONTEXT])?.found[CONTEXT]))
+  const stated = objectOf(readMember(body, CONTEXT))
   return stated === undefined ? NO_CONTEXT : toContext(stated)
 }
 

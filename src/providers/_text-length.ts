@@ -1,3 +1,4 @@
+const QUOTE = 34
 const BACKSLASH = 92
 const LETTER_U = 117
 
@@ -29,6 +30,31 @@ export function addLength(bytes: Buffer, from: number, to: number, sum: TextLeng
       at++
     }
   }
+}
+
+/**
+ * Adds the length of the string whose opening quote is at `opening`, and returns the index after its closing quote. Returns
+ * -1, and adds nothing, if the string does not end before `stop` or has an escape such as `\u00e9`. One pass over a short
+ * string costs half as much as a search for its end and `addLength`.
+ */
+export function addShortString(bytes: Buffer, opening: number, stop: number, sum: TextLength): number {
+  let ascii = 0
+  let wide = 0
+  for (let at = opening + 1; at < stop; at++) {
+    const byte = bytes[at]!
+    if (byte === QUOTE) {
+      sum.ascii += ascii
+      sum.wide += wide
+      return at + 1
+    }
+    if (byte >= 0x80) {
+      if (byte >= 0xc0) wide++
+    } else {
+      ascii++
+      if (byte === BACKSLASH && bytes[++at] === LETTER_U) return -1
+    }
+  }
+  return -1
 }
 
 /** Returns the approximate number of tokens of a text of this length. */

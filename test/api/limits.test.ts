@@ -236,6 +236,17 @@ describe("limits of the configuration", () => {
     ])
   })
 
+  test("of a key whose name has changed stay for this key, and a warning names it", async () => {
+    await callLocally(keys.update, admin.caller, { id: other.id, name: "Renamed" })
+    expect(await sync([{ ...RATE, amount: 10 }])).toContainEqual(["rate", "30", "config"])
+    expect(warnings).toEqual([
+      expect.stringMatching(/no API key "Other".* The limit .* stays for the key "Renamed"\. Correct it, and restart$/),
+    ])
+    expect(await sync([{ ...RATE, amount: 10, key: "Renamed" }])).toContainEqual(["rate", "10", "config"])
+    await callLocally(keys.update, admin.caller, { id: other.id, name: "Other" })
+    expect(await sync([{ ...RATE, amount: 30 }])).toContainEqual(["rate", "30", "config"])
+  })
+
   test("of a key that does not exist are not applied, and a warning says why", async () => {
     expect(await sync([{ ...RATE, key: "Nobody" }])).toContainEqual(["rate", "30", "config"])
     expect(warnings).toEqual([

@@ -1,4 +1,4 @@
-import { readdirSync, truncateSync } from "node:fs"
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { createTestDatabase } from "../support/postgres.ts"
@@ -58,6 +58,21 @@ test("rows whose ids nobody knows any more are over as soon as nothing waits", a
   expect((await ledger.drain(60_000)).drained).toBe(true)
   expect(ledger.stats()).toMatchObject({ dropped: 2, waiting: 0 })
   expect(heard.all).toBe(1)
+})
+
+test("of a row whose line the disk has damaged nobody knows the id, and it is over as soon as nothing waits", async () => {
+  const db = await openDatabase()
+  const dir = await makeDirectory()
+  const first = await openTestLedger(db, dir, { timing: { lingerMs: 600_000 } })
+  const [whole] = appendMany(first.append, [aRecord(), aRecord({ total_cost: "0.00777" })])
+  await first.close()
+  const file = join(dir, "000000000001.jsonl")
+  writeFileSync(file, readFileSync(file, "utf8").replace('"0.00777"', '"9.00777"'))
+  const { heard, listeners } = listen()
+  const second = await openTestLedger(db, dir, { timing: QUICK, ...listeners })
+  expect((await second.drain(60_000)).drained).toBe(true)
+  expect(second.stats()).toMatchObject({ written: 1, rejected: 1, waiting: 0 })
+  expect(heard).toEqual({ ids: [whole], all: 1, recovered: 1 })
 })
 
 test("the rows that an earlier process left are reported once when they do not wait any more", async () => {

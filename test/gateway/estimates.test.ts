@@ -102,6 +102,19 @@ describe("the expected use", () => {
     expect(inputTokens).toBeCloseTo(content.length / 4, -3)
   })
 
+  test("of a body that names its model twice is that of the last one, in whatever order they stand", async () => {
+    for (const [first, last] of [
+      ["gpt-4o", "gpt-4o-mini"],
+      ["gpt-4o-mini", "gpt-4o"],
+    ] as const) {
+      const members = `"messages":${JSON.stringify(messages)},"max_tokens":100`
+      const twice = await estimate("expected", { body: `{"model":"${first}",${members},"model":"${last}"}` })
+      const rate = last === "gpt-4o" ? 10_000 : OUT // 100 tokens of output cost more than the input
+      expect(twice.cost).toBeGreaterThanOrEqual(100 * rate)
+      expect(twice.cost).toBeLessThan(110 * rate)
+    }
+  })
+
   test("of a model without a price has no cost", async () => {
     expect((await estimate("expected", { body: { ...chat, model: "no-such-model" } })).cost).toBeUndefined()
   })

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest"
-import { findMembers, memberValue } from "../../src/kit/json/members.ts"
+import { findMembers, MemberNames, memberValue } from "../../src/kit/json/members.ts"
 import { JsonOutline } from "../../src/kit/json/outline.ts"
 import { createRandom, type Random } from "../providers/_random.ts"
 
 const NAMES = ["model", "stream", "stream_options", "max_tokens"]
+const MEMBERS = new MemberNames(NAMES)
 
 function outlineOf(bytes: Buffer, splits: (length: number) => number): JsonOutline {
   const outline = new JsonOutline()
@@ -19,7 +20,7 @@ function outlineOf(bytes: Buffer, splits: (length: number) => number): JsonOutli
 function viaOutline(bytes: Buffer, splits: (length: number) => number) {
   const outline = outlineOf(bytes, splits)
   const seen = outline.bytes()
-  const members = findMembers(seen, NAMES)
+  const members = findMembers(seen, MEMBERS)
   if (!members) return undefined
   const found = Object.entries(members.found).map(([name, { keyStart, start, end }]) => [
     name,
@@ -32,7 +33,7 @@ function viaOutline(bytes: Buffer, splits: (length: number) => number) {
 }
 
 function directly(bytes: Buffer) {
-  const members = findMembers(bytes, NAMES)
+  const members = findMembers(bytes, MEMBERS)
   if (!members) return undefined
   const found = Object.entries(members.found).map(([name, member]) => [
     name,

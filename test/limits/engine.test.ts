@@ -66,6 +66,19 @@ describe("limits", () => {
     expect((await reserveMany(gateway, 5)).admitted).toHaveLength(0)
   })
 
+  test("what is settled is over when the ledger reports that no row waits, although it does not know their ids", async () => {
+    const { gateway, clock } = open([toLimit({ amount: "2" })])
+    for (const reservation of (await reserveMany(gateway, 2)).admitted) reservation.settle(USAGE)
+    expect((await reserveMany(gateway, 2)).admitted).toHaveLength(0)
+    gateway.committedAll()
+    // The rows were damaged: the database counts nothing, and hears of the smaller lease.
+    gateway.tick()
+    await clock.advance(2_500)
+    gateway.tick()
+    await clock.advance(200)
+    expect((await reserveMany(gateway, 5)).admitted).toHaveLength(2)
+  })
+
   test("all limits that apply have room, or nothing is reserved in any of them", async () => {
     const wide = toLimit({ amount: "100", name: "wide" })
     const narrow = toLimit({ id: "00000000-0000-4000-8000-000000000002", amount: "1", name: "narrow" })

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { callLocally } from "../../src/api/call.ts"
 import { keys } from "../../src/api/routes/keys.ts"
+import { limits } from "../../src/api/routes/limits.ts"
 import { describeExpiring } from "../../src/operations/keys/expiring.ts"
 import { withDatabase } from "../../src/operations/open/database.ts"
 import { loadSettings } from "../../src/server/settings.ts"
@@ -140,6 +141,29 @@ describe("the limits of a key", () => {
     // A key that nobody saw leaves no limit behind.
     await callLocally(keys.discard, caller, { id, key })
     expect((await callLocally(keys.create, caller, input)).limits.map(({ name }) => name)).toContain("Limited budget")
+  })
+
+  test("follow the key when its name changes, and keep what they have used", async () => {
+    const { id } = await callLocally(keys.create, caller, { name: "Before", budget: "50/month", rpm: "60" })
+    await callLocally(keys.create, caller, { name: "Taken", budget: "1/day" })
+    await callLocally(limits.create, caller, {
+      name: "own",
+      measure: "requests",
+      amount: 5,
+      window: "day",
+      key: "Before",
+    })
+    const listOfKey = async () => (await callLocally(limits.list, caller, {})).filter(({ key }) => key === id)
+    const before = await listOfKey()
+    const renamed = await callLocally(keys.update, caller, { id, name: "Taken" })
+    const names = renamed.limits.map(({ name }) => name)
+    expect(names.toSorted()).toEqual([`Taken (${id.slice(0, 8)}) budget`, "Taken rpm", "own"])
+    const after = await listOfKey()
+    expect(after.map((limit) => limit.id).toSorted()).toEqual(before.map((limit) => limit.id).toSorted())
+    expect(after.map(({ key_name }) => key_name)).toEqual(["Taken", "Taken", "Taken"])
+    const { limits: changed } = await callLocally(keys.update, caller, { id, budget: "9/day" })
+    expect(changed.find(({ name }) => name.endsWith("budget"))).toMatchObject({ amount: "9", window: "day" })
+    expect(await listOfKey()).toHaveLength(3)
   })
 
   test.each([

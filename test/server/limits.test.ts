@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import pg from "pg"
@@ -10,10 +10,12 @@ import { deleteLimit, insertLimit, type NewLimit, updateLimit } from "../../src/
 import { openPostgres } from "../../src/database/open.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 import { startServer } from "../../src/server/start.ts"
+import { aRecord, openTestLedger } from "../database/_ledger.ts"
 import { postgresAt } from "../support/databases.ts"
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { HANG_MS } from "../support/until.ts"
+import { insertRows } from "../support/usage-rows.ts"
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -75,7 +77,7 @@ afterAll(async () => {
   for (const dir of dirs) rmSync(dir, { recursive: true, force: true })
 })
 
-async function ask({ port }: Server, headers: Record<string, string> = {}): Promise<Response> {
+async function ask({ port }: Server, headers: Record<string, string> = {}, changes: object = {}): Promise<Response> {
   const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
     method: "POST",
     headers: {
@@ -84,7 +86,7 @@ async function ask({ port }: Server, headers: Record<string, string> = {}): Prom
       "Content-Type": "application/json",
       ...headers,
     },
-    body: JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "hi" }] }),
+    body: JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "hi" }], ...changes }),
   })
   await response.arrayBuffer()
   return response
@@ -102,6 +104,8 @@ async function createLimit(team: string, limit: Partial<NewLimit>) {
   }, WAIT)
   return created
 }
+
+const keyId = async () => (await sql.query("SELECT id FROM api_keys WHERE name = 'app'")).rows[0].id as string
 
 const sumOfLeases = async (limit: string) =>
   (await sql.query("SELECT coalesce(sum(granted), 0)::int AS sum FROM llm_limit_leases WHERE limit_id = $1", [limit]))
@@ -170,5 +174,45 @@ describe("limits on three gateways", () => {
     const second = await start(dir)
     await vi.waitFor(async () => expect(await countOf()).toBe(0), WAIT)
     await second.stop()
+  })
+
+  test("free the leases of an abandoned slot when its rows are written", async () => {
+    const limit = await createLimit("abandoned", { amount: "1000" })
+    const dir = makeDirectory()
+    const slot = join(dir, "journal", "2")
+    mkdirSync(slot, { recursive: true })
+    const left = await openTestLedger(database, slot, { timing: { lingerMs: 600_000 } })
+    const row = aRecord({ raw_metadata: { Team: "abandoned" } })
+    left.append(row)
+    await left.close()
+    await sql.query(
+      `INSERT INTO llm_limit_leases VALUES ($1, '', 'epoch', gen_random_uuid(), $2, 5, 5, now() + interval '10 minutes')`,
+      [limit.id, `${hostname()}:${slot}`],
+    )
+    const gateway = await start(dir)
+    await vi.waitFor(async () => {
+      const { rows } = await sql.query("SELECT 1 FROM llm_limit_leases WHERE slot LIKE '%' || $1", [slot])
+      expect(rows).toEqual([])
+    }, WAIT)
+    // Until then, the lease has covered the row.
+    expect((await sql.query("SELECT 1 FROM llm_requests WHERE id = $1", [row.id])).rowCount).toBe(1)
+    await gateway.stop()
+  })
+
+  test("expect of an answer what earlier answers to the key and the model had, from the first request on", async () => {
+    await createLimit("expecting", { measure: "output_tokens", amount: "1000000", per: "User-Id" })
+    await insertRows(sql, Array(40).fill({ key: await keyId(), model: "gpt-4o", output: 5000 }))
+    const gateway = await start()
+    let users = 0
+    await vi.waitFor(async () => {
+      // No one else has used or reserved something of the amount of this user.
+      const headers = { "X-Majordomo-Team": "expecting", "X-Majordomo-User-Id": `user ${users++}` }
+      // The head of a stream comes while the whole estimate is reserved.
+      const response = await ask(gateway, headers, { model: "gpt-4o", stream: true })
+      const reserved = 1_000_000 - Number(response.headers.get("x-majordomo-limit-remaining")?.split("=")[1])
+      expect(reserved).toBeGreaterThanOrEqual(5000)
+      expect(reserved).toBeLessThan(6000)
+    }, WAIT)
+    await gateway.stop()
   })
 })

@@ -2,7 +2,7 @@ import type { Estimate } from "../../core/limit-reservation.ts"
 import { toUnits } from "../../core/limit-units.ts"
 import type { ModelBounds } from "../../core/model-bounds.ts"
 import { NO_READING } from "../../core/usage.ts"
-import { type RequestBounds, readBounds } from "../../providers/_bounds.ts"
+import { findBounds, type RequestBounds, readBounds } from "../../providers/_bounds.ts"
 import { estimateInput, startOf } from "../../providers/_estimate.ts"
 import type { Pieces } from "../../providers/_pieces.ts"
 import { maxInputTokens } from "../../providers/_request-size.ts"
@@ -49,8 +49,8 @@ export class Estimator {
 
   /** Returns what the estimates of a request are computed from. */
   read(request: ProxiedRequest): Sizes {
-    const { dialect, providerRequest } = request
-    const stated = readBounds(providerRequest.body)
+    const { dialect, prepared, providerRequest } = request
+    const stated = readBounds(prepared.json ?? findBounds(providerRequest.body))
     const order = dialect.readOrder?.(providerRequest)
     return {
       isUnsized: isJob(request) || opensSession(request.call),

@@ -3,7 +3,7 @@ import { type Bucket, NO_READING, NO_USAGE, type Reading } from "../../core/usag
 import type { Deps } from "../deps.ts"
 
 /** The model whose tokens are priced, and how a request asks to be served. */
-interface RateQuestion {
+export interface RateQuestion {
   readonly provider: string
   readonly model: string
   readonly keyDiscountFactor: string | undefined

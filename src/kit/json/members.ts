@@ -15,6 +15,35 @@ const BACKSLASH = 92
 /** The longest key, in bytes, that is searched for escapes. */
 const MAX_ESCAPED_KEY_BYTES = 256
 
+/** Names of members to find, prepared so that a key is only compared with the names of its own length. */
+export class MemberNames {
+  private readonly ofLength: (readonly string[])[] = []
+  private readonly all: readonly string[]
+
+  constructor(names: readonly string[]) {
+    this.all = names
+    const longest = names.reduce((most, { length }) => Math.max(most, length), 0)
+    // No holes, because each key of each request is looked up here.
+    for (let length = 0; length <= longest; length++) this.ofLength.push(names.filter((name) => name.length === length))
+  }
+
+  /** Returns the name that is the key from `start` to before `end`, which are the indexes of its quotes. */
+  nameAt(bytes: Buffer, start: number, end: number): string | undefined {
+    for (const name of this.ofLength[end - start - 2] ?? NO_NAMES) if (isAt(bytes, start + 1, name)) return name
+    const key = escapedKeyAt(bytes, start, end)
+    return key !== undefined && this.all.includes(key) ? key : undefined
+  }
+
+  /** Returns the name that differs from the key only in case, which some providers accept. */
+  variantAt(bytes: Buffer, start: number, end: number): string | undefined {
+    for (const name of this.ofLength[end - start - 2] ?? NO_NAMES) if (isVariantAt(bytes, start + 1, name)) return name
+    const key = escapedKeyAt(bytes, start, end)?.toLowerCase()
+    return key === undefined ? undefined : this.all.find((name) => name.toLowerCase() === key)
+  }
+}
+
+const NO_NAMES: readonly string[] = []
+
 /** The place of one member in the bytes of an object. */
 export interface Member {
   /** The index of the opening quote of its key. */
@@ -40,6 +69,12 @@ export interface Members {
   readonly empty: boolean
 }
 
+/** An object and the members that were found in it. */
+export interface SearchedObject {
+  readonly bytes: Buffer
+  readonly members: Members
+}
+
 /**
  * Finds members of a JSON object by name, without parsing it. Only the top level is searched. Returns undefined if the
  * bytes are not an object.
@@ -49,7 +84,7 @@ export interface Members {
  *
  * Worked example: `model` in `{"a":{"model":1},"model":"m"}` is `{ keyStart: 17, start: 25, end: 28 }`.
  */
-export function findMembers(bytes: Buffer, names: readonly string[], maxBytes = 8_000_000): Members | undefined {
+export function findMembers(bytes: Buffer, names: MemberNames, maxBytes = 8_000_000): Members | undefined {
   let at = contentStart(bytes)
   if (bytes[at] !== OPEN_OBJECT) return undefined
   const open = ++at
@@ -70,8 +105,8 @@ export function findMembers(bytes: Buffer, names: readonly string[], maxBytes = 
       if (end < 0) break
       if (expectsKey) {
         keyStart = at
-        name = nameAt(bytes, at, end, names)
-        const twice = name === undefined ? variantAt(bytes, at, end, names) : found[name] && name
+        name = names.nameAt(bytes, at, end)
+        const twice = name === undefined ? names.variantAt(bytes, at, end) : found[name] && name
         if (twice !== undefined) ambiguous = (ambiguous ?? new Set()).add(twice)
         expectsKey = false
         empty = false
@@ -111,6 +146,22 @@ export function memberValue(bytes: Buffer, member: Member | undefined, maxBytes 
   }
 }
 
+const SINGLE_NAMES = new Map<string, MemberNames>()
+
+/** Returns the names to find for one member. `name` is a constant of the code, so there are few. */
+export function nameOfMember(name: string): MemberNames {
+  const known = SINGLE_NAMES.get(name)
+  if (known !== undefined) return known
+  const names = new MemberNames([name])
+  SINGLE_NAMES.set(name, names)
+  return names
+}
+
+/** Returns the value of one member of an object, parsed. Returns undefined if it is missing or longer than 4 KiB. */
+export function readMember(bytes: Buffer, name: string): unknown {
+  return memberValue(bytes, findMembers(bytes, nameOfMember(name))?.found[name])
+}
+
 /** Returns the index of the first byte after a byte order mark and white space. */
 export function contentStart(bytes: Buffer): number {
   return skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0)
@@ -129,23 +180,11 @@ function trimEnd(bytes: Buffer, start: number, end: number): number {
   return at
 }
 
-/** Returns the name in `names` that is the key from `start` to before `end`, which are the indexes of its quotes. */
-function nameAt(bytes: Buffer, start: number, end: number, names: readonly string[]): string | undefined {
-  const length = end - start - 2
-  for (const name of names) if (name.length === length && isAt(bytes, start + 1, name)) return name
-  if (length > MAX_ESCAPED_KEY_BYTES || !hasEscape(bytes, start, end)) return undefined
+/** Returns the parsed key from `start` to before `end` if it is written with escapes. */
+function escapedKeyAt(bytes: Buffer, start: number, end: number): string | undefined {
+  if (end - start - 2 > MAX_ESCAPED_KEY_BYTES || !hasEscape(bytes, start, end)) return undefined
   const parsed = memberValue(bytes, { keyStart: start, start, end })
-  return typeof parsed === "string" && names.includes(parsed) ? parsed : undefined
-}
-
-/** Returns the name in `names` that differs from the key only in case, which some providers accept. */
-function variantAt(bytes: Buffer, start: number, end: number, names: readonly string[]): string | undefined {
-  const length = end - start - 2
-  for (const name of names) if (name.length === length && isVariantAt(bytes, start + 1, name)) return name
-  if (length > MAX_ESCAPED_KEY_BYTES || !hasEscape(bytes, start, end)) return undefined
-  const parsed = memberValue(bytes, { keyStart: start, start, end })
-  if (typeof parsed !== "string") return undefined
-  return names.find((name) => name.toLowerCase() === parsed.toLowerCase())
+  return typeof parsed === "string" ? parsed : undefined
 }
 
 function hasEscape(bytes: Buffer, start: number, end: number): boolean {

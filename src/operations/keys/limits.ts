@@ -65,11 +65,7 @@ function parseCount(kind: Kind, text: string): Pick<Limit, "amount"> {
 }
 
 /** Creates, changes and removes limits of a key. The caller holds the lock of the rollups, or has just created the key. */
-export async function applyKeyLimits(
-  query: RunQuery,
-  key: { readonly id: string; readonly name: string },
-  changes: readonly KeyLimitChange[],
-): Promise<void> {
+export async function applyKeyLimits(query: RunQuery, key: KeyName, changes: readonly KeyLimitChange[]): Promise<void> {
   for (const { kind, measure, amount, window } of changes) {
     const limits = await listLimits({ query })
     const found = limits.find((limit) => limit.key === key.id && limit.measure === measure && isOf(kind, limit))
@@ -81,6 +77,20 @@ export async function applyKeyLimits(
   }
 }
 
+/** Renames the limits that were made here and have the name of their key. They count the key by its id, whatever its name is. */
+export async function renameKeyLimits(query: RunQuery, before: KeyName, after: KeyName): Promise<void> {
+  for (const kind of Object.keys(KINDS) as Kind[]) {
+    const limits = await listLimits({ query })
+    const names = toNames(kind, before)
+    for (const { id } of limits.filter(
+      (limit) => limit.key === before.id && isOf(kind, limit) && names.includes(limit.name),
+    ))
+      await updateLimit(query, id, { name: toFreeName(kind, after, limits) })
+  }
+}
+
+type KeyName = { readonly id: string; readonly name: string }
+
 /** Whether a limit was made here. Others of the same key, with more filters or of the configuration, are left alone. */
 function isOf(kind: Kind, { name, provider, model, where, per, action, source }: Limit): boolean {
   const isPlain = [provider, model, where, per].every((filter) => filter === undefined)
@@ -88,8 +98,12 @@ function isOf(kind: Kind, { name, provider, model, where, per, action, source }:
 }
 
 /** Keys can have the same name, and limits cannot. */
-function toFreeName(kind: Kind, key: { readonly id: string; readonly name: string }, limits: readonly Limit[]): string {
-  const start = [...key.name].slice(0, 200).join("")
-  const name = `${start} ${kind}`
-  return limits.some((limit) => limit.name === name) ? `${start} (${key.id.slice(0, 8)}) ${kind}` : name
+function toFreeName(kind: Kind, key: KeyName, limits: readonly Limit[]): string {
+  const [name, longer] = toNames(kind, key)
+  return limits.some((limit) => limit.name === name) ? longer : name
+}
+
+function toNames(kind: Kind, { id, name }: KeyName): readonly [name: string, longer: string] {
+  const start = [...name].slice(0, 200).join("")
+  return [`${start} ${kind}`, `${start} (${id.slice(0, 8)}) ${kind}`]
 }

@@ -6,7 +6,7 @@ import { updateKey as changeKey, type KeyPolicyChange, rejectEmptyChange } from 
 import { lockRollups } from "../../database/locks.ts"
 import type { Context } from "../context.ts"
 import { type Key, readKeyView } from "./key.ts"
-import { applyKeyLimits, type KeyLimitChange } from "./limits.ts"
+import { applyKeyLimits, type KeyLimitChange, renameKeyLimits } from "./limits.ts"
 
 interface KeyChange extends KeyMetadataInput {
   readonly id: string
@@ -23,7 +23,7 @@ interface KeyChange extends KeyMetadataInput {
 
 /**
  * Changes the name, the description, the discount, the metadata, the provider keys, the policy or the limits of an API key, for
- * new requests. A member that is undefined stays as it is.
+ * new requests. A member that is undefined stays as it is. With the name, those of its limits are changed that have it.
  *
  * @throws CommandError if nothing is to be changed, a value is not valid, or no key has the id
  */
@@ -34,12 +34,13 @@ export async function updateKey(
   rejectEmptyChange({ ...change, names, limits })
   return database.transaction(async (query) => {
     // A new limit counts the requests of its window. Batches take the lock for it before the row of the key, too.
-    if (limits !== undefined) await lockRollups(query)
+    if (limits !== undefined || change.name !== undefined) await lockRollups(query)
     const before = (await readKeyView(query, now()))(await lockKey(query, id))
     const bindings = names && (await resolveBindings(query, names))
     // A name from before names were checked may stay, because forms send it back as it is.
     const name = change.name === before.name ? undefined : change.name
     const changed = await changeKey({ query }, id, { ...change, name, bindings })
+    if (name !== undefined) await renameKeyLimits(query, before, changed)
     if (limits !== undefined) await applyKeyLimits(query, changed, limits)
     const after = (await readKeyView(query, now()))(changed)
     await recordChange(query, actor, { action: "keys.update", target: after.id, before, after })

@@ -33,7 +33,10 @@ export async function syncConfiguredLimits(
     for (const definition of configured) {
       const before = stored.get(definition.name)
       stored.delete(definition.name)
-      const limit = resolveOrWarn(definition, () => resolveLimit(definition, { keys, settings }), warn)
+      const limit = resolveOrWarn(
+        () => resolveLimit(definition, { keys, settings }),
+        (reason) => warn(describeUnresolved(definition, before, reason, names)),
+      )
       if (limit !== undefined) await putLimit(query, before, limit, names)
     }
     for (const limit of stored.values()) if (limit.source === "config") await removeLimit(query, limit, names)
@@ -48,18 +51,26 @@ function noteForeignLimits(limits: readonly Limit[], warn: (line: string) => voi
   )
 }
 
-function resolveOrWarn(
-  { name }: LimitDefinition,
-  resolve: () => LimitDefinition,
-  warn: (line: string) => void,
-): LimitDefinition | undefined {
+function resolveOrWarn(resolve: () => LimitDefinition, warn: (reason: string) => void): LimitDefinition | undefined {
   try {
     return resolve()
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    warn(`limits: ${JSON.stringify(name)} is not applied: ${error.message}. Correct it, and restart`)
+    warn(error.message)
     return undefined
   }
+}
+
+/** A limit whose key has another name now goes on for this key, because the database has its id. */
+function describeUnresolved(
+  { name }: LimitDefinition,
+  before: Limit | undefined,
+  reason: string,
+  names: KeyNames,
+): string {
+  const key = before?.key === undefined ? "" : ` for the key ${JSON.stringify(names.get(before.key) ?? before.key)}`
+  const stays = before === undefined ? "" : ` The limit that is stored under this name stays${key}.`
+  return `limits: ${JSON.stringify(name)} is not applied: ${reason}.${stays} Correct it, and restart`
 }
 
 async function putLimit(query: RunQuery, before: Limit | undefined, limit: LimitDefinition, names: KeyNames) {

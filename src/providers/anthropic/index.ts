@@ -19,11 +19,19 @@ export const anthropic = defineDialect({
   credentials: [{ header: "x-api-key" }, { header: "authorization", scheme: "bearer" }],
   logins: LOGINS,
   prepare(request, { rewriteResultUrls }) {
-    const { model, stream, attribution } = readRequest(request)
+    const { model, stream, attribution, json } = readRequest(request)
     const isBatch = OPERATIONS.find(request.method, request.path).kind === "batch"
     const address = isBatch ? findGatewayAddress(rewriteResultUrls, request.headers["host"]) : undefined
     const createRewriter = address === undefined ? undefined : () => new ResultsUrlFilter(address)
-    return { requestedModel: model, edit: undefined, createFilter: undefined, createRewriter, stream, attribution }
+    return {
+      requestedModel: model,
+      edit: undefined,
+      createFilter: undefined,
+      createRewriter,
+      stream,
+      attribution,
+      json,
+    }
   },
   modelInPath: modelIn,
   framing(request, head) {

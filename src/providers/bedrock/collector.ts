@@ -1,5 +1,5 @@
 import type { RawHeaders } from "../../core/call.ts"
-import { findMembers } from "../../kit/json/members.ts"
+import { findMembers, MemberNames } from "../../kit/json/members.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { readErrorMessage } from "../_error-message.ts"
 import { estimateInput, estimateOutput, startOf, tokensPerCall } from "../_estimate.ts"
@@ -184,7 +184,7 @@ function asksForGuardrail({ headers, body }: ProviderRequest): boolean {
   return body.length > 0 && findMembers(bytesOf(body), GUARDRAIL)?.found["guardrailConfig"] !== undefined
 }
 
-const GUARDRAIL = ["guardrailConfig"]
+const GUARDRAIL = new MemberNames(["guardrailConfig"])
 
 /** Returns the message of an exception inside a stream, such as `throttlingException: Too many tokens`. */
 function toMessage({ type, payload }: AwsEvent): string {

@@ -12,13 +12,17 @@ export const bedrock = defineDialect({
   routes: { claims: CLAIMS, surfaces: SURFACES, operations: OPERATIONS },
   credentials: [{ header: "authorization", scheme: "bearer" }],
   load: loadAwsEvents,
-  prepare: (request) => ({
-    requestedModel: requestedIn(request.path),
-    edit: undefined,
-    createFilter: undefined,
-    attribution: readRequest(request).attribution,
-    stream: isStreamed(request.path),
-  }),
+  prepare(request) {
+    const { attribution, json } = readRequest(request)
+    return {
+      requestedModel: requestedIn(request.path),
+      edit: undefined,
+      createFilter: undefined,
+      attribution,
+      json,
+      stream: isStreamed(request.path),
+    }
+  },
   framing: ({ method, path }, head) => (OPERATIONS.find(method, path).kind === "count" ? "opaque" : framingOf(head)),
   readOrder: ({ path }) => (/embed/.test(requestedIn(path) ?? "") ? { pieces: {} } : undefined),
   createCollector: (request, headers) => new AnswerCollector(request, headers),

@@ -33,6 +33,7 @@ export const gemini = defineDialect({
       createFilter: undefined,
       stream: isStreamed(request.path) || facts?.stream === true,
       attribution: facts?.attribution,
+      json: facts?.json,
     }
   },
   framing(request, head) {

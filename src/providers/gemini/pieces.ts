@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../kit/json/members.ts"
+import { findMembers, MemberNames, memberValue } from "../../kit/json/members.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { FILM_NOT_MADE, type Pieces } from "../_pieces.ts"
 import { bytesOf, countOf, type JsonObject, listOf, objectOf, textOf } from "../_values.ts"
@@ -35,9 +35,11 @@ export function readOrder(request: ProviderRequest): Pieces | undefined {
   return { pieces: { images: countOf(parametersOf(request)["sampleCount"]) || DEFAULT_IMAGES } }
 }
 
+const PARAMETERS = new MemberNames(["parameters"])
+
 function parametersOf({ body }: ProviderRequest): JsonObject {
   const bytes = bytesOf(body)
-  return objectOf(memberValue(bytes, findMembers(bytes, ["parameters"])?.found["parameters"])) ?? {}
+  return objectOf(memberValue(bytes, findMembers(bytes, PARAMETERS)?.found["parameters"])) ?? {}
 }
 
 function readFilms(request: ProviderRequest): Pieces {

@@ -1,5 +1,5 @@
 import type { Edit } from "../../core/call.ts"
-import { findMembers } from "../../kit/json/members.ts"
+import { findMembers, MemberNames } from "../../kit/json/members.ts"
 import type { RequestFacts } from "../_request.ts"
 import { bytesOf } from "../_values.ts"
 
@@ -8,6 +8,7 @@ const VALUE = Buffer.from('{"include_usage":true}')
 const MEMBER = Buffer.from('"include_usage":true')
 const FIRST_MEMBER = Buffer.from('"include_usage":true,')
 const TRUE = Buffer.from("true")
+const INCLUDE_USAGE = new MemberNames(["include_usage"])
 
 /**
  * Returns the edit that puts `stream_options.include_usage` into the body of a streamed chat request. undefined: the
@@ -20,7 +21,7 @@ export function askForUsage({ stream, json }: RequestFacts): Edit | undefined {
   if (!options) return insertAt(members.found["stream"]!.end, OPTIONS)
   const text = bytes.subarray(options.start, options.end)
   if (isNull(text)) return { start: options.start, end: options.end, by: VALUE }
-  const inner = findMembers(text, ["include_usage"])
+  const inner = findMembers(text, INCLUDE_USAGE)
   if (!inner || inner.close < 0) return undefined
   const own = inner.found["include_usage"]
   if (!own) return insertAt(options.start + inner.open, inner.empty ? MEMBER : FIRST_MEMBER)

@@ -1,7 +1,7 @@
 import type { RawHeaders } from "../../core/call.ts"
 import { findRaw } from "../../core/raw-headers.ts"
 import type { Countable, Reading } from "../../core/usage.ts"
-import { findMembers, memberValue } from "../../kit/json/members.ts"
+import { readMember } from "../../kit/json/members.ts"
 import { DeliveryCollector } from "../_delivery.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { tokensPerCall } from "../_estimate.ts"
@@ -209,7 +209,7 @@ const GENERATE = Buffer.from('"generate"')
 function isWarmUp({ method, body }: ProviderRequest, kind: Kind | undefined): boolean {
   if (method !== "GET" || kind !== "responses") return false
   const bytes = bytesOf(body)
-  return bytes.includes(GENERATE) && memberValue(bytes, findMembers(bytes, ["generate"])?.found["generate"]) === false
+  return bytes.includes(GENERATE) && readMember(bytes, "generate") === false
 }
 
 /** OpenAI's regional hosts. */

@@ -42,6 +42,7 @@ export const openai = defineDialect({
       createFilter: edit && createUsageFilter,
       stream: facts.stream,
       attribution: facts.attribution,
+      json: facts.json,
     }
   },
   modelInPath: deploymentOf,

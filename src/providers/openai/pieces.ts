@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../kit/json/members.ts"
+import { findMembers, MemberNames, memberValue } from "../../kit/json/members.ts"
 import type { ProviderRequest } from "../_dialect.ts"
 import { estimateInput } from "../_estimate.ts"
 import { readFormFields } from "../_multipart.ts"
@@ -117,13 +117,14 @@ function readPages({ request }: Order, answer: JsonObject): Pieces | undefined {
   const pages = countOf(objectOf(answer["usage_info"])?.["pages_processed"])
   if (!pages) return undefined
   const bytes = bytesOf(request.body)
-  const found = findMembers(bytes, ANNOTATIONS)?.found
+  const found = findMembers(bytes, ANNOTATION_NAMES)?.found
   const isAnnotated = ANNOTATIONS.some((name) => bytes[found?.[name]?.start ?? bytes.length] === OPEN_OBJECT)
   return { pieces: { pages }, ...(isAnnotated ? { kinds: { pages: "annotated" } } : {}) }
 }
 
 const OPEN_OBJECT = 123
 const ANNOTATIONS = ["document_annotation_format", "bbox_annotation_format"]
+const ANNOTATION_NAMES = new MemberNames(ANNOTATIONS)
 
 /** No text that is spoken is longer. */
 const MAX_FIELD_BYTES = 256 * 1024
@@ -136,7 +137,7 @@ function readFields<Name extends string>(
   const bytes = bytesOf(body)
   const type = String(headers["content-type"] ?? "")
   if (/^multipart\/form-data/i.test(type)) return readFormFields(type, bytes, names) as { [K in Name]?: string }
-  const found = findMembers(bytes, names)?.found
+  const found = findMembers(bytes, new MemberNames(names))?.found
   const fields: { [K in Name]?: string } = {}
   for (const name of names) {
     const value = memberValue(bytes, found?.[name], MAX_FIELD_BYTES)

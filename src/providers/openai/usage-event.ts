@@ -1,4 +1,4 @@
-import { findMembers, type Member, skipSpace } from "../../kit/json/members.ts"
+import { findMembers, type Member, MemberNames, skipSpace } from "../../kit/json/members.ts"
 import { stringEnd } from "../../kit/json/tokenizer.ts"
 
 const LF = 10
@@ -6,6 +6,7 @@ const COMMA = 44
 /** The name of the member to hide. */
 export const USAGE = Buffer.from('"usage"')
 const NOTHING = Buffer.alloc(0)
+const NAMES = new MemberNames(["usage", "choices"])
 
 /**
  * Appends to `out` what a client that did not ask for usage would have got of this event: all of it, all but its
@@ -26,7 +27,7 @@ export function hideUsage(event: Buffer, key: number, out: Buffer[]): void {
     out.push(event.subarray(0, start + from), event.subarray(start + to))
     return
   }
-  const members = findMembers(data, ["usage", "choices"])
+  const members = findMembers(data, NAMES)
   const usage = members?.found["usage"]
   if (!members || members.close < 0 || !usage) {
     out.push(event)

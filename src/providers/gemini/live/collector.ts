@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../../kit/json/members.ts"
+import { readMember } from "../../../kit/json/members.ts"
 import type { Shape } from "../../../kit/json/prune.ts"
 import { stringEnd } from "../../../kit/json/tokenizer.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
@@ -131,7 +131,7 @@ export class LiveCollector implements Collector {
 /** No message of the provider names the model. */
 function modelOf({ body }: ProviderRequest): string | undefined {
   const bytes = bytesOf(body)
-  return textOf(memberValue(bytes, findMembers(bytes, ["model"])?.found["model"]))
+  return textOf(readMember(bytes, "model"))
 }
 
 function promptOf(usage: JsonObject): number {

@@ -1,4 +1,4 @@
-import { findMembers, type Member, memberValue } from "../../../kit/json/members.ts"
+import { findMembers, type Member, MemberNames, memberValue } from "../../../kit/json/members.ts"
 import { estimateInput } from "../../_estimate.ts"
 import { type ContextTokens, NO_CONTEXT } from "../../_socket-message.ts"
 import { decodedBytes } from "../../_sound.ts"
@@ -16,8 +16,8 @@ const TOKENS_PER_PICTURE = 258
 const BYTES_PER_SAMPLE = 2
 const DEFAULT_RATE = 16_000
 
-const PARTS = ["audio", "video", "text", "mediaChunks", "media_chunks"]
-const BLOB = ["data", "mimeType", "mime_type"]
+const PARTS = new MemberNames(["audio", "video", "text", "mediaChunks", "media_chunks"])
+const BLOB = new MemberNames(["data", "mimeType", "mime_type"])
 /** No list of chunks in one message is longer. */
 const MAX_CHUNKS_BYTES = 4 * 1024 * 1024
 

@@ -1,4 +1,4 @@
-import { findMembers, type Member, memberValue } from "../../../kit/json/members.ts"
+import { findMembers, type Member, MemberNames, memberValue } from "../../../kit/json/members.ts"
 import { contextMember } from "../../_socket-message.ts"
 import type { SocketReader, TurnBegin, TurnMessage } from "../../_sockets.ts"
 import { textOf } from "../../_values.ts"
@@ -6,7 +6,7 @@ import { modelIn } from "../routes.ts"
 import { LiveContext } from "./context.ts"
 
 /** A client of Google's may write names in either way. */
-const CLIENT_NAMES = [
+const CLIENT_NAMES = new MemberNames([
   "setup",
   "clientContent",
   "client_content",
@@ -14,16 +14,18 @@ const CLIENT_NAMES = [
   "realtime_input",
   "toolResponse",
   "tool_response",
-]
-const SERVER_NAMES = ["serverContent", "toolCall", "usageMetadata"]
-const CONTENT_NAMES = [
+])
+const SETUP_NAMES = new MemberNames(["model", "generationConfig", "generation_config"])
+const END_NAMES = new MemberNames(["turnComplete", "turn_complete"])
+const SERVER_NAMES = new MemberNames(["serverContent", "toolCall", "usageMetadata"])
+const CONTENT_NAMES = new MemberNames([
   "modelTurn",
   "outputTranscription",
   "groundingMetadata",
   "interrupted",
   "generationComplete",
   "turnComplete",
-]
+])
 /** The content that the model generates. Transcriptions of what the user says are none. */
 const GENERATED = ["modelTurn", "outputTranscription", "groundingMetadata"]
 
@@ -108,7 +110,7 @@ export class LiveReader implements SocketReader {
   /** The first message of a session names the model; with an ephemeral token, the token may do it. */
   private onSetup(message: Buffer, { start, end }: Member): void {
     const setup = message.subarray(start, end)
-    const found = findMembers(setup, ["model", "generationConfig", "generation_config"])?.found
+    const found = findMembers(setup, SETUP_NAMES)?.found
     const model = textOf(memberValue(setup, found?.["model"]))
     this.model = model === undefined ? undefined : (modelIn(`/${model}`) ?? model)
     const config = found?.["generationConfig"] ?? found?.["generation_config"]
@@ -156,7 +158,7 @@ const MAX_CONFIG_BYTES = 4096
 /** Without `turnComplete`, the model waits for more. */
 function isTurnComplete(message: Buffer, { start, end }: Member): boolean {
   const content = message.subarray(start, end)
-  const found = findMembers(content, ["turnComplete", "turn_complete"])?.found
+  const found = findMembers(content, END_NAMES)?.found
   return memberValue(content, found?.["turnComplete"] ?? found?.["turn_complete"]) === true
 }
 

@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../../kit/json/members.ts"
+import { memberValue, nameOfMember, readMember } from "../../../kit/json/members.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
 import { readFormFields } from "../../_multipart.ts"
 import { innerMembers } from "../../_socket-message.ts"
@@ -18,9 +18,9 @@ export function findRealtimeModel({ query, headers, body }: ProviderRequest): st
   const bytes = bytesOf(body)
   const type = String(headers["content-type"] ?? "")
   if (!/^multipart\/form-data/i.test(type)) {
-    const session = innerMembers(bytes, "session", ["model"])
+    const session = innerMembers(bytes, "session", nameOfMember("model"))
     return session && textOf(memberValue(session.bytes, session.members.found["model"]))
   }
   const session = Buffer.from(readFormFields(type, bytes, ["session"], undefined, MAX_SESSION_BYTES)["session"] ?? "")
-  return textOf(memberValue(session, findMembers(session, ["model"])?.found["model"]))
+  return textOf(readMember(session, "model"))
 }

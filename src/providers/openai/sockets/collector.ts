@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../../kit/json/members.ts"
+import { findMembers, MemberNames, readMember } from "../../../kit/json/members.ts"
 import type { Shape } from "../../../kit/json/prune.ts"
 import { stringEnd } from "../../../kit/json/tokenizer.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
@@ -103,7 +103,7 @@ export class RealtimeCollector implements Collector {
   /** The texts of the request itself: instructions, and items that are no part of the conversation. */
   private ownInput(): number {
     const body = bytesOf(this.request.body)
-    const found = findMembers(body, OWN_INPUT)?.found
+    const found = findMembers(body, OWN_INPUT_NAMES)?.found
     return OWN_INPUT.reduce((sum, name) => {
       const member = found?.[name]
       return sum + (member ? estimateInput(body.subarray(member.start, member.end)) : 0)
@@ -118,11 +118,12 @@ export class RealtimeCollector implements Collector {
 
   private value(name: string): unknown {
     const body = bytesOf(this.request.body)
-    return memberValue(body, findMembers(body, [name])?.found[name])
+    return readMember(body, name)
   }
 }
 
 const OWN_INPUT = ["instructions", "input", "tools"]
+const OWN_INPUT_NAMES = new MemberNames(OWN_INPUT)
 
 /** Returns true for a model of transcriptions that is billed by the length of the sound. */
 function isBilledByTime(model: string | undefined): boolean {

@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../../kit/json/members.ts"
+import { findMembers, MemberNames, memberValue, nameOfMember } from "../../../kit/json/members.ts"
 import { readErrorMessage } from "../../_error-message.ts"
 import { innerMembers } from "../../_socket-message.ts"
 import type { SocketError } from "../../_sockets.ts"
@@ -19,6 +19,8 @@ export interface SocketErrorEvent {
   readonly isAboutResponse: boolean
 }
 
+const ASKED_NAMES = new MemberNames(["stream_id", "event_id"])
+const STATUS_NAMES = new MemberNames(["status", "status_details"])
 const MAX_EVENT_BYTES = 64 * 1024
 
 /**
@@ -45,7 +47,7 @@ export function readSocketError(message: Buffer): SocketErrorEvent {
 
 /** Returns why a response of the Realtime API failed; undefined: it did not fail. */
 export function readFailedResponse(message: Buffer): Pick<SocketErrorEvent, "statusCode" | "message"> | undefined {
-  const response = innerMembers(message, "response", ["status", "status_details"])
+  const response = innerMembers(message, "response", STATUS_NAMES)
   const value = (name: string) => response && memberValue(response.bytes, response.members.found[name])
   if (value("status") !== "failed") return undefined
   const error = objectOf(objectOf(value("status_details"))?.["error"]) ?? {}
@@ -57,7 +59,7 @@ export function readFailedResponse(message: Buffer): Pick<SocketErrorEvent, "sta
 
 /** Returns the text of the error for which a response failed; undefined: it states none. */
 export function readFailure(message: Buffer): string | undefined {
-  const response = innerMembers(message, "response", ["error"])
+  const response = innerMembers(message, "response", nameOfMember("error"))
   const error = response && memberValue(response.bytes, response.members.found["error"])
   return error ? readErrorMessage(Buffer.from(JSON.stringify({ error }))) : undefined
 }
@@ -81,7 +83,7 @@ function statusOf(type: string, code: string): number {
  * status and the stream of their message in it, and those of the Realtime API the id of their event.
  */
 export function toErrorEvent({ statusCode, body }: SocketError, asked: Buffer | undefined): string {
-  const found = asked && findMembers(asked, ["stream_id", "event_id"])?.found
+  const found = asked && findMembers(asked, ASKED_NAMES)?.found
   const stream = asked && textOf(memberValue(asked, found?.["stream_id"]))
   const event = asked && textOf(memberValue(asked, found?.["event_id"]))
   const error = objectOf(objectOf(JSON.parse(body))?.["error"])

@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../../kit/json/members.ts"
+import { findMembers, MemberNames, memberValue, nameOfMember, readMember } from "../../../kit/json/members.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
 import { contextMember, innerMembers, NO_CONTEXT, typeOf } from "../../_socket-message.ts"
 import type { SocketReader, TurnBegin, TurnMessage } from "../../_sockets.ts"
@@ -15,8 +15,9 @@ interface Waiting {
   readonly event: string | undefined
 }
 
-const CLIENT_NAMES = ["type", "event_id", "response", "audio", "item"]
-const RESPONSE_NAMES = ["id", "conversation_id", "usage"]
+const CLIENT_NAMES = new MemberNames(["type", "event_id", "response", "audio", "item"])
+const SESSION_MEMBERS = new MemberNames(SESSION_NAMES)
+const RESPONSE_NAMES = new MemberNames(["id", "conversation_id", "usage"])
 const NO_FACTS: SessionFacts = {
   model: undefined,
   transcriptionModel: undefined,
@@ -112,7 +113,7 @@ export class RealtimeReader implements SocketReader {
   /** Returns the turn of an event inside of a response. Its id is only needed while several run. */
   private findRunning(message: Buffer): string | undefined {
     if (this.running.size <= 1) for (const turn of this.running.values()) return turn
-    const id = textOf(memberValue(message, findMembers(message, ["response_id"])?.found["response_id"]))
+    const id = textOf(readMember(message, "response_id"))
     return id === undefined ? undefined : this.running.get(id)
   }
 
@@ -128,7 +129,7 @@ export class RealtimeReader implements SocketReader {
   }
 
   private onSession(message: Buffer): void {
-    const session = innerMembers(message, "session", SESSION_NAMES)
+    const session = innerMembers(message, "session", SESSION_MEMBERS)
     if (session === undefined) return
     const facts = readSession(session.bytes, session.members.found)
     this.facts = { ...facts, model: facts.model ?? this.facts.model }
@@ -141,7 +142,7 @@ export class RealtimeReader implements SocketReader {
    * @param response the members of the client's request; undefined: it states none
    */
   private toBody(response: Buffer | undefined): Buffer {
-    const members = response && findMembers(response, ["input"])
+    const members = response && findMembers(response, nameOfMember("input"))
     const own = members && members.close > 0 ? response.toString("utf8", members.open, members.close).trim() : ""
     // A request with an input of its own does not continue the conversation.
     const context = members?.found["input"] === undefined ? this.conversation.tokens : NO_CONTEXT

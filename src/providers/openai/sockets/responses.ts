@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../../kit/json/members.ts"
+import { findMembers, MemberNames, memberValue, nameOfMember, readMember } from "../../../kit/json/members.ts"
 import { contextMember, innerMembers, membersWithout, NO_CONTEXT, typeOf } from "../../_socket-message.ts"
 import type { SocketReader, TurnBegin, TurnMessage } from "../../_sockets.ts"
 import { countOf, objectOf, textOf } from "../../_values.ts"
@@ -27,8 +27,8 @@ interface Finished {
 /** The most finished responses that a session remembers. Clients usually continue the last one. */
 const MAX_FINISHED = 16
 
-const CLIENT_NAMES = ["type", "stream_id", "model", "previous_response_id", "response"]
-const RESPONSE_NAMES = ["id", "previous_response_id", "model", "usage"]
+const CLIENT_NAMES = new MemberNames(["type", "stream_id", "model", "previous_response_id", "response"])
+const RESPONSE_NAMES = new MemberNames(["id", "previous_response_id", "model", "usage"])
 /** The events that end a response, and those that begin it and contain no output. */
 const ENDINGS = new Set(["response.completed", "response.failed", "response.incomplete", "response.cancelled"])
 const OPENINGS = new Set(["response.created", "response.queued", "response.in_progress"])
@@ -125,7 +125,7 @@ export class ResponsesReader implements SocketReader {
 
   private onSteer(type: string, message: Buffer): undefined {
     if (type !== "response.steer.accepted" || this.steered.size >= MAX_FINISHED) return undefined
-    const steer = innerMembers(message, "steer", ["previous_response_id"])
+    const steer = innerMembers(message, "steer", nameOfMember("previous_response_id"))
     const id = steer && textOf(memberValue(steer.bytes, steer.members.found["previous_response_id"]))
     if (id !== undefined) this.steered.add(id)
     return undefined
@@ -170,7 +170,7 @@ export class ResponsesReader implements SocketReader {
 
   private streamOf(message: Buffer): string | undefined {
     if (!this.hasStreamIds) return undefined
-    return textOf(memberValue(message, findMembers(message, ["stream_id"])?.found["stream_id"]))
+    return textOf(readMember(message, "stream_id"))
   }
 
   private laneOf(stream = ""): Lane {

@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../../kit/json/members.ts"
+import { readMember } from "../../../kit/json/members.ts"
 import { contextMember, NO_CONTEXT } from "../../_socket-message.ts"
 import type { TurnBegin, TurnMessage } from "../../_sockets.ts"
 import { textOf } from "../../_values.ts"
@@ -22,7 +22,7 @@ export class Transcriptions {
   }
 
   read(type: string, message: Buffer): TurnMessage {
-    const item = textOf(memberValue(message, findMembers(message, ["item_id"])?.found["item_id"])) ?? ""
+    const item = textOf(readMember(message, "item_id")) ?? ""
     const known = this.running.get(item)
     const turn = known ?? this.createName()
     const begins = known === undefined ? this.begin(turn, item) : undefined

@@ -1,4 +1,4 @@
-import { findMembers, memberValue } from "../../../kit/json/members.ts"
+import { readMember } from "../../../kit/json/members.ts"
 import type { Shape } from "../../../kit/json/prune.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
 import type { Collector, Evidence } from "../../_evidence.ts"
@@ -25,7 +25,7 @@ export class TranslationReader implements SocketReader {
 
   onClient(message: Buffer): TurnBegin | undefined {
     if (this.hasBegun) return undefined
-    const type = memberValue(message, findMembers(message, ["type"])?.found["type"])
+    const type = readMember(message, "type")
     if (type !== "session.input_audio_buffer.append") return undefined
     this.hasBegun = true
     return { turn: TURN, body: Buffer.from(JSON.stringify({ model: this.model })) }
@@ -76,7 +76,7 @@ export class TranslationCollector implements Collector {
     return {
       method,
       path,
-      model: textOf(memberValue(bytes, findMembers(bytes, ["model"])?.found["model"])),
+      model: textOf(readMember(bytes, "model")),
       usage: seconds > 0 ? { estimated_from_text: { seconds, tokenizer: "sound" } } : undefined,
       source: "estimated",
       isFree: false,
