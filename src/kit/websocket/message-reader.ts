@@ -5,7 +5,7 @@ import * as ws from "ws"
 const { Receiver } = ws as unknown as { readonly Receiver: new (options: object) => Writable }
 
 /** The content of one message. */
-export interface Payload {
+interface Payload {
   /** Still compressed if its frames said so. */
   readonly data: Buffer
   readonly isBinary: boolean
