@@ -8,7 +8,8 @@ import { ASK, toTurn } from "./_frames.mjs"
  * @property {Record<string, string>} headers
  * @property {number} sockets
  * @property {number} pieces of text in each turn
- * @property {number} pieceDelayMs the time between two messages of a turn; 0: all are sent at once
+ * @property {number} together the messages that are sent in one write
+ * @property {number} delayMs the time between two writes
  * @property {number} durationMs one turn follows the other for so long; 0: one turn, and the sockets stay open until `close`
  */
 
@@ -46,7 +47,7 @@ async function run(job) {
 }
 
 /** @param {SocketJob} job */
-async function openSession({ port, headers, pieces, pieceDelayMs }) {
+async function openSession({ port, headers, pieces, together, delayMs }) {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true })
   let received = 0
   let head = ""
@@ -75,7 +76,7 @@ async function openSession({ port, headers, pieces, pieceDelayMs }) {
     upgrade: "websocket",
     "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
     "sec-websocket-version": "13",
-    "x-bench": JSON.stringify({ pieces, pieceDelayMs }),
+    "x-bench": JSON.stringify({ pieces, together, delayMs }),
   }).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.write(`GET /v1/responses HTTP/1.1\r\n${lines.join("")}\r\n`)
   const until = async (/** @type {() => boolean} */ isDone) => {

@@ -4,8 +4,8 @@ import { ASK, toAccept, toTurn } from "./_frames.mjs"
 
 const server = createServer((_request, response) => response.writeHead(404).end())
 server.on("upgrade", (request, socket) => {
-  const { pieces, pieceDelayMs } = JSON.parse(String(request.headers["x-bench"]))
-  const turn = toTurn(pieces)
+  const { pieces, together, delayMs } = JSON.parse(String(request.headers["x-bench"]))
+  const turn = toGroups(toTurn(pieces), together)
   const accept = toAccept(String(request.headers["sec-websocket-key"]))
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
@@ -14,16 +14,21 @@ server.on("upgrade", (request, socket) => {
   socket.on("data", (bytes) => {
     received += bytes.length
     for (; received >= ASK.length; received -= ASK.length) {
-      if (pieceDelayMs === 0) socket.write(Buffer.concat(turn))
-      else sendSingly(socket, turn, pieceDelayMs)
+      send(socket, turn, delayMs)
     }
   })
   socket.on("end", () => socket.end())
   socket.on("error", () => socket.destroy())
 })
 
+/** Joins the messages that are sent together. @param {readonly Buffer[]} messages @param {number} together */
+function toGroups(messages, together) {
+  const count = Math.ceil(messages.length / together)
+  return Array.from({ length: count }, (_, at) => Buffer.concat(messages.slice(at * together, (at + 1) * together)))
+}
+
 /** @param {import("node:stream").Duplex} socket @param {readonly Buffer[]} turn @param {number} delayMs */
-function sendSingly(socket, turn, delayMs) {
+function send(socket, turn, delayMs) {
   let at = 0
   const timer = setInterval(() => {
     socket.write(/** @type {Buffer} */ (turn[at++]))

@@ -23,8 +23,8 @@ const TAIL_MS = 700
 const IDLE_MS = 3000
 
 const scenarios = [
-  { name: "messages that come singly", sockets: 48, pieces: 100, pieceDelayMs: 4 },
-  { name: "messages in bursts of 100", sockets: 8, pieces: 98, pieceDelayMs: 0 },
+  { name: "messages that come singly", sockets: 48, pieces: 400, together: 1, delayMs: 4 },
+  { name: "messages in bursts of ten", sockets: 48, pieces: 4000, together: 10, delayMs: 8 },
 ]
 
 const { values } = parseArgs({
@@ -90,7 +90,7 @@ async function measureRound(scenario, proxy, load) {
 
 /** @param {Proxy} gateway @param {Load} load */
 async function measureMemory(gateway, load) {
-  const job = { ...toTarget(gateway), pieces: 1, pieceDelayMs: 0, durationMs: 0 }
+  const job = { ...toTarget(gateway), pieces: 1, together: 1, delayMs: 1, durationMs: 0 }
   await load.run({ ...job, sockets: 50 })
   await load.close()
   await sleep(IDLE_MS)

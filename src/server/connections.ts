@@ -74,7 +74,7 @@ export function createConnectionCounter(limits: ConnectionLimits): ConnectionCou
 }
 
 /** Sends the last bytes of a connection, and closes it when the client does, or after a second. */
-export function endAndClose(socket: Duplex, bytes: string): void {
+function endAndClose(socket: Duplex, bytes: string): void {
   socket.end(bytes)
   const timer = setTimeout(() => socket.destroy(), REASON_MS)
   socket.once("close", () => clearTimeout(timer))

@@ -15,7 +15,7 @@ export interface Tap {
 }
 
 /** A whole message that has arrived. */
-export interface Delivery {
+interface Delivery {
   readonly tap: Tap
   /** undefined: the message was not kept, because it is too large. */
   readonly frames: Buffer | undefined
