@@ -25,7 +25,10 @@ CREATE TABLE llm_usage_runs (
   subscription_requests bigint NOT NULL DEFAULT 0,
   subscription_value    numeric NOT NULL DEFAULT 0, -- USD
   subscription_priced   bigint NOT NULL DEFAULT 0,
-  PRIMARY KEY (hour, run)
+  PRIMARY KEY (hour, run),
+  CONSTRAINT llm_usage_runs_are_numbers CHECK (abs(
+    input_tokens + cached_tokens + cache_creation_tokens + output_tokens + total_cost + subscription_value
+  ) < 'Infinity')
 );
 
 -- Hours before it lack requests that are older than this migration. Gateways and `migrate` add them, the newest first, by

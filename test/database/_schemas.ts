@@ -79,7 +79,7 @@ export const FORGET_VERSIONS = `
   ALTER TABLE IF EXISTS llm_usage_daily DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_daily_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_metadata DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_metadata_weekly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_weekly_are_numbers;
-  ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP CONSTRAINT llm_requests_cost_is_number;
+  ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP COLUMN transport, DROP COLUMN websocket_id, DROP CONSTRAINT llm_requests_cost_is_number;
   DROP STATISTICS llm_requests_run;
   DROP INDEX idx_llm_requests_run, idx_llm_requests_runs_created_at;
   DELETE FROM llm_usage_metadata_names;

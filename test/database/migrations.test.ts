@@ -39,7 +39,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0020_limits.sql": "bcf903e9df7ec6c7",
   "0021_key_policy.sql": "03fe19f441d4970d",
   "0022_reconciliations.sql": "f378e5d4eca401c4",
-  "0023_runs.sql": "4f312ad5ef44dab8",
+  "0023_runs.sql": "edf46e3eb595b910",
   "0024_websockets.sql": "fba0bac70efb97e9",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",

@@ -33,6 +33,8 @@ describeDatabases("a column of numbers", (open) => {
       VALUES ('openai', '2026-11-01', 2, 1, false, '[]', 'api', now())`)
     await db.query(`INSERT INTO llm_bill_lines (provider, day, line, bucket, quantity, list_cost, cost, imported_at)
       VALUES ('openai', '2026-11-01', 0, 'input', 1, 1, 1, now())`)
+    await db.query(`INSERT INTO llm_usage_runs (hour, run, started_at, ended_at)
+      VALUES ('2026-11-01T10:00:00Z', 'run', '2026-11-01T10:00:00Z', '2026-11-01T10:00:01Z')`)
     const { rows } = await db.query<{ table: string; column: string }>(COLUMNS)
     const columns = rows.filter(({ column }) => !EXCEPTIONS.includes(column))
     expect(columns.length).toBeGreaterThan(50)

@@ -35,7 +35,7 @@ describe("[BND-02] a request that is pipelined behind a rejected one is never fo
     ["an unknown path, with a chunked body", `${line("/nowhere")}${KEY_LINE}${CHUNKED}`],
     [
       "a WebSocket",
-      `GET /v1/responses HTTP/1.1\r\nHost: a\r\n${KEY_LINE}Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n`,
+      `GET /v1/chat/completions HTTP/1.1\r\nHost: a\r\n${KEY_LINE}Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n`,
     ],
   ])("%s", async (_, rejected) => {
     const before = gateway.records.length
