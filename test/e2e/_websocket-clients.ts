@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import type { AddressInfo } from "node:net"
 import { connect } from "node:net"
 import { createServer } from "node:tls"
+import { fileURLToPath } from "node:url"
 import pg from "pg"
 import { expect } from "vitest"
 import { type FakeSessions, startFakeSessions } from "../support/fake-provider/sockets.ts"
@@ -15,6 +16,7 @@ const readTls = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`
 
 /** The authority that signed the certificate of `tlsOrigin`. */
 export const AUTHORITY = readTls("authority.crt")
+export const AUTHORITY_FILE = fileURLToPath(new URL("../fixtures/tls/authority.crt", import.meta.url))
 
 /** The members of a row that the tests of WebSocket clients compare. */
 export interface SessionRow extends Readonly<Record<string, unknown>> {
