@@ -3,7 +3,7 @@ import type { Body, RawHeaders } from "../core/call.ts"
 import { GatewayError } from "../core/errors.ts"
 import { asksForWebSocket, isHandshake } from "../kit/websocket/handshake.ts"
 import { containsGatewayKey } from "../providers/_credentials.ts"
-import type { RoutedRequest } from "../providers/_routing.ts"
+import { type RoutedRequest, withoutDoubledSlash } from "../providers/_routing.ts"
 import { NO_BODY } from "./body.ts"
 import { readCostDelivery } from "./cost-delivery.ts"
 import { type BodyLimits, readBody, tooLarge } from "./read-body.ts"
@@ -23,7 +23,7 @@ export interface Arrival {
 
 const MAX_SHORT_BYTES = 64 * 1024
 
-/** The path and the query of a request, as sent: never decoded, never normalized. */
+/** The path and the query of a request, as sent: never decoded, and never normalized but for `withoutDoubledSlash`. */
 export interface Target {
   readonly path: string
   /** `""`, or `?` and the rest. */
@@ -51,7 +51,8 @@ export function receive(request: IncomingMessage, checkSingle: (raw: RawHeaders)
 }
 
 /** Splits a request target; undefined: it is not a plain path. */
-export function parseTarget(url: string | undefined): Target | undefined {
+export function parseTarget(sent: string | undefined): Target | undefined {
+  const url = sent && withoutDoubledSlash(sent)
   if (!url?.startsWith("/") || url.startsWith("//") || url.includes("\\")) return undefined
   const mark = url.indexOf("?")
   return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark) }

@@ -74,3 +74,14 @@ const NO_SURFACES: readonly Surface[] = []
 function hasOwnCredential({ credentials }: Dialect, request: RoutedRequest): boolean {
   return credentials.some((place) => !("scheme" in place) && hasPlace(place, request))
 }
+
+/**
+ * Google's SDKs join their base URL, which ends with a slash, and the path of the Live API, which begins with one. Google
+ * takes both forms, and the one with two slashes is otherwise rejected, as the provider may read such a path differently.
+ */
+const DOUBLED_SLASH = /^(\/[\w.-]+)?\/(?=\/ws\/google\.)/
+
+/** Returns a request target with one slash where an SDK is known to send two. */
+export function withoutDoubledSlash(target: string): string {
+  return target.includes("//ws/") ? target.replace(DOUBLED_SLASH, "$1") : target
+}

@@ -42,9 +42,12 @@ export function createLiveSession(port: SessionPort): SessionApi {
 
   return {
     async onMessage(message) {
-      const { setup, clientContent, realtimeInput, toolResponse } = message as Readonly<
-        Record<string, Json | undefined>
-      >
+      const fields = message as Readonly<Record<string, Json | undefined>>
+      const { setup } = fields
+      // The client for Python writes these names in snake case.
+      const clientContent = fields["clientContent"] ?? fields["client_content"]
+      const realtimeInput = fields["realtimeInput"] ?? fields["realtime_input"]
+      const toolResponse = fields["toolResponse"] ?? fields["tool_response"]
       if (setup) {
         const config = (setup["generationConfig"] ?? {}) as Json
         isText = Array.isArray(config["responseModalities"]) && config["responseModalities"].includes("TEXT")
@@ -53,7 +56,7 @@ export function createLiveSession(port: SessionPort): SessionApi {
       }
       if (clientContent) {
         text += countTokens(promptText(clientContent))
-        if (clientContent["turnComplete"] === true) await answer()
+        if ((clientContent["turnComplete"] ?? clientContent["turn_complete"]) === true) await answer()
       }
       if (toolResponse) await answer()
       if (realtimeInput) {

@@ -1,11 +1,14 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http"
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
 import type { AddressInfo } from "node:net"
+import { json } from "node:stream/consumers"
 import { type RawData, type WebSocket, WebSocketServer } from "ws"
-import type { Script } from "./_shape.ts"
+import { type Script, toAsk } from "./_shape.ts"
+import { makeAnswer } from "./answer.ts"
 import { createLiveSession } from "./live-session.ts"
 import { createRealtimeSession } from "./realtime-session.ts"
 import { createResponsesSession } from "./responses-session.ts"
+import { sendAnswer as sendHttpAnswer } from "./send.ts"
 
 /** How the provider behaves in a session. Missing members mean the behavior of the real provider. */
 export interface SessionScript extends Pick<Script, "text" | "pieces" | "model" | "tokens" | "serviceTier"> {
@@ -13,6 +16,8 @@ export interface SessionScript extends Pick<Script, "text" | "pieces" | "model" 
   readonly usage?: false | Readonly<Record<string, unknown>>
   /** Rejects what the client asks for with this status, in the form of the API. */
   readonly status?: number
+  /** Answers handshakes with this status instead of 101. */
+  readonly handshakeStatus?: number
   /** The seconds of sound in a spoken answer; 0.5 by default. */
   readonly soundSeconds?: number
   /** Called and awaited before each message of an answer, counted from 0 in the answer, so that a test can hold it. */
@@ -33,7 +38,7 @@ export interface ProviderSession {
   /** Sends a message of the test's own. */
   send(message: object | string | Buffer): void
   close(code: number, reason?: string): void
-  /** Breaks the connection off without a close frame. */
+  /** Breaks the connection off without a close frame, after the messages sent so far. */
   break(): void
   /** The close code of the client; 1006: the connection ended without one. */
   readonly closed: Promise<number>
@@ -58,6 +63,8 @@ export interface FakeSessionsOptions {
   readonly compresses?: boolean
   /** Texts in PEM format. With them, it uses TLS. */
   readonly tls?: { readonly key: string; readonly cert: string }
+  /** The only credential that is right. Requests with another one, or with several, get 401. */
+  readonly secret?: string
 }
 
 /** What an API does in one session. */
@@ -79,12 +86,14 @@ export interface SessionPort {
 
 /**
  * Starts a provider of sessions on the loopback interface: OpenAI's Responses and Realtime APIs and Gemini's Live API by
- * path, with predictable answers. It agrees on compression with clients that offer it.
+ * path, with predictable answers. It agrees on compression with clients that offer it. Requests without an upgrade are
+ * answered like those of the fake provider.
  */
 export async function startFakeSessions({
   port = 0,
   compresses = true,
   tls,
+  secret,
 }: FakeSessionsOptions = {}): Promise<FakeSessions> {
   const sessions: ProviderSession[] = []
   const untaken: ProviderSession[] = []
@@ -94,8 +103,30 @@ export async function startFakeSessions({
   const server = new WebSocketServer({
     server: listener,
     perMessageDeflate: compresses ? { threshold: 0 } : false,
+    verifyClient: ({ req }, done) => {
+      const status = hasCredential(req, secret) ? script.handshakeStatus : 401
+      if (status === undefined) return done(true)
+      const message = `The fake provider was told to answer ${status}.`
+      done(
+        false,
+        status,
+        JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code: null } }),
+        {
+          "Content-Type": "application/json",
+        },
+      )
+    },
     // Clients in browsers put their key into a second protocol, which is not answered.
     handleProtocols: (protocols) => protocols.values().next().value ?? false,
+  })
+  listener.on("request", async (request: IncomingMessage, response: ServerResponse) => {
+    const { method = "", url = "" } = request
+    const ask = toAsk(method, url, method === "GET" ? {} : await json(request).catch(() => ({})), {})
+    const isRight = hasCredential(request, secret)
+    await sendHttpAnswer(response, makeAnswer(isRight ? ask : { ...ask, script: { status: 401 } }), {
+      script: {},
+      onBytes: () => {},
+    })
   })
   await new Promise<void>((resolve, reject) => {
     listener.once("error", reject)
@@ -148,6 +179,24 @@ export async function startFakeSessions({
   }
 }
 
+/** Returns whether the request has this credential, in whichever place, and no other. */
+function hasCredential({ headers, url }: IncomingMessage, secret: string | undefined): boolean {
+  if (secret === undefined) return true
+  const { searchParams } = new URL(url ?? "/", "http://far.side")
+  const protocols = headers["sec-websocket-protocol"]?.split(/, */) ?? []
+  const found = [
+    headers.authorization?.replace(/^Bearer /, ""),
+    headers["api-key"],
+    headers["x-goog-api-key"],
+    searchParams.get("key"),
+    searchParams.get("api-key"),
+    protocols.find((name) => name.startsWith(CREDENTIAL_PROTOCOL))?.slice(CREDENTIAL_PROTOCOL.length),
+  ].filter((value) => value != null)
+  return found.length > 0 && found.every((value) => value === secret)
+}
+
+const CREDENTIAL_PROTOCOL = "openai-insecure-api-key."
+
 function createApi(port: SessionPort): SessionApi | undefined {
   const { pathname } = port.url
   if (pathname.endsWith("/responses")) return createResponsesSession(port)
@@ -165,13 +214,15 @@ function createSession(socket: WebSocket, request: IncomingMessage): OpenSession
   const sent: Buffer[] = []
   const received: Buffer[] = []
   const log: ["client" | "provider", Buffer][] = []
+  // Messages are compressed one after the other, so that the last ones may still be here.
+  let flushed = Promise.resolve()
   const closed = new Promise<number>((resolve) => socket.once("close", resolve))
   socket.on("error", () => {})
   function send(bytes: Buffer, isBinary: boolean): void {
     if (socket.readyState !== socket.OPEN) return
     sent.push(bytes)
     log.push(["provider", bytes])
-    socket.send(bytes, { binary: isBinary })
+    flushed = new Promise((resolve) => socket.send(bytes, { binary: isBinary }, () => resolve()))
   }
   return {
     url: request.url ?? "",
@@ -193,7 +244,7 @@ function createSession(socket: WebSocket, request: IncomingMessage): OpenSession
       else send(Buffer.from(typeof message === "string" ? message : JSON.stringify(message)), false)
     },
     close: (code, reason) => socket.close(code, reason),
-    break: () => socket.terminate(),
+    break: () => void flushed.then(() => socket.terminate()),
   }
 }
 
@@ -204,7 +255,7 @@ async function sendAnswer(
 ): Promise<void> {
   for (const [index, message] of messages.entries()) {
     await script.beforeMessage?.(index)
-    if (index === script.breakAfterMessages) session.break()
+    if (index === script.breakAfterMessages) return session.break()
     if (!session.isOpen) return
     session.write(message, isBinary)
   }
