@@ -25,11 +25,14 @@ server.on("upgrade", (request, socket) => {
 /** @param {import("node:stream").Duplex} socket @param {readonly Buffer[]} turn @param {number} delayMs */
 function sendSingly(socket, turn, delayMs) {
   let at = 0
+  const stop = () => clearInterval(timer)
   const timer = setInterval(() => {
     socket.write(/** @type {Buffer} */ (turn[at++]))
-    if (at === turn.length) clearInterval(timer)
+    if (at < turn.length) return
+    stop()
+    socket.off("close", stop)
   }, delayMs)
-  socket.once("close", () => clearInterval(timer))
+  socket.once("close", stop)
 }
 
 server.listen(0, "127.0.0.1", () => {
