@@ -30,11 +30,14 @@ function toGroups(messages, together) {
 /** @param {import("node:stream").Duplex} socket @param {readonly Buffer[]} turn @param {number} delayMs */
 function send(socket, turn, delayMs) {
   let at = 0
+  const stop = () => clearInterval(timer)
   const timer = setInterval(() => {
     socket.write(/** @type {Buffer} */ (turn[at++]))
-    if (at === turn.length) clearInterval(timer)
+    if (at < turn.length) return
+    stop()
+    socket.off("close", stop)
   }, delayMs)
-  socket.once("close", () => clearInterval(timer))
+  socket.once("close", stop)
 }
 
 server.listen(0, "127.0.0.1", () => {

@@ -50,7 +50,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
     this.response = request.response
     this.client = new ClientResponse(request.response, steps.writeTimeoutMs)
     this.isEdited = request.prepared.edit !== undefined
-    this.response.on("close", () => this.onClosed())
+    this.response.on("close", this.onClosed)
   }
 
   start(): void {
@@ -136,7 +136,7 @@ export class Relay implements AnswerHandler, HeldAnswer {
   }
 
   /** The connection to the client has closed: after its answer, or because the client disconnected. */
-  private onClosed(): void {
+  readonly onClosed = (): void => {
     this.client.closed()
     if (this.plan?.streamed) this.steps.counters.streams--
     if (this.phase === "ended") return

@@ -12,6 +12,7 @@ import { stringEnd } from "../kit/json/tokenizer.ts"
 import { countOf, type JsonObject, objectOf, textOf } from "./_values.ts"
 
 const QUOTE = 34
+const BACKSLASH = 92
 const COLON = 58
 const COMMA = 44
 const OPEN_OBJECT = 123
@@ -32,10 +33,13 @@ export function typeOf(message: Buffer): string | undefined {
 /** Returns the type where it is the first member, written without spaces, which is the usual case. */
 function usualType(message: Buffer): string | undefined {
   for (let at = 0; at < USUAL_START.length; at++) if (message[at] !== USUAL_START[at]) return undefined
-  const end = message.indexOf(QUOTE, USUAL_START.length)
-  if (end < 0 || end - USUAL_START.length > MAX_TYPE_BYTES) return undefined
-  const type = message.toString("latin1", USUAL_START.length, end)
-  return type.includes("\\") ? undefined : type
+  const stop = Math.min(message.length, USUAL_START.length + MAX_TYPE_BYTES + 1)
+  for (let at = USUAL_START.length; at < stop; at++) {
+    const byte = message[at]
+    if (byte === QUOTE) return message.toString("latin1", USUAL_START.length, at)
+    if (byte === BACKSLASH) return undefined
+  }
+  return undefined
 }
 
 function searchType(message: Buffer): string | undefined {

@@ -56,6 +56,8 @@ export function startHandshake(steps: RelaySteps, request: ProxiedRequest): void
   const onUpgrade = (_statusCode: number, rawHeaders: unknown, socket: Duplex) => {
     isOpen = true
     release(request)
+    // Thousands of open sockets should not keep what relayed their handshakes.
+    request.response.off("close", relay.onClosed)
     const headers = decodeHeaders(rawHeaders as Buffer[])
     const client = takeSocket(request.response.req)
     client.write(toHead(request, headers), "latin1")

@@ -24,7 +24,8 @@ export function openHandshake(request: IncomingMessage, socket: Socket, head: Bu
   response.shouldKeepAlive = false
   response.assignSocket(socket)
   // Node does these for the requests that it parses itself.
-  response.once("finish", () => socket.destroySoon())
+  const end = () => socket.destroySoon()
+  response.once("finish", end)
   const drain = () => response.emit("drain")
   socket.on("drain", drain)
   // Only a connection that is read shows that its client has left. What the client sends early waits in its buffer.
@@ -35,6 +36,7 @@ export function openHandshake(request: IncomingMessage, socket: Socket, head: Bu
   socket.on("readable", read).once("end", leave)
   handshakes.set(request, () => {
     handshakes.delete(request)
+    response.off("finish", end)
     socket.off("drain", drain).off("readable", read).off("end", leave)
   })
   if (head.length > 0) socket.unshift(head)

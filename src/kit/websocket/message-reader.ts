@@ -5,65 +5,93 @@ import * as ws from "ws"
 const { Receiver } = ws as unknown as { readonly Receiver: new (options: object) => Writable }
 
 /** The content of one message. */
-interface Payload {
+export interface Payload {
   /** Still compressed if its frames said so. */
   readonly data: Buffer
   readonly isBinary: boolean
 }
 
-/** The bit RSV1 of a frame's first byte. */
-const COMPRESSED = 0x40
+interface MessageReaderOptions {
+  readonly isFromClient: boolean
+  readonly maxBytes: number
+}
 
+/** The bits and numbers of a frame's first two bytes (RFC 6455, section 5.2). */
 const FINAL = 0x80
+const COMPRESSED = 0x40
+const OPCODE = 0x0f
+const BINARY = 2
 const MASKED = 0x80
-const BINARY = 0x02
+const LENGTH = 0x7f
+const LENGTH_OF_16_BITS = 126
+const LENGTH_OF_64_BITS = 127
 
-/** Reads messages from their frames, with the parser of `ws`: unmasks them and joins fragments. */
+/**
+ * Reads messages from their frames: unmasks them and joins fragments. Nearly all messages are one frame, whose content is
+ * all that follows its header: the parser of `ws` would take several times as long for it, and kilobytes per connection.
+ */
 export class MessageReader {
-  private readonly options: object
-  private receiver: Writable | undefined
-  private payload: Payload | undefined
+  private readonly options: MessageReaderOptions
+  private fragments: FragmentReader | undefined
 
-  constructor({ isFromClient, maxBytes }: { readonly isFromClient: boolean; readonly maxBytes: number }) {
-    // Whether a text is valid UTF-8 is the business of the end that gets it.
-    this.options = { isServer: isFromClient, maxPayload: maxBytes, skipUTF8Validation: true }
+  constructor(options: MessageReaderOptions) {
+    this.options = options
   }
 
   /**
    * Returns the message of these frames; undefined: they are not valid.
-   * @param frames all frames of one message, each whole, without control frames. They are not changed
+   * @param frames all frames of one message, without control frames. Their headers are those that the side may send. They
+   * are not changed
    */
   read(frames: Buffer): Payload | undefined {
-    // One frame of a provider, as nearly all messages are: what follows its header is the message.
-    if (frames[0]! >= FINAL && frames[1]! < MASKED) return readOnlyFrame(frames)
-    // The parser unmasks in place. The frames may be on their way to the other end.
-    const isMasked = (frames[1]! & 0x80) !== 0
-    const isCompressed = (frames[0]! & COMPRESSED) !== 0
-    const own = isMasked || isCompressed ? Buffer.from(frames) : frames
-    // Without the bit, the parser leaves inflating to us.
-    if (isCompressed) own[0] = own[0]! & ~COMPRESSED
-    this.receiver ??= this.createReceiver()
-    this.receiver.write(own)
-    const { payload } = this
-    this.payload = undefined
-    if (payload === undefined) this.receiver = undefined
+    const first = frames[0]!
+    if ((first & FINAL) !== 0) return { data: contentOf(frames), isBinary: (first & OPCODE) === BINARY }
+    this.fragments ??= new FragmentReader(this.options)
+    const payload = this.fragments.read(frames)
+    if (payload === undefined) this.fragments = undefined
     return payload
-  }
-
-  private createReceiver(): Writable {
-    const receiver = new Receiver(this.options)
-    receiver.on("message", (data: Buffer, isBinary: boolean) => {
-      this.payload = { data, isBinary }
-    })
-    return receiver.on("error", ignore)
   }
 }
 
-/** The parser would return the same bytes, for ten times the CPU. */
-function readOnlyFrame(frame: Buffer): Payload {
-  const length = frame[1]!
-  const start = length < 126 ? 2 : length === 126 ? 4 : 10
-  return { data: frame.subarray(start), isBinary: (frame[0]! & 0x0f) === BINARY }
+/** Returns the content of a message in one frame. It is a part of the frame, unless it was masked. */
+function contentOf(frame: Buffer): Buffer {
+  const second = frame[1]!
+  const length = second & LENGTH
+  const at = length === LENGTH_OF_64_BITS ? 10 : length === LENGTH_OF_16_BITS ? 4 : 2
+  return (second & MASKED) === 0 ? frame.subarray(at) : unmask(frame, at)
+}
+
+/** Returns a copy, because the frame may be on its way to the other end. */
+function unmask(frame: Buffer, maskAt: number): Buffer {
+  const from = maskAt + 4
+  const content = Buffer.allocUnsafe(frame.length - from)
+  for (let i = 0; i < content.length; i++) content[i] = frame[from + i]! ^ frame[maskAt + (i & 3)]!
+  return content
+}
+
+/** Reads messages in several frames with the parser of `ws`. */
+class FragmentReader {
+  private readonly receiver: Writable
+  private payload: Payload | undefined
+
+  constructor({ isFromClient, maxBytes }: MessageReaderOptions) {
+    // Whether a text is valid UTF-8 is the business of the end that gets it.
+    this.receiver = new Receiver({ isServer: isFromClient, maxPayload: maxBytes, skipUTF8Validation: true })
+    this.receiver.on("error", ignore).on("message", (data: Buffer, isBinary: boolean) => {
+      this.payload = { data, isBinary }
+    })
+  }
+
+  read(frames: Buffer): Payload | undefined {
+    // The parser unmasks in place. The frames may be on their way to the other end.
+    const own = Buffer.from(frames)
+    // Without the bit, the parser leaves inflating to us.
+    own[0] = own[0]! & ~COMPRESSED
+    this.receiver.write(own)
+    const { payload } = this
+    this.payload = undefined
+    return payload
+  }
 }
 
 function ignore(): void {}

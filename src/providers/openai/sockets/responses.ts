@@ -74,19 +74,16 @@ export class ResponsesReader implements SocketReader {
       this.forget(stream, lane)
       return undefined
     }
+    const isOutput = !OPENINGS.has(type)
     const isEnd = ENDINGS.has(type)
-    if (isEnd) {
-      this.finish(turn, message)
-      lane.running = undefined
-      this.forget(stream, lane)
-    }
+    // Nearly all messages are pieces of output.
+    if (!isEnd) return begins ? { turn: turn.name, begins, isOutput } : { turn: turn.name, isOutput }
+    this.finish(turn, message)
+    lane.running = undefined
+    this.forget(stream, lane)
     const error = type === "response.failed" ? readFailure(message) : undefined
-    return {
-      turn: turn.name,
-      ...(begins && { begins }),
-      isOutput: !OPENINGS.has(type),
-      ...(isEnd && { ends: { statusCode: 200, ...(error !== undefined && { error }) } }),
-    }
+    const ends = { statusCode: 200, ...(error !== undefined && { error }) }
+    return { turn: turn.name, ...(begins && { begins }), isOutput, ends }
   }
 
   onRejected(name: string): void {
