@@ -64,7 +64,8 @@ export class SessionTurns {
   }
 
   /** Takes a message of the provider that belongs to a turn. */
-  onMessage({ turn: name, begins, isOutput, ends }: TurnMessage, message: Buffer): void {
+  onMessage({ turn: name, begins, isOutput, endsEarlier, ends }: TurnMessage, message: Buffer): void {
+    if (endsEarlier !== undefined) this.complete(endsEarlier.turn, endsEarlier)
     const isNew = begins !== undefined && !this.running.has(name)
     if (isNew) {
       this.endSilent()
@@ -74,11 +75,14 @@ export class SessionTurns {
     if (turn === undefined) return
     turn.push(message, isOutput)
     const forbid = isNew ? this.check(turn) : undefined
-    if (ends !== undefined) {
-      this.running.delete(name)
-      turn.complete(ends)
-    }
+    if (ends !== undefined) this.complete(name, ends)
     forbid?.()
+  }
+
+  private complete(name: string, ends: NonNullable<TurnMessage["ends"]>): void {
+    const turn = this.running.get(name)
+    this.running.delete(name)
+    turn?.complete(ends)
   }
 
   /** A message of the provider was not read. */
