@@ -216,8 +216,12 @@ function toWithheld(places: readonly CredentialPlace[]): Withheld {
 }
 
 function adviceFor(places: readonly CredentialPlace[]): string {
-  const where = places.map(describe).join(" or ")
+  const where = places.filter(isForRequests).map(describe).join(" or ")
   return `Send the provider's credential in ${where}, and the gateway key in X-Majordomo-Key; or name another provider in X-Majordomo-Provider.`
+}
+
+function isForRequests(place: CredentialPlace): boolean {
+  return !("subprotocol" in place || ("query" in place && place.isForSockets))
 }
 
 function lowerFirst(text: string): string {

@@ -8,8 +8,8 @@ export type CredentialPlace =
       /** `basic`: the password. `aws4`: the id of the access key with which the request is signed. */
       readonly scheme?: "bearer" | "basic" | "aws4"
     }
-  /** A query parameter. */
-  | { readonly query: string }
+  /** A query parameter. `isForSockets`: only WebSockets have their credential there. */
+  | { readonly query: string; readonly isForSockets?: true }
   /** The beginning of a WebSocket subprotocol, whose rest is the credential: browsers cannot send headers. */
   | { readonly subprotocol: string }
 

@@ -19,7 +19,7 @@ export const gemini = defineDialect({
     { header: "x-goog-api-key" },
     { query: "key" },
     // An ephemeral token of the Live API.
-    { query: "access_token" },
+    { query: "access_token", isForSockets: true },
     { header: "authorization", scheme: "bearer" },
   ],
   prepare(request) {
