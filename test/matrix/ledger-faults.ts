@@ -33,7 +33,7 @@ export const LEDGER_FAULTS = {
     ],
     "an older program refuses a newer database that it cannot use": [
       "database/schema-versions.test.ts: is rejected in one line by whatever opens it, and by migrate",
-      "cli/newer-schema.test.ts: a newer breaking schema is rejected by every command, in one line, before anything is written",
+      "cli/newer-schema.test.ts: a newer breaking schema is rejected by %s, in one line, before anything is written",
     ],
   },
   L4: {
