@@ -1,5 +1,6 @@
 import type { Call, Caller } from "../core/call.ts"
 import type { LogRecord } from "../core/log-record.ts"
+import type { MessageCapture, TakenMessages } from "../core/message-capture.ts"
 
 /** Where bodies are stored: one member of the table in `index.ts`. */
 export interface BodyStore {
@@ -16,23 +17,6 @@ export interface BodyStore {
   /** Stores the bodies that wait, for `deadlineMs` at most. The rest waits for the next start. */
   drain(deadlineMs: number): Promise<{ readonly waiting: number }>
   close(): Promise<void>
-}
-
-/** Messages of a WebSocket's client, one per line. */
-export interface TakenMessages {
-  readonly bytes: Buffer
-  /** The length of all messages. It is larger than that of `bytes` if there was no room for all. */
-  readonly totalBytes: number
-}
-
-/** Keeps the messages that a WebSocket's client sends before and with a turn. */
-export interface MessageCapture {
-  /** Copies a message. */
-  push(message: Buffer): void
-  /** Returns the messages since the last call. */
-  take(): TakenMessages
-  /** Releases the memory of what was not taken. */
-  close(): void
 }
 
 /** The bodies of one request. `finish` is called exactly once, because an unfinished capture keeps its memory. */

@@ -1,15 +1,8 @@
 import type { Call, Caller } from "../core/call.ts"
+import type { TakenMessages } from "../core/message-capture.ts"
 import { decodeBytes } from "../kit/decode-bytes.ts"
 import { Pieces } from "../kit/pieces.ts"
-import type {
-  BodyColumns,
-  Capture,
-  CapturedBody,
-  CapturedExchange,
-  ResponseHead,
-  Sink,
-  TakenMessages,
-} from "./_store.ts"
+import type { BodyColumns, Capture, CapturedBody, CapturedExchange, ResponseHead, Sink } from "./_store.ts"
 import { type Rules, redact, redactHeaders } from "./redact.ts"
 import { holdsCredential, redactCredentials, redactHeaders_, redactQuery, removeCredentials } from "./secrets.ts"
 

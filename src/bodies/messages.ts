@@ -1,5 +1,5 @@
+import type { MessageCapture, TakenMessages } from "../core/message-capture.ts"
 import { Pieces } from "../kit/pieces.ts"
-import type { MessageCapture, TakenMessages } from "./_store.ts"
 import type { MemoryBudget } from "./capture.ts"
 
 const LF = 10

@@ -4,23 +4,6 @@ import type { LogRecord } from "../core/log-record.ts"
 /** The columns of a row that hold its bodies, or the key of the object that does. */
 export type BodyColumns = Partial<Pick<LogRecord, "request_body" | "response_body" | "s3_key">>
 
-/** Messages of a WebSocket's client, one per line: what is stored as the request's body of a turn. */
-export interface TakenMessages {
-  readonly bytes: Buffer
-  /** The length of all messages. It is larger than that of `bytes` if there was no room for all. */
-  readonly totalBytes: number
-}
-
-/** Keeps the messages that a WebSocket's client sends before and with a turn. */
-export interface MessageCapture {
-  /** Copies a message. */
-  push(message: Buffer): void
-  /** Returns the messages since the last call. Their memory is released by the capture that gets them. */
-  take(): TakenMessages
-  /** Releases the memory of what was not taken. */
-  close(): void
-}
-
 /** Captures the bodies of one request for storage. */
 export interface BodyCapture {
   /** Adds a piece of the response body, as the client receives it. */

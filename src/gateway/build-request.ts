@@ -1,6 +1,6 @@
 import type { Body, Call } from "../core/call.ts"
+import type { TakenMessages } from "../core/message-capture.ts"
 import type { createAttribution } from "./attribution/attribute.ts"
-import type { TakenMessages } from "./body-capture.ts"
 import type { Deps } from "./deps.ts"
 import { NO_METADATA } from "./metadata.ts"
 import { type AdmittedRequest, ProxiedRequest } from "./proxied-request.ts"

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http"
+import { StallWatch } from "../kit/stall-watch.ts"
 
 /** A short body is written as latin1 text: node then sends it with the head in one write, and bytes in a second one. */
 const MAX_TEXT_BYTES = 16 * 1024
@@ -7,7 +8,7 @@ const MAX_TEXT_BYTES = 16 * 1024
 export class ClientResponse {
   private readonly response: ServerResponse
   private readonly writeTimeoutMs: number
-  private stallTimer: NodeJS.Timeout | undefined
+  private stall: StallWatch | undefined
   private hasWritten = false
 
   constructor(response: ServerResponse, writeTimeoutMs: number) {
@@ -37,7 +38,7 @@ export class ClientResponse {
     if (this.response.write(bytes)) return true
     this.watchStall()
     this.response.once("drain", () => {
-      clearTimeout(this.stallTimer)
+      this.stall?.stop()
       resume()
     })
     return false
@@ -56,7 +57,7 @@ export class ClientResponse {
 
   /** Must be called when the connection of the answer has closed. */
   closed(): void {
-    clearTimeout(this.stallTimer)
+    this.stall?.stop()
   }
 
   flushHeadAlone(): void {
@@ -65,19 +66,14 @@ export class ClientResponse {
 
   /** Starts the write timeout. It ends with `drain` or with `closed`, which follows every answer. */
   private watchStall(): void {
-    clearTimeout(this.stallTimer)
-    const waiting = queuedBytes(this.response)
-    this.stallTimer = setTimeout(() => {
-      // A large piece is one write, so that a slow client that reads has no `drain` for long.
-      if (queuedBytes(this.response) === waiting) this.response.destroy()
-      else this.watchStall()
-    }, this.writeTimeoutMs)
+    const { response } = this
+    this.stall ??= new StallWatch(
+      () => response.socket,
+      this.writeTimeoutMs,
+      () => response.destroy(),
+    )
+    this.stall.start()
   }
-}
-
-/** The bytes that the system has not accepted yet. Node has no public property for that, and uses this one itself. */
-function queuedBytes({ socket }: ServerResponse): number | undefined {
-  return (socket as { _handle?: { writeQueueSize?: number } | null } | null)?._handle?.writeQueueSize
 }
 
 function flushHead(client: ClientResponse): void {

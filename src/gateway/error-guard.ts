@@ -102,7 +102,7 @@ class CodedGuard implements AnswerFilter {
   private readonly toWithheld: () => Buffer
   private readonly pieces = new Pieces()
   private isTooLarge = false
-  /** What became of the body; the headers have to agree with it. */
+  /** How the body was changed. The headers have to agree with it. */
   private outcome: "unchanged" | "decoded" | "withheld" = "unchanged"
 
   constructor(mask: Mask, coding: string, toWithheld: () => Buffer) {

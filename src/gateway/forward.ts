@@ -7,7 +7,7 @@ import { isLarge, lengthOf, toHashable, toSendable } from "./body.ts"
 import type { Deps } from "./deps.ts"
 import type { Lane } from "./fair-queue.ts"
 import { toUpstreamHeaders, toUpstreamQuery } from "./headers.ts"
-import { toLogIntent } from "./log-record.ts"
+import { recordIntent } from "./intent.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import { toCredentialHeader } from "./supply.ts"
 
@@ -132,15 +132,4 @@ async function authorize(deps: ForwardDeps, { request, headers, edit, supplied }
   const token = /^Bearer +(\S+)$/i.exec(findRaw(signed, "authorization") ?? "")?.[1]
   if (token !== undefined) request.suppliedSecrets = [...request.suppliedSecrets, token]
   return signed
-}
-
-/** From here on the provider may bill the request, so that it gets a row even if this process is killed. */
-function recordIntent({ ledger, onError }: Pick<Deps, "ledger" | "onError">, request: ProxiedRequest): void {
-  request.hasIntent = true
-  if (ledger.recordIntent === undefined) return
-  try {
-    ledger.recordIntent(toLogIntent(request))
-  } catch (error) {
-    onError(error, "intent")
-  }
 }

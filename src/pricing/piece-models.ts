@@ -29,7 +29,7 @@ export const PIECE_MODELS: Readonly<Record<"openai" | "google", readonly OwnMode
   openai: [
     model("openaiModels", ["tts-1", "tts-1-1106"], { characters_mcount: 15 }),
     model("openaiModels", ["tts-1-hd", "tts-1-hd-1106"], { characters_mcount: 30 }),
-    // By the length of the sound: 0.017 and 0.034 USD per minute.
+    // They are priced by the length of the sound: 0.017 and 0.034 USD per minute.
     model("openaiModels", ["gpt-realtime-whisper"], { audio_hours: 1.02 }),
     model("openaiModels", ["gpt-live-transcribe"], { audio_hours: 1.02 }),
     model("openaiModels", ["gpt-realtime-translate"], { audio_hours: 2.04 }),

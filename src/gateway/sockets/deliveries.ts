@@ -6,7 +6,7 @@ import { MAX_MESSAGE_BYTES, type Side, type TunnelWatcher, type Verdict } from "
 /** When so many bytes wait to be read, the connections that they came from are not read any further. */
 const MAX_WAITING_BYTES = 1024 * 1024
 
-/** What reads the messages of one direction. */
+/** The parts that read the messages of one direction. */
 export interface Tap {
   readonly side: Side
   readonly reader: MessageReader

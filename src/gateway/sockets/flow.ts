@@ -1,12 +1,12 @@
 import type { Socket } from "node:net"
 import { FrameScanner } from "../../kit/websocket/frame-scanner.ts"
 import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
+import { CLOSE } from "../../kit/websocket/protocol.ts"
 import type { Deliveries, Tap } from "./deliveries.ts"
 import { Gatherer } from "./gatherer.ts"
 import { Outlet } from "./outlet.ts"
 import type { Side, Verdict } from "./watcher.ts"
 
-const CLOSE = 8
 /** After so many messages, other connections have their turn before the next one. */
 const MAX_MESSAGES_PER_TURN = 256
 

@@ -1,11 +1,10 @@
 import { Pieces } from "../../kit/pieces.ts"
 import type { FrameScanner } from "../../kit/websocket/frame-scanner.ts"
 import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
+import { BINARY, TEXT } from "../../kit/websocket/protocol.ts"
 import type { Tap } from "./deliveries.ts"
 import { MAX_MESSAGE_BYTES } from "./watcher.ts"
 
-const TEXT = 1
-const BINARY = 2
 /** A message in more frames is not read, because each takes memory beside its bytes. */
 const MAX_FRAMES = 16 * 1024
 /** A piece this small is copied, so that it does not keep the whole chunk that it came with. */

@@ -22,7 +22,7 @@ export function checkHandshake(
   { format, path }: Route,
 ): void {
   if (request.headers.upgrade === undefined || !isHandshake(request)) return
-  const isEnabled = settings.websockets?.enabled ?? true
+  const isEnabled = settings.websockets.enabled
   if (isEnabled && dialects[format].sockets?.opens(path)) return
   throw new GatewayError(
     "upgrade_required",
@@ -37,26 +37,10 @@ export function checkHandshake(
  * like that to any request, and then the connection is closed.
  */
 export function startHandshake(steps: RelaySteps, request: ProxiedRequest): void {
-  let isOpen = false
-  const relay = new Relay(
-    {
-      counters: steps.counters,
-      writeTimeoutMs: steps.writeTimeoutMs,
-      held: steps.held,
-      forward: (...args) => steps.forward(...args),
-      recordItem: (...args) => steps.recordItem(...args),
-      openSession: (...args) => steps.openSession(...args),
-      // The connection closes at the end of the session, which settles the request itself.
-      settle: (...args) => {
-        if (!isOpen) steps.settle(...args)
-      },
-    },
-    request,
-  )
+  const relay = new Relay(steps, request)
   const onUpgrade = (_statusCode: number, rawHeaders: unknown, socket: Duplex) => {
-    isOpen = true
     release(request)
-    // Thousands of open sockets should not keep what relayed their handshakes.
+    // The session settles the request itself, and thousands of them should not keep what relayed their handshakes.
     request.response.off("close", relay.onClosed)
     const headers = decodeHeaders(rawHeaders as Buffer[])
     const client = takeSocket(request.response.req)

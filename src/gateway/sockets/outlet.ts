@@ -1,4 +1,5 @@
 import type { Socket } from "node:net"
+import { StallWatch } from "../../kit/stall-watch.ts"
 
 interface OutletOptions {
   /** How long the side may stop reading what it was sent, in milliseconds. */
@@ -13,7 +14,7 @@ export class Outlet {
   private readonly socket: Socket
   private readonly options: OutletOptions
   private isFull = false
-  private timer: NodeJS.Timeout | undefined
+  private stall: StallWatch | undefined
 
   constructor(socket: Socket, options: OutletOptions) {
     this.socket = socket
@@ -22,14 +23,15 @@ export class Outlet {
   }
 
   write(bytes: Buffer): void {
-    const { socket } = this
+    const { socket, options } = this
     if (!socket.writable || socket.write(bytes) || this.isFull) return
     this.isFull = true
-    this.options.onFull()
-    this.watchStall()
+    options.onFull()
+    this.stall ??= new StallWatch(() => socket, options.writeTimeoutMs, options.onStalled)
+    this.stall.start()
   }
 
-  /** What is written until `uncork` is sent together. */
+  /** Collects what is written from now on, and `uncork` sends it together. */
   cork(): void {
     this.socket.cork()
   }
@@ -39,27 +41,12 @@ export class Outlet {
   }
 
   close(): void {
-    clearTimeout(this.timer)
+    this.stall?.stop()
   }
 
   private onDrain(): void {
     this.isFull = false
-    clearTimeout(this.timer)
+    this.stall?.stop()
     this.options.onDrain()
   }
-
-  private watchStall(): void {
-    const waiting = queuedBytes(this.socket)
-    this.timer = setTimeout(() => {
-      // A large piece is one write, so that a slow side that reads has no `drain` for long.
-      if (queuedBytes(this.socket) === waiting) this.options.onStalled()
-      else this.watchStall()
-    }, this.options.writeTimeoutMs)
-  }
-}
-
-/** The bytes that wait in the process, and those that the system has not accepted yet. Node has no public property for these. */
-function queuedBytes(socket: Socket): number {
-  const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null }
-  return socket.writableLength + (handle?.writeQueueSize ?? 0)
 }

@@ -1,17 +1,16 @@
 import type { Call, Caller } from "../../core/call.ts"
+import type { MessageCapture } from "../../core/message-capture.ts"
 import { uuidV7 } from "../../kit/uuid.ts"
 import type { TurnBegin } from "../../providers/_sockets.ts"
 import { admit } from "../admit.ts"
 import { checkMetadata, needsMetadata } from "../attribution/required.ts"
 import { NO_BODY } from "../body.ts"
-import type { MessageCapture } from "../body-capture.ts"
 import { createReserve } from "../limits/reserve.ts"
-import { toLogIntent } from "../log-record.ts"
 import { checkModels, checkPolicy } from "../policy.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
 import type { SessionSteps } from "./session-steps.ts"
 
-/** What a turn is built from. */
+/** The parts of the session that a turn is built from. */
 interface TurnFacts {
   /** The request that opened the session. */
   readonly handshake: ProxiedRequest
@@ -34,8 +33,6 @@ export interface SessionRequests {
   admit(request: ProxiedRequest): void | Promise<void>
   /** Returns true if a turn of the client can be rejected, so that its messages have to wait for the decision. */
   mayReject(caller: Caller): boolean
-  /** From here on the provider may bill the turn, so that it gets a row even if this process is killed. Never throws. */
-  recordIntent(request: ProxiedRequest): void
 }
 
 export function createSessionRequests(steps: SessionSteps): SessionRequests {
@@ -78,14 +75,6 @@ export function createSessionRequests(steps: SessionSteps): SessionRequests {
     },
     mayReject: ({ policy, metadata }) =>
       policy !== undefined || (metadata?.required.length ?? 0) > 0 || hasLimits() || deps.ledger.isFull(),
-    recordIntent(request) {
-      request.hasIntent = true
-      try {
-        deps.ledger.recordIntent?.(toLogIntent(request))
-      } catch (error) {
-        deps.onError(error, "intent")
-      }
-    },
   }
 }
 

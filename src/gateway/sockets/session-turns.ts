@@ -1,8 +1,9 @@
 import type { RawHeaders } from "../../core/call.ts"
 import { GatewayError } from "../../core/errors.ts"
+import type { MessageCapture } from "../../core/message-capture.ts"
 import type { TurnBegin, TurnMessage } from "../../providers/_sockets.ts"
-import type { MessageCapture } from "../body-capture.ts"
 import { toUnforwardedEnding } from "../endings.ts"
+import { recordIntent } from "../intent.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
 import { ClientLeft } from "../read-body.ts"
 import type { KeyCheck } from "./key-check.ts"
@@ -16,7 +17,7 @@ interface TurnParts {
   readonly requests: SessionRequests
   readonly key: KeyCheck
   readonly handshake: ProxiedRequest
-  /** Of the provider's answer to the handshake. */
+  /** The headers of the provider's answer to the handshake. */
   readonly headers: RawHeaders
   readonly messages: MessageCapture | undefined
   /** The client's message is not forwarded: tells the client, and the reader if the turn had begun. */
@@ -132,8 +133,8 @@ export class SessionTurns {
   }
 
   private run({ turn: name }: TurnBegin, request: ProxiedRequest): Turn {
-    const { steps, requests, headers } = this.parts
-    requests.recordIntent(request)
+    const { steps, headers } = this.parts
+    recordIntent(steps.deps, request)
     const turn = new Turn(steps, request, headers, this.hasGaps)
     this.running.set(name, turn)
     return turn

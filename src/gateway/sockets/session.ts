@@ -1,9 +1,10 @@
 import type { RawHeaders } from "../../core/call.ts"
 import { GatewayError } from "../../core/errors.ts"
 import { LimitError } from "../../core/limit-error.ts"
+import type { MessageCapture } from "../../core/message-capture.ts"
 import { NO_READING } from "../../core/usage.ts"
+import { GOING_AWAY, MESSAGE_TOO_BIG, POLICY_VIOLATION } from "../../kit/websocket/protocol.ts"
 import type { SocketProtocol, SocketReader, TurnBegin } from "../../providers/_sockets.ts"
-import type { MessageCapture } from "../body-capture.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
 import type { SessionEnd } from "./counters.ts"
 import { KeyCheck } from "./key-check.ts"
@@ -24,12 +25,6 @@ import type { SessionSteps } from "./session-steps.ts"
 import { SessionTurns } from "./session-turns.ts"
 import type { Tunnel } from "./tunnel.ts"
 import type { Side, TunnelEnd, TunnelWatcher, Verdict } from "./watcher.ts"
-
-/** The most bytes of a close frame's reason: a control frame has at most 125, two of which are the code. */
-const MAX_REASON_BYTES = 123
-const GOING_AWAY = 1001
-const POLICY_VIOLATION = 1008
-const TOO_BIG = 1009
 
 interface SessionParts {
   readonly steps: SessionSteps
@@ -98,7 +93,7 @@ export class Session implements TunnelWatcher {
     sockets.bytes[from] += bytes
     this.turns.hasGaps = true
     if (from === "provider") this.turns.onUnread()
-    else if (this.tunnel?.isGated) this.cut("rejected", UNREADABLE, TOO_BIG)
+    else if (this.tunnel?.isGated) this.cut("rejected", UNREADABLE, MESSAGE_TOO_BIG)
   }
 
   onEnd(end: TunnelEnd): void {
@@ -238,7 +233,7 @@ export class Session implements TunnelWatcher {
   }
 }
 
-/** Returns the reason of a close frame. It is ASCII, so that its bytes are its characters. */
+/** Returns the reason of a close frame. It is ASCII, so that no character is cut in two. */
 function toReason(message: string): string {
-  return message.replaceAll(/[^ -~]/g, "?").slice(0, MAX_REASON_BYTES)
+  return message.replaceAll(/[^ -~]/g, "?")
 }

@@ -33,7 +33,7 @@ export class Sessions {
   /** Relays a WebSocket that a provider has opened. Its session stores the rows. */
   start({ client, provider, ...opening }: SessionOpening): void {
     const { request, headers } = opening
-    // What the handshake reserved was for the decision alone: each turn reserves what it may use.
+    // The reservation of the handshake was for the decision alone: each turn reserves what it may use.
     request.reservation?.release()
     request.reservation = undefined
     const { counters, deps } = this.steps

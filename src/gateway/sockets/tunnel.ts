@@ -1,6 +1,7 @@
 import type { Socket } from "node:net"
 import { toCloseFrame, toTextFrame } from "../../kit/websocket/frames.ts"
 import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
+import { MESSAGE_TOO_BIG, POLICY_VIOLATION } from "../../kit/websocket/protocol.ts"
 import { Deliveries } from "./deliveries.ts"
 import { Flow, type FlowOwner } from "./flow.ts"
 import { createTap } from "./taps.ts"
@@ -10,8 +11,6 @@ import type { Side, TunnelEnd, TunnelWatcher } from "./watcher.ts"
 const CLOSE_TIMEOUT_MS = 30_000
 /** The same after a close frame of the gateway's own. */
 const OWN_CLOSE_TIMEOUT_MS = 5000
-const MESSAGE_TOO_BIG = 1009
-const POLICY_VIOLATION = 1008
 
 export interface TunnelOptions {
   /** Bytes that came with the handshakes are in the buffers of the sockets. */
@@ -139,7 +138,7 @@ class OpenTunnel implements Tunnel, FlowOwner {
 
   private onClosed(side: Side, other: Socket): void {
     this.end ??= { by: side, code: undefined }
-    // What was written for the other side still reaches it.
+    // Bytes that were written to the other side still reach it.
     other.destroySoon()
     if (--this.openSockets === 0) this.finish()
   }

@@ -23,7 +23,7 @@ export class Turn {
   isPerhapsOver = false
   hasEnded = false
   private readonly steps: SessionSteps
-  /** Of the provider's answer to the handshake. */
+  /** The headers of the provider's answer to the handshake. */
   private readonly headers: RawHeaders
   private readonly jobs: JobNotes
   private readonly meter: Meter | undefined

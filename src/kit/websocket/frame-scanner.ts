@@ -1,12 +1,9 @@
+import { CLOSE, LENGTH_OF_16_BITS, LENGTH_OF_64_BITS, NO_STATUS } from "./protocol.ts"
+
 /** The number of bytes before the extended length and the mask. */
 const SHORTEST_HEADER = 2
-const LENGTH_OF_16_BITS = 126
-const LENGTH_OF_64_BITS = 127
-const CLOSE = 8
 /** Opcodes from here on are those of control frames. */
 const FIRST_CONTROL = 8
-/** The code of a close frame that states none (RFC 6455, section 7.4.1). */
-const NO_STATUS = 1005
 
 /**
  * Finds the frames of a WebSocket in the bytes of one direction, however they are cut (RFC 6455, section 5.2). It reads

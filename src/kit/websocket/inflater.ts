@@ -1,6 +1,6 @@
 import { constants, inflateRaw, inflateRawSync } from "node:zlib"
 
-/** What a sender leaves out at the end of each compressed message (RFC 7692, section 7.2.1). */
+/** The bytes that a sender leaves out at the end of each compressed message (RFC 7692, section 7.2.1). */
 const TRAILER = Buffer.from([0x00, 0x00, 0xff, 0xff])
 /** How far back a compressed message can refer to the messages before it. */
 const WINDOW_BYTES = 32 * 1024

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream"
 import * as ws from "ws"
+import { BINARY, LENGTH_OF_16_BITS, LENGTH_OF_64_BITS } from "./protocol.ts"
 
 /** The parser of the package, which its types leave out. */
 const { Receiver } = ws as unknown as { readonly Receiver: new (options: object) => Writable }
@@ -16,15 +17,12 @@ interface MessageReaderOptions {
   readonly maxBytes: number
 }
 
-/** The bits and numbers of a frame's first two bytes (RFC 6455, section 5.2). */
+/** The bits of a frame's first two bytes (RFC 6455, section 5.2). */
 const FINAL = 0x80
 const COMPRESSED = 0x40
 const OPCODE = 0x0f
-const BINARY = 2
 const MASKED = 0x80
 const LENGTH = 0x7f
-const LENGTH_OF_16_BITS = 126
-const LENGTH_OF_64_BITS = 127
 
 /**
  * Reads messages from their frames: unmasks them and joins fragments. Nearly all messages are one frame, whose content is

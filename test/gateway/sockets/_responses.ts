@@ -1,6 +1,13 @@
 import { once } from "node:events"
 import type WebSocket from "ws"
 import type { Cost, PriceQuery } from "../../../src/core/cost.ts"
+import { toLimitExceeded } from "../../../src/core/limit-error.ts"
+
+/** The error of a limit that is used up. */
+export const LIMIT_USED_UP = toLimitExceeded({
+  ...{ limit: "team", measure: "cost", window: "month", value: "", amount: "50", used: "49.9", reserved: "0" },
+  ...{ wanted: "0.2", resetsAt: "2026-12-01T00:00:00Z", reason: "used_up", retryAfterSeconds: 3600 },
+} as const)
 
 /** A priced cost, except where the reading says that nothing is billed. */
 export function price({ reading, failed, isUnanswered }: PriceQuery): Cost {

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net"
 import WebSocket, { type ClientOptions, type ServerOptions, WebSocketServer } from "ws"
 import { DIALECTS } from "../../../src/providers/catalog.ts"
 import { KEY, type Pipeline, startPipeline } from "../../support/pipeline.ts"
+import { collect } from "./_responses.ts"
 
 /** The dialects, of which OpenAI's has WebSockets at these paths, whose messages belong to no turn. */
 export const DIALECTS_WITH_SOCKETS = {
@@ -65,10 +66,12 @@ export function startSocketPipeline(
   return startPipeline({ upstream, ...options, deps: { dialects: DIALECTS_WITH_SOCKETS, ...options.deps } })
 }
 
+export type SocketOptions = ClientOptions & { readonly path?: string; readonly subprotocols?: string[] }
+
 /** Opens a WebSocket through the gateway. */
 export async function connectSocket(
   { port }: { readonly port: number },
-  options: ClientOptions & { readonly path?: string; readonly subprotocols?: string[] } = {},
+  options: SocketOptions = {},
 ): Promise<WebSocket> {
   const { path = "/v1/realtime?model=gpt-realtime", subprotocols = [], ...rest } = options
   const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, subprotocols, {
@@ -77,4 +80,21 @@ export async function connectSocket(
   })
   await once(socket, "open")
   return socket
+}
+
+/** The two ends of a WebSocket through the gateway. */
+export interface Pair {
+  readonly client: WebSocket
+  readonly far: WebSocket
+}
+
+/** Opens a WebSocket, and collects the messages of both ends. */
+export async function openPair(
+  gateway: { readonly port: number },
+  provider: SocketProvider,
+  options: SocketOptions = {},
+): Promise<Pair> {
+  const accepted = provider.accepted().then(collect)
+  const client = collect(await connectSocket(gateway, options))
+  return { client, far: await accepted }
 }

@@ -1,17 +1,12 @@
 import { afterEach, expect, test } from "vitest"
 import type WebSocket from "ws"
 import type { Caller } from "../../../src/core/call.ts"
-import { toLimitExceeded } from "../../../src/core/limit-error.ts"
 import { createFakeLimits } from "../../support/fake-limits.ts"
 import { KEY, type Pipeline, startPipeline } from "../../support/pipeline.ts"
-import { closed, collect, nextMessage, price } from "./_responses.ts"
-import { connectSocket, type SocketProvider, startSocketProvider } from "./_sockets.ts"
+import { closed, LIMIT_USED_UP, nextMessage, price } from "./_responses.ts"
+import { openPair, type Pair, type SocketProvider, startSocketProvider } from "./_sockets.ts"
 
 const KEY_ID = "00000000-0000-7000-8000-000000000001"
-const FULL = toLimitExceeded({
-  ...{ limit: "team", measure: "cost", window: "month", value: "", amount: "50", used: "49.9", reserved: "0" },
-  ...{ wanted: "0.2", resetsAt: "2026-12-01T00:00:00Z", reason: "used_up", retryAfterSeconds: 3600 },
-} as const)
 
 let pipeline: Pipeline
 let provider: SocketProvider
@@ -22,15 +17,10 @@ afterEach(async () => {
 
 type Options = Partial<Parameters<typeof startPipeline>[0]>
 
-async function open(
-  options: Options = {},
-  headers: Readonly<Record<string, string>> = {},
-): Promise<{ readonly client: WebSocket; readonly far: WebSocket }> {
+async function open(options: Options = {}, headers: Readonly<Record<string, string>> = {}): Promise<Pair> {
   provider = await startSocketProvider()
   pipeline = await startPipeline({ upstream: provider.origin, price, ...options })
-  const accepted = provider.accepted().then(collect)
-  const client = collect(await connectSocket(pipeline, { path: "/v1/realtime?model=gpt-realtime", headers }))
-  return { client, far: await accepted }
+  return await openPair(pipeline, provider, { headers })
 }
 
 const from = (far: WebSocket, event: object) => far.send(JSON.stringify({ ...event, event_id: "event_1" }))
@@ -64,7 +54,7 @@ test("a response that the provider begins by itself and that a limit rejects end
   openSession(far)
   await nextMessage(client)
   limits.decide = () => {
-    throw FULL
+    throw LIMIT_USED_UP
   }
   const ended = closed(client)
   from(far, { type: "response.created", response: { id: "resp_1", conversation_id: "conv_1" } })

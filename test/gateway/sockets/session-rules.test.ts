@@ -1,21 +1,32 @@
 import { afterEach, expect, test } from "vitest"
-import type WebSocket from "ws"
 import type { Caller } from "../../../src/core/call.ts"
 import { GatewayError } from "../../../src/core/errors.ts"
 import type { KeyPolicy } from "../../../src/core/key-policy.ts"
-import { toLimitExceeded } from "../../../src/core/limit-error.ts"
 import { createFakeLimits } from "../../support/fake-limits.ts"
 import { type Pipeline, startPipeline } from "../../support/pipeline.ts"
 import { untilFound } from "../../support/until.ts"
-import { answerNext, begun, closed, collect, completed, create, nextMessage, price, typesUntil } from "./_responses.ts"
-import { connectSocket, type SocketProvider, startSocketProvider } from "./_sockets.ts"
+import {
+  answerNext,
+  begun,
+  closed,
+  completed,
+  create,
+  LIMIT_USED_UP,
+  nextMessage,
+  price,
+  typesUntil,
+} from "./_responses.ts"
+import {
+  connectSocket,
+  openPair,
+  type Pair,
+  type SocketOptions,
+  type SocketProvider,
+  startSocketProvider,
+} from "./_sockets.ts"
 
 const KEY_ID = "00000000-0000-7000-8000-000000000001"
 const NO_POLICY: KeyPolicy = { expiresAt: undefined, secretEndsAt: undefined, models: undefined, providers: undefined }
-const FULL = toLimitExceeded({
-  ...{ limit: "team", measure: "cost", window: "month", value: "", amount: "50", used: "49.9", reserved: "0" },
-  ...{ wanted: "0.2", resetsAt: "2026-12-01T00:00:00Z", reason: "used_up", retryAfterSeconds: 3600 },
-} as const)
 
 let pipeline: Pipeline
 let provider: SocketProvider
@@ -41,16 +52,7 @@ async function start(options: Options = {}): Promise<void> {
   })
 }
 
-interface Pair {
-  readonly client: WebSocket
-  readonly far: WebSocket
-}
-
-async function open(options: Parameters<typeof connectSocket>[1] = {}): Promise<Pair> {
-  const accepted = provider.accepted().then(collect)
-  const client = collect(await connectSocket(pipeline, { path: "/v1/responses", ...options }))
-  return { client, far: await accepted }
-}
+const open = (options: SocketOptions = {}) => openPair(pipeline, provider, { path: "/v1/responses", ...options })
 
 async function respond({ client, far }: Pair, members: object = {}): Promise<void> {
   client.send(create(members))
@@ -113,7 +115,7 @@ test("a response that a limit rejects has a row and an error in the API's form, 
   await start({ deps: { limits } })
   const pair = await open()
   limits.decide = () => {
-    throw FULL
+    throw LIMIT_USED_UP
   }
   pair.client.send(create())
   const error = JSON.parse(await nextMessage(pair.client))
@@ -162,7 +164,7 @@ test("a client that leaves while a limit is asked has a row, and nothing stays r
 
 test("a limit that is used up rejects the handshake", async () => {
   limits.decide = () => {
-    throw FULL
+    throw LIMIT_USED_UP
   }
   await start({ deps: { limits } })
   expect(await statusOf()).toBe(429)
@@ -295,7 +297,7 @@ test("a gateway that stops closes idle sessions at once, and others when their r
   await start({ deps: { limits } })
   const idle = await open()
   limits.decide = () => {
-    throw FULL
+    throw LIMIT_USED_UP
   }
   idle.client.send(create())
   await nextMessage(idle.client)

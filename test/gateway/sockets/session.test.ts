@@ -1,10 +1,9 @@
 import { afterEach, expect, test } from "vitest"
-import type WebSocket from "ws"
 import { DIALECTS } from "../../../src/providers/catalog.ts"
 import { type Pipeline, startPipeline } from "../../support/pipeline.ts"
 import { untilFound } from "../../support/until.ts"
-import { answerNext, begun, closed, collect, completed, create, nextMessage, price, typesUntil } from "./_responses.ts"
-import { connectSocket, type SocketProvider, startSocketProvider } from "./_sockets.ts"
+import { answerNext, begun, closed, completed, create, nextMessage, price, typesUntil } from "./_responses.ts"
+import { openPair, type Pair, type SocketOptions, type SocketProvider, startSocketProvider } from "./_sockets.ts"
 
 let pipeline: Pipeline
 let provider: SocketProvider
@@ -20,16 +19,7 @@ async function start(options: Options = {}): Promise<void> {
   pipeline = await startPipeline({ upstream: provider.origin, price, ...options })
 }
 
-interface Pair {
-  readonly client: WebSocket
-  readonly far: WebSocket
-}
-
-async function open(options: Parameters<typeof connectSocket>[1] = {}): Promise<Pair> {
-  const accepted = provider.accepted().then(collect)
-  const client = collect(await connectSocket(pipeline, { path: "/v1/responses", ...options }))
-  return { client, far: await accepted }
-}
+const open = (options: SocketOptions = {}) => openPair(pipeline, provider, { path: "/v1/responses", ...options })
 
 async function respond({ client, far }: Pair, shape: Parameters<typeof answerNext>[1] = {}): Promise<void> {
   client.send(create())

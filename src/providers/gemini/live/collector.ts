@@ -130,8 +130,7 @@ export class LiveCollector implements Collector {
 
 /** No message of the provider names the model. */
 function modelOf({ body }: ProviderRequest): string | undefined {
-  const bytes = bytesOf(body)
-  return textOf(readMember(bytes, "model"))
+  return textOf(readMember(bytesOf(body), "model"))
 }
 
 function promptOf(usage: JsonObject): number {

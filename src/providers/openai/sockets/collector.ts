@@ -117,8 +117,7 @@ export class RealtimeCollector implements Collector {
   }
 
   private value(name: string): unknown {
-    const body = bytesOf(this.request.body)
-    return readMember(body, name)
+    return readMember(bytesOf(this.request.body), name)
   }
 }
 

@@ -94,7 +94,7 @@ export class Conversation {
 
 const INPUT_AUDIO = Buffer.from('"input_audio"')
 
-/** What a session says about itself. */
+/** The settings of a session, as the provider states them. */
 export interface SessionFacts {
   /** The model that serves the session. */
   readonly model: string | undefined

@@ -4,7 +4,7 @@ import { innerMembers } from "../../_socket-message.ts"
 import type { SocketError } from "../../_sockets.ts"
 import { countOf, type JsonObject, objectOf, textOf } from "../../_values.ts"
 
-/** What an `error` event of a session says. */
+/** The content of an `error` event of a session. */
 export interface SocketErrorEvent {
   /** The status that the same error has over HTTP. */
   readonly statusCode: number

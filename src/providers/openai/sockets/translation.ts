@@ -71,12 +71,11 @@ export class TranslationCollector implements Collector {
 
   evidence(): Evidence {
     const { method, path, body } = this.request
-    const bytes = bytesOf(body)
     const seconds = Math.max(this.elapsedMs / 1000, this.soundBytes / bytesPerSecond(undefined))
     return {
       method,
       path,
-      model: textOf(readMember(bytes, "model")),
+      model: textOf(readMember(bytesOf(body), "model")),
       usage: seconds > 0 ? { estimated_from_text: { seconds, tokenizer: "sound" } } : undefined,
       source: "estimated",
       isFree: false,
