@@ -26,6 +26,10 @@ export interface Session {
 }
 
 const BASE = "/api/v1"
+/** A view asks up to sixteen questions. All at once, they only wait for each other in the database. */
+const MAX_ASKING = 3
+let asking = 0
+const waiting: (() => void)[] = []
 let csrfToken = ""
 let onSignedOut: () => void = () => {}
 
@@ -45,9 +49,17 @@ export function toUrl(path: string, input: Input = {}): string {
   return query.size === 0 ? BASE + path : `${BASE}${path}?${query}`
 }
 
-/** @throws ApiProblem */
-export function get<T>(path: string, input?: Input, signal?: AbortSignal): Promise<T> {
-  return send<T>("GET", toUrl(path, input), { signal })
+/** Waits while as many questions are asked as the gateway answers soonest. @throws ApiProblem */
+export async function get<T>(path: string, input?: Input, signal?: AbortSignal): Promise<T> {
+  if (asking === MAX_ASKING) await new Promise<void>((resolve) => waiting.push(resolve))
+  else asking++
+  try {
+    return await send<T>("GET", toUrl(path, input), { signal })
+  } finally {
+    const next = waiting.shift()
+    if (next) next()
+    else asking--
+  }
 }
 
 /** Changes something. @throws ApiProblem */
