@@ -72,8 +72,9 @@ const AWS_PARAMETERS = [
   "Signature",
   "Security-Token",
 ].map((name) => `X-Amz-${name}`)
-/** Azure's own header. OpenAI's dialect has it, because Azure offers that API. */
+/** Azure's own header. OpenAI's dialect has it, and the same name in the query, because Azure offers that API. */
 const AZURE_HEADER = "api-key"
+const AZURE_PLACES = new Set([AZURE_HEADER, `?${AZURE_HEADER}`])
 /** A credential that no dialect has. */
 const AWS_TOKEN = "x-amz-security-token"
 /** For a request whose credentials do not matter. */
@@ -124,7 +125,7 @@ function createCheck(
   const { hostname, host } = new URL(provider.baseUrl)
   const isAws = AWS_HOST.test(hostname) || provider.name === "bedrock"
   const owner = OWNERS.find(({ host }) => host.test(hostname))
-  const own = owner ? places.filter((place) => nameOf(place) !== AZURE_HEADER) : places
+  const own = owner ? places.filter((place) => !AZURE_PLACES.has(nameOf(place))) : places
   const foreign = all.filter((place) => !own.some((each) => nameOf(each) === nameOf(place)))
   const withheld = toWithheld(foreign)
   // A cloud and a provider of the dialect's own name are found by paths. Any other one is named by the client, and at an

@@ -38,17 +38,23 @@ export interface SessionHouse {
   close(): Promise<void>
 }
 
-/** Starts a gateway with a key of this provider in its vault. */
+/** Starts a gateway with a key of this provider in its vault. With `usesTls`, the provider uses TLS. */
 export async function openSessionHouse(
   provider: "openai" | "azure" | "gemini",
-  settings: Settings = {},
+  { usesTls = false, settings = {} }: { readonly usesTls?: boolean; readonly settings?: Settings } = {},
 ): Promise<SessionHouse> {
   const secret = `${provider}-${randomBytes(16).toString("hex")}`
-  const sessions = await startFakeSessions({ secret })
+  const sessions = await startFakeSessions({
+    secret,
+    ...(usesTls ? { tls: { key: readTls("server.key"), cert: readTls("server.crt") } } : {}),
+  })
   const { url } = await createTestDatabase()
   const installation = createInstallation({
     DATABASE_URL: url,
-    [`MAJORDOMO_PROVIDERS_${provider.toUpperCase()}_BASE_URL`]: sessions.origin,
+    [`MAJORDOMO_PROVIDERS_${provider.toUpperCase()}_BASE_URL`]: usesTls
+      ? `https://localhost:${sessions.port}`
+      : sessions.origin,
+    NODE_EXTRA_CA_CERTS: AUTHORITY_FILE,
     MAJORDOMO_VAULT_KEY: randomBytes(32).toString("base64"),
     MAJORDOMO_PRICING_REMOTE_URL: "",
     ...settings,

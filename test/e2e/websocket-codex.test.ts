@@ -71,7 +71,7 @@ describe.skipIf(CODEX === undefined)("Codex with supports_websockets, when DOCS_
   })
 
   it("where WebSockets are turned off, the turn is one HTTP request", async () => {
-    house = await openSessionHouse("openai", { MAJORDOMO_WEBSOCKETS_ENABLED: "false" })
+    house = await openSessionHouse("openai", { settings: { MAJORDOMO_WEBSOCKETS_ENABLED: "false" } })
     expect(await runCodex(house)).toContain("The fake provider heard")
     expect(house.provider.sessions).toEqual([])
     const [row] = (await house.nextRows(1)) as [SessionRow]

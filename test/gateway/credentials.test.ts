@@ -167,6 +167,7 @@ describe("[S10] what a provider does not get", () => {
     ["openai", "/v1/chat/completions", "Authorization: AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=y"],
     ["local", "/v1/chat/completions", "Authorization: AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=y"],
     ["public-openai", "/v1/chat/completions", "api-key: azure-secret"],
+    ["public-openai", "/v1/chat/completions?api-key=azure-secret", "X-A: b"],
     ["public-openai", "/v1/chat/completions", "Authorization: Bearer ya29.secret"],
     ["public-openai", "/v1/chat/completions", "Authorization: Bearer sk-ant-api03-secret"],
     ["public-anthropic", "/v1/messages", "Authorization: Bearer ya29.secret"],

@@ -22,6 +22,8 @@ export const openai = defineDialect({
   credentials: [
     { header: "authorization", scheme: "bearer" },
     { header: "api-key" },
+    // Pages in browsers cannot set headers of a WebSocket, so that Azure takes its key here too.
+    { query: "api-key", isForSockets: true },
     { subprotocol: "openai-insecure-api-key." },
   ],
   // Codex sends the id of the account with each request of a ChatGPT login, and never with an API key.
