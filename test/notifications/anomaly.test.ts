@@ -200,7 +200,7 @@ describe("hours", () => {
 
 describe("days", () => {
   const alarmDays = (costs: readonly number[]) => scoreDays(costs).flatMap((score, i) => (score?.isAlarm ? [i] : []))
-  const week = (i: number) => (i % 7 < 5 ? 100 : 20)
+  const week = (i: number): number => (i % 7 < 5 ? 100 : 20)
 
   test("a weekend and a Monday after it are usual, and twice the usual cost all day is not", () => {
     const days = Array.from({ length: 70 }, (_, i) => week(i))
