@@ -1,0 +1,15 @@
+import type { Notification } from "../../core/notification.ts"
+import type { Context } from "../context.ts"
+
+interface AnomalyInput {
+  readonly now: number
+  readonly timeZone: string
+}
+
+/** Finds hours and days whose cost is far above their pattern. */
+export async function findAnomalies(
+  _context: Context<"database" | "settings">,
+  _input: AnomalyInput,
+): Promise<readonly Notification<"anomaly">[]> {
+  return []
+}
