@@ -19,20 +19,20 @@ export interface Message {
   readonly footer: string
 }
 
-export interface MessageField {
+interface MessageField {
   readonly label: string
   readonly value: string
 }
 
 /** A table. One with a single column is a list of sentences. */
-export interface MessageTable {
+interface MessageTable {
   readonly title: string
   readonly columns: readonly { readonly label: string; readonly isNumber?: boolean }[]
   readonly rows: readonly (readonly string[])[]
 }
 
 /** Bars over time, the oldest first. */
-export interface MessageChart {
+interface MessageChart {
   readonly title: string
   /** `at` is the text of the bar, such as `14:00` or `28 Nov`; `value` is USD as a plain decimal. */
   readonly points: readonly { readonly at: string; readonly value: string }[]
