@@ -26,7 +26,7 @@ interface LimitsParts extends Pick<ServerOptions, "settings" | "log"> {
   /** Whether notifications of the database are known to arrive. */
   hearsChanges(): boolean
   /** Tells operators; undefined without channels. */
-  readonly notifications?: Notifications | undefined
+  readonly notifications?: Pick<Notifications, "notify"> | undefined
 }
 
 export interface OpenLimits {

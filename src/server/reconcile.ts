@@ -16,7 +16,7 @@ interface DailyOptions {
   log(level: "info" | "warn", line: string): void
   readonly tickMs?: number
   /** Tells operators; undefined without channels. */
-  readonly notifications?: Notifications | undefined
+  readonly notifications?: Pick<Notifications, "notify"> | undefined
 }
 
 /**
