@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 24
+-- Schema version: 25
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -7175,6 +7175,61 @@ $migration$;
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (24, 'websockets', false);
 END $version$;
 
+
+-- ## Version 25: notifications ----------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 25 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0025 notifications
+-- breaking: no
+
+-- What operators are told. Gateways that find the same thing write the same kind, subject and period, so that it is sent once
+-- (src/database/notifications.ts).
+CREATE TABLE majordomo_notifications (
+  id         uuid PRIMARY KEY,
+  kind       text NOT NULL,
+  subject    text NOT NULL,                      -- what it is about
+  period     text NOT NULL,                      -- when it is sent once; '': it is never sent again
+  severity   text NOT NULL,                      -- info, warning or critical
+  found_at   timestamptz NOT NULL,
+  facts      jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+-- A digest, because an index limits the length of its entries.
+CREATE UNIQUE INDEX idx_majordomo_notifications_once ON majordomo_notifications (kind, md5(subject), md5(period));
+CREATE INDEX idx_majordomo_notifications_created_at ON majordomo_notifications (created_at);
+
+-- One message for each channel of a notification. A gateway that sends it moves next_attempt_at into the future first, so that
+-- no other one sends it meanwhile, and another one does if the gateway dies.
+CREATE TABLE majordomo_deliveries (
+  id              uuid PRIMARY KEY,              -- the same in all attempts, so that receivers can tell
+  notification_id uuid NOT NULL REFERENCES majordomo_notifications ON DELETE CASCADE,
+  channel         text NOT NULL,                 -- its name in the settings
+  state           text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
+  attempts        integer NOT NULL DEFAULT 0,
+  next_attempt_at timestamptz NOT NULL DEFAULT now(),
+  attempted_at    timestamptz,
+  sent_at         timestamptz,
+  error           text,                          -- why the last attempt failed
+  UNIQUE (notification_id, channel)
+);
+CREATE INDEX idx_majordomo_deliveries_waiting ON majordomo_deliveries (next_attempt_at) WHERE state = 'waiting';
+
+-- Work that one of the gateways does at a time, such as a digest, and another one if that gateway dies.
+CREATE TABLE majordomo_notification_runs (
+  name        text PRIMARY KEY,
+  started_at  timestamptz NOT NULL,
+  finished_at timestamptz                        -- of the last run that succeeded
+);
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (25, 'notifications', false);
+END $version$;
+
 DO $$
 DECLARE
   latest integer;
@@ -7203,8 +7258,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 24 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 24: nothing was changed', latest;
+  IF latest > 25 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 25: nothing was changed', latest;
   END IF;
 END $$;
 

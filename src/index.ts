@@ -109,6 +109,13 @@ const COMMANDS: CommandTable = {
       fix: { summary: "set the prices that the bill implies", load: () => import("./cli/reconcile/fix.ts") },
     },
   },
+  notify: {
+    summary: "notifications: channels, and what was sent",
+    commands: {
+      list: { summary: "the channels, and the newest notifications", load: () => import("./cli/notify/list.ts") },
+      test: { summary: "send a test message to a channel", load: () => import("./cli/notify/test.ts") },
+    },
+  },
   metadata: {
     summary: "the names that clients send as X-Majordomo-NAME",
     commands: {

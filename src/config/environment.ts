@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { toChannelPath } from "./channel-variables.ts"
 import { findGoVariableReplacement, isNoSetting } from "./go-compat.ts"
 import { findNearest } from "./nearest.ts"
 import { PROVIDER_SETTINGS } from "./providers.ts"
@@ -34,7 +35,7 @@ export function readVariables(
   const found: SourcedValue[] = []
   for (const [variable, value] of Object.entries(variables)) {
     if (value === undefined || !variable.startsWith("MAJORDOMO_") || isNoSetting(variable, value)) continue
-    const path = paths.get(variable) ?? toProviderPath(variable, from.providers)
+    const path = paths.get(variable) ?? toProviderPath(variable, from.providers) ?? toChannelPath(variable)
     const instead = findGoVariableReplacement(variable)
     const source = from.file === undefined ? variable : `${variable} in ${from.file}`
     if (path !== undefined) found.push({ path, value, source, dir: from.dir })

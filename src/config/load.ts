@@ -1,9 +1,11 @@
 import { CommandError } from "../core/errors.ts"
 import { readAdminToken } from "./admin-token.ts"
 import { readBillingCredentials } from "./billing-credentials.ts"
+import { mergeChannelFields } from "./channel-variables.ts"
 import { readDotenv, readVariables, type Variables } from "./environment.ts"
 import { readConfigFile } from "./file.ts"
 import { dropGoValues } from "./go-compat.ts"
+import { checkRules } from "./notification-rules.ts"
 import { checkOidc } from "./oidc.ts"
 import { findNameProblem, type ProviderCatalog, toProviders } from "./providers.ts"
 import { readProxies } from "./proxies.ts"
@@ -49,9 +51,11 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
     ...flags.map(([path, value]) => ({ path, value, source: toFlag(path), dir: cwd })),
   ]
   const ours = readBillingCredentials(readAdminToken(set, env["ADMIN_TOKEN"], notes), env)
-  const all = dropGoValues([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
+  const given = mergeChannelFields([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)])
+  const all = dropGoValues(given, notes)
   const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
   checkOidc(values, sources, notes)
+  checkRules(values, sources, notes)
   const built = toProviders(values, catalog, (path, why) =>
     notes.problems.push(toProblemLine(path, sources.get(path) ?? "unset", why)),
   )

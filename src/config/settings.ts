@@ -1,6 +1,8 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
 import { limitList } from "./limits.ts"
+import { channelTable } from "./notification-channels.ts"
+import { ruleList, timeZone } from "./notification-rules.ts"
 import { priceTable } from "./prices.ts"
 import { keyAliases, tolerance } from "./reconcile.ts"
 import {
@@ -416,6 +418,19 @@ export const SETTINGS = {
       true,
       "whether `serve` compares the bill once a day, for each provider whose credential is set here: [reconcile](docs/reconcile.md)",
     ),
+  },
+  notifications: {
+    channels: row(
+      channelTable,
+      "{}",
+      "where notifications go, by name, such as `{ ops: { type: slack, url: … } }`: [notifications](docs/notifications.md). A field can be a variable of its own, such as `MAJORDOMO_NOTIFICATIONS_CHANNELS_OPS_URL`",
+      secret,
+    ),
+    rules: optional(
+      ruleList,
+      "which notifications go to which channels, such as `[{ when: limit, to: ops }]`; default: all but the digest, to all channels",
+    ),
+    timezone: row(timeZone, "UTC", "time zone of the digests, and of the days whose spend is compared"),
   },
   limits: optional(
     limitList,

@@ -4,6 +4,7 @@ import { copyAudit, copyPriceOverrides, copyTokens } from "./copy/access.ts"
 import { copyJobs } from "./copy/jobs.ts"
 import { copyKeys, copyMetadataNames, copyProviderKeys, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyLimits } from "./copy/limits.ts"
+import { copyNotifications } from "./copy/notifications.ts"
 import { copyReconciliations } from "./copy/reconciliations.ts"
 import { copyRepricings } from "./copy/repricings.ts"
 import { copyPrunedRollups } from "./copy/rollups.ts"
@@ -28,7 +29,7 @@ const ROWS_AT_ONCE = 250
 
 /**
  * Copies keys, provider keys, admin tokens, requests, jobs, metadata names, repricings, the history of prices, the prices
- * that were set, the comparisons with bills, the audit log, the limits and the totals of pruned days into another database,
+ * that were set, the comparisons with bills, the notifications, the audit log, the limits and the totals of pruned days into another database,
  * after migrating both. Rows keep their ids, so the copy can be repeated, also after an interruption and while both databases
  * are in use: rows that are there already stay and count once. The target's own triggers make its rollups.
  */
@@ -56,6 +57,7 @@ export async function copyDatabase(
   await createPriceHistoryStore(target).add(await createPriceHistoryStore(source).readNew())
   await copyPriceOverrides(source, target)
   await copyReconciliations(source, target)
+  await copyNotifications(source, target)
   await copyTokens(source, target)
   await copyAudit(source, target)
   const sumsLeftOut = await copyPrunedRollups(source, target)

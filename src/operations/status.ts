@@ -6,6 +6,7 @@ import { readStoredTotals } from "../database/ledger/life.ts"
 import type { Context } from "./context.ts"
 import { describeExpiring } from "./keys/expiring.ts"
 import { findExhaustedLimits } from "./limits/exhausted.ts"
+import { describeFailedDeliveries } from "./notifications/failed.ts"
 import { findPendingRows } from "./usage/pending-rows.ts"
 
 /** Everything that shows whether the gateways of a database are well. Times are ISO 8601 in UTC. */
@@ -62,6 +63,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
   const expiring = await describeExpiring(database, now)
   const isOld = checkedAt !== undefined && now - checkedAt > MAX_LIST_AGE_MS
   const exhausted = await findExhaustedLimits(context)
+  const undelivered = await describeFailedDeliveries(context)
   const readOnly = explainReadOnly(ability)
   const problems = [
     ...(readOnly ? [`the database accepts no rows: ${readOnly.reason}; ${readOnly.fix}`] : []),
@@ -71,6 +73,7 @@ export async function readStatus(context: Context<"database" | "settings" | "pri
     ...(rejected > 0 ? [`${toRows(rejected)} rejected by the database: see rejected.jsonl in the journal`] : []),
     ...(dropped > 0 ? [`${toRows(dropped)} dropped, because they could not be kept`] : []),
     ...exhausted,
+    ...undelivered,
     ...(isOld ? ["a price list could not be fetched for more than a week: pricing refresh says why"] : []),
     ...(expiring ? [`${expiring}: see keys list, and keys update ID --expires 90d`] : []),
   ]

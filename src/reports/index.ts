@@ -5,8 +5,10 @@ export { findZone } from "../core/time-zone.ts"
 export { toTrainCase } from "../core/train-case.ts"
 export { toOffsetIso } from "./_zone.ts"
 export { askCharges, type Charge, readCharges } from "./charges.ts"
-export { DIMENSIONS, type Dimension, listDays, type Value } from "./dimensions.ts"
+export { DIMENSIONS, type Dimension, listDays, metadataDimension, type Value } from "./dimensions.ts"
+export { askDropped, readDropped } from "./dropped.ts"
 export { askErrors, type ErrorAnswer, type ErrorQuestion, type ErrorRow, readErrors } from "./errors.ts"
+export { askEstimatedCost, readEstimatedCost } from "./estimated.ts"
 export type { Filters } from "./filters.ts"
 export {
   askExactLatency,

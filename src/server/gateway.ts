@@ -7,6 +7,7 @@ import type { LedgerHandle } from "../database/ledger/ledger.ts"
 import type { Deps } from "../gateway/deps.ts"
 import type { Gateway } from "../gateway/gateway.ts"
 import { createGateway } from "../gateway/pipeline.ts"
+import type { RecordedRequest } from "../gateway/proxied-request.ts"
 import { createSpillDirectory } from "../kit/spill-file.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
 import { DIALECTS, findFormat } from "../providers/catalog.ts"
@@ -16,6 +17,7 @@ import { createAwsClock } from "../vault/aws-clock.ts"
 import type { CredentialStore } from "../vault/store.ts"
 import type { Metrics } from "./metrics.ts"
 import { createModelLists } from "./model-lists.ts"
+import type { Notifications } from "./notifications/parts.ts"
 import type { ServerOptions } from "./options.ts"
 import { createSpillReport } from "./spill-report.ts"
 
@@ -29,12 +31,13 @@ interface GatewayParts {
   readonly limits: RequestLimits
   readonly metrics: Metrics
   readonly tokenizer: Tokenizer
+  readonly notifications: Notifications | undefined
   isStopping(): boolean
 }
 
 /** Wires the pipeline to the parts of the server. */
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
-  const { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, isStopping } = parts
+  const { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, notifications, isStopping } = parts
   const awsClock = createAwsClock({ now: Date.now, warn: (line) => log("warn", line) })
   const spillDir = join(settings.storage.dataDir, "spill")
   return createGateway({
@@ -57,7 +60,11 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     countText: tokenizer.count,
     ledger,
     limits,
-    subscribers: [({ record }) => metrics.onRecord(record), ({ record }) => onRecord(record)],
+    subscribers: [
+      ({ record }) => metrics.onRecord(record),
+      ({ record }) => onRecord(record),
+      ...(notifications === undefined ? [] : [({ record }: RecordedRequest) => notifications.onRecord(record)]),
+    ],
     isStopping,
     onError: (error, where) =>
       log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),

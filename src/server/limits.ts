@@ -8,6 +8,8 @@ import { claimNotice, readAnswerSizes } from "../database/limit-notices.ts"
 import { listLimits } from "../database/limits.ts"
 import type { Scope } from "../kit/scope.ts"
 import { createLimits, type Limits, type Threshold } from "../limits/index.ts"
+import { toLimitNotification } from "./notifications/limit.ts"
+import type { Notifications } from "./notifications/parts.ts"
 import type { ServerOptions } from "./options.ts"
 
 const TICK_MS = 100
@@ -21,8 +23,10 @@ interface LimitsParts extends Pick<ServerOptions, "settings" | "log"> {
   readonly database: Database
   /** The journal of this process, as in `majordomo_gateways`. */
   readonly slot: string
-  /** Whether notifications are known to arrive. */
+  /** Whether notifications of the database are known to arrive. */
   hearsChanges(): boolean
+  /** Tells operators; undefined without channels. */
+  readonly notifications?: Pick<Notifications, "notify"> | undefined
 }
 
 export interface OpenLimits {
@@ -90,8 +94,9 @@ export async function openLimits(parts: LimitsParts, scope: Scope): Promise<Open
   }
 }
 
-/** Announces that a limit has passed a percentage, unless another gateway does. The place for notifications. */
-async function announce({ database, log }: LimitsParts, threshold: Threshold): Promise<void> {
+/** Announces that a limit has passed a percentage. Of all gateways, one logs it, and one notification is stored. */
+async function announce({ database, log, notifications }: LimitsParts, threshold: Threshold): Promise<void> {
+  notifications?.notify(toLimitNotification(threshold, Date.now()))
   const { limit, value, percent, windowStart } = threshold
   const isOurs = await claimNotice(database, { limit: limit.id, value, windowStart, percent }).catch(() => false)
   if (isOurs) log("warn", describeThreshold(threshold))

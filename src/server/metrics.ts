@@ -9,9 +9,11 @@ import type { ConnectionStats } from "./connections.ts"
 import { toConnectionMetrics } from "./metrics/connections.ts"
 import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
 import { toLimitMetrics } from "./metrics/limits.ts"
+import { toNotificationMetrics } from "./metrics/notifications.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
 import { createRequestCounter, type RunningRequests, toRunningMetrics } from "./metrics/requests.ts"
 import { toSocketMetrics } from "./metrics/sockets.ts"
+import type { NotificationStats } from "./notifications/parts.ts"
 import type { Metric } from "./prometheus.ts"
 
 /** The metrics of one process. */
@@ -34,10 +36,13 @@ interface MetricSources {
   gateway(): RunningRequests & { readonly sockets: SocketCounters }
   connections(): ConnectionStats
   limits(): readonly LimitStats[]
+  /** Undefined without channels. */
+  notifications(): NotificationStats | undefined
 }
 
 /** Names and labels are bounded by the configuration and by HTTP. Nothing that a client sends becomes a label. */
-export function createMetrics({ ledger, rows, gateway, bodies, connections, limits }: MetricSources): Metrics {
+export function createMetrics(sources: MetricSources): Metrics {
+  const { ledger, rows, gateway, bodies, connections, limits, notifications } = sources
   const requests = createRequestCounter()
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -52,6 +57,7 @@ export function createMetrics({ ledger, rows, gateway, bodies, connections, limi
       ...toSocketMetrics(gateway().sockets),
       ...toConnectionMetrics(connections()),
       ...toLimitMetrics(limits()),
+      ...toNotificationMetrics(notifications()),
       requests.collect(),
       ...ownProcess.collect(),
     ],

@@ -3,6 +3,8 @@ import type { Settings } from "../config/settings.ts"
 import { GATEWAY_ACTOR } from "../core/actor.ts"
 import type { Database } from "../database/_database.ts"
 import type { DailyResult } from "../operations/reconcile/daily.ts"
+import type { Notifications } from "./notifications/parts.ts"
+import { toReconciliationNotification } from "./notifications/reconciliation.ts"
 
 /** How often a gateway looks whether a comparison is due, give or take a half, so that not all ask at the same second. */
 const TICK_MS = 10 * 60_000
@@ -13,6 +15,8 @@ interface DailyOptions {
   now(): number
   log(level: "info" | "warn", line: string): void
   readonly tickMs?: number
+  /** Tells operators; undefined without channels. */
+  readonly notifications?: Pick<Notifications, "notify"> | undefined
 }
 
 /**
@@ -32,7 +36,7 @@ export function startDailyReconcile(options: DailyOptions): { close(): Promise<v
     try {
       // Loading it would delay each start.
       const { reconcileDaily } = await import("../operations/reconcile/daily.ts")
-      for (const result of await reconcileDaily(context, provider)) announce(log, result)
+      for (const result of await reconcileDaily(context, provider)) announce(options, result)
       logged.delete(provider)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
@@ -65,9 +69,11 @@ export function startDailyReconcile(options: DailyOptions): { close(): Promise<v
   }
 }
 
-/** Announces a difference beyond `reconcile.alert_above`. The place for notifications. */
-function announce(log: DailyOptions["log"], result: DailyResult): void {
+/** Announces a difference beyond `reconcile.alert_above`. */
+function announce({ log, now, notifications }: DailyOptions, result: DailyResult): void {
   const { reconciliation, newDays, excess } = result
+  const notification = toReconciliationNotification(result, now())
+  if (notification !== undefined) notifications?.notify(notification)
   if (!excess.isBeyond) return
   const { provider } = reconciliation
   const days = newDays.length === 1 ? newDays[0] : `${newDays[0]} to ${newDays.at(-1)}`

@@ -20,6 +20,8 @@ import { openLazyApi } from "./lazy-api.ts"
 import { type OpenLimits, openLimits } from "./limits.ts"
 import { checkPorts } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
+import type { Notifications } from "./notifications/parts.ts"
+import { openNotifications } from "./notifications.ts"
 import type { ServerOptions } from "./options.ts"
 import { startPastRuns } from "./past-runs.ts"
 import { openPrices } from "./prices.ts"
@@ -75,37 +77,48 @@ export function startServer(options: ServerOptions): Promise<SingleServer> {
   return openInScope((scope) => open(options, scope))
 }
 
+type Told = ServerOptions & { readonly notifications: Notifications | undefined }
+
 /** Opens what decides about requests. One connection hears of all changes. */
-async function openKeysAndLimits(options: ServerOptions, database: Database, dir: string, scope: Scope) {
-  const { settings, log } = options
+async function openKeysAndLimits(options: Told, database: Database, dir: string, scope: Scope) {
+  const { settings, log, notifications } = options
   let limiting: OpenLimits | undefined
   const onLimits = (payload: string) => limiting?.onNotify(payload)
   const { keys, vault } = openKeys(options, database, { identity: toIdentity(dir, settings), onLimits }, scope)
-  limiting = await openLimits({ settings, log, database, slot: toSlotName(dir), hearsChanges: keys.isTrusted }, scope)
+  const slot = toSlotName(dir)
+  limiting = await openLimits({ settings, log, database, slot, hearsChanges: keys.isTrusted, notifications }, scope)
   return { keys, vault, ...limiting }
 }
 
 /** Starts what one process of a gateway does beside requests: once a day, or once after an upgrade. */
-function startOwnWork({ settings, log }: ServerOptions, database: Database, scope: Scope): void {
+function startOwnWork({ settings, log, notifications }: Told, database: Database, scope: Scope): void {
   const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
-  const reconcile = startDailyReconcile({ settings, database, now: Date.now, log })
+  const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
   const pastRuns = startPastRuns({ database, log })
   for (const part of [retention, reconcile, pastRuns]) scope.own(() => part.close())
 }
 
-async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
-  const options = { ...given, settings: toOwnBudget(given.settings) }
-  const { settings, log, worker } = options
-  let stopping = false
-  const isStopping = () => stopping
-  /** Makes the scope close a part. The scope closes the parts in reverse order. */
-  const own = <T extends { close(): void | Promise<void> }>(part: T): T => {
-    scope.own(() => part.close())
+type Part = { close(): void | Promise<void> }
+
+/** Returns a function that makes the scope close a part. The scope closes the parts in reverse order. */
+function ownIn(scope: Scope) {
+  return <T extends Part | undefined>(part: T): T => {
+    if (part !== undefined) scope.own(() => part.close())
     return part
   }
+}
+
+async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
+  const own = ownIn(scope)
+  const sized = { ...given, settings: toOwnBudget(given.settings) }
+  const { settings, log, worker } = sized
+  let stopping = false
+  const isStopping = () => stopping
 
   if (!worker) await checkPorts(settings)
-  const { database, firstKey } = await openStorage(options, scope)
+  const { database, firstKey } = await openStorage(sized, scope)
+  const notifications = own(await openNotifications({ settings, log, database, isWorker: worker !== undefined }))
+  const options = { ...sized, notifications }
   const root = toJournalRoot(settings)
   const { dir, lock } = await claimOwnSlot(root)
   const { keys, vault, limits, rowHooks } = await openKeysAndLimits(options, database, dir, scope)
@@ -126,12 +139,14 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
       gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
       connections: connections.stats,
       limits: () => limits.stats(),
+      notifications: () => notifications?.stats(),
     }),
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
-  const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer }
+  const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, notifications }
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
   if (!worker) startOwnWork(options, database, scope)
+  notifications?.watch(worker ? { prices } : { prices, stats })
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
   const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, connections, collect: metrics.collect }

@@ -51,7 +51,17 @@ describe("doctor", () => {
     const { code, healthy, findings } = await examine()
     expect(findings.filter(({ status }) => status === "problem")).toEqual([])
     expect({ code, healthy }).toEqual({ code: 0, healthy: true })
-    const checks = ["settings", "data directory", "database", "S3", "prices", "providers", "clock", "gateway"]
+    const checks = [
+      "settings",
+      "data directory",
+      "database",
+      "S3",
+      "prices",
+      "providers",
+      "clock",
+      "notifications",
+      "gateway",
+    ]
     expect([...new Set(findings.map(({ check }) => check))]).toEqual(checks)
     expect(findings.map(({ message }) => message)).toContain("LISTEN works: a revoked key is rejected at once")
     const [probe] = s3.puts

@@ -60,6 +60,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "reconcile/history": ["reconcile", "history"],
   "reconcile/import": ["reconcile", "import", FILE, "--provider", "openai"],
   "reconcile/fix": ["reconcile", "fix", "--provider", "openai", "--model", "gpt-5"],
+  "notify/list": ["notify", "list"],
+  "notify/test": ["notify", "test", "ops"],
   "metadata/list": ["metadata", "list"],
   "metadata/activate": ["metadata", "activate", "User-Id"],
   "metadata/deactivate": ["metadata", "deactivate", "User-Id"],

@@ -61,6 +61,7 @@ export const FORGET_VERSIONS = `
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
     majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys,
     majordomo_price_overrides, llm_reconciliations, llm_bill_lines, majordomo_reconcile_runs;
+  DROP TABLE majordomo_notifications, majordomo_deliveries, majordomo_notification_runs;
   DROP TABLE llm_usage_runs;
   DROP FUNCTION majordomo_count_runs, majordomo_count_past_runs;
   DROP TABLE llm_limits, llm_limit_usage, llm_limit_leases CASCADE;

@@ -33,6 +33,9 @@ const TABLES = [
   "majordomo_price_overrides ORDER BY model",
   "llm_reconciliations ORDER BY provider, account, day",
   "llm_bill_lines ORDER BY provider, account, day, line",
+  "majordomo_notifications ORDER BY id",
+  "majordomo_deliveries ORDER BY id",
+  "majordomo_notification_runs ORDER BY name",
   "llm_limits ORDER BY id",
   "llm_limit_usage ORDER BY limit_id, value, window_start",
   "(SELECT source, provider, model, valid_from, seen_at, prices FROM llm_price_history) AS h ORDER BY model, valid_from",
@@ -86,6 +89,11 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
       VALUES ('x', 'a', '2026-11-01', 1.50, 1.25, false, '[{"amount": "0.25"}]', '[]', 'api', now())`)
     await source.query(`INSERT INTO llm_bill_lines (provider, day, line, bucket, cost, imported_at)
       VALUES ('x', '2026-11-01', 0, 'all', 1.50, now()), ('x', '2026-11-01', 1, 'tax', 0.10, now())`)
+    await source.query(`INSERT INTO majordomo_notifications (id, kind, subject, period, severity, found_at, facts)
+      VALUES ('${PROVIDER_KEY.id}', 'new_key', 'k', '', 'info', now(), '{"name": "k"}')`)
+    await source.query(`INSERT INTO majordomo_deliveries (id, notification_id, channel, state, sent_at)
+      VALUES (gen_random_uuid(), '${PROVIDER_KEY.id}', 'ops', 'sent', now())`)
+    await source.query("INSERT INTO majordomo_notification_runs VALUES ('anomalies', now(), now())")
     await insertLimit(source.query, { name: "all", measure: "cost", amount: "5", window: "total" })
     await insertLimit(source.query, { name: "users", measure: "tokens", amount: "5", window: "month", per: "User-Id" })
     await source.query("UPDATE llm_limit_usage SET notified = 50")

@@ -8,9 +8,14 @@ import { readBlocks } from "./_page.ts"
 describe("every settings file on the pages is read without a warning and changes a default", () => {
   const dir = mkdtempSync(join(tmpdir(), "majordomo-docs-"))
   afterAll(() => rmSync(dir, { recursive: true }))
-  const blocks = ["configuration.md", "clouds.md", "deployment.md", "limits.md", "migrating.md"].flatMap((page) =>
-    readBlocks(page).filter(({ language, marks }) => language === "yaml" && marks.has("run")),
-  )
+  const blocks = [
+    "configuration.md",
+    "clouds.md",
+    "deployment.md",
+    "limits.md",
+    "migrating.md",
+    "notifications.md",
+  ].flatMap((page) => readBlocks(page).filter(({ language, marks }) => language === "yaml" && marks.has("run")))
   test.each(blocks.map((block) => [`${block.page}:${block.line}`, block] as const))(
     "%s",
     async (_where, { text, line }) => {

@@ -2,6 +2,7 @@ import { tmpdir } from "node:os"
 import pg from "pg"
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest"
 import type { Settings } from "../../src/config/settings.ts"
+import type { Notification } from "../../src/core/notification.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { connectToDatabase } from "../../src/operations/open/database.ts"
 import { startDailyReconcile } from "../../src/server/reconcile.ts"
@@ -52,15 +53,17 @@ async function load(env: Readonly<Record<string, string>> = {}): Promise<Setting
 /** Starts the daily comparison of a gateway that looks every millisecond or so. */
 function start({ of = settings, now = Date.now }: { readonly of?: Settings; readonly now?: () => number } = {}) {
   const lines: string[] = []
+  const notified: Notification[] = []
   const daily = startDailyReconcile({
     settings: of,
     database,
     now,
     log: (level, line) => void lines.push(`${level} ${line}`),
     tickMs: 2,
+    notifications: { notify: (notification) => void notified.push(notification) },
   })
   onTestFinished(() => daily.close())
-  return { lines, close: daily.close }
+  return { lines, notified, close: daily.close }
 }
 
 const finished = async () =>
@@ -87,6 +90,23 @@ describe("serve compares the bill once a day", () => {
         `warn reconcile: $30 of the bill of openai for ${dayAgo(5)} to ${newestSettled()} is outside the gateway, in prices, in tokens or unexplained, and $1 is tolerated (reconcile.alert_above). See why: majordomo-gateway reconcile --provider openai --since ${dayAgo(5)}`,
       ])
     expect((await storedDays())[0]).toBe(dayAgo(5))
+    expect(gateways.flatMap(({ notified }) => notified)).toMatchObject([
+      {
+        kind: "reconciliation",
+        subject: "openai",
+        window: `${dayAgo(5)}/${newestSettled()}`,
+        facts: {
+          provider: "openai",
+          since: `${dayAgo(5)}T00:00:00.000Z`,
+          until: `${newestSettled()}T23:59:59.999Z`,
+          billed: "30",
+          recorded: "0",
+          unproven: "30",
+          tolerance: "1",
+          causes: [{ cause: "outside", amount: "30" }],
+        },
+      },
+    ])
     const asked = questions()
     expect(asked).toBeGreaterThan(0)
     await Promise.all(gateways.map(({ close }) => close()))
@@ -117,6 +137,7 @@ describe("serve compares the bill once a day", () => {
       .toBe(1)
     await next.close()
     expect(next.lines).toEqual([])
+    expect(next.notified).toEqual([])
   })
 
   test("a failure is logged once, without the key, and tried again an hour later", async () => {

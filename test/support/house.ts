@@ -6,7 +6,19 @@ export const ROOMS = {
   index: ["cli", "core", "kit"],
   cli: ["api", "operations", "server", "config", "core", "kit"],
   api: ["operations", "config", "core", "kit"],
-  operations: ["providers", "reports", "reconcile", "database", "bodies", "vault", "config", "pricing", "core", "kit"],
+  operations: [
+    "providers",
+    "reports",
+    "reconcile",
+    "notifications",
+    "database",
+    "bodies",
+    "vault",
+    "config",
+    "pricing",
+    "core",
+    "kit",
+  ],
   server: [
     "api",
     "operations",
@@ -14,6 +26,7 @@ export const ROOMS = {
     "gateway",
     "providers",
     "pricing",
+    "notifications",
     "database",
     "bodies",
     "vault",
@@ -34,6 +47,7 @@ export const ROOMS = {
   vault: ["core", "kit"],
   limits: ["core", "kit"],
   reconcile: ["core", "kit"],
+  notifications: ["core", "kit"],
   tokenizer: ["core", "kit"],
   core: [],
   kit: [],
@@ -68,6 +82,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@smithy/eventstream-codec": ["providers"],
   "@smithy/": ["bodies"],
   jose: ["vault"],
+  nodemailer: ["notifications"],
 }
 
 /** Rooms of pure functions: the same input gives the same output, without side effects. */

@@ -6,6 +6,7 @@ import { limits } from "./limits.ts"
 import { maintenance } from "./maintenance.ts"
 import { me } from "./me.ts"
 import { metadata } from "./metadata.ts"
+import { notifications } from "./notifications.ts"
 import { oidc } from "./oidc.ts"
 import { createOpenApiRoutes } from "./openapi.ts"
 import { outlook } from "./outlook.ts"
@@ -34,6 +35,7 @@ const TABLES = [
   prices,
   priceOverrides,
   reconciliations,
+  notifications,
   maintenance,
   status,
   tokens,

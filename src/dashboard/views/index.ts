@@ -6,6 +6,7 @@ import { By } from "./by.tsx"
 import { Key } from "./key.tsx"
 import { Keys } from "./keys.tsx"
 import { Limits } from "./limits.tsx"
+import { Notifications } from "./notifications.tsx"
 import { Overview } from "./overview.tsx"
 import { ModelPrice } from "./price.tsx"
 import { Prices } from "./prices.tsx"
@@ -41,5 +42,6 @@ export const VIEWS: readonly View[] = [
   { name: "prices", title: "Prices", group: "Manage", key: "p", Page: Prices },
   { name: "price", title: "Price", parent: "prices", Page: ModelPrice },
   { name: "status", title: "Status", group: "System", key: "s", Page: StatusPage },
+  { name: "notifications", title: "Notifications", group: "System", key: "n", Page: Notifications },
   { name: "audit", title: "Audit", group: "System", key: "u", Page: Audit },
 ]

@@ -6,12 +6,13 @@ import { checkDatabase } from "./database.ts"
 import { checkDirectory } from "./directory.ts"
 import { type Finding, findingsOf } from "./finding.ts"
 import { checkGateway } from "./gateway.ts"
+import { checkNotifications } from "./notifications.ts"
 import { checkPrices } from "./prices.ts"
 import { checkProviders } from "./providers.ts"
 
 export type { Finding }
 
-const CHECKS = [checkDirectory, checkDatabase, checkS3, checkPrices, checkProviders, checkGateway]
+const CHECKS = [checkDirectory, checkDatabase, checkS3, checkPrices, checkProviders, checkNotifications, checkGateway]
 
 /** Checks everything that the gateway needs. Settings that are not valid are a finding too, and end the examination. */
 export async function examine({

@@ -2,11 +2,16 @@ import type { Database } from "../../database/_database.ts"
 import { type ReadSlowly, readInSnapshot } from "../../database/slow-read.ts"
 import {
   askCharges,
+  askDropped,
+  askEstimatedCost,
   askRollupState,
   askUsage,
   type Charge,
+  type Period,
   type RollupState,
   readCharges,
+  readDropped,
+  readEstimatedCost,
   readRollupState,
   readsRollups,
   readUsage,
@@ -21,6 +26,10 @@ export interface Asker {
   ask(question: UsageQuestion): Promise<UsageAnswer>
   /** Adds up the lines of price certificates, which only the rows have. */
   askCharges(question: UsageQuestion): Promise<readonly Charge[]>
+  /** Adds up the bill of the requests whose cost is estimated, in USD as a plain decimal. Only the rows have it. */
+  askEstimatedCost(period: Period): Promise<string>
+  /** Counts the requests that have no row, because their rows were dropped. */
+  askDropped(period: Period & { readonly until: number }): Promise<number>
 }
 
 /**
@@ -38,6 +47,12 @@ export function withAsker<T>(database: Database, work: (asker: Asker) => Promise
       },
       async askCharges(question) {
         return readCharges((await read(askCharges(question))).rows, question)
+      },
+      async askEstimatedCost(period) {
+        return readEstimatedCost((await read(askEstimatedCost(period))).rows)
+      },
+      async askDropped(period) {
+        return readDropped((await read(askDropped(period))).rows)
       },
     })
   })

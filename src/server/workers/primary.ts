@@ -7,9 +7,11 @@ import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
 import { checkPorts } from "../listen.ts"
 import { createMetrics } from "../metrics.ts"
+import { openNotifications } from "../notifications.ts"
 import type { ServerOptions } from "../options.ts"
 import { startPastRuns } from "../past-runs.ts"
 import type { Metric } from "../prometheus.ts"
+import { startDailyReconcile } from "../reconcile.ts"
 import { startRecoveries, toJournalRoot } from "../recoveries.ts"
 import { startRetention } from "../retention.ts"
 import type { RunningServer } from "../start.ts"
@@ -35,6 +37,8 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   const port = await checkPorts(settings)
   const { database, firstKey } = await openStorage(options, scope)
 
+  const notifications = await openNotifications({ settings, log, database, isWorker: false })
+  scope.own(() => notifications?.close())
   let collectOwn = (): readonly Metric[] => []
   // Both are asked at the same moment, so that each journal is counted once: by its worker or from its file.
   const collectAll = (): Promise<readonly Metric[]> => pool.collect(collectOwn())
@@ -48,6 +52,8 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => retention.close())
   const pastRuns = startPastRuns({ database, log })
   scope.own(() => pastRuns.close())
+  const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
+  scope.own(() => reconcile.close())
   const metrics = createMetrics({
     ledger: recovery.rows.stats,
     rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
@@ -56,11 +62,13 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
     gateway: () => ({ requests: 0, ...createCounters() }),
     connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
     limits: () => [],
+    notifications: () => notifications?.stats(),
   })
   scope.own(() => metrics.close())
   collectOwn = metrics.collect
 
   const stats = () => addLedgerStats([pool.stats(), recovery.rows.stats()])
+  notifications?.watch({ stats })
 
   async function stop(): Promise<LedgerStats> {
     await pool.stop(shutdownTimeoutMs + EXIT_GRACE_MS)

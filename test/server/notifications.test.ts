@@ -1,0 +1,345 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest"
+import type { Notification } from "../../src/core/notification.ts"
+import type { Database } from "../../src/database/_database.ts"
+import type { LedgerStats } from "../../src/database/ledger/ledger.ts"
+import { readNotifications } from "../../src/database/notifications.ts"
+import { openPostgres } from "../../src/database/open.ts"
+import { type Notifications, type NotificationTiming, openNotifications } from "../../src/server/notifications.ts"
+import { loadSettings } from "../../src/server/settings.ts"
+import { aRecord } from "../database/_ledger.ts"
+import { type Receiver, startReceiver } from "../notifications/_receiver.ts"
+import { postgresAt } from "../support/databases.ts"
+import { createTestDatabase } from "../support/postgres.ts"
+
+/** Everything happens at once, so that a test waits for nothing but what it tests. */
+const FAST: NotificationTiming = {
+  pollMs: 5,
+  leaseMs: 60_000,
+  attemptMs: 20_000,
+  firstDelayMs: 5,
+  giveUpMs: 24 * 3_600_000,
+  rowsMs: 5,
+  rowsWaitMs: 60_000,
+  scheduleMs: 5,
+}
+const WAIT = { timeout: 120_000, interval: 10 }
+
+let receiver: Receiver
+let database: Database
+let dir: string
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "mdm-notifications-"))
+  database = await openPostgres(postgresAt((await createTestDatabase()).url, { maxConns: 8 }).postgres)
+})
+beforeEach(async () => {
+  receiver = await startReceiver()
+  await database.query("TRUNCATE majordomo_notifications, majordomo_notification_runs CASCADE")
+})
+afterEach(() => receiver.close())
+afterAll(async () => {
+  await database?.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+interface Given {
+  readonly channels?: Readonly<Record<string, object>>
+  readonly rules?: readonly object[]
+  readonly db?: Database
+  readonly timing?: Partial<NotificationTiming>
+  readonly isWorker?: boolean
+  readonly now?: () => number
+}
+
+async function settingsOf({ channels, rules }: Given) {
+  const env = {
+    MAJORDOMO_NOTIFICATIONS_CHANNELS: JSON.stringify(channels ?? { ops: { type: "webhook", url: receiver.url } }),
+    ...(rules && { MAJORDOMO_NOTIFICATIONS_RULES: JSON.stringify(rules) }),
+  }
+  return (await loadSettings({ cwd: dir, env })).settings
+}
+
+/** Starts the notifications of one gateway. */
+async function start(given: Given = {}): Promise<Notifications & { readonly lines: readonly string[] }> {
+  const lines: string[] = []
+  const notifications = await openNotifications({
+    settings: await settingsOf(given),
+    database: given.db ?? database,
+    log: (level, line) => void lines.push(`${level} ${line}`),
+    isWorker: given.isWorker ?? false,
+    timing: { ...FAST, ...given.timing },
+    ...(given.now && { now: given.now }),
+  })
+  onTestFinished(() => notifications!.close())
+  return { ...notifications!, lines }
+}
+
+const aKey = (subject: string): Notification<"new_key"> => ({
+  kind: "new_key",
+  subject,
+  window: "",
+  severity: "info",
+  at: "2026-11-28T10:00:00.000Z",
+  facts: { key_id: subject, name: "ci", provider: "openai", model: "gpt-5", request_id: "r" },
+})
+const list = () => readNotifications(database, { limit: 100, after: undefined, kind: undefined })
+const states = async () => (await list()).flatMap(({ deliveries }) => deliveries.map(({ state }) => state))
+const subjects = () => receiver.received.map(({ json }) => json["subject"])
+
+/** A database that cannot be reached while `isAway`. */
+function createOutage() {
+  const outage = { isAway: false }
+  const fail = () => Promise.reject(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }))
+  const db: Database = {
+    ...database,
+    query: (query) => (outage.isAway ? fail() : database.query(query)),
+  }
+  return { outage, db }
+}
+
+describe("notifications of gateways with one database", () => {
+  test("are sent once, whichever gateways find them and however many send", async () => {
+    const gateways = await Promise.all([start(), start(), start()])
+    for (const subject of ["a", "b", "c", "d"]) for (const gateway of gateways) gateway.notify(aKey(subject))
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent", "sent", "sent", "sent"]), WAIT)
+    await Promise.all(gateways.map((gateway) => gateway.close()))
+    expect(subjects().sort()).toEqual(["a", "b", "c", "d"])
+    const sent = gateways.flatMap((gateway) => gateway.stats().channels.map(({ sent: count }) => count))
+    expect(sent.reduce((sum, count) => sum + count)).toBe(4)
+  })
+
+  test("go to the channels of their rules only", async () => {
+    const other = await startReceiver()
+    onTestFinished(() => other.close())
+    const gateway = await start({
+      channels: { ops: { type: "webhook", url: receiver.url }, limits: { type: "slack", url: other.url } },
+      rules: [
+        { when: "new_key", to: "ops", provider: "openai" },
+        { when: "limit", to: "limits" },
+      ],
+    })
+    gateway.notify(aKey("a"))
+    gateway.notify({ ...aKey("b"), facts: { ...aKey("b").facts, provider: "anthropic" } })
+    await vi.waitFor(() => expect(subjects()).toEqual(["a"]), WAIT)
+    expect((await list()).map(({ notification }) => notification.subject)).toEqual(["a"])
+    expect(other.received).toEqual([])
+  })
+
+  test("are found and stored by a worker, which sends none", async () => {
+    const worker = await start({ isWorker: true })
+    worker.notify(aKey("a"))
+    await vi.waitFor(async () => expect(await states()).toEqual(["waiting"]), WAIT)
+    expect(receiver.received).toEqual([])
+    await start()
+    await vi.waitFor(() => expect(subjects()).toEqual(["a"]), WAIT)
+  })
+
+  test("are not even loaded without channels", async () => {
+    const { settings } = await loadSettings({ cwd: dir, env: {} })
+    expect(await openNotifications({ settings, database, log: () => {}, isWorker: false })).toBeUndefined()
+  })
+})
+
+describe("a receiver", () => {
+  test("that fails is asked again with the same id, until it accepts the message", async () => {
+    receiver.next({ status: 500 }, "reset", { status: 503 })
+    const gateway = await start()
+    gateway.notify(aKey("a"))
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent"]), WAIT)
+    expect(new Set(receiver.received.map(({ headers }) => headers["x-majordomo-delivery"])).size).toBe(1)
+    expect((await list())[0]!.deliveries[0]).toMatchObject({ attempts: 4, error: null })
+    expect(gateway.lines).toEqual([])
+  })
+
+  test("that hangs is asked again after the time of an attempt, and delays no other channel", async () => {
+    const other = await startReceiver()
+    onTestFinished(() => other.close())
+    receiver.next("never")
+    const channels = { ops: { type: "webhook", url: receiver.url }, other: { type: "slack", url: other.url } }
+    const gateway = await start({ channels, timing: { attemptMs: 1_000 } })
+    gateway.notify(aKey("a"))
+    await vi.waitFor(() => expect(other.received).toHaveLength(1), WAIT)
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(2), WAIT)
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent", "sent"]), WAIT)
+  })
+
+  test("that asks to wait is not asked before", async () => {
+    receiver.next({ status: 429, headers: { "Retry-After": "600" } })
+    const gateway = await start()
+    gateway.notify(aKey("a"))
+    await vi.waitFor(async () => {
+      const [{ deliveries } = { deliveries: [] }] = await list()
+      const waitMs = deliveries[0]!.nextAttemptAt.getTime() - Date.now()
+      expect(deliveries[0]!.error).toBe("the receiver answered 429")
+      expect(waitMs).toBeGreaterThan(500_000)
+    }, WAIT)
+    expect(receiver.received).toHaveLength(1)
+  })
+
+  test("that rejects a message for good is not asked again, which is logged without its address", async () => {
+    receiver.always({ status: 404, text: "no_service" })
+    const gateway = await start()
+    gateway.notify(aKey("a"))
+    await vi.waitFor(async () => expect(await states()).toEqual(["failed"]), WAIT)
+    expect(gateway.lines).toEqual([
+      "warn notifications: new_key was not delivered to ops: the receiver answered 404: no_service",
+    ])
+    expect(gateway.stats().channels).toEqual([{ channel: "ops", sent: 0, failed: 1 }])
+    expect(receiver.received).toHaveLength(1)
+  })
+
+  test("that fails for a day is given up", async () => {
+    receiver.always({ status: 500 })
+    const gateway = await start({ timing: { giveUpMs: 100 } })
+    gateway.notify(aKey("a"))
+    await vi.waitFor(async () => expect(await states()).toEqual(["failed"]), WAIT)
+    expect((await list())[0]!.deliveries[0]!.error).toMatch(/^the receiver answered 500; given up after \d+ attempts?$/)
+  })
+})
+
+describe("while the database is away", () => {
+  test("notifications wait in memory, and are stored and sent when it is back", async () => {
+    const { outage, db } = createOutage()
+    const gateway = await start({ db })
+    outage.isAway = true
+    gateway.notify(aKey("a"))
+    gateway.notify(aKey("b"))
+    gateway.notify(aKey("a"))
+    outage.isAway = false
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent", "sent"]), WAIT)
+    expect(subjects()).toEqual(["a", "b"])
+  })
+
+  test("rows that wait are told at once, once an hour, and the database knows it later", async () => {
+    const { outage, db } = createOutage()
+    let now = Date.parse("2026-11-28T10:00:00Z")
+    const stats = {
+      ...NO_ROWS,
+      accepted: 7,
+      waiting: 7,
+      stalledSince: now,
+      lastError: "ECONNREFUSED: host db.internal",
+    }
+    const gateway = await start({ db, now: () => now })
+    outage.isAway = true
+    gateway.watch({ stats: () => stats })
+    now += 61_000
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), WAIT)
+    expect(receiver.received[0]!.json).toMatchObject({
+      kind: "rows_waiting",
+      severity: "critical",
+      window: "2026-11-28T10",
+      facts: { waiting: 7, oldest_seconds: 61, last_error: "ECONNREFUSED" },
+    })
+    expect(receiver.received[0]!.body).not.toContain("db.internal")
+    now += 3_600_000
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(2), WAIT)
+    outage.isAway = false
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent", "sent"]), WAIT)
+    await gateway.close()
+    expect(receiver.received).toHaveLength(2)
+  })
+})
+
+const NO_ROWS: LedgerStats = {
+  accepted: 0,
+  written: 0,
+  waiting: 0,
+  rejected: 0,
+  dropped: 0,
+  journalBytes: 0,
+  batches: 0,
+  lastWrittenAt: undefined,
+  lastError: undefined,
+  stalledSince: undefined,
+}
+
+describe("rows of the gateway", () => {
+  test("that were dropped or rejected are told once an hour, with those that are new", async () => {
+    let now = Date.parse("2026-11-28T10:00:00Z")
+    let stats: LedgerStats = { ...NO_ROWS, accepted: 3, dropped: 2, rejected: 1 }
+    const gateway = await start({ now: () => now })
+    gateway.watch({ stats: () => stats })
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), WAIT)
+    stats = { ...stats, dropped: 5 }
+    now += 3_600_000
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(2), WAIT)
+    expect(receiver.received.map(({ json }) => json["facts"])).toMatchObject([
+      { dropped: 2, rejected: 1 },
+      { dropped: 3, rejected: 0 },
+    ])
+  })
+})
+
+describe("published rows", () => {
+  test("tell the first use of a key and of a model without a price, once for all gateways", async () => {
+    const { rows } = await database.query<{ id: string }>(
+      "INSERT INTO api_keys (key_hash, name) VALUES ('h', 'ci') RETURNING id::text",
+    )
+    const key = rows[0]!.id
+    const record = aRecord({
+      majordomo_api_key_id: key,
+      model: "house-model",
+      cost_status: "unpriced",
+      total_cost: undefined,
+    })
+    const gateways = [await start(), await start()]
+    for (const gateway of gateways) for (let i = 0; i < 3; i++) gateway.onRecord(record)
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent", "sent"]), WAIT)
+    await Promise.all(gateways.map((gateway) => gateway.close()))
+    const bodies = receiver.received
+      .map(({ json }) => json)
+      .toSorted((a, b) => String(a["kind"]).localeCompare(String(b["kind"])))
+    expect(bodies).toMatchObject([
+      { kind: "new_key", subject: key, facts: { name: "ci", model: "house-model", request_id: record.id } },
+      {
+        kind: "unpriced_model",
+        subject: `${record.provider}/house-model`,
+        facts: { key: "ci", request_id: record.id },
+      },
+    ])
+  })
+
+  test("without an answer, or with an error, say nothing about prices", async () => {
+    const gateway = await start({ rules: [{ when: "unpriced_model", to: "ops" }] })
+    const unpriced = { cost_status: "unpriced", total_cost: undefined } as const
+    gateway.onRecord(aRecord({ ...unpriced, model: "a", status_code: 404 }))
+    gateway.onRecord(aRecord({ ...unpriced, model: "b", outcome: "client_left" }))
+    gateway.onRecord(aRecord({ ...unpriced, model: "c", price: { lines: [], reason: "sent, but no answer was seen" } }))
+    gateway.onRecord(aRecord({ ...unpriced, model: "d" }))
+    await vi.waitFor(() => expect(subjects()).toEqual([expect.stringMatching(/\/d$/)]), WAIT)
+    expect((await list()).map(({ notification }) => notification.kind)).toEqual(["unpriced_model"])
+  })
+})
+
+describe("a digest", () => {
+  const RULES = [{ when: "digest", every: "day", at: "09:00", to: "ops" }]
+  const runs = async () => (await database.query("SELECT FROM majordomo_notification_runs")).rowCount
+
+  test("is sent by one gateway at its time, and after a downtime only the last one", async () => {
+    let now = Date.parse("2026-11-20T12:00:00Z")
+    const first = await start({ rules: RULES, now: () => now })
+    await vi.waitFor(async () => expect(await runs()).toBe(1), WAIT)
+    await first.close()
+    expect(receiver.received).toEqual([])
+    // The clock of the database is the present, so the last run is moved to the time of the test.
+    await database.query(
+      "UPDATE majordomo_notification_runs SET started_at = '2026-11-20T12:00:00Z', finished_at = '2026-11-20T12:00:00Z'",
+    )
+    now = Date.parse("2026-11-28T10:00:00Z")
+    const gateways = await Promise.all([1, 2].map(() => start({ rules: RULES, now: () => now })))
+    await vi.waitFor(async () => expect(await states()).toEqual(["sent"]), WAIT)
+    await vi.waitFor(async () => {
+      const { rows } = await database.query(
+        "SELECT FROM majordomo_notification_runs WHERE finished_at > now() - interval '1 hour'",
+      )
+      expect(rows).toHaveLength(1)
+    }, WAIT)
+    await Promise.all(gateways.map((gateway) => gateway.close()))
+    expect(receiver.received).toHaveLength(1)
+    expect(receiver.received[0]!.json).toMatchObject({ kind: "digest", facts: { every: "day" } })
+  })
+})
