@@ -57,7 +57,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     countText: tokenizer.count,
     ledger,
     limits,
-    subscribers: [({ record }) => metrics.onRecord(record), ({ record }) => onRecord(record)],
+    subscribers: [({ record, caller }) => metrics.onRecord(record, caller.keyName), ({ record }) => onRecord(record)],
     isStopping,
     onError: (error, where) =>
       log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),

@@ -138,6 +138,8 @@ describe("limits", () => {
     }
     await settle()
     expect(model.leased(LIMIT.id, "ann")).toBe(0)
-    expect(gateway.stats()).toEqual([{ limit: "test", rejections: 0, usedRatio: undefined }])
+    expect(gateway.stats()).toMatchObject([
+      { limit: { name: "test" }, rejections: 0, usedRatio: undefined, groups: [] },
+    ])
   })
 })

@@ -6,6 +6,7 @@ import { createCounters } from "../../gateway/counters.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
 import { checkPorts } from "../listen.ts"
+import { createZeroStart } from "../metrics/zero-start.ts"
 import { createMetrics } from "../metrics.ts"
 import type { ServerOptions } from "../options.ts"
 import { startPastRuns } from "../past-runs.ts"
@@ -37,7 +38,11 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
 
   let collectOwn = (): readonly Metric[] => []
   // Both are asked at the same moment, so that each journal is counted once: by its worker or from its file.
-  const collectAll = (): Promise<readonly Metric[]> => pool.collect(collectOwn())
+  const collectAll = async (isScrape: boolean): Promise<readonly Metric[]> => {
+    const all = await pool.collect(collectOwn())
+    return isScrape ? zeroStart(all) : all
+  }
+  const zeroStart = createZeroStart()
   const pool = new WorkerPool({ port, settings, log, collectAll })
   scope.own(() => pool.stop(0))
   const ready = await pool.start(countWorkers(settings))
@@ -48,15 +53,19 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => retention.close())
   const pastRuns = startPastRuns({ database, log })
   scope.own(() => pastRuns.close())
-  const metrics = createMetrics({
-    ledger: recovery.rows.stats,
-    rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
-    bodies: recovery.bodies.stats,
-    // The workers have all connections and requests.
-    gateway: () => ({ requests: 0, ...createCounters() }),
-    connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
-    limits: () => [],
-  })
+  const metrics = createMetrics(
+    {
+      ledger: recovery.rows.stats,
+      rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
+      bodies: recovery.bodies.stats,
+      // The workers have all connections, requests and price lists.
+      gateway: () => ({ requests: 0, ...createCounters() }),
+      connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
+      limits: () => [],
+      pricesCheckedAt: () => undefined,
+    },
+    { ...settings, ledger: { maxJournalBytes: 0 } },
+  )
   scope.own(() => metrics.close())
   collectOwn = metrics.collect
 
