@@ -1,6 +1,6 @@
 import type { Limit } from "../core/limit.ts"
 import { fromUnits } from "../core/limit-units.ts"
-import { Rule } from "./rule.ts"
+import { type LastUse, Rule } from "./rule.ts"
 import type { LimitState } from "./state.ts"
 
 /** Amounts that were not needed for this time are returned. */
@@ -67,11 +67,11 @@ export class RuleSet {
    */
   review(now: number): LimitState[] {
     const changed: LimitState[] = []
-    for (const { states } of this.rules.values()) {
-      for (const [value, state] of states) {
+    for (const rule of this.rules.values()) {
+      for (const state of rule.states.values()) {
         if (now - state.reviewedAt < IDLE_MS) continue
         if (state.giveBack(state.takenSinceReview)) changed.push(state)
-        else if (isForgettable(state)) states.delete(value)
+        else if (isForgettable(state)) rule.forget(state)
         state.reviewedAt = now
         state.takenSinceReview = 0
       }
@@ -81,12 +81,13 @@ export class RuleSet {
 
   /** @param mostValues how many groups of each limit are listed, those that have used most */
   stats(wallClock: number, mostValues: number): LimitStats[] {
-    return [...this.rules.values()].map(({ limit, amount, states, rejections }) => {
-      const live = [...states.values()].filter(({ windowEnd }) => windowEnd > wallClock)
-      const ratios = live.flatMap((state) => (state.amount === 0 ? [] : [state.used / state.amount]))
-      const usedRatio = ratios.length === 0 ? undefined : Math.max(...ratios)
-      const groups = live
-        .map((state) => ({ value: state.value, used: toUsed(state) }))
+    return [...this.rules.values()].map(({ limit, amount, states, remembered, rejections }) => {
+      const uses = new Map(remembered)
+      for (const state of states.values()) if (state.answeredIn > 0) uses.set(state.value, toUse(state))
+      const present = [...uses.values()].filter(({ windowEnd }) => windowEnd > wallClock)
+      let usedRatio: number | undefined
+      for (const use of present) if (use.amount > 0) usedRatio = Math.max(usedRatio ?? 0, use.used / use.amount)
+      const groups = present
         .sort((a, b) => b.used - a.used)
         .slice(0, mostValues)
         .map(({ value, used }) => ({ value, used: fromUnits(used, limit.measure) }))
@@ -96,8 +97,9 @@ export class RuleSet {
 }
 
 /** Returns what a group has used, or for `concurrency`, how many of its requests run now. */
-function toUsed({ limit, used, inUse, leasedByOthers, idleOfOthers }: LimitState): number {
-  return limit.measure === "concurrency" ? inUse + Math.max(0, leasedByOthers - idleOfOthers) : used
+function toUse({ limit, value, amount, windowEnd, used, inUse, leasedByOthers, idleOfOthers }: LimitState): LastUse {
+  const running = inUse + Math.max(0, leasedByOthers - idleOfOthers)
+  return { value, amount, windowEnd, used: limit.measure === "concurrency" ? running : used }
 }
 
 function isForgettable({ granted, inUse, references, takenSinceReview, syncAt, isRefilling }: LimitState): boolean {

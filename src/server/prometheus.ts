@@ -3,7 +3,8 @@ import { addDecimals } from "../core/decimal.ts"
 /** One metric, in the terms of https://prometheus.io/docs/instrumenting/exposition_formats/ */
 export interface Metric {
   readonly name: string
-  readonly type: "counter" | "gauge" | "histogram"
+  /** A summary has quantiles of the present, as a gauge has a value. */
+  readonly type: "counter" | "gauge" | "histogram" | "summary"
   readonly help: string
   readonly samples: readonly Sample[]
   /** How the values of several processes are combined. Default: their sum. */
@@ -65,6 +66,11 @@ function add({ together }: Metric, a: Sample, b: Sample): Sample {
   if (a.decimal === undefined || b.decimal === undefined) return sum
   const decimal = addDecimals(a.decimal, b.decimal)
   return { ...sum, decimal, value: Number(decimal) }
+}
+
+/** Whether the values of a metric tell of the present, so that they can go down. */
+export function isMomentary({ type }: Metric): boolean {
+  return type === "gauge" || type === "summary"
 }
 
 /** Returns the metric with other samples. */
