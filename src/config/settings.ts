@@ -1,6 +1,7 @@
 import type { Discount, OwnPrices } from "../core/own-prices.ts"
 import type { Proxies } from "../kit/proxy/proxies.ts"
 import { limitList } from "./limits.ts"
+import { metricLabels } from "./metric-labels.ts"
 import { channelTable } from "./notification-channels.ts"
 import { ruleList, timeZone } from "./notification-rules.ts"
 import { priceTable } from "./prices.ts"
@@ -184,6 +185,18 @@ export const SETTINGS = {
       yesOrNo,
       false,
       "whether `/metrics` needs no token although the gateway listens on more than a loopback address; else it needs an admin token, or `server.metrics_token`",
+    ),
+  },
+  telemetry: {
+    labels: row(
+      metricLabels,
+      "[]",
+      "metadata names whose values become labels of the metrics of requests, such as `[Team, Feature]`: [metrics](docs/metrics.md)",
+    ),
+    max_series: row(
+      wholeNumber(10, 100_000),
+      2000,
+      "maximum number of sets of labels (provider, model, key and `telemetry.labels`) that metrics of requests have, per process; a tenth of them is the maximum number of values of one label. Requests beyond it are counted as `(other)`",
     ),
   },
   storage: {

@@ -51,6 +51,8 @@ export interface Edit {
 /** The client of a request: a valid API key. */
 export interface Caller {
   readonly keyId: string
+  /** The name of the key, which need not be unique; undefined: it has none. */
+  readonly keyName?: string | undefined
   /** The part of the list prices that remains for this key: `"0.875"` for a discount of 12.5 %; undefined: all of it. */
   readonly discountFactor?: string | undefined
   /** undefined: the key has no metadata of its own. */

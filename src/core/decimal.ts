@@ -33,6 +33,11 @@ export function parseLongDecimal(text: string): Decimal {
   return divideHalfEven(BigInt(text.replace(".", "")), 10n ** BigInt(excess))
 }
 
+/** Returns the sum of two plain decimals. @throws RangeError for anything else */
+export function addDecimals(a: string, b: string): string {
+  return formatDecimal(parseLongDecimal(a) + parseLongDecimal(b))
+}
+
 /** Formats the shortest plain decimal, such as `"0.15"` or `"3"`: no exponent, and no zeros at the end. */
 export function formatDecimal(value: Decimal): string {
   if (value <= 0n) return value === 0n ? "0" : `-${formatDecimal(-value)}`

@@ -1,5 +1,6 @@
 import { type Decimal, formatDecimal, parseLongDecimal } from "./decimal.ts"
 import type { LimitMeasure } from "./limit.ts"
+import { toWholeUnits } from "./whole-units.ts"
 
 /** How many steps of a `Decimal` (10^-18) one unit has: 10^-9 USD for a cost, 1 for everything else. */
 const STEPS_PER_NANO: Decimal = 10n ** 9n
@@ -12,7 +13,7 @@ const STEPS_PER_ONE: Decimal = 10n ** 18n
  * @throws RangeError if `decimal` is not a plain decimal
  */
 export function toUnits(decimal: string, measure: LimitMeasure, rounding: "up" | "down"): number {
-  const usual = toUsualUnits(decimal, measure === "cost" ? NANO_DIGITS : 0, rounding)
+  const usual = toWholeUnits(decimal, measure === "cost" ? NANO_DIGITS : 0, rounding)
   if (usual !== undefined) return usual
   const value = parseLongDecimal(decimal)
   const step = toStep(measure)
@@ -31,38 +32,7 @@ export function fromUnits(units: number, measure: LimitMeasure): string {
 
 const NANO_DIGITS = 9
 const NANOS = 10 ** NANO_DIGITS
-/** A whole number with so many digits is exact as a float. */
-const MAX_EXACT_DIGITS = 15
-/** Digits after these are rounded first. */
-const MAX_FRACTION_DIGITS = 18
 const ZERO = 48
-const NINE = 57
-const POINT = 46
-
-/**
- * Converts a decimal digit by digit, which costs a fifth of bigints and is as exact. Returns undefined for one that is
- * negative, has many digits, or is no plain decimal.
- * @param digits the digits after the point that units have
- */
-function toUsualUnits(decimal: string, digits: number, rounding: "up" | "down"): number | undefined {
-  const { length } = decimal
-  const point = decimal.indexOf(".")
-  const wholeDigits = point < 0 ? length : point
-  const fractionDigits = point < 0 ? 0 : length - point - 1
-  if (wholeDigits === 0 || wholeDigits + digits > MAX_EXACT_DIGITS) return undefined
-  if ((point >= 0 && fractionDigits === 0) || fractionDigits > MAX_FRACTION_DIGITS) return undefined
-  let units = 0
-  let hasRest = false
-  for (let i = 0; i < length; i++) {
-    const code = decimal.charCodeAt(i)
-    if (code < ZERO || code > NINE) {
-      if (code !== POINT || i !== point) return undefined
-    } else if (point < 0 || i <= point + digits) units = units * 10 + code - ZERO
-    else if (code !== ZERO) hasRest = true
-  }
-  for (let i = fractionDigits; i < digits; i++) units *= 10
-  return hasRest && rounding === "up" ? units + 1 : units
-}
 
 function fromNanos(nanos: number): string {
   const rest = nanos % NANOS

@@ -7,7 +7,7 @@ import { type KeyMetadataRow, toKeyMetadata } from "./key-metadata.ts"
  * The columns of `api_keys k` that a gateway reads. `to_jsonb` also reads a schema that has not been migrated yet, which lacks
  * columns. Its keys are valid as well.
  */
-export const CALLER_COLUMNS = `id, to_jsonb(k) ->> 'discount_percent' AS percent,
+export const CALLER_COLUMNS = `id, name, to_jsonb(k) ->> 'discount_percent' AS percent,
   extract(epoch FROM (to_jsonb(k) ->> 'expires_at')::timestamptz)::float8 AS expires_s,
   ${["provider_keys", "default_metadata", "locked_metadata", "required_metadata", "allowed_models", "allowed_providers"]
     .map(toColumn)
@@ -15,6 +15,7 @@ export const CALLER_COLUMNS = `id, to_jsonb(k) ->> 'discount_percent' AS percent
 
 export interface CallerRow extends KeyMetadataRow {
   readonly id: string
+  readonly name: string
   readonly percent: string | null
   readonly provider_keys: Caller["providerKeys"] | null
   /** Seconds since the epoch. */
@@ -28,6 +29,7 @@ export interface CallerRow extends KeyMetadataRow {
 export function toCaller(row: CallerRow): Caller {
   return {
     keyId: row.id,
+    keyName: row.name,
     discountFactor: row.percent === null ? undefined : toDiscountFactor(row.percent),
     metadata: toKeyMetadata(row),
     providerKeys: row.provider_keys ?? undefined,

@@ -7,7 +7,7 @@ import { Lessee, type LesseeOptions } from "./lessee.ts"
 import { LimitReservation } from "./reservation.ts"
 import { Rounds, type RoundsOptions } from "./rounds.ts"
 import { needsEstimate, type Rule, toNeed } from "./rule.ts"
-import { RuleSet } from "./rule-set.ts"
+import { type LimitStats, RuleSet } from "./rule-set.ts"
 import type { LimitState } from "./state.ts"
 import { findCrossed, type Threshold } from "./threshold.ts"
 
@@ -15,19 +15,12 @@ import { findCrossed, type Threshold } from "./threshold.ts"
 const MAX_PENDING = 100_000
 const RENEW_MS = 60_000
 const REVIEW_MS = 1_000
+/** So many groups of each limit are in its statistics. */
+const MAX_GROUPS = 20
 
 export interface LimitsOptions extends LesseeOptions, Pick<RoundsOptions, "whenUnavailable" | "after" | "warn"> {
   /** A limit has passed a percentage of `notify_at`, as far as this gateway knows. */
   onThreshold(threshold: Threshold): void
-}
-
-export interface LimitStats {
-  /** The name of the limit. */
-  readonly limit: string
-  /** How many requests it has rejected. */
-  readonly rejections: number
-  /** The used part of the amount, of the group that has used most; undefined: not known. */
-  readonly usedRatio: number | undefined
 }
 
 /** The limits of a gateway. */
@@ -167,7 +160,7 @@ class Engine implements Limits {
   }
 
   stats(): readonly LimitStats[] {
-    return this.rules.stats(this.wallClock())
+    return this.rules.stats(this.wallClock(), MAX_GROUPS)
   }
 
   async close(): Promise<void> {

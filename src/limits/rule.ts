@@ -4,11 +4,16 @@ import type { Estimate, LimitedRequest } from "../core/limit-reservation.ts"
 import { toUnits } from "../core/limit-units.ts"
 import { LimitState } from "./state.ts"
 
+/** So many groups of a limit are remembered. */
+const MAX_REMEMBERED = 20
+
 /** One limit, prepared for being compared with requests, and its states. */
 export class Rule {
   readonly limit: Limit
   readonly amount: number
   readonly states = new Map<string, LimitState>()
+  /** What groups had used whose states were forgotten, of those that had used most. */
+  readonly remembered = new Map<string, LastUse>()
   private readonly filter: LimitFilter
   rejections = 0
 
@@ -29,6 +34,7 @@ export class Rule {
    */
   inherit(old: Rule): LimitState[] {
     this.rejections = old.rejections
+    if (isSameUse(old.limit, this.limit)) for (const [value, use] of old.remembered) this.remembered.set(value, use)
     const isSame = old.limit.measure === this.limit.measure && old.limit.per === this.limit.per
     const changed: LimitState[] = []
     for (const [value, state] of old.states) {
@@ -47,6 +53,16 @@ export class Rule {
     return changed
   }
 
+  /** Forgets the state of a group that no request uses, and remembers what it had used. */
+  forget({ value, used, amount, windowEnd }: LimitState): void {
+    this.states.delete(value)
+    if (used === 0 || this.limit.measure === "concurrency") return
+    this.remembered.set(value, { value, used, amount, windowEnd })
+    if (this.remembered.size <= MAX_REMEMBERED) return
+    const least = [...this.remembered.values()].reduce((a, b) => (a.used <= b.used ? a : b))
+    this.remembered.delete(least.value)
+  }
+
   /** Returns the state of the request's group, which is created if it is new. */
   stateOf(request: LimitedRequest, model: string, now: number): LimitState {
     const value = this.filter.groupOf(request, model) ?? NO_VALUE
@@ -57,6 +73,15 @@ export class Rule {
     this.states.set(value, state)
     return state
   }
+}
+
+/** What a group had used when its state was forgotten. */
+export interface LastUse {
+  readonly value: string
+  readonly used: number
+  readonly amount: number
+  /** Milliseconds since the epoch. */
+  readonly windowEnd: number
 }
 
 /** Whether a change of a limit leaves what it has used and what is free as it was. */

@@ -5,6 +5,7 @@ import type { Gateway } from "../gateway/gateway.ts"
 import { createCors } from "./cors.ts"
 import { createDashboard } from "./dashboard.ts"
 import { createHostCheck, isLoopback, rejectHost } from "./hosts.ts"
+import { CONTENT_TYPES, chooseFormat, type MetricsFormat } from "./metrics/text.ts"
 import { closeIfUnread } from "./unread-body.ts"
 
 /** A condition that an operator should know and that no client notices. */
@@ -19,9 +20,15 @@ export interface Probe {
   check(): Promise<{ readonly error: string | undefined; readonly warnings: readonly ReadinessWarning[] }>
 }
 
+export interface MetricsRequest {
+  readonly format: MetricsFormat
+  /** Whether Prometheus asks, or another program that computes increases from one scrape to the next. */
+  readonly isScrape: boolean
+}
+
 interface OwnRoutes extends Probe {
-  /** Prometheus text. */
-  metrics(): Promise<string>
+  /** Returns the metrics as text. */
+  metrics(asked: MetricsRequest): Promise<string>
   /** Answers a request below `/api/v1`; undefined if the admin API is turned off. */
   readonly api?: ((request: Request) => Promise<Response>) | undefined
   /** Whether a request comes with a valid admin token or session. */
@@ -94,6 +101,9 @@ function createOwnApp(probe: OwnRoutes, policy: AccessPolicy): H3 {
   return app.all("/api/v1/**", ({ req }) => api(req))
 }
 
+/** Prometheus and the programs that share its code send it with each scrape. */
+const SCRAPE_HEADER = "x-prometheus-scrape-timeout-seconds"
+
 function createProbes(probe: OwnRoutes, policy: AccessPolicy): H3 {
   const mayReadMetrics = createMetricsCheck(probe, policy)
   return new H3({ onError: (error, { req }) => (error.status === 400 ? rejectRequest(req) : undefined) })
@@ -104,8 +114,10 @@ function createProbes(probe: OwnRoutes, policy: AccessPolicy): H3 {
           "/metrics needs an admin token, or that of server.metrics_token, as Authorization: Bearer TOKEN.\n"
         return new Response(message, { status: 401, headers: { "WWW-Authenticate": "Bearer" } })
       }
-      const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }
-      return new Response(await probe.metrics(), { headers })
+      const format = chooseFormat(req.headers.get("accept"))
+      const isScrape = req.headers.has(SCRAPE_HEADER)
+      const headers = { "Content-Type": CONTENT_TYPES[format], Vary: "Accept" }
+      return new Response(await probe.metrics({ format, isScrape }), { headers })
     })
     .get("/readyz", async () => {
       const { error, warnings } = await probe.check()

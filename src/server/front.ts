@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Gateway } from "../gateway/gateway.ts"
-import { createApp } from "./app.ts"
+import { createApp, type MetricsRequest } from "./app.ts"
 import type { ConnectionCounter } from "./connections.ts"
 import { drainRequests } from "./drain.ts"
 import { startListening } from "./listen.ts"
+import { toText } from "./metrics/text.ts"
+import { createZeroStart } from "./metrics/zero-start.ts"
 import type { ServerOptions } from "./options.ts"
 import { createProbe, type ProbeOptions } from "./probe.ts"
-import { type Metric, toText } from "./prometheus.ts"
+import type { Metric } from "./prometheus.ts"
 import { reject } from "./reject.ts"
 
 /** The HTTP side of the server: the listener, the gateway's own routes and the proxied requests. */
@@ -32,7 +34,12 @@ interface FrontParts extends Omit<ProbeOptions, "settings"> {
 /** Starts to accept requests. Throws `CommandError` when it cannot listen. */
 export async function openFront({ settings, worker }: ServerOptions, parts: FrontParts): Promise<Front> {
   const { gateway, connections, collect, isStopping, api, isAdmitted } = parts
-  const metrics = async () => toText(worker ? await worker.collectAll(collect()) : collect())
+  const zeroStart = createZeroStart()
+  const collectAll = async (isScrape: boolean) => {
+    if (worker) return worker.collectAll(collect(), isScrape)
+    return isScrape ? zeroStart(collect()) : collect()
+  }
+  const metrics = async ({ format, isScrape }: MetricsRequest) => toText(await collectAll(isScrape), format)
   const probe = createProbe({ settings, ...parts, missingWorkers: worker?.missing })
   const own = { ...probe, metrics, ...(isAdmitted && { isAdmitted }) }
   const { host, readTimeoutMs, writeTimeoutMs } = settings.server

@@ -61,7 +61,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     ledger,
     limits,
     subscribers: [
-      ({ record }) => metrics.onRecord(record),
+      ({ record, caller }) => metrics.onRecord(record, caller.keyName),
       ({ record }) => onRecord(record),
       ...(notifications === undefined ? [] : [({ record }: RecordedRequest) => notifications.onRecord(record)]),
     ],

@@ -7,18 +7,21 @@ import type { LimitStats } from "../limits/index.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
 import type { ConnectionStats } from "./connections.ts"
 import { toConnectionMetrics } from "./metrics/connections.ts"
+import { toGatewayMetrics } from "./metrics/gateway.ts"
 import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
 import { toLimitMetrics } from "./metrics/limits.ts"
 import { toNotificationMetrics } from "./metrics/notifications.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
-import { createRequestCounter, type RunningRequests, toRunningMetrics } from "./metrics/requests.ts"
+import { RequestMetrics, type RequestMetricsOptions } from "./metrics/requests.ts"
+import { type RunningRequests, toRunningMetrics } from "./metrics/running.ts"
 import { toSocketMetrics } from "./metrics/sockets.ts"
 import type { NotificationStats } from "./notifications/parts.ts"
 import type { Metric } from "./prometheus.ts"
 
 /** The metrics of one process. */
 export interface Metrics {
-  onRecord(record: LogRecord): void
+  /** @param keyName the name of the API key of the request */
+  onRecord(record: LogRecord, keyName: string | undefined): void
   /** Must be called after each batch of rows, whether it was written or rejected. */
   onBatch(rows: number, ms: number): void
   /** Returns the current values. */
@@ -27,7 +30,7 @@ export interface Metrics {
 }
 
 /** The parts of the server whose numbers are read at each scrape. */
-interface MetricSources {
+export interface MetricSources {
   ledger(): LedgerStats
   /** The counts of rows that this process reports, over the life of their journals. */
   rows(): Totals
@@ -38,27 +41,42 @@ interface MetricSources {
   limits(): readonly LimitStats[]
   /** Undefined without channels. */
   notifications(): NotificationStats | undefined
+  /** When the price list that was fetched the longest ago was fetched. */
+  pricesCheckedAt(): number | undefined
 }
 
-/** Names and labels are bounded by the configuration and by HTTP. Nothing that a client sends becomes a label. */
-export function createMetrics(sources: MetricSources): Metrics {
-  const { ledger, rows, gateway, bodies, connections, limits, notifications } = sources
-  const requests = createRequestCounter()
+interface MetricsSettings {
+  readonly telemetry: RequestMetricsOptions
+  /** This process's part of `ledger.max_journal_size`; 0 for a process without a journal of its own. */
+  readonly ledger: { readonly maxJournalBytes: number }
+}
+
+/**
+ * Names and labels are bounded by the configuration and by HTTP, but those of the requests, which clients choose too:
+ * `metrics/series.ts` limits them.
+ */
+export function createMetrics(
+  sources: MetricSources,
+  { telemetry, ledger: { maxJournalBytes } }: MetricsSettings,
+): Metrics {
+  const { ledger, rows, gateway, bodies, connections, limits, notifications, pricesCheckedAt } = sources
+  const requests = new RequestMetrics(telemetry)
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
   return {
-    onRecord: requests.onRecord,
+    onRecord: (record, keyName) => requests.onRecord(record, keyName),
     onBatch: batches.onBatch,
     collect: () => [
-      ...toLedgerMetrics(ledger(), rows()),
-      ...batches.collect(),
-      ...toBodyMetrics(bodies()),
+      ...toGatewayMetrics(pricesCheckedAt()),
+      ...requests.collect(),
       ...toRunningMetrics(gateway(), gateway().sockets.open),
       ...toSocketMetrics(gateway().sockets),
       ...toConnectionMetrics(connections()),
       ...toLimitMetrics(limits()),
       ...toNotificationMetrics(notifications()),
-      requests.collect(),
+      ...toLedgerMetrics(ledger(), rows(), maxJournalBytes),
+      ...batches.collect(),
+      ...toBodyMetrics(bodies()),
       ...ownProcess.collect(),
     ],
     close: ownProcess.close,

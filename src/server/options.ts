@@ -14,8 +14,11 @@ export interface ServerOptions {
   /** Set when this process is one of several workers behind a port that their primary process has bound. */
   readonly worker?: {
     readonly port: number
-    /** Returns the metrics of all processes, given those of this process. */
-    collectAll(own: readonly Metric[]): Promise<readonly Metric[]>
+    /**
+     * Returns the metrics of all processes, given those of this process.
+     * @param isScrape whether they are for Prometheus, which gets new samples as 0 first (`metrics/zero-start.ts`)
+     */
+    collectAll(own: readonly Metric[], isScrape: boolean): Promise<readonly Metric[]>
     /** How many of the workers are not up, as far as this one knows. */
     missing(): number
   }

@@ -1,7 +1,10 @@
+import { addDecimals } from "../core/decimal.ts"
+
 /** One metric, in the terms of https://prometheus.io/docs/instrumenting/exposition_formats/ */
 export interface Metric {
   readonly name: string
-  readonly type: "counter" | "gauge" | "histogram"
+  /** A summary has quantiles of the present, as a gauge has a value. */
+  readonly type: "counter" | "gauge" | "histogram" | "summary"
   readonly help: string
   readonly samples: readonly Sample[]
   /** How the values of several processes are combined. Default: their sum. */
@@ -10,12 +13,27 @@ export interface Metric {
   readonly recounted?: number
   /** A counter that goes on over the ends of processes: the next one, or the files of the ended one, have its value. */
   readonly isLifelong?: true
+  /** Its samples appear with the first request that they count. Prometheus gets a new one as 0 first (`zero-start.ts`). */
+  readonly startsAtZero?: true
 }
 
 export interface Sample {
   readonly suffix?: "_bucket" | "_sum" | "_count"
-  readonly labels?: Readonly<Record<string, string>>
+  readonly labels?: Labels
   readonly value: number
+  /** The value as a plain decimal, where a float could not add it up exactly: an amount of money. */
+  readonly decimal?: string
+  readonly exemplar?: Exemplar
+}
+
+export type Labels = Readonly<Record<string, string>>
+
+/** One of the values that a bucket counts, with the trace of its request. */
+export interface Exemplar {
+  readonly traceId: string
+  readonly value: number
+  /** Seconds since the epoch. */
+  readonly at: number
 }
 
 export function counter(name: string, help: string, value: number, recounted = 0): Metric {
@@ -26,16 +44,6 @@ export function gauge(name: string, help: string, value: number): Metric {
   return { name, type: "gauge", help, samples: [{ value }] }
 }
 
-/** Formats metrics in text format 0.0.4. */
-export function toText(metrics: readonly Metric[]): string {
-  const lines = metrics.flatMap(({ name, type, help, samples }) => [
-    `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`,
-    `# TYPE ${name} ${type}`,
-    ...samples.map((sample) => `${name}${toKey(sample)} ${sample.value}`),
-  ])
-  return `${lines.join("\n")}\n`
-}
-
 /** Combines the metrics of several processes. */
 export function combine(all: readonly (readonly Metric[])[]): Metric[] {
   const found = new Map<string, { metric: Metric; samples: Map<string, Sample> }>()
@@ -44,21 +52,30 @@ export function combine(all: readonly (readonly Metric[])[]): Metric[] {
     found.set(metric.name, entry)
     for (const sample of metric.samples) {
       const key = toKey(sample)
-      const before = entry.samples.get(key)?.value
-      const value = before === undefined ? sample.value : add(metric, before, sample.value)
-      entry.samples.set(key, { ...sample, value })
+      const before = entry.samples.get(key)
+      entry.samples.set(key, before === undefined ? sample : add(metric, before, sample))
     }
   }
   return [...found.values()].map(({ metric, samples }) => ({ ...metric, samples: [...samples.values()] }))
 }
 
-function add({ together }: Metric, a: number, b: number): number {
-  return together === "max" ? Math.max(a, b) : a + b
+function add({ together }: Metric, a: Sample, b: Sample): Sample {
+  if (together === "max") return a.value >= b.value ? a : b
+  const exemplar = (a.exemplar?.at ?? 0) > (b.exemplar?.at ?? 0) ? a.exemplar : b.exemplar
+  const sum = { ...a, ...(exemplar && { exemplar }), value: a.value + b.value }
+  if (a.decimal === undefined || b.decimal === undefined) return sum
+  const decimal = addDecimals(a.decimal, b.decimal)
+  return { ...sum, decimal, value: Number(decimal) }
 }
 
-/** Returns the metric with other values. */
-export function mapSamples(metric: Metric, toValue: (sample: Sample) => number): Metric {
-  return { ...metric, samples: metric.samples.map((sample) => ({ ...sample, value: toValue(sample) })) }
+/** Whether the values of a metric tell of the present, so that they can go down. */
+export function isMomentary({ type }: Metric): boolean {
+  return type === "gauge" || type === "summary"
+}
+
+/** Returns the metric with other samples. */
+export function mapSamples(metric: Metric, toSample: (sample: Sample) => Sample): Metric {
+  return { ...metric, samples: metric.samples.map(toSample) }
 }
 
 /** Returns what tells a sample from the others of its metric. */
@@ -69,30 +86,5 @@ export function toKey({ suffix, labels = {} }: Sample): string {
 }
 
 function escapeLabel(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")
-}
-
-interface Histogram {
-  observe(value: number): void
-  samples(): Sample[]
-}
-
-/** Counts values by upper bounds. Each bucket includes the values of all smaller buckets. */
-export function createHistogram(bounds: readonly number[]): Histogram {
-  const counts = bounds.map(() => 0)
-  let count = 0
-  let sum = 0
-  return {
-    observe(value) {
-      count++
-      sum += value
-      for (let i = bounds.length - 1; i >= 0 && value <= bounds[i]!; i--) counts[i]!++
-    },
-    samples: () => [
-      ...bounds.map((bound, i) => ({ suffix: "_bucket", labels: { le: String(bound) }, value: counts[i]! }) as const),
-      { suffix: "_bucket", labels: { le: "+Inf" }, value: count },
-      { suffix: "_sum", value: sum },
-      { suffix: "_count", value: count },
-    ],
-  }
+  return /[\\"\n]/.test(value) ? value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n") : value
 }

@@ -19,7 +19,7 @@ import { wireGateway } from "./gateway.ts"
 import { openLazyApi } from "./lazy-api.ts"
 import { type OpenLimits, openLimits } from "./limits.ts"
 import { checkPorts } from "./listen.ts"
-import { createMetrics } from "./metrics.ts"
+import { createMetrics, type MetricSources } from "./metrics.ts"
 import type { Notifications } from "./notifications/parts.ts"
 import { openNotifications } from "./notifications.ts"
 import type { ServerOptions } from "./options.ts"
@@ -131,17 +131,17 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())
   const connections = createConnectionCounter(settings.server)
-  const metrics = own(
-    createMetrics({
-      ledger: stats,
-      rows: () => addTotals([ledger.totals(), ...(worker ? [] : [readStoredTotals(root, new Set([dir]))])]),
-      bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), recovery?.bodies.stats()])),
-      gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
-      connections: connections.stats,
-      limits: () => limits.stats(),
-      notifications: () => notifications?.stats(),
-    }),
-  )
+  const sources: MetricSources = {
+    ledger: stats,
+    rows: () => addTotals([ledger.totals(), ...(worker ? [] : [readStoredTotals(root, new Set([dir]))])]),
+    bodies: () => (bodies.name === "none" ? undefined : addBodyStats([bodies.stats(), recovery?.bodies.stats()])),
+    gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
+    connections: connections.stats,
+    limits: () => limits.stats(),
+    notifications: () => notifications?.stats(),
+    pricesCheckedAt: prices.checkedAt,
+  }
+  const metrics = own(createMetrics(sources, settings))
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
   const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, notifications }
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))

@@ -34,7 +34,7 @@ describeDatabases("cached keys", (open) => {
     const cache = await openCache(db)
     const callers = await Promise.all(Array.from({ length: 1000 }, () => cache.find(hashKey(secret))))
     expect(new Set(callers.map((caller) => caller?.keyId))).toEqual(new Set([key.id]))
-    expect(cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    expect(cache.find(hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     expect(lookUps()).toBe(1)
   })
 
@@ -53,7 +53,7 @@ describeDatabases("cached keys", (open) => {
     const db = await open()
     const caches = await Promise.all([openCache(db), openCache(db)])
     const { key, secret } = await createKey(db, { name: "k" })
-    for (const cache of caches) expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    for (const cache of caches) expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     await updateKey(db, key.id, { discount: "10" })
     for (const cache of caches) {
       await expect.poll(async () => (await cache.find(hashKey(secret)))?.discountFactor).toBe("0.9")
@@ -75,7 +75,8 @@ describeDatabases("cached keys", (open) => {
     const caches = await Promise.all([openCache(db), openCache(db), openCache(db)])
     for (let round = 0; round < 20; round++) {
       const { key, secret } = await createKey(db, { name: "k" })
-      for (const cache of caches) expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+      for (const cache of caches)
+        expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
       await revokeKey(db, key.id)
       for (const cache of caches) expect(await cache.find(hashKey(secret))).toBeUndefined()
     }
@@ -130,7 +131,8 @@ describe("cached keys when the database has a problem", () => {
 
     await server.stop()
     await expect.poll(cache.isTrusted, { interval: 5 }).toBe(false)
-    for (let n = 0; n < 100; n++) expect(await cache.find(hashKey(known.secret))).toEqual({ keyId: known.key.id })
+    for (let n = 0; n < 100; n++)
+      expect(await cache.find(hashKey(known.secret))).toEqual({ keyId: known.key.id, keyName: known.key.name })
     expect(lookUps()).toBeLessThan(10)
     const other = async () => cache.find(hashKey("mdm_sk_other"))
     await expect(other()).rejects.toMatchObject({ code: "keys_unavailable", status: 503 })
@@ -139,7 +141,7 @@ describe("cached keys when the database has a problem", () => {
     await db.query("UPDATE api_keys SET revoked_at = now() WHERE name LIKE 'revoked%'")
     await expect.poll(cache.isTrusted).toBe(true)
     expect(await cache.find(hashKey(revoked.secret))).toBeUndefined()
-    expect(await cache.find(hashKey(known.secret))).toEqual({ keyId: known.key.id })
+    expect(await cache.find(hashKey(known.secret))).toEqual({ keyId: known.key.id, keyName: known.key.name })
     expect(await other()).toBeUndefined()
   })
 
@@ -156,10 +158,10 @@ describe("cached keys when the database has a problem", () => {
     await server.freeze()
     skipped = 60_000 // as if this process had been frozen too
     expect(cache.isTrusted()).toBe(false)
-    expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     for (let n = 0; n < 10; n++) {
       skipped += 300
-      expect(cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+      expect(cache.find(hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     }
     await server.thaw()
   })
@@ -181,7 +183,7 @@ describe("cached keys when the database has a problem", () => {
     const { key, secret } = await createKey(db, { name: "k" })
     const cache = createKeyCache(db)
     onTestFinished(() => cache.close())
-    for (let n = 0; n < 3; n++) expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    for (let n = 0; n < 3; n++) expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     expect(lookUps()).toBe(3)
     await revokeKey(db, key.id)
     expect(await cache.find(hashKey(secret))).toBeUndefined()
@@ -198,15 +200,15 @@ describe("cached keys when the database has a problem", () => {
     const identity = { name: "one", slot: "one", offlineMs: 600_000 }
     const cache = await openCache(db, { now: () => performance.now() + skipped, identity })
     const ask = async () => cache.find(hashKey(secret))
-    expect(await ask()).toEqual({ keyId: key.id })
+    expect(await ask()).toEqual({ keyId: key.id, keyName: key.name })
     await server.stop()
     await expect.poll(cache.isTrusted, { interval: 5 }).toBe(false)
     skipped = 500_000
-    expect(await ask()).toEqual({ keyId: key.id })
+    expect(await ask()).toEqual({ keyId: key.id, keyName: key.name })
     skipped = 700_000
     await expect(ask()).rejects.toMatchObject({ code: "keys_unavailable", status: 503 })
     await server.start()
-    await expect.poll(() => ask().catch(() => undefined)).toEqual({ keyId: key.id })
+    await expect.poll(() => ask().catch(() => undefined)).toEqual({ keyId: key.id, keyName: key.name })
   })
 
   test("a killed gateway delays a revocation only until its cache cannot be trusted any more", async () => {

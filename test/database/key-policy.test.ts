@@ -94,7 +94,7 @@ describeDatabases("the policy of a key", (open, kind) => {
     const rotated = await rotateSecret(db, { id: key.id, graceMs: HOUR_MS })
     expect(await discardSecret(db, rotated.secret)).toBe(true)
     expect(await discardSecret(db, rotated.secret)).toBe(false)
-    expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id })
+    expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     expect(await discardSecret(db, secret)).toBe(true)
     expect(await listKeys(db)).toEqual([])
   })

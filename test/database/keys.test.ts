@@ -18,7 +18,7 @@ describeDatabases("API keys", (open) => {
     const db = await open()
     const { key, secret } = await createKey(db, { name: "Development", description: "for tests" })
     expect(secret).toMatch(/^mdm_sk_[A-Za-z0-9_-]{43}$/)
-    expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id })
+    expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     expect(await listKeys(db)).toEqual([
       {
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),

@@ -65,7 +65,7 @@ describe("a database with unusual defaults", () => {
     await migrate(db)
     const { key, secret } = await createKey(db, { name: "naïve 価格" })
     expect(Math.abs(Date.parse(key.createdAt) - Date.now())).toBeLessThan(60_000)
-    expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id })
+    expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     expect((await listKeys(db)).map((each) => each.name)).toEqual(["naïve 価格"])
     const { rows } = await db.query(
       "SELECT timestamptz '2026-03-01 00:00Z' AS at, to_regclass('public.api_keys')::text",
@@ -144,7 +144,7 @@ describe("a database with unusual defaults", () => {
       const db = await open(name, { schema: "Gate'way\\" })
       expect(await migrate(db)).toMatchObject({ did: "created" })
       const { key, secret } = await createKey(db, { name: "k" })
-      expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id })
+      expect(await findCaller(db, hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
       expect((await db.query(`SELECT name FROM "Gate'way\\".api_keys`)).rows).toEqual([{ name: "k" }])
       expect(await migrate(await open(name, { schema: "Gate'way\\" }))).toMatchObject({ did: "nothing" })
     },

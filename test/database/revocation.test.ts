@@ -101,7 +101,7 @@ describe("a revocation (PostgreSQL)", () => {
     for (const payload of ["?9000000", "?", "?x", "?-1", "?99999999999999999999", "*", "'"])
       await stranger.query("SELECT pg_notify('majordomo_keys', $1)", [payload])
     const { key, secret } = await createKey(db, { name: "k" })
-    expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id, keyName: key.name })
     const { gateways } = await revokeKey(db, key.id)
     expect(gateways).toMatchObject({ acknowledged: [{ name: "one" }], silent: [] })
     expect(await readHeard()).toBe("1")

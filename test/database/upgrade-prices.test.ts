@@ -22,7 +22,7 @@ describeDatabases("a database of version 2", (open) => {
       SELECT '${KEY}', 'openai', 'gpt-4o', '/v1/responses', 'POST', now(), now(), n, 200, n * 0.000000000001, 'exact'
       FROM generate_series(1, 20) n`)
     // A gateway that has not migrated the schema yet accepts the keys that are there.
-    expect(await findCaller(db, hashKey(SECRET))).toEqual({ keyId: KEY })
+    expect(await findCaller(db, hashKey(SECRET))).toEqual({ keyId: KEY, keyName: "Development" })
     const read = async () => [
       (await db.query("SELECT id, total_cost, cost_status FROM llm_requests ORDER BY id")).rows,
       // A later version has counters that this one does not have.

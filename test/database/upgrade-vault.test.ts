@@ -16,7 +16,7 @@ describeDatabases("a database with keys from before provider keys", (open) => {
     const { rows } = await db.query<{ id: string }>(
       "INSERT INTO api_keys (key_hash, name, discount_percent) VALUES ('hash', 'Old', 12.5) RETURNING id",
     )
-    const caller = { keyId: rows[0]!.id, discountFactor: "0.875", providerKeys: undefined }
+    const caller = { keyId: rows[0]!.id, keyName: "Old", discountFactor: "0.875", providerKeys: undefined }
     expect(await findCaller(db, "hash")).toEqual(caller)
     expect(await readEncryptedKeys(db)).toEqual([])
     expect((await migrate(db)).did).toBe("updated")

@@ -155,7 +155,7 @@ it("[O6] counters and the last log line never go backwards when a worker dies or
     process.kill(first, "SIGSTOP")
     // The worker that does not answer has one of these connections at most, and the kept one if it was its own.
     const asked = Array.from({ length: 4 }, () =>
-      metric(gateway, 'majordomo_requests_total{provider="openai",status="200"}'),
+      metric(gateway, 'majordomo_requests_total{provider="openai",.*,status="200",outcome="complete"}'),
     )
     expect(await Promise.any(asked)).toBe(20)
     for (const pid of [first, second]) {

@@ -138,6 +138,30 @@ describe("limits", () => {
     }
     await settle()
     expect(model.leased(LIMIT.id, "ann")).toBe(0)
-    expect(gateway.stats()).toEqual([{ limit: "test", rejections: 0, usedRatio: undefined }])
+    expect(gateway.stats()).toMatchObject([
+      { limit: { name: "test" }, rejections: 0, usedRatio: undefined, groups: [] },
+    ])
+  })
+
+  test("its statistics have the groups that have used most, also after their states are forgotten, until the window ends", async () => {
+    const { gateway, clock, model } = open([toLimit({ per: "User-Id", amount: "1000" })])
+    for (let i = 0; i < 30; i++) {
+      const value = `u${String(i).padStart(2, "0")}`
+      model.commit({ limitId: LIMIT.id, value, createdAt: clock.now, units: 100 + i })
+      const answer = await gateway.reserve(toRequest({ metadata: { "User-Id": value } }))
+      answer!.release()
+    }
+    const read = () => gateway.stats().map(({ usedRatio, groups }) => ({ usedRatio, groups }))
+    const before = read()
+    expect(before).toMatchObject([{ usedRatio: 0.129, groups: { length: 20, 0: { value: "u29", used: "129" } } }])
+    for (let i = 0; i < 60; i++) {
+      await clock.advance(250)
+      gateway.tick()
+    }
+    await settle()
+    expect(model.leased(LIMIT.id, "u29")).toBe(0)
+    expect(read()).toEqual(before)
+    await clock.advance(3_600_000)
+    expect(read()).toEqual([{ usedRatio: undefined, groups: [] }])
   })
 })

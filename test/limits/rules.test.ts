@@ -250,7 +250,7 @@ describe("a rejection", () => {
   test("counts in the figures of its limit", async () => {
     const { gateway } = open([toLimit({ amount: "1" })])
     for (let i = 0; i < 4; i++) await errorOf(async () => gateway.reserve(toRequest()))
-    expect(gateway.stats()).toMatchObject([{ limit: "test", rejections: 3 }])
+    expect(gateway.stats()).toMatchObject([{ limit: { name: "test" }, rejections: 3 }])
   })
 })
 

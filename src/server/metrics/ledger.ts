@@ -1,12 +1,20 @@
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import type { Totals } from "../../database/ledger/totals.ts"
-import { counter, createHistogram, gauge, type Metric } from "../prometheus.ts"
+import { counter, gauge, type Metric } from "../prometheus.ts"
+import { Histogram } from "./histogram.ts"
 
 const BATCH_ROWS = [1, 10, 50, 100, 250, 500, 1000, 2500]
 const WRITE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 
-/** @param rows the counts over the life of the data directory */
-export function toLedgerMetrics({ journalBytes, stalledSince }: LedgerStats, rows: Totals): Metric[] {
+/**
+ * @param rows the counts over the life of the data directory
+ * @param maxJournalBytes this process's part of `ledger.max_journal_size`
+ */
+export function toLedgerMetrics(
+  { journalBytes, stalledSince }: LedgerStats,
+  rows: Totals,
+  maxJournalBytes: number,
+): Metric[] {
   const { accepted, written, rejected, dropped } = rows
   const lifelong = (name: string, help: string, value: number): Metric => ({
     ...counter(name, `${help} Counted over the life of the data directory.`, value),
@@ -27,6 +35,11 @@ export function toLedgerMetrics({ journalBytes, stalledSince }: LedgerStats, row
       dropped,
     ),
     gauge("majordomo_journal_bytes", "Size of the journal's files.", journalBytes),
+    gauge(
+      "majordomo_journal_max_bytes",
+      "The size at which the journal is full: ledger.max_journal_size, or half of it with bodies in S3.",
+      maxJournalBytes,
+    ),
     {
       ...gauge(
         "majordomo_rows_stalled_seconds",
@@ -40,8 +53,8 @@ export function toLedgerMetrics({ journalBytes, stalledSince }: LedgerStats, row
 
 /** Counts batches of rows by size and by the time that the database took for them. */
 export function createBatchMetrics(): { onBatch(rows: number, ms: number): void; collect(): Metric[] } {
-  const rowsPerBatch = createHistogram(BATCH_ROWS)
-  const writeSeconds = createHistogram(WRITE_SECONDS)
+  const rowsPerBatch = new Histogram(BATCH_ROWS)
+  const writeSeconds = new Histogram(WRITE_SECONDS)
   return {
     onBatch(rows, ms) {
       rowsPerBatch.observe(rows)

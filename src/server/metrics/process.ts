@@ -24,7 +24,7 @@ export function createProcessMetrics(): { collect(): Metric[]; close(): void } {
       return [
         {
           name: "majordomo_event_loop_lag_seconds",
-          type: "gauge",
+          type: "summary",
           help: "How late timers ran since the last scrape. Quantile 1 is the maximum.",
           samples: readLag(),
           together: "max",

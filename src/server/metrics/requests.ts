@@ -1,67 +1,163 @@
 import type { LogRecord } from "../../core/log-record.ts"
-import { counter, gauge, type Metric } from "../prometheus.ts"
+import type { Labels, Metric, Sample } from "../prometheus.ts"
+import { Histogram } from "./histogram.ts"
+import { RequestSums, TOKEN_KINDS } from "./request-sums.ts"
+import { SeriesSet } from "./series.ts"
 
-/** The gateway's own counters. */
-export interface RunningRequests {
-  readonly requests: number
-  readonly streams: number
-  readonly waitingForProvider: number
-  readonly providerTimeouts: number
-  readonly metadataTruncated: number
-  readonly metadataOverridden: number
+/** In seconds: answers of LLMs take from a tenth of a second to ten minutes. */
+const BOUNDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 300, 600]
+/** A histogram has 19 samples, so there are fewer of them than of other series. */
+const MAX_HISTOGRAMS = 200
+const NONE = "(none)"
+/** A trace by https://www.w3.org/TR/trace-context/. A client can send any other text as its trace. */
+const TRACE_ID = /^[0-9a-f]{32}$/
+
+export interface RequestMetricsOptions {
+  /** The labels that metadata become, with the name of the metadata of each: `{ team: "Team" }`. */
+  readonly labels: Readonly<Record<string, string>>
+  /** How many sets of labels there are at most. */
+  readonly maxSeries: number
 }
 
-export function toRunningMetrics(running: RunningRequests, openWebSockets: number): Metric[] {
-  const { requests, streams, waitingForProvider, providerTimeouts, metadataTruncated, metadataOverridden } = running
-  return [
-    gauge(
-      "majordomo_open_requests",
-      "Requests that are running now, without open WebSockets.",
-      Math.max(0, requests - openWebSockets),
-    ),
-    gauge("majordomo_open_streams", "Streamed responses that are running now.", streams),
-    gauge(
-      "majordomo_upstream_waiting_requests",
-      "Requests that wait for a connection to their provider now.",
-      waitingForProvider,
-    ),
-    counter(
-      "majordomo_upstream_queue_timeouts_total",
-      "Requests that waited longer than upstream.queue_timeout for a connection to their provider.",
-      providerTimeouts,
-    ),
-    counter(
-      "majordomo_metadata_cut_total",
-      "Metadata headers that were dropped or truncated because of the limits.",
-      metadataTruncated,
-    ),
-    counter(
-      "majordomo_metadata_overridden_total",
-      "Metadata values of clients that were replaced by a locked value of their key.",
-      metadataOverridden,
-    ),
-  ]
+interface Timing {
+  readonly duration: Histogram
+  readonly firstByte: Histogram
 }
 
-/** Counts the requests that have a row, by provider and status. */
-export function createRequestCounter(): { onRecord(record: LogRecord): void; collect(): Metric } {
-  const counts = new Map<string, { readonly provider: string; readonly status: string; count: number }>()
-  return {
-    onRecord({ provider, status_code }) {
-      const status = status_code >= 100 && status_code <= 599 ? String(status_code) : "other"
-      const key = `${status} ${provider}`
-      const entry = counts.get(key)
-      if (entry) entry.count++
-      else counts.set(key, { provider, status, count: 1 })
-    },
-    collect: () => ({
-      name: "majordomo_requests_total",
-      type: "counter",
-      help: "Requests that have a row, by provider and status.",
-      samples: [...counts.values()].map(({ provider, status, count }) => ({
-        labels: { provider, status },
+interface RequestSeries {
+  readonly sums: RequestSums
+  readonly timing: Timing
+}
+
+/** Counts the requests that have a row: their number, tokens, cost and time. It is on the path of each request. */
+export class RequestMetrics {
+  private readonly metadata: readonly string[]
+  private readonly series: SeriesSet<RequestSeries>
+  private readonly timings: SeriesSet<Timing>
+  /** The values of the labels of the request that is being counted: one list for all requests. */
+  private readonly values: string[] = []
+
+  constructor({ labels, maxSeries }: RequestMetricsOptions) {
+    this.metadata = Object.values(labels)
+    this.timings = new SeriesSet({ names: ["provider", "model"], max: MAX_HISTOGRAMS, create: createTiming })
+    this.series = new SeriesSet({
+      names: ["provider", "model", "key", ...Object.keys(labels)],
+      max: maxSeries,
+      create: ([provider = "", model = ""]) => ({
+        sums: new RequestSums(),
+        timing: this.timings.find([provider, model]),
+      }),
+    })
+  }
+
+  /** @param keyName the name of the API key; undefined: it has none */
+  onRecord(record: LogRecord, keyName: string | undefined): void {
+    const { values, metadata } = this
+    const { raw_metadata: given, first_byte_ms: firstByteMs } = record
+    values[0] = record.provider
+    values[1] = record.model || NONE
+    values[2] = keyName || NONE
+    for (let i = 0; i < metadata.length; i++) values[3 + i] = given?.[metadata[i]!] || NONE
+    const { sums, timing } = this.series.find(values)
+    sums.add(record)
+    const trace = given?.["Trace-Id"]
+    const traceId = trace !== undefined && TRACE_ID.test(trace) ? trace : undefined
+    // An interruption says nothing about how long the answer would have taken.
+    if (record.outcome === "complete") timing.duration.observe(record.response_time_ms / 1000, traceId)
+    if (firstByteMs !== undefined) timing.firstByte.observe(firstByteMs / 1000, traceId)
+  }
+
+  collect(): Metric[] {
+    const sums = this.series.list().map(({ labels, data }) => ({ labels, sums: data.sums }))
+    const timings = this.timings.list()
+    const duration = timings.flatMap(({ labels, data }) => data.duration.samples(labels))
+    const firstByte = timings.flatMap(({ labels, data }) => data.firstByte.samples(labels))
+    const overflows = Object.entries(this.series.overflows)
+    return [
+      ...COUNTERS.map(({ name, help, toSamples }): Metric => {
+        const samples = sums.flatMap((each) => toSamples(each.sums, each.labels))
+        return { name, type: "counter", help, samples, startsAtZero: true }
+      }),
+      { ...DURATION, type: "histogram", samples: duration, startsAtZero: true },
+      { ...FIRST_BYTE, type: "histogram", samples: firstByte, startsAtZero: true },
+      {
+        name: "majordomo_label_overflows_total",
+        type: "counter",
+        help: "Requests that were counted under (other) as the value of a label, because telemetry.max_series left no room.",
+        samples: overflows.map(([label, value]) => ({ labels: { label }, value })),
+      },
+    ]
+  }
+}
+
+function createTiming(): Timing {
+  return { duration: new Histogram(BOUNDS), firstByte: new Histogram(BOUNDS) }
+}
+
+const DURATION = {
+  name: "majordomo_request_duration_seconds",
+  help: "Time from the arrival of a request to the end of its answer, for complete answers, those with an error status included.",
+}
+
+const FIRST_BYTE = {
+  name: "majordomo_time_to_first_byte_seconds",
+  help: "Time from the arrival of a request to the head of the provider's answer.",
+}
+
+interface RequestCounter {
+  readonly name: string
+  readonly help: string
+  toSamples(sums: RequestSums, labels: Labels): Sample[]
+}
+
+/** Counters of all requests. A sample that is 0 is left out where most requests do not count for it. */
+const COUNTERS: readonly RequestCounter[] = [
+  {
+    name: "majordomo_requests_total",
+    help: "Requests that have a row, by the status that the client got and by the outcome, as in reports.",
+    toSamples: (sums, labels) =>
+      [...sums.requests()].map(({ status, outcome, count }) => ({
+        labels: { ...labels, status, outcome },
         value: count,
       })),
-    }),
-  }
+  },
+  {
+    name: "majordomo_cost_usd_total",
+    help: "What the provider bills for the requests, in USD. Requests without a known price are not in it; see majordomo_unpriced_requests_total.",
+    toSamples: ({ cost }, labels) => [toMoney(cost.toDecimal(), labels)],
+  },
+  {
+    name: "majordomo_estimated_cost_usd_total",
+    help: "The part of majordomo_cost_usd_total that is estimated.",
+    toSamples: ({ estimatedCost, estimated }, labels) =>
+      estimated === 0 ? [] : [toMoney(estimatedCost.toDecimal(), labels)],
+  },
+  {
+    name: "majordomo_subscription_value_usd_total",
+    help: "What the API would have charged for requests that a subscription pays for, in USD. It is no cost.",
+    toSamples: ({ subscriptionValue, subscription }, labels) =>
+      subscription === 0 ? [] : [toMoney(subscriptionValue.toDecimal(), labels)],
+  },
+  {
+    name: "majordomo_tokens_total",
+    help: "Tokens by kind. Each token is of one kind: input is what no cache held, output is without reasoning.",
+    toSamples: ({ tokens }, labels) =>
+      TOKEN_KINDS.flatMap((kind, i) => (tokens[i] === 0 ? [] : [{ labels: { ...labels, kind }, value: tokens[i]! }])),
+  },
+  toCount("majordomo_estimated_requests_total", "Requests whose cost is estimated.", ({ estimated }) => estimated),
+  toCount("majordomo_unpriced_requests_total", "Requests whose price is not known.", ({ unpriced }) => unpriced),
+  toCount(
+    "majordomo_subscription_requests_total",
+    "Requests that a subscription pays for.",
+    ({ subscription }) => subscription,
+  ),
+]
+
+function toCount(name: string, help: string, count: (sums: RequestSums) => number): RequestCounter {
+  const toSamples = (sums: RequestSums, labels: Labels) => (count(sums) === 0 ? [] : [{ labels, value: count(sums) }])
+  return { name, help, toSamples }
+}
+
+function toMoney(decimal: string, labels: Labels): Sample {
+  return { labels, value: Number(decimal), decimal }
 }

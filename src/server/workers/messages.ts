@@ -32,8 +32,8 @@ export type ToPrimary =
   | { readonly type: "failed"; readonly message: string }
   /** The response to `collect`. */
   | { readonly type: "collected"; readonly id: number; readonly metrics: readonly Metric[] }
-  /** Asks for the metrics of all processes. */
-  | { readonly type: "collect-all"; readonly id: number }
+  /** Asks for the metrics of all processes, for Prometheus if it `isScrape`. */
+  | { readonly type: "collect-all"; readonly id: number; readonly isScrape: boolean }
   /** The numbers of the worker's rows, sent from time to time, so that they are known if it dies. */
   | { readonly type: "counted"; readonly stats: LedgerStats }
   /** The final numbers of a worker that has stopped by itself. */

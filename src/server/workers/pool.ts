@@ -24,7 +24,7 @@ interface PoolOptions {
   readonly settings: Settings
   readonly log: ServerOptions["log"]
   /** Returns the metrics of all processes. A worker asks for them when it is scraped. */
-  collectAll(): Promise<readonly Metric[]>
+  collectAll(isScrape: boolean): Promise<readonly Metric[]>
 }
 
 /** The worker processes. The pool starts them, replaces those that end, collects their metrics and stops them. */
@@ -133,7 +133,10 @@ export class WorkerPool {
     else if (message.type === "stopped") {
       this.#counted.set(worker, message.stats)
       this.#totals.report(worker.id, message.metrics)
-    } else void collectAll().then((metrics) => send(worker, { type: "collected-all", id: message.id, metrics }))
+    } else
+      void collectAll(message.isScrape).then((metrics) =>
+        send(worker, { type: "collected-all", id: message.id, metrics }),
+      )
   }
 
   #forget(worker: Worker): void {

@@ -6,6 +6,7 @@ import { createCounters } from "../../gateway/counters.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
 import { checkPorts } from "../listen.ts"
+import { createZeroStart } from "../metrics/zero-start.ts"
 import { createMetrics } from "../metrics.ts"
 import { openNotifications } from "../notifications.ts"
 import type { ServerOptions } from "../options.ts"
@@ -41,7 +42,11 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => notifications?.close())
   let collectOwn = (): readonly Metric[] => []
   // Both are asked at the same moment, so that each journal is counted once: by its worker or from its file.
-  const collectAll = (): Promise<readonly Metric[]> => pool.collect(collectOwn())
+  const collectAll = async (isScrape: boolean): Promise<readonly Metric[]> => {
+    const all = await pool.collect(collectOwn())
+    return isScrape ? zeroStart(all) : all
+  }
+  const zeroStart = createZeroStart()
   const pool = new WorkerPool({ port, settings, log, collectAll })
   scope.own(() => pool.stop(0))
   const ready = await pool.start(countWorkers(settings))
@@ -54,16 +59,20 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => pastRuns.close())
   const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
   scope.own(() => reconcile.close())
-  const metrics = createMetrics({
-    ledger: recovery.rows.stats,
-    rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
-    bodies: recovery.bodies.stats,
-    // The workers have all connections and requests.
-    gateway: () => ({ requests: 0, ...createCounters() }),
-    connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
-    limits: () => [],
-    notifications: () => notifications?.stats(),
-  })
+  const metrics = createMetrics(
+    {
+      ledger: recovery.rows.stats,
+      rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
+      bodies: recovery.bodies.stats,
+      // The workers have all connections, requests and price lists.
+      gateway: () => ({ requests: 0, ...createCounters() }),
+      connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
+      limits: () => [],
+      notifications: () => notifications?.stats(),
+      pricesCheckedAt: () => undefined,
+    },
+    { ...settings, ledger: { maxJournalBytes: 0 } },
+  )
   scope.own(() => metrics.close())
   collectOwn = metrics.collect
 

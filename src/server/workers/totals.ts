@@ -1,5 +1,5 @@
 import type { LedgerStats } from "../../database/ledger/accounts.ts"
-import { combine, type Metric, mapSamples, toKey } from "../prometheus.ts"
+import { combine, isMomentary, type Metric, mapSamples, type Sample, toKey } from "../prometheus.ts"
 
 /** The sums of the metrics of all processes, in which no counter ever goes backwards. */
 interface Totals {
@@ -13,17 +13,18 @@ interface Totals {
 
 export function createTotals(): Totals {
   const latest = new Map<number, readonly Metric[]>()
-  const highest = new Map<string, number>()
+  const highest = new Map<string, Sample>()
   let ended: readonly Metric[] = []
 
   /** What an ended process did not finish is counted again by the next one, so a sum may fall until then. */
   function keepHighest(metric: Metric): Metric {
-    if (metric.type === "gauge") return metric
+    if (isMomentary(metric)) return metric
     return mapSamples(metric, (sample) => {
       const key = metric.name + toKey(sample)
-      const value = Math.max(sample.value, highest.get(key) ?? 0)
-      highest.set(key, value)
-      return value
+      const before = highest.get(key)
+      if (before !== undefined && before.value > sample.value) return before
+      highest.set(key, sample)
+      return sample
     })
   }
 
@@ -38,13 +39,13 @@ export function createTotals(): Totals {
 }
 
 /**
- * Returns what stays of a metric when its process has ended: nothing of a gauge, nor of a lifelong counter, which another
+ * Returns what stays of a metric when its process has ended: nothing of a gauge or a summary, nor of a lifelong counter, which another
  * process reports from now on, and all of another counter but its `recounted`.
  */
 function toEnded(metric: Metric): Metric[] {
-  if (metric.type === "gauge" || metric.isLifelong) return []
+  if (isMomentary(metric) || metric.isLifelong) return []
   const { recounted = 0, ...counter } = metric
-  return [mapSamples(counter, ({ value }) => value - recounted)]
+  return [mapSamples(counter, (sample) => (recounted === 0 ? sample : { ...sample, value: sample.value - recounted }))]
 }
 
 /** Returns the rows that an ended process has settled. The rows that it left are accepted again by the next process. */

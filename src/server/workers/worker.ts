@@ -62,8 +62,10 @@ export async function startWorker(options: Omit<ServerOptions, "settings" | "wor
    * Returns the metrics of all processes, or of this process alone when the primary does not answer. Lifelong counters
    * are then left out, because they would go backwards.
    */
-  const collectAll = (own: readonly Metric[]) =>
-    questions.ask((id) => post({ type: "collect-all", id }), combine([own.filter(({ isLifelong }) => !isLifelong)]))
+  const collectAll = (own: readonly Metric[], isScrape: boolean) => {
+    const alone = combine([own.filter(({ isLifelong }) => !isLifelong)])
+    return questions.ask((id) => post({ type: "collect-all", id, isScrape }), alone)
+  }
 
   post({ type: "online" })
   try {
