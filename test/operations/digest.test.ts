@@ -65,7 +65,7 @@ describe("a digest, on random rows", () => {
     const usageOf = async (by: string, [since, until]: readonly [string, string]) =>
       (
         await reportUsage(
-          { database, settings, now: () => Date.parse(now) },
+          { database },
           {
             by: parseDimensions(by),
             period: { since: Date.parse(since), until: Date.parse(until), tz: timeZone },

@@ -1,3 +1,5 @@
+import { toHref } from "./location.ts"
+
 /** A notification and what became of it. Times are ISO 8601 in UTC. */
 export interface Notification {
   readonly id: string
@@ -60,6 +62,27 @@ export function describeRules({ kinds, digests }: Pick<Channel, "kinds" | "diges
   const events = kinds.length >= EVENT_KINDS ? "everything" : kinds.map(toKindName).join(", ").toLowerCase()
   const all = [events, ...digests.map((time) => `digest every ${time}`)].filter((part) => part !== "")
   return all.length === 0 ? "nothing: no rule names it" : all.join("; ")
+}
+
+/** Returns the address of the page that shows what a notification is about. */
+export function findTarget({ kind, facts }: Pick<Notification, "kind" | "facts">): string {
+  const text = (name: string) => (facts[name] === undefined ? undefined : String(facts[name]))
+  const period = { since: text("since"), until: text("until"), tz: text("time_zone") }
+  const price = { of: text("model"), at: text("provider") }
+  const targets: Readonly<
+    Record<string, readonly [view: string, params: Readonly<Record<string, string | undefined>>]>
+  > = {
+    limit: ["limits", { id: text("limit_id") }],
+    anomaly: ["", period],
+    digest: ["", period],
+    unpriced_model: ["price", price],
+    price_changed: ["price", price],
+    reconciliation: ["bill", { since: period.since?.slice(0, 10) }],
+    new_key: ["key", { id: text("key_id") }],
+  }
+  const [view, params] = targets[kind] ?? ["status", {}]
+  const given = Object.entries(params).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return toHref(view, new URLSearchParams(given))
 }
 
 /** A fact for the page: a value, or rows with the same columns. */

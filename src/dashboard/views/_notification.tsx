@@ -2,6 +2,7 @@ import { formatExactMoment } from "../kit/format.ts"
 import {
   type Delivery,
   type FactTable,
+  findTarget,
   listFacts,
   listFactTables,
   type Notification,
@@ -50,6 +51,9 @@ export function NotificationDialog({ of: one, tz, onClose }: NotificationProps) 
         ))}
       </details>
       <div class="dialog-actions">
+        <a class="button" href={findTarget(one)}>
+          Show it
+        </a>
         <button type="button" class="button primary" onClick={onClose}>
           Close
         </button>

@@ -32,7 +32,7 @@ function toSlackBlocks(message: Message): unknown {
   const { title, summary, fields, tables, chart, link } = message
   const blocks = [
     { type: "header", text: { type: "plain_text", text: cut(title, MAX_HEADER), emoji: false } },
-    richText(...toParagraphs(summary).map((text) => section(plain(cut(text, MAX_TEXT))))),
+    ...toParagraphs(summary).map((text) => richText(section(plain(cut(text, MAX_TEXT))))),
     ...(fields.length === 0 ? [] : [richText(section(...toFieldElements(fields)))]),
     ...(chart === undefined ? [] : [richText(section(bold(chart.title)), preformatted(toTextChart(chart, formatUsd)))]),
     ...tables.map(toTableBlock),
