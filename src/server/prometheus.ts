@@ -19,7 +19,8 @@ export interface Metric {
 
 export interface Sample {
   readonly suffix?: "_bucket" | "_sum" | "_count"
-  readonly labels?: Labels
+  /** Its labels, or their text (`toLabelText`), where there are thousands of samples. */
+  readonly labels?: Labels | string
   readonly value: number
   /** The value as a plain decimal, where a float could not add it up exactly: an amount of money. */
   readonly decimal?: string
@@ -79,10 +80,17 @@ export function mapSamples(metric: Metric, toSample: (sample: Sample) => Sample)
 }
 
 /** Returns what tells a sample from the others of its metric. */
-export function toKey({ suffix, labels = {} }: Sample): string {
-  const name = suffix ?? ""
-  const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`)
-  return pairs.length === 0 ? name : `${name}{${pairs.join(",")}}`
+export function toKey({ suffix, labels = "" }: Sample): string {
+  const name: string = suffix ?? ""
+  const text = typeof labels === "string" ? labels : toLabelText(labels)
+  return text === "" ? name : `${name}{${text}}`
+}
+
+/** Formats labels, without the braces: `provider="openai",model="gpt-5"`. */
+export function toLabelText(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([label, value]) => `${label}="${escapeLabel(value)}"`)
+    .join(",")
 }
 
 function escapeLabel(value: string): string {

@@ -211,6 +211,15 @@ describe("k8s/", () => {
       expect(except).toContain(cidr.includes(":") ? "fd00:ec2::/32" : "169.254.0.0/16")
   })
 
+  test("monitoring selects the gateway's Service and its port", () => {
+    const { resources } = load("monitoring/kustomization.yaml")
+    for (const name of resources) expect(load(`monitoring/${name}`)).toHaveProperty("kind")
+    const { selector, endpoints } = load("monitoring/service-monitor.yaml").spec
+    expect(kustomization.labels[0].pairs).toMatchObject(selector.matchLabels)
+    expect(load("service.yaml").spec.ports.map(({ name }: { name: string }) => name)).toEqual([endpoints[0].port])
+    expect(endpoints[0].path).toBe(spec.template.metadata.annotations["prometheus.io/path"])
+  })
+
   test("it has two replicas, and one is always available", () => {
     expect(spec.replicas).toBe(2)
     expect(load("pod-disruption-budget.yaml").spec.minAvailable).toBe(1)

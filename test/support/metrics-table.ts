@@ -1,6 +1,6 @@
 import { createCounters } from "../../src/gateway/counters.ts"
 import { createMetrics } from "../../src/server/metrics.ts"
-import type { Metric } from "../../src/server/prometheus.ts"
+import { type Metric, toKey } from "../../src/server/prometheus.ts"
 import { aRecord } from "../database/_ledger.ts"
 
 /** The label that stands for those of `telemetry.labels`. */
@@ -75,7 +75,9 @@ export function toMetricsTable(metrics: readonly Metric[]): string {
 
 /** Returns the names of the labels of a metric. `…` stands for those of `telemetry.labels`. */
 export function listLabels({ samples }: Metric): readonly string[] {
-  const names = new Set(samples.flatMap(({ labels = {} }) => Object.keys(labels)))
+  const names = new Set(
+    samples.flatMap((sample) => [...toKey(sample).matchAll(/[{,](\w+)="/g)].map(([, name]) => name!)),
+  )
   names.delete("le")
   return [...names].map((name) => (name === OWN_LABEL ? "…" : name))
 }

@@ -1,4 +1,4 @@
-import type { Exemplar, Labels, Sample } from "../prometheus.ts"
+import type { Exemplar, Sample } from "../prometheus.ts"
 
 /** Counts values by upper bounds. */
 export class Histogram {
@@ -24,14 +24,18 @@ export class Histogram {
     if (traceId !== undefined) this.exemplars[i] = { traceId, value, at: Date.now() / 1000 }
   }
 
-  /** Returns the buckets, each of which includes the values of all smaller ones, and their sum and count. */
-  samples(labels: Labels = {}): Sample[] {
+  /**
+   * Returns the buckets, each of which includes the values of all smaller ones, and their sum and count.
+   * @param labels as text
+   */
+  samples(labels = ""): Sample[] {
     let count = 0
+    const before = labels === "" ? "" : `${labels},`
     const buckets = this.counts.map((own, i): Sample => {
       count += own
       const le = i < this.bounds.length ? String(this.bounds[i]) : "+Inf"
       const exemplar = this.exemplars[i]
-      return { suffix: "_bucket", labels: { ...labels, le }, value: count, ...(exemplar && { exemplar }) }
+      return { suffix: "_bucket", labels: `${before}le="${le}"`, value: count, ...(exemplar && { exemplar }) }
     })
     return [...buckets, { suffix: "_sum", labels, value: this.sum }, { suffix: "_count", labels, value: count }]
   }

@@ -1,5 +1,5 @@
 import type { LogRecord } from "../../core/log-record.ts"
-import type { Labels, Metric, Sample } from "../prometheus.ts"
+import type { Metric, Sample } from "../prometheus.ts"
 import { Histogram } from "./histogram.ts"
 import { RequestSums, TOKEN_KINDS } from "./request-sums.ts"
 import { SeriesSet } from "./series.ts"
@@ -68,14 +68,14 @@ export class RequestMetrics {
   }
 
   collect(): Metric[] {
-    const sums = this.series.list().map(({ labels, data }) => ({ labels, sums: data.sums }))
+    const series = this.series.list()
     const timings = this.timings.list()
-    const duration = timings.flatMap(({ labels, data }) => data.duration.samples(labels))
-    const firstByte = timings.flatMap(({ labels, data }) => data.firstByte.samples(labels))
+    const duration = timings.flatMap(({ text, data }) => data.duration.samples(text))
+    const firstByte = timings.flatMap(({ text, data }) => data.firstByte.samples(text))
     const overflows = Object.entries(this.series.overflows)
     return [
       ...COUNTERS.map(({ name, help, toSamples }): Metric => {
-        const samples = sums.flatMap((each) => toSamples(each.sums, each.labels))
+        const samples = series.flatMap(({ text, data }) => toSamples(data.sums, text))
         return { name, type: "counter", help, samples, startsAtZero: true }
       }),
       { ...DURATION, type: "histogram", samples: duration, startsAtZero: true },
@@ -107,7 +107,8 @@ const FIRST_BYTE = {
 interface RequestCounter {
   readonly name: string
   readonly help: string
-  toSamples(sums: RequestSums, labels: Labels): Sample[]
+  /** @param labels as text */
+  toSamples(sums: RequestSums, labels: string): Sample[]
 }
 
 /** Counters of all requests. A sample that is 0 is left out where most requests do not count for it. */
@@ -117,7 +118,7 @@ const COUNTERS: readonly RequestCounter[] = [
     help: "Requests that have a row, by the status that the client got and by the outcome, as in reports.",
     toSamples: (sums, labels) =>
       [...sums.requests()].map(({ status, outcome, count }) => ({
-        labels: { ...labels, status, outcome },
+        labels: `${labels},status="${status}",outcome="${outcome}"`,
         value: count,
       })),
   },
@@ -142,7 +143,9 @@ const COUNTERS: readonly RequestCounter[] = [
     name: "majordomo_tokens_total",
     help: "Tokens by kind. Each token is of one kind: input is what no cache held, output is without reasoning.",
     toSamples: ({ tokens }, labels) =>
-      TOKEN_KINDS.flatMap((kind, i) => (tokens[i] === 0 ? [] : [{ labels: { ...labels, kind }, value: tokens[i]! }])),
+      TOKEN_KINDS.flatMap((kind, i) =>
+        tokens[i] === 0 ? [] : [{ labels: `${labels},kind="${kind}"`, value: tokens[i]! }],
+      ),
   },
   toCount("majordomo_estimated_requests_total", "Requests whose cost is estimated.", ({ estimated }) => estimated),
   toCount("majordomo_unpriced_requests_total", "Requests whose price is not known.", ({ unpriced }) => unpriced),
@@ -154,10 +157,10 @@ const COUNTERS: readonly RequestCounter[] = [
 ]
 
 function toCount(name: string, help: string, count: (sums: RequestSums) => number): RequestCounter {
-  const toSamples = (sums: RequestSums, labels: Labels) => (count(sums) === 0 ? [] : [{ labels, value: count(sums) }])
+  const toSamples = (sums: RequestSums, labels: string) => (count(sums) === 0 ? [] : [{ labels, value: count(sums) }])
   return { name, help, toSamples }
 }
 
-function toMoney(decimal: string, labels: Labels): Sample {
+function toMoney(decimal: string, labels: string): Sample {
   return { labels, value: Number(decimal), decimal }
 }

@@ -1,4 +1,5 @@
 import { truncateText } from "../../core/text.ts"
+import { type Labels, toLabelText } from "../prometheus.ts"
 
 /** The value of a label that stands for all values beyond the limit. */
 const OTHER = "(other)"
@@ -11,7 +12,9 @@ type Node<T> = Map<string, Node<T> | Series<T>>
 
 /** The numbers of the requests that have the same values of all labels. */
 interface Series<T> {
-  readonly labels: Readonly<Record<string, string>>
+  readonly labels: Labels
+  /** The labels as text. */
+  readonly text: string
   readonly data: T
 }
 
@@ -84,7 +87,7 @@ export class SeriesSet<T> {
   private add(values: readonly string[]): Series<T> {
     const { names, create } = this.options
     const labels = Object.fromEntries(names.map((name, i) => [name, values[i]!]))
-    const series = { labels, data: create(values) }
+    const series = { labels, text: toLabelText(labels), data: create(values) }
     let node = this.root
     for (const value of values.slice(0, -1)) {
       const next = (node.get(value) as Node<T> | undefined) ?? new Map()
