@@ -3,6 +3,7 @@ import type { Proxies } from "../kit/proxy/proxies.ts"
 import { limitList } from "./limits.ts"
 import { priceTable } from "./prices.ts"
 import { keyAliases, tolerance } from "./reconcile.ts"
+import { attributeTable, headerTable } from "./telemetry.ts"
 import {
   age,
   duration,
@@ -417,6 +418,46 @@ export const SETTINGS = {
       "whether `serve` compares the bill once a day, for each provider whose credential is set here: [reconcile](docs/reconcile.md)",
     ),
   },
+  telemetry: {
+    otlp: {
+      endpoint: optional(
+        orNothing(webAddress),
+        "address of an OpenTelemetry receiver (OTLP over HTTP), such as `http://localhost:4318`, to which spans and metrics of requests are sent: [telemetry](docs/telemetry.md). `OTEL_EXPORTER_OTLP_ENDPOINT` is read too. Default: nothing is sent",
+      ),
+      headers: row(
+        headerTable,
+        "{}",
+        "headers that the receiver needs, such as `{ x-api-key: … }`, or `NAME=VALUE,…` as in `OTEL_EXPORTER_OTLP_HEADERS`, which is read too",
+        secret,
+      ),
+      protocol: row(
+        oneOf("http/protobuf", "http/json"),
+        "http/protobuf",
+        "form of what is sent; `OTEL_EXPORTER_OTLP_PROTOCOL` is read too",
+      ),
+      traces: row(
+        yesOrNo,
+        true,
+        "whether a span is sent for each request, by the GenAI conventions; never with content",
+      ),
+      metrics: row(yesOrNo, true, "whether metrics of tokens, durations and costs are sent"),
+      metric_interval: row(duration, "60s", "how often metrics are sent"),
+      metadata: row(list, "[]", "metadata names whose values spans have, such as `[User-Id, Feature]`"),
+      resource: row(
+        attributeTable,
+        "{}",
+        "attributes of the resource, such as `{ deployment.environment.name: production }`; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are read too",
+      ),
+    },
+    receiver: {
+      enabled: row(
+        yesOrNo,
+        false,
+        "whether the gateway receives OTLP at `/v1/logs`, so that Claude Code and Codex report the usage that does not pass through it: [telemetry](docs/telemetry.md)",
+      ),
+      max_body_size: row(size, "8MiB", "maximum size of a request to the receiver, after decompression"),
+    },
+  },
   limits: optional(
     limitList,
     "budgets and rate limits, a list of objects such as `{ name: search, measure: cost, amount: 50, window: month }`: [limits](docs/limits.md). They are read-only elsewhere; without the setting, limits are only in the database",
@@ -456,6 +497,7 @@ export type Settings = Values<typeof SETTINGS> & {
   /** The proxies of `upstream.proxy` and the environment; undefined if there are none. */
   readonly upstream: { readonly proxies: Proxies | undefined }
   readonly s3: { readonly proxies: Proxies | undefined }
+  readonly telemetry: { readonly proxies: Proxies | undefined }
 }
 
 type Values<T> = {

@@ -17,6 +17,7 @@ import type { CredentialStore } from "../vault/store.ts"
 import type { Metrics } from "./metrics.ts"
 import { createModelLists } from "./model-lists.ts"
 import type { ServerOptions } from "./options.ts"
+import type { OtlpExport } from "./otlp-export.ts"
 import { createSpillReport } from "./spill-report.ts"
 
 /** The opened parts that the pipeline uses. */
@@ -29,12 +30,13 @@ interface GatewayParts {
   readonly limits: RequestLimits
   readonly metrics: Metrics
   readonly tokenizer: Tokenizer
+  readonly otlp: OtlpExport | undefined
   isStopping(): boolean
 }
 
 /** Wires the pipeline to the parts of the server. */
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
-  const { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, isStopping } = parts
+  const { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, otlp, isStopping } = parts
   const awsClock = createAwsClock({ now: Date.now, warn: (line) => log("warn", line) })
   const spillDir = join(settings.storage.dataDir, "spill")
   return createGateway({
@@ -57,7 +59,11 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
     countText: tokenizer.count,
     ledger,
     limits,
-    subscribers: [({ record }) => metrics.onRecord(record), ({ record }) => onRecord(record)],
+    subscribers: [
+      ({ record }) => metrics.onRecord(record),
+      ({ record }) => onRecord(record),
+      ...(otlp ? [otlp.onRequest] : []),
+    ],
     isStopping,
     onError: (error, where) =>
       log("error", `internal error in ${where}: ${error instanceof Error ? error.stack : error}`),

@@ -4,11 +4,13 @@ import type { LedgerStats } from "../database/ledger/ledger.ts"
 import type { Totals } from "../database/ledger/totals.ts"
 import type { SocketCounters } from "../gateway/sockets/counters.ts"
 import type { LimitStats } from "../limits/index.ts"
+import type { ExportStats } from "../telemetry/export/exporter.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
 import type { ConnectionStats } from "./connections.ts"
 import { toConnectionMetrics } from "./metrics/connections.ts"
 import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
 import { toLimitMetrics } from "./metrics/limits.ts"
+import { toOtlpMetrics } from "./metrics/otlp.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
 import { createRequestCounter, type RunningRequests, toRunningMetrics } from "./metrics/requests.ts"
 import { toSocketMetrics } from "./metrics/sockets.ts"
@@ -34,10 +36,13 @@ interface MetricSources {
   gateway(): RunningRequests & { readonly sockets: SocketCounters }
   connections(): ConnectionStats
   limits(): readonly LimitStats[]
+  /** Undefined when no telemetry is exported. */
+  otlp?(): ExportStats | undefined
 }
 
 /** Names and labels are bounded by the configuration and by HTTP. Nothing that a client sends becomes a label. */
-export function createMetrics({ ledger, rows, gateway, bodies, connections, limits }: MetricSources): Metrics {
+export function createMetrics(sources: MetricSources): Metrics {
+  const { ledger, rows, gateway, bodies, connections, limits, otlp } = sources
   const requests = createRequestCounter()
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -52,6 +57,7 @@ export function createMetrics({ ledger, rows, gateway, bodies, connections, limi
       ...toSocketMetrics(gateway().sockets),
       ...toConnectionMetrics(connections()),
       ...toLimitMetrics(limits()),
+      ...toOtlpMetrics(otlp?.()),
       requests.collect(),
       ...ownProcess.collect(),
     ],

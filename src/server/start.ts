@@ -21,6 +21,7 @@ import { type OpenLimits, openLimits } from "./limits.ts"
 import { checkPorts } from "./listen.ts"
 import { createMetrics } from "./metrics.ts"
 import type { ServerOptions } from "./options.ts"
+import { openOtlpExport } from "./otlp-export.ts"
 import { startPastRuns } from "./past-runs.ts"
 import { openPrices } from "./prices.ts"
 import type { Metric } from "./prometheus.ts"
@@ -93,16 +94,20 @@ function startOwnWork({ settings, log }: ServerOptions, database: Database, scop
   for (const part of [retention, reconcile, pastRuns]) scope.own(() => part.close())
 }
 
+/** Returns a function that makes the scope close a part. The scope closes the parts in reverse order. */
+function createOwner(scope: Scope) {
+  return <T extends { close(): void | Promise<void> }>(part: T): T => {
+    scope.own(() => part.close())
+    return part
+  }
+}
+
 async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const options = { ...given, settings: toOwnBudget(given.settings) }
   const { settings, log, worker } = options
   let stopping = false
   const isStopping = () => stopping
-  /** Makes the scope close a part. The scope closes the parts in reverse order. */
-  const own = <T extends { close(): void | Promise<void> }>(part: T): T => {
-    scope.own(() => part.close())
-    return part
-  }
+  const own = createOwner(scope)
 
   if (!worker) await checkPorts(settings)
   const { database, firstKey } = await openStorage(options, scope)
@@ -111,6 +116,8 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { keys, vault, limits, rowHooks } = await openKeysAndLimits(options, database, dir, scope)
   const prices = own(await openPrices(options, database))
   const bodies = own(await openBodies({ settings, log, database }))
+  const otlp = await openOtlpExport({ settings, log, database })
+  if (otlp) scope.own(() => otlp.close(0))
   const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
   const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
   const ledger = own(await openLedger({ ...ledgerOptions, ...rowHooks, onBatch }))
@@ -126,10 +133,11 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
       gateway: () => ({ requests: gateway.openRequests(), ...gateway.counters }),
       connections: connections.stats,
       limits: () => limits.stats(),
+      ...(otlp && { otlp: otlp.stats }),
     }),
   )
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
-  const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer }
+  const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, otlp }
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
   if (!worker) startOwnWork(options, database, scope)
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
@@ -144,7 +152,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     await front.drain(shutdownTimeoutMs)
     await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
-    await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
+    await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs), otlp?.close(drainMs)])
     await scope.close()
     return stats()
   }
