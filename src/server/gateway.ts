@@ -80,7 +80,8 @@ function toProviders(settings: Settings): Deps["providers"] {
   )
 }
 
-function toGatewaySettings({ server, upstream, logging, metering, metadata, websockets }: Settings): Deps["settings"] {
+function toGatewaySettings(settings: Settings): Deps["settings"] {
+  const { server, upstream, logging, metering, metadata, websockets, telemetry } = settings
   return {
     readTimeoutMs: server.readTimeoutMs,
     writeTimeoutMs: server.writeTimeoutMs,
@@ -95,6 +96,7 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata, webs
     injectStreamUsage: logging.injectStreamUsage,
     rewriteResultUrls: metering.rewriteResultUrls,
     foreignJobs: metering.foreignJobs,
+    receivesReports: telemetry.receiver.enabled,
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
     attribution: metadata,

@@ -1,0 +1,4 @@
+-- 0025 notifications
+-- breaking: no
+
+-- The tables of notifications come here.
