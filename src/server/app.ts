@@ -5,6 +5,7 @@ import type { Gateway } from "../gateway/gateway.ts"
 import { createCors } from "./cors.ts"
 import { createDashboard } from "./dashboard.ts"
 import { createHostCheck, isLoopback, rejectHost } from "./hosts.ts"
+import type { Receiver } from "./receiver/receiver.ts"
 import { closeIfUnread } from "./unread-body.ts"
 
 /** A condition that an operator should know and that no client notices. */
@@ -24,6 +25,8 @@ interface OwnRoutes extends Probe {
   metrics(): Promise<string>
   /** Answers a request below `/api/v1`; undefined if the admin API is turned off. */
   readonly api?: ((request: Request) => Promise<Response>) | undefined
+  /** Takes what clients report by OTLP; undefined: nothing is received. */
+  readonly receiver?: Pick<Receiver, "takes" | "handle"> | undefined
   /** Whether a request comes with a valid admin token or session. */
   isAdmitted?(request: Request): Promise<boolean>
 }
@@ -65,6 +68,7 @@ export function createApp(
       else if (!isForAdmin && hosts.rejectsOwn(request)) rejectHost(response, "server.allowed_hosts")
       else void own(request, response)
     } else if (hosts.rejects(request)) rejectHost(response, "server.allowed_hosts")
+    else if (probe.receiver?.takes(request)) probe.receiver.handle(request, response)
     else if (!cors?.(request, response)) gateway.handle(request, response)
   }
 }

@@ -4,13 +4,11 @@ import type { LedgerStats } from "../database/ledger/ledger.ts"
 import type { Totals } from "../database/ledger/totals.ts"
 import type { SocketCounters } from "../gateway/sockets/counters.ts"
 import type { LimitStats } from "../limits/index.ts"
-import type { ExportStats } from "../telemetry/export/exporter.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
 import type { ConnectionStats } from "./connections.ts"
 import { toConnectionMetrics } from "./metrics/connections.ts"
 import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
 import { toLimitMetrics } from "./metrics/limits.ts"
-import { toOtlpMetrics } from "./metrics/otlp.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
 import { createRequestCounter, type RunningRequests, toRunningMetrics } from "./metrics/requests.ts"
 import { toSocketMetrics } from "./metrics/sockets.ts"
@@ -36,13 +34,13 @@ interface MetricSources {
   gateway(): RunningRequests & { readonly sockets: SocketCounters }
   connections(): ConnectionStats
   limits(): readonly LimitStats[]
-  /** Undefined when no telemetry is exported. */
-  otlp?(): ExportStats | undefined
+  /** The metrics of OpenTelemetry: of what is exported and received. */
+  telemetry?(): readonly Metric[]
 }
 
 /** Names and labels are bounded by the configuration and by HTTP. Nothing that a client sends becomes a label. */
 export function createMetrics(sources: MetricSources): Metrics {
-  const { ledger, rows, gateway, bodies, connections, limits, otlp } = sources
+  const { ledger, rows, gateway, bodies, connections, limits, telemetry } = sources
   const requests = createRequestCounter()
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -57,7 +55,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       ...toSocketMetrics(gateway().sockets),
       ...toConnectionMetrics(connections()),
       ...toLimitMetrics(limits()),
-      ...toOtlpMetrics(otlp?.()),
+      ...(telemetry?.() ?? []),
       requests.collect(),
       ...ownProcess.collect(),
     ],

@@ -6,6 +6,7 @@ import { toTrainCase } from "../core/train-case.ts"
 import type { Database } from "../database/_database.ts"
 import { listKeyNames } from "../database/key-names.ts"
 import type { RecordedRequest } from "../gateway/proxied-request.ts"
+import type { Scope } from "../kit/scope.ts"
 import type { ExportStats } from "../telemetry/export/exporter.ts"
 import type { ServerOptions } from "./options.ts"
 
@@ -22,8 +23,11 @@ interface Parts extends Pick<ServerOptions, "settings" | "log"> {
   readonly database: Database
 }
 
-/** Opens the export, whose code is loaded only then; undefined: no receiver is set. */
-export async function openOtlpExport({ settings, log, database }: Parts): Promise<OtlpExport | undefined> {
+/** Opens the export, whose code is loaded only then; undefined: no receiver is set. The scope closes it at once. */
+export async function openOtlpExport(
+  { settings, log, database }: Parts,
+  scope: Pick<Scope, "own">,
+): Promise<OtlpExport | undefined> {
   const { otlp, proxies } = settings.telemetry
   if (otlp.endpoint === undefined || !(otlp.traces || otlp.metrics)) return undefined
   const { createExporter } = await import("../telemetry/export/exporter.ts")
@@ -45,7 +49,7 @@ export async function openOtlpExport({ settings, log, database }: Parts): Promis
       return names
     },
   })
-  return {
+  const opened: OtlpExport = {
     onRequest: ({ record, call, route }) =>
       exporter.add(record, { traceparent: toSingle(call.headers["traceparent"]), baseUrl: route.provider.baseUrl }),
     stats: exporter.stats,
@@ -54,6 +58,8 @@ export async function openOtlpExport({ settings, log, database }: Parts): Promis
       await dispatcher?.close()
     },
   }
+  scope.own(() => opened.close(0))
+  return opened
 }
 
 const MAX_NAMES = 10_000

@@ -89,6 +89,22 @@ const RESOURCE_METRICS: MessageType = {
 }
 export const METRICS: MessageType = { resourceMetrics: { no: 1, type: () => RESOURCE_METRICS, isList: true } }
 
+const LOG_RECORD: MessageType = {
+  timeUnixNano: { no: 1, type: "fixed64" },
+  severityNumber: { no: 2, type: "int32" },
+  severityText: { no: 3, type: "string" },
+  body: { no: 5, type: () => ANY_VALUE },
+  attributes: attributes(6),
+  flags: { no: 8, type: "fixed32" },
+  traceId: { no: 9, type: "hex" },
+  spanId: { no: 10, type: "hex" },
+  observedTimeUnixNano: { no: 11, type: "fixed64" },
+  eventName: { no: 12, type: "string" },
+}
+const SCOPE_LOGS: MessageType = { scope, logRecords: { no: 2, type: () => LOG_RECORD, isList: true }, schemaUrl }
+const RESOURCE_LOGS: MessageType = { resource, scopeLogs: { no: 2, type: () => SCOPE_LOGS, isList: true }, schemaUrl }
+export const LOGS: MessageType = { resourceLogs: { no: 1, type: () => RESOURCE_LOGS, isList: true } }
+
 /** The answers to an export, which differ only in the name of the rejected items. */
 const toAnswer = (rejected: string): MessageType => ({
   partialSuccess: {
@@ -98,3 +114,7 @@ const toAnswer = (rejected: string): MessageType => ({
 })
 export const TRACES_ANSWER = toAnswer("rejectedSpans")
 export const METRICS_ANSWER = toAnswer("rejectedDataPoints")
+export const LOGS_ANSWER = toAnswer("rejectedLogRecords")
+
+/** The body of an error, `google.rpc.Status`. */
+export const STATUS: MessageType = { code: { no: 1, type: "int32" }, message: { no: 2, type: "string" } }
