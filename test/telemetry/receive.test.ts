@@ -70,6 +70,11 @@ test("a login of ChatGPT is a subscription", () => {
   expect(usage).toMatchObject({ provider: "chatgpt", billing: "subscription" })
 })
 
+test("Claude Code's events do not say how they are paid, so that the operator can", () => {
+  const paid = { "majordomo.billing": { stringValue: "subscription" } }
+  expect(usageOf(change(CLAUDE, paid))[0]).toMatchObject({ billing: "subscription" })
+})
+
 test.each([
   ["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"],
   ["claude-sonnet-4-5@20250929", "vertex", "claude-sonnet-4-5@20250929"],

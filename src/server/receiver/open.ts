@@ -27,6 +27,7 @@ export function openReceiver(
     now: Date.now,
     findCaller: keys.find,
     price: prices.price,
+    billingOf: (provider) => settings.providers[provider]?.billing,
     append: (record, onStored) => ledger.append(record, onStored),
     isFull: ledger.isFull,
     isStopping,

@@ -1,5 +1,5 @@
 import type { Caller } from "../../core/call.ts"
-import type { Cost, PriceQuery } from "../../core/cost.ts"
+import type { Billing, Cost, PriceQuery } from "../../core/cost.ts"
 import type { LogRecord } from "../../core/log-record.ts"
 import { type AttributionSettings, createAttribution } from "../../gateway/attribution/attribute.ts"
 import { createCounters } from "../../gateway/counters.ts"
@@ -11,6 +11,8 @@ interface RowOptions {
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number
   price(query: PriceQuery): Cost
+  /** How a provider is paid, as the settings say. */
+  billingOf(provider: string): "api" | Billing | undefined
   now(): number
 }
 
@@ -51,7 +53,9 @@ export async function createReportRows(options: RowOptions) {
       { user: usage.user, session: usage.session },
       caller.metadata,
     )
+    const paid = options.billingOf(usage.provider) ?? usage.billing
+    const billing = paid === "subscription" ? paid : undefined
     const model = names.limit(usage.model, { statusCode: 200, respondedAt: now })
-    return toReportRow({ usage, reading, cost, caller, metadata, model, path, now })
+    return toReportRow({ usage, reading, cost, caller, metadata, model, billing, path, now })
   }
 }

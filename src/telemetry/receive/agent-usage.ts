@@ -16,7 +16,8 @@ export interface AgentUsage {
   readonly tokens: AgentTokens
   /** The provider's id of the request; undefined: the report has none. */
   readonly requestId: string | undefined
-  readonly billing: Billing | undefined
+  /** How it is paid, if the report says so. */
+  readonly billing: Billing | "api" | undefined
   readonly speed: string | undefined
   /** The parts of the price that the report does not tell. */
   readonly missing: readonly string[]
@@ -61,6 +62,17 @@ export function readText(attributes: EventAttributes, ...names: readonly string[
   }
   return undefined
 }
+
+/**
+ * Returns how a report says that it is paid. Claude Code's events do not tell a login from an API key, so the operator can,
+ * with `OTEL_RESOURCE_ATTRIBUTES=majordomo.billing=subscription`.
+ */
+export function readBilling(attributes: EventAttributes): Billing | "api" | undefined {
+  const value = attributes[BILLING]
+  return value === "subscription" || value === "api" ? value : undefined
+}
+
+export const BILLING = "majordomo.billing"
 
 /** Keeps those attributes that are text or numbers, and short. */
 export function pickEvidence(attributes: EventAttributes, names: readonly string[]): Record<string, unknown> {

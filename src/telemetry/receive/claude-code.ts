@@ -3,6 +3,7 @@ import {
   type EventAttributes,
   InvalidEvent,
   pickEvidence,
+  readBilling,
   readCount,
   readText,
   toClient,
@@ -52,7 +53,7 @@ export function readClaudeCode(event: string, attributes: EventAttributes, ended
       reasoning: 0,
     },
     requestId: readText(attributes, "request_id"),
-    billing: undefined,
+    billing: readBilling(attributes),
     speed: readText(attributes, "speed") === "fast" ? "fast" : undefined,
     missing: [
       "the report says nothing about server tools, the region and the service tier",

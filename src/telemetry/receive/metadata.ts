@@ -1,4 +1,4 @@
-import { type AgentUsage, type EventAttributes, readText } from "./agent-usage.ts"
+import { type AgentUsage, BILLING, type EventAttributes, readText } from "./agent-usage.ts"
 
 /** What SDKs add to a resource by themselves, which says nothing about whose usage it is. */
 const OF_MACHINE = /^(?:service|host|os|telemetry|process|wsl|container|k8s|cloud|device)\.|^env$/
@@ -14,7 +14,7 @@ export function toReportedMetadata(
 ): readonly (readonly [name: string, value: string])[] {
   const given = Object.keys(resource).flatMap((name) => {
     const value = readText(resource, name)
-    return value === undefined || OF_MACHINE.test(name) || !NAME.test(name)
+    return value === undefined || name === BILLING || OF_MACHINE.test(name) || !NAME.test(name)
       ? []
       : [[name.replace(/[._]/g, "-"), value] as const]
   })

@@ -1,5 +1,5 @@
 import type { Caller } from "../../core/call.ts"
-import type { Cost } from "../../core/cost.ts"
+import type { Billing, Cost } from "../../core/cost.ts"
 import type { LogRecord } from "../../core/log-record.ts"
 import { EMPTY_RECORD } from "../../core/row-columns.ts"
 import { toIsoTime } from "../../core/time.ts"
@@ -32,6 +32,7 @@ interface ReportFacts {
   readonly metadata: Readonly<Record<string, string>>
   /** The model that the row counts for. */
   readonly model: string
+  readonly billing: Billing | undefined
   /** The path to which the report was sent. */
   readonly path: string
   readonly now: number
@@ -41,7 +42,17 @@ interface ReportFacts {
  * Returns the row of a report. Its time in the gateway is 0 ms, so that it counts in no latency; `requested_at` and
  * `responded_at` are the times of the request.
  */
-export function toReportRow({ usage, reading, cost, caller, metadata, model, path, now }: ReportFacts): LogRecord {
+export function toReportRow({
+  usage,
+  reading,
+  cost,
+  caller,
+  metadata,
+  model,
+  billing,
+  path,
+  now,
+}: ReportFacts): LogRecord {
   const totals = toTokenTotals(reading.parts)
   const endedAt = Math.min(usage.endedAt, now)
   const respondedAt = toIsoTime(endedAt)
@@ -65,7 +76,7 @@ export function toReportRow({ usage, reading, cost, caller, metadata, model, pat
     input_cost: cost.inputCost,
     output_cost: cost.outputCost,
     total_cost: cost.totalCost,
-    billing: usage.billing,
+    billing,
     cost_status: cost.status === "exact" ? "estimated" : cost.status,
     price: cost.price,
     usage: reading.raw,
