@@ -12,6 +12,7 @@ import { readProxies } from "./proxies.ts"
 import { createRowFinder, isSetting, listRows } from "./rows.ts"
 import { SETTINGS, type Setting, type Settings, toPropertyName } from "./settings.ts"
 import { type Notes, type SourcedValue, showValue, toProblemLine } from "./sources.ts"
+import { readOtelVariables } from "./telemetry.ts"
 import { INVALID, postgresAddress } from "./value-parsers.ts"
 
 export interface LoadOptions {
@@ -50,9 +51,9 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
     ...readVariables(env, { dir: cwd, providers }, notes),
     ...flags.map(([path, value]) => ({ path, value, source: toFlag(path), dir: cwd })),
   ]
-  const ours = readBillingCredentials(readAdminToken(set, env["ADMIN_TOKEN"], notes), env)
-  const given = mergeChannelFields([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)])
-  const all = dropGoValues(given, notes)
+  const withBilling = readBillingCredentials(readAdminToken(set, env["ADMIN_TOKEN"], notes), env)
+  const ours = mergeChannelFields(readOtelVariables(withBilling, env, notes))
+  const all = dropGoValues([...ours, ...readDatabaseUrl(set, env["DATABASE_URL"], notes)], notes)
   const { values, sources } = readValues({ sourced: all, cwd, catalog }, notes)
   checkOidc(values, sources, notes)
   checkRules(values, sources, notes)
@@ -72,8 +73,9 @@ export async function loadSettings(options: LoadOptions, catalog: ProviderCatalo
   const pricing = { ...settings.pricing, catalogUrl: toCatalogUrl(settings, sources), proxies }
   const upstream = { ...settings.upstream, proxies }
   const s3 = { ...settings.s3, proxies }
+  const telemetry = { ...settings.telemetry, proxies }
   return {
-    settings: { ...settings, storage, pricing, upstream, s3 },
+    settings: { ...settings, storage, pricing, upstream, s3, telemetry },
     sources: Object.fromEntries(sources),
     warnings: notes.warnings,
   }

@@ -6,6 +6,7 @@ import { channelTable } from "./notification-channels.ts"
 import { ruleList, timeZone } from "./notification-rules.ts"
 import { priceTable } from "./prices.ts"
 import { keyAliases, tolerance } from "./reconcile.ts"
+import { attributeTable, headerTable } from "./telemetry.ts"
 import {
   age,
   duration,
@@ -198,6 +199,44 @@ export const SETTINGS = {
       2000,
       "maximum number of sets of labels (provider, model, key and `telemetry.labels`) that metrics of requests have, per process; a tenth of them is the maximum number of values of one label. Requests beyond it are counted as `(other)`",
     ),
+    otlp: {
+      endpoint: optional(
+        orNothing(webAddress),
+        "address of an OpenTelemetry receiver (OTLP over HTTP), such as `http://localhost:4318`, to which spans and metrics of requests are sent: [telemetry](docs/telemetry.md). `OTEL_EXPORTER_OTLP_ENDPOINT` is read too. Default: nothing is sent",
+      ),
+      headers: row(
+        headerTable,
+        "{}",
+        "headers that the receiver needs, such as `{ x-api-key: … }`, or `NAME=VALUE,…` as in `OTEL_EXPORTER_OTLP_HEADERS`, which is read too",
+        secret,
+      ),
+      protocol: row(
+        oneOf("http/protobuf", "http/json"),
+        "http/protobuf",
+        "form of what is sent; `OTEL_EXPORTER_OTLP_PROTOCOL` is read too",
+      ),
+      traces: row(
+        yesOrNo,
+        true,
+        "whether a span is sent for each request, by the GenAI conventions; never with content",
+      ),
+      metrics: row(yesOrNo, true, "whether metrics of tokens, durations and costs are sent"),
+      metric_interval: row(duration, "60s", "how often metrics are sent"),
+      metadata: row(list, "[]", "metadata names whose values spans have, such as `[User-Id, Feature]`"),
+      resource: row(
+        attributeTable,
+        "{}",
+        "attributes of the resource, such as `{ deployment.environment.name: production }`; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are read too",
+      ),
+    },
+    receiver: {
+      enabled: row(
+        yesOrNo,
+        false,
+        "whether the gateway receives OTLP at `/v1/logs`, so that Claude Code and Codex report the usage that does not pass through it: [telemetry](docs/telemetry.md)",
+      ),
+      max_body_size: row(size, "8MiB", "maximum size of a request to the receiver, after decompression"),
+    },
   },
   storage: {
     driver: row(
@@ -484,6 +523,7 @@ export type Settings = Values<typeof SETTINGS> & {
   /** The proxies of `upstream.proxy` and the environment; undefined if there are none. */
   readonly upstream: { readonly proxies: Proxies | undefined }
   readonly s3: { readonly proxies: Proxies | undefined }
+  readonly telemetry: { readonly proxies: Proxies | undefined }
 }
 
 type Values<T> = {

@@ -50,6 +50,12 @@ export interface LogRecord {
   /** The connection that a response came on, which is the same in all rows of one WebSocket. */
   readonly websocket_id: string | undefined
   readonly outcome: Outcome
+  /** `telemetry`: the client reported the request, which did not pass through the gateway. `undefined`: it did. */
+  readonly source: "telemetry" | undefined
+  /** The provider's own id of the request; `undefined`: it is not known, or the gateway receives no telemetry. */
+  readonly provider_request_id: string | undefined
+  /** Session and tokens (`toUsageKey`), by which a client's report of the request is recognized. */
+  readonly usage_key: string | undefined
   readonly raw_metadata: Readonly<Record<string, string>> | undefined
   readonly request_body: string | undefined
   readonly response_body: string | undefined

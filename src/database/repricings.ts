@@ -31,6 +31,8 @@ export interface RepriceableRow {
   readonly key_discount_percent: string | null
   /** The API dialect by which the answer was metered. NULL in rows of earlier versions. */
   readonly dialect: string | null
+  /** `telemetry`: `usage` is a client's report, and not the provider's own object. */
+  readonly source: string | null
 }
 
 export interface RepriceFilter {
@@ -63,7 +65,7 @@ export interface Repricing {
 
 const COLUMNS = `id, created_at::text AS ended_at, requested_at, provider, model, requested_model, request_path, request_method, status_code,
   input_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, output_tokens, reasoning_tokens,
-  usage, usage_source, billing, cost_status, input_cost, output_cost, total_cost, price, dialect,
+  usage, usage_source, billing, cost_status, input_cost, output_cost, total_cost, price, dialect, source,
   (SELECT trim_scale(discount_percent) FROM api_keys k WHERE k.id = majordomo_api_key_id) AS key_discount_percent`
 
 /** Returns the next requests in the order of time. `after` is the last row of the previous page. Gaps and killed requests have no usage, so they are left out. */

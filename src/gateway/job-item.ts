@@ -27,6 +27,7 @@ export function recordItem(
       ending: { ...DELIVERED, respondedAt: at, reading },
       cost,
       bodies: undefined,
+      identity: undefined,
     })
     const job: JobItemKey = { ...key, ...(settings.foreignJobs && { foreign: true }) }
     ledger.append({ ...record, job })

@@ -2,7 +2,8 @@ import type { Call } from "../core/call.ts"
 import type { LogIntent, LogRecord } from "../core/log-record.ts"
 import { truncateText } from "../core/text.ts"
 import { toIsoTime } from "../core/time.ts"
-import { type Reading, toTokenTotals } from "../core/usage.ts"
+import { type Reading, type TokenTotals, toTokenTotals } from "../core/usage.ts"
+import { toUsageKey } from "../core/usage-key.ts"
 import type { Provider } from "../providers/catalog.ts"
 import { toStoredText } from "./header-text.ts"
 import { NO_METADATA } from "./metadata.ts"
@@ -26,6 +27,7 @@ type RowFacts = ForwardedFacts &
   Pick<SettledRequest, "ending" | "cost" | "bodies"> & {
     readonly dialect?: Pick<SettledRequest["dialect"], "credentials">
     readonly suppliedSecrets?: SettledRequest["suppliedSecrets"]
+    readonly identity?: SettledRequest["identity"]
   }
 
 /**
@@ -74,11 +76,20 @@ export function toLogRecord(request: RowFacts, names?: ModelNames): LogRecord {
     streamed: ending.streamed,
     ...toTransport(call),
     outcome: ending.outcome,
+    source: undefined,
+    ...toIdentity(request, tokens),
     raw_metadata: toRawMetadata(call),
     request_body: bodies?.request_body,
     response_body: bodies?.response_body,
     s3_key: bodies?.s3_key,
     created_at: respondedAt,
+  }
+}
+
+function toIdentity({ identity, call }: RowFacts, tokens: TokenTotals) {
+  return {
+    provider_request_id: identity?.requestId,
+    usage_key: identity && toUsageKey(call.metadata["Session-Id"], tokens),
   }
 }
 

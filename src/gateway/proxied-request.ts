@@ -6,6 +6,7 @@ import type { LogRecord } from "../core/log-record.ts"
 import { secretOf, secretsOf } from "../core/provider-credential.ts"
 import { readCredential } from "../providers/_credentials.ts"
 import type { Dialect, PreparedRequest, PrepareOptions, ProviderRequest } from "../providers/_dialect.ts"
+import type { AnswerIdentity } from "./answer-identity.ts"
 import { findBilling } from "./billing.ts"
 import type { BodyCapture, BodyColumns } from "./body-capture.ts"
 import { type CostDelivery, readCostDelivery } from "./cost-delivery.ts"
@@ -73,6 +74,8 @@ export class ProxiedRequest {
   ending: Ending | undefined
   bodies: BodyColumns | undefined
   cost: Cost | undefined
+  /** Added by `settle` if clients may report the request too: what tells whether a report is about it. */
+  identity: AnswerIdentity | undefined
   /** The row, added by `record`. */
   record: LogRecord | undefined
   private readonly startedAt: number

@@ -31,6 +31,8 @@ export interface GatewaySettings {
   readonly rewriteResultUrls: boolean | string
   /** Whether to bill jobs that no request through a gateway created. */
   readonly foreignJobs: boolean
+  /** Clients report their requests too, so that rows must tell which of them passed through the gateway. */
+  readonly receivesReports?: boolean
   readonly maxMetadataKeys: number
   readonly maxMetadataValueLength: number
   readonly attribution: AttributionSettings

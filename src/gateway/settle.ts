@@ -1,6 +1,7 @@
 import type { Ending, RawHeaders } from "../core/call.ts"
 import type { Cost } from "../core/cost.ts"
 import { findRaw } from "../core/raw-headers.ts"
+import { readIdentity } from "./answer-identity.ts"
 import { isBilledDespiteLogin } from "./billing.ts"
 import { isLarge } from "./body.ts"
 import type { Deps } from "./deps.ts"
@@ -32,7 +33,7 @@ const NOT_FORWARDED: Cost = {
  * answer without usage keeps the estimate by its length
  */
 export function settle(
-  deps: Pick<Deps, "countText" | "price" | "onError" | "noteAwsDate">,
+  deps: Pick<Deps, "settings" | "countText" | "price" | "onError" | "noteAwsDate">,
   request: ProxiedRequest,
   ending: Ending,
   headers: RawHeaders,
@@ -46,6 +47,7 @@ export function settle(
   const { billing, route, dialect, credentials } = request
   if (ending.statusCode === 403 && credentials.supplied?.kind === "aws") deps.noteAwsDate?.(findRaw(headers, "date"))
   if (billing !== undefined && isBilledDespiteLogin(route.provider, dialect, headers)) request.billing = undefined
+  if (deps.settings.receivesReports) request.identity = readIdentity(request.call, headers)
   const { body } = request.call
   if (isLarge(body)) body.close()
   const { countable } = ending.reading

@@ -82,6 +82,7 @@ export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
   },
   outcome: { ...text("outcome", "Outcome"), usual: "'complete'::text" },
   billing: text("billing", "Billing"),
+  source: text("source", "Source"),
 }
 
 /** Returns the dimension of a metadata name, which the gateway stores in Train-Case (`user-id` as `User-Id`). */

@@ -12,6 +12,8 @@ export interface Filters {
   readonly status?: string | undefined
   /** Who pays: the provider's bill for tokens, or a subscription. */
   readonly billing?: "api" | "subscription" | undefined
+  /** Who knows of the request: a gateway relayed it, or the client reported it by telemetry. */
+  readonly source?: "gateway" | "telemetry" | undefined
   /** The id of a run: of a trace, or of a session. Only rows know it, so that a report by rollups must not have it. */
   readonly trace?: string | undefined
   /** The value of each metadata name, with names as they are stored. */
@@ -39,7 +41,7 @@ export function toCondition(
   const conditions = source === ROWS ? ["r.outcome <> 'gap'"] : ["true"]
   if (span.since !== undefined) conditions.push(`${column} >= ${edge(span.since)}`)
   if (span.until !== undefined) conditions.push(`${column} < ${edge(span.until)}`)
-  const { model, provider, key, status, billing, trace, where = {} } = filters
+  const { model, provider, key, status, billing, source: origin, trace, where = {} } = filters
   if (model !== undefined) conditions.push(matches("r.model", model, bind))
   if (provider !== undefined) conditions.push(matches("r.provider", provider.toLowerCase(), bind))
   if (key !== undefined) conditions.push(matchesKey(key, bind))
@@ -52,6 +54,7 @@ export function toCondition(
   }
   if (isUnusual) conditions.push(IS_UNUSUAL)
   if (billing !== undefined) conditions.push(billing === "api" ? `NOT ${IS_SUBSCRIBED}` : IS_SUBSCRIBED)
+  if (origin !== undefined) conditions.push(`${ROWS.columns.source} = ${bind(origin)}::text`)
   if (trace !== undefined) conditions.push(isOfRun(trace, bind))
   for (const [name, value] of Object.entries(where)) {
     if (source !== ROWS) conditions.push(matches("r.value", value, bind))

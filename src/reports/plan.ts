@@ -144,7 +144,7 @@ function findMetadata({ by, filters }: PlanQuestion, { summed, overflowing }: Ro
 /** Returns whether a source contains every dimension and filter of the question. */
 function containsAll(source: Source, { by, filters }: PlanQuestion): boolean {
   const { columns } = source
-  const { model, provider, key, status, billing } = filters
+  const { model, provider, key, status, billing, source: origin } = filters
   const isShort = (text: string | undefined) => text === undefined || text.length < MAX_NAME
   return (
     by.every((dimension) => dimension.sql(source, () => "", "UTC") !== undefined) &&
@@ -154,6 +154,7 @@ function containsAll(source: Source, { by, filters }: PlanQuestion): boolean {
     (key === undefined || columns.key !== undefined) &&
     status === undefined &&
     billing === undefined &&
+    origin === undefined &&
     isShort(model) &&
     isShort(provider)
   )

@@ -17,7 +17,7 @@ export interface Source {
   readonly measures: Readonly<Record<MeasureName, string>>
 }
 
-export type ColumnName = "model" | "provider" | "key" | "status" | "outcome" | "billing"
+export type ColumnName = "model" | "provider" | "key" | "status" | "outcome" | "billing" | "source"
 
 /** The numbers of a usage report. Every source provides them. */
 export const MEASURE_NAMES = [
@@ -78,6 +78,7 @@ export const ROWS: Source = {
     status: "r.status_code",
     outcome: "r.outcome",
     billing: "coalesce(r.billing, 'api')",
+    source: "coalesce(r.source, 'gateway')",
   },
   metadata: (name, bind) => `left(r.raw_metadata ->> ${bind(name)}::text, ${MAX_NAME})`,
   measures: {

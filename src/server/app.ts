@@ -6,6 +6,7 @@ import { createCors } from "./cors.ts"
 import { createDashboard } from "./dashboard.ts"
 import { createHostCheck, isLoopback, rejectHost } from "./hosts.ts"
 import { CONTENT_TYPES, chooseFormat, type MetricsFormat } from "./metrics/text.ts"
+import type { Receiver } from "./receiver/receiver.ts"
 import { closeIfUnread } from "./unread-body.ts"
 
 /** A condition that an operator should know and that no client notices. */
@@ -31,6 +32,8 @@ interface OwnRoutes extends Probe {
   metrics(asked: MetricsRequest): Promise<string>
   /** Answers a request below `/api/v1`; undefined if the admin API is turned off. */
   readonly api?: ((request: Request) => Promise<Response>) | undefined
+  /** Takes what clients report by OTLP; undefined: nothing is received. */
+  readonly receiver?: Pick<Receiver, "takes" | "handle"> | undefined
   /** Whether a request comes with a valid admin token or session. */
   isAdmitted?(request: Request): Promise<boolean>
 }
@@ -72,6 +75,7 @@ export function createApp(
       else if (!isForAdmin && hosts.rejectsOwn(request)) rejectHost(response, "server.allowed_hosts")
       else void own(request, response)
     } else if (hosts.rejects(request)) rejectHost(response, "server.allowed_hosts")
+    else if (probe.receiver?.takes(request)) probe.receiver.handle(request, response)
     else if (!cors?.(request, response)) gateway.handle(request, response)
   }
 }

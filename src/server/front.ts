@@ -9,6 +9,7 @@ import { createZeroStart } from "./metrics/zero-start.ts"
 import type { ServerOptions } from "./options.ts"
 import { createProbe, type ProbeOptions } from "./probe.ts"
 import type { Metric } from "./prometheus.ts"
+import type { Receiver } from "./receiver/receiver.ts"
 import { reject } from "./reject.ts"
 
 /** The HTTP side of the server: the listener, the gateway's own routes and the proxied requests. */
@@ -27,13 +28,15 @@ interface FrontParts extends Omit<ProbeOptions, "settings"> {
   readonly api: ((request: Request) => Promise<Response>) | undefined
   /** Whether a request comes with a valid admin token or session. */
   readonly isAdmitted: ((request: Request) => Promise<boolean>) | undefined
+  /** Takes what clients report by OTLP; undefined: nothing is received. */
+  readonly receiver: Receiver | undefined
   /** The metrics of this process. */
   collect(): Metric[]
 }
 
 /** Starts to accept requests. Throws `CommandError` when it cannot listen. */
 export async function openFront({ settings, worker }: ServerOptions, parts: FrontParts): Promise<Front> {
-  const { gateway, connections, collect, isStopping, api, isAdmitted } = parts
+  const { gateway, connections, collect, isStopping, api, isAdmitted, receiver } = parts
   const zeroStart = createZeroStart()
   const collectAll = async (isScrape: boolean) => {
     if (worker) return worker.collectAll(collect(), isScrape)
@@ -45,7 +48,7 @@ export async function openFront({ settings, worker }: ServerOptions, parts: Fron
   const { host, readTimeoutMs, writeTimeoutMs } = settings.server
   const { port: adminPort, host: adminHost = host } = settings.admin
   const policy = { ...settings.server, adminHosts: settings.admin.hosts, metricsPublic: settings.metrics.public }
-  const app = createApp(gateway, { ...own, api: adminPort === undefined ? api : undefined }, policy)
+  const app = createApp(gateway, { ...own, api: adminPort === undefined ? api : undefined, receiver }, policy)
   let lastRequestAt = 0
   const handle: typeof app = (request, response) => {
     if (isStopping()) lastRequestAt = performance.now()

@@ -19,6 +19,7 @@ import type { Metrics } from "./metrics.ts"
 import { createModelLists } from "./model-lists.ts"
 import type { Notifications } from "./notifications/parts.ts"
 import type { ServerOptions } from "./options.ts"
+import type { OtlpExport } from "./otlp-export.ts"
 import { createSpillReport } from "./spill-report.ts"
 
 /** The opened parts that the pipeline uses. */
@@ -32,12 +33,13 @@ interface GatewayParts {
   readonly metrics: Metrics
   readonly tokenizer: Tokenizer
   readonly notifications: Notifications | undefined
+  readonly otlp: OtlpExport | undefined
   isStopping(): boolean
 }
 
 /** Wires the pipeline to the parts of the server. */
 export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: GatewayParts): Gateway {
-  const { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, notifications, isStopping } = parts
+  const { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, notifications, otlp, isStopping } = parts
   const awsClock = createAwsClock({ now: Date.now, warn: (line) => log("warn", line) })
   const spillDir = join(settings.storage.dataDir, "spill")
   return createGateway({
@@ -64,6 +66,7 @@ export function wireGateway({ settings, log, onRecord }: ServerOptions, parts: G
       ({ record, caller }) => metrics.onRecord(record, caller.keyName),
       ({ record }) => onRecord(record),
       ...(notifications === undefined ? [] : [({ record }: RecordedRequest) => notifications.onRecord(record)]),
+      ...(otlp ? [otlp.onRequest] : []),
     ],
     isStopping,
     onError: (error, where) =>
@@ -81,7 +84,8 @@ function toProviders(settings: Settings): Deps["providers"] {
   )
 }
 
-function toGatewaySettings({ server, upstream, logging, metering, metadata, websockets }: Settings): Deps["settings"] {
+function toGatewaySettings(settings: Settings): Deps["settings"] {
+  const { server, upstream, logging, metering, metadata, websockets, telemetry } = settings
   return {
     readTimeoutMs: server.readTimeoutMs,
     writeTimeoutMs: server.writeTimeoutMs,
@@ -96,6 +100,7 @@ function toGatewaySettings({ server, upstream, logging, metering, metadata, webs
     injectStreamUsage: logging.injectStreamUsage,
     rewriteResultUrls: metering.rewriteResultUrls,
     foreignJobs: metering.foreignJobs,
+    receivesReports: telemetry.receiver.enabled,
     maxMetadataKeys: metadata.maxKeys,
     maxMetadataValueLength: metadata.maxValueLength,
     attribution: metadata,

@@ -41,6 +41,8 @@ export interface MetricSources {
   limits(): readonly LimitStats[]
   /** Undefined without channels. */
   notifications(): NotificationStats | undefined
+  /** The metrics of OpenTelemetry: of what is exported and received. */
+  openTelemetry(): readonly Metric[]
   /** When the price list that was fetched the longest ago was fetched. */
   pricesCheckedAt(): number | undefined
 }
@@ -59,7 +61,7 @@ export function createMetrics(
   sources: MetricSources,
   { telemetry, ledger: { maxJournalBytes } }: MetricsSettings,
 ): Metrics {
-  const { ledger, rows, gateway, bodies, connections, limits, notifications, pricesCheckedAt } = sources
+  const { ledger, rows, gateway, bodies, connections, limits, notifications, openTelemetry, pricesCheckedAt } = sources
   const requests = new RequestMetrics(telemetry)
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -74,6 +76,7 @@ export function createMetrics(
       ...toConnectionMetrics(connections()),
       ...toLimitMetrics(limits()),
       ...toNotificationMetrics(notifications()),
+      ...openTelemetry(),
       ...toLedgerMetrics(ledger(), rows(), maxJournalBytes),
       ...batches.collect(),
       ...toBodyMetrics(bodies()),

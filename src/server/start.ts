@@ -19,13 +19,17 @@ import { wireGateway } from "./gateway.ts"
 import { openLazyApi } from "./lazy-api.ts"
 import { type OpenLimits, openLimits } from "./limits.ts"
 import { checkPorts } from "./listen.ts"
+import { toOtlpMetrics } from "./metrics/otlp.ts"
 import { createMetrics, type MetricSources } from "./metrics.ts"
 import type { Notifications } from "./notifications/parts.ts"
 import { openNotifications } from "./notifications.ts"
 import type { ServerOptions } from "./options.ts"
+import { openOtlpExport } from "./otlp-export.ts"
 import { startPastRuns } from "./past-runs.ts"
 import { openPrices } from "./prices.ts"
 import type { Metric } from "./prometheus.ts"
+import { toReceiverMetrics } from "./receiver/metrics.ts"
+import { openReceiver } from "./receiver/open.ts"
 import { startDailyReconcile } from "./reconcile.ts"
 import { startRecoveries, toJournalRoot } from "./recoveries.ts"
 import { startRetention } from "./retention.ts"
@@ -124,9 +128,11 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { keys, vault, limits, rowHooks } = await openKeysAndLimits(options, database, dir, scope)
   const prices = own(await openPrices(options, database))
   const bodies = own(await openBodies({ settings, log, database }))
+  const otlp = await openOtlpExport({ settings, log, database }, scope)
   const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
-  const onBatch = (rows: number, ms: number) => metrics.onBatch(rows, ms)
-  const ledger = own(await openLedger({ ...ledgerOptions, ...rowHooks, onBatch }))
+  const ledger = own(
+    await openLedger({ ...ledgerOptions, ...rowHooks, onBatch: (...batch) => metrics.onBatch(...batch) }),
+  )
   const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())
@@ -139,17 +145,19 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     connections: connections.stats,
     limits: () => limits.stats(),
     notifications: () => notifications?.stats(),
+    openTelemetry: () => [...toOtlpMetrics(otlp?.stats()), ...toReceiverMetrics(receiver?.stats())],
     pricesCheckedAt: prices.checkedAt,
   }
   const metrics = own(createMetrics(sources, settings))
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
-  const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, notifications }
+  const opened = { keys, vault, prices, bodies, ledger, limits, metrics, tokenizer, notifications, otlp }
   const gateway: Gateway = own(wireGateway(options, { ...opened, isStopping }))
+  const receiver = openReceiver(options, { ...opened, isStopping })
   if (!worker) startOwnWork(options, database, scope)
   notifications?.watch(worker ? { prices } : { prices, stats })
   const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
   const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices })) : undefined
-  const web = { api: api?.handle, isAdmitted: api?.isAdmitted, connections, collect: metrics.collect }
+  const web = { api: api?.handle, isAdmitted: api?.isAdmitted, receiver, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })
 
   async function stop(): Promise<LedgerStats> {
@@ -159,7 +167,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     await front.drain(shutdownTimeoutMs)
     await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
-    await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs)])
+    await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs), otlp?.close(drainMs)])
     await scope.close()
     return stats()
   }

@@ -73,6 +73,9 @@ export const FORGET_VERSIONS = `
   DROP FUNCTION majordomo_only_pruned CASCADE;
   DROP FUNCTION majordomo_tell_prices;
   DROP FUNCTION majordomo_latency;
+  DROP FUNCTION majordomo_skip_relayed CASCADE;
+  DROP FUNCTION majordomo_drop_reports CASCADE;
+  DROP FUNCTION majordomo_is_relayed;
   DROP INDEX idx_llm_requests_unusual;
   ALTER TABLE IF EXISTS llm_request_repricings DROP CONSTRAINT llm_request_repricings_cost_is_number;
   ALTER TABLE IF EXISTS llm_usage_hourly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_hourly_are_numbers;
@@ -80,7 +83,7 @@ export const FORGET_VERSIONS = `
   ALTER TABLE IF EXISTS llm_usage_daily DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_daily_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_metadata DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_are_numbers;
   ALTER TABLE IF EXISTS llm_usage_metadata_weekly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_metadata_weekly_are_numbers;
-  ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP COLUMN transport, DROP COLUMN websocket_id, DROP CONSTRAINT llm_requests_cost_is_number;
+  ALTER TABLE llm_requests DROP COLUMN dialect, DROP COLUMN billing, DROP COLUMN transport, DROP COLUMN websocket_id, DROP COLUMN source, DROP COLUMN provider_request_id, DROP COLUMN usage_key, DROP CONSTRAINT llm_requests_cost_is_number;
   DROP STATISTICS llm_requests_run;
   DROP INDEX idx_llm_requests_run, idx_llm_requests_runs_created_at;
   DELETE FROM llm_usage_metadata_names;

@@ -39,6 +39,7 @@ const LITERAL = new Set<string>([
   "cost_status",
   "usage_source",
   "outcome",
+  "source",
   "billing",
   "transport",
   "websocket_id",
@@ -65,6 +66,9 @@ const OPTIONAL = new Set<string>([
   "request_body",
   "response_body",
   "s3_key",
+  "source",
+  "provider_request_id",
+  "usage_key",
 ] satisfies (keyof LogRecord)[])
 
 /** Returns a record whose texts contain what is difficult for JSON and PostgreSQL. */

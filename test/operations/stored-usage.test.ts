@@ -29,6 +29,7 @@ const ROW: RepriceableRow = {
   key_discount_percent: null,
   dialect: null,
   billing: null,
+  source: null,
 }
 
 const ANTHROPIC = { input: 6, cacheRead: 4, output: 5 }

@@ -1,4 +1,5 @@
 import { createCounters } from "../../src/gateway/counters.ts"
+import { toOtlpMetrics } from "../../src/server/metrics/otlp.ts"
 import { createMetrics } from "../../src/server/metrics.ts"
 import { type Metric, toKey } from "../../src/server/prometheus.ts"
 import { aRecord } from "../database/_ledger.ts"
@@ -49,6 +50,14 @@ export function listMetrics(): readonly Metric[] {
           usedRatio: 0.5,
           groups: [{ value: "ann", used: "25" }],
         },
+      ],
+      notifications: () => ({ channels: [{ channel: "ops", sent: 1, failed: 0 }], waiting: 0 }),
+      openTelemetry: () => [
+        ...toOtlpMetrics({
+          ...{ exportedSpans: 1, droppedSpans: { queue_full: 0, failed: 0, rejected: 0 }, waitingSpans: 0 },
+          ...{ metricExports: 1, failedMetricExports: 0 },
+        }),
+        ...toReceiverMetrics({ accepted: 1, rejected: 0 }),
       ],
       pricesCheckedAt: () => 1,
     },

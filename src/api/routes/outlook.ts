@@ -8,7 +8,7 @@ import { defineRoute } from "../_route.ts"
 import { FILTERS, parseChoice } from "./_usage-input.ts"
 
 const { since: _since, until: _until, period: _period, month: _month, ...filters } = FILTERS
-const { model: _model, status: _status, billing: _billing, ...whatIfFilters } = FILTERS
+const { model: _model, status: _status, billing: _billing, source: _source, ...whatIfFilters } = FILTERS
 const money = z.string().describe("USD as a plain decimal")
 const unknownMoney = money.nullable()
 const head = {

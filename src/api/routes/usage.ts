@@ -75,7 +75,7 @@ const compare = z.string().optional().describe(`the period to compare with: ${CO
 const by = z
   .string()
   .optional()
-  .describe("model, provider, key, hour, day, week, month, status, outcome, billing, or a metadata name")
+  .describe("model, provider, key, hour, day, week, month, status, outcome, billing, source, or a metadata name")
 
 type QuestionInput = Parameters<typeof parseChoice>[0] & {
   readonly by?: string | undefined

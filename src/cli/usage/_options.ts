@@ -8,7 +8,7 @@ export const BY_OPTION = {
     type: "string",
     valueHint: "DIM[,DIM]",
     description:
-      "model, provider, key, hour, day, week, month, status, outcome, billing, client, user, session, or a metadata name such as Feature",
+      "model, provider, key, hour, day, week, month, status, outcome, billing, source, client, user, session, or a metadata name such as Feature",
   },
 } as const satisfies Options
 
@@ -24,6 +24,11 @@ export const FILTER_OPTIONS = {
   key: { type: "string", valueHint: "KEY", description: "only this API key, by its id or its name" },
   status: { type: "string", valueHint: "STATUS", description: "only error, success, a status code, or 4*" },
   billing: { type: "string", valueHint: "WHO", description: "only api or subscription: who pays for the tokens" },
+  source: {
+    type: "string",
+    valueHint: "WHO",
+    description: "only gateway (relayed) or telemetry (reported by clients)",
+  },
   where: {
     type: "string",
     valueHint: "NAME=VALUE",
@@ -36,9 +41,9 @@ type FilterArgs = { readonly [K in keyof typeof FILTER_OPTIONS]?: string | undef
 
 /** Returns the parameters of a route for the options. `where` may be repeated, so it is read from the raw arguments. */
 export function toChoice({ since, until, period, month, tz, ...args }: FilterArgs, rawArgs: readonly string[]) {
-  const { model, provider, key, status, billing } = args
+  const { model, provider, key, status, billing, source } = args
   const where = listValues("where", rawArgs)
-  return { since, until, period, month, tz: toZone(tz), model, provider, key, status, billing, where }
+  return { since, until, period, month, tz: toZone(tz), model, provider, key, status, billing, source, where }
 }
 
 /** Returns the period of the options. `now` is the current time in ms since the epoch. */

@@ -18,6 +18,7 @@ export function renderRequest(row: RequestRow, tz: string): string {
     ["Output", renderTokens(row, "output_tokens", { reasoning_tokens: "reasoning" })],
     ["Usage", String(row["usage_source"])],
     ["Cost", `${row["total_cost"] === null ? "unknown" : `$${row["total_cost"]}`} (${row["cost_status"]})`],
+    ...(row["source"] === "telemetry" ? [["Source", "telemetry: the client reported it"] as const] : []),
     ...(row["billing"] ? [["Billing", `${row["billing"]}: the cost is what the API would have charged`] as const] : []),
     ...(row["error_message"] ? [["Error", String(row["error_message"])] as const] : []),
     ...metadata,

@@ -11,7 +11,7 @@ import { printNotes } from "./_notes.ts"
 import { FILTER_OPTIONS, toChoice } from "./_options.ts"
 import { toPeriodLine } from "./_period.ts"
 
-const { status: _status, billing: _billing, ...FILTERS } = FILTER_OPTIONS
+const { status: _status, billing: _billing, source: _source, ...FILTERS } = FILTER_OPTIONS
 const FIELDS = ["provider", "model", "requests", "total_cost", "what_if_cost", "difference", "estimated"] as const
 
 export default defineCommand({
@@ -39,7 +39,7 @@ export default defineCommand({
   ],
   async run({ args, rawArgs }) {
     checkFormat(args)
-    const { status: _status, billing: _billing, ...choice } = toChoice(args, rawArgs)
+    const { status: _status, billing: _billing, source: _source, ...choice } = toChoice(args, rawArgs)
     const prices = args.prices as "then" | "now" | undefined
     const input = { ...choice, model: args.model, to_provider: args["to-provider"], prices }
     const found = await call(args, outlook.whatIf, input)

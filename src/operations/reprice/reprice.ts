@@ -118,7 +118,7 @@ function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext
 
 /** Returns what to ask the price book about a stored request, and whether only its token columns say what it used. */
 export function toPriceQuery(row: RepriceableRow, findFormat: FindFormat) {
-  const stored = readStoredUsage(row, findFormat)
+  const stored = row.source === "telemetry" ? undefined : readStoredUsage(row, findFormat)
   const columns = stored === undefined ? readColumns(row) : undefined
   const certificate = row.price as PriceCertificate | null
   const reason = certificate?.reason

@@ -121,6 +121,8 @@ interface FilterInput {
   readonly status?: string | undefined
   /** `api` or `subscription`. */
   readonly billing?: string | undefined
+  /** `gateway` or `telemetry`. */
+  readonly source?: string | undefined
   /** Conditions on metadata: `Name=value`. */
   readonly where: readonly string[]
 }
@@ -128,17 +130,20 @@ interface FilterInput {
 /**
  * Returns the filters of a report.
  *
- * @throws InputError for `status`, `billing` or `where`
+ * @throws InputError for `status`, `billing`, `source` or `where`
  */
-export function parseFilters({ model, provider, key, status, billing, where }: FilterInput): Filters {
+export function parseFilters({ model, provider, key, status, billing, source, where }: FilterInput): Filters {
   if (status !== undefined && !/^(error|success|\d{1,3}\*?)$/.test(status)) {
     throw new InputError("status", `expected error, success, a code such as 429, or 4*, got ${JSON.stringify(status)}`)
   }
   if (billing !== undefined && billing !== "api" && billing !== "subscription") {
     throw new InputError("billing", `expected api or subscription, got ${JSON.stringify(billing)}`)
   }
+  if (source !== undefined && source !== "gateway" && source !== "telemetry") {
+    throw new InputError("source", `expected gateway or telemetry, got ${JSON.stringify(source)}`)
+  }
   const conditions = Object.fromEntries(where.map(parseCondition))
-  return { model, provider, key, status, billing, where: where.length === 0 ? undefined : conditions }
+  return { model, provider, key, status, billing, source, where: where.length === 0 ? undefined : conditions }
 }
 
 function parseCondition(text: string): readonly [name: string, value: string] {

@@ -69,6 +69,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
       connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
       limits: () => [],
       notifications: () => notifications?.stats(),
+      openTelemetry: () => [],
       pricesCheckedAt: () => undefined,
     },
     { ...settings, ledger: { maxJournalBytes: 0 } },
