@@ -2,6 +2,7 @@ import { createCounters } from "../../src/gateway/counters.ts"
 import { toOtlpMetrics } from "../../src/server/metrics/otlp.ts"
 import { createMetrics } from "../../src/server/metrics.ts"
 import { type Metric, toKey } from "../../src/server/prometheus.ts"
+import { toReceiverMetrics } from "../../src/server/receiver/metrics.ts"
 import { aRecord } from "../database/_ledger.ts"
 
 /** The label that stands for those of `telemetry.labels`. */
