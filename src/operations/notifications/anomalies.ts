@@ -1,4 +1,4 @@
-import type { Notification } from "../../core/notification.ts"
+import type { AnomalyDriver, AnomalyFacts, Notification } from "../../core/notification.ts"
 import type { Context } from "../context.ts"
 
 interface AnomalyInput {
@@ -6,10 +6,13 @@ interface AnomalyInput {
   readonly timeZone: string
 }
 
+type Found = Pick<AnomalyFacts, "period"> & { readonly drivers: readonly AnomalyDriver[] }
+
 /** Finds hours and days whose cost is far above their pattern. */
 export async function findAnomalies(
   _context: Context<"database" | "settings">,
   _input: AnomalyInput,
 ): Promise<readonly Notification<"anomaly">[]> {
-  return []
+  const found: readonly Found[] = []
+  return found as readonly never[]
 }
