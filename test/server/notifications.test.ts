@@ -1,18 +1,22 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import pg from "pg"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest"
 import type { Notification } from "../../src/core/notification.ts"
 import type { Database } from "../../src/database/_database.ts"
 import type { LedgerStats } from "../../src/database/ledger/ledger.ts"
 import { readNotifications } from "../../src/database/notifications.ts"
 import { openPostgres } from "../../src/database/open.ts"
-import { type Notifications, type NotificationTiming, openNotifications } from "../../src/server/notifications.ts"
+import type { PriceBook } from "../../src/pricing/price-book.ts"
+import type { Notifications, NotificationTiming } from "../../src/server/notifications/parts.ts"
+import { openNotifications } from "../../src/server/notifications.ts"
 import { loadSettings } from "../../src/server/settings.ts"
 import { aRecord } from "../database/_ledger.ts"
 import { type Receiver, startReceiver } from "../notifications/_receiver.ts"
 import { postgresAt } from "../support/databases.ts"
 import { createTestDatabase } from "../support/postgres.ts"
+import { insertRows } from "../support/usage-rows.ts"
 
 /** Everything happens at once, so that a test waits for nothing but what it tests. */
 const FAST: NotificationTiming = {
@@ -30,10 +34,12 @@ const WAIT = { timeout: 120_000, interval: 10 }
 let receiver: Receiver
 let database: Database
 let dir: string
+let url: string
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "mdm-notifications-"))
-  database = await openPostgres(postgresAt((await createTestDatabase()).url, { maxConns: 8 }).postgres)
+  url = (await createTestDatabase()).url
+  database = await openPostgres(postgresAt(url, { maxConns: 8 }).postgres)
 })
 beforeEach(async () => {
   receiver = await startReceiver()
@@ -270,6 +276,56 @@ describe("rows of the gateway", () => {
     expect(receiver.received.map(({ json }) => json["facts"])).toMatchObject([
       { dropped: 2, rejected: 1 },
       { dropped: 3, rejected: 0 },
+    ])
+  })
+})
+
+describe("rows that are written, but too slowly", () => {
+  test("are told when there are too many for a minute", async () => {
+    let now = Date.parse("2026-11-28T10:00:00Z")
+    const gateway = await start({ now: () => now, rules: [{ when: "rows_waiting", to: "ops" }] })
+    let asked = 0
+    gateway.watch({
+      stats: () => {
+        asked++
+        return { ...NO_ROWS, accepted: 20_000, waiting: 20_000 }
+      },
+    })
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(2), WAIT)
+    expect(await list()).toEqual([])
+    now += 61_000
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), WAIT)
+    expect(receiver.received[0]!.json["facts"]).toMatchObject({ waiting: 20_000, oldest_seconds: 61 })
+  })
+})
+
+describe("prices of models in use", () => {
+  test("are compared when the price book has changed, and a change is told once for all gateways", async () => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await insertRows(client, [{ model: "priced", cost: "12.5" }])
+    await client.end()
+    let version = 1
+    let input = "1"
+    let changedAt = Number.POSITIVE_INFINITY
+    const prices = {
+      version: () => version,
+      explain: (_: string, model: string, at: number) => {
+        if (model !== "priced") return []
+        const base = { input: at < changedAt ? "1" : input }
+        return [{ entry: { model, base, tiers: [], sources: { input: { source: "llm-prices.com" } } } }]
+      },
+    } as unknown as PriceBook
+    const rules = [{ when: "price_changed", to: "ops" }]
+    const gateways = [await start({ rules }), await start({ rules })]
+    for (const gateway of gateways) gateway.watch({ prices })
+    changedAt = Date.now()
+    input = "2"
+    version++
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), WAIT)
+    await Promise.all(gateways.map((gateway) => gateway.close()))
+    expect(receiver.received.map(({ json }) => json["facts"])).toMatchObject([
+      { model: "priced", recent_cost: "12.5", changes: [{ component: "input", before: "1", after: "2" }] },
     ])
   })
 })

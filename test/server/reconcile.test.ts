@@ -93,7 +93,7 @@ describe("serve compares the bill once a day", () => {
     expect(gateways.flatMap(({ notified }) => notified)).toMatchObject([
       {
         kind: "reconciliation",
-        subject: "openai",
+        subject: "openai/far-side-org",
         window: `${dayAgo(5)}/${newestSettled()}`,
         facts: {
           provider: "openai",

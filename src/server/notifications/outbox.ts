@@ -1,5 +1,5 @@
 import type { Notification } from "../../core/notification.ts"
-import { isUnavailable } from "../../database/failures.ts"
+import { isUnavailable, toErrorCode } from "../../database/failures.ts"
 import { type NewDelivery, type StoreOptions, storeNotification } from "../../database/notifications.ts"
 import { findChannels } from "../../notifications/rules.ts"
 import type { NotificationOptions } from "./parts.ts"
@@ -50,7 +50,8 @@ export function createOutbox({ settings, log, database, sendDirectly, onPending,
       options.onStored?.(isNew)
       return "stored"
     } catch (error) {
-      if (isUnavailable(error)) return "away"
+      // Before the schema is upgraded, the table does not exist yet.
+      if (isUnavailable(error) || toErrorCode(error) === "42P01") return "away"
       const reason = error instanceof Error ? error.message : String(error)
       log("warn", `notifications: a notification of the kind ${notification.kind} could not be stored: ${reason}`)
       options.onStored?.(false)
