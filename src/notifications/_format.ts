@@ -9,7 +9,7 @@ export function toName(text: string, max = MAX_NAME): string {
   return line.length > max ? `${truncateText(line, max - 1)}…` : line
 }
 
-export function withThousands(decimal: string): string {
+function withThousands(decimal: string): string {
   const [whole = "", fraction] = decimal.split(".")
   const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",")
   return fraction === undefined ? grouped : `${grouped}.${fraction}`

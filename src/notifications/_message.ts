@@ -19,7 +19,7 @@ export interface Message {
   readonly footer: string
 }
 
-export interface MessageField {
+interface MessageField {
   readonly label: string
   readonly value: string
 }

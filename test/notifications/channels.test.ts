@@ -7,6 +7,8 @@ import type { Notification } from "../../src/core/notification.ts"
 import { CHAT_TYPES, type NotificationChannel } from "../../src/core/notification-settings.ts"
 import { maskAddress } from "../../src/notifications/address.ts"
 import { DeliveryError, type SendOptions, send } from "../../src/notifications/channels/index.ts"
+import { toEmail } from "../../src/notifications/render/email.ts"
+import { toSlackBody } from "../../src/notifications/render/slack.ts"
 import { toMessage } from "../../src/notifications/templates/index.ts"
 import { startConnectProxy } from "../support/connect-proxy.ts"
 import { LOGIN, startMailServer } from "./_mail-server.ts"
@@ -42,14 +44,14 @@ async function fail(channel: NotificationChannel, options: Partial<SendOptions> 
 describe("a chat service", () => {
   test.each(CHAT_TYPES)("gets one POST of JSON at its secret address: %s", async (type) => {
     await send({ type, url: receiver.url }, delivery, OPTIONS)
-    const { path, headers, body } = receiver.received.at(-1)!
+    const { path, headers, json } = receiver.received.at(-1)!
     expect(path).toBe(SECRET_PATH)
     expect(headers).toMatchObject({
       "content-type": "application/json",
       "user-agent": "majordomo-gateway/1.2.3",
       "x-majordomo-delivery": ID,
     })
-    expect(body).toContain(delivery.message.title)
+    expect(json).toEqual(JSON.parse(JSON.stringify(toSlackBody(delivery.message, type))))
   })
 })
 
@@ -179,12 +181,12 @@ describe("an e-mail", () => {
     expect(server.mails).toHaveLength(1)
     expect(mail).toMatchObject({
       envelope: ["a@example.com", "b@example.com"],
-      subject: delivery.message.title,
       messageId: `<${ID}@example.com>`,
       from: { text: '"Gateway" <gateway@example.com>' },
     })
-    expect(mail!.text).toContain(delivery.message.title)
-    expect(mail!.html).toContain("new key")
+    const { subject, text, html } = toEmail(delivery.message)
+    expect(mail!.subject).toBe(subject)
+    expect([mail!.text!.trim(), String(mail!.html).trim()]).toEqual([text.trim(), html.trim()])
     expect(mail!.headers.get("auto-submitted")).toBe("auto-generated")
   })
 

@@ -86,7 +86,7 @@ export function findTarget({ kind, facts }: Pick<Notification, "kind" | "facts">
 }
 
 /** A fact for the page: a value, or rows with the same columns. */
-export interface Fact {
+interface Fact {
   readonly name: string
   readonly value: string
 }
@@ -121,9 +121,17 @@ function toTables(name: string, items: readonly unknown[]): FactTable[] {
     ),
   )
   if (nested.length > 0) return nested
-  const fields = [...new Set(records.flatMap((record) => Object.keys(record)))]
+  const fields = [...new Set(records.flatMap((record) => Object.keys(record)))].sort((a, b) => rankOf(a) - rankOf(b))
   const rows = records.map((record) => fields.map((field) => toText(record[field])))
   return [{ name, columns: fields.map(toWords), rows }]
+}
+
+/** The fields that name a row stand before its numbers; the database does not keep the order. */
+const NAMING = ["at", "dimension", "component", "cause", "provider", "name", "value"]
+
+function rankOf(field: string): number {
+  const rank = NAMING.indexOf(field)
+  return rank < 0 ? NAMING.length : rank
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -6,7 +6,7 @@ import { LEARNING_DAYS, PATTERN_WEEKS, type Score } from "./_score.ts"
 import { indexWallHours, toWallHours } from "./_wall.ts"
 
 /** The cost of consecutive hours. */
-export interface HourlyCosts {
+interface HourlyCosts {
   /** The beginning of the first hour in milliseconds since the epoch, a full hour of UTC. */
   readonly start: number
   /** USD, one number for each hour. */

@@ -4,7 +4,7 @@ import type { Message, MessageTable } from "../_message.ts"
 import { toEmailHtml } from "./_email-html.ts"
 import { cut, defuse, isList, toLastLine, toParagraphs, toTextChart, toTextTable } from "./_text.ts"
 
-export interface Email {
+interface Email {
   /** One line. */
   readonly subject: string
   readonly text: string

@@ -5,7 +5,7 @@ import { toDiscordBody } from "./discord.ts"
 import { toMattermostBody } from "./mattermost.ts"
 import { toTeamsBody } from "./teams.ts"
 
-export type ChatFlavor = "slack" | "mattermost" | "discord" | "teams"
+type ChatFlavor = "slack" | "mattermost" | "discord" | "teams"
 
 const BODIES: Readonly<Record<ChatFlavor, (message: Message) => unknown>> = {
   slack: toSlackBlocks,

@@ -2,7 +2,7 @@ import type { Notification, NotificationKind } from "../../core/notification.ts"
 import type { Message } from "../_message.ts"
 
 /** The parts of a message that depend on its kind. */
-export type Draft = Omit<Message, "kind" | "severity" | "footer">
+type Draft = Omit<Message, "kind" | "severity" | "footer">
 
 export interface TemplateContext {
   /** The address of the dashboard, such as `https://gateway.example.com/dashboard/`; undefined: it is not known. */

@@ -1,4 +1,4 @@
-import type { Notification, NotificationKind } from "../../core/notification.ts"
+import type { Notification, NotificationFacts, NotificationKind } from "../../core/notification.ts"
 import { readNotifications, type StoredNotification } from "../../database/notifications.ts"
 import type { Context } from "../context.ts"
 import { toWords } from "./words.ts"
@@ -20,7 +20,7 @@ export interface NotificationObject {
   readonly at: string
   readonly title: string
   readonly summary: string
-  readonly facts: Notification["facts"]
+  readonly facts: NotificationFacts[NotificationKind]
   readonly deliveries: readonly {
     readonly channel: string
     readonly state: "waiting" | "sent" | "failed"

@@ -1,5 +1,6 @@
 import { UNANSWERED } from "../../core/cost.ts"
 import type { LogRecord } from "../../core/log-record.ts"
+import type { NewKeyFacts, UnpricedModelFacts } from "../../core/notification.ts"
 import type { Database } from "../../database/_database.ts"
 import { findNewKeys, findNewlyUnpriced } from "../../database/first-uses.ts"
 import { isWanted } from "../../notifications/rules.ts"
@@ -57,7 +58,7 @@ export function createFirstUses(
       const seen = keys.waiting.get(found.keyId)
       if (seen === undefined) continue
       const { requestId, provider, model } = found
-      const facts = {
+      const facts: NewKeyFacts = {
         key_id: found.keyId,
         name: found.name ?? found.keyId,
         provider: provider ?? seen.provider,
@@ -86,7 +87,7 @@ export function createFirstUses(
       const subject = toName(provider, model)
       const seen = models.waiting.get(subject)
       if (seen === undefined) continue
-      const facts = { provider, model, key: key ?? undefined, request_id: seen.id }
+      const facts: UnpricedModelFacts = { provider, model, key: key ?? undefined, request_id: seen.id }
       notify({ kind: "unpriced_model", subject, window: "", severity: "warning", at: new Date().toISOString(), facts })
     }
     models.settle(asked.map(([name]) => name))

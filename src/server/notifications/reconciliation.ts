@@ -1,5 +1,5 @@
 import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
-import type { Notification } from "../../core/notification.ts"
+import type { Notification, ReconciliationFacts } from "../../core/notification.ts"
 import type { ReconciledDay } from "../../core/reconciliation.ts"
 import type { DailyResult } from "../../operations/reconcile/daily.ts"
 
@@ -12,23 +12,24 @@ export function toReconciliationNotification(
   if (!excess.isBeyond || first === undefined || last === undefined) return undefined
   const { provider, account } = reconciliation
   const days = reconciliation.days.filter(({ day }) => newDays.includes(day))
+  const facts: ReconciliationFacts = {
+    reconciliation_id: undefined,
+    provider,
+    since: `${first}T00:00:00.000Z`,
+    until: `${last}T23:59:59.999Z`,
+    billed: sum(days.map(({ billed }) => billed)),
+    recorded: sum(days.map(({ recorded }) => recorded)),
+    unproven: excess.amount,
+    tolerance: excess.tolerated,
+    causes: listCauses(days),
+  }
   return {
     kind: "reconciliation",
     subject: account === undefined ? provider : `${provider}/${account}`,
     window: `${first}/${last}`,
     severity: "warning",
     at: new Date(now).toISOString(),
-    facts: {
-      reconciliation_id: undefined,
-      provider,
-      since: `${first}T00:00:00.000Z`,
-      until: `${last}T23:59:59.999Z`,
-      billed: sum(days.map(({ billed }) => billed)),
-      recorded: sum(days.map(({ recorded }) => recorded)),
-      unproven: excess.amount,
-      tolerance: excess.tolerated,
-      causes: listCauses(days),
-    },
+    facts,
   }
 }
 

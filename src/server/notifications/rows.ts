@@ -1,3 +1,4 @@
+import type { RowsDroppedFacts, RowsWaitingFacts } from "../../core/notification.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
 import { isWanted } from "../../notifications/rules.ts"
 import type { Outbox } from "./outbox.ts"
@@ -30,7 +31,12 @@ export function createRowCheck(options: RowOptions, { notify }: Pick<Outbox, "no
     const hour = toHour(now())
     if (waiting === 0 || oldestMs < timing.rowsWaitMs || waitingHour === hour) return
     waitingHour = hour
-    const facts = { gateway, waiting, oldest_seconds: Math.round(oldestMs / 1000), last_error: toCode(lastError) }
+    const facts: RowsWaitingFacts = {
+      gateway,
+      waiting,
+      oldest_seconds: Math.round(oldestMs / 1000),
+      last_error: toCode(lastError),
+    }
     const at = new Date(now()).toISOString()
     notify(
       { kind: "rows_waiting", subject: gateway, window: hour, severity: "critical", at, facts },
@@ -43,7 +49,7 @@ export function createRowCheck(options: RowOptions, { notify }: Pick<Outbox, "no
     const hour = toHour(now())
     if (more.dropped + more.rejected <= 0 || droppedHour === hour) return
     droppedHour = hour
-    const facts = { gateway, ...more, last_error: toCode(lastError) }
+    const facts: RowsDroppedFacts = { gateway, ...more, last_error: toCode(lastError) }
     const at = new Date(now()).toISOString()
     const onStored = (isNew: boolean) => {
       // What an earlier process of this hour has said does not include these rows: the next hour will.
