@@ -185,7 +185,7 @@ export const SETTINGS = {
     public: row(
       yesOrNo,
       false,
-      "whether `/metrics` needs no token although the gateway listens on more than a loopback address; else it needs an admin token, or `server.metrics_token`",
+      "whether `/metrics`, which says what was spent and by whom, needs no token although the gateway listens on more than a loopback address; else it needs an admin token, or `server.metrics_token`",
     ),
   },
   telemetry: {

@@ -217,6 +217,15 @@ describe("k8s/", () => {
     const { selector, endpoints } = load("monitoring/service-monitor.yaml").spec
     expect(kustomization.labels[0].pairs).toMatchObject(selector.matchLabels)
     expect(load("service.yaml").spec.ports.map(({ name }: { name: string }) => name)).toEqual([endpoints[0].port])
+    const { name, key } = endpoints[0].authorization.credentials
+    expect(kustomization.secretGenerator).toContainEqual({
+      name,
+      envs: ["metrics.env"],
+      options: { disableNameSuffixHash: true },
+    })
+    expect(container.envFrom).toContainEqual({ secretRef: { name } })
+    expect(read("k8s/metrics.env.example")).toMatch(new RegExp(`^${key}=`))
+    expect(problemsOf({ [key]: "x" })).toEqual([])
     expect(endpoints[0].path).toBe(spec.template.metadata.annotations["prometheus.io/path"])
   })
 
@@ -267,7 +276,8 @@ describe("k8s/", () => {
     const copy = mkdtempSync(join(tmpdir(), "majordomo-k8s-"))
     try {
       cpSync(new URL("k8s/", root), copy, { recursive: true })
-      for (const name of ["secret", "owner"]) cpSync(join(copy, `${name}.env.example`), join(copy, `${name}.env`))
+      for (const name of ["secret", "owner", "metrics"])
+        cpSync(join(copy, `${name}.env.example`), join(copy, `${name}.env`))
       const built = parseAllDocuments(execFileSync("kubectl", ["kustomize", copy], { encoding: "utf8" })).map((each) =>
         each.toJS(),
       )
@@ -278,6 +288,7 @@ describe("k8s/", () => {
         "Namespace",
         "NetworkPolicy",
         "PodDisruptionBudget",
+        "Secret",
         "Secret",
         "Secret",
         "Service",
