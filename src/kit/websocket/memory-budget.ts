@@ -1,9 +1,14 @@
+import { Inflations } from "./inflations.ts"
+
 /** The part of a budget that large messages cannot use, so that a few slow ones do not take everything from all others. */
 const KEPT_FOR_SMALL = 1 / 4
 const LARGE_BYTES = 256 * 1024
+/** The large messages that are inflated at a time. */
+const MAX_INFLATIONS = 2
 
 /** A limit on the memory that many connections hold together. */
 export class MemoryBudget {
+  readonly inflations = new Inflations(MAX_INFLATIONS)
   private readonly maxBytes: number
   private used = 0
 
