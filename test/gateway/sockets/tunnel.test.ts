@@ -150,6 +150,23 @@ describe("compressed messages", () => {
 })
 
 describe("memory", () => {
+  test("is taken from a message that does not end when another one needs it", async () => {
+    const budget = new MemoryBudget(4 * MIB, { slowMs: 0 })
+    await start({ budget })
+    const slow = masked(Buffer.alloc(3 * MIB - 100, 1))
+    open.client.socket.write(slow.subarray(0, -1))
+    await open.provider.until(slow.length - 1)
+    const large = frame(Buffer.alloc(MIB, 2))
+    open.provider.socket.write(large)
+    await open.client.until(large.length)
+    expect(open.seen.map(([side, { length }]) => [side, length])).toEqual([["provider", MIB]])
+    open.client.socket.write(Buffer.concat([slow.subarray(-1), masked("next")]))
+    await untilSeen(3)
+    expect(open.unread).toEqual([["client", 3 * MIB - 100]])
+    expect(open.seen.at(-1)).toEqual(["client", "next"])
+    expect(budget.take(4 * MIB, 1), "all of it is given back").toBe(true)
+  })
+
   test("large compressed messages of many connections are all read: they are inflated a few at a time", async () => {
     const budget = new MemoryBudget(64 * MIB)
     const message = frame(compress("0123456789abcdef".repeat(MIB / 2)), { isCompressed: true })
