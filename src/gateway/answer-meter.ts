@@ -8,6 +8,7 @@ import { PacedTap } from "./paced-tap.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import type { RelaySteps } from "./relay-steps.ts"
 import type { ResponsePlan } from "./response-plan.ts"
+import { opensSession } from "./sockets/opening.ts"
 
 const MAX_ERROR_BYTES = 64 * 1024
 
@@ -67,9 +68,9 @@ export class AnswerMeter {
   }
 }
 
-/** The reading of an answer that reports no usage. */
-export function emptyReading({ dialect, providerRequest }: ProxiedRequest): Reading {
-  return dialect.isFree(providerRequest) ? { ...NO_READING, free: true } : NO_READING
+/** The reading of an answer that reports no usage. A handshake asks for no response, so that nothing is billed for it. */
+export function emptyReading({ call, dialect, providerRequest }: ProxiedRequest): Reading {
+  return opensSession(call) || dialect.isFree(providerRequest) ? { ...NO_READING, free: true } : NO_READING
 }
 
 class ErrorBody {

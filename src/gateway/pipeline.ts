@@ -155,7 +155,7 @@ class Pipeline implements Gateway, RelaySteps, SessionSteps {
       const chosen = this.chooseCredentials(route, head, caller)
       const credentials = chosen instanceof Promise ? await chosen : chosen
       admit(deps)
-      if (websocketId !== undefined) this.sessions.checkRoom()
+      if (websocketId !== undefined) this.sessions.admit(response)
       const isChecked = needsMetadata(caller, deps.dialects[route.format], request.method, route.path)
       if (isChecked) this.checkHeadMetadata(request, caller)
       this.unrecorded++

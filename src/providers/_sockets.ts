@@ -1,3 +1,4 @@
+import type { MemberNames } from "../kit/json/members.ts"
 import type { ProviderRequest } from "./_provider-request.ts"
 
 /**
@@ -9,6 +10,8 @@ export interface SocketProtocol {
   opens(path: string): boolean
   /** @param request the handshake; its body is empty */
   createReader(request: ProviderRequest): SocketReader
+  /** The members by which a message of the client says what it asks for. */
+  readonly askingNames: MemberNames
   /**
    * Returns a message in the API's form that tells the client why the gateway did not forward what it asked for.
    * @param asked the client's message; undefined: the provider began the turn by itself

@@ -1,10 +1,12 @@
 import type { Inflater } from "../../kit/websocket/inflater.ts"
 import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
 import type { MessageReader } from "../../kit/websocket/message-reader.ts"
-import { MAX_MESSAGE_BYTES, type Side, type TunnelWatcher, type Verdict } from "./watcher.ts"
+import type { Side, TunnelWatcher, Verdict } from "./watcher.ts"
 
 /** When so many bytes wait to be read, the connections that they came from are not read any further. */
 const MAX_WAITING_BYTES = 1024 * 1024
+/** What a message that waits takes beside its bytes. */
+const WAITING_OVERHEAD = 256
 
 /** The parts that read the messages of one direction. */
 export interface Tap {
@@ -53,21 +55,24 @@ export class Deliveries {
 
   add(delivery: Delivery): void {
     if (!this.isInflating) return void this.deliver(delivery)
-    const { frames, reserved } = delivery
-    const length = frames?.length ?? 0
-    if (reserved === 0 && !this.budget.take(length, length)) {
-      this.waiting.push({ ...delivery, frames: undefined })
-      return
-    }
-    if (reserved === 0) delivery.reserved = length
-    this.waitingBytes += length
-    this.waiting.push(delivery)
+    const held = this.hold(delivery) ? delivery : { ...delivery, frames: undefined }
+    this.waitingBytes += sizeOf(held)
+    this.waiting.push(held)
   }
 
   /** Forgets what waits. The watcher is not called any more. */
   close(): void {
     this.isClosed = true
     for (const { reserved } of this.waiting.splice(0)) this.budget.give(reserved)
+  }
+
+  /** Reserves the memory of a message that has to wait. Returns false if there is not enough. */
+  private hold(delivery: Delivery): boolean {
+    if (delivery.reserved > 0) return true
+    const size = sizeOf(delivery)
+    if (!this.budget.take(size, size)) return false
+    delivery.reserved = size
+    return true
   }
 
   private deliver(delivery: Delivery): void {
@@ -83,10 +88,11 @@ export class Deliveries {
   }
 
   private inflate(delivery: Delivery, inflater: Inflater, data: Buffer, isBinary: boolean): void {
-    if (!this.budget.take(MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES)) return void this.deliverUnread(delivery)
+    const { inflations } = this.budget
+    if (inflations.isBusy && !this.hold(delivery)) return void this.deliverUnread(delivery)
     this.isInflating = true
-    void inflater.inflateLarge(data).then((message) => {
-      this.budget.give(MAX_MESSAGE_BYTES)
+    const inflate = () => (this.isClosed ? NOTHING : inflater.inflateLarge(data))
+    void inflations.run(inflate).then((message) => {
       this.isInflating = false
       if (message === undefined) this.deliverUnread(delivery)
       else this.deliverRead(delivery, message, isBinary)
@@ -97,7 +103,7 @@ export class Deliveries {
   private catchUp(): void {
     while (!this.isInflating && this.waiting.length > 0) {
       const delivery = this.waiting.shift()!
-      this.waitingBytes -= delivery.frames?.length ?? 0
+      this.waitingBytes -= sizeOf(delivery)
       this.deliver(delivery)
     }
     if (!this.isClosed && !this.isBehind) this.onCaughtUp()
@@ -125,4 +131,10 @@ export class Deliveries {
     if (delivery.reserved > 0) this.budget.give(delivery.reserved)
     delivery.reserved = 0
   }
+}
+
+const NOTHING = Promise.resolve(undefined)
+
+function sizeOf({ frames }: Delivery): number {
+  return WAITING_OVERHEAD + (frames?.length ?? 0)
 }

@@ -7,8 +7,8 @@ import { Gatherer } from "./gatherer.ts"
 import { Outlet } from "./outlet.ts"
 import type { Side, Verdict } from "./watcher.ts"
 
-/** After so many messages, other connections have their turn before the next one. */
-const MAX_MESSAGES_PER_TURN = 256
+/** After so many frames, other connections have their turn before the next one: a chunk can contain 30,000 empty ones. */
+const MAX_FRAMES_PER_TURN = 256
 
 /** Why a connection is not read. */
 const PAUSES = { full: 1, held: 2, behind: 4, turn: 8 } as const
@@ -129,15 +129,15 @@ export class Flow {
     const { scanner, outlet } = this
     if (!isWritten) outlet.cork()
     let at = 0
-    for (let messages = 0; at < chunk.length; ) {
-      if (this.isJudged || messages === MAX_MESSAGES_PER_TURN) {
+    for (let frames = 0; at < chunk.length; frames++) {
+      if (this.isJudged || frames === MAX_FRAMES_PER_TURN) {
         this.rest = { bytes: chunk.subarray(at), isWritten }
         break
       }
       const from = at
       if (scanner.isBetweenFrames) this.beginFrame(isWritten)
       at = scanner.scan(chunk, from)
-      if (this.takePiece(from === 0 && at === chunk.length ? chunk : chunk.subarray(from, at), isWritten)) messages++
+      this.takePiece(from === 0 && at === chunk.length ? chunk : chunk.subarray(from, at), isWritten)
     }
     if (this.insertions.length > 0 && this.isBetweenMessages) this.writeInsertions()
     if (!isWritten) outlet.uncork()
@@ -152,25 +152,23 @@ export class Flow {
     this.isPassing = isWritten
   }
 
-  /** Takes a piece of a frame. Returns true if a message is complete with it. */
-  private takePiece(piece: Buffer, isWritten: boolean): boolean {
+  private takePiece(piece: Buffer, isWritten: boolean): void {
     const { scanner, gatherer } = this
     if (this.isPassing && !isWritten) this.outlet.write(piece)
     if (!scanner.hasHeader) {
       this.head = this.head === undefined ? Buffer.from(piece) : Buffer.concat([this.head, piece])
-      return false
+      return
     }
     const { head } = this
     if (!this.isHeadRead) this.readHead(piece)
     this.head = undefined
     if (scanner.isControl) {
       if (scanner.isBetweenFrames && scanner.opcode === CLOSE) this.owner.onCloseFrame(this.tap.side, scanner.closeCode)
-      return false
+      return
     }
     if (head !== undefined) gatherer.keep(head)
     if (!scanner.isInMessage) this.endMessage(piece)
     else gatherer.keep(piece)
-    return !scanner.isInMessage
   }
 
   /** The header of a frame is complete: what happens to the frame is decided. */

@@ -1,6 +1,6 @@
 import { Pieces } from "../../kit/pieces.ts"
 import type { FrameScanner } from "../../kit/websocket/frame-scanner.ts"
-import type { MemoryBudget } from "../../kit/websocket/memory-budget.ts"
+import type { Holder, MemoryBudget } from "../../kit/websocket/memory-budget.ts"
 import { BINARY, TEXT } from "../../kit/websocket/protocol.ts"
 import type { Tap } from "./deliveries.ts"
 import { MAX_MESSAGE_BYTES } from "./watcher.ts"
@@ -11,12 +11,13 @@ const MAX_FRAMES = 16 * 1024
 const SMALL_PIECE_BYTES = 16 * 1024
 
 /** Keeps the frames of one message until it is whole, in bounded memory. */
-export class Gatherer {
+export class Gatherer implements Holder {
   isCompressed = false
   /** The length of the payload so far. */
   bytes = 0
   /** The bytes of the budget that the message holds. */
   reserved = 0
+  since = 0
   private readonly budget: MemoryBudget
   private readonly tap: Tap
   private pieces: Pieces | undefined
@@ -52,7 +53,8 @@ export class Gatherer {
   keep(piece: Buffer): void {
     if (this.isGivenUp) return
     const total = (this.pieces?.length ?? 0) + piece.length
-    if (!this.budget.take(piece.length, total)) return void this.giveUp()
+    if (this.reserved === 0) this.since = performance.now()
+    if (!this.budget.take(piece.length, total, this)) return void this.giveUp()
     this.reserved += piece.length
     this.pieces ??= new Pieces()
     this.pieces.push(piece.length < SMALL_PIECE_BYTES ? Buffer.from(piece) : piece)
@@ -69,6 +71,7 @@ export class Gatherer {
 
   /** Forgets the message. What it holds of the budget is given back by whoever has taken it over. */
   reset(): void {
+    this.budget.forget(this)
     this.pieces = undefined
     this.frames = 0
     this.bytes = 0
@@ -77,6 +80,7 @@ export class Gatherer {
   }
 
   giveUp(): void {
+    this.budget.forget(this)
     this.isGivenUp = true
     this.pieces = undefined
     this.budget.give(this.reserved)

@@ -27,6 +27,12 @@ export const UNREADABLE = new GatewayError(
   "A message is too large for the gateway to read, and a limit or the policy of this key applies to it. Send the request over HTTP.",
 )
 
+/** A message of the client in which the provider may read something else than the gateway. */
+export const UNCLEAR = new GatewayError(
+  "bad_request",
+  "A limit or the policy of this key applies to this connection, so that each message must be one JSON object in UTF-8 that says once what it asks for.",
+)
+
 /** The errors after which a key may not be used for the session any more. */
 const ENDS_OF_KEYS: ReadonlySet<GatewayErrorCode> = new Set([
   "invalid_gateway_key",

@@ -12,6 +12,14 @@ import type { SessionSteps } from "./session-steps.ts"
 import { type Interruption, Turn } from "./turn.ts"
 import type { Verdict } from "./watcher.ts"
 
+/** The responses of one session that run at a time, and the bytes of their requests, which stay in memory while they run. */
+const MAX_RUNNING = 1000
+const MAX_RUNNING_BYTES = 64 * 1024 * 1024
+const TOO_MANY = new GatewayError(
+  "provider_busy",
+  "The provider has not ended 1,000 responses of this connection, or those to 64 MiB of requests. Wait for them, or open another connection.",
+)
+
 interface TurnParts {
   readonly steps: SessionSteps
   readonly requests: SessionRequests
@@ -34,6 +42,7 @@ export class SessionTurns {
   isFirst = true
   private readonly parts: TurnParts
   private readonly running = new Map<string, Turn>()
+  private runningBytes = 0
   private hasEnded = false
 
   constructor(parts: TurnParts) {
@@ -81,9 +90,18 @@ export class SessionTurns {
   }
 
   private complete(name: string, ends: NonNullable<TurnMessage["ends"]>): void {
+    this.remove(name)?.complete(ends)
+  }
+
+  private remove(name: string): Turn | undefined {
     const turn = this.running.get(name)
     this.running.delete(name)
-    turn?.complete(ends)
+    this.runningBytes -= turn?.request.call.body.length ?? 0
+    return turn
+  }
+
+  private get isFull(): boolean {
+    return this.running.size >= MAX_RUNNING || this.runningBytes > MAX_RUNNING_BYTES
   }
 
   /** A message of the provider was not read. */
@@ -94,9 +112,7 @@ export class SessionTurns {
   /** Ends the turns whose last message may have been one that was not read, because the next one begins. */
   endSilent(): void {
     for (const [name, turn] of this.running) {
-      if (!turn.isPerhapsOver) continue
-      this.running.delete(name)
-      turn.complete({ statusCode: 200 })
+      if (turn.isPerhapsOver) this.complete(name, { statusCode: 200 })
     }
   }
 
@@ -110,6 +126,7 @@ export class SessionTurns {
   private admit(begin: TurnBegin, message: Buffer): Verdict | Promise<Verdict> {
     if (this.hasEnded) return "drop"
     const request = this.build(begin)
+    if (this.isFull) return this.reject(begin, request, TOO_MANY, message)
     try {
       const admitting = this.parts.requests.admit(request)
       if (!(admitting instanceof Promise)) return this.pass(begin, request)
@@ -137,6 +154,7 @@ export class SessionTurns {
     recordIntent(steps.deps, request)
     const turn = new Turn(steps, request, headers, this.hasGaps)
     this.running.set(name, turn)
+    this.runningBytes += request.call.body.length
     return turn
   }
 
@@ -147,6 +165,7 @@ export class SessionTurns {
     const { request } = turn
     const { requests, key } = this.parts
     const forbid = (error: unknown) => this.parts.onForbidden(this.toKnown(error))
+    if (this.isFull) return () => forbid(TOO_MANY)
     try {
       const admitting = requests.admit(request)
       if (admitting instanceof Promise) {

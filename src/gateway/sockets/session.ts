@@ -6,6 +6,7 @@ import { NO_READING } from "../../core/usage.ts"
 import { GOING_AWAY, MESSAGE_TOO_BIG, POLICY_VIOLATION } from "../../kit/websocket/protocol.ts"
 import type { SocketProtocol, SocketReader, TurnBegin } from "../../providers/_sockets.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
+import { isClear } from "./clear-message.ts"
 import type { SessionEnd } from "./counters.ts"
 import { KeyCheck } from "./key-check.ts"
 import type { SessionOpening } from "./opening.ts"
@@ -18,6 +19,7 @@ import {
   TOO_OLD,
   toClosing,
   toInterruption,
+  UNCLEAR,
   UNREADABLE,
 } from "./session-end.ts"
 import { nameSession, type SessionRequests } from "./session-requests.ts"
@@ -146,7 +148,11 @@ export class Session implements TunnelWatcher {
       this.say(new GatewayError("internal_error", "internal error"), message)
       return "drop"
     }
-    if (begin === undefined) return "pass"
+    if (begin === undefined) {
+      if (!isGated || isClear(message, this.sockets.askingNames)) return "pass"
+      this.say(UNCLEAR, message)
+      return "drop"
+    }
     this.turns.endSilent()
     if (isGated) return this.turns.decide(begin, message)
     this.turns.begin(begin)

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http"
 import { GatewayError } from "../../core/errors.ts"
 import { findRaw } from "../../core/raw-headers.ts"
 import { createSocketBudget } from "./budget.ts"
@@ -18,16 +19,25 @@ export class Sessions {
   private readonly open = new Set<Session>()
   private timer: NodeJS.Timeout | undefined
   private isDraining = false
+  /** The connections of clients that are WebSockets, or may become one. */
+  private connections = 0
 
   constructor(steps: SessionSteps) {
     this.steps = steps
     this.requests = createSessionRequests(steps)
   }
 
-  /** @throws GatewayError `too_many_websockets` */
-  checkRoom(): void {
-    if (this.open.size < this.steps.deps.settings.websockets.maxOpen) return
-    throw new GatewayError("too_many_websockets", "The gateway has too many open WebSockets. Try again shortly.")
+  /**
+   * Counts the connection of a handshake until it closes. One that the provider has not answered counts too, so that slow
+   * answers do not let more WebSockets in.
+   * @throws GatewayError `too_many_websockets`
+   */
+  admit(response: ServerResponse): void {
+    if (this.connections >= this.steps.deps.settings.websockets.maxOpen) {
+      throw new GatewayError("too_many_websockets", "The gateway has too many open WebSockets. Try again shortly.")
+    }
+    this.connections++
+    response.on("close", () => this.connections--)
   }
 
   /** Relays a WebSocket that a provider has opened. Its session stores the rows. */

@@ -1,7 +1,6 @@
 import type { Outcome, RawHeaders } from "../../core/call.ts"
-import type { Reading } from "../../core/usage.ts"
+import { NO_READING, type Reading } from "../../core/usage.ts"
 import type { Meter } from "../../providers/_meter.ts"
-import { emptyReading } from "../answer-meter.ts"
 import { STATUS_CLIENT_CLOSED_REQUEST } from "../endings.ts"
 import { JobNotes } from "../job-notes.ts"
 import type { ProxiedRequest } from "../proxied-request.ts"
@@ -77,11 +76,11 @@ export class Turn {
   interrupt({ outcome, error }: Interruption): void {
     const unanswered = outcome === "upstream_broke" ? STATUS_BAD_GATEWAY : STATUS_CLIENT_CLOSED_REQUEST
     if (this.hasAnswer) this.end(outcome, 200, error, this.read(false))
-    else this.end(outcome, unanswered, error, emptyReading(this.request))
+    else this.end(outcome, unanswered, error, NO_READING)
   }
 
   private read(isComplete: boolean): Reading {
-    return this.meter?.end({ complete: isComplete }) ?? emptyReading(this.request)
+    return this.meter?.end({ complete: isComplete }) ?? NO_READING
   }
 
   private end(outcome: Outcome, statusCode: number, error: string | undefined, reading: Reading): void {

@@ -2,6 +2,7 @@ import { once } from "node:events"
 import type { IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import WebSocket, { type ClientOptions, type ServerOptions, WebSocketServer } from "ws"
+import { MemberNames } from "../../../src/kit/json/members.ts"
 import { DIALECTS } from "../../../src/providers/catalog.ts"
 import { KEY, type Pipeline, startPipeline } from "../../support/pipeline.ts"
 import { collect } from "./_responses.ts"
@@ -15,6 +16,7 @@ export const DIALECTS_WITH_SOCKETS = {
       opens: (path: string) => /\/(?:realtime|responses)$/.test(path),
       createReader: () => ({ onClient: () => undefined, onProvider: () => undefined, onRejected() {} }),
       errorMessage: () => "{}",
+      askingNames: new MemberNames(["type"]),
     },
   },
 }

@@ -8,6 +8,7 @@ import { startConnectProxy } from "../../support/connect-proxy.ts"
 import { headLines, type OddUpstream, startOddUpstream } from "../../support/odd-upstream.ts"
 import { KEY, type Pipeline } from "../../support/pipeline.ts"
 import { connectRaw } from "../../support/raw.ts"
+import { price } from "./_responses.ts"
 import { connectSocket, type SocketProvider, startSocketPipeline, startSocketProvider } from "./_sockets.ts"
 
 const HANDSHAKE =
@@ -32,12 +33,15 @@ async function start(
 }
 
 /** Starts a gateway before a provider that answers handshakes as the test says. */
-async function startOdd(answer: Parameters<typeof startOddUpstream>[0]): Promise<{
+async function startOdd(
+  answer: Parameters<typeof startOddUpstream>[0],
+  options: Parameters<typeof startSocketPipeline>[1] = {},
+): Promise<{
   upstream: OddUpstream
   pipeline: Pipeline
 }> {
   const upstream = own(await startOddUpstream(answer))
-  return { upstream, pipeline: own(await startSocketPipeline(upstream.origin)) }
+  return { upstream, pipeline: own(await startSocketPipeline(upstream.origin, { price, ...options })) }
 }
 
 function toHandshake(headers = "", path = PATH, key = `X-Majordomo-Key: ${KEY}\r\n`): string {
@@ -136,11 +140,11 @@ describe("a handshake that opens no WebSocket", () => {
   })
 
   test("gets 502 if the provider cannot be reached, and a row", async () => {
-    const pipeline = own(await startSocketPipeline("http://127.0.0.1:1"))
+    const pipeline = own(await startSocketPipeline("http://127.0.0.1:1", { price }))
     const client = await connectRaw(pipeline.port)
     client.send(toHandshake())
     expect(await client.closed()).toMatch(/^HTTP\/1\.1 502 /)
-    expect(await pipeline.nextRecord()).toMatchObject({ status_code: 502 })
+    expect(await pipeline.nextRecord()).toMatchObject({ status_code: 502, cost_status: "free" })
   })
 
   test("has a row that says so when the client leaves before the answer", async () => {
@@ -149,7 +153,11 @@ describe("a handshake that opens no WebSocket", () => {
     client.send(toHandshake())
     while (upstream.requests.length === 0) await new Promise(setImmediate)
     client.socket.end()
-    expect(await pipeline.nextRecord()).toMatchObject({ status_code: 499, outcome: "client_left" })
+    expect(await pipeline.nextRecord()).toMatchObject({
+      status_code: 499,
+      outcome: "client_left",
+      cost_status: "free",
+    })
   })
 
   test.each([
@@ -184,6 +192,24 @@ describe("a handshake that opens no WebSocket", () => {
     expect(await client.closed()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
     expect(provider.handshakes).toEqual([])
     expect(pipeline.records).toEqual([])
+  })
+
+  test("counts toward websockets.max_open until it is answered, so that slow answers let no more in", async () => {
+    const websockets = { enabled: true, idleTimeoutMs: 1e9, maxAgeMs: 1e9, maxOpen: 1 }
+    const { upstream, pipeline } = await startOdd(() => {}, { settings: { websockets } })
+    const first = await connectRaw(pipeline.port)
+    first.send(toHandshake())
+    while (upstream.requests.length === 0) await new Promise(setImmediate)
+    const second = await connectRaw(pipeline.port)
+    second.send(toHandshake())
+    expect(await second.closed()).toMatch(/^HTTP\/1\.1 503 /)
+    first.socket.end()
+    await pipeline.nextRecord()
+    const third = await connectRaw(pipeline.port)
+    third.send(toHandshake())
+    while (upstream.requests.length === 1) await new Promise(setImmediate)
+    third.socket.end()
+    await pipeline.nextRecord()
   })
 
   test("gets 426 where WebSockets are turned off", async () => {

@@ -259,6 +259,64 @@ test("metadata that a key requires may come with each message, and locked values
   })
 })
 
+const FORBIDDEN = create({ model: "gpt-5-pro" })
+
+test.each([
+  ["in UTF-16", Buffer.from(FORBIDDEN, "utf16le")],
+  ["in UTF-16, the other way", Buffer.from(FORBIDDEN, "utf16le").swap16()],
+  ["of which the gateway reads only the beginning", `{"x":[${"1,".repeat(4_100_000)}1],${FORBIDDEN.slice(1)}`],
+  ["with two types", `{"type":"response.create","type":"other","model":"gpt-5-pro","input":"hi"}`],
+  ["with its type also in another case", `{"Type":"response.create","type":"other","model":"gpt-5-pro"}`],
+  ["that is an array", `[${FORBIDDEN}]`],
+  ["that does not end", FORBIDDEN.slice(0, -1)],
+])("a message %s does not pass a policy, and the session goes on", async (_name, message) => {
+  caller = () => ({ keyId: KEY_ID, policy: { ...NO_POLICY, models: ["gpt-5-mini"] } })
+  await start()
+  const pair = await open()
+  pair.client.send(message)
+  expect(JSON.parse(await nextMessage(pair.client))).toMatchObject({ type: "error", status: 400 })
+  await respond(pair)
+  expect(await pipeline.nextRecord()).toMatchObject({ outcome: "complete", requested_model: "gpt-5-mini" })
+})
+
+test("a message that is no JSON passes while neither a limit nor a policy applies", async () => {
+  await start()
+  const { client, far } = await open()
+  client.send("no JSON")
+  expect(await nextMessage(far)).toBe("no JSON")
+})
+
+/** Requests of 1 MiB, of which more than 64 are too much for one session. */
+const LARGE = create({ input: "hello ".repeat(175_000) })
+
+test("a session of which too much is running is closed, so that a client cannot take memory without limit", async () => {
+  await start()
+  const { client } = await open()
+  for (let sent = 0; sent < 70; sent++) client.send(LARGE)
+  expect(JSON.parse(await nextMessage(client))).toMatchObject({ type: "error", status: 503 })
+  expect((await closed(client))[0]).toBe(1008)
+  await untilFound(() => pipeline.gateway.counters.sockets.open === 0)
+  expect(new Set(pipeline.records.map(({ outcome, status_code }) => `${outcome} ${status_code}`))).toEqual(
+    new Set(["shutdown 499"]),
+  )
+})
+
+test("where requests can be rejected, only those are that are too much, and further ones pass when some have ended", async () => {
+  caller = () => ({ keyId: KEY_ID, policy: { ...NO_POLICY, models: ["gpt-5-mini"] } })
+  await start()
+  const { client, far } = await open()
+  for (let sent = 0; sent < 1001; sent++) client.send(create({ stream_id: String(sent) }))
+  expect(JSON.parse(await nextMessage(client))).toMatchObject({ type: "error", status: 503, stream_id: "1000" })
+  expect(await pipeline.nextRecord()).toMatchObject({ status_code: 503, cost_status: "free" })
+  for (const message of [...begun({ stream: "7" }), completed({ stream: "7" })]) far.send(message)
+  await typesUntil(client, "response.completed")
+  await pipeline.nextRecord()
+  const earlier = pipeline.records.length
+  client.send(create({ stream_id: "1001" }))
+  for (let received = 0; received < 1001; received++) await nextMessage(far)
+  expect(pipeline.records).toHaveLength(earlier)
+})
+
 test("metadata that only a header can have is required of the handshake", async () => {
   caller = () => ({ keyId: KEY_ID, metadata: { defaults: {}, locked: {}, required: ["Team"] } })
   await start()

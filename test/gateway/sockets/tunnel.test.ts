@@ -98,6 +98,19 @@ describe("the bytes", () => {
   })
 })
 
+test.each([
+  ["control frames", masked("", { opcode: PING })],
+  ["fragments", masked("", { opcode: 0, isFinal: false })],
+])("a chunk of many %s is not read in one turn of the event loop", async (_name, each) => {
+  await start()
+  const bytes = Buffer.concat([masked("", { isFinal: false }), ...Array(2000).fill(each), masked("", { opcode: 0 })])
+  const seen: number[] = []
+  open.near.client.on("data", () => seen.push(open.seen.length))
+  await send("client", bytes)
+  await untilSeen(1)
+  expect(seen, "after the last chunk").toEqual(seen.map(() => 0))
+})
+
 describe("compressed messages", () => {
   test("that inflate to more than 16 MiB are reported as unread, and those after them can still be read", async () => {
     await start({ extensions: `${DEFLATE}; server_no_context_takeover` })
@@ -137,6 +150,49 @@ describe("compressed messages", () => {
 })
 
 describe("memory", () => {
+  test("is taken from a message that does not end when another one needs it", async () => {
+    const budget = new MemoryBudget(4 * MIB, { slowMs: 0 })
+    await start({ budget })
+    const slow = masked(Buffer.alloc(3 * MIB - 100, 1))
+    open.client.socket.write(slow.subarray(0, -1))
+    await open.provider.until(slow.length - 1)
+    const large = frame(Buffer.alloc(MIB, 2))
+    open.provider.socket.write(large)
+    await open.client.until(large.length)
+    expect(open.seen.map(([side, { length }]) => [side, length])).toEqual([["provider", MIB]])
+    open.client.socket.write(Buffer.concat([slow.subarray(-1), masked("next")]))
+    await untilSeen(3)
+    expect(open.unread).toEqual([["client", 3 * MIB - 100]])
+    expect(open.seen.at(-1)).toEqual(["client", "next"])
+    expect(budget.take(4 * MIB, 1), "all of it is given back").toBe(true)
+  })
+
+  test("large compressed messages of many connections are all read: they are inflated a few at a time", async () => {
+    const budget = new MemoryBudget(64 * MIB)
+    const message = frame(compress("0123456789abcdef".repeat(MIB / 2)), { isCompressed: true })
+    const others = await Promise.all(Array.from({ length: 7 }, () => openTestTunnel({ budget, extensions: DEFLATE })))
+    await start({ budget, extensions: DEFLATE })
+    const all = [...others, open]
+    for (const { provider } of all) provider.socket.write(message)
+    for (const { seen, unread } of all) while (seen.length + unread.length === 0) await new Promise(setImmediate)
+    expect(all.map(({ seen }) => seen.map(([, text]) => text.length))).toEqual(all.map(() => [8 * MIB]))
+    for (const other of others) other.close()
+  })
+
+  test("a connection that closes while its message waits gives its memory back, and lets the others go on", async () => {
+    const budget = new MemoryBudget(64 * MIB)
+    const message = frame(compress("0123456789abcdef".repeat(MIB / 2)), { isCompressed: true })
+    const others = await Promise.all(Array.from({ length: 4 }, () => openTestTunnel({ budget, extensions: DEFLATE })))
+    await start({ budget, extensions: DEFLATE })
+    for (const { provider, near } of [...others, open]) await writePieces(provider.socket, near.provider, [message])
+    for (const other of others) other.close()
+    await untilSeen(1)
+    expect(open.seen.map(([, text]) => text.length)).toEqual([8 * MIB])
+    await Promise.all(others.map(({ ended }) => ended))
+    while (budget.inflations.isBusy) await new Promise(setImmediate)
+    expect(budget.take(64 * MIB, 1), "all of it is given back").toBe(true)
+  })
+
   test("is shared by all tunnels: a message that does not fit passes unread, and small ones always have a part of it", async () => {
     const budget = new MemoryBudget(4 * MIB)
     await start({ budget })

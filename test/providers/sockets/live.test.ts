@@ -75,6 +75,11 @@ describe("a turn of a Live session", () => {
     expect(turns.map(({ reading }) => reading.parts[0]?.usage.input)).toEqual([400, 480])
   })
 
+  it("of a session that was set up twice names both models, which the policy of a key does not allow", () => {
+    const [turn] = play(...setup("models/gemini-a"), ...setup("models/gemini-b"), asks())
+    expect(turn!.body).toMatch(/^\{"model":"gemini-a","model":"gemini-b",/)
+  })
+
   it("is read the same when its row is priced again", () => {
     const [turn] = play(...setup(), asks(), sound(), complete())
     const usage = JSON.parse(JSON.stringify(turn?.reading.raw))

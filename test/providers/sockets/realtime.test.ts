@@ -382,6 +382,11 @@ describe("a session of translations", () => {
     expect(play(sound, handshake)[0]).toMatchObject({ statusCode: undefined, reading: { units: { audioSeconds: 30 } } })
   })
 
+  it("begins when translated sound comes, also if the gateway did not see what the client sent", () => {
+    const [closed] = play([...sound.slice(1), from({ type: "session.closed" })], handshake)
+    expect(closed).toMatchObject({ model: "gpt-realtime-translate", reading: { units: { audioSeconds: 30 } } })
+  })
+
   it("without any translated sound has no known cost", () => {
     const [turn] = play(sound.slice(0, 1), handshake)
     expect(priceTurn(book, turn!)).toMatchObject({ status: "unpriced" })
@@ -396,6 +401,26 @@ describe("the handshake of a session", () => {
     expect(prepare("/v1/realtime", "?model=gpt-realtime").requestedModel).toBe("gpt-realtime")
     expect(prepare("/openai/realtime", "?deployment=voice").requestedModel).toBe("voice")
     expect(prepare("/v1/responses", "?model=x").requestedModel).toBeUndefined()
+    expect(prepare("/v1/realtime", "?model=gpt-realtime&model=gpt-realtime").requestedModel).toBe("gpt-realtime")
+  })
+
+  it("that names two models leaves it to the session, which says which one the provider has taken", () => {
+    const request = { provider: "openai", method: "GET", headers: {}, body: Buffer.alloc(0), host: "api.openai.com" }
+    for (const query of ["?model=gpt-realtime-mini&model=gpt-realtime", "?model=gpt-realtime-mini&deployment=x"]) {
+      const prepared = openai.prepare({ ...request, path: "/v1/realtime", query }, { injectStreamUsage: true })
+      expect(prepared.requestedModel).toBeUndefined()
+      const asked = [...opened(), client({ type: "response.create" })]
+      expect(JSON.parse(play(asked, { path: "/v1/realtime", query })[0]!.body)).toMatchObject({
+        model: "gpt-realtime-2025-08-28",
+      })
+    }
+  })
+
+  it("no longer names the model after the provider has changed it", () => {
+    const changed = from({ type: "session.updated", session: { type: "realtime", model: "gpt-realtime-mini" } })
+    const asked = [...opened(), changed, client({ type: "response.create" })]
+    expect(JSON.parse(play(asked)[0]!.body)).toMatchObject({ model: "gpt-realtime-mini" })
+    expect(JSON.parse(play([...opened(), ...asked.slice(2)])[0]!.body)).toMatchObject({ model: "gpt-realtime" })
   })
 
   it("opens at the paths that have sessions, of OpenAI and of Azure, and at no other", () => {

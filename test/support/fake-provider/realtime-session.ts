@@ -35,8 +35,7 @@ export function createRealtimeSession(port: SessionPort): SessionApi {
           await state.commit()
           return
         case "conversation.item.create":
-          state.text += countTokens(promptText(message["item"]))
-          send({ type: "conversation.item.added", item: message["item"] })
+          state.addItem(message["item"] as Json)
           return
         case "response.create":
           await state.respond((message["response"] ?? {}) as Json, message["event_id"])
@@ -81,6 +80,11 @@ function createState(port: SessionPort) {
     update(session: Json) {
       const audio = { ...(state.session["audio"] as Json), ...(session["audio"] as Json | undefined) }
       state.session = { ...state.session, ...session, audio }
+    },
+    addItem(item: Json) {
+      state.text += countTokens(promptText(item))
+      const named = { id: `item_${++items}`, object: "realtime.item", status: "completed", ...item }
+      state.send({ type: "conversation.item.added", previous_item_id: null, item: named })
     },
     async commit() {
       const seconds = state.bufferedBytes / BYTES_PER_SECOND

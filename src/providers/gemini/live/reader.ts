@@ -6,7 +6,7 @@ import { modelIn } from "../routes.ts"
 import { LiveContext } from "./context.ts"
 
 /** A client of Google's may write names in either way. */
-const CLIENT_NAMES = new MemberNames([
+export const CLIENT_NAMES = new MemberNames([
   "setup",
   "clientContent",
   "client_content",
@@ -48,6 +48,8 @@ interface Turn {
  */
 export class LiveReader implements SocketReader {
   private model: string | undefined
+  /** The model of the first setup. Whether the provider takes a second one is not known. */
+  private firstModel: string | undefined
   private limits = ""
   private readonly waiting: Turn[] = []
   private running: Turn | undefined
@@ -113,6 +115,7 @@ export class LiveReader implements SocketReader {
     const found = findMembers(setup, SETUP_NAMES)?.found
     const model = textOf(memberValue(setup, found?.["model"]))
     this.model = model === undefined ? undefined : (modelIn(`/${model}`) ?? model)
+    this.firstModel ??= this.model
     const config = found?.["generationConfig"] ?? found?.["generation_config"]
     if (config && config.end - config.start <= MAX_CONFIG_BYTES) {
       this.limits = `,"generationConfig":${setup.toString("utf8", config.start, config.end)}`
@@ -147,8 +150,10 @@ export class LiveReader implements SocketReader {
   }
 
   private toBegin({ name }: Turn): TurnBegin {
-    const model = JSON.stringify({ model: this.model }).slice(1, -1)
-    const members = `${model}${this.limits}${contextMember(this.context.tokens)}`
+    const toMember = (model: string | undefined) => JSON.stringify({ model }).slice(1, -1)
+    // Two models make the request ambiguous, which the policy of a key does not allow.
+    const first = this.firstModel === this.model ? "" : `${toMember(this.firstModel)},`
+    const members = `${first}${toMember(this.model)}${this.limits}${contextMember(this.context.tokens)}`
     return { turn: name, body: Buffer.from(`{${members.replace(/^,/, "")}}`) }
   }
 }

@@ -13,8 +13,10 @@ const MAX_SESSION_BYTES = 256 * 1024
  */
 export function findRealtimeModel({ query, headers, body }: ProviderRequest): string | undefined {
   const parameters = new URLSearchParams(query)
-  const named = parameters.get("model") || parameters.get("deployment")
-  if (named) return textOf(named)
+  const named = new Set([...parameters.getAll("model"), ...parameters.getAll("deployment")].filter(Boolean))
+  if (named.size === 1) return [...named][0]
+  // Which of them the provider takes is not known. A session says which model serves it.
+  if (named.size > 1) return undefined
   const bytes = bytesOf(body)
   const type = String(headers["content-type"] ?? "")
   if (!/^multipart\/form-data/i.test(type)) {

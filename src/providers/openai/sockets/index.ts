@@ -1,3 +1,4 @@
+import { MemberNames } from "../../../kit/json/members.ts"
 import type { ProviderRequest } from "../../_dialect.ts"
 import type { SocketProtocol, SocketReader } from "../../_sockets.ts"
 import { type Kind, OPERATIONS } from "../routes.ts"
@@ -16,6 +17,7 @@ const READERS: { readonly [K in Kind]?: (request: ProviderRequest) => SocketRead
 export const SOCKETS: SocketProtocol = {
   opens: (path) => findReader(path) !== undefined,
   createReader: (request) => findReader(request.path)!(request),
+  askingNames: new MemberNames(["type"]),
   errorMessage: toErrorEvent,
 }
 

@@ -34,6 +34,8 @@ const NO_FACTS: SessionFacts = {
 export class RealtimeReader implements SocketReader {
   private readonly asked: string | undefined
   private facts = NO_FACTS
+  /** The model that the provider states after it stated another one; undefined: it has not changed. */
+  private changed: string | undefined
   private readonly waiting: Waiting[] = []
   /** The running responses by their ids. */
   private readonly running = new Map<string, string>()
@@ -132,6 +134,7 @@ export class RealtimeReader implements SocketReader {
     const session = innerMembers(message, "session", SESSION_MEMBERS)
     if (session === undefined) return
     const facts = readSession(session.bytes, session.members.found)
+    if (facts.model !== undefined && facts.model !== (this.facts.model ?? facts.model)) this.changed = facts.model
     this.facts = { ...facts, model: facts.model ?? this.facts.model }
     this.conversation.inputFormat = facts.inputFormat
     this.conversation.outputFormat = facts.outputFormat
@@ -147,7 +150,7 @@ export class RealtimeReader implements SocketReader {
     // A request with an input of its own does not continue the conversation.
     const context = members?.found["input"] === undefined ? this.conversation.tokens : NO_CONTEXT
     const session = { model: this.facts.model, output_audio_format: this.conversation.outputFormat }
-    const model = JSON.stringify({ model: this.asked ?? this.facts.model, session }).slice(1, -1)
+    const model = JSON.stringify({ model: this.changed ?? this.asked ?? this.facts.model, session }).slice(1, -1)
     return Buffer.from(`{${own === "" ? "" : `${own},`}${model}${contextMember(context)}}`)
   }
 

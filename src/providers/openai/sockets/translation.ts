@@ -26,21 +26,27 @@ export class TranslationReader implements SocketReader {
   onClient(message: Buffer): TurnBegin | undefined {
     if (this.hasBegun) return undefined
     const type = readMember(message, "type")
-    if (type !== "session.input_audio_buffer.append") return undefined
-    this.hasBegun = true
-    return { turn: TURN, body: Buffer.from(JSON.stringify({ model: this.model })) }
+    return type === "session.input_audio_buffer.append" ? this.begin() : undefined
   }
 
   onProvider(message: Buffer): TurnMessage | undefined {
-    const type = this.hasBegun ? typeOf(message) : undefined
+    const type = typeOf(message)
     if (type === undefined || !/^session\..*\.delta$|^session\.closed$/.test(type)) return undefined
     const isEnd = type === "session.closed"
+    if (isEnd && !this.hasBegun) return undefined
+    // Sound that comes out has gone in, however the client sent it.
+    const begins = this.hasBegun ? undefined : this.begin()
     if (isEnd) this.hasBegun = false
-    return { turn: TURN, isOutput: !isEnd, ...(isEnd && { ends: { statusCode: 200 } }) }
+    return { turn: TURN, ...(begins && { begins }), isOutput: !isEnd, ...(isEnd && { ends: { statusCode: 200 } }) }
   }
 
   onRejected(): void {
     this.hasBegun = false
+  }
+
+  private begin(): TurnBegin {
+    this.hasBegun = true
+    return { turn: TURN, body: Buffer.from(JSON.stringify({ model: this.model })) }
   }
 }
 
