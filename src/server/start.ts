@@ -10,11 +10,11 @@ import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/gateway.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { discardKey } from "../operations/keys/create.ts"
-import { createTokenizer } from "../tokenizer/tokenizer.ts"
+import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
 import { createConnectionCounter } from "./connections.ts"
-import { openFront } from "./front.ts"
+import { type Front, openFront } from "./front.ts"
 import { wireGateway } from "./gateway.ts"
 import { openLazyApi } from "./lazy-api.ts"
 import { type OpenLimits, openLimits } from "./limits.ts"
@@ -112,6 +112,22 @@ function ownIn(scope: Scope) {
   }
 }
 
+interface Drained {
+  readonly front: Front
+  readonly tokenizer: Tokenizer
+  /** Each writes what it holds, and takes the milliseconds that it has for that. */
+  readonly written: readonly ((ms: number) => Promise<unknown>)[]
+}
+
+/** Waits for the running requests, and then for what they leave to be written, within `server.shutdown_timeout`. */
+async function drain({ front, tokenizer, written }: Drained, { server }: ServerOptions["settings"]): Promise<void> {
+  const deadline = Date.now() + server.shutdownTimeoutMs
+  await front.drain(server.shutdownTimeoutMs)
+  await tokenizer.settled()
+  const leftMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
+  await Promise.all(written.map((write) => write(leftMs)))
+}
+
 async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const own = ownIn(scope)
   const sized = { ...given, settings: toOwnBudget(given.settings) }
@@ -162,12 +178,12 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
 
   async function stop(): Promise<LedgerStats> {
     stopping = true
-    const { shutdownTimeoutMs } = settings.server
-    const deadline = Date.now() + shutdownTimeoutMs
-    await front.drain(shutdownTimeoutMs)
-    await tokenizer.settled()
-    const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
-    await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs), otlp?.close(drainMs)])
+    const written = [
+      (ms: number) => ledger.drain(ms),
+      (ms: number) => bodies.drain(ms),
+      async (ms: number) => otlp?.close(ms),
+    ]
+    await drain({ front, tokenizer, written }, settings)
     await scope.close()
     return stats()
   }
