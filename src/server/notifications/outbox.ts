@@ -45,23 +45,8 @@ export interface Outbox {
 /** Creates the way of notifications into the database. Those that it cannot take wait in memory. */
 export function createOutbox({ settings, log, database, sendDirectly, onPending, onStored }: OutboxOptions): Outbox {
   const pending: Pending[] = []
-  const counts = new Map<string, { readonly hour: number; count: number }>()
+  const isTooMany = createHourlyLimit(log)
   let hasDropped = false
-
-  /** Counts a notification. Returns whether there are too many of its kind, which is logged once an hour. */
-  function isTooMany({ kind }: Notification): boolean {
-    const hour = Math.floor(Date.now() / HOUR_MS)
-    const known = counts.get(kind)
-    const present = known?.hour === hour ? known : { hour, count: 0 }
-    present.count++
-    counts.set(kind, present)
-    if (present.count === MOST_PER_HOUR + 1)
-      log(
-        "warn",
-        `notifications: more than ${MOST_PER_HOUR} of the kind ${kind} in an hour, so the others are left out`,
-      )
-    return present.count > MOST_PER_HOUR
-  }
 
   async function store({ notification, options, deliveries }: Pending): Promise<"stored" | "away"> {
     try {
@@ -116,5 +101,23 @@ export function createOutbox({ settings, log, database, sendDirectly, onPending,
       })
       return flushing
     },
+  }
+}
+
+/** Returns a function that counts notifications, and says whether there are too many of a kind, which it logs once an hour. */
+function createHourlyLimit(log: NotificationOptions["log"]): (notification: Notification) => boolean {
+  const counts = new Map<string, { readonly hour: number; count: number }>()
+  return ({ kind }) => {
+    const hour = Math.floor(Date.now() / HOUR_MS)
+    const known = counts.get(kind)
+    const present = known?.hour === hour ? known : { hour, count: 0 }
+    present.count++
+    counts.set(kind, present)
+    if (present.count === MOST_PER_HOUR + 1)
+      log(
+        "warn",
+        `notifications: more than ${MOST_PER_HOUR} of the kind ${kind} in an hour, so the others are left out`,
+      )
+    return present.count > MOST_PER_HOUR
   }
 }
