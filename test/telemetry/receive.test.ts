@@ -48,7 +48,11 @@ test("Claude Code's event of a request is its usage, with the provider's id of t
     billing: undefined,
     speed: undefined,
   })
-  expect(usage?.evidence).toMatchObject({ event: "claude_code.api_request", cost_usd: 0.016040000000000002, "event.sequence": 1 })
+  expect(usage?.evidence).toMatchObject({
+    event: "claude_code.api_request",
+    cost_usd: 0.016040000000000002,
+    "event.sequence": 1,
+  })
 })
 
 test("Codex's event of a completed response is its usage, with the counts that it sends as text", () => {
