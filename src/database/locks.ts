@@ -9,6 +9,8 @@ import { toErrorCode } from "./failures.ts"
  * 2. llm_requests: the table, then its rows in the order of their ids (`ORDER BY id FOR UPDATE`)
  * 3. `pg_advisory_xact_lock(7680, 2)`: the rollups
  * 4. everything else: rollups, api_keys, llm_requests_metadata_keys, llm_usage_metadata_names, majordomo_schema
+ *    A batch that repeats reports of clients deletes their rows here (migration 0026): who holds such a row and waits for
+ *    step 3 is ended by the database, and tries again.
  * 5. `pg_advisory_xact_lock(7680, 8)`, then the leases of limits
  */
 

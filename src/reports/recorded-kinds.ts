@@ -2,9 +2,12 @@ import type { RateName } from "../core/cost.ts"
 import type { Bucket } from "../core/reconciliation.ts"
 import { BUCKETS } from "../core/usage.ts"
 
-/** What is known of the usage of a request, as SQL: a `RecordedKind`. */
+/**
+ * What is known of the usage of a request, as SQL: a `RecordedKind`. A client's report does not tell all that is billed, so
+ * that a difference beside it is one of an estimate.
+ */
 export const KIND = `CASE
-    WHEN r.usage_source = 'estimated' THEN 'estimated'
+    WHEN r.usage_source = 'estimated' OR r.source = 'telemetry' THEN 'estimated'
     WHEN r.usage_source = 'reported' OR jsonb_array_length(coalesce(r.price -> 'lines', '[]')) > 0 THEN 'metered'
     WHEN r.id IN (SELECT created_by FROM llm_jobs WHERE settled_at IS NULL AND created_by IS NOT NULL) THEN 'pending'
     WHEN r.outcome <> 'complete' THEN 'cut_off'

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import type { RepriceableRow } from "../../src/database/repricings.ts"
 import { isStillFree, readStoredUsage } from "../../src/operations/reprice/reading.ts"
+import { toPriceQuery } from "../../src/operations/reprice/reprice.ts"
 
 /** A row of llm_requests with the usage object of Anthropic's API, on a path that no dialect owns. */
 const ROW: RepriceableRow = {
@@ -57,4 +58,12 @@ test("the provider's prefix is no part of the path by which a row is read", () =
   expect(read(path)).toMatchObject({ geo: "europe-west1" })
   const counted = { ...row, provider: "gemini", request_path: "/gemini/v1beta/models/g:countTokens" }
   expect(isStillFree(counted, undefined, () => "gemini")).toBe(true)
+})
+
+test("a report of a client is priced again from its token columns and its speed, so that it stays an estimate", () => {
+  const usage = { event: "claude_code.api_request", input_tokens: 999_999, speed: "fast" }
+  const reported = { ...ROW, source: "telemetry", dialect: null, request_path: "/v1/logs", usage }
+  const { question, isFromColumns } = toPriceQuery(reported, () => "anthropic")
+  expect(isFromColumns).toBe(true)
+  expect(question.reading).toMatchObject({ speed: "fast", parts: [{ usage: ANTHROPIC }] })
 })

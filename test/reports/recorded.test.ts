@@ -38,6 +38,13 @@ describeDatabases("the recorded side of a bill", (open) => {
   let opened: Promise<Database> | undefined
   const database = () => (opened ??= open())
 
+  test("contains what clients reported, so that it is not outside, as estimates", async () => {
+    const side = await read(await database(), [{}, { source: "telemetry", provider_api_key_alias: undefined }])
+    expect(new Set(side.requests.map(({ kind, requests }) => `${requests} ${kind}`))).toEqual(
+      new Set(["1 metered", "1 estimated"]),
+    )
+  })
+
   test("adds up the lines of price certificates by day, model, tier, credential and rate", async () => {
     const side = await read(await database(), [
       {},

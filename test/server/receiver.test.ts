@@ -117,6 +117,20 @@ test("a report becomes a row: priced by the gateway, with the evidence, the key,
   expect(Number(row.total_cost)).toBe(0.01604)
 })
 
+test("attributes of the resource are metadata in their own writing, and those of the machine are not", async () => {
+  const session = "session-in-zürich"
+  const logs = JSON.parse(aReport({ "session.id": session, request_id: "req_zurich" }))
+  logs.resourceLogs[0].resource.attributes.push(
+    { key: "cost_center", value: { stringValue: "Zürich 日本\n2" } },
+    { key: "majordomo.billing", value: { stringValue: "subscription" } },
+  )
+  await post(JSON.stringify(logs))
+  const [row] = await rowsOf(session)
+  expect(row.billing).toBe("subscription")
+  expect(Object.keys(row.raw_metadata).sort()).toEqual(["Client", "Cost-Center", "Session-Id", "Team-Id", "User-Id"])
+  expect(row.raw_metadata["Cost-Center"]).toBe("Zürich 日本 2")
+})
+
 test("in protobuf with gzip, and with the key in X-Majordomo-Key, it is the same", async () => {
   const session = "session-in-protobuf"
   const bytes = encodeAs("Logs", JSON.parse(aReport({ "session.id": session, request_id: "req_protobuf" })))

@@ -52,7 +52,8 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const accepted: ReceivedExport[] = []
   const answers: ((response: ServerResponse) => void)[] = []
   const server = createServer(async (request, response) => {
-    const bytes = gunzipSync(await buffer(request))
+    const body = await buffer(request)
+    const bytes = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
     const isJson = request.headers["content-type"] === "application/json"
     const message = isJson ? JSON.parse(bytes.toString()) : decodeProtobuf(request.url ?? "", bytes)
     const received = { path: request.url ?? "", headers: request.headers, message }

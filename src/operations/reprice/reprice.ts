@@ -119,7 +119,7 @@ function computeCost(row: RepriceableRow, { prices, findFormat }: RepriceContext
 /** Returns what to ask the price book about a stored request, and whether only its token columns say what it used. */
 export function toPriceQuery(row: RepriceableRow, findFormat: FindFormat) {
   const stored = row.source === "telemetry" ? undefined : readStoredUsage(row, findFormat)
-  const columns = stored === undefined ? readColumns(row) : undefined
+  const columns = stored === undefined ? withReportedSpeed(row, readColumns(row)) : undefined
   const certificate = row.price as PriceCertificate | null
   const reason = certificate?.reason
   const none = { ...NO_READING, model: row.model || undefined }
@@ -135,6 +135,12 @@ export function toPriceQuery(row: RepriceableRow, findFormat: FindFormat) {
     isUnanswered: reason === UNANSWERED,
   }
   return { question, isFromColumns: columns !== undefined }
+}
+
+/** A client's report of a request names its speed, on which the price depends. */
+function withReportedSpeed({ source, usage }: RepriceableRow, columns: Reading | undefined): Reading | undefined {
+  if (source !== "telemetry" || columns === undefined) return columns
+  return (usage as { readonly speed?: unknown } | null)?.speed === "fast" ? { ...columns, speed: "fast" } : columns
 }
 
 /**

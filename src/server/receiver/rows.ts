@@ -23,6 +23,11 @@ export interface ReportSource {
   readonly path: string
 }
 
+/** Returns a text as node gives header values: on one line, and its UTF-8 as latin1. */
+function toHeaderValue(text: string): string {
+  return Buffer.from(text.replace(/\p{Cc}+/gu, " ")).toString("latin1")
+}
+
 /**
  * Creates the function that returns the row of a report. The rules for metadata and for the number of models are those of
  * relayed requests, so that both are in the same groups of reports.
@@ -46,7 +51,7 @@ export async function createReportRows(options: RowOptions) {
     // Headers of the report itself count before what its resource says.
     const own = new Set(rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()))
     const reported = toReportedMetadata(usage, resource)
-      .map(([name, value]) => [`X-Majordomo-${name}`, value] as const)
+      .map(([name, value]) => [`X-Majordomo-${name}`, toHeaderValue(value)] as const)
       .filter(([name]) => !own.has(name.toLowerCase()))
     const metadata = attribute(
       { rawHeaders: [...rawHeaders, ...reported.flat()], headers: { "user-agent": usage.client } },
