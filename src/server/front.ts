@@ -13,7 +13,7 @@ import type { Receiver } from "./receiver/receiver.ts"
 import { reject } from "./reject.ts"
 
 /** The HTTP side of the server: the listener, the gateway's own routes and the proxied requests. */
-interface Front {
+export interface Front {
   readonly host: string
   readonly port: number
   /** Takes no new connections and waits for running requests; aborts them after `timeoutMs`. */
