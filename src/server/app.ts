@@ -22,7 +22,7 @@ export interface Probe {
 interface OwnRoutes extends Probe {
   /** Prometheus text. */
   metrics(): Promise<string>
-  /** Answers a request below `/api/v1`; undefined if the admin API is turned off. */
+  /** Answers a request below `/api/v1`, or to `/mcp`; undefined if the admin API is turned off. */
   readonly api?: ((request: Request) => Promise<Response>) | undefined
   /** Whether a request comes with a valid admin token or session. */
   isAdmitted?(request: Request): Promise<boolean>
@@ -78,9 +78,9 @@ function isProbe(url: string | undefined): boolean {
   return path === "/health" || path === "/readyz" || path === "/metrics"
 }
 
-const ADMIN = /^\/(?:api\/v1|dashboard)(?:[/?]|$)/
+const ADMIN = /^\/(?:(?:api\/v1|dashboard)(?:[/?]|$)|mcp(?:\?|$))/
 
-/** Whether a request is for the admin API or the dashboard. */
+/** Whether a request is for the admin API, the dashboard or the MCP server. */
 function isAdmin(url: string | undefined): boolean {
   return url !== undefined && ADMIN.test(url)
 }
@@ -91,7 +91,7 @@ function createOwnApp(probe: OwnRoutes, policy: AccessPolicy): H3 {
   if (api === undefined) return app
   const dashboard = createDashboard()
   for (const path of ["/dashboard", "/dashboard/**"]) app.get(path, ({ req }) => dashboard(req))
-  return app.all("/api/v1/**", ({ req }) => api(req))
+  return app.all("/mcp", ({ req }) => api(req)).all("/api/v1/**", ({ req }) => api(req))
 }
 
 function createProbes(probe: OwnRoutes, policy: AccessPolicy): H3 {
