@@ -74,6 +74,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 /** Doctor lists the error among its findings, mcp says it in each answer, and the others do not open this database. */
 const OTHERS = [
   "mcp",
+  "statusline",
   ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login", "dashboard", "vault/init"],
   ...["pricing/list", "pricing/get", "pricing/refresh"],
 ]

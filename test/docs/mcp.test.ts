@@ -53,6 +53,14 @@ describe("the configurations of docs/mcp.md are valid, and lead to the tools", (
   })
 })
 
+test("the settings of Claude Code are valid, and have the status line", () => {
+  const settings = readBlocks("integrations/claude-code.md").filter(({ language }) => language === "json")
+  const parsed = settings.map(({ text }) => JSON.parse(text) as { statusLine?: object })
+  expect(parsed.flatMap(({ statusLine }) => statusLine ?? [])).toEqual([
+    { type: "command", command: "majordomo-gateway statusline" },
+  ])
+})
+
 test("docs/mcp.md names each tool in its table", () => {
   const page = readFileSync(new URL(`../../docs/${PAGE}`, import.meta.url), "utf8")
   const rows = [...page.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(([, names]) => names!.split(", "))
