@@ -40,6 +40,16 @@ export const emitWarningIfUnsupportedVersion = () => {}`
 const PG_NATIVE = `module.exports = class { constructor() { throw new Error("pg-native is not part of this package") } }`
 
 /**
+ * Replaces what the MCP server loads for its environment. Its validator of JSON Schema would check what a person fills into
+ * a form that a server asks for, and ours asks for none.
+ */
+const MCP_SHIMS = `
+export { default as process } from "node:process"
+export class DefaultJsonSchemaValidator {
+  getValidator() { throw new Error("this MCP server asks for no forms") }
+}`
+
+/**
  * Replaces jiti, which loads a configuration file that is code. Its transpiler is large, so it is a compressed file.
  */
 const jiti = (transpilerUrl: string) => `
@@ -71,13 +81,15 @@ import { readFileSync } from "node:fs"
 import { brotliDecompressSync } from "node:zlib"
 export default JSON.parse(brotliDecompressSync(readFileSync(new URL(${url}))).toString())`
 
+const REPLACED = ["undici", "jiti", "@pydantic/genai-prices", "@modelcontextprotocol/server/_shims"]
+
 /** Removes unused parts of bundled packages that the bundler itself cannot recognize as unused. */
 export function lean(): Rollup.Plugin {
   return {
     name: "lean",
     resolveId(source: string) {
       if (source === "jiti/dist/jiti.cjs") return require.resolve("jiti").replace(/lib\/jiti\.cjs$/, "dist/jiti.cjs")
-      if (source in UNREACHED || ["undici", "jiti", "@pydantic/genai-prices"].includes(source)) return PREFIX + source
+      if (source in UNREACHED || REPLACED.includes(source)) return PREFIX + source
       return undefined
     },
     async load(id: string) {
@@ -94,6 +106,7 @@ export function lean(): Rollup.Plugin {
       if (!id.startsWith(PREFIX)) return undefined
       const name = id.slice(PREFIX.length)
       if (name === "undici") return UNDICI
+      if (name === "@modelcontextprotocol/server/_shims") return MCP_SHIMS
       if (name === "@pydantic/genai-prices") return await leanPrices()
       if (name === "jiti") {
         const file = require.resolve("jiti").replace(/lib\/jiti\.cjs$/, "dist/babel.cjs")

@@ -75,6 +75,8 @@ const COMMANDS: CommandTable = {
     summary: "who changed what, when and from where",
     commands: { list: { summary: "the newest changes", load: () => import("./cli/audit/list.ts") } },
   },
+  mcp: { summary: "let an assistant ask about usage and cost (MCP over stdio)", load: () => import("./cli/mcp.ts") },
+  statusline: { summary: "the status line of Claude Code, with costs", load: () => import("./cli/statusline.ts") },
   login: { summary: "ask a gateway from afar, with an admin token", load: () => import("./cli/login.ts") },
   usage: {
     summary: "what was used, what it cost, and by whom",

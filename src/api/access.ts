@@ -103,13 +103,19 @@ export function createAccess({ database, settings, now }: AccessDeps): Access {
     async authenticate(http, needed) {
       if (needed === "public") return { actor: { ...PUBLIC, address: http.address } }
       const actor = await findActor(http)
-      if (includesRole(actor.role, needed)) return { actor }
-      throw new ApiError("forbidden", `this needs the role ${needed}, and ${actor.name} has the role ${actor.role}`)
+      checkRole(actor, needed)
+      return { actor }
     },
     signIn: signInBy,
     oidc: createOidc({ database, getKey, settings, limit, signIn: signInBy, now }),
     findOwnSession,
   }
+}
+
+/** @throws ApiError `forbidden` if the role of the caller is not enough */
+export function checkRole({ name, role }: Actor, needed: Role | "public"): void {
+  if (needed === "public" || includesRole(role, needed)) return
+  throw new ApiError("forbidden", `this needs the role ${needed}, and ${name} has the role ${role}`)
 }
 
 function toOwn({ id, name, role, expires_at }: Session, csrf: string): OwnSession {

@@ -1,9 +1,8 @@
-import { z } from "zod"
+import type { z } from "zod"
 import { type AnyRoute, hasQuery, listPathParameters } from "./_route.ts"
 import { BASE } from "./handle.ts"
+import { type JsonSchema as Json, toJsonSchema } from "./json-schema.ts"
 import { isList } from "./read-input.ts"
-
-type Json = Readonly<Record<string, unknown>>
 
 /** Returns the OpenAPI 3.1 document of routes, from the same schemas that check their inputs. */
 export function describeRoutes(routes: readonly AnyRoute[], version: string): Json {
@@ -121,12 +120,8 @@ function describeOutput(route: AnyRoute, schemas: Record<string, unknown>): Json
 
 /** Returns a schema as JSON Schema. Those that refer to themselves are added to `schemas` by their names. */
 function toSchema(schema: z.ZodType, io: "input" | "output", schemas: Record<string, unknown>): Json {
-  const converted = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "any" })
-  const {
-    $schema: _,
-    $defs,
-    ...rest
-  } = JSON.parse(JSON.stringify(converted).replaceAll("#/$defs/", "#/components/schemas/")) as Json
+  const text = JSON.stringify(toJsonSchema(schema, io)).replaceAll("#/$defs/", "#/components/schemas/")
+  const { $defs, ...rest } = JSON.parse(text) as Json
   Object.assign(schemas, $defs)
   return rest
 }

@@ -4,7 +4,7 @@ import type { Settings } from "../config/settings.ts"
 import { CommandError } from "../core/errors.ts"
 import { type DemoProvider, startDemoProvider } from "../server/demo.ts"
 import { loadSettings } from "../server/settings.ts"
-import { toDemoFile } from "./_settings.ts"
+import { toDemoFile } from "./_demo-file.ts"
 
 /** The first line of the demo's settings file. A directory without this file is never emptied. */
 const MARK =

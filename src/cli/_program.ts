@@ -5,8 +5,8 @@ import { CommandError, explainSystemError } from "../core/errors.ts"
 import { InputError } from "../operations/input-error.ts"
 import { checkArguments } from "./_command.ts"
 import type { CommandEntry, Program } from "./_commands.ts"
+import { replaceDemo } from "./_demo-file.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
-import { replaceDemo } from "./_settings.ts"
 import { printable, toMessage } from "./_text.ts"
 
 /** Finds the command, checks its arguments and runs it. Errors become a line on stderr and an exit code. */

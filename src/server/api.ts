@@ -1,4 +1,6 @@
+import { version } from "../../package.json"
 import { type Access, createAccess } from "../api/access.ts"
+import { createDirectCall } from "../api/direct.ts"
 import { type ApiHandlerDeps, createApiHandler } from "../api/handle.ts"
 import { toExchange } from "../api/http.ts"
 import { createRouter } from "../api/router.ts"
@@ -7,13 +9,15 @@ import { type BodyReader, createBodyReader } from "../bodies/read.ts"
 import type { Settings } from "../config/settings.ts"
 import type { Database } from "../database/_database.ts"
 import { explainServerError } from "../database/failures.ts"
+import type { McpEndpoint } from "../mcp/http.ts"
 import { connectToDatabase } from "../operations/open/database.ts"
 import type { PriceBook } from "../pricing/price-book.ts"
+import { answerNotLoaded } from "./not-loaded.ts"
 import { once } from "./once.ts"
 import type { ServerOptions } from "./options.ts"
 
 export interface Api {
-  /** Answers a request below `/api/v1`. Never rejects. */
+  /** Answers a request below `/api/v1`, or to `/mcp`. Never rejects. */
   handle(request: Request): Promise<Response>
   /** Whether a request comes with a valid admin token or session. Never rejects. */
   isAdmitted(request: Request): Promise<boolean>
@@ -33,10 +37,10 @@ export type ApiOptions = Pick<ServerOptions, "settings" | "log"> & {
 export function openApi({ settings, log, prices, authenticate }: ApiOptions): Api {
   const database = once<Database>(() => connectToDatabase(withFewConnections(settings)))
   const bodies = once<BodyReader>(async () => createBodyReader(settings.s3))
-  const access = createAccess({ database: database.get, settings, now: Date.now })
-  const handle = createApiHandler({
-    router: createRouter(ROUTES),
-    access: { ...access, authenticate: authenticate ?? access.authenticate },
+  const created = createAccess({ database: database.get, settings, now: Date.now })
+  const access = { ...created, authenticate: authenticate ?? created.authenticate }
+  const deps: Omit<ApiHandlerDeps, "router"> = {
+    access,
     async open(needs) {
       return {
         settings,
@@ -51,18 +55,39 @@ export function openApi({ settings, log, prices, authenticate }: ApiOptions): Ap
     explain: explainServerError,
     onBug: (route, error) => log("error", `the admin API, ${route}: ${error instanceof Error ? error.stack : error}`),
     now: Date.now,
+  }
+  const handle = createApiHandler({ ...deps, router: createRouter(ROUTES) })
+  const mcp = once(async () => {
+    const { createMcpEndpoint } = await import("../mcp/http.ts")
+    return createMcpEndpoint({ ...deps, version, call: createDirectCall(deps) })
   })
   return {
-    handle,
+    handle: (request) => (isMcp(request) ? answerMcp(mcp.get, request, log) : handle(request)),
     isAdmitted: (request) =>
       access.authenticate(toExchange(request), "viewer").then(
         () => true,
         () => false,
       ),
     async close() {
+      await mcp.close()
       await database.close()
       await bodies.close()
     },
+  }
+}
+
+const isMcp = ({ url }: Request) => new URL(url).pathname === "/mcp"
+
+/** Loads the MCP server with its first request. */
+async function answerMcp(
+  load: () => Promise<McpEndpoint>,
+  request: Request,
+  log: ApiOptions["log"],
+): Promise<Response> {
+  try {
+    return await (await load()).handle(request)
+  } catch (error) {
+    return answerNotLoaded("the MCP server", error, log)
   }
 }
 

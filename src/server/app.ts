@@ -30,7 +30,7 @@ export interface MetricsRequest {
 interface OwnRoutes extends Probe {
   /** Returns the metrics as text. */
   metrics(asked: MetricsRequest): Promise<string>
-  /** Answers a request below `/api/v1`; undefined if the admin API is turned off. */
+  /** Answers a request below `/api/v1`, or to `/mcp`; undefined if the admin API is turned off. */
   readonly api?: ((request: Request) => Promise<Response>) | undefined
   /** Takes what clients report by OTLP; undefined: nothing is received. */
   readonly receiver?: Pick<Receiver, "takes" | "handle"> | undefined
@@ -89,9 +89,9 @@ function isProbe(url: string | undefined): boolean {
   return path === "/health" || path === "/readyz" || path === "/metrics"
 }
 
-const ADMIN = /^\/(?:api\/v1|dashboard)(?:[/?]|$)/
+const ADMIN = /^\/(?:(?:api\/v1|dashboard)(?:[/?]|$)|mcp(?:\?|$))/
 
-/** Whether a request is for the admin API or the dashboard. */
+/** Whether a request is for the admin API, the dashboard or the MCP server. */
 function isAdmin(url: string | undefined): boolean {
   return url !== undefined && ADMIN.test(url)
 }
@@ -102,7 +102,7 @@ function createOwnApp(probe: OwnRoutes, policy: AccessPolicy): H3 {
   if (api === undefined) return app
   const dashboard = createDashboard()
   for (const path of ["/dashboard", "/dashboard/**"]) app.get(path, ({ req }) => dashboard(req))
-  return app.all("/api/v1/**", ({ req }) => api(req))
+  return app.all("/mcp", ({ req }) => api(req)).all("/api/v1/**", ({ req }) => api(req))
 }
 
 /** Prometheus and the programs that share its code send it with each scrape. */

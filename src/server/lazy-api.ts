@@ -1,12 +1,6 @@
 import type { Api, ApiOptions } from "./api.ts"
+import { answerNotLoaded } from "./not-loaded.ts"
 import { once } from "./once.ts"
-
-const NOT_LOADED = {
-  status: 503,
-  code: "not_loaded",
-  title: "The admin API cannot be loaded",
-  detail: "The files of the program were replaced or removed while the gateway runs. Restart the gateway.",
-}
 
 /** Opens the admin API with its first request, because loading its routes and schemas would delay each start. */
 export function openLazyApi(options: ApiOptions): Api {
@@ -15,11 +9,7 @@ export function openLazyApi(options: ApiOptions): Api {
     handle: (request) =>
       api.get().then(
         (opened) => opened.handle(request),
-        (error: unknown) => {
-          options.log("error", `the admin API cannot be loaded: ${error instanceof Error ? error.message : error}`)
-          const headers = { "Content-Type": "application/problem+json" }
-          return Response.json(NOT_LOADED, { status: NOT_LOADED.status, headers })
-        },
+        (error: unknown) => answerNotLoaded("the admin API", error, options.log),
       ),
     isAdmitted: (request) =>
       api.get().then(

@@ -11,6 +11,7 @@ const ONLY_HERE: Readonly<Record<string, string>> = {
   doctor: "doctor and health work on the machine on which they run",
   "migrate-to": "migrate works on the machine on which it runs; the other commands only show what it did",
   "gateway-errors": "it asks servers of its own from afar",
+  statusline: "it always asks a gateway, and is told which one",
   remote: "it compares the commands here with those from afar, and has gateways of its own",
 }
 

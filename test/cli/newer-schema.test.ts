@@ -5,6 +5,7 @@ import type { Database } from "../../src/database/_database.ts"
 import { openPostgres } from "../../src/database/open.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { describeSchema, makeNewerScript, VERSION } from "../database/_schemas.ts"
+import { askInVain, connectOverStdio } from "../mcp/_client.ts"
 import { postgresAt } from "../support/databases.ts"
 import { createInstallation, type Installation, toComplaints } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
@@ -72,8 +73,10 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "pricing/unset": ["pricing", "unset", "one"],
   "pricing/reprice": ["pricing", "reprice", "--since", "30d"],
 }
-/** Doctor lists the error among its findings; the others do not open this database. */
+/** Doctor lists the error among its findings, mcp says it in each answer, and the others do not open this database. */
 const OTHERS = [
+  "mcp",
+  "statusline",
   ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login", "dashboard", "vault/init"],
   ...["pricing/list", "pricing/get", "pricing/refresh"],
 ]
@@ -120,6 +123,12 @@ test("several workers reject it like one", async () => {
   const workers = await installation.run(COMMANDS.serve!, { MAJORDOMO_SERVER_WORKERS: "2" })
   expect([workers.code, toComplaints(workers.stderr)]).toEqual([1, `error: ${LINE}\n`])
   expect(await readAll()).toEqual(before)
+})
+
+test("mcp says so in each answer", async () => {
+  const client = await connectOverStdio(await installation.environment())
+  expect(await askInVain(client, "usage_summary")).toBe(LINE)
+  await client.close()
 })
 
 test("doctor says so, and what to do", async () => {

@@ -4,7 +4,8 @@ import { parse } from "./_parse.ts"
 /** Which room may import which others. Imports go downwards only, and rooms of one level do not import each other. */
 export const ROOMS = {
   index: ["cli", "core", "kit"],
-  cli: ["api", "operations", "server", "config", "core", "kit"],
+  cli: ["mcp", "api", "operations", "server", "config", "core", "kit"],
+  mcp: ["api", "core", "kit"],
   api: ["operations", "config", "core", "kit"],
   operations: [
     "providers",
@@ -20,6 +21,7 @@ export const ROOMS = {
     "kit",
   ],
   server: [
+    "mcp",
     "api",
     "operations",
     "demo",
@@ -75,6 +77,7 @@ export const DOORS: Readonly<Record<string, readonly Room[]>> = {
   "@pydantic/genai-prices": ["pricing"],
   pg: ["database"],
   zod: ["api"],
+  "@modelcontextprotocol/server": ["mcp"],
   "openid-client": ["operations"],
   preact: ["dashboard"],
   "@electric-sql/": ["embedded"],

@@ -3,12 +3,23 @@ import { ROLES } from "../../core/actor.ts"
 import { findKeyId } from "../../operations/keys/find.ts"
 import { getKey } from "../../operations/keys/get.ts"
 import { listLimitsOfKey } from "../../operations/limits/check.ts"
+import { parseZone } from "../../operations/usage/question.ts"
+import { readSpending } from "../../operations/usage/spending.ts"
 import { defineRoute, type RouteContext } from "../_route.ts"
 import { ApiError } from "../problem.ts"
 import { policy } from "./_key-policy.ts"
+import { SUBSCRIPTION_VALUE } from "./_usage-input.ts"
 import { listedLimit } from "./limits.ts"
 import { usage } from "./usage.ts"
 
+const spending = z.object({
+  requests: z.number(),
+  total_cost: z.string().nullable().describe("USD as a plain decimal; null: no price is known"),
+  estimated: z.number().describe("requests whose cost is an estimate"),
+  unpriced: z.number().describe("requests without a known price, which are not in the cost"),
+  subscription_requests: z.number(),
+  subscription_value: SUBSCRIPTION_VALUE,
+})
 const metadata = z.record(z.string(), z.string()).readonly()
 
 export const me = {
@@ -46,6 +57,36 @@ export const me = {
       // It tells when the newest request of any key was.
       const { empty: _empty, ...own } = report
       return own
+    },
+  }),
+  spending: defineRoute({
+    name: "me.spending",
+    method: "GET",
+    path: "/me/spending",
+    role: "public",
+    summary:
+      "what a session and today cost, and the limits: of the API key of the header X-Majordomo-Key, or with an admin token of all keys",
+    input: z.strictObject({
+      session: z.string().optional().describe("the id of a session or trace, such as that of Claude Code"),
+      tz: z.string().default("UTC").describe("the time zone in which today began, such as Europe/Lisbon"),
+    }),
+    output: z.object({
+      key: z.string().nullable().describe("the name of the API key; null: the numbers are those of all keys"),
+      session: spending.nullable().describe("null: there is no request of the session yet"),
+      today: spending,
+      limits: z.array(listedLimit).readonly().describe("those that apply to all requests of the key; else all"),
+    }),
+    needs: ["database", "http"],
+    parse: ({ session, tz }) => ({ session, tz: parseZone(tz) }),
+    async run(context, { session, tz }) {
+      const { http, access } = context
+      if (!http.headers.has("x-majordomo-key")) {
+        await access.authenticate(http, "viewer")
+        return { key: null, ...(await readSpending(context, { key: undefined, session, tz })) }
+      }
+      const id = await findCallingKey(context)
+      const { name } = await getKey(context, { id })
+      return { key: name, ...(await readSpending(context, { key: id, session, tz })) }
     },
   }),
   limits: defineRoute({
