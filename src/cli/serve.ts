@@ -103,7 +103,12 @@ async function serveDemo(args: Args, log: Log, exit: ExitOnBug): Promise<void> {
   if (args.config !== undefined) throw new CommandError("--demo has its own settings: leave --config out", 2)
   const [{ openDemo }, { fillDemo }] = await Promise.all([import("./_demo.ts"), import("../server/demo.ts")])
   const { settings, provider } = await openDemo({ host: args.host, port: parsePort(args.port) })
-  const options = { settings, log: log.line, onRecord: log.request, firstKey: fillDemo }
+  const options: Parameters<typeof startServer>[0] = {
+    settings,
+    log: log.line,
+    onRecord: log.request,
+    firstKey: (database) => fillDemo(database, settings),
+  }
   const server = await startServer(options).catch(async (error: unknown) => {
     await provider.close()
     throw error

@@ -12,7 +12,7 @@ export async function refillDemo(
   if (db.kind !== "embedded") throw new Error("demo samples may only be written to the demo's own embedded database")
   // Triggers empty what belongs to these tables, and fail for a table that is named here too.
   await db.query(
-    "TRUNCATE llm_requests, llm_requests_metadata_keys, llm_usage_metadata_names, api_keys, llm_limits, llm_reconciliations, llm_bill_lines",
+    "TRUNCATE llm_requests, llm_requests_metadata_keys, llm_usage_metadata_names, api_keys, llm_limits, llm_reconciliations, llm_bill_lines, majordomo_notifications, majordomo_deliveries",
   )
   await fill(async (rows) => {
     for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import type { Settings } from "../config/settings.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { Database } from "../database/_database.ts"
 import { backfillName } from "../database/backfill.ts"
@@ -10,6 +11,7 @@ import { activateName } from "../database/metadata.ts"
 import { inventBodies } from "../demo/bodies.ts"
 import { type Sample, sampleDays } from "../demo/sample.ts"
 import { toLogRecord } from "../gateway/log-record.ts"
+import { storeSampleNotifications } from "../operations/notifications/sample.ts"
 import { storeSampleBill } from "../operations/reconcile/sample.ts"
 import { createPriceBook, type PriceBook } from "../pricing/price-book.ts"
 
@@ -22,7 +24,7 @@ const ACTIVE_NAMES = ["Client", "Feature", "User-Id", "Trace-Id"]
  * Deletes everything in the demo's own database and fills it with 30 days of sample requests, priced as the gateway
  * prices requests. Returns a key to try the demo with. Never call it with any other database.
  */
-export async function fillDemo(database: Database): Promise<NewKey> {
+export async function fillDemo(database: Database, settings: Settings): Promise<NewKey> {
   const book = await createPriceBook({ remoteUrl: "", refreshIntervalMs: 0, now: Date.now, log: () => {} })
   try {
     const samples = sampleDays(Date.now())
@@ -38,6 +40,7 @@ export async function fillDemo(database: Database): Promise<NewKey> {
       await insert(samples.map((sample) => toRow(sample, keys.get(sample.team.name)!, book)))
       await addLimits(database, keys)
       await storeSampleBill({ database, now: Date.now }, "openai")
+      await storeSampleNotifications({ database, settings, now: Date.now })
     })
     return await createKey(database, { name: "Demo", description: "yours to try" })
   } finally {

@@ -12,6 +12,7 @@ import { insertProviderKey, markRemoved, replaceSecret } from "../../src/databas
 import { prune } from "../../src/database/prune.ts"
 import { migrate } from "../../src/database/schema.ts"
 import { fillDemo } from "../../src/server/demo.ts"
+import { loadSettings } from "../../src/server/settings.ts"
 import { NO_POSTGRES, postgresAt } from "../support/databases.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
@@ -65,7 +66,7 @@ describe("migrate --to copies the embedded database into a PostgreSQL", () => {
       { role: "serve", log: () => {} },
     )
     await migrate(source)
-    await fillDemo(source)
+    await fillDemo(source, (await loadSettings({ cwd: dataDir, env: {} })).settings)
     const { id } = await insertProviderKey(source.query, PROVIDER_KEY)
     const { key } = await createKey(source, { name: "Old", discount: "7.5", bindings: { openai: id } })
     await revokeKey(source, key.id)
