@@ -42,6 +42,8 @@ function toIdentity(slot: string, { server }: Settings): GatewayIdentity {
 
 /** Accepted rows get at least this long to reach the database. The rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
+/** Telemetry that waits gets at most this long to reach its receiver, because a stop is worth more. */
+const MAX_FLUSH_MS = 5000
 
 export interface RunningServer {
   readonly host: string
@@ -156,7 +158,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     await front.drain(shutdownTimeoutMs)
     await tokenizer.settled()
     const drainMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
-    await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs), otlp?.close(drainMs)])
+    await Promise.all([ledger.drain(drainMs), bodies.drain(drainMs), otlp?.close(MAX_FLUSH_MS)])
     await scope.close()
     return stats()
   }
