@@ -44,6 +44,8 @@ function toIdentity(slot: string, { server }: Settings): GatewayIdentity {
 
 /** Accepted rows get at least this long to reach the database. The rest stays in the journal. */
 const MIN_DRAIN_MS = 3000
+/** Telemetry that waits gets at most this long to reach its receiver, because a stop is worth more. */
+const MAX_FLUSH_MS = 5000
 
 export interface RunningServer {
   readonly host: string
@@ -181,7 +183,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     const written = [
       (ms: number) => ledger.drain(ms),
       (ms: number) => bodies.drain(ms),
-      async (ms: number) => otlp?.close(ms),
+      async () => otlp?.close(MAX_FLUSH_MS),
     ]
     await drain({ front, tokenizer, written }, settings)
     await scope.close()

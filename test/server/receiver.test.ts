@@ -253,6 +253,9 @@ test("reports count in usage and in no latency, and /metrics counts them apart",
     "SELECT count(*)::int AS reports, sum(majordomo_latency(outcome, response_time_ms)) AS latencies FROM llm_requests WHERE source = 'telemetry'",
   )
   expect(rows[0].latencies).toBeNull()
+  const report = async (query: string) => (await sql.query(query)).rows[0]
+  const totals = "SELECT sum(requests)::int AS requests FROM llm_usage_daily"
+  expect(await report(totals)).toEqual(await report("SELECT count(*)::int AS requests FROM llm_requests"))
   const metrics = servers[0]!.collect()
   const events = metrics.find(({ name }) => name === "majordomo_telemetry_events_total")
   expect(events?.samples.find(({ labels }) => JSON.stringify(labels).includes("accepted"))?.value).toBeGreaterThan(0)
