@@ -21,10 +21,10 @@ export const TOO_OLD: Closing = {
 /** The tunnel cannot leave out one message of a compressed stream, so that it closes instead. */
 const CANNOT_DROP: Closing = { reason: "rejected", message: "the gateway rejected a message of this connection" }
 
-/** A message of the client passed on unread, although a limit or the policy of its key applies. */
+/** A message of the client cannot be read, although a limit or the policy of its key applies. */
 export const UNREADABLE = new GatewayError(
   "body_too_large",
-  "A message is too large for the gateway to read, and a limit or the policy of this key applies to it. Send the request over HTTP.",
+  "The gateway cannot read a message, because it is too large or not valid, and a limit or the policy of this key applies to it. Send the request over HTTP.",
 )
 
 /** A message of the client in which the provider may read something else than the gateway. */

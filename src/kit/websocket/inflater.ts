@@ -10,6 +10,8 @@ const WINDOW_CAPACITY = 48 * 1024
 const MAX_SYNC_INPUT = 64 * 1024
 const MAX_SYNC_OUTPUT = 256 * 1024
 const CHUNK_BYTES = 4 * 1024
+/** Each chunk of a message that is inflated in another thread is a way there and back. */
+const LARGE_CHUNK_BYTES = 128 * 1024
 
 /**
  * Inflates the messages of one direction (RFC 7692). Each is inflated in one call with the end of those before it as its
@@ -35,7 +37,7 @@ export class Inflater {
     if (this.isLost) return undefined
     if (data.length > MAX_SYNC_INPUT) return "large"
     try {
-      const message = inflateRawSync(Buffer.concat([data, TRAILER]), this.toOptions(MAX_SYNC_OUTPUT))
+      const message = inflateRawSync(Buffer.concat([data, TRAILER]), this.toOptions(MAX_SYNC_OUTPUT, CHUNK_BYTES))
       this.remember(message)
       return message
     } catch (error) {
@@ -48,7 +50,7 @@ export class Inflater {
   /** Inflates a message of up to `maxBytes` in another thread. No other message may be inflated meanwhile. Never rejects. */
   inflateLarge(data: Buffer): Promise<Buffer | undefined> {
     return new Promise((resolve) =>
-      inflateRaw(Buffer.concat([data, TRAILER]), this.toOptions(this.maxBytes), (error, message) => {
+      inflateRaw(Buffer.concat([data, TRAILER]), this.toOptions(this.maxBytes, LARGE_CHUNK_BYTES), (error, message) => {
         if (error) this.lose()
         else this.remember(message)
         resolve(error ? undefined : message)
@@ -65,8 +67,8 @@ export class Inflater {
     this.end = 0
   }
 
-  private toOptions(maxOutputLength: number) {
-    const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength, chunkSize: CHUNK_BYTES }
+  private toOptions(maxOutputLength: number, chunkSize: number) {
+    const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength, chunkSize }
     return this.end === this.start ? options : { ...options, dictionary: this.window.subarray(this.start, this.end) }
   }
 
