@@ -1,11 +1,12 @@
 import { hostname } from "node:os"
+import type { BodyStore } from "../bodies/_store.ts"
 import type { Settings } from "../config/settings.ts"
 import { GATEWAY_ACTOR } from "../core/actor.ts"
 import type { Database } from "../database/_database.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
 import type { NewKey } from "../database/key-rows.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
-import { type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
+import { type LedgerHandle, type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
 import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/gateway.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
@@ -24,7 +25,7 @@ import { createMetrics, type MetricSources } from "./metrics.ts"
 import type { Notifications } from "./notifications/parts.ts"
 import { openNotifications } from "./notifications.ts"
 import type { ServerOptions } from "./options.ts"
-import { openOtlpExport } from "./otlp-export.ts"
+import { type OtlpExport, openOtlpExport } from "./otlp-export.ts"
 import { startPastRuns } from "./past-runs.ts"
 import { openPrices } from "./prices.ts"
 import type { Metric } from "./prometheus.ts"
@@ -117,17 +118,18 @@ function ownIn(scope: Scope) {
 interface Drained {
   readonly front: Front
   readonly tokenizer: Tokenizer
-  /** Each writes what it holds, and takes the milliseconds that it has for that. */
-  readonly written: readonly ((ms: number) => Promise<unknown>)[]
+  readonly ledger: Pick<LedgerHandle, "drain">
+  readonly bodies: Pick<BodyStore, "drain">
+  readonly otlp: OtlpExport | undefined
 }
 
 /** Waits for the running requests, and then for what they leave to be written, within `server.shutdown_timeout`. */
-async function drain({ front, tokenizer, written }: Drained, { server }: ServerOptions["settings"]): Promise<void> {
-  const deadline = Date.now() + server.shutdownTimeoutMs
-  await front.drain(server.shutdownTimeoutMs)
+async function drain({ front, tokenizer, ledger, bodies, otlp }: Drained, shutdownTimeoutMs: number): Promise<void> {
+  const deadline = Date.now() + shutdownTimeoutMs
+  await front.drain(shutdownTimeoutMs)
   await tokenizer.settled()
   const leftMs = Math.max(MIN_DRAIN_MS, deadline - Date.now())
-  await Promise.all(written.map((write) => write(leftMs)))
+  await Promise.all([ledger.drain(leftMs), bodies.drain(leftMs), otlp?.close(MAX_FLUSH_MS)])
 }
 
 async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
@@ -180,12 +182,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
 
   async function stop(): Promise<LedgerStats> {
     stopping = true
-    const written = [
-      (ms: number) => ledger.drain(ms),
-      (ms: number) => bodies.drain(ms),
-      async () => otlp?.close(MAX_FLUSH_MS),
-    ]
-    await drain({ front, tokenizer, written }, settings)
+    await drain({ front, tokenizer, ledger, bodies, otlp }, settings.server.shutdownTimeoutMs)
     await scope.close()
     return stats()
   }
