@@ -7191,6 +7191,7 @@ BEGIN
 -- (src/database/notifications.ts).
 CREATE TABLE majordomo_notifications (
   id         uuid PRIMARY KEY,
+  identity   text NOT NULL UNIQUE,               -- SHA-256 of kind, subject and period, which can be long
   kind       text NOT NULL,
   subject    text NOT NULL,                      -- what it is about
   period     text NOT NULL,                      -- when it is sent once; '': it is never sent again
@@ -7199,14 +7200,12 @@ CREATE TABLE majordomo_notifications (
   facts      jsonb NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now()
 );
--- A digest, because an index limits the length of its entries.
-CREATE UNIQUE INDEX idx_majordomo_notifications_once ON majordomo_notifications (kind, md5(subject), md5(period));
 CREATE INDEX idx_majordomo_notifications_created_at ON majordomo_notifications (created_at);
 
 -- One message for each channel of a notification. A gateway that sends it moves next_attempt_at into the future first, so that
 -- no other one sends it meanwhile, and another one does if the gateway dies.
 CREATE TABLE majordomo_deliveries (
-  id              uuid PRIMARY KEY,              -- the same in all attempts, so that receivers can tell
+  id              uuid NOT NULL UNIQUE,          -- the same in all attempts, so that receivers can tell
   notification_id uuid NOT NULL REFERENCES majordomo_notifications ON DELETE CASCADE,
   channel         text NOT NULL,                 -- its name in the settings
   state           text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
@@ -7215,7 +7214,7 @@ CREATE TABLE majordomo_deliveries (
   attempted_at    timestamptz,
   sent_at         timestamptz,
   error           text,                          -- why the last attempt failed
-  UNIQUE (notification_id, channel)
+  PRIMARY KEY (notification_id, channel)
 );
 CREATE INDEX idx_majordomo_deliveries_waiting ON majordomo_deliveries (next_attempt_at) WHERE state = 'waiting';
 

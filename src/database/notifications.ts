@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import type { Notification, NotificationKind } from "../core/notification.ts"
 import { uuidV7 } from "../kit/uuid.ts"
 import type { Database, RunQuery } from "./_database.ts"
@@ -53,6 +54,9 @@ export async function storeNotification(
       toStorableJson(facts),
       JSON.stringify(messages),
       unlessWithinHours ?? 0,
+      createHash("sha256")
+        .update(JSON.stringify([kind, subject, window]))
+        .digest("hex"),
     ],
     timeoutMs: 5_000,
   })
@@ -60,9 +64,9 @@ export async function storeNotification(
 }
 
 const STORE = `WITH added AS (
-  INSERT INTO majordomo_notifications (id, kind, subject, period, severity, found_at, facts)
-  SELECT $1, $2, $3, $4, $5, $6, $7::jsonb WHERE NOT EXISTS (SELECT FROM majordomo_notifications n
-    WHERE n.kind = $2 AND md5(n.subject) = md5($3) AND n.facts -> 'changes' = $7::jsonb -> 'changes'
+  INSERT INTO majordomo_notifications (id, kind, subject, period, severity, found_at, facts, identity)
+  SELECT $1, $2, $3, $4, $5, $6, $7::jsonb, $10 WHERE NOT EXISTS (SELECT FROM majordomo_notifications n
+    WHERE n.kind = $2 AND n.subject = $3 AND n.facts -> 'changes' = $7::jsonb -> 'changes'
       AND n.created_at > now() - make_interval(hours => $9))
   ON CONFLICT DO NOTHING RETURNING id
 )

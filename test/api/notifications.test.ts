@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { NOTIFICATION_KINDS, type Notification } from "../../src/core/notification.ts"
 import { claimDelivery, settleDelivery } from "../../src/database/deliveries.ts"
 import { storeNotification } from "../../src/database/notifications.ts"
+import { describeFailedDeliveries } from "../../src/operations/notifications/failed.ts"
 import { type Receiver, startReceiver } from "../notifications/_receiver.ts"
 import { type AdminApi, startAdminApi } from "./_api.ts"
 
@@ -132,6 +133,18 @@ describe("the admin API", () => {
     const { status, body } = await ask("/channels/constructor/test", tokens.admin, "POST")
     expect(status).toBe(404)
     expect(body.detail).toBe('there is no channel "constructor": notifications.channels has hook, mail')
+  })
+
+  test("and status say which channel does not get its messages", async () => {
+    await storeNotification(admin.database.query, aKey("d"), [{ channel: "mail" }])
+    expect(await describeFailedDeliveries(admin)).toEqual([])
+    const { id } = (await claimDelivery(admin.database, { channel: "mail", leaseMs: 60_000 }))!
+    await settleDelivery(admin.database, id, { state: "failed", error: "the mail server answered 550 no" })
+    const [, mail] = (await ask("/channels")).body
+    expect(mail).toMatchObject({ name: "mail", last_error: "the mail server answered 550 no" })
+    expect(await describeFailedDeliveries(admin)).toEqual([
+      "1 notification was not delivered to mail in the last 24 hours (the mail server answered 550 no): see notify list, and notify test mail",
+    ])
   })
 
   test("names all kinds in its description", async () => {

@@ -1,19 +1,28 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { storeNotification } from "../../src/database/notifications.ts"
 import { openPostgres } from "../../src/database/open.ts"
+import { LOGIN, type MailServer, startMailServer } from "../notifications/_mail-server.ts"
 import { type Receiver, startReceiver } from "../notifications/_receiver.ts"
 import { postgresAt } from "../support/databases.ts"
 import { createInstallation, type Installation } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 
 let receiver: Receiver
+let mailServer: MailServer
 let installation: Installation
 beforeAll(async () => {
   receiver = await startReceiver()
+  mailServer = await startMailServer()
+  const login = `${encodeURIComponent(LOGIN.user)}:${encodeURIComponent(LOGIN.password)}`
   const { url } = await createTestDatabase()
   const channels = {
     ops: { type: "slack", url: receiver.url },
-    mail: { type: "email", to: "f@example.com", from: "g@example.com", smtp: "smtps://user:P4SSWORD@mail.example" },
+    mail: {
+      type: "email",
+      to: "f@example.com",
+      from: "g@example.com",
+      smtp: `smtp://${login}@127.0.0.1:${mailServer.port}`,
+    },
   }
   installation = createInstallation({
     DATABASE_URL: url,
@@ -35,6 +44,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await installation?.remove()
   await receiver?.close()
+  await mailServer?.close()
 })
 
 describe("notify", () => {
@@ -43,7 +53,7 @@ describe("notify", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
     expect(stdout).toMatch(/^ops +slack +http:\/\/127\.0\.0\.1:\d+\/… +new_key, limit +- +the receiver answered 503$/m)
     expect(stdout).toMatch(
-      /^mail +email +f@example\.com by smtps:\/\/mail\.example +digest every month at 07:00 +- +-$/m,
+      /^mail +email +f@example\.com by smtp:\/\/127\.0\.0\.1:\d+ +digest every month at 07:00 +- +-$/m,
     )
     expect(stdout).toMatch(/^2026-11-28 10:00.* new_key +.*ops \(waiting\)$/m)
     expect(stdout).not.toMatch(/T0KENPATH|P4SSWORD/)
@@ -59,6 +69,12 @@ describe("notify", () => {
     expect(await installation.runJson(["notify", "list", "--kind", "limit"])).toMatchObject({
       notifications: [],
     })
+  })
+
+  test("test sends an e-mail, with what the program bundles for it", async () => {
+    const sent = await installation.run(["notify", "test", "mail"])
+    expect(sent).toMatchObject({ code: 0, stdout: "mail has accepted the message.\n" })
+    expect(mailServer.mails).toMatchObject([{ envelope: ["f@example.com"], from: { text: "g@example.com" } }])
   })
 
   test("list rejects a kind that there is not", async () => {

@@ -41,7 +41,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0022_reconciliations.sql": "f378e5d4eca401c4",
   "0023_runs.sql": "edf46e3eb595b910",
   "0024_websockets.sql": "fba0bac70efb97e9",
-  "0025_notifications.sql": "690f0b60cbfb66d7",
+  "0025_notifications.sql": "a2531f95a67fd38d",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",

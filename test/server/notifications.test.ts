@@ -91,7 +91,8 @@ const aKey = (subject: string): Notification<"new_key"> => ({
   at: "2026-11-28T10:00:00.000Z",
   facts: { key_id: subject, name: "ci", provider: "openai", model: "gpt-5", request_id: "r" },
 })
-const list = () => readNotifications(database, { limit: 100, after: undefined, kind: undefined })
+const ALL = { limit: 1000, after: undefined, kind: undefined }
+const list = () => readNotifications(database, ALL)
 const states = async () => (await list()).flatMap(({ deliveries }) => deliveries.map(({ state }) => state))
 const subjects = () => receiver.received.map(({ json }) => json["subject"])
 
@@ -141,6 +142,16 @@ describe("notifications of gateways with one database", () => {
     expect(receiver.received).toEqual([])
     await start()
     await vi.waitFor(() => expect(subjects()).toEqual(["a"]), WAIT)
+  })
+
+  test("are at most 100 of one kind in an hour, because clients choose the names of models", async () => {
+    const gateway = await start({ isWorker: true })
+    for (let i = 0; i < 150; i++) gateway.notify(aKey(`key ${i}`))
+    gateway.notify({ ...aKey("other"), kind: "unpriced_model" } as unknown as Notification)
+    await vi.waitFor(async () => expect((await readNotifications(database, ALL)).length).toBe(101), WAIT)
+    expect(gateway.lines).toEqual([
+      "warn notifications: more than 100 of the kind new_key in an hour, so the others are left out",
+    ])
   })
 
   test("are not even loaded without channels", async () => {

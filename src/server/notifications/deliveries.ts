@@ -22,7 +22,8 @@ interface Deliveries {
   /** Sends a message without the database, and says what became of it. */
   sendDirectly(notification: Notification, channel: string): Promise<NewDelivery>
   stats(): NotificationStats
-  close(): Promise<void>
+  /** Ends what is being sent, after what else may send. */
+  close(others: Promise<unknown>): Promise<void>
 }
 
 type DeliveryOptions = Pick<NotificationOptions, "settings" | "log" | "database"> & {
@@ -84,8 +85,9 @@ export function createDeliveries({ settings, log, database, now, timing }: Deliv
     },
     sendDirectly: sender.sendDirectly,
     stats: () => ({ channels: [...counts.values()], waiting }),
-    async close() {
+    async close(others) {
       const timer = setTimeout(() => closing.abort(), CLOSE_MS)
+      await others
       await Promise.all(running.values())
       clearTimeout(timer)
       closing.abort()

@@ -7,6 +7,10 @@ import type { NotificationOptions } from "./parts.ts"
 /** Notifications that wait for the database. More are dropped, and that is logged. */
 const MOST_PENDING = 1000
 
+/** So many of one kind are told in an hour, because clients choose the names of models and the values of metadata. */
+const MOST_PER_HOUR = 100
+const HOUR_MS = 3_600_000
+
 export interface NotifyOptions extends StoreOptions {
   /** The channels, in place of those of the rules. */
   readonly channels?: readonly string[]
@@ -41,6 +45,7 @@ export interface Outbox {
 /** Creates the way of notifications into the database. Those that it cannot take wait in memory. */
 export function createOutbox({ settings, log, database, sendDirectly, onPending, onStored }: OutboxOptions): Outbox {
   const pending: Pending[] = []
+  const isTooMany = createHourlyLimit(log)
   let hasDropped = false
 
   async function store({ notification, options, deliveries }: Pending): Promise<"stored" | "away"> {
@@ -80,7 +85,7 @@ export function createOutbox({ settings, log, database, sendDirectly, onPending,
   return {
     notify(notification, options = {}) {
       const channels = options.channels ?? findChannels(notification, settings.notifications)
-      if (channels.length === 0) return options.onStored?.(false)
+      if (channels.length === 0 || isTooMany(notification)) return options.onStored?.(false)
       if (pending.length >= MOST_PENDING) {
         if (!hasDropped)
           log("warn", `notifications: more than ${MOST_PENDING} wait for the database, so others are lost`)
@@ -96,5 +101,23 @@ export function createOutbox({ settings, log, database, sendDirectly, onPending,
       })
       return flushing
     },
+  }
+}
+
+/** Returns a function that counts notifications, and says whether there are too many of a kind, which it logs once an hour. */
+function createHourlyLimit(log: NotificationOptions["log"]): (notification: Notification) => boolean {
+  const counts = new Map<string, { readonly hour: number; count: number }>()
+  return ({ kind }) => {
+    const hour = Math.floor(Date.now() / HOUR_MS)
+    const known = counts.get(kind)
+    const present = known?.hour === hour ? known : { hour, count: 0 }
+    present.count++
+    counts.set(kind, present)
+    if (present.count === MOST_PER_HOUR + 1)
+      log(
+        "warn",
+        `notifications: more than ${MOST_PER_HOUR} of the kind ${kind} in an hour, so the others are left out`,
+      )
+    return present.count > MOST_PER_HOUR
   }
 }

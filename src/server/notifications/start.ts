@@ -1,4 +1,5 @@
 import { hostname } from "node:os"
+import { setTimeout as delay } from "node:timers/promises"
 import type { Settings } from "../../config/settings.ts"
 import { isUnavailable } from "../../database/failures.ts"
 import { createDeliveries } from "./deliveries.ts"
@@ -20,6 +21,8 @@ const TIMING: NotificationTiming = {
   rowsWaitMs: 60_000,
   scheduleMs: 30_000,
 }
+
+const CLOSE_MS = 6_000
 
 /** Starts to look for notifications, to store them, and to send them unless this process is a worker. */
 export function startNotifications(options: NotificationOptions): Notifications {
@@ -69,10 +72,13 @@ export function startNotifications(options: NotificationOptions): Notifications 
     watch,
     stats: deliveries.stats,
     async close() {
-      await Promise.all(parts.map((part) => part.close()))
-      await firstUses.work().catch(() => {})
-      await outbox.flush()
-      await deliveries.close()
+      const end = async () => {
+        await deliveries.close(Promise.all(parts.map((part) => part.close())))
+        await firstUses.work().catch(() => {})
+        await outbox.flush()
+      }
+      // A database that does not answer must not hold up the end of the gateway.
+      await Promise.race([end(), delay(CLOSE_MS, undefined, { ref: false })])
     },
   }
 }
