@@ -61,7 +61,7 @@ test("[LIM-04] 10,000 guessed keys per second cause at most 100 statements per s
   })
   async function useNewKey(): Promise<void> {
     const { key, secret } = await createKey(db, { name: "new" })
-    expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id })
+    expect(await cache.find(hashKey(secret))).toEqual({ keyId: key.id, keyName: "new" })
   }
   await Promise.all(guesses)
   const tookMs = performance.now() - startedAt

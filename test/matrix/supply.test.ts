@@ -44,7 +44,7 @@ describe("the package", () => {
     const [{ files }] = JSON.parse(printed) as [{ files: { path: string }[] }]
     // The bill of materials exists only where a release is made.
     const paths = files.map(({ path }) => path).filter((path) => path !== "sbom.cdx.json")
-    const papers = paths.filter((path) => !/^dist\/[\w./@-]+$|^docs\/[\w/-]+\.md$/.test(path))
+    const papers = paths.filter((path) => !/^dist\/[\w./@-]+$|^docs\/[\w/-]+\.(?:md|json|yml)$/.test(path))
     expect(papers.sort()).toEqual(PAPERS)
     expect(paths.filter((path) => /\.map$|\.env|\.test\./.test(path))).toEqual([])
   })

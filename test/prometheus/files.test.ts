@@ -77,7 +77,7 @@ describe("docs/grafana/", () => {
   })
 
   it("each alert has a severity, a summary, a description and a test", () => {
-    const tests = read("docs/grafana/alerts.test.yml") + read("docs/grafana/alerts-week.test.yml")
+    const tests = read("docs/grafana/alerts-tests.yml") + read("docs/grafana/alerts-week-tests.yml")
     for (const rule of rules.filter(({ alert }) => alert !== undefined)) {
       expect(rule).toMatchObject({
         labels: { severity: expect.stringMatching(/^(warning|critical)$/) },
@@ -89,7 +89,7 @@ describe("docs/grafana/", () => {
 
   it.skipIf(!hasPrometheus)(`its rules pass promtool check rules and promtool test rules${NEEDS_PROMETHEUS}`, () => {
     expect(promtool(["check", "rules", "alerts.yml"])).toContain(`SUCCESS: ${rules.length} rules found`)
-    for (const name of ["alerts.test.yml", "alerts-week.test.yml"])
+    for (const name of ["alerts-tests.yml", "alerts-week-tests.yml"])
       expect(promtool(["test", "rules", name])).toContain("SUCCESS")
   })
 
