@@ -62,8 +62,8 @@ describe.skipIf(noBrowser !== undefined)(title, () => {
   async function insert(notification: Notification, minutesAgo: number): Promise<void> {
     const { kind, subject, window, severity, facts } = notification
     const { rows } = await gateway.client.query(
-      `INSERT INTO majordomo_notifications (id, kind, subject, period, severity, found_at, facts, created_at)
-       VALUES ($7, $1, $2, $3, $4, now() - $6 * interval '1 minute', $5, now() - $6 * interval '1 minute') RETURNING id`,
+      `INSERT INTO majordomo_notifications (id, identity, kind, subject, period, severity, found_at, facts, created_at)
+       VALUES ($7::uuid, $7::text, $1, $2, $3, $4, now() - $6 * interval '1 minute', $5, now() - $6 * interval '1 minute') RETURNING id`,
       [kind, subject, window, severity, JSON.stringify(facts), minutesAgo, uuidV7(Date.now() - minutesAgo * 60_000)],
     )
     await gateway.client.query(
