@@ -27,7 +27,7 @@ export interface Session {
 
 const BASE = "/api/v1"
 /** A view asks up to sixteen questions. All at once, they only wait for each other in the database. */
-const MAX_ASKING = 3
+const MAX_ASKING = 2
 let asking = 0
 const waiting: (() => void)[] = []
 let csrfToken = ""
