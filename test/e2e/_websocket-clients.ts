@@ -18,6 +18,20 @@ const readTls = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`
 export const AUTHORITY = readTls("authority.crt")
 export const AUTHORITY_FILE = fileURLToPath(new URL("../fixtures/tls/authority.crt", import.meta.url))
 
+/** The usage of a response with text and sound, of which parts were cached. */
+export const REALTIME_USAGE = {
+  total_tokens: 260,
+  input_tokens: 200,
+  output_tokens: 60,
+  input_token_details: {
+    ...{ text_tokens: 120, audio_tokens: 80, image_tokens: 0, cached_tokens: 50 },
+    cached_tokens_details: { text_tokens: 20, audio_tokens: 30, image_tokens: 0 },
+  },
+  output_token_details: { text_tokens: 20, audio_tokens: 40 },
+}
+/** 100 × 4 + 20 × 0.4 + 50 × 32 + 30 × 0.4 + 20 × 16 + 40 × 64 USD per million. */
+export const REALTIME_COST = 0.0049
+
 /** The members of a row that the tests of WebSocket clients compare. */
 export interface SessionRow extends Readonly<Record<string, unknown>> {
   readonly id: string

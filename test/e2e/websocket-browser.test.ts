@@ -5,20 +5,13 @@ import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { WebSocket } from "ws"
 import { launchBrowser, noBrowser } from "../support/browser.ts"
-import { expectOneSession, openSessionHouse, type SessionHouse } from "./_websocket-clients.ts"
-
-const USAGE = {
-  total_tokens: 260,
-  input_tokens: 200,
-  output_tokens: 60,
-  input_token_details: {
-    ...{ text_tokens: 120, audio_tokens: 80, image_tokens: 0, cached_tokens: 50 },
-    cached_tokens_details: { text_tokens: 20, audio_tokens: 30, image_tokens: 0 },
-  },
-  output_token_details: { text_tokens: 20, audio_tokens: 40 },
-}
-/** 100 × 4 + 20 × 0.4 + 50 × 32 + 30 × 0.4 + 20 × 16 + 40 × 64 USD per million. */
-const COST = 0.0049
+import {
+  expectOneSession,
+  openSessionHouse,
+  REALTIME_COST,
+  REALTIME_USAGE,
+  type SessionHouse,
+} from "./_websocket-clients.ts"
 
 interface Outcome {
   readonly protocol: string
@@ -45,7 +38,7 @@ describe("a provider that is reached over TLS", () => {
   let house: SessionHouse
   beforeAll(async () => {
     house = await openSessionHouse("openai", { usesTls: true })
-    house.provider.always({ usage: USAGE })
+    house.provider.always({ usage: REALTIME_USAGE })
   })
   afterAll(() => house?.close())
 
@@ -55,7 +48,9 @@ describe("a provider that is reached over TLS", () => {
     expect(await closed).toBe(1000)
     expect(JSON.stringify([headers, url])).not.toContain(house.key)
     const rows = await house.nextRows(1)
-    expect(rows).toMatchObject([{ model: "gpt-realtime", total_cost: COST, cost_status: "exact", outcome: "complete" }])
+    expect(rows).toMatchObject([
+      { model: "gpt-realtime", total_cost: REALTIME_COST, cost_status: "exact", outcome: "complete" },
+    ])
     expect(JSON.stringify(rows)).not.toContain(house.key)
     expectOneSession(rows)
   }

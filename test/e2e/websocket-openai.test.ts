@@ -4,7 +4,14 @@ import { OpenAIRealtimeWS } from "openai/realtime/ws"
 import { ResponsesWS } from "openai/resources/responses/ws"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { WebSocket } from "ws"
-import { AUTHORITY, expectOneSession, openSessionHouse, type SessionHouse } from "./_websocket-clients.ts"
+import {
+  AUTHORITY,
+  expectOneSession,
+  openSessionHouse,
+  REALTIME_COST,
+  REALTIME_USAGE,
+  type SessionHouse,
+} from "./_websocket-clients.ts"
 
 /** One of `gpt-5-mini`: 80 × 0.25 + 40 × 0.025 + 30 × 2 USD per million. */
 const TOKENS = { input: 120, cached: 40, output: 30, reasoning: 10 }
@@ -14,22 +21,10 @@ const RESPONSE = {
 }
 const RESPONSE_COST = 0.000081
 
-const REALTIME_USAGE = {
-  total_tokens: 260,
-  input_tokens: 200,
-  output_tokens: 60,
-  input_token_details: {
-    ...{ text_tokens: 120, audio_tokens: 80, image_tokens: 0, cached_tokens: 50 },
-    cached_tokens_details: { text_tokens: 20, audio_tokens: 30, image_tokens: 0 },
-  },
-  output_token_details: { text_tokens: 20, audio_tokens: 40 },
-}
 const REALTIME = {
   ...{ model: "gpt-realtime", input_tokens: 200, cached_tokens: 50, output_tokens: 60, status_code: 200 },
   ...{ outcome: "complete", usage_source: "reported", cost_status: "exact" },
 }
-/** 100 × 4 + 20 × 0.4 + 50 × 32 + 30 × 0.4 + 20 × 16 + 40 × 64 USD per million. */
-const REALTIME_COST = 0.0049
 
 let house: SessionHouse
 let azure: SessionHouse
