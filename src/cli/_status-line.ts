@@ -12,14 +12,14 @@ export interface AgentState {
 }
 
 interface StatusLine {
-  /** What the session cost, such as `$1.24`; undefined: nobody knows. */
+  /** The cost of the session, such as `$1.24`; undefined: nobody knows. */
   readonly session: string | undefined
   /** `gateway`, or `claude-code` for an estimate of its own. */
   readonly session_source: "gateway" | "claude-code" | undefined
   readonly today: string | undefined
   /** The name of the API key that is meant by `today` and `left`; undefined: those of all keys, or nobody knows. */
   readonly key: string | undefined
-  /** What is left of the limit that is nearest, such as `$31.60 of $50`. */
+  /** The rest of the limit that is nearest, such as `$31.60 of $50`. */
   readonly left: string | undefined
   /** The share that is left of it, from 0 to 1. */
   readonly left_share: number | undefined

@@ -51,7 +51,7 @@ export async function claimDelivery(
   return { id, channel, attempts, ageMs, notification: toNotification(row) }
 }
 
-/** What became of an attempt. `note` of a sent message says which of its receivers rejected it. */
+/** The result of an attempt. `note` of a sent message says which of its receivers rejected it. */
 export type AttemptResult =
   | { readonly state: "sent"; readonly note?: string | undefined }
   | { readonly state: "failed"; readonly error: string }
@@ -83,7 +83,7 @@ export async function failAbandoned(db: Queryable, channels: readonly string[]):
   })
 }
 
-/** What became of the messages of one channel. */
+/** The results of the messages of one channel. */
 interface ChannelState {
   readonly channel: string
   readonly lastSentAt: Date | null

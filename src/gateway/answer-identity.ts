@@ -1,7 +1,7 @@
 import type { Call, RawHeaders } from "../core/call.ts"
 import { findRaw } from "../core/raw-headers.ts"
 
-/** What tells whether a client's own report is about a request that the gateway has relayed. */
+/** The columns that tell whether a client's own report is about a request that the gateway has relayed. */
 export interface AnswerIdentity {
   readonly requestId: string | undefined
 }

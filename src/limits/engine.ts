@@ -15,7 +15,7 @@ import { findCrossed, type Threshold } from "./threshold.ts"
 const MAX_PENDING = 100_000
 const RENEW_MS = 60_000
 const REVIEW_MS = 1_000
-/** So many groups of each limit are in its statistics. */
+/** The most groups of each limit that its statistics have. */
 const MAX_GROUPS = 20
 
 export interface LimitsOptions extends LesseeOptions, Pick<RoundsOptions, "whenUnavailable" | "after" | "warn"> {

@@ -4,7 +4,7 @@ import type { Estimate, LimitedRequest } from "../core/limit-reservation.ts"
 import { toUnits } from "../core/limit-units.ts"
 import { LimitState } from "./state.ts"
 
-/** So many groups of a limit are remembered. */
+/** The most groups of a limit that are remembered. */
 const MAX_REMEMBERED = 20
 
 /** One limit, prepared for being compared with requests, and its states. */
@@ -12,7 +12,7 @@ export class Rule {
   readonly limit: Limit
   readonly amount: number
   readonly states = new Map<string, LimitState>()
-  /** What groups had used whose states were forgotten, of those that had used most. */
+  /** The used amounts of groups whose states were forgotten, of those that had used most. */
   readonly remembered = new Map<string, LastUse>()
   private readonly filter: LimitFilter
   rejections = 0
@@ -75,7 +75,7 @@ export class Rule {
   }
 }
 
-/** What a group had used when its state was forgotten. */
+/** The amount that a group had used when its state was forgotten. */
 export interface LastUse {
   readonly value: string
   readonly used: number

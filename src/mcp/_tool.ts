@@ -7,7 +7,7 @@ export interface Tool {
   readonly name: string
   /** Its name for people. */
   readonly title: string
-  /** What it answers, with units and defaults, and when to use another tool. */
+  /** Says what it answers, with units and defaults, and when to use another tool. */
   readonly description: string
   readonly route: Route
   /** Inputs of the route that the tool sets itself. A caller cannot give them. */

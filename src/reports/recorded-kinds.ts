@@ -3,7 +3,7 @@ import type { Bucket } from "../core/reconciliation.ts"
 import { BUCKETS } from "../core/usage.ts"
 
 /**
- * What is known of the usage of a request, as SQL: a `RecordedKind`. A client's report does not tell all that is billed, so
+ * The `RecordedKind` of a request, as SQL: how well its usage is known. A client's report does not tell all that is billed, so
  * that a difference beside it is one of an estimate.
  */
 export const KIND = `CASE

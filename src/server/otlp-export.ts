@@ -3,8 +3,6 @@ import { hostname } from "node:os"
 import { version } from "../../package.json"
 import type { Settings } from "../config/settings.ts"
 import { toTrainCase } from "../core/train-case.ts"
-import type { Database } from "../database/_database.ts"
-import { listKeyNames } from "../database/key-names.ts"
 import type { RecordedRequest } from "../gateway/proxied-request.ts"
 import type { Scope } from "../kit/scope.ts"
 import type { ExportStats } from "../telemetry/export/exporter.ts"
@@ -19,20 +17,15 @@ export interface OtlpExport {
   close(deadlineMs: number): Promise<void>
 }
 
-interface Parts extends Pick<ServerOptions, "settings" | "log"> {
-  readonly database: Database
-}
-
 /** Opens the export, whose code is loaded only then; undefined: no receiver is set. The scope closes it at once. */
 export async function openOtlpExport(
-  { settings, log, database }: Parts,
+  { settings, log }: Pick<ServerOptions, "settings" | "log">,
   scope: Pick<Scope, "own">,
 ): Promise<OtlpExport | undefined> {
   const { otlp, proxies } = settings.telemetry
   if (otlp.endpoint === undefined || !(otlp.traces || otlp.metrics)) return undefined
   const { createExporter } = await import("../telemetry/export/exporter.ts")
   const dispatcher = proxies && (await import("../kit/proxy/fetch.ts")).createProxyDispatcher(proxies)
-  const names = new Map<string, string>()
   const exporter = createExporter({
     ...otlp,
     endpoint: otlp.endpoint,
@@ -42,16 +35,14 @@ export async function openOtlpExport(
     now: Date.now,
     log: (line) => log("warn", line),
     fetch: (url, init) => fetch(url, { ...init, ...(dispatcher && { dispatcher }) } as RequestInit),
-    async nameKeys(ids) {
-      const unknown = ids.filter((id) => !names.has(id))
-      if (unknown.length > 0) for (const { id, name } of await listKeyNames(database, unknown)) names.set(id, name)
-      if (names.size > MAX_NAMES) names.clear()
-      return names
-    },
   })
   const opened: OtlpExport = {
-    onRequest: ({ record, call, route }) =>
-      exporter.add(record, { traceparent: toSingle(call.headers["traceparent"]), baseUrl: route.provider.baseUrl }),
+    onRequest: ({ record, call, caller, route }) =>
+      exporter.add(record, {
+        traceparent: toSingle(call.headers["traceparent"]),
+        keyName: caller.keyName,
+        baseUrl: route.provider.baseUrl,
+      }),
     stats: exporter.stats,
     async close(deadlineMs) {
       await exporter.close(deadlineMs)
@@ -61,8 +52,6 @@ export async function openOtlpExport(
   scope.own(() => opened.close(0))
   return opened
 }
-
-const MAX_NAMES = 10_000
 
 function toSingle(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined

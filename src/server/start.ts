@@ -148,7 +148,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { keys, vault, limits, rowHooks } = await openKeysAndLimits(options, database, dir, scope)
   const prices = own(await openPrices(options, database))
   const bodies = own(await openBodies({ settings, log, database }))
-  const otlp = await openOtlpExport({ settings, log, database }, scope)
+  const otlp = await openOtlpExport({ settings, log }, scope)
   const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
   const ledger = own(
     await openLedger({ ...ledgerOptions, ...rowHooks, onBatch: (...batch) => metrics.onBatch(...batch) }),

@@ -48,12 +48,16 @@ test.skipIf(COLLECTOR === undefined).each(["http/protobuf", "http/json"] as cons
     const exporter = createExporter({
       ...{ endpoint: `http://127.0.0.1:${port}`, protocol, traces: true, metrics: true, metricIntervalMs: 3_600_000 },
       ...{ headers: {}, resource: { "service.name": "gateway" }, metadata: [], version: "1" },
-      ...{ now: Date.now, log: () => {}, fetch, nameKeys: async () => new Map() },
+      ...{ now: Date.now, log: () => {}, fetch },
       timing: { batchDelayMs: 1, firstPauseMs: 50, maxPauseMs: 50 },
     })
     const records = Array.from({ length: 20 }, () => aRecord({ total_cost: "0.25" }))
     const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    const context = { traceparent: `00-${trace}-00f067aa0ba902b7-01`, baseUrl: "https://api.openai.com" }
+    const context = {
+      traceparent: `00-${trace}-00f067aa0ba902b7-01`,
+      keyName: undefined,
+      baseUrl: "https://api.openai.com",
+    }
     for (const record of records) exporter.add(record, context)
     await exporter.close(60_000)
     await vi.waitFor(() => expect(receiver.spans()).toHaveLength(20), WAIT)

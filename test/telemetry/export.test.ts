@@ -5,8 +5,9 @@ import { createExporter, type Exporter, type ExporterOptions } from "../../src/t
 import { aRecord, KEY_ID } from "../database/_ledger.ts"
 import { startOtlpReceiver } from "../support/otlp-receiver.ts"
 
-const CONTEXT: { readonly traceparent: string | undefined; readonly baseUrl: string } = {
+const CONTEXT: Parameters<Exporter["add"]>[1] = {
   traceparent: undefined,
+  keyName: "ci",
   baseUrl: "https://api.openai.com/v1",
 }
 const WAIT = { timeout: 60_000, interval: 5 }
@@ -32,7 +33,6 @@ async function start(changes: Partial<ExporterOptions> = {}) {
     now: Date.now,
     log: (line) => void logged.push(line),
     fetch,
-    nameKeys: async () => new Map([[KEY_ID, "ci"]]),
     ...changes,
     timing: { batchDelayMs: 1, firstPauseMs: 1, maxPauseMs: 2, ...changes.timing },
   })

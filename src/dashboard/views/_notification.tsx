@@ -17,7 +17,7 @@ interface NotificationProps {
   readonly onClose: () => void
 }
 
-/** What channels were sent in words, the facts behind it, and what became of it in each channel. */
+/** Shows a notification: its words, the facts behind them, and its delivery to each channel. */
 export function NotificationDialog({ of: one, tz, onClose }: NotificationProps) {
   const { title, summary, kind, at, window, facts, deliveries } = one
   return (

@@ -15,7 +15,7 @@ import { NotificationDialog, Severity } from "./_notification.tsx"
 const PAGE = 50
 const KIND_OPTIONS = [["", "All kinds"], ...Object.entries(KINDS)] as const
 
-/** What the gateway told people, and by which channels. */
+/** The view of the channels, and of the notifications that they were sent. */
 export function Notifications({ session }: PageProps) {
   const question = useQuestion()
   const { params, href, tz } = question

@@ -5,7 +5,7 @@ import type { Side, TunnelWatcher, Verdict } from "./watcher.ts"
 
 /** When so many bytes wait to be read, the connections that they came from are not read any further. */
 const MAX_WAITING_BYTES = 1024 * 1024
-/** What a message that waits takes beside its bytes. */
+/** The memory of a waiting message beside its bytes. */
 const WAITING_OVERHEAD = 256
 
 /** The parts that read the messages of one direction. */

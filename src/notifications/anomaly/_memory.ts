@@ -1,7 +1,7 @@
 /** The number of days in which an excess that comes back becomes usual. */
 export const MEMORY_DAYS = 28
 
-/** So many of these days may have anomalies without an effect on what is usual. */
+/** The number of these days that may have anomalies without an effect on what is usual. */
 const HIGH_SHARE = 0.25
 const MIDDLE_SHARE = 0.5
 /** An excess must be larger by at least this factor than that of a quarter of the days, and at most by the other one. */

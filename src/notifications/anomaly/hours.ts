@@ -22,7 +22,7 @@ const MIN_SPREADS = 6.5
 const SPREAD_OF_EXPECTED = 0.2
 const SPREAD_OF_LEVEL = 0.03
 const SPREAD_USD = 0.05
-/** So many hours in a row that each have a part of an unusual excess are as unusual as one that has all of it. */
+/** The number of hours in a row that, each with a part of an unusual excess, are as unusual as one that has all of it. */
 const RUN_HOURS = 3
 const RUN_SHARE = 0.6
 /** The neighbors in the day that show how much such hours vary. */

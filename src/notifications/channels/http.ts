@@ -1,5 +1,6 @@
 import { redactSecrets } from "../../core/secrets.ts"
 import { truncateText } from "../../core/text.ts"
+import { readRetryAfter, readStart } from "../../kit/fetch-answer.ts"
 import { type SendOptions, TIMEOUT_MS } from "./_send.ts"
 import { DeliveryError } from "./delivery-error.ts"
 
@@ -44,7 +45,8 @@ export async function post({ url, body, headers, secrets }: Post, options: SendO
       redirect: "manual",
       signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
     })
-    const text = await readText(response)
+    // Its connection can be used again only if the answer was read.
+    const text = new TextDecoder().decode(await readStart(response, MAX_ANSWER_BYTES))
     if (!response.ok) throw toError(response, redact(text, secrets), now())
   } catch (error) {
     if (error instanceof DeliveryError) throw error
@@ -66,18 +68,6 @@ function splitCredentials(text: string): { readonly address: URL; readonly autho
   return { address: url, authorization: { Authorization: `Basic ${Buffer.from(pair).toString("base64")}` } }
 }
 
-/** Reads the beginning of an answer, so that its connection can be used again. */
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length > MAX_ANSWER_BYTES) break
-  }
-  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES))
-}
-
 function toError({ status, headers }: Response, said: string, now: number): DeliveryError {
   if (status >= 300 && status < 400) {
     const message = `the receiver answered ${status}, a redirect, which is not followed: set the new address`
@@ -87,13 +77,6 @@ function toError({ status, headers }: Response, said: string, now: number): Deli
   const message = `the receiver answered ${status}${said === "" || isPage ? "" : `: ${said}`}`
   const isPermanent = status >= 400 && status < 500 && !REPEATABLE.has(status)
   return new DeliveryError(message, { isPermanent, retryAfterMs: readRetryAfter(headers.get("retry-after"), now) })
-}
-
-/** Returns how long a `Retry-After` asks to wait: it is a number of seconds or a date. */
-function readRetryAfter(text: string | null, now: number): number | undefined {
-  if (text === null) return undefined
-  const ms = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined
 }
 
 /** Returns the answer's text on one line, without secrets. */

@@ -1,7 +1,7 @@
 import type { Notification } from "../../core/notification.ts"
 import type { Message } from "../_message.ts"
 
-/** What a webhook receives. Fields may be added; those that are there keep their meaning. */
+/** The body that a webhook receives. Fields may be added; those that are there keep their meaning. */
 interface WebhookBody {
   readonly version: 1
   readonly kind: Message["kind"]

@@ -1,6 +1,6 @@
 import { DIMENSIONS, type Dimension, metadataDimension, type RollupState, type Value } from "../../reports/index.ts"
 
-/** What the requests of nearly every installation are divided by, before the rest. */
+/** The names by which nearly every installation divides its requests. They come before the rest. */
 const FIRST = ["Feature", "Team", "Project", "User-Id"]
 const MOST = 3
 

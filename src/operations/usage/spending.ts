@@ -26,7 +26,7 @@ interface SpendingQuestion {
   readonly tz: string
 }
 
-/** What requests cost, and what is not in the cost. */
+/** The cost of requests, and counts of what is not in it. */
 type Spending = Pick<
   Measures,
   "requests" | "total_cost" | "estimated" | "unpriced" | "subscription_requests" | "subscription_value"

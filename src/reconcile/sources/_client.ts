@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { CommandError } from "../../core/errors.ts"
+import { readRetryAfter } from "../../kit/fetch-answer.ts"
 import { isRecord } from "../../kit/json/is-record.ts"
 import type { Proxies } from "../../kit/proxy/proxies.ts"
 import { type Failure, toSourceError } from "./_failure.ts"
@@ -110,13 +111,6 @@ function toDelay(failure: Failure, attempt: number, now: number): number | undef
   if (status !== 429 && status !== 408 && status < 500) return undefined
   const delay = readRetryAfter(headers.get("retry-after"), now) ?? backoff
   return delay > MAX_DELAY_MS ? undefined : delay
-}
-
-/** Returns how long a `Retry-After` asks to wait, in milliseconds: it is a number of seconds or a date. */
-function readRetryAfter(text: string | null, now: number): number | undefined {
-  if (text === null) return undefined
-  const ms = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
 function toQueryText(query: Query): string {

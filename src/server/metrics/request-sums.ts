@@ -5,7 +5,7 @@ import type { LogRecord } from "../../core/log-record.ts"
 /** The kinds of tokens, of which each token has one. */
 export const TOKEN_KINDS = ["input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning"] as const
 
-/** What is added up of the requests of one series. Each sum is the one that `usage` shows. */
+/** The sums over the requests of one series. Each sum is the one that `usage` shows. */
 export class RequestSums {
   /** In USD, what the provider bills. A request without a known price adds nothing to it, and counts as unpriced. */
   readonly cost = new CostTotal()

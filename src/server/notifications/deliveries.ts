@@ -13,13 +13,13 @@ import { createSender } from "./sender.ts"
 
 const HOUSEKEEPING_MS = 3_600_000
 const KEEP_DAYS = 90
-/** What runs at the end may finish, so that it need not be repeated. */
+/** The time that running attempts have at the end to finish, so that they need not be repeated. */
 const CLOSE_MS = 3_000
 
 interface Deliveries {
   /** Sends what is due. Rejects if the database is away. */
   work(): Promise<void>
-  /** Sends a message without the database, and says what became of it. */
+  /** Sends a message without the database, and returns the result. */
   sendDirectly(notification: Notification, channel: string): Promise<NewDelivery>
   stats(): NotificationStats
   /** Ends what is being sent, after what else may send. */

@@ -7,7 +7,7 @@ import type { NotificationOptions } from "./parts.ts"
 /** Notifications that wait for the database. More are dropped, and that is logged. */
 const MOST_PENDING = 1000
 
-/** So many of one kind are told in an hour, because clients choose the names of models and the values of metadata. */
+/** The most of one kind in an hour, because clients choose the names of models and the values of metadata. */
 const MOST_PER_HOUR = 100
 const HOUR_MS = 3_600_000
 

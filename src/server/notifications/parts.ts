@@ -11,7 +11,7 @@ export interface NotificationStats {
   readonly waiting: number
 }
 
-/** What the notifications of a process watch. */
+/** The parts that the notifications of a process watch. */
 export interface Watched {
   /** The rows of this gateway. */
   stats?(): LedgerStats

@@ -4,7 +4,7 @@ import { isWanted } from "../../notifications/rules.ts"
 import type { Outbox } from "./outbox.ts"
 import type { NotificationOptions, NotificationTiming } from "./parts.ts"
 
-/** So many rows are too many, however young they are. */
+/** This number of waiting rows is too large, however young they are. */
 const MANY_ROWS = 10_000
 
 interface RowOptions extends Pick<NotificationOptions, "settings"> {
@@ -52,7 +52,7 @@ export function createRowCheck(options: RowOptions, { notify }: Pick<Outbox, "no
     const facts: RowsDroppedFacts = { gateway, ...more, last_error: toCode(lastError) }
     const at = new Date(now()).toISOString()
     const onStored = (isNew: boolean) => {
-      // What an earlier process of this hour has said does not include these rows: the next hour will.
+      // The notification of an earlier process in this hour does not include these rows: that of the next hour will.
       if (isNew) told = { dropped, rejected }
     }
     notify({ kind: "rows_dropped", subject: gateway, window: hour, severity: "critical", at, facts }, { onStored })

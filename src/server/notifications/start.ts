@@ -41,7 +41,7 @@ export function startNotifications(options: NotificationOptions): Notifications 
   const storing = repeat(
     timing.pollMs,
     async () => {
-      // What is urgent does not need the database, which may be why the look-ups failed.
+      // Urgent notifications do not need the database, which may be why the look-ups failed.
       await firstUses.work().finally(outbox.flush)
     },
     onError,

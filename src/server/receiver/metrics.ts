@@ -1,6 +1,6 @@
 import type { Metric } from "../prometheus.ts"
 
-/** What became of the events of usage that the receiver got. */
+/** The counts of the events of usage that the receiver got. */
 export interface ReceiverStats {
   /** Given to the ledger. A report of a relayed request is dropped by the database. */
   readonly accepted: number

@@ -33,7 +33,7 @@ interface ReceiverOptions extends Omit<Parameters<typeof createReportRows>[0], "
 }
 
 const PATH = /^\/v1\/(?:logs|traces|metrics)(?:\?|$)/
-/** So many bodies are in memory at the same time. Exporters repeat what is rejected with 503. */
+/** The most bodies that are in memory at the same time. Exporters repeat what is rejected with 503. */
 const MAX_RUNNING = 16
 const RETRY_AFTER_S = 5
 

@@ -6,7 +6,7 @@ import { createMeasures } from "./measures.ts"
 import { type MetricStats, startMetricLoop } from "./metric-loop.ts"
 import { createSender, type Fetch, type Protocol, type SenderTiming, type Sent, type Target } from "./sender.ts"
 import { type Span, type SpanContext, toSpan } from "./span.ts"
-import { createSpanQueue, type SpanStats, type WaitingSpan } from "./span-queue.ts"
+import { createSpanQueue, type SpanStats } from "./span-queue.ts"
 
 export interface ExporterOptions {
   /** The address of the receiver, without `/v1/traces`. */
@@ -25,12 +25,10 @@ export interface ExporterOptions {
   now(): number
   log(line: string): void
   readonly fetch: Fetch
-  /** Returns the names of API keys by their ids. May reject. */
-  nameKeys(ids: readonly string[]): Promise<ReadonlyMap<string, string>>
   readonly timing?: Partial<typeof TIMING & SenderTiming>
 }
 
-/** What became of the telemetry of this process. */
+/** The counts of the telemetry of this process. */
 export type ExportStats = SpanStats & MetricStats
 
 export interface Exporter {
@@ -49,7 +47,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   const stopping = new AbortController()
   const send = createSending(options, stopping.signal, times.logEveryMs)
   const measures = options.metrics ? createMeasures(options.now()) : undefined
-  const spans = createSpanQueue(async (batch) => send.spans(await nameSpans(batch, options)), times.batchDelayMs)
+  const spans = createSpanQueue(send.spans, times.batchDelayMs)
   const loop =
     measures &&
     startMetricLoop({ measures, intervalMs: options.metricIntervalMs, now: options.now, send: send.metrics })
@@ -58,7 +56,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     add(record, context) {
       measures?.add(record)
       const span = options.traces ? toSpan(record, { ...context, metadata: options.metadata }) : undefined
-      if (span !== undefined) spans.add({ span, keyId: record.majordomo_api_key_id })
+      if (span !== undefined) spans.add(span)
     },
     stats: () => ({ ...spans.stats(), ...(loop?.stats() ?? { metricExports: 0, failedMetricExports: 0 }) }),
     async close(deadlineMs) {
@@ -96,18 +94,4 @@ function createSending(options: ExporterOptions, signal: AbortSignal, logEveryMs
       return reporting("metrics", send(metrics, message, signal))
     },
   }
-}
-
-/** Adds the names of the API keys. Without them, if the database does not answer, spans have the ids alone. */
-async function nameSpans(
-  batch: readonly WaitingSpan[],
-  { nameKeys }: Pick<ExporterOptions, "nameKeys">,
-): Promise<readonly Span[]> {
-  const ids = [...new Set(batch.flatMap(({ keyId }) => keyId ?? []))]
-  const names = await nameKeys(ids).catch(() => new Map<string, string>())
-  return batch.map(({ span, keyId = "" }) => {
-    const name = names.get(keyId)
-    if (name === undefined) return span
-    return { ...span, attributes: [...span.attributes, ...toAttributes({ "majordomo.key.name": name })] }
-  })
 }

@@ -1,4 +1,4 @@
-import { formatDecimal, parseDecimal } from "../../core/decimal.ts"
+import { CostTotal } from "../../core/cost-total.ts"
 import type { LogRecord } from "../../core/log-record.ts"
 import type { Attribute } from "../otlp/attributes.ts"
 import type { Message } from "../otlp/wire.ts"
@@ -19,14 +19,14 @@ export interface Measures {
 
 interface CostPoint {
   readonly attributes: readonly Attribute[]
-  sum: bigint
+  readonly total: CostTotal
 }
 
 /** Creates the metrics of the GenAI conventions and `majordomo.cost`. Costs are added up exactly. */
 export function createMeasures(startedAt: number): Measures {
   const tokens = createHistograms(TOKEN_BOUNDS)
   const durations = createHistograms(SECOND_BOUNDS)
-  const costs = createSeries<CostPoint>((attributes) => ({ attributes, sum: 0n }))
+  const costs = createSeries<CostPoint>((attributes) => ({ attributes, total: new CostTotal() }))
   return {
     add(record) {
       const operation = toOperation(record.request_path, record.request_method, record.transport === "websocket")
@@ -44,7 +44,7 @@ export function createMeasures(startedAt: number): Measures {
       if (record.total_cost === undefined || record.billing === "subscription") return
       const status = record.cost_status
       const cost = costs.find(key + status, () => ({ ...values(), "majordomo.cost.status": status }))
-      cost.sum += parseDecimal(record.total_cost)
+      cost.total.add(record.total_cost)
     },
     collect(nowMs) {
       if (durations.isEmpty) return undefined
@@ -54,9 +54,9 @@ export function createMeasures(startedAt: number): Measures {
         aggregationTemporality: CUMULATIVE,
         dataPoints: timed(points),
       })
-      const costPoints = [...costs.points.values()].map(({ attributes, sum }) => ({
+      const costPoints = [...costs.points.values()].map(({ attributes, total }) => ({
         attributes,
-        asDouble: Number(formatDecimal(sum)),
+        asDouble: Number(total.toDecimal()),
       }))
       const sum = { aggregationTemporality: CUMULATIVE, isMonotonic: true, dataPoints: timed(costPoints) }
       return [

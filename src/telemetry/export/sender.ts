@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
+import { readRetryAfter, readStart } from "../../kit/fetch-answer.ts"
 import { decode, encode, type Message, type MessageType } from "../otlp/wire.ts"
 
 const compress = promisify(gzip)
@@ -17,7 +18,7 @@ export interface Target {
   readonly answer: MessageType
 }
 
-/** What became of an export. A message never contains an address or a header, which can contain secrets. */
+/** The result of an export. A message never contains an address or a header, which can contain secrets. */
 export type Sent =
   | { readonly state: "accepted"; readonly rejected: number; readonly message?: string }
   | { readonly state: "failed"; readonly message: string }
@@ -87,25 +88,14 @@ async function sendOnce(
       body,
       signal,
     })
-    const answer = await readAnswer(response)
+    const answer = await readStart(response, MAX_ANSWER_BYTES)
     if (response.ok) return readPartialSuccess(target, response, answer)
     const failure = `the receiver answered ${response.status}`
     if (!RETRYABLE.has(response.status)) return { state: "failed", message: failure }
-    return { failure, retryAfterMs: readRetryAfter(response.headers.get("retry-after")) }
+    return { failure, retryAfterMs: readRetryAfter(response.headers.get("retry-after"), Date.now()) }
   } catch (error) {
     return { failure: describe(error) }
   }
-}
-
-async function readAnswer({ body }: Response): Promise<Buffer> {
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for await (const piece of body ?? []) {
-    size += piece.length
-    if (size > MAX_ANSWER_BYTES) break
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces)
 }
 
 /** A receiver that accepts a part says how much it did not accept. Sending that again would change nothing. */
@@ -121,13 +111,6 @@ function readPartialSuccess({ answer }: Target, { headers }: Response, bytes: Bu
     // Some receivers answer with a text of their own.
   }
   return { state: "accepted", rejected: 0 }
-}
-
-/** Returns the pause in milliseconds that the header asks for, in seconds or as a date. */
-function readRetryAfter(value: string | null): number | undefined {
-  if (value === null) return undefined
-  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined
 }
 
 /** Names a failure by its code. The messages of `fetch` repeat addresses. */

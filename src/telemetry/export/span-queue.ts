@@ -10,15 +10,9 @@ export interface SpanStats {
   readonly droppedSpans: Readonly<Record<DropReason, number>>
 }
 
-/** A span that waits for its export, with the id of the API key whose name it gets then. */
-export interface WaitingSpan {
-  readonly span: Span
-  readonly keyId: string | undefined
-}
-
 interface SpanQueue {
   /** Takes a span, or drops and counts it if the queue is full. Never throws and never waits. */
-  add(span: WaitingSpan): void
+  add(span: Span): void
   stats(): SpanStats
   /** Sends everything that waits. */
   finish(): Promise<void>
@@ -32,12 +26,9 @@ const BATCH = 512
  * One batch is sent at a time, so that a slow receiver costs no more memory.
  * @param send sends a batch; never rejects
  */
-export function createSpanQueue(
-  send: (batch: readonly WaitingSpan[]) => Promise<Sent>,
-  batchDelayMs: number,
-): SpanQueue {
+export function createSpanQueue(send: (batch: readonly Span[]) => Promise<Sent>, batchDelayMs: number): SpanQueue {
   const droppedSpans: Record<DropReason, number> = { queue_full: 0, failed: 0, rejected: 0 }
-  let waiting: WaitingSpan[] = []
+  let waiting: Span[] = []
   let exportedSpans = 0
   let running: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined

@@ -3,10 +3,12 @@ import type { LogRecord } from "../../core/log-record.ts"
 import { type Attribute, Double, toAttributes } from "../otlp/attributes.ts"
 import { toOperation, toProviderName } from "./operation.ts"
 
-/** What a span says about a request beside its row. */
+/** The parts of a span that are not in the row of its request. */
 export interface SpanContext {
   /** The header `traceparent` of the client. */
   readonly traceparent: string | undefined
+  /** The name of the API key. */
+  readonly keyName: string | undefined
   /** The base URL of the provider. There are as few as the settings have. */
   readonly baseUrl: string
   /** The metadata names whose values become attributes. */
@@ -93,7 +95,7 @@ function toConventional(
   })
 }
 
-function toOwn(record: LogRecord, { metadata }: SpanContext): Attribute[] {
+function toOwn(record: LogRecord, { metadata, keyName }: SpanContext): Attribute[] {
   const isSubscribed = record.billing === "subscription"
   const cost = record.total_cost === undefined ? undefined : new Double(Number(record.total_cost))
   const chosen = metadata.map((name) => [`majordomo.metadata.${name}`, record.raw_metadata?.[name]] as const)
@@ -107,6 +109,7 @@ function toOwn(record: LogRecord, { metadata }: SpanContext): Attribute[] {
     "majordomo.usage.source": record.usage_source,
     "majordomo.first_byte_ms": record.first_byte_ms,
     "majordomo.key.id": record.majordomo_api_key_id,
+    "majordomo.key.name": keyName,
     ...Object.fromEntries(chosen),
   })
 }

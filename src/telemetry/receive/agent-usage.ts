@@ -21,7 +21,7 @@ export interface AgentUsage {
   readonly speed: string | undefined
   /** The parts of the price that the report does not tell. */
   readonly missing: readonly string[]
-  /** What the report says, for the row. */
+  /** The statements of the report, for the row. */
   readonly evidence: Readonly<Record<string, unknown>>
 }
 

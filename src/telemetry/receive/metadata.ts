@@ -1,6 +1,6 @@
 import { type AgentUsage, BILLING, type EventAttributes, readText } from "./agent-usage.ts"
 
-/** What SDKs add to a resource by themselves, which says nothing about whose usage it is. */
+/** The attributes that SDKs add to a resource by themselves, which say nothing about whose usage it is. */
 const OF_MACHINE = /^(?:service|host|os|telemetry|process|wsl|container|k8s|cloud|device)\.|^env$/
 const NAME = /^[A-Za-z0-9._-]{1,128}$/
 
