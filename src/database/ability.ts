@@ -30,7 +30,7 @@ export async function readAbility(query: RunQuery, timeoutMs?: number): Promise<
 /** A trigger runs in the role `replica` if it is enabled for it or always, and else unless it is only for `replica`. */
 const ABILITY = `SELECT pg_is_in_recovery() AS is_standby,
     (SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on') AS read_only_by,
-    ARRAY (SELECT t.tgname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid
+    ARRAY (SELECT DISTINCT t.tgname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid
       WHERE p.proname LIKE 'majordomo\\_%' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('llm_requests'))
         AND t.tgenabled NOT IN ('A', CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END)
       ORDER BY 1) AS idle_triggers`

@@ -6,7 +6,7 @@ import { toErrorCode } from "./failures.ts"
  * stands in migrations/, because triggers follow it too.
  *
  * 1. `pg_advisory_xact_lock(7680, n)` with n other than 2 and 8
- * 2. llm_requests: the table, then its rows in the order of their ids (`ORDER BY id FOR UPDATE`)
+ * 2. llm_requests: the table, then its partitions, then its rows in the order of their ids (`ORDER BY id FOR UPDATE`)
  * 3. `pg_advisory_xact_lock(7680, 2)`: the rollups
  * 4. everything else: rollups, api_keys, llm_requests_metadata_keys, llm_usage_metadata_names, majordomo_schema
  *    A batch that repeats reports of clients deletes their rows here (migration 0026): who holds such a row and waits for
@@ -28,7 +28,8 @@ export async function lockRollups(query: RunQuery): Promise<void> {
 
 /** Takes the lock of step 2 as a batch does: it waits for a rebuild of the rollups, and for no batch. */
 export async function lockRequests(query: RunQuery): Promise<void> {
-  await query("LOCK TABLE llm_requests IN ROW EXCLUSIVE MODE")
+  // Without ONLY it would lock each partition too. An exclusive lock holds the table itself, so this one waits for it.
+  await query("LOCK TABLE ONLY llm_requests IN ROW EXCLUSIVE MODE")
 }
 
 const ATTEMPTS = 5

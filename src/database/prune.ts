@@ -1,7 +1,9 @@
 import type { Database, RunQuery } from "./_database.ts"
+import { archivedUntil } from "./archive-bound.ts"
 import type { OnProgress } from "./backfill.ts"
 import { pruneJobs } from "./jobs.ts"
 import { lockFirst, lockRollups, retryDeadlocks } from "./locks.ts"
+import { dropPartitions } from "./partitions.ts"
 import { pruneRepricings } from "./repricings.ts"
 import { RUN_ROLLUP } from "./run-counters.ts"
 
@@ -17,16 +19,21 @@ const BODIES_PER_CHUNK = 1_000
 const CHUNK_TIMEOUT_MS = 10 * 60_000
 const DAY_MS = 86_400_000
 
-/** Returns the midnight before which requests are pruned. */
-export function toPruneDate({ olderThan }: PruneChoice): Date {
-  return new Date(Math.floor(olderThan / DAY_MS) * DAY_MS)
+/**
+ * Returns the midnight before which requests are pruned. It is earlier than what was chosen if the archive has to have the
+ * requests first. Bodies are not archived, so they do not wait.
+ */
+export async function findPruneDate(db: Database, { olderThan, bodiesOnly }: PruneChoice): Promise<Date> {
+  const wanted = new Date(Math.floor(olderThan / DAY_MS) * DAY_MS)
+  const archived = bodiesOnly ? undefined : await archivedUntil(db)
+  return archived !== undefined && archived < wanted ? archived : wanted
 }
 
 /** Returns how many requests would be pruned. */
 export async function countPrunable(db: Database, choice: PruneChoice): Promise<number> {
   const { rows } = await db.query<{ count: string }>({
     text: `SELECT count(*) FROM llm_requests WHERE created_at < $1${choice.bodiesOnly ? HAS_BODY : ""}`,
-    values: [toPruneDate(choice)],
+    values: [await findPruneDate(db, choice)],
     timeoutMs: CHUNK_TIMEOUT_MS,
   })
   return Number(rows[0]!.count)
@@ -36,15 +43,21 @@ export async function countPrunable(db: Database, choice: PruneChoice): Promise<
 export async function countBodiesInS3(db: Database, choice: PruneChoice): Promise<number> {
   const { rows } = await db.query<{ count: string }>({
     text: "SELECT count(*) FROM llm_requests WHERE created_at < $1 AND s3_key IS NOT NULL",
-    values: [toPruneDate(choice)],
+    values: [await findPruneDate(db, choice)],
     timeoutMs: CHUNK_TIMEOUT_MS,
   })
   return Number(rows[0]!.count)
 }
 
+interface Pruned {
+  readonly requests: number
+  /** The number of partitions that were dropped whole. */
+  readonly partitions: number
+}
+
 /**
- * Deletes old requests, or their bodies, in chunks that are committed one by one, so that an interrupted run can be
- * repeated. The rollups stay, and with them the old totals. Returns the number of requests.
+ * Deletes old requests, or their bodies. Partitions that have only old requests are dropped; other requests are deleted in
+ * chunks that are committed one by one. An interrupted run can be repeated. The rollups stay, and with them the old totals.
  * @param onStart runs in a transaction before the first chunk, unless there is nothing to prune
  */
 export async function prune(
@@ -52,8 +65,8 @@ export async function prune(
   choice: PruneChoice,
   onProgress: OnProgress = () => {},
   onStart: (query: RunQuery, total: number) => Promise<void> = async () => {},
-): Promise<number> {
-  const before = toPruneDate(choice)
+): Promise<Pruned> {
+  const before = await findPruneDate(db, choice)
   const total = await countPrunable(db, choice)
   onProgress(0, total)
   if (total > 0) {
@@ -68,7 +81,9 @@ export async function prune(
       await query("DELETE FROM majordomo_journals WHERE written_at < now() - interval '1 year'")
     })
   }
-  let done = 0
+  const onDropped = (requests: number) => onProgress(requests, Math.max(requests, total))
+  const dropped = choice.bodiesOnly ? NOTHING_DROPPED : await dropPartitions(db, before, onDropped)
+  let done = dropped.requests
   for (let from: string | undefined = "-infinity"; from !== undefined; ) {
     const chunk: Chunk = await pruneChunk(db, choice.bodiesOnly, from, before)
     done += chunk.count
@@ -81,8 +96,10 @@ export async function prune(
     await pruneJobs(db, before)
     await db.query("SELECT majordomo_trim_limits()")
   }
-  return done
+  return { requests: done, partitions: dropped.partitions }
 }
+
+const NOTHING_DROPPED = { requests: 0, partitions: 0 }
 
 /** Deletes the rollup of runs for pruned days, which no report reads, in chunks of whole hours. */
 async function pruneRuns(db: Database): Promise<void> {

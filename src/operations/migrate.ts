@@ -1,3 +1,4 @@
+import { addPartitions } from "../database/partitions.ts"
 import { countPastRuns } from "../database/past-runs.ts"
 import { type Migration, migrate } from "../database/schema.ts"
 import type { Context } from "./context.ts"
@@ -15,6 +16,7 @@ interface MigrationResult {
 /** Brings the schema of the database up to date. It may be repeated. */
 export async function migrateSchema({ database, log }: Context<"database" | "log">): Promise<MigrationResult> {
   const { did, rowsKept, newerVersion } = await migrate(database, log)
+  await addPartitions(database)
   await countPastRuns(database, {
     onStart: () => log("counting the agent runs of earlier requests; gateways may run meanwhile"),
   })

@@ -26,6 +26,7 @@ import type { Notifications } from "./notifications/parts.ts"
 import { openNotifications } from "./notifications.ts"
 import type { ServerOptions } from "./options.ts"
 import { type OtlpExport, openOtlpExport } from "./otlp-export.ts"
+import { startPartitions } from "./partitions.ts"
 import { startPastRuns } from "./past-runs.ts"
 import { openPrices } from "./prices.ts"
 import type { Metric } from "./prometheus.ts"
@@ -102,7 +103,8 @@ function startOwnWork({ settings, log, notifications }: Told, database: Database
   const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
   const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
   const pastRuns = startPastRuns({ database, log })
-  for (const part of [retention, reconcile, pastRuns]) scope.own(() => part.close())
+  const partitions = startPartitions({ database, log })
+  for (const part of [retention, reconcile, pastRuns, partitions]) scope.own(() => part.close())
 }
 
 type Part = { close(): void | Promise<void> }

@@ -8,21 +8,28 @@ import type { Database } from "../../src/database/_database.ts"
 import { readSchemaScript, type SchemaScript, toSchemaScript } from "../../src/database/schema-script.ts"
 import { aRecord } from "./_ledger.ts"
 
+/** What partitions have is that of their table, under names that tell which one was the table before. */
+const PARTITIONS = "SELECT oid FROM pg_class WHERE relispartition AND relkind = 'r'"
+
 /**
  * All that two schemas can differ in, one line each: columns with types and defaults (in any order), constraints, indexes,
- * triggers, functions with their settings and their source.
+ * triggers, functions with their settings and their source; and the bounds of partitions.
  */
 export async function describeSchema(db: Pick<Database, "query">): Promise<string[]> {
   const { rows } = await db.query<{ line: string }>(`
     SELECT format('column %s.%s %s %s %s', c.relname, attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) AS line
       FROM pg_attribute JOIN pg_class c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+        AND c.oid NOT IN (${PARTITIONS})
     UNION ALL SELECT format('constraint %s.%s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
-      WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
-    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+      WHERE connamespace = 'public'::regnamespace AND contype <> 'n' AND conrelid NOT IN (${PARTITIONS})
+    UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indrelid
+      WHERE relnamespace = 'public'::regnamespace AND indrelid NOT IN (${PARTITIONS})
+    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid NOT IN (${PARTITIONS})
     UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-    UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxnamespace = 'public'::regnamespace
+    UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext
+      WHERE stxnamespace = 'public'::regnamespace AND stxrelid NOT IN (${PARTITIONS})
+    UNION ALL SELECT format('partition %s %s', relname, pg_get_expr(relpartbound, oid)) FROM pg_class WHERE relispartition AND relkind = 'r'
     UNION ALL SELECT format('sequence %s', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
     UNION ALL SELECT format('grant on %s: %s', relname, relacl) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relacl IS NOT NULL
     ORDER BY 1`)
@@ -58,6 +65,23 @@ const DROP_BILLING =
 
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
+  DO $$ DECLARE found record; BEGIN
+    ALTER TABLE llm_requests DETACH PARTITION llm_requests_first;
+    FOR found IN SELECT name FROM majordomo_partitions() LOOP
+      EXECUTE format('ALTER TABLE llm_requests DETACH PARTITION %I', found.name);
+      EXECUTE format('INSERT INTO llm_requests_first SELECT * FROM %I', found.name);
+      EXECUTE format('DROP TABLE %I', found.name);
+    END LOOP;
+    DROP TABLE llm_requests;
+    ALTER TABLE llm_requests_first RENAME TO llm_requests;
+    ALTER INDEX llm_requests_first_pkey RENAME TO llm_requests_pkey;
+    ALTER STATISTICS llm_requests_first_run RENAME TO llm_requests_run;
+    FOR found IN SELECT relname AS name FROM pg_class WHERE relname LIKE 'llm_requests_first_%' LOOP
+      EXECUTE format('ALTER INDEX %I RENAME TO %I', found.name, replace(found.name, 'llm_requests_first', 'idx_llm_requests'));
+    END LOOP;
+  END $$;
+  DROP FUNCTION majordomo_first_id, majordomo_partitions, majordomo_add_partitions, majordomo_detach_partition,
+    majordomo_drop_detached, majordomo_analyze_requests;
   DROP TABLE majordomo_migrations, llm_price_history, llm_jobs, llm_job_files, llm_job_items, majordomo_verified,
     majordomo_journals, majordomo_sessions, majordomo_admin_tokens, majordomo_sign_in_codes, llm_audit, provider_api_keys,
     majordomo_price_overrides, llm_reconciliations, llm_bill_lines, majordomo_reconcile_runs;

@@ -6,11 +6,13 @@ import { readSchemaScript } from "../../src/database/schema-script.ts"
 import { describeDatabases } from "../support/databases.ts"
 import { makeNewerScript, makeOlderScript } from "./_schemas.ts"
 
+/** What partitions have is that of their table. */
 const CATALOG = `
-  SELECT format('trigger %s of %s', tgname, tgrelid::regclass) AS part FROM pg_trigger WHERE NOT tgisinternal
+  SELECT format('trigger %s of %s', tgname, tgrelid::regclass) AS part FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0
   UNION ALL SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
   UNION ALL SELECT format('unique key of %s (%s)', tablename, substring(indexdef FROM '\\((.*)\\)'))
     FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE UNIQUE%' AND indexdef NOT LIKE '% WHERE %'
+      AND tablename NOT IN (SELECT relname FROM pg_class WHERE relispartition)
   ORDER BY 1`
 
 describeDatabases("alterations of the schema", (open) => {

@@ -200,19 +200,19 @@ describeDatabases("pruning", (open) => {
     const choice = { olderThan: old, bodiesOnly: false }
     expect(await countPrunable(db, choice)).toBe(51)
     const steps: number[] = []
-    expect(await prune(db, choice, (done) => steps.push(done))).toBe(51)
+    expect((await prune(db, choice, (done) => steps.push(done))).requests).toBe(51)
     expect(steps.at(-1)).toBe(51)
     expect(await all(db, "SELECT count(*)::int AS count FROM llm_requests")).toEqual([{ count: 1 }])
     expect(await hourly(db)).toEqual(before)
     await db.query("SELECT majordomo_count_again()")
     expect(await hourly(db)).toEqual(before)
-    expect(await prune(db, choice)).toBe(0)
+    expect((await prune(db, choice)).requests).toBe(0)
   })
 
   test("deletes only the bodies if that is asked", async () => {
     const db = await open()
     await fill(db)
-    expect(await prune(db, { olderThan: old, bodiesOnly: true })).toBe(50)
+    expect((await prune(db, { olderThan: old, bodiesOnly: true })).requests).toBe(50)
     expect(await all(db, "SELECT count(*)::int AS rows, count(request_body)::int AS bodies FROM llm_requests")).toEqual(
       [{ rows: 52, bodies: 1 }],
     )

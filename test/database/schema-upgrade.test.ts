@@ -107,7 +107,6 @@ describe("what upgraded schemas have", () => {
         "column llm_requests.model_alias_found boolean t true",
         "column llm_requests_metadata_keys.hll_state bytea f ",
         "column llm_requests_metadata_keys.hll_updated_at timestamp with time zone f ",
-        "constraint claude_request_details.claude_request_details_llm_request_id_fkey FOREIGN KEY (llm_request_id) REFERENCES llm_requests(id)",
         "constraint claude_request_details.claude_request_details_llm_request_id_key UNIQUE (llm_request_id)",
         "constraint claude_request_details.claude_request_details_pkey PRIMARY KEY (id)",
       ]

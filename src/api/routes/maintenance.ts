@@ -27,6 +27,7 @@ export const maintenance = {
     output: z.object({
       before: z.string().describe("the midnight before which requests are pruned"),
       requests: z.number(),
+      partitions_dropped: z.number().describe("parts of the table, by month, that were dropped whole"),
       bodies_only: z.boolean(),
       dry_run: z.boolean(),
       bodies_left_in_s3: z.number(),

@@ -10,6 +10,7 @@ import { createZeroStart } from "../metrics/zero-start.ts"
 import { createMetrics } from "../metrics.ts"
 import { openNotifications } from "../notifications.ts"
 import type { ServerOptions } from "../options.ts"
+import { startPartitions } from "../partitions.ts"
 import { startPastRuns } from "../past-runs.ts"
 import type { Metric } from "../prometheus.ts"
 import { startDailyReconcile } from "../reconcile.ts"
@@ -57,6 +58,8 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => retention.close())
   const pastRuns = startPastRuns({ database, log })
   scope.own(() => pastRuns.close())
+  const partitions = startPartitions({ database, log })
+  scope.own(() => partitions.close())
   const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
   scope.own(() => reconcile.close())
   const metrics = createMetrics(
