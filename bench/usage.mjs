@@ -228,7 +228,7 @@ async function load() {
   await step("rows", () => Promise.all([insert(0, 2), insert(1, 2)]))
   await client.query("ALTER TABLE llm_requests ENABLE TRIGGER USER")
   await step("indexes", async () => {
-    for (const { definition } of indexes) await client.query(definition)
+    for (const { definition } of indexes) await client.query(definition.replace(" ON ONLY ", " ON "))
   })
   await client.query(
     "INSERT INTO llm_usage_metadata_names VALUES ('User-Id', true, true, true), ('Feature', true, true, true) ON CONFLICT DO NOTHING",

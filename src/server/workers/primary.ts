@@ -55,13 +55,10 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   const recovery = startRecoveries({ settings, log, database }, scope)
   // Once for all workers.
   const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
-  scope.own(() => retention.close())
   const pastRuns = startPastRuns({ database, log })
-  scope.own(() => pastRuns.close())
   const partitions = startPartitions({ database, log })
-  scope.own(() => partitions.close())
   const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
-  scope.own(() => reconcile.close())
+  for (const part of [retention, pastRuns, partitions, reconcile]) scope.own(() => part.close())
   const metrics = createMetrics(
     {
       ledger: recovery.rows.stats,
