@@ -1,7 +1,7 @@
 -- The whole database of majordomo-gateway, for PostgreSQL 14 and later and for the embedded engine.
 -- Generated from migrations/ by `npm run schema`: change it there.
 --
--- Schema version: 27
+-- Schema version: 28
 --
 --   psql -f schema.sql            (or `majordomo-gateway migrate`, or simply `serve`, which applies it itself)
 --
@@ -7324,14 +7324,15 @@ BEGIN
 -- The price certificate and the usage object of a request are two thirds of its row, and rows repeat them but for a few
 -- numbers. Texts with gaps for these numbers are stored once, as cards, and a row has the number of its card and what fills
 -- the gaps. llm_requests_full has the certificate and the usage of every row as a whole. Rows that exist stay as they are,
--- and every program may go on writing rows with `price` and `usage`. A program that does not know cards does not see the
--- certificate and the usage of a row that has one.
+-- and every program may go on writing rows with `price` and `usage`. A program that does not know cards sees neither the
+-- certificate nor the usage of a row that has one, and cannot price it again.
 
 -- Batches hold llm_requests before anything else, so that is what this migration waits for.
 LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
 
--- `price` and `usage` are JSON texts with gaps, `%1$s` and so on, in the form of format(). A gap is filled with one of the
--- row's `card_values`, or with an amount: the value at a position of `quantities` times the number of `units` beside it.
+-- `price` and `usage` are JSON texts with gaps, `%1$s` and so on, as the function format takes them, and with ' in
+-- place of ", which the JSON of a row would have to escape. A gap is filled with one of the row's `card_values`, or with an
+-- amount: the value at a position of `quantities` times the number of `units` beside it.
 CREATE TABLE llm_cards (
   id         bigint PRIMARY KEY,                      -- the first 64 bits of the SHA-256 of the other columns
   price      text,
@@ -7347,10 +7348,13 @@ CREATE TABLE llm_credential_hashes (
   hash text NOT NULL
 );
 
--- A row has either a card, or `price` and `usage` themselves. If it has both, `price` and `usage` are the later ones.
+-- A row has either a card, or `price` and `usage` themselves.
 ALTER TABLE llm_requests ADD COLUMN card bigint;
 ALTER TABLE llm_requests ADD COLUMN provider_api_key_hash_id bigint;
 ALTER TABLE llm_requests ADD COLUMN card_values text;
+-- A program that does not know cards would price such a row again without its usage. This rejects the result.
+ALTER TABLE llm_requests ADD CONSTRAINT llm_requests_card_or_whole
+  CHECK (card IS NULL OR (price IS NULL AND usage IS NULL)) NOT VALID;
 
 -- Fills the gaps of a card. NULL if the card is not known, or lacks the text.
 CREATE FUNCTION majordomo_fill(template text, card_values text, quantities integer[], units numeric[]) RETURNS jsonb
@@ -7361,7 +7365,7 @@ BEGIN
   FOR i IN 1 .. cardinality(quantities) LOOP
     v := v || trim_scale(v[quantities[i]]::numeric * units[i])::text;
   END LOOP;
-  RETURN format(template, VARIADIC v)::jsonb;
+  RETURN format(replace(template, '''', '"'), VARIADIC v)::jsonb;
 END $$;
 
 -- Every request with its whole certificate, usage and hash. A column that is not selected costs nothing.
@@ -7379,6 +7383,31 @@ FROM llm_requests r;
 $migration$;
 
   INSERT INTO majordomo_migrations (version, name, breaking) VALUES (27, 'cards', false);
+END $version$;
+
+
+-- ## Version 28: key_index --------------------------------------------------------------------------------------------
+
+DO $version$
+BEGIN
+  IF to_regclass('majordomo_migrations') IS NULL THEN RETURN; END IF;
+  IF (SELECT max(version) FROM majordomo_migrations) >= 28 THEN RETURN; END IF;
+
+  EXECUTE $migration$
+-- 0028 key_index
+-- breaking: no
+--
+-- The index on the key and the time of a request took 40 to 70 bytes per request: its entries are all different, and those
+-- of many keys are added in turns, so its pages are half empty. Nothing reads it in the order of time: lists are in the order
+-- of created_at. An index on the key alone stores each key once for many requests, and takes about 8 bytes.
+
+LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
+
+CREATE INDEX idx_llm_requests_majordomo_key ON llm_requests (majordomo_api_key_id);
+DROP INDEX IF EXISTS idx_llm_requests_majordomo_key_time;
+$migration$;
+
+  INSERT INTO majordomo_migrations (version, name, breaking) VALUES (28, 'key_index', false);
 END $version$;
 
 DO $$
@@ -7409,8 +7438,8 @@ BEGIN
   FROM strange);
   END IF;
   latest := (SELECT max(version) FROM majordomo_migrations);
-  IF latest > 27 THEN
-    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 27: nothing was changed', latest;
+  IF latest > 28 THEN
+    RAISE WARNING 'the schema of this database has the version %, and this file has the older version 28: nothing was changed', latest;
   END IF;
 END $$;
 

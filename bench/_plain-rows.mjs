@@ -37,7 +37,8 @@ const KINDS = [
 ]
 
 const FIRST_DAY = Date.parse("2026-11-01T00:00:00Z")
-const DAYS = 28
+/** As in the rows of `bench -- usage`: five million in 30 days. */
+const MS_PER_ROW = (30 * 86_400_000) / 5_000_000
 
 /** Opens the prices that come with the program, and returns what makes rows with them. */
 export async function openPlainRows() {
@@ -45,17 +46,17 @@ export async function openPlainRows() {
   return { makeRows: (/** @type {Batch} */ batch) => makeRows(book, batch), close: () => book.close() }
 }
 
-/** @typedef {{ from: number, count: number, of: number, keys: readonly string[], hashes: readonly string[] }} Batch */
+/** @typedef {{ from: number, count: number, keys: readonly string[], hashes: readonly string[] }} Batch */
 
 /**
- * Makes rows number `from` and on, of `of` rows that are spread over four weeks in the order of time.
+ * Makes rows number `from` and on, in the order of time.
  * @param {import("../src/pricing/price-book.ts").PriceBook} book
  * @param {Batch} batch
  * @returns {import("../src/core/log-record.ts").LogRecord[]}
  */
-function makeRows(book, { from, count, of, keys, hashes }) {
+function makeRows(book, { from, count, keys, hashes }) {
   return Array.from({ length: count }, (_, i) => {
-    const at = FIRST_DAY + Math.floor(((from + i) / of) * DAYS * 86_400_000)
+    const at = FIRST_DAY + Math.floor((from + i) * MS_PER_ROW)
     const { provider, path, models } = choose(KINDS)
     const [requested, answered] = choose(models)
     const usage = makeUsage(provider)

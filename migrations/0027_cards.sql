@@ -4,14 +4,15 @@
 -- The price certificate and the usage object of a request are two thirds of its row, and rows repeat them but for a few
 -- numbers. Texts with gaps for these numbers are stored once, as cards, and a row has the number of its card and what fills
 -- the gaps. llm_requests_full has the certificate and the usage of every row as a whole. Rows that exist stay as they are,
--- and every program may go on writing rows with `price` and `usage`. A program that does not know cards does not see the
--- certificate and the usage of a row that has one.
+-- and every program may go on writing rows with `price` and `usage`. A program that does not know cards sees neither the
+-- certificate nor the usage of a row that has one, and cannot price it again.
 
 -- Batches hold llm_requests before anything else, so that is what this migration waits for.
 LOCK TABLE llm_requests IN SHARE ROW EXCLUSIVE MODE;
 
--- `price` and `usage` are JSON texts with gaps, `%1$s` and so on, in the form of format(). A gap is filled with one of the
--- row's `card_values`, or with an amount: the value at a position of `quantities` times the number of `units` beside it.
+-- `price` and `usage` are JSON texts with gaps, `%1$s` and so on, as the function format takes them, and with ' in
+-- place of ", which the JSON of a row would have to escape. A gap is filled with one of the row's `card_values`, or with an
+-- amount: the value at a position of `quantities` times the number of `units` beside it.
 CREATE TABLE llm_cards (
   id         bigint PRIMARY KEY,                      -- the first 64 bits of the SHA-256 of the other columns
   price      text,
@@ -27,10 +28,13 @@ CREATE TABLE llm_credential_hashes (
   hash text NOT NULL
 );
 
--- A row has either a card, or `price` and `usage` themselves. If it has both, `price` and `usage` are the later ones.
+-- A row has either a card, or `price` and `usage` themselves.
 ALTER TABLE llm_requests ADD COLUMN card bigint;
 ALTER TABLE llm_requests ADD COLUMN provider_api_key_hash_id bigint;
 ALTER TABLE llm_requests ADD COLUMN card_values text;
+-- A program that does not know cards would price such a row again without its usage. This rejects the result.
+ALTER TABLE llm_requests ADD CONSTRAINT llm_requests_card_or_whole
+  CHECK (card IS NULL OR (price IS NULL AND usage IS NULL)) NOT VALID;
 
 -- Fills the gaps of a card. NULL if the card is not known, or lacks the text.
 CREATE FUNCTION majordomo_fill(template text, card_values text, quantities integer[], units numeric[]) RETURNS jsonb
@@ -41,7 +45,7 @@ BEGIN
   FOR i IN 1 .. cardinality(quantities) LOOP
     v := v || trim_scale(v[quantities[i]]::numeric * units[i])::text;
   END LOOP;
-  RETURN format(template, VARIADIC v)::jsonb;
+  RETURN format(replace(template, '''', '"'), VARIADIC v)::jsonb;
 END $$;
 
 -- Every request with its whole certificate, usage and hash. A column that is not selected costs nothing.

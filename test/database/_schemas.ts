@@ -20,6 +20,7 @@ export async function describeSchema(db: Pick<Database, "query">): Promise<strin
     UNION ALL SELECT format('constraint %s.%s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
       WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT format('view %s: %s', viewname, definition) FROM pg_views WHERE schemaname = 'public'
     UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
     UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxnamespace = 'public'::regnamespace
@@ -76,6 +77,11 @@ export const FORGET_VERSIONS = `
   DROP FUNCTION majordomo_skip_relayed CASCADE;
   DROP FUNCTION majordomo_drop_reports CASCADE;
   DROP FUNCTION majordomo_is_relayed;
+  DROP VIEW llm_requests_full;
+  DROP TABLE llm_cards, llm_credential_hashes;
+  DROP FUNCTION majordomo_fill;
+  ALTER TABLE llm_requests DROP COLUMN card, DROP COLUMN card_values, DROP COLUMN provider_api_key_hash_id;
+  DROP INDEX idx_llm_requests_majordomo_key;
   DROP INDEX idx_llm_requests_unusual;
   ALTER TABLE IF EXISTS llm_request_repricings DROP CONSTRAINT llm_request_repricings_cost_is_number;
   ALTER TABLE IF EXISTS llm_usage_hourly DROP COLUMN latencies, ${DROP_BILLING}, DROP CONSTRAINT llm_usage_hourly_are_numbers;

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto"
 import type { CostLine, PriceCertificate } from "../../../core/cost.ts"
 import { formatDecimal, parseDecimal } from "../../../core/decimal.ts"
 import type { LogRecord } from "../../../core/log-record.ts"
-import { readNumbers, type Shape, shapeOf, toGap, toTemplate, toTemplateText } from "./shape.ts"
+import { quoteTemplate, readNumbers, type Shape, shapeOf, toGap, toTemplate, toTemplateText } from "./shape.ts"
 
-/** A card as it is stored in `llm_cards`: what many rows have in common, as two JSON texts with gaps for their values. */
+/** A card as it is stored in `llm_cards`: what many rows have in common, as two JSON texts with gaps for their values, and with `'` in place of `"`. */
 export interface StoredCard {
   /** The first 64 bits of the SHA-256 of the other members, as a signed decimal number. */
   readonly id: string
@@ -106,7 +106,7 @@ function isMultiple({ quantity, amount }: CostLine, unit: number): boolean {
   return Math.round(Number(amount) * UNITS_PER_USD) === units && CANONICAL.test(amount)
 }
 
-/** Makes a card of a row. Throws for a row that cannot be serialized. */
+/** Makes a card of a row. Throws for a row that cannot be serialized, or has an apostrophe in a text. */
 export function toCard(content: Content): Card {
   const usageShape = content.usage === undefined ? undefined : shapeOf(JSON.parse(JSON.stringify(content.usage)))
   const numbers: unknown[] = []
@@ -124,9 +124,9 @@ export function toCard(content: Content): Card {
     isReported: reported !== undefined,
     isComputed: computed !== undefined,
   }
-  const usage = usageShape === undefined ? null : toTemplate(usageShape)
+  const usage = usageShape === undefined ? null : quoteTemplate(toTemplate(usageShape))
   const derived = toDerived(lines, numbers.length)
-  const stored = { price: toPriceTemplate(lines, rest, numbers.length), usage, ...derived }
+  const stored = { price: quoteTemplate(toPriceTemplate(lines, rest, numbers.length)), usage, ...derived }
   return { id: toId(stored), ...stored, usageShape, lines, rest }
 }
 

@@ -26,7 +26,9 @@ export function givesBack(
 
 /** Fills the gaps of a template as `majordomo_fill` does. */
 function fill(template: string, values: readonly string[]): string {
-  return template.replace(/%(?:%|(\d+)\$s)/g, (_, position) => (position === undefined ? "%" : values[position - 1]!))
+  return template
+    .replaceAll("'", '"')
+    .replace(/%(?:%|(\d+)\$s)/g, (_, position) => (position === undefined ? "%" : values[position - 1]!))
 }
 
 function toStored(value: unknown): unknown {

@@ -39,6 +39,15 @@ export function readNumbers(shape: Shape, value: unknown, numbers: unknown[]): b
   return i === shapes.length
 }
 
+/**
+ * Returns a JSON text for `format()` of PostgreSQL as a card has it: with `'` in place of `"`, which the JSON of a row would
+ * have to escape. Throws for a text that has a `'` of its own.
+ */
+export function quoteTemplate(template: string): string {
+  if (template.includes("'")) throw new RangeError("the text has an apostrophe")
+  return template.replaceAll('"', "'")
+}
+
 /** Returns the JSON text of a form for `format()` of PostgreSQL, with a gap for each number: the first is `%1$s`. */
 export function toTemplate(shape: Shape): string {
   let gaps = 0
