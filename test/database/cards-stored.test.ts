@@ -1,5 +1,5 @@
 import { cpSync } from "node:fs"
-import { beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it, test } from "vitest"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import type { Database } from "../../src/database/_database.ts"
 import { copyDatabase } from "../../src/database/copy.ts"
@@ -19,6 +19,17 @@ const COUNT = "SELECT count(*)::int AS rows, count(card)::int AS carded FROM llm
 function recordsOf(count: number): LogRecord[] {
   return Array.from({ length: count }, (_, i) => aRecord({ model: `model ${i}`, usage: { [`tokens of ${i}`]: i + 1 } }))
 }
+
+test("llm_requests_full has every column of the table but those of cards, and of the same types", async () => {
+  const db = await connect((await createTestDatabase()).url)
+  const columns = (relation: string) =>
+    `SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+      WHERE attrelid = '${relation}'::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL ($1) ORDER BY 1`
+  const except = [["card", "card_values", "provider_api_key_hash_id"]]
+  const table = await db.query({ text: columns("llm_requests"), values: except })
+  const view = await db.query({ text: columns("llm_requests_full"), values: except })
+  expect(view.rows).toEqual(table.rows)
+})
 
 describe("cards in the ledger", () => {
   let url: string
