@@ -1,6 +1,7 @@
 import { CommandError } from "../core/errors.ts"
 import type { Database } from "./_database.ts"
 import { copyAudit, copyPriceOverrides, copyTokens } from "./copy/access.ts"
+import { createCardCopy } from "./copy/cards.ts"
 import { copyJobs } from "./copy/jobs.ts"
 import { copyKeys, copyMetadataNames, copyProviderKeys, raiseCounters, readJournalMarks } from "./copy/keys.ts"
 import { copyLimits } from "./copy/limits.ts"
@@ -71,7 +72,9 @@ async function copyRequests(
   target: Database,
   onProgress: (done: number, total: number) => void,
 ): Promise<{ readonly requests: number; readonly added: number }> {
-  const columns = await listColumns(source, "llm_requests")
+  const cards = createCardCopy(source, target)
+  let table = "llm_requests"
+  let columns = await listColumns(source, table)
   const total = Number(await count(source, "llm_requests"))
   let requests = 0
   let added = 0
@@ -79,12 +82,18 @@ async function copyRequests(
   for (let after = "00000000-0000-0000-0000-000000000000"; ; ) {
     const { rows } = await source.query<{ batch: string; count: number; last: string | null }>({
       text: `SELECT coalesce(json_agg(r), '[]')::text AS batch, count(*)::int AS count, (array_agg(r.id ORDER BY r.id DESC))[1] AS last
-        FROM (SELECT ${columns} FROM llm_requests WHERE id > $1 ORDER BY id LIMIT ${ROWS_AT_ONCE}) AS r`,
+        FROM (SELECT ${columns} FROM ${table} WHERE id > $1 ORDER BY id LIMIT ${ROWS_AT_ONCE}) AS r`,
       values: [after],
       timeoutMs: COPY_TIMEOUT_MS,
     })
     const { batch, count: size, last } = rows[0]!
     if (last === null) return { requests, added }
+    // What a row refers to is stored before it, so the source has it by now.
+    if (table === "llm_requests" && !(await cards.copyFor(after, last))) {
+      table = "llm_requests_full"
+      columns = await listColumns(source, table)
+      continue
+    }
     // The text is passed on unparsed, so no number in it becomes a JavaScript number.
     const inserted = await target.query({
       text: `INSERT INTO llm_requests (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::llm_requests, $1::json)

@@ -22,12 +22,13 @@ interface FirstUse {
 export async function findNewKeys(db: Queryable, ids: readonly string[]): Promise<readonly FirstUse[]> {
   const { rows } = await db.query<FirstUse>({
     text: `SELECT c.id::text AS "keyId", k.name, f.id::text AS "requestId", f.provider, f.model
-      FROM unnest($1::uuid[]) AS c(id)
+      -- OFFSET 0: requests are read only of keys that have few.
+      FROM (SELECT id FROM unnest($1::uuid[]) AS given(id) WHERE NOT EXISTS (SELECT FROM llm_usage_daily d
+        WHERE d.majordomo_api_key_id = given.id AND d.day < (now() AT TIME ZONE 'UTC')::date - 1) OFFSET 0) AS c
       LEFT JOIN api_keys k ON k.id = c.id
       LEFT JOIN LATERAL (SELECT id, provider, model, requested_at FROM llm_requests
         WHERE majordomo_api_key_id = c.id ORDER BY requested_at LIMIT 1) AS f ON true
-      WHERE coalesce(f.requested_at, now()) > now() - interval '1 day' AND NOT EXISTS (SELECT FROM llm_usage_daily d
-        WHERE d.majordomo_api_key_id = c.id AND d.day < (now() AT TIME ZONE 'UTC')::date - 1)`,
+      WHERE coalesce(f.requested_at, now()) > now() - interval '1 day'`,
     values: [ids],
     timeoutMs: TIMEOUT_MS,
   })

@@ -96,7 +96,7 @@ export async function readRepriceable(
     conditions.push(`(created_at, id) > (${bind(page.after.ended_at)}::timestamptz, ${bind(page.after.id)}::uuid)`)
   }
   const { rows } = await db.query<RepriceableRow>({
-    text: `SELECT ${COLUMNS} FROM llm_requests WHERE ${conditions.join(" AND ")} AND outcome NOT IN ('gap', 'gateway_died', 'rejected')
+    text: `SELECT ${COLUMNS} FROM llm_requests_full WHERE ${conditions.join(" AND ")} AND outcome NOT IN ('gap', 'gateway_died', 'rejected')
       ORDER BY created_at, id LIMIT ${bind(page.limit)}`,
     values,
   })
@@ -158,16 +158,18 @@ const APPLY = `WITH given AS (
   SELECT * FROM json_to_recordset($1::json) AS g(id uuid, old_cost_status text, old_total_cost numeric, input_cost numeric,
     output_cost numeric, total_cost numeric, cost_status text, price jsonb, reason text)
 ), old AS (
-  SELECT r.id, r.input_cost, r.output_cost, r.total_cost, r.cost_status, r.price FROM llm_requests r JOIN given g ON r.id = g.id
+  SELECT r.id, r.input_cost, r.output_cost, r.total_cost, r.cost_status FROM llm_requests r JOIN given g ON r.id = g.id
   WHERE r.cost_status = g.old_cost_status AND r.total_cost IS NOT DISTINCT FROM g.old_total_cost
   ORDER BY r.id FOR UPDATE OF r
+), whole AS (
+  SELECT o.*, f.price, f.usage FROM old o JOIN llm_requests_full f ON f.id = o.id
 ), kept AS (
   INSERT INTO llm_request_repricings (request_id, reason, old_input_cost, old_output_cost, old_total_cost, old_cost_status, old_price,
     new_input_cost, new_output_cost, new_total_cost, new_cost_status, new_price)
   SELECT o.id, g.reason, o.input_cost, o.output_cost, o.total_cost, o.cost_status, o.price,
-    g.input_cost, g.output_cost, g.total_cost, g.cost_status, g.price FROM old o JOIN given g ON g.id = o.id
+    g.input_cost, g.output_cost, g.total_cost, g.cost_status, g.price FROM whole o JOIN given g ON g.id = o.id
   RETURNING request_id
 )
 UPDATE llm_requests r SET input_cost = g.input_cost, output_cost = g.output_cost, total_cost = g.total_cost,
-  cost_status = g.cost_status, price = g.price
-FROM given g JOIN kept k ON k.request_id = g.id WHERE r.id = g.id RETURNING r.id`
+  cost_status = g.cost_status, price = g.price, usage = o.usage, card = NULL, card_values = NULL
+FROM given g JOIN kept k ON k.request_id = g.id JOIN whole o ON o.id = g.id WHERE r.id = g.id RETURNING r.id`

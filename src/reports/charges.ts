@@ -1,5 +1,5 @@
 import { formatDecimal, multiply, parseDecimal } from "../core/decimal.ts"
-import { createStatement, IS_SUBSCRIBED, type Statement } from "./_sql.ts"
+import { createStatement, IS_SUBSCRIBED, type Statement, toWholeRows } from "./_sql.ts"
 import type { Value } from "./dimensions.ts"
 import { toCondition } from "./filters.ts"
 import { multiplied } from "./recorded.ts"
@@ -44,7 +44,7 @@ export function askCharges({ by, period, filters }: Question): Statement {
     return `SELECT of, sum(quantity)::text AS quantity, sum(amount)::text AS amount FROM (
   SELECT jsonb_build_array(${names}, l.bucket, l.kind, l.model, l.rate, r.tier, r.factors)::text AS of, l.quantity, l.amount
   FROM (SELECT ${groups}, r.price ->> 'tier' AS tier, r.price -> 'factors' AS factors, r.price -> 'lines' AS lines
-    FROM llm_requests r WHERE ${where} AND NOT ${IS_SUBSCRIBED} AND r.total_cost IS NOT NULL AND ${IS_EXPLAINED}) r
+    FROM ${toWholeRows(`${where} AND NOT ${IS_SUBSCRIBED} AND r.total_cost IS NOT NULL`)} WHERE ${IS_EXPLAINED}) r
   CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS l (bucket text, kind text, model text, rate text, quantity numeric, amount numeric)
 ) c GROUP BY of ORDER BY of`
   })

@@ -6,7 +6,7 @@ import type {
   RecordedRequests,
   RecordedSide,
 } from "../core/reconciliation.ts"
-import { createStatement, IS_SUBSCRIBED, type Statement, TIME } from "./_sql.ts"
+import { createStatement, IS_SUBSCRIBED, type Statement, TIME, toWholeRows } from "./_sql.ts"
 import { isToken, KIND, PLAIN_BUCKETS, toBucket } from "./recorded-kinds.ts"
 
 export interface RecordedQuestion {
@@ -45,12 +45,12 @@ export function askRecorded({ provider, since, until }: RecordedQuestion): State
   return createStatement((bind) => {
     const from = `${bind(since)}::date::timestamp AT TIME ZONE 'UTC'`
     const to = `${bind(until)}::date::timestamp AT TIME ZONE 'UTC'`
+    const where = `r.provider = ${bind(provider)} AND ${TIME} >= ${from} AND ${TIME} < ${to} + interval '1 day' AND r.requested_at < ${to}
+    AND r.outcome NOT IN ('gap', 'rejected') AND NOT ${IS_SUBSCRIBED}`
     const requests = `SELECT concat_ws('${SEPARATOR}', ${GROUP.join(", ")}) AS of, r.price -> 'lines' AS lines, r.total_cost,
     ${Object.entries(PLAIN_BUCKETS).map(([name, { sql }]) => `${sql} AS ${name}`)}
-  FROM llm_requests r
-  WHERE r.provider = ${bind(provider)} AND ${TIME} >= ${from} AND ${TIME} < ${to} + interval '1 day' AND r.requested_at < ${to}
-    AND r.outcome NOT IN ('gap', 'rejected') AND NOT ${IS_SUBSCRIBED}
-    AND NOT (r.cost_status = 'free' AND r.usage_source = 'none' AND r.status_code < 500 AND ${KIND} <> 'pending')`
+  FROM ${toWholeRows(where)}
+  WHERE NOT (r.cost_status = 'free' AND r.usage_source = 'none' AND r.status_code < 500 AND ${KIND} <> 'pending')`
     return `SELECT r.of, l.of AS line, sum(l.quantity)::text AS quantity, sum(l.amount)::text AS amount,
   (count(*) FILTER (WHERE l.at IS NULL OR l.at = 1))::text AS requests,
   (sum(r.total_cost) FILTER (WHERE l.at IS NULL OR l.at = 1))::text AS total,

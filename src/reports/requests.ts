@@ -29,7 +29,7 @@ export const COLUMNS = Object.fromEntries(
 export const REQUEST_COLUMNS = Object.entries(COLUMNS)
   .map(([name, kind]) => (kind === "money" ? `trim_scale(r.${name})::text AS ${name}` : `r.${name}`))
   .join(", ")
-export const REQUEST_TABLES = "FROM llm_requests r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
+export const REQUEST_TABLES = "FROM llm_requests_full r LEFT JOIN api_keys k ON k.id = r.majordomo_api_key_id"
 
 /** The position of a row when rows are read page by page, newest first. */
 export interface RequestCursor {

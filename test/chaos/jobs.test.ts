@@ -129,7 +129,7 @@ it(
         `SELECT count(*) FILTER (WHERE price ->> 'tier' = 'batch')::int AS items,
           (1000000 * sum(total_cost) FILTER (WHERE price ->> 'tier' = 'batch'))::int AS items_cost,
           count(*) FILTER (WHERE request_method = 'POST' AND total_cost > 0)::int AS responses,
-          (1000000 * sum(total_cost) FILTER (WHERE request_method = 'POST'))::int AS responses_cost FROM llm_requests`,
+          (1000000 * sum(total_cost) FILTER (WHERE request_method = 'POST'))::int AS responses_cost FROM llm_requests_full`,
       )
       report("jobs, two gateways", { rounds, batches, ...sums })
       expect(sums).toEqual({

@@ -26,6 +26,7 @@ export async function describeSchema(db: Pick<Database, "query">): Promise<strin
     UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indrelid
       WHERE relnamespace = 'public'::regnamespace AND indrelid NOT IN (${PARTITIONS})
     UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid NOT IN (${PARTITIONS})
+    UNION ALL SELECT format('view %s: %s', viewname, definition) FROM pg_views WHERE schemaname = 'public'
     UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
     UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext
       WHERE stxnamespace = 'public'::regnamespace AND stxrelid NOT IN (${PARTITIONS})
@@ -65,6 +66,11 @@ const DROP_BILLING =
 
 /** Makes a database of this version look as if it was made before versions existed. */
 export const FORGET_VERSIONS = `
+  DROP VIEW llm_requests_full;
+  DROP TABLE llm_cards, llm_credential_hashes;
+  DROP FUNCTION majordomo_fill;
+  ALTER TABLE llm_requests DROP COLUMN card, DROP COLUMN card_values, DROP COLUMN provider_api_key_hash_id;
+  DROP INDEX idx_llm_requests_majordomo_key;
   DO $$ DECLARE found record; BEGIN
     ALTER TABLE llm_requests DETACH PARTITION llm_requests_first;
     FOR found IN SELECT name FROM majordomo_partitions() LOOP

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest"
 import type { LogRecord } from "../../src/core/log-record.ts"
 import { WRITTEN_COLUMNS } from "../../src/core/row-columns.ts"
-import { replaceUnstorable, toIntentLine, toLine, toMinimalLine } from "../../src/database/ledger/serialize.ts"
+import { toIntentLine, toLine, toMinimalLine } from "../../src/database/ledger/serialize.ts"
 import { createTickBatch } from "../../src/database/ledger/tick-batch.ts"
+import { replaceUnstorable } from "../../src/database/ledger/unstorable.ts"
 import { createRandom } from "../support/random-usage.ts"
 import { aRecord } from "./_ledger.ts"
 
@@ -86,6 +87,7 @@ function randomRecord(random: () => number): LogRecord {
   const line = () => ({
     side: "input",
     bucket: "cacheRead",
+    kind: maybe(text),
     model: text(),
     quantity: count(),
     rate: "0.15",

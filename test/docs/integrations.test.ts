@@ -119,7 +119,7 @@ describe("the snippets of the guides work", () => {
   async function expectRow({ row }: Block): Promise<void> {
     await until(async () => {
       const { rows } = await database.query(
-        "SELECT to_jsonb(r) AS row FROM llm_requests r WHERE id NOT IN (SELECT id FROM seen) ORDER BY created_at DESC",
+        "SELECT to_jsonb(r) AS row FROM llm_requests_full r WHERE id NOT IN (SELECT id FROM seen) ORDER BY created_at DESC",
       )
       expect(rows.map((each) => each.row)).toContainEqual(toPattern({ ...row, status_code: 200 }))
       expect(rows.filter((each) => each.row.majordomo_api_key_id !== keyId)).toEqual([])

@@ -145,7 +145,7 @@ describe("bodies in S3, rows in PostgreSQL", () => {
 
   async function rowOf(id: string): Promise<Row> {
     const find = async () =>
-      (await db.query("SELECT * FROM llm_requests WHERE id = $1", [id])).rows[0] as Row | undefined
+      (await db.query("SELECT * FROM llm_requests_full WHERE id = $1", [id])).rows[0] as Row | undefined
     await expect.poll(find).toBeDefined()
     return (await find())!
   }

@@ -17,7 +17,7 @@ export async function openJobStore(directory: string) {
     /** Returns the rows when all of them are in the database. */
     async readRows(): Promise<readonly LogRecord[]> {
       await ledger.drain(180_000)
-      const { rows } = await database.query<LogRecord>("SELECT * FROM llm_requests ORDER BY id")
+      const { rows } = await database.query<LogRecord>("SELECT * FROM llm_requests_full ORDER BY id")
       return rows
     },
     async close(): Promise<void> {

@@ -74,6 +74,7 @@ async function traceWriter(untilMs: number, isWell: (ms: number) => boolean, ran
     journal: undefined,
     settlement: undefined,
     timing: WRITER_TIMING,
+    prepare: async () => {},
     reject: () => true,
     onSettled: () => {},
     onSlow: () => {},

@@ -65,7 +65,7 @@ describeDatabases("repricing", (open) => {
   const rowsOf = async (db: Database) =>
     (
       await db.query(
-        "SELECT cost_status, trim_scale(total_cost)::text AS total_cost, price->>'reason' AS reason FROM llm_requests ORDER BY created_at, id",
+        "SELECT cost_status, trim_scale(total_cost)::text AS total_cost, price->>'reason' AS reason FROM llm_requests_full ORDER BY created_at, id",
       )
     ).rows
   const keptOf = async (db: Database) => (await db.query("SELECT * FROM llm_request_repricings")).rows

@@ -118,7 +118,7 @@ describe("a new API is one folder and one line", () => {
   /** The row of an answer, as soon as it is in the database. */
   async function rowOf({ headers }: Response): Promise<Record<string, unknown>> {
     const id = headers.get("x-majordomo-request-id")
-    const rows = async () => (await database.query("SELECT * FROM llm_requests WHERE id = $1", [id])).rows
+    const rows = async () => (await database.query("SELECT * FROM llm_requests_full WHERE id = $1", [id])).rows
     await expect.poll(async () => (await rows()).length).toBe(1)
     return (await rows())[0]
   }

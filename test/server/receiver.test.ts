@@ -83,7 +83,7 @@ const settled = () =>
 async function rowsOf(session: string) {
   await settled()
   const { rows } = await sql.query(
-    "SELECT * FROM llm_requests WHERE raw_metadata ->> 'Session-Id' = $1 ORDER BY source",
+    "SELECT * FROM llm_requests_full WHERE raw_metadata ->> 'Session-Id' = $1 ORDER BY source",
     [session],
   )
   return rows
@@ -196,7 +196,7 @@ test("an event without the provider's id is recognized by its session and tokens
   const session = "session-without-ids"
   await relay(session, "req_that_is_not_reported")
   const { rows } = await vi.waitFor(async () => {
-    const found = await sql.query("SELECT * FROM llm_requests WHERE raw_metadata ->> 'Session-Id' = $1", [session])
+    const found = await sql.query("SELECT * FROM llm_requests_full WHERE raw_metadata ->> 'Session-Id' = $1", [session])
     expect(found.rows).toHaveLength(1)
     return found
   }, WAIT)

@@ -119,7 +119,7 @@ export interface JobRow {
 export async function readRows(database: Database): Promise<readonly JobRow[]> {
   const { rows } = await database.query<JobRow>(`SELECT request_method, request_path, majordomo_api_key_id, model,
     trim_scale(total_cost)::text AS total_cost, cost_status, input_tokens::text, output_tokens::text, raw_metadata,
-    price ->> 'tier' AS tier FROM llm_requests ORDER BY id`)
+    price ->> 'tier' AS tier FROM llm_requests_full ORDER BY id`)
   return rows
 }
 

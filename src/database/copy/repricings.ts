@@ -37,13 +37,13 @@ export async function copyRepricings(source: Database, target: Database): Promis
 
 async function copyCosts(source: Database, target: Database, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
-  const costs = "id, input_cost, output_cost, total_cost, cost_status, price"
+  const costs = "id, input_cost, output_cost, total_cost, cost_status, price, usage"
   await write(
     target,
     `UPDATE llm_requests r SET input_cost = s.input_cost, output_cost = s.output_cost, total_cost = s.total_cost,
-        cost_status = s.cost_status, price = s.price
-      FROM json_populate_recordset(NULL::llm_requests, $1::json) AS s
-      WHERE s.id = r.id AND (r.total_cost IS DISTINCT FROM s.total_cost OR r.price IS DISTINCT FROM s.price)`,
-    [await readAll(source, `SELECT ${costs} FROM llm_requests WHERE id = ANY($1::uuid[])`, [ids])],
+        cost_status = s.cost_status, price = s.price, usage = s.usage, card = NULL, card_values = NULL
+      FROM json_populate_recordset(NULL::llm_requests, $1::json) AS s JOIN llm_requests_full f ON f.id = s.id
+      WHERE s.id = r.id AND (r.total_cost IS DISTINCT FROM s.total_cost OR f.price IS DISTINCT FROM s.price)`,
+    [await readAll(source, `SELECT ${costs} FROM llm_requests_full WHERE id = ANY($1::uuid[])`, [ids])],
   )
 }

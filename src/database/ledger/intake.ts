@@ -1,6 +1,7 @@
 import type { JournalRecord, Ledger, LogIntent, LogRecord } from "../../core/log-record.ts"
 import type { Entry } from "../../kit/log/journal.ts"
 import type { Accounts } from "./accounts.ts"
+import type { CardBook } from "./cards/card-book.ts"
 import { describeFailure } from "./data-errors.ts"
 import { createGaps, type Gap } from "./gaps.ts"
 import type { Log } from "./outage.ts"
@@ -23,6 +24,7 @@ export interface Intake extends Ledger {
 interface IntakeOptions {
   readonly store: Store
   readonly accounts: Accounts
+  readonly cards: CardBook
   readonly gapIntervalMs: number
   /** The gaps that earlier processes left. */
   readonly pendingGaps: readonly Gap[]
@@ -35,7 +37,7 @@ interface IntakeOptions {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { store, accounts, gapIntervalMs, pendingGaps: pending, now, log, onAppended, onLost } = options
+  const { store, accounts, cards, gapIntervalMs, pendingGaps: pending, now, log, onAppended, onLost } = options
   let isClosed = false
   const batch = createTickBatch(appendBatch)
   const onChange = store.saveCounters
@@ -43,7 +45,9 @@ export function createIntake(options: IntakeOptions): Intake {
   store.watchGuarded(gaps.left)
 
   function append(record: JournalRecord, onKept?: () => void, when: "soon" | "now" = "soon"): void {
-    const line = isClosed ? undefined : trySerializing(() => serialize(record), "a row cannot be serialized", log)
+    const line = isClosed
+      ? undefined
+      : trySerializing(() => serialize(record, cards), "a row cannot be serialized", log)
     if (line === undefined) {
       drop(isClosed ? "the gateway is closing" : "it cannot be serialized")
       store.saveCounters()
@@ -80,7 +84,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
   function appendOwn(record: LogRecord): StoreResult {
     // A gap is in the counters until its row is kept, so a memory that has the row may be lost.
-    const result = store.append(serialize(record), record.id, true, record.outcome === "gap")
+    const result = store.append(serialize(record, cards), record.id, true, record.outcome === "gap")
     if (result === "kept" || result === "memory") {
       accounts.accepted++
       onAppended()
@@ -118,9 +122,10 @@ function trySerializing(serializeIt: () => string, failure: string, log: Log): s
 const MAX_LINE_BYTES = 48 << 20
 const MAX_BYTES_PER_UNIT = 3
 
-function serialize(record: JournalRecord): string {
+function serialize(record: JournalRecord, cards: CardBook): string {
   try {
-    const line = toLine(record)
+    // The statements that apply notes about jobs read certificates and usage.
+    const line = toLine(record, record.job === undefined ? cards.find(record) : undefined)
     const isShort = line.length <= MAX_LINE_BYTES / MAX_BYTES_PER_UNIT || Buffer.byteLength(line) <= MAX_LINE_BYTES
     return isShort ? line : toLineWithoutBodies(record)
   } catch {

@@ -89,5 +89,6 @@ const assignments = COMPLETED.map(([name]) => `${name} = g.${name}`).join(", ")
  * Writes usage and cost into the rows of the requests that created jobs, and returns the ids of those that exist. The
  * rollups follow by a trigger.
  */
-export const COMPLETE_ROWS = `UPDATE llm_requests r SET model = coalesce(nullif(g.model, ''), r.model), ${assignments}
+export const COMPLETE_ROWS = `UPDATE llm_requests r SET model = coalesce(nullif(g.model, ''), r.model), ${assignments},
+    card = NULL, card_values = NULL
   FROM json_to_recordset($1::json) AS g(id uuid, model text, ${definitions}) WHERE r.id = g.id RETURNING r.id::text`

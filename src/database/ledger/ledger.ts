@@ -4,6 +4,8 @@ import type { Database } from "../_database.ts"
 import { Accounts, type LedgerStats } from "./accounts.ts"
 import { begin, LOST_MEMORY, restore } from "./begin.ts"
 import { describeBlockers } from "./blockers.ts"
+import { CardBook } from "./cards/card-book.ts"
+import { storeNewCards } from "./cards/store.ts"
 import { describeFailure } from "./data-errors.ts"
 import { openDiskStore } from "./disk-store.ts"
 import { createIntake, type Intake } from "./intake.ts"
@@ -103,11 +105,20 @@ function startLedger({ store, restored }: Opened, options: LedgerOptions, timing
     intake.flush()
     return countWaiting()
   })
-  const parts = { store, journal, settlement, accounts, written, countWaiting, getGaps: () => intake.gaps }
+  const cards = new CardBook()
+  const parts = { store, cards, journal, settlement, accounts, written, countWaiting, getGaps: () => intake.gaps }
   const writer = startWriter(parts, options, timing)
   const { gapIntervalMs } = timing
   const hooks = { onAppended: () => writer.wake(), onLost: written.lost }
-  const intake = createIntake({ ...options, ...hooks, store, accounts, gapIntervalMs, pendingGaps: restored.gaps })
+  const intake = createIntake({
+    ...options,
+    ...hooks,
+    store,
+    cards,
+    accounts,
+    gapIntervalMs,
+    pendingGaps: restored.gaps,
+  })
   const shutdown = createShutdown({ store, accounts, intake, settlement })
   let isClosed = false
 
@@ -183,6 +194,7 @@ function createSettlement(
 
 interface WriterParts extends Pick<WriterOptions, "journal" | "settlement"> {
   readonly store: Store
+  readonly cards: CardBook
   readonly accounts: Accounts
   readonly written: WrittenReport
   countWaiting(): number
@@ -190,7 +202,7 @@ interface WriterParts extends Pick<WriterOptions, "journal" | "settlement"> {
 }
 
 function startWriter(
-  { store, journal, settlement, accounts, written, countWaiting, getGaps }: WriterParts,
+  { store, cards, journal, settlement, accounts, written, countWaiting, getGaps }: WriterParts,
   { db, dir, now, log, onBatch }: LedgerOptions,
   timing: WriterTiming,
 ): Writer {
@@ -201,6 +213,7 @@ function startWriter(
     journal,
     settlement,
     timing,
+    prepare: () => storeNewCards(db, cards, timing.queryTimeoutMs),
     reject: (rows) => storeRejected(dir, rows, log),
     onSettled({ source, batch }, { rejected, vanished, unstored }, tookMs) {
       accounts.settle(batch.lines, { rejected, dropped: vanished + unstored, at: now() })
@@ -225,6 +238,7 @@ function startWriter(
       log("info", `${rows === 1 ? "1 row" : `${rows} rows`} in ${dir} had been written before: not written again`)
     },
     onFailure(error) {
+      cards.forgetStored()
       store.releaseMemory()
       accounts.stalledSince ??= now()
       accounts.lastError = describeFailure(error)

@@ -40,6 +40,8 @@ export interface WriterOptions {
   /** Settles the rows that the last process had sent from its memory. Absent without a journal. */
   readonly settlement: MemorySettlement | undefined
   readonly timing: WriterTiming
+  /** Stores what the rows that were read refer to. Called before each batch. */
+  prepare(): Promise<void>
   /** Stores what the database rejects. Returns whether it could. Called before the batch is acknowledged. */
   reject(rows: readonly RejectedRow[]): boolean
   /** The batch is acknowledged: all of its rows are written, except those of `rest`. */
@@ -193,10 +195,11 @@ export class Writer {
     from: number,
     markAt: (to: number) => Mark | undefined,
   ): Promise<readonly RejectedRow[]> {
-    const { db, timing, onSlow } = this.options
+    const { db, timing, prepare, onSlow } = this.options
     let isOver = false
     const timer = setTimeout(() => onSlow(() => isOver), timing.slowMs)
     try {
+      await prepare()
       return await insertBatch(db, batch, {
         timeoutMs: timing.queryTimeoutMs,
         failures: this.failures,

@@ -116,7 +116,7 @@ const REMOVE_NAN = [
   "SELECT set_config('majordomo.same_sums', 'on', true), $1::text, $2::text",
   `WITH changed AS (
     UPDATE llm_requests r SET input_cost = NULL, output_cost = NULL, total_cost = NULL, cost_status = 'unpriced'
-    FROM (SELECT id, input_cost, output_cost, total_cost, cost_status, price FROM llm_requests
+    FROM (SELECT id, input_cost, output_cost, total_cost, cost_status, price FROM llm_requests_full
       WHERE ${inHours("created_at")} AND 'NaN' IN (input_cost, output_cost, total_cost)) AS old
     WHERE r.id = old.id
     RETURNING old.*
