@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 300_000 })
 const EXCEPTIONS = ["old_input_cost", "old_output_cost", "old_total_cost"]
 
 const COLUMNS = `SELECT relname::text AS table, attname::text AS column FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-  WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+  WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped
     AND atttypid IN ('numeric'::regtype, 'float4'::regtype, 'float8'::regtype)`
 
 const SINCE = "2026-02-01T00:00:00Z"

@@ -173,6 +173,21 @@ test("a gateway adds partitions while batches are written, and waits for a reade
   })
 })
 
+test("a request that is written while its partition is made is tried again, and not rejected", async () => {
+  const { db, other, url } = await openTwo()
+  await forgetMonths(db)
+  const third = await connect(url)
+  const ledger = await openTestLedger(db, await makeDirectory())
+  await other.transaction(async (query) => {
+    await query("SELECT majordomo_add_partitions()")
+    ledger.append(aRecord({ id: uuidV7(Date.now() + 45 * 86_400_000) }))
+    await waitForBlocked(third, 1)
+  })
+  expect((await ledger.drain(180_000)).drained).toBe(true)
+  expect(ledger.stats()).toMatchObject({ written: 1, rejected: 0 })
+  expect(await countByPartition(db)).not.toHaveProperty("llm_requests_default")
+})
+
 test("a gateway says once why it cannot add partitions, and adds them when it can", async () => {
   const { db, other } = await openTwo()
   await forgetMonths(db)
