@@ -3,12 +3,14 @@ import { findNearest } from "../config/nearest.ts"
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { CommandError, explainSystemError } from "../core/errors.ts"
 import { InputError } from "../operations/input-error.ts"
+import { listValues } from "./_args.ts"
 import { checkArguments } from "./_command.ts"
 import type { CommandEntry, Program } from "./_commands.ts"
 import { type Candidates, complete } from "./_complete.ts"
 import { replaceDemo } from "./_demo-file.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
 import { printable, toMessage } from "./_text.ts"
+import { parseWatch, watch } from "./_watch.ts"
 
 /** The word with which the scripts of `completion` ask what may come next. */
 const COMPLETE = "__complete"
@@ -48,7 +50,9 @@ async function dispatch(program: Program, given: readonly string[]): Promise<voi
   const { default: command } = await entry.load()
   if (wantsHelp) return void process.stdout.write(commandHelp(title, command, entry))
   checkArguments(title, command, rest)
-  await runCommand(command, { rawArgs: replaceDemo(command, rest) })
+  const show = () => runCommand(command, { rawArgs: replaceDemo(command, rest) })
+  const seconds = Object.hasOwn(command.args ?? {}, "watch") ? parseWatch(listValues("watch", rest)[0]) : undefined
+  await (seconds === undefined ? show() : watch(seconds, show))
 }
 
 /** Returns the options for which `help COMMAND` and `version` stand. */
