@@ -16,16 +16,15 @@ function toRows(lines) {
 
 /** Formats a table for the terminal. @param {readonly Line[]} lines */
 export function toTable(lines) {
-  const rows = [HEAD, ...toRows(lines)]
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n")
+  return alignColumns([HEAD, ...toRows(lines)])
+}
+
+/** Pads cells to columns, the first one on the left and the others on the right. @param {readonly (readonly string[])[]} rows */
+export function alignColumns(rows) {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  const pad = (/** @type {string} */ cell, /** @type {number} */ at) =>
+    at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n")
 }
 
 /** Formats the same table for BENCHMARKS.md. @param {readonly Line[]} lines */

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util"
 import pg from "pg"
 import { chromium } from "playwright-core"
 import { runGateway, startGateway } from "./_processes.mjs"
+import { alignColumns } from "./_report.mjs"
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "20" }, only: { type: "string", default: "" } },
@@ -36,7 +37,8 @@ const gateway = await startGateway(settings, directory)
 const origin = `http://127.0.0.1:${gateway.port}`
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] })
 try {
-  print([["view", "answers", "p50", "p95", "slowest", "page p50", "page p95", ""], ...(await measureViews())])
+  const head = ["view", "answers", "p50", "p95", "slowest", "page p50", "page p95", ""]
+  process.stdout.write(`${alignColumns([head, ...(await measureViews())])}\n`)
 } finally {
   await browser.close()
   await gateway.stop()
@@ -144,12 +146,4 @@ async function findViews() {
 function quantile(numbers, q) {
   const sorted = [...numbers].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
-}
-
-/** @param {string[][]} lines */
-function print(lines) {
-  const widths = lines[0]?.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0))) ?? []
-  const pad = (/** @type {string} */ cell, /** @type {number} */ at) =>
-    at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)
-  process.stdout.write(`${lines.map((line) => line.map(pad).join("  ").trimEnd()).join("\n")}\n`)
 }

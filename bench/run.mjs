@@ -5,6 +5,7 @@
 // npm run bench -- limits   measures the CPU that limits add to a request: see limits.mjs
 // npm run bench -- rows   measures the disk space of a million rows: see rows.mjs
 // npm run bench -- websockets   measures the CPU of a message and the memory of an open WebSocket: see websockets.mjs
+// npm run bench -- growth   measures how reports and commands slow down as rows are added: see growth.mjs
 // npm run bench -- reconcile   measures the comparison of a month with a bill: see reconcile.mjs
 // [LOD-03] [LOD-04] [LOD-08] Compares the gateway, with everything on, with a bare pass-through and with a peer in one run.
 // `--self` compares the pass-through with itself, which shows how accurate the ratios are on this machine. `--only` runs the
@@ -28,7 +29,10 @@ import { scenarios, wholeAnswer } from "./_scenarios.mjs"
 import { measureStarting } from "./_starting.mjs"
 import { measureStreams, STREAMS } from "./_streams.mjs"
 
-if (["usage", "dashboard", "guard", "limits", "reconcile", "rows", "websockets"].includes(process.argv[2] ?? "")) {
+/** The benchmarks of other files of this directory. */
+const OTHERS = ["dashboard", "growth", "guard", "limits", "reconcile", "rows", "usage", "websockets"]
+
+if (OTHERS.includes(process.argv[2] ?? "")) {
   const [name] = process.argv.splice(2, 1)
   await import(`./${name}.mjs`)
   process.exit()

@@ -6,6 +6,7 @@ import "./_typescript.mjs"
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import pg from "pg"
+import { alignColumns } from "./_report.mjs"
 import { INSERT, MODELS } from "./_usage-rows.mjs"
 
 const { values } = parseArgs({
@@ -320,12 +321,5 @@ async function sizes() {
 
 /** @param {string[][]} lines */
 function print(lines) {
-  const widths = lines[0]?.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0))) ?? []
-  const text = lines.map((line) =>
-    line
-      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
-      .join("  ")
-      .trimEnd(),
-  )
-  process.stdout.write(`${text.join("\n")}\n\n`)
+  process.stdout.write(`${alignColumns(lines)}\n\n`)
 }

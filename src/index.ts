@@ -143,6 +143,10 @@ const COMMANDS: CommandTable = {
       reprice: { summary: "price stored requests again", load: () => import("./cli/pricing/reprice.ts") },
     },
   },
+  completion: {
+    summary: "complete commands and options in bash, zsh or fish",
+    load: () => import("./cli/completion.ts"),
+  },
 }
 
 /** Runs the program with the arguments after its name, and sets the exit code. */

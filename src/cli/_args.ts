@@ -10,7 +10,7 @@ export function parsePort(text: string | undefined): number | undefined {
  *
  * @throws CommandError (exit code 2) if the text is no whole number from `min` to `max`
  */
-function parseWhole(
+export function parseWhole(
   option: string,
   text: string | undefined,
   { min, max }: { readonly min: number; readonly max: number },

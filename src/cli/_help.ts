@@ -2,6 +2,14 @@ import { type AnyCommand, hintOf, type Options } from "./_command.ts"
 import type { CommandEntry, CommandTable, Program } from "./_commands.ts"
 import { wrap } from "./_text.ts"
 
+type Pair = readonly [name: string, text: string]
+
+/** The words that stand for options of the program. */
+export const WORDS: readonly Pair[] = [
+  ["help", "explain a command: help COMMAND"],
+  ["version", "print the version"],
+]
+
 /** Returns the help of a group of commands. It loads none of them. */
 export function groupHelp(title: string, program: Program, group: Program | CommandEntry): string {
   const isProgram = group === program
@@ -14,12 +22,20 @@ export function groupHelp(title: string, program: Program, group: Program | Comm
     `Usage: ${title} COMMAND [OPTIONS]`,
     "",
     "Commands:",
-    ...columns(listCommands(group.commands!)),
+    ...columns([
+      ...listCommands(group.commands!),
+      ...(isProgram
+        ? ([
+            ["help", "explain a command: help COMMAND"],
+            ["version", "print the version"],
+          ] as const)
+        : []),
+    ]),
     "",
     "Options:",
     ...columns([
       ["--help", "explain a command: COMMAND --help"],
-      ...(isProgram ? ([["--version", "print the version"]] as const) : []),
+      ...(isProgram ? ([["--version", "the same as version"]] as const) : []),
     ]),
     ...(isProgram
       ? ["", "First steps:", "  npx majordomo-gateway serve", "  npx majordomo-gateway usage --by model"]
@@ -57,8 +73,6 @@ export function commandHelp(title: string, command: AnyCommand, entry: CommandEn
     ...(command.examples ? ["", "Examples:", ...command.examples.map((example) => `  ${example}`)] : []),
   ])
 }
-
-type Pair = readonly [name: string, text: string]
 
 function listCommands(commands: CommandTable): Pair[] {
   return Object.entries(commands).map(([name, { summary, commands: below }]) => [

@@ -2,8 +2,23 @@ import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { CommandError } from "../core/errors.ts"
 import { toMessage, toPrintableJson } from "./_text.ts"
 
+const CLEAR = "\u001b[H\u001b[2J\u001b[3J"
+
+let clearsNext = false
+
+/** Clears the terminal, if stdout is one, when the next output is ready. Until then the last one stays readable. */
+export function clearBeforeNext(): void {
+  clearsNext = process.stdout.isTTY === true
+}
+
+function clear(): void {
+  if (clearsNext) process.stdout.write(CLEAR)
+  clearsNext = false
+}
+
 /** Writes data to stdout, followed by a newline unless it ends with one. Nothing but data goes to stdout. */
 export function print(text: string): void {
+  clear()
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`)
 }
 
@@ -42,6 +57,7 @@ export function printJson(value: unknown, shape?: "one line"): void {
 
 /** Writes a message for people to stderr, where a program that reads the data does not have to skip it. */
 export function printMessage(text: string): void {
+  clear()
   const message = toMessage(text)
   process.stderr.write(message.endsWith("\n") ? message : `${message}\n`)
 }

@@ -3,11 +3,17 @@ import { findNearest } from "../config/nearest.ts"
 import { readRuntimeEnvironment } from "../config/runtime-environment.ts"
 import { CommandError, explainSystemError } from "../core/errors.ts"
 import { InputError } from "../operations/input-error.ts"
+import { listValues } from "./_args.ts"
 import { checkArguments } from "./_command.ts"
 import type { CommandEntry, Program } from "./_commands.ts"
+import { type Candidates, complete } from "./_complete.ts"
 import { replaceDemo } from "./_demo-file.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
 import { printable, toMessage } from "./_text.ts"
+import { parseWatch, watch } from "./_watch.ts"
+
+/** The word with which the scripts of `completion` ask what may come next. */
+const COMPLETE = "__complete"
 
 /** Finds the command, checks its arguments and runs it. Errors become a line on stderr and an exit code. */
 export async function runProgram(program: Program, args: readonly string[]): Promise<void> {
@@ -21,7 +27,9 @@ export async function runProgram(program: Program, args: readonly string[]): Pro
   }
 }
 
-async function dispatch(program: Program, args: readonly string[]): Promise<void> {
+async function dispatch(program: Program, given: readonly string[]): Promise<void> {
+  if (given[0] === COMPLETE) return printCandidates(await complete(program, given.slice(1)))
+  const args = replaceWords(given)
   const { names, entry, rest } = findCommand(program, args)
   const options = beforeDashes(rest)
   if (entry === program && options.some((arg) => arg === "--version" || arg === "-v")) {
@@ -42,7 +50,20 @@ async function dispatch(program: Program, args: readonly string[]): Promise<void
   const { default: command } = await entry.load()
   if (wantsHelp) return void process.stdout.write(commandHelp(title, command, entry))
   checkArguments(title, command, rest)
-  await runCommand(command, { rawArgs: replaceDemo(command, rest) })
+  const show = () => runCommand(command, { rawArgs: replaceDemo(command, rest) })
+  const seconds = Object.hasOwn(command.args ?? {}, "watch") ? parseWatch(listValues("watch", rest)[0]) : undefined
+  await (seconds === undefined ? show() : watch(seconds, show))
+}
+
+/** Returns the options for which `help COMMAND` and `version` stand. */
+function replaceWords(args: readonly string[]): readonly string[] {
+  if (args[0] === "help") return [...args.slice(1), "--help"]
+  return args[0] === "version" ? ["--version", ...args.slice(1)] : args
+}
+
+function printCandidates({ words, files }: Candidates): void {
+  const lines = words.map(([word, text]) => `${word}\t${text}`)
+  process.stdout.write([...lines, ...(files ? [":files"] : [])].map((line) => `${line}\n`).join(""))
 }
 
 type Group = Program | CommandEntry

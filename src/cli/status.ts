@@ -4,11 +4,12 @@ import { call, REMOTE } from "./_call.ts"
 import { defineCommand, JSON_OPTION } from "./_command.ts"
 import { print, printJson } from "./_print.ts"
 import { printable, withThousands } from "./_text.ts"
+import { WATCH_OPTION } from "./_watch.ts"
 import { toTime } from "./keys/_keys.ts"
 
 export default defineCommand({
   meta: { name: "status", description: "whether everything is well, in one screen; exit code 1 if something is not" },
-  args: { ...JSON_OPTION, ...REMOTE },
+  args: { ...JSON_OPTION, ...WATCH_OPTION, ...REMOTE },
   examples: ["majordomo-gateway status", "majordomo-gateway status --json | jq .problems"],
   async run({ args }) {
     const found = await call(args, status.get, {})

@@ -77,6 +77,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 const OTHERS = [
   "mcp",
   "statusline",
+  "completion",
   ...["doctor", "health", "backup", "restore", "service/print", "service/install", "login", "dashboard", "vault/init"],
   ...["pricing/list", "pricing/get", "pricing/refresh"],
 ]

@@ -66,6 +66,9 @@ describe("help", () => {
     [["serve", "--help"], "--port"],
     [["usage", "--help"], "--by DIM[,DIM]"],
     [["usage", "request", "--help"], "--explain"],
+    [["help"], "Usage: majordomo-gateway COMMAND"],
+    [["help", "keys"], "Usage: majordomo-gateway keys COMMAND"],
+    [["help", "keys", "create"], "Usage: majordomo-gateway keys create --name NAME [OPTIONS]"],
   ])("%j", async (args, text) => {
     const { code, stdout, stderr } = await run(...args)
     expect(stdout).toContain(text)
@@ -80,9 +83,9 @@ describe("help", () => {
     expect(stderr).toContain("Usage: majordomo-gateway COMMAND")
   })
 
-  test("--version is the version of the package", async () => {
+  test("--version, -v and version print the version of the package", async () => {
     const { version } = (await import("../../package.json", { with: { type: "json" } })).default
-    expect((await run("--version")).stdout).toBe(`${version}\n`)
+    for (const word of ["--version", "-v", "version"]) expect((await run(word)).stdout).toBe(`${version}\n`)
   })
 })
 

@@ -17,7 +17,11 @@ export interface Installation {
   /** Runs one command until it ends. `input` is its stdin. */
   run(args: readonly string[], settings?: Settings, input?: string): Promise<Ran>
   /** Runs one command that goes on until Ctrl-C, and presses it as soon as the output is enough. */
-  runUntil(isEnough: (stdout: string) => boolean, args: readonly string[], settings?: Settings): Promise<Ran>
+  runUntil(
+    isEnough: (stdout: string, stderr: string) => boolean,
+    args: readonly string[],
+    settings?: Settings,
+  ): Promise<Ran>
   /** Returns what a command with `--json` prints. @throws with the command's messages if it fails */
   runJson(args: readonly string[], settings?: Settings, input?: string): Promise<unknown>
   /** Runs `serve` on a free port and waits until it is ready. */
@@ -99,13 +103,12 @@ export function createInstallation(
     async runUntil(isEnough, args, settings = {}) {
       const { child, exited } = start(args, settings)
       const said = { stdout: "", stderr: "" }
-      child.stderr.on("data", (bytes: Buffer) => {
-        said.stderr += bytes
-      })
-      child.stdout.on("data", (bytes: Buffer) => {
-        said.stdout += bytes
-        if (isEnough(said.stdout)) child.kill("SIGINT")
-      })
+      for (const name of ["stdout", "stderr"] as const) {
+        child[name].on("data", (bytes: Buffer) => {
+          said[name] += bytes
+          if (isEnough(said.stdout, said.stderr)) child.kill("SIGINT")
+        })
+      }
       return { ...(await exited), ...said }
     },
     async runJson(args, settings, input) {

@@ -5,6 +5,7 @@ import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { toCsv } from "../_csv.ts"
 import { toDollars } from "../_money.ts"
 import { print, printJson } from "../_print.ts"
+import { WATCH_OPTION } from "../_watch.ts"
 import { printNotes } from "./_notes.ts"
 import { FILTER_OPTIONS, toChoice } from "./_options.ts"
 import { toPeriodLine } from "./_period.ts"
@@ -19,6 +20,7 @@ export default defineCommand({
     month: { type: "string", valueHint: "MONTH", description: "this month or a later one (default: this-month)" },
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
+    ...WATCH_OPTION,
     ...REMOTE,
   },
   examples: ["majordomo-gateway usage forecast", "majordomo-gateway usage forecast --where Team=search --json"],

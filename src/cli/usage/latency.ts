@@ -6,6 +6,7 @@ import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { withThousands } from "../_text.ts"
+import { WATCH_OPTION } from "../_watch.ts"
 import { renderCsv, toLabelColumns } from "./_breakdown.ts"
 import { printEmpty } from "./_empty.ts"
 import { printNotes } from "./_notes.ts"
@@ -26,6 +27,7 @@ export default defineCommand({
     limit: { type: "string", valueHint: "N", description: "at most N rows" },
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
+    ...WATCH_OPTION,
     ...REMOTE,
   },
   examples: [

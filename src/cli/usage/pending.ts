@@ -5,6 +5,7 @@ import { defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson, printMessage, type Screen } from "../_print.ts"
 import { renderTable } from "../_table.ts"
 import { printable, withThousands } from "../_text.ts"
+import { WATCH_OPTION } from "../_watch.ts"
 
 export default defineCommand({
   meta: {
@@ -14,6 +15,7 @@ export default defineCommand({
   args: {
     limit: { type: "string", valueHint: "N", description: "at most so many, the oldest first (default 50)" },
     ...JSON_OPTION,
+    ...WATCH_OPTION,
     ...REMOTE,
   },
   examples: ["majordomo-gateway usage pending", "majordomo-gateway usage pending --json"],

@@ -12,6 +12,7 @@ import { SORTS } from "../../operations/usage/report.ts"
 import { call, REMOTE } from "../_call.ts"
 import { checkFormat, defineCommand, JSON_OPTION } from "../_command.ts"
 import { findScreen, print, printJson } from "../_print.ts"
+import { WATCH_OPTION } from "../_watch.ts"
 import { renderBreakdown, renderCsv } from "./_breakdown.ts"
 import { printEmpty } from "./_empty.ts"
 import { printNotes } from "./_notes.ts"
@@ -29,6 +30,7 @@ export default defineCommand({
     limit: { type: "string", valueHint: "N", description: "at most N rows" },
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
+    ...WATCH_OPTION,
     ...REMOTE,
   },
   examples: [

@@ -7,6 +7,7 @@ import { alignPoints } from "../_money.ts"
 import { findScreen, print, printJson, type Screen } from "../_print.ts"
 import { type Column, renderTable, toCounts } from "../_table.ts"
 import { toMoment } from "../_text.ts"
+import { WATCH_OPTION } from "../_watch.ts"
 import { toCostCell, toValueColumns } from "./_breakdown.ts"
 import { FILTER_OPTIONS, toChoice, toPeriod } from "./_options.ts"
 import { toAskedPeriodLine } from "./_period.ts"
@@ -22,6 +23,7 @@ export default defineCommand({
     limit: { type: "string", valueHint: "N", description: "at most so many (default 20)" },
     ...JSON_OPTION,
     csv: { type: "boolean", description: "print comma-separated values" },
+    ...WATCH_OPTION,
     ...REMOTE,
   },
   examples: ["majordomo-gateway usage runs", "majordomo-gateway usage runs --since today --sort cost --limit 5"],
