@@ -11,8 +11,8 @@ const LONG_FOR_A_REASON: Readonly<Record<string, string>> = {
   "config/settings.ts": "the one table of all settings",
 }
 
-/** Their exports are for others: `index.ts` starts the program, and users import the client. */
-const PUBLIC_FILES: readonly string[] = ["index.ts", "client/index.ts"]
+/** Their exports are for others: `bin/` calls two of them, and users import the client. */
+const PUBLIC_FILES: readonly string[] = ["index.ts", "cli/_statusline-only.ts", "client/index.ts"]
 
 const root = new URL("../", import.meta.url)
 const files = readSources("src").filter(({ path }) => /\.tsx?$/.test(path))
