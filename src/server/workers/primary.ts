@@ -5,7 +5,9 @@ import { readStoredTotals } from "../../database/ledger/life.ts"
 import { createCounters } from "../../gateway/counters.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
+import { createLateRows } from "../late-rows.ts"
 import { checkPorts } from "../listen.ts"
+import { createUsageMetrics } from "../metrics/usage.ts"
 import { createZeroStart } from "../metrics/zero-start.ts"
 import { createMetrics } from "../metrics.ts"
 import { openNotifications } from "../notifications.ts"
@@ -51,7 +53,9 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => pool.stop(0))
   const ready = await pool.start(countWorkers(settings))
 
-  const recovery = startRecoveries({ settings, log, database }, scope)
+  const late = createLateRows(database, [(...row) => metrics.onLate(...row)])
+  scope.own(() => late.close())
+  const recovery = startRecoveries({ settings, log, database, onLate: late.add }, scope)
   // Once for all workers.
   const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
   scope.own(() => retention.close())
@@ -69,6 +73,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
       connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
       limits: () => [],
       notifications: () => notifications?.stats(),
+      usage: createUsageMetrics(database, Date.now).collect,
       openTelemetry: () => [],
       pricesCheckedAt: () => undefined,
     },

@@ -23,6 +23,15 @@ export function toOperation(path: string, method: string, isWebSocket: boolean):
   return OPERATIONS.find(([pattern]) => pattern.test(path))?.[1]
 }
 
+/**
+ * Returns the name of the operation of a piece of a job, which is read from an answer with results. The conventions have none
+ * for batches, and allow others.
+ * @param path that of the request for the results
+ */
+export function toLateOperation(path: string): string {
+  return /\/responses\//.test(path) ? "chat" : "batch"
+}
+
 /** The conventions' names of providers whose names here differ. */
 const PROVIDERS: Readonly<Record<string, string>> = {
   gemini: "gcp.gemini",
