@@ -44,6 +44,14 @@ describe("the source", () => {
     expect(files.flatMap(findLongFunctions), "find the second idea in it and give it a name").toEqual([])
   })
 
+  test("a table whose keys are texts has no entries but its own", () => {
+    const literal = /^(?:export )?const ([A-Z_]+): (?:Readonly<)?Record<string,[^=]*(?:=>[^=]*)?= \{/gm
+    const found = files
+      .filter(({ path }) => !/^(?:client|dashboard|kit)\//.test(path))
+      .flatMap(({ path, text }) => [...text.matchAll(literal)].map(([, name]) => `${path}: ${name}`))
+    expect(found, "make it by createTable: clients send names such as constructor").toEqual([])
+  })
+
   test("no two files import each other, not even for types, and not by way of others", () => {
     expect(findCycles(files), "move what both need to a file of its own").toEqual([])
   })

@@ -1,3 +1,5 @@
+import { createTable } from "../../core/table.ts"
+
 /**
  * The operations of the GenAI conventions, by the end of a request's path. `chat` is the convention for every API of
  * messages, also for OpenAI's Responses.
@@ -33,7 +35,7 @@ export function toLateOperation(path: string): string {
 }
 
 /** The conventions' names of providers whose names here differ. */
-const PROVIDERS: Readonly<Record<string, string>> = {
+const PROVIDERS: Readonly<Record<string, string>> = createTable({
   gemini: "gcp.gemini",
   vertex: "gcp.vertex_ai",
   bedrock: "aws.bedrock",
@@ -41,7 +43,7 @@ const PROVIDERS: Readonly<Record<string, string>> = {
   mistral: "mistral_ai",
   xai: "x_ai",
   watsonx: "ibm.watsonx.ai",
-}
+})
 
 export function toProviderName(provider: string): string {
   return Object.hasOwn(PROVIDERS, provider) ? PROVIDERS[provider]! : provider
