@@ -8,7 +8,7 @@ const MOST_MODELS = 100
 const NONE = "(none)"
 const PERIODS = ["day", "month"] as const
 
-export interface UsageMetrics {
+interface UsageMetrics {
   /** Returns the sums that the last scrapes have caused to be read. */
   collect(): readonly Metric[]
 }

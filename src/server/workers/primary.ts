@@ -1,3 +1,4 @@
+import type { Database } from "../../database/_database.ts"
 import { discardSecret } from "../../database/key-secrets.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
@@ -9,7 +10,8 @@ import { createLateRows } from "../late-rows.ts"
 import { checkPorts } from "../listen.ts"
 import { createUsageMetrics } from "../metrics/usage.ts"
 import { createZeroStart } from "../metrics/zero-start.ts"
-import { createMetrics } from "../metrics.ts"
+import { createMetrics, type Metrics } from "../metrics.ts"
+import type { Notifications } from "../notifications/parts.ts"
 import { openNotifications } from "../notifications.ts"
 import type { ServerOptions } from "../options.ts"
 import { startPastRuns } from "../past-runs.ts"
@@ -32,6 +34,34 @@ type PrimaryOptions = Omit<ServerOptions, "onRecord" | "worker">
  */
 export function startPrimary(options: PrimaryOptions): Promise<RunningServer> {
   return openInScope((scope) => open(options, scope))
+}
+
+interface MetricParts {
+  readonly settings: PrimaryOptions["settings"]
+  readonly database: Database
+  readonly recovery: ReturnType<typeof startRecoveries>
+  readonly pool: WorkerPool
+  readonly notifications: Notifications | undefined
+}
+
+/** Creates the metrics of what the primary process does itself. */
+function createOwnMetrics({ settings, database, recovery, pool, notifications }: MetricParts): Metrics {
+  return createMetrics(
+    {
+      ledger: recovery.rows.stats,
+      rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
+      bodies: recovery.bodies.stats,
+      // The workers have all connections, requests and price lists.
+      gateway: () => ({ requests: 0, ...createCounters() }),
+      connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
+      limits: () => [],
+      notifications: () => notifications?.stats(),
+      usage: createUsageMetrics(database, Date.now).collect,
+      openTelemetry: () => [],
+      pricesCheckedAt: () => undefined,
+    },
+    { ...settings, ledger: { maxJournalBytes: 0 } },
+  )
 }
 
 async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServer> {
@@ -63,22 +93,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => pastRuns.close())
   const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
   scope.own(() => reconcile.close())
-  const metrics = createMetrics(
-    {
-      ledger: recovery.rows.stats,
-      rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
-      bodies: recovery.bodies.stats,
-      // The workers have all connections, requests and price lists.
-      gateway: () => ({ requests: 0, ...createCounters() }),
-      connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
-      limits: () => [],
-      notifications: () => notifications?.stats(),
-      usage: createUsageMetrics(database, Date.now).collect,
-      openTelemetry: () => [],
-      pricesCheckedAt: () => undefined,
-    },
-    { ...settings, ledger: { maxJournalBytes: 0 } },
-  )
+  const metrics = createOwnMetrics({ settings, database, recovery, pool, notifications })
   scope.own(() => metrics.close())
   collectOwn = metrics.collect
 
