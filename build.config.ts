@@ -11,7 +11,7 @@ import { ensureSeed } from "./src/embedded/seed/make-seed.ts"
 
 const licenses = collectLicenses("THIRD_PARTY_LICENSES", writeFileSync)
 
-export default defineBuildConfig({
+const main = defineBuildConfig({
   // A worker thread starts from a file, so each kind of thread is an entry.
   entries: [
     "src/index",
@@ -54,3 +54,20 @@ export default defineBuildConfig({
     },
   },
 })
+
+/** One file of its own, because a status line is drawn often: each module would take a millisecond to load. */
+const statusLine = defineBuildConfig({
+  entries: [{ input: "src/cli/_statusline-only", name: "statusline" }],
+  outDir: "dist",
+  clean: false,
+  declaration: false,
+  failOnWarn: false,
+  rollup: {
+    emitCJS: false,
+    inlineDependencies: true,
+    resolve: { exportConditions: ["node"] },
+    esbuild: { target: "node20" },
+  },
+})
+
+export default [main, statusLine].flat()

@@ -11,8 +11,8 @@ const LONG_FOR_A_REASON: Readonly<Record<string, string>> = {
   "config/settings.ts": "the one table of all settings",
 }
 
-/** Their exports are for others: `index.ts` starts the program, and users import the client. */
-const PUBLIC_FILES: readonly string[] = ["index.ts", "client/index.ts"]
+/** Their exports are for others: `bin/` calls two of them, and users import the client. */
+const PUBLIC_FILES: readonly string[] = ["index.ts", "cli/_statusline-only.ts", "client/index.ts"]
 
 const root = new URL("../", import.meta.url)
 const files = readSources("src").filter(({ path }) => /\.tsx?$/.test(path))
@@ -42,6 +42,14 @@ describe("the source", () => {
 
   test(`no function spans more than ${MAX_FUNCTION_LINES} lines`, () => {
     expect(files.flatMap(findLongFunctions), "find the second idea in it and give it a name").toEqual([])
+  })
+
+  test("a table whose keys are texts has no entries but its own", () => {
+    const literal = /^(?:export )?const ([A-Z_]+): (?:Readonly<)?Record<string,[^=]*(?:=>[^=]*)?= \{/gm
+    const found = files
+      .filter(({ path }) => !/^(?:client|dashboard|kit)\//.test(path))
+      .flatMap(({ path, text }) => [...text.matchAll(literal)].map(([, name]) => `${path}: ${name}`))
+    expect(found, "make it by createTable: clients send names such as constructor").toEqual([])
   })
 
   test("no two files import each other, not even for types, and not by way of others", () => {

@@ -1,4 +1,5 @@
 import { CommandError } from "../core/errors.ts"
+import { createTable } from "../core/table.ts"
 import { NO_PARAMETER } from "./input.ts"
 import { type Problem, toError } from "./problem.ts"
 import { NO_ROUTE } from "./router.ts"
@@ -27,7 +28,7 @@ const UNTRUSTED =
 const NO_TLS = "it does not speak TLS: write http:// in place of https://"
 
 /** Why a connection cannot be opened, and what to do, by the code of the system, of OpenSSL or of the HTTP client. */
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, string>> = createTable({
   DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
   UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
@@ -43,7 +44,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "bad port": "HTTP clients do not connect to this port: let it listen at another one",
   ENOTFOUND: "no machine has this name: correct the address",
   EAI_AGAIN: "its name cannot be looked up now: check the network of this machine",
-}
+})
 
 /** Codes of a connection that was open, so that the gateway may have done what it was asked for. */
 const WAS_OPEN = /^(UND_ERR_SOCKET|UND_ERR_HEADERS_TIMEOUT|ECONNRESET|EPIPE|HPE_\w+)$/

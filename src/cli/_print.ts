@@ -77,3 +77,19 @@ export function findScreen(): Screen {
   const width = isTerminal ? Math.max(40, process.stdout.columns || 80) : undefined
   return { width, color: isTerminal && !noColor, drawing: isTerminal && !noColor }
 }
+
+/**
+ * Ends the process without an error when the reader of the output has left, as in `majordomo usage | head`, and with one
+ * line when the output cannot be written, as to a full disk.
+ */
+export function exitOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(process.exitCode ?? 0)
+      if (stream === process.stdout) {
+        process.stderr.write(`error: the output cannot be written (${error.code ?? error.message})\n`)
+      }
+      process.exit(1)
+    })
+  }
+}

@@ -9,6 +9,7 @@ import type { CommandEntry, Program } from "./_commands.ts"
 import { type Candidates, complete } from "./_complete.ts"
 import { replaceDemo } from "./_demo-file.ts"
 import { commandHelp, groupHelp } from "./_help.ts"
+import { exitOnBrokenPipe } from "./_print.ts"
 import { printable, toMessage } from "./_text.ts"
 import { parseWatch, watch } from "./_watch.ts"
 
@@ -127,20 +128,4 @@ function printError(error: unknown): number {
   if (debug) process.stderr.write(`${toMessage(error instanceof Error ? String(error.stack) : String(error))}\n`)
   else process.stderr.write("error: internal error; run it again with MAJORDOMO_DEBUG=1 to see where\n")
   return 1
-}
-
-/**
- * Ends the process without an error when the reader of the output has left, as in `majordomo usage | head`, and with one
- * line when the output cannot be written, as to a full disk.
- */
-function exitOnBrokenPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(process.exitCode ?? 0)
-      if (stream === process.stdout) {
-        process.stderr.write(`error: the output cannot be written (${error.code ?? error.message})\n`)
-      }
-      process.exit(1)
-    })
-  }
 }

@@ -31,11 +31,34 @@ export async function fetchSpending(args: RemoteArgs, session: string | undefine
     maxLength: MAX_BODY_LENGTH,
   })
   if (status === undefined) throw new CommandError(`no answer from ${new URL(url).host}`)
-  if (status === 200) return JSON.parse(body) as Spending
+  if (status === 200) return parseSpending(body)
   if (status === 401) throw new CommandError("the gateway does not accept this key or token")
   if (status === 403) throw new CommandError("the gateway is not called by this name (admin.hosts)")
   if (status === 404) throw new CommandError("the gateway is too old, or has no admin API at this address")
   throw new CommandError(`the gateway answered with status ${status}`)
+}
+
+/** Another program may answer at the address, such as the page of a network that asks people to sign in. */
+function parseSpending(body: string): Spending {
+  try {
+    const spending = JSON.parse(body) as Spending
+    const { session, limits } = spending
+    if (isSum(spending.today) && (session === null || isSum(session)) && limits.every(isLimit)) return spending
+  } catch {
+    // It is no JSON, or of another shape.
+  }
+  throw new CommandError("the address answers, but not as a gateway does")
+}
+
+const DECIMAL = /^-?\d+(\.\d+)?$/
+const isDecimal = (value: unknown): boolean => typeof value === "string" && DECIMAL.test(value)
+
+function isSum({ requests, total_cost: cost, subscription_value: value }: Spending["today"]): boolean {
+  return typeof requests === "number" && (cost === null || isDecimal(cost)) && (value === null || isDecimal(value))
+}
+
+function isLimit({ name, measure, amount, remaining }: Spending["limits"][number]): boolean {
+  return [name, measure].every((text) => typeof text === "string") && [amount, remaining].every(isDecimal)
 }
 
 function findAddress(args: RemoteArgs): Address {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { sessions } from "../api/routes/sessions.ts"
 import { CommandError } from "../core/errors.ts"
+import { createTable } from "../core/table.ts"
 import { fetchOwnPage } from "../operations/gateway-client.ts"
 import { findDashboardOrigin } from "../operations/open/running.ts"
 import { call, REMOTE } from "./_call.ts"
@@ -45,4 +46,4 @@ function openInBrowser(url: string): void {
     .unref()
 }
 
-const OPENERS: Readonly<Record<string, readonly string[]>> = { darwin: ["open"], win32: ["explorer.exe"] }
+const OPENERS: Readonly<Record<string, readonly string[]>> = createTable({ darwin: ["open"], win32: ["explorer.exe"] })

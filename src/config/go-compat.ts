@@ -1,10 +1,11 @@
+import { createTable } from "../core/table.ts"
 import type { Notes, SourcedValue } from "./sources.ts"
 
 /**
  * Settings of the Go gateway, in any of its versions, that have no effect here, and what to use instead. They are
  * accepted with a warning, so that its configuration files can be used unchanged.
  */
-const GO_GATEWAY: Readonly<Record<string, string>> = {
+const GO_GATEWAY: Readonly<Record<string, string>> = createTable({
   admin: "use the other settings of admin",
   body_store: "use logging.body_storage and s3",
   cors: "use server.cors_origins",
@@ -29,7 +30,7 @@ const GO_GATEWAY: Readonly<Record<string, string>> = {
   "upstream.job_poll_interval": "a job is billed when a client fetches it",
   "upstream.job_poll_limit": "a job is billed when a client fetches it",
   "upstream.key_sync_interval": "revoked keys are rejected at once",
-}
+})
 
 /** Providers that the Go gateway knows by name alone. Here, any provider that is not built in needs a format. */
 const GO_PROVIDERS = new Set(["deepseek", "fireworks", "together"])

@@ -1,3 +1,4 @@
+import { createTable } from "../core/table.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import type { Notes, SourcedValue } from "./sources.ts"
 import { INVALID, type ValueParser } from "./value-parsers.ts"
@@ -48,11 +49,11 @@ function parsePair(pair: string): readonly [string, string] {
 
 const PREFIX = "telemetry.otlp"
 /** The variables of OpenTelemetry's own programs, by the settings that they stand for. */
-const VARIABLES: Readonly<Record<string, string>> = {
+const VARIABLES: Readonly<Record<string, string>> = createTable({
   [`${PREFIX}.endpoint`]: "OTEL_EXPORTER_OTLP_ENDPOINT",
   [`${PREFIX}.headers`]: "OTEL_EXPORTER_OTLP_HEADERS",
   [`${PREFIX}.protocol`]: "OTEL_EXPORTER_OTLP_PROTOCOL",
-}
+})
 
 /**
  * Adds the variables of OpenTelemetry whose settings are not set. `OTEL_SDK_DISABLED` turns off what they would turn on. If

@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from "node:path"
+import { createTable } from "../core/table.ts"
 import { findHomeDirectory } from "../kit/home-directory.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 
@@ -152,7 +153,7 @@ export const durationOrNever: ValueParser<number | undefined, "Ms"> = {
   parse: (raw, dir) => (raw === "never" ? undefined : duration.parse(raw, dir)),
 }
 
-const AGE_MS: Readonly<Record<string, number>> = { d: MS.d, w: 7 * MS.d, y: 365 * MS.d }
+const AGE_MS: Readonly<Record<string, number>> = createTable({ d: MS.d, w: 7 * MS.d, y: 365 * MS.d })
 
 /** Parses an age such as `90d`, `12w` or `1y` to milliseconds. Returns undefined for anything else. */
 export function parseAge(text: string): number | undefined {
@@ -167,7 +168,7 @@ export const age: ValueParser<number | undefined, "Ms"> = {
   parse: (raw) => (raw === "keep" || raw === "" ? undefined : (parseAge(String(raw)) ?? INVALID)),
 }
 
-const BYTES: Readonly<Record<string, number>> = {
+const BYTES: Readonly<Record<string, number>> = createTable({
   "": 1,
   b: 1,
   kb: 1e3,
@@ -178,7 +179,7 @@ const BYTES: Readonly<Record<string, number>> = {
   mib: 2 ** 20,
   gib: 2 ** 30,
   tib: 2 ** 40,
-}
+})
 
 export const size: ValueParser<number, "Bytes"> = {
   unit: "Bytes",

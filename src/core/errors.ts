@@ -1,3 +1,5 @@
+import { createTable } from "./table.ts"
+
 /** The HTTP status of each error that the gateway itself reports. */
 const STATUS_OF_CODE = {
   bad_request: 400,
@@ -70,14 +72,14 @@ export class NotFoundError extends CommandError {}
 export class ConflictError extends CommandError {}
 
 /** Errors of the operating system that are not bugs, with what to do about them. */
-const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = createTable({
   ENOSPC: "the disk is full: free some space on it, or set storage.data_dir to a directory on another disk",
   EDQUOT: "the quota of the disk is used up: raise it, or set storage.data_dir to a directory on another disk",
   EROFS: "the file system is read-only: mount it writable, or set storage.data_dir to another directory",
   EACCES: "this user has no permission: correct the owner or the mode of the file, or run this as its owner",
   EMFILE: "too many files are open: raise the limit (ulimit -n, or LimitNOFILE of systemd)",
   ENFILE: "too many files are open on this machine: raise its limit (fs.file-max)",
-}
+})
 
 /** Returns a CommandError that says what to do, if the operating system is at fault; else the error itself, a bug. */
 export function explainSystemError(error: unknown): unknown {

@@ -1,3 +1,4 @@
+import { createTable } from "./table.ts"
 import { toTrainCase } from "./train-case.ts"
 
 /** The beginning of the headers by which clients send metadata, in lower case. */
@@ -13,11 +14,11 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
 export const MAX_METADATA_NAME_LENGTH = 128
 
 /** Short names of metadata that the gateway reads from requests by itself. */
-export const METADATA_ALIASES: Readonly<Record<string, string>> = {
+export const METADATA_ALIASES: Readonly<Record<string, string>> = createTable({
   client: "Client",
   user: "User-Id",
   session: "Session-Id",
-}
+})
 
 /**
  * Returns a metadata name in the form in which the gateway stores it: `User-Id` for `user-id` and for

@@ -1,4 +1,5 @@
 import { CommandError } from "../core/errors.ts"
+import { createTable } from "../core/table.ts"
 
 const CHANNEL_BINDINGS = ["disable", "prefer", "require"] as const
 export type ChannelBinding = (typeof CHANNEL_BINDINGS)[number]
@@ -23,7 +24,7 @@ const USED = [
  * that is ignored may be the one that makes the connection safe.
  * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
  */
-const HARMLESS: Readonly<Record<string, RegExp>> = {
+const HARMLESS: Readonly<Record<string, RegExp>> = createTable({
   client_encoding: /^(utf-?8|auto)$/i,
   connect_timeout: /^\d+$/,
   fallback_application_name: /^/,
@@ -37,7 +38,7 @@ const HARMLESS: Readonly<Record<string, RegExp>> = {
   sslsni: /^1$/,
   target_session_attrs: /^(any|read-write|primary)$/,
   tcp_user_timeout: /^\d+$/,
-}
+})
 
 /** @throws CommandError that names a parameter of a database URL which the gateway does not honor */
 export function checkParameters(parameters: URLSearchParams): void {

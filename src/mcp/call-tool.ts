@@ -62,5 +62,7 @@ function toInput({ fixed = {}, renamed = {}, route }: Tool, given: Json, timeZon
 
 function toMessage({ renamed = {} }: Tool, error: unknown): string {
   const { detail, field } = explainError(explainSystemError(error))
-  return field === undefined ? detail : `${renamed[field]?.name ?? field}: ${detail}`
+  if (field === undefined) return detail
+  // The field may be what a caller has made up, such as `constructor`.
+  return `${(Object.hasOwn(renamed, field) ? renamed[field]?.name : undefined) ?? field}: ${detail}`
 }

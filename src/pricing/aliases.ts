@@ -1,25 +1,30 @@
+import { createTable } from "../core/table.ts"
+
 /**
  * Model names in answers that the rules of the catalog miss or match wrongly: by provider of the catalog, the id of the
  * model by its name.
  */
-export const MODEL_ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  anthropic: { "claude-2.0": "claude-2", "claude-2.1": "claude-2" },
-  openai: {
+export const MODEL_ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = createTable({
+  anthropic: createTable({ "claude-2.0": "claude-2", "claude-2.1": "claude-2" }),
+  openai: createTable({
     // Answers of davinci-002 and babbage-002. A rule would match davinci, which costs ten times as much.
     "davinci:2023-07-21-v2": "davinci-002",
     "babbage:2023-07-21-v2": "babbage-002",
     "gpt-4o-transcribe-diarize-2025-10-15": "gpt-4o-transcribe",
-  },
+  }),
   // Mantle's names. Those of Bedrock itself end in a version.
-  aws: { "openai.gpt-oss-20b": "openai.gpt-oss-20b-1:0", "openai.gpt-oss-120b": "openai.gpt-oss-120b-1:0" },
-  google: {
+  aws: createTable({
+    "openai.gpt-oss-20b": "openai.gpt-oss-20b-1:0",
+    "openai.gpt-oss-120b": "openai.gpt-oss-120b-1:0",
+  }),
+  google: createTable({
     "gemini-embedding-2-preview": "gemini-embedding-2",
     "gemini-1.5-flash-8b-latest": "gemini-1.5-flash-8b",
-  },
-}
+  }),
+})
 
 /** The ids of llm-prices.com that differ from those of the catalog, by the catalog's `provider/model`. */
-export const LLM_PRICES_IDS: Readonly<Record<string, string>> = {
+export const LLM_PRICES_IDS: Readonly<Record<string, string>> = createTable({
   "anthropic/claude-3-5-haiku-latest": "claude-3.5-haiku",
   "anthropic/claude-3-5-sonnet": "claude-3.5-sonnet",
   "anthropic/claude-3-7-sonnet-latest": "claude-3.7-sonnet",
@@ -42,4 +47,4 @@ export const LLM_PRICES_IDS: Readonly<Record<string, string>> = {
   "openai/gpt-4.5-preview": "gpt-4.5",
   "x-ai/grok-4-0709": "grok-4",
   "x-ai/grok-4-fast-reasoning": "grok-4-fast-reasoning",
-}
+})

@@ -1,5 +1,6 @@
 import type { KindRates, RateName, Rates } from "../core/cost.ts"
 import { divide, formatDecimal, fromNumber } from "../core/decimal.ts"
+import { createTable } from "../core/table.ts"
 import type { CatalogModel, CatalogPrices, CatalogProvider, DatedPrices, ModelVersion } from "./catalog-model.ts"
 import { doubtOfOrigin } from "./origins.ts"
 import { OWN_DATE, OWN_MODELS } from "./own-models.ts"
@@ -91,11 +92,11 @@ function toDay(at: number): string {
 }
 
 /** Fees that no reading reports. */
-const UNMETERED: Readonly<Record<string, string>> = {
+const UNMETERED: Readonly<Record<string, string>> = createTable({
   requests_kcount: "a fee per request",
   output_citation_mtok: "a fee for citations",
   input_text_messages_kcount: "a fee per message",
-}
+})
 
 /** Returns which rates may be wrong: those that are said to be, or all of a model whose origin has no date. */
 function unsureOf(model: CatalogModel, prices: CatalogPrices, unsure: Row["unsure"]): Pick<Row, "unsure"> {
@@ -145,7 +146,7 @@ function isDeepseekWeekend(model: CatalogModel, at: number): boolean {
 }
 
 /** The names of the rates of tokens in the catalog. */
-export const PER_MILLION: Readonly<Record<string, RateName>> = {
+export const PER_MILLION: Readonly<Record<string, RateName>> = createTable({
   input_mtok: "input",
   output_mtok: "output",
   cache_read_mtok: "cacheRead",
@@ -158,9 +159,9 @@ export const PER_MILLION: Readonly<Record<string, RateName>> = {
   output_image_mtok: "outputImage",
   cache_image_read_mtok: "cacheReadImage",
   output_reasoning_mtok: "reasoning",
-}
+})
 
-const PER_PIECE: Readonly<Record<string, { readonly name: RateName; readonly pieces: number }>> = {
+const PER_PIECE: Readonly<Record<string, { readonly name: RateName; readonly pieces: number }>> = createTable({
   web_searches_kcount: { name: "webSearches", pieces: 1000 },
   storage_searches_kcount: { name: "fileSearches", pieces: 1000 },
   audio_hours: { name: "audioSeconds", pieces: 3600 },
@@ -168,12 +169,12 @@ const PER_PIECE: Readonly<Record<string, { readonly name: RateName; readonly pie
   input_document_kpages: { name: "pages", pieces: 1000 },
   characters_mcount: { name: "characters", pieces: 1_000_000 },
   images_count: { name: "images", pieces: 1 },
-}
+})
 
 /** The prices per piece that depend on the kind of the piece. Ours have the name of the rate already. */
-const PER_KIND: Readonly<Record<string, { readonly name: string; readonly pieces: number }>> = {
+const PER_KIND: Readonly<Record<string, { readonly name: string; readonly pieces: number }>> = createTable({
   input_annotated_document_kpages: { name: "pages/annotated", pieces: 1000 },
-}
+})
 
 export function toRates(prices: CatalogPrices): Pick<Row, "base" | "kinds" | "tiers"> {
   const base: { [K in RateName]?: string } = {}

@@ -1,3 +1,5 @@
+import { createTable } from "../core/table.ts"
+
 /**
  * Further spellings of the names of models at clouds, by the provider of the catalog. Names are in lower case.
  *
@@ -5,11 +7,11 @@
  * price the catalog has for all regions. At `azure`, `gpt-35-turbo` is OpenAI's `gpt-3.5-turbo`. At `google`,
  * `claude-opus-4-6@default` is `claude-opus-4-6`.
  */
-export const CLOUD_SPELLINGS: Readonly<Record<string, (name: string) => readonly string[]>> = {
+export const CLOUD_SPELLINGS: Readonly<Record<string, (name: string) => readonly string[]>> = createTable({
   aws: spellingsOfBedrock,
   azure: (name) => (name.startsWith("gpt-35-") ? [name.replace("gpt-35-", "gpt-3.5-")] : []),
   google: (name) => (name.endsWith("@default") ? [name.slice(0, -"@default".length)] : []),
-}
+})
 
 /** The ARNs that end in the id of a model. An application inference profile does not say its model. */
 const ARN_OF_MODEL = /^arn:[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)\//

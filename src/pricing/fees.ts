@@ -1,4 +1,5 @@
 import type { RateName, Rates } from "../core/cost.ts"
+import { createTable } from "../core/table.ts"
 import type { Units } from "../core/usage.ts"
 import { doubtOfOrigin, type OriginName } from "./origins.ts"
 import type { Row } from "./row.ts"
@@ -28,7 +29,7 @@ const UNSTATED_SEARCHES = "a search model does not state its searches: counted a
  * The fees of tools that providers charge by the piece, by the provider's id in the catalog. The first fee that fits counts.
  * A tool without a fee for the model is left out of the sum, which makes the cost an estimate.
  */
-export const FEES: Readonly<Record<string, readonly Fee[]>> = {
+export const FEES: Readonly<Record<string, readonly Fee[]>> = createTable({
   openai: [
     // 10 USD per 1,000 searches, whatever the model. For 4o-mini and 4.1-mini the page adds a block of 8,000 tokens.
     {
@@ -75,7 +76,7 @@ export const FEES: Readonly<Record<string, readonly Fee[]>> = {
     { models: ANY_MODEL, tool: "mapsQueries", rate: "0.014", origin: "mapsFees" },
     { models: ANY_MODEL, tool: "mapsRequests", rate: "0.025", origin: "mapsFees" },
   ],
-}
+})
 
 /** Returns the fees of a model at a provider of the catalog, as a row; undefined if none is known. */
 export function feesOf(provider: string, model: string): Row | undefined {

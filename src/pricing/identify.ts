@@ -1,8 +1,9 @@
+import { createTable } from "../core/table.ts"
 import type { Catalog } from "./catalog-model.ts"
 import type { PriceBookOptions } from "./options.ts"
 
 /** Common names of providers, and their id in the catalog. */
-const PROVIDER_ALIASES: Readonly<Record<string, string>> = {
+const PROVIDER_ALIASES: Readonly<Record<string, string>> = createTable({
   chatgpt: "openai",
   gemini: "google",
   "google-ai": "google",
@@ -22,10 +23,10 @@ const PROVIDER_ALIASES: Readonly<Record<string, string>> = {
   "fireworks-ai": "fireworks",
   "z-ai": "zai",
   "z.ai": "zai",
-}
+})
 
 /** The vendors of llm-prices.com, and their id in the catalog. */
-export const VENDORS: Readonly<Record<string, string>> = {
+export const VENDORS: Readonly<Record<string, string>> = createTable({
   amazon: "aws",
   anthropic: "anthropic",
   deepseek: "deepseek",
@@ -36,7 +37,7 @@ export const VENDORS: Readonly<Record<string, string>> = {
   openai: "openai",
   xai: "x-ai",
   "z.ai": "zai",
-}
+})
 
 /** Addresses of Bedrock that the catalog does not know: Mantle, FIPS and endpoints of a network. */
 const BEDROCK =

@@ -1,6 +1,7 @@
 import type { RateName, Rates } from "../core/cost.ts"
 import { formatDecimal, fromNumber } from "../core/decimal.ts"
 import type { ModelBounds } from "../core/model-bounds.ts"
+import { createTable } from "../core/table.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 
 /** One model of LiteLLM's map, with its rates in USD per million tokens, or per piece. */
@@ -40,7 +41,7 @@ export function isLitellmMap(content: Readonly<Record<string, unknown>>): boolea
 }
 
 /** The fields in USD per token. The names of long-context fields continue with `_above_200k_tokens`. */
-const PER_TOKEN: Readonly<Record<string, RateName>> = {
+const PER_TOKEN: Readonly<Record<string, RateName>> = createTable({
   input_cost_per_token: "input",
   output_cost_per_token: "output",
   cache_read_input_token_cost: "cacheRead",
@@ -53,8 +54,8 @@ const PER_TOKEN: Readonly<Record<string, RateName>> = {
   output_cost_per_image_token: "outputImage",
   cache_read_input_audio_token_cost: "cacheReadAudio",
   cache_read_input_image_token_cost: "cacheReadImage",
-}
-const PER_PIECE: Readonly<Record<string, RateName>> = { input_cost_per_second: "audioSeconds" }
+})
+const PER_PIECE: Readonly<Record<string, RateName>> = createTable({ input_cost_per_second: "audioSeconds" })
 const MILLION = 1_000_000n
 
 function parseRates(row: Readonly<Record<string, unknown>>): Pick<LitellmModel, "base" | "tiers"> {

@@ -1,4 +1,5 @@
 import type { ModelBounds } from "../core/model-bounds.ts"
+import { createTable } from "../core/table.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import { bundledRow, PER_MILLION } from "./bundled.ts"
 import { parsePrices } from "./catalog-data.ts"
@@ -26,7 +27,7 @@ export interface LitellmPrices {
 const MIN_MODELS = 20
 
 /** LiteLLM's names of providers, and their id in the catalog. If a model is listed by several, the first one counts. */
-const PROVIDERS: Readonly<Record<string, string>> = {
+const PROVIDERS: Readonly<Record<string, string>> = createTable({
   openai: "openai",
   "text-completion-openai": "openai",
   anthropic: "anthropic",
@@ -49,7 +50,7 @@ const PROVIDERS: Readonly<Record<string, string>> = {
   together_ai: "together",
   xai: "x-ai",
   zai: "zai",
-}
+})
 const RANKS = Object.keys(PROVIDERS)
 
 /** The price of a model, and the place of LiteLLM's name of its provider in `PROVIDERS`. */

@@ -1,3 +1,4 @@
+import { createTable } from "../core/table.ts"
 import type { Catalog, CatalogModel, CatalogProvider, MatchRule } from "./catalog-model.ts"
 import { CLOUD_SPELLINGS } from "./cloud-names.ts"
 
@@ -43,14 +44,14 @@ function ownersOf(catalog: Catalog, provider: string): readonly CatalogProvider[
   return [first, ...others.filter((each) => each !== undefined)]
 }
 
-const OWN_PREFIXES: Readonly<Record<string, readonly string[]>> = {
+const OWN_PREFIXES: Readonly<Record<string, readonly string[]>> = createTable({
   google: ["google/", "gemini/"],
   "x-ai": ["x-ai/", "xai/"],
   openai: ["openai/"],
   anthropic: ["anthropic/"],
   mistral: ["mistralai/", "mistral/"],
   deepseek: ["deepseek/", "deepseek-ai/"],
-}
+})
 
 /** Returns the spellings under which a catalog may list a name, in lower case. The given spelling is the first. */
 export function spellingsOf(provider: string, name: string): readonly string[] {

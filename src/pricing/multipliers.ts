@@ -1,4 +1,5 @@
 import type { CostFactor, RateName } from "../core/cost.ts"
+import { createTable } from "../core/table.ts"
 import { doubtOfOrigin } from "./origins.ts"
 import { FAST, GEMINI_PRIORITY, type Multiple, PRIORITY, REGIONS, ULTRAFAST, WAITING } from "./priority.ts"
 
@@ -54,7 +55,7 @@ export function multipliersOf(provider: string, model: string, served: Served): 
   return { factors, doubts, unsure: keepsCacheRate ? unsureCache(tier, model) : {}, prepaid: undefined }
 }
 
-const TIER_ALIASES: Readonly<Record<string, string>> = {
+const TIER_ALIASES: Readonly<Record<string, string>> = createTable({
   "": "default",
   auto: "default",
   standard: "default",
@@ -71,7 +72,7 @@ const TIER_ALIASES: Readonly<Record<string, string>> = {
   provisioned_throughput: "prepaid",
   // OpenAI serves a request for `fast` with `priority`.
   fast: "priority",
-}
+})
 
 /**
  * Gemini models whose cached tokens cost as much in batch and flex as in standard, by LiteLLM's map of November 2026.

@@ -1,3 +1,4 @@
+import { createTable } from "../core/table.ts"
 import type { CatalogModel, OwnModel } from "./catalog-model.ts"
 import { PIECE_MODELS } from "./piece-models.ts"
 
@@ -79,7 +80,7 @@ const FIRST_AUDIO_PRICE = "the price of audio of the first snapshot is from no d
  * Models that genai-prices 0.1.8 lacks or has wrong, in its own shape. A model replaces the one with the same id there.
  * Our models are matched first, so that a loose rule of genai-prices cannot claim their names.
  */
-export const OWN_MODELS: Readonly<Record<string, readonly OwnModel[]>> = {
+export const OWN_MODELS: Readonly<Record<string, readonly OwnModel[]>> = createTable({
   anthropic: [
     // genai-prices lacks the long-context tier of the 1M beta.
     { id: "claude-sonnet-4-0", origin: "llmPrices", prices: sonnet4Prices },
@@ -160,4 +161,4 @@ export const OWN_MODELS: Readonly<Record<string, readonly OwnModel[]>> = {
       prices: { input_mtok: 0.15, output_mtok: 0.6, input_audio_mtok: 10, output_audio_mtok: 20 },
     },
   ],
-}
+})

@@ -1,6 +1,7 @@
 import type { RateName } from "../core/cost.ts"
 import { CommandError } from "../core/errors.ts"
 import { type OwnPrice, parseOwnPrices } from "../core/own-prices.ts"
+import { createTable } from "../core/table.ts"
 import { isRecord } from "../kit/json/is-record.ts"
 import { toProviderId } from "./identify.ts"
 import { isLitellmMap, parseLitellmMap } from "./litellm-map.ts"
@@ -76,7 +77,7 @@ export async function readAliasesFile({ aliasesFile, readYaml }: Files): Promise
 
 const SETTING = "pricing.fallback_file"
 
-const OTHER_NAMES: Readonly<Record<string, RateName | undefined>> = {
+const OTHER_NAMES: Readonly<Record<string, RateName | undefined>> = createTable({
   input_cached: "cacheRead",
   input_price_per_million: "input",
   output_price_per_million: "output",
@@ -84,7 +85,7 @@ const OTHER_NAMES: Readonly<Record<string, RateName | undefined>> = {
   id: undefined,
   vendor: undefined,
   name: undefined,
-}
+})
 
 interface Model {
   readonly name: string

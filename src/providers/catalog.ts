@@ -1,4 +1,5 @@
 import type { Billing } from "../core/cost.ts"
+import { createTable } from "../core/table.ts"
 import { CLOUDS } from "./_clouds.ts"
 import type { Dialect } from "./_dialect.ts"
 import * as table from "./index.ts"
@@ -46,10 +47,10 @@ const CHATGPT: Provider = {
 }
 
 /** The providers that need no configuration, by name. */
-export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = {
+export const BUILT_IN_PROVIDERS: Readonly<Record<string, Provider>> = createTable({
   ...Object.fromEntries(FORMATS.map((name) => [name, { name, format: name, baseUrl: DIALECTS[name].baseUrl }])),
   chatgpt: CHATGPT,
-}
+})
 
 /** The facts about providers that the settings need. */
 export const PROVIDER_CATALOG = {

@@ -1,4 +1,5 @@
 import type { BillLine, Bucket } from "../core/reconciliation.ts"
+import { createTable } from "../core/table.ts"
 
 /** What the text of a cost line says. */
 type ItemMeaning = Pick<BillLine, "model" | "tier" | "bucket">
@@ -10,7 +11,7 @@ const TIERS = new Set(["standard", "default", "batch", "flex", "priority", "scal
 /** A model's name has a digit or a hyphen, which tells it from other items of one word. */
 const MODEL_NAME = /[\d-]/
 
-const PARTS: Readonly<Record<string, Bucket>> = {
+const PARTS: Readonly<Record<string, Bucket>> = createTable({
   input: "input",
   "input tokens": "input",
   "cached input": "cache_read",
@@ -19,13 +20,13 @@ const PARTS: Readonly<Record<string, Bucket>> = {
   "cache writes": "cache_write",
   output: "output",
   "output tokens": "output",
-}
-const PARTS_OF_KINDS: Readonly<Record<string, Bucket>> = {
+})
+const PARTS_OF_KINDS: Readonly<Record<string, Bucket>> = createTable({
   "audio input": "audio_input",
   "audio output": "audio_output",
   "image input": "image_input",
   "image output": "image_output",
-}
+})
 const OTHER_ITEMS: readonly (readonly [RegExp, Bucket])[] = [
   [/web search|file search|tool call/i, "tool"],
   [/code interpreter|container|session/i, "session"],

@@ -1,3 +1,4 @@
+import { createTable } from "../core/table.ts"
 import { toTrainCase } from "../core/train-case.ts"
 import type { Bind } from "./_sql.ts"
 import { toDate, toOffsetIso } from "./_zone.ts"
@@ -53,7 +54,7 @@ function isoWeek(monday: Date): string {
 }
 
 /** All dimensions that are not metadata names. */
-export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
+export const DIMENSIONS: Readonly<Record<string, Dimension>> = createTable({
   model: text("model", "Model"),
   provider: text("provider", "Provider"),
   key: text("key", "Key"),
@@ -83,7 +84,7 @@ export const DIMENSIONS: Readonly<Record<string, Dimension>> = {
   outcome: { ...text("outcome", "Outcome"), usual: "'complete'::text" },
   billing: text("billing", "Billing"),
   source: text("source", "Source"),
-}
+})
 
 /** Returns the dimension of a metadata name, which the gateway stores in Train-Case (`user-id` as `User-Id`). */
 export function metadataDimension(name: string): Dimension {

@@ -33,14 +33,11 @@ export function toCondition(
   { filters, span = {}, source = ROWS, indexed, isUnusual }: ConditionQuestion,
   bind: Bind,
 ): string {
-  const { column, type } = source.bound
-  const moment = (at: number) => bind(new Date(at).toISOString())
-  const edge = (at: number) =>
-    type === "date" ? `(${moment(at)}::timestamptz AT TIME ZONE 'UTC')::date` : `${moment(at)}::timestamptz`
+  const { column } = source.bound
   // A gap is not a request: it stands for rows that were dropped.
   const conditions = source === ROWS ? ["r.outcome <> 'gap'"] : ["true"]
-  if (span.since !== undefined) conditions.push(`${column} >= ${edge(span.since)}`)
-  if (span.until !== undefined) conditions.push(`${column} < ${edge(span.until)}`)
+  if (span.since !== undefined) conditions.push(`${column} >= ${toBound(source, span.since, bind)}`)
+  if (span.until !== undefined) conditions.push(`${column} < ${toBound(source, span.until, bind)}`)
   const { model, provider, key, status, billing, source: origin, trace, where = {} } = filters
   if (model !== undefined) conditions.push(matches("r.model", model, bind))
   if (provider !== undefined) conditions.push(matches("r.provider", provider.toLowerCase(), bind))
@@ -63,6 +60,12 @@ export function toCondition(
     else conditions.push(matches(`(r.raw_metadata ->> ${bind(name)}::text)`, value, bind))
   }
   return conditions.join(" AND ")
+}
+
+/** Returns a moment as SQL, in the type of the source's column for limits of time. */
+export function toBound({ bound }: Source, at: number, bind: Bind): string {
+  const moment = `${bind(new Date(at).toISOString())}::timestamptz`
+  return bound.type === "date" ? `(${moment} AT TIME ZONE 'UTC')::date` : moment
 }
 
 interface ConditionQuestion {

@@ -1,6 +1,6 @@
 import type { Bind } from "./_sql.ts"
 import type { Dimension } from "./dimensions.ts"
-import { type Filters, toCondition } from "./filters.ts"
+import { type Filters, type Span, toCondition } from "./filters.ts"
 import type { Period } from "./period.ts"
 import { type Edge, type Plan, planUsage, toUsual } from "./plan.ts"
 import type { RollupState } from "./rollup-state.ts"
@@ -81,14 +81,23 @@ function toRowsPart(
   return select({ groups, measures, source: ROWS, where, sign })
 }
 
-/** Reads whole buckets, with weeks in place of days where that is possible. */
-export function toRollupParts(context: PartsContext, plan: RollupPlan): string[] {
+/**
+ * Reads whole buckets, with weeks in place of days where that is possible.
+ * @param toAlso returns one more condition on the rows of a source
+ */
+export function toRollupParts(
+  context: PartsContext,
+  plan: RollupPlan,
+  toAlso?: (source: Source, span: Span) => string,
+): string[] {
   const { question, measures, rollups, bind } = context
   const hasTime = question.by.some(({ order }) => order === "time")
   const foldedBefore = plan.source === BY_METADATA && !hasTime ? rollups.foldedBefore : undefined
   const toPart = (source: Source, { span, sign }: Pick<Piece, "span" | "sign">) => {
     const groups = question.by.map((dimension) => dimension.sql(source, bind, question.period.tz)!)
-    return select({ groups, measures, source, where: toRollupCondition(context, { ...plan, span }, source), sign })
+    const own = toRollupCondition(context, { ...plan, span }, source)
+    const where = toAlso === undefined ? own : `${own} AND ${toAlso(source, span)}`
+    return select({ groups, measures, source, where, sign })
   }
   const pieces = toPieces(plan.span, foldedBefore)
   return [

@@ -1,3 +1,4 @@
+import { createTable } from "../core/table.ts"
 import { fromWall, toDate } from "./_zone.ts"
 
 /** An interval that includes `since` and excludes `until`, in milliseconds since the epoch. */
@@ -18,7 +19,7 @@ export const PERIODS =
 type Unit = "day" | "week" | "month" | "quarter" | "year"
 
 /** The names of periods: their unit, and how many units after the present one they are. */
-const NAMES: Readonly<Record<string, readonly [unit: Unit, offset: number]>> = {
+const NAMES: Readonly<Record<string, readonly [unit: Unit, offset: number]>> = createTable({
   today: ["day", 0],
   yesterday: ["day", -1],
   ...Object.fromEntries(
@@ -28,7 +29,7 @@ const NAMES: Readonly<Record<string, readonly [unit: Unit, offset: number]>> = {
       [`last-${unit}`, [unit, -1]],
     ]),
   ),
-}
+})
 
 /** Returns true for a text that names a whole period, so that it can be both edges: `last-month`, `2026-11`, `2026-Q4`. */
 export function isPeriod(text: string): boolean {

@@ -1,3 +1,4 @@
+import { createTable } from "../core/table.ts"
 import { findWallClock } from "./_zone.ts"
 import type { Dimension } from "./dimensions.ts"
 import type { Filters, Span } from "./filters.ts"
@@ -161,7 +162,7 @@ function containsAll(source: Source, { by, filters }: PlanQuestion): boolean {
 }
 
 /** Groups that are as long as a bucket. If they are shifted against the buckets, every bucket lies across two groups. */
-const STEPS: Readonly<Record<string, number>> = { hour: HOURLY.stepMs, day: DAILY.stepMs }
+const STEPS: Readonly<Record<string, number>> = createTable({ hour: HOURLY.stepMs, day: DAILY.stepMs })
 
 /** The interval at which offsets are sampled. No time zone keeps an offset for less than that. */
 const SAMPLE_MS = 3 * 24 * 3_600_000

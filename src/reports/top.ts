@@ -1,7 +1,7 @@
-import { toCondition } from "./filters.ts"
+import { type Span, toBound, toCondition } from "./filters.ts"
 import { type PartsContext, type RollupPlan, select, toAllPart, toParts, toRollupParts } from "./parts.ts"
 import { type Edge, planUsage } from "./plan.ts"
-import { type MeasureName, ROWS } from "./sources.ts"
+import { type MeasureName, ROWS, type Source } from "./sources.ts"
 
 /** The first groups of a report by one metadata name, which may have ten thousand values. */
 export interface Top {
@@ -15,8 +15,8 @@ export interface Top {
 
 /**
  * Returns the WITH queries of such a report, of which the last one is `summed`, as `toSteps` does; or undefined if the report
- * needs all groups, or its name has few values. The groups are chosen by few measures, and all measures are added up for these groups alone. The total
- * does not depend on the groups. The query `counted` has the number of groups.
+ * needs all groups, or its name has few values. The groups are chosen by few measures, and all measures are added up for these groups alone: an
+ * index finds them, unless they are many. The total does not depend on the groups. The query `counted` has the number of groups.
  */
 export function toTopSteps(context: PartsContext, { limit, by }: Top): string[] | undefined {
   const { question, measures, bind } = context
@@ -25,15 +25,20 @@ export function toTopSteps(context: PartsContext, { limit, by }: Top): string[] 
   if (!context.rollups.numerous.has(plan.metadata.name)) return undefined
   const ranks: readonly MeasureName[] = [...new Set<MeasureName>(["requests", ...(by ?? [])])]
   const edges = plan.edges.map((edge, i) => ({ name: `edge${i}`, sign: edge.sign, rows: toEdgeRows(context, edge) }))
-  const toCells = (of: readonly MeasureName[], where: string) => {
-    const rollups = toRollupParts({ ...context, measures: of }, plan).map(
-      (part) => `SELECT * FROM (${part}) p WHERE ${where}`,
-    )
-    const rows = edges.map(({ name, sign }) =>
+  const toRollups = (of: readonly MeasureName[], where: string) =>
+    toRollupParts({ ...context, measures: of }, plan).map((part) => `SELECT * FROM (${part}) p WHERE ${where}`)
+  const toRows = (of: readonly MeasureName[], where: string) =>
+    edges.map(({ name, sign }) =>
       select({ groups: ["r.d0"], measures: of, source: ROWS, from: `${name} r`, where, sign }),
     )
-    return unionAll([...rollups, ...rows])
-  }
+  const toCells = (of: readonly MeasureName[], where: string) =>
+    unionAll([...toRollups(of, where), ...toRows(of, where)])
+  const isChosen = "d0 IN (SELECT d0 FROM chosen)"
+  const ofChosen = [
+    ...toRollupParts(context, plan, (source, span) => toLookUp({ bind, name: plan.metadata!.name, source, span })),
+    ...toRollups(measures, `${isChosen} AND NOT (SELECT are_few FROM few)`),
+    ...toRows(measures, isChosen),
+  ]
   const sums = toSums(measures)
   // A cost below 0 would come before one that is not known, which counts as 0 here.
   const rank = by === undefined ? "NULL" : `greatest(${by.map((name) => `sum(${name})`).join(" + ")}, 0)`
@@ -56,7 +61,8 @@ export function toTopSteps(context: PartsContext, { limit, by }: Top): string[] 
   count(*) FILTER (WHERE requests <> 0) + CASE WHEN (SELECT requests FROM total) <> coalesce(sum(requests), 0) THEN 1 ELSE 0 END AS groups
 FROM ranked`,
     ],
-    ["added", `SELECT d0, ${sums} FROM (${toCells(measures, "d0 IN (SELECT d0 FROM chosen)")}) c GROUP BY d0`],
+    ["few", `SELECT (SELECT count(*) FROM chosen) * ${LOOK_UP_COST} <= (SELECT count(*) FROM ranked) AS are_few`],
+    ["added", `SELECT d0, ${sums} FROM (${unionAll(ofChosen)}) c GROUP BY d0`],
     // The requests without the name: all requests minus those with it. Nothing is read if there are none.
     [
       "unnamed",
@@ -70,6 +76,29 @@ FROM ranked`,
     ],
   ]
   return steps.map(([name, text]) => `${name} AS MATERIALIZED (\n${text}\n)`)
+}
+
+/** How many rows of a rollup are read in the time in which an index finds one of them. */
+const LOOK_UP_COST = 20
+
+interface LookUp extends Pick<PartsContext, "bind"> {
+  /** The metadata name. */
+  readonly name: string
+  readonly source: Source
+  readonly span: Span
+}
+
+/**
+ * Returns the condition that finds the chosen values by the index (name, day, value) if they are few. The days are listed,
+ * because the index can only find a value where its day is known.
+ */
+function toLookUp({ bind, name, source, span: { since, until } }: LookUp): string {
+  const { column } = source.bound
+  const first = since === undefined ? "lo" : `greatest(lo, ${toBound(source, since, bind)})`
+  const last = until === undefined ? "hi" : `least(hi, ${toBound(source, until, bind)})`
+  const days = `SELECT generate_series(${first}, ${last}, interval '${source.stepMs} milliseconds')::date FROM (
+    SELECT min(${column}) AS lo, max(${column}) AS hi FROM ${source.table} r WHERE r.name = ${bind(name)}::text) b WHERE lo IS NOT NULL`
+  return `${column} = ANY (ARRAY(${days})) AND r.value = ANY (ARRAY(SELECT d0 FROM chosen WHERE (SELECT are_few FROM few)))`
 }
 
 /** The columns of a request from which measures are computed. */

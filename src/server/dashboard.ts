@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, extname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { createTable } from "../core/table.ts"
 
 interface File {
   readonly body: Buffer
@@ -13,13 +14,13 @@ interface File {
   readonly isImmutable: boolean
 }
 
-const TYPES: Readonly<Record<string, string>> = {
+const TYPES: Readonly<Record<string, string>> = createTable({
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
   ".json": "application/json",
-}
+})
 
 /** The pages may load nothing from elsewhere, run no code in the page itself, and stand in no frame. */
 const SECURITY_HEADERS = {

@@ -1,5 +1,6 @@
 import type { BodyStats } from "../bodies/index.ts"
 import type { LogRecord } from "../core/log-record.ts"
+import type { LateRow } from "../database/ledger/late.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
 import type { Totals } from "../database/ledger/totals.ts"
 import type { SocketCounters } from "../gateway/sockets/counters.ts"
@@ -22,6 +23,8 @@ import type { Metric } from "./prometheus.ts"
 export interface Metrics {
   /** @param keyName the name of the API key of the request */
   onRecord(record: LogRecord, keyName: string | undefined): void
+  /** Counts what became known of a request after its answer. */
+  onLate(row: LateRow, keyName: string | undefined): void
   /** Must be called after each batch of rows, whether it was written or rejected. */
   onBatch(rows: number, ms: number): void
   /** Returns the current values. */
@@ -41,6 +44,8 @@ export interface MetricSources {
   limits(): readonly LimitStats[]
   /** Undefined without channels. */
   notifications(): NotificationStats | undefined
+  /** What the database says that was spent. */
+  usage(): readonly Metric[]
   /** The metrics of OpenTelemetry: of what is exported and received. */
   openTelemetry(): readonly Metric[]
   /** When the price list that was fetched the longest ago was fetched. */
@@ -62,15 +67,18 @@ export function createMetrics(
   { telemetry, ledger: { maxJournalBytes } }: MetricsSettings,
 ): Metrics {
   const { ledger, rows, gateway, bodies, connections, limits, notifications, openTelemetry, pricesCheckedAt } = sources
+  const { usage } = sources
   const requests = new RequestMetrics(telemetry)
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
   return {
     onRecord: (record, keyName) => requests.onRecord(record, keyName),
+    onLate: (row, keyName) => requests.onLate(row, keyName),
     onBatch: batches.onBatch,
     collect: () => [
       ...toGatewayMetrics(pricesCheckedAt()),
       ...requests.collect(),
+      ...usage(),
       ...toRunningMetrics(gateway(), gateway().sockets.open),
       ...toSocketMetrics(gateway().sockets),
       ...toConnectionMetrics(connections()),

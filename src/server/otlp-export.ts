@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 import { version } from "../../package.json"
 import type { Settings } from "../config/settings.ts"
+import type { LogRecord } from "../core/log-record.ts"
 import { toTrainCase } from "../core/train-case.ts"
 import type { RecordedRequest } from "../gateway/proxied-request.ts"
 import type { Scope } from "../kit/scope.ts"
@@ -12,6 +13,8 @@ import type { ServerOptions } from "./options.ts"
 export interface OtlpExport {
   /** Takes a recorded request. Never throws and never waits. */
   onRequest(request: RecordedRequest): void
+  /** Takes what became known of a request later. */
+  onLate(record: LogRecord): void
   stats(): ExportStats
   /** Sends what waits, for `deadlineMs` at most. */
   close(deadlineMs: number): Promise<void>
@@ -43,6 +46,7 @@ export async function openOtlpExport(
         keyName: caller.keyName,
         baseUrl: route.provider.baseUrl,
       }),
+    onLate: exporter.addLate,
     stats: exporter.stats,
     async close(deadlineMs) {
       await exporter.close(deadlineMs)

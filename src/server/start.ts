@@ -6,7 +6,7 @@ import type { Database } from "../database/_database.ts"
 import type { GatewayIdentity } from "../database/gateways.ts"
 import type { NewKey } from "../database/key-rows.ts"
 import { addLedgerStats } from "../database/ledger/accounts.ts"
-import { type LedgerHandle, type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
+import { type LedgerHandle, type LedgerOptions, type LedgerStats, openLedger } from "../database/ledger/ledger.ts"
 import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/gateway.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
@@ -17,10 +17,12 @@ import { toOwnBudget } from "./budget.ts"
 import { createConnectionCounter } from "./connections.ts"
 import { type Front, openFront } from "./front.ts"
 import { wireGateway } from "./gateway.ts"
+import { createLateRows } from "./late-rows.ts"
 import { openLazyApi } from "./lazy-api.ts"
 import { type OpenLimits, openLimits } from "./limits.ts"
 import { checkPorts } from "./listen.ts"
 import { toOtlpMetrics } from "./metrics/otlp.ts"
+import { createUsageMetrics } from "./metrics/usage.ts"
 import { createMetrics, type MetricSources } from "./metrics.ts"
 import type { Notifications } from "./notifications/parts.ts"
 import { openNotifications } from "./notifications.ts"
@@ -134,6 +136,17 @@ async function drain({ front, tokenizer, ledger, bodies, otlp }: Drained, shutdo
   await Promise.all([ledger.drain(leftMs), bodies.drain(leftMs), otlp?.close(MAX_FLUSH_MS)])
 }
 
+type OwnLedger = Omit<LedgerOptions, "settings" | "now" | "log">
+
+function openOwnLedger({ settings, log }: Told, own: OwnLedger): Promise<LedgerHandle> {
+  return openLedger({ ...own, settings: settings.ledger, now: Date.now, log })
+}
+
+/** The sums of the database are those of all workers, so that only one process reads them. */
+function createUsageSource(worker: ServerOptions["worker"], database: Database): MetricSources["usage"] {
+  return worker ? () => [] : createUsageMetrics(database, Date.now).collect
+}
+
 async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const own = ownIn(scope)
   const sized = { ...given, settings: toOwnBudget(given.settings) }
@@ -151,11 +164,10 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const prices = own(await openPrices(options, database))
   const bodies = own(await openBodies({ settings, log, database }))
   const otlp = await openOtlpExport({ settings, log }, scope)
-  const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
-  const ledger = own(
-    await openLedger({ ...ledgerOptions, ...rowHooks, onBatch: (...batch) => metrics.onBatch(...batch) }),
-  )
-  const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
+  const late = own(createLateRows(database, [(...row) => metrics.onLate(...row), (row) => otlp?.onLate(row.record)]))
+  const hooks = { ...rowHooks, onLate: late.add, onBatch: (rows: number, ms: number) => metrics.onBatch(rows, ms) }
+  const ledger = own(await openOwnLedger(options, { db: database, dir, lock: async () => lock, ...hooks }))
+  const recovery = worker ? undefined : startRecoveries({ settings, log, database, onLate: late.add }, scope)
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())
   const connections = createConnectionCounter(settings.server)
@@ -167,6 +179,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     connections: connections.stats,
     limits: () => limits.stats(),
     notifications: () => notifications?.stats(),
+    usage: createUsageSource(worker, database),
     openTelemetry: () => [...toOtlpMetrics(otlp?.stats()), ...toReceiverMetrics(receiver?.stats())],
     pricesCheckedAt: prices.checkedAt,
   }

@@ -1,6 +1,12 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { createServer, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
+import type { Writable } from "node:stream"
+import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -8,6 +14,8 @@ import { type AgentState, drawStatusLine, toStatusLine } from "../../src/cli/_st
 import { createInstallation, type Installation, type RunningGateway, type Settings } from "../support/gateway.ts"
 import { createTestDatabase } from "../support/postgres.ts"
 import { insertRows } from "../support/usage-rows.ts"
+
+const BIN = fileURLToPath(new URL("../../bin/majordomo.mjs", import.meta.url))
 
 const STATE = {
   session_id: "5e55",
@@ -186,18 +194,116 @@ test("the route of its numbers is for the holder of a key, of all keys for a vie
   })
 })
 
-test("it loads neither the settings nor the database, so that it is drawn at once", async () => {
+/** Answers all requests of the status line, as another program than a gateway may. */
+async function withAnswers(answer: RequestListener, run: (origin: string) => Promise<void>): Promise<void> {
+  const server = createServer(answer).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  try {
+    await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+test.each<[string, string]>([
+  ["a page", "<html>Sign in to the network</html>"],
+  ["other JSON", "{}"],
+  ["null", "null"],
+  [
+    "amounts that are none",
+    '{"key":"k","session":null,"today":{"requests":1,"total_cost":"1e9","subscription_value":"x"},"limits":[]}',
+  ],
+  [
+    "limits that are none",
+    '{"key":"k","session":null,"today":{"requests":1,"total_cost":"1","subscription_value":"0"},"limits":[{}]}',
+  ],
+])("an answer that is %s is a hint, and not an error", async (_, body) => {
+  await withAnswers(
+    (_request, response) => response.end(body),
+    async (origin) => {
+      const { code, stdout, stderr } = await draw({ ANTHROPIC_BASE_URL: origin })
+      const hint = "majordomo: the address answers, but not as a gateway does"
+      expect([code, stdout, stderr]).toEqual([0, `$0.07 session (estimate) · ${hint}\n`, ""])
+    },
+  )
+})
+
+test("a gateway that never comes to an end is not waited for, whether it is silent or sends a byte now and then", async () => {
+  const timers: NodeJS.Timeout[] = []
+  const slow: readonly RequestListener[] = [
+    () => {},
+    (_request, response) => {
+      response.write("{")
+      timers.push(setInterval(() => response.write(" "), 50))
+    },
+  ]
+  for (const answer of slow) {
+    await withAnswers(answer, async (origin) => {
+      const { code, stdout } = await draw({ ANTHROPIC_BASE_URL: origin })
+      expect([code, stdout]).toEqual([
+        0,
+        `$0.07 session (estimate) · majordomo: no answer from ${new URL(origin).host}\n`,
+      ])
+    })
+  }
+  for (const timer of timers) clearInterval(timer)
+})
+
+/** Runs the program with a stdin that stays open. */
+async function drawWithOpenStdin(write: (stdin: Writable) => void) {
+  const child = spawn(process.execPath, [BIN, "statusline"], {
+    env: {
+      ...process.env,
+      NO_COLOR: "1",
+      TZ: "UTC",
+      MAJORDOMO_GATEWAY_URL: gateway.origin,
+      MAJORDOMO_API_KEY: own.key,
+    },
+  })
+  child.stdin.on("error", () => {})
+  write(child.stdin)
+  const stdout = await text(child.stdout)
+  child.stdin.destroy()
+  return stdout
+}
+
+test("a stdin that stays open is not waited for, and its state counts", async () => {
+  const state = JSON.stringify(STATE)
+  expect(await drawWithOpenStdin((stdin) => stdin.write(state))).toContain("$1.24 session · $18.40 today")
+  expect(await drawWithOpenStdin(() => {})).toBe("$18.40 today · $31.60 of $50 left\n")
+})
+
+test("a stdin without an end is not read to its end", async () => {
+  const flood = (stdin: Writable) => {
+    const piece = "a".repeat(1 << 20)
+    const more = (): void => void (stdin.write(piece) ? setImmediate(more) : stdin.once("drain", more))
+    more()
+  }
+  expect(await drawWithOpenStdin(flood)).toBe("$18.40 today · $31.60 of $50 left\n")
+})
+
+test("mistakes and --help are explained by the whole program", async () => {
+  const said = async (args: readonly string[]) => {
+    const { code, stdout, stderr } = await draw({}, args)
+    return `${code} ${stdout}${stderr}`
+  }
+  expect(await said(["--help"])).toMatch(/^0 [\s\S]*--format TEXT/)
+  expect(await said(["--colour"])).toContain("2 error: majordomo-gateway statusline: no such option --colour")
+  expect(await said(["--format"])).toContain("--format needs a value")
+  expect(await said(["--json", "--json"])).toContain("--json is given twice")
+  expect(await said(["--format={today}"])).toBe("0 $18.40 today\n")
+})
+
+test("it loads one small file, so that it is drawn at once", async () => {
   const coverage = mkdtempSync(join(tmpdir(), "majordomo-coverage-"))
   await draw({ NODE_V8_COVERAGE: coverage })
   const [report] = readdirSync(coverage)
   const { result } = JSON.parse(readFileSync(join(coverage, report!), "utf8")) as { result: { url: string }[] }
-  const files = result
-    .map(({ url }) => url)
-    .filter((url) => url.includes("/dist/"))
-    .map((url) => fileURLToPath(url))
+  const files = result.flatMap(({ url }) => (url.includes("/dist/") ? fileURLToPath(url) : []))
   rmSync(coverage, { recursive: true })
-  expect(files.length).toBeGreaterThan(0)
-  expect(files.reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan(100_000)
+  expect(files.map((file) => basename(file))).toEqual(["statusline.mjs"])
+  expect(statSync(files[0]!).size).toBeLessThan(30_000)
 })
 
 describe("amounts", () => {
@@ -209,7 +315,7 @@ describe("amounts", () => {
     subscription_requests: 0,
     subscription_value: "0",
   }
-  const text = (
+  const textOf = (
     session: Partial<Omit<typeof none, "total_cost">> & { total_cost?: string | null },
     state: AgentState = {},
   ) => {
@@ -218,7 +324,7 @@ describe("amounts", () => {
   }
 
   test("are rounded to cents, and never to nothing", () => {
-    expect(["0", "0.004", "0.005", "0.0149", "1234.565"].map((total_cost) => text({ total_cost }))).toEqual([
+    expect(["0", "0.004", "0.005", "0.0149", "1234.565"].map((total_cost) => textOf({ total_cost }))).toEqual([
       "$0.00 session",
       "<$0.01 session",
       "<$0.01 session",
@@ -228,11 +334,11 @@ describe("amounts", () => {
   })
 
   test("say that they are estimates, incomplete or not known", () => {
-    expect(text({ total_cost: "1", estimated: 1 })).toBe("~$1.00 session")
-    expect(text({ total_cost: "1", requests: 2, unpriced: 1, estimated: 1 })).toBe("≥$1.00 session")
-    expect(text({ total_cost: null, unpriced: 1 })).toBe("unknown cost session")
+    expect(textOf({ total_cost: "1", estimated: 1 })).toBe("~$1.00 session")
+    expect(textOf({ total_cost: "1", requests: 2, unpriced: 1, estimated: 1 })).toBe("≥$1.00 session")
+    expect(textOf({ total_cost: null, unpriced: 1 })).toBe("unknown cost session")
     const mixed = { requests: 2, total_cost: "0.5", subscription_requests: 1, subscription_value: "2" }
-    expect(text(mixed)).toBe("$0.50 + $2.00 API value session")
+    expect(textOf(mixed)).toBe("$0.50 + $2.00 API value session")
   })
 
   test("names cannot move the cursor", () => {

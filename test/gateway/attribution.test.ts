@@ -131,6 +131,13 @@ describe("the heads and bodies of agents", () => {
     expect(await metadataOf({ headers })).toEqual({ Client: "aider" })
   })
 
+  test("a title that every object has is none of a program", async () => {
+    for (const title of ["constructor", "__proto__", "toString"]) {
+      const headers = { "user-agent": "OpenAI/Python 3.57.0", "x-title": title }
+      expect(await metadataOf({ headers })).toEqual({ Client: "openai-python/3.57" })
+    }
+  })
+
   test.each([
     ["AsyncAzureOpenAI/Python 3.57.0", "openai-python/3.57"],
     ["AnthropicBedrock/JS 0.33.1", "anthropic-node/0.33"],

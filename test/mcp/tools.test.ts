@@ -159,6 +159,9 @@ describe.each(names)("the tools, asked %s", (name) => {
     expect(await askInVain(client, "usage_by_metadata", { name: "Nothing" })).toMatch(/^name: .*Nothing/)
     expect(await askInVain(client, "usage_by_model", { by: "key" })).toBe("by: there is no such parameter")
     expect(await askInVain(client, "usage_by_model", { nonsense: 1 })).toBe("nonsense: there is no such parameter")
+    expect(await askInVain(client, "usage_by_model", { constructor: 1 })).toBe(
+      "constructor: there is no such parameter",
+    )
     expect(await askInVain(client, "list_requests", { limit: 1000 })).toBe(
       "limit: expected a whole number from 1 to 100",
     )

@@ -56,6 +56,18 @@ describe("with the bundled data only", () => {
     book = await create()
   })
 
+  test.each(["__proto__", "constructor", "toString", "hasOwnProperty"])(
+    "a model, a tier and a provider whose name every object has are not known: %s",
+    (name) => {
+      for (const provider of ["openai", "anthropic", "gemini", "bedrock", "mistral", name]) {
+        expect(ask(book, { provider, model: name }).status).toBe("unpriced")
+        expect(
+          ask(book, { provider, model: "gpt-4o", requested: name, tier: name, speed: name, geo: name }).status,
+        ).toMatch(/^(?:exact|estimated|unpriced)$/)
+      }
+    },
+  )
+
   test("the price book has more than 1,600 models", () => {
     expect(book.modelCount()).toBeGreaterThan(1600)
     expect(book.models().length).toBeGreaterThan(1500)

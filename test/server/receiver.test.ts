@@ -229,6 +229,15 @@ test("an incomplete event is rejected, and the others of its batch are stored", 
   expect(await rowsOf(session)).toHaveLength(1)
 })
 
+test("a model whose name every object has is a model without a price", async () => {
+  for (const model of ["__proto__", "constructor"]) {
+    const session = `session of ${model}`
+    const answer = await post(aReport({ "session.id": session, model, request_id: `req_of_${model}` }))
+    expect([answer.status, await answer.text()]).toEqual([200, "{}"])
+    expect(await rowsOf(session)).toMatchObject([{ model, cost_status: "unpriced", total_cost: null }])
+  }
+})
+
 test.each(["/v1/traces", "/v1/metrics"])("%s is accepted, and ignored", async (path) => {
   expect([(await post("{}", { path })).status]).toEqual([200])
 })

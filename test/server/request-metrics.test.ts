@@ -169,3 +169,16 @@ describe("CostTotal", () => {
     expect(() => new CostTotal().add("1e3")).toThrow(RangeError)
   })
 })
+
+describe("what becomes known of a request later", () => {
+  it("counts it if it is new, and else only its usage and cost; it says nothing about times", () => {
+    const { metrics, read } = open()
+    const item = aRecord({ cost_status: "exact", total_cost: "0.5" })
+    metrics.onLate({ record: item, isNew: true }, "app")
+    metrics.onLate({ record: item, isNew: false }, "app")
+    expect(read("majordomo_requests_total")).toEqual([`{${OPENAI},status="200",outcome="complete"} 1`])
+    expect(read("majordomo_cost_usd_total")).toEqual([`{${OPENAI}} 1`])
+    expect(toText(metrics.collect())).toContain("majordomo_request_duration_seconds_count{")
+    expect(toText(metrics.collect())).not.toMatch(/majordomo_request_duration_seconds_count\{.*\} [1-9]/)
+  })
+})

@@ -6,6 +6,9 @@ const DATASOURCE = { type: "prometheus", uid: "${datasource}" }
 const WIDTH = 24
 
 const cost = (more = "") => `majordomo_cost_usd_total{${MINE}${more}}`
+/** All gateways of a database show the same sum. */
+const billed = (period: string) =>
+  `sum(max by (provider, model) (majordomo_usage_cost_usd{${TIMED},period="${period}"})) or vector(0)`
 const requests = (more = "") => `majordomo_requests_total{${MINE}${more}}`
 const tokens = (kinds: string) => `majordomo_tokens_total{${MINE},kind=~"${kinds}"}`
 const ALL_INPUT = "input|cache_read|cache_write|cache_write_1h"
@@ -65,18 +68,14 @@ const ROWS: readonly (readonly [title: string, panels: readonly Panel[]])[] = [
   [
     "Spend",
     [
-      stat("Today", "What requests have cost since midnight.", `sum(increase(${cost()}[$__range]))`, {
+      stat("Today", "What requests cost since midnight (UTC), of all keys, as `usage` says.", billed("day"), {
         unit: "currencyUSD",
-        more: { timeFrom: "now/d" },
       }),
       stat(
         "This month",
-        "What requests have cost since the first of the month.",
-        `sum(increase(${cost()}[$__range]))`,
-        {
-          unit: "currencyUSD",
-          more: { timeFrom: "now/M" },
-        },
+        "What requests cost since the first of the month (UTC), of all keys, as `usage` says.",
+        billed("month"),
+        { unit: "currencyUSD" },
       ),
       stat("Per hour", "What requests cost per hour at the rate of the last hour.", `sum(rate(${cost()}[1h])) * 3600`, {
         unit: "currencyUSD",

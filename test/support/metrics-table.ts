@@ -1,5 +1,6 @@
 import { createCounters } from "../../src/gateway/counters.ts"
 import { toOtlpMetrics } from "../../src/server/metrics/otlp.ts"
+import { toUsageMetrics } from "../../src/server/metrics/usage.ts"
 import { createMetrics } from "../../src/server/metrics.ts"
 import { type Metric, toKey } from "../../src/server/prometheus.ts"
 import { toReceiverMetrics } from "../../src/server/receiver/metrics.ts"
@@ -9,6 +10,8 @@ import { aRecord } from "../database/_ledger.ts"
 export const OWN_LABEL = "team"
 
 const LEDGER_AT_REST = { lastWrittenAt: undefined, lastError: undefined, stalledSince: undefined }
+
+const SUMS = { requests: 1, cost: "1", unpriced: 0 }
 
 /** Returns every metric that a gateway can have, with a sample of each kind. */
 export function listMetrics(): readonly Metric[] {
@@ -53,6 +56,7 @@ export function listMetrics(): readonly Metric[] {
         },
       ],
       notifications: () => ({ channels: [{ channel: "ops", sent: 1, failed: 0 }], waiting: 0 }),
+      usage: () => toUsageMetrics([{ provider: "openai", model: "gpt-5", day: SUMS, month: SUMS }]),
       openTelemetry: () => [
         ...toOtlpMetrics({
           ...{ exportedSpans: 1, droppedSpans: { queue_full: 0, failed: 0, rejected: 0 }, waitingSpans: 0 },

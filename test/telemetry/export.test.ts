@@ -82,6 +82,7 @@ test.each(["http/protobuf", "http/json"] as const)(
         "gen_ai.usage.output_tokens": 500,
         "gen_ai.usage.cache_read.input_tokens": 400,
         "gen_ai.usage.cache_creation.input_tokens": 0,
+        "gen_ai.usage.cache_write.input_tokens": 0,
         "gen_ai.usage.reasoning.output_tokens": 0,
         "server.address": "api.openai.com",
         "server.port": 443,
@@ -104,6 +105,27 @@ test.each(["http/protobuf", "http/json"] as const)(
     expect(receiver.exports[0]?.headers["x-api-key"]).toBe("secret-of-the-receiver")
   },
 )
+
+test("a span of a stream says after how many seconds it began", async () => {
+  const span = await exportOne(aRecord({ streamed: true, first_byte_ms: 398 }))
+  expect(span?.attributes).toMatchObject({
+    "gen_ai.request.stream": true,
+    "gen_ai.response.time_to_first_chunk": 0.398,
+  })
+})
+
+test("a piece of a batch is in the metrics of tokens and cost, and has neither a duration nor a span", async () => {
+  const { receiver, exporter } = await start({ protocol: "http/protobuf" })
+  exporter.addLate(aRecord({ request_path: "/v1/files/file-1/content", request_method: "GET", total_cost: "0.25" }))
+  await exporter.close(60_000)
+  expect(receiver.spans()).toEqual([])
+  const metrics = receiver.metrics()
+  expect(metrics["gen_ai.client.operation.duration"]).toBeUndefined()
+  expect(metrics["majordomo.cost"]?.points).toMatchObject([
+    { value: 0.25, attributes: { "gen_ai.operation.name": "batch" } },
+  ])
+  expect(metrics["gen_ai.client.token.usage"]?.points.map(({ sum }) => sum)).toEqual([1000, 500])
+})
 
 test("a span without a known cost has no cost, and one of a subscription has an API value instead", async () => {
   const unpriced = await exportOne(aRecord({ total_cost: undefined, cost_status: "unpriced" }))

@@ -1,8 +1,8 @@
 import { z } from "zod"
 import { ROLES } from "../../core/actor.ts"
-import { findKeyId } from "../../operations/keys/find.ts"
+import { findOwnKey } from "../../operations/keys/find.ts"
 import { getKey } from "../../operations/keys/get.ts"
-import { listLimitsOfKey } from "../../operations/limits/check.ts"
+import { listLimitsOf } from "../../operations/limits/check.ts"
 import { parseZone } from "../../operations/usage/question.ts"
 import { readSpending } from "../../operations/usage/spending.ts"
 import { defineRoute, type RouteContext } from "../_route.ts"
@@ -50,7 +50,7 @@ export const me = {
     needs: ["database", "http"],
     parse: (input, now) => usage.report.parse(input, now),
     async run(context, question) {
-      const key = await findCallingKey(context)
+      const { id: key } = await findCallingKey(context)
       // A note may name directories of the gateway's machine, which are not for the holder of a key.
       const quiet = { ...context, log: () => {} }
       const report = await usage.report.run(quiet, { ...question, filters: { ...question.filters, key } })
@@ -84,9 +84,8 @@ export const me = {
         await access.authenticate(http, "viewer")
         return { key: null, ...(await readSpending(context, { key: undefined, session, tz })) }
       }
-      const id = await findCallingKey(context)
-      const { name } = await getKey(context, { id })
-      return { key: name, ...(await readSpending(context, { key: id, session, tz })) }
+      const key = await findCallingKey(context)
+      return { key: key.name, ...(await readSpending(context, { key, session, tz })) }
     },
   }),
   limits: defineRoute({
@@ -98,7 +97,7 @@ export const me = {
     input: z.strictObject({}),
     output: z.array(listedLimit).readonly(),
     needs: ["database", "http"],
-    run: async (context) => listLimitsOfKey(context, { key: await findCallingKey(context) }),
+    run: async (context) => listLimitsOf(context, await findCallingKey(context)),
   }),
   key: defineRoute({
     name: "me.key",
@@ -118,7 +117,7 @@ export const me = {
     }),
     needs: ["database", "http"],
     async run(context) {
-      const key = await getKey(context, { id: await findCallingKey(context) })
+      const key = await getKey(context, await findCallingKey(context))
       const { id, name, default_metadata, locked_metadata, required_metadata, expires_at, models, providers } = key
       return { id, name, default_metadata, locked_metadata, required_metadata, expires_at, models, providers }
     },
@@ -136,10 +135,10 @@ export const me = {
   }),
 }
 
-/** Returns the id of the API key that calls. @throws ApiError if there is none */
-async function findCallingKey(context: RouteContext<"database" | "http">): Promise<string> {
+/** Returns the API key that calls. @throws ApiError if there is none */
+async function findCallingKey(context: RouteContext<"database" | "http">) {
   const secret = context.http.headers.get("x-majordomo-key")
-  const key = secret === null ? undefined : await findKeyId(context, { secret })
+  const key = secret === null ? undefined : await findOwnKey(context, { secret })
   if (key !== undefined) return key
   throw new ApiError("unauthenticated", "this needs an API key that is neither revoked nor expired, as X-Majordomo-Key")
 }

@@ -1,3 +1,4 @@
+import { createTable } from "../../core/table.ts"
 import { ProxyError } from "../../kit/proxy/tunnel.ts"
 
 /** A failure of S3, described for the person who fixes it. It never contains an address, a key or a body. */
@@ -33,7 +34,7 @@ const DENIED = {
   remove: "these credentials may not delete objects (s3:DeleteObject)",
 } as const
 
-const NETWORK: Readonly<Record<string, string>> = {
+const NETWORK: Readonly<Record<string, string>> = createTable({
   ECONNREFUSED: "S3 refuses connections",
   ENOTFOUND: "the name of S3's host could not be resolved",
   EAI_AGAIN: "the name of S3's host could not be resolved",
@@ -41,7 +42,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "there is no route to S3's host",
   ECONNRESET: "the connection to S3 broke",
   EPIPE: "the connection to S3 broke",
-}
+})
 
 export function toFailure(error: unknown, doing: keyof typeof DENIED = "put"): Failure {
   const {

@@ -3,6 +3,7 @@ import type { Database } from "../_database.ts"
 import { describeFailure, kindOfFailure } from "./data-errors.ts"
 import { insertRows, type Mark } from "./insert.ts"
 import { concernsJobs, insertWithJobs } from "./jobs.ts"
+import type { LateListener } from "./late.ts"
 import { takesRows } from "./probe.ts"
 import type { RejectedRow } from "./rejected.ts"
 import { toMinimalLine } from "./serialize.ts"
@@ -16,7 +17,7 @@ const LOST_ATTEMPTS = 3
 /** A large row gets more time: the slowest link that is waited for has 1 MB/s. */
 const BYTES_PER_MS = 1000
 
-interface InsertOptions {
+interface InsertOptions extends LateListener {
   /** For a small statement. */
   readonly timeoutMs: number
   /** How often this batch, or one that began with the same row, failed before. */
@@ -72,7 +73,7 @@ export async function insertBatch(db: Database, batch: Batch, options: InsertOpt
     const mark = rejected.length === 0 ? markOfRows : undefined
     try {
       const limits = { mark, timeoutMs: timeoutMs + array.length / BYTES_PER_MS }
-      if (concernsJobs(array)) await insertWithJobs(db, array, limits)
+      if (concernsJobs(array)) await insertWithJobs(db, array, { ...limits, onLate: options.onLate })
       else await insertRows(db.query, array, { count, ...limits })
       return undefined
     } catch (error) {

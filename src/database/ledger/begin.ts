@@ -1,5 +1,6 @@
 import type { Accounts } from "./accounts.ts"
 import type { Intake } from "./intake.ts"
+import type { LateListener } from "./late.ts"
 import { toOrphanedRecord } from "./orphaned.ts"
 import type { MemorySettlement } from "./settle-memory.ts"
 import type { Store } from "./store.ts"
@@ -25,13 +26,16 @@ interface Beginning {
   readonly restored: RestoredTotals
 }
 
-interface BeginOptions {
+interface BeginOptions extends LateListener {
   readonly dir: string
   now(): number
 }
 
 /** Counts what earlier processes left, and stores the result before anything is added to it. */
-export function begin({ store, accounts, intake, settlement, restored }: Beginning, { dir, now }: BeginOptions): void {
+export function begin(
+  { store, accounts, intake, settlement, restored }: Beginning,
+  { dir, now, onLate }: BeginOptions,
+): void {
   const { recoveredLines, damagedIntents, orphanedIntents, lastWriteMs } = store.recovered
   const { totals, lostInMemory, lostOnDisk } = restored
   accounts.begin(totals, {
@@ -57,6 +61,8 @@ export function begin({ store, accounts, intake, settlement, restored }: Beginni
     } satisfies StoredTotals
   })
   store.saveCounters()
-  for (const intent of orphanedIntents) intake.appendOwn(toOrphanedRecord(intent, lastWriteMs ?? now()))
+  const orphaned = orphanedIntents.map((intent) => toOrphanedRecord(intent, lastWriteMs ?? now()))
+  for (const record of orphaned) intake.appendOwn(record)
+  if (orphaned.length > 0) onLate?.(orphaned.map((record) => ({ record, isNew: true })))
   intake.gaps.flush()
 }

@@ -13,6 +13,7 @@ import {
   UPSERT_FILES,
   UPSERT_JOBS,
 } from "./job-statements.ts"
+import type { LateListener, LateRow } from "./late.ts"
 import { JOB_MARK } from "./serialize.ts"
 
 /** The items that are billed at once. Many may wait for the creation of their job, and all of them in one transaction. */
@@ -26,7 +27,7 @@ export function concernsJobs(array: Buffer): boolean {
   return array.includes(JOB_MARK)
 }
 
-interface InsertOptions {
+interface InsertOptions extends LateListener {
   /** The journal of the rows and the last of them, to be marked; undefined: nothing is marked. */
   readonly mark: Mark | undefined
   readonly timeoutMs: number
@@ -39,9 +40,10 @@ interface InsertOptions {
  * An item whose job is not known is kept without being billed. The creation of the job may be in another gateway's
  * journal; when it arrives, the item is billed.
  */
-export async function insertWithJobs(db: Database, array: Buffer, { mark, timeoutMs }: InsertOptions): Promise<void> {
+export async function insertWithJobs(db: Database, array: Buffer, options: InsertOptions): Promise<void> {
+  const { mark, timeoutMs, onLate } = options
   const records = JSON.parse(array.toString()) as readonly JournalRecord[]
-  await db.transaction(async (run) => {
+  const late = await db.transaction(async (run) => {
     const query: RunQuery = (statement) =>
       run(typeof statement === "string" ? { text: statement, timeoutMs } : { timeoutMs, ...statement })
     // One gateway at a time: a creation and the item that it lets bill must not miss each other. Locks are taken in the
@@ -59,9 +61,16 @@ export async function insertWithJobs(db: Database, array: Buffer, { mark, timeou
     await send(query, UPSERT_JOBS, mergeStates(states))
     await send(query, UPSERT_FILES, states.flatMap(toFiles))
     await send(query, ADD_ITEMS, withoutRepeated([...states.flatMap(toOwnItem), ...items.map(toItem)]))
-    while ((await billItems(query, touched)) === ITEMS_PER_STATEMENT);
+    const billed: LateRow[] = []
+    for (let count = ITEMS_PER_STATEMENT; count === ITEMS_PER_STATEMENT; ) {
+      const rows = await billItems(query, touched)
+      count = rows.length
+      billed.push(...rows)
+    }
     await send(query, SETTLE_JOBS, touched)
+    return billed
   })
+  if (late.length > 0) onLate?.(late)
 }
 
 function isItem(record: JournalRecord): record is ItemRecord {
@@ -171,8 +180,8 @@ interface Billable {
   readonly requested_model: string | null
 }
 
-/** Bills items that are not billed yet and whose job is known now. Returns their number, at most `ITEMS_PER_STATEMENT`. */
-async function billItems(query: RunQuery, touched: readonly Touched[]): Promise<number> {
+/** Bills items that are not billed yet and whose job is known now, at most `ITEMS_PER_STATEMENT`, and returns them. */
+async function billItems(query: RunQuery, touched: readonly Touched[]): Promise<readonly LateRow[]> {
   const values = [JSON.stringify(touched), ITEMS_PER_STATEMENT]
   const { rows } = await query<Billable>({ text: FIND_BILLABLE, values })
   const completing = rows.filter(({ created_by, record }) => created_by !== null && record.job.completes)
@@ -183,14 +192,20 @@ async function billItems(query: RunQuery, touched: readonly Touched[]): Promise<
     for (const { id } of result.rows) completed.add(id)
   }
   // A row that should be completed may have been pruned. Then the job gets a row of its own.
-  const own = rows.filter(({ created_by, record }) => !(record.job.completes && completed.has(created_by ?? "")))
-  await insertRecords(query, own.map(attribute))
+  const late = rows.map((row) => ({
+    record: attribute(row),
+    isNew: !(row.record.job.completes && completed.has(row.created_by ?? "")),
+  }))
+  await insertRecords(
+    query,
+    late.flatMap(({ record, isNew }) => (isNew ? record : [])),
+  )
   await send(
     query,
     BILL_ITEMS,
     rows.map(({ provider, source, item }) => ({ provider, source, item })),
   )
-  return rows.length
+  return late
 }
 
 /** Returns the row of an item with the key and metadata of the request that created its job. */

@@ -9,6 +9,7 @@ import { storeNewCards } from "./cards/store.ts"
 import { describeFailure } from "./data-errors.ts"
 import { openDiskStore } from "./disk-store.ts"
 import { createIntake, type Intake } from "./intake.ts"
+import type { LateListener } from "./late.ts"
 import { createOutage, type Log } from "./outage.ts"
 import { storeRejected } from "./rejected.ts"
 import { toMarkedJournal } from "./replay.ts"
@@ -50,7 +51,7 @@ export interface LedgerHandle extends Ledger {
   close(): Promise<void>
 }
 
-export interface LedgerOptions extends WrittenListeners {
+export interface LedgerOptions extends WrittenListeners, LateListener {
   readonly db: Database
   /** Used by this process alone; created when it does not exist. */
   readonly dir: string
@@ -203,7 +204,7 @@ interface WriterParts extends Pick<WriterOptions, "journal" | "settlement"> {
 
 function startWriter(
   { store, cards, journal, settlement, accounts, written, countWaiting, getGaps }: WriterParts,
-  { db, dir, now, log, onBatch }: LedgerOptions,
+  { db, dir, now, log, onBatch, onLate }: LedgerOptions,
   timing: WriterTiming,
 ): Writer {
   const outage = createOutage(log, now, countWaiting)
@@ -214,6 +215,7 @@ function startWriter(
     settlement,
     timing,
     prepare: () => storeNewCards(db, cards, timing.queryTimeoutMs),
+    onLate,
     reject: (rows) => storeRejected(dir, rows, log),
     onSettled({ source, batch }, { rejected, vanished, unstored }, tookMs) {
       accounts.settle(batch.lines, { rejected, dropped: vanished + unstored, at: now() })

@@ -2,6 +2,7 @@ import type { Batch, BatchSource } from "../../kit/log/batch.ts"
 import type { Database } from "../_database.ts"
 import { insertBatch } from "./batch-insert.ts"
 import type { Mark } from "./insert.ts"
+import type { LateListener } from "./late.ts"
 import { createDeadline, createPause } from "./pause.ts"
 import type { RejectedRow } from "./rejected.ts"
 import { type MarkedJournal, Replay, toJournalMark } from "./replay.ts"
@@ -31,7 +32,7 @@ export const WRITER_TIMING: WriterTiming = {
   maxBackoffMs: 2000,
 }
 
-export interface WriterOptions {
+export interface WriterOptions extends LateListener {
   readonly db: Database
   /** The first source with waiting rows is read. */
   readonly sources: readonly BatchSource[]
@@ -195,7 +196,7 @@ export class Writer {
     from: number,
     markAt: (to: number) => Mark | undefined,
   ): Promise<readonly RejectedRow[]> {
-    const { db, timing, prepare, onSlow } = this.options
+    const { db, timing, prepare, onSlow, onLate } = this.options
     let isOver = false
     const timer = setTimeout(() => onSlow(() => isOver), timing.slowMs)
     try {
@@ -205,6 +206,7 @@ export class Writer {
         failures: this.failures,
         from,
         markAt,
+        onLate,
       })
     } finally {
       isOver = true

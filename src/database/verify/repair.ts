@@ -1,3 +1,4 @@
+import { createTable } from "../../core/table.ts"
 import type { Database, RunQuery } from "../_database.ts"
 import type { OnProgress } from "../backfill.ts"
 import { COUNTERS, toCounted } from "../counters.ts"
@@ -82,7 +83,7 @@ const IS_PRUNED = "SELECT FROM majordomo_schema WHERE pruned_before > $1::date::
 const KEY = `coalesce(majordomo_api_key_id, ${NO_KEY})`
 const HOUR = "date_trunc('hour', created_at, 'UTC')"
 const MODEL = "left(provider, 255), left(model, 255)"
-const RECOUNT: Readonly<Record<string, readonly string[]>> = {
+const RECOUNT: Readonly<Record<string, readonly string[]>> = createTable({
   llm_usage_hourly: toRecount("llm_usage_hourly", "hour, provider, model", `${HOUR}, ${MODEL}`, inHours("hour")),
   llm_usage_hourly_keys: toRecount(
     "llm_usage_hourly_keys",
@@ -99,7 +100,7 @@ const RECOUNT: Readonly<Record<string, readonly string[]>> = {
   [RUN_ROLLUP]: [
     "SELECT majordomo_count_runs($1::date::timestamp AT TIME ZONE 'UTC', $2::date::timestamp AT TIME ZONE 'UTC')",
   ],
-}
+})
 
 function toRecount(table: string, key: string, expressions: string, range: string): readonly string[] {
   const positions = key.split(",").map((_, i) => i + 1)

@@ -1,11 +1,12 @@
 import type { Headers } from "../../core/call.ts"
 import { isSecretValue } from "../../core/secrets.ts"
+import { createTable } from "../../core/table.ts"
 
 /**
  * Programs by the product that begins their User-Agent, in lower case. Others are named as their product. These texts
  * were found in the programs' sources and in recorded requests in November 2026.
  */
-const PRODUCTS: Readonly<Record<string, string>> = {
+const PRODUCTS: Readonly<Record<string, string>> = createTable({
   "claude-cli": "claude-code",
   "google-genai-sdk": "google-genai",
   githubcopilotchat: "copilot-chat",
@@ -15,7 +16,7 @@ const PRODUCTS: Readonly<Record<string, string>> = {
   ai: "vercel-ai-sdk",
   "ai-sdk": "vercel-ai-sdk",
   mozilla: "browser",
-}
+})
 /** Programs whose product varies, by its beginning: `codex_cli_rs`, `codex_vscode`, `GeminiCLI-acp`. */
 const FAMILIES: readonly (readonly [beginning: string, name: string])[] = [
   ["codex", "codex"],
@@ -32,14 +33,14 @@ const GOOGLE_LANGUAGE = /\bgl-(\w{1,10})\//
 const UNVERSIONED = new Set(["mozilla"])
 
 /** Programs that have the User-Agent of an SDK, and their own name in `X-Title`, as OpenRouter asks them to. */
-const TITLES: Readonly<Record<string, string>> = {
+const TITLES: Readonly<Record<string, string>> = createTable({
   aider: "aider",
   cline: "cline",
   "roo code": "roo-code",
   "kilo code": "kilo-code",
   "open webui": "open-webui",
   librechat: "librechat",
-}
+})
 
 const MAX_CACHED_AGENTS = 1000
 /** A process stores at most this many names, so that invented ones cannot fill the rollups. */

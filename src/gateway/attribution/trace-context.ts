@@ -1,4 +1,5 @@
 import type { Headers } from "../../core/call.ts"
+import { createTable } from "../../core/table.ts"
 
 /** A trace of W3C Trace Context. Version ff is invalid, and an id of zeros says that there is none. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/
@@ -6,7 +7,7 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 const MAX_BAGGAGE_LENGTH = 8192
 
 /** The metadata name of each key of the baggage that is read: those of OpenTelemetry and Langfuse, and our own. */
-const BAGGAGE_NAMES: Readonly<Record<string, keyof Baggage>> = {
+const BAGGAGE_NAMES: Readonly<Record<string, keyof Baggage>> = createTable({
   "user.id": "User-Id",
   "enduser.id": "User-Id",
   langfuse_user_id: "User-Id",
@@ -14,7 +15,7 @@ const BAGGAGE_NAMES: Readonly<Record<string, keyof Baggage>> = {
   langfuse_session_id: "Session-Id",
   "span.path": "Span-Path",
   "span.name": "Span-Name",
-}
+})
 
 /** The values in a request's baggage, by the names under which they are stored. */
 interface Baggage {

@@ -1,4 +1,5 @@
 import { redactSecrets } from "../../core/secrets.ts"
+import { createTable } from "../../core/table.ts"
 import { truncateText } from "../../core/text.ts"
 import { readRetryAfter, readStart } from "../../kit/fetch-answer.ts"
 import { type SendOptions, TIMEOUT_MS } from "./_send.ts"
@@ -90,7 +91,7 @@ function redact(text: string, secrets: readonly string[]): string {
   )
 }
 
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, string>> = createTable({
   ECONNREFUSED: "nothing listens at its address",
   ENOTFOUND: "its host name is not known",
   EAI_AGAIN: "its host name could not be looked up",
@@ -98,7 +99,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: "there is no route to its network",
   UND_ERR_CONNECT_TIMEOUT: "its host does not answer",
   ETIMEDOUT: "its host does not answer",
-}
+})
 
 /** Describes an error of the connection by its code, because its message contains the address. */
 export function describeFailure(error: unknown): string {

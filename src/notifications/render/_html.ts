@@ -1,3 +1,4 @@
+import { createTable } from "../../core/table.ts"
 import { defuse, ZERO_WIDTH_SPACE } from "./_text.ts"
 
 /** HTML that is complete and safe. */
@@ -25,13 +26,13 @@ function toHtml(part: Part): string {
   return "html" in part ? part.html : part.map((each) => each.html).join("")
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
+const ENTITIES: Readonly<Record<string, string>> = createTable({
   "&": "&amp;",
   "<": "&lt;",
   ">": "&gt;",
   '"': "&quot;",
   "'": "&#39;",
-}
+})
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => ENTITIES[char]!)

@@ -1,8 +1,9 @@
+import { createTable } from "../../core/table.ts"
 import { formatShortDay, formatUsd, toName } from "../_format.ts"
 import { type Template, toArgument, toLink, toParagraphs } from "./_template.ts"
 
 /** The names of the causes. The dashboard has the same ones. */
-const CAUSES: Readonly<Record<string, string>> = {
+const CAUSES: Readonly<Record<string, string>> = createTable({
   outside: "Outside the gateway",
   unmetered: "Not metered",
   estimated: "Estimated",
@@ -11,7 +12,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   discount: "Discount",
   fees: "Fees",
   unexplained: "Unexplained",
-}
+})
 
 export const toReconciliationDraft: Template<"reconciliation"> = ({ facts }, context) => {
   const { provider, since, until, billed, recorded, unproven, tolerance, causes } = facts

@@ -1,3 +1,4 @@
+import { createTable } from "../../core/table.ts"
 import { describeProxies } from "../../kit/proxy/proxies.ts"
 import { ProxyError } from "../../kit/proxy/tunnel.ts"
 import { isCloud } from "../../providers/_clouds.ts"
@@ -78,7 +79,7 @@ async function probe(baseUrl: string, through: object = {}): Promise<Probe> {
   }
 }
 
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, string>> = createTable({
   ENOTFOUND: "the DNS does not know its name",
   EAI_AGAIN: "the DNS does not answer",
   ECONNREFUSED: "it refuses connections",
@@ -87,7 +88,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: "there is no route to it",
   ETIMEDOUT: "it did not answer in time",
   UND_ERR_CONNECT_TIMEOUT: "it did not answer in time",
-}
+})
 
 /** Returns why a request failed, without the address, which may contain a secret. */
 function toReason(error: unknown): string {

@@ -3,11 +3,13 @@ import { findEnd } from "../../core/key-policy.ts"
 import { findCaller } from "../../database/key-lookups.ts"
 import type { Context } from "../context.ts"
 
-/** Returns the id of the API key with a secret; undefined if there is none, or it was revoked or has expired. */
-export async function findKeyId(
+/** Returns the API key with a secret; undefined if there is none, or it was revoked or has expired. */
+export async function findOwnKey(
   { database, now }: Context<"database" | "now">,
   { secret }: { readonly secret: string },
-): Promise<string | undefined> {
+): Promise<{ readonly id: string; readonly name: string } | undefined> {
   const caller = await findCaller(database, hashKey(secret))
-  return caller?.policy && findEnd(caller.policy, now()) !== undefined ? undefined : caller?.keyId
+  if (caller?.keyId === undefined) return undefined
+  if (caller.policy && findEnd(caller.policy, now()) !== undefined) return undefined
+  return { id: caller.keyId, name: caller.keyName ?? "" }
 }

@@ -1,4 +1,5 @@
 import { parseAge } from "../../config/value-parsers.ts"
+import { createTable } from "../../core/table.ts"
 import type { KeyPolicyChange } from "../../database/keys.ts"
 import { InputError } from "../input-error.ts"
 
@@ -77,7 +78,12 @@ function parseProvider(text: string, index: number): string {
   throw new InputError("providers", `expected names of providers, such as openai,anthropic, got ${shown}`)
 }
 
-const GRACE_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 }
+const GRACE_MS: Readonly<Record<string, number>> = createTable({
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+})
 const MAX_GRACE_MS = 366 * 86_400_000
 
 /**

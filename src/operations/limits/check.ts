@@ -49,11 +49,18 @@ export async function checkLimits(
  * @throws InputError if there is no such key
  */
 export async function listLimitsOfKey(
-  { database, now }: Context<"database" | "now">,
+  context: Context<"database" | "now">,
   { key: nameOrId }: { readonly key: string },
 ): Promise<readonly ListedLimit[]> {
-  const { id: key } = resolveKey(nameOrId, await listKeys(database))
-  const names = await readKeyNames(database)
+  return listLimitsOf(context, resolveKey(nameOrId, await listKeys(context.database)))
+}
+
+/** Does the same for a key whose name is known, without reading all keys. */
+export async function listLimitsOf(
+  { database, now }: Context<"database" | "now">,
+  { id: key, name }: Pick<ApiKey, "id" | "name">,
+): Promise<readonly ListedLimit[]> {
+  const names = new Map([[key, name]])
   const own = (await listLimits(database)).filter((limit) =>
     limit.key === undefined ? limit.per === undefined || limit.per === "key" : limit.key === key,
   )

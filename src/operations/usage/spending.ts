@@ -11,15 +11,15 @@ import {
   type UsageQuestion,
 } from "../../reports/index.ts"
 import type { Context } from "../context.ts"
-import { listLimitsOfKey } from "../limits/check.ts"
+import { listLimitsOf } from "../limits/check.ts"
 import type { ListedLimit } from "../limits/limit.ts"
 import { listLimits } from "../limits/list.ts"
 import { readRollups } from "./asker.ts"
 import { parsePeriod } from "./question.ts"
 
 interface SpendingQuestion {
-  /** The id of an API key; undefined: the requests of all keys. */
-  readonly key: string | undefined
+  /** An API key; undefined: the requests of all keys. */
+  readonly key: { readonly id: string; readonly name: string } | undefined
   /** The id of a session or a trace. */
   readonly session: string | undefined
   /** The time zone that decides when the day began. */
@@ -48,7 +48,7 @@ export async function readSpending(
   { key, session, tz }: SpendingQuestion,
 ): Promise<CurrentSpending> {
   const { database, now } = context
-  const day: UsageQuestion = { by: [], period: parsePeriod({ since: "today", tz }, now()), filters: { key } }
+  const day: UsageQuestion = { by: [], period: parsePeriod({ since: "today", tz }, now()), filters: { key: key?.id } }
   const sums = await readInSnapshot(database, async (read) => {
     const rollups = await readRollups(read)
     const { rows } = await read(askUsage(day, rollups), { serial: readsRollups(day, rollups) })
@@ -56,13 +56,13 @@ export async function readSpending(
     const runs =
       session === undefined
         ? []
-        : (await read(askTheseRuns([session], { period, filters: { key }, limit: 1 }, rollups))).rows
+        : (await read(askTheseRuns([session], { period, filters: { key: key?.id }, limit: 1 }, rollups))).rows
     return { today: readUsage(rows, day).total, session: runs.map(readRun).find(({ requests }) => requests > 0) }
   })
   return {
     session: sums.session === undefined ? null : toSpending(sums.session),
     today: toSpending(sums.today),
-    limits: key === undefined ? await listLimits(context) : await listLimitsOfKey(context, { key }),
+    limits: key === undefined ? await listLimits(context) : await listLimitsOf(context, key),
   }
 }
 

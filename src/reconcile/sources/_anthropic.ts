@@ -1,5 +1,6 @@
 import { type Decimal, divide, fromNumber } from "../../core/decimal.ts"
 import type { BillLine, Bucket } from "../../core/reconciliation.ts"
+import { createTable } from "../../core/table.ts"
 import type { LineGroup, LineTable } from "../line-table.ts"
 import type { Endpoint } from "./_client.ts"
 import { countOf, decimalOf, type JsonRecord, textOf, unexpected } from "./_json.ts"
@@ -27,20 +28,20 @@ export const ANTHROPIC: Endpoint = {
 
 const HUNDRED = fromNumber(100)
 
-const TOKEN_BUCKETS: Readonly<Record<string, Bucket>> = {
+const TOKEN_BUCKETS: Readonly<Record<string, Bucket>> = createTable({
   uncached_input_tokens: "input",
   cache_read_input_tokens: "cache_read",
   "cache_creation.ephemeral_5m_input_tokens": "cache_write",
   "cache_creation.ephemeral_1h_input_tokens": "cache_write_1h",
   output_tokens: "output",
-}
+})
 
 /** The costs of these kinds are billed outside of tokens. */
-const COST_BUCKETS: Readonly<Record<string, Bucket>> = {
+const COST_BUCKETS: Readonly<Record<string, Bucket>> = createTable({
   web_search: "tool",
   code_execution: "session",
   session_usage: "session",
-}
+})
 
 /** Returns what a row is about. The newer reports have these members in `group`, the older ones in the row. */
 export function toGroup(day: string, group: JsonRecord): LineGroup {

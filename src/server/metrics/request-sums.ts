@@ -22,6 +22,11 @@ export class RequestSums {
 
   add(record: LogRecord): void {
     this.count(record.outcome, record.status_code)
+    this.addUsage(record)
+  }
+
+  /** Adds the usage and the cost of a request that is counted already. */
+  addUsage(record: LogRecord): void {
     this.addTokens(record)
     this.addCost(record)
   }

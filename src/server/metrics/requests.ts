@@ -1,4 +1,5 @@
 import type { LogRecord } from "../../core/log-record.ts"
+import type { LateRow } from "../../database/ledger/late.ts"
 import type { Metric, Sample } from "../prometheus.ts"
 import { Histogram } from "./histogram.ts"
 import { RequestSums, TOKEN_KINDS } from "./request-sums.ts"
@@ -52,19 +53,30 @@ export class RequestMetrics {
 
   /** @param keyName the name of the API key; undefined: it has none */
   onRecord(record: LogRecord, keyName: string | undefined): void {
-    const { values, metadata } = this
     const { raw_metadata: given, first_byte_ms: firstByteMs } = record
-    values[0] = record.provider
-    values[1] = record.model || NONE
-    values[2] = keyName || NONE
-    for (let i = 0; i < metadata.length; i++) values[3 + i] = given?.[metadata[i]!] || NONE
-    const { sums, timing } = this.series.find(values)
+    const { sums, timing } = this.find(record, keyName)
     sums.add(record)
     const trace = given?.["Trace-Id"]
     const traceId = trace !== undefined && TRACE_ID.test(trace) ? trace : undefined
     // An interruption says nothing about how long the answer would have taken.
     if (record.outcome === "complete") timing.duration.observe(record.response_time_ms / 1000, traceId)
     if (firstByteMs !== undefined) timing.firstByte.observe(firstByteMs / 1000, traceId)
+  }
+
+  /** Counts what became known of a request later: it says nothing about times. */
+  onLate({ record, isNew }: LateRow, keyName: string | undefined): void {
+    const { sums } = this.find(record, keyName)
+    if (isNew) sums.add(record)
+    else sums.addUsage(record)
+  }
+
+  private find({ provider, model, raw_metadata: given }: LogRecord, keyName: string | undefined): RequestSeries {
+    const { values, metadata } = this
+    values[0] = provider
+    values[1] = model || NONE
+    values[2] = keyName || NONE
+    for (let i = 0; i < metadata.length; i++) values[3 + i] = given?.[metadata[i]!] || NONE
+    return this.series.find(values)
   }
 
   collect(): Metric[] {

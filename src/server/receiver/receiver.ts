@@ -89,11 +89,13 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     if (path !== "/v1/logs") return toLogsAnswer(form, 0, undefined)
     const plain = await decompress(bytes, request.headers["content-encoding"], options.maxBodyBytes)
     const { reported, rejected, reason } = readLogs(parseLogs(plain, form), options.now())
-    stats.rejected += rejected
     const source: ReportSource = { caller, rawHeaders: request.rawHeaders, path }
-    await Promise.all(reported.map((each) => store(toRow(each, source), options)))
-    stats.accepted += reported.length
-    return toLogsAnswer(form, rejected, reason)
+    const rows = reported.flatMap((each) => attempt(() => toRow(each, source), options))
+    const failed = reported.length - rows.length
+    await Promise.all(rows.map((row) => store(row, options)))
+    stats.accepted += rows.length
+    stats.rejected += rejected + failed
+    return toLogsAnswer(form, rejected + failed, failed > 0 ? "internal error" : reason)
   }
 
   return {
@@ -118,6 +120,16 @@ async function read(request: IncomingMessage, options: ReceiverOptions, { Receiv
   if (bytes === "too large") throw tooLarge(maxBytes)
   if (typeof bytes === "string") throw new ReceiverError(408, "the body did not arrive")
   return bytes
+}
+
+/** A bug that one event meets must not cost the others their rows: exporters do not send them again. */
+function attempt<T>(make: () => T, { onError }: ReceiverOptions): readonly T[] {
+  try {
+    return [make()]
+  } catch (error) {
+    onError(error)
+    return []
+  }
 }
 
 function store(record: LogRecord, { append }: ReceiverOptions): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Database } from "../../database/_database.ts"
 import { discardSecret } from "../../database/key-secrets.ts"
 import { addLedgerStats } from "../../database/ledger/accounts.ts"
 import type { LedgerStats } from "../../database/ledger/ledger.ts"
@@ -5,9 +6,12 @@ import { readStoredTotals } from "../../database/ledger/life.ts"
 import { createCounters } from "../../gateway/counters.ts"
 import { openInScope, type Scope } from "../../kit/scope.ts"
 import { countWorkers } from "../budget.ts"
+import { createLateRows } from "../late-rows.ts"
 import { checkPorts } from "../listen.ts"
+import { createUsageMetrics } from "../metrics/usage.ts"
 import { createZeroStart } from "../metrics/zero-start.ts"
-import { createMetrics } from "../metrics.ts"
+import { createMetrics, type Metrics } from "../metrics.ts"
+import type { Notifications } from "../notifications/parts.ts"
 import { openNotifications } from "../notifications.ts"
 import type { ServerOptions } from "../options.ts"
 import { startPartitions } from "../partitions.ts"
@@ -33,6 +37,34 @@ export function startPrimary(options: PrimaryOptions): Promise<RunningServer> {
   return openInScope((scope) => open(options, scope))
 }
 
+interface MetricParts {
+  readonly settings: PrimaryOptions["settings"]
+  readonly database: Database
+  readonly recovery: ReturnType<typeof startRecoveries>
+  readonly pool: WorkerPool
+  readonly notifications: Notifications | undefined
+}
+
+/** Creates the metrics of what the primary process does itself. */
+function createOwnMetrics({ settings, database, recovery, pool, notifications }: MetricParts): Metrics {
+  return createMetrics(
+    {
+      ledger: recovery.rows.stats,
+      rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
+      bodies: recovery.bodies.stats,
+      // The workers have all connections, requests and price lists.
+      gateway: () => ({ requests: 0, ...createCounters() }),
+      connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
+      limits: () => [],
+      notifications: () => notifications?.stats(),
+      usage: createUsageMetrics(database, Date.now).collect,
+      openTelemetry: () => [],
+      pricesCheckedAt: () => undefined,
+    },
+    { ...settings, ledger: { maxJournalBytes: 0 } },
+  )
+}
+
 async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServer> {
   const { settings, log } = options
   const { shutdownTimeoutMs } = settings.server
@@ -52,28 +84,16 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
   scope.own(() => pool.stop(0))
   const ready = await pool.start(countWorkers(settings))
 
-  const recovery = startRecoveries({ settings, log, database }, scope)
+  const late = createLateRows(database, [(...row) => metrics.onLate(...row)])
+  scope.own(() => late.close())
+  const recovery = startRecoveries({ settings, log, database, onLate: late.add }, scope)
   // Once for all workers.
   const retention = startRetention({ database, retentionMs: settings.logging.retentionMs, now: Date.now, log })
   const pastRuns = startPastRuns({ database, log })
   const partitions = startPartitions({ database, log })
   const reconcile = startDailyReconcile({ settings, database, now: Date.now, log, notifications })
   for (const part of [retention, pastRuns, partitions, reconcile]) scope.own(() => part.close())
-  const metrics = createMetrics(
-    {
-      ledger: recovery.rows.stats,
-      rows: () => readStoredTotals(toJournalRoot(settings), pool.slots()),
-      bodies: recovery.bodies.stats,
-      // The workers have all connections, requests and price lists.
-      gateway: () => ({ requests: 0, ...createCounters() }),
-      connections: () => ({ open: 0, rejectedInAll: 0, rejectedPerAddress: 0 }),
-      limits: () => [],
-      notifications: () => notifications?.stats(),
-      openTelemetry: () => [],
-      pricesCheckedAt: () => undefined,
-    },
-    { ...settings, ledger: { maxJournalBytes: 0 } },
-  )
+  const metrics = createOwnMetrics({ settings, database, recovery, pool, notifications })
   scope.own(() => metrics.close())
   collectOwn = metrics.collect
 

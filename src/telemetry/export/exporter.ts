@@ -34,6 +34,8 @@ export type ExportStats = SpanStats & MetricStats
 export interface Exporter {
   /** Takes a request. Never throws and never waits. */
   add(record: LogRecord, context: Omit<SpanContext, "metadata">): void
+  /** Takes what became known of a request later. It has no span, because nobody knows when it ran. */
+  addLate(record: LogRecord): void
   stats(): ExportStats
   /** Sends what waits, for `deadlineMs` at most. What is left then is dropped and counted. */
   close(deadlineMs: number): Promise<void>
@@ -58,6 +60,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       const span = options.traces ? toSpan(record, { ...context, metadata: options.metadata }) : undefined
       if (span !== undefined) spans.add(span)
     },
+    addLate: (record) => measures?.addLate(record),
     stats: () => ({ ...spans.stats(), ...(loop?.stats() ?? { metricExports: 0, failedMetricExports: 0 }) }),
     async close(deadlineMs) {
       const giveUp = setTimeout(() => stopping.abort(), deadlineMs)

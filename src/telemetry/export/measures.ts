@@ -2,7 +2,7 @@ import { CostTotal } from "../../core/cost-total.ts"
 import type { LogRecord } from "../../core/log-record.ts"
 import type { Attribute } from "../otlp/attributes.ts"
 import type { Message } from "../otlp/wire.ts"
-import { toOperation, toProviderName } from "./operation.ts"
+import { toLateOperation, toOperation, toProviderName } from "./operation.ts"
 import { createHistograms, createSeries } from "./series.ts"
 
 /** The buckets that the GenAI conventions give: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/ */
@@ -13,6 +13,8 @@ const CUMULATIVE = 2
 /** The metrics of all requests since the process has started. */
 export interface Measures {
   add(record: LogRecord): void
+  /** Adds the usage and the cost of a request that became known later. How long it took is not known. */
+  addLate(record: LogRecord): void
   /** Returns the metrics in OTLP's JSON, with all values since the start; undefined: there are none yet. */
   collect(nowMs: number): readonly Message[] | undefined
 }
@@ -27,27 +29,33 @@ export function createMeasures(startedAt: number): Measures {
   const tokens = createHistograms(TOKEN_BOUNDS)
   const durations = createHistograms(SECOND_BOUNDS)
   const costs = createSeries<CostPoint>((attributes) => ({ attributes, total: new CostTotal() }))
+
+  function addUsage(record: LogRecord, operation: string): void {
+    const key = toKey(record, operation)
+    const values = () => toValues(record, operation)
+    if (record.usage_source !== "none") {
+      const ofType = (type: string) => () => ({ ...values(), "gen_ai.token.type": type })
+      tokens.observe(`${key}input`, ofType("input"), record.input_tokens)
+      tokens.observe(`${key}output`, ofType("output"), record.output_tokens)
+    }
+    if (record.total_cost === undefined || record.billing === "subscription") return
+    const status = record.cost_status
+    const cost = costs.find(key + status, () => ({ ...values(), "majordomo.cost.status": status }))
+    cost.total.add(record.total_cost)
+  }
+
   return {
     add(record) {
       const operation = toOperation(record.request_path, record.request_method, record.transport === "websocket")
       if (operation === undefined) return
-      const key = `${operation}\n${record.provider}\n${record.requested_model ?? ""}\n${record.model}\n`
-      const values = () => toValues(record, operation)
       const error = record.status_code >= 400 ? String(record.status_code) : undefined
-      const seconds = record.response_time_ms / 1000
-      durations.observe(key + (error ?? ""), () => ({ ...values(), "error.type": error }), seconds)
-      if (record.usage_source !== "none") {
-        const ofType = (type: string) => () => ({ ...values(), "gen_ai.token.type": type })
-        tokens.observe(`${key}input`, ofType("input"), record.input_tokens)
-        tokens.observe(`${key}output`, ofType("output"), record.output_tokens)
-      }
-      if (record.total_cost === undefined || record.billing === "subscription") return
-      const status = record.cost_status
-      const cost = costs.find(key + status, () => ({ ...values(), "majordomo.cost.status": status }))
-      cost.total.add(record.total_cost)
+      const values = () => ({ ...toValues(record, operation), "error.type": error })
+      durations.observe(toKey(record, operation) + (error ?? ""), values, record.response_time_ms / 1000)
+      addUsage(record, operation)
     },
+    addLate: (record) => addUsage(record, toLateOperation(record.request_path)),
     collect(nowMs) {
-      if (durations.isEmpty) return undefined
+      if (durations.isEmpty && tokens.isEmpty && costs.points.size === 0) return undefined
       const times = { startTimeUnixNano: `${startedAt}000000`, timeUnixNano: `${nowMs}000000` }
       const timed = <Point extends object>(points: readonly Point[]) => points.map((point) => ({ ...times, ...point }))
       const histogram = (points: readonly object[]) => ({
@@ -60,12 +68,16 @@ export function createMeasures(startedAt: number): Measures {
       }))
       const sum = { aggregationTemporality: CUMULATIVE, isMonotonic: true, dataPoints: timed(costPoints) }
       return [
-        { ...NAMES.duration, histogram: histogram(durations.toPoints()) },
+        ...(durations.isEmpty ? [] : [{ ...NAMES.duration, histogram: histogram(durations.toPoints()) }]),
         ...(tokens.isEmpty ? [] : [{ ...NAMES.tokens, histogram: histogram(tokens.toPoints()) }]),
         ...(costPoints.length === 0 ? [] : [{ ...NAMES.cost, sum }]),
       ]
     },
   }
+}
+
+function toKey({ provider, requested_model: requested, model }: LogRecord, operation: string): string {
+  return `${operation}\n${provider}\n${requested ?? ""}\n${model}\n`
 }
 
 function toValues(record: LogRecord, operation: string) {

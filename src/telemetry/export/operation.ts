@@ -1,3 +1,5 @@
+import { createTable } from "../../core/table.ts"
+
 /**
  * The operations of the GenAI conventions, by the end of a request's path. `chat` is the convention for every API of
  * messages, also for OpenAI's Responses.
@@ -23,8 +25,17 @@ export function toOperation(path: string, method: string, isWebSocket: boolean):
   return OPERATIONS.find(([pattern]) => pattern.test(path))?.[1]
 }
 
+/**
+ * Returns the name of the operation of a piece of a job, which is read from an answer with results. The conventions have none
+ * for batches, and allow others.
+ * @param path that of the request for the results
+ */
+export function toLateOperation(path: string): string {
+  return /\/responses\//.test(path) ? "chat" : "batch"
+}
+
 /** The conventions' names of providers whose names here differ. */
-const PROVIDERS: Readonly<Record<string, string>> = {
+const PROVIDERS: Readonly<Record<string, string>> = createTable({
   gemini: "gcp.gemini",
   vertex: "gcp.vertex_ai",
   bedrock: "aws.bedrock",
@@ -32,7 +43,7 @@ const PROVIDERS: Readonly<Record<string, string>> = {
   mistral: "mistral_ai",
   xai: "x_ai",
   watsonx: "ibm.watsonx.ai",
-}
+})
 
 export function toProviderName(provider: string): string {
   return Object.hasOwn(PROVIDERS, provider) ? PROVIDERS[provider]! : provider

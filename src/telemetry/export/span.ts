@@ -81,11 +81,14 @@ function toConventional(
     "gen_ai.request.model": record.requested_model,
     "gen_ai.response.model": hasUsage || isModelCall ? record.model || undefined : undefined,
     "gen_ai.request.stream": isModelCall ? record.streamed : undefined,
+    "gen_ai.response.time_to_first_chunk": isModelCall ? toFirstChunk(record) : undefined,
     "gen_ai.conversation.id": record.raw_metadata?.["Session-Id"],
     "gen_ai.usage.input_tokens": hasUsage ? record.input_tokens : undefined,
     "gen_ai.usage.output_tokens": hasUsage ? record.output_tokens : undefined,
     "gen_ai.usage.cache_read.input_tokens": hasUsage ? record.cached_tokens : undefined,
     "gen_ai.usage.cache_creation.input_tokens": hasUsage ? record.cache_creation_tokens : undefined,
+    // The name of the same tokens since the conventions have a repository of their own (November 2026).
+    "gen_ai.usage.cache_write.input_tokens": hasUsage ? record.cache_creation_tokens : undefined,
     "gen_ai.usage.reasoning.output_tokens": hasUsage ? record.reasoning_tokens : undefined,
     "error.type": error,
     "server.address": hostname,
@@ -112,6 +115,11 @@ function toOwn(record: LogRecord, { metadata, keyName }: SpanContext): Attribute
     "majordomo.key.name": keyName,
     ...Object.fromEntries(chosen),
   })
+}
+
+/** Returns the time until a streamed answer began, in seconds. */
+function toFirstChunk({ streamed, first_byte_ms: ms }: LogRecord): Double | undefined {
+  return streamed && ms !== undefined ? new Double(ms / 1000) : undefined
 }
 
 const FAILED: ReadonlySet<Outcome> = new Set(FAILED_OUTCOMES)

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { createTable } from "../../../core/table.ts"
 import { isUuid } from "../../../kit/uuid.ts"
 import { InputError } from "../../../operations/input-error.ts"
 import { type Period, parseFilters } from "../../../operations/usage/question.ts"
@@ -75,7 +76,7 @@ function toFilters({ api_key_id, provider, model, status_class, metadata_filters
 }
 
 const DAY_MS = 86_400_000
-const DAYS_OF_PRESET: Readonly<Record<string, number>> = { "7d": 7, "90d": 90 }
+const DAYS_OF_PRESET: Readonly<Record<string, number>> = createTable({ "7d": 7, "90d": 90 })
 
 function parsePeriod({ preset, start, end }: QuestionInput, now: number): Period {
   if (!start) {

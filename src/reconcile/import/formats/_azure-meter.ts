@@ -1,4 +1,5 @@
 import type { Bucket } from "../../../core/reconciliation.ts"
+import { createTable } from "../../../core/table.ts"
 import { findBucket, findTier } from "../_bucket.ts"
 import { findClaude } from "../_model-name.ts"
 
@@ -9,7 +10,7 @@ export interface Meter {
 }
 
 /** What Azure's meters abbreviate. */
-const WORDS: Readonly<Record<string, string>> = {
+const WORDS: Readonly<Record<string, string>> = createTable({
   inp: "input",
   inpt: "input",
   in: "input",
@@ -35,12 +36,12 @@ const WORDS: Readonly<Record<string, string>> = {
   write: "write",
   priority: "priority",
   flex: "flex",
-}
+})
 /** Where and how a model is deployed, and the unit. They are not parts of its name. */
 const OTHER_WORDS =
   /^(?:gl|glbl|global|dz|dzn|dzone|data|zone|regnl|rgnl|regional|tokens?|1k|1m|shortco|longco|txt|az|ft|std|standard)$/
 /** The snapshots that meters name by month and day. */
-const SNAPSHOTS: Readonly<Record<string, string>> = {
+const SNAPSHOTS: Readonly<Record<string, string>> = createTable({
   "0513": "2024-05-13",
   "0718": "2024-07-18",
   "0806": "2024-08-06",
@@ -51,7 +52,7 @@ const SNAPSHOTS: Readonly<Record<string, string>> = {
   "0414": "2025-04-14",
   "0416": "2025-04-16",
   "0807": "2025-08-07",
-}
+})
 
 /**
  * Reads the name of a meter of Azure, such as `gpt 4o 1120 cached Inp glbl Tokens`, `gpt-4o-mini-0718-Outp-regnl Tokens` or

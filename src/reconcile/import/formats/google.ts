@@ -1,5 +1,6 @@
 import type { Decimal } from "../../../core/decimal.ts"
 import type { Bucket } from "../../../core/reconciliation.ts"
+import { createTable } from "../../../core/table.ts"
 import { toColumnKey } from "../_columns.ts"
 import type { BillFormat, OpenedFile } from "../_format.ts"
 import type { FileLine } from "../_lines.ts"
@@ -8,10 +9,10 @@ import type { Row } from "../_row.ts"
 import { readSku, type Sku } from "./_google-sku.ts"
 
 /** The services of a provider, by the name that the gateway has for it. */
-const SERVICES: Readonly<Record<string, RegExp>> = {
+const SERVICES: Readonly<Record<string, RegExp>> = createTable({
   gemini: /gemini api|generative ?language/i,
   vertex: /vertex ai|agent platform|claude/i,
-}
+})
 const ALL_SERVICES = /gemini api|generative ?language|vertex ai|agent platform|claude/i
 
 const AMOUNTS = ["cost", "unroundedcost", "subtotal", "unroundedsubtotal", "listcost", "costatlist", "usageamount"]
