@@ -2,6 +2,7 @@ import type { BodyStats } from "../bodies/index.ts"
 import type { LogRecord } from "../core/log-record.ts"
 import type { LedgerStats } from "../database/ledger/ledger.ts"
 import type { Totals } from "../database/ledger/totals.ts"
+import type { ReplicaState } from "../database/replica/replica.ts"
 import type { SocketCounters } from "../gateway/sockets/counters.ts"
 import type { LimitStats } from "../limits/index.ts"
 import { toBodyMetrics } from "./body-metrics.ts"
@@ -12,6 +13,7 @@ import { createBatchMetrics, toLedgerMetrics } from "./metrics/ledger.ts"
 import { toLimitMetrics } from "./metrics/limits.ts"
 import { toNotificationMetrics } from "./metrics/notifications.ts"
 import { createProcessMetrics } from "./metrics/process.ts"
+import { toReplicaMetrics } from "./metrics/replica.ts"
 import { RequestMetrics, type RequestMetricsOptions } from "./metrics/requests.ts"
 import { type RunningRequests, toRunningMetrics } from "./metrics/running.ts"
 import { toSocketMetrics } from "./metrics/sockets.ts"
@@ -45,6 +47,8 @@ export interface MetricSources {
   openTelemetry(): readonly Metric[]
   /** When the price list that was fetched the longest ago was fetched. */
   pricesCheckedAt(): number | undefined
+  /** Undefined without a replica. */
+  replica(): ReplicaState | undefined
 }
 
 interface MetricsSettings {
@@ -61,7 +65,8 @@ export function createMetrics(
   sources: MetricSources,
   { telemetry, ledger: { maxJournalBytes } }: MetricsSettings,
 ): Metrics {
-  const { ledger, rows, gateway, bodies, connections, limits, notifications, openTelemetry, pricesCheckedAt } = sources
+  const { ledger, rows, gateway, bodies, connections, limits, notifications, openTelemetry, pricesCheckedAt, replica } =
+    sources
   const requests = new RequestMetrics(telemetry)
   const batches = createBatchMetrics()
   const ownProcess = createProcessMetrics()
@@ -79,6 +84,7 @@ export function createMetrics(
       ...openTelemetry(),
       ...toLedgerMetrics(ledger(), rows(), maxJournalBytes),
       ...batches.collect(),
+      ...toReplicaMetrics(replica()),
       ...toBodyMetrics(bodies()),
       ...ownProcess.collect(),
     ],

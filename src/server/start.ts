@@ -11,6 +11,7 @@ import { addTotals, readStoredTotals } from "../database/ledger/life.ts"
 import type { Gateway } from "../gateway/gateway.ts"
 import { openInScope, type Scope } from "../kit/scope.ts"
 import { discardKey } from "../operations/keys/create.ts"
+import { openConfiguredReplica } from "../operations/open/replica.ts"
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts"
 import { addBodyStats, openBodies } from "./bodies.ts"
 import { toOwnBudget } from "./budget.ts"
@@ -115,6 +116,15 @@ function ownIn(scope: Scope) {
   }
 }
 
+/** How often the replica is looked at when nobody reads, so that the log and the metrics say how it is. */
+const REPLICA_INTERVAL_MS = 2_000
+
+/** Opens the replica of the settings. Only the admin API reads from it. */
+function openReader({ settings, log }: Pick<Told, "settings" | "log">, database: Database) {
+  if (!settings.admin.enabled) return undefined
+  return openConfiguredReplica({ settings, database, log, intervalMs: REPLICA_INTERVAL_MS })
+}
+
 interface Drained {
   readonly front: Front
   readonly tokenizer: Tokenizer
@@ -148,11 +158,10 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const { keys, vault, limits, rowHooks } = await openKeysAndLimits(options, database, dir, scope)
   const prices = own(await openPrices(options, database))
   const bodies = own(await openBodies({ settings, log, database }))
+  const replica = own(openReader({ settings, log }, database))
   const otlp = await openOtlpExport({ settings, log }, scope)
-  const ledgerOptions = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
-  const ledger = own(
-    await openLedger({ ...ledgerOptions, ...rowHooks, onBatch: (...batch) => metrics.onBatch(...batch) }),
-  )
+  const ledgerBase = { db: database, dir, lock: async () => lock, settings: settings.ledger, now: Date.now, log }
+  const ledger = own(await openLedger({ ...ledgerBase, ...rowHooks, onBatch: (...batch) => metrics.onBatch(...batch) }))
   const recovery = worker ? undefined : startRecoveries({ settings, log, database }, scope)
 
   const stats = () => (recovery ? addLedgerStats([ledger.stats(), recovery.rows.stats()]) : ledger.stats())
@@ -167,6 +176,7 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
     notifications: () => notifications?.stats(),
     openTelemetry: () => [...toOtlpMetrics(otlp?.stats()), ...toReceiverMetrics(receiver?.stats())],
     pricesCheckedAt: prices.checkedAt,
+    replica: () => replica?.state(),
   }
   const metrics = own(createMetrics(sources, settings))
   const tokenizer = own(createTokenizer({ log: (line) => log("warn", line) }))
@@ -175,8 +185,8 @@ async function open(given: ServerOptions, scope: Scope): Promise<SingleServer> {
   const receiver = openReceiver(options, { ...opened, isStopping })
   if (!worker) startOwnWork(options, database, scope)
   notifications?.watch(worker ? { prices } : { prices, stats })
-  const probed = { database, stats, pricesCheckedAt: prices.checkedAt, isStopping }
-  const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices })) : undefined
+  const probed = { database, stats, pricesCheckedAt: prices.checkedAt, replica: sources.replica, isStopping }
+  const api = settings.admin.enabled ? own(openLazyApi({ settings, log, prices, replica })) : undefined
   const web = { api: api?.handle, isAdmitted: api?.isAdmitted, receiver, connections, collect: metrics.collect }
   const front = await openFront(options, { gateway, ...web, ...probed })
 

@@ -22,7 +22,7 @@ test("a transaction that holds a lock is named, without its statement, and rows 
     .poll(findLine, { interval: 20 })
     .toMatch(
       new RegExp(
-        `^warn the database does not take rows \\(a lock is held by process ${rows[0].pid} \\(user "postgres", application "console", idle in transaction, \\d+ s\\)\\): 1 row waits, requests are still served; end that transaction`,
+        `^warn the database does not take rows \\(a lock is held by process ${rows[0].pid} \\(user "postgres", application "console", idle in transaction, \\d+ s, last statement at \\d\\d:\\d\\d:\\d\\d UTC\\)\\): 1 row waits, requests are still served; end that transaction`,
       ),
     )
   expect(ledger.lines.join()).not.toContain("secret")

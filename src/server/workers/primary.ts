@@ -71,6 +71,7 @@ async function open(options: PrimaryOptions, scope: Scope): Promise<RunningServe
       notifications: () => notifications?.stats(),
       openTelemetry: () => [],
       pricesCheckedAt: () => undefined,
+      replica: () => undefined,
     },
     { ...settings, ledger: { maxJournalBytes: 0 } },
   )
