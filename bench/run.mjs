@@ -5,6 +5,8 @@
 // npm run bench -- limits   measures the CPU that limits add to a request: see limits.mjs
 // npm run bench -- websockets   measures the CPU of a message and the memory of an open WebSocket: see websockets.mjs
 // npm run bench -- reconcile   measures the comparison of a month with a bill: see reconcile.mjs
+// npm run bench -- ingest   measures how several gateways write into one database: see ingest.mjs
+// npm run bench -- rivals DIR   measures other gateways with the same load: see rivals.mjs
 // [LOD-03] [LOD-04] [LOD-08] Compares the gateway, with everything on, with a bare pass-through and with a peer in one run.
 // `--self` compares the pass-through with itself, which shows how accurate the ratios are on this machine. `--only` runs the
 // scenarios whose name contains the text. `--long` adds a million requests. DATABASE_URL names a PostgreSQL; without it, one
@@ -27,7 +29,7 @@ import { scenarios, wholeAnswer } from "./_scenarios.mjs"
 import { measureStarting } from "./_starting.mjs"
 import { measureStreams, STREAMS } from "./_streams.mjs"
 
-if (["usage", "dashboard", "guard", "limits", "reconcile", "websockets"].includes(process.argv[2] ?? "")) {
+if (["usage", "dashboard", "guard", "ingest", "limits", "reconcile", "rivals", "websockets"].includes(process.argv[2] ?? "")) {
   const [name] = process.argv.splice(2, 1)
   await import(`./${name}.mjs`)
   process.exit()

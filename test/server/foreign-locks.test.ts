@@ -79,7 +79,7 @@ test("a change of the table that waits for a long report blocks batches: the rep
   const admin = await openSession("admin")
   await report.client.query("BEGIN")
   await report.client.query("SELECT count(*) FROM llm_requests")
-  const change = admin.client.query("ALTER TABLE llm_requests SET (fillfactor = 100)")
+  const change = admin.client.query("ALTER TABLE llm_requests ADD COLUMN note text")
   const isWaiting = { text: "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $1", values: [admin.pid] }
   await expect.poll(async () => (await gateways.sql.query(isWaiting)).rows[0]?.wait_event_type, WAIT).toBe("Lock")
   await expectAnswers(5)
