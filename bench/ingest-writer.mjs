@@ -14,7 +14,11 @@ const USERS = 10_000
 const FEATURES = ["chat", "search", "summary", "agent", "title", "embed", "review", "translate"]
 
 const db = await openDatabase(
-  { driver: "postgres", dataDir: /** @type {string} */ (dir), postgres: /** @type {any} */ ({ url, isSet: true, maxConns: 4 }) },
+  {
+    driver: "postgres",
+    dataDir: /** @type {string} */ (dir),
+    postgres: /** @type {any} */ ({ url, isSet: true, maxConns: 4 }),
+  },
   { role: "command", log: () => {} },
 )
 /** @type {string[]} */
@@ -34,7 +38,7 @@ function open(batchBytes) {
       batches++
       slowestMs = Math.max(slowestMs, ms)
     },
-    ...(batchBytes > 0 && { timing: { batchBytes } }),
+    ...(batchBytes > 0 && { timing: { batchBytes, maxBatchBytes: batchBytes } }),
   })
 }
 
@@ -65,7 +69,13 @@ function aRow(n) {
   const line = { model, rate: "0.15", per: "million", factor: "1", source: "llm-prices.com", date: "2026-11-01" }
   return {
     ...{ id: uuidV7(Date.now()), majordomo_api_key_id: `0197a000-0000-7000-8000-${String(key).padStart(12, "0")}` },
-    ...{ provider: "openai", model, requested_model: model, request_path: "/v1/chat/completions", request_method: "POST" },
+    ...{
+      provider: "openai",
+      model,
+      requested_model: model,
+      request_path: "/v1/chat/completions",
+      request_method: "POST",
+    },
     ...{ provider_api_key_hash: "a1b2c3d4".repeat(8), requested_at: at, responded_at: at, created_at: at },
     ...{ response_time_ms: 400 + (n % 1000), first_byte_ms: 100, input_tokens: 1000, cached_tokens: 400 },
     ...{ cache_creation_tokens: 0, cache_creation_1h_tokens: 0, output_tokens: 500, reasoning_tokens: 0 },

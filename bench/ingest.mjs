@@ -43,7 +43,11 @@ const client = new pg.Client({ connectionString: found.url, application_name: "b
 try {
   await client.connect()
   const database = await openDatabase(
-    { driver: "postgres", dataDir: directory, postgres: /** @type {any} */ ({ url: found.url, isSet: true, maxConns: 4 }) },
+    {
+      driver: "postgres",
+      dataDir: directory,
+      postgres: /** @type {any} */ ({ url: found.url, isSet: true, maxConns: 4 }),
+    },
     { role: "command", log: () => {} },
   )
   await migrate(database)
@@ -52,7 +56,15 @@ try {
   for (const gateways of new Set([1, Number(values.gateways)])) rounds.push(await measure(gateways))
   const { differences, lost, waiting, written } = await verifyLedger(database, directory, { all: true })
   await database.close()
-  const result = { at: new Date().toISOString(), seconds: Number(values.seconds), rounds, differences, lost, waiting, written }
+  const result = {
+    at: new Date().toISOString(),
+    seconds: Number(values.seconds),
+    rounds,
+    differences,
+    lost,
+    waiting,
+    written,
+  }
   process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : `${toText(result)}\n`)
 } finally {
   await client.end()
@@ -82,7 +94,9 @@ async function measure(gateways) {
   })()
   const startedAt = performance.now()
   for (const { child } of writers) child.send({ seconds: Number(values.seconds), batchBytes: Number(values.batch) })
-  const counts = await Promise.all(writers.map(async ({ child }) => /** @type {any} */ ((await once(child, "message"))[0])))
+  const counts = await Promise.all(
+    writers.map(async ({ child }) => /** @type {any} */ ((await once(child, "message"))[0])),
+  )
   const tookMs = performance.now() - startedAt
   isOver = true
   await sampling
@@ -106,7 +120,9 @@ async function measure(gateways) {
     warnings: [...new Set(counts.flatMap(({ warnings }) => warnings))],
     samples,
     waits: Object.fromEntries(
-      [...waits].sort((a, b) => b[1] - a[1]).map(([event, count]) => [event, `${Math.round((count * 100) / sessions)} %`]),
+      [...waits]
+        .sort((a, b) => b[1] - a[1])
+        .map(([event, count]) => [event, `${Math.round((count * 100) / sessions)} %`]),
     ),
   }
 }

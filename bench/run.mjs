@@ -7,6 +7,7 @@
 // npm run bench -- reconcile   measures the comparison of a month with a bill: see reconcile.mjs
 // npm run bench -- ingest   measures how several gateways write into one database: see ingest.mjs
 // npm run bench -- rivals DIR   measures other gateways with the same load: see rivals.mjs
+// npm run bench -- workers   compares the CPU per request of two workers with that of one process: see workers.mjs
 // [LOD-03] [LOD-04] [LOD-08] Compares the gateway, with everything on, with a bare pass-through and with a peer in one run.
 // `--self` compares the pass-through with itself, which shows how accurate the ratios are on this machine. `--only` runs the
 // scenarios whose name contains the text. `--long` adds a million requests. DATABASE_URL names a PostgreSQL; without it, one
@@ -29,7 +30,11 @@ import { scenarios, wholeAnswer } from "./_scenarios.mjs"
 import { measureStarting } from "./_starting.mjs"
 import { measureStreams, STREAMS } from "./_streams.mjs"
 
-if (["usage", "dashboard", "guard", "ingest", "limits", "reconcile", "rivals", "websockets"].includes(process.argv[2] ?? "")) {
+if (
+  ["usage", "dashboard", "guard", "ingest", "limits", "reconcile", "rivals", "websockets", "workers"].includes(
+    process.argv[2] ?? "",
+  )
+) {
   const [name] = process.argv.splice(2, 1)
   await import(`./${name}.mjs`)
   process.exit()

@@ -40,6 +40,8 @@ const BLOCKERS = `WITH RECURSIVE blocking AS (
     to_char(query_start, 'HH24:MI:SS') AS began
   FROM blocking LEFT JOIN pg_stat_activity USING (pid)
   WHERE cardinality(pg_blocking_pids(pid)) = 0
+    -- A batch that runs is no foreign lock: batches of many gateways take turns.
+    AND NOT coalesce(state = 'active' AND usename = current_user AND query LIKE ANY ($2), false)
   ORDER BY xact_start LIMIT $1`
 
 function describe({ pid, user, application, state, seconds, began }: Blocker): string {
