@@ -1,4 +1,4 @@
-// npm run bench -- workers [--rounds 5] [--seconds 3] [--share 0.3]
+// npm run bench -- workers [--rounds 5] [--seconds 3] [--share 0.3 | --rate N]
 // Compares the CPU per request of a gateway with two workers with that of one process. A process that gets fewer requests
 // sleeps more often and pays for being woken, so the same rate is compared twice: with as many requests per process, which is
 // the cost of the workers themselves, and with as many in all. The rate is a share of the maximum of one process, so that
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "3" },
     share: { type: "string", default: "0.3" },
+    rate: { type: "string", default: "" },
   },
 })
 const durationMs = Number(values.seconds) * 1000
@@ -53,7 +54,8 @@ try {
   ])) {
     await measureRound(kind, gateway, { ...how, durationMs: durationMs * 2 })
   }
-  const rate = (await measureRound(scenario, one, how)).perSecond * Number(values.share)
+  const most = (await measureRound(scenario, one, how)).perSecond
+  const rate = values.rate === "" ? most * Number(values.share) : Number(values.rate)
   const cases = [
     { name: `one process, ${rate.toFixed(0)}/s`, kind: scenario, gateway: one, perSecond: rate },
     {
